@@ -127,8 +127,7 @@ def _is_quoted(phrase: str) -> bool:
 
 
 def _own_phrases(rule: Rule | SafetyRule) -> frozenset[str]:
-    """Return the phrases of a rule that are in no group, without those of its `all` conditions."""
-
+    """Return the phrases of a rule that are in no group: its words, or else those of its `any`."""
     parts = (rule,) if rule.words or rule.groups or rule.all else rule.any
     return frozenset(word for part in parts for word in part.words)
 
@@ -237,10 +236,10 @@ def _never_count(rule: Rule | SafetyRule, words: Sequence[str]) -> str:
 
 
 def _fit_first(ids: Iterable[str]) -> str:
-    every = list(dict.fromkeys(ids))
-    return (
-        f"rules {join_names(every)} fit first" if len(every) > 1 else f"rule {every[0]} fits first"
-    )
+    unique = list(dict.fromkeys(ids))
+    if len(unique) > 1:
+        return f"rules {join_names(unique)} fit first"
+    return f"rule {unique[0]} fits first"
 
 
 def _repetitions(config: Configuration, groups: Groups) -> Iterator[Found]:

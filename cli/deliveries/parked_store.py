@@ -1,4 +1,4 @@
-"""Deliveries that are parked: found, tried again, taken back from that, given up."""
+"""Table of parked deliveries: find, replay, cancel a replay, drop."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,9 +12,9 @@ from services.contract import Delivery
 from services.postgres.database import Connection, Pool
 
 MAX_LISTED = 1000
-"""Deliveries in one list, the oldest."""
+"""Most deliveries in one list, the oldest first."""
 MAX_EVENT_IDS = 100
-"""Events by their ids in one record of what a person did, 4 kB; it says how many there were."""
+"""Most event ids in one audit entry, 4 kB; the entry also has their number."""
 GIVEN_UP = "{} was given up: what was said is in the archive, and not here to be tried again"
 NOBODY = (
     "{0!r} is not in the configuration, so nobody would deliver its {1}: put it back there, or say "
@@ -23,8 +23,11 @@ NOBODY = (
 
 
 class ParkedFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which parked deliveries; what is not given does not matter. `unreadable`: envelopes that
-    could not be read, which cannot be tried again, or (None) all but these."""
+    """Criteria for parked deliveries; a criterion that is not set does not matter.
+
+    `unreadable`: batch messages that could not be read, which cannot be replayed, instead of all
+    others.
+    """
 
     events: tuple[UUID, ...] = ()
     destination: str | None = None
@@ -37,17 +40,17 @@ class ParkedFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_narrow(self) -> bool:
+        """True if any criterion besides `unreadable` is set."""
         return self != ParkedFilter(unreadable=self.unreadable)
 
-    def criteria(self) -> dict[str, Any]:
-        """What was given, for the record: of many events the first."""
-        given = msgspec.to_builtins(self) | {
-            "events": [str(id) for id in self.events[:MAX_EVENT_IDS]]
-        }
-        return {name: value for name, value in given.items() if value not in (None, [], False)}
+    def as_data(self) -> dict[str, Any]:
+        """Return the criteria for an audit entry, with at most MAX_EVENT_IDS events."""
+        events = [str(id) for id in self.events[:MAX_EVENT_IDS]]
+        fields = msgspec.to_builtins(self) | {"events": events}
+        return {name: value for name, value in fields.items() if value not in (None, [], False)}
 
     def arguments(self) -> tuple[Any, ...]:
-        """As `WHICH` takes them."""
+        """Return the values of the parameters of `MATCHES`."""
         return (
             list(self.events) or None, self.destination, self.tenant, self.conversation,
             self.status, self.since, self.until, self.unreadable,
@@ -60,14 +63,13 @@ MATCHES = """(event = any($1) or $1::uuid[] is null)
     and ($6::timestamptz is null or at >= $6) and ($7::timestamptz is null or at < $7)
     and (conversation = '') = $8"""
 PARKED, WAITING = f"state = 'parked' and {MATCHES}", f"state = 'replay' and {MATCHES}"
-"""Of these: what nobody has, and what a person wants to be tried again."""
+"""Conditions for matching deliveries that are parked, or that wait for a replay."""
 ASIDE = f"state = 'aside' and {MATCHES}"
-"""What stands aside: it is tried by itself, and only looked at here."""
+"""Condition for matching sidelined deliveries. A deliverer retries them; commands show them."""
 
 
 class Parked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Without a word of what was said. State replay, or aside: it waits to be tried again, from
-    `due_at`."""
+    """A delivery without its contents. In state replay or aside it is retried from `due_at`."""
 
     state: str
     due_at: datetime | None
@@ -83,37 +85,39 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class StoredDelivery(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of a delivery: itself, and the first kilobyte of the answer that refused it."""
+    """A delivery as it is stored, with the first kilobyte of the answer that refused it."""
 
     delivery: Delivery
     answer: bytes
 
 
-async def list_parked(pool: Pool, wanted: ParkedFilter) -> list[Parked]:
-    """The oldest first."""
-    rows = await pool.fetch(_LIST, *wanted.arguments(), MAX_LISTED)
+async def list_parked(pool: Pool, criteria: ParkedFilter) -> list[Parked]:
+    """Return the matching deliveries, the oldest first."""
+    rows = await pool.fetch(_LIST, *criteria.arguments(), MAX_LISTED)
     return [Parked(**row) for row in rows]
 
 
-async def count_parked(connection: Connection, wanted: ParkedFilter) -> int:
-    count: int = await connection.fetchval(_COUNT.format(PARKED), *wanted.arguments())
+async def count_parked(connection: Connection, criteria: ParkedFilter) -> int:
+    count: int = await connection.fetchval(_COUNT.format(PARKED), *criteria.arguments())
     return count
 
 
-async def count_waiting(connection: Connection, wanted: ParkedFilter) -> int:
-    count: int = await connection.fetchval(_COUNT.format(WAITING), *wanted.arguments())
+async def count_waiting(connection: Connection, criteria: ParkedFilter) -> int:
+    count: int = await connection.fetchval(_COUNT.format(WAITING), *criteria.arguments())
     return count
 
 
-async def cancel_replay(connection: Connection, wanted: ParkedFilter) -> int:
-    """Have what waits to be tried again parked as before; how many. What a deliverer has under way
-    by now it finishes, and what came of it is written down."""
-    rows = await connection.fetch(_TAKE_BACK, *wanted.arguments())
+async def cancel_replay(connection: Connection, criteria: ParkedFilter) -> int:
+    """Park deliveries that wait for a replay, and return their number.
+
+    A deliverer finishes the ones that it has started, and stores their outcome.
+    """
+    rows = await connection.fetch(_CANCEL, *criteria.arguments())
     return len(rows)
 
 
 async def find_parked(pool: Pool, event: UUID) -> list[tuple[Parked, StoredDelivery]]:
-    """At each destination that refused it."""
+    """Return the delivery of an event at each destination that refused it."""
     rows = await pool.fetch(_SHOW, *ParkedFilter(events=(event,)).arguments())
     if not rows:
         raise CommandRefused(f"there is no parked delivery {event}")
@@ -127,35 +131,38 @@ async def find_parked(pool: Pool, event: UUID) -> list[tuple[Parked, StoredDeliv
 
 
 async def replay(
-    connection: Connection, wanted: ParkedFilter, per_second: int, to: Sequence[str]
+    connection: Connection, criteria: ParkedFilter, per_second: int, to: Sequence[str]
 ) -> int:
-    """Have them tried again from now on, the oldest first, so many a second; how many. What is for
-    others than these destinations stays as it is."""
-    rows = await connection.fetch(_REPLAY, *wanted.arguments(), per_second, list(to))
+    """Start a replay of deliveries to these destinations, the oldest first; return their number.
+
+    Deliveries to other destinations stay parked.
+    """
+
+    rows = await connection.fetch(_REPLAY, *criteria.arguments(), per_second, list(to))
     return len(rows)
 
 
 async def require_destinations(
-    connection: Connection, wanted: ParkedFilter, to: Sequence[str]
+    connection: Connection, criteria: ParkedFilter, to: Sequence[str]
 ) -> None:
-    """Whether there is somebody to deliver all of it."""
-    await require_not_dropped(connection, wanted.events)
-    if others := await connection.fetch(_FOR_OTHERS, *wanted.arguments(), list(to)):
+    """Raise CommandRefused if a delivery was dropped or its destination is not configured."""
+    await require_not_dropped(connection, criteria.events)
+    if others := await connection.fetch(_UNCONFIGURED, *criteria.arguments(), list(to)):
         raise CommandRefused(
             "\n".join(NOBODY.format(row["destination"], row["n"]) for row in others)
         )
 
 
-async def drop(connection: Connection, wanted: ParkedFilter, reason: str) -> int:
-    """Give them up, for a reason that goes on the record; how many."""
-    rows = await connection.fetch(_DROP, *wanted.arguments(), reason)
+async def drop(connection: Connection, criteria: ParkedFilter, reason: str) -> int:
+    """Drop deliveries, for a reason that is archived, and return their number."""
+    rows = await connection.fetch(_DROP, *criteria.arguments(), reason)
     return len(rows)
 
 
 async def require_not_dropped(connection: Connection, events: Sequence[UUID]) -> None:
-    """Of what is named: there is nothing left of it to try again."""
-    if gone := await connection.fetch(_GIVEN_UP, list(events)):
-        raise CommandRefused("\n".join(GIVEN_UP.format(row["event"]) for row in gone))
+    """Raise CommandRefused if one of these events was dropped: nothing is left to replay."""
+    if dropped := await connection.fetch(_DROPPED, list(events)):
+        raise CommandRefused("\n".join(GIVEN_UP.format(row["event"]) for row in dropped))
 
 
 _FIELDS = (
@@ -180,22 +187,22 @@ from (
 where (d.destination, d.event) = (q.destination, q.event) returning d.event
 """
 
-# `due_at` stays: by it a deliverer that has one under way may still write down what came of it.
-_TAKE_BACK = f"""
+# `due_at` does not change, so that a deliverer that has started one can still store its outcome.
+_CANCEL = f"""
 update deliverer.delivery set state = 'parked', claimed_by = null, claimed_until = null
 where {WAITING} returning event
 """
-_FOR_OTHERS = f"""
+_UNCONFIGURED = f"""
 select destination, count(*) as n from deliverer.delivery
 where {PARKED} and destination <> all($9) group by destination order by destination
 """
 
-# Nobody will deliver it, so nobody needs what was said; the archive has it, for its time.
+# It is never delivered, so its contents are not needed. The archive has them until they expire.
 _DROP = f"""
 update deliverer.delivery set state = 'dropped', reason = $9, at = now(), told = false, body = null
 where {PARKED} returning event
 """
-_GIVEN_UP = """
+_DROPPED = """
 select distinct event from deliverer.delivery d where event = any($1) and state = 'dropped'
     and not exists (select from deliverer.delivery o where o.event = d.event and o.state = 'parked')
 order by event
