@@ -12,7 +12,7 @@ MAX_CONVERSATIONS = 100_000
 SLICE = timedelta(days=1)
 """Part of the period that one query covers."""
 KIND_OF_VIEW = {"conversation": "conversation", "file": "file"}
-"""What a view showed besides messages -> its kind in the list."""
+"""Subject of a view that is no message -> its kind in the list."""
 Row = Mapping[str, Any]
 """A decrypted row of the archive; `fields` is its decoded data."""
 

@@ -89,7 +89,7 @@ def command(*, tenant: str | None, why: str, count: bool, as_json: bool, **optio
 
 
 def build_request(options: Mapping[str, Any], *, count: bool) -> dict[str, Any]:
-    """As the API has it. Pure."""
+    """Return the search request of the API for the options of the command. Pure."""
     person = {"kind": "phone", "value": options["phone"]} if options["phone"] else None
     if options["bsuid"]:
         person = {"kind": "bsuid", "value": options["bsuid"]}

@@ -63,7 +63,9 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
 
 
 @click.command()
-@click.option("--since", type=Time(), help="Only entries after the last checkpoint before this.")
+@click.option(
+    "--since", type=Time(), help="Only entries after the last checkpoint before this time."
+)
 @click.option("--public-key", help="The published key; left out: that of POSTKAMER_ARCHIVE_KEY.")
 @click.option("--media", is_flag=True, help="Also verify every file in the object store.")
 @click.option("--index", is_flag=True, help="Also verify the search index.")

@@ -126,7 +126,7 @@ def pause_command(id: str, path: Path | None, as_json: bool, reason: str) -> Non
 @group.command("resume")
 @_one_destination
 def resume_command(id: str, path: Path | None, as_json: bool) -> None:
-    """Deliver to ID again, in order."""
+    """Resume deliveries to ID, in order."""
     _require_known(id, path)
     run_audited("destination", lambda connection: resume(connection, id))
     print_result({"id": id, "held": False}, [f"{id} is delivered to again"], as_json=as_json)

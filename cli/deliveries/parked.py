@@ -109,11 +109,11 @@ def _delivery_json(parked: Parked, stored: StoredDelivery, content: bool) -> dic
 @click.option(
     "--per-second", default=PER_SECOND, type=click.IntRange(1, MAX_PER_SECOND), show_default=True
 )
-@click.option("--cancel", is_flag=True, help="Cancel replays that wait, instead.")
+@click.option("--cancel", is_flag=True, help="Cancel waiting replays instead.")
 @click.option("--dry-run", is_flag=True, help="Only count the deliveries.")
 @click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
 def replay_command(as_json: bool, everything: bool, cancel: bool, **fields: Any) -> None:
-    """Deliver them again, with the same ids.
+    """Make parked deliveries again, with the same ids.
 
     Replays go between new deliveries, at the given rate, as long as the destination keeps up. Later
     events of the same conversation have been delivered already: a receiver orders by `sequence`.
@@ -159,7 +159,7 @@ def _replay_work(to: Sequence[str], per_second: int | None) -> Work:
 def drop_command(
     as_json: bool, everything: bool, reason: str, dry_run: bool, **fields: Any
 ) -> None:
-    """Drop deliveries: they are never made.
+    """Drop parked deliveries: they are never made.
 
     The contents are erased here, so a replay is no longer possible. The archive still has the
     messages.

@@ -131,7 +131,7 @@ def load_version(version: str, files: Mapping[str, str], first: str) -> LoadedCo
 def _restart_tables(path: Path, loaded: LoadedConfig) -> list[str]:
     try:
         return non_reloadable_changes(loader.load(path).config, loaded.config)
-    except (OSError, ValueError):  # the present files are not what the services run
+    except (OSError, ValueError):  # invalid files say nothing about what runs
         return []
 
 
@@ -143,8 +143,8 @@ def apply_plan(plan: Plan, files: Mapping[str, str], path: Path) -> None:
     staged: list[tuple[Path, Path]] = []
     try:
         for name in sorted(plan.replaced, key=lambda name: name == path.name):
-            for each in _stage(path, name, files.get(name)):  # an error may leave half a pair
-                staged.append(each)
+            for each in _stage(path, name, files.get(name)):
+                staged.append(each)  # one by one: after an error `finally` removes half a pair too
         for temporary, target in staged:
             os.replace(temporary, target)
         for name in plan.aside:

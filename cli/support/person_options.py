@@ -40,7 +40,7 @@ class PersonFilter(msgspec.Struct, frozen=True):
 phone_file = click.option(
     "--phone-file",
     type=click.File("r", encoding="utf-8"),
-    help="A file with the number, - for standard input: then no history has it.",
+    help="A file with the number, or - for standard input: keeps it out of the shell's history.",
 )
 
 
@@ -48,7 +48,7 @@ def person_options(command: F) -> F:
     """Add the options to a command; `parse_person` reads them."""
     for add in (
         click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG."),
-        click.option("--tenant", help="The municipality, where there are several."),
+        click.option("--tenant", help="The municipality; required if there are several."),
         click.option("--bsuid", "bsuids", multiple=True, help="Meta's id of the person."),
         phone_file,
         click.option("--phone", help="Their telephone number, with its country code."),
