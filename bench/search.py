@@ -30,7 +30,7 @@ from bench.corpus import DEPARTMENTS, GREETING, MONTHS, TENANT, Town
 from bench.results import at_most, spread
 from bench.servers import KEY
 from bench.usage import processor
-from cli.services import MIGRATED
+from cli.services import MIGRATION_ORDER
 from cli.support.example_config import ROOT
 from deploy.local.postgresql import Database
 from services.contract import Record
@@ -139,7 +139,7 @@ def _spent(server: int) -> float:
 
 
 async def _measure(url: str, records: int, spent: Callable[[], float], report: Report) -> None:
-    await migrate(url, [m for n in MIGRATED for m in migrations(n, ROOT / n / "migrations")])
+    await migrate(url, [m for n in MIGRATION_ORDER for m in migrations(n, ROOT / n / "migrations")])
     town = Town(records)
     async with connection_pool(url, "bench", 8) as pool:
         keys = KeyStore(pool, [base64.b64decode(KEY)])

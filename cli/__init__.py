@@ -1,1 +1,1 @@
-"""`postkamer`: the operator's command line and the entry point of every service."""
+"""`postkamer`: the command line for operators, and the entry point of every service."""

@@ -1,5 +1,7 @@
-"""`postkamer notice`, `number` and `care`: what the contact centre says of a number, and that
-somebody has seen an alarm. Through the gateway's API, as any other desk does it."""
+"""`postkamer notice`, `number`, `care`: set the notice or state of a number, and confirm an alarm.
+
+The commands use the gateway's API, as any CRM does.
+"""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +12,7 @@ from urllib.parse import quote
 import click
 import msgspec
 
-from cli.support.gateway_client import Gateway, Refused
+from cli.support.gateway_client import Gateway, GatewayRefused
 from cli.support.time_options import Time
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
@@ -18,9 +20,9 @@ from services.config import settings
 from services.ids import CONVERSATION
 
 STATES = ("open", "receive-only", "closed")
-DONE = ("done", "accepted")
-"""How an order stands that nothing is wrong with."""
-WAITS = "the router has not come to it yet"
+SUCCESSFUL = ("done", "accepted")
+"""Status of a command without faults."""
+NOT_ROUTED = "the router has not come to it yet"
 T = TypeVar("T")
 
 
@@ -30,7 +32,7 @@ class Notice(msgspec.Struct):
 
 
 class Number(msgspec.Struct):
-    """As the API shows it."""
+    """A number as the API returns it."""
 
     id: str
     state: str
@@ -43,8 +45,8 @@ class Numbers(msgspec.Struct):
     numbers: list[Number]
 
 
-class Done(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of an order for one number or conversation."""
+class CommandOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The outcome of a command for one number or conversation."""
 
     number: str = ""
     conversation: str = ""
@@ -53,89 +55,96 @@ class Done(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
 
     def __str__(self) -> str:
-        why = self.reason or (WAITS if self.status == "accepted" else "")
+        why = self.reason or (NOT_ROUTED if self.status == "accepted" else "")
         return ": ".join(filter(None, (self.number or self.conversation, self.status, why)))
 
 
-def gateway(environ: Mapping[str, str]) -> Gateway:
-    """SettingsError with what is missing or wrong."""
-    given = settings.load(settings.ApiSettings, environ)
-    return Gateway(given.api_url.rstrip("/"), given.api_token.get_secret_value())
+def load_gateway(environ: Mapping[str, str]) -> Gateway:
+    """Return a client of the gateway; SettingsError lists settings that are missing or wrong."""
+    options = settings.load(settings.ApiSettings, environ)
+    return Gateway(options.api_url.rstrip("/"), options.api_token.get_secret_value())
 
 
-def body_of(author: str | None, **members: Any) -> dict[str, Any]:
-    """What an order says, with who says it."""
-    by = {"author": {"kind": "employee", "id": author}} if author is not None else {}
-    return {name: value for name, value in members.items() if value is not None} | by
+def build_body(author: str | None, **members: Any) -> dict[str, Any]:
+    """Return the body of a command with its author, without members that are None."""
+    person = {"author": {"kind": "employee", "id": author}} if author is not None else {}
+    return {name: value for name, value in members.items() if value is not None} | person
 
 
-def order(there: Gateway, method: str, path: str, body: Any, **whose: str) -> Done:
-    """One order; what is against it is its reason."""
+def send_command(
+    gateway: Gateway, method: str, path: str, body: Any, **subject: str
+) -> CommandOutcome:
+    """Send one command about `subject`; a refusal becomes the reason of the outcome."""
     try:
-        fate = there.order(method, path, body, str(clock.new_id()))
-    except Refused as refused:
-        return Done(**whose, reason=str(refused))
-    return Done(**whose, id=fate.id, status=fate.status, reason=fate.reason or "")
+        command = gateway.send_command(method, path, body, str(clock.new_id()))
+    except GatewayRefused as refused:
+        return CommandOutcome(**subject, reason=str(refused))
+    return CommandOutcome(
+        **subject, id=command.id, status=command.status, reason=command.reason or ""
+    )
 
 
-def of_numbers(
-    there: Gateway, numbers: Sequence[str], method: str, what: str, body: Any
-) -> list[Done]:
-    """The same order for each of these numbers, or for all that the municipality has."""
-    ids = numbers or [each.id for each in listed(there)]
+def send_to_numbers(
+    gateway: Gateway, numbers: Sequence[str], method: str, resource: str, body: Any
+) -> list[CommandOutcome]:
+    """Send the same command for each of these numbers; without any, for all numbers of the
+    municipality."""
+    ids = numbers or [each.id for each in list_numbers(gateway)]
     if not ids:
-        raise Refused("this municipality has no number")
+        raise GatewayRefused("this municipality has no number")
     return [
-        order(there, method, f"/v1/numbers/{quote(id, safe='')}/{what}", body, number=id)
+        send_command(
+            gateway, method, f"/v1/numbers/{quote(id, safe='')}/{resource}", body, number=id
+        )
         for id in dict.fromkeys(ids)
     ]
 
 
-def listed(there: Gateway) -> list[Number]:
-    return there.ask(Numbers, "GET", "/v1/numbers").numbers
+def list_numbers(gateway: Gateway) -> list[Number]:
+    return gateway.request(Numbers, "GET", "/v1/numbers").numbers
 
 
-def lines(number: Number) -> Iterator[str]:
-    """How a number stands, for who reads it in a terminal."""
+def format_number(number: Number) -> Iterator[str]:
+    """Yield the state and the notice of a number as lines for a terminal."""
     text = f": {number.text}" if number.text else ""
     yield f"{number.id}: {number.state}{_until(number.until)}{text}"
-    if told := number.notice:
-        yield f"  notice{_until(told.until)}: {told.text}"
+    if notice := number.notice:
+        yield f"  notice{_until(notice.until)}: {notice.text}"
 
 
 def _until(at: datetime | None) -> str:
-    """In Dutch time; '' for what has no end."""
+    """Return ` until` with the time in the Netherlands, or '' without an end."""
     return f" until {at.astimezone(AMSTERDAM):%Y-%m-%d %H:%M}" if at else ""
 
 
-def _done(work: Callable[[Gateway], T]) -> T:
-    """What `work` gives; what is wrong, and exit code 1 otherwise."""
+def _run(work: Callable[[Gateway], T]) -> T:
+    """Return the result of `work`; print a refusal and exit with code 1."""
     try:
-        return work(gateway(os.environ))
-    except (Refused, settings.SettingsError) as error:
+        return work(load_gateway(os.environ))
+    except (GatewayRefused, settings.SettingsError) as error:
         click.echo(str(error), err=True)
         raise SystemExit(1) from None
 
 
-def _tell(done: Sequence[Done], shown: Any, *, as_json: bool) -> None:
-    """How it went with each; exit code 1 unless it went well with all."""
+def _print_outcomes(outcomes: Sequence[CommandOutcome], result: Any, *, as_json: bool) -> None:
+    """Print the outcomes, or `result` as JSON; exit with code 1 unless all succeeded."""
     if as_json:
-        click.echo(msgspec.json.encode(shown))
+        click.echo(msgspec.json.encode(result))
     else:
-        for each in done:
-            click.echo(str(each), err=each.status not in DONE)
-    if any(each.status not in DONE for each in done):
+        for outcome in outcomes:
+            click.echo(str(outcome), err=outcome.status not in SUCCESSFUL)
+    if any(outcome.status not in SUCCESSFUL for outcome in outcomes):
         raise SystemExit(1)
 
 
-_author = click.option("--author", help="Who says it, as your CRM calls them.")
+_author = click.option("--author", help="The author, as your CRM calls them.")
 _json = click.option("--json", "as_json", is_flag=True)
-_numbers = click.option("--number", "numbers", multiple=True, help="None: all of yours.")
+_numbers = click.option("--number", "numbers", multiple=True, help="Left out: all your numbers.")
 
 
 @click.group("notice")
 def notice() -> None:
-    """What citizens are told for a while (POSTKAMER_API_TOKEN, with the role kcc)."""
+    """A temporary text for citizens (POSTKAMER_API_TOKEN, with the role kcc)."""
 
 
 @notice.command("set")
@@ -147,10 +156,10 @@ def notice() -> None:
 def notice_set(
     text: str, until: datetime, numbers: tuple[str, ...], author: str | None, as_json: bool
 ) -> None:
-    """Tell citizens TEXT, once in each conversation, until TIME."""
-    body = body_of(author, text=text, until=until)
-    done = _done(lambda there: of_numbers(there, numbers, "PUT", "notice", body))
-    _tell(done, done, as_json=as_json)
+    """Send citizens TEXT, once in each conversation, until TIME."""
+    body = build_body(author, text=text, until=until)
+    outcomes = _run(lambda gateway: send_to_numbers(gateway, numbers, "PUT", "notice", body))
+    _print_outcomes(outcomes, outcomes, as_json=as_json)
 
 
 @notice.command("clear")
@@ -158,10 +167,10 @@ def notice_set(
 @_author
 @_json
 def notice_clear(numbers: tuple[str, ...], author: str | None, as_json: bool) -> None:
-    """Take the notice away."""
-    body = body_of(author)
-    done = _done(lambda there: of_numbers(there, numbers, "DELETE", "notice", body))
-    _tell(done, done, as_json=as_json)
+    """Remove the notice."""
+    body = build_body(author)
+    outcomes = _run(lambda gateway: send_to_numbers(gateway, numbers, "DELETE", "notice", body))
+    _print_outcomes(outcomes, outcomes, as_json=as_json)
 
 
 @click.group("number")
@@ -172,28 +181,28 @@ def number() -> None:
 @number.command("list")
 @_json
 def number_list(as_json: bool) -> None:
-    """Show how each stands now."""
-    found = _done(listed)
+    """Show the state and the notice of each number."""
+    numbers = _run(list_numbers)
     if as_json:
-        click.echo(msgspec.json.encode(found))
+        click.echo(msgspec.json.encode(numbers))
         return
-    for each in found:
-        for line in lines(each):
+    for each in numbers:
+        for line in format_number(each):
             click.echo(line)
 
 
 @number.command("state")
 @click.argument("state", type=click.Choice(STATES))
-@click.option("--text", help="What citizens are told; with closed, and needed there.")
-@click.option("--until", type=Time(), help="At most 31 days ahead; then it is open again.")
+@click.option("--text", help="Text for citizens; required with closed, else refused.")
+@click.option("--until", type=Time(), help="At most 31 days ahead; then the number opens again.")
 @_numbers
 @_author
 @_json
-def number_state(numbers: tuple[str, ...], as_json: bool, **said: Any) -> None:
-    """Open a number, let it take messages in silence, or close it with a text."""
-    body = body_of(**said)
-    done = _done(lambda there: of_numbers(there, numbers, "PUT", "state", body))
-    _tell(done, done, as_json=as_json)
+def number_state(numbers: tuple[str, ...], as_json: bool, **members: Any) -> None:
+    """Open a number, let it receive messages without automatic texts, or close it with a text."""
+    body = build_body(**members)
+    outcomes = _run(lambda gateway: send_to_numbers(gateway, numbers, "PUT", "state", body))
+    _print_outcomes(outcomes, outcomes, as_json=as_json)
 
 
 @click.group("care")
@@ -206,9 +215,11 @@ def care() -> None:
 @_author
 @_json
 def care_confirm(conversation: str, author: str | None, as_json: bool) -> None:
-    """Say that somebody has seen the alarm about CONVERSATION: nobody else is woken."""
+    """Confirm the alarm about CONVERSATION: a person has seen it, so no other person is woken."""
     if not CONVERSATION.fullmatch(conversation):
         raise click.BadParameter("it is no id of a conversation", param_hint="CONVERSATION")
-    path, body = f"/v1/conversations/{conversation}/_confirm", body_of(author)
-    done = _done(lambda there: order(there, "POST", path, body, conversation=conversation))
-    _tell([done], done, as_json=as_json)
+    path, body = f"/v1/conversations/{conversation}/_confirm", build_body(author)
+    outcome = _run(
+        lambda gateway: send_command(gateway, "POST", path, body, conversation=conversation)
+    )
+    _print_outcomes([outcome], outcome, as_json=as_json)

@@ -1,7 +1,7 @@
-"""`postkamer`: run a service, look at the configuration, ask where a message would go.
+"""`postkamer`: run a service, check the configuration, explain where a message would go.
 
-Every command takes --json where it prints a result. Exit codes: 0 done, 1 refused or found wrong,
-2 misused. A command is imported when it runs: all of them together take a second.
+Every command that prints a result has --json. Exit codes: 0 success, 1 refused or faults found, 2
+wrong usage. A command is imported when it runs: importing all of them takes a second.
 """
 
 from collections.abc import Mapping
@@ -31,12 +31,15 @@ COMMANDS = {
     "token": "cli.tokens:group",
     "topology": "cli.topology:group",
 }
-"""Name -> module and attribute."""
-ROUTE = {"explain": "cli.routing.explanation:command", "replay": "cli.replay.replay:command"}
+"""Name of a command -> its module and attribute."""
+ROUTE_COMMANDS = {
+    "explain": "cli.routing.explanation:command",
+    "replay": "cli.replay.replay:command",
+}
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command when it is asked for."""
+    """A group that imports a command when it runs."""
 
     def __init__(self, *args: Any, places: Mapping[str, str], **options: Any) -> None:
         super().__init__(*args, **options)
@@ -49,8 +52,8 @@ class LazyGroup(click.Group):
         if cmd_name not in self.places:
             return None
         module, _, name = self.places[cmd_name].partition(":")
-        found: click.Command = getattr(import_module(module), name)
-        return found
+        command: click.Command = getattr(import_module(module), name)
+        return command
 
 
 @click.group(
@@ -61,9 +64,9 @@ def main() -> None:
     """Postkamer, the WhatsApp mailroom of a Dutch town hall."""
 
 
-@click.group(cls=LazyGroup, places=ROUTE)
+@click.group(cls=LazyGroup, places=ROUTE_COMMANDS)
 def route() -> None:
-    """Where messages go."""
+    """Explain where messages go."""
 
 
 if __name__ == "__main__":

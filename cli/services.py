@@ -1,33 +1,28 @@
-"""Commands that run a service, `postkamer gateway` and so on; and `postkamer migrate`."""
+"""Commands that run a service, such as `postkamer gateway`; and `postkamer migrate`."""
 
 import asyncio
 import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 
 import click
 
 from cli.support.database import fail
-from cli.support.example_config import ROOT, chosen
+from cli.support.example_config import ROOT, load_config
 from services import lifecycle, logs
-from services.config import model, settings
+from services.config import settings
 from services.http.token_store import of_environment
 from services.postgres.database import DATABASE_ERRORS
 from services.postgres.migrations import MigrationError, migrate, migrations
 
-MIGRATED = ("services", "gateway", "router", "deliverer", "archiver")
-"""In this order: the roles first, and what is granted before whom it is granted to needs it."""
+MIGRATION_ORDER = ("services", "gateway", "router", "deliverer", "archiver")
+"""Order of the migrations: roles first, and tables before the services that need access to them."""
 
 Service = AbstractAsyncContextManager["asyncio.Future[object]"]
 
 
-def configured(path: Path) -> model.Configuration:
-    return chosen(path).config
-
-
-def loaded(kind: type[settings.AnySettings]) -> settings.AnySettings:
+def load_settings(kind: type[settings.AnySettings]) -> settings.AnySettings:
     try:
         return settings.load(kind, os.environ)
     except settings.SettingsError as error:
@@ -36,7 +31,7 @@ def loaded(kind: type[settings.AnySettings]) -> settings.AnySettings:
 
 
 def run(name: str, level: str, service: Callable[[], Service]) -> None:
-    """Run a service until it is stopped; its exit code becomes ours."""
+    """Run a service until it stops, and exit with its exit code."""
     logs.log_to_stdout(name, level)
     try:
         sys.exit(lifecycle.run_event_loop(lifecycle.run(service)))
@@ -46,18 +41,18 @@ def run(name: str, level: str, service: Callable[[], Service]) -> None:
 
 @click.command()
 def gateway() -> None:
-    """Run the front door: webhooks and CRM commands in."""
+    """Run the gateway: receives webhooks and commands of CRMs."""
     from gateway.service import gateway as service
-    from gateway.service import opened
+    from gateway.service import load_endpoints
 
-    given = loaded(settings.GatewaySettings)
-    town = chosen(given.config)
+    options = load_settings(settings.GatewaySettings)
+    loaded = load_config(options.config)
     try:
-        of_environment(given, town.config)
-        doors = opened(given, town.config, os.environ)
+        of_environment(options, loaded.config)
+        endpoints = load_endpoints(options, loaded.config, os.environ)
     except settings.SettingsError as error:
         fail(str(error))
-    run("gateway", given.log_level, lambda: service(given, town, doors))
+    run("gateway", options.log_level, lambda: service(options, loaded, endpoints))
 
 
 @click.command()
@@ -65,72 +60,72 @@ def router() -> None:
     """Run the router: decides where each message goes, and why."""
     from router.service import router as service
 
-    given = loaded(settings.RouterSettings)
-    town = chosen(given.config)
-    run("router", given.log_level, lambda: service(given, town))
+    options = load_settings(settings.RouterSettings)
+    loaded = load_config(options.config)
+    run("router", options.log_level, lambda: service(options, loaded))
 
 
 @click.command()
 def deliverer() -> None:
-    """Run the deliverer: events to CRMs, messages to Meta."""
+    """Run the deliverer: sends events to CRMs and messages to Meta."""
     from deliverer.credentials import credentials
     from deliverer.service import accounts
     from deliverer.service import deliverer as service
     from services.files import clamd
 
-    given = loaded(settings.DelivererSettings)
-    town = configured(given.config)
+    options = load_settings(settings.DelivererSettings)
+    config = load_config(options.config).config
     try:
-        clamd.configured(given.scanner_url, town)
-        own = credentials(town, given.config.parent, os.environ)
-        numbers = accounts(given, town, os.environ)
+        clamd.configured(options.scanner_url, config)
+        secrets = credentials(config, options.config.parent, os.environ)
+        numbers = accounts(options, config, os.environ)
     except settings.SettingsError as error:
         fail(str(error))
-    run("deliverer", given.log_level, lambda: service(given, town, own, numbers))
+    run("deliverer", options.log_level, lambda: service(options, config, secrets, numbers))
 
 
 @click.command()
 def archiver() -> None:
-    """Run the archiver: keeps the record and shows it."""
+    """Run the archiver: stores the record and shows it."""
     from archiver.service import archiver as service
     from services.config.accounts import provider_accounts
     from services.files import clamd
 
-    given = loaded(settings.ArchiverSettings)
-    town = configured(given.config)
-    token = given.meta_access_token.get_secret_value()
+    options = load_settings(settings.ArchiverSettings)
+    config = load_config(options.config).config
+    token = options.meta_access_token.get_secret_value()
     try:
-        of_environment(given, town)
-        clamd.configured(given.scanner_url, town)
-        numbers = provider_accounts(town.numbers, given.meta_graph_url, token, os.environ)
+        of_environment(options, config)
+        clamd.configured(options.scanner_url, config)
+        numbers = provider_accounts(config.numbers, options.meta_graph_url, token, os.environ)
     except settings.SettingsError as error:
         fail(str(error))
-    run("archiver", given.log_level, lambda: service(given, town, numbers))
+    run("archiver", options.log_level, lambda: service(options, config, numbers))
 
 
 @click.command()
 def sandbox() -> None:
-    """Run the stand-ins for Meta and a CRM, with the page that shows it all."""
+    """Run the sandbox: stand-ins for Meta and a CRM, with a page that shows both."""
     from sandbox.service import sandbox as service
     from sandbox.settings import load
 
     try:
-        given = load(os.environ)
+        options = load(os.environ)
     except ValueError as error:
         fail(str(error))
-    run("sandbox", "warning", lambda: service(given))
+    run("sandbox", "warning", lambda: service(options))
 
 
 @click.command("migrate")
 def migrate_command() -> None:
     """Bring the database up to date (POSTKAMER_DATABASE_URL, as its owner)."""
-    url = loaded(settings.DatabaseSettings).database_url.get_secret_value()
-    wanted = [m for name in MIGRATED for m in migrations(name, ROOT / name / "migrations")]
+    url = load_settings(settings.DatabaseSettings).database_url.get_secret_value()
+    required = [m for name in MIGRATION_ORDER for m in migrations(name, ROOT / name / "migrations")]
     try:
-        applied = asyncio.run(migrate(url, wanted))
+        applied = asyncio.run(migrate(url, required))
     except (MigrationError, *DATABASE_ERRORS) as error:
         fail(f"migrate: {error}")
         return
     for name in applied:
         click.echo(f"applied {name}")
-    click.echo(f"{len(applied)} applied, {len(wanted) - len(applied)} were there")
+    click.echo(f"{len(applied)} applied, {len(required) - len(applied)} were there")

@@ -1,4 +1,4 @@
-"""`postkamer token`: who may call the APIs. A token is shown once; the table keeps its hash."""
+"""`postkamer token`: tokens for the APIs. A token is shown once; the table has its hash only."""
 
 import base64
 import os
@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from cli.support.audit import Operation, run_audited
-from cli.support.database import Refused, print_result, with_database
+from cli.support.database import CommandRefused, print_result, with_database
 from cli.support.time_options import Time
 from services import clock
 from services.config import loader, model, settings
@@ -22,16 +22,17 @@ from services.http.token_store import LARGEST, digest
 from services.postgres.database import Connection, Pool
 
 PREFIX = "pk_"
-"""So that scanners of leaked secrets can know one: this, and 43 characters of base64url."""
+"""Prefix by which scanners for leaked secrets recognise a token; 43 characters of base64url follow.
+"""
 RANDOM_BYTES = 32
 MOST_PER_SECOND, LARGEST_BURST = 1000, 10_000
-"""More than a gateway answers; the table refuses more."""
+"""More than a gateway answers; the table has the same limits."""
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 T = TypeVar("T")
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A token as it was asked for."""
+class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A token that is to be made."""
 
     name: str
     tenant: str
@@ -44,8 +45,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A token as the list has it: everything but its hash."""
+class TokenSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A token in the list: everything but its hash."""
 
     name: str
     tenant: str
@@ -60,94 +61,103 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     note: str
 
 
-def faults(
-    wanted: Wanted, town: model.Configuration, now: datetime, taken: Collection[str] = ()
+def request_faults(
+    request: TokenRequest,
+    config: model.Configuration,
+    now: datetime,
+    reserved: Collection[str] = (),
 ) -> list[str]:
-    """What is wrong with it in this municipality; `taken` are names of the environment. Pure."""
-    found = []
-    if not NAME.fullmatch(wanted.name):
-        found.append(f"{wanted.name!r} is no name: small letters, digits and hyphens, at most 63")
-    if wanted.name in taken:
-        found.append(f"{wanted.name} is a name in POSTKAMER_API_TOKENS: this token would not work")
-    if wanted.tenant not in (known := [t.id for t in town.tenants]):
-        found.append(f"--tenant: there is no {wanted.tenant!r}; there is {', '.join(known)}")
-        return found
-    theirs = [d.id for d in town.departments if d.tenant == wanted.tenant]
-    found += [
-        f"--department: {wanted.tenant} has no {each!r}; it has {', '.join(theirs)}"
-        for each in wanted.departments
-        if each not in theirs
+    """Return the faults of a request; `reserved` are names of tokens in the environment. Pure."""
+    faults = []
+    if not NAME.fullmatch(request.name):
+        faults.append(f"{request.name!r} is no name: small letters, digits and hyphens, at most 63")
+    if request.name in reserved:
+        faults.append(
+            f"{request.name} is a name in POSTKAMER_API_TOKENS: this token would not work"
+        )
+    if request.tenant not in (tenants := [t.id for t in config.tenants]):
+        faults.append(f"--tenant: there is no {request.tenant!r}; there is {', '.join(tenants)}")
+        return faults
+    departments = [d.id for d in config.departments if d.tenant == request.tenant]
+    faults += [
+        f"--department: {request.tenant} has no {each!r}; it has {', '.join(departments)}"
+        for each in request.departments
+        if each not in departments
     ]
-    if wanted.expires_at and wanted.expires_at <= now:
-        found.append("--expires: that is not in the future")
-    return found
+    if request.expires_at and request.expires_at <= now:
+        faults.append("--expires: that is not in the future")
+    return faults
 
 
-def of_environment(environ: Mapping[str, str]) -> frozenset[str]:
-    """Names in POSTKAMER_API_TOKENS, which go before those of the table; none where it is not set
-    or wrong, of which a service that starts complains itself."""
+def environment_names(environ: Mapping[str, str]) -> frozenset[str]:
+    """Return the names in POSTKAMER_API_TOKENS, which take precedence over the table.
+
+    None if the setting is missing or wrong: a service reports that when it starts.
+    """
     try:
-        given = settings.load(settings.TokenSettings, environ)
+        tokens = settings.load(settings.TokenSettings, environ).api_tokens
     except settings.SettingsError:
         return frozenset()
-    return frozenset(whose.partition("@")[0] for whose, _ in given.api_tokens)
+    return frozenset(name.partition("@")[0] for name, _ in tokens)
 
 
-def fresh(chance: bytes) -> str:
-    """A token from RANDOM_BYTES of chance; pure."""
-    return PREFIX + base64.urlsafe_b64encode(chance).decode().rstrip("=")
+def make_token(random: bytes) -> str:
+    """Return a token made from RANDOM_BYTES random bytes. Pure."""
+    return PREFIX + base64.urlsafe_b64encode(random).decode().rstrip("=")
 
 
-async def add(connection: Connection, wanted: Wanted) -> str:
-    """Write a new token down; the token itself, which nobody can find again."""
-    token = fresh(secrets.token_bytes(RANDOM_BYTES))
+async def add_token(connection: Connection, request: TokenRequest) -> str:
+    """Store the hash of a new token and return the token, which cannot be retrieved again."""
+    token = make_token(secrets.token_bytes(RANDOM_BYTES))
     if await connection.fetchval(_VALID) >= LARGEST:
-        raise Refused(f"there are {LARGEST} valid tokens already; revoke one first")
+        raise CommandRefused(f"there are {LARGEST} valid tokens already; revoke one first")
     added = await connection.fetchval(
         _ADD,
-        wanted.name,
+        request.name,
         digest(token),
-        wanted.tenant,
-        sorted(set(wanted.roles)),
-        sorted(set(wanted.departments)),
-        wanted.people,
-        wanted.per_second,
-        wanted.burst,
-        wanted.expires_at,
-        wanted.note,
+        request.tenant,
+        sorted(set(request.roles)),
+        sorted(set(request.departments)),
+        request.people,
+        request.per_second,
+        request.burst,
+        request.expires_at,
+        request.note,
     )
     if added is None:
-        raise Refused(f"{wanted.name} is or was a token's name: messages go by it, take another")
+        raise CommandRefused(
+            f"{request.name} is or was a token's name: messages go by it, take another"
+        )
     return token
 
 
-async def listed(pool: Pool) -> list[Listed]:
-    """All tokens that there are and were."""
-    return [Listed(**row) for row in await pool.fetch(_LIST)]
+async def list_tokens(pool: Pool) -> list[TokenSummary]:
+    """Return all tokens, also revoked and expired ones."""
+    return [TokenSummary(**row) for row in await pool.fetch(_LIST)]
 
 
-async def revoke(connection: Connection, name: str) -> tuple[datetime, Operation | None]:
-    """End a token; when that was done, which may have been before."""
-    found = await connection.fetchrow(_OF_NAME, name)
-    if found is None:
-        raise Refused(f"there is no token {name!r}")
-    if found["revoked_at"]:
-        return found["revoked_at"], None
+async def revoke_token(connection: Connection, name: str) -> tuple[datetime, Operation | None]:
+    """Revoke a token and return the time of its first revocation."""
+    row = await connection.fetchrow(_OF_NAME, name)
+    if row is None:
+        raise CommandRefused(f"there is no token {name!r}")
+    if row["revoked_at"]:
+        return row["revoked_at"], None
     at: datetime = await connection.fetchval(_REVOKE, name)
-    return at, Operation(what="token revoke", tenant=found["tenant"], about=name)
+    return at, Operation(what="token revoke", tenant=row["tenant"], about=name)
 
 
-def added(wanted: Wanted) -> Operation:
-    """With what the token may do, and until when."""
+def addition(request: TokenRequest) -> Operation:
+    """Return the audit entry of a new token: its rights, and when it expires."""
     data = {
-        "roles": sorted(set(wanted.roles)),
-        "departments": sorted(set(wanted.departments)),
-        "people": wanted.people,
-        "perSecond": wanted.per_second,
-        "burst": wanted.burst,
-        "expiresAt": wanted.expires_at,
+        "roles": sorted(set(request.roles)),
+        "departments": sorted(set(request.departments)),
+        "people": request.people,
+        "perSecond": request.per_second,
+        "burst": request.burst,
+        "expiresAt": request.expires_at,
     }
-    return Operation(what="token add", tenant=wanted.tenant, about=wanted.name, data=data)
+    return Operation(what="token add", tenant=request.tenant, about=request.name, data=data)
 
 
 _VALID = """
@@ -178,37 +188,37 @@ def group() -> None:
 
 @group.command("add")
 @click.argument("name")
-@click.option("--tenant", required=True, help="The one municipality it is for.")
+@click.option("--tenant", required=True, help="The municipality that it is for.")
 @click.option("--role", "roles", multiple=True, required=True, type=click.Choice(ROLES))
-@click.option("--department", "departments", multiple=True, help="None: all departments.")
-@click.option("--people", is_flag=True, help="People write with it; a message must say who.")
+@click.option("--department", "departments", multiple=True, help="Left out: all departments.")
+@click.option("--people", is_flag=True, help="People use it, so a message must name its author.")
 @click.option("--expires", "expires_at", type=Time(zone=None), help="RFC 3339.")
 @click.option("--per-second", default=REQUESTS_PER_SECOND, type=click.IntRange(1, MOST_PER_SECOND))
 @click.option("--burst", default=BURST, type=click.IntRange(1, LARGEST_BURST))
-@click.option("--note", default="", help="For whoever reads the list.")
+@click.option("--note", default="", help="A note for readers of the list.")
 @click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
 @click.option("--json", "as_json", is_flag=True)
-def add_command(path: Path | None, as_json: bool, **given: Any) -> None:
-    """Make the token NAME and print it: this once."""
+def add_command(path: Path | None, as_json: bool, **fields: Any) -> None:
+    """Make the token NAME and print it. It is shown only once."""
 
     async def work(connection: Connection) -> tuple[str, Operation]:
-        return await add(connection, wanted), added(wanted)
+        return await add_token(connection, request), addition(request)
 
-    wanted = Wanted(**given)
-    if wrong := _judged(wanted, path):
-        click.echo("\n".join(wrong), err=True)
+    request = TokenRequest(**fields)
+    if faults := _check_request(request, path):
+        click.echo("\n".join(faults), err=True)
         raise SystemExit(2)
     token = run_audited("token", work)
-    print_result({"name": wanted.name, "token": token}, [token], as_json=as_json)
+    print_result({"name": request.name, "token": token}, [token], as_json=as_json)
 
 
-def _judged(wanted: Wanted, path: Path | None) -> list[str]:
+def _check_request(request: TokenRequest, path: Path | None) -> list[str]:
     file = path or os.environ.get("POSTKAMER_CONFIG")
     if not file:
         return ["POSTKAMER_CONFIG: is missing"]
     try:
-        town = loader.load(Path(file)).config
-        return faults(wanted, town, clock.now(), of_environment(os.environ))
+        config = loader.load(Path(file)).config
+        return request_faults(request, config, clock.now(), environment_names(os.environ))
     except model.ConfigError as error:
         click.echo(str(error), err=True)
         raise SystemExit(1) from None
@@ -217,12 +227,12 @@ def _judged(wanted: Wanted, path: Path | None) -> list[str]:
 @group.command("list")
 @click.option("--json", "as_json", is_flag=True)
 def list_command(as_json: bool) -> None:
-    """Show the tokens that there are and were."""
-    tokens = with_database("token", listed)
+    """Show all tokens, also revoked and expired ones."""
+    tokens = with_database("token", list_tokens)
     print_result(tokens, map(_line, tokens), as_json=as_json)
 
 
-def _line(token: Listed) -> str:
+def _line(token: TokenSummary) -> str:
     parts = [
         ", ".join(token.roles),
         ", ".join(token.departments) or "all departments",
@@ -239,9 +249,11 @@ def _line(token: Listed) -> str:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True)
 def revoke_command(name: str, as_json: bool) -> None:
-    """End the token NAME, within seconds and for ever. Whose data it saw is told by
-    `postkamer archive exposure`."""
-    at = run_audited("token", lambda connection: revoke(connection, name))
+    """Revoke the token NAME, within seconds and for ever.
+
+    `postkamer archive exposure` shows whose data it saw.
+    """
+    at = run_audited("token", lambda connection: revoke_token(connection, name))
     words = f"{name} is revoked since {at:%Y-%m-%d %H:%M:%S}Z"
     saw = f"Whose data it saw: postkamer archive exposure --token {name} --from TIME --to TIME"
     print_result({"name": name, "revokedAt": at}, [words, saw], as_json=as_json)

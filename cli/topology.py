@@ -8,13 +8,11 @@ import click
 import msgspec
 
 from cli.support.database import fail
-from cli.support.example_config import EXAMPLE
-from router.ruleset.validation import validate
+from cli.support.example_config import EXAMPLE, load_config
 from services.amqp import topology
 from services.amqp.connection import BROKER_ERRORS
 from services.amqp.declare import declare as declare_topology
-from services.config import loader, settings
-from services.config.model import ConfigError
+from services.config import settings
 
 
 @click.group("topology")
@@ -22,37 +20,36 @@ def group() -> None:
     """Queues, exchanges, policies and permissions."""
 
 
-def _table(path: Path | None) -> list[topology.Queue]:
-    """Of a configuration; of the example where none is named."""
+def _load_queues(path: Path | None) -> list[topology.Queue]:
+    """Return the queues of a configuration, or of the example if none is named."""
     file = path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE))
-    try:
-        town = validate(loader.load(file)).config
-    except ConfigError as error:
-        fail(str(error))
-    return topology.queues(town.partitions, [d.id for d in town.destinations])
+    config = load_config(file).config
+    return topology.queues(config.partitions, [d.id for d in config.destinations])
 
 
 @group.command()
 @click.option("--config", "path", type=Path)
 def definitions(path: Path | None) -> None:
     """Print RabbitMQ's definitions, without users: exchanges, queues, bindings, policies."""
-    click.echo(msgspec.json.format(msgspec.json.encode(topology.definitions(_table(path), {}))))
+    click.echo(
+        msgspec.json.format(msgspec.json.encode(topology.definitions(_load_queues(path), {})))
+    )
 
 
 @group.command()
 @click.option("--config", "path", type=Path)
 def declare(path: Path | None) -> None:
-    """Make exchanges, queues and bindings in the broker (POSTKAMER_AMQP_URL, as administrator)."""
+    """Declare exchanges, queues and bindings (POSTKAMER_AMQP_URL, as administrator)."""
     try:
         url = settings.load(settings.BrokerSettings, os.environ).amqp_url.get_secret_value()
     except settings.SettingsError as error:
         fail(str(error))
-    table = _table(path)
+    queues = _load_queues(path)
     try:
-        asyncio.run(declare_topology(url, table))
+        asyncio.run(declare_topology(url, queues))
     except BROKER_ERRORS as error:
         fail(f"topology declare: {error}")
-    click.echo(f"{len(table)} queues are there")
+    click.echo(f"{len(queues)} queues are there")
 
 
 @group.command()
@@ -60,9 +57,9 @@ def declare(path: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True)
 def show(path: Path | None, as_json: bool) -> None:
     """Show the queues."""
-    table = _table(path)
+    queues = _load_queues(path)
     if as_json:
-        click.echo(msgspec.json.encode(table))
+        click.echo(msgspec.json.encode(queues))
         return
-    for line in topology.format_table(table):
+    for line in topology.format_table(queues):
         click.echo(line)

@@ -1,1 +1,1 @@
-"""The front door: webhooks and CRM commands in, made durable, answered."""
+"""The gateway: receives webhooks and CRM commands, makes them durable, and answers."""

@@ -1,14 +1,14 @@
-"""The gateway as a process: the broker, the database for its API, two ports."""
+"""The gateway process: a broker connection, a database pool for the API, and two ports."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from gateway.api.command_store import Store
+from gateway.api.command_store import CommandStore
 from gateway.api.message_routes import MessageRoutes
 from gateway.api_docs.document import document
-from gateway.intake import Intake, intake
-from gateway.media.routes import Media
+from gateway.intake import Intake, run_intake
+from gateway.media.routes import MediaRoutes
 from gateway.media.upload_store import UploadStore
 from gateway.webhook.endpoints import WebhookEndpoint, build_endpoints
 from gateway.webhook.handler import PATH, ClientCertificate, Webhook
@@ -29,34 +29,34 @@ from services.postgres.database import Pool, connection_pool
 from services.tasks import background_task
 
 POOL_SIZE = 8
-"""Connections to PostgreSQL, for /v1/ alone."""
+"""Connections to PostgreSQL. Only /v1/ uses them."""
 
 
-def opened(
+def load_endpoints(
     settings: GatewaySettings, config: Configuration, environ: Mapping[str, str]
 ) -> dict[str, WebhookEndpoint]:
-    """The webhook's doors; SettingsError with every secret that is missing."""
+    """Build the webhook endpoints; SettingsError lists every secret that is missing."""
     secrets = [secret.get_secret_value() for secret in settings.meta_app_secrets]
     return build_endpoints(config, secrets, settings.meta_verify_token.get_secret_value(), environ)
 
 
 @asynccontextmanager
 async def gateway(
-    settings: GatewaySettings, choices: LoadedConfig, opened: Mapping[str, WebhookEndpoint]
+    settings: GatewaySettings, loaded: LoadedConfig, endpoints: Mapping[str, WebhookEndpoint]
 ) -> AsyncIterator["asyncio.Future[object]"]:
-    """Runs until left; the future ends only when a part breaks."""
-    config = choices.config
+    """Run the gateway while the context is open; the future ends only when a part fails."""
+    config = loaded.config
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         url = settings.database_url.get_secret_value()
         pool = await enter(connection_pool(url, "postkamer-gateway", POOL_SIZE))
         link = await enter(broker_connection(settings.amqp_url.get_secret_value(), "gateway"))
-        door = await enter(
-            intake(link, PartitionPublisher(link, clock.new_id(), config.partitions))
+        intake = await enter(
+            run_intake(link, PartitionPublisher(link, clock.new_id(), config.partitions))
         )
         client = ClientCertificate(settings.meta_client_name_header, settings.meta_client_name)
-        webhook = Webhook(door, opened, config, client)
-        api, tasks = await enter(_api(settings, choices, pool, door))
+        webhook = Webhook(intake, endpoints, config, client)
+        api, tasks = await enter(_api(settings, loaded, pool, intake))
 
         async def obstacles() -> list[str]:
             return link.obstacles()
@@ -64,28 +64,28 @@ async def gateway(
         await enter(serve(operations_app(obstacles), settings.bind, settings.gateway_ops_port))
         app = api_app([*webhook.routes(), *api, *docs_page.routes(document)])
         app[AHEAD] = {PATH: webhook.receive}
-        # The operations port is opened first, and not shared: a second gateway that was started by
-        # mistake ends there.
-        where = settings.bind, settings.gateway_port
-        await enter(serve(app, *where, connections=MANY, shared=True))
-        yield first_failure(link.task, *tasks, *door.tasks)
+        # The operations port opens first and is not shared, so a second gateway that was started by
+        # mistake fails there.
+        address = settings.bind, settings.gateway_port
+        await enter(serve(app, *address, connections=MANY, shared=True))
+        yield first_failure(link.task, *tasks, *intake.tasks)
 
 
 @asynccontextmanager
 async def _api(
-    settings: GatewaySettings, choices: LoadedConfig, pool: Pool, door: Intake
+    settings: GatewaySettings, loaded: LoadedConfig, pool: Pool, intake: Intake
 ) -> AsyncIterator[tuple[list[Route], list["asyncio.Task[None]"]]]:
-    """What CRMs may call, and the tasks that stand behind it."""
+    """Yield the routes that CRMs call, and the background tasks that they need."""
     uploads = UploadStore(pool)
-    media = Media(uploads, ObjectStore(settings.object_store))
+    media = MediaRoutes(uploads, ObjectStore(settings.object_store))
     async with (
-        keyring(pool, of_environment(settings, choices.config)) as ring,
+        keyring(pool, of_environment(settings, loaded.config)) as ring,
         background_task(media.sweep()) as sweep,
     ):
-        api = MessageRoutes(door, Store(pool), uploads, choices.config, ring)
+        api = MessageRoutes(intake, CommandStore(pool), uploads, loaded.config, ring)
 
-        async def take(new: LoadedConfig) -> None:
+        async def apply(new: LoadedConfig) -> None:
             api.reload(new.config)
 
-        async with background_task(watch_config(settings.config, choices, load, take)) as followed:
-            yield [*api.routes(), *media.routes(ring)], [ring.task, sweep, followed]
+        async with background_task(watch_config(settings.config, loaded, load, apply)) as watch:
+            yield [*api.routes(), *media.routes(ring)], [ring.task, sweep, watch]

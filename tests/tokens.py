@@ -4,7 +4,7 @@ from typing import Any
 
 import aiohttp
 
-from cli.tokens import Wanted, add
+from cli.tokens import TokenRequest, add_token
 from services.http.rights import Rights
 from services.http.token_store import TokenHash, digest
 from services.postgres.database import connection_pool
@@ -18,7 +18,7 @@ async def made(url: str, name: str, tenant: str, **wanted: Any) -> str:
     """A token in the database of which `url` is the owner's; roles send and read by default."""
     wanted = {"roles": ("send", "read")} | GENEROUS | wanted
     async with connection_pool(url, "test-tokens", 1) as pool:
-        return await add(pool, Wanted(name=name, tenant=tenant, **wanted))
+        return await add_token(pool, TokenRequest(name=name, tenant=tenant, **wanted))
 
 
 async def admitted(session: aiohttp.ClientSession, door: str, token: str) -> None:

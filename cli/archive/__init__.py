@@ -1,1 +1,1 @@
-"""`postkamer archive ...`."""
+"""`postkamer archive`: commands on the archive."""

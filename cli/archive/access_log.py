@@ -1,4 +1,4 @@
-"""`postkamer archive views`: who looked, when, at what, and why."""
+"""`postkamer archive views`: who viewed the archive, when, what, and why."""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -13,19 +13,19 @@ from archiver.encryption.key_store import KeyStore
 from archiver.index.record_fields import EMPLOYEE
 from archiver.log.writer import person_hash
 from cli.support.archive_access import with_archive
-from cli.support.archive_rows import batches, municipalities
+from cli.support.archive_rows import decrypt_batches, load_hash_keys
 from cli.support.audit import Operation, record_access
 from cli.support.database import fail
 from cli.support.time_options import Time
 from services import clock
 from services.postgres.database import Connection, Pool
 
-ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
-"""Before anything was written down."""
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+"""Time before the first record."""
 
 
-class Wanted(msgspec.Struct, frozen=True):
-    """'' is whichever."""
+class ViewFilter(msgspec.Struct, frozen=True):
+    """Criteria for views; '' matches any."""
 
     since: datetime
     until: datetime
@@ -33,12 +33,12 @@ class Wanted(msgspec.Struct, frozen=True):
     employee: str = ""
     token: str = ""
 
-    def fits(self, view: "View") -> bool:
+    def matches(self, view: "View") -> bool:
         return self.employee in ("", view.employee) and self.token in ("", view.token)
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """That somebody looked."""
+    """A view of the archive by a person or a system."""
 
     at: datetime
     tenant: str
@@ -55,43 +55,47 @@ class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     messages: tuple[UUID, ...] = ()
 
     def line(self) -> str:
-        who = f"{self.token}, {self.employee}" if self.employee else self.token
+        viewer = f"{self.token}, {self.employee}" if self.employee else self.token
         what = f"{self.what} {self.message}" if self.message else f"{self.what} ({self.count})"
-        of = f"{self.conversation} ({self.department or '-'})"
-        why = f": {self.reason}" if self.reason else ""
-        return f"{self.at:%Y-%m-%d %H:%M:%S}Z  {who}  {what} of {of}{why}"
+        place = f"{self.conversation} ({self.department or '-'})"
+        reason = f": {self.reason}" if self.reason else ""
+        return f"{self.at:%Y-%m-%d %H:%M:%S}Z  {viewer}  {what} of {place}{reason}"
 
 
-def view(row: dict[str, Any]) -> View:
+def parse_view(row: dict[str, Any]) -> View:
     names = ("at", "tenant", "conversation", "department", "message")
-    return msgspec.convert(row["said"] | {name: row[name] for name in names}, View)
+    return msgspec.convert(row["fields"] | {name: row[name] for name in names}, View)
 
 
-async def views(connection: Connection, keys: KeyStore, wanted: Wanted) -> AsyncIterator[View]:
-    """Those that are wanted, oldest first."""
-    if wanted.conversation:
-        query: tuple[Any, ...] = (_OF_CONVERSATIONS, [wanted.conversation])
-    elif wanted.employee:
+async def find_views(
+    connection: Connection, keys: KeyStore, criteria: ViewFilter
+) -> AsyncIterator[View]:
+    """Yield the views that match, oldest first."""
+    if criteria.conversation:
+        query: tuple[Any, ...] = (_BY_CONVERSATION, [criteria.conversation])
+    elif criteria.employee:
         hashes = [
-            person_hash(key, EMPLOYEE, wanted.employee)
-            for key in (await municipalities(connection, keys)).values()
+            person_hash(key, EMPLOYEE, criteria.employee)
+            for key in (await load_hash_keys(connection, keys)).values()
         ]
-        query = _OF_PEOPLE, hashes
+        query = _BY_PERSON, hashes
     else:
         query = (_ALL,)
     sql, *arguments = query
-    async for batch in batches(connection, keys, sql, wanted.since, wanted.until, *arguments):
-        for one in map(view, batch.rows):
-            if wanted.fits(one):
-                yield one
+    async for batch in decrypt_batches(
+        connection, keys, sql, criteria.since, criteria.until, *arguments
+    ):
+        for view in map(parse_view, batch.rows):
+            if criteria.matches(view):
+                yield view
 
 
 _VIEWS = f"{RECORDS} where e.kind = 'view' and e.at >= $1 and e.at < $2"
 _ALL = f"{_VIEWS} order by e.at, e.id"
-_OF_CONVERSATIONS = f"""{_VIEWS}
+_BY_CONVERSATION = f"""{_VIEWS}
 and e.conversation <> '' and e.conversation = any($3::text[]) order by e.at, e.id
 """
-_OF_PEOPLE = f"""{_VIEWS}
+_BY_PERSON = f"""{_VIEWS}
 and e.conversation <> '' and e.conversation = any(array(
     select distinct conversation from archiver.subject where hash = any($3::bytea[])))
 order by e.at, e.id
@@ -100,39 +104,39 @@ order by e.at, e.id
 
 @click.command("views")
 @click.option("--conversation", default="", help="Its id.")
-@click.option("--employee", default="", help="As whoever asked called them.")
+@click.option("--employee", default="", help="The employee, as the CRM calls them.")
 @click.option("--token", default="", help="The token's name.")
 @click.option("--from", "since", type=Time(), help="A time or a day, in Amsterdam.")
-@click.option("--to", "until", type=Time(), help="Now otherwise.")
-@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each.")
-def command(since: datetime | None, until: datetime | None, as_json: bool, **given: str) -> None:
-    """Show who looked at the record, when, at what, and why; the oldest first.
+@click.option("--to", "until", type=Time(), help="Left out: now.")
+@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each view.")
+def command(since: datetime | None, until: datetime | None, as_json: bool, **fields: str) -> None:
+    """Show who viewed the archive, when, what, and why; the oldest view first.
 
-    That you asked is on the record.
+    Your use of this command is archived.
     """
-    if not any(given.values()):
+    if not any(fields.values()):
         fail("--conversation, --employee or --token: one of them is needed", 2)
-    wanted = Wanted(since or ALWAYS, until or clock.now(), **given)
-    shown: Callable[[View], str] = _json if as_json else View.line
+    criteria = ViewFilter(since or BEGINNING, until or clock.now(), **fields)
+    format_view: Callable[[View], str] = _json if as_json else View.line
 
     async def work(pool: Pool, keys: KeyStore) -> None:
-        await record_access(pool, _operation(wanted))
+        await record_access(pool, _operation(criteria))
         async with pool.acquire() as connection, connection.transaction(readonly=True):
-            async for one in views(connection, keys, wanted):
-                click.echo(shown(one))
+            async for view in find_views(connection, keys, criteria):
+                click.echo(format_view(view))
 
     with_archive("views", work)
 
 
-def _operation(wanted: Wanted) -> Operation:
-    """Not the employee's name: of the operation it is known who they are, and not what is asked."""
+def _operation(criteria: ViewFilter) -> Operation:
+    """Return the audit entry. It does not name the employee whose views were asked for."""
     data = {
-        "since": wanted.since,
-        "until": wanted.until,
-        "token": wanted.token,
-        "of one employee": bool(wanted.employee),
+        "since": criteria.since,
+        "until": criteria.until,
+        "token": criteria.token,
+        "of one employee": bool(criteria.employee),
     }
-    return Operation(what="archive views", about=wanted.conversation, data=data)
+    return Operation(what="archive views", about=criteria.conversation, data=data)
 
 
 def _json(view: View) -> str:

@@ -1,6 +1,7 @@
-"""`postkamer archive exposure`: whose data was shown or delivered, for who must tell of a breach.
+"""`postkamer archive exposure`: whose data was shown or delivered, to report a data breach.
 
-The AVG gives 72 hours for it (article 33). It opens the record, so it is on it itself.
+The AVG gives 72 hours for the report (article 33). The command decrypts the archive, so its use is
+archived.
 """
 
 import sys
@@ -14,30 +15,30 @@ import msgspec
 from archiver.encryption.decrypt_rows import RECORDS
 from archiver.encryption.key_store import KeyStore
 from cli.archive.breach_report import (
-    Citizen,
     ExposureTotals,
     Person,
+    PersonBuilder,
     SubjectExposure,
-    TooMany,
-    slices,
+    TooManyConversations,
+    time_slices,
     was_delivered,
 )
 from cli.support.archive_access import load_keys
-from cli.support.archive_rows import Opened, batches
+from cli.support.archive_rows import RowBatch, decrypt_batches
 from cli.support.audit import Operation, run_audited
-from cli.support.database import Refused, fail, print_result
+from cli.support.database import CommandRefused, fail, print_result
 from cli.support.time_options import Time
 from services import clock
 from services.postgres.database import Connection
 
-AT_ONCE = 100
-"""Conversations whose messages are looked through together."""
-WHY = 500
-"""Characters of a reason."""
+CONVERSATIONS_AT_ONCE = 100
+"""Conversations whose messages are read together."""
+REASON_CHARACTERS = 500
+"""Longest reason."""
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """One of `token`, `employee` and `destination`."""
+class ExposureFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """A period, and one of `token`, `employee` and `destination`."""
 
     since: datetime
     until: datetime
@@ -47,26 +48,27 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
 
     @property
-    def whose(self) -> dict[str, str]:
-        given = {name: getattr(self, name) for name in ("token", "employee", "destination")}
-        return {name: value for name, value in given.items() if value}
+    def subject(self) -> dict[str, str]:
+        names = ("token", "employee", "destination")
+        return {name: value for name in names if (value := getattr(self, name))}
 
-    def take(self, exposed: ExposureTotals, opened: Opened) -> None:
-        for row in opened.rows:
-            said = row["said"]
-            if any(said.get(name) != value for name, value in self.whose.items()):
+    def collect(self, totals: ExposureTotals, batch: RowBatch) -> None:
+        """Add the matching views or deliveries of a batch to the totals."""
+        for row in batch.rows:
+            fields = row["fields"]
+            if any(fields.get(name) != value for name, value in self.subject.items()):
                 continue
-            if not row["conversation"]:  # somebody asked, and nobody was shown
+            if not row["conversation"]:  # a search without results
                 continue
             if not self.destination:
-                exposed.add_view(row)
-            elif was_delivered(said):
-                exposed.add_delivery(row)
+                totals.add_view(row)
+            elif was_delivered(fields):
+                totals.add_delivery(row)
 
 
 class Exposure(msgspec.Struct, frozen=True, rename="camel"):
-    """`destroyed`: views or deliveries in the period whose conversation nobody can open any more,
-    this token's or another's."""
+    """The result. `destroyed` counts the views or deliveries of all tokens in the period whose
+    conversation can no longer be decrypted."""
 
     since: datetime
     until: datetime
@@ -78,118 +80,125 @@ class Exposure(msgspec.Struct, frozen=True, rename="camel"):
     persons: list[Person]
 
 
-async def exposure(
-    connection: Connection, keys: KeyStore, wanted: Wanted, progress: Callable[[datetime], None]
+async def find_exposure(
+    connection: Connection,
+    keys: KeyStore,
+    criteria: ExposureFilter,
+    progress: Callable[[datetime], None],
 ) -> Exposure:
-    """In a transaction. TooMany."""
-    exposed, destroyed = ExposureTotals(), 0
-    kind = "delivery" if wanted.destination else "view"
-    for since, until in slices(wanted.since, wanted.until):
-        async for opened in batches(connection, keys, _DONE.format(kind), since, until):
-            wanted.take(exposed, opened)
-            destroyed += opened.destroyed
+    """Return the exposure. Call it in a transaction. TooManyConversations: the list is too long."""
+    totals, destroyed = ExposureTotals(), 0
+    kind = "delivery" if criteria.destination else "view"
+    for since, until in time_slices(criteria.since, criteria.until):
+        query = _BY_KIND.format(kind)
+        async for batch in decrypt_batches(connection, keys, query, since, until):
+            criteria.collect(totals, batch)
+            destroyed += batch.destroyed
         progress(until)
-    persons = await _persons(connection, keys, exposed.seen)
+    persons = await _persons(connection, keys, totals.by_conversation)
     return Exposure(
-        since=wanted.since,
-        until=wanted.until,
+        since=criteria.since,
+        until=criteria.until,
         first_at=min((person.first_at for person in persons), default=None),
         conversations=len(persons),
         messages=sum(person.messages for person in persons),
-        times=exposed.times,
+        times=totals.times,
         destroyed=destroyed,
         persons=persons,
     )
 
 
 async def _persons(
-    connection: Connection, keys: KeyStore, seen: dict[str, SubjectExposure]
+    connection: Connection, keys: KeyStore, exposures: dict[str, SubjectExposure]
 ) -> list[Person]:
-    found: list[Person] = []
-    ids = sorted(seen)
-    for start in range(0, len(ids), AT_ONCE):
-        some = {id: Citizen(seen[id]) for id in ids[start : start + AT_ONCE]}
-        async for opened in batches(connection, keys, _MESSAGES, list(some)):
-            for row in opened.rows:
-                some[row["conversation"]].add(row)
-        found += [citizen.person(id) for id, citizen in some.items()]
-    return found
+    persons: list[Person] = []
+    ids = sorted(exposures)
+    for start in range(0, len(ids), CONVERSATIONS_AT_ONCE):
+        chunk = ids[start : start + CONVERSATIONS_AT_ONCE]
+        builders = {id: PersonBuilder(exposures[id]) for id in chunk}
+        async for batch in decrypt_batches(connection, keys, _MESSAGES, chunk):
+            for row in batch.rows:
+                builders[row["conversation"]].add(row)
+        persons += [builder.person(id) for id, builder in builders.items()]
+    return persons
 
 
-_DONE = f"{RECORDS} where e.kind = '{{}}' and e.at >= $1 and e.at < $2"
+_BY_KIND = f"{RECORDS} where e.kind = '{{}}' and e.at >= $1 and e.at < $2"
 _MESSAGES = f"""{RECORDS}
 where e.conversation <> '' and e.conversation = any($1::text[]) and e.kind = 'message'
 """
 
 
 @click.command("exposure")
-@click.option("--token", default="", help="Whoever had this token.")
-@click.option("--employee", default="", help="Whoever was called so.")
-@click.option("--destination", default="", help="The system of this id.")
+@click.option("--token", default="", help="What this token saw.")
+@click.option("--employee", default="", help="What this employee saw, as the CRM calls them.")
+@click.option("--destination", default="", help="What was delivered to the destination of this id.")
 @click.option("--from", "since", required=True, type=Time(), help="A time or a day, in Amsterdam.")
-@click.option("--to", "until", required=True, type=Time(), help="The end of it.")
-@click.option("--why", required=True, help="On the record: for which incident this is.")
+@click.option("--to", "until", required=True, type=Time(), help="The end of the period.")
+@click.option("--why", required=True, help="The incident; archived.")
 @click.option("--json", "as_json", is_flag=True)
-def command(as_json: bool, **given: Any) -> None:
-    """Show whose data was shown or delivered in a period, with what they are to be told by.
+def command(as_json: bool, **fields: Any) -> None:
+    """Show whose data was shown or delivered in a period, and how to reach these citizens.
 
-    A leaked token is ended by `postkamer token revoke NAME`. What is shown here is personal data of
-    citizens; that you asked is on the record.
+    Revoke a leaked token with `postkamer token revoke NAME`. The result is personal data of
+    citizens, and your use of this command is archived.
     """
-    wanted = Wanted(**given | {"why": given["why"].strip()})
-    for sentence in faults(wanted, clock.now()):
+    criteria = ExposureFilter(**fields | {"why": fields["why"].strip()})
+    for sentence in filter_faults(criteria, clock.now()):
         fail(sentence, 2)
 
     async def change(connection: Connection) -> tuple[Exposure, Operation]:
         keys = await load_keys(connection)
         try:
-            found = await exposure(connection, keys, wanted, _progress(wanted))
-        except TooMany as error:
-            raise Refused(str(error)) from None
-        return found, _operation(wanted, found)
+            exposure = await find_exposure(connection, keys, criteria, _progress(criteria))
+        except TooManyConversations as error:
+            raise CommandRefused(str(error)) from None
+        return exposure, _operation(criteria, exposure)
 
-    found = run_audited("archive", change)
-    print_result(wanted.whose | msgspec.to_builtins(found), lines(found), as_json=as_json)
+    exposure = run_audited("archive", change)
+    print_result(
+        criteria.subject | msgspec.to_builtins(exposure), format_exposure(exposure), as_json=as_json
+    )
 
 
-def faults(wanted: Wanted, now: datetime) -> Iterator[str]:
-    """What was not asked as it should be; pure."""
-    if len(wanted.whose) != 1:
+def filter_faults(criteria: ExposureFilter, now: datetime) -> Iterator[str]:
+    """Yield the faults of the options. Pure."""
+    if len(criteria.subject) != 1:
         yield "--token, --employee, --destination: exactly one of them is needed"
-    if wanted.since >= wanted.until or wanted.since >= now:
+    if criteria.since >= criteria.until or criteria.since >= now:
         yield "--from: expected a time before --to, and not in the future"
-    if not 0 < len(wanted.why) <= WHY or not wanted.why.isprintable():
-        yield f"--why: expected a reason of 1 to {WHY} characters"
+    if not 0 < len(criteria.why) <= REASON_CHARACTERS or not criteria.why.isprintable():
+        yield f"--why: expected a reason of 1 to {REASON_CHARACTERS} characters"
 
 
-def _operation(wanted: Wanted, found: Exposure) -> Operation:
-    (about,) = wanted.whose.values()
+def _operation(criteria: ExposureFilter, exposure: Exposure) -> Operation:
+    (about,) = criteria.subject.values()
     data = {
-        "of": next(iter(wanted.whose)),
-        "why": wanted.why,
-        "since": wanted.since,
-        "until": wanted.until,
-        "conversations": found.conversations,
+        "of": next(iter(criteria.subject)),
+        "why": criteria.why,
+        "since": criteria.since,
+        "until": criteria.until,
+        "conversations": exposure.conversations,
     }
     return Operation(what="archive exposure", about=about, data=data)
 
 
-def lines(found: Exposure) -> Iterator[str]:
-    for person in found.persons:
+def format_exposure(exposure: Exposure) -> Iterator[str]:
+    for person in exposure.persons:
         yield from person.lines()
-    since = f", since {found.first_at:%Y-%m-%d %H:%M:%S}Z" if found.first_at else ""
-    yield f"conversations: {found.conversations}; messages: {found.messages}{since}"
-    if found.destroyed:
-        yield f"destroyed since, of whomever: {found.destroyed} times"
+    since = f", since {exposure.first_at:%Y-%m-%d %H:%M:%S}Z" if exposure.first_at else ""
+    yield f"conversations: {exposure.conversations}; messages: {exposure.messages}{since}"
+    if exposure.destroyed:
+        yield f"destroyed since, of whomever: {exposure.destroyed} times"
 
 
-def _progress(wanted: Wanted) -> Callable[[datetime], None]:
-    """On the terminal, where there is one, how far it has come."""
+def _progress(criteria: ExposureFilter) -> Callable[[datetime], None]:
+    """Return a function that shows the progress on the terminal, if there is one."""
     if not sys.stderr.isatty():
         return lambda at: None
-    whole = wanted.until - wanted.since
+    period = criteria.until - criteria.since
 
-    def said(at: datetime) -> None:
-        click.echo(f"\r{(at - wanted.since) / whole:4.0%} ", err=True, nl=at >= wanted.until)
+    def show(at: datetime) -> None:
+        click.echo(f"\r{(at - criteria.since) / period:4.0%} ", err=True, nl=at >= criteria.until)
 
-    return said
+    return show

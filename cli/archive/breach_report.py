@@ -1,4 +1,4 @@
-"""Whose data somebody saw, or was given: added up from views and deliveries. Pure."""
+"""Add up the views and deliveries of a period: whose data was shown or delivered. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -7,23 +7,22 @@ from uuid import UUID
 
 import msgspec
 
-MOST = 100_000
-"""Conversations in one list, some 1 KB each: of more it is made a part of the period at a time."""
+MAX_CONVERSATIONS = 100_000
+"""Most conversations in one list, some 1 KB each. For more, ask for parts of the period."""
 SLICE = timedelta(days=1)
-"""Looked through in one go."""
-OF_NO_MESSAGE = {"conversation": "conversation", "file": "file"}
-"""What a view was of, beside or instead of messages -> how that is called here."""
+"""Part of the period that one query covers."""
+KIND_OF_VIEW = {"conversation": "conversation", "file": "file"}
+"""Subject of a view that is no message -> its kind in the list."""
 Row = Mapping[str, Any]
-"""Of the record, opened; `said` is what stands in it."""
+"""A decrypted row of the archive; `fields` is its decoded data."""
 
 
-class TooMany(Exception):
+class TooManyConversations(Exception):
     """More conversations than one list takes."""
 
 
 class SubjectExposure(msgspec.Struct):
-    """What of one conversation was seen: parts of departments from one place to another, and single
-    messages."""
+    """The exposed part of one conversation: ranges of messages by department, and single ones."""
 
     tenant: str
     first_at: datetime
@@ -34,8 +33,8 @@ class SubjectExposure(msgspec.Struct):
     ranges: dict[str, list[tuple[int, int]]] = msgspec.field(default_factory=dict)
     messages: set[UUID] = msgspec.field(default_factory=set)
 
-    def has(self, message: Row) -> bool:
-        """Whether this message was among it."""
+    def includes(self, message: Row) -> bool:
+        """Return True if this message was exposed."""
         if message["message"] in self.messages:
             return True
         ranges = self.ranges.get(message["department"], ())
@@ -43,63 +42,66 @@ class SubjectExposure(msgspec.Struct):
 
 
 class ExposureTotals:
-    """By conversation."""
+    """The exposure of each conversation."""
 
     def __init__(self) -> None:
-        self.seen: dict[str, SubjectExposure] = {}
+        self.by_conversation: dict[str, SubjectExposure] = {}
         self.times = 0
 
     def add_view(self, row: Row) -> None:
-        said = row["said"]
-        seen = self._of(row)
-        seen.departments.add(row["department"])
-        if kind := OF_NO_MESSAGE.get(said["what"]):
-            seen.kinds.add(kind)
-        if said["what"] == "conversation":
+        fields = row["fields"]
+        exposure = self._of(row)
+        exposure.departments.add(row["department"])
+        if kind := KIND_OF_VIEW.get(fields["what"]):
+            exposure.kinds.add(kind)
+        if fields["what"] == "conversation":
             return
-        if listed := said.get("messages") or ([row["message"]] if row["message"] else []):
-            seen.messages |= {UUID(str(id)) for id in listed}
+        if ids := fields.get("messages") or ([row["message"]] if row["message"] else []):
+            exposure.messages |= {UUID(str(id)) for id in ids}
         else:
-            ranges = seen.ranges.setdefault(row["department"], [])
-            seen.ranges[row["department"]] = joined([*ranges, (said["from"], said["to"])])
+            ranges = exposure.ranges.setdefault(row["department"], [])
+            exposure.ranges[row["department"]] = merge_ranges(
+                [*ranges, (fields["from"], fields["to"])]
+            )
 
     def add_delivery(self, row: Row) -> None:
-        seen = self._of(row)
+        exposure = self._of(row)
         if row["message"]:
-            seen.messages.add(row["message"])
+            exposure.messages.add(row["message"])
         else:
-            seen.kinds.add("conversation")
+            exposure.kinds.add("conversation")
 
     def _of(self, row: Row) -> SubjectExposure:
         id, at = row["conversation"], row["at"]
-        if id not in self.seen and len(self.seen) >= MOST:
-            raise TooMany(f"more than {MOST} conversations: ask for a part of the period")
-        seen = self.seen.setdefault(id, SubjectExposure(row["tenant"], at, at))
-        seen.first_at, seen.last_at = min(seen.first_at, at), max(seen.last_at, at)
-        seen.times += 1
+        if id not in self.by_conversation and len(self.by_conversation) >= MAX_CONVERSATIONS:
+            raise TooManyConversations(
+                f"more than {MAX_CONVERSATIONS} conversations: ask for a part of the period"
+            )
+        exposure = self.by_conversation.setdefault(id, SubjectExposure(row["tenant"], at, at))
+        exposure.first_at, exposure.last_at = min(exposure.first_at, at), max(exposure.last_at, at)
+        exposure.times += 1
         self.times += 1
-        return seen
+        return exposure
 
 
-def joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same places, in as few pieces as they take: nobody's memory grows who looks often."""
-    found: list[tuple[int, int]] = []
+def merge_ranges(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Merge overlapping and adjacent ranges, so that frequent views take no more memory."""
+    merged: list[tuple[int, int]] = []
     for first, last in sorted(ranges):
-        if found and first <= found[-1][1] + 1:
-            found[-1] = found[-1][0], max(found[-1][1], last)
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = merged[-1][0], max(merged[-1][1], last)
         else:
-            found.append((first, last))
-    return found
+            merged.append((first, last))
+    return merged
 
 
-def was_delivered(said: Mapping[str, Any]) -> bool:
-    """Whether a destination had what was delivered: also one that answered that it does not want
-    it."""
-    return said["state"] == "settled" or bool(said.get("status"))
+def was_delivered(fields: Mapping[str, Any]) -> bool:
+    """Return True if the destination received the delivery, also if it refused it."""
+    return fields["state"] == "settled" or bool(fields.get("status"))
 
 
 class Person(msgspec.Struct, frozen=True, rename="camel"):
-    """Somebody whose data it was, as the citizen of one conversation."""
+    """A citizen of one conversation whose data was exposed."""
 
     conversation: str
     tenant: str
@@ -110,56 +112,57 @@ class Person(msgspec.Struct, frozen=True, rename="camel"):
     first_at: datetime
     last_at: datetime
     identifiers: list[tuple[str, str]]
-    """By which they are known, to be told: kind and value."""
+    """Kind and value of each identifier, to reach the citizen."""
 
     def lines(self) -> Iterator[str]:
-        names = ", ".join(f"{kind} {value}" for kind, value in self.identifiers)
-        yield f"{self.conversation}  {self.tenant}  {names or 'by no name that is known'}"
-        when = f"{self.first_at:%Y-%m-%d %H:%M:%S}Z to {self.last_at:%Y-%m-%d %H:%M:%S}Z"
-        what = f"{', '.join(self.kinds)}; messages: {self.messages}"
-        yield f"    {', '.join(self.departments) or '-'}  {what}  {when}, {self.times} times"
+        identifiers = ", ".join(f"{kind} {value}" for kind, value in self.identifiers)
+        yield f"{self.conversation}  {self.tenant}  {identifiers or 'by no name that is known'}"
+        period = f"{self.first_at:%Y-%m-%d %H:%M:%S}Z to {self.last_at:%Y-%m-%d %H:%M:%S}Z"
+        data = f"{', '.join(self.kinds)}; messages: {self.messages}"
+        yield f"    {', '.join(self.departments) or '-'}  {data}  {period}, {self.times} times"
 
 
-class Citizen:
-    """What is found of one conversation in its messages."""
+class PersonBuilder:
+    """Builds a Person from the exposure and the messages of one conversation."""
 
-    def __init__(self, seen: SubjectExposure) -> None:
-        self._seen, self._count = seen, 0
-        self._departments, self._kinds = set(seen.departments), set(seen.kinds)
-        self._names: set[tuple[str, str]] = set()
+    def __init__(self, exposure: SubjectExposure) -> None:
+        self._exposure, self._count = exposure, 0
+        self._departments, self._kinds = set(exposure.departments), set(exposure.kinds)
+        self._identifiers: set[tuple[str, str]] = set()
 
     def add(self, message: Row) -> None:
-        said = message["said"]
-        self._names |= set(names(said))
-        if self._seen.has(message):
+        fields = message["fields"]
+        self._identifiers |= set(identifiers_of(fields))
+        if self._exposure.includes(message):
             self._count += 1
             self._departments.add(message["department"])
-            self._kinds.add(said["type"])
+            self._kinds.add(fields["type"])
 
     def person(self, conversation: str) -> Person:
-        seen = self._seen
+        exposure = self._exposure
         return Person(
             conversation=conversation,
-            tenant=seen.tenant,
+            tenant=exposure.tenant,
             departments=sorted(self._departments - {""}),
             kinds=sorted(self._kinds),
             messages=self._count,
-            times=seen.times,
-            first_at=seen.first_at,
-            last_at=seen.last_at,
-            identifiers=sorted(self._names),
+            times=exposure.times,
+            first_at=exposure.first_at,
+            last_at=exposure.last_at,
+            identifiers=sorted(self._identifiers),
         )
 
 
-def names(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """By which a message says that its citizen is known."""
-    for each in (said.get("from") or {}).get("identities", ()):
+def identifiers_of(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the identifiers of the citizen in the data of a message."""
+
+    for each in (fields.get("from") or {}).get("identities", ()):
         yield each["kind"], each["value"].removeprefix("+")
-    if said.get("to"):
-        yield "phone", said["to"].removeprefix("+")
+    if fields.get("to"):
+        yield "phone", fields["to"].removeprefix("+")
 
 
-def slices(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+def time_slices(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
     while since < until:
         end = min(since + SLICE, until)
         yield since, end

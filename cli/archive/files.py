@@ -1,4 +1,4 @@
-"""`postkamer files`: files of citizens that wait or are kept from everybody; look, let through."""
+"""`postkamer files`: list the files of citizens that wait or are quarantined; open, release."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -16,19 +16,19 @@ from archiver.encryption.sealing import CannotDecrypt
 from archiver.media.fetch_policy import RELEASED
 from archiver.media.reader import read
 from archiver.media.store import MediaStore
-from cli.support.archive_access import STORE, store, with_archive
-from cli.support.audit import NAME, Operation, normalise_name, run_audited, write
-from cli.support.database import Refused, fail, print_result, with_database
+from cli.support.archive_access import OBJECT_STORE, load_object_store, with_archive
+from cli.support.audit import NAME, Operation, normalise_name, run_audited, write_operation
+from cli.support.database import CommandRefused, fail, print_result, with_database
 from services.files.object_store import ObjectNotFound
 from services.postgres.database import Connection, Pool
 
-MOST = 1000
-"""Shown at once; there are more only when something is very wrong."""
+MAX_FILES = 1000
+"""Most files in one list. There are more only after a serious failure."""
 STATES = ("waiting", "fetched", "quarantined", "lost")
 
 
 class File(msgspec.Struct, frozen=True, rename="camel"):
-    """Without its name, and without what is in it."""
+    """A file in the list, without its name and contents."""
 
     id: UUID
     tenant: str
@@ -41,7 +41,7 @@ class File(msgspec.Struct, frozen=True, rename="camel"):
     sent_at: datetime
     attempts: int
     object: str
-    """Its name in the object store, where it is sealed; '' where nothing of it was begun."""
+    """Name of the encrypted file in the object store; '' before the download begins."""
 
 
 @click.group("files")
@@ -50,90 +50,93 @@ def group() -> None:
 
 
 @group.command("list")
-@click.option("--state", type=click.Choice(STATES), help="Of one state alone.")
+@click.option("--state", type=click.Choice(STATES), help="Only files in this state.")
 @click.option("--json", "as_json", is_flag=True)
 def list_command(state: str | None, as_json: bool) -> None:
-    """Show those that wait, are kept from everybody, or could not be got; the oldest first.
+    """Show the files that wait, are quarantined, or could not be fetched; the oldest first.
 
     waiting: to be fetched. fetched: to be scanned.
     """
-    wanted = [state] if state else list(STATES)
-    found = with_database("files", lambda pool: _listed(pool, wanted))
-    print_result(found, _lines(found), as_json=as_json)
+    states = [state] if state else list(STATES)
+    files = with_database("files", lambda pool: _list_files(pool, states))
+    print_result(files, _format_files(files), as_json=as_json)
 
 
-def _lines(found: Sequence[File]) -> Iterator[str]:
-    for one in found:
-        yield f"{one.id}  {one.sent_at:%Y-%m-%d %H:%M:%S}Z  {one.state}  {one.tenant}"
-        tried = f"attempt {one.attempts}: " if one.state in ("waiting", "fetched") else ""
-        yield f"    {one.mime_type or '-'}  {one.size} bytes  {tried}{one.reason or 'on its way'}"
-        if one.state == "quarantined":
-            yield f"    {one.object}"
-    yield f"{len(found)} file{'s' * (len(found) != 1)}"
+def _format_files(files: Sequence[File]) -> Iterator[str]:
+    for file in files:
+        yield f"{file.id}  {file.sent_at:%Y-%m-%d %H:%M:%S}Z  {file.state}  {file.tenant}"
+        is_pending = file.state in ("waiting", "fetched")
+        attempt = f"attempt {file.attempts}: " if is_pending else ""
+        reason = file.reason or "on its way"
+        yield f"    {file.mime_type or '-'}  {file.size} bytes  {attempt}{reason}"
+        if file.state == "quarantined":
+            yield f"    {file.object}"
+    yield f"{len(files)} file{'s' * (len(files) != 1)}"
 
 
 @group.command("release")
 @click.argument("file", type=click.UUID)
-@click.option("--by", required=True, help="Who answers for it; on the record.")
+@click.option("--by", required=True, help="The person who is responsible; archived.")
 @click.option("--json", "as_json", is_flag=True)
 def release_command(file: UUID, by: str, as_json: bool) -> None:
-    """Let a file through that is kept from everybody, when a person has looked at it.
+    """Release a quarantined file, after a person has looked at it.
 
-    The department is told, and the record says who did it.
+    The department gets an event, and the archive records who released the file.
     """
     if (name := normalise_name(by)) is None:
         fail(f"--by: {NAME}")
-    if not run_audited("files", lambda connection: _released(connection, file, name), name):
+    if not run_audited("files", lambda connection: _release(connection, file, name), name):
         fail("no file that is kept from everybody has this id")
-    told = ["released; the department is told within seconds"]
-    print_result({"id": file, "state": "available"}, told, as_json=as_json)
+    lines = ["released; the department is told within seconds"]
+    print_result({"id": file, "state": "available"}, lines, as_json=as_json)
 
 
 @group.command("open")
 @click.argument("file", type=click.UUID)
 @click.option("--to", "out", required=True, type=click.Path(path_type=Path), help="A new file.")
-@click.option("--by", required=True, help="Who looks at it; on the record.")
+@click.option("--by", required=True, help="The person who looks at it; archived.")
 @click.option("--json", "as_json", is_flag=True)
 def open_command(file: UUID, out: Path, by: str, as_json: bool) -> None:
-    """Write a file as the citizen sent it, for a person who must look at one that is kept from
-    everybody: it may be malware.
+    """Write a file as the citizen sent it, for a person who has to look at a quarantined one.
+
+    It may be malware.
 
     Also needs POSTKAMER_ARCHIVE_KEY and POSTKAMER_OBJECT_STORE.
     """
     if (name := normalise_name(by)) is None:
         fail(f"--by: {NAME}")
-    size = with_archive("files", lambda pool, keys: _opened(pool, keys, file, out, name))
+    size = with_archive("files", lambda pool, keys: _open_file(pool, keys, file, out, name))
     print_result({"id": file, "size": size}, [f"{size} bytes written to {out}"], as_json=as_json)
 
 
-async def _opened(pool: Pool, keys: KeyStore, file: UUID, out: Path, by: str) -> int:
-    """On the record first."""
+async def _open_file(pool: Pool, keys: KeyStore, file: UUID, out: Path, by: str) -> int:
+    """Write the audit entry, then the decrypted file, and return its size."""
     row = await pool.fetchrow(_OPEN, file)
-    kept = await MediaStore(pool, keys).find(file) if row else None
-    if row is None or kept is None:
-        raise Refused("no file that is here has this id")
-    if (objects := store()) is None:
-        raise Refused(f"{STORE}: is missing")
+    stored = await MediaStore(pool, keys).find(file) if row else None
+    if row is None or stored is None:
+        raise CommandRefused("no file that is here has this id")
+    if (objects := load_object_store()) is None:
+        raise CommandRefused(f"{OBJECT_STORE}: is missing")
     data = {name: row[name] for name in ("department", "conversation")}
-    done = Operation(what="files open", about=str(file), tenant=row["tenant"], data=data)
+    operation = Operation(what="files open", about=str(file), tenant=row["tenant"], data=data)
     async with pool.acquire() as connection:
-        await write(connection, done, by)
+        await write_operation(connection, operation, by)
     try:
-        with _new(out) as written:
-            async for piece in await read(objects, kept):
-                written.write(piece)
-            return written.tell()
+        with _create_private_file(out) as target:
+            async for piece in await read(objects, stored):
+                target.write(piece)
+            return target.tell()
     except (CannotDecrypt, ObjectNotFound):
-        raise Refused("this file is not what was kept, or not there") from None
+        raise CommandRefused("this file is not what was kept, or not there") from None
 
 
 @contextmanager
-def _new(path: Path) -> Iterator[BinaryIO]:
-    """For nobody else to read; and none that did not become whole."""
+def _create_private_file(path: Path) -> Iterator[BinaryIO]:
+    """Create a file that only its owner can read; delete it if it does not become complete."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise Refused(f"--to: {error.strerror}") from None
+        raise CommandRefused(f"--to: {error.strerror}") from None
     with os.fdopen(handle, "wb") as file:
         try:
             yield file
@@ -142,11 +145,11 @@ def _new(path: Path) -> Iterator[BinaryIO]:
             raise
 
 
-async def _listed(pool: Pool, states: Sequence[str]) -> list[File]:
-    return [File(**row) for row in await pool.fetch(_LIST, states, MOST)]
+async def _list_files(pool: Pool, states: Sequence[str]) -> list[File]:
+    return [File(**row) for row in await pool.fetch(_LIST, states, MAX_FILES)]
 
 
-async def _released(connection: Connection, file: UUID, by: str) -> tuple[bool, Operation | None]:
+async def _release(connection: Connection, file: UUID, by: str) -> tuple[bool, Operation | None]:
     row = await connection.fetchrow(_RELEASE, file, by, RELEASED.format(by))
     if row is None:
         return False, None

@@ -1,4 +1,4 @@
-"""`postkamer archive`: the record; its proof, its keys, what is in it, and about whom."""
+"""`postkamer archive`: verify, search and report on the archive, and manage its keys."""
 
 import click
 
@@ -17,7 +17,7 @@ from cli.archive import (
 
 @click.group("archive")
 def group() -> None:
-    """The record (POSTKAMER_DATABASE_URL, as its owner, and POSTKAMER_ARCHIVE_KEY)."""
+    """The archive (POSTKAMER_DATABASE_URL, as its owner, and POSTKAMER_ARCHIVE_KEY)."""
 
 
 for _command in (

@@ -1,4 +1,4 @@
-"""`postkamer archive rotate`, `reindex`: new keys above old ones, and what things are found by."""
+"""`postkamer archive rotate` and `reindex`: rotate keys, and repair the search index."""
 
 import os
 
@@ -9,92 +9,97 @@ from archiver.encryption import key_rotation
 from archiver.encryption.key_store import KeyStore
 from archiver.log.writer import SealedBeforeErasure
 from cli.support.archive_access import Progress, with_archive
-from cli.support.audit import Operation, operator, write
-from cli.support.database import Refused, fail, print_result
+from cli.support.audit import Operation, operator, write_operation
+from cli.support.database import CommandRefused, fail, print_result
 from services.postgres.database import Connection, Pool
 
 
 @click.command()
 @click.option(
-    "--master", is_flag=True, help="Lay all under the first key of POSTKAMER_ARCHIVE_KEY."
+    "--master", is_flag=True, help="Encrypt all keys with the first key of POSTKAMER_ARCHIVE_KEY."
 )
-@click.option("--municipality", help="Give this one a new key of its own.")
+@click.option("--municipality", help="Give this municipality a new key.")
 @click.option("--json", "as_json", is_flag=True)
 def rotate(master: bool, municipality: str | None, as_json: bool) -> None:
-    """Put a new key above others: what they open is not written anew. While everything runs; cut
-    off, it goes on where it was when it is asked again."""
+    """Encrypt keys with a new key. The data that they decrypt is not rewritten.
+
+    The services can keep running. If the command is interrupted, run it again: it continues where
+    it was.
+    """
     if master == bool(municipality):
         fail("expected one of --master and --municipality", 2)
-    shows = Progress("keys")
+    progress = Progress("keys")
 
     async def work(pool: Pool, keys: KeyStore) -> int:
         if municipality is None:
-            done = await key_rotation.rewrap_municipality_keys(pool, keys)
+            count = await key_rotation.rewrap_municipality_keys(pool, keys)
         else:
-            if (of := await key_rotation.count_conversation_keys(pool, municipality)) == 0:
-                raise Refused(f"no municipality {municipality!r} has anything in the record")
-            done = await key_rotation.rotate_municipality_key(
-                pool, keys, municipality, lambda count: shows(count, of)
+            if (total := await key_rotation.count_conversation_keys(pool, municipality)) == 0:
+                raise CommandRefused(f"no municipality {municipality!r} has anything in the record")
+            count = await key_rotation.rotate_municipality_key(
+                pool, keys, municipality, lambda done: progress(done, total)
             )
         operation = Operation(
             what="archive rotate",
             about=municipality or "master",
             tenant=municipality or "",
-            data={"count": done},
+            data={"count": count},
         )
         async with pool.acquire() as connection:
-            await write(connection, operation, operator(os.environ))
-        return done
+            await write_operation(connection, operation, operator(os.environ))
+        return count
 
-    done = with_archive("rotate", work)
+    count = with_archive("rotate", work)
     what = "keys of conversations" if municipality else "keys of municipalities"
-    print_result({"count": done}, [f"{done:,} {what} lie under a new one"], as_json=as_json)
+    print_result({"count": count}, [f"{count:,} {what} lie under a new one"], as_json=as_json)
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True)
 def reindex(as_json: bool) -> None:
-    """Lay anew what is missing or wrong of that by which messages and people are found.
+    """Rebuild missing and wrong entries of the index of messages and people.
 
-    `archive verify --index` tells whether anything is. While everything runs; cut off, it is asked
-    again.
+    `archive verify --index` shows if there are any. The services can keep running. If the command
+    is interrupted, run it again.
     """
-    shows = Progress("entries")
+    progress = Progress("entries")
 
     async def work(pool: Pool, keys: KeyStore) -> dict[str, int]:
-        done = {"laid": await _laid(pool, keys, shows)}
+        counts = {"laid": await _rebuild_index(pool, keys, progress)}
         async with pool.acquire() as connection, connection.transaction():
-            done["taken"] = await search_index.delete_orphans(connection)
-            operation = Operation(what="archive reindex", data=done)
-            await write(connection, operation, operator(os.environ))
-        return done
+            counts["taken"] = await search_index.delete_orphans(connection)
+            operation = Operation(what="archive reindex", data=counts)
+            await write_operation(connection, operation, operator(os.environ))
+        return counts
 
-    done = with_archive("reindex", work)
-    lines = [f"{done['laid']:,} rows were laid anew, {done['taken']:,} taken away"]
-    print_result(done, lines, as_json=as_json)
+    counts = with_archive("reindex", work)
+    lines = [f"{counts['laid']:,} rows were laid anew, {counts['taken']:,} taken away"]
+    print_result(counts, lines, as_json=as_json)
 
 
-async def _laid(pool: Pool, keys: KeyStore, shows: Progress) -> int:
+async def _rebuild_index(pool: Pool, keys: KeyStore, progress: Progress) -> int:
     count = 0
     async with (
         pool.acquire() as reading,
         reading.transaction(isolation="repeatable_read", readonly=True),
         pool.acquire() as writing,
     ):
-        then = await search_index.load_log_state(reading)
-        async for found in search_index.find_missing_rows(reading, keys):
-            if found.words or found.subjects:
+        log = await search_index.load_log_state(reading)
+        async for missing in search_index.find_missing_rows(reading, keys):
+            if missing.words or missing.subjects:
                 async with writing.transaction():
-                    count += await _lay(writing, found, then.destructions)
-            shows(found.seen, then.size)
+                    count += await _rebuild_entries(writing, missing, log.destructions)
+            progress(missing.seen, log.size)
     return count
 
 
-async def _lay(writing: Connection, found: search_index.MissingRows, destroyed: int) -> int:
+async def _rebuild_entries(
+    writing: Connection, missing: search_index.MissingRows, destructions: int
+) -> int:
     try:
-        return await search_index.rebuild(writing, found, destroyed)
+        return await search_index.rebuild(writing, missing, destructions)
     except SealedBeforeErasure:
-        raise Refused("something was destroyed meanwhile: ask again") from None
+        raise CommandRefused("something was destroyed meanwhile: ask again") from None
 
 
 COMMANDS = (rotate, reindex)

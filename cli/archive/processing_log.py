@@ -1,4 +1,4 @@
-"""`postkamer archive processing`: the processing log, as Logboek Dataverwerkingen 1.0 calls it."""
+"""`postkamer archive processing`: the processing log (Logboek Dataverwerkingen 1.0)."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -11,24 +11,26 @@ from archiver.encryption.key_store import KeyStore
 from archiver.index.record_fields import PHONE, Identity, normalise
 from archiver.log.writer import CONVERSATION, person_hash
 from cli.support.archive_access import with_archive
-from cli.support.archive_rows import BATCH, municipalities
+from cli.support.archive_rows import BATCH, load_hash_keys
 from cli.support.audit import Operation, record_access
-from cli.support.person_options import phone_file, phones
+from cli.support.person_options import parse_phones, phone_file
 from cli.support.time_options import Time
 from services import clock
 from services.postgres.database import Connection, Pool
 
 Row: TypeAlias = Any
-"""By name: asyncpg's, or a dict."""
+"""A row that is read by column name: a record of asyncpg, or a dict."""
 
 
 @click.command("processing")
 @click.option("--from", "since", required=True, type=Time(), help="A time or a day, in Amsterdam.")
-@click.option("--to", "until", type=Time(), help="Now otherwise.")
-@click.option("--tenant", default="", help="Of one municipality alone.")
-@click.option("--subject-phone", "phone", help="Of one citizen alone, by their number.")
+@click.option("--to", "until", type=Time(), help="Left out: now.")
+@click.option("--tenant", default="", help="Only this municipality.")
+@click.option("--subject-phone", "phone", help="Only the citizen with this number.")
 @phone_file
-@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each, with LDV's names.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="A line of JSON for each row, with LDV's names."
+)
 def command(
     since: datetime,
     until: datetime | None,
@@ -37,38 +39,41 @@ def command(
     phone_file: TextIO | None,
     as_json: bool,
 ) -> None:
-    """Show what was done with citizens' data; the oldest first. Nobody is named in it.
+    """Show what was done with citizens' data, without their names; the oldest row first.
 
-    That you asked is on the record.
+    Your use of this command is archived.
     """
-    numbers = phones(phone, phone_file, "--subject-phone")
-    shown: Callable[[Row], str] = _json if as_json else line
-    asked = {"since": since, "until": until or clock.now(), "of one citizen": bool(numbers)}
+    numbers = parse_phones(phone, phone_file, "--subject-phone")
+    format_one: Callable[[Row], str] = _json if as_json else format_row
+    criteria = {"since": since, "until": until or clock.now(), "of one citizen": bool(numbers)}
 
     async def work(pool: Pool, keys: KeyStore) -> None:
-        await record_access(pool, Operation(what="archive processing", tenant=tenant, data=asked))
+        await record_access(
+            pool, Operation(what="archive processing", tenant=tenant, data=criteria)
+        )
         async with pool.acquire() as connection, connection.transaction(readonly=True):
             subjects = await pseudonyms(connection, keys, numbers) if numbers else None
-            wanted = asked["since"], asked["until"], tenant, subjects
-            cursor = await connection.cursor(_ROWS, *wanted)
+            period = criteria["since"], criteria["until"]
+            cursor = await connection.cursor(_ROWS, *period, tenant, subjects)
             while rows := await cursor.fetch(BATCH):
-                click.echo("\n".join(map(shown, rows)))
+                click.echo("\n".join(map(format_one, rows)))
 
     with_archive("processing", work)
 
 
 async def pseudonyms(connection: Connection, keys: KeyStore, phones: Sequence[str]) -> list[bytes]:
-    """Under which whoever has one of these numbers stands in the log."""
-    values, found = [normalise(Identity(PHONE, phone)) for phone in phones], list[bytes]()
-    for tenant, key in (await municipalities(connection, keys)).items():
+    """Return the pseudonyms in the log of the citizens with these numbers."""
+    values = [normalise(Identity(PHONE, phone)) for phone in phones]
+    subjects: list[bytes] = []
+    for tenant, key in (await load_hash_keys(connection, keys)).items():
         hashes = [person_hash(key, PHONE, value) for value in values]
         rows = await connection.fetch(_CONVERSATIONS, tenant, hashes)
-        found += [person_hash(key, CONVERSATION, row["conversation"]) for row in rows]
-    return found
+        subjects += [person_hash(key, CONVERSATION, row["conversation"]) for row in rows]
+    return subjects
 
 
-def logged(row: Row) -> dict[str, Any]:
-    """A row by LDV's names: bytes in hex, times in milliseconds since 1970. Pure."""
+def ldv_record(row: Row) -> dict[str, Any]:
+    """Return a row with LDV's names: bytes in hex, times in milliseconds since 1970. Pure."""
     program, _, version = row["resource"].partition(" ")
     attributes = {
         "dpl.core.processing_activity_id": row["activity"],
@@ -96,13 +101,13 @@ def _milliseconds(at: datetime) -> int:
 
 
 def _json(row: Row) -> str:
-    return msgspec.json.encode(logged(row)).decode()
+    return msgspec.json.encode(ldv_record(row)).decode()
 
 
-def line(row: Row) -> str:
-    wrong = "" if row["status"] == "Ok" else f", {row['status']}"
+def format_row(row: Row) -> str:
+    status = "" if row["status"] == "Ok" else f", {row['status']}"
     at, subject = row["start_time"], row["subject"].hex()
-    return f"{at:%Y-%m-%d %H:%M:%S}Z  {row['tenant']}  {subject}  {row['name']}{wrong}"
+    return f"{at:%Y-%m-%d %H:%M:%S}Z  {row['tenant']}  {subject}  {row['name']}{status}"
 
 
 _ROWS = """

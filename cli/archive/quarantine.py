@@ -1,4 +1,4 @@
-"""`postkamer archive aside`: what could not become part of the record, and does after all."""
+"""`postkamer archive aside`: records that could not be archived; open them, archive them again."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,36 +12,36 @@ from archiver.encryption.key_store import KeyStore
 from archiver.encryption.sealing import CannotDecrypt
 from archiver.log.writer import CannotSeal, writer_in_transaction
 from archiver.quarantine import QuarantinedEntry
-from cli.support.archive_access import load_keys, private
-from cli.support.audit import Operation, reason, run_audited
-from cli.support.database import Refused, print_result, with_database
+from cli.support.archive_access import load_keys, write_private_file
+from cli.support.audit import Operation, parse_reason, run_audited
+from cli.support.database import CommandRefused, print_result, with_database
 from services.contract import Record
 from services.postgres.database import Connection
 
-MOST = 1_000
-"""In one list."""
-Why = click.option("--why", required=True, help="The reason; on the record. Without personal data.")
+MAX_LISTED = 1_000
+"""Most entries in one list."""
+Why = click.option("--why", required=True, help="The reason; archived. Without personal data.")
 Json = click.option("--json", "as_json", is_flag=True)
 UNREADABLE = "it is neither a record nor an envelope of this version: see `open`"
 
 
 @click.group("aside")
 def group() -> None:
-    """What the archiver received and could not make part of the record: kept whole, and sealed."""
+    """Messages that the archiver received and could not archive: stored whole, and encrypted."""
 
 
 @group.command("list")
 @Json
 def list_command(as_json: bool) -> None:
-    """Show what is aside, the oldest first, and why."""
-    found = with_database("archive", lambda pool: quarantine.list_entries(pool, MOST))
-    print_result(found, _lines(found), as_json=as_json)
+    """Show the quarantined messages and the reasons, the oldest first."""
+    entries = with_database("archive", lambda pool: quarantine.list_entries(pool, MAX_LISTED))
+    print_result(entries, _format_entries(entries), as_json=as_json)
 
 
-def _lines(found: Sequence[QuarantinedEntry]) -> Iterator[str]:
-    for one in found:
-        yield f"{one.id}  {one.at:%Y-%m-%d %H:%M:%S}Z  {one.size} bytes  {one.reason}"
-    yield f"{len(found)} aside"
+def _format_entries(entries: Sequence[QuarantinedEntry]) -> Iterator[str]:
+    for entry in entries:
+        yield f"{entry.id}  {entry.at:%Y-%m-%d %H:%M:%S}Z  {entry.size} bytes  {entry.reason}"
+    yield f"{len(entries)} aside"
 
 
 @group.command("open")
@@ -50,15 +50,15 @@ def _lines(found: Sequence[QuarantinedEntry]) -> Iterator[str]:
 @Why
 @Json
 def open_command(id: UUID, out: Path, why: str, as_json: bool) -> None:
-    """Write what is aside under ID into a file, as it came: personal data, in msgpack."""
-    because = reason(why)
+    """Write the quarantined message ID to a file as it was received: personal data, in msgpack."""
+    reason = parse_reason(why)
 
     async def work(connection: Connection) -> tuple[bytes, Operation]:
-        body = await _body(connection, await load_keys(connection), id)
-        return body, Operation(what="archive aside open", about=str(id), data={"why": because})
+        body = await _open_body(connection, await load_keys(connection), id)
+        return body, Operation(what="archive aside open", about=str(id), data={"why": reason})
 
     body = run_audited("archive", work)
-    private(out, body)
+    write_private_file(out, body)
     print_result(
         {"id": id, "size": len(body)}, [f"{len(body)} bytes written to {out}"], as_json=as_json
     )
@@ -69,46 +69,46 @@ def open_command(id: UUID, out: Path, why: str, as_json: bool) -> None:
 @Why
 @Json
 def again_command(ids: tuple[UUID, ...], why: str, as_json: bool) -> None:
-    """Put what is aside under IDS into the record: all of these, or none.
+    """Archive the quarantined messages IDS: all of them, or none.
 
-    For when the reason is gone: a key that was not given, a database that refused, a version that
-    could not read it. What is in the record already is there once.
+    Use this when the cause is gone: a key that was missing, a database that refused, a version that
+    could not read the message. Records that are in the archive already are not added twice.
     """
-    because = reason(why)
+    reason = parse_reason(why)
 
     async def work(connection: Connection) -> tuple[int, Operation]:
         keys, count = await load_keys(connection), 0
         for id in ids:
-            count += await _again(connection, keys, id)
-        data = {"why": because, "ids": ids, "records": count}
+            count += await _archive_again(connection, keys, id)
+        data = {"why": reason, "ids": ids, "records": count}
         return count, Operation(what="archive aside again", data=data)
 
     count = run_audited("archive", work)
     print_result({"records": count}, [f"{count} records are in the record now"], as_json=as_json)
 
 
-async def _again(connection: Connection, keys: KeyStore, id: UUID) -> int:
-    records = _records(id, await _body(connection, keys, id))
+async def _archive_again(connection: Connection, keys: KeyStore, id: UUID) -> int:
+    records = _decode_records(id, await _open_body(connection, keys, id))
     try:
         count = await writer_in_transaction(connection, keys).add(records)
     except CannotSeal as error:
-        raise Refused(f"{id}: {error}") from None
+        raise CommandRefused(f"{id}: {error}") from None
     await quarantine.remove_entry(connection, id)
     return count
 
 
-async def _body(connection: Connection, keys: KeyStore, id: UUID) -> bytes:
+async def _open_body(connection: Connection, keys: KeyStore, id: UUID) -> bytes:
     try:
         body = await quarantine.open_entry(connection, keys, id)
     except CannotDecrypt as error:
-        raise Refused(f"{id}: {error}") from None
+        raise CommandRefused(f"{id}: {error}") from None
     if body is None:
-        raise Refused(f"there is nothing aside under {id}")
+        raise CommandRefused(f"there is nothing aside under {id}")
     return body
 
 
-def _records(id: UUID, body: bytes) -> list[Record]:
+def _decode_records(id: UUID, body: bytes) -> list[Record]:
     try:
         return quarantine.decode_records(body)
     except msgspec.DecodeError:
-        raise Refused(f"{id}: {UNREADABLE}") from None
+        raise CommandRefused(f"{id}: {UNREADABLE}") from None

@@ -1,4 +1,4 @@
-"""Requests of citizens as the command line shows them: of whom they are, nothing."""
+"""Requests of citizens as the command line shows them, without the identity of the citizen."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -11,8 +11,8 @@ from services import clock
 from services.calendar.opening_hours import AMSTERDAM
 
 
-class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A request in one row."""
+class RequestSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A request in the list."""
 
     id: str
     tenant: str
@@ -24,14 +24,14 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     ground: str
 
     def __str__(self) -> str:
-        what = f"{self.id} of {self.tenant}: {self.kind}, received {self.received_on}"
+        request = f"{self.id} of {self.tenant}: {self.kind}, received {self.received_on}"
         ground = f" ({self.ground})" if self.ground else ""
-        end = f"{self.decision}{ground}" if self.decision else f"{self.state}, due {self.due_on}"
-        return f"{what}; {end}"
+        state = f"{self.decision}{ground}" if self.decision else f"{self.state}, due {self.due_on}"
+        return f"{request}; {state}"
 
 
-class Done(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A step, as the record has it."""
+class RequestStep(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A step of a request, as it is archived."""
 
     at: datetime
     event: str
@@ -42,21 +42,21 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     text: str
 
     def __str__(self) -> str:
-        said = filter(None, (self.decision, self.ground, self.text))
-        return f"  {self.at:%Y-%m-%d %H:%M}Z {': '.join((f'{self.event} by {self.by}', *said))}"
+        details = filter(None, (self.decision, self.ground, self.text))
+        return f"  {self.at:%Y-%m-%d %H:%M}Z {': '.join((f'{self.event} by {self.by}', *details))}"
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    request: Listed
-    steps: list[Done]
+class RequestView(msgspec.Struct, frozen=True, kw_only=True):
+    request: RequestSummary
+    steps: list[RequestStep]
     copies: tuple[Copy, ...]
 
 
-def lines(shown: Shown) -> Iterator[str]:
-    yield str(shown.request)
-    yield from map(str, shown.steps)
+def format_request(view: RequestView) -> Iterator[str]:
+    yield str(view.request)
+    yield from map(str, view.steps)
     yield "copies elsewhere:"
-    for copy in shown.copies:
+    for copy in view.copies:
         yield f"  {copy.place}: {copy.what}" + (f" ({copy.until})" if copy.until else "")
 
 
@@ -64,8 +64,8 @@ def today() -> date:
     return clock.now().astimezone(AMSTERDAM).date()
 
 
-def row_of(request: Request) -> Listed:
-    return Listed(
+def summarise(request: Request) -> RequestSummary:
+    return RequestSummary(
         id=request.id,
         tenant=request.tenant,
         kind=request.kind,
@@ -77,8 +77,8 @@ def row_of(request: Request) -> Listed:
     )
 
 
-def step_of(at: datetime, step: RequestEvent) -> Done:
-    return Done(
+def present_step(at: datetime, step: RequestEvent) -> RequestStep:
+    return RequestStep(
         at=at,
         event=step.event,
         by=step.by,

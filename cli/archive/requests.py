@@ -1,4 +1,4 @@
-"""`postkamer archive request`: what citizens ask about their data: dates, terms, grounds."""
+"""`postkamer archive request`: requests of citizens about their data (AVG), until the decision."""
 
 from datetime import datetime
 from pathlib import Path
@@ -22,11 +22,17 @@ from archiver.subject_access.requests.legal_grounds import (
 )
 from archiver.subject_access.requests.letters import letter
 from archiver.subject_access.requests.store import NewRequest, Request, RequestEvent, RequestStore
-from cli.archive.request_view import Shown, lines, row_of, step_of, today
+from cli.archive.request_view import RequestView, format_request, present_step, summarise, today
 from cli.support.archive_access import load_keys
 from cli.support.audit import NAME, Operation, normalise_name, run_audited
-from cli.support.database import Refused, fail, print_result, with_database
-from cli.support.person_options import PersonFilter, configured, found, options, parse_person
+from cli.support.database import CommandRefused, fail, print_result, with_database
+from cli.support.person_options import (
+    PersonFilter,
+    find_person,
+    load_config,
+    parse_person,
+    person_options,
+)
 from services import clock
 from services.config.model import Configuration
 from services.language import readability
@@ -36,13 +42,13 @@ DECISIONS = ("granted", "partly", "refused")
 LONGEST_TEXT = 4_000
 Day = click.DateTime(["%Y-%m-%d"])
 T = TypeVar("T")
-By = click.option("--by", required=True, help="Who answers for it; on the record.")
+By = click.option("--by", required=True, help="The person who is responsible; archived.")
 Json = click.option("--json", "as_json", is_flag=True)
-Where = click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
+Config = click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
 
 
-class Known(msgspec.Struct, frozen=True):
-    """A request with what stands elsewhere about it."""
+class RequestDetails(msgspec.Struct, frozen=True):
+    """A request with its steps and the copies of the data elsewhere."""
 
     request: Request
     steps: list[tuple[datetime, RequestEvent]]
@@ -51,177 +57,183 @@ class Known(msgspec.Struct, frozen=True):
 
 @click.group("request")
 def group() -> None:
-    """What citizens ask about their data (AVG, articles 15 to 21): when it came, by when it is
-    answered, what was decided and on which ground."""
+    """Requests of citizens about their data (AVG, articles 15 to 21): when they came, when they are
+    due, the decision and its ground."""
 
 
 @group.command("open")
 @click.option("--kind", required=True, type=click.Choice(KINDS))
 @click.option("--received", required=True, type=Day, help="The day on which it came.")
-@options
+@person_options
 @By
 @Json
 def open_command(kind: Any, received: datetime, by: str, as_json: bool, **person: Any) -> None:
-    """Write a request down. It is due one month later."""
-    if wrong := deadlines.receipt_date_error(received.date(), today()):
-        fail(wrong, 2)
-    given, name = parse_person(**person), _name(by)
-    asked = NewRequest(tenant=given.tenant, kind=kind, received_on=received.date(), by=name)
-    request = run_audited("archive", lambda on: _opened(on, given, asked), by=name)
-    print_result(row_of(request), [str(row_of(request))], as_json=as_json)
+    """Register a request. It is due one month later."""
+    if fault := deadlines.receipt_date_error(received.date(), today()):
+        fail(fault, 2)
+    citizen, name = parse_person(**person), _name(by)
+    new = NewRequest(tenant=citizen.tenant, kind=kind, received_on=received.date(), by=name)
+    request = run_audited(
+        "archive", lambda connection: _open_request(connection, citizen, new), by=name
+    )
+    print_result(summarise(request), [str(summarise(request))], as_json=as_json)
 
 
-async def _opened(
-    connection: Connection, given: PersonFilter, asked: NewRequest
+async def _open_request(
+    connection: Connection, citizen: PersonFilter, new: NewRequest
 ) -> tuple[Request, Operation]:
     keys = await load_keys(connection)
-    who = await found(connection, keys, given)
-    request = await RequestStore(connection, keys).open(asked, who, clock.now())
+    subject = await find_person(connection, keys, citizen)
+    request = await RequestStore(connection, keys).open(new, subject, clock.now())
     return request, _operation("open", request)
 
 
 @group.command("list")
-@click.option("--open", "only_open", is_flag=True, help="Those that are not decided.")
-@click.option("--overdue", is_flag=True, help="Of those, the ones that should have been.")
+@click.option("--open", "only_open", is_flag=True, help="Only undecided requests.")
+@click.option("--overdue", is_flag=True, help="Only undecided requests that are overdue.")
 @Json
 def list_command(only_open: bool, overdue: bool, as_json: bool) -> None:
-    """Show the requests, the first due first."""
+    """Show the requests, the earliest due date first."""
 
     async def work(pool: Pool) -> list[Request]:
         async with pool.acquire() as connection:
-            book = RequestStore(connection, await load_keys(connection))
-            return await book.list_requests(open=only_open, before=today() if overdue else None)
+            store = RequestStore(connection, await load_keys(connection))
+            return await store.list_requests(open=only_open, before=today() if overdue else None)
 
-    requests = [row_of(each) for each in with_database("archive", work)]
+    requests = [summarise(each) for each in with_database("archive", work)]
     print_result(requests, map(str, requests), as_json=as_json)
 
 
 @group.command("show")
 @click.argument("id")
-@Where
+@Config
 @Json
 def show_command(id: str, path: Path | None, as_json: bool) -> None:
-    """Show the request ID: its steps, and who else has copies. That you looked is on the record."""
-    known = _looked(id, "show", configured(path))
-    shown = Shown(
-        request=row_of(known.request),
-        steps=[step_of(at, step) for at, step in known.steps],
-        copies=known.copies,
+    """Show the request ID: its steps, and the copies elsewhere.
+
+    Your use of this command is archived.
+    """
+    details = _look_up(id, "show", load_config(path))
+    view = RequestView(
+        request=summarise(details.request),
+        steps=[present_step(at, step) for at, step in details.steps],
+        copies=details.copies,
     )
-    print_result(shown, lines(shown), as_json=as_json)
+    print_result(view, format_request(view), as_json=as_json)
 
 
 @group.command("letter")
 @click.argument("id")
-@Where
+@Config
 def letter_command(id: str, path: Path | None) -> None:
-    """Print what the citizen is written about the request ID, as it is now: in Dutch.
+    """Print the letter to the citizen about the present state of the request ID, in Dutch.
 
-    That you had it printed is on the record.
+    Your use of this command is archived.
     """
-    town = configured(path)
-    known = _looked(id, "letter", town)
-    text = next((step.text for _, step in known.steps[::-1] if step.event == "decided"), "")
-    theirs = town.tenant(known.request.tenant)
-    name = theirs.name if theirs else known.request.tenant
-    for wrong in readability.readability_faults(text) if text else ():
-        click.echo(f"what was added to the decision {wrong}", err=True)
-    click.echo(letter(known.request, known.copies, text, name, today()), nl=False)
+    config = load_config(path)
+    details = _look_up(id, "letter", config)
+    text = next((step.text for _, step in details.steps[::-1] if step.event == "decided"), "")
+    tenant = config.tenant(details.request.tenant)
+    name = tenant.name if tenant else details.request.tenant
+    for fault in readability.readability_faults(text) if text else ():
+        click.echo(f"what was added to the decision {fault}", err=True)
+    click.echo(letter(details.request, details.copies, text, name, today()), nl=False)
 
 
 @group.command("extend")
 @click.argument("id")
 @click.option("--until", required=True, type=Day, help="At most two further months.")
-@click.option("--ground", "code", required=True, help="Why; an unknown one is answered with all.")
+@click.option("--ground", "code", required=True, help="The ground; an unknown one lists all.")
 @By
 @Json
 def extend_command(id: str, until: datetime, code: str, by: str, as_json: bool) -> None:
-    """Take longer for the request ID. The citizen is to be told, and why: see `letter`."""
+    """Extend the term of the request ID. You must tell the citizen, and why: see `letter`."""
     day, name, ground = until.date(), _name(by), extension(code)
 
     async def work(connection: Connection) -> tuple[Request, Operation]:
-        book = RequestStore(connection, await load_keys(connection))
-        request = await _undecided(book, id)
+        store = RequestStore(connection, await load_keys(connection))
+        request = await _find_undecided(store, id)
         if ground is None:
-            raise Refused(_unknown(code, EXTENSIONS, request.kind))
-        given = request.received_on, day, request.due_on, today()
-        if wrong := list(deadlines.extension_errors(*given)):
-            raise Refused("\n".join(wrong))
-        changed = await book.extend(request, day, ground.code, name, clock.now())
-        return changed, _operation("extend", changed)
+            raise CommandRefused(_ground_fault(code, EXTENSIONS, request.kind))
+        dates = request.received_on, day, request.due_on, today()
+        if faults := list(deadlines.extension_errors(*dates)):
+            raise CommandRefused("\n".join(faults))
+        extended = await store.extend(request, day, ground.code, name, clock.now())
+        return extended, _operation("extend", extended)
 
     request = run_audited("archive", work, by=name)
-    print_result(row_of(request), [str(row_of(request))], as_json=as_json)
+    print_result(summarise(request), [str(summarise(request))], as_json=as_json)
 
 
 @group.command("decide")
 @click.argument("id")
 @click.option("--decision", required=True, type=click.Choice(DECISIONS))
-@click.option("--ground", "code", default="", help="Why it is not wholly granted.")
-@click.option("--text", default="", help="For the citizen, beside the ground's own words.")
+@click.option("--ground", "code", default="", help="The ground if it is not wholly granted.")
+@click.option("--text", default="", help="Text for the citizen, besides the text of the ground.")
 @By
 @Json
 def decide_command(id: str, decision: str, code: str, text: str, by: str, as_json: bool) -> None:
-    """Decide the request ID, once. What is not wholly granted has a ground."""
+    """Decide the request ID. This is possible once. A request that is not wholly granted needs a
+    ground."""
     if len(text) > LONGEST_TEXT:
         fail(f"--text: expected at most {LONGEST_TEXT} characters", 2)
     name = _name(by)
 
     async def work(connection: Connection) -> tuple[Request, Operation]:
-        book = RequestStore(connection, await load_keys(connection))
-        request = await _undecided(book, id)
-        if wrong := _against(request, decision, code):
-            raise Refused(wrong)
-        changed = await book.decide(request, decision, code, name, text, clock.now())
-        return changed, _operation("decide", changed)
+        store = RequestStore(connection, await load_keys(connection))
+        request = await _find_undecided(store, id)
+        if fault := _decision_fault(request, decision, code):
+            raise CommandRefused(fault)
+        decided = await store.decide(request, decision, code, name, text, clock.now())
+        return decided, _operation("decide", decided)
 
     request = run_audited("archive", work, by=name)
-    print_result(row_of(request), [str(row_of(request))], as_json=as_json)
+    print_result(summarise(request), [str(summarise(request))], as_json=as_json)
 
 
-def _against(request: Request, decision: str, code: str) -> str:
+def _decision_fault(request: Request, decision: str, code: str) -> str:
     if decision == "granted":
         return "--ground: what is granted needs none" if code else ""
     if not code:
-        return _unknown("", REFUSALS, request.kind)
-    return "" if refusal(code, request.kind) else _unknown(code, REFUSALS, request.kind)
+        return _ground_fault("", REFUSALS, request.kind)
+    return "" if refusal(code, request.kind) else _ground_fault(code, REFUSALS, request.kind)
 
 
-def _unknown(code: str, grounds: Any, kind: str) -> str:
-    said = f"{code!r} is no ground" if code else "it needs a ground"
-    return "\n".join([f"--ground: {said}; for {kind} there are:", *list_grounds(grounds, kind)])
+def _ground_fault(code: str, grounds: Any, kind: str) -> str:
+    fault = f"{code!r} is no ground" if code else "it needs a ground"
+    return "\n".join([f"--ground: {fault}; for {kind} there are:", *list_grounds(grounds, kind)])
 
 
-async def _undecided(book: RequestStore, id: str) -> Request:
-    request = await _of(book, id)
+async def _find_undecided(store: RequestStore, id: str) -> Request:
+    request = await _find(store, id)
     if request.decision:
-        raise Refused(f"{id} was decided already: {request.decision}")
+        raise CommandRefused(f"{id} was decided already: {request.decision}")
     return request
 
 
-async def _of(book: RequestStore, id: str) -> Request:
-    request = await book.lock_request(id)
+async def _find(store: RequestStore, id: str) -> Request:
+    request = await store.lock_request(id)
     if request is None:
-        raise Refused(f"there is no request {id!r}")
+        raise CommandRefused(f"there is no request {id!r}")
     return request
 
 
-async def _known(connection: Connection, id: str, town: Configuration) -> Known:
+async def _load_details(connection: Connection, id: str, config: Configuration) -> RequestDetails:
     keys = await load_keys(connection)
-    book = RequestStore(connection, keys)
-    request = await _of(book, id)
-    reader = SubjectCollector(connection, keys, request.tenant)
-    where = SubjectMatch(asked=frozenset(), conversations=request.conversations)
-    elsewhere = copies(town, request.tenant, await reader.count_deliveries(where), today())
-    return Known(request, await book.steps(request), elsewhere)
+    store = RequestStore(connection, keys)
+    request = await _find(store, id)
+    collector = SubjectCollector(connection, keys, request.tenant)
+    subject = SubjectMatch(asked=frozenset(), conversations=request.conversations)
+    elsewhere = copies(config, request.tenant, await collector.count_deliveries(subject), today())
+    return RequestDetails(request, await store.steps(request), elsewhere)
 
 
-def _looked(id: str, what: str, town: Configuration) -> Known:
-    """What there is to know of a request, once it is on the record that somebody looked."""
+def _look_up(id: str, action: str, config: Configuration) -> RequestDetails:
+    """Return the details of a request, with an audit entry of the access."""
 
-    async def work(connection: Connection) -> tuple[Known, Operation]:
-        known = await _known(connection, id, town)
-        return known, _operation(what, known.request)
+    async def work(connection: Connection) -> tuple[RequestDetails, Operation]:
+        details = await _load_details(connection, id, config)
+        return details, _operation(action, details.request)
 
     return run_audited("archive", work)
 
@@ -232,12 +244,12 @@ def _name(by: str) -> str:
     return name
 
 
-def _operation(done: str, request: Request) -> Operation:
+def _operation(action: str, request: Request) -> Operation:
     data = {
         "kind": request.kind,
         "dueOn": request.due_on,
         "decision": request.decision,
         "ground": request.ground or request.extension,
     }
-    what = f"archive request {done}"
+    what = f"archive request {action}"
     return Operation(what=what, about=request.id, tenant=request.tenant, data=data)

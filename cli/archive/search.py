@@ -1,4 +1,4 @@
-"""`postkamer archive search`: find messages and notes; who looked, and why, is on the record."""
+"""`postkamer archive search`: find messages and notes; each search and its reason are archived."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -21,189 +21,191 @@ from archiver.search.search import (
 )
 from cli.support.archive_access import load_keys
 from cli.support.audit import Operation, run_audited
-from cli.support.database import Refused, fail, print_result
-from cli.support.person_options import phone_file, phones
+from cli.support.database import CommandRefused, fail, print_result
+from cli.support.person_options import parse_phones, phone_file
 from cli.support.time_options import Time
 from services.api.json_body import FieldError, parse_body
 from services.calendar.opening_hours import AMSTERDAM
 from services.http.rights import Rights
 from services.postgres.database import Connection
 
-SHOWN = 60
-"""Characters of a text in the table."""
-REASON = 200
-"""Characters of a reason, at most."""
+TEXT_CHARACTERS = 60
+"""Characters of a text that the table shows."""
+REASON_CHARACTERS = 200
+"""Longest reason."""
 BOUNDS = TimeLimits(find=20.0, count=25.0)
-"""A person waits longer than a program; less than the bound of one statement of ours."""
-TOLD = ("words", "any_of", "person", "conversation")
-"""What may be personal data: that it was asked for is told, not what it was."""
+"""Seconds. A person waits longer than a program; less than the time-out of one statement."""
+AUDITED_CRITERIA = ("words", "any_of", "person", "conversation")
+"""Criteria that may be personal data. The audit entry names the criterion, and not its value."""
 OPTIONS = {
     "from": "--since", "until": "--until", "words": "WORDS", "anyOf": "--any", "types": "--type",
     "departments": "--department", "person": "--phone or --bsuid", "limit": "--limit",
     "direction": "--direction", "conversation": "--conversation", "after": "--after",
     "asOf": "--as-of",
 }  # fmt: skip
-"""What each member of a question is called here."""
+"""Member of a search request -> option of the command."""
 
 
 @click.command("search")
 @click.argument("words", nargs=-1)
-@click.option("--any", "any_of", multiple=True, help="One of these texts must be in it.")
+@click.option("--any", "any_of", multiple=True, help="One of these texts must occur.")
 @click.option("--since", type=Time(), help="Received at this time or later, in Amsterdam.")
-@click.option("--until", type=Time(), help="And before this time.")
-@click.option("--department", "departments", multiple=True, help="Its id; may be given again.")
-@click.option("--phone", help="In a conversation of whoever has this number.")
+@click.option("--until", type=Time(), help="Received before this time.")
+@click.option("--department", "departments", multiple=True, help="Its id; may be repeated.")
+@click.option("--phone", help="In a conversation of the citizen with this number.")
 @phone_file
-@click.option("--bsuid", help="In a conversation of whom Meta knows as this.")
-@click.option("--type", "types", multiple=True, help="Meta's word, or note; may be given again.")
+@click.option("--bsuid", help="In a conversation of the citizen with this id at Meta.")
+@click.option("--type", "types", multiple=True, help="Meta's type, or note; may be repeated.")
 @click.option("--direction", type=click.Choice(["in", "out", "echo"]))
 @click.option("--conversation", help="Its id.")
-@click.option("--oldest", is_flag=True, help="The oldest first; the newest otherwise.")
+@click.option("--oldest", is_flag=True, help="The oldest first; left out: the newest first.")
 @click.option("--limit", type=click.IntRange(1, LARGEST_PAGE), default=PAGE, show_default=True)
-@click.option("--after", help="The next page: what the one before said.")
-@click.option("--as-of", help="As the record was then: what an answer said.")
+@click.option("--after", help="The next page, as the previous page named it.")
+@click.option("--as-of", help="Search the archive as it was then: the value of an earlier result.")
 @click.option("--count", is_flag=True, help="Count all, and show none.")
-@click.option("--tenant", help="The municipality's id; needed where there are several.")
-@click.option("--why", required=True, help="The reason; on the record. Without personal data.")
+@click.option("--tenant", help="The municipality's id; required if there are several.")
+@click.option("--why", required=True, help="The reason; archived. Without personal data.")
 @click.option("--json", "as_json", is_flag=True)
-def command(*, tenant: str | None, why: str, count: bool, as_json: bool, **given: Any) -> None:
-    """Find messages and notes in which all WORDS are, in any form.
+def command(*, tenant: str | None, why: str, count: bool, as_json: bool, **options: Any) -> None:
+    """Find messages and notes that contain all WORDS, in any form.
 
-    What is shown is personal data; that you looked, and why, is on the record.
+    The result is personal data. Your search and your reason are archived.
     """
     reason = why.strip()
-    if not 0 < len(reason) <= REASON or not reason.isprintable():
-        fail(f"--why: expected a reason of 1 to {REASON} characters", 2)
-    numbers = phones(given["phone"], given["phone_file"])
-    if len(numbers) + bool(given["bsuid"]) > 1:
+    if not 0 < len(reason) <= REASON_CHARACTERS or not reason.isprintable():
+        fail(f"--why: expected a reason of 1 to {REASON_CHARACTERS} characters", 2)
+    numbers = parse_phones(options["phone"], options["phone_file"])
+    if len(numbers) + bool(options["bsuid"]) > 1:
         fail("--phone, --phone-file and --bsuid: one of them", 2)
-    given["phone"] = numbers[0] if numbers else None
-    asked = parse_body(msgspec.json.encode(question(given, count=count)), SEARCH)
-    if isinstance(asked, list):
-        fail("\n".join(map(_fault, asked)), 2)
+    options["phone"] = numbers[0] if numbers else None
+    request = parse_body(msgspec.json.encode(build_request(options, count=count)), SEARCH)
+    if isinstance(request, list):
+        fail("\n".join(map(_fault, request)), 2)
         return
-    looking = Asked(asked, tenant, reason, count)
-    found = run_audited("archive", looking.found)
-    print_result(shown(found, count=count), lines(found, count=count), as_json=as_json)
+    search = AuditedSearch(request, tenant, reason, count)
+    result = run_audited("archive", search.run)
+    lines = format_result(result, count=count)
+    print_result(result_json(result, count=count), lines, as_json=as_json)
 
 
-def question(given: Mapping[str, Any], *, count: bool) -> dict[str, Any]:
-    """As the API has it. Pure."""
-    person = {"kind": "phone", "value": given["phone"]} if given["phone"] else None
-    if given["bsuid"]:
-        person = {"kind": "bsuid", "value": given["bsuid"]}
-    asked = {
-        "words": " ".join(given["words"]),
-        "anyOf": given["any_of"],
-        "from": given["since"],
-        "until": given["until"],
-        "departments": given["departments"],
+def build_request(options: Mapping[str, Any], *, count: bool) -> dict[str, Any]:
+    """Return the search request of the API for the options of the command. Pure."""
+    person = {"kind": "phone", "value": options["phone"]} if options["phone"] else None
+    if options["bsuid"]:
+        person = {"kind": "bsuid", "value": options["bsuid"]}
+    members = {
+        "words": " ".join(options["words"]),
+        "anyOf": options["any_of"],
+        "from": options["since"],
+        "until": options["until"],
+        "departments": options["departments"],
         "person": person,
-        "types": given["types"],
-        "direction": given["direction"],
-        "conversation": given["conversation"],
-        "after": given["after"],
-        "asOf": given["as_of"],
-        "order": "oldest" if given["oldest"] else "newest",
-        "limit": 1 if count else given["limit"],
+        "types": options["types"],
+        "direction": options["direction"],
+        "conversation": options["conversation"],
+        "after": options["after"],
+        "asOf": options["as_of"],
+        "order": "oldest" if options["oldest"] else "newest",
+        "limit": 1 if count else options["limit"],
         "count": "exact" if count else "bounded",
     }
-    return {name: value for name, value in asked.items() if value not in (None, "", ())}
+    return {name: value for name, value in members.items() if value not in (None, "", ())}
 
 
 def _fault(fault: FieldError) -> str:
     return f"{OPTIONS.get(fault.member, fault.member)}: {fault.detail}"
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """A question, with what it is asked for."""
+class AuditedSearch(msgspec.Struct, frozen=True):
+    """A search with its reason, that writes an audit entry."""
 
-    asked: SearchRequest
+    request: SearchRequest
     tenant: str | None
     why: str
     count: bool
 
-    async def found(self, connection: Connection) -> tuple[SearchPage, Operation]:
-        """What there is, and that somebody looked."""
+    async def run(self, connection: Connection) -> tuple[SearchPage, Operation]:
+        """Return the result and the audit entry."""
         keys = await load_keys(connection)
         try:
-            tenant = await self._whose(connection)
+            tenant = await self._find_tenant(connection)
             rights = Rights(name="cli", tenant=tenant, roles=frozenset(["read"]))
             key = await keys.hash_key(tenant)
-            hits = await SearchTransaction(connection, key, BOUNDS).find_hits(self.asked, rights)
+            hits = await SearchTransaction(connection, key, BOUNDS).find_hits(self.request, rights)
         except CursorFromOtherSearch as error:
-            raise Refused(f"{OPTIONS[error.member]}: {error.SENTENCE}") from None
+            raise CommandRefused(f"{OPTIONS[error.member]}: {error.SENTENCE}") from None
         except (CannotDecrypt, SearchTooBroad) as error:
-            raise Refused(str(error)) from None
+            raise CommandRefused(str(error)) from None
         if self.count:
             hits = msgspec.structs.replace(hits, ids=[], next=None)
-        found = await open_hits(hits, RecordReader(connection, keys), rights)  # type: ignore[arg-type]
-        return found, self._operation(tenant, found)
+        result = await open_hits(hits, RecordReader(connection, keys), rights)  # type: ignore[arg-type]
+        return result, self._operation(tenant, result)
 
-    async def _whose(self, connection: Connection) -> str:
-        known = [row["tenant"] for row in await connection.fetch(_TENANTS)]
-        if self.tenant is None and len(known) == 1:
-            return str(known[0])
-        if self.tenant in known:
+    async def _find_tenant(self, connection: Connection) -> str:
+        ids = [row["tenant"] for row in await connection.fetch(_TENANTS)]
+        if self.tenant is None and len(ids) == 1:
+            return str(ids[0])
+        if self.tenant in ids:
             return str(self.tenant)
-        raise Refused(f"--tenant: expected one of {', '.join(known) or 'none: it is empty'}")
+        raise CommandRefused(f"--tenant: expected one of {', '.join(ids) or 'none: it is empty'}")
 
-    def _operation(self, tenant: str, found: SearchPage) -> Operation:
-        """Neither words nor people: what was asked may be personal data itself."""
+    def _operation(self, tenant: str, result: SearchPage) -> Operation:
+        """Return the audit entry, without words and people: they may be personal data."""
         data = {
             "why": self.why,
-            "by": [name for name in TOLD if getattr(self.asked, name)],
-            "departments": list(self.asked.departments),
-            "since": self.asked.since,
-            "until": self.asked.until,
-            "total": found.hits.total,
-            "shown": len(found.rows),
-            "asOf": found.hits.as_of,
+            "by": [name for name in AUDITED_CRITERIA if getattr(self.request, name)],
+            "departments": list(self.request.departments),
+            "since": self.request.since,
+            "until": self.request.until,
+            "total": result.hits.total,
+            "shown": len(result.rows),
+            "asOf": result.hits.as_of,
         }
         return Operation(what="archive search", tenant=tenant, data=data)
 
 
-def shown(found: SearchPage, *, count: bool) -> dict[str, Any]:
-    """As JSON: as the API answers, without what became of each message."""
-    hits = found.hits
-    counted = {"total": hits.total, "totalIsExact": hits.exact, "asOf": hits.as_of}
+def result_json(result: SearchPage, *, count: bool) -> dict[str, Any]:
+    """Return the result as the API does, without the delivery status of each message."""
+    hits = result.hits
+    totals = {"total": hits.total, "totalIsExact": hits.exact, "asOf": hits.as_of}
     if count:
-        return counted
-    return presenter.page_json(found.rows, []) | {"gone": found.gone, "next": hits.next} | counted
+        return totals
+    return presenter.page_json(result.rows, []) | {"gone": result.gone, "next": hits.next} | totals
 
 
-def lines(found: SearchPage, *, count: bool) -> Iterator[str]:
-    """For whoever reads it in a terminal."""
-    hits = found.hits
+def format_result(result: SearchPage, *, count: bool) -> Iterator[str]:
+    """Yield the result as lines for a terminal."""
+    hits = result.hits
     if not count:
-        yield from table(found.rows)
-        if found.gone:
-            yield f"{found.gone} more on this page: destroyed meanwhile"
+        yield from format_rows(result.rows)
+        if result.gone:
+            yield f"{result.gone} more on this page: destroyed meanwhile"
     yield f"{'' if hits.exact else 'over '}{hits.total} found (--as-of {hits.as_of})"
     if hits.next:
         yield f"next page: --after {hits.next}"
 
 
-def table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """When, by whom, of what kind, and how it begins."""
-    told = [(row, msgspec.json.decode(row["data"])) for row in rows]
+def format_rows(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Yield the time, department, type and first words of each message."""
+    decoded = [(row, msgspec.json.decode(row["data"])) for row in rows]
     cells = [
         [
             f"{_local(row['at']):%Y-%m-%d %H:%M}",
             row["department"],
             data.get("type", row["kind"]),
-            _begin(data.get("text") or ""),
+            _shorten(data.get("text") or ""),
         ]
-        for row, data in told
+        for row, data in decoded
     ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         yield "  ".join(map(str.ljust, row, widths)).rstrip()
 
 
-def _begin(text: str) -> str:
-    """Without what a terminal would act upon."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:SHOWN]
+def _shorten(text: str) -> str:
+    """Return the beginning of a text, without control characters for the terminal."""
+
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:TEXT_CHARACTERS]
 
 
 def _local(at: datetime) -> datetime:

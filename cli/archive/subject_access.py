@@ -1,5 +1,4 @@
-"""`postkamer archive subject` and `annotate`: everything about one person, for that person; and
-what is to be read beside a message that is not right."""
+"""`postkamer archive subject` and `annotate`: report all data about a person; correct a message."""
 
 import sys
 from collections.abc import Callable
@@ -26,10 +25,10 @@ from archiver.subject_access.report import (
     count_messages,
     encode_report,
 )
-from cli.support.archive_access import load_keys, private
+from cli.support.archive_access import load_keys, write_private_file
 from cli.support.audit import NAME, Operation, normalise_name, run_audited
-from cli.support.database import Refused, fail, print_result
-from cli.support.person_options import PersonFilter, found, options, parse_person
+from cli.support.database import CommandRefused, fail, print_result
+from cli.support.person_options import PersonFilter, find_person, parse_person, person_options
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
 from services.config.model import Configuration
@@ -47,10 +46,10 @@ Out = click.Path(path_type=Path, dir_okay=False)
 Day = click.DateTime(["%Y-%m-%d"])
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A report as it was asked for."""
+class ReportOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of a report."""
 
-    whom: PersonFilter
+    person: PersonFilter
     why: str
     request: str
     period: Period
@@ -58,41 +57,44 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
 
 
-class Made(msgspec.Struct, frozen=True):
+class MadeReport(msgspec.Struct, frozen=True):
     report: Report
     others: int
+    """Conversations by the same number that are another person's."""
 
 
 @click.command("subject")
-@options
-@click.option("--json", "as_json", type=Out, help="Where the JSON goes, for its owner alone.")
-@click.option("--pdf", "as_pdf", type=Out, help="Where the PDF goes.")
-@click.option("--why", required=True, help="On the record: no names and no numbers.")
-@click.option("--request", default="", help="Id of the request that it answers.")
+@person_options
+@click.option("--json", "as_json", type=Out, help="A JSON file that only its owner can read.")
+@click.option("--pdf", "as_pdf", type=Out, help="A PDF file that only its owner can read.")
+@click.option("--why", required=True, help="The reason; archived. Without names and numbers.")
+@click.option("--request", default="", help="Id of the request that the report answers.")
 @click.option("--since", type=Day, help="The first day.")
 @click.option("--until", type=Day, help="The last day.")
 @click.option("--made-by", default=MADE_BY, help="The department or role that answers.")
-def subject(as_json: Path | None, as_pdf: Path | None, **given: Any) -> None:
-    """Everything about one person of one municipality, as JSON and PDF. It is on the record who
-    made it and why, and about whom as a keyed hash."""
+def subject(as_json: Path | None, as_pdf: Path | None, **values: Any) -> None:
+    """Write a report of all data about one person in one municipality, as JSON and PDF.
+
+    The archive records who made the report, why, and the conversations in it.
+    """
     if not (as_json or as_pdf):
         fail(NO_OUTPUT, 2)
-    wanted = _wanted(**given)
-    made = run_audited("archive", lambda connection: _made(connection, wanted))
+    options = _parse_options(**values)
+    made = run_audited("archive", lambda connection: _make_report(connection, options))
     if made.others:
         click.echo(OTHERS.format(made.others), err=True)
     if as_json:
-        private(as_json, encode_report(made.report))
+        write_private_file(as_json, encode_report(made.report))
     if as_pdf:
         try:
-            private(as_pdf, pdf(made.report))
+            write_private_file(as_pdf, pdf(made.report))
         except Unprintable as error:
             fail(str(error))
-    told = f"{len(made.report.conversations)} conversations, {count_messages(made.report)} messages"
-    click.echo(told, err=True)
+    conversations = len(made.report.conversations)
+    click.echo(f"{conversations} conversations, {count_messages(made.report)} count_messages", err=True)
 
 
-def _wanted(
+def _parse_options(
     *,
     why: str,
     request: str,
@@ -100,13 +102,13 @@ def _wanted(
     until: datetime | None,
     made_by: str,
     **person: Any,
-) -> Wanted:
+) -> ReportOptions:
     if not (why.strip() and len(why) <= LONGEST_WHY and why.isprintable()):
         fail(f"--why: expected one line of 1 to {LONGEST_WHY} characters", 2)
     if since and until and since > until:
         fail("--until: expected --since or a later day", 2)
-    return Wanted(
-        whom=parse_person(**person),
+    return ReportOptions(
+        person=parse_person(**person),
         why=why.strip(),
         request=request,
         period=Period(since=_day(since), until=_day(until)),
@@ -115,102 +117,113 @@ def _wanted(
     )
 
 
-def _day(given: datetime | None) -> date | None:
-    return given.date() if given else None
+def _day(at: datetime | None) -> date | None:
+    return at.date() if at else None
 
 
-async def _made(connection: Connection, wanted: Wanted) -> tuple[Made, Operation]:
+async def _make_report(
+    connection: Connection, options: ReportOptions
+) -> tuple[MadeReport, Operation]:
     keys = await load_keys(connection)
-    who = await found(connection, keys, wanted.whom)
-    request = await _request(connection, wanted, who)
-    town, tenant = wanted.whom.town, wanted.whom.tenant
-    reader = SubjectCollector(connection, keys, tenant)
+    match = await find_person(connection, keys, options.person)
+    request = await _load_request(connection, options, match)
+    config, tenant = options.person.config, options.person.tenant
+    collector = SubjectCollector(connection, keys, tenant)
     try:
-        every = await reader.collect(
-            who, wanted.period, lambda id: _called(town, tenant, id), _progress()
+        data = await collector.collect(
+            match, options.period, lambda id: _department_name(config, tenant, id), _progress()
         )
     except TooManyMatches as error:
-        raise Refused(str(error)) from None
-    made = Made(_report(wanted, who, every, request), who.others)
-    return made, _operation(wanted, made.report)
+        raise CommandRefused(str(error)) from None
+    made = MadeReport(_build_report(options, match, data, request), match.others)
+    return made, _operation(options, made.report)
 
 
-async def _request(connection: Connection, wanted: Wanted, who: SubjectMatch) -> Request | None:
-    """Refused where it is somebody else's: a report would go to the wrong person."""
-    if not wanted.request:
+async def _load_request(
+    connection: Connection, options: ReportOptions, match: SubjectMatch
+) -> Request | None:
+    """Load the request that the report answers.
+
+    CommandRefused if it is another person's: the report would go to the wrong person.
+    """
+    if not options.request:
         return None
-    row = await connection.fetchrow(_REQUEST, wanted.request, wanted.whom.tenant)
+    row = await connection.fetchrow(_REQUEST, options.request, options.person.tenant)
     if row is None:
-        raise Refused(f"{wanted.whom.tenant} has no request {wanted.request!r}")
-    ours, theirs = set(who.conversations), set(row["conversations"])
-    if (theirs and ours.isdisjoint(theirs)) or set(row["hashes"]).isdisjoint(who.hashes):
-        raise Refused(f"{wanted.request} is about somebody else")
-    return Request(id=wanted.request, received_on=row["received_on"], due_on=row["due_on"])
+        raise CommandRefused(f"{options.person.tenant} has no request {options.request!r}")
+    of_person, of_request = set(match.conversations), set(row["conversations"])
+    is_apart = of_request and of_person.isdisjoint(of_request)
+    if is_apart or set(row["hashes"]).isdisjoint(match.hashes):
+        raise CommandRefused(f"{options.request} is about somebody else")
+    return Request(id=options.request, received_on=row["received_on"], due_on=row["due_on"])
 
 
-def _operation(wanted: Wanted, report: Report) -> Operation:
-    """Whom it was about by their conversations: a hash would tell when these are destroyed."""
+def _operation(options: ReportOptions, report: Report) -> Operation:
+    """Return the audit entry. It names the conversations and not a hash of the person: a hash would
+    still identify the person when the conversations are destroyed."""
     data = {
-        "why": wanted.why,
+        "why": options.why,
         "conversations": [each.id for each in report.conversations if each.id],
-        "since": wanted.period.since,
-        "until": wanted.period.until,
+        "since": options.period.since,
+        "until": options.period.until,
     }
-    about = wanted.request
-    return Operation(what="archive subject", about=about, tenant=wanted.whom.tenant, data=data)
+    about = options.request
+    return Operation(what="archive subject", about=about, tenant=options.person.tenant, data=data)
 
 
-def _report(
-    wanted: Wanted, who: SubjectMatch, every: SubjectData, request: Request | None
+def _build_report(
+    options: ReportOptions, match: SubjectMatch, data: SubjectData, request: Request | None
 ) -> Report:
-    town, tenant = wanted.whom.town, wanted.whom.tenant
-    theirs = next(each for each in town.tenants if each.id == tenant)
-    told, today = theirs.privacy, wanted.now.astimezone(AMSTERDAM).date()
+    config, id = options.person.config, options.person.tenant
+    tenant = next(each for each in config.tenants if each.id == id)
+    privacy, today = tenant.privacy, options.now.astimezone(AMSTERDAM).date()
     return Report(
-        municipality=Municipality(name=theirs.name, contact=told.contact, officer=told.officer),
-        about=(*_identifiers(who), *(_name(each) for each in every.names)),
-        made_at=wanted.now,
-        made_by=wanted.made_by,
+        municipality=Municipality(
+            name=tenant.name, contact=privacy.contact, officer=privacy.officer
+        ),
+        about=(*_identifiers(match), *(_name(each) for each in data.names)),
+        made_at=options.now,
+        made_by=options.made_by,
         request=request,
-        period=wanted.period,
-        purposes=tuple(Purpose(text=each.text, ground=each.ground) for each in told.purposes),
-        retention=told.retention,
-        conversations=every.conversations,
-        consents=every.consents,
-        identity_changes=every.changes,
-        deliveries=every.deliveries,
-        views=every.views,
-        copies=copies(town, tenant, every.deliveries, today),
+        period=options.period,
+        purposes=tuple(Purpose(text=each.text, ground=each.ground) for each in privacy.purposes),
+        retention=privacy.retention,
+        conversations=data.conversations,
+        consents=data.consents,
+        identity_changes=data.changes,
+        deliveries=data.deliveries,
+        views=data.views,
+        copies=copies(config, id, data.deliveries, today),
     )
 
 
-def _name(given: str) -> Identifier:
-    return Identifier(kind="name", value=given, asked=False)
+def _name(name: str) -> Identifier:
+    return Identifier(kind="name", value=name, asked=False)
 
 
-def _identifiers(who: SubjectMatch) -> list[Identifier]:
-    """What was asked first."""
-    asked = sorted(who.asked, key=lambda each: (each.kind, each.value))
-    more = sorted(who.names - who.asked, key=lambda each: (each.kind, each.value))
+def _identifiers(match: SubjectMatch) -> list[Identifier]:
+    """Return the identifiers of the options first, then the others of the person."""
+    asked = sorted(match.asked, key=lambda each: (each.kind, each.value))
+    further = sorted(match.names - match.asked, key=lambda each: (each.kind, each.value))
     return [
         Identifier(
             kind=each.kind,
             value=each.value,
-            asked=each in who.asked,
-            found=each in who.names,
+            asked=each in match.asked,
+            found=each in match.names,
         )
-        for each in (*asked, *more)
+        for each in (*asked, *further)
     ]
 
 
-def _called(town: Configuration, tenant: str, department: str) -> str:
-    """One that is no longer configured by its id."""
-    known = town.department(tenant, department)
-    return known.called if known else department
+def _department_name(config: Configuration, tenant: str, id: str) -> str:
+    """Return the name of a department, or its id if it is no longer configured."""
+    department = config.department(tenant, id)
+    return department.called if department else id
 
 
 def _progress() -> Callable[[int, int], None]:
-    """On the terminal, where there is one, how far it has come."""
+    """Return a function that shows the progress on the terminal, if there is one."""
     if not sys.stderr.isatty():
         return lambda done, of: None
     return lambda done, of: click.echo(f"\r{done} of {of} ", err=True, nl=done == of)
@@ -224,36 +237,38 @@ where id = $1 and tenant = $2
 
 @click.command("annotate")
 @click.argument("message", type=click.UUID)
-@click.option("--text", required=True, help="What is right; - reads it from standard input.")
-@click.option("--by", required=True, help="Who answers for it; on the record.")
+@click.option("--text", required=True, help="The correction; - reads it from standard input.")
+@click.option("--by", required=True, help="The person who is responsible; archived.")
 @click.option("--request", default="", help="Id of the request that asked for it.")
 @click.option("--json", "as_json", is_flag=True)
 def annotate(message: UUID, text: str, by: str, request: str, as_json: bool) -> None:
-    """Write beside MESSAGE what is right (AVG, article 16). The message stays as it was."""
-    said = (sys.stdin.read(LONGEST_TEXT + 1) if text == "-" else text).strip()
-    if not 0 < len(said) <= LONGEST_TEXT:
+    """Add a correction to MESSAGE (AVG, article 16). The message itself does not change."""
+    correction = (sys.stdin.read(LONGEST_TEXT + 1) if text == "-" else text).strip()
+    if not 0 < len(correction) <= LONGEST_TEXT:
         fail(f"--text: expected 1 to {LONGEST_TEXT} characters", 2)
     if (name := normalise_name(by)) is None:
         fail(f"--by: {NAME}", 2)
-    data = {"by": name, "text": said, "request": request}
-    id = run_audited("archive", lambda on: _annotated(on, message, data), by=name)
+    data = {"by": name, "text": correction, "request": request}
+    id = run_audited("archive", lambda connection: _annotate(connection, message, data), by=name)
     print_result({"id": id, "message": message}, [f"{id} stands beside {message}"], as_json=as_json)
 
 
-async def _annotated(
+async def _annotate(
     connection: Connection, message: UUID, data: dict[str, str]
 ) -> tuple[UUID, Operation]:
     keys = await load_keys(connection)
     row = await connection.fetchrow(_MESSAGE, message)
     if row is None:
-        raise Refused(f"there is no message {message}, or it was destroyed")
+        raise CommandRefused(f"there is no message {message}, or it was destroyed")
     tenant, now = row["tenant"], clock.now()
     if data["request"]:
         request = await connection.fetchrow(_REQUEST, data["request"], tenant)
         if request is None:
-            raise Refused(f"{tenant} has no request {data['request']!r}")
+            raise CommandRefused(f"{tenant} has no request {data['request']!r}")
         if row["conversation"] not in request["conversations"]:
-            raise Refused(f"{data['request']} is not about whoever this message is from or to")
+            raise CommandRefused(
+                f"{data['request']} is not about whoever this message is from or to"
+            )
     record = Record(
         id=clock.new_id(now),
         kind="annotation",
@@ -264,9 +279,9 @@ async def _annotated(
         message=message,
     )
     await writer_in_transaction(connection, keys).add([record])
-    done = {"request": data["request"], "annotation": record.id}
+    entry = {"request": data["request"], "annotation": record.id}
     return record.id, Operation(
-        what="archive annotate", about=str(message), tenant=tenant, data=done
+        what="archive annotate", about=str(message), tenant=tenant, data=entry
     )
 
 

@@ -1,4 +1,4 @@
-"""`postkamer archive verify`, `prove`, `checkpoint`, `key`, `receipt`: it is as it was."""
+"""`postkamer archive verify`, `prove`, `checkpoint`, `key`, `receipt`: integrity of the archive."""
 
 import hashlib
 import hmac
@@ -29,37 +29,37 @@ from cli.support.archive_access import (
     Progress,
     keys_if_given,
     load_keys,
-    private,
+    load_object_store,
+    load_signer,
+    load_trust,
     run_or_fail,
-    signer,
-    store,
-    trust,
     with_archive,
+    write_private_file,
 )
-from cli.support.audit import Operation, operator, reason, write
-from cli.support.database import Refused, print_result
+from cli.support.audit import Operation, operator, parse_reason, write_operation
+from cli.support.database import CommandRefused, print_result
 from cli.support.time_options import Time
 from services.config import settings
 from services.files.object_store import ObjectStore
 from services.postgres.database import Connection, Pool, connection_pool
 
 T = TypeVar("T")
-SHOWN = 20
-"""Findings that are printed; nobody reads more."""
+MAX_PRINTED = 20
+"""Findings that are printed besides the first."""
 
 
-class Verified(msgspec.Struct, frozen=True, rename="camel"):
-    """What came of going over the log, and over the files where that was asked."""
+class Verification(msgspec.Struct, frozen=True, rename="camel"):
+    """The result of verifying the log, and the index and files if asked."""
 
     entries: int
     seconds: float
     outside: bool
-    """Whether what is kept outside the database was looked at."""
+    """True if the checkpoints outside the database were verified."""
     findings: list[Finding]
     files: int | None = None
     file_findings: list[media.FileFinding] = []
     index: bool = False
-    """Whether what things are found by was looked at."""
+    """True if the search index was verified."""
     index_findings: list[Finding] = []
 
     @property
@@ -68,132 +68,137 @@ class Verified(msgspec.Struct, frozen=True, rename="camel"):
 
 
 @click.command()
-@click.option("--since", type=Time(), help="Only what came after the last checkpoint before then.")
-@click.option("--public-key", help="As it was published; else the one of POSTKAMER_ARCHIVE_KEY.")
-@click.option("--media", is_flag=True, help="Read every file in the object store too.")
-@click.option("--index", is_flag=True, help="Hold what things are found by against what they are.")
+@click.option(
+    "--since", type=Time(), help="Only entries after the last checkpoint before this time."
+)
+@click.option("--public-key", help="The published key; left out: that of POSTKAMER_ARCHIVE_KEY.")
+@click.option("--media", is_flag=True, help="Also verify every file in the object store.")
+@click.option("--index", is_flag=True, help="Also verify the search index.")
 @click.option("--json", "as_json", is_flag=True)
 def verify(
     since: datetime | None, public_key: str | None, media: bool, index: bool, as_json: bool
 ) -> None:
-    """Go over the whole record, and name the first thing that is not as it was.
+    """Verify the whole archive, and name the first entry that was changed or is missing.
 
-    With --public-key the master key is not needed. Checkpoints in POSTKAMER_OBJECT_STORE count too.
-    Exit code 1 when anything is wrong.
+    With --public-key the master key is not needed. Checkpoints in POSTKAMER_OBJECT_STORE are
+    verified too. Exit code 1 if there is any finding.
     """
 
-    async def work() -> Verified:
-        outside = store()
+    async def work() -> Verification:
+        outside = load_object_store()
         if media and outside is None:
-            raise Refused("POSTKAMER_OBJECT_STORE: is missing")
+            raise CommandRefused("POSTKAMER_OBJECT_STORE: is missing")
         url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
         async with connection_pool(url, "postkamer-verify", 2) as pool:
             keys = await load_keys(pool) if index else await keys_if_given(pool)
-            done = await _gone_over(pool, VerifyOptions(trust(public_key), since, outside, keys))
+            options = VerifyOptions(load_trust(public_key), since, outside, keys)
+            result = await _verify_log(pool, options)
             if index and keys:
-                done = await _found_over(pool, keys, done)
+                result = await _verify_index(pool, keys, result)
             if media and outside:
-                done = await _read_over(pool, outside, keys, done)
-            return done
+                result = await _verify_files(pool, outside, keys, result)
+            return result
 
-    done = run_or_fail("verify", work)
-    print_result(done, _verified(done), as_json=as_json)
-    raise SystemExit(0 if done.is_right else 1)
+    result = run_or_fail("verify", work)
+    print_result(result, _format_verification(result), as_json=as_json)
+    raise SystemExit(0 if result.is_right else 1)
 
 
-async def _gone_over(pool: Pool, asked: VerifyOptions) -> Verified:
-    shows = Progress("entries")
+async def _verify_log(pool: Pool, options: VerifyOptions) -> Verification:
+    progress = Progress("entries")
     async with (
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        found = await _first(verify_log(connection, asked, shows))
-    return Verified(shows.done, shows.seconds, asked.outside is not None, found)
+        found = await _collect(verify_log(connection, options, progress))
+    return Verification(progress.done, progress.seconds, options.outside is not None, found)
 
 
-async def _found_over(pool: Pool, keys: KeyStore, done: Verified) -> Verified:
-    shows = Progress("entries")
+async def _verify_index(pool: Pool, keys: KeyStore, result: Verification) -> Verification:
+    progress = Progress("entries")
     async with (
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        found = await _first(search_index.verify_index(connection, keys, shows))
-    return msgspec.structs.replace(done, index=True, index_findings=found)
+        found = await _collect(search_index.verify_index(connection, keys, progress))
+    return msgspec.structs.replace(result, index=True, index_findings=found)
 
 
-async def _read_over(
-    pool: Pool, outside: ObjectStore, keys: KeyStore | None, done: Verified
-) -> Verified:
-    shows = Progress("files")
-    found = await _first(media.verify_files(pool, outside, shows, keys))
-    return msgspec.structs.replace(done, files=shows.done, file_findings=found)
+async def _verify_files(
+    pool: Pool, outside: ObjectStore, keys: KeyStore | None, result: Verification
+) -> Verification:
+    progress = Progress("files")
+    found = await _collect(media.verify_files(pool, outside, progress, keys))
+    return msgspec.structs.replace(result, files=progress.done, file_findings=found)
 
 
-async def _first(found: AsyncIterator[T]) -> list[T]:
-    """As many as are said; the rest is looked for all the same, so that the end is the end."""
-    said: list[T] = []
-    async for one in found:
-        if len(said) < MAX_FINDINGS:
-            said.append(one)
-    return said
+async def _collect(findings: AsyncIterator[T]) -> list[T]:
+    """Return the first findings. Consume all, so that the verification covers everything."""
+    first: list[T] = []
+    async for finding in findings:
+        if len(first) < MAX_FINDINGS:
+            first.append(finding)
+    return first
 
 
-def _verified(done: Verified) -> list[str]:
-    rate = f"{done.entries:,} entries in {done.seconds:.1f} s, {done.entries / done.seconds:,.0f}/s"
-    lines = [] if done.outside else ["Checkpoints outside were not looked at: no object store."]
-    lines += _told(rate, [_of(one) for one in done.findings])
-    if done.index:
-        lines += _told("What things are found by", [_of(one) for one in done.index_findings])
-    if done.files is not None:
-        files = [f"{one.object}: {one.sentence}" for one in done.file_findings]
-        lines += _told(f"{done.files:,} files", files)
+def _format_verification(result: Verification) -> list[str]:
+    per_second = f"{result.entries / result.seconds:,.0f}/s"
+    rate = f"{result.entries:,} entries in {result.seconds:.1f} s, {per_second}"
+    lines = [] if result.outside else ["Checkpoints outside were not looked at: no object store."]
+    lines += _format_findings(rate, [_format_finding(each) for each in result.findings])
+    if result.index:
+        of_index = [_format_finding(each) for each in result.index_findings]
+        lines += _format_findings("What things are found by", of_index)
+    if result.files is not None:
+        of_files = [f"{each.object}: {each.sentence}" for each in result.file_findings]
+        lines += _format_findings(f"{result.files:,} files", of_files)
     return lines
 
 
-def _told(what: str, wrong: list[str]) -> list[str]:
-    if not wrong:
-        return [f"{what}: nothing is wrong."]
-    first, *others = wrong
-    lines = [f"{what}: not as it was.", "The first thing that is wrong:", f"  {first}"]
+def _format_findings(subject: str, findings: list[str]) -> list[str]:
+    if not findings:
+        return [f"{subject}: nothing is wrong."]
+    first, *others = findings
+    lines = [f"{subject}: not as it was.", "The first thing that is wrong:", f"  {first}"]
     if others:
-        lines += ["And:", *(f"  {one}" for one in others[:SHOWN])]
-    if len(others) > SHOWN:
-        lines.append(f"  and {len(others) - SHOWN} more (--json has up to {MAX_FINDINGS})")
+        lines += ["And:", *(f"  {each}" for each in others[:MAX_PRINTED])]
+    if len(others) > MAX_PRINTED:
+        lines.append(f"  and {len(others) - MAX_PRINTED} more (--json has up to {MAX_FINDINGS})")
     return lines
 
 
-def _of(finding: Finding) -> str:
+def _format_finding(finding: Finding) -> str:
     place = "" if finding.position is None else f"{finding.position}: "
     return f"{place}{finding.sentence}" + (f" (entry {finding.entry})" if finding.entry else "")
 
 
 @click.command()
 @click.argument("message", type=click.UUID)
-@click.option("--out", type=click.Path(path_type=Path), help="A file; else it is printed.")
-@click.option("--open", "opens", is_flag=True, help="With the key by which its content is read.")
-@click.option("--why", help="With --open: the reason; on the record. Without personal data.")
+@click.option("--out", type=click.Path(path_type=Path), help="A file; left out: print it.")
+@click.option("--open", "opens", is_flag=True, help="Include the key that decrypts the content.")
+@click.option("--why", help="With --open: the reason; archived. Without personal data.")
 def prove(message: UUID, out: Path | None, opens: bool, why: str | None) -> None:
-    """Prove that a MESSAGE, or another entry by its id, is in the record.
+    """Prove that MESSAGE, or another entry with this id, is in the archive.
 
-    A stranger checks it by the recipe in docs/municipality/archive.md. Without --open it tells
-    nothing of what was said; with it, that you looked is on the record.
+    Anyone can check the proof with the recipe in docs/municipality/archive.md. Without --open it
+    reveals nothing of the content; with --open, your use of this command is archived.
     """
 
     async def work(pool: Pool, keys: KeyStore) -> InclusionProof:
-        own = signer()
+        signer = load_signer()
         async with pool.acquire() as connection, connection.transaction():
             try:
-                made = await prove_inclusion(connection, message, own.verifier)
+                result = await prove_inclusion(connection, message, signer.verifier)
                 if opens:
-                    made = await with_entry_key(connection, keys, made)
-                    await _looked(connection, "archive prove", message, why)
+                    result = await with_entry_key(connection, keys, result)
+                    await _audit_access(connection, "archive prove", message, why)
             except NotProvable as error:
-                raise Refused(str(error)) from None
-        return made
+                raise CommandRefused(str(error)) from None
+        return result
 
     text = msgspec.json.format(msgspec.json.encode(with_archive("prove", work))).decode() + "\n"
     if out:
-        private(out, text.encode())
+        write_private_file(out, text.encode())
         click.echo(f"written to {out}")
     else:
         click.echo(text, nl=False)
@@ -202,27 +207,26 @@ def prove(message: UUID, out: Path | None, opens: bool, why: str | None) -> None
 @click.command()
 @click.option("--json", "as_json", is_flag=True)
 def checkpoint(as_json: bool) -> None:
-    """Sign the record as it is now, and keep that outside the database too."""
+    """Sign the archive as it is now, and store the checkpoint outside the database too."""
 
     async def work(pool: Pool, keys: KeyStore) -> Any:
-        outside = store()
+        outside = load_object_store()
         if outside is None:
-            raise Refused("POSTKAMER_OBJECT_STORE: is missing")
-        return await sign_checkpoint(pool, signer(), outside)
+            raise CommandRefused("POSTKAMER_OBJECT_STORE: is missing")
+        return await sign_checkpoint(pool, load_signer(), outside)
 
-    made = with_archive("checkpoint", work)
-    found = {"size": made.size, "root": made.root.hex(), "at": made.at}
-    print_result(
-        found, [f"{made.size:,} entries, signed {made.at:%Y-%m-%d %H:%M:%S}Z"], as_json=as_json
-    )
+    signed = with_archive("checkpoint", work)
+    result = {"size": signed.size, "root": signed.root.hex(), "at": signed.at}
+    line = f"{signed.size:,} entries, signed {signed.at:%Y-%m-%d %H:%M:%S}Z"
+    print_result(result, [line], as_json=as_json)
 
 
 @click.command()
 def key() -> None:
-    """Print the public key that checkpoints are checked with: publish it, on your website say."""
+    """Print the public key that verifies checkpoints. Publish it, for example on your website."""
 
     async def work() -> str:
-        return signer().verifier
+        return load_signer().verifier
 
     click.echo(run_or_fail("key", work))
 
@@ -230,48 +234,48 @@ def key() -> None:
 @click.command()
 @click.argument("receipt", type=click.UUID)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A file for the body.")
-@click.option("--why", required=True, help="The reason; on the record. Without personal data.")
+@click.option("--why", required=True, help="The reason; archived. Without personal data.")
 @click.option("--json", "as_json", is_flag=True)
 def receipt(receipt: UUID, out: Path, why: str, as_json: bool) -> None:
-    """Put a webhook body together again, as it was signed; that you looked is on the record.
+    """Reassemble a webhook body as it was signed. Your use of this command is archived.
 
-    With POSTKAMER_META_APP_SECRETS its signature is checked once more.
+    With POSTKAMER_META_APP_SECRETS the signature is verified again.
     """
 
     async def work(pool: Pool, keys: KeyStore) -> AssembledBody:
         async with pool.acquire() as connection, connection.transaction():
             try:
-                found = await assemble_body(connection, keys, receipt)
+                assembled = await assemble_body(connection, keys, receipt)
             except SegmentsDestroyed as error:
-                raise Refused(str(error)) from None
-            await _looked(connection, "archive receipt", receipt, why)
-        return found
+                raise CommandRefused(str(error)) from None
+            await _audit_access(connection, "archive receipt", receipt, why)
+        return assembled
 
-    found = with_archive("receipt", work)
-    private(out, found.body)
-    holds = _signature_holds(found)
-    told = {"bytes": len(found.body), "proof": found.remainder.proof, "signatureHolds": holds}
+    assembled = with_archive("receipt", work)
+    write_private_file(out, assembled.body)
+    is_valid, proof = _is_signature_valid(assembled), assembled.remainder.proof
+    result = {"bytes": len(assembled.body), "proof": proof, "signatureHolds": is_valid}
     words = {True: "and it holds", False: "AND IT DOES NOT HOLD", None: "not checked again"}
-    line = f"{len(found.body)} bytes; signature: {found.remainder.proof}, {words[holds]}"
-    print_result(told, [line], as_json=as_json)
-    raise SystemExit(1 if holds is False else 0)
+    line = f"{len(assembled.body)} bytes; signature: {proof}, {words[is_valid]}"
+    print_result(result, [line], as_json=as_json)
+    raise SystemExit(1 if is_valid is False else 0)
 
 
-async def _looked(connection: Connection, what: str, id: UUID, why: str | None) -> None:
-    """On the record before anything is shown."""
-    operation = Operation(what=what, about=str(id), data={"why": reason(why)})
-    await write(connection, operation, operator(os.environ))
+async def _audit_access(connection: Connection, what: str, id: UUID, why: str | None) -> None:
+    """Write the audit entry of an access. Call it before anything is shown."""
+    operation = Operation(what=what, about=str(id), data={"why": parse_reason(why)})
+    await write_operation(connection, operation, operator(os.environ))
 
 
-def _signature_holds(found: AssembledBody) -> bool | None:
-    """None where there is no secret to check it with."""
-    given = settings.read("POSTKAMER_META_APP_SECRETS", os.environ)
-    if not given or not found.remainder.signature:
+def _is_signature_valid(assembled: AssembledBody) -> bool | None:
+    """Verify the signature of a body; None without a signature or a secret."""
+    value = settings.read("POSTKAMER_META_APP_SECRETS", os.environ)
+    if not value or not assembled.remainder.signature:
         return None
-    signed = found.remainder.signature.removeprefix("sha256=")
-    secrets = [secret.strip().encode() for secret in given.split(",") if secret.strip()]
-    macs = [hmac.new(secret, found.body, hashlib.sha256).hexdigest() for secret in secrets]
-    return any(hmac.compare_digest(mac, signed) for mac in macs)
+    signature = assembled.remainder.signature.removeprefix("sha256=")
+    secrets = [secret.strip().encode() for secret in value.split(",") if secret.strip()]
+    macs = [hmac.new(secret, assembled.body, hashlib.sha256).hexdigest() for secret in secrets]
+    return any(hmac.compare_digest(mac, signature) for mac in macs)
 
 
 COMMANDS = (verify, prove, checkpoint, key, receipt)

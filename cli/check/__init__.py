@@ -1,1 +1,1 @@
-"""`postkamer check`: faults and warnings of a configuration."""
+"""`postkamer check`: find faults and warnings in a configuration."""

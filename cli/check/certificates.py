@@ -1,4 +1,4 @@
-"""What can be known of the certificates that destinations are shown, from their files."""
+"""Check the client certificates of destinations, from their files."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,38 +8,40 @@ from services.config.model import ConfigFile, Configuration, locate_error
 from services.config.organisation import Destination
 
 
-def looked(
+def check_certificates(
     config: Configuration,
     sources: Sequence[ConfigFile],
     folder: Path,
     environ: Mapping[str, str],
     now: datetime,
 ) -> tuple[list[str], list[str]]:
-    """Faults and warnings; by file and line, unless the files that name them have faults too."""
+    """Return faults and warnings, with file and line unless the configuration has faults itself."""
     faults, warnings = list[str](), list[str]()
     for n, destination in enumerate(config.destinations):
-        wrong, doubt = _of(destination, folder, environ, now)
-        for field, what, sentence in wrong:
-            placed = (
-                locate_error(sources, ("destinations", n, field), what) if sources else sentence
+        file_faults, warning = _check_destination(destination, folder, environ, now)
+        for field, fault, sentence in file_faults:
+            located = (
+                locate_error(sources, ("destinations", n, field), fault) if sources else sentence
             )
-            faults.append(str(placed))
-        if doubt and sources:
-            said = locate_error(sources, ("destinations", n, "client_certificate"), doubt)
-            warnings.append(f"{said.path}:{said.line}: destination {destination.id}: {said.what}")
+            faults.append(str(located))
+        if warning and sources:
+            place = locate_error(sources, ("destinations", n, "client_certificate"), warning)
+            text = f"destination {destination.id}: {place.what}"
+            warnings.append(f"{place.path}:{place.line}: {text}")
     return sorted(faults), warnings
 
 
-def _of(
+def _check_destination(
     destination: Destination, folder: Path, environ: Mapping[str, str], now: datetime
 ) -> tuple[list[tuple[str, str, str]], str]:
-    """Field, what is wrong with its file, and both in a sentence; and what is doubtful."""
+    """Return (field, fault, sentence with both) for each fault, and a warning or ''."""
+    # Imported late: these modules import all that a service needs.
     from deliverer import credentials
-    from deliverer.transport import client_certificates  # with all that a service stands on
+    from deliverer.transport import client_certificates
 
     try:
-        there = client_certificates.paths(destination, folder, environ)
-        until = client_certificates.load(there).not_after if there else None
+        paths = client_certificates.paths(destination, folder, environ)
+        until = client_certificates.load(paths).not_after if paths else None
     except client_certificates.CertificateFilesError as error:
         return [
             (*each, credentials.credential_error(destination, *each)) for each in error.faults

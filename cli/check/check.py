@@ -1,4 +1,4 @@
-"""`postkamer check`: everything that is wrong or doubtful about an installation, at once."""
+"""`postkamer check`: find all faults and warnings of an installation at once."""
 
 import os
 import sys
@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from cli.check.certificates import looked
-from cli.check.warnings import doubts, line
+from cli.check.certificates import check_certificates
+from cli.check.warnings import find_warnings, format_warning
 from cli.support.example_config import EXAMPLE, without_collection
 from deliverer.meta.accounts import sending_accounts
 from gateway.webhook.endpoints import build_endpoints
@@ -30,83 +30,90 @@ KINDS = (
 )
 
 
-class Found(msgspec.Struct):
-    """`faults` keep a service from starting; `warnings` are for a person to judge."""
+class CheckResult(msgspec.Struct):
+    """The result. `faults` keep a service from starting; a person has to judge `warnings`."""
 
     faults: list[str]
     warnings: list[str]
 
 
-def check(path: Path, environ: Mapping[str, str], now: datetime, *, settings_too: bool) -> Found:
-    """Look at the configuration and, unless only a file was asked about, at the settings."""
-    found = Found([], [])
+def check(
+    path: Path, environ: Mapping[str, str], now: datetime, *, settings_too: bool
+) -> CheckResult:
+    """Check the configuration and, with `settings_too`, the settings in the environment."""
+    result = CheckResult([], [])
     sources: Sequence[ConfigFile] = ()
     try:
-        read = validation.validate(loader.load(path))
-        config, sources = read.config, read.sources
+        loaded = validation.validate(loader.load(path))
+        config, sources = loaded.config, loaded.sources
     except ConfigError as error:
-        found.faults += map(str, sorted([*error.faults, *_unsound(error)]))
-        # Their secrets can be looked at all the same.
+        result.faults += map(str, sorted([*error.faults, *_rule_faults(error)]))
+        # The secrets of destinations can be checked even so.
         destinations = error.read.destinations if error.read else ()
         config = Configuration.model_construct(destinations=destinations, numbers=(), tenants=())
     else:
-        found.warnings += [*read.warnings, *map(line, doubts(read, now))]
-        seen = found.faults if settings_too else found.warnings
-        seen += _scanner_faults(config, environ)
+        result.warnings += [*loaded.warnings, *map(format_warning, find_warnings(loaded, now))]
+        target = result.faults if settings_too else result.warnings
+        target += _scanner_faults(config, environ)
     if settings_too:
-        found.faults += _token_faults(config, environ) if config.tenants else []
-        found.faults += _secret_faults(config, environ)
-        faults, warnings = looked(config, sources, path.parent, environ, now)
-        found.faults += faults
-        found.warnings += warnings
-        found.faults += sorted(_setting_faults(environ))
-    return found
+        result.faults += _token_faults(config, environ) if config.tenants else []
+        result.faults += _secret_faults(config, environ)
+        faults, warnings = check_certificates(config, sources, path.parent, environ, now)
+        result.faults += faults
+        result.warnings += warnings
+        result.faults += sorted(_setting_faults(environ))
+    return result
 
 
-def _unsound(error: ConfigError) -> Iterator[ConfigFault]:
-    """Faults that the router would say as well, of what can be read; no place is told twice."""
+def _rule_faults(error: ConfigError) -> Iterator[ConfigFault]:
+    """Yield the faults that only compiled rules show, in the part that can be read.
+
+    Skip places that have a fault already.
+    """
     if error.read is None:
         return
-    told = {fault.where for fault in error.faults}
+    places = {fault.where for fault in error.faults}
     for where, what in validation.faults(error.read.config, error.read.lost):
-        if (fault := locate_error(error.sources, error.read.placed(where), what)).where not in told:
+        fault = locate_error(error.sources, error.read.placed(where), what)
+        if fault.where not in places:
             yield fault
 
 
 def _secret_faults(config: Configuration, environ: Mapping[str, str]) -> list[str]:
-    """Secrets that the configuration names and the environment does not hold."""
-    # Imported late: it brings all that a service needs, which takes a while.
+    """Return the secrets that the configuration names and the environment does not have."""
+    # Imported late: it imports all that a service needs, which takes a while.
     from deliverer.credentials import load_secrets
 
-    found: list[str] = []
-    looks: tuple[Callable[[], object], ...] = (
+    faults: list[str] = []
+    checks: tuple[Callable[[], object], ...] = (
         lambda: load_secrets(config, environ),
         lambda: build_endpoints(config, (), "", environ),
         lambda: sending_accounts(config, "", "", environ),
     )
-    for look in looks:
+    for check_secrets in checks:
         try:
-            look()
+            check_secrets()
         except settings.SettingsError as error:
-            found += error.faults
-    return found
+            faults += error.faults
+    return faults
 
 
 def _token_faults(config: Configuration, environ: Mapping[str, str]) -> list[str]:
-    """Tokens without a municipality; that there are none at all is told with the other settings."""
+    """Return the faults of tokens without a municipality. `_setting_faults` reports that there are
+    no tokens."""
     try:
-        given = settings.load(settings.TokenSettings, environ)
+        tokens = settings.load(settings.TokenSettings, environ)
     except settings.SettingsError:
         return []
     try:
-        of_environment(given, config)
+        of_environment(tokens, config)
     except settings.SettingsError as error:
         return error.faults
     return []
 
 
 def _scanner_faults(config: Configuration, environ: Mapping[str, str]) -> list[str]:
-    """In production files must be scanned, whatever else is wrong."""
+    """Return a fault if files are not scanned in production."""
     missing = not environ.get(f"{settings.PREFIX}SCANNER_URL")
     return [UNSCANNED] if missing and config.environment == "production" else []
 
@@ -121,30 +128,31 @@ def _setting_faults(environ: Mapping[str, str]) -> set[str]:
     return faults
 
 
-def lines(found: Found) -> Iterator[str]:
-    yield from (f"fault: {fault}" for fault in found.faults)
-    yield from (f"warning: {warning}" for warning in found.warnings)
-    yield f"{_many(len(found.faults), 'fault')}, {_many(len(found.warnings), 'warning')}"
+def format_result(result: CheckResult) -> Iterator[str]:
+    yield from (f"fault: {fault}" for fault in result.faults)
+    yield from (f"warning: {warning}" for warning in result.warnings)
+    yield f"{_count(len(result.faults), 'fault')}, {_count(len(result.warnings), 'warning')}"
 
 
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 @click.command("check")
 @click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
 @click.option("--json", "as_json", is_flag=True)
 def command(path: Path | None, as_json: bool) -> None:
-    """Check all of the configuration: every fault at once, and warnings.
+    """Check the whole configuration: every fault at once, and warnings.
 
-    With --config that file and what it includes, and not the environment: no secrets, no addresses.
+    With --config, check that file and the files that it includes, and not the environment: no
+    secrets, no addresses.
     """
     file = path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE))
     with without_collection():
-        found = check(file, os.environ, clock.now(), settings_too=path is None)
+        result = check(file, os.environ, clock.now(), settings_too=path is None)
     if as_json:
-        click.echo(msgspec.json.encode(found))
+        click.echo(msgspec.json.encode(result))
     else:
-        for line in lines(found):
+        for line in format_result(result):
             click.echo(line)
-    sys.exit(1 if found.faults else 0)
+    sys.exit(1 if result.faults else 0)

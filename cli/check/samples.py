@@ -1,8 +1,7 @@
-"""The least that a message must hold to fit a condition, and what keeps a condition from fitting.
-Pure.
+"""Samples: minimal messages that match a condition, and additions that stop it from matching. Pure.
 
-A tag stands for a pattern and for opening hours: no text is made for a pattern, no time for hours.
-`with_tags` gives the rules that ask for these tags.
+A pattern and opening hours are replaced by a tag, because no text is generated for a pattern and no
+time for opening hours. `with_tags` returns rules that ask for these tags.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,49 +15,51 @@ from router.rules.regex_set import fits_every_text
 from router.ruleset.validation import nested_conditions
 from services.config.routing_rules import Condition, Rule, SafetyRule
 
-Thing = tuple[str, str]
-"""A fact or a word, and its value: ("type", "image"), ("words", "boom")."""
-Sample = frozenset[Thing]
+Fact = tuple[str, str]
+"""The kind and value of a fact of a message: ("type", "image"), ("words", "boom")."""
+Sample = frozenset[Fact]
 Groups = Mapping[str, tuple[str, ...]]
 R = TypeVar("R", Rule, SafetyRule, Condition)
 
-ONE = {
+SINGLE_FACTS = {
     "numbers": "number", "choices": "choice", "types": "type", "languages": "language",
     "states": "state",
 }  # fmt: skip
-"""Field of a condition -> fact of which a message has one."""
-FACTS = ONE | {"referral": "referral", "tagged": "tags"}
-SINGLE = frozenset(ONE.values())
+"""Field of a condition -> kind of fact that a message has once."""
+FACTS = SINGLE_FACTS | {"referral": "referral", "tagged": "tags"}
+SINGLE = frozenset(SINGLE_FACTS.values())
 PATTERN, HOURS = "pattern ", "hours "
-"""Begin a tag that stands for one of these. No tag of a rule has a space."""
+"""Prefixes of the tags for patterns and opening hours. No tag of a rule has a space."""
 ANY_TEXT = "any text"
-"""Tag of a message with a text; stands for the patterns that fit each text."""
-REST = "qxqx"
-"""Stands for the rest of a word beside a star: in no word are these letters."""
+"""Tag of a message with a text; replaces the patterns that match every text."""
+FILLER = "qxqx"
+"""Replaces the star in a word: no word has these letters."""
 AT = datetime.min.replace(tzinfo=UTC)
-"""Time of each message: the rules that are looked at ask for no hours."""
-DENIALS = 100
-"""Least messages that fit a `not`, of which each is tried."""
+"""Time of each message; it does not matter, because the rules ask for tags instead of hours."""
+MAX_DENIALS = 100
+"""Most samples of a `not` that are tried."""
 UNKNOWN = "?"
-"""Type and state of a message where the sample names none: no rule asks for it."""
+"""Type and state of a message if the sample names none: no rule asks for it."""
 
 
-def ways(condition: Condition, groups: Groups) -> Iterator[Iterator[Sample]]:
-    """For each phrase of the condition, then of its groups, every least message that fits by it;
-    where it asks for no words, for each part of its `any`."""
+def samples_by_phrase(condition: Condition, groups: Groups) -> Iterator[Iterator[Sample]]:
+    """Yield the samples that match by each phrase of the condition and of its groups.
+
+    Without words: the samples that match by each part of its `any`.
+    """
     rest = condition.model_copy(update={"words": (), "groups": (), "any": ()})
-    beside = [*samples(rest, groups)]
+    others = [*samples(rest, groups)]
     words = _words(condition, groups)
-    some = [[*samples(part, groups)] for part in condition.any]
+    by_part = [[*samples(part, groups)] for part in condition.any]
     if words:
-        every = [*chain.from_iterable(some)] if some else [Sample()]
-        beside = [*_together(beside, every)]
-    for way in ([word] for word in words) if words else some or [[Sample()]]:
-        yield _together(way, beside)
+        of_any = [*chain.from_iterable(by_part)] if by_part else [Sample()]
+        others = [*_combine(others, of_any)]
+    for way in ([word] for word in words) if words else by_part or [[Sample()]]:
+        yield _combine(way, others)
 
 
 def samples(condition: Condition, groups: Groups) -> Iterator[Sample]:
-    """Every least message that fits, its `without` and `not` aside."""
+    """Yield every sample that matches, ignoring `without` and `not`."""
     parts: list[Iterable[Sample]] = []
     if words := _words(condition, groups):
         parts.append(words)
@@ -68,19 +69,19 @@ def samples(condition: Condition, groups: Groups) -> Iterator[Sample]:
     parts += [samples(part, groups) for part in condition.all]
     if condition.any:
         parts.append(chain.from_iterable(samples(part, groups) for part in condition.any))
-    return _together(*parts)
+    return _combine(*parts)
 
 
-def number(condition: Condition, groups: Groups) -> int:
-    """How many least messages there are, at most."""
+def count_samples(condition: Condition, groups: Groups) -> int:
+    """Return an upper bound of the number of samples."""
     sizes = [len(getattr(condition, field)) for field in FACTS]
     sizes.append(len(condition.words) + sum(len(groups.get(id, ())) for id in condition.groups))
-    sizes.append(sum(number(part, groups) for part in condition.any))
-    return prod(filter(None, sizes)) * prod(number(part, groups) for part in condition.all)
+    sizes.append(sum(count_samples(part, groups) for part in condition.any))
+    return prod(filter(None, sizes)) * prod(count_samples(part, groups) for part in condition.all)
 
 
-def _together(*parts: Iterable[Sample]) -> Iterator[Sample]:
-    """One of each, where one message can have them all."""
+def _combine(*parts: Iterable[Sample]) -> Iterator[Sample]:
+    """Yield each combination of one sample of each part that one message can have."""
     return filter(is_possible, (Sample().union(*each) for each in product(*parts)))
 
 
@@ -94,13 +95,13 @@ def _sample(kind: str, value: str) -> Sample:
 
 
 def is_possible(sample: Sample) -> bool:
-    """False where a message would have two of what it has one of."""
+    """Return False if the sample has two facts of a kind that a message has once."""
     single = [kind for kind, _ in sample if kind in SINGLE]
     return len(single) == len(set(single))
 
 
 def denials(condition: Condition, groups: Groups) -> Iterator[Sample]:
-    """Additions to a message that make a `without` or a `not` of the condition hold."""
+    """Yield additions to a message with which a `without` or `not` of the condition applies."""
     for _, part in nested_conditions((), condition):
         yield from (_sample("words", phrase) for phrase in part.without)
         if part.none:
@@ -108,13 +109,16 @@ def denials(condition: Condition, groups: Groups) -> Iterator[Sample]:
 
 
 def is_unclear(condition: Condition, groups: Groups) -> bool:
-    """True where its `not` leaves open what fits: something in it is denied again, so that more
-    of a message may make it fit; or there are too many ways to fit what it denies."""
-    denied = [part.none for _, part in nested_conditions((), condition) if part.none]
+    """Return True if samples cannot show what the `not` of a condition excludes.
+
+    Its `not` has another `not` or `without` in it, so that a longer message may match again; or it
+    has too many samples.
+    """
+    exclusions = [part.none for _, part in nested_conditions((), condition) if part.none]
     return any(
-        number(part, groups) > DENIALS
+        count_samples(part, groups) > MAX_DENIALS
         or any(p.none or p.without for _, p in nested_conditions((), part))
-        for part in denied
+        for part in exclusions
     )
 
 
@@ -122,42 +126,42 @@ def phrases(sample: Sample) -> list[str]:
     return [value for kind, value in sample if kind == "words"]
 
 
-def facts(sample: Sample) -> MessageFacts:
-    """The message as the rule engine reads it."""
+def message_facts(sample: Sample) -> MessageFacts:
+    """Return the sample as the rule engine reads a message."""
     single = {kind: value for kind, value in sample if kind in SINGLE}
     tags = frozenset(value for kind, value in sample if kind == "tags")
     links = (value for kind, value in sample if kind == "referral")
-    text = f" {REST} ".join(sorted(phrase.replace("*", REST) for phrase in phrases(sample)))
+    text = f" {FILLER} ".join(sorted(phrase.replace("*", FILLER) for phrase in phrases(sample)))
     if text or any(tag.startswith(PATTERN) for tag in tags):
         tags |= {ANY_TEXT}
     return MessageFacts(
         at=AT,
         text=text,
         tags=tags,
-        referral=f" {REST} ".join(links),
+        referral=f" {FILLER} ".join(links),
         **{"type": UNKNOWN, "state": UNKNOWN} | single,
     )
 
 
 def with_tags(condition: R) -> R:
-    """The same condition, asking for tags instead of patterns and hours."""
+    """Return the same condition with tags instead of patterns and opening hours."""
     if not any(part.pattern or part.hours for _, part in nested_conditions((), condition)):
         return condition
-    more = [with_tags(part) for part in condition.all]
+    parts = [with_tags(part) for part in condition.all]
     if condition.pattern:
-        every = fits_every_text(condition.pattern)
-        more.append(_tagged(ANY_TEXT if every else PATTERN + condition.pattern))
+        is_any = fits_every_text(condition.pattern)
+        parts.append(_ask_for_tag(ANY_TEXT if is_any else PATTERN + condition.pattern))
     if condition.hours:
-        more.append(_tagged(HOURS + condition.hours))
-    changed = {
-        "all": tuple(more),
+        parts.append(_ask_for_tag(HOURS + condition.hours))
+    fields = {
+        "all": tuple(parts),
         "any": tuple(map(with_tags, condition.any)),
         "none": with_tags(condition.none) if condition.none else None,
         "pattern": "",
         "hours": "",
     }
-    return condition.model_copy(update=changed)
+    return condition.model_copy(update=fields)
 
 
-def _tagged(tag: str) -> Condition:
+def _ask_for_tag(tag: str) -> Condition:
     return Condition.model_construct(tagged=(tag,))

@@ -1,4 +1,4 @@
-"""Departments, menus and texts that nobody comes to. Pure."""
+"""Departments, menus and texts that no message leads to. Pure."""
 
 from collections.abc import Iterator
 
@@ -10,14 +10,18 @@ from services.texts.catalogue import TEXTS, Texts
 from services.toml.errors import ConfigFault
 
 
-def doubts(config: Configuration) -> Iterator[Found]:
-    reached = {(tenant.id, d) for tenant in config.tenants for d in _departments(tenant, config)}
+def find_warnings(config: Configuration) -> Iterator[Found]:
+    reachable = {
+        (tenant.id, id)
+        for tenant in config.tenants
+        for id in _reachable_departments(tenant, config)
+    }
     for n, department in enumerate(config.departments):
-        if (department.tenant, department.id) not in reached:
-            whose = f"department {department.id} of {department.tenant}"
+        if (department.tenant, department.id) not in reachable:
+            subject = f"department {department.id} of {department.tenant}"
             yield (
                 ("departments", n),
-                f"{whose}: no number, rule, menu or other department leads to it",
+                f"{subject}: no number, rule, menu or other department leads to it",
             )
     menus = set().union(*(referenced_texts(config, tenant) for tenant in config.tenants))
     for n, menu in enumerate(config.menus):
@@ -25,19 +29,19 @@ def doubts(config: Configuration) -> Iterator[Found]:
             yield ("menus", n), f"menu {menu.id}: nobody asks it"
 
 
-def texts(config: Configuration, given: Texts) -> Iterator[ConfigFault]:
-    """A municipality's own texts that nothing sends."""
+def unused_texts(config: Configuration, texts: Texts) -> Iterator[ConfigFault]:
+    """Yield the texts of a municipality that no rule and no menu sends."""
     sent = TEXTS.keys() | {rule.reply for rule in config.rules} | {c.reply for c in config.care}
     for menu in config.menus:
         sent |= {menu.text, *(option.reply for option in menu.options)}
-    for there in given.languages.values():
-        for text in there.values():
+    for by_id in texts.languages.values():
+        for text in by_id.values():
             if text.id not in sent:
                 yield text.fault(f"text {text.id}: no rule and no menu sends it")
 
 
-def automatic(config: Configuration) -> Iterator[Found]:
-    """What a municipality wants to be sent by itself, and nothing sends."""
+def unknown_automatic_texts(config: Configuration) -> Iterator[Found]:
+    """Yield the ids in a municipality's list of automatic texts that are no automatic text."""
     for n, tenant in enumerate(config.tenants):
         for id in tenant.automatic:
             if id not in TEXTS:
@@ -47,8 +51,8 @@ def automatic(config: Configuration) -> Iterator[Found]:
                 )
 
 
-def _departments(tenant: Tenant, config: Configuration) -> set[str]:
-    """Ids of those that a conversation may come to."""
+def _reachable_departments(tenant: Tenant, config: Configuration) -> set[str]:
+    """Return the ids of the departments that a conversation may come to."""
     todo = {number.fallback for number in config.numbers if number.tenant == tenant.id}
     todo |= {rule.department for _, rule in rules_for(config, tenant.id)}
     for menu in _menus(tenant, config):
@@ -56,13 +60,13 @@ def _departments(tenant: Tenant, config: Configuration) -> set[str]:
     onward = {
         d.id: {d.when_closed, d.escalate_to} for d in config.departments if d.tenant == tenant.id
     }
-    found: set[str] = set()
-    while todo := todo - found:
-        found |= todo
-        todo = {there for id in todo for there in onward.get(id, ())}
-    return found
+    reachable: set[str] = set()
+    while todo := todo - reachable:
+        reachable |= todo
+        todo = {next_id for id in todo for next_id in onward.get(id, ())}
+    return reachable
 
 
 def _menus(tenant: Tenant, config: Configuration) -> list[Menu]:
-    theirs = referenced_texts(config, tenant)
-    return [menu for menu in config.menus if menu.id in theirs]
+    ids = referenced_texts(config, tenant)
+    return [menu for menu in config.menus if menu.id in ids]

@@ -1,4 +1,4 @@
-"""What is doubtful about a configuration that works: a sentence for a person to judge. Pure."""
+"""Find doubtful parts of a valid configuration: sentences that a person has to judge. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -16,46 +16,47 @@ from services.toml.errors import ConfigFault
 
 KLANTINTERACTIES = "/klantinteracties/api/v1"
 CONVERSATION = "{conversation}"
-"""In a destination's link: the id of the one to look at."""
+"""Placeholder in a destination's link for the id of the conversation."""
 
 
-def doubts(choices: LoadedConfig, now: datetime) -> list[ConfigFault]:
-    """By file and line; `now` is when, for hours and closing days that are over."""
-    config = choices.config
-    found = [*shadowed.doubts(config), *unsatisfiable.doubts(config, now)]
-    found += [each for look in LOOKS for each in look(config)]
-    found += [*_never_open(config, now), *_past(config, now), *_budgets(config, now)]
-    texts = unreachable.texts(config, choices.texts) if config.texts else ()
-    return sorted([*(locate_error(choices.sources, *each) for each in found), *texts])
+def find_warnings(loaded: LoadedConfig, now: datetime) -> list[ConfigFault]:
+    """Return the warnings by file and line. Opening hours and closings before `now` are over."""
+    config = loaded.config
+    warnings = [*shadowed.find_warnings(config), *unsatisfiable.find_warnings(config, now)]
+    warnings += [each for check in CHECKS for each in check(config)]
+    warnings += [*_never_open(config, now), *_past(config, now), *_budgets(config, now)]
+    texts = unreachable.unused_texts(config, loaded.texts) if config.texts else ()
+    return sorted([*(locate_error(loaded.sources, *each) for each in warnings), *texts])
 
 
-def line(doubt: ConfigFault) -> str:
-    """Its sentence says what it is about."""
-    return f"{doubt.path}:{doubt.line}: {doubt.what}"
+def format_warning(warning: ConfigFault) -> str:
+    """Return file, line and sentence. The sentence names its subject."""
+    return f"{warning.path}:{warning.line}: {warning.what}"
 
 
 def _never_open(config: Configuration, now: datetime) -> Iterator[Found]:
-    own = hours_by_department(config)
+    hours = hours_by_department(config)
     for n, d in enumerate(config.departments):
-        if opening_hours.never_opens(own[d.tenant, d.id], now):
+        if opening_hours.never_opens(hours[d.tenant, d.id], now):
             yield ("departments", n, "hours"), f"department {d.id} of {d.tenant} never opens again"
 
 
 def _past(config: Configuration, now: datetime) -> Iterator[Found]:
-    """Those of one that was not kept up; past ones beside others do no harm."""
+    """Warn if all closings are over, so the list is not kept up to date. A past closing is harmless
+    if there are later ones."""
     last = max((c.last or c.first for c in config.closings), default=None)
     if last and last < now.astimezone(AMSTERDAM).date():
         yield ("closings", 0), f"all closings are over, the last one was on {last}"
 
 
 def _overruled(config: Configuration) -> Iterator[Found]:
-    """A closing after which another one says otherwise of all its days and departments. That one
-    is an exception where it is of some of them."""
+    """Warn about a closing if a later one overrules it for all its days and departments. A later
+    closing for some of them is an exception."""
     for n, closing in enumerate(config.closings):
         later = config.closings[n + 1 :]
         if any(each.hours != closing.hours and _covers(each, closing) for each in later):
-            said = f"closing of {closing.first} never counts: a later one of the same"
-            yield ("closings", n), f"{said} {'days' if closing.last else 'day'} says otherwise"
+            sentence = f"closing of {closing.first} never counts: a later one of the same"
+            yield ("closings", n), f"{sentence} {'days' if closing.last else 'day'} says otherwise"
 
 
 def _covers(later: Closing, closing: Closing) -> bool:
@@ -63,20 +64,20 @@ def _covers(later: Closing, closing: Closing) -> bool:
         later.first <= closing.first
         and (closing.last or closing.first) <= (later.last or later.first)
         and later.tenant in ("", closing.tenant)
-        and (not later.departments or _some_of(closing.departments, later.departments))
+        and (not later.departments or _is_part_of(closing.departments, later.departments))
     )
 
 
-def _some_of(departments: Sequence[str], of: Sequence[str]) -> bool:
-    """Without any, all are meant."""
-    return bool(departments) and {*departments} <= {*of}
+def _is_part_of(departments: Sequence[str], others: Sequence[str]) -> bool:
+    """Return True if `others` has these departments; none means all departments."""
+    return bool(departments) and {*departments} <= {*others}
 
 
 def _closings(config: Configuration) -> Iterator[Found]:
-    known = {department.id for department in config.departments}
+    ids = {department.id for department in config.departments}
     for n, closing in enumerate(config.closings):
         for id in closing.departments:
-            if id not in known:
+            if id not in ids:
                 where = ("closings", n, "departments")
                 yield where, f"closing of {closing.first}: there is no department {id!r}"
 
@@ -91,8 +92,8 @@ def _care(config: Configuration) -> Iterator[Found]:
 def _confidential(config: Configuration) -> Iterator[Found]:
     for n, d in enumerate(config.departments):
         if d.confidential and not d.public_name:
-            whose = f"department {d.id} of {d.tenant}"
-            yield ("departments", n), f"{whose}: confidential, and citizens are told its name"
+            subject = f"department {d.id} of {d.tenant}"
+            yield ("departments", n), f"{subject}: confidential, and citizens are told its name"
 
 
 def _moved_numbers(config: Configuration) -> Iterator[Found]:
@@ -109,15 +110,16 @@ def _budgets(config: Configuration, now: datetime) -> Iterator[Found]:
     if rate_of(config.rates, month_of(now)):
         return
     first = min((rate.first for rate in config.rates), default=None)
-    why = f"as no [[rates]] hold before {first}," if first else "without [[rates]]"
+    reason = f"as no [[rates]] hold before {first}," if first else "without [[rates]]"
     for n, tenant in enumerate(config.tenants):
         if tenant.budget is not None:
             where = ("tenants", n, "budget")
-            yield where, f"tenant {tenant.id}: {why} nobody can tell what it spends"
+            yield where, f"tenant {tenant.id}: {reason} nobody can tell what it spends"
 
 
 def _categories(config: Configuration) -> Iterator[Found]:
-    """What Meta charges under another name is not counted: no budget would alarm."""
+    """Warn about unknown categories: messages of another category are not counted, so no budget
+    would raise an alarm."""
     for n, rate in enumerate(config.rates):
         for category in rate.amounts:
             if category not in CATEGORIES:
@@ -138,12 +140,12 @@ def _unnamed_portfolios(config: Configuration) -> Iterator[Found]:
             )
 
 
-def _in_the_clear(config: Configuration) -> Iterator[Found]:
+def _unencrypted(config: Configuration) -> Iterator[Found]:
     for n, destination in enumerate(config.destinations):
-        if _far_by_http(destination.url):
+        if _is_remote_http(destination.url):
             yield ("destinations", n, "url"), f"destination {destination.id}: its url is not https"
         oauth = destination.oauth if destination.kind == "cloudevents" else None
-        if oauth and _far_by_http(oauth.token_url):
+        if oauth and _is_remote_http(oauth.token_url):
             where = ("destinations", n, "oauth", "token_url")
             yield where, f"destination {destination.id}: its token_url is not https"
 
@@ -154,21 +156,22 @@ def _open_klants(config: Configuration) -> Iterator[Found]:
             continue
         where, url = ("destinations", n), urlsplit(d.url)
         if not url.path.rstrip("/").endswith(KLANTINTERACTIES) or url.query or url.fragment:
-            said = f"destination {d.id}: its url does not end in {KLANTINTERACTIES}"
-            yield (*where, "url"), said
+            yield (
+                (*where, "url"),
+                f"destination {d.id}: its url does not end in {KLANTINTERACTIES}",
+            )
         if d.link and CONVERSATION not in d.link:
-            said = f"destination {d.id}: its link leads to no {CONVERSATION}"
-            yield (*where, "link"), said
+            yield (*where, "link"), f"destination {d.id}: its link leads to no {CONVERSATION}"
 
 
-def _far_by_http(address: str) -> bool:
+def _is_remote_http(address: str) -> bool:
     url = urlsplit(address)
     return url.scheme == "http" and url.hostname not in ("127.0.0.1", "localhost", "::1")
 
 
-LOOKS: tuple[Callable[[Configuration], Iterator[Found]], ...] = (
-    unreachable.doubts,
-    unreachable.automatic,
+CHECKS: tuple[Callable[[Configuration], Iterator[Found]], ...] = (
+    unreachable.find_warnings,
+    unreachable.unknown_automatic_texts,
     _closings,
     _overruled,
     _care,
@@ -176,6 +179,6 @@ LOOKS: tuple[Callable[[Configuration], Iterator[Found]], ...] = (
     _moved_numbers,
     _categories,
     _unnamed_portfolios,
-    _in_the_clear,
+    _unencrypted,
     _open_klants,
 )

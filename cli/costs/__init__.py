@@ -1,1 +1,1 @@
-"""`postkamer costs`."""
+"""`postkamer costs`: the costs of the messages of a month."""

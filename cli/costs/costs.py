@@ -1,4 +1,4 @@
-"""`postkamer costs`: what the messages of a month cost, per department, number and category."""
+"""`postkamer costs`: the costs of a month's messages, per department, number and category."""
 
 import csv
 import io
@@ -12,8 +12,17 @@ from typing import Any
 import click
 import msgspec
 
-from cli.costs.report import BY, Allowance, Budget, Costs, Row, Sum, Wanted, costs
-from cli.support.database import Refused, fail, print_result, with_database
+from cli.costs.report import (
+    GROUPINGS,
+    Allowance,
+    Budget,
+    Costs,
+    CostsFilter,
+    MessageTotals,
+    Row,
+    compute_costs,
+)
+from cli.support.database import CommandRefused, fail, print_result, with_database
 from cli.support.time_options import Month
 from router.billing.costs import ChargeGroup
 from router.budget_monitor import TooManyGroups, spent
@@ -24,20 +33,22 @@ from services.config.model import Configuration
 from services.config.pricing import FREE_SERVICE_FROM, month_of
 from services.postgres.database import Pool
 
-NOWHERE = "staat niet in de configuratie"
+NOT_CONFIGURED = "staat niet in de configuratie"
 CENT = Decimal("0.01")
-HEADS = {"tenant": "gemeente", "department": "afdeling", "number": "nummer"}
-HEADS |= {"category": "categorie"}
+HEADERS = {"tenant": "gemeente", "department": "afdeling", "number": "nummer"}
+HEADERS |= {"category": "categorie"}
 SUMS = ("bezorgd", "gratis", "betaald", "onbekend", "bedrag")
 
 
 @click.command("costs")
-@click.option("--month", type=Month(), help="Such as 2026-11; this month otherwise.")
+@click.option("--month", type=Month(), help="Such as 2026-11; left out: this month.")
 @click.option("--tenant", help="The municipality's id.")
 @click.option("--department", help="Its id.")
 @click.option("--number", help="Our number's id.")
-@click.option("--by", multiple=True, type=click.Choice(BY), help="Told apart by; all otherwise.")
-@click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG: has the rates.")
+@click.option(
+    "--by", multiple=True, type=click.Choice(GROUPINGS), help="Group by this; left out: by all."
+)
+@click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG; it has the rates.")
 @click.option("--json", "as_json", is_flag=True)
 @click.option("--csv", "as_csv", is_flag=True, help="The rows, for a spreadsheet.")
 def command(
@@ -46,84 +57,86 @@ def command(
     path: Path | None,
     as_json: bool,
     as_csv: bool,
-    **which: Any,
+    **ids: Any,
 ) -> None:
-    """Say what a month's messages cost (POSTKAMER_DATABASE_URL, as its owner).
+    """Show the costs of a month's messages (POSTKAMER_DATABASE_URL, as its owner).
 
-    Counted is what was delivered, as Meta charged it; amounts are of the [[rates]] in
-    postkamer.toml.
+    The counts are of delivered messages, as Meta charged them. The amounts follow from the
+    [[rates]] in postkamer.toml.
     """
     if as_json and as_csv:
         fail("--json or --csv, not both", 2)
-    wanted = Wanted(month=month or month_of(clock.now()), by=by or BY, **which)
-    file = path or (Path(given) if (given := os.environ.get("POSTKAMER_CONFIG")) else None)
-    found = with_database("costs", lambda pool: looked_up(pool, wanted, file))
+    criteria = CostsFilter(month=month or month_of(clock.now()), by=by or GROUPINGS, **ids)
+    file = path or (Path(name) if (name := os.environ.get("POSTKAMER_CONFIG")) else None)
+    costs = with_database("costs", lambda pool: load_costs(pool, criteria, file))
     if as_csv:
-        click.echo(_csv(found), nl=False)
+        click.echo(_csv(costs), nl=False)
     else:
-        print_result(found, lines(found), as_json=as_json)
+        print_result(costs, format_costs(costs), as_json=as_json)
 
 
-async def looked_up(pool: Pool, wanted: Wanted, file: Path | None) -> Costs:
-    """What the month cost; by no amounts where no configuration is given."""
+async def load_costs(pool: Pool, criteria: CostsFilter, file: Path | None) -> Costs:
+    """Return the costs of the month, without amounts if there is no configuration."""
     config = loader.load(file).config if file else None
     try:
-        groups = await spent(pool, wanted.month, wanted.tenant)
+        groups = await spent(pool, criteria.month, criteria.tenant)
     except TooManyGroups as error:
-        raise Refused(str(error)) from None
-    if config and (unknown := "\n".join(strange(wanted, config, groups))):
-        raise Refused(unknown)
-    return costs(groups, wanted, config)
+        raise CommandRefused(str(error)) from None
+    if config and (unknown := "\n".join(unknown_ids(criteria, config, groups))):
+        raise CommandRefused(unknown)
+    return compute_costs(groups, criteria, config)
 
 
-def strange(wanted: Wanted, config: Configuration, groups: Sequence[ChargeGroup]) -> Iterator[str]:
-    """What was asked for and is nowhere; a department or a number that is gone from the
-    configuration may have cost something before."""
-    within = wanted.tenant
-    if within and not config.tenant(within):
-        yield f"{within}: deze gemeente {NOWHERE}"
+def unknown_ids(
+    criteria: CostsFilter, config: Configuration, groups: Sequence[ChargeGroup]
+) -> Iterator[str]:
+    """Yield the ids that are neither in the configuration nor in the costs: a department or number
+    that was removed from the configuration may have costs from before."""
+    tenant = criteria.tenant
+    if tenant and not config.tenant(tenant):
+        yield f"{tenant}: deze gemeente {NOT_CONFIGURED}"
         return
-    for given, what, ours, before in (
-        (wanted.department, "deze afdeling", config.departments, {g.department for g in groups}),
-        (wanted.number, "dit nummer", config.numbers, {g.number for g in groups}),
+    for id, noun, configured, charged in (
+        (criteria.department, "deze afdeling", config.departments, {g.department for g in groups}),
+        (criteria.number, "dit nummer", config.numbers, {g.number for g in groups}),
     ):
-        here = {each.id for each in ours if within in (None, each.tenant)}
-        if given and given not in here | before:
-            yield f"{given}: {what} {f'van {within} ' if within else ''}{NOWHERE}"
+        ids = {each.id for each in configured if tenant in (None, each.tenant)}
+        if id and id not in ids | charged:
+            yield f"{id}: {noun} {f'van {tenant} ' if tenant else ''}{NOT_CONFIGURED}"
 
 
-def lines(found: Costs) -> Iterator[str]:
-    """For whoever reads it in a terminal."""
-    year, month = map(int, found.month.split("-"))
+def format_costs(costs: Costs) -> Iterator[str]:
+    """Yield the costs as lines for a terminal, in Dutch."""
+    year, month = map(int, costs.month.split("-"))
     yield f"Kosten van {MONTHS[month - 1]} {year}: bezorgde berichten, zoals Meta ze rekende"
     yield ""
-    yield from _table(found)
+    yield from _table(costs)
     yield ""
-    yield _rates(found)
-    if found.rate_from and (unrated := found.total.unrated):
+    yield _rates(costs)
+    if costs.rate_from and (unrated := costs.total.unrated):
         yield f"let op: {unrated} betaalde berichten zijn van een categorie zonder tarief"
-    if unknown := found.total.unknown:
+    if unknown := costs.total.unknown:
         yield f"let op: van {unknown} bezorgde berichten zei Meta niet hoe ze gerekend zijn"
-    for budget in found.budgets:
-        yield _budget(budget, found.currency)
-    if not found.allowances and (year, month) < FREE_SERVICE_FROM.timetuple()[:2]:
+    for budget in costs.budgets:
+        yield _budget(budget, costs.currency)
+    if not costs.allowances and (year, month) < FREE_SERVICE_FROM.timetuple()[:2]:
         yield "Voor oktober 2026 waren alle serviceberichten gratis."
-    for allowance in found.allowances:
+    for allowance in costs.allowances:
         yield from _allowance(allowance)
 
 
-def _table(found: Costs) -> Iterator[str]:
-    several = len({row.tenant for row in found.rows}) > 1
+def _table(costs: Costs) -> Iterator[str]:
+    several = len({row.tenant for row in costs.rows}) > 1
     keys = [
         key
-        for key in HEADS
-        if (several if key == "tenant" else any(getattr(row, key) for row in found.rows))
+        for key in HEADERS
+        if (several if key == "tenant" else any(getattr(row, key) for row in costs.rows))
     ]
-    sums = SUMS if found.total.unknown else tuple(each for each in SUMS if each != "onbekend")
-    cells = [[*(HEADS[key] for key in keys), *sums]]
-    cells += [[*_names(row, keys), *_cells(row, found.currency, sums)] for row in found.rows]
-    named = ["totaal", *[""] * (len(keys) - 1)] if keys else []
-    cells.append([*named, *_cells(found.total, found.currency, sums)])
+    sums = SUMS if costs.total.unknown else tuple(each for each in SUMS if each != "onbekend")
+    cells = [[*(HEADERS[key] for key in keys), *sums]]
+    cells += [[*_names(row, keys), *_cells(row, costs.currency, sums)] for row in costs.rows]
+    labels = ["totaal", *[""] * (len(keys) - 1)] if keys else []
+    cells.append([*labels, *_cells(costs.total, costs.currency, sums)])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         padded = [
@@ -137,15 +150,15 @@ def _names(row: Row, keys: Sequence[str]) -> list[str]:
     return [getattr(row, key) or "onbekend" for key in keys]
 
 
-def _cells(row: Sum, currency: str | None, sums: Sequence[str]) -> list[str]:
-    amount = "-" if row.amount is None else money(row.amount, currency)
-    told = (_whole(row.delivered), _whole(row.free), _whole(row.charged), _whole(row.unknown))
-    shown = dict(zip(SUMS, (*told, amount), strict=True))
-    return [shown[each] for each in sums]
+def _cells(row: MessageTotals, currency: str | None, sums: Sequence[str]) -> list[str]:
+    amount = "-" if row.amount is None else format_money(row.amount, currency)
+    counts = map(_whole, (row.delivered, row.free, row.charged, row.unknown))
+    by_name = dict(zip(SUMS, (*counts, amount), strict=True))
+    return [by_name[each] for each in sums]
 
 
-def money(amount: Decimal, currency: str | None) -> str:
-    """As the Dutch write it, in cents: rounded here, and nowhere before."""
+def format_money(amount: Decimal, currency: str | None) -> str:
+    """Return an amount in Dutch notation, in cents. Only this function rounds amounts."""
     sign = "€" if currency == "EUR" else currency
     return f"{sign} {_dutch(f'{amount.quantize(CENT, ROUND_HALF_UP):,.2f}')}"
 
@@ -158,16 +171,16 @@ def _dutch(number: str) -> str:
     return number.translate(str.maketrans(",.", ".,"))
 
 
-def _rates(found: Costs) -> str:
-    if found.rate_from is None:
+def _rates(costs: Costs) -> str:
+    if costs.rate_from is None:
         return "Geen bedragen: er staat geen tarief voor deze maand in postkamer.toml ([[rates]])"
-    each = (f"{name} {_dutch(str(amount))}" for name, amount in found.rates.items())
-    return f"Tarief vanaf {found.rate_from} in {found.currency}: {', '.join(each)}"
+    each = (f"{name} {_dutch(str(amount))}" for name, amount in costs.rates.items())
+    return f"Tarief vanaf {costs.rate_from} in {costs.currency}: {', '.join(each)}"
 
 
 def _budget(budget: Budget, currency: str | None) -> str:
     share = _dutch(f"{100 * budget.used:,.1f}")
-    of = f"{money(budget.spent, currency)} van {money(budget.budget, currency)}"
+    of = f"{format_money(budget.spent, currency)} van {format_money(budget.budget, currency)}"
     return f"Budget van {budget.tenant}: {of} gebruikt ({share} %)"
 
 
@@ -179,14 +192,15 @@ def _allowance(allowance: Allowance) -> Iterator[str]:
     yield f"Gratis serviceberichten van nummer {allowance.number}: {of}"
 
 
-def _csv(found: Costs) -> str:
-    """Exact amounts, with a point."""
-    written = io.StringIO()
-    out = csv.writer(written, lineterminator="\n")
+def _csv(costs: Costs) -> str:
+    """Return the rows as CSV, with exact amounts and a decimal point."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
     sums = ("delivered", "free", "charged", "unknown", "amount")
-    out.writerow(["month", *HEADS, *sums, "currency"])
-    for row in found.rows:
+    writer.writerow(["month", *HEADERS, *sums, "currency"])
+    for row in costs.rows:
         values = msgspec.structs.asdict(row)
-        told = [values[name] for name in (*HEADS, *sums)]
-        out.writerow([found.month, *told, found.currency if row.amount is not None else None])
-    return written.getvalue()
+        cells = [values[name] for name in (*HEADERS, *sums)]
+        currency = costs.currency if row.amount is not None else None
+        writer.writerow([costs.month, *cells, currency])
+    return text.getvalue()

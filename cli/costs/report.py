@@ -1,4 +1,4 @@
-"""What a month cost, made of the counts: rows, totals, free messages, budgets. Pure."""
+"""Compute the costs of a month from the counts: rows, totals, free messages, budgets. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
@@ -13,16 +13,20 @@ from router.billing.costs import ChargeGroup, budget_ratio, cost
 from services.config.model import Configuration
 from services.config.pricing import FREE_SERVICE, FREE_SERVICE_FROM, Rate, rate_of
 
-BY = ("department", "number", "category")
-"""By which messages can be counted, beside the municipality."""
+GROUPINGS = ("department", "number", "category")
+"""Members by which messages can be grouped, besides the municipality."""
 SERVICE = "service"
-FREE_OF_THE_THOUSAND = "free_customer_service"
-"""Meta's `type` of a service message within the allowance; others are free for other reasons."""
+FREE_ALLOWANCE = "free_customer_service"
+"""Meta's `type` of a service message within the free allowance; other types are free for other
+reasons."""
 
 
-class Sum(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Messages that were delivered; `unknown` were, and no status said what they were charged as.
-    Without a rate for the category there is no `amount`, and these are `unrated`."""
+class MessageTotals(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """Counts and costs of delivered messages.
+
+    `unknown`: no status said how they were charged. `unrated`: charged messages of a category
+    without a rate, which have no `amount`.
+    """
 
     delivered: int = 0
     free: int = 0
@@ -31,9 +35,9 @@ class Sum(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     amount: Decimal | None = None
     unrated: int = 0
 
-    def plus(self, other: "Sum") -> "Sum":
+    def plus(self, other: "MessageTotals") -> "MessageTotals":
         amounts = [each for each in (self.amount, other.amount) if each is not None]
-        return Sum(
+        return MessageTotals(
             delivered=self.delivered + other.delivered,
             free=self.free + other.free,
             charged=self.charged + other.charged,
@@ -43,8 +47,8 @@ class Sum(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
         )
 
 
-class Row(Sum, frozen=True, rename="camel", kw_only=True):
-    """A part of them; '' where nothing is told apart by it."""
+class Row(MessageTotals, frozen=True, rename="camel", kw_only=True):
+    """The totals of one group; '' for a member by which the rows are not grouped."""
 
     tenant: str
     department: str = ""
@@ -53,15 +57,17 @@ class Row(Sum, frozen=True, rename="camel", kw_only=True):
 
 
 class Allowance(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """The free service messages of a number, of all its departments. `agrees` unless Meta charged
-    some while others were free still, or gave more of them than it says that it gives."""
+    """The free service messages of a number, of all its departments.
+
+    `agrees` is False if Meta charged messages before the allowance was used up, or gave more free
+    messages than it promises.
+    """
 
     tenant: str
     number: str
     used: int
     free: int = FREE_SERVICE
     charged: int
-
     agrees: bool
 
 
@@ -78,47 +84,52 @@ class Costs(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     rate_from: date | None
     rates: dict[str, Decimal]
     rows: list[Row]
-    total: Sum
+    total: MessageTotals
     budgets: list[Budget]
     allowances: list[Allowance]
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class CostsFilter(msgspec.Struct, frozen=True, kw_only=True):
     month: date
     tenant: str | None = None
     department: str | None = None
     number: str | None = None
-    by: tuple[str, ...] = BY
+    by: tuple[str, ...] = GROUPINGS
 
-    def has(self, group: ChargeGroup) -> bool:
+    def matches(self, group: ChargeGroup) -> bool:
         return self.department in (None, group.department) and self.number in (None, group.number)
 
 
-def costs(groups: Sequence[ChargeGroup], wanted: Wanted, config: Configuration | None) -> Costs:
-    """Of all groups of the month and municipality: some of them tell rows, all of them budgets and
-    what is free."""
-    rate = rate_of(config.rates, wanted.month) if config else None
-    chosen = [group for group in groups if wanted.has(group)]
-    told = [group for group in groups if group.number in {each.number for each in chosen}]
+def compute_costs(
+    groups: Sequence[ChargeGroup], criteria: CostsFilter, config: Configuration | None
+) -> Costs:
+    """Compute the costs from all groups of the month and the municipality.
+
+    The rows are of the matching groups; budgets and allowances need all groups.
+    """
+    rate = rate_of(config.rates, criteria.month) if config else None
+    matching = [group for group in groups if criteria.matches(group)]
+    numbers = {group.number for group in matching}
+    of_numbers = [group for group in groups if group.number in numbers]
     return Costs(
-        month=f"{wanted.month:%Y-%m}",
+        month=f"{criteria.month:%Y-%m}",
         currency=rate.currency if rate else None,
         rate_from=rate.first if rate else None,
         rates=rate.amounts if rate else {},
         rows=[
-            Row(**named, **msgspec.structs.asdict(total))
-            for named, total in _summed(chosen, wanted.by, rate)
+            Row(**members, **msgspec.structs.asdict(total))
+            for members, total in _group_totals(matching, criteria.by, rate)
         ],
-        total=_total(chosen, rate),
-        budgets=list(_budgets(groups, wanted, config, rate)) if config and rate else [],
-        allowances=list(_allowances(told)) if wanted.month >= FREE_SERVICE_FROM else [],
+        total=_total(matching, rate),
+        budgets=list(_budgets(groups, criteria, config, rate)) if config and rate else [],
+        allowances=list(_allowances(of_numbers)) if criteria.month >= FREE_SERVICE_FROM else [],
     )
 
 
-def _summed(
+def _group_totals(
     groups: Iterable[ChargeGroup], by: Sequence[str], rate: Rate | None
-) -> Iterator[tuple[dict[str, Any], Sum]]:
-    keys = ("tenant", *(each for each in BY if each in by))
+) -> Iterator[tuple[dict[str, Any], MessageTotals]]:
+    keys = ("tenant", *(each for each in GROUPINGS if each in by))
 
     def key(group: ChargeGroup) -> tuple[str, ...]:
         return tuple(getattr(group, name) for name in keys)
@@ -130,27 +141,27 @@ def _summed(
 def _split(
     groups: Iterable[ChargeGroup], key: Callable[[ChargeGroup], tuple[str, ...]]
 ) -> list[tuple[tuple[str, ...], list[ChargeGroup]]]:
-    found: dict[tuple[str, ...], list[ChargeGroup]] = {}
+    by_key: dict[tuple[str, ...], list[ChargeGroup]] = {}
     for group in groups:
-        found.setdefault(key(group), []).append(group)
-    return sorted(found.items())
+        by_key.setdefault(key(group), []).append(group)
+    return sorted(by_key.items())
 
 
-def _total(groups: Iterable[ChargeGroup], rate: Rate | None) -> Sum:
-    return reduce(Sum.plus, (_sum(group, rate) for group in groups), Sum())
+def _total(groups: Iterable[ChargeGroup], rate: Rate | None) -> MessageTotals:
+    return reduce(MessageTotals.plus, (_sum(group, rate) for group in groups), MessageTotals())
 
 
-def _sum(group: ChargeGroup, rate: Rate | None) -> Sum:
+def _sum(group: ChargeGroup, rate: Rate | None) -> MessageTotals:
     charged = group.charged
     amount = rate.cost(group.category, charged) if rate else None
-    what = kind(group.type, group.billable)
-    return Sum(
+    charge = kind(group.type, group.billable)
+    return MessageTotals(
         delivered=group.count,
-        free=group.count if what == "free" else 0,
+        free=group.count if charge == "free" else 0,
         charged=charged,
-        unknown=group.count if what == "unknown" else 0,
-        # What is free costs nothing, whatever stands on the rate card.
-        amount=Decimal(0) if rate and what == "free" else amount,
+        unknown=group.count if charge == "unknown" else 0,
+        # A free message costs nothing, whatever the rate card says.
+        amount=Decimal(0) if rate and charge == "free" else amount,
         unrated=charged if amount is None else 0,
     )
 
@@ -158,17 +169,17 @@ def _sum(group: ChargeGroup, rate: Rate | None) -> Sum:
 def _allowances(groups: Iterable[ChargeGroup]) -> Iterator[Allowance]:
     for (tenant, number), alike in _split(groups, lambda group: (group.tenant, group.number)):
         services = [group for group in alike if group.category == SERVICE]
-        free = sum(group.count for group in services if group.type == FREE_OF_THE_THOUSAND)
+        free = sum(group.count for group in services if group.type == FREE_ALLOWANCE)
         charged = sum(group.charged for group in services)
         agrees = free == FREE_SERVICE if charged else free <= FREE_SERVICE
         yield Allowance(tenant=tenant, number=number, used=free, charged=charged, agrees=agrees)
 
 
 def _budgets(
-    groups: Sequence[ChargeGroup], wanted: Wanted, config: Configuration, rate: Rate
+    groups: Sequence[ChargeGroup], criteria: CostsFilter, config: Configuration, rate: Rate
 ) -> Iterator[Budget]:
     for tenant in config.tenants:
-        if tenant.budget is not None and wanted.tenant in (None, tenant.id):
+        if tenant.budget is not None and criteria.tenant in (None, tenant.id):
             spent = cost([group for group in groups if group.tenant == tenant.id], rate)
             share = budget_ratio(spent, tenant.budget)
             yield Budget(tenant=tenant.id, budget=tenant.budget, spent=spent, used=share)

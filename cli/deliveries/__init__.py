@@ -1,1 +1,1 @@
-"""`postkamer parked` and `postkamer destination`."""
+"""`postkamer parked` and `postkamer destination`: parked deliveries, and destinations."""

@@ -1,4 +1,4 @@
-"""`postkamer destination`: which there are, what waits for them, and holding one still."""
+"""`postkamer destination`: list destinations and their parked deliveries; pause and resume one."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -15,9 +15,12 @@ from services.config import loader, model
 from services.postgres.database import Connection, Pool
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One destination. `held_since`: a person holds it still. One that is not `configured` has
-    deliveries that nobody will make."""
+class DestinationSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A destination in the list.
+
+    `held_since`: time at which a person paused it. The deliveries of a destination that is not
+    `configured` are never made.
+    """
 
     id: str
     configured: bool
@@ -28,20 +31,20 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     aside: int
 
 
-async def shown(pool: Pool, ids: Sequence[str]) -> list[Shown]:
-    """These, and what is left of others, in the order of their names."""
-    return [Shown(**row) for row in await pool.fetch(_SHOW, list(ids))]
+async def list_destinations(pool: Pool, ids: Sequence[str]) -> list[DestinationSummary]:
+    """Return these destinations, then others with deliveries left, in the order of their ids."""
+    return [DestinationSummary(**row) for row in await pool.fetch(_SHOW, list(ids))]
 
 
-async def hold(connection: Connection, id: str, reason: str) -> tuple[None, Operation]:
+async def pause(connection: Connection, id: str, reason: str) -> tuple[None, Operation]:
     await connection.execute(_HOLD, id, reason)
     return None, Operation(what="destination pause", about=id, data={"reason": reason})
 
 
-async def free(connection: Connection, id: str) -> tuple[None, Operation | None]:
-    """Nothing is done where it was not held."""
-    freed = await connection.fetchval(_FREE, id)
-    return None, Operation(what="destination resume", about=id) if freed else None
+async def resume(connection: Connection, id: str) -> tuple[None, Operation | None]:
+    """Resume a destination; do nothing if it was not paused."""
+    was_paused = await connection.fetchval(_FREE, id)
+    return None, Operation(what="destination resume", about=id) if was_paused else None
 
 
 _SHOW = """
@@ -68,33 +71,34 @@ _FREE = "delete from deliverer.pause where destination = $1 returning true"
 
 @click.group("destination")
 def group() -> None:
-    """Where deliveries go (POSTKAMER_CONFIG; POSTKAMER_DATABASE_URL, as its owner)."""
+    """Destinations of deliveries (POSTKAMER_CONFIG; POSTKAMER_DATABASE_URL, as its owner)."""
 
 
 @group.command("list")
 @click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
 @click.option("--json", "as_json", is_flag=True)
 def list_command(path: Path | None, as_json: bool) -> None:
-    """Show the destinations, and what is parked of each.
+    """Show the destinations, each with the number of its parked deliveries.
 
-    Those too that are not in the configuration any more, while something of theirs is left.
+    The list includes destinations that are no longer in the configuration and have deliveries left.
     """
-    ids = configured(path)
-    found = with_database("destination", lambda pool: shown(pool, ids))
-    print_result(found, _lines(found), as_json=as_json)
+    ids = load_destination_ids(path)
+    destinations = with_database("destination", lambda pool: list_destinations(pool, ids))
+    print_result(destinations, _format_destinations(destinations), as_json=as_json)
 
 
-def _lines(found: Sequence[Shown]) -> Iterator[str]:
-    for one in found:
-        replaying = f", {one.replaying} being tried again" if one.replaying else ""
-        aside = f", {one.aside} standing aside" if one.aside else ""
-        since = one.held_since
-        held = f"; held since {since:%Y-%m-%d %H:%M}Z: {one.reason}" if since else ""
-        gone = "" if one.configured else "; not in the configuration: nobody delivers to it"
-        yield f"{one.id}: {one.parked} parked{replaying}{aside}{held}{gone}"
+def _format_destinations(destinations: Sequence[DestinationSummary]) -> Iterator[str]:
+    for each in destinations:
+        replaying = f", {each.replaying} being tried again" if each.replaying else ""
+        aside = f", {each.aside} standing aside" if each.aside else ""
+        since = each.held_since
+        paused = f"; held since {since:%Y-%m-%d %H:%M}Z: {each.reason}" if since else ""
+        gone = "" if each.configured else "; not in the configuration: nobody delivers to it"
+        yield f"{each.id}: {each.parked} parked{replaying}{aside}{paused}{gone}"
 
 
-def _of_one(command: Any) -> Any:
+def _one_destination(command: Any) -> Any:
+    """Add the argument and the options of a command for one destination."""
     for option in reversed(
         (
             click.argument("id"),
@@ -107,39 +111,39 @@ def _of_one(command: Any) -> Any:
 
 
 @group.command("pause")
-@_of_one
-@click.option("--reason", required=True, help="For whoever reads the list.")
+@_one_destination
+@click.option("--reason", required=True, help="The reason, for readers of the list.")
 def pause_command(id: str, path: Path | None, as_json: bool, reason: str) -> None:
-    """Hold ID still: what comes in is kept.
+    """Pause deliveries to ID. New ones are kept in order until it is resumed.
 
-    In order, until it is resumed. What is under way is finished; it takes a second to hold.
+    The pause takes effect within a second; deliveries that have started are finished.
     """
-    _known(id, path)
-    run_audited("destination", lambda connection: hold(connection, id, reason))
+    _require_known(id, path)
+    run_audited("destination", lambda connection: pause(connection, id, reason))
     print_result({"id": id, "held": True}, [f"{id} is held still"], as_json=as_json)
 
 
 @group.command("resume")
-@_of_one
+@_one_destination
 def resume_command(id: str, path: Path | None, as_json: bool) -> None:
-    """Deliver to ID again, in order."""
-    _known(id, path)
-    run_audited("destination", lambda connection: free(connection, id))
+    """Resume deliveries to ID, in order."""
+    _require_known(id, path)
+    run_audited("destination", lambda connection: resume(connection, id))
     print_result({"id": id, "held": False}, [f"{id} is delivered to again"], as_json=as_json)
 
 
-def _known(id: str, path: Path | None) -> None:
-    if id not in (ids := configured(path)):
+def _require_known(id: str, path: Path | None) -> None:
+    if id not in (ids := load_destination_ids(path)):
         fail(f"there is no destination {id!r}; there is {', '.join(ids)}", 2)
 
 
-def configured(path: Path | None) -> list[str]:
-    """The ids of all destinations."""
+def load_destination_ids(path: Path | None) -> list[str]:
+    """Return the ids of all destinations."""
     file = path or os.environ.get("POSTKAMER_CONFIG")
     if not file:
         fail("POSTKAMER_CONFIG: is missing", 2)
     try:
-        town = loader.load(Path(file)).config
+        config = loader.load(Path(file)).config
     except model.ConfigError as error:
         fail(str(error))
-    return [destination.id for destination in town.destinations]
+    return [destination.id for destination in config.destinations]

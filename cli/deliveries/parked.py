@@ -1,4 +1,4 @@
-"""`postkamer parked`: deliveries that a destination refused; look, try again, give up."""
+"""`postkamer parked`: deliveries that a destination refused; list, replay or drop them."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
@@ -9,21 +9,21 @@ import click
 import msgspec
 
 from cli.deliveries import parked_store
-from cli.deliveries.destination import configured
-from cli.deliveries.parked_store import Filter, Kept, Parked
+from cli.deliveries.destination import load_destination_ids
+from cli.deliveries.parked_store import Parked, ParkedFilter, StoredDelivery
 from cli.support.audit import Operation, run_audited
 from cli.support.database import fail, print_result, with_database
 from cli.support.time_options import Time
 from services.postgres.database import Connection
 
-Work = Callable[[Connection, Filter], Awaitable[int]]
-PER_SECOND, FASTEST = 20, 200
-"""Of what is tried again, unless told otherwise, and at most: it goes between what comes in, and a
-deliverer holds twice of it in hand (`deliverer.replays.IN_HAND`)."""
+Work = Callable[[Connection, ParkedFilter], Awaitable[int]]
+PER_SECOND, MAX_PER_SECOND = 20, 200
+"""Default and highest rate of replays. They go between new deliveries, and a deliverer has twice
+the highest rate in hand (`deliverer.crm.replays.IN_HAND`)."""
 
 
 def _filtered(command: Any) -> Any:
-    """With the options that say which."""
+    """Add the options that select deliveries to a command."""
     for option in reversed(
         (
             click.argument("events", nargs=-1, type=click.UUID),
@@ -50,146 +50,155 @@ def group() -> None:
 
 @group.command("list")
 @_filtered
-@click.option("--unreadable", is_flag=True, help="Envelopes that could not be read, instead.")
-def list_command(as_json: bool, **given: Any) -> None:
-    """Show what is parked, stands aside or waits to be tried again, the oldest first.
+@click.option("--unreadable", is_flag=True, help="Batch messages that could not be read, instead.")
+def list_command(as_json: bool, **fields: Any) -> None:
+    """Show the deliveries that are parked, sidelined or waiting for a replay; the oldest first.
 
-    Without a word of what was said.
+    The list has no contents of messages.
     """
-    found = with_database("parked", lambda pool: parked_store.listed(pool, Filter(**given)))
-    print_result(found, _lines(found), as_json=as_json)
+    criteria = ParkedFilter(**fields)
+    deliveries = with_database("parked", lambda pool: parked_store.list_parked(pool, criteria))
+    print_result(deliveries, _format_deliveries(deliveries), as_json=as_json)
 
 
-def _lines(found: Sequence[Parked]) -> Iterator[str]:
-    for one in found:
-        again = f", set back {one.replays} times" if one.replays else ""
-        tried = f"{one.attempts} attempt{'s' * (one.attempts != 1)}{again}"
-        if one.due_at:
-            tried += f", tried again from {one.due_at:%Y-%m-%d %H:%M:%S}Z"
-        yield f"{one.event}  {one.at:%Y-%m-%d %H:%M:%S}Z  {one.destination}  {one.tenant}"
-        yield f"    {one.conversation or '-'}  {tried}: {one.reason}"
+def _format_deliveries(deliveries: Sequence[Parked]) -> Iterator[str]:
+    for each in deliveries:
+        replays = f", set back {each.replays} times" if each.replays else ""
+        attempts = f"{each.attempts} attempt{'s' * (each.attempts != 1)}{replays}"
+        if each.due_at:
+            attempts += f", tried again from {each.due_at:%Y-%m-%d %H:%M:%S}Z"
+        yield f"{each.event}  {each.at:%Y-%m-%d %H:%M:%S}Z  {each.destination}  {each.tenant}"
+        yield f"    {each.conversation or '-'}  {attempts}: {each.reason}"
 
 
 @group.command("show")
 @click.argument("event", type=click.UUID)
-@click.option("--content", is_flag=True, help="With what was said, and the answer: personal data.")
+@click.option("--content", is_flag=True, help="Include the message and the answer: personal data.")
 @click.option("--json", "as_json", is_flag=True)
 def show_command(event: UUID, content: bool, as_json: bool) -> None:
-    """Show one, and why it was refused.
+    """Show one delivery, and the reason why it was refused.
 
-    Of the answer its size alone: many a CRM quotes in it what it was sent.
+    Without --content only the size of the answer is shown, because many CRMs quote the message in
+    it.
     """
-    found = [
-        _shown(*each, content)
-        for each in with_database("parked", lambda p: parked_store.kept(p, event))
+    deliveries = [
+        _delivery_json(*each, content)
+        for each in with_database("parked", lambda p: parked_store.find_parked(p, event))
     ]
-    lines = (f"{name}: {value}" for one in found for name, value in one.items())
-    print_result(found, lines, as_json=as_json)
+    lines = (f"{name}: {value}" for each in deliveries for name, value in each.items())
+    print_result(deliveries, lines, as_json=as_json)
 
 
-def _shown(parked: Parked, kept: Kept, content: bool) -> dict[str, Any]:
-    told: dict[str, Any] = msgspec.to_builtins(parked) | {
-        "type": kept.delivery.type,
-        "department": kept.delivery.department,
-        "sequence": kept.delivery.sequence,
-        "receivedAt": kept.delivery.received_at,
-        "answerBytes": len(kept.answer),
+def _delivery_json(parked: Parked, stored: StoredDelivery, content: bool) -> dict[str, Any]:
+    members: dict[str, Any] = msgspec.to_builtins(parked) | {
+        "type": stored.delivery.type,
+        "department": stored.delivery.department,
+        "sequence": stored.delivery.sequence,
+        "receivedAt": stored.delivery.received_at,
+        "answerBytes": len(stored.answer),
     }
     if not content:
-        return told
-    answer = kept.answer.decode(errors="replace")
-    return told | {"answer": answer, "data": msgspec.json.decode(kept.delivery.data)}
+        return members
+    answer = stored.answer.decode(errors="replace")
+    return members | {"answer": answer, "data": msgspec.json.decode(stored.delivery.data)}
 
 
 @group.command("replay")
 @_filtered
-@click.option("--all", "everything", is_flag=True, help="All that is parked.")
+@click.option("--all", "everything", is_flag=True, help="All parked deliveries.")
 @click.option(
-    "--per-second", default=PER_SECOND, type=click.IntRange(1, FASTEST), show_default=True
+    "--per-second", default=PER_SECOND, type=click.IntRange(1, MAX_PER_SECOND), show_default=True
 )
-@click.option("--cancel", is_flag=True, help="Take back what waits to be tried again, instead.")
-@click.option("--dry-run", is_flag=True, help="Say how many, and do nothing.")
+@click.option("--cancel", is_flag=True, help="Cancel waiting replays instead.")
+@click.option("--dry-run", is_flag=True, help="Only count the deliveries.")
 @click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
-def replay_command(as_json: bool, everything: bool, cancel: bool, **given: Any) -> None:
-    """Deliver them again, under the same ids.
+def replay_command(as_json: bool, everything: bool, cancel: bool, **fields: Any) -> None:
+    """Make parked deliveries again, with the same ids.
 
-    Between what comes in, as many a second as is said, as long as the destination keeps up. What
-    came later in a conversation has been delivered: whoever receives goes by `sequence`.
+    Replays go between new deliveries, at the given rate, as long as the destination keeps up. Later
+    events of the same conversation have been delivered already: a receiver orders by `sequence`.
 
-    What is taken back is parked as before; what is under way at that moment is finished.
+    A cancelled replay is parked again; a delivery that has started is finished.
     """
-    per_second, dry_run, path = (given.pop(name) for name in ("per_second", "dry_run", "path"))
-    wanted = _narrow(Filter(**given), everything)
+    per_second, dry_run, path = (fields.pop(name) for name in ("per_second", "dry_run", "path"))
+    criteria = _require_criteria(ParkedFilter(**fields), everything)
     work: Work
     if cancel:
-        work, what = (
-            (parked_store.waiting if dry_run else parked_store.cancel_replay),
-            "parked again",
-        )
-        done = Operation(what="parked replay --cancel")
+        work = parked_store.count_waiting if dry_run else parked_store.cancel_replay
+        result = "parked again"
+        operation = Operation(what="parked replay --cancel")
     else:
-        work, what = _again(configured(path), None if dry_run else per_second), "tried again"
-        done = Operation(what="parked replay", data={"perSecond": per_second})
-    count = _carried_out(work, wanted, None if dry_run else done)
-    words = f"{count} {'would be' if dry_run else 'are'} {what}"
-    print_result({"count": count, "dryRun": dry_run}, [words], as_json=as_json)
+        work, result = (
+            _replay_work(load_destination_ids(path), None if dry_run else per_second),
+            "tried again",
+        )
+        operation = Operation(what="parked replay", data={"perSecond": per_second})
+    count = _run_with_audit(work, criteria, None if dry_run else operation)
+    line = f"{count} {'would be' if dry_run else 'are'} {result}"
+    print_result({"count": count, "dryRun": dry_run}, [line], as_json=as_json)
 
 
-def _again(to: Sequence[str], per_second: int | None) -> Work:
-    """Has them tried again; without a rate, says how many that would be."""
+def _replay_work(to: Sequence[str], per_second: int | None) -> Work:
+    """Return a function that replays deliveries; without a rate, one that counts them."""
 
-    async def work(connection: Connection, wanted: Filter) -> int:
-        await parked_store.possible(connection, wanted, to)
+    async def work(connection: Connection, criteria: ParkedFilter) -> int:
+        await parked_store.require_destinations(connection, criteria, to)
         if per_second is None:
-            return await parked_store.counted(connection, wanted)
-        return await parked_store.replay(connection, wanted, per_second, to)
+            return await parked_store.count_parked(connection, criteria)
+        return await parked_store.replay(connection, criteria, per_second, to)
 
     return work
 
 
 @group.command("drop")
 @_filtered
-@click.option("--all", "everything", is_flag=True, help="All that is parked.")
-@click.option("--unreadable", is_flag=True, help="Envelopes that could not be read, instead.")
-@click.option("--reason", required=True, help="For the record; no personal data.")
-@click.option("--dry-run", is_flag=True, help="Say how many, and do nothing.")
-def drop_command(as_json: bool, everything: bool, reason: str, dry_run: bool, **given: Any) -> None:
-    """Give them up: nobody is told of them any more.
+@click.option("--all", "everything", is_flag=True, help="All parked deliveries.")
+@click.option("--unreadable", is_flag=True, help="Batch messages that could not be read, instead.")
+@click.option("--reason", required=True, help="The reason; archived. Without personal data.")
+@click.option("--dry-run", is_flag=True, help="Only count the deliveries.")
+def drop_command(
+    as_json: bool, everything: bool, reason: str, dry_run: bool, **fields: Any
+) -> None:
+    """Drop parked deliveries: they are never made.
 
-    What was said is erased here, so they cannot be tried again; the archive has the messages all
-    the same.
+    The contents are erased here, so a replay is no longer possible. The archive still has the
+    messages.
     """
-    wanted = _narrow(Filter(**given), everything)
+    criteria = _require_criteria(ParkedFilter(**fields), everything)
     work: Work = (
-        parked_store.counted if dry_run else lambda c, which: parked_store.drop(c, which, reason)
+        parked_store.count_parked
+        if dry_run
+        else lambda connection, which: parked_store.drop(connection, which, reason)
     )
-    done = None if dry_run else Operation(what="parked drop", data={"reason": reason})
-    count = _carried_out(work, wanted, done)
-    words = f"{count} would be given up" if dry_run else f"{count} are given up"
-    print_result({"count": count, "dryRun": dry_run}, [words], as_json=as_json)
+    operation = None if dry_run else Operation(what="parked drop", data={"reason": reason})
+    count = _run_with_audit(work, criteria, operation)
+    line = f"{count} would be given up" if dry_run else f"{count} are given up"
+    print_result({"count": count, "dryRun": dry_run}, [line], as_json=as_json)
 
 
-def _carried_out(work: Work, wanted: Filter, done: Operation | None) -> int:
-    """How many it was for; on the record as `done`, unless it was for none or only counted."""
+def _run_with_audit(work: Work, criteria: ParkedFilter, operation: Operation | None) -> int:
+    """Run `work` and return its count. Write the audit entry, if any, unless the count is 0."""
 
     async def change(connection: Connection) -> tuple[int, Operation | None]:
-        count = await work(connection, wanted)
-        return count, _of(done, wanted, count) if done and count else None
+        count = await work(connection, criteria)
+        if operation is None or not count:
+            return count, None
+        return count, _add_criteria(operation, criteria, count)
 
     return run_audited("parked", change)
 
 
-def _of(done: Operation, wanted: Filter, count: int) -> Operation:
-    """With what it was for."""
+def _add_criteria(operation: Operation, criteria: ParkedFilter, count: int) -> Operation:
+    """Add the criteria and the count to an audit entry."""
     return msgspec.structs.replace(
-        done,
-        about=wanted.destination or "",
-        tenant=wanted.tenant or "",
-        data=done.data | wanted.told() | {"count": count},
+        operation,
+        about=criteria.destination or "",
+        tenant=criteria.tenant or "",
+        data=operation.data | criteria.as_data() | {"count": count},
     )
 
 
-def _narrow(wanted: Filter, everything: bool) -> Filter:
-    if not (everything or wanted.narrows):
+def _require_criteria(criteria: ParkedFilter, everything: bool) -> ParkedFilter:
+    if not (everything or criteria.is_narrow):
         fail("which? Name events, or say by --destination, --since ...; --all is all of them", 2)
-    return wanted
+    return criteria

@@ -1,4 +1,4 @@
-"""Deliveries that are parked: found, tried again, taken back from that, given up."""
+"""Table of parked deliveries: find, replay, cancel a replay, drop."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,14 +7,14 @@ from uuid import UUID
 
 import msgspec
 
-from cli.support.database import Refused
+from cli.support.database import CommandRefused
 from services.contract import Delivery
 from services.postgres.database import Connection, Pool
 
-MOST = 1000
-"""Deliveries in one list, the oldest."""
-NAMED = 100
-"""Events by their ids in one record of what a person did, 4 kB; it says how many there were."""
+MAX_LISTED = 1000
+"""Most deliveries in one list, the oldest first."""
+MAX_EVENT_IDS = 100
+"""Most event ids in one audit entry, 4 kB; the entry also has their number."""
 GIVEN_UP = "{} was given up: what was said is in the archive, and not here to be tried again"
 NOBODY = (
     "{0!r} is not in the configuration, so nobody would deliver its {1}: put it back there, or say "
@@ -22,9 +22,12 @@ NOBODY = (
 )
 
 
-class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which parked deliveries; what is not given does not matter. `unreadable`: envelopes that
-    could not be read, which cannot be tried again, or (None) all but these."""
+class ParkedFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Criteria for parked deliveries; a criterion that is not set does not matter.
+
+    `unreadable`: batch messages that could not be read, which cannot be replayed, instead of all
+    others.
+    """
 
     events: tuple[UUID, ...] = ()
     destination: str | None = None
@@ -36,36 +39,37 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     unreadable: bool = False
 
     @property
-    def narrows(self) -> bool:
-        return self != Filter(unreadable=self.unreadable)
+    def is_narrow(self) -> bool:
+        """True if any criterion besides `unreadable` is set."""
+        return self != ParkedFilter(unreadable=self.unreadable)
 
-    def told(self) -> dict[str, Any]:
-        """What was given, for the record: of many events the first."""
-        given = msgspec.to_builtins(self) | {"events": [str(id) for id in self.events[:NAMED]]}
-        return {name: value for name, value in given.items() if value not in (None, [], False)}
+    def as_data(self) -> dict[str, Any]:
+        """Return the criteria for an audit entry, with at most MAX_EVENT_IDS events."""
+        events = [str(id) for id in self.events[:MAX_EVENT_IDS]]
+        fields = msgspec.to_builtins(self) | {"events": events}
+        return {name: value for name, value in fields.items() if value not in (None, [], False)}
 
-    def values(self) -> tuple[Any, ...]:
-        """As `WHICH` takes them."""
+    def arguments(self) -> tuple[Any, ...]:
+        """Return the values of the parameters of `MATCHES`."""
         return (
             list(self.events) or None, self.destination, self.tenant, self.conversation,
             self.status, self.since, self.until, self.unreadable,
         )  # fmt: skip
 
 
-WHICH = """(event = any($1) or $1::uuid[] is null)
+MATCHES = """(event = any($1) or $1::uuid[] is null)
     and ($2::text is null or destination = $2) and ($3::text is null or tenant = $3)
     and ($4::text is null or conversation = $4) and ($5::int is null or status = $5)
     and ($6::timestamptz is null or at >= $6) and ($7::timestamptz is null or at < $7)
     and (conversation = '') = $8"""
-PARKED, WAITING = f"state = 'parked' and {WHICH}", f"state = 'replay' and {WHICH}"
-"""Of these: what nobody has, and what a person wants to be tried again."""
-ASIDE = f"state = 'aside' and {WHICH}"
-"""What stands aside: it is tried by itself, and only looked at here."""
+PARKED, WAITING = f"state = 'parked' and {MATCHES}", f"state = 'replay' and {MATCHES}"
+"""Conditions for matching deliveries that are parked, or that wait for a replay."""
+ASIDE = f"state = 'aside' and {MATCHES}"
+"""Condition for matching sidelined deliveries. A deliverer retries them; commands show them."""
 
 
 class Parked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Without a word of what was said. State replay, or aside: it waits to be tried again, from
-    `due_at`."""
+    """A delivery without its contents. In state replay or aside it is retried from `due_at`."""
 
     state: str
     due_at: datetime | None
@@ -80,74 +84,85 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     reason: str
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of a delivery: itself, and the first kilobyte of the answer that refused it."""
+class StoredDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery as it is stored, with the first kilobyte of the answer that refused it."""
 
     delivery: Delivery
     answer: bytes
 
 
-async def listed(pool: Pool, wanted: Filter) -> list[Parked]:
-    """The oldest first."""
-    rows = await pool.fetch(_LIST, *wanted.values(), MOST)
+async def list_parked(pool: Pool, criteria: ParkedFilter) -> list[Parked]:
+    """Return the matching deliveries, the oldest first."""
+    rows = await pool.fetch(_LIST, *criteria.arguments(), MAX_LISTED)
     return [Parked(**row) for row in rows]
 
 
-async def counted(connection: Connection, wanted: Filter) -> int:
-    count: int = await connection.fetchval(_COUNT.format(PARKED), *wanted.values())
+async def count_parked(connection: Connection, criteria: ParkedFilter) -> int:
+    count: int = await connection.fetchval(_COUNT.format(PARKED), *criteria.arguments())
     return count
 
 
-async def waiting(connection: Connection, wanted: Filter) -> int:
-    count: int = await connection.fetchval(_COUNT.format(WAITING), *wanted.values())
+async def count_waiting(connection: Connection, criteria: ParkedFilter) -> int:
+    count: int = await connection.fetchval(_COUNT.format(WAITING), *criteria.arguments())
     return count
 
 
-async def cancel_replay(connection: Connection, wanted: Filter) -> int:
-    """Have what waits to be tried again parked as before; how many. What a deliverer has under way
-    by now it finishes, and what came of it is written down."""
-    rows = await connection.fetch(_TAKE_BACK, *wanted.values())
+async def cancel_replay(connection: Connection, criteria: ParkedFilter) -> int:
+    """Park deliveries that wait for a replay, and return their number.
+
+    A deliverer finishes the ones that it has started, and stores their outcome.
+    """
+    rows = await connection.fetch(_CANCEL, *criteria.arguments())
     return len(rows)
 
 
-async def kept(pool: Pool, event: UUID) -> list[tuple[Parked, Kept]]:
-    """At each destination that refused it."""
-    rows = await pool.fetch(_SHOW, *Filter(events=(event,)).values())
+async def find_parked(pool: Pool, event: UUID) -> list[tuple[Parked, StoredDelivery]]:
+    """Return the delivery of an event at each destination that refused it."""
+    rows = await pool.fetch(_SHOW, *ParkedFilter(events=(event,)).arguments())
     if not rows:
-        raise Refused(f"there is no parked delivery {event}")
+        raise CommandRefused(f"there is no parked delivery {event}")
     return [
         (
             Parked(**{name: row[name] for name in Parked.__struct_fields__}),
-            msgspec.msgpack.decode(row["body"], type=Kept),
+            msgspec.msgpack.decode(row["body"], type=StoredDelivery),
         )
         for row in rows
     ]
 
 
-async def replay(connection: Connection, wanted: Filter, per_second: int, to: Sequence[str]) -> int:
-    """Have them tried again from now on, the oldest first, so many a second; how many. What is for
-    others than these destinations stays as it is."""
-    rows = await connection.fetch(_REPLAY, *wanted.values(), per_second, list(to))
+async def replay(
+    connection: Connection, criteria: ParkedFilter, per_second: int, to: Sequence[str]
+) -> int:
+    """Start a replay of deliveries to these destinations, the oldest first; return their number.
+
+    Deliveries to other destinations stay parked.
+    """
+
+    rows = await connection.fetch(_REPLAY, *criteria.arguments(), per_second, list(to))
     return len(rows)
 
 
-async def possible(connection: Connection, wanted: Filter, to: Sequence[str]) -> None:
-    """Whether there is somebody to deliver all of it."""
-    await require_not_dropped(connection, wanted.events)
-    if others := await connection.fetch(_FOR_OTHERS, *wanted.values(), list(to)):
-        raise Refused("\n".join(NOBODY.format(row["destination"], row["n"]) for row in others))
+async def require_destinations(
+    connection: Connection, criteria: ParkedFilter, to: Sequence[str]
+) -> None:
+    """Raise CommandRefused if a delivery was dropped or its destination is not configured."""
+    await require_not_dropped(connection, criteria.events)
+    if others := await connection.fetch(_UNCONFIGURED, *criteria.arguments(), list(to)):
+        raise CommandRefused(
+            "\n".join(NOBODY.format(row["destination"], row["n"]) for row in others)
+        )
 
 
-async def drop(connection: Connection, wanted: Filter, reason: str) -> int:
-    """Give them up, for a reason that goes on the record; how many."""
-    rows = await connection.fetch(_DROP, *wanted.values(), reason)
+async def drop(connection: Connection, criteria: ParkedFilter, reason: str) -> int:
+    """Drop deliveries, for a reason that is archived, and return their number."""
+    rows = await connection.fetch(_DROP, *criteria.arguments(), reason)
     return len(rows)
 
 
 async def require_not_dropped(connection: Connection, events: Sequence[UUID]) -> None:
-    """Of what is named: there is nothing left of it to try again."""
-    if gone := await connection.fetch(_GIVEN_UP, list(events)):
-        raise Refused("\n".join(GIVEN_UP.format(row["event"]) for row in gone))
+    """Raise CommandRefused if one of these events was dropped: nothing is left to replay."""
+    if dropped := await connection.fetch(_DROPPED, list(events)):
+        raise CommandRefused("\n".join(GIVEN_UP.format(row["event"]) for row in dropped))
 
 
 _FIELDS = (
@@ -172,22 +187,22 @@ from (
 where (d.destination, d.event) = (q.destination, q.event) returning d.event
 """
 
-# `due_at` stays: by it a deliverer that has one under way may still write down what came of it.
-_TAKE_BACK = f"""
+# `due_at` does not change, so that a deliverer that has started one can still store its outcome.
+_CANCEL = f"""
 update deliverer.delivery set state = 'parked', claimed_by = null, claimed_until = null
 where {WAITING} returning event
 """
-_FOR_OTHERS = f"""
+_UNCONFIGURED = f"""
 select destination, count(*) as n from deliverer.delivery
 where {PARKED} and destination <> all($9) group by destination order by destination
 """
 
-# Nobody will deliver it, so nobody needs what was said; the archive has it, for its time.
+# It is never delivered, so its contents are not needed. The archive has them until they expire.
 _DROP = f"""
 update deliverer.delivery set state = 'dropped', reason = $9, at = now(), told = false, body = null
 where {PARKED} returning event
 """
-_GIVEN_UP = """
+_DROPPED = """
 select distinct event from deliverer.delivery d where event = any($1) and state = 'dropped'
     and not exists (select from deliverer.delivery o where o.event = d.event and o.state = 'parked')
 order by event

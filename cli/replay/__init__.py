@@ -1,1 +1,1 @@
-"""`postkamer route replay`."""
+"""`postkamer route replay`: apply changed rules to earlier messages."""

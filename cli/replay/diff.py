@@ -1,4 +1,4 @@
-"""Where two versions of rules send the same messages: compared, counted, and as a table. Pure."""
+"""Compare where two versions of rules send the same messages; count the differences. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from cli.replay.recorded import Row, read_message
+from cli.replay.recorded import MessageRecord, read_message
 from router.conversation.interpretation import facts_of
 from router.model.decision import RoutingContext, WorkUnit
 from router.rules.engine import FALLBACK, Outcome, evaluate
@@ -14,11 +14,11 @@ from services.config.numbers import Number
 from services.whatsapp import items
 
 NONE = "-"
-"""Stands where there is no department, no rule or no care."""
+"""Shown for no department, no rule or no safety rule."""
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where rules send a message, and why."""
+    """The department that rules send a message to, and why."""
 
     department: str = NONE
     rule: str = NONE
@@ -32,52 +32,53 @@ Move = tuple[str, str, str, str]
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A text of a citizen that would go elsewhere: personal data."""
+    """A text of a citizen that would go to another department: personal data."""
 
     text: str
     then: str
     now: str
 
 
-def place_of(message: WorkUnit, ground: RoutingContext) -> Place:
-    """Where rules send a message that begins a conversation; nowhere where its number is gone."""
+def place_of(message: WorkUnit, context: RoutingContext) -> Place:
+    """Return where rules send a message that begins a conversation. An empty place if its number is
+    no longer configured."""
     item = message.item
     assert isinstance(item, items.Message)
-    number = ground.config.number(item.number)
+    number = context.config.number(item.number)
     if number is None:
         return Place()
-    facts = facts_of(message, item, None, number, ground)
-    return _place(evaluate(ground.rules[number.tenant], facts), number)
+    facts = facts_of(message, item, None, number, context)
+    return _place(evaluate(context.rules[number.tenant], facts), number)
 
 
-def _place(found: Outcome, number: Number) -> Place:
-    care, verdict, tags = found.care, found.verdict, frozenset(found.marks.tags)
+def _place(outcome: Outcome, number: Number) -> Place:
+    care, verdict, tags = outcome.care, outcome.verdict, frozenset(outcome.marks.tags)
     kind = care.kind if care else NONE
     if care and care.department:
-        return Place(care.department, care.id, found.care_reason, kind, tags)
+        return Place(care.department, care.id, outcome.care_reason, kind, tags)
     if verdict is None:
         return Place(number.fallback, NONE, FALLBACK, kind, tags)
-    there = verdict.department or number.fallback
-    return Place(there, verdict.rule, verdict.reason, kind, tags)
+    department = verdict.department or number.fallback
+    return Place(department, verdict.rule, verdict.reason, kind, tags)
 
 
 class Differences:
-    """Counts, while messages are compared one after the other."""
+    """Compares messages one by one and counts the differences."""
 
     def __init__(self, before: RoutingContext, after: RoutingContext, examples: int = 0) -> None:
-        self._before, self._after, self._room = before, after, examples
+        self._before, self._after, self._max_examples = before, after, examples
         self.messages = self.unread = self.moved = self.other_rule = 0
         self.conversations: set[str] = set()
         self.moves: defaultdict[Move, Counter[tuple[str, str]]] = defaultdict(Counter)
-        """Reasons before and after, and how often."""
+        """Move -> (reason before, reason after) -> number of messages."""
         self.moved_in: defaultdict[Move, set[str]] = defaultdict(set)
-        """Conversations of each move."""
+        """Move -> its conversations."""
         self.tags: dict[str, Counter[str]] = {"more": Counter(), "fewer": Counter()}
         self.care: Counter[tuple[str, str]] = Counter()
         self.examples: list[Example] = []
 
-    def compare(self, row: Row) -> None:
-        """One record of a message."""
+    def compare(self, row: MessageRecord) -> None:
+        """Compare the message in one record."""
         message = read_message(row)
         if row.data is None or message is None:
             self.unread += 1
@@ -94,19 +95,19 @@ class Differences:
         elif before.rule != after.rule:
             self.other_rule += 1
 
-    def _move(self, row: Row, text: str, before: Place, after: Place) -> None:
+    def _move(self, row: MessageRecord, text: str, before: Place, after: Place) -> None:
         self.moved += 1
         move = before.department, after.department, before.rule, after.rule
         self.moves[move][before.reason, after.reason] += 1
         self.moved_in[move].add(row.conversation)
-        if text and len(self.examples) < self._room:
+        if text and len(self.examples) < self._max_examples:
             self.examples.append(Example(text, before.department, after.department))
 
-    def shown(self) -> dict[str, Any]:
-        """As JSON has it; no word of a citizen but in `examples`."""
-        moves = [self._shown_move(move) for move in self.moves]
+    def to_json(self) -> dict[str, Any]:
+        """Return the differences as JSON. Only `examples` has texts of citizens."""
+        moves = [self._move_json(move) for move in self.moves]
         tags = sorted(self.tags["more"] | self.tags["fewer"])
-        found = {
+        result = {
             "messages": self.messages,
             "conversations": len(self.conversations),
             "elsewhere": {
@@ -122,40 +123,42 @@ class Differences:
                 for (then, now), count in sorted(self.care.items())
             ],
         }
-        return found | ({"examples": self.examples} if self._room else {})
+        return result | ({"examples": self.examples} if self._max_examples else {})
 
-    def _shown_move(self, move: Move) -> dict[str, Any]:
-        """`reasonThen` and `reasonNow` are the most frequent ones."""
+    def _move_json(self, move: Move) -> dict[str, Any]:
+        """Return a move; `reasonThen` and `reasonNow` are the most frequent reasons."""
         reasons = self.moves[move]
         ((then, now), _), *_ = reasons.most_common(1)
-        there = dict(zip(("from", "to", "ruleThen", "ruleNow"), move, strict=True))
+        names = dict(zip(("from", "to", "ruleThen", "ruleNow"), move, strict=True))
         counts = {"messages": reasons.total(), "conversations": len(self.moved_in[move])}
-        return there | {"reasonThen": then, "reasonNow": now} | counts
+        return names | {"reasonThen": then, "reasonNow": now} | counts
 
 
 COLUMNS = ("from", "to", "messages", "conversations", "rule then", "rule now", "why now, mostly")
 KEYS = ("from", "to", "messages", "conversations", "ruleThen", "ruleNow", "reasonNow")
 
 
-def lines(found: dict[str, Any]) -> Iterator[str]:
-    """The same for the terminal."""
-    yield f"{found['messages']} messages in {found['conversations']} conversations"
-    if found["unread"]:
-        yield f"{found['unread']} records cannot be read any more"
-    elsewhere = found["elsewhere"]
+def format_differences(differences: dict[str, Any]) -> Iterator[str]:
+    """Yield the differences as lines for a terminal."""
+    yield f"{differences['messages']} messages in {differences['conversations']} conversations"
+    if differences["unread"]:
+        yield f"{differences['unread']} records cannot be read any more"
+    elsewhere = differences["elsewhere"]
     yield (
         f"{elsewhere['messages']} messages in {elsewhere['conversations']} conversations would go"
-        f" elsewhere, {found['otherRule']} to the same department by another rule"
+        f" elsewhere, {differences['otherRule']} to the same department by another rule"
     )
-    if found["moves"]:
+    if differences["moves"]:
         yield ""
-        yield from _table([COLUMNS, *(tuple(str(m[k]) for k in KEYS) for m in found["moves"])])
+        yield from _table(
+            [COLUMNS, *(tuple(str(m[k]) for k in KEYS) for m in differences["moves"])]
+        )
         yield ""
-    for tag in found["tags"]:
+    for tag in differences["tags"]:
         yield f"label {tag['tag']}: {tag['more']} messages more, {tag['fewer']} fewer"
-    for care in found["care"]:
+    for care in differences["care"]:
         yield f"care {care['then']} -> {care['now']}: {care['messages']} messages"
-    for example in found.get("examples", ()):
+    for example in differences.get("examples", ()):
         text = msgspec.json.encode(example.text).decode()
         yield f"{example.then} -> {example.now}: {text}"
 

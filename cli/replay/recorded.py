@@ -1,4 +1,4 @@
-"""Messages of citizens, as the archive has them. Pure."""
+"""Read messages of citizens from records of the archive. Pure."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,56 +14,58 @@ from services.whatsapp import items
 from services.whatsapp.parser import Unparseable, parse
 
 
-class Why(msgspec.Struct, frozen=True):
+class DecisionData(msgspec.Struct, frozen=True):
     version: str = ""
 
 
-class Data(msgspec.Struct, frozen=True):
-    """See `router.records`."""
+class MessageData(msgspec.Struct, frozen=True):
+    """The members of a message's data in the archive that a replay needs."""
 
     direction: str = ""
     text: str = ""
     number: str = ""
-    decision: Why = Why()
+    decision: DecisionData = DecisionData()
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """The record of one message; `item` is its place in the body that brought it. `data` is None
-    where it has a form that is not known."""
+class MessageRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The record of one message.
+
+    `item` is its index in the webhook body that brought it. `data` is None if its form is unknown.
+    """
 
     id: UUID
     at: datetime
     conversation: str
     receipt: UUID | None
     item: int | None
-    data: Data | None
+    data: MessageData | None
     raw: bytes = b""
 
     @property
     def number(self) -> str:
-        """Ours; a conversation's id begins with it."""
+        """Our number; the id of a conversation begins with it."""
         return (self.data.number if self.data else "") or self.conversation.partition("-")[0]
 
 
-_decode = msgspec.json.Decoder(Data).decode
+_decode = msgspec.json.Decoder(MessageData).decode
 
 
-def read_row(given: dict[str, Any]) -> Row:
-    """A record of the archive, opened."""
-    fields = {name: given[name] for name in Row.__struct_fields__}
+def read_row(row: dict[str, Any]) -> MessageRecord:
+    """Read a decrypted row of the archive."""
+    fields = {name: row[name] for name in MessageRecord.__struct_fields__}
     try:
-        return Row(**fields | {"data": _decode(given["data"])})
+        return MessageRecord(**fields | {"data": _decode(row["data"])})
     except msgspec.ValidationError:
-        return Row(**fields | {"data": None})
+        return MessageRecord(**fields | {"data": None})
 
 
-def in_order(rows: Iterable[Row]) -> list[Row]:
-    """By time, and those of one body by their place in it: ids of one millisecond are random."""
+def sort_rows(rows: Iterable[MessageRecord]) -> list[MessageRecord]:
+    """Sort by time, and messages of one body by their index: ids of one millisecond are random."""
     return sorted(rows, key=lambda row: (created_at(row.id), str(row.receipt), row.item or 0))
 
 
-def read_message(row: Row) -> WorkUnit | None:
-    """The message as the router got it; None where it cannot be read any more."""
+def read_message(row: MessageRecord) -> WorkUnit | None:
+    """Return the message as the router received it, or None if it can no longer be read."""
     value = {
         "metadata": {"phone_number_id": row.number},
         "messages": [msgspec.Raw(row.raw or b"null")],
@@ -71,12 +73,12 @@ def read_message(row: Row) -> WorkUnit | None:
     changes = [{"field": "messages", "value": value}]
     body = msgspec.json.encode({"object": "replay", "entry": [{"id": "0", "changes": changes}]})
     try:
-        found = [item for item in parse(body) if isinstance(item, items.Message)]
+        messages = [item for item in parse(body) if isinstance(item, items.Message)]
     except Unparseable:
         return None
-    if not found:
+    if not messages:
         return None
-    message = msgspec.structs.replace(found[0], number=row.number)
+    message = msgspec.structs.replace(messages[0], number=row.number)
     receipt = Receipt(
         id=row.id, received_at=row.at, door="", proof="archived", signature="", body=b""
     )

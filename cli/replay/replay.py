@@ -1,4 +1,4 @@
-"""`postkamer route replay`: where changed rules would have sent the messages that came in."""
+"""`postkamer route replay`: where changed rules would have sent the messages of a period."""
 
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -11,12 +11,12 @@ import msgspec
 
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
-from cli.replay.diff import Differences, lines
-from cli.replay.recorded import Row, in_order, read_row
+from cli.replay.diff import Differences, format_differences
+from cli.replay.recorded import MessageRecord, read_row, sort_rows
 from cli.routing.rollback import load_version
-from cli.routing.rule_versions import files_of
+from cli.routing.rule_versions import load_files
 from cli.support.archive_access import with_archive
-from cli.support.database import Refused, fail, print_result
+from cli.support.database import CommandRefused, fail, print_result
 from cli.support.time_options import Time
 from router.handlers.units import keyed_hash
 from router.model.decision import RoutingContext
@@ -28,80 +28,87 @@ from services.ids import created_at
 from services.postgres.database import Connection, Pool
 
 BATCH = 500
-"""Records in memory at once, some 5 KB each; and a few more, of the same millisecond."""
+"""Records in memory at the same time, some 5 KB each; a few more of the same millisecond."""
 EXAMPLES = 1000
-"""Texts that are shown at most: more nobody reads."""
+"""Most texts that are shown."""
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """Messages of which time, and to which number of ours; '' for all. `before`: the version of
-    rules to compare with; '' for the one that decided the last of them."""
+class ReplayFilter(msgspec.Struct, frozen=True):
+    """Criteria for the messages of a replay."""
 
     since: datetime
     until: datetime
     number: str = ""
+    """Our number; '': all numbers."""
     before: str = ""
+    """Version of rules to compare with; '': the version that decided the last message."""
     examples: int = 0
+    """Most texts that are shown."""
 
 
-async def replayed(
-    pool: Pool, keys: KeyStore, path: Path, after: RoutingContext, asked: Asked
+async def compare_rules(
+    pool: Pool, keys: KeyStore, path: Path, after: RoutingContext, criteria: ReplayFilter
 ) -> dict[str, Any]:
-    """Differences from the rules in `path`, as JSON has them; Refused where the version to compare
-    with is not on record."""
+    """Return the differences from the rules in `path` as JSON.
+
+    CommandRefused if the version to compare with is not stored.
+    """
     async with (
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        version = asked.before or await _last_version(connection, keys, asked)
+        version = criteria.before or await _last_version(connection, keys, criteria)
         before = after
         if version and version != after.version:
-            files = await files_of(connection, version)
-            then = load_version(version, files, _first_file(version, files, path))
-            before = build_context(then, keyed_hash(b"replayed"))
-        found = Differences(before, after, asked.examples)
-        async for rows in _messages(connection, keys, asked):
+            files = await load_files(connection, version)
+            loaded = load_version(version, files, _first_file(version, files, path))
+            before = build_context(loaded, keyed_hash(b"replayed"))
+        differences = Differences(before, after, criteria.examples)
+        async for rows in _messages(connection, keys, criteria):
             for row in rows:
-                found.compare(row)
-    of = {"since": asked.since, "until": asked.until}
-    return of | {"before": before.version, "version": after.version} | found.shown()
+                differences.compare(row)
+    period = {"since": criteria.since, "until": criteria.until}
+    versions = {"before": before.version, "version": after.version}
+    return period | versions | differences.to_json()
 
 
 def _first_file(version: str, files: Mapping[str, str], path: Path) -> str:
-    """Name of the file that includes the others: as now, or as POSTKAMER_CONFIG has it."""
+    """Return the name of the file that includes the others: of `path` or POSTKAMER_CONFIG."""
     for file in (path, Path(os.environ.get("POSTKAMER_CONFIG", ""))):
         if file.name in files:
             return file.name
-    raise Refused(f"{version} has no {path.name}: --config names it otherwise")
+    raise CommandRefused(f"{version} has no {path.name}: --config names it otherwise")
 
 
-async def _last_version(connection: Connection, keys: KeyStore, asked: Asked) -> str:
-    """The version that decided the last message; '' where there is none."""
-    rows = await connection.fetch(f"{_MESSAGES} desc limit {BATCH}", asked.since, asked.until)
-    read = (row.data for row in map(read_row, decrypt_rows(rows, keys)))
-    versions = (data.decision.version for data in read if data and data.direction == "in")
+async def _last_version(connection: Connection, keys: KeyStore, criteria: ReplayFilter) -> str:
+    """Return the version that decided the last message, or ''."""
+    rows = await connection.fetch(f"{_MESSAGES} desc limit {BATCH}", criteria.since, criteria.until)
+    decoded = (row.data for row in map(read_row, decrypt_rows(rows, keys)))
+    versions = (data.decision.version for data in decoded if data and data.direction == "in")
     return next(filter(None, versions), "")
 
 
 async def _messages(
-    connection: Connection, keys: KeyStore, asked: Asked
-) -> AsyncIterator[list[Row]]:
-    """Messages of citizens, in order. A batch ends where a millisecond does: bodies stay whole."""
+    connection: Connection, keys: KeyStore, criteria: ReplayFilter
+) -> AsyncIterator[list[MessageRecord]]:
+    """Yield the messages of citizens, in order.
+
+    A batch ends at the end of a millisecond, so that it has all messages of a body.
+    """
     rows: list[Any] = []
-    async for each in connection.cursor(_MESSAGES, asked.since, asked.until, prefetch=BATCH):
+    async for each in connection.cursor(_MESSAGES, criteria.since, criteria.until, prefetch=BATCH):
         if len(rows) >= BATCH and created_at(each["id"]) > created_at(rows[-1]["id"]):
-            yield _read(rows, keys, asked.number)
+            yield _read_batch(rows, keys, criteria.number)
             rows = []
         rows.append(each)
     if rows:
-        yield _read(rows, keys, asked.number)
+        yield _read_batch(rows, keys, criteria.number)
 
 
-def _read(rows: list[Any], keys: KeyStore, number: str) -> list[Row]:
-    read = in_order(map(read_row, decrypt_rows(rows, keys)))
+def _read_batch(rows: list[Any], keys: KeyStore, number: str) -> list[MessageRecord]:
     return [
         row
-        for row in read
+        for row in sort_rows(map(read_row, opened(rows, keys)))
         if number in ("", row.number) and (row.data is None or row.data.direction == "in")
     ]
 
@@ -113,35 +120,36 @@ order by e.id"""
 
 @click.command("replay")
 @click.option("--since", required=True, type=Time(), help="A time or a day, in Amsterdam.")
-@click.option("--until", type=Time(), help="Now otherwise.")
-@click.option("--config", "path", type=Path, help="The new rules; POSTKAMER_CONFIG otherwise.")
-@click.option(
-    "--before", default="", help="A version on record; that of the last message otherwise."
-)
+@click.option("--until", type=Time(), help="Left out: now.")
+@click.option("--config", "path", type=Path, help="The new rules; left out: POSTKAMER_CONFIG.")
+@click.option("--before", default="", help="A stored version; left out: that of the last message.")
 @click.option("--number", default="", help="Only messages to this number of ours, by its id.")
 @click.option(
     "--examples",
     type=click.IntRange(0, EXAMPLES),
     default=0,
-    help="Show so many texts that would go elsewhere. They are personal data of citizens.",
+    help="Show so many texts that would go elsewhere: personal data of citizens.",
 )
 @click.option("--json", "as_json", is_flag=True)
-def command(path: Path | None, as_json: bool, until: datetime | None, **given: Any) -> None:
-    """Apply other rules to the messages of a time, and show what would have gone elsewhere.
+def command(path: Path | None, as_json: bool, until: datetime | None, **fields: Any) -> None:
+    """Apply other rules to the messages of a period, and show which would have gone elsewhere.
 
-    Each message is taken by itself, as the first of its conversation: menus, bursts of messages and
-    what a conversation remembered are left out. Nothing is changed; without --examples nothing is
-    shown of what anybody wrote (POSTKAMER_DATABASE_URL, as its owner)."""
-    asked = Asked(until=until or clock.now(), **given)
+    Each message is routed as the first of its conversation: menus, bursts of messages and the state
+    of a conversation are ignored. Nothing changes. Without --examples no text of a citizen is shown
+    (POSTKAMER_DATABASE_URL, as its owner).
+    """
+    criteria = ReplayFilter(until=until or clock.now(), **fields)
     file = path or os.environ.get("POSTKAMER_CONFIG")
     if not file:
         fail("POSTKAMER_CONFIG: is missing", 2)
-    if asked.since >= asked.until:
+    if criteria.since >= criteria.until:
         fail("--until: expected a time after --since", 2)
     path = Path(file)
     try:
         after = build_context(loader.load(path), keyed_hash(b"replayed"))
     except ConfigError as error:
         fail(str(error))
-    found = with_archive("replay", lambda pool, keys: replayed(pool, keys, path, after, asked))
-    print_result(found, lines(found), as_json=as_json)
+    result = with_archive(
+        "replay", lambda pool, keys: compare_rules(pool, keys, path, after, criteria)
+    )
+    print_result(result, format_differences(result), as_json=as_json)

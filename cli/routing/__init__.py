@@ -1,1 +1,1 @@
-"""`postkamer route explain` and `postkamer rules`."""
+"""`postkamer route explain` and `postkamer rules`: explain decisions; list and restore versions."""

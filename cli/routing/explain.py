@@ -1,4 +1,4 @@
-"""Where would this message go, and why? The router itself is asked beforehand. Pure."""
+"""Explain where a message would go, and why, with the router's own decision function. Pure."""
 
 from datetime import datetime
 from typing import Any
@@ -19,31 +19,31 @@ from services.config.organisation import Tenant
 from services.contract import Receipt
 from services.whatsapp import items
 
-SOMEBODY = items.Person(identities=(items.Identity("phone", "31600000000"),))
-"""A number that the Netherlands hand out to nobody."""
+PERSON = items.Person(identities=(items.Identity("phone", "31600000000"),))
+"""A phone number that is not in use in the Netherlands."""
 OUTCOMES = {"no": "past niet", "marks": "markeert", "fits": "past"}
 
 
 def explain(
-    choices: LoadedConfig, text: str, number: str | None, at: datetime, type: str = "text"
+    loaded: LoadedConfig, text: str, number_id: str | None, at: datetime, type: str = "text"
 ) -> dict[str, Any]:
-    """What the router would decide of a text that starts a conversation.
+    """Return the router's decision about a text that starts a conversation.
 
-    ValueError for a number that is not in the configuration, ConfigError where nothing can be
-    decided by it.
+    ValueError for a number that is not in the configuration, ConfigError if the
+    configuration cannot be compiled.
     """
-    config = choices.config
-    ours = config.number(number) if number else config.numbers[0]
-    if ours is None:
-        raise ValueError(f"--number: {number} is not in the configuration")
-    tenant = config.tenant(ours.tenant)
+    config = loaded.config
+    number = config.number(number_id) if number_id else config.numbers[0]
+    if number is None:
+        raise ValueError(f"--number: {number_id} is not in the configuration")
+    tenant = config.tenant(number.tenant)
     assert tenant is not None
-    ground = _quoting(build_context(choices, keyed_hash(b"explained")))
-    unit = asked(text, ours.id, at, type)
-    decision, changes = decide(unit, Snapshot(), ground)
-    facts = _facts(unit, ground)
-    tried = _shown(steps(ground.rules[ours.tenant], facts))
-    department = config.department(ours.tenant, decision.department)
+    context = _quote_matches(build_context(loaded, keyed_hash(b"explained")))
+    unit = build_unit(text, number.id, at, type)
+    decision, changes = decide(unit, Snapshot(), context)
+    facts = _facts(unit, context)
+    tried = _step_json(steps(context.rules[number.tenant], facts))
+    department = config.department(number.tenant, decision.department)
     return {
         "department": decision.department,
         "name": department.name if department else decision.department,
@@ -51,25 +51,25 @@ def explain(
         "reason": decision.reason,
         "tried": [step["rule"] for step in tried],
         "steps": tried,
-        "careSteps": _shown(care_steps(ground.rules[ours.tenant], facts)),
-        "version": choices.version,
-        **_beside(decision, changes),
+        "careSteps": _step_json(care_steps(context.rules[number.tenant], facts)),
+        "version": loaded.version,
+        **_consequences(decision, changes),
         **_woken(decision, tenant),
         **_undecided(decision, facts, tenant),
     }
 
 
-def asked(text: str, number: str, at: datetime, type: str) -> WorkUnit:
-    """A message as the router gets it."""
-    said = items.Content(type=type, text=text)
+def build_unit(text: str, number: str, at: datetime, type: str) -> WorkUnit:
+    """Build a message as the router receives it."""
+    content = items.Content(type=type, text=text)
     item = items.Message(
         raw=b"{}",
         number=number,
         field="messages",
         id="explained",
-        person=SOMEBODY,
+        person=PERSON,
         sent_at=at,
-        content=said,
+        content=content,
     )
     receipt = Receipt(
         id=UUID(int=0), received_at=at, door="", proof="explained", signature="", body=b""
@@ -77,31 +77,31 @@ def asked(text: str, number: str, at: datetime, type: str) -> WorkUnit:
     return WorkUnit(b"explained", receipt, item)
 
 
-def _quoting(ground: RoutingContext) -> RoutingContext:
-    """Whoever asks wrote the text: they may read it again."""
-    rules = {tenant: with_quotes(table) for tenant, table in ground.rules.items()}
-    return msgspec.structs.replace(ground, rules=rules)
+def _quote_matches(context: RoutingContext) -> RoutingContext:
+    """Quote the text in the explanation: the user of the command wrote it."""
+    rules = {tenant: with_quotes(table) for tenant, table in context.rules.items()}
+    return msgspec.structs.replace(context, rules=rules)
 
 
-def _facts(unit: WorkUnit, ground: RoutingContext) -> MessageFacts:
+def _facts(unit: WorkUnit, context: RoutingContext) -> MessageFacts:
     assert isinstance(unit.item, items.Message)
-    number = ground.config.number(unit.item.number)
+    number = context.config.number(unit.item.number)
     assert number is not None
-    return facts_of(unit, unit.item, None, number, ground)
+    return facts_of(unit, unit.item, None, number, context)
 
 
-def _shown(tried: list[Step]) -> list[dict[str, str]]:
-    """Each rule up to the one that decides; what matched is in words."""
+def _step_json(tried: list[Step]) -> list[dict[str, str]]:
+    """Return each rule up to the one that decides, with the outcome and the match in words."""
     return [
         {"rule": step.rule, "outcome": OUTCOMES[step.outcome], "matched": step.matched}
         for step in tried
     ]
 
 
-def _beside(decision: Decision, changes: Changes) -> dict[str, Any]:
-    """What else would happen, as far as anything would."""
+def _consequences(decision: Decision, changes: Changes) -> dict[str, Any]:
+    """Return the other consequences of the decision, without the empty ones."""
     reply = decision.reply
-    found = {
+    members = {
         "tags": list(decision.tags),
         "priority": "" if decision.priority == "normal" else decision.priority,
         "language": decision.language,
@@ -114,11 +114,11 @@ def _beside(decision: Decision, changes: Changes) -> dict[str, Any]:
         "text": {"name": reply.name, "body": reply.text} if reply else None,
         "timers": [{"kind": t.kind, "due": t.due_at} for t in changes.timers],
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in members.items() if value}
 
 
 def _woken(decision: Decision, tenant: Tenant) -> dict[str, Any]:
-    """By a care rule: whom, one after the other, and how long each has to confirm."""
+    """Return the destinations that a safety rule wakes, in order, and the minutes to confirm."""
     if not decision.care:
         return {}
     wakes = list(tenant.care.destinations) if decision.alarm else []
@@ -126,7 +126,7 @@ def _woken(decision: Decision, tenant: Tenant) -> dict[str, Any]:
 
 
 def _undecided(decision: Decision, facts: MessageFacts, tenant: Tenant) -> dict[str, Any]:
-    """After how many seconds of silence it is the department's all the same."""
+    """Return the seconds of silence after which a provisional decision becomes final."""
     if not decision.provisional:
         return {}
     return {"undecided": {"words": bool(facts.text), "seconds": tenant.burst_seconds}}

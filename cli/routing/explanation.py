@@ -1,4 +1,4 @@
-"""`postkamer route explain`: where a message would go and why, in Dutch."""
+"""`postkamer route explain`: explain where a message would go and why, in Dutch."""
 
 import os
 from collections.abc import Iterator
@@ -16,47 +16,49 @@ from services import clock
 from services.config import loader
 from services.config.model import ConfigError
 
-OF_THE_EXAMPLE = "(volgens het voorbeeld voorbeeldstad: geen --config en geen POSTKAMER_CONFIG)"
+EXAMPLE_NOTE = "(volgens het voorbeeld voorbeeldstad: geen --config en geen POSTKAMER_CONFIG)"
 
 NAMED = {"tags": "labels", "priority": "voorrang", "language": "taal", "due": "uiterlijk"}
 
 
-def lines(answer: dict[str, Any], *, every: bool = False) -> Iterator[str]:
-    """`every`: also the rules that do not fit, and the words of the text that goes out."""
+def format_answer(answer: dict[str, Any], *, every: bool = False) -> Iterator[str]:
+    """Yield the explanation. `every`: with the rules that do not match, and the reply text."""
+
     yield _first(answer)
     care = answer.get("care")
     if care or (every and answer["careSteps"]):
         yield "zorgregels, die voor alle andere gaan:"
         yield from _steps(answer["careSteps"], "zorgregels", every=every)
     if care:
-        yield f"  gevolg     {_follows(answer)}"
+        yield f"  gevolg     {_care_consequences(answer)}"
     if care or (every and answer["careSteps"]):
-        yield _ordinary(answer)
+        yield _rules_heading(answer)
     yield from _steps(answer["steps"], "regels", every=every)
-    yield from _beside(answer, every=every)
+    yield from _consequences(answer, every=every)
 
 
 def _first(answer: dict[str, Any]) -> str:
-    there = f"{answer['name']} ({answer['department']})"
-    if not (open := answer.get("undecided")):
-        return f"{there}: {answer['reason']}"
-    said = "er is nog niets gevraagd" if open["words"] else "het is een bericht zonder woorden"
-    later = f"blijft het {open['seconds']} seconden stil, dan gaat het naar"
-    return f"nog niet beslist: {said}; {later} {there}"
+    department = f"{answer['name']} ({answer['department']})"
+    if not (undecided := answer.get("undecided")):
+        return f"{department}: {answer['reason']}"
+    has_words = undecided["words"]
+    reason = "er is nog niets gevraagd" if has_words else "het is een bericht zonder woorden"
+    later = f"blijft het {undecided['seconds']} seconden stil, dan gaat het naar"
+    return f"nog niet beslist: {reason}; {later} {department}"
 
 
-def _steps(steps: list[dict[str, str]], called: str, *, every: bool) -> Iterator[str]:
+def _steps(steps: list[dict[str, str]], noun: str, *, every: bool) -> Iterator[str]:
     shown = [step for step in steps if every or step["outcome"] != OUTCOMES["no"]]
     for step in shown:
         matched = f": {step['matched']}" if step["matched"] else ""
         yield f"  {step['outcome']:<10} {step['rule']}{matched}"
     if len(shown) < len(steps):
-        which = f"de {called} daarvoor passen niet" if shown else f"geen van de {called} past"
-        yield f"  {which} (--all noemt ze)"
+        rest = f"de {noun} daarvoor passen niet" if shown else f"geen van de {noun} past"
+        yield f"  {rest} (--all noemt ze)"
 
 
-def _follows(answer: dict[str, Any]) -> str:
-    """From a care rule."""
+def _care_consequences(answer: dict[str, Any]) -> str:
+    """Return the consequences of a safety rule."""
     wakes = ", dan ".join(answer["wakes"])
     after = f" (telkens na {answer['confirmMinutes']} minuten)" if len(answer["wakes"]) > 1 else ""
     text = answer.get("text")
@@ -69,15 +71,15 @@ def _follows(answer: dict[str, Any]) -> str:
     )
 
 
-def _ordinary(answer: dict[str, Any]) -> str:
-    """Above the other rules: a care rule may have decided before them."""
-    fits = answer["careSteps"][-1]["rule"] if answer.get("care") else ""
-    if fits and answer["rule"] == fits:
+def _rules_heading(answer: dict[str, Any]) -> str:
+    """Return the heading of the other rules. A safety rule may have decided before them."""
+    care_rule = answer["careSteps"][-1]["rule"] if answer.get("care") else ""
+    if care_rule and answer["rule"] == care_rule:
         return "gewone regels, die hier niet meer beslissen waar het heen gaat:"
     return "gewone regels:"
 
 
-def _beside(answer: dict[str, Any], *, every: bool) -> Iterator[str]:
+def _consequences(answer: dict[str, Any], *, every: bool) -> Iterator[str]:
     for key, word in NAMED.items():
         if value := answer.get(key):
             yield f"{word}: {', '.join(value) if isinstance(value, list) else value}"
@@ -92,22 +94,22 @@ def _beside(answer: dict[str, Any], *, every: bool) -> Iterator[str]:
 
 @click.command("explain")
 @click.argument("text")
-@click.option("--number", help="Our number's id; the first one otherwise.")
-@click.option("--at", "at", type=Time(), help="The time of the message; now otherwise.")
-@click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG; the example's.")
+@click.option("--number", help="Our number's id; left out: the first one.")
+@click.option("--at", "at", type=Time(), help="The time of the message; left out: now.")
+@click.option("--config", "path", type=Path, help="Left out: POSTKAMER_CONFIG, or the example.")
 @click.option("--type", "type", default="text", help="Meta's type of message.")
-@click.option("--all", "every", is_flag=True, help="Also the rules that do not fit, and the text.")
+@click.option("--all", "every", is_flag=True, help="Also show other rules, and the text.")
 @click.option("--json", "as_json", is_flag=True)
-def command(text: str, path: Path | None, every: bool, as_json: bool, **asked: Any) -> None:
-    """Say where TEXT would go, and why."""
-    given = path or os.environ.get("POSTKAMER_CONFIG")
-    if not given:
-        click.echo(OF_THE_EXAMPLE, err=True)
-    at = asked["at"] or clock.now()
+def command(text: str, path: Path | None, every: bool, as_json: bool, **message: Any) -> None:
+    """Explain where TEXT would go, and why."""
+    file = path or os.environ.get("POSTKAMER_CONFIG")
+    if not file:
+        click.echo(EXAMPLE_NOTE, err=True)
+    at = message["at"] or clock.now()
     try:
         with without_collection():
-            town = loader.load(Path(given or EXAMPLE))
-            answer = explain(town, text, asked["number"], at, asked["type"])
+            loaded = loader.load(Path(file or EXAMPLE))
+            answer = explain(loaded, text, message["number"], at, message["type"])
     except ConfigError as error:
         fail(str(error))
     except ValueError as error:
@@ -115,5 +117,5 @@ def command(text: str, path: Path | None, every: bool, as_json: bool, **asked: A
     if as_json:
         click.echo(msgspec.json.encode(answer))
         return
-    for line in lines(answer, every=every):
+    for line in format_answer(answer, every=every):
         click.echo(line)

@@ -1,6 +1,6 @@
-"""Back to an earlier version of rules and texts: its files over those that are there.
+"""Restore an earlier version of rules and texts: write its files over the present ones.
 
-Tried first in a folder of its own. Services that run take it by themselves, as any change.
+The version is loaded in a temporary folder first. Running services reload it, as any change.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from cli.support.database import Refused
+from cli.support.database import CommandRefused
 from router.ruleset.validation import validate
 from services.config import loader
 from services.config.loader import LoadedConfig
@@ -20,87 +20,101 @@ from services.config.model import ConfigError
 from services.config.reload import named, non_reloadable_changes, patterns
 from services.toml.errors import ConfigFault, toml
 
-KEPT = ".before-rollback"
-"""Ends the name under which what was there is kept."""
-READABLE = 0o644
-"""Of a file where there was none, and no other to be like."""
+BACKUP_SUFFIX = ".before-rollback"
+"""Suffix of the name under which a replaced file is kept."""
+DEFAULT_MODE = 0o644
+"""Mode of a new file, if there is no file to copy the mode from."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a rollback does, by names beside the first file."""
+    """The changes of a rollback, as names relative to the folder of the first file."""
 
     version: str
     written: list[str]
     aside: list[str]
-    """Files that would be read, and are no part of that version."""
+    """Files that would be read and are not part of the version."""
     same: list[str]
     restart: list[str]
-    """Tables that differ and that services read at their start alone."""
+    """Tables that differ and that services read only when they start."""
 
     @property
     def replaced(self) -> list[str]:
         return [*self.written, *self.aside]
 
 
-def planned(version: str, files: Mapping[str, str], path: Path) -> Plan:
-    """What bringing `files` back to where `path` is takes; Refused when it cannot be."""
-    _stay_beside(path, files)
+def plan_rollback(version: str, files: Mapping[str, str], path: Path) -> Plan:
+    """Return the changes that restore `files` in the folder of `path`.
+
+    CommandRefused if that is not possible.
+    """
+
+    _require_inside(path, files)
     if loader.version(dict(files)) != version:
-        raise Refused(f"what is kept of {version} is not what it was: its hash is another")
+        raise CommandRefused(f"what is kept of {version} is not what it was: its hash is another")
     if path.name not in files:
-        raise Refused(f"{version} has no {path.name}: what POSTKAMER_CONFIG names had another name")
-    aside = sorted(_others(path, files))
-    _stay_beside(path, aside)
-    same = [name for name, text in files.items() if _text(path.parent / name) == text]
+        raise CommandRefused(
+            f"{version} has no {path.name}: what POSTKAMER_CONFIG names had another name"
+        )
+    aside = sorted(_other_files(path, files))
+    _require_inside(path, aside)
+    same = [name for name, text in files.items() if _read_text(path.parent / name) == text]
     written = sorted(name for name in files if name not in same)
-    then = _tried(version, files, path, [*written, *aside])
+    loaded = _load_with_backups(version, files, path, [*written, *aside])
     return Plan(
-        version=version, written=written, aside=aside, same=same, restart=_restart(path, then)
+        version=version,
+        written=written,
+        aside=aside,
+        same=same,
+        restart=_restart_tables(path, loaded),
     )
 
 
-def _stay_beside(path: Path, names: Mapping[str, str] | list[str]) -> None:
-    """Refused for a name that leads out of the folder, also by a link, or to no file."""
+def _require_inside(path: Path, names: Mapping[str, str] | list[str]) -> None:
+    """Raise CommandRefused for a name outside the folder, also through a link, or of a folder."""
     folder = path.parent.resolve()
     for name in names:
         target = path.parent / name
         pure = PurePosixPath(name)
         leaves = pure.is_absolute() or ".." in pure.parts or "\0" in name
         if leaves or not target.parent.resolve().is_relative_to(folder):
-            raise Refused(f"{name!r} is not in the folder of {path.name}")
+            raise CommandRefused(f"{name!r} is not in the folder of {path.name}")
         if target.is_dir():
-            raise Refused(f"{name!r} is a folder here")
+            raise CommandRefused(f"{name!r} is a folder here")
 
 
-def _others(path: Path, files: Mapping[str, str]) -> Iterator[str]:
-    """What is there, would be read with these files, and is none of them."""
-    given = toml(files[path.name], path.name)
-    if isinstance(given, ConfigFault):
-        raise Refused(str(given))
-    for file in named(path, tuple(patterns(given))):
+def _other_files(path: Path, files: Mapping[str, str]) -> Iterator[str]:
+    """Yield the existing files that would be read with these files and are not among them."""
+    content = toml(files[path.name], path.name)
+    if isinstance(content, ConfigFault):
+        raise CommandRefused(str(content))
+    for file in named(path, tuple(patterns(content))):
         name = os.path.relpath(file, path.parent)
         if name not in files:
             yield name
 
 
-def _text(file: Path) -> str | None:
+def _read_text(file: Path) -> str | None:
     with suppress(OSError, UnicodeDecodeError):
         return file.read_text(encoding="utf-8-sig")
     return None
 
 
-def _tried(version: str, files: Mapping[str, str], path: Path, replaced: list[str]) -> LoadedConfig:
-    """These files as a service would read them, with what is kept beside them."""
-    kept = {name + KEPT: _text(path.parent / name) or "" for name in replaced}
-    found = load_version(version, {**kept, **files}, path.name)
-    if found.version != version:
-        raise Refused(f"with what is kept as *{KEPT} it would be another version: {found.version}")
-    return found
+def _load_with_backups(
+    version: str, files: Mapping[str, str], path: Path, replaced: list[str]
+) -> LoadedConfig:
+    """Load these files as a service would, with the backups beside them."""
+    backups = {name + BACKUP_SUFFIX: _read_text(path.parent / name) or "" for name in replaced}
+    loaded = load_version(version, {**backups, **files}, path.name)
+    if loaded.version != version:
+        raise CommandRefused(
+            f"with what is kept as *{BACKUP_SUFFIX} it would be another version: {loaded.version}"
+        )
+    return loaded
 
 
 def load_version(version: str, files: Mapping[str, str], first: str) -> LoadedConfig:
-    """Read the files of a version as a service would; `first` is the name of the one that includes
-    the others. Refused where that cannot be done."""
+    """Load the files of a version as a service would; `first` is the name of the one that includes
+    the others. CommandRefused if that fails."""
     with tempfile.TemporaryDirectory(prefix="postkamer-") as folder:
         for name, text in files.items():
             file = Path(folder, name)
@@ -109,66 +123,69 @@ def load_version(version: str, files: Mapping[str, str], first: str) -> LoadedCo
         try:
             return validate(loader.load(Path(folder, first)))
         except ConfigError as error:
-            raise Refused(str(error).replace(folder + os.sep, "")) from None
+            raise CommandRefused(str(error).replace(folder + os.sep, "")) from None
         except (OSError, ValueError):
-            raise Refused(f"{version} names files by a path that is not beside it") from None
+            raise CommandRefused(f"{version} names files by a path that is not beside it") from None
 
 
-def _restart(path: Path, then: LoadedConfig) -> list[str]:
+def _restart_tables(path: Path, loaded: LoadedConfig) -> list[str]:
     try:
-        return non_reloadable_changes(loader.load(path).config, then.config)
-    except (OSError, ValueError):  # what is there is wrong: it says nothing of what runs
+        return non_reloadable_changes(loader.load(path).config, loaded.config)
+    except (OSError, ValueError):  # invalid files say nothing about what runs
         return []
 
 
-def carried_out(plan: Plan, files: Mapping[str, str], path: Path) -> None:
-    """Do it: everything is written beside its place first, then each file is renamed, `path` last.
-    OSError leaves what was not renamed as it was."""
+def apply_plan(plan: Plan, files: Mapping[str, str], path: Path) -> None:
+    """Carry out a plan: write every file beside its target, then rename each, `path` last.
+
+    After an OSError the files that were not renamed are unchanged.
+    """
     staged: list[tuple[Path, Path]] = []
     try:
         for name in sorted(plan.replaced, key=lambda name: name == path.name):
-            for each in _staged(path, name, files.get(name)):  # of the last one, half may be there
-                staged.append(each)
-        for written, place in staged:
-            os.replace(written, place)
+            for each in _stage(path, name, files.get(name)):
+                staged.append(each)  # one by one: after an error `finally` removes half a pair too
+        for temporary, target in staged:
+            os.replace(temporary, target)
         for name in plan.aside:
             (path.parent / name).unlink()
     finally:
-        for written, _ in staged:
-            written.unlink(missing_ok=True)
+        for temporary, _ in staged:
+            temporary.unlink(missing_ok=True)
 
 
-def _staged(path: Path, name: str, text: str | None) -> Iterator[tuple[Path, Path]]:
-    """What is there, and what comes in its place; each with where it goes."""
-    place = path.parent / name
-    like = place if place.exists() else path
-    if place.exists():
-        yield _written(place.read_bytes(), place, like), place.with_name(place.name + KEPT)
+def _stage(path: Path, name: str, text: str | None) -> Iterator[tuple[Path, Path]]:
+    """Write the backup and the new content of a file; yield (temporary file, target) for each."""
+    target = path.parent / name
+    model = target if target.exists() else path
+    if target.exists():
+        backup = target.with_name(target.name + BACKUP_SUFFIX)
+        yield _write_temporary(target.read_bytes(), target, model), backup
     if text is not None:
-        yield _written(text.encode(), place, like), place
+        yield _write_temporary(text.encode(), target, model), target
 
 
-def _written(content: bytes, place: Path, like: Path) -> Path:
-    """On disk beside its place, to be read by whoever may read `like`."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    file, name = tempfile.mkstemp(prefix=".rollback-", dir=place.parent)
+def _write_temporary(content: bytes, target: Path, model: Path) -> Path:
+    """Write a temporary file beside its target, with the owner and mode of `model`."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    file, name = tempfile.mkstemp(prefix=".rollback-", dir=target.parent)
     try:
-        with os.fdopen(file, "wb") as writing:
-            writing.write(content)
-            writing.flush()
+        with os.fdopen(file, "wb") as writer:
+            writer.write(content)
+            writer.flush()
             os.fsync(file)
-        _look_like(name, like)
+        _copy_permissions(name, model)
     except OSError:
         os.unlink(name)
         raise
     return Path(name)
 
 
-def _look_like(name: str, like: Path) -> None:
-    if not like.exists():
-        os.chmod(name, READABLE)
+def _copy_permissions(name: str, model: Path) -> None:
+    if not model.exists():
+        os.chmod(name, DEFAULT_MODE)
         return
-    found = like.stat()
+    status = model.stat()
     with suppress(PermissionError):
-        os.chown(name, found.st_uid, found.st_gid)
-    os.chmod(name, stat.S_IMODE(found.st_mode))
+        os.chown(name, status.st_uid, status.st_gid)
+    os.chmod(name, stat.S_IMODE(status.st_mode))

@@ -1,4 +1,4 @@
-"""`postkamer rules`: the versions of rules and texts that decisions refer to, and the way back."""
+"""`postkamer rules`: list, show, compare and restore the versions of rules and texts."""
 
 import difflib
 import os
@@ -12,20 +12,23 @@ from uuid import UUID
 import click
 import msgspec
 
-from cli.routing.rollback import KEPT, Plan, carried_out, planned
+from cli.routing.rollback import BACKUP_SUFFIX, Plan, apply_plan, plan_rollback
 from cli.support.audit import Operation, run_audited
-from cli.support.database import Refused, fail, print_result, with_database
+from cli.support.database import CommandRefused, fail, print_result, with_database
 from services.config import loader
 from services.postgres.database import Connection, Pool
 
-MOST = 1000
-"""Versions in one list, the newest: a new one each working day makes four years."""
+MAX_VERSIONS = 1000
+"""Most versions in one list, the newest first: four years with a new one each working day."""
 T = TypeVar("T")
 
 
-class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A version without its files. `record` is its id in the archive; `in_force`: it is what
-    POSTKAMER_CONFIG holds now, not said where that is not set or cannot be read."""
+class VersionSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A version without its files.
+
+    `record` is its id in the archive. `in_force`: the files of POSTKAMER_CONFIG are this version;
+    unset if that setting is missing or its files cannot be read.
+    """
 
     version: str
     record: UUID
@@ -34,42 +37,44 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     in_force: bool | msgspec.UnsetType = msgspec.UNSET
 
 
-class Changed(msgspec.Struct, frozen=True, kw_only=True):
+class FileDiff(msgspec.Struct, frozen=True, kw_only=True):
     """A file that differs between two versions: lines of a unified diff."""
 
     name: str
     diff: list[str]
 
 
-async def listed(pool: Pool, current: str = "") -> list[Listed]:
-    """Newest first; `current` is the version in force, where that is known."""
+async def list_versions(pool: Pool, current: str = "") -> list[VersionSummary]:
+    """Return the versions, the newest first; `current` is the version in force, if known."""
     rows = await pool.fetch(
         "select version, record, first_at, approved_by from router.version"
         " order by first_at desc, version limit $1",
-        MOST,
+        MAX_VERSIONS,
     )
-    known = [{"in_force": row["version"] == current} if current else {} for row in rows]
-    return [Listed(**row, **more) for row, more in zip(rows, known, strict=True)]
+    return [
+        VersionSummary(**row, **({"in_force": row["version"] == current} if current else {}))
+        for row in rows
+    ]
 
 
-def held(path: str) -> str:
-    """The version of the files that are there now; '' where there are none that can be read."""
+def current_version(path: str) -> str:
+    """Return the version of the present files, or '' if they cannot be read."""
     try:
         return loader.load(Path(path)).version if path else ""
     except (OSError, ValueError):
         return ""
 
 
-async def files_of(tables: "Pool | Connection", version: str) -> dict[str, str]:
-    """Name -> text; Refused when there is no such version."""
-    kept = await tables.fetchval("select files from router.version where version = $1", version)
-    if kept is None:
-        raise Refused(f"there is no version {version!r}: see postkamer rules list")
-    return msgspec.msgpack.decode(kept, type=dict[str, str])
+async def load_files(tables: "Pool | Connection", version: str) -> dict[str, str]:
+    """Return the text of each file by its name; CommandRefused if there is no such version."""
+    files = await tables.fetchval("select files from router.version where version = $1", version)
+    if files is None:
+        raise CommandRefused(f"there is no version {version!r}: see postkamer rules list")
+    return msgspec.msgpack.decode(files, type=dict[str, str])
 
 
-def changed(one: dict[str, str], other: dict[str, str]) -> Iterator[Changed]:
-    """What differs, by name. Pure."""
+def diff_files(one: dict[str, str], other: dict[str, str]) -> Iterator[FileDiff]:
+    """Yield the files that differ, by name. Pure."""
     for name in sorted(one.keys() | other.keys()):
         before, after = one.get(name), other.get(name)
         if before != after:
@@ -79,14 +84,14 @@ def changed(one: dict[str, str], other: dict[str, str]) -> Iterator[Changed]:
                 f"a/{name}" if before is not None else "/dev/null",
                 f"b/{name}" if after is not None else "/dev/null",
             )
-            yield Changed(name=name, diff=[part for line in lines for part in _shown(line)])
+            yield FileDiff(name=name, diff=[part for line in lines for part in _diff_lines(line)])
 
 
 def _lines(text: str | None) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", text or "")
 
 
-def _shown(line: str) -> Iterator[str]:
+def _diff_lines(line: str) -> Iterator[str]:
     yield line.removesuffix("\n")
     if not line.endswith("\n"):
         yield "\\ No newline at end of file"
@@ -100,19 +105,21 @@ def group() -> None:
 @group.command("list")
 @click.option("--json", "as_json", is_flag=True)
 def list_command(as_json: bool) -> None:
-    """Show the versions that anything was decided by, the newest first, and which of them the files
-    of POSTKAMER_CONFIG are."""
+    """Show the versions that decided any message, the newest first.
+
+    The list marks the version of the files of POSTKAMER_CONFIG.
+    """
     path = os.environ.get("POSTKAMER_CONFIG", "")
-    current = held(path)
-    found = with_database("rules", lambda pool: listed(pool, current))
-    print_result(found, map(_line, found), as_json=as_json)
+    current = current_version(path)
+    versions = with_database("rules", lambda pool: list_versions(pool, current))
+    print_result(versions, map(_line, versions), as_json=as_json)
     if path and not current:
         click.echo("warning: POSTKAMER_CONFIG cannot be read: see postkamer check", err=True)
-    elif current and not any(each.in_force for each in found):
+    elif current and not any(each.in_force for each in versions):
         click.echo(f"warning: nothing was decided yet by {current}, which is there now", err=True)
 
 
-def _line(each: Listed) -> str:
+def _line(each: VersionSummary) -> str:
     line = f"{each.version}  {each.first_at:%Y-%m-%d %H:%M:%S}Z  {each.approved_by or '-'}"
     return f"{line}  (in force)" if each.in_force is True else line
 
@@ -122,7 +129,7 @@ def _line(each: Listed) -> str:
 @click.option("--json", "as_json", is_flag=True)
 def show_command(version: str, as_json: bool) -> None:
     """Show the files of VERSION."""
-    files = with_database("rules", lambda pool: files_of(pool, version))
+    files = with_database("rules", lambda pool: load_files(pool, version))
     lines = [part for name, text in files.items() for part in (f"==> {name} <==", text)]
     print_result({"version": version, "files": files}, lines, as_json=as_json)
 
@@ -132,63 +139,66 @@ def show_command(version: str, as_json: bool) -> None:
 @click.argument("other")
 @click.option("--json", "as_json", is_flag=True)
 def diff_command(one: str, other: str, as_json: bool) -> None:
-    """Show what differs between two versions, as a unified diff."""
+    """Show the differences between two versions, as a unified diff."""
 
     async def both(pool: Pool) -> tuple[dict[str, str], dict[str, str]]:
-        return await files_of(pool, one), await files_of(pool, other)
+        return await load_files(pool, one), await load_files(pool, other)
 
-    found = list(changed(*with_database("rules", both)))
-    lines = [line for each in found for line in each.diff]
-    print_result({"from": one, "to": other, "files": found}, lines, as_json=as_json)
+    files = list(diff_files(*with_database("rules", both)))
+    lines = [line for each in files for line in each.diff]
+    print_result({"from": one, "to": other, "files": files}, lines, as_json=as_json)
 
 
 @group.command("rollback")
 @click.argument("version")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
 @click.option("--json", "as_json", is_flag=True)
 def rollback_command(version: str, dry_run: bool, path: Path | None, as_json: bool) -> None:
-    """Put the files of VERSION back where POSTKAMER_CONFIG is. Services that run take them by
-    themselves; what was there is kept beside them."""
-    given = path or os.environ.get("POSTKAMER_CONFIG")
-    if not given:
+    """Restore the files of VERSION in the folder of POSTKAMER_CONFIG.
+
+    Running services reload them. The replaced files are kept beside them.
+    """
+    file = path or os.environ.get("POSTKAMER_CONFIG")
+    if not file:
         fail("POSTKAMER_CONFIG: is missing", 2)
         return
-    plan = _back(version, Path(given), dry_run=dry_run)
-    said = msgspec.to_builtins(plan) | {"dryRun": dry_run}
-    print_result(said, list(_told(plan, dry_run=dry_run)), as_json=as_json)
+    plan = _roll_back(version, Path(file), dry_run=dry_run)
+    result = msgspec.to_builtins(plan) | {"dryRun": dry_run}
+    print_result(result, list(_format_plan(plan, dry_run=dry_run)), as_json=as_json)
 
 
-def _back(version: str, first: Path, *, dry_run: bool) -> Plan:
-    """What it takes; done, unless that is all that was asked."""
+def _roll_back(version: str, first: Path, *, dry_run: bool) -> Plan:
+    """Return the plan, and carry it out unless `dry_run` is set."""
     files: dict[str, str] = {}
 
     async def change(connection: Connection) -> tuple[Plan, Operation | None]:
-        files.update(await files_of(connection, version))
-        plan = _safely(first, lambda: planned(version, files, first))
+        files.update(await load_files(connection, version))
+        plan = _refuse_file_errors(first, lambda: plan_rollback(version, files, first))
         data = {"written": plan.written, "aside": plan.aside}
-        done = Operation(what="rules rollback", about=version, data=data)
-        return plan, done if plan.replaced and not dry_run else None
+        operation = Operation(what="rules rollback", about=version, data=data)
+        return plan, operation if plan.replaced and not dry_run else None
 
-    def last(plan: Plan) -> None:
-        _safely(first, lambda: carried_out(plan, files, first))
+    def write_files(plan: Plan) -> None:
+        _refuse_file_errors(first, lambda: apply_plan(plan, files, first))
 
-    return run_audited("rules", change, last=last)
+    return run_audited("rules", change, before_commit=write_files)
 
 
-def _safely(first: Path, work: Callable[[], T]) -> T:
-    """What it gives; what is wrong with a file is no fault of the database."""
+def _refuse_file_errors(first: Path, work: Callable[[], T]) -> T:
+    """Return the result of `work`. An OSError of a file becomes a CommandRefused, because
+    `with_database` would report it as a failure of the database."""
     try:
         return work()
     except OSError as error:
-        said = f"rules: {error.filename or first}: {error.strerror or error}"
-        raise Refused(said) from None
+        message = f"rules: {error.filename or first}: {error.strerror or error}"
+        raise CommandRefused(message) from None
 
 
-def _told(plan: Plan, *, dry_run: bool) -> Iterator[str]:
+def _format_plan(plan: Plan, *, dry_run: bool) -> Iterator[str]:
     would = "would be " if dry_run else ""
     yield from (f"{name} {would}written" for name in plan.written)
-    yield from (f"{name} {would}set aside as {name}{KEPT}" for name in plan.aside)
+    yield from (f"{name} {would}set aside as {name}{BACKUP_SUFFIX}" for name in plan.aside)
     yield from (f"{name} is the same" for name in plan.same)
     for table in plan.restart:
         yield f"warning: {table} differ: services that run refuse it until they are restarted"

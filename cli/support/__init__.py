@@ -1,1 +1,1 @@
-"""Options, database and audit that several commands share."""
+"""Options, database access and the audit trail that several commands share."""

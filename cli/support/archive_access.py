@@ -1,4 +1,4 @@
-"""What commands need that open or check the record: its keys, who signs, where it is kept."""
+"""Access to the archive for commands: its keys, its signer, and its object store."""
 
 import asyncio
 import os
@@ -16,115 +16,118 @@ from archiver.encryption.sealing import CannotDecrypt
 from archiver.encryption.signed_note import InvalidNote, read_verifier
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer
-from cli.support.database import Refused, fail
+from cli.support.database import CommandRefused, fail
 from services.config import loader, model, settings
 from services.files.object_store import ObjectStore, StoreUnavailable
 from services.postgres.database import DATABASE_ERRORS, Connection, Pool, connection_pool
 
-LOG = "postkamer"
-"""The log's name where no configuration says another."""
-STORE = "POSTKAMER_OBJECT_STORE"
+DEFAULT_LOG_NAME = "postkamer"
+"""Name of the log without a configuration."""
+OBJECT_STORE = "POSTKAMER_OBJECT_STORE"
 SHOW_SECONDS = 0.2
-"""Between two figures on the terminal."""
+"""Interval between two updates on the terminal."""
 
 T = TypeVar("T")
 
 
 def with_archive(command: str, work: Callable[[Pool, KeyStore], Awaitable[T]]) -> T:
-    """What `work` finds; what is wrong, a line each, and exit code 1 otherwise."""
+    """Return the result of `work`; print a failure, a line for each fault, and exit with code 1."""
 
-    async def found() -> T:
-        given = settings.load(settings.ArchiveSettings, os.environ)
-        url = given.database_url.get_secret_value()
+    async def run() -> T:
+        options = settings.load(settings.ArchiveSettings, os.environ)
+        url = options.database_url.get_secret_value()
         async with connection_pool(url, f"postkamer-{command}", 2) as pool:
             return await work(pool, await load_keys(pool))
 
-    return run_or_fail(command, found)
+    return run_or_fail(command, run)
 
 
 async def load_keys(connection: "Connection | Pool") -> KeyStore:
-    """Of the record, for the connection of a transaction too. SettingsError where no master key is
-    given, Refused where it is another's."""
-    given = settings.load(settings.ArchiveSettings, os.environ)
-    keys = KeyStore(cast(Pool, connection), [settings.key_bytes(key) for key in given.archive_key])
+    """Load the keys of the archive, also on the connection of a transaction.
+
+    SettingsError without a master key, CommandRefused if it is not the key of this archive.
+    """
+    options = settings.load(settings.ArchiveSettings, os.environ)
+    master_keys = [settings.key_bytes(key) for key in options.archive_key]
+    keys = KeyStore(cast(Pool, connection), master_keys)
     try:
         await keys.check()
     except WrongMasterKey as error:
-        raise Refused(str(error)) from None
+        raise CommandRefused(str(error)) from None
     return keys
 
 
 async def keys_if_given(pool: Pool) -> KeyStore | None:
-    """None where no master key is given."""
+    """Load the keys of the archive, or return None without a master key."""
     if settings.read("POSTKAMER_ARCHIVE_KEY", os.environ) is None:
         return None
     return await load_keys(pool)
 
 
 def run_or_fail(command: str, work: Callable[[], Awaitable[T]]) -> T:
-    """What it finds; what it says when it cannot."""
+    """Return the result of `work`; print a failure and exit with code 1."""
 
     async def run() -> T:
         return await work()
 
     try:
         return asyncio.run(run())
-    except (Refused, CannotDecrypt, settings.SettingsError, model.ConfigError) as error:
+    except (CommandRefused, CannotDecrypt, settings.SettingsError, model.ConfigError) as error:
         fail(str(error))
     except StoreUnavailable as error:
-        fail(f"{STORE}: it does not answer ({error})")
+        fail(f"{OBJECT_STORE}: it does not answer ({error})")
     except DATABASE_ERRORS as error:
         fail(f"{command}: {error or type(error).__name__}")
 
 
-def origin() -> str:
-    """The log's name, as the configuration has it."""
+def log_name() -> str:
+    """Return the name of the log in the configuration."""
     file = os.environ.get("POSTKAMER_CONFIG")
-    return loader.load(Path(file)).config.log if file else LOG
+    return loader.load(Path(file)).config.log if file else DEFAULT_LOG_NAME
 
 
-def signer() -> Signer:
-    """Who signs. SettingsError without the master key."""
-    given = settings.load(settings.ArchiveSettings, os.environ)
-    return Signer(origin(), settings.derived_key(given.archive_key, checkpoint_signer.PURPOSE))
+def load_signer() -> Signer:
+    """Load the signer of checkpoints. SettingsError without a master key."""
+    options = settings.load(settings.ArchiveSettings, os.environ)
+    return Signer(log_name(), settings.derived_key(options.archive_key, checkpoint_signer.PURPOSE))
 
 
-def trust(public_key: str | None) -> Trust:
-    """Whose signature counts: the key that was published, else the one that we sign with."""
+def load_trust(public_key: str | None) -> Trust:
+    """Return the key that signatures are checked with: the published one, else our own."""
     if public_key is None:
-        own = signer()
-        return Trust(own.origin, own.public_key)
+        signer = load_signer()
+        return Trust(signer.origin, signer.public_key)
     try:
         return Trust(*read_verifier(public_key))
     except InvalidNote as error:
-        raise Refused(f"--public-key: {error}") from None
+        raise CommandRefused(f"--public-key: {error}") from None
 
 
-def store() -> ObjectStore | None:
-    """Where checkpoints are kept beside the database; None where it is not said."""
-    url = settings.read(STORE, os.environ)
+def load_object_store() -> ObjectStore | None:
+    """Return the object store with the checkpoints and files, or None without the setting."""
+    url = settings.read(OBJECT_STORE, os.environ)
     if url is None:
         return None
     return ObjectStore(settings.object_store(url))
 
 
-def private(path: Path, body: bytes) -> None:
-    """Into a file for whoever makes it alone: it is somebody's personal data."""
+def write_private_file(path: Path, body: bytes) -> None:
+    """Write a file that only its owner can read: it has personal data."""
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-            os.fchmod(file.fileno(), 0o600)  # also where there was one
+            os.fchmod(file.fileno(), 0o600)  # also if the file existed
             file.write(body)
     except OSError as error:
         fail(f"{path}: {error.strerror}")
 
 
 class Progress:
-    """How far it has come, on the terminal where there is one."""
+    """Shows the progress of work on the terminal, if there is one."""
 
-    def __init__(self, what: str) -> None:
-        self._what, self._began, self._said = what, time.monotonic(), 0.0
-        self._shows = sys.stderr.isatty()
+    def __init__(self, unit: str) -> None:
+        self._unit, self._began, self._shown_at = unit, time.monotonic(), 0.0
+        self._is_terminal = sys.stderr.isatty()
         self.done = 0
 
     @property
@@ -133,10 +136,11 @@ class Progress:
 
     def __call__(self, done: int, of: int) -> None:
         self.done = done
-        if not self._shows or (self.seconds - self._said < SHOW_SECONDS and done < of):
+        is_recent = self.seconds - self._shown_at < SHOW_SECONDS
+        if not self._is_terminal or (is_recent and done < of):
             return
-        self._said = self.seconds
+        self._shown_at = self.seconds
         share = done / of if of else 1.0
         rate = f"{done / self.seconds:,.0f}/s"
-        line = f"\r{share:4.0%}  {done:,} of {of:,} {self._what}  {rate} "
+        line = f"\r{share:4.0%}  {done:,} of {of:,} {self._unit}  {rate} "
         click.echo(line, err=True, nl=done >= of)

@@ -1,4 +1,4 @@
-"""Commands that open the record: its keys, and its rows a few at a time."""
+"""Decrypted rows of the archive, in batches."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -10,35 +10,36 @@ from archiver.encryption.key_store import KeyStore
 from services.postgres.database import Connection
 
 BATCH = 500
-"""Rows in memory at once, some 5 KB each."""
+"""Rows in memory at the same time, some 5 KB each."""
 
 
-class Opened(msgspec.Struct, frozen=True):
-    """What could be opened of some rows, with `said`, what stands in each; and how many could not,
-    because their keys were destroyed."""
+class RowBatch(msgspec.Struct, frozen=True):
+    """Decrypted rows of one batch."""
 
     rows: list[dict[str, Any]]
+    """Rows that could be decrypted, each with its decoded data as `fields`."""
     destroyed: int
+    """Number of rows that could not, because their keys were destroyed."""
 
 
-async def batches(
+async def decrypt_batches(
     connection: Connection, keys: KeyStore, query: str, *arguments: Any
-) -> AsyncIterator[Opened]:
-    """In a transaction."""
+) -> AsyncIterator[RowBatch]:
+    """Yield the rows of a query in batches. Call it in a transaction."""
     cursor = await connection.cursor(query, *arguments)
     while rows := await cursor.fetch(BATCH):
-        found = [row | {"said": said(row)} for row in decrypt_rows(rows, keys)]
-        gone = sum(row["wrapped"] is None or row["salt"] is None for row in rows)
-        yield Opened(found, gone)
+        decrypted = [row | {"fields": decode_data(row)} for row in decrypt_rows(rows, keys)]
+        destroyed = sum(row["wrapped"] is None or row["salt"] is None for row in rows)
+        yield RowBatch(decrypted, destroyed)
 
 
-def said(row: Mapping[str, Any]) -> dict[str, Any]:
-    read: dict[str, Any] = msgspec.json.decode(row["data"])
-    return read
+def decode_data(row: Mapping[str, Any]) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.json.decode(row["data"])
+    return fields
 
 
-async def municipalities(connection: Connection, keys: KeyStore) -> dict[str, bytes]:
-    """Those with anything in the record, and by which key people are found in it."""
+async def load_hash_keys(connection: Connection, keys: KeyStore) -> dict[str, bytes]:
+    """Return the key of the index of people for each municipality in the archive."""
     rows = await connection.fetch(_MUNICIPALITIES)
     return {row["tenant"]: await keys.hash_key(row["tenant"]) for row in rows}
 

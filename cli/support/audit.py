@@ -1,7 +1,7 @@
-"""What a person does by command is on the record: a row beside the change, in one transaction.
+"""Audit trail of commands: a row for each change, in the transaction of the change.
 
-The archiver makes a record of each row (`archiver.operations`). What goes through the gateway's API
-is on the record as an order.
+The archiver makes a record of each row (`archiver.operator_actions`). Commands that go through the
+gateway's API are archived as such.
 """
 
 import getpass
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from cli.support.database import Refused, with_database
+from cli.support.database import CommandRefused, with_database
 from services import clock
 from services.postgres.database import Connection, Pool
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """The command, and about what; `data` is what else there is to know of it. No personal data of
+    """An audit entry: the command, its subject, and further `data`. Without personal data of
     citizens."""
 
     what: str
@@ -33,38 +33,41 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Change = Callable[[Connection], Awaitable[tuple[T, Operation | None]]]
-"""Makes a change; what it found, and what was done: None where nothing was."""
+"""Makes a change; returns its result and its audit entry, or None if nothing was changed."""
 
 
 def run_audited(
-    command: str, change: Change[T], by: str = "", last: Callable[[T], None] | None = None
+    command: str, change: Change[T], by: str = "", before_commit: Callable[[T], None] | None = None
 ) -> T:
-    """What `change` found, once it and its row are written. `by`: who did it, where the command
-    was told. `last` is done when only the commit is left, for what no rollback takes back."""
+    """Make a change with its audit entry in one transaction, and return its result.
+
+    `by` names the person, else `operator` does. `before_commit` runs when only the commit is left:
+    it is for work that a rollback cannot undo.
+    """
 
     async def work(pool: Pool) -> T:
         async with pool.acquire() as connection, connection.transaction():
-            found, operation = await change(connection)
+            result, operation = await change(connection)
             if operation:
-                await write(connection, operation, by or operator(os.environ))
-                if last:
-                    last(found)
-        return found
+                await write_operation(connection, operation, by or operator(os.environ))
+                if before_commit:
+                    before_commit(result)
+        return result
 
     return with_database(command, work)
 
 
-async def write(connection: Connection, operation: Operation, by: str) -> None:
-    """The row of an operation: in the transaction of what was done, where that is one."""
+async def write_operation(connection: Connection, operation: Operation, by: str) -> None:
+    """Write an audit entry. Call it in the transaction of the change, if there is one."""
     data = msgspec.json.encode(operation.data).decode()
-    given = operation.tenant, by, operation.what, operation.about, data
-    await connection.execute(_WRITE, clock.new_id(), *given)
+    fields = operation.tenant, by, operation.what, operation.about, data
+    await connection.execute(_WRITE, clock.new_id(), *fields)
 
 
 async def record_access(pool: Pool, operation: Operation) -> None:
-    """On the record before anything of it is shown."""
+    """Write the audit entry of an access. Call it before anything is shown."""
     async with pool.acquire() as connection:
-        await write(connection, operation, operator(os.environ))
+        await write_operation(connection, operation, operator(os.environ))
 
 
 _WRITE = """
@@ -74,28 +77,28 @@ values ($1, $2, $3, $4, $5, $6::jsonb)
 
 
 def operator(environ: Mapping[str, str]) -> str:
-    """Who is at work: as the environment says, else as this machine knows them."""
+    """Return the name of the operator from POSTKAMER_OPERATOR, else of the user of this machine."""
     if (name := normalise_name(environ.get(OPERATOR) or _login())) is None:
-        raise Refused(f"{OPERATOR}: {NAME}")
+        raise CommandRefused(f"{OPERATOR}: {NAME}")
     return name
 
 
-def reason(given: str | None, option: str = "--why") -> str:
-    """Why something was looked at, as it goes on the record. Refused without one."""
-    text = (given or "").strip()
+def parse_reason(value: str | None, option: str = "--why") -> str:
+    """Return the reason of an access as it is archived; CommandRefused if it is not valid."""
+    text = (value or "").strip()
     if not 0 < len(text) <= LONGEST_REASON or not text.isprintable():
-        raise Refused(f"{option}: expected a reason of 1 to {LONGEST_REASON} characters")
+        raise CommandRefused(f"{option}: expected a reason of 1 to {LONGEST_REASON} characters")
     return text
 
 
-def normalise_name(given: str) -> str | None:
-    """A name as it goes on the record; None for what is none."""
-    name = given.strip()
+def normalise_name(value: str) -> str | None:
+    """Return the name of a person as it is archived, or None if it is not valid."""
+    name = value.strip()
     return name if 0 < len(name) <= LONGEST_NAME and name.isprintable() else None
 
 
 def _login() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # in a container, where its number is all that there is
+    except (KeyError, OSError):  # in a container a user may have a number and no name
         return f"uid {os.getuid()}"

@@ -1,4 +1,4 @@
-"""Commands that look into the database, as its owner: what they find, or why not, in one line."""
+"""Run commands on the database, as its owner, and print their result or the reason of a failure."""
 
 import os
 from collections.abc import Awaitable, Callable, Iterable
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Refused(Exception):
-    """A sentence for each thing that is wrong."""
+class CommandRefused(Exception):
+    """A command is refused; the message has a sentence for each fault."""
 
 
 def with_database(command: str, work: "Callable[[Pool], Awaitable[T]]") -> T:
-    """Return what `work` finds; what is wrong, a line each, and exit code 1 otherwise."""
-    import asyncio  # these take a tenth of a second, and not every command opens a database
+    """Return the result of `work`; print a failure, a line for each fault, and exit with code 1."""
+    import asyncio  # these imports take a tenth of a second, and not every command needs them
 
     from services.postgres.database import DATABASE_ERRORS, connection_pool
 
-    async def found() -> T:
+    async def run() -> T:
         url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
         async with connection_pool(url, f"postkamer-{command}", 1) as pool:
             return await work(pool)
 
     try:
-        return asyncio.run(found())
-    except (Refused, settings.SettingsError, model.ConfigError) as error:
+        return asyncio.run(run())
+    except (CommandRefused, settings.SettingsError, model.ConfigError) as error:
         fail(str(error))
     except DATABASE_ERRORS as error:
         fail(f"{command}: {error or type(error).__name__}")
@@ -43,7 +43,7 @@ def fail(message: str, code: int = 1) -> NoReturn:
     raise SystemExit(code)
 
 
-def print_result(found: Any, lines: Iterable[str], *, as_json: bool) -> None:
-    """Show what was found: as JSON, or in words."""
-    for line in [msgspec.json.encode(found).decode()] if as_json else lines:
+def print_result(result: Any, lines: Iterable[str], *, as_json: bool) -> None:
+    """Print `result` as JSON, or `lines`."""
+    for line in [msgspec.json.encode(result).decode()] if as_json else lines:
         click.echo(line)

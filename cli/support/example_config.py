@@ -1,4 +1,4 @@
-"""The configuration that commands go by: the one that is named, or the example that is shipped."""
+"""The configuration that a command uses, and the example that is shipped."""
 
 import gc
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "deploy" / "examples" / "voorbeeldstad" / "postkamer.toml"
 
 
-def chosen(path: Path) -> loader.LoadedConfig:
-    """Everything that a municipality decides, or every fault of it, and the end."""
+def load_config(path: Path) -> loader.LoadedConfig:
+    """Load and validate a configuration; print all faults and exit if it has any."""
     try:
         return validate(loader.load(path))
     except ConfigError as error:
@@ -24,7 +24,7 @@ def chosen(path: Path) -> loader.LoadedConfig:
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """Collect no garbage: compiled rules are in use until the command ends, and to look through
+    """Disable garbage collection. Compiled rules stay in use until the command ends, and scanning
     them again and again takes a tenth of its time."""
     gc.disable()
     try:

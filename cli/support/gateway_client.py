@@ -1,4 +1,4 @@
-"""The gateway's API as the command line asks it: bounded, and what is refused in words."""
+"""A client of the gateway's API, with bounded waits and sizes, and refusals as sentences."""
 
 import time
 from email.message import Message
@@ -11,22 +11,23 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import msgspec
 
 SECONDS = 10.0
-"""For a connection, and for each wait on it: a gateway answers within two, be it that it cannot."""
+"""Time-out of the connection and of each wait on it. A gateway answers within two seconds, also if
+it refuses."""
 ANSWER_BYTES = 1024 * 1024
-"""Of an answer: ten thousand numbers with their notices are less."""
+"""Largest answer: ten thousand numbers with their notices are smaller."""
 SETTLED_SECONDS = 10.0
-"""For the router to have done what the gateway accepted: mostly a tenth of a second."""
-LOOK_SECONDS = 0.2
-"""Between two looks, five in a second: a token may ask fifty."""
+"""Time for the router to carry out an accepted command: mostly a tenth of a second."""
+POLL_SECONDS = 0.2
+"""Interval between two polls: five a second, and a token may make fifty requests a second."""
 T = TypeVar("T")
 
 
-class Refused(Exception):
-    """Why it was not done, or may not have been, in one line."""
+class GatewayRefused(Exception):
+    """The reason, in one line, why a command was not or may not have been carried out."""
 
 
-class Wrong(msgspec.Struct):
-    """One thing that is wrong with a request."""
+class FieldProblem(msgspec.Struct):
+    """One fault of a request."""
 
     detail: str
     pointer: str = ""
@@ -37,22 +38,22 @@ class Wrong(msgspec.Struct):
 
 
 class Problem(msgspec.Struct):
-    """RFC 9457, as far as it is told here."""
+    """A problem document (RFC 9457); the members that are shown."""
 
     detail: str
-    errors: list[Wrong] = []
+    errors: list[FieldProblem] = []
 
 
-class Fate(msgspec.Struct):
-    """What became of an order so far."""
+class CommandStatus(msgspec.Struct):
+    """The status of a command."""
 
     id: str
     status: str
     reason: str | None = None
 
 
-class _Stays(HTTPRedirectHandler):
-    """Follows nobody elsewhere: the token is for this address alone."""
+class _NoRedirect(HTTPRedirectHandler):
+    """Follows no redirect: the token is only for this address."""
 
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
@@ -60,15 +61,15 @@ class _Stays(HTTPRedirectHandler):
         return None
 
 
-_opener = build_opener(_Stays)
+_opener = build_opener(_NoRedirect)
 
 
 class Gateway(msgspec.Struct, frozen=True):
     url: str
     token: str
 
-    def ask(self, kind: type[T], method: str, path: str, body: Any = None, key: str = "") -> T:
-        """What it answers; Refused when it refuses, does not answer, or is no gateway."""
+    def request(self, kind: type[T], method: str, path: str, body: Any = None, key: str = "") -> T:
+        """Return the answer; GatewayRefused if it refuses, does not answer, or is no gateway."""
         headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
         if key:
             headers |= {"Idempotency-Key": key, "Content-Type": "application/json"}
@@ -79,25 +80,27 @@ class Gateway(msgspec.Struct, frozen=True):
                 return msgspec.json.decode(answer.read(ANSWER_BYTES), type=kind)
         except HTTPError as error:
             with error:
-                raise Refused(_words(error)) from None
+                raise GatewayRefused(_refusal_text(error)) from None
         except msgspec.DecodeError:
-            raise Refused(f"{self.url} is no gateway: it answers something else") from None
-        except (OSError, HTTPException, ValueError) as error:  # of an address that is none too
+            raise GatewayRefused(f"{self.url} is no gateway: it answers something else") from None
+        except (OSError, HTTPException, ValueError) as error:  # also for an invalid address
             reason = getattr(error, "reason", None) or error
-            raise Refused(f"{self.url} does not answer: {reason}") from None
+            raise GatewayRefused(f"{self.url} does not answer: {reason}") from None
 
-    def order(self, method: str, path: str, body: Any, key: str) -> Fate:
-        """What became of an order, once the router has come to it or took too long."""
-        fate = self.ask(Fate, method, path, body, key)
+    def send_command(self, method: str, path: str, body: Any, key: str) -> CommandStatus:
+        """Send a command and return its status, at the latest after SETTLED_SECONDS."""
+        command = self.request(CommandStatus, method, path, body, key)
         deadline = time.monotonic() + SETTLED_SECONDS
-        while fate.status == "accepted" and time.monotonic() < deadline:
-            time.sleep(LOOK_SECONDS)
-            fate = self.ask(Fate, "GET", f"/v1/messages/{quote(fate.id, safe='')}")
-        return fate
+        while command.status == "accepted" and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+            path = f"/v1/messages/{quote(command.id, safe='')}"
+            command = self.request(CommandStatus, "GET", path)
+        return command
 
 
-def _words(error: HTTPError) -> str:
-    """Everything that is wrong, or when to come back."""
+def _refusal_text(error: HTTPError) -> str:
+    """Return all faults, or the detail and the time to try again."""
+
     try:
         problem = msgspec.json.decode(error.read(ANSWER_BYTES), type=Problem)
     except (OSError, HTTPException, msgspec.DecodeError):

@@ -1,4 +1,5 @@
-"""Whom a command is about: it need not stand in a shell's history, and is never shown."""
+"""Options that name the citizen of a command. A number can be kept out of the shell's history, and
+is never printed."""
 
 import os
 import re
@@ -13,25 +14,25 @@ from archiver.encryption.key_store import KeyStore
 from archiver.encryption.sealing import CannotDecrypt
 from archiver.index.record_fields import PHONE, Identity
 from archiver.subject_access.person_finder import PersonFinder, SubjectMatch, TooManyMatches
-from cli.support.database import Refused, fail
+from cli.support.database import CommandRefused, fail
 from services.config import loader
 from services.config.model import ConfigError, Configuration
 from services.postgres.database import Connection
 
 E164 = re.compile(r"\+?[1-9][0-9]{6,14}")
-WRITTEN = re.compile(r"[ ().\-\u00a0]")
-"""What people write between the digits."""
+SEPARATORS = re.compile(r"[ ().\-\u00a0]")
+"""Characters that people write between the digits."""
 BSUID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,140}")
 LONGEST_FILE = 1_000
-"""Characters of a file with one number."""
+"""Characters that are read of a file with a number."""
 NO_PHONE = "expected a telephone number with its country code, such as +31612345678"
 NO_BSUID = "expected Meta's id of a person, such as NL.13491208655302741918"
-NOBODY = "say whom: --phone, --phone-file or --bsuid"
+NO_PERSON = "say whom: --phone, --phone-file or --bsuid"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class PersonFilter(msgspec.Struct, frozen=True):
-    town: Configuration
+    config: Configuration
     tenant: str
     names: tuple[Identity, ...]
 
@@ -39,15 +40,15 @@ class PersonFilter(msgspec.Struct, frozen=True):
 phone_file = click.option(
     "--phone-file",
     type=click.File("r", encoding="utf-8"),
-    help="A file with the number, - for standard input: then no history has it.",
+    help="A file with the number, or - for standard input: keeps it out of the shell's history.",
 )
 
 
-def options(command: F) -> F:
-    """Adds them to a command; `whom` reads what they give."""
+def person_options(command: F) -> F:
+    """Add the options to a command; `parse_person` reads them."""
     for add in (
         click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG."),
-        click.option("--tenant", help="The municipality, where there are several."),
+        click.option("--tenant", help="The municipality; required if there are several."),
         click.option("--bsuid", "bsuids", multiple=True, help="Meta's id of the person."),
         phone_file,
         click.option("--phone", help="Their telephone number, with its country code."),
@@ -63,39 +64,38 @@ def parse_person(
     tenant: str | None,
     path: Path | None,
 ) -> PersonFilter:
-    """Or what is wrong with it, without what was given, and the end."""
-    numbers = phones(phone, phone_file)
+    """Return the citizen that the options name; print a fault, without the value, and exit."""
+    numbers = parse_phones(phone, phone_file)
     if not all(map(BSUID.fullmatch, bsuids)):
         fail(f"--bsuid: {NO_BSUID}", 2)
     if not (numbers or bsuids):
-        fail(NOBODY, 2)
-    names = [Identity(PHONE, number.removeprefix("+")) for number in numbers]
-    town = configured(path)
-    return PersonFilter(
-        town, tenant_of(town, tenant), (*names, *(Identity("bsuid", each) for each in bsuids))
-    )
+        fail(NO_PERSON, 2)
+    phones = [Identity(PHONE, number.removeprefix("+")) for number in numbers]
+    config = load_config(path)
+    identities = (*phones, *(Identity("bsuid", each) for each in bsuids))
+    return PersonFilter(config, resolve_tenant(config, tenant), identities)
 
 
-def phones(phone: str | None, file: TextIO | None, option: str = "--phone") -> list[str]:
-    """What was given as an option and in a file, without what people write between the digits; or
-    the end."""
-    given = [phone] if phone is not None else []
+def parse_phones(phone: str | None, file: TextIO | None, option: str = "--phone") -> list[str]:
+    """Return the phone numbers of the option and of the file, without separators; print a fault and
+    exit."""
+    values = [phone] if phone is not None else []
     if file:
-        given.append(_file(file))
-    numbers = [WRITTEN.sub("", each.strip()) for each in given]
+        values.append(_read_file(file))
+    numbers = [SEPARATORS.sub("", each.strip()) for each in values]
     if not all(map(E164.fullmatch, numbers)):
         fail(f"{option}: {NO_PHONE}", 2)
     return numbers
 
 
-def _file(given: TextIO) -> str:
+def _read_file(file: TextIO) -> str:
     try:
-        return given.read(LONGEST_FILE)
-    except UnicodeDecodeError:  # it quotes what it could not read
+        return file.read(LONGEST_FILE)
+    except UnicodeDecodeError:  # the error message would quote the contents
         return ""
 
 
-def configured(path: Path | None) -> Configuration:
+def load_config(path: Path | None) -> Configuration:
     file = path or os.environ.get("POSTKAMER_CONFIG")
     if not file:
         fail("POSTKAMER_CONFIG: is missing", 2)
@@ -105,22 +105,24 @@ def configured(path: Path | None) -> Configuration:
         fail(str(error))
 
 
-def tenant_of(town: Configuration, asked: str | None) -> str:
-    known = [tenant.id for tenant in town.tenants]
-    if asked is None and len(known) == 1:
-        return known[0]
-    if asked not in known:
-        what = f"there is no {asked!r}; there is" if asked else "say which:"
-        fail(f"--tenant: {what} {', '.join(known)}", 2)
-    return asked
+def resolve_tenant(config: Configuration, id: str | None) -> str:
+    """Return the municipality; without an id the only one there is. Print a fault and exit."""
+    ids = [tenant.id for tenant in config.tenants]
+    if id is None and len(ids) == 1:
+        return ids[0]
+    if id not in ids:
+        fault = f"there is no {id!r}; there is" if id else "say which:"
+        fail(f"--tenant: {fault} {', '.join(ids)}", 2)
+    return id
 
 
-async def found(connection: Connection, keys: KeyStore, asked: PersonFilter) -> SubjectMatch:
-    """Refused where nobody can be looked for, or it is too much."""
+async def find_person(connection: Connection, keys: KeyStore, person: PersonFilter) -> SubjectMatch:
+    """Find the conversations of a person; CommandRefused if that is not possible, or too many."""
+    tenant = person.tenant
     try:
-        hashing = await keys.hash_key(asked.tenant)
-        return await PersonFinder(connection, keys, asked.tenant, hashing).find(asked.names)
+        hashing = await keys.hash_key(tenant)
+        return await PersonFinder(connection, keys, tenant, hashing).find(person.names)
     except CannotDecrypt:
-        raise Refused(f"the key of {asked.tenant} does not open: nobody can be found") from None
+        raise CommandRefused(f"the key of {tenant} does not open: nobody can be found") from None
     except TooManyMatches as error:
-        raise Refused(str(error)) from None
+        raise CommandRefused(str(error)) from None

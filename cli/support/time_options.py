@@ -1,4 +1,4 @@
-"""A time on the command line: with an offset, or by the clock of a place. A day is its start."""
+"""Times on the command line: with an offset, or in the time zone of a place. A day is its start."""
 
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any
@@ -9,7 +9,7 @@ from services.calendar.opening_hours import AMSTERDAM
 
 
 class Time(click.ParamType[datetime]):
-    """In UTC. Without a `zone` the offset must be given: what is kept for years is exact."""
+    """A time, converted to UTC. Without a `zone` it needs an offset: stored times are exact."""
 
     name = "time"
 
@@ -30,11 +30,11 @@ class Time(click.ParamType[datetime]):
 
 
 YEARS = range(2000, 3000)
-"""Of which a month may be asked for: nothing was sent before, and dates end not long after."""
+"""Years that a month may have. No message was sent before 2000."""
 
 
 class Month(click.ParamType[date]):
-    """Its first day."""
+    """A month, converted to its first day."""
 
     name = "month"
 

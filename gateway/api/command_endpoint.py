@@ -1,5 +1,4 @@
-"""How every order is taken: its key, its body, what stands against it; then it is written down,
-published, confirmed, answered."""
+"""Receive commands: read the key and body, store, publish, and answer once it is confirmed."""
 
 import hmac
 from collections.abc import Awaitable, Callable
@@ -10,7 +9,7 @@ import msgspec
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from gateway.api.command_store import AnsweredMeanwhile, NewCommand, Store, StoredCommand
+from gateway.api.command_store import AnsweredMeanwhile, CommandStore, NewCommand, StoredCommand
 from gateway.commands import builder, idempotency
 from gateway.commands.builder import CommandContext
 from gateway.intake import Intake, NotAccepted
@@ -30,12 +29,12 @@ T = TypeVar("T")
 
 
 class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """An order as it came: its key makes it this one and no other."""
+    """A command as a request brought it. Its key identifies it."""
 
     rights: Rights
     path: str
     key: str
-    """'' when there is none that can be it: then nothing is accepted."""
+    """Idempotency key; '' if the request has no valid one: then nothing is accepted."""
     body: bytes
 
     @property
@@ -46,119 +45,127 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
     def fingerprint(self) -> bytes:
         return idempotency.fingerprint(self.path, self.body)
 
-    def acceptance(self, **more: Any) -> NewCommand:
+    def new_command(self, **fields: Any) -> NewCommand:
         return NewCommand(
             id=self.id,
             tenant=self.rights.tenant,
             token=self.rights.name,
             fingerprint=self.fingerprint,
             at=clock.now(),
-            **more,
+            **fields,
         )
 
 
 class CommandEndpoint:
     def __init__(
-        self, intake: Intake, store: Store, config: Configuration, keyring: TokenStore
+        self, intake: Intake, store: CommandStore, config: Configuration, keyring: TokenStore
     ) -> None:
         self._intake, self._store = intake, store
         self._config, self._keyring = config, keyring
 
     def handler(
-        self, take: Callable[[web.Request, CommandRequest], Awaitable[web.Response]], *roles: Role
+        self,
+        accept: Callable[[web.Request, CommandRequest], Awaitable[web.Response]],
+        *roles: Role,
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """The handler of an order: `take` for what came whole, with a key, while there is room."""
+        """Return a handler that checks the token, admission and the body, and calls `accept`."""
 
         async def handler(request: web.Request, rights: Rights) -> web.Response:
             try:
                 if closed := self._intake.refusal():
                     return service_unavailable(closed)
-                return await take(request, await _order(request, rights))
+                return await accept(request, await _read_command(request, rights))
             except Refused as refused:
                 return refused.answer
 
         return require_token(handler, self._keyring, *roles)
 
-    def read(
-        self, order: CommandRequest, kind: TypeAdapter[T], common: TypeAdapter[Any] | None = None
+    def parse_command(
+        self, command: CommandRequest, kind: TypeAdapter[T], common: TypeAdapter[Any] | None = None
     ) -> T:
-        """The body of an order; Refused with every fault of it and of its key."""
-        body = parse_body(order.body, kind, common)
-        wrong = body if isinstance(body, list) else []
-        if order.key and not wrong:
+        """Return the body of a command; Refused with every fault of the body and the key."""
+        body = parse_body(command.body, kind, common)
+        faults = body if isinstance(body, list) else []
+        if command.key and not faults:
             return cast(T, body)
-        if terms := parse_ignoring_faults(order.body, wrong, messages.TERMS):
-            known = {fault.member for fault in wrong}
-            moves, whole = kind is changes.TRANSFER, kind in changes.AGREEING
-            met = (terms, order.rights, self._config)
-            more = builder.terms_faults(*met, moves=moves, whole=whole)
-            more += builder.time_faults(terms.until, clock.now())
-            more += builder.consent_date_errors(terms, clock.now())
-            wrong = wrong + [fault for fault in more if fault.member not in known]
-        raise Refused(validation_problem(sorted(wrong), key=order.key))
+        if terms := parse_ignoring_faults(command.body, faults, messages.TERMS):
+            members = {fault.member for fault in faults}
+            further = builder.terms_faults(
+                terms,
+                command.rights,
+                self._config,
+                is_transfer=kind is changes.TRANSFER,
+                is_municipal=kind in changes.CONSENT_COMMANDS,
+            )
+            further += builder.time_faults(terms.until, clock.now())
+            further += builder.consent_date_faults(terms, clock.now())
+            faults = faults + [fault for fault in further if fault.member not in members]
+        raise Refused(validation_problem(sorted(faults), key=command.key))
 
-    async def raise_unless_accepted(self, order: CommandRequest, refusal: web.Response) -> None:
-        """What was accepted once is answered as it was, whatever has changed since."""
-        if not await self._store.accepted(order.id):
+    async def raise_unless_accepted(self, command: CommandRequest, refusal: web.Response) -> None:
+        """Raise Refused unless the command was accepted before: then its answer is the same again,
+        whatever has changed since."""
+        if not await self._store.is_accepted(command.id):
             raise Refused(refusal)
 
     async def accept(
-        self, order: CommandRequest, new: NewCommand, command: Callable[[CommandContext], Command]
+        self, command: CommandRequest, new: NewCommand, build: Callable[[CommandContext], Command]
     ) -> web.Response:
-        """202 once a quorum holds it."""
+        """Store and publish a command; answer 202 once a quorum holds it."""
         try:
             accepted = await self._store.accept(new)
-        except AnsweredMeanwhile as late:
-            return _answered(late, order.rights)
-        if not hmac.compare_digest(accepted.fingerprint, order.fingerprint):
+        except AnsweredMeanwhile as error:
+            return _answered_conflict(error, command.rights)
+        if not hmac.compare_digest(accepted.fingerprint, command.fingerprint):
             return conflict("key_used", "this Idempotency-Key came with another request before")
-        if not accepted.confirmed and (refusal := await self._publish(order, accepted, command)):
+        if not accepted.confirmed and (refusal := await self._publish(command, accepted, build)):
             return refusal
-        where = {"Location": f"/v1/messages/{order.id}"}
-        return json_response({"id": order.id, "status": "accepted"}, 202, where)
+        location = {"Location": f"/v1/messages/{command.id}"}
+        return json_response({"id": command.id, "status": "accepted"}, 202, location)
 
     async def _publish(
         self,
-        order: CommandRequest,
+        command: CommandRequest,
         accepted: StoredCommand,
-        command: Callable[[CommandContext], Command],
+        build: Callable[[CommandContext], Command],
     ) -> web.Response | None:
-        """Publish what was accepted, with its first ids and times; None once it is safe."""
-        made = command(CommandContext(rights=order.rights, id=order.id, at=accepted.accepted_at))
-        partition = topology.partition_of(made.number, self._config.partitions)
+        """Publish a stored command with its first id and time; None once it is safe."""
+        built = build(CommandContext(rights=command.rights, id=command.id, at=accepted.accepted_at))
+        partition = topology.partition_of(built.number, self._config.partitions)
         try:
-            await self._intake.put([(partition, made)])
+            await self._intake.put([(partition, built)])
         except NotAccepted as error:
             return service_unavailable(str(error))
-        await self._store.confirm(order.id, clock.now())
+        await self._store.confirm(command.id, clock.now())
         return None
 
 
-async def _order(request: web.Request, rights: Rights) -> CommandRequest:
-    """An order as it came; Refused when its body cannot be taken."""
+async def _read_command(request: web.Request, rights: Rights) -> CommandRequest:
+    """Read a command from a request; Refused if its body cannot be read."""
     body = await read_json_body(request)
     key = idempotency.single_key(request.headers.getall(idempotency.HEADER, []))
     return CommandRequest(rights=rights, path=request.path, key=key, body=body)
 
 
 def validation_problem(faults: list[FieldError], *, key: str = "known") -> web.Response:
-    """400 with all of them, and that there is no key when there is none."""
+    """Answer 400 with all faults, and one for the key if it is missing."""
     if key:
         return bad_request(faults)
-    all = [FieldError("", idempotency.NEEDED, idempotency.HEADER), *faults]
-    return problem_response(400, "Bad Request", "the request is not what it should be", errors=all)
+    errors = [FieldError("", idempotency.REQUIREMENT, idempotency.HEADER), *faults]
+    detail = "the request is not what it should be"
+    return problem_response(400, "Bad Request", detail, errors=errors)
 
 
-def conflict(code: str, detail: str, **more: Any) -> web.Response:
-    return problem_response(409, "Conflict", detail, code=code, **more)
+def conflict(code: str, detail: str, **members: Any) -> web.Response:
+    return problem_response(409, "Conflict", detail, code=code, **members)
 
 
-def transferred() -> web.Response:
+def transferred_conflict() -> web.Response:
     return conflict("transferred", "another department has this conversation now")
 
 
-def _answered(late: AnsweredMeanwhile, rights: Rights) -> web.Response:
-    """Which answer it was hears who may know of that department."""
-    known = late.last is None or rights.handles(late.department)
-    last = {"last": late.last} if known else {}
+def _answered_conflict(error: AnsweredMeanwhile, rights: Rights) -> web.Response:
+    """Name the other answer only to a token that may know of its department."""
+    may_know = error.last is None or rights.handles(error.department)
+    last = {"last": error.last} if may_know else {}
     return conflict("answered_meanwhile", "another answer was given", **last)

@@ -1,5 +1,8 @@
-"""What was accepted: so that the same key and body give the same answer, and two people do not
-answer the same citizen at once."""
+"""The accepted commands.
+
+The same key and body get the same answer again, and two people do not answer the same citizen at
+once.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,15 +17,13 @@ from services.http.rights import Rights
 from services.postgres.database import ANSWER_SECONDS, Connection, Pool
 from services.tasks import with_timeout
 
-UNCONFIRMED = timedelta(seconds=15)
-"""How long an answer counts that was never confirmed: its sender has its 503 long before, also by
-the clock of another gateway."""
+UNCONFIRMED_LIFETIME = timedelta(seconds=15)
+"""Time for which an answer without a confirm still counts. Its sender has had a 503 long before,
+also by the clock of another gateway."""
 
 
 class NewCommand(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be accepted. `conversation` is the one that it is said in, and `department` has
-    it; `last` is the last answer there that its sender has seen: None for none, UNSET when it does
-    not matter. A reaction is said there, and is no answer."""
+    """A command that is to be accepted."""
 
     id: UUID
     tenant: str
@@ -30,9 +31,14 @@ class NewCommand(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: bytes
     at: datetime
     conversation: str = ""
+    """Conversation that the command is for."""
     department: str = ""
-    answers: bool = True
+    """Department that owns the conversation."""
+    is_answer: bool = True
+    """False for a reaction: it is sent in the conversation and is no answer."""
     last: UUID | UnsetType | None = UNSET
+    """Last answer in the conversation that the sender has seen; None for none, UNSET if the sender
+    did not say."""
 
 
 class StoredCommand(msgspec.Struct, frozen=True):
@@ -44,7 +50,10 @@ class StoredCommand(msgspec.Struct, frozen=True):
 
 
 class NumberNotice(msgspec.Struct, frozen=True, kw_only=True):
-    """What the contact centre last said of a number, be it over or not; '' is no notice."""
+    """The last state and notice that the contact centre set for a number, ended or not.
+
+    '' means no notice.
+    """
 
     state: str = "open"
     state_text: str = ""
@@ -54,20 +63,22 @@ class NumberNotice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AnsweredMeanwhile(Exception):
-    """Somebody else answered in this conversation; nothing was accepted. `last` is that answer, and
-    `department` whose it is, which may be one of which the sender may know nothing."""
+    """Another person answered in this conversation, so nothing was accepted.
+
+    `last` is that answer. `department` owns it, and the sender may not be allowed to know of it.
+    """
 
     def __init__(self, last: UUID | None, department: str) -> None:
         super().__init__("answered meanwhile")
         self.last, self.department = last, department
 
 
-class Store:
+class CommandStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def conversation(self, id: str) -> ConversationView | None:
-        """A conversation as the router has it now."""
+    async def find_conversation(self, id: str) -> ConversationView | None:
+        """Return a conversation as the router last stored it, or None."""
         fetch = self._pool.fetchrow(
             "select id, tenant, number, department, departments, closed_at is not null as closed"
             " from router.conversation where id = $1",
@@ -79,31 +90,33 @@ class Store:
         )
 
     async def accept(self, new: NewCommand) -> StoredCommand:
-        """Write it down unless it is there; what is there then. AnsweredMeanwhile when its sender
-        has not seen the last answer."""
+        """Store a command unless it was stored before, and return the stored one.
+
+        AnsweredMeanwhile if the sender has not seen the last answer.
+        """
         return await with_timeout(ANSWER_SECONDS, self._accept(new))
 
     async def _accept(self, new: NewCommand) -> StoredCommand:
         async with self._pool.acquire() as connection, connection.transaction():
             if new.last is not UNSET:
-                await connection.execute(_ALONE, new.conversation)
-            where = (new.conversation, new.department) if new.answers else ("", "")
+                await connection.execute(_LOCK, new.conversation)
+            place = (new.conversation, new.department) if new.is_answer else ("", "")
             row = await connection.fetchrow(
-                _INSERT, new.id, new.tenant, new.token, new.fingerprint, new.at, *where
+                _INSERT, new.id, new.tenant, new.token, new.fingerprint, new.at, *place
             )
             if row:
-                await _unless_answered(connection, new)
-            else:  # a request before this one, or beside it
+                await _raise_if_answered(connection, new)
+            else:  # an earlier or a simultaneous request
                 row = await connection.fetchrow(_SELECT, new.id)
-                assert row is not None  # rows are never taken out while they can be asked for
+                assert row is not None  # rows are not deleted while they can be asked for
                 if row["confirmed_at"] is None and row["fingerprint"] == new.fingerprint:
-                    await _again(connection, new)
+                    await _retry(connection, new)
         return StoredCommand(
             row["fingerprint"], row["accepted_at"], row["confirmed_at"] is not None
         )
 
-    async def accepted(self, id: UUID) -> bool:
-        """Whether a command was accepted before: then it is answered as it was."""
+    async def is_accepted(self, id: UUID) -> bool:
+        """Return True if this command was accepted before: then it gets the same answer again."""
         return await with_timeout(ANSWER_SECONDS, self._pool.fetchrow(_SELECT, id)) is not None
 
     async def confirm(self, id: UUID, at: datetime) -> None:
@@ -114,19 +127,21 @@ class Store:
         )
         await with_timeout(ANSWER_SECONDS, update)
 
-    async def said(self, numbers: Sequence[str]) -> dict[str, NumberNotice]:
-        """Of those numbers of which anything was ever said."""
-        rows = await with_timeout(ANSWER_SECONDS, self._pool.fetch(_SAID, numbers))
+    async def find_notices(self, numbers: Sequence[str]) -> dict[str, NumberNotice]:
+        """Return the notices of those of these numbers that ever had one."""
+        rows = await with_timeout(ANSWER_SECONDS, self._pool.fetch(_NOTICES, numbers))
         return {
             row["number"]: NumberNotice(**{k: row[k] for k in NumberNotice.__struct_fields__})
             for row in rows
         }
 
-    async def message(self, id: UUID, rights: Rights) -> dict[str, Any] | None:
-        """An order of this token as it stands: accepted until the router knows better. None for one
-        that never became safe: its sender was told to try again."""
-        mine = (id, rights.tenant, rights.name)
-        row = await with_timeout(ANSWER_SECONDS, self._pool.fetchrow(_MESSAGE, *mine))
+    async def find_message(self, id: UUID, rights: Rights) -> dict[str, Any] | None:
+        """Return the status of a command of this token: `accepted` until the router has another.
+
+        None for a command that never became safe: its sender was told to try again.
+        """
+        query = self._pool.fetchrow(_MESSAGE, id, rights.tenant, rights.name)
+        row = await with_timeout(ANSWER_SECONDS, query)
         if row is None:
             return None
         return {
@@ -140,28 +155,32 @@ class Store:
         }
 
 
-async def _again(connection: Connection, new: NewCommand) -> None:
-    """Of what was never confirmed: it is published again. When it counted no more, others may have
-    answered since, and it takes its turn anew."""
-    if await connection.fetchval(_ANEW, new.id, new.at, new.at - UNCONFIRMED):
-        await _unless_answered(connection, new)
+async def _retry(connection: Connection, new: NewCommand) -> None:
+    """Prepare an unconfirmed command for publishing again.
+
+    If it no longer counted, others may have answered since: it gets a new position and the check is
+    repeated.
+    """
+    if await connection.fetchval(_REQUEUE, new.id, new.at, new.at - UNCONFIRMED_LIFETIME):
+        await _raise_if_answered(connection, new)
     else:
-        await connection.execute(_TRY, new.id, new.at)
+        await connection.execute(_TOUCH, new.id, new.at)
 
 
-async def _unless_answered(connection: Connection, new: NewCommand) -> None:
-    """AnsweredMeanwhile when there is a newer answer than its sender has seen."""
+async def _raise_if_answered(connection: Connection, new: NewCommand) -> None:
+    """Raise AnsweredMeanwhile if there is a newer answer than the sender has seen."""
     if new.last is UNSET:
         return
-    query = (new.conversation, new.id, new.at - UNCONFIRMED)
+    query = (new.conversation, new.id, new.at - UNCONFIRMED_LIFETIME)
     newest = await connection.fetchrow(_NEWEST, *query)
     last, department = (newest["id"], newest["department"]) if newest else (None, "")
     if last != new.last:
         raise AnsweredMeanwhile(last, department)
 
 
-# Held until the transaction ends: of many at once each sees what the one before it left.
-_ALONE = "select pg_advisory_xact_lock(hashtextextended('answer ' || $1::text, 0))"
+# Held until the transaction ends, so that each of several simultaneous commands sees the one before
+# it.
+_LOCK = "select pg_advisory_xact_lock(hashtextextended('answer ' || $1::text, 0))"
 
 _INSERT = """
 insert into gateway.command (id, tenant, token, fingerprint, accepted_at, tried_at, conversation,
@@ -172,19 +191,19 @@ returning fingerprint, accepted_at, confirmed_at
 
 _SELECT = "select fingerprint, accepted_at, confirmed_at from gateway.command where id = $1"
 
-_TRY = "update gateway.command set tried_at = $2 where id = $1 and confirmed_at is null"
+_TOUCH = "update gateway.command set tried_at = $2 where id = $1 and confirmed_at is null"
 
-_ANEW = """
+_REQUEUE = """
 update gateway.command c set tried_at = $2, position = nextval('gateway.command_position')
 where c.id = $1 and c.confirmed_at is null and c.tried_at < $3
     and not exists (select from router.outgoing o where o.id = c.id)
 returning c.id
 """
 
-# An answer counts from when it is accepted; no more when its publish stays unconfirmed and the
-# router knows nothing of it, nor when the router refused it: then it is not in the ledger. One that
-# Meta refused is an answer all the same. A note is none, nor is a reaction. What was ordered to a
-# telephone number is of this conversation once the router has said so.
+# An answer counts from the moment it is accepted. It stops counting if its publish stays
+# unconfirmed and the router does not know it, or if the router refused it: then it is not in the
+# ledger. An answer that Meta refused counts. A note or a reaction does not count. A command to a
+# telephone number belongs to this conversation once the router has said so.
 _NEWEST = """
 with orders as (
     select id from gateway.command where conversation = $1 and conversation <> ''
@@ -198,13 +217,13 @@ where c.id <> $2 and case
 order by c.position desc limit 1
 """
 
-_SAID = f"""
+_NOTICES = f"""
 select number, {", ".join(NumberNotice.__struct_fields__)} from router.standing
 where number = any($1::text[])
 """
 
-# Until the router knows better, what the ledger says of why it waits; also of what was held and now
-# is on its way.
+# Until the router has a reason of its own, the ledger says why the message waits; also for a
+# message that was on hold and is now on its way.
 _MESSAGE = """
 select c.id, c.accepted_at, o.conversation, o.status, o.changed_at,
     case when l.state = 'queued' and o.status = 'accepted' then l.reason

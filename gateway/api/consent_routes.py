@@ -1,6 +1,7 @@
-"""The door of consent: what citizens agreed to be sent that they did not ask for.
+"""The routes of consent: a citizen agreed, or no longer agrees, to business-initiated messages.
 
-It is the municipality's as a whole: the role is enough, whatever departments a token has.
+Consent is given to the municipality as a whole, so the role is enough: the departments of a token
+do not matter.
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,30 +17,33 @@ from services import clock
 from services.config.model import Configuration
 
 
-class Consents:
-    def __init__(self, orders: CommandEndpoint, config: Configuration) -> None:
-        self._orders, self._config = orders, config
+class ConsentRoutes:
+    def __init__(self, commands: CommandEndpoint, config: Configuration) -> None:
+        self._commands, self._config = commands, config
 
     def routes(self) -> list[web.RouteDef]:
-        """No citizen's number stands in an address: those are logged everywhere."""
+        """Return the routes. No path has a citizen's number in it, because paths are logged."""
         return [
-            web.post("/v1/consents", self._taking(changes.AGREED)),
-            web.post("/v1/consents/_end", self._taking(changes.ENDED)),
+            web.post("/v1/consents", self._handler(changes.GIVE_CONSENT)),
+            web.post("/v1/consents/_end", self._handler(changes.WITHDRAW_CONSENT)),
         ]
 
-    def _taking(
+    def _handler(
         self, kind: TypeAdapter[Any]
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """202 once a quorum holds it."""
+        """Return the handler: it answers 202 once a quorum holds the command."""
 
-        async def take(_: web.Request, order: CommandRequest) -> web.Response:
-            body = self._orders.read(order, kind)
-            faults = builder.terms_faults(body, order.rights, self._config, whole=True)
-            faults += builder.consent_date_errors(body, clock.now())
+        async def accept(_: web.Request, command: CommandRequest) -> web.Response:
+            body = self._commands.parse_command(command, kind)
+            faults = builder.terms_faults(body, command.rights, self._config, is_municipal=True)
+            faults += builder.consent_date_faults(body, clock.now())
             if faults:
-                await self._orders.raise_unless_accepted(order, validation_problem(sorted(faults)))
-            return await self._orders.accept(
-                order, order.acceptance(), lambda given: builder.consent_command(body, given)
+                refusal = validation_problem(sorted(faults))
+                await self._commands.raise_unless_accepted(command, refusal)
+            return await self._commands.accept(
+                command,
+                command.new_command(),
+                lambda context: builder.build_consent_command(body, context),
             )
 
-        return self._orders.handler(take, "send")
+        return self._commands.handler(accept, "send")

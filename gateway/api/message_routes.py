@@ -1,7 +1,7 @@
-"""The CRM's door: messages to citizens and changes of conversations, accepted once they are safe.
+"""The routes of CRMs: messages to citizens and changes of conversations, answered once safe.
 
-What stands against an order is looked for in its body, its token, the configuration and its
-conversation; `gateway.orders` does the rest.
+This module finds the faults of a command in its body, its token, the configuration and its
+conversation; `gateway.api.command_endpoint` does the rest.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,12 +16,12 @@ from gateway.api.command_endpoint import (
     CommandEndpoint,
     CommandRequest,
     conflict,
-    transferred,
+    transferred_conflict,
     validation_problem,
 )
-from gateway.api.command_store import Store
-from gateway.api.consent_routes import Consents
-from gateway.api.number_routes import Numbers
+from gateway.api.command_store import CommandStore
+from gateway.api.consent_routes import ConsentRoutes
+from gateway.api.number_routes import NumberRoutes
 from gateway.commands import builder
 from gateway.commands.authorization import Access, ConversationView, access_to, read_receipt_refusal
 from gateway.commands.graph_payload import upload_of
@@ -38,7 +38,7 @@ from services.http.rights import Rights
 from services.http.token_store import TokenStore
 from services.ids import CONVERSATION
 
-SILENT = {
+READ_RECEIPT_REFUSALS = {
     "marks_off": "this number shows nobody that a message was read",
     "confidential": "a confidential department shows nobody that a message was read",
 }
@@ -48,7 +48,7 @@ class MessageRoutes:
     def __init__(
         self,
         intake: Intake,
-        store: Store,
+        store: CommandStore,
         uploads: UploadStore,
         config: Configuration,
         keyring: TokenStore,
@@ -58,125 +58,135 @@ class MessageRoutes:
         self.reload(config)
 
     def reload(self, config: Configuration) -> None:
-        """From the next request on; its numbers are those of the start."""
+        """Use this configuration from the next request on. The routes of numbers and consent keep
+        the configuration of the start."""
         self._config = config
-        self._orders = CommandEndpoint(self._intake, self._store, config, self._keyring)
+        self._commands = CommandEndpoint(self._intake, self._store, config, self._keyring)
 
     def routes(self) -> list[web.RouteDef]:
-        read = require_token(self.read, self._keyring, *changes.ORDERING)
-        numbers = Numbers(self._orders, self._store, self._config, self._keyring)
+        read = require_token(self.read, self._keyring, *changes.COMMAND_ROLES)
+        numbers = NumberRoutes(self._commands, self._store, self._config, self._keyring)
         return [
-            web.post("/v1/messages", self._orders.handler(self.send, "send")),
+            web.post("/v1/messages", self._commands.handler(self.send, "send")),
             web.get("/v1/messages/{id}", read, allow_head=False),
             *(
                 web.post(
                     f"/v1/conversations/{{id}}/{verb}",
-                    self._orders.handler(self._changing(change.kind), *change.roles),
+                    self._commands.handler(self._change_handler(change.kind), *change.roles),
                 )
                 for verb, change in changes.VERBS.items()
             ),
             *numbers.routes(),
-            *Consents(self._orders, self._config).routes(),
+            *ConsentRoutes(self._commands, self._config).routes(),
         ]
 
     async def read(self, request: web.Request, rights: Rights) -> web.Response:
-        """GET /v1/messages/{id}: of the token's own orders."""
+        """GET /v1/messages/{id}: the status of a command of this token."""
         try:
             id = UUID(request.match_info["id"])
         except ValueError:
             return problem_response(404, "Not Found", "there is no such message")
-        message = await self._store.message(id, rights)
+        message = await self._store.find_message(id, rights)
         if message is None:
             return problem_response(404, "Not Found", "there is no such message")
         return json_response(message)
 
-    async def send(self, _: web.Request, order: CommandRequest) -> web.Response:
-        """POST /v1/messages: 202 once a quorum holds it."""
-        body = self._orders.read(order, messages.MESSAGE, messages.COMMON)
-        named = body.conversation_id
-        held = await self._store.conversation(named) if named else None
-        if obstacle := await self._message_refusal(body, held, order.rights):
-            await self._orders.raise_unless_accepted(order, obstacle)
-        new = order.acceptance(
-            conversation=held.id if held else "",
-            department=held.department if held else "",
+    async def send(self, _: web.Request, command: CommandRequest) -> web.Response:
+        """POST /v1/messages: answer 202 once a quorum holds the message."""
+        body = self._commands.parse_command(command, messages.MESSAGE, messages.COMMON)
+        id = body.conversation_id
+        conversation = await self._store.find_conversation(id) if id else None
+        if refusal := await self._message_refusal(body, conversation, command.rights):
+            await self._commands.raise_unless_accepted(command, refusal)
+        new = command.new_command(
+            conversation=conversation.id if conversation else "",
+            department=conversation.department if conversation else "",
             answers=body.type != REACTION,
-            last=body.if_last if body.guarded else UNSET,
+            last=body.if_last if body.has_if_last else UNSET,
         )
-        return await self._orders.accept(
-            order, new, lambda given: builder.message(body, held, given, self._config)
+        return await self._commands.accept(
+            command,
+            new,
+            lambda context: builder.build_message(body, conversation, context, self._config),
         )
 
     async def _message_refusal(
-        self, body: messages.Message, held: ConversationView | None, rights: Rights
+        self, body: messages.Message, conversation: ConversationView | None, rights: Rights
     ) -> web.Response | None:
-        """What stands against a message, in the configuration, its file or its conversation."""
-        faults = builder.faults(body, rights, self._config)
-        faults += builder.consent_date_errors(body, clock.now())
+        """Return the refusal of a message by its configuration, file or conversation, or None."""
+        faults = builder.command_faults(body, rights, self._config)
+        faults += builder.consent_date_faults(body, clock.now())
         faults += await self._upload_faults(body, rights)
-        seen = access_to(held, rights, body.department or "") if body.conversation_id else "allowed"
-        if seen == "unknown":
+        access: Access = "allowed"
+        if body.conversation_id:
+            access = access_to(conversation, rights, body.department or "")
+        if access == "unknown":
             faults.append(FieldError("/conversationId", "is no conversation of ours"))
-        return _to_response(faults, [seen])
+        return _refusal(faults, [access])
 
-    def _changing(
+    def _change_handler(
         self, kind: TypeAdapter[Any]
     ) -> Callable[[web.Request, CommandRequest], Awaitable[web.Response]]:
-        """POST /v1/conversations/{id}/_verb: 202 once a quorum holds it."""
+        """POST /v1/conversations/{id}/_verb: answer 202 once a quorum holds the change."""
 
-        async def take(request: web.Request, order: CommandRequest) -> web.Response:
-            body = self._orders.read(order, kind)
+        async def accept(request: web.Request, command: CommandRequest) -> web.Response:
+            body = self._commands.parse_command(command, kind)
             id = request.match_info["id"]
-            held = await self._store.conversation(id) if CONVERSATION.fullmatch(id) else None
-            acting = getattr(body, "from_department", None) or ""
-            woken = isinstance(body, changes.Confirm)
-            seen = access_to(held, order.rights, acting, anywhere=woken)
-            if held is None or seen == "unknown":
+            is_id = CONVERSATION.fullmatch(id)
+            conversation = await self._store.find_conversation(id) if is_id else None
+            department = getattr(body, "from_department", None) or ""
+            is_alarm = isinstance(body, changes.Confirm)
+            access = access_to(conversation, command.rights, department, anywhere=is_alarm)
+            if conversation is None or access == "unknown":
                 return problem_response(404, "Not Found", "there is no such conversation")
-            if obstacle := await self._change_refusal(body, held, order.rights, seen):
-                await self._orders.raise_unless_accepted(order, obstacle)
-            return await self._orders.accept(
-                order, order.acceptance(), lambda given: builder.change(body, held, given)
+            if refusal := await self._change_refusal(body, conversation, command.rights, access):
+                await self._commands.raise_unless_accepted(command, refusal)
+            return await self._commands.accept(
+                command,
+                command.new_command(),
+                lambda context: builder.build_change(body, conversation, context),
             )
 
-        return take
+        return accept
 
     async def _change_refusal(
-        self, body: builder.Change, held: ConversationView, rights: Rights, seen: Access
+        self, body: builder.Change, conversation: ConversationView, rights: Rights, access: Access
     ) -> web.Response | None:
-        """What stands against a change of a conversation that the token may know of."""
-        faults = builder.faults(body, rights, self._config)
-        standings = [seen]
+        """Return the refusal of a change of a conversation that the token may see, or None."""
+        faults = builder.command_faults(body, rights, self._config)
+        accesses = [access]
         if isinstance(body, changes.Merge):
-            wrong = builder.merge_faults(body, held)
-            other = None if wrong else await self._store.conversation(body.other)
-            standings.append("allowed" if wrong else access_to(other, rights, ""))
-            if standings[-1] == "unknown":
-                wrong = [FieldError("/with", "is no conversation of ours")]
-            faults += wrong
-        if obstacle := _to_response(faults, standings):
-            return obstacle
-        if held.closed and isinstance(body, changes.Transfer):
+            merge_faults = builder.merge_faults(body, conversation)
+            if not merge_faults:
+                other = await self._store.find_conversation(body.other)
+                accesses.append(access_to(other, rights, ""))
+                if accesses[-1] == "unknown":
+                    merge_faults = [FieldError("/with", "is no conversation of ours")]
+            faults += merge_faults
+        if refusal := _refusal(faults, accesses):
+            return refusal
+        if conversation.closed and isinstance(body, changes.Transfer):
             return conflict("closed", "the conversation is closed")
-        if isinstance(body, changes.Read) and (code := read_receipt_refusal(held, self._config)):
-            return conflict(code, SILENT[code])
+        code = read_receipt_refusal(conversation, self._config)
+        if isinstance(body, changes.Read) and code:
+            return conflict(code, READ_RECEIPT_REFUSALS[code])
         return None
 
     async def _upload_faults(self, body: messages.Message, rights: Rights) -> list[FieldError]:
-        """What is wrong with the file that a message sends."""
-        wanted = upload_of(body)
-        if wanted is None:
+        """Return the faults of the file that a message sends."""
+        reference = upload_of(body)
+        if reference is None:
             return []
-        upload = await self._uploads.find(wanted.id, rights)
+        upload = await self._uploads.find(reference.id, rights)
         if upload is None:
-            return [FieldError(wanted.pointer, "is no upload of this token")]
-        if wanted.kind not in (possible := dict.fromkeys((upload.kind, "document"))):
-            return [FieldError(wanted.pointer, f"can be sent as {' or '.join(possible)} only")]
+            return [FieldError(reference.pointer, "is no upload of this token")]
+        if reference.kind not in (possible := dict.fromkeys((upload.kind, "document"))):
+            return [FieldError(reference.pointer, f"can be sent as {' or '.join(possible)} only")]
         return []
 
 
-def _to_response(faults: list[FieldError], standings: Sequence[Access]) -> web.Response | None:
-    """Every fault; when there is none, that a conversation has gone elsewhere."""
+def _refusal(faults: list[FieldError], accesses: Sequence[Access]) -> web.Response | None:
+    """Refuse for all faults, else because a conversation was transferred, else not at all."""
     if faults:
         return validation_problem(sorted(faults))
-    return transferred() if "transferred" in standings else None
+    return transferred_conflict() if "transferred" in accesses else None

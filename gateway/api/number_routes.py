@@ -1,6 +1,7 @@
-"""The contact centre's door: what it says of a number, without rules, restart or operator.
+"""The routes of the contact centre: the state and the notice of a number, without rules or restart.
 
-A number is its municipality's as a whole: the role is enough, whatever departments a token has.
+A number belongs to its municipality as a whole, so the role is enough: the departments of a token
+do not matter.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,7 +13,7 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from gateway.api.command_endpoint import CommandEndpoint, CommandRequest, validation_problem
-from gateway.api.command_store import NumberNotice, Store
+from gateway.api.command_store import CommandStore, NumberNotice
 from gateway.commands import builder
 from gateway.requests import changes
 from services import clock
@@ -25,59 +26,64 @@ from services.http.token_store import TokenStore
 NUMBER = "/v1/numbers/{id}"
 
 
-class Numbers:
+class NumberRoutes:
     def __init__(
-        self, orders: CommandEndpoint, store: Store, config: Configuration, keyring: TokenStore
+        self,
+        commands: CommandEndpoint,
+        store: CommandStore,
+        config: Configuration,
+        keyring: TokenStore,
     ) -> None:
-        self._orders, self._store = orders, store
+        self._commands, self._store = commands, store
         self._config, self._keyring = config, keyring
 
     def routes(self) -> list[web.RouteDef]:
-        list_numbers = require_token(self.listed, self._keyring, changes.CONTACT_CENTRE)
+        list_numbers = require_token(self.list_numbers, self._keyring, changes.CONTACT_CENTRE)
         return [
             web.get("/v1/numbers", list_numbers, allow_head=False),
-            web.put(f"{NUMBER}/notice", self._taking(changes.NOTICE)),
-            web.delete(f"{NUMBER}/notice", self._taking(changes.NO_NOTICE)),
-            web.put(f"{NUMBER}/state", self._taking(changes.STATE)),
+            web.put(f"{NUMBER}/notice", self._handler(changes.NOTICE)),
+            web.delete(f"{NUMBER}/notice", self._handler(changes.CLEAR_NOTICE)),
+            web.put(f"{NUMBER}/state", self._handler(changes.STATE)),
         ]
 
-    async def listed(self, _: web.Request, rights: Rights) -> web.Response:
-        """GET /v1/numbers: those of the token's municipality, as they stand now."""
-        ours = [number.id for number in self._config.numbers if number.tenant == rights.tenant]
-        said, now = await self._store.said(ours), clock.now()
-        return json_response({"numbers": [number_json(id, said.get(id), now) for id in ours]})
+    async def list_numbers(self, _: web.Request, rights: Rights) -> web.Response:
+        """GET /v1/numbers: the numbers of the token's municipality with their present state."""
+        ids = [number.id for number in self._config.numbers if number.tenant == rights.tenant]
+        notices, now = await self._store.find_notices(ids), clock.now()
+        return json_response({"numbers": [number_status(id, notices.get(id), now) for id in ids]})
 
-    def _taking(
+    def _handler(
         self, kind: TypeAdapter[Any]
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """202 once a quorum holds it."""
+        """Return the handler: it answers 202 once a quorum holds the command."""
 
-        async def take(request: web.Request, order: CommandRequest) -> web.Response:
-            whole = order if order.body else msgspec.structs.replace(order, body=b"{}")
-            body = self._orders.read(whole, kind)
+        async def accept(request: web.Request, command: CommandRequest) -> web.Response:
+            filled = command if command.body else msgspec.structs.replace(command, body=b"{}")
+            body = self._commands.parse_command(filled, kind)
             number = self._config.number(request.match_info["id"])
-            if number is None or number.tenant != order.rights.tenant:
+            if number is None or number.tenant != command.rights.tenant:
                 return problem_response(404, "Not Found", "there is no such number")
-            if faults := builder.number_command_errors(body, order.rights, clock.now()):
-                await self._orders.raise_unless_accepted(order, validation_problem(sorted(faults)))
-            return await self._orders.accept(
-                order,
-                order.acceptance(),
-                lambda given: builder.number_command(body, number.id, given),
+            if faults := builder.number_command_faults(body, command.rights, clock.now()):
+                refusal = validation_problem(sorted(faults))
+                await self._commands.raise_unless_accepted(command, refusal)
+            return await self._commands.accept(
+                command,
+                command.new_command(),
+                lambda context: builder.build_number_command(body, number.id, context),
             )
 
-        return self._orders.handler(take, changes.CONTACT_CENTRE)
+        return self._commands.handler(accept, changes.CONTACT_CENTRE)
 
 
-def number_json(id: str, said: NumberNotice | None, now: datetime) -> dict[str, Any]:
-    """A number as its contact centre is shown it: what has ended is over."""
-    said = said or NumberNotice()
-    holds = said.state_until is None or now < said.state_until
-    told = said.notice != "" and (said.notice_until is None or now < said.notice_until)
+def number_status(id: str, stored: NumberNotice | None, now: datetime) -> dict[str, Any]:
+    """Return a number as JSON for its contact centre, without a state or notice that has ended."""
+    last = stored or NumberNotice()
+    has_state = last.state_until is None or now < last.state_until
+    has_notice = last.notice != "" and (last.notice_until is None or now < last.notice_until)
     return {
         "id": id,
-        "state": said.state if holds else "open",
-        "text": (said.state_text or None) if holds else None,
-        "until": said.state_until if holds else None,
-        "notice": {"text": said.notice, "until": said.notice_until} if told else None,
+        "state": last.state if has_state else "open",
+        "text": (last.state_text or None) if has_state else None,
+        "until": last.state_until if has_state else None,
+        "notice": {"text": last.notice, "until": last.notice_until} if has_notice else None,
     }

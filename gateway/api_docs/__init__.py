@@ -1,1 +1,1 @@
-"""OpenAPI description of /v1."""
+"""The OpenAPI document of /v1."""

@@ -1,4 +1,4 @@
-"""The gateway's API as its document describes it: what desks order, and what Meta calls."""
+"""The OpenAPI document of the gateway: the API for CRMs, and the webhook that Meta calls."""
 
 from typing import Any
 
@@ -21,8 +21,8 @@ VERIFY = Operation(
     id="verifyWebhook",
     tag="webhook",
     summary="Meta's handshake",
-    description="Meta calls it when the address is registered. A municipality with a Meta app of"
-    " its own may register `/webhooks/whatsapp/` and its id.",
+    description="Meta calls this when the address is registered. A municipality with a Meta app of"
+    " its own may register `/webhooks/whatsapp/` followed by its id.",
     parameters=[HANDSHAKE],
     answers={
         200: Answer(description="The challenge.", content_type="text/plain", example="1158201444")
@@ -35,22 +35,22 @@ RECEIVE = Operation(
     path=WEBHOOK,
     id="receiveWebhook",
     tag="webhook",
-    summary="What Meta tells",
-    description="Answered 200 once it is safe. What is signed and cannot be understood is kept and"
-    " answered 200 too: sending it again would not help.",
+    summary="Receive a webhook of Meta",
+    description="The answer is 200 once the webhook is safe. A signed webhook that cannot be parsed"
+    " is stored and answered 200 too: sending it again would not help.",
     security=[{"metaSignature": []}, {"dialogSignature": []}],
     content=Content(
         model=TypeAdapter(dict[str, Any]),
         examples={"status": examples.WEBHOOK},
         description="The signed bytes, at most 4 MiB.",
     ),
-    answers={200: Answer(description="It is safe.")},
+    answers={200: Answer(description="The webhook is safe.")},
     refusals={
-        401: [Refusal("the signature is not valid", "No signature, or one that is not ours.")],
+        401: [Refusal("the signature is not valid", "There is no signature, or it is not valid.")],
         408: [SLOW],
         413: [Refusal("a webhook is at most 4194304 bytes", "The body is too large.")],
         415: [Refusal("a webhook has no Content-Encoding", "The body is compressed.")],
-        503: [Refusal("the broker does not answer", "It cannot be made safe now.")],
+        503: [Refusal("the broker does not answer", "The webhook cannot be made safe now.")],
     },
     at_root=True,
 )
@@ -58,19 +58,19 @@ API = Api(
     title="Postkamer: the gateway",
     version=VERSION,
     summary="WhatsApp messages to citizens, for the systems of a municipality's departments",
-    description="Postkamer is the WhatsApp mailroom of a municipality. Through this API a system of"
-    " a department answers citizens and hands conversations over. What citizens write arrives there"
-    " as signed CloudEvents."
-    "\n\nEvery order has an `Idempotency-Key`, is answered once it is safe, and is refused with all"
-    " of its faults at once. Times are in UTC. Members that are not known are refused in a request;"
-    " expect new ones in an answer.",
+    description="Postkamer is the WhatsApp mailroom of a municipality. With this API the system of"
+    " a department answers citizens and transfers conversations. It receives the messages of"
+    " citizens as signed CloudEvents."
+    "\n\nEvery command has an `Idempotency-Key`. It is answered once it is safe, or refused with"
+    " all its faults at once. Times are in UTC. A request with unknown members is refused; expect"
+    " new members in answers.",
     tags={
-        "messages": "To citizens.",
-        "consents": "What citizens agreed to be sent that they did not ask for.",
-        "conversations": "Between departments.",
-        "numbers": "What the contact centre says of a number, without rules.",
+        "messages": "Messages to citizens.",
+        "consents": "Consent of citizens to messages that the municipality starts.",
+        "conversations": "Changes of conversations, such as a transfer to another department.",
+        "numbers": "State and notice of a number, set by the contact centre.",
         "media": "Files to send.",
-        "webhook": "For Meta and for providers that pass its webhooks on.",
+        "webhook": "For Meta, and for providers that forward its webhooks.",
         "documentation": "This document.",
     },
     security_schemes={
@@ -92,4 +92,4 @@ API = Api(
 OPERATIONS = (SEND, READ, *CONSENTS, *CHANGES, *NUMBERS, UPLOAD, VERIFY, RECEIVE, DOCUMENT)
 
 document: Json = document_of(API, OPERATIONS)
-"""Answered at /v1/openapi.json; see `services.manual.routes`."""
+"""The document at /v1/openapi.json; see `services.api.docs_page`."""

@@ -1,4 +1,4 @@
-"""In which ways the gateway refuses an order, as its document says them. Pure."""
+"""Refusals of commands in the OpenAPI document. Pure."""
 
 from gateway.api_docs import examples
 from services.api.json_body import UNTAKEN
@@ -6,7 +6,7 @@ from services.api.operations import Refusal
 
 WRONG = Refusal(
     "the body is not what it should be",
-    "The key or the body is not what it should be; `errors` has every fault at once.",
+    "The key or the body is not valid; `errors` has all faults.",
     {"errors": [{"pointer": "/text/body", "detail": "is over 4096 characters"}]},
 )
 KEY_USED = Refusal(
@@ -16,39 +16,45 @@ KEY_USED = Refusal(
 )
 TRANSFERRED = Refusal(
     "another department has this conversation now",
-    "`transferred`: another department has the conversation now.",
+    "`transferred`: another department owns the conversation now.",
     {"code": "transferred"},
 )
 CLOSED = Refusal(
     "the conversation is closed",
-    "`closed`: nobody hands over what is closed.",
+    "`closed`: a closed conversation cannot be transferred.",
     {"code": "closed"},
 )
 MARKS_OFF = Refusal(
     "this number shows nobody that a message was read",
-    "`marks_off`: the configuration of the number says so.",
+    "`marks_off`: the configuration of the number allows no read receipts.",
     {"code": "marks_off"},
 )
 CONFIDENTIAL = Refusal(
     "a confidential department shows nobody that a message was read",
-    "`confidential`: a department has, or had, the conversation that sends none.",
+    "`confidential`: a department that owns or owned the conversation is confidential and sends no"
+    " read receipts.",
     {"code": "confidential"},
 )
 ANSWERED = Refusal(
     "another answer was given",
-    "`answered_meanwhile`: there is an answer that the sender did not see.",
+    "`answered_meanwhile`: there is an answer that the sender has not seen.",
     {"code": "answered_meanwhile", "last": examples.MESSAGE},
 )
-NO_MESSAGE = Refusal("there is no such message", "There is none, or it is not of this token.")
-NO_CONVERSATION = Refusal(
-    "there is no such conversation", "There is none, or this token may not see it."
+NO_MESSAGE = Refusal(
+    "there is no such message", "There is no such message, or another token sent it."
 )
-NO_NUMBER = Refusal("there is no such number", "There is none, or it is another municipality's.")
-UNFIT = Refusal(
+NO_CONVERSATION = Refusal(
+    "there is no such conversation",
+    "There is no such conversation, or this token may not see it.",
+)
+NO_NUMBER = Refusal(
+    "there is no such number", "There is no such number, or it is another municipality's."
+)
+UNFIT_TEXT = Refusal(
     "the body is not what it should be",
-    "The key or the body is not what it should be; `errors` has every fault at once. No sentence"
-    " has over 15 words, none asks for a BSN or a copy of papers, and the telephone is not the only"
-    " way on.",
+    "The key or the body is not valid; `errors` has all faults. A text has no sentence of over 15"
+    " words, asks for no BSN or copy of papers, and does not name the telephone as the only way to"
+    " continue.",
     {
         "errors": [
             {"pointer": "/text", "detail": "sentence 2 has 19 words, 15 at most"},
@@ -56,5 +62,5 @@ UNFIT = Refusal(
         ]
     },
 )
-BODY: dict[int, list[Refusal]] = {400: [WRONG]} | UNTAKEN
-"""Of every order."""
+BODY_REFUSALS: dict[int, list[Refusal]] = {400: [WRONG]} | UNTAKEN
+"""Refusals that every command can get for its key and body."""

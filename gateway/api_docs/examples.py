@@ -1,4 +1,4 @@
-"""An example of every order and answer of the gateway's API; a test reads each with the models."""
+"""Examples of every request and answer of /v1. A test parses each with its model."""
 
 from typing import Any
 
@@ -193,13 +193,14 @@ CHANGES: dict[str, dict[str, Json]] = {
         "example": {"with": "106540352242922-nbswy3dpo5xxe3debzwk4lumfy", "author": EMPLOYEE}
     },
 }
-"""Of each verb, by name."""
+"""Verb -> name of the example -> request body."""
+
 NOTICE: Json = {
     "text": "Door de storm is het erg druk. Het laatste nieuws staat op www.almelo.nl.",
     "until": "2026-12-01T17:00:00+01:00",
     "author": EMPLOYEE,
 }
-NO_NOTICE: Json = {"author": EMPLOYEE}
+CLEAR_NOTICE: Json = {"author": EMPLOYEE}
 STATES: dict[str, Json] = {
     "closed": {
         "state": "closed",
@@ -210,8 +211,12 @@ STATES: dict[str, Json] = {
     "receiveOnly": {"state": "receive-only", "author": EMPLOYEE},
     "open": {"state": "open", "author": EMPLOYEE},
 }
-AGREED: Json = {"number": "106540352242922", "to": "+31600000011", "author": EMPLOYEE} | CONSENT
-ENDED: Json = {
+GIVE_CONSENT: Json = {
+    "number": "106540352242922",
+    "to": "+31600000011",
+    "author": EMPLOYEE,
+} | CONSENT
+WITHDRAW_CONSENT: Json = {
     "number": "106540352242922",
     "to": "+31600000011",
     "purpose": "herinneringen",

@@ -1,4 +1,4 @@
-"""What desks may order and ask of the gateway, as its document describes it: a table."""
+"""Table of the operations of /v1 in the OpenAPI document."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 from gateway.api_docs import examples
 from gateway.api_docs.error_responses import (
     ANSWERED,
-    BODY,
+    BODY_REFUSALS,
     CLOSED,
     CONFIDENTIAL,
     KEY_USED,
@@ -15,7 +15,7 @@ from gateway.api_docs.error_responses import (
     NO_MESSAGE,
     NO_NUMBER,
     TRANSFERRED,
-    UNFIT,
+    UNFIT_TEXT,
 )
 from gateway.api_docs.parameters import CONVERSATION, DISPOSITION, ID, KEY, NUMBER
 from gateway.api_docs.responses import Accepted, MediaAccepted, MessageStatus, Numbers
@@ -24,7 +24,7 @@ from gateway.requests import changes, messages
 from services.api.operations import Answer, Content, Operation, Refusal
 
 
-def _ordered(description: str) -> dict[int, Answer]:
+def _accepted(description: str) -> dict[int, Answer]:
     return {
         202: Answer(
             description=description,
@@ -41,30 +41,29 @@ SEND = Operation(
     id="sendMessage",
     tag="messages",
     summary="Send a message to a citizen",
-    description="In a conversation (`conversationId`), or from a number of yours (`number`) to"
-    " somebody (`to`). All of Meta's limits are checked before anything is accepted. Outside the 24"
-    " hours after the citizen's last message only a template arrives."
-    "\n\nTo somebody who did not write first, or long ago, a template goes by consent on record:"
-    " name its `purpose`, or bring it along as `consent`; without one it ends at `failed`, with a"
-    " reason that begins with `consent_missing`. It leaves by day: at night it waits for morning."
-    "\n\nAccepted is not sent: read what became of it at `Location`, or wait for the event.",
+    description="Send a message in a conversation (`conversationId`), or from one of your numbers"
+    " (`number`) to a citizen (`to`). All limits of Meta are checked before a message is accepted."
+    " Later than 24 hours after the citizen's last message only a template arrives."
+    "\n\nA citizen who did not write first, or wrote long ago, receives a template only with"
+    " consent: name the `purpose` of a recorded consent, or send the `consent` itself. Without"
+    " consent the message ends at `failed`, with a reason that begins with `consent_missing`. Such"
+    " a template is sent by day: at night it waits for the morning."
+    "\n\nAn accepted message is not sent yet: read its status at `Location`, or wait for an event.",
     roles=["send"],
     parameters=[KEY],
     content=Content(model=messages.MESSAGE, name="Message", examples=examples.MESSAGES),
-    answers=_ordered("It is safe, and will be sent."),
-    refusals=BODY | {409: [ANSWERED, TRANSFERRED, KEY_USED]},
+    answers=_accepted("The message is safe and will be sent."),
+    refusals=BODY_REFUSALS | {409: [ANSWERED, TRANSFERRED, KEY_USED]},
 )
 READ = Operation(
     method="get",
     path="/messages/{id}",
     id="readMessage",
     tag="messages",
-    summary="Read what became of a message or a change",
-    roles=changes.ORDERING,
+    summary="Read the status of a message or another command",
+    roles=changes.COMMAND_ROLES,
     parameters=[ID],
-    answers={
-        200: Answer(description="As it stands.", model=MessageStatus, example=examples.STATUS)
-    },
+    answers={200: Answer(description="The status.", model=MessageStatus, example=examples.STATUS)},
     refusals={404: [NO_MESSAGE]},
 )
 UPLOAD = Operation(
@@ -72,14 +71,14 @@ UPLOAD = Operation(
     path="/media",
     id="uploadMedia",
     tag="media",
-    summary="Upload a file, to send later",
-    description="The body is the file itself. How large it may be, its type decides.",
+    summary="Upload a file to send later",
+    description="The body is the file itself. Its type decides how large it may be.",
     roles=["send"],
     parameters=[KEY, DISPOSITION],
-    content=Content(files=list(media_types.TYPES), description="The bytes of the file."),
+    content=Content(files=list(media_types.MEDIA_TYPES), description="The bytes of the file."),
     answers={
         201: Answer(
-            description="It is safe, and can be sent by its id.",
+            description="The file is safe and can be sent by its id.",
             model=MediaAccepted,
             example=examples.MEDIA_ACCEPTED,
         )
@@ -88,19 +87,19 @@ UPLOAD = Operation(
         400: [
             Refusal(
                 "the file is not of the type that its Content-Type says",
-                "There is no key, the file is empty, or is not what its Content-Type says; or it is"
-                " Opus with more than one channel.",
+                "The key is missing, the file is empty, the file is not of the type that its"
+                " Content-Type says, or it is Opus with more than one channel.",
             )
         ],
         408: [Refusal("the file stopped coming", "The file did not arrive in time.")],
         409: [KEY_USED],
         413: [Refusal("a file of this type is at most 5242880 bytes", "The file is too large.")],
-        415: [Refusal("a file is one of: image/jpeg, ...", "Meta does not take this type.")],
+        415: [Refusal("a file is one of: image/jpeg, ...", "Meta does not accept this type.")],
     },
 )
 
 
-def _change(
+def _change_operation(
     verb: str,
     id: str,
     summary: str,
@@ -118,79 +117,81 @@ def _change(
         roles=roles,
         parameters=[CONVERSATION, KEY],
         content=Content(model=kind, examples=examples.CHANGES[verb]),
-        answers=_ordered("It is safe, and will be done in the order of the conversation."),
-        refusals=BODY | {404: [NO_CONVERSATION], 409: [*conflicts, KEY_USED]},
+        answers=_accepted("The change is safe and will be made in the order of the conversation."),
+        refusals=BODY_REFUSALS | {404: [NO_CONVERSATION], 409: [*conflicts, KEY_USED]},
     )
 
 
 CHANGES = (
-    _change(
+    _change_operation(
         "_transfer",
         "transferConversation",
-        "Hand a conversation over",
-        "To another department, and there into a colleague's queue if you name one; without a"
-        " department to the front desk, which is the number's own. Whoever gets it is told with"
-        " the event `nl.postkamer.conversation-transferred.v1`.",
+        "Transfer a conversation",
+        "Transfer it to another department, and into the queue of an `employee` if you name one."
+        " Without a department it goes to the front desk of the number. The receiver gets the event"
+        " `nl.postkamer.conversation-transferred.v1`.",
         [CLOSED, TRANSFERRED],
     ),
-    _change(
+    _change_operation(
         "_close",
         "closeConversation",
         "Close a conversation",
-        "What the citizen writes next begins another, or opens this one again when it comes within"
-        " 14 days and is not of another subject. A conversation with the label `officieel`"
-        " needs an `outcome`: without one the order ends at `failed`, with a reason that begins"
-        " with `outcome_needed`.",
+        "The next message of the citizen begins a new conversation, or opens this one again if it"
+        " comes within 14 days and is not about another subject. A conversation with the label"
+        " `officieel` needs an `outcome`: without one the command ends at `failed`, with a reason"
+        " that begins with `outcome_needed`.",
     ),
-    _change(
+    _change_operation(
         "_note",
         "noteConversation",
         "Write a note for colleagues",
-        "On the record, and never shown to the citizen.",
+        "The note is archived, and never shown to the citizen.",
     ),
-    _change(
+    _change_operation(
         "_link",
         "linkConversation",
-        "Tie a conversation to a zaak",
-        "Events, export and retention carry it.",
+        "Link a conversation to a zaak",
+        "Events, the export and the retention include the link.",
     ),
-    _change(
+    _change_operation(
         "_read",
         "markRead",
-        "Show the citizen that it was read",
-        "Everything that they wrote until now; with `typing` also that an answer is being typed."
-        " Where the number's `read_marks` is `never`, and of a confidential department, nothing is"
-        " shown. Nobody waits for it: what Meta does not take within ten minutes is let go. An"
-        " order ends at `failed`, with a reason that begins with `nothing_to_mark`, when the"
-        " citizen wrote nothing in the last 30 days.",
+        "Send a read receipt",
+        "The receipt covers all messages of the citizen so far; with `typing` it also shows that an"
+        " answer is being typed. It is refused if the number's `read_marks` is `never`, and for a"
+        " confidential department. A receipt that Meta does not accept within ten minutes is"
+        " dropped. The command ends at `failed`, with a reason that begins with `nothing_to_mark`,"
+        " if the citizen wrote nothing in the last 30 days.",
         [MARKS_OFF, CONFIDENTIAL, TRANSFERRED],
     ),
-    _change(
+    _change_operation(
         "_confirm",
         "confirmAlarm",
-        "Say that somebody has seen an alarm",
-        "Nobody else is woken for this conversation. Whoever was woken need not be of its"
-        " department.",
+        "Confirm an alarm",
+        "A person has seen the alarm, so no other person is woken for this conversation. A token of"
+        " another department may confirm too.",
         [],
     ),
-    _change(
+    _change_operation(
         "_release",
         "releaseConversation",
-        "Let a held conversation go",
-        "What was held is delivered now, in order.",
+        "Release a withheld conversation",
+        "The events that were withheld are delivered now, in order.",
     ),
-    _change(
+    _change_operation(
         "_merge",
         "mergeConversations",
-        "Say that two people are one",
-        "Whoever is in the conversation `with` is from now on who is in this one, under each of"
-        " their names; `with` is closed. An order ends at `failed`, with a reason that begins with"
-        " `same`, when it was one person already.",
+        "Merge two persons into one",
+        "The citizen of the conversation `with` becomes the citizen of this conversation, with all"
+        " their identities; `with` is closed. The command ends at `failed`, with a reason that"
+        " begins with `same`, if they were one person already.",
     ),
 )
 
 
-def _agreeing(path: str, id: str, content: Content, summary: str, description: str) -> Operation:
+def _consent_operation(
+    path: str, id: str, content: Content, summary: str, description: str
+) -> Operation:
     return Operation(
         method="post",
         path=path,
@@ -201,35 +202,36 @@ def _agreeing(path: str, id: str, content: Content, summary: str, description: s
         roles=["send"],
         parameters=[KEY],
         content=content,
-        answers=_ordered("It is safe, and holds for what is ordered from then on."),
-        refusals=BODY | {409: [KEY_USED]},
+        answers=_accepted("The command is safe and applies to later commands."),
+        refusals=BODY_REFUSALS | {409: [KEY_USED]},
     )
 
 
 CONSENTS = (
-    _agreeing(
+    _consent_operation(
         "/consents",
         "recordConsent",
-        Content(model=changes.AGREED, examples={"example": examples.AGREED}),
-        "Put a citizen's consent on record",
-        "For one purpose, with all numbers of your municipality. What was given before the citizen"
-        " said STOP counts no more: the order ends at `failed`, with a reason that begins with"
-        " `consent_missing`; with `consent_full` where there are 32 purposes already.",
+        Content(model=changes.GIVE_CONSENT, examples={"example": examples.GIVE_CONSENT}),
+        "Record a citizen's consent",
+        "The consent is for one purpose and holds for all numbers of your municipality. Consent"
+        " from before the citizen sent STOP no longer counts: the command ends at `failed`, with a"
+        " reason that begins with `consent_missing`. The reason begins with `consent_full` if the"
+        " citizen has 32 purposes already.",
     ),
-    _agreeing(
+    _consent_operation(
         "/consents/_end",
         "endConsent",
-        Content(model=changes.ENDED, examples={"example": examples.ENDED}),
-        "Say that a citizen no longer consents",
-        "Done all the same when there was no consent. A citizen who says STOP ends all of it"
-        " themselves.",
+        Content(model=changes.WITHDRAW_CONSENT, examples={"example": examples.WITHDRAW_CONSENT}),
+        "Record that a citizen withdraws consent",
+        "The command succeeds also if there was no consent. A citizen who sends STOP withdraws all"
+        " consent.",
     ),
 )
 
 
-def _saying(
+def _number_operation(
     method: Literal["put", "delete"],
-    what: str,
+    resource: str,
     id: str,
     content: Content,
     summary: str,
@@ -237,7 +239,7 @@ def _saying(
 ) -> Operation:
     return Operation(
         method=method,
-        path=f"/numbers/{{id}}/{what}",
+        path=f"/numbers/{{id}}/{resource}",
         id=id,
         tag="numbers",
         summary=summary,
@@ -245,8 +247,8 @@ def _saying(
         roles=[changes.CONTACT_CENTRE],
         parameters=[NUMBER, KEY],
         content=content,
-        answers=_ordered("It is safe, and holds for what citizens write from then on."),
-        refusals=BODY | {400: [UNFIT], 404: [NO_NUMBER], 409: [KEY_USED]},
+        answers=_accepted("The command is safe and applies to later messages of citizens."),
+        refusals=BODY_REFUSALS | {400: [UNFIT_TEXT], 404: [NO_NUMBER], 409: [KEY_USED]},
     )
 
 
@@ -256,40 +258,38 @@ NUMBERS = (
         path="/numbers",
         id="listNumbers",
         tag="numbers",
-        summary="List the numbers of your municipality, and what is said of each",
+        summary="List the numbers of your municipality, each with its state and notice",
         roles=[changes.CONTACT_CENTRE],
-        answers={
-            200: Answer(description="As they stand.", model=Numbers, example=examples.NUMBERS)
-        },
+        answers={200: Answer(description="The numbers.", model=Numbers, example=examples.NUMBERS)},
     ),
-    _saying(
+    _number_operation(
         "put",
         "notice",
         "putNotice",
         Content(model=changes.NOTICE, examples={"example": examples.NOTICE}),
-        "Tell citizens something for a while",
-        "Once in each conversation, instead of another text that would go out by itself; it ends"
-        " by itself, within 31 days. A new notice takes the place of the one before.",
+        "Set a notice for citizens",
+        "The notice is sent once in each conversation, instead of another automatic text. It ends"
+        " at `until`, within 31 days. A new notice replaces the previous one.",
     ),
-    _saying(
+    _number_operation(
         "delete",
         "notice",
         "deleteNotice",
         Content(
-            model=changes.NO_NOTICE,
-            examples={"example": examples.NO_NOTICE},
-            description="Needed only where people write with the token: then it says who did.",
+            model=changes.CLEAR_NOTICE,
+            examples={"example": examples.CLEAR_NOTICE},
+            description="Required only for a token of people: it names the author.",
             required=False,
         ),
-        "Take the notice away",
-        "Done all the same when there is none.",
+        "Remove the notice",
+        "The command succeeds also if there is no notice.",
     ),
-    _saying(
+    _number_operation(
         "put",
         "state",
         "putState",
         Content(model=changes.STATE, examples=examples.STATES),
         "Open a number, let it only receive, or close it",
-        "Whatever its state is, all that citizens write is taken, routed and kept.",
+        "In every state all messages of citizens are received, routed and archived.",
     ),
 )

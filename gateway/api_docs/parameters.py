@@ -1,4 +1,4 @@
-"""What the gateway's API takes beside a body, as its document describes it. Pure."""
+"""Parameters of the operations in the OpenAPI document. Pure."""
 
 from typing import Any
 
@@ -12,8 +12,9 @@ KEY: Json = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": True,
-    "description": "Yours, another for each order. The same key with the same request gives the"
-    " same answer and does nothing twice, also after days; with another request it is refused.",
+    "description": "A key of your own, different for each command. The same key with the same"
+    " request gets the same answer and does nothing twice, also after days; the same key with"
+    " another request is refused.",
     "schema": {
         "type": "string",
         "minLength": 1,
@@ -57,7 +58,7 @@ HANDSHAKE: Json = {
     "name": "handshake",
     "in": "query",
     "required": True,
-    "description": "Meta's members, each a parameter of its own.",
+    "description": "Meta's members, each as a separate parameter.",
     "style": "form",
     "explode": True,
     "schema": {

@@ -1,4 +1,4 @@
-"""What the gateway's API answers, as its document describes it. Pure."""
+"""Response bodies in the OpenAPI document. Pure."""
 
 import datetime
 from typing import Literal
@@ -8,24 +8,24 @@ from services.api.operations import Shown
 
 
 class Accepted(Shown):
-    """It is safe, and will be done."""
+    """An accepted command: it is safe and will be carried out."""
 
     id: UUID
-    """Of the message, or of the change."""
+    """Id of the message or of the other command."""
     status: Literal["accepted"]
 
 
 class MessageStatus(Shown):
-    """What became of a message, or of a change of a conversation or number, so far."""
+    """The status of a message, or of another command."""
 
     id: UUID
     conversation_id: str | None
-    """Null until it is known, and of what is said of a number."""
+    """Conversation; null until it is known, and for a command for a number."""
     status: Literal["accepted", "unknown", "sent", "failed", "delivered", "read", "played", "done"]
-    """`unknown`: Meta did not say whether it took it; it is not sent again by itself. A change of a
-    conversation or a number ends at `done`, or `failed`."""
+    """`unknown`: Meta did not say if it accepted the message; it is not sent again automatically.
+    A command other than a message ends at `done` or `failed`."""
     reason: str | None
-    """Why it failed or waits, in Dutch, for the person who wrote it. Begins with a code, as
+    """Reason why it failed or waits, in Dutch, for its author. Begins with a code, such as
     `transferred: ...`."""
     code: int | None
     """Meta's error code."""
@@ -34,27 +34,27 @@ class MessageStatus(Shown):
 
 
 class CurrentNotice(Shown):
-    """What citizens are told of a number now, once in each conversation."""
+    """The notice that citizens get now, once in each conversation."""
 
     text: str
     until: datetime.datetime | None
 
 
 class NumberStatus(Shown):
-    """A number as it stands now: what has ended is over."""
+    """A number with its present state and notice."""
 
     id: str
     state: Literal["open", "receive-only", "closed"]
     text: str | None
-    """Of a closed one: what citizens are told."""
+    """Text for citizens while the number is closed."""
     until: datetime.datetime | None
-    """When it is open again by itself; null where somebody has to open it."""
+    """Time at which the number opens again; null if a person has to open it."""
     notice: CurrentNotice | None
 
 
 class Numbers(Shown):
     numbers: tuple[NumberStatus, ...]
-    """In the order of the configuration."""
+    """Numbers in the order of the configuration."""
 
 
 class MediaAccepted(Shown):
@@ -63,6 +63,6 @@ class MediaAccepted(Shown):
     id: UUID
     mime_type: str
     size: int
-    """Bytes."""
+    """Size in bytes."""
     sha256: str
-    """In hexadecimals."""
+    """SHA-256 of the file, in hexadecimal."""

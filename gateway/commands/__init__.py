@@ -1,1 +1,1 @@
-"""From a validated request to a command. Pure."""
+"""Build commands from validated requests. Pure."""

@@ -1,6 +1,6 @@
-"""Whether a token may do something in a conversation, as far as the door can see. Pure.
+"""Decide if a token may act in a conversation, as far as the gateway knows it. Pure.
 
-The router has the last word: what it refuses comes back as the message's status.
+The router decides in the end: its refusal becomes the status of the message.
 """
 
 from typing import Literal
@@ -12,7 +12,7 @@ from services.http.rights import Rights
 
 
 class ConversationView(msgspec.Struct, frozen=True):
-    """A conversation, and the departments that have, or had, it."""
+    """A conversation, the department that owns it, and the departments that own or owned it."""
 
     id: str
     tenant: str
@@ -23,29 +23,38 @@ class ConversationView(msgspec.Struct, frozen=True):
 
 
 Access = Literal["allowed", "transferred", "unknown"]
-"""`unknown` is also what a token hears that must not know that there is such a conversation."""
+"""`unknown` is also the answer to a token that may not know that the conversation exists."""
 
 
 def access_to(
-    held: ConversationView | None, rights: Rights, department: str, *, anywhere: bool = False
+    conversation: ConversationView | None,
+    rights: Rights,
+    department: str,
+    *,
+    anywhere: bool = False,
 ) -> Access:
-    """Of a token that acts for `department`; '' for whichever of its departments has it.
-    `anywhere`: it need be none of them, as of who is woken at night."""
-    if held is None or held.tenant != rights.tenant:
+    """Return the access of a token that acts for `department`; '': for any of its departments.
+
+    With `anywhere` the token needs no department that owns it: alarms wake people of other
+    departments.
+    """
+    if conversation is None or conversation.tenant != rights.tenant:
         return "unknown"
     if anywhere:
         return "allowed"
-    if rights.handles(held.department):
-        return "allowed" if department in ("", held.department) else "transferred"
-    return "transferred" if any(map(rights.handles, held.departments)) else "unknown"
+    if rights.handles(conversation.department):
+        return "allowed" if department in ("", conversation.department) else "transferred"
+    return "transferred" if any(map(rights.handles, conversation.departments)) else "unknown"
 
 
 def read_receipt_refusal(
-    held: ConversationView, config: Configuration
+    conversation: ConversationView, config: Configuration
 ) -> Literal["", "marks_off", "confidential"]:
-    """Why no citizen is shown that what they wrote here was read."""
-    number = config.number(held.number)
+    """Return the reason why this conversation sends no read receipts, or ''."""
+    number = config.number(conversation.number)
     if number is None or number.read_marks == "never":
         return "marks_off"
-    confidential = config.confidential(held.tenant, (held.department, *held.departments))
+    confidential = config.confidential(
+        conversation.tenant, (conversation.department, *conversation.departments)
+    )
     return "confidential" if confidential else ""

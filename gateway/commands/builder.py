@@ -1,6 +1,6 @@
-"""From a body that was read to the router's command, or what stands against it. Pure.
+"""Build the router's command from a request body, or find its faults. Pure.
 
-What the body alone can say, `services.reading` has looked at; here it meets the token and the
+`services.api.json_body` has checked the body alone. This module checks it against the token and the
 configuration.
 """
 
@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from gateway.commands.authorization import ConversationView
-from gateway.commands.graph_payload import disclosure_faults, graph_payload, link_of, upload_of
+from gateway.commands.graph_payload import disclosure_faults, graph_payload, link_pointer, upload_of
 from gateway.commands.plain_text import plain_text_of
 from gateway.requests.changes import (
     ClearNotice,
@@ -43,7 +43,7 @@ from services.config.model import Configuration
 from services.http.rights import Rights
 
 Change = Transfer | Close | Note | LinkCase | Read | Confirm | Release | Merge
-KINDS: dict[type[Change], str] = {
+CHANGE_TYPES: dict[type[Change], str] = {
     Transfer: "transfer",
     Close: "close",
     Note: "note",
@@ -53,82 +53,91 @@ KINDS: dict[type[Change], str] = {
     Release: "release",
     Merge: "merge",
 }
-"""Body -> type of the command, of a conversation."""
-Saying = Notice | ClearNotice | State
-SAYINGS: dict[type[Saying], str] = {Notice: "notice", ClearNotice: "notice", State: "state"}
-"""The same, of a number."""
-Agreeing = GiveConsent | WithdrawConsent
-AHEAD = timedelta(minutes=1)
-"""By which the clock of a CRM may be fast."""
-LONGEST = timedelta(days=31)
-"""For which the contact centre speaks beforehand. What holds for longer belongs in the texts and
-opening hours; a notice that somebody forgot is not told for a year."""
+"""Request body -> type of a command for a conversation."""
+NumberCommand = Notice | ClearNotice | State
+NUMBER_COMMAND_TYPES: dict[type[NumberCommand], str] = {
+    Notice: "notice",
+    ClearNotice: "notice",
+    State: "state",
+}
+"""Request body -> type of a command for a number."""
+ConsentCommand = GiveConsent | WithdrawConsent
+CLOCK_SKEW = timedelta(minutes=1)
+"""Time by which the clock of a CRM may be ahead."""
+MAX_DURATION = timedelta(days=31)
+"""Longest duration of a notice or state of a number. What lasts longer belongs in texts and opening
+hours; a forgotten notice must not be sent for a year."""
 
 
 class CommandContext(msgspec.Struct, frozen=True, kw_only=True):
-    """By whom a command is given, under which id and when it was first accepted."""
+    """The token that gave a command, the command's id, and the time it was first accepted."""
 
     rights: Rights
     id: UUID
     at: datetime
 
 
-def faults(body: Message | Change, rights: Rights, config: Configuration) -> list[FieldError]:
-    """All that stands against an order, beside the conversation that it is for."""
-    found = terms_faults(body, rights, config, moves=isinstance(body, Transfer))
+def command_faults(
+    body: Message | Change, rights: Rights, config: Configuration
+) -> list[FieldError]:
+    """Return all faults of a command, except those of its conversation."""
+    faults = terms_faults(body, rights, config, is_transfer=isinstance(body, Transfer))
     if not isinstance(body, Change):
-        found += disclosure_faults(body, _disclosure(rights, config))
-        found += _link_faults(body, config)
-    return found
+        faults += disclosure_faults(body, _disclosure(rights, config))
+        faults += _link_faults(body, config)
+    return faults
 
 
 def _link_faults(body: Message, config: Configuration) -> Iterator[FieldError]:
-    """What Meta fetches from elsewhere, nobody of ours has looked at."""
-    if config.environment == "production" and (where := link_of(body)):
-        yield FieldError(where, "must be an upload (`id`): in production files are scanned")
+    """A file that Meta fetches from a link is not scanned, so production refuses links."""
+    if config.environment == "production" and (pointer := link_pointer(body)):
+        yield FieldError(pointer, "must be an upload (`id`): in production files are scanned")
 
 
 def terms_faults(
-    terms: Message | Change | Terms | Agreeing,
+    terms: Message | Change | Terms | ConsentCommand,
     rights: Rights,
     config: Configuration,
     *,
-    moves: bool = False,
-    whole: bool = False,
+    is_transfer: bool = False,
+    is_municipal: bool = False,
 ) -> list[FieldError]:
-    """What stands against an order whatever its words are; `moves`: it is a transfer. `whole`: it
-    is the municipality's, and no department's."""
+    """Return the faults of a command that do not depend on its content.
+
+    `is_transfer`: `department` is the one that receives the conversation. `is_municipal`: the
+    command belongs to the municipality and to no department.
+    """
     department: str | None = getattr(terms, "department", None)
-    found = [*_author_faults(terms.author, rights)]
+    faults = [*_author_faults(terms.author, rights)]
     number: str | None = getattr(terms, "number", None)
-    if whole:
-        found += _number_faults(number, rights, config)
-    elif not moves:
-        found += _sender_faults(department, number, rights, config)
+    if is_municipal:
+        faults += _number_faults(number, rights, config)
+    elif not is_transfer:
+        faults += _sender_faults(department, number, rights, config)
     elif department and config.department(rights.tenant, department) is None:
-        found.append(FieldError("/department", "is no department of this municipality"))
-    return found
+        faults.append(FieldError("/department", "is no department of this municipality"))
+    return faults
 
 
 def time_faults(until: datetime | None, now: datetime) -> list[FieldError]:
-    """What stands against the moment at which something is to end."""
-    if until is None or now < until <= now + LONGEST:
+    """Return the faults of the time at which a notice or state ends."""
+    if until is None or now < until <= now + MAX_DURATION:
         return []
-    late = f"must lie within {LONGEST.days} days"
+    late = f"must lie within {MAX_DURATION.days} days"
     return [FieldError("/until", late if until > now else "must lie in the future")]
 
 
-def number_command_errors(body: Saying, rights: Rights, now: datetime) -> list[FieldError]:
-    """All that stands against what is said of a number."""
+def number_command_faults(body: NumberCommand, rights: Rights, now: datetime) -> list[FieldError]:
+    """Return the faults of a command for a number."""
     until = getattr(body, "until", None)
     return [*_author_faults(body.author, rights), *time_faults(until, now)]
 
 
-def merge_faults(body: Merge, held: ConversationView) -> list[FieldError]:
-    """What stands against the other conversation, as far as its id says."""
-    if body.other == held.id:
+def merge_faults(body: Merge, conversation: ConversationView) -> list[FieldError]:
+    """Return the faults of the conversation to merge with, as far as its id shows them."""
+    if body.other == conversation.id:
         return [FieldError("/with", "must be another conversation")]
-    if body.other.partition("-")[0] != held.number:
+    if body.other.partition("-")[0] != conversation.number:
         return [FieldError("/with", "must be a conversation of the same number")]
     return []
 
@@ -143,11 +152,11 @@ def _author_faults(author: Author | None, rights: Rights) -> Iterator[FieldError
 def _sender_faults(
     department: str | None, number_id: str | None, rights: Rights, config: Configuration
 ) -> Iterator[FieldError]:
-    known = department is None or config.department(rights.tenant, department)
-    if department is not None and not (known and rights.handles(department)):
+    exists = department is None or config.department(rights.tenant, department)
+    if department is not None and not (exists and rights.handles(department)):
         yield FieldError("/department", "is no department of this token")
-    if wrong := list(_number_faults(number_id, rights, config)):
-        yield from wrong
+    if faults := list(_number_faults(number_id, rights, config)):
+        yield from faults
         return
     number = config.number(number_id) if number_id else None
     if (
@@ -159,56 +168,59 @@ def _sender_faults(
         yield FieldError("/department", "must be given: this token has more than one")
 
 
-def _number_faults(
-    number: str | None, rights: Rights, config: Configuration
-) -> Iterator[FieldError]:
-    ours = config.number(number) if number else None
-    if number is not None and (ours is None or ours.tenant != rights.tenant):
+def _number_faults(id: str | None, rights: Rights, config: Configuration) -> Iterator[FieldError]:
+    number = config.number(id) if id else None
+    if id is not None and (number is None or number.tenant != rights.tenant):
         yield FieldError("/number", "must be the id of a number of ours")
 
 
-def consent_date_errors(terms: Message | Terms | Agreeing, now: datetime) -> list[FieldError]:
-    """What stands against the moment at which consent was given."""
+def consent_date_faults(terms: Message | Terms | ConsentCommand, now: datetime) -> list[FieldError]:
+    """Return the faults of the time at which consent was given."""
     consent: Consent | None = getattr(terms, "consent", None)
-    moments = {
+    times = {
         "/givenAt": getattr(terms, "given_at", None),
         "/consent/givenAt": consent.given_at if consent else None,
     }
     late = "must not lie in the future"
-    return [FieldError(where, late) for where, at in moments.items() if at and at > now + AHEAD]
+    return [
+        FieldError(pointer, late) for pointer, at in times.items() if at and at > now + CLOCK_SKEW
+    ]
 
 
-def message(
-    body: Message, held: ConversationView | None, given: CommandContext, config: Configuration
+def build_message(
+    body: Message,
+    conversation: ConversationView | None,
+    context: CommandContext,
+    config: Configuration,
 ) -> contract.Command:
-    """The command for a message; `held` is the conversation that it is for, where one was named."""
-    disclosure = _disclosure(given.rights, config)
+    """Build the command for a message; `conversation` is the one that the body names, if any."""
+    disclosure = _disclosure(context.rights, config)
     return contract.Command(
-        id=given.id,
-        received_at=given.at,
-        token=given.rights.name,
+        id=context.id,
+        received_at=context.at,
+        token=context.rights.name,
         type=body.media.kind if body.type == "media" else body.type,
         text=plain_text_of(body, disclosure),
         content=graph_payload(body, disclosure),
-        conversation=held.id if held else "",
-        number=held.number if held else body.number or "",
+        conversation=conversation.id if conversation else "",
+        number=conversation.number if conversation else body.number or "",
         to=body.to or "",
         author=_author(body.author),
-        tenant=given.rights.tenant,
-        departments=sorted(given.rights.departments),
+        tenant=context.rights.tenant,
+        departments=sorted(context.rights.departments),
         department=body.department or "",
-        reply_to_message=_about(body),
+        reply_to_message=_referenced_message(body),
         media=upload.id if (upload := upload_of(body)) else None,
-        **(_consented(body) if isinstance(body, TemplateMessage) else {}),
+        **(_template_consent_fields(body) if isinstance(body, TemplateMessage) else {}),
     )
 
 
-def _consented(body: TemplateMessage) -> dict[str, Any]:
-    """The consent by which it goes, as members of a command."""
-    return _proof(body.consent) if body.consent else {"purpose": body.purpose or ""}
+def _template_consent_fields(body: TemplateMessage) -> dict[str, Any]:
+    """Return the consent for a business-initiated template, as fields of a command."""
+    return _consent_fields(body.consent) if body.consent else {"purpose": body.purpose or ""}
 
 
-def _proof(consent: Consent) -> dict[str, Any]:
+def _consent_fields(consent: Consent) -> dict[str, Any]:
     return {
         "purpose": consent.purpose,
         "given_at": consent.given_at.astimezone(UTC),
@@ -216,8 +228,8 @@ def _proof(consent: Consent) -> dict[str, Any]:
     }
 
 
-def _about(body: Message) -> UUID | None:
-    """The message that it reacts to, or quotes."""
+def _referenced_message(body: Message) -> UUID | None:
+    """Return the message that this one reacts to or quotes."""
     if isinstance(body, ReactionMessage):
         return body.reaction.message_id
     return None if isinstance(body, TemplateMessage) else body.reply_to
@@ -228,78 +240,83 @@ def _disclosure(rights: Rights, config: Configuration) -> str:
     return tenant.disclosure if tenant else ""
 
 
-def change(body: Change, held: ConversationView, given: CommandContext) -> contract.Command:
-    """The command that changes a conversation."""
+def build_change(
+    body: Change, conversation: ConversationView, context: CommandContext
+) -> contract.Command:
+    """Build the command that changes a conversation."""
     return contract.Command(
-        id=given.id,
-        received_at=given.at,
-        token=given.rights.name,
-        type=KINDS[type(body)],
-        conversation=held.id,
-        number=held.number,
+        id=context.id,
+        received_at=context.at,
+        token=context.rights.name,
+        type=CHANGE_TYPES[type(body)],
+        conversation=conversation.id,
+        number=conversation.number,
         author=_author(body.author),
-        tenant=given.rights.tenant,
-        departments=sorted(given.rights.departments),
-        **_changed(body),
+        tenant=context.rights.tenant,
+        departments=sorted(context.rights.departments),
+        **_change_fields(body),
     )
 
 
-def _changed(body: Change) -> dict[str, Any]:
-    """What is to change, as members of a command."""
-    changed: dict[str, Any] = {}
+def _change_fields(body: Change) -> dict[str, Any]:
+    """Return the change as fields of a command."""
+    fields: dict[str, Any] = {}
     match body:
         case Transfer():
-            changed = {
+            fields = {
                 "department": body.from_department or "",
                 "to_department": body.department or "",
                 "employee": body.employee or "",
                 "reason": body.reason,
             }
         case Close():
-            changed = {"reason": body.reason or "", "outcome": body.outcome or ""}
+            fields = {"reason": body.reason or "", "outcome": body.outcome or ""}
         case Note():
-            changed = {"text": body.text}
+            fields = {"text": body.text}
         case LinkCase():
-            changed = {"zaak": body.zaak}
+            fields = {"zaak": body.zaak}
         case Read():
-            changed = {"typing": body.typing or False}
+            fields = {"typing": body.typing or False}
         case Merge():
-            changed = {"merge_from": body.other}
-    return changed
+            fields = {"merge_from": body.other}
+    return fields
 
 
-def number_command(body: Saying, number: str, given: CommandContext) -> contract.Command:
-    """The command that says something of a number."""
+def build_number_command(
+    body: NumberCommand, number: str, context: CommandContext
+) -> contract.Command:
+    """Build the command that sets the state or the notice of a number."""
     until = getattr(body, "until", None)
     return contract.Command(
-        id=given.id,
-        received_at=given.at,
-        token=given.rights.name,
-        type=SAYINGS[type(body)],
+        id=context.id,
+        received_at=context.at,
+        token=context.rights.name,
+        type=NUMBER_COMMAND_TYPES[type(body)],
         text=getattr(body, "text", None) or "",
         number=number,
         author=_author(body.author),
-        tenant=given.rights.tenant,
-        departments=sorted(given.rights.departments),
+        tenant=context.rights.tenant,
+        departments=sorted(context.rights.departments),
         until=until.astimezone(UTC) if until else None,
         state=body.state if isinstance(body, State) else "",
     )
 
 
-def consent_command(body: Agreeing, given: CommandContext) -> contract.Command:
-    """The command that puts consent on record, or ends it."""
-    proof = _proof(body) if isinstance(body, GiveConsent) else {"purpose": body.purpose}
+def build_consent_command(body: ConsentCommand, context: CommandContext) -> contract.Command:
+    """Build the command that records or ends consent."""
+    gives = isinstance(body, GiveConsent)
+    fields = _consent_fields(body) if isinstance(body, GiveConsent) else {"purpose": body.purpose}
     return contract.Command(
-        id=given.id,
-        received_at=given.at,
-        token=given.rights.name,
-        type="consent" if isinstance(body, GiveConsent) else "withdraw",
+        id=context.id,
+        received_at=context.at,
+        token=context.rights.name,
+        type="consent" if gives else "withdraw",
         number=body.number,
         to=body.to,
         author=_author(body.author),
-        tenant=given.rights.tenant,
-        departments=sorted(given.rights.departments),
-        **proof,
+        tenant=context.rights.tenant,
+        departments=sorted(context.rights.departments),
+        **fields,
     )
 
 

@@ -1,7 +1,7 @@
-"""A message as Meta takes it. Pure.
+"""Build the JSON of a message for Meta's Graph API. Pure.
 
-Whoever sends it fills in the rest: the recipient and the context; for an upload the `id` of the one
-media object that has neither `id` nor `link`; `message_id` of a reaction.
+The deliverer fills in the rest: the recipient and the context; for an upload the `id` of the one
+media object that has neither `id` nor `link`; the `message_id` of a reaction.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from gateway.requests.interactive import (
 from gateway.requests.messages import (
     CAPTION_CHARACTERS,
     TEXT_CHARACTERS,
-    UNCAPTIONED,
+    WITHOUT_CAPTION,
     ContactsMessage,
     InteractiveMessage,
     Location,
@@ -57,47 +57,49 @@ from services.language.readability import length
 Json = dict[str, Any]
 
 FLOW_VERSION = "3"
-"""Of the messages that open a flow: Meta knows no other."""
+"""Version of the messages that open a flow; Meta has only this one."""
 
 
-class Upload(msgspec.Struct, frozen=True):
-    """A file of ours that goes along; `kind` is Meta's word for what it is sent as."""
+class UploadReference(msgspec.Struct, frozen=True):
+    """An uploaded file that a message sends."""
 
     id: UUID
     kind: str
+    """Meta's kind of media that the file is sent as."""
     pointer: str
+    """JSON pointer to the id in the request body."""
 
 
 def graph_payload(message: Message, disclosure: str = "") -> bytes:
-    """Meta's JSON of `message`; `disclosure` goes under the words of an automated one."""
+    """Return Meta's JSON of `message`, with `disclosure` under the text of an automated one."""
     kind, content = _content(message, with_disclosure(message, disclosure))
     return msgspec.json.encode({"type": kind, kind: content})
 
 
 def disclosure_faults(message: Message, disclosure: str) -> list[FieldError]:
-    """Where the words are too long once the disclosure is under them."""
-    text, most, pointer = _room(message)
+    """Return a fault if the text is too long with the disclosure under it."""
+    text, most, pointer = _disclosable_text(message)
     if not text or length(append_disclosure(text, with_disclosure(message, disclosure))) <= most:
         return []
     detail = f"is over {most} characters with the disclosure of automated answers under it"
     return [FieldError(pointer, detail)]
 
 
-def upload_of(message: Message) -> Upload | None:
-    """The upload that goes along; no message has room for two."""
-    for medium, kind, where in _media(message):
+def upload_of(message: Message) -> UploadReference | None:
+    """Return the upload that a message sends, or None. No message can send two."""
+    for medium, kind, pointer in _media(message):
         if medium.id:
-            return Upload(medium.id, kind, f"{where}/id")
+            return UploadReference(medium.id, kind, f"{pointer}/id")
     return None
 
 
-def link_of(message: Message) -> str:
-    """Where it names a file that is elsewhere; '' where it names none."""
-    return next((f"{where}/link" for medium, _, where in _media(message) if medium.link), "")
+def link_pointer(message: Message) -> str:
+    """Return the JSON pointer to the link of a file, or '' if the message has none."""
+    return next((f"{pointer}/link" for medium, _, pointer in _media(message) if medium.link), "")
 
 
 def _media(message: Message) -> Iterator[tuple[Any, str, str]]:
-    """The files of a message, each with its kind and where it stands."""
+    """Yield the files of a message, each with its kind and its JSON pointer."""
     match message:
         case MediaMessage(media=media):
             yield media, media.kind, "/media"
@@ -111,23 +113,25 @@ def _media(message: Message) -> Iterator[tuple[Any, str, str]]:
 
 
 def with_disclosure(message: Message, disclosure: str) -> str:
-    """What goes under its words: only an automated answer says so."""
+    """Return the disclosure if the message is automated, else ''."""
     automated = message.author is not None and message.author.kind == "automated"
     return disclosure if automated else ""
 
 
 def append_disclosure(text: str, disclosure: str) -> str:
-    """A text with a blank line and the disclosure under it, of what there is of both."""
+    """Return the text with the disclosure under it after a blank line. Either may be empty."""
     return "\n\n".join(filter(None, (text, disclosure)))
 
 
 def caption(media: Media, disclosure: str) -> str:
-    """The words under a file, be it the disclosure alone."""
-    return "" if media.kind in UNCAPTIONED else append_disclosure(media.caption or "", disclosure)
+    """Return the caption of a file, which may be the disclosure alone."""
+    return (
+        "" if media.kind in WITHOUT_CAPTION else append_disclosure(media.caption or "", disclosure)
+    )
 
 
-def _room(message: Message) -> tuple[str, int, str]:
-    """The words under which a disclosure goes, how long they may be, and where they stand."""
+def _disclosable_text(message: Message) -> tuple[str, int, str]:
+    """Return the text under which a disclosure goes, its maximum length, and its JSON pointer."""
     match message:
         case TextMessage(text=text):
             return text.body, TEXT_CHARACTERS, "/text/body"
@@ -139,40 +143,41 @@ def _room(message: Message) -> tuple[str, int, str]:
 
 
 def _content(message: Message, disclosure: str) -> tuple[str, Any]:
-    """Meta's type and the object under it."""
+    """Return Meta's type of the message and the object under it."""
     match message:
         case TextMessage(text=text):
             body = append_disclosure(text.body, disclosure)
             return "text", {"body": body, "preview_url": text.preview_url}
         case MediaMessage(media=media):
             words = caption(media, disclosure) or None
-            return media.kind, _medium(media) | _given(caption=words, filename=media.filename)
+            return media.kind, _medium(media) | _present(caption=words, filename=media.filename)
+
         case InteractiveMessage(interactive=interactive):
             return "interactive", _interactive(interactive, disclosure)
-    return message.type, _undisclosed(message)
+    return message.type, _textless_content(message)
 
 
-def _undisclosed(
+def _textless_content(
     message: LocationMessage | ReactionMessage | ContactsMessage | TemplateMessage,
 ) -> Any:
-    """Of what has no words of ours for something to go under."""
+    """Return the content of a message without a text under which a disclosure could go."""
     match message:
         case LocationMessage(location=place):
-            return _place(place) | _given(name=place.name, address=place.address)
+            return _place(place) | _present(name=place.name, address=place.address)
         case ReactionMessage(reaction=reaction):
             return {"emoji": reaction.emoji}
         case ContactsMessage(contacts=cards):
-            return [_plain(card) for card in cards]
+            return [_dump(card) for card in cards]
         case TemplateMessage(template=template):
             return _template(template)
 
 
-def _given(**members: Any) -> Json:
+def _present(**members: Any) -> Json:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _plain(model: Body) -> Json:
-    """Members under Meta's names, which are ours without the humps."""
+def _dump(model: Body) -> Json:
+    """Return the members under Meta's names: ours in snake_case."""
     return model.model_dump(mode="json", exclude_none=True)
 
 
@@ -181,17 +186,19 @@ def _medium(medium: Media | MediaHeader | TemplateFile) -> Json:
 
 
 def _place(place: Location | TemplatePlace) -> Json:
-    """Meta's OpenAPI has texts here; seven decimals are a centimetre."""
+    """Meta's OpenAPI has strings here; seven decimals are a centimetre."""
     return {"latitude": f"{place.latitude:.7f}", "longitude": f"{place.longitude:.7f}"}
 
 
-def _interactive(given: Interactive, disclosure: str) -> Json:
-    kind, action = _action(given)
-    content: Json = {"type": kind, "body": {"text": append_disclosure(given.body, disclosure)}}
-    if isinstance(given, AskLocation | AskContact):
+def _interactive(interactive: Interactive, disclosure: str) -> Json:
+    kind, action = _action(interactive)
+    text = append_disclosure(interactive.body, disclosure)
+    content: Json = {"type": kind, "body": {"text": text}}
+    if isinstance(interactive, AskLocation | AskContact):
         return content | {"action": action}
-    footer = {"text": given.footer} if given.footer else None
-    return content | _given(header=_header(given.header), footer=footer) | {"action": action}
+    footer = {"text": interactive.footer} if interactive.footer else None
+    header = _header(interactive.header)
+    return content | _present(header=header, footer=footer) | {"action": action}
 
 
 def _header(header: TextHeader | MediaHeader | None) -> Json | None:
@@ -203,30 +210,30 @@ def _header(header: TextHeader | MediaHeader | None) -> Json | None:
     return None
 
 
-def _action(given: Interactive) -> tuple[str, Json]:
-    match given:
+def _action(interactive: Interactive) -> tuple[str, Json]:
+    match interactive:
         case Buttons(buttons=buttons):
-            replies = [{"type": "reply", "reply": _plain(button)} for button in buttons]
+            replies = [{"type": "reply", "reply": _dump(button)} for button in buttons]
             return "button", {"buttons": replies}
         case List(button=button, sections=sections):
-            return "list", {"button": button, "sections": [_plain(one) for one in sections]}
+            return "list", {"button": button, "sections": [_dump(one) for one in sections]}
         case Url(button=button, url=url):
-            return "cta_url", _named("cta_url", {"display_text": button, "url": url})
+            return "cta_url", _named_action("cta_url", {"display_text": button, "url": url})
         case AskLocation():
             return "location_request_message", {"name": "send_location"}
         case AskContact():
             return "request_contact_info", {"name": "request_contact_info"}
         case Flow():
-            return "flow", _named("flow", _flow(given))
+            return "flow", _named_action("flow", _flow(interactive))
 
 
-def _named(name: str, parameters: Json) -> Json:
+def _named_action(name: str, parameters: Json) -> Json:
     return {"name": name, "parameters": parameters}
 
 
 def _flow(flow: Flow) -> Json:
-    first = _given(screen=flow.screen, data=flow.data)
-    return _given(
+    first = _present(screen=flow.screen, data=flow.data)
+    return _present(
         flow_message_version=FLOW_VERSION,
         flow_id=flow.flow_id,
         flow_cta=flow.button,
@@ -246,27 +253,27 @@ def _template(template: Template) -> Json:
 
 
 def _component(component: Component) -> Json:
-    plain = _plain(component)
+    members = _dump(component)
     if isinstance(component, HeaderFilling):
-        plain["parameters"] = [_header_parameter(one) for one in component.parameters]
-    if "index" in plain:
-        plain["index"] = str(plain["index"])  # a text, as Meta has it
-    return plain
+        members["parameters"] = [_header_parameter(one) for one in component.parameters]
+    if "index" in members:
+        members["index"] = str(members["index"])  # Meta has a string here
+    return members
 
 
 def _header_parameter(parameter: HeaderParameter) -> Json:
     match parameter:
         case LocationParameter(location=place):
-            return _plain(parameter) | {"location": _plain(place) | _place(place)}
+            return _dump(parameter) | {"location": _dump(place) | _place(place)}
         case TextParameter():
-            return _plain(parameter)
-    plain = _plain(parameter)
-    plain[parameter.type].pop("id", None)
-    return plain
+            return _dump(parameter)
+    members = _dump(parameter)
+    members[parameter.type].pop("id", None)
+    return members
 
 
 def _header_media(template: Template) -> Iterator[tuple[int, str, TemplateFile]]:
-    """TemplatePlace of the component, kind, and the file of each header with a file."""
+    """Yield the index of the component, the kind and the file of each header with a file."""
     for n, component in enumerate(template.components):
         if isinstance(component, HeaderFilling):
             for parameter in component.parameters:

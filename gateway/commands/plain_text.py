@@ -1,4 +1,4 @@
-"""What a person reads in a message, for the record. Pure."""
+"""The text of a message as a person reads it, for the archive. Pure."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ from services.api.field_types import Body
 
 
 def plain_text_of(message: Message, disclosure: str = "") -> str:
-    """The words in it, a line each; of a template what was filled in, as Meta has the rest."""
+    """Return the text of a message in lines; of a template the parameters, as Meta has the rest."""
     return "\n".join(filter(None, _words(message, with_disclosure(message, disclosure))))
 
 
@@ -48,19 +48,19 @@ def _words(message: Message, disclosure: str) -> Iterator[str]:
         case ContactsMessage(contacts=cards):
             numbers = ([phone.phone for phone in card.phones or ()] for card in cards)
             yield from (
-                ", ".join((card.name.formatted_name, *own))
-                for card, own in zip(cards, numbers, strict=True)
+                ", ".join((card.name.formatted_name, *phones))
+                for card, phones in zip(cards, numbers, strict=True)
             )
         case TemplateMessage(template=template):
             yield from _template_words(template)
 
 
-def _interactive_words(given: Interactive, disclosure: str) -> Iterator[str]:
-    header = getattr(given, "header", None)
+def _interactive_words(interactive: Interactive, disclosure: str) -> Iterator[str]:
+    header = getattr(interactive, "header", None)
     yield header.text if isinstance(header, TextHeader) else ""
-    yield append_disclosure(given.body, disclosure)
-    yield getattr(given, "footer", None) or ""
-    match given:
+    yield append_disclosure(interactive.body, disclosure)
+    yield getattr(interactive, "footer", None) or ""
+    match interactive:
         case Buttons(buttons=buttons):
             yield from (f"[{button.title}]" for button in buttons)
         case List(button=button, sections=sections):
@@ -75,14 +75,15 @@ def _interactive_words(given: Interactive, disclosure: str) -> Iterator[str]:
 
 
 def _template_words(template: Template) -> Iterator[str]:
-    """Its name, as only Meta has its text, and what was filled in."""
+    """Yield the name of the template, because only Meta has its text, and the parameters."""
     yield f"{template.name} ({template.language})"
     for component in template.components:
-        yield from (": ".join(filter(None, _filled(one))) for one in component.parameters)
+        for parameter in component.parameters:
+            yield ": ".join(filter(None, _parameter_words(parameter)))
 
 
-def _filled(parameter: Body) -> Iterator[str]:
-    """Name and words of one parameter."""
+def _parameter_words(parameter: Body) -> Iterator[str]:
+    """Yield the name and the text of one parameter."""
     yield getattr(parameter, "parameter_name", None) or ""
     match parameter:
         case TextParameter(text=text) | SuffixParameter(text=text):

@@ -1,34 +1,35 @@
-"""The name of a file, out of a header that anybody may have written. Pure."""
+"""Read the name of a file from an untrusted Content-Disposition header. Pure."""
 
 import re
 import unicodedata
 from urllib.parse import unquote
 
 CHARACTERS = 240
-"""Meta names no limit; most file systems have one of 255 bytes."""
+"""Longest name. Meta names no limit; most file systems have one of 255 bytes."""
 EXTENSION_CHARACTERS = 10
-"""What is longer behind the last dot is no extension."""
+"""Longest extension; longer text behind the last dot is part of the name."""
 EXTENDED = re.compile(r"filename\*\s*=\s*utf-8'[^']*'([^;\s]+)", re.IGNORECASE)
 PLAIN = re.compile(r'filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))', re.IGNORECASE)
-"""RFC 6266's two forms of it; the first goes before the second."""
+"""The two forms of RFC 6266; EXTENDED takes precedence over PLAIN."""
 
 
-def filename(header: str) -> str:
-    """What may be shown of the name in a Content-Disposition; '' where there is none."""
+def parse_filename(header: str) -> str:
+    """Return the sanitised name in a Content-Disposition header, or ''."""
     if extended := EXTENDED.search(header):
-        return safe(unquote(extended[1], errors="replace"))
+        return sanitise(unquote(extended[1], errors="replace"))
     if plain := PLAIN.search(header):
-        return safe(re.sub(r"\\(.)", r"\1", plain[1]) if plain[1] is not None else plain[2])
+        return sanitise(re.sub(r"\\(.)", r"\1", plain[1]) if plain[1] is not None else plain[2])
     return ""
 
 
-def safe(name: str) -> str:
-    """No path, nothing invisible, nothing that turns the reading around, not too long."""
+def sanitise(name: str) -> str:
+    """Return a name without a path, invisible characters or bidirectional controls, of at most
+    CHARACTERS."""
     last = re.split(r"[/\\]", name)[-1]
-    seen = "".join(c for c in last if c == " " or unicodedata.category(c)[0] not in "CZ")
-    if not (kept := seen.strip(" .")):
+    visible = "".join(c for c in last if c == " " or unicodedata.category(c)[0] not in "CZ")
+    if not (stripped := visible.strip(" .")):
         return ""
-    stem, dot, extension = kept.rpartition(".")
+    stem, dot, extension = stripped.rpartition(".")
     if not dot or len(extension) > EXTENSION_CHARACTERS:
-        return kept[:CHARACTERS]
+        return stripped[:CHARACTERS]
     return f"{stem[: CHARACTERS - len(extension) - 1]}.{extension}"

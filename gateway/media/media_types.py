@@ -1,6 +1,6 @@
-"""Files that Meta takes: a kind and a size for each content type, and a check of the bytes. Pure.
+"""Files that Meta accepts: kind and largest size per content type, and a check of the bytes. Pure.
 
-The table is Meta's own ("Media", supported types), of what a business may send.
+The table is Meta's own ("Media", supported types) for files that a business sends.
 """
 
 import uuid
@@ -13,35 +13,35 @@ from services.files.file_signatures import has_signature
 Kind = Literal["audio", "document", "image", "sticker", "video"]
 
 KIB, MIB = 1024, 1024 * 1024
-"""Meta says KB and MB, and not which; its own example of a limit counts in 1,024s."""
+"""Meta writes KB and MB without a definition; its own example of a limit counts in 1,024s."""
 LARGEST_BYTES = 100 * MIB
 STILL_STICKER_BYTES = 100 * KIB
-"""A sticker that moves may be five times as large."""
+"""An animated sticker may be five times as large."""
 NAMESPACE = uuid.UUID("0b8f2c0a-6a53-5b6c-8f0e-5a0b9d7c1e42")
 
 OFFICE = "application/vnd.openxmlformats-officedocument."
 CONTROLS = bytes({*range(32)} - {*b"\t\n\f\r"})
 
 
-class Type(msgspec.Struct, frozen=True):
-    """What Meta takes of one content type."""
+class MediaType(msgspec.Struct, frozen=True):
+    """Kind and largest size of one content type."""
 
     kind: Kind
-    largest: int
+    max_bytes: int
 
 
-DOCUMENT = Type("document", LARGEST_BYTES)
-TYPES: dict[str, Type] = {
-    "audio/aac": Type("audio", 16 * MIB),
-    "audio/amr": Type("audio", 16 * MIB),
-    "audio/mp4": Type("audio", 16 * MIB),
-    "audio/mpeg": Type("audio", 16 * MIB),
-    "audio/ogg": Type("audio", 16 * MIB),
-    "image/jpeg": Type("image", 5 * MIB),
-    "image/png": Type("image", 5 * MIB),
-    "image/webp": Type("sticker", 500 * KIB),
-    "video/3gpp": Type("video", 16 * MIB),
-    "video/mp4": Type("video", 16 * MIB),
+DOCUMENT = MediaType("document", LARGEST_BYTES)
+MEDIA_TYPES: dict[str, MediaType] = {
+    "audio/aac": MediaType("audio", 16 * MIB),
+    "audio/amr": MediaType("audio", 16 * MIB),
+    "audio/mp4": MediaType("audio", 16 * MIB),
+    "audio/mpeg": MediaType("audio", 16 * MIB),
+    "audio/ogg": MediaType("audio", 16 * MIB),
+    "image/jpeg": MediaType("image", 5 * MIB),
+    "image/png": MediaType("image", 5 * MIB),
+    "image/webp": MediaType("sticker", 500 * KIB),
+    "video/3gpp": MediaType("video", 16 * MIB),
+    "video/mp4": MediaType("video", 16 * MIB),
     "text/plain": DOCUMENT,
     "application/pdf": DOCUMENT,
     "application/msword": DOCUMENT,
@@ -54,7 +54,7 @@ TYPES: dict[str, Type] = {
 
 
 def media_type_error(mime_type: str, head: bytes) -> str:
-    """Why Meta would not take a file that begins like this; '' when nothing is seen."""
+    """Return the reason why Meta would refuse a file that begins with `head`, or ''."""
     if not has_signature(mime_type, head) or (mime_type == "text/plain" and not _is_text(head)):
         return "the file is not of the type that its Content-Type says"
     if mime_type == "audio/ogg" and not _is_mono_opus(head):
@@ -63,31 +63,31 @@ def media_type_error(mime_type: str, head: bytes) -> str:
 
 
 def _is_text(head: bytes) -> bool:
-    """A text in any encoding has no bytes that print as nothing."""
+    """Return True if `head` has no control characters, which no text in any encoding has."""
     return head.translate(None, CONTROLS) == head and not head.startswith((b"%PDF-", b"PK\x03\x04"))
 
 
 def _is_mono_opus(ogg: bytes) -> bool:
-    """After OpusHead come its version and the number of channels (RFC 7845, section 5.1)."""
+    """OpusHead is followed by its version and the number of channels (RFC 7845, section 5.1)."""
     return ogg.partition(b"OpusHead")[2][1:2] == b"\x01"
 
 
 def kind_of(mime_type: str) -> Kind:
-    return TYPES[mime_type].kind
+    return MEDIA_TYPES[mime_type].kind
 
 
 def max_bytes(mime_type: str, head: bytes) -> int:
-    """Bytes of a file that begins like this."""
-    if mime_type == "image/webp" and not _moves(head):
+    """Return the largest size in bytes of a file that begins with `head`."""
+    if mime_type == "image/webp" and not _is_animated(head):
         return STILL_STICKER_BYTES
-    return TYPES[mime_type].largest
+    return MEDIA_TYPES[mime_type].max_bytes
 
 
-def _moves(webp: bytes) -> bool:
-    """The extended form, with the flag of an animation."""
+def _is_animated(webp: bytes) -> bool:
+    """Return True for the extended WebP format with the animation flag set."""
     return webp[12:16] == b"VP8X" and len(webp) > 20 and bool(webp[20] & 0x02)
 
 
 def media_id(tenant: str, token: str, key: str) -> uuid.UUID:
-    """The id that this token's idempotency key stands for, now and after any restart."""
+    """Return the id of an upload: the same for the same token and idempotency key, at any time."""
     return uuid.uuid5(NAMESPACE, f"{tenant}\n{token}\n{key}")

@@ -1,4 +1,4 @@
-"""The CRM's door for files: streamed to the object store, and answered 201 once they are safe."""
+"""The route for uploads: files are streamed to the object store and answered 201 once safe."""
 
 import asyncio
 import hashlib
@@ -13,7 +13,7 @@ from aiohttp import StreamReader, web
 
 from gateway.commands import idempotency
 from gateway.media import media_types
-from gateway.media.filenames import filename
+from gateway.media.filenames import parse_filename
 from gateway.media.upload_store import Upload, UploadStore
 from services import clock
 from services.files import object_store
@@ -26,15 +26,16 @@ from services.http.token_store import TokenStore
 from services.postgres.database import DATABASE_ERRORS
 
 UPLOADS_AT_ONCE = 8
-"""Of one process: each holds up to 15 MiB (`objects.PIECE_BYTES`), so 120 MiB together."""
-UPLOADS_OF_A_TOKEN = 2
-"""So that no CRM, with files that hardly move, keeps the places from the others."""
+"""Simultaneous uploads in one process. Each holds up to 15 MiB (`object_store.PIECE_BYTES`), so
+120 MiB together."""
+UPLOADS_PER_TOKEN = 2
+"""Simultaneous uploads of one token, so that a CRM with slow uploads leaves room for others."""
 UPLOAD_SECONDS = 600.0
-"""For a whole file: the largest, 100 MiB, over a line of 1.4 Mbit/s."""
-QUIET_SECONDS = 20.0
-"""Without a byte; a sender who stopped keeps others from a place."""
+"""Time for a whole file: the largest, 100 MiB, over a line of 1.4 Mbit/s."""
+IDLE_SECONDS = 20.0
+"""Longest time without a byte: a stalled upload takes the place of another."""
 SWEEP_SECONDS = 300.0
-"""Between two looks for what was never finished."""
+"""Interval between two sweeps of unfinished uploads."""
 
 TITLES = {
     400: "Bad Request",
@@ -48,7 +49,7 @@ log = structlog.get_logger()
 
 
 class UploadRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request's headers say of its file."""
+    """The properties of a file from the headers of its request."""
 
     id: UUID
     mime_type: str
@@ -56,86 +57,88 @@ class UploadRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UploadRejected(Exception):
-    """The file is not taken; `answer` says why."""
+    """The file is refused; `answer` says why."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
         self.answer = problem_response(status, TITLES[status], detail)
 
 
-class Media:
+class MediaRoutes:
     def __init__(self, uploads: UploadStore, store: ObjectStore) -> None:
         self._uploads, self._store = uploads, store
-        self._busy: Counter[str] = Counter()
+        self._uploading: Counter[str] = Counter()
 
     def routes(self, keyring: TokenStore) -> list[web.RouteDef]:
         return [web.post("/v1/media", require_token(self.upload, keyring, "send"))]
 
     async def upload(self, request: web.Request, rights: Rights) -> web.Response:
-        """POST /v1/media: 201 once the file and its row are safe."""
-        own = self._busy[rights.name]
-        if self._busy.total() >= UPLOADS_AT_ONCE or own >= UPLOADS_OF_A_TOKEN:
-            return _closing(service_unavailable("too many files are coming in"))
-        self._busy[rights.name] += 1
+        """POST /v1/media: answer 201 once the file and its row are safe."""
+        of_token = self._uploading[rights.name]
+        if self._uploading.total() >= UPLOADS_AT_ONCE or of_token >= UPLOADS_PER_TOKEN:
+            return _close_connection(service_unavailable("too many files are coming in"))
+        self._uploading[rights.name] += 1
         deadline = asyncio.timeout(UPLOAD_SECONDS)
         try:
             async with deadline:
-                return await self._take(request, rights)
+                return await self._receive(request, rights)
         except UploadRejected as refused:
-            return _closing(refused.answer)
+            return _close_connection(refused.answer)
         except StoreUnavailable as error:
             log.error("objects.away", reason=str(error))
-            return _closing(service_unavailable("the object store does not answer"))
+            return _close_connection(service_unavailable("the object store does not answer"))
         except TimeoutError:
             if not deadline.expired():
                 raise
-            return _closing(UploadRejected(408, "this takes too long").answer)
+            return _close_connection(UploadRejected(408, "this takes too long").answer)
         finally:
-            self._busy[rights.name] -= 1
+            self._uploading[rights.name] -= 1
 
-    async def _take(self, request: web.Request, rights: Rights) -> web.Response:
-        asked = _asked(request, rights)
-        file = UploadStream(request.content, asked.mime_type)
-        known = await self._uploads.find(asked.id, rights)
-        if known:
-            async for _ in file.pieces():  # only to know whether it is the same one
+    async def _receive(self, request: web.Request, rights: Rights) -> web.Response:
+        upload = _read_headers(request, rights)
+        file = UploadStream(request.content, upload.mime_type)
+        stored = await self._uploads.find(upload.id, rights)
+        if stored:
+            async for _ in file.pieces():  # hash the file, to compare it with the stored one
                 pass
         else:
-            known = await self._store_new(asked, rights, file)
-        if (known.sha256, known.mime_type) != (file.sha256, asked.mime_type):
-            again = "this Idempotency-Key came with another file before"
-            raise UploadRejected(409, again)
-        return json_response(_shown(known), 201)
+            stored = await self._store_new(upload, rights, file)
+        if (stored.sha256, stored.mime_type) != (file.sha256, upload.mime_type):
+            raise UploadRejected(409, "this Idempotency-Key came with another file before")
+        return json_response(_upload_json(stored), 201)
 
     async def _store_new(
-        self, asked: UploadRequest, rights: Rights, file: "UploadStream"
+        self, upload: UploadRequest, rights: Rights, file: "UploadStream"
     ) -> Upload:
-        """The row that holds for this key: ours, unless another request was before us."""
+        """Store a file, and return the row for its key: that of a simultaneous request if that was
+        first."""
         object, at = clock.new_id(), clock.now()
         await self._uploads.start(object, at)
         try:
             await self._store.put(object_store.upload(object), file.pieces())
         except Exception:
-            with suppress(StoreUnavailable, *DATABASE_ERRORS):  # what is left is swept
+            with suppress(StoreUnavailable, *DATABASE_ERRORS):  # the sweep deletes the rest
                 await self._store.delete(object_store.upload(object))
                 await self._uploads.delete(object)
             raise
         new = Upload(
-            id=asked.id,
+            id=upload.id,
             token=rights.name,
             tenant=rights.tenant,
             object=object,
-            mime_type=asked.mime_type,
+            mime_type=upload.mime_type,
             size=file.size,
             sha256=file.sha256,
-            filename=asked.filename,
+            filename=upload.filename,
             created_at=at,
         )
         return await self._uploads.complete(new)
 
     async def sweep(self) -> None:
-        """Remove what was begun and never finished, for as long as the service runs. No fault of
-        the table or the store ends it: the webhooks' door stays open."""
+        """Delete unfinished uploads, as long as the service runs.
+
+        No failure of the database or the object store ends it, so that webhooks are still received.
+        """
         while True:
             try:
                 for object in await self._uploads.stale(clock.now()):
@@ -147,7 +150,7 @@ class Media:
 
 
 class UploadStream:
-    """A file as it comes in: looked at, counted and hashed on its way."""
+    """A file that is arriving: checks, counts and hashes its bytes."""
 
     def __init__(self, content: StreamReader, mime_type: str) -> None:
         self._content, self._mime_type = content, mime_type
@@ -159,14 +162,13 @@ class UploadStream:
         return self._hash.digest()
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """All of it; Refused when it is not what it should be, or stops coming."""
+        """Yield the bytes; UploadRejected if the file is not valid or stops arriving."""
         piece = await self._head()
         largest = media_types.max_bytes(self._mime_type, piece)
         while piece:
             self.size += len(piece)
             if self.size > largest:
-                much = f"a file of this type is at most {largest} bytes"
-                raise UploadRejected(413, much)
+                raise UploadRejected(413, f"a file of this type is at most {largest} bytes")
             self._hash.update(piece)
             yield piece
             piece = await self._read()
@@ -183,7 +185,7 @@ class UploadStream:
 
     async def _read(self) -> bytes:
         try:
-            async with asyncio.timeout(QUIET_SECONDS):
+            async with asyncio.timeout(IDLE_SECONDS):
                 return await self._content.readany()
         except TimeoutError:
             raise UploadRejected(408, "the file stopped coming") from None
@@ -191,29 +193,27 @@ class UploadStream:
             raise UploadRejected(400, "the file broke off") from None
 
 
-def _asked(request: web.Request, rights: Rights) -> UploadRequest:
+def _read_headers(request: web.Request, rights: Rights) -> UploadRequest:
     headers = request.headers
     key = idempotency.single_key(headers.getall(idempotency.HEADER, []))
     if not key:
-        needed = f"{idempotency.HEADER} {idempotency.NEEDED}"
-        raise UploadRejected(400, needed)
+        raise UploadRejected(400, f"{idempotency.HEADER} {idempotency.REQUIREMENT}")
     mime_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if mime_type not in media_types.TYPES:
-        taken = f"a file is one of: {', '.join(media_types.TYPES)}"
-        raise UploadRejected(415, taken)
-    if "Content-Encoding" in headers:  # it would be unpacked to a size that nobody knows
+    if mime_type not in media_types.MEDIA_TYPES:
+        raise UploadRejected(415, f"a file is one of: {', '.join(media_types.MEDIA_TYPES)}")
+    if "Content-Encoding" in headers:  # the decompressed size would be unknown
         raise UploadRejected(415, "a file has no Content-Encoding")
-    if (request.content_length or 0) > media_types.TYPES[mime_type].largest:
-        much = f"a file of this type is at most {media_types.TYPES[mime_type].largest} bytes"
-        raise UploadRejected(413, much)
+    if (request.content_length or 0) > media_types.MEDIA_TYPES[mime_type].max_bytes:
+        largest = media_types.MEDIA_TYPES[mime_type].max_bytes
+        raise UploadRejected(413, f"a file of this type is at most {largest} bytes")
     return UploadRequest(
         id=media_types.media_id(rights.tenant, rights.name, key),
         mime_type=mime_type,
-        filename=filename(headers.get("Content-Disposition", "")),
+        filename=parse_filename(headers.get("Content-Disposition", "")),
     )
 
 
-def _shown(upload: Upload) -> dict[str, object]:
+def _upload_json(upload: Upload) -> dict[str, object]:
     return {
         "id": upload.id,
         "mimeType": upload.mime_type,
@@ -222,7 +222,7 @@ def _shown(upload: Upload) -> dict[str, object]:
     }
 
 
-def _closing(answer: web.Response) -> web.Response:
-    """What is left of the file will not be read."""
+def _close_connection(answer: web.Response) -> web.Response:
+    """Close the connection after this answer: the rest of the file will not be read."""
     answer.force_close()
     return answer

@@ -1,4 +1,4 @@
-"""The files that CRMs uploaded: a row for each, written when its bytes are safe."""
+"""Table of the files that CRMs uploaded. A row is written when the bytes are safe."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,12 +11,13 @@ from services.postgres.database import ANSWER_SECONDS, Pool
 from services.tasks import with_timeout
 
 ABANDONED_SECONDS = 3600
-"""An upload takes ten minutes at most: what was begun before belongs to a process that ended."""
-SWEPT_AT_ONCE = 100
+"""An upload takes ten minutes at most, so one that began earlier belongs to a process that ended.
+"""
+SWEEP_LIMIT = 100
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
-    """A file as it was uploaded; `object` is its name in the object store."""
+    """An uploaded file; `object` is its name in the object store."""
 
     id: UUID
     token: str
@@ -30,7 +31,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def kind(self) -> Kind:
-        """Meta's word for what it can be sent as."""
+        """Meta's kind of media that the file can be sent as."""
         return kind_of(self.mime_type)
 
 
@@ -39,41 +40,43 @@ class UploadStore:
         self._pool = pool
 
     async def find(self, id: UUID, rights: Rights) -> Upload | None:
-        """An upload of this very token: its id can be guessed by whoever knows name and key."""
+        """Return an upload of this token only: its id follows from the token's name and the key,
+        so others can guess it."""
         row = await with_timeout(
             ANSWER_SECONDS, self._pool.fetchrow(_FIND, id, rights.tenant, rights.name)
         )
         return Upload(**dict(row)) if row else None
 
     async def start(self, object: UUID, at: datetime) -> None:
-        """Note an object before its first byte, so that it is found when nobody ends it."""
-        work = self._pool.execute("insert into gateway.upload values ($1, $2)", object, at)
-        await with_timeout(ANSWER_SECONDS, work)
+        """Register an object before its first byte, so that the sweep finds an abandoned one."""
+        insert = self._pool.execute("insert into gateway.upload values ($1, $2)", object, at)
+        await with_timeout(ANSWER_SECONDS, insert)
 
     async def complete(self, new: Upload) -> Upload:
-        """Write it down, unless it is there; what is there then. Of `new` no bytes are missing."""
-        return await with_timeout(ANSWER_SECONDS, self._finish(new))
+        """Store the row of an upload whose bytes are all safe, and return the row for its key: that
+        of an earlier request if there is one."""
+        return await with_timeout(ANSWER_SECONDS, self._complete(new))
 
-    async def _finish(self, new: Upload) -> Upload:
+    async def _complete(self, new: Upload) -> Upload:
         async with self._pool.acquire() as connection, connection.transaction():
             values = [getattr(new, name) for name in new.__struct_fields__]
             if await connection.fetchval(_INSERT, *values):
-                await connection.execute(_END, new.object)
+                await connection.execute(_DELETE, new.object)
                 return new
-            # By a request beside this one: what we brought is swept.
+            # A simultaneous request stored it first; the sweep deletes the object of this one.
             row = await connection.fetchrow(_FIND, new.id, new.tenant, new.token)
         if row is None:
             raise LookupError("the id belongs to another municipality")
         return Upload(**dict(row))
 
     async def stale(self, at: datetime) -> list[UUID]:
-        """Objects that were begun long ago and never finished."""
-        rows = await self._pool.fetch(_ABANDONED, at, ABANDONED_SECONDS, SWEPT_AT_ONCE)
+        """Return objects whose upload began long ago and never finished."""
+        rows = await self._pool.fetch(_ABANDONED, at, ABANDONED_SECONDS, SWEEP_LIMIT)
         return [row["object"] for row in rows]
 
     async def delete(self, object: UUID) -> None:
-        """What was begun is no longer in the store."""
-        await with_timeout(ANSWER_SECONDS, self._pool.execute(_END, object))
+        """Forget an object that is no longer in the object store."""
+        await with_timeout(ANSWER_SECONDS, self._pool.execute(_DELETE, object))
 
 
 _COLUMNS = ", ".join(Upload.__struct_fields__)
@@ -85,7 +88,7 @@ insert into gateway.media ({_COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $
 on conflict (id) do nothing returning true
 """
 
-_END = "delete from gateway.upload where object = $1"
+_DELETE = "delete from gateway.upload where object = $1"
 
 _ABANDONED = """
 select object from gateway.upload where begun_at < $1::timestamptz - make_interval(secs => $2)

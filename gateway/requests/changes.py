@@ -1,6 +1,7 @@
-"""What a desk orders beside messages: of a conversation, and of a number. Pure.
+"""Request bodies of commands other than messages: for conversations, numbers and consent. Pure.
 
-Read with `services.reading.read(body, TRANSFER)` and so on, which gives every fault at once.
+Parse them with `services.api.json_body.parse_body(body, TRANSFER)` and so on, which returns every
+fault at once.
 """
 
 from collections.abc import Iterator
@@ -31,41 +32,41 @@ from services.texts.catalogue import PLACEHOLDER
 
 
 class Transfer(Body):
-    """To another department, which gets the whole conversation from here on; or to the front desk,
-    which is the number's own."""
+    """Transfer a conversation to another department, or to the front desk of the number. The
+    receiving department can read the whole conversation."""
 
     department: Annotated[Department | None, SPARED] = optional_not_null()
-    """That gets it; left out, the front desk does."""
+    """Department that receives the conversation; left out: the front desk."""
     employee: Annotated[str | None, BoundedText(255), SPARED] = optional_not_null()
-    """In whose queue it is put, as the CRM calls them."""
+    """Employee whose queue receives the conversation, as the CRM calls them."""
     reason: Annotated[str, BoundedText(500)]
-    """For the colleague, and on the record."""
+    """Reason, for the colleague and for the archive."""
     author: Annotated[Author | None, SPARED] = optional_not_null()
     from_department: Annotated[Department | None, SPARED, Field(alias="from")] = optional_not_null()
-    """That has it now; refused when another has it by then."""
+    """Department that owns the conversation; refused if another department does."""
 
 
 class Close(Body):
-    """The question is answered."""
+    """Close a conversation: the question is answered."""
 
     reason: Annotated[str | None, BoundedText(500), SPARED] = optional_not_null()
     outcome: Annotated[Literal["forwarded", "redirected", "handled"] | None, SPARED] = (
         optional_not_null()
     )
-    """What was done about it: passed on to whoever decides on it, the citizen shown the right way,
-    or dealt with. A conversation with the label `officieel` is not closed without."""
+    """Outcome: `forwarded` to the body that decides, `redirected` the citizen to the right channel,
+    or `handled`. Required for a conversation with the label `officieel`."""
     author: Annotated[Author | None, SPARED] = optional_not_null()
 
 
 class Note(Body):
-    """For colleagues, on the record, not for the citizen."""
+    """Write a note for colleagues. It is archived, and the citizen does not see it."""
 
     text: Annotated[str, BoundedText(4096)]
     author: Annotated[Author | None, SPARED] = optional_not_null()
 
 
 class LinkCase(Body):
-    """To a zaak: events, export and retention carry it."""
+    """Link a conversation to a zaak. Events, the export and the retention include the link."""
 
     zaak: Annotated[
         str,
@@ -79,37 +80,37 @@ class LinkCase(Body):
 
 
 class Confirm(Body):
-    """Somebody has seen the alarm; nobody else is woken for it."""
+    """Confirm an alarm: a person has seen it, so no other person is woken."""
 
     author: Annotated[Author | None, SPARED] = optional_not_null()
-    """Who it was: on the record as such."""
+    """Person who confirms; archived."""
 
 
 class Release(Body):
-    """What was held is told now, in order."""
+    """Release a withheld conversation: its events are delivered now, in order."""
 
     author: Annotated[Author | None, SPARED] = optional_not_null()
 
 
 class Read(Body):
-    """The citizen is shown that what they wrote was read."""
+    """Send the citizen a read receipt."""
 
     typing: Annotated[bool | None, SPARED] = optional_not_null()
-    """And that an answer is being typed: until it comes, for 25 seconds at most."""
+    """Also show that an answer is being typed, until it arrives and for at most 25 seconds."""
     author: Annotated[Author | None, SPARED] = optional_not_null()
 
 
 class Merge(Body):
-    """Two people are one: whoever is in the other conversation is from now on who is in this one.
-    The other is closed."""
+    """Merge two persons into one: the citizen of the other conversation is the citizen of this one.
+    The other conversation is closed."""
 
     other: Annotated[Conversation, Field(alias="with")]
-    """Of the same number."""
+    """The other conversation, of the same number."""
     author: Annotated[Author | None, SPARED] = optional_not_null()
 
 
-def _unfit(text: str) -> Iterator[str]:
-    """Why it may not go out by itself: what plain language and safety ask of every such text."""
+def _text_faults(text: str) -> Iterator[str]:
+    """Yield the faults of an automatic text, by the rules for plain language and safety."""
     if not any(map(str.isalnum, text)):
         yield "has no words"
     if PLACEHOLDER.search(text):
@@ -123,29 +124,29 @@ def _unfit(text: str) -> Iterator[str]:
         yield "names the telephone as the only way on"
 
 
-def _fit(text: str) -> str:
-    if found := list(_unfit(text)):
-        raise validation_error("; ".join(found))
+def _check_text(text: str) -> str:
+    if faults := list(_text_faults(text)):
+        raise validation_error("; ".join(faults))
     return text
 
 
-Said = Annotated[str, BoundedText(TEXT_CHARACTERS), AfterValidator(_fit)]
-"""What citizens are told, by itself: in sentences of at most 15 words, not asking for a BSN or a
-copy of papers, and with another way on where it tells to call."""
+AutomaticText = Annotated[str, BoundedText(TEXT_CHARACTERS), AfterValidator(_check_text)]
+"""A text that is sent to citizens automatically: in sentences of at most 15 words, without a
+question for a BSN or a copy of papers, and not with the telephone as the only way to continue."""
 
 
 class Notice(Body):
-    """What citizens are told of a number for a while, once in each conversation."""
+    """A temporary text for all citizens who write to a number, sent once in each conversation."""
 
-    text: Said
-    """In sentences of at most 15 words, with another way on than the telephone."""
+    text: AutomaticText
+    """Text in sentences of at most 15 words. The telephone must not be the only way to continue."""
     until: Moment
-    """When it ends by itself: in the future, and within 31 days."""
+    """Time at which the notice ends: in the future, and within 31 days."""
     author: Annotated[Author | None, SPARED] = optional_not_null()
 
 
 class ClearNotice(Body):
-    """Takes the notice away."""
+    """Remove the notice of a number."""
 
     author: Annotated[Author | None, SPARED] = optional_not_null()
 
@@ -160,27 +161,27 @@ CLOSED_HAS_TEXT: Json = {
         },
     ]
 }
-"""What the validators below say, in JSON Schema."""
+"""The rules of the validators below, in JSON Schema."""
 
 
 class State(Body):
-    """Whether a number talks by itself."""
+    """State of a number: if it is open, and if it sends automatic texts."""
 
     model_config = ConfigDict(json_schema_extra=CLOSED_HAS_TEXT)
 
     state: Literal["open", "receive-only", "closed"]
-    """`receive-only`: messages are taken and no text goes out by itself. `closed`: citizens are
-    told `text` once in each conversation; what they write is taken all the same."""
-    text: Annotated[Said | None, SPARED] = optional_not_null()
-    """With `closed` only, and needed there; held to what a notice is."""
+    """`receive-only`: messages are received and no automatic text is sent. `closed`: citizens are
+    sent `text` once in each conversation, and their messages are still received."""
+    text: Annotated[AutomaticText | None, SPARED] = optional_not_null()
+    """Text for citizens; required with `closed` and refused otherwise. The rules for the text of a
+    notice apply."""
     until: Annotated[Moment | None, SPARED] = optional_not_null()
-    """When the number is open again by itself: in the future, and within 31 days. Not with `open`.
-    """
+    """Time at which the number opens again: in the future, and within 31 days. Not with `open`."""
     author: Annotated[Author | None, SPARED] = optional_not_null()
 
     @field_validator("text")
     @classmethod
-    def _of_closed(cls, text: str | None, info: ValidationInfo) -> str | None:
+    def _check_state_text(cls, text: str | None, info: ValidationInfo) -> str | None:
         state = info.data.get("state")
         if state == "closed" and text is None:
             raise validation_error("must be given: what citizens are told")
@@ -190,24 +191,24 @@ class State(Body):
 
     @field_validator("until")
     @classmethod
-    def _of_what_ends(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
+    def _check_until(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
         if info.data.get("state") == "open" and until is not None:
             raise validation_error("does not go with open")
         return until
 
 
 class GiveConsent(Consent):
-    """A citizen agreed to be sent what they did not ask for."""
+    """Record that a citizen agreed to receive business-initiated messages."""
 
     number: OurNumber
-    """Any number of the municipality: it holds for all of them."""
+    """Any number of the municipality; the consent holds for all its numbers."""
     to: Recipient
     """The citizen: a phone number in international form, or a business-scoped user id."""
     author: Annotated[Author | None, SPARED] = optional_not_null()
 
 
 class WithdrawConsent(Body):
-    """And does no longer."""
+    """Record that a citizen withdraws consent."""
 
     number: OurNumber
     to: Recipient
@@ -216,21 +217,21 @@ class WithdrawConsent(Body):
 
 
 TRANSFER, CLOSE = TypeAdapter(Transfer), TypeAdapter(Close)
-NOTE, TIE = TypeAdapter(Note), TypeAdapter(LinkCase)
+NOTE, LINK_CASE = TypeAdapter(Note), TypeAdapter(LinkCase)
 CONFIRM, RELEASE, MERGE = TypeAdapter(Confirm), TypeAdapter(Release), TypeAdapter(Merge)
 READ = TypeAdapter(Read)
-NOTICE, NO_NOTICE, STATE = TypeAdapter(Notice), TypeAdapter(ClearNotice), TypeAdapter(State)
-AGREED, ENDED = TypeAdapter(GiveConsent), TypeAdapter(WithdrawConsent)
-AGREEING = (AGREED, ENDED)
-"""Of the municipality as a whole: no department has a say in it."""
+NOTICE, CLEAR_NOTICE, STATE = TypeAdapter(Notice), TypeAdapter(ClearNotice), TypeAdapter(State)
+GIVE_CONSENT, WITHDRAW_CONSENT = TypeAdapter(GiveConsent), TypeAdapter(WithdrawConsent)
+CONSENT_COMMANDS = (GIVE_CONSENT, WITHDRAW_CONSENT)
+"""Commands that belong to the municipality as a whole, not to a department."""
 
 CONTACT_CENTRE: Role = "kcc"
-ORDERING: tuple[Role, ...] = ("send", "care", CONTACT_CENTRE)
-"""Whoever may order anything may ask what became of it."""
+COMMAND_ROLES: tuple[Role, ...] = ("send", "care", CONTACT_CENTRE)
+"""Roles that may give any command. Each may also read the status of its commands."""
 
 
 class Verb(NamedTuple):
-    """What may be done with a conversation: its body, and the roles of which one orders it."""
+    """A command for a conversation: its request body, and the roles that may give it."""
 
     kind: TypeAdapter[Any]
     roles: tuple[Role, ...] = ("send",)
@@ -240,7 +241,7 @@ VERBS: dict[str, Verb] = {
     "_transfer": Verb(TRANSFER),
     "_close": Verb(CLOSE),
     "_note": Verb(NOTE),
-    "_link": Verb(TIE),
+    "_link": Verb(LINK_CASE),
     "_read": Verb(READ),
     "_confirm": Verb(CONFIRM, ("care", "send")),
     "_release": Verb(RELEASE, (CONTACT_CENTRE,)),

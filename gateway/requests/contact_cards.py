@@ -1,4 +1,4 @@
-"""Contact cards, in Meta's members in camelCase. Pure."""
+"""Contact cards, with Meta's members in camelCase. Pure."""
 
 import datetime
 from typing import Annotated, Literal
@@ -15,14 +15,15 @@ from services.api.field_types import (
     validation_error,
 )
 
-Short = Annotated[str, BoundedText(256)]
-"""Meta names no limit; a card with longer names is no card."""
-Where = Annotated[Literal["HOME", "WORK"] | None, SPARED]
+ShortText = Annotated[str, BoundedText(256)]
+"""Text of a card. Meta names no limit; longer texts do not belong on a card."""
+HomeOrWork = Annotated[Literal["HOME", "WORK"] | None, SPARED]
 SEVERAL = Field(min_length=1, max_length=10, strict=False)
-"""Phones, addresses ... of one card; Meta names no limit. Strictly, only a tuple were a tuple."""
+"""Number of phones, addresses and so on of one card; Meta names no limit. In strict mode Pydantic
+would accept only a tuple for a tuple, and JSON has lists."""
 
 
-def _exists(day: str) -> str:
+def _check_day(day: str) -> str:
     try:
         datetime.date.fromisoformat(day)
     except ValueError:
@@ -33,23 +34,23 @@ def _exists(day: str) -> str:
 Day = Annotated[
     str,
     PatternText(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "must be a date, as 2026-12-31"),
-    AfterValidator(_exists),
+    AfterValidator(_check_day),
     Field(json_schema_extra={"format": "date"}),
 ]
 
 
 class PersonName(Body):
-    formatted_name: Short
-    """As it is shown."""
-    first_name: Annotated[Short | None, SPARED] = optional_not_null()
-    last_name: Annotated[Short | None, SPARED] = optional_not_null()
-    middle_name: Annotated[Short | None, SPARED] = optional_not_null()
-    prefix: Annotated[Short | None, SPARED] = optional_not_null()
-    suffix: Annotated[Short | None, SPARED] = optional_not_null()
+    formatted_name: ShortText
+    """Name as WhatsApp shows it."""
+    first_name: Annotated[ShortText | None, SPARED] = optional_not_null()
+    last_name: Annotated[ShortText | None, SPARED] = optional_not_null()
+    middle_name: Annotated[ShortText | None, SPARED] = optional_not_null()
+    prefix: Annotated[ShortText | None, SPARED] = optional_not_null()
+    suffix: Annotated[ShortText | None, SPARED] = optional_not_null()
 
     @field_validator("suffix")
     @classmethod
-    def _a_part(cls, suffix: str | None, info: ValidationInfo) -> str | None:
+    def _require_a_part(cls, suffix: str | None, info: ValidationInfo) -> str | None:
         parts = ("first_name", "last_name", "middle_name", "prefix")
         if suffix is None and all(info.data.get(part, "") is None for part in parts):
             raise validation_error("must be given, or another part of the name")
@@ -58,41 +59,41 @@ class PersonName(Body):
 
 class PhoneNumber(Body):
     phone: Annotated[str, PatternText(r"\+?\(?[0-9][0-9 ().-]{2,30}", "must be a phone number")]
-    type: Where = optional_not_null()
+    type: HomeOrWork = optional_not_null()
     wa_id: Annotated[str | None, PatternText(r"[0-9]{7,15}", "must be digits"), SPARED] = (
         optional_not_null()
     )
-    """Its WhatsApp id: with it the citizen can write to it at once."""
+    """WhatsApp id of the phone number. With it the citizen can write to the number at once."""
 
 
 class EmailAddress(Body):
     email: Annotated[
         str, BoundedText(254), PatternText(r"[^\s@]+@[^\s@]+", "must be an e-mail address")
     ]
-    type: Where = optional_not_null()
+    type: HomeOrWork = optional_not_null()
 
 
 class WebPage(Body):
     url: Link
-    type: Where = optional_not_null()
+    type: HomeOrWork = optional_not_null()
 
 
 class PostalAddress(Body):
-    street: Annotated[Short | None, SPARED] = optional_not_null()
-    zip: Annotated[Short | None, SPARED] = optional_not_null()
-    city: Annotated[Short | None, SPARED] = optional_not_null()
-    state: Annotated[Short | None, SPARED] = optional_not_null()
-    country: Annotated[Short | None, SPARED] = optional_not_null()
+    street: Annotated[ShortText | None, SPARED] = optional_not_null()
+    zip: Annotated[ShortText | None, SPARED] = optional_not_null()
+    city: Annotated[ShortText | None, SPARED] = optional_not_null()
+    state: Annotated[ShortText | None, SPARED] = optional_not_null()
+    country: Annotated[ShortText | None, SPARED] = optional_not_null()
     country_code: Annotated[
         str | None, PatternText(r"[A-Za-z]{2}", "must be a country of two letters, as nl"), SPARED
     ] = optional_not_null()
-    type: Where = optional_not_null()
+    type: HomeOrWork = optional_not_null()
 
 
 class Organisation(Body):
-    company: Annotated[Short | None, SPARED] = optional_not_null()
-    department: Annotated[Short | None, SPARED] = optional_not_null()
-    title: Annotated[Short | None, SPARED] = optional_not_null()
+    company: Annotated[ShortText | None, SPARED] = optional_not_null()
+    department: Annotated[ShortText | None, SPARED] = optional_not_null()
+    title: Annotated[ShortText | None, SPARED] = optional_not_null()
 
 
 class ContactCard(Body):

@@ -1,5 +1,8 @@
-"""Messages with something to tap: buttons, a list, a link, a question for a place, a flow, a phone
-number. Pure; Meta's limits, and of two that conflict the stricter one."""
+"""Interactive messages: buttons, a list, a link, a flow, or a request for a location or a phone
+number. Pure.
+
+The limits are Meta's. Where two of Meta's pages differ, the stricter one applies.
+"""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -20,12 +23,13 @@ from services.api.field_types import (
 )
 
 BODY_CHARACTERS = 1024
-"""Of an interactive message; a page of Meta's says 4,096 of lists, its OpenAPI 1,024."""
+"""Longest text of an interactive message. A page of Meta's says 4,096 for lists, its OpenAPI 1,024.
+"""
 ROWS = 10
-"""Of all sections of a list together; Meta's OpenAPI says so of each section."""
+"""Most rows of all sections of a list together; Meta's OpenAPI says ten for each section."""
 
 Label = Annotated[str, BoundedText(20)]
-"""On a button."""
+"""Text on a button."""
 
 
 class TextHeader(Body):
@@ -34,7 +38,7 @@ class TextHeader(Body):
 
 
 class MediaHeader(Body):
-    """A picture, film or document above the words: an upload of ours, or a link."""
+    """An image, video or document above the text: an upload, or a link."""
 
     model_config = ConfigDict(json_schema_extra=ID_OR_LINK)
 
@@ -42,7 +46,7 @@ class MediaHeader(Body):
     id: Annotated[UUID | None, SPARED] = optional_not_null()
     """Id of an upload (`POST /v1/media`)."""
     link: Annotated[Link | None, SPARED] = optional_not_null()
-    """Where Meta fetches it."""
+    """Address from which Meta fetches the file."""
 
     @field_validator("link")
     @classmethod
@@ -55,10 +59,10 @@ Header = Annotated[TextHeader | MediaHeader, Field(discriminator="kind")]
 
 
 class _Interactive(Body):
-    """What all of them have."""
+    """The members that most interactive messages share."""
 
     body: Annotated[str, BoundedText(BODY_CHARACTERS)]
-    """The words of the message."""
+    """Text of the message."""
     header: Annotated[Header | None, SPARED] = optional_not_null()
     footer: Annotated[str | None, BoundedText(60), SPARED] = optional_not_null()
 
@@ -69,12 +73,12 @@ class Button(Body):
         BoundedText(256),
         PatternText(r"\S(?:[\s\S]*\S)?", "must not begin or end with a space"),
     ]
-    """Comes back when it is tapped."""
+    """Id that the event has when the citizen taps the button."""
     title: Label
 
 
 class Buttons(_Interactive):
-    """At most three answers to tap."""
+    """At most three buttons with an answer."""
 
     kind: Literal["buttons"]
     buttons: Annotated[
@@ -87,29 +91,29 @@ class Buttons(_Interactive):
 
 class Row(Body):
     id: Annotated[str, BoundedText(200)]
-    """Comes back when it is chosen."""
+    """Id that the event has when the citizen chooses the row."""
     title: Annotated[str, BoundedText(24)]
     description: Annotated[str | None, BoundedText(72), SPARED] = optional_not_null()
 
 
 class Section(Body):
     title: Annotated[str | None, BoundedText(24), SPARED] = optional_not_null()
-    """Needed when there is more than one section."""
+    """Title, required if there is more than one section."""
     rows: Annotated[tuple[Row, ...], Field(min_length=1, max_length=ROWS)]
 
 
 class List(_Interactive):
-    """A menu that opens with a button: at most ten rows, in sections."""
+    """A menu behind a button: at most ten rows, in sections."""
 
     kind: Literal["list"]
     header: Annotated[TextHeader | None, SPARED] = optional_not_null()
     button: Label
-    """Opens the menu."""
+    """Text on the button that opens the menu."""
     sections: Annotated[tuple[Section, ...], Field(min_length=1, max_length=10)]
 
     @field_validator("sections")
     @classmethod
-    def _together(cls, sections: tuple[Section, ...]) -> tuple[Section, ...]:
+    def _check_rows(cls, sections: tuple[Section, ...]) -> tuple[Section, ...]:
         ids = [row.id for section in sections for row in section.rows]
         if len(ids) > ROWS:
             raise validation_error("must have at most {most} rows together", most=ROWS)
@@ -129,7 +133,7 @@ class Url(_Interactive):
 
 
 class AskLocation(Body):
-    """A button with which the citizen sends a place."""
+    """A button with which the citizen sends a location."""
 
     kind: Literal["location"]
     body: Annotated[str, BoundedText(BODY_CHARACTERS)]
@@ -143,23 +147,23 @@ class AskContact(Body):
 
 
 class Flow(_Interactive):
-    """A form of Meta's inside WhatsApp."""
+    """A flow: a form of Meta's inside WhatsApp."""
 
     kind: Literal["flow"]
     flow_id: Annotated[str, PatternText(r"[0-9]{1,32}", "must be the id of a flow: digits")]
     button: Annotated[str, BoundedText(30)]
     token: Annotated[str | None, BoundedText(200), SPARED] = optional_not_null()
-    """Comes back with the answers; nothing personal."""
+    """Token that the event with the answers has; without personal data."""
     screen: Annotated[str | None, BoundedText(64), SPARED] = optional_not_null()
-    """The first one; without it the flow asks its own server for it."""
+    """First screen; left out: the flow asks its own server for it."""
     data: Annotated[dict[str, JsonValue] | None, Field(min_length=1), SPARED] = optional_not_null()
-    """For the first screen."""
+    """Data for the first screen."""
     draft: bool = False
-    """Not published yet: for testing."""
+    """True for a flow that is not published yet, to test it."""
 
     @field_validator("data")
     @classmethod
-    def _for_a_screen(
+    def _require_screen(
         cls, data: dict[str, JsonValue] | None, info: ValidationInfo
     ) -> dict[str, JsonValue] | None:
         if data is not None and info.data.get("screen", "") is None:

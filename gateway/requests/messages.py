@@ -1,6 +1,7 @@
-"""Messages to citizens, as a CRM orders them. Pure.
+"""Request bodies of messages to citizens. Pure.
 
-Read with `services.reading.read(body, MESSAGE)`, which gives every fault at once.
+Parse them with `services.api.json_body.parse_body(body, MESSAGE)`, which returns every fault at
+once.
 """
 
 from typing import Annotated, Literal
@@ -32,9 +33,9 @@ from services.api.field_types import (
 )
 
 TEXT_CHARACTERS, CAPTION_CHARACTERS = 4096, 1024
-"""Meta's."""
-UNCAPTIONED = ("audio", "sticker")
-"""Files under which no words can stand."""
+"""Meta's limits."""
+WITHOUT_CAPTION = ("audio", "sticker")
+"""Kinds of file that cannot have a caption."""
 
 Recipient = Annotated[
     str,
@@ -44,19 +45,20 @@ Recipient = Annotated[
     ),
     AfterValidator(lambda to: to.removeprefix("+")),
 ]
-"""Digits, or Meta's id of a person for us."""
+"""Digits of a phone number, or Meta's id of a person for our business."""
 
 
 class Author(Body):
-    """Who wrote it. Kept on the record, not shown to the citizen."""
+    """Author of a message or a change. Archived, and not shown to the citizen."""
 
     kind: Literal["employee", "system", "automated"]
-    """`automated`: no person read it before it left; the municipality's disclosure goes along."""
+    """`automated`: no person read the message before it was sent, so the municipality's disclosure
+    is added."""
     id: Annotated[str, BoundedText(255)] = ""
-    """In the CRM."""
+    """Id in the CRM."""
 
 
-TO_WHOM: Json = {
+RECIPIENT_SCHEMA: Json = {
     "oneOf": [
         {
             "required": ["conversationId"],
@@ -66,43 +68,44 @@ TO_WHOM: Json = {
     ],
     "dependentRequired": {"ifLast": ["conversationId"], "replyTo": ["conversationId"]},
 }
-"""What the validators below say, in JSON Schema."""
+"""The rules of the validators below, in JSON Schema."""
 
 
 class _Message(Body):
-    """What all messages have. Either `conversationId`, or `number` and `to`."""
+    """The members of every message: either `conversationId`, or `number` and `to`."""
 
-    model_config = ConfigDict(json_schema_extra=TO_WHOM)
+    model_config = ConfigDict(json_schema_extra=RECIPIENT_SCHEMA)
 
     conversation_id: Annotated[Conversation | None, SPARED] = optional_not_null()
-    """The conversation in which to answer."""
+    """Conversation to answer in."""
     number: Annotated[OurNumber | None, SPARED] = optional_not_null()
-    """Our number to write from, when the citizen did not write first."""
+    """Our number to write from, if the citizen did not write first."""
     to: Annotated[Recipient | None, SPARED] = optional_not_null()
-    """The citizen: a phone number in international form, or a business-scoped user id."""
+    """Citizen: a phone number in international form, or a business-scoped user id."""
     author: Annotated[Author | None, SPARED] = optional_not_null()
     department: Annotated[Department | None, SPARED] = optional_not_null()
-    """For which it is written; refused when another has the conversation by then."""
+    """Department for which the message is written; refused if another department owns the
+    conversation."""
     if_last: UUID | None = None
-    """The last answer that the sender saw, null for none; refused when there is another by then.
-    Left out: not looked at."""
+    """Id of the last answer that the sender saw, or null for none; refused if there is a newer one.
+    Left out: not checked."""
 
     @field_validator("number", "to")
     @classmethod
-    def _a_recipient(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _check_recipient(cls, value: str | None, info: ValidationInfo) -> str | None:
         exactly_one_of("conversation_id", value, info)
         return value
 
     @field_validator("if_last")
     @classmethod
-    def _of_a_conversation(cls, last: UUID | None, info: ValidationInfo) -> UUID | None:
+    def _require_conversation(cls, last: UUID | None, info: ValidationInfo) -> UUID | None:
         if info.data.get("conversation_id", "") is None:
             raise validation_error("goes with conversationId only")
         return last
 
     @property
-    def guarded(self) -> bool:
-        """Whether `if_last` was given, be it as null."""
+    def has_if_last(self) -> bool:
+        """True if the request has `ifLast`, also with the value null."""
         return "if_last" in self.model_fields_set
 
 
@@ -110,11 +113,13 @@ class _Quoting(_Message):
     """A message that may quote another."""
 
     reply_to: Annotated[UUID | None, SPARED] = optional_not_null()
-    """Id of the message that it quotes, of the same conversation."""
+    """Id of the quoted message, in the same conversation."""
 
     @field_validator("reply_to")
     @classmethod
-    def _in_a_conversation(cls, quoted: UUID | None, info: ValidationInfo) -> UUID | None:
+    def _require_conversation_to_quote(
+        cls, quoted: UUID | None, info: ValidationInfo
+    ) -> UUID | None:
         if quoted is not None and info.data.get("conversation_id", "") is None:
             raise validation_error("goes with conversationId only")
         return quoted
@@ -132,7 +137,7 @@ class TextMessage(_Quoting):
 
 
 class Media(Body):
-    """A file: an upload of ours, or a link from which Meta fetches it."""
+    """A file: an upload, or a link from which Meta fetches it."""
 
     model_config = ConfigDict(json_schema_extra=ID_OR_LINK)
 
@@ -142,7 +147,7 @@ class Media(Body):
     link: Annotated[Link | None, SPARED] = optional_not_null()
     caption: Annotated[str | None, BoundedText(CAPTION_CHARACTERS), SPARED] = optional_not_null()
     filename: Annotated[Filename | None, SPARED] = optional_not_null()
-    """Of a document."""
+    """Name of a document."""
 
     @field_validator("link")
     @classmethod
@@ -152,14 +157,14 @@ class Media(Body):
 
     @field_validator("caption", mode="before")
     @classmethod
-    def _can_be_seen(cls, caption: object, info: ValidationInfo) -> object:
-        if isinstance(caption, str) and info.data.get("kind") in UNCAPTIONED:
+    def _check_caption(cls, caption: object, info: ValidationInfo) -> object:
+        if isinstance(caption, str) and info.data.get("kind") in WITHOUT_CAPTION:
             raise validation_error("does not go with audio or a sticker")
         return caption
 
     @field_validator("filename", mode="before")
     @classmethod
-    def _of_a_document(cls, filename: object, info: ValidationInfo) -> object:
+    def _check_filename(cls, filename: object, info: ValidationInfo) -> object:
         if isinstance(filename, str) and info.data.get("kind", "document") != "document":
             raise validation_error("goes with a document only")
         return filename
@@ -192,62 +197,62 @@ class ContactsMessage(_Quoting):
     contacts: Annotated[tuple[ContactCard, ...], Field(min_length=1, max_length=5)]
 
 
-STYLE = "\ufe0f"
-"""Asks for the coloured form. Apple's keyboard puts it behind emoji that have no other."""
+EMOJI_STYLE = "\ufe0f"
+"""Variation selector for the coloured form. Apple's keyboard adds it even to emoji without another
+form."""
 
 
 def _check_emoji(text: str) -> str:
-    if text and not is_emoji(text) and not is_emoji(text.removesuffix(STYLE)):
+    if text and not is_emoji(text) and not is_emoji(text.removesuffix(EMOJI_STYLE)):
         raise validation_error("must be one emoji, or empty")
     return text
 
 
 class Reaction(Body):
     message_id: UUID
-    """Id of the message that it reacts to, of the same conversation."""
+    """Id of the message to react to, in the same conversation."""
     emoji: Annotated[str, AfterValidator(_check_emoji)]
-    """One emoji; an empty text takes the reaction away."""
+    """One emoji; an empty string removes the reaction."""
 
 
 class ReactionMessage(_Message):
-    """Quotes nothing: it is about a message already."""
+    """A reaction to a message. It cannot quote another."""
 
     type: Literal["reaction"]
     reaction: Reaction
 
 
 class Consent(Body):
-    """That a citizen agreed to be sent what they did not ask for: for what, when, and where that
-    can be looked up."""
+    """Consent of a citizen to business-initiated messages: the purpose, the time and the source."""
 
     purpose: Purpose
     given_at: Moment
-    """By the citizen; not in the future."""
+    """Time at which the citizen consented; not in the future."""
     source: Annotated[str, BoundedText(500)]
-    """The form, the counter or the zaak. Nobody's name or number."""
+    """Form, counter or zaak where the consent was given. Without names or phone numbers."""
 
 
 NOT_BOTH: Json = {"not": {"required": ["purpose", "consent"]}}
 
 
 class TemplateMessage(_Message):
-    """Quotes nothing: WhatsApp would not show it."""
+    """A template. It cannot quote a message: WhatsApp would not show the quote."""
 
-    model_config = ConfigDict(json_schema_extra=TO_WHOM | NOT_BOTH)
+    model_config = ConfigDict(json_schema_extra=RECIPIENT_SCHEMA | NOT_BOTH)
 
     type: Literal["template"]
     template: Template
     purpose: Annotated[Purpose | None, SPARED] = optional_not_null()
-    """To somebody who did not write first: that of a consent on record."""
+    """Purpose of a recorded consent, for a citizen who did not write first."""
     consent: Annotated[Consent | None, SPARED] = optional_not_null()
-    """The same, with the consent itself, which goes on record with the message."""
+    """Consent itself, instead of `purpose`; it is recorded with the message."""
 
     @field_validator("consent")
     @classmethod
-    def _instead_of_a_purpose(cls, given: Consent | None, info: ValidationInfo) -> Consent | None:
-        if given is not None and info.data.get("purpose") is not None:
+    def _exclude_purpose(cls, consent: Consent | None, info: ValidationInfo) -> Consent | None:
+        if consent is not None and info.data.get("purpose") is not None:
             raise validation_error("does not go with purpose: it has its own")
-        return given
+        return consent
 
 
 Message = Annotated[
@@ -263,14 +268,14 @@ Message = Annotated[
 
 
 class _Common(_Message):
-    """What is looked at of a message of a type that we do not know."""
+    """The members that are checked in a message of an unknown type."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 class Terms(Body):
-    """What of an order meets the token, the configuration and the clock, whatever else is wrong
-    with it."""
+    """The members of any command that are checked against the token, the configuration and the
+    clock, also if other members have faults."""
 
     model_config = ConfigDict(extra="ignore")
 

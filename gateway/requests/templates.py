@@ -1,7 +1,7 @@
-"""Templates: a text that Meta approved before, with what is filled in. Pure.
+"""Templates: a text that Meta approved before, with parameters. Pure.
 
-Members and types are Meta's, in camelCase. What a template asks for, Meta knows and we do not; what
-no template takes is refused here.
+Members and types are Meta's, in camelCase. Only Meta has the text of a template and its parameters;
+this module refuses what no template accepts.
 """
 
 from typing import Annotated, Literal
@@ -24,14 +24,14 @@ from services.api.field_types import (
 )
 from services.language.readability import length
 
-PARAMETERS = 50
-"""Of one component: more than a text of 1,024 characters has room for."""
+MAX_PARAMETERS = 50
+"""Parameters of one component: more than a text of 1,024 characters has room for."""
 HEADER_CHARACTERS = 60
 
 Name = Annotated[
     str, PatternText(r"[a-z][a-z0-9_]{0,59}", "must be a parameter's name: a-z, 0-9 and _")
 ]
-Filled = Annotated[
+ParameterText = Annotated[
     str,
     BoundedText(1024),
     PatternText(
@@ -39,24 +39,24 @@ Filled = Annotated[
         "must be one line, without tabs and without more than four spaces in a row",
     ),
 ]
-"""Meta refuses others (its error 132018)."""
+"""Text of a parameter. Meta refuses other texts (its error 132018)."""
 FlowData = Annotated[dict[str, JsonValue], Field(min_length=1)]
 Token = Annotated[str, BoundedText(200)]
 
 
 class TextParameter(Body):
     type: Literal["text"]
-    text: Filled
+    text: ParameterText
     parameter_name: Annotated[Name | None, SPARED] = optional_not_null()
-    """Of a named parameter; without it the order counts."""
+    """Name of the parameter; left out: the order counts."""
 
 
 class Currency(Body):
-    fallback_value: Filled
-    """What is shown where the amount is not, such as `€ 12,50`."""
+    fallback_value: ParameterText
+    """Text that is shown if the amount is not, such as `€ 12,50`."""
     code: Annotated[str, PatternText(r"[A-Z]{3}", "must be a currency of ISO 4217, as EUR")]
     amount_1000: Annotated[int, Field(ge=-(2**31), lt=2**31)]
-    """The amount times 1,000."""
+    """Amount times 1,000."""
 
 
 class CurrencyParameter(Body):
@@ -66,8 +66,8 @@ class CurrencyParameter(Body):
 
 
 class DateTime(Body):
-    fallback_value: Filled
-    """What is shown, such as `3 december 2026`."""
+    fallback_value: ParameterText
+    """Text that is shown, such as `3 december 2026`."""
 
 
 class DateTimeParameter(Body):
@@ -77,7 +77,7 @@ class DateTimeParameter(Body):
 
 
 class TemplateFile(Body):
-    """A file: an upload of ours, or a link from which Meta fetches it."""
+    """A file: an upload, or a link from which Meta fetches it."""
 
     model_config = ConfigDict(json_schema_extra=ID_OR_LINK)
 
@@ -130,14 +130,14 @@ HeaderParameter = Annotated[
 
 
 class HeaderFilling(Body):
-    """What stands above the words: one parameter."""
+    """The header above the text: one parameter."""
 
     type: Literal["header"]
     parameters: Annotated[tuple[HeaderParameter, ...], Field(min_length=1, max_length=1)]
 
     @field_validator("parameters")
     @classmethod
-    def _short(cls, parameters: tuple[HeaderParameter, ...]) -> tuple[HeaderParameter, ...]:
+    def _check_length(cls, parameters: tuple[HeaderParameter, ...]) -> tuple[HeaderParameter, ...]:
         for parameter in parameters:
             if isinstance(parameter, TextParameter) and length(parameter.text) > HEADER_CHARACTERS:
                 raise validation_error(
@@ -152,18 +152,18 @@ BodyParameter = Annotated[
 
 
 class BodyFilling(Body):
-    """What is filled in between the words."""
+    """The parameters in the text."""
 
     type: Literal["body"]
     parameters: Annotated[
         tuple[BodyParameter, ...],
-        Field(min_length=1, max_length=PARAMETERS),
+        Field(min_length=1, max_length=MAX_PARAMETERS),
         DistinctItems("parameter_name", "must have names that differ"),
     ]
 
     @field_validator("parameters")
     @classmethod
-    def _named_or_not(cls, parameters: tuple[BodyParameter, ...]) -> tuple[BodyParameter, ...]:
+    def _check_names(cls, parameters: tuple[BodyParameter, ...]) -> tuple[BodyParameter, ...]:
         if len({parameter.parameter_name is None for parameter in parameters}) > 1:
             raise validation_error("must all have a name, or none")
         return parameters
@@ -176,13 +176,13 @@ Index = Annotated[int, Field(ge=0, le=9)]
 class PayloadParameter(Body):
     type: Literal["payload"]
     payload: Annotated[str, BoundedText(128)]
-    """Comes back when the button is tapped."""
+    """Payload that the event has when the citizen taps the button."""
 
 
 class SuffixParameter(Body):
     type: Literal["text"]
     text: Annotated[str, BoundedText(2000), PatternText(r"[^\s\\]*", "must have no spaces in it")]
-    """What follows the link in the template."""
+    """Text that is appended to the link in the template."""
 
 
 class CouponParameter(Body):
@@ -194,9 +194,9 @@ class CouponParameter(Body):
 
 class FlowStart(Body):
     flow_token: Annotated[Token | None, SPARED] = optional_not_null()
-    """Comes back with the answers; nothing personal."""
+    """Token that the event with the answers has; without personal data."""
     flow_action_data: Annotated[FlowData | None, SPARED] = optional_not_null()
-    """For the first screen."""
+    """Data for the first screen."""
 
 
 class FlowParameter(Body):
@@ -208,7 +208,7 @@ ButtonParameter = Annotated[
     PayloadParameter | SuffixParameter | CouponParameter | FlowParameter,
     Field(discriminator="type"),
 ]
-PARAMETER_OF = {
+PARAMETER_TYPES = {
     "quick_reply": "payload",
     "url": "text",
     "copy_code": "coupon_code",
@@ -218,7 +218,7 @@ PARAMETER_OF = {
 
 
 class ButtonFilling(Body):
-    """What is filled in for a button: one parameter, of the type that goes with `subType`."""
+    """The parameter of a button, of the type that goes with `subType`."""
 
     type: Literal["button"]
     sub_type: Literal["quick_reply", "url", "copy_code", "flow"]
@@ -227,12 +227,12 @@ class ButtonFilling(Body):
 
     @field_validator("parameters")
     @classmethod
-    def _of_its_kind(
+    def _check_type(
         cls, parameters: tuple[ButtonParameter, ...], info: ValidationInfo
     ) -> tuple[ButtonParameter, ...]:
-        wanted = PARAMETER_OF.get(info.data.get("sub_type", ""))
-        if wanted and parameters[0].type != wanted:
-            raise validation_error(f"must be of type {wanted} for this subType")
+        expected = PARAMETER_TYPES.get(info.data.get("sub_type", ""))
+        if expected and parameters[0].type != expected:
+            raise validation_error(f"must be of type {expected} for this subType")
         return parameters
 
 
@@ -258,7 +258,7 @@ class Template(Body):
 
     @field_validator("components")
     @classmethod
-    def _once(cls, components: tuple[Component, ...]) -> tuple[Component, ...]:
+    def _check_kinds(cls, components: tuple[Component, ...]) -> tuple[Component, ...]:
         for kind in ("header", "body"):
             if sum(component.type == kind for component in components) > 1:
                 raise validation_error("must have at most one header and one body")

@@ -1,1 +1,1 @@
-"""Webhook endpoints, verified origin, partitioning of receipts."""
+"""Webhook endpoints, verification of the origin, and partitioning of receipts."""

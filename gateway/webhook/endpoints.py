@@ -1,7 +1,7 @@
-"""The webhook's doors: one for all, and one for each municipality, with what opens them. Pure.
+"""The webhook endpoints: a shared one and one for each municipality, with their secrets. Pure.
 
-A municipality with an app of its own may give Meta the address `/webhooks/whatsapp/<its id>`: only
-its own secrets are tried there. At the common address all are.
+A municipality with a Meta app of its own may register `/webhooks/whatsapp/<its id>` at Meta. That
+endpoint tries only the secrets of the municipality; the shared endpoint tries all secrets.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,25 +16,28 @@ from services.config.numbers import Number, Previous, Registration
 from services.config.settings import SettingsError, resolve_env
 
 SHARED_ENDPOINT = ""
-AFTERWARDS = timedelta(days=8)
-"""For which a provider that a number has left is still believed: Meta tries for 7 days."""
+GRACE_PERIOD = timedelta(days=8)
+"""Time for which the previous provider of a number still counts: Meta retries for 7 days."""
 T = TypeVar("T")
 
 
 class WebhookEndpoint(msgspec.Struct, frozen=True):
-    proofs: OriginVerifier
+    origins: OriginVerifier
     verify_tokens: tuple[bytes, ...]
 
 
 def build_endpoints(
     config: Configuration, app_secrets: Sequence[str], verify_token: str, environ: Mapping[str, str]
 ) -> dict[str, WebhookEndpoint]:
-    """Municipality, or COMMON -> its door. SettingsError with every secret that is missing."""
+    """Return an endpoint for each municipality and SHARED_ENDPOINT.
+
+    SettingsError lists every secret that is missing.
+    """
     faults: list[str] = []
 
-    def value(given: str, number: Number) -> list[bytes]:
+    def resolve(reference: str, number: Number) -> list[bytes]:
         try:
-            return [resolve_env(given, environ).encode()]
+            return [resolve_env(reference, environ).encode()]
         except ValueError as error:
             faults.append(f"{error} (number {number.id})")
             return []
@@ -43,17 +46,19 @@ def build_endpoints(
     tokens: list[tuple[str, bytes]] = []
     for number in config.numbers:
         for registration in number.registrations:
-            own = [s for given in registration.secrets for s in value(given, number)]
+            secrets = [s for each in registration.secrets for s in resolve(each, number)]
             if registration.provider == "meta" and not registration.secrets:
-                own = [secret.encode() for secret in app_secrets]
-            keys += [(number.tenant, _key(registration, number, secret)) for secret in own]
-        own = value(number.verify_token, number) if number.verify_token else []
-        tokens += [(number.tenant, token) for token in own or [verify_token.encode()]]
+                secrets = [secret.encode() for secret in app_secrets]
+            keys += [(number.tenant, _key(registration, number, secret)) for secret in secrets]
+        own_tokens = resolve(number.verify_token, number) if number.verify_token else []
+        tokens += [(number.tenant, token) for token in own_tokens or [verify_token.encode()]]
     if faults:
         raise SettingsError(sorted(set(faults)))
     names = (SHARED_ENDPOINT, *(tenant.id for tenant in config.tenants))
     return {
-        name: WebhookEndpoint(OriginVerifier(_of(keys, name)), tuple(set(_of(tokens, name))))
+        name: WebhookEndpoint(
+            OriginVerifier(_select(keys, name)), tuple(set(_select(tokens, name)))
+        )
         for name in names
     }
 
@@ -65,20 +70,20 @@ def _key(registration: Registration, number: Number, secret: bytes) -> WebhookSe
         secret=secret,
         numbers=frozenset([number.id]),
         header=registration.secret_header,
-        until=ended + AFTERWARDS if ended else None,
+        until=ended + GRACE_PERIOD if ended else None,
     )
 
 
-def _of(things: Iterable[tuple[str, T]], name: str) -> list[T]:
-    return [thing for tenant, thing in things if name in (SHARED_ENDPOINT, tenant)]
+def _select(items: Iterable[tuple[str, T]], name: str) -> list[T]:
+    return [item for tenant, item in items if name in (SHARED_ENDPOINT, tenant)]
 
 
 def numbers_by_provider_id(config: Configuration) -> dict[str, frozenset[str]]:
-    """Meta's id of a number, or `waba:<id>` -> our numbers that have it, or had."""
-    found: dict[str, set[str]] = {}
+    """Map Meta's id of a number, or `waba:<id>`, to our numbers that have or had it."""
+    by_id: dict[str, set[str]] = {}
     for number in config.numbers:
         for registration in number.registrations:
-            found.setdefault(number.provider_id_of(registration), set()).add(number.id)
+            by_id.setdefault(number.provider_id_of(registration), set()).add(number.id)
             if registration.waba:
-                found.setdefault(f"waba:{registration.waba}", set()).add(number.id)
-    return {key: frozenset(numbers) for key, numbers in found.items()}
+                by_id.setdefault(f"waba:{registration.waba}", set()).add(number.id)
+    return {key: frozenset(numbers) for key, numbers in by_id.items()}

@@ -1,4 +1,4 @@
-"""The webhook's door: the handshake, and webhooks answered 200 only once they are safe."""
+"""The webhook handler: Meta's handshake, and webhooks that are answered 200 once they are safe."""
 
 import asyncio
 import hmac
@@ -33,50 +33,53 @@ from services.whatsapp.parser import routing_keys
 
 PATH = "/webhooks/whatsapp"
 BODY_BYTES = 4 * 1024 * 1024
-"""Meta sends at most 3 MB, in either meaning of the word."""
+"""Meta sends at most 3 MB, decimal or binary."""
 BODY_SECONDS = 10.0
-"""For a body to arrive; Meta's arrives in one go."""
+"""Time for a body to arrive; Meta's arrives in one go."""
 BODIES_IN_FLIGHT_BYTES = 256 * 1024 * 1024
-"""Of all requests together, counted as they arrive: the bound of the memory of the door."""
-KEPT_BYTES = 32 * 1024 * 1024
-"""Of these, for small bodies alone: 500 of the largest small ones, seconds of usual ones."""
+"""Bytes of all request bodies together, counted as they arrive: this bounds the memory in use."""
+RESERVED_BYTES = 32 * 1024 * 1024
+"""Part of these bytes that only small bodies may use: 500 of the largest small ones, and seconds of
+usual ones."""
 LARGE_BYTES = 256 * 1024
-"""From here on a body is hashed and scanned in a thread: the loop serves others meanwhile. A body
-counts for each secret that it is tried with."""
-ASIDE_AT_ONCE = 2
-"""Threads at work so: as many as leave the loop its share of two cores."""
-ASIDE_SECONDS = 1.0
-"""For a place among them; then too much is coming in."""
+"""Size from which a body is hashed and scanned in a thread, so that the loop serves others
+meanwhile. A body counts once for each secret that it is tried with."""
+HASHING_THREADS = 2
+"""Threads that hash at the same time: these leave the loop its share of two cores."""
+THREAD_WAIT_SECONDS = 1.0
+"""Longest wait for such a thread; after it the webhook is refused as overload."""
 CHALLENGE_CHARACTERS = 200
-_TAKEN = CIMultiDict({"API-Version": VERSION})
-"""Of HEADERS: the others are for who looks at what is in an answer, and there is nothing in it."""
+_ACCEPTED_HEADERS = CIMultiDict({"API-Version": VERSION})
+"""Headers of an accepted webhook. The other HEADERS concern the body of an answer, and this answer
+has none."""
 
 T = TypeVar("T")
 
 
 class ClientCertificate(msgspec.Struct, frozen=True):
-    """Whose certificate a TLS proxy must have seen before Meta is believed, and the header in which
-    it says so; no header: not asked."""
+    """Client certificate that a TLS proxy must have seen before a signature of Meta counts."""
 
     header: str = ""
+    """Header in which the proxy reports the certificate; '': not required."""
     name: str = META_CLIENT
+    """Common name in the certificate."""
 
 
 class Webhook:
     def __init__(
         self,
         intake: Intake,
-        doors: Mapping[str, WebhookEndpoint],
+        endpoints: Mapping[str, WebhookEndpoint],
         config: Configuration,
         client: ClientCertificate,
     ) -> None:
-        self._intake, self._doors, self._client = intake, doors, client
+        self._intake, self._endpoints, self._client = intake, endpoints, client
         self._config, self._owners = config, numbers_by_provider_id(config)
-        self._budget = BodyBudget(BODIES_IN_FLIGHT_BYTES, KEPT_BYTES)
-        self._aside = asyncio.Semaphore(ASIDE_AT_ONCE)
+        self._budget = BodyBudget(BODIES_IN_FLIGHT_BYTES, RESERVED_BYTES)
+        self._hashing = asyncio.Semaphore(HASHING_THREADS)
 
     def routes(self) -> list[web.RouteDef]:
-        """The most used first, and one path after the other: aiohttp tries them in this order."""
+        """Return the routes, the most used first: aiohttp tries them in this order."""
         return [
             web.post(PATH, self.receive),
             web.get(PATH, self.handshake, allow_head=False),
@@ -85,27 +88,25 @@ class Webhook:
         ]
 
     async def handshake(self, request: web.Request) -> web.Response:
-        """Echo the challenge to whoever knows the verify token."""
-        door, query = (
-            self._doors.get(request.match_info.get("tenant", SHARED_ENDPOINT)),
-            request.query,
-        )
+        """Echo the challenge if the verify token is right."""
+        endpoint = self._endpoints.get(request.match_info.get("tenant", SHARED_ENDPOINT))
+        query = request.query
         token = query.get("hub.verify_token", "").encode()
         challenge = query.get("hub.challenge", "")[:CHALLENGE_CHARACTERS]
-        ours = door.verify_tokens if door else ()
-        known = any([hmac.compare_digest(token, each) for each in ours])
-        if not known or query.get("hub.mode") != "subscribe":
+        tokens = endpoint.verify_tokens if endpoint else ()
+        matches = any([hmac.compare_digest(token, each) for each in tokens])
+        if not matches or query.get("hub.mode") != "subscribe":
             return problem_response(403, "Forbidden", "the verify token is not ours")
         return web.Response(text=challenge)
 
     async def receive(self, request: web.Request) -> web.Response:
-        """At the common address; does without what aiohttp's routing finds out (`serve`)."""
-        return await self._answer(request, self._doors[SHARED_ENDPOINT])
+        """Answer the shared endpoint; `serve` calls it before aiohttp's routing."""
+        return await self._answer(request, self._endpoints[SHARED_ENDPOINT])
 
     async def receive_for_one(self, request: web.Request) -> web.Response:
-        return await self._answer(request, self._doors.get(request.match_info["tenant"]))
+        return await self._answer(request, self._endpoints.get(request.match_info["tenant"]))
 
-    async def _answer(self, request: web.Request, door: WebhookEndpoint | None) -> web.Response:
+    async def _answer(self, request: web.Request, endpoint: WebhookEndpoint | None) -> web.Response:
         started = clock.monotonic()
         try:
             with self._budget.share() as take:
@@ -113,112 +114,120 @@ class Webhook:
                 answer = (
                     service_unavailable(closed)
                     if closed
-                    else await self._process(request, door, take)
+                    else await self._process(request, endpoint, take)
                 )
         except BodyBudgetExceeded:
             answer = _close_connection(service_unavailable("too much is coming in"))
         except (web.RequestPayloadError, ConnectionError):
-            _answered(400).inc()  # the protocol answers, or nobody is there any more
+            _request_counter(400).inc()  # the protocol answers, or the client has gone
             raise
-        answer.headers.merge(_TAKEN if answer.status == 200 else HEADERS)
+        answer.headers.merge(_ACCEPTED_HEADERS if answer.status == 200 else HEADERS)
         waited = clock.monotonic() - started
-        _answered(answer.status).inc()
+        _request_counter(answer.status).inc()
         metrics.webhook_seconds.observe(waited)
         return await delay_rejection(request, answer, waited) if answer.status == 503 else answer
 
     async def _process(
-        self, request: web.Request, door: WebhookEndpoint | None, take: Callable[[int], None]
+        self, request: web.Request, endpoint: WebhookEndpoint | None, take: Callable[[int], None]
     ) -> web.Response:
-        shown = door.proofs.shown(request.headers) if door else []
-        if door is None or not shown:
-            return _close_connection(_unproven())  # nobody's body is not read
-        body = await _body(request, take)
+        signatures = endpoint.origins.find_signatures(request.headers) if endpoint else []
+        if endpoint is None or not signatures:
+            return _close_connection(_unauthorized())  # an unsigned body is not read
+        body = await _read_signed_body(request, take)
         if isinstance(body, web.Response):
             return _close_connection(body)
         at = clock.now()
-        if len(body) * door.proofs.most_secrets < LARGE_BYTES:
-            proof, keys = _opened(door.proofs, shown, body, at)
+        work = endpoint.origins, signatures, body, at
+        if len(body) * endpoint.origins.most_secrets < LARGE_BYTES:
+            origin, keys = _verify_and_scan(*work)
         else:
-            proof, keys = await self._in_thread(_opened, door.proofs, shown, body, at)
-        if proof is None or not self._is_client(proof, request.headers):
-            return _unproven()
+            origin, keys = await self._in_thread(_verify_and_scan, *work)
+        if origin is None or not self._has_client_certificate(origin, request.headers):
+            return _unauthorized()
         try:
-            await self._intake.put(self._receipts(request.path, proof, body, keys, at))
+            await self._intake.put(self._receipts(request.path, origin, body, keys, at))
         except NotAccepted as error:
             return service_unavailable(str(error))
         return web.Response()
 
     def _receipts(
-        self, door: str, proof: VerifiedOrigin, body: bytes, keys: list[str], at: datetime
+        self, path: str, origin: VerifiedOrigin, body: bytes, keys: list[str], at: datetime
     ) -> list[tuple[int, Receipt]]:
-        """(partition, the body for it)."""
+        """Return (partition, receipt of the body) for each partition that has a key of the body."""
         id = clock.new_id(at)
-        doubted = unverified_keys(keys, self._owners, proof)
+        unverified = unverified_keys(keys, self._owners, origin)
         return [
             (
                 partition,
                 Receipt(
                     id=id,
                     received_at=at,
-                    door=door,
-                    proof=proof.name,
-                    signature=proof.signature,
+                    door=path,
+                    proof=origin.name,
+                    signature=origin.signature,
                     body=body,
-                    keys=own,
-                    unproven=[key for key in doubted if key in own] if doubted else [],
+                    keys=partition_keys,
+                    unproven=[key for key in unverified if key in partition_keys],
                 ),
             )
-            for partition, own in split_by_partition(
+            for partition, partition_keys in split_by_partition(
                 keys, self._config.number_id_for, self._config.partitions, id
             )
         ]
 
-    def _is_client(self, proof: VerifiedOrigin, headers: Mapping[str, str]) -> bool:
-        """Meta's word counts only with its certificate, where that is asked."""
-        if not self._client.header or not proof.name.startswith("meta-"):
+    def _has_client_certificate(self, origin: VerifiedOrigin, headers: Mapping[str, str]) -> bool:
+        """Return True unless Meta signed and its required client certificate is missing."""
+        if not self._client.header or not origin.name.startswith("meta-"):
             return True
-        shown = common_name(headers.get(self._client.header, ""))
-        given = shown.encode(errors="surrogateescape")
-        return hmac.compare_digest(given, self._client.name.encode())
+        name = common_name(headers.get(self._client.header, ""))
+        encoded = name.encode(errors="surrogateescape")
+        return hmac.compare_digest(encoded, self._client.name.encode())
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
-        """What `function` gives, from a thread; OverBudget when too much of that is waiting."""
+        """Run `function` in a thread; BodyBudgetExceeded if no thread is free in time."""
         try:
-            async with asyncio.timeout(ASIDE_SECONDS):
-                await self._aside.acquire()
+            async with asyncio.timeout(THREAD_WAIT_SECONDS):
+                await self._hashing.acquire()
         except TimeoutError:
             raise BodyBudgetExceeded from None
         try:
             return await asyncio.to_thread(function, *arguments)
         finally:
-            self._aside.release()
+            self._hashing.release()
 
 
-def _opened(
-    proofs: OriginVerifier, shown: Sequence[PresentedSignature], body: bytes, at: datetime
+def _verify_and_scan(
+    verifier: OriginVerifier,
+    signatures: Sequence[PresentedSignature],
+    body: bytes,
+    at: datetime,
 ) -> tuple[VerifiedOrigin | None, list[str]]:
-    """Who says so, and the keys in it; nobody's body is not looked into."""
-    proof = proofs.proven(body, shown, at)
-    return proof, routing_keys(body) if proof else []
+    """Return the verified origin and the routing keys of a body. Parse verified bodies only."""
+
+    origin = verifier.verify(body, signatures, at)
+    return origin, routing_keys(body) if origin else []
 
 
 @cache
-def _answered(status: int) -> Counter:
-    """Looked up once for each status: a look-up costs as much as the parsing of a webhook."""
+def _request_counter(status: int) -> Counter:
+    """Return the counter of a status. Cached: a look-up costs as much as parsing a webhook."""
     return metrics.webhook_requests.labels(status=status)
 
 
-def _unproven() -> web.Response:
+def _unauthorized() -> web.Response:
     return problem_response(401, "Unauthorized", "the signature is not valid")
 
 
-async def _body(request: web.Request, take: Callable[[int], None]) -> bytes | web.Response:
-    """The body as it was signed, or why it is not taken."""
-    if "Content-Encoding" in request.headers:  # aiohttp unpacks, and the signature is over the
+async def _read_signed_body(
+    request: web.Request, take: Callable[[int], None]
+) -> bytes | web.Response:
+    """Return the body as it was signed, or the response that refuses it."""
+    if "Content-Encoding" in request.headers:
+        # aiohttp decompresses, and the signature covers the bytes as sent. Meta never compresses.
         answer = problem_response(
             415, "Unsupported Media Type", "a webhook has no Content-Encoding"
         )
-        answer.headers["Accept-Encoding"] = "identity"  # bytes as sent; Meta packs nothing
+        answer.headers["Accept-Encoding"] = "identity"
         return answer
     try:
         body = await read_body(request, BODY_BYTES, BODY_SECONDS, take=take)
@@ -229,6 +238,6 @@ async def _body(request: web.Request, take: Callable[[int], None]) -> bytes | we
 
 
 def _close_connection(answer: web.Response) -> web.Response:
-    """What is left of the body will not be read."""
+    """Close the connection after this answer: the rest of the body will not be read."""
     answer.force_close()
     return answer

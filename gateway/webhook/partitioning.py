@@ -1,4 +1,4 @@
-"""From a webhook to receipts: one for each partition that has an item of it. Pure."""
+"""Split a webhook over partitions: one receipt for each partition that has an item of it. Pure."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -9,20 +9,20 @@ NO_KEY = ""
 
 
 def split_by_partition(
-    keys: list[str], ours: Callable[[str], str], partitions: int, otherwise: UUID
+    keys: list[str], number_id_for: Callable[[str], str], partitions: int, fallback: UUID
 ) -> list[tuple[int, list[str]]]:
-    """(partition, keys of a body that belong there). Without any key there is one share, for
-    everything in the body, whose partition follows from `otherwise`.
+    """Return (partition, keys of the body that belong there).
 
-    `ours` leads from Meta's id of a number to our own, which lasts: so a number keeps its partition
-    when it moves. What belongs to no number goes with the first one.
+    `number_id_for` maps Meta's id of a number to our own id, which is permanent: a number keeps its
+    partition when it moves to another provider. Items without a number go with the first key. A
+    body without any key goes as a whole to the partition of `fallback`.
     """
     if not keys:
-        return [(partition_of(str(otherwise), partitions), [])]
+        return [(partition_of(str(fallback), partitions), [])]
     if len(keys) == 1:
-        return [(partition_of(ours(keys[0]), partitions), [*keys, NO_KEY])]
+        return [(partition_of(number_id_for(keys[0]), partitions), [*keys, NO_KEY])]
     by_partition: dict[int, list[str]] = {}
     for key in keys:
-        by_partition.setdefault(partition_of(ours(key), partitions), []).append(key)
-    by_partition[partition_of(ours(keys[0]), partitions)].append(NO_KEY)
+        by_partition.setdefault(partition_of(number_id_for(key), partitions), []).append(key)
+    by_partition[partition_of(number_id_for(keys[0]), partitions)].append(NO_KEY)
     return list(by_partition.items())

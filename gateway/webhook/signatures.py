@@ -1,8 +1,8 @@
-"""Whose is this webhook, and for which numbers of ours may it speak? Asked before it is read. Pure.
+"""Verify the origin of a webhook, and for which of our numbers it may speak, before parsing. Pure.
 
-Each provider proves itself in its own header: a signature over the body as received, or a secret
-that only it knows. A secret speaks for the numbers that name it and for no others, so that whoever
-serves one municipality can say nothing in the name of another.
+Each provider proves its origin in a header of its own: a signature over the body as received, or a
+secret that only the provider knows. A secret counts only for the numbers that name it, so a
+provider of one municipality can say nothing in the name of another.
 """
 
 import hashlib
@@ -17,33 +17,34 @@ import msgspec
 from services.config.providers import PROVIDERS, ProviderId
 
 META_CLIENT = "client.webhooks.fbclientcerts.com"
-"""Common name in the certificate that Meta's servers show."""
+"""Common name in the client certificate of Meta's servers."""
 
 
 class WebhookSecret(msgspec.Struct, frozen=True, kw_only=True):
-    """One secret, and our numbers that it speaks for. With `header`, the secret itself comes in
-    that header; without it, the provider signs."""
+    """A secret, and our numbers that it speaks for."""
 
     provider: ProviderId
     secret: bytes
     numbers: frozenset[str]
     header: str = ""
+    """Header that carries the secret itself; '': the provider signs the body with it."""
     until: datetime | None = None
-    """After this it speaks for nobody: of a registration that ended."""
+    """Time from which the secret no longer counts, because the registration ended."""
 
 
 class PresentedSignature(NamedTuple):
-    """What stands in one header: the provider that shows it so, and its own header where it comes
-    in one (''), else what it signed to."""
+    """A signature, or a secret, as one header of a request presents it."""
 
     provider: ProviderId
     header: str
+    """Header that carries a secret; '' for a signature."""
     value: str
     digest: bytes = b""
+    """Digest in a signature."""
 
 
 class VerifiedOrigin(msgspec.Struct, frozen=True):
-    """What was shown: `name` goes on the record, with the signature where there was one."""
+    """A proven origin. `name` and `signature` ('': proven by a secret) are archived."""
 
     name: str
     signature: str
@@ -51,95 +52,107 @@ class VerifiedOrigin(msgspec.Struct, frozen=True):
 
 
 Grant = tuple[frozenset[str], datetime | None]
-"""Numbers of ours, and until when."""
+"""Our numbers that a secret speaks for, and until when."""
 Secrets = Mapping[bytes, list[Grant]]
 
 
 class OriginVerifier:
-    """All that may be shown at one door."""
+    """Verifies signatures and secrets at one endpoint."""
 
     def __init__(self, keys: Iterable[WebhookSecret]) -> None:
-        self._ways: dict[tuple[ProviderId, str], dict[bytes, list[Grant]]] = {}
+        self._secrets: dict[tuple[ProviderId, str], dict[bytes, list[Grant]]] = {}
         for key in keys:
-            own = self._ways.setdefault((key.provider, key.header), {})
-            own.setdefault(key.secret, []).append((key.numbers, key.until))
-        self.most_secrets = max(map(len, self._ways.values()), default=0)
-        """Tried for one body: what it costs to be refused."""
+            secrets = self._secrets.setdefault((key.provider, key.header), {})
+            secrets.setdefault(key.secret, []).append((key.numbers, key.until))
+        self.most_secrets = max(map(len, self._secrets.values()), default=0)
+        """Largest number of secrets that one body is tried with: the cost of a refusal."""
 
-    def shown(self, headers: Mapping[str, str]) -> list[PresentedSignature]:
-        """What in `headers` could prove something; asked before the body is read. The SHA-1 header
-        of old is not looked at."""
-        found = []
-        for provider, header in self._ways:
-            own = PROVIDERS[provider]
-            value = headers.get(header or own.signature)
+    def find_signatures(self, headers: Mapping[str, str]) -> list[PresentedSignature]:
+        """Return the signatures and secrets in `headers`. Call it before reading the body.
+
+        The old SHA-1 header of Meta is ignored.
+        """
+        presented = []
+        for provider, header in self._secrets:
+            settings = PROVIDERS[provider]
+            value = headers.get(header or settings.signature)
             if value is None:
                 continue
             if header:
-                found.append(PresentedSignature(provider, header, value))
-            elif form := own.form.fullmatch(value):
-                found.append(PresentedSignature(provider, header, value, bytes.fromhex(form[1])))
-        return found
+                presented.append(PresentedSignature(provider, header, value))
+            elif match := settings.form.fullmatch(value):
+                digest = bytes.fromhex(match[1])
+                presented.append(PresentedSignature(provider, header, value, digest))
+        return presented
 
-    def proven(
-        self, body: bytes, shown: Iterable[PresentedSignature], at: datetime
+    def verify(
+        self, body: bytes, signatures: Iterable[PresentedSignature], at: datetime
     ) -> VerifiedOrigin | None:
-        """What that proves about `body`; None when it is nothing.
+        """Return the origin that the signatures prove for `body`, or None.
 
         Every secret is tried, each compared in constant time.
         """
-        for one in shown:
-            secrets = self._ways[one.provider, one.header]
-            named = bool(one.header)
-            matched = _named(one.value, secrets) if named else _signed(body, one.digest, secrets)
-            if numbers := _still(matched, at):
-                if named:
-                    return VerifiedOrigin(f"{one.provider}-header", "", numbers)
-                return VerifiedOrigin(f"{one.provider}-sha256", one.value, numbers)
+        for signature in signatures:
+            secrets = self._secrets[signature.provider, signature.header]
+            if signature.header:
+                grants = _grants_of_secret(signature.value, secrets)
+                if numbers := _valid_numbers(grants, at):
+                    return VerifiedOrigin(f"{signature.provider}-header", "", numbers)
+            else:
+                grants = _grants_of_signature(body, signature.digest, secrets)
+                if numbers := _valid_numbers(grants, at):
+                    name = f"{signature.provider}-sha256"
+                    return VerifiedOrigin(name, signature.value, numbers)
         return None
 
 
-def _signed(body: bytes, given: bytes, secrets: Secrets) -> list[list[Grant]]:
+def _grants_of_signature(body: bytes, digest: bytes, secrets: Secrets) -> list[list[Grant]]:
     return [
         grants
         for secret, grants in secrets.items()
-        if hmac.compare_digest(hmac.digest(secret, body, "sha256"), given)
+        if hmac.compare_digest(hmac.digest(secret, body, "sha256"), digest)
     ]
 
 
-def _named(value: str, secrets: Secrets) -> list[list[Grant]]:
-    """Hashed before they are compared, so that not even a length shows."""
-    given = hashlib.sha256(value.encode(errors="surrogateescape")).digest()
+def _grants_of_secret(value: str, secrets: Secrets) -> list[list[Grant]]:
+    """Compare hashes, so that the time does not reveal even the length of a secret."""
+    digest = hashlib.sha256(value.encode(errors="surrogateescape")).digest()
     return [
         grants
         for secret, grants in secrets.items()
-        if hmac.compare_digest(hashlib.sha256(secret).digest(), given)
+        if hmac.compare_digest(hashlib.sha256(secret).digest(), digest)
     ]
 
 
-def _still(matched: Iterable[Iterable[Grant]], at: datetime) -> frozenset[str]:
-    """The numbers that what matched speaks for at this moment."""
-    now = [n for grants in matched for n, until in grants if until is None or at < until]
-    return now[0] if len(now) == 1 else frozenset().union(*now)
+def _valid_numbers(matches: Iterable[Iterable[Grant]], at: datetime) -> frozenset[str]:
+    """Return the numbers of the matching grants that are valid at this time."""
+    valid = [n for grants in matches for n, until in grants if until is None or at < until]
+    return valid[0] if len(valid) == 1 else frozenset().union(*valid)
 
 
 def unverified_keys(
-    keys: Iterable[str], owners: Mapping[str, frozenset[str]], proof: VerifiedOrigin
+    keys: Iterable[str], owners: Mapping[str, frozenset[str]], origin: VerifiedOrigin
 ) -> list[str]:
-    """Those of a body's keys that belong to numbers of ours, none of which the proof speaks for.
+    """Return the keys of a body that belong only to numbers for which the origin does not speak.
 
-    `owners` leads from Meta's id of a number, or `waba:<id>`, to our numbers that have it.
+    `owners` maps Meta's id of a number, or `waba:<id>`, to our numbers that have it.
     """
-    return [key for key in keys if (own := owners.get(key)) and own.isdisjoint(proof.numbers)]
+    return [
+        key for key in keys if (numbers := owners.get(key)) and numbers.isdisjoint(origin.numbers)
+    ]
 
 
-def common_name(shown: str) -> str:
-    """The one common name in what a TLS proxy says of a client's certificate: the name alone, or a
-    distinguished name in either of its forms; '' when there is none, or more than one."""
-    if "=" not in shown:
-        return shown.strip()
-    if '"' in shown:
-        return ""  # a quoted value may hold what looks like a name; Meta's holds none
-    parts = re.split(r"(?<!\\)[/+]" if shown.startswith("/") else r"(?<!\\)[,+]", shown)
+def common_name(header: str) -> str:
+    """Return the common name in the header in which a TLS proxy reports a client certificate.
+
+    The header has the name alone, or a distinguished name in either of its forms. '' if it has no
+    common name, or more than one.
+    """
+    if "=" not in header:
+        return header.strip()
+    if '"' in header:
+        return ""  # a quoted value may contain text that looks like a name; Meta's has no quotes
+
+    parts = re.split(r"(?<!\\)[/+]" if header.startswith("/") else r"(?<!\\)[,+]", header)
     names = [part.partition("=")[2].strip() for part in parts if part.strip()[:3].upper() == "CN="]
     return names[0] if len(names) == 1 else ""

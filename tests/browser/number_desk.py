@@ -5,14 +5,14 @@ from typing import Any
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from gateway.requests.changes import NO_NOTICE, NOTICE, STATE, Notice, State
+from gateway.requests.changes import CLEAR_NOTICE, NOTICE, STATE, Notice, State
 from services import clock
 from services.api.json_body import parse_body
 from services.http.problems import problem_response
 
 SAYING: dict[tuple[str, str], TypeAdapter[Any]] = {
     ("PUT", "notice"): NOTICE,
-    ("DELETE", "notice"): NO_NOTICE,
+    ("DELETE", "notice"): CLEAR_NOTICE,
     ("PUT", "state"): STATE,
 }
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from gateway.requests.changes import ORDERING
+from gateway.requests.changes import COMMAND_ROLES
 from services.http.rights import Rights
 from tests.described import Operation, operations
 from tests.e2e.isolation import (
@@ -233,7 +233,7 @@ async def test_after_all_of_it_no_conversation_has_changed_that_was_not_the_toke
     assert INSIDER in {name for name, _, _ in done}
     for name, tenant, department in done:
         rights = parts.rights[name]
-        assert rights.may(*ORDERING)
+        assert rights.may(*COMMAND_ROLES)
         assert rights.tenant == tenant
         assert rights.handles(department)
     for line in await parts.rows(_LOOKED):

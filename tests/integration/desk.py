@@ -7,10 +7,10 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from gateway.api.command_store import Store
+from gateway.api.command_store import CommandStore
 from gateway.api.message_routes import MessageRoutes
 from gateway.media.upload_store import UploadStore
-from gateway.requests.changes import ORDERING
+from gateway.requests.changes import COMMAND_ROLES
 from services import clock
 from services.config import loader
 from services.config.model import Configuration
@@ -77,10 +77,15 @@ async def desk_of(
     order anything; `given` are rights of its own. `intake`: instead of one that takes everything.
     """
     taken = intake or Taken()
-    rights: dict[str, Any] = {"departments": frozenset(departments), "roles": frozenset(ORDERING)}
+    rights: dict[str, Any] = {
+        "departments": frozenset(departments),
+        "roles": frozenset(COMMAND_ROLES),
+    }
     rights |= GENEROUS | given
     uploads = UploadStore(pool)
-    api = MessageRoutes(taken, Store(pool), uploads, town, TokenStore(pool, [key("t", **rights)]))
+    api = MessageRoutes(
+        taken, CommandStore(pool), uploads, town, TokenStore(pool, [key("t", **rights)])
+    )
     async with serve(api_app(api.routes()), "127.0.0.1", 0) as port:
         yield Desk(f"http://127.0.0.1:{port}", taken, uploads)
 

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from aiohttp import web
 
-from cli.tokens import Wanted, add, revoke
+from cli.tokens import TokenRequest, add_token, revoke_token
 from deploy.local.postgresql import Database
 from services import clock
 from services.http.application import api_app
@@ -62,7 +62,7 @@ async def test_a_token_of_the_table_comes_in_until_it_is_revoked_and_never_again
     pool: Pool,
 ) -> None:
     async with keyring(pool, ()) as ring, door(ring) as url:
-        token = await add(pool, Wanted(name="desk", tenant="almelo", roles=["read"]))
+        token = await add_token(pool, TokenRequest(name="desk", tenant="almelo", roles=["read"]))
 
         async def is_in() -> bool:
             return (await asked(url, token))[0] == 200
@@ -72,7 +72,7 @@ async def test_a_token_of_the_table_comes_in_until_it_is_revoked_and_never_again
 
         await until(is_in)
         assert (await asked(url, token))[1] == "desk of almelo"
-        await revoke(pool, "desk")
+        await revoke_token(pool, "desk")
         assert await until(is_out) < 2 * REFRESH_SECONDS
         answers = {await words(url, given) for given in (token, None, "pk_unknown")}
         assert len(answers) == 1
@@ -84,7 +84,7 @@ async def words(url: str, token: str | None) -> tuple[int, str, str]:
 
 
 async def test_an_expired_token_is_refused_like_one_that_never_was(pool: Pool) -> None:
-    token = await add(pool, Wanted(name="old", tenant="almelo", roles=["read"]))
+    token = await add_token(pool, TokenRequest(name="old", tenant="almelo", roles=["read"]))
     await pool.execute("update access.token set expires_at = now() + interval '1 hour'")
     ring = TokenStore(pool, ())
     await ring.refresh()
@@ -129,7 +129,7 @@ async def test_two_guards_at_once_grant_no_more_than_one_burst_and_say_so(pool: 
 async def test_without_the_database_no_token_of_the_table_comes_in_and_it_may_be_tried_again(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token = await add(pool, Wanted(name="desk", tenant="almelo", roles=["read"]))
+    token = await add_token(pool, TokenRequest(name="desk", tenant="almelo", roles=["read"]))
     ring = TokenStore(pool, [key("e")])
     async with door(ring) as url:
         before = await asked(url, token)

@@ -10,10 +10,10 @@ import pytest
 from msgspec import UNSET, UnsetType
 
 from gateway.api.command_store import (
-    UNCONFIRMED,
+    UNCONFIRMED_LIFETIME,
     AnsweredMeanwhile,
+    CommandStore,
     NewCommand,
-    Store,
     StoredCommand,
 )
 from services import clock
@@ -24,10 +24,10 @@ CONVERSATION = "106540352242922-a2a2a2a2a2a2a2a2a2a2a2a2a2"
 
 
 @pytest.fixture
-async def store(empty: str, pool: Pool) -> AsyncIterator[Store]:
+async def store(empty: str, pool: Pool) -> AsyncIterator[CommandStore]:
     """The gateway's, which may do what its grants say."""
     async with connection_pool(f"{empty}?role=postkamer_gateway", "test", 8) as own:
-        yield Store(own)
+        yield CommandStore(own)
 
 
 RIGHTS = Rights(name="crm", tenant="almelo", roles=frozenset(["send"]))
@@ -45,7 +45,7 @@ def answer(last: UUID | UnsetType | None = UNSET) -> NewCommand:
     )
 
 
-async def test_the_same_key_is_accepted_once_and_gives_the_same_answer(store: Store) -> None:
+async def test_the_same_key_is_accepted_once_and_gives_the_same_answer(store: CommandStore) -> None:
     first = answer()
     accepted = await store.accept(first)
     again = msgspec.structs.replace(first, fingerprint=b"other", at=clock.now())
@@ -54,7 +54,7 @@ async def test_the_same_key_is_accepted_once_and_gives_the_same_answer(store: St
     assert (await store.accept(again)).confirmed
 
 
-async def test_an_answer_by_who_has_not_seen_the_last_one_is_refused(store: Store) -> None:
+async def test_an_answer_by_who_has_not_seen_the_last_one_is_refused(store: CommandStore) -> None:
     first, second = answer(None), answer(None)
     await store.accept(first)
     with pytest.raises(AnsweredMeanwhile) as refused:
@@ -68,7 +68,7 @@ async def test_an_answer_by_who_has_not_seen_the_last_one_is_refused(store: Stor
 
 
 async def test_a_refused_answer_leaves_nothing_and_its_key_may_be_used_again(
-    store: Store, pool: Pool
+    store: CommandStore, pool: Pool
 ) -> None:
     seen = answer()
     await store.accept(seen)
@@ -80,7 +80,7 @@ async def test_a_refused_answer_leaves_nothing_and_its_key_may_be_used_again(
 
 
 async def test_an_accepted_answer_is_given_again_though_others_answered_since(
-    store: Store,
+    store: CommandStore,
 ) -> None:
     first = answer(None)
     await store.accept(first)
@@ -88,7 +88,7 @@ async def test_an_accepted_answer_is_given_again_though_others_answered_since(
     assert not (await store.accept(first)).confirmed
 
 
-async def test_of_many_at_once_who_saw_the_same_one_answers(store: Store) -> None:
+async def test_of_many_at_once_who_saw_the_same_one_answers(store: CommandStore) -> None:
     last: UUID | None = None
     for _ in range(10):
         tries = [answer(last) for _ in range(8)]
@@ -99,25 +99,25 @@ async def test_of_many_at_once_who_saw_the_same_one_answers(store: Store) -> Non
         last = taken[0]
 
 
-async def test_a_change_of_a_conversation_is_no_answer(store: Store) -> None:
+async def test_a_change_of_a_conversation_is_no_answer(store: CommandStore) -> None:
     first = answer()
     await store.accept(first)
     await store.accept(msgspec.structs.replace(answer(), conversation=""))
     await store.accept(answer(first.id))
 
 
-async def test_an_order_is_read_by_its_own_token_once_it_is_safe(store: Store) -> None:
+async def test_an_order_is_read_by_its_own_token_once_it_is_safe(store: CommandStore) -> None:
     order = answer()
     await store.accept(order)
-    assert await store.message(order.id, RIGHTS) is None, "its sender was told to try again"
+    assert await store.find_message(order.id, RIGHTS) is None, "its sender was told to try again"
     await store.confirm(order.id, clock.now())
-    shown = await store.message(order.id, RIGHTS)
+    shown = await store.find_message(order.id, RIGHTS)
     assert shown and (shown["status"], shown["conversationId"]) == ("accepted", None)
     for other in ({"name": "another"}, {"tenant": "hengelo"}):
-        assert await store.message(order.id, msgspec.structs.replace(RIGHTS, **other)) is None
+        assert await store.find_message(order.id, msgspec.structs.replace(RIGHTS, **other)) is None
 
 
-async def decided(store: Store, pool: Pool, status: str, offered: bool) -> NewCommand:
+async def decided(store: CommandStore, pool: Pool, status: str, offered: bool) -> NewCommand:
     """An order that named no conversation, as it stands with the router; and in the ledger, when it
     was offered to Meta."""
     order = msgspec.structs.replace(answer(), conversation="")
@@ -145,7 +145,7 @@ async def decide(
 
 @pytest.mark.parametrize("status", ["accepted", "sent", "failed"])
 async def test_the_message_that_opened_a_conversation_is_its_last_answer(
-    store: Store, pool: Pool, status: str
+    store: CommandStore, pool: Pool, status: str
 ) -> None:
     opening = await decided(store, pool, status, offered=True)
     with pytest.raises(AnsweredMeanwhile):
@@ -159,7 +159,7 @@ async def test_the_message_that_opened_a_conversation_is_its_last_answer(
 
 @pytest.mark.parametrize("status", ["done", "failed"])
 async def test_a_note_and_what_the_router_refused_are_no_answers(
-    store: Store, pool: Pool, status: str
+    store: CommandStore, pool: Pool, status: str
 ) -> None:
     order = await decided(store, pool, status, offered=False)
     with pytest.raises(AnsweredMeanwhile) as refused:
@@ -168,7 +168,7 @@ async def test_a_note_and_what_the_router_refused_are_no_answers(
 
 
 async def test_an_answer_that_the_router_refused_leaves_the_one_before_it_the_last(
-    store: Store, pool: Pool
+    store: CommandStore, pool: Pool
 ) -> None:
     last: UUID | None = None
     for _ in range(2):
@@ -185,7 +185,7 @@ async def test_an_answer_that_the_router_refused_leaves_the_one_before_it_the_la
 
 
 async def test_a_message_to_a_number_into_the_same_conversation_is_its_last_answer(
-    store: Store, pool: Pool
+    store: CommandStore, pool: Pool
 ) -> None:
     first = answer(None)
     await store.accept(first)
@@ -202,7 +202,7 @@ async def test_a_message_to_a_number_into_the_same_conversation_is_its_last_answ
 
 
 async def test_a_reaction_is_no_answer_and_is_not_given_to_who_missed_one(
-    store: Store, pool: Pool
+    store: CommandStore, pool: Pool
 ) -> None:
     first = answer(None)
     await store.accept(first)
@@ -216,7 +216,7 @@ async def test_a_reaction_is_no_answer_and_is_not_given_to_who_missed_one(
 
 
 async def test_the_department_of_an_answer_is_known_before_the_router_has_seen_it(
-    store: Store,
+    store: CommandStore,
 ) -> None:
     await store.accept(msgspec.structs.replace(answer(None), department="jeugd"))
     with pytest.raises(AnsweredMeanwhile) as refused:
@@ -226,11 +226,11 @@ async def test_the_department_of_an_answer_is_known_before_the_router_has_seen_i
 
 def later(order: NewCommand) -> NewCommand:
     """The same, when it counts no more unless it was confirmed meanwhile."""
-    return msgspec.structs.replace(order, at=order.at + UNCONFIRMED + timedelta(seconds=1))
+    return msgspec.structs.replace(order, at=order.at + UNCONFIRMED_LIFETIME + timedelta(seconds=1))
 
 
 async def test_an_answer_that_was_never_confirmed_stands_in_nobodys_way_for_long(
-    store: Store,
+    store: CommandStore,
 ) -> None:
     lost, colleague = answer(None), later(answer(None))
     await store.accept(lost)
@@ -246,7 +246,7 @@ async def test_an_answer_that_was_never_confirmed_stands_in_nobodys_way_for_long
 
 
 async def test_an_answer_that_was_never_confirmed_takes_its_turn_anew_when_it_comes_again(
-    store: Store,
+    store: CommandStore,
 ) -> None:
     lost = answer(None)
     await store.accept(lost)
@@ -258,7 +258,7 @@ async def test_an_answer_that_was_never_confirmed_takes_its_turn_anew_when_it_co
 
 @pytest.mark.parametrize("confirmed", [True, False])
 async def test_what_is_safe_counts_however_long_ago(
-    store: Store, pool: Pool, confirmed: bool
+    store: CommandStore, pool: Pool, confirmed: bool
 ) -> None:
     """Its publish was confirmed, or the router has it though nobody heard."""
     safe = answer(None)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.api.command_store import NewCommand, Store
+from gateway.api.command_store import CommandStore, NewCommand
 from services import clock
 from services.postgres.database import Pool
 from tests.integration.desk import CONVERSATION, TOWN, desk_of, opened
@@ -38,7 +38,7 @@ async def test_only_who_may_know_of_the_last_answer_hears_which_it_is(
         conversation=CONVERSATION,
         department=whose,
     )
-    await Store(pool).accept(last)
+    await CommandStore(pool).accept(last)
     async with desk_of(pool, *departments) as desk:
         status, said = await desk.post("messages", ANSWER)
     assert (status, said["code"], desk.commands) == (409, "answered_meanwhile", [])

@@ -83,7 +83,7 @@ class StandIn:
 
 @pytest.fixture
 def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    monkeypatch.setattr(gateway_client, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(gateway_client, "POLL_SECONDS", 0.001)
     gateway = StandIn()
     thread = threading.Thread(target=gateway.server.serve_forever, args=(0.01,))
     thread.start()

@@ -163,7 +163,7 @@ async def test_of_too_many_a_part_of_the_period_is_asked_for(
     empty: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(breach_report, "MOST", 1)
+    monkeypatch.setattr(breach_report, "MAX_CONVERSATIONS", 1)
     await (await writer_of(pool)).add(
         [delivered(messages[name][0], "crm", AT) for name in ("een", "twee")]
     )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from deploy.local.rabbitmq import Broker
-from gateway.intake import Intake, intake
+from gateway.intake import Intake, run_intake
 from services import clock, contract
 from services.amqp import topology
 from services.amqp.connection import broker_connection
@@ -190,7 +190,7 @@ async def taking(broker: Broker) -> AsyncIterator[Intake]:
     async with broker_connection(url, "test gateway") as link:
         async with asyncio.timeout(ARRIVED_SECONDS):
             await link.connection()
-        async with intake(link, PartitionPublisher(link, clock.new_id(), 2)) as door:
+        async with run_intake(link, PartitionPublisher(link, clock.new_id(), 2)) as door:
             yield door
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from archiver.operator_actions import BATCH_ROWS, record_operator_actions
 from cli.main import main
-from cli.routing.rollback import KEPT
+from cli.routing.rollback import BACKUP_SUFFIX
 from cli.support.audit import LONGEST_NAME
 from services import clock
 from services.config import loader
@@ -127,7 +127,7 @@ def test_whoever_goes_back_to_earlier_rules_is_on_record(rules: Town) -> None:
 
 
 def test_a_file_that_cannot_be_written_leaves_no_row(rules: Town) -> None:
-    rules.path.with_name(f"postkamer.toml{KEPT}").mkdir()
+    rules.path.with_name(f"postkamer.toml{BACKUP_SUFFIX}").mkdir()
     failed = rules("rollback", rules.first.version)
     assert (failed.exit_code, failed.stderr[:7]) == (1, "rules: ")
     assert done(rules.url) == []

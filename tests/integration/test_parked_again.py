@@ -8,8 +8,8 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from cli.deliveries.parked import FASTEST
-from cli.deliveries.parked_store import Filter, replay
+from cli.deliveries.parked import MAX_PER_SECOND
+from cli.deliveries.parked_store import ParkedFilter, replay
 from deliverer.crm import replays
 from deliverer.crm.replays import CLAIM_SECONDS, IN_HAND
 from deliverer.crm.settlements import parked, settlement
@@ -18,7 +18,7 @@ from services import clock
 from services.postgres.database import Pool
 from tests.integration.handing import Crm, Post, delivery, serving
 
-MANY = 3 * FASTEST
+MANY = 3 * MAX_PER_SECOND
 WAITING = 20_000
 BLOCKS = 100
 """Of 8 KiB, that a look may touch: the levels of two indexes. From end to end they have more."""
@@ -47,11 +47,11 @@ async def test_what_is_tried_again_goes_as_fast_as_was_asked(broker: Broker, poo
 
     await park(pool, MANY)
     async with serving(taken) as url, post.works({"url": url, "secret": "x"}):
-        assert await replay(pool, Filter(destination="crm"), FASTEST, ["crm"]) == MANY
+        assert await replay(pool, ParkedFilter(destination="crm"), MAX_PER_SECOND, ["crm"]) == MANY
         while (await post.states()).get("settled") != MANY:
             await asyncio.sleep(0.05)
     assert set(crm.taken.values()) == {1} and len(crm.taken) == MANY
-    assert MANY / (at[-1] - at[0]) > 0.75 * FASTEST
+    assert MANY / (at[-1] - at[0]) > 0.75 * MAX_PER_SECOND
 
 
 async def test_a_look_takes_no_longer_where_much_waits_to_be_tried_again(pool: Pool) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.requests.changes import ORDERING
+from gateway.requests.changes import COMMAND_ROLES
 from services.config.model import Configuration
 from services.http.rights import ROLES
 from services.postgres.database import Pool
@@ -182,7 +182,7 @@ async def test_the_roles_that_open_an_operation_are_those_that_the_document_name
             assert status != 403 or told["detail"].endswith(f"the role {named}")
 
 
-@pytest.mark.parametrize("role", ORDERING)
+@pytest.mark.parametrize("role", COMMAND_ROLES)
 async def test_whoever_ordered_it_may_ask_what_became_of_it(pool: Pool, role: Any) -> None:
     ways = {"send": "_note", "care": "_confirm", "kcc": "_release"}
     async with desk_of(pool, roles=frozenset([role])) as desk:

@@ -189,7 +189,7 @@ async def test_a_file_that_breaks_off_leaves_nothing_and_may_be_sent_again(desk:
 async def test_who_stops_in_the_middle_loses_the_place(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routes, "QUIET_SECONDS", 0.2)
+    monkeypatch.setattr(routes, "IDLE_SECONDS", 0.2)
     writer = await _half(desk, int(desk.url.split(":")[2].split("/")[0]))
     await until_nobody_uploads(desk)
     assert desk.files() == []

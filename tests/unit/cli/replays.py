@@ -1,7 +1,7 @@
 """Comparing rules on a week without a database: what `cli.replay` asks of one, from a list."""
 
 from cli.replay.diff import Differences
-from cli.replay.recorded import Row, in_order, read_row
+from cli.replay.recorded import MessageRecord, read_row, sort_rows
 from router.handlers.units import keyed_hash
 from router.ruleset.context import build_context
 from services.config.loader import LoadedConfig
@@ -11,7 +11,7 @@ from tests.week import TOWN, Week, town
 SAME = town()
 
 
-def rows(records: list[Record]) -> list[Row]:
+def rows(records: list[Record]) -> list[MessageRecord]:
     """Messages that came in, as the archive gives them."""
     read = ("id", "at", "conversation", "receipt", "data", "raw")
     given = [
@@ -19,7 +19,7 @@ def rows(records: list[Record]) -> list[Row]:
         for record in records
         if record.kind == "message"
     ]
-    return in_order(
+    return sort_rows(
         row for row in map(read_row, given) if not row.data or row.data.direction == "in"
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.check import warnings as doubtful
-from cli.check.warnings import doubts
+from cli.check.warnings import find_warnings
 from services.config import loader
 from tests.unit.cli.calls import TOML
 from tests.voorbeeldstad import FOLDER, VALUES
@@ -47,7 +47,7 @@ def open_klant(url: str, link: str = "") -> str:
 def said(folder: Path, town: str, now: datetime = NOW) -> list[str]:
     file = folder / "postkamer.toml"
     file.write_text(town)
-    return [found.what for found in doubts(loader.load(file), now)]
+    return [found.what for found in find_warnings(loader.load(file), now)]
 
 
 @pytest.mark.parametrize(
@@ -216,13 +216,13 @@ def test_a_text_of_ones_own_that_nothing_sends_is_told_where_it_stands(
     (texts / "nl.toml").write_text(nl + '\n[eigen]\ntext = "Dank u wel."\n')
     file = tmp_path / "postkamer.toml"
     file.write_text(TOWN.replace("MENU\n", "") + more)
-    told = doubts(loader.load(file), NOW)
+    told = find_warnings(loader.load(file), NOW)
     assert [each.what for each in told] == found
     line = len(nl.splitlines()) + 3
     if found == [OWN]:
-        assert doubtful.line(told[0]) == f"{texts / 'nl.toml'}:{line}: {OWN}"
+        assert doubtful.format_warning(told[0]) == f"{texts / 'nl.toml'}:{line}: {OWN}"
 
 
 def test_nothing_is_doubtful_about_the_example_that_is_shipped() -> None:
     """At a given moment: its closing days will be over one day."""
-    assert doubts(loader.load(FOLDER.parent / "postkamer.toml"), NOW) == []
+    assert find_warnings(loader.load(FOLDER.parent / "postkamer.toml"), NOW) == []

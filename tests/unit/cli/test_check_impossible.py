@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.check.unsatisfiable import doubts
+from cli.check.unsatisfiable import find_warnings
 from router.rules.engine import compile_rules
 from router.rules.matcher import MessageFacts
 from router.text.language_detection import detect_language, detectable
@@ -137,12 +137,12 @@ MARK = '[[rules]]\nid = "x"\ntag = ["druk"]\n'
 )
 def test_what_cannot_be_is_said_and_nothing_else(more: str, found: list[str]) -> None:
     config = parse(TOML + MENU + more, "postkamer.toml")
-    assert [what for _, what in doubts(config, NOW)] == found
+    assert [what for _, what in find_warnings(config, NOW)] == found
 
 
 def test_it_is_said_where_it_is_asked() -> None:
     more = RULE + 'words = ["a"]\nany = [{types = ["text"]}, {tagged = ["perss"]}]'
-    [(where, _)] = doubts(parse(TOML + more, "postkamer.toml"), NOW)
+    [(where, _)] = find_warnings(parse(TOML + more, "postkamer.toml"), NOW)
     assert where == ("rules", 1, "any", 1, "tagged")
 
 
@@ -151,7 +151,7 @@ def test_a_rule_that_never_holds_fits_no_message(
     condition: dict[str, Any], messages: list[MessageFacts]
 ) -> None:
     made = asking.town([condition])
-    if any("never holds" in what for _, what in doubts(made, NOW)):
+    if any("never holds" in what for _, what in find_warnings(made, NOW)):
         table = compile_rules(made, "almelo")
         [compiled] = table.rules.compiled
         for facts in messages:

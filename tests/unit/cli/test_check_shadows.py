@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.check.shadowed import doubts, listed
+from cli.check.shadowed import find_warnings, join_names
 from services.config.model import Configuration, parse
 from tests.unit.cli.calls import TOML
 
@@ -288,12 +288,15 @@ NEW = rule("new", 'states = ["new", "reopened"]')
     ],
 )
 def test_what_never_counts_is_said_and_nothing_else(more: str, found: list[str]) -> None:
-    assert sorted(what for _, what in doubts(town(more))) == found
+    assert sorted(what for _, what in find_warnings(town(more))) == found
 
 
 def test_it_is_said_where_it_stands() -> None:
     more = rule("b", 'words = ["boom", "afval"]', "groen") + rule("c", 'words = ["afval"]', "groen")
-    assert [where for where, _ in doubts(town(more))] == [("rules", 1, "words"), ("rules", 2)]
+    assert [where for where, _ in find_warnings(town(more))] == [
+        ("rules", 1, "words"),
+        ("rules", 2),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -307,4 +310,4 @@ def test_it_is_said_where_it_stands() -> None:
     ],
 )
 def test_long_lists_are_counted(names: str, said: str) -> None:
-    assert listed(names) == said
+    assert join_names(names) == said

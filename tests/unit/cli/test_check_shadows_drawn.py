@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.check.shadowed import doubts
+from cli.check.shadowed import find_warnings
 from router.rules.engine import compile_rules, evaluate
 from router.rules.matcher import MessageFacts
 from tests.unit.cli import asking
@@ -19,7 +19,7 @@ def test_a_rule_that_never_counts_decides_no_message(
     made = asking.town(conditions)
     never = {
         what.split()[1].rstrip(":")
-        for _, what in doubts(made)
+        for _, what in find_warnings(made)
         if "never holds:" in what or ("never counts" in what and ":" not in what)
     }
     table = compile_rules(made, "almelo")
@@ -44,7 +44,7 @@ def test_a_rule_does_not_hold_for_who_writes_what_it_bars(
 ) -> None:
     more = {"without": barred} if how == "without" else {"not": {"words": barred}}
     made = asking.town([{"words": words} | more])
-    said = [what for _, what in doubts(made) if "what may not be said" in what]
+    said = [what for _, what in find_warnings(made) if "what may not be said" in what]
     never = {w for w in words if any(repr(w) in what or "all of its" in what for what in said)}
     table = compile_rules(made, "almelo")
     for phrase in words:

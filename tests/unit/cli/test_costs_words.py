@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from cli.check.warnings import doubts
-from cli.costs.costs import _csv, lines, money
-from cli.costs.report import Wanted, costs
+from cli.check.warnings import find_warnings
+from cli.costs.costs import _csv, format_costs, format_money
+from cli.costs.report import CostsFilter, compute_costs
 from router.billing.costs import ChargeGroup
 from services.config import loader
 from services.config.model import Configuration, parse
@@ -46,7 +46,7 @@ GROUPS = [
 
 
 def told(groups: list[ChargeGroup], config: Configuration | None, **wanted: Any) -> list[str]:
-    return list(lines(costs(groups, Wanted(month=NOVEMBER, **wanted), config)))
+    return list(format_costs(compute_costs(groups, CostsFilter(month=NOVEMBER, **wanted), config)))
 
 
 def test_a_month_is_told_as_a_table_with_totals_the_rate_the_budget_and_what_is_free() -> None:
@@ -110,13 +110,13 @@ def test_it_is_told_where_what_is_charged_and_what_is_free_disagree(
     free: int, charged: int, agrees: bool
 ) -> None:
     groups = [group(free, FREE), group(charged), group(9, FREE, category="utility")]
-    found = costs(groups, Wanted(month=NOVEMBER), None)
+    found = compute_costs(groups, CostsFilter(month=NOVEMBER), None)
     assert [(a.used, a.charged, a.agrees) for a in found.allowances] == [(free, charged, agrees)]
-    assert any("dat klopt niet" in line for line in lines(found)) is not agrees
+    assert any("dat klopt niet" in line for line in format_costs(found)) is not agrees
 
 
 def test_the_free_ones_of_a_number_are_those_of_all_its_departments() -> None:
-    found = costs(GROUPS, Wanted(month=NOVEMBER, department="kcc"), None)
+    found = compute_costs(GROUPS, CostsFilter(month=NOVEMBER, department="kcc"), None)
     assert [(a.number, a.used, a.charged) for a in found.allowances] == [
         ("10000001", 1000, 1234),
         ("10000002", 0, 0),
@@ -125,9 +125,9 @@ def test_the_free_ones_of_a_number_are_those_of_all_its_departments() -> None:
 
 
 def test_before_service_messages_were_charged_there_was_no_number_to_the_free_ones() -> None:
-    found = costs([group(5000, FREE)], Wanted(month=date(2026, 9, 1)), None)
+    found = compute_costs([group(5000, FREE)], CostsFilter(month=date(2026, 9, 1)), None)
     assert found.allowances == []
-    assert list(lines(found))[-1] == "Voor oktober 2026 waren alle serviceberichten gratis."
+    assert list(format_costs(found))[-1] == "Voor oktober 2026 waren alle serviceberichten gratis."
 
 
 def test_a_month_without_messages_is_told_as_that() -> None:
@@ -149,11 +149,11 @@ def test_a_month_without_messages_is_told_as_that() -> None:
 def test_money_is_rounded_to_cents_where_it_is_shown(
     amount: str, currency: str, expected: str
 ) -> None:
-    assert money(Decimal(amount), currency) == expected
+    assert format_money(Decimal(amount), currency) == expected
 
 
 def test_a_spreadsheet_gets_exact_amounts() -> None:
-    found = costs(GROUPS[2:4], Wanted(month=NOVEMBER), town())
+    found = compute_costs(GROUPS[2:4], CostsFilter(month=NOVEMBER), town())
     assert _csv(found).splitlines() == [
         "month,tenant,department,number,category,delivered,free,charged,unknown,amount,currency",
         "2026-11,almelo,groen,10000001,service,1234,0,1234,0,56.2704,EUR",
@@ -214,12 +214,12 @@ def test_a_budget_whose_rates_do_not_hold_yet_is_doubtful(
     text: str, found: list[str], file: Path
 ) -> None:
     file.write_text(text)
-    assert [each.what for each in doubts(loader.load(file), NOW)] == found
+    assert [each.what for each in find_warnings(loader.load(file), NOW)] == found
 
 
 def test_a_category_that_meta_does_not_have_is_doubtful_where_it_stands(file: Path) -> None:
     file.write_text(TOML + RATES.replace("utility", "utilty"))
-    [doubt] = doubts(loader.load(file), NOW)
+    [doubt] = find_warnings(loader.load(file), NOW)
     assert doubt.what.startswith("'utilty' is no category of Meta's that we know: ")
     assert ", service, utility" in doubt.what
     assert "utilty" in file.read_text().splitlines()[doubt.line - 1]

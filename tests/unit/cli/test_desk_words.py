@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.contact_centre import Done, Notice, Number, body_of, lines
-from cli.support.gateway_client import Wrong
+from cli.contact_centre import CommandOutcome, Notice, Number, build_body, format_number
+from cli.support.gateway_client import FieldProblem
 from tests.unit.cli.calls import postkamer
 
 CONVERSATION = f"10000001-{'a2' * 13}"
@@ -55,33 +55,36 @@ def test_a_misused_command_ends_with_2(
 
 @given(st.none() | st.text(), st.none() | st.text())
 def test_only_what_was_given_is_said(author: str | None, text: str | None) -> None:
-    body = body_of(author, text=text)
+    body = build_body(author, text=text)
     assert body.get("text") == text
     assert ("author" in body) == (author is not None)
     assert None not in body.values()
 
 
 def test_a_fault_is_told_with_where_it_is() -> None:
-    assert str(Wrong("must be given", "/text")) == "/text: must be given"
-    assert str(Wrong("must be given", "", "Idempotency-Key")) == "Idempotency-Key: must be given"
+    assert str(FieldProblem("must be given", "/text")) == "/text: must be given"
+    assert (
+        str(FieldProblem("must be given", "", "Idempotency-Key"))
+        == "Idempotency-Key: must be given"
+    )
 
 
 def test_a_notice_that_ends_in_summer_time_is_shown_so() -> None:
     ends = datetime(2026, 7, 1, 15, tzinfo=UTC)
-    [_, told] = lines(Number("1", "open", None, None, Notice("Druk.", ends)))
+    [_, told] = format_number(Number("1", "open", None, None, Notice("Druk.", ends)))
     assert told == "  notice until 2026-07-01 17:00: Druk."
 
 
 @pytest.mark.parametrize(
     ("done", "line"),
     [
-        (Done(number="1", id="x", status="done"), "1: done"),
-        (Done(number="1", reason="no"), "1: refused: no"),
+        (CommandOutcome(number="1", id="x", status="done"), "1: done"),
+        (CommandOutcome(number="1", reason="no"), "1: refused: no"),
         (
-            Done(conversation="c", id="x", status="accepted"),
+            CommandOutcome(conversation="c", id="x", status="accepted"),
             "c: accepted: the router has not come to it yet",
         ),
     ],
 )
-def test_how_an_order_went_is_one_line(done: Done, line: str) -> None:
+def test_how_an_order_went_is_one_line(done: CommandOutcome, line: str) -> None:
     assert str(done) == line

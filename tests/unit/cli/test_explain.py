@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cli.routing.explain import explain
-from cli.routing.explanation import lines
+from cli.routing.explanation import format_answer
 from services.config import loader
 from tests.unit.cli.calls import TOML
 from tests.voorbeeldstad import FOLDER
@@ -58,7 +58,7 @@ def test_what_follows_from_a_care_rule_is_said_and_kept_apart(tmp_path: Path) ->
     found = asked(tmp_path, "mijn man slaat mij bij het grof vuil", town)
     assert (found["wakes"], found["confirmMinutes"]) == (["crm", "piket"], 5)
     fits = 'het patroon past op "man slaat"'
-    assert list(lines(found)) == [
+    assert list(format_answer(found)) == [
         f"Openbare ruimte (groen): {fits} (zorgregel geweld)",
         "zorgregels, die voor alle andere gaan:",
         f"  past       geweld: {fits}",
@@ -71,11 +71,11 @@ def test_what_follows_from_a_care_rule_is_said_and_kept_apart(tmp_path: Path) ->
         "taal: nl",
         f"zorg: violence: {fits} (zorgregel geweld)",
     ]
-    assert "  past niet  dreiging" in lines(found, every=True)
+    assert "  past niet  dreiging" in format_answer(found, every=True)
 
 
 def test_a_care_rule_without_a_department_leaves_it_to_the_others(tmp_path: Path) -> None:
-    said = list(lines(asked(tmp_path, "brand in het grof vuil")))
+    said = list(format_answer(asked(tmp_path, "brand in het grof vuil")))
     assert said[0].startswith("Openbare ruimte (groen): ") and said[0].endswith("(regel afval)")
     assert "gewone regels:" in said
     assert any("niemand wordt gewekt" in line for line in said)
@@ -84,8 +84,8 @@ def test_a_care_rule_without_a_department_leaves_it_to_the_others(tmp_path: Path
 def test_without_danger_care_rules_are_named_only_where_all_are_asked_for(tmp_path: Path) -> None:
     found = asked(tmp_path, "waar laat ik mijn grof vuil?")
     assert [step["outcome"] for step in found["careSteps"]] == ["past niet"] * 3
-    assert not [line for line in lines(found) if "zorg" in line]
-    said = list(lines(found, every=True))
+    assert not [line for line in format_answer(found) if "zorg" in line]
+    said = list(format_answer(found, every=True))
     assert said[1:5] == [
         "zorgregels, die voor alle andere gaan:",
         "  past niet  dreiging",
@@ -105,17 +105,17 @@ def test_without_danger_care_rules_are_named_only_where_all_are_asked_for(tmp_pa
 def test_what_is_not_decided_yet_is_said(tmp_path: Path, text: str, type: str, said: str) -> None:
     found = asked(tmp_path, text, type=type)
     assert found["undecided"] == {"words": bool(text), "seconds": 60}
-    assert next(lines(found)) == (
+    assert next(format_answer(found)) == (
         f"nog niet beslist: {said}; blijft het 60 seconden stil, dan gaat het naar"
         " Klantcontact (kcc)"
     )
-    assert "  geen van de regels past (--all noemt ze)" in lines(found)
+    assert "  geen van de regels past (--all noemt ze)" in format_answer(found)
 
 
 def test_words_that_no_rule_knows_are_decided(tmp_path: Path) -> None:
     found = asked(tmp_path, "blork")
     assert "undecided" not in found
-    assert next(lines(found)).startswith("Klantcontact (kcc): geen enkele regel past")
+    assert next(format_answer(found)).startswith("Klantcontact (kcc): geen enkele regel past")
 
 
 @pytest.mark.parametrize(
@@ -140,13 +140,13 @@ def test_a_pattern_says_on_which_words_it_fits(
 def test_a_rule_that_holds_says_so(tmp_path: Path) -> None:
     found = asked(tmp_path, "bonje", TOML + '[[rules]]\nid = "h"\nwords = ["bonje"]\nhold = true\n')
     assert found["held"] is True
-    assert "vastgehouden tot iemand het vrijgeeft" in lines(found)
+    assert "vastgehouden tot iemand het vrijgeeft" in format_answer(found)
 
 
 def test_the_example_says_why_somebody_in_danger_goes_to_care() -> None:
     town = loader.load(FOLDER.parent / "postkamer.toml")
     found = explain(town, "mijn man slaat mij en mijn paspoort is verlopen", None, NOON)
     assert (found["department"], found["wakes"]) == ("zorg-en-jeugd", ["piket"])
-    said = "\n".join(lines(found))
+    said = "\n".join(format_answer(found))
     assert 'geweld-door-naaste: het patroon past op "man slaat"' in said
     assert "gewekt wordt piket; de inwoner leest de tekst geweld" in said

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.archive.breach_report import Citizen, ExposureTotals, joined, slices, was_delivered
+from cli.archive.breach_report import (
+    ExposureTotals,
+    PersonBuilder,
+    merge_ranges,
+    time_slices,
+    was_delivered,
+)
 from services.ids import uuid7
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -19,7 +25,7 @@ ranges = st.lists(st.tuples(places, places).map(lambda pair: (min(pair), max(pai
 
 @given(ranges)
 def test_joined_pieces_hold_the_same_places_and_do_not_touch(some: list[tuple[int, int]]) -> None:
-    found = joined(some)
+    found = merge_ranges(some)
     held = {n for first, last in some for n in range(first, last + 1)}
     assert {n for first, last in found for n in range(first, last + 1)} == held
     assert all(b[0] > a[1] + 1 for a, b in pairwise(found))
@@ -27,19 +33,19 @@ def test_joined_pieces_hold_the_same_places_and_do_not_touch(some: list[tuple[in
 
 def view(what: str, **said: Any) -> dict[str, Any]:
     row = {"conversation": "c", "tenant": "almelo", "department": "balie", "at": AT}
-    return row | {"message": None, "said": {"what": what, "from": 2, "to": 6} | said}
+    return row | {"message": None, "fields": {"what": what, "from": 2, "to": 6} | said}
 
 
 def message(n: int, department: str = "balie", **said: Any) -> dict[str, Any]:
     told = {"type": "text", "from": {"identities": [{"kind": "phone", "value": "+31600000011"}]}}
-    return {"message": IDS[n], "department": department, "sequence": 2 * n, "said": told | said}
+    return {"message": IDS[n], "department": department, "sequence": 2 * n, "fields": told | said}
 
 
-def seen(*views: dict[str, Any]) -> Citizen:
+def seen(*views: dict[str, Any]) -> PersonBuilder:
     exposed = ExposureTotals()
     for one in views:
         exposed.add_view(one)
-    citizen = Citizen(exposed.seen["c"])
+    citizen = PersonBuilder(exposed.by_conversation["c"])
     for n, department in enumerate(("balie", "balie", "jeugd", "balie")):
         citizen.add(message(n, department))
     return citizen
@@ -78,6 +84,6 @@ def test_what_a_destination_answered_it_had(said: dict[str, Any], expected: bool
 
 def test_a_period_is_looked_through_in_days_without_a_gap() -> None:
     end = AT + timedelta(days=2, hours=1)
-    found = list(slices(AT, end))
+    found = list(time_slices(AT, end))
     assert [a for a, _ in found[1:]] == [b for _, b in found[:-1]]
     assert (found[0][0], found[-1][1], len(found)) == (AT, end, 3)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from cli.routing import rollback
-from cli.routing.rollback import KEPT, Plan, carried_out, planned
-from cli.routing.rule_versions import changed
-from cli.support.database import Refused
+from cli.routing.rollback import BACKUP_SUFFIX, Plan, apply_plan, plan_rollback
+from cli.routing.rule_versions import diff_files
+from cli.support.database import CommandRefused
 from services.config import loader
 from tests.unit.cli.calls import TOML
 
@@ -32,7 +32,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def plan(path: Path, files: dict[str, str] = THEN) -> Plan:
-    return planned(loader.version(files), files, path)
+    return plan_rollback(loader.version(files), files, path)
 
 
 def there(path: Path) -> dict[str, str]:
@@ -58,7 +58,7 @@ def test_a_plan_names_each_file_and_changes_none(path: Path) -> None:
 
 def test_afterwards_the_version_is_what_is_there_and_what_was_is_kept(path: Path) -> None:
     before = there(path)
-    carried_out(plan(path), THEN, path)
+    apply_plan(plan(path), THEN, path)
     assert loader.load(path).version == VERSION
     assert there(path) == THEN | {
         "rules/straat.toml.before-rollback": before["rules/straat.toml"],
@@ -74,19 +74,19 @@ def test_files_and_folders_that_are_gone_come_back(path: Path) -> None:
         file.unlink()
     (path.parent / "rules").rmdir()
     path.write_text("nonsense = [")
-    carried_out(plan(path), THEN, path)
+    apply_plan(plan(path), THEN, path)
     assert loader.load(path).version == VERSION
-    assert path.with_name("postkamer.toml" + KEPT).read_text() == "nonsense = ["
+    assert path.with_name("postkamer.toml" + BACKUP_SUFFIX).read_text() == "nonsense = ["
 
 
 def test_what_is_written_may_be_read_by_who_could_read_what_was_there(path: Path) -> None:
     rule = path.parent / "rules" / "straat.toml"
     rule.chmod(0o640)
     path.chmod(0o604)
-    carried_out(plan(path), THEN, path)
+    apply_plan(plan(path), THEN, path)
     assert rule.stat().st_mode & 0o777 == 0o640
     rule.unlink()
-    carried_out(plan(path), THEN, path)
+    apply_plan(plan(path), THEN, path)
     assert rule.stat().st_mode & 0o777 == 0o604
 
 
@@ -100,18 +100,18 @@ def test_a_mark_of_windows_and_line_ends_are_no_difference(path: Path) -> None:
     "name", ["../elsewhere.toml", "/etc/elsewhere.toml", "a/../../b.toml", "a/\0.toml"]
 )
 def test_a_name_does_not_leave_the_folder(path: Path, name: str) -> None:
-    with pytest.raises(Refused, match="is not in the folder"):
+    with pytest.raises(CommandRefused, match="is not in the folder"):
         plan(path, THEN | {name: ""})
 
 
 def test_nor_does_it_by_a_link_or_stand_for_a_folder(path: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (path.parent / "link").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(Refused, match="is not in the folder"):
+    with pytest.raises(CommandRefused, match="is not in the folder"):
         plan(path, THEN | {"link/a.toml": ""})
-    with pytest.raises(Refused, match="is a folder here"):
+    with pytest.raises(CommandRefused, match="is a folder here"):
         plan(path, THEN | {"rules": ""})
-    with pytest.raises(Refused, match="is not in the folder"):  # what would be set aside
+    with pytest.raises(CommandRefused, match="is not in the folder"):  # what would be set aside
         (tmp_path / "elsewhere" / "more.toml").touch()
         linked = MAIN.replace("rules/*.toml", "*/*.toml")
         plan(path, THEN | {"postkamer.toml": linked})
@@ -142,15 +142,15 @@ WRONG = {
 def test_a_version_that_a_service_would_refuse_is_refused(path: Path, case: str) -> None:
     files, says = WRONG[case]
     before = there(path)
-    with pytest.raises(Refused, match=says):
+    with pytest.raises(CommandRefused, match=says):
         plan(path, THEN | files)
     assert there(path) == before
 
 
 def test_what_is_not_what_its_version_says_is_refused(path: Path) -> None:
-    with pytest.raises(Refused, match="its hash is another"):
-        planned("0" * 12, THEN, path)
-    with pytest.raises(Refused, match=r"has no postkamer\.toml"):
+    with pytest.raises(CommandRefused, match="its hash is another"):
+        plan_rollback("0" * 12, THEN, path)
+    with pytest.raises(CommandRefused, match=r"has no postkamer\.toml"):
         plan(path, {"other.toml": TOML})
 
 
@@ -173,14 +173,14 @@ def test_a_disk_that_is_full_leaves_everything_as_it_was(
     ready = plan(path)
     monkeypatch.setattr(rollback.os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        carried_out(ready, THEN, path)
+        apply_plan(ready, THEN, path)
     assert there(path) == before
 
 
 def test_a_difference_is_told_as_a_patch_for_each_file_that_differs() -> None:
     one = {"a.toml": "x = 1\ny = 2\n", "b.toml": "z = 3\n", "same.toml": ""}
     other = {"a.toml": "x = 1\ny = 3", "c.toml": "w = 4\n", "same.toml": ""}
-    found = {each.name: each.diff for each in changed(one, other)}
+    found = {each.name: each.diff for each in diff_files(one, other)}
     unended = "\\ No newline at end of file"
     head = ["--- a/a.toml", "+++ b/a.toml", "@@ -1,2 +1,2 @@"]
     assert found == {
@@ -188,4 +188,4 @@ def test_a_difference_is_told_as_a_patch_for_each_file_that_differs() -> None:
         "b.toml": ["--- a/b.toml", "+++ /dev/null", "@@ -1 +0,0 @@", "-z = 3"],
         "c.toml": ["--- /dev/null", "+++ b/c.toml", "@@ -0,0 +1 @@", "+w = 4"],
     }
-    assert list(changed(one, one)) == []
+    assert list(diff_files(one, one)) == []

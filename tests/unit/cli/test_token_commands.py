@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from cli.main import main
-from cli.tokens import Wanted, faults, fresh, of_environment
+from cli.tokens import TokenRequest, environment_names, make_token, request_faults
 from services.config import loader
 from tests.installation import EXAMPLE
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
 TOWN = loader.load(EXAMPLE).config
-GOOD = Wanted(name="desk", tenant="almelo", roles=["read"], departments=["burgerzaken"])
+GOOD = TokenRequest(name="desk", tenant="almelo", roles=["read"], departments=["burgerzaken"])
 
 
 def token(*arguments: str, path: Path | None = EXAMPLE) -> Result:
@@ -25,8 +25,11 @@ def token(*arguments: str, path: Path | None = EXAMPLE) -> Result:
 
 
 def test_what_is_good_has_no_faults() -> None:
-    assert faults(GOOD, TOWN, NOW) == []
-    assert faults(replace(GOOD, departments=(), expires_at=NOW + timedelta(1)), TOWN, NOW) == []
+    assert request_faults(GOOD, TOWN, NOW) == []
+    assert (
+        request_faults(replace(GOOD, departments=(), expires_at=NOW + timedelta(1)), TOWN, NOW)
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,7 +47,7 @@ def test_what_is_good_has_no_faults() -> None:
 def test_what_is_wrong_is_said_with_what_would_be_right(
     change: dict[str, object], begins: str
 ) -> None:
-    (fault,) = faults(replace(GOOD, **change), TOWN, NOW)
+    (fault,) = request_faults(replace(GOOD, **change), TOWN, NOW)
     assert fault.startswith(begins)
 
 
@@ -60,7 +63,7 @@ def test_what_is_wrong_is_said_with_what_would_be_right(
 def test_names_of_the_environment_are_known_where_it_has_them(
     given: dict[str, str], names: set[str]
 ) -> None:
-    assert of_environment(given) == names
+    assert environment_names(given) == names
 
 
 def test_a_name_of_the_environment_is_refused_as_its_token_could_never_work() -> None:
@@ -106,7 +109,7 @@ def test_without_a_configuration_or_a_database_it_says_which_setting_is_missing(
 
 @given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
 def test_a_token_is_known_by_its_form_and_no_two_are_the_same(one: bytes, other: bytes) -> None:
-    assert len(fresh(one)) == 46
-    assert fresh(one).startswith("pk_")
-    assert fresh(one).removeprefix("pk_").replace("-", "").replace("_", "").isalnum()
-    assert (fresh(one) == fresh(other)) == (one == other)
+    assert len(make_token(one)) == 46
+    assert make_token(one).startswith("pk_")
+    assert make_token(one).removeprefix("pk_").replace("-", "").replace("_", "").isalnum()
+    assert (make_token(one) == make_token(other)) == (one == other)

@@ -21,7 +21,7 @@ ORDERS: list[tuple[str, TypeAdapter[Any], Json]] = [
         for name, example in named.items()
     ),
     ("notice", changes.NOTICE, examples.NOTICE),
-    ("no notice", changes.NO_NOTICE, examples.NO_NOTICE),
+    ("no notice", changes.CLEAR_NOTICE, examples.CLEAR_NOTICE),
     *((f"state {name}", changes.STATE, example) for name, example in examples.STATES.items()),
 ]
 """Name, what it is read as, body."""

@@ -6,7 +6,16 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.admission import BYTES, DOOR, PARTITION, REQUESTS, STALLED, Load, Measure, decide
+from gateway.admission import (
+    BYTES,
+    GATEWAY_MEASURES,
+    PARTITION_MEASURES,
+    REQUESTS,
+    STALLED,
+    Load,
+    Measure,
+    decide,
+)
 
 NOTHING = Load(requests=0, bytes=0, stalled=0.0)
 LATE_TICKS = 15
@@ -71,7 +80,7 @@ def test_a_partition_that_stands_still_is_tried_by_one_at_a_time_until_it_moves(
     arriving: int, dead: int
 ) -> None:
     """Ticks of 0.1 s; nothing is confirmed during the first `dead` of them."""
-    door = Door(*PARTITION)
+    door = Door(*PARTITION_MEASURES)
     waiting: deque[int] = deque()  # when they came
     since: int | None = None
     tried: list[int] = []
@@ -102,12 +111,12 @@ def test_each_measure_closes_the_door_for_its_own_reason() -> None:
         (BYTES, few._replace(bytes=int(BYTES.closes))),
         (STALLED, few._replace(stalled=STALLED.closes)),
     ):
-        assert decide(load, (*DOOR, *PARTITION), "") == (False, measure.reason)
-    assert decide(NOTHING, (*DOOR, *PARTITION), "") == (True, "")
+        assert decide(load, (*GATEWAY_MEASURES, *PARTITION_MEASURES), "") == (False, measure.reason)
+    assert decide(NOTHING, (*GATEWAY_MEASURES, *PARTITION_MEASURES), "") == (True, "")
 
 
 def test_between_its_bounds_a_door_stays_as_it_is() -> None:
     between = Load(int(REQUESTS.closes) - 1, 0, 0.0)
-    assert decide(between, DOOR, "") == (True, "")
-    assert decide(between, DOOR, REQUESTS.reason) == (False, REQUESTS.reason)
-    assert decide(between, DOOR, BYTES.reason) == (True, "")
+    assert decide(between, GATEWAY_MEASURES, "") == (True, "")
+    assert decide(between, GATEWAY_MEASURES, REQUESTS.reason) == (False, REQUESTS.reason)
+    assert decide(between, GATEWAY_MEASURES, BYTES.reason) == (True, "")

@@ -87,8 +87,8 @@ def test_anything_else_is_nobody(to: str) -> None:
 
 
 def test_no_last_answer_is_something_else_than_not_looking() -> None:
-    assert message("text").guarded and message("text").if_last is None
-    assert not message("photo").guarded
+    assert message("text").has_if_last and message("text").if_last is None
+    assert not message("photo").has_if_last
     assert str(message("quote").if_last) == examples.MESSAGE
 
 
@@ -178,12 +178,12 @@ def test_a_header_of_a_template_is_counted_as_all_else(text: str, fits: bool) ->
     "zaak", ["ZAAK-2026-1", "https://zaken.example.nl/api/v1/zaken/1", "a" * 40]
 )
 def test_a_zaak_has_an_identification_or_an_address(zaak: str) -> None:
-    assert faults({"zaak": zaak}, changes.TIE) == {}
+    assert faults({"zaak": zaak}, changes.LINK_CASE) == {}
 
 
 @pytest.mark.parametrize("zaak", ["", "a" * 41, "http://zaken.example.nl/1", "https://u@x/1"])
 def test_nothing_else_is_a_zaak(zaak: str) -> None:
-    assert list(faults({"zaak": zaak}, changes.TIE)) == ["/zaak"]
+    assert list(faults({"zaak": zaak}, changes.LINK_CASE)) == ["/zaak"]
 
 
 @pytest.mark.parametrize(("name", "kind", "body"), ORDERS, ids=[one[0] for one in ORDERS])

@@ -19,7 +19,7 @@ from kcc import (
 )
 
 from gateway.commands.authorization import ConversationView
-from gateway.commands.builder import CommandContext, faults, message
+from gateway.commands.builder import CommandContext, build_message, command_faults
 from gateway.requests import messages
 from services.contract import Author, Command
 from services.http.rights import Rights
@@ -38,12 +38,12 @@ IN_CONVERSATION: dict[str, Any] = {
 
 
 def pointers(given: dict[str, Any], token: Rights) -> list[str]:
-    return [fault.pointer for fault in faults(body(messages.MESSAGE, given), token, CONFIG)]
+    return [fault.pointer for fault in command_faults(body(messages.MESSAGE, given), token, CONFIG)]
 
 
 def commanded(given: dict[str, Any], held: ConversationView | None = None) -> Command:
     by = CommandContext(rights=rights("kcc"), id=uuid.UUID(OTHER), at=AT)
-    return message(body(messages.MESSAGE, given), held, by, CONFIG)
+    return build_message(body(messages.MESSAGE, given), held, by, CONFIG)
 
 
 def test_a_text_to_a_number_is_a_command_of_that_number() -> None:
@@ -147,6 +147,6 @@ def test_in_production_nobody_is_sent_a_file_that_nobody_looked_at() -> None:
     order = {name: value for name, value in IN_CONVERSATION.items() if name != "text"}
     given = body(messages.MESSAGE, order | {"type": "media", "media": media})
     production = CONFIG.model_copy(update={"environment": "production"})
-    assert faults(given, rights("kcc"), CONFIG) == []
-    [fault] = faults(given, rights("kcc"), production)
+    assert command_faults(given, rights("kcc"), CONFIG) == []
+    [fault] = command_faults(given, rights("kcc"), production)
     assert (fault.pointer, "scanned" in fault.detail) == ("/media/link", True)

@@ -7,10 +7,10 @@ import pytest
 
 from gateway.api_docs import examples
 from gateway.commands.graph_payload import (
-    Upload,
+    UploadReference,
     disclosure_faults,
     graph_payload,
-    link_of,
+    link_pointer,
     upload_of,
 )
 from gateway.commands.plain_text import plain_text_of
@@ -177,7 +177,7 @@ def test_an_upload_has_its_place_without_an_id(
     name: str, members: dict[str, Any], pointer: str, place: Any
 ) -> None:
     upload = upload_of(message(name, **members))
-    assert upload == Upload(upload.id, "document", pointer) if upload else False
+    assert upload == UploadReference(upload.id, "document", pointer) if upload else False
     assert str(upload and upload.id) == examples.UPLOAD
     text = graph_payload(message(name, **members)).decode()
     assert examples.UPLOAD not in text
@@ -189,12 +189,12 @@ def test_a_file_that_is_elsewhere_is_found_where_an_upload_would_be() -> None:
         upload, link = f'"id": "{examples.UPLOAD}"', '"link": "https://www.almelo.nl/a.pdf"'
         return json.loads(json.dumps(members).replace(upload, link))
 
-    assert link_of(message("photo")) == "/media/link"
-    assert link_of(message("buttons", **linked(WITH_HEADER))) == "/interactive/header/link"
+    assert link_pointer(message("photo")) == "/media/link"
+    assert link_pointer(message("buttons", **linked(WITH_HEADER))) == "/interactive/header/link"
     parameter = "/template/components/0/parameters/0/document/link"
-    assert link_of(message("template", **linked(WITH_PARAMETER))) == parameter
+    assert link_pointer(message("template", **linked(WITH_PARAMETER))) == parameter
     for name in examples.MESSAGES.keys() - {"photo"}:
-        assert link_of(message(name)) == "", name
+        assert link_pointer(message(name)) == "", name
 
 
 def test_what_has_a_link_or_no_file_has_no_upload() -> None:

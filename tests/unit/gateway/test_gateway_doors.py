@@ -68,7 +68,7 @@ def numbers(door: WebhookEndpoint, header: str, secret: str, at: datetime = AT) 
     """For whom a body with this secret's signature speaks at a door."""
     digest = hmac.new(secret.encode(), b"{}", hashlib.sha256).hexdigest()
     prefix = "sha256=" if header == "X-Hub-Signature-256" else ""
-    proof = door.proofs.proven(b"{}", door.proofs.shown({header: prefix + digest}), at)
+    proof = door.origins.verify(b"{}", door.origins.find_signatures({header: prefix + digest}), at)
     return set(proof.numbers) if proof else set()
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.media.filenames import CHARACTERS, filename, safe
+from gateway.media.filenames import CHARACTERS, parse_filename, sanitise
 
 
 @pytest.mark.parametrize(
@@ -29,18 +29,18 @@ from gateway.media.filenames import CHARACTERS, filename, safe
     ],
 )
 def test_a_name_is_read_and_made_safe(header: str, name: str) -> None:
-    assert filename(header) == name
+    assert parse_filename(header) == name
 
 
 def test_a_long_name_keeps_its_extension() -> None:
-    assert safe("x" * 300 + ".docx") == "x" * 235 + ".docx"
-    assert safe("x" * 300) == "x" * CHARACTERS
-    assert safe("x." + "y" * 300) == ("x." + "y" * 300)[:CHARACTERS]
+    assert sanitise("x" * 300 + ".docx") == "x" * 235 + ".docx"
+    assert sanitise("x" * 300) == "x" * CHARACTERS
+    assert sanitise("x." + "y" * 300) == ("x." + "y" * 300)[:CHARACTERS]
 
 
 @given(st.text(alphabet=st.characters(), max_size=400))
 def test_whatever_was_sent_the_name_is_short_plain_and_in_no_folder(given_name: str) -> None:
-    name = safe(given_name)
+    name = sanitise(given_name)
     assert len(name) <= CHARACTERS
     assert not set(name) & {"/", "\\", "\0", "\n", "\r", "\u202e"}
     assert not name.startswith(".")

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.media import media_types
-from gateway.media.media_types import KIB, MIB, TYPES, max_bytes, media_id, media_type_error
+from gateway.media.media_types import KIB, MEDIA_TYPES, MIB, max_bytes, media_id, media_type_error
 from services.files.file_signatures import SIGNATURES
 
 OFFICE = "application/vnd.openxmlformats-officedocument."
@@ -33,7 +33,7 @@ REAL = {
 
 
 def test_each_type_has_an_example_and_but_for_text_a_signature() -> None:
-    assert REAL.keys() == TYPES.keys() == SIGNATURES.keys() | {"text/plain"}
+    assert REAL.keys() == MEDIA_TYPES.keys() == SIGNATURES.keys() | {"text/plain"}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_opus_has_one_channel() -> None:
         assert "one channel" in media_type_error("audio/ogg", page + more)
 
 
-@pytest.mark.parametrize("mime_type", TYPES)
+@pytest.mark.parametrize("mime_type", MEDIA_TYPES)
 def test_of_a_file_as_it_should_be_nothing_is_said(mime_type: str) -> None:
     assert media_type_error(mime_type, REAL[mime_type]) == ""
     assert (

@@ -41,7 +41,7 @@ def by_meta(secret: bytes, body: bytes = BODY) -> dict[str, str]:
 def proof_of(
     ours: OriginVerifier, body: bytes, headers: dict[str, str], at: datetime
 ) -> VerifiedOrigin | None:
-    return ours.proven(body, ours.shown(headers), at)
+    return ours.verify(body, ours.find_signatures(headers), at)
 
 
 def by_bsp(secret: bytes) -> dict[str, str]:
@@ -120,10 +120,10 @@ def test_before_a_body_is_read_its_headers_must_hold_something_to_prove() -> Non
     ours = OriginVerifier(
         [key(b"app", ALMELO), key(b"s", HENGELO, provider="360dialog", header="X-S")]
     )
-    assert ours.shown(by_meta(b"whatever"))
-    assert ours.shown({"X-S": "whatever"})
+    assert ours.find_signatures(by_meta(b"whatever"))
+    assert ours.find_signatures({"X-S": "whatever"})
     for headers in ({}, {"X-Hub-Signature-256": "sha256=00"}, by_bsp(b"app")):
-        assert not ours.shown(headers)
+        assert not ours.find_signatures(headers)
     assert (
         OriginVerifier([key(b"a", ALMELO), key(b"b", ALMELO), key(b"a", HENGELO)]).most_secrets == 2
     )

@@ -22,11 +22,11 @@ from pydantic import TypeAdapter
 
 from gateway.commands.builder import (
     CommandContext,
-    change,
-    faults,
+    build_change,
+    build_number_command,
+    command_faults,
     merge_faults,
-    number_command,
-    number_command_errors,
+    number_command_faults,
     time_faults,
 )
 from gateway.requests import changes
@@ -48,7 +48,7 @@ CHANGES: list[tuple[TypeAdapter[Any], dict[str, Any], dict[str, Any]]] = [
     (changes.CLOSE, {"reason": "klaar"}, {"type": "close", "reason": "klaar"}),
     (changes.NOTE, {"text": "Belde ook al"}, {"type": "note", "text": "Belde ook al"}),
     (changes.CLOSE, {"outcome": "handled"}, {"type": "close", "outcome": "handled"}),
-    (changes.TIE, {"zaak": "ZAAK-12"}, {"type": "link", "zaak": "ZAAK-12"}),
+    (changes.LINK_CASE, {"zaak": "ZAAK-12"}, {"type": "link", "zaak": "ZAAK-12"}),
     (changes.READ, {}, {"type": "read"}),
     (changes.READ, {"typing": False}, {"type": "read"}),
     (changes.READ, {"typing": True}, {"type": "read", "typing": True}),
@@ -68,7 +68,7 @@ def test_a_change_is_a_command_of_its_conversation(
 ) -> None:
     by = CommandContext(rights=rights("kcc"), id=uuid.UUID(OTHER), at=AT)
     author = {"author": {"kind": "employee", "id": "sanne"}}
-    said = change(body(kind, given | author), HELD, by)
+    said = build_change(body(kind, given | author), HELD, by)
     assert said == Command(
         id=by.id,
         received_at=AT,
@@ -84,7 +84,7 @@ def test_a_change_is_a_command_of_its_conversation(
 
 def test_nobody_transfers_to_a_department_of_another_municipality() -> None:
     away = body(changes.TRANSFER, {"department": "balie", "reason": "x"})
-    assert [f.pointer for f in faults(away, rights(), CONFIG)] == ["/department"]
+    assert [f.pointer for f in command_faults(away, rights(), CONFIG)] == ["/department"]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ SAYINGS: list[tuple[TypeAdapter[Any], dict[str, Any], dict[str, Any]]] = [
         {"text": "Het is druk.", "until": UNTIL},
         {"type": "notice", "text": "Het is druk.", "until": AT + timedelta(hours=11)},
     ),
-    (changes.NO_NOTICE, {}, {"type": "notice"}),
+    (changes.CLEAR_NOTICE, {}, {"type": "notice"}),
     (
         changes.STATE,
         {"state": "closed", "text": "Wij zijn dicht.", "until": UNTIL},
@@ -130,7 +130,7 @@ def test_what_is_said_of_a_number_is_a_command_of_it_and_of_no_conversation(
 ) -> None:
     by = CommandContext(rights=rights("kcc"), id=uuid.UUID(OTHER), at=AT)
     author = {"author": {"kind": "employee", "id": "sanne"}}
-    said = number_command(body(kind, given | author), NUMBER, by)
+    said = build_number_command(body(kind, given | author), NUMBER, by)
     assert said == Command(
         id=by.id,
         received_at=AT,
@@ -163,9 +163,9 @@ def test_what_is_said_for_a_while_ends_in_the_future_and_within_a_month(
 
 
 def test_people_who_order_say_who_they_are() -> None:
-    woken, cleared = body(changes.CONFIRM, {}), body(changes.NO_NOTICE, {})
-    found = faults(woken, rights(people=True), CONFIG)
+    woken, cleared = body(changes.CONFIRM, {}), body(changes.CLEAR_NOTICE, {})
+    found = command_faults(woken, rights(people=True), CONFIG)
     assert [fault.pointer for fault in found] == ["/author"]
-    found = number_command_errors(cleared, rights(people=True), AT)
+    found = number_command_faults(cleared, rights(people=True), AT)
     assert [fault.pointer for fault in found] == ["/author"]
-    assert number_command_errors(cleared, rights(), AT) == []
+    assert number_command_faults(cleared, rights(), AT) == []

@@ -17,7 +17,7 @@ from archiver.api.routes import RecordRoutes as Archive
 from archiver.media.routes import MediaRoutes
 from archiver.search.routes import SearchRoutes
 from gateway.api.message_routes import MessageRoutes as Orders
-from gateway.media.routes import Media
+from gateway.media.routes import MediaRoutes
 from gateway.webhook.handler import Webhook
 from services.api.docs_page import METHODS, routes
 from services.http.problems import VERSION
@@ -190,7 +190,7 @@ def test_the_gateways_document_has_every_route_of_it() -> None:
     none: Any = None
     defined = [
         *Orders(none, none, none, none, none).routes(),
-        *Media(none, none).routes(none),
+        *MediaRoutes(none, none).routes(none),
         *(route for route in Webhook.routes(none_of(Webhook)) if "{tenant}" not in route.path),
         *routes(DOCUMENTS["gateway"]),
     ]

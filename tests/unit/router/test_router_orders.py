@@ -18,7 +18,7 @@ from almelo import (
     wrote,
 )
 
-from gateway.commands.builder import KINDS
+from gateway.commands.builder import CHANGE_TYPES
 from gateway.requests.messages import Media, Message
 from router.conversation.refusals import (
     NAME_DEPARTMENT,
@@ -227,7 +227,7 @@ def test_every_type_that_the_door_takes_is_known() -> None:
     kinds = set(get_args(Media.model_fields["kind"].annotation))
     types = {get_args(body.model_fields["type"].annotation)[0] for body in BODIES}
     assert types - {"media"} | kinds == MESSAGE_TYPES
-    assert set(KINDS.values()) == set(CONVERSATION_COMMANDS)
+    assert set(CHANGE_TYPES.values()) == set(CONVERSATION_COMMANDS)
 
 
 @pytest.mark.parametrize(
