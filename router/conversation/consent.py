@@ -139,7 +139,7 @@ def _taken_back(
 ) -> Consent | str | None:
     """Done all the same where there is none."""
     consent = known.consents.get((*whose, given.purpose))
-    return consent.ended(unit.at, CRM) if consent and consent.ended_at is None else None
+    return consent.end(unit.at, CRM) if consent and consent.ended_at is None else None
 
 
 Change = Callable[[WorkUnit, Command, tuple[str, UUID], Snapshot], Consent | str | None]

@@ -6,7 +6,7 @@ Meta marks what came earlier along with it, so the last message is enough.
 from datetime import datetime, timedelta
 
 from router.conversation import refusals
-from router.model.conversation import Conversation, Mark
+from router.model.conversation import Conversation, ReadReceipt
 from router.model.decision import RoutingContext, WorkUnit
 from services.contract import Command
 
@@ -27,10 +27,10 @@ def read_receipt_refusal(conversation: Conversation, ground: RoutingContext, at:
     return "" if state.last_wamid and recent else refusals.NOTHING_TO_MARK
 
 
-def read_receipt(unit: WorkUnit, conversation: Conversation, *, typing: bool) -> Mark:
+def read_receipt(unit: WorkUnit, conversation: Conversation, *, typing: bool) -> ReadReceipt:
     """Of the message that the citizen wrote last; where `obstacle` found none."""
     assert conversation.state.heard_at is not None
-    return Mark(
+    return ReadReceipt(
         number=conversation.number,
         person=conversation.person,
         id=unit.id("mark"),
@@ -43,7 +43,7 @@ def read_receipt(unit: WorkUnit, conversation: Conversation, *, typing: bool) ->
 
 def read_receipt_with_answer(
     unit: WorkUnit, given: Command, conversation: Conversation, ground: RoutingContext
-) -> Mark | None:
+) -> ReadReceipt | None:
     """Just before an answer, where the municipality wants it: of a person who says who they are,
     for a mark tells that somebody saw it. The answer goes whatever becomes of the mark."""
     number = ground.config.number(conversation.number)

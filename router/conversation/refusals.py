@@ -137,7 +137,7 @@ def quoted_message_refusal(order: Command, conversation: str, known: Snapshot) -
     if order.reply_to_message is None:
         return ""
     heard, ours = (
-        known.heard.get(order.reply_to_message),
+        known.inbound.get(order.reply_to_message),
         known.outgoing.get(order.reply_to_message),
     )
     if heard:

@@ -41,7 +41,7 @@ def decide_batch(todo: Iterable[WorkUnit], known: Snapshot, ground: RoutingConte
     mentioned: set[bytes] = set()
     for unit in todo:
         if before := known.decided.get(unit.key):
-            if unit.again or before[0] != unit.entry.id:
+            if unit.is_repeat or before[0] != unit.entry.id:
                 batch.duplicates.append((unit, before[1]))
                 repeats += 1
             elif unit.key not in mentioned:

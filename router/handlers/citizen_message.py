@@ -96,7 +96,7 @@ def _case(
         said=said,
         place=found,
         before=found.before or open_conversation(unit, number, who.person, found.verdict, ground),
-        standing=known.standings.get(number.id) or NumberNotice(number=number.id),
+        standing=known.number_notices.get(number.id) or NumberNotice(number=number.id),
         first=auto_reply.is_first(known.last_heard.get(who.person), unit.at)
         or (last is not None and last.state.welcome),
         ground=ground,
@@ -206,7 +206,7 @@ def _changes(case: MessageContext, now: Conversation, decision: Decision, sent: 
         sent,
         conversation=now,
         identities=case.who.changed,
-        heard=_heard(case, decision),
+        inbound=_heard(case, decision),
         opt_out=_opt_out(case),
         timers=timers.after_message(case, now),
     )

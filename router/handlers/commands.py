@@ -157,7 +157,7 @@ def _message(
         outgoing=_standing(unit, given, decision),
         send=msgspec.structs.replace(_send(unit, given, now, to, known), purpose=leave.purpose),
         consent=leave.consent,
-        mark=read_receipts.read_receipt_with_answer(unit, given, now, ground)
+        read_receipt=read_receipts.read_receipt_with_answer(unit, given, now, ground)
         if _answers(given, before)
         else None,
     )
@@ -201,9 +201,9 @@ def _of_number(
         version=ground.version,
     )
     standing = number_commands.apply_number_command(
-        given, number.id, known.standings.get(number.id)
+        given, number.id, known.number_notices.get(number.id)
     )
-    return decision, Changes(standing=standing, outgoing=_standing(unit, given, decision))
+    return decision, Changes(number_notice=standing, outgoing=_standing(unit, given, decision))
 
 
 def _of_person(
@@ -248,7 +248,7 @@ def _standing(unit: WorkUnit, given: Command, decision: Decision) -> OutgoingSta
 def _send(
     unit: WorkUnit, given: Command, conversation: Conversation, to: Identity, known: Snapshot
 ) -> LedgerInsert:
-    quoted = known.heard.get(given.reply_to_message) if given.reply_to_message else None
+    quoted = known.inbound.get(given.reply_to_message) if given.reply_to_message else None
     return LedgerInsert(
         id=given.id,
         number=conversation.number,

@@ -119,7 +119,7 @@ def _read(
     if reason := read_receipts.read_receipt_refusal(before, ground, unit.at):
         return _refuse(unit, reason)
     mark = read_receipts.read_receipt(unit, before, typing=given.typing)
-    return _accepted(unit, before, ground), Changes(mark=mark)
+    return _accepted(unit, before, ground), Changes(read_receipt=mark)
 
 
 def _confirm(
@@ -210,7 +210,7 @@ def _citizen_text(
     tenant = ground.config.tenant(now.tenant)
     if silent or to is None or tenant is None or not outgoing.window_open(now, unit.at):
         return now, None, Changes()
-    if not auto_reply.may_send_unprompted(now, known.standings.get(now.number), unit.at):
+    if not auto_reply.may_send_unprompted(now, known.number_notices.get(now.number), unit.at):
         return now, None, Changes()
     text = render_reply(unit, ReplyCandidate(name), now, tenant, ground)
     if text is None:

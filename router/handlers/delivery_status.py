@@ -83,7 +83,7 @@ def _apply_early_statuses(
     ground: RoutingContext,
 ) -> tuple[Decision, Changes]:
     """What its statuses said that came before its wamid was known."""
-    early = known.early.get(after.wamid_hash or b"", ())
+    early = known.early_statuses.get(after.wamid_hash or b"", ())
     theirs = [said for said in early if said.number == after.number]
     for said in sorted(theirs, key=lambda one: STATUS_RANK[one.status]):
         if _forward(after.status, said.status):
@@ -108,7 +108,7 @@ def decide_status(
     before = _message(message, known) if message else None
     if before is None or before.number != said.number:
         early = _early(unit, said, ground) if before is None and message is None else None
-        return _unmatched(unit, said.number, ground), Changes(early=early)
+        return _unmatched(unit, said.number, ground), Changes(early_status=early)
     after = _named(before, said.id, ground)
     if _forward(before.status, said.status):
         after = msgspec.structs.replace(
@@ -123,7 +123,7 @@ def decide_status(
     more = _charged(before, [(said.status, said.pricing, said.at or unit.at)], known)
     return (
         msgspec.structs.replace(decision, status=said.status),
-        msgspec.structs.replace(changes, settled=settled, **more),
+        msgspec.structs.replace(changes, settled_send=settled, **more),
     )
 
 
@@ -166,7 +166,7 @@ def _charged(
         now = charges.apply_pricing(now, *each)
     if now == was:
         return {}
-    return {"charge": now, "charged": now.charged and not was.charged}
+    return {"charge": now, "is_newly_charged": now.charged and not was.charged}
 
 
 def _message(id: UUID, known: Snapshot) -> OutgoingStatus | None:

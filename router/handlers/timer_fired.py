@@ -228,7 +228,9 @@ def _text(
     late = late or not outgoing.window_open(after, hour.entry.told_at)
     if come.says is None or late or (come.says.once and come.says.name in after.state.sent_once):
         return None
-    if not auto_reply.may_send_unprompted(after, known.standings.get(after.number), hour.unit.at):
+    if not auto_reply.may_send_unprompted(
+        after, known.number_notices.get(after.number), hour.unit.at
+    ):
         return None
     return render_reply(hour.unit, come.says, after, hour.tenant, hour.ground)
 

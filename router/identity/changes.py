@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from router.model.decision import Changes, Data, Decision, Identity, Renamed, WorkUnit
+from router.model.decision import Changes, Data, Decision, Identity, IdentityChange, WorkUnit
 from router.model.snapshot import Snapshot
 from services.contract import Command
 from services.whatsapp import items
@@ -23,15 +23,15 @@ def add_identity_changes(
     return msgspec.structs.replace(decision, identity=unit.id("identity"), renamed=renamed)
 
 
-def _renamed(identities: Sequence[Identity], known: Snapshot) -> Iterator[Renamed]:
+def _renamed(identities: Sequence[Identity], known: Snapshot) -> Iterator[IdentityChange]:
     for identity in identities:
         before = known.identities.get(identity.key)
         if identity.valid_to:
-            yield Renamed("ended", identity.kind, identity.value)
+            yield IdentityChange("ended", identity.kind, identity.value)
         elif before and before.person != identity.person:
-            yield Renamed("moved", identity.kind, identity.value)
+            yield IdentityChange("moved", identity.kind, identity.value)
         elif before is None and known.identities_of(identity.person):
-            yield Renamed("gained", identity.kind, identity.value)
+            yield IdentityChange("gained", identity.kind, identity.value)
 
 
 def identity_change_record(unit: WorkUnit, decision: Decision) -> Data:

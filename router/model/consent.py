@@ -42,7 +42,7 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> tuple[str, UUID, str]:
         return self.tenant, self.person, self.purpose
 
-    def ended(self, at: datetime, by: str) -> "Consent":
+    def end(self, at: datetime, by: str) -> "Consent":
         """The same, no longer given."""
         return msgspec.structs.replace(self, ended_at=at, ended_by=by)
 

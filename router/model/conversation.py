@@ -73,7 +73,7 @@ class ConversationState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     """Meta's names for the last of these templates, as keyed hashes: a button of one quotes it."""
 
 
-class Mark(msgspec.Struct, frozen=True, kw_only=True):
+class ReadReceipt(msgspec.Struct, frozen=True, kw_only=True):
     """What the deliverer is to show a citizen: that everything up to this message was read."""
 
     number: str

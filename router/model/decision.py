@@ -10,7 +10,7 @@ import msgspec
 
 from router.billing.charges import Charge
 from router.model.consent import Consent, OptOut, Withdrawal
-from router.model.conversation import Conversation, Mark
+from router.model.conversation import Conversation, ReadReceipt
 from router.rules.engine import RuleTable
 from services.calendar.opening_hours import Hours
 from services.config.model import Configuration
@@ -45,7 +45,7 @@ class EarlyStatus(msgspec.Struct, frozen=True, kw_only=True):
 Event = Literal["gained", "ended", "moved"]
 
 
-class Renamed(msgspec.Struct, frozen=True):
+class IdentityChange(msgspec.Struct, frozen=True):
     """An identifier that somebody who is known gained, that is nobody's from here on, or that was
     somebody else's until now."""
 
@@ -69,7 +69,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> tuple[str, str, str]:
         return self.waba, self.name, self.language
 
-    def then(self, new: "Template") -> "Template":
+    def apply_notice(self, new: "Template") -> "Template":
         """What is known after `new`: the status that Meta gave last, whichever came last."""
         category = new.category or self.category
         late = not new.status or (self.status and new.changed_at < self.changed_at)
@@ -86,9 +86,9 @@ class WorkUnit(msgspec.Struct, frozen=True):
     """Its number is our own id of it, not Meta's."""
     scope: str = ""
     """The portfolio that it came from: Meta's BSUIDs hold within one."""
-    place: int | None = None
+    item_index: int | None = None
     """Of the item among all of its body, from 0."""
-    again: bool = False
+    is_repeat: bool = False
     """It stood in this body before."""
 
     @property
@@ -306,7 +306,7 @@ class Decision(
     """Purposes for which consent ended here."""
     identity: UUID | None = None
     """Id of the record that says that somebody is called otherwise from here on."""
-    renamed: tuple[Renamed, ...] = ()
+    renamed: tuple[IdentityChange, ...] = ()
     timer_effect: str = ""
     """Of a time-out: decided, waiting, closed, alarmed; '' where it meant nothing any more."""
 
@@ -320,15 +320,15 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     reopen_message: OutgoingStatus | None = None
     """A message that goes out by itself because of what became of another."""
     send: LedgerInsert | None = None
-    settled: tuple[UUID, str] | None = None
+    settled_send: tuple[UUID, str] | None = None
     """A send that was not known to have gone, and its wamid: a status with our value settled it."""
-    early: EarlyStatus | None = None
+    early_status: EarlyStatus | None = None
     early_status_consumed: bytes | None = None
     """The hash of a wamid whose early statuses have found their message."""
     charge: Charge | None = None
-    charged: bool = False
+    is_newly_charged: bool = False
     """Whether it is charged now, and was not."""
-    heard: InboundRef | None = None
+    inbound: InboundRef | None = None
     template: Template | None = None
     opt_out: OptOut | None = None
     consent: Consent | None = None
@@ -338,10 +338,10 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     timers: tuple[Timer, ...] = ()
     fired_timer: UUID | None = None
     """The timer whose time has come: it is taken away."""
-    standing: NumberNotice | None = None
+    number_notice: NumberNotice | None = None
     merged_conversation: Conversation | None = None
     """A second conversation that changed with it."""
-    mark: Mark | None = None
+    read_receipt: ReadReceipt | None = None
 
 
 Decided = tuple[WorkUnit, Decision, Changes]

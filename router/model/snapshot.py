@@ -31,43 +31,43 @@ class Snapshot:
         """When a person last wrote, to any number that was asked about."""
         self.outgoing: dict[UUID, OutgoingStatus] = {}
         self.by_wamid: dict[bytes, UUID] = {}
-        self.early: dict[bytes, list[EarlyStatus]] = {}
+        self.early_statuses: dict[bytes, list[EarlyStatus]] = {}
         self.charges: dict[UUID, Charge] = {}
-        self.heard: dict[UUID, InboundRef] = {}
+        self.inbound: dict[UUID, InboundRef] = {}
         self.templates: dict[tuple[str, str, str], Template] = {}
         self.opt_outs: dict[tuple[str, UUID, str], OptOut] = {}
         self.consents: dict[tuple[str, UUID, str], Consent] = {}
         self.withdrawals: dict[tuple[str, UUID, str], Withdrawal] = {}
-        self.standings: dict[str, NumberNotice] = {}
+        self.number_notices: dict[str, NumberNotice] = {}
 
     def apply(self, changes: Changes) -> None:
         for identity in changes.identities:
-            self.identity(identity)
+            self.add_identity(identity)
         for conversation in filter(None, (changes.merged_conversation, changes.conversation)):
-            self.conversation(conversation)
-        if heard := changes.heard:
-            self.heard[heard.message] = heard
-        self._became(changes)
+            self.add_conversation(conversation)
+        if heard := changes.inbound:
+            self.inbound[heard.message] = heard
+        self._apply_outgoing(changes)
         if changes.template:
-            self.template(changes.template)
+            self.add_template(changes.template)
         if changes.opt_out:
-            self.record_opt_out(changes.opt_out)
-        self.record_consents(changes)
-        if changes.standing:
-            self.standings[changes.standing.number] = changes.standing
+            self.add_opt_out(changes.opt_out)
+        self._apply_consents(changes)
+        if changes.number_notice:
+            self.number_notices[changes.number_notice.number] = changes.number_notice
 
-    def _became(self, changes: Changes) -> None:
+    def _apply_outgoing(self, changes: Changes) -> None:
         """Of a message of ours."""
         for outgoing in filter(None, (changes.outgoing, changes.reopen_message)):
-            self.sent(outgoing)
-        if changes.early:
-            self.came_early(changes.early)
+            self.add_outgoing(outgoing)
+        if changes.early_status:
+            self.add_early_status(changes.early_status)
         if changes.early_status_consumed:
-            self.early.pop(changes.early_status_consumed, None)
+            self.early_statuses.pop(changes.early_status_consumed, None)
         if changes.charge:
             self.charges[changes.charge.id] = changes.charge
 
-    def identity(self, identity: Identity) -> None:
+    def add_identity(self, identity: Identity) -> None:
         if identity.valid_to:
             self.identities.pop(identity.key, None)
         else:
@@ -79,7 +79,7 @@ class Snapshot:
         theirs = self.people.get(person, ())
         return [identity for identity in theirs if self.identities.get(identity.key) == identity]
 
-    def conversation(self, conversation: Conversation) -> None:
+    def add_conversation(self, conversation: Conversation) -> None:
         self.conversations[conversation.id] = conversation
         key = conversation.number, conversation.person
         if at := conversation.last_inbound_at:
@@ -96,37 +96,37 @@ class Snapshot:
     def record_inbound(self, person: UUID, at: datetime) -> None:
         self.last_heard[person] = max(at, self.last_heard.get(person, at))
 
-    def sent(self, outgoing: OutgoingStatus) -> None:
+    def add_outgoing(self, outgoing: OutgoingStatus) -> None:
         self.outgoing[outgoing.id] = outgoing
         if outgoing.wamid_hash:
             self.by_wamid[outgoing.wamid_hash] = outgoing.id
 
-    def came_early(self, status: EarlyStatus) -> None:
-        self.early.setdefault(status.wamid_hash, []).append(status)
+    def add_early_status(self, status: EarlyStatus) -> None:
+        self.early_statuses.setdefault(status.wamid_hash, []).append(status)
 
-    def template(self, template: Template) -> None:
+    def add_template(self, template: Template) -> None:
         before = self.templates.get(template.key)
-        self.templates[template.key] = before.then(template) if before else template
+        self.templates[template.key] = before.apply_notice(template) if before else template
 
-    def record_opt_out(self, choice: OptOut) -> None:
+    def add_opt_out(self, choice: OptOut) -> None:
         before = self.opt_outs.get(choice.key)
         if before is None or before.at <= choice.at:
             self.opt_outs[choice.key] = choice
 
-    def record_consents(self, changes: Changes) -> None:
+    def _apply_consents(self, changes: Changes) -> None:
         if consent := changes.consent:
             self.consents[consent.key] = consent
         for withdrawal in changes.withdrawals:
-            self.record_withdrawal(withdrawal)
+            self.add_withdrawal(withdrawal)
 
-    def record_withdrawal(self, new: Withdrawal) -> None:
+    def add_withdrawal(self, new: Withdrawal) -> None:
         """All consent from before has ended."""
         before = self.withdrawals.get(new.key)
         if before is None or before.at < new.at:
             self.withdrawals[new.key] = new
         for consent in self.consents_of(new.tenant, new.person):
             if consent.ended_at is None and consent.given_at <= new.at:
-                self.consents[consent.key] = consent.ended(new.at, new.by)
+                self.consents[consent.key] = consent.end(new.at, new.by)
 
     def consents_of(self, tenant: str, person: UUID) -> list[Consent]:
         whose = tenant, person

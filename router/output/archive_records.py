@@ -55,7 +55,7 @@ def duplicate_segment(unit: WorkUnit, decision: Decision) -> Record:
     body is not. It belongs where the item was put when it came first."""
     assert isinstance(unit.entry, Receipt) and unit.item
     return Record(
-        id=unit.id(f"segment {unit.entry.id} {unit.place}"),
+        id=unit.id(f"segment {unit.entry.id} {unit.item_index}"),
         kind="segment",
         at=unit.at,
         data=_json({"department": decision.department} | _proof(unit.entry)),
@@ -65,7 +65,7 @@ def duplicate_segment(unit: WorkUnit, decision: Decision) -> Record:
         receipt=unit.entry.id,
         sequence=decision.sequence,
         raw=unit.item.raw,
-        item_index=unit.place,
+        item_index=unit.item_index,
         contact=unit.item.contact,
     )
 
@@ -106,7 +106,7 @@ def _record(unit: WorkUnit, decision: Decision, kind: str, id: UUID, data: Data)
         # What happened to the conversation stands just before the message that caused it.
         sequence=decision.sequence - (kind == "conversation" and not own),
         raw=item.raw if item else b"",
-        item_index=unit.place if item else None,
+        item_index=unit.item_index if item else None,
         contact=item.contact if item else b"",
     )
 

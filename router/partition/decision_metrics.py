@@ -56,7 +56,7 @@ def count_charges(fresh: Iterable[Decided], rates: Sequence[Rate]) -> None:
     """Messages that are charged from now on: each once, and after that was committed."""
     for _, _, changes in fresh:
         charge = changes.charge
-        if charge is None or not changes.charged or charge.delivered_at is None:
+        if charge is None or not changes.is_newly_charged or charge.delivered_at is None:
             continue
         category = charge.category if charge.category in CATEGORIES else "other"
         metrics.messages_charged.labels(category=category).inc()

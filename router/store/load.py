@@ -66,7 +66,7 @@ async def _decided(connection: Connection, units: Sequence[WorkUnit], known: Sna
         known.decided[row["key"]] = row["receipt"], decision
         if row["message"] in quoted:
             heard = InboundRef(row["message"], row["wamid"], decision.conversation)
-            known.heard[heard.message] = heard
+            known.inbound[heard.message] = heard
 
 
 def _quoted(units: Iterable[WorkUnit]) -> list[UUID]:
@@ -92,15 +92,15 @@ async def _outgoing(
             wamids.append(wamid_key(unit.item.id, ground))
     if ids or wamids:
         for row in await connection.fetch(_OUTGOING, ids, wamids):
-            known.sent(OutgoingStatus(**row))
+            known.add_outgoing(OutgoingStatus(**row))
     if named:
         for row in await connection.fetch(_EARLY, named):
-            known.came_early(EarlyStatus(**row))
+            known.add_early_status(EarlyStatus(**row))
 
 
 async def _charges(connection: Connection, units: Iterable[WorkUnit], known: Snapshot) -> None:
     """What the messages that statuses tell of were charged as until now."""
-    told = known.early or any(isinstance(unit.item, items.Status) for unit in units)
+    told = known.early_statuses or any(isinstance(unit.item, items.Status) for unit in units)
     if known.outgoing and told:
         for row in await connection.fetch(_CHARGES, list(known.outgoing)):
             known.charges[row["id"]] = Charge(**row)
@@ -118,7 +118,7 @@ async def _people(
     conversations = _conversation_ids(units, known)
     if hashes or conversations:
         for row in await connection.fetch(_PEOPLE, list(hashes), conversations):
-            known.identity(Identity(**row))
+            known.add_identity(Identity(**row))
 
 
 async def _conversations(
@@ -130,7 +130,7 @@ async def _conversations(
             fields = dict(row)
             departments = tuple(fields.pop("departments"))
             state = _decode_state(fields.pop("state"))
-            known.conversation(Conversation(**fields, departments=departments, state=state))
+            known.add_conversation(Conversation(**fields, departments=departments, state=state))
 
 
 async def _templates(connection: Connection, units: Iterable[WorkUnit], known: Snapshot) -> None:
@@ -144,10 +144,10 @@ async def _templates(connection: Connection, units: Iterable[WorkUnit], known: S
         return
     names, languages = zip(*named, strict=True)
     for row in await connection.fetch(_TEMPLATES, names, languages):
-        known.template(Template(**row))
+        known.add_template(Template(**row))
     if any(template.category == MARKETING for template in known.templates.values()):
         for row in await connection.fetch(_OPT_OUTS, list(known.people)):
-            known.record_opt_out(OptOut(**row))
+            known.add_opt_out(OptOut(**row))
 
 
 async def _consents(connection: Connection, units: Iterable[WorkUnit], known: Snapshot) -> None:
@@ -160,7 +160,7 @@ async def _consents(connection: Connection, units: Iterable[WorkUnit], known: Sn
         consent = Consent(**row)
         known.consents[consent.key] = consent
     for row in await connection.fetch(_WITHDRAWALS, people):
-        known.record_withdrawal(Withdrawal(**row))
+        known.add_withdrawal(Withdrawal(**row))
     for row in await connection.fetch(_LAST_HEARD, people):
         known.record_inbound(row["person"], row["at"])
 
@@ -181,7 +181,7 @@ async def _standings(connection: Connection, units: Iterable[WorkUnit], known: S
     numbers = {number for unit in units if (number := _number(unit))}
     if numbers:
         for row in await connection.fetch(_STANDINGS, list(numbers)):
-            known.standings[row["number"]] = NumberNotice(**row)
+            known.number_notices[row["number"]] = NumberNotice(**row)
 
 
 def _number(unit: WorkUnit) -> str:

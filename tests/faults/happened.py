@@ -98,7 +98,7 @@ def _decided(opened: tuple[Receipt, list[Any]], numbers: Sequence[int]) -> Itera
     receipt, items = opened
     for place, (item, n) in enumerate(zip(items, numbers, strict=True)):
         key = hashlib.blake2b(item.raw, digest_size=16).digest()
-        unit = WorkUnit(key, receipt, item, place=place)
+        unit = WorkUnit(key, receipt, item, item_index=place)
         is_message = item.raw.find(b'"status"') < 0
         decision = Decision(
             kind="message" if is_message else "status",

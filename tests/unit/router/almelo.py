@@ -202,10 +202,10 @@ class Router:
         self.outgoing: dict[UUID, OutgoingStatus] = {}
         self.charges: dict[UUID, Charge] = {}
         told = Snapshot()
-        self.heard, self.templates, self.opt_outs = told.heard, told.templates, told.opt_outs
-        self.standings = told.standings
+        self.heard, self.templates, self.opt_outs = told.inbound, told.templates, told.opt_outs
+        self.standings = told.number_notices
         self.consents, self.withdrawals = told.consents, told.withdrawals
-        self.early = told.early
+        self.early = told.early_statuses
         self.timers: dict[tuple[str, str], Timer] = {}
         self._told = told
         self.changes: list[Changes] = []
@@ -227,19 +227,19 @@ class Router:
         known = Snapshot()
         known.decided.update(self.inbox)
         for identity in self.identities.values():
-            known.identity(identity)
+            known.add_identity(identity)
         for conversation in self.conversations.values():
-            known.conversation(conversation)
+            known.add_conversation(conversation)
         for outgoing in self.outgoing.values():
-            known.sent(outgoing)
+            known.add_outgoing(outgoing)
         known.charges.update(self.charges)
-        known.heard.update(self.heard)
+        known.inbound.update(self.heard)
         known.templates.update(self.templates)
         known.opt_outs.update(self.opt_outs)
-        known.standings.update(self.standings)
+        known.number_notices.update(self.standings)
         known.consents.update(self.consents)
         known.withdrawals.update(self.withdrawals)
-        known.early.update({key: list(each) for key, each in self.early.items()})
+        known.early_statuses.update({key: list(each) for key, each in self.early.items()})
         return known
 
     def _keep(self, changes: Changes) -> None:
@@ -259,13 +259,13 @@ class Router:
             self.charges[changes.charge.id] = changes.charge
         self._told.apply(
             Changes(
-                heard=changes.heard,
+                inbound=changes.inbound,
                 template=changes.template,
                 opt_out=changes.opt_out,
-                standing=changes.standing,
+                number_notice=changes.number_notice,
                 consent=changes.consent,
                 withdrawals=changes.withdrawals,
-                early=changes.early,
+                early_status=changes.early_status,
                 early_status_consumed=changes.early_status_consumed,
             )
         )

@@ -143,7 +143,7 @@ def test_a_message_is_charged_to_the_department_that_sent_it() -> None:
 
 
 def counted(said: list[Decided]) -> list[tuple[UUID, bool]]:
-    return [(c.charge.id, c.charged) for _, _, c in said if c.charge]
+    return [(c.charge.id, c.is_newly_charged) for _, _, c in said if c.charge]
 
 
 def test_a_message_is_newly_charged_once_whatever_comes_after() -> None:
