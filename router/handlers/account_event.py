@@ -43,7 +43,7 @@ def decide_account_event(
     act = (OF_NUMBER if item.number else OF_ACCOUNT).get(item.field)
     changes = act(unit, item, known, ground) if act else Changes()
     decision = archive_only(unit, "notice", item.number, ground)
-    ended = consent.ended(changes.withdrawals, known)
+    ended = consent.find_ended_purposes(changes.withdrawals, known)
     return msgspec.structs.replace(decision, ended=ended), changes
 
 

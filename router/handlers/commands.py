@@ -39,7 +39,7 @@ def decide_command(
         not in MESSAGE_TYPES
         | CONVERSATION_COMMANDS.keys()
         | number_commands.ORDERS.keys()
-        | consent.ORDERS.keys()
+        | consent.CONSENT_COMMANDS.keys()
     ):
         return _refused(unit, given, refusals.TYPE_UNKNOWN, ground)
     number = ground.config.number(given.number)
@@ -47,7 +47,7 @@ def decide_command(
         return _refused(unit, given, refusals.NO_NUMBER, ground)
     if given.type in number_commands.ORDERS:
         return _of_number(unit, given, number, known, ground)
-    if given.type in consent.ORDERS:
+    if given.type in consent.CONSENT_COMMANDS:
         return _of_person(unit, given, number, known, ground)
     if given.to and not given.conversation and given.type not in CONVERSATION_COMMANDS:
         return _to_person(unit, given, number, known, ground)
@@ -76,7 +76,7 @@ def _to_person(
     unit: WorkUnit, given: Command, number: Number, known: Snapshot, ground: RoutingContext
 ) -> tuple[Decision, Changes]:
     """To this very address, in the conversation that is open with whoever has it, or a new one."""
-    if not refusals.same_tenant(given, number):
+    if not refusals.is_same_tenant(given, number):
         return _refused(unit, given, refusals.NO_CONVERSATION, ground)
     name = address(given.to)
     who = resolver.resolve_person(
@@ -107,13 +107,13 @@ def _begun(given: Command, number: Number, ground: RoutingContext) -> Verdict | 
     """Where a conversation belongs that we begin, or why that cannot be said. Where a department
     was named it stays; where nobody said so, a rule may still move it."""
     if given.department:
-        known = refusals.exists(number, given.department, ground)
-        if known and refusals.allows(given, given.department):
+        known = refusals.has_department(number, given.department, ground)
+        if known and refusals.may_act_for(given, given.department):
             return Verdict(given.department, OPENED, OPENED_BY_MUNICIPALITY)
         return refusals.NO_DEPARTMENT
-    if refusals.allows(given, number.fallback):
+    if refusals.may_act_for(given, number.fallback):
         return Verdict(number.fallback, "", OPENED_BY_MUNICIPALITY)
-    own = [d for d in given.departments if refusals.exists(number, d, ground)]
+    own = [d for d in given.departments if refusals.has_department(number, d, ground)]
     return (
         Verdict(own[0], OPENED, OPENED_BY_MUNICIPALITY)
         if len(own) == 1
@@ -129,7 +129,7 @@ def _message(
     known: Snapshot,
     ground: RoutingContext,
 ) -> tuple[Decision, Changes]:
-    reason = refusals.quoted_message_refusal(given, before.id, known) or refusals.template(
+    reason = refusals.quoted_message_refusal(given, before.id, known) or refusals.template_refusal(
         given, before, known, ground
     )
     leave = consent.check_permission(unit, given, (before.tenant, before.person), known, ground)
@@ -191,7 +191,7 @@ def _of_number(
     unit: WorkUnit, given: Command, number: Number, known: Snapshot, ground: RoutingContext
 ) -> tuple[Decision, Changes]:
     """What the contact centre says of a number: no conversation is told."""
-    if not refusals.same_tenant(given, number):
+    if not refusals.is_same_tenant(given, number):
         return _refused(unit, given, refusals.NO_NUMBER, ground)
     decision = Decision(
         kind="accepted",
@@ -211,11 +211,11 @@ def _of_person(
 ) -> tuple[Decision, Changes]:
     """What somebody agreed to, or no longer does: of the municipality's as a whole, whoever has a
     conversation with them. One who never wrote is a person too."""
-    if not refusals.same_tenant(given, number):
+    if not refusals.is_same_tenant(given, number):
         return _refused(unit, given, refusals.NO_NUMBER, ground)
     called = resolver.SenderIdentities((address(given.to),), unit.at)
     who = resolver.resolve_person(unit, number, called, known, ground)
-    made = consent.ORDERS[given.type](unit, given, (number.tenant, who.person), known)
+    made = consent.CONSENT_COMMANDS[given.type](unit, given, (number.tenant, who.person), known)
     if isinstance(made, str):
         return _refused(unit, given, made, ground)
     decision = Decision(
@@ -310,6 +310,6 @@ def _whose(given: Command, where: Conversation | None, tenant: str) -> str:
     the conversation, or had it last; else its only one. '' where nobody can say."""
     if where and where.tenant == tenant:
         for department in (where.department, *reversed(where.departments)):
-            if refusals.allows(given, department):
+            if refusals.may_act_for(given, department):
                 return department
     return given.departments[0] if len(given.departments) == 1 else ""

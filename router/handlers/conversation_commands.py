@@ -86,7 +86,7 @@ def _close(
     now = msgspec.structs.replace(_next(before), closed_at=unit.at).with_state(
         waiting_since=None, escalated=False, menu="", due=None, idle=False, held=False
     )
-    open = outgoing.window_open(before, unit.at)
+    open = outgoing.is_window_open(before, unit.at)
     now, reply, sent = _citizen_text("afgesloten", unit, now, known, ground, silent=not open)
     event = unit.id("event") if _destination(now, ground) else None
     sequence = now.sequence - (reply is not None)
@@ -167,7 +167,9 @@ def _merge(
     rings = tuple(merge.timers_after_merge(unit, before, now, ground))
     theirs = other.tenant, other.person
     withdrawals = consent.transfer_withdrawals(theirs, before.person, known)
-    decision = msgspec.structs.replace(decision, ended=consent.ended(withdrawals, known))
+    decision = msgspec.structs.replace(
+        decision, ended=consent.find_ended_purposes(withdrawals, known)
+    )
     return decision, Changes(
         conversation=now,
         identities=names,
@@ -208,7 +210,7 @@ def _citizen_text(
     """With what the citizen is told of it, where that is wanted."""
     to = _address(now, known, ground)
     tenant = ground.config.tenant(now.tenant)
-    if silent or to is None or tenant is None or not outgoing.window_open(now, unit.at):
+    if silent or to is None or tenant is None or not outgoing.is_window_open(now, unit.at):
         return now, None, Changes()
     if not auto_reply.may_send_unprompted(now, known.number_notices.get(now.number), unit.at):
         return now, None, Changes()

@@ -65,7 +65,7 @@ def _held(
     reason = reopen_request.hold_reason(unit, said, before, known, ground)
     after = msgspec.structs.replace(before, reason=reason, changed_at=said.at)
     decision, changes = _decision(unit, "outcome", before, after, known, ground)
-    asked = reopen_request.reopen_request(unit, said, before, known, ground)
+    asked = reopen_request.build_reopen_request(unit, said, before, known, ground)
     if asked is None:
         return decision, changes
     conversation = changes.conversation or known.conversations[before.conversation]

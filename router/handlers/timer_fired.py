@@ -90,10 +90,10 @@ def decide_timer(
 def _timers(hour: TimerContext, come: TimerOutcome, after: Conversation) -> Iterator[Timer]:
     """The next of its kind, and that of a menu that is asked now."""
     if come.again:
-        yield timers.timer(hour.unit, after, hour.entry.kind, come.again, hour.ground)
+        yield timers.build_timer(hour.unit, after, hour.entry.kind, come.again, hour.ground)
     asked = after.state.menu_at != hour.now.state.menu_at
     if asked and (due := timers.menu_due(after, hour.ground)):
-        yield timers.timer(hour.unit, after, timers.MENU, due, hour.ground)
+        yield timers.build_timer(hour.unit, after, timers.MENU, due, hour.ground)
 
 
 def _quiet(hour: TimerContext) -> TimerOutcome:
@@ -106,10 +106,12 @@ def _quiet(hour: TimerContext) -> TimerOutcome:
         return TimerOutcome(again=last + hour.tenant.burst_window)
     menu = next((m for m in hour.ground.config.menus if m.id == hour.tenant.menu), None)
     says = (
-        ReplyCandidate(menu.text, path=menu.id) if menu and not auto_reply.answered(state) else None
+        ReplyCandidate(menu.text, menu_path=menu.id)
+        if menu and not auto_reply.has_replied_in_burst(state)
+        else None
     )
     if state.pending_texts:
-        says = ReplyCandidate(state.pending_texts[0], once=True, named=True)
+        says = ReplyCandidate(state.pending_texts[0], once=True, is_requested=True)
     now = _next(hour.now).with_state(has_question=True, pending_texts=state.pending_texts[1:])
     again = hour.entry.at + hour.tenant.burst_window if state.pending_texts[1:] else None
     if not undecided:
@@ -225,7 +227,7 @@ def _text(
         hour.entry.told_at - hour.entry.at > hour.tenant.max_reply_age
         or after.state.too_old_to_answer
     )
-    late = late or not outgoing.window_open(after, hour.entry.told_at)
+    late = late or not outgoing.is_window_open(after, hour.entry.told_at)
     if come.says is None or late or (come.says.once and come.says.name in after.state.sent_once):
         return None
     if not auto_reply.may_send_unprompted(

@@ -14,23 +14,23 @@ from services.whatsapp import items
 
 
 def add_identity_changes(
-    unit: WorkUnit, decision: Decision, changes: Changes, known: Snapshot
+    unit: WorkUnit, decision: Decision, changes: Changes, snapshot: Snapshot
 ) -> Decision:
     """The decision, and what it changes in who is called what; `known` is what was known before."""
-    renamed = tuple(_renamed(changes.identities, known))
+    renamed = tuple(_renamed(changes.identities, snapshot))
     if not renamed:
         return decision
     return msgspec.structs.replace(decision, identity=unit.id("identity"), renamed=renamed)
 
 
-def _renamed(identities: Sequence[Identity], known: Snapshot) -> Iterator[IdentityChange]:
+def _renamed(identities: Sequence[Identity], snapshot: Snapshot) -> Iterator[IdentityChange]:
     for identity in identities:
-        before = known.identities.get(identity.key)
+        previous = snapshot.identities.get(identity.key)
         if identity.valid_to:
             yield IdentityChange("ended", identity.kind, identity.value)
-        elif before and before.person != identity.person:
+        elif previous and previous.person != identity.person:
             yield IdentityChange("moved", identity.kind, identity.value)
-        elif before is None and known.identities_of(identity.person):
+        elif previous is None and snapshot.identities_of(identity.person):
             yield IdentityChange("gained", identity.kind, identity.value)
 
 

@@ -52,7 +52,7 @@ class _Seen(msgspec.Struct, frozen=True):
     unit: WorkUnit
     number: Number
     called: SenderIdentities
-    known: Snapshot
+    snapshot: Snapshot
     found: dict[items.Identity, Identity]
 
 
@@ -66,14 +66,14 @@ def resolve_person(
     unit: WorkUnit,
     number: Number,
     called: SenderIdentities,
-    known: Snapshot,
-    ground: RoutingContext,
+    snapshot: Snapshot,
+    context: RoutingContext,
 ) -> ResolvedPerson:
     """Who is called so."""
     tenant, names, becomes = number.tenant, called.names, called.becomes
-    keys = {i: (tenant, i.kind, ground.hash(tenant, i.kind, i.value)) for i in (*names, *becomes)}
-    found = {i: known.identities[key] for i, key in keys.items() if key in known.identities}
-    seen = _Seen(unit, number, called, known, found)
+    keys = {i: (tenant, i.kind, context.hash(tenant, i.kind, i.value)) for i in (*names, *becomes)}
+    found = {i: snapshot.identities[key] for i, key in keys.items() if key in snapshot.identities}
+    seen = _Seen(unit, number, called, snapshot, found)
     owner, continued = _owner(names, seen)
     if owner is None and becomes:
         owner, continued = _owner(becomes, seen)
@@ -100,7 +100,7 @@ def _late(held: Identity | None, owner: UUID, seen: _Seen) -> bool:
     at, becomes = seen.called.at, seen.called.becomes
     if held and held.valid_from > at and not becomes:  # else Meta says whose it became
         return True
-    theirs = seen.known.identities_of(owner)
+    theirs = seen.snapshot.identities_of(owner)
     phones = [identity for identity in theirs if identity.kind == "phone"]
     return any(identity.valid_from > at for identity in phones or theirs)
 
@@ -118,7 +118,7 @@ def _owner(given: Names, seen: _Seen) -> tuple[UUID | None, bool]:
     candidate = found[first].person
     if not bsuids:
         return candidate, False
-    theirs = [i for i in seen.known.identities_of(candidate) if i.kind == "bsuid"]
+    theirs = [i for i in seen.snapshot.identities_of(candidate) if i.kind == "bsuid"]
     portfolios = {portfolio(i, seen.number) for i in theirs}
     if not portfolios:
         return candidate, False
@@ -139,10 +139,10 @@ def _scope(identity: items.Identity, unit: WorkUnit) -> str:
     return unit.scope if identity.kind == "bsuid" else ""
 
 
-def _elsewhere(known: Identity, name: items.Identity, unit: WorkUnit) -> bool:
+def _elsewhere(snapshot: Identity, name: items.Identity, unit: WorkUnit) -> bool:
     """Whether Meta says it in another portfolio than is known: the configuration gave it another
     name. An order proves nothing of the kind."""
-    return unit.item is not None and known.scope != _scope(name, unit)
+    return unit.item is not None and snapshot.scope != _scope(name, unit)
 
 
 def portfolio(bsuid: Identity, number: Number) -> str:
@@ -164,23 +164,23 @@ def _ended(owner: UUID, seen: _Seen) -> tuple[Identity, ...]:
         return ()
     return tuple(
         msgspec.structs.replace(identity, valid_to=seen.unit.at)
-        for identity in seen.known.identities_of(owner)
+        for identity in seen.snapshot.identities_of(owner)
         if identity.kind == "phone"
         and identity.value not in kept
         and identity.valid_from <= seen.called.at
     )
 
 
-def address(person: UUID, number: Number, known: Snapshot) -> Identity | None:
+def address(person: UUID, number: Number, snapshot: Snapshot) -> Identity | None:
     """Where a message of this number to this person goes: the newest phone number, else the BSUID,
     which only the number's own portfolio can reach."""
-    return _best(known.identities_of(person), number)
+    return _best(snapshot.identities_of(person), number)
 
 
-def reply_address(who: ResolvedPerson, number: Number, known: Snapshot) -> Identity | None:
+def reply_address(who: ResolvedPerson, number: Number, snapshot: Snapshot) -> Identity | None:
     """The same of somebody who has just written: with the names that this brought."""
     changed = {identity.key: identity for identity in who.changed}
-    before = [i for i in known.identities_of(who.person) if i.key not in changed]
+    before = [i for i in snapshot.identities_of(who.person) if i.key not in changed]
     return _best([*before, *(i for i in who.changed if i.valid_to is None)], number)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from router.conversation.outgoing import AUTHOR, audit_reason, kind
+from router.conversation.outgoing import AUTHOR, audit_reason, content_type
 from router.handlers import media
 from router.identity.changes import identity_change_record as renamed
 from router.model.decision import Data, Decided, Decision, Repeat, Reply, WorkUnit
@@ -115,7 +115,7 @@ def _said(unit: WorkUnit, decision: Decision, reply: Reply) -> Record:
     """A text that went out by itself, just after what it answers."""
     data = {
         "direction": "out",
-        "type": kind(reply),
+        "type": content_type(reply),
         "text": reply.text,
         "content": msgspec.Raw(reply.content),
         "author": AUTHOR,

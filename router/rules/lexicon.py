@@ -84,8 +84,7 @@ class Lexicon(msgspec.Struct, frozen=True, eq=False):
 
     def find(self, text: str) -> list[PhraseMatch]:
         """Phrases that the text says, in the order of their starts: each once, at the surest place,
-        and of several such places at the first. An emoji may separate two words of a phrase.
-        """
+        and of several such places at the first. An emoji may separate two words of a phrase."""
         tokens = _tokens(text)
         best: dict[int, tuple[int, int, tuple[str, ...]]] = {}
         for places in _readings(tokens):

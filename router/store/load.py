@@ -6,8 +6,8 @@ from uuid import UUID
 import msgspec
 
 from router.billing.charges import Charge
-from router.conversation.consent import ORDERS
-from router.conversation.refusals import MARKETING, template_of
+from router.conversation.consent import CONSENT_COMMANDS
+from router.conversation.refusals import MARKETING, read_template
 from router.handlers import account_event
 from router.handlers.delivery_status import message_id_from_opaque, wamid_key
 from router.model.consent import Consent, OptOut, Withdrawal
@@ -138,7 +138,7 @@ async def _templates(connection: Connection, units: Iterable[WorkUnit], known: S
     named = {
         named
         for unit in units
-        if isinstance(unit.entry, Command) and (named := template_of(unit.entry))
+        if isinstance(unit.entry, Command) and (named := read_template(unit.entry))
     }
     if not named:
         return
@@ -167,7 +167,7 @@ async def _consents(connection: Connection, units: Iterable[WorkUnit], known: Sn
 
 def _asks_for_consent(unit: WorkUnit) -> bool:
     if isinstance(unit.entry, Command):
-        return unit.entry.type in ("template", "merge") or unit.entry.type in ORDERS
+        return unit.entry.type in ("template", "merge") or unit.entry.type in CONSENT_COMMANDS
     match unit.item:
         case items.Message() as message:
             return small_talk.opt_choice(words(message)) == "stop"

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from archiver.log.writer import Writer
 from cli.main import main
 from deliverer.crm.settlements import Settlement, record
-from router.conversation.placement import REOPENS
+from router.conversation.placement import REOPEN_PERIOD
 from router.model.decision import Decided
 from router.output.archive_records import receipt_record, records
 from services import clock
@@ -26,7 +26,7 @@ from tests.integration.batches import NUMBER, Office
 from tests.recorded import KEY
 
 TENANT = "almelo"
-AFTER_SECONDS = int(REOPENS.total_seconds()) + 1
+AFTER_SECONDS = int(REOPEN_PERIOD.total_seconds()) + 1
 """After a closing: what is said then begins another conversation."""
 
 
