@@ -68,7 +68,7 @@ def _unsound(error: ConfigError) -> Iterator[ConfigFault]:
     if error.read is None:
         return
     told = {fault.where for fault in error.faults}
-    for where, what in validation.faults(error.read.config, error.read.lost):
+    for where, what in validation.find_faults(error.read.config, error.read.lost):
         if (fault := locate_error(error.sources, error.read.placed(where), what)).where not in told:
             yield fault
 

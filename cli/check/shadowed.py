@@ -22,9 +22,9 @@ from cli.check.samples import (
     with_tags,
 )
 from router.rules.engine import IndexedRules, compile_rules
-from router.rules.lexicon import Term, terms
+from router.rules.lexicon import Term, parse_terms
 from router.rules.matcher import Matcher, Matches, MessageFacts
-from router.ruleset.validation import Found, nested_conditions, rules_for
+from router.ruleset.validation import Fault, nested_conditions, rules_for
 from services.config.model import Configuration
 from services.config.routing_rules import Rule, SafetyRule
 from services.toml.errors import Location
@@ -81,7 +81,7 @@ class Tally(msgspec.Struct):
             self.idle[phrase] = (*self.idle.get(phrase, ()), *before)
 
 
-def doubts(config: Configuration) -> Iterator[Found]:
+def doubts(config: Configuration) -> Iterator[Fault]:
     groups = {group.id: group.words for group in config.groups}
     tallies: dict[Location, Tally] = {}
     for tenant in config.tenants:
@@ -110,10 +110,10 @@ def _town(config: Configuration, tenant: str, groups: Groups) -> Town:
     rules, care = (tuple(map(with_tags, each)) for each in (config.rules, config.care))
     tagged = config.model_copy(update={"rules": rules, "care": care})
     table = compile_rules(tagged, tenant, misspelled=False)
-    reader = table.reader
-    pairs = zip(reader.phrases, reader.holds, strict=True)
+    reader = table.matcher
+    pairs = zip(reader.phrases, reader.lists_by_phrase, strict=True)
     holds = [[] if _is_quoted(phrase) else lists for phrase, lists in pairs]
-    plain = msgspec.structs.replace(reader, holds=holds)
+    plain = msgspec.structs.replace(reader, lists_by_phrase=holds)
     return Town({"rules": table.rules, "care": table.care}, reader, plain, groups)
 
 
@@ -154,7 +154,7 @@ def _before(start: Sample, town: Town, table: str, place: int) -> tuple[str, ...
         if (reader := town.reader(sample)) is None:
             return None
         message = facts(sample)
-        hits = reader.hits(message)
+        hits = reader.match_facts(message)
         if ordered.compiled[place].test(message, hits) is None:
             continue
         earlier = _decider(ordered, message, hits, place)
@@ -175,7 +175,7 @@ def _decider(
     place: int,
 ) -> Rule | SafetyRule | None:
     """The rule before `place` that decides."""
-    for rule, _ in ordered.fitting(message, hits):
+    for rule, _ in ordered.find_matching(message, hits):
         if rule is ordered.rules[place]:
             return None
         if not isinstance(rule, Rule) or rule.decides:
@@ -183,7 +183,7 @@ def _decider(
     return None
 
 
-def _told(where: Location, rule: Rule | SafetyRule, tally: Tally) -> Iterator[Found]:
+def _told(where: Location, rule: Rule | SafetyRule, tally: Tally) -> Iterator[Fault]:
     if not tally.counts:
         yield from _never(where, rule, tally)
         return
@@ -204,7 +204,7 @@ def _in_order(rule: Rule | SafetyRule, tally: Tally) -> Iterator[str]:
     return (word for word in words if word in tally.idle and word not in tally.counting)
 
 
-def _never(where: Location, rule: Rule | SafetyRule, tally: Tally) -> Iterator[Found]:
+def _never(where: Location, rule: Rule | SafetyRule, tally: Tally) -> Iterator[Fault]:
     if tally.first:
         yield where, f"rule {rule.id} never counts, {_fit_first(tally.first)}"
     elif any(map(phrases, tally.denied)) and _bars_words(rule):
@@ -230,9 +230,9 @@ def _fit_first(ids: Iterable[str]) -> str:
     return f"rules {listed(every)} fit first" if len(every) > 1 else f"rule {every[0]} fits first"
 
 
-def _repetitions(config: Configuration, groups: Groups) -> Iterator[Found]:
+def _repetitions(config: Configuration, groups: Groups) -> Iterator[Fault]:
     """Words that stand twice in one rule or in one group."""
-    grouped = {id: {*map(terms, words)} for id, words in groups.items()}
+    grouped = {id: {*map(parse_terms, words)} for id, words in groups.items()}
     for table in ("rules", "care"):
         for n, rule in enumerate(getattr(config, table)):
             beside = (grouped[id] for id in rule.groups if id in grouped)
@@ -246,7 +246,7 @@ def _repetitions(config: Configuration, groups: Groups) -> Iterator[Found]:
 def _repeated(words: Iterable[str], seen: set[tuple[Term, ...]]) -> list[str]:
     found = []
     for word in words:
-        if (said := terms(word)) in seen:
+        if (said := parse_terms(word)) in seen:
             found.append(word)
         seen.add(said)
     return found

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from router.ruleset.validation import Found, referenced_texts, rules_for
+from router.ruleset.validation import Fault, reachable_menus, rules_for
 from services.config.model import Configuration
 from services.config.organisation import Tenant
 from services.config.routing_rules import Menu
@@ -10,7 +10,7 @@ from services.texts.catalogue import TEXTS, Texts
 from services.toml.errors import ConfigFault
 
 
-def doubts(config: Configuration) -> Iterator[Found]:
+def doubts(config: Configuration) -> Iterator[Fault]:
     reached = {(tenant.id, d) for tenant in config.tenants for d in _departments(tenant, config)}
     for n, department in enumerate(config.departments):
         if (department.tenant, department.id) not in reached:
@@ -19,7 +19,7 @@ def doubts(config: Configuration) -> Iterator[Found]:
                 ("departments", n),
                 f"{whose}: no number, rule, menu or other department leads to it",
             )
-    menus = set().union(*(referenced_texts(config, tenant) for tenant in config.tenants))
+    menus = set().union(*(reachable_menus(config, tenant) for tenant in config.tenants))
     for n, menu in enumerate(config.menus):
         if menu.id not in menus:
             yield ("menus", n), f"menu {menu.id}: nobody asks it"
@@ -36,7 +36,7 @@ def texts(config: Configuration, given: Texts) -> Iterator[ConfigFault]:
                 yield text.fault(f"text {text.id}: no rule and no menu sends it")
 
 
-def automatic(config: Configuration) -> Iterator[Found]:
+def automatic(config: Configuration) -> Iterator[Fault]:
     """What a municipality wants to be sent by itself, and nothing sends."""
     for n, tenant in enumerate(config.tenants):
         for id in tenant.automatic:
@@ -64,5 +64,5 @@ def _departments(tenant: Tenant, config: Configuration) -> set[str]:
 
 
 def _menus(tenant: Tenant, config: Configuration) -> list[Menu]:
-    theirs = referenced_texts(config, tenant)
+    theirs = reachable_menus(config, tenant)
     return [menu for menu in config.menus if menu.id in theirs]

@@ -9,7 +9,7 @@ from cli.check.samples import ONE
 from cli.check.shadowed import listed
 from router.conversation import menus
 from router.conversation.interpretation import WORDLESS
-from router.ruleset.validation import Found, nested_conditions, rules_for
+from router.ruleset.validation import Fault, nested_conditions, rules_for
 from router.text import language_detection
 from services.calendar import opening_hours
 from services.config.model import Configuration
@@ -39,7 +39,7 @@ class Given(msgspec.Struct, frozen=True):
     now: datetime
 
 
-def doubts(config: Configuration, now: datetime) -> Iterator[Found]:
+def doubts(config: Configuration, now: datetime) -> Iterator[Fault]:
     whose: dict[tuple[object, ...], set[str]] = {}
     for tenant in config.tenants:
         for where, _ in rules_for(config, tenant.id):
@@ -66,7 +66,7 @@ def _given(config: Configuration, tenants: frozenset[str], now: datetime) -> Giv
     )
 
 
-def _of_rule(where: tuple[str, int], rule: Rule | SafetyRule, given: Given) -> Iterator[Found]:
+def _of_rule(where: tuple[str, int], rule: Rule | SafetyRule, given: Given) -> Iterator[Fault]:
     if why := never(rule, given):
         yield where, f"rule {rule.id} never holds: {why}"
         return

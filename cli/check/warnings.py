@@ -5,8 +5,8 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from cli.check import shadowed, unreachable, unsatisfiable
-from router.ruleset.context import opening_hours as hours_by_department
-from router.ruleset.validation import Found, rules_for
+from router.ruleset.context import compile_opening_hours as hours_by_department
+from router.ruleset.validation import Fault, rules_for
 from services.calendar import opening_hours
 from services.calendar.opening_hours import AMSTERDAM, Closing
 from services.config.loader import LoadedConfig
@@ -34,21 +34,21 @@ def line(doubt: ConfigFault) -> str:
     return f"{doubt.path}:{doubt.line}: {doubt.what}"
 
 
-def _never_open(config: Configuration, now: datetime) -> Iterator[Found]:
+def _never_open(config: Configuration, now: datetime) -> Iterator[Fault]:
     own = hours_by_department(config)
     for n, d in enumerate(config.departments):
         if opening_hours.never_opens(own[d.tenant, d.id], now):
             yield ("departments", n, "hours"), f"department {d.id} of {d.tenant} never opens again"
 
 
-def _past(config: Configuration, now: datetime) -> Iterator[Found]:
+def _past(config: Configuration, now: datetime) -> Iterator[Fault]:
     """Those of one that was not kept up; past ones beside others do no harm."""
     last = max((c.last or c.first for c in config.closings), default=None)
     if last and last < now.astimezone(AMSTERDAM).date():
         yield ("closings", 0), f"all closings are over, the last one was on {last}"
 
 
-def _overruled(config: Configuration) -> Iterator[Found]:
+def _overruled(config: Configuration) -> Iterator[Fault]:
     """A closing after which another one says otherwise of all its days and departments. That one
     is an exception where it is of some of them."""
     for n, closing in enumerate(config.closings):
@@ -72,7 +72,7 @@ def _some_of(departments: Sequence[str], of: Sequence[str]) -> bool:
     return bool(departments) and {*departments} <= {*of}
 
 
-def _closings(config: Configuration) -> Iterator[Found]:
+def _closings(config: Configuration) -> Iterator[Fault]:
     known = {department.id for department in config.departments}
     for n, closing in enumerate(config.closings):
         for id in closing.departments:
@@ -81,21 +81,21 @@ def _closings(config: Configuration) -> Iterator[Found]:
                 yield where, f"closing of {closing.first}: there is no department {id!r}"
 
 
-def _care(config: Configuration) -> Iterator[Found]:
+def _care(config: Configuration) -> Iterator[Fault]:
     for n, tenant in enumerate(config.tenants):
         rules = [where for where, _ in rules_for(config, tenant.id) if where[0] == "care"]
         if rules and not tenant.care.destinations:
             yield ("tenants", n), f"tenant {tenant.id}: its care rules wake nobody"
 
 
-def _confidential(config: Configuration) -> Iterator[Found]:
+def _confidential(config: Configuration) -> Iterator[Fault]:
     for n, d in enumerate(config.departments):
         if d.confidential and not d.public_name:
             whose = f"department {d.id} of {d.tenant}"
             yield ("departments", n), f"{whose}: confidential, and citizens are told its name"
 
 
-def _moved_numbers(config: Configuration) -> Iterator[Found]:
+def _moved_numbers(config: Configuration) -> Iterator[Fault]:
     for n, number in enumerate(config.numbers):
         if number.previous and not all(r.portfolio for r in number.registrations):
             yield (
@@ -105,7 +105,7 @@ def _moved_numbers(config: Configuration) -> Iterator[Found]:
             )
 
 
-def _budgets(config: Configuration, now: datetime) -> Iterator[Found]:
+def _budgets(config: Configuration, now: datetime) -> Iterator[Fault]:
     if rate_of(config.rates, month_of(now)):
         return
     first = min((rate.first for rate in config.rates), default=None)
@@ -116,7 +116,7 @@ def _budgets(config: Configuration, now: datetime) -> Iterator[Found]:
             yield where, f"tenant {tenant.id}: {why} nobody can tell what it spends"
 
 
-def _categories(config: Configuration) -> Iterator[Found]:
+def _categories(config: Configuration) -> Iterator[Fault]:
     """What Meta charges under another name is not counted: no budget would alarm."""
     for n, rate in enumerate(config.rates):
         for category in rate.amounts:
@@ -126,7 +126,7 @@ def _categories(config: Configuration) -> Iterator[Found]:
                 yield where, f"{category!r} is no category of Meta's that we know: {known}"
 
 
-def _unnamed_portfolios(config: Configuration) -> Iterator[Found]:
+def _unnamed_portfolios(config: Configuration) -> Iterator[Fault]:
     for n, tenant in enumerate(config.tenants):
         numbers = [number for number in config.numbers if number.tenant == tenant.id]
         unnamed = [number.id for number in numbers if not number.portfolio]
@@ -138,7 +138,7 @@ def _unnamed_portfolios(config: Configuration) -> Iterator[Found]:
             )
 
 
-def _in_the_clear(config: Configuration) -> Iterator[Found]:
+def _in_the_clear(config: Configuration) -> Iterator[Fault]:
     for n, destination in enumerate(config.destinations):
         if _far_by_http(destination.url):
             yield ("destinations", n, "url"), f"destination {destination.id}: its url is not https"
@@ -148,7 +148,7 @@ def _in_the_clear(config: Configuration) -> Iterator[Found]:
             yield where, f"destination {destination.id}: its token_url is not https"
 
 
-def _open_klants(config: Configuration) -> Iterator[Found]:
+def _open_klants(config: Configuration) -> Iterator[Fault]:
     for n, d in enumerate(config.destinations):
         if d.kind != "openklant":
             continue
@@ -166,7 +166,7 @@ def _far_by_http(address: str) -> bool:
     return url.scheme == "http" and url.hostname not in ("127.0.0.1", "localhost", "::1")
 
 
-LOOKS: tuple[Callable[[Configuration], Iterator[Found]], ...] = (
+LOOKS: tuple[Callable[[Configuration], Iterator[Fault]], ...] = (
     unreachable.doubts,
     unreachable.automatic,
     _closings,

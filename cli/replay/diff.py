@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cli.replay.recorded import Row, read_message
-from router.conversation.interpretation import facts_of
+from router.conversation.interpretation import collect_facts
 from router.model.decision import RoutingContext, WorkUnit
 from router.rules.engine import FALLBACK, Outcome, evaluate
 from services.config.numbers import Number
@@ -46,12 +46,12 @@ def place_of(message: WorkUnit, ground: RoutingContext) -> Place:
     number = ground.config.number(item.number)
     if number is None:
         return Place()
-    facts = facts_of(message, item, None, number, ground)
+    facts = collect_facts(message, item, None, number, ground)
     return _place(evaluate(ground.rules[number.tenant], facts), number)
 
 
 def _place(found: Outcome, number: Number) -> Place:
-    care, verdict, tags = found.care, found.verdict, frozenset(found.marks.tags)
+    care, verdict, tags = found.care, found.verdict, frozenset(found.annotations.tags)
     kind = care.kind if care else NONE
     if care and care.department:
         return Place(care.department, care.id, found.care_reason, kind, tags)

@@ -6,12 +6,12 @@ from uuid import UUID
 
 import msgspec
 
-from router.conversation.interpretation import facts_of
+from router.conversation.interpretation import collect_facts
 from router.handlers.dispatch import decide
 from router.handlers.units import keyed_hash
 from router.model.decision import Changes, Decision, RoutingContext, WorkUnit
 from router.model.snapshot import Snapshot
-from router.rules.engine import Step, care_steps, steps, with_quotes
+from router.rules.engine import RuleStep, trace_rules, trace_safety_rules, with_quotes
 from router.rules.matcher import MessageFacts
 from router.ruleset.context import build_context
 from services.config.loader import LoadedConfig
@@ -42,7 +42,7 @@ def explain(
     unit = asked(text, ours.id, at, type)
     decision, changes = decide(unit, Snapshot(), ground)
     facts = _facts(unit, ground)
-    tried = _shown(steps(ground.rules[ours.tenant], facts))
+    tried = _shown(trace_rules(ground.rules[ours.tenant], facts))
     department = config.department(ours.tenant, decision.department)
     return {
         "department": decision.department,
@@ -51,7 +51,7 @@ def explain(
         "reason": decision.reason,
         "tried": [step["rule"] for step in tried],
         "steps": tried,
-        "careSteps": _shown(care_steps(ground.rules[ours.tenant], facts)),
+        "careSteps": _shown(trace_safety_rules(ground.rules[ours.tenant], facts)),
         "version": choices.version,
         **_beside(decision, changes),
         **_woken(decision, tenant),
@@ -87,10 +87,10 @@ def _facts(unit: WorkUnit, ground: RoutingContext) -> MessageFacts:
     assert isinstance(unit.item, items.Message)
     number = ground.config.number(unit.item.number)
     assert number is not None
-    return facts_of(unit, unit.item, None, number, ground)
+    return collect_facts(unit, unit.item, None, number, ground)
 
 
-def _shown(tried: list[Step]) -> list[dict[str, str]]:
+def _shown(tried: list[RuleStep]) -> list[dict[str, str]]:
     """Each rule up to the one that decides; what matched is in words."""
     return [
         {"rule": step.rule, "outcome": OUTCOMES[step.outcome], "matched": step.matched}

@@ -100,7 +100,7 @@ def _propose_closed_state(
 
 
 def _propose_rule_texts(message: ReplyContext, context: RoutingContext) -> Iterator[ReplyCandidate]:
-    for name in message.interpretation.outcome.marks.replies:
+    for name in message.interpretation.outcome.annotations.replies:
         yield ReplyCandidate(name, once=True, is_requested=True)
     if message.option_reply:
         yield ReplyCandidate(message.option_reply, is_requested=True)

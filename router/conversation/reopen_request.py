@@ -61,7 +61,7 @@ def build_reopen_request(
         return None
     if _is_already_asked(conversations, unit.at):
         return None
-    address = resolver.address(conversations[0].person, number, snapshot)
+    address = resolver.find_address(conversations[0].person, number, snapshot)
     return (_reply(unit, number.ask_template), address) if address else None
 
 

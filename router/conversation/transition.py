@@ -99,7 +99,7 @@ def _open_request(message: MessageContext, after: Conversation) -> dict[str, Any
 
 
 def _annotations(message: MessageContext) -> dict[str, Any]:
-    state, marks = message.previous.state, message.interpretation.outcome.marks
+    state, marks = message.previous.state, message.interpretation.outcome.annotations
     option = message.placement.choice.option.tag if message.placement.choice else ()
     return {
         "tags": tuple(

@@ -96,7 +96,7 @@ def _preference(unit: WorkUnit, item: Notice, known: Snapshot, ground: RoutingCo
     )
     stopped = Withdrawal(tenant=number.tenant, person=who.person, by=META, at=at)
     withdrawals = (stopped,) if item.event == "stop" else ()
-    return Changes(identities=who.changed, opt_out=choice, withdrawals=withdrawals)
+    return Changes(identities=who.identities, opt_out=choice, withdrawals=withdrawals)
 
 
 OF_ACCOUNT: dict[str, Act] = {

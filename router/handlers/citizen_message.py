@@ -53,7 +53,7 @@ def decide_message(
     case = _case(unit, item, number, who, known, ground)
     now = transition.apply_message(case)
     till = _closed_till(now, unit, ground)
-    to = resolver.reply_address(who, number, known)
+    to = resolver.find_reply_address(who, number, known)
     moment = _moment(case, now, till)
     answered = auto_reply.choose_reply(moment, ground) if to else None
     reply = None
@@ -197,7 +197,7 @@ def _decision(case: MessageContext, now: Conversation, reply: Reply | None) -> D
         window_until=now.said_at + CUSTOMER_SERVICE_WINDOW if now.said_at else None,
         held=state.held,
         releases=case.previous.state.held and not state.held,
-        marks=said.outcome.marks.rules,
+        marks=said.outcome.annotations.rules,
         **moved,
     )
 
@@ -214,7 +214,7 @@ def _changes(case: MessageContext, now: Conversation, decision: Decision, sent: 
     return msgspec.structs.replace(
         sent,
         conversation=now,
-        identities=case.sender.changed,
+        identities=case.sender.identities,
         inbound=_heard(case, decision),
         opt_out=_opt_out(case),
         timers=timers.after_message(case, now),

@@ -66,7 +66,7 @@ def _in_conversation(
         if decision.kind == "refused":
             return _refused(unit, given, decision.reason, ground, conversation)
         return decision, msgspec.structs.replace(changes, outgoing=_standing(unit, given, decision))
-    to = resolver.address(conversation.person, number, known)
+    to = resolver.find_address(conversation.person, number, known)
     if to is None:
         return _refused(unit, given, refusals.NO_ADDRESS, ground, conversation)
     return _message(unit, given, conversation, to, known, ground)
@@ -83,7 +83,7 @@ def _to_person(
         unit, number, resolver.SenderIdentities((name,), unit.at), known, ground
     )
     hash = ground.hash(number.tenant, name.kind, name.value)
-    to = who.changed[0] if who.changed else known.identities[number.tenant, name.kind, hash]
+    to = who.identities[0] if who.identities else known.identities[number.tenant, name.kind, hash]
     conversation = known.conversations.get(known.open.get((number.id, who.person), ""))
     if conversation is None:
         verdict = _begun(given, number, ground)
@@ -99,7 +99,7 @@ def _to_person(
     decision, changes = _message(unit, given, conversation, to, known, ground)
     if decision.kind == "accepted":
         begun = timers.after_opening(unit, conversation, ground) if decision.opened else ()
-        changes = msgspec.structs.replace(changes, identities=who.changed, timers=begun)
+        changes = msgspec.structs.replace(changes, identities=who.identities, timers=begun)
     return decision, changes
 
 
@@ -227,7 +227,7 @@ def _of_person(
         ended=(made.purpose,) if made and made.ended_at else (),
     )
     outgoing = _standing(unit, given, decision)
-    return decision, Changes(identities=who.changed, consent=made, outgoing=outgoing)
+    return decision, Changes(identities=who.identities, consent=made, outgoing=outgoing)
 
 
 def _standing(unit: WorkUnit, given: Command, decision: Decision) -> OutgoingStatus:

@@ -224,7 +224,7 @@ def _citizen_text(
 
 def _address(now: Conversation, known: Snapshot, ground: RoutingContext) -> Identity | None:
     number = ground.config.number(now.number)
-    return resolver.address(now.person, number, known) if number else None
+    return resolver.find_address(now.person, number, known) if number else None
 
 
 def _next(conversation: Conversation) -> Conversation:

@@ -69,7 +69,7 @@ def decide_timer(
     come = act(hour)
     after = come.now or now
     number = ground.config.number(now.number)
-    to = resolver.address(now.person, number, known) if number else None
+    to = resolver.find_address(now.person, number, known) if number else None
     reply = None
     if to and (text := _text(hour, come, after, known)):
         said, reply = text

@@ -11,7 +11,7 @@ from almelo import ANNA, TOML, Router, command, decisions, events, kept, outcome
 from almelo import at as moment
 from almelo import status as stated
 
-from router.conversation.reopen_request import ASKED, MAX_REQUESTS, CLOSED, NOT_ASKED
+from router.conversation.reopen_request import ASKED, CLOSED, MAX_REQUESTS, NOT_ASKED
 from router.output.crm_events import STATUS_CHANGED
 from services.config.model import parse
 from services.contract import SendOutcome

@@ -85,7 +85,9 @@ def test_once_a_year_to_each_person_whatever_is_closed_meanwhile() -> None:
     hall.reaches(hall.now + FIRST_CONTACT_AGAIN_AFTER - timedelta(days=30)).hears("mijn container")
     assert WELCOME not in hall.bodies
     hall.orders("close")
-    hall.reaches(hall.now + FIRST_CONTACT_AGAIN_AFTER + timedelta(seconds=1)).hears("mijn container")
+    hall.reaches(hall.now + FIRST_CONTACT_AGAIN_AFTER + timedelta(seconds=1)).hears(
+        "mijn container"
+    )
     assert WELCOME in hall.bodies
 
 
