@@ -40,7 +40,7 @@ class ConversationState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     pending_texts: tuple[str, ...] = ()
     """Ids of texts that follow when the burst is over, because another text came first."""
     closed_until: datetime | None = None
-    """Opening time that the citizen was told to wait for."""
+    """Opening time that the last text about a closed department announced."""
     menu: str = ""
     menu_at: datetime | None = None
     tags: tuple[str, ...] = ()

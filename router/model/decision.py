@@ -71,12 +71,12 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> tuple[str, str, str]:
         return self.waba, self.name, self.language
 
-    def apply_notice(self, new: "Template") -> "Template":
+    def apply_notice(self, notice: "Template") -> "Template":
         """Return the template after another notice: the status with the latest time wins, in
         whatever order the notices arrive."""
-        category = new.category or self.category
-        late = not new.status or (self.status and new.changed_at < self.changed_at)
-        return msgspec.structs.replace(self if late else new, category=category)
+        category = notice.category or self.category
+        late = not notice.status or (self.status and notice.changed_at < self.changed_at)
+        return msgspec.structs.replace(self if late else notice, category=category)
 
 
 class WorkUnit(msgspec.Struct, frozen=True):
@@ -371,12 +371,14 @@ class RoutingContext(msgspec.Struct, frozen=True):
     texts: Texts = Texts({}, {})
     version: str = ""
 
-    def department(self, tenant: str, id: str, now: Conversation | None) -> Department | None:
+    def department(
+        self, tenant: str, id: str, conversation: Conversation | None
+    ) -> Department | None:
         """Return this department; if it has been removed, the one that owns the conversation."""
-        there = self.config.department(tenant, id)
-        if there or now is None:
-            return there
-        return self.config.department(now.tenant, now.department)
+        department = self.config.department(tenant, id)
+        if department or conversation is None:
+            return department
+        return self.config.department(conversation.tenant, conversation.department)
 
 
 Data = dict[str, Any]

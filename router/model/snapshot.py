@@ -1,4 +1,4 @@
-"""What is known of the units of one batch; grows as they are decided. Pure."""
+"""Records on which the decisions of one batch rest; it grows as its units are decided. Pure."""
 
 from datetime import datetime
 from uuid import UUID
@@ -26,9 +26,10 @@ class Snapshot:
         self.conversations: dict[str, Conversation] = {}
         self.open: dict[tuple[str, UUID], str] = {}
         self.closed: dict[tuple[str, UUID], str] = {}
-        """The one that was closed last."""
+        """Conversation with this person that was closed last."""
         self.last_heard: dict[UUID, datetime] = {}
-        """When a person last wrote, to any number that was asked about."""
+        """Time of a person's last message to any number; complete only for people whose consents
+        were loaded."""
         self.outgoing: dict[UUID, OutgoingStatus] = {}
         self.by_wamid: dict[bytes, UUID] = {}
         self.early_statuses: dict[bytes, list[EarlyStatus]] = {}
@@ -45,8 +46,8 @@ class Snapshot:
             self.add_identity(identity)
         for conversation in filter(None, (changes.merged_conversation, changes.conversation)):
             self.add_conversation(conversation)
-        if heard := changes.inbound:
-            self.inbound[heard.message] = heard
+        if inbound := changes.inbound:
+            self.inbound[inbound.message] = inbound
         self._apply_outgoing(changes)
         if changes.template:
             self.add_template(changes.template)
@@ -57,7 +58,7 @@ class Snapshot:
             self.number_notices[changes.number_notice.number] = changes.number_notice
 
     def _apply_outgoing(self, changes: Changes) -> None:
-        """Of a message of ours."""
+        """Apply the changes of an outgoing message."""
         for outgoing in filter(None, (changes.outgoing, changes.reopen_message)):
             self.add_outgoing(outgoing)
         if changes.early_status:
@@ -75,9 +76,11 @@ class Snapshot:
             self.people.setdefault(identity.person, []).append(identity)
 
     def identities_of(self, person: UUID) -> list[Identity]:
-        """By which this person is known now."""
-        theirs = self.people.get(person, ())
-        return [identity for identity in theirs if self.identities.get(identity.key) == identity]
+        """Return the present identities of this person."""
+        identities = self.people.get(person, ())
+        return [
+            identity for identity in identities if self.identities.get(identity.key) == identity
+        ]
 
     def add_conversation(self, conversation: Conversation) -> None:
         self.conversations[conversation.id] = conversation
@@ -105,12 +108,12 @@ class Snapshot:
         self.early_statuses.setdefault(status.wamid_hash, []).append(status)
 
     def add_template(self, template: Template) -> None:
-        before = self.templates.get(template.key)
-        self.templates[template.key] = before.apply_notice(template) if before else template
+        previous = self.templates.get(template.key)
+        self.templates[template.key] = previous.apply_notice(template) if previous else template
 
     def add_opt_out(self, choice: OptOut) -> None:
-        before = self.opt_outs.get(choice.key)
-        if before is None or before.at <= choice.at:
+        previous = self.opt_outs.get(choice.key)
+        if previous is None or previous.at <= choice.at:
             self.opt_outs[choice.key] = choice
 
     def _apply_consents(self, changes: Changes) -> None:
@@ -119,15 +122,15 @@ class Snapshot:
         for withdrawal in changes.withdrawals:
             self.add_withdrawal(withdrawal)
 
-    def add_withdrawal(self, new: Withdrawal) -> None:
-        """All consent from before has ended."""
-        before = self.withdrawals.get(new.key)
-        if before is None or before.at < new.at:
-            self.withdrawals[new.key] = new
-        for consent in self.consents_of(new.tenant, new.person):
-            if consent.ended_at is None and consent.given_at <= new.at:
-                self.consents[consent.key] = consent.end(new.at, new.by)
+    def add_withdrawal(self, withdrawal: Withdrawal) -> None:
+        """End all consent from before the withdrawal."""
+        previous = self.withdrawals.get(withdrawal.key)
+        if previous is None or previous.at < withdrawal.at:
+            self.withdrawals[withdrawal.key] = withdrawal
+        for consent in self.consents_of(withdrawal.tenant, withdrawal.person):
+            if consent.ended_at is None and consent.given_at <= withdrawal.at:
+                self.consents[consent.key] = consent.end(withdrawal.at, withdrawal.by)
 
     def consents_of(self, tenant: str, person: UUID) -> list[Consent]:
-        whose = tenant, person
-        return [c for c in self.consents.values() if (c.tenant, c.person) == whose]
+        person_key = tenant, person
+        return [c for c in self.consents.values() if (c.tenant, c.person) == person_key]
