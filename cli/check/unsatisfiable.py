@@ -97,7 +97,7 @@ KNOWN: dict[str, Callable[[str, Given], bool]] = {
     "numbers": lambda value, given: value in given.numbers,
     "tagged": lambda value, given: value in given.tags,
     "types": lambda value, _: value in CONTENTS,
-    "languages": lambda value, _: value in language_detection.detectable(),
+    "languages": lambda value, _: value in language_detection.detectable_languages(),
     "choices": _is_choice,
 }
 SAID = {

@@ -14,7 +14,13 @@ import msgspec
 
 from router.conversation import menus
 from router.conversation.interpretation import Interpretation
-from router.conversation.reply_text import FIRST, ReplyCandidate, Text, build_reply, render_reply
+from router.conversation.reply_text import (
+    FIRST,
+    RenderedReply,
+    ReplyCandidate,
+    build_reply,
+    render_reply,
+)
 from router.model.conversation import Conversation, ConversationState
 from router.model.decision import NumberNotice, RoutingContext, WorkUnit
 from services.config.organisation import Tenant
@@ -76,7 +82,8 @@ def _propose_safety_text(
     """Propose it once for a danger: three cries in a row get one answer, at the first that can be
     answered."""
     since, rule = message.conversation.state.care_at, message.interpretation.outcome.care
-    is_sent = since and any(text >= since for text in message.conversation.state.exempt_texts_at)
+    exempt_texts_at = message.conversation.state.exempt_texts_at
+    is_sent = since and any(sent_at >= since for sent_at in exempt_texts_at)
     if not is_sent and rule and (name := rule.reply or CARE_TEXTS[rule.kind]):
         yield ReplyCandidate(name, is_requested=True, is_exempt=True)  # no setting disables it
 
@@ -93,10 +100,9 @@ def _propose_closed_state(
 ) -> Iterator[ReplyCandidate]:
     """Propose it again only if the state has changed."""
     if message.number_notice.state_at(message.at) == "closed":
-        identity = f"{message.number_notice.state_text} {message.number_notice.state_until}"
-        yield ReplyCandidate(
-            f"{STATE}:{zlib.crc32(identity.encode(errors='replace')):x}", once=True
-        )
+        state = f"{message.number_notice.state_text} {message.number_notice.state_until}"
+        checksum = zlib.crc32(state.encode(errors="replace"))
+        yield ReplyCandidate(f"{STATE}:{checksum:x}", once=True)
 
 
 def _propose_rule_texts(message: ReplyContext, context: RoutingContext) -> Iterator[ReplyCandidate]:
@@ -139,9 +145,8 @@ def _propose_unreadable(message: ReplyContext, context: RoutingContext) -> Itera
     if message.type in ("audio", "voice"):
         yield ReplyCandidate("spraakbericht", once=True)
     elif message.type == "unsupported":
-        yield ReplyCandidate(
-            "aangepast" if message.unsupported_type == "edit" else "bestand", once=True
-        )
+        name = "aangepast" if message.unsupported_type == "edit" else "bestand"
+        yield ReplyCandidate(name, once=True)
     elif set(message.errors) & set(UNREADABLE_MEDIA):
         yield ReplyCandidate("bestand", once=True)
 
@@ -173,11 +178,10 @@ PROPOSERS: tuple[Proposer, ...] = (
 """Proposers in order of seriousness: the first text that can be sent is the reply."""
 
 
-def choose_reply(message: ReplyContext, context: RoutingContext) -> Text | None:
+def choose_reply(message: ReplyContext, context: RoutingContext) -> RenderedReply | None:
     """Return the one text that answers this message, or None."""
-    if message.interpretation.no_reply or (
-        message.interpretation.needs_no_action and not message.interpretation.opt
-    ):
+    meaning = message.interpretation
+    if meaning.no_reply or (meaning.needs_no_action and not meaning.opt):
         return None
     for propose in _allowed_proposers(message):
         for candidate in propose(message, context):
@@ -189,37 +193,24 @@ def choose_reply(message: ReplyContext, context: RoutingContext) -> Text | None:
 
 def _allowed_proposers(message: ReplyContext) -> tuple[Proposer, ...]:
     """Return the proposers that apply now. A closed number sends only the text of its state."""
-    state = message.number_notice.state_at(message.at)
-    if message.interpretation.too_old and (
-        message.interpretation.outcome.care is not None or message.interpretation.opt
-    ):
+    meaning, state = message.interpretation, message.conversation.state
+    number_state = message.number_notice.state_at(message.at)
+    has_danger = meaning.outcome.care is not None
+    if meaning.too_old and (has_danger or meaning.opt):
         return ()  # an employee reads it at once
-    if message.interpretation.outcome.care is not None or message.interpretation.opt == "stop":
-        machine = (
-            len(
-                [
-                    at
-                    for at in message.conversation.state.exempt_texts_at
-                    if message.at - at < EXEMPT_LIMIT_PERIOD
-                ]
-            )
-            >= MAX_AUTO_TEXTS
-        )
-        return () if machine else EXEMPT_PROPOSERS
+    if has_danger or meaning.opt == "stop":
+        recent = [at for at in state.exempt_texts_at if message.at - at < EXEMPT_LIMIT_PERIOD]
+        return EXEMPT_PROPOSERS if len(recent) < MAX_AUTO_TEXTS else ()
     if (
-        state == "receive-only"
-        or _is_in_danger(message)
-        or has_replied_in_burst(message.conversation.state)
-        or has_reached_limit(message.conversation.state, message.at)
+        number_state == "receive-only"
+        or is_in_danger(state, message.at)
+        or has_replied_in_burst(state)
+        or has_reached_limit(state, message.at)
     ):
         return ()
-    if message.interpretation.too_old:
+    if meaning.too_old:
         return (_propose_outage,)
-    return (_propose_closed_state,) if state == "closed" else PROPOSERS
-
-
-def _is_in_danger(message: ReplyContext) -> bool:
-    return is_in_danger(message.conversation.state, message.at)
+    return (_propose_closed_state,) if number_state == "closed" else PROPOSERS
 
 
 def is_in_danger(state: ConversationState, at: datetime) -> bool:
@@ -231,17 +222,18 @@ def is_in_danger(state: ConversationState, at: datetime) -> bool:
 def find_pending_reply(message: ReplyContext, context: RoutingContext) -> str:
     """Return the id of a text that is sent once in a conversation and that another text in this
     burst held back; '' for none. It follows when the burst is over."""
+    meaning, state = message.interpretation, message.conversation.state
     if (
-        message.interpretation.no_reply
-        or message.interpretation.too_old
-        or _is_in_danger(message)
-        or not has_replied_in_burst(message.conversation.state)
+        meaning.no_reply
+        or meaning.too_old
+        or is_in_danger(state, message.at)
+        or not has_replied_in_burst(state)
     ):
         return ""
     for propose in (_propose_rule_texts, _propose_pii_warning, _propose_unreadable):
         for candidate in propose(message, context):
-            is_sent = candidate.once and candidate.name in message.conversation.state.sent_once
-            if candidate.once and not is_sent and _build(message, candidate, context):
+            is_due = candidate.once and candidate.name not in state.sent_once
+            if is_due and _build(message, candidate, context):
                 return candidate.name
     return ""
 
@@ -255,25 +247,24 @@ def has_replied_in_burst(state: ConversationState) -> bool:
 
 def has_reached_limit(state: ConversationState, at: datetime) -> bool:
     """True if as many automatic texts have been sent as the period allows."""
-    return len([text for text in state.auto_texts_at if at - text < LIMIT_PERIOD]) >= MAX_AUTO_TEXTS
+    recent = [sent_at for sent_at in state.auto_texts_at if at - sent_at < LIMIT_PERIOD]
+    return len(recent) >= MAX_AUTO_TEXTS
 
 
 def may_send_unprompted(
-    conversation: Conversation, standing: NumberNotice | None, at: datetime
+    conversation: Conversation, number_notice: NumberNotice | None, at: datetime
 ) -> bool:
     """True if a text may be sent that answers no message: the number is open, the limit has not
     been reached and there is no danger."""
-    open = standing is None or standing.state_at(at) == "open"
-    return (
-        open
-        and not has_reached_limit(conversation.state, at)
-        and not is_in_danger(conversation.state, at)
-    )
+    if number_notice and number_notice.state_at(at) != "open":
+        return False
+    state = conversation.state
+    return not has_reached_limit(state, at) and not is_in_danger(state, at)
 
 
 def _build(
     message: ReplyContext, candidate: ReplyCandidate, context: RoutingContext
-) -> Text | None:
+) -> RenderedReply | None:
     """Return None if the municipality does not send this text, or has no such text."""
     if candidate.name.startswith(STATE):
         return build_reply(message.unit, candidate, message.number_notice.state_text, context)

@@ -25,7 +25,7 @@ MISSING = "consent_missing: deze inwoner schreef niet eerst; noem het doel waarv
 NOT_GIVEN = "consent_missing: voor dit doel is geen toestemming van deze inwoner vastgelegd"
 FULL = f"consent_full: van deze inwoner zijn al {PURPOSES} doelen vastgelegd"
 
-NEVER = datetime.min.replace(tzinfo=UTC)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class SendPermission(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,26 +107,22 @@ def build_consent(
 
 def _last_ended_at(person_key: tuple[str, UUID], purpose: str, snapshot: Snapshot) -> datetime:
     """Return the last time at which this consent ended in any way."""
-    withdrawn_at = [
-        w.at for by in (STOP, META) if (w := snapshot.withdrawals.get((*person_key, by)))
-    ]
+    withdrawals = (snapshot.withdrawals.get((*person_key, by)) for by in (STOP, META))
+    withdrawn_at = [withdrawal.at for withdrawal in withdrawals if withdrawal]
     existing = snapshot.consents.get((*person_key, purpose))
     ended_at = [existing.ended_at] if existing and existing.ended_at else []
-    return max([*withdrawn_at, *ended_at], default=NEVER)
+    return max([*withdrawn_at, *ended_at], default=_NEVER)
 
 
 def find_ended_purposes(withdrawals: Iterable[Withdrawal], snapshot: Snapshot) -> tuple[str, ...]:
     """Return the purposes for which these withdrawals end a consent."""
-    return tuple(
-        sorted(
-            {
-                consent.purpose
-                for withdrawal in withdrawals
-                for consent in snapshot.consents_of(withdrawal.tenant, withdrawal.person)
-                if consent.ended_at is None and consent.given_at <= withdrawal.at
-            }
-        )
-    )
+    purposes = {
+        consent.purpose
+        for withdrawal in withdrawals
+        for consent in snapshot.consents_of(withdrawal.tenant, withdrawal.person)
+        if consent.ended_at is None and consent.given_at <= withdrawal.at
+    }
+    return tuple(sorted(purposes))
 
 
 def transfer_withdrawals(
@@ -140,12 +136,6 @@ def transfer_withdrawals(
     )
 
 
-def _give(
-    unit: WorkUnit, command: Command, person_key: tuple[str, UUID], snapshot: Snapshot
-) -> Consent | str | None:
-    return build_consent(unit, command, person_key, snapshot)
-
-
 def _withdraw(
     unit: WorkUnit, command: Command, person_key: tuple[str, UUID], snapshot: Snapshot
 ) -> Consent | str | None:
@@ -155,6 +145,6 @@ def _withdraw(
 
 
 ConsentChange = Callable[[WorkUnit, Command, tuple[str, UUID], Snapshot], Consent | str | None]
-CONSENT_COMMANDS: dict[str, ConsentChange] = {"consent": _give, "withdraw": _withdraw}
+CONSENT_COMMANDS: dict[str, ConsentChange] = {"consent": build_consent, "withdraw": _withdraw}
 """Type of a command -> function that returns the consent to write, None, or the reason of a
 refusal."""

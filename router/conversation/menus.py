@@ -72,7 +72,7 @@ def last_menu(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def options(path: str, menu: Menu) -> tuple[Option, ...]:
+def list_options(path: str, menu: Menu) -> tuple[Option, ...]:
     return (*menu.options, BACK) if "/" in path else menu.options
 
 
@@ -83,17 +83,17 @@ def match_choice(
     menu sent, the option with that number or title."""
     if item.content.choice.startswith(PREFIX):
         path, _, id = item.content.choice.removeprefix(PREFIX).rpartition("/")
-        return _option(path, config, lambda n, option: option.id == id)
+        return _find_option(path, config, lambda n, option: option.id == id)
     words = plain_words(text) if path else []
     if not words:
         return None
-    number = _number(words)
-    return _option(
+    number = _find_number(words)
+    return _find_option(
         path, config, lambda n, option: n == number or words == plain_words(option.title)
     )
 
 
-def _number(words: list[str]) -> int | None:
+def _find_number(words: list[str]) -> int | None:
     """Return the only number in the text; other words must go with a choice: `doe maar twee`."""
     rest = [word for word in words if word not in FILLERS]
     if len(rest) != 1:
@@ -102,22 +102,22 @@ def _number(words: list[str]) -> int | None:
     return int(word) if re.fullmatch("[1-9][0-9]?", word) else NUMBERS.get(word)
 
 
-def _option(path: str, config: Configuration, is_wanted: Any) -> MenuChoice | None:
+def _find_option(path: str, config: Configuration, is_wanted: Any) -> MenuChoice | None:
     menu = menu_at(path, config)
     if menu is None:
         return None
-    for n, option in enumerate(options(path, menu), 1):
+    for n, option in enumerate(list_options(path, menu), 1):
         if is_wanted(n, option):
             return MenuChoice(path, option)
     return None
 
 
-def menu_payload(path: str, menu: Menu, body: str, button: str) -> dict[str, Any]:
+def build_payload(path: str, menu: Menu, body: str, button: str) -> dict[str, Any]:
     """Return the menu in Meta's format: buttons for up to three options, else a list."""
     rows = [
         {"id": f"{PREFIX}{path}/{option.id}", "title": option.title}
         | ({"description": option.description} if option.description else {})
-        for option in options(path, menu)
+        for option in list_options(path, menu)
     ]
     if menu.buttons and "/" not in path:
         buttons = [

@@ -70,10 +70,9 @@ def timers_after_merge(
     if tenant is None:
         return
     since = state.waiting_since
-    waiting_since = tenant.wait_minutes and since and since != previous.state.waiting_since
-    if since and waiting_since and (due := timers.waiting_due(after, since, context)):
-        # A due time that passed in the other conversation becomes due now: this one did not wait
-        # then.
+    is_new_wait = tenant.wait_minutes and since != previous.state.waiting_since
+    if since and is_new_wait and (due := timers.waiting_due(after, since, context)):
+        # A due time that has passed in the other conversation becomes now.
         yield timers.build_timer(unit, after, timers.WAITING, max(due, unit.at), context)
     if state.care and not previous.state.care and not state.confirmed_by:
         due = unit.at + timedelta(minutes=tenant.care.confirm_minutes)

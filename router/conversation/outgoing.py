@@ -50,7 +50,7 @@ def content_type(reply: Reply) -> str:
     return "interactive" if b'"interactive"' in beginning else "text"
 
 
-def audit_reason(reply: Reply) -> str:
+def format_reason(reply: Reply) -> str:
     """Return why the text is sent, for the record."""
     return (ASKS if content_type(reply) == "template" else AUTOMATIC).format(reply.name)
 

@@ -27,7 +27,7 @@ REOPEN_PERIOD = timedelta(days=14)
 """Period after a closing in which a question without another subject is about the closed
 conversation. The rules of the archive allow a closed dossier to be reopened as long."""
 MAX_DEPUTIES = 8
-"""Length of a chain of deputy departments; `check` refuses a circle."""
+"""Deputies in a chain that are followed, at most; `check` refuses a circle."""
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +48,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     is_unclear: bool = False
 
 
-def current_conversation(number: Number, person: UUID, snapshot: Snapshot) -> Conversation | None:
+def find_conversation(number: Number, person: UUID, snapshot: Snapshot) -> Conversation | None:
     """Return the open conversation with this person, else the one that was closed last."""
     key = number.id, person
     return snapshot.conversations.get(snapshot.open.get(key) or snapshot.closed.get(key, ""))
@@ -67,15 +67,13 @@ def place_message(
     choice = menus.match_choice(item, interpretation.text, menu_path, context.config)
     if last and last.closed_at:
         if _is_passing(unit, interpretation, last):
-            return Placement(
-                previous=last, verdict=_keep_department(last, number, context), is_passing=True
-            )
-        previous = last if _reopens(unit, interpretation, choice, last) else None
+            verdict = _keep_department(last, number, context)
+            return Placement(previous=last, verdict=verdict, is_passing=True)
+        previous = last if _should_reopen(unit, interpretation, choice, last) else None
     if previous and interpretation.needs_no_action:
         is_decided = bool(previous.rule) or previous.state.has_question or _began_with_us(previous)
-        return Placement(
-            previous=previous, verdict=_stay(previous, number, context), is_decided=is_decided
-        )
+        verdict = _stay_home(previous, number, context)
+        return Placement(previous=previous, verdict=verdict, is_decided=is_decided)
     placement = _place(unit, previous, interpretation, choice, number, context)
     return msgspec.structs.replace(placement, reopened=bool(previous and previous.closed_at))
 
@@ -90,7 +88,7 @@ def _is_passing(unit: WorkUnit, interpretation: Interpretation, closed: Conversa
     )
 
 
-def _reopens(
+def _should_reopen(
     unit: WorkUnit, interpretation: Interpretation, choice: MenuChoice | None, closed: Conversation
 ) -> bool:
     """Reopen the conversation for a message without another subject. A greeting has no subject yet,
@@ -133,17 +131,18 @@ def _place(
     verdict, open_menu = interpretation.outcome.verdict, previous.state.menu if previous else ""
     may_move = _may_move(previous, context)
     if (safety_rule := interpretation.outcome.care) and safety_rule.department:
-        verdict = Verdict(
-            safety_rule.department, safety_rule.id, interpretation.outcome.care_reason
-        )
+        care_reason = interpretation.outcome.care_reason
+        verdict = Verdict(safety_rule.department, safety_rule.id, care_reason)
         may_move = may_move or _may_danger_move(previous)
     # A menu that was just sent is not sent again: these words do not answer it.
     is_new = verdict and not (verdict.menu and menus.last_menu(open_menu) == verdict.menu)
     if verdict and is_new and may_move:
         verdict = _with_department(verdict, previous, number, context)
-        menu = verdict.menu
-        return Placement(previous=previous, verdict=verdict, is_decided=not menu, menu_path=menu)
-    current = _stay(previous, number, context)
+        menu_path = verdict.menu
+        return Placement(
+            previous=previous, verdict=verdict, is_decided=not menu_path, menu_path=menu_path
+        )
+    current = _stay_home(previous, number, context)
     is_begun = previous is not None and (previous.state.has_question or _began_with_us(previous))
     is_decided = bool(current.rule) or interpretation.has_subject or is_begun
     if open_menu and interpretation.has_subject:
@@ -153,8 +152,8 @@ def _place(
         )
     tenant = context.config.tenant(number.tenant)
     is_undecided = interpretation.has_subject and not is_begun and not current.rule
-    menu = tenant.menu if tenant and is_undecided else ""
-    return Placement(previous=previous, verdict=current, is_decided=is_decided, menu_path=menu)
+    menu_path = tenant.menu if tenant and is_undecided else ""
+    return Placement(previous=previous, verdict=current, is_decided=is_decided, menu_path=menu_path)
 
 
 def _began_with_us(previous: Conversation) -> bool:
@@ -166,7 +165,7 @@ def _place_by_choice(
     previous: Conversation | None, choice: MenuChoice, number: Number, context: RoutingContext
 ) -> Placement:
     option = choice.option
-    current = _stay(previous, number, context)
+    current = _stay_home(previous, number, context)
     department = context.config.department(number.tenant, option.department)
     may_move = _may_move(previous, context)
     if may_move and (choice.is_back or option.menu):
@@ -183,10 +182,9 @@ def _place_by_choice(
 def _may_move(previous: Conversation | None, context: RoutingContext) -> bool:
     """True if no one has chosen a department yet: no rule, no person, and no person has
     answered."""
-    if (
-        previous is None
-        or context.config.department(previous.tenant, _home_department(previous)) is None
-    ):
+    if previous is None:
+        return True
+    if context.config.department(previous.tenant, _home_department(previous)) is None:
         return True
     return not previous.rule and previous.state.answered_at is None
 
@@ -214,15 +212,15 @@ def _with_department(
     """Keep the department for a rule that only sends a menu or withholds the conversation."""
     if verdict.department:
         return verdict
-    department = _stay(previous, number, context).department
+    department = _stay_home(previous, number, context).department
     return msgspec.structs.replace(verdict, department=department, rule="")
 
 
-def _stay(previous: Conversation | None, number: Number, context: RoutingContext) -> Verdict:
+def _stay_home(previous: Conversation | None, number: Number, context: RoutingContext) -> Verdict:
     """Return the home department. If it has been removed from the configuration, start again at the
     number's fallback, because it can no longer receive events."""
     if previous and context.config.department(previous.tenant, _home_department(previous)):
-        return Verdict(_home_department(previous), previous.rule, reason_at_home(previous, context))
+        return Verdict(_home_department(previous), previous.rule, home_reason(previous, context))
     return Verdict(number.fallback, "", FALLBACK)
 
 
@@ -231,7 +229,7 @@ def _home_department(previous: Conversation) -> str:
     return previous.state.home_department or previous.department
 
 
-def reason_at_home(previous: Conversation, context: RoutingContext) -> str:
+def home_reason(previous: Conversation, context: RoutingContext) -> str:
     """Return why it belongs there, without the notes on closed departments. `apply_deputy` adds
     them again while they apply."""
     department_id, closed = _home_department(previous), ""
@@ -269,10 +267,9 @@ def apply_deputy(
 
 def _is_answered(previous: Conversation, context: RoutingContext) -> bool:
     """True if a department that still exists has answered."""
-    department = context.config.department(previous.tenant, previous.department)
-    return (
-        bool(previous.state.answered_at) and previous.closed_at is None and department is not None
-    )
+    if previous.state.answered_at is None or previous.closed_at is not None:
+        return False
+    return context.config.department(previous.tenant, previous.department) is not None
 
 
 def open_conversation(

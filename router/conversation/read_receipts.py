@@ -28,7 +28,7 @@ def read_receipt_refusal(conversation: Conversation, context: RoutingContext, at
     return "" if state.last_wamid and recent else refusals.NOTHING_TO_MARK
 
 
-def read_receipt(unit: WorkUnit, conversation: Conversation, *, typing: bool) -> ReadReceipt:
+def build_read_receipt(unit: WorkUnit, conversation: Conversation, *, typing: bool) -> ReadReceipt:
     """Return the read receipt for the citizen's last message, if `read_receipt_refusal` allows
     it."""
     assert conversation.state.heard_at is not None
@@ -43,7 +43,7 @@ def read_receipt(unit: WorkUnit, conversation: Conversation, *, typing: bool) ->
     )
 
 
-def read_receipt_with_answer(
+def build_receipt_with_answer(
     unit: WorkUnit, command: Command, conversation: Conversation, context: RoutingContext
 ) -> ReadReceipt | None:
     """Return the read receipt to send just before an answer, if the municipality wants one. Only an
@@ -55,4 +55,4 @@ def read_receipt_with_answer(
         return None
     if read_receipt_refusal(conversation, context, unit.at):
         return None
-    return read_receipt(unit, conversation, typing=False)
+    return build_read_receipt(unit, conversation, typing=False)

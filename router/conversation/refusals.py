@@ -80,7 +80,7 @@ def has_department(number: Number, department: str, context: RoutingContext) -> 
     return context.config.department(number.tenant, department) is not None
 
 
-def refusal_for(
+def conversation_refusal(
     command: Command, conversation: Conversation | None, number: Number, context: RoutingContext
 ) -> str:
     """Return the reason to refuse any command in this conversation. A conversation of another
@@ -91,7 +91,7 @@ def refusal_for(
         return NO_CONVERSATION
     if command.type == "confirm":  # an alerted person may be of another department
         return ""
-    if reason := department_mismatch(command, conversation):
+    if reason := department_refusal(command, conversation):
         return reason
     if command.type == "transfer":
         return _transfer_refusal(command, conversation, number, context)
@@ -128,7 +128,7 @@ def may_act_for(command: Command, department: str) -> bool:
     return not command.departments or department in command.departments
 
 
-def department_mismatch(command: Command, conversation: Conversation) -> str:
+def department_refusal(command: Command, conversation: Conversation) -> str:
     """Check the department again: since the gateway checked it, the conversation may have moved."""
     is_own_department = command.department in ("", conversation.department)
     return (

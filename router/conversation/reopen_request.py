@@ -55,11 +55,9 @@ def build_reopen_request(
     """Return None if the citizen has been asked already, has written since, or cannot be asked."""
     number = context.config.number(held.number)
     conversations = list(_conversations_with(held.conversation, snapshot))
-    if not (conversations and number and number.ask_template) or _has_written(
-        outcome, conversations
-    ):
+    if not (conversations and number and number.ask_template):
         return None
-    if _is_already_asked(conversations, unit.at):
+    if _has_written(outcome, conversations) or _is_already_asked(conversations, unit.at):
         return None
     address = resolver.find_address(conversations[0].person, number, snapshot)
     return (_reply(unit, number.ask_template), address) if address else None
@@ -75,9 +73,8 @@ def apply_request(
     after = after.with_state(reopen_request=reply.id, asked_at=unit.at)
     changes = outgoing.outgoing_changes(unit, after, reply, address)
     assert changes.send is not None
-    return after, msgspec.structs.replace(
-        changes, send=msgspec.structs.replace(changes.send, asks=True)
-    )
+    send = msgspec.structs.replace(changes.send, asks=True)
+    return after, msgspec.structs.replace(changes, send=send)
 
 
 def apply_request_result(conversation: Conversation, message: OutgoingStatus) -> Conversation:
@@ -98,41 +95,23 @@ def _conversations_with(id: str, snapshot: Snapshot) -> Iterator[Conversation]:
         return
     yield conversation
     for other in snapshot.conversations.values():
-        if other.id != conversation.id and (other.number, other.person) == (
-            conversation.number,
-            conversation.person,
-        ):
+        is_same_pair = (other.number, other.person) == (conversation.number, conversation.person)
+        if is_same_pair and other.id != conversation.id:
             yield other
 
 
 def _has_written(outcome: SendOutcome, conversations: list[Conversation]) -> bool:
     """True if the citizen has written since, so that the answer will be sent."""
     if outcome.code == CLOSED:
-        return any(
-            conversation.last_inbound_at and conversation.last_inbound_at > outcome.at
-            for conversation in conversations
-        )
+        last_inbound_at = filter(None, (each.last_inbound_at for each in conversations))
+        return any(at > outcome.at for at in last_inbound_at)
     return any(outgoing.is_window_open(conversation, outcome.at) for conversation in conversations)
 
 
 def _is_already_asked(conversations: list[Conversation], now: datetime) -> bool:
     """True if the last request covers this answer too."""
-    asked_at = max(
-        (
-            conversation.state.asked_at
-            for conversation in conversations
-            if conversation.state.asked_at
-        ),
-        default=None,
-    )
-    heard_at = max(
-        (
-            conversation.last_inbound_at
-            for conversation in conversations
-            if conversation.last_inbound_at
-        ),
-        default=None,
-    )
+    asked_at = max(filter(None, (each.state.asked_at for each in conversations)), default=None)
+    heard_at = max(filter(None, (each.last_inbound_at for each in conversations)), default=None)
     if asked_at is None or now >= asked_at + REOPEN_REQUEST_VALID_FOR:
         return False
     return heard_at is None or heard_at <= asked_at

@@ -38,7 +38,7 @@ class ReplyCandidate(msgspec.Struct, frozen=True):
     """Moment that the text speaks of; None for now."""
 
 
-Text = tuple[ReplyCandidate, Reply]
+RenderedReply = tuple[ReplyCandidate, Reply]
 """The text to send, and the candidate that led to it."""
 
 
@@ -49,7 +49,7 @@ def render_reply(
     tenant: Tenant,
     context: RoutingContext,
     opens: datetime | None = None,
-) -> Text | None:
+) -> RenderedReply | None:
     """Render a text of the catalogue, preceded by the welcome text if that is still due. Return
     None if the municipality does not send it, or if a placeholder has no value: half a sentence
     helps no one, and `check` has warned of it."""
@@ -94,13 +94,13 @@ def build_reply(
     *,
     button: str = "",
     language: str = "",
-) -> Text | None:
+) -> RenderedReply | None:
     if not body:
         return None
     menu = menus.menu_at(candidate.menu_path, context.config) if candidate.menu_path else None
     content: dict[str, Any] = {"type": "text", "text": {"body": body}}
     if menu:
-        content = menus.menu_payload(candidate.menu_path, menu, body[:INTERACTIVE_BODY], button)
+        content = menus.build_payload(candidate.menu_path, menu, body[:INTERACTIVE_BODY], button)
     reply = Reply(
         id=unit.id("reply"),
         name=candidate.name.partition(":")[0],

@@ -35,16 +35,10 @@ def apply_message(message: MessageContext) -> Conversation:
     after = after.with_state(**_last_message(message))
     if message.placement.is_passing:
         return after
-    open = msgspec.structs.replace(after, closed_at=None)
+    state = _placement(message) | _open_request(message, after) | _annotations(message)
     # Danger comes last: it overrides what a rule says.
-    return open.with_state(
-        **(
-            _placement(message)
-            | _open_request(message, after)
-            | _annotations(message)
-            | _danger(message)
-        )
-    )
+    state |= _danger(message)
+    return msgspec.structs.replace(after, closed_at=None).with_state(**state)
 
 
 def _last_message(message: MessageContext) -> dict[str, Any]:
@@ -59,23 +53,22 @@ def _last_message(message: MessageContext) -> dict[str, Any]:
 
 def _placement(message: MessageContext) -> dict[str, Any]:
     """Return where the conversation belongs and what was asked about that."""
-    place, state, at = message.placement, message.previous.state, message.unit.at
+    placement, state, at = message.placement, message.previous.state, message.unit.at
+    meaning, department = message.interpretation, placement.verdict.department
     # A greeting or a photograph does not answer a menu, which can still be answered.
-    answers = message.interpretation.has_subject or place.verdict.rule
-    home = state.home_department if place.verdict.department == message.previous.department else ""
+    answers_menu = meaning.has_subject or placement.verdict.rule
+    home = state.home_department if department == message.previous.department else ""
     return {
-        "home_department": place.home_department or home or place.verdict.department,
-        "has_question": state.has_question
-        or place.is_decided
-        or message.interpretation.has_subject,
-        "too_old_to_answer": message.interpretation.too_old,
+        "home_department": placement.home_department or home or department,
+        "has_question": state.has_question or placement.is_decided or meaning.has_subject,
+        "too_old_to_answer": meaning.too_old,
         "welcome": state.welcome or message.is_first_contact,
         # A tapped row expects the reply that it leads to.
-        "burst_at": state.burst_at if _is_same_burst(message) and not place.choice else at,
-        "menu": "" if place.is_decided and answers else state.menu,
-        "held": state.held or place.verdict.hold,
-        "reopened": state.reopened + place.reopened,
-        "answered_at": None if place.reopened else state.answered_at,
+        "burst_at": state.burst_at if _is_same_burst(message) and not placement.choice else at,
+        "menu": "" if placement.is_decided and answers_menu else state.menu,
+        "held": state.held or placement.verdict.hold,
+        "reopened": state.reopened + placement.reopened,
+        "answered_at": None if placement.reopened else state.answered_at,
     }
 
 
@@ -99,16 +92,16 @@ def _open_request(message: MessageContext, after: Conversation) -> dict[str, Any
 
 
 def _annotations(message: MessageContext) -> dict[str, Any]:
-    state, marks = message.previous.state, message.interpretation.outcome.annotations
-    option = message.placement.choice.option.tag if message.placement.choice else ()
+    state, meaning = message.previous.state, message.interpretation
+    annotations, choice = meaning.outcome.annotations, message.placement.choice
+    option_tags = choice.option.tag if choice else ()
+    tags = (*state.tags, *meaning.tags, *annotations.tags, *option_tags)
     return {
-        "tags": tuple(
-            dict.fromkeys((*state.tags, *message.interpretation.tags, *marks.tags, *option))
-        ),
-        "language": message.interpretation.language or state.language,
-        "priority": higher_priority(state.priority, marks.priority),
-        "mask": tuple(dict.fromkeys((*state.mask, *marks.mask))),
-        "due": _due(state, marks.due_days, message),
+        "tags": tuple(dict.fromkeys(tags)),
+        "language": meaning.language or state.language,
+        "priority": higher_priority(state.priority, annotations.priority),
+        "mask": tuple(dict.fromkeys((*state.mask, *annotations.mask))),
+        "due": _due(state, annotations.due_days, message),
     }
 
 
@@ -124,8 +117,7 @@ def _danger(message: MessageContext) -> dict[str, Any]:
     care = message.interpretation.outcome.care
     if care is None:
         return {}
-    # A rule that withholds a conversation knows no danger: the alerted person must be able to read
-    # it.
+    # Danger ends a hold: the alerted person must be able to read the conversation.
     if not should_alert(message):
         return {"priority": URGENT, "held": False}
     return {
@@ -148,21 +140,28 @@ def should_alert(message: MessageContext) -> bool:
 
 
 def apply_auto_reply(
-    after: Conversation, at: datetime, candidate: ReplyCandidate, closed_till: datetime | None
+    conversation: Conversation,
+    at: datetime,
+    candidate: ReplyCandidate,
+    closed_till: datetime | None,
 ) -> Conversation:
     """Return the conversation after an automatic text."""
-    changes: dict[str, Any] = {"auto_texts_at": (*after.state.auto_texts_at, at)[-MAX_AUTO_TEXTS:]}
+    changes: dict[str, Any] = {
+        "auto_texts_at": (*conversation.state.auto_texts_at, at)[-MAX_AUTO_TEXTS:]
+    }
     if candidate.is_exempt:
-        changes["exempt_texts_at"] = (*after.state.exempt_texts_at, at)[-MAX_AUTO_TEXTS:]
+        changes["exempt_texts_at"] = (*conversation.state.exempt_texts_at, at)[-MAX_AUTO_TEXTS:]
     if candidate.includes_welcome:
         changes["welcome"] = False
     if candidate.once:
-        changes["sent_once"] = (*after.state.sent_once, candidate.name)
+        changes["sent_once"] = (*conversation.state.sent_once, candidate.name)
     if candidate.name == "gesloten":
         changes["closed_until"] = closed_till
     if candidate.menu_path:
         changes |= {"menu": candidate.menu_path, "menu_at": at}
-    return msgspec.structs.replace(after, sequence=after.sequence + 1).with_state(**changes)
+    return msgspec.structs.replace(conversation, sequence=conversation.sequence + 1).with_state(
+        **changes
+    )
 
 
 def transfer_fields(
@@ -175,10 +174,8 @@ def transfer_fields(
     previous_department = context.config.department(previous.tenant, previous.department)
     department = context.config.department(after.tenant, after.department)
     previous_destination = previous_department.destination if previous_department else ""
-    has_two_destinations = previous_destination not in (
-        "",
-        department.destination if department else "",
-    )
+    destination = department.destination if department else ""
+    has_two_destinations = previous_destination not in ("", destination)
     return {
         "transfer": unit.id("transfer"),
         "moved_from": previous.department,

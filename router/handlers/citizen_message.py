@@ -9,7 +9,7 @@ from router.conversation.interpretation import interpret
 from router.conversation.message_context import MessageContext
 from router.conversation.placement import (
     apply_deputy,
-    current_conversation,
+    find_conversation,
     open_conversation,
     place_message,
 )
@@ -82,7 +82,7 @@ def _case(
     known: Snapshot,
     ground: RoutingContext,
 ) -> MessageContext:
-    last = current_conversation(number, who.person, known)
+    last = find_conversation(number, who.person, known)
     said = interpret(unit, item, last, number, ground)
     found = place_message(unit, item, last, said, number, ground)
     if last and found.previous is None:  # what was closed, with its labels, is another matter

@@ -6,7 +6,7 @@ A refusal reaches the sender as status `failed` with a sentence; Meta is not ask
 import msgspec
 
 from router.conversation import consent, read_receipts, refusals, timers
-from router.conversation.placement import current_conversation, open_conversation
+from router.conversation.placement import find_conversation, open_conversation
 from router.handlers import number_commands
 from router.handlers.conversation_commands import CONVERSATION_COMMANDS
 from router.identity import resolver
@@ -58,7 +58,7 @@ def _in_conversation(
     unit: WorkUnit, given: Command, number: Number, known: Snapshot, ground: RoutingContext
 ) -> tuple[Decision, Changes]:
     conversation = known.conversations.get(given.conversation)
-    if reason := refusals.refusal_for(given, conversation, number, ground):
+    if reason := refusals.conversation_refusal(given, conversation, number, ground):
         return _refused(unit, given, reason, ground, conversation)
     assert conversation is not None
     if steer := CONVERSATION_COMMANDS.get(given.type):
@@ -89,12 +89,12 @@ def _to_person(
         verdict = _begun(given, number, ground)
         if isinstance(verdict, str):
             return _refused(unit, given, verdict, ground)
-        last = current_conversation(number, who.person, known)
+        last = find_conversation(number, who.person, known)
         owed = last is not None and last.state.welcome  # nobody has told them how this works
         conversation = open_conversation(unit, number, who.person, verdict, ground).with_state(
             welcome=owed
         )
-    elif reason := refusals.department_mismatch(given, conversation):
+    elif reason := refusals.department_refusal(given, conversation):
         return _refused(unit, given, reason, ground, conversation)
     decision, changes = _message(unit, given, conversation, to, known, ground)
     if decision.kind == "accepted":
@@ -157,7 +157,7 @@ def _message(
         outgoing=_standing(unit, given, decision),
         send=msgspec.structs.replace(_send(unit, given, now, to, known), purpose=leave.purpose),
         consent=leave.consent,
-        read_receipt=read_receipts.read_receipt_with_answer(unit, given, now, ground)
+        read_receipt=read_receipts.build_receipt_with_answer(unit, given, now, ground)
         if _answers(given, before)
         else None,
     )

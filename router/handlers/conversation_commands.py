@@ -118,7 +118,7 @@ def _read(
     """The citizen sees it; in the conversation nothing changes, so nobody else is told."""
     if reason := read_receipts.read_receipt_refusal(before, ground, unit.at):
         return _refuse(unit, reason)
-    mark = read_receipts.read_receipt(unit, before, typing=given.typing)
+    mark = read_receipts.build_read_receipt(unit, before, typing=given.typing)
     return _accepted(unit, before, ground), Changes(read_receipt=mark)
 
 

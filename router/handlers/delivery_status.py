@@ -104,7 +104,7 @@ def decide_status(
     """What Meta says in a webhook: known by our own value first, since that is there before the
     answer to the send is stored; else by the wamid. Under another number it is none of ours: a
     conversation is written by its own number's partition alone."""
-    message = message_id_from_opaque(said) or known.by_wamid.get(wamid_key(said.id, ground))
+    message = message_id_from_opaque(said) or known.message_by_wamid.get(wamid_key(said.id, ground))
     before = _message(message, known) if message else None
     if before is None or before.number != said.number:
         early = _early(unit, said, ground) if before is None and message is None else None

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from router.conversation import auto_reply, outgoing, refusals, timers, transition, window_warning
-from router.conversation.placement import reason_at_home
+from router.conversation.placement import home_reason
 from router.conversation.reply_text import ReplyCandidate, render_reply
 from router.conversation.transition import apply_auto_reply
 from router.identity import resolver
@@ -170,7 +170,7 @@ def _opens(hour: TimerContext) -> TimerOutcome:
         return TimerOutcome()
     if not own.is_open(hour.entry.at):
         return TimerOutcome(again=own.next_opening(hour.entry.at))
-    verdict = Verdict(home, now.rule, reason_at_home(now, hour.ground))
+    verdict = Verdict(home, now.rule, home_reason(now, hour.ground))
     return TimerOutcome(happened="returned", now=_next(_next(now.moved_to(verdict, hour.entry.at))))
 
 

@@ -31,7 +31,7 @@ class Snapshot:
         """Time of a person's last message to any number; complete only for people whose consents
         were loaded."""
         self.outgoing: dict[UUID, OutgoingStatus] = {}
-        self.by_wamid: dict[bytes, UUID] = {}
+        self.message_by_wamid: dict[bytes, UUID] = {}
         self.early_statuses: dict[bytes, list[EarlyStatus]] = {}
         self.charges: dict[UUID, Charge] = {}
         self.inbound: dict[UUID, InboundRef] = {}
@@ -102,7 +102,7 @@ class Snapshot:
     def add_outgoing(self, outgoing: OutgoingStatus) -> None:
         self.outgoing[outgoing.id] = outgoing
         if outgoing.wamid_hash:
-            self.by_wamid[outgoing.wamid_hash] = outgoing.id
+            self.message_by_wamid[outgoing.wamid_hash] = outgoing.id
 
     def add_early_status(self, status: EarlyStatus) -> None:
         self.early_statuses.setdefault(status.wamid_hash, []).append(status)

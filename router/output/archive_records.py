@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from router.conversation.outgoing import AUTHOR, audit_reason, content_type
+from router.conversation.outgoing import AUTHOR, content_type, format_reason
 from router.handlers import media
 from router.identity.changes import identity_change_record as renamed
 from router.model.decision import Data, Decided, Decision, Repeat, Reply, WorkUnit
@@ -123,7 +123,7 @@ def _said(unit: WorkUnit, decision: Decision, reply: Reply) -> Record:
         "language": reply.language,
         "department": decision.department,
         # Why the conversation is here is of the message which it answers.
-        "decision": decision_json(decision) | {"reason": audit_reason(reply)},
+        "decision": decision_json(decision) | {"reason": format_reason(reply)},
         "status": "accepted",
         "receivedAt": unit.at,
     }

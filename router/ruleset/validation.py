@@ -77,8 +77,8 @@ def nested_conditions(
     parts += [((*location, "any", n), part) for n, part in enumerate(condition.any)]
     if condition.none:
         parts.append(((*location, "not"), condition.none))
-    for location, part in parts:
-        yield from nested_conditions(location, part)
+    for part_location, part in parts:
+        yield from nested_conditions(part_location, part)
 
 
 def rules_for(config: Configuration, tenant: str) -> list[tuple[Location, Rule | SafetyRule]]:

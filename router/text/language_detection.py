@@ -69,7 +69,7 @@ def load_languages() -> Languages:
 
 
 @cache
-def detectable() -> frozenset[str]:
+def detectable_languages() -> frozenset[str]:
     """Return the codes of all languages that can be detected."""
     languages = load_languages()
     by_script = languages.scripts.keys() - {LATIN, CYRILLIC} - languages.shared_scripts.keys()
