@@ -15,7 +15,7 @@ import msgspec
 from router.conversation import menus
 from router.conversation.interpretation import Interpretation
 from router.conversation.reply_text import (
-    FIRST,
+    WELCOME,
     RenderedReply,
     ReplyCandidate,
     build_reply,
@@ -159,7 +159,7 @@ def _propose_outage(message: ReplyContext, context: RoutingContext) -> Iterator[
 def _propose_welcome(message: ReplyContext, context: RoutingContext) -> Iterator[ReplyCandidate]:
     """Wait for more than a greeting: until then the welcome text has nothing to precede."""
     if message.conversation.state.welcome and message.conversation.state.has_question:
-        yield ReplyCandidate(FIRST, includes_welcome=True)
+        yield ReplyCandidate(WELCOME, includes_welcome=True)
 
 
 Proposer = Callable[[ReplyContext, RoutingContext], Iterator[ReplyCandidate]]
@@ -276,5 +276,5 @@ def _build(
         message.conversation,
         message.tenant,
         context,
-        opens=message.department_opens_at,
+        department_opens_at=message.department_opens_at,
     )

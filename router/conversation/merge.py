@@ -32,7 +32,7 @@ def merge_refusal(command: Command, previous: Conversation, other: Conversation 
     return refusals.HELD if previous.state.held or other.state.held else ""
 
 
-def merged_state(previous: Conversation, other: Conversation) -> dict[str, Any]:
+def merge_state(previous: Conversation, other: Conversation) -> dict[str, Any]:
     """Return the state changes of the conversation that continues: deadlines, waiting and danger do
     not end with the other."""
     first, second = previous.state, other.state
@@ -50,7 +50,7 @@ def merged_state(previous: Conversation, other: Conversation) -> dict[str, Any]:
     return carried | {"waiting_since": waiting_since} | danger
 
 
-def closed_by_merge(other: Conversation, previous: Conversation, at: datetime) -> Conversation:
+def close_merged(other: Conversation, previous: Conversation, at: datetime) -> Conversation:
     """Return the other conversation, closed and with no work left."""
     closed = msgspec.structs.replace(
         other,
@@ -72,7 +72,7 @@ def timers_after_merge(
     since = state.waiting_since
     is_new_wait = tenant.wait_minutes and since != previous.state.waiting_since
     if since and is_new_wait and (due := timers.waiting_due(after, since, context)):
-        # A due time that has passed in the other conversation becomes now.
+        # A due time from before the merge becomes now: this conversation did not wait then.
         yield timers.build_timer(unit, after, timers.WAITING, max(due, unit.at), context)
     if state.care and not previous.state.care and not state.confirmed_by:
         due = unit.at + timedelta(minutes=tenant.care.confirm_minutes)

@@ -131,9 +131,8 @@ def may_act_for(command: Command, department: str) -> bool:
 def department_refusal(command: Command, conversation: Conversation) -> str:
     """Check the department again: since the gateway checked it, the conversation may have moved."""
     is_own_department = command.department in ("", conversation.department)
-    return (
-        "" if is_own_department and may_act_for(command, conversation.department) else TRANSFERRED
-    )
+    may_act = is_own_department and may_act_for(command, conversation.department)
+    return "" if may_act else TRANSFERRED
 
 
 def quoted_message_refusal(command: Command, conversation: str, snapshot: Snapshot) -> str:
@@ -142,20 +141,15 @@ def quoted_message_refusal(command: Command, conversation: str, snapshot: Snapsh
     Meta allows no one to quote or react to."""
     if command.reply_to_message is None:
         return ""
-    inbound, outgoing = (
-        snapshot.inbound.get(command.reply_to_message),
-        snapshot.outgoing.get(command.reply_to_message),
-    )
-    if inbound:
+    outgoing = snapshot.outgoing.get(command.reply_to_message)
+    if inbound := snapshot.inbound.get(command.reply_to_message):
         return "" if inbound.conversation == conversation else NO_MESSAGE
     if outgoing is None or outgoing.conversation != conversation:
         return NO_MESSAGE
     is_unsent = outgoing.status == "failed" and outgoing.wamid_hash is None
-    return (
-        NO_MESSAGE
-        if is_unsent or outgoing.status == COMMAND_DONE or outgoing.type == REACTION
-        else ""
-    )
+    if is_unsent or outgoing.status == COMMAND_DONE or outgoing.type == REACTION:
+        return NO_MESSAGE
+    return ""
 
 
 def template_refusal(

@@ -16,7 +16,7 @@ from services.texts import catalogue
 from services.texts.catalogue import join_texts, localised_values, missing_placeholders, rendered
 from services.whatsapp.limits import BODY, INTERACTIVE_BODY
 
-FIRST = "eerste_contact"
+WELCOME = "eerste_contact"
 """Text that precedes another one, once a year for each person."""
 WELCOME_BEFORE = frozenset(["gesloten", "doorgestuurd"])
 """Texts that the welcome text may precede, and so may menus. Before other texts it waits."""
@@ -48,7 +48,7 @@ def render_reply(
     conversation: Conversation,
     tenant: Tenant,
     context: RoutingContext,
-    opens: datetime | None = None,
+    department_opens_at: datetime | None = None,
 ) -> RenderedReply | None:
     """Render a text of the catalogue, preceded by the welcome text if that is still due. Return
     None if the municipality does not send it, or if a placeholder has no value: half a sentence
@@ -57,16 +57,13 @@ def render_reply(
     if text is None or not _may_send(candidate, tenant):
         return None
     moment = candidate.moment or unit.at
-    values = localised_values(
-        text.language,
-        _placeholder_values(moment, text.language, conversation, tenant, opens, context),
+    values = _placeholder_values(
+        moment, text.language, conversation, tenant, department_opens_at, context
     )
-    body = _fill(text, values)
-    welcome = (
-        context.texts.find(text.language, FIRST)
-        if _should_prepend_welcome(candidate, conversation, tenant)
-        else None
-    )
+    values = localised_values(text.language, values)
+    body, welcome = _fill(text, values), None
+    if _should_prepend_welcome(candidate, conversation, tenant):
+        welcome = context.texts.find(text.language, WELCOME)
     if body and welcome and (prefix := _fill(welcome, values)):
         joined = join_texts(prefix, body)
         if len(joined) <= (INTERACTIVE_BODY if candidate.menu_path else BODY):
@@ -79,7 +76,7 @@ def _should_prepend_welcome(
 ) -> bool:
     """True if the welcome text is still due and may precede this text."""
     may_precede = candidate.menu_path or candidate.name in WELCOME_BEFORE
-    return bool(may_precede) and conversation.state.welcome and FIRST in tenant.automatic
+    return bool(may_precede) and conversation.state.welcome and WELCOME in tenant.automatic
 
 
 def _fill(text: catalogue.Text, values: dict[str, str]) -> str:
@@ -122,7 +119,7 @@ def _placeholder_values(
     language: str,
     conversation: Conversation,
     tenant: Tenant,
-    opens: datetime | None,
+    department_opens_at: datetime | None,
     context: RoutingContext,
 ) -> dict[str, str]:
     """Return the values of the placeholders, in the language of the text."""
@@ -133,7 +130,7 @@ def _placeholder_values(
         "afdeling": department.called if department else "",
         "datum": format_day(at, language),
         "moment": format_moment(answer_at, language) if answer_at else "",
-        "opent": format_moment(opens, language) if opens else "",
+        "opent": format_moment(department_opens_at, language) if department_opens_at else "",
     }
     return {**computed, **tenant.values}
 

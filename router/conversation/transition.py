@@ -143,7 +143,7 @@ def apply_auto_reply(
     conversation: Conversation,
     at: datetime,
     candidate: ReplyCandidate,
-    closed_till: datetime | None,
+    department_opens_at: datetime | None,
 ) -> Conversation:
     """Return the conversation after an automatic text."""
     changes: dict[str, Any] = {
@@ -156,7 +156,7 @@ def apply_auto_reply(
     if candidate.once:
         changes["sent_once"] = (*conversation.state.sent_once, candidate.name)
     if candidate.name == "gesloten":
-        changes["closed_until"] = closed_till
+        changes["closed_until"] = department_opens_at
     if candidate.menu_path:
         changes |= {"menu": candidate.menu_path, "menu_at": at}
     return msgspec.structs.replace(conversation, sequence=conversation.sequence + 1).with_state(

@@ -26,20 +26,15 @@ def warning_due(
     for its arrival."""
     tenant = context.config.tenant(conversation.tenant)
     heard_at, received_at = conversation.said_at, conversation.last_inbound_at
-    if not (
-        tenant
-        and tenant.window_hours
-        and conversation.state.waiting_since
-        and heard_at
-        and received_at
-    ):
+    if not (tenant and tenant.window_hours and conversation.state.waiting_since):
+        return None
+    if not (heard_at and received_at):
         return None
     hours = context.hours.get((conversation.tenant, conversation.department))
     lead = timedelta(hours=tenant.window_hours)
     moments = (max(at, received_at) for at in warning_moments(heard_at, hours, lead))
-    return min(
-        (at for at in moments if since <= at < heard_at + CUSTOMER_SERVICE_WINDOW), default=None
-    )
+    window_ends_at = heard_at + CUSTOMER_SERVICE_WINDOW
+    return min((at for at in moments if since <= at < window_ends_at), default=None)
 
 
 def warning_moments(

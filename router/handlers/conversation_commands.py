@@ -151,8 +151,8 @@ def _merge(
         msgspec.structs.replace(name, person=before.person, valid_from=unit.at)
         for name in known.identities_of(other.person)
     )
-    now = _next(before).with_state(**merge.merged_state(before, other))
-    closed = merge.closed_by_merge(other, before, unit.at)
+    now = _next(before).with_state(**merge.merge_state(before, other))
+    closed = merge.close_merged(other, before, unit.at)
     told = _destination(other, ground) if other.closed_at is None else ""
     decision = _accepted(
         unit,

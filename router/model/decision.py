@@ -352,8 +352,8 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     read_receipt: ReadReceipt | None = None
 
 
-Decided = tuple[WorkUnit, Decision, Changes]
-Repeat = tuple[WorkUnit, Decision]
+DecidedUnit = tuple[WorkUnit, Decision, Changes]
+RepeatedUnit = tuple[WorkUnit, Decision]
 """A repeated unit and the decision from its first occurrence."""
 
 

@@ -77,9 +77,10 @@ class Snapshot:
 
     def identities_of(self, person: UUID) -> list[Identity]:
         """Return the present identities of this person."""
-        identities = self.people.get(person, ())
         return [
-            identity for identity in identities if self.identities.get(identity.key) == identity
+            identity
+            for identity in self.people.get(person, ())
+            if self.identities.get(identity.key) == identity
         ]
 
     def add_conversation(self, conversation: Conversation) -> None:

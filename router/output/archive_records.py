@@ -11,7 +11,7 @@ import msgspec
 from router.conversation.outgoing import AUTHOR, content_type, format_reason
 from router.handlers import media
 from router.identity.changes import identity_change_record as renamed
-from router.model.decision import Data, Decided, Decision, Repeat, Reply, WorkUnit
+from router.model.decision import Data, DecidedUnit, Decision, RepeatedUnit, Reply, WorkUnit
 from router.output.command_records import COMMAND_RECORDS, conversation_event_data, message_data
 from router.output.consent_records import ended
 from router.output.crm_events import case_json, decision_json, person
@@ -27,7 +27,7 @@ ParsedEntry = tuple[Entry, Sequence[items.AnyItem] | None]
 
 
 def archive_records(
-    entries: Iterable[ParsedEntry], said: Iterable[Decided], again: Iterable[Repeat]
+    entries: Iterable[ParsedEntry], said: Iterable[DecidedUnit], again: Iterable[RepeatedUnit]
 ) -> list[Record]:
     """Everything that a batch leaves."""
     found = [receipt_record(e, inside or ()) for e, inside in entries if isinstance(e, Receipt)]

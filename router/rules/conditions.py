@@ -38,8 +38,8 @@ not."""
 
 
 class CompiledCondition(msgspec.Struct, frozen=True):
-    """A condition, compiled. It can hold only if one of `index_keys` matches; None means that no
-    such keys exist. `is_common`: some keys are facts, which are true of many messages."""
+    """A condition, compiled. It can hold only if one of `index_keys` matches; None if it may hold
+    for any message. `is_common`: some keys are facts, which are true of many messages."""
 
     test: Test
     index_keys: frozenset[int] | None = None

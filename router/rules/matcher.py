@@ -99,11 +99,9 @@ class Matcher(msgspec.Struct, frozen=True):
         return {**facts_matched, **self.match_text(facts.text)}
 
     def _explain_pattern(self, place: int, text: str) -> str:
-        words = (
-            " ".join(regex_set.find_fragment(self.pattern_texts[place], text).split())
-            if self.quotes
-            else ""
-        )
+        if not self.quotes:
+            return PATTERN_MATCHES
+        words = " ".join(regex_set.find_fragment(self.pattern_texts[place], text).split())
         return f'{PATTERN_MATCHES} op "{_shorten(words)}"' if words else PATTERN_MATCHES
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from router.handlers.batch import decide_batch
 from router.handlers.units import keyed_hash, units
-from router.model.decision import Decided, RoutingContext
+from router.model.decision import DecidedUnit, RoutingContext
 from router.rules.engine import compile_rule_tables
 from router.store.store import Store
 from services import clock
@@ -37,7 +37,7 @@ class Office:
         """Than all that came so far, and not after what comes next."""
         return self.start + timedelta(seconds=self.count + 0.5)
 
-    async def takes(self, *entries: Entry) -> list[Decided]:
+    async def takes(self, *entries: Entry) -> list[DecidedUnit]:
         todo = [unit for entry in entries for unit in units(entry, self.ground)]
         batch = decide_batch(todo, await self.store.load(todo, self.ground), self.ground)
         assert batch.faults == []

@@ -13,11 +13,11 @@ from router.handlers.units import keyed_hash, units
 from router.model.conversation import Conversation
 from router.model.decision import (
     Changes,
-    Decided,
+    DecidedUnit,
     Decision,
     Identity,
     OutgoingStatus,
-    Repeat,
+    RepeatedUnit,
     RoutingContext,
     Timer,
 )
@@ -209,10 +209,10 @@ class Router:
         self.timers: dict[tuple[str, str], Timer] = {}
         self._told = told
         self.changes: list[Changes] = []
-        self.again: list[Repeat] = []
+        self.again: list[RepeatedUnit] = []
         """What came again in the batch that was last."""
 
-    def takes(self, *entries: Entry) -> list[Decided]:
+    def takes(self, *entries: Entry) -> list[DecidedUnit]:
         """One batch: everything that is said, in order."""
         todo = [unit for entry in entries for unit in units(entry, self.ground)]
         batch = decide_batch(todo, self._knowledge(), self.ground)
@@ -270,15 +270,15 @@ class Router:
             )
         )
 
-    def waits(self, second: float) -> list[Decided]:
+    def waits(self, second: float) -> list[DecidedUnit]:
         """Until so many seconds after noon: every time that comes meanwhile is told."""
-        said: list[Decided] = []
+        said: list[DecidedUnit] = []
         while due := [t for t in self.timers.values() if t.due_at <= at(second)]:
             said += self.takes(timeout(min(due, key=lambda timer: timer.due_at)))
         return said
 
 
-def events(said: Iterable[Decided]) -> list[Delivery]:
+def events(said: Iterable[DecidedUnit]) -> list[Delivery]:
     """Each once: what a move tells to the department that it left, is told to the new one too."""
     return [
         event
@@ -288,16 +288,16 @@ def events(said: Iterable[Decided]) -> list[Delivery]:
     ]
 
 
-def told_to(said: Iterable[Decided]) -> list[tuple[str, Delivery]]:
+def told_to(said: Iterable[DecidedUnit]) -> list[tuple[str, Delivery]]:
     """Each event with its destination."""
     return [each for unit, decision, _ in said for each in crm_events(unit, decision)]
 
 
-def kept(said: Iterable[Decided]) -> list[Record]:
+def kept(said: Iterable[DecidedUnit]) -> list[Record]:
     return [record for unit, decision, _ in said for record in records(unit, decision)]
 
 
-def decisions(said: Iterable[Decided]) -> list[Decision]:
+def decisions(said: Iterable[DecidedUnit]) -> list[Decision]:
     return [decision for _, decision, _ in said]
 
 

@@ -17,7 +17,7 @@ from router.conversation.auto_reply import MAX_AUTO_TEXTS
 from router.conversation.refusals import OFFICIAL
 from router.handlers.dispatch import decide
 from router.handlers.units import units
-from router.model.decision import Decided
+from router.model.decision import DecidedUnit
 from router.output.crm_events import CARE_ALARM
 from services.contract import Entry
 
@@ -80,7 +80,7 @@ step = st.tuples(
 class Watched(Router):
     """Each entry is decided beforehand, twice, from what is known as well as the router knows."""
 
-    def takes(self, *entries: Entry) -> list[Decided]:
+    def takes(self, *entries: Entry) -> list[DecidedUnit]:
         for entry in entries:
             for unit in list(units(entry, self.ground))[:1]:
                 known, same = self._knowledge(), self._knowledge()
@@ -104,7 +104,7 @@ def played(steps: list[tuple[int, dict[str, Any]]]) -> Stadhuis:
         seen += [unit.entry for unit, _, _ in hall.done[done:]]
     hall.after(days=40)
     # What came twice of the same entry was said twice, word for word.
-    said: dict[bytes, Decided] = {}
+    said: dict[bytes, DecidedUnit] = {}
     for each in hall.done:
         said.setdefault(each[0].key, each)
     hall.done = list(said.values())
