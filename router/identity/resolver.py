@@ -53,7 +53,7 @@ class _Lookup(msgspec.Struct, frozen=True):
     number: Number
     sender: SenderIdentities
     snapshot: Snapshot
-    known: dict[items.Identity, Identity]
+    recorded: dict[items.Identity, Identity]
 
 
 def written_at(unit: WorkUnit, at: datetime | None) -> datetime:
@@ -72,8 +72,10 @@ def resolve_person(
     """Return the person with these identifiers, and the changes in the identities on record."""
     tenant, names, becomes = number.tenant, sender.names, sender.becomes
     keys = {i: (tenant, i.kind, context.hash(tenant, i.kind, i.value)) for i in (*names, *becomes)}
-    known = {i: snapshot.identities[key] for i, key in keys.items() if key in snapshot.identities}
-    lookup = _Lookup(unit, number, sender, snapshot, known)
+    recorded = {
+        i: snapshot.identities[key] for i, key in keys.items() if key in snapshot.identities
+    }
+    lookup = _Lookup(unit, number, sender, snapshot, recorded)
     owner, is_phone_match = _find_owner(names, lookup)
     if owner is None and becomes:
         owner, is_phone_match = _find_owner(becomes, lookup)
@@ -88,17 +90,17 @@ def resolve_person(
 
 
 def _is_news(name: items.Identity, owner: UUID, lookup: _Lookup) -> bool:
-    known = lookup.known.get(name)
-    if known and known.person == owner:
-        return _is_other_portfolio(known, name, lookup.unit)
-    return name.kind != "phone" or not _is_late(known, owner, lookup)
+    recorded = lookup.recorded.get(name)
+    if recorded and recorded.person == owner:
+        return _is_other_portfolio(recorded, name, lookup.unit)
+    return name.kind != "phone" or not _is_late(recorded, owner, lookup)
 
 
-def _is_late(known: Identity | None, owner: UUID, lookup: _Lookup) -> bool:
+def _is_late(recorded: Identity | None, owner: UUID, lookup: _Lookup) -> bool:
     """True if the phone number is older than the identities on record. A redelivered or delayed
     message takes no number from its present holder and does not revive a former number."""
     at, becomes = lookup.sender.at, lookup.sender.becomes
-    if known and known.valid_from > at and not becomes:  # else Meta names the new holder
+    if recorded and recorded.valid_from > at and not becomes:  # else Meta names the new holder
         return True
     identities = lookup.snapshot.identities_of(owner)
     phones = [identity for identity in identities if identity.kind == "phone"]
@@ -108,15 +110,15 @@ def _is_late(known: Identity | None, owner: UUID, lookup: _Lookup) -> bool:
 def _find_owner(names: Names, lookup: _Lookup) -> tuple[UUID | None, bool]:
     """Return the person with these identifiers, and True if they had another BSUID in another
     portfolio."""
-    known = lookup.known
+    recorded = lookup.recorded
     bsuids = [identity for identity in names if identity.kind == "bsuid"]
     for identity in bsuids:
-        if identity in known:
-            return known[identity].person, False
-    first = next((identity for identity in names if identity in known), None)
+        if identity in recorded:
+            return recorded[identity].person, False
+    first = next((identity for identity in names if identity in recorded), None)
     if first is None:
         return None, False
-    candidate = known[first].person
+    candidate = recorded[first].person
     if not bsuids:
         return candidate, False
     identities = [i for i in lookup.snapshot.identities_of(candidate) if i.kind == "bsuid"]
@@ -141,10 +143,10 @@ def _scope(identity: items.Identity, unit: WorkUnit) -> str:
     return unit.scope if identity.kind == "bsuid" else ""
 
 
-def _is_other_portfolio(known: Identity, name: items.Identity, unit: WorkUnit) -> bool:
+def _is_other_portfolio(recorded: Identity, name: items.Identity, unit: WorkUnit) -> bool:
     """True if Meta reports the identifier in another portfolio than the recorded one, because the
     configuration renamed the portfolio. A command proves nothing about it."""
-    return unit.item is not None and known.scope != _scope(name, unit)
+    return unit.item is not None and recorded.scope != _scope(name, unit)
 
 
 def find_portfolio(bsuid: Identity, number: Number) -> str:
