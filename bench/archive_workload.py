@@ -15,7 +15,7 @@ from bench.receipts import Wave, receipts
 from deliverer.crm.settlements import record, settlement
 from router.handlers.batch import decide_batch, split_by_size
 from router.handlers.units import items_of, split_entry
-from router.model.decision import Decided, RoutingContext
+from router.model.decision import DecidedUnit, RoutingContext
 from router.model.snapshot import Snapshot
 from router.output import archive_records
 from router.output.crm_events import crm_events
@@ -91,7 +91,7 @@ def _size(record: Record) -> int:
     return len(record.data) + len(record.raw) + len(record.contact) + OVERHEAD
 
 
-def _delivered(said: Iterable[Decided]) -> Iterator[list[Record]]:
+def _delivered(said: Iterable[DecidedUnit]) -> Iterator[list[Record]]:
     made = [
         record(settlement(delivery, destination, 1, 202, delivery.time + SAID))
         for unit, decision, _ in said

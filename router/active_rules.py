@@ -7,7 +7,7 @@ import asyncio
 from pathlib import Path
 
 from router.model.decision import Hash, RoutingContext
-from router.ruleset.context import build_context, new_version, version_record
+from router.ruleset.context import build_context, build_version_record, create_version
 from router.ruleset.validation import validate
 from router.store.store import Store
 from services import clock
@@ -54,13 +54,13 @@ class ActiveRules:
 
     async def _record(self, choices: LoadedConfig) -> None:
         """Said again at each start: that it was confirmed before is not known, and not needed."""
-        new = new_version(choices, clock.now(), self._hash)
-        if len(version_record(new, choices).raw) > LARGEST:
+        new = create_version(choices, clock.now(), self._hash)
+        if len(build_version_record(new, choices).raw) > LARGEST:
             raise ConfigError(
                 [ConfigFault("", 0, "file", f"all files are over {LARGEST} bytes as JSON")]
             )
         kept = await retry_while_unavailable(lambda: self._store.keep_version(new), "version")
-        batch = ArchiveBatch(records=[version_record(kept, choices)])
+        batch = ArchiveBatch(records=[build_version_record(kept, choices)])
         await publish_until_confirmed(
             self._archive, topology.ARCHIVE_QUEUE, batch, may_stop=lambda: False
         )

@@ -136,7 +136,11 @@ class MediaStore:
     async def load_unpublished(self, limit: int) -> list[MediaOutcome]:
         rows = await self._pool.fetch(_UNPUBLISHED, limit)
         keys = (
-            await self._keys.existing_conversation_keys({row_encryption.key_place(row) for row in rows}) if rows else {}
+            await self._keys.existing_conversation_keys(
+                {row_encryption.key_place(row) for row in rows}
+            )
+            if rows
+            else {}
         )
         return [_build_outcome(row, keys.get(row_encryption.key_place(row))) for row in rows]
 

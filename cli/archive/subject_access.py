@@ -91,7 +91,9 @@ def subject(as_json: Path | None, as_pdf: Path | None, **values: Any) -> None:
         except Unprintable as error:
             fail(str(error))
     conversations = len(made.report.conversations)
-    click.echo(f"{conversations} conversations, {count_messages(made.report)} count_messages", err=True)
+    click.echo(
+        f"{conversations} conversations, {count_messages(made.report)} count_messages", err=True
+    )
 
 
 def _parse_options(

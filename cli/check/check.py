@@ -73,7 +73,7 @@ def _rule_faults(error: ConfigError) -> Iterator[ConfigFault]:
     if error.read is None:
         return
     places = {fault.where for fault in error.faults}
-    for where, what in validation.faults(error.read.config, error.read.lost):
+    for where, what in validation.find_faults(error.read.config, error.read.lost):
         fault = locate_error(error.sources, error.read.placed(where), what)
         if fault.where not in places:
             yield fault

@@ -22,9 +22,9 @@ from cli.check.samples import (
     with_tags,
 )
 from router.rules.engine import IndexedRules, compile_rules
-from router.rules.lexicon import Term, terms
+from router.rules.lexicon import Term, parse_terms
 from router.rules.matcher import Matcher, Matches, MessageFacts
-from router.ruleset.validation import Found, nested_conditions, rules_for
+from router.ruleset.validation import Fault, nested_conditions, rules_for
 from services.config.model import Configuration
 from services.config.routing_rules import Rule, SafetyRule
 from services.toml.errors import Location
@@ -86,7 +86,7 @@ class RuleTally(msgspec.Struct):
             self.idle[phrase] = (*self.idle.get(phrase, ()), *earlier)
 
 
-def find_warnings(config: Configuration) -> Iterator[Found]:
+def find_warnings(config: Configuration) -> Iterator[Fault]:
     groups = {group.id: group.words for group in config.groups}
     tallies: dict[Location, RuleTally] = {}
     for tenant in config.tenants:
@@ -115,10 +115,10 @@ def _compile(config: Configuration, tenant: str, groups: Groups) -> TenantRules:
     rules, care = (tuple(map(with_tags, each)) for each in (config.rules, config.care))
     tagged = config.model_copy(update={"rules": rules, "care": care})
     table = compile_rules(tagged, tenant, misspelled=False)
-    reader = table.reader
-    pairs = zip(reader.phrases, reader.holds, strict=True)
+    reader = table.matcher
+    pairs = zip(reader.phrases, reader.lists_by_phrase, strict=True)
     holds = [[] if _is_quoted(phrase) else lists for phrase, lists in pairs]
-    plain = msgspec.structs.replace(reader, holds=holds)
+    plain = msgspec.structs.replace(reader, lists_by_phrase=holds)
     return TenantRules({"rules": table.rules, "care": table.care}, reader, plain, groups)
 
 
@@ -164,7 +164,7 @@ def _earlier_rules(
         if (reader := compiled.reader(sample)) is None:
             return None
         message = message_facts(sample)
-        hits = reader.hits(message)
+        hits = reader.match_facts(message)
         if ordered.compiled[place].test(message, hits) is None:
             continue
         earlier = _decider(ordered, message, hits, place)
@@ -185,7 +185,7 @@ def _decider(
     place: int,
 ) -> Rule | SafetyRule | None:
     """Return the rule before `place` that decides the message, or None."""
-    for rule, _ in ordered.fitting(message, hits):
+    for rule, _ in ordered.find_matching(message, hits):
         if rule is ordered.rules[place]:
             return None
         if not isinstance(rule, Rule) or rule.decides:
@@ -193,7 +193,7 @@ def _decider(
     return None
 
 
-def _report(where: Location, rule: Rule | SafetyRule, tally: RuleTally) -> Iterator[Found]:
+def _report(where: Location, rule: Rule | SafetyRule, tally: RuleTally) -> Iterator[Fault]:
     if not tally.counts:
         yield from _report_rule(where, rule, tally)
         return
@@ -214,7 +214,7 @@ def _idle_phrases(rule: Rule | SafetyRule, tally: RuleTally) -> Iterator[str]:
     return (word for word in words if word in tally.idle and word not in tally.counting)
 
 
-def _report_rule(where: Location, rule: Rule | SafetyRule, tally: RuleTally) -> Iterator[Found]:
+def _report_rule(where: Location, rule: Rule | SafetyRule, tally: RuleTally) -> Iterator[Fault]:
     if tally.first:
         yield where, f"rule {rule.id} never counts, {_fit_first(tally.first)}"
     elif any(map(phrases, tally.excluded)) and _has_excluded_words(rule):
@@ -242,9 +242,9 @@ def _fit_first(ids: Iterable[str]) -> str:
     return f"rule {unique[0]} fits first"
 
 
-def _repetitions(config: Configuration, groups: Groups) -> Iterator[Found]:
+def _repetitions(config: Configuration, groups: Groups) -> Iterator[Fault]:
     """Yield the words that occur twice in one rule or in one group."""
-    grouped = {id: {*map(terms, words)} for id, words in groups.items()}
+    grouped = {id: {*map(parse_terms, words)} for id, words in groups.items()}
     for table in ("rules", "care"):
         for n, rule in enumerate(getattr(config, table)):
             of_groups = (grouped[id] for id in rule.groups if id in grouped)
@@ -258,7 +258,7 @@ def _repetitions(config: Configuration, groups: Groups) -> Iterator[Found]:
 def _find_repeated(words: Iterable[str], seen: set[tuple[Term, ...]]) -> list[str]:
     repeated = []
     for word in words:
-        if (phrase := terms(word)) in seen:
+        if (phrase := parse_terms(word)) in seen:
             repeated.append(word)
         seen.add(phrase)
     return repeated

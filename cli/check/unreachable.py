@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from router.ruleset.validation import Found, referenced_texts, rules_for
+from router.ruleset.validation import Fault, reachable_menus, rules_for
 from services.config.model import Configuration
 from services.config.organisation import Tenant
 from services.config.routing_rules import Menu
@@ -10,7 +10,7 @@ from services.texts.catalogue import TEXTS, Texts
 from services.toml.errors import ConfigFault
 
 
-def find_warnings(config: Configuration) -> Iterator[Found]:
+def find_warnings(config: Configuration) -> Iterator[Fault]:
     reachable = {
         (tenant.id, id)
         for tenant in config.tenants
@@ -23,7 +23,7 @@ def find_warnings(config: Configuration) -> Iterator[Found]:
                 ("departments", n),
                 f"{subject}: no number, rule, menu or other department leads to it",
             )
-    menus = set().union(*(referenced_texts(config, tenant) for tenant in config.tenants))
+    menus = set().union(*(reachable_menus(config, tenant) for tenant in config.tenants))
     for n, menu in enumerate(config.menus):
         if menu.id not in menus:
             yield ("menus", n), f"menu {menu.id}: nobody asks it"
@@ -40,7 +40,7 @@ def unused_texts(config: Configuration, texts: Texts) -> Iterator[ConfigFault]:
                 yield text.fault(f"text {text.id}: no rule and no menu sends it")
 
 
-def unknown_automatic_texts(config: Configuration) -> Iterator[Found]:
+def unknown_automatic_texts(config: Configuration) -> Iterator[Fault]:
     """Yield the ids in a municipality's list of automatic texts that are no automatic text."""
     for n, tenant in enumerate(config.tenants):
         for id in tenant.automatic:
@@ -68,5 +68,5 @@ def _reachable_departments(tenant: Tenant, config: Configuration) -> set[str]:
 
 
 def _menus(tenant: Tenant, config: Configuration) -> list[Menu]:
-    ids = referenced_texts(config, tenant)
+    ids = reachable_menus(config, tenant)
     return [menu for menu in config.menus if menu.id in ids]

@@ -9,7 +9,7 @@ from cli.check.samples import SINGLE_FACTS
 from cli.check.shadowed import join_names
 from router.conversation import menus
 from router.conversation.interpretation import WORDLESS
-from router.ruleset.validation import Found, nested_conditions, rules_for
+from router.ruleset.validation import Fault, nested_conditions, rules_for
 from router.text import language_detection
 from services.calendar import opening_hours
 from services.config.model import Configuration
@@ -39,7 +39,7 @@ class Available(msgspec.Struct, frozen=True):
     now: datetime
 
 
-def find_warnings(config: Configuration, now: datetime) -> Iterator[Found]:
+def find_warnings(config: Configuration, now: datetime) -> Iterator[Fault]:
     tenants_of_rule: dict[tuple[object, ...], set[str]] = {}
     for tenant in config.tenants:
         for where, _ in rules_for(config, tenant.id):
@@ -69,9 +69,9 @@ def _find_available(config: Configuration, tenants: frozenset[str], now: datetim
 
 def _check_rule(
     where: tuple[str, int], rule: Rule | SafetyRule, available: Available
-) -> Iterator[Found]:
+) -> Iterator[Fault]:
     if reason := why_never(rule, available):
-        yield where, f"rule {rule.id} never holds: {reason}"
+        yield where, f"rule {rule.id} why_never holds: {reason}"
         return
     for place, part in nested_conditions(where, rule):
         for name, values in unknown_values(part, available):
@@ -104,7 +104,7 @@ IS_KNOWN: dict[str, Callable[[str, Available], bool]] = {
     "numbers": lambda value, available: value in available.numbers,
     "tagged": lambda value, available: value in available.tags,
     "types": lambda value, _: value in CONTENTS,
-    "languages": lambda value, _: value in language_detection.detectable(),
+    "languages": lambda value, _: value in language_detection.detectable_languages(),
     "choices": _is_choice,
 }
 UNKNOWN_SENTENCES = {

@@ -5,8 +5,8 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from cli.check import shadowed, unreachable, unsatisfiable
-from router.ruleset.context import opening_hours as hours_by_department
-from router.ruleset.validation import Found, rules_for
+from router.ruleset.context import compile_opening_hours as hours_by_department
+from router.ruleset.validation import Fault, rules_for
 from services.calendar import opening_hours
 from services.calendar.opening_hours import AMSTERDAM, Closing
 from services.config.loader import LoadedConfig
@@ -34,14 +34,14 @@ def format_warning(warning: ConfigFault) -> str:
     return f"{warning.path}:{warning.line}: {warning.what}"
 
 
-def _never_open(config: Configuration, now: datetime) -> Iterator[Found]:
+def _never_open(config: Configuration, now: datetime) -> Iterator[Fault]:
     hours = hours_by_department(config)
     for n, d in enumerate(config.departments):
         if opening_hours.never_opens(hours[d.tenant, d.id], now):
             yield ("departments", n, "hours"), f"department {d.id} of {d.tenant} never opens again"
 
 
-def _past(config: Configuration, now: datetime) -> Iterator[Found]:
+def _past(config: Configuration, now: datetime) -> Iterator[Fault]:
     """Warn if all closings are over, so the list is not kept up to date. A past closing is harmless
     if there are later ones."""
     last = max((c.last or c.first for c in config.closings), default=None)
@@ -49,7 +49,7 @@ def _past(config: Configuration, now: datetime) -> Iterator[Found]:
         yield ("closings", 0), f"all closings are over, the last one was on {last}"
 
 
-def _overruled(config: Configuration) -> Iterator[Found]:
+def _overruled(config: Configuration) -> Iterator[Fault]:
     """Warn about a closing if a later one overrules it for all its days and departments. A later
     closing for some of them is an exception."""
     for n, closing in enumerate(config.closings):
@@ -73,7 +73,7 @@ def _is_part_of(departments: Sequence[str], others: Sequence[str]) -> bool:
     return bool(departments) and {*departments} <= {*others}
 
 
-def _closings(config: Configuration) -> Iterator[Found]:
+def _closings(config: Configuration) -> Iterator[Fault]:
     ids = {department.id for department in config.departments}
     for n, closing in enumerate(config.closings):
         for id in closing.departments:
@@ -82,21 +82,21 @@ def _closings(config: Configuration) -> Iterator[Found]:
                 yield where, f"closing of {closing.first}: there is no department {id!r}"
 
 
-def _care(config: Configuration) -> Iterator[Found]:
+def _care(config: Configuration) -> Iterator[Fault]:
     for n, tenant in enumerate(config.tenants):
         rules = [where for where, _ in rules_for(config, tenant.id) if where[0] == "care"]
         if rules and not tenant.care.destinations:
             yield ("tenants", n), f"tenant {tenant.id}: its care rules wake nobody"
 
 
-def _confidential(config: Configuration) -> Iterator[Found]:
+def _confidential(config: Configuration) -> Iterator[Fault]:
     for n, d in enumerate(config.departments):
         if d.confidential and not d.public_name:
             subject = f"department {d.id} of {d.tenant}"
             yield ("departments", n), f"{subject}: confidential, and citizens are told its name"
 
 
-def _moved_numbers(config: Configuration) -> Iterator[Found]:
+def _moved_numbers(config: Configuration) -> Iterator[Fault]:
     for n, number in enumerate(config.numbers):
         if number.previous and not all(r.portfolio for r in number.registrations):
             yield (
@@ -106,7 +106,7 @@ def _moved_numbers(config: Configuration) -> Iterator[Found]:
             )
 
 
-def _budgets(config: Configuration, now: datetime) -> Iterator[Found]:
+def _budgets(config: Configuration, now: datetime) -> Iterator[Fault]:
     if rate_of(config.rates, month_of(now)):
         return
     first = min((rate.first for rate in config.rates), default=None)
@@ -117,7 +117,7 @@ def _budgets(config: Configuration, now: datetime) -> Iterator[Found]:
             yield where, f"tenant {tenant.id}: {reason} nobody can tell what it spends"
 
 
-def _categories(config: Configuration) -> Iterator[Found]:
+def _categories(config: Configuration) -> Iterator[Fault]:
     """Warn about unknown categories: messages of another category are not counted, so no budget
     would raise an alarm."""
     for n, rate in enumerate(config.rates):
@@ -128,7 +128,7 @@ def _categories(config: Configuration) -> Iterator[Found]:
                 yield where, f"{category!r} is no category of Meta's that we know: {known}"
 
 
-def _unnamed_portfolios(config: Configuration) -> Iterator[Found]:
+def _unnamed_portfolios(config: Configuration) -> Iterator[Fault]:
     for n, tenant in enumerate(config.tenants):
         numbers = [number for number in config.numbers if number.tenant == tenant.id]
         unnamed = [number.id for number in numbers if not number.portfolio]
@@ -140,7 +140,7 @@ def _unnamed_portfolios(config: Configuration) -> Iterator[Found]:
             )
 
 
-def _unencrypted(config: Configuration) -> Iterator[Found]:
+def _unencrypted(config: Configuration) -> Iterator[Fault]:
     for n, destination in enumerate(config.destinations):
         if _is_remote_http(destination.url):
             yield ("destinations", n, "url"), f"destination {destination.id}: its url is not https"
@@ -150,7 +150,7 @@ def _unencrypted(config: Configuration) -> Iterator[Found]:
             yield where, f"destination {destination.id}: its token_url is not https"
 
 
-def _open_klants(config: Configuration) -> Iterator[Found]:
+def _open_klants(config: Configuration) -> Iterator[Fault]:
     for n, d in enumerate(config.destinations):
         if d.kind != "openklant":
             continue
@@ -169,7 +169,7 @@ def _is_remote_http(address: str) -> bool:
     return url.scheme == "http" and url.hostname not in ("127.0.0.1", "localhost", "::1")
 
 
-CHECKS: tuple[Callable[[Configuration], Iterator[Found]], ...] = (
+CHECKS: tuple[Callable[[Configuration], Iterator[Fault]], ...] = (
     unreachable.find_warnings,
     unreachable.unknown_automatic_texts,
     _closings,

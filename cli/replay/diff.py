@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cli.replay.recorded import MessageRecord, read_message
-from router.conversation.interpretation import facts_of
+from router.conversation.interpretation import collect_facts
 from router.model.decision import RoutingContext, WorkUnit
 from router.rules.engine import FALLBACK, Outcome, evaluate
 from services.config.numbers import Number
@@ -47,12 +47,12 @@ def place_of(message: WorkUnit, context: RoutingContext) -> Place:
     number = context.config.number(item.number)
     if number is None:
         return Place()
-    facts = facts_of(message, item, None, number, context)
+    facts = collect_facts(message, item, None, number, context)
     return _place(evaluate(context.rules[number.tenant], facts), number)
 
 
 def _place(outcome: Outcome, number: Number) -> Place:
-    care, verdict, tags = outcome.care, outcome.verdict, frozenset(outcome.marks.tags)
+    care, verdict, tags = outcome.care, outcome.verdict, frozenset(outcome.annotations.tags)
     kind = care.kind if care else NONE
     if care and care.department:
         return Place(care.department, care.id, outcome.care_reason, kind, tags)

@@ -108,7 +108,7 @@ async def _messages(
 def _read_batch(rows: list[Any], keys: KeyStore, number: str) -> list[MessageRecord]:
     return [
         row
-        for row in sort_rows(map(read_row, opened(rows, keys)))
+        for row in sort_rows(map(read_row, decrypt_rows(rows, keys)))
         if number in ("", row.number) and (row.data is None or row.data.direction == "in")
     ]
 

@@ -6,12 +6,12 @@ from uuid import UUID
 
 import msgspec
 
-from router.conversation.interpretation import facts_of
+from router.conversation.interpretation import collect_facts
 from router.handlers.dispatch import decide
 from router.handlers.units import keyed_hash
 from router.model.decision import Changes, Decision, RoutingContext, WorkUnit
 from router.model.snapshot import Snapshot
-from router.rules.engine import Step, care_steps, steps, with_quotes
+from router.rules.engine import RuleStep, trace_rules, trace_safety_rules, with_quotes
 from router.rules.matcher import MessageFacts
 from router.ruleset.context import build_context
 from services.config.loader import LoadedConfig
@@ -42,7 +42,7 @@ def explain(
     unit = build_unit(text, number.id, at, type)
     decision, changes = decide(unit, Snapshot(), context)
     facts = _facts(unit, context)
-    tried = _step_json(steps(context.rules[number.tenant], facts))
+    tried = _step_json(trace_rules(context.rules[number.tenant], facts))
     department = config.department(number.tenant, decision.department)
     return {
         "department": decision.department,
@@ -51,7 +51,7 @@ def explain(
         "reason": decision.reason,
         "tried": [step["rule"] for step in tried],
         "steps": tried,
-        "careSteps": _step_json(care_steps(context.rules[number.tenant], facts)),
+        "careSteps": _step_json(trace_safety_rules(context.rules[number.tenant], facts)),
         "version": loaded.version,
         **_consequences(decision, changes),
         **_woken(decision, tenant),
@@ -87,10 +87,10 @@ def _facts(unit: WorkUnit, context: RoutingContext) -> MessageFacts:
     assert isinstance(unit.item, items.Message)
     number = context.config.number(unit.item.number)
     assert number is not None
-    return facts_of(unit, unit.item, None, number, context)
+    return collect_facts(unit, unit.item, None, number, context)
 
 
-def _step_json(tried: list[Step]) -> list[dict[str, str]]:
+def _step_json(tried: list[RuleStep]) -> list[dict[str, str]]:
     """Return each rule up to the one that decides, with the outcome and the match in words."""
     return [
         {"rule": step.rule, "outcome": OUTCOMES[step.outcome], "matched": step.matched}

@@ -1,7 +1,9 @@
-"""Which text goes out by itself, if any: at most one for a burst, the gravest first. Pure.
+"""Choose the automatic text that answers a message: at most one in a burst, the most serious first.
+Pure.
 
-A text answers what was said now: nothing answers a message that is long past, and nobody gets the
-same one over and over. Only what care asks for goes before everything else.
+A text answers only what has just been said: an old message gets no reply, and a citizen does not
+get the same text again and again. Only the text of a safety rule and the confirmation of STOP
+precede everything else.
 """
 
 import zlib
@@ -12,221 +14,267 @@ import msgspec
 
 from router.conversation import menus
 from router.conversation.interpretation import Interpretation
-from router.conversation.reply_text import FIRST, ReplyCandidate, Text, build_reply, render_reply
+from router.conversation.reply_text import (
+    WELCOME,
+    RenderedReply,
+    ReplyCandidate,
+    build_reply,
+    render_reply,
+)
 from router.model.conversation import Conversation, ConversationState
 from router.model.decision import NumberNotice, RoutingContext, WorkUnit
 from services.config.organisation import Tenant
 from services.config.routing_rules import CARE_TEXTS
 
-MOST, IN = 5, timedelta(hours=24)
-"""Texts in one conversation that go out by themselves: two machines that answer each other stop."""
-AGAIN_AFTER = timedelta(days=365)
-"""Since somebody wrote, after which they are told again how this works."""
-HUSHED = timedelta(hours=24)
-"""After a danger, in which nothing goes out but what care asks for, and an answer to STOP."""
-OWED_IN = timedelta(hours=1)
-"""In which no more than MOST go out that nothing else holds back: more only a machine asks for."""
+MAX_AUTO_TEXTS, LIMIT_PERIOD = 5, timedelta(hours=24)
+"""Automatic texts in one conversation within that period. The limit stops two machines that answer
+each other."""
+FIRST_CONTACT_AGAIN_AFTER = timedelta(days=365)
+"""Silence of a citizen after which they count as new and get the welcome text again."""
+DANGER_SILENCE = timedelta(hours=24)
+"""Period after a danger in which only the text of a safety rule and the confirmation of STOP are
+sent."""
+EXEMPT_LIMIT_PERIOD = timedelta(hours=1)
+"""Period in which at most MAX_AUTO_TEXTS exempt texts are sent: only a machine asks for more."""
 NOTICE, STATE = "_notice", "_state"
-"""Texts of the contact centre, which stand in no file."""
+"""Texts of the contact centre, which are not in the catalogue."""
 
 
 class ReplyContext(msgspec.Struct, frozen=True, kw_only=True):
-    """A message, and the conversation as it stands after it."""
+    """A message, and the conversation after it."""
 
     unit: WorkUnit
-    said: Interpretation
-    now: Conversation
+    interpretation: Interpretation
+    conversation: Conversation
     tenant: Tenant
-    standing: NumberNotice
+    number_notice: NumberNotice
     type: str = ""
-    kind: str = ""
-    """Of what Meta calls unsupported: what it was."""
+    unsupported_type: str = ""
+    """Type of a message that Meta calls unsupported."""
     errors: tuple[int, ...] = ()
     sent_at: datetime | None = None
-    asked: str = ""
-    """Path of the menu to ask."""
+    menu_path: str = ""
+    """Path of the menu to send."""
     option_reply: str = ""
-    unclear: bool = False
-    """The answer to a menu was none of its options."""
-    closed_till: datetime | None = None
-    """When its department opens; None while it is open, or never does."""
+    is_unclear: bool = False
+    """The message answered a menu, but with none of its options."""
+    department_opens_at: datetime | None = None
+    """Opening time of the department; None if it is open or never opens."""
 
     @property
     def at(self) -> datetime:
         return self.unit.at
 
 
-UNREADABLE = (131052,)
-"""Meta's code of media that cannot be fetched."""
+UNREADABLE_MEDIA = (131052,)
+"""Meta's code for media that cannot be downloaded."""
 
 
-def is_first(last: datetime | None, at: datetime) -> bool:
-    """Whether somebody is told again how this works, `last` being when they wrote before."""
-    return last is None or at - last > AGAIN_AFTER
+def is_first_contact(last: datetime | None, at: datetime) -> bool:
+    """True if this person is new, or silent since `last` for so long that they get the welcome text
+    again."""
+    return last is None or at - last > FIRST_CONTACT_AGAIN_AFTER
 
 
-def _care(m: ReplyContext, ground: RoutingContext) -> Iterator[ReplyCandidate]:
-    """Once for a danger: three cries in a row get one answer, the first that can be answered."""
-    since, care = m.now.state.care_at, m.said.outcome.care
-    told = since and any(text >= since for text in m.now.state.exempt_texts_at)
-    if not told and care and (name := care.reply or CARE_TEXTS[care.kind]):
-        yield ReplyCandidate(name, named=True, owed=True)  # no setting silences it
+def _propose_safety_text(
+    message: ReplyContext, context: RoutingContext
+) -> Iterator[ReplyCandidate]:
+    """Propose it once for a danger: three cries in a row get one answer, at the first that can be
+    answered."""
+    since, rule = message.conversation.state.care_at, message.interpretation.outcome.care
+    exempt_texts_at = message.conversation.state.exempt_texts_at
+    is_sent = since and any(sent_at >= since for sent_at in exempt_texts_at)
+    if not is_sent and rule and (name := rule.reply or CARE_TEXTS[rule.kind]):
+        yield ReplyCandidate(name, is_requested=True, is_exempt=True)  # no setting disables it
 
 
-def _stopped(m: ReplyContext, ground: RoutingContext) -> Iterator[ReplyCandidate]:
-    if m.said.opt == "stop":
-        yield ReplyCandidate("gestopt", owed=True)
+def _propose_stop_confirmation(
+    message: ReplyContext, context: RoutingContext
+) -> Iterator[ReplyCandidate]:
+    if message.interpretation.opt == "stop":
+        yield ReplyCandidate("gestopt", is_exempt=True)
 
 
-def _state(m: ReplyContext, ground: RoutingContext) -> Iterator[ReplyCandidate]:
-    """Told again only when it is another one."""
-    if m.standing.state_at(m.at) == "closed":
-        said = f"{m.standing.state_text} {m.standing.state_until}"
-        yield ReplyCandidate(f"{STATE}:{zlib.crc32(said.encode(errors='replace')):x}", once=True)
+def _propose_closed_state(
+    message: ReplyContext, context: RoutingContext
+) -> Iterator[ReplyCandidate]:
+    """Propose it again only if the state has changed."""
+    if message.number_notice.state_at(message.at) == "closed":
+        state = f"{message.number_notice.state_text} {message.number_notice.state_until}"
+        checksum = zlib.crc32(state.encode(errors="replace"))
+        yield ReplyCandidate(f"{STATE}:{checksum:x}", once=True)
 
 
-def _ruled(m: ReplyContext, ground: RoutingContext) -> Iterator[ReplyCandidate]:
-    for name in m.said.outcome.marks.replies:
-        yield ReplyCandidate(name, once=True, named=True)
-    if m.option_reply:
-        yield ReplyCandidate(m.option_reply, named=True)
+def _propose_rule_texts(message: ReplyContext, context: RoutingContext) -> Iterator[ReplyCandidate]:
+    for name in message.interpretation.outcome.annotations.replies:
+        yield ReplyCandidate(name, once=True, is_requested=True)
+    if message.option_reply:
+        yield ReplyCandidate(message.option_reply, is_requested=True)
 
 
-def _sensitive(m: ReplyContext, ground: RoutingContext) -> Iterator[ReplyCandidate]:
-    if m.said.sensitive:
+def _propose_pii_warning(
+    message: ReplyContext, context: RoutingContext
+) -> Iterator[ReplyCandidate]:
+    if message.interpretation.sensitive:
         yield ReplyCandidate("bsn", once=True)
 
 
-def _noticed(m: ReplyContext, ground: RoutingContext) -> Iterator[ReplyCandidate]:
-    if m.standing.notice_at(m.at):
-        yield ReplyCandidate(f"{NOTICE}:{m.standing.notice_id}", once=True)
+def _propose_number_notice(
+    message: ReplyContext, context: RoutingContext
+) -> Iterator[ReplyCandidate]:
+    if message.number_notice.notice_at(message.at):
+        yield ReplyCandidate(f"{NOTICE}:{message.number_notice.notice_id}", once=True)
 
 
-def _closed(m: ReplyContext, ground: RoutingContext) -> Iterator[ReplyCandidate]:
-    until = m.now.state.closed_until
-    if m.closed_till and (until is None or until <= m.at):
+def _propose_closed_department(
+    message: ReplyContext, context: RoutingContext
+) -> Iterator[ReplyCandidate]:
+    until = message.conversation.state.closed_until
+    if message.department_opens_at and (until is None or until <= message.at):
         yield ReplyCandidate("gesloten")
 
 
-def _asked(m: ReplyContext, ground: RoutingContext) -> Iterator[ReplyCandidate]:
-    if m.asked and (menu := menus.menu_at(m.asked, ground.config)):
-        yield ReplyCandidate(menu.text, path=m.asked)
-    elif m.unclear:
+def _propose_menu(message: ReplyContext, context: RoutingContext) -> Iterator[ReplyCandidate]:
+    if message.menu_path and (menu := menus.menu_at(message.menu_path, context.config)):
+        yield ReplyCandidate(menu.text, menu_path=message.menu_path)
+    elif message.is_unclear:
         yield ReplyCandidate("keuze_onduidelijk")
 
 
-def _unheard(m: ReplyContext, ground: RoutingContext) -> Iterator[ReplyCandidate]:
-    if m.type in ("audio", "voice"):
+def _propose_unreadable(message: ReplyContext, context: RoutingContext) -> Iterator[ReplyCandidate]:
+    if message.type in ("audio", "voice"):
         yield ReplyCandidate("spraakbericht", once=True)
-    elif m.type == "unsupported":
-        yield ReplyCandidate("aangepast" if m.kind == "edit" else "bestand", once=True)
-    elif set(m.errors) & set(UNREADABLE):
+    elif message.type == "unsupported":
+        name = "aangepast" if message.unsupported_type == "edit" else "bestand"
+        yield ReplyCandidate(name, once=True)
+    elif set(message.errors) & set(UNREADABLE_MEDIA):
         yield ReplyCandidate("bestand", once=True)
 
 
-def _late(m: ReplyContext, ground: RoutingContext) -> Iterator[ReplyCandidate]:
-    """To what comes long after it was sent: nothing ran meanwhile."""
-    yield ReplyCandidate("storing", once=True, about=m.sent_at)
+def _propose_outage(message: ReplyContext, context: RoutingContext) -> Iterator[ReplyCandidate]:
+    """Answer a message that arrives long after it was sent, because nothing ran meanwhile."""
+    yield ReplyCandidate("storing", once=True, moment=message.sent_at)
 
 
-def _first(m: ReplyContext, ground: RoutingContext) -> Iterator[ReplyCandidate]:
-    """Once words were said: until then it waits for what it can stand in front of."""
-    if m.now.state.welcome and m.now.state.has_question:
-        yield ReplyCandidate(FIRST, welcomes=True)
+def _propose_welcome(message: ReplyContext, context: RoutingContext) -> Iterator[ReplyCandidate]:
+    """Wait for more than a greeting: until then the welcome text has nothing to precede."""
+    if message.conversation.state.welcome and message.conversation.state.has_question:
+        yield ReplyCandidate(WELCOME, includes_welcome=True)
 
 
-Look = Callable[[ReplyContext, RoutingContext], Iterator[ReplyCandidate]]
-OWED: tuple[Look, ...] = (_care, _stopped)
-ORDER: tuple[Look, ...] = (
-    *OWED,
-    _state,
-    _ruled,
-    _sensitive,
-    _noticed,
-    _closed,
-    _asked,
-    _unheard,
-    _first,
+Proposer = Callable[[ReplyContext, RoutingContext], Iterator[ReplyCandidate]]
+EXEMPT_PROPOSERS: tuple[Proposer, ...] = (_propose_safety_text, _propose_stop_confirmation)
+PROPOSERS: tuple[Proposer, ...] = (
+    *EXEMPT_PROPOSERS,
+    _propose_closed_state,
+    _propose_rule_texts,
+    _propose_pii_warning,
+    _propose_number_notice,
+    _propose_closed_department,
+    _propose_menu,
+    _propose_unreadable,
+    _propose_welcome,
 )
-"""The gravest first: of all that would be said, one is."""
+"""Proposers in order of seriousness: the first text that can be sent is the reply."""
 
 
-def choose_reply(m: ReplyContext, ground: RoutingContext) -> Text | None:
-    """The one text that answers this message, if any does."""
-    if m.said.no_reply or (m.said.needs_no_action and not m.said.opt):
+def choose_reply(message: ReplyContext, context: RoutingContext) -> RenderedReply | None:
+    """Return the one text that answers this message, or None."""
+    meaning = message.interpretation
+    if meaning.no_reply or (meaning.needs_no_action and not meaning.opt):
         return None
-    for look in _looks(m):
-        for candidate in look(m, ground):
-            told = candidate.once and candidate.name in m.now.state.sent_once
-            if not told and (made := _made(m, candidate, ground)):
-                return made
+    for propose in _allowed_proposers(message):
+        for candidate in propose(message, context):
+            is_sent = candidate.once and candidate.name in message.conversation.state.sent_once
+            if not is_sent and (reply := _build(message, candidate, context)):
+                return reply
     return None
 
 
-def _looks(m: ReplyContext) -> tuple[Look, ...]:
-    """What may be said now. A number that is closed says that and nothing else."""
-    state = m.standing.state_at(m.at)
-    if m.said.too_old and (m.said.outcome.care is not None or m.said.opt):
-        return ()  # a person looks at once
-    if m.said.outcome.care is not None or m.said.opt == "stop":
-        machine = len([at for at in m.now.state.exempt_texts_at if m.at - at < OWED_IN]) >= MOST
-        return () if machine else OWED
+def _allowed_proposers(message: ReplyContext) -> tuple[Proposer, ...]:
+    """Return the proposers that apply now. A closed number sends only the text of its state."""
+    meaning, state = message.interpretation, message.conversation.state
+    number_state = message.number_notice.state_at(message.at)
+    has_danger = meaning.outcome.care is not None
+    if meaning.too_old and (has_danger or meaning.opt):
+        return ()  # an employee reads it at once
+    if has_danger or meaning.opt == "stop":
+        recent = [at for at in state.exempt_texts_at if message.at - at < EXEMPT_LIMIT_PERIOD]
+        return EXEMPT_PROPOSERS if len(recent) < MAX_AUTO_TEXTS else ()
     if (
-        state == "receive-only"
-        or _hushed(m)
-        or answered(m.now.state)
-        or limit_reached(m.now.state, m.at)
+        number_state == "receive-only"
+        or is_in_danger(state, message.at)
+        or has_replied_in_burst(state)
+        or has_reached_limit(state, message.at)
     ):
         return ()
-    if m.said.too_old:
-        return (_late,)
-    return (_state,) if state == "closed" else ORDER
+    if meaning.too_old:
+        return (_propose_outage,)
+    return (_propose_closed_state,) if number_state == "closed" else PROPOSERS
 
 
-def _hushed(m: ReplyContext) -> bool:
-    return in_danger(m.now.state, m.at)
+def is_in_danger(state: ConversationState, at: datetime) -> bool:
+    """True if the citizen is in danger or makes threats. Then no text about opening hours or menus
+    is sent."""
+    return state.care_at is not None and at - state.care_at < DANGER_SILENCE
 
 
-def in_danger(state: ConversationState, at: datetime) -> bool:
-    """Whether somebody is in danger, or threatens: then nothing is said of hours and menus."""
-    return state.care_at is not None and at - state.care_at < HUSHED
-
-
-def pending_reply(m: ReplyContext, ground: RoutingContext) -> str:
-    """Id of a text that is due once in a conversation, and is held back by another in this burst:
-    it follows when the burst is over."""
-    if m.said.no_reply or m.said.too_old or _hushed(m) or not answered(m.now.state):
+def find_pending_reply(message: ReplyContext, context: RoutingContext) -> str:
+    """Return the id of a text that is sent once in a conversation and that another text in this
+    burst held back; '' for none. It follows when the burst is over."""
+    meaning, state = message.interpretation, message.conversation.state
+    if (
+        meaning.no_reply
+        or meaning.too_old
+        or is_in_danger(state, message.at)
+        or not has_replied_in_burst(state)
+    ):
         return ""
-    for look in (_ruled, _sensitive, _unheard):
-        for candidate in look(m, ground):
-            told = candidate.once and candidate.name in m.now.state.sent_once
-            if candidate.once and not told and _made(m, candidate, ground):
+    for propose in (_propose_rule_texts, _propose_pii_warning, _propose_unreadable):
+        for candidate in propose(message, context):
+            is_due = candidate.once and candidate.name not in state.sent_once
+            if is_due and _build(message, candidate, context):
                 return candidate.name
     return ""
 
 
-def answered(state: ConversationState) -> bool:
-    """Whether a text went out in this burst."""
+def has_replied_in_burst(state: ConversationState) -> bool:
+    """True if an automatic text has been sent in this burst."""
     return bool(
         state.auto_texts_at and state.burst_at and state.auto_texts_at[-1] >= state.burst_at
     )
 
 
-def limit_reached(state: ConversationState, at: datetime) -> bool:
-    """Whether as many went out as a day may bring."""
-    return len([text for text in state.auto_texts_at if at - text < IN]) >= MOST
+def has_reached_limit(state: ConversationState, at: datetime) -> bool:
+    """True if as many automatic texts have been sent as the period allows."""
+    recent = [sent_at for sent_at in state.auto_texts_at if at - sent_at < LIMIT_PERIOD]
+    return len(recent) >= MAX_AUTO_TEXTS
 
 
-def may_send_unprompted(now: Conversation, standing: NumberNotice | None, at: datetime) -> bool:
-    """Whether a text may go out that answers no message: the number talks, and did not too much."""
-    open = standing is None or standing.state_at(at) == "open"
-    return open and not limit_reached(now.state, at) and not in_danger(now.state, at)
+def may_send_unprompted(
+    conversation: Conversation, number_notice: NumberNotice | None, at: datetime
+) -> bool:
+    """True if a text may be sent that answers no message: the number is open, the limit has not
+    been reached and there is no danger."""
+    if number_notice and number_notice.state_at(at) != "open":
+        return False
+    state = conversation.state
+    return not has_reached_limit(state, at) and not is_in_danger(state, at)
 
 
-def _made(m: ReplyContext, candidate: ReplyCandidate, ground: RoutingContext) -> Text | None:
-    """None where the municipality does not send it, or there is no such text."""
+def _build(
+    message: ReplyContext, candidate: ReplyCandidate, context: RoutingContext
+) -> RenderedReply | None:
+    """Return None if the municipality does not send this text, or has no such text."""
     if candidate.name.startswith(STATE):
-        return build_reply(m.unit, candidate, m.standing.state_text, ground)
+        return build_reply(message.unit, candidate, message.number_notice.state_text, context)
     if candidate.name.startswith(NOTICE):
-        return build_reply(m.unit, candidate, m.standing.notice, ground)
-    return render_reply(m.unit, candidate, m.now, m.tenant, ground, opens=m.closed_till)
+        return build_reply(message.unit, candidate, message.number_notice.notice, context)
+    return render_reply(
+        message.unit,
+        candidate,
+        message.conversation,
+        message.tenant,
+        context,
+        department_opens_at=message.department_opens_at,
+    )

@@ -1,8 +1,8 @@
-"""What somebody may be sent who did not write first: a template, by consent on record. Pure.
+"""Decide if a citizen may receive a business-initiated template. Pure.
 
-Whoever wrote within the municipality's term (`wrote_days`) waits for an answer, and a template that
-opens a closed window for it asks for nothing more. What they wrote before they said STOP does not
-count, nor does consent that they gave before.
+A citizen who wrote within the municipality's term (`wrote_days`) waits for an answer, so a template
+that opens a closed window for it needs no consent. Messages from before a STOP do not count, nor
+does consent from before it.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,19 +18,20 @@ from services.contract import Command
 from services.whatsapp.delivery_status import WITHDRAWN
 
 PURPOSES = 32
-"""On record of one person, also those that ended: more is a purpose for each message, and then
-nobody can say what they agreed to."""
+"""Purposes on record for one person, ended ones included. More would mean a purpose for each
+message, and then the record no longer shows what a citizen agreed to."""
 
 MISSING = "consent_missing: deze inwoner schreef niet eerst; noem het doel waarvoor toestemming is"
 NOT_GIVEN = "consent_missing: voor dit doel is geen toestemming van deze inwoner vastgelegd"
 FULL = f"consent_full: van deze inwoner zijn al {PURPOSES} doelen vastgelegd"
 
-NEVER = datetime.min.replace(tzinfo=UTC)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class SendPermission(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a message may go: `reason` says why not. `purpose` is that of the consent by which it
-    goes, '' where it needs none; `consent` what is to be put on record with it."""
+    """Permission to send a message. `reason` says why it is refused, '' if it is not; `purpose` is
+    the purpose of the consent that permits it, '' if it needs none; `consent` is the consent to
+    record with it."""
 
     reason: str = ""
     purpose: str = ""
@@ -38,110 +39,112 @@ class SendPermission(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_permission(
-    unit: WorkUnit, given: Command, whose: tuple[str, UUID], known: Snapshot, ground: RoutingContext
+    unit: WorkUnit,
+    command: Command,
+    person_key: tuple[str, UUID],
+    snapshot: Snapshot,
+    context: RoutingContext,
 ) -> SendPermission:
-    """`whose`: tenant and person."""
-    if given.type != "template":
+    """Decide on a command; `person_key` is its tenant and person."""
+    if command.type != "template":
         return SendPermission()
-    brought = consent_from(unit, given, whose, known) if given.given_at else None
-    consent = brought if isinstance(brought, Consent) else None
-    if has_recent_contact(unit, whose, known, ground):
+    evidence = build_consent(unit, command, person_key, snapshot) if command.given_at else None
+    consent = evidence if isinstance(evidence, Consent) else None
+    if has_recent_contact(unit, person_key, snapshot, context):
         return SendPermission(consent=consent)
-    if not given.purpose:
+    if not command.purpose:
         return SendPermission(reason=MISSING)
-    if isinstance(brought, str):
-        return SendPermission(reason=brought)
-    if reason := "" if consent else consent_refusal(whose, given.purpose, known):
+    if isinstance(evidence, str):
+        return SendPermission(reason=evidence)
+    if reason := "" if consent else consent_refusal(person_key, command.purpose, snapshot):
         return SendPermission(reason=reason)
-    return SendPermission(purpose=given.purpose, consent=consent)
+    return SendPermission(purpose=command.purpose, consent=consent)
 
 
 def has_recent_contact(
-    unit: WorkUnit, whose: tuple[str, UUID], known: Snapshot, ground: RoutingContext
+    unit: WorkUnit, person_key: tuple[str, UUID], snapshot: Snapshot, context: RoutingContext
 ) -> bool:
-    """Whether they wrote first, not too long ago, and did not say STOP since."""
-    tenant, last = ground.config.tenant(whose[0]), known.last_heard.get(whose[1])
+    """True if the citizen wrote within the term and has not said STOP since."""
+    tenant, last = context.config.tenant(person_key[0]), snapshot.last_heard.get(person_key[1])
     if tenant is None or last is None:
         return False
-    stopped = known.withdrawals.get((*whose, STOP))
+    stopped = snapshot.withdrawals.get((*person_key, STOP))
     return unit.at - last < tenant.recent_contact and not (stopped and last <= stopped.at)
 
 
-def consent_refusal(whose: tuple[str, UUID], purpose: str, known: Snapshot) -> str:
-    """Why what is on record for a purpose does not hold; '' when it does."""
-    consent = known.consents.get((*whose, purpose))
+def consent_refusal(person_key: tuple[str, UUID], purpose: str, snapshot: Snapshot) -> str:
+    """Return why the consent on record for a purpose does not permit sending; '' if it does."""
+    consent = snapshot.consents.get((*person_key, purpose))
     if consent is None:
         return NOT_GIVEN
-    return "" if consent.given_at > _ended(whose, purpose, known) else WITHDRAWN
+    return "" if consent.given_at > _last_ended_at(person_key, purpose, snapshot) else WITHDRAWN
 
 
-def consent_from(
-    unit: WorkUnit, given: Command, whose: tuple[str, UUID], known: Snapshot
+def build_consent(
+    unit: WorkUnit, command: Command, person_key: tuple[str, UUID], snapshot: Snapshot
 ) -> Consent | str | None:
-    """The consent that an order brings, as it goes on record; None where that holds it already; or
-    why it does not count: proof from before the withdrawal is none."""
-    tenant, person = whose
-    given_at = min(given.given_at or unit.at, unit.at)  # a clock that runs ahead outlives no STOP
-    before = known.consents.get((*whose, given.purpose))
-    if given_at <= _ended(whose, given.purpose, known):
+    """Return the consent that a command records; None if it is on record already; or the reason of
+    a refusal: evidence from before a withdrawal does not count."""
+    tenant, person = person_key
+    given_at = min(command.given_at or unit.at, unit.at)  # a clock that runs ahead outlives no STOP
+    existing = snapshot.consents.get((*person_key, command.purpose))
+    if given_at <= _last_ended_at(person_key, command.purpose, snapshot):
         return WITHDRAWN
-    if before and before.ended_at is None and given_at <= before.given_at:
+    if existing and existing.ended_at is None and given_at <= existing.given_at:
         return None
-    if before is None and len(known.consents_of(*whose)) >= PURPOSES:
+    if existing is None and len(snapshot.consents_of(*person_key)) >= PURPOSES:
         return FULL
     return Consent(
         tenant=tenant,
         person=person,
-        purpose=given.purpose,
-        source=given.source,
+        purpose=command.purpose,
+        source=command.source,
         given_at=given_at,
         recorded_at=unit.at,
-        recorded_by=given.token,
+        recorded_by=command.token,
     )
 
 
-def _ended(whose: tuple[str, UUID], purpose: str, known: Snapshot) -> datetime:
-    """When it last ended, by whatever."""
-    all_of_it = [w.at for by in (STOP, META) if (w := known.withdrawals.get((*whose, by)))]
-    before = known.consents.get((*whose, purpose))
-    this = [before.ended_at] if before and before.ended_at else []
-    return max([*all_of_it, *this], default=NEVER)
+def _last_ended_at(person_key: tuple[str, UUID], purpose: str, snapshot: Snapshot) -> datetime:
+    """Return the last time at which this consent ended in any way."""
+    withdrawals = (snapshot.withdrawals.get((*person_key, by)) for by in (STOP, META))
+    withdrawn_at = [withdrawal.at for withdrawal in withdrawals if withdrawal]
+    existing = snapshot.consents.get((*person_key, purpose))
+    ended_at = [existing.ended_at] if existing and existing.ended_at else []
+    return max([*withdrawn_at, *ended_at], default=_NEVER)
 
 
-def ended(withdrawals: Iterable[Withdrawal], known: Snapshot) -> tuple[str, ...]:
-    """The purposes for which these end a consent."""
+def find_ended_purposes(withdrawals: Iterable[Withdrawal], snapshot: Snapshot) -> tuple[str, ...]:
+    """Return the purposes for which these withdrawals end a consent."""
+    purposes = {
+        consent.purpose
+        for withdrawal in withdrawals
+        for consent in snapshot.consents_of(withdrawal.tenant, withdrawal.person)
+        if consent.ended_at is None and consent.given_at <= withdrawal.at
+    }
+    return tuple(sorted(purposes))
+
+
+def transfer_withdrawals(
+    of: tuple[str, UUID], to: UUID, snapshot: Snapshot
+) -> tuple[Withdrawal, ...]:
+    """Copy the withdrawals of a person to the person with whom they are merged. Consent is not
+    copied."""
+    withdrawals = (snapshot.withdrawals.get((*of, by)) for by in (STOP, META))
     return tuple(
-        sorted(
-            {
-                consent.purpose
-                for each in withdrawals
-                for consent in known.consents_of(each.tenant, each.person)
-                if consent.ended_at is None and consent.given_at <= each.at
-            }
-        )
+        msgspec.structs.replace(withdrawal, person=to) for withdrawal in withdrawals if withdrawal
     )
 
 
-def transfer_withdrawals(of: tuple[str, UUID], to: UUID, known: Snapshot) -> tuple[Withdrawal, ...]:
-    """What somebody withdrew holds for whom they were found to be; what they agreed to does not."""
-    theirs = (known.withdrawals.get((*of, by)) for by in (STOP, META))
-    return tuple(msgspec.structs.replace(each, person=to) for each in theirs if each)
-
-
-def _given(
-    unit: WorkUnit, given: Command, whose: tuple[str, UUID], known: Snapshot
+def _withdraw(
+    unit: WorkUnit, command: Command, person_key: tuple[str, UUID], snapshot: Snapshot
 ) -> Consent | str | None:
-    return consent_from(unit, given, whose, known)
+    """Succeed also if there is no consent to withdraw."""
+    consent = snapshot.consents.get((*person_key, command.purpose))
+    return consent.end(unit.at, CRM) if consent and consent.ended_at is None else None
 
 
-def _taken_back(
-    unit: WorkUnit, given: Command, whose: tuple[str, UUID], known: Snapshot
-) -> Consent | str | None:
-    """Done all the same where there is none."""
-    consent = known.consents.get((*whose, given.purpose))
-    return consent.ended(unit.at, CRM) if consent and consent.ended_at is None else None
-
-
-Change = Callable[[WorkUnit, Command, tuple[str, UUID], Snapshot], Consent | str | None]
-ORDERS: dict[str, Change] = {"consent": _given, "withdraw": _taken_back}
-"""Type of an order -> what is to be written, nothing, or why not."""
+ConsentChange = Callable[[WorkUnit, Command, tuple[str, UUID], Snapshot], Consent | str | None]
+CONSENT_COMMANDS: dict[str, ConsentChange] = {"consent": build_consent, "withdraw": _withdraw}
+"""Type of a command -> function that returns the consent to write, None, or the reason of a
+refusal."""

@@ -1,7 +1,7 @@
-"""What a citizen's message says, before anything is done about it. Pure.
+"""Interpret a citizen's message, before anything is done with it. Pure.
 
 Not every message is a question: people greet first, send six photographs, say thanks, react with a
-thumb. Only words that are more than that decide where a conversation belongs.
+thumb. Only words that say more than that decide where a conversation belongs.
 """
 
 import msgspec
@@ -17,20 +17,20 @@ from services.whatsapp import items
 from services.whatsapp.parser import words
 
 SILENT = frozenset([REACTION, "edit", "revoke", "system", "request_welcome"])
-"""Types that no text answers and that ask for nothing new by themselves."""
+"""Types that get no automatic text and that ask for nothing new on their own."""
 PASSING = frozenset([REACTION, "revoke", "system", "request_welcome"])
-"""Types of these in which nothing is said at all."""
+"""Those of the silent types in which nothing is said at all."""
 BUTTON = "button"
-"""Type of a message that a button of a template made."""
+"""Type of a message that is sent by a button of a template."""
 WORDLESS = frozenset(["location", "contacts"])
-"""Types whose words name a place or a person, and no subject."""
+"""Types with words that name a place or a person and no subject."""
 
 
 class Interpretation(msgspec.Struct, frozen=True, kw_only=True):
-    """`words`: more than a greeting was said. `passing`: thanks, a thumb, STOP, or the button that
-    lets go what waited for it: nothing to do.
-    `silent`: no text may answer it, whatever it says. `late`: it is too old to answer. `tags`: the
-    person's own."""
+    """Meaning of a message. `has_subject`: it says more than a greeting. `needs_no_action`: it is
+    thanks, a thumb, STOP or START, or a press on the button that releases the answers on hold.
+    `no_reply`: no text may answer it, whatever it says. `too_old`: it is too old to answer. `tags`:
+    tags of the person in the municipality's lists."""
 
     outcome: Outcome
     text: str = ""
@@ -47,43 +47,43 @@ class Interpretation(msgspec.Struct, frozen=True, kw_only=True):
 def interpret(
     unit: WorkUnit,
     item: items.Message,
-    before: Conversation | None,
+    previous: Conversation | None,
     number: Number,
-    ground: RoutingContext,
+    context: RoutingContext,
 ) -> Interpretation:
-    facts = facts_of(unit, item, before, number, ground)
-    text, courtesy = facts.text, _courtesy(item, facts.text)
+    facts = collect_facts(unit, item, previous, number, context)
+    text, kind = facts.text, _small_talk_kind(item, facts.text)
     opt = small_talk.opt_choice(text) if text else ""
-    pressed = _pressed(item, before, ground)
-    tenant = ground.config.tenant(number.tenant)
+    is_reopen_button = _is_reopen_button(item, previous, context)
+    tenant = context.config.tenant(number.tenant)
     assert tenant is not None
     return Interpretation(
-        outcome=evaluate(ground.rules[number.tenant], facts),
+        outcome=evaluate(context.rules[number.tenant], facts),
         text=text,
-        has_subject=bool(text or item.content.choice) and not (courtesy or opt or pressed),
-        needs_no_action=bool(opt or pressed)
-        or courtesy == "thanks"
+        has_subject=bool(text or item.content.choice) and not (kind or opt or is_reopen_button),
+        needs_no_action=bool(opt or is_reopen_button)
+        or kind == "thanks"
         or item.content.type in PASSING,
         no_reply=item.content.type in SILENT,
         too_old=item.sent_at is not None and unit.at - item.sent_at > tenant.max_reply_age,
         opt=opt,
         language=facts.language,
-        sensitive=_sensitive(item.content),
-        tags=_own_tags(item, number, ground),
+        sensitive=_find_pii_kinds(item.content),
+        tags=_contact_tags(item, number, context),
     )
 
 
-def facts_of(
+def collect_facts(
     unit: WorkUnit,
     item: items.Message,
-    before: Conversation | None,
+    previous: Conversation | None,
     number: Number,
-    ground: RoutingContext,
+    context: RoutingContext,
 ) -> MessageFacts:
-    """What rules look at."""
+    """Collect the facts that rules test."""
     text = "" if item.content.type in WORDLESS else words(item)
     spoken = language_detection.detect_language(text) if text else ""
-    known = before.state.tags if before else ()
+    tags = previous.state.tags if previous else ()
     return MessageFacts(
         at=unit.at,
         text=text,
@@ -91,52 +91,55 @@ def facts_of(
         type=item.content.type,
         choice=item.content.choice,
         referral=_referral(item),
-        language=spoken or (before.state.language if before else ""),
-        tags=frozenset((*known, *_own_tags(item, number, ground))),
-        state=state_of(before),
+        language=spoken or (previous.state.language if previous else ""),
+        tags=frozenset((*tags, *_contact_tags(item, number, context))),
+        state=rule_state(previous),
     )
 
 
-def _pressed(item: items.Message, before: Conversation | None, ground: RoutingContext) -> bool:
-    """Whether they only pressed the button under what asked them to write: what waited for that
-    goes, and nobody need do more."""
-    if item.content.type != BUTTON or before is None or not item.quoted:
+def _is_reopen_button(
+    item: items.Message, previous: Conversation | None, context: RoutingContext
+) -> bool:
+    """True if the citizen only pressed the button of the reopen request. Then the answers on hold
+    are sent and there is no other work."""
+    if item.content.type != BUTTON or previous is None or not item.quoted:
         return False
-    return ground.hash("wamid", item.quoted).hex() in before.state.asks_named
+    return context.hash("wamid", item.quoted).hex() in previous.state.asks_named
 
 
-def _sensitive(content: items.Content) -> tuple[str, ...]:
-    """In its words or in the name of its file: people call a file by their number."""
-    each = (content.text, content.filename)
-    return tuple(dict.fromkeys(f.kind for said in each for f in pii.find_pii(said)))
+def _find_pii_kinds(content: items.Content) -> tuple[str, ...]:
+    """Look in the text and in the file name, because people name a file after their number."""
+    texts = (content.text, content.filename)
+    return tuple(dict.fromkeys(f.kind for text in texts for f in pii.find_pii(text)))
 
 
-def _courtesy(item: items.Message, text: str) -> str:
+def _small_talk_kind(item: items.Message, text: str) -> str:
     return small_talk.small_talk_kind(text) if text and not item.content.choice else ""
 
 
-def _own_tags(item: items.Message, number: Number, ground: RoutingContext) -> tuple[str, ...]:
-    """Those of the person in the municipality's own lists."""
-    own = (
+def _contact_tags(item: items.Message, number: Number, context: RoutingContext) -> tuple[str, ...]:
+    """Return the tags of the person in the municipality's own lists."""
+    tags = (
         tag
         for identity in item.person.identities
         if identity.kind == "phone"
-        for tag in ground.contacts.get((number.tenant, identity.value.removeprefix("+")), ())
+        for tag in context.contacts.get((number.tenant, identity.value.removeprefix("+")), ())
     )
-    return tuple(dict.fromkeys(own))
+    return tuple(dict.fromkeys(tags))
 
 
 def _referral(item: items.Message) -> str:
-    """The words of the advertisement or the link that the citizen came by."""
+    """Return the words of the advertisement or the link that brought the citizen here."""
     return " ".join(v for v in item.referral.values() if isinstance(v, str))
 
 
-def state_of(before: Conversation | None) -> str:
-    """As rules call it; see `services.rules.State`."""
-    if before is None:
+def rule_state(previous: Conversation | None) -> str:
+    """Return the state of the conversation in the words of a rule; see
+    `services.config.routing_rules`."""
+    if previous is None:
         return "new"
-    if before.closed_at:
+    if previous.closed_at:
         return "reopened"
-    if before.state.answered_at:
+    if previous.state.answered_at:
         return "answered"
-    return "decided" if before.rule else "undecided"
+    return "decided" if previous.rule else "undecided"

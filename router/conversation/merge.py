@@ -1,4 +1,4 @@
-"""Two people are one: what is left to do of the one conversation goes on in the other. Pure."""
+"""Merge two people: the open work of one conversation continues in the other. Pure."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -16,72 +16,72 @@ T = TypeVar("T", date, datetime)
 REASON = "samengevoegd met {}"
 
 
-def merge_refusal(given: Command, before: Conversation, other: Conversation | None) -> str:
-    """Why not; '' when nothing is against it."""
+def merge_refusal(command: Command, previous: Conversation, other: Conversation | None) -> str:
+    """Return why the merge is refused; '' if it is not."""
     if (
         other is None
-        or other.number != before.number
-        or not refusals.allows(given, other.department)
+        or other.number != previous.number
+        or not refusals.may_act_for(command, other.department)
     ):
         return refusals.NO_CONVERSATION
-    if other.person == before.person:
+    if other.person == previous.person:
         return refusals.SAME
-    if before.closed_at:
+    if previous.closed_at:
         return refusals.CLOSED
-    # What is held of either is told to nobody yet, and this is told to both.
-    return refusals.HELD if before.state.held or other.state.held else ""
+    # Events of a withheld conversation go to no one yet, and this event goes to both owners.
+    return refusals.HELD if previous.state.held or other.state.held else ""
 
 
-def merged_state(before: Conversation, other: Conversation) -> dict[str, Any]:
-    """What changes in the state of the one that goes on: what the law, a citizen or a danger still
-    asks for does not end with the other."""
-    mine, theirs = before.state, other.state
+def merge_state(previous: Conversation, other: Conversation) -> dict[str, Any]:
+    """Return the state changes of the conversation that continues: deadlines, waiting and danger do
+    not end with the other."""
+    first, second = previous.state, other.state
     carried = {
-        "tags": _all(mine.tags, theirs.tags),
-        "mask": _all(mine.mask, theirs.mask),
-        "due": _first(mine.due, theirs.due),
-        "priority": higher_priority(mine.priority, theirs.priority),
-        "has_question": mine.has_question or theirs.has_question,
+        "tags": _union(first.tags, second.tags),
+        "mask": _union(first.mask, second.mask),
+        "due": _earliest(first.due, second.due),
+        "priority": higher_priority(first.priority, second.priority),
+        "has_question": first.has_question or second.has_question,
     }
     if other.closed_at:
         return carried
-    waits = _first(mine.waiting_since, theirs.waiting_since)
-    danger = _danger(theirs) if _goes_on(before, other) else {}
-    return carried | {"waiting_since": waits} | danger
+    waiting_since = _earliest(first.waiting_since, second.waiting_since)
+    danger = _danger(second) if _takes_over_alarm(previous, other) else {}
+    return carried | {"waiting_since": waiting_since} | danger
 
 
-def closed_by_merge(other: Conversation, before: Conversation, at: datetime) -> Conversation:
-    """The other one, in which nothing is left to do."""
+def close_merged(other: Conversation, previous: Conversation, at: datetime) -> Conversation:
+    """Return the other conversation, closed and with no work left."""
     closed = msgspec.structs.replace(
         other,
         sequence=other.sequence + 1,
         closed_at=other.closed_at or at,
-        person=before.person,
+        person=previous.person,
     )
     done: dict[str, Any] = {"waiting_since": None, "escalated": False, "menu": "", "due": None}
-    return closed.with_state(**done | ({"care": ""} if _goes_on(before, other) else {}))
+    return closed.with_state(**done | ({"care": ""} if _takes_over_alarm(previous, other) else {}))
 
 
 def timers_after_merge(
-    unit: WorkUnit, before: Conversation, now: Conversation, ground: RoutingContext
+    unit: WorkUnit, previous: Conversation, after: Conversation, context: RoutingContext
 ) -> Iterator[Timer]:
-    """For what it waits for from here on."""
-    tenant, state = ground.config.tenant(now.tenant), now.state
+    """Return the timers for the work that this conversation takes over."""
+    tenant, state = context.config.tenant(after.tenant), after.state
     if tenant is None:
         return
     since = state.waiting_since
-    waits = tenant.wait_minutes and since and since != before.state.waiting_since
-    if since and waits and (due := timers.waiting_due(now, since, ground)):
-        # What was due in the other comes at once, and as of now: before, it was of no time of this.
-        yield timers.timer(unit, now, timers.WAITING, max(due, unit.at), ground)
-    if state.care and not before.state.care and not state.confirmed_by:
+    is_new_wait = tenant.wait_minutes and since != previous.state.waiting_since
+    if since and is_new_wait and (due := timers.waiting_due(after, since, context)):
+        # A due time from before the merge becomes now: this conversation did not wait then.
+        yield timers.build_timer(unit, after, timers.WAITING, max(due, unit.at), context)
+    if state.care and not previous.state.care and not state.confirmed_by:
         due = unit.at + timedelta(minutes=tenant.care.confirm_minutes)
-        yield timers.timer(unit, now, timers.CARE, due, ground)
+        yield timers.build_timer(unit, after, timers.CARE, due, context)
 
 
-def _goes_on(before: Conversation, other: Conversation) -> bool:
-    """Whether whoever is woken for the other's danger is woken for this one from here on."""
-    return bool(other.state.care) and not (before.state.care or other.closed_at)
+def _takes_over_alarm(previous: Conversation, other: Conversation) -> bool:
+    """True if the alarm about the other's danger continues for this conversation."""
+    return bool(other.state.care) and not (previous.state.care or other.closed_at)
 
 
 def _danger(state: ConversationState) -> dict[str, Any]:
@@ -93,9 +93,9 @@ def _danger(state: ConversationState) -> dict[str, Any]:
     }
 
 
-def _all(mine: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*mine, *theirs)))
+def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
 
 
-def _first(mine: T | None, theirs: T | None) -> T | None:
-    return min((each for each in (mine, theirs) if each), default=None)
+def _earliest(first: T | None, second: T | None) -> T | None:
+    return min((value for value in (first, second) if value), default=None)

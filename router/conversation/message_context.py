@@ -1,4 +1,4 @@
-"""One message of a citizen in hand: what was said, by whom, and where it belongs. A type."""
+"""Everything the router knows while it decides on one message of a citizen."""
 
 import msgspec
 
@@ -17,16 +17,16 @@ class MessageContext(msgspec.Struct, frozen=True, kw_only=True):
     item: items.Message
     number: Number
     tenant: Tenant
-    who: ResolvedPerson
-    said: Interpretation
-    place: Placement
-    before: Conversation
-    """As it was, or as it has just been opened."""
-    standing: NumberNotice
-    first: bool
-    """The person wrote nothing for a year."""
-    ground: RoutingContext
+    sender: ResolvedPerson
+    interpretation: Interpretation
+    placement: Placement
+    previous: Conversation
+    """The conversation before the message, or as it was just opened."""
+    number_notice: NumberNotice
+    is_first_contact: bool
+    """The person wrote nothing for a year, or has not had the welcome text yet."""
+    context: RoutingContext
 
     @property
-    def opens(self) -> bool:
-        return self.place.before is None
+    def is_new_conversation(self) -> bool:
+        return self.placement.previous is None

@@ -1,7 +1,7 @@
-"""Where a citizen's message belongs: in which conversation, at which department, and why. Pure.
+"""Place a citizen's message: in which conversation, at which department, and why. Pure.
 
-A conversation belongs where the first words that a rule knows put it, until a person says
-otherwise. Nothing moves it from somebody who has answered in it.
+A conversation belongs where the first words that match a rule put it, until a person decides
+otherwise. Nothing moves it away from an employee who has answered in it.
 """
 
 import base64
@@ -20,242 +20,266 @@ from router.rules.engine import FALLBACK, MENU, OPENED, TRANSFER, Verdict
 from services.config.numbers import Number
 from services.whatsapp import items
 
-THANKS = timedelta(hours=24)
-"""After a closing, in which a thank-you still belongs to what was closed; where a person answered,
-for as long as it may be opened again."""
-REOPENS = timedelta(days=14)
-"""After a closing, in which a question without another subject is about what was closed: what the
-archive's rules let a closed dossier be opened again."""
-STAND_INS = 8
-"""Departments that stand in for one another; `check` refuses a circle."""
+THANKS_PERIOD = timedelta(hours=24)
+"""Period after a closing in which a thank-you still belongs to the closed conversation. If a person
+answered in it, REOPEN_PERIOD applies instead."""
+REOPEN_PERIOD = timedelta(days=14)
+"""Period after a closing in which a question without another subject is about the closed
+conversation. The rules of the archive allow a closed dossier to be reopened as long."""
+MAX_DEPUTIES = 8
+"""Deputies in a chain that are followed, at most; `check` refuses a circle."""
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
-    """`before` is the conversation as it was, None where this message opens one. `passing`: it is
-    recorded in it, and changes nothing. `decided`: words have said where it belongs."""
+    """Place of a message. `previous` is the conversation as it was, None if this message opens one.
+    `is_passing`: the message is recorded in it and changes nothing. `is_decided`: words or a person
+    have decided where it belongs."""
 
-    before: Conversation | None
+    previous: Conversation | None
     verdict: Verdict
-    home: str = ""
-    """Department that it belongs to, where another stands in for it."""
-    passing: bool = False
+    home_department: str = ""
+    """Department that it belongs to, if a deputy department owns it."""
+    is_passing: bool = False
     reopened: bool = False
-    decided: bool = False
-    chosen: MenuChoice | None = None
-    asked: str = ""
-    """Path of a menu to ask now."""
-    unclear: bool = False
+    is_decided: bool = False
+    choice: MenuChoice | None = None
+    menu_path: str = ""
+    """Path of the menu to send now."""
+    is_unclear: bool = False
 
 
-def current_conversation(number: Number, person: UUID, known: Snapshot) -> Conversation | None:
-    """The conversation that is open with somebody, else the one that was closed last."""
+def find_conversation(number: Number, person: UUID, snapshot: Snapshot) -> Conversation | None:
+    """Return the open conversation with this person, else the one that was closed last."""
     key = number.id, person
-    return known.conversations.get(known.open.get(key) or known.closed.get(key, ""))
+    return snapshot.conversations.get(snapshot.open.get(key) or snapshot.closed.get(key, ""))
 
 
 def place_message(
     unit: WorkUnit,
     item: items.Message,
     last: Conversation | None,
-    said: Interpretation,
+    interpretation: Interpretation,
     number: Number,
-    ground: RoutingContext,
+    context: RoutingContext,
 ) -> Placement:
-    before = last
-    path = last.state.menu if last and not last.closed_at else ""
-    chosen = menus.match_choice(item, said.text, path, ground.config)
+    previous = last
+    menu_path = last.state.menu if last and not last.closed_at else ""
+    choice = menus.match_choice(item, interpretation.text, menu_path, context.config)
     if last and last.closed_at:
-        if _in_passing(unit, said, last):
-            return Placement(before=last, verdict=_as_it_was(last, number, ground), passing=True)
-        before = last if _reopens(unit, said, chosen, last) else None
-    if before and said.needs_no_action:
-        decided = bool(before.rule) or before.state.has_question or _begun(before)
-        return Placement(before=before, verdict=_stays(before, number, ground), decided=decided)
-    found = _placed(unit, before, said, chosen, number, ground)
-    return msgspec.structs.replace(found, reopened=bool(before and before.closed_at))
+        if _is_passing(unit, interpretation, last):
+            verdict = _keep_department(last, number, context)
+            return Placement(previous=last, verdict=verdict, is_passing=True)
+        previous = last if _should_reopen(unit, interpretation, choice, last) else None
+    if previous and interpretation.needs_no_action:
+        is_decided = bool(previous.rule) or previous.state.has_question or _began_with_us(previous)
+        verdict = _stay_home(previous, number, context)
+        return Placement(previous=previous, verdict=verdict, is_decided=is_decided)
+    placement = _place(unit, previous, interpretation, choice, number, context)
+    return msgspec.structs.replace(placement, reopened=bool(previous and previous.closed_at))
 
 
-def _in_passing(unit: WorkUnit, said: Interpretation, closed: Conversation) -> bool:
-    """A thank-you after a closing; a reaction to what was said in it, or STOP, at any time."""
+def _is_passing(unit: WorkUnit, interpretation: Interpretation, closed: Conversation) -> bool:
+    """True for thanks shortly after a closing, and at any time for STOP, START or a reaction."""
     assert closed.closed_at is not None
-    since = unit.at - closed.closed_at
-    recent = since <= (REOPENS if closed.state.answered_at else THANKS)
-    return said.needs_no_action and (recent or said.no_reply or bool(said.opt))
+    elapsed = unit.at - closed.closed_at
+    is_recent = elapsed <= (REOPEN_PERIOD if closed.state.answered_at else THANKS_PERIOD)
+    return interpretation.needs_no_action and (
+        is_recent or interpretation.no_reply or bool(interpretation.opt)
+    )
 
 
-def _reopens(
-    unit: WorkUnit, said: Interpretation, chosen: MenuChoice | None, closed: Conversation
+def _should_reopen(
+    unit: WorkUnit, interpretation: Interpretation, choice: MenuChoice | None, closed: Conversation
 ) -> bool:
-    """What has no other subject goes on where it was. A greeting says nothing yet: a new one."""
+    """Reopen the conversation for a message without another subject. A greeting has no subject yet,
+    so it opens a new one."""
     assert closed.closed_at is not None
-    verdict = said.outcome.verdict
-    if closed.state.idle or unit.at - closed.closed_at > REOPENS or said.needs_no_action:
+    verdict = interpretation.outcome.verdict
+    if (
+        closed.state.idle
+        or unit.at - closed.closed_at > REOPEN_PERIOD
+        or interpretation.needs_no_action
+    ):
         return False
-    if said.text and not said.has_subject:
+    if interpretation.text and not interpretation.has_subject:
         return False
-    here = (closed.department, closed.state.home_department)
-    if (care := said.outcome.care) and care.department:
-        return care.department in here
-    if chosen and chosen.option.department:
-        return chosen.option.department in here
-    return verdict is None or verdict.department in here
+    departments = (closed.department, closed.state.home_department)
+    if (safety_rule := interpretation.outcome.care) and safety_rule.department:
+        return safety_rule.department in departments
+    if choice and choice.option.department:
+        return choice.option.department in departments
+    return verdict is None or verdict.department in departments
 
 
-def _as_it_was(before: Conversation, number: Number, ground: RoutingContext) -> Verdict:
-    """Where it is, while that is there."""
-    if ground.config.department(before.tenant, before.department):
-        return Verdict(before.department, before.rule, before.reason)
+def _keep_department(previous: Conversation, number: Number, context: RoutingContext) -> Verdict:
+    """Return the present department, if it still exists."""
+    if context.config.department(previous.tenant, previous.department):
+        return Verdict(previous.department, previous.rule, previous.reason)
     return Verdict(number.fallback, "", FALLBACK)
 
 
-def _placed(
+def _place(
     unit: WorkUnit,
-    before: Conversation | None,
-    said: Interpretation,
-    chosen: MenuChoice | None,
+    previous: Conversation | None,
+    interpretation: Interpretation,
+    choice: MenuChoice | None,
     number: Number,
-    ground: RoutingContext,
+    context: RoutingContext,
 ) -> Placement:
-    if chosen:
-        return _by_choice(before, chosen, number, ground)
-    verdict, asking = said.outcome.verdict, before.state.menu if before else ""
-    free = _may_move(before, ground)
-    if (care := said.outcome.care) and care.department:
-        verdict = Verdict(care.department, care.id, said.outcome.care_reason)
-        free = free or _left_to_rules(before)
-    # The menu that was asked just now is not asked again: these words are no answer to it.
-    anew = verdict and not (verdict.menu and menus.last_of(asking) == verdict.menu)
-    if verdict and anew and free:
-        verdict = _with_department(verdict, before, number, ground)
-        asked = verdict.menu
-        return Placement(before=before, verdict=verdict, decided=not asked, asked=asked)
-    stays = _stays(before, number, ground)
-    spoken = before is not None and (before.state.has_question or _begun(before))
-    decided = bool(stays.rule) or said.has_subject or spoken
-    if asking and said.has_subject:
-        typing = _is_typing(unit, before, number, ground)
-        return Placement(before=before, verdict=stays, decided=not typing, unclear=not typing)
-    tenant = ground.config.tenant(number.tenant)
-    fresh = said.has_subject and not spoken and not stays.rule
-    asked = tenant.menu if tenant and fresh else ""
-    return Placement(before=before, verdict=stays, decided=decided, asked=asked)
+    if choice:
+        return _place_by_choice(previous, choice, number, context)
+    verdict, open_menu = interpretation.outcome.verdict, previous.state.menu if previous else ""
+    may_move = _may_move(previous, context)
+    if (safety_rule := interpretation.outcome.care) and safety_rule.department:
+        care_reason = interpretation.outcome.care_reason
+        verdict = Verdict(safety_rule.department, safety_rule.id, care_reason)
+        may_move = may_move or _may_danger_move(previous)
+    # A menu that was just sent is not sent again: these words do not answer it.
+    is_new = verdict and not (verdict.menu and menus.last_menu(open_menu) == verdict.menu)
+    if verdict and is_new and may_move:
+        verdict = _with_department(verdict, previous, number, context)
+        menu_path = verdict.menu
+        return Placement(
+            previous=previous, verdict=verdict, is_decided=not menu_path, menu_path=menu_path
+        )
+    current = _stay_home(previous, number, context)
+    is_begun = previous is not None and (previous.state.has_question or _began_with_us(previous))
+    is_decided = bool(current.rule) or interpretation.has_subject or is_begun
+    if open_menu and interpretation.has_subject:
+        is_typing = _is_typing(unit, previous, number, context)
+        return Placement(
+            previous=previous, verdict=current, is_decided=not is_typing, is_unclear=not is_typing
+        )
+    tenant = context.config.tenant(number.tenant)
+    is_undecided = interpretation.has_subject and not is_begun and not current.rule
+    menu_path = tenant.menu if tenant and is_undecided else ""
+    return Placement(previous=previous, verdict=current, is_decided=is_decided, menu_path=menu_path)
 
 
-def _begun(before: Conversation) -> bool:
-    """Whether we wrote first: what comes then is an answer, for whoever wrote."""
-    return before.last_inbound_at is None
+def _began_with_us(previous: Conversation) -> bool:
+    """True if we wrote first: then any message is an answer to our writer."""
+    return previous.last_inbound_at is None
 
 
-def _by_choice(
-    before: Conversation | None, chosen: MenuChoice, number: Number, ground: RoutingContext
+def _place_by_choice(
+    previous: Conversation | None, choice: MenuChoice, number: Number, context: RoutingContext
 ) -> Placement:
-    option = chosen.option
-    stays = _stays(before, number, ground)
-    there = ground.config.department(number.tenant, option.department)
-    free = _may_move(before, ground)
-    if free and (chosen.is_back or option.menu):
-        return Placement(before=before, verdict=stays, chosen=chosen, asked=chosen.next_path)
-    if not free or there is None:
-        return Placement(before=before, verdict=stays, decided=True, chosen=chosen)
+    option = choice.option
+    current = _stay_home(previous, number, context)
+    department = context.config.department(number.tenant, option.department)
+    may_move = _may_move(previous, context)
+    if may_move and (choice.is_back or option.menu):
+        return Placement(
+            previous=previous, verdict=current, choice=choice, menu_path=choice.next_path
+        )
+    if not may_move or department is None:
+        return Placement(previous=previous, verdict=current, is_decided=True, choice=choice)
     reason = f'"{option.title}" is gekozen uit het menu'
-    verdict = Verdict(option.department, f"{MENU}:{chosen.path}/{option.id}", reason)
-    return Placement(before=before, verdict=verdict, decided=True, chosen=chosen)
+    verdict = Verdict(option.department, f"{MENU}:{choice.path}/{option.id}", reason)
+    return Placement(previous=previous, verdict=verdict, is_decided=True, choice=choice)
 
 
-def _may_move(before: Conversation | None, ground: RoutingContext) -> bool:
-    """Nobody has chosen yet: not a rule, not a person, and no person has answered."""
-    if before is None or ground.config.department(before.tenant, _home(before)) is None:
+def _may_move(previous: Conversation | None, context: RoutingContext) -> bool:
+    """True if no one has chosen a department yet: no rule, no person, and no person has
+    answered."""
+    if previous is None:
         return True
-    return not before.rule and before.state.answered_at is None
+    if context.config.department(previous.tenant, _home_department(previous)) is None:
+        return True
+    return not previous.rule and previous.state.answered_at is None
 
 
-def _left_to_rules(before: Conversation | None) -> bool:
-    """No person has answered, or has said whose it is: danger moves what a rule chose."""
-    return before is None or (
-        before.state.answered_at is None and before.rule not in (TRANSFER, OPENED)
+def _may_danger_move(previous: Conversation | None) -> bool:
+    """True if no person has answered or has chosen the department. Danger then overrides a rule's
+    choice."""
+    return previous is None or (
+        previous.state.answered_at is None and previous.rule not in (TRANSFER, OPENED)
     )
 
 
 def _is_typing(
-    unit: WorkUnit, before: Conversation | None, number: Number, ground: RoutingContext
+    unit: WorkUnit, previous: Conversation | None, number: Number, context: RoutingContext
 ) -> bool:
-    """Whether these words were still under way when the menu was asked."""
-    tenant = ground.config.tenant(number.tenant)
-    asked = before.state.menu_at if before else None
-    return bool(tenant and asked and unit.at - asked <= tenant.burst_window)
+    """True if the citizen was probably still typing these words when the menu was sent."""
+    tenant = context.config.tenant(number.tenant)
+    asked_at = previous.state.menu_at if previous else None
+    return bool(tenant and asked_at and unit.at - asked_at <= tenant.burst_window)
 
 
 def _with_department(
-    verdict: Verdict, before: Conversation | None, number: Number, ground: RoutingContext
+    verdict: Verdict, previous: Conversation | None, number: Number, context: RoutingContext
 ) -> Verdict:
-    """A rule that only asks a menu, or holds, leaves the department as it is."""
+    """Keep the department for a rule that only sends a menu or withholds the conversation."""
     if verdict.department:
         return verdict
-    department = _stays(before, number, ground).department
+    department = _stay_home(previous, number, context).department
     return msgspec.structs.replace(verdict, department=department, rule="")
 
 
-def _stays(before: Conversation | None, number: Number, ground: RoutingContext) -> Verdict:
-    """A department that is gone from the configuration cannot be told anything: then it starts
-    again."""
-    if before and ground.config.department(before.tenant, _home(before)):
-        return Verdict(_home(before), before.rule, reason_at_home(before, ground))
+def _stay_home(previous: Conversation | None, number: Number, context: RoutingContext) -> Verdict:
+    """Return the home department. If it has been removed from the configuration, start again at the
+    number's fallback, because it can no longer receive events."""
+    if previous and context.config.department(previous.tenant, _home_department(previous)):
+        return Verdict(_home_department(previous), previous.rule, home_reason(previous, context))
     return Verdict(number.fallback, "", FALLBACK)
 
 
-def _home(before: Conversation) -> str:
-    """Where it belongs, whoever stands in."""
-    return before.state.home_department or before.department
+def _home_department(previous: Conversation) -> str:
+    """Return the department that it belongs to, whichever deputy owns it now."""
+    return previous.state.home_department or previous.department
 
 
-def reason_at_home(before: Conversation, ground: RoutingContext) -> str:
-    """Why it belongs there, without who is closed; said again where that is still so."""
-    there, closed = _home(before), ""
-    for _ in range(STAND_INS):
-        department = ground.config.department(before.tenant, there)
-        if department is None or there == before.department:
+def home_reason(previous: Conversation, context: RoutingContext) -> str:
+    """Return why it belongs there, without the notes on closed departments. `apply_deputy` adds
+    them again while they apply."""
+    department_id, closed = _home_department(previous), ""
+    for _ in range(MAX_DEPUTIES):
+        department = context.config.department(previous.tenant, department_id)
+        if department is None or department_id == previous.department:
             break
-        there, closed = department.when_closed, f"{closed}; {department.name} is gesloten"
-    return before.reason.removesuffix(closed)
+        department_id, closed = department.when_closed, f"{closed}; {department.name} is gesloten"
+    return previous.reason.removesuffix(closed)
 
 
 def apply_deputy(
-    found: Placement, number: Number, unit: WorkUnit, ground: RoutingContext
+    placement: Placement, number: Number, unit: WorkUnit, context: RoutingContext
 ) -> Placement:
-    """With the department that has it at this hour. Who has answered keeps it."""
+    """Move the placement to the deputy that is open at this hour. A department that has answered
+    keeps the conversation."""
     tenant = number.tenant
-    before, verdict = found.before, found.verdict
-    home = there = verdict.department
-    if found.passing:
-        return found
-    if before and _answered(before, ground):
-        kept = _as_it_was(before, number, ground)
-        return msgspec.structs.replace(found, verdict=kept, home=home)
+    previous, verdict = placement.previous, placement.verdict
+    home = department_id = verdict.department
+    if placement.is_passing:
+        return placement
+    if previous and _is_answered(previous, context):
+        current = _keep_department(previous, number, context)
+        return msgspec.structs.replace(placement, verdict=current, home_department=home)
     reason = verdict.reason
-    for _ in range(STAND_INS):
-        department = ground.config.department(tenant, there)
-        hours = ground.hours.get((tenant, there))
+    for _ in range(MAX_DEPUTIES):
+        department = context.config.department(tenant, department_id)
+        hours = context.hours.get((tenant, department_id))
         if department is None or not department.when_closed or not hours or hours.is_open(unit.at):
             break
-        there, reason = department.when_closed, f"{reason}; {department.name} is gesloten"
-    moved = msgspec.structs.replace(verdict, department=there, reason=reason)
-    return msgspec.structs.replace(found, verdict=moved, home=home)
+        department_id, reason = department.when_closed, f"{reason}; {department.name} is gesloten"
+    deputised = msgspec.structs.replace(verdict, department=department_id, reason=reason)
+    return msgspec.structs.replace(placement, verdict=deputised, home_department=home)
 
 
-def _answered(before: Conversation, ground: RoutingContext) -> bool:
-    """By somebody of a department that is still there."""
-    there = ground.config.department(before.tenant, before.department)
-    return bool(before.state.answered_at) and before.closed_at is None and there is not None
+def _is_answered(previous: Conversation, context: RoutingContext) -> bool:
+    """True if a department that still exists has answered."""
+    if previous.state.answered_at is None or previous.closed_at is not None:
+        return False
+    return context.config.department(previous.tenant, previous.department) is not None
 
 
 def open_conversation(
-    unit: WorkUnit, number: Number, person: UUID, verdict: Verdict, ground: RoutingContext
+    unit: WorkUnit, number: Number, person: UUID, verdict: Verdict, context: RoutingContext
 ) -> Conversation:
-    """A new episode. Its id begins with our number's, so that whoever has the id knows the
-    partition and the municipality; the rest cannot be guessed."""
-    chance = ground.hash("conversation", unit.key.hex())
+    """Open a conversation. Its id begins with our id of the number, which shows the partition and
+    the municipality to anyone with the id. The rest is unguessable."""
+    digest = context.hash("conversation", unit.key.hex())
     return Conversation(
-        id=f"{number.id}-{base64.b32encode(chance).decode().rstrip('=').lower()}",
+        id=f"{number.id}-{base64.b32encode(digest).decode().rstrip('=').lower()}",
         tenant=number.tenant,
         number=number.id,
         person=person,

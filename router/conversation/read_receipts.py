@@ -1,36 +1,38 @@
-"""Showing citizens that what they wrote was read: whether that may be, and of which message. Pure.
+"""Decide if a citizen may see that their message was read, and send the read receipt. Pure.
 
-Meta marks what came earlier along with it, so the last message is enough.
+Meta marks the earlier messages too, so the last one is enough.
 """
 
 from datetime import datetime, timedelta
 
 from router.conversation import refusals
-from router.model.conversation import Conversation, Mark
+from router.model.conversation import Conversation, ReadReceipt
 from router.model.decision import RoutingContext, WorkUnit
 from services.contract import Command
 
-TERM = timedelta(days=30)
-"""For which Meta lets a message be marked."""
+MARKABLE_FOR = timedelta(days=30)
+"""Age up to which Meta accepts a read receipt for a message."""
 
 
-def read_receipt_refusal(conversation: Conversation, ground: RoutingContext, at: datetime) -> str:
-    """Why not; '' when nothing is against it. What a confidential department has, or had, or will
-    have when it opens, stays unmarked: whoever reads along must not learn that it was read."""
-    number, state = ground.config.number(conversation.number), conversation.state
+def read_receipt_refusal(conversation: Conversation, context: RoutingContext, at: datetime) -> str:
+    """Return why a read receipt is refused; '' if it is not. Conversations that a confidential
+    department owns, has owned or will own when it opens get none, because other readers of the
+    phone must not learn that a message was read."""
+    number, state = context.config.number(conversation.number), conversation.state
     if number is None or number.read_marks == "never":
         return refusals.MARKS_OFF
-    theirs = (conversation.department, *conversation.departments, state.home_department)
-    if ground.config.confidential(conversation.tenant, theirs):
+    departments = (conversation.department, *conversation.departments, state.home_department)
+    if context.config.confidential(conversation.tenant, departments):
         return refusals.CONFIDENTIAL
-    recent = state.heard_at is not None and at < state.heard_at + TERM
+    recent = state.heard_at is not None and at < state.heard_at + MARKABLE_FOR
     return "" if state.last_wamid and recent else refusals.NOTHING_TO_MARK
 
 
-def read_receipt(unit: WorkUnit, conversation: Conversation, *, typing: bool) -> Mark:
-    """Of the message that the citizen wrote last; where `obstacle` found none."""
+def build_read_receipt(unit: WorkUnit, conversation: Conversation, *, typing: bool) -> ReadReceipt:
+    """Return the read receipt for the citizen's last message, if `read_receipt_refusal` allows
+    it."""
     assert conversation.state.heard_at is not None
-    return Mark(
+    return ReadReceipt(
         number=conversation.number,
         person=conversation.person,
         id=unit.id("mark"),
@@ -41,15 +43,16 @@ def read_receipt(unit: WorkUnit, conversation: Conversation, *, typing: bool) ->
     )
 
 
-def read_receipt_with_answer(
-    unit: WorkUnit, given: Command, conversation: Conversation, ground: RoutingContext
-) -> Mark | None:
-    """Just before an answer, where the municipality wants it: of a person who says who they are,
-    for a mark tells that somebody saw it. The answer goes whatever becomes of the mark."""
-    number = ground.config.number(conversation.number)
-    person = given.author is not None and given.author.kind == "employee"
-    if number is None or number.read_marks != "answered" or not person:
+def build_receipt_with_answer(
+    unit: WorkUnit, command: Command, conversation: Conversation, context: RoutingContext
+) -> ReadReceipt | None:
+    """Return the read receipt to send just before an answer, if the municipality wants one. Only an
+    employee who identifies themselves causes it, because it says that a person saw the message. The
+    answer is sent even if the read receipt fails."""
+    number = context.config.number(conversation.number)
+    is_employee = command.author is not None and command.author.kind == "employee"
+    if number is None or number.read_marks != "answered" or not is_employee:
         return None
-    if read_receipt_refusal(conversation, ground, unit.at):
+    if read_receipt_refusal(conversation, context, unit.at):
         return None
-    return read_receipt(unit, conversation, typing=False)
+    return build_read_receipt(unit, conversation, typing=False)

@@ -1,6 +1,6 @@
-"""Why an order of a CRM is refused, in a sentence for whoever gave it. Pure.
+"""Reasons to refuse a command, as a sentence for its sender. Pure.
 
-Each begins with its code. '' says that nothing is against it.
+Each reason begins with its code; '' means that the command is allowed.
 """
 
 import msgspec
@@ -36,11 +36,11 @@ BLOCKED = {
     "DISABLED": "template_blocked: dit sjabloon is door Meta uitgezet",
     "REJECTED": "template_blocked: dit sjabloon is door Meta afgekeurd",
 }
-"""Meta's word for the state of a template that it sends no more."""
+"""Status in which Meta does not send a template -> reason of the refusal."""
 OFFICIAL = "officieel"
-"""Label of a message with legal weight: an objection, a complaint, a request."""
+"""Tag of a message with legal weight: an objection, a complaint, a request."""
 MARKETING = "MARKETING"
-"""Meta's category of template, and what its users turn off."""
+"""Meta's category of templates that a user can opt out of, and Meta's name for that opt-out."""
 MARKETING_MESSAGES = "marketing_messages"
 
 
@@ -48,127 +48,136 @@ class _Language(msgspec.Struct):
     code: str
 
 
-class _Named(msgspec.Struct):
+class _Template(msgspec.Struct):
     name: str
     language: _Language
 
 
 class _Content(msgspec.Struct):
-    template: _Named
+    template: _Template
 
 
 _content = msgspec.json.Decoder(_Content)
 
 
-def template_of(order: Command) -> tuple[str, str] | None:
-    """Name and language of the template that an order would send."""
-    if order.type != "template":
+def read_template(command: Command) -> tuple[str, str] | None:
+    """Return name and language of the template that a command sends."""
+    if command.type != "template":
         return None
     try:
-        named = _content.decode(order.content).template
+        template = _content.decode(command.content).template
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return named.name, named.language.code
+    return template.name, template.language.code
 
 
-def same_tenant(order: Command, number: Number) -> bool:
-    """Whether the token is of the municipality whose number it is."""
-    return order.tenant in ("", number.tenant)
+def is_same_tenant(command: Command, number: Number) -> bool:
+    """True if the token may act for the municipality of this number."""
+    return command.tenant in ("", number.tenant)
 
 
-def exists(number: Number, department: str, ground: RoutingContext) -> bool:
-    return ground.config.department(number.tenant, department) is not None
+def has_department(number: Number, department: str, context: RoutingContext) -> bool:
+    return context.config.department(number.tenant, department) is not None
 
 
-def refusal_for(
-    order: Command, conversation: Conversation | None, number: Number, ground: RoutingContext
+def conversation_refusal(
+    command: Command, conversation: Conversation | None, number: Number, context: RoutingContext
 ) -> str:
-    """Against anything in this conversation. Another municipality's does not exist."""
-    if conversation is None or not same_tenant(order, number):
+    """Return the reason to refuse any command in this conversation. A conversation of another
+    municipality does not exist for the sender."""
+    if conversation is None or not is_same_tenant(command, number):
         return NO_CONVERSATION
     if (conversation.number, conversation.tenant) != (number.id, number.tenant):
         return NO_CONVERSATION
-    if order.type == "confirm":  # whoever was woken need not be of the department
+    if command.type == "confirm":  # an alerted person may be of another department
         return ""
-    if reason := department_mismatch(order, conversation):
+    if reason := department_refusal(command, conversation):
         return reason
-    if order.type == "transfer":
-        return _no_transfer(order, conversation, number, ground)
-    return _no_close(order, conversation) if order.type == "close" else ""
+    if command.type == "transfer":
+        return _transfer_refusal(command, conversation, number, context)
+    return _close_refusal(command, conversation) if command.type == "close" else ""
 
 
-def _no_transfer(
-    order: Command, conversation: Conversation, number: Number, ground: RoutingContext
+def _transfer_refusal(
+    command: Command, conversation: Conversation, number: Number, context: RoutingContext
 ) -> str:
-    if order.to_department and not exists(number, order.to_department, ground):
+    if command.to_department and not has_department(number, command.to_department, context):
         return NO_DEPARTMENT
     return CLOSED if conversation.closed_at else ""
 
 
-def _no_close(order: Command, conversation: Conversation) -> str:
-    """Whoever looked elsewhere says how far that was."""
+def _close_refusal(command: Command, conversation: Conversation) -> str:
+    """Refuse a close if the citizen has asked something since `last_seen_sequence`, the last
+    message that the sender saw in another system."""
     if (
-        order.last_seen_sequence is not None
-        and conversation.state.last_request_sequence > order.last_seen_sequence
+        command.last_seen_sequence is not None
+        and conversation.state.last_request_sequence > command.last_seen_sequence
     ):
         return ASKED
-    return OUTCOME_NEEDED if outcome_missing(order, conversation) else ""
+    return OUTCOME_NEEDED if is_outcome_missing(command, conversation) else ""
 
 
-def outcome_missing(order: Command, conversation: Conversation) -> bool:
-    """Whether it has legal weight and nobody says what was done about it."""
-    return OFFICIAL in conversation.state.tags and not order.outcome
+def is_outcome_missing(command: Command, conversation: Conversation) -> bool:
+    """True if the conversation has legal weight and the command does not say what was done about
+    it."""
+    return OFFICIAL in conversation.state.tags and not command.outcome
 
 
-def allows(order: Command, department: str) -> bool:
-    """Whether the token may act for this department."""
-    return not order.departments or department in order.departments
+def may_act_for(command: Command, department: str) -> bool:
+    """True if the token may act for this department."""
+    return not command.departments or department in command.departments
 
 
-def department_mismatch(order: Command, conversation: Conversation) -> str:
-    """The router has the last word: when the door looked, it may still have been theirs."""
-    own = order.department in ("", conversation.department)
-    return "" if own and allows(order, conversation.department) else TRANSFERRED
+def department_refusal(command: Command, conversation: Conversation) -> str:
+    """Check the department again: since the gateway checked it, the conversation may have moved."""
+    is_own_department = command.department in ("", conversation.department)
+    may_act = is_own_department and may_act_for(command, conversation.department)
+    return "" if may_act else TRANSFERRED
 
 
-def quoted_message_refusal(order: Command, conversation: str, known: Snapshot) -> str:
-    """Against what it quotes or reacts to: not of this conversation, never at the citizen's, no
-    message at all, or a reaction, which Meta lets nobody quote or react to."""
-    if order.reply_to_message is None:
+def quoted_message_refusal(command: Command, conversation: str, snapshot: Snapshot) -> str:
+    """Return the reason to refuse a quote or a reaction: the message belongs to another
+    conversation, was never sent to the citizen, is not a message at all, or is a reaction, which
+    Meta allows no one to quote or react to."""
+    if command.reply_to_message is None:
         return ""
-    heard, ours = (
-        known.heard.get(order.reply_to_message),
-        known.outgoing.get(order.reply_to_message),
-    )
-    if heard:
-        return "" if heard.conversation == conversation else NO_MESSAGE
-    if ours is None or ours.conversation != conversation:
+    outgoing = snapshot.outgoing.get(command.reply_to_message)
+    if inbound := snapshot.inbound.get(command.reply_to_message):
+        return "" if inbound.conversation == conversation else NO_MESSAGE
+    if outgoing is None or outgoing.conversation != conversation:
         return NO_MESSAGE
-    unsent = ours.status == "failed" and ours.wamid_hash is None
-    return NO_MESSAGE if unsent or ours.status == COMMAND_DONE or ours.type == REACTION else ""
+    is_unsent = outgoing.status == "failed" and outgoing.wamid_hash is None
+    if is_unsent or outgoing.status == COMMAND_DONE or outgoing.type == REACTION:
+        return NO_MESSAGE
+    return ""
 
 
-def template(
-    order: Command, conversation: Conversation, known: Snapshot, ground: RoutingContext
+def template_refusal(
+    command: Command, conversation: Conversation, snapshot: Snapshot, context: RoutingContext
 ) -> str:
-    """Against a template: Meta sends it no more, or this citizen wants none of its kind."""
-    named = template_of(order)
-    number = ground.config.number(conversation.number)
-    if named is None or number is None:
+    """Return the reason to refuse a template: Meta does not send it any more, or this citizen opted
+    out of its category."""
+    name_and_language = read_template(command)
+    number = context.config.number(conversation.number)
+    if name_and_language is None or number is None:
         return ""
-    ours = [each for each in known.templates_named(*named) if _is_of(each.waba, number, ground)]
-    for each in ours:
-        if each.status in BLOCKED:
-            return BLOCKED[each.status]
-    choice = known.opt_outs.get((conversation.tenant, conversation.person, MARKETING_MESSAGES))
-    marketing = any(each.category == MARKETING for each in ours)
+    templates = [
+        template
+        for template in snapshot.templates_named(*name_and_language)
+        if _may_send(template.waba, number, context)
+    ]
+    for template in templates:
+        if template.status in BLOCKED:
+            return BLOCKED[template.status]
+    choice = snapshot.opt_outs.get((conversation.tenant, conversation.person, MARKETING_MESSAGES))
+    marketing = any(template.category == MARKETING for template in templates)
     return OPTED_OUT if marketing and choice and choice.value == "stop" else ""
 
 
-def _is_of(waba: str, number: Number, ground: RoutingContext) -> bool:
-    """Whether a number sends the templates of this account. One whose account is not configured
-    does so when there is but one municipality that could."""
+def _may_send(waba: str, number: Number, context: RoutingContext) -> bool:
+    """True if a number sends the templates of this account. A number without a configured account
+    does so if there is only one municipality that could."""
     if number.waba:
         return waba == number.waba
-    others = {n.waba for n in ground.config.numbers} - {""}
-    return len(ground.config.tenants) == 1 and waba not in others
+    others = {n.waba for n in context.config.numbers} - {""}
+    return len(context.config.tenants) == 1 and waba not in others

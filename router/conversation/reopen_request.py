@@ -1,8 +1,8 @@
-"""An answer came too late for Meta and is held: whoever sent it hears so, and its citizen is asked,
-by a template of the number's, to write again. Pure.
+"""Handle an answer that missed the customer service window: put it on hold, tell the sender, and
+ask the citizen to write again with the number's reopen template. Pure.
 
-Asked once, however many answers wait, until they write; anew when Meta did not bring it, and for an
-answer that comes much later.
+The citizen gets one request for all answers on hold, until they write. They get another if the
+request failed, or for an answer that comes much later.
 """
 
 from collections.abc import Iterator
@@ -22,94 +22,109 @@ from services.whatsapp.delivery_status import REOPEN_REQUEST_VALID_FOR
 ASKED = "held: wacht tot de inwoner weer schrijft; Postkamer vraagt daar met een sjabloon om"
 NOT_ASKED = "held: wacht tot de inwoner weer schrijft; daar kon niet om worden gevraagd"
 CLOSED = 131047
-"""Meta's code: the citizen wrote over 24 hours ago, whatever we know."""
-ASKS = 3
-"""Whose buttons are known: as many as are asked while one answer waits."""
+"""Meta's code for a closed window: the citizen wrote over 24 hours ago, whatever our own clock
+says."""
+MAX_REQUESTS = 3
+"""Requests whose buttons are still recognised: as many as are sent while one answer is on hold."""
 
-Ask = tuple[Reply, Identity]
-"""What asks, and where it goes."""
+ReopenRequest = tuple[Reply, Identity]
+"""The request and the address that it goes to."""
 
 
 def hold_reason(
-    unit: WorkUnit, said: SendOutcome, held: OutgoingStatus, known: Snapshot, ground: RoutingContext
+    unit: WorkUnit,
+    outcome: SendOutcome,
+    held: OutgoingStatus,
+    snapshot: Snapshot,
+    context: RoutingContext,
 ) -> str:
-    """Why the answer waits, for whoever sent it."""
-    theirs = list(_theirs(held.conversation, known))
-    if _wrote(said, theirs) or _asked(theirs, unit.at):
+    """Return why the answer is on hold, for its sender."""
+    conversations = list(_conversations_with(held.conversation, snapshot))
+    if _has_written(outcome, conversations) or _is_already_asked(conversations, unit.at):
         return ASKED
-    return ASKED if reopen_request(unit, said, held, known, ground) else NOT_ASKED
+    return ASKED if build_reopen_request(unit, outcome, held, snapshot, context) else NOT_ASKED
 
 
-def reopen_request(
-    unit: WorkUnit, said: SendOutcome, held: OutgoingStatus, known: Snapshot, ground: RoutingContext
-) -> Ask | None:
-    """None where they were asked, have written meanwhile, or cannot be asked."""
-    number = ground.config.number(held.number)
-    theirs = list(_theirs(held.conversation, known))
-    if not (theirs and number and number.ask_template) or _wrote(said, theirs):
+def build_reopen_request(
+    unit: WorkUnit,
+    outcome: SendOutcome,
+    held: OutgoingStatus,
+    snapshot: Snapshot,
+    context: RoutingContext,
+) -> ReopenRequest | None:
+    """Return None if the citizen has been asked already, has written since, or cannot be asked."""
+    number = context.config.number(held.number)
+    conversations = list(_conversations_with(held.conversation, snapshot))
+    if not (conversations and number and number.ask_template):
         return None
-    if _asked(theirs, unit.at):
+    if _has_written(outcome, conversations) or _is_already_asked(conversations, unit.at):
         return None
-    to = resolver.address(theirs[0].person, number, known)
-    return (_reply(unit, number.ask_template), to) if to else None
+    address = resolver.find_address(conversations[0].person, number, snapshot)
+    return (_reply(unit, number.ask_template), address) if address else None
 
 
-def apply_request(unit: WorkUnit, before: Conversation, asked: Ask) -> tuple[Conversation, Changes]:
-    """The conversation after it, and what goes out. It is on the record just after what caused
-    it."""
-    reply, to = asked
-    now = msgspec.structs.replace(before, sequence=before.sequence + 1)
-    now = now.with_state(reopen_request=reply.id, asked_at=unit.at)
-    sent = outgoing.outgoing_changes(unit, now, reply, to)
-    assert sent.send is not None
-    return now, msgspec.structs.replace(sent, send=msgspec.structs.replace(sent.send, asks=True))
+def apply_request(
+    unit: WorkUnit, previous: Conversation, request: ReopenRequest
+) -> tuple[Conversation, Changes]:
+    """Return the conversation after the request, and the changes that send it. The request comes
+    just after its cause on the record."""
+    reply, address = request
+    after = msgspec.structs.replace(previous, sequence=previous.sequence + 1)
+    after = after.with_state(reopen_request=reply.id, asked_at=unit.at)
+    changes = outgoing.outgoing_changes(unit, after, reply, address)
+    assert changes.send is not None
+    send = msgspec.structs.replace(changes.send, asks=True)
+    return after, msgspec.structs.replace(changes, send=send)
 
 
-def apply_request_result(now: Conversation, message: OutgoingStatus) -> Conversation:
-    """After it is known what became of a message of ours: if that was to ask and it failed, nobody
-    was asked; and what Meta calls it, a button of it quotes, also once they were asked again."""
-    if now.state.reopen_request != message.id:
-        return now
-    asked_at = None if message.status == "failed" else now.state.asked_at
-    named = [message.wamid_hash.hex()] if message.wamid_hash else []
-    names = tuple(dict.fromkeys((*now.state.asks_named, *named)))[-ASKS:]
-    return now.with_state(asked_at=asked_at, asks_named=names)
+def apply_request_result(conversation: Conversation, message: OutgoingStatus) -> Conversation:
+    """Apply the result of an outgoing message. If it was the reopen request and it failed, the
+    citizen was not asked. Its wamid is remembered, also after a later request, because a button
+    press quotes it."""
+    if conversation.state.reopen_request != message.id:
+        return conversation
+    asked_at = None if message.status == "failed" else conversation.state.asked_at
+    wamid_hashes = [message.wamid_hash.hex()] if message.wamid_hash else []
+    names = tuple(dict.fromkeys((*conversation.state.asks_named, *wamid_hashes)))[-MAX_REQUESTS:]
+    return conversation.with_state(asked_at=asked_at, asks_named=names)
 
 
-def _theirs(conversation: str, known: Snapshot) -> Iterator[Conversation]:
-    """This conversation, and then the others of its citizen with its number."""
-    if (this := known.conversations.get(conversation)) is None:
+def _conversations_with(id: str, snapshot: Snapshot) -> Iterator[Conversation]:
+    """Yield this conversation, then the other ones between its citizen and its number."""
+    if (conversation := snapshot.conversations.get(id)) is None:
         return
-    yield this
-    for other in known.conversations.values():
-        if other.id != this.id and (other.number, other.person) == (this.number, this.person):
+    yield conversation
+    for other in snapshot.conversations.values():
+        is_same_pair = (other.number, other.person) == (conversation.number, conversation.person)
+        if is_same_pair and other.id != conversation.id:
             yield other
 
 
-def _wrote(said: SendOutcome, theirs: list[Conversation]) -> bool:
-    """Whether they have written meanwhile, so that it goes by itself."""
-    if said.code == CLOSED:
-        return any(each.last_inbound_at and each.last_inbound_at > said.at for each in theirs)
-    return any(outgoing.window_open(each, said.at) for each in theirs)
+def _has_written(outcome: SendOutcome, conversations: list[Conversation]) -> bool:
+    """True if the citizen has written since, so that the answer will be sent."""
+    if outcome.code == CLOSED:
+        last_inbound_at = filter(None, (each.last_inbound_at for each in conversations))
+        return any(at > outcome.at for at in last_inbound_at)
+    return any(outgoing.is_window_open(conversation, outcome.at) for conversation in conversations)
 
 
-def _asked(theirs: list[Conversation], now: datetime) -> bool:
-    """Whether what asked them is for this answer too."""
-    asked = max((each.state.asked_at for each in theirs if each.state.asked_at), default=None)
-    heard = max((each.last_inbound_at for each in theirs if each.last_inbound_at), default=None)
-    if asked is None or now >= asked + REOPEN_REQUEST_VALID_FOR:
+def _is_already_asked(conversations: list[Conversation], now: datetime) -> bool:
+    """True if the last request covers this answer too."""
+    asked_at = max(filter(None, (each.state.asked_at for each in conversations)), default=None)
+    heard_at = max(filter(None, (each.last_inbound_at for each in conversations)), default=None)
+    if asked_at is None or now >= asked_at + REOPEN_REQUEST_VALID_FOR:
         return False
-    return heard is None or heard <= asked
+    return heard_at is None or heard_at <= asked_at
 
 
 def _reply(unit: WorkUnit, template: ReopenTemplate) -> Reply:
-    """Its words are at Meta: we know its name."""
-    named = {"name": template.name, "language": {"code": template.language}}
+    """Build the request. Meta has its words; we only know its name."""
+    payload = {"name": template.name, "language": {"code": template.language}}
     return Reply(
         id=unit.id("ask"),
         name=template.name,
         language=template.language,
         text="",
-        content=msgspec.json.encode({"type": "template", "template": named}),
+        content=msgspec.json.encode({"type": "template", "template": payload}),
         record=unit.id("ask record"),
     )

@@ -1,4 +1,5 @@
-"""A text of the municipality's files as it goes out: filled in, in the citizen's language. Pure."""
+"""Render a text of the catalogue in the citizen's language, with its placeholders filled in.
+Pure."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,66 +16,70 @@ from services.texts import catalogue
 from services.texts.catalogue import join_texts, localised_values, missing_placeholders, rendered
 from services.whatsapp.limits import BODY, INTERACTIVE_BODY
 
-FIRST = "eerste_contact"
-"""Said before another text, once a year to each person."""
-GLUED = frozenset(["gesloten", "doorgestuurd"])
-"""What it is put in front of, and of menus; with what tells something else it waits."""
+WELCOME = "eerste_contact"
+"""Text that precedes another one, once a year for each person."""
+WELCOME_BEFORE = frozenset(["gesloten", "doorgestuurd"])
+"""Texts that the welcome text may precede, and so may menus. Before other texts it waits."""
 
 
 class ReplyCandidate(msgspec.Struct, frozen=True):
-    """A text that would be said. `once`: not twice in one conversation. `named`: a rule, an option
-    or a menu of the municipality asks for it; `owed`: nothing that went out before holds it back;
-    `welcomes`: it tells, alone or before another, how this works."""
+    """Text that may be sent. `once`: at most once in a conversation; `is_requested`: a rule, an
+    option or a menu of the municipality asks for it; `is_exempt`: earlier texts do not hold it
+    back; `includes_welcome`: it is the welcome text, or begins with it."""
 
     name: str
     once: bool = False
-    named: bool = False
-    owed: bool = False
-    welcomes: bool = False
-    path: str = ""
-    """Of the menu that it asks."""
-    about: datetime | None = None
-    """The moment that it speaks of; now, otherwise."""
+    is_requested: bool = False
+    is_exempt: bool = False
+    includes_welcome: bool = False
+    menu_path: str = ""
+    """Path of the menu that it sends."""
+    moment: datetime | None = None
+    """Moment that the text speaks of; None for now."""
 
 
-Text = tuple[ReplyCandidate, Reply]
-"""What is said, and why."""
+RenderedReply = tuple[ReplyCandidate, Reply]
+"""The text to send, and the candidate that led to it."""
 
 
 def render_reply(
     unit: WorkUnit,
     candidate: ReplyCandidate,
-    now: Conversation,
+    conversation: Conversation,
     tenant: Tenant,
-    ground: RoutingContext,
-    opens: datetime | None = None,
-) -> Text | None:
-    """A text of the municipality's files, where it is to be sent by itself, after the first one
-    where that still waits. None where a placeholder has no value: half a sentence helps nobody, and
-    `check` has said so."""
-    text = ground.texts.find(now.state.language, candidate.name)
-    if text is None or not _sends(candidate, tenant):
+    context: RoutingContext,
+    department_opens_at: datetime | None = None,
+) -> RenderedReply | None:
+    """Render a text of the catalogue, preceded by the welcome text if that is still due. Return
+    None if the municipality does not send it, or if a placeholder has no value: half a sentence
+    helps no one, and `check` has warned of it."""
+    text = context.texts.find(conversation.state.language, candidate.name)
+    if text is None or not _may_send(candidate, tenant):
         return None
-    about = candidate.about or unit.at
-    values = localised_values(
-        text.language, _values(about, text.language, now, tenant, opens, ground)
+    moment = candidate.moment or unit.at
+    values = _placeholder_values(
+        moment, text.language, conversation, tenant, department_opens_at, context
     )
-    body = _filled(text, values)
-    first = ground.texts.find(text.language, FIRST) if _waits(candidate, now, tenant) else None
-    if body and first and (before := _filled(first, values)):
-        both = join_texts(before, body)
-        if len(both) <= (INTERACTIVE_BODY if candidate.path else BODY):
-            body, candidate = both, msgspec.structs.replace(candidate, welcomes=True)
-    return build_reply(unit, candidate, body, ground, button=text.button, language=text.language)
+    values = localised_values(text.language, values)
+    body, welcome = _fill(text, values), None
+    if _should_prepend_welcome(candidate, conversation, tenant):
+        welcome = context.texts.find(text.language, WELCOME)
+    if body and welcome and (prefix := _fill(welcome, values)):
+        joined = join_texts(prefix, body)
+        if len(joined) <= (INTERACTIVE_BODY if candidate.menu_path else BODY):
+            body, candidate = joined, msgspec.structs.replace(candidate, includes_welcome=True)
+    return build_reply(unit, candidate, body, context, button=text.button, language=text.language)
 
 
-def _waits(candidate: ReplyCandidate, now: Conversation, tenant: Tenant) -> bool:
-    """Whether the first one is still to be told, and can stand before this."""
-    before = candidate.path or candidate.name in GLUED
-    return bool(before) and now.state.welcome and FIRST in tenant.automatic
+def _should_prepend_welcome(
+    candidate: ReplyCandidate, conversation: Conversation, tenant: Tenant
+) -> bool:
+    """True if the welcome text is still due and may precede this text."""
+    may_precede = candidate.menu_path or candidate.name in WELCOME_BEFORE
+    return bool(may_precede) and conversation.state.welcome and WELCOME in tenant.automatic
 
 
-def _filled(text: catalogue.Text, values: dict[str, str]) -> str:
+def _fill(text: catalogue.Text, values: dict[str, str]) -> str:
     return "" if missing_placeholders(text.body, values) else rendered(text.body, values)
 
 
@@ -82,17 +87,17 @@ def build_reply(
     unit: WorkUnit,
     candidate: ReplyCandidate,
     body: str,
-    ground: RoutingContext,
+    context: RoutingContext,
     *,
     button: str = "",
     language: str = "",
-) -> Text | None:
+) -> RenderedReply | None:
     if not body:
         return None
-    menu = menus.menu_at(candidate.path, ground.config) if candidate.path else None
+    menu = menus.menu_at(candidate.menu_path, context.config) if candidate.menu_path else None
     content: dict[str, Any] = {"type": "text", "text": {"body": body}}
     if menu:
-        content = menus.menu_payload(candidate.path, menu, body[:INTERACTIVE_BODY], button)
+        content = menus.build_payload(candidate.menu_path, menu, body[:INTERACTIVE_BODY], button)
     reply = Reply(
         id=unit.id("reply"),
         name=candidate.name.partition(":")[0],
@@ -104,36 +109,37 @@ def build_reply(
     return candidate, reply
 
 
-def _sends(candidate: ReplyCandidate, tenant: Tenant) -> bool:
-    asked = candidate.named or candidate.path
-    return bool(asked) or candidate.name in tenant.automatic
+def _may_send(candidate: ReplyCandidate, tenant: Tenant) -> bool:
+    is_requested = candidate.is_requested or candidate.menu_path
+    return bool(is_requested) or candidate.name in tenant.automatic
 
 
-def _values(
+def _placeholder_values(
     at: datetime,
     language: str,
-    now: Conversation,
+    conversation: Conversation,
     tenant: Tenant,
-    opens: datetime | None,
-    ground: RoutingContext,
+    department_opens_at: datetime | None,
+    context: RoutingContext,
 ) -> dict[str, str]:
-    """What stands for the placeholders, in the language of the text."""
-    department = ground.config.department(now.tenant, now.department)
-    until = answered_by(now, tenant, at, ground)
+    """Return the values of the placeholders, in the language of the text."""
+    department = context.config.department(conversation.tenant, conversation.department)
+    answer_at = answer_due(conversation, tenant, at, context)
     computed = {
         "gemeente": tenant.name,
         "afdeling": department.called if department else "",
         "datum": format_day(at, language),
-        "moment": format_moment(until, language) if until else "",
-        "opent": format_moment(opens, language) if opens else "",
+        "moment": format_moment(answer_at, language) if answer_at else "",
+        "opent": format_moment(department_opens_at, language) if department_opens_at else "",
     }
     return {**computed, **tenant.values}
 
 
-def answered_by(
-    now: Conversation, tenant: Tenant, at: datetime, ground: RoutingContext
+def answer_due(
+    conversation: Conversation, tenant: Tenant, at: datetime, context: RoutingContext
 ) -> datetime | None:
-    """By when somebody who has waited too long hears from us: as long again, in opening hours."""
-    own = ground.hours.get((now.tenant, now.department))
+    """Return when a citizen who has waited too long will get an answer: after the same wait again,
+    in opening hours."""
+    hours = context.hours.get((conversation.tenant, conversation.department))
     wait = timedelta(minutes=tenant.wait_minutes)
-    return opening_hours.add_open_time(own, at, wait) if own else at + wait
+    return opening_hours.add_open_time(hours, at, wait) if hours else at + wait

@@ -1,7 +1,7 @@
-"""What a conversation waits for: which timers a message sets. Pure.
+"""Set the timers of a conversation. Pure.
 
-A timer is set once and looks, when its time has come, whether there is still something to do: so a
-message costs no write for the timers that it makes later.
+A timer is set once. When it fires, its handler checks if there is still work to do, so a message
+costs no write to postpone an earlier timer.
 """
 
 from datetime import datetime, timedelta
@@ -23,82 +23,92 @@ BURST_ENDED, MENU, WAITING, IDLE, CARE, DEPARTMENT_OPENS = (
 WINDOW = "window"
 
 
-def after_message(case: MessageContext, now: Conversation) -> tuple[Timer, ...]:
-    if case.place.passing:
+def after_message(message: MessageContext, conversation: Conversation) -> tuple[Timer, ...]:
+    if message.placement.is_passing:
         return ()
-    state, at, tenant = now.state, case.unit.at, case.tenant
-    found: dict[str, datetime | None] = {}
-    if case.opens or case.place.reopened:
-        found[IDLE] = at + tenant.idle_timeout
-    if state.pending_texts or (_may_go_on(case) and not (state.has_question or state.answered_at)):
-        found[BURST_ENDED] = at + tenant.burst_window
-    if now.department != case.before.department or case.opens:
-        found[DEPARTMENT_OPENS] = department_reopens_at(now, at, case.ground)
+    state, at, tenant = conversation.state, message.unit.at, message.tenant
+    due_at: dict[str, datetime | None] = {}
+    if message.is_new_conversation or message.placement.reopened:
+        due_at[IDLE] = at + tenant.idle_timeout
+    if state.pending_texts or (
+        _expects_more(message) and not (state.has_question or state.answered_at)
+    ):
+        due_at[BURST_ENDED] = at + tenant.burst_window
+    if conversation.department != message.previous.department or message.is_new_conversation:
+        due_at[DEPARTMENT_OPENS] = department_reopens_at(conversation, at, message.context)
     if state.menu and state.menu_at == at:
-        found[MENU] = menu_due(now, case.ground)
+        due_at[MENU] = menu_due(conversation, message.context)
     if tenant.wait_minutes and state.waiting_since == at:
-        found[WAITING] = waiting_due(now, at, case.ground)
-    found[WINDOW] = _window_due(case, now)
+        due_at[WAITING] = waiting_due(conversation, at, message.context)
+    due_at[WINDOW] = _window_due(message, conversation)
     if state.care_asked and state.care_at == at:
-        found[CARE] = at + timedelta(minutes=tenant.care.confirm_minutes)
+        due_at[CARE] = at + timedelta(minutes=tenant.care.confirm_minutes)
     return tuple(
-        timer(case.unit, now, kind, due, case.ground) for kind, due in found.items() if due
+        build_timer(message.unit, conversation, kind, due, message.context)
+        for kind, due in due_at.items()
+        if due
     )
 
 
-def _window_due(case: MessageContext, now: Conversation) -> datetime | None:
-    """Where it is sooner than it was set for before, if it was."""
-    due = window_warning.warning_due(now, case.unit.at, case.ground)
-    before = window_warning.warning_due(case.before, case.unit.at, case.ground)
-    return due if before is None or (due and due < before) else None
+def _window_due(message: MessageContext, conversation: Conversation) -> datetime | None:
+    """Return the due time only if it is earlier than that of the timer already set."""
+    due = window_warning.warning_due(conversation, message.unit.at, message.context)
+    previous_due = window_warning.warning_due(message.previous, message.unit.at, message.context)
+    return due if previous_due is None or (due and due < previous_due) else None
 
 
-def after_opening(unit: WorkUnit, now: Conversation, ground: RoutingContext) -> tuple[Timer, ...]:
-    """Of a conversation that we begin."""
-    tenant = ground.config.tenant(now.tenant)
+def after_opening(
+    unit: WorkUnit, conversation: Conversation, context: RoutingContext
+) -> tuple[Timer, ...]:
+    """Return the timers of a conversation that we open."""
+    tenant = context.config.tenant(conversation.tenant)
     assert tenant is not None
-    return (timer(unit, now, IDLE, unit.at + tenant.idle_timeout, ground),)
+    return (build_timer(unit, conversation, IDLE, unit.at + tenant.idle_timeout, context),)
 
 
-def _may_go_on(case: MessageContext) -> bool:
-    """Whether more is to be expected, or else a person must look. Thanks ask for neither, unless
-    they are the very first word, and a greeting."""
-    said = case.said
-    return not said.needs_no_action or (case.opens and not (said.no_reply or said.opt))
+def _expects_more(message: MessageContext) -> bool:
+    """True if more messages may follow, or else a person must look. Thanks expect neither, unless
+    they open the conversation."""
+    interpretation = message.interpretation
+    return not interpretation.needs_no_action or (
+        message.is_new_conversation and not (interpretation.no_reply or interpretation.opt)
+    )
 
 
-def timer(
-    unit: WorkUnit, now: Conversation, kind: str, due: datetime, ground: RoutingContext
+def build_timer(
+    unit: WorkUnit, conversation: Conversation, kind: str, due: datetime, context: RoutingContext
 ) -> Timer:
     return Timer(
         id=unit.id(f"timer {kind}"),
-        conversation=now.id,
-        number=now.number,
+        conversation=conversation.id,
+        number=conversation.number,
         kind=kind,
         due_at=due,
     )
 
 
 def department_reopens_at(
-    now: Conversation, at: datetime, ground: RoutingContext
+    conversation: Conversation, at: datetime, context: RoutingContext
 ) -> datetime | None:
-    """When the department opens that another stands in for."""
-    if now.state.home_department in ("", now.department):
+    """Return when the home department opens, if a deputy owns the conversation."""
+    if conversation.state.home_department in ("", conversation.department):
         return None
-    own = ground.hours.get((now.tenant, now.state.home_department))
-    return own.next_opening(at) if own else None
+    hours = context.hours.get((conversation.tenant, conversation.state.home_department))
+    return hours.next_opening(at) if hours else None
 
 
-def menu_due(now: Conversation, ground: RoutingContext) -> datetime | None:
-    menu = menus.menu_at(now.state.menu, ground.config)
-    if menu is None or now.state.menu_at is None:
+def menu_due(conversation: Conversation, context: RoutingContext) -> datetime | None:
+    menu = menus.menu_at(conversation.state.menu, context.config)
+    if menu is None or conversation.state.menu_at is None:
         return None
-    return now.state.menu_at + timedelta(minutes=menu.timeout_minutes)
+    return conversation.state.menu_at + timedelta(minutes=menu.timeout_minutes)
 
 
-def waiting_due(now: Conversation, since: datetime, ground: RoutingContext) -> datetime | None:
-    """So much later in its department's opening hours."""
-    tenant = ground.config.tenant(now.tenant)
-    own = ground.hours.get((now.tenant, now.department))
+def waiting_due(
+    conversation: Conversation, since: datetime, context: RoutingContext
+) -> datetime | None:
+    """Return the end of the wait, counted in the department's opening hours."""
+    tenant = context.config.tenant(conversation.tenant)
+    hours = context.hours.get((conversation.tenant, conversation.department))
     wait = timedelta(minutes=tenant.wait_minutes) if tenant else timedelta()
-    return opening_hours.add_open_time(own, since, wait) if own else since + wait
+    return opening_hours.add_open_time(hours, since, wait) if hours else since + wait

@@ -1,11 +1,11 @@
-"""A conversation after a message: where it is, and what it remembers. Pure."""
+"""Compute a conversation and its state after a message. Pure."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from router.conversation.auto_reply import MOST
+from router.conversation.auto_reply import MAX_AUTO_TEXTS
 from router.conversation.message_context import MessageContext
 from router.conversation.reply_text import ReplyCandidate
 from router.identity import resolver
@@ -15,157 +15,170 @@ from router.rules.engine import higher_priority
 from services.calendar.opening_hours import AMSTERDAM
 from services.contract import REACTION
 
-CARE_AGAIN = timedelta(hours=1)
-"""Until the same danger wakes somebody anew: they know."""
+ALERT_AGAIN_AFTER = timedelta(hours=1)
+"""Period in which the same danger raises no second alarm: the alerted person knows."""
 URGENT = "urgent"
 
 
-def apply_message(case: MessageContext) -> Conversation:
-    """With the message in it, before any text has answered it."""
-    at, before, verdict = case.unit.at, case.before, case.place.verdict
-    said = resolver.written_at(case.unit, case.item.sent_at)
-    moved = before.department != verdict.department
-    now = msgspec.structs.replace(
-        before.moved_to(verdict, at),
+def apply_message(message: MessageContext) -> Conversation:
+    """Return the conversation with the message in it, before a text answers it."""
+    at, previous, verdict = message.unit.at, message.previous, message.placement.verdict
+    written_at = resolver.written_at(message.unit, message.item.sent_at)
+    moved = previous.department != verdict.department
+    after = msgspec.structs.replace(
+        previous.moved_to(verdict, at),
         last_inbound_at=at,
-        said_at=max(said, before.said_at or said),
-        # A move is an event of its own, with a place in the order just before the message.
-        sequence=before.sequence + (2 if moved else 1),
+        said_at=max(written_at, previous.said_at or written_at),
+        # A transfer is an event too, with the sequence number just before the message.
+        sequence=previous.sequence + (2 if moved else 1),
     )
-    now = now.with_state(**_heard(case))
-    if case.place.passing:
-        return now
-    open = msgspec.structs.replace(now, closed_at=None)
-    # Danger comes last: it is graver than whatever a rule says.
-    return open.with_state(**(_place(case) | _work(case, now) | _marks(case) | _danger(case)))
+    after = after.with_state(**_last_message(message))
+    if message.placement.is_passing:
+        return after
+    state = _placement(message) | _open_request(message, after) | _annotations(message)
+    # Danger comes last: it overrides what a rule says.
+    state |= _danger(message)
+    return msgspec.structs.replace(after, closed_at=None).with_state(**state)
 
 
-def _heard(case: MessageContext) -> dict[str, Any]:
-    """What they wrote last, by their own clock: what was long on its way is not it. A reaction is
-    nothing that can be read."""
-    item, at = case.item, resolver.written_at(case.unit, case.item.sent_at)
-    last = case.before.state.heard_at
+def _last_message(message: MessageContext) -> dict[str, Any]:
+    """Return the last message by the citizen's own clock. A delayed message is not the last one,
+    and a reaction cannot be marked as read."""
+    item, at = message.item, resolver.written_at(message.unit, message.item.sent_at)
+    last = message.previous.state.heard_at
     if not item.id or item.content.type == REACTION or (last is not None and at < last):
         return {}
     return {"last_wamid": item.id, "heard_at": at}
 
 
-def _place(case: MessageContext) -> dict[str, Any]:
-    """Where it belongs, and what was asked of it."""
-    place, state, at = case.place, case.before.state, case.unit.at
-    # A greeting or a photograph is no answer to a menu: it can still be given.
-    answers = case.said.has_subject or place.verdict.rule
-    home = state.home_department if place.verdict.department == case.before.department else ""
+def _placement(message: MessageContext) -> dict[str, Any]:
+    """Return where the conversation belongs and what was asked about that."""
+    placement, state, at = message.placement, message.previous.state, message.unit.at
+    meaning, department = message.interpretation, placement.verdict.department
+    # A greeting or a photograph does not answer a menu, which can still be answered.
+    answers_menu = meaning.has_subject or placement.verdict.rule
+    home = state.home_department if department == message.previous.department else ""
     return {
-        "home_department": place.home or home or place.verdict.department,
-        "has_question": state.has_question or place.decided or case.said.has_subject,
-        "too_old_to_answer": case.said.too_old,
-        "welcome": state.welcome or case.first,
-        # Who taps a row waits for what it leads to.
-        "burst_at": state.burst_at if _same_burst(case) and not place.chosen else at,
-        "menu": "" if place.decided and answers else state.menu,
-        "held": state.held or place.verdict.hold,
-        "reopened": state.reopened + place.reopened,
-        "answered_at": None if place.reopened else state.answered_at,
+        "home_department": placement.home_department or home or department,
+        "has_question": state.has_question or placement.is_decided or meaning.has_subject,
+        "too_old_to_answer": meaning.too_old,
+        "welcome": state.welcome or message.is_first_contact,
+        # A tapped row expects the reply that it leads to.
+        "burst_at": state.burst_at if _is_same_burst(message) and not placement.choice else at,
+        "menu": "" if placement.is_decided and answers_menu else state.menu,
+        "held": state.held or placement.verdict.hold,
+        "reopened": state.reopened + placement.reopened,
+        "answered_at": None if placement.reopened else state.answered_at,
     }
 
 
-def _same_burst(case: MessageContext) -> bool:
-    last, answered = case.before.last_inbound_at, case.before.state.answered_at
-    if last is None or case.unit.at - last > case.tenant.burst_window:
+def _is_same_burst(message: MessageContext) -> bool:
+    last, answered = message.previous.last_inbound_at, message.previous.state.answered_at
+    if last is None or message.unit.at - last > message.tenant.burst_window:
         return False
     return answered is None or answered <= last
 
 
-def _work(case: MessageContext, now: Conversation) -> dict[str, Any]:
-    """Since when somebody waits, and for what, where this asks for something."""
-    state = case.before.state
-    if case.said.needs_no_action:
+def _open_request(message: MessageContext, after: Conversation) -> dict[str, Any]:
+    """Return since when the citizen waits, and for which message, if this one asks for
+    something."""
+    state = message.previous.state
+    if message.interpretation.needs_no_action:
         return {}
     return {
-        "waiting_since": state.waiting_since or case.unit.at,
-        "last_request_sequence": now.sequence,
+        "waiting_since": state.waiting_since or message.unit.at,
+        "last_request_sequence": after.sequence,
     }
 
 
-def _marks(case: MessageContext) -> dict[str, Any]:
-    state, marks = case.before.state, case.said.outcome.marks
-    option = case.place.chosen.option.tag if case.place.chosen else ()
+def _annotations(message: MessageContext) -> dict[str, Any]:
+    state, meaning = message.previous.state, message.interpretation
+    annotations, choice = meaning.outcome.annotations, message.placement.choice
+    option_tags = choice.option.tag if choice else ()
+    tags = (*state.tags, *meaning.tags, *annotations.tags, *option_tags)
     return {
-        "tags": tuple(dict.fromkeys((*state.tags, *case.said.tags, *marks.tags, *option))),
-        "language": case.said.language or state.language,
-        "priority": higher_priority(state.priority, marks.priority),
-        "mask": tuple(dict.fromkeys((*state.mask, *marks.mask))),
-        "due": _due(state, marks.due_days, case),
+        "tags": tuple(dict.fromkeys(tags)),
+        "language": meaning.language or state.language,
+        "priority": higher_priority(state.priority, annotations.priority),
+        "mask": tuple(dict.fromkeys((*state.mask, *annotations.mask))),
+        "due": _due(state, annotations.due_days, message),
     }
 
 
-def _due(state: ConversationState, days: int, case: MessageContext) -> date | None:
-    """Counted from the day of receipt; the earliest of several."""
+def _due(state: ConversationState, days: int, message: MessageContext) -> date | None:
+    """Count from the day of receipt; the earliest of several deadlines holds."""
     if not days:
         return state.due
-    by = (case.unit.at.astimezone(AMSTERDAM) + timedelta(days=days)).date()
+    by = (message.unit.at.astimezone(AMSTERDAM) + timedelta(days=days)).date()
     return min(by, state.due) if state.due else by
 
 
-def _danger(case: MessageContext) -> dict[str, Any]:
-    care = case.said.outcome.care
+def _danger(message: MessageContext) -> dict[str, Any]:
+    care = message.interpretation.outcome.care
     if care is None:
         return {}
-    # What holds a conversation does not know of danger: whoever is woken must be able to read it.
-    if not should_alert(case):
+    # Danger ends a hold: the alerted person must be able to read the conversation.
+    if not should_alert(message):
         return {"priority": URGENT, "held": False}
     return {
         "priority": URGENT,
         "held": False,
         "care": care.kind,
-        "care_at": case.unit.at,
-        "care_asked": min(1, len(case.tenant.care.destinations)),
+        "care_at": message.unit.at,
+        "care_asked": min(1, len(message.tenant.care.destinations)),
         "confirmed_by": "",
     }
 
 
-def should_alert(case: MessageContext) -> bool:
-    """Whether somebody must be woken: for another danger, or the same one long after."""
-    care, state = case.said.outcome.care, case.before.state
-    if care is None or case.place.passing:
+def should_alert(message: MessageContext) -> bool:
+    """True if a person must be alerted: to a new danger, or to the same one long after."""
+    care, state = message.interpretation.outcome.care, message.previous.state
+    if care is None or message.placement.is_passing:
         return False
-    known = state.care == care.kind and state.care_at is not None
-    return not (known and case.unit.at - state.care_at < CARE_AGAIN)  # type: ignore[operator]
+    is_same_danger = state.care == care.kind and state.care_at is not None
+    return not (is_same_danger and message.unit.at - state.care_at < ALERT_AGAIN_AFTER)  # type: ignore[operator]
 
 
 def apply_auto_reply(
-    now: Conversation, at: datetime, said: ReplyCandidate, closed_till: datetime | None
+    conversation: Conversation,
+    at: datetime,
+    candidate: ReplyCandidate,
+    department_opens_at: datetime | None,
 ) -> Conversation:
-    """After a text went out by itself."""
-    changed: dict[str, Any] = {"auto_texts_at": (*now.state.auto_texts_at, at)[-MOST:]}
-    if said.owed:
-        changed["exempt_texts_at"] = (*now.state.exempt_texts_at, at)[-MOST:]
-    if said.welcomes:
-        changed["welcome"] = False
-    if said.once:
-        changed["sent_once"] = (*now.state.sent_once, said.name)
-    if said.name == "gesloten":
-        changed["closed_until"] = closed_till
-    if said.path:
-        changed |= {"menu": said.path, "menu_at": at}
-    return msgspec.structs.replace(now, sequence=now.sequence + 1).with_state(**changed)
+    """Return the conversation after an automatic text."""
+    changes: dict[str, Any] = {
+        "auto_texts_at": (*conversation.state.auto_texts_at, at)[-MAX_AUTO_TEXTS:]
+    }
+    if candidate.is_exempt:
+        changes["exempt_texts_at"] = (*conversation.state.exempt_texts_at, at)[-MAX_AUTO_TEXTS:]
+    if candidate.includes_welcome:
+        changes["welcome"] = False
+    if candidate.once:
+        changes["sent_once"] = (*conversation.state.sent_once, candidate.name)
+    if candidate.name == "gesloten":
+        changes["closed_until"] = department_opens_at
+    if candidate.menu_path:
+        changes |= {"menu": candidate.menu_path, "menu_at": at}
+    return msgspec.structs.replace(conversation, sequence=conversation.sequence + 1).with_state(
+        **changes
+    )
 
 
 def transfer_fields(
-    unit: WorkUnit, before: Conversation, now: Conversation, ground: RoutingContext
+    unit: WorkUnit, previous: Conversation, after: Conversation, context: RoutingContext
 ) -> dict[str, Any]:
-    """Members of the decision; none where it stays. The department that it left has work to take
-    back, where another system than the new one's holds it."""
-    if before.department == now.department:
+    """Return the fields of the decision for a transfer, none if the conversation stays. The
+    previous department gets an event to withdraw its work if that is in another system."""
+    if previous.department == after.department:
         return {}
-    left = ground.config.department(before.tenant, before.department)
-    there = ground.config.department(now.tenant, now.department)
-    former = left.destination if left else ""
-    both = former not in ("", there.destination if there else "")
+    previous_department = context.config.department(previous.tenant, previous.department)
+    department = context.config.department(after.tenant, after.department)
+    previous_destination = previous_department.destination if previous_department else ""
+    destination = department.destination if department else ""
+    has_two_destinations = previous_destination not in ("", destination)
     return {
         "transfer": unit.id("transfer"),
-        "moved_from": before.department,
-        "previous_department_event": unit.id("former") if both else None,
-        "former_destination": former if both else "",
+        "moved_from": previous.department,
+        "previous_department_event": unit.id("former") if has_two_destinations else None,
+        "former_destination": previous_destination if has_two_destinations else "",
     }

@@ -1,8 +1,8 @@
-"""When a department must hear that a citizen can soon be answered by template alone. Pure.
+"""Warn a department before only a template can reach a citizen. Pure.
 
-Meta takes anything for 24 hours after a citizen wrote. Two hours before that ends it is told; and
-where the department will be closed by then, in the last hours in which somebody is there: on Friday
-at noon for what would end in the weekend.
+Meta accepts any message for 24 hours after a citizen wrote. The department is warned two hours
+before that ends. If it is closed by then, it is warned in its last opening hours before: on Friday
+at noon for a window that ends in the weekend.
 """
 
 from collections.abc import Iterator
@@ -14,31 +14,39 @@ from router.model.decision import RoutingContext
 from services.calendar.opening_hours import Hours
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 
-LAST = timedelta(hours=2)
-"""Before the end of any window."""
+LAST_WARNING = timedelta(hours=2)
+"""Time before the end of any window at which the last warning is due."""
 
 
-def warning_due(now: Conversation, since: datetime, ground: RoutingContext) -> datetime | None:
-    """The first moment from `since` on at which it is to be told; None where nobody waits, or where
-    the municipality does not want to hear of it. What was long on its way is told of when it is
-    there."""
-    tenant = ground.config.tenant(now.tenant)
-    said, came = now.said_at, now.last_inbound_at
-    if not (tenant and tenant.window_hours and now.state.waiting_since and said and came):
+def warning_due(
+    conversation: Conversation, since: datetime, context: RoutingContext
+) -> datetime | None:
+    """Return the first moment from `since` at which the department is warned; None if the citizen
+    does not wait, or if the municipality wants no warnings. The warning for a delayed message waits
+    for its arrival."""
+    tenant = context.config.tenant(conversation.tenant)
+    heard_at, received_at = conversation.said_at, conversation.last_inbound_at
+    if not (tenant and tenant.window_hours and conversation.state.waiting_since):
         return None
-    own = ground.hours.get((now.tenant, now.department))
+    if not (heard_at and received_at):
+        return None
+    hours = context.hours.get((conversation.tenant, conversation.department))
     lead = timedelta(hours=tenant.window_hours)
-    found = (max(at, came) for at in warning_moments(said, own, lead))
-    return min((at for at in found if since <= at < said + CUSTOMER_SERVICE_WINDOW), default=None)
+    moments = (max(at, received_at) for at in warning_moments(heard_at, hours, lead))
+    window_ends_at = heard_at + CUSTOMER_SERVICE_WINDOW
+    return min((at for at in moments if since <= at < window_ends_at), default=None)
 
 
-def warning_moments(heard: datetime, hours: Hours | None, lead: timedelta) -> Iterator[datetime]:
-    """Of a window that began at `heard`: in opening hours, and shortly before its end."""
-    end = heard + CUSTOMER_SERVICE_WINDOW
-    yield end - LAST
+def warning_moments(
+    opened_at: datetime, hours: Hours | None, lead: timedelta
+) -> Iterator[datetime]:
+    """Yield the moments to warn about a window that began at `opened_at`: shortly before its end,
+    and in the opening hours before it."""
+    end = opened_at + CUSTOMER_SERVICE_WINDOW
+    yield end - LAST_WARNING
     if hours is None:
         return
-    open = list(takewhile(lambda span: span[0] < end, hours.openings(heard)))
-    if open and open[-1][1] < end:
-        opened, closes = open[-1]
-        yield max(opened, heard, closes - lead)
+    openings = list(takewhile(lambda span: span[0] < end, hours.openings(opened_at)))
+    if openings and openings[-1][1] < end:
+        opened, closes = openings[-1]
+        yield max(opened, opened_at, closes - lead)

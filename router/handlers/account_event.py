@@ -54,7 +54,7 @@ def decide_account_event(
     act = (OF_NUMBER if item.number else OF_ACCOUNT).get(item.field)
     changes = act(unit, item, known, ground) if act else Changes()
     decision = archive_only(unit, "notice", item.number, ground)
-    ended = consent.ended(changes.withdrawals, known)
+    ended = consent.find_ended_purposes(changes.withdrawals, known)
     return msgspec.structs.replace(decision, ended=ended), changes
 
 
@@ -107,7 +107,7 @@ def _preference(unit: WorkUnit, item: Notice, known: Snapshot, ground: RoutingCo
     )
     stopped = Withdrawal(tenant=number.tenant, person=who.person, by=META, at=at)
     withdrawals = (stopped,) if item.event == "stop" else ()
-    return Changes(identities=who.changed, opt_out=choice, withdrawals=withdrawals)
+    return Changes(identities=who.identities, opt_out=choice, withdrawals=withdrawals)
 
 
 OF_ACCOUNT: dict[str, Act] = {

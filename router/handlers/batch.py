@@ -6,7 +6,14 @@ from typing import TypeVar
 import msgspec
 
 from router.handlers.dispatch import decide, quarantine_unit
-from router.model.decision import Changes, Decided, Decision, Repeat, RoutingContext, WorkUnit
+from router.model.decision import (
+    Changes,
+    DecidedUnit,
+    Decision,
+    RepeatedUnit,
+    RoutingContext,
+    WorkUnit,
+)
 from router.model.snapshot import Snapshot
 
 ITEMS, BYTES = 256, 256 * 1024
@@ -20,9 +27,9 @@ class BatchResult(msgspec.Struct, frozen=True):
     """What is to be said, and of that what is new; what came again in another place, how many units
     were repeats at all, and the faults of ours that put one aside."""
 
-    to_publish: list[Decided]
-    new: list[Decided]
-    duplicates: list[Repeat]
+    to_publish: list[DecidedUnit]
+    new: list[DecidedUnit]
+    duplicates: list[RepeatedUnit]
     repeats: int
     faults: list[Exception]
 
@@ -30,8 +37,8 @@ class BatchResult(msgspec.Struct, frozen=True):
 class CommittedBatch(msgspec.Struct, frozen=True):
     """What is decided and committed: what is to be said, and what came again."""
 
-    said: list[Decided]
-    again: list[Repeat]
+    said: list[DecidedUnit]
+    again: list[RepeatedUnit]
 
 
 def decide_batch(todo: Iterable[WorkUnit], known: Snapshot, ground: RoutingContext) -> BatchResult:
@@ -41,7 +48,7 @@ def decide_batch(todo: Iterable[WorkUnit], known: Snapshot, ground: RoutingConte
     mentioned: set[bytes] = set()
     for unit in todo:
         if before := known.decided.get(unit.key):
-            if unit.again or before[0] != unit.entry.id:
+            if unit.is_repeat or before[0] != unit.entry.id:
                 batch.duplicates.append((unit, before[1]))
                 repeats += 1
             elif unit.key not in mentioned:

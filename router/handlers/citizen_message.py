@@ -9,7 +9,7 @@ from router.conversation.interpretation import interpret
 from router.conversation.message_context import MessageContext
 from router.conversation.placement import (
     apply_deputy,
-    current_conversation,
+    find_conversation,
     open_conversation,
     place_message,
 )
@@ -66,18 +66,22 @@ def decide_message(
     case = _case(unit, item, number, who, known, ground)
     now = transition.apply_message(case)
     till = _closed_till(now, unit, ground)
-    to = resolver.reply_address(who, number, known)
+    to = resolver.find_reply_address(who, number, known)
     moment = _moment(case, now, till)
     answered = auto_reply.choose_reply(moment, ground) if to else None
     reply = None
     if answered:
         candidate, reply = answered
         now = transition.apply_auto_reply(now, unit.at, candidate, till)
-    elif (owes := auto_reply.pending_reply(moment, ground)) and owes not in now.state.pending_texts:
+    elif (
+        owes := auto_reply.find_pending_reply(moment, ground)
+    ) and owes not in now.state.pending_texts:
         now = now.with_state(pending_texts=(*now.state.pending_texts, owes))
     withdrawals = _withdrawn(case)
     decision = _decision(case, now, reply)
-    decision = msgspec.structs.replace(decision, ended=consent.ended(withdrawals, known))
+    decision = msgspec.structs.replace(
+        decision, ended=consent.find_ended_purposes(withdrawals, known)
+    )
     sent = outgoing.outgoing_changes(unit, now, reply, to) if reply and to else Changes()
     sent = msgspec.structs.replace(sent, withdrawals=withdrawals)
     return decision, _changes(case, now, decision, sent)
@@ -91,10 +95,10 @@ def _case(
     known: Snapshot,
     ground: RoutingContext,
 ) -> MessageContext:
-    last = current_conversation(number, who.person, known)
+    last = find_conversation(number, who.person, known)
     said = interpret(unit, item, last, number, ground)
     found = place_message(unit, item, last, said, number, ground)
-    if last and found.before is None:  # what was closed, with its labels, is another matter
+    if last and found.previous is None:  # what was closed, with its labels, is another matter
         said = interpret(unit, item, None, number, ground)
         found = place_message(unit, item, None, said, number, ground)
     found = apply_deputy(found, number, unit, ground)
@@ -105,14 +109,15 @@ def _case(
         item=item,
         number=number,
         tenant=tenant,
-        who=who,
-        said=said,
-        place=found,
-        before=found.before or open_conversation(unit, number, who.person, found.verdict, ground),
-        standing=known.standings.get(number.id) or NumberNotice(number=number.id),
-        first=auto_reply.is_first(known.last_heard.get(who.person), unit.at)
+        sender=who,
+        interpretation=said,
+        placement=found,
+        previous=found.previous
+        or open_conversation(unit, number, who.person, found.verdict, ground),
+        number_notice=known.number_notices.get(number.id) or NumberNotice(number=number.id),
+        is_first_contact=auto_reply.is_first_contact(known.last_heard.get(who.person), unit.at)
         or (last is not None and last.state.welcome),
-        ground=ground,
+        context=ground,
     )
 
 
@@ -124,21 +129,21 @@ def _closed_till(now: Conversation, unit: WorkUnit, ground: RoutingContext) -> d
 def _moment(
     case: MessageContext, now: Conversation, till: datetime | None
 ) -> auto_reply.ReplyContext:
-    chosen = case.place.chosen
+    chosen = case.placement.choice
     return auto_reply.ReplyContext(
         unit=case.unit,
-        said=case.said,
-        now=now,
+        interpretation=case.interpretation,
+        conversation=now,
         tenant=case.tenant,
-        standing=case.standing,
+        number_notice=case.number_notice,
         type=case.item.content.type,
-        kind=str(case.item.content.detail.get("type", "")),
+        unsupported_type=str(case.item.content.detail.get("type", "")),
         errors=case.item.errors,
         sent_at=case.item.sent_at,
-        asked=case.place.asked,
+        menu_path=case.placement.menu_path,
         option_reply=chosen.option.reply if chosen and not chosen.is_back else "",
-        unclear=case.place.unclear,
-        closed_till=till,
+        is_unclear=case.placement.is_unclear,
+        department_opens_at=till,
     )
 
 
@@ -163,9 +168,13 @@ def _refused(unit: WorkUnit, reason: str, ground: RoutingContext) -> tuple[Decis
 
 
 def _decision(case: MessageContext, now: Conversation, reply: Reply | None) -> Decision:
-    unit, said, state = case.unit, case.said, now.state
-    department = case.ground.config.department(now.tenant, now.department)
-    moved = {} if case.opens else transition.transfer_fields(unit, case.before, now, case.ground)
+    unit, said, state = case.unit, case.interpretation, now.state
+    department = case.context.config.department(now.tenant, now.department)
+    moved = (
+        {}
+        if case.is_new_conversation
+        else transition.transfer_fields(unit, case.previous, now, case.context)
+    )
     provisional = not (state.has_question or state.answered_at)
     care = said.outcome.care
     return Decision(
@@ -180,13 +189,13 @@ def _decision(case: MessageContext, now: Conversation, reply: Reply | None) -> D
         sequence=now.sequence - (reply is not None),
         message=unit.id("message"),
         event=unit.id("event"),
-        opened=unit.id("opened") if case.opens else None,
+        opened=unit.id("opened") if case.is_new_conversation else None,
         zaak=now.zaak,
-        matched_by_phone=case.who.matched_by_phone,
-        version=case.ground.version,
+        matched_by_phone=case.sender.matched_by_phone,
+        version=case.context.version,
         provisional=provisional,
         task=not (provisional or said.needs_no_action),
-        reopened=case.place.reopened,
+        reopened=case.placement.reopened,
         tags=state.tags,
         priority=state.priority,
         language=state.language,
@@ -200,14 +209,14 @@ def _decision(case: MessageContext, now: Conversation, reply: Reply | None) -> D
         assignee=state.assignee,
         window_until=now.said_at + CUSTOMER_SERVICE_WINDOW if now.said_at else None,
         held=state.held,
-        releases=case.before.state.held and not state.held,
-        marks=said.outcome.marks.rules,
+        releases=case.previous.state.held and not state.held,
+        marks=said.outcome.annotations.rules,
         **moved,
     )
 
 
 def _alarm(case: MessageContext) -> Alarm | None:
-    care, wake = case.said.outcome.care, case.tenant.care.destinations
+    care, wake = case.interpretation.outcome.care, case.tenant.care.destinations
     if care is None or not wake or not transition.should_alert(case):
         return None
     event = case.unit.id("alarm")
@@ -218,28 +227,28 @@ def _changes(case: MessageContext, now: Conversation, decision: Decision, sent: 
     return msgspec.structs.replace(
         sent,
         conversation=now,
-        identities=case.who.changed,
-        heard=_heard(case, decision),
+        identities=case.sender.identities,
+        inbound=_heard(case, decision),
         opt_out=_opt_out(case),
         timers=timers.after_message(case, now),
     )
 
 
 def _opt_out(case: MessageContext) -> OptOut | None:
-    if not case.said.opt:
+    if not case.interpretation.opt:
         return None
     return OptOut(
         tenant=case.number.tenant,
-        person=case.who.person,
+        person=case.sender.person,
         category=MARKETING_MESSAGES,
-        value="stop" if case.said.opt == "stop" else "resume",
+        value="stop" if case.interpretation.opt == "stop" else "resume",
         at=case.unit.at,
     )
 
 
 def _withdrawn(case: MessageContext) -> tuple[Withdrawal, ...]:
     """Who says STOP ends all that they agreed to."""
-    if case.said.opt != "stop":
+    if case.interpretation.opt != "stop":
         return ()
-    tenant, person = case.number.tenant, case.who.person
+    tenant, person = case.number.tenant, case.sender.person
     return (Withdrawal(tenant=tenant, person=person, by=STOP, at=case.unit.at),)

@@ -6,7 +6,7 @@ A refusal reaches the sender as status `failed` with a sentence; Meta is not ask
 import msgspec
 
 from router.conversation import consent, read_receipts, refusals, timers
-from router.conversation.placement import current_conversation, open_conversation
+from router.conversation.placement import find_conversation, open_conversation
 from router.handlers import number_commands
 from router.handlers.conversation_commands import CONVERSATION_COMMANDS
 from router.identity import resolver
@@ -34,7 +34,7 @@ OPENED_BY_MUNICIPALITY = "de gemeente begon dit gesprek"
 
 def needs(unit: WorkUnit, given: Command, ground: RoutingContext) -> Needs:
     """The conversations and the citizen that it names, the message that it quotes, its template."""
-    template = refusals.template_of(given)
+    template = refusals.read_template(given)
     to = (address(given.to),) if given.to else ()
     return Needs(
         numbers=(given.number,),
@@ -42,7 +42,7 @@ def needs(unit: WorkUnit, given: Command, ground: RoutingContext) -> Needs:
         conversations=(given.conversation, given.merge_from),
         quoted=(given.reply_to_message,) if given.reply_to_message else (),
         templates=(template,) if template else (),
-        consents=given.type in ("template", "merge") or given.type in consent.ORDERS,
+        consents=given.type in ("template", "merge") or given.type in consent.CONSENT_COMMANDS,
     )
 
 
@@ -54,7 +54,7 @@ def decide_command(
         not in MESSAGE_TYPES
         | CONVERSATION_COMMANDS.keys()
         | number_commands.ORDERS.keys()
-        | consent.ORDERS.keys()
+        | consent.CONSENT_COMMANDS.keys()
     ):
         return _refused(unit, given, refusals.TYPE_UNKNOWN, ground)
     number = ground.config.number(given.number)
@@ -62,7 +62,7 @@ def decide_command(
         return _refused(unit, given, refusals.NO_NUMBER, ground)
     if given.type in number_commands.ORDERS:
         return _of_number(unit, given, number, known, ground)
-    if given.type in consent.ORDERS:
+    if given.type in consent.CONSENT_COMMANDS:
         return _of_person(unit, given, number, known, ground)
     if given.to and not given.conversation and given.type not in CONVERSATION_COMMANDS:
         return _to_person(unit, given, number, known, ground)
@@ -73,7 +73,7 @@ def _in_conversation(
     unit: WorkUnit, given: Command, number: Number, known: Snapshot, ground: RoutingContext
 ) -> tuple[Decision, Changes]:
     conversation = known.conversations.get(given.conversation)
-    if reason := refusals.refusal_for(given, conversation, number, ground):
+    if reason := refusals.conversation_refusal(given, conversation, number, ground):
         return _refused(unit, given, reason, ground, conversation)
     assert conversation is not None
     if steer := CONVERSATION_COMMANDS.get(given.type):
@@ -81,7 +81,7 @@ def _in_conversation(
         if decision.kind == "refused":
             return _refused(unit, given, decision.reason, ground, conversation)
         return decision, msgspec.structs.replace(changes, outgoing=_standing(unit, given, decision))
-    to = resolver.address(conversation.person, number, known)
+    to = resolver.find_address(conversation.person, number, known)
     if to is None:
         return _refused(unit, given, refusals.NO_ADDRESS, ground, conversation)
     return _message(unit, given, conversation, to, known, ground)
@@ -91,30 +91,30 @@ def _to_person(
     unit: WorkUnit, given: Command, number: Number, known: Snapshot, ground: RoutingContext
 ) -> tuple[Decision, Changes]:
     """To this very address, in the conversation that is open with whoever has it, or a new one."""
-    if not refusals.same_tenant(given, number):
+    if not refusals.is_same_tenant(given, number):
         return _refused(unit, given, refusals.NO_CONVERSATION, ground)
     name = address(given.to)
     who = resolver.resolve_person(
         unit, number, resolver.SenderIdentities((name,), unit.at), known, ground
     )
     hash = ground.hash(number.tenant, name.kind, name.value)
-    to = who.changed[0] if who.changed else known.identities[number.tenant, name.kind, hash]
+    to = who.identities[0] if who.identities else known.identities[number.tenant, name.kind, hash]
     conversation = known.conversations.get(known.open.get((number.id, who.person), ""))
     if conversation is None:
         verdict = _begun(given, number, ground)
         if isinstance(verdict, str):
             return _refused(unit, given, verdict, ground)
-        last = current_conversation(number, who.person, known)
+        last = find_conversation(number, who.person, known)
         owed = last is not None and last.state.welcome  # nobody has told them how this works
         conversation = open_conversation(unit, number, who.person, verdict, ground).with_state(
             welcome=owed
         )
-    elif reason := refusals.department_mismatch(given, conversation):
+    elif reason := refusals.department_refusal(given, conversation):
         return _refused(unit, given, reason, ground, conversation)
     decision, changes = _message(unit, given, conversation, to, known, ground)
     if decision.kind == "accepted":
         begun = timers.after_opening(unit, conversation, ground) if decision.opened else ()
-        changes = msgspec.structs.replace(changes, identities=who.changed, timers=begun)
+        changes = msgspec.structs.replace(changes, identities=who.identities, timers=begun)
     return decision, changes
 
 
@@ -122,13 +122,13 @@ def _begun(given: Command, number: Number, ground: RoutingContext) -> Verdict | 
     """Where a conversation belongs that we begin, or why that cannot be said. Where a department
     was named it stays; where nobody said so, a rule may still move it."""
     if given.department:
-        known = refusals.exists(number, given.department, ground)
-        if known and refusals.allows(given, given.department):
+        known = refusals.has_department(number, given.department, ground)
+        if known and refusals.may_act_for(given, given.department):
             return Verdict(given.department, OPENED, OPENED_BY_MUNICIPALITY)
         return refusals.NO_DEPARTMENT
-    if refusals.allows(given, number.fallback):
+    if refusals.may_act_for(given, number.fallback):
         return Verdict(number.fallback, "", OPENED_BY_MUNICIPALITY)
-    own = [d for d in given.departments if refusals.exists(number, d, ground)]
+    own = [d for d in given.departments if refusals.has_department(number, d, ground)]
     return (
         Verdict(own[0], OPENED, OPENED_BY_MUNICIPALITY)
         if len(own) == 1
@@ -144,7 +144,7 @@ def _message(
     known: Snapshot,
     ground: RoutingContext,
 ) -> tuple[Decision, Changes]:
-    reason = refusals.quoted_message_refusal(given, before.id, known) or refusals.template(
+    reason = refusals.quoted_message_refusal(given, before.id, known) or refusals.template_refusal(
         given, before, known, ground
     )
     leave = consent.check_permission(unit, given, (before.tenant, before.person), known, ground)
@@ -172,7 +172,7 @@ def _message(
         outgoing=_standing(unit, given, decision),
         send=msgspec.structs.replace(_send(unit, given, now, to, known), purpose=leave.purpose),
         consent=leave.consent,
-        mark=read_receipts.read_receipt_with_answer(unit, given, now, ground)
+        read_receipt=read_receipts.build_receipt_with_answer(unit, given, now, ground)
         if _answers(given, before)
         else None,
     )
@@ -206,7 +206,7 @@ def _of_number(
     unit: WorkUnit, given: Command, number: Number, known: Snapshot, ground: RoutingContext
 ) -> tuple[Decision, Changes]:
     """What the contact centre says of a number: no conversation is told."""
-    if not refusals.same_tenant(given, number):
+    if not refusals.is_same_tenant(given, number):
         return _refused(unit, given, refusals.NO_NUMBER, ground)
     decision = Decision(
         kind="accepted",
@@ -216,9 +216,9 @@ def _of_number(
         version=ground.version,
     )
     standing = number_commands.apply_number_command(
-        given, number.id, known.standings.get(number.id)
+        given, number.id, known.number_notices.get(number.id)
     )
-    return decision, Changes(standing=standing, outgoing=_standing(unit, given, decision))
+    return decision, Changes(number_notice=standing, outgoing=_standing(unit, given, decision))
 
 
 def _of_person(
@@ -226,11 +226,11 @@ def _of_person(
 ) -> tuple[Decision, Changes]:
     """What somebody agreed to, or no longer does: of the municipality's as a whole, whoever has a
     conversation with them. One who never wrote is a person too."""
-    if not refusals.same_tenant(given, number):
+    if not refusals.is_same_tenant(given, number):
         return _refused(unit, given, refusals.NO_NUMBER, ground)
     called = resolver.SenderIdentities((address(given.to),), unit.at)
     who = resolver.resolve_person(unit, number, called, known, ground)
-    made = consent.ORDERS[given.type](unit, given, (number.tenant, who.person), known)
+    made = consent.CONSENT_COMMANDS[given.type](unit, given, (number.tenant, who.person), known)
     if isinstance(made, str):
         return _refused(unit, given, made, ground)
     decision = Decision(
@@ -242,7 +242,7 @@ def _of_person(
         ended=(made.purpose,) if made and made.ended_at else (),
     )
     outgoing = _standing(unit, given, decision)
-    return decision, Changes(identities=who.changed, consent=made, outgoing=outgoing)
+    return decision, Changes(identities=who.identities, consent=made, outgoing=outgoing)
 
 
 def _standing(unit: WorkUnit, given: Command, decision: Decision) -> OutgoingStatus:
@@ -263,7 +263,7 @@ def _standing(unit: WorkUnit, given: Command, decision: Decision) -> OutgoingSta
 def _send(
     unit: WorkUnit, given: Command, conversation: Conversation, to: Identity, known: Snapshot
 ) -> LedgerInsert:
-    quoted = known.heard.get(given.reply_to_message) if given.reply_to_message else None
+    quoted = known.inbound.get(given.reply_to_message) if given.reply_to_message else None
     return LedgerInsert(
         id=given.id,
         number=conversation.number,
@@ -325,6 +325,6 @@ def _whose(given: Command, where: Conversation | None, tenant: str) -> str:
     the conversation, or had it last; else its only one. '' where nobody can say."""
     if where and where.tenant == tenant:
         for department in (where.department, *reversed(where.departments)):
-            if refusals.allows(given, department):
+            if refusals.may_act_for(given, department):
                 return department
     return given.departments[0] if len(given.departments) == 1 else ""

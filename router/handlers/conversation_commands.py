@@ -86,7 +86,7 @@ def _close(
     now = msgspec.structs.replace(_next(before), closed_at=unit.at).with_state(
         waiting_since=None, escalated=False, menu="", due=None, idle=False, held=False
     )
-    open = outgoing.window_open(before, unit.at)
+    open = outgoing.is_window_open(before, unit.at)
     now, reply, sent = _citizen_text("afgesloten", unit, now, known, ground, silent=not open)
     event = unit.id("event") if _destination(now, ground) else None
     sequence = now.sequence - (reply is not None)
@@ -118,8 +118,8 @@ def _read(
     """The citizen sees it; in the conversation nothing changes, so nobody else is told."""
     if reason := read_receipts.read_receipt_refusal(before, ground, unit.at):
         return _refuse(unit, reason)
-    mark = read_receipts.read_receipt(unit, before, typing=given.typing)
-    return _accepted(unit, before, ground), Changes(mark=mark)
+    mark = read_receipts.build_read_receipt(unit, before, typing=given.typing)
+    return _accepted(unit, before, ground), Changes(read_receipt=mark)
 
 
 def _confirm(
@@ -151,8 +151,8 @@ def _merge(
         msgspec.structs.replace(name, person=before.person, valid_from=unit.at)
         for name in known.identities_of(other.person)
     )
-    now = _next(before).with_state(**merge.merged_state(before, other))
-    closed = merge.closed_by_merge(other, before, unit.at)
+    now = _next(before).with_state(**merge.merge_state(before, other))
+    closed = merge.close_merged(other, before, unit.at)
     told = _destination(other, ground) if other.closed_at is None else ""
     decision = _accepted(
         unit,
@@ -167,7 +167,9 @@ def _merge(
     rings = tuple(merge.timers_after_merge(unit, before, now, ground))
     theirs = other.tenant, other.person
     withdrawals = consent.transfer_withdrawals(theirs, before.person, known)
-    decision = msgspec.structs.replace(decision, ended=consent.ended(withdrawals, known))
+    decision = msgspec.structs.replace(
+        decision, ended=consent.find_ended_purposes(withdrawals, known)
+    )
     return decision, Changes(
         conversation=now,
         identities=names,
@@ -208,9 +210,9 @@ def _citizen_text(
     """With what the citizen is told of it, where that is wanted."""
     to = _address(now, known, ground)
     tenant = ground.config.tenant(now.tenant)
-    if silent or to is None or tenant is None or not outgoing.window_open(now, unit.at):
+    if silent or to is None or tenant is None or not outgoing.is_window_open(now, unit.at):
         return now, None, Changes()
-    if not auto_reply.may_send_unprompted(now, known.standings.get(now.number), unit.at):
+    if not auto_reply.may_send_unprompted(now, known.number_notices.get(now.number), unit.at):
         return now, None, Changes()
     text = render_reply(unit, ReplyCandidate(name), now, tenant, ground)
     if text is None:
@@ -222,7 +224,7 @@ def _citizen_text(
 
 def _address(now: Conversation, known: Snapshot, ground: RoutingContext) -> Identity | None:
     number = ground.config.number(now.number)
-    return resolver.address(now.person, number, known) if number else None
+    return resolver.find_address(now.person, number, known) if number else None
 
 
 def _next(conversation: Conversation) -> Conversation:

@@ -72,7 +72,7 @@ def _held(
     reason = reopen_request.hold_reason(unit, said, before, known, ground)
     after = msgspec.structs.replace(before, reason=reason, changed_at=said.at)
     decision, changes = _decision(unit, "outcome", before, after, known, ground)
-    asked = reopen_request.reopen_request(unit, said, before, known, ground)
+    asked = reopen_request.build_reopen_request(unit, said, before, known, ground)
     if asked is None:
         return decision, changes
     conversation = changes.conversation or known.conversations[before.conversation]
@@ -90,7 +90,7 @@ def _apply_early_statuses(
     ground: RoutingContext,
 ) -> tuple[Decision, Changes]:
     """What its statuses said that came before its wamid was known."""
-    early = known.early.get(after.wamid_hash or b"", ())
+    early = known.early_statuses.get(after.wamid_hash or b"", ())
     theirs = [said for said in early if said.number == after.number]
     for said in sorted(theirs, key=lambda one: STATUS_RANK[one.status]):
         if _forward(after.status, said.status):
@@ -122,11 +122,11 @@ def decide_status(
     """What Meta says in a webhook: known by our own value first, since that is there before the
     answer to the send is stored; else by the wamid. Under another number it is none of ours: a
     conversation is written by its own number's partition alone."""
-    message = message_id_from_opaque(said) or known.by_wamid.get(wamid_key(said.id, ground))
+    message = message_id_from_opaque(said) or known.message_by_wamid.get(wamid_key(said.id, ground))
     before = _message(message, known) if message else None
     if before is None or before.number != said.number:
         early = _early(unit, said, ground) if before is None and message is None else None
-        return _unmatched(unit, said.number, ground), Changes(early=early)
+        return _unmatched(unit, said.number, ground), Changes(early_status=early)
     after = _named(before, said.id, ground)
     if _forward(before.status, said.status):
         after = msgspec.structs.replace(
@@ -141,7 +141,7 @@ def decide_status(
     more = _charged(before, [(said.status, said.pricing, said.at or unit.at)], known)
     return (
         msgspec.structs.replace(decision, status=said.status),
-        msgspec.structs.replace(changes, settled=settled, **more),
+        msgspec.structs.replace(changes, settled_send=settled, **more),
     )
 
 
@@ -184,7 +184,7 @@ def _charged(
         now = charges.apply_pricing(now, *each)
     if now == was:
         return {}
-    return {"charge": now, "charged": now.charged and not was.charged}
+    return {"charge": now, "is_newly_charged": now.charged and not was.charged}
 
 
 def _message(id: UUID, known: Snapshot) -> OutgoingStatus | None:

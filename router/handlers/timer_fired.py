@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from router.conversation import auto_reply, outgoing, refusals, timers, transition, window_warning
-from router.conversation.placement import reason_at_home
+from router.conversation.placement import home_reason
 from router.conversation.reply_text import ReplyCandidate, render_reply
 from router.conversation.transition import apply_auto_reply
 from router.identity import resolver
@@ -75,7 +75,7 @@ def decide_timer(
     come = act(hour)
     after = come.now or now
     number = ground.config.number(now.number)
-    to = resolver.address(now.person, number, known) if number else None
+    to = resolver.find_address(now.person, number, known) if number else None
     reply = None
     if to and (text := _text(hour, come, after, known)):
         said, reply = text
@@ -96,10 +96,10 @@ def decide_timer(
 def _timers(hour: TimerContext, come: TimerOutcome, after: Conversation) -> Iterator[Timer]:
     """The next of its kind, and that of a menu that is asked now."""
     if come.again:
-        yield timers.timer(hour.unit, after, hour.entry.kind, come.again, hour.ground)
+        yield timers.build_timer(hour.unit, after, hour.entry.kind, come.again, hour.ground)
     asked = after.state.menu_at != hour.now.state.menu_at
     if asked and (due := timers.menu_due(after, hour.ground)):
-        yield timers.timer(hour.unit, after, timers.MENU, due, hour.ground)
+        yield timers.build_timer(hour.unit, after, timers.MENU, due, hour.ground)
 
 
 def _quiet(hour: TimerContext) -> TimerOutcome:
@@ -112,10 +112,12 @@ def _quiet(hour: TimerContext) -> TimerOutcome:
         return TimerOutcome(again=last + hour.tenant.burst_window)
     menu = next((m for m in hour.ground.config.menus if m.id == hour.tenant.menu), None)
     says = (
-        ReplyCandidate(menu.text, path=menu.id) if menu and not auto_reply.answered(state) else None
+        ReplyCandidate(menu.text, menu_path=menu.id)
+        if menu and not auto_reply.has_replied_in_burst(state)
+        else None
     )
     if state.pending_texts:
-        says = ReplyCandidate(state.pending_texts[0], once=True, named=True)
+        says = ReplyCandidate(state.pending_texts[0], once=True, is_requested=True)
     now = _next(hour.now).with_state(has_question=True, pending_texts=state.pending_texts[1:])
     again = hour.entry.at + hour.tenant.burst_window if state.pending_texts[1:] else None
     if not undecided:
@@ -174,7 +176,7 @@ def _opens(hour: TimerContext) -> TimerOutcome:
         return TimerOutcome()
     if not own.is_open(hour.entry.at):
         return TimerOutcome(again=own.next_opening(hour.entry.at))
-    verdict = Verdict(home, now.rule, reason_at_home(now, hour.ground))
+    verdict = Verdict(home, now.rule, home_reason(now, hour.ground))
     return TimerOutcome(happened="returned", now=_next(_next(now.moved_to(verdict, hour.entry.at))))
 
 
@@ -231,10 +233,12 @@ def _text(
         hour.entry.told_at - hour.entry.at > hour.tenant.max_reply_age
         or after.state.too_old_to_answer
     )
-    late = late or not outgoing.window_open(after, hour.entry.told_at)
+    late = late or not outgoing.is_window_open(after, hour.entry.told_at)
     if come.says is None or late or (come.says.once and come.says.name in after.state.sent_once):
         return None
-    if not auto_reply.may_send_unprompted(after, known.standings.get(after.number), hour.unit.at):
+    if not auto_reply.may_send_unprompted(
+        after, known.number_notices.get(after.number), hour.unit.at
+    ):
         return None
     return render_reply(hour.unit, come.says, after, hour.tenant, hour.ground)
 

@@ -88,7 +88,7 @@ def _of_receipt(
             continue
         cut = _unproven if item.key in receipt.unproven else _proven
         key, own, scope = cut(receipt, item, ground)
-        yield WorkUnit(key, receipt, own, scope, place, again=key in seen)
+        yield WorkUnit(key, receipt, own, scope, place, is_repeat=key in seen)
         seen.add(key)
 
 

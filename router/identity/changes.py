@@ -1,41 +1,41 @@
-"""What the archive is told of who is called what: gained, ended, moved. Pure.
+"""Report changes of a person's identifiers to the archive: gained, ended, moved. Pure.
 
-What a person is called at first is no change. It stands in what they wrote.
+The first identifiers of a person are no change: the record of their message contains them.
 """
 
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from router.model.decision import Changes, Data, Decision, Identity, Renamed, WorkUnit
+from router.model.decision import Changes, Data, Decision, Identity, IdentityChange, WorkUnit
 from router.model.snapshot import Snapshot
 from services.contract import Command
 from services.whatsapp import items
 
 
 def add_identity_changes(
-    unit: WorkUnit, decision: Decision, changes: Changes, known: Snapshot
+    unit: WorkUnit, decision: Decision, changes: Changes, snapshot: Snapshot
 ) -> Decision:
-    """The decision, and what it changes in who is called what; `known` is what was known before."""
-    renamed = tuple(_renamed(changes.identities, known))
-    if not renamed:
+    """Add the changes of identifiers to the decision; `snapshot` is from before them."""
+    identity_changes = tuple(_list_changes(changes.identities, snapshot))
+    if not identity_changes:
         return decision
-    return msgspec.structs.replace(decision, identity=unit.id("identity"), renamed=renamed)
+    return msgspec.structs.replace(decision, identity=unit.id("identity"), renamed=identity_changes)
 
 
-def _renamed(identities: Sequence[Identity], known: Snapshot) -> Iterator[Renamed]:
+def _list_changes(identities: Sequence[Identity], snapshot: Snapshot) -> Iterator[IdentityChange]:
     for identity in identities:
-        before = known.identities.get(identity.key)
+        previous = snapshot.identities.get(identity.key)
         if identity.valid_to:
-            yield Renamed("ended", identity.kind, identity.value)
-        elif before and before.person != identity.person:
-            yield Renamed("moved", identity.kind, identity.value)
-        elif before is None and known.identities_of(identity.person):
-            yield Renamed("gained", identity.kind, identity.value)
+            yield IdentityChange("ended", identity.kind, identity.value)
+        elif previous and previous.person != identity.person:
+            yield IdentityChange("moved", identity.kind, identity.value)
+        elif previous is None and snapshot.identities_of(identity.person):
+            yield IdentityChange("gained", identity.kind, identity.value)
 
 
 def identity_change_record(unit: WorkUnit, decision: Decision) -> Data:
-    """All of one unit together."""
+    """Return the data of one record for all changes of a unit."""
     return {
         "department": decision.department,
         "changes": decision.renamed,
@@ -44,7 +44,7 @@ def identity_change_record(unit: WorkUnit, decision: Decision) -> Data:
 
 
 def _cause(unit: WorkUnit) -> str:
-    """In a word; of an order its type: merge."""
+    """Return one word for the cause; for a command its type, such as merge."""
     match unit.entry, unit.item:
         case Command(type=type), _:
             return type

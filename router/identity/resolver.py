@@ -1,9 +1,9 @@
-"""Who is it? One person has many identifiers, and they come and go. Pure.
+"""Resolve the person behind a set of identifiers, which come and go. Pure.
 
-BSUID first: it is the stable one, within one portfolio of Meta's. A phone number that turns up with
-another BSUID of the same portfolio belongs to another person now (SIM cards are handed out again),
-unless Meta has said that the person is called so from now on. With a BSUID of a portfolio that our
-number has left it is the same person: everybody has a BSUID in each.
+The BSUID comes first because it is stable within one portfolio of Meta's. A phone number that
+appears with another BSUID of the same portfolio belongs to another person (SIM cards are handed out
+again), unless Meta has reported the change of identifiers. With a BSUID of a portfolio that our
+number has left it is the same person, because everyone has a BSUID in each portfolio.
 """
 
 from datetime import datetime, timedelta
@@ -17,20 +17,20 @@ from services.config.numbers import Number
 from services.whatsapp import items
 
 CHANGES_OF_NUMBER = ("user_changed_number", "customer_changed_number")
-"""What Meta's system messages call it, now and before. No set: what stands there may be no text,
-and then it has no hash."""
+"""Types of Meta's system message for a changed number, now and formerly. It is a tuple because the
+value from Meta may be of any type, and a set could not look up an unhashable one."""
 
-CONTINUED = timedelta(weeks=8)
-"""After a move, for which a telephone number alone shows who somebody was in the former portfolio:
-what a citizen asked is decided upon within eight weeks (Awb 4:13), so by then whoever still waits
-has written. Later the number may be somebody else's."""
+PHONE_MATCH_PERIOD = timedelta(weeks=8)
+"""Period after a move to another portfolio in which a phone number alone identifies a person of the
+former one. A citizen's request is decided within eight weeks (Awb 4:13), so everyone who still
+waits has written by its end. Later the number may be another person's."""
 
 Names = tuple[items.Identity, ...]
 
 
 class SenderIdentities(msgspec.Struct, frozen=True):
-    """What somebody was called when they said something, or when it was said of them; `becomes`:
-    what they are called from then on instead."""
+    """Identifiers of the person who wrote something, or whom it is about; `becomes` has the
+    identifiers that replace them from then on."""
 
     names: Names
     at: datetime
@@ -38,157 +38,165 @@ class SenderIdentities(msgspec.Struct, frozen=True):
 
 
 class ResolvedPerson(msgspec.Struct, frozen=True):
-    """The person; the identities that are new, have moved to them, or have ended; and whether it
-    was by their phone number alone that they were known from another portfolio."""
+    """A person, their identities that are new, moved to them or ended, and `matched_by_phone`: only
+    the phone number linked them to another portfolio."""
 
     person: UUID
-    changed: tuple[Identity, ...] = ()
+    identities: tuple[Identity, ...] = ()
     matched_by_phone: bool = False
 
 
-class _Seen(msgspec.Struct, frozen=True):
-    """What is known of the names that came with one unit, at one number of ours."""
+class _Lookup(msgspec.Struct, frozen=True):
+    """The identifiers of one unit at one of our numbers, with the identities on record."""
 
     unit: WorkUnit
     number: Number
-    called: SenderIdentities
-    known: Snapshot
-    found: dict[items.Identity, Identity]
+    sender: SenderIdentities
+    snapshot: Snapshot
+    recorded: dict[items.Identity, Identity]
 
 
 def written_at(unit: WorkUnit, at: datetime | None) -> datetime:
-    """When something was said, by the clock of whoever brings it; one that runs ahead would make
-    it the last word."""
+    """Return when something was written by the sender's clock, but no later than its receipt: a
+    clock that runs ahead would make it the last message for ever."""
     return min(at or unit.at, unit.at)
 
 
 def resolve_person(
     unit: WorkUnit,
     number: Number,
-    called: SenderIdentities,
-    known: Snapshot,
-    ground: RoutingContext,
+    sender: SenderIdentities,
+    snapshot: Snapshot,
+    context: RoutingContext,
 ) -> ResolvedPerson:
-    """Who is called so."""
-    tenant, names, becomes = number.tenant, called.names, called.becomes
-    keys = {i: (tenant, i.kind, ground.hash(tenant, i.kind, i.value)) for i in (*names, *becomes)}
-    found = {i: row for i, key in keys.items() if (row := known.identities.get(key))}
-    seen = _Seen(unit, number, called, known, found)
-    owner, continued = _owner(names, seen)
+    """Return the person with these identifiers, and the changes in the identities on record."""
+    tenant, names, becomes = number.tenant, sender.names, sender.becomes
+    keys = {i: (tenant, i.kind, context.hash(tenant, i.kind, i.value)) for i in (*names, *becomes)}
+    recorded = {i: row for i, key in keys.items() if (row := snapshot.identities.get(key))}
+    lookup = _Lookup(unit, number, sender, snapshot, recorded)
+    owner, is_phone_match = _find_owner(names, lookup)
     if owner is None and becomes:
-        owner, continued = _owner(becomes, seen)
+        owner, is_phone_match = _find_owner(becomes, lookup)
     if owner is None:
         owner = unit.id("person")
-    now = tuple(
-        Identity(*keys[i], value=i.value, person=owner, valid_from=called.at, scope=_scope(i, unit))
+    added = tuple(
+        Identity(*keys[i], value=i.value, person=owner, valid_from=sender.at, scope=_scope(i, unit))
         for i in becomes or names
-        if _is_news(i, owner, seen)
+        if _is_news(i, owner, lookup)
     )
-    return ResolvedPerson(owner, (*_ended(owner, seen), *now), continued)
+    return ResolvedPerson(owner, (*_end_phones(owner, lookup), *added), is_phone_match)
 
 
-def _is_news(name: items.Identity, owner: UUID, seen: _Seen) -> bool:
-    held = seen.found.get(name)
-    if held and held.person == owner:
-        return _elsewhere(held, name, seen.unit)
-    return name.kind != "phone" or not _late(held, owner, seen)
+def _is_news(name: items.Identity, owner: UUID, lookup: _Lookup) -> bool:
+    recorded = lookup.recorded.get(name)
+    if recorded and recorded.person == owner:
+        return _is_other_portfolio(recorded, name, lookup.unit)
+    return name.kind != "phone" or not _is_late(recorded, owner, lookup)
 
 
-def _late(held: Identity | None, owner: UUID, seen: _Seen) -> bool:
-    """Whether a phone number was said before what is known by now: what is redelivered, or was long
-    on its way, takes no number from whoever has it since, and brings no old one back."""
-    at, becomes = seen.called.at, seen.called.becomes
-    if held and held.valid_from > at and not becomes:  # else Meta says whose it became
+def _is_late(recorded: Identity | None, owner: UUID, lookup: _Lookup) -> bool:
+    """True if the phone number is older than the identities on record. A redelivered or delayed
+    message takes no number from its present holder and does not revive a former number."""
+    at, becomes = lookup.sender.at, lookup.sender.becomes
+    if recorded and recorded.valid_from > at and not becomes:  # else Meta names the new holder
         return True
-    theirs = seen.known.identities_of(owner)
-    phones = [identity for identity in theirs if identity.kind == "phone"]
-    return any(identity.valid_from > at for identity in phones or theirs)
+    identities = lookup.snapshot.identities_of(owner)
+    phones = [identity for identity in identities if identity.kind == "phone"]
+    return any(identity.valid_from > at for identity in phones or identities)
 
 
-def _owner(given: Names, seen: _Seen) -> tuple[UUID | None, bool]:
-    """Whose these names are, and whether they had another BSUID in another portfolio."""
-    found = seen.found
-    bsuids = [identity for identity in given if identity.kind == "bsuid"]
+def _find_owner(names: Names, lookup: _Lookup) -> tuple[UUID | None, bool]:
+    """Return the person with these identifiers, and True if they had another BSUID in another
+    portfolio."""
+    recorded = lookup.recorded
+    bsuids = [identity for identity in names if identity.kind == "bsuid"]
     for identity in bsuids:
-        if identity in found:
-            return found[identity].person, False
-    first = next((identity for identity in given if identity in found), None)
+        if identity in recorded:
+            return recorded[identity].person, False
+    first = next((identity for identity in names if identity in recorded), None)
     if first is None:
         return None, False
-    candidate = found[first].person
+    candidate = recorded[first].person
     if not bsuids:
         return candidate, False
-    theirs = [i for i in seen.known.identities_of(candidate) if i.kind == "bsuid"]
-    portfolios = {portfolio(i, seen.number) for i in theirs}
+    identities = [i for i in lookup.snapshot.identities_of(candidate) if i.kind == "bsuid"]
+    portfolios = {find_portfolio(i, lookup.number) for i in identities}
     if not portfolios:
         return candidate, False
-    continued = portfolios & _left(seen.number, seen.unit.at)
-    if seen.unit.scope in portfolios or not continued:
+    left = portfolios & _left_portfolios(lookup.number, lookup.unit.at)
+    if lookup.unit.scope in portfolios or not left:
         return None, False
     return candidate, True
 
 
-def _left(number: Number, at: datetime) -> set[str]:
-    """The portfolios that a number has left not long ago. One without a name could be any."""
-    recent = {p.portfolio for p in number.previous if at <= p.until + CONTINUED}
+def _left_portfolios(number: Number, at: datetime) -> set[str]:
+    """Return the portfolios that a number left recently. One without a name could be any
+    portfolio."""
+    recent = {p.portfolio for p in number.previous if at <= p.until + PHONE_MATCH_PERIOD}
     return recent - {""}
 
 
 def _scope(identity: items.Identity, unit: WorkUnit) -> str:
-    """A phone number is the same in every portfolio."""
+    """Return the portfolio for a BSUID; a phone number is the same in every portfolio."""
     return unit.scope if identity.kind == "bsuid" else ""
 
 
-def _elsewhere(known: Identity, name: items.Identity, unit: WorkUnit) -> bool:
-    """Whether Meta says it in another portfolio than is known: the configuration gave it another
-    name. An order proves nothing of the kind."""
-    return unit.item is not None and known.scope != _scope(name, unit)
+def _is_other_portfolio(recorded: Identity, name: items.Identity, unit: WorkUnit) -> bool:
+    """True if Meta reports the identifier in another portfolio than the recorded one, because the
+    configuration renamed the portfolio. A command proves nothing about it."""
+    return unit.item is not None and recorded.scope != _scope(name, unit)
 
 
-def portfolio(bsuid: Identity, number: Number) -> str:
-    """The portfolio that a BSUID holds in: that of our number when it was seen, where it was not
-    written down because the configuration did not name it yet."""
+def find_portfolio(bsuid: Identity, number: Number) -> str:
+    """Return the portfolio of a BSUID. If the configuration did not name one when it was seen, it
+    is the portfolio that the number had then."""
     if bsuid.scope:
         return bsuid.scope
     later = [(p.until, p.portfolio) for p in number.previous if p.until > bsuid.valid_from]
     return min(later)[1] if later else number.portfolio
 
 
-def _ended(owner: UUID, seen: _Seen) -> tuple[Identity, ...]:
-    """The phone numbers that are no longer theirs: who has one of these later is somebody else."""
-    item, becomes = seen.unit.item, seen.called.becomes
+def _end_phones(owner: UUID, lookup: _Lookup) -> tuple[Identity, ...]:
+    """End the phone numbers that the person no longer has, so that a later holder is another
+    person."""
+    item, becomes = lookup.unit.item, lookup.sender.becomes
     if not becomes or not isinstance(item, items.Message):
         return ()
-    kept = {identity.value for identity in becomes if identity.kind == "phone"}
-    if not kept and item.content.detail.get("type") not in CHANGES_OF_NUMBER:
+    kept_phones = {identity.value for identity in becomes if identity.kind == "phone"}
+    if not kept_phones and item.content.detail.get("type") not in CHANGES_OF_NUMBER:
         return ()
     return tuple(
-        msgspec.structs.replace(identity, valid_to=seen.unit.at)
-        for identity in seen.known.identities_of(owner)
+        msgspec.structs.replace(identity, valid_to=lookup.unit.at)
+        for identity in lookup.snapshot.identities_of(owner)
         if identity.kind == "phone"
-        and identity.value not in kept
-        and identity.valid_from <= seen.called.at
+        and identity.value not in kept_phones
+        and identity.valid_from <= lookup.sender.at
     )
 
 
-def address(person: UUID, number: Number, known: Snapshot) -> Identity | None:
-    """Where a message of this number to this person goes: the newest phone number, else the BSUID,
-    which only the number's own portfolio can reach."""
-    return _best(known.identities_of(person), number)
+def find_address(person: UUID, number: Number, snapshot: Snapshot) -> Identity | None:
+    """Return the address for a message of this number to this person: the newest phone number, else
+    the BSUID, which only the number's own portfolio can reach."""
+    return _choose_address(snapshot.identities_of(person), number)
 
 
-def reply_address(who: ResolvedPerson, number: Number, known: Snapshot) -> Identity | None:
-    """The same of somebody who has just written: with the names that this brought."""
-    changed = {identity.key: identity for identity in who.changed}
-    before = [i for i in known.identities_of(who.person) if i.key not in changed]
-    return _best([*before, *(i for i in who.changed if i.valid_to is None)], number)
+def find_reply_address(
+    sender: ResolvedPerson, number: Number, snapshot: Snapshot
+) -> Identity | None:
+    """Return the address for a reply to a sender, with the identities that their message
+    changed."""
+    changed_keys = {identity.key: identity for identity in sender.identities}
+    unchanged = [i for i in snapshot.identities_of(sender.person) if i.key not in changed_keys]
+    return _choose_address(
+        [*unchanged, *(i for i in sender.identities if i.valid_to is None)], number
+    )
 
 
-def _best(current: list[Identity], number: Number) -> Identity | None:
+def _choose_address(current: list[Identity], number: Number) -> Identity | None:
     phones = [identity for identity in current if identity.kind == "phone"]
     bsuids = [
         identity
         for identity in current
-        if identity.kind == "bsuid" and portfolio(identity, number) == number.portfolio
+        if identity.kind == "bsuid" and find_portfolio(identity, number) == number.portfolio
     ]
     return max(phones or bsuids, key=lambda identity: identity.valid_from, default=None)

@@ -1,1 +1,2 @@
-"""Vocabulary of the router: decisions, conversation, snapshot. Pure."""
+"""Vocabulary of the router: work units, decisions, conversations, consent and the snapshot.
+Pure."""

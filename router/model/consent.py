@@ -1,4 +1,4 @@
-"""What a citizen wants to be sent: consent on record, its end, what Meta turned off. Types."""
+"""Types for consent on record, its withdrawal, and a citizen's opt-outs at Meta."""
 
 from datetime import datetime
 from uuid import UUID
@@ -6,11 +6,12 @@ from uuid import UUID
 import msgspec
 
 STOP, META, CRM = "stop", "meta", "crm"
-"""By what consent ended: a citizen's STOP, what they chose in WhatsApp, or a CRM's order."""
+"""Ways in which consent ends: the citizen says STOP, opts out in WhatsApp, or a CRM withdraws
+it."""
 
 
 class OptOut(msgspec.Struct, frozen=True, kw_only=True):
-    """What a citizen last wanted of a category of messages: `stop` or `resume`."""
+    """Last choice of a citizen for one category of messages: `stop` or `resume`."""
 
     tenant: str
     person: UUID
@@ -24,17 +25,17 @@ class OptOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Consent(msgspec.Struct, frozen=True, kw_only=True):
-    """That somebody may be sent, for one purpose, what they did not ask for; the newest of it."""
+    """Newest consent of a citizen to business-initiated messages for one purpose."""
 
     tenant: str
     person: UUID
     purpose: str
     source: str
-    """Where that it was given can be looked up, as the CRM says it."""
+    """Place where the consent evidence can be looked up, in the CRM's words."""
     given_at: datetime
     recorded_at: datetime
     recorded_by: str
-    """Name of the token that brought it."""
+    """Name of the token that recorded it."""
     ended_at: datetime | None = None
     ended_by: str = ""
 
@@ -42,14 +43,15 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> tuple[str, UUID, str]:
         return self.tenant, self.person, self.purpose
 
-    def ended(self, at: datetime, by: str) -> "Consent":
-        """The same, no longer given."""
+    def end(self, at: datetime, by: str) -> "Consent":
+        """Return this consent with its end."""
         return msgspec.structs.replace(self, ended_at=at, ended_by=by)
 
 
 class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
-    """When somebody last ended all consent, `by` which of the ways. Kept beside the consents: it
-    also outweighs one from before that is brought later, or by another partition meanwhile."""
+    """Moment at which a citizen last withdrew all consent in the way `by`. It is kept beside the
+    consents because it also outweighs an earlier consent that arrives later or is recorded
+    meanwhile by another partition."""
 
     tenant: str
     person: UUID

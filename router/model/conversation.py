@@ -1,4 +1,4 @@
-"""An episode between one number of ours and one person, and what it remembers of itself. Types."""
+"""Types for a conversation between one number and one person, and for its state."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -9,72 +9,74 @@ from router.rules.engine import Verdict
 
 
 class ConversationState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What later decisions need to know. Kept as JSON beside the conversation: fields are only
-    added, with a default."""
+    """State of a conversation that later decisions need. It is stored as JSON beside the
+    conversation, so fields are only added, and each with a default."""
 
     home_department: str = ""
-    """Department that a rule, a person or the fallback chose; another may stand in for it while it
-    is closed."""
+    """Department that a rule, a person or the fallback chose. While it is closed, its deputy
+    department owns the conversation."""
     has_question: bool = False
-    """Words were said that are more than a greeting: before, nobody can tell where it belongs."""
+    """The citizen wrote more than a greeting. Until then the right department is unknown."""
     answered_at: datetime | None = None
-    """When a person of ours last wrote."""
+    """Time at which an employee last wrote."""
     waiting_since: datetime | None = None
-    """The first message of the citizen that nobody has answered yet."""
+    """Time of the first unanswered message of the citizen."""
     last_request_sequence: int = 0
-    """Place in the conversation of the last message that asks for something."""
+    """Sequence number of the last message that asks for something."""
     escalated: bool = False
     too_old_to_answer: bool = False
-    """What the citizen said last was too old to answer when it came."""
+    """The last message was already too old to answer when it arrived."""
     welcome: bool = False
-    """They must still be told how this works: it waits for a text that it can stand before."""
+    """The citizen still has to receive the welcome text, which waits for a text that it can
+    precede."""
     burst_at: datetime | None = None
-    """When the burst began that goes on: messages without a silence between them."""
+    """Start of the current burst: a run of messages without a silence between them."""
     auto_texts_at: tuple[datetime, ...] = ()
-    """When the last texts went out by themselves."""
+    """Times of the last automatic texts."""
     exempt_texts_at: tuple[datetime, ...] = ()
-    """When the last of these went out that nothing holds back."""
+    """Times of recent texts that bypass the rate limit (safety texts, STOP confirmations)."""
     sent_once: tuple[str, ...] = ()
-    """Texts that come once in a conversation, and came."""
+    """Ids of texts that are sent once in a conversation and have been sent."""
     pending_texts: tuple[str, ...] = ()
-    """Ids of texts that follow when the burst is over: another went before them."""
+    """Ids of texts that follow when the burst is over, because another text came first."""
     closed_until: datetime | None = None
-    """The opening that the citizen was told to wait for."""
+    """Opening time that the last text about a closed department announced."""
     menu: str = ""
     menu_at: datetime | None = None
     tags: tuple[str, ...] = ()
     language: str = ""
     priority: str = "normal"
     due: date | None = None
-    """By when the law wants it dealt with."""
+    """Statutory deadline."""
     held: bool = False
     assignee: str = ""
-    """In whose queue a person put it."""
+    """Employee to whom a person assigned the conversation."""
     care: str = ""
-    """Class of the gravest care rule that fitted."""
+    """Class of the safety rule that matched last."""
     care_at: datetime | None = None
     care_asked: int = 0
-    """Destinations that were alarmed since."""
+    """Number of destinations alerted since `care_at`."""
     confirmed_by: str = ""
     moves: int = 0
-    """Transfers between people since somebody answered the citizen."""
+    """Transfers by people since the citizen was last answered."""
     mask: tuple[str, ...] = ()
     reopened: int = 0
     idle: bool = False
-    """It was closed because nobody said a word for long."""
+    """The conversation was closed for inactivity."""
     last_wamid: str = ""
-    """Meta's name for the message that the citizen wrote last, and when that was."""
+    """Wamid of the citizen's last message; `heard_at` is the time of that message."""
     heard_at: datetime | None = None
     reopen_request: UUID | None = None
-    """The template by which they were asked last to write again, as an answer waits for that; and
-    when, unless it failed."""
+    """Id of the message that last asked the citizen to write again because an answer is on hold;
+    `asked_at` is its time, None if it failed."""
     asked_at: datetime | None = None
     asks_named: tuple[str, ...] = ()
-    """Meta's names for the last of these templates, as keyed hashes: a button of one quotes it."""
+    """Keyed hashes of the wamids of the last such templates; a press on a button quotes one of
+    them."""
 
 
-class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """What the deliverer is to show a citizen: that everything up to this message was read."""
+class ReadReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """Read receipt for the deliverer to send: everything up to this message was read."""
 
     number: str
     person: UUID
@@ -86,8 +88,9 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
-    """`rule` is '' while nothing but the number's fallback decided; a rule's id; or what
-    `router.rules` has for a person's choice."""
+    """A conversation between one number and one person. `rule` is '' while only the number's
+    fallback decided; otherwise a rule's id, or a constant of `router.rules.engine` for a person's
+    choice."""
 
     id: str
     tenant: str
@@ -101,16 +104,16 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     last_inbound_at: datetime | None = None
     sequence: int = 0
     departments: tuple[str, ...] = ()
-    """Each that it has been in, in order of arrival, with the present one."""
+    """Departments that have owned the conversation, in order of arrival, with the present one."""
     zaak: str = ""
     closed_at: datetime | None = None
     state: ConversationState = ConversationState()
     said_at: datetime | None = None
-    """When the citizen wrote what they wrote last, by their own clock: their window opens there,
-    however late it came in."""
+    """Time of the citizen's last message by their own clock. The customer service window starts
+    here, however late the message arrived."""
 
     def moved_to(self, verdict: Verdict, at: datetime) -> "Conversation":
-        """The same, where and why `verdict` says."""
+        """Return the conversation in the department of `verdict`, with its rule and reason."""
         been = self.departments or (self.department,)
         return msgspec.structs.replace(
             self,
@@ -122,5 +125,5 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def with_state(self, **changed: object) -> "Conversation":
-        """The same with `changed` in its state."""
+        """Return the conversation with these fields changed in its state."""
         return msgspec.structs.replace(self, state=msgspec.structs.replace(self.state, **changed))

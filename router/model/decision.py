@@ -1,4 +1,4 @@
-"""What the router decides on, what it knows, and what it decides: the types, without a rule."""
+"""Types for the router's input, its decisions and the changes they make. No logic."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -10,7 +10,7 @@ import msgspec
 
 from router.billing.charges import Charge
 from router.model.consent import Consent, OptOut, Withdrawal
-from router.model.conversation import Conversation, Mark
+from router.model.conversation import Conversation, ReadReceipt
 from router.rules.engine import RuleTable
 from services.calendar.opening_hours import Hours
 from services.config.model import Configuration
@@ -21,14 +21,15 @@ from services.texts.catalogue import Texts
 from services.whatsapp.items import AnyItem
 
 Hash = Callable[..., bytes]
-"""A keyed hash of some strings: 16 bytes that tell nothing without the key."""
+"""Keyed hash of some strings: 16 bytes that reveal nothing without the key."""
 UNPROVEN = "the signature is of another number's secret"
-"""Why an item is kept aside that came under a proof that does not speak for its number."""
+"""Reason to quarantine an item whose verified origin does not cover its number."""
 
 
 class EarlyStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """Kept until Meta's answer to the send names its wamid, or for as long as Meta repeats itself:
-    what matches nothing by then is not ours."""
+    """Status that arrived before its message's wamid was known. It is stored until Meta's answer to
+    the send names that wamid, at most as long as Meta repeats a webhook. A status that has matched
+    nothing by then belongs to a message that Postkamer did not send."""
 
     wamid_hash: bytes
     status: str
@@ -36,18 +37,18 @@ class EarlyStatus(msgspec.Struct, frozen=True, kw_only=True):
     code: int
     reason: str
     at: datetime
-    """As Meta says."""
+    """Time of the status according to Meta."""
     pricing: bytes
-    """JSON: as what Meta charges it."""
+    """Meta's pricing object, as JSON."""
     received_at: datetime
 
 
 Event = Literal["gained", "ended", "moved"]
 
 
-class Renamed(msgspec.Struct, frozen=True):
-    """An identifier that somebody who is known gained, that is nobody's from here on, or that was
-    somebody else's until now."""
+class IdentityChange(msgspec.Struct, frozen=True):
+    """Identifier that a known person gained, that no longer belongs to anyone, or that moved to
+    this person from another."""
 
     event: Event
     kind: str
@@ -55,7 +56,8 @@ class Renamed(msgspec.Struct, frozen=True):
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
-    """What Meta last said of a template. Some notices tell its status, some only its category."""
+    """Last report of Meta about a template. Some notices give its status, others only its
+    category."""
 
     waba: str
     name: str
@@ -69,46 +71,47 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> tuple[str, str, str]:
         return self.waba, self.name, self.language
 
-    def then(self, new: "Template") -> "Template":
-        """What is known after `new`: the status that Meta gave last, whichever came last."""
-        category = new.category or self.category
-        late = not new.status or (self.status and new.changed_at < self.changed_at)
-        return msgspec.structs.replace(self if late else new, category=category)
+    def apply_notice(self, notice: "Template") -> "Template":
+        """Return the template after another notice: the status with the latest time wins, in
+        whatever order the notices arrive."""
+        category = notice.category or self.category
+        late = not notice.status or (self.status and notice.changed_at < self.changed_at)
+        return msgspec.structs.replace(self if late else notice, category=category)
 
 
 class WorkUnit(msgspec.Struct, frozen=True):
-    """One thing to decide: an item of a receipt, a command, an outcome or a time-out; `key` knows
-    it again."""
+    """One thing to decide: an item of a receipt, a command, a send outcome, a media outcome or a
+    timer. `key` identifies it across redeliveries."""
 
     key: bytes
     entry: Entry
     item: AnyItem | None = None
-    """Its number is our own id of it, not Meta's."""
+    """Item of the receipt. Its number is our own id of the number, not Meta's."""
     scope: str = ""
-    """The portfolio that it came from: Meta's BSUIDs hold within one."""
-    place: int | None = None
-    """Of the item among all of its body, from 0."""
-    again: bool = False
-    """It stood in this body before."""
+    """Portfolio that the item came from: a BSUID is unique within one."""
+    item_index: int | None = None
+    """Position of the item among all items of its body, from 0."""
+    is_repeat: bool = False
+    """The same item occurred earlier in this body."""
 
     @property
     def at(self) -> datetime:
-        """When it came to us: the time that every decision goes by."""
+        """Time of receipt, by which every decision goes."""
         entry = self.entry
         if isinstance(entry, SendOutcome | Timeout | MediaOutcome):
             return entry.at
         return entry.received_at
 
     def id(self, purpose: str) -> UUID:
-        """An id that is the same however often this unit is decided. It cannot be guessed, for the
-        key cannot."""
+        """Return an id that is the same each time this unit is decided. It is unguessable because
+        the key is."""
         chance = blake2b(self.key + purpose.encode(), digest_size=16).digest()
         return uuid7(self.at, chance)
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """One name of a person, from then on; with `valid_to` it has ended. `scope` is the portfolio in
-    which a BSUID was seen."""
+    """An identifier of a person from `valid_from` on; `valid_to` is set once it has ended. `scope`
+    is the portfolio in which a BSUID was seen."""
 
     tenant: str
     kind: str
@@ -125,7 +128,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class OutgoingStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """An order, as its sender may ask for it: a message of ours, or what was to be done with a
+    """Status of a command that its sender may ask for: an outgoing message, or an action on a
     conversation."""
 
     id: UUID
@@ -143,7 +146,7 @@ class OutgoingStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LedgerInsert(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the ledger: what the deliverer is to offer to Meta."""
+    """Ledger entry that the deliverer will offer to Meta."""
 
     id: UUID
     number: str
@@ -154,22 +157,23 @@ class LedgerInsert(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes
     created_at: datetime
     about: UUID | None = None
-    """The message that it quotes or reacts to, and its wamid where it is a citizen's."""
+    """Message that this one quotes or reacts to; `about_wamid` is set if a citizen wrote it."""
     about_wamid: str = ""
     media: UUID | None = None
     purpose: str = ""
-    """Of the consent by which it goes to somebody who did not write first; else ''."""
+    """Purpose of the consent that permits a business-initiated message, else ''."""
     author_kind: str = ""
     author: str = ""
-    """Who wrote it, as the CRM said."""
+    """Author, as the CRM named them."""
     asks: bool = False
-    """It asks the citizen to write again: it passes what waits for that, and goes by day."""
+    """The message asks the citizen to write again: it overtakes the answers on hold, and is sent by
+    day."""
     place: int
-    """In the conversation: it answers nothing that came in after that."""
+    """Sequence number in the conversation: the message answers nothing that arrived later."""
 
 
 class InboundRef(msgspec.Struct, frozen=True):
-    """What a citizen wrote, under our id and Meta's, so that an answer can quote it."""
+    """Ids of a citizen's message, ours and Meta's, so that an answer can quote it."""
 
     message: UUID
     wamid: str
@@ -177,7 +181,8 @@ class InboundRef(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """A text that goes out by itself: `name` is its id in the texts, `content` as Meta takes it."""
+    """An automatic text: `name` is its id in the catalogue, `content` the message in Meta's
+    format."""
 
     id: UUID
     name: str
@@ -188,17 +193,17 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
-    """A person is to be woken: without a word of what was said."""
+    """Alarm for a person, without any content of the message."""
 
     event: UUID
     destination: str
     care: str
     nth: int
-    """Of those asked since."""
+    """Number of this alarm in the series for one danger."""
 
 
 class Timer(msgspec.Struct, frozen=True, kw_only=True):
-    """A moment that a conversation waits for; setting one of a kind replaces the one before."""
+    """Due time for a conversation; a new timer replaces the earlier one of its kind."""
 
     id: UUID
     conversation: str
@@ -208,7 +213,7 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NumberNotice(msgspec.Struct, frozen=True, kw_only=True):
-    """What the contact centre says of a number, without rules."""
+    """State and notice that the contact centre set for a number, outside the rules."""
 
     number: str
     state: str = "open"
@@ -237,11 +242,12 @@ class Decision(
         "timer_effect": "happened",
     },
 ):
-    """What was decided about one unit, kept with it: doing it again says exactly the same.
+    """The decision on one unit. It is stored with the unit, so that a redelivery gets the same
+    answer.
 
     kind: message (a citizen wrote), echo (archived only), status, notice, accepted (a command),
-    refused (a command), outcome, media, timeout, quarantined. Ids and sequence numbers are given
-    here and nowhere else; `event` is None where no CRM is told.
+    refused (a command), outcome, media, timeout, quarantined. Ids and sequence numbers are assigned
+    here and nowhere else; `event` is None if no CRM receives an event.
     """
 
     kind: str
@@ -257,33 +263,33 @@ class Decision(
     event: UUID | None = None
     status: str = ""
     opened: UUID | None = None
-    """Id of the record that says that the conversation was opened here."""
+    """Id of the record that the conversation was opened."""
     transfer: UUID | None = None
-    """Id of the event and record that say that the conversation moved here."""
+    """Id of the event and record that the conversation was transferred."""
     moved_from: str = ""
     previous_department_event: UUID | None = None
-    """Id of the event that tells the department it left, where that has another destination."""
+    """Id of the event for the previous department, if that has another destination."""
     former_destination: str = ""
     confidential: bool = False
     former_confidential: bool = False
-    """Whether no content is told to whoever has it; and to whoever had it."""
+    """The present owner receives no content; `former_confidential`: nor does the previous owner."""
     zaak: str = ""
     matched_by_phone: bool = False
-    """The citizen was known by their phone number, under a BSUID of another portfolio."""
+    """The citizen was recognised by their phone number, under a BSUID of another portfolio."""
     version: str = ""
-    """Of the rules and texts that it was decided by."""
+    """Version of the rules and texts that decided."""
     provisional: bool = False
-    """Nobody can tell yet where it belongs: words follow, or a person answers."""
+    """The right department is not known yet: more words must follow, or a person must answer."""
     task: bool = True
-    """It asks for work: no greeting alone, no thanks, no reaction."""
+    """The unit asks for work: it is not only a greeting, thanks or a reaction."""
     reopened: bool = False
     tags: tuple[str, ...] = ()
     priority: str = ""
     language: str = ""
     sensitive: tuple[str, ...] = ()
-    """Kinds of number in it that should not go by this way: bsn, iban."""
+    """Kinds of numbers in the text that should not be sent by WhatsApp: bsn, iban."""
     mask: tuple[str, ...] = ()
-    """Of these kinds, what the CRM does not get."""
+    """Kinds that are masked for the CRM."""
     due: date | None = None
     care: str = ""
     care_reason: str = ""
@@ -291,84 +297,88 @@ class Decision(
     reply: Reply | None = None
     assignee: str = ""
     marks: tuple[str, ...] = ()
-    """Why each rule fits that said anything, in order; the last may be the one that decided."""
+    """Reasons of all matching rules, in order; the last may be the rule that decided."""
     window_until: datetime | None = None
-    """Until when anything but a template may be sent."""
+    """End of the customer service window, until which any message may be sent."""
     held: bool = False
-    """Its events wait until the conversation is let go."""
+    """Events of the conversation are withheld until it is released."""
     releases: bool = False
     merged: str = ""
-    """The conversation whose person this one's was found to be; and its sequence at its end."""
+    """Conversation of the person with whom this person was merged; `merged_sequence` is its last
+    sequence number."""
     merged_sequence: int = 0
     purpose: str = ""
-    """Of the consent by which a template goes to somebody who did not write first."""
+    """Purpose of the consent that permits a business-initiated template."""
     ended: tuple[str, ...] = ()
-    """Purposes for which consent ended here."""
+    """Purposes for which consent ended with this decision."""
     identity: UUID | None = None
-    """Id of the record that says that somebody is called otherwise from here on."""
-    renamed: tuple[Renamed, ...] = ()
+    """Id of the record of a change in a person's identifiers."""
+    renamed: tuple[IdentityChange, ...] = ()
     timer_effect: str = ""
-    """Of a time-out: decided, waiting, closed, alarmed; '' where it meant nothing any more."""
+    """Effect of a timer: said, decided, waiting, closed, returned, window, alarmed or unconfirmed;
+    '' if the timer no longer applied."""
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
-    """What a decision changes in what the router knows."""
+    """Changes that a decision makes to the router's state."""
 
     conversation: Conversation | None = None
     identities: tuple[Identity, ...] = ()
     outgoing: OutgoingStatus | None = None
     reopen_message: OutgoingStatus | None = None
-    """A message that goes out by itself because of what became of another."""
+    """Message that the router sends because of the result of another."""
     send: LedgerInsert | None = None
-    settled: tuple[UUID, str] | None = None
-    """A send that was not known to have gone, and its wamid: a status with our value settled it."""
-    early: EarlyStatus | None = None
+    settled_send: tuple[UUID, str] | None = None
+    """Send with an unknown result and its wamid, confirmed by a status that carries our own id."""
+    early_status: EarlyStatus | None = None
     early_status_consumed: bytes | None = None
-    """The hash of a wamid whose early statuses have found their message."""
+    """Hash of a wamid whose early statuses have been matched to their message."""
     charge: Charge | None = None
-    charged: bool = False
-    """Whether it is charged now, and was not."""
-    heard: InboundRef | None = None
+    is_newly_charged: bool = False
+    """The message is charged now and was not before."""
+    inbound: InboundRef | None = None
     template: Template | None = None
     opt_out: OptOut | None = None
     consent: Consent | None = None
     withdrawals: tuple[Withdrawal, ...] = ()
     sighting: tuple[str, str] | None = None
-    """Kind and name of something of Meta's that we do not know."""
+    """Kind and name of something from Meta that Postkamer does not know."""
     timers: tuple[Timer, ...] = ()
     fired_timer: UUID | None = None
-    """The timer whose time has come: it is taken away."""
-    standing: NumberNotice | None = None
+    """Timer that fired and is deleted."""
+    number_notice: NumberNotice | None = None
     merged_conversation: Conversation | None = None
-    """A second conversation that changed with it."""
-    mark: Mark | None = None
+    """Second conversation that changed with this one."""
+    read_receipt: ReadReceipt | None = None
 
 
-Decided = tuple[WorkUnit, Decision, Changes]
-Repeat = tuple[WorkUnit, Decision]
-"""What came again, and what was decided of it when it came first."""
+DecidedUnit = tuple[WorkUnit, Decision, Changes]
+RepeatedUnit = tuple[WorkUnit, Decision]
+"""A repeated unit and the decision from its first occurrence."""
 
 
 class RoutingContext(msgspec.Struct, frozen=True):
-    """What every decision stands on: the municipality's choices and the keyed hash."""
+    """Everything that decisions rest on: the municipality's configuration and the keyed hash."""
 
     config: Configuration
     rules: dict[str, RuleTable]
     hash: Hash
-    """A secret is in it; the rest comes from the files of one version."""
+    """Keyed hash with a secret; all other fields come from the files of one version."""
     hours: dict[tuple[str, str], Hours] = {}
-    """Of a department: (tenant, id)."""
+    """Opening hours by department: (tenant, id)."""
     contacts: dict[tuple[str, str], tuple[str, ...]] = {}
-    """Tags of a person: (tenant, telephone number without +)."""
+    """Tags by person: (tenant, telephone number without +)."""
     texts: Texts = Texts({}, {})
     version: str = ""
 
-    def department(self, tenant: str, id: str, now: Conversation | None) -> Department | None:
-        """Where it is gone, whoever has the conversation now."""
-        there = self.config.department(tenant, id)
-        if there or now is None:
-            return there
-        return self.config.department(now.tenant, now.department)
+    def department(
+        self, tenant: str, id: str, conversation: Conversation | None
+    ) -> Department | None:
+        """Return this department; if it has been removed, the one that owns the conversation."""
+        department = self.config.department(tenant, id)
+        if department or conversation is None:
+            return department
+        return self.config.department(conversation.tenant, conversation.department)
 
 
 Data = dict[str, Any]

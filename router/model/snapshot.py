@@ -1,4 +1,4 @@
-"""Rows that the decisions of one batch may read; grows as they are decided. Pure."""
+"""Records on which the decisions of one batch rest; it grows as its units are decided. Pure."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -68,19 +68,20 @@ class Snapshot:
         self.conversations: Rows[str, Conversation] = Rows(self._a_conversation)
         self.open: dict[tuple[str, UUID], str] = {}
         self.closed: dict[tuple[str, UUID], str] = {}
-        """The one that was closed last."""
+        """Conversation with this person that was closed last."""
         self.last_heard: dict[UUID, datetime] = {}
-        """When a person last wrote, to any number that was asked about."""
+        """Time of a person's last message to any number; complete only for people whose consents
+        were loaded."""
         self.outgoing: Rows[UUID, OutgoingStatus] = Rows(self._a_message)
-        self.by_wamid: Rows[bytes, UUID] = Rows(self._a_wamid)
-        self.early: Rows[bytes, list[EarlyStatus]] = Rows(self._an_early_status)
+        self.message_by_wamid: Rows[bytes, UUID] = Rows(self._a_wamid)
+        self.early_statuses: Rows[bytes, list[EarlyStatus]] = Rows(self._an_early_status)
         self.charges: Rows[UUID, Charge] = Rows(self._a_charge)
-        self.heard: Rows[UUID, InboundRef] = Rows(self._a_quoted_message)
+        self.inbound: Rows[UUID, InboundRef] = Rows(self._a_quoted_message)
         self.templates: dict[tuple[str, str, str], Template] = {}
         self.opt_outs: Rows[tuple[str, UUID, str], OptOut] = Rows(self._an_opt_out)
         self.consents: Rows[tuple[str, UUID, str], Consent] = Rows(self._a_consent)
         self.withdrawals: Rows[tuple[str, UUID, str], Withdrawal] = Rows(self._a_consent)
-        self.standings: Rows[str, NumberNotice] = Rows(self._a_number)
+        self.number_notices: Rows[str, NumberNotice] = Rows(self._a_number)
 
     def _an_identity(self, key: tuple[str, str, bytes]) -> bool:
         return self._needs is None or key[2] in self._needs.identities
@@ -115,32 +116,32 @@ class Snapshot:
 
     def apply(self, changes: Changes) -> None:
         for identity in changes.identities:
-            self.identity(identity)
+            self.add_identity(identity)
         for conversation in filter(None, (changes.merged_conversation, changes.conversation)):
-            self.conversation(conversation)
-        if heard := changes.heard:
-            self.heard[heard.message] = heard
-        self._became(changes)
+            self.add_conversation(conversation)
+        if inbound := changes.inbound:
+            self.inbound[inbound.message] = inbound
+        self._apply_outgoing(changes)
         if changes.template:
-            self.template(changes.template)
+            self.add_template(changes.template)
         if changes.opt_out:
-            self.record_opt_out(changes.opt_out)
-        self.record_consents(changes)
-        if changes.standing:
-            self.standings[changes.standing.number] = changes.standing
+            self.add_opt_out(changes.opt_out)
+        self._apply_consents(changes)
+        if changes.number_notice:
+            self.number_notices[changes.number_notice.number] = changes.number_notice
 
-    def _became(self, changes: Changes) -> None:
-        """Of a message of ours."""
+    def _apply_outgoing(self, changes: Changes) -> None:
+        """Apply the changes of an outgoing message."""
         for outgoing in filter(None, (changes.outgoing, changes.reopen_message)):
-            self.sent(outgoing)
-        if changes.early:
-            self.came_early(changes.early)
+            self.add_outgoing(outgoing)
+        if changes.early_status:
+            self.add_early_status(changes.early_status)
         if changes.early_status_consumed:
-            self.early.pop(changes.early_status_consumed, None)
+            self.early_statuses.pop(changes.early_status_consumed, None)
         if changes.charge:
             self.charges[changes.charge.id] = changes.charge
 
-    def identity(self, identity: Identity) -> None:
+    def add_identity(self, identity: Identity) -> None:
         if identity.valid_to:
             self.identities.pop(identity.key, None)
         else:
@@ -148,11 +149,14 @@ class Snapshot:
             self.people.setdefault(identity.person, []).append(identity)
 
     def identities_of(self, person: UUID) -> list[Identity]:
-        """By which this person is known now."""
-        theirs = self.people.get(person, ())
-        return [identity for identity in theirs if self.identities.get(identity.key) == identity]
+        """Return the present identities of this person."""
+        return [
+            identity
+            for identity in self.people.get(person, ())
+            if self.identities.get(identity.key) == identity
+        ]
 
-    def conversation(self, conversation: Conversation) -> None:
+    def add_conversation(self, conversation: Conversation) -> None:
         self.conversations[conversation.id] = conversation
         key = conversation.number, conversation.person
         if at := conversation.last_inbound_at:
@@ -169,48 +173,50 @@ class Snapshot:
     def record_inbound(self, person: UUID, at: datetime) -> None:
         self.last_heard[person] = max(at, self.last_heard.get(person, at))
 
-    def sent(self, outgoing: OutgoingStatus) -> None:
+    def add_outgoing(self, outgoing: OutgoingStatus) -> None:
         self.outgoing[outgoing.id] = outgoing
         self._message_conversations.add(outgoing.conversation)
         if outgoing.wamid_hash:
-            self.by_wamid[outgoing.wamid_hash] = outgoing.id
+            self.message_by_wamid[outgoing.wamid_hash] = outgoing.id
 
-    def came_early(self, status: EarlyStatus) -> None:
-        self.early.setdefault(status.wamid_hash, []).append(status)
+    def add_early_status(self, status: EarlyStatus) -> None:
+        self.early_statuses.setdefault(status.wamid_hash, []).append(status)
 
     def templates_named(self, name: str, language: str) -> list[Template]:
         """Templates of every account by this name."""
         if self._needs is not None and (name, language) not in self._needs.templates:
-            raise NotLoaded("a template was not declared for a decision")
+            raise NotLoaded("a add_template was not declared for a decision")
         return [t for t in self.templates.values() if (t.name, t.language) == (name, language)]
 
-    def template(self, template: Template) -> None:
-        before = self.templates.get(template.key)
-        self.templates[template.key] = before.then(template) if before else template
+    def add_template(self, add_template: Template) -> None:
+        previous = self.templates.get(add_template.key)
+        self.templates[add_template.key] = (
+            previous.apply_notice(add_template) if previous else add_template
+        )
 
-    def record_opt_out(self, choice: OptOut) -> None:
-        # Not `get`: a citizen's choice is recorded without reading the one before.
-        before = dict.get(self.opt_outs, choice.key)
-        if before is None or before.at <= choice.at:
+    def add_opt_out(self, choice: OptOut) -> None:
+        # Not `get`: a citizen's choice is recorded without reading the one previous.
+        previous = dict.get(self.opt_outs, choice.key)
+        if previous is None or previous.at <= choice.at:
             self.opt_outs[choice.key] = choice
 
-    def record_consents(self, changes: Changes) -> None:
+    def _apply_consents(self, changes: Changes) -> None:
         if consent := changes.consent:
             self.consents[consent.key] = consent
         for withdrawal in changes.withdrawals:
-            self.record_withdrawal(withdrawal)
+            self.add_withdrawal(withdrawal)
 
-    def record_withdrawal(self, new: Withdrawal) -> None:
-        """All consent from before has ended."""
-        before = self.withdrawals.get(new.key)
-        if before is None or before.at < new.at:
-            self.withdrawals[new.key] = new
-        for consent in self.consents_of(new.tenant, new.person):
-            if consent.ended_at is None and consent.given_at <= new.at:
-                self.consents[consent.key] = consent.ended(new.at, new.by)
+    def add_withdrawal(self, withdrawal: Withdrawal) -> None:
+        """End all consent from before the withdrawal."""
+        previous = self.withdrawals.get(withdrawal.key)
+        if previous is None or previous.at < withdrawal.at:
+            self.withdrawals[withdrawal.key] = withdrawal
+        for consent in self.consents_of(withdrawal.tenant, withdrawal.person):
+            if consent.ended_at is None and consent.given_at <= withdrawal.at:
+                self.consents[consent.key] = consent.end(withdrawal.at, withdrawal.by)
 
     def consents_of(self, tenant: str, person: UUID) -> list[Consent]:
         if self._needs is not None and not self._needs.consents:
             raise NotLoaded("consents were not declared for a decision")
-        whose = tenant, person
-        return [c for c in self.consents.values() if (c.tenant, c.person) == whose]
+        person_key = tenant, person
+        return [c for c in self.consents.values() if (c.tenant, c.person) == person_key]

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import msgspec
 
-from router.conversation.outgoing import AUTHOR, audit_reason, kind
+from router.conversation.outgoing import AUTHOR, content_type, format_reason
 from router.handlers import media
 from router.identity.changes import identity_change_record as renamed
-from router.model.decision import Data, Decided, Decision, Repeat, Reply, WorkUnit
+from router.model.decision import Data, DecidedUnit, Decision, RepeatedUnit, Reply, WorkUnit
 from router.output.command_records import COMMAND_RECORDS, conversation_event_data, message_data
 from router.output.consent_records import ended
 from router.output.crm_events import case_json, decision_json, person
@@ -27,7 +27,7 @@ ParsedEntry = tuple[Entry, Sequence[items.AnyItem] | None]
 
 
 def archive_records(
-    entries: Iterable[ParsedEntry], said: Iterable[Decided], again: Iterable[Repeat]
+    entries: Iterable[ParsedEntry], said: Iterable[DecidedUnit], again: Iterable[RepeatedUnit]
 ) -> list[Record]:
     """Everything that a batch leaves."""
     found = [receipt_record(e, inside or ()) for e, inside in entries if isinstance(e, Receipt)]
@@ -55,7 +55,7 @@ def duplicate_segment(unit: WorkUnit, decision: Decision) -> Record:
     body is not. It belongs where the item was put when it came first."""
     assert isinstance(unit.entry, Receipt) and unit.item
     return Record(
-        id=unit.id(f"segment {unit.entry.id} {unit.place}"),
+        id=unit.id(f"segment {unit.entry.id} {unit.item_index}"),
         kind="segment",
         at=unit.at,
         data=_json({"department": decision.department} | _proof(unit.entry)),
@@ -65,7 +65,7 @@ def duplicate_segment(unit: WorkUnit, decision: Decision) -> Record:
         receipt=unit.entry.id,
         sequence=decision.sequence,
         raw=unit.item.raw,
-        item_index=unit.place,
+        item_index=unit.item_index,
         contact=unit.item.contact,
     )
 
@@ -106,7 +106,7 @@ def _record(unit: WorkUnit, decision: Decision, kind: str, id: UUID, data: Data)
         # What happened to the conversation stands just before the message that caused it.
         sequence=decision.sequence - (kind == "conversation" and not own),
         raw=item.raw if item else b"",
-        item_index=unit.place if item else None,
+        item_index=unit.item_index if item else None,
         contact=item.contact if item else b"",
     )
 
@@ -115,7 +115,7 @@ def _said(unit: WorkUnit, decision: Decision, reply: Reply) -> Record:
     """A text that went out by itself, just after what it answers."""
     data = {
         "direction": "out",
-        "type": kind(reply),
+        "type": content_type(reply),
         "text": reply.text,
         "content": msgspec.Raw(reply.content),
         "author": AUTHOR,
@@ -123,7 +123,7 @@ def _said(unit: WorkUnit, decision: Decision, reply: Reply) -> Record:
         "language": reply.language,
         "department": decision.department,
         # Why the conversation is here is of the message which it answers.
-        "decision": decision_json(decision) | {"reason": audit_reason(reply)},
+        "decision": decision_json(decision) | {"reason": format_reason(reply)},
         "status": "accepted",
         "receivedAt": unit.at,
     }

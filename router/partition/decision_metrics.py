@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from router.handlers import account_event
-from router.model.decision import Decided, Decision
+from router.model.decision import DecidedUnit, Decision
 from services import metrics
 from services.config.pricing import CATEGORIES, Rate, month_of, rate_of
 from services.whatsapp import items
@@ -21,7 +21,7 @@ TYPES = frozenset(
 log = structlog.get_logger()
 
 
-def count_decisions(said: Iterable[Decided]) -> None:
+def count_decisions(said: Iterable[DecidedUnit]) -> None:
     """After it was published; what is said again after a crash is counted again."""
     for unit, decision, _ in said:
         if decision.kind == "message" and isinstance(unit.item, items.Message):
@@ -52,11 +52,11 @@ def count_unknown_vocabulary(new: Iterable[tuple[str, str]]) -> None:
         log.error("sighting.new", kind=kind, what=name)
 
 
-def count_charges(fresh: Iterable[Decided], rates: Sequence[Rate]) -> None:
+def count_charges(fresh: Iterable[DecidedUnit], rates: Sequence[Rate]) -> None:
     """Messages that are charged from now on: each once, and after that was committed."""
     for _, _, changes in fresh:
         charge = changes.charge
-        if charge is None or not changes.charged or charge.delivered_at is None:
+        if charge is None or not changes.is_newly_charged or charge.delivered_at is None:
             continue
         category = charge.category if charge.category in CATEGORIES else "other"
         metrics.messages_charged.labels(category=category).inc()

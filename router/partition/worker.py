@@ -19,7 +19,7 @@ import structlog
 from router.handlers.batch import ITEMS, CommittedBatch, decide_batch, split_by_size
 from router.handlers.dispatch import quarantine_unit
 from router.handlers.units import items_of, opaque_unit, split_entry
-from router.model.decision import Decided, RoutingContext, WorkUnit
+from router.model.decision import DecidedUnit, RoutingContext, WorkUnit
 from router.output import archive_records, crm_events
 from router.partition import decision_metrics
 from router.partition.batch_gaps import BatchGapDetector
@@ -150,7 +150,7 @@ class Partition:
         await self._publish([(entry, None)], CommittedBatch([said], []), turn.lost)
         decision_metrics.count_decisions([said])
 
-    async def _put_aside(self, unit: WorkUnit, reason: str, turn: BatchContext) -> Decided:
+    async def _put_aside(self, unit: WorkUnit, reason: str, turn: BatchContext) -> DecidedUnit:
         alone = (unit, *quarantine_unit(unit, reason, turn.ground))
 
         async def commit() -> None:

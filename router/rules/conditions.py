@@ -1,7 +1,7 @@
-"""Whether a condition holds for a message, and in which words to say so. Pure.
+"""Compile conditions to tests on a message, which also explain in Dutch why they hold. Pure.
 
-All conditions of a municipality share one lexicon and one set of patterns: a text is read once,
-however many rules there are, and only rules that something in it may fit are looked at.
+All conditions of a municipality share one lexicon and one set of patterns: a text is read once for
+any number of rules, and only rules that may match something in it are tested.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -28,186 +28,211 @@ STATES = {
     "reopened": "heropend",
 }
 
-SPACED = 64
-"""Words of links that are remembered: many rules may ask for the same ones."""
+CACHED_LINKS = 64
+"""Link texts to cache: many rules may ask for the same ones."""
 
 
 Test = Callable[[MessageFacts, Matches], str | None]
-"""A Dutch clause that says why it holds; None when it does not."""
+"""Test of a message. It returns a Dutch clause that says why the condition holds, None if it does
+not."""
 
 
 class CompiledCondition(msgspec.Struct, frozen=True):
-    """`triggers`: it holds only when one of these was hit; None when that cannot be said. `broad`:
-    some of them are facts, which are so of many messages."""
+    """A condition, compiled. It can hold only if one of `index_keys` matches; None if it may hold
+    for any message. `is_common`: some keys are facts, which are true of many messages."""
 
     test: Test
     index_keys: frozenset[int] | None = None
     is_common: bool = False
 
 
-def compile_condition(given: Condition, book: PatternCollector) -> CompiledCondition:
-    """All that is asked in one table must hold."""
-    parts = [make(given, book) for asked, make in LEAVES if asked(given)]
+def compile_condition(condition: Condition, collector: PatternCollector) -> CompiledCondition:
+    """Compile one table, all of whose members must hold."""
+    parts = [
+        compile_part(condition, collector)
+        for applies, compile_part in COMPILERS
+        if applies(condition)
+    ]
     if len(parts) == 1:
         return parts[0]
-    return _together(parts)
+    return _combine(parts)
 
 
-def _together(parts: Sequence[CompiledCondition]) -> CompiledCondition:
-    """All of them; looked at when the first one may hold that words or patterns lead to."""
-    known = sorted((p for p in parts if p.index_keys is not None), key=lambda part: part.is_common)
+def _combine(parts: Sequence[CompiledCondition]) -> CompiledCondition:
+    """Combine conditions that must all hold. The first one with words or patterns selects the
+    messages to test."""
+    indexed = sorted(
+        (p for p in parts if p.index_keys is not None), key=lambda part: part.is_common
+    )
     tests = [part.test for part in parts]
-    leads = known[0] if known else CompiledCondition(tests[0])
+    narrowest = indexed[0] if indexed else CompiledCondition(tests[0])
     return CompiledCondition(
-        lambda facts, hits: _all(tests, facts, hits), leads.index_keys, leads.is_common
+        lambda facts, matches: _explain_all(tests, facts, matches),
+        narrowest.index_keys,
+        narrowest.is_common,
     )
 
 
-def _all(tests: list[Test], facts: MessageFacts, hits: Matches) -> str | None:
-    said: list[str] = []
+def _explain_all(tests: list[Test], facts: MessageFacts, matches: Matches) -> str | None:
+    clauses: list[str] = []
     for test in tests:
-        if (why := test(facts, hits)) is None:
+        if (clause := test(facts, matches)) is None:
             return None
-        if why:
-            said.append(why)
-    return " en ".join(said)
+        if clause:
+            clauses.append(clause)
+    return " en ".join(clauses)
 
 
-def _any(tests: list[Test], facts: MessageFacts, hits: Matches) -> str | None:
-    return next((why for test in tests if (why := test(facts, hits)) is not None), None)
+def _explain_any(tests: list[Test], facts: MessageFacts, matches: Matches) -> str | None:
+    return next((clause for test in tests if (clause := test(facts, matches)) is not None), None)
 
 
-def _words(given: Condition, book: PatternCollector) -> CompiledCondition:
-    words = (*given.words, *(word for id in given.groups for word in book.groups.get(id, ())))
-    place = len(book.lists)
-    book.lists.append(words)
-    return _hit(place)
+def _compile_words(condition: Condition, collector: PatternCollector) -> CompiledCondition:
+    words = (
+        *condition.words,
+        *(word for id in condition.groups for word in collector.groups.get(id, ())),
+    )
+    place = len(collector.lists)
+    collector.lists.append(words)
+    return _require_match(place)
 
 
-def _without(given: Condition, book: PatternCollector) -> CompiledCondition:
-    place = len(book.lists)
-    book.lists.append(given.without)
-    return CompiledCondition(lambda _, hits: None if place in hits else "")
+def _compile_without(condition: Condition, collector: PatternCollector) -> CompiledCondition:
+    place = len(collector.lists)
+    collector.lists.append(condition.without)
+    return CompiledCondition(lambda _, matches: None if place in matches else "")
 
 
-def _pattern(given: Condition, book: PatternCollector) -> CompiledCondition:
-    place = len(book.patterns)
-    book.patterns.append(given.pattern)
-    return _hit(~place)
+def _compile_pattern(condition: Condition, collector: PatternCollector) -> CompiledCondition:
+    place = len(collector.patterns)
+    collector.patterns.append(condition.pattern)
+    return _require_match(~place)
 
 
-def _hit(place: int) -> CompiledCondition:
-    return CompiledCondition(lambda _, hits: hits.get(place), frozenset({place}))
+def _require_match(place: int) -> CompiledCondition:
+    return CompiledCondition(lambda _, matches: matches.get(place), frozenset({place}))
 
 
-def _one_of(
-    kind: str, values: Iterable[str], say: Callable[[str], str], book: PatternCollector
+def _compile_fact(
+    kind: str, values: Iterable[str], explain: Callable[[str], str], collector: PatternCollector
 ) -> CompiledCondition:
-    wanted = frozenset(values)
+    accepted = frozenset(values)
 
     def test(facts: MessageFacts, _: Matches) -> str | None:
         fact: str = getattr(facts, kind)
-        return say(fact) if fact in wanted else None
+        return explain(fact) if fact in accepted else None
 
     return CompiledCondition(
-        test, frozenset(book.fact(kind, value) for value in wanted), is_common=True
+        test, frozenset(collector.index_fact(kind, value) for value in accepted), is_common=True
     )
 
 
-def _numbers(given: Condition, book: PatternCollector) -> CompiledCondition:
-    return _one_of("number", given.numbers, lambda _: "het kwam op dit nummer binnen", book)
+def _compile_numbers(condition: Condition, collector: PatternCollector) -> CompiledCondition:
+    return _compile_fact(
+        "number", condition.numbers, lambda _: "het kwam op dit nummer binnen", collector
+    )
 
 
-def _choices(given: Condition, book: PatternCollector) -> CompiledCondition:
-    return _one_of("choice", given.choices, lambda c: f'gekozen is "{c}"', book)
+def _compile_choices(condition: Condition, collector: PatternCollector) -> CompiledCondition:
+    return _compile_fact("choice", condition.choices, lambda c: f'gekozen is "{c}"', collector)
 
 
-def _types(given: Condition, book: PatternCollector) -> CompiledCondition:
-    return _one_of("type", given.types, lambda t: f"het is {TYPES.get(t, t)}", book)
+def _compile_types(condition: Condition, collector: PatternCollector) -> CompiledCondition:
+    return _compile_fact("type", condition.types, lambda t: f"het is {TYPES.get(t, t)}", collector)
 
 
-def _languages(given: Condition, book: PatternCollector) -> CompiledCondition:
-    return _one_of("language", given.languages, lambda code: f"de taal is {code}", book)
+def _compile_languages(condition: Condition, collector: PatternCollector) -> CompiledCondition:
+    return _compile_fact(
+        "language", condition.languages, lambda code: f"de taal is {code}", collector
+    )
 
 
-def _states(given: Condition, book: PatternCollector) -> CompiledCondition:
-    return _one_of("state", given.states, lambda s: f"het gesprek is {STATES[s]}", book)
+def _compile_states(condition: Condition, collector: PatternCollector) -> CompiledCondition:
+    return _compile_fact(
+        "state", condition.states, lambda s: f"het gesprek is {STATES[s]}", collector
+    )
 
 
-def _referral(given: Condition, book: PatternCollector) -> CompiledCondition:
-    wanted = [(phrase, _spaced(phrase)) for phrase in given.referral]
+def _compile_referral(condition: Condition, collector: PatternCollector) -> CompiledCondition:
+    phrases = [(phrase, _pad_words(phrase)) for phrase in condition.referral]
 
     def test(facts: MessageFacts, _: Matches) -> str | None:
-        there = _spaced(facts.referral)
-        return next((f'de link noemt "{phrase}"' for phrase, it in wanted if it in there), None)
+        words = _pad_words(facts.referral)
+        return next(
+            (f'de link noemt "{phrase}"' for phrase, padded in phrases if padded in words), None
+        )
 
-    return CompiledCondition(test, frozenset([book.fact("referral", "yes")]), is_common=True)
+    return CompiledCondition(
+        test, frozenset([collector.index_fact("referral", "yes")]), is_common=True
+    )
 
 
-@lru_cache(SPACED)
-def _spaced(text: str) -> str:
+@lru_cache(CACHED_LINKS)
+def _pad_words(text: str) -> str:
     return f" {' '.join(plain_words(text))} "
 
 
-def _tagged(given: Condition, book: PatternCollector) -> CompiledCondition:
-    wanted = frozenset(given.tagged)
+def _compile_tags(condition: Condition, collector: PatternCollector) -> CompiledCondition:
+    accepted = frozenset(condition.tagged)
 
     def test(facts: MessageFacts, _: Matches) -> str | None:
-        there = sorted(wanted & facts.tags)
-        return f"het label {there[0]} staat erbij" if there else None
+        tags = sorted(accepted & facts.tags)
+        return f"het label {tags[0]} staat erbij" if tags else None
 
     return CompiledCondition(
-        test, frozenset(book.fact("tag", tag) for tag in wanted), is_common=True
+        test, frozenset(collector.index_fact("tag", tag) for tag in accepted), is_common=True
     )
 
 
-def _hours(given: Condition, _: PatternCollector) -> CompiledCondition:
-    times = opening_hours.compile_hours(given.hours, ())
+def _compile_hours(condition: Condition, _: PatternCollector) -> CompiledCondition:
+    hours = opening_hours.compile_hours(condition.hours, ())
 
     def test(facts: MessageFacts, _: Matches) -> str | None:
-        return "het is binnen de tijden van de regel" if times.is_open(facts.at) else None
+        return "het is binnen de tijden van de regel" if hours.is_open(facts.at) else None
 
     return CompiledCondition(test)
 
 
-def _every(given: Condition, book: PatternCollector) -> CompiledCondition:
-    return _together([compile_condition(part, book) for part in given.all])
+def _compile_all(condition: Condition, collector: PatternCollector) -> CompiledCondition:
+    return _combine([compile_condition(part, collector) for part in condition.all])
 
 
-def _some(given: Condition, book: PatternCollector) -> CompiledCondition:
-    parts = [compile_condition(part, book) for part in given.any]
-    known = [part.index_keys for part in parts if part.index_keys is not None]
+def _compile_any(condition: Condition, collector: PatternCollector) -> CompiledCondition:
+    parts = [compile_condition(part, collector) for part in condition.any]
+    indexed = [part.index_keys for part in parts if part.index_keys is not None]
     tests = [part.test for part in parts]
-    triggers = frozenset().union(*known) if len(known) == len(parts) else None
-    broad = any(part.is_common for part in parts)
-    return CompiledCondition(lambda facts, hits: _any(tests, facts, hits), triggers, broad)
+    index_keys = frozenset().union(*indexed) if len(indexed) == len(parts) else None
+    is_common = any(part.is_common for part in parts)
+    return CompiledCondition(
+        lambda facts, matches: _explain_any(tests, facts, matches), index_keys, is_common
+    )
 
 
-def _none(given: Condition, book: PatternCollector) -> CompiledCondition:
-    assert given.none is not None
-    test = compile_condition(given.none, book).test
-    return CompiledCondition(lambda facts, hits: "" if test(facts, hits) is None else None)
+def _compile_not(condition: Condition, collector: PatternCollector) -> CompiledCondition:
+    assert condition.none is not None
+    test = compile_condition(condition.none, collector).test
+    return CompiledCondition(lambda facts, matches: "" if test(facts, matches) is None else None)
 
 
-LEAVES: tuple[
+COMPILERS: tuple[
     tuple[
         Callable[[Condition], object], Callable[[Condition, PatternCollector], CompiledCondition]
     ],
     ...,
 ] = (
-    (lambda c: c.words or c.groups, _words),
-    (lambda c: c.pattern, _pattern),
-    (lambda c: c.choices, _choices),
-    (lambda c: c.types, _types),
-    (lambda c: c.referral, _referral),
-    (lambda c: c.numbers, _numbers),
-    (lambda c: c.languages, _languages),
-    (lambda c: c.tagged, _tagged),
-    (lambda c: c.states, _states),
-    (lambda c: c.hours, _hours),
-    (lambda c: c.all, _every),
-    (lambda c: c.any, _some),
-    (lambda c: c.without, _without),
-    (lambda c: c.none is not None, _none),
+    (lambda c: c.words or c.groups, _compile_words),
+    (lambda c: c.pattern, _compile_pattern),
+    (lambda c: c.choices, _compile_choices),
+    (lambda c: c.types, _compile_types),
+    (lambda c: c.referral, _compile_referral),
+    (lambda c: c.numbers, _compile_numbers),
+    (lambda c: c.languages, _compile_languages),
+    (lambda c: c.tagged, _compile_tags),
+    (lambda c: c.states, _compile_states),
+    (lambda c: c.hours, _compile_hours),
+    (lambda c: c.all, _compile_all),
+    (lambda c: c.any, _compile_any),
+    (lambda c: c.without, _compile_without),
+    (lambda c: c.none is not None, _compile_not),
 )
-"""What may be asked, in the order in which it is said; and how it is looked at."""
+"""Members of a condition in the order of their clauses, with the function that compiles them."""

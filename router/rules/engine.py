@@ -1,7 +1,7 @@
-"""Which department a message goes to, and why: an ordered table, first match wins. Pure.
+"""Choose the department of a message from an ordered table of rules: the first match wins. Pure.
 
-A rule that names a department, a menu or a hold decides. One that names none marks what it fits,
-with a label, a date, a text, and the next one is looked at.
+A rule that names a department, a menu or a hold decides. A rule that names none annotates its
+messages, with a tag, a deadline or a text, and the next rule is tested.
 """
 
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -15,8 +15,8 @@ from services.config.model import Configuration
 from services.config.routing_rules import Mask, Rule, SafetyRule
 
 TRANSFER, OPENED, MENU = "_transfer", "_opened", "_menu"
-"""What stands in the place of a rule where a person chose the department; no rule has such an id.
-It sticks as a rule's choice does."""
+"""Values of `rule` if a person chose the department; no rule has such an id. Like a rule's choice,
+it sticks."""
 FALLBACK = "geen enkele regel past; dit is de afdeling voor de rest"
 PRIORITIES = ("low", "normal", "high", "urgent")
 
@@ -24,7 +24,8 @@ R = TypeVar("R", Rule, SafetyRule)
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """`rule` is '' where none matched; `reason` is a sentence that an official can read."""
+    """A choice of department. `rule` is '' if no rule matched; `reason` is a sentence for
+    officials."""
 
     department: str
     rule: str
@@ -34,7 +35,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Annotations(msgspec.Struct, frozen=True):
-    """What rules say beside the department; `rules`: each of them, and why it fits."""
+    """Effects of rules other than the department; `rules` is the reason of each matching rule."""
 
     tags: tuple[str, ...] = ()
     replies: tuple[str, ...] = ()
@@ -43,8 +44,8 @@ class Annotations(msgspec.Struct, frozen=True):
     due_days: int = 0
     rules: tuple[str, ...] = ()
 
-    def by(self, rule: Rule, said: str) -> "Annotations":
-        """With what one more rule says, and why it does."""
+    def with_rule(self, rule: Rule, clause: str) -> "Annotations":
+        """Return these annotations with those of one more rule, and the reason that it matched."""
         days = [n for n in (self.due_days, rule.due_days) if n]
         return Annotations(
             tags=(*self.tags, *(tag for tag in rule.tag if tag not in self.tags)),
@@ -52,21 +53,21 @@ class Annotations(msgspec.Struct, frozen=True):
             priority=higher_priority(self.priority, rule.priority),
             mask=(*self.mask, *(kind for kind in rule.mask if kind not in self.mask)),
             due_days=min(days, default=0),
-            rules=(*self.rules, reason(rule, said)),
+            rules=(*self.rules, explain_match(rule, clause)),
         )
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What all rules make of a message. `verdict` is None where none decides."""
+    """Result of all rules for a message. `verdict` is None if no rule decides."""
 
     verdict: Verdict | None
-    marks: Annotations
+    annotations: Annotations
     care: SafetyRule | None = None
     care_reason: str = ""
 
 
-class Step(msgspec.Struct, frozen=True):
-    """One rule that was looked at: outcome is fits, marks or no."""
+class RuleStep(msgspec.Struct, frozen=True):
+    """A tested rule; `outcome` is fits, marks or no."""
 
     rule: str
     outcome: str
@@ -74,113 +75,113 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class IndexedRules(msgspec.Struct, Generic[R], frozen=True):
-    """Rules in order. `led` leads from what was hit to positions of rules; `always` are those that
-    anything may fit."""
+    """Rules in order. `by_trigger` maps a match to positions of rules; `unconditional` has the
+    positions of rules that may match anything."""
 
     rules: tuple[R, ...]
     compiled: tuple[CompiledCondition, ...]
     by_trigger: dict[int, list[int]]
     unconditional: tuple[int, ...]
 
-    def fitting(self, facts: MessageFacts, hits: Matches) -> Iterator[tuple[R, str]]:
-        """The rules that fit, in order, and why."""
+    def find_matching(self, facts: MessageFacts, matches: Matches) -> Iterator[tuple[R, str]]:
+        """Yield the matching rules in order, each with its clause."""
         places = set(self.unconditional)
-        for hit in self.by_trigger.keys() & hits.keys():
-            places.update(self.by_trigger[hit])
+        for trigger in self.by_trigger.keys() & matches.keys():
+            places.update(self.by_trigger[trigger])
         for place in sorted(places):
-            if (said := self.compiled[place].test(facts, hits)) is not None:
-                yield self.rules[place], said
+            if (clause := self.compiled[place].test(facts, matches)) is not None:
+                yield self.rules[place], clause
 
 
 class RuleTable(msgspec.Struct, frozen=True):
-    """The rules of one municipality; those of care are looked at first."""
+    """The rules of one municipality; the safety rules (`care`) are tested first."""
 
     rules: IndexedRules[Rule]
     care: IndexedRules[SafetyRule]
-    reader: Matcher
+    matcher: Matcher
 
 
 def higher_priority(one: str, other: str) -> str:
-    """The higher of two priorities; '' is none."""
+    """Return the higher of two priorities; '' is the lowest."""
     return max(one, other, key=lambda p: PRIORITIES.index(p) if p else -1)
 
 
 def compile_rules(config: Configuration, tenant: str, *, misspelled: bool = True) -> RuleTable:
-    """The rules that hold for `tenant`: its own, and those for a department that it has. They fit
-    misspelled words unless `misspelled` is false, which compiles twice as fast."""
-    has = {d.id for d in config.departments if d.tenant == tenant}
-    book = PatternCollector(config.groups)
-    rules = _ordered([r for r in config.rules if holds_for(r, tenant, has)], book)
-    care = _ordered([c for c in config.care if holds_for(c, tenant, has)], book)
-    return RuleTable(rules, care, book.closed(misspelled=misspelled))
+    """Compile the rules that apply to `tenant`: its own, and those for a department that it has.
+    They match misspelled words unless `misspelled` is false, which compiles twice as fast."""
+    departments = {d.id for d in config.departments if d.tenant == tenant}
+    collector = PatternCollector(config.groups)
+    rules = _index_rules([r for r in config.rules if applies_to(r, tenant, departments)], collector)
+    care = _index_rules([c for c in config.care if applies_to(c, tenant, departments)], collector)
+    return RuleTable(rules, care, collector.build_matcher(misspelled=misspelled))
 
 
-def _ordered(rules: Sequence[R], book: PatternCollector) -> IndexedRules[R]:
-    compiled = tuple(compile_condition(rule, book) for rule in rules)
-    led: dict[int, list[int]] = {}
-    for place, each in enumerate(compiled):
-        for trigger in each.index_keys or ():
-            led.setdefault(trigger, []).append(place)
-    always = tuple(n for n, each in enumerate(compiled) if each.index_keys is None)
-    return IndexedRules(tuple(rules), compiled, led, always)
+def _index_rules(rules: Sequence[R], collector: PatternCollector) -> IndexedRules[R]:
+    compiled = tuple(compile_condition(rule, collector) for rule in rules)
+    by_trigger: dict[int, list[int]] = {}
+    for place, condition in enumerate(compiled):
+        for trigger in condition.index_keys or ():
+            by_trigger.setdefault(trigger, []).append(place)
+    unconditional = tuple(n for n, condition in enumerate(compiled) if condition.index_keys is None)
+    return IndexedRules(tuple(rules), compiled, by_trigger, unconditional)
 
 
-def holds_for(rule: Rule | SafetyRule, tenant: str, has: Container[str]) -> bool:
-    return rule.tenant in ("", tenant) and (not rule.department or rule.department in has)
+def applies_to(rule: Rule | SafetyRule, tenant: str, departments: Container[str]) -> bool:
+    return rule.tenant in ("", tenant) and (not rule.department or rule.department in departments)
 
 
-def compile_config(config: Configuration) -> dict[str, RuleTable]:
-    """Tenant -> its rules."""
+def compile_rule_tables(config: Configuration) -> dict[str, RuleTable]:
+    """Return the compiled rules by tenant."""
     return {tenant.id: compile_rules(config, tenant.id) for tenant in config.tenants}
 
 
 def evaluate(table: RuleTable, facts: MessageFacts) -> Outcome:
-    """What the rules make of a message."""
-    hits = table.reader.hits(facts)
-    care, why = next(table.care.fitting(facts, hits), (None, ""))
-    care_reason = f"{why} (zorgregel {care.id})" if care else ""
-    marks = Annotations()
-    for rule, said in table.rules.fitting(facts, hits):
-        marks = marks.by(rule, said)
+    """Apply the rules to a message."""
+    matches = table.matcher.match_facts(facts)
+    care, care_clause = next(table.care.find_matching(facts, matches), (None, ""))
+    care_reason = f"{care_clause} (zorgregel {care.id})" if care else ""
+    annotations = Annotations()
+    for rule, clause in table.rules.find_matching(facts, matches):
+        annotations = annotations.with_rule(rule, clause)
         if rule.decides:
-            return Outcome(_verdict(rule, said), marks, care, care_reason)
-    return Outcome(None, marks, care, care_reason)
+            return Outcome(_decide(rule, clause), annotations, care, care_reason)
+    return Outcome(None, annotations, care, care_reason)
 
 
-def _verdict(rule: Rule, said: str) -> Verdict:
-    return Verdict(rule.department, rule.id, reason(rule, said), rule.menu, rule.hold)
+def _decide(rule: Rule, clause: str) -> Verdict:
+    return Verdict(rule.department, rule.id, explain_match(rule, clause), rule.menu, rule.hold)
 
 
-def reason(rule: Rule, said: str) -> str:
-    """In words that an official can read."""
-    return f"{said} (regel {rule.id})" if said else f"regel {rule.id} past"
+def explain_match(rule: Rule, clause: str) -> str:
+    """Return the reason for a match, in a sentence for officials."""
+    return f"{clause} (regel {rule.id})" if clause else f"regel {rule.id} past"
 
 
-def steps(table: RuleTable, facts: MessageFacts) -> list[Step]:
-    """Each rule that `judge` decides by, in order, up to the one that decides."""
-    return _looked_at(table.rules, facts, table.reader, lambda rule: rule.decides)
+def trace_rules(table: RuleTable, facts: MessageFacts) -> list[RuleStep]:
+    """Return the rules that `evaluate` tests, in order, up to the one that decides."""
+    return _trace(table.rules, facts, table.matcher, lambda rule: rule.decides)
 
 
-def care_steps(table: RuleTable, facts: MessageFacts) -> list[Step]:
-    """Each care rule, in order, up to the one that fits."""
-    return _looked_at(table.care, facts, table.reader, lambda _: True)
+def trace_safety_rules(table: RuleTable, facts: MessageFacts) -> list[RuleStep]:
+    """Return the safety rules in order, up to the first match."""
+    return _trace(table.care, facts, table.matcher, lambda _: True)
 
 
-def _looked_at(
-    ordered: IndexedRules[R], facts: MessageFacts, reader: Matcher, decides: Callable[[R], bool]
-) -> list[Step]:
-    hits = reader.read(facts.text)
-    tried: list[Step] = []
+def _trace(
+    ordered: IndexedRules[R], facts: MessageFacts, matcher: Matcher, decides: Callable[[R], bool]
+) -> list[RuleStep]:
+    matches = matcher.match_text(facts.text)
+    steps: list[RuleStep] = []
     for rule, compiled in zip(ordered.rules, ordered.compiled, strict=True):
-        said = compiled.test(facts, hits)
-        outcome = "no" if said is None else "fits" if decides(rule) else "marks"
-        tried.append(Step(rule.id, outcome, said or ""))
+        clause = compiled.test(facts, matches)
+        outcome = "no" if clause is None else "fits" if decides(rule) else "marks"
+        steps.append(RuleStep(rule.id, outcome, clause or ""))
         if outcome == "fits":
             break
-    return tried
+    return steps
 
 
 def with_quotes(table: RuleTable) -> RuleTable:
-    """The same for who asks why: it says on which words a pattern fits."""
-    reader = msgspec.structs.replace(table.reader, quotes=True)
-    return msgspec.structs.replace(table, reader=reader)
+    """Return the table for an explanation: its clauses quote the words that a pattern matches."""
+    matcher = msgspec.structs.replace(table.matcher, quotes=True)
+    return msgspec.structs.replace(table, matcher=matcher)

@@ -1,4 +1,4 @@
-"""Thousands of words and phrases as one automaton, which finds those in a text. Pure."""
+"""Find thousands of words and phrases in a text with one automaton. Pure."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from router.rules.spelling import SHORTEST, Words, build_index, candidates
+from router.rules.spelling import SHORTEST, Words, build_index, find_candidates
 from services.language.words import (
     EMOJI,
     KEPT,
@@ -22,15 +22,16 @@ from services.language.words import (
 )
 
 MOST_WORDS = 1000
-"""Words and emoji of a text that are read; the longest text of WhatsApp has 4,096 characters."""
+"""Words and emoji of a text that are read, at most; the longest text of WhatsApp has 4,096
+characters."""
 LONGEST_WORD = 64
-"""Letters of a word or an emoji; Dutch words have up to about 50."""
+"""Letters of a word or an emoji, at most; Dutch words have up to about 50."""
 LONGEST_PHRASE = 12
-"""Words of a phrase; a longer one is never written the same way twice."""
+"""Words of a phrase, at most; a longer one is never written the same way twice."""
 PART = 4
-"""Letters beside a star; fewer occur in every second word."""
+"""Letters beside a star, at least; fewer occur in every second word."""
 CACHED = 8192
-"""Words of texts whose matches a lexicon remembers; about 2 MB."""
+"""Words of texts whose matches a lexicon caches; about 2 MB."""
 
 How = Literal["exact", "joined", "stem", "part", "mistake"]
 HOWS: tuple[How, ...] = ("exact", "joined", "stem", "part", "mistake")
@@ -84,9 +85,8 @@ class Lexicon(msgspec.Struct, frozen=True, eq=False):
 
     def find(self, text: str) -> list[PhraseMatch]:
         """Phrases that the text says, in the order of their starts: each once, at the surest place,
-        and of several such places at the first. An emoji may separate two words of a phrase.
-        """
-        tokens = _tokens(text)
+        and of several such places at the first. An emoji may separate two words of a phrase."""
+        tokens = _read_tokens(text)
         best: dict[int, tuple[int, int, tuple[str, ...]]] = {}
         for places in _readings(tokens):
             words = [tokens[place] for place in places]
@@ -116,17 +116,18 @@ def compile_lexicon(phrases: Sequence[str], *, misspelled: bool = True) -> Lexic
 
 
 def phrase_error(phrase: str) -> str:
-    """Error in a phrase, as a sentence; '' if it is right."""
+    """Return the error in a phrase as a sentence, '' for none."""
     return _parse(phrase)[1]
 
 
-def terms(phrase: str) -> tuple[Term, ...]:
-    """The words of a phrase, as they are found: phrases with the same terms are the same."""
+def parse_terms(phrase: str) -> tuple[Term, ...]:
+    """Return the words of a phrase as they are matched: phrases with the same terms are the
+    same."""
     return tuple(_parse(phrase)[0])
 
 
-def _tokens(text: str) -> list[str]:
-    """Words and emoji that are read."""
+def _read_tokens(text: str) -> list[str]:
+    """Return the words and emoji that are read."""
     return tokens(text)[:MOST_WORDS]
 
 
@@ -170,7 +171,7 @@ def _match_word(vocabulary: Vocabulary, word: str) -> tuple[Match, ...]:
     ways = dict(vocabulary.written.get(word, ()))
     for term in vocabulary.stems.get(stem(word), ()):
         ways.setdefault(term, STEM)
-    misspelled = [] if ways else candidates(word, vocabulary.misspellable)
+    misspelled = [] if ways else find_candidates(word, vocabulary.misspellable)
     for term in _parts(vocabulary, word):
         ways.setdefault(term, PARTLY)
     for term in misspelled:
@@ -197,10 +198,10 @@ def _parse(phrase: str) -> tuple[list[Term], str]:
         terms = [f'"{token}' for token in TOKEN.findall(plain)]
     else:
         terms = _TERM.findall(plain)
-    return terms, _error(plain, terms)
+    return terms, _find_error(plain, terms)
 
 
-def _error(plain: str, terms: list[Term]) -> str:
+def _find_error(plain: str, terms: list[Term]) -> str:
     if not terms:
         return "There is no word or emoji in it"
     if "*" in plain and (_LOOSE.search(plain) or terms[0][0] == '"'):

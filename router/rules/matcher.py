@@ -1,4 +1,4 @@
-"""What a message says of all that any rule asks for: words, patterns, facts; read once. Pure."""
+"""Match a message against everything that any rule asks for: words, patterns, facts. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -7,16 +7,16 @@ import msgspec
 
 from router.rules import regex_set
 from router.rules.lexicon import HOWS, Lexicon, PhraseMatch, compile_lexicon
-from router.rules.regex_set import Patterns
+from router.rules.regex_set import PatternFinder
 from services.config.routing_rules import Group
 
-PATTERN = "het patroon past"
-QUOTED = 80
-"""Characters of what is quoted, at most."""
+PATTERN_MATCHES = "het patroon past"
+MAX_QUOTE = 80
+"""Characters of a quotation, at most."""
 
 
 class MessageFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What there is to know of a message when rules are looked at."""
+    """Facts about a message that rules test."""
 
     at: datetime
     text: str = ""
@@ -30,15 +30,14 @@ class MessageFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Matches = Mapping[int, str]
-"""What of a municipality's lists of words (by their place) and patterns (by `~place`) was found in
-a text, and a Dutch clause that says so; and the facts that any condition asks for (by a place too)
-which are so."""
+"""Matches of a message, each with a Dutch clause. The key is the position of a word list or of a
+fact, or `~position` of a pattern."""
 Fact = tuple[str, str]
-"""Of what kind, and its value: ("type", "image")."""
+"""Kind and value of a fact: ("type", "image")."""
 
 
 class PatternCollector:
-    """The words and patterns of many conditions, being gathered."""
+    """Collects the words and patterns of many conditions."""
 
     def __init__(self, groups: Iterable[Group]) -> None:
         self.groups = {group.id: group.words for group in groups}
@@ -46,62 +45,67 @@ class PatternCollector:
         self.patterns: list[str] = []
         self.facts: dict[Fact, int] = {}
 
-    def fact(self, kind: str, value: str) -> int:
-        """The place of a fact that is asked for: among the lists, as one without words."""
+    def index_fact(self, kind: str, value: str) -> int:
+        """Return the position of a fact among the word lists; the fact takes the place of an empty
+        list."""
         if (kind, value) not in self.facts:
             self.facts[kind, value] = len(self.lists)
             self.lists.append(())
         return self.facts[kind, value]
 
-    def closed(self, *, misspelled: bool = True) -> "Matcher":
+    def build_matcher(self, *, misspelled: bool = True) -> "Matcher":
         phrases = sorted({phrase for words in self.lists for phrase in words})
         place = {phrase: n for n, phrase in enumerate(phrases)}
-        holds: list[list[int]] = [[] for _ in phrases]
+        lists_by_phrase: list[list[int]] = [[] for _ in phrases]
         for list_id, words in enumerate(self.lists):
             for phrase in set(words):
-                holds[place[phrase]].append(list_id)
+                lists_by_phrase[place[phrase]].append(list_id)
         lexicon = compile_lexicon(phrases, misspelled=misspelled)
-        fitting = regex_set.compiled(self.patterns)
-        written = tuple(self.patterns)
-        return Matcher(lexicon, tuple(phrases), holds, fitting, self.facts, written)
+        find_patterns = regex_set.compile_patterns(self.patterns)
+        pattern_texts = tuple(self.patterns)
+        return Matcher(
+            lexicon, tuple(phrases), lists_by_phrase, find_patterns, self.facts, pattern_texts
+        )
 
 
 class Matcher(msgspec.Struct, frozen=True):
-    """Reads a text once, for all conditions."""
+    """Reads a text once for all conditions."""
 
     lexicon: Lexicon
     phrases: tuple[str, ...]
-    holds: list[list[int]]
-    patterns: Patterns
+    lists_by_phrase: list[list[int]]
+    patterns: PatternFinder
     facts: dict[Fact, int] = {}
-    """Those that any condition asks for."""
-    written: tuple[str, ...] = ()
-    """The patterns themselves."""
+    """Facts that any condition asks for, with their positions."""
+    pattern_texts: tuple[str, ...] = ()
+    """Source texts of the patterns."""
     quotes: bool = False
-    """Whether it says on which words a pattern fits. Not in the router: a reason goes wherever its
-    conversation goes, past what hides a BSN, and these words are the citizen's."""
+    """Quote the words that a pattern matches. Not in the router: the words are the citizen's, and a
+    reason goes wherever the conversation goes, past the masking of a BSN."""
 
-    def read(self, text: str) -> Matches:
+    def match_text(self, text: str) -> Matches:
         if not text:
             return {}
-        hits = {~place: self._fits(place, text) for place in self.patterns(text)}
-        for found in sorted(self.lexicon.find(text), key=_doubt, reverse=True):
-            said = _said(self.phrases[found.phrase], found)
-            # The surest comes last, and is what is said.
-            hits.update(dict.fromkeys(self.holds[found.phrase], said))
-        return hits
+        matches = {~place: self._explain_pattern(place, text) for place in self.patterns(text)}
+        for match in sorted(self.lexicon.find(text), key=_uncertainty, reverse=True):
+            clause = _explain_phrase(self.phrases[match.phrase], match)
+            # The surest match comes last, so its clause remains.
+            matches.update(dict.fromkeys(self.lists_by_phrase[match.phrase], clause))
+        return matches
 
-    def hits(self, facts: MessageFacts) -> Matches:
-        """With the facts that are so."""
-        so = {self.facts[fact]: "" for fact in _facts(facts) if fact in self.facts}
-        return {**so, **self.read(facts.text)}
+    def match_facts(self, facts: MessageFacts) -> Matches:
+        """Return the matches of the text and the facts that hold."""
+        facts_matched = {self.facts[fact]: "" for fact in _list_facts(facts) if fact in self.facts}
+        return {**facts_matched, **self.match_text(facts.text)}
 
-    def _fits(self, place: int, text: str) -> str:
-        words = " ".join(regex_set.part(self.written[place], text).split()) if self.quotes else ""
-        return f'{PATTERN} op "{_short(words)}"' if words else PATTERN
+    def _explain_pattern(self, place: int, text: str) -> str:
+        if not self.quotes:
+            return PATTERN_MATCHES
+        words = " ".join(regex_set.find_fragment(self.pattern_texts[place], text).split())
+        return f'{PATTERN_MATCHES} op "{_shorten(words)}"' if words else PATTERN_MATCHES
 
 
-def _facts(facts: MessageFacts) -> Iterator[Fact]:
+def _list_facts(facts: MessageFacts) -> Iterator[Fact]:
     yield from (
         ("choice", facts.choice),
         ("type", facts.type),
@@ -113,15 +117,15 @@ def _facts(facts: MessageFacts) -> Iterator[Fact]:
     yield from (("tag", tag) for tag in facts.tags)
 
 
-def _short(words: str) -> str:
-    """So that a line stays a line."""
-    return words if len(words) <= QUOTED else f"{words[: QUOTED - 1]}…"
+def _shorten(words: str) -> str:
+    """Keep a line of an explanation a line."""
+    return words if len(words) <= MAX_QUOTE else f"{words[: MAX_QUOTE - 1]}…"
 
 
-def _doubt(found: PhraseMatch) -> int:
-    return HOWS.index(found.how)
+def _uncertainty(match: PhraseMatch) -> int:
+    return HOWS.index(match.how)
 
 
-def _said(phrase: str, found: PhraseMatch) -> str:
-    wrong = ", verkeerd gespeld" if found.how == "mistake" else ""
-    return f'"{phrase.replace(chr(34), "")}" staat erin{wrong}'
+def _explain_phrase(phrase: str, match: PhraseMatch) -> str:
+    note = ", verkeerd gespeld" if match.how == "mistake" else ""
+    return f'"{phrase.replace(chr(34), "")}" staat erin{note}'

@@ -1,8 +1,8 @@
-"""The patterns of a municipality, looked for all at once: which of them fit a text. Pure.
+"""Match all patterns of a municipality at once. Pure.
 
-A text is read once for the letters that any pattern cannot do without, and only those patterns are
-tried whose letters are all there. One automaton of all patterns would be built anew with nearly
-each text: it took 310 us for an ordinary message with the 386 patterns of the example, this 9.
+A text is read once for the letters that any pattern requires, and only patterns whose letters all
+occur are tried. One automaton of all patterns would be rebuilt for nearly each text: it took 310 us
+for an ordinary message with the 386 patterns of the example, and this takes 9.
 """
 
 import re
@@ -15,46 +15,50 @@ from services.config.routing_rules import PATTERN_BYTES, pattern_options
 MEMORY = 256 * 1024 * 1024
 """Bytes that all patterns of a municipality may take together, at most."""
 TOGETHER, LETTERS = 1000, 40_000
-"""Patterns, and their letters, for which a text is read at once: what is sought in it must fit in
-8 MiB, which RE2 sets. A pattern of one long word takes the most."""
+"""Patterns, and their letters, in one pass over a text: their required letters must fit in the 8
+MiB that RE2 allows. A pattern of one long word takes the most."""
 
-Patterns = Callable[[str], frozenset[int]]
-"""The places of those that fit a text."""
+PatternFinder = Callable[[str], frozenset[int]]
+"""Return the positions of the patterns that match a text."""
 
 
-ASSERTS = re.compile(r"[\^$]|\\[bBAz]")
-"""What a pattern may ask of a place in the text."""
+ASSERTION = re.compile(r"[\^$]|\\[bBAz]")
+"""Assertion of a pattern about a place in the text."""
 
 
 def fits_every_text(pattern: str) -> bool:
-    """Surely; of those with an assertion that is not said. No pattern fits where there is no text:
-    the others are found where they fit nothing at all."""
-    return not ASSERTS.search(pattern) and bool(re2.search(pattern, ""))
+    """True if the pattern certainly matches every text: it matches the empty string and has no
+    assertion. A pattern with an assertion is not judged."""
+    return not ASSERTION.search(pattern) and bool(re2.search(pattern, ""))
 
 
-def compiled(patterns: Sequence[str]) -> Patterns:
-    """re2.error where they take too much memory."""
+def compile_patterns(patterns: Sequence[str]) -> PatternFinder:
+    """Raise re2.error if the patterns take too much memory."""
     options = pattern_options(min(PATTERN_BYTES, MEMORY // max(1, len(patterns))))
-    filters = [found for part in _parts(patterns) for found in _filters(patterns, part, options)]
+    filters = [
+        filter
+        for batch in _batches(patterns)
+        for filter in _compile_filters(patterns, batch, options)
+    ]
 
-    def fitting(text: str) -> frozenset[int]:
+    def find_matching(text: str) -> frozenset[int]:
         plain = text.encode("utf-8", "replace")
         return frozenset(
             first + place for first, filter in filters for place in filter.Match(plain) or ()
         )
 
-    return fitting
+    return find_matching
 
 
-def part(pattern: str, text: str) -> str:
-    """What of a text a pattern fits on; '' where it fits on nothing. It is compiled for the asking:
-    for who asks why, not for each message."""
+def find_fragment(pattern: str, text: str) -> str:
+    """Return the part of a text that a pattern matches, '' for none. The pattern is compiled for
+    each call, because this serves explanations and not every message."""
     plain = text.encode("utf-8", "replace").decode()
-    found = re2.compile(pattern, pattern_options(PATTERN_BYTES)).search(plain)
-    return str(found[0]) if found else ""
+    match = re2.compile(pattern, pattern_options(PATTERN_BYTES)).search(plain)
+    return str(match[0]) if match else ""
 
 
-def _parts(patterns: Sequence[str]) -> Iterator[range]:
+def _batches(patterns: Sequence[str]) -> Iterator[range]:
     start = letters = 0
     for place, pattern in enumerate(patterns):
         letters += len(pattern)
@@ -65,20 +69,20 @@ def _parts(patterns: Sequence[str]) -> Iterator[range]:
         yield range(start, len(patterns))
 
 
-def _filters(
-    patterns: Sequence[str], part: range, options: re2.Options
+def _compile_filters(
+    patterns: Sequence[str], batch: range, options: re2.Options
 ) -> Iterator[tuple[int, re2.Filter]]:
-    """The place of its first pattern, and what finds them; in halves where they do not fit."""
+    """Yield filters with the position of their first pattern; halve a batch that does not fit."""
     filter = re2.Filter()
-    for place in part:
+    for place in batch:
         filter.Add(patterns[place], options)
     try:
         filter.Compile()
     except re2.error:
-        if len(part) == 1:
+        if len(batch) == 1:
             raise
-        middle = len(part) // 2
-        yield from _filters(patterns, part[:middle], options)
-        yield from _filters(patterns, part[middle:], options)
+        middle = len(batch) // 2
+        yield from _compile_filters(patterns, batch[:middle], options)
+        yield from _compile_filters(patterns, batch[middle:], options)
     else:
-        yield part.start, filter
+        yield batch.start, filter

@@ -1,4 +1,4 @@
-"""Misspellings of known words: slips of the finger, and spelling by ear. Pure."""
+"""Recognise misspellings of known words: slips of the finger, and spelling by ear. Pure."""
 
 import re
 import zlib
@@ -14,16 +14,17 @@ import msgspec
 from services.language.words import APART, Stem, stem
 
 SHORTEST = 6
-"""Letters of a word that may be misspelled: a shorter word, one letter off, is mostly another."""
+"""Letters of a word that may be misspelled, at least: a shorter word, one letter off, is mostly
+another."""
 SURE = 8
 """Letters of a word in which any letter may be changed. Of 350 municipal words of at least this
 length, 20 have an ordinary word one such change away; of 100 shorter words, 74 (klacht: kracht,
 geweld: gebeld). In a shorter word the letter must be near the right one on the keyboard, or sound
 like it."""
 HEARD = 7
-"""Letters, as heard, of a word that may be written by ear as a whole: reibeweis."""
+"""Letters, as heard, of a word that may be written by ear as a whole, at least: reibeweis."""
 LONG = 10
-"""Letters, as heard, of a word written by ear that may have a slip too: lantarenpalen."""
+"""Letters, as heard, of a word written by ear that may have a slip too, at least: lantarenpalen."""
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,7 +65,8 @@ CONFUSED = frozenset(frozenset(pair) for pair in _CONFUSED.split())
 
 
 def phonetic_key(word: str) -> str:
-    """Sound of a word, the same for all its forms: `pasporten` and `paspoort` are pasport."""
+    """Return the sound of a word, the same for all its forms: `pasporten` and `paspoort` are
+    pasport."""
     return _sound(stem(word)[1])
 
 
@@ -130,7 +132,7 @@ class Words(msgspec.Struct, frozen=True):
 
 
 def build_index(words: Iterable[str]) -> Words:
-    """Index the words that are long enough and have only letters."""
+    """Index the words that are long enough and consist of letters."""
     long_words = tuple(sorted(w for w in set(words) if len(w) >= SHORTEST and w.isalpha()))
     traces = sorted(trace << 32 | n for n, word in enumerate(long_words) for trace in _traces(word))
     bits = len(traces).bit_length()
@@ -139,8 +141,8 @@ def build_index(words: Iterable[str]) -> Words:
     return Words(long_words, array("Q", traces), array("I", starts), bits)
 
 
-def candidates(written: str, among: Words) -> list[str]:
-    """Words that this one may be a misspelling of, in order."""
+def find_candidates(written: str, among: Words) -> list[str]:
+    """Return the words that this one may be a misspelling of, in order."""
     if not written.isalpha() or written in APART or stem(written) in _right_stems():
         return []
     places = {place for trace in _traces(written) for place in _find_places(trace, among)}
@@ -155,8 +157,8 @@ def _find_places(trace: int, index: Words) -> Iterator[int]:
 
 
 def _traces(word: str) -> set[int]:
-    """Checksums of a word and of its sound, both also without each of their letters. Two words that
-    may be written for one another share at least one."""
+    """Return checksums of a word and of its sound, both also without each of their letters. Two
+    words that may be written for one another share at least one."""
     sound = phonetic_key(word)
     sounds = _shorten(sound) if len(sound) >= LONG - 1 else [sound]
     traces = (*_shorten(word), *(f"~{sound}" for sound in sounds))
@@ -164,7 +166,7 @@ def _traces(word: str) -> set[int]:
 
 
 def _shorten(word: str) -> list[str]:
-    """The word, and the word without each of its letters."""
+    """Return the word, and the word without each of its letters."""
     return [word, *(word[:i] + word[i + 1 :] for i in range(len(word)))]
 
 

@@ -1,1 +1,1 @@
-"""From configuration to routing context, and its validation. Pure."""
+"""Routing context built from the configuration, and the validation before it. Pure."""

@@ -1,4 +1,4 @@
-"""What the router decides by, made from what a municipality chose, and what is kept of it. Pure."""
+"""Build the routing context from a loaded configuration, and the record of its version. Pure."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,7 +7,7 @@ import msgspec
 import re2
 
 from router.model.decision import Hash, RoutingContext
-from router.rules.engine import RuleTable, compile_config
+from router.rules.engine import RuleTable, compile_rule_tables
 from router.ruleset.validation import validate
 from services.calendar.opening_hours import Hours, compile_hours
 from services.config.loader import LoadedConfig
@@ -16,48 +16,48 @@ from services.contract import Record
 from services.ids import uuid7
 
 RECORD = "configuration"
-"""Kind of the record that a version is."""
+"""Kind of the record of a version."""
 _json = msgspec.json.Encoder(order="deterministic").encode
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
 _unpack = msgspec.msgpack.Decoder(dict[str, str]).decode
 
 
 class RulesetVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of rules and texts, whole, as it is kept."""
+    """One complete version of rules and texts, as stored."""
 
     version: str
     record: UUID
     first_at: datetime
-    """When anything could first be decided by it."""
+    """First moment at which it could decide anything."""
     approved_by: str
     files: bytes
     """MessagePack: name -> text."""
 
 
-def build_context(choices: LoadedConfig, hash: Hash) -> RoutingContext:
-    """ConfigError where something in them cannot be decided by."""
-    config = validate(choices, patterns=False).config
+def build_context(loaded: LoadedConfig, hash: Hash) -> RoutingContext:
+    """Raise ConfigError if the router cannot decide by some part of it."""
+    config = validate(loaded, patterns=False).config
     return RoutingContext(
         config=config,
-        rules=_compiled(choices),
+        rules=_compile_rules(loaded),
         hash=hash,
-        hours=opening_hours(config),
-        contacts=contacts(config),
-        texts=choices.texts,
-        version=choices.version,
+        hours=compile_opening_hours(config),
+        contacts=index_contacts(config),
+        texts=loaded.texts,
+        version=loaded.version,
     )
 
 
-def _compiled(choices: LoadedConfig) -> dict[str, RuleTable]:
+def _compile_rules(loaded: LoadedConfig) -> dict[str, RuleTable]:
     try:
-        return compile_config(choices.config)
-    except re2.error:  # of patterns that take too much memory together
-        validate(choices)
+        return compile_rule_tables(loaded.config)
+    except re2.error:  # the patterns take too much memory together
+        validate(loaded)
         raise
 
 
-def opening_hours(config: Configuration) -> dict[tuple[str, str], Hours]:
-    """Of each department, with the closings that hold for it."""
+def compile_opening_hours(config: Configuration) -> dict[tuple[str, str], Hours]:
+    """Return the opening hours of each department, with the closings that apply to it."""
     return {
         (d.tenant, d.id): compile_hours(
             d.hours, [c for c in config.closings if c.holds_for(d.tenant, d.id)]
@@ -66,37 +66,39 @@ def opening_hours(config: Configuration) -> dict[tuple[str, str], Hours]:
     }
 
 
-def contacts(config: Configuration) -> dict[tuple[str, str], tuple[str, ...]]:
-    """The tags of each person that the configuration knows, by telephone number without +."""
-    found: dict[tuple[str, str], tuple[str, ...]] = {}
+def index_contacts(config: Configuration) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the tags of each person in the configuration, by telephone number without +."""
+    tags: dict[tuple[str, str], tuple[str, ...]] = {}
     for entry in config.contacts:
         for phone in entry.phones:
             key = entry.tenant, phone.removeprefix("+")
-            found[key] = (*found.get(key, ()), entry.tag)
-    return found
+            tags[key] = (*tags.get(key, ()), entry.tag)
+    return tags
 
 
-def new_version(choices: LoadedConfig, at: datetime, hash: Hash) -> RulesetVersion:
-    """What is kept of them when nothing is kept yet."""
+def create_version(loaded: LoadedConfig, at: datetime, hash: Hash) -> RulesetVersion:
+    """Return the version to store if it is not stored yet."""
     return RulesetVersion(
-        version=choices.version,
-        record=uuid7(at, hash("version", choices.version)),
+        version=loaded.version,
+        record=uuid7(at, hash("version", loaded.version)),
         first_at=at,
-        approved_by=choices.config.approved_by,
-        files=_pack(choices.files),
+        approved_by=loaded.config.approved_by,
+        files=_pack(loaded.files),
     )
 
 
-def version_record(kept: RulesetVersion, choices: LoadedConfig) -> Record:
-    """A version in the archive: the same whoever says it, and whenever."""
-    files = _unpack(kept.files)
+def build_version_record(version: RulesetVersion, loaded: LoadedConfig) -> Record:
+    """Return the archive record of a version, which is the same at any time and from any sender."""
+    files = _unpack(version.files)
     data = {
-        "version": kept.version,
-        "approvedBy": kept.approved_by,
+        "version": version.version,
+        "approvedBy": version.approved_by,
         "files": {name: len(text.encode()) for name, text in files.items()},
         "texts": {
-            language: {id: text.version for id, text in there.items()}
-            for language, there in choices.texts.languages.items()
+            language: {id: text.version for id, text in texts.items()}
+            for language, texts in loaded.texts.languages.items()
         },
     }
-    return Record(id=kept.record, kind=RECORD, at=kept.first_at, data=_json(data), raw=_json(files))
+    return Record(
+        id=version.record, kind=RECORD, at=version.first_at, data=_json(data), raw=_json(files)
+    )

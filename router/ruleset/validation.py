@@ -1,13 +1,13 @@
-"""What is wrong with a configuration that only the router's own reading of it shows. Pure.
+"""Find the faults of a configuration that show only when its rules are compiled. Pure.
 
-`postkamer check` says it, and the router brings nothing into force that has any of it.
+`postkamer check` reports them, and the router activates no configuration that has any.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 
 import re2
 
-from router.rules.engine import holds_for
+from router.rules.engine import applies_to
 from router.rules.lexicon import phrase_error
 from router.rules.matcher import PatternCollector
 from services.config.loader import LoadedConfig
@@ -17,130 +17,136 @@ from services.config.routing_rules import Condition, Rule, SafetyRule
 from services.language.words import plain_words
 from services.toml.errors import Location
 
-Found = tuple[Location, str]
-PATTERNS = (
+Fault = tuple[Location, str]
+PATTERNS_TOO_LARGE = (
     "the patterns of {} take too much memory together: fewer of them, shorter ones, or smaller"
     " repeats"
 )
 
 
-def validate(choices: LoadedConfig, *, patterns: bool = True) -> LoadedConfig:
-    """The same; ConfigError with everything that is wrong. Without `patterns` it is not tried
-    whether these fit in memory together: compiling them shows that, and takes as long."""
-    found = [
-        locate_error(choices.sources, *each) for each in faults(choices.config, patterns=patterns)
+def validate(loaded: LoadedConfig, *, patterns: bool = True) -> LoadedConfig:
+    """Return the configuration, or raise ConfigError with all its faults. Without `patterns` it
+    does not test if these fit in memory together: compiling them shows that, and takes as long."""
+    faults = [
+        locate_error(loaded.sources, *fault)
+        for fault in find_faults(loaded.config, patterns=patterns)
     ]
-    if found:
-        raise ConfigError(found, complete(choices.config), choices.sources)
-    return choices
+    if faults:
+        raise ConfigError(faults, complete(loaded.config), loaded.sources)
+    return loaded
 
 
-def faults(
-    config: Configuration, lost: Container[str] = (), *, patterns: bool = True
-) -> Iterator[Found]:
-    """`lost`: tables of which only a part could be read."""
+def find_faults(
+    config: Configuration, incomplete: Container[str] = (), *, patterns: bool = True
+) -> Iterator[Fault]:
+    """Yield the faults; `incomplete` names tables that were read only in part."""
     for n, group in enumerate(config.groups):
-        yield from _phrases(("groups", n, "words"), group.words)
-    known = {
+        yield from _phrase_faults(("groups", n, "words"), group.words)
+    known_ids = {
         name: {entry.id for entry in entries}
         for name, entries in (("group", config.groups), ("number", config.numbers))
-        if f"{name}s" not in lost
+        if f"{name}s" not in incomplete
     }
     for table in ("rules", "care"):
         for n, rule in enumerate(getattr(config, table)):
-            for where, part in nested_conditions((table, n), rule):
-                yield from _condition(where, part, known)
+            for location, part in nested_conditions((table, n), rule):
+                yield from _condition_faults(location, part, known_ids)
     for tenant in config.tenants:
         if patterns:
-            yield from _patterns(tenant, config)
-        if "departments" not in lost:
-            yield from _options(tenant, config)
+            yield from _pattern_faults(tenant, config)
+        if "departments" not in incomplete:
+            yield from _option_faults(tenant, config)
 
 
-def _condition(where: Location, part: Condition, known: Mapping[str, set[str]]) -> Iterator[Found]:
-    yield from _phrases((*where, "words"), part.words)
-    yield from _phrases((*where, "without"), part.without)
-    yield from _referral((*where, "referral"), part.referral)
-    for name, ids in known.items():
-        yield from _unknown((*where, f"{name}s"), getattr(part, f"{name}s"), ids, name)
+def _condition_faults(
+    location: Location, part: Condition, known_ids: Mapping[str, set[str]]
+) -> Iterator[Fault]:
+    yield from _phrase_faults((*location, "words"), part.words)
+    yield from _phrase_faults((*location, "without"), part.without)
+    yield from _referral_faults((*location, "referral"), part.referral)
+    for name, ids in known_ids.items():
+        yield from _unknown_ids((*location, f"{name}s"), getattr(part, f"{name}s"), ids, name)
 
 
 def nested_conditions(
-    where: Location, condition: Condition
+    location: Location, condition: Condition
 ) -> Iterator[tuple[Location, Condition]]:
-    """A condition, and each that stands in it."""
-    yield where, condition
-    parts = [((*where, "all", n), part) for n, part in enumerate(condition.all)]
-    parts += [((*where, "any", n), part) for n, part in enumerate(condition.any)]
+    """Yield a condition and all conditions within it."""
+    yield location, condition
+    parts = [((*location, "all", n), part) for n, part in enumerate(condition.all)]
+    parts += [((*location, "any", n), part) for n, part in enumerate(condition.any)]
     if condition.none:
-        parts.append(((*where, "not"), condition.none))
-    for there, part in parts:
-        yield from nested_conditions(there, part)
+        parts.append(((*location, "not"), condition.none))
+    for part_location, part in parts:
+        yield from nested_conditions(part_location, part)
 
 
 def rules_for(config: Configuration, tenant: str) -> list[tuple[Location, Rule | SafetyRule]]:
-    """The rules of a municipality, and where they stand; those of care after the others."""
-    has = {d.id for d in config.departments if d.tenant == tenant}
+    """Return the rules of a municipality and their locations; the safety rules come last."""
+    departments = {d.id for d in config.departments if d.tenant == tenant}
     return [
         ((table, n), rule)
         for table in ("rules", "care")
         for n, rule in enumerate(getattr(config, table))
-        if holds_for(rule, tenant, has)
+        if applies_to(rule, tenant, departments)
     ]
 
 
-def referenced_texts(config: Configuration, tenant: Tenant) -> set[str]:
-    """Ids of the menus that citizens of a municipality may be asked."""
+def reachable_menus(config: Configuration, tenant: Tenant) -> set[str]:
+    """Return the ids of the menus that the citizens of a municipality may get."""
     menus = {menu.id: menu for menu in config.menus}
     rules = (rule for _, rule in rules_for(config, tenant.id) if isinstance(rule, Rule))
-    todo = {tenant.menu, *(rule.menu for rule in rules)} & menus.keys()
-    found: set[str] = set()
-    while todo:
-        found |= todo
-        todo = {o.menu for id in todo for o in menus[id].options} & menus.keys() - found
-    return found
+    pending = {tenant.menu, *(rule.menu for rule in rules)} & menus.keys()
+    reachable: set[str] = set()
+    while pending:
+        reachable |= pending
+        pending = {o.menu for id in pending for o in menus[id].options} & menus.keys() - reachable
+    return reachable
 
 
-def _phrases(where: Location, phrases: Iterable[str]) -> Iterator[Found]:
+def _phrase_faults(location: Location, phrases: Iterable[str]) -> Iterator[Fault]:
     for n, phrase in enumerate(phrases):
-        if what := phrase_error(phrase):
-            yield (*where, n), f"{phrase!r}: {what}"
+        if error := phrase_error(phrase):
+            yield (*location, n), f"{phrase!r}: {error}"
 
 
-def _referral(where: Location, phrases: Iterable[str]) -> Iterator[Found]:
-    """One without a word would stand in every link."""
+def _referral_faults(location: Location, phrases: Iterable[str]) -> Iterator[Fault]:
+    """A phrase without a word would occur in every link."""
     for n, phrase in enumerate(phrases):
         if not plain_words(phrase):
-            yield (*where, n), f"{phrase!r}: There is no word in it"
+            yield (*location, n), f"{phrase!r}: There is no word in it"
 
 
-def _unknown(
-    where: Location, given: Iterable[str], known: set[str], called: str
-) -> Iterator[Found]:
-    for id in given:
-        if id not in known:
-            yield where, f"there is no {called} {id!r}"
+def _unknown_ids(
+    location: Location, ids: Iterable[str], known_ids: set[str], kind: str
+) -> Iterator[Fault]:
+    for id in ids:
+        if id not in known_ids:
+            yield location, f"there is no {kind} {id!r}"
 
 
-def _patterns(tenant: Tenant, config: Configuration) -> Iterator[Found]:
-    """Each takes little memory; all are looked for at once."""
+def _pattern_faults(tenant: Tenant, config: Configuration) -> Iterator[Fault]:
+    """Test all patterns together: each takes little memory, but they are compiled as one set."""
     rules = rules_for(config, tenant.id)
-    book = PatternCollector(())
-    book.patterns = [
-        p.pattern for at, rule in rules for _, p in nested_conditions(at, rule) if p.pattern
+    collector = PatternCollector(())
+    collector.patterns = [
+        p.pattern
+        for location, rule in rules
+        for _, p in nested_conditions(location, rule)
+        if p.pattern
     ]
     try:
-        book.closed()
+        collector.build_matcher()
     except re2.error:
-        yield ("rules",), PATTERNS.format(tenant.id)
+        yield ("rules",), PATTERNS_TOO_LARGE.format(tenant.id)
 
 
-def _options(tenant: Tenant, config: Configuration) -> Iterator[Found]:
-    """Options of menus that lead nowhere in a municipality where they are asked."""
-    has = {d.id for d in config.departments if d.tenant == tenant.id}
-    theirs = referenced_texts(config, tenant)
+def _option_faults(tenant: Tenant, config: Configuration) -> Iterator[Fault]:
+    """Yield menu options that lead nowhere in a municipality that sends their menu."""
+    departments = {d.id for d in config.departments if d.tenant == tenant.id}
+    reachable = reachable_menus(config, tenant)
     for n, menu in enumerate(config.menus):
-        for m, option in enumerate(menu.options if menu.id in theirs else ()):
-            if option.department and option.department not in has:
-                where = ("menus", n, "options", m, "department")
-                yield where, f"{tenant.id} asks this and has no department {option.department!r}"
+        for m, option in enumerate(menu.options if menu.id in reachable else ()):
+            if option.department and option.department not in departments:
+                location = ("menus", n, "options", m, "department")
+                yield location, f"{tenant.id} asks this and has no department {option.department!r}"

@@ -38,7 +38,7 @@ async def load_snapshot(
     needs = needs_of([unit for unit in units if unit.key not in decided], context)
     snapshot = Snapshot(needs)
     snapshot.decided.update(decided)
-    snapshot.heard.update(quoted)
+    snapshot.inbound.update(quoted)
     await _messages(connection, needs, snapshot)
     await _charges(connection, needs, snapshot)
     conversations = [*needs.conversations, *{m.conversation for m in snapshot.outgoing.values()}]
@@ -79,14 +79,14 @@ async def _messages(connection: Connection, needs: Needs, snapshot: Snapshot) ->
     ids = [*needs.messages, *needs.quoted]
     if ids or needs.wamids:
         for row in await connection.fetch(_OUTGOING, ids, list(needs.wamids)):
-            snapshot.sent(OutgoingStatus(**row))
+            snapshot.add_outgoing(OutgoingStatus(**row))
     if needs.early:
         for row in await connection.fetch(_EARLY, list(needs.early)):
-            snapshot.came_early(EarlyStatus(**row))
+            snapshot.add_early_status(EarlyStatus(**row))
 
 
 async def _charges(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:
-    if snapshot.outgoing and (needs.charges or snapshot.early):
+    if snapshot.outgoing and (needs.charges or snapshot.early_statuses):
         for row in await connection.fetch(_CHARGES, list(snapshot.outgoing)):
             snapshot.charges[row["id"]] = Charge(**row)
 
@@ -97,7 +97,7 @@ async def _people(
     """Every identity of the people who are known by one of these, or are in a conversation."""
     if needs.identities or conversations:
         for row in await connection.fetch(_PEOPLE, list(needs.identities), conversations):
-            snapshot.identity(Identity(**row))
+            snapshot.add_identity(Identity(**row))
 
 
 async def _conversations(
@@ -109,7 +109,7 @@ async def _conversations(
             fields = dict(row)
             departments = tuple(fields.pop("departments"))
             state = _decode_state(fields.pop("state"))
-            snapshot.conversation(Conversation(**fields, departments=departments, state=state))
+            snapshot.add_conversation(Conversation(**fields, departments=departments, state=state))
 
 
 async def _templates(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:
@@ -118,10 +118,10 @@ async def _templates(connection: Connection, needs: Needs, snapshot: Snapshot) -
         return
     names, languages = zip(*needs.templates, strict=True)
     for row in await connection.fetch(_TEMPLATES, names, languages):
-        snapshot.template(Template(**row))
+        snapshot.add_template(Template(**row))
     if any(template.category == MARKETING for template in snapshot.templates.values()):
         for row in await connection.fetch(_OPT_OUTS, list(snapshot.people)):
-            snapshot.record_opt_out(OptOut(**row))
+            snapshot.add_opt_out(OptOut(**row))
 
 
 async def _consents(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:
@@ -133,7 +133,7 @@ async def _consents(connection: Connection, needs: Needs, snapshot: Snapshot) ->
         consent = Consent(**row)
         snapshot.consents[consent.key] = consent
     for row in await connection.fetch(_WITHDRAWALS, people):
-        snapshot.record_withdrawal(Withdrawal(**row))
+        snapshot.add_withdrawal(Withdrawal(**row))
     for row in await connection.fetch(_LAST_HEARD, people):
         snapshot.record_inbound(row["person"], row["at"])
 
@@ -142,7 +142,7 @@ async def _numbers(connection: Connection, needs: Needs, snapshot: Snapshot) -> 
     """Notice and state of the numbers."""
     if needs.numbers:
         for row in await connection.fetch(_STANDINGS, list(needs.numbers)):
-            snapshot.standings[row["number"]] = NumberNotice(**row)
+            snapshot.number_notices[row["number"]] = NumberNotice(**row)
 
 
 _INBOX = """

@@ -34,14 +34,14 @@ async def write(connection: Connection, changes: Sequence[Changes]) -> None:
         await connection.execute(sql.UPSERT_CHARGE, *columns(rows, 10))
     if sends := [msgspec.structs.astuple(c.send) for c in changes if c.send]:
         await connection.execute(sql.INSERT_SEND, *columns(sends, 16))
-    if settled := [c.settled for c in changes if c.settled]:
+    if settled := [c.settled_send for c in changes if c.settled_send]:
         await connection.execute(sql.SETTLE_SEND, *columns(settled, 2))
     await _early(connection, changes)
     await _marks(connection, changes)
     await _told(connection, changes)
     await _consents(connection, changes)
     await _timers(connection, changes)
-    standings = {c.standing.number: c.standing for c in changes if c.standing}
+    standings = {c.number_notice.number: c.number_notice for c in changes if c.number_notice}
     if standings:
         rows = [msgspec.structs.astuple(s) for s in standings.values()]
         await connection.execute(sql.UPSERT_STANDING, *columns(rows, 7))
@@ -49,7 +49,7 @@ async def write(connection: Connection, changes: Sequence[Changes]) -> None:
 
 async def _early(connection: Connection, changes: Sequence[Changes]) -> None:
     """Statuses of messages that are not known yet; those of one that is now are taken away."""
-    if early := [msgspec.structs.astuple(c.early) for c in changes if c.early]:
+    if early := [msgspec.structs.astuple(c.early_status) for c in changes if c.early_status]:
         await connection.execute(sql.INSERT_EARLY, *columns(early, 8))
         await connection.execute(sql.FORGET_EARLY, EARLY_DAYS)
     if met := [c.early_status_consumed for c in changes if c.early_status_consumed]:
@@ -59,7 +59,9 @@ async def _early(connection: Connection, changes: Sequence[Changes]) -> None:
 
 async def _marks(connection: Connection, changes: Sequence[Changes]) -> None:
     """Of each citizen the one of what they wrote last."""
-    asked = sorted((c.mark for c in changes if c.mark), key=lambda mark: mark.heard_at)
+    asked = sorted(
+        (c.read_receipt for c in changes if c.read_receipt), key=lambda mark: mark.heard_at
+    )
     if marks := {(mark.number, mark.person): mark for mark in asked}:
         rows = [msgspec.structs.astuple(marks[key]) for key in sorted(marks)]
         await connection.execute(sql.UPSERT_MARK, *columns(rows, 7))
@@ -79,9 +81,9 @@ async def _told(connection: Connection, changes: Sequence[Changes]) -> None:
     """What notices told of templates and preferences."""
     learnt = Snapshot()
     for template in (c.template for c in changes if c.template):
-        learnt.template(template)
+        learnt.add_template(template)
     for choice in (c.opt_out for c in changes if c.opt_out):
-        learnt.record_opt_out(choice)
+        learnt.add_opt_out(choice)
     if learnt.templates:
         rows = [msgspec.structs.astuple(learnt.templates[key]) for key in sorted(learnt.templates)]
         await connection.execute(sql.UPSERT_TEMPLATE, *columns(rows, 7))
@@ -98,7 +100,7 @@ async def _consents(connection: Connection, changes: Sequence[Changes]) -> None:
         await connection.execute(sql.UPSERT_CONSENT, *columns(rows, 9))
     ended = Snapshot()
     for withdrawal in (each for c in changes for each in c.withdrawals):
-        ended.record_withdrawal(withdrawal)
+        ended.add_withdrawal(withdrawal)
     if ended.withdrawals:
         rows = [
             msgspec.structs.astuple(ended.withdrawals[key]) for key in sorted(ended.withdrawals)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from router.model.decision import Decided, RoutingContext, WorkUnit
+from router.model.decision import DecidedUnit, RoutingContext, WorkUnit
 from router.model.snapshot import Snapshot
 from router.ruleset.context import RulesetVersion
 from router.store import sql
@@ -70,7 +70,7 @@ class Store:
             return await load_snapshot(connection, units, ground)
 
     async def commit(
-        self, partition: int, epoch: int, decided: Sequence[Decided]
+        self, partition: int, epoch: int, decided: Sequence[DecidedUnit]
     ) -> list[Sighting]:
         """Write all of it, or nothing; Fenced when this router has lost the partition. What it
         holds that nobody ever saw before."""

@@ -1,8 +1,8 @@
-"""Language of a text: by its script, else by its small words. Pure.
+"""Detect the language of a text by its script, else by its small words. Pure.
 
-Only small words count, and the more, the fewer languages have them, so names of people and streets
-say nothing. Where that is not enough the answer is '', and the caller falls back on a language that
-it knows.
+Only small words count, and they count more if fewer languages have them, so names of people and
+streets say nothing. If that is not enough the answer is '', and the caller falls back on a language
+that it knows.
 """
 
 import re
@@ -13,28 +13,29 @@ from importlib.resources import files
 import msgspec
 
 READ = 2000
-"""Characters that are read: the language shows long before."""
+"""Characters that are read, at most: the language shows long before."""
 SHORTEST = 15
-"""Characters of a text in Latin letters: for a shorter one no method is right often enough (`hoi`
-is said in six languages)."""
+"""Characters of a text in Latin letters, at least: no method is right often enough for a shorter
+one (`hoi` is said in six languages)."""
 LETTERS = 4
-"""Letters of another script: with fewer it may be a name or an emoticon."""
+"""Letters of another script, at least: fewer may be a name or an emoticon."""
 WEIGHTS = {1: 12, 2: 3, 3: 1}
 """Languages that have a word -> its weight. A word of more languages says nothing."""
 LETTER = 6
 """Weight of a letter that only one language has. It only adds to words: names have letters too."""
 ENOUGH = 18
-"""Weight that is needed: one word of one language may be a name."""
+"""Weight of a detected language, at least: one word of one language may be a name."""
 CLEARLY = 2
-"""Times the weight of the next language, so a mixed text has the language of its larger part or
-none."""
+"""Factor between the weights of the first and the second language, at least. So a mixed text has
+the language of its larger part, or none."""
 RARE = 60
-"""A letter that tells a language in another's script must be one in so many: names have it too."""
+"""One letter in so many, at least, must be particular to a language that shares its script: names
+have such letters too."""
 LONGEST_GREETING = 20
-"""Characters of a greeting, with the marks around it."""
+"""Characters of a greeting with its punctuation, at most."""
 
 LATIN, CYRILLIC = "latin", "cyrillic"
-"""Scripts whose languages are told by their words."""
+"""Scripts whose languages are recognised by their words."""
 
 
 class Languages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,7 +49,7 @@ class Languages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Index(msgspec.Struct, frozen=True):
-    """Languages, arranged for searching. `weights`: word -> languages and what it weighs for each;
+    """Languages, arranged for searching. `weights`: word -> languages, and its weight for each;
     `runs`: letters of one script, in a group with its name; `shared`: script -> its languages and
     the letters of each."""
 
@@ -68,8 +69,8 @@ def load_languages() -> Languages:
 
 
 @cache
-def detectable() -> frozenset[str]:
-    """Codes of the languages that a text may be found to be in."""
+def detectable_languages() -> frozenset[str]:
+    """Return the codes of all languages that can be detected."""
     languages = load_languages()
     by_script = languages.scripts.keys() - {LATIN, CYRILLIC} - languages.shared_scripts.keys()
     by_letters = {code for rows in languages.shared_scripts.values() for code, _ in rows}
@@ -101,7 +102,7 @@ def _index() -> _Index:
 
 
 def _weigh_words(words: dict[str, str]) -> dict[str, tuple[tuple[str, int], ...]]:
-    """Weights of each word, with its accents and without."""
+    """Return the weights of each word, with its accents and without."""
     languages: dict[str, set[str]] = {}
     for language, written in words.items():
         for word in written.split():
@@ -115,7 +116,7 @@ def _weigh_words(words: dict[str, str]) -> dict[str, tuple[tuple[str, int], ...]
 
 
 def _without_accents(word: str) -> str:
-    """Only in Latin letters: in other scripts an accent makes another letter."""
+    """Remove accents from Latin letters only: in other scripts an accent makes another letter."""
     if not word[0] < "\u0250":
         return word
     decomposed = unicodedata.normalize("NFD", word.replace("ł", "l").replace("ı", "i"))
@@ -127,7 +128,7 @@ _MARK = re.compile(r"[^\w\s]")
 
 
 def detect_language(text: str) -> str:
-    """ISO 639-1 code of the language, '' if it cannot be told."""
+    """Return the ISO 639-1 code of the language, '' if it is unknown."""
     start, index = text[:READ], _index()
     if len(start) <= LONGEST_GREETING and (code := index.greetings.get(_without_marks(start))):
         return code
@@ -143,12 +144,12 @@ def detect_language(text: str) -> str:
 
 
 def _without_marks(text: str) -> str:
-    """In lower case, words only: `Good morning!` -> good morning."""
+    """Return the words in lower case without punctuation: `Good morning!` -> good morning."""
     return _MARK.sub("", text.casefold()).strip()
 
 
 def _main_script(text: str) -> tuple[str, int]:
-    """Script of most letters, and how many letters it has."""
+    """Return the script of most letters, and how many letters it has."""
     counts: dict[str, int] = {}
     for run in _index().runs.finditer(text):
         script = run.lastgroup or ""
@@ -174,7 +175,8 @@ def _detect_by_words(text: str) -> str:
 
 
 def _weigh_languages(text: str) -> dict[str, int]:
-    """Language -> weight of its words and letters. A word counts once, however often it occurs."""
+    """Return the weight of each language in the text. A word counts once, however often it
+    occurs."""
     index = _index()
     weights: dict[str, int] = {}
     for word in index.weights.keys() & _WORD.findall(text):

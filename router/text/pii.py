@@ -1,4 +1,4 @@
-"""BSNs and IBANs in a text. Pure.
+"""Find BSNs and IBANs in a text. Pure.
 
 One in eleven numbers of nine digits passes the test of a BSN, so its grouping and the name before
 it count too: phone numbers, dates, amounts and a zaaknummer are no BSN. All other numbers that pass
@@ -94,11 +94,11 @@ _UNSEEN = frozenset(["Cf", "Mn", "Me"])
 """Categories of characters without width: a soft hyphen, parts of an accent or an emoji."""
 
 SHOWN = 4096
-"""Characters whose plain form is remembered."""
+"""Characters whose plain form is cached."""
 
 _IBAN_GAP = rf"[\s./_{_DASH}]{{0,3}}"
 _IBAN_CLOSE = re.compile(r"(?:[A-Za-z0-9][\s.\-]{0,2})+")
-"""An IBAN written so may touch a word; with wider gaps, chance would make too many."""
+"""An IBAN with such small gaps may touch a word; with wider gaps, chance would find too many."""
 _IBAN_START = re.compile(rf"([A-Za-z]{{2}}){_IBAN_GAP}\d\d")
 _COUNTRIES = {
     country: re.compile(rf"(?:{_IBAN_GAP}[A-Za-z0-9]){{{length}}}")
@@ -144,7 +144,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def find_pii(text: str) -> tuple[Finding, ...]:
-    """BSNs and IBANs in `text`, in its order. No two overlap."""
+    """Return the BSNs and IBANs in `text`, in its order. No two overlap."""
     if not (_EIGHT_DIGITS if text.isascii() else _EIGHT_SHAPED).match(text):  # most texts
         return ()
     plain, places = _simplify(text)
@@ -157,7 +157,7 @@ def find_pii(text: str) -> tuple[Finding, ...]:
 
 
 def mask_pii(text: str, kinds: Collection[str]) -> str:
-    """`text` with a mask in the place of each finding of one of `kinds`."""
+    """Return `text` with a mask in the place of each finding of one of `kinds`."""
     masks = [(finding, MARKS[finding.kind]) for finding in find_pii(text) if finding.kind in kinds]
     return _replace(text, masks)
 
@@ -171,8 +171,8 @@ def _replace(text: str, replacements: Iterable[tuple[Finding, str]]) -> str:
 
 
 def _simplify(text: str) -> tuple[str, Sequence[int]]:
-    """The text with digits and letters of other shapes in ASCII and without characters of no width;
-    and the place in `text` of each of its characters."""
+    """Return the text with digits and letters of other shapes in ASCII and without characters of no
+    width, and the position in `text` of each of its characters."""
     if text.isascii():
         return text, range(len(text))
     shown = [_show(character) for character in text]
@@ -229,8 +229,8 @@ def _find_bsns(plain: str) -> Iterator[tuple[int, int]]:
 
 
 def _end_by_name(plain: str, start: int) -> int:
-    """End of a number that starts here and is called a BSN, in any grouping and perhaps without its
-    leading zero; 0 if it is no BSN."""
+    """Return the end of a number that starts here and is called a BSN, in any grouping and perhaps
+    without its leading zero; 0 if it is no BSN."""
     nine = _NINE.match(plain, start)
     if nine and _is_bsn(nine[0]) and _name_before(plain, start) == BSN:
         return nine.end()
@@ -244,7 +244,8 @@ def _end_by_name(plain: str, start: int) -> int:
 
 
 def _end_by_grouping(plain: str, unit: re.Match[str]) -> int:
-    """End of a number that is grouped as a BSN and has no other name; 0 if it is no BSN."""
+    """Return the end of a number that is grouped as a BSN and has no other name; 0 if it is no
+    BSN."""
     start, end = unit.span()
     groups, gaps = re.findall(r"\d+", unit[0]), re.findall(r"\D+", unit[0])
     if tuple(map(len, groups)) not in GROUPINGS or len(set(gaps)) > 1 or not _is_bsn(unit[0]):
@@ -258,7 +259,8 @@ def _is_bsn(written: str) -> bool:
 
 
 def _name_before(plain: str, start: int) -> str:
-    """Name of a number in the words between it and the number before: BSN, OTHER or ''."""
+    """Return the name of a number in the words between it and the number before: BSN, OTHER or
+    ''."""
     before = plain[max(0, start - NEAR) : start].lower()
     numbers = _UP_TO_NUMBER.match(before)
     before = before[numbers.end() :] if numbers else before

@@ -1,4 +1,4 @@
-"""Small talk: a whole text that is a greeting, thanks, or a word that opts out or in. Pure.
+"""Recognise a whole text that is a greeting, thanks, or a word that opts out or in. Pure.
 
 Every word must be known: an unknown word may be the subject, and then the text is no small talk. A
 greeting has no subject yet, so it must not decide where a conversation goes; thanks ask for
@@ -23,7 +23,7 @@ Kind = Literal["greeting", "thanks", ""]
 Choice = Literal["stop", "start", ""]
 
 LONGEST, LONGEST_OPT = 200, 60
-"""Characters of small talk, and of an opt-out; neither is longer in practice."""
+"""Characters of small talk, and of an opt-out, at most; neither is longer in practice."""
 
 HELLO, SALUTE, ASK, THANKS = "hello", "salute", "ask", "thanks"
 ACK, CLOSING, TITLE, FILLER = "ack", "closing", "title", "filler"
@@ -108,13 +108,13 @@ def _index() -> _Index:
 
 
 def phrases_of(small_talk: SmallTalk, kind: str) -> Iterator[tuple[str, ...]]:
-    """All phrases of a kind, in all languages."""
+    """Yield all phrases of a kind, in all languages."""
     for written in small_talk.phrases[kind].values():
         yield from _expand(written)
 
 
 def _expand(written: str) -> Iterator[tuple[str, ...]]:
-    """Phrases with each of their choices made: `a/b`, and words with a ? in and out."""
+    """Expand the choices in phrases: `a/b` gives two, and a word with a ? is in and out."""
     for phrase in written.split(","):
         choices = [w.rstrip("?").split("/") + [""] * w.endswith("?") for w in phrase.split()]
         for words in itertools.product(*choices):
@@ -134,8 +134,8 @@ def _build_tree(phrases: list[tuple[tuple[str, ...], str]]) -> _Node:
 
 
 def small_talk_kind(text: str) -> Kind:
-    """Kind of the whole text, '' if it is no small talk. Words weigh more than emoji: `hallo 🙏`
-    asks for something. With a question mark it is no thanks."""
+    """Return the kind of the whole text, '' if it is no small talk. Words weigh more than emoji:
+    `hallo 🙏` asks for something. With a question mark it is no thanks."""
     kinds = _kinds(text) if len(text) <= LONGEST else frozenset()
     if ASK in kinds or (kinds & {HELLO, SALUTE} and THANKS not in kinds):
         return "greeting"
@@ -143,7 +143,8 @@ def small_talk_kind(text: str) -> Kind:
 
 
 def opt_choice(text: str) -> Choice:
-    """Choice of the whole text: no more business-initiated messages, or these again, or neither."""
+    """Return the choice of the whole text about business-initiated messages: stop, start or
+    neither."""
     if len(text) > LONGEST_OPT or _QUESTION_MARK.search(text):
         return ""
     words, index = _words(text), _index()
@@ -153,7 +154,7 @@ def opt_choice(text: str) -> Choice:
 
 
 def _words(text: str) -> list[str]:
-    """Words in lower case, without accents."""
+    """Return the words in lower case, without accents."""
     if text.isascii():  # most texts
         return _WORD.findall(text.lower())
     folded = unicodedata.normalize("NFKD", text).casefold()
@@ -161,19 +162,19 @@ def _words(text: str) -> list[str]:
 
 
 def _squeeze(word: str) -> str:
-    """Each letter once, after a mark, for without it halen would be hallen: hallooo -> ~halo."""
+    """Reduce repeated letters to one: hallooo -> ~halo. The mark keeps halen apart from hallen."""
     return "~" + _REPEATED.sub(r"\1", word)
 
 
 def _spellings(word: str) -> tuple[str, ...]:
-    """Spellings by which a word may be known, the surest first: mooiii, mooi, ~moi."""
+    """Return the spellings by which a word may be known, the surest first: mooiii, mooi, ~moi."""
     if not _REPEATED.search(word):
         return (word,)
     return word, word.rstrip(word[-1]) + word[-1], _squeeze(word)
 
 
 def _kinds(text: str) -> frozenset[str]:
-    """Kinds of all phrases and emoji in a text; none if there is anything else in it."""
+    """Return the kinds of all phrases and emoji in a text; none if there is anything else in it."""
     if not _FACES.isdisjoint(text):
         text = _EMOTICON.sub("☺", text)
     kinds = set(_phrase_kinds(text))
@@ -185,7 +186,7 @@ def _kinds(text: str) -> frozenset[str]:
 
 
 def _phrase_kinds(text: str) -> Iterator[str]:
-    """Kinds of the phrases in their order; ends with '' at the first word of no phrase."""
+    """Yield the kinds of the phrases in order; the first word of no phrase ends them with ''."""
     words = _words(text)
     at, kind, has_thanks = 0, "", False
     while at < len(words):
@@ -200,7 +201,8 @@ def _phrase_kinds(text: str) -> Iterator[str]:
 
 
 def _longest_phrase(words: list[str], at: int) -> tuple[int, str]:
-    """Words of the longest phrase that begins here, and its kind; 0 and '' for none."""
+    """Return the number of words of the longest phrase that begins here, and its kind; 0 and '' for
+    none."""
     node, size, kind = _index().phrases, 0, ""
     for end in range(at, len(words)):
         following = node.following.get(words[end]) or _follow_respelled(node, words[end])
@@ -220,7 +222,8 @@ def _follow_respelled(node: _Node, word: str) -> _Node | None:
 
 
 def _favour_size(words: list[str], at: int) -> int:
-    """Words of a reason for thanks that begins here, such as `voor de snelle reactie`, or 0."""
+    """Return the number of words of a reason for thanks that begins here, such as `voor de snelle
+    reactie`, or 0."""
     index = _index()
     if words[at] not in index.for_:
         return 0
@@ -229,8 +232,8 @@ def _favour_size(words: list[str], at: int) -> int:
 
 
 def _name_size(words: list[str], at: int, after: str) -> int:
-    """Words of a name that begins here, after a phrase of this kind, or 0: a name has one unknown
-    word, or at the end of a text up to two."""
+    """Return the number of words of a name that begins here, after a phrase of this kind, or 0. A
+    name has one unknown word, or at the end of a text up to two."""
     index = _index()
     if after == CLOSING:
         strange = list(itertools.filterfalse(index.also_names.__contains__, words[at:]))

@@ -39,7 +39,7 @@ ASKED = "Waarover gaat uw vraag? Kijk ook op https://www.stad.example."
 async def ask(town: SmallTown, path: str, menu: Menu) -> None:
     """The menu goes out by itself, as an answer to the one conversation that there is."""
     [conversation] = town.records
-    content = menus.menu_payload(path, menu, ASKED, "")
+    content = menus.build_payload(path, menu, ASKED, "")
     entry = outgoing(conversation, ASKED, "interactive")
     entry["department"] = town.departments[conversation]
     town.records[conversation].append(entry)

@@ -11,7 +11,7 @@ import msgspec
 from deliverer.crm.settlements import Settlement
 from deliverer.crm.settlements import record as settled
 from router.handlers.units import items_of
-from router.model.decision import Changes, Decided, Decision, WorkUnit
+from router.model.decision import Changes, DecidedUnit, Decision, WorkUnit
 from router.output.archive_records import archive_records
 from services import clock
 from services.contract import Receipt, Record
@@ -32,7 +32,7 @@ DEPARTMENTS = ("burgerzaken", "belastingen", "openbare-ruimte")
 def envelopes(count: int, run: str) -> Iterator[list[Record]]:
     """Of so many messages, in order."""
     for numbers in _some(range(count), BATCH):
-        said: list[Decided] = []
+        said: list[DecidedUnit] = []
         entries = []
         for some in _some(numbers, BODY):
             entries.append(_opened(webhook(*(_message(n, run) for n in some))))
@@ -94,11 +94,11 @@ def _opened(body: bytes) -> tuple[Receipt, list[Any]]:
     return receipt, items_of(receipt) or []
 
 
-def _decided(opened: tuple[Receipt, list[Any]], numbers: Sequence[int]) -> Iterator[Decided]:
+def _decided(opened: tuple[Receipt, list[Any]], numbers: Sequence[int]) -> Iterator[DecidedUnit]:
     receipt, items = opened
     for place, (item, n) in enumerate(zip(items, numbers, strict=True)):
         key = hashlib.blake2b(item.raw, digest_size=16).digest()
-        unit = WorkUnit(key, receipt, item, place=place)
+        unit = WorkUnit(key, receipt, item, item_index=place)
         is_message = item.raw.find(b'"status"') < 0
         decision = Decision(
             kind="message" if is_message else "status",

@@ -7,8 +7,8 @@ import msgspec
 
 from router.handlers.batch import decide_batch
 from router.handlers.units import keyed_hash, units
-from router.model.decision import Decided, RoutingContext
-from router.rules.engine import compile_config
+from router.model.decision import DecidedUnit, RoutingContext
+from router.rules.engine import compile_rule_tables
 from router.store.store import Store
 from services import clock
 from services.config import loader
@@ -16,7 +16,7 @@ from services.contract import Command, Entry, Receipt
 from tests.installation import EXAMPLE
 
 CONFIG = loader.load(EXAMPLE).config
-GROUND = RoutingContext(CONFIG, compile_config(CONFIG), keyed_hash(b"k" * 32))
+GROUND = RoutingContext(CONFIG, compile_rule_tables(CONFIG), keyed_hash(b"k" * 32))
 NUMBER = CONFIG.numbers[0].id
 WABA = "102290129340398"
 ANNA = 1111111
@@ -37,7 +37,7 @@ class Office:
         """Than all that came so far, and not after what comes next."""
         return self.start + timedelta(seconds=self.count + 0.5)
 
-    async def takes(self, *entries: Entry) -> list[Decided]:
+    async def takes(self, *entries: Entry) -> list[DecidedUnit]:
         todo = [unit for entry in entries for unit in units(entry, self.ground)]
         batch = decide_batch(todo, await self.store.load(todo, self.ground), self.ground)
         assert batch.faults == []

@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from archiver.log.writer import Writer
 from cli.main import main
 from deliverer.crm.settlements import Settlement, record
-from router.conversation.placement import REOPENS
-from router.model.decision import Decided
+from router.conversation.placement import REOPEN_PERIOD
+from router.model.decision import DecidedUnit
 from router.output.archive_records import receipt_record, records
 from services import clock
 from services.contract import Entry, Receipt, Record
@@ -26,7 +26,7 @@ from tests.integration.batches import NUMBER, Office
 from tests.recorded import KEY
 
 TENANT = "almelo"
-AFTER_SECONDS = int(REOPENS.total_seconds()) + 1
+AFTER_SECONDS = int(REOPEN_PERIOD.total_seconds()) + 1
 """After a closing: what is said then begins another conversation."""
 
 
@@ -44,7 +44,7 @@ class Desk:
         self.office, self.writer, self.pool = office, writer, pool
         self.count = 0
 
-    async def takes(self, *entries: Entry) -> list[Decided]:
+    async def takes(self, *entries: Entry) -> list[DecidedUnit]:
         """Decided, and on the record."""
         said = await self.office.takes(*entries)
         kept = [record for unit, decision, *_ in said for record in records(unit, decision)]

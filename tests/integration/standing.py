@@ -6,7 +6,7 @@ from deploy.local.rabbitmq import Broker
 from router.handlers.units import keyed_hash
 from router.model.decision import RoutingContext
 from router.partition.worker import FRAMES, Partition
-from router.rules.engine import compile_config
+from router.rules.engine import compile_rule_tables
 from router.store.store import Store
 from services import clock
 from services.amqp import topology
@@ -20,7 +20,7 @@ from tests.installation import EXAMPLE
 from tests.integration.conftest import PASSWORDS
 
 CONFIG = loader.load(EXAMPLE).config
-GROUND = RoutingContext(CONFIG, compile_config(CONFIG), keyed_hash(b"k" * 32))
+GROUND = RoutingContext(CONFIG, compile_rule_tables(CONFIG), keyed_hash(b"k" * 32))
 QUEUE = topology.queues(2, ["crm"])[0]
 
 

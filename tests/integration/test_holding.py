@@ -15,7 +15,7 @@ from router.handlers.batch import ITEMS
 from router.handlers.units import keyed_hash
 from router.model.decision import RoutingContext
 from router.partition.worker import FRAMES
-from router.rules.engine import compile_config
+from router.rules.engine import compile_rule_tables
 from router.store.store import Store
 from services import clock, contract
 from services.amqp import topology
@@ -47,7 +47,7 @@ def ground(tmp_path: Path) -> RoutingContext:
     path = tmp_path / "postkamer.toml"
     path.write_text(HOLDS + EXAMPLE.read_text("utf-8"), "utf-8")
     config = loader.load(path).config
-    return RoutingContext(config, compile_config(config), keyed_hash(b"k" * 32))
+    return RoutingContext(config, compile_rule_tables(config), keyed_hash(b"k" * 32))
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ import pytest
 
 from archiver import table_partitions
 from router.handlers.units import keyed_hash
-from router.ruleset.context import new_version
+from router.ruleset.context import create_version
 from services.config import loader
 from services.postgres.database import Pool
 from tests.recorded import KEY, writer_of
@@ -61,7 +61,7 @@ async def week(pool: Pool, file: Path) -> Week:
 
 async def _kept(pool: Pool, town: loader.LoadedConfig) -> None:
     """The version of its rules, as the router keeps it."""
-    version = new_version(town, MONDAY, keyed_hash(b"a key of the tests"))
+    version = create_version(town, MONDAY, keyed_hash(b"a key of the tests"))
     await pool.execute(
         "insert into router.version (version, record, first_at, approved_by, files)"
         " values ($1, $2, $3, $4, $5)",

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from cli.main import main
 from router.handlers.units import keyed_hash
-from router.ruleset.context import new_version
+from router.ruleset.context import create_version
 from router.store.store import Store
 from services.config import loader
 from services.config.loader import LoadedConfig
@@ -41,7 +41,7 @@ class Town:
         async with connection_pool(self.url, "test", 1) as pool:
             for n, each in enumerate((self.first, self.second)):
                 at = NOON + n * timedelta(days=1)
-                await Store(pool).keep_version(new_version(each, at, keyed_hash(b"k")))
+                await Store(pool).keep_version(create_version(each, at, keyed_hash(b"k")))
 
     def __call__(self, *arguments: str) -> Result:
         env = {"POSTKAMER_CONFIG": str(self.path), "POSTKAMER_DATABASE_URL": self.url}

@@ -12,9 +12,9 @@ import msgspec
 from town_hall import CITIZEN, SANNE, TownHall, tasks
 from towns import SECOND
 
-from router.conversation.auto_reply import FIRST
+from router.conversation.auto_reply import WELCOME
 from router.model.conversation import Conversation
-from router.model.decision import Decided, Decision, Reply
+from router.model.decision import DecidedUnit, Decision, Reply
 from services.calendar.opening_hours import AMSTERDAM
 from services.config.loader import LoadedConfig
 from services.contract import Author
@@ -90,7 +90,7 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
 class Seen(msgspec.Struct):
     """What came of one step: what was decided, and the conversation after it."""
 
-    decided: list[Decided]
+    decided: list[DecidedUnit]
     last: Decision | None
     now: Conversation | None
     texts: list[str]
@@ -149,7 +149,7 @@ def played(row: Row, choices: LoadedConfig) -> Played:
     return whole
 
 
-def _done(hall: TownHall, step: Step, where: dict[tuple[str, str], str]) -> list[Decided]:
+def _done(hall: TownHall, step: Step, where: dict[tuple[str, str], str]) -> list[DecidedUnit]:
     """What was decided since the step before."""
     begin = len(hall.done)
     hall.passes(_time(step.after))
@@ -186,7 +186,7 @@ def _orders(hall: TownHall, step: Step, where: dict[tuple[str, str], str]) -> De
     )
 
 
-def _seen(hall: TownHall, decided: list[Decided], conversation: str) -> Seen:
+def _seen(hall: TownHall, decided: list[DecidedUnit], conversation: str) -> Seen:
     replies = [decision.reply for _, decision, _ in decided if decision.reply]
     return Seen(
         decided=decided,
@@ -199,10 +199,10 @@ def _seen(hall: TownHall, decided: list[Decided], conversation: str) -> Seen:
 
 def _called(reply: Reply, texts: Texts) -> str:
     """Its id, with that of the welcome where that stands before it."""
-    welcome = texts.find(reply.language, FIRST)
+    welcome = texts.find(reply.language, WELCOME)
     begin = welcome.body.partition("{")[0] if welcome else ""
-    glued = begin and reply.name != FIRST and reply.text.startswith(begin)
-    return f"{FIRST}+{reply.name}" if glued else reply.name
+    glued = begin and reply.name != WELCOME and reply.text.startswith(begin)
+    return f"{WELCOME}+{reply.name}" if glued else reply.name
 
 
 def _wrong(step: Step, seen: Seen) -> Iterator[str]:
@@ -236,7 +236,7 @@ def _totals(played: Played) -> Iterator[str]:
             yield f"in all: {name} {found}, not {expected}"
 
 
-def _alarms(decided: list[Decided]) -> list[str]:
+def _alarms(decided: list[DecidedUnit]) -> list[str]:
     return [decision.alarm.destination for _, decision, _ in decided if decision.alarm]
 
 

@@ -14,7 +14,7 @@ from router.handlers.units import keyed_hash, units
 from router.model.conversation import Conversation
 from router.model.decision import (
     Changes,
-    Decided,
+    DecidedUnit,
     Decision,
     Identity,
     OutgoingStatus,
@@ -41,7 +41,7 @@ class TownHall:
         self.ground = ground_of(choices)
         self.now = start
         self.count = 0
-        self.done: list[Decided] = []
+        self.done: list[DecidedUnit] = []
         self.tables = Snapshot()
         self.timers: dict[tuple[str, str], Timer] = {}
         self.body = b""
@@ -61,11 +61,11 @@ class TownHall:
         [(_, decision, _)] = self._receives(self.body)
         return decision
 
-    def hears_again(self) -> list[Decided]:
+    def hears_again(self) -> list[DecidedUnit]:
         """Meta brings the last message once more; what comes of it."""
         return self._receives(self.body)
 
-    def _receives(self, body: bytes) -> list[Decided]:
+    def _receives(self, body: bytes) -> list[DecidedUnit]:
         self.count += 1
         receipt = Receipt(
             id=self._id("receipt"),
@@ -110,7 +110,7 @@ class TownHall:
         [(_, decision, _)] = self.takes(order)
         return decision
 
-    def takes(self, entry: Entry) -> list[Decided]:
+    def takes(self, entry: Entry) -> list[DecidedUnit]:
         todo: list[WorkUnit] = list(units(entry, self.ground))
         batch = decide_batch(todo, self.tables, self.ground)
         assert not batch.faults, batch.faults
@@ -194,12 +194,12 @@ def _content(type: str, said: dict[str, Any]) -> Any:
     return contents.get(type, media | {"caption": text})
 
 
-def texts(done: Iterable[Decided]) -> list[str]:
+def texts(done: Iterable[DecidedUnit]) -> list[str]:
     """Ids of the texts that went out by themselves, in order."""
     return [decision.reply.name for _, decision, _ in done if decision.reply]
 
 
-def tasks(done: Iterable[Decided]) -> int:
+def tasks(done: Iterable[DecidedUnit]) -> int:
     """How often somebody was given work: a message that asks for it, or a silence that does. What
     follows in a conversation that is somebody's work already is no second task."""
     open: set[str] = set()

@@ -127,7 +127,9 @@ class RequestStore:
         """Return the steps that can still be decrypted, oldest first."""
         places = ["", *request.conversations]
         rows = await self._connection.fetch(_STEPS, request.tenant, places)
-        decoded = [(row["at"], _decode_event(row["data"])) for row in decrypt_rows(rows, self._keys)]
+        decoded = [
+            (row["at"], _decode_event(row["data"])) for row in decrypt_rows(rows, self._keys)
+        ]
         return [(at, step) for at, step in decoded if step.request == request.id]
 
     async def _record_step(self, request: Request, now: datetime, **fields: Any) -> None:

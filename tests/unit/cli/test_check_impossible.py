@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cli.check.unsatisfiable import find_warnings
 from router.rules.engine import compile_rules
 from router.rules.matcher import MessageFacts
-from router.text.language_detection import detect_language, detectable
+from router.text.language_detection import detect_language, detectable_languages
 from services.config.model import parse
 from tests.unit.cli import asking
 from tests.unit.cli.asking import CONDITIONS, FACTS, NOW
@@ -156,7 +156,7 @@ def test_a_rule_that_never_holds_fits_no_message(
         [compiled] = table.rules.compiled
         for facts in messages:
             facts = asking.as_it_can_be(facts)
-            assert compiled.test(facts, table.reader.read(facts.text)) is None
+            assert compiled.test(facts, table.matcher.match_text(facts.text)) is None
 
 
 @pytest.mark.parametrize(
@@ -172,4 +172,4 @@ def test_a_rule_that_never_holds_fits_no_message(
     ],
 )
 def test_each_language_that_a_text_is_found_to_be_in_can_be_asked_for(text: str) -> None:
-    assert detect_language(text) in detectable()
+    assert detect_language(text) in detectable_languages()

@@ -17,7 +17,7 @@ from archiver.api.routes import RecordRoutes as Archive
 from archiver.media.routes import MediaRoutes
 from archiver.search.routes import SearchRoutes
 from gateway.api.message_routes import MessageRoutes as Orders
-from gateway.media.routes import MediaRoutes
+from gateway.media.routes import MediaRoutes as UploadRoutes
 from gateway.webhook.handler import Webhook
 from services.api.docs_page import METHODS, routes
 from services.http.problems import VERSION

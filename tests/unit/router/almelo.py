@@ -14,11 +14,11 @@ from router.handlers.units import keyed_hash, units
 from router.model.conversation import Conversation
 from router.model.decision import (
     Changes,
-    Decided,
+    DecidedUnit,
     Decision,
     Identity,
     OutgoingStatus,
-    Repeat,
+    RepeatedUnit,
     RoutingContext,
     Timer,
     WorkUnit,
@@ -205,17 +205,17 @@ class Router:
         self.outgoing: dict[UUID, OutgoingStatus] = {}
         self.charges: dict[UUID, Charge] = {}
         told = Snapshot()
-        self.heard, self.templates, self.opt_outs = told.heard, told.templates, told.opt_outs
-        self.standings = told.standings
+        self.inbound, self.templates, self.opt_outs = told.inbound, told.templates, told.opt_outs
+        self.number_notices = told.number_notices
         self.consents, self.withdrawals = told.consents, told.withdrawals
-        self.early = told.early
+        self.early_statuses = told.early_statuses
         self.timers: dict[tuple[str, str], Timer] = {}
         self._told = told
         self.changes: list[Changes] = []
-        self.again: list[Repeat] = []
+        self.again: list[RepeatedUnit] = []
         """What came again in the batch that was last."""
 
-    def takes(self, *entries: Entry) -> list[Decided]:
+    def takes(self, *entries: Entry) -> list[DecidedUnit]:
         """One batch: everything that is said, in order."""
         todo = [unit for entry in entries for unit in units(entry, self.ground)]
         batch = decide_batch(todo, self._loaded(todo), self.ground)
@@ -231,21 +231,27 @@ class Router:
         needs = needs_of([unit for unit in todo if unit.key not in self.inbox], self.ground)
         loaded = Snapshot(needs)
         loaded.decided.update(self.inbox)
-        loaded.heard.update({id: self.heard[id] for id in needs.quoted if id in self.heard})
+        loaded.inbound.update({id: self.inbound[id] for id in needs.quoted if id in self.inbound})
         for outgoing in self.outgoing.values():
             if (
                 outgoing.id in {*needs.messages, *needs.quoted}
                 or outgoing.wamid_hash in needs.wamids
             ):
-                loaded.sent(outgoing)
-        loaded.early.update(
-            {key: list(self.early[key]) for key in needs.early if key in self.early}
+                loaded.add_outgoing(outgoing)
+        loaded.early_statuses.update(
+            {
+                key: list(self.early_statuses[key])
+                for key in needs.early
+                if key in self.early_statuses
+            }
         )
-        if needs.charges or loaded.early:
+        if needs.charges or loaded.early_statuses:
             charges = {id: self.charges[id] for id in loaded.outgoing if id in self.charges}
             loaded.charges.update(charges)
         self._load_people(needs, loaded)
-        loaded.standings.update({k: n for k, n in self.standings.items() if k in needs.numbers})
+        loaded.number_notices.update(
+            {k: n for k, n in self.number_notices.items() if k in needs.numbers}
+        )
         if needs.templates:
             named = {k: t for k, t in self.templates.items() if k[1:] in needs.templates}
             loaded.templates.update(named)
@@ -262,10 +268,10 @@ class Router:
         people |= {c.person for id, c in self.conversations.items() if id in named}
         for identity in self.identities.values():
             if identity.person in people:
-                loaded.identity(identity)
+                loaded.add_identity(identity)
         for conversation in self.conversations.values():
             if conversation.id in named or self._is_current(conversation, loaded):
-                loaded.conversation(conversation)
+                loaded.add_conversation(conversation)
 
     def _is_current(self, conversation: Conversation, loaded: Snapshot) -> bool:
         """Open, or the last one of its person and number that was closed."""
@@ -303,26 +309,26 @@ class Router:
             self.charges[changes.charge.id] = changes.charge
         self._told.apply(
             Changes(
-                heard=changes.heard,
+                inbound=changes.inbound,
                 template=changes.template,
                 opt_out=changes.opt_out,
-                standing=changes.standing,
+                number_notice=changes.number_notice,
                 consent=changes.consent,
                 withdrawals=changes.withdrawals,
-                early=changes.early,
+                early_status=changes.early_status,
                 early_status_consumed=changes.early_status_consumed,
             )
         )
 
-    def waits(self, second: float) -> list[Decided]:
+    def waits(self, second: float) -> list[DecidedUnit]:
         """Until so many seconds after noon: every time that comes meanwhile is told."""
-        said: list[Decided] = []
+        said: list[DecidedUnit] = []
         while due := [t for t in self.timers.values() if t.due_at <= at(second)]:
             said += self.takes(timeout(min(due, key=lambda timer: timer.due_at)))
         return said
 
 
-def events(said: Iterable[Decided]) -> list[Delivery]:
+def events(said: Iterable[DecidedUnit]) -> list[Delivery]:
     """Each once: what a move tells to the department that it left, is told to the new one too."""
     return [
         event
@@ -332,16 +338,16 @@ def events(said: Iterable[Decided]) -> list[Delivery]:
     ]
 
 
-def told_to(said: Iterable[Decided]) -> list[tuple[str, Delivery]]:
+def told_to(said: Iterable[DecidedUnit]) -> list[tuple[str, Delivery]]:
     """Each event with its destination."""
     return [each for unit, decision, _ in said for each in crm_events(unit, decision)]
 
 
-def kept(said: Iterable[Decided]) -> list[Record]:
+def kept(said: Iterable[DecidedUnit]) -> list[Record]:
     return [record for unit, decision, _ in said for record in records(unit, decision)]
 
 
-def decisions(said: Iterable[Decided]) -> list[Decision]:
+def decisions(said: Iterable[DecidedUnit]) -> list[Decision]:
     return [decision for _, decision, _ in said]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from almelo import ANNA, Router, command, decisions, text, wrote
 
-from router.model.decision import Decided
+from router.model.decision import DecidedUnit
 from services.contract import Author, Command
 
 SANNE = Author(kind="employee", id="sanne")
@@ -25,7 +25,7 @@ class Desk:
         [decision] = decisions(self.router.takes(wrote(message, second=self.count)))
         return decision
 
-    def orders(self, type: str, **more: Any) -> list[Decided]:
+    def orders(self, type: str, **more: Any) -> list[DecidedUnit]:
         return self.router.takes(self.order(type, **more))
 
     def order(self, type: str, **more: Any) -> Command:

@@ -7,7 +7,7 @@ import msgspec
 from almelo import ANNA, NOON, Router, body, change, command, events, receipt, stamp
 from hengelo import CONFIG, NUMBER, TEXTS
 
-from router.model.decision import Decided, Decision
+from router.model.decision import DecidedUnit, Decision
 from services.calendar.opening_hours import AMSTERDAM
 from services.config.model import Configuration
 from services.contract import Author, Delivery, Entry
@@ -38,7 +38,7 @@ class Stadhuis:
         self.now = wall(start)
         self.number = more.get("number", NUMBER)
         self.count = 0
-        self.done: list[Decided] = []
+        self.done: list[DecidedUnit] = []
         self.looked: dict[str, int] = {}
         self.id = ""
 
@@ -98,7 +98,7 @@ class Stadhuis:
         self._kept(self.router.waits(self.second))
         return self
 
-    def _kept(self, said: list[Decided]) -> list[Decision]:
+    def _kept(self, said: list[DecidedUnit]) -> list[Decision]:
         self.done += said
         return [decision for _, decision, _ in said]
 

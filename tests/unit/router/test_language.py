@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.text.language_detection import READ, detect_language, detectable, load_languages
+from router.text.language_detection import (
+    READ,
+    detect_language,
+    detectable_languages,
+    load_languages,
+)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +228,7 @@ def test_every_language_can_be_told_by_its_own_words() -> None:
 
 @given(st.text(st.characters(exclude_categories=())))
 def test_any_text_has_a_language_of_the_file_or_none(text: str) -> None:
-    assert detect_language(text) in {"", *detectable()}
+    assert detect_language(text) in {"", *detectable_languages()}
 
 
 def test_only_the_beginning_is_read() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.rules.lexicon import HOWS, PART, Lexicon, PhraseMatch, compile_lexicon, phrase_error
-from router.rules.spelling import NOT_MISTAKES, SHORTEST, build_index, candidates
+from router.rules.spelling import NOT_MISTAKES, SHORTEST, build_index, find_candidates
 from services.language.words import plain_words, stem
 
 _PLAIN = """
@@ -59,7 +59,7 @@ def _how(term: str, word: str, known: Known) -> str:
         return "exact"
     if stem(word) == stem(term):
         return "stem"
-    return "mistake" if not known(word) and candidates(word, build_index([term])) else ""
+    return "mistake" if not known(word) and find_candidates(word, build_index([term])) else ""
 
 
 def _ways(terms: list[str], words: list[str], known: Known) -> list[tuple[int, int]]:

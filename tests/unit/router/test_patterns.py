@@ -26,12 +26,12 @@ def test_what_fits_is_what_each_finds_by_itself(given: list[str], text: str) -> 
     quiet = re2.Options()
     quiet.case_sensitive = False
     alone = [n for n, one in enumerate(given) if re2.compile(one, quiet).search(text)]
-    assert regex_set.compiled(given)(text) == frozenset(alone)
+    assert regex_set.compile_patterns(given)(text) == frozenset(alone)
 
 
 def test_more_patterns_than_are_read_at_once_keep_their_places(monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setattr(regex_set, "TOGETHER", 3)
-    fitting = regex_set.compiled([f"^x{n}$" for n in range(10)])
+    fitting = regex_set.compile_patterns([f"^x{n}$" for n in range(10)])
     assert [fitting(f"x{n}") for n in range(10)] == [frozenset([n]) for n in range(10)]
 
 
@@ -47,7 +47,7 @@ def test_many_long_patterns_fit_whatever_is_sought_in_a_text(
         ["".join(random.choices(ascii_lowercase, k=490 // words - 1)) for _ in range(words)]
         for _ in range(220)
     ]
-    fitting = regex_set.compiled(["|".join(one) for one in each])
+    fitting = regex_set.compile_patterns(["|".join(one) for one in each])
     for place in (0, 109, 110, 219):
         assert fitting(f"een {random.choice(each[place])} twee") == frozenset([place])
 
@@ -56,10 +56,14 @@ def test_what_one_pattern_may_take_is_said_of_it_where_it_stands() -> None:
     """Under the 8 MiB that RE2 itself would take."""
     for pattern, taken in ((r"\pL{10}", True), (r"\pL{100}", False)):
         try:
-            assert Condition(pattern=pattern) and regex_set.compiled([pattern])("a" * 10) and taken
+            assert (
+                Condition(pattern=pattern)
+                and regex_set.compile_patterns([pattern])("a" * 10)
+                and taken
+            )
         except ValidationError as error:
             assert "little memory" in str(error) and not taken
 
 
 def test_a_text_that_is_no_unicode_is_read_too() -> None:
-    assert regex_set.compiled(["a.b", "c"])("a\ud800b") == frozenset([0])
+    assert regex_set.compile_patterns(["a.b", "c"])("a\ud800b") == frozenset([0])

@@ -11,7 +11,7 @@ from almelo import ANNA, TOML, Router, command, decisions, events, kept, outcome
 from almelo import at as moment
 from almelo import status as stated
 
-from router.conversation.reopen_request import ASKED, ASKS, CLOSED, NOT_ASKED
+from router.conversation.reopen_request import ASKED, CLOSED, MAX_REQUESTS, NOT_ASKED
 from router.output.crm_events import STATUS_CHANGED
 from services.config.model import parse
 from services.contract import SendOutcome
@@ -230,7 +230,7 @@ def test_who_was_asked_again_may_press_the_button_of_any_of_them(about: str) -> 
         late.held(late.answers(day * DAY), day * DAY)
         sent = outcome(late.asked[-1], "sent", second=day * DAY + 1, wamid=f"wamid.{day}")
         late.router.takes(sent)
-    assert len(late.asked) == math.ceil(MAX_HOLD / REOPEN_REQUEST_VALID_FOR) == ASKS
+    assert len(late.asked) == math.ceil(MAX_HOLD / REOPEN_REQUEST_VALID_FOR) == MAX_REQUESTS
     assert not pressed(late, 9 * DAY, about).task
 
 

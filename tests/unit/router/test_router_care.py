@@ -7,7 +7,7 @@ import pytest
 from hengelo import config
 from stadhuis import SANNE, Stadhuis, data
 
-from router.conversation.auto_reply import MOST
+from router.conversation.auto_reply import MAX_AUTO_TEXTS
 from router.output.crm_events import CARE_ALARM
 
 SATURDAY = "2026-11-28 23:40"
@@ -86,7 +86,7 @@ def test_it_is_said_when_a_day_has_brought_all_that_it_may() -> None:
     for _ in range(10):
         hall.after(minutes=30).hears("mijn buren")
         hall.after(minutes=5).taps("menu:keuze/tijden")
-    assert len(hall.heard) == MOST
+    assert len(hall.heard) == MAX_AUTO_TEXTS
     hall.after(minutes=5).hears("ik wil dood")
     assert hall.heard == ["zelfdoding"]
 

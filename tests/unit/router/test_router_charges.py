@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.billing.charges import Charge, apply_pricing, kind
-from router.model.decision import Decided
+from router.model.decision import DecidedUnit
 from router.partition import decision_metrics
 from services import metrics
 from services.config.pricing import Rate
@@ -142,8 +142,8 @@ def test_a_message_is_charged_to_the_department_that_sent_it() -> None:
     )
 
 
-def counted(said: list[Decided]) -> list[tuple[UUID, bool]]:
-    return [(c.charge.id, c.charged) for _, _, c in said if c.charge]
+def counted(said: list[DecidedUnit]) -> list[tuple[UUID, bool]]:
+    return [(c.charge.id, c.is_newly_charged) for _, _, c in said if c.charge]
 
 
 def test_a_message_is_newly_charged_once_whatever_comes_after() -> None:

@@ -39,7 +39,7 @@ def test_its_price_is_taken_too() -> None:
     router.takes(outcome(message, "sent", wamid="wamid.ours", second=2))
     charge = router.changes[-1].charge
     assert charge and (charge.id, charge.category) == (message, "service")
-    assert charge.charged and router.changes[-1].charged
+    assert charge.charged and router.changes[-1].is_newly_charged
 
 
 def test_a_failure_that_came_early_says_why() -> None:

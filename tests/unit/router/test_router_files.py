@@ -9,7 +9,7 @@ from almelo import NUMBER, Router, at, command, decisions, events, kept, text, t
 from hengelo import DISCREET
 from stadhuis import Stadhuis, data
 
-from router.conversation.confidentiality import KEPT
+from router.conversation.confidentiality import VISIBLE_FIELDS
 from router.output.crm_events import MEDIA_AVAILABLE
 from services.contract import Delivery, MediaOutcome
 from services.ids import uuid7
@@ -130,5 +130,5 @@ def test_a_confidential_department_is_told_that_there_is_something_and_not_what(
     assert decision.message
     outcome = file(decision.message, decision.conversation, "zorg")
     [event] = events(hall.router.takes(msgspec.structs.replace(outcome, tenant=decision.tenant)))
-    assert set(data(event)) <= KEPT
+    assert set(data(event)) <= VISIBLE_FIELDS
     assert event.dataref == f"/v1/messages/{decision.message}"

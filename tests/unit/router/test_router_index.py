@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruled import DOES, town
 
-from router.rules.engine import Annotations, compile_rules, evaluate, steps
+from router.rules.engine import Annotations, compile_rules, evaluate, trace_rules
 from router.rules.matcher import MessageFacts
 from services.config.routing_rules import Condition, Rule, SafetyRule
 from services.language.words import plain_words
@@ -107,7 +107,7 @@ def slowly(rules: list[Rule], facts: MessageFacts) -> tuple[str, Annotations]:
     for rule in rules:
         if rule.department == "sport" or not holds(rule, facts):
             continue
-        marks = marks.by(rule, "")
+        marks = marks.with_rule(rule, "")
         if rule.decides:
             return rule.id, marks
     return "", marks
@@ -131,11 +131,11 @@ def test_the_index_finds_what_trying_every_rule_in_turn_would_find(
     found = evaluate(compiled, facts)
     rule, marks = slowly(rules, facts)
     assert (found.verdict.rule if found.verdict else "") == rule
-    assert msgspec.structs.replace(found.marks, rules=marks.rules) == marks
-    named = [re.search(r"regel (r\d+)", why) for why in found.marks.rules]
+    assert msgspec.structs.replace(found.annotations, rules=marks.rules) == marks
+    named = [re.search(r"regel (r\d+)", why) for why in found.annotations.rules]
     assert tuple(f"regel {name[1]} past" for name in named if name) == marks.rules
     assert found.care == next((c for c in care if holds(c, facts)), None)
-    tried = steps(compiled, facts)
+    tried = trace_rules(compiled, facts)
     assert tuple(f"regel {s.rule} past" for s in tried if s.outcome != "no") == marks.rules
     assert ([s.rule for s in tried if s.outcome == "fits"] or [""]) == [rule]
 

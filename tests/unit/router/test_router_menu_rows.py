@@ -73,7 +73,7 @@ def test_menus_that_lead_to_each_other_end_before_meta_refuses_a_row(ids: list[s
     )
     path, depth = ids[0], 1
     while menu := menus.menu_at(path, circle):
-        for each in menus.menu_payload(path, menu, "Waarover?", "Kies")["interactive"][
+        for each in menus.build_payload(path, menu, "Waarover?", "Kies")["interactive"][
             "action"
         ].values():
             assert all(len(id) <= 200 for id in _ids(each))
@@ -124,10 +124,10 @@ def test_an_answer_in_words_is_of_the_menu_that_was_asked_last(words: str, path:
 def test_a_row_that_is_offered_is_one_that_is_understood() -> None:
     for path in ("keuze", "keuze/wonen", "wonen", "kort"):
         menu: Any = menus.menu_at(path, CONFIG)
-        asked = menus.menu_payload(path, menu, "Waarover?", "Kies")["interactive"]["action"]
+        asked = menus.build_payload(path, menu, "Waarover?", "Kies")["interactive"]["action"]
         offered = [row["id"] for s in asked.get("sections", ()) for row in s["rows"]]
         offered += [button["reply"]["id"] for button in asked.get("buttons", ())]
-        assert len(offered) == len(menus.options(path, menu))
+        assert len(offered) == len(menus.list_options(path, menu))
         for id in offered:
             item = tapped(id.removeprefix(menus.PREFIX))
             assert menus.match_choice(item, "x", "", CONFIG).path == path  # type: ignore[union-attr]

@@ -26,7 +26,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.handlers.units import units
-from router.identity.resolver import CONTINUED
+from router.identity.resolver import PHONE_MATCH_PERIOD
 from services.config.model import Configuration, parse
 from services.contract import Receipt
 
@@ -113,8 +113,8 @@ UNTIL = 100
     ("second", "same"),
     [
         (UNTIL - 1, True),
-        (UNTIL + CONTINUED.total_seconds() - 1, True),
-        (UNTIL + CONTINUED.total_seconds() + 1, False),
+        (UNTIL + PHONE_MATCH_PERIOD.total_seconds() - 1, True),
+        (UNTIL + PHONE_MATCH_PERIOD.total_seconds() + 1, False),
     ],
 )
 def test_a_citizen_is_known_from_the_former_portfolio_for_some_weeks_after_the_move(

@@ -287,7 +287,7 @@ def test_an_address_that_has_moved_to_another_is_none() -> None:
     assert number
     anna, bert = id_of("anna"), id_of("bert")
     phone = Identity("almelo", "phone", b"h", "31611111111", anna, at(0))
-    known.identity(phone)
-    assert resolver.address(anna, number, known) == phone
-    known.identity(msgspec.structs.replace(phone, person=bert, valid_from=at(1)))
-    assert resolver.address(anna, number, known) is None
+    known.add_identity(phone)
+    assert resolver.find_address(anna, number, known) == phone
+    known.add_identity(msgspec.structs.replace(phone, person=bert, valid_from=at(1)))
+    assert resolver.find_address(anna, number, known) is None

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from router.model.decision import Changes, Conversation, Decided
+from router.model.decision import Changes, Conversation, DecidedUnit
 from services.contract import Delivery, Entry, Record
 
 DESTINATIONS = {"crm", "buiten"}
@@ -96,7 +96,7 @@ class Meta(RuleBasedStateMachine):
         assert told_to(again) == told_to(lost)
         self.publish(again)
 
-    def commit(self, batch: list[Entry]) -> list[Decided]:
+    def commit(self, batch: list[Entry]) -> list[DecidedUnit]:
         known = set(self.router.inbox)
         said = self.router.takes(*batch)
         assert len({unit.key for unit, _, _ in said}) == len(said), "said twice"
@@ -108,7 +108,7 @@ class Meta(RuleBasedStateMachine):
                 self.decided.add(unit.key)
         return said
 
-    def publish(self, said: list[Decided]) -> None:
+    def publish(self, said: list[DecidedUnit]) -> None:
         for record in kept(said):
             assert self.records.setdefault(record.id, record) == record
         for destination, event in told_to(said):

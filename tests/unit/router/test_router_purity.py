@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stadhuis import MACHINE, SANNE, Stadhuis
 
-from router.conversation.auto_reply import MOST
+from router.conversation.auto_reply import MAX_AUTO_TEXTS
 from router.conversation.refusals import OFFICIAL
 from router.handlers.dispatch import decide
 from router.handlers.units import units
-from router.model.decision import Decided
+from router.model.decision import DecidedUnit
 from router.output.crm_events import CARE_ALARM
 from services.contract import Entry
 
@@ -80,7 +80,7 @@ step = st.tuples(
 class Watched(Router):
     """Each entry is decided beforehand, twice, from what is known as well as the router knows."""
 
-    def takes(self, *entries: Entry) -> list[Decided]:
+    def takes(self, *entries: Entry) -> list[DecidedUnit]:
         for entry in entries:
             new = (unit for unit in units(entry, self.ground) if unit.key not in self.inbox)
             for unit in list(new)[:1]:
@@ -105,7 +105,7 @@ def played(steps: list[tuple[int, dict[str, Any]]]) -> Stadhuis:
         seen += [unit.entry for unit, _, _ in hall.done[done:]]
     hall.after(days=40)
     # What came twice of the same entry was said twice, word for word.
-    said: dict[bytes, Decided] = {}
+    said: dict[bytes, DecidedUnit] = {}
     for each in hall.done:
         said.setdefault(each[0].key, each)
     hall.done = list(said.values())
@@ -204,7 +204,7 @@ def texts_are_few(hall: Stadhuis) -> None:
     hour."""
     for owed, within in ((False, timedelta(days=1)), (True, timedelta(hours=1))):
         for times in texts(hall, owed).values():
-            sixth = zip(times, times[MOST:], strict=False)
+            sixth = zip(times, times[MAX_AUTO_TEXTS:], strict=False)
             assert all(end - start >= within for start, end in sixth)
     for id in hall.router.conversations:
         assert all(n <= 1 for n in bursts(hall, id))
@@ -250,4 +250,4 @@ def test_a_machine_that_answers_each_of_our_texts_comes_to_an_end(seed: str) -> 
         hall.after(seconds=61).hears(f"U schreef: {' '.join(hall.bodies[-1:])} {seed}")
     within = sum(map(len, texts(hall, owed=False).values()))
     owed = sum(map(len, texts(hall, owed=True).values()))
-    assert within <= MOST and owed <= 4 * MOST  # in three and a half hours
+    assert within <= MAX_AUTO_TEXTS and owed <= 4 * MAX_AUTO_TEXTS  # in three and a half hours

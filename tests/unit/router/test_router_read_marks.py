@@ -9,7 +9,7 @@ from hengelo import DISCREET
 from stadhuis import MACHINE, SANNE, Stadhuis, data
 
 from router.conversation.refusals import CONFIDENTIAL, MARKS_OFF, NOTHING_TO_MARK
-from router.model.conversation import Mark
+from router.model.conversation import ReadReceipt
 from services.config.model import Configuration
 from services.contract import Author
 
@@ -27,8 +27,8 @@ def at_work(words: str = "mijn container", read_marks: str = "asked", **more: An
     return hall
 
 
-def marked(hall: Stadhuis) -> list[Mark]:
-    return [changes.mark for _, _, changes in hall.done if changes.mark]
+def marked(hall: Stadhuis) -> list[ReadReceipt]:
+    return [changes.read_receipt for _, _, changes in hall.done if changes.read_receipt]
 
 
 @pytest.mark.parametrize("typing", [False, True])
@@ -76,9 +76,9 @@ def test_an_answer_of_a_person_marks_where_the_number_says_so(
     hall.orders("text", author=SANNE)
     changes = hall.done[-1][2]
     assert changes.send
-    assert (changes.mark is not None) == expected
-    if changes.mark:
-        assert (changes.mark.wamid, changes.mark.typing) == ("wamid.1", False)
+    assert (changes.read_receipt is not None) == expected
+    if changes.read_receipt:
+        assert (changes.read_receipt.wamid, changes.read_receipt.typing) == ("wamid.1", False)
 
 
 @pytest.mark.parametrize(

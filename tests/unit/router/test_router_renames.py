@@ -7,7 +7,7 @@ import pytest
 from almelo import NUMBER, Router, body, change, kept, receipt, stamp, text, wrote
 from stadhuis import Stadhuis
 
-from router.model.decision import Decided
+from router.model.decision import DecidedUnit
 from services.contract import Record
 
 ANNA, BERT = {"bsuid": "NL.anna"}, {"bsuid": "NL.bert"}
@@ -28,7 +28,7 @@ def system(sent: float, **given: str) -> dict[str, Any]:
     }
 
 
-def said(*messages: dict[str, Any]) -> list[Decided]:
+def said(*messages: dict[str, Any]) -> list[DecidedUnit]:
     """One message after the other, long after they were written; what is said of the last."""
     router = Router()
     return [router.takes(wrote(each, second=n)) for n, each in enumerate(messages, 100)][-1]

@@ -7,7 +7,7 @@ import pytest
 from hengelo import CONFIG, config
 from stadhuis import SANNE, Stadhuis
 
-from router.conversation.placement import REOPENS, THANKS
+from router.conversation.placement import REOPEN_PERIOD, THANKS_PERIOD
 from services.config.model import Configuration
 
 STATEMENT = {"type": "system", "content": {"body": "x", "type": "user_changed_number"}}
@@ -59,7 +59,7 @@ def test_thanks_that_come_after_a_day_are_a_greeting_of_somebody_new(words: str)
     hall = Stadhuis()
     first = hall.hears("mijn container").conversation
     hall.orders("close")
-    hall.reaches(hall.now + THANKS)
+    hall.reaches(hall.now + THANKS_PERIOD)
     assert hall.hears(words).conversation == first
     said = hall.after(seconds=1).hears(words)
     assert said.conversation != first and said.provisional
@@ -68,7 +68,7 @@ def test_thanks_that_come_after_a_day_are_a_greeting_of_somebody_new(words: str)
 def test_thanks_for_an_answer_belong_to_it_for_as_long_as_it_may_be_opened_again() -> None:
     hall = closed()
     first = hall.id
-    hall.reaches(hall.now + REOPENS)
+    hall.reaches(hall.now + REOPEN_PERIOD)
     assert hall.hears("bedankt").conversation == first
     assert hall.after(seconds=1).hears("bedankt").conversation != first
 
@@ -203,7 +203,7 @@ def test_what_was_closed_for_its_silence_is_never_opened_again() -> None:
 def test_it_can_be_opened_again_until_the_last_moment() -> None:
     hall = closed()
     first = hall.id
-    hall.reaches(hall.now + REOPENS)
+    hall.reaches(hall.now + REOPEN_PERIOD)
     assert hall.hears("nog iets over het hek").conversation == first
 
 

@@ -10,12 +10,12 @@ from ruled import decided, facts, outcome, rule, table, town
 
 from router.rules.engine import (
     Annotations,
-    Step,
-    compile_config,
+    RuleStep,
+    compile_rule_tables,
     compile_rules,
     evaluate,
     higher_priority,
-    steps,
+    trace_rules,
 )
 from services.config.routing_rules import SafetyRule
 
@@ -56,7 +56,7 @@ def test_case_and_accents_make_no_difference_on_either_side(text: str) -> None:
 def test_without_a_match_nothing_is_decided_and_all_rules_were_looked_at() -> None:
     rules = table(rule("een", "boom"), rule("twee", "stoep"))
     assert evaluate(rules, facts("goedemorgen")).verdict is None
-    assert [s.rule for s in steps(rules, facts("goedemorgen"))] == ["een", "twee"]
+    assert [s.rule for s in trace_rules(rules, facts("goedemorgen"))] == ["een", "twee"]
 
 
 def test_the_steps_end_at_the_rule_that_decides_and_say_what_each_found() -> None:
@@ -66,10 +66,10 @@ def test_the_steps_end_at_the_rule_that_decides_and_say_what_each_found() -> Non
         rule("gat", "gat"),
         rule("x", "gat"),
     )
-    assert steps(rules, facts("Gat in de WEG")) == [
-        Step("label", "marks", '"weg" staat erin'),
-        Step("een", "no", ""),
-        Step("gat", "fits", '"gat" staat erin'),
+    assert trace_rules(rules, facts("Gat in de WEG")) == [
+        RuleStep("label", "marks", '"weg" staat erin'),
+        RuleStep("een", "no", ""),
+        RuleStep("gat", "fits", '"gat" staat erin'),
     ]
 
 
@@ -102,7 +102,7 @@ MARKS = (
 def test_marks_gather_until_a_rule_decides_and_each_is_there_once() -> None:
     found = outcome("de weg", *MARKS, rule("vier", "weg", tag=("vier",), department="groen"))
     assert found.verdict and found.verdict.rule == "vier"
-    assert found.marks == Annotations(
+    assert found.annotations == Annotations(
         tags=("straat", "nat", "koud", "vier"),
         replies=("een", "drie"),
         priority="high",
@@ -115,11 +115,13 @@ def test_marks_gather_until_a_rule_decides_and_each_is_there_once() -> None:
 def test_marks_are_there_without_a_verdict_and_none_comes_from_behind_one() -> None:
     alone = outcome("de weg", *MARKS)
     assert alone.verdict is None
-    assert alone.marks.rules == tuple(
+    assert alone.annotations.rules == tuple(
         f'"weg" staat erin (regel {n})' for n in ("een", "twee", "drie")
     )
     behind = outcome("de weg", rule("vier", "weg"), *MARKS)
-    assert behind.verdict and behind.marks == Annotations(rules=('"weg" staat erin (regel vier)',))
+    assert behind.verdict and behind.annotations == Annotations(
+        rules=('"weg" staat erin (regel vier)',)
+    )
 
 
 @pytest.mark.parametrize(
@@ -176,7 +178,7 @@ def test_a_rule_of_one_municipality_or_for_a_department_it_lacks_is_not_anothers
     assert [r.id for r in borne.rules.rules] == ["borne", "ieder", "label"]
     assert [c.id for c in almelo.care.rules] == ["wacht"]
     assert [c.id for c in borne.care.rules] == ["zorg"]
-    tables = compile_config(CONFIG)
+    tables = compile_rule_tables(CONFIG)
     assert [r.id for r in tables["almelo"].rules.rules] == ["afval", "geld"]
     assert tables["borne"].rules.rules == ()
     assert evaluate(tables["borne"], facts("container")).verdict is None
@@ -210,7 +212,7 @@ def test_only_rules_that_something_in_the_text_may_fit_are_tried() -> None:
     )
     assert compiled.rules.unconditional == ()
     for text in ("woord7x", "code7-", "a7a", "b7b", "c7c"):
-        hits = compiled.reader.read(text)
+        hits = compiled.matcher.match_text(text)
         assert len({n for hit in hits for n in compiled.rules.by_trigger[hit]}) == 1
 
 
@@ -248,7 +250,7 @@ def test_facts_lead_to_the_rules_that_ask_for_them(
     assert evaluate(compiled, fits).verdict and not evaluate(compiled, other).verdict
     led = {
         n
-        for hit in compiled.reader.hits(facts("boom"))
+        for hit in compiled.matcher.match_facts(facts("boom"))
         for n in compiled.rules.by_trigger.get(hit, ())
     }
     assert led == ({0, 1} if beside else {0})  # words lead to both, and facts are not needed then

@@ -76,7 +76,7 @@ def test_a_status_before_the_answer_to_the_send_is_known_by_our_own_value() -> N
     done = router.takes(told(status("wamid.ours", "delivered", opaque(message)), second=1))
     [(_, decision, changes)] = done
     assert (decision.status, decision.message) == ("delivered", message)
-    assert changes.settled == (message, "wamid.ours")
+    assert changes.settled_send == (message, "wamid.ours")
     [event] = events(done)
     assert msgspec.json.decode(event.data) == {
         "conversationId": event.conversation,
@@ -88,7 +88,7 @@ def test_a_status_before_the_answer_to_the_send_is_known_by_our_own_value() -> N
     }
     # From now on the wamid alone will do, and nothing is left to settle.
     [(_, decision, changes)] = router.takes(told(status("wamid.ours", "read"), second=2))
-    assert (decision.status, changes.settled) == ("read", None)
+    assert (decision.status, changes.settled_send) == ("read", None)
 
 
 def test_after_the_answer_to_the_send_its_wamid_alone_is_known() -> None:
@@ -97,7 +97,7 @@ def test_after_the_answer_to_the_send_its_wamid_alone_is_known() -> None:
     assert events(done) == [] and [r.kind for r in kept(done)] == ["send"]
     assert router.outgoing[message].status == "accepted"
     [(_, decision, changes)] = router.takes(told(status("wamid.ours", "sent"), second=1))
-    assert (decision.message, decision.status, changes.settled) == (message, "sent", None)
+    assert (decision.message, decision.status, changes.settled_send) == (message, "sent", None)
 
 
 def test_in_one_batch_order_answer_and_status_find_one_another() -> None:
@@ -210,7 +210,7 @@ def test_a_status_that_is_no_step_forward_still_tells_under_which_wamid_it_went(
     [(_, _, changes)] = router.takes(
         told(status("wamid.ours", "a new word", opaque(message)), second=1)
     )
-    assert changes.settled == (message, "wamid.ours")
+    assert changes.settled_send == (message, "wamid.ours")
     assert router.outgoing[message].status == "accepted"
     assert router.outgoing[message].wamid_hash == wamid_key("wamid.ours", router.ground)
 

@@ -7,7 +7,7 @@ import msgspec
 from almelo import NOON, TOML
 
 from router.handlers.units import keyed_hash
-from router.ruleset.context import RECORD, build_context, new_version, version_record
+from router.ruleset.context import RECORD, build_context, build_version_record, create_version
 from services import ids
 from services.config import loader
 from services.config.loader import LoadedConfig
@@ -37,7 +37,7 @@ def test_a_version_is_decided_by_whole(tmp_path: Path) -> None:
 
 def test_a_version_is_kept_whole_with_who_approved_it_and_since_when(tmp_path: Path) -> None:
     town = chosen(tmp_path)
-    kept = new_version(town, NOON, HASH)
+    kept = create_version(town, NOON, HASH)
     assert (kept.version, kept.first_at, kept.approved_by) == (town.version, NOON, "De secretaris")
     assert msgspec.msgpack.decode(kept.files) == town.files
     assert ids.created_at(kept.record) == NOON
@@ -47,15 +47,15 @@ def test_a_version_has_one_id_for_one_moment_and_no_other_version_has_it(tmp_pat
     town = chosen(tmp_path)
     other = msgspec.structs.replace(town, version="0" * 12)
     later = NOON + timedelta(milliseconds=1)
-    made = [new_version(each, at, HASH) for each in (town, other) for at in (NOON, later)]
+    made = [create_version(each, at, HASH) for each in (town, other) for at in (NOON, later)]
     assert len({kept.record for kept in made}) == 4
-    assert new_version(chosen(tmp_path), NOON, HASH) == made[0]
+    assert create_version(chosen(tmp_path), NOON, HASH) == made[0]
 
 
 def test_its_record_is_made_from_what_is_kept_and_says_the_same_again(tmp_path: Path) -> None:
     town = chosen(tmp_path)
-    kept = new_version(town, NOON, HASH)
-    record = version_record(kept, town)
+    kept = create_version(town, NOON, HASH)
+    record = build_version_record(kept, town)
     assert (record.id, record.kind, record.at) == (kept.record, RECORD, NOON)
     assert (record.tenant, record.conversation, record.message) == ("", "", None)
     assert msgspec.json.decode(record.raw) == town.files
@@ -69,5 +69,5 @@ def test_its_record_is_made_from_what_is_kept_and_says_the_same_again(tmp_path: 
         "texts": {"nl": {"gesloten": "2026-11"}, "en": {"gesloten": "2026-10"}},
     }
     files = dict(reversed(town.files.items()))
-    again = new_version(msgspec.structs.replace(town, files=files), NOON, HASH)
-    assert version_record(again, town) == record
+    again = create_version(msgspec.structs.replace(town, files=files), NOON, HASH)
+    assert build_version_record(again, town) == record

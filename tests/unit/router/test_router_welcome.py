@@ -9,7 +9,7 @@ import pytest
 from hengelo import BORNE, CONFIG, DESK, DUTCH, ENGLISH, TEXTS, config
 from stadhuis import Stadhuis
 
-from router.conversation.auto_reply import AGAIN_AFTER
+from router.conversation.auto_reply import FIRST_CONTACT_AGAIN_AFTER
 from services.config.model import Configuration
 from services.texts.catalogue import Texts
 from services.texts.catalogue import parse as texts_of
@@ -82,10 +82,12 @@ def test_once_a_year_to_each_person_whatever_is_closed_meanwhile() -> None:
         hall.orders("close")
         hall.after(days=30)
     assert hall.bodies.count(WELCOME) == 1
-    hall.reaches(hall.now + AGAIN_AFTER - timedelta(days=30)).hears("mijn container")
+    hall.reaches(hall.now + FIRST_CONTACT_AGAIN_AFTER - timedelta(days=30)).hears("mijn container")
     assert WELCOME not in hall.bodies
     hall.orders("close")
-    hall.reaches(hall.now + AGAIN_AFTER + timedelta(seconds=1)).hears("mijn container")
+    hall.reaches(hall.now + FIRST_CONTACT_AGAIN_AFTER + timedelta(seconds=1)).hears(
+        "mijn container"
+    )
     assert WELCOME in hall.bodies
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stadhuis import Stadhuis, data, wall
 
-from router.conversation.window_warning import LAST, warning_moments
+from router.conversation.window_warning import LAST_WARNING, warning_moments
 from router.output.crm_events import WINDOW_CLOSING
 from services.calendar.opening_hours import compile_hours
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
@@ -134,7 +134,7 @@ def test_each_is_within_its_window_and_one_is_told_while_somebody_is_there(minut
     heard = wall("2026-01-01 00:00") + timedelta(minutes=minutes)
     found = sorted(warning_moments(heard, OFFICE, LEAD))
     assert all(heard <= at < heard + CUSTOMER_SERVICE_WINDOW for at in found)
-    assert heard + CUSTOMER_SERVICE_WINDOW - LAST in found
+    assert heard + CUSTOMER_SERVICE_WINDOW - LAST_WARNING in found
     at_the_end = OFFICE.is_open(heard + CUSTOMER_SERVICE_WINDOW - timedelta(microseconds=1))
     anybody = any(
         span[0] < heard + CUSTOMER_SERVICE_WINDOW for span in [next(OFFICE.openings(heard))]

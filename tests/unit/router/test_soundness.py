@@ -6,9 +6,9 @@ import pytest
 
 from router.handlers.units import keyed_hash
 from router.rules import regex_set
-from router.rules.engine import compile_config
+from router.rules.engine import compile_rule_tables
 from router.ruleset.context import build_context
-from router.ruleset.validation import faults, nested_conditions, referenced_texts, validate
+from router.ruleset.validation import find_faults, nested_conditions, reachable_menus, validate
 from services.config import loader
 from services.config.model import ConfigError, parse
 
@@ -106,7 +106,7 @@ def test_what_the_router_cannot_decide_by_is_a_fault(
     more: str, found: list[tuple[str, str]]
 ) -> None:
     config = parse(TOWN + more, "x.toml")
-    assert [(".".join(map(str, where)), what) for where, what in faults(config)] == found
+    assert [(".".join(map(str, where)), what) for where, what in find_faults(config)] == found
 
 
 def test_what_has_no_fault_can_be_compiled_and_what_has_one_says_where(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_what_has_no_fault_can_be_compiled_and_what_has_one_says_where(tmp_path:
     file.write_text(town)
     good = loader.load(file)
     assert validate(good) is good
-    assert set(compile_config(good.config)) == {"almelo", "borne"}
+    assert set(compile_rule_tables(good.config)) == {"almelo", "borne"}
     file.write_text('include = ["more.toml"]\n' + town)
     (tmp_path / "more.toml").write_text("\n" + RULE + 'words = ["par*keer"]\n')
     bad = loader.load(file)
@@ -161,5 +161,5 @@ def test_menus_are_asked_by_the_municipality_by_rules_and_by_other_menus() -> No
     rule = '[[rules]]\nid = "a"\nwords = ["x"]\ntenant = "borne"\nmenu = "een"\n'
     config = parse(TOWN + menus + rule, "x.toml")
     almelo, borne = config.tenants
-    assert referenced_texts(config, almelo) == {"keuze"}
-    assert referenced_texts(config, borne) == {"een", "twee"}
+    assert reachable_menus(config, almelo) == {"keuze"}
+    assert reachable_menus(config, borne) == {"een", "twee"}

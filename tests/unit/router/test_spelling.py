@@ -8,7 +8,7 @@ from router.rules import spelling
 from router.rules.spelling import (
     NOT_MISTAKES,
     build_index,
-    candidates,
+    find_candidates,
     is_misspelling,
     phonetic_key,
 )
@@ -145,12 +145,12 @@ def test_what_is_too_far_off_is_no_misspelling(written: str, word: str, why: str
     ],
 )
 def test_a_right_word_is_no_misspelling_of_another(written: str, word: str) -> None:
-    assert candidates(written, build_index([word])) == []
+    assert find_candidates(written, build_index([word])) == []
 
 
 def test_numbers_and_short_words_are_never_misspelled() -> None:
     assert build_index(["1234567", "7601ab", "boete", "🗑🗑🗑🗑🗑🗑", "straat"]).words == ("straat",)
-    assert candidates("str4at", build_index(["straat"])) == []
+    assert find_candidates("str4at", build_index(["straat"])) == []
 
 
 def test_no_form_is_listed_that_the_stemmers_know(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +204,7 @@ def test_the_index_finds_what_comparing_with_every_word_would(words: list[str], 
         for word in sorted(set(words))
         if len(word) >= spelling.SHORTEST and is_misspelling(one, word) and stem(one) not in right
     ]
-    assert candidates(one, build_index(words)) == slowly
+    assert find_candidates(one, build_index(words)) == slowly
 
 
 @given(st.text(st.characters(categories=["L", "N"]), max_size=40))

@@ -88,7 +88,9 @@ def test_words_and_emoji_of_small_talk_are_listed_once() -> None:
 
 def test_languages_have_each_word_once_and_two_letters_for_a_name() -> None:
     languages = language_detection.load_languages()
-    assert all(len(code) == 2 and code.islower() for code in language_detection.detectable())
+    assert all(
+        len(code) == 2 and code.islower() for code in language_detection.detectable_languages()
+    )
     assert [code for code, text in languages.words.items() if twice(text.split())] == []
     assert set(languages.greetings) <= set(languages.words)
     greetings = [one for text in languages.greetings.values() for one in text.split(", ")]
