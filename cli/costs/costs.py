@@ -16,7 +16,7 @@ from cli.costs.report import BY, Allowance, Budget, Costs, Row, Sum, Wanted, cos
 from cli.support.database import Refused, fail, print_result, with_database
 from cli.support.time_options import Month
 from router.billing.costs import ChargeGroup
-from router.budget_monitor import TooManyGroups, spent
+from router.budget_monitor import TooManyGroups, load_charges
 from services import clock
 from services.calendar.opening_hours import MONTHS
 from services.config import loader
@@ -68,7 +68,7 @@ async def looked_up(pool: Pool, wanted: Wanted, file: Path | None) -> Costs:
     """What the month cost; by no amounts where no configuration is given."""
     config = loader.load(file).config if file else None
     try:
-        groups = await spent(pool, wanted.month, wanted.tenant)
+        groups = await load_charges(pool, wanted.month, wanted.tenant)
     except TooManyGroups as error:
         raise Refused(str(error)) from None
     if config and (unknown := "\n".join(strange(wanted, config, groups))):

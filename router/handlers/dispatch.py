@@ -1,6 +1,6 @@
-"""Decide once: what one unit means, given what is known. Pure.
+"""Decide one unit: choose the handler of its kind. Pure.
 
-`decide` returns the decision and what it changes; the shell commits both before anything is said.
+`decide` returns the decision and its changes. The partition commits both before it publishes.
 """
 
 import msgspec
@@ -21,55 +21,65 @@ from services.contract import Command, MediaOutcome, Receipt, SendOutcome, Timeo
 from services.whatsapp import items
 
 
-def decide(unit: WorkUnit, known: Snapshot, ground: RoutingContext) -> tuple[Decision, Changes]:
-    """What is to be done with `unit`; never raises for what a citizen, Meta or a CRM sent."""
-    decision, changes = _decided(unit, known, ground)
-    decision = add_identity_changes(unit, decision, changes, known)
-    return flag_confidential(decision, ground.config), changes
+def decide(unit: WorkUnit, snapshot: Snapshot, context: RoutingContext) -> tuple[Decision, Changes]:
+    """Decide a unit. Input from a citizen, Meta or a CRM never makes this raise."""
+    decision, changes = _decide_entry(unit, snapshot, context)
+    decision = add_identity_changes(unit, decision, changes, snapshot)
+    return flag_confidential(decision, context.config), changes
 
 
-def _decided(unit: WorkUnit, known: Snapshot, ground: RoutingContext) -> tuple[Decision, Changes]:
+def _decide_entry(
+    unit: WorkUnit, snapshot: Snapshot, context: RoutingContext
+) -> tuple[Decision, Changes]:
     match unit.entry:
         case Command() as command:
-            return commands.decide_command(unit, command, known, ground)
+            return commands.decide_command(unit, command, snapshot, context)
         case SendOutcome() as outcome:
-            return delivery_status.decide_send_outcome(unit, outcome, known, ground)
-        case Timeout() as entry:
-            return timer_fired.decide_timer(unit, entry, known, ground)
+            return delivery_status.decide_send_outcome(unit, outcome, snapshot, context)
+        case Timeout() as timer:
+            return timer_fired.decide_timer(unit, timer, snapshot, context)
         case MediaOutcome() as outcome:
-            return media.decide_media(unit, outcome, known, ground)
+            return media.decide_media(unit, outcome, snapshot, context)
         case Receipt():
-            decision, changes = _item(unit, known, ground)
+            decision, changes = _decide_item(unit, snapshot, context)
     if unit.item and (sighting := account_event.unknown_vocabulary(unit.item)):
         changes = msgspec.structs.replace(changes, sighting=sighting)
     return decision, changes
 
 
-def _item(unit: WorkUnit, known: Snapshot, ground: RoutingContext) -> tuple[Decision, Changes]:
+def _decide_item(
+    unit: WorkUnit, snapshot: Snapshot, context: RoutingContext
+) -> tuple[Decision, Changes]:
     match unit.item:
         case items.Message() as message:
-            return citizen_message.decide_message(unit, message, known, ground)
+            return citizen_message.decide_message(unit, message, snapshot, context)
         case items.Status() as status:
-            return delivery_status.decide_status(unit, status, known, ground)
+            return delivery_status.decide_status(unit, status, snapshot, context)
         case items.Notice() as notice:
-            return account_event.decide_account_event(unit, notice, known, ground)
+            return account_event.decide_account_event(unit, notice, snapshot, context)
         case items.Unknown() as unknown:
-            return quarantine(unit, unknown.reason, ground), Changes()
+            return quarantine(unit, unknown.reason, context), Changes()
         case None:
-            return quarantine(unit, "the body cannot be read", ground), Changes()
+            return quarantine(unit, "the body cannot be read", context), Changes()
 
 
-def quarantine(unit: WorkUnit, reason: str, ground: RoutingContext) -> Decision:
-    """Keep it aside with its reason: nothing of it is lost, and somebody is told. Its record takes
-    the place of no other: it may have been decided before."""
+def quarantine(unit: WorkUnit, reason: str, context: RoutingContext) -> Decision:
+    """Quarantine a unit with its reason: nothing is lost, and an operator is alarmed.
+
+    The record has an id of its own and replaces no other, since the unit may have been decided
+    before.
+    """
     return Decision(kind="quarantined", record=unit.id("aside"), reason=reason)
 
 
 def quarantine_unit(
-    unit: WorkUnit, reason: str, ground: RoutingContext
+    unit: WorkUnit, reason: str, context: RoutingContext
 ) -> tuple[Decision, Changes]:
-    """Of what could not be decided or written. Whoever gave an order hears that it failed."""
-    given = unit.entry
-    failed = commands.failed_command(unit, given, ground) if isinstance(given, Command) else None
-    rung = given.id if isinstance(given, Timeout) else None  # or it would ring for ever
-    return quarantine(unit, reason, ground), Changes(outgoing=failed, fired_timer=rung)
+    """Quarantine a unit that could not be decided or written.
+
+    The sender of a command hears that it failed.
+    """
+    entry = unit.entry
+    failed = commands.failed_command(unit, entry, context) if isinstance(entry, Command) else None
+    fired = entry.id if isinstance(entry, Timeout) else None  # or it would fire for ever
+    return quarantine(unit, reason, context), Changes(outgoing=failed, fired_timer=fired)

@@ -7,10 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from router.model.decision import Changes, Data, Decision, Identity, Renamed, WorkUnit
+from router.model.decision import Changes, Decision, Identity, Renamed, WorkUnit
 from router.model.snapshot import Snapshot
-from services.contract import Command
-from services.whatsapp import items
 
 
 def add_identity_changes(
@@ -32,23 +30,3 @@ def _renamed(identities: Sequence[Identity], known: Snapshot) -> Iterator[Rename
             yield Renamed("moved", identity.kind, identity.value)
         elif before is None and known.identities_of(identity.person):
             yield Renamed("gained", identity.kind, identity.value)
-
-
-def identity_change_record(unit: WorkUnit, decision: Decision) -> Data:
-    """All of one unit together."""
-    return {
-        "department": decision.department,
-        "changes": decision.renamed,
-        "cause": _cause(unit),
-    }
-
-
-def _cause(unit: WorkUnit) -> str:
-    """In a word; of an order its type: merge."""
-    match unit.entry, unit.item:
-        case Command(type=type), _:
-            return type
-        case _, items.Message(becomes=becomes):
-            return "system" if becomes else "message"
-        case _:
-            return "notice"

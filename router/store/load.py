@@ -1,4 +1,4 @@
-"""What a batch needs to know, read from the router's tables: a query for each, and none in vain."""
+"""Loading what a batch needs from the router's tables: at most one query for each kind of row."""
 
 from collections.abc import Iterable, Sequence
 from uuid import UUID
@@ -36,26 +36,28 @@ _decode_state = msgspec.json.Decoder(ConversationState).decode
 
 
 async def load_snapshot(
-    connection: Connection, units: Sequence[WorkUnit], ground: RoutingContext
+    connection: Connection, units: Sequence[WorkUnit], context: RoutingContext
 ) -> Snapshot:
-    """Everything that deciding these units takes."""
-    known = Snapshot()
-    await _decided(connection, units, known)
-    # What was decided is said again from its row: nothing else need be known of it.
-    units = [unit for unit in units if unit.key not in known.decided]
-    await _outgoing(connection, units, known, ground)
-    await _charges(connection, units, known)
-    await _people(connection, units, known, ground)
-    await _conversations(connection, units, known)
-    await _templates(connection, units, known)
-    await _consents(connection, units, known)
-    await _standings(connection, units, known)
-    return known
+    """Load everything that deciding these units takes."""
+    snapshot = Snapshot()
+    await _load_decisions(connection, units, snapshot)
+    # A unit that was decided before is published again from its row and needs nothing else.
+    units = [unit for unit in units if unit.key not in snapshot.decided]
+    await _load_outgoing(connection, units, snapshot, context)
+    await _load_charges(connection, units, snapshot)
+    await _load_people(connection, units, snapshot, context)
+    await _load_conversations(connection, units, snapshot)
+    await _load_templates(connection, units, snapshot)
+    await _load_consents(connection, units, snapshot)
+    await _load_number_notices(connection, units, snapshot)
+    return snapshot
 
 
-async def _decided(connection: Connection, units: Sequence[WorkUnit], known: Snapshot) -> None:
-    """Which units were decided before, and what citizens wrote that is quoted."""
-    keys, quoted = [unit.key for unit in units], _quoted(units)
+async def _load_decisions(
+    connection: Connection, units: Sequence[WorkUnit], snapshot: Snapshot
+) -> None:
+    """Load the decisions of units that were decided before, and the messages that are quoted."""
+    keys, quoted = [unit.key for unit in units], _quoted_messages(units)
     rows = await (
         connection.fetch(_INBOX_OR_QUOTED, keys, quoted)
         if quoted
@@ -63,13 +65,13 @@ async def _decided(connection: Connection, units: Sequence[WorkUnit], known: Sna
     )
     for row in rows:
         decision = _decode(row["decision"])
-        known.decided[row["key"]] = row["receipt"], decision
+        snapshot.decided[row["key"]] = row["receipt"], decision
         if row["message"] in quoted:
             heard = InboundRef(row["message"], row["wamid"], decision.conversation)
-            known.heard[heard.message] = heard
+            snapshot.heard[heard.message] = heard
 
 
-def _quoted(units: Iterable[WorkUnit]) -> list[UUID]:
+def _quoted_messages(units: Iterable[WorkUnit]) -> list[UUID]:
     return [
         u.entry.reply_to_message
         for u in units
@@ -77,95 +79,101 @@ def _quoted(units: Iterable[WorkUnit]) -> list[UUID]:
     ]
 
 
-async def _outgoing(
-    connection: Connection, units: Sequence[WorkUnit], known: Snapshot, ground: RoutingContext
+async def _load_outgoing(
+    connection: Connection, units: Sequence[WorkUnit], snapshot: Snapshot, context: RoutingContext
 ) -> None:
-    ids = _quoted(units)
+    ids = _quoted_messages(units)
     wamids: list[bytes] = []
-    named: list[bytes] = []
+    new_wamids: list[bytes] = []
     for unit in units:
         if isinstance(unit.entry, SendOutcome):
             ids.append(unit.entry.message)
-            named += [wamid_key(unit.entry.wamid, ground)] if unit.entry.wamid else []
+            new_wamids += [wamid_key(unit.entry.wamid, context)] if unit.entry.wamid else []
         elif isinstance(unit.item, items.Status):
             ids += filter(None, [message_id_from_opaque(unit.item)])
-            wamids.append(wamid_key(unit.item.id, ground))
+            wamids.append(wamid_key(unit.item.id, context))
     if ids or wamids:
         for row in await connection.fetch(_OUTGOING, ids, wamids):
-            known.sent(OutgoingStatus(**row))
-    if named:
-        for row in await connection.fetch(_EARLY, named):
-            known.came_early(EarlyStatus(**row))
+            snapshot.sent(OutgoingStatus(**row))
+    if new_wamids:
+        for row in await connection.fetch(_EARLY, new_wamids):
+            snapshot.came_early(EarlyStatus(**row))
 
 
-async def _charges(connection: Connection, units: Iterable[WorkUnit], known: Snapshot) -> None:
-    """What the messages that statuses tell of were charged as until now."""
-    told = known.early or any(isinstance(unit.item, items.Status) for unit in units)
-    if known.outgoing and told:
-        for row in await connection.fetch(_CHARGES, list(known.outgoing)):
-            known.charges[row["id"]] = Charge(**row)
+async def _load_charges(
+    connection: Connection, units: Iterable[WorkUnit], snapshot: Snapshot
+) -> None:
+    """Load the current charges of the messages that statuses are about."""
+    has_statuses = snapshot.early or any(isinstance(unit.item, items.Status) for unit in units)
+    if snapshot.outgoing and has_statuses:
+        for row in await connection.fetch(_CHARGES, list(snapshot.outgoing)):
+            snapshot.charges[row["id"]] = Charge(**row)
 
 
-async def _people(
-    connection: Connection, units: Iterable[WorkUnit], known: Snapshot, ground: RoutingContext
+async def _load_people(
+    connection: Connection, units: Iterable[WorkUnit], snapshot: Snapshot, context: RoutingContext
 ) -> None:
     hashes = {
-        ground.hash(number.tenant, identity.kind, identity.value)
+        context.hash(number.tenant, identity.kind, identity.value)
         for unit in units
-        if (number := ground.config.number(_number(unit)))
+        if (number := context.config.number(_number(unit)))
         for identity in _identities(unit)
     }
-    conversations = _conversation_ids(units, known)
+    conversations = _conversation_ids(units, snapshot)
     if hashes or conversations:
         for row in await connection.fetch(_PEOPLE, list(hashes), conversations):
-            known.identity(Identity(**row))
+            snapshot.identity(Identity(**row))
 
 
-async def _conversations(
-    connection: Connection, units: Iterable[WorkUnit], known: Snapshot
+async def _load_conversations(
+    connection: Connection, units: Iterable[WorkUnit], snapshot: Snapshot
 ) -> None:
-    ids = _conversation_ids(units, known)
-    if ids or known.people:
-        for row in await connection.fetch(_CONVERSATIONS, ids, list(known.people)):
+    ids = _conversation_ids(units, snapshot)
+    if ids or snapshot.people:
+        for row in await connection.fetch(_CONVERSATIONS, ids, list(snapshot.people)):
             fields = dict(row)
             departments = tuple(fields.pop("departments"))
             state = _decode_state(fields.pop("state"))
-            known.conversation(Conversation(**fields, departments=departments, state=state))
+            snapshot.conversation(Conversation(**fields, departments=departments, state=state))
 
 
-async def _templates(connection: Connection, units: Iterable[WorkUnit], known: Snapshot) -> None:
-    """For whoever sends one: what Meta says of it, and who wants none of its kind."""
-    named = {
-        named
+async def _load_templates(
+    connection: Connection, units: Iterable[WorkUnit], snapshot: Snapshot
+) -> None:
+    """Load the templates that commands send, and the opt-outs if one of them is marketing."""
+    keys = {
+        key
         for unit in units
-        if isinstance(unit.entry, Command) and (named := template_of(unit.entry))
+        if isinstance(unit.entry, Command) and (key := template_of(unit.entry))
     }
-    if not named:
+    if not keys:
         return
-    names, languages = zip(*named, strict=True)
+    names, languages = zip(*keys, strict=True)
     for row in await connection.fetch(_TEMPLATES, names, languages):
-        known.template(Template(**row))
-    if any(template.category == MARKETING for template in known.templates.values()):
-        for row in await connection.fetch(_OPT_OUTS, list(known.people)):
-            known.record_opt_out(OptOut(**row))
+        snapshot.template(Template(**row))
+    if any(template.category == MARKETING for template in snapshot.templates.values()):
+        for row in await connection.fetch(_OPT_OUTS, list(snapshot.people)):
+            snapshot.record_opt_out(OptOut(**row))
 
 
-async def _consents(connection: Connection, units: Iterable[WorkUnit], known: Snapshot) -> None:
-    """For whoever is sent what they may not have asked for, or ends that: what they agreed to, and
-    when they wrote last."""
-    if not (known.people and any(map(_asks_for_consent, units))):
+async def _load_consents(
+    connection: Connection, units: Iterable[WorkUnit], snapshot: Snapshot
+) -> None:
+    """Load consents, withdrawals and the time of the last message of the people in question."""
+    if not (snapshot.people and any(map(_needs_consents, units))):
         return
-    people = list(known.people)
+    people = list(snapshot.people)
     for row in await connection.fetch(_CONSENTS, people):
         consent = Consent(**row)
-        known.consents[consent.key] = consent
+        snapshot.consents[consent.key] = consent
     for row in await connection.fetch(_WITHDRAWALS, people):
-        known.record_withdrawal(Withdrawal(**row))
+        snapshot.record_withdrawal(Withdrawal(**row))
     for row in await connection.fetch(_LAST_HEARD, people):
-        known.record_inbound(row["person"], row["at"])
+        snapshot.record_inbound(row["person"], row["at"])
 
 
-def _asks_for_consent(unit: WorkUnit) -> bool:
+def _needs_consents(unit: WorkUnit) -> bool:
+    """True for a unit that may need consent to send, or may change it."""
     if isinstance(unit.entry, Command):
         return unit.entry.type in ("template", "merge") or unit.entry.type in ORDERS
     match unit.item:
@@ -176,12 +184,13 @@ def _asks_for_consent(unit: WorkUnit) -> bool:
     return False
 
 
-async def _standings(connection: Connection, units: Iterable[WorkUnit], known: Snapshot) -> None:
-    """What the contact centre says of the numbers."""
+async def _load_number_notices(
+    connection: Connection, units: Iterable[WorkUnit], snapshot: Snapshot
+) -> None:
     numbers = {number for unit in units if (number := _number(unit))}
     if numbers:
         for row in await connection.fetch(_STANDINGS, list(numbers)):
-            known.standings[row["number"]] = NumberNotice(**row)
+            snapshot.standings[row["number"]] = NumberNotice(**row)
 
 
 def _number(unit: WorkUnit) -> str:
@@ -200,16 +209,16 @@ def _identities(unit: WorkUnit) -> tuple[items.Identity, ...]:
     return ()
 
 
-def _conversation_ids(units: Iterable[WorkUnit], known: Snapshot) -> list[str]:
-    """Conversations that are named, rather than found through a person."""
-    named = {
+def _conversation_ids(units: Iterable[WorkUnit], snapshot: Snapshot) -> list[str]:
+    """Return the conversations that units name, rather than those of a person."""
+    ids = {
         unit.entry.conversation
         for unit in units
         if isinstance(unit.entry, Command | Timeout | MediaOutcome)
     }
-    named |= {u.entry.merge_from for u in units if isinstance(u.entry, Command)}
-    named |= {outgoing.conversation for outgoing in known.outgoing.values()}
-    return [id for id in named if id]
+    ids |= {u.entry.merge_from for u in units if isinstance(u.entry, Command)}
+    ids |= {outgoing.conversation for outgoing in snapshot.outgoing.values()}
+    return [id for id in ids if id]
 
 
 _INBOX = """
@@ -247,7 +256,8 @@ where valid_to is null and person in (
 )
 """
 
-# Those that are named; those that are open with a person; and of each number the last one that was.
+# The conversations named; those open with a person; and the last closed one of each person and
+# number.
 _CONVERSATIONS = """
 with wanted as (
     select id from router.conversation
@@ -285,7 +295,8 @@ _WITHDRAWALS = """
 select tenant, person, by, at from router.withdrawal where person = any($1::uuid[])
 """
 
-# In all conversations: the one that was closed last may be one that we began.
+# From all conversations: the one closed last may be one that the municipality began, without a
+# message from the citizen.
 _LAST_HEARD = """
 select person, max(last_inbound_at) as at from router.conversation
 where person = any($1::uuid[]) and last_inbound_at is not null group by person

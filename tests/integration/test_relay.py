@@ -265,7 +265,7 @@ async def test_without_a_broker_nothing_is_told_and_with_it_everything_is(
     relays: Relays, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("router.timer_relay.CONFIRM_SECONDS", 0.2)
-    monkeypatch.setattr("router.timer_relay.REST_SECONDS", 0.0)
+    monkeypatch.setattr("router.timer_relay.SUSPEND_SECONDS", 0.0)
     id = await waits(pool, NOON)
     async with broker_connection("amqp://127.0.0.1:1/postkamer", "nobody") as link:
         assert (
