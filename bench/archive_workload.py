@@ -23,13 +23,13 @@ from services.contract import Author, Command, Entry, Receipt, Record, SendOutco
 from services.ids import uuid7
 from tests.citizens import NUMBER, WABA, phone, signature
 
-TOGETHER = 256
+CITIZENS_PER_BATCH = 256
 """Citizens in one batch of the router."""
 SETTLED = 64
 """Deliveries that are settled together: a CRM's window."""
 OVERHEAD = 200
 """Bytes of a record beside what it holds."""
-EACH = 12
+RECORDS_PER_CITIZEN = 12
 """Records of a citizen: three envelopes, three deliveries, two messages, two statuses, what became
 of the sending, and that the conversation was opened."""
 LATER = timedelta(minutes=2)
@@ -39,7 +39,7 @@ STATUSES = ("delivered", "read")
 CLERK = Author(kind="employee", id="m.devries")
 
 
-def envelopes(
+def record_batches(
     waves: Iterable[tuple[Wave, datetime]],
     texts: Iterator[str],
     ground: RoutingContext,
@@ -52,7 +52,7 @@ def envelopes(
             yield from _left(entries, known, ground)
 
 
-def split(first: int, citizens: int, together: int = TOGETHER) -> Iterator[Wave]:
+def split_waves(first: int, citizens: int, together: int = CITIZENS_PER_BATCH) -> Iterator[Wave]:
     """So many at once."""
     for start in range(first, first + citizens, together):
         yield Wave(start, min(together, first + citizens - start))

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import aio_pika
 
-from bench.archive_workload import EACH, envelopes, split
+from bench.archive_workload import RECORDS_PER_CITIZEN, record_batches, split_waves
 from bench.archiver_report import ARCHIVER, KEYED, PLAIN, WHOLE, Round, table
-from bench.harness import Stage, staged
+from bench.harness import Stage, start_stage
 from bench.rules import EXAMPLES
-from bench.texts import examples, written
-from bench.usage import peak
+from bench.texts import example_texts, write_texts
+from bench.usage import peak_memory
 from deploy.local.process import Process
 from router.handlers.units import keyed_hash
 from router.ruleset.context import build_context
@@ -45,7 +45,7 @@ def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], No
     """Measure and print; half of the `messages` are answers."""
     logs.log_to_stdout("bench", "error")  # for what is published here
     samples: list[Round] = []
-    with staged(folder) as stage:
+    with start_stage(folder) as stage:
         for turn in range(rounds):
             samples.append(asyncio.run(_round(stage, turn * messages, messages // 2)))
             got = ", ".join(f"{rate:,.0f} {kind}" for kind, rate in samples[-1].rates.items())
@@ -61,48 +61,52 @@ async def _round(stage: Stage, first: int, citizens: int) -> Round:
         connection_pool(stage.database.url, "bench", 1) as pool,
     ):
         channel = await connection.channel()
-        filled = await stage.tell(_happened(stage, first, citizens))
+        filled = await stage.publish_records(_happened(stage, first, citizens))
         await pool.execute("analyze")  # a town's database has done so by itself
         before = await pool.fetchval(_SIZE)
         process = Process(stage.archiver())
         process.start()
         beside = await _rows(pool)
         try:
-            while await stage.untold(channel) == filled:
+            while await stage.count_archive_queue(channel) == filled:
                 process.must_run()
                 await asyncio.sleep(LOOK_SECONDS)
-            found = await _watched(stage, pool, before + citizens * EACH, process)
+            found = await _watched(stage, pool, before + citizens * RECORDS_PER_CITIZEN, process)
         finally:
             process.stop()
-        if left := await stage.untold(channel):
+        if left := await stage.count_archive_queue(channel):
             raise RuntimeError(f"{left} envelopes were not acknowledged")
         found.rates.update(await _bare(pool, before))
-        found.rates[WHOLE] = await _whole(pool, citizens * EACH, beside)
+        found.rates[WHOLE] = await _whole(pool, citizens * RECORDS_PER_CITIZEN, beside)
     return found
 
 
 def _happened(stage: Stage, first: int, citizens: int) -> Iterator[list[Record]]:
     config = loader.load(stage.config_file)
     about = [word for rule in config.config.rules for word in rule.words]
-    texts = written(examples(EXAMPLES.read_text()), about, seed=first)
+    texts = write_texts(example_texts(EXAMPLES.read_text()), about, seed=first)
     ground = build_context(config, keyed_hash(b"bench"))
-    waves = ((wave, clock.now()) for wave in split(first, citizens))
-    return envelopes(waves, texts, ground, NUMBERS)
+    waves = ((wave, clock.now()) for wave in split_waves(first, citizens))
+    return record_batches(waves, texts, ground, NUMBERS)
 
 
 async def _watched(stage: Stage, pool: Pool, size: int, process: Process) -> Round:
     """From now until the log has come so far."""
-    spent, began, first = stage.spent(process.pid), time.monotonic(), await pool.fetchval(_SIZE)
+    spent, began, first = (
+        stage.cpu_seconds(process.pid),
+        time.monotonic(),
+        await pool.fetchval(_SIZE),
+    )
     async with asyncio.timeout(STUCK_SECONDS):
         while await pool.fetchval(_SIZE) < size:
             process.must_run()
             await asyncio.sleep(LOOK_SECONDS)
-    took, after = time.monotonic() - began, stage.spent(process.pid)
+    took, after = time.monotonic() - began, stage.cpu_seconds(process.pid)
     count = size - first
     return Round(
         rates={ARCHIVER: count / took},
         spent={name: (after[name] - used) / count for name, used in spent.items()},
-        memory=peak(process.pid),
+        memory=peak_memory(process.pid),
     )
 
 

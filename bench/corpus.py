@@ -90,13 +90,13 @@ class Town:
         self._conversations = max(1, records // PER_MESSAGE // PER_CONVERSATION)
 
     @property
-    def begins(self) -> datetime:
+    def starts_at(self) -> datetime:
         return ENDS - timedelta(days=30.4 * MONTHS)
 
     def records(self) -> Iterator[Record]:
-        step = (ENDS - self.begins) / self._conversations
+        step = (ENDS - self.starts_at) / self._conversations
         for n in range(self._conversations):
-            yield from self._conversation(n, self.begins + n * step)
+            yield from self._conversation(n, self.starts_at + n * step)
 
     def phone(self, n: int) -> str:
         """Of whoever had the nth conversation; half of them had two."""

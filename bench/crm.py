@@ -30,17 +30,17 @@ secret = "env:CRM_SECRET"
 """
 
 
-def towards(text: str, port: int) -> str:
+def add_failing_destinations(text: str, port: int) -> str:
     """The configuration with its CRM at the receiver, and those that fail."""
-    there = crm_at(text, port)
+    there = move_crm(text, port)
     return there + "".join(NEIGHBOUR.format(id=id, port=port) for id in FAILING)
 
 
-def crm_at(text: str, port: int) -> str:
+def move_crm(text: str, port: int) -> str:
     return text.replace("//127.0.0.1:8090/", f"//127.0.0.1:{port}/")
 
 
-def receiver(stage: Stage, port: int) -> Program:
+def receiver_program(stage: Stage, port: int) -> Program:
     return Program(
         name="receiver",
         arguments=(sys.executable, "-m", "bench.receiver", str(port)),
@@ -60,7 +60,7 @@ def running(program: Program) -> Iterator[Process]:
         process.stop()
 
 
-def events(count: int) -> Iterator[Delivery]:
+def make_events(count: int) -> Iterator[Delivery]:
     """Of a conversation each, made when they are taken."""
     for n in range(count):
         now = clock.now()
@@ -77,19 +77,19 @@ def events(count: int) -> Iterator[Delivery]:
         )
 
 
-def told(port: int, path: str) -> None:
+def put(port: int, path: str) -> None:
     """Say something to the receiver."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}/{path}", method="PUT")
     urllib.request.urlopen(request, timeout=10).close()
 
 
-def asked(port: int, path: str) -> dict[str, list[float]]:
+def get(port: int, path: str) -> dict[str, list[float]]:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as answer:
         found: dict[str, list[float]] = json.loads(answer.read())
         return found
 
 
-def counted(port: int, what: str) -> int:
+def received_count(port: int, what: str) -> int:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/count", timeout=10) as answer:
             return int(json.loads(answer.read()).get(what, 0))
@@ -97,10 +97,10 @@ def counted(port: int, what: str) -> int:
         return 0  # it does not listen yet
 
 
-def until(port: int, what: str, count: int, process: Process) -> None:
+def wait_until_received(port: int, what: str, count: int, process: Process) -> None:
     """So many of a destination's came, since the receiver began."""
     deadline = time.monotonic() + STUCK_SECONDS
-    while (seen := counted(port, what)) < count:
+    while (seen := received_count(port, what)) < count:
         process.must_run()
         if time.monotonic() > deadline:
             raise RuntimeError(f"{what}: {seen:,} of {count:,} came")

@@ -15,11 +15,19 @@ from pathlib import Path
 
 import msgspec
 
-from bench.crm import counted, events, receiver, running, told, towards, until
-from bench.harness import Stage, staged
+from bench.crm import (
+    add_failing_destinations,
+    make_events,
+    put,
+    received_count,
+    receiver_program,
+    running,
+    wait_until_received,
+)
+from bench.harness import Stage, start_stage
 from bench.results import at_least, at_most, spread
 from bench.servers import ROOT
-from bench.usage import peak
+from bench.usage import peak_memory
 from deploy.local.state import free_port
 from services import logs
 from tests.citizens import NUMBER
@@ -49,9 +57,9 @@ BARE, ALONE, BESIDE = "bare client", "deliverer", "beside a dead one"
 def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], None]) -> None:
     logs.log_to_stdout("bench", "error")  # for what is published here
     port = free_port()
-    change = lambda text: towards(text, port)  # noqa: E731
+    change = lambda text: add_failing_destinations(text, port)  # noqa: E731
     samples: Samples = {BARE: [], ALONE: [], BESIDE: []}
-    with staged(folder, change) as stage, running(receiver(stage, port)):
+    with start_stage(folder, change) as stage, running(receiver_program(stage, port)):
         for _ in range(rounds):
             samples[BARE].append(Sample(_bare(port, messages)))
             samples[ALONE].append(_delivered(stage, port, {"crm": messages}))
@@ -59,7 +67,7 @@ def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], No
             got = ", ".join(f"{taken[-1].rate:,.0f} {kind}" for kind, taken in samples.items())
             report(f"round {len(samples[BARE])} of {rounds}, deliveries/s: {got}")
         steady = statistics.median(sample.rate for sample in samples[ALONE])
-        back = _delivered(stage, port, {"refuse": WAITING}, once=lambda: told(port, "refuse"))
+        back = _delivered(stage, port, {"refuse": WAITING}, once=lambda: put(port, "refuse"))
         paced = _paced(stage, port)
     for line in table(samples, back, back.rate / steady, paced):
         report(line)
@@ -76,17 +84,17 @@ def _delivered(
 ) -> Sample:
     """So many of each destination's, by one process; of the first, all of them are waited for."""
     for id, count in counts.items():
-        stage.hand_over(id, events(count))
+        stage.publish_events(id, make_events(count))
     first, count = next(iter(counts.items()))
-    before = counted(port, first)
+    before = received_count(port, first)
     with running(stage.deliverer(port)) as process:
         once()
-        until(port, first, before + 1, process)
-        spent, began = stage.spent(process.pid)["process"], time.monotonic()
-        until(port, first, before + count, process)
+        wait_until_received(port, first, before + 1, process)
+        spent, began = stage.cpu_seconds(process.pid)["process"], time.monotonic()
+        wait_until_received(port, first, before + count, process)
         took = time.monotonic() - began
-        cpu = (stage.spent(process.pid)["process"] - spent) / count
-        sample = Sample(count / took, cpu, peak(process.pid))
+        cpu = (stage.cpu_seconds(process.pid)["process"] - spent) / count
+        sample = Sample(count / took, cpu, peak_memory(process.pid))
     stage.purge(counts)
     return sample
 
@@ -94,11 +102,11 @@ def _delivered(
 def _paced(stage: Stage, port: int) -> float:
     """Messages/s of one number with many waiting, in the second half."""
     stage.database.execute(LINES.format(number=NUMBER, count=PACED))
-    before = counted(port, "graph")
+    before = received_count(port, "graph")
     with running(stage.deliverer(port)) as process:
-        until(port, "graph", before + PACED // 2, process)
-        began, sent = time.monotonic(), counted(port, "graph")
-        until(port, "graph", before + PACED, process)
+        wait_until_received(port, "graph", before + PACED // 2, process)
+        began, sent = time.monotonic(), received_count(port, "graph")
+        wait_until_received(port, "graph", before + PACED, process)
         return (before + PACED - sent) / (time.monotonic() - began)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from bench.load import wrk_command
-from bench.usage import processor
+from bench.usage import cpu_seconds
 from bench.webhooks import signed_lines
 from tests.installation import Installation, installed
 
@@ -97,4 +97,4 @@ def _processor(town: Installation) -> dict[str, float]:
     roots["rabbitmq"] = town.broker.process.pid
     assert town.database.process
     roots["postgresql"] = town.database.process.pid
-    return {name: processor(pid) for name, pid in roots.items()}
+    return {name: cpu_seconds(pid) for name, pid in roots.items()}

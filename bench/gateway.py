@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench.load import most, steady
+from bench.load import measure_fixed_rate, measure_max_rate
 from bench.open_loop import Outcome
 from bench.results import (
     BARE,
@@ -21,7 +21,7 @@ from bench.results import (
     latency_table,
     rates_table,
 )
-from bench.servers import Servers, serving
+from bench.servers import Servers, run_servers
 from bench.webhooks import body, signed_lines
 
 LINES = {1: 5000, 25: 400, 900: 16}
@@ -34,9 +34,9 @@ def measure(folder: Path, rounds: int, seconds: int, report: Report) -> None:
     """Measure and print; `rounds` of each, `seconds` each."""
     folder.mkdir(parents=True)
     lines = {messages: _written(folder, messages) for messages in LINES}
-    with serving(folder) as servers:
+    with run_servers(folder) as servers:
         for port in servers.ports.values():
-            most(port, lines[1], 64, WARMING_SECONDS)
+            measure_max_rate(port, lines[1], 64, WARMING_SECONDS)
         rates = _rates(servers, lines, (rounds, seconds), report)
         half = {case.messages: _half(rates[case, GATEWAY]) for case in reversed(CASES)}
         outcomes = _latencies(servers, lines, half, (rounds, seconds))
@@ -69,7 +69,7 @@ def _rates(
             for kind in KINDS:
                 port = servers.ports[kind]
                 rates[case, kind].append(
-                    most(port, lines[case.messages], case.connections, seconds)
+                    measure_max_rate(port, lines[case.messages], case.connections, seconds)
                 )
                 servers.purge()
         got = ", ".join(f"{rates[CASES[0], kind][-1].rate:,.0f} {kind}" for kind in KINDS)
@@ -89,6 +89,8 @@ def _latencies(
     for _ in range(rounds):
         for (messages, kind), outcomes in found.items():
             port, count = servers.ports[kind], connections[messages]
-            outcomes.append(steady(port, lines[messages], count, half[messages], seconds))
+            outcomes.append(
+                measure_fixed_rate(port, lines[messages], count, half[messages], seconds)
+            )
             servers.purge()
     return found

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from aio_pika.abc import AbstractChannel
 
-from bench.servers import ROOT, surroundings
-from bench.usage import processor
+from bench.servers import ROOT, process_environment
+from bench.usage import cpu_seconds
 from deploy.local.plan import REAL, ROUTER_OPS
 from deploy.local.postgresql import Database
 from deploy.local.process import Program
@@ -44,7 +44,7 @@ class Stage:
         self.folder, self.broker, self.database = folder, broker, database
         self._passwords = passwords
         self.config = loader.load(_config(folder)).config
-        self.settings = surroundings(folder, _config(folder), broker.url, database.url)
+        self.settings = process_environment(folder, _config(folder), broker.url, database.url)
 
     @property
     def config_file(self) -> Path:
@@ -83,7 +83,7 @@ class Stage:
         }
         return self._program("archiver", ("cli.main", "archiver"), own)
 
-    def hand_over(self, destination: str, events: Iterable[Delivery]) -> None:
+    def publish_events(self, destination: str, events: Iterable[Delivery]) -> None:
         """Put events into a destination's queue, as the router does."""
 
         async def publish() -> None:
@@ -96,7 +96,9 @@ class Stage:
 
         asyncio.run(publish())
 
-    def offer(self, destination: str, events: Iterable[Delivery], per_second: float) -> None:
+    def publish_at_rate(
+        self, destination: str, events: Iterable[Delivery], per_second: float
+    ) -> None:
         """The same at an even rate, in small envelopes, as of a router with little to do."""
 
         async def publish() -> None:
@@ -118,7 +120,7 @@ class Stage:
         for queue in queues:
             self.broker.control("purge_queue", "-p", topology.VHOST, queue)
 
-    def bare(self) -> Program:
+    def bare_router(self) -> Program:
         arguments = str(self.config.partitions), self.settings[ROUTER_OPS.variable]
         return self._program("bare", ("bench.baseline_router", *arguments), {})
 
@@ -131,14 +133,14 @@ class Stage:
             cwd=ROOT,
         )
 
-    def spent(self, pid: int) -> dict[str, float]:
+    def cpu_seconds(self, pid: int) -> dict[str, float]:
         """Seconds of processor time so far."""
         assert self.database.process
         roots = {"process": pid, "rabbitmq": self.broker.process.pid}
         roots["postgresql"] = self.database.process.pid
-        return {name: processor(root) for name, root in roots.items()}
+        return {name: cpu_seconds(root) for name, root in roots.items()}
 
-    async def fill(self, envelopes: Iterator[tuple[int, list[Receipt]]]) -> int:
+    async def publish_receipts(self, envelopes: Iterator[tuple[int, list[Receipt]]]) -> int:
         """Put envelopes into the partitions' queues; how many there were."""
         count = 0
         async with broker_connection(self.broker.url, "bench") as link:
@@ -148,7 +150,7 @@ class Stage:
                 count += 1
         return count
 
-    async def tell(self, envelopes: Iterable[list[Record]]) -> int:
+    async def publish_records(self, envelopes: Iterable[list[Record]]) -> int:
         """Put records into the archive's queue, as router and deliverer do; how many envelopes."""
         count = 0
         async with broker_connection(self.broker.url, "bench") as link:
@@ -159,16 +161,16 @@ class Stage:
                 count += 1
         return count
 
-    async def untold(self, channel: AbstractChannel) -> int:
+    async def count_archive_queue(self, channel: AbstractChannel) -> int:
         """Envelopes for the archive that nobody has taken."""
         return await _count(channel, topology.ARCHIVE_QUEUE)
 
-    async def waiting(self, channel: AbstractChannel) -> int:
+    async def count_partition_queues(self, channel: AbstractChannel) -> int:
         """Envelopes that nobody has taken."""
         names = map(topology.partition_queue, range(self.config.partitions))
         return sum([await _count(channel, name) for name in names])
 
-    async def empty(self, channel: AbstractChannel) -> Counter[str]:
+    async def drain_output(self, channel: AbstractChannel) -> Counter[str]:
         """Take what came out: how many there were of each kind of record and type of event."""
         destinations = map(topology.destination_queue, (d.id for d in self.config.destinations))
         found: Counter[str] = Counter()
@@ -179,7 +181,7 @@ class Stage:
 
 
 @contextmanager
-def staged(folder: Path, change: Callable[[str], str] = lambda text: text) -> Iterator[Stage]:
+def start_stage(folder: Path, change: Callable[[str], str] = lambda text: text) -> Iterator[Stage]:
     """Both servers, until the context is left; with the configuration as `change` makes it."""
     folder.mkdir(parents=True)
     _config(folder).write_text(change(EXAMPLE.read_text() + NEIGHBOUR))

@@ -82,10 +82,10 @@ MORE = ("", "", "", 'tag = ["druk"]\n', 'hours = "Mo-Fr 08:00-18:00"\n', 'withou
 """What a rule asks or does beside, in turn."""
 
 
-def big_town(rules: int, words: int) -> dict[str, str]:
+def large_municipality(rules: int, words: int) -> dict[str, str]:
     """Name of each file beside `postkamer.toml`, and what stands in it. No two rules have a word
     in common but those of a group that each uses."""
-    spread = words_of_a_town(words + GROUPED)
+    spread = rule_words(words + GROUPED)
     parts: dict[str, list[str]] = {department: [] for department in DEPARTMENTS}
     for n in range(rules):
         own = spread[n * words // rules : (n + 1) * words // rules]
@@ -99,7 +99,7 @@ def big_town(rules: int, words: int) -> dict[str, str]:
     }
 
 
-def words_of_a_town(count: int) -> list[str]:
+def rule_words(count: int) -> list[str]:
     """Different words and phrases, in the forms in which rules have them."""
     compounds = _compounds()
     return [FORMS[n % len(FORMS)].format(next(compounds)) for n in range(count)]

@@ -23,7 +23,7 @@ def wrk_command(port: int, lines: Path, connections: int, seconds: int, mode: st
     ]
 
 
-def most(port: int, lines: Path, connections: int, seconds: int) -> Sample:
+def measure_max_rate(port: int, lines: Path, connections: int, seconds: int) -> Sample:
     """As many as there come: each connection sends its next one when it has its answer."""
     command = wrk_command(port, lines, connections, seconds, "again")
     ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -32,7 +32,9 @@ def most(port: int, lines: Path, connections: int, seconds: int) -> Sample:
     return Sample(rate=(requests - refused) / microseconds * 1e6, other=refused + broken)
 
 
-def steady(port: int, lines: Path, connections: int, rate: float, seconds: int) -> Outcome:
+def measure_fixed_rate(
+    port: int, lines: Path, connections: int, rate: float, seconds: int
+) -> Outcome:
     """So many in each second, whether the ones before are answered or not."""
     arguments = (str(port), str(lines), str(connections), str(rate), str(seconds))
     command = [sys.executable, "-m", "bench.open_loop", *arguments]

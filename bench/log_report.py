@@ -19,18 +19,18 @@ class Batch(msgspec.Struct, frozen=True):
     """Some records written together: how many there were before, and how many these are; seconds
     that passed; seconds of processor time of ours and of PostgreSQL's."""
 
-    before: int
+    records_before: int
     count: int
     took: float
-    ours: float
-    theirs: float
+    archiver_cpu: float
+    database_cpu: float
 
     @property
     def cpu(self) -> float:
-        return self.ours + self.theirs
+        return self.archiver_cpu + self.database_cpu
 
 
-class Verified(msgspec.Struct, frozen=True):
+class Verification(msgspec.Struct, frozen=True):
     """Going over all of it, in a process of its own: MiB at the most until a tenth of the way, and
     until the end; how much was found, and which deeds were not."""
 
@@ -42,7 +42,7 @@ class Verified(msgspec.Struct, frozen=True):
     missed: list[str] = []
 
 
-class Proved(msgspec.Struct, frozen=True):
+class ProofTimes(msgspec.Struct, frozen=True):
     """Milliseconds."""
 
     p50: float
@@ -56,33 +56,37 @@ def table(batches: Sequence[Batch], bytes: int) -> Iterator[str]:
     yield f"{'before':>14}{'records/s':>12}{'us a record':>14}{'CPU us: ours':>16}{'theirs':>8}"
     for tenth in range(TENTHS):
         first, last = total * tenth // TENTHS, total * (tenth + 1) // TENTHS
-        part = [batch for batch in batches if first <= batch.before < last]
+        part = [batch for batch in batches if first <= batch.records_before < last]
         if not part:
             continue
-        took, ours, theirs = (each(part, name) for name in ("took", "ours", "theirs"))
+        took, ours, theirs = (
+            microseconds_per_record(part, name) for name in ("took", "ours", "theirs")
+        )
         yield f"{first:14,}{1e6 / took:12,.0f}{took:14.0f}{ours:16.0f}{theirs:8.0f}"
     yield f"{bytes / total:,.0f} bytes of disk a record, indexes included"
     yield ""
     yield f"{'A record of ' + f'{total:,}':44}{'asked':>10}{'measured':>10}"
     for what, name in (("time", "took"), ("processor time", "cpu")):
-        yield at_most(f"times the {what}, the last {PART:,}", TIMES, grown(batches, name))
+        yield at_most(f"times the {what}, the last {PART:,}", TIMES, growth(batches, name))
 
 
-def each(batches: Sequence[Batch], name: str) -> float:
+def microseconds_per_record(batches: Sequence[Batch], name: str) -> float:
     """Microseconds for a record."""
     spent: float = sum(getattr(batch, name) for batch in batches)
     return spent / sum(batch.count for batch in batches) * 1e6
 
 
-def grown(batches: Sequence[Batch], name: str) -> float:
+def growth(batches: Sequence[Batch], name: str) -> float:
     """What a record costs at the end, in times what it cost at the beginning."""
     total = sum(batch.count for batch in batches)
-    begin = [batch for batch in batches if WARM_UP <= batch.before < WARM_UP + PART]
-    end = [batch for batch in batches if batch.before >= total - PART]
-    return each(end, name) / each(begin, name)
+    begin = [batch for batch in batches if WARM_UP <= batch.records_before < WARM_UP + PART]
+    end = [batch for batch in batches if batch.records_before >= total - PART]
+    return microseconds_per_record(end, name) / microseconds_per_record(begin, name)
 
 
-def of_the_proof(whole: Verified, tampered: Verified, done: int, proved: Proved) -> Iterator[str]:
+def verification_table(
+    whole: Verification, tampered: Verification, done: int, proved: ProofTimes
+) -> Iterator[str]:
     """Going over all of it, and proofs; `done`: in how many ways it was tampered with."""
     yield ""
     yield (
@@ -99,6 +103,6 @@ def of_the_proof(whole: Verified, tampered: Verified, done: int, proved: Proved)
         yield f"not found: {', '.join(tampered.missed)}"
 
 
-def middle(milliseconds: Sequence[float]) -> Proved:
+def proof_times(milliseconds: Sequence[float]) -> ProofTimes:
     parts = statistics.quantiles(milliseconds, n=100)
-    return Proved(parts[49], parts[98])
+    return ProofTimes(parts[49], parts[98])

@@ -10,11 +10,20 @@ from pathlib import Path
 
 import msgspec
 
-from bench.crm import asked, counted, events, receiver, running, told, towards, until
-from bench.harness import Stage, staged
+from bench.crm import (
+    add_failing_destinations,
+    get,
+    make_events,
+    put,
+    received_count,
+    receiver_program,
+    running,
+    wait_until_received,
+)
+from bench.harness import Stage, start_stage
 from bench.receiver import FAILING
 from bench.results import at_most, spread
-from bench.usage import peak
+from bench.usage import peak_memory
 from deploy.local.state import free_port
 from services import logs
 from services.contract import Delivery
@@ -48,34 +57,37 @@ def measure(folder: Path, rounds: int, report: Callable[[str], None]) -> None:
     logs.log_to_stdout("bench", "error")  # for what is published here
     port = free_port()
     samples: Samples = {ALONE: [], FEW: [], MANY: []}
-    with staged(folder, lambda text: towards(text, port)) as stage, running(receiver(stage, port)):
+    with (
+        start_stage(folder, lambda text: add_failing_destinations(text, port)) as stage,
+        running(receiver_program(stage, port)),
+    ):
         for _ in range(rounds):
             for kind, waiting in zip(samples, (0, *WAITING), strict=True):
-                others = {id: events(waiting) for id in FAILING if waiting}
-                samples[kind].append(offered(stage, port, others))
+                others = {id: make_events(waiting) for id in FAILING if waiting}
+                samples[kind].append(measure_deliveries(stage, port, others))
             got = ", ".join(f"{taken[-1].p50:.1f} ms {kind}" for kind, taken in samples.items())
             report(f"round {len(samples[ALONE])} of {rounds}, median: {got}")
     for line in table(samples):
         report(line)
 
 
-def offered(
+def measure_deliveries(
     stage: Stage, port: int, others: Mapping[str, Iterable[Delivery]], warm_up: int = WARM_UP
 ) -> Sample:
     """To the one that works, at an even rate, while these wait for the others."""
     for id, waiting in others.items():
-        stage.hand_over(id, waiting)
-    stage.hand_over("crm", events(1))
-    before = counted(port, "crm")
+        stage.publish_events(id, waiting)
+    stage.publish_events("crm", make_events(1))
+    before = received_count(port, "crm")
     with running(stage.deliverer(port)) as process:
-        until(port, "crm", before + 1, process)
-        stage.offer("crm", events(warm_up), PER_SECOND)
-        until(port, "crm", before + 1 + warm_up, process)
-        told(port, "timed")
-        stage.offer("crm", events(OFFERED), PER_SECOND)
-        until(port, "crm", before + 1 + warm_up + OFFERED, process)
-        took = statistics.quantiles(asked(port, "took")["took"], n=100)
-        sample = Sample(took[49] * 1000, took[98] * 1000, peak(process.pid))
+        wait_until_received(port, "crm", before + 1, process)
+        stage.publish_at_rate("crm", make_events(warm_up), PER_SECOND)
+        wait_until_received(port, "crm", before + 1 + warm_up, process)
+        put(port, "timed")
+        stage.publish_at_rate("crm", make_events(OFFERED), PER_SECOND)
+        wait_until_received(port, "crm", before + 1 + warm_up + OFFERED, process)
+        took = statistics.quantiles(get(port, "took")["took"], n=100)
+        sample = Sample(took[49] * 1000, took[98] * 1000, peak_memory(process.pid))
     stage.purge(["crm", *others])
     return sample
 
@@ -83,13 +95,13 @@ def offered(
 def table(samples: Samples) -> Iterator[str]:
     yield ""
     yield f"{PER_SECOND}/s to a CRM that works; the others answer nothing, break off, or refuse"
-    yield from times(samples)
+    yield from times_table(samples)
     yield ""
     yield f"{'Beside eight that fail':44}{'asked':>10}{'measured':>10}"
     yield from verdicts(samples)
 
 
-def times(samples: Samples) -> Iterator[str]:
+def times_table(samples: Samples) -> Iterator[str]:
     """A row for each kind."""
     yield f"{'':30}{'p50 ms':>20}{'p99 ms':>24}{'MiB':>7}"
     for kind, taken in samples.items():

@@ -12,12 +12,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import noisy_neighbour, openklant_stand_in
-from bench.crm import receiver, running
-from bench.harness import Stage, staged
-from bench.noisy_neighbour import WAITING, offered
-from bench.openklant_report import KINDS, Course, Found, Look, Meanwhile, looked, table
-from bench.openklant_stand_in import ID, Register, amiss, messages
-from bench.usage import machine, peak, processor
+from bench.crm import receiver_program, running
+from bench.harness import Stage, start_stage
+from bench.noisy_neighbour import WAITING, measure_deliveries
+from bench.openklant_report import (
+    KINDS,
+    Course,
+    MachineLoad,
+    Results,
+    WindowSample,
+    read_sample,
+    table,
+)
+from bench.openklant_stand_in import ID, Register, describe_differences, new_conversations
+from bench.usage import cpu_seconds, machine_ticks, peak_memory
 from deploy.local.plan import DELIVERER_OPS
 from deploy.local.process import Process
 from deploy.local.state import free_port
@@ -44,13 +52,13 @@ class Place(NamedTuple):
 
 def measure(folder: Path, rounds: int, conversations: int, report: Callable[[str], None]) -> None:
     logs.log_to_stdout("bench", "error")  # for what is published here
-    port, other, found = free_port(), free_port(), Found()
-    change = lambda text: openklant_stand_in.beside(text, port, other)  # noqa: E731
-    with staged(folder, change) as stage, running(receiver(stage, port)):
+    port, other, found = free_port(), free_port(), Results()
+    change = lambda text: openklant_stand_in.add_openklant(text, port, other)  # noqa: E731
+    with start_stage(folder, change) as stage, running(receiver_program(stage, port)):
         stage.settings["OPENKLANT_TOKEN"] = openklant_stand_in.TOKEN
         there = Register(stage, other)
         with running(there.program) as stand_in:
-            there.wait(stand_in)
+            there.wait_until_ready(stand_in)
             for turn in range(rounds):
                 _round(Place(stage, port, there, stand_in), conversations, found)
                 report(f"round {turn + 1} of {rounds}: {found.courses[-1].rate:.1f} messages/s")
@@ -58,28 +66,28 @@ def measure(folder: Path, rounds: int, conversations: int, report: Callable[[str
         report(line)
 
 
-def _round(place: Place, conversations: int, found: Found) -> None:
+def _round(place: Place, conversations: int, found: Results) -> None:
     place.register.empty()
-    found.bare.append(place.register.bare(BARE_SECONDS))
+    found.bare.append(place.register.measure_bare_client(BARE_SECONDS))
     found.courses.append(_drained(place, conversations))
     for kind, waiting in zip(KINDS, (0, *WAITING), strict=True):
-        before, idle = machine()
+        before, idle = machine_ticks()
         found.crm[kind].append(_beside(place, waiting))
-        after, idle_by_now = machine()
+        after, idle_by_now = machine_ticks()
         share = (idle_by_now - idle) / (after - before)
-        found.meanwhile[kind].append(Meanwhile(place.register.told().per_second, share))
+        found.meanwhile[kind].append(MachineLoad(place.register.pace().per_second, share))
 
 
 def _drained(place: Place, conversations: int) -> Course:
     """So many new conversations, from the first contact there to the last; RuntimeError unless
     there is one contact and one task of each in the end."""
     place.register.empty()
-    place.stage.hand_over(ID, messages(conversations))
+    place.stage.publish_events(ID, new_conversations(conversations))
     with running(place.stage.deliverer(place.port)) as process:
         looks, spent = _watched(place, process, conversations)
-        memory = peak(process.pid)
-    told, held = place.register.told(), place.register.holds(conversations)
-    if wrong := amiss(held, conversations):
+        memory = peak_memory(process.pid)
+    told, held = place.register.pace(), place.register.contents(conversations)
+    if wrong := describe_differences(held, conversations):
         raise RuntimeError(f"after {conversations:,} conversations there are {wrong}")
     place.stage.purge([ID])
     return Course(looks, told, spent, memory)
@@ -87,9 +95,9 @@ def _drained(place: Place, conversations: int) -> Course:
 
 def _watched(
     place: Place, process: Process, conversations: int
-) -> tuple[list[Look], dict[str, float]]:
+) -> tuple[list[WindowSample], dict[str, float]]:
     """What the deliverer says of itself until it has settled them all; cores used meanwhile."""
-    looks: list[Look] = []
+    looks: list[WindowSample] = []
     began = time.monotonic()
     deadline, before = began + STUCK_SECONDS, _spent(place, process)
     while not looks or looks[-1].settled < conversations:
@@ -97,7 +105,7 @@ def _watched(
         now = time.monotonic()
         if now > deadline:
             raise RuntimeError(f"{looks[-1].settled if looks else 0:,} of {conversations:,} came")
-        if look := looked(_metrics(place.stage), ID, now):
+        if look := read_sample(_metrics(place.stage), ID, now):
             if not look.settled:
                 looks, began, before = [], now, _spent(place, process)
             looks.append(look)
@@ -108,9 +116,9 @@ def _watched(
 
 def _spent(place: Place, process: Process) -> dict[str, float]:
     """Seconds of processor time of each so far."""
-    spent = place.stage.spent(process.pid)
+    spent = place.stage.cpu_seconds(process.pid)
     return {
-        "the stand-in": processor(place.stand_in.pid),
+        "the stand-in": cpu_seconds(place.stand_in.pid),
         "the deliverer": spent["process"],
         "broker and database": spent["rabbitmq"] + spent["postgresql"],
     }
@@ -129,5 +137,5 @@ def _metrics(stage: Stage) -> str:
 def _beside(place: Place, waiting: int) -> noisy_neighbour.Sample:
     """What the CRM notices of so many that wait for the Open Klant."""
     place.register.empty()
-    others = {ID: messages(waiting)} if waiting else {}
-    return offered(place.stage, place.port, others, WARM_UP)
+    others = {ID: new_conversations(waiting)} if waiting else {}
+    return measure_deliveries(place.stage, place.port, others, WARM_UP)

@@ -9,7 +9,7 @@ import msgspec
 from bench import noisy_neighbour
 from bench.baseline_openklant import APART, BEST_OF, SINGLE
 from bench.noisy_neighbour import PER_SECOND, Samples
-from bench.results import asked, at_least, at_most, spread
+from bench.results import at_least, at_most, spread, verdict_line
 from sandbox.openklant.latency import Told
 
 MEASURED = {SINGLE: 231.0, APART: 47.8}
@@ -31,13 +31,13 @@ COLUMNS = 60
 """Of the course of the window."""
 
 
-class Look(msgspec.Struct, frozen=True):
+class WindowSample(msgspec.Struct, frozen=True):
     """What a deliverer says of itself at one moment; deliveries so far."""
 
     at: float
     window: float
     settled: float
-    otherwise: float
+    failed: float
     """Attempts that ended in any other way."""
 
 
@@ -45,22 +45,22 @@ class Course(msgspec.Struct, frozen=True):
     """From the first look to the last; what the stand-in tells; how many cores each used; and the
     most MiB that the deliverer held."""
 
-    looks: Sequence[Look]
-    told: Told
+    samples: Sequence[WindowSample]
+    pace: Told
     cores: Mapping[str, float]
     memory: float
 
     @property
     def rate(self) -> float:
-        first, last = self.looks[0], self.looks[-1]
+        first, last = self.samples[0], self.samples[-1]
         return (last.settled - first.settled) / (last.at - first.at)
 
     @property
     def windows(self) -> list[float]:
-        return [look.window for look in self.looks]
+        return [look.window for look in self.samples]
 
 
-class Meanwhile(msgspec.Struct, frozen=True):
+class MachineLoad(msgspec.Struct, frozen=True):
     """While the CRM beside it was offered deliveries."""
 
     calls: float
@@ -69,13 +69,13 @@ class Meanwhile(msgspec.Struct, frozen=True):
     """Of the processors of this machine, whoever used the rest."""
 
 
-class Found(msgspec.Struct):
+class Results(msgspec.Struct):
     """A sample of each round; what was found beside an Open Klant, by kind."""
 
     bare: list[Mapping[str, float]] = []
     courses: list[Course] = []
     crm: Samples = msgspec.field(default_factory=lambda: {kind: [] for kind in KINDS})
-    meanwhile: dict[str, list[Meanwhile]] = msgspec.field(
+    meanwhile: dict[str, list[MachineLoad]] = msgspec.field(
         default_factory=lambda: {kind: [] for kind in KINDS}
     )
 
@@ -83,7 +83,7 @@ class Found(msgspec.Struct):
 _SAMPLE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
 
 
-def looked(metrics: str, destination: str, at: float) -> Look | None:
+def read_sample(metrics: str, destination: str, at: float) -> WindowSample | None:
     """None while it says nothing of this destination yet."""
     window = settled = otherwise = 0.0
     for name, labels, value in _SAMPLE.findall(metrics):
@@ -95,10 +95,10 @@ def looked(metrics: str, destination: str, at: float) -> Look | None:
                 settled += float(value)
             else:
                 otherwise += float(value)
-    return Look(at, window, settled, otherwise) if window else None
+    return WindowSample(at, window, settled, otherwise) if window else None
 
 
-def table(found: Found) -> Iterator[str]:
+def table(found: Results) -> Iterator[str]:
     yield from _stand_in(found.bare)
     yield from _deliverer(found.bare, found.courses)
     yield from _beside(found)
@@ -109,8 +109,8 @@ def table(found: Found) -> Iterator[str]:
         yield at_most(f"{kind}, off the real one", OFF, off)
     shares = statistics.median(_shares(found.bare, found.courses))
     yield at_least("of the bare client's best, at least", OF_BARE, shares)
-    failed = max(course.looks[-1].otherwise for course in found.courses)
-    yield asked("attempts that failed", 0, failed, met=failed == 0)
+    failed = max(course.samples[-1].failed for course in found.courses)
+    yield verdict_line("attempts that failed", 0, failed, met=failed == 0)
     yield from noisy_neighbour.verdicts(found.crm)
 
 
@@ -135,27 +135,27 @@ def _stand_in(bare: Sequence[Mapping[str, float]]) -> Iterator[str]:
 def _deliverer(bare: Sequence[Mapping[str, float]], courses: Sequence[Course]) -> Iterator[str]:
     last = courses[-1]
     yield ""
-    yield f"{last.looks[-1].settled:,.0f} new conversations through one deliverer"
+    yield f"{last.samples[-1].settled:,.0f} new conversations through one deliverer"
     shares = _shares(bare, courses)
     rates = spread((course.rate for course in courses), ".1f")
     yield f"{'messages/s':40}{rates:>24}{spread(shares):>20} of bare"
     for name, pick in PARTS.items():
         yield _row(f"window, {name}", (pick(course.windows) for course in courses))
-    yield _row("calls there at once, at the most", (c.told.most_at_once for c in courses))
-    yield _row("a call there, p50 ms", (course.told.p50 * 1000 for course in courses))
-    yield _row("a call there, p99 ms", (course.told.p99 * 1000 for course in courses))
+    yield _row("calls there at once, at the most", (c.pace.most_at_once for c in courses))
+    yield _row("a call there, p50 ms", (course.pace.p50 * 1000 for course in courses))
+    yield _row("a call there, p99 ms", (course.pace.p99 * 1000 for course in courses))
     yield _row("MiB of the deliverer", (course.memory for course in courses))
     for name in last.cores:
         yield _row(f"cores used by {name}", (c.cores[name] for c in courses), ".2f")
     for course in courses:
-        seconds = course.looks[-1].at - course.looks[0].at
-        yield f"the window, {seconds:3.0f} s: {sparks(course.windows)}"
+        seconds = course.samples[-1].at - course.samples[0].at
+        yield f"the window, {seconds:3.0f} s: {sparkline(course.windows)}"
 
 
-def _beside(found: Found) -> Iterator[str]:
+def _beside(found: Results) -> Iterator[str]:
     yield ""
     yield f"{PER_SECOND}/s to a CRM that works, while an Open Klant works at its limit"
-    yield from noisy_neighbour.times(found.crm)
+    yield from noisy_neighbour.times_table(found.crm)
     yield f"{'':30}{'messages/s there':>20}{'processors idle':>24}"
     for kind, each in found.meanwhile.items():
         rates = spread((one.calls / CALLS for one in each), ".1f")
@@ -166,7 +166,7 @@ def _row(what: str, values: Iterable[float], form: str = ".0f") -> str:
     return f"{what:40}{spread(values, form):>24}"
 
 
-def sparks(values: Sequence[float]) -> str:
+def sparkline(values: Sequence[float]) -> str:
     """Their course in bars as high as the highest of them."""
     wide = min(COLUMNS, len(values))
     parts = [values[n * len(values) // wide : (n + 1) * len(values) // wide] for n in range(wide)]

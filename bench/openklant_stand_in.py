@@ -51,13 +51,13 @@ class Register:
             cwd=ROOT,
         )
 
-    def wait(self, process: Process) -> None:
+    def wait_until_ready(self, process: Process) -> None:
         """Until it answers."""
         deadline = time.monotonic() + START_SECONDS
         while True:
             process.must_run()
             try:
-                self.told()
+                self.pace()
             except OSError:
                 if time.monotonic() > deadline:
                     raise
@@ -65,7 +65,7 @@ class Register:
             else:
                 return
 
-    def bare(self, seconds: float) -> dict[str, float]:
+    def measure_bare_client(self, seconds: float) -> dict[str, float]:
         """What it takes from a client that does nothing else: messages/s of each kind of load."""
         command = [sys.executable, "-m", "bench.baseline_openklant", self._url, str(seconds)]
         ran = subprocess.run(command, stdout=subprocess.PIPE, cwd=ROOT, check=True)
@@ -77,11 +77,11 @@ class Register:
         self._ask("POST", "pace", {"factor": 1})
         self._stage.database.execute("truncate deliverer.klantcontact, deliverer.internetaak")
 
-    def told(self) -> Told:
+    def pace(self) -> Told:
         """How it went since it was emptied."""
         return msgspec.json.decode(self._ask("GET", "pace"), type=Told)
 
-    def holds(self, most: int = 1) -> dict[str, Any]:
+    def contents(self, most: int = 1) -> dict[str, Any]:
         """How much there is, and of so many contacts what hangs on them."""
         found: dict[str, Any] = json.loads(self._ask("GET", f"summary?last={most}"))
         return found
@@ -96,19 +96,19 @@ class Register:
             return bytes(answer.read())
 
 
-def beside(text: str, port: int, register: int) -> str:
+def add_openklant(text: str, port: int, register: int) -> str:
     """The configuration with its CRM at the receiver, and an Open Klant at the stand-in."""
-    return crm.crm_at(text, port) + DESTINATION.format(id=ID, url=url(register) + BASE)
+    return crm.move_crm(text, port) + DESTINATION.format(id=ID, url=url(register) + BASE)
 
 
 def url(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def messages(count: int) -> Iterator[Delivery]:
+def new_conversations(count: int) -> Iterator[Delivery]:
     """The first of a conversation each, by citizens who are known by their numbers, and work: a
     contact with its party, an address, an actor and a task, in four calls."""
-    for n, event in enumerate(crm.events(count)):
+    for n, event in enumerate(crm.make_events(count)):
         said = {
             "department": event.department,
             "type": "text",
@@ -120,7 +120,7 @@ def messages(count: int) -> Iterator[Delivery]:
         yield msgspec.structs.replace(event, data=data, message=event.id)
 
 
-def amiss(held: dict[str, Any], messages: int) -> str:
+def describe_differences(held: dict[str, Any], messages: int) -> str:
     """What there is that should not be, or not so often, after so many messages; '' if nothing."""
     wanted = {name: messages for name in ("klantcontacten", "betrokkenen", "internetaken")}
     wanted |= {"digitaleadressen": messages, "actorklantcontacten": messages, "actoren": 2}

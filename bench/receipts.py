@@ -25,7 +25,7 @@ class Wave(msgspec.Struct, frozen=True):
     first: int
     citizens: int
     nth: int = 0
-    said: int = 0
+    repeat: int = 0
 
 
 def receipts(
@@ -36,7 +36,7 @@ def receipts(
         citizen, number, now = wave.first + n, numbers[n % len(numbers)], at + n * APART
         wamid = f"wamid.bench.{citizen}.{wave.nth}"
         body = webhook(text(next(texts), wamid, citizen, int(at.timestamp())), number=number)
-        chance = hashlib.sha256(f"{wamid}.{wave.said}".encode()).digest()
+        chance = hashlib.sha256(f"{wamid}.{wave.repeat}".encode()).digest()
         yield (
             number,
             Receipt(
@@ -51,7 +51,7 @@ def receipts(
         )
 
 
-def envelopes(
+def receipt_batches(
     given: Iterable[tuple[str, Receipt]], partitions: int
 ) -> Iterator[tuple[int, list[Receipt]]]:
     """Partition and receipts of each envelope, as large as the gateway's are under load."""

@@ -21,12 +21,12 @@ from archiver.log.checkpoint_signer import Signer, sign
 from archiver.log.inclusion_proof import proof
 from archiver.log.writer import Writer
 from bench import tampering
-from bench.archive_workload import EACH, envelopes, split
-from bench.log_report import Batch, Proved, Verified, middle, of_the_proof, table
+from bench.archive_workload import RECORDS_PER_CITIZEN, record_batches, split_waves
+from bench.log_report import Batch, ProofTimes, Verification, proof_times, table, verification_table
 from bench.rules import EXAMPLES
-from bench.servers import EXAMPLE, KEY, ROOT, surroundings
-from bench.texts import examples, written
-from bench.usage import processor
+from bench.servers import EXAMPLE, KEY, ROOT, process_environment
+from bench.texts import example_texts, write_texts
+from bench.usage import cpu_seconds
 from deploy.local.postgresql import Database
 from router.handlers.units import keyed_hash
 from router.ruleset.context import build_context
@@ -53,18 +53,20 @@ def measure(folder: Path, records: int, report: Callable[[str], None]) -> None:
     """Measure and print."""
     folder.mkdir(parents=True)
     with Database(folder / "postgresql") as database:
-        settings = surroundings(folder, EXAMPLE, "", database.url)
+        settings = process_environment(folder, EXAMPLE, "", database.url)
         migrate = [sys.executable, "-m", "cli.main", "migrate"]
         subprocess.run(migrate, env=settings, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
         batches, size, proved = asyncio.run(_kept(folder, database, records))
         for line in table(batches, size):
             report(line)
         whole, tampered = _verified(settings), _verified(settings, "tampered")
-    for line in of_the_proof(whole, tampered, len(tampering.DEEDS), proved):
+    for line in verification_table(whole, tampered, len(tampering.DEEDS), proved):
         report(line)
 
 
-async def _kept(folder: Path, database: Database, records: int) -> tuple[list[Batch], int, Proved]:
+async def _kept(
+    folder: Path, database: Database, records: int
+) -> tuple[list[Batch], int, ProofTimes]:
     """What each batch cost, the bytes that all take, and how long proofs take."""
     async with connection_pool(database.url, "bench", 2) as pool:
         begin = clock.now() - timedelta(days=DAYS)
@@ -80,13 +82,13 @@ def _happened(records: int) -> Iterator[Record]:
     """Through two years, until now."""
     config = loader.load(EXAMPLE)
     about = [word for rule in config.config.rules for word in rule.words]
-    texts = written(examples(EXAMPLES.read_text()), about, seed=1)
-    citizens, now = -(-records // EACH), clock.now()
+    texts = write_texts(example_texts(EXAMPLES.read_text()), about, seed=1)
+    citizens, now = -(-records // RECORDS_PER_CITIZEN), clock.now()
     waves = (
         (wave, now - timedelta(days=DAYS) * (1 - wave.first / citizens))
-        for wave in split(0, citizens, TOGETHER)
+        for wave in split_waves(0, citizens, TOGETHER)
     )
-    made = envelopes(waves, texts, build_context(config, keyed_hash(b"bench")))
+    made = record_batches(waves, texts, build_context(config, keyed_hash(b"bench")))
     return itertools.islice((record for envelope in made for record in envelope), records)
 
 
@@ -99,11 +101,11 @@ async def _grown(
     server, batches, before = database.process.pid, list[Batch](), 0
     freeze_gc()
     while batch := list(itertools.islice(records, AT_ONCE)):
-        spent, theirs, began = time.process_time(), processor(server), time.monotonic()
+        spent, theirs, began = time.process_time(), cpu_seconds(server), time.monotonic()
         new = await writer.add(batch)
         took, ours = time.monotonic() - began, time.process_time() - spent
         assert new == len(batch)
-        batches.append(Batch(before, new, took, ours, processor(server) - theirs))
+        batches.append(Batch(before, new, took, ours, cpu_seconds(server) - theirs))
         before += new
         if len(batches) % SIGNED == 0:
             await sign(pool, SIGNER, store)
@@ -111,7 +113,7 @@ async def _grown(
     return batches
 
 
-async def _proved(pool: Pool) -> Proved:
+async def _proved(pool: Pool) -> ProofTimes:
     """Of messages throughout the record."""
     took = []
     async with pool.acquire() as connection:
@@ -121,13 +123,13 @@ async def _proved(pool: Pool) -> Proved:
             began = time.monotonic()
             await proof(connection, id, SIGNER.verifier)
             took.append((time.monotonic() - began) * 1000)
-    return middle(took)
+    return proof_times(took)
 
 
-def _verified(settings: Mapping[str, str], *how: str) -> Verified:
+def _verified(settings: Mapping[str, str], *how: str) -> Verification:
     command = [sys.executable, "-m", "bench.verify_process", SIGNER.verifier, *how]
     ran = subprocess.run(command, env=dict(settings), stdout=subprocess.PIPE, cwd=ROOT, check=True)
-    return msgspec.json.decode(ran.stdout, type=Verified)
+    return msgspec.json.decode(ran.stdout, type=Verification)
 
 
 _BYTES = """

@@ -55,7 +55,7 @@ def count(n: int, thing: str) -> str:
     return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
-def shares(rates: Rates, case: Case, kind: str, of: str) -> list[float]:
+def ratios(rates: Rates, case: Case, kind: str, of: str) -> list[float]:
     """The rate of one kind as a share of another's, round by round."""
     return [
         one.rate / other.rate
@@ -88,7 +88,7 @@ def rates_table(rates: Rates, body_bytes: Mapping[int, int]) -> Iterator[str]:
             middle = statistics.median(sample.rate for sample in samples)
             yield (
                 f"{kind:23}{spread((s.rate for s in samples), ',.0f'):>22}"
-                f"{spread(shares(rates, case, kind, BARE)):>18}"
+                f"{spread(ratios(rates, case, kind, BARE)):>18}"
                 f"{middle * case.messages:12,.0f}{middle * size / 1e6:8.1f}"
                 f"{sum(sample.other for sample in samples):9,}"
             )
@@ -122,20 +122,20 @@ def demands_table(rates: Rates) -> Iterator[str]:
     yield ""
     yield f"{'The gateway':58}{'asked':>8}{'measured':>20}"
     for demand in DEMANDS:
-        measured = shares(rates, demand.case, GATEWAY, demand.of)
+        measured = ratios(rates, demand.case, GATEWAY, demand.of)
         met = bool(measured) and statistics.median(measured) >= demand.times
         what = f"times {demand.of}, {demand.case.connections} connections"
         yield f"{what:58}{demand.times:8.1f}{spread(measured):>20}  {'yes' if met else 'NO'}"
 
 
-def asked(what: str, wanted: float, measured: float, *, met: bool) -> str:
+def verdict_line(what: str, wanted: float, measured: float, *, met: bool) -> str:
     """One line of what was asked, what came of it, and the verdict."""
     return f"{what:44}{wanted:10.2f}{measured:10.2f}  {'yes' if met else 'NO'}"
 
 
 def at_most(what: str, most: float, measured: float) -> str:
-    return asked(what, most, measured, met=measured <= most)
+    return verdict_line(what, most, measured, met=measured <= most)
 
 
 def at_least(what: str, least: float, measured: float) -> str:
-    return asked(what, least, measured, met=measured >= least)
+    return verdict_line(what, least, measured, met=measured >= least)

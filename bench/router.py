@@ -14,12 +14,22 @@ from pathlib import Path
 
 import aio_pika
 
-from bench.harness import Stage, staged
-from bench.receipts import Wave, envelopes, receipts
-from bench.router_report import AGAIN, BARE, KINDS, KNOWN, NEW, Sample, counted, missing, table
+from bench.harness import Stage, start_stage
+from bench.receipts import Wave, receipt_batches, receipts
+from bench.router_report import (
+    BARE,
+    KINDS,
+    KNOWN,
+    NEW,
+    REPEATED,
+    Sample,
+    describe_missing,
+    handled_count,
+    table,
+)
 from bench.rules import EXAMPLES
-from bench.texts import examples, written
-from bench.usage import peak
+from bench.texts import example_texts, write_texts
+from bench.usage import peak_memory
 from deploy.local.process import Process
 from services import clock, logs
 from tests.citizens import NUMBER
@@ -40,7 +50,7 @@ def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], No
     """Measure and print; `rounds` of each kind, `messages` in each."""
     logs.log_to_stdout("bench", "error")  # for what is published here
     samples: dict[str, list[Sample]] = {kind: [] for kind in KINDS}
-    with staged(folder) as stage:
+    with start_stage(folder) as stage:
         for turn in range(rounds):
             for kind, wave in _waves(turn * messages, messages).items():
                 samples[kind].append(asyncio.run(_carried(stage, kind, wave)))
@@ -53,8 +63,8 @@ def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], No
 def _waves(first: int, messages: int) -> dict[str, Wave]:
     """In the order in which they are measured: who is known has written before."""
     new = Wave(first, messages)
-    known, again = Wave(first, messages, nth=1), Wave(first, messages, nth=1, said=1)
-    return {BARE: new, NEW: new, KNOWN: known, AGAIN: again}
+    known, again = Wave(first, messages, nth=1), Wave(first, messages, nth=1, repeat=1)
+    return {BARE: new, NEW: new, KNOWN: known, REPEATED: again}
 
 
 async def _carried(stage: Stage, kind: str, wave: Wave) -> Sample:
@@ -62,17 +72,17 @@ async def _carried(stage: Stage, kind: str, wave: Wave) -> Sample:
     async with await aio_pika.connect(stage.broker.url) as connection:
         channel = await connection.channel()
         filled = await _fill(stage, wave)
-        process = Process(stage.bare() if kind == BARE else stage.router())
+        process = Process(stage.bare_router() if kind == BARE else stage.router())
         process.start()
         try:
-            while await stage.waiting(channel) == filled:
+            while await stage.count_partition_queues(channel) == filled:
                 process.must_run()
                 await asyncio.sleep(LOOK_SECONDS)
             sample = await _watched(stage, wave.citizens, process)
         finally:
             process.stop()
-        left, came = await stage.waiting(channel), await stage.empty(channel)
-    fault = "" if kind == BARE else missing(kind, wave.citizens, came)
+        left, came = await stage.count_partition_queues(channel), await stage.drain_output(channel)
+    fault = "" if kind == BARE else describe_missing(kind, wave.citizens, came)
     if left or fault:
         raise RuntimeError(f"{kind}: {left} envelopes were not acknowledged; there came {fault}")
     return sample
@@ -81,23 +91,23 @@ async def _carried(stage: Stage, kind: str, wave: Wave) -> Sample:
 async def _fill(stage: Stage, wave: Wave) -> int:
     """As many envelopes as a wave takes; the database knows what is in its tables."""
     about = [word for rule in stage.config.rules for word in rule.words]
-    texts = written(examples(EXAMPLES.read_text()), about, seed=wave.first + wave.nth)
+    texts = write_texts(example_texts(EXAMPLES.read_text()), about, seed=wave.first + wave.nth)
     given = receipts(wave, texts, clock.now(), NUMBERS)
-    filled = await stage.fill(envelopes(given, stage.config.partitions))
+    filled = await stage.publish_receipts(receipt_batches(given, stage.config.partitions))
     stage.database.execute("analyze")  # a town's database has done so by itself
     return filled
 
 
 async def _watched(stage: Stage, messages: int, process: Process) -> Sample:
     """From now until the process says that it has done so many."""
-    before, began = stage.spent(process.pid), time.monotonic()
+    before, began = stage.cpu_seconds(process.pid), time.monotonic()
     async with asyncio.timeout(STUCK_SECONDS):
-        while counted(await asyncio.to_thread(_metrics, stage.metrics)) < messages:
+        while handled_count(await asyncio.to_thread(_metrics, stage.metrics)) < messages:
             process.must_run()
             await asyncio.sleep(max(LOOK_SECONDS, (time.monotonic() - began) / LOOKS))
-    took, after = time.monotonic() - began, stage.spent(process.pid)
+    took, after = time.monotonic() - began, stage.cpu_seconds(process.pid)
     spent = {name: (after[name] - used) / messages for name, used in before.items()}
-    return Sample(rate=messages / took, spent=spent, memory=peak(process.pid))
+    return Sample(rate=messages / took, spent=spent, memory=peak_memory(process.pid))
 
 
 def _metrics(url: str) -> str:

@@ -9,7 +9,7 @@ from bench.results import spread
 from router.output.crm_events import RECEIVED
 from router.ruleset.context import RECORD
 
-BARE, NEW, KNOWN, AGAIN = KINDS = ("bare", "new citizens", "known citizens", "said again")
+BARE, NEW, KNOWN, REPEATED = KINDS = ("bare", "new citizens", "known citizens", "said again")
 """Nothing decided; a message that opens a conversation each; the next in it; the same once more."""
 RATE = 10_000
 """Messages/s asked of one process."""
@@ -24,9 +24,9 @@ class Sample(msgspec.Struct, frozen=True):
     memory: float
 
 
-def missing(kind: str, messages: int, found: Mapping[str, int]) -> str:
+def describe_missing(kind: str, messages: int, found: Mapping[str, int]) -> str:
     """What did not come out as often as it had to, of the records and events; '' when all did."""
-    new = 0 if kind == AGAIN else messages
+    new = 0 if kind == REPEATED else messages
     due = {
         "receipt": messages,
         RECORD: 1,
@@ -41,7 +41,7 @@ def missing(kind: str, messages: int, found: Mapping[str, int]) -> str:
     )
 
 
-def counted(metrics: str) -> int:
+def handled_count(metrics: str) -> int:
     """Messages that a process has done, as its metrics say: decided, or known already."""
     names = ("postkamer_decisions_total", "postkamer_duplicates_total")
     lines = (line for line in metrics.splitlines() if line.startswith(names))
@@ -63,7 +63,7 @@ def table(samples: Mapping[str, Sequence[Sample]]) -> Iterator[str]:
         )
     yield ""
     yield f"{'One router, messages/s':30}{'asked':>10}{'measured':>28}"
-    for kind in (NEW, KNOWN, AGAIN):
+    for kind in (NEW, KNOWN, REPEATED):
         rates = [sample.rate for sample in samples[kind]]
         verdict = "yes" if statistics.median(rates) >= RATE else "NO"
         yield f"{kind:30}{RATE:10,}{spread(rates, ',.0f'):>28}  {verdict}"

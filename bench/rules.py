@@ -13,10 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from bench.large_config import big_town, words_of_a_town
+from bench.large_config import large_municipality, rule_words
 from bench.receipts import Wave, receipts
 from bench.results import spread
-from bench.texts import examples, subjects, written
+from bench.texts import example_texts, subjects, write_texts
 from router.handlers.batch import decide_batch
 from router.handlers.units import keyed_hash, units
 from router.model.decision import RoutingContext, WorkUnit
@@ -69,30 +69,30 @@ Samples = Mapping[Size, Sequence[Sample]]
 
 def measure(folder: Path, rounds: int, report: Callable[[str], None]) -> None:
     """Measure and print; `rounds` of each town, in turns."""
-    paths = {size: laid_out(folder / str(size[0]), size) for size in SIZES}
-    about = subjects(words_of_a_town(FEW[1]))  # both towns know these
-    texts = examples(EXAMPLES.read_text())
+    paths = {size: write_municipality(folder / str(size[0]), size) for size in SIZES}
+    about = subjects(rule_words(FEW[1]))  # both towns know these
+    texts = example_texts(EXAMPLES.read_text())
     samples: dict[Size, list[Sample]] = {size: [] for size in SIZES}
-    grounds = {size: compiled(path)[0] for size, path in paths.items()}
+    grounds = {size: compile_rules(path)[0] for size, path in paths.items()}
     freeze_gc()
     for turn in range(rounds):
         for size, path in paths.items():
-            new_ones = written(texts, about, seed=turn)
+            new_ones = write_texts(texts, about, seed=turn)
             samples[size].append(_sample(path, grounds[size], new_ones))
     for line in table(samples):
         report(line)
 
 
-def laid_out(folder: Path, size: Size) -> Path:
+def write_municipality(folder: Path, size: Size) -> Path:
     """A town of this size, as files; the path of the first."""
-    for name, text in big_town(*size).items():
+    for name, text in large_municipality(*size).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return folder / "postkamer.toml"
 
 
-def compiled(path: Path) -> tuple[RoutingContext, float]:
+def compile_rules(path: Path) -> tuple[RoutingContext, float]:
     """What is decided by, and the seconds that it took to make."""
     began = time.process_time()
     ground = build_context(loader.load(path), keyed_hash(b"bench"))
@@ -100,9 +100,9 @@ def compiled(path: Path) -> tuple[RoutingContext, float]:
 
 
 def _sample(path: Path, ground: RoutingContext, texts: Iterator[str]) -> Sample:
-    _, seconds = compiled(path)
+    _, seconds = compile_rules(path)
     check = _checking(path)
-    new, known = deciding(ground, texts)
+    new, known = measure_decisions(ground, texts)
     matching = _matching(ground, texts)
     return Sample(compile=seconds, check=check, matching=matching, new=new, known=known)
 
@@ -120,7 +120,7 @@ def _of_children() -> float:
     return spent.ru_utime + spent.ru_stime
 
 
-def deciding(
+def measure_decisions(
     ground: RoutingContext, texts: Iterator[str], messages: int = MESSAGES
 ) -> tuple[float, float]:
     """Seconds for a message that opens a conversation, and for the next one in it."""

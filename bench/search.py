@@ -29,7 +29,7 @@ from archiver.search.search import Search
 from bench.corpus import DEPARTMENTS, GREETING, MONTHS, TENANT, Town
 from bench.results import at_most, spread
 from bench.servers import KEY
-from bench.usage import processor
+from bench.usage import cpu_seconds
 from cli.services import MIGRATED
 from cli.support.example_config import ROOT
 from deploy.local.postgresql import Database
@@ -80,7 +80,7 @@ class Asked(msgspec.Struct, frozen=True):
     def period(self) -> Json:
         """A month, anywhere."""
         days = self.chance.randrange(30 * (MONTHS - 1))
-        since = self.town.begins + timedelta(days=days)
+        since = self.town.starts_at + timedelta(days=days)
         return {"from": since.isoformat(), "until": (since + timedelta(days=30)).isoformat()}
 
     @property
@@ -135,7 +135,7 @@ def measure(folder: Path, records: int, report: Report) -> None:
 
 def _spent(server: int) -> float:
     """Seconds of processors, of ours and of the server's."""
-    return time.process_time() + processor(server)
+    return time.process_time() + cpu_seconds(server)
 
 
 async def _measure(url: str, records: int, spent: Callable[[], float], report: Report) -> None:
@@ -144,7 +144,7 @@ async def _measure(url: str, records: int, spent: Callable[[], float], report: R
     async with connection_pool(url, "bench", 8) as pool:
         keys = KeyStore(pool, [base64.b64decode(KEY)])
         await keys.check()
-        await _months(pool, town.begins)
+        await _months(pool, town.starts_at)
         for line in await _written(Writer(pool, keys), town, records):
             report(line)
         await pool.execute("analyze archiver.searchable, archiver.entry, archiver.subject")

@@ -48,18 +48,18 @@ class Servers:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Servers]:
+def run_servers(folder: Path) -> Iterator[Servers]:
     """All of them, until the context is left."""
     town = loader.load(EXAMPLE).config
     passwords = {name: token() for name in ("gateway", "router", "deliverer", "archiver")}
     broker = Broker(folder / "rabbitmq", definitions(EXAMPLE, passwords))
     database = Database(folder / "postgresql", durable=False)
     with broker, database, ExitStack() as stack:
-        settings = surroundings(folder, EXAMPLE, broker.url, database.url)
+        settings = process_environment(folder, EXAMPLE, broker.url, database.url)
         ports = {kind: free_port() for kind in (BARE, SINGLE)}
         ports[GATEWAY] = int(settings["POSTKAMER_GATEWAY_PORT"])
         for kind, port in ports.items():
-            stack.enter_context(running(_command(kind, port), port, settings))
+            stack.enter_context(run_command(_command(kind, port), port, settings))
         yield Servers(ports, broker.url, town.partitions)
 
 
@@ -70,7 +70,7 @@ def _command(kind: str, port: int) -> list[str]:
     return [sys.executable, "-m", "bench.baseline_gateway", ceiling, str(port)]
 
 
-def surroundings(folder: Path, config: Path, amqp: str, database: str) -> dict[str, str]:
+def process_environment(folder: Path, config: Path, amqp: str, database: str) -> dict[str, str]:
     """The environment of a process of ours, on free ports."""
     ports = {port.variable: str(free_port()) for port in PORTS}
     given = ports | {"POSTKAMER_CONFIG": str(config), "PATH": os.environ["PATH"]}
@@ -84,7 +84,7 @@ def surroundings(folder: Path, config: Path, amqp: str, database: str) -> dict[s
 
 
 @contextmanager
-def running(command: list[str], port: int, settings: Mapping[str, str]) -> Iterator[int]:
+def run_command(command: list[str], port: int, settings: Mapping[str, str]) -> Iterator[int]:
     """A process that answers on its port; its pid."""
     process = subprocess.Popen(command, env=dict(settings), cwd=ROOT, stdout=subprocess.DEVNULL)
     try:

@@ -19,7 +19,7 @@ class Deed(msgspec.Struct, frozen=True):
 
     name: str
     share: float
-    what: str
+    finding: str
     sql: str
     near: int = TILE_ENTRIES
 
@@ -30,7 +30,7 @@ class Deed(msgspec.Struct, frozen=True):
         """Pure."""
         place = self.place(size)
         return any(
-            one.what == self.what
+            one.what == self.finding
             and (one.position is None or abs(one.position - place) <= self.near)
             for one in findings
         )
@@ -87,7 +87,7 @@ ALONE = (
 DEEDS = (*TOGETHER, *ALONE)
 
 
-async def do(connection: Connection, deed: Deed, size: int) -> None:
+async def tamper(connection: Connection, deed: Deed, size: int) -> None:
     place = deed.place(size)
     if deed.sql != _FITS:
         await connection.execute(deed.sql, place)

@@ -4,7 +4,7 @@ import random
 import tomllib
 from collections.abc import Iterator, Sequence
 
-FEWEST, MOST = 3, 40
+FEWEST_WORDS, MOST_WORDS = 3, 40
 """Words of a message: half of them have 14 or fewer."""
 ABOUT = 0.75
 """Of all messages, those that name a subject for which the town has a word."""
@@ -14,10 +14,10 @@ word before does not look it up again, so it matters how many are new."""
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def examples(toml: str) -> list[str]:
+def example_texts(toml: str) -> list[str]:
     """Messages of the right length, from a file of examples."""
     texts = [message["text"] for message in tomllib.loads(toml)["messages"]]
-    return [text for text in texts if FEWEST <= len(text.split()) < MOST]
+    return [text for text in texts if FEWEST_WORDS <= len(text.split()) < MOST_WORDS]
 
 
 def subjects(words: Sequence[str]) -> list[str]:
@@ -25,7 +25,7 @@ def subjects(words: Sequence[str]) -> list[str]:
     return [word.strip('"').rstrip("*") for word in words]
 
 
-def written(texts: Sequence[str], about: Sequence[str], seed: int) -> Iterator[str]:
+def write_texts(texts: Sequence[str], about: Sequence[str], seed: int) -> Iterator[str]:
     """One message after the other, without end; the same for the same seed."""
     chance = random.Random(seed)
     while True:
@@ -35,7 +35,7 @@ def written(texts: Sequence[str], about: Sequence[str], seed: int) -> Iterator[s
         ]
         if about and chance.random() < ABOUT:
             words.insert(chance.randrange(len(words) + 1), chance.choice(about))
-        yield " ".join(words[:MOST])
+        yield " ".join(words[:MOST_WORDS])
 
 
 def _unseen(word: str, chance: random.Random) -> str:

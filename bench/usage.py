@@ -7,7 +7,7 @@ from pathlib import Path
 _PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
 
 
-def processor(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """Seconds of a process and what it has started, ended children included; 0 for one that has
     ended."""
     try:
@@ -16,17 +16,17 @@ def processor(pid: int) -> float:
     except OSError:
         return 0.0
     ticks = sum(map(int, fields[11:15]))
-    return ticks / os.sysconf("SC_CLK_TCK") + sum(processor(int(child)) for child in children)
+    return ticks / os.sysconf("SC_CLK_TCK") + sum(cpu_seconds(int(child)) for child in children)
 
 
-def peak(pid: int) -> float:
+def peak_memory(pid: int) -> float:
     """The most MiB that a process has held."""
     found = _PEAK.search(Path(f"/proc/{pid}/status").read_text())
     assert found
     return int(found[1]) / 1024
 
 
-def machine() -> tuple[float, float]:
+def machine_ticks() -> tuple[float, float]:
     """Ticks so far of all its processors: of those that passed, and of those with nothing to do."""
     first, _, _ = Path("/proc/stat").read_text().partition("\n")
     ticks = [int(each) for each in first.split()[1:9]]

@@ -13,16 +13,16 @@ from archiver.audit.checkpoints import Trust
 from archiver.audit.log import VerifyOptions, findings
 from archiver.audit.log_walk import Finding
 from archiver.encryption.signed_note import read_verifier
-from bench.log_report import TENTHS, Verified
-from bench.tampering import ALONE, TOGETHER, Deed, do
-from bench.usage import peak
+from bench.log_report import TENTHS, Verification
+from bench.tampering import ALONE, TOGETHER, Deed, tamper
+from bench.usage import peak_memory
 from cli.support.archive_access import Progress
 from services.config import settings
 from services.files.object_store import ObjectStore
 from services.postgres.database import Connection, connection_pool
 
 
-async def main(verifier: str, *, tampered: bool) -> Verified:
+async def main(verifier: str, *, tampered: bool) -> Verification:
     given = settings.load(settings.ArchiveSettings, os.environ)
     outside = ObjectStore(os.environ["POSTKAMER_OBJECT_STORE"])
     asked = VerifyOptions(Trust(*read_verifier(verifier)), None, outside)
@@ -39,14 +39,14 @@ async def main(verifier: str, *, tampered: bool) -> Verified:
 
 async def _over(
     connection: Connection, asked: VerifyOptions, deeds: Sequence[Deed]
-) -> tuple[Verified, list[Finding]]:
+) -> tuple[Verification, list[Finding]]:
     """From the first entry to the last, after these, which are taken back."""
     change = connection.transaction(isolation="repeatable_read")
     await change.start()
     try:
         size = await connection.fetchval("select size from archiver.head")
         for deed in deeds:
-            await do(connection, deed, size)
+            await tamper(connection, deed, size)
         return await _seen(connection, asked, size)
     finally:
         await change.rollback()
@@ -54,16 +54,16 @@ async def _over(
 
 async def _seen(
     connection: Connection, asked: VerifyOptions, size: int
-) -> tuple[Verified, list[Finding]]:
+) -> tuple[Verification, list[Finding]]:
     shows, early = Progress("entries"), list[float]()
 
     def progress(done: int, of: int) -> None:
         shows(done, of)
         if not early and done * TENTHS >= of:
-            early.append(peak(os.getpid()))
+            early.append(peak_memory(os.getpid()))
 
     found = [one async for one in findings(connection, asked, progress)]
-    made = Verified(size, shows.seconds, early[0], peak(os.getpid()), len(found))
+    made = Verification(size, shows.seconds, early[0], peak_memory(os.getpid()), len(found))
     return made, found
 
 

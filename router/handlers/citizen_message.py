@@ -1,6 +1,7 @@
 """A message from a citizen: its person, conversation, department and automatic reply. Pure."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -162,11 +163,9 @@ def _quarantine(unit: WorkUnit, reason: str) -> tuple[Decision, Changes]:
 def _decision(message: MessageContext, conversation: Conversation, reply: Reply | None) -> Decision:
     unit, interpretation, state = message.unit, message.said, conversation.state
     department = message.ground.config.department(conversation.tenant, conversation.department)
-    moved = (
-        {}
-        if message.opens
-        else transition.transfer_fields(unit, message.before, conversation, message.ground)
-    )
+    transfer: dict[str, Any] = {}
+    if not message.opens:
+        transfer = transition.transfer_fields(unit, message.before, conversation, message.ground)
     provisional = not (state.has_question or state.answered_at)
     care = interpretation.outcome.care
     return Decision(
@@ -199,14 +198,17 @@ def _decision(message: MessageContext, conversation: Conversation, reply: Reply 
         alarm=_alarm(message),
         reply=reply,
         assignee=state.assignee,
-        window_until=conversation.said_at + CUSTOMER_SERVICE_WINDOW
-        if conversation.said_at
-        else None,
+        window_until=_window_until(conversation),
         held=state.held,
         releases=message.before.state.held and not state.held,
         marks=interpretation.outcome.marks.rules,
-        **moved,
+        **transfer,
     )
+
+
+def _window_until(conversation: Conversation) -> datetime | None:
+    said_at = conversation.said_at
+    return said_at + CUSTOMER_SERVICE_WINDOW if said_at else None
 
 
 def _alarm(message: MessageContext) -> Alarm | None:

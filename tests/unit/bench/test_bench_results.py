@@ -16,7 +16,7 @@ from bench.results import (
     demands_table,
     latency_table,
     rates_table,
-    shares,
+    ratios,
     spread,
 )
 from bench.webhooks import body, is_signed, signed_lines
@@ -33,12 +33,12 @@ def rates(gateway: float, single: float = 100) -> dict[tuple[Case, str], list[Sa
 
 
 def test_a_share_is_of_the_same_round_so_that_a_slow_minute_changes_nothing() -> None:
-    assert shares(rates(700), MANY, GATEWAY, BARE) == [0.7, 0.7]
+    assert ratios(rates(700), MANY, GATEWAY, BARE) == [0.7, 0.7]
 
 
 def test_a_round_in_which_nothing_was_answered_has_no_share() -> None:
     none = rates(700) | {(MANY, BARE): [Sample(0), Sample(500)]}
-    assert shares(none, MANY, GATEWAY, BARE) == [0.7]
+    assert ratios(none, MANY, GATEWAY, BARE) == [0.7]
 
 
 @pytest.mark.parametrize(
