@@ -1,4 +1,4 @@
-"""What the measurements at an Open Klant say: samples in, tables out. Pure."""
+"""Report of the measurements at an Open Klant: samples in, tables out. Pure."""
 
 import re
 import statistics
@@ -13,13 +13,13 @@ from bench.results import at_least, at_most, spread, verdict_line
 from sandbox.openklant.latency import Told
 
 MEASURED = {SINGLE: 231.0, APART: 47.8}
-"""Messages/s that the real one took."""
+"""Messages/s of the real one."""
 OFF = 0.1
-"""Asked: how far off these the stand-in may be."""
+"""Target: maximum deviation of the stand-in from these."""
 OF_BARE = 0.8
-"""Asked: of what the bare client gets through, at its best."""
+"""Target: share of the bare client's best rate."""
 CALLS = 4
-"""Of a message."""
+"""Calls of a message."""
 KINDS = ("alone", "beside an Open Klant", "with 5 times as much waiting")
 PARTS: Mapping[str, Callable[[list[float]], float]] = {
     "least": min,
@@ -28,22 +28,22 @@ PARTS: Mapping[str, Callable[[list[float]], float]] = {
 }
 BARS = "▁▂▃▄▅▆▇█"
 COLUMNS = 60
-"""Of the course of the window."""
+"""Width of the graph of the concurrency window."""
 
 
 class WindowSample(msgspec.Struct, frozen=True):
-    """What a deliverer says of itself at one moment; deliveries so far."""
+    """A deliverer's metrics at one moment: its concurrency window, and its deliveries so far."""
 
     at: float
     window: float
     settled: float
     failed: float
-    """Attempts that ended in any other way."""
+    """Attempts that did not settle a delivery."""
 
 
 class Course(msgspec.Struct, frozen=True):
-    """From the first look to the last; what the stand-in tells; how many cores each used; and the
-    most MiB that the deliverer held."""
+    """A drain from the first sample to the last, with the stand-in's own figures, the cores used by
+    each process, and the deliverer's peak memory in MiB."""
 
     samples: Sequence[WindowSample]
     pace: Told
@@ -61,16 +61,16 @@ class Course(msgspec.Struct, frozen=True):
 
 
 class MachineLoad(msgspec.Struct, frozen=True):
-    """While the CRM beside it was offered deliveries."""
+    """The machine while the CRM beside an Open Klant was offered deliveries."""
 
     calls: float
-    """A second, that the Open Klant answered."""
+    """Calls/s that the Open Klant answered."""
     idle: float
-    """Of the processors of this machine, whoever used the rest."""
+    """Idle share of this machine's processors."""
 
 
 class Results(msgspec.Struct):
-    """A sample of each round; what was found beside an Open Klant, by kind."""
+    """The samples of each round; those of the CRM by kind."""
 
     bare: list[Mapping[str, float]] = []
     courses: list[Course] = []
@@ -84,13 +84,13 @@ _SAMPLE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
 
 
 def read_sample(metrics: str, destination: str, at: float) -> WindowSample | None:
-    """None while it says nothing of this destination yet."""
+    """Read the metrics of a destination; None while there are none."""
     window = settled = otherwise = 0.0
     for name, labels, value in _SAMPLE.findall(metrics):
-        mine = f'destination="{destination}"' in labels
-        if mine and name == "postkamer_destination_window":
+        matches = f'destination="{destination}"' in labels
+        if matches and name == "postkamer_destination_window":
             window = float(value)
-        elif mine and name == "postkamer_deliveries_total":
+        elif matches and name == "postkamer_deliveries_total":
             if 'outcome="settled"' in labels:
                 settled += float(value)
             else:
@@ -98,20 +98,20 @@ def read_sample(metrics: str, destination: str, at: float) -> WindowSample | Non
     return WindowSample(at, window, settled, otherwise) if window else None
 
 
-def table(found: Results) -> Iterator[str]:
-    yield from _stand_in(found.bare)
-    yield from _deliverer(found.bare, found.courses)
-    yield from _beside(found)
+def table(results: Results) -> Iterator[str]:
+    yield from _stand_in_table(results.bare)
+    yield from _deliverer_table(results.bare, results.courses)
+    yield from _neighbour_table(results)
     yield ""
-    yield f"{'An Open Klant at its limit':44}{'asked':>10}{'measured':>10}"
+    yield f"{'An Open Klant at its limit':44}{'target':>10}{'measured':>10}"
     for kind, real in MEASURED.items():
-        off = abs(statistics.median(one[kind] for one in found.bare) / real - 1)
+        off = abs(statistics.median(one[kind] for one in results.bare) / real - 1)
         yield at_most(f"{kind}, off the real one", OFF, off)
-    shares = statistics.median(_shares(found.bare, found.courses))
+    shares = statistics.median(_shares(results.bare, results.courses))
     yield at_least("of the bare client's best, at least", OF_BARE, shares)
-    failed = max(course.samples[-1].failed for course in found.courses)
+    failed = max(course.samples[-1].failed for course in results.courses)
     yield verdict_line("attempts that failed", 0, failed, met=failed == 0)
-    yield from noisy_neighbour.verdicts(found.crm)
+    yield from noisy_neighbour.verdicts(results.crm)
 
 
 def _shares(bare: Sequence[Mapping[str, float]], courses: Sequence[Course]) -> list[float]:
@@ -122,7 +122,7 @@ def _best(bare: Mapping[str, float]) -> float:
     return max(bare[str(clients)] for clients in BEST_OF)
 
 
-def _stand_in(bare: Sequence[Mapping[str, float]]) -> Iterator[str]:
+def _stand_in_table(bare: Sequence[Mapping[str, float]]) -> Iterator[str]:
     yield ""
     yield f"{'A bare client, messages/s':40}{'the real one':>14}{'the stand-in':>24}"
     for kind, real in MEASURED.items():
@@ -132,7 +132,9 @@ def _stand_in(bare: Sequence[Mapping[str, float]]) -> Iterator[str]:
         yield f"{f'four calls, as ours, {clients} at once':40}{'':14}{rates:>24}"
 
 
-def _deliverer(bare: Sequence[Mapping[str, float]], courses: Sequence[Course]) -> Iterator[str]:
+def _deliverer_table(
+    bare: Sequence[Mapping[str, float]], courses: Sequence[Course]
+) -> Iterator[str]:
     last = courses[-1]
     yield ""
     yield f"{last.samples[-1].settled:,.0f} new conversations through one deliverer"
@@ -152,12 +154,12 @@ def _deliverer(bare: Sequence[Mapping[str, float]], courses: Sequence[Course]) -
         yield f"the window, {seconds:3.0f} s: {sparkline(course.windows)}"
 
 
-def _beside(found: Results) -> Iterator[str]:
+def _neighbour_table(results: Results) -> Iterator[str]:
     yield ""
     yield f"{PER_SECOND}/s to a CRM that works, while an Open Klant works at its limit"
-    yield from noisy_neighbour.times_table(found.crm)
+    yield from noisy_neighbour.times_table(results.crm)
     yield f"{'':30}{'messages/s there':>20}{'processors idle':>24}"
-    for kind, each in found.meanwhile.items():
+    for kind, each in results.meanwhile.items():
         rates = spread((one.calls / CALLS for one in each), ".1f")
         yield f"{kind:30}{rates:>20}{spread(one.idle for one in each):>24}"
 
@@ -167,7 +169,7 @@ def _row(what: str, values: Iterable[float], form: str = ".0f") -> str:
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """Their course in bars as high as the highest of them."""
+    """Draw values as a line of bars, relative to the highest value."""
     wide = min(COLUMNS, len(values))
     parts = [values[n * len(values) // wide : (n + 1) * len(values) // wide] for n in range(wide)]
     top = max(values)

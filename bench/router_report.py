@@ -1,23 +1,23 @@
-"""What the router's measurements say: samples in, tables out. Pure."""
+"""Report of the router's measurements: samples in, tables out. Pure."""
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from bench.results import spread
+from bench.results import spread, verdict
 from router.output.crm_events import RECEIVED
 from router.ruleset.context import RECORD
 
 BARE, NEW, KNOWN, REPEATED = KINDS = ("bare", "new citizens", "known citizens", "said again")
-"""Nothing decided; a message that opens a conversation each; the next in it; the same once more."""
+"""Nothing is decided; each message opens a conversation; the next message in it; a repeat of it."""
 RATE = 10_000
-"""Messages/s asked of one process."""
+"""Target of one process, in messages/s."""
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """One kind in one round: messages/s; seconds of processor time that each process spent for a
-    message; the most MiB that the one measured held."""
+    """One kind in one round: messages/s, CPU seconds of each process for a message, and the peak
+    memory of the measured process in MiB."""
 
     rate: float
     spent: Mapping[str, float]
@@ -25,7 +25,7 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 def describe_missing(kind: str, messages: int, found: Mapping[str, int]) -> str:
-    """What did not come out as often as it had to, of the records and events; '' when all did."""
+    """Describe the records and events that are missing or too many; '' if all is right."""
     new = 0 if kind == REPEATED else messages
     due = {
         "receipt": messages,
@@ -42,14 +42,14 @@ def describe_missing(kind: str, messages: int, found: Mapping[str, int]) -> str:
 
 
 def handled_count(metrics: str) -> int:
-    """Messages that a process has done, as its metrics say: decided, or known already."""
+    """Read from the metrics how many messages a process has decided or recognised as repeats."""
     names = ("postkamer_decisions_total", "postkamer_duplicates_total")
     lines = (line for line in metrics.splitlines() if line.startswith(names))
     return sum(int(float(line.rpartition(" ")[2])) for line in lines)
 
 
 def table(samples: Mapping[str, Sequence[Sample]]) -> Iterator[str]:
-    """Each kind, beside the bare ceiling; then what was asked."""
+    """Yield each kind compared with the baseline, then the targets."""
     yield ""
     yield f"{'':16}{'messages/s':>24}{'of bare':>18}{'CPU us a message':>39}{'MiB':>7}"
     yield f"{'':16}{'':>42}{'process':>15}{'rabbitmq':>12}{'postgresql':>12}"
@@ -62,11 +62,11 @@ def table(samples: Mapping[str, Sequence[Sample]]) -> Iterator[str]:
             f"{max(sample.memory for sample in taken):7.0f}"
         )
     yield ""
-    yield f"{'One router, messages/s':30}{'asked':>10}{'measured':>28}"
+    yield f"{'One router, messages/s':30}{'target':>10}{'measured':>28}"
     for kind in (NEW, KNOWN, REPEATED):
         rates = [sample.rate for sample in samples[kind]]
-        verdict = "yes" if statistics.median(rates) >= RATE else "NO"
-        yield f"{kind:30}{RATE:10,}{spread(rates, ',.0f'):>28}  {verdict}"
+        met = statistics.median(rates) >= RATE
+        yield f"{kind:30}{RATE:10,}{spread(rates, ',.0f'):>28}  {verdict(met=met)}"
 
 
 def _middle(samples: Sequence[Sample], name: str) -> float:

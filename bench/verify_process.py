@@ -1,5 +1,6 @@
-"""Going over the whole record as `postkamer archive verify` does, in a process whose memory is its
-own; `tampered`: after what somebody may do to it, which is taken back.
+"""`postkamer archive verify` over the whole record, in a process with memory of its own.
+
+With the argument `tampered` it verifies after each manipulation, and rolls that back.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from archiver.audit.log import VerifyOptions, findings
 from archiver.audit.log_walk import Finding
 from archiver.encryption.signed_note import read_verifier
 from bench.log_report import TENTHS, Verification
-from bench.tampering import ALONE, TOGETHER, Deed, tamper
+from bench.tampering import COMBINED, SINGLE, Deed, tamper
 from bench.usage import peak_memory
 from cli.support.archive_access import Progress
 from services.config import settings
@@ -23,50 +24,54 @@ from services.postgres.database import Connection, connection_pool
 
 
 async def main(verifier: str, *, tampered: bool) -> Verification:
-    given = settings.load(settings.ArchiveSettings, os.environ)
+    loaded = settings.load(settings.ArchiveSettings, os.environ)
     outside = ObjectStore(os.environ["POSTKAMER_OBJECT_STORE"])
-    asked = VerifyOptions(Trust(*read_verifier(verifier)), None, outside)
-    url = given.database_url.get_secret_value()
+    options = VerifyOptions(Trust(*read_verifier(verifier)), None, outside)
+    url = loaded.database_url.get_secret_value()
     async with connection_pool(url, "bench", 1) as pool, pool.acquire() as connection:
         if not tampered:
-            return (await _over(connection, asked, ()))[0]
+            return (await _verify_after(connection, options, ()))[0]
         missed: list[str] = []
-        for deeds in (TOGETHER, *((deed,) for deed in ALONE)):
-            done, found = await _over(connection, asked, deeds)
-            missed += [deed.name for deed in deeds if not deed.is_found(done.entries, found)]
-        return msgspec.structs.replace(done, missed=missed)
+        for deeds in (COMBINED, *((deed,) for deed in SINGLE)):
+            verification, reported = await _verify_after(connection, options, deeds)
+            missed += [
+                deed.name for deed in deeds if not deed.is_found(verification.entries, reported)
+            ]
+        return msgspec.structs.replace(verification, missed=missed)
 
 
-async def _over(
-    connection: Connection, asked: VerifyOptions, deeds: Sequence[Deed]
+async def _verify_after(
+    connection: Connection, options: VerifyOptions, deeds: Sequence[Deed]
 ) -> tuple[Verification, list[Finding]]:
-    """From the first entry to the last, after these, which are taken back."""
+    """Verify from the first entry to the last, after these manipulations; roll them back."""
     change = connection.transaction(isolation="repeatable_read")
     await change.start()
     try:
         size = await connection.fetchval("select size from archiver.head")
         for deed in deeds:
             await tamper(connection, deed, size)
-        return await _seen(connection, asked, size)
+        return await _verify(connection, options, size)
     finally:
         await change.rollback()
 
 
-async def _seen(
-    connection: Connection, asked: VerifyOptions, size: int
+async def _verify(
+    connection: Connection, options: VerifyOptions, size: int
 ) -> tuple[Verification, list[Finding]]:
     shows, early = Progress("entries"), list[float]()
 
-    def progress(done: int, of: int) -> None:
-        shows(done, of)
-        if not early and done * TENTHS >= of:
+    def progress(verification: int, of: int) -> None:
+        shows(verification, of)
+        if not early and verification * TENTHS >= of:
             early.append(peak_memory(os.getpid()))
 
-    found = [one async for one in findings(connection, asked, progress)]
-    made = Verification(size, shows.seconds, early[0], peak_memory(os.getpid()), len(found))
-    return made, found
+    reported = [one async for one in findings(connection, options, progress)]
+    verification = Verification(
+        size, shows.seconds, early[0], peak_memory(os.getpid()), len(reported)
+    )
+    return verification, reported
 
 
 if __name__ == "__main__":
-    done = asyncio.run(main(sys.argv[1], tampered="tampered" in sys.argv[2:]))
-    print(msgspec.json.encode(done).decode())
+    verification = asyncio.run(main(sys.argv[1], tampered="tampered" in sys.argv[2:]))
+    print(msgspec.json.encode(verification).decode())
