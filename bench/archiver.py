@@ -14,7 +14,7 @@ from pathlib import Path
 import aio_pika
 
 from bench.archive_workload import RECORDS_PER_CITIZEN, record_batches, split_waves
-from bench.archiver_report import ARCHIVER, KEYED, PLAIN, WHOLE, Round, table
+from bench.archiver_report import ARCHIVER, KEYED, PLAIN, WHOLE, ArchiverSample, table
 from bench.harness import Stage, start_stage
 from bench.rules import EXAMPLES
 from bench.texts import example_texts, write_texts
@@ -43,7 +43,7 @@ BARE_TABLES = {KEYED: "alter table bare add primary key (id)", PLAIN: ""}
 def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], None]) -> None:
     """Measure and print. Half of the `messages` are answers."""
     logs.log_to_stdout("bench", "error")  # for what is published here
-    samples: list[Round] = []
+    samples: list[ArchiverSample] = []
     with start_stage(folder) as stage:
         for turn in range(rounds):
             samples.append(asyncio.run(_round(stage, turn * messages, messages // 2)))
@@ -53,7 +53,7 @@ def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], No
         report(line)
 
 
-async def _round(stage: Stage, first: int, citizens: int) -> Round:
+async def _round(stage: Stage, first: int, citizens: int) -> ArchiverSample:
     """Run an archiver on a full queue, then the bare copies; RuntimeError if a batch is left."""
     async with (
         await aio_pika.connect(stage.broker.url) as connection,
@@ -90,7 +90,9 @@ def _make_batches(stage: Stage, first: int, citizens: int) -> Iterator[list[Reco
     return record_batches(waves, texts, ground, NUMBERS)
 
 
-async def _measure_archiver(stage: Stage, pool: Pool, size: int, process: Process) -> Round:
+async def _measure_archiver(
+    stage: Stage, pool: Pool, size: int, process: Process
+) -> ArchiverSample:
     """Measure from now until the log has `size` entries."""
     spent, began, first = (
         stage.cpu_seconds(process.pid),
@@ -103,7 +105,7 @@ async def _measure_archiver(stage: Stage, pool: Pool, size: int, process: Proces
             await asyncio.sleep(POLL_SECONDS)
     took, after = time.monotonic() - began, stage.cpu_seconds(process.pid)
     count = size - first
-    return Round(
+    return ArchiverSample(
         rates={ARCHIVER: count / took},
         spent={name: (after[name] - used) / count for name, used in spent.items()},
         memory=peak_memory(process.pid),

@@ -20,7 +20,7 @@ OF_BARE = 0.3
 PROCESSES = {"process": "archiver", "postgresql": "PostgreSQL", "rabbitmq": "RabbitMQ"}
 
 
-class Round(msgspec.Struct, frozen=True):
+class ArchiverSample(msgspec.Struct, frozen=True):
     """Records/s of each kind, CPU seconds of each process for a record, and the archiver's peak
     memory in MiB."""
 
@@ -29,7 +29,7 @@ class Round(msgspec.Struct, frozen=True):
     memory: float
 
 
-def table(rounds: Sequence[Round]) -> Iterator[str]:
+def table(rounds: Sequence[ArchiverSample]) -> Iterator[str]:
     """Yield each kind compared with the archiver, its resource usage, then the targets."""
     yield ""
     yield f"{'':22}{'records/s':>26}{'archiver, of it':>22}"
@@ -49,5 +49,5 @@ def table(rounds: Sequence[Round]) -> Iterator[str]:
         yield at_least(f"of the rate of a {kind}", OF_BARE, measured)
 
 
-def _shares(rounds: Sequence[Round], of: str) -> list[float]:
+def _shares(rounds: Sequence[ArchiverSample], of: str) -> list[float]:
     return [one.rates[ARCHIVER] / one.rates[of] for one in rounds]

@@ -42,7 +42,7 @@ WAITING = 100_000
 PACED, PER_SECOND = 2_000, 80
 
 
-class Sample(msgspec.Struct, frozen=True):
+class DelivererSample(msgspec.Struct, frozen=True):
     """Deliveries/s, CPU seconds for each, and peak memory in MiB."""
 
     rate: float
@@ -50,7 +50,7 @@ class Sample(msgspec.Struct, frozen=True):
     memory: float = 0.0
 
 
-Samples = dict[str, list[Sample]]
+Samples = dict[str, list[DelivererSample]]
 BARE, ALONE, BESIDE = "bare client", "deliverer", "beside a dead one"
 
 
@@ -61,7 +61,7 @@ def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], No
     samples: Samples = {BARE: [], ALONE: [], BESIDE: []}
     with start_stage(folder, change) as stage, run_process(receiver_program(stage, port)):
         for _ in range(rounds):
-            samples[BARE].append(Sample(_measure_bare(port, messages)))
+            samples[BARE].append(DelivererSample(_measure_bare(port, messages)))
             samples[ALONE].append(_measure_deliverer(stage, port, {"crm": messages}))
             samples[BESIDE].append(_measure_deliverer(stage, port, {"crm": messages, "hang": 1000}))
             values = ", ".join(f"{taken[-1].rate:,.0f} {kind}" for kind, taken in samples.items())
@@ -83,7 +83,7 @@ def _measure_bare(port: int, requests: int) -> float:
 
 def _measure_deliverer(
     stage: Stage, port: int, counts: dict[str, int], once: Callable[[], None] = lambda: None
-) -> Sample:
+) -> DelivererSample:
     """Measure one process that delivers `counts` of each destination; wait for those of the first.
 
     `once` is called when the process runs.
@@ -99,7 +99,7 @@ def _measure_deliverer(
         wait_until_received(port, first, before + count, process)
         took = time.monotonic() - began
         cpu = (stage.cpu_seconds(process.pid)["process"] - spent) / count
-        sample = Sample(count / took, cpu, peak_memory(process.pid))
+        sample = DelivererSample(count / took, cpu, peak_memory(process.pid))
     stage.purge(counts)
     return sample
 
@@ -124,7 +124,7 @@ from generate_series(1, {count})
 """
 
 
-def table(samples: Samples, back: Sample, of_steady: float, paced: float) -> Iterator[str]:
+def table(samples: Samples, back: DelivererSample, of_steady: float, paced: float) -> Iterator[str]:
     yield ""
     yield f"{'':20}{'deliveries/s':>24}{'of bare':>18}{'CPU us':>10}{'MiB':>7}"
     for kind, rounds in samples.items():

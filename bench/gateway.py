@@ -16,7 +16,7 @@ from bench.results import (
     GATEWAY,
     KINDS,
     Case,
-    Sample,
+    RateSample,
     demands_table,
     latency_table,
     rates_table,
@@ -55,15 +55,15 @@ def _write_bodies(folder: Path, messages: int) -> Path:
     return path
 
 
-def _half_rate(samples: list[Sample]) -> float:
+def _half_rate(samples: list[RateSample]) -> float:
     return statistics.median(sample.rate for sample in samples) / 2
 
 
 def _measure_rates(
     servers: Servers, lines: Mapping[int, Path], turns: tuple[int, int], report: Report
-) -> dict[tuple[Case, str], list[Sample]]:
+) -> dict[tuple[Case, str], list[RateSample]]:
     rounds, seconds = turns
-    rates: dict[tuple[Case, str], list[Sample]] = {(c, k): [] for c in CASES for k in KINDS}
+    rates: dict[tuple[Case, str], list[RateSample]] = {(c, k): [] for c in CASES for k in KINDS}
     for turn in range(rounds):
         for case in CASES:
             for kind in KINDS:
@@ -83,14 +83,14 @@ def _measure_latencies(
     """Measure latencies; those of the bare server show the share of the load and the machine."""
     rounds, seconds = turns
     connections = {case.messages: case.connections for case in reversed(CASES)}
-    found: dict[tuple[int, str], list[Outcome]] = {
+    outcomes_by_kind: dict[tuple[int, str], list[Outcome]] = {
         (messages, kind): [] for messages in LINES for kind in (BARE, GATEWAY)
     }
     for _ in range(rounds):
-        for (messages, kind), outcomes in found.items():
+        for (messages, kind), outcomes in outcomes_by_kind.items():
             port, count = servers.ports[kind], connections[messages]
             outcomes.append(
                 measure_fixed_rate(port, lines[messages], count, half[messages], seconds)
             )
             servers.purge()
-    return found
+    return outcomes_by_kind

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from bench.open_loop import Outcome
-from bench.results import Sample
+from bench.results import RateSample
 
 ROOT = Path(__file__).parent.parent
 ANSWER_SECONDS = 30
@@ -23,13 +23,13 @@ def wrk_command(port: int, lines: Path, connections: int, seconds: int, mode: st
     ]
 
 
-def measure_max_rate(port: int, lines: Path, connections: int, seconds: int) -> Sample:
+def measure_max_rate(port: int, lines: Path, connections: int, seconds: int) -> RateSample:
     """Measure the maximum rate: each connection sends a request when it has its response."""
     command = wrk_command(port, lines, connections, seconds, "again")
     ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     result = next(line for line in ran.stdout.splitlines() if line.startswith("RESULT"))
     requests, microseconds, refused, broken = map(int, result.split()[1:])
-    return Sample(rate=(requests - refused) / microseconds * 1e6, other=refused + broken)
+    return RateSample(rate=(requests - refused) / microseconds * 1e6, other=refused + broken)
 
 
 def measure_fixed_rate(

@@ -15,7 +15,7 @@ memory of verifying the whole record, in times that of a tenth."""
 TENTHS = 10
 
 
-class Batch(msgspec.Struct, frozen=True):
+class BatchCost(msgspec.Struct, frozen=True):
     """Records written together: the number before and of this batch, the elapsed seconds, and the
     CPU seconds of this process and of PostgreSQL."""
 
@@ -49,20 +49,21 @@ class ProofTimes(msgspec.Struct, frozen=True):
     p99: float
 
 
-def table(batches: Sequence[Batch], bytes: int) -> Iterator[str]:
+def table(batches: Sequence[BatchCost], bytes: int) -> Iterator[str]:
     """Yield a row for each tenth, then the targets."""
     total = sum(batch.count for batch in batches)
     yield ""
-    yield f"{'before':>14}{'records/s':>12}{'us a record':>14}{'CPU us: ours':>16}{'theirs':>8}"
+    times = f"{'us a record':>14}{'CPU us: archiver':>18}{'PostgreSQL':>12}"
+    yield f"{'before':>14}{'records/s':>12}{times}"
     for tenth in range(TENTHS):
         first, last = total * tenth // TENTHS, total * (tenth + 1) // TENTHS
         part = [batch for batch in batches if first <= batch.records_before < last]
         if not part:
             continue
-        took, ours, theirs = (
+        took, archiver, database = (
             microseconds_per_record(part, name) for name in ("took", "archiver_cpu", "database_cpu")
         )
-        yield f"{first:14,}{1e6 / took:12,.0f}{took:14.0f}{ours:16.0f}{theirs:8.0f}"
+        yield f"{first:14,}{1e6 / took:12,.0f}{took:14.0f}{archiver:18.0f}{database:12.0f}"
     yield f"{bytes / total:,.0f} bytes of disk a record, indexes included"
     yield ""
     yield f"{'A record of ' + f'{total:,}':44}{'target':>10}{'measured':>10}"
@@ -70,12 +71,12 @@ def table(batches: Sequence[Batch], bytes: int) -> Iterator[str]:
         yield at_most(f"times the {what}, the last {PART:,}", TIMES, growth(batches, name))
 
 
-def microseconds_per_record(batches: Sequence[Batch], name: str) -> float:
+def microseconds_per_record(batches: Sequence[BatchCost], name: str) -> float:
     seconds: float = sum(getattr(batch, name) for batch in batches)
     return seconds / sum(batch.count for batch in batches) * 1e6
 
 
-def growth(batches: Sequence[Batch], name: str) -> float:
+def growth(batches: Sequence[BatchCost], name: str) -> float:
     """Return the cost of a record at the end, in times that at the beginning."""
     total = sum(batch.count for batch in batches)
     begin = [batch for batch in batches if WARM_UP <= batch.records_before < WARM_UP + PART]

@@ -44,7 +44,7 @@ FLAT = 1.1
 ALONE, FEW, MANY = "alone", "beside eight that fail", "with 5 times as much waiting"
 
 
-class Sample(msgspec.Struct, frozen=True):
+class LatencySample(msgspec.Struct, frozen=True):
     """Milliseconds from making a delivery to its arrival, and peak memory in MiB."""
 
     p50: float
@@ -52,7 +52,7 @@ class Sample(msgspec.Struct, frozen=True):
     memory: float
 
 
-Samples = dict[str, list[Sample]]
+Samples = dict[str, list[LatencySample]]
 
 
 def measure(folder: Path, rounds: int, report: Callable[[str], None]) -> None:
@@ -75,7 +75,7 @@ def measure(folder: Path, rounds: int, report: Callable[[str], None]) -> None:
 
 def measure_deliveries(
     stage: Stage, port: int, others: Mapping[str, Iterable[Delivery]], warm_up: int = WARM_UP
-) -> Sample:
+) -> LatencySample:
     """Measure deliveries to the working CRM at an even rate, while `others` have events waiting."""
     for id, waiting in others.items():
         stage.publish_events(id, waiting)
@@ -89,7 +89,7 @@ def measure_deliveries(
         stage.publish_at_rate("crm", make_events(OFFERED), PER_SECOND)
         wait_until_received(port, "crm", before + 1 + warm_up + OFFERED, process)
         took = statistics.quantiles(get(port, "took")["took"], n=100)
-        sample = Sample(took[49] * 1000, took[98] * 1000, peak_memory(process.pid))
+        sample = LatencySample(took[49] * 1000, took[98] * 1000, peak_memory(process.pid))
     stage.purge(["crm", *others])
     return sample
 
@@ -106,10 +106,10 @@ def table(samples: Samples) -> Iterator[str]:
 def times_table(samples: Samples) -> Iterator[str]:
     """Yield a row for each kind."""
     yield f"{'':30}{'p50 ms':>20}{'p99 ms':>24}{'MiB':>7}"
-    for kind, taken in samples.items():
+    for kind, rounds in samples.items():
         yield (
-            f"{kind:30}{spread((s.p50 for s in taken), '.1f'):>20}"
-            f"{spread((s.p99 for s in taken), '.1f'):>24}{max(s.memory for s in taken):7.0f}"
+            f"{kind:30}{spread((s.p50 for s in rounds), '.1f'):>20}"
+            f"{spread((s.p99 for s in rounds), '.1f'):>24}{max(s.memory for s in rounds):7.0f}"
         )
 
 

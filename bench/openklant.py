@@ -86,34 +86,36 @@ def _measure_drain(place: Place, conversations: int) -> Course:
     place.register.empty()
     place.stage.publish_events(ID, new_conversations(conversations))
     with run_process(place.stage.deliverer(place.port)) as process:
-        looks, spent = _watch(place, process, conversations)
+        samples, spent = _watch(place, process, conversations)
         memory = peak_memory(process.pid)
-    told, held = place.register.pace(), place.register.contents(conversations)
-    if wrong := describe_differences(held, conversations):
+    pace, contents = place.register.pace(), place.register.contents(conversations)
+    if wrong := describe_differences(contents, conversations):
         raise RuntimeError(f"after {conversations:,} conversations there are {wrong}")
     place.stage.purge([ID])
-    return Course(looks, told, spent, memory)
+    return Course(samples, pace, spent, memory)
 
 
 def _watch(
     place: Place, process: Process, conversations: int
 ) -> tuple[list[WindowSample], dict[str, float]]:
     """Sample the deliverer's metrics until it has settled everything; return the cores used too."""
-    looks: list[WindowSample] = []
+    samples: list[WindowSample] = []
     began = time.monotonic()
     deadline, before = began + STUCK_SECONDS, _cpu_seconds(place, process)
-    while not looks or looks[-1].settled < conversations:
+    while not samples or samples[-1].settled < conversations:
         process.must_run()
         now = time.monotonic()
         if now > deadline:
-            raise RuntimeError(f"{looks[-1].settled if looks else 0:,} of {conversations:,} came")
-        if look := read_sample(_metrics(place.stage), ID, now):
-            if not look.settled:
-                looks, began, before = [], now, _cpu_seconds(place, process)
-            looks.append(look)
+            raise RuntimeError(
+                f"{samples[-1].settled if samples else 0:,} of {conversations:,} came"
+            )
+        if sample := read_sample(_metrics(place.stage), ID, now):
+            if not sample.settled:
+                samples, began, before = [], now, _cpu_seconds(place, process)
+            samples.append(sample)
         time.sleep(POLL_SECONDS)
     took, after = time.monotonic() - began, _cpu_seconds(place, process)
-    return looks, {name: (after[name] - before[name]) / took for name in before}
+    return samples, {name: (after[name] - before[name]) / took for name in before}
 
 
 def _cpu_seconds(place: Place, process: Process) -> dict[str, float]:
@@ -136,7 +138,7 @@ def _metrics(stage: Stage) -> str:
         return ""
 
 
-def _measure_neighbour(place: Place, waiting: int) -> noisy_neighbour.Sample:
+def _measure_neighbour(place: Place, waiting: int) -> noisy_neighbour.LatencySample:
     """Measure deliveries to the CRM while so many events wait for the Open Klant."""
     place.register.empty()
     others = {ID: new_conversations(waiting)} if waiting else {}

@@ -22,7 +22,14 @@ from archiver.log.inclusion_proof import proof
 from archiver.log.writer import Writer
 from bench import tampering
 from bench.archive_workload import RECORDS_PER_CITIZEN, record_batches, split_waves
-from bench.log_report import Batch, ProofTimes, Verification, proof_times, table, verification_table
+from bench.log_report import (
+    BatchCost,
+    ProofTimes,
+    Verification,
+    proof_times,
+    table,
+    verification_table,
+)
 from bench.rules import EXAMPLES
 from bench.servers import EXAMPLE, KEY, ROOT, process_environment
 from bench.texts import example_texts, write_texts
@@ -66,7 +73,7 @@ def measure(folder: Path, records: int, report: Callable[[str], None]) -> None:
 
 async def _write_record(
     folder: Path, database: Database, records: int
-) -> tuple[list[Batch], int, ProofTimes]:
+) -> tuple[list[BatchCost], int, ProofTimes]:
     """Return the cost of each batch, the bytes of the whole record, and the times of proofs."""
     async with connection_pool(database.url, "bench", 2) as pool:
         begin = clock.now() - timedelta(days=DAYS)
@@ -90,23 +97,25 @@ def _make_records(records: int) -> Iterator[Record]:
         for wave in split_waves(0, citizens, CITIZENS_AT_ONCE)
     )
     made = record_batches(waves, texts, build_context(config, keyed_hash(b"bench")))
-    return itertools.islice((record for envelope in made for record in envelope), records)
+    return itertools.islice((record for batch in made for record in batch), records)
 
 
 async def _write_batches(
     pool: Pool, writer: Writer, database: Database, records: Iterator[Record], folder: Path
-) -> list[Batch]:
+) -> list[BatchCost]:
     """Write batch by batch, and sign a checkpoint now and then, as the archiver does."""
     store = ObjectStore((folder / ".local" / "objects").as_uri())
     assert database.process
-    server, batches, before = database.process.pid, list[Batch](), 0
+    server, batches, before = database.process.pid, list[BatchCost](), 0
     freeze_gc()
     while batch := list(itertools.islice(records, RECORDS_PER_BATCH)):
-        spent, theirs, began = time.process_time(), cpu_seconds(server), time.monotonic()
+        own_cpu, database_cpu, began = time.process_time(), cpu_seconds(server), time.monotonic()
         new = await writer.add(batch)
-        took, ours = time.monotonic() - began, time.process_time() - spent
+        took, archiver_cpu = time.monotonic() - began, time.process_time() - own_cpu
         assert new == len(batch)
-        batches.append(Batch(before, new, took, ours, cpu_seconds(server) - theirs))
+        batches.append(
+            BatchCost(before, new, took, archiver_cpu, cpu_seconds(server) - database_cpu)
+        )
         before += new
         if len(batches) % BATCHES_PER_CHECKPOINT == 0:
             await sign(pool, SIGNER, store)

@@ -25,7 +25,7 @@ class Case(msgspec.Struct, frozen=True):
         return f"{self.connections} connections, bodies of {count(self.messages, 'message')}"
 
 
-class Sample(msgspec.Struct, frozen=True):
+class RateSample(msgspec.Struct, frozen=True):
     """One kind in one round: webhooks/s answered 200, and the number of other answers."""
 
     rate: float
@@ -47,7 +47,7 @@ DEMANDS = (
     Demand(CASES[1], BARE, 0.5),
     Demand(CASES[0], SINGLE, 2.5),
 )
-Rates = Mapping[tuple[Case, str], Sequence[Sample]]
+Rates = Mapping[tuple[Case, str], Sequence[RateSample]]
 """Case and kind -> a sample of each round."""
 
 

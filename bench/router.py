@@ -22,7 +22,7 @@ from bench.router_report import (
     KNOWN,
     NEW,
     REPEATED,
-    Sample,
+    RouterSample,
     describe_missing,
     handled_count,
     table,
@@ -49,7 +49,7 @@ process itself, so more of them would affect the result."""
 def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], None]) -> None:
     """Measure and print `rounds` of each kind, with `messages` in each."""
     logs.log_to_stdout("bench", "error")  # for what is published here
-    samples: dict[str, list[Sample]] = {kind: [] for kind in KINDS}
+    samples: dict[str, list[RouterSample]] = {kind: [] for kind in KINDS}
     with start_stage(folder) as stage:
         for turn in range(rounds):
             for kind, wave in _waves(turn * messages, messages).items():
@@ -67,7 +67,7 @@ def _waves(first: int, messages: int) -> dict[str, Wave]:
     return {BARE: new, NEW: new, KNOWN: known, REPEATED: again}
 
 
-async def _measure_wave(stage: Stage, kind: str, wave: Wave) -> Sample:
+async def _measure_wave(stage: Stage, kind: str, wave: Wave) -> RouterSample:
     """Measure one wave through one process; RuntimeError if anything is missing in the end."""
     async with await aio_pika.connect(stage.broker.url) as connection:
         channel = await connection.channel()
@@ -103,7 +103,7 @@ async def _fill(stage: Stage, wave: Wave) -> int:
     return filled
 
 
-async def _measure_router(stage: Stage, messages: int, process: Process) -> Sample:
+async def _measure_router(stage: Stage, messages: int, process: Process) -> RouterSample:
     """Measure from now until the process has handled so many messages."""
     before, began = stage.cpu_seconds(process.pid), time.monotonic()
     async with asyncio.timeout(STUCK_SECONDS):
@@ -112,7 +112,7 @@ async def _measure_router(stage: Stage, messages: int, process: Process) -> Samp
             await asyncio.sleep(max(POLL_SECONDS, (time.monotonic() - began) / POLLS))
     took, after = time.monotonic() - began, stage.cpu_seconds(process.pid)
     spent = {name: (after[name] - used) / messages for name, used in before.items()}
-    return Sample(rate=messages / took, spent=spent, memory=peak_memory(process.pid))
+    return RouterSample(rate=messages / took, spent=spent, memory=peak_memory(process.pid))
 
 
 def _metrics(url: str) -> str:

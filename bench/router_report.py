@@ -15,7 +15,7 @@ RATE = 10_000
 """Target of one process, in messages/s."""
 
 
-class Sample(msgspec.Struct, frozen=True):
+class RouterSample(msgspec.Struct, frozen=True):
     """One kind in one round: messages/s, CPU seconds of each process for a message, and the peak
     memory of the measured process in MiB."""
 
@@ -24,7 +24,7 @@ class Sample(msgspec.Struct, frozen=True):
     memory: float
 
 
-def describe_missing(kind: str, messages: int, found: Mapping[str, int]) -> str:
+def describe_missing(kind: str, messages: int, output: Mapping[str, int]) -> str:
     """Describe the records and events that are missing or too many; '' if all is right."""
     new = 0 if kind == REPEATED else messages
     due = {
@@ -35,9 +35,9 @@ def describe_missing(kind: str, messages: int, found: Mapping[str, int]) -> str:
         "segment": messages - new,
     }
     return ", ".join(
-        f"{found.get(name, 0):,} of {count:,} {name}"
+        f"{output.get(name, 0):,} of {count:,} {name}"
         for name, count in due.items()
-        if found.get(name, 0) != count
+        if output.get(name, 0) != count
     )
 
 
@@ -48,18 +48,18 @@ def handled_count(metrics: str) -> int:
     return sum(int(float(line.rpartition(" ")[2])) for line in lines)
 
 
-def table(samples: Mapping[str, Sequence[Sample]]) -> Iterator[str]:
+def table(samples: Mapping[str, Sequence[RouterSample]]) -> Iterator[str]:
     """Yield each kind compared with the baseline, then the targets."""
     yield ""
     yield f"{'':16}{'messages/s':>24}{'of bare':>18}{'CPU us a message':>39}{'MiB':>7}"
     yield f"{'':16}{'':>42}{'process':>15}{'rabbitmq':>12}{'postgresql':>12}"
-    for kind, taken in samples.items():
-        shares = (one.rate / bare.rate for one, bare in zip(taken, samples[BARE], strict=True))
-        spent = [_middle(taken, name) for name in ("process", "rabbitmq", "postgresql")]
+    for kind, rounds in samples.items():
+        shares = (one.rate / bare.rate for one, bare in zip(rounds, samples[BARE], strict=True))
+        spent = [_middle(rounds, name) for name in ("process", "rabbitmq", "postgresql")]
         yield (
-            f"{kind:16}{spread((s.rate for s in taken), ',.0f'):>24}{spread(shares):>18}"
+            f"{kind:16}{spread((s.rate for s in rounds), ',.0f'):>24}{spread(shares):>18}"
             f"{spent[0]:15.0f}{spent[1]:12.0f}{spent[2]:12.0f}"
-            f"{max(sample.memory for sample in taken):7.0f}"
+            f"{max(sample.memory for sample in rounds):7.0f}"
         )
     yield ""
     yield f"{'One router, messages/s':30}{'target':>10}{'measured':>28}"
@@ -69,6 +69,6 @@ def table(samples: Mapping[str, Sequence[Sample]]) -> Iterator[str]:
         yield f"{kind:30}{RATE:10,}{spread(rates, ',.0f'):>28}  {verdict(met=met)}"
 
 
-def _middle(samples: Sequence[Sample], name: str) -> float:
+def _middle(samples: Sequence[RouterSample], name: str) -> float:
     """Microseconds."""
     return statistics.median(sample.spent[name] for sample in samples) * 1e6

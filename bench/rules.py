@@ -41,7 +41,7 @@ CHECK_SECONDS, TIMES = 2.0, 1.5
 Size = tuple[int, int]
 
 
-class Sample(msgspec.Struct, frozen=True, kw_only=True):
+class RulesSample(msgspec.Struct, frozen=True, kw_only=True):
     """One municipality in one round: seconds for all its rules, and for each message."""
 
     compile: float
@@ -51,20 +51,20 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     known: float
 
 
-ROWS: tuple[tuple[str, Callable[[Sample], float], str], ...] = (
+ROWS: tuple[tuple[str, Callable[[RulesSample], float], str], ...] = (
     ("read and compiled, s", lambda s: s.compile, ".2f"),
     ("postkamer check, s", lambda s: s.check, ".2f"),
     ("matching the rules, us", lambda s: s.matching * 1e6, ".0f"),
     ("decided, of a new citizen, us", lambda s: s.new * 1e6, ".0f"),
     ("decided, of a known one, us", lambda s: s.known * 1e6, ".0f"),
 )
-DEMANDS: tuple[tuple[str, Callable[[Sample], float], Size | None, float], ...] = (
+DEMANDS: tuple[tuple[str, Callable[[RulesSample], float], Size | None, float], ...] = (
     ("postkamer check, s", lambda s: s.check, None, CHECK_SECONDS),
     ("a new citizen, times 20 rules", lambda s: s.new, FEW, TIMES),
     ("a known citizen, times 20 rules", lambda s: s.known, FEW, TIMES),
 )
 """Targets of 2,000 rules: the maximum, absolute or in times those of another size."""
-Samples = Mapping[Size, Sequence[Sample]]
+Samples = Mapping[Size, Sequence[RulesSample]]
 
 
 def measure(folder: Path, rounds: int, report: Callable[[str], None]) -> None:
@@ -72,7 +72,7 @@ def measure(folder: Path, rounds: int, report: Callable[[str], None]) -> None:
     paths = {size: write_municipality(folder / str(size[0]), size) for size in SIZES}
     about = subjects(rule_words(FEW[1]))  # known to both sizes with rules
     texts = example_texts(EXAMPLES.read_text())
-    samples: dict[Size, list[Sample]] = {size: [] for size in SIZES}
+    samples: dict[Size, list[RulesSample]] = {size: [] for size in SIZES}
     contexts = {size: compile_rules(path)[0] for size, path in paths.items()}
     freeze_gc()
     for turn in range(rounds):
@@ -99,12 +99,12 @@ def compile_rules(path: Path) -> tuple[RoutingContext, float]:
     return context, time.process_time() - began
 
 
-def _measure_round(path: Path, context: RoutingContext, texts: Iterator[str]) -> Sample:
+def _measure_round(path: Path, context: RoutingContext, texts: Iterator[str]) -> RulesSample:
     _, seconds = compile_rules(path)
     check = _measure_check(path)
     new, known = measure_decisions(context, texts)
     matching = _measure_matching(context, texts)
-    return Sample(compile=seconds, check=check, matching=matching, new=new, known=known)
+    return RulesSample(compile=seconds, check=check, matching=matching, new=new, known=known)
 
 
 def _measure_check(path: Path) -> float:
@@ -167,7 +167,7 @@ def table(samples: Samples) -> Iterator[str]:
 
 
 def _compare(
-    samples: Samples, value: Callable[[Sample], float], of: Size | None
+    samples: Samples, value: Callable[[RulesSample], float], of: Size | None
 ) -> Iterator[float]:
     """Yield the values of 2,000 rules, absolute or in times those of another size, by round."""
     if of is None:

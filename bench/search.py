@@ -150,12 +150,12 @@ async def _measure(url: str, records: int, spent: Callable[[], float], report: R
         await pool.execute("analyze archiver.searchable, archiver.entry, archiver.subject")
         report(await _sizes(pool))
         finder = Search(pool, keys, Store(pool, keys))
-        asked = Subjects(town, max(1, records // 15), random.Random(11))
-        taken = {}
+        subjects = Subjects(town, max(1, records // 15), random.Random(11))
+        results = {}
         for name, kind in KINDS.items():
-            questions = [kind(asked) for _ in range(QUESTIONS)]
-            taken[name] = await _time_questions(finder, questions, spent)
-    for line in table(taken):
+            questions = [kind(subjects) for _ in range(QUESTIONS)]
+            results[name] = await _time_questions(finder, questions, spent)
+    for line in table(results):
         report(line)
 
 
@@ -166,10 +166,10 @@ async def _fill_archive(writer: Writer, town: Town, records: int) -> list[str]:
     return [rate, *await _compare_writing(writer, made)]
 
 
-async def _months(pool: Pool, begins: datetime) -> None:
+async def _months(pool: Pool, since: datetime) -> None:
     for parent in ("entry", "searchable"):
         months = "select archiver.make_months_of($1, $2, $3)"
-        await pool.execute(months, parent, begins.date(), MONTHS + 2)
+        await pool.execute(months, parent, since.date(), MONTHS + 2)
 
 
 async def _fill(writer: Writer, made: Iterator[Record], records: int) -> int:
@@ -248,19 +248,19 @@ async def _time_questions(
     for each in questions:
         question = SEARCH.validate_json(msgspec.json.encode(each))
         began = time.monotonic()
-        found = await finder.find(question, RIGHTS)
+        page = await finder.find(question, RIGHTS)
         ms.append((time.monotonic() - began) * 1000)
-        totals.append(found.hits.total)
+        totals.append(page.hits.total)
     return Result(ms, totals, (spent() - before) / len(ms) * 1000)
 
 
-def table(taken: Mapping[str, Result]) -> Iterator[str]:
+def table(results: Mapping[str, Result]) -> Iterator[str]:
     """Yield each kind of search, then the target."""
     heads = f"{'p50':>9}{'p95':>9}{'processor':>11}{'hits':>9}"
     yield f"{'ms to find, count and open a page':34}{heads}"
-    for name, each in taken.items():
+    for name, each in results.items():
         times = f"{statistics.median(each.ms):9.1f}{each.late:9.1f}{each.processor_ms:11.1f}"
         yield f"{name:34}{times}{statistics.median(each.totals):9,.0f}"
     yield ""
-    worst = max(each.late for name, each in taken.items() if name != EXACTLY)
+    worst = max(each.late for name, each in results.items() if name != EXACTLY)
     yield at_most("the slowest kind, p95 in ms", MOST_MS, worst)

@@ -13,12 +13,12 @@ from bench.archive_workload import (
     record_batches,
     split_waves,
 )
-from bench.archiver_report import ARCHIVER, KEYED, PLAIN, WHOLE, Round
+from bench.archiver_report import ARCHIVER, KEYED, PLAIN, WHOLE, ArchiverSample
 from bench.archiver_report import table as table_of_archiver
 from bench.log_report import (
     PART,
     WARM_UP,
-    Batch,
+    BatchCost,
     ProofTimes,
     Verification,
     proof_times,
@@ -85,10 +85,10 @@ def test_citizens_come_so_many_at_once() -> None:
     assert list(split_waves(0, 5, 2)) == [Wave(0, 2), Wave(2, 2), Wave(4, 1)]
 
 
-def a_round(rate: float, keyed: float, plain: float) -> Round:
+def a_round(rate: float, keyed: float, plain: float) -> ArchiverSample:
     spent = {"process": 2.4e-5, "postgresql": 2.1e-5, "rabbitmq": 1e-6}
     rates = {ARCHIVER: rate, WHOLE: rate * 2, KEYED: keyed, PLAIN: plain}
-    return Round(rates, spent, memory=rate / 100)
+    return ArchiverSample(rates, spent, memory=rate / 100)
 
 
 def test_an_archiver_is_shown_beside_a_bare_copy_of_the_same_round() -> None:
@@ -102,14 +102,14 @@ def test_an_archiver_is_shown_beside_a_bare_copy_of_the_same_round() -> None:
     assert judged == [["0.50", "yes"], ["0.40", "yes"], ["0.20", "NO"]]
 
 
-def batches(last: float) -> list[Batch]:
+def batches(last: float) -> list[BatchCost]:
     """Of 1,000 records: the first five as slow as can be, the last 50 so many times as slow."""
     total = 200
     slow = {n: last for n in range(total - PART // 1000, total)} | dict.fromkeys(
         range(WARM_UP // 1000), 99.0
     )
     return [
-        Batch(n * 1000, 1000, 0.05 * times, 0.02 * times, 0.01)
+        BatchCost(n * 1000, 1000, 0.05 * times, 0.02 * times, 0.01)
         for n in range(total)
         for times in (slow.get(n, 1.0),)
     ]

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from bench.baseline_openklant import APART, SINGLE
-from bench.noisy_neighbour import Sample
+from bench.noisy_neighbour import LatencySample
 from bench.openklant_report import (
     COLUMNS,
     KINDS,
@@ -92,7 +92,7 @@ def lines(rate: float, failed: float = 0.0, late: float = 5.0) -> list[str]:
     bare = {SINGLE: 240.0, APART: 45.0, "4": 38.0, "8": 40.0, "16": 39.0}
     found = Results(bare=[bare], courses=[course(rate, failed)])
     for kind in KINDS:
-        found.crm[kind].append(Sample(late if kind == KINDS[2] else 4.0, 10.0, 90.0))
+        found.crm[kind].append(LatencySample(late if kind == KINDS[2] else 4.0, 10.0, 90.0))
         found.meanwhile[kind].append(MachineLoad(calls=160.0, idle=0.25))
     return list(table(found))
 

@@ -112,8 +112,8 @@ def test_every_word_that_the_few_rules_have_the_many_have_too() -> None:
     assert large_municipality(*NONE).keys() == large_municipality(*FEW).keys()
 
 
-def taken(check: float, new: float) -> rules.Sample:
-    return rules.Sample(compile=1.0, check=check, matching=1e-5, new=new, known=1e-4)
+def taken(check: float, new: float) -> rules.RulesSample:
+    return rules.RulesSample(compile=1.0, check=check, matching=1e-5, new=new, known=1e-4)
 
 
 def lines_of_rules(check: float, new: float) -> list[str]:
@@ -159,9 +159,9 @@ def test_what_did_not_come_out_is_named() -> None:
     assert describe_missing(REPEATED, 5, {"receipt": 5, "configuration": 1, "segment": 5}) == ""
 
 
-def of(rate: float) -> list[router_report.Sample]:
+def of(rate: float) -> list[router_report.RouterSample]:
     spent = {"process": 1e-4, "rabbitmq": 2e-5, "postgresql": 3e-5}
-    return [router_report.Sample(r, spent, memory=100 + r / 1000) for r in (rate, 3 * rate)]
+    return [router_report.RouterSample(r, spent, memory=100 + r / 1000) for r in (rate, 3 * rate)]
 
 
 def test_a_router_is_shown_beside_the_bare_ceiling_and_what_was_asked() -> None:
