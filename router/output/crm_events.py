@@ -73,14 +73,16 @@ def _events(unit: WorkUnit, decision: Decision) -> Iterator[AddressedEvent]:
             data = _message_data(unit, message, decision)
             yield _event(unit, decision, RECEIVED, decision.event, data)
         case _:
-            yield _event(unit, decision, STATUS_CHANGED, decision.event, _status(unit, decision))
+            yield _event(
+                unit, decision, STATUS_CHANGED, decision.event, _status_data(unit, decision)
+            )
 
 
 def _outcome(entry: Timeout | MediaOutcome, decision: Decision) -> tuple[str, Data]:
     """Return type and data of the event of a timer or a file."""
     if isinstance(entry, MediaOutcome):
-        return MEDIA_AVAILABLE, _about(decision) | media_handler.media_event(entry)
-    data = _about(decision) | _situation(decision) | {"reason": decision.reason}
+        return MEDIA_AVAILABLE, _conversation_json(decision) | media_handler.media_event(entry)
+    data = _conversation_json(decision) | _state_json(decision) | {"reason": decision.reason}
     return TIMER_EVENTS[decision.timer_effect], data
 
 
@@ -105,7 +107,7 @@ def _routing_transfer(
 
     Both departments get it, unless they share a destination.
     """
-    data = _about(decision) | {"from": decision.moved_from, "reason": decision.reason}
+    data = _conversation_json(decision) | {"from": decision.moved_from, "reason": decision.reason}
     destination, event = _event(unit, decision, TRANSFERRED, transfer, data)
     event = msgspec.structs.replace(event, sequence=decision.sequence - 1, message=None)
     yield destination, event
@@ -139,8 +141,8 @@ def _steering(unit: WorkUnit, command: Command, decision: Decision) -> Iterator[
     Both departments get a transfer, unless they share a destination.
     """
     assert decision.event is not None
-    data = _about(decision) | {"reason": command.reason, "by": sender_json(command)}
-    data |= _situation(decision)
+    data = _conversation_json(decision) | {"reason": command.reason, "by": sender_json(command)}
+    data |= _state_json(decision)
     if command.type == "close":
         data["outcome"] = command.outcome or None
         yield _event(unit, decision, CLOSED, decision.event, data)
@@ -168,21 +170,21 @@ def _event(unit: WorkUnit, decision: Decision, type: str, id: UUID, data: Data) 
     return decision.destination, event
 
 
-def _about(decision: Decision) -> Data:
+def _conversation_json(decision: Decision) -> Data:
     return {"conversationId": decision.conversation, "department": decision.department}
 
 
-def _status(unit: WorkUnit, decision: Decision) -> Data:
+def _status_data(unit: WorkUnit, decision: Decision) -> Data:
     meta_time = unit.item.at if isinstance(unit.item, items.Status) else None
     return (
-        _about(decision)
+        _conversation_json(decision)
         | {
             "messageId": decision.message,
             "status": decision.status,
             "reason": decision.reason,
             "at": meta_time or unit.at,
         }
-        | _automatic(decision)
+        | _reply_json(decision)
     )
 
 
@@ -192,7 +194,7 @@ def _message_data(unit: WorkUnit, message: items.Message, decision: Decision) ->
     media = {"id": decision.message, "mimeType": content.mime_type, "filename": filename}
     media["link"] = media_handler.LINK.format(decision.message)
     return (
-        _about(decision)
+        _conversation_json(decision)
         | {
             "messageId": decision.message,
             "type": content.type,
@@ -209,7 +211,7 @@ def _message_data(unit: WorkUnit, message: items.Message, decision: Decision) ->
             "sensitive": decision.sensitive,
             "windowUntil": decision.window_until,
         }
-        | _situation(decision)
+        | _state_json(decision)
     )
 
 
@@ -218,7 +220,7 @@ def _mask(text: str, decision: Decision) -> str:
     return mask_pii(text, decision.mask) if decision.mask else text
 
 
-def _situation(decision: Decision) -> Data:
+def _state_json(decision: Decision) -> Data:
     """Return the state of the conversation, without its empty fields."""
     fields = {
         "tags": decision.tags,
@@ -229,10 +231,10 @@ def _situation(decision: Decision) -> Data:
         "windowUntil": decision.window_until,
         "assignee": decision.assignee,
     }
-    return {name: value for name, value in fields.items() if value} | _automatic(decision)
+    return {name: value for name, value in fields.items() if value} | _reply_json(decision)
 
 
-def _automatic(decision: Decision) -> Data:
+def _reply_json(decision: Decision) -> Data:
     """Return the automatic text that went out, if any."""
     if (reply := decision.reply) is None:
         return {}
