@@ -14,7 +14,7 @@ import msgspec
 from bench.receipts import Wave, receipts
 from deliverer.crm.settlements import record, settlement
 from router.handlers.batch import decide_batch, split_by_size
-from router.handlers.units import items_of, split_entry
+from router.handlers.units import parse_items, split_entry
 from router.model.decision import Decided, RoutingContext
 from router.model.snapshot import Snapshot
 from router.output import archive_records
@@ -81,7 +81,7 @@ def _router_batches(
     entries: Sequence[Entry], snapshot: Snapshot, context: RoutingContext
 ) -> Iterator[list[Record]]:
     """Yield the router's batch messages to the archive, then the deliverer's."""
-    parsed = [(entry, items_of(entry)) for entry in entries]
+    parsed = [(entry, parse_items(entry)) for entry in entries]
     units = [unit for entry, items in parsed for unit in split_entry(entry, items, context)]
     batch = decide_batch(units, snapshot, context)
     assert not batch.faults, batch.faults

@@ -18,7 +18,7 @@ from bench.receipts import Wave, receipts
 from bench.results import spread, verdict
 from bench.texts import example_texts, subjects, write_texts
 from router.handlers.batch import decide_batch
-from router.handlers.units import keyed_hash, units
+from router.handlers.units import keyed_hash, parse_units
 from router.model.decision import RoutingContext, WorkUnit
 from router.model.snapshot import Snapshot
 from router.rules.engine import evaluate
@@ -138,7 +138,7 @@ def measure_decisions(
 
 def _units(wave: Wave, context: RoutingContext, texts: Iterator[str]) -> list[WorkUnit]:
     messages = receipts(wave, texts, clock.now())
-    return [unit for _, receipt in messages for unit in units(receipt, context)]
+    return [unit for _, receipt in messages for unit in parse_units(receipt, context)]
 
 
 def _measure_matching(context: RoutingContext, texts: Iterator[str]) -> float:

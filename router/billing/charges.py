@@ -40,7 +40,9 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def charged(self) -> bool:
-        return self.delivered_at is not None and kind(self.type, self.billable) == "charged"
+        return (
+            self.delivered_at is not None and classify_charge(self.type, self.billable) == "charged"
+        )
 
 
 def apply_pricing(charge: Charge, status: str, pricing: Mapping[str, Any], at: datetime) -> Charge:
@@ -52,7 +54,7 @@ def apply_pricing(charge: Charge, status: str, pricing: Mapping[str, Any], at: d
     return max(charge, priced, key=_precedence)
 
 
-def kind(type: str, billable: bool | None) -> Kind:
+def classify_charge(type: str, billable: bool | None) -> Kind:
     """Classify a charge: by Meta's `type`, or without one by the deprecated `billable`."""
     if type:
         return "free" if type.startswith("free_") else "charged"
@@ -80,7 +82,7 @@ def _precedence(charge: Charge) -> tuple[bool, int, str, str, str, str]:
     The other elements only break ties, so that the order of statuses makes no difference.
     """
     return (
-        kind(charge.type, charge.billable) != "unknown",
+        classify_charge(charge.type, charge.billable) != "unknown",
         PRECEDENCE.get(charge.said_by, 0),
         charge.type,
         charge.category,

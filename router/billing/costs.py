@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from router.billing.charges import kind
+from router.billing.charges import classify_charge
 from services.config.pricing import Rate
 
 
@@ -22,10 +22,10 @@ class ChargeGroup(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def charged(self) -> int:
-        return self.count if kind(self.type, self.billable) == "charged" else 0
+        return self.count if classify_charge(self.type, self.billable) == "charged" else 0
 
 
-def cost(groups: Iterable[ChargeGroup], rate: Rate) -> Decimal:
+def total_cost(groups: Iterable[ChargeGroup], rate: Rate) -> Decimal:
     """Return the cost of the charged messages whose category has an amount."""
     costs = (rate.cost(group.category, group.charged) for group in groups)
     return sum((each for each in costs if each is not None), Decimal(0))
@@ -42,7 +42,7 @@ def budget_ratios(
     """Return the share of its budget that each municipality has spent."""
     return {
         tenant: budget_ratio(
-            cost([group for group in groups if group.tenant == tenant], rate), budget
+            total_cost([group for group in groups if group.tenant == tenant], rate), budget
         )
         for tenant, budget in budgets.items()
     }

@@ -31,7 +31,7 @@ def keyed_hash(key: bytes) -> Hash:
     return hash
 
 
-def items_of(entry: Entry) -> list[AnyItem] | None:
+def parse_items(entry: Entry) -> list[AnyItem] | None:
     """Return the items of a receipt's body; None for an unreadable body or another entry."""
     if not isinstance(entry, Receipt):
         return None
@@ -41,9 +41,9 @@ def items_of(entry: Entry) -> list[AnyItem] | None:
         return None
 
 
-def units(entry: Entry, context: RoutingContext) -> Iterator[WorkUnit]:
+def parse_units(entry: Entry, context: RoutingContext) -> Iterator[WorkUnit]:
     """Parse one entry, and yield its units in order."""
-    return split_entry(entry, items_of(entry), context)
+    return split_entry(entry, parse_items(entry), context)
 
 
 def split_entry(
@@ -73,7 +73,7 @@ def opaque_unit(entry: Entry, context: RoutingContext) -> WorkUnit:
     if isinstance(entry, Receipt):
         body = Unknown(raw=entry.body, reason=UNOPENED)
         return WorkUnit(context.hash("crash", str(entry.id)), entry, body)
-    return next(units(entry, context))
+    return next(parse_units(entry, context))
 
 
 def _split_receipt(

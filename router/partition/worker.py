@@ -18,7 +18,7 @@ import structlog
 
 from router.handlers.batch import ITEMS, CommittedBatch, decide_batch, split_by_size
 from router.handlers.dispatch import quarantine_unit
-from router.handlers.units import items_of, opaque_unit, split_entry
+from router.handlers.units import opaque_unit, parse_items, split_entry
 from router.model.decision import Decided, RoutingContext, WorkUnit
 from router.output import archive_records, crm_events
 from router.partition import decision_metrics
@@ -147,7 +147,7 @@ class Partition:
     async def _process(self, entries: Sequence[Entry], current: BatchContext) -> None:
         """Decide, commit and publish these entries."""
         if entries:
-            parsed = [(entry, items_of(entry)) for entry in entries]
+            parsed = [(entry, parse_items(entry)) for entry in entries]
             units = [unit for each in parsed for unit in split_entry(*each, current.routing)]
             committed = await self._commit(units, current)
             await self._publish(parsed, committed, current.is_lost)

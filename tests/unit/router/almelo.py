@@ -9,7 +9,7 @@ import msgspec
 
 from router.billing.charges import Charge
 from router.handlers.batch import decide_batch
-from router.handlers.units import keyed_hash, units
+from router.handlers.units import keyed_hash, parse_units
 from router.model.conversation import Conversation
 from router.model.decision import (
     Changes,
@@ -214,7 +214,7 @@ class Router:
 
     def takes(self, *entries: Entry) -> list[Decided]:
         """One batch: everything that is said, in order."""
-        todo = [unit for entry in entries for unit in units(entry, self.ground)]
+        todo = [unit for entry in entries for unit in parse_units(entry, self.ground)]
         batch = decide_batch(todo, self._knowledge(), self.ground)
         assert self.faulty or not batch.faults, batch.faults
         self.again = batch.duplicates

@@ -16,7 +16,7 @@ from stadhuis import MACHINE, SANNE, Stadhuis
 from router.conversation.auto_reply import MOST
 from router.conversation.refusals import OFFICIAL
 from router.handlers.dispatch import decide
-from router.handlers.units import units
+from router.handlers.units import parse_units
 from router.model.decision import Decided
 from router.output.crm_events import CARE_ALARM
 from services.contract import Entry
@@ -82,7 +82,7 @@ class Watched(Router):
 
     def takes(self, *entries: Entry) -> list[Decided]:
         for entry in entries:
-            for unit in list(units(entry, self.ground))[:1]:
+            for unit in list(parse_units(entry, self.ground))[:1]:
                 known, same = self._knowledge(), self._knowledge()
                 before = repr(unit)
                 first = decide(unit, known, self.ground)
