@@ -73,9 +73,9 @@ def decide_message(
 
 def _with_pending_text(conversation: Conversation, text: str) -> Conversation:
     pending = conversation.state.pending_texts
-    return (
-        conversation if text in pending else conversation.with_state(pending_texts=(*pending, text))
-    )
+    if text in pending:
+        return conversation
+    return conversation.with_state(pending_texts=(*pending, text))
 
 
 def _message_context(

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from deploy.local.rabbitmq import Broker
-from router.store.store import AGAIN, Store
+from router.store.store import REPUBLISH_AFTER, Store
 from router.timer_relay import MOST, TimerRelay
 from services import clock, contract, metrics
 from services.amqp import topology
@@ -152,16 +152,16 @@ async def test_what_was_told_and_is_still_there_is_told_again_after_ten_minutes(
 ) -> None:
     id = await waits(pool, NOON)
     assert await relay.publish_due() == 1
-    relays.now = NOON + AGAIN - timedelta(microseconds=1)
+    relays.now = NOON + REPUBLISH_AFTER - timedelta(microseconds=1)
     assert await relay.publish_due() == 0
-    relays.now = NOON + AGAIN
+    relays.now = NOON + REPUBLISH_AFTER
     assert await relay.publish_due() == 1
     first, again = await relays.told()
     assert (first.id, first.at, first.told_at) == (id, NOON, NOON)
     assert (again.id, again.at, again.told_at) == (id, NOON, relays.now)
     assert await told_at(pool, id) == relays.now
     await pool.execute("delete from router.timer")
-    relays.now += AGAIN
+    relays.now += REPUBLISH_AFTER
     assert await relay.publish_due() == 0
     assert metrics.REGISTRY.get_sample_value("postkamer_timeouts_late_seconds") == 0
 
@@ -213,7 +213,7 @@ async def test_a_partition_that_takes_nothing_in_keeps_no_other_from_its_time_ou
         assert await told_at(pool, newest) == NOON
         # It has rested: its number's are tried again, and are the first again.
         newer = await waits(pool, NOON, free)
-        monkeypatch.setattr("router.timer_relay.Relay._at_rest", lambda _: [])
+        monkeypatch.setattr("router.timer_relay.TimerRelay._suspended_numbers", lambda _: [])
         assert await relay.publish_due() == 0
         assert await told_at(pool, newer) is await told_at(pool, oldest[0]) is None
 
