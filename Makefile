@@ -31,7 +31,7 @@ check: ## format, lint, types, import rules, dead dependencies
 	.venv/bin/lint-imports --config importlinter.toml
 	.venv/bin/deptry .
 
-bench: ## measure throughput and latency, with private servers
+bench: ## measure throughput and latency; fails if a target is missed (ARGS="--report-only" does not)
 	@deploy/setup.sh servers load tools
 	@$(PYTHON) -m bench $(ARGS)
 

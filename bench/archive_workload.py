@@ -1,8 +1,8 @@
-"""What router and deliverer put on the record, made as they make it, of real decisions. Pure.
+"""Records of router and deliverer, made by their own code from real decisions. Pure.
 
-A citizen writes, and is answered; Meta says of the answer that it was delivered, and read. Each
-leaves what it leaves in a town hall: envelopes, conversations, messages, outcomes, statuses, and
-the deliveries to a CRM.
+A citizen writes and is answered; Meta reports the answer as delivered and read. Each step leaves
+the records that it leaves in production: receipts, conversations, messages, outcomes, statuses,
+and the deliveries to a CRM.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import msgspec
 from bench.receipts import Wave, receipts
 from deliverer.crm.settlements import record, settlement
 from router.handlers.batch import decide_batch, split_by_size
-from router.handlers.units import items_of, split_entry
+from router.handlers.units import parse_items, split_entry
 from router.model.decision import DecidedUnit, RoutingContext
 from router.model.snapshot import Snapshot
 from router.output import archive_records
@@ -23,87 +23,92 @@ from services.contract import Author, Command, Entry, Receipt, Record, SendOutco
 from services.ids import uuid7
 from tests.citizens import NUMBER, WABA, phone, signature
 
-TOGETHER = 256
-"""Citizens in one batch of the router."""
-SETTLED = 64
-"""Deliveries that are settled together: a CRM's window."""
+CITIZENS_PER_BATCH = 256
+"""Citizens in one batch of the router's."""
+SETTLED_TOGETHER = 64
+"""Deliveries that are settled together: the concurrency window of a CRM."""
 OVERHEAD = 200
-"""Bytes of a record beside what it holds."""
-EACH = 12
-"""Records of a citizen: three envelopes, three deliveries, two messages, two statuses, what became
-of the sending, and that the conversation was opened."""
-LATER = timedelta(minutes=2)
-"""The answer comes; a second after it, what Meta says of it."""
-SAID = timedelta(seconds=1)
+"""Bytes of a record beside its contents."""
+RECORDS_PER_CITIZEN = 12
+"""Records of a citizen: three receipts, three deliveries, two messages, two statuses, the outcome
+of the sending, and the opening of the conversation."""
+ANSWER_DELAY = timedelta(minutes=2)
+"""Time from a message to its answer."""
+STATUS_DELAY = timedelta(seconds=1)
+"""Time from one report of Meta's on the answer to the next."""
 STATUSES = ("delivered", "read")
 CLERK = Author(kind="employee", id="m.devries")
 
 
-def envelopes(
+def record_batches(
     waves: Iterable[tuple[Wave, datetime]],
     texts: Iterator[str],
-    ground: RoutingContext,
+    context: RoutingContext,
     numbers: Sequence[str] = (NUMBER,),
 ) -> Iterator[list[Record]]:
-    """What each message to the archive holds; two messages of each citizen, one each way."""
+    """Yield the records of each batch message to the archive: two messages of each citizen, one
+    each way."""
     for wave, at in waves:
-        known = Snapshot()
-        for entries in _entries(wave, texts, at, numbers, known):
-            yield from _left(entries, known, ground)
+        snapshot = Snapshot()
+        for entries in _entries(wave, texts, at, numbers, snapshot):
+            yield from _router_batches(entries, snapshot, context)
 
 
-def split(first: int, citizens: int, together: int = TOGETHER) -> Iterator[Wave]:
-    """So many at once."""
+def split_waves(first: int, citizens: int, together: int = CITIZENS_PER_BATCH) -> Iterator[Wave]:
+    """Yield waves of at most `together` citizens."""
     for start in range(first, first + citizens, together):
         yield Wave(start, min(together, first + citizens - start))
 
 
 def _entries(
-    wave: Wave, texts: Iterator[str], at: datetime, numbers: Sequence[str], known: Snapshot
+    wave: Wave, texts: Iterator[str], at: datetime, numbers: Sequence[str], snapshot: Snapshot
 ) -> Iterator[list[Entry]]:
-    """A batch of the router each; `known` is what it knows after the one before."""
+    """Yield batches of the router; `snapshot` is what it knows after the one before."""
     yield [receipt for _, receipt in receipts(wave, texts, at, numbers)]
-    about = list(known.conversations.values())
-    orders = [_order(c.id, c.number, next(texts), at + LATER) for c in about]
-    yield list[Entry](orders)
-    yield [_sent(order, at + LATER + SAID) for order in orders]
+    conversations = list(snapshot.conversations.values())
+    commands = [_command(c.id, c.number, next(texts), at + ANSWER_DELAY) for c in conversations]
+    yield list[Entry](commands)
+    yield [_send_outcome(command, at + ANSWER_DELAY + STATUS_DELAY) for command in commands]
     for nth, status in enumerate(STATUSES, start=2):
-        then = at + LATER + nth * SAID
-        yield [_said(order, status, wave.first + n, then) for n, order in enumerate(orders)]
+        then = at + ANSWER_DELAY + nth * STATUS_DELAY
+        yield [
+            _status_receipt(command, status, wave.first + n, then)
+            for n, command in enumerate(commands)
+        ]
 
 
-def _left(
-    entries: Sequence[Entry], known: Snapshot, ground: RoutingContext
+def _router_batches(
+    entries: Sequence[Entry], snapshot: Snapshot, context: RoutingContext
 ) -> Iterator[list[Record]]:
-    """The router's messages to the archive, then the deliverer's."""
-    opened = [(entry, items_of(entry)) for entry in entries]
-    todo = [unit for entry, inside in opened for unit in split_entry(entry, inside, ground)]
-    batch = decide_batch(todo, known, ground)
+    """Yield the router's batch messages to the archive, then the deliverer's."""
+    parsed = [(entry, parse_items(entry)) for entry in entries]
+    units = [unit for entry, items in parsed for unit in split_entry(entry, items, context)]
+    batch = decide_batch(units, snapshot, context)
     assert not batch.faults, batch.faults
     yield from split_by_size(
-        archive_records.archive_records(opened, batch.to_publish, batch.duplicates), _size
+        archive_records.archive_records(parsed, batch.to_publish, batch.duplicates), _size
     )
-    yield from _delivered(batch.to_publish)
+    yield from _deliverer_batches(batch.to_publish)
 
 
 def _size(record: Record) -> int:
-    """As the router counts it."""
+    """Return the size of a record, as the router counts it."""
     return len(record.data) + len(record.raw) + len(record.contact) + OVERHEAD
 
 
-def _delivered(said: Iterable[DecidedUnit]) -> Iterator[list[Record]]:
-    made = [
-        record(settlement(delivery, destination, 1, 202, delivery.time + SAID))
-        for unit, decision, _ in said
+def _deliverer_batches(decided: Iterable[DecidedUnit]) -> Iterator[list[Record]]:
+    records = [
+        record(settlement(delivery, destination, 1, 202, delivery.time + STATUS_DELAY))
+        for unit, decision, _ in decided
         for destination, delivery in crm_events(unit, decision)
     ]
-    for start in range(0, len(made), SETTLED):
-        yield made[start : start + SETTLED]
+    for start in range(0, len(records), SETTLED_TOGETHER):
+        yield records[start : start + SETTLED_TOGETHER]
 
 
-def _order(conversation: str, number: str, text: str, at: datetime) -> Command:
+def _command(conversation: str, number: str, text: str, at: datetime) -> Command:
     return Command(
-        id=uuid7(at, _chance(conversation)),
+        id=uuid7(at, _digest(conversation)),
         received_at=at,
         token="crm",
         type="text",
@@ -115,46 +120,46 @@ def _order(conversation: str, number: str, text: str, at: datetime) -> Command:
     )
 
 
-def _wamid(order: Command) -> str:
-    return f"wamid.bench.answer.{order.id}"
+def _wamid(command: Command) -> str:
+    return f"wamid.bench.answer.{command.id}"
 
 
-def _sent(order: Command, at: datetime) -> SendOutcome:
+def _send_outcome(command: Command, at: datetime) -> SendOutcome:
     return SendOutcome(
-        id=uuid7(at, _chance(f"sent {order.id}")),
-        message=order.id,
-        number=order.number,
-        conversation=order.conversation,
+        id=uuid7(at, _digest(f"sent {command.id}")),
+        message=command.id,
+        number=command.number,
+        conversation=command.conversation,
         at=at,
         state="sent",
-        wamid=_wamid(order),
+        wamid=_wamid(command),
     )
 
 
-def _said(order: Command, status: str, citizen: int, at: datetime) -> Receipt:
-    """What Meta says of an answer, in a body of its own."""
-    said = {
-        "id": _wamid(order),
+def _status_receipt(command: Command, status: str, citizen: int, at: datetime) -> Receipt:
+    """Return a status of an answer, in a webhook body of its own."""
+    data = {
+        "id": _wamid(command),
         "status": status,
         "timestamp": str(int(at.timestamp())),
         "recipient_id": phone(citizen),
         "recipient_user_id": f"NL.citizen{citizen}",
         "pricing": {"billable": False, "pricing_model": "PMP", "category": "service"},
     }
-    metadata = {"display_phone_number": "31546541111", "phone_number_id": order.number}
-    value = {"messaging_product": "whatsapp", "metadata": metadata, "statuses": [said]}
+    metadata = {"display_phone_number": "31546541111", "phone_number_id": command.number}
+    value = {"messaging_product": "whatsapp", "metadata": metadata, "statuses": [data]}
     entry = {"id": WABA, "changes": [{"field": "messages", "value": value}]}
     body = msgspec.json.encode({"object": "whatsapp_business_account", "entry": [entry]})
     return Receipt(
-        id=uuid7(at, _chance(f"{status} {order.id}")),
+        id=uuid7(at, _digest(f"{status} {command.id}")),
         received_at=at,
         door="/webhooks/whatsapp",
         proof="meta-sha256",
         signature=signature(body),
         body=body,
-        keys=[order.number, ""],
+        keys=[command.number, ""],
     )
 
 
-def _chance(of: str) -> bytes:
-    return hashlib.sha256(of.encode()).digest()
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()

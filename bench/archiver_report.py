@@ -1,4 +1,4 @@
-"""What the archiver's measurements say: rounds in, tables out. Pure."""
+"""Report of the archiver's measurements: rounds in, tables out. Pure."""
 
 import statistics
 from collections.abc import Iterator, Sequence
@@ -13,24 +13,24 @@ ARCHIVER, WHOLE, KEYED, PLAIN = KINDS = (
     "COPY, with its key",
     "COPY, no index",
 )
-"""All of it: the entries with all their indexes, and the rows of the tables beside them (search,
-people, processing); then the entries alone."""
+"""The archiver; a COPY of the entries and of the rows beside them (search, people, processing)
+with all their indexes; and two copies of the entries alone."""
 OF_BARE = 0.3
-"""Asked: of the rate of a bare COPY of the same rows."""
+"""Target: share of the rate of a bare COPY of the same rows."""
 PROCESSES = {"process": "archiver", "postgresql": "PostgreSQL", "rabbitmq": "RabbitMQ"}
 
 
-class Round(msgspec.Struct, frozen=True):
-    """Records/s of each kind; seconds of processor time that each process spent for a record while
-    the archiver worked; the most MiB that the archiver held."""
+class ArchiverSample(msgspec.Struct, frozen=True):
+    """Records/s of each kind, CPU seconds of each process for a record, and the archiver's peak
+    memory in MiB."""
 
     rates: dict[str, float]
     spent: dict[str, float]
     memory: float
 
 
-def table(rounds: Sequence[Round]) -> Iterator[str]:
-    """Each kind beside the archiver; what it used; then what was asked."""
+def table(rounds: Sequence[ArchiverSample]) -> Iterator[str]:
+    """Yield each kind compared with the archiver, its resource usage, then the targets."""
     yield ""
     yield f"{'':22}{'records/s':>26}{'archiver, of it':>22}"
     for kind in KINDS:
@@ -43,11 +43,11 @@ def table(rounds: Sequence[Round]) -> Iterator[str]:
         memory = f"{max(one.memory for one in rounds):8.0f}" if process == "process" else ""
         yield f"{name:22}{spent:>26}{memory}"
     yield ""
-    yield f"{'One archiver':44}{'asked':>10}{'measured':>10}"
+    yield f"{'One archiver':44}{'target':>10}{'measured':>10}"
     for kind in (WHOLE, KEYED, PLAIN):
         measured = statistics.median(_shares(rounds, kind))
         yield at_least(f"of the rate of a {kind}", OF_BARE, measured)
 
 
-def _shares(rounds: Sequence[Round], of: str) -> list[float]:
+def _shares(rounds: Sequence[ArchiverSample], of: str) -> list[float]:
     return [one.rates[ARCHIVER] / one.rates[of] for one in rounds]

@@ -1,9 +1,9 @@
-"""What the gateway is measured against: the least that could be done for a webhook.
+"""Baselines for the gateway: the least work possible for a webhook.
 
-bare     read the body, check its signature, answer: what Python's HTTP costs
-single   the same, and one confirmed publish for each webhook: without group commit
+bare     read the body, check its signature, answer: the cost of HTTP in Python
+single   the same, and one confirmed publish for each webhook: no group commit
 
-Both stand on what the gateway stands on: the same event loop, the same HTTP server and its bounds.
+Both use the gateway's event loop, HTTP server and limits.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from services.lifecycle import freeze_gc, run_event_loop
 
 BODY_BYTES = 4 * 1024 * 1024
 CHANNELS = 8
-"""For `single`: many confirms in flight, spread over some channels."""
+"""Channels of `single`, so that many confirms can be in flight."""
 CONFIRM_SECONDS = 30
-"""For `single`, whose queue grows with the load: late is what is measured, and no error."""
+"""Patience of `single`, whose queue grows with the load: a late confirm is a result, no error."""
 
 
 async def _body(request: web.Request) -> bytes:
-    """The quickest way for what has arrived in one go, as most webhooks do."""
+    """Read a body; the quickest way if all of it has arrived, as with most webhooks."""
     if request.content.is_eof():
         return request.content.read_nowait()
     return await request.read()

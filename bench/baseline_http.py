@@ -1,6 +1,6 @@
-"""What the deliverer is measured against: the same requests by its HTTP client, and nothing else.
+"""Baseline for the deliverer: the same requests by its HTTP client, and nothing else.
 
-A connection each, one request after the other, and the answer read. Prints requests/s.
+Each connection sends one request after the other and reads the response. Prints requests/s.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import aiohttp
 from services.lifecycle import freeze_gc, run_event_loop
 
 BODY = b'{"specversion":"1.0","data":{"text":"%s"}}' % (b"x" * 600)
-"""As large as the event of a message."""
+"""A body as large as the event of a message."""
 HEADERS = {
     "Content-Type": "application/cloudevents+json; charset=utf-8",
     "webhook-id": "01a21062-22ad-7c01-9d51-3f6a2f0c8b17",
@@ -26,14 +26,14 @@ async def main(url: str, connections: int, requests: int) -> None:
     connector = aiohttp.TCPConnector(limit=connections)
     async with aiohttp.ClientSession(connector=connector) as session:
 
-        async def several() -> None:
+        async def send_requests() -> None:
             for _ in range(each):
-                async with session.post(url, data=BODY, headers=HEADERS) as answer:
-                    await answer.read()
+                async with session.post(url, data=BODY, headers=HEADERS) as response:
+                    await response.read()
 
         freeze_gc()
         began = time.monotonic()
-        await asyncio.gather(*(several() for _ in range(connections)))
+        await asyncio.gather(*(send_requests() for _ in range(connections)))
         print(each * connections / (time.monotonic() - began))
 
 

@@ -1,8 +1,7 @@
-"""What a deliverer to an Open Klant is measured against: the same calls by a client that does
-nothing else.
+"""Baseline for a deliverer to an Open Klant: the same calls by a client that does nothing else.
 
-So many at once, each one message after the other, and the calls of one in their order. Prints a
-rate for each kind of load, as JSON.
+Several clients run at once. Each sends one message after the other, and the calls of a message in
+order. Prints a rate for each kind of load, as JSON.
 """
 
 import asyncio
@@ -19,19 +18,19 @@ from services.lifecycle import freeze_gc, run_event_loop
 from tests.openklant import ACTORS, ADDRESS, MESSAGE, TASK, Client, Json
 
 SINGLE, APART = "single posts", "four calls, as measured"
-"""What the real server was measured with."""
+"""Kinds of load that the real server was measured with."""
 AT_ONCE = 8
-"""Clients, of these."""
+"""Clients of these loads."""
 BEST_OF = (4, 8, 16)
-"""Clients that post what a deliverer posts: one for each worker, and more."""
+"""Numbers of clients that post what a deliverer posts: one for each worker, and more."""
 FIRST_NUMBER = 5_000_000_000
-"""Away from those that a deliverer draws."""
+"""First reference number, far from those of a deliverer."""
 
 Message = Callable[[int], Awaitable[None]]
 
 
-class Bare:
-    """`actor` is one that is there."""
+class BareClient:
+    """A client without anything around it. `actor` is the uuid of an existing actor."""
 
     def __init__(self, client: Client, actor: str) -> None:
         self._client, self._actor = client, {"uuid": actor}
@@ -40,16 +39,16 @@ class Bare:
         await self._client.post("klantcontacten", _contact(n))
 
     async def apart(self, n: int) -> None:
-        made = await self._client.post("klantcontacten", _contact(n))
-        of = {"hadKlantcontact": {"uuid": made["uuid"]}}
-        party = await self._client.post("betrokkenen", MESSAGE["betrokkene"] | of)
+        created = await self._client.post("klantcontacten", _contact(n))
+        link = {"hadKlantcontact": {"uuid": created["uuid"]}}
+        party = await self._client.post("betrokkenen", MESSAGE["betrokkene"] | link)
         await self._address(party["uuid"])
-        await self._task(n, made["uuid"])
+        await self._task(n, created["uuid"])
 
     async def together(self, n: int) -> None:
-        """As a deliverer does it for a new conversation."""
-        made = await self._client.post(TOGETHER, MESSAGE | {"klantcontact": _contact(n)})
-        contact, party = made["klantcontact"]["uuid"], made["betrokkene"]["uuid"]
+        """Send a message as a deliverer does for a new conversation."""
+        created = await self._client.post(TOGETHER, MESSAGE | {"klantcontact": _contact(n)})
+        contact, party = created["klantcontact"]["uuid"], created["betrokkene"]["uuid"]
         await self._address(party)
         link = {"actor": self._actor, "klantcontact": {"uuid": contact}}
         await self._client.post("actorklantcontacten", link)
@@ -74,32 +73,32 @@ def _contact(n: int) -> Json:
 
 
 async def main(url: str, seconds: float) -> None:
-    found: dict[str, float] = {}
+    rates: dict[str, float] = {}
     numbers = itertools.count()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=max(BEST_OF))) as http:
         client = Client(url, http)
-        bare = Bare(client, (await client.post("actoren", ACTORS[0]))["uuid"])
+        bare = BareClient(client, (await client.post("actoren", ACTORS[0]))["uuid"])
         freeze_gc()
-        found[SINGLE] = await _rate(bare.single, AT_ONCE, seconds, numbers)
-        found[APART] = await _rate(bare.apart, AT_ONCE, seconds, numbers)
+        rates[SINGLE] = await _rate(bare.single, AT_ONCE, seconds, numbers)
+        rates[APART] = await _rate(bare.apart, AT_ONCE, seconds, numbers)
         for clients in BEST_OF:
-            found[str(clients)] = await _rate(bare.together, clients, seconds, numbers)
-    print(msgspec.json.encode(found).decode())
+            rates[str(clients)] = await _rate(bare.together, clients, seconds, numbers)
+    print(msgspec.json.encode(rates).decode())
 
 
 async def _rate(
     message: Message, clients: int, seconds: float, numbers: "itertools.count[int]"
 ) -> float:
-    """Messages/s of so many clients, each of which ends its last one."""
+    """Return the messages/s of so many clients, each of which finishes its last message."""
     began, count = time.monotonic(), 0
 
-    async def one_after_the_other() -> None:
+    async def send_messages() -> None:
         nonlocal count
         while time.monotonic() - began < seconds:
             await message(next(numbers))
             count += 1
 
-    await asyncio.gather(*(one_after_the_other() for _ in range(clients)))
+    await asyncio.gather(*(send_messages() for _ in range(clients)))
     return count / (time.monotonic() - began)
 
 

@@ -1,7 +1,7 @@
-"""What the router is measured against: the least that could be done with its envelopes.
+"""Baseline for the router: the least work possible with its batch messages.
 
-Take and decode them, write a row for each message, pass them on to the archive with a confirm,
-acknowledge. On what the router stands on, as much of it together, and nothing is decided.
+Receive and decode them, write a row for each message, pass them on to the archive with a confirm,
+acknowledge. It uses what the router uses, with the same batch sizes, and decides nothing.
 """
 
 import asyncio
@@ -26,30 +26,30 @@ POOL_SIZE = 8
 
 
 async def work(partition: int, channel: AbstractChannel, pool: Pool) -> None:
-    """One partition, for as long as the process lives."""
+    """Handle one partition for as long as the process lives."""
     arrived: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
     await channel.set_qos(prefetch_count=FRAMES)
     archive = await channel.get_exchange(ARCHIVE, ensure=False)
     queue = await channel.get_queue(partition_queue(partition), ensure=False)
     await queue.consume(arrived.put)
     while True:
-        frames = [await arrived.get()]
-        while not arrived.empty() and len(frames) < FRAMES:
-            frames.append(arrived.get_nowait())
-        receipts = [receipt for frame in frames for receipt in _receipts(frame)]
+        messages = [await arrived.get()]
+        while not arrived.empty() and len(messages) < FRAMES:
+            messages.append(arrived.get_nowait())
+        receipts = [receipt for delivery in messages for receipt in _receipts(delivery)]
         ids, bodies = [r.id for r in receipts], [r.body for r in receipts]
         await pool.execute(ROWS, ids, bodies)
-        for frame in frames:
+        for delivery in messages:
             message = aio_pika.Message(
-                frame.body, type=frame.type, delivery_mode=aio_pika.DeliveryMode.PERSISTENT
+                delivery.body, type=delivery.type, delivery_mode=aio_pika.DeliveryMode.PERSISTENT
             )
             await archive.publish(message, routing_key=ARCHIVE_QUEUE)
-        await frames[-1].ack(multiple=True)
+        await messages[-1].ack(multiple=True)
         metrics.decisions.labels(department="", rule="").inc(len(receipts))
 
 
-def _receipts(frame: AbstractIncomingMessage) -> list[Receipt]:
-    batch = contract.decode(frame.type or "", frame.body)
+def _receipts(delivery: AbstractIncomingMessage) -> list[Receipt]:
+    batch = contract.decode(delivery.type or "", delivery.body)
     assert isinstance(batch, PartitionBatch)
     return [entry for entry in batch.entries if isinstance(entry, Receipt)]
 
@@ -59,11 +59,11 @@ async def main(partitions: int, port: int) -> None:
     async with connection_pool(os.environ["POSTKAMER_DATABASE_URL"], "bare", POOL_SIZE) as pool:
         await pool.execute(TABLE)
 
-        async def hindered() -> list[str]:
+        async def problems() -> list[str]:
             return []
 
         async with (
-            serve(operations_app(hindered), "127.0.0.1", port),
+            serve(operations_app(problems), "127.0.0.1", port),
             asyncio.TaskGroup() as group,
         ):
             freeze_gc()

@@ -1,4 +1,4 @@
-"""Two years of a town's messages, as records: words as often as people use them. Pure."""
+"""Two years of a municipality's messages as records, with realistic word frequencies. Pure."""
 
 import random
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ DEPARTMENTS = [f"afdeling-{n:02}" for n in range(20)]
 MONTHS = 24
 ENDS = datetime(2026, 11, 20, tzinfo=UTC)
 WORDS = 25_000
-"""That the town knows, beside those that are everywhere; drawn as Zipf found them."""
+"""Words of the vocabulary, beside those that occur everywhere; drawn by Zipf's law."""
 GREETING, GREETED = "goedemorgen", 0.2
-"""The word that is in more messages than any other that is looked for."""
+"""The most frequent word that is searched for, and the share of messages that begin with it."""
 FEWEST, MOST = 5, 25
-"""Words of a message."""
+"""Minimum and maximum words of a message."""
 PER_CONVERSATION = 5
 PER_MESSAGE = 3
-"""Records: itself, how it was delivered, what became of it."""
+"""Records of a message: itself, its delivery, its status."""
 STARTS = [
     "b",
     "bl",
@@ -64,23 +64,23 @@ ENDINGS = ["k", "l", "m", "n", "p", "r", "s", "t", "rt", "nd", "cht", "st"]
 
 
 def vocabulary(chance: random.Random) -> list[str]:
-    """Words that look Dutch, none twice."""
-    found: dict[str, None] = {}
-    while len(found) < WORDS:
+    """Make distinct words that look Dutch."""
+    words: dict[str, None] = {}
+    while len(words) < WORDS:
         syllables = chance.choices((1, 2, 3), (2, 5, 3))[0]
         parts = (chance.choice(STARTS) + chance.choice(VOWELS) for _ in range(syllables))
-        found["".join(parts) + chance.choice(ENDINGS)] = None
-    return list(found)
+        words["".join(parts) + chance.choice(ENDINGS)] = None
+    return list(words)
 
 
-class About(msgspec.Struct, frozen=True):
+class ConversationKey(msgspec.Struct, frozen=True):
     conversation: str
     department: str
     phone: str
 
 
 class Town:
-    """The same each time: `records` of it, the first `MONTHS` before the last."""
+    """A municipality's records over `MONTHS`, the same each time."""
 
     def __init__(self, records: int) -> None:
         self._chance = random.Random(7)
@@ -90,46 +90,47 @@ class Town:
         self._conversations = max(1, records // PER_MESSAGE // PER_CONVERSATION)
 
     @property
-    def begins(self) -> datetime:
+    def starts_at(self) -> datetime:
         return ENDS - timedelta(days=30.4 * MONTHS)
 
     def records(self) -> Iterator[Record]:
-        step = (ENDS - self.begins) / self._conversations
+        step = (ENDS - self.starts_at) / self._conversations
         for n in range(self._conversations):
-            yield from self._conversation(n, self.begins + n * step)
+            yield from self._conversation(n, self.starts_at + n * step)
 
     def phone(self, n: int) -> str:
-        """Of whoever had the nth conversation; half of them had two."""
+        """Return the number of the citizen of the nth conversation; half of them had two."""
         return f"316{n * 2 // 3:08}"
 
     def _conversation(self, n: int, begins: datetime) -> Iterator[Record]:
         id = f"{NUMBER}-" + "".join(chr(ord("a") + int(digit)) for digit in f"{n:026}")
-        about = About(id, self._chance.choice(DEPARTMENTS), self.phone(n))
+        key = ConversationKey(id, self._chance.choice(DEPARTMENTS), self.phone(n))
         for nth in range(PER_CONVERSATION):
-            yield from self._message(about, begins + timedelta(minutes=3 * nth), nth)
+            yield from self._message(key, begins + timedelta(minutes=3 * nth), nth)
 
-    def _message(self, about: "About", at: datetime, nth: int) -> Iterator[Record]:
-        came = nth % 2 == 0
-        said: dict[str, Any] = {
-            "direction": "in" if came else "out",
+    def _message(self, key: "ConversationKey", at: datetime, nth: int) -> Iterator[Record]:
+        is_inbound = nth % 2 == 0
+        content: dict[str, Any] = {
+            "direction": "in" if is_inbound else "out",
             "type": "text",
             "text": self._text(),
-            "department": about.department,
+            "department": key.department,
             "decision": {"rule": "", "reason": "bleef waar het gesprek is"},
             "receivedAt": at,
         }
-        person = {"identities": [{"kind": "phone", "value": about.phone}], "name": "Fatima"}
-        said |= {"from": person} if came else {"author": {"kind": "employee", "id": "sanne"}}
-        told = {"department": about.department, "status": "read", "reason": "", "state": "done"}
+        person = {"identities": [{"kind": "phone", "value": key.phone}], "name": "Fatima"}
+        author = {"kind": "employee", "id": "sanne"}
+        content |= {"from": person} if is_inbound else {"author": author}
+        state = {"department": key.department, "status": "read", "reason": "", "state": "done"}
         message = self._id(at)
-        for kind, data in (("message", said), ("delivery", told), ("status", told)):
+        for kind, data in (("message", content), ("delivery", state), ("status", state)):
             yield Record(
                 id=self._id(at),
                 kind=kind,
                 at=at,
                 data=msgspec.json.encode(data),
                 tenant=TENANT,
-                conversation=about.conversation,
+                conversation=key.conversation,
                 message=message,
                 sequence=nth,
             )

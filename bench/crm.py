@@ -1,4 +1,4 @@
-"""The CRM's side of a benchmark: destinations at the receiver, what they get, how many came."""
+"""The CRM's side of a benchmark: destinations at the receiver, their events, what it received."""
 
 import json
 import sys
@@ -19,9 +19,9 @@ from services.ids import uuid7
 from tests.citizens import NUMBER
 
 STUCK_SECONDS = 300.0
-LOOK_SECONDS = 0.02
+POLL_SECONDS = 0.02
 DATA = msgspec.json.encode({"conversationId": "c", "text": "x" * 500})
-NEIGHBOUR = """
+FAILING_DESTINATION = """
 [[destinations]]
 id = "{id}"
 kind = "cloudevents"
@@ -30,17 +30,18 @@ secret = "env:CRM_SECRET"
 """
 
 
-def towards(text: str, port: int) -> str:
-    """The configuration with its CRM at the receiver, and those that fail."""
-    there = crm_at(text, port)
-    return there + "".join(NEIGHBOUR.format(id=id, port=port) for id in FAILING)
+def add_failing_destinations(text: str, port: int) -> str:
+    """Return a configuration with its CRM at the receiver, and with the failing destinations."""
+    failing = (FAILING_DESTINATION.format(id=id, port=port) for id in FAILING)
+    return move_crm(text, port) + "".join(failing)
 
 
-def crm_at(text: str, port: int) -> str:
+def move_crm(text: str, port: int) -> str:
+    """Return a configuration with its CRM at another port."""
     return text.replace("//127.0.0.1:8090/", f"//127.0.0.1:{port}/")
 
 
-def receiver(stage: Stage, port: int) -> Program:
+def receiver_program(stage: Stage, port: int) -> Program:
     return Program(
         name="receiver",
         arguments=(sys.executable, "-m", "bench.receiver", str(port)),
@@ -51,7 +52,7 @@ def receiver(stage: Stage, port: int) -> Program:
 
 
 @contextmanager
-def running(program: Program) -> Iterator[Process]:
+def run_process(program: Program) -> Iterator[Process]:
     process = Process(program)
     process.start()
     try:
@@ -60,8 +61,8 @@ def running(program: Program) -> Iterator[Process]:
         process.stop()
 
 
-def events(count: int) -> Iterator[Delivery]:
-    """Of a conversation each, made when they are taken."""
+def make_events(count: int) -> Iterator[Delivery]:
+    """Yield events of a conversation each, made at the moment they are used."""
     for n in range(count):
         now = clock.now()
         yield Delivery(
@@ -77,31 +78,32 @@ def events(count: int) -> Iterator[Delivery]:
         )
 
 
-def told(port: int, path: str) -> None:
-    """Say something to the receiver."""
+def put(port: int, path: str) -> None:
+    """Change the state of the receiver."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}/{path}", method="PUT")
     urllib.request.urlopen(request, timeout=10).close()
 
 
-def asked(port: int, path: str) -> dict[str, list[float]]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as answer:
-        found: dict[str, list[float]] = json.loads(answer.read())
-        return found
+def get(port: int, path: str) -> dict[str, list[float]]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as response:
+        result: dict[str, list[float]] = json.loads(response.read())
+        return result
 
 
-def counted(port: int, what: str) -> int:
+def received_count(port: int, destination: str) -> int:
+    """Return how many requests of a destination were accepted since the receiver started."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/count", timeout=10) as answer:
-            return int(json.loads(answer.read()).get(what, 0))
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/count", timeout=10) as response:
+            return int(json.loads(response.read()).get(destination, 0))
     except OSError:
         return 0  # it does not listen yet
 
 
-def until(port: int, what: str, count: int, process: Process) -> None:
-    """So many of a destination's came, since the receiver began."""
+def wait_until_received(port: int, destination: str, count: int, process: Process) -> None:
+    """Wait until so many requests of a destination were accepted; RuntimeError if it is stuck."""
     deadline = time.monotonic() + STUCK_SECONDS
-    while (seen := counted(port, what)) < count:
+    while (received := received_count(port, destination)) < count:
         process.must_run()
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{what}: {seen:,} of {count:,} came")
-        time.sleep(LOOK_SECONDS)
+            raise RuntimeError(f"{destination}: {received:,} of {count:,} arrived")
+        time.sleep(POLL_SECONDS)

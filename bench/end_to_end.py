@@ -1,7 +1,7 @@
 """The whole trip: webhooks in, events at the CRM, records in the archive; all on one machine.
 
-Loaded once with a backlog (as fast as the door takes them), so that it shows what the trip can
-carry, who uses the processor for it, and what the processes hold in memory meanwhile.
+It is loaded once with a backlog, as fast as the gateway accepts webhooks. The report shows the
+throughput, and the CPU time and memory of each process.
 """
 
 import json
@@ -12,17 +12,17 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from bench.load import wrk_command
-from bench.usage import processor
+from bench.usage import cpu_seconds
 from bench.webhooks import signed_lines
 from tests.installation import Installation, installed
 
 SECONDS = 600
-"""For wrk, which does not end by itself; it is ended when everything has arrived."""
+"""Limit of wrk, which is ended when everything has arrived."""
 CONNECTIONS = 256
-"""Each waits for its answer, so with a pace of 10 ms fewer would measure nothing but the pace."""
+"""Each waits for its response, so with a pace of 10 ms fewer would measure only the pace."""
 QUIET_SECONDS = 3.0
-"""Nothing new for so long: everything has arrived."""
-LOOK_SECONDS = 0.05
+"""Time without anything new after which everything has arrived."""
+POLL_SECONDS = 0.05
 
 
 def measure(folder: Path, messages: int, report: Callable[[str], None]) -> None:
@@ -30,44 +30,48 @@ def measure(folder: Path, messages: int, report: Callable[[str], None]) -> None:
     folder.mkdir(parents=True)
     lines = folder / "webhooks.txt"
     lines.write_bytes(b"".join(signed_lines(messages)))
-    with installed(folder / "town") as town:
-        before = _processor(town)
+    with installed(folder / "town") as installation:
+        before = _cpu_seconds(installation)
         command = wrk_command(
-            town.ports["POSTKAMER_GATEWAY_PORT"], lines, CONNECTIONS, SECONDS, "once"
+            installation.ports["POSTKAMER_GATEWAY_PORT"], lines, CONNECTIONS, SECONDS, "once"
         )
         wrk = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
             began = time.monotonic()
-            taken, arrived, took = _follow(town, messages)
+            accepted, arrived, ended = _follow(installation, messages)
         finally:
             wrk.terminate()
             wrk.wait()
-        spent = {name: used - before[name] for name, used in _processor(town).items()}
-        report(f"the door took them in {taken - began:.1f} s")
-        for line in table(town, arrived, took - began, spent):
+        spent = {name: used - before[name] for name, used in _cpu_seconds(installation).items()}
+        report(f"the gateway accepted them in {accepted - began:.1f} s")
+        for line in table(installation, arrived, ended - began, spent):
             report(line)
 
 
-def _follow(town: Installation, messages: int) -> tuple[float, int, float]:
-    """When the door had taken them all, how many the CRM has in the end, and since when."""
-    taken = seen = 0
-    door = at = time.monotonic()
-    while time.monotonic() - at < QUIET_SECONDS:
-        if taken < messages and (now := _answered(town)) > taken:
-            taken, door = now, time.monotonic()
-        summary = json.loads(_get(f"{town.sandbox}/crm/summary"))
+def _follow(installation: Installation, messages: int) -> tuple[float, int, float]:
+    """Wait until nothing new arrives at the CRM.
+
+    Returns when the gateway accepted the last webhook, how many messages the CRM has, and when
+    the last of them arrived.
+    """
+    accepted = arrived = 0
+    accepted_at = arrived_at = time.monotonic()
+    while time.monotonic() - arrived_at < QUIET_SECONDS:
+        if accepted < messages and (count := _accepted_count(installation)) > accepted:
+            accepted, accepted_at = count, time.monotonic()
+        summary = json.loads(_get(f"{installation.sandbox}/crm/summary"))
         assert not summary["orderViolations"] and not summary["changed"], summary
-        if summary["distinct"] > seen:
-            seen, at = summary["distinct"], time.monotonic()
-        time.sleep(LOOK_SECONDS)
-    return door, seen, at
+        if summary["distinct"] > arrived:
+            arrived, arrived_at = summary["distinct"], time.monotonic()
+        time.sleep(POLL_SECONDS)
+    return accepted_at, arrived, arrived_at
 
 
-def _answered(town: Installation) -> int:
-    """How many webhooks the gateway has answered 200."""
-    text = _get(f"{town.operations('gateway')}/metrics").decode()
-    wanted = 'postkamer_webhook_requests_total{status="200"} '
-    return sum(int(float(s.rpartition(" ")[2])) for s in text.splitlines() if s.startswith(wanted))
+def _accepted_count(installation: Installation) -> int:
+    """Return how many webhooks the gateway has answered 200."""
+    text = _get(f"{installation.operations('gateway')}/metrics").decode()
+    metric = 'postkamer_webhook_requests_total{status="200"} '
+    return sum(int(float(s.rpartition(" ")[2])) for s in text.splitlines() if s.startswith(metric))
 
 
 def _get(url: str) -> bytes:
@@ -76,25 +80,25 @@ def _get(url: str) -> bytes:
 
 
 def table(
-    town: Installation, arrived: int, took: float, spent: Mapping[str, float]
+    installation: Installation, arrived: int, took: float, spent: Mapping[str, float]
 ) -> Iterator[str]:
-    """What was carried, and what each process used for it."""
+    """Yield the throughput, and the usage of each process."""
     sql = "select count(*) from archiver.entry where kind = 'message'"
-    archived = int(town.database.execute(sql))
+    archived = int(installation.database.execute(sql))
     yield ""
     yield f"{arrived:,} at the CRM after {took:.1f} s: {arrived / took:,.0f} messages/s"
     yield f"{archived:,} in the archive"
     yield ""
     yield f"{'':12}{'us a message':>14}{'MiB':>8}"
     for name, seconds in spent.items():
-        memory = f"{town.memory(name):8.0f}" if name in town.services else ""
+        memory = f"{installation.memory(name):8.0f}" if name in installation.services else ""
         yield f"{name:12}{seconds / arrived * 1e6:14.0f}{memory}"
 
 
-def _processor(town: Installation) -> dict[str, float]:
-    """Seconds of processor time that each of them has used, children included."""
-    roots = {name: process.pid for name, process in town.services.items()}
-    roots["rabbitmq"] = town.broker.process.pid
-    assert town.database.process
-    roots["postgresql"] = town.database.process.pid
-    return {name: processor(pid) for name, pid in roots.items()}
+def _cpu_seconds(installation: Installation) -> dict[str, float]:
+    """Return the CPU seconds of each process so far, children included."""
+    roots = {name: process.pid for name, process in installation.services.items()}
+    roots["rabbitmq"] = installation.broker.process.pid
+    assert installation.database.process
+    roots["postgresql"] = installation.database.process.pid
+    return {name: cpu_seconds(pid) for name, pid in roots.items()}

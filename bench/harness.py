@@ -1,4 +1,4 @@
-"""Broker and database of their own, with nobody at work: queues to fill, to watch and to empty."""
+"""A stage: a private broker and database, with queues to fill, watch and drain."""
 
 import asyncio
 import itertools
@@ -11,8 +11,8 @@ from pathlib import Path
 
 from aio_pika.abc import AbstractChannel
 
-from bench.servers import ROOT, surroundings
-from bench.usage import processor
+from bench.servers import ROOT, process_environment
+from bench.usage import cpu_seconds
 from deploy.local.plan import REAL, ROUTER_OPS
 from deploy.local.postgresql import Database
 from deploy.local.process import Program
@@ -31,8 +31,8 @@ from tests.installation import EXAMPLE, NEIGHBOUR
 
 PUBLISH_SECONDS = 30.0
 EMPTY_SECONDS = 120.0
-TOGETHER = 4
-"""In one envelope, of what is offered at an even rate."""
+EVENTS_PER_BATCH = 4
+"""Events in a batch message at an even rate."""
 
 
 class Stage:
@@ -44,7 +44,7 @@ class Stage:
         self.folder, self.broker, self.database = folder, broker, database
         self._passwords = passwords
         self.config = loader.load(_config(folder)).config
-        self.settings = surroundings(folder, _config(folder), broker.url, database.url)
+        self.settings = process_environment(folder, _config(folder), broker.url, database.url)
 
     @property
     def config_file(self) -> Path:
@@ -52,39 +52,39 @@ class Stage:
 
     @property
     def metrics(self) -> str:
-        """Where the process that is measured says what it has done."""
+        """URL of the metrics of the measured process."""
         return f"http://127.0.0.1:{self.settings[ROUTER_OPS.variable]}/metrics"
 
     def router(self) -> Program:
-        """The command as it is shipped, with the rights that it has in a town hall."""
+        """Return the shipped command, with the rights that it has in production."""
         password = self._passwords["router"]
-        role = self.database.url_for("postkamer_router", password)
-        amqp = self.broker.url_for("router", password)
-        own = {"POSTKAMER_DATABASE_URL": role, "POSTKAMER_AMQP_URL": amqp}
-        return self._program("router", ("cli.main", "router"), own)
+        settings = {
+            "POSTKAMER_DATABASE_URL": self.database.url_for("postkamer_router", password),
+            "POSTKAMER_AMQP_URL": self.broker.url_for("router", password),
+        }
+        return self._program("router", ("cli.main", "router"), settings)
 
     def deliverer(self, port: int) -> Program:
-        """The same; `port` is where Meta stands."""
+        """Return the shipped command; `port` is that of the Graph API."""
         password = self._passwords["deliverer"]
-        own = {
+        settings = {
             "POSTKAMER_DATABASE_URL": self.database.url_for("postkamer_deliverer", password),
             "POSTKAMER_AMQP_URL": self.broker.url_for("deliverer", password),
             "POSTKAMER_META_GRAPH_URL": f"http://127.0.0.1:{port}/graph",
         }
-        return self._program("deliverer", ("cli.main", "deliverer"), own)
+        return self._program("deliverer", ("cli.main", "deliverer"), settings)
 
     def archiver(self) -> Program:
-        """The same."""
         password = self._passwords["archiver"]
-        own = {
+        settings = {
             "POSTKAMER_DATABASE_URL": self.database.url_for("postkamer_archiver", password),
             "POSTKAMER_AMQP_URL": self.broker.url_for("archiver", password),
             "POSTKAMER_API_TOKENS": f"sandbox@{self.config.tenants[0].id}:{token()}",
         }
-        return self._program("archiver", ("cli.main", "archiver"), own)
+        return self._program("archiver", ("cli.main", "archiver"), settings)
 
-    def hand_over(self, destination: str, events: Iterable[Delivery]) -> None:
-        """Put events into a destination's queue, as the router does."""
+    def publish_events(self, destination: str, events: Iterable[Delivery]) -> None:
+        """Publish events to a destination's queue, as the router does."""
 
         async def publish() -> None:
             async with broker_connection(self.broker.url, "bench") as link:
@@ -96,15 +96,17 @@ class Stage:
 
         asyncio.run(publish())
 
-    def offer(self, destination: str, events: Iterable[Delivery], per_second: float) -> None:
-        """The same at an even rate, in small envelopes, as of a router with little to do."""
+    def publish_at_rate(
+        self, destination: str, events: Iterable[Delivery], per_second: float
+    ) -> None:
+        """Publish events at an even rate in small batches, like a router with little to do."""
 
         async def publish() -> None:
             loop, queue = asyncio.get_running_loop(), topology.destination_queue(destination)
             async with broker_connection(self.broker.url, "bench") as link:
                 publisher, due = Publisher(link, topology.DESTINATIONS), loop.time()
-                each = iter(events)
-                while chunk := list(itertools.islice(each, TOGETHER)):
+                remaining = iter(events)
+                while chunk := list(itertools.islice(remaining, EVENTS_PER_BATCH)):
                     batch = DeliveryBatch(destination=destination, deliveries=chunk)
                     await publisher.publish(queue, batch, PUBLISH_SECONDS)
                     due += len(chunk) / per_second
@@ -113,74 +115,74 @@ class Stage:
         asyncio.run(publish())
 
     def purge(self, destinations: Iterable[str]) -> None:
-        """Throw away what is left of them, and what the archive was told."""
+        """Purge the queues of these destinations, and that of the archive."""
         queues = [topology.ARCHIVE_QUEUE, *map(topology.destination_queue, destinations)]
         for queue in queues:
             self.broker.control("purge_queue", "-p", topology.VHOST, queue)
 
-    def bare(self) -> Program:
+    def bare_router(self) -> Program:
         arguments = str(self.config.partitions), self.settings[ROUTER_OPS.variable]
         return self._program("bare", ("bench.baseline_router", *arguments), {})
 
-    def _program(self, name: str, module: tuple[str, ...], own: Mapping[str, str]) -> Program:
+    def _program(self, name: str, module: tuple[str, ...], settings: Mapping[str, str]) -> Program:
         return Program(
             name=name,
             arguments=(sys.executable, "-m", *module),
-            environment=self.settings | dict(own),
+            environment=self.settings | dict(settings),
             folder=self.folder,
             cwd=ROOT,
         )
 
-    def spent(self, pid: int) -> dict[str, float]:
-        """Seconds of processor time so far."""
+    def cpu_seconds(self, pid: int) -> dict[str, float]:
+        """Return the CPU seconds so far of the process, the broker and the database."""
         assert self.database.process
         roots = {"process": pid, "rabbitmq": self.broker.process.pid}
         roots["postgresql"] = self.database.process.pid
-        return {name: processor(root) for name, root in roots.items()}
+        return {name: cpu_seconds(root) for name, root in roots.items()}
 
-    async def fill(self, envelopes: Iterator[tuple[int, list[Receipt]]]) -> int:
-        """Put envelopes into the partitions' queues; how many there were."""
+    async def publish_receipts(self, batches: Iterator[tuple[int, list[Receipt]]]) -> int:
+        """Publish batches of receipts to their partitions; return how many batches."""
         count = 0
         async with broker_connection(self.broker.url, "bench") as link:
             partitions = PartitionPublisher(link, clock.new_id(), self.config.partitions)
-            for partition, receipts in envelopes:
+            for partition, receipts in batches:
                 await partitions.publish(partition, list(receipts), PUBLISH_SECONDS)
                 count += 1
         return count
 
-    async def tell(self, envelopes: Iterable[list[Record]]) -> int:
-        """Put records into the archive's queue, as router and deliverer do; how many envelopes."""
+    async def publish_records(self, batches: Iterable[list[Record]]) -> int:
+        """Publish batches of records to the archive; return how many batches."""
         count = 0
         async with broker_connection(self.broker.url, "bench") as link:
             publisher = Publisher(link, topology.ARCHIVE)
-            for records in envelopes:
+            for records in batches:
                 batch = ArchiveBatch(records=records)
                 await publisher.publish(topology.ARCHIVE_QUEUE, batch, PUBLISH_SECONDS)
                 count += 1
         return count
 
-    async def untold(self, channel: AbstractChannel) -> int:
-        """Envelopes for the archive that nobody has taken."""
-        return await _count(channel, topology.ARCHIVE_QUEUE)
+    async def count_archive_queue(self, channel: AbstractChannel) -> int:
+        """Return how many batch messages wait for the archiver."""
+        return await _count_messages(channel, topology.ARCHIVE_QUEUE)
 
-    async def waiting(self, channel: AbstractChannel) -> int:
-        """Envelopes that nobody has taken."""
+    async def count_partition_queues(self, channel: AbstractChannel) -> int:
+        """Return how many batch messages wait for the router."""
         names = map(topology.partition_queue, range(self.config.partitions))
-        return sum([await _count(channel, name) for name in names])
+        return sum([await _count_messages(channel, name) for name in names])
 
-    async def empty(self, channel: AbstractChannel) -> Counter[str]:
-        """Take what came out: how many there were of each kind of record and type of event."""
+    async def drain_output(self, channel: AbstractChannel) -> Counter[str]:
+        """Drain the output queues; count each kind of record and type of event."""
         destinations = map(topology.destination_queue, (d.id for d in self.config.destinations))
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for name in (topology.ARCHIVE_QUEUE, *destinations):
-            for batch in await _taken(channel, name):
-                found.update(_kinds(batch))
-        return found
+            for batch in await _drain(channel, name):
+                counts.update(_kinds(batch))
+        return counts
 
 
 @contextmanager
-def staged(folder: Path, change: Callable[[str], str] = lambda text: text) -> Iterator[Stage]:
-    """Both servers, until the context is left; with the configuration as `change` makes it."""
+def start_stage(folder: Path, change: Callable[[str], str] = lambda text: text) -> Iterator[Stage]:
+    """Run both servers until the context is left, with the configuration that `change` makes."""
     folder.mkdir(parents=True)
     _config(folder).write_text(change(EXAMPLE.read_text() + NEIGHBOUR))
     passwords = {name: token() for name in REAL}
@@ -199,21 +201,21 @@ def _config(folder: Path) -> Path:
     return folder / "postkamer.toml"
 
 
-async def _count(channel: AbstractChannel, name: str) -> int:
+async def _count_messages(channel: AbstractChannel, name: str) -> int:
     queue = await channel.declare_queue(name, passive=True)
     return queue.declaration_result.message_count or 0
 
 
-async def _taken(channel: AbstractChannel, name: str) -> list[Batch]:
-    queue, taken = await channel.get_queue(name, ensure=False), list[Batch]()
-    if not (count := await _count(channel, name)):
-        return taken
+async def _drain(channel: AbstractChannel, name: str) -> list[Batch]:
+    queue, batches = await channel.get_queue(name, ensure=False), list[Batch]()
+    if not (count := await _count_messages(channel, name)):
+        return batches
     async with asyncio.timeout(EMPTY_SECONDS), queue.iterator(no_ack=True) as messages:
         async for message in messages:
-            taken.append(contract.decode(message.type or "", message.body))
-            if len(taken) == count:
+            batches.append(contract.decode(message.type or "", message.body))
+            if len(batches) == count:
                 break
-    return taken
+    return batches
 
 
 def _kinds(batch: Batch) -> Sequence[str]:
@@ -223,4 +225,4 @@ def _kinds(batch: Batch) -> Sequence[str]:
         case DeliveryBatch():
             return [event.type for event in batch.deliveries]
         case _:
-            return []  # as the bare one passes them on
+            return []  # receipts, which the baseline passes on

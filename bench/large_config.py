@@ -1,4 +1,7 @@
-"""A large town: a configuration of thousands of rules and words, the same every time. Pure."""
+"""A large municipality: a configuration of thousands of rules and words. Pure.
+
+It is the same every time.
+"""
 
 from collections.abc import Iterator
 
@@ -15,7 +18,7 @@ sloop sloot sneeuw speel sport stads stoep straat strand stroom taxi terras tram
 verblijf verhuis verkeer verkiezing vest vuur wagen water weg welzijn wild wind winkel wijk woning
 zand zebra ziekte zorg zwem zwerf
 """
-"""What Dutch compounds begin with."""
+"""First parts of Dutch compounds."""
 SUBJECTS = """
 aanbieding aangifte aanslag aanvraag adres advies afspraak akkoord akte analyse antwoord apparaat
 balie bedrag begeleiding beheer beleid berekening bericht besluit bestand bewijs bezoek bezwaar
@@ -27,11 +30,11 @@ procedure project proef punt rapport rechter regel register rekening route schad
 subsidie tarief team termijn toelage toeslag toets uitkering uitstel verbod vergunning verklaring
 verslag verzoek voorstel voorziening vraag waarde wet zaak zone
 """
-"""And end with."""
+"""Last parts of Dutch compounds."""
 FORMS = ("{}", "{}", "{}", "{}", "{}", "{}", "{}", "{} aanvragen", '"{}"', "{}*")
-"""How a word is written in a rule: mostly by itself."""
+"""Forms of a word in a rule: mostly the word alone."""
 
-TOWN = """\
+MUNICIPALITY = """\
 include = ["rules/*.toml"]
 
 [[tenants]]
@@ -79,48 +82,54 @@ words = [{words}]
 GROUPED = 50
 """Words of the group that each rule uses."""
 MORE = ("", "", "", 'tag = ["druk"]\n', 'hours = "Mo-Fr 08:00-18:00"\n', 'without = ["bedankt"]\n')
-"""What a rule asks or does beside, in turn."""
+"""Other conditions and effects of a rule, in turn."""
 
 
-def big_town(rules: int, words: int) -> dict[str, str]:
-    """Name of each file beside `postkamer.toml`, and what stands in it. No two rules have a word
-    in common but those of a group that each uses."""
-    spread = words_of_a_town(words + GROUPED)
+def large_municipality(rules: int, words: int) -> dict[str, str]:
+    """Return name and text of each file of the configuration.
+
+    Rules have no words in common, except those of the group that all use.
+    """
+    vocabulary = rule_words(words + GROUPED)
     parts: dict[str, list[str]] = {department: [] for department in DEPARTMENTS}
     for n in range(rules):
-        own = spread[n * words // rules : (n + 1) * words // rules]
+        rule = vocabulary[n * words // rules : (n + 1) * words // rules]
         department = DEPARTMENTS[n * len(DEPARTMENTS) // rules]
-        parts[department].append(_rule(n, own, department))
-    town = TOWN + "".join(DEPARTMENT.format(id=each) for each in DEPARTMENTS)
-    town += GROUP.format(words=_listed(spread[words:]))
-    return {"postkamer.toml": town} | {
+        parts[department].append(_rule(n, rule, department))
+    main = MUNICIPALITY + "".join(DEPARTMENT.format(id=each) for each in DEPARTMENTS)
+    main += GROUP.format(words=_list_items(vocabulary[words:]))
+    return {"postkamer.toml": main} | {
         f"rules/{n}-{department}.toml": "\n".join(part)
         for n, (department, part) in enumerate(parts.items())
     }
 
 
-def words_of_a_town(count: int) -> list[str]:
-    """Different words and phrases, in the forms in which rules have them."""
+def rule_words(count: int) -> list[str]:
+    """Return different words and phrases, in the forms that rules have."""
     compounds = _compounds()
     return [FORMS[n % len(FORMS)].format(next(compounds)) for n in range(count)]
 
 
 def _compounds() -> Iterator[str]:
-    """`afvalaanbieding`, `archiefaangifte` ...; when all are used, with a number before them."""
+    """Yield `afvalaanbieding`, `archiefaangifte` ...; after all of these, with a number before."""
     beginnings, ends = DUTCH.split(), SUBJECTS.split()
-    again = 0
+    turn = 0
     while True:
-        number = str(again or "")
+        number = str(turn or "")
         for shift in range(len(ends)):
             for n, beginning in enumerate(beginnings):
                 yield number + beginning + ends[(n + shift) % len(ends)]
-        again += 1
+        turn += 1
 
 
 def _rule(n: int, words: list[str], department: str) -> str:
-    more = MORE[n % len(MORE)]
-    return RULE.format(id=f"regel-{n}", words=_listed(words), department=department, more=more)
+    return RULE.format(
+        id=f"regel-{n}",
+        words=_list_items(words),
+        department=department,
+        more=MORE[n % len(MORE)],
+    )
 
 
-def _listed(words: list[str]) -> str:
+def _list_items(words: list[str]) -> str:
     return ", ".join(f"'{word}'" for word in words)

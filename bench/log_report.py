@@ -1,4 +1,4 @@
-"""What the measurements of a record that grows say: samples in, tables out. Pure."""
+"""Report of the growing record: samples in, tables out. Pure."""
 
 import statistics
 from collections.abc import Iterator, Sequence
@@ -8,31 +8,31 @@ import msgspec
 from bench.results import at_least, at_most
 
 WARM_UP, PART = 5_000, 50_000
-"""Records: left out, and how many at the beginning are held against as many at the end."""
+"""Records: left out at the start, and compared at the beginning and at the end."""
 TIMES, FLAT = 1.3, 1.1
-"""Asked: of the cost of a record at the end, and of the memory of going over all, in times what it
-was at the beginning."""
+"""Targets: for the cost of a record at the end, in times that at the beginning; and for the peak
+memory of verifying the whole record, in times that of a tenth."""
 TENTHS = 10
 
 
-class Batch(msgspec.Struct, frozen=True):
-    """Some records written together: how many there were before, and how many these are; seconds
-    that passed; seconds of processor time of ours and of PostgreSQL's."""
+class BatchCost(msgspec.Struct, frozen=True):
+    """Records written together: the number before and of this batch, the elapsed seconds, and the
+    CPU seconds of this process and of PostgreSQL."""
 
-    before: int
+    records_before: int
     count: int
     took: float
-    ours: float
-    theirs: float
+    archiver_cpu: float
+    database_cpu: float
 
     @property
     def cpu(self) -> float:
-        return self.ours + self.theirs
+        return self.archiver_cpu + self.database_cpu
 
 
-class Verified(msgspec.Struct, frozen=True):
-    """Going over all of it, in a process of its own: MiB at the most until a tenth of the way, and
-    until the end; how much was found, and which deeds were not."""
+class Verification(msgspec.Struct, frozen=True):
+    """A verification of the whole record in a process of its own: peak MiB in the first tenth and
+    in all, the number of findings, and the manipulations that were not found."""
 
     entries: int
     seconds: float
@@ -42,63 +42,67 @@ class Verified(msgspec.Struct, frozen=True):
     missed: list[str] = []
 
 
-class Proved(msgspec.Struct, frozen=True):
-    """Milliseconds."""
+class ProofTimes(msgspec.Struct, frozen=True):
+    """Milliseconds for one proof."""
 
     p50: float
     p99: float
 
 
-def table(batches: Sequence[Batch], bytes: int) -> Iterator[str]:
-    """A row for each tenth; then what was asked."""
+def table(batches: Sequence[BatchCost], bytes: int) -> Iterator[str]:
+    """Yield a row for each tenth, then the targets."""
     total = sum(batch.count for batch in batches)
     yield ""
-    yield f"{'before':>14}{'records/s':>12}{'us a record':>14}{'CPU us: ours':>16}{'theirs':>8}"
+    times = f"{'us a record':>14}{'CPU us: archiver':>18}{'PostgreSQL':>12}"
+    yield f"{'before':>14}{'records/s':>12}{times}"
     for tenth in range(TENTHS):
         first, last = total * tenth // TENTHS, total * (tenth + 1) // TENTHS
-        part = [batch for batch in batches if first <= batch.before < last]
+        part = [batch for batch in batches if first <= batch.records_before < last]
         if not part:
             continue
-        took, ours, theirs = (each(part, name) for name in ("took", "ours", "theirs"))
-        yield f"{first:14,}{1e6 / took:12,.0f}{took:14.0f}{ours:16.0f}{theirs:8.0f}"
+        took, archiver, database = (
+            microseconds_per_record(part, name) for name in ("took", "archiver_cpu", "database_cpu")
+        )
+        yield f"{first:14,}{1e6 / took:12,.0f}{took:14.0f}{archiver:18.0f}{database:12.0f}"
     yield f"{bytes / total:,.0f} bytes of disk a record, indexes included"
     yield ""
-    yield f"{'A record of ' + f'{total:,}':44}{'asked':>10}{'measured':>10}"
+    yield f"{'A record of ' + f'{total:,}':44}{'target':>10}{'measured':>10}"
     for what, name in (("time", "took"), ("processor time", "cpu")):
-        yield at_most(f"times the {what}, the last {PART:,}", TIMES, grown(batches, name))
+        yield at_most(f"times the {what}, the last {PART:,}", TIMES, growth(batches, name))
 
 
-def each(batches: Sequence[Batch], name: str) -> float:
-    """Microseconds for a record."""
-    spent: float = sum(getattr(batch, name) for batch in batches)
-    return spent / sum(batch.count for batch in batches) * 1e6
+def microseconds_per_record(batches: Sequence[BatchCost], name: str) -> float:
+    seconds: float = sum(getattr(batch, name) for batch in batches)
+    return seconds / sum(batch.count for batch in batches) * 1e6
 
 
-def grown(batches: Sequence[Batch], name: str) -> float:
-    """What a record costs at the end, in times what it cost at the beginning."""
+def growth(batches: Sequence[BatchCost], name: str) -> float:
+    """Return the cost of a record at the end, in times that at the beginning."""
     total = sum(batch.count for batch in batches)
-    begin = [batch for batch in batches if WARM_UP <= batch.before < WARM_UP + PART]
-    end = [batch for batch in batches if batch.before >= total - PART]
-    return each(end, name) / each(begin, name)
+    begin = [batch for batch in batches if WARM_UP <= batch.records_before < WARM_UP + PART]
+    end = [batch for batch in batches if batch.records_before >= total - PART]
+    return microseconds_per_record(end, name) / microseconds_per_record(begin, name)
 
 
-def of_the_proof(whole: Verified, tampered: Verified, done: int, proved: Proved) -> Iterator[str]:
-    """Going over all of it, and proofs; `done`: in how many ways it was tampered with."""
+def verification_table(
+    whole: Verification, tampered: Verification, deeds: int, times: ProofTimes
+) -> Iterator[str]:
+    """Yield the results of verification and proofs; `deeds`: the number of manipulations."""
     yield ""
     yield (
         f"archive verify: {whole.entries:,} entries in {whole.seconds:.1f} s, "
         f"{whole.entries / whole.seconds:,.0f}/s, {whole.peak:.0f} MiB"
     )
-    yield f"prove: {proved.p50:.1f} ms, {proved.p99:.1f} ms at most of 99 in 100"
+    yield f"prove: {times.p50:.1f} ms, {times.p99:.1f} ms at most of 99 in 100"
     yield ""
-    yield f"{'Its proof':44}{'asked':>10}{'measured':>10}"
+    yield f"{'Verification':44}{'target':>10}{'measured':>10}"
     yield at_most("times the memory of a tenth of it", FLAT, whole.peak / whole.early)
     yield at_most("findings where nothing is wrong", 0, whole.found)
-    yield at_least(f"deeds found, of {done}", done, done - len(tampered.missed))
+    yield at_least(f"manipulations found, of {deeds}", deeds, deeds - len(tampered.missed))
     if tampered.missed:
         yield f"not found: {', '.join(tampered.missed)}"
 
 
-def middle(milliseconds: Sequence[float]) -> Proved:
+def proof_times(milliseconds: Sequence[float]) -> ProofTimes:
     parts = statistics.quantiles(milliseconds, n=100)
-    return Proved(parts[49], parts[98])
+    return ProofTimes(parts[49], parts[98])

@@ -1,7 +1,7 @@
-"""An open load: webhooks at moments that are fixed beforehand, however long the answers take.
+"""An open load: webhooks at moments scheduled beforehand, however long the responses take.
 
-Latency counts from the moment at which a webhook was due: what waits for a free connection, or for
-this process itself, is in it. `late` says how much of it is ours: due until sent.
+Latency counts from the moment a webhook was due, so it includes waiting for a free connection and
+for this process. `late` is this load's own share: from due to sent.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ import msgspec
 from services.lifecycle import run_event_loop
 
 TICK_SECONDS = 0.001
-"""What is due is sent at the next tick: looking more often costs the servers their processor."""
+"""Interval at which due webhooks are sent; a shorter one would take CPU from the servers."""
 LAST_SECONDS = 5.0
-"""For the answers to the last ones."""
+"""Patience with the responses to the last webhooks."""
 SEED = 1
 
 
 class Outcome(msgspec.Struct):
-    """Milliseconds; `other` counts answers that were not 200, and none at all."""
+    """Milliseconds; `other` counts responses other than 200, and missing ones."""
 
     p50: float
     p99: float
@@ -35,8 +35,7 @@ class Outcome(msgspec.Struct):
 
 
 def schedule(rate: float, seconds: float) -> list[float]:
-    """Moments at which to send: independent of one another, as those of citizens are, and the
-    same each time."""
+    """Return moments at which to send: independent like those of citizens; the same each time."""
     chance = random.Random(SEED)
     moments = [chance.expovariate(rate)]
     while moments[-1] < seconds:
@@ -45,13 +44,13 @@ def schedule(rate: float, seconds: float) -> list[float]:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that `share` of them are at or below."""
+    """Return the value that `share` of the values do not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
 
 
 class Load:
-    """The requests, their moments, and the connections that are free to carry one."""
+    """Requests, their moments, and the free connections."""
 
     def __init__(self, requests: Sequence[bytes], moments: Sequence[float]) -> None:
         self._requests, self._moments = requests, moments
@@ -105,7 +104,7 @@ class Load:
 
 
 class Connection(asyncio.Protocol):
-    """Kept open; carries one request at a time."""
+    """A connection that stays open, and carries one request at a time."""
 
     def __init__(self, load: Load) -> None:
         self._load = load
@@ -131,7 +130,7 @@ class Connection(asyncio.Protocol):
 
 
 def is_whole(answer: bytes) -> bool:
-    """Whether an answer with a Content-Length has arrived to its end."""
+    """True when a response with a Content-Length has arrived completely."""
     head, blank, body = answer.partition(b"\r\n\r\n")
     if not blank:
         return False
@@ -140,7 +139,7 @@ def is_whole(answer: bytes) -> bool:
 
 
 def request(line: bytes) -> bytes:
-    """The request of a line `signature<TAB>body`."""
+    """Return the HTTP request for a line `signature<TAB>body`."""
     signature, _, body = line.rstrip(b"\n").partition(b"\t")
     head = (
         b"POST /webhooks/whatsapp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

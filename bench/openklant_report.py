@@ -1,4 +1,4 @@
-"""What the measurements at an Open Klant say: samples in, tables out. Pure."""
+"""Report of the measurements at an Open Klant: samples in, tables out. Pure."""
 
 import re
 import statistics
@@ -9,17 +9,17 @@ import msgspec
 from bench import noisy_neighbour
 from bench.baseline_openklant import APART, BEST_OF, SINGLE
 from bench.noisy_neighbour import PER_SECOND, Samples
-from bench.results import asked, at_least, at_most, spread
+from bench.results import at_least, at_most, spread, verdict_line
 from sandbox.openklant.latency import WorkerStatistics
 
 MEASURED = {SINGLE: 231.0, APART: 47.8}
-"""Messages/s that the real one took."""
+"""Messages/s of the real one."""
 OFF = 0.1
-"""Asked: how far off these the stand-in may be."""
+"""Target: maximum deviation of the stand-in from these."""
 OF_BARE = 0.8
-"""Asked: of what the bare client gets through, at its best."""
+"""Target: share of the bare client's best rate."""
 CALLS = 4
-"""Of a message."""
+"""Calls of a message."""
 KINDS = ("alone", "beside an Open Klant", "with 5 times as much waiting")
 PARTS: Mapping[str, Callable[[list[float]], float]] = {
     "least": min,
@@ -28,54 +28,54 @@ PARTS: Mapping[str, Callable[[list[float]], float]] = {
 }
 BARS = "▁▂▃▄▅▆▇█"
 COLUMNS = 60
-"""Of the course of the window."""
+"""Width of the graph of the concurrency window."""
 
 
-class Look(msgspec.Struct, frozen=True):
-    """What a deliverer says of itself at one moment; deliveries so far."""
+class WindowSample(msgspec.Struct, frozen=True):
+    """A deliverer's metrics at one moment: its concurrency window, and its deliveries so far."""
 
     at: float
     window: float
     settled: float
-    otherwise: float
-    """Attempts that ended in any other way."""
+    failed: float
+    """Attempts that did not settle a delivery."""
 
 
 class Course(msgspec.Struct, frozen=True):
-    """From the first look to the last; what the stand-in tells; how many cores each used; and the
-    most MiB that the deliverer held."""
+    """A drain from the first sample to the last, with the stand-in's own figures, the cores used by
+    each process, and the deliverer's peak memory in MiB."""
 
-    looks: Sequence[Look]
-    told: WorkerStatistics
+    samples: Sequence[WindowSample]
+    pace: WorkerStatistics
     cores: Mapping[str, float]
     memory: float
 
     @property
     def rate(self) -> float:
-        first, last = self.looks[0], self.looks[-1]
+        first, last = self.samples[0], self.samples[-1]
         return (last.settled - first.settled) / (last.at - first.at)
 
     @property
     def windows(self) -> list[float]:
-        return [look.window for look in self.looks]
+        return [look.window for look in self.samples]
 
 
-class Meanwhile(msgspec.Struct, frozen=True):
-    """While the CRM beside it was offered deliveries."""
+class MachineLoad(msgspec.Struct, frozen=True):
+    """The machine while the CRM beside an Open Klant was offered deliveries."""
 
     calls: float
-    """A second, that the Open Klant answered."""
+    """Calls/s that the Open Klant answered."""
     idle: float
-    """Of the processors of this machine, whoever used the rest."""
+    """Idle share of this machine's processors."""
 
 
-class Found(msgspec.Struct):
-    """A sample of each round; what was found beside an Open Klant, by kind."""
+class Results(msgspec.Struct):
+    """The samples of each round; those of the CRM by kind."""
 
     bare: list[Mapping[str, float]] = []
     courses: list[Course] = []
     crm: Samples = msgspec.field(default_factory=lambda: {kind: [] for kind in KINDS})
-    meanwhile: dict[str, list[Meanwhile]] = msgspec.field(
+    meanwhile: dict[str, list[MachineLoad]] = msgspec.field(
         default_factory=lambda: {kind: [] for kind in KINDS}
     )
 
@@ -83,35 +83,35 @@ class Found(msgspec.Struct):
 _SAMPLE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
 
 
-def looked(metrics: str, destination: str, at: float) -> Look | None:
-    """None while it says nothing of this destination yet."""
+def read_sample(metrics: str, destination: str, at: float) -> WindowSample | None:
+    """Read the metrics of a destination; None while there are none."""
     window = settled = otherwise = 0.0
     for name, labels, value in _SAMPLE.findall(metrics):
-        mine = f'destination="{destination}"' in labels
-        if mine and name == "postkamer_destination_window":
+        matches = f'destination="{destination}"' in labels
+        if matches and name == "postkamer_destination_window":
             window = float(value)
-        elif mine and name == "postkamer_deliveries_total":
+        elif matches and name == "postkamer_deliveries_total":
             if 'outcome="settled"' in labels:
                 settled += float(value)
             else:
                 otherwise += float(value)
-    return Look(at, window, settled, otherwise) if window else None
+    return WindowSample(at, window, settled, otherwise) if window else None
 
 
-def table(found: Found) -> Iterator[str]:
-    yield from _stand_in(found.bare)
-    yield from _deliverer(found.bare, found.courses)
-    yield from _beside(found)
+def table(results: Results) -> Iterator[str]:
+    yield from _stand_in_table(results.bare)
+    yield from _deliverer_table(results.bare, results.courses)
+    yield from _neighbour_table(results)
     yield ""
-    yield f"{'An Open Klant at its limit':44}{'asked':>10}{'measured':>10}"
+    yield f"{'An Open Klant at its limit':44}{'target':>10}{'measured':>10}"
     for kind, real in MEASURED.items():
-        off = abs(statistics.median(one[kind] for one in found.bare) / real - 1)
+        off = abs(statistics.median(one[kind] for one in results.bare) / real - 1)
         yield at_most(f"{kind}, off the real one", OFF, off)
-    shares = statistics.median(_shares(found.bare, found.courses))
+    shares = statistics.median(_shares(results.bare, results.courses))
     yield at_least("of the bare client's best, at least", OF_BARE, shares)
-    failed = max(course.looks[-1].otherwise for course in found.courses)
-    yield asked("attempts that failed", 0, failed, met=failed == 0)
-    yield from noisy_neighbour.verdicts(found.crm)
+    failed = max(course.samples[-1].failed for course in results.courses)
+    yield verdict_line("attempts that failed", 0, failed, met=failed == 0)
+    yield from noisy_neighbour.verdicts(results.crm)
 
 
 def _shares(bare: Sequence[Mapping[str, float]], courses: Sequence[Course]) -> list[float]:
@@ -122,7 +122,7 @@ def _best(bare: Mapping[str, float]) -> float:
     return max(bare[str(clients)] for clients in BEST_OF)
 
 
-def _stand_in(bare: Sequence[Mapping[str, float]]) -> Iterator[str]:
+def _stand_in_table(bare: Sequence[Mapping[str, float]]) -> Iterator[str]:
     yield ""
     yield f"{'A bare client, messages/s':40}{'the real one':>14}{'the stand-in':>24}"
     for kind, real in MEASURED.items():
@@ -132,32 +132,34 @@ def _stand_in(bare: Sequence[Mapping[str, float]]) -> Iterator[str]:
         yield f"{f'four calls, as ours, {clients} at once':40}{'':14}{rates:>24}"
 
 
-def _deliverer(bare: Sequence[Mapping[str, float]], courses: Sequence[Course]) -> Iterator[str]:
+def _deliverer_table(
+    bare: Sequence[Mapping[str, float]], courses: Sequence[Course]
+) -> Iterator[str]:
     last = courses[-1]
     yield ""
-    yield f"{last.looks[-1].settled:,.0f} new conversations through one deliverer"
+    yield f"{last.samples[-1].settled:,.0f} new conversations through one deliverer"
     shares = _shares(bare, courses)
     rates = spread((course.rate for course in courses), ".1f")
     yield f"{'messages/s':40}{rates:>24}{spread(shares):>20} of bare"
     for name, pick in PARTS.items():
         yield _row(f"window, {name}", (pick(course.windows) for course in courses))
-    yield _row("calls there at once, at the most", (c.told.most_at_once for c in courses))
-    yield _row("a call there, p50 ms", (course.told.p50 * 1000 for course in courses))
-    yield _row("a call there, p99 ms", (course.told.p99 * 1000 for course in courses))
+    yield _row("calls there at once, at the most", (c.pace.most_at_once for c in courses))
+    yield _row("a call there, p50 ms", (course.pace.p50 * 1000 for course in courses))
+    yield _row("a call there, p99 ms", (course.pace.p99 * 1000 for course in courses))
     yield _row("MiB of the deliverer", (course.memory for course in courses))
     for name in last.cores:
         yield _row(f"cores used by {name}", (c.cores[name] for c in courses), ".2f")
     for course in courses:
-        seconds = course.looks[-1].at - course.looks[0].at
-        yield f"the window, {seconds:3.0f} s: {sparks(course.windows)}"
+        seconds = course.samples[-1].at - course.samples[0].at
+        yield f"the window, {seconds:3.0f} s: {sparkline(course.windows)}"
 
 
-def _beside(found: Found) -> Iterator[str]:
+def _neighbour_table(results: Results) -> Iterator[str]:
     yield ""
     yield f"{PER_SECOND}/s to a CRM that works, while an Open Klant works at its limit"
-    yield from noisy_neighbour.times(found.crm)
+    yield from noisy_neighbour.times_table(results.crm)
     yield f"{'':30}{'messages/s there':>20}{'processors idle':>24}"
-    for kind, each in found.meanwhile.items():
+    for kind, each in results.meanwhile.items():
         rates = spread((one.calls / CALLS for one in each), ".1f")
         yield f"{kind:30}{rates:>20}{spread(one.idle for one in each):>24}"
 
@@ -166,8 +168,8 @@ def _row(what: str, values: Iterable[float], form: str = ".0f") -> str:
     return f"{what:40}{spread(values, form):>24}"
 
 
-def sparks(values: Sequence[float]) -> str:
-    """Their course in bars as high as the highest of them."""
+def sparkline(values: Sequence[float]) -> str:
+    """Draw values as a line of bars, relative to the highest value."""
     wide = min(COLUMNS, len(values))
     parts = [values[n * len(values) // wide : (n + 1) * len(values) // wide] for n in range(wide)]
     top = max(values)

@@ -1,4 +1,4 @@
-"""Open Klant's side of a benchmark: the stand-in at its pace, what waits for it, what it holds."""
+"""Open Klant's side of a benchmark: the stand-in at its pace, its input and its contents."""
 
 import json
 import subprocess
@@ -30,11 +30,11 @@ url = "{url}"
 secret = "env:OPENKLANT_TOKEN"
 """
 START_SECONDS = 30.0
-LOOK_SECONDS = 0.05
+POLL_SECONDS = 0.05
 
 
 class Register:
-    """The stand-in at a port of this machine."""
+    """The stand-in, at a port of this machine."""
 
     def __init__(self, stage: Stage, port: int) -> None:
         self._stage, self._port = stage, port
@@ -42,7 +42,7 @@ class Register:
 
     @property
     def program(self) -> Program:
-        """The sandbox as it is shipped, of which nothing else is used."""
+        """The shipped sandbox, of which only the Open Klant is used."""
         return Program(
             name="sandbox",
             arguments=(sys.executable, "-m", "cli.main", "sandbox"),
@@ -51,40 +51,40 @@ class Register:
             cwd=ROOT,
         )
 
-    def wait(self, process: Process) -> None:
-        """Until it answers."""
+    def wait_until_ready(self, process: Process) -> None:
+        """Wait until it answers."""
         deadline = time.monotonic() + START_SECONDS
         while True:
             process.must_run()
             try:
-                self.told()
+                self.pace()
             except OSError:
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(LOOK_SECONDS)
+                time.sleep(POLL_SECONDS)
             else:
                 return
 
-    def bare(self, seconds: float) -> dict[str, float]:
-        """What it takes from a client that does nothing else: messages/s of each kind of load."""
+    def measure_bare_client(self, seconds: float) -> dict[str, float]:
+        """Measure a client that does nothing else: messages/s of each kind of load."""
         command = [sys.executable, "-m", "bench.baseline_openklant", self._url, str(seconds)]
         ran = subprocess.run(command, stdout=subprocess.PIPE, cwd=ROOT, check=True)
         return msgspec.json.decode(ran.stdout, type=dict[str, float])
 
     def empty(self) -> None:
-        """Nothing is there, nor do we know of anything; and it counts anew."""
+        """Delete everything in the stand-in, in our tables about it, and in its figures."""
         self._ask("DELETE", "summary")
         self._ask("POST", "pace", {"factor": 1})
         self._stage.database.execute("truncate deliverer.klantcontact, deliverer.internetaak")
 
-    def told(self) -> WorkerStatistics:
-        """How it went since it was emptied."""
+    def pace(self) -> WorkerStatistics:
+        """Return its figures since it was emptied."""
         return msgspec.json.decode(self._ask("GET", "pace"), type=WorkerStatistics)
 
-    def holds(self, most: int = 1) -> dict[str, Any]:
-        """How much there is, and of so many contacts what hangs on them."""
-        found: dict[str, Any] = json.loads(self._ask("GET", f"summary?last={most}"))
-        return found
+    def contents(self, most: int = 1) -> dict[str, Any]:
+        """Return the counts of all objects, and the details of the last contacts."""
+        contents: dict[str, Any] = json.loads(self._ask("GET", f"summary?last={most}"))
+        return contents
 
     def _ask(self, method: str, what: str, body: dict[str, float] | None = None) -> bytes:
         request = urllib.request.Request(
@@ -96,40 +96,42 @@ class Register:
             return bytes(answer.read())
 
 
-def beside(text: str, port: int, register: int) -> str:
-    """The configuration with its CRM at the receiver, and an Open Klant at the stand-in."""
-    return crm.crm_at(text, port) + DESTINATION.format(id=ID, url=url(register) + BASE)
+def add_openklant(text: str, port: int, register: int) -> str:
+    """Return a configuration with its CRM at the receiver and an Open Klant at the stand-in."""
+    return crm.move_crm(text, port) + DESTINATION.format(id=ID, url=url(register) + BASE)
 
 
 def url(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def messages(count: int) -> Iterator[Delivery]:
-    """The first of a conversation each, by citizens who are known by their numbers, and work: a
-    contact with its party, an address, an actor and a task, in four calls."""
-    for n, event in enumerate(crm.events(count)):
-        said = {
+def new_conversations(count: int) -> Iterator[Delivery]:
+    """Yield the first message of a conversation each, from a citizen with a phone number.
+
+    Each asks for work: a contact with its party, an address, an actor and a task, in four calls.
+    """
+    for n, event in enumerate(crm.make_events(count)):
+        content = {
             "department": event.department,
             "type": "text",
             "text": "Goedemorgen, de container in de Dorpsstraat is vol. " * 5,
             "from": {"identities": [{"kind": "phone", "value": f"316{n:08}"}], "name": "Sam"},
             "task": True,
         }
-        data = msgspec.json.encode(said)
+        data = msgspec.json.encode(content)
         yield msgspec.structs.replace(event, data=data, message=event.id)
 
 
-def amiss(held: dict[str, Any], messages: int) -> str:
-    """What there is that should not be, or not so often, after so many messages; '' if nothing."""
-    wanted = {name: messages for name in ("klantcontacten", "betrokkenen", "internetaken")}
-    wanted |= {"digitaleadressen": messages, "actorklantcontacten": messages, "actoren": 2}
+def describe_differences(held: dict[str, Any], messages: int) -> str:
+    """Describe the objects that are missing or too many after so many messages; '' if none."""
+    expected = {name: messages for name in ("klantcontacten", "betrokkenen", "internetaken")}
+    expected |= {"digitaleadressen": messages, "actorklantcontacten": messages, "actoren": 2}
     counts = held["counts"]
-    wrong = [f"{counts[name]:,} {name}" for name in wanted if counts[name] != wanted[name]]
-    conversations = {one["metadata"]["gesprek"] for one in held["contacts"].values()}
+    wrong = [f"{counts[name]:,} {name}" for name in expected if counts[name] != expected[name]]
+    conversations = {contact["metadata"]["gesprek"] for contact in held["contacts"].values()}
     if len(conversations) != messages:
         wrong.append(f"{len(conversations):,} conversations")
-    several = sum(len(one["taken"]) != 1 for one in held["contacts"].values())
-    if several:
-        wrong.append(f"{several:,} contacts with no task, or several")
+    irregular = sum(len(contact["taken"]) != 1 for contact in held["contacts"].values())
+    if irregular:
+        wrong.append(f"{irregular:,} contacts with no task, or several")
     return ", ".join(wrong)

@@ -1,4 +1,4 @@
-"""What the gateway puts into the partitions' queues: receipts, with a message in each. Pure."""
+"""Receipts as the gateway publishes them to the partitions, with a message in each. Pure."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,28 +15,28 @@ from tests.citizens import NUMBER, signature, text, webhook
 OVERHEAD = 256
 """Bytes of an entry beside its body, as the gateway counts them."""
 APART = timedelta(microseconds=100)
-"""Between two messages: what the router is asked to keep up with."""
+"""Interval of two messages, at the router's target rate."""
 
 
 class Wave(msgspec.Struct, frozen=True):
-    """So many citizens, from the `first` on, who each write their `nth` message; `said`: how often
-    Meta has said it before."""
+    """Citizens from `first` on who each write their `nth` message. `repeat`: how often Meta has
+    sent it before."""
 
     first: int
     citizens: int
     nth: int = 0
-    said: int = 0
+    repeat: int = 0
 
 
 def receipts(
     wave: Wave, texts: Iterator[str], at: datetime, numbers: Sequence[str] = (NUMBER,)
 ) -> Iterator[tuple[str, Receipt]]:
-    """A receipt of each citizen's, and the number of ours that they wrote to."""
+    """Yield a receipt of each citizen, and the number that they wrote to."""
     for n in range(wave.citizens):
         citizen, number, now = wave.first + n, numbers[n % len(numbers)], at + n * APART
         wamid = f"wamid.bench.{citizen}.{wave.nth}"
         body = webhook(text(next(texts), wamid, citizen, int(at.timestamp())), number=number)
-        chance = hashlib.sha256(f"{wamid}.{wave.said}".encode()).digest()
+        chance = hashlib.sha256(f"{wamid}.{wave.repeat}".encode()).digest()
         yield (
             number,
             Receipt(
@@ -51,13 +51,13 @@ def receipts(
         )
 
 
-def envelopes(
-    given: Iterable[tuple[str, Receipt]], partitions: int
+def receipt_batches(
+    receipts_by_number: Iterable[tuple[str, Receipt]], partitions: int
 ) -> Iterator[tuple[int, list[Receipt]]]:
-    """Partition and receipts of each envelope, as large as the gateway's are under load."""
-    shares: dict[int, list[Receipt]] = {}
-    for number, receipt in given:
-        shares.setdefault(partition_of(number, partitions), []).append(receipt)
-    for partition, theirs in shares.items():
-        for chunk in split_by_size(theirs, lambda receipt: len(receipt.body) + OVERHEAD):
+    """Yield partition and receipts of each batch, as large as the gateway's are under load."""
+    by_partition: dict[int, list[Receipt]] = {}
+    for number, receipt in receipts_by_number:
+        by_partition.setdefault(partition_of(number, partitions), []).append(receipt)
+    for partition, batch in by_partition.items():
+        for chunk in split_by_size(batch, lambda receipt: len(receipt.body) + OVERHEAD):
             yield partition, chunk

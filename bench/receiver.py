@@ -1,12 +1,12 @@
-"""A CRM, and Meta, at their quickest: an answer to each request, and a count of them by path.
+"""A CRM and a Graph API at their quickest: respond to each request, and count them by path.
 
 /hang/...   never answers            /refuse/...    503 until PUT /refuse
-/reset/...  breaks the connection    /half/...      the same, in the middle of an answer
+/reset/...  breaks the connection    /half/...      the same, in the middle of a response
 /error/...  500 and 10 MB            /busy/...      429, to come back in a second
 /gone/...   404                      /redirect/...  302
-/graph/...  as the Graph API does    all else       204; GET /count tells how many of each
+/graph/...  as the Graph API does    all else       204; GET /count returns the count of each
 
-PUT /timed, and GET /took tells from then on how long ago each of /crm was made.
+From PUT /timed on, GET /took returns how long ago each event to /crm was made.
 """
 
 import asyncio
@@ -39,12 +39,12 @@ SENT = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(ANSWER), ANSWER
 
 
 class Receiver(asyncio.Protocol):
-    """One connection; a request is answered when it is all there."""
+    """One connection; a request is answered when it has arrived completely."""
 
     counts: ClassVar[Counter[str]] = Counter()
     refusing: ClassVar[bool] = True
     took: ClassVar[list[float] | None] = None
-    """Seconds, once it is timed."""
+    """Seconds of each delivery, after PUT /timed."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -66,11 +66,11 @@ class Receiver(asyncio.Protocol):
     def _answer(self, method: bytes, path: str, body: bytes) -> None:
         where = path.split("/")[1]
         if method == b"GET":
-            said = json.dumps({"took": self.took} if where == "took" else self.counts).encode()
-            self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(said))
-            self._transport.write(said)
+            data = json.dumps({"took": self.took} if where == "took" else self.counts).encode()
+            self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data))
+            self._transport.write(data)
         elif method == b"PUT":
-            self._told(where)
+            self._change_state(where)
         elif where in FAILING and (where != "refuse" or self.refusing):
             self._fail(where)
         else:
@@ -79,8 +79,8 @@ class Receiver(asyncio.Protocol):
                 self.took.append(_since(body))
             self._transport.write(SENT if where == "graph" else DONE)
 
-    def _told(self, what: str) -> None:
-        if what == "timed":
+    def _change_state(self, state: str) -> None:
+        if state == "timed":
             Receiver.took = []
         else:
             Receiver.refusing = False
@@ -94,7 +94,7 @@ class Receiver(asyncio.Protocol):
 
 
 def _since(body: bytes) -> float:
-    """Seconds since an event was made."""
+    """Return the seconds since an event was made."""
     at = body.index(MADE) + len(MADE)
     made = datetime.fromisoformat(body[at : body.index(b'"', at)].decode())
     return (clock.now() - made).total_seconds()

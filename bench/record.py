@@ -1,7 +1,7 @@
-"""The record as it grows: what one more costs, going over all of it, and proofs.
+"""A growing record: the cost of writing, of verifying everything, and of inclusion proofs.
 
-Written in this process, in batches, on a database that waits for its disk and is as it is shipped.
-The records are real ones of two years: their ids go through the months, and so does the table.
+This process writes it in batches, to a database with its shipped settings that waits for its disk.
+The records are real ones of two years: their ids and the table's partitions go through the months.
 """
 
 import asyncio
@@ -21,12 +21,19 @@ from archiver.log.checkpoint_signer import Signer, sign_checkpoint
 from archiver.log.inclusion_proof import prove_inclusion
 from archiver.log.writer import Writer
 from bench import tampering
-from bench.archive_workload import EACH, envelopes, split
-from bench.log_report import Batch, Proved, Verified, middle, of_the_proof, table
+from bench.archive_workload import RECORDS_PER_CITIZEN, record_batches, split_waves
+from bench.log_report import (
+    BatchCost,
+    ProofTimes,
+    Verification,
+    proof_times,
+    table,
+    verification_table,
+)
 from bench.rules import EXAMPLES
-from bench.servers import EXAMPLE, KEY, ROOT, surroundings
-from bench.texts import examples, written
-from bench.usage import processor
+from bench.servers import EXAMPLE, KEY, ROOT, process_environment
+from bench.texts import example_texts, write_texts
+from bench.usage import cpu_seconds
 from deploy.local.postgresql import Database
 from router.handlers.units import keyed_hash
 from router.ruleset.context import build_context
@@ -37,14 +44,14 @@ from services.files.object_store import ObjectStore
 from services.lifecycle import freeze_gc
 from services.postgres.database import Pool, connection_pool
 
-AT_ONCE = 2_000
+RECORDS_PER_BATCH = 2_000
 """Records of a batch."""
 DAYS, MONTHS = 730, 26
-"""That the record goes through; the table has partitions of as many months."""
-TOGETHER = 32
-"""Citizens who write at one time."""
-SIGNED = 10
-"""Batches between two checkpoints."""
+"""Days that the record spans, and months for which the table has partitions."""
+CITIZENS_AT_ONCE = 32
+"""Citizens who write at the same time."""
+BATCHES_PER_CHECKPOINT = 10
+"""Batches from one checkpoint to the next."""
 PROOFS = 200
 SIGNER = Signer("bench.example/log", bytes(range(32)))
 
@@ -53,66 +60,71 @@ def measure(folder: Path, records: int, report: Callable[[str], None]) -> None:
     """Measure and print."""
     folder.mkdir(parents=True)
     with Database(folder / "postgresql") as database:
-        settings = surroundings(folder, EXAMPLE, "", database.url)
+        settings = process_environment(folder, EXAMPLE, "", database.url)
         migrate = [sys.executable, "-m", "cli.main", "migrate"]
         subprocess.run(migrate, env=settings, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
-        batches, size, proved = asyncio.run(_kept(folder, database, records))
+        batches, size, proofs = asyncio.run(_write_record(folder, database, records))
         for line in table(batches, size):
             report(line)
-        whole, tampered = _verified(settings), _verified(settings, "tampered")
-    for line in of_the_proof(whole, tampered, len(tampering.DEEDS), proved):
+        whole, tampered = _verify(settings), _verify(settings, "tampered")
+    for line in verification_table(whole, tampered, len(tampering.DEEDS), proofs):
         report(line)
 
 
-async def _kept(folder: Path, database: Database, records: int) -> tuple[list[Batch], int, Proved]:
-    """What each batch cost, the bytes that all take, and how long proofs take."""
+async def _write_record(
+    folder: Path, database: Database, records: int
+) -> tuple[list[BatchCost], int, ProofTimes]:
+    """Return the cost of each batch, the bytes of the whole record, and the times of proofs."""
     async with connection_pool(database.url, "bench", 2) as pool:
         begin = clock.now() - timedelta(days=DAYS)
         months = "select archiver.make_months_of('entry', $1, $2)"
         await pool.execute(months, begin.date().replace(day=1), MONTHS)
         keys = KeyStore(pool, [base64.b64decode(KEY)])
         await keys.check()
-        batches = await _grown(pool, Writer(pool, keys), database, _happened(records), folder)
-        return batches, await pool.fetchval(_BYTES), await _proved(pool)
+        made = _make_records(records)
+        batches = await _write_batches(pool, Writer(pool, keys), database, made, folder)
+        return batches, await pool.fetchval(_BYTES), await _measure_proofs(pool)
 
 
-def _happened(records: int) -> Iterator[Record]:
-    """Through two years, until now."""
+def _make_records(records: int) -> Iterator[Record]:
+    """Make records of the last two years."""
     config = loader.load(EXAMPLE)
     about = [word for rule in config.config.rules for word in rule.words]
-    texts = written(examples(EXAMPLES.read_text()), about, seed=1)
-    citizens, now = -(-records // EACH), clock.now()
+    texts = write_texts(example_texts(EXAMPLES.read_text()), about, seed=1)
+    citizens, now = -(-records // RECORDS_PER_CITIZEN), clock.now()
     waves = (
         (wave, now - timedelta(days=DAYS) * (1 - wave.first / citizens))
-        for wave in split(0, citizens, TOGETHER)
+        for wave in split_waves(0, citizens, CITIZENS_AT_ONCE)
     )
-    made = envelopes(waves, texts, build_context(config, keyed_hash(b"bench")))
-    return itertools.islice((record for envelope in made for record in envelope), records)
+    made = record_batches(waves, texts, build_context(config, keyed_hash(b"bench")))
+    return itertools.islice((record for batch in made for record in batch), records)
 
 
-async def _grown(
+async def _write_batches(
     pool: Pool, writer: Writer, database: Database, records: Iterator[Record], folder: Path
-) -> list[Batch]:
-    """Batch by batch, and signed now and then as the archiver does."""
+) -> list[BatchCost]:
+    """Write batch by batch, and sign a checkpoint now and then, as the archiver does."""
     store = ObjectStore((folder / ".local" / "objects").as_uri())
     assert database.process
-    server, batches, before = database.process.pid, list[Batch](), 0
+    server, batches, before = database.process.pid, list[BatchCost](), 0
     freeze_gc()
-    while batch := list(itertools.islice(records, AT_ONCE)):
-        spent, theirs, began = time.process_time(), processor(server), time.monotonic()
+    while batch := list(itertools.islice(records, RECORDS_PER_BATCH)):
+        own_cpu, database_cpu, began = time.process_time(), cpu_seconds(server), time.monotonic()
         new = await writer.add(batch)
-        took, ours = time.monotonic() - began, time.process_time() - spent
+        took, archiver_cpu = time.monotonic() - began, time.process_time() - own_cpu
         assert new == len(batch)
-        batches.append(Batch(before, new, took, ours, processor(server) - theirs))
+        batches.append(
+            BatchCost(before, new, took, archiver_cpu, cpu_seconds(server) - database_cpu)
+        )
         before += new
-        if len(batches) % SIGNED == 0:
+        if len(batches) % BATCHES_PER_CHECKPOINT == 0:
             await sign_checkpoint(pool, SIGNER, store)
     await sign_checkpoint(pool, SIGNER, store)
     return batches
 
 
-async def _proved(pool: Pool) -> Proved:
-    """Of messages throughout the record."""
+async def _measure_proofs(pool: Pool) -> ProofTimes:
+    """Measure proofs of messages throughout the record."""
     took = []
     async with pool.acquire() as connection:
         size = await connection.fetchval("select size from archiver.head")
@@ -121,13 +133,13 @@ async def _proved(pool: Pool) -> Proved:
             began = time.monotonic()
             await prove_inclusion(connection, id, SIGNER.verifier)
             took.append((time.monotonic() - began) * 1000)
-    return middle(took)
+    return proof_times(took)
 
 
-def _verified(settings: Mapping[str, str], *how: str) -> Verified:
+def _verify(settings: Mapping[str, str], *how: str) -> Verification:
     command = [sys.executable, "-m", "bench.verify_process", SIGNER.verifier, *how]
     ran = subprocess.run(command, env=dict(settings), stdout=subprocess.PIPE, cwd=ROOT, check=True)
-    return msgspec.json.decode(ran.stdout, type=Verified)
+    return msgspec.json.decode(ran.stdout, type=Verification)
 
 
 _BYTES = """

@@ -1,7 +1,7 @@
-"""What the front door's measurements say, and how all say it: samples in, tables out. Pure.
+"""Report of the front door, and the format of all reports: samples in, tables out. Pure.
 
-Everything is a ratio of two rates of the same round, since the machine is another one each minute;
-the median counts, the lowest and the highest say how far to trust it.
+Every result is a ratio of two rates of the same round, since a machine's speed changes from minute
+to minute. The median counts; the lowest and the highest value show the spread.
 """
 
 import statistics
@@ -15,7 +15,7 @@ BARE, SINGLE, GATEWAY = KINDS = ("bare HTTP and HMAC", "a publish per webhook", 
 
 
 class Case(msgspec.Struct, frozen=True):
-    """A load: connections kept open by it, and messages in each of its bodies."""
+    """A load: its open connections, and the messages in each body."""
 
     connections: int
     messages: int
@@ -25,15 +25,15 @@ class Case(msgspec.Struct, frozen=True):
         return f"{self.connections} connections, bodies of {count(self.messages, 'message')}"
 
 
-class Sample(msgspec.Struct, frozen=True):
-    """One kind in one round: webhooks answered 200 in a second, and how many were not."""
+class RateSample(msgspec.Struct, frozen=True):
+    """One kind in one round: webhooks/s answered 200, and the number of other answers."""
 
     rate: float
     other: int = 0
 
 
 class Demand(msgspec.Struct, frozen=True):
-    """The gateway's rate must be so many times that of another kind."""
+    """The minimum of the gateway's rate, in times the rate of another kind."""
 
     case: Case
     of: str
@@ -41,22 +41,22 @@ class Demand(msgspec.Struct, frozen=True):
 
 
 CASES = (Case(256, 1), Case(64, 1), Case(256, 25), Case(64, 900))
-"""With bodies of 900 messages 64 connections are 24 MB under way, which is enough to queue."""
+"""With bodies of 900 messages, 64 connections have 24 MB in flight: enough to queue."""
 DEMANDS = (
     Demand(CASES[0], BARE, 0.6),
     Demand(CASES[1], BARE, 0.5),
     Demand(CASES[0], SINGLE, 2.5),
 )
-Rates = Mapping[tuple[Case, str], Sequence[Sample]]
-"""For each case and kind, a sample of each round."""
+Rates = Mapping[tuple[Case, str], Sequence[RateSample]]
+"""Case and kind -> a sample of each round."""
 
 
 def count(n: int, thing: str) -> str:
     return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
-def shares(rates: Rates, case: Case, kind: str, of: str) -> list[float]:
-    """The rate of one kind as a share of another's, round by round."""
+def ratios(rates: Rates, case: Case, kind: str, of: str) -> list[float]:
+    """Return the rate of one kind divided by that of another, for each round."""
     return [
         one.rate / other.rate
         for one, other in zip(rates[case, kind], rates[case, of], strict=True)
@@ -65,17 +65,28 @@ def shares(rates: Rates, case: Case, kind: str, of: str) -> list[float]:
 
 
 def spread(values: Iterable[float], form: str = ".2f") -> str:
-    """The median, and where there are more, the lowest and the highest."""
-    found = sorted(values)
-    if not found:
+    """Format the median, with the lowest and the highest value if there are several."""
+    ordered = sorted(values)
+    if not ordered:
         return "-"
-    middle = f"{statistics.median(found):{form}}"
-    return middle if len(found) == 1 else f"{middle} ({found[0]:{form}}-{found[-1]:{form}})"
+    median = f"{statistics.median(ordered):{form}}"
+    if len(ordered) == 1:
+        return median
+    return f"{median} ({ordered[0]:{form}}-{ordered[-1]:{form}})"
+
+
+def verdict(*, met: bool) -> str:
+    """Return the last word of a line that compares a measurement with its target."""
+    return "yes" if met else "NO"
+
+
+def is_missed(line: str) -> bool:
+    """True for a line of a report whose target is missed."""
+    return line.split()[-1:] == [verdict(met=False)]
 
 
 def rates_table(rates: Rates, body_bytes: Mapping[int, int]) -> Iterator[str]:
-    """The most that each could answer, case by case. `body_bytes`: of a body with so many
-    messages."""
+    """Yield the maximum rates of each case. `body_bytes`: messages in a body -> its size."""
     for case in dict.fromkeys(case for case, _ in rates):
         size = body_bytes[case.messages]
         yield ""
@@ -85,24 +96,24 @@ def rates_table(rates: Rates, body_bytes: Mapping[int, int]) -> Iterator[str]:
         )
         for kind in KINDS:
             samples = rates[case, kind]
-            middle = statistics.median(sample.rate for sample in samples)
+            median = statistics.median(sample.rate for sample in samples)
             yield (
                 f"{kind:23}{spread((s.rate for s in samples), ',.0f'):>22}"
-                f"{spread(shares(rates, case, kind, BARE)):>18}"
-                f"{middle * case.messages:12,.0f}{middle * size / 1e6:8.1f}"
+                f"{spread(ratios(rates, case, kind, BARE)):>18}"
+                f"{median * case.messages:12,.0f}{median * size / 1e6:8.1f}"
                 f"{sum(sample.other for sample in samples):9,}"
             )
 
 
 Steady = Mapping[tuple[int, str], Sequence[Outcome]]
-"""For each number of messages in a body and each kind, an outcome of each round."""
+"""Messages in a body and kind -> an outcome of each round."""
 
 
 def latency_table(steady: Steady, webhooks: Mapping[int, float]) -> Iterator[str]:
-    """Latency at a fixed rate: `webhooks` a second, for each number of messages in a body."""
+    """Yield latencies at a fixed rate. `webhooks`: messages in a body -> webhooks/s."""
     yield ""
-    yield "Latency at half of the gateway's most: arrivals at moments fixed beforehand, as those of"
-    yield "independent citizens; counted from the moment, what the load itself was late included."
+    yield "Latency at half of the gateway's maximum. Arrivals are scheduled beforehand, like those"
+    yield "of independent citizens; latency counts from then, delay in the load itself included."
     yield (
         f"{'messages':>8}  {'':23}{'webhooks/s':>10}{'p50 ms':>20}{'p99 ms':>21}"
         f"{'load late p99':>15}{'not 200':>9}"
@@ -118,24 +129,24 @@ def latency_table(steady: Steady, webhooks: Mapping[int, float]) -> Iterator[str
 
 
 def demands_table(rates: Rates) -> Iterator[str]:
-    """What was asked of the gateway, and whether the median has it."""
+    """Yield the gateway's targets, and the verdict on the median."""
     yield ""
-    yield f"{'The gateway':58}{'asked':>8}{'measured':>20}"
+    yield f"{'The gateway':58}{'target':>8}{'measured':>20}"
     for demand in DEMANDS:
-        measured = shares(rates, demand.case, GATEWAY, demand.of)
+        measured = ratios(rates, demand.case, GATEWAY, demand.of)
         met = bool(measured) and statistics.median(measured) >= demand.times
         what = f"times {demand.of}, {demand.case.connections} connections"
-        yield f"{what:58}{demand.times:8.1f}{spread(measured):>20}  {'yes' if met else 'NO'}"
+        yield f"{what:58}{demand.times:8.1f}{spread(measured):>20}  {verdict(met=met)}"
 
 
-def asked(what: str, wanted: float, measured: float, *, met: bool) -> str:
-    """One line of what was asked, what came of it, and the verdict."""
-    return f"{what:44}{wanted:10.2f}{measured:10.2f}  {'yes' if met else 'NO'}"
+def verdict_line(what: str, target: float, measured: float, *, met: bool) -> str:
+    """Format one line: the target, the measurement, and the verdict."""
+    return f"{what:44}{target:10.2f}{measured:10.2f}  {verdict(met=met)}"
 
 
 def at_most(what: str, most: float, measured: float) -> str:
-    return asked(what, most, measured, met=measured <= most)
+    return verdict_line(what, most, measured, met=measured <= most)
 
 
 def at_least(what: str, least: float, measured: float) -> str:
-    return asked(what, least, measured, met=measured >= least)
+    return verdict_line(what, least, measured, met=measured >= least)

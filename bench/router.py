@@ -1,8 +1,8 @@
-"""The router by itself: what one process carries through a real broker and a real database.
+"""The router alone: the rate of one process, with a real broker and a real database.
 
-The partitions' queues are filled beforehand, as the gateway fills them under load; then the router
-is started with nothing else at work, and timed from the first envelope that it takes to the last
-message that it has done. In turns with the bare ceiling, `bench.bare_router`, on such envelopes.
+The partitions' queues are filled beforehand, as the gateway fills them under load. Then the router
+starts with nothing else running, and is timed from its first batch message to its last decision.
+This alternates with the baseline, `bench.baseline_router`, on the same kind of batches.
 """
 
 import asyncio
@@ -14,12 +14,22 @@ from pathlib import Path
 
 import aio_pika
 
-from bench.harness import Stage, staged
-from bench.receipts import Wave, envelopes, receipts
-from bench.router_report import AGAIN, BARE, KINDS, KNOWN, NEW, Sample, counted, missing, table
+from bench.harness import Stage, start_stage
+from bench.receipts import Wave, receipt_batches, receipts
+from bench.router_report import (
+    BARE,
+    KINDS,
+    KNOWN,
+    NEW,
+    REPEATED,
+    RouterSample,
+    describe_missing,
+    handled_count,
+    table,
+)
 from bench.rules import EXAMPLES
-from bench.texts import examples, written
-from bench.usage import peak
+from bench.texts import example_texts, write_texts
+from bench.usage import peak_memory
 from deploy.local.process import Process
 from services import clock, logs
 from tests.citizens import NUMBER
@@ -28,80 +38,85 @@ from tests.installation import NEIGHBOUR_NUMBER
 NUMBERS = (NUMBER, NEIGHBOUR_NUMBER)
 """A partition each."""
 STUCK_SECONDS = 300.0
-"""For all of a wave: longer is no measurement any more."""
-LOOK_SECONDS = 0.005
-"""Between two looks at whether the first envelope was taken; only the broker is asked."""
-LOOKS = 50
-"""How exactly the end is known: to a fiftieth of the time. The process itself is asked, and to ask
-more often would cost what is measured."""
+"""Limit of a whole wave: a longer one is no measurement any more."""
+POLL_SECONDS = 0.005
+"""Interval of the poll for the start, which asks only the broker."""
+POLLS = 50
+"""Polls for the end in the time that has passed: the end is known to a fiftieth. They ask the
+process itself, so more of them would affect the result."""
 
 
 def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], None]) -> None:
-    """Measure and print; `rounds` of each kind, `messages` in each."""
+    """Measure and print `rounds` of each kind, with `messages` in each."""
     logs.log_to_stdout("bench", "error")  # for what is published here
-    samples: dict[str, list[Sample]] = {kind: [] for kind in KINDS}
-    with staged(folder) as stage:
+    samples: dict[str, list[RouterSample]] = {kind: [] for kind in KINDS}
+    with start_stage(folder) as stage:
         for turn in range(rounds):
             for kind, wave in _waves(turn * messages, messages).items():
-                samples[kind].append(asyncio.run(_carried(stage, kind, wave)))
-            got = ", ".join(f"{samples[kind][-1].rate:,.0f} {kind}" for kind in KINDS)
-            report(f"round {turn + 1} of {rounds}, messages/s: {got}")
+                samples[kind].append(asyncio.run(_measure_wave(stage, kind, wave)))
+            rates = ", ".join(f"{samples[kind][-1].rate:,.0f} {kind}" for kind in KINDS)
+            report(f"round {turn + 1} of {rounds}, messages/s: {rates}")
     for line in table(samples):
         report(line)
 
 
 def _waves(first: int, messages: int) -> dict[str, Wave]:
-    """In the order in which they are measured: who is known has written before."""
+    """Return the waves in order of measurement: a known citizen has written before."""
     new = Wave(first, messages)
-    known, again = Wave(first, messages, nth=1), Wave(first, messages, nth=1, said=1)
-    return {BARE: new, NEW: new, KNOWN: known, AGAIN: again}
+    known, again = Wave(first, messages, nth=1), Wave(first, messages, nth=1, repeat=1)
+    return {BARE: new, NEW: new, KNOWN: known, REPEATED: again}
 
 
-async def _carried(stage: Stage, kind: str, wave: Wave) -> Sample:
-    """One wave through one process; RuntimeError when anything is missing in the end."""
+async def _measure_wave(stage: Stage, kind: str, wave: Wave) -> RouterSample:
+    """Measure one wave through one process; RuntimeError if anything is missing in the end."""
     async with await aio_pika.connect(stage.broker.url) as connection:
         channel = await connection.channel()
         filled = await _fill(stage, wave)
-        process = Process(stage.bare() if kind == BARE else stage.router())
+        process = Process(stage.bare_router() if kind == BARE else stage.router())
         process.start()
         try:
-            while await stage.waiting(channel) == filled:
+            while await stage.count_partition_queues(channel) == filled:
                 process.must_run()
-                await asyncio.sleep(LOOK_SECONDS)
-            sample = await _watched(stage, wave.citizens, process)
+                await asyncio.sleep(POLL_SECONDS)
+            sample = await _measure_router(stage, wave.citizens, process)
         finally:
             process.stop()
-        left, came = await stage.waiting(channel), await stage.empty(channel)
-    fault = "" if kind == BARE else missing(kind, wave.citizens, came)
+        left, output = (
+            await stage.count_partition_queues(channel),
+            await stage.drain_output(channel),
+        )
+    fault = "" if kind == BARE else describe_missing(kind, wave.citizens, output)
     if left or fault:
-        raise RuntimeError(f"{kind}: {left} envelopes were not acknowledged; there came {fault}")
+        raise RuntimeError(f"{kind}: {left} batches were not acknowledged; output: {fault}")
     return sample
 
 
 async def _fill(stage: Stage, wave: Wave) -> int:
-    """As many envelopes as a wave takes; the database knows what is in its tables."""
-    about = [word for rule in stage.config.rules for word in rule.words]
-    texts = written(examples(EXAMPLES.read_text()), about, seed=wave.first + wave.nth)
-    given = receipts(wave, texts, clock.now(), NUMBERS)
-    filled = await stage.fill(envelopes(given, stage.config.partitions))
-    stage.database.execute("analyze")  # a town's database has done so by itself
+    """Publish the batches of a wave, and update the database's statistics; return how many."""
+    words = [word for rule in stage.config.rules for word in rule.words]
+    texts = write_texts(example_texts(EXAMPLES.read_text()), words, seed=wave.first + wave.nth)
+    messages_to_publish = receipts(wave, texts, clock.now(), NUMBERS)
+    filled = await stage.publish_receipts(
+        receipt_batches(messages_to_publish, stage.config.partitions)
+    )
+    stage.database.execute("analyze")  # as autovacuum has done in production
     return filled
 
 
-async def _watched(stage: Stage, messages: int, process: Process) -> Sample:
-    """From now until the process says that it has done so many."""
-    before, began = stage.spent(process.pid), time.monotonic()
+async def _measure_router(stage: Stage, messages: int, process: Process) -> RouterSample:
+    """Measure from now until the process has handled so many messages."""
+    before, began = stage.cpu_seconds(process.pid), time.monotonic()
     async with asyncio.timeout(STUCK_SECONDS):
-        while counted(await asyncio.to_thread(_metrics, stage.metrics)) < messages:
+        while handled_count(await asyncio.to_thread(_metrics, stage.metrics)) < messages:
             process.must_run()
-            await asyncio.sleep(max(LOOK_SECONDS, (time.monotonic() - began) / LOOKS))
-    took, after = time.monotonic() - began, stage.spent(process.pid)
+            await asyncio.sleep(max(POLL_SECONDS, (time.monotonic() - began) / POLLS))
+    took, after = time.monotonic() - began, stage.cpu_seconds(process.pid)
     spent = {name: (after[name] - used) / messages for name, used in before.items()}
-    return Sample(rate=messages / took, spent=spent, memory=peak(process.pid))
+    return RouterSample(rate=messages / took, spent=spent, memory=peak_memory(process.pid))
 
 
 def _metrics(url: str) -> str:
-    """Nothing while it does not listen yet."""
+    """Read the metrics; '' while the process does not listen yet."""
     try:
         with urllib.request.urlopen(url, timeout=10) as answer:
             return bytes(answer.read()).decode()

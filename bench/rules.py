@@ -1,6 +1,6 @@
-"""What many rules cost: 2,000 of them with 10,000 words, beside 20 with 100 and beside none.
+"""The cost of many rules: 2,000 with 10,000 words, compared with 20 with 100 and with none.
 
-In turns, and in seconds of processor time: what else the machine does counts little.
+Rounds alternate, and count CPU time, which other load on the machine affects little.
 """
 
 import resource
@@ -13,12 +13,12 @@ from pathlib import Path
 
 import msgspec
 
-from bench.large_config import big_town, words_of_a_town
+from bench.large_config import large_municipality, rule_words
 from bench.receipts import Wave, receipts
-from bench.results import spread
-from bench.texts import examples, subjects, written
+from bench.results import spread, verdict
+from bench.texts import example_texts, subjects, write_texts
 from router.handlers.batch import decide_batch
-from router.handlers.units import keyed_hash, units
+from router.handlers.units import keyed_hash, parse_units
 from router.model.decision import RoutingContext, WorkUnit
 from router.model.snapshot import Snapshot
 from router.rules.engine import evaluate
@@ -31,18 +31,18 @@ from services.lifecycle import freeze_gc
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "tests" / "examples" / "citizens" / "messages.toml"
 NONE, FEW, MANY = SIZES = ((0, 0), (20, 100), (2000, 10_000))
-"""Rules and words of a town."""
+"""Rules and words of a municipality."""
 BATCH = 256
-"""Messages decided together: an envelope of the gateway's."""
+"""Messages decided together: a batch message of the gateway."""
 MESSAGES = 10 * BATCH
-"""Of each town in one round."""
+"""Messages of each municipality in one round."""
 CHECK_SECONDS, TIMES = 2.0, 1.5
-"""Asked of `postkamer check`; and of a decision by many rules beside one by few."""
+"""Targets: for `postkamer check`, and for a decision by many rules in times one by few."""
 Size = tuple[int, int]
 
 
-class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """One town in one round: seconds for all its rules, and for each message."""
+class RulesSample(msgspec.Struct, frozen=True, kw_only=True):
+    """One municipality in one round: seconds for all its rules, and for each message."""
 
     compile: float
     check: float
@@ -51,99 +51,99 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     known: float
 
 
-ROWS: tuple[tuple[str, Callable[[Sample], float], str], ...] = (
+ROWS: tuple[tuple[str, Callable[[RulesSample], float], str], ...] = (
     ("read and compiled, s", lambda s: s.compile, ".2f"),
     ("postkamer check, s", lambda s: s.check, ".2f"),
-    ("what the rules say of it, us", lambda s: s.matching * 1e6, ".0f"),
+    ("matching the rules, us", lambda s: s.matching * 1e6, ".0f"),
     ("decided, of a new citizen, us", lambda s: s.new * 1e6, ".0f"),
     ("decided, of a known one, us", lambda s: s.known * 1e6, ".0f"),
 )
-DEMANDS: tuple[tuple[str, Callable[[Sample], float], Size | None, float], ...] = (
+DEMANDS: tuple[tuple[str, Callable[[RulesSample], float], Size | None, float], ...] = (
     ("postkamer check, s", lambda s: s.check, None, CHECK_SECONDS),
     ("a new citizen, times 20 rules", lambda s: s.new, FEW, TIMES),
     ("a known citizen, times 20 rules", lambda s: s.known, FEW, TIMES),
 )
-"""What was asked of 2,000 rules, at most: by itself, or in times those of another size."""
-Samples = Mapping[Size, Sequence[Sample]]
+"""Targets of 2,000 rules: the maximum, absolute or in times those of another size."""
+Samples = Mapping[Size, Sequence[RulesSample]]
 
 
 def measure(folder: Path, rounds: int, report: Callable[[str], None]) -> None:
-    """Measure and print; `rounds` of each town, in turns."""
-    paths = {size: laid_out(folder / str(size[0]), size) for size in SIZES}
-    about = subjects(words_of_a_town(FEW[1]))  # both towns know these
-    texts = examples(EXAMPLES.read_text())
-    samples: dict[Size, list[Sample]] = {size: [] for size in SIZES}
-    grounds = {size: compiled(path)[0] for size, path in paths.items()}
+    """Measure and print `rounds` of each municipality, alternating."""
+    paths = {size: write_municipality(folder / str(size[0]), size) for size in SIZES}
+    about = subjects(rule_words(FEW[1]))  # known to both sizes with rules
+    texts = example_texts(EXAMPLES.read_text())
+    samples: dict[Size, list[RulesSample]] = {size: [] for size in SIZES}
+    contexts = {size: compile_rules(path)[0] for size, path in paths.items()}
     freeze_gc()
     for turn in range(rounds):
         for size, path in paths.items():
-            new_ones = written(texts, about, seed=turn)
-            samples[size].append(_sample(path, grounds[size], new_ones))
+            new_texts = write_texts(texts, about, seed=turn)
+            samples[size].append(_measure_round(path, contexts[size], new_texts))
     for line in table(samples):
         report(line)
 
 
-def laid_out(folder: Path, size: Size) -> Path:
-    """A town of this size, as files; the path of the first."""
-    for name, text in big_town(*size).items():
+def write_municipality(folder: Path, size: Size) -> Path:
+    """Write the configuration of a municipality of this size; return the path of its main file."""
+    for name, text in large_municipality(*size).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return folder / "postkamer.toml"
 
 
-def compiled(path: Path) -> tuple[RoutingContext, float]:
-    """What is decided by, and the seconds that it took to make."""
+def compile_rules(path: Path) -> tuple[RoutingContext, float]:
+    """Return the routing context, and the CPU seconds that it took to build."""
     began = time.process_time()
-    ground = build_context(loader.load(path), keyed_hash(b"bench"))
-    return ground, time.process_time() - began
+    context = build_context(loader.load(path), keyed_hash(b"bench"))
+    return context, time.process_time() - began
 
 
-def _sample(path: Path, ground: RoutingContext, texts: Iterator[str]) -> Sample:
-    _, seconds = compiled(path)
-    check = _checking(path)
-    new, known = deciding(ground, texts)
-    matching = _matching(ground, texts)
-    return Sample(compile=seconds, check=check, matching=matching, new=new, known=known)
+def _measure_round(path: Path, context: RoutingContext, texts: Iterator[str]) -> RulesSample:
+    _, seconds = compile_rules(path)
+    check = _measure_check(path)
+    new, known = measure_decisions(context, texts)
+    matching = _measure_matching(context, texts)
+    return RulesSample(compile=seconds, check=check, matching=matching, new=new, known=known)
 
 
-def _checking(path: Path) -> float:
-    """Seconds of the command, from its start to its end."""
-    began = _of_children()
+def _measure_check(path: Path) -> float:
+    """Return the CPU seconds of `postkamer check`."""
+    began = _children_cpu_seconds()
     command = [sys.executable, "-m", "cli.main", "check", "--config", str(path)]
     subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
-    return _of_children() - began
+    return _children_cpu_seconds() - began
 
 
-def _of_children() -> float:
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return spent.ru_utime + spent.ru_stime
+def _children_cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
-def deciding(
-    ground: RoutingContext, texts: Iterator[str], messages: int = MESSAGES
+def measure_decisions(
+    context: RoutingContext, texts: Iterator[str], messages: int = MESSAGES
 ) -> tuple[float, float]:
-    """Seconds for a message that opens a conversation, and for the next one in it."""
-    spent = [0.0, 0.0]
+    """Return the seconds for a message that opens a conversation, and for the next one in it."""
+    seconds = [0.0, 0.0]
     for first in range(0, messages, BATCH):
-        known = Snapshot()
+        snapshot = Snapshot()
         for nth in range(2):
-            todo = _units(Wave(first, BATCH, nth), ground, texts)
+            work = _units(Wave(first, BATCH, nth), context, texts)
             began = time.process_time()
-            batch = decide_batch(todo, known, ground)
-            spent[nth] += time.process_time() - began
+            batch = decide_batch(work, snapshot, context)
+            seconds[nth] += time.process_time() - began
             assert not batch.faults and len(batch.new) == BATCH
-    return spent[0] / messages, spent[1] / messages
+    return seconds[0] / messages, seconds[1] / messages
 
 
-def _units(wave: Wave, ground: RoutingContext, texts: Iterator[str]) -> list[WorkUnit]:
-    given = receipts(wave, texts, clock.now())
-    return [unit for _, receipt in given for unit in units(receipt, ground)]
+def _units(wave: Wave, context: RoutingContext, texts: Iterator[str]) -> list[WorkUnit]:
+    messages = receipts(wave, texts, clock.now())
+    return [unit for _, receipt in messages for unit in parse_units(receipt, context)]
 
 
-def _matching(ground: RoutingContext, texts: Iterator[str]) -> float:
-    """Seconds for what the rules alone make of a message."""
-    (table,) = ground.rules.values()
+def _measure_matching(context: RoutingContext, texts: Iterator[str]) -> float:
+    """Return the seconds in which the rules alone evaluate a message."""
+    (table,) = context.rules.values()
     facts = [MessageFacts(at=clock.now(), text=next(texts)) for _ in range(MESSAGES)]
     began = time.process_time()
     for each in facts:
@@ -152,22 +152,24 @@ def _matching(ground: RoutingContext, texts: Iterator[str]) -> float:
 
 
 def table(samples: Samples) -> Iterator[str]:
-    """Each measure beside each other, and what was asked."""
+    """Yield each measurement by size, then the targets."""
     yield f"{'rules':30}" + "".join(f"{rules:>22,}" for rules, _ in samples)
     yield f"{'words':30}" + "".join(f"{words:>22,}" for _, words in samples)
     for name, value, form in ROWS:
-        values = (spread(map(value, taken), form) for taken in samples.values())
-        yield f"{name:30}" + "".join(f"{shown:>22}" for shown in values)
+        values = (spread(map(value, rounds), form) for rounds in samples.values())
+        yield f"{name:30}" + "".join(f"{text:>22}" for text in values)
     yield ""
-    yield f"{'2,000 rules':38}{'asked':>8}{'measured':>22}"
+    yield f"{'2,000 rules':38}{'target':>8}{'measured':>22}"
     for name, value, of, most in DEMANDS:
-        measured = list(_beside(samples, value, of))
-        verdict = "yes" if statistics.median(measured) <= most else "NO"
-        yield f"{name:38}{most:8.1f}{spread(measured):>22}  {verdict}"
+        measured = list(_compare(samples, value, of))
+        met = statistics.median(measured) <= most
+        yield f"{name:38}{most:8.1f}{spread(measured):>22}  {verdict(met=met)}"
 
 
-def _beside(samples: Samples, value: Callable[[Sample], float], of: Size | None) -> Iterator[float]:
-    """Round by round, since the machine is another one each minute."""
+def _compare(
+    samples: Samples, value: Callable[[RulesSample], float], of: Size | None
+) -> Iterator[float]:
+    """Yield the values of 2,000 rules, absolute or in times those of another size, by round."""
     if of is None:
         return map(value, samples[MANY])
     pairs = zip(samples[MANY], samples[of], strict=True)

@@ -1,7 +1,7 @@
-"""Looking in the record: how long it takes, and what the index costs whoever writes.
+"""Searching the record: its duration, and the cost of the index when writing.
 
-The record is made here, by the writer that the archiver has: two years of a town, of which each
-third record is a message with words in it. Asked as the API asks: found, counted, opened.
+The record is made here by the archiver's own writer: two years of a municipality, in which every
+third record is a message with words. A search does what the API does: find, count, open a page.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from archiver.search.search import Search
 from bench.corpus import DEPARTMENTS, GREETING, MONTHS, TENANT, Town
 from bench.results import at_most, spread
 from bench.servers import KEY
-from bench.usage import processor
+from bench.usage import cpu_seconds
 from cli.services import MIGRATION_ORDER
 from cli.support.example_config import ROOT
 from deploy.local.postgresql import Database
@@ -39,21 +39,21 @@ from services.postgres.database import Pool, connection_pool
 from services.postgres.migrations import migrate, migrations
 
 BATCH = 2_000
-"""Records written at once, as the archiver does when it has to catch up."""
+"""Records written together, as by an archiver that catches up."""
 QUESTIONS = 40
-"""Of each kind, each about something else."""
+"""Searches of each kind, each about something else."""
 ROUNDS = 20
-"""Batches with and without the index, in turns, at the end."""
+"""Batches with and without the index at the end, alternating."""
 MOST_MS = 200.0
-"""Asked of each kind but one."""
+"""Target of each kind except exact counts."""
 EXACTLY = "frequent word, counted exactly"
 RIGHTS = Rights(name="bench", tenant=TENANT, roles=frozenset(["read"]))
 Json = dict[str, Any]
 Report = Callable[[str], None]
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """What can be asked about."""
+class Subjects(msgspec.Struct, frozen=True):
+    """Random things to search for."""
 
     town: Town
     conversations: int
@@ -80,7 +80,7 @@ class Asked(msgspec.Struct, frozen=True):
     def period(self) -> Json:
         """A month, anywhere."""
         days = self.chance.randrange(30 * (MONTHS - 1))
-        since = self.town.begins + timedelta(days=days)
+        since = self.town.starts_at + timedelta(days=days)
         return {"from": since.isoformat(), "until": (since + timedelta(days=30)).isoformat()}
 
     @property
@@ -88,7 +88,7 @@ class Asked(msgspec.Struct, frozen=True):
         return {"departments": [self.chance.choice(DEPARTMENTS)]}
 
 
-KINDS: dict[str, Callable[[Asked], Json]] = {
+KINDS: dict[str, Callable[[Subjects], Json]] = {
     "a rare word": lambda a: {"words": a.rare},
     "a medium word": lambda a: {"words": a.medium},
     "a frequent word": lambda a: {"words": a.frequent},
@@ -111,9 +111,9 @@ KINDS: dict[str, Callable[[Asked], Json]] = {
 }
 
 
-class Taken(msgspec.Struct, frozen=True):
-    """Of one kind: milliseconds of each question, how many were found; and of the processor, on the
-    average: what else the machine does does not count in it."""
+class Result(msgspec.Struct, frozen=True):
+    """One kind: milliseconds and hits of each search, and the mean CPU milliseconds, which other
+    load on the machine does not affect."""
 
     ms: list[float]
     totals: list[int]
@@ -121,21 +121,21 @@ class Taken(msgspec.Struct, frozen=True):
 
     @property
     def late(self) -> float:
-        """19 times of 20 it is not later."""
+        """95th percentile, in milliseconds."""
         return sorted(self.ms)[int(0.95 * (len(self.ms) - 1))]
 
 
 def measure(folder: Path, records: int, report: Report) -> None:
-    """Make the record, ask, print."""
+    """Make the record, search it, and print."""
     with Database(folder / "postgresql", durable=False) as database:
         assert database.process
-        spent = partial(_spent, database.process.pid)
+        spent = partial(_cpu_seconds, database.process.pid)
         asyncio.run(_measure(database.url, records, spent, report))
 
 
-def _spent(server: int) -> float:
-    """Seconds of processors, of ours and of the server's."""
-    return time.process_time() + processor(server)
+def _cpu_seconds(server: int) -> float:
+    """Return the CPU seconds of this process and of the database."""
+    return time.process_time() + cpu_seconds(server)
 
 
 async def _measure(url: str, records: int, spent: Callable[[], float], report: Report) -> None:
@@ -144,36 +144,36 @@ async def _measure(url: str, records: int, spent: Callable[[], float], report: R
     async with connection_pool(url, "bench", 8) as pool:
         keys = KeyStore(pool, [base64.b64decode(KEY)])
         await keys.check()
-        await _months(pool, town.begins)
-        for line in await _written(Writer(pool, keys), town, records):
+        await _months(pool, town.starts_at)
+        for line in await _fill_archive(Writer(pool, keys), town, records):
             report(line)
         await pool.execute("analyze archiver.searchable, archiver.entry, archiver.subject")
         report(await _sizes(pool))
         finder = Search(pool, keys, RecordReader(pool, keys))
-        asked = Asked(town, max(1, records // 15), random.Random(11))
-        taken = {}
+        subjects = Subjects(town, max(1, records // 15), random.Random(11))
+        results = {}
         for name, kind in KINDS.items():
-            questions = [kind(asked) for _ in range(QUESTIONS)]
-            taken[name] = await _asked(finder, questions, spent)
-    for line in table(taken):
+            questions = [kind(subjects) for _ in range(QUESTIONS)]
+            results[name] = await _time_questions(finder, questions, spent)
+    for line in table(results):
         report(line)
 
 
-async def _written(writer: Writer, town: Town, records: int) -> list[str]:
+async def _fill_archive(writer: Writer, town: Town, records: int) -> list[str]:
     made, began = town.records(), time.monotonic()
     written = await _fill(writer, made, records - 2 * ROUNDS * BATCH)
     rate = f"{written:,} records written, {written / (time.monotonic() - began):,.0f}/s"
-    return [rate, *await _writing(writer, made)]
+    return [rate, *await _compare_writing(writer, made)]
 
 
-async def _months(pool: Pool, begins: datetime) -> None:
+async def _months(pool: Pool, since: datetime) -> None:
     for parent in ("entry", "searchable"):
         months = "select archiver.make_months_of($1, $2, $3)"
-        await pool.execute(months, parent, begins.date(), MONTHS + 2)
+        await pool.execute(months, parent, since.date(), MONTHS + 2)
 
 
 async def _fill(writer: Writer, made: Iterator[Record], records: int) -> int:
-    """While one batch is written the next is sealed, as in the archiver."""
+    """Write records; seal the next batch while one is written, as the archiver does."""
     written, ahead = 0, None
     while written < records and (batch := list(islice(made, BATCH))):
         entries = await writer.seal(batch)
@@ -187,8 +187,8 @@ async def _fill(writer: Writer, made: Iterator[Record], records: int) -> int:
     return written
 
 
-async def _writing(writer: Writer, made: Iterator[Record]) -> list[str]:
-    """Batches with and without what makes them found, in turns."""
+async def _compare_writing(writer: Writer, made: Iterator[Record]) -> list[str]:
+    """Write batches with and without the search index, alternating."""
     spent: dict[bool, list[float]] = {True: [], False: []}
     words: list[float] = []
     for turn in range(2 * ROUNDS):
@@ -196,12 +196,12 @@ async def _writing(writer: Writer, made: Iterator[Record]) -> list[str]:
         if not batch:
             break
         entries = await writer.seal(batch)
-        found = turn % 2 == 0
-        if not found:
+        with_index = turn % 2 == 0
+        if not with_index:
             entries = [msgspec.structs.replace(entry, sought=None) for entry in entries]
-        spent[found].append(await _timed(writer, entries))
-        words.append(_reading(batch))
-    us = {found: [s / BATCH * 1e6 for s in some] for found, some in spent.items()}
+        spent[with_index].append(await _time_write(writer, entries))
+        words.append(_time_indexing(batch))
+    us = {with_index: [s / BATCH * 1e6 for s in some] for with_index, some in spent.items()}
     return [
         "written in a transaction, us a record:",
         f"  with the index     {spread(us[True], '.1f')}",
@@ -210,18 +210,18 @@ async def _writing(writer: Writer, made: Iterator[Record]) -> list[str]:
     ]
 
 
-async def _timed(writer: Writer, entries: Sequence[Entry]) -> float:
+async def _time_write(writer: Writer, entries: Sequence[Entry]) -> float:
     began = time.monotonic()
     await writer.write(entries)
     return time.monotonic() - began
 
 
-def _reading(batch: Sequence[Record]) -> float:
-    """Microseconds of a record for the numbers of its words."""
-    read = [(record, read_fields(record)) for record in batch]
+def _time_indexing(batch: Sequence[Record]) -> float:
+    """Return the CPU microseconds for the index tokens of a record."""
+    parsed = [(record, read_fields(record)) for record in batch]
     began = time.process_time()
-    for record, said in read:
-        index_tokens(record, said, b"k" * 32)
+    for record, fields in parsed:
+        index_tokens(record, fields, b"k" * 32)
     return (time.process_time() - began) / len(batch) * 1e6
 
 
@@ -241,24 +241,26 @@ async def _sizes(pool: Pool) -> str:
     return f"{rows}, {each:,.0f} bytes each, {share:.2f} of the record\n"
 
 
-async def _asked(finder: Search, questions: Sequence[Json], spent: Callable[[], float]) -> Taken:
+async def _time_questions(
+    finder: Search, questions: Sequence[Json], spent: Callable[[], float]
+) -> Result:
     ms, totals, before = [], [], spent()
     for each in questions:
         question = SEARCH.validate_json(msgspec.json.encode(each))
         began = time.monotonic()
-        found = await finder.find(question, RIGHTS)
+        page = await finder.find(question, RIGHTS)
         ms.append((time.monotonic() - began) * 1000)
-        totals.append(found.hits.total)
-    return Taken(ms, totals, (spent() - before) / len(ms) * 1000)
+        totals.append(page.hits.total)
+    return Result(ms, totals, (spent() - before) / len(ms) * 1000)
 
 
-def table(taken: Mapping[str, Taken]) -> Iterator[str]:
-    """Each kind of question, and what was asked of all of them."""
+def table(results: Mapping[str, Result]) -> Iterator[str]:
+    """Yield each kind of search, then the target."""
     heads = f"{'p50':>9}{'p95':>9}{'processor':>11}{'hits':>9}"
     yield f"{'ms to find, count and open a page':34}{heads}"
-    for name, each in taken.items():
+    for name, each in results.items():
         times = f"{statistics.median(each.ms):9.1f}{each.late:9.1f}{each.processor_ms:11.1f}"
         yield f"{name:34}{times}{statistics.median(each.totals):9,.0f}"
     yield ""
-    worst = max(each.late for name, each in taken.items() if name != EXACTLY)
+    worst = max(each.late for name, each in results.items() if name != EXACTLY)
     yield at_most("the slowest kind, p95 in ms", MOST_MS, worst)

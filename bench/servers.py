@@ -1,4 +1,4 @@
-"""What is loaded: the gateway and its ceilings, a process each, beside a broker and a database."""
+"""The servers under load: the gateway and its baselines, with a broker and a database."""
 
 import asyncio
 import os
@@ -24,19 +24,19 @@ from services.config import loader
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "tests" / "examples" / "almelo.toml"
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
-"""32 bytes in base64; protects nothing but the load."""
+"""32 bytes in base64, for test data only."""
 STOP_SECONDS = 30
 
 
 class Servers:
-    """The port of each kind, all of them up; and the queues behind them, to be emptied."""
+    """The port of each running server, and the queues behind them."""
 
     def __init__(self, ports: Mapping[str, int], amqp: str, partitions: int) -> None:
         self.ports = ports
         self._amqp, self._partitions = amqp, partitions
 
     def purge(self) -> None:
-        """Forget what was taken in: nobody works on it here."""
+        """Purge the queues, which have no consumers here."""
         asyncio.run(self._purge())
 
     async def _purge(self) -> None:
@@ -48,33 +48,33 @@ class Servers:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Servers]:
-    """All of them, until the context is left."""
-    town = loader.load(EXAMPLE).config
+def run_servers(folder: Path) -> Iterator[Servers]:
+    """Run all servers until the context is left."""
+    config = loader.load(EXAMPLE).config
     passwords = {name: token() for name in ("gateway", "router", "deliverer", "archiver")}
     broker = Broker(folder / "rabbitmq", definitions(EXAMPLE, passwords))
     database = Database(folder / "postgresql", durable=False)
     with broker, database, ExitStack() as stack:
-        settings = surroundings(folder, EXAMPLE, broker.url, database.url)
+        settings = process_environment(folder, EXAMPLE, broker.url, database.url)
         ports = {kind: free_port() for kind in (BARE, SINGLE)}
         ports[GATEWAY] = int(settings["POSTKAMER_GATEWAY_PORT"])
         for kind, port in ports.items():
-            stack.enter_context(running(_command(kind, port), port, settings))
-        yield Servers(ports, broker.url, town.partitions)
+            stack.enter_context(run_command(_command(kind, port), port, settings))
+        yield Servers(ports, broker.url, config.partitions)
 
 
 def _command(kind: str, port: int) -> list[str]:
     if kind == GATEWAY:
         return [sys.executable, "-m", "cli.main", "gateway"]
-    ceiling = "single" if kind == SINGLE else "bare"
-    return [sys.executable, "-m", "bench.baseline_gateway", ceiling, str(port)]
+    baseline = "single" if kind == SINGLE else "bare"
+    return [sys.executable, "-m", "bench.baseline_gateway", baseline, str(port)]
 
 
-def surroundings(folder: Path, config: Path, amqp: str, database: str) -> dict[str, str]:
-    """The environment of a process of ours, on free ports."""
+def process_environment(folder: Path, config: Path, amqp: str, database: str) -> dict[str, str]:
+    """Return the environment of our processes, with free ports."""
     ports = {port.variable: str(free_port()) for port in PORTS}
-    given = ports | {"POSTKAMER_CONFIG": str(config), "PATH": os.environ["PATH"]}
-    settings = environment(given, root=folder, archive_key=KEY, crm_secret=KEY)
+    variables = ports | {"POSTKAMER_CONFIG": str(config), "PATH": os.environ["PATH"]}
+    settings = environment(variables, root=folder, archive_key=KEY, crm_secret=KEY)
     return settings | {
         "POSTKAMER_AMQP_URL": amqp,
         "POSTKAMER_DATABASE_URL": database,
@@ -84,8 +84,8 @@ def surroundings(folder: Path, config: Path, amqp: str, database: str) -> dict[s
 
 
 @contextmanager
-def running(command: list[str], port: int, settings: Mapping[str, str]) -> Iterator[int]:
-    """A process that answers on its port; its pid."""
+def run_command(command: list[str], port: int, settings: Mapping[str, str]) -> Iterator[int]:
+    """Run a process that answers on its port; yield its pid."""
     process = subprocess.Popen(command, env=dict(settings), cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         _wait(f"http://127.0.0.1:{port}/", process)
@@ -96,7 +96,7 @@ def running(command: list[str], port: int, settings: Mapping[str, str]) -> Itera
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Until something answers on the port, whatever it says."""
+    """Wait until something answers on the port, with any status."""
     while process.poll() is None:
         try:
             urllib.request.urlopen(url, timeout=1).close()
@@ -106,4 +106,4 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.05)
         else:
             return
-    raise RuntimeError("a server ended by itself")
+    raise RuntimeError("a server ended early")

@@ -1,7 +1,7 @@
-"""What somebody with all rights may do to the record, and what `postkamer archive verify` calls it.
+"""Manipulations of the record by a user with all rights, and how `archive verify` reports them.
 
-Those that leave the rest to be looked at are done together, each elsewhere in the log; after the
-others nothing more can be told, so each is done by itself.
+Manipulations that leave the rest verifiable are combined, each at another place in the log. After
+each of the others nothing else can be verified, so these are done one at a time.
 """
 
 from collections.abc import Sequence
@@ -14,12 +14,14 @@ from services.postgres.database import Connection
 
 
 class Deed(msgspec.Struct, frozen=True):
-    """`share`: where in the log, which its SQL has as $1. `what`: what is found, `near` entries
-    from there."""
+    """A manipulation at `share` of the log; its SQL has that position as $1.
+
+    `finding` is the finding to expect, at most `near` entries from there.
+    """
 
     name: str
     share: float
-    what: str
+    finding: str
     sql: str
     near: int = TILE_ENTRIES
 
@@ -27,17 +29,16 @@ class Deed(msgspec.Struct, frozen=True):
         return int(size * self.share)
 
     def is_found(self, size: int, findings: Sequence[Finding]) -> bool:
-        """Pure."""
         place = self.place(size)
         return any(
-            one.what == self.what
+            one.what == self.finding
             and (one.position is None or abs(one.position - place) <= self.near)
             for one in findings
         )
 
 
 SIGNED = 25_000
-"""Entries between two checkpoints of the bench, and some."""
+"""Somewhat more than the entries between two checkpoints of the benchmark."""
 _SET = "update archiver.entry set"
 _NEXT = "where size = (select min(size) from archiver.checkpoint where size > $1)"
 _NOTE = f"update archiver.checkpoint set note = note || 'x' {_NEXT}"
@@ -59,8 +60,8 @@ _HASH = f"set hash = sha256(hash) {_TILE}"
 _PEAKS = "peaks = sha256(peaks) || substr(peaks, 33) where $1::bigint = 0"
 _ONE = "where position = $1"
 _FITS = ""
-"""Its leaf is made anew, which takes more than SQL."""
-TOGETHER = (
+"""The leaf hash is recomputed to fit, which takes more than SQL."""
+COMBINED = (
     Deed("content", 0.05, "altered", f"{_SET} sealed = sealed || 'x'::bytea {_ONE}"),
     Deed("department", 0.10, "altered", f"{_SET} department = 'elsewhere' {_ONE}"),
     Deed("time", 0.15, "altered", f"{_SET} at = at - interval '1 day' {_ONE}"),
@@ -76,7 +77,7 @@ TOGETHER = (
     Deed("key gone", 0.85, "key", _KEY, SIGNED),
     Deed("taken out", 0.95, "missing", f"delete from archiver.entry {_ONE}"),
 )
-ALONE = (
+SINGLE = (
     Deed(
         "kept hash altered", 0.30, "tile", f"update archiver.node set hash = sha256(hash) {_TILE}"
     ),
@@ -84,10 +85,10 @@ ALONE = (
     Deed("end cut off", 0.90, "short", "delete from archiver.entry where position >= $1"),
     Deed("log's hash", 0.0, "head", f"update archiver.head set {_PEAKS}"),
 )
-DEEDS = (*TOGETHER, *ALONE)
+DEEDS = (*COMBINED, *SINGLE)
 
 
-async def do(connection: Connection, deed: Deed, size: int) -> None:
+async def tamper(connection: Connection, deed: Deed, size: int) -> None:
     place = deed.place(size)
     if deed.sql != _FITS:
         await connection.execute(deed.sql, place)

@@ -1,4 +1,4 @@
-"""What processes use, from /proc: processor time and memory."""
+"""CPU time and memory of processes, from /proc."""
 
 import os
 import re
@@ -7,27 +7,26 @@ from pathlib import Path
 _PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
 
 
-def processor(pid: int) -> float:
-    """Seconds of a process and what it has started, ended children included; 0 for one that has
-    ended."""
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU seconds of a process and its children, ended ones included; 0 if it ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
         return 0.0
     ticks = sum(map(int, fields[11:15]))
-    return ticks / os.sysconf("SC_CLK_TCK") + sum(processor(int(child)) for child in children)
+    return ticks / os.sysconf("SC_CLK_TCK") + sum(cpu_seconds(int(child)) for child in children)
 
 
-def peak(pid: int) -> float:
-    """The most MiB that a process has held."""
-    found = _PEAK.search(Path(f"/proc/{pid}/status").read_text())
-    assert found
-    return int(found[1]) / 1024
+def peak_memory(pid: int) -> float:
+    """Return the peak memory of a process, in MiB."""
+    match = _PEAK.search(Path(f"/proc/{pid}/status").read_text())
+    assert match
+    return int(match[1]) / 1024
 
 
-def machine() -> tuple[float, float]:
-    """Ticks so far of all its processors: of those that passed, and of those with nothing to do."""
+def machine_ticks() -> tuple[float, float]:
+    """Return the total and the idle ticks so far of all processors of this machine."""
     first, _, _ = Path("/proc/stat").read_text().partition("\n")
     ticks = [int(each) for each in first.split()[1:9]]
     return sum(ticks), ticks[3] + ticks[4]

@@ -1,4 +1,4 @@
-"""Webhooks to load with: some texts each, as Meta sends them, signed with the sandbox's secret."""
+"""Webhooks for a load: texts as Meta sends them, signed with the sandbox's secret."""
 
 import hashlib
 import hmac
@@ -14,9 +14,9 @@ CITIZENS = 1000
 _FORM = re.compile(r"sha256=([0-9a-f]{64})")
 
 
-def is_signed(body: bytes, shown: str) -> bool:
-    """The least that a server must do to know that a webhook is Meta's."""
-    form = _FORM.fullmatch(shown)
+def is_signed(body: bytes, signature: str) -> bool:
+    """Check a signature: the least that a server must do to know that a webhook is Meta's."""
+    form = _FORM.fullmatch(signature)
     if form is None:
         return False
     digest = hmac.digest(SECRET, body, "sha256")
@@ -24,7 +24,7 @@ def is_signed(body: bytes, shown: str) -> bool:
 
 
 def body(n: int, messages: int = 1) -> bytes:
-    """Webhook `n`, with so many messages of so many citizens."""
+    """Return webhook `n`, with so many messages of as many citizens."""
     numbers = range(n * messages, (n + 1) * messages)
     value = {
         "messaging_product": "whatsapp",
@@ -63,7 +63,7 @@ def _user(citizen: int) -> str:
 
 
 def signed_lines(count: int, messages: int = 1) -> Iterator[bytes]:
-    """Lines `signature<TAB>body` for the loads."""
+    """Yield lines `signature<TAB>body` for the loads."""
     for n in range(count):
         content = body(n, messages)
         signature = hmac.new(SECRET, content, hashlib.sha256).hexdigest()

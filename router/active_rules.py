@@ -1,6 +1,6 @@
-"""What is decided by now: one version of rules and texts, replaced as a whole by the next.
+"""The ruleset version in force, replaced as a whole by the next.
 
-A version is on record before anything is decided by it.
+A version is put on record before anything is decided by it.
 """
 
 import asyncio
@@ -21,46 +21,50 @@ from services.postgres.database import retry_while_unavailable
 from services.toml.errors import ConfigFault
 
 LARGEST = 12 * 1024 * 1024
-"""Bytes of a version's record: the broker takes 16 MiB in one message."""
+"""Maximum bytes of a version's record: the broker accepts 16 MiB in one message."""
 UNRECORDED = "the rules are not on record yet"
 
 
 class ActiveRules:
     def __init__(self, store: Store, archive: Publisher, hash: Hash) -> None:
         self._store, self._archive, self._hash = store, archive, hash
-        self._ground: RoutingContext | None = None
-        self._first = asyncio.Event()
+        self._context: RoutingContext | None = None
+        self._is_active = asyncio.Event()
 
     async def context(self) -> RoutingContext:
-        """What a batch that begins now is decided by, from its beginning to its end."""
-        await self._first.wait()
-        assert self._ground is not None
-        return self._ground
+        """Wait for a version in force, and return its context for one whole batch."""
+        await self._is_active.wait()
+        assert self._context is not None
+        return self._context
 
     def problems(self) -> list[str]:
-        return [] if self._ground else [UNRECORDED]
+        return [] if self._context else [UNRECORDED]
 
-    async def run(self, path: Path, choices: LoadedConfig) -> None:
-        """Bring into force what was read at the start, then what the files hold later."""
-        await self.activate(choices)
-        await watch_config(path, choices, _load, self.activate)
+    async def run(self, path: Path, config: LoadedConfig) -> None:
+        """Activate the configuration that was read at the start, then each later change."""
+        await self.activate(config)
+        await watch_config(path, config, _load, self.activate)
 
-    async def activate(self, choices: LoadedConfig) -> None:
-        """Bring a version into force, once it is on record; ConfigError when it is too large."""
-        ground = await asyncio.to_thread(build_context, choices, self._hash)
-        await self._record(choices)
-        self._ground = ground
-        self._first.set()
+    async def activate(self, config: LoadedConfig) -> None:
+        """Put a version on record, then in force; ConfigError when it is too large."""
+        context = await asyncio.to_thread(build_context, config, self._hash)
+        await self._record(config)
+        self._context = context
+        self._is_active.set()
 
-    async def _record(self, choices: LoadedConfig) -> None:
-        """Said again at each start: that it was confirmed before is not known, and not needed."""
-        new = create_version(choices, clock.now(), self._hash)
-        if len(build_version_record(new, choices).raw) > LARGEST:
+    async def _record(self, config: LoadedConfig) -> None:
+        """Store a version and publish its record.
+
+        The record is published at each start: whether an earlier start did so is not known, and
+        the archive drops duplicates.
+        """
+        new = create_version(config, clock.now(), self._hash)
+        if len(build_version_record(new, config).raw) > LARGEST:
             raise ConfigError(
                 [ConfigFault("", 0, "file", f"all files are over {LARGEST} bytes as JSON")]
             )
-        kept = await retry_while_unavailable(lambda: self._store.keep_version(new), "version")
-        batch = ArchiveBatch(records=[build_version_record(kept, choices)])
+        stored = await retry_while_unavailable(lambda: self._store.store_version(new), "version")
+        batch = ArchiveBatch(records=[build_version_record(stored, config)])
         await publish_until_confirmed(
             self._archive, topology.ARCHIVE_QUEUE, batch, may_stop=lambda: False
         )

@@ -1,4 +1,4 @@
-"""What messages were charged as in a month, counted; and an alarm's figure of what it may cost."""
+"""A month's charged messages, and the metric of how much of its budget a municipality has used."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,19 +12,20 @@ from services import clock, metrics
 from services.config.pricing import month_of, rate_of, span
 from services.postgres.database import Pool, retry_while_unavailable
 
-LOOK_SECONDS = 300.0
-"""Between two looks: each counts the month's messages, and money is spent slowly."""
+POLL_SECONDS = 300.0
+"""Interval of the count, which reads all of the month's messages; money is spent slowly."""
 GROUPS = 20_000
-"""At most, of one month: a town has some hundreds. More is told, and not half of it shown."""
+"""Maximum groups of a month; a municipality has some hundreds. More is an error, so that no report
+shows only a part."""
 log = structlog.get_logger()
 
 
 class TooManyGroups(Exception):
-    """More groups than towns can have: something is wrong with what statuses say."""
+    """More groups than municipalities can have: the statuses must contain wrong values."""
 
 
-async def spent(pool: Pool, month: date, tenant: str | None) -> list[ChargeGroup]:
-    """All of one month, of one municipality or of all of them."""
+async def load_charges(pool: Pool, month: date, tenant: str | None) -> list[ChargeGroup]:
+    """Load the charges of one month, of one municipality or of all; TooManyGroups for nonsense."""
     rows = await pool.fetch(_GROUPS, *span(month), tenant, GROUPS + 1)
     if len(rows) > GROUPS:
         raise TooManyGroups(f"{month:%Y-%m} has more than {GROUPS} kinds of messages")
@@ -32,31 +33,31 @@ async def spent(pool: Pool, month: date, tenant: str | None) -> list[ChargeGroup
 
 
 class BudgetMonitor:
-    """How much of its budget each municipality has used this month, for whoever is to be told."""
+    """Keeps the metric of each municipality's budget up to date."""
 
     def __init__(self, pool: Pool, current: Callable[[], Awaitable[RoutingContext]]) -> None:
         self._pool, self._current = pool, current
 
     async def run(self) -> None:
-        """For as long as the service runs."""
+        """Refresh the metric for as long as the service runs."""
         while True:
             try:
                 await retry_while_unavailable(self.refresh, "budgets")
             except TooManyGroups as error:
                 log.error("budgets.uncounted", reason=str(error))
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
     async def refresh(self) -> None:
-        """What cannot be said, without a budget or a rate, is not told."""
+        """Set the metric of each municipality; remove it for lack of a budget or a rate."""
         config = (await self._current()).config
         month = month_of(clock.now())
         budgets = {t.id: t.budget for t in config.tenants if t.budget is not None}
         rate = rate_of(config.rates, month)
-        groups = await spent(self._pool, month, None) if budgets and rate else []
+        groups = await load_charges(self._pool, month, None) if budgets and rate else []
         metrics.budget_used.clear()
         if rate:
-            for tenant, share in budget_ratios(groups, rate, budgets).items():
-                metrics.budget_used.labels(tenant=tenant).set(share)
+            for tenant, ratio in budget_ratios(groups, rate, budgets).items():
+                metrics.budget_used.labels(tenant=tenant).set(ratio)
 
 
 _GROUPS = """

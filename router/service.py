@@ -26,18 +26,18 @@ from services.postgres.database import connection_pool
 from services.tasks import background_task
 
 POOL_SIZE = 8
-"""Connections to PostgreSQL: one for each partition at work, one for the relay, one for
-budgets now and then, and some room."""
+"""Connections to PostgreSQL: one for each active partition, one for the relay, one for budgets now
+and then, and some room."""
 
 
 @asynccontextmanager
 async def router(
-    settings: RouterSettings, choices: LoadedConfig
+    settings: RouterSettings, loaded: LoadedConfig
 ) -> AsyncIterator["asyncio.Future[object]"]:
-    """Runs until left; the future ends only when a part breaks."""
+    """Run the router until the context is left; the future ends only when a part fails."""
     amqp = settings.amqp_url.get_secret_value()
     url = settings.database_url.get_secret_value()
-    config = choices.config
+    config = loaded.config
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         pool = await enter(connection_pool(url, "postkamer-router", POOL_SIZE))
@@ -47,7 +47,7 @@ async def router(
         archive = Publisher(outgoing, topology.ARCHIVE)
         hash = keyed_hash(derived_key(settings.archive_key, "router"))
         rules = ActiveRules(store, archive, hash)
-        followed = await enter(background_task(rules.run(settings.config, choices)))
+        rules_task = await enter(background_task(rules.run(settings.config, loaded)))
         destinations = Publisher(outgoing, topology.DESTINATIONS)
         consumers = [
             await enter(
@@ -60,19 +60,19 @@ async def router(
             )
             for n, queue in enumerate(_partitions(config))
         ]
-        # On a connection of its own: what the relay's publishes make it doubt, no other goes by.
-        back = await enter(broker_connection(amqp, "router tells"))
-        relay = TimerRelay(store, PartitionPublisher(back, clock.new_id(), config.partitions))
-        told = await enter(background_task(relay.run()))
-        counted = await enter(background_task(BudgetMonitor(pool, rules.context).run()))
+        # A connection of its own: trouble with the relay's publishes must not affect the others.
+        relaying = await enter(broker_connection(amqp, "router tells"))
+        relay = TimerRelay(store, PartitionPublisher(relaying, clock.new_id(), config.partitions))
+        relay_task = await enter(background_task(relay.run()))
+        budget_task = await enter(background_task(BudgetMonitor(pool, rules.context).run()))
 
-        async def hindered() -> list[str]:
+        async def problems() -> list[str]:
             return rules.problems() + await readiness_problems(pool, consumers)
 
-        await enter(serve(operations_app(hindered), settings.bind, settings.router_ops_port))
-        held = [consumer.task for consumer in consumers]
-        links = [link.task for link in (outgoing, incoming, back)]
-        yield first_failure(*links, followed, told, counted, *held)
+        await enter(serve(operations_app(problems), settings.bind, settings.router_ops_port))
+        consumer_tasks = [consumer.task for consumer in consumers]
+        links = [link.task for link in (outgoing, incoming, relaying)]
+        yield first_failure(*links, rules_task, relay_task, budget_task, *consumer_tasks)
 
 
 def _partitions(config: Configuration) -> list[topology.Queue]:

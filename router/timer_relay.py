@@ -1,6 +1,6 @@
-"""Time-outs come back: what is due is told to the partition of its number, and decided there.
+"""Publishing due timers to the partitions of their numbers, which decide them.
 
-Its row stays until it is decided. The partitions never wait for this, and this may wait.
+The row of a timer stays until it is decided. The partitions never wait for the relay.
 """
 
 import asyncio
@@ -18,13 +18,13 @@ from services.amqp.publisher import PublishUnconfirmed
 from services.contract import Timeout
 from services.postgres.database import retry_while_unavailable
 
-LOOK_SECONDS = 1.0
-"""Between two looks: the shortest wait that can be configured (a burst's) is as long."""
+POLL_SECONDS = 1.0
+"""Interval of the poll: the shortest wait that can be configured (of a burst) is as long."""
 MOST = 256
-"""Time-outs told at once: 64 KiB."""
+"""Timers published at once: 64 KiB."""
 CONFIRM_SECONDS = 5.0
-REST_SECONDS = 10.0
-"""For a number whose partition took nothing in: meanwhile those of others are told."""
+SUSPEND_SECONDS = 10.0
+"""Pause for a number whose partition did not confirm; timers of other numbers go on."""
 
 log = structlog.get_logger()
 
@@ -32,45 +32,49 @@ log = structlog.get_logger()
 class TimerRelay:
     def __init__(self, store: Store, partitions: PartitionPublisher) -> None:
         self._store, self._partitions = store, partitions
-        self._resting: dict[str, float] = {}
-        """Number -> until when, on the loop's clock."""
+        self._suspended: dict[str, float] = {}
+        """Number -> end of its pause, on the loop's clock."""
 
     async def run(self) -> None:
-        """For as long as the service runs. Cut off, it leaves what it told to be told again."""
+        """Publish due timers for as long as the service runs.
+
+        A run that is cut off leaves timers unmarked; these are published again.
+        """
         while True:
-            told = await retry_while_unavailable(self.publish_due, "time-outs")
-            if told < MOST:
-                await asyncio.sleep(LOOK_SECONDS)
+            published = await retry_while_unavailable(self.publish_due, "time-outs")
+            if published < MOST:
+                await asyncio.sleep(POLL_SECONDS)
 
     async def publish_due(self) -> int:
-        """Tell what is due; how many time-outs were told."""
+        """Publish due timers; return how many."""
         now = clock.now()
-        due, held = await self._store.due_since(), await self._store.held_since()
+        due, withheld = await self._store.due_since(), await self._store.withheld_since()
         metrics.timeouts_late_seconds.set(_seconds(due, now))
-        metrics.held_seconds.set(_seconds(held, now))
+        metrics.held_seconds.set(_seconds(withheld, now))
         return await self._store.publish_due_timers(
             now, MOST, self._suspended_numbers(), self._publish
         )
 
     def _suspended_numbers(self) -> list[str]:
-        """The numbers that rest still."""
         time = asyncio.get_running_loop().time()
-        self._resting = {n: until for n, until in self._resting.items() if until > time}
-        return list(self._resting)
+        self._suspended = {n: until for n, until in self._suspended.items() if until > time}
+        return list(self._suspended)
 
     async def _publish(self, due: list[Timeout]) -> list[UUID]:
         grouped = self._by_partition(due)
-        told = await asyncio.gather(*(self._publish_to(n, each) for n, each in grouped.items()))
-        return [id for ids in told for id in ids]
+        confirmed = await asyncio.gather(
+            *(self._publish_to(n, timers) for n, timers in grouped.items())
+        )
+        return [id for ids in confirmed for id in ids]
 
     async def _publish_to(self, partition: int, due: list[Timeout]) -> list[UUID]:
-        """Those that a quorum holds: all, or none."""
+        """Publish the timers of one partition; return the ids if confirmed, else none."""
         try:
             await self._partitions.publish(partition, list(due), CONFIRM_SECONDS)
         except PublishUnconfirmed as error:
             log.warning("timeouts.untold", partition=partition, reason=error.reason)
-            rests = asyncio.get_running_loop().time() + REST_SECONDS
-            self._resting |= {each.number: rests for each in due}
+            until = asyncio.get_running_loop().time() + SUSPEND_SECONDS
+            self._suspended |= {each.number: until for each in due}
             return []
         for each in due:
             metrics.timeouts.labels(kind=each.kind).inc()

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from router.handlers.batch import decide_batch
-from router.handlers.units import items_of, keyed_hash, units
+from router.handlers.units import keyed_hash, parse_items, parse_units
 from router.model.decision import Decision, Timer, WorkUnit
 from router.model.snapshot import Snapshot
 from router.output.archive_records import duplicate_segment, receipt_record, records
@@ -194,7 +194,7 @@ class Week:
         assert self._came(again) == []
 
     def _came(self, receipt: Receipt) -> list[Decision]:
-        self.records.append(receipt_record(receipt, items_of(receipt) or ()))
+        self.records.append(receipt_record(receipt, parse_items(receipt) or ()))
         return self._takes(receipt)
 
     def orders(self, type: str, conversation: str = "", **more: Any) -> Decision:
@@ -219,7 +219,7 @@ class Week:
 
     def _takes(self, entry: Entry) -> list[Decision]:
         self._count += 1
-        todo: list[WorkUnit] = list(units(entry, self.ground))
+        todo: list[WorkUnit] = list(parse_units(entry, self.ground))
         batch = decide_batch(todo, self._known, self.ground)
         assert batch.faults == []
         for unit, decision, changes in batch.to_publish:

@@ -25,7 +25,7 @@ from cli.costs.report import (
 from cli.support.database import CommandRefused, fail, print_result, with_database
 from cli.support.time_options import Month
 from router.billing.costs import ChargeGroup
-from router.budget_monitor import TooManyGroups, spent
+from router.budget_monitor import TooManyGroups, load_charges
 from services import clock
 from services.calendar.opening_hours import MONTHS
 from services.config import loader
@@ -79,7 +79,7 @@ async def load_costs(pool: Pool, criteria: CostsFilter, file: Path | None) -> Co
     """Return the costs of the month, without amounts if there is no configuration."""
     config = loader.load(file).config if file else None
     try:
-        groups = await spent(pool, criteria.month, criteria.tenant)
+        groups = await load_charges(pool, criteria.month, criteria.tenant)
     except TooManyGroups as error:
         raise CommandRefused(str(error)) from None
     if config and (unknown := "\n".join(unknown_ids(criteria, config, groups))):

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from router.billing.charges import kind
-from router.billing.costs import ChargeGroup, budget_ratio, cost
+from router.billing.charges import classify_charge
+from router.billing.costs import ChargeGroup, budget_ratio, total_cost
 from services.config.model import Configuration
 from services.config.pricing import FREE_SERVICE, FREE_SERVICE_FROM, Rate, rate_of
 
@@ -154,7 +154,7 @@ def _total(groups: Iterable[ChargeGroup], rate: Rate | None) -> MessageTotals:
 def _sum(group: ChargeGroup, rate: Rate | None) -> MessageTotals:
     charged = group.charged
     amount = rate.cost(group.category, charged) if rate else None
-    charge = kind(group.type, group.billable)
+    charge = classify_charge(group.type, group.billable)
     return MessageTotals(
         delivered=group.count,
         free=group.count if charge == "free" else 0,
@@ -180,6 +180,6 @@ def _budgets(
 ) -> Iterator[Budget]:
     for tenant in config.tenants:
         if tenant.budget is not None and criteria.tenant in (None, tenant.id):
-            spent = cost([group for group in groups if group.tenant == tenant.id], rate)
+            spent = total_cost([group for group in groups if group.tenant == tenant.id], rate)
             share = budget_ratio(spent, tenant.budget)
             yield Budget(tenant=tenant.id, budget=tenant.budget, spent=spent, used=share)

@@ -1,7 +1,7 @@
-"""What Meta charged a message of ours as: one row for each, whatever statuses come. Pure.
+"""Meta's charge for an outgoing message: one row a message, built from its statuses. Pure.
 
-`pricing` comes with `sent` and with one of `delivered` and `read`; what is delivered is charged. A
-row says the same in the end in whatever order statuses come, and however often.
+`pricing` comes with `sent` and with one of `delivered` and `read`; a delivered message is charged.
+The row ends up the same in whatever order statuses come, and however often.
 """
 
 import re
@@ -13,17 +13,17 @@ from uuid import UUID
 import msgspec
 
 DELIVERED = ("delivered", "read", "played")
-"""Each says that it arrived; `delivered` is left out of a message that is read at once."""
-SAID_BY = {"sent": 1, "played": 2, "read": 3, "delivered": 4}
-"""Status -> how much its `pricing` counts: what was delivered is charged, so who says that it was
-knows better than who says that it left."""
+"""Statuses of a message that arrived. Meta omits `delivered` for a message that is read at once."""
+PRECEDENCE = {"sent": 1, "played": 2, "read": 3, "delivered": 4}
+"""Status -> precedence of its `pricing`: a message is charged on delivery, so `delivered` knows
+better than `sent`."""
 WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""What a word of Meta's may be that is kept and shown."""
+"""Form of a word of Meta's that we store and show."""
 Kind = Literal["free", "charged", "unknown"]
 
 
 class Charge(msgspec.Struct, frozen=True, kw_only=True):
-    """A message, and what it was charged as; '' and None for what no status said."""
+    """The charge for one message; '' and None for what no status has said."""
 
     id: UUID
     tenant: str
@@ -34,39 +34,41 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     pricing_model: str = ""
     billable: bool | None = None
     said_by: str = ""
-    """The status that the price came with."""
+    """Status that the price came with."""
     delivered_at: datetime | None = None
-    """By Meta's clock, the first that a status says of it: the month it counts in."""
+    """First delivery time in a status, by Meta's clock. It decides in which month this counts."""
 
     @property
     def charged(self) -> bool:
-        return self.delivered_at is not None and kind(self.type, self.billable) == "charged"
+        return (
+            self.delivered_at is not None and classify_charge(self.type, self.billable) == "charged"
+        )
 
 
 def apply_pricing(charge: Charge, status: str, pricing: Mapping[str, Any], at: datetime) -> Charge:
-    """What is known after one more status, which was at `at`."""
+    """Return the charge after one more status, which happened at `at`."""
     if status in DELIVERED:
         first = min(at, charge.delivered_at or at)
         charge = msgspec.structs.replace(charge, delivered_at=first)
-    priced = msgspec.structs.replace(charge, **_priced(status, pricing))
-    return max(charge, priced, key=_weight)
+    priced = msgspec.structs.replace(charge, **_read_pricing(status, pricing))
+    return max(charge, priced, key=_precedence)
 
 
-def kind(type: str, billable: bool | None) -> Kind:
-    """Meta's `type` decides; `billable` is about to go, and says it where there is no type."""
+def classify_charge(type: str, billable: bool | None) -> Kind:
+    """Classify a charge: by Meta's `type`, or without one by the deprecated `billable`."""
     if type:
         return "free" if type.startswith("free_") else "charged"
     return "unknown" if billable is None else "charged" if billable else "free"
 
 
-def _priced(status: str, told: Mapping[str, Any]) -> dict[str, Any]:
-    billable = told.get("billable")
+def _read_pricing(status: str, pricing: Mapping[str, Any]) -> dict[str, Any]:
+    billable = pricing.get("billable")
     return {
-        "category": _word(told.get("category")),
-        "type": _word(told.get("type")),
-        "pricing_model": _word(told.get("pricing_model")),
+        "category": _word(pricing.get("category")),
+        "type": _word(pricing.get("type")),
+        "pricing_model": _word(pricing.get("pricing_model")),
         "billable": billable if isinstance(billable, bool) else None,
-        "said_by": status if told and status in SAID_BY else "",
+        "said_by": status if pricing and status in PRECEDENCE else "",
     }
 
 
@@ -74,12 +76,14 @@ def _word(value: Any) -> str:
     return value if isinstance(value, str) and WORD.fullmatch(value) else ""
 
 
-def _weight(charge: Charge) -> tuple[bool, int, str, str, str, str]:
-    """Greater is what stands: a price before none, then who said it; what is left makes two that
-    differ and are equal in this come out the same in either order."""
+def _precedence(charge: Charge) -> tuple[bool, int, str, str, str, str]:
+    """Sort key; the greatest charge counts: one with a price first, then by its status.
+
+    The other elements only break ties, so that the order of statuses makes no difference.
+    """
     return (
-        kind(charge.type, charge.billable) != "unknown",
-        SAID_BY.get(charge.said_by, 0),
+        classify_charge(charge.type, charge.billable) != "unknown",
+        PRECEDENCE.get(charge.said_by, 0),
         charge.type,
         charge.category,
         charge.pricing_model,

@@ -1,7 +1,7 @@
-"""What Meta tells of accounts, numbers, templates and preferences: what is acted on. Pure, a table.
+"""Meta's notices about accounts, numbers, templates and preferences. Pure, tables by field.
 
-Everything is kept. Some of it changes what may be sent; some of it a person must see; and what we
-do not know is told once, so that somebody looks what it is.
+Every notice is archived. Some change what may be sent, some need a person's attention, and a word
+that we do not know is reported once, so that a developer looks it up.
 """
 
 import re
@@ -22,18 +22,18 @@ from services.whatsapp.identities import CONTACT, identities_in
 from services.whatsapp.items import AnyItem, Identity, Message, Notice, Status, Unknown
 from services.whatsapp.lenient_json import code, fields, objects, parse_timestamp, text
 
-Act = Callable[[WorkUnit, Notice, Snapshot, RoutingContext], Changes]
+NoticeHandler = Callable[[WorkUnit, Notice, Snapshot, RoutingContext], Changes]
 
 NAME = re.compile(r"(?!(?:\D*\d){5})[a-z0-9_]{1,64}")
-"""What a name of Meta's may look like here: it stands in a table and in the log. With more digits
-it could be somebody's telephone number."""
+"""Form of an unknown name of Meta's that is stored and logged. With more digits it could be a
+telephone number."""
 TEMPLATE_NAME, WORD = 512, 64
-"""Characters of what stands in a key: Meta's own bound of a template's name, and room for the rest.
-An index refuses what is much longer."""
+"""Maximum characters in a key: Meta's own limit for a template's name, and room for the rest. An
+index refuses what is much longer."""
 REASON = 500
-"""Characters; Meta's reasons are a word or a sentence."""
-TOO_MUCH = frozenset([4, 80007, 130429])
-"""Codes of limits that are reached and pass; whoever sends slows down."""
+"""Maximum characters; Meta's reasons are a word or a sentence."""
+RATE_LIMITS = frozenset([4, 80007, 130429])
+"""Meta's codes of rate limits. These pass without a person: the deliverer slows down."""
 UTILITY = "UTILITY"
 INFORMATIONAL = "INFORMATIONAL"
 
@@ -49,17 +49,17 @@ def needs(unit: WorkUnit, item: Notice, ground: RoutingContext) -> Needs:
 
 
 def decide_account_event(
-    unit: WorkUnit, item: Notice, known: Snapshot, ground: RoutingContext
+    unit: WorkUnit, item: Notice, snapshot: Snapshot, context: RoutingContext
 ) -> tuple[Decision, Changes]:
-    act = (OF_NUMBER if item.number else OF_ACCOUNT).get(item.field)
-    changes = act(unit, item, known, ground) if act else Changes()
-    decision = archive_only(unit, "notice", item.number, ground)
-    ended = consent.find_ended_purposes(changes.withdrawals, known)
+    handle = (NUMBER_HANDLERS if item.number else ACCOUNT_HANDLERS).get(item.field)
+    changes = handle(unit, item, snapshot, context) if handle else Changes()
+    decision = archive_only(unit, "notice", item.number, context)
+    ended = consent.find_ended_purposes(changes.withdrawals, snapshot)
     return msgspec.structs.replace(decision, ended=ended), changes
 
 
 def _template_status(
-    unit: WorkUnit, item: Notice, known: Snapshot, ground: RoutingContext
+    unit: WorkUnit, item: Notice, snapshot: Snapshot, context: RoutingContext
 ) -> Changes:
     return _template(
         unit,
@@ -71,85 +71,87 @@ def _template_status(
 
 
 def _template_category(
-    unit: WorkUnit, item: Notice, known: Snapshot, ground: RoutingContext
+    unit: WorkUnit, item: Notice, snapshot: Snapshot, context: RoutingContext
 ) -> Changes:
     return _template(unit, item, category=item.event)
 
 
-def _template(unit: WorkUnit, item: Notice, **told: str) -> Changes:
+def _template(unit: WorkUnit, item: Notice, **values: str) -> Changes:
     name = text(item.value.get("message_template_name"))
     language = text(item.value.get("message_template_language"))
     if not (name and item.waba) or len(name) > TEMPLATE_NAME or len(item.waba + language) > WORD:
         return Changes()
     at = resolver.written_at(unit, parse_timestamp(item.stamp))
     return Changes(
-        template=Template(waba=item.waba, name=name, language=language, changed_at=at, **told)
+        template=Template(waba=item.waba, name=name, language=language, changed_at=at, **values)
     )
 
 
 def preference_holder(item: Notice) -> tuple[Identity, ...]:
-    """Whose preference it is."""
+    """Return the identities of the citizen whose preference this is."""
     return tuple(identities_in(item.value, CONTACT)) if item.field == "user_preferences" else ()
 
 
-def _preference(unit: WorkUnit, item: Notice, known: Snapshot, ground: RoutingContext) -> Changes:
-    """A citizen who wants some messages no more, or again. One who never wrote is a person too."""
-    number = ground.config.number(item.number)
+def _preference(
+    unit: WorkUnit, item: Notice, snapshot: Snapshot, context: RoutingContext
+) -> Changes:
+    """Record that a citizen stops or resumes some messages, even one who never wrote."""
+    number = context.config.number(item.number)
     category = text(item.value.get("category")) or MARKETING_MESSAGES
-    whose = preference_holder(item)
-    known_word = item.event in KNOWN["user_preferences"]
-    if number is None or not (whose and known_word) or len(category) > WORD:
+    identities = preference_holder(item)
+    is_known = item.event in KNOWN["user_preferences"]
+    if number is None or not (identities and is_known) or len(category) > WORD:
         return Changes()
     at = resolver.written_at(unit, parse_timestamp(item.value.get("timestamp")))
-    who = resolver.resolve_person(unit, number, resolver.SenderIdentities(whose, at), known, ground)
+    sender = resolver.SenderIdentities(identities, at)
+    who = resolver.resolve_person(unit, number, sender, snapshot, context)
     choice = OptOut(
         tenant=number.tenant, person=who.person, category=category, value=item.event, at=at
     )
-    stopped = Withdrawal(tenant=number.tenant, person=who.person, by=META, at=at)
-    withdrawals = (stopped,) if item.event == "stop" else ()
+    withdrawal = Withdrawal(tenant=number.tenant, person=who.person, by=META, at=at)
+    withdrawals = (withdrawal,) if item.event == "stop" else ()
     return Changes(identities=who.identities, opt_out=choice, withdrawals=withdrawals)
 
 
-OF_ACCOUNT: dict[str, Act] = {
+ACCOUNT_HANDLERS: dict[str, NoticeHandler] = {
     "message_template_status_update": _template_status,
     "template_category_update": _template_category,
 }
-"""Field -> what it changes, where Meta tells it of an account. A number in one is not Meta's doing:
-it is what the proof was asked about, and says nothing of the account beside it."""
-OF_NUMBER: dict[str, Act] = {"user_preferences": _preference}
-"""Field -> what it changes at the number that it came for, and nowhere else."""
+"""Field -> handler of a notice about an account. These do not run for a notice with a number: that
+number is not from Meta but from the check of the origin, which does not vouch for the account."""
+NUMBER_HANDLERS: dict[str, NoticeHandler] = {"user_preferences": _preference}
+"""Field -> handler of a notice about a number, which changes nothing for other numbers."""
 
 
-def _always(item: Notice) -> bool:
+def _is_any(item: Notice) -> bool:
     return True
 
 
-def _one_of(*events: str) -> Callable[[Notice], bool]:
+def _has_event(*events: str) -> Callable[[Notice], bool]:
     return lambda item: item.event in events
 
 
-def _grave(item: Notice) -> bool:
-    """Meta calls the others INFORMATIONAL; what it does not call anything may be grave."""
+def _is_severe(item: Notice) -> bool:
+    """True unless Meta says INFORMATIONAL: an alert without a severity may be severe."""
     return text(fields(item.value.get("alert_info")).get("alert_severity")) != INFORMATIONAL
 
 
-def _dearer(item: Notice) -> bool:
-    """Costs more, and asks for consent."""
-    before = text(item.value.get("previous_category"))
-    return item.event == MARKETING and before in (UTILITY, "")
+def _becomes_marketing(item: Notice) -> bool:
+    """A marketing template costs more, and needs consent."""
+    previous = text(item.value.get("previous_category"))
+    return item.event == MARKETING and previous in (UTILITY, "")
 
 
-def _trouble(item: Notice) -> bool:
-    """Trouble of an account or an app that Meta tells where messages stand; too much at a time
-    passes by itself."""
-    told = [code(error.get("code")) for error in objects(item.value.get("errors"))]
-    return item.event == ERRORS and any(one not in TOO_MUCH for one in told)
+def _has_errors(item: Notice) -> bool:
+    """True for errors of an account or an app, other than rate limits, which pass."""
+    codes = [code(error.get("code")) for error in objects(item.value.get("errors"))]
+    return item.event == ERRORS and any(each not in RATE_LIMITS for each in codes)
 
 
 ALARMS: dict[str, Callable[[Notice], bool]] = {
-    "account_alerts": _grave,
-    "account_review_update": _one_of("REJECTED", "PENDING", "DEFERRED"),
-    "account_update": _one_of(
+    "account_alerts": _is_severe,
+    "account_review_update": _has_event("REJECTED", "PENDING", "DEFERRED"),
+    "account_update": _has_event(
         "ACCOUNT_DELETED",
         "ACCOUNT_OFFBOARDED",
         "ACCOUNT_RESTRICTION",
@@ -157,42 +159,43 @@ ALARMS: dict[str, Callable[[Notice], bool]] = {
         "DISABLED_UPDATE",
         "PARTNER_REMOVED",
     ),
-    "messages": _trouble,
-    "phone_number_name_update": _one_of("DEFERRED", "REJECTED"),
-    "security": _always,
-    "template_category_update": _dearer,
+    "messages": _has_errors,
+    "phone_number_name_update": _has_event("DEFERRED", "REJECTED"),
+    "security": _is_any,
+    "template_category_update": _becomes_marketing,
 }
-"""Field -> whether a person must see it. What is not here is kept and counted."""
+"""Field -> predicate for a notice that a person must see. Other fields are archived and counted."""
 
 
-def alarms(item: Notice) -> bool:
-    wanted = ALARMS.get(item.field)
-    return wanted is not None and wanted(item)
+def needs_attention(item: Notice) -> bool:
+    """True for a notice that a person must see."""
+    predicate = ALARMS.get(item.field)
+    return predicate is not None and predicate(item)
 
 
-def label(item: Notice) -> str:
-    """The event in a closed vocabulary, whatever Meta wrote."""
+def event_label(item: Notice) -> str:
+    """Return the event of a notice as a word of a closed vocabulary."""
     if not item.event:
         return NONE
     return item.event if item.event in KNOWN.get(item.field, ()) else OTHER
 
 
 def unknown_vocabulary(item: AnyItem) -> tuple[str, str] | None:
-    """Kind and name of what we do not know in it."""
+    """Return kind and name of the word in an item that we do not know, if any."""
     match item:
         case Unknown(reason=reason) if reason == UNPROVEN:
             return None
         case Unknown(field=field) if field and field not in FIELDS:
-            return "field", _plain(field)
+            return "field", _safe_name(field)
         case Message(content=content) if content.type not in TYPES:
-            return "type", _plain(content.type)
+            return "type", _safe_name(content.type)
         case Status(status=status) if status not in STATUSES:
-            return "status", _plain(status)
-        case Notice() if label(item) == OTHER:
-            return "event", _plain(f"{item.field}_{item.event}")
+            return "status", _safe_name(status)
+        case Notice() if event_label(item) == OTHER:
+            return "event", _safe_name(f"{item.field}_{item.event}")
     return None
 
 
-def _plain(name: str) -> str:
+def _safe_name(name: str) -> str:
     lower = name.lower()
     return lower if NAME.fullmatch(lower) else OTHER

@@ -1,4 +1,4 @@
-"""One batch: its units decided one after the other, and what of it fits into one message. Pure."""
+"""One batch: decide its units one after the other, and split its output by size. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
@@ -17,66 +17,75 @@ from router.model.decision import (
 from router.model.snapshot import Snapshot
 
 ITEMS, BYTES = 256, 256 * 1024
-"""Of one message to the archive or a destination; something larger goes alone."""
+"""Limits of one message to the archive or a destination. Something larger goes alone."""
 FAULT = "a fault in Postkamer: see decision.failed in the log"
 
 T = TypeVar("T")
 
 
 class BatchResult(msgspec.Struct, frozen=True):
-    """What is to be said, and of that what is new; what came again in another place, how many units
-    were repeats at all, and the faults of ours that put one aside."""
+    """The decisions of one batch, before they are committed."""
 
     to_publish: list[DecidedUnit]
     new: list[DecidedUnit]
+    """Decisions made in this batch: those of `to_publish` that are to be committed."""
     duplicates: list[RepeatedUnit]
+    """Units that came before, in another receipt or another place of the same body."""
     repeats: int
+    """Number of units that were not published, duplicates included."""
     faults: list[Exception]
+    """Errors in our code. Each sent one unit to quarantine."""
 
 
 class CommittedBatch(msgspec.Struct, frozen=True):
-    """What is decided and committed: what is to be said, and what came again."""
+    """Decisions that are committed and not published yet, and duplicates."""
 
-    said: list[DecidedUnit]
-    again: list[RepeatedUnit]
+    to_publish: list[DecidedUnit]
+    duplicates: list[RepeatedUnit]
 
 
-def decide_batch(todo: Iterable[WorkUnit], known: Snapshot, ground: RoutingContext) -> BatchResult:
-    """Each unit once. A fault in deciding one puts that one aside and no other."""
+def decide_batch(
+    units: Iterable[WorkUnit], snapshot: Snapshot, context: RoutingContext
+) -> BatchResult:
+    """Decide each unit once. An error in deciding one quarantines that one and no other.
+
+    `snapshot` is updated with what each decision changes.
+    """
     batch = BatchResult([], [], [], 0, [])
     repeats = 0
-    mentioned: set[bytes] = set()
-    for unit in todo:
-        if before := known.decided.get(unit.key):
-            if unit.is_repeat or before[0] != unit.entry.id:
-                batch.duplicates.append((unit, before[1]))
+    seen: set[bytes] = set()
+    for unit in units:
+        if existing := snapshot.decided.get(unit.key):
+            entry, decision = existing
+            if unit.is_repeat or entry != unit.entry.id:
+                batch.duplicates.append((unit, decision))
                 repeats += 1
-            elif unit.key not in mentioned:
-                batch.to_publish.append((unit, before[1], Changes()))
+            elif unit.key not in seen:
+                batch.to_publish.append((unit, decision, Changes()))
             else:
                 repeats += 1
         else:
-            decided = (unit, *_decide_safely(unit, known, ground, batch.faults))
-            known.apply(decided[2])
-            known.decided[unit.key] = unit.entry.id, decided[1]
-            batch.new.append(decided)
-            batch.to_publish.append(decided)
-        mentioned.add(unit.key)
+            decision, changes = _decide_safely(unit, snapshot, context, batch.faults)
+            snapshot.apply(changes)
+            snapshot.decided[unit.key] = unit.entry.id, decision
+            batch.new.append((unit, decision, changes))
+            batch.to_publish.append((unit, decision, changes))
+        seen.add(unit.key)
     return msgspec.structs.replace(batch, repeats=repeats)
 
 
 def _decide_safely(
-    unit: WorkUnit, known: Snapshot, ground: RoutingContext, faults: list[Exception]
+    unit: WorkUnit, snapshot: Snapshot, context: RoutingContext, faults: list[Exception]
 ) -> tuple[Decision, Changes]:
     try:
-        return decide(unit, known, ground)
+        return decide(unit, snapshot, context)
     except Exception as error:
         faults.append(error)
-        return quarantine_unit(unit, FAULT, ground)
+        return quarantine_unit(unit, FAULT, context)
 
 
 def split_by_size(things: Sequence[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
-    """In order, within the bounds of one message; something larger goes alone."""
+    """Yield chunks in order, each within the limits of one message. Something larger goes alone."""
     chunk: list[T] = []
     size = 0
     for thing in things:

@@ -1,6 +1,7 @@
-"""Deciding what a citizen wrote: who, which conversation, which department, and why. Pure."""
+"""A message from a citizen: its person, conversation, department and automatic reply. Pure."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -37,7 +38,7 @@ from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 from services.whatsapp.parser import words
 
 INBOUND = "messages"
-"""The webhook field under which citizens write; echoes and history are kept, never routed."""
+"""Webhook field of citizens' messages. Echoes and history are archived and never routed."""
 
 
 def needs(unit: WorkUnit, item: items.Message, ground: RoutingContext) -> Needs:
@@ -51,58 +52,64 @@ def needs(unit: WorkUnit, item: items.Message, ground: RoutingContext) -> Needs:
 
 
 def decide_message(
-    unit: WorkUnit, item: items.Message, known: Snapshot, ground: RoutingContext
+    unit: WorkUnit, item: items.Message, snapshot: Snapshot, context: RoutingContext
 ) -> tuple[Decision, Changes]:
-    number = ground.config.number(item.number)
+    number = context.config.number(item.number)
     if number is None:
-        return _refused(unit, "the number is not in the configuration", ground)
+        return _quarantine(unit, "the number is not in the configuration")
     if item.field != INBOUND or item.group:
-        return archive_only(unit, "echo", item.number, ground), Changes()
+        return archive_only(unit, "echo", item.number, context), Changes()
     if not item.person.identities:
-        return _refused(unit, "the sender has no identity", ground)
+        return _quarantine(unit, "the sender has no identity")
     at = resolver.written_at(unit, item.sent_at)
-    called = resolver.SenderIdentities(item.person.identities, at, item.becomes)
-    who = resolver.resolve_person(unit, number, called, known, ground)
-    case = _case(unit, item, number, who, known, ground)
-    now = transition.apply_message(case)
-    till = _closed_till(now, unit, ground)
-    to = resolver.find_reply_address(who, number, known)
-    moment = _moment(case, now, till)
-    answered = auto_reply.choose_reply(moment, ground) if to else None
+    identities = resolver.SenderIdentities(item.person.identities, at, item.becomes)
+    who = resolver.resolve_person(unit, number, identities, snapshot, context)
+    message = _message_context(unit, item, number, who, snapshot, context)
+    conversation = transition.apply_message(message)
+    closed_till = _closed_till(conversation, unit, context)
+    to = resolver.find_reply_address(who, number, snapshot)
+    reply_context = _reply_context(message, conversation, closed_till)
+    chosen = auto_reply.choose_reply(reply_context, context) if to else None
     reply = None
-    if answered:
-        candidate, reply = answered
-        now = transition.apply_auto_reply(now, unit.at, candidate, till)
-    elif (
-        owes := auto_reply.find_pending_reply(moment, ground)
-    ) and owes not in now.state.pending_texts:
-        now = now.with_state(pending_texts=(*now.state.pending_texts, owes))
-    withdrawals = _withdrawn(case)
-    decision = _decision(case, now, reply)
+    if chosen:
+        candidate, reply = chosen
+        conversation = transition.apply_auto_reply(conversation, unit.at, candidate, closed_till)
+    elif pending := auto_reply.find_pending_reply(reply_context, context):
+        conversation = _with_pending_text(conversation, pending)
+    withdrawals = _withdrawals(message)
+    decision = _decision(message, conversation, reply)
     decision = msgspec.structs.replace(
-        decision, ended=consent.find_ended_purposes(withdrawals, known)
+        decision, ended=consent.find_ended_purposes(withdrawals, snapshot)
     )
-    sent = outgoing.outgoing_changes(unit, now, reply, to) if reply and to else Changes()
+    sent = outgoing.outgoing_changes(unit, conversation, reply, to) if reply and to else Changes()
     sent = msgspec.structs.replace(sent, withdrawals=withdrawals)
-    return decision, _changes(case, now, decision, sent)
+    return decision, _changes(message, conversation, decision, sent)
 
 
-def _case(
+def _with_pending_text(conversation: Conversation, text: str) -> Conversation:
+    pending = conversation.state.pending_texts
+    if text in pending:
+        return conversation
+    return conversation.with_state(pending_texts=(*pending, text))
+
+
+def _message_context(
     unit: WorkUnit,
     item: items.Message,
     number: Number,
     who: resolver.ResolvedPerson,
-    known: Snapshot,
-    ground: RoutingContext,
+    snapshot: Snapshot,
+    context: RoutingContext,
 ) -> MessageContext:
-    last = find_conversation(number, who.person, known)
-    said = interpret(unit, item, last, number, ground)
-    found = place_message(unit, item, last, said, number, ground)
-    if last and found.previous is None:  # what was closed, with its labels, is another matter
-        said = interpret(unit, item, None, number, ground)
-        found = place_message(unit, item, None, said, number, ground)
-    found = apply_deputy(found, number, unit, ground)
-    tenant = ground.config.tenant(number.tenant)
+    last = find_conversation(number, who.person, snapshot)
+    interpretation = interpret(unit, item, last, number, context)
+    placement = place_message(unit, item, last, interpretation, number, context)
+    if last and placement.previous is None:
+        # A new conversation: the closed one, with its tags, does not affect the interpretation.
+        interpretation = interpret(unit, item, None, number, context)
+        placement = place_message(unit, item, None, interpretation, number, context)
+    placement = apply_deputy(placement, number, unit, context)
+    tenant = context.config.tenant(number.tenant)
     assert tenant is not None
     return MessageContext(
         unit=unit,
@@ -110,145 +117,151 @@ def _case(
         number=number,
         tenant=tenant,
         sender=who,
-        interpretation=said,
-        placement=found,
-        previous=found.previous
-        or open_conversation(unit, number, who.person, found.verdict, ground),
-        number_notice=known.number_notices.get(number.id) or NumberNotice(number=number.id),
-        is_first_contact=auto_reply.is_first_contact(known.last_heard.get(who.person), unit.at)
+        interpretation=interpretation,
+        placement=placement,
+        previous=placement.previous
+        or open_conversation(unit, number, who.person, placement.verdict, context),
+        number_notice=snapshot.number_notices.get(number.id) or NumberNotice(number=number.id),
+        is_first_contact=auto_reply.is_first_contact(snapshot.last_heard.get(who.person), unit.at)
         or (last is not None and last.state.welcome),
-        context=ground,
+        context=context,
     )
 
 
-def _closed_till(now: Conversation, unit: WorkUnit, ground: RoutingContext) -> datetime | None:
-    hours = ground.hours.get((now.tenant, now.department))
+def _closed_till(
+    conversation: Conversation, unit: WorkUnit, context: RoutingContext
+) -> datetime | None:
+    hours = context.hours.get((conversation.tenant, conversation.department))
     return None if hours is None or hours.is_open(unit.at) else hours.next_opening(unit.at)
 
 
-def _moment(
-    case: MessageContext, now: Conversation, till: datetime | None
+def _reply_context(
+    message: MessageContext, conversation: Conversation, closed_till: datetime | None
 ) -> auto_reply.ReplyContext:
-    chosen = case.placement.choice
+    chosen = message.placement.choice
     return auto_reply.ReplyContext(
-        unit=case.unit,
-        interpretation=case.interpretation,
-        conversation=now,
-        tenant=case.tenant,
-        number_notice=case.number_notice,
-        type=case.item.content.type,
-        unsupported_type=str(case.item.content.detail.get("type", "")),
-        errors=case.item.errors,
-        sent_at=case.item.sent_at,
-        menu_path=case.placement.menu_path,
+        unit=message.unit,
+        interpretation=message.interpretation,
+        conversation=conversation,
+        tenant=message.tenant,
+        number_notice=message.number_notice,
+        type=message.item.content.type,
+        unsupported_type=str(message.item.content.detail.get("type", "")),
+        errors=message.item.errors,
+        sent_at=message.item.sent_at,
+        menu_path=message.placement.menu_path,
         option_reply=chosen.option.reply if chosen and not chosen.is_back else "",
-        is_unclear=case.placement.is_unclear,
-        department_opens_at=till,
+        is_unclear=message.placement.is_unclear,
+        department_opens_at=closed_till,
     )
 
 
-def _heard(case: MessageContext, decision: Decision) -> InboundRef | None:
-    """So that it can be quoted; a reaction cannot."""
-    item = case.item
+def _inbound_ref(message: MessageContext, decision: Decision) -> InboundRef | None:
+    """Return the reference by which an answer can quote this message; a reaction has none."""
+    item = message.item
     if decision.message is None or not item.id or item.content.type == REACTION:
         return None
     return InboundRef(decision.message, item.id, decision.conversation)
 
 
-def archive_only(unit: WorkUnit, kind: str, number: str, ground: RoutingContext) -> Decision:
-    """For the record alone."""
-    ours = ground.config.number(number)
-    record = unit.id("record")
-    return Decision(kind=kind, record=record, tenant=ours.tenant if ours else "")
+def archive_only(unit: WorkUnit, kind: str, number: str, context: RoutingContext) -> Decision:
+    """Return a decision that makes a record and nothing else."""
+    configured = context.config.number(number)
+    tenant = configured.tenant if configured else ""
+    return Decision(kind=kind, record=unit.id("record"), tenant=tenant)
 
 
-def _refused(unit: WorkUnit, reason: str, ground: RoutingContext) -> tuple[Decision, Changes]:
-    record = unit.id("record")
-    return Decision(kind="quarantined", record=record, reason=reason), Changes()
+def _quarantine(unit: WorkUnit, reason: str) -> tuple[Decision, Changes]:
+    return Decision(kind="quarantined", record=unit.id("record"), reason=reason), Changes()
 
 
-def _decision(case: MessageContext, now: Conversation, reply: Reply | None) -> Decision:
-    unit, said, state = case.unit, case.interpretation, now.state
-    department = case.context.config.department(now.tenant, now.department)
-    moved = (
-        {}
-        if case.is_new_conversation
-        else transition.transfer_fields(unit, case.previous, now, case.context)
-    )
+def _decision(message: MessageContext, conversation: Conversation, reply: Reply | None) -> Decision:
+    unit, interpretation, state = message.unit, message.interpretation, conversation.state
+    department = message.context.config.department(conversation.tenant, conversation.department)
+    transfer: dict[str, Any] = {}
+    if not message.is_new_conversation:
+        transfer = transition.transfer_fields(unit, message.previous, conversation, message.context)
     provisional = not (state.has_question or state.answered_at)
-    care = said.outcome.care
+    care = interpretation.outcome.care
     return Decision(
         kind="message",
         record=unit.id("record"),
-        tenant=now.tenant,
-        conversation=now.id,
-        department=now.department,
+        tenant=conversation.tenant,
+        conversation=conversation.id,
+        department=conversation.department,
         destination=department.destination if department else "",
-        rule=now.rule,
-        reason=now.reason,
-        sequence=now.sequence - (reply is not None),
+        rule=conversation.rule,
+        reason=conversation.reason,
+        sequence=conversation.sequence - (reply is not None),
         message=unit.id("message"),
         event=unit.id("event"),
-        opened=unit.id("opened") if case.is_new_conversation else None,
-        zaak=now.zaak,
-        matched_by_phone=case.sender.matched_by_phone,
-        version=case.context.version,
+        opened=unit.id("opened") if message.is_new_conversation else None,
+        zaak=conversation.zaak,
+        matched_by_phone=message.sender.matched_by_phone,
+        version=message.context.version,
         provisional=provisional,
-        task=not (provisional or said.needs_no_action),
-        reopened=case.placement.reopened,
+        task=not (provisional or interpretation.needs_no_action),
+        reopened=message.placement.reopened,
         tags=state.tags,
         priority=state.priority,
         language=state.language,
-        sensitive=said.sensitive,
+        sensitive=interpretation.sensitive,
         mask=tuple(dict.fromkeys((*state.mask, *(department.mask if department else ())))),
         due=state.due,
         care=care.kind if care else "",
-        care_reason=said.outcome.care_reason,
-        alarm=_alarm(case),
+        care_reason=interpretation.outcome.care_reason,
+        alarm=_alarm(message),
         reply=reply,
         assignee=state.assignee,
-        window_until=now.said_at + CUSTOMER_SERVICE_WINDOW if now.said_at else None,
+        window_until=_window_until(conversation),
         held=state.held,
-        releases=case.previous.state.held and not state.held,
-        marks=said.outcome.annotations.rules,
-        **moved,
+        releases=message.previous.state.held and not state.held,
+        marks=interpretation.outcome.annotations.rules,
+        **transfer,
     )
 
 
-def _alarm(case: MessageContext) -> Alarm | None:
-    care, wake = case.interpretation.outcome.care, case.tenant.care.destinations
-    if care is None or not wake or not transition.should_alert(case):
+def _window_until(conversation: Conversation) -> datetime | None:
+    said_at = conversation.said_at
+    return said_at + CUSTOMER_SERVICE_WINDOW if said_at else None
+
+
+def _alarm(message: MessageContext) -> Alarm | None:
+    care, wake = message.interpretation.outcome.care, message.tenant.care.destinations
+    if care is None or not wake or not transition.should_alert(message):
         return None
-    event = case.unit.id("alarm")
+    event = message.unit.id("alarm")
     return Alarm(event=event, destination=wake[0], care=care.kind, nth=1)
 
 
-def _changes(case: MessageContext, now: Conversation, decision: Decision, sent: Changes) -> Changes:
+def _changes(
+    message: MessageContext, conversation: Conversation, decision: Decision, sent: Changes
+) -> Changes:
     return msgspec.structs.replace(
         sent,
-        conversation=now,
-        identities=case.sender.identities,
-        inbound=_heard(case, decision),
-        opt_out=_opt_out(case),
-        timers=timers.after_message(case, now),
+        conversation=conversation,
+        identities=message.sender.identities,
+        inbound=_inbound_ref(message, decision),
+        opt_out=_opt_out(message),
+        timers=timers.after_message(message, conversation),
     )
 
 
-def _opt_out(case: MessageContext) -> OptOut | None:
-    if not case.interpretation.opt:
+def _opt_out(message: MessageContext) -> OptOut | None:
+    if not message.interpretation.opt:
         return None
     return OptOut(
-        tenant=case.number.tenant,
-        person=case.sender.person,
+        tenant=message.number.tenant,
+        person=message.sender.person,
         category=MARKETING_MESSAGES,
-        value="stop" if case.interpretation.opt == "stop" else "resume",
-        at=case.unit.at,
+        value="stop" if message.interpretation.opt == "stop" else "resume",
+        at=message.unit.at,
     )
 
 
-def _withdrawn(case: MessageContext) -> tuple[Withdrawal, ...]:
-    """Who says STOP ends all that they agreed to."""
-    if case.interpretation.opt != "stop":
+def _withdrawals(message: MessageContext) -> tuple[Withdrawal, ...]:
+    """Return the withdrawal of all consent by a citizen who sends STOP."""
+    if message.interpretation.opt != "stop":
         return ()
-    tenant, person = case.number.tenant, case.sender.person
-    return (Withdrawal(tenant=tenant, person=person, by=STOP, at=case.unit.at),)
+    tenant, person = message.number.tenant, message.sender.person
+    return (Withdrawal(tenant=tenant, person=person, by=STOP, at=message.unit.at),)

@@ -1,6 +1,6 @@
-"""Deciding what a CRM ordered: whether, to whom, in which conversation. Pure.
+"""Commands from a CRM: accepted or refused, for which citizen, in which conversation. Pure.
 
-A refusal reaches the sender as status `failed` with a sentence; Meta is not asked.
+A refusal reaches the sender as status `failed` with a sentence. Meta is not called.
 """
 
 import msgspec
@@ -47,152 +47,163 @@ def needs(unit: WorkUnit, given: Command, ground: RoutingContext) -> Needs:
 
 
 def decide_command(
-    unit: WorkUnit, given: Command, known: Snapshot, ground: RoutingContext
+    unit: WorkUnit, command: Command, snapshot: Snapshot, context: RoutingContext
 ) -> tuple[Decision, Changes]:
     if (
-        given.type
+        command.type
         not in MESSAGE_TYPES
         | CONVERSATION_COMMANDS.keys()
-        | number_commands.ORDERS.keys()
+        | number_commands.NUMBER_COMMANDS.keys()
         | consent.CONSENT_COMMANDS.keys()
     ):
-        return _refused(unit, given, refusals.TYPE_UNKNOWN, ground)
-    number = ground.config.number(given.number)
+        return _refuse(unit, command, refusals.TYPE_UNKNOWN, context)
+    number = context.config.number(command.number)
     if number is None:
-        return _refused(unit, given, refusals.NO_NUMBER, ground)
-    if given.type in number_commands.ORDERS:
-        return _of_number(unit, given, number, known, ground)
-    if given.type in consent.CONSENT_COMMANDS:
-        return _of_person(unit, given, number, known, ground)
-    if given.to and not given.conversation and given.type not in CONVERSATION_COMMANDS:
-        return _to_person(unit, given, number, known, ground)
-    return _in_conversation(unit, given, number, known, ground)
+        return _refuse(unit, command, refusals.NO_NUMBER, context)
+    if command.type in number_commands.NUMBER_COMMANDS:
+        return _decide_for_number(unit, command, number, snapshot, context)
+    if command.type in consent.CONSENT_COMMANDS:
+        return _decide_for_person(unit, command, number, snapshot, context)
+    if command.to and not command.conversation and command.type not in CONVERSATION_COMMANDS:
+        return _send_to_address(unit, command, number, snapshot, context)
+    return _decide_in_conversation(unit, command, number, snapshot, context)
 
 
-def _in_conversation(
-    unit: WorkUnit, given: Command, number: Number, known: Snapshot, ground: RoutingContext
+def _decide_in_conversation(
+    unit: WorkUnit, command: Command, number: Number, snapshot: Snapshot, context: RoutingContext
 ) -> tuple[Decision, Changes]:
-    conversation = known.conversations.get(given.conversation)
-    if reason := refusals.conversation_refusal(given, conversation, number, ground):
-        return _refused(unit, given, reason, ground, conversation)
+    conversation = snapshot.conversations.get(command.conversation)
+    if reason := refusals.conversation_refusal(command, conversation, number, context):
+        return _refuse(unit, command, reason, context, conversation)
     assert conversation is not None
-    if steer := CONVERSATION_COMMANDS.get(given.type):
-        decision, changes = steer(unit, given, conversation, known, ground)
+    if handle := CONVERSATION_COMMANDS.get(command.type):
+        decision, changes = handle(unit, command, conversation, snapshot, context)
         if decision.kind == "refused":
-            return _refused(unit, given, decision.reason, ground, conversation)
-        return decision, msgspec.structs.replace(changes, outgoing=_standing(unit, given, decision))
-    to = resolver.find_address(conversation.person, number, known)
+            return _refuse(unit, command, decision.reason, context, conversation)
+        status = _command_status(unit, command, decision)
+        return decision, msgspec.structs.replace(changes, outgoing=status)
+    to = resolver.find_address(conversation.person, number, snapshot)
     if to is None:
-        return _refused(unit, given, refusals.NO_ADDRESS, ground, conversation)
-    return _message(unit, given, conversation, to, known, ground)
+        return _refuse(unit, command, refusals.NO_ADDRESS, context, conversation)
+    return _send_message(unit, command, conversation, to, snapshot, context)
 
 
-def _to_person(
-    unit: WorkUnit, given: Command, number: Number, known: Snapshot, ground: RoutingContext
+def _send_to_address(
+    unit: WorkUnit, command: Command, number: Number, snapshot: Snapshot, context: RoutingContext
 ) -> tuple[Decision, Changes]:
-    """To this very address, in the conversation that is open with whoever has it, or a new one."""
-    if not refusals.is_same_tenant(given, number):
-        return _refused(unit, given, refusals.NO_CONVERSATION, ground)
-    name = address(given.to)
+    """Send to exactly this address, in the open conversation with its person or in a new one."""
+    if not refusals.is_same_tenant(command, number):
+        return _refuse(unit, command, refusals.NO_CONVERSATION, context)
+    name = address(command.to)
     who = resolver.resolve_person(
-        unit, number, resolver.SenderIdentities((name,), unit.at), known, ground
+        unit, number, resolver.SenderIdentities((name,), unit.at), snapshot, context
     )
-    hash = ground.hash(number.tenant, name.kind, name.value)
-    to = who.identities[0] if who.identities else known.identities[number.tenant, name.kind, hash]
-    conversation = known.conversations.get(known.open.get((number.id, who.person), ""))
+    hash = context.hash(number.tenant, name.kind, name.value)
+    to = (
+        who.identities[0] if who.identities else snapshot.identities[number.tenant, name.kind, hash]
+    )
+    conversation = snapshot.conversations.get(snapshot.open.get((number.id, who.person), ""))
     if conversation is None:
-        verdict = _begun(given, number, ground)
+        verdict = _department_for_opening(command, number, context)
         if isinstance(verdict, str):
-            return _refused(unit, given, verdict, ground)
-        last = find_conversation(number, who.person, known)
-        owed = last is not None and last.state.welcome  # nobody has told them how this works
-        conversation = open_conversation(unit, number, who.person, verdict, ground).with_state(
-            welcome=owed
+            return _refuse(unit, command, verdict, context)
+        last = find_conversation(number, who.person, snapshot)
+        awaits_welcome = last is not None and last.state.welcome
+        conversation = open_conversation(unit, number, who.person, verdict, context).with_state(
+            welcome=awaits_welcome
         )
-    elif reason := refusals.department_refusal(given, conversation):
-        return _refused(unit, given, reason, ground, conversation)
-    decision, changes = _message(unit, given, conversation, to, known, ground)
+    elif reason := refusals.department_refusal(command, conversation):
+        return _refuse(unit, command, reason, context, conversation)
+    decision, changes = _send_message(unit, command, conversation, to, snapshot, context)
     if decision.kind == "accepted":
-        begun = timers.after_opening(unit, conversation, ground) if decision.opened else ()
-        changes = msgspec.structs.replace(changes, identities=who.identities, timers=begun)
+        opening = timers.after_opening(unit, conversation, context) if decision.opened else ()
+        changes = msgspec.structs.replace(changes, identities=who.identities, timers=opening)
     return decision, changes
 
 
-def _begun(given: Command, number: Number, ground: RoutingContext) -> Verdict | str:
-    """Where a conversation belongs that we begin, or why that cannot be said. Where a department
-    was named it stays; where nobody said so, a rule may still move it."""
-    if given.department:
-        known = refusals.has_department(number, given.department, ground)
-        if known and refusals.may_act_for(given, given.department):
-            return Verdict(given.department, OPENED, OPENED_BY_MUNICIPALITY)
+def _department_for_opening(
+    command: Command, number: Number, context: RoutingContext
+) -> Verdict | str:
+    """Return the department of a conversation that the municipality begins, or a refusal.
+
+    A conversation stays with a department that the command names. In the fallback department a
+    rule may still move it.
+    """
+    if command.department:
+        exists = refusals.has_department(number, command.department, context)
+        if exists and refusals.may_act_for(command, command.department):
+            return Verdict(command.department, OPENED, OPENED_BY_MUNICIPALITY)
         return refusals.NO_DEPARTMENT
-    if refusals.may_act_for(given, number.fallback):
+    if refusals.may_act_for(command, number.fallback):
         return Verdict(number.fallback, "", OPENED_BY_MUNICIPALITY)
-    own = [d for d in given.departments if refusals.has_department(number, d, ground)]
-    return (
-        Verdict(own[0], OPENED, OPENED_BY_MUNICIPALITY)
-        if len(own) == 1
-        else refusals.NAME_DEPARTMENT
-    )
+    departments = [d for d in command.departments if refusals.has_department(number, d, context)]
+    if len(departments) == 1:
+        return Verdict(departments[0], OPENED, OPENED_BY_MUNICIPALITY)
+    return refusals.NAME_DEPARTMENT
 
 
-def _message(
+def _send_message(
     unit: WorkUnit,
-    given: Command,
-    before: Conversation,
+    command: Command,
+    previous: Conversation,
     to: Identity,
-    known: Snapshot,
-    ground: RoutingContext,
+    snapshot: Snapshot,
+    context: RoutingContext,
 ) -> tuple[Decision, Changes]:
-    reason = refusals.quoted_message_refusal(given, before.id, known) or refusals.template_refusal(
-        given, before, known, ground
-    )
-    leave = consent.check_permission(unit, given, (before.tenant, before.person), known, ground)
-    if reason := reason or leave.reason:
-        return _refused(unit, given, reason, ground, before)
-    now = _answered(unit, given, before)
+    reason = refusals.quoted_message_refusal(
+        command, previous.id, snapshot
+    ) or refusals.template_refusal(command, previous, snapshot, context)
+    person_key = previous.tenant, previous.person
+    permission = consent.check_permission(unit, command, person_key, snapshot, context)
+    if reason := reason or permission.reason:
+        return _refuse(unit, command, reason, context, previous)
+    after = _after_sending(unit, command, previous)
     decision = Decision(
         kind="accepted",
         record=unit.id("record"),
-        tenant=now.tenant,
-        conversation=now.id,
-        department=now.department,
-        rule=now.rule,
-        reason=now.reason,
-        sequence=now.sequence,
-        message=given.id,
+        tenant=after.tenant,
+        conversation=after.id,
+        department=after.department,
+        rule=after.rule,
+        reason=after.reason,
+        sequence=after.sequence,
+        message=command.id,
         status="accepted",
-        opened=None if before.id in known.conversations else unit.id("opened"),
-        zaak=now.zaak,
-        version=ground.version,
-        purpose=leave.purpose,
+        opened=None if previous.id in snapshot.conversations else unit.id("opened"),
+        zaak=after.zaak,
+        version=context.version,
+        purpose=permission.purpose,
     )
+    insert = _ledger_insert(unit, command, after, to, snapshot)
     changes = Changes(
-        conversation=now,
-        outgoing=_standing(unit, given, decision),
-        send=msgspec.structs.replace(_send(unit, given, now, to, known), purpose=leave.purpose),
-        consent=leave.consent,
-        read_receipt=read_receipts.build_receipt_with_answer(unit, given, now, ground)
-        if _answers(given, before)
+        conversation=after,
+        outgoing=_command_status(unit, command, decision),
+        send=msgspec.structs.replace(insert, purpose=permission.purpose),
+        consent=permission.consent,
+        read_receipt=read_receipts.build_receipt_with_answer(unit, command, after, context)
+        if _is_answer(command, previous)
         else None,
     )
     return decision, changes
 
 
-def _answers(given: Command, before: Conversation) -> bool:
-    """Whether a person answers. What a machine says is no answer, nor is a reaction, nor what we
-    begin with."""
-    machine = given.author is not None and given.author.kind == "automated"
-    begins = given.type in (REACTION, "template") or before.last_inbound_at is None
-    return not (machine or begins)
+def _is_answer(command: Command, previous: Conversation) -> bool:
+    """True for an answer by a person; not for an automated message, a reaction, a template or a
+    first message."""
+    is_automated = command.author is not None and command.author.kind == "automated"
+    is_opening = command.type in (REACTION, "template") or previous.last_inbound_at is None
+    return not (is_automated or is_opening)
 
 
-def _answered(unit: WorkUnit, given: Command, before: Conversation) -> Conversation:
-    """After it: nobody waits any more, and no rule takes it away from who answered."""
-    now = msgspec.structs.replace(before, sequence=before.sequence + 1)
-    if not _answers(given, before):
-        return now
-    return now.with_state(
+def _after_sending(unit: WorkUnit, command: Command, previous: Conversation) -> Conversation:
+    """Return the conversation after a message.
+
+    After an answer the citizen no longer waits, and no rule moves the conversation away.
+    """
+    after = msgspec.structs.replace(previous, sequence=previous.sequence + 1)
+    if not _is_answer(command, previous):
+        return after
+    return after.with_state(
         answered_at=unit.at,
         waiting_since=None,
         escalated=False,
@@ -202,95 +213,99 @@ def _answered(unit: WorkUnit, given: Command, before: Conversation) -> Conversat
     )
 
 
-def _of_number(
-    unit: WorkUnit, given: Command, number: Number, known: Snapshot, ground: RoutingContext
+def _decide_for_number(
+    unit: WorkUnit, command: Command, number: Number, snapshot: Snapshot, context: RoutingContext
 ) -> tuple[Decision, Changes]:
-    """What the contact centre says of a number: no conversation is told."""
-    if not refusals.is_same_tenant(given, number):
-        return _refused(unit, given, refusals.NO_NUMBER, ground)
+    """Apply a command of the contact centre to a number. No conversation gets an event."""
+    if not refusals.is_same_tenant(command, number):
+        return _refuse(unit, command, refusals.NO_NUMBER, context)
     decision = Decision(
         kind="accepted",
         record=unit.id("record"),
         tenant=number.tenant,
         status=COMMAND_DONE,
-        version=ground.version,
+        version=context.version,
     )
-    standing = number_commands.apply_number_command(
-        given, number.id, known.number_notices.get(number.id)
+    notice = number_commands.apply_number_command(
+        command, number.id, snapshot.number_notices.get(number.id)
     )
-    return decision, Changes(number_notice=standing, outgoing=_standing(unit, given, decision))
+    return decision, Changes(
+        number_notice=notice, outgoing=_command_status(unit, command, decision)
+    )
 
 
-def _of_person(
-    unit: WorkUnit, given: Command, number: Number, known: Snapshot, ground: RoutingContext
+def _decide_for_person(
+    unit: WorkUnit, command: Command, number: Number, snapshot: Snapshot, context: RoutingContext
 ) -> tuple[Decision, Changes]:
-    """What somebody agreed to, or no longer does: of the municipality's as a whole, whoever has a
-    conversation with them. One who never wrote is a person too."""
-    if not refusals.is_same_tenant(given, number):
-        return _refused(unit, given, refusals.NO_NUMBER, ground)
-    called = resolver.SenderIdentities((address(given.to),), unit.at)
-    who = resolver.resolve_person(unit, number, called, known, ground)
-    made = consent.CONSENT_COMMANDS[given.type](unit, given, (number.tenant, who.person), known)
-    if isinstance(made, str):
-        return _refused(unit, given, made, ground)
+    """Give or withdraw consent for the whole municipality, even for a citizen who never wrote."""
+    if not refusals.is_same_tenant(command, number):
+        return _refuse(unit, command, refusals.NO_NUMBER, context)
+    identities = resolver.SenderIdentities((address(command.to),), unit.at)
+    who = resolver.resolve_person(unit, number, identities, snapshot, context)
+    person_key = number.tenant, who.person
+    new = consent.CONSENT_COMMANDS[command.type](unit, command, person_key, snapshot)
+    if isinstance(new, str):
+        return _refuse(unit, command, new, context)
     decision = Decision(
         kind="accepted",
         record=unit.id("record"),
         tenant=number.tenant,
         status=COMMAND_DONE,
-        version=ground.version,
-        ended=(made.purpose,) if made and made.ended_at else (),
+        version=context.version,
+        ended=(new.purpose,) if new and new.ended_at else (),
     )
-    outgoing = _standing(unit, given, decision)
-    return decision, Changes(identities=who.identities, consent=made, outgoing=outgoing)
+    status = _command_status(unit, command, decision)
+    return decision, Changes(identities=who.identities, consent=new, outgoing=status)
 
 
-def _standing(unit: WorkUnit, given: Command, decision: Decision) -> OutgoingStatus:
-    """The order as its sender may ask for it from here on."""
+def _command_status(unit: WorkUnit, command: Command, decision: Decision) -> OutgoingStatus:
+    """Return the status of a command that its sender can ask for."""
     return OutgoingStatus(
-        id=given.id,
+        id=command.id,
         tenant=decision.tenant,
-        number=given.number,
-        conversation=decision.conversation or given.conversation,
+        number=command.number,
+        conversation=decision.conversation or command.conversation,
         department=decision.department,
         status=decision.status,
         reason=decision.reason if decision.kind == "refused" else "",
         changed_at=unit.at,
-        type=given.type if decision.kind == "accepted" else "",
+        type=command.type if decision.kind == "accepted" else "",
     )
 
 
-def _send(
-    unit: WorkUnit, given: Command, conversation: Conversation, to: Identity, known: Snapshot
+def _ledger_insert(
+    unit: WorkUnit, command: Command, conversation: Conversation, to: Identity, snapshot: Snapshot
 ) -> LedgerInsert:
-    quoted = known.inbound.get(given.reply_to_message) if given.reply_to_message else None
+    quoted = snapshot.inbound.get(command.reply_to_message) if command.reply_to_message else None
     return LedgerInsert(
-        id=given.id,
+        id=command.id,
         number=conversation.number,
         conversation=conversation.id,
         person=conversation.person,
         address_kind=to.kind,
         address=to.value,
-        content=given.content,
+        content=command.content,
         created_at=unit.at,
-        about=given.reply_to_message,
+        about=command.reply_to_message,
         about_wamid=quoted.wamid if quoted else "",
-        media=given.media,
-        author_kind=given.author.kind if given.author else "",
-        author=given.author.id if given.author else "",
+        media=command.media,
+        author_kind=command.author.kind if command.author else "",
+        author=command.author.id if command.author else "",
         place=conversation.sequence,
     )
 
 
-def failed_command(unit: WorkUnit, given: Command, ground: RoutingContext) -> OutgoingStatus:
-    """An order that a fault of ours put aside. Nothing of its own text goes along: that may be what
-    the database refuses."""
-    number = ground.config.number(given.number)
+def failed_command(unit: WorkUnit, command: Command, context: RoutingContext) -> OutgoingStatus:
+    """Return the status of a command that was quarantined.
+
+    It contains no text of the command, which may be what the database refuses.
+    """
+    number = context.config.number(command.number)
     return OutgoingStatus(
-        id=given.id,
+        id=command.id,
         tenant=number.tenant if number else "",
         number=number.id if number else "",
-        conversation=given.conversation if CONVERSATION.fullmatch(given.conversation) else "",
+        conversation=command.conversation if CONVERSATION.fullmatch(command.conversation) else "",
         department="",
         status="failed",
         reason=refusals.FAULT,
@@ -298,33 +313,36 @@ def failed_command(unit: WorkUnit, given: Command, ground: RoutingContext) -> Ou
     )
 
 
-def _refused(
+def _refuse(
     unit: WorkUnit,
-    given: Command,
+    command: Command,
     reason: str,
-    ground: RoutingContext,
-    where: Conversation | None = None,
+    context: RoutingContext,
+    conversation: Conversation | None = None,
 ) -> tuple[Decision, Changes]:
-    """On the record of whoever ordered it, and in no conversation."""
-    number = ground.config.number(given.number)
-    tenant = given.tenant or (number.tenant if number else "")
+    """Refuse a command. The record belongs to the sender's department and to no conversation."""
+    number = context.config.number(command.number)
+    tenant = command.tenant or (number.tenant if number else "")
     decision = Decision(
         kind="refused",
         record=unit.id("record"),
         tenant=tenant,
-        department=given.department or _whose(given, where, tenant),
-        message=given.id,
+        department=command.department or _department_of_sender(command, conversation, tenant),
+        message=command.id,
         status="failed",
         reason=reason,
     )
-    return decision, Changes(outgoing=_standing(unit, given, decision))
+    return decision, Changes(outgoing=_command_status(unit, command, decision))
 
 
-def _whose(given: Command, where: Conversation | None, tenant: str) -> str:
-    """Of which department an order was that named none: one that its token acts for, and that has
-    the conversation, or had it last; else its only one. '' where nobody can say."""
-    if where and where.tenant == tenant:
-        for department in (where.department, *reversed(where.departments)):
-            if refusals.may_act_for(given, department):
+def _department_of_sender(command: Command, conversation: Conversation | None, tenant: str) -> str:
+    """Return the department of a command that names none; '' if it is uncertain.
+
+    It is a department that the token acts for and that has the conversation, or had it last; or
+    else the only department of the token.
+    """
+    if conversation and conversation.tenant == tenant:
+        for department in (conversation.department, *reversed(conversation.departments)):
+            if refusals.may_act_for(command, department):
                 return department
-    return given.departments[0] if len(given.departments) == 1 else ""
+    return command.departments[0] if len(command.departments) == 1 else ""

@@ -1,7 +1,7 @@
-"""Deciding what a CRM does with a conversation: transfer, close, note, link ... Pure, a table.
+"""Commands about a conversation: transfer, close, note, link ... Pure, a table by command type.
 
-What changes nothing is recorded all the same, in the place that the conversation has reached, and
-told to nobody.
+A command that changes nothing is recorded all the same, at the current place in the conversation.
+It makes no event.
 """
 
 from collections.abc import Callable
@@ -24,167 +24,210 @@ from services.whatsapp.delivery_status import COMMAND_DONE
 REASON = "overgedragen"
 TOO_OFTEN = "te vaak doorgestuurd zonder antwoord; terug naar de afdeling voor de rest"
 MOVES = 8
-"""Transfers without an answer between them: more is two machines, or nobody who wants it. Then it
-goes to the number's fallback, and stays there until somebody answers."""
+"""Maximum transfers without an answer between them: more means two machines, or departments that
+all refuse it. The conversation then stays with the number's fallback until an employee answers."""
 
-Steered = tuple[Decision, Changes]
+Result = tuple[Decision, Changes]
 
 
 def _transfer(
-    unit: WorkUnit, given: Command, before: Conversation, known: Snapshot, ground: RoutingContext
-) -> Steered:
-    """To another department, or into somebody's queue, for good: no rule moves it again. Without a
-    department: to the front desk."""
-    verdict = _whereto(given, before, ground)
-    same = verdict.department == before.department
-    # Whose queue it is put in is no way around going round either.
-    employee = given.employee if before.state.moves < MOVES else ""
-    if same and employee == before.state.assignee:
-        return _accepted(unit, before, ground, moved_from=before.department), Changes()
-    now = _next(before.moved_to(verdict, unit.at)).with_state(
+    unit: WorkUnit,
+    command: Command,
+    previous: Conversation,
+    snapshot: Snapshot,
+    context: RoutingContext,
+) -> Result:
+    """Transfer to another department, or into an employee's queue; no rule moves it again.
+
+    Without a department the conversation goes to the number's fallback.
+    """
+    verdict = _transfer_verdict(command, previous, context)
+    is_same = verdict.department == previous.department
+    # Naming an employee must not get around the maximum of transfers either.
+    employee = command.employee if previous.state.moves < MOVES else ""
+    if is_same and employee == previous.state.assignee:
+        return _accepted(unit, previous, context, moved_from=previous.department), Changes()
+    after = _next(previous.moved_to(verdict, unit.at)).with_state(
         home_department=verdict.department,
         assignee=employee,
-        moves=before.state.moves + 1,
+        moves=previous.state.moves + 1,
         has_question=True,
         menu="",
     )
-    now, reply, sent = _citizen_text("doorgestuurd", unit, now, known, ground, silent=same)
-    destination, former = _destination(now, ground), _destination(before, ground)
-    told_both = former not in ("", destination)
+    after, reply, changes = _citizen_text(
+        "doorgestuurd", unit, after, snapshot, context, silent=is_same
+    )
+    destination, former = _destination(after, context), _destination(previous, context)
+    has_former_event = former not in ("", destination)
     decision = _accepted(
         unit,
-        now,
-        ground,
-        sequence=now.sequence - (reply is not None),
-        moved_from=before.department,
+        after,
+        context,
+        sequence=after.sequence - (reply is not None),
+        moved_from=previous.department,
         event=unit.id("event") if destination else None,
-        previous_department_event=unit.id("former") if told_both else None,
-        former_destination=former if told_both else "",
+        previous_department_event=unit.id("former") if has_former_event else None,
+        former_destination=former if has_former_event else "",
         reply=reply,
     )
-    return decision, msgspec.structs.replace(sent, conversation=now)
+    return decision, msgspec.structs.replace(changes, conversation=after)
 
 
-def _whereto(given: Command, before: Conversation, ground: RoutingContext) -> Verdict:
-    number = ground.config.number(before.number)
-    desk = number.fallback if number else before.department
-    if before.state.moves >= MOVES:
-        return Verdict(desk, TRANSFER, TOO_OFTEN)
-    # It goes on with the conversation, to whoever has it next; in the history it stands by itself.
-    destination = _destination(before, ground)
-    silent = is_confidential(ground.config, before.tenant, before.department, destination)
-    reason = f"{REASON}: {given.reason}" if given.reason and not silent else REASON
-    return Verdict(given.to_department or desk, TRANSFER, reason)
+def _transfer_verdict(command: Command, previous: Conversation, context: RoutingContext) -> Verdict:
+    number = context.config.number(previous.number)
+    fallback = number.fallback if number else previous.department
+    if previous.state.moves >= MOVES:
+        return Verdict(fallback, TRANSFER, TOO_OFTEN)
+    # The reason goes on to the next department, so one from a confidential department is left out.
+    # The command's own record has it in any case.
+    destination = _destination(previous, context)
+    silent = is_confidential(context.config, previous.tenant, previous.department, destination)
+    reason = f"{REASON}: {command.reason}" if command.reason and not silent else REASON
+    return Verdict(command.to_department or fallback, TRANSFER, reason)
 
 
 def _close(
-    unit: WorkUnit, given: Command, before: Conversation, known: Snapshot, ground: RoutingContext
-) -> Steered:
-    """The citizen's next question begins another conversation, or opens this one again."""
-    if before.closed_at is not None:
-        return _accepted(unit, before, ground), Changes()
-    now = msgspec.structs.replace(_next(before), closed_at=unit.at).with_state(
+    unit: WorkUnit,
+    command: Command,
+    previous: Conversation,
+    snapshot: Snapshot,
+    context: RoutingContext,
+) -> Result:
+    """Close the conversation: the citizen's next question begins another, or reopens this one."""
+    if previous.closed_at is not None:
+        return _accepted(unit, previous, context), Changes()
+    after = msgspec.structs.replace(_next(previous), closed_at=unit.at).with_state(
         waiting_since=None, escalated=False, menu="", due=None, idle=False, held=False
     )
-    open = outgoing.is_window_open(before, unit.at)
-    now, reply, sent = _citizen_text("afgesloten", unit, now, known, ground, silent=not open)
-    event = unit.id("event") if _destination(now, ground) else None
-    sequence = now.sequence - (reply is not None)
-    lets_go = before.state.held  # whoever closes it has seen to it
-    decision = _accepted(
-        unit, now, ground, sequence=sequence, event=event, reply=reply, releases=lets_go
+    is_open = outgoing.is_window_open(previous, unit.at)
+    after, reply, changes = _citizen_text(
+        "afgesloten", unit, after, snapshot, context, silent=not is_open
     )
-    return decision, msgspec.structs.replace(sent, conversation=now)
+    decision = _accepted(
+        unit,
+        after,
+        context,
+        sequence=after.sequence - (reply is not None),
+        event=unit.id("event") if _destination(after, context) else None,
+        reply=reply,
+        releases=previous.state.held,  # closing a withheld conversation means it was dealt with
+    )
+    return decision, msgspec.structs.replace(changes, conversation=after)
 
 
 def _note(
-    unit: WorkUnit, given: Command, before: Conversation, known: Snapshot, ground: RoutingContext
-) -> Steered:
-    now = _next(before)
-    return _accepted(unit, now, ground), Changes(conversation=now)
+    unit: WorkUnit,
+    command: Command,
+    previous: Conversation,
+    snapshot: Snapshot,
+    context: RoutingContext,
+) -> Result:
+    after = _next(previous)
+    return _accepted(unit, after, context), Changes(conversation=after)
 
 
 def _link(
-    unit: WorkUnit, given: Command, before: Conversation, known: Snapshot, ground: RoutingContext
-) -> Steered:
-    """To a zaak, which everything that is said of the conversation carries from here on."""
-    now = msgspec.structs.replace(_next(before), zaak=given.zaak)
-    return _accepted(unit, now, ground), Changes(conversation=now)
+    unit: WorkUnit,
+    command: Command,
+    previous: Conversation,
+    snapshot: Snapshot,
+    context: RoutingContext,
+) -> Result:
+    """Link to a zaak, which all later events and records of the conversation name."""
+    after = msgspec.structs.replace(_next(previous), zaak=command.zaak)
+    return _accepted(unit, after, context), Changes(conversation=after)
 
 
 def _read(
-    unit: WorkUnit, given: Command, before: Conversation, known: Snapshot, ground: RoutingContext
-) -> Steered:
-    """The citizen sees it; in the conversation nothing changes, so nobody else is told."""
-    if reason := read_receipts.read_receipt_refusal(before, ground, unit.at):
+    unit: WorkUnit,
+    command: Command,
+    previous: Conversation,
+    snapshot: Snapshot,
+    context: RoutingContext,
+) -> Result:
+    """Send a read receipt. The conversation does not change, so there is no event."""
+    if reason := read_receipts.read_receipt_refusal(previous, context, unit.at):
         return _refuse(unit, reason)
-    mark = read_receipts.build_read_receipt(unit, before, typing=given.typing)
-    return _accepted(unit, before, ground), Changes(read_receipt=mark)
+    read_receipt = read_receipts.build_read_receipt(unit, previous, typing=command.typing)
+    return _accepted(unit, previous, context), Changes(read_receipt=read_receipt)
 
 
 def _confirm(
-    unit: WorkUnit, given: Command, before: Conversation, known: Snapshot, ground: RoutingContext
-) -> Steered:
-    """Somebody has seen the alarm: nobody else is woken."""
-    author = given.author.id if given.author else ""
-    now = _next(before).with_state(confirmed_by=author or given.token)
-    return _accepted(unit, now, ground), Changes(conversation=now)
+    unit: WorkUnit,
+    command: Command,
+    previous: Conversation,
+    snapshot: Snapshot,
+    context: RoutingContext,
+) -> Result:
+    """Confirm that a person has seen the alarm: no further person is alarmed."""
+    author = command.author.id if command.author else ""
+    after = _next(previous).with_state(confirmed_by=author or command.token)
+    return _accepted(unit, after, context), Changes(conversation=after)
 
 
 def _release(
-    unit: WorkUnit, given: Command, before: Conversation, known: Snapshot, ground: RoutingContext
-) -> Steered:
-    """What was held is told now, in order."""
-    now = _next(before).with_state(held=False)
-    return _accepted(unit, now, ground, releases=True), Changes(conversation=now)
+    unit: WorkUnit,
+    command: Command,
+    previous: Conversation,
+    snapshot: Snapshot,
+    context: RoutingContext,
+) -> Result:
+    """Release the withheld events, in order."""
+    after = _next(previous).with_state(held=False)
+    return _accepted(unit, after, context, releases=True), Changes(conversation=after)
 
 
 def _merge(
-    unit: WorkUnit, given: Command, before: Conversation, known: Snapshot, ground: RoutingContext
-) -> Steered:
-    """An employee knows that two people are one: whoever is in the other conversation is from now
-    on who is in this one. The other goes on here, and is closed."""
-    other = known.conversations.get(given.merge_from)
-    if (reason := merge.merge_refusal(given, before, other)) or other is None:
+    unit: WorkUnit,
+    command: Command,
+    previous: Conversation,
+    snapshot: Snapshot,
+    context: RoutingContext,
+) -> Result:
+    """Merge another conversation into this one: an employee knows that both people are one.
+
+    The identities of the other person now belong to this one. The other conversation is closed.
+    """
+    other = snapshot.conversations.get(command.merge_from)
+    if (reason := merge.merge_refusal(command, previous, other)) or other is None:
         return _refuse(unit, reason)
-    names = tuple(
-        msgspec.structs.replace(name, person=before.person, valid_from=unit.at)
-        for name in known.identities_of(other.person)
+    identities = tuple(
+        msgspec.structs.replace(identity, person=previous.person, valid_from=unit.at)
+        for identity in snapshot.identities_of(other.person)
     )
-    now = _next(before).with_state(**merge.merge_state(before, other))
-    closed = merge.close_merged(other, before, unit.at)
-    told = _destination(other, ground) if other.closed_at is None else ""
+    after = _next(previous).with_state(**merge.merge_state(previous, other))
+    closed = merge.close_merged(other, previous, unit.at)
+    former = _destination(other, context) if other.closed_at is None else ""
     decision = _accepted(
         unit,
-        now,
-        ground,
+        after,
+        context,
         merged=other.id,
         merged_sequence=closed.sequence,
         moved_from=other.department,
-        previous_department_event=unit.id("former") if told else None,
-        former_destination=told,
+        previous_department_event=unit.id("former") if former else None,
+        former_destination=former,
     )
-    rings = tuple(merge.timers_after_merge(unit, before, now, ground))
-    theirs = other.tenant, other.person
-    withdrawals = consent.transfer_withdrawals(theirs, before.person, known)
+    person_key = other.tenant, other.person
+    withdrawals = consent.transfer_withdrawals(person_key, previous.person, snapshot)
     decision = msgspec.structs.replace(
-        decision, ended=consent.find_ended_purposes(withdrawals, known)
+        decision, ended=consent.find_ended_purposes(withdrawals, snapshot)
     )
     return decision, Changes(
-        conversation=now,
-        identities=names,
+        conversation=after,
+        identities=identities,
         merged_conversation=closed,
-        timers=rings,
+        timers=tuple(merge.timers_after_merge(unit, previous, after, context)),
         withdrawals=withdrawals,
     )
 
 
-def _refuse(unit: WorkUnit, reason: str) -> Steered:
+def _refuse(unit: WorkUnit, reason: str) -> Result:
     return Decision(kind="refused", record=unit.entry.id, reason=reason), Changes()
 
 
 CONVERSATION_COMMANDS: dict[
-    str, Callable[[WorkUnit, Command, Conversation, Snapshot, RoutingContext], Steered]
+    str, Callable[[WorkUnit, Command, Conversation, Snapshot, RoutingContext], Result]
 ] = {
     "transfer": _transfer,
     "close": _close,
@@ -195,65 +238,70 @@ CONVERSATION_COMMANDS: dict[
     "release": _release,
     "merge": _merge,
 }
-"""Type of an order -> what it does."""
+"""Type of a command -> its handler."""
 
 
 def _citizen_text(
     name: str,
     unit: WorkUnit,
-    now: Conversation,
-    known: Snapshot,
-    ground: RoutingContext,
+    conversation: Conversation,
+    snapshot: Snapshot,
+    context: RoutingContext,
     *,
     silent: bool,
 ) -> tuple[Conversation, Reply | None, Changes]:
-    """With what the citizen is told of it, where that is wanted."""
-    to = _address(now, known, ground)
-    tenant = ground.config.tenant(now.tenant)
-    if silent or to is None or tenant is None or not outgoing.is_window_open(now, unit.at):
-        return now, None, Changes()
-    if not auto_reply.may_send_unprompted(now, known.number_notices.get(now.number), unit.at):
-        return now, None, Changes()
-    text = render_reply(unit, ReplyCandidate(name), now, tenant, ground)
+    """Return the conversation and the changes after a text to the citizen, if one may be sent."""
+    to = _address(conversation, snapshot, context)
+    tenant = context.config.tenant(conversation.tenant)
+    if silent or to is None or tenant is None or not outgoing.is_window_open(conversation, unit.at):
+        return conversation, None, Changes()
+    notice = snapshot.number_notices.get(conversation.number)
+    if not auto_reply.may_send_unprompted(conversation, notice, unit.at):
+        return conversation, None, Changes()
+    text = render_reply(unit, ReplyCandidate(name), conversation, tenant, context)
     if text is None:
-        return now, None, Changes()
-    said, reply = text
-    now = apply_auto_reply(now, unit.at, said, None)
-    return now, reply, outgoing.outgoing_changes(unit, now, reply, to)
+        return conversation, None, Changes()
+    candidate, reply = text
+    conversation = apply_auto_reply(conversation, unit.at, candidate, None)
+    return conversation, reply, outgoing.outgoing_changes(unit, conversation, reply, to)
 
 
-def _address(now: Conversation, known: Snapshot, ground: RoutingContext) -> Identity | None:
-    number = ground.config.number(now.number)
-    return resolver.find_address(now.person, number, known) if number else None
+def _address(
+    conversation: Conversation, snapshot: Snapshot, context: RoutingContext
+) -> Identity | None:
+    number = context.config.number(conversation.number)
+    return resolver.find_address(conversation.person, number, snapshot) if number else None
 
 
 def _next(conversation: Conversation) -> Conversation:
     return msgspec.structs.replace(conversation, sequence=conversation.sequence + 1)
 
 
-def _destination(conversation: Conversation, ground: RoutingContext) -> str:
-    """Where its department is told things; '' where that is gone from the configuration."""
-    there = ground.config.department(conversation.tenant, conversation.department)
-    return there.destination if there else ""
+def _destination(conversation: Conversation, context: RoutingContext) -> str:
+    """Return the destination of the department; '' if that is gone from the configuration."""
+    department = context.config.department(conversation.tenant, conversation.department)
+    return department.destination if department else ""
 
 
-def _accepted(unit: WorkUnit, now: Conversation, ground: RoutingContext, **more: Any) -> Decision:
-    given: dict[str, Any] = {
+def _accepted(
+    unit: WorkUnit, conversation: Conversation, context: RoutingContext, **overrides: Any
+) -> Decision:
+    fields: dict[str, Any] = {
         "kind": "accepted",
         "record": unit.id("record"),
-        "tenant": now.tenant,
-        "conversation": now.id,
-        "department": now.department,
-        "destination": _destination(now, ground),
-        "rule": now.rule,
-        "reason": now.reason,
-        "sequence": now.sequence,
+        "tenant": conversation.tenant,
+        "conversation": conversation.id,
+        "department": conversation.department,
+        "destination": _destination(conversation, context),
+        "rule": conversation.rule,
+        "reason": conversation.reason,
+        "sequence": conversation.sequence,
         "status": COMMAND_DONE,
-        "zaak": now.zaak,
-        "version": ground.version,
-        "tags": now.state.tags,
-        "priority": now.state.priority,
-        "assignee": now.state.assignee,
-        "held": now.state.held,
+        "zaak": conversation.zaak,
+        "version": context.version,
+        "tags": conversation.state.tags,
+        "priority": conversation.state.priority,
+        "assignee": conversation.state.assignee,
+        "held": conversation.state.held,
     }
-    return Decision(**(given | more))
+    return Decision(**(fields | overrides))

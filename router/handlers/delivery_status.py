@@ -1,6 +1,6 @@
-"""Deciding what became of a message of ours: never backwards. Pure.
+"""The delivery status of an outgoing message, which never goes backwards. Pure.
 
-`services.fates` says which word is further than which.
+`services.whatsapp.delivery_status` has the order of the statuses.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ from services.contract import SendOutcome
 from services.whatsapp import items
 from services.whatsapp.delivery_status import COMMAND_DONE, STATUS_RANK, error_explanation
 
-_json = msgspec.json.Decoder(dict[str, Any])
+_pricing = msgspec.json.Decoder(dict[str, Any])
 
 
 def needs_of_outcome(unit: WorkUnit, said: SendOutcome, ground: RoutingContext) -> Needs:
@@ -38,70 +38,80 @@ def needs_of_outcome(unit: WorkUnit, said: SendOutcome, ground: RoutingContext) 
 
 
 def decide_send_outcome(
-    unit: WorkUnit, said: SendOutcome, known: Snapshot, ground: RoutingContext
+    unit: WorkUnit, outcome: SendOutcome, snapshot: Snapshot, context: RoutingContext
 ) -> tuple[Decision, Changes]:
-    """What the deliverer heard from Meta. `sent` brings the wamid by which Meta speaks of it."""
-    before = _message(said.message, known)
-    if before is None:
-        return _unmatched(unit, said.number, ground), Changes()
-    after = before
-    if said.state == "sent":
-        # Meta has accepted it; that it left is Meta's to say, in a status. It waits no more.
-        named = msgspec.structs.replace(_named(before, said.wamid, ground), reason="")
-        after = named if before.status == "accepted" else _named(before, said.wamid, ground)
-        return _apply_early_statuses(unit, before, after, known, ground)
-    if said.state == "held":
-        return _held(unit, said, before, known, ground)
-    if _forward(before.status, said.state):
+    """Apply Meta's answer to the deliverer. `sent` brings the wamid that Meta's statuses name."""
+    previous = _outgoing_message(outcome.message, snapshot)
+    if previous is None:
+        return _unmatched(unit, outcome.number, context), Changes()
+    after = previous
+    if outcome.state == "sent":
+        # Meta has accepted the message. A status of Meta's will say that it was sent.
+        after = _with_wamid(previous, outcome.wamid, context)
+        if previous.status == "accepted":
+            after = msgspec.structs.replace(after, reason="")  # it is no longer on hold
+        return _apply_early_statuses(unit, previous, after, snapshot, context)
+    if outcome.state == "held":
+        return _put_on_hold(unit, outcome, previous, snapshot, context)
+    if _is_forward(previous.status, outcome.state):
         after = msgspec.structs.replace(
-            before, status=said.state, reason=said.reason, code=said.code, changed_at=said.at
+            previous,
+            status=outcome.state,
+            reason=outcome.reason,
+            code=outcome.code,
+            changed_at=outcome.at,
         )
-    return _decision(unit, "outcome", before, after, known, ground)
+    return _decision(unit, "outcome", previous, after, snapshot, context)
 
 
-def _held(
+def _put_on_hold(
     unit: WorkUnit,
-    said: SendOutcome,
-    before: OutgoingStatus,
-    known: Snapshot,
-    ground: RoutingContext,
+    outcome: SendOutcome,
+    previous: OutgoingStatus,
+    snapshot: Snapshot,
+    context: RoutingContext,
 ) -> tuple[Decision, Changes]:
-    """It waits until its citizen writes again: whoever sent it hears that, and they are asked."""
-    if before.status != "accepted":
-        return _decision(unit, "outcome", before, before, known, ground)
-    reason = reopen_request.hold_reason(unit, said, before, known, ground)
-    after = msgspec.structs.replace(before, reason=reason, changed_at=said.at)
-    decision, changes = _decision(unit, "outcome", before, after, known, ground)
-    asked = reopen_request.build_reopen_request(unit, said, before, known, ground)
-    if asked is None:
+    """Put an answer on hold until the citizen writes again; tell the sender, ask the citizen."""
+    if previous.status != "accepted":
+        return _decision(unit, "outcome", previous, previous, snapshot, context)
+    reason = reopen_request.hold_reason(unit, outcome, previous, snapshot, context)
+    after = msgspec.structs.replace(previous, reason=reason, changed_at=outcome.at)
+    decision, changes = _decision(unit, "outcome", previous, after, snapshot, context)
+    request = reopen_request.build_reopen_request(unit, outcome, previous, snapshot, context)
+    if request is None:
         return decision, changes
-    conversation = changes.conversation or known.conversations[before.conversation]
-    now, sent = reopen_request.apply_request(unit, conversation, asked)
-    more = {"conversation": now, "send": sent.send, "reopen_message": sent.outgoing}
-    told = msgspec.structs.replace(decision, reply=asked[0], sequence=conversation.sequence)
-    return told, msgspec.structs.replace(changes, **more)
+    conversation = changes.conversation or snapshot.conversations[previous.conversation]
+    requested, sent = reopen_request.apply_request(unit, conversation, request)
+    decision = msgspec.structs.replace(decision, reply=request[0], sequence=conversation.sequence)
+    return decision, msgspec.structs.replace(
+        changes, conversation=requested, send=sent.send, reopen_message=sent.outgoing
+    )
 
 
 def _apply_early_statuses(
     unit: WorkUnit,
-    before: OutgoingStatus,
+    previous: OutgoingStatus,
     after: OutgoingStatus,
-    known: Snapshot,
-    ground: RoutingContext,
+    snapshot: Snapshot,
+    context: RoutingContext,
 ) -> tuple[Decision, Changes]:
-    """What its statuses said that came before its wamid was known."""
-    early = known.early_statuses.get(after.wamid_hash or b"", ())
-    theirs = [said for said in early if said.number == after.number]
-    for said in sorted(theirs, key=lambda one: STATUS_RANK[one.status]):
-        if _forward(after.status, said.status):
+    """Apply the statuses that came before the wamid of their message was known."""
+    early = snapshot.early_statuses.get(after.wamid_hash or b"", ())
+    statuses = [status for status in early if status.number == after.number]
+    for status in sorted(statuses, key=lambda each: STATUS_RANK[each.status]):
+        if _is_forward(after.status, status.status):
             after = msgspec.structs.replace(
-                after, status=said.status, reason=said.reason, code=said.code, changed_at=said.at
+                after,
+                status=status.status,
+                reason=status.reason,
+                code=status.code,
+                changed_at=status.at,
             )
-    priced = [(said.status, _json.decode(said.pricing), said.at) for said in theirs]
-    decision, changes = _decision(unit, "outcome", before, after, known, ground)
-    met = after.wamid_hash if early else None
+    priced = [(status.status, _pricing.decode(status.pricing), status.at) for status in statuses]
+    decision, changes = _decision(unit, "outcome", previous, after, snapshot, context)
+    consumed = after.wamid_hash if early else None
     return decision, msgspec.structs.replace(
-        changes, early_status_consumed=met, **_charged(before, priced, known)
+        changes, early_status_consumed=consumed, **_charge_changes(previous, priced, snapshot)
     )
 
 
@@ -117,151 +127,161 @@ def needs_of_status(unit: WorkUnit, said: items.Status, ground: RoutingContext) 
 
 
 def decide_status(
-    unit: WorkUnit, said: items.Status, known: Snapshot, ground: RoutingContext
+    unit: WorkUnit, status: items.Status, snapshot: Snapshot, context: RoutingContext
 ) -> tuple[Decision, Changes]:
-    """What Meta says in a webhook: known by our own value first, since that is there before the
-    answer to the send is stored; else by the wamid. Under another number it is none of ours: a
-    conversation is written by its own number's partition alone."""
-    message = message_id_from_opaque(said) or known.message_by_wamid.get(wamid_key(said.id, ground))
-    before = _message(message, known) if message else None
-    if before is None or before.number != said.number:
-        early = _early(unit, said, ground) if before is None and message is None else None
-        return _unmatched(unit, said.number, ground), Changes(early_status=early)
-    after = _named(before, said.id, ground)
-    if _forward(before.status, said.status):
+    """Apply a status from a webhook.
+
+    The message is found by our own value first, which is known before the answer to the send is
+    stored, and else by the wamid. A status for another number does not match: a conversation is
+    written only by the partition of its own number.
+    """
+    message = message_id_from_opaque(status) or snapshot.message_by_wamid.get(
+        wamid_key(status.id, context)
+    )
+    previous = _outgoing_message(message, snapshot) if message else None
+    if previous is None or previous.number != status.number:
+        is_early = previous is None and message is None
+        early_status = _early_status(unit, status, context) if is_early else None
+        return _unmatched(unit, status.number, context), Changes(early_status=early_status)
+    after = _with_wamid(previous, status.id, context)
+    if _is_forward(previous.status, status.status):
         after = msgspec.structs.replace(
             after,
-            status=said.status,
-            reason=_reason(said),
-            code=said.code,
-            changed_at=said.at or unit.at,
+            status=status.status,
+            reason=_reason(status),
+            code=status.code,
+            changed_at=status.at or unit.at,
         )
-    decision, changes = _decision(unit, "status", before, after, known, ground)
-    settled = (before.id, said.id) if said.id and before.wamid_hash is None else None
-    more = _charged(before, [(said.status, said.pricing, said.at or unit.at)], known)
+    decision, changes = _decision(unit, "status", previous, after, snapshot, context)
+    settled = (previous.id, status.id) if status.id and previous.wamid_hash is None else None
+    priced = [(status.status, status.pricing, status.at or unit.at)]
+    charge = _charge_changes(previous, priced, snapshot)
     return (
-        msgspec.structs.replace(decision, status=said.status),
-        msgspec.structs.replace(changes, settled_send=settled, **more),
+        msgspec.structs.replace(decision, status=status.status),
+        msgspec.structs.replace(changes, settled_send=settled, **charge),
     )
 
 
-def _early(unit: WorkUnit, said: items.Status, ground: RoutingContext) -> EarlyStatus | None:
-    """To be looked at again once Meta has answered; None for what names no message, and for a word
-    that means nothing to us."""
-    if not said.id or said.status not in STATUS_RANK:
+def _early_status(
+    unit: WorkUnit, status: items.Status, context: RoutingContext
+) -> EarlyStatus | None:
+    """Return a status to store until Meta's answer to the send names its wamid.
+
+    None for a status without a wamid, or with a word that we do not know.
+    """
+    if not status.id or status.status not in STATUS_RANK:
         return None
     return EarlyStatus(
-        wamid_hash=wamid_key(said.id, ground),
-        status=said.status,
-        number=said.number,
-        code=said.code,
-        reason=_reason(said),
-        at=said.at or unit.at,
-        pricing=msgspec.json.encode(said.pricing),
+        wamid_hash=wamid_key(status.id, context),
+        status=status.status,
+        number=status.number,
+        code=status.code,
+        reason=_reason(status),
+        at=status.at or unit.at,
+        pricing=msgspec.json.encode(status.pricing),
         received_at=unit.at,
     )
 
 
-def _reason(said: items.Status) -> str:
-    return error_explanation(said.code) if said.code else said.reason
+def _reason(status: items.Status) -> str:
+    return error_explanation(status.code) if status.code else status.reason
 
 
-Priced = tuple[str, dict[str, Any], datetime]
-"""What a status says of the price, and when: its word, Meta's `pricing`."""
+PricedStatus = tuple[str, dict[str, Any], datetime]
+"""A status, Meta's `pricing` in it, and its time."""
 
 
-def _charged(
-    message: OutgoingStatus, statuses: Iterable[Priced], known: Snapshot
+def _charge_changes(
+    message: OutgoingStatus, statuses: Iterable[PricedStatus], snapshot: Snapshot
 ) -> dict[str, Any]:
-    """What statuses change in what Meta charges for the message."""
-    was = now = known.charges.get(message.id) or Charge(
+    """Return the fields of `Changes` for what statuses change in the charge of a message."""
+    previous = snapshot.charges.get(message.id) or Charge(
         id=message.id,
         tenant=message.tenant,
         number=message.number,
         department=message.department,
     )
+    charge = previous
     for each in statuses:
-        now = charges.apply_pricing(now, *each)
-    if now == was:
+        charge = charges.apply_pricing(charge, *each)
+    if charge == previous:
         return {}
-    return {"charge": now, "is_newly_charged": now.charged and not was.charged}
+    return {"charge": charge, "is_newly_charged": charge.charged and not previous.charged}
 
 
-def _message(id: UUID, known: Snapshot) -> OutgoingStatus | None:
-    """What we sent under this id; not what was done with a conversation."""
-    found = known.outgoing.get(id)
-    return None if found is None or found.status == COMMAND_DONE else found
+def _outgoing_message(id: UUID, snapshot: Snapshot) -> OutgoingStatus | None:
+    """Return the message that was sent under this id; None for a command about a conversation."""
+    message = snapshot.outgoing.get(id)
+    return None if message is None or message.status == COMMAND_DONE else message
 
 
-def _named(message: OutgoingStatus, wamid: str, ground: RoutingContext) -> OutgoingStatus:
-    """The message under the name that Meta gave it, where it gave one."""
+def _with_wamid(message: OutgoingStatus, wamid: str, context: RoutingContext) -> OutgoingStatus:
     if not wamid:
         return message
-    return msgspec.structs.replace(message, wamid_hash=wamid_key(wamid, ground))
+    return msgspec.structs.replace(message, wamid_hash=wamid_key(wamid, context))
 
 
-def wamid_key(wamid: str, ground: RoutingContext) -> bytes:
-    """By which a wamid is found again; the wamid itself holds a phone number."""
-    return ground.hash("wamid", wamid)
+def wamid_key(wamid: str, context: RoutingContext) -> bytes:
+    """Return the key under which a wamid is stored: the wamid itself contains a phone number."""
+    return context.hash("wamid", wamid)
 
 
-def message_id_from_opaque(said: items.Status) -> UUID | None:
-    """The message id in our biz_opaque_callback_data, `<message id>.<attempt>`."""
+def message_id_from_opaque(status: items.Status) -> UUID | None:
+    """Read the message id from our biz_opaque_callback_data, `<message id>.<attempt>`."""
     try:
-        return UUID(said.opaque.partition(".")[0])
+        return UUID(status.opaque.partition(".")[0])
     except ValueError:
         return None
 
 
-def _is_reportable(before: OutgoingStatus, after: OutgoingStatus) -> bool:
-    """Whether there is something to tell whoever sent it: how far it has come, or why not
-    further."""
-    return after.status != before.status or bool(after.reason and after.reason != before.reason)
+def _is_reportable(previous: OutgoingStatus, after: OutgoingStatus) -> bool:
+    """True when there is news for the sender: a new status, or a new reason."""
+    return after.status != previous.status or bool(after.reason and after.reason != previous.reason)
 
 
-def _forward(old: str, new: str) -> bool:
+def _is_forward(old: str, new: str) -> bool:
     return STATUS_RANK.get(new, -1) > STATUS_RANK[old]
 
 
-def _unmatched(unit: WorkUnit, number: str, ground: RoutingContext) -> Decision:
-    decision = archive_only(unit, "status", number, ground)
+def _unmatched(unit: WorkUnit, number: str, context: RoutingContext) -> Decision:
+    decision = archive_only(unit, "status", number, context)
     return msgspec.structs.replace(decision, reason="it matches no message of ours")
 
 
 def _decision(
     unit: WorkUnit,
     kind: str,
-    before: OutgoingStatus,
+    previous: OutgoingStatus,
     after: OutgoingStatus,
-    known: Snapshot,
-    ground: RoutingContext,
+    snapshot: Snapshot,
+    context: RoutingContext,
 ) -> tuple[Decision, Changes]:
-    """An event for the CRM only when there is news and a department is there to be told; the record
-    always."""
-    was = conversation = known.conversations.get(before.conversation)
-    department = ground.department(after.tenant, after.department, conversation)
-    told = _is_reportable(before, after) and conversation is not None and department is not None
-    if conversation and told:
+    """Make a record always, and an event for news that a department can receive."""
+    stored = conversation = snapshot.conversations.get(previous.conversation)
+    department = context.department(after.tenant, after.department, conversation)
+    is_news = _is_reportable(previous, after)
+    has_event = is_news and conversation is not None and department is not None
+    if conversation and has_event:
         conversation = msgspec.structs.replace(conversation, sequence=conversation.sequence + 1)
     if conversation:
         conversation = reopen_request.apply_request_result(conversation, after)
-    whose = department.id if department else after.department
-    theirs = conversation is not None and conversation.department == whose
+    department_id = department.id if department else after.department
+    is_owner = conversation is not None and conversation.department == department_id
     decision = Decision(
         kind=kind,
         record=unit.id("record"),
         tenant=after.tenant,
         conversation=after.conversation,
-        department=whose,
+        department=department_id,
         destination=department.destination if department else "",
-        reason=after.reason if _is_reportable(before, after) else "",
-        sequence=conversation.sequence if conversation and told else 0,
+        reason=after.reason if is_news else "",
+        sequence=conversation.sequence if conversation and has_event else 0,
         message=after.id,
-        event=unit.id("event") if told else None,
+        event=unit.id("event") if has_event else None,
         status=after.status,
-        # The zaak is of whoever has the conversation now, and may say what it is about.
-        zaak=conversation.zaak if conversation and theirs else "",
+        # Only the department that has the conversation now sees the zaak: it may reveal the matter.
+        zaak=conversation.zaak if conversation and is_owner else "",
         held=conversation is not None and conversation.state.held,
     )
-    changed = conversation if conversation != was else None
-    return decision, Changes(conversation=changed, outgoing=after if after != before else None)
+    changed = conversation if conversation != stored else None
+    return decision, Changes(conversation=changed, outgoing=after if after != previous else None)

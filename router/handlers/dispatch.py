@@ -1,6 +1,6 @@
-"""Decide once: what one unit means, given what is known. Pure.
+"""Decide one unit: choose the handler of its kind. Pure.
 
-`decide` returns the decision and what it changes; the shell commits both before anything is said.
+`decide` returns the decision and its changes. The partition commits both before it publishes.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,27 +25,29 @@ from services.contract import Command, MediaOutcome, Receipt, SendOutcome, Timeo
 from services.whatsapp import items
 
 
-def decide(unit: WorkUnit, known: Snapshot, ground: RoutingContext) -> tuple[Decision, Changes]:
-    """What is to be done with `unit`; never raises for what a citizen, Meta or a CRM sent."""
-    decision, changes = _decided(unit, known, ground)
-    decision = add_identity_changes(unit, decision, changes, known)
-    return flag_confidential(decision, ground.config), changes
+def decide(unit: WorkUnit, snapshot: Snapshot, context: RoutingContext) -> tuple[Decision, Changes]:
+    """Decide a unit. Input from a citizen, Meta or a CRM never makes this raise."""
+    decision, changes = _decide_entry(unit, snapshot, context)
+    decision = add_identity_changes(unit, decision, changes, snapshot)
+    return flag_confidential(decision, context.config), changes
 
 
-def _decided(unit: WorkUnit, known: Snapshot, ground: RoutingContext) -> tuple[Decision, Changes]:
+def _decide_entry(
+    unit: WorkUnit, snapshot: Snapshot, context: RoutingContext
+) -> tuple[Decision, Changes]:
     subject = _subject(unit)
     if subject is None:
-        return quarantine(unit, "the body cannot be read", ground), Changes()
-    decision, changes = HANDLERS[type(subject)].decide(unit, subject, known, ground)
+        return quarantine(unit, "the body cannot be read", context), Changes()
+    decision, changes = HANDLERS[type(subject)].decide(unit, subject, snapshot, context)
     if unit.item and (sighting := account_event.unknown_vocabulary(unit.item)):
         changes = msgspec.structs.replace(changes, sighting=sighting)
     return decision, changes
 
 
-def needs_of(units: Iterable[WorkUnit], ground: RoutingContext) -> Needs:
+def needs_of(units: Iterable[WorkUnit], context: RoutingContext) -> Needs:
     """Rows that deciding these units reads."""
     subjects = ((unit, subject) for unit in units if (subject := _subject(unit)) is not None)
-    return union(HANDLERS[type(each)].needs(unit, each, ground) for unit, each in subjects)
+    return union(HANDLERS[type(each)].needs(unit, each, context) for unit, each in subjects)
 
 
 def _subject(unit: WorkUnit) -> object:
@@ -60,30 +62,36 @@ class Handler(NamedTuple):
     decide: Callable[[WorkUnit, Any, Snapshot, RoutingContext], tuple[Decision, Changes]]
 
 
-def _needs_nothing(unit: WorkUnit, item: items.Unknown, ground: RoutingContext) -> Needs:
+def _needs_nothing(unit: WorkUnit, item: items.Unknown, context: RoutingContext) -> Needs:
     return Needs()
 
 
 def _quarantine_unknown(
-    unit: WorkUnit, item: items.Unknown, known: Snapshot, ground: RoutingContext
+    unit: WorkUnit, item: items.Unknown, snapshot: Snapshot, context: RoutingContext
 ) -> tuple[Decision, Changes]:
-    return quarantine(unit, item.reason, ground), Changes()
+    return quarantine(unit, item.reason, context), Changes()
 
 
-def quarantine(unit: WorkUnit, reason: str, ground: RoutingContext) -> Decision:
-    """Keep it aside with its reason: nothing of it is lost, and somebody is told. Its record takes
-    the place of no other: it may have been decided before."""
+def quarantine(unit: WorkUnit, reason: str, context: RoutingContext) -> Decision:
+    """Quarantine a unit with its reason: nothing is lost, and an operator is alarmed.
+
+    The record has an id of its own and replaces no other, since the unit may have been decided
+    before.
+    """
     return Decision(kind="quarantined", record=unit.id("aside"), reason=reason)
 
 
 def quarantine_unit(
-    unit: WorkUnit, reason: str, ground: RoutingContext
+    unit: WorkUnit, reason: str, context: RoutingContext
 ) -> tuple[Decision, Changes]:
-    """Of what could not be decided or written. Whoever gave an order hears that it failed."""
-    given = unit.entry
-    failed = commands.failed_command(unit, given, ground) if isinstance(given, Command) else None
-    rung = given.id if isinstance(given, Timeout) else None  # or it would ring for ever
-    return quarantine(unit, reason, ground), Changes(outgoing=failed, fired_timer=rung)
+    """Quarantine a unit that could not be decided or written.
+
+    The sender of a command hears that it failed.
+    """
+    entry = unit.entry
+    failed = commands.failed_command(unit, entry, context) if isinstance(entry, Command) else None
+    fired = entry.id if isinstance(entry, Timeout) else None  # or it would fire for ever
+    return quarantine(unit, reason, context), Changes(outgoing=failed, fired_timer=fired)
 
 
 HANDLERS: dict[type, Handler] = {

@@ -1,4 +1,4 @@
-"""Files that come with messages: what is told of them, and to whom once they are there. Pure."""
+"""Files that come with messages: their records and events. Pure."""
 
 from typing import Any
 
@@ -13,12 +13,14 @@ from services.contract import MediaOutcome
 from services.whatsapp.items import Content
 
 LINK = "/v1/media/{}"
-"""Where a file is, at the archiver's API: under the id of its message, which has one at most."""
+"""Path of a file at the archiver's API: by the id of its message, which has one file at most."""
 
 
 def attachment_info(content: Content) -> dict[str, str]:
-    """A file as Meta announced it, for the archiver to fetch; nothing where there is none. One that
-    Meta gives no id is one all the same: it cannot be got, and that is said."""
+    """Return the file as Meta announced it, for the archiver to fetch; nothing without a file.
+
+    A file without an id from Meta counts too: it cannot be fetched, and the record says so.
+    """
     if not (content.media or content.mime_type):
         return {}
     return {
@@ -29,32 +31,38 @@ def attachment_info(content: Content) -> dict[str, str]:
     }
 
 
-def media_record(said: MediaOutcome) -> dict[str, Any]:
-    """What became of it, for the record."""
+def media_record(outcome: MediaOutcome) -> dict[str, Any]:
+    """Return the outcome of fetching and scanning a file, for the record."""
     return {
-        "state": said.state,
-        "reason": said.reason,
-        "mimeType": said.mime_type,
-        "size": said.size,
-        "sha256": said.sha256,
-        "scanned": said.scanned,
-        "object": said.object,
-        "department": said.department,
-        "at": said.at,
+        "state": outcome.state,
+        "reason": outcome.reason,
+        "mimeType": outcome.mime_type,
+        "size": outcome.size,
+        "sha256": outcome.sha256,
+        "scanned": outcome.scanned,
+        "object": outcome.object,
+        "department": outcome.department,
+        "at": outcome.at,
     }
 
 
-def media_event(said: MediaOutcome) -> dict[str, Any]:
-    """The same for a CRM, which was told its name with the message."""
+def media_event(outcome: MediaOutcome) -> dict[str, Any]:
+    """Return the same outcome for a CRM, which got the file's name with the message."""
     media = {
-        "id": said.message,
-        "mimeType": said.mime_type,
-        "link": LINK.format(said.message),
-        "size": said.size,
-        "sha256": said.sha256,
+        "id": outcome.message,
+        "mimeType": outcome.mime_type,
+        "link": LINK.format(outcome.message),
+        "size": outcome.size,
+        "sha256": outcome.sha256,
     }
-    known = {"state": said.state, "reason": said.reason, "scanned": said.scanned, "at": said.at}
-    return {"messageId": said.message, "media": [media]} | known
+    return {
+        "messageId": outcome.message,
+        "media": [media],
+        "state": outcome.state,
+        "reason": outcome.reason,
+        "scanned": outcome.scanned,
+        "at": outcome.at,
+    }
 
 
 def needs(unit: WorkUnit, outcome: MediaOutcome, ground: RoutingContext) -> Needs:
@@ -63,31 +71,34 @@ def needs(unit: WorkUnit, outcome: MediaOutcome, ground: RoutingContext) -> Need
 
 
 def decide_media(
-    unit: WorkUnit, said: MediaOutcome, known: Snapshot, ground: RoutingContext
+    unit: WorkUnit, outcome: MediaOutcome, snapshot: Snapshot, context: RoutingContext
 ) -> tuple[Decision, Changes]:
-    """Told to whoever has the message that it came with; the record always."""
-    conversation = known.conversations.get(said.conversation)
-    department = ground.department(said.tenant, said.department, conversation)
-    told = conversation is not None and department is not None
-    if conversation and told:
+    """Send an event to the department that has the file's message; write a record always."""
+    conversation = snapshot.conversations.get(outcome.conversation)
+    department = context.department(outcome.tenant, outcome.department, conversation)
+    has_event = conversation is not None and department is not None
+    if conversation and has_event:
         conversation = msgspec.structs.replace(conversation, sequence=conversation.sequence + 1)
     decision = Decision(
         kind="media",
         record=unit.id("record"),
-        tenant=said.tenant,
-        conversation=said.conversation,
-        department=department.id if department else said.department,
+        tenant=outcome.tenant,
+        conversation=outcome.conversation,
+        department=department.id if department else outcome.department,
         destination=department.destination if department else "",
-        sequence=conversation.sequence if conversation and told else 0,
-        message=said.message,
-        event=unit.id("event") if told else None,
+        sequence=conversation.sequence if conversation and has_event else 0,
+        message=outcome.message,
+        event=unit.id("event") if has_event else None,
         zaak=_zaak(conversation, department),
         held=conversation is not None and conversation.state.held,
     )
-    return decision, Changes(conversation=conversation if told else None)
+    return decision, Changes(conversation=conversation if has_event else None)
 
 
 def _zaak(conversation: Conversation | None, department: Department | None) -> str:
-    """The zaak is of whoever has the conversation now, and may say what it is about."""
-    theirs = conversation and department and conversation.department == department.id
-    return conversation.zaak if conversation and theirs else ""
+    """Return the zaak, only for the department that has the conversation now.
+
+    A zaak may reveal what the conversation is about.
+    """
+    is_owner = conversation and department and conversation.department == department.id
+    return conversation.zaak if conversation and is_owner else ""

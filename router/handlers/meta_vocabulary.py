@@ -1,6 +1,7 @@
-"""The words of Meta's that we know: fields, types of message, and what a notice may say. Tables.
+"""Meta's vocabulary as we know it: fields, message types, and events of notices. Tables.
 
-Counted and logged is only what stands here; the rest is `other`, and told of at first sight.
+Only these words become labels of metrics and logs. Any other word counts as `other`, and is
+reported when it is first seen.
 """
 
 from services.whatsapp.account_events import NOTICES
@@ -26,9 +27,9 @@ STATUSES = frozenset(
         "warning",
     ]
 )
-"""What became of a message, or of a payment in one."""
+"""Statuses of a message, or of a payment in one."""
 
-_GROUPS = (
+_GROUP_EVENTS = (
     "group_create",
     "group_delete",
     "group_join_request_created",
@@ -83,11 +84,11 @@ _WORDS: dict[str, tuple[str, ...]] = {
         "FLOW_VERSION_EXPIRY_WARNING",
         "FLOW_VERSION_FREEZE_WARNING",
     ),
-    "group_lifecycle_update": _GROUPS,
-    "group_participant_update": _GROUPS,
-    "group_participants_update": _GROUPS,
-    "group_settings_update": _GROUPS,
-    "group_status_update": _GROUPS,
+    "group_lifecycle_update": _GROUP_EVENTS,
+    "group_participant_update": _GROUP_EVENTS,
+    "group_participants_update": _GROUP_EVENTS,
+    "group_settings_update": _GROUP_EVENTS,
+    "group_status_update": _GROUP_EVENTS,
     "message_template_quality_update": _QUALITY,
     "message_template_status_update": (
         "APPROVED",
@@ -128,4 +129,4 @@ _WORDS: dict[str, tuple[str, ...]] = {
 KNOWN: dict[str, frozenset[str]] = {
     field: frozenset([*_WORDS.get(field, ()), ERRORS]) for field in FIELDS
 }
-"""Field -> the events in it. ERRORS is the parser's own word: Meta puts trouble in any field."""
+"""Field -> its events. ERRORS is the parser's own word, since Meta puts errors in any field."""

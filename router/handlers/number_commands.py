@@ -1,7 +1,7 @@
-"""What the contact centre says of a number, without rules, restart or operator. Pure.
+"""Commands of the contact centre about a number, which need no rules, restart or operator. Pure.
 
-A notice is told once in each conversation, until it ends; a state says whether the number talks by
-itself at all.
+A notice is sent once in each conversation until it ends. A state decides whether the number sends
+automatic texts at all.
 """
 
 from collections.abc import Callable
@@ -11,26 +11,30 @@ import msgspec
 from router.model.decision import NumberNotice
 from services.contract import Command
 
-Change = Callable[[Command, NumberNotice], NumberNotice]
+
+def apply_number_command(
+    command: Command, number: str, previous: NumberNotice | None
+) -> NumberNotice:
+    """Return the notice and the state of a number after a command."""
+    return NUMBER_COMMANDS[command.type](command, previous or NumberNotice(number=number))
 
 
-def apply_number_command(given: Command, number: str, before: NumberNotice | None) -> NumberNotice:
-    return ORDERS[given.type](given, before or NumberNotice(number=number))
-
-
-def _notice(given: Command, before: NumberNotice) -> NumberNotice:
-    """No text takes it away."""
-    id = given.id if given.text else None
+def _notice(command: Command, previous: NumberNotice) -> NumberNotice:
+    """Set the notice; a command without a text removes it."""
+    id = command.id if command.text else None
     return msgspec.structs.replace(
-        before, notice=given.text, notice_id=id, notice_until=given.until
+        previous, notice=command.text, notice_id=id, notice_until=command.until
     )
 
 
-def _state(given: Command, before: NumberNotice) -> NumberNotice:
+def _state(command: Command, previous: NumberNotice) -> NumberNotice:
     return msgspec.structs.replace(
-        before, state=given.state, state_text=given.text, state_until=given.until
+        previous, state=command.state, state_text=command.text, state_until=command.until
     )
 
 
-ORDERS: dict[str, Change] = {"notice": _notice, "state": _state}
-"""Type of an order -> what it does to a number."""
+NUMBER_COMMANDS: dict[str, Callable[[Command, NumberNotice], NumberNotice]] = {
+    "notice": _notice,
+    "state": _state,
+}
+"""Type of a command -> its change to a number."""

@@ -1,6 +1,6 @@
-"""Deciding what it means that a time has come: a table by kind of timer. Pure.
+"""The effect of a timer that fires. Pure, a table by kind of timer.
 
-When there is nothing to do any more, nothing is said; when there is not yet, the timer is set anew.
+A timer with nothing left to do has no effect. One that fires too early is set anew.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,30 +27,32 @@ SILENT = "na de groet kwam er niets meer; dit is de afdeling voor de rest"
 UNANSWERED = "op het menu kwam geen antwoord; een medewerker leest het bericht"
 IDLE = "er is lang niets meer gezegd"
 CLOSING = "de inwoner wacht, en straks kan alleen nog een sjabloon worden verstuurd"
-NOBODY = "niemand heeft de melding bevestigd"
+UNCONFIRMED = "niemand heeft de melding bevestigd"
 MOMENT = timedelta(microseconds=1)
-"""Between two instants of the database's."""
+"""Resolution of the database's times."""
 ROUNDS = 2
-"""Times that everybody on the list is woken: then the alarm of the system itself must do it."""
+"""Times that every person on the list is alarmed. After that the system's own alarm takes over."""
 
 
 class TimerContext(msgspec.Struct, frozen=True):
-    """A time that has come, and whose."""
+    """A timer that fires, with its conversation and configuration."""
 
     unit: WorkUnit
     entry: Timeout
-    now: Conversation
+    conversation: Conversation
     tenant: Tenant
-    ground: RoutingContext
+    context: RoutingContext
 
 
 class TimerOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What it means: what happened, the conversation after it, what is said, the next timer."""
+    """The effect of a timer: '' and None for no effect."""
 
-    happened: str = ""
-    now: Conversation | None = None
-    says: ReplyCandidate | None = None
-    again: datetime | None = None
+    effect: str = ""
+    conversation: Conversation | None = None
+    """Conversation after the effect."""
+    reply: ReplyCandidate | None = None
+    next_due: datetime | None = None
+    """Time at which the next timer of this kind is due."""
     alarm: Alarm | None = None
 
 
@@ -60,233 +62,244 @@ def needs(unit: WorkUnit, entry: Timeout, ground: RoutingContext) -> Needs:
 
 
 def decide_timer(
-    unit: WorkUnit, entry: Timeout, known: Snapshot, ground: RoutingContext
+    unit: WorkUnit, entry: Timeout, snapshot: Snapshot, context: RoutingContext
 ) -> tuple[Decision, Changes]:
-    now = known.conversations.get(entry.conversation)
-    tenant = ground.config.tenant(now.tenant) if now else None
-    act = TIMER_HANDLERS.get(entry.kind)
-    # A danger that nobody has seen is there, whoever or whatever closed the conversation.
-    over = now is not None and now.closed_at and entry.kind != timers.CARE
-    if now is None or over or tenant is None or act is None:
-        return _decision(unit, now, now, TimerOutcome(), None, ground), Changes(
-            fired_timer=entry.id
-        )
-    hour = TimerContext(unit, entry, now, tenant, ground)
-    come = act(hour)
-    after = come.now or now
-    number = ground.config.number(now.number)
-    to = resolver.find_address(now.person, number, known) if number else None
+    conversation = snapshot.conversations.get(entry.conversation)
+    tenant = context.config.tenant(conversation.tenant) if conversation else None
+    handle = TIMER_HANDLERS.get(entry.kind)
+    # A danger that no person has confirmed still counts after the conversation was closed.
+    is_over = conversation is not None and conversation.closed_at and entry.kind != timers.CARE
+    if conversation is None or is_over or tenant is None or handle is None:
+        decision = _decision(unit, conversation, conversation, TimerOutcome(), None, context)
+        return decision, Changes(fired_timer=entry.id)
+    timer = TimerContext(unit, entry, conversation, tenant, context)
+    outcome = handle(timer)
+    after = outcome.conversation or conversation
+    number = context.config.number(conversation.number)
+    to = resolver.find_address(conversation.person, number, snapshot) if number else None
     reply = None
-    if to and (text := _text(hour, come, after, known)):
-        said, reply = text
-        after = apply_auto_reply(after, unit.at, said, None)
-    elif come.happened == "said":
-        come = TimerOutcome(now=after, again=come.again)  # what was owed may not be said any more
-    decision = _decision(unit, now, after, come, reply, ground)
+    if to and (text := _render_reply(timer, outcome, after, snapshot)):
+        candidate, reply = text
+        after = apply_auto_reply(after, unit.at, candidate, None)
+    elif outcome.effect == "said":  # the pending text may not be sent any more
+        outcome = TimerOutcome(conversation=after, next_due=outcome.next_due)
+    decision = _decision(unit, conversation, after, outcome, reply, context)
     sent = outgoing.outgoing_changes(unit, after, reply, to) if reply and to else Changes()
     changes = msgspec.structs.replace(
         sent,
-        conversation=after if after != now else None,
-        timers=tuple(_timers(hour, come, after)),
+        conversation=after if after != conversation else None,
+        timers=tuple(_next_timers(timer, outcome, after)),
         fired_timer=entry.id,
     )
     return decision, changes
 
 
-def _timers(hour: TimerContext, come: TimerOutcome, after: Conversation) -> Iterator[Timer]:
-    """The next of its kind, and that of a menu that is asked now."""
-    if come.again:
-        yield timers.build_timer(hour.unit, after, hour.entry.kind, come.again, hour.ground)
-    asked = after.state.menu_at != hour.now.state.menu_at
-    if asked and (due := timers.menu_due(after, hour.ground)):
-        yield timers.build_timer(hour.unit, after, timers.MENU, due, hour.ground)
+def _next_timers(
+    timer: TimerContext, outcome: TimerOutcome, after: Conversation
+) -> Iterator[Timer]:
+    """Yield the next timer of this kind, and that of a menu that was sent now."""
+    if outcome.next_due:
+        yield timers.build_timer(
+            timer.unit, after, timer.entry.kind, outcome.next_due, timer.context
+        )
+    sends_menu = after.state.menu_at != timer.conversation.state.menu_at
+    if sends_menu and (due := timers.menu_due(after, timer.context)):
+        yield timers.build_timer(timer.unit, after, timers.MENU, due, timer.context)
 
 
-def _quiet(hour: TimerContext) -> TimerOutcome:
-    """Nothing but a greeting or a photograph: now it is somebody's work; or a text is owed yet."""
-    state, last = hour.now.state, hour.now.last_inbound_at
-    undecided = not (state.has_question or state.answered_at)
-    if last is None or not (undecided or state.pending_texts):
+def _burst_ended(timer: TimerContext) -> TimerOutcome:
+    """Make work of a conversation with only a greeting or a photograph; or send a pending text."""
+    state, last = timer.conversation.state, timer.conversation.last_inbound_at
+    is_undecided = not (state.has_question or state.answered_at)
+    if last is None or not (is_undecided or state.pending_texts):
         return TimerOutcome()
-    if last + hour.tenant.burst_window > hour.entry.at:
-        return TimerOutcome(again=last + hour.tenant.burst_window)
-    menu = next((m for m in hour.ground.config.menus if m.id == hour.tenant.menu), None)
-    says = (
+    if last + timer.tenant.burst_window > timer.entry.at:
+        return TimerOutcome(next_due=last + timer.tenant.burst_window)
+    menu = next((m for m in timer.context.config.menus if m.id == timer.tenant.menu), None)
+    reply = (
         ReplyCandidate(menu.text, menu_path=menu.id)
         if menu and not auto_reply.has_replied_in_burst(state)
         else None
     )
     if state.pending_texts:
-        says = ReplyCandidate(state.pending_texts[0], once=True, is_requested=True)
-    now = _next(hour.now).with_state(has_question=True, pending_texts=state.pending_texts[1:])
-    again = hour.entry.at + hour.tenant.burst_window if state.pending_texts[1:] else None
-    if not undecided:
-        return TimerOutcome(happened="said", now=now, says=says, again=again)
-    now = msgspec.structs.replace(now, reason=SILENT)
-    return TimerOutcome(happened="decided", now=now, says=says, again=again)
+        reply = ReplyCandidate(state.pending_texts[0], once=True, is_requested=True)
+    rest = state.pending_texts[1:]
+    after = _next(timer.conversation).with_state(has_question=True, pending_texts=rest)
+    next_due = timer.entry.at + timer.tenant.burst_window if rest else None
+    if not is_undecided:
+        return TimerOutcome(effect="said", conversation=after, reply=reply, next_due=next_due)
+    after = msgspec.structs.replace(after, reason=SILENT)
+    return TimerOutcome(effect="decided", conversation=after, reply=reply, next_due=next_due)
 
 
-def _menu(hour: TimerContext) -> TimerOutcome:
-    due = timers.menu_due(hour.now, hour.ground)
+def _menu_unanswered(timer: TimerContext) -> TimerOutcome:
+    due = timers.menu_due(timer.conversation, timer.context)
     if due is None:
         return TimerOutcome()
-    if due > hour.entry.at:
-        return TimerOutcome(again=due)
-    now = _next(hour.now).with_state(menu="", has_question=True)
-    now = msgspec.structs.replace(now, reason=UNANSWERED)
-    return TimerOutcome(happened="decided", now=now, says=ReplyCandidate("keuze_onduidelijk"))
+    if due > timer.entry.at:
+        return TimerOutcome(next_due=due)
+    after = _next(timer.conversation).with_state(menu="", has_question=True)
+    after = msgspec.structs.replace(after, reason=UNANSWERED)
+    reply = ReplyCandidate("keuze_onduidelijk")
+    return TimerOutcome(effect="decided", conversation=after, reply=reply)
 
 
-def _waiting(hour: TimerContext) -> TimerOutcome:
-    state, since = hour.now.state, hour.now.state.waiting_since
-    if since is None or state.escalated:
+def _waiting_too_long(timer: TimerContext) -> TimerOutcome:
+    conversation, state = timer.conversation, timer.conversation.state
+    if state.waiting_since is None or state.escalated:
         return TimerOutcome()
-    due = timers.waiting_due(hour.now, since, hour.ground)
-    if due is None or due > hour.entry.at:
-        return TimerOutcome(again=due)
-    here = hour.ground.config.department(hour.now.tenant, hour.now.department)
-    now = _next(hour.now).with_state(
+    due = timers.waiting_due(conversation, state.waiting_since, timer.context)
+    if due is None or due > timer.entry.at:
+        return TimerOutcome(next_due=due)
+    department = timer.context.config.department(conversation.tenant, conversation.department)
+    after = _next(conversation).with_state(
         escalated=True, priority=higher_priority(state.priority, "high")
     )
-    if here and here.escalate_to:
-        verdict = Verdict(here.escalate_to, hour.now.rule, WAITED)
-        now = _next(now.moved_to(verdict, hour.entry.at)).with_state(
-            home_department=here.escalate_to
+    if department and department.escalate_to:
+        verdict = Verdict(department.escalate_to, conversation.rule, WAITED)
+        after = _next(after.moved_to(verdict, timer.entry.at)).with_state(
+            home_department=department.escalate_to
         )
-    return TimerOutcome(happened="waiting", now=now, says=ReplyCandidate("duurt_langer", once=True))
+    reply = ReplyCandidate("duurt_langer", once=True)
+    return TimerOutcome(effect="waiting", conversation=after, reply=reply)
 
 
-def _idle(hour: TimerContext) -> TimerOutcome:
-    now = hour.now
-    last = max(filter(None, (now.last_inbound_at, now.state.answered_at, now.opened_at)))
-    if last + hour.tenant.idle_timeout > hour.entry.at:
-        return TimerOutcome(again=last + hour.tenant.idle_timeout)
-    # Until somebody says what was done about it, or answers at all, or lets it go.
-    if refusals.OFFICIAL in now.state.tags or now.state.waiting_since or now.state.held:
-        return TimerOutcome(again=hour.entry.at + hour.tenant.idle_timeout)
-    closed = msgspec.structs.replace(_next(now), closed_at=hour.entry.at)
-    return TimerOutcome(happened="closed", now=closed.with_state(idle=True))
+def _close_idle(timer: TimerContext) -> TimerOutcome:
+    conversation, state = timer.conversation, timer.conversation.state
+    times = conversation.last_inbound_at, state.answered_at, conversation.opened_at
+    last = max(filter(None, times))
+    if last + timer.tenant.idle_timeout > timer.entry.at:
+        return TimerOutcome(next_due=last + timer.tenant.idle_timeout)
+    # An official request must be closed with its outcome; a waiting citizen must be answered; a
+    # withheld conversation must be released.
+    if refusals.OFFICIAL in state.tags or state.waiting_since or state.held:
+        return TimerOutcome(next_due=timer.entry.at + timer.tenant.idle_timeout)
+    closed = msgspec.structs.replace(_next(conversation), closed_at=timer.entry.at)
+    return TimerOutcome(effect="closed", conversation=closed.with_state(idle=True))
 
 
-def _opens(hour: TimerContext) -> TimerOutcome:
-    """The department is there again that another stood in for, unless somebody has answered."""
-    now, home = hour.now, hour.now.state.home_department
-    own = hour.ground.hours.get((now.tenant, home))
-    if home in ("", now.department) or now.state.answered_at or own is None:
+def _department_opens(timer: TimerContext) -> TimerOutcome:
+    """Return the conversation from the deputy department, unless it was answered there."""
+    conversation, home = timer.conversation, timer.conversation.state.home_department
+    hours = timer.context.hours.get((conversation.tenant, home))
+    if home in ("", conversation.department) or conversation.state.answered_at or hours is None:
         return TimerOutcome()
-    if not own.is_open(hour.entry.at):
-        return TimerOutcome(again=own.next_opening(hour.entry.at))
-    verdict = Verdict(home, now.rule, home_reason(now, hour.ground))
-    return TimerOutcome(happened="returned", now=_next(_next(now.moved_to(verdict, hour.entry.at))))
+    if not hours.is_open(timer.entry.at):
+        return TimerOutcome(next_due=hours.next_opening(timer.entry.at))
+    verdict = Verdict(home, conversation.rule, home_reason(conversation, timer.context))
+    after = _next(_next(conversation.moved_to(verdict, timer.entry.at)))
+    return TimerOutcome(effect="returned", conversation=after)
 
 
-def _window(hour: TimerContext) -> TimerOutcome:
-    """The citizen still waits, and is soon beyond the reach of an ordinary answer."""
-    at = hour.entry.at
-    due = window_warning.warning_due(hour.now, at, hour.ground)
-    if due != at:  # they wrote again since it was set, or were answered
-        return TimerOutcome(again=due)
-    again = window_warning.warning_due(hour.now, at + MOMENT, hour.ground)
-    return TimerOutcome(happened="window", now=_next(hour.now), again=again)
+def _window_closing(timer: TimerContext) -> TimerOutcome:
+    """Warn that the citizen still waits, and that soon only a template can be sent."""
+    at = timer.entry.at
+    due = window_warning.warning_due(timer.conversation, at, timer.context)
+    if due != at:  # since it was set, the citizen wrote again or was answered
+        return TimerOutcome(next_due=due)
+    next_due = window_warning.warning_due(timer.conversation, at + MOMENT, timer.context)
+    return TimerOutcome(effect="window", conversation=_next(timer.conversation), next_due=next_due)
 
 
-def _care(hour: TimerContext) -> TimerOutcome:
-    """Nobody confirmed: the next one is woken."""
-    state, wake = hour.now.state, hour.tenant.care
-    if state.confirmed_by or not state.care or not wake.destinations:
+def _alarm_unconfirmed(timer: TimerContext) -> TimerOutcome:
+    """Alarm the next destination on the list, since the last one did not confirm."""
+    state, care = timer.conversation.state, timer.tenant.care
+    if state.confirmed_by or not state.care or not care.destinations:
         return TimerOutcome()
     nth = state.care_asked + 1
-    if nth > ROUNDS * len(wake.destinations):
-        return TimerOutcome(happened="unconfirmed", now=_next(hour.now))
+    if nth > ROUNDS * len(care.destinations):
+        return TimerOutcome(effect="unconfirmed", conversation=_next(timer.conversation))
     alarm = Alarm(
-        event=hour.unit.id("alarm"),
-        destination=wake.destinations[(nth - 1) % len(wake.destinations)],
+        event=timer.unit.id("alarm"),
+        destination=care.destinations[(nth - 1) % len(care.destinations)],
         care=state.care,
         nth=nth,
     )
-    again = hour.entry.at + timedelta(minutes=wake.confirm_minutes)
-    now = _next(hour.now).with_state(care_asked=nth)
-    return TimerOutcome(happened="alarmed", now=now, alarm=alarm, again=again)
+    next_due = timer.entry.at + timedelta(minutes=care.confirm_minutes)
+    after = _next(timer.conversation).with_state(care_asked=nth)
+    return TimerOutcome(effect="alarmed", conversation=after, alarm=alarm, next_due=next_due)
 
 
 TIMER_HANDLERS: dict[str, Callable[[TimerContext], TimerOutcome]] = {
-    timers.BURST_ENDED: _quiet,
-    timers.MENU: _menu,
-    timers.WAITING: _waiting,
-    timers.IDLE: _idle,
-    timers.CARE: _care,
-    timers.DEPARTMENT_OPENS: _opens,
-    timers.WINDOW: _window,
+    timers.BURST_ENDED: _burst_ended,
+    timers.MENU: _menu_unanswered,
+    timers.WAITING: _waiting_too_long,
+    timers.IDLE: _close_idle,
+    timers.CARE: _alarm_unconfirmed,
+    timers.DEPARTMENT_OPENS: _department_opens,
+    timers.WINDOW: _window_closing,
 }
 
 
-def _next(now: Conversation) -> Conversation:
-    return msgspec.structs.replace(now, sequence=now.sequence + 1)
+def _next(conversation: Conversation) -> Conversation:
+    return msgspec.structs.replace(conversation, sequence=conversation.sequence + 1)
 
 
-def _text(
-    hour: TimerContext, come: TimerOutcome, after: Conversation, known: Snapshot
+def _render_reply(
+    timer: TimerContext, outcome: TimerOutcome, after: Conversation, snapshot: Snapshot
 ) -> tuple[ReplyCandidate, Reply] | None:
-    """Nothing is said when the hour has long passed, and nothing ran meanwhile; nor to words that
-    were too old when they came."""
-    late = (
-        hour.entry.told_at - hour.entry.at > hour.tenant.max_reply_age
-        or after.state.too_old_to_answer
-    )
-    late = late or not outgoing.is_window_open(after, hour.entry.told_at)
-    if come.says is None or late or (come.says.once and come.says.name in after.state.sent_once):
+    """Render the text to send, unless it is too late.
+
+    It is too late when the timer fires long after it was due, because the router was down, or
+    when the citizen's message was already too old on arrival.
+    """
+    entry, candidate = timer.entry, outcome.reply
+    is_late = entry.told_at - entry.at > timer.tenant.max_reply_age or after.state.too_old_to_answer
+    if candidate is None or is_late or not outgoing.is_window_open(after, entry.told_at):
         return None
-    if not auto_reply.may_send_unprompted(
-        after, known.number_notices.get(after.number), hour.unit.at
-    ):
+    if candidate.once and candidate.name in after.state.sent_once:
         return None
-    return render_reply(hour.unit, come.says, after, hour.tenant, hour.ground)
+    notice = snapshot.number_notices.get(after.number)
+    if not auto_reply.may_send_unprompted(after, notice, timer.unit.at):
+        return None
+    return render_reply(timer.unit, candidate, after, timer.tenant, timer.context)
 
 
 def _decision(
     unit: WorkUnit,
-    before: Conversation | None,
-    now: Conversation | None,
-    come: TimerOutcome,
+    previous: Conversation | None,
+    after: Conversation | None,
+    outcome: TimerOutcome,
     reply: Reply | None,
-    ground: RoutingContext,
+    context: RoutingContext,
 ) -> Decision:
     record = unit.id("record")
-    if before is None or now is None or not come.happened:
-        return Decision(kind="timeout", record=record, tenant=before.tenant if before else "")
-    department = ground.config.department(now.tenant, now.department)
+    if previous is None or after is None or not outcome.effect:
+        return Decision(kind="timeout", record=record, tenant=previous.tenant if previous else "")
+    department = context.config.department(after.tenant, after.department)
     destination = department.destination if department else ""
-    told = come.happened in TOLD and bool(destination)
+    has_event = outcome.effect in EFFECTS_WITH_EVENT and bool(destination)
     return Decision(
         kind="timeout",
         record=record,
-        tenant=now.tenant,
-        conversation=now.id,
-        department=now.department,
+        tenant=after.tenant,
+        conversation=after.id,
+        department=after.department,
         destination=destination,
-        rule=now.rule,
-        reason=REASONS.get(come.happened, now.reason),
-        sequence=now.sequence - (reply is not None),
-        event=unit.id("event") if told else None,
-        zaak=now.zaak,
-        version=ground.version,
-        tags=now.state.tags,
-        priority=now.state.priority,
-        alarm=come.alarm,
+        rule=after.rule,
+        reason=REASONS.get(outcome.effect, after.reason),
+        sequence=after.sequence - (reply is not None),
+        event=unit.id("event") if has_event else None,
+        zaak=after.zaak,
+        version=context.version,
+        tags=after.state.tags,
+        priority=after.state.priority,
+        alarm=outcome.alarm,
         reply=reply,
-        timer_effect=come.happened,
-        care=come.alarm.care if come.alarm else "",
-        held=now.state.held,
-        window_until=_window_until(come, now),
-        **transition.transfer_fields(unit, before, now, ground),
+        timer_effect=outcome.effect,
+        care=outcome.alarm.care if outcome.alarm else "",
+        held=after.state.held,
+        window_until=_window_until(outcome, after),
+        **transition.transfer_fields(unit, previous, after, context),
     )
 
 
-def _window_until(come: TimerOutcome, now: Conversation) -> datetime | None:
-    told = come.happened == "window" and now.said_at
-    return now.said_at + CUSTOMER_SERVICE_WINDOW if told and now.said_at else None
+def _window_until(outcome: TimerOutcome, conversation: Conversation) -> datetime | None:
+    if outcome.effect != "window" or conversation.said_at is None:
+        return None
+    return conversation.said_at + CUSTOMER_SERVICE_WINDOW
 
 
-TOLD = frozenset(["decided", "waiting", "closed", "said", "window"])
-"""Of which the department is told."""
-REASONS = {"waiting": WAITED, "closed": IDLE, "unconfirmed": NOBODY, "window": CLOSING}
+EFFECTS_WITH_EVENT = frozenset(["decided", "waiting", "closed", "said", "window"])
+"""Effects that the department hears of."""
+REASONS = {"waiting": WAITED, "closed": IDLE, "unconfirmed": UNCONFIRMED, "window": CLOSING}

@@ -1,6 +1,6 @@
-"""Cutting what came in into units: each item of a receipt, each order, outcome, time-out. Pure.
+"""Splitting entries into units: each item of a receipt, each command, outcome and timer. Pure.
 
-From here on a number is called by our own id: Meta's stands in the bytes of an item alone.
+From here on a number has our own id. Meta's id occurs only in the bytes of an item.
 """
 
 import hashlib
@@ -14,11 +14,11 @@ from services.whatsapp.items import AnyItem, Unknown
 from services.whatsapp.parser import Unparseable, identity_key, parse
 
 UNOPENED = "nobody has looked at what is in it"
-"""Why all of a body is one item."""
+"""Reason why a whole body is one item."""
 
 
 def keyed_hash(key: bytes) -> Hash:
-    """A hash of some strings that cannot be guessed back without `key`; 16 bytes."""
+    """Return a hash function of strings: 16 bytes that reveal nothing without `key`."""
     keyed = hashlib.blake2b(key=key, digest_size=16)
 
     def hash(*parts: str) -> bytes:
@@ -31,8 +31,8 @@ def keyed_hash(key: bytes) -> Hash:
     return hash
 
 
-def items_of(entry: Entry) -> list[AnyItem] | None:
-    """Everything in the body of a receipt; None where it cannot be read, or there is none."""
+def parse_items(entry: Entry) -> list[AnyItem] | None:
+    """Return the items of a receipt's body; None for an unreadable body or another entry."""
     if not isinstance(entry, Receipt):
         return None
     try:
@@ -41,77 +41,86 @@ def items_of(entry: Entry) -> list[AnyItem] | None:
         return None
 
 
-def units(entry: Entry, ground: RoutingContext) -> Iterator[WorkUnit]:
-    """What is to be decided of one entry, in order."""
-    return split_entry(entry, items_of(entry), ground)
+def parse_units(entry: Entry, context: RoutingContext) -> Iterator[WorkUnit]:
+    """Parse one entry, and yield its units in order."""
+    return split_entry(entry, parse_items(entry), context)
 
 
 def split_entry(
-    entry: Entry, items: Sequence[AnyItem] | None, ground: RoutingContext
+    entry: Entry, items: Sequence[AnyItem] | None, context: RoutingContext
 ) -> Iterator[WorkUnit]:
-    """The same, of an entry whose body was read."""
+    """Yield the units of an entry whose body was parsed into `items`."""
     match entry:
         case Receipt():
-            yield from _of_receipt(entry, items, ground)
+            yield from _split_receipt(entry, items, context)
         case Command():
-            number = ground.config.number(entry.number)
+            number = context.config.number(entry.number)
             scope = number.portfolio if number else ""
-            yield WorkUnit(ground.hash("command", str(entry.id)), entry, scope=scope)
+            yield WorkUnit(context.hash("command", str(entry.id)), entry, scope=scope)
         case SendOutcome():
-            yield WorkUnit(ground.hash("outcome", str(entry.id)), entry)
+            yield WorkUnit(context.hash("outcome", str(entry.id)), entry)
         case Timeout():
-            yield WorkUnit(ground.hash("timeout", str(entry.id)), entry)
+            yield WorkUnit(context.hash("timeout", str(entry.id)), entry)
         case MediaOutcome():
-            yield WorkUnit(ground.hash("media", str(entry.id)), entry)
+            yield WorkUnit(context.hash("media", str(entry.id)), entry)
 
 
-def opaque_unit(entry: Entry, ground: RoutingContext) -> WorkUnit:
-    """An entry as one unit, without a look at what is in it: of a receipt, all its bytes. An order
-    or an outcome is known again by its own key: what becomes of it here is final."""
+def opaque_unit(entry: Entry, context: RoutingContext) -> WorkUnit:
+    """Return an entry as one unit without parsing it; a receipt with all its bytes.
+
+    A command, outcome or timer keeps its own key, so this decision on it is final.
+    """
     if isinstance(entry, Receipt):
-        everything = Unknown(raw=entry.body, reason=UNOPENED)
-        return WorkUnit(ground.hash("crash", str(entry.id)), entry, everything)
-    return next(units(entry, ground))
+        body = Unknown(raw=entry.body, reason=UNOPENED)
+        return WorkUnit(context.hash("crash", str(entry.id)), entry, body)
+    return next(parse_units(entry, context))
 
 
-def _of_receipt(
-    receipt: Receipt, items: Sequence[AnyItem] | None, ground: RoutingContext
+def _split_receipt(
+    receipt: Receipt, items: Sequence[AnyItem] | None, context: RoutingContext
 ) -> Iterator[WorkUnit]:
-    """The items that this copy is for: each copy of a body names its numbers, so that a body of
-    several numbers is decided once for each."""
+    """Yield a unit for each item that this copy of the body is for.
+
+    Each copy names its numbers, so that a body of several numbers is decided once for each.
+    """
     if items is None:
-        yield WorkUnit(ground.hash("receipt", str(receipt.id)), receipt)
+        yield WorkUnit(context.hash("receipt", str(receipt.id)), receipt)
         return
     seen: set[bytes] = set()
     for place, item in enumerate(items):
         if receipt.keys and item.key not in receipt.keys:
             continue
-        cut = _unproven if item.key in receipt.unproven else _proven
-        key, own, scope = cut(receipt, item, ground)
-        yield WorkUnit(key, receipt, own, scope, place, is_repeat=key in seen)
+        convert = _unverified_item if item.key in receipt.unproven else _verified_item
+        key, converted, scope = convert(receipt, item, context)
+        yield WorkUnit(key, receipt, converted, scope, place, is_repeat=key in seen)
         seen.add(key)
 
 
-def _proven(receipt: Receipt, item: AnyItem, ground: RoutingContext) -> tuple[bytes, AnyItem, str]:
-    """Its key, the item at our own number, and the portfolio that it came from."""
-    known_as = item.number
-    number = ground.config.number(ground.config.number_id_for(known_as)) if known_as else None
+def _verified_item(
+    receipt: Receipt, item: AnyItem, context: RoutingContext
+) -> tuple[bytes, AnyItem, str]:
+    """Return the key, the item with our own number id, and the portfolio that it came from."""
+    meta_id = item.number
+    number = context.config.number(context.config.number_id_for(meta_id)) if meta_id else None
     scope = ""
     if number is not None:
         scope = number.portfolio
         if number.previous:
             provider, _, _ = receipt.proof.rpartition("-")
-            scope = number.portfolio_of(known_as, item.waba, provider)
-        if number.id != known_as:
+            scope = number.portfolio_of(meta_id, item.waba, provider)
+        if number.id != meta_id:
             item = msgspec.structs.replace(item, number=number.id)
-    return ground.hash("item", *identity_key(item)), item, scope
+    return context.hash("item", *identity_key(item)), item, scope
 
 
-def _unproven(
-    receipt: Receipt, item: AnyItem, ground: RoutingContext
+def _unverified_item(
+    receipt: Receipt, item: AnyItem, context: RoutingContext
 ) -> tuple[bytes, AnyItem, str]:
-    """Kept aside, under a key that no real item has: what is forged makes nothing a repeat."""
-    aside = Unknown(
+    """Return an item to quarantine, under a key that no verified item has.
+
+    A forged item therefore cannot turn a real one into a repeat.
+    """
+    unknown = Unknown(
         raw=item.raw,
         contact=item.contact,
         waba=item.waba,
@@ -119,4 +128,4 @@ def _unproven(
         field=item.field,
         reason=UNPROVEN,
     )
-    return ground.hash("unproven", *identity_key(aside)), aside, ""
+    return context.hash("unproven", *identity_key(unknown)), unknown, ""

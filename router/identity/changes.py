@@ -7,10 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from router.model.decision import Changes, Data, Decision, Identity, IdentityChange, WorkUnit
+from router.model.decision import Changes, Decision, Identity, IdentityChange, WorkUnit
 from router.model.snapshot import Snapshot
-from services.contract import Command
-from services.whatsapp import items
 
 
 def add_identity_changes(
@@ -32,23 +30,3 @@ def _list_changes(identities: Sequence[Identity], snapshot: Snapshot) -> Iterato
             yield IdentityChange("moved", identity.kind, identity.value)
         elif previous is None and snapshot.identities_of(identity.person):
             yield IdentityChange("gained", identity.kind, identity.value)
-
-
-def identity_change_record(unit: WorkUnit, decision: Decision) -> Data:
-    """Return the data of one record for all changes of a unit."""
-    return {
-        "department": decision.department,
-        "changes": decision.renamed,
-        "cause": _cause(unit),
-    }
-
-
-def _cause(unit: WorkUnit) -> str:
-    """Return one word for the cause; for a command its type, such as merge."""
-    match unit.entry, unit.item:
-        case Command(type=type), _:
-            return type
-        case _, items.Message(becomes=becomes):
-            return "system" if becomes else "message"
-        case _:
-            return "notice"

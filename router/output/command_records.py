@@ -1,4 +1,7 @@
-"""What the record of an order says, by its type. Pure."""
+"""The archive record of a command, by its type. Pure.
+
+A record is made from the command and the decision alone, so that a repeat writes the same.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,21 +9,27 @@ from typing import Any
 import msgspec
 
 from router.model.decision import Data, Decision
-from router.output.consent_records import brought, ended, of_person
-from router.output.crm_events import case_json, decision_json, ordered_by
+from router.output.crm_events import case_json, decision_json, sender_json
 from services.contract import Command
 
 
 def conversation_event_data(event: str, decision: Decision) -> Data:
-    happened = {
+    """Return what the record of a change to a conversation says."""
+    data = {
         "event": event,
         "department": decision.department,
         "decision": decision_json(decision),
     }
-    return happened | case_json(decision)
+    return data | case_json(decision)
+
+
+def ended_consent_data(decision: Decision) -> Data:
+    """Return the purposes for which consent ended here; nothing if there are none."""
+    return {"consentEnded": decision.ended} if decision.ended else {}
 
 
 def message_data(command: Command, decision: Decision) -> Data:
+    """Return what the record of an outgoing message says."""
     return (
         {
             "direction": "out",
@@ -37,65 +46,88 @@ def message_data(command: Command, decision: Decision) -> Data:
             "quoted": command.reply_to_message,
             "media": command.media,
         }
-        | brought(command, decision)
+        | _consent_of_message(command, decision)
         | case_json(decision)
     )
 
 
+def _consent_of_message(command: Command, decision: Decision) -> Data:
+    """Return the consent that allows a message, and the evidence of consent that came with it."""
+    purpose = {"purpose": decision.purpose} if decision.purpose else {}
+    return purpose | ({"consent": _evidence(command)} if command.given_at else {})
+
+
+def _evidence(command: Command) -> Data:
+    return {"purpose": command.purpose, "givenAt": command.given_at, "source": command.source}
+
+
 def _content(command: Command) -> Any:
-    """As JSON; None where it is none, which is refused wherever it is written."""
+    """Return the content as JSON; None for anything else, which no table or record accepts."""
     try:
         return msgspec.json.decode(command.content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
-def _ordered(event: str) -> Callable[[Command, Decision], Data]:
-    """What was done with a conversation, or refused."""
+def _steering(event: str) -> Callable[[Command, Decision], Data]:
+    """Return a function that makes the record of a command to a conversation, done or refused."""
 
     def data(command: Command, decision: Decision) -> Data:
-        done = event if decision.kind == "accepted" else "refused"
-        ordered = {"order": command.type, "by": ordered_by(command), "status": decision.status}
-        return conversation_event_data(done, decision) | ordered | {"reason": command.reason}
+        outcome = event if decision.kind == "accepted" else "refused"
+        cause = {"order": command.type, "by": sender_json(command), "status": decision.status}
+        return conversation_event_data(outcome, decision) | cause | {"reason": command.reason}
 
     return data
 
 
-def _transferred(command: Command, decision: Decision) -> Data:
-    to = {"from": decision.moved_from, "to": command.to_department}
-    return _ordered("transferred")(command, decision) | to
+def _transfer(command: Command, decision: Decision) -> Data:
+    departments = {"from": decision.moved_from, "to": command.to_department}
+    return _steering("transferred")(command, decision) | departments
 
 
-def _linked(command: Command, decision: Decision) -> Data:
-    return _ordered("linked")(command, decision) | {"zaak": command.zaak}
+def _link(command: Command, decision: Decision) -> Data:
+    return _steering("linked")(command, decision) | {"zaak": command.zaak}
 
 
-def _read(command: Command, decision: Decision) -> Data:
-    return _ordered("read")(command, decision) | {"typing": command.typing}
+def _read_receipt(command: Command, decision: Decision) -> Data:
+    return _steering("read")(command, decision) | {"typing": command.typing}
 
 
-def _merged(command: Command, decision: Decision) -> Data:
-    return _ordered("merged")(command, decision) | {"other": decision.merged} | ended(decision)
+def _merge(command: Command, decision: Decision) -> Data:
+    data = _steering("merged")(command, decision) | {"other": decision.merged}
+    return data | ended_consent_data(decision)
 
 
-def _closed(command: Command, decision: Decision) -> Data:
-    return _ordered("closed")(command, decision) | {"outcome": command.outcome or None}
+def _close(command: Command, decision: Decision) -> Data:
+    return _steering("closed")(command, decision) | {"outcome": command.outcome or None}
 
 
-def _of_number(command: Command, decision: Decision) -> Data:
-    """What the contact centre says of a number."""
+def _number_notice(command: Command, decision: Decision) -> Data:
     return {
         "event": command.type,
         "number": command.number,
         "text": command.text,
         "state": command.state or None,
         "until": command.until,
-        "by": ordered_by(command),
+        "by": sender_json(command),
         "status": decision.status,
     }
 
 
-def _noted(command: Command, decision: Decision) -> Data:
+def _consent(command: Command, decision: Decision) -> Data:
+    """Return the consent that a citizen gave, or withdrew."""
+    return {
+        "event": "given" if command.type == "consent" else "ended",
+        "number": command.number,
+        "to": command.to,
+        **_evidence(command),
+        "by": sender_json(command),
+        "status": decision.status,
+        "reason": decision.reason or None,
+    }
+
+
+def _note(command: Command, decision: Decision) -> Data:
     return {
         "id": command.id,
         "text": command.text,
@@ -109,17 +141,17 @@ def _noted(command: Command, decision: Decision) -> Data:
 
 
 COMMAND_RECORDS: dict[str, tuple[str, Callable[[Command, Decision], Data]]] = {
-    "transfer": ("conversation", _transferred),
-    "close": ("conversation", _closed),
-    "link": ("conversation", _linked),
-    "read": ("conversation", _read),
-    "confirm": ("conversation", _ordered("confirmed")),
-    "release": ("conversation", _ordered("released")),
-    "merge": ("conversation", _merged),
-    "notice": ("number", _of_number),
-    "state": ("number", _of_number),
-    "note": ("note", _noted),
-    "consent": ("consent", of_person),
-    "withdraw": ("consent", of_person),
+    "transfer": ("conversation", _transfer),
+    "close": ("conversation", _close),
+    "link": ("conversation", _link),
+    "read": ("conversation", _read_receipt),
+    "confirm": ("conversation", _steering("confirmed")),
+    "release": ("conversation", _steering("released")),
+    "merge": ("conversation", _merge),
+    "notice": ("number", _number_notice),
+    "state": ("number", _number_notice),
+    "note": ("note", _note),
+    "consent": ("consent", _consent),
+    "withdraw": ("consent", _consent),
 }
-"""Type of an order that is no message -> the kind and the data of its record."""
+"""Type of a command that is no message -> kind and data of its record."""

@@ -1,7 +1,7 @@
-"""Does a confirmed batch ever go missing? Sources number theirs; a lasting gap alarms. Pure.
+"""Detection of confirmed batches that go missing, by gaps in the numbers of a source. Pure.
 
-A number is used again until its batch is confirmed, so a number never seen is a batch that a
-quorum had promised to keep.
+A source reuses a number until that batch is confirmed, so a number that never arrives is a batch
+that a quorum of brokers had promised to keep. A gap that lasts raises an alarm.
 """
 
 from collections import OrderedDict
@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 PATIENCE = timedelta(minutes=10)
-"""A batch can be late: published by a connection that broke, and redelivered."""
+"""Time that a batch may be late: it can be redelivered after a connection broke."""
 SOURCES = 1000
-"""Processes remembered: each start of a gateway or deliverer is a new one."""
+"""Sources remembered: each start of a gateway or deliverer is a new one."""
 GAPS = 1000
 """Missing numbers remembered for one source."""
 
@@ -36,7 +36,7 @@ class BatchGapDetector:
             self._missing.pop(forgotten, None)
 
     def lasting_gaps(self, at: datetime) -> int:
-        """How many numbers have been missing for longer than `PATIENCE`."""
+        """Return how many numbers have been missing for longer than `PATIENCE`."""
         return sum(
             at - since > PATIENCE for gap in self._missing.values() for since in gap.values()
         )

@@ -1,4 +1,4 @@
-"""What the router counts and whom it wakes: metrics and alarms, in words of a closed vocabulary."""
+"""Metrics and alarms of decisions, with labels from a closed vocabulary."""
 
 from collections.abc import Iterable, Sequence
 
@@ -21,9 +21,9 @@ TYPES = frozenset(
 log = structlog.get_logger()
 
 
-def count_decisions(said: Iterable[DecidedUnit]) -> None:
-    """After it was published; what is said again after a crash is counted again."""
-    for unit, decision, _ in said:
+def count_decisions(decided: Iterable[DecidedUnit]) -> None:
+    """Count published decisions. A decision that is published again after a crash counts again."""
+    for unit, decision, _ in decided:
         if decision.kind == "message" and isinstance(unit.item, items.Message):
             type = unit.item.content.type
             metrics.messages_received.labels(type=type if type in TYPES else "other").inc()
@@ -31,30 +31,30 @@ def count_decisions(said: Iterable[DecidedUnit]) -> None:
                 department=decision.department, rule=decision.rule or "fallback"
             ).inc()
         elif decision.kind == "notice" and isinstance(unit.item, items.Notice):
-            _notice(unit.item, decision)
+            _count_notice(unit.item, decision)
         elif decision.kind == "quarantined":
             metrics.quarantined.labels(reason=decision.reason).inc()
             log.warning("item.quarantined", record=decision.record, reason=decision.reason)
 
 
-def _notice(item: items.Notice, decision: Decision) -> None:
-    event = account_event.label(item)
+def _count_notice(item: items.Notice, decision: Decision) -> None:
+    event = account_event.event_label(item)
     metrics.notices.labels(field=item.field, event=event).inc()
-    if account_event.alarms(item):
+    if account_event.needs_attention(item):
         metrics.notice_alarms.labels(field=item.field, event=event).inc()
         log.error("notice.alarm", field=item.field, kind=event, record=decision.record)
 
 
 def count_unknown_vocabulary(new: Iterable[tuple[str, str]]) -> None:
-    """Something of Meta's that no version of ours has seen: somebody should look what it is."""
+    """Count and log new words of Meta's, which a developer should look up."""
     for kind, name in new:
         metrics.first_sightings.labels(kind=kind).inc()
         log.error("sighting.new", kind=kind, what=name)
 
 
-def count_charges(fresh: Iterable[DecidedUnit], rates: Sequence[Rate]) -> None:
-    """Messages that are charged from now on: each once, and after that was committed."""
-    for _, _, changes in fresh:
+def count_charges(new: Iterable[DecidedUnit], rates: Sequence[Rate]) -> None:
+    """Count messages that have become charged: each once, after the commit."""
+    for _, _, changes in new:
         charge = changes.charge
         if charge is None or not changes.is_newly_charged or charge.delivered_at is None:
             continue

@@ -1,11 +1,11 @@
-"""One partition: take what came, decide it, commit, publish, acknowledge; in that order, here only.
+"""One partition: receive, decide, commit, publish, acknowledge. The order is fixed here only.
 
-    load what is known -> decide -> commit -> publish, archive first -> ack
+    load the snapshot -> decide -> commit -> publish, archive first -> ack
 
-Each batch is decided by one version of the rules: the one in force when it begins. A unit that is
-known already is never decided again. When it came with the same receipt, its batch is being done
-again after a crash, and what its row says is published again; when it came with another one, Meta
-repeats itself, and it has been said.
+Each batch is decided by one version of the rules: the one in force when it begins. A unit that was
+decided before is never decided again. If it came with the same receipt, its batch is redone after
+a crash, and the stored decision is published again. If it came with another receipt, Meta repeats
+itself, and the decision was published before.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import structlog
 
 from router.handlers.batch import ITEMS, CommittedBatch, decide_batch, split_by_size
 from router.handlers.dispatch import quarantine_unit
-from router.handlers.units import items_of, opaque_unit, split_entry
+from router.handlers.units import opaque_unit, parse_items, split_entry
 from router.model.decision import DecidedUnit, RoutingContext, WorkUnit
 from router.output import archive_records, crm_events
 from router.partition import decision_metrics
@@ -33,88 +33,98 @@ from services.contract import ArchiveBatch, DeliveryBatch, Entry, PartitionBatch
 from services.postgres.database import retry_while_unavailable
 
 FRAMES = 16
-"""AMQP messages taken together: with the prefetch, what bounds the memory of a partition."""
+"""AMQP messages that are handled together. With the prefetch it bounds a partition's memory."""
 PACE_SECONDS = 0.010
-"""Between the starts of two batches: unpaced, tiny ones fill the cores."""
+"""Minimum interval between batch starts. Without it small batches saturate the CPU."""
 CAREFUL_FROM = 2
-"""Deliveries before this one, from which a message may be what crashes us."""
+"""Earlier deliveries of a message from which it may be what crashes us."""
 STARTS = 2
-"""Starts at which an entry was in hand; then it is put aside."""
+"""Earlier attempts at one entry from which it is quarantined untried."""
+OVERHEAD = 200
+"""Bytes of a record or an event beside its contents."""
 
-Lost = Callable[[], bool]
-"""Whether the channel is gone: then what is not confirmed is done again by whoever is next."""
-Current = Callable[[], Awaitable[RoutingContext]]
-"""What is decided by now; waits until there is something."""
+IsLost = Callable[[], bool]
+"""True when the channel is gone. The next holder then redoes what is not confirmed."""
+CurrentContext = Callable[[], Awaitable[RoutingContext]]
+"""Returns the routing context in force; waits until there is one."""
 log = structlog.get_logger()
 
 
 class BatchContext:
-    """What one batch goes by, from its beginning to its end. No Struct: it would show all that a
-    town has configured wherever a fault is shown."""
+    """The conditions of one batch, from its beginning to its end.
 
-    def __init__(self, ground: RoutingContext, epoch: int, lost: Lost) -> None:
-        self.ground, self.epoch, self.lost = ground, epoch, lost
+    This is no Struct: its repr would put a municipality's configuration into tracebacks.
+    """
+
+    def __init__(self, routing: RoutingContext, epoch: int, is_lost: IsLost) -> None:
+        self.routing, self.epoch, self.is_lost = routing, epoch, is_lost
 
 
 class Partition:
-    """The work of one partition, for `services.consumer`."""
+    """The work of one partition, for `services.amqp.consumer`."""
 
     def __init__(
         self,
         number: int,
-        current: Current,
+        context: CurrentContext,
         store: Store,
         archive: Publisher,
         destinations: Publisher,
     ) -> None:
         self.number = number
-        self._current, self._store = current, store
+        self._context, self._store = context, store
         self._archive, self._destinations = archive, destinations
         self._gaps = BatchGapDetector()
 
     async def work(self, inbox: Inbox) -> None:
-        """Until the channel is lost or let go. The epoch is taken at its first delivery: only then
-        is it certain that nobody else is active on the queue."""
+        """Run until the channel is lost or given up.
+
+        The epoch is taken at the first delivery: only then is it certain that no other router is
+        active on the queue.
+        """
         loop = asyncio.get_running_loop()
-        frames = await inbox.take(FRAMES)
+        messages = await inbox.take(FRAMES)
         epoch = await retry_while_unavailable(lambda: self._store.take_epoch(self.number), "epoch")
         log.info("partition.held", partition=self.number, epoch=epoch)
-        self._gaps = BatchGapDetector()  # what another router took meanwhile is not missing
+        self._gaps = BatchGapDetector()  # batches that another router received are not missing
         while True:
             started = loop.time()
-            turn = BatchContext(await self._current(), epoch, inbox.lost.is_set)
-            await self._handle(frames, turn)
-            await inbox.ack_all(frames)
+            current = BatchContext(await self._context(), epoch, inbox.lost.is_set)
+            await self._handle(messages, current)
+            await inbox.ack_all(messages)
             await asyncio.sleep(max(0.0, started + PACE_SECONDS - loop.time()))
-            frames = await inbox.take(FRAMES)
+            messages = await inbox.take(FRAMES)
 
-    async def _handle(self, frames: Sequence[IncomingMessage], turn: BatchContext) -> None:
+    async def _handle(self, messages: Sequence[IncomingMessage], current: BatchContext) -> None:
         entries: list[Entry] = []
-        for frame in frames:
-            batch = await self._read(frame, turn)
-            if frame.delivery_count >= CAREFUL_FROM:
-                # What has been handed out twice may be what ends us: its entries go one by one,
-                # each written down first.
-                await self._process(entries, turn)
+        for message in messages:
+            batch = await self._read(message, current)
+            if message.delivery_count >= CAREFUL_FROM:
+                # A message that was delivered twice may be what crashes us: its entries are
+                # processed one by one, and each attempt is recorded first.
+                await self._process(entries, current)
                 entries = []
-                await self._process_one_by_one(batch, turn)
+                await self._process_one_by_one(batch, current)
             else:
                 entries += batch
-        await self._process(entries, turn)
+        await self._process(entries, current)
 
-    async def _read(self, frame: IncomingMessage, turn: BatchContext) -> list[Entry]:
-        """The entries of a frame. KeyError for a kind of a newer version: it stays in the queue."""
+    async def _read(self, message: IncomingMessage, current: BatchContext) -> list[Entry]:
+        """Return the entries of a message; quarantine a message that cannot be read.
+
+        Raises KeyError for a type of a newer version: the message stays in the queue.
+        """
         try:
-            batch = contract.decode(frame.type, frame.body)
+            batch = contract.decode(message.type, message.body)
         except msgspec.DecodeError:
             batch = None
         if not isinstance(batch, PartitionBatch):
             reason = "a message in the partition's queue cannot be read"
             log.error("frame.unreadable", partition=self.number, reason=reason)
             metrics.quarantined.labels(reason="frame unreadable").inc()
-            id = UUID(bytes=turn.ground.hash("frame", frame.body.hex()))
+            id = UUID(bytes=current.routing.hash("frame", message.body.hex()))
             await retry_while_unavailable(
-                lambda: self._store.put_aside(id, reason, frame.body), "aside"
+                lambda: self._store.quarantine_message(id, reason, message.body), "aside"
             )
             return []
         self._gaps.record(batch.source, batch.number, clock.now())
@@ -122,141 +132,158 @@ class Partition:
         metrics.batches_missing.labels(partition=self.number).set(missing)
         return batch.entries
 
-    async def _process_one_by_one(self, entries: Sequence[Entry], turn: BatchContext) -> None:
+    async def _process_one_by_one(self, entries: Sequence[Entry], current: BatchContext) -> None:
         for entry in entries:
-            mark = turn.ground.hash("suspect", str(self.number), str(entry.id))
+            key = current.routing.hash("suspect", str(self.number), str(entry.id))
             starts = await retry_while_unavailable(
-                partial(self._store.mark_suspect, mark), "suspect"
+                partial(self._store.mark_suspect, key), "suspect"
             )
             if starts < STARTS:
-                await self._process([entry], turn)
+                await self._process([entry], current)
             else:
-                await self._refuse(entry, turn)
-            await retry_while_unavailable(partial(self._store.clear_suspect, mark), "suspect")
+                await self._refuse(entry, current)
+            await retry_while_unavailable(partial(self._store.clear_suspect, key), "suspect")
 
-    async def _process(self, entries: Sequence[Entry], turn: BatchContext) -> None:
+    async def _process(self, entries: Sequence[Entry], current: BatchContext) -> None:
         """Decide, commit and publish these entries."""
         if entries:
-            opened = [(entry, items_of(entry)) for entry in entries]
-            todo = [unit for one in opened for unit in split_entry(*one, turn.ground)]
-            settled = await self._settle(todo, turn)
-            await self._publish(opened, settled, turn.lost)
-            decision_metrics.count_decisions(settled.said)
+            parsed = [(entry, parse_items(entry)) for entry in entries]
+            units = [unit for each in parsed for unit in split_entry(*each, current.routing)]
+            committed = await self._commit(units, current)
+            await self._publish(parsed, committed, current.is_lost)
+            decision_metrics.count_decisions(committed.to_publish)
 
-    async def _refuse(self, entry: Entry, turn: BatchContext) -> None:
-        """Put an entry aside that was in hand when the router crashed."""
-        unit = opaque_unit(entry, turn.ground)
-        said = await self._put_aside(unit, "it was in hand when the router crashed, twice", turn)
-        await self._publish([(entry, None)], CommittedBatch([said], []), turn.lost)
-        decision_metrics.count_decisions([said])
+    async def _refuse(self, entry: Entry, current: BatchContext) -> None:
+        """Quarantine an entry that was being processed at two crashes."""
+        unit = opaque_unit(entry, current.routing)
+        reason = "it was in hand when the router crashed, twice"
+        quarantined = await self._quarantine(unit, reason, current)
+        await self._publish([(entry, None)], CommittedBatch([quarantined], []), current.is_lost)
+        decision_metrics.count_decisions([quarantined])
 
-    async def _put_aside(self, unit: WorkUnit, reason: str, turn: BatchContext) -> DecidedUnit:
-        alone = (unit, *quarantine_unit(unit, reason, turn.ground))
+    async def _quarantine(self, unit: WorkUnit, reason: str, current: BatchContext) -> DecidedUnit:
+        quarantined = (unit, *quarantine_unit(unit, reason, current.routing))
 
         async def commit() -> None:
-            if unit.key not in (await self._store.load([unit], turn.ground)).decided:
-                await self._store.commit(self.number, turn.epoch, [alone])
+            if unit.key not in (await self._store.load([unit], current.routing)).decided:
+                await self._store.commit(self.number, current.epoch, [quarantined])
 
         await retry_while_unavailable(commit, "item")
-        return alone
+        return quarantined
 
-    async def _settle(self, todo: Sequence[WorkUnit], turn: BatchContext) -> CommittedBatch:
-        """Decided and committed: all at once, or one by one when the database refuses them."""
+    async def _commit(self, units: Sequence[WorkUnit], current: BatchContext) -> CommittedBatch:
+        """Decide and commit units: all at once, or one by one when the database refuses them."""
         try:
-            return await retry_while_unavailable(lambda: self._decide(todo, turn), "batch")
+            return await retry_while_unavailable(lambda: self._decide(units, current), "batch")
         except Exception as error:
-            if not _is_data(error):
+            if not _is_data_error(error):
                 raise
-            log.warning("batch.refused", partition=self.number, count=len(todo), exc_info=error)
-        every = CommittedBatch([], [])
-        for unit in todo:
-            alone = await self._settle_alone(unit, turn)
-            every.said.extend(alone.said)
-            every.again.extend(alone.again)
-        return every
+            log.warning("batch.refused", partition=self.number, count=len(units), exc_info=error)
+        together = CommittedBatch([], [])
+        for unit in units:
+            alone = await self._commit_alone(unit, current)
+            together.to_publish.extend(alone.to_publish)
+            together.duplicates.extend(alone.duplicates)
+        return together
 
-    async def _settle_alone(self, unit: WorkUnit, turn: BatchContext) -> CommittedBatch:
+    async def _commit_alone(self, unit: WorkUnit, current: BatchContext) -> CommittedBatch:
         try:
-            return await retry_while_unavailable(lambda: self._decide([unit], turn), "item")
+            return await retry_while_unavailable(lambda: self._decide([unit], current), "item")
         except Exception as error:
-            if not _is_data(error):
+            if not _is_data_error(error):
                 raise
-        return CommittedBatch([await self._put_aside(unit, "the database refused it", turn)], [])
+        return CommittedBatch(
+            [await self._quarantine(unit, "the database refused it", current)], []
+        )
 
-    async def _decide(self, todo: Sequence[WorkUnit], turn: BatchContext) -> CommittedBatch:
-        known = await self._store.load(todo, turn.ground)
-        batch = decide_batch(todo, known, turn.ground)
+    async def _decide(self, units: Sequence[WorkUnit], current: BatchContext) -> CommittedBatch:
+        snapshot = await self._store.load(units, current.routing)
+        batch = decide_batch(units, snapshot, current.routing)
         decision_metrics.log_failures(batch.faults)
         if batch.new:
             decision_metrics.count_unknown_vocabulary(
-                await self._store.commit(self.number, turn.epoch, batch.new)
+                await self._store.commit(self.number, current.epoch, batch.new)
             )
-            decision_metrics.count_charges(batch.new, turn.ground.config.rates)
+            decision_metrics.count_charges(batch.new, current.routing.config.rates)
         decision_metrics.count_duplicates(batch.repeats)
         return CommittedBatch(batch.to_publish, batch.duplicates)
 
     async def _publish(
-        self, opened: Sequence[archive_records.ParsedEntry], settled: CommittedBatch, lost: Lost
+        self,
+        parsed: Sequence[archive_records.ParsedEntry],
+        committed: CommittedBatch,
+        is_lost: IsLost,
     ) -> None:
-        """Archive first."""
-        kept = archive_records.archive_records(opened, settled.said, settled.again)
-        for chunk in split_by_size(kept, _size_of_record):
+        """Publish records to the archive, then events to the destinations."""
+        records = archive_records.archive_records(
+            parsed, committed.to_publish, committed.duplicates
+        )
+        for chunk in split_by_size(records, _record_size):
+            batch = ArchiveBatch(records=chunk)
             await publish_until_confirmed(
-                self._archive, topology.ARCHIVE_QUEUE, ArchiveBatch(records=chunk), may_stop=lost
+                self._archive, topology.ARCHIVE_QUEUE, batch, may_stop=is_lost
             )
-        told: list[crm_events.AddressedEvent] = []
-        for unit, decision, _ in settled.said:
+        ready: list[crm_events.AddressedEvent] = []
+        for unit, decision, _ in committed.to_publish:
             events = list(crm_events.crm_events(unit, decision))
             if decision.held:
-                events = await self._store_held(events)
+                events = await self._withhold(events)
             if decision.releases:
-                await self._publish_events(told, lost)
-                await self._release_held(decision.conversation, lost)
-                told = []
-            told += events
-        await self._publish_events(told, lost)
+                await self._publish_events(ready, is_lost)
+                await self._release_withheld(decision.conversation, is_lost)
+                ready = []
+            ready += events
+        await self._publish_events(ready, is_lost)
 
-    async def _store_held(
-        self, told: list[crm_events.AddressedEvent]
+    async def _withhold(
+        self, events: list[crm_events.AddressedEvent]
     ) -> list[crm_events.AddressedEvent]:
-        """Put the events of a held conversation aside, in order; whoever is woken is woken."""
-        aside = [to for to in told if to[1].type != crm_events.CARE_ALARM]
-        if aside:
-            await retry_while_unavailable(partial(self._store.hold_events, aside), "held")
-        return [to for to in told if to[1].type == crm_events.CARE_ALARM]
+        """Store the events of a withheld conversation, in order; return the alarms, which go out
+        all the same."""
+        withheld = [each for each in events if each[1].type != crm_events.CARE_ALARM]
+        if withheld:
+            await retry_while_unavailable(partial(self._store.withhold_events, withheld), "held")
+        return [each for each in events if each[1].type == crm_events.CARE_ALARM]
 
-    async def _release_held(self, conversation: str, lost: Lost) -> None:
-        """Tell what was put aside of a conversation, in order, so much at once. What is told and
-        still kept when we end is told again, under the same ids."""
-        take = partial(self._store.held, conversation, ITEMS)
-        while held := await retry_while_unavailable(take, "held"):
-            await self._publish_events(held, lost)
-            ids = [delivery.id for _, delivery in held]
-            await retry_while_unavailable(partial(self._store.delete_held, ids), "held")
+    async def _release_withheld(self, conversation: str, is_lost: IsLost) -> None:
+        """Publish the withheld events of a conversation in order, `ITEMS` at a time.
 
-    async def _publish_events(self, told: Sequence[crm_events.AddressedEvent], lost: Lost) -> None:
-        """Each destination its events, in order."""
+        Events that are published and not yet deleted at a crash are published again, under the
+        same ids.
+        """
+        load = partial(self._store.withheld_events, conversation, ITEMS)
+        while events := await retry_while_unavailable(load, "held"):
+            await self._publish_events(events, is_lost)
+            ids = [event.id for _, event in events]
+            await retry_while_unavailable(partial(self._store.delete_withheld, ids), "held")
+
+    async def _publish_events(
+        self, events: Sequence[crm_events.AddressedEvent], is_lost: IsLost
+    ) -> None:
+        """Publish to each destination its events, in order."""
         by_destination: dict[str, list[contract.Delivery]] = {}
-        for destination, delivery in told:
-            by_destination.setdefault(destination, []).append(delivery)
+        for destination, event in events:
+            by_destination.setdefault(destination, []).append(event)
         await asyncio.gather(
-            *(self._deliver(name, events, lost) for name, events in by_destination.items())
+            *(self._deliver(name, batch, is_lost) for name, batch in by_destination.items())
         )
 
-    async def _deliver(self, destination: str, events: list[contract.Delivery], lost: Lost) -> None:
-        for chunk in split_by_size(events, lambda event: len(event.data) + 200):
+    async def _deliver(
+        self, destination: str, events: list[contract.Delivery], is_lost: IsLost
+    ) -> None:
+        for chunk in split_by_size(events, lambda event: len(event.data) + OVERHEAD):
             await publish_until_confirmed(
                 self._destinations,
                 topology.destination_queue(destination),
                 DeliveryBatch(destination=destination, deliveries=chunk),
-                may_stop=lost,
+                may_stop=is_lost,
             )
 
 
-def _size_of_record(record: Record) -> int:
-    return len(record.raw) + len(record.data) + len(record.contact) + 200
+def _record_size(record: Record) -> int:
+    return len(record.raw) + len(record.data) + len(record.contact) + OVERHEAD
 
 
-def _is_data(error: Exception) -> bool:
-    """SQLSTATE classes 22 (data) and 23 (constraint): it is what we try to write."""
+def _is_data_error(error: Exception) -> bool:
+    """SQLSTATE classes 22 (data) and 23 (constraint): the values that we write are refused."""
     return (getattr(error, "sqlstate", None) or "")[:2] in {"22", "23"}

@@ -1,4 +1,7 @@
-"""What decisions changed, into the router's tables: the last state of each thing, once."""
+"""Writing what decisions changed to the router's tables, and the statements that do so.
+
+Each statement writes many rows at once: the last state of each thing in the batch.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,125 +11,288 @@ import msgspec
 from router.model.conversation import Conversation
 from router.model.decision import Changes, Identity
 from router.model.snapshot import Snapshot
-from router.store import sql
 from services.postgres.database import Connection
 
 EARLY_DAYS = 8
-"""For which a status waits for its message: Meta repeats itself for seven."""
+"""Retention of a status that matches no message yet: Meta resends a webhook for seven days."""
 
 _encode_json = msgspec.json.Encoder().encode
 
 
-async def write(connection: Connection, changes: Sequence[Changes]) -> None:
-    """The last state of each thing that changed, once."""
+async def save_changes(connection: Connection, changes: Sequence[Changes]) -> None:
+    """Write the last state of each thing that changed."""
     if identities := [i for c in changes for i in c.identities]:
-        await _identities(connection, identities)
+        await _save_identities(connection, identities)
     changed = [each for c in changes for each in (c.merged_conversation, c.conversation) if each]
     if conversations := {conversation.id: conversation for conversation in changed}:
         rows = [_conversation_row(c) for c in conversations.values()]
-        await connection.execute(sql.UPSERT_CONVERSATION, *columns(rows, 16))
+        await connection.execute(UPSERT_CONVERSATION, *columns(rows, 16))
     messages = [each for c in changes for each in (c.outgoing, c.reopen_message) if each]
     if outgoing := {message.id: message for message in messages}:
         rows = [msgspec.structs.astuple(o) for o in outgoing.values()]
-        await connection.execute(sql.UPSERT_OUTGOING, *columns(rows, 11))
+        await connection.execute(UPSERT_OUTGOING, *columns(rows, 11))
     if charges := {c.charge.id: c.charge for c in changes if c.charge}:
         rows = [msgspec.structs.astuple(charge) for charge in charges.values()]
-        await connection.execute(sql.UPSERT_CHARGE, *columns(rows, 10))
+        await connection.execute(UPSERT_CHARGE, *columns(rows, 10))
     if sends := [msgspec.structs.astuple(c.send) for c in changes if c.send]:
-        await connection.execute(sql.INSERT_SEND, *columns(sends, 16))
+        await connection.execute(INSERT_SEND, *columns(sends, 16))
     if settled := [c.settled_send for c in changes if c.settled_send]:
-        await connection.execute(sql.SETTLE_SEND, *columns(settled, 2))
-    await _early(connection, changes)
-    await _marks(connection, changes)
-    await _told(connection, changes)
-    await _consents(connection, changes)
-    await _timers(connection, changes)
-    standings = {c.number_notice.number: c.number_notice for c in changes if c.number_notice}
-    if standings:
-        rows = [msgspec.structs.astuple(s) for s in standings.values()]
-        await connection.execute(sql.UPSERT_STANDING, *columns(rows, 7))
+        await connection.execute(SETTLE_SEND, *columns(settled, 2))
+    await _save_early_statuses(connection, changes)
+    await _save_read_receipts(connection, changes)
+    await _save_templates_and_opt_outs(connection, changes)
+    await _save_consents(connection, changes)
+    await _save_timers(connection, changes)
+    if notices := {c.number_notice.number: c.number_notice for c in changes if c.number_notice}:
+        rows = [msgspec.structs.astuple(notice) for notice in notices.values()]
+        await connection.execute(UPSERT_STANDING, *columns(rows, 7))
 
 
-async def _early(connection: Connection, changes: Sequence[Changes]) -> None:
-    """Statuses of messages that are not known yet; those of one that is now are taken away."""
+async def _save_early_statuses(connection: Connection, changes: Sequence[Changes]) -> None:
+    """Store statuses whose message is unknown; delete those that have found their message."""
     if early := [msgspec.structs.astuple(c.early_status) for c in changes if c.early_status]:
-        await connection.execute(sql.INSERT_EARLY, *columns(early, 8))
-        await connection.execute(sql.FORGET_EARLY, EARLY_DAYS)
-    if met := [c.early_status_consumed for c in changes if c.early_status_consumed]:
-        gone = "delete from router.early_status where wamid_hash = any($1::bytea[])"
-        await connection.execute(gone, met)
+        await connection.execute(INSERT_EARLY, *columns(early, 8))
+        await connection.execute(DELETE_OLD_EARLY, EARLY_DAYS)
+    if consumed := [c.early_status_consumed for c in changes if c.early_status_consumed]:
+        await connection.execute(DELETE_EARLY, consumed)
 
 
-async def _marks(connection: Connection, changes: Sequence[Changes]) -> None:
-    """Of each citizen the one of what they wrote last."""
-    asked = sorted(
+async def _save_read_receipts(connection: Connection, changes: Sequence[Changes]) -> None:
+    """Store one for each citizen: that of the message they wrote last."""
+    by_time = sorted(
         (c.read_receipt for c in changes if c.read_receipt), key=lambda mark: mark.heard_at
     )
-    if marks := {(mark.number, mark.person): mark for mark in asked}:
+    if marks := {(mark.number, mark.person): mark for mark in by_time}:
         rows = [msgspec.structs.astuple(marks[key]) for key in sorted(marks)]
-        await connection.execute(sql.UPSERT_MARK, *columns(rows, 7))
+        await connection.execute(UPSERT_MARK, *columns(rows, 7))
 
 
-async def _timers(connection: Connection, changes: Sequence[Changes]) -> None:
-    """What has come is taken away, and what is waited for is set: the last of each kind."""
+async def _save_timers(connection: Connection, changes: Sequence[Changes]) -> None:
+    """Delete the timers that fired, then set the last one of each kind."""
     if fired := [c.fired_timer for c in changes if c.fired_timer]:
         await connection.execute("delete from router.timer where id = any($1::uuid[])", fired)
-    timers = {(t.conversation, t.kind): t for c in changes for t in c.timers}
-    if timers:
+    if timers := {(t.conversation, t.kind): t for c in changes for t in c.timers}:
         rows = [msgspec.structs.astuple(timers[key]) for key in sorted(timers)]
-        await connection.execute(sql.UPSERT_TIMER, *columns(rows, 5))
+        await connection.execute(UPSERT_TIMER, *columns(rows, 5))
 
 
-async def _told(connection: Connection, changes: Sequence[Changes]) -> None:
-    """What notices told of templates and preferences."""
-    learnt = Snapshot()
+async def _save_templates_and_opt_outs(connection: Connection, changes: Sequence[Changes]) -> None:
+    """Store what Meta's notices say about templates and citizens' preferences."""
+    latest = Snapshot()
     for template in (c.template for c in changes if c.template):
-        learnt.add_template(template)
+        latest.add_template(template)
     for choice in (c.opt_out for c in changes if c.opt_out):
-        learnt.add_opt_out(choice)
-    if learnt.templates:
-        rows = [msgspec.structs.astuple(learnt.templates[key]) for key in sorted(learnt.templates)]
-        await connection.execute(sql.UPSERT_TEMPLATE, *columns(rows, 7))
-    if learnt.opt_outs:
-        rows = [msgspec.structs.astuple(learnt.opt_outs[key]) for key in sorted(learnt.opt_outs)]
-        await connection.execute(sql.UPSERT_OPT_OUT, *columns(rows, 5))
+        latest.add_opt_out(choice)
+    if latest.templates:
+        rows = [msgspec.structs.astuple(latest.templates[key]) for key in sorted(latest.templates)]
+        await connection.execute(UPSERT_TEMPLATE, *columns(rows, 7))
+    if latest.opt_outs:
+        rows = [msgspec.structs.astuple(latest.opt_outs[key]) for key in sorted(latest.opt_outs)]
+        await connection.execute(UPSERT_OPT_OUT, *columns(rows, 5))
 
 
-async def _consents(connection: Connection, changes: Sequence[Changes]) -> None:
-    """What was agreed to, and then what ended it: what was given later stands."""
-    consents = {c.consent.key: c.consent for c in changes if c.consent}
-    if consents:
+async def _save_consents(connection: Connection, changes: Sequence[Changes]) -> None:
+    """Store consents, then withdrawals. A withdrawal ends only the consents given before it."""
+    if consents := {c.consent.key: c.consent for c in changes if c.consent}:
         rows = [msgspec.structs.astuple(consents[key]) for key in sorted(consents)]
-        await connection.execute(sql.UPSERT_CONSENT, *columns(rows, 9))
-    ended = Snapshot()
+        await connection.execute(UPSERT_CONSENT, *columns(rows, 9))
+    latest = Snapshot()
     for withdrawal in (each for c in changes for each in c.withdrawals):
-        ended.add_withdrawal(withdrawal)
-    if ended.withdrawals:
-        rows = [
-            msgspec.structs.astuple(ended.withdrawals[key]) for key in sorted(ended.withdrawals)
-        ]
-        await connection.execute(sql.UPSERT_WITHDRAWAL, *columns(rows, 4))
-        await connection.execute(sql.END_CONSENT, *columns(rows, 4))
+        latest.add_withdrawal(withdrawal)
+    if withdrawals := latest.withdrawals:
+        rows = [msgspec.structs.astuple(withdrawals[key]) for key in sorted(withdrawals)]
+        await connection.execute(UPSERT_WITHDRAWAL, *columns(rows, 4))
+        await connection.execute(END_CONSENT, *columns(rows, 4))
 
 
-async def _identities(connection: Connection, identities: Sequence[Identity]) -> None:
-    """An identifier belongs to one person at a time: it ends where it was, and begins here,
-    unless it has ended altogether."""
+async def _save_identities(connection: Connection, identities: Sequence[Identity]) -> None:
+    """End each identifier where it was, and begin it at its new person unless it has ended.
+
+    An identifier belongs to one person at a time.
+    """
     last = list({identity.key: identity for identity in identities}.values())
     ended = [(*identity.key, identity.valid_to or identity.valid_from) for identity in last]
-    await connection.execute(sql.END_IDENTITY, *columns(ended, 4))
+    await connection.execute(END_IDENTITY, *columns(ended, 4))
     rows = [msgspec.structs.astuple(i)[:7] for i in last if i.valid_to is None]
     if rows:
-        await connection.execute(sql.INSERT_IDENTITY, *columns(rows, 7))
+        await connection.execute(INSERT_IDENTITY, *columns(rows, 7))
 
 
 def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
-    """Rows turned into the arrays that `unnest` takes."""
+    """Turn rows into the arrays that `unnest` takes."""
     return [[row[n] for row in rows] for n in range(width)]
 
 
 def _conversation_row(conversation: Conversation) -> tuple[Any, ...]:
-    """PostgreSQL unnests an array of arrays to its elements, so the departments go as one text."""
+    """Return the row of a conversation, with its departments as one text.
+
+    PostgreSQL unnests an array of arrays to single elements.
+    """
     row = msgspec.structs.astuple(conversation)
     state = _encode_json(conversation.state).decode()
     return (*row[:11], " ".join(conversation.departments), *row[12:14], state, conversation.said_at)
+
+
+END_IDENTITY = """
+update router.identity i set valid_to = n.at
+from unnest($1::text[], $2::text[], $3::bytea[], $4::timestamptz[]) n (tenant, kind, hash, at)
+where (i.tenant, i.kind, i.hash) = (n.tenant, n.kind, n.hash) and i.valid_to is null
+"""
+
+INSERT_IDENTITY = """
+insert into router.identity (tenant, kind, hash, value, person, valid_from, scope)
+select * from unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::uuid[],
+    $6::timestamptz[], $7::text[])
+"""
+
+UPSERT_CONVERSATION = """
+insert into router.conversation (id, tenant, number, person, department, rule, reason, since,
+    opened_at, last_inbound_at, sequence, departments, zaak, closed_at, state, said_at)
+select id, tenant, number, person, department, rule, reason, since, opened_at, last_inbound_at,
+    sequence, string_to_array(departments, ' '), zaak, closed_at, state::jsonb, said_at
+from unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[],
+    $7::text[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::bigint[],
+    $12::text[], $13::text[], $14::timestamptz[], $15::text[], $16::timestamptz[])
+    as new (id, tenant, number, person, department, rule, reason, since, opened_at,
+        last_inbound_at, sequence, departments, zaak, closed_at, state, said_at)
+on conflict (id) do update set person = excluded.person, department = excluded.department,
+    rule = excluded.rule, reason = excluded.reason, since = excluded.since,
+    last_inbound_at = excluded.last_inbound_at, sequence = excluded.sequence,
+    departments = excluded.departments, zaak = excluded.zaak, closed_at = excluded.closed_at,
+    state = excluded.state, said_at = excluded.said_at
+"""
+
+UPSERT_TIMER = """
+insert into router.timer (id, conversation, number, kind, due_at)
+select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+on conflict (conversation, kind) do update set id = excluded.id, due_at = excluded.due_at,
+    told_at = null
+"""
+
+UPSERT_STANDING = """
+insert into router.standing (number, state, state_text, state_until, notice, notice_id,
+    notice_until)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::uuid[],
+    $7::timestamptz[])
+on conflict (number) do update set state = excluded.state, state_text = excluded.state_text,
+    state_until = excluded.state_until, notice = excluded.notice, notice_id = excluded.notice_id,
+    notice_until = excluded.notice_until
+"""
+
+UPSERT_OUTGOING = """
+insert into router.outgoing (id, tenant, number, conversation, department, status, changed_at,
+    reason, code, wamid_hash, type)
+select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+    $7::timestamptz[], $8::text[], $9::int[], $10::bytea[], $11::text[])
+on conflict (id) do update set status = excluded.status, changed_at = excluded.changed_at,
+    reason = excluded.reason, code = excluded.code, wamid_hash = excluded.wamid_hash
+"""
+
+UPSERT_CHARGE = """
+insert into router.charge (id, tenant, number, department, category, type, pricing_model, billable,
+    said_by, delivered_at)
+select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+    $7::text[], $8::boolean[], $9::text[], $10::timestamptz[])
+on conflict (id) do update set category = excluded.category, type = excluded.type,
+    pricing_model = excluded.pricing_model, billable = excluded.billable,
+    said_by = excluded.said_by, delivered_at = excluded.delivered_at
+"""
+
+# The wamid of an outgoing message is in the ledger once it was sent; until then the deliverer
+# waits.
+INSERT_SEND = """
+insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,
+    created_at, due_at, about, about_wamid, media, purpose, author_kind, author, asks,
+    place)
+select id, number, conversation, person, address_kind, address,
+    convert_from(content, 'UTF8')::jsonb, created_at, created_at, about,
+    coalesce(nullif(about_wamid, ''), (select wamid from deliverer.ledger q where q.id = new.about),
+        ''),
+    media, purpose, author_kind, author, asks, place
+from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[],
+    $7::bytea[], $8::timestamptz[], $9::uuid[], $10::text[], $11::uuid[], $12::text[],
+    $13::text[], $14::text[], $15::boolean[], $16::bigint[])
+    as new (id, number, conversation, person, address_kind, address, content, created_at, about,
+        about_wamid, media, purpose, author_kind, author, asks, place)
+on conflict (id) do nothing
+"""
+
+# A message that Meta reports on by our own value was sent, whatever its state: even one that waits
+# for a retry, because a proxy passed it on and then refused it. A row that is being claimed is
+# waited for.
+SETTLE_SEND = """
+update deliverer.ledger l set state = 'sent', wamid = s.wamid
+from unnest($1::uuid[], $2::text[]) s (id, wamid)
+where l.id = s.id and l.state <> 'sent'
+"""
+
+INSERT_EARLY = """
+insert into router.early_status (wamid_hash, status, number, code, reason, at, pricing, received_at)
+select * from unnest($1::bytea[], $2::text[], $3::text[], $4::int[], $5::text[],
+    $6::timestamptz[], $7::bytea[], $8::timestamptz[])
+on conflict do nothing
+"""
+
+DELETE_EARLY = "delete from router.early_status where wamid_hash = any($1::bytea[])"
+
+DELETE_OLD_EARLY = """
+delete from router.early_status where received_at < now() - make_interval(days => $1)
+"""
+
+# One row for each citizen, the newest: Meta also marks everything before it as read.
+UPSERT_MARK = """
+insert into deliverer.mark as m (number, person, id, wamid, heard_at, typing, created_at, due_at)
+select number, person, id, wamid, heard_at, typing, created_at, created_at
+from unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::bool[],
+    $7::timestamptz[]) as new (number, person, id, wamid, heard_at, typing, created_at)
+on conflict (number, person) do update set id = excluded.id, wamid = excluded.wamid,
+    heard_at = excluded.heard_at, typing = excluded.typing, created_at = excluded.created_at,
+    due_at = excluded.due_at, attempt = 0
+where m.heard_at <= excluded.heard_at
+"""
+
+# The status that Meta gave last counts, in whatever order it came, as in `Template.then`.
+UPSERT_TEMPLATE = """
+insert into router.template as t (waba, name, language, status, category, reason, changed_at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+    $7::timestamptz[])
+on conflict (waba, name, language) do update set
+    category = coalesce(nullif(excluded.category, ''), t.category),
+    (status, reason, changed_at) = (
+        select n.status, n.reason, n.changed_at
+        from (values (0, excluded.status, excluded.reason, excluded.changed_at),
+            (1, t.status, t.reason, t.changed_at)) n (place, status, reason, changed_at)
+        order by n.status = '', n.changed_at desc, n.place limit 1)
+"""
+
+UPSERT_OPT_OUT = """
+insert into router.opt_out as o (tenant, person, category, value, at)
+select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[])
+on conflict (tenant, person, category) do update set value = excluded.value, at = excluded.at
+where o.at <= excluded.at
+"""
+
+# A newer row that another partition wrote for the same person stays.
+UPSERT_CONSENT = """
+insert into router.consent as c (tenant, person, purpose, source, given_at, recorded_at,
+    recorded_by, ended_at, ended_by)
+select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[],
+    $6::timestamptz[], $7::text[], $8::timestamptz[], $9::text[])
+on conflict (person, tenant, purpose) do update set source = excluded.source,
+    given_at = excluded.given_at, recorded_at = excluded.recorded_at,
+    recorded_by = excluded.recorded_by, ended_at = excluded.ended_at, ended_by = excluded.ended_by
+where c.given_at < excluded.given_at
+    or (c.given_at = excluded.given_at and c.ended_at is null)
+"""
+
+UPSERT_WITHDRAWAL = """
+insert into router.withdrawal as w (tenant, person, by, at)
+select * from unnest($1::text[], $2::uuid[], $3::text[], $4::timestamptz[])
+on conflict (person, tenant, by) do update set at = excluded.at where w.at < excluded.at
+"""
+
+END_CONSENT = """
+update router.consent c set ended_at = n.at, ended_by = n.by
+from unnest($1::text[], $2::uuid[], $3::text[], $4::timestamptz[]) n (tenant, person, by, at)
+where (c.tenant, c.person) = (n.tenant, n.person) and c.ended_at is null and c.given_at <= n.at
+"""

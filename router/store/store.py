@@ -1,4 +1,4 @@
-"""The router's tables: read what a batch needs, write what it decided, in one transaction."""
+"""The router's tables: read what a batch needs; write what it decided in one transaction."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,38 +8,39 @@ from uuid import UUID
 
 import msgspec
 
-from router.model.decision import DecidedUnit, RoutingContext, WorkUnit
+from router.model.decision import Changes, DecidedUnit, Decision, RoutingContext, WorkUnit
 from router.model.snapshot import Snapshot
 from router.ruleset.context import RulesetVersion
-from router.store import sql
 from router.store.load import load_snapshot
-from router.store.save import columns, write
+from router.store.save import columns, save_changes
 from services.contract import Delivery, Receipt, Timeout
 from services.ids import created_at
 from services.postgres.database import Connection, Pool
 
 SIGHTINGS = 1000
-"""Names of unknown things that are told of; whoever sends more of them tells nothing new."""
+"""Unknown names of Meta's that are recorded at most, so that a flood of them cannot fill the table
+or the log."""
 
-TELLING = 0x74656C6C
-"""One router at a time tells time-outs ("tell"): an advisory lock, of this database."""
-AGAIN = timedelta(minutes=10)
-"""After which a time-out is told again that was told and is still there: longer than any queue of a
-partition takes in ordinary days; what is told twice is decided once."""
+TIMER_RELAY_LOCK = 0x74656C6C
+"""Advisory lock of this database (ASCII "tell"): one router at a time publishes timers."""
+REPUBLISH_AFTER = timedelta(minutes=10)
+"""Republish a timer that is still unprocessed after this interval. It is longer than a normal
+partition backlog; the inbox drops duplicates."""
 
 STANDSTILL_SECONDS = 3.0
-"""For a commit of whoever held the partition: it takes milliseconds. A machine that is gone would
-keep its row for as long as TCP believes in it, some hours."""
+"""Patience with a commit of the router that held the partition: a commit takes milliseconds. The
+session of a machine that is gone would keep its row until TCP gives up, some hours later."""
 
 Sighting = tuple[str, str]
-Say = Callable[[list[Timeout]], Awaitable[list[UUID]]]
-"""Tells time-outs to their partitions; the ids of those that are safe there."""
+"""Kind and name of something of Meta's that we do not know."""
+PublishTimers = Callable[[list[Timeout]], Awaitable[list[UUID]]]
+"""Publishes timers to their partitions; returns the ids of those that were confirmed."""
 _encode = msgspec.msgpack.Encoder().encode
-_delivery = msgspec.msgpack.Decoder(Delivery).decode
+_decode_delivery = msgspec.msgpack.Decoder(Delivery).decode
 
 
 class PartitionFenced(Exception):
-    """Another router holds the partition now: nothing was written."""
+    """Another router has taken over the partition: nothing was written."""
 
 
 class Store:
@@ -48,47 +49,53 @@ class Store:
         self._seen: set[Sighting] = set()
 
     async def take_epoch(self, partition: int) -> int:
-        """Become the writer of a partition; whoever held it before can write no more. Who stands
-        still in the middle of a commit is not waited for: its session ends, and writes nothing."""
+        """Become the only writer of a partition, and return the fencing epoch.
+
+        A previous holder that stands still in the middle of a commit is not waited for: its
+        session is ended, and writes nothing.
+        """
         async with self._pool.acquire() as connection:
-            taking = asyncio.ensure_future(connection.fetchval(sql.TAKE_EPOCH, partition))
+            taking = asyncio.ensure_future(connection.fetchval(TAKE_EPOCH, partition))
             try:
                 done, _ = await asyncio.wait([taking], timeout=STANDSTILL_SECONDS)
                 if not done:
                     pid = connection.get_server_pid()
-                    await self._pool.execute(sql.END_WHO_BLOCKS, pid)
+                    await self._pool.execute(END_BLOCKERS, pid)
                 epoch: int = await taking
             finally:
-                if not taking.done():  # cut off: the connection is given back when it has ended
+                if not taking.done():  # cancelled: return the connection when the query has ended
                     taking.cancel()
                     await asyncio.wait([taking])
         return epoch
 
     async def load(self, units: Sequence[WorkUnit], ground: RoutingContext) -> Snapshot:
-        """Everything that deciding these units takes."""
+        """Load everything that deciding these units takes."""
         async with self._pool.acquire() as connection:
             return await load_snapshot(connection, units, ground)
 
     async def commit(
         self, partition: int, epoch: int, decided: Sequence[DecidedUnit]
     ) -> list[Sighting]:
-        """Write all of it, or nothing; Fenced when this router has lost the partition. What it
-        holds that nobody ever saw before."""
+        """Write everything or nothing, and return the sightings that are new.
+
+        Raises PartitionFenced when this router has lost the partition.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
-            mine = await connection.fetchval(
+            current = await connection.fetchval(
                 "select epoch from router.lease where partition = $1 for share", partition
             )
-            if mine != epoch:
+            if current != epoch:
                 raise PartitionFenced
-            await connection.execute(sql.INSERT_INBOX, *columns([_row(*d) for d in decided], 5))
-            await write(connection, [changes for _, _, changes in decided])
-            aside = [
-                (d.record, _receipt_id(u), d.reason, _raw(u))
-                for u, d, _ in decided
-                if d.kind == "quarantined"
+            rows = [_inbox_row(*each) for each in decided]
+            await connection.execute(INSERT_INBOX, *columns(rows, 5))
+            await save_changes(connection, [changes for _, _, changes in decided])
+            quarantined = [
+                (decision.record, unit.entry.id, decision.reason, _raw(unit))
+                for unit, decision, _ in decided
+                if decision.kind == "quarantined"
             ]
-            if aside:
-                await connection.execute(sql.INSERT_QUARANTINE, *columns(aside, 4))
+            if quarantined:
+                await connection.execute(INSERT_QUARANTINE, *columns(quarantined, 4))
             seen = {c.sighting: u.at for u, _, c in reversed(decided) if c.sighting}
             new = await self._write_sightings(connection, seen)
         self._seen = {*list(self._seen)[:SIGHTINGS], *seen} if seen else self._seen
@@ -97,94 +104,153 @@ class Store:
     async def _write_sightings(
         self, connection: Connection, seen: dict[Sighting, datetime]
     ) -> list[Sighting]:
-        """Those that are new. Last in the transaction: whoever waits for another's holds nothing
-        that the other still wants."""
+        """Write sightings, and return the new ones.
+
+        This is the last statement of the transaction: a router that waits here for another holds
+        no lock that the other still needs.
+        """
         rows = [(*name, at) for name, at in sorted(seen.items()) if name not in self._seen]
         if not rows:
             return []
-        new = await connection.fetch(sql.INSERT_SIGHTINGS, *columns(rows, 3), SIGHTINGS)
+        new = await connection.fetch(INSERT_SIGHTINGS, *columns(rows, 3), SIGHTINGS)
         return [(row["kind"], row["name"]) for row in new]
 
-    async def mark_suspect(self, frame: bytes) -> int:
-        """Write down that a message is being tried on its own; how often that was so before."""
+    async def mark_suspect(self, key: bytes) -> int:
+        """Record that an entry is being tried on its own; return how often it was before."""
         starts: int = await self._pool.fetchval(
             "insert into router.suspect (frame, starts) values ($1, 1)"
             " on conflict (frame) do update set starts = suspect.starts + 1 returning starts",
-            frame,
+            key,
         )
         return starts - 1
 
-    async def clear_suspect(self, frame: bytes) -> None:
-        await self._pool.execute("delete from router.suspect where frame = $1", frame)
+    async def clear_suspect(self, key: bytes) -> None:
+        await self._pool.execute("delete from router.suspect where frame = $1", key)
 
-    async def hold_events(self, told: Sequence[tuple[str, Delivery]]) -> None:
-        """Keep events of a conversation that is held, in order."""
-        rows = [(d.id, d.conversation, destination, _encode(d)) for destination, d in told]
-        await self._pool.execute(sql.INSERT_HELD, *columns(rows, 4))
+    async def withhold_events(self, events: Sequence[tuple[str, Delivery]]) -> None:
+        """Store events of a withheld conversation, in order."""
+        rows = [(d.id, d.conversation, destination, _encode(d)) for destination, d in events]
+        await self._pool.execute(INSERT_HELD, *columns(rows, 4))
 
-    async def held(self, conversation: str, most: int) -> list[tuple[str, Delivery]]:
-        """The first of what was kept of it, in order."""
-        rows = await self._pool.fetch(sql.SELECT_HELD, conversation, most)
-        return [(row["destination"], _delivery(row["delivery"])) for row in rows]
+    async def withheld_events(self, conversation: str, most: int) -> list[tuple[str, Delivery]]:
+        """Return the first `most` withheld events of a conversation, in order."""
+        rows = await self._pool.fetch(SELECT_HELD, conversation, most)
+        return [(row["destination"], _decode_delivery(row["delivery"])) for row in rows]
 
-    async def held_since(self) -> datetime | None:
-        """When the oldest event came that is kept of any conversation: its id sorts by time."""
+    async def withheld_since(self) -> datetime | None:
+        """Return the time of the oldest withheld event: its id sorts by time."""
         id = await self._pool.fetchval("select id from router.held order by id limit 1")
         return created_at(id) if id else None
 
-    async def delete_held(self, events: Sequence[UUID]) -> None:
+    async def delete_withheld(self, events: Sequence[UUID]) -> None:
         await self._pool.execute("delete from router.held where id = any($1::uuid[])", events)
 
     async def publish_due_timers(
-        self, now: datetime, most: int, resting: Sequence[str], say: Say
+        self, now: datetime, most: int, suspended: Sequence[str], publish: PublishTimers
     ) -> int:
-        """Have `say` tell at most so many time-outs that are due, but for those of `resting`
-        numbers; how many it told. What has come through is written down, and only that.
+        """Publish at most `most` due timers, except those of `suspended` numbers.
 
-        No row is locked meanwhile: a partition that takes one away waits for no broker. Nothing is
-        told while another router does it."""
+        Returns how many were confirmed, and marks only those as published. No row is locked
+        meanwhile, so a partition that deletes one does not wait for the broker. Publishes nothing
+        while another router does.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
-            if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", TELLING):
+            lock = "select pg_try_advisory_xact_lock($1)"
+            if not await connection.fetchval(lock, TIMER_RELAY_LOCK):
                 return 0
-            rows = await connection.fetch(sql.SELECT_DUE, now, now - AGAIN, list(resting), most)
-            told = await say([Timeout(**row, told_at=now) for row in rows]) if rows else []
-            if told:
-                await connection.execute(sql.MARK_TOLD, told, now)
-        return len(told)
+            republish = now - REPUBLISH_AFTER
+            rows = await connection.fetch(SELECT_DUE, now, republish, list(suspended), most)
+            if not rows:
+                return 0
+            confirmed = await publish([Timeout(**row, told_at=now) for row in rows])
+            if confirmed:
+                await connection.execute(MARK_PUBLISHED, confirmed, now)
+        return len(confirmed)
 
     async def due_since(self) -> datetime | None:
-        """When the oldest time-out is, or was, due."""
+        """Return when the oldest timer is or was due."""
         due: datetime | None = await self._pool.fetchval("select min(due_at) from router.timer")
         return due
 
-    async def keep_version(self, new: RulesetVersion) -> RulesetVersion:
-        """Write a version down that is not there yet; what is kept of it, by whoever came first."""
+    async def store_version(self, new: RulesetVersion) -> RulesetVersion:
+        """Store a version unless it exists; return the stored row, of the router that was first."""
         row = msgspec.structs.astuple(new)
-        await self._pool.execute(sql.INSERT_VERSION, *row)
-        kept = await self._pool.fetchrow(
+        await self._pool.execute(INSERT_VERSION, *row)
+        existing = await self._pool.fetchrow(
             "select * from router.version where version = $1", new.version
         )
-        assert kept
-        return RulesetVersion(**kept)
+        assert existing
+        return RulesetVersion(**existing)
 
-    async def put_aside(self, id: UUID, reason: str, raw: bytes) -> None:
-        """Keep an AMQP message that cannot be read."""
-        await self._pool.execute(sql.INSERT_QUARANTINE, [id], [None], [reason], [raw])
-
-
-def _row(*decided: Any) -> tuple[Any, ...]:
-    """A row of the inbox."""
-    unit, decision, changes = decided
-    heard = changes.heard
-    said = (heard.message, heard.wamid) if heard else (None, "")
-    return (unit.key, _receipt_id(unit), _encode(decision), *said)
+    async def quarantine_message(self, id: UUID, reason: str, raw: bytes) -> None:
+        """Store an AMQP message that cannot be read."""
+        await self._pool.execute(INSERT_QUARANTINE, [id], [None], [reason], [raw])
 
 
-def _receipt_id(unit: WorkUnit) -> UUID:
-    return unit.entry.id
+def _inbox_row(unit: WorkUnit, decision: Decision, changes: Changes) -> tuple[Any, ...]:
+    inbound = changes.inbound
+    message, wamid = (inbound.message, inbound.wamid) if inbound else (None, "")
+    return unit.key, unit.entry.id, _encode(decision), message, wamid
 
 
 def _raw(unit: WorkUnit) -> bytes:
     if unit.item:
         return unit.item.raw
     return unit.entry.body if isinstance(unit.entry, Receipt) else _encode(unit.entry)
+
+
+TAKE_EPOCH = """
+insert into router.lease (partition, epoch) values ($1, 1)
+on conflict (partition) do update set epoch = lease.epoch + 1 returning epoch
+"""
+
+# Sessions of other routers only: another holder of the row, such as an administrator, is waited
+# for.
+END_BLOCKERS = """
+select pg_terminate_backend(pid) from pg_stat_activity
+where pid = any(pg_blocking_pids($1)) and usename = current_user
+"""
+
+INSERT_INBOX = """
+insert into router.inbox (key, receipt, decision, message, wamid)
+select * from unnest($1::bytea[], $2::uuid[], $3::bytea[], $4::uuid[], $5::text[])
+"""
+
+INSERT_HELD = """
+insert into router.held (id, conversation, destination, delivery)
+select * from unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[]) on conflict do nothing
+"""
+
+SELECT_HELD = """
+select destination, delivery from router.held where conversation = $1 order by n limit $2
+"""
+
+INSERT_QUARANTINE = """
+insert into router.quarantine (id, receipt, reason, raw)
+select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[])
+on conflict do nothing
+"""
+
+SELECT_DUE = """
+select id, conversation, number, kind, due_at as at from router.timer
+where due_at <= $1 and (told_at is null or told_at <= $2) and number <> all($3::text[])
+order by due_at, id limit $4
+"""
+
+# A locked row is about to be deleted by its partition: it is not waited for.
+MARK_PUBLISHED = """
+update router.timer set told_at = $2 where id in (
+    select id from router.timer where id = any($1::uuid[]) for update skip locked)
+"""
+
+INSERT_VERSION = """
+insert into router.version (version, record, first_at, approved_by, files)
+values ($1, $2, $3, $4, $5) on conflict do nothing
+"""
+
+INSERT_SIGHTINGS = """
+insert into router.sighting (kind, name, first_at)
+select * from unnest($1::text[], $2::text[], $3::timestamptz[])
+where (select count(*) from router.sighting) < $4
+on conflict do nothing returning kind, name
+"""

@@ -10,7 +10,7 @@ import msgspec
 
 from deliverer.crm.settlements import Settlement
 from deliverer.crm.settlements import record as settled
-from router.handlers.units import items_of
+from router.handlers.units import parse_items
 from router.model.decision import Changes, DecidedUnit, Decision, WorkUnit
 from router.output.archive_records import archive_records
 from services import clock
@@ -91,7 +91,7 @@ def _opened(body: bytes) -> tuple[Receipt, list[Any]]:
         signature="sha256=" + hashlib.sha256(body).hexdigest(),
         body=body,
     )
-    return receipt, items_of(receipt) or []
+    return receipt, parse_items(receipt) or []
 
 
 def _decided(opened: tuple[Receipt, list[Any]], numbers: Sequence[int]) -> Iterator[DecidedUnit]:

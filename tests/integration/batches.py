@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from router.handlers.batch import decide_batch
-from router.handlers.units import keyed_hash, units
+from router.handlers.units import keyed_hash, parse_units
 from router.model.decision import DecidedUnit, RoutingContext
 from router.rules.engine import compile_rule_tables
 from router.store.store import Store
@@ -38,7 +38,7 @@ class Office:
         return self.start + timedelta(seconds=self.count + 0.5)
 
     async def takes(self, *entries: Entry) -> list[DecidedUnit]:
-        todo = [unit for entry in entries for unit in units(entry, self.ground)]
+        todo = [unit for entry in entries for unit in parse_units(entry, self.ground)]
         batch = decide_batch(todo, await self.store.load(todo, self.ground), self.ground)
         assert batch.faults == []
         self.sighted += await self.store.commit(0, self.epoch, batch.new)

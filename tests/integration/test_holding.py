@@ -89,7 +89,7 @@ async def test_what_was_held_is_told_when_it_is_let_go_all_of_it_once_and_in_ord
         assert kept >= TEXTS
         assert held not in {delivery.conversation for delivery in told}
         before = clock.now()
-        since = await Store(pool).held_since()
+        since = await Store(pool).withheld_since()
         assert since and before - timedelta(seconds=60) < since <= before
         told.clear()
         release = Command(
@@ -103,7 +103,7 @@ async def test_what_was_held_is_told_when_it_is_let_go_all_of_it_once_and_in_ord
         await standing.put(release)
         await until(so_far, lambda told: len(told) >= kept, 15)
     assert await pool.fetchval("select count(*) from router.held") == 0
-    assert await Store(pool).held_since() is None
+    assert await Store(pool).withheld_since() is None
     assert {delivery.conversation for delivery in told} == {held}
     sequence = [delivery.sequence for delivery in told]
     assert sequence == sorted(sequence)

@@ -12,7 +12,7 @@ import pytest
 from deliverer.meta.read_receipt_store import TERM_SECONDS, TYPING_SECONDS, ReadReceiptStore
 from deliverer.meta.read_receipts import ATTEMPTS, ReadReceiptSender
 from deliverer.transport.http_client import http_client
-from router.store.sql import UPSERT_MARK
+from router.store.save import UPSERT_MARK
 from services import clock, metrics
 from services.postgres.database import Pool, connection_pool
 from services.tasks import background_task

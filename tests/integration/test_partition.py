@@ -10,7 +10,7 @@ import pytest
 from deploy.local.rabbitmq import Broker
 from router.conversation.refusals import FAULT
 from router.handlers.batch import decide_batch
-from router.handlers.units import units
+from router.handlers.units import parse_units
 from router.partition.worker import STARTS
 from router.store.store import PartitionFenced, Store
 from services import clock
@@ -57,7 +57,7 @@ async def test_an_item_that_the_database_refuses_is_put_aside_and_its_siblings_g
 
 async def test_a_router_that_lost_its_partition_writes_nothing(pool: Pool) -> None:
     old, new = Store(pool), Store(pool)
-    todo = list(units(receipt(webhook(text("late", "wamid.late", 1))), GROUND))
+    todo = list(parse_units(receipt(webhook(text("late", "wamid.late", 1))), GROUND))
     mine = await old.take_epoch(0)
     known = await old.load(todo, GROUND)
     fresh = decide_batch(todo, known, GROUND).new
@@ -71,7 +71,7 @@ async def test_a_router_that_lost_its_partition_writes_nothing(pool: Pool) -> No
 async def test_what_was_decided_is_known_again_and_not_decided_twice(pool: Pool) -> None:
     store = Store(pool)
     epoch = await store.take_epoch(0)
-    todo = list(units(receipt(webhook(text("afval", "wamid.once", 1))), GROUND))
+    todo = list(parse_units(receipt(webhook(text("afval", "wamid.once", 1))), GROUND))
     first = decide_batch(todo, await store.load(todo, GROUND), GROUND)
     await store.commit(0, epoch, first.new)
     again = decide_batch(todo, await store.load(todo, GROUND), GROUND)
@@ -161,7 +161,7 @@ async def test_an_order_that_was_decided_before_the_crashes_stays_as_it_was_deci
     order = _order()
     store = Store(pool)
     epoch = await store.take_epoch(0)
-    todo = list(units(order, GROUND))
+    todo = list(parse_units(order, GROUND))
     await store.commit(0, epoch, decide_batch(todo, await store.load(todo, GROUND), GROUND).new)
     async with Standing(broker, pool) as standing:
         for _ in range(STARTS):

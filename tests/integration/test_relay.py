@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from deploy.local.rabbitmq import Broker
-from router.store.store import AGAIN, Store
+from router.store.store import REPUBLISH_AFTER, Store
 from router.timer_relay import MOST, TimerRelay
 from services import clock, contract, metrics
 from services.amqp import topology
@@ -152,16 +152,16 @@ async def test_what_was_told_and_is_still_there_is_told_again_after_ten_minutes(
 ) -> None:
     id = await waits(pool, NOON)
     assert await relay.publish_due() == 1
-    relays.now = NOON + AGAIN - timedelta(microseconds=1)
+    relays.now = NOON + REPUBLISH_AFTER - timedelta(microseconds=1)
     assert await relay.publish_due() == 0
-    relays.now = NOON + AGAIN
+    relays.now = NOON + REPUBLISH_AFTER
     assert await relay.publish_due() == 1
     first, again = await relays.told()
     assert (first.id, first.at, first.told_at) == (id, NOON, NOON)
     assert (again.id, again.at, again.told_at) == (id, NOON, relays.now)
     assert await told_at(pool, id) == relays.now
     await pool.execute("delete from router.timer")
-    relays.now += AGAIN
+    relays.now += REPUBLISH_AFTER
     assert await relay.publish_due() == 0
     assert metrics.REGISTRY.get_sample_value("postkamer_timeouts_late_seconds") == 0
 
@@ -265,7 +265,7 @@ async def test_without_a_broker_nothing_is_told_and_with_it_everything_is(
     relays: Relays, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("router.timer_relay.CONFIRM_SECONDS", 0.2)
-    monkeypatch.setattr("router.timer_relay.REST_SECONDS", 0.0)
+    monkeypatch.setattr("router.timer_relay.SUSPEND_SECONDS", 0.0)
     id = await waits(pool, NOON)
     async with broker_connection("amqp://127.0.0.1:1/postkamer", "nobody") as link:
         assert (

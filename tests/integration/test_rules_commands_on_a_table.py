@@ -41,7 +41,7 @@ class Town:
         async with connection_pool(self.url, "test", 1) as pool:
             for n, each in enumerate((self.first, self.second)):
                 at = NOON + n * timedelta(days=1)
-                await Store(pool).keep_version(create_version(each, at, keyed_hash(b"k")))
+                await Store(pool).store_version(create_version(each, at, keyed_hash(b"k")))
 
     def __call__(self, *arguments: str) -> Result:
         env = {"POSTKAMER_CONFIG": str(self.path), "POSTKAMER_DATABASE_URL": self.url}

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from router.handlers.batch import decide_batch
-from router.handlers.units import keyed_hash, units
+from router.handlers.units import keyed_hash, parse_units
 from router.model.conversation import Conversation
 from router.model.decision import (
     Changes,
@@ -111,7 +111,7 @@ class TownHall:
         return decision
 
     def takes(self, entry: Entry) -> list[DecidedUnit]:
-        todo: list[WorkUnit] = list(units(entry, self.ground))
+        todo: list[WorkUnit] = list(parse_units(entry, self.ground))
         batch = decide_batch(todo, self.tables, self.ground)
         assert not batch.faults, batch.faults
         for _, _, changes in batch.new:

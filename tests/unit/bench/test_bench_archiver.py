@@ -7,13 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from bench.archive_workload import EACH, TOGETHER, envelopes, split
-from bench.archiver_report import ARCHIVER, KEYED, PLAIN, WHOLE, Round
+from bench.archive_workload import (
+    CITIZENS_PER_BATCH,
+    RECORDS_PER_CITIZEN,
+    record_batches,
+    split_waves,
+)
+from bench.archiver_report import ARCHIVER, KEYED, PLAIN, WHOLE, ArchiverSample
 from bench.archiver_report import table as table_of_archiver
-from bench.log_report import PART, WARM_UP, Batch, Proved, Verified, middle, of_the_proof, table
+from bench.log_report import (
+    PART,
+    WARM_UP,
+    BatchCost,
+    ProofTimes,
+    Verification,
+    proof_times,
+    table,
+    verification_table,
+)
 from bench.receipts import Wave
 from bench.rules import EXAMPLES
-from bench.texts import examples, written
+from bench.texts import example_texts, write_texts
 from router.handlers.batch import BYTES, ITEMS
 from router.handlers.units import keyed_hash
 from router.ruleset.context import build_context
@@ -23,7 +37,7 @@ from services.ids import created_at
 from tests.installation import EXAMPLE
 
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
-TEXTS = examples(EXAMPLES.read_text())
+TEXTS = example_texts(EXAMPLES.read_text())
 
 
 @pytest.fixture
@@ -31,15 +45,15 @@ def told(tmp_path: Path) -> list[list[Record]]:
     """What 300 citizens leave."""
     (tmp_path / "postkamer.toml").write_text(EXAMPLE.read_text())
     ground = build_context(loader.load(tmp_path / "postkamer.toml"), keyed_hash(b"bench"))
-    waves = ((wave, AT) for wave in split(7, 300))
-    return list(envelopes(waves, written(TEXTS, (), 1), ground))
+    waves = ((wave, AT) for wave in split_waves(7, 300))
+    return list(record_batches(waves, write_texts(TEXTS, (), 1), ground))
 
 
 def test_each_citizen_leaves_what_a_conversation_with_an_answer_leaves(
     told: list[list[Record]],
 ) -> None:
     records = [record for envelope in told for record in envelope]
-    assert len({record.id for record in records}) == len(records) == 300 * EACH
+    assert len({record.id for record in records}) == len(records) == 300 * RECORDS_PER_CITIZEN
     assert Counter(record.kind for record in records) == {
         "receipt": 900,
         "conversation": 300,
@@ -49,7 +63,7 @@ def test_each_citizen_leaves_what_a_conversation_with_an_answer_leaves(
         "delivery": 900,
     }
     of_each = Counter(record.conversation for record in records if record.conversation)
-    assert len(of_each) == 300 and set(of_each.values()) == {EACH - 3}
+    assert len(of_each) == 300 and set(of_each.values()) == {RECORDS_PER_CITIZEN - 3}
 
 
 def test_envelopes_are_no_larger_than_the_routers(told: list[list[Record]]) -> None:
@@ -64,14 +78,17 @@ def test_ids_are_of_the_time_that_is_given(told: list[list[Record]]) -> None:
 
 
 def test_citizens_come_so_many_at_once() -> None:
-    assert list(split(7, TOGETHER + 1)) == [Wave(7, TOGETHER), Wave(7 + TOGETHER, 1)]
-    assert list(split(0, 5, 2)) == [Wave(0, 2), Wave(2, 2), Wave(4, 1)]
+    assert list(split_waves(7, CITIZENS_PER_BATCH + 1)) == [
+        Wave(7, CITIZENS_PER_BATCH),
+        Wave(7 + CITIZENS_PER_BATCH, 1),
+    ]
+    assert list(split_waves(0, 5, 2)) == [Wave(0, 2), Wave(2, 2), Wave(4, 1)]
 
 
-def a_round(rate: float, keyed: float, plain: float) -> Round:
+def a_round(rate: float, keyed: float, plain: float) -> ArchiverSample:
     spent = {"process": 2.4e-5, "postgresql": 2.1e-5, "rabbitmq": 1e-6}
     rates = {ARCHIVER: rate, WHOLE: rate * 2, KEYED: keyed, PLAIN: plain}
-    return Round(rates, spent, memory=rate / 100)
+    return ArchiverSample(rates, spent, memory=rate / 100)
 
 
 def test_an_archiver_is_shown_beside_a_bare_copy_of_the_same_round() -> None:
@@ -85,14 +102,14 @@ def test_an_archiver_is_shown_beside_a_bare_copy_of_the_same_round() -> None:
     assert judged == [["0.50", "yes"], ["0.40", "yes"], ["0.20", "NO"]]
 
 
-def batches(last: float) -> list[Batch]:
+def batches(last: float) -> list[BatchCost]:
     """Of 1,000 records: the first five as slow as can be, the last 50 so many times as slow."""
     total = 200
     slow = {n: last for n in range(total - PART // 1000, total)} | dict.fromkeys(
         range(WARM_UP // 1000), 99.0
     )
     return [
-        Batch(n * 1000, 1000, 0.05 * times, 0.02 * times, 0.01)
+        BatchCost(n * 1000, 1000, 0.05 * times, 0.02 * times, 0.01)
         for n in range(total)
         for times in (slow.get(n, 1.0),)
     ]
@@ -113,8 +130,8 @@ def test_the_end_is_held_against_the_beginning_without_the_first(
     assert rows[1] == ["20,000", "20,000", "50", "20", "10"]
 
 
-def verified(early: float, found: int = 0, *missed: str) -> Verified:
-    return Verified(1000, 0.5, early, peak=110, found=found, missed=list(missed))
+def verified(early: float, found: int = 0, *missed: str) -> Verification:
+    return Verification(1000, 0.5, early, peak=110, found=found, missed=list(missed))
 
 
 @pytest.mark.parametrize(
@@ -127,9 +144,9 @@ def verified(early: float, found: int = 0, *missed: str) -> Verified:
     ],
 )
 def test_a_proof_finds_all_that_is_wrong_and_nothing_else(
-    whole: Verified, tampered: Verified, verdicts: str
+    whole: Verification, tampered: Verification, verdicts: str
 ) -> None:
-    lines = list(of_the_proof(whole, tampered, 2, Proved(2.0, 9.0)))
+    lines = list(verification_table(whole, tampered, 2, ProofTimes(2.0, 9.0)))
     said = [line for line in lines if line.endswith((" yes", " NO"))]
     assert [line.split()[-1] for line in said] == verdicts.split()
     assert ("not found: salt" in lines) == bool(tampered.missed)
@@ -137,5 +154,5 @@ def test_a_proof_finds_all_that_is_wrong_and_nothing_else(
 
 
 def test_proofs_are_shown_by_the_middle_and_by_the_slow_ones() -> None:
-    found = middle([float(n) for n in range(1, 100)])
+    found = proof_times([float(n) for n in range(1, 100)])
     assert (found.p50, found.p99) == (50.0, 99.0)

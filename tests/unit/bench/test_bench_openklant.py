@@ -6,21 +6,21 @@ import msgspec
 import pytest
 
 from bench.baseline_openklant import APART, SINGLE
-from bench.noisy_neighbour import Sample
+from bench.noisy_neighbour import LatencySample
 from bench.openklant_report import (
     COLUMNS,
     KINDS,
     OF_BARE,
     Course,
-    Found,
-    Look,
-    Meanwhile,
-    looked,
-    sparks,
+    MachineLoad,
+    Results,
+    WindowSample,
+    read_sample,
+    sparkline,
     table,
 )
-from bench.openklant_stand_in import amiss, messages
-from bench.usage import machine
+from bench.openklant_stand_in import describe_differences, new_conversations
+from bench.usage import machine_ticks
 from deliverer.destinations.openklant.events import parse_event
 from sandbox.openklant.latency import WorkerStatistics
 from services.contract import Delivery
@@ -37,14 +37,14 @@ postkamer_destination_window{destination="crm"} 64.0
 
 
 def test_a_look_is_of_one_destination_and_of_nothing_before_that_is_there() -> None:
-    assert looked(METRICS, "openklant", 5.0) == Look(5.0, 8.0, 12.0, 2.0)
-    assert looked(METRICS, "other", 5.0) is None
-    assert looked("", "openklant", 5.0) is None
+    assert read_sample(METRICS, "openklant", 5.0) == WindowSample(5.0, 8.0, 12.0, 2.0)
+    assert read_sample(METRICS, "other", 5.0) is None
+    assert read_sample("", "openklant", 5.0) is None
 
 
 def test_the_course_of_a_window_is_drawn_in_bars_as_high_as_its_highest() -> None:
-    assert sparks([4, 8, 32]) == "▂▃█"
-    many = sparks([float(n) for n in range(1, 801)])
+    assert sparkline([4, 8, 32]) == "▂▃█"
+    many = sparkline([float(n) for n in range(1, 801)])
     assert len(many) == COLUMNS
     assert (sorted(many), many[0], many[-1]) == ([*many], "▁", "█")
 
@@ -58,22 +58,24 @@ def held(messages: int) -> dict[str, Any]:
 
 
 def test_nothing_is_amiss_with_one_contact_and_one_task_of_each_conversation() -> None:
-    assert amiss(held(3), 3) == ""
+    assert describe_differences(held(3), 3) == ""
 
 
 def test_what_is_there_twice_or_not_at_all_is_named() -> None:
-    assert amiss(held(2), 3).startswith("2 klantcontacten, 2 betrokkenen, 2 internetaken")
+    assert describe_differences(held(2), 3).startswith(
+        "2 klantcontacten, 2 betrokkenen, 2 internetaken"
+    )
     twice = held(3)
     twice["contacts"]["0"]["metadata"]["gesprek"] = "1"
-    assert amiss(twice, 3) == "2 conversations"
+    assert describe_differences(twice, 3) == "2 conversations"
     moved = held(3)
     moved["contacts"]["0"]["taken"] = []
     moved["contacts"]["1"]["taken"] = [{}, {}]
-    assert amiss(moved, 3) == "2 contacts with no task, or several"
+    assert describe_differences(moved, 3) == "2 contacts with no task, or several"
 
 
 def test_each_message_is_the_first_of_a_citizen_who_can_be_called() -> None:
-    found: list[Delivery] = list(messages(3))
+    found: list[Delivery] = list(new_conversations(3))
     assert len({each.conversation for each in found}) == 3
     assert all(parse_event(each).task and each.message for each in found)
     numbers = {msgspec.json.decode(each.data)["from"]["identities"][0]["value"] for each in found}
@@ -81,17 +83,17 @@ def test_each_message_is_the_first_of_a_citizen_who_can_be_called() -> None:
 
 
 def course(rate: float, failed: float = 0.0) -> Course:
-    looks = [Look(0.0, 4.0, 1.0, 0.0), Look(10.0, 8.0, 1.0 + 10 * rate, failed)]
+    looks = [WindowSample(0.0, 4.0, 1.0, 0.0), WindowSample(10.0, 8.0, 1.0 + 10 * rate, failed)]
     told = WorkerStatistics(1.0, 33, 6000, 160.0, 0.05, 0.2)
     return Course(looks, told, {"the stand-in": 0.1}, memory=90.0)
 
 
 def lines(rate: float, failed: float = 0.0, late: float = 5.0) -> list[str]:
     bare = {SINGLE: 240.0, APART: 45.0, "4": 38.0, "8": 40.0, "16": 39.0}
-    found = Found(bare=[bare], courses=[course(rate, failed)])
+    found = Results(bare=[bare], courses=[course(rate, failed)])
     for kind in KINDS:
-        found.crm[kind].append(Sample(late if kind == KINDS[2] else 4.0, 10.0, 90.0))
-        found.meanwhile[kind].append(Meanwhile(calls=160.0, idle=0.25))
+        found.crm[kind].append(LatencySample(late if kind == KINDS[2] else 4.0, 10.0, 90.0))
+        found.meanwhile[kind].append(MachineLoad(calls=160.0, idle=0.25))
     return list(table(found))
 
 
@@ -120,7 +122,7 @@ def test_what_went_through_meanwhile_is_told_in_messages_of_four_calls() -> None
 
 
 def test_what_the_machine_is_idle_is_part_of_what_passes() -> None:
-    before, idle = machine()
-    while (after := machine())[0] == before:
+    before, idle = machine_ticks()
+    while (after := machine_ticks())[0] == before:
         pass
     assert 0 <= after[1] - idle <= after[0] - before

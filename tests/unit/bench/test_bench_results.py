@@ -12,11 +12,11 @@ from bench.results import (
     KINDS,
     SINGLE,
     Case,
-    Sample,
+    RateSample,
     demands_table,
     latency_table,
     rates_table,
-    shares,
+    ratios,
     spread,
 )
 from bench.webhooks import body, is_signed, signed_lines
@@ -26,19 +26,22 @@ from services.whatsapp.parser import parse
 MANY, FEW = CASES[:2]
 
 
-def rates(gateway: float, single: float = 100) -> dict[tuple[Case, str], list[Sample]]:
-    each = {BARE: [Sample(1000), Sample(500)], SINGLE: [Sample(single), Sample(single / 2)]}
-    each[GATEWAY] = [Sample(gateway, other=3), Sample(gateway / 2, other=4)]
+def rates(gateway: float, single: float = 100) -> dict[tuple[Case, str], list[RateSample]]:
+    each = {
+        BARE: [RateSample(1000), RateSample(500)],
+        SINGLE: [RateSample(single), RateSample(single / 2)],
+    }
+    each[GATEWAY] = [RateSample(gateway, other=3), RateSample(gateway / 2, other=4)]
     return {(case, kind): each[kind] for case in CASES for kind in KINDS}
 
 
 def test_a_share_is_of_the_same_round_so_that_a_slow_minute_changes_nothing() -> None:
-    assert shares(rates(700), MANY, GATEWAY, BARE) == [0.7, 0.7]
+    assert ratios(rates(700), MANY, GATEWAY, BARE) == [0.7, 0.7]
 
 
 def test_a_round_in_which_nothing_was_answered_has_no_share() -> None:
-    none = rates(700) | {(MANY, BARE): [Sample(0), Sample(500)]}
-    assert shares(none, MANY, GATEWAY, BARE) == [0.7]
+    none = rates(700) | {(MANY, BARE): [RateSample(0), RateSample(500)]}
+    assert ratios(none, MANY, GATEWAY, BARE) == [0.7]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,7 @@ def test_each_case_shows_each_kind_with_messages_bytes_and_what_was_not_200() ->
     assert gateway[2][1:] == ["525", "(350-700)", "0.70", "(0.70-0.70)", "13,125", "3.7", "7"]
 
 
-def verdicts(measured: dict[tuple[Case, str], list[Sample]]) -> list[str]:
+def verdicts(measured: dict[tuple[Case, str], list[RateSample]]) -> list[str]:
     return [line.split()[-1] for line in demands_table(measured) if line.startswith("times")]
 
 

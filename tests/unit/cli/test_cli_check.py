@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.large_config import big_town
+from bench.large_config import large_municipality
 from cli.support.example_config import EXAMPLE
 from tests.unit.cli.calls import SETTINGS, TOML, postkamer
 
@@ -150,7 +150,7 @@ def test_what_is_doubtful_is_told_with_its_file_and_line_and_is_no_fault(file: P
 
 
 def test_a_large_town_has_no_faults_and_no_doubts(tmp_path: Path) -> None:
-    for name, text in big_town(200, 1000).items():
+    for name, text in large_municipality(200, 1000).items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     done = postkamer("check", "--config", tmp_path / "postkamer.toml")

@@ -190,7 +190,7 @@ def test_the_gateways_document_has_every_route_of_it() -> None:
     none: Any = None
     defined = [
         *Orders(none, none, none, none, none).routes(),
-        *MediaRoutes(none, none).routes(none),
+        *UploadRoutes(none, none).routes(none),
         *(route for route in Webhook.routes(none_of(Webhook)) if "{tenant}" not in route.path),
         *routes(DOCUMENTS["gateway"]),
     ]

@@ -221,7 +221,7 @@ def test_the_types_of_event_that_are_listed_are_those_that_are_sent() -> None:
         crm_events.STATUS_CHANGED,
         crm_events.CARE_ALARM,
         crm_events.MEDIA_AVAILABLE,
-        *crm_events.HAPPENED.values(),
+        *crm_events.TIMER_EVENTS.values(),
     ]
     assert sorted(listed) == sorted(sent)
 

@@ -10,7 +10,7 @@ import msgspec
 from router.billing.charges import Charge
 from router.handlers.batch import decide_batch
 from router.handlers.dispatch import needs_of
-from router.handlers.units import keyed_hash, units
+from router.handlers.units import keyed_hash, parse_units
 from router.model.conversation import Conversation
 from router.model.decision import (
     Changes,
@@ -217,7 +217,7 @@ class Router:
 
     def takes(self, *entries: Entry) -> list[DecidedUnit]:
         """One batch: everything that is said, in order."""
-        todo = [unit for entry in entries for unit in units(entry, self.ground)]
+        todo = [unit for entry in entries for unit in parse_units(entry, self.ground)]
         batch = decide_batch(todo, self._loaded(todo), self.ground)
         assert self.faulty or not batch.faults, batch.faults
         self.again = batch.duplicates

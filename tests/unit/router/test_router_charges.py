@@ -11,7 +11,7 @@ from almelo import BORNE, Router, body, change, command, outcome, receipt, told
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.billing.charges import Charge, apply_pricing, kind
+from router.billing.charges import Charge, apply_pricing, classify_charge
 from router.model.decision import DecidedUnit
 from router.partition import decision_metrics
 from services import metrics
@@ -105,7 +105,7 @@ def test_what_arrived_is_charged_whichever_status_says_so(word: str) -> None:
     ],
 )
 def test_metas_type_decides_what_is_free(type: str, billable: bool | None, expected: str) -> None:
-    assert kind(type, billable) == expected
+    assert classify_charge(type, billable) == expected
 
 
 # What the router makes of it.

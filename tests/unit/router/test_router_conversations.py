@@ -28,7 +28,7 @@ from almelo import (
     wrote,
 )
 
-from router.handlers.units import items_of
+from router.handlers.units import parse_items
 from router.output.archive_records import receipt_record
 from router.output.crm_events import RECEIVED, STATUS_CHANGED, TRANSFERRED
 from services.config.model import parse
@@ -158,7 +158,7 @@ def test_every_item_leaves_a_record_with_its_own_bytes_and_its_receipt() -> None
     assert (record.message, opening.message) == (decision.message, None)
     assert record.id != record.message
     assert (record.item_index, opening.item_index) == (0, None)
-    envelope = receipt_record(came, items_of(came) or ())
+    envelope = receipt_record(came, parse_items(came) or ())
     assert (envelope.id, envelope.kind) == (came.id, "receipt")
     assert envelope.raw == content.replace(record.raw, b"")
 

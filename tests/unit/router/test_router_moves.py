@@ -25,7 +25,7 @@ from almelo import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.handlers.units import units
+from router.handlers.units import parse_units
 from router.identity.resolver import PHONE_MATCH_PERIOD
 from services.config.model import Configuration, parse
 from services.contract import Receipt
@@ -204,7 +204,7 @@ def test_a_copy_names_its_items_as_meta_does() -> None:
         change(AFTER, messages=[text("wamid.1", "x", bsuid="NL.1")]),
         change(OTHER_NUMBER, messages=[text("wamid.2", "x", bsuid="NL.1")]),
     )
-    [unit] = units(receipt(content, keys=[AFTER]), ground(MOVED))
+    [unit] = parse_units(receipt(content, keys=[AFTER]), ground(MOVED))
     assert unit.item and unit.item.number == NUMBER
 
 

@@ -205,7 +205,7 @@ def test_a_notice_of_an_account_that_names_a_number_is_kept_and_acted_on_by_nobo
     [changes] = router.changes
     assert msgspec.structs.replace(changes, sighting=None) == Changes()
     router.takes(told(field, **TEMPLATE))
-    assert bool(router.templates) is (field in account_event.OF_ACCOUNT)
+    assert bool(router.templates) is (field in account_event.ACCOUNT_HANDLERS)
 
 
 def test_a_preference_is_of_the_municipality_whose_number_it_came_for() -> None:
@@ -270,10 +270,10 @@ def test_a_first_sighting_is_an_alarm() -> None:
 
 def test_every_label_is_of_a_closed_vocabulary() -> None:
     labels = {
-        account_event.label(Notice(raw=b"{}", field=field, event=event))
+        account_event.event_label(Notice(raw=b"{}", field=field, event=event))
         for field in FIELDS
         for event in ("", "31611111111", "ACCOUNT_DELETED", "errors")
     }
     assert labels == {"none", OTHER, "ACCOUNT_DELETED", "errors"}
-    acts = account_event.OF_ACCOUNT.keys() | account_event.OF_NUMBER.keys()
+    acts = account_event.ACCOUNT_HANDLERS.keys() | account_event.NUMBER_HANDLERS.keys()
     assert account_event.ALARMS.keys() | acts <= KNOWN.keys()

@@ -5,7 +5,7 @@ import pytest
 from hengelo import CONFIG, config
 from stadhuis import Stadhuis, data
 
-from router.output.crm_events import SAID
+from router.output.crm_events import TEXT_SENT
 from services.config.model import Configuration
 
 CALM = config(tenant={"wait_minutes": 0})
@@ -49,7 +49,7 @@ def test_nothing_of_several_is_lost_and_they_do_not_come_together() -> None:
     hall.after(seconds=10).hears("tegen bezwaar bedoel ik, bsn 111222333")
     assert hall.after(minutes=1).heard == ["bsn"]
     assert hall.after(minutes=1).heard == ["officieel"]
-    assert [event.type for event in hall.told[-2:]] == [SAID, SAID]
+    assert [event.type for event in hall.told[-2:]] == [TEXT_SENT, TEXT_SENT]
     hall.after(hours=12)
     assert hall.heard == []
 

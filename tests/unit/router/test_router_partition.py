@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from router.conversation.refusals import FAULT
 from router.handlers import batch
 from router.handlers.batch import BYTES, ITEMS, split_by_size
-from router.handlers.units import keyed_hash, units
+from router.handlers.units import keyed_hash, parse_units
 from router.model.decision import OutgoingStatus, RoutingContext, WorkUnit
 from router.partition.batch_gaps import GAPS, PATIENCE, SOURCES, BatchGapDetector
 from router.partition.worker import Partition
@@ -110,7 +110,7 @@ def test_whoever_gave_an_order_that_a_fault_of_ours_put_aside_hears_that_it_fail
 
 
 def keys_of(*entries: Entry) -> list[bytes]:
-    return [unit.key for entry in entries for unit in units(entry, ground())]
+    return [unit.key for entry in entries for unit in parse_units(entry, ground())]
 
 
 def test_a_unit_is_known_again_by_what_it_is_not_by_what_it_came_in() -> None:

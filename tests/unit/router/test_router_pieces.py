@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.handlers.dispatch import quarantine_unit
-from router.handlers.units import items_of, opaque_unit
+from router.handlers.units import opaque_unit, parse_items
 from router.output.archive_records import archive_records, records
 from services.contract import Receipt, Record
 from services.whatsapp.segments import Gap, SegmentedBody, join_body
@@ -39,7 +39,7 @@ def known(name: str, who: dict[str, str]) -> dict[str, Any]:
 def takes(router: Router, *entries: Receipt) -> list[Record]:
     """What one batch leaves in the archive."""
     said = router.takes(*entries)
-    return archive_records([(entry, items_of(entry)) for entry in entries], said, router.again)
+    return archive_records([(entry, parse_items(entry)) for entry in entries], said, router.again)
 
 
 class Holes(msgspec.Struct):

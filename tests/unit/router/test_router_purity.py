@@ -16,7 +16,7 @@ from stadhuis import MACHINE, SANNE, Stadhuis
 from router.conversation.auto_reply import MAX_AUTO_TEXTS
 from router.conversation.refusals import OFFICIAL
 from router.handlers.dispatch import decide
-from router.handlers.units import units
+from router.handlers.units import parse_units
 from router.model.decision import DecidedUnit
 from router.output.crm_events import CARE_ALARM
 from services.contract import Entry
@@ -82,7 +82,7 @@ class Watched(Router):
 
     def takes(self, *entries: Entry) -> list[DecidedUnit]:
         for entry in entries:
-            new = (unit for unit in units(entry, self.ground) if unit.key not in self.inbox)
+            new = (unit for unit in parse_units(entry, self.ground) if unit.key not in self.inbox)
             for unit in list(new)[:1]:
                 known, same = self._loaded([unit]), self._loaded([unit])
                 before = repr(unit)
