@@ -1,9 +1,10 @@
-"""Group commit: while one batch is on its way, what comes gathers; the next takes it all.
+"""Group commit: while one batch is being sent, new entries queue; the next batch takes them all.
 
-A small batch starts at the earliest `pace` after the last one started, so that load makes batches
-larger and not more; a lone entry after a gap is not delayed, nor is a batch that is large enough.
-Measured: without the pace, tiny batches fill the cores and p99 is six times as high; where all
-wait for it, who sends the next when the last is answered is held to their number in each pace.
+A small batch starts no sooner than `min_interval` after the previous one started, so under load
+batches grow in size and not in number. A lone entry after a pause is not delayed, and neither is a
+batch that has reached `flush_size`. Measured: without the interval, tiny batches fill the cores and
+p99 is six times as high. If every batch waited for it, senders that each wait for an answer
+before the next entry would together send no more entries per interval than their own number.
 """
 
 import asyncio
@@ -20,31 +21,34 @@ T = TypeVar("T")
 
 
 class BatchQueueFull(Exception):
-    """No room: too much is waiting already."""
+    """The queue is full."""
 
 
 class BatchTimeout(Exception):
-    """Not safe within the bound; it may still become so."""
+    """An entry was not confirmed in time; it may still be."""
 
 
 class BatchLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """`items` and `bytes` of one batch, `pace` in seconds and the items that are `enough` to go
-    without it, how much may wait in all, and for how many seconds one entry may (None: for ever).
+    """Bounds of one batch (`items`, `bytes`), its pacing, and bounds of the queue before it.
+
+    `min_interval` is in seconds, and so is `queue_timeout`, the longest that one entry waits (None:
+    no limit).
     """
 
     items: int = 256
     bytes: int = 256 * 1024
     min_interval: float = 0.010
     flush_size: int = 32
-    """A publish costs the process about what one webhook does (measured: 250 us beside 230), and
-    the broker as much again: among so many it is little."""
+    """Number of items that starts a batch before `min_interval` is over. A publish costs the
+    process about as much as one webhook (measured: 250 us beside 230), and the broker as much
+    again; shared by this many items that is little."""
     max_queued: int = 4096
     waiting_bytes: int = 32 * 1024 * 1024
     queue_timeout: float | None = None
 
 
 SWEEP_SECONDS = 0.1
-"""Between two looks at who has waited too long: one timer for all instead of one each."""
+"""Interval between searches for entries that timed out: one timer instead of one per entry."""
 
 
 class _Entry(Generic[T]):
@@ -56,7 +60,11 @@ class _Entry(Generic[T]):
 
 
 class Batcher(Generic[T]):
-    """`send` makes one batch safe, or raises; each waiting entry gets its answer."""
+    """Collects entries into batches and passes each batch to `send`.
+
+    When `send` returns, every entry of the batch is confirmed; when it raises, every entry fails
+    with that error.
+    """
 
     def __init__(self, send: Callable[[list[T]], Awaitable[None]], bounds: BatchLimits) -> None:
         self._send, self._bounds = send, bounds
@@ -74,26 +82,29 @@ class Batcher(Generic[T]):
 
     @property
     def unanswered(self) -> int:
-        """Entries in hand: waiting, or in the batch on its way."""
+        """Entries that are queued or in the batch being sent."""
         return len(self._waiting) + len(self._on_its_way)
 
     @property
     def bytes(self) -> int:
-        """Of all entries that wait."""
+        """Size of all queued entries."""
         return self._waiting_bytes
 
     @property
     def seconds_since_progress(self) -> float:
-        """Seconds since something came that was not safe yet, with nothing made safe after it;
-        also when it was given up meanwhile."""
+        """Seconds since the arrival of the first entry after the last confirmed batch.
+
+        It counts on when that entry has timed out meanwhile. 0 when no entry is unconfirmed.
+        """
         since = self._unconfirmed_since
         return 0.0 if since is None else self._loop.time() - since
 
     async def put(self, item: T, size: int) -> None:
-        """Return once `item` is safe; Full at once when there is no room, Late when it takes too
-        long, else what `send` raised.
+        """Return once `item` is confirmed.
 
-        When cancelled before its batch has left, the entry leaves the queue.
+        Raises BatchQueueFull at once when there is no room, BatchTimeout after `queue_timeout`, and
+        otherwise what `send` raised. When cancelled before its batch is sent, the entry leaves the
+        queue.
         """
         full = len(self._waiting) >= self._bounds.max_queued
         if full or self._waiting_bytes + size > self._bounds.waiting_bytes:
@@ -116,13 +127,14 @@ class Batcher(Generic[T]):
         return len(self._waiting) >= bounds.flush_size or self._waiting_bytes >= bounds.bytes
 
     async def work(self) -> None:
-        """Send and sweep; one that breaks ends the other, so that whoever watches sees it."""
+        """Send batches and expire entries; a failure of one task ends both, and so reaches the
+        owner."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._run())
             group.create_task(self._sweep())
 
     async def _sweep(self) -> None:
-        """Tell who has waited too long."""
+        """Fail entries that have waited longer than `queue_timeout`."""
         bound = self._bounds.queue_timeout
         while bound is not None:
             await asyncio.sleep(SWEEP_SECONDS)
@@ -156,7 +168,7 @@ class Batcher(Generic[T]):
                 await self._enough.wait()
 
     def _take(self) -> list[_Entry[T]]:
-        """The oldest entries that fit one batch; always one, whatever its size."""
+        """Remove and return the oldest entries that fit one batch, and at least one entry."""
         taken: list[_Entry[T]] = []
         size = 0
         for entry in self._waiting:
@@ -170,8 +182,11 @@ class Batcher(Generic[T]):
         return [entry for entry in taken if not entry.done.done()]
 
     async def _deliver(self, batch: list[_Entry[T]]) -> None:
-        """Send it, and answer who waits. Its error keeps this frame: what hangs on that lets go of
-        the batch, or it would live until the collector of cycles looks."""
+        """Send the batch and complete its entries.
+
+        An error keeps this frame alive. Every reference in the frame is therefore deleted, or the
+        batch would live until the cyclic garbage collector runs.
+        """
         self._on_its_way = batch
         try:
             await self._send([entry.item for entry in batch])
@@ -193,7 +208,7 @@ def _fail(batch: list[_Entry[T]], error: Exception) -> None:
 
 
 def _each(batch: list[_Entry[T]], answer: Callable[["asyncio.Future[None]"], object]) -> None:
-    """Answer those that still wait."""
+    """Complete the entries that are still pending."""
     for entry in batch:
         if not entry.done.done():
             answer(entry.done)
@@ -203,7 +218,7 @@ def _each(batch: list[_Entry[T]], answer: Callable[["asyncio.Future[None]"], obj
 async def run_batcher(
     send: Callable[[list[T]], Awaitable[None]], bounds: BatchLimits
 ) -> AsyncIterator[Batcher[T]]:
-    """A running batcher; whoever puts into it must have stopped before it is left."""
+    """Run a batcher; callers of `put` must have stopped before the context is left."""
     batcher = Batcher(send, bounds)
     async with background_task(batcher.work()) as batcher.task:
         yield batcher

@@ -5,13 +5,11 @@ from collections.abc import Sequence
 import aio_pika
 
 from services.amqp import topology
-from services.amqp.connection import (
-    CONNECT_SECONDS,
-)
+from services.amqp.connection import CONNECT_SECONDS
 
 
 async def declare(urls: str, table: Sequence[topology.Queue]) -> None:
-    """Make the exchanges, queues and bindings of `table`; what exists must be equal."""
+    """Declare the exchanges, queues and bindings of `table`; existing ones must be identical."""
     async with await aio_pika.connect(urls.split(",")[0], timeout=CONNECT_SECONDS) as connection:
         channel = await connection.channel()
         for name in topology.EXCHANGES:

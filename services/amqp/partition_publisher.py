@@ -1,4 +1,4 @@
-"""Publishing into the partitions: numbered, so that a batch that goes missing shows."""
+"""Publishing to the partitions, in numbered batches: a missing number shows a lost batch."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from services.amqp.publisher import Publisher, PublishUnconfirmed
 from services.contract import Command, Entry, MediaOutcome, PartitionBatch, SendOutcome
 
 Told = TypeVar("Told", Command, SendOutcome, MediaOutcome)
-"""What comes back of itself, and names its number."""
+"""Entry that names its number, and so its partition."""
 
 
 class PartitionPublisher:
-    """The way into every partition for one process; `source` is that process."""
+    """Publishes to every partition for one process, which `source` identifies."""
 
     def __init__(self, link: BrokerConnection, source: UUID, count: int) -> None:
         self.count = count
@@ -26,9 +26,9 @@ class PartitionPublisher:
         self._numbers: Counter[int] = Counter()
 
     async def publish(self, partition: int, entries: list[Entry], seconds: float) -> None:
-        """Return once a quorum holds `entries`; broker.Unconfirmed otherwise.
+        """Return once a quorum holds `entries`; raises PublishUnconfirmed otherwise.
 
-        A number is used until its batch is confirmed: only a confirmed batch can leave a gap.
+        A number is reused until its batch is confirmed, so only a confirmed batch can leave a gap.
         """
         metrics.publish_batch_size.observe(len(entries))
         batch = PartitionBatch(
@@ -38,8 +38,11 @@ class PartitionPublisher:
         self._numbers[partition] += 1
 
     async def publish_by_number(self, entries: Sequence[Told], seconds: float) -> list[Told]:
-        """Each into the partition of its number; those that a quorum holds by now. The others are
-        to be told again: whoever tells may wait, and what it tells of may not."""
+        """Publish each entry to the partition of its number and return the confirmed entries.
+
+        The caller publishes the others again later: it can wait, while one partition that does
+        not confirm must not hold up the rest.
+        """
         grouped: dict[int, list[Told]] = {}
         for entry in entries:
             partition = topology.partition_of(entry.number, self.count)

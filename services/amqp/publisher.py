@@ -1,13 +1,13 @@
-"""Publishing to the broker that says what became of it.
+"""Publishing to the broker with a known outcome.
 
-A publish ends in one of three ways: it returns (a quorum holds the message), it raises
-`Unconfirmed` with `certain` (the broker does not have it), or without (nobody knows; publish it
-again with the same ids). It never hangs: a confirm may not come at all, so each has a bound in
-seconds.
+A publish ends in one of three ways. It returns: a quorum holds the message. It raises
+`PublishUnconfirmed` with `rejected`: the broker does not have the message. Or it raises without
+`rejected`: the outcome is unknown, so publish it again with the same ids. It never hangs: a confirm
+may not come at all, so each publish has a timeout.
 
-A broker whose memory or disk is at its limit stops reading from whoever publishes and says so. On
-such a connection nothing is published, and what is in flight is given up at once: it will be read
-when the alarm is over, and whoever sent it sends it again with the same ids.
+A broker whose memory or disk is at its limit stops reading from publishers and says so. On such a
+connection nothing is published, and publishes in flight are given up at once. The broker reads them
+when the alarm is over, and their senders publish them again with the same ids.
 """
 
 import asyncio
@@ -33,14 +33,15 @@ from services.amqp.connection import (
 from services.backoff import Backoff
 
 TIMEOUTS_BEFORE_NEXT_NODE = 3
-"""Publishes in a row without a confirm, then the connection itself is taken for dead."""
+"""Publishes in a row without a confirm after which the connection itself is taken for dead."""
 
 
 log = structlog.get_logger()
 
 
 class PublishUnconfirmed(Exception):
-    """A publish that is not known to be safe; `certain` when the broker surely does not have it."""
+    """A publish without a confirm; with `rejected`, the broker certainly does not have the
+    message."""
 
     def __init__(self, reason: str, *, certain: bool) -> None:
         super().__init__(reason)
@@ -51,17 +52,18 @@ _closing: set["asyncio.Task[None]"] = set()
 
 
 def _close_later(thing: AbstractChannel) -> None:
-    """Close without waiting: what is being closed may not answer any more."""
-
+    """Close without waiting: the peer may not answer any more."""
     task = asyncio.create_task(close(thing))
     _closing.add(task)
     task.add_done_callback(_closing.discard)
 
 
 class Publisher:
-    """Publishes into one exchange. A key has a channel of its own and one publish at a time on it,
-    so what is published under one key arrives in order, and a queue that blocks its channel blocks
-    no other."""
+    """Publishes to one exchange.
+
+    Each key has its own channel and one publish at a time on it. Messages of one key therefore
+    arrive in order, and a queue that blocks its channel blocks no other.
+    """
 
     def __init__(self, link: BrokerConnection, exchange: str) -> None:
         self._link, self._exchange = link, exchange
@@ -70,7 +72,7 @@ class Publisher:
         self._timeouts = 0
 
     async def publish(self, key: str, batch: contract.Batch, seconds: float) -> None:
-        """Return once a quorum holds `batch`; Unconfirmed otherwise, within `seconds`."""
+        """Return once a quorum holds `batch`; raises PublishUnconfirmed within `seconds`."""
         if self._link.blocked:
             raise _blocked(certain=True)
         try:
@@ -80,14 +82,14 @@ class Publisher:
                         await self._publish(key, batch)
         except TimeoutError:
             if self._link.blocked:
-                # The channel has done nothing wrong and is kept: its confirm comes, only later. A
-                # connection that is dead as well is noticed by its heartbeat.
+                # The channel is sound and stays: its confirm comes later. If the connection is dead
+                # too, its heartbeat notices.
                 raise _blocked(certain=False) from None
             raise self._failed(key, "no confirm in time") from None
         self._timeouts = 0
 
     async def unblocked(self, seconds: float) -> None:
-        """Wait while the broker takes nothing in, but no longer than `seconds`."""
+        """Wait until the connection is not blocked, but no longer than `seconds`."""
         await self._link.unblocked(seconds)
 
     async def _publish(self, key: str, batch: contract.Batch) -> None:
@@ -96,7 +98,7 @@ class Publisher:
             type=contract.NAMES[type(batch)],
             content_type="application/msgpack",
             delivery_mode=DeliveryMode.PERSISTENT,
-            # Returns are matched to publishes by this id: one twice in flight hides a return.
+            # Returns are matched to publishes by this id: a duplicate in flight hides a return.
             message_id=secrets.token_hex(8),
         )
         try:
@@ -147,8 +149,11 @@ def _blocked(*, certain: bool) -> PublishUnconfirmed:
 async def publish_until_confirmed(
     publisher: Publisher, key: str, batch: contract.Batch, *, may_stop: Callable[[], bool]
 ) -> None:
-    """Publish, again and again with the same ids, until it is confirmed: for what must go on before
-    its input is acknowledged. Gives up only, with the last Unconfirmed, once `may_stop` says so."""
+    """Publish repeatedly, with the same ids, until the broker confirms.
+
+    This is for output that must be safe before its input is acknowledged. It gives up only when
+    `may_stop` returns True, and then raises the last PublishUnconfirmed.
+    """
     backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
     while True:
         try:
@@ -156,7 +161,7 @@ async def publish_until_confirmed(
         except PublishUnconfirmed as error:
             if may_stop():
                 raise
-            if error.reason == BLOCKED:  # said once, by the link
+            if error.reason == BLOCKED:  # the connection has logged it
                 await publisher.unblocked(LONGEST_WAIT)
                 backoff.reset()
             else:
@@ -165,4 +170,4 @@ async def publish_until_confirmed(
 
 
 PATIENT_SECONDS = 10.0
-"""For one confirm where nobody is waiting: longer than the choice of a new leader (6 s)."""
+"""Timeout of one confirm when no caller waits: longer than the election of a new leader (6 s)."""

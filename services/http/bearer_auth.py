@@ -1,4 +1,4 @@
-"""Who may call an API, how often, and with which words the others are refused."""
+"""Authentication by bearer token: it admits calls to an API, limits their rate, and refuses."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -16,11 +16,11 @@ from services.postgres.database import is_transient
 log = structlog.get_logger()
 
 Handler = Callable[[web.Request, Rights], Awaitable[web.StreamResponse]]
-"""Gets what the token may do beside the request."""
+"""Handles a request with the rights of its token."""
 
 
 def parse_bearer(header: str) -> str | None:
-    """The token in an Authorization header; pure."""
+    """Return the token in an Authorization header. Pure."""
     scheme, _, token = header.partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 
@@ -28,10 +28,10 @@ def parse_bearer(header: str) -> str | None:
 def require_token(
     handler: Handler, keyring: TokenStore, *roles: Role
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """`handler` for whoever brings a token with one of `roles`, as often as the token may ask.
+    """Wrap `handler`, so that it needs a token with one of `roles` and room in its rate limit.
 
-    401 without a valid token, in the same words whatever is wrong with it; 429 for too many; 403
-    without any of the roles; 503 while the database is away.
+    It answers 401 without a valid token, in the same words for every cause; 429 over the rate
+    limit; 403 without any of the roles; 503 while the database is unavailable.
     """
 
     async def guard(request: web.Request) -> web.StreamResponse:
@@ -58,20 +58,20 @@ def require_token(
 async def _refusal(
     request: web.Request, keyring: TokenStore, rights: Rights | None, roles: Sequence[Role]
 ) -> web.Response | None:
-    """Why a request may not go on; None when it may. Either way it counts for its token."""
+    """Return the refusal of a request, or None. Either way it counts for the rate limit."""
     if rights is None:
-        return _unknown()
-    standing = await keyring.consume_rate(rights)
-    request[ALSO] = headers(standing, limit(rights))
-    if not standing.granted:
+        return _unauthorized()
+    state = await keyring.consume_rate(rights)
+    request[ALSO] = headers(state, limit(rights))
+    if not state.granted:
         return problem_response(429, "Too Many Requests", "this token asks more often than it may")
     if not rights.may(*roles):
-        named = " or ".join(map(repr, roles))
-        return problem_response(403, "Forbidden", f"this token has not the role {named}")
+        names = " or ".join(map(repr, roles))
+        return problem_response(403, "Forbidden", f"this token has not the role {names}")
     return None
 
 
-def _unknown() -> web.Response:
+def _unauthorized() -> web.Response:
     answer = problem_response(401, "Unauthorized", "a bearer token is needed")
     answer.headers["WWW-Authenticate"] = "Bearer"
     return answer

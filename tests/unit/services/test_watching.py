@@ -71,7 +71,7 @@ class Town:
 
 @pytest.fixture
 def town(path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
-    monkeypatch.setattr("services.config.reload.LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("services.config.reload.POLL_SECONDS", 0.02)
     return Town(path)
 
 
@@ -193,7 +193,7 @@ async def test_sighup_reads_at_once_and_again_what_was_refused(
 ) -> None:
     async with town.following():
         await until(town.loaded, lambda n: n == 1, 5)
-        monkeypatch.setattr("services.config.reload.LOOK_SECONDS", 3600.0)
+        monkeypatch.setattr("services.config.reload.POLL_SECONDS", 3600.0)
         os.kill(os.getpid(), signal.SIGHUP)  # ends the short wait that began before
         await until(town.loaded, lambda n: n >= 2, 5)
         town.refuses = ConfigError([ConfigFault("x", 1, "y", "is wrong")])
