@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from services.calendar.opening_hours import (
     AMSTERDAM,
+    CACHED_WEEKS,
     LOOK_AHEAD,
-    WEEKS_KEPT,
     Closing,
     Hours,
     add_open_time,
@@ -120,7 +120,7 @@ def test_a_week_is_worked_out_once_and_a_bounded_number_is_kept() -> None:
     for _ in range(3):
         assert never_opens(hours, at)
     assert library.asked == 7 * LOOK_AHEAD
-    for week in range(WEEKS_KEPT):
+    for week in range(CACHED_WEEKS):
         hours.is_open(at + timedelta(weeks=LOOK_AHEAD + week))
     hours.is_open(at)
-    assert library.asked == 7 * (LOOK_AHEAD + WEEKS_KEPT + 1)
+    assert library.asked == 7 * (LOOK_AHEAD + CACHED_WEEKS + 1)
