@@ -11,7 +11,7 @@ import msgspec
 from router.rules.spelling import SHORTEST, Words, build_index, candidates
 from services.language.words import (
     EMOJI,
-    KEPT,
+    PREFIX_LETTERS,
     LETTERS,
     TOKEN,
     Stem,
@@ -246,6 +246,6 @@ def _build_vocabulary(terms: Iterable[Term], misspelled: bool) -> Vocabulary:
             written.setdefault(term, []).append((term, EXACT))
             stems.setdefault(stem(term), []).append(term)
     whole = frozenset(word for word in plain if len(word) >= SHORTEST)
-    begun = frozenset(["", *(ending[1][:KEPT] for ending in endings)])
+    begun = frozenset(["", *(ending[1][:PREFIX_LETTERS] for ending in endings)])
     spelled = build_index(plain if misspelled else ())
     return Vocabulary(written, stems, whole, beginnings, endings, begun, spelled)
