@@ -13,7 +13,7 @@ from archiver.api.viewer import MISSING as NAME_MISSING
 from archiver.search.request import SEARCH
 from services import ids
 from services.api.json_body import UNTAKEN
-from services.api.openapi import document_of
+from services.api.openapi import build_document
 from services.api.operations import AWAY, DOCUMENT, Answer, Api, Content, Operation, Refusal
 from services.http.problems import VERSION
 
@@ -228,5 +228,5 @@ API = Api(
 )
 OPERATIONS = (READ_CONVERSATION, READ_MESSAGES, SEARCH_MESSAGES, READ_MESSAGE, READ_MEDIA, DOCUMENT)
 
-document: Json = document_of(API, OPERATIONS)
+document: Json = build_document(API, OPERATIONS)
 """Answered at /v1/openapi.json; see `services.manual.routes`."""

@@ -41,7 +41,7 @@ from services.files.clamd import configured
 from services.files.object_store import ObjectStore
 from services.http.application import api_app, operations_app
 from services.http.server import serve
-from services.http.token_store import keyring, of_environment
+from services.http.token_store import environment_tokens, run_token_store
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
 from services.tasks import background_task
@@ -70,7 +70,7 @@ async def archiver(
         tended = await enter(_tended(settings, config, Archive(pool, keys, writer), objects))
         intake = Intake(writer, Quarantine(pool, keys))
         consumer = await enter(run_consumer(link, queue, FRAMES, intake.work))
-        ring = await enter(keyring(pool, of_environment(settings, config)))
+        ring = await enter(run_token_store(pool, environment_tokens(settings, config)))
         ready = operations_app(lambda: readiness_problems(pool, [consumer]))
         await enter(serve(ready, settings.bind, settings.archiver_ops_port))
         book = MediaStore(pool, keys)

@@ -13,7 +13,7 @@ from cli.support.database import fail
 from cli.support.example_config import ROOT, chosen
 from services import lifecycle, logs
 from services.config import model, settings
-from services.http.token_store import of_environment
+from services.http.token_store import environment_tokens
 from services.postgres.database import DATABASE_ERRORS
 from services.postgres.migrations import MigrationError, migrate, migrations
 
@@ -53,7 +53,7 @@ def gateway() -> None:
     given = loaded(settings.GatewaySettings)
     town = chosen(given.config)
     try:
-        of_environment(given, town.config)
+        environment_tokens(given, town.config)
         doors = opened(given, town.config, os.environ)
     except settings.SettingsError as error:
         fail(str(error))
@@ -100,7 +100,7 @@ def archiver() -> None:
     town = configured(given.config)
     token = given.meta_access_token.get_secret_value()
     try:
-        of_environment(given, town)
+        environment_tokens(given, town)
         clamd.configured(given.scanner_url, town)
         numbers = provider_accounts(town.numbers, given.meta_graph_url, token, os.environ)
     except settings.SettingsError as error:

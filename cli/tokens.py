@@ -18,7 +18,7 @@ from cli.support.time_options import Time
 from services import clock
 from services.config import loader, model, settings
 from services.http.rights import BURST, REQUESTS_PER_SECOND, ROLES, Role
-from services.http.token_store import LARGEST, digest
+from services.http.token_store import MAX_TOKENS, digest
 from services.postgres.database import Connection, Pool
 
 PREFIX = "pk_"
@@ -101,8 +101,8 @@ def fresh(chance: bytes) -> str:
 async def add(connection: Connection, wanted: Wanted) -> str:
     """Write a new token down; the token itself, which nobody can find again."""
     token = fresh(secrets.token_bytes(RANDOM_BYTES))
-    if await connection.fetchval(_VALID) >= LARGEST:
-        raise Refused(f"there are {LARGEST} valid tokens already; revoke one first")
+    if await connection.fetchval(_VALID) >= MAX_TOKENS:
+        raise Refused(f"there are {MAX_TOKENS} valid tokens already; revoke one first")
     added = await connection.fetchval(
         _ADD,
         wanted.name,

@@ -23,7 +23,7 @@ from services.config.settings import GatewaySettings
 from services.files.object_store import ObjectStore
 from services.http.application import Route, api_app, operations_app
 from services.http.server import AHEAD, MANY, serve
-from services.http.token_store import keyring, of_environment
+from services.http.token_store import environment_tokens, run_token_store
 from services.lifecycle import first_failure
 from services.postgres.database import Pool, connection_pool
 from services.tasks import background_task
@@ -79,7 +79,7 @@ async def _api(
     uploads = UploadStore(pool)
     media = Media(uploads, ObjectStore(settings.object_store))
     async with (
-        keyring(pool, of_environment(settings, choices.config)) as ring,
+        run_token_store(pool, environment_tokens(settings, choices.config)) as ring,
         background_task(media.sweep()) as sweep,
     ):
         api = MessageRoutes(door, Store(pool), uploads, choices.config, ring)

@@ -22,11 +22,11 @@ DRAIN_SECONDS = 20.0
 """Time to finish and acknowledge the work in hand: longer than one attempt at a CRM (15 s)."""
 HARD_EXIT_SECONDS = DRAIN_SECONDS + 5
 """Time after which another thread ends the process, even if the event loop is blocked."""
-FILES = 5120
+OPEN_FILES = 5120
 """Files open at once: the connections of the gateway and of its operations port, those just
 accepted (`services.http.server`: some 3,200 in all), and the process's own files."""
 
-COLLECT_OBJECTS = 10_000
+GC_THRESHOLD = 10_000
 """Objects made and not yet freed before Python looks for cycles among them: more than a batch holds
 (256 webhooks of some 30 objects), and about 1 MB."""
 
@@ -51,7 +51,7 @@ def freeze_gc() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(COLLECT_OBJECTS)
+    gc.set_threshold(GC_THRESHOLD)
 
 
 async def run(service: Service) -> int:
@@ -61,7 +61,7 @@ async def run(service: Service) -> int:
     that ends only when a part breaks. Leaving stops them in the reverse order, so that what takes
     work in is stopped first and what the work needs is closed last.
     """
-    raise_open_file_limit(FILES)
+    raise_open_file_limit(OPEN_FILES)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -126,7 +126,7 @@ def first_failure(*parts: "asyncio.Task[Any]") -> "asyncio.Future[object]":
     """
     result: asyncio.Future[object] = asyncio.get_running_loop().create_future()
 
-    def ended(task: "asyncio.Task[Any]") -> None:
+    def fail_on_end(task: "asyncio.Task[Any]") -> None:
         if result.done() or task.cancelling():
             return
         if task.cancelled():
@@ -136,5 +136,5 @@ def first_failure(*parts: "asyncio.Task[Any]") -> "asyncio.Future[object]":
         result.exception()  # retrieved, or asyncio logs it if a part ends while the service stops
 
     for part in parts:
-        part.add_done_callback(ended)
+        part.add_done_callback(fail_on_end)
     return result

@@ -67,11 +67,11 @@ def _only_allowed(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMa
     for key in dropped:
         del event[key]
     for key, value in event.items():
-        event[key] = _writable(value)
+        event[key] = _to_json_value(value)
     return event
 
 
-def _writable(value: Any) -> int | float | str | None:
+def _to_json_value(value: Any) -> int | float | str | None:
     """Convert a value to one that JSON can carry: no unpaired surrogates, no integer over 64 bits.
     A log line must never make the work fail."""
     if value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63):

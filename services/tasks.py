@@ -40,13 +40,13 @@ async def with_timeout(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     return task.result()
 
 
-async def first_or_watchdog(work: Coroutine[Any, Any, T], other: "asyncio.Task[Any]") -> T:
-    """Return the result of `work`; if the watchdog task `other` ends first, raise its error."""
+async def first_or_watchdog(work: Coroutine[Any, Any, T], watchdog: "asyncio.Task[Any]") -> T:
+    """Return the result of `work`; if the task `watchdog` ends first, raise its error."""
     task = asyncio.create_task(work)
     try:
-        await asyncio.wait([task, other], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([task, watchdog], return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
-            other.result()
+            watchdog.result()
             raise RuntimeError("it ended, and should not have")
         return task.result()
     finally:

@@ -19,7 +19,7 @@ from services import clock
 from services.config import loader, settings
 from services.config.model import ConfigError, ConfigFile, Configuration, locate_error
 from services.files.clamd import UNSCANNED
-from services.http.token_store import of_environment
+from services.http.token_store import environment_tokens
 from services.toml.errors import ConfigFault
 
 KINDS = (
@@ -69,7 +69,9 @@ def _unsound(error: ConfigError) -> Iterator[ConfigFault]:
         return
     told = {fault.where for fault in error.faults}
     for where, what in validation.faults(error.read.config, error.read.lost):
-        if (fault := locate_error(error.sources, error.read.placed(where), what)).where not in told:
+        if (
+            fault := locate_error(error.sources, error.read.location_in_files(where), what)
+        ).where not in told:
             yield fault
 
 
@@ -99,7 +101,7 @@ def _token_faults(config: Configuration, environ: Mapping[str, str]) -> list[str
     except settings.SettingsError:
         return []
     try:
-        of_environment(given, config)
+        environment_tokens(given, config)
     except settings.SettingsError as error:
         return error.faults
     return []

@@ -17,7 +17,7 @@ from router.ruleset.validation import validate
 from services.config import loader
 from services.config.loader import LoadedConfig
 from services.config.model import ConfigError
-from services.config.reload import named, non_reloadable_changes, patterns
+from services.config.reload import included_patterns, matching_files, non_reloadable_changes
 from services.toml.errors import ConfigFault, toml
 
 KEPT = ".before-rollback"
@@ -77,7 +77,7 @@ def _others(path: Path, files: Mapping[str, str]) -> Iterator[str]:
     given = toml(files[path.name], path.name)
     if isinstance(given, ConfigFault):
         raise Refused(str(given))
-    for file in named(path, tuple(patterns(given))):
+    for file in matching_files(path, tuple(included_patterns(given))):
         name = os.path.relpath(file, path.parent)
         if name not in files:
             yield name

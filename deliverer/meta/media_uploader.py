@@ -140,7 +140,7 @@ class MediaUploader:
             return ""
         pieces = await self._files.store.read(object_store.upload(file.object))
         try:
-            found = (await self._files.scanner.look(pieces)).found
+            found = (await self._files.scanner.look(pieces)).malware
         except clamd.TooLarge:
             return UNSCANNABLE
         return MALWARE.format(found) if found else ""

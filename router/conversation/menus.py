@@ -117,7 +117,7 @@ def menu_payload(path: str, menu: Menu, body: str, button: str) -> dict[str, Any
         | ({"description": option.description} if option.description else {})
         for option in options(path, menu)
     ]
-    if menu.buttons and "/" not in path:
+    if menu.has_buttons and "/" not in path:
         buttons = [
             {"type": "reply", "reply": {"id": row["id"], "title": row["title"]}} for row in rows
         ]

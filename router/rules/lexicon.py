@@ -11,8 +11,8 @@ import msgspec
 from router.rules.spelling import SHORTEST, Words, build_index, candidates
 from services.language.words import (
     EMOJI,
-    PREFIX_LETTERS,
     LETTERS,
+    PREFIX_LETTERS,
     TOKEN,
     Stem,
     fold_case,

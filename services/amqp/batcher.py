@@ -43,7 +43,7 @@ class BatchLimits(msgspec.Struct, frozen=True, kw_only=True):
     process about as much as one webhook (measured: 250 us beside 230), and the broker as much
     again; shared by this many items that is little."""
     max_queued: int = 4096
-    waiting_bytes: int = 32 * 1024 * 1024
+    max_queued_bytes: int = 32 * 1024 * 1024
     queue_timeout: float | None = None
 
 
@@ -52,10 +52,10 @@ SWEEP_SECONDS = 0.1
 
 
 class _Entry(Generic[T]):
-    __slots__ = ("done", "item", "since", "size")
+    __slots__ = ("done", "item", "queued_at", "size")
 
     def __init__(self, item: T, size: int, loop: asyncio.AbstractEventLoop) -> None:
-        self.item, self.size, self.since = item, size, loop.time()
+        self.item, self.size, self.queued_at = item, size, loop.time()
         self.done: asyncio.Future[None] = loop.create_future()
 
 
@@ -66,14 +66,14 @@ class Batcher(Generic[T]):
     with that error.
     """
 
-    def __init__(self, send: Callable[[list[T]], Awaitable[None]], bounds: BatchLimits) -> None:
-        self._send, self._bounds = send, bounds
+    def __init__(self, send: Callable[[list[T]], Awaitable[None]], limits: BatchLimits) -> None:
+        self._send, self._limits = send, limits
         self._loop = asyncio.get_running_loop()
         self._waiting: list[_Entry[T]] = []
-        self._on_its_way: list[_Entry[T]] = []
+        self._in_flight: list[_Entry[T]] = []
         self._waiting_bytes = 0
         self._unconfirmed_since: float | None = None
-        self._arrived, self._enough = asyncio.Event(), asyncio.Event()
+        self._has_entries, self._has_enough = asyncio.Event(), asyncio.Event()
         self.task: asyncio.Task[None]
 
     @property
@@ -83,7 +83,7 @@ class Batcher(Generic[T]):
     @property
     def unanswered(self) -> int:
         """Entries that are queued or in the batch being sent."""
-        return len(self._waiting) + len(self._on_its_way)
+        return len(self._waiting) + len(self._in_flight)
 
     @property
     def bytes(self) -> int:
@@ -106,25 +106,25 @@ class Batcher(Generic[T]):
         otherwise what `send` raised. When cancelled before its batch is sent, the entry leaves the
         queue.
         """
-        full = len(self._waiting) >= self._bounds.max_queued
-        if full or self._waiting_bytes + size > self._bounds.waiting_bytes:
+        full = len(self._waiting) >= self._limits.max_queued
+        if full or self._waiting_bytes + size > self._limits.max_queued_bytes:
             raise BatchQueueFull
         entry = _Entry(item, size, self._loop)
         self._waiting.append(entry)
         self._waiting_bytes += size
         if self._unconfirmed_since is None:
-            self._unconfirmed_since = entry.since
-        self._arrived.set()
+            self._unconfirmed_since = entry.queued_at
+        self._has_entries.set()
         if self._is_enough():
-            self._enough.set()
+            self._has_enough.set()
         try:
             await entry.done
         finally:
             del entry  # see `_deliver`
 
     def _is_enough(self) -> bool:
-        bounds = self._bounds
-        return len(self._waiting) >= bounds.flush_size or self._waiting_bytes >= bounds.bytes
+        limits = self._limits
+        return len(self._waiting) >= limits.flush_size or self._waiting_bytes >= limits.bytes
 
     async def work(self) -> None:
         """Send batches and expire entries; a failure of one task ends both, and so reaches the
@@ -135,44 +135,44 @@ class Batcher(Generic[T]):
 
     async def _sweep(self) -> None:
         """Fail entries that have waited longer than `queue_timeout`."""
-        bound = self._bounds.queue_timeout
-        while bound is not None:
+        timeout = self._limits.queue_timeout
+        while timeout is not None:
             await asyncio.sleep(SWEEP_SECONDS)
-            latest = self._loop.time() - bound
-            for entry in chain(self._on_its_way, self._waiting):
-                if entry.since > latest:
+            latest = self._loop.time() - timeout
+            for entry in chain(self._in_flight, self._waiting):
+                if entry.queued_at > latest:
                     break
                 if not entry.done.done():
                     entry.done.set_exception(BatchTimeout())
 
     async def _run(self) -> None:
         loop = self._loop
-        started = loop.time() - self._bounds.min_interval
+        started = loop.time() - self._limits.min_interval
         while True:
-            await self._arrived.wait()
-            if (early := started + self._bounds.min_interval - loop.time()) > 0:
-                await self._for_enough(early)
+            await self._has_entries.wait()
+            if (remaining := started + self._limits.min_interval - loop.time()) > 0:
+                await self._wait_for_enough(remaining)
             started = loop.time()
-            batch = self._take()
+            batch = self._take_batch()
             if not self._waiting:
-                self._arrived.clear()
+                self._has_entries.clear()
             if not self._is_enough():
-                self._enough.clear()
+                self._has_enough.clear()
             if batch:
                 await self._deliver(batch)
             del batch
 
-    async def _for_enough(self, seconds: float) -> None:
+    async def _wait_for_enough(self, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._enough.wait()
+                await self._has_enough.wait()
 
-    def _take(self) -> list[_Entry[T]]:
+    def _take_batch(self) -> list[_Entry[T]]:
         """Remove and return the oldest entries that fit one batch, and at least one entry."""
         taken: list[_Entry[T]] = []
         size = 0
         for entry in self._waiting:
-            fits = len(taken) < self._bounds.items and size + entry.size <= self._bounds.bytes
+            fits = len(taken) < self._limits.items and size + entry.size <= self._limits.bytes
             if taken and not fits:
                 break
             taken.append(entry)
@@ -187,27 +187,27 @@ class Batcher(Generic[T]):
         An error keeps this frame alive. Every reference in the frame is therefore deleted, or the
         batch would live until the cyclic garbage collector runs.
         """
-        self._on_its_way = batch
+        self._in_flight = batch
         try:
             await self._send([entry.item for entry in batch])
         except asyncio.CancelledError:
-            _each(batch, lambda done: done.cancel())
+            _complete(batch, lambda done: done.cancel())
             raise
         except Exception as error:
             _fail(batch, error)
         else:
-            self._unconfirmed_since = self._waiting[0].since if self._waiting else None
-            _each(batch, lambda done: done.set_result(None))
+            self._unconfirmed_since = self._waiting[0].queued_at if self._waiting else None
+            _complete(batch, lambda done: done.set_result(None))
         finally:
-            self._on_its_way = []
+            self._in_flight = []
             del batch
 
 
 def _fail(batch: list[_Entry[T]], error: Exception) -> None:
-    _each(batch, lambda done: done.set_exception(error))
+    _complete(batch, lambda done: done.set_exception(error))
 
 
-def _each(batch: list[_Entry[T]], answer: Callable[["asyncio.Future[None]"], object]) -> None:
+def _complete(batch: list[_Entry[T]], answer: Callable[["asyncio.Future[None]"], object]) -> None:
     """Complete the entries that are still pending."""
     for entry in batch:
         if not entry.done.done():
@@ -216,9 +216,9 @@ def _each(batch: list[_Entry[T]], answer: Callable[["asyncio.Future[None]"], obj
 
 @asynccontextmanager
 async def run_batcher(
-    send: Callable[[list[T]], Awaitable[None]], bounds: BatchLimits
+    send: Callable[[list[T]], Awaitable[None]], limits: BatchLimits
 ) -> AsyncIterator[Batcher[T]]:
     """Run a batcher; callers of `put` must have stopped before the context is left."""
-    batcher = Batcher(send, bounds)
+    batcher = Batcher(send, limits)
     async with background_task(batcher.work()) as batcher.task:
         yield batcher

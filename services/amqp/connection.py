@@ -32,7 +32,7 @@ HEARTBEAT_SECONDS = 10
 two missed ones."""
 FIRST_WAIT, LONGEST_WAIT = 0.1, 1.0
 """Seconds between attempts to connect: a recovered broker is used within about a second."""
-BLOCKED_LOOK_SECONDS = 0.05
+BLOCKED_POLL_SECONDS = 0.05
 """Interval between checks of whether the broker has blocked the connection."""
 BLOCKED = "the broker takes nothing in: its memory or disk is at its limit"
 
@@ -50,7 +50,7 @@ class BrokerConnection:
         self.name = name
         self._urls = [_with_heartbeat(url.strip()) for url in urls.split(",") if url.strip()]
         self._connection: AbstractConnection | None = None
-        self._changed = asyncio.Event()
+        self._connected = asyncio.Event()
         self._lost = asyncio.Event()
         self._open = asyncio.Event()
         """Set unless the broker is known to block the connection; also set without a connection."""
@@ -59,11 +59,11 @@ class BrokerConnection:
         self.task: asyncio.Task[None]
 
     @property
-    def connected(self) -> bool:
+    def is_connected(self) -> bool:
         return self._connection is not None
 
     @property
-    def blocked(self) -> bool:
+    def is_blocked(self) -> bool:
         """True while an alarm keeps the broker from reading what we publish."""
         return not self._open.is_set()
 
@@ -74,20 +74,20 @@ class BrokerConnection:
 
     def obstacles(self) -> list[str]:
         """Return why nothing can be published now, a sentence for each reason."""
-        if not self.connected:
+        if not self.is_connected:
             return ["the broker does not answer"]
-        return [BLOCKED] if self.blocked else []
+        return [BLOCKED] if self.is_blocked else []
 
     @contextmanager
-    def cancel_when_blocked(self, bound: asyncio.Timeout) -> Iterator[None]:
-        """Expire `bound` at once when the connection becomes blocked."""
-        self._in_flight.add(bound)
+    def cancel_when_blocked(self, timeout: asyncio.Timeout) -> Iterator[None]:
+        """Expire `timeout` at once when the connection becomes blocked."""
+        self._in_flight.add(timeout)
         try:
             yield
         finally:
-            self._in_flight.discard(bound)
+            self._in_flight.discard(timeout)
 
-    async def unblocked(self, seconds: float) -> None:
+    async def wait_until_unblocked(self, seconds: float) -> None:
         """Wait until the connection is not blocked, but no longer than `seconds`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -96,8 +96,8 @@ class BrokerConnection:
     async def connection(self) -> AbstractConnection:
         """Return the live connection. This waits for one without a limit: use a timeout."""
         while self._connection is None:
-            self._changed.clear()
-            await self._changed.wait()
+            self._connected.clear()
+            await self._connected.wait()
         return self._connection
 
     def reconnect(self) -> None:
@@ -108,13 +108,13 @@ class BrokerConnection:
         backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
         for url in itertools.cycle(self._urls):
             try:
-                await self._hold(url)
+                await self._connect_until_lost(url)
                 backoff.reset()
             except BROKER_ERRORS as error:
                 log.warning("broker.unreachable", what=self.name, host=url.host, exc_info=error)
             await asyncio.sleep(backoff.next_delay())
 
-    async def _hold(self, url: URL) -> None:
+    async def _connect_until_lost(self, url: URL) -> None:
         properties: FieldTable = {"connection_name": self.name}
         connection = await aio_pika.connect(
             url, timeout=CONNECT_SECONDS, client_properties=properties
@@ -125,14 +125,14 @@ class BrokerConnection:
         try:
             log.info("broker.connected", what=self.name, host=url.host)
             self._connection = connection
-            self._changed.set()
+            self._connected.set()
             async with background_task(self._watch(connection)):
                 if connection.connected.is_set():
                     await self._lost.wait()
             log.warning("broker.lost", what=self.name, host=url.host)
         finally:
             self._connection = None
-            self._may_publish(True)
+            self._set_may_publish(True)
             await close(connection)
 
     async def _watch(self, connection: AbstractConnection) -> None:
@@ -142,13 +142,13 @@ class BrokerConnection:
         blocked.
         """
         while (transport := connection.transport) is not None:
-            await asyncio.sleep(BLOCKED_LOOK_SECONDS)
-            if _waits(transport.connection.ready()):
-                self._may_publish(False)
+            await asyncio.sleep(BLOCKED_POLL_SECONDS)
+            if _would_wait(transport.connection.ready()):
+                self._set_may_publish(False)
                 await transport.connection.ready()
-                self._may_publish(True)
+                self._set_may_publish(True)
 
-    def _may_publish(self, may: bool) -> None:
+    def _set_may_publish(self, may: bool) -> None:
         if may == self._open.is_set():
             return
         metrics.broker_blocked.labels(link=self.name).set(not may)
@@ -164,7 +164,7 @@ class BrokerConnection:
                 bound.reschedule(now)
 
 
-def _waits(ready: Coroutine[Any, Any, object]) -> bool:
+def _would_wait(ready: Coroutine[Any, Any, object]) -> bool:
     """Return True if `ready` would wait, without waiting."""
     try:
         ready.send(None)
@@ -182,15 +182,15 @@ def _with_heartbeat(url: str) -> URL:
     )
 
 
-async def close(thing: AbstractChannel | AbstractConnection) -> None:
+async def close(resource: AbstractChannel | AbstractConnection) -> None:
     with suppress(TimeoutError, *BROKER_ERRORS):
         async with asyncio.timeout(CLOSE_SECONDS):
-            await thing.close()
+            await resource.close()
 
 
 @asynccontextmanager
 async def broker_connection(urls: str, name: str) -> AsyncIterator[BrokerConnection]:
     """Run a `BrokerConnection`; entering does not wait until it is connected."""
-    link = BrokerConnection(urls, name)
-    async with background_task(link.run()) as link.task:
-        yield link
+    connection = BrokerConnection(urls, name)
+    async with background_task(connection.run()) as connection.task:
+        yield connection

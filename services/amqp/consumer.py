@@ -41,12 +41,12 @@ class ConsumerStopping(Exception):
     """The consumer takes no more messages; those in hand are finished."""
 
 
-def _fitting(waiting: Sequence[IncomingMessage], most_bytes: int | None) -> int:
-    """Return how many of the first messages fit `most_bytes` together, and at least 1. Pure."""
-    if most_bytes is None:
+def _count_within(waiting: Sequence[IncomingMessage], max_bytes: int | None) -> int:
+    """Return how many of the first messages fit `max_bytes` together, and at least 1. Pure."""
+    if max_bytes is None:
         return len(waiting)
     sizes = accumulate(len(one.body) for one in waiting)
-    return max(1, sum(size <= most_bytes for size in sizes))
+    return max(1, sum(size <= max_bytes for size in sizes))
 
 
 class Inbox:
@@ -61,8 +61,8 @@ class Inbox:
         self.unacked = 0
         self.last_delivery: float | None = None
 
-    async def take(self, limit: int, most_bytes: int | None = None) -> list[IncomingMessage]:
-        """Wait for messages and return at most `limit`, oldest first, of at most `most_bytes`.
+    async def take(self, limit: int, max_bytes: int | None = None) -> list[IncomingMessage]:
+        """Wait for messages and return at most `limit`, oldest first, of at most `max_bytes`.
 
         A first message that is larger is returned alone. Raises ChannelLost or ConsumerStopping.
         """
@@ -73,7 +73,7 @@ class Inbox:
                 raise ConsumerStopping
             self._changed.clear()
             await self._changed.wait()
-        count = _fitting(self._waiting[:limit], most_bytes)
+        count = _count_within(self._waiting[:limit], max_bytes)
         taken, self._waiting = self._waiting[:count], self._waiting[count:]
         return taken
 
@@ -124,9 +124,9 @@ Work = Callable[[Inbox], Coroutine[Any, Any, None]]
 class Consumer:
     """Keeps one consumer on one queue while it runs."""
 
-    def __init__(self, link: BrokerConnection, queue: Queue, prefetch: int, work: Work) -> None:
+    def __init__(self, broker: BrokerConnection, queue: Queue, prefetch: int, work: Work) -> None:
         self.queue = queue
-        self._link, self._prefetch, self._work = link, prefetch, work
+        self._broker, self._prefetch, self._work = broker, prefetch, work
         self._inbox: Inbox | None = None
         self._stopping = False
         self.task: asyncio.Task[None]
@@ -161,7 +161,7 @@ class Consumer:
             self._inbox.drain()
 
     async def _session(self) -> None:
-        connection = await self._link.connection()
+        connection = await self._broker.connection()
         channel = await connection.channel(publisher_confirms=False)
         inbox = self._inbox = Inbox(channel)
         inbox.stopping = self._stopping  # `stop` may have been called while we connected
@@ -202,21 +202,21 @@ class Consumer:
             inbox.mark_lost()
 
     async def _compare(self, inbox: Inbox, queue: AbstractQueue) -> None:
-        connection = await self._link.connection()
+        connection = await self._broker.connection()
         async with connection.channel(publisher_confirms=False) as channel:
             while True:
                 await asyncio.sleep(CHECK_SECONDS)
-                said = await channel.declare_queue(queue.name, passive=True)
-                ready = said.declaration_result.message_count or 0
-                consumers = said.declaration_result.consumer_count or 0
+                declared = await channel.declare_queue(queue.name, passive=True)
+                ready = declared.declaration_result.message_count or 0
+                consumers = declared.declaration_result.consumer_count or 0
                 metrics.consumers.labels(queue=queue.name).set(consumers)
-                if why := _doubt(inbox, ready, consumers, clock.monotonic()):
+                if why := _suspicion(inbox, ready, consumers, clock.monotonic()):
                     log.error("consumer.doubted", queue=queue.name, reason=why, ready=ready)
                     self.confirmed_by_broker = False
                     inbox.mark_lost()
 
 
-def _doubt(inbox: Inbox, ready: int, consumers: int, now: float) -> str:
+def _suspicion(inbox: Inbox, ready: int, consumers: int, now: float) -> str:
     """Return why this consumer seems dead, or '' if it seems alive."""
     if consumers == 0:
         return "the broker knows no consumer of this queue"
@@ -235,15 +235,15 @@ def _receive(inbox: Inbox) -> Callable[[AbstractIncomingMessage], Coroutine[Any,
 
 @asynccontextmanager
 async def run_consumer(
-    link: BrokerConnection, queue: Queue, prefetch: int, work: Work
+    broker: BrokerConnection, queue: Queue, prefetch: int, work: Work
 ) -> AsyncIterator[Consumer]:
     """Run a consumer; leaving the context finishes the messages in hand."""
-    consumer = Consumer(link, queue, prefetch, work)
+    consumer = Consumer(broker, queue, prefetch, work)
     async with background_task(consumer.run()) as consumer.task:
         try:
             yield consumer
         finally:
             consumer.stop()
             # Without a connection there is no batch in hand to wait for.
-            if link.connected:
+            if broker.is_connected:
                 await asyncio.wait([consumer.task])

@@ -15,5 +15,7 @@ async def declare(urls: str, table: Sequence[topology.Queue]) -> None:
         for name in topology.EXCHANGES:
             await channel.declare_exchange(name, aio_pika.ExchangeType.DIRECT, durable=True)
         for queue in table:
-            made = await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
-            await made.bind(queue.exchange, routing_key=queue.name)
+            declared = await channel.declare_queue(
+                queue.name, durable=True, arguments=queue.arguments
+            )
+            await declared.bind(queue.exchange, routing_key=queue.name)

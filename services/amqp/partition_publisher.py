@@ -12,16 +12,16 @@ from services.amqp.connection import BrokerConnection
 from services.amqp.publisher import Publisher, PublishUnconfirmed
 from services.contract import Command, Entry, MediaOutcome, PartitionBatch, SendOutcome
 
-Told = TypeVar("Told", Command, SendOutcome, MediaOutcome)
+NumberEntry = TypeVar("NumberEntry", Command, SendOutcome, MediaOutcome)
 """Entry that names its number, and so its partition."""
 
 
 class PartitionPublisher:
     """Publishes to every partition for one process, which `source` identifies."""
 
-    def __init__(self, link: BrokerConnection, source: UUID, count: int) -> None:
+    def __init__(self, broker: BrokerConnection, source: UUID, count: int) -> None:
         self.count = count
-        self._publisher = Publisher(link, topology.PARTITIONS)
+        self._publisher = Publisher(broker, topology.PARTITIONS)
         self._source = source
         self._numbers: Counter[int] = Counter()
 
@@ -37,19 +37,21 @@ class PartitionPublisher:
         await self._publisher.publish(topology.partition_queue(partition), batch, seconds)
         self._numbers[partition] += 1
 
-    async def publish_by_number(self, entries: Sequence[Told], seconds: float) -> list[Told]:
+    async def publish_by_number(
+        self, entries: Sequence[NumberEntry], seconds: float
+    ) -> list[NumberEntry]:
         """Publish each entry to the partition of its number and return the confirmed entries.
 
         The caller publishes the others again later: it can wait, while one partition that does
         not confirm must not hold up the rest.
         """
-        grouped: dict[int, list[Told]] = {}
+        grouped: dict[int, list[NumberEntry]] = {}
         for entry in entries:
             partition = topology.partition_of(entry.number, self.count)
             grouped.setdefault(partition, []).append(entry)
-        told: list[Told] = []
+        published: list[NumberEntry] = []
         for partition, group in grouped.items():
             with suppress(PublishUnconfirmed):
                 await self.publish(partition, list(group), seconds)
-                told += group
-        return told
+                published += group
+        return published

@@ -43,17 +43,17 @@ class PublishUnconfirmed(Exception):
     """A publish without a confirm; with `rejected`, the broker certainly does not have the
     message."""
 
-    def __init__(self, reason: str, *, certain: bool) -> None:
+    def __init__(self, reason: str, *, rejected: bool) -> None:
         super().__init__(reason)
-        self.reason, self.rejected = reason, certain
+        self.reason, self.rejected = reason, rejected
 
 
 _closing: set["asyncio.Task[None]"] = set()
 
 
-def _close_later(thing: AbstractChannel) -> None:
+def _close_later(channel: AbstractChannel) -> None:
     """Close without waiting: the peer may not answer any more."""
-    task = asyncio.create_task(close(thing))
+    task = asyncio.create_task(close(channel))
     _closing.add(task)
     task.add_done_callback(_closing.discard)
 
@@ -65,32 +65,32 @@ class Publisher:
     arrive in order, and a queue that blocks its channel blocks no other.
     """
 
-    def __init__(self, link: BrokerConnection, exchange: str) -> None:
-        self._link, self._exchange = link, exchange
-        self._lanes: dict[str, tuple[AbstractChannel, AbstractExchange]] = {}
+    def __init__(self, broker: BrokerConnection, exchange: str) -> None:
+        self._broker, self._exchange = broker, exchange
+        self._channels: dict[str, tuple[AbstractChannel, AbstractExchange]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._timeouts = 0
 
     async def publish(self, key: str, batch: contract.Batch, seconds: float) -> None:
         """Return once a quorum holds `batch`; raises PublishUnconfirmed within `seconds`."""
-        if self._link.blocked:
-            raise _blocked(certain=True)
+        if self._broker.is_blocked:
+            raise _blocked_error(rejected=True)
         try:
             async with asyncio.timeout(seconds) as bound:
-                with self._link.cancel_when_blocked(bound):
+                with self._broker.cancel_when_blocked(bound):
                     async with self._locks.setdefault(key, asyncio.Lock()):
                         await self._publish(key, batch)
         except TimeoutError:
-            if self._link.blocked:
+            if self._broker.is_blocked:
                 # The channel is sound and stays: its confirm comes later. If the connection is dead
                 # too, its heartbeat notices.
-                raise _blocked(certain=False) from None
-            raise self._failed(key, "no confirm in time") from None
+                raise _blocked_error(rejected=False) from None
+            raise self._unconfirmed(key, "no confirm in time") from None
         self._timeouts = 0
 
-    async def unblocked(self, seconds: float) -> None:
+    async def wait_until_unblocked(self, seconds: float) -> None:
         """Wait until the connection is not blocked, but no longer than `seconds`."""
-        await self._link.unblocked(seconds)
+        await self._broker.wait_until_unblocked(seconds)
 
     async def _publish(self, key: str, batch: contract.Batch) -> None:
         message = aio_pika.Message(
@@ -106,44 +106,44 @@ class Publisher:
             confirm = await exchange.publish(message, routing_key=key, mandatory=True)
         except DeliveryError as error:
             # PublishError, the unroutable one, is a DeliveryError too.
-            what = "no such queue" if isinstance(error, PublishError) else "the queue is full"
-            raise self._failed(key, what, certain=True) from error
+            reason = "no such queue" if isinstance(error, PublishError) else "the queue is full"
+            raise self._unconfirmed(key, reason, rejected=True) from error
         except asyncio.CancelledError:
             # The library cancels a publish whose connection it declares stuck.
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            raise self._failed(key, "the connection was lost") from None
+            raise self._unconfirmed(key, "the connection was lost") from None
         except BROKER_ERRORS as error:
-            raise self._failed(key, "the channel was lost") from error
+            raise self._unconfirmed(key, "the channel was lost") from error
         if not isinstance(confirm, Basic.Ack):
-            raise self._failed(key, "the queue is full", certain=True)
+            raise self._unconfirmed(key, "the queue is full", rejected=True)
 
     async def _channel_for(self, key: str) -> AbstractExchange:
-        lane = self._lanes.get(key)
-        if lane is None or lane[0].is_closed:
-            connection = await self._link.connection()
+        opened = self._channels.get(key)
+        if opened is None or opened[0].is_closed:
+            connection = await self._broker.connection()
             channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-            lane = channel, await channel.get_exchange(self._exchange, ensure=False)
-            self._lanes[key] = lane
-        return lane[1]
+            opened = channel, await channel.get_exchange(self._exchange, ensure=False)
+            self._channels[key] = opened
+        return opened[1]
 
-    def _failed(self, key: str, reason: str, *, certain: bool = False) -> PublishUnconfirmed:
+    def _unconfirmed(self, key: str, reason: str, *, rejected: bool = False) -> PublishUnconfirmed:
         metrics.unconfirmed.labels(reason=reason).inc()
-        if not certain:
+        if not rejected:
             # A channel on which one confirm went missing may never confirm again.
-            if lane := self._lanes.pop(key, None):
-                _close_later(lane[0])
+            if opened := self._channels.pop(key, None):
+                _close_later(opened[0])
             self._timeouts += 1
             if self._timeouts >= TIMEOUTS_BEFORE_NEXT_NODE:
                 self._timeouts = 0
-                self._link.reconnect()
-        return PublishUnconfirmed(reason, certain=certain)
+                self._broker.reconnect()
+        return PublishUnconfirmed(reason, rejected=rejected)
 
 
-def _blocked(*, certain: bool) -> PublishUnconfirmed:
+def _blocked_error(*, rejected: bool) -> PublishUnconfirmed:
     metrics.unconfirmed.labels(reason=BLOCKED).inc()
-    return PublishUnconfirmed(BLOCKED, certain=certain)
+    return PublishUnconfirmed(BLOCKED, rejected=rejected)
 
 
 async def publish_until_confirmed(
@@ -157,17 +157,17 @@ async def publish_until_confirmed(
     backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
     while True:
         try:
-            return await publisher.publish(key, batch, PATIENT_SECONDS)
+            return await publisher.publish(key, batch, UNATTENDED_SECONDS)
         except PublishUnconfirmed as error:
             if may_stop():
                 raise
             if error.reason == BLOCKED:  # the connection has logged it
-                await publisher.unblocked(LONGEST_WAIT)
+                await publisher.wait_until_unblocked(LONGEST_WAIT)
                 backoff.reset()
             else:
                 log.warning("publish.unconfirmed", queue=key, reason=error.reason)
         await asyncio.sleep(backoff.next_delay())
 
 
-PATIENT_SECONDS = 10.0
+UNATTENDED_SECONDS = 10.0
 """Timeout of one confirm when no caller waits: longer than the election of a new leader (6 s)."""

@@ -50,9 +50,9 @@ class Body(BaseModel):
 
 
 class BoundedText(msgspec.Struct, frozen=True):
-    """A text that is not blank, of at most `most` characters."""
+    """A text that is not blank, of at most `max_length` characters."""
 
-    most: int
+    max_length: int
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -62,13 +62,13 @@ class BoundedText(msgspec.Struct, frozen=True):
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> Json:
-        return handler(schema) | {"minLength": 1, "maxLength": self.most}
+        return handler(schema) | {"minLength": 1, "maxLength": self.max_length}
 
     def _check(self, text: str) -> str:
         if not text.strip():
             raise validation_error("must not be empty")
-        if length(text) > self.most:
-            raise validation_error("is over {most} characters", most=self.most)
+        if length(text) > self.max_length:
+            raise validation_error("is over {most} characters", most=self.max_length)
         return text
 
 

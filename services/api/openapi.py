@@ -12,12 +12,12 @@ from pydantic_core import core_schema
 
 from services.api.operations import (
     BEARER,
-    GUARDED,
     HEADERS,
     HEADERS_OF,
-    OF_THE_PORT,
+    PORT_REFUSALS,
     RATES,
     TITLES,
+    TOKEN_REFUSALS,
     Answer,
     Api,
     Content,
@@ -40,7 +40,7 @@ UNCOUNTED = (401, 431)
 LICENCE = {"name": "EUPL-1.2", "identifier": "EUPL-1.2"}
 
 
-def document_of(api: Api, operations: Sequence[Operation]) -> Json:
+def build_document(api: Api, operations: Sequence[Operation]) -> Json:
     """Return the whole document, as JSON."""
     names, schemas = _schemas(operations)
     paths: dict[str, Json] = {}
@@ -105,7 +105,7 @@ def _request(content: Content, names: Mapping[int, Json]) -> Json:
 def _responses(operation: Operation, names: Mapping[int, Json]) -> Iterator[tuple[str, Json]]:
     for status, answer in sorted(operation.answers.items()):
         yield str(status), _answer(answer, operation, names)
-    common = OF_THE_PORT | (GUARDED if operation.roles else {})
+    common = PORT_REFUSALS | (TOKEN_REFUSALS if operation.roles else {})
     for status, ways in sorted((common | dict(operation.refusals)).items()):
         yield str(status), _refusal(status, ways, operation)
 

@@ -175,13 +175,13 @@ TOO_LONG = Refusal(
     "a line of the request is too long, or there are too many",
     "The address or a header is too long, or there are too many headers.",
 )
-OF_THE_PORT: dict[int, Sequence[Refusal]] = {400: [UNREADABLE], 431: [TOO_LONG]}
+PORT_REFUSALS: dict[int, Sequence[Refusal]] = {400: [UNREADABLE], 431: [TOO_LONG]}
 """Refusals of every operation, from the port itself."""
 AWAY = Refusal(
     "the database does not answer",
     "Nothing is wrong with the request: try again after Retry-After, an order with the same key.",
 )
-GUARDED: dict[int, Sequence[Refusal]] = {
+TOKEN_REFUSALS: dict[int, Sequence[Refusal]] = {
     401: [Refusal("a bearer token is needed", "Without a token, or with one that is not valid.")],
     403: [Refusal("this token has not the role {role}", "The token has not the role.")],
     429: [Refusal("this token asks more often than it may", "Too many requests of this token.")],

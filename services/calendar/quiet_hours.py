@@ -35,7 +35,7 @@ class QuietHours(msgspec.Struct, frozen=True):
         return None
 
 
-def compiled(hours: str) -> QuietHours | None:
+def parse_quiet_hours(hours: str) -> QuietHours | None:
     """Parse quiet hours such as `21:00-08:00`; None for ''."""
     if not hours:
         return None

@@ -44,22 +44,22 @@ UNREAD: Row = dict.fromkeys(
 
 
 def cross_reference_errors(
-    given: Mapping[str, Any], *, whole: bool = True
+    tables: Mapping[str, Any], *, is_whole: bool = True
 ) -> Iterator[tuple[Location, str]]:
     """Find references that lead nowhere and ids used twice, in every readable part of the files.
 
-    Unless this is the `whole` configuration, each table may have more entries.
+    Unless the configuration `is_whole`, each table may have more entries.
     """
-    unread_rows = [] if whole else [UNREAD]
+    unread_rows = [] if is_whole else [UNREAD]
     rows = {
         table: [
-            *([] if table in OPTIONAL and table not in given else _rows(given.get(table))),
+            *([] if table in OPTIONAL and table not in tables else _rows(tables.get(table))),
             *unread_rows,
         ]
         for table in (*TABLES, *OPTIONAL)
     }
     yield from _number_faults(rows)
-    yield from _shared_meta_ids(given.get("numbers"))
+    yield from _shared_meta_ids(tables.get("numbers"))
     yield from _department_faults(rows)
     for table in ("rules", "care"):
         yield from _rule_faults(table, rows)
@@ -68,11 +68,11 @@ def cross_reference_errors(
     for table in ("rules", "tenants"):
         yield from _menu_faults(table, rows)
     yield from _deputy_faults(rows)
-    yield from _list_faults(given, rows)
-    yield from _option_faults(given.get("menus"), rows)
-    yield from _menu_cycles(given.get("menus"))
+    yield from _list_faults(tables, rows)
+    yield from _option_faults(tables.get("menus"), rows)
+    yield from _menu_cycles(tables.get("menus"))
     yield from _repeated_ids(rows)
-    yield from _repeated_rates(given.get("rates"))
+    yield from _repeated_rates(tables.get("rates"))
 
 
 def _rows(table: Any) -> list[Row]:
@@ -204,10 +204,10 @@ LISTED = (
 
 
 def _list_faults(
-    given: Mapping[str, Any], rows: Mapping[str, list[Row]]
+    tables: Mapping[str, Any], rows: Mapping[str, list[Row]]
 ) -> Iterator[tuple[Location, str]]:
     for table, path, target, noun in LISTED:
-        entries = given.get(table)
+        entries = tables.get(table)
         for n, entry in enumerate(entries if isinstance(entries, list) else []):
             for id in _at(entry, path):
                 if isinstance(id, str) and _none_has(rows[target], id=id.strip()):

@@ -48,47 +48,52 @@ def load(path: Path) -> LoadedConfig:
     Raises ConfigError with all faults, also if some of the files cannot be read.
     """
     sources, faults = _read_all(path)
-    read, merge_faults = _merge(sources, whole=not faults)
-    texts, text_faults = _load_texts(path, read, sources)
+    partial, merge_faults = _merge(sources, is_whole=not faults)
+    texts, text_faults = _load_texts(path, partial, sources)
     faults += [*merge_faults, *text_faults]
     if texts:
-        unknown = text_references.text_reference_errors(read.config, texts, read.lost)
-        faults += [locate_error(sources, read.placed(where), what) for where, what in unknown]
-    if texts and read.config.texts:
-        values = {tenant.id: text_references.values(tenant) for tenant in read.config.tenants}
+        unknown = text_references.text_reference_errors(partial.config, texts, partial.lost)
+        faults += [
+            locate_error(sources, partial.location_in_files(where), what) for where, what in unknown
+        ]
+    if texts and partial.config.texts:
+        values = {
+            tenant.id: text_references.placeholder_values(tenant)
+            for tenant in partial.config.tenants
+        }
         faults += text_errors(texts, values)
     if faults or texts is None:
-        raise ConfigError(faults, read, sources)
+        raise ConfigError(faults, partial, sources)
     files = {_relative(path, source.path): source.text for source in sources}
     files |= {_relative(path, p): Path(p).read_text("utf-8-sig") for p in texts.paths.values()}
-    warnings = tuple(map(str, text_warnings(texts))) if read.config.texts else ()
-    return LoadedConfig(read.config, texts, files, version(files), warnings, tuple(sources))
+    warnings = tuple(map(str, text_warnings(texts))) if partial.config.texts else ()
+    return LoadedConfig(partial.config, texts, files, version(files), warnings, tuple(sources))
 
 
 def _merge(
-    sources: Sequence[ConfigFile], *, whole: bool
+    sources: Sequence[ConfigFile], *, is_whole: bool
 ) -> tuple[PartialConfig, list[ConfigFault]]:
     """Merge the files; return the readable part and the faults, which do not stop the check of the
     texts."""
     try:
-        return complete(merge_files(sources, whole=whole)), []
+        return complete(merge_files(sources, is_whole=is_whole)), []
     except ConfigError as error:
         assert error.read is not None
         return error.read, error.faults
 
 
 def _load_texts(
-    path: Path, read: PartialConfig, sources: Sequence[ConfigFile]
+    path: Path, partial: PartialConfig, sources: Sequence[ConfigFile]
 ) -> tuple[catalogue.Texts | None, list[ConfigFault]]:
     """Load the texts from their folder; None if the name of the folder is lost or not allowed."""
-    folder = read.config.texts
-    if "texts" in read.lost:
+    name = partial.config.texts
+    if "texts" in partial.lost:
         return None, []
-    if not folder:
+    if not name:
         return catalogue.Texts({}, {}), []
-    if "\0" in folder or not (path.parent / folder).is_relative_to(path.parent):
-        return None, [locate_error(sources, ("texts",), BESIDE.format(folder))]
-    return catalogue.load(path.parent / folder), []
+    if "\0" in name or not (path.parent / name).is_relative_to(path.parent):
+        return None, [locate_error(sources, ("texts",), BESIDE.format(name))]
+    return catalogue.load(path.parent / name), []
 
 
 def version(files: dict[str, str]) -> str:
@@ -103,9 +108,9 @@ def _read_all(path: Path) -> tuple[list[ConfigFile], list[ConfigFault]]:
     Raises ConfigError if the first cannot be read or if all together are too large.
     """
     first, faults = _read(path)
-    if not first.given and faults:
+    if not first.tables and faults:
         raise ConfigError(faults)
-    patterns = first.given.get("include", [])
+    patterns = first.tables.get("include", [])
     patterns = [p for p in patterns if isinstance(p, str)] if isinstance(patterns, list) else []
     sources = [first]
     for included in _included(path, patterns, sources, faults):

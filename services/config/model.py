@@ -20,7 +20,7 @@ from services.config.organisation import (
     Tenant,
 )
 from services.config.pricing import Rate
-from services.config.routing_rules import Deep, Group, Menu, Rule, SafetyRule
+from services.config.routing_rules import DepthLimited, Group, Menu, Rule, SafetyRule
 from services.toml.errors import ConfigFault, Location, fault, shape_faults, toml
 from services.toml.model import ConfigModel
 
@@ -57,8 +57,8 @@ class Configuration(ConfigModel):
     """Prices of messages, each from a month on."""
     closings: tuple[Closing, ...] = Field(default=(), max_length=1000)
     groups: tuple[Group, ...] = Field(default=(), max_length=RULES)
-    care: tuple[Annotated[SafetyRule, Deep], ...] = Field(default=(), max_length=RULES)
-    rules: tuple[Annotated[Rule, Deep], ...] = Field(default=(), max_length=RULES)
+    care: tuple[Annotated[SafetyRule, DepthLimited], ...] = Field(default=(), max_length=RULES)
+    rules: tuple[Annotated[Rule, DepthLimited], ...] = Field(default=(), max_length=RULES)
     menus: tuple[Menu, ...] = Field(default=(), max_length=RULES)
 
     @cached_property
@@ -114,7 +114,7 @@ class ConfigFile(msgspec.Struct, frozen=True):
 
     path: str
     text: str
-    given: dict[str, Any]
+    tables: dict[str, Any]
 
 
 class PartialConfig(msgspec.Struct, frozen=True):
@@ -130,7 +130,7 @@ class PartialConfig(msgspec.Struct, frozen=True):
     places: dict[str, list[int]] = {}
     lost: frozenset[str] = frozenset()
 
-    def placed(self, where: Location) -> Location:
+    def location_in_files(self, where: Location) -> Location:
         """Return the location in the files of a location in `config`."""
         table, *rest = where or ("",)
         if rest and isinstance(rest[0], int) and (places := self.places.get(str(table))):
@@ -164,30 +164,30 @@ def parse(text: str, path: str) -> Configuration:
     return merge_files([ConfigFile(path, text, tables)])
 
 
-def merge_files(sources: Sequence[ConfigFile], *, whole: bool = True) -> Configuration:
+def merge_files(sources: Sequence[ConfigFile], *, is_whole: bool = True) -> Configuration:
     """Merge a file with those that it includes, whose tables are appended to its own. Pure.
 
-    Unless these are the `whole` configuration, missing entries are no fault: they may be in the
+    Unless the configuration `is_whole`, missing entries are no fault: they may be in the
     other files. Raises ConfigError with every fault.
     """
     tables, faults = _append_tables(sources)
-    located = list(cross_reference_errors(tables, whole=whole))
+    located = list(cross_reference_errors(tables, is_whole=is_whole))
     config = None
     try:
         config = Configuration.model_validate(tables)
     except ValidationError as error:
         errors = map(_without_kind, error.errors())
-        located += shape_faults([each for each in errors if whole or not _is_missing(each)])
+        located += shape_faults([each for each in errors if is_whole or not _is_missing(each)])
     faults += [locate_error(sources, *each) for each in located]
-    if faults or config is None or not whole:
-        raise ConfigError(faults, parse_partially(tables, whole=whole), sources)
+    if faults or config is None or not is_whole:
+        raise ConfigError(faults, parse_partially(tables, is_whole=is_whole), sources)
     return config
 
 
 def _append_tables(sources: Sequence[ConfigFile]) -> tuple[dict[str, Any], list[ConfigFault]]:
-    tables, faults = dict(sources[0].given), list[ConfigFault]()
+    tables, faults = dict(sources[0].tables), list[ConfigFault]()
     for source in sources[1:]:
-        for key, value in source.given.items():
+        for key, value in source.tables.items():
             if not isinstance(value, list) or key == "include":
                 what = "only [[tables]] may stand in a file that is included"
                 faults.append(fault(source.path, source.text, (key,), what))
@@ -224,29 +224,31 @@ ENTRIES: dict[str, TypeAdapter[Any]] = {
 """Table -> adapter that reads one entry."""
 
 
-def parse_partially(given: Mapping[str, Any], *, whole: bool) -> PartialConfig:
+def parse_partially(tables: Mapping[str, Any], *, is_whole: bool) -> PartialConfig:
     """Read the entries that have the right form. Pure."""
-    tables: dict[str, tuple[Any, ...]] = {}
+    models: dict[str, tuple[Any, ...]] = {}
     places: dict[str, list[int]] = {}
     for name, adapter in ENTRIES.items():
-        read = list(_entries(adapter, given.get(name)))
-        tables[name], places[name] = tuple(e for _, e in read), [n for n, _ in read]
-    lost = {name for name in ENTRIES if not whole or _loses(name, given, tables[name])}
-    texts = given.get("texts", "" if whole else None)
+        entries = list(_entries(adapter, tables.get(name)))
+        models[name], places[name] = tuple(e for _, e in entries), [n for n, _ in entries]
+    lost = {
+        name for name in ENTRIES if not is_whole or _may_lack_entries(name, tables, models[name])
+    }
+    texts = tables.get("texts", "" if is_whole else None)
     if not isinstance(texts, str):
         lost, texts = lost | {"texts"}, ""
-    config = Configuration.model_construct(None, **tables, texts=texts.strip())
-    destinations = tuple(_destinations(given.get("destinations")))
+    config = Configuration.model_construct(None, **models, texts=texts.strip())
+    destinations = tuple(_destinations(tables.get("destinations")))
     return PartialConfig(config, destinations, places, frozenset(lost))
 
 
-def _loses(name: str, given: Mapping[str, Any], read: Sequence[Any]) -> bool:
+def _may_lack_entries(name: str, tables: Mapping[str, Any], models: Sequence[Any]) -> bool:
     """Return True if entries of a table may be missing. A value that is no table, or an empty one,
     could hold any entry."""
-    if name in OPTIONAL and name not in given:
+    if name in OPTIONAL and name not in tables:
         return False
-    entries = given.get(name)
-    return not isinstance(entries, list) or not entries or len(entries) > len(read)
+    entries = tables.get(name)
+    return not isinstance(entries, list) or not entries or len(entries) > len(models)
 
 
 def _entries(adapter: TypeAdapter[Any], entries: Any) -> Iterator[tuple[int, Any]]:
@@ -259,7 +261,7 @@ def locate_error(sources: Sequence[ConfigFile], where: Location, what: str) -> C
     """Make a fault in the file that holds `where`; entries are counted through all files."""
     table, nth, *rest = (*where, None, None)[: max(len(where), 2)]
     for source in sources:
-        entries = source.given.get(str(table))
+        entries = source.tables.get(str(table))
         count = len(entries) if isinstance(entries, list) else 0
         if isinstance(nth, int) and nth < count:
             local = fault(source.path, source.text, (str(table), nth, *rest), what)  # type: ignore[arg-type]

@@ -28,16 +28,16 @@ CATEGORIES = frozenset(
     ]
 )  # fmt: skip
 """Known categories of Meta's prices. A new one counts if a rate has an amount for it."""
-EXACT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
+AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
 
-def _exact(given: Any) -> Decimal:
-    if not (isinstance(given, str) and EXACT.fullmatch(given)):
+def _parse_amount(value: Any) -> Decimal:
+    if not (isinstance(value, str) and AMOUNT.fullmatch(value)):
         raise PydanticCustomError("amount", 'An amount is written as text, such as "0.0456"')
-    return Decimal(given)
+    return Decimal(value)
 
 
-Amount = Annotated[Decimal, BeforeValidator(_exact)]
+Amount = Annotated[Decimal, BeforeValidator(_parse_amount)]
 """Amount written as text: without quotes TOML would read an inexact float."""
 Category = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
 

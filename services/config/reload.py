@@ -23,10 +23,10 @@ elsewhere; a poll costs one `stat` per file."""
 LOGGED_FAULTS = 20
 """Number of faults that one reload logs; `postkamer check` prints all."""
 
-Mark = tuple[int, int, int]
+Stamp = tuple[int, int, int]
 """Inode, size and change time (ns) of a file; the change time covers its contents and its rights.
 """
-Picture = dict[str, Mark]
+Snapshot = dict[str, Stamp]
 Load = Callable[[Path], LoadedConfig]
 """Loads the files; raises ConfigError with all faults. It runs in a thread."""
 Activate = Callable[[LoadedConfig], Awaitable[None]]
@@ -39,13 +39,13 @@ class ChangeDetector:
     """Remembers the snapshot of the files that was processed, and the one that was seen last."""
 
     def __init__(self) -> None:
-        self.taken: Picture | None = None
-        self._seen: Picture | None = None
+        self.processed: Snapshot | None = None
+        self._previous: Snapshot | None = None
 
-    def still(self, picture: Picture) -> bool:
+    def is_new_and_stable(self, snapshot: Snapshot) -> bool:
         """Return True if a snapshot is new and equal to the one of the previous poll."""
-        same, self._seen = picture == self._seen, picture
-        return same and picture != self.taken
+        same, self._previous = snapshot == self._previous, snapshot
+        return same and snapshot != self.processed
 
 
 class WatchedFiles:
@@ -53,21 +53,21 @@ class WatchedFiles:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._first: Mark | None = None
+        self._first_stamp: Stamp | None = None
         self._patterns: tuple[str, ...] = ()
 
-    def look(self) -> Picture:
+    def poll(self) -> Snapshot:
         """Return the stamp of each existing file. While the first file cannot be read, the files
         that it named before are used."""
-        first = _mark(self._path)
-        if first != self._first:
-            self._first = first
+        first = _stamp(self._path)
+        if first != self._first_stamp:
+            self._first_stamp = first
             self._patterns = _patterns_in(self._path, self._patterns)
-        files = {self._path, *named(self._path, self._patterns)}
-        return {str(file): mark for file in files if (mark := _mark(file))}
+        files = {self._path, *matching_files(self._path, self._patterns)}
+        return {str(file): mark for file in files if (mark := _stamp(file))}
 
 
-def _mark(file: Path) -> Mark | None:
+def _stamp(file: Path) -> Stamp | None:
     try:
         status = os.stat(file)
     except OSError:
@@ -80,10 +80,10 @@ def _patterns_in(path: Path, previous: tuple[str, ...]) -> tuple[str, ...]:
         tables = toml(path.read_text(encoding="utf-8-sig"), str(path))
     except (OSError, UnicodeDecodeError):
         return previous
-    return previous if isinstance(tables, ConfigFault) else tuple(patterns(tables))
+    return previous if isinstance(tables, ConfigFault) else tuple(included_patterns(tables))
 
 
-def patterns(tables: dict[str, Any]) -> Iterator[str]:
+def included_patterns(tables: dict[str, Any]) -> Iterator[str]:
     """Yield the patterns of the other files that a first file names, if they are usable. Pure."""
     include, texts = tables.get("include"), tables.get("texts")
     paths = [*include] if isinstance(include, list) else []
@@ -92,7 +92,7 @@ def patterns(tables: dict[str, Any]) -> Iterator[str]:
     yield from (p for p in paths if isinstance(p, str) and "\0" not in p)
 
 
-def named(path: Path, patterns: tuple[str, ...]) -> set[Path]:
+def matching_files(path: Path, patterns: tuple[str, ...]) -> set[Path]:
     """Return the files that match the patterns, relative to the folder of `path`."""
     return {
         path.parent / name
@@ -126,12 +126,12 @@ async def watch_config(path: Path, active: LoadedConfig, load: Load, activate: A
     files, detector = WatchedFiles(path), ChangeDetector()
     while True:
         is_requested = await _wait_for(reload_requested, POLL_SECONDS)
-        snapshot = await asyncio.to_thread(files.look)
-        if not (detector.still(snapshot) or is_requested):
+        snapshot = await asyncio.to_thread(files.poll)
+        if not (detector.is_new_and_stable(snapshot) or is_requested):
             continue
         result = await _load(path, active, load)
-        if await asyncio.to_thread(files.look) == snapshot:  # else: read during a write
-            detector.taken = snapshot
+        if await asyncio.to_thread(files.poll) == snapshot:  # else: read during a write
+            detector.processed = snapshot
             active = await _activate(result, active, activate)
 
 

@@ -219,9 +219,9 @@ class Menu(ConfigModel):
     """Minutes without a choice after which a person gets the message."""
 
     @property
-    def buttons(self) -> bool:
+    def has_buttons(self) -> bool:
         return len(self.options) <= BUTTONS and all(len(o.title) <= BUTTON for o in self.options)
 
 
-Deep = BeforeValidator(_check_depth)
+DepthLimited = BeforeValidator(_check_depth)
 """Validator that refuses conditions nested deeper than DEPTH."""

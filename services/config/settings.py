@@ -55,7 +55,7 @@ def _partition(pair: str) -> tuple[str, str, str]:
     return pair.partition(":")
 
 
-def _key(value: SecretStr) -> SecretStr:
+def _check_key(value: SecretStr) -> SecretStr:
     try:
         raw = base64.b64decode(value.get_secret_value(), validate=True)
     except binascii.Error:
@@ -65,7 +65,7 @@ def _key(value: SecretStr) -> SecretStr:
     return value
 
 
-def _amqp_urls(value: SecretStr) -> SecretStr:
+def _check_amqp_urls(value: SecretStr) -> SecretStr:
     urls = _split(value.get_secret_value())
     if not urls or not all(map(_is_amqp, urls)):
         raise ValueError("expected amqp:// or amqps:// URLs with a host, comma separated")
@@ -81,14 +81,14 @@ def _is_amqp(url: str) -> bool:
         return False
 
 
-def _database_url(value: SecretStr) -> SecretStr:
+def _check_database_url(value: SecretStr) -> SecretStr:
     """Check the scheme only: PostgreSQL allows no host (a socket), and more than one."""
     if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
         raise ValueError("expected a postgresql:// or postgres:// URL")
     return value
 
 
-def _header(value: SecretStr) -> SecretStr:
+def _check_header(value: SecretStr) -> SecretStr:
     """Refuse a token that a header cannot hold: the HTTP client would refuse it too, and quote
     it."""
     if not re.fullmatch("[!-~]+", value.get_secret_value()):
@@ -110,7 +110,7 @@ def object_store(value: str) -> str:
     return value
 
 
-def _scanner(value: str) -> str:
+def _check_scanner_url(value: str) -> str:
     """Check the URL: a host and a port, or a socket by its absolute path."""
     try:
         parts = urlsplit(value)
@@ -123,8 +123,8 @@ def _scanner(value: str) -> str:
     return value
 
 
-AmqpUrls = Annotated[SecretStr, AfterValidator(_amqp_urls)]
-DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+AmqpUrls = Annotated[SecretStr, AfterValidator(_check_amqp_urls)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_database_url)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split), Field(min_length=1)]
 Tokens = Annotated[
     tuple[tuple[str, SecretStr], ...], BeforeValidator(_parse_tokens), Field(min_length=1)
@@ -132,7 +132,7 @@ Tokens = Annotated[
 """Pairs of a name (`name@municipality` if there are several) and a token. A name has two tokens
 while its token is being replaced."""
 Keys = Annotated[
-    tuple[Annotated[SecretStr, AfterValidator(_key)], ...],
+    tuple[Annotated[SecretStr, AfterValidator(_check_key)], ...],
     BeforeValidator(_split),
     Field(min_length=1),
 ]
@@ -141,7 +141,7 @@ Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_spl
 ObjectStore = Annotated[str, AfterValidator(object_store)]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+[^\s?#@]*$")]
 GraphUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
-ScannerUrl = Annotated[str, AfterValidator(_scanner)]
+ScannerUrl = Annotated[str, AfterValidator(_check_scanner_url)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -189,7 +189,7 @@ class ApiSettings(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     api_url: Url = "http://127.0.0.1:8080"
-    api_token: Annotated[SecretStr, AfterValidator(_header)]
+    api_token: Annotated[SecretStr, AfterValidator(_check_header)]
 
 
 class GatewaySettings(Settings, TokenSettings):
@@ -238,19 +238,19 @@ AnySettings = TypeVar("AnySettings", bound=BaseModel)
 def load(kind: type[AnySettings], environ: Mapping[str, str]) -> AnySettings:
     """Load the settings of `kind`; raises SettingsError with every missing or wrong one by name."""
     values: dict[str, str] = {}
-    unread: dict[str, str] = {}
+    unreadable: dict[str, str] = {}
     for field in kind.model_fields:
         name = PREFIX + field.upper()
         try:
             if (value := read(name, environ)) is not None:
                 values[field] = value
         except OSError as error:
-            unread[field] = f"{name}_FILE: cannot be read ({error.strerror})"
-    faults = list(unread.values())
+            unreadable[field] = f"{name}_FILE: cannot be read ({error.strerror})"
+    faults = list(unreadable.values())
     try:
         settings = kind.model_validate(values)
     except ValidationError as error:
-        errors = (e for e in error.errors() if e["loc"][0] not in unread)
+        errors = (e for e in error.errors() if e["loc"][0] not in unreadable)
         faults += [_sentence(e["loc"], e["type"], e["msg"]) for e in errors]
     if faults:
         raise SettingsError(faults)

@@ -13,7 +13,7 @@ BACK = "Terug"
 """Title of the way back, which every nested menu has as its last row."""
 
 
-def values(tenant: Tenant) -> dict[str, str]:
+def placeholder_values(tenant: Tenant) -> dict[str, str]:
     """Return the values of a municipality for the placeholders."""
     return {"gemeente": tenant.name, **tenant.values}
 
@@ -28,23 +28,25 @@ def text_reference_errors(
     for table in ("rules", "care"):
         for n, rule in enumerate(getattr(config, table)):
             if rule.reply:
-                yield from _unknown((table, n, "reply"), rule.reply, texts)
+                yield from _missing_text((table, n, "reply"), rule.reply, texts)
     nested = {option.menu for menu in config.menus for option in menu.options} - {""}
     for n, menu in enumerate(config.menus):
-        yield from _unknown(("menus", n, "text"), menu.text, texts)
+        yield from _missing_text(("menus", n, "text"), menu.text, texts)
         for m, option in enumerate(menu.options):
             if option.reply:
-                yield from _unknown(("menus", n, "options", m, "reply"), option.reply, texts)
+                yield from _missing_text(("menus", n, "options", m, "reply"), option.reply, texts)
         if menu.id in nested or "menus" not in lost:  # else it may be nested in one that is lost
-            yield from ((("menus", n), what) for what in _menu(menu, menu.id in nested, texts))
+            yield from (
+                (("menus", n), what) for what in _menu_faults(menu, menu.id in nested, texts)
+            )
 
 
-def _unknown(where: Location, id: str, texts: Texts) -> Iterator[tuple[Location, str]]:
+def _missing_text(where: Location, id: str, texts: Texts) -> Iterator[tuple[Location, str]]:
     if texts.find(DEFAULT, id) is None and not {id, "file"} & unreadable_texts(texts, DEFAULT):
         yield where, f"there is no text {id!r}"
 
 
-def _menu(menu: Menu, nested: bool, texts: Texts) -> Iterator[str]:
+def _menu_faults(menu: Menu, nested: bool, texts: Texts) -> Iterator[str]:
     """Find faults of a menu. A nested menu needs no option for a person: the way back leads to
     one."""
     text = texts.find(DEFAULT, menu.text)
@@ -53,7 +55,7 @@ def _menu(menu: Menu, nested: bool, texts: Texts) -> Iterator[str]:
     if nested:
         rows.append((BACK, "medewerker"))
         yield from menu_faults(rows, body, button or "?")
-    elif menu.buttons:
+    elif menu.has_buttons:
         yield from button_faults([title for title, _ in rows], body)
     else:
         yield from menu_faults(rows, body, button)

@@ -36,9 +36,9 @@ class TooLarge(Exception):
 
 
 class ScanResult(msgspec.Struct, frozen=True):
-    """Result of a scan. `found` is the name of the malware; '' is none."""
+    """Result of a scan. `malware` is its name; '' is none."""
 
-    found: str = ""
+    malware: str = ""
 
 
 class Scanner:
@@ -53,7 +53,7 @@ class Scanner:
         try:
             async with asyncio.timeout(self._seconds):
                 with await self._connect() as connection:
-                    return read(await _exchange(connection, pieces))
+                    return parse_answer(await _exchange(connection, pieces))
         except (OSError, TimeoutError) as error:
             raise ScannerUnavailable(type(error).__name__) from None
 
@@ -106,7 +106,7 @@ async def _exchange(connection: socket.socket, pieces: AsyncIterator[bytes]) -> 
     return answer
 
 
-def read(answer: bytes) -> ScanResult:
+def parse_answer(answer: bytes) -> ScanResult:
     """Parse an answer: `stream: OK`, `stream: NAME FOUND`, `... ERROR`. Pure.
 
     Raises TooLarge, and ScannerUnavailable for any other answer.

@@ -78,7 +78,7 @@ class ObjectStore:
 
     def __init__(self, url: str) -> None:
         self._folder = Path(unquote(urlsplit(url).path)) if url.startswith("file:") else None
-        self._store = _folder(self._folder) if self._folder else _bucket(url)
+        self._store = _open_folder(self._folder) if self._folder else _open_bucket(url)
 
     async def put(self, key: str, pieces: AsyncIterator[bytes]) -> None:
         """Store an object, whole or not at all. Raises StoreUnavailable, and what `pieces`
@@ -98,7 +98,7 @@ class ObjectStore:
             raise
         await _translate_errors(file.__aexit__(None, None, None))
         if self._folder:
-            await _translate_errors(asyncio.to_thread(_write_through, self._folder, path))
+            await _translate_errors(asyncio.to_thread(_sync_file, self._folder, path))
 
     async def create(self, key: str, content: bytes) -> None:
         """Store a small object under a new key. Raises ObjectExists or StoreUnavailable."""
@@ -106,7 +106,7 @@ class ObjectStore:
         work = obstore.put_async(self._store, path, content, mode="create", use_multipart=False)
         await _translate_errors(work)
         if self._folder:
-            await _translate_errors(asyncio.to_thread(_write_through, self._folder, path))
+            await _translate_errors(asyncio.to_thread(_sync_file, self._folder, path))
 
     async def keep(self, key: str, name: str) -> None:
         """Move an object to its permanent key, which is a hash of its contents.
@@ -120,7 +120,7 @@ class ObjectStore:
         except ObjectExists:
             await self.delete(key)
         if self._folder:
-            await _translate_errors(asyncio.to_thread(_fix, self._folder, path, new))
+            await _translate_errors(asyncio.to_thread(_make_read_only, self._folder, path, new))
 
     async def holds(self, key: str) -> bool:
         """Return True if an object with this key exists. Raises StoreUnavailable."""
@@ -188,7 +188,7 @@ async def _pieces(result: "obstore.GetResult") -> AsyncIterator[bytes]:
         yield bytes(piece)
 
 
-def _folder(folder: Path) -> LocalStore:
+def _open_folder(folder: Path) -> LocalStore:
     """Open a folder. A new one is accessible only to this user."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -200,7 +200,7 @@ def _folder(folder: Path) -> LocalStore:
     return LocalStore(folder)
 
 
-def _bucket(url: str) -> S3Store:
+def _open_bucket(url: str) -> S3Store:
     """Open a bucket. The environment has the keys, region and address, as for every client of S3:
     AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL."""
     return S3Store.from_url(
@@ -215,18 +215,18 @@ def _bucket(url: str) -> S3Store:
     )
 
 
-def _write_through(folder: Path, key: str) -> None:
+def _sync_file(folder: Path, key: str) -> None:
     """Sync a file to disk: obstore writes a temporary file and renames it, and syncs neither."""
     path = folder / key
     for place in (path, path.parent, folder):
         _sync(place)
 
 
-def _fix(folder: Path, old: str, new: str) -> None:
+def _make_read_only(folder: Path, old: str, new: str) -> None:
     """Make a file read-only and sync it; sync the removal of its old name too, as no later clean-up
     would find that name."""
     (folder / new).chmod(READ_ONLY)
-    _write_through(folder, new)
+    _sync_file(folder, new)
     _sync((folder / old).parent)
 
 

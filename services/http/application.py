@@ -14,7 +14,7 @@ from prometheus_client import generate_latest
 from services.http.problems import HEADERS, problem_response
 from services.metrics import REGISTRY
 
-ALSO = web.RequestKey("also", dict[str, str])
+EXTRA_HEADERS = web.RequestKey("extra_headers", dict[str, str])
 """Extra headers for the answer to a request, whichever handler makes it."""
 
 Route = web.RouteDef
@@ -22,7 +22,7 @@ Ready = Callable[[], Awaitable[list[str]]]
 """Returns the obstacles to being ready, a sentence for each; empty if the service is ready."""
 
 
-HOLD_SECONDS = 1.0
+REJECTION_DELAY_SECONDS = 1.0
 """Mean delay of a refusal. Senders that retry without a pause would otherwise keep the process so
 busy with refusing that it confirms nothing. Measured with 2,560 such senders: without the delay one
 request in thirty was accepted, with it one in two.
@@ -37,7 +37,7 @@ async def delay_rejection(
         answer.force_close()
         return answer
     request.content.read_nowait()
-    await asyncio.sleep(max(0.0, HOLD_SECONDS * random.uniform(0.5, 1.5) - waited))
+    await asyncio.sleep(max(0.0, REJECTION_DELAY_SECONDS * random.uniform(0.5, 1.5) - waited))
     return answer
 
 
@@ -67,15 +67,15 @@ def operations_app(ready: Ready) -> web.Application:
 _HEADERS = CIMultiDict(HEADERS)
 
 
-async def _headers(request: web.Request, response: web.StreamResponse) -> None:
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.merge(_HEADERS)
-    if also := request.get(ALSO):
-        response.headers.merge(also)
+    if extra := request.get(EXTRA_HEADERS):
+        response.headers.merge(extra)
 
 
 def api_app(routes: Iterable[web.RouteDef]) -> web.Application:
     """Return the application of an API, with the API Design Rules' headers on each answer."""
     app = web.Application()
-    app.on_response_prepare.append(_headers)
+    app.on_response_prepare.append(_add_headers)
     app.router.add_routes(routes)
     return app

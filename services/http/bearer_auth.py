@@ -6,11 +6,11 @@ import structlog
 from aiohttp import web
 
 from services import clock, metrics
-from services.http.application import ALSO
+from services.http.application import EXTRA_HEADERS
 from services.http.problems import problem_response, service_unavailable
 from services.http.rate_limit import headers, limit
 from services.http.rights import Rights, Role
-from services.http.token_store import TokenStore, Unreadable
+from services.http.token_store import TokenStore, TokensUnavailable
 from services.postgres.database import is_transient
 
 log = structlog.get_logger()
@@ -26,7 +26,7 @@ def parse_bearer(header: str) -> str | None:
 
 
 def require_token(
-    handler: Handler, keyring: TokenStore, *roles: Role
+    handler: Handler, tokens: TokenStore, *roles: Role
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """Wrap `handler`, so that it needs a token with one of `roles` and room in its rate limit.
 
@@ -34,17 +34,17 @@ def require_token(
     limit; 403 without any of the roles; 503 while the database is unavailable.
     """
 
-    async def guard(request: web.Request) -> web.StreamResponse:
+    async def authenticate(request: web.Request) -> web.StreamResponse:
         token = parse_bearer(request.headers.get("Authorization", ""))
         try:
-            rights = keyring.find(token, clock.now()) if token else None
-            refusal = await _refusal(request, keyring, rights, roles)
+            rights = tokens.find(token, clock.now()) if token else None
+            refusal = await _refusal(request, tokens, rights, roles)
             if refusal:
                 metrics.api_refusals.labels(status=str(refusal.status)).inc()
                 return refusal
             assert rights is not None  # or it would have been refused
             return await handler(request, rights)
-        except Unreadable:
+        except TokensUnavailable:
             return service_unavailable("the tokens cannot be read")
         except Exception as error:
             if not is_transient(error):
@@ -52,17 +52,17 @@ def require_token(
             log.warning("api.database_away", exc_info=error)
             return service_unavailable("the database does not answer")
 
-    return guard
+    return authenticate
 
 
 async def _refusal(
-    request: web.Request, keyring: TokenStore, rights: Rights | None, roles: Sequence[Role]
+    request: web.Request, tokens: TokenStore, rights: Rights | None, roles: Sequence[Role]
 ) -> web.Response | None:
     """Return the refusal of a request, or None. Either way it counts for the rate limit."""
     if rights is None:
         return _unauthorized()
-    state = await keyring.consume_rate(rights)
-    request[ALSO] = headers(state, limit(rights))
+    state = await tokens.consume_rate(rights)
+    request[EXTRA_HEADERS] = headers(state, limit(rights))
     if not state.granted:
         return problem_response(429, "Too Many Requests", "this token asks more often than it may")
     if not rights.may(*roles):

@@ -18,12 +18,12 @@ SMALL_BYTES = 64 * 1024
 class BodyBudget:
     """Bytes that all requests together may hold, counted as they arrive and not as announced.
 
-    `kept` of them are reserved for the first SMALL_BYTES of each request, so that a sender of large
+    `reserved` of them are only for the first SMALL_BYTES of each request, so that a sender of large
     bodies leaves room for the small bodies of others.
     """
 
-    def __init__(self, size: int, kept: int = 0) -> None:
-        self.left, self.kept = size, kept
+    def __init__(self, size: int, reserved: int = 0) -> None:
+        self.available, self.reserved = size, reserved
 
     def share(self) -> "BudgetLease":
         """Return the lease of one request."""
@@ -43,21 +43,25 @@ class BudgetLease:
 
     def _take(self, size: int) -> None:
         large = self._taken + size > SMALL_BYTES
-        if size > self._budget.left - (self._budget.kept if large else 0):
+        if size > self._budget.available - (self._budget.reserved if large else 0):
             raise BodyBudgetExceeded
-        self._budget.left -= size
+        self._budget.available -= size
         self._taken += size
 
     def __exit__(self, *_: object) -> None:
-        self._budget.left += self._taken
+        self._budget.available += self._taken
 
 
-def _uncounted(_: int) -> None:
+def _count_nothing(_: int) -> None:
     """Count nothing, for an endpoint with small bodies."""
 
 
 async def read_body(
-    request: web.Request, limit: int, seconds: float, *, take: Callable[[int], None] = _uncounted
+    request: web.Request,
+    limit: int,
+    seconds: float,
+    *,
+    take: Callable[[int], None] = _count_nothing,
 ) -> bytes | None:
     """Return the body as received, or None if it is over `limit` bytes; `take` counts the bytes.
 

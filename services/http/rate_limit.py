@@ -31,7 +31,7 @@ class Limit(msgspec.Struct, frozen=True):
         return SECOND // self.per_second
 
     @property
-    def slack(self) -> int:
+    def max_ahead(self) -> int:
         """Microseconds that `arrival` may be ahead of now for one more request."""
         return (self.burst - 1) * self.interval
 

@@ -91,7 +91,7 @@ def _is_too_long(error: HttpProcessingError) -> bool:
     return isinstance(error, LineTooLong) or TOO_MANY in error.message
 
 
-class _Refusal(asyncio.Protocol):
+class _RefusedConnection(asyncio.Protocol):
     """A connection over the limit. It gets a 503 and is closed; a sender that is still sending may
     see a reset instead, as nothing is read."""
 
@@ -101,7 +101,7 @@ class _Refusal(asyncio.Protocol):
         transport.close()
 
 
-def _connections(
+def _connection_factory(
     server: web.Server, limit: int, silent_seconds: float
 ) -> Callable[[], asyncio.BaseProtocol]:
     """Return the factory of the protocol of each new connection."""
@@ -109,7 +109,7 @@ def _connections(
 
     def connection() -> asyncio.BaseProtocol:
         if len(server.connections) >= limit:
-            return _Refusal()
+            return _RefusedConnection()
         return _Connection(
             server,
             loop=loop,
@@ -173,7 +173,7 @@ async def serve(
     server = runner.server
     assert server is not None  # set by `setup`
     server.request_handler = _handler(app.get(AHEAD, {}), server.request_handler)
-    connection = _connections(server, connections, silent_seconds)
+    connection = _connection_factory(server, connections, silent_seconds)
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(runner.cleanup)

@@ -28,19 +28,19 @@ TRUST_SECONDS = 10.0
 """Time since the start of the last successful read in which the table is trusted. A fail-over of
 the database mostly takes less, and a leaked token must not stay valid because the database is
 unavailable."""
-LARGEST = 1000
+MAX_TOKENS = 1000
 """Largest number of valid tokens in the table: a token per CRM and department is some dozens."""
-BACKWARDS_SECONDS = 60
+CLOCK_SLACK_SECONDS = 60
 """Limit beyond a whole burst. A budget that is further ahead was stored before the clock was set
 back, and starts again."""
-OF_THE_ENVIRONMENT: frozenset[Role] = frozenset(("send", "read", "kcc", "care"))
+ENVIRONMENT_ROLES: frozenset[Role] = frozenset(("send", "read", "kcc", "care"))
 """Roles of a token from the environment: all that a CRM or a terminal needs at first. A token in
 the table can have fewer."""
 
 log = structlog.get_logger()
 
 
-class Unreadable(Exception):
+class TokensUnavailable(Exception):
     """The validity of a token is unknown: the table has not been read for too long."""
 
 
@@ -57,7 +57,7 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
 
-def of_environment(settings: TokenSettings, config: Configuration) -> list[TokenHash]:
+def environment_tokens(settings: TokenSettings, config: Configuration) -> list[TokenHash]:
     """Return the tokens of POSTKAMER_API_TOKENS, each named `name` or `name@municipality`.
 
     Raises SettingsError for a token without exactly one municipality, and for a name in two.
@@ -71,7 +71,7 @@ def of_environment(settings: TokenSettings, config: Configuration) -> list[Token
         is_ambiguous = any(k.rights.name == name and k.rights.tenant != tenant for k in keys)
         if fault := _fault(name, tenant, tenants, is_ambiguous=is_ambiguous):
             faults.append(fault)
-        rights = Rights(name=name, tenant=tenant, roles=OF_THE_ENVIRONMENT)
+        rights = Rights(name=name, tenant=tenant, roles=ENVIRONMENT_ROLES)
         keys.append(TokenHash(digest(token.get_secret_value()), rights))
     if faults:
         raise SettingsError([f"POSTKAMER_API_TOKENS: {fault}" for fault in faults])
@@ -108,7 +108,7 @@ class TokenStore:
         key = self._environment.get(hash)
         if key is None:
             if not self._is_fresh():
-                raise Unreadable
+                raise TokensUnavailable
             key = self._table.get(hash)
         if key is None or not hmac.compare_digest(key.hash, hash):
             return None
@@ -121,16 +121,16 @@ class TokenStore:
     async def refresh(self) -> None:
         """Read the table and replace the known tokens."""
         started = asyncio.get_running_loop().time()
-        rows = await with_timeout(ANSWER_SECONDS, self._pool.fetch(_TOKENS, LARGEST + 1))
-        if len(rows) > LARGEST:
-            log.error("tokens.too_many", count=LARGEST, reason="the newest are refused")
+        rows = await with_timeout(ANSWER_SECONDS, self._pool.fetch(_TOKENS, MAX_TOKENS + 1))
+        if len(rows) > MAX_TOKENS:
+            log.error("tokens.too_many", count=MAX_TOKENS, reason="the newest are refused")
         names = {key.rights.name for key in self._environment.values()}
-        keys = [_key(dict(row)) for row in rows[:LARGEST] if row["name"] not in names]
-        if len(keys) < min(len(rows), LARGEST):
+        keys = [_key(dict(row)) for row in rows[:MAX_TOKENS] if row["name"] not in names]
+        if len(keys) < min(len(rows), MAX_TOKENS):
             log.error("tokens.taken", reason="a name of the environment stands in the table too")
         self._table, self._read_at = {key.hash: key for key in keys}, started
 
-    async def keep(self) -> None:
+    async def refresh_forever(self) -> None:
         """Refresh until cancelled. No fault of the table ends this, so that webhooks stay
         accepted."""
         while True:
@@ -148,21 +148,21 @@ class TokenStore:
         allowed, loop = limit(rights), asyncio.get_running_loop()
         now = loop.time()
         if (rest := self._refused_until.get(rights.name, now) - now) > 0:
-            return RateLimitState(False, allowed.slack + round(rest * SECOND) + 1)
+            return RateLimitState(False, allowed.max_ahead + round(rest * SECOND) + 1)
         row = await with_timeout(
             ANSWER_SECONDS,
             self._pool.fetchrow(
-                _SPEND,
+                _CONSUME,
                 rights.name,
                 allowed.interval,
-                allowed.slack,
-                allowed.burst * allowed.interval + BACKWARDS_SECONDS * SECOND,
+                allowed.max_ahead,
+                allowed.burst * allowed.interval + CLOCK_SLACK_SECONDS * SECOND,
             ),
         )
         assert row is not None  # the statement inserts or updates it
         state = RateLimitState(row["granted"], row["arrival"] - row["asked"])
         if not state.granted:
-            self._refused_until[rights.name] = now + (state.ahead - allowed.slack) / SECOND
+            self._refused_until[rights.name] = now + (state.ahead - allowed.max_ahead) / SECOND
         return state
 
 
@@ -182,10 +182,12 @@ def _key(row: Mapping[str, Any]) -> TokenHash:
 
 
 @asynccontextmanager
-async def keyring(pool: Pool, environment: Iterable[TokenHash]) -> AsyncIterator[TokenStore]:
+async def run_token_store(
+    pool: Pool, environment: Iterable[TokenHash]
+) -> AsyncIterator[TokenStore]:
     """Run a token store that refreshes in the background; the owner watches its `task`."""
     store = TokenStore(pool, environment)
-    async with background_task(store.keep()) as store.task:
+    async with background_task(store.refresh_forever()) as store.task:
         yield store
 
 
@@ -195,7 +197,7 @@ from access.token where revoked_at is null and (expires_at is null or expires_at
 order by created_at, name limit $1
 """
 
-_SPEND = """
+_CONSUME = """
 insert into access.budget as b (name, arrival, asked, granted)
 select $1, now + $2, now, true
 from (select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now) clock

@@ -14,7 +14,7 @@ from services.tasks import with_timeout
 
 CONNECT_SECONDS, COMMAND_SECONDS = 5.0, 30.0
 """Timeouts of connecting and of one statement: a stopped server does not answer at all."""
-SESSION = {"synchronous_commit": "on", "jit": "off"}
+SESSION_SETTINGS = {"synchronous_commit": "on", "jit": "off"}
 """Settings of each session. JIT compilation is off because none of our statements gains by it: with
 100,000 lines in the ledger a claim takes 24 ms, and compiling it takes 640 ms more, each time."""
 FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0
@@ -45,7 +45,7 @@ async def connection_pool(url: str, name: str, size: int) -> AsyncIterator[Pool]
         max_size=size,
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
-        server_settings={"application_name": name} | SESSION,
+        server_settings={"application_name": name} | SESSION_SETTINGS,
     )
     try:
         yield pool

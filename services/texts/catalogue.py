@@ -83,7 +83,7 @@ class Text(msgspec.Struct, frozen=True):
     line: int = 0
 
     @property
-    def most(self) -> int:
+    def max_length(self) -> int:
         """Most characters of the text that Meta accepts."""
         is_interactive = self.button or self.buttons or self.id in INTERACTIVE
         return INTERACTIVE_BODY if is_interactive else BODY
@@ -153,7 +153,7 @@ def parse(language: str, text: str, path: str) -> tuple[dict[str, Text], list[Co
     return texts, [fault(path, text, where, what) for where, what in faults]
 
 
-def rendered(text: str, values: Values) -> str:
+def render(text: str, values: Values) -> str:
     """Replace the placeholders of a text by their values, in one pass, so that braces in a value
     stay. A placeholder without a value stays too; `missing_placeholders` returns it."""
     return PLACEHOLDER.sub(lambda match: values.get(match[1]) or match[0], text)

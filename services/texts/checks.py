@@ -19,7 +19,7 @@ from services.texts.catalogue import (
     join_texts,
     localised_values,
     missing_placeholders,
-    rendered,
+    render,
 )
 from services.toml.errors import ConfigFault
 from services.whatsapp.limits import BUTTON, BUTTONS, DESCRIPTION, INTERACTIVE_BODY, ROWS, TITLE
@@ -80,13 +80,13 @@ def button_faults(titles: Sequence[str], body: str) -> Iterator[str]:
     yield from _without_person(" ".join(titles))
 
 
-def _options(titles: Sequence[str], many: int, most: int) -> Iterator[str]:
-    if not 1 <= len(titles) <= many:
-        yield f"{len(titles)} options; Meta takes 1 to {many}"
+def _options(titles: Sequence[str], max_options: int, max_length: int) -> Iterator[str]:
+    if not 1 <= len(titles) <= max_options:
+        yield f"{len(titles)} options; Meta takes 1 to {max_options}"
     if len(set(titles)) < len(titles):
         yield "two options are called the same"
     for title in titles:
-        yield from _empty_or_long(f"option {title!r}", title, most)
+        yield from _empty_or_long(f"option {title!r}", title, max_length)
         yield from _sensitive_question(f"option {title!r}", title)
 
 
@@ -95,10 +95,10 @@ def _without_person(options: str) -> Iterator[str]:
         yield "no option leads to a person: one must say medewerker"
 
 
-def _empty_or_long(part: str, text: str, most: int) -> Iterator[str]:
+def _empty_or_long(part: str, text: str, max_length: int) -> Iterator[str]:
     if not text.strip():
         yield f"{part} is empty"
-    yield from _too_long(part, text, most)
+    yield from _too_long(part, text, max_length)
 
 
 def _sensitive_question(part: str, text: str) -> Iterator[str]:
@@ -106,9 +106,9 @@ def _sensitive_question(part: str, text: str) -> Iterator[str]:
         yield f"{part} asks for what may not go by WhatsApp"
 
 
-def _too_long(part: str, text: str, most: int) -> Iterator[str]:
-    if readability.length(text) > most:
-        yield f"{part} has {readability.length(text)} characters; Meta takes {most}"
+def _too_long(part: str, text: str, max_length: int) -> Iterator[str]:
+    if readability.length(text) > max_length:
+        yield f"{part} has {readability.length(text)} characters; Meta takes {max_length}"
 
 
 def _form(text: Text, _: Values) -> Iterator[str]:
@@ -125,7 +125,7 @@ def _form(text: Text, _: Values) -> Iterator[str]:
 
 
 def _sizes(text: Text, values: Values) -> Iterator[str]:
-    yield from _too_long("it", _longest(text, values), text.most)
+    yield from _too_long("it", _longest(text, values), text.max_length)
     yield from _too_long("its button", text.button, BUTTON)
     yield from _sensitive_question("its button", text.button)
     if text.buttons:
@@ -135,7 +135,7 @@ def _sizes(text: Text, values: Values) -> Iterator[str]:
 def _language(text: Text, values: Values) -> Iterator[str]:
     computed = {name: " ".join(["x"] * many) for name, many in WORDS.items()}
     yield from readability.readability_faults(
-        text.body, lambda part: rendered(part, {**values, **computed})
+        text.body, lambda part: render(part, {**values, **computed})
     )
 
 
@@ -175,12 +175,12 @@ def _too_long_together(texts: Texts, tenant_values: Values) -> Iterator[ConfigFa
         values = localised_values(language, tenant_values)
         for second in (by_id[id] for id in seconds if id in by_id and first in by_id):
             both = join_texts(_longest(by_id[first], values), _longest(second, values))
-            for fault in _too_long(f"with {second.id} behind it, it", both, second.most):
+            for fault in _too_long(f"with {second.id} behind it, it", both, second.max_length):
                 yield by_id[first].fault(fault)
 
 
 def _longest(text: Text, values: Values) -> str:
-    return rendered(text.body, {**values, **dict.fromkeys(WORDS, "x" * LONGEST_VALUE)})
+    return render(text.body, {**values, **dict.fromkeys(WORDS, "x" * LONGEST_VALUE)})
 
 
 def _all_texts(texts: Texts) -> Iterator[Text]:

@@ -12,7 +12,7 @@ import msgspec
 from services.whatsapp.body import Change
 from services.whatsapp.identities import Contacts
 from services.whatsapp.items import AnyItem, Notice, Unknown
-from services.whatsapp.lenient_json import UnreadableJson, elements, fields, read, record, text
+from services.whatsapp.lenient_json import UnreadableJson, elements, fields, read, read_object, text
 
 Paths = dict[str, str]
 """Name of a list of parts, or '' for the value itself -> path of Meta's word in each part."""
@@ -50,45 +50,45 @@ NOTICES: dict[str, Paths] = {
 }
 
 
-def notices(change: Change, members: dict[str, msgspec.Raw]) -> Iterator[AnyItem]:
+def read_notices(change: Change, members: dict[str, msgspec.Raw]) -> Iterator[AnyItem]:
     """Yield the notices in a change of a field in NOTICES, and at least one."""
     paths = NOTICES[change.field]
     parts = [(part, paths[name]) for name in paths for part in elements(members.get(name)) or ()]
     if not parts:
-        yield notice(change, change.raw, paths.get("", ""))
+        yield read_notice(change, change.raw, paths.get("", ""))
         return
     contacts = Contacts(elements(members.get("contacts")) or [])
     for part, path in parts:
-        yield notice(change, bytes(part), path, contacts)
+        yield read_notice(change, bytes(part), path, contacts)
     if "errors" in members:
-        yield errors(change, bytes(members["errors"]))
+        yield read_errors(change, bytes(members["errors"]))
 
 
-def notice(
+def read_notice(
     change: Change, raw: bytes, path: str, contacts: Contacts | None = None
 ) -> Notice | Unknown:
     """Read one notice, with Meta's word for the event at `path`."""
     try:
-        value = record(raw)
+        value = read_object(raw)
     except UnreadableJson as error:
-        return unknown(change, raw, str(error))
+        return make_unknown(change, raw, str(error))
     word: Any = value
     for name in path.split("."):
         word = fields(word).get(name)
     item = _notice(change, raw, text(word), value)
-    contact = contacts.naming(value) if contacts else b""
+    contact = contacts.contact_named_in(value) if contacts else b""
     return msgspec.structs.replace(item, contact=contact) if contact else item
 
 
-def errors(change: Change, raw: bytes) -> Notice | Unknown:
+def read_errors(change: Change, raw: bytes) -> Notice | Unknown:
     """Read the errors that Meta sends beside messages, or instead of them."""
     try:
         return _notice(change, raw, "errors", {"errors": read(raw)})
     except UnreadableJson as error:
-        return unknown(change, raw, str(error))
+        return make_unknown(change, raw, str(error))
 
 
-def unknown(change: Change, raw: bytes, reason: str) -> Unknown:
+def make_unknown(change: Change, raw: bytes, reason: str) -> Unknown:
     return Unknown(
         raw=raw, waba=change.waba, number=change.number, field=change.field, reason=reason
     )

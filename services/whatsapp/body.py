@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from services.whatsapp.lenient_json import elements, members, repair_surrogates, scalar, too_deep
+from services.whatsapp.lenient_json import elements, is_too_deep, members, repair_surrogates, scalar
 
 MAX_BODY_DEPTH = 256
 """Levels of nesting in one body. msgspec's own limit is the number of Python's 1000 stack frames
@@ -99,7 +99,7 @@ def _usual_keys(body: bytes) -> list[str] | None:
 
 def parse_changes(body: bytes) -> list[Change]:
     """Return every change in `body`; a fault in one change does not affect the others."""
-    if too_deep(body, MAX_BODY_DEPTH):
+    if is_too_deep(body, MAX_BODY_DEPTH):
         raise Unparseable("nested too deeply, or never closed")
     root = _root(body)
     entries = elements(root.get("entry")) if root else None

@@ -12,7 +12,7 @@ from services.whatsapp.lenient_json import fields, objects, text
 Fields = dict[str, Any]
 
 
-def content(message: Fields) -> Content:
+def read_content(message: Fields) -> Content:
     """Read the content of a message object. An object without a type has the type of the content
     that it holds, or else Meta's own `unknown`."""
     type = text(message.get("type"))
@@ -94,7 +94,7 @@ def _edit(type: str, detail: Fields) -> Content:
     edited = fields(detail.get("message"))
     if text(edited.get("type")) == "edit":
         return Content(type=type, about=about, detail=detail)
-    new = content(edited)
+    new = read_content(edited)
     return Content(
         type=type,
         text=new.text,

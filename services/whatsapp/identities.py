@@ -7,7 +7,14 @@ from typing import Any
 import msgspec
 
 from services.whatsapp.items import Identity, Person
-from services.whatsapp.lenient_json import UnreadableJson, fields, members, record, scalar, text
+from services.whatsapp.lenient_json import (
+    UnreadableJson,
+    fields,
+    members,
+    read_object,
+    scalar,
+    text,
+)
 
 MAX_CONTACT = 8192
 """Most bytes of a contact to store with each of its items; Meta's contacts are under 300 bytes."""
@@ -68,7 +75,7 @@ class Contacts:
         both = _best_first([*identities, *person.identities])
         return Person(identities=both, name=person.name, username=person.username), contact.raw
 
-    def naming(self, value: dict[str, Any]) -> bytes:
+    def contact_named_in(self, value: dict[str, Any]) -> bytes:
         """Return the JSON of the contact that an identifier in `value` points at. It is stored with
         the item, which does not mean that both are one person."""
         if self._by_value:
@@ -95,7 +102,7 @@ def _may_be_same_person(left: Sequence[Identity], right: Sequence[Identity]) -> 
 
 def _contact(raw: bytes) -> Contact | None:
     try:
-        entry = record(raw)
+        entry = read_object(raw)
     except UnreadableJson:
         return None
     profile = fields(entry.get("profile"))

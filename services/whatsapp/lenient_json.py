@@ -39,7 +39,7 @@ class UnreadableJson(ValueError):
     """A value that cannot be read. The message gives the reason and quotes nothing."""
 
 
-def too_deep(body: bytes, levels: int) -> bool:
+def is_too_deep(body: bytes, levels: int) -> bool:
     """Return True if `body` nests deeper than `levels`, or is never closed.
 
     It does not recurse, so the result does not depend on the depth of the caller's stack. Each
@@ -88,23 +88,23 @@ def scalar(raw: bytes | msgspec.Raw | None) -> str:
     if raw is None:
         return ""
     try:
-        return text(storable(_SCALAR.decode(raw)))
+        return text(make_storable(_SCALAR.decode(raw)))
     except msgspec.ValidationError:
         return ""
 
 
 def read(raw: bytes) -> Any:
     """Decode the value in `raw`, fit to be stored and sent. Raises UnreadableJson."""
-    if too_deep(raw, MAX_ITEM_DEPTH):
+    if is_too_deep(raw, MAX_ITEM_DEPTH):
         raise UnreadableJson("nested too deeply")
     try:
         value = _ANY.decode(raw)
     except msgspec.ValidationError:  # a number out of range
         value = json.loads(raw, parse_int=_integer, parse_float=_float)
-    return storable(value) if rb"\u0000" in raw or not _is_encodable(value) else value
+    return make_storable(value) if rb"\u0000" in raw or not _is_encodable(value) else value
 
 
-def record(raw: bytes) -> dict[str, Any]:
+def read_object(raw: bytes) -> dict[str, Any]:
     """Decode the object in `raw`, as `read` does. Raises UnreadableJson."""
     value = read(raw)
     if not isinstance(value, dict):
@@ -112,21 +112,21 @@ def record(raw: bytes) -> dict[str, Any]:
     return value
 
 
-def storable(value: Any) -> Any:
+def make_storable(value: Any) -> Any:
     """Replace the parts of `value` that cannot be stored or sent."""
     if isinstance(value, str):
         return value.replace("\0", "\ufffd") if "\0" in value else value
     if isinstance(value, dict):
-        return {storable(name): storable(member) for name, member in value.items()}
+        return {make_storable(name): make_storable(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [storable(element) for element in value]
+        return [make_storable(element) for element in value]
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         return str(value)
     return value
 
 
 def _is_encodable(value: Any) -> bool:
-    """Return True if MessagePack can carry `value`, in a tenth of the time of `storable`."""
+    """Return True if MessagePack can carry `value`, in a tenth of the time of `make_storable`."""
     try:
         _MSGPACK.encode(value)
     except OverflowError:

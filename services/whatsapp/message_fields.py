@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from services.whatsapp.account_events import errors, notice, unknown
+from services.whatsapp.account_events import make_unknown, read_errors, read_notice
 from services.whatsapp.body import Change
-from services.whatsapp.content import content
+from services.whatsapp.content import read_content
 from services.whatsapp.identities import (
     ADDRESSEE,
     MAX_CONTACT,
@@ -28,7 +28,7 @@ from services.whatsapp.lenient_json import (
     members,
     objects,
     parse_timestamp,
-    record,
+    read_object,
     text,
 )
 
@@ -43,7 +43,7 @@ class ItemContext(msgspec.Struct, frozen=True):
     head: bytes = b""
 
 
-def messages(change: Change, lists: dict[str, msgspec.Raw]) -> Iterator[AnyItem]:
+def read_messages(change: Change, lists: dict[str, msgspec.Raw]) -> Iterator[AnyItem]:
     """Yield the items in a change of a field in MESSAGES, and at least one."""
     context = ItemContext(change, Contacts(elements(lists.get("contacts")) or []))
     empty = True
@@ -53,25 +53,25 @@ def messages(change: Change, lists: dict[str, msgspec.Raw]) -> Iterator[AnyItem]
                 yield item
                 empty = False
     if "errors" in lists:
-        yield errors(change, bytes(lists["errors"]))
+        yield read_errors(change, bytes(lists["errors"]))
     elif empty:
-        yield unknown(change, change.raw, "nothing known in the value")
+        yield make_unknown(change, change.raw, "nothing known in the value")
 
 
 def _each(context: ItemContext, raw: msgspec.Raw | None, read: "Reader") -> Iterator[AnyItem]:
     parts = elements(raw)
     if parts is None and raw is not None:
-        yield unknown(context.change, bytes(raw), "no list where one belongs")
+        yield make_unknown(context.change, bytes(raw), "no list where one belongs")
     for part in parts or ():
         element = bytes(part)
         try:
             yield from read(context, element)
         except UnreadableJson as error:
-            yield unknown(context.change, element, str(error))
+            yield make_unknown(context.change, element, str(error))
 
 
 def _inbound(context: ItemContext, raw: bytes) -> Iterator[AnyItem]:
-    value = record(raw)
+    value = read_object(raw)
     if value.get("type") == "system":
         old, new = identity_change_in(value)
         yield _message(context, raw, value, old, becomes=tuple(new))
@@ -80,7 +80,7 @@ def _inbound(context: ItemContext, raw: bytes) -> Iterator[AnyItem]:
 
 
 def _echo(context: ItemContext, raw: bytes) -> Iterator[AnyItem]:
-    value = record(raw)
+    value = read_object(raw)
     yield _message(context, raw, value, identities_in(value, ADDRESSEE), outgoing=True)
 
 
@@ -93,9 +93,9 @@ def _chunk(context: ItemContext, raw: bytes) -> Iterator[AnyItem]:
         yield item
         empty = False
     if "errors" in chunk:
-        yield errors(context.change, bytes(chunk["errors"]))
+        yield read_errors(context.change, bytes(chunk["errors"]))
     elif empty:
-        yield notice(context.change, raw, "")
+        yield read_notice(context.change, raw, "")
 
 
 def _thread(context: ItemContext, raw: bytes) -> Iterator[AnyItem]:
@@ -119,7 +119,7 @@ def _head(raw: bytes, messages: msgspec.Raw | None) -> bytes:
 
 def _historic(context: ItemContext, raw: bytes) -> Iterator[AnyItem]:
     """Read a message of history; only messages of the business have an addressee."""
-    value = record(raw)
+    value = read_object(raw)
     addressee = identities_in(value, ADDRESSEE)
     citizen = list(context.owner) or addressee or identities_in(value, SENDER)
     yield _message(context, raw, value, citizen, outgoing=bool(addressee))
@@ -147,7 +147,7 @@ def _message(
         id=id,
         person=person,
         sent_at=parse_timestamp(value.get("timestamp")),
-        content=content(value),
+        content=read_content(value),
         quoted=text(quoted.get("id")),
         forwarded=bool(quoted.get("forwarded") or quoted.get("frequently_forwarded")),
         referral=fields(value.get("referral")),
@@ -173,7 +173,7 @@ def _complete(context: ItemContext, citizen: list[Identity]) -> tuple[Person, by
 
 
 def _status(context: ItemContext, raw: bytes) -> Iterator[AnyItem]:
-    value, change = record(raw), context.change
+    value, change = read_object(raw), context.change
     id, status = text(value.get("id")), text(value.get("status"))
     if not id and not status:
         raise UnreadableJson("status without an id or a state")

@@ -8,11 +8,11 @@ import hashlib
 from collections.abc import Iterator
 from itertools import islice
 
-from services.whatsapp.account_events import NOTICES, notices, unknown
+from services.whatsapp.account_events import NOTICES, make_unknown, read_notices
 from services.whatsapp.body import Change, Unparseable, parse_changes, routing_keys
 from services.whatsapp.content import words
 from services.whatsapp.items import AnyItem, Message, Notice, Status
-from services.whatsapp.message_fields import MESSAGES, messages
+from services.whatsapp.message_fields import MESSAGES, read_messages
 
 __all__ = ["Unparseable", "identity_key", "parse", "routing_keys", "words"]
 
@@ -27,7 +27,7 @@ def parse(body: bytes) -> list[AnyItem]:
     for change in parse_changes(body):
         added = list(islice(_items_of(change), MAX_ITEMS + 1))
         if len(items) + len(added) > MAX_ITEMS:
-            added = [unknown(change, change.raw, "too many items in one body")]
+            added = [make_unknown(change, change.raw, "too many items in one body")]
         items.extend(added)
     return items
 
@@ -36,13 +36,13 @@ def _items_of(change: Change) -> Iterator[AnyItem]:
     """Yield the items of one change, at least one, so that each key of `routing_keys` has an
     item."""
     if change.members is None:
-        yield unknown(change, change.raw, change.fault)
+        yield make_unknown(change, change.raw, change.fault)
     elif change.field in MESSAGES:
-        yield from messages(change, change.members)
+        yield from read_messages(change, change.members)
     elif change.field in NOTICES:
-        yield from notices(change, change.members)
+        yield from read_notices(change, change.members)
     else:
-        yield unknown(change, change.raw, "unknown field")
+        yield make_unknown(change, change.raw, "unknown field")
 
 
 def identity_key(item: AnyItem) -> tuple[str, ...]:

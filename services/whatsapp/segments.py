@@ -68,7 +68,7 @@ class _Value(msgspec.Struct, frozen=True):
     def key(self) -> tuple[int, bytes]:
         return self.change, self.raw
 
-    def of(self, item: int, part: Part) -> _Piece:
+    def piece_of(self, item: int, part: Part) -> _Piece:
         return _Piece(self.at, self.at + len(self.raw), item, part)
 
 
@@ -86,28 +86,28 @@ def split_body(body: bytes, items: Sequence[AnyItem]) -> SegmentedBody:
         pieces = _pieces(body, items)
     except (_Lost, msgspec.DecodeError, UnicodeDecodeError):
         return SegmentedBody(body, [])
-    rest: list[bytes] = []
+    chunks: list[bytes] = []
     holes: list[Gap] = []
     cursor = size = 0
     for piece in pieces:
-        rest.append(body[cursor : piece.at])
+        chunks.append(body[cursor : piece.at])
         size += piece.at - cursor
         cursor = piece.end
         holes.append(Gap(size, piece.item, piece.part))
-    return SegmentedBody(b"".join([*rest, body[cursor:]]), holes)
+    return SegmentedBody(b"".join([*chunks, body[cursor:]]), holes)
 
 
-def join_body(cut: SegmentedBody, pieces: Mapping[tuple[int, str], bytes]) -> bytes | None:
+def join_body(segmented: SegmentedBody, pieces: Mapping[tuple[int, str], bytes]) -> bytes | None:
     """Join a body from the bytes of each (item, part); None if one is missing."""
     chunks: list[bytes] = []
     cursor = 0
-    for hole in cut.holes:
+    for hole in segmented.holes:
         piece = pieces.get((hole.item, hole.part))
         if piece is None:
             return None
-        chunks += [cut.rest[cursor : hole.at], piece]
+        chunks += [segmented.rest[cursor : hole.at], piece]
         cursor = hole.at
-    return b"".join([*chunks, cut.rest[cursor:]])
+    return b"".join([*chunks, segmented.rest[cursor:]])
 
 
 def _pieces(body: bytes, items: Sequence[AnyItem]) -> list[_Piece]:
@@ -187,14 +187,16 @@ def _assign(body: bytes, items: Sequence[AnyItem], values: Iterable[_Value]) -> 
     for value in values:
         if places := waiting.get(value.raw):
             nth = places.popleft()
-            pieces.append(value.of(nth, ITEM))
+            pieces.append(value.piece_of(nth, ITEM))
             key = value.change, items[nth].contact
             owners[key] = min(nth, owners.get(key, nth))
         else:
             others.append(value)
     if len(pieces) < len(items):
         raise _Lost
-    contacts = [v.of(owner, CONTACT) for v in others if (owner := owners.get(v.key)) is not None]
+    contacts = [
+        v.piece_of(owner, CONTACT) for v in others if (owner := owners.get(v.key)) is not None
+    ]
     return [*pieces, *contacts, *_heads(body, items, pieces)]
 
 

@@ -90,7 +90,7 @@ async def test_what_the_scanner_is_too_small_for_is_kept_from_everybody(
         for _ in range(20):  # whatever it reads, and whenever it hangs up
             with pytest.raises(ScannerTooLarge):
                 await scanner.look(pieces(200))
-        assert not (await scanner.look(pieces(2))).found
+        assert not (await scanner.look(pieces(2))).malware
 
 
 async def test_a_scanner_that_is_none_is_away(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from services import metrics
 from services.config import loader
 from services.config.loader import LoadedConfig
 from services.config.model import ConfigError
-from services.config.reload import Picture, WatchedFiles, watch_config
+from services.config.reload import Snapshot, WatchedFiles, watch_config
 from services.tasks import background_task
 from services.toml.errors import ConfigFault
 from tests.watching import until
@@ -87,13 +87,13 @@ class Looks:
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
-    looks, look = Looks(), WatchedFiles.look
+    looks, look = Looks(), WatchedFiles.poll
 
-    def counted(files: WatchedFiles) -> Picture:
+    def counted(files: WatchedFiles) -> Snapshot:
         looks.count += 1
         return look(files)
 
-    monkeypatch.setattr(WatchedFiles, "look", counted)
+    monkeypatch.setattr(WatchedFiles, "poll", counted)
     return looks
 
 
