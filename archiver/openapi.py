@@ -12,7 +12,7 @@ from archiver.api.viewer import EMPLOYEE, LONGEST, MUST, REASON, TRACE
 from archiver.api.viewer import MISSING as NAME_MISSING
 from archiver.search.request import SEARCH
 from services import ids
-from services.api.json_body import UNTAKEN
+from services.api.json_body import UNREAD_REFUSALS
 from services.api.openapi import build_document
 from services.api.operations import AWAY, DOCUMENT, Answer, Api, Content, Operation, Refusal
 from services.http.problems import VERSION
@@ -210,7 +210,7 @@ SEARCH_MESSAGES = Operation(
     parameters=[*LOOKING],
     content=Content(model=SEARCH, examples=examples.SEARCHES),
     answers={200: Answer(description="A page.", model=Page, example=examples.PAGE)},
-    refusals=SHOWING | {400: [UNFIT, TOO_BROAD, NAMELESS]} | UNTAKEN,
+    refusals=SHOWING | {400: [UNFIT, TOO_BROAD, NAMELESS]} | UNREAD_REFUSALS,
 )
 API = Api(
     title="Postkamer: the record",

@@ -36,8 +36,8 @@ from services.amqp.partition_publisher import PartitionPublisher
 from services.api import docs_page
 from services.config.accounts import ProviderAccount
 from services.config.model import Configuration
-from services.config.settings import ArchiverSettings, derived_key, key_bytes
-from services.files.clamd import configured
+from services.config.settings import ArchiverSettings, derive_key, key_bytes
+from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
 from services.http.application import api_app, operations_app
 from services.http.server import serve
@@ -103,7 +103,7 @@ async def _tended(
     """What the record needs besides what comes in: months, what people typed, checkpoints, and how
     many requests of citizens wait."""
     pool = archive.pool
-    signer = Signer(config.log, derived_key(settings.archive_key, checkpoint_signer.PURPOSE))
+    signer = Signer(config.log, derive_key(settings.archive_key, checkpoint_signer.PURPOSE))
     works = [
         _begin(archive, config.processing_months),
         record_operator_actions(pool, archive.writer.add),
@@ -124,7 +124,7 @@ async def _files(
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Files got and looked at, a few at once; what became of them is told over a connection that
     reads nothing: one that the broker blocks may not stop the record."""
-    looker = ScanWorker(book, objects, configured(settings.scanner_url, config))
+    looker = ScanWorker(book, objects, configured_scanner(settings.scanner_url, config))
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         link = await enter(

@@ -81,7 +81,7 @@ def deliverer() -> None:
     given = loaded(settings.DelivererSettings)
     town = configured(given.config)
     try:
-        clamd.configured(given.scanner_url, town)
+        clamd.configured_scanner(given.scanner_url, town)
         own = credentials(town, given.config.parent, os.environ)
         numbers = accounts(given, town, os.environ)
     except settings.SettingsError as error:
@@ -101,7 +101,7 @@ def archiver() -> None:
     token = given.meta_access_token.get_secret_value()
     try:
         environment_tokens(given, town)
-        clamd.configured(given.scanner_url, town)
+        clamd.configured_scanner(given.scanner_url, town)
         numbers = provider_accounts(town.numbers, given.meta_graph_url, token, os.environ)
     except settings.SettingsError as error:
         fail(str(error))

@@ -22,7 +22,7 @@ from services.config.reload import watch_config
 from services.config.settings import GatewaySettings
 from services.files.object_store import ObjectStore
 from services.http.application import Route, api_app, operations_app
-from services.http.server import AHEAD, MANY, serve
+from services.http.server import POST_HANDLERS, PUBLIC_CONNECTIONS, serve
 from services.http.token_store import environment_tokens, run_token_store
 from services.lifecycle import first_failure
 from services.postgres.database import Pool, connection_pool
@@ -63,11 +63,11 @@ async def gateway(
 
         await enter(serve(operations_app(obstacles), settings.bind, settings.gateway_ops_port))
         app = api_app([*webhook.routes(), *api, *docs_page.routes(document)])
-        app[AHEAD] = {PATH: webhook.receive}
+        app[POST_HANDLERS] = {PATH: webhook.receive}
         # The operations port is opened first, and not shared: a second gateway that was started by
         # mistake ends there.
         where = settings.bind, settings.gateway_port
-        await enter(serve(app, *where, connections=MANY, shared=True))
+        await enter(serve(app, *where, connections=PUBLIC_CONNECTIONS, shared=True))
         yield first_failure(link.task, *tasks, *door.tasks)
 
 

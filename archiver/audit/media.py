@@ -83,7 +83,7 @@ async def _some(pool: Pool, store: ObjectStore, rows: Sequence[Row]) -> list[Fin
 
 async def _looked_at(pool: Pool, store: ObjectStore, row: Row) -> Finding | None:
     name = row["ciphertext_sha256"]
-    key = object_store.sealed(name)
+    key = object_store.sealed_key(name)
     try:
         there = await _hash(store, key)
     except ObjectNotFound:
@@ -105,7 +105,7 @@ async def _hash(store: ObjectStore, key: str) -> str:
 async def _unnamed(pool: Pool, store: ObjectStore) -> AsyncIterator[Finding]:
     """A row names a file before it is there, and until it is gone."""
     keys: list[str] = []
-    async for key in store.names(object_store.SEALED):
+    async for key in store.keys(object_store.SEALED):
         keys.append(key)
         if len(keys) == ROWS:
             for one in await _without_a_row(pool, store, keys):
@@ -118,7 +118,7 @@ async def _unnamed(pool: Pool, store: ObjectStore) -> AsyncIterator[Finding]:
 async def _without_a_row(pool: Pool, store: ObjectStore, keys: Sequence[str]) -> list[str]:
     names = [key.rpartition("/")[2] for key in keys]
     rows = await pool.fetch(_NAMED, names)
-    known = {object_store.sealed(row["ciphertext_sha256"]) for row in rows}
+    known = {object_store.sealed_key(row["ciphertext_sha256"]) for row in rows}
     return [key for key in keys if key not in known and await _is_there(store, key)]
 
 
@@ -139,7 +139,7 @@ async def _unlike(pool: Pool, keys: KeyStore) -> AsyncIterator[Finding]:
         for row in opened(rows, keys):
             named = msgspec.json.decode(row["data"], type=_Kept).object
             if named and named != row["ciphertext_sha256"]:
-                yield _finding("another", object_store.sealed(named), row["message"])
+                yield _finding("another", object_store.sealed_key(named), row["message"])
         after = rows[-1]["message"]
 
 

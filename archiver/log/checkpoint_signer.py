@@ -74,7 +74,7 @@ async def _not_outside(pool: Pool, store: ObjectStore, size: int | None) -> list
     """Back from this one, up to one that is: they go in their order, so before it all are. More
     than one where the store was away, or a process ended between the table and the store."""
     missing: list[int] = []
-    while size is not None and not await store.holds(object_store.checkpoint(size)):
+    while size is not None and not await store.exists(object_store.checkpoint_key(size)):
         missing.append(size)
         size = await pool.fetchval(_BEFORE, size)
     return missing
@@ -82,7 +82,7 @@ async def _not_outside(pool: Pool, store: ObjectStore, size: int | None) -> list
 
 async def _kept_outside(store: ObjectStore, size: int, note: str) -> None:
     try:
-        await store.create(object_store.checkpoint(size), note.encode())
+        await store.create(object_store.checkpoint_key(size), note.encode())
     except ObjectExists:
         return  # two archivers
 

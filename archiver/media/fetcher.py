@@ -85,9 +85,9 @@ class Fetcher:
     async def _forgot(self, object: UUID, sealed: str) -> bool:
         """Whether what was begun under these names, or is nobody's, is gone."""
         try:
-            await self._store.delete(object_store.media(object))
+            await self._store.delete(object_store.media_key(object))
             if sealed:
-                await self._store.delete(object_store.sealed(sealed))
+                await self._store.delete(object_store.sealed_key(sealed))
         except ObjectNotFound:  # the bucket too
             return True
         except StoreUnavailable:
@@ -118,7 +118,9 @@ class Fetcher:
         ):
             return FetchFailed("strange")  # another has it
         try:
-            await self._store.keep(object_store.media(file.object), object_store.sealed(got.object))
+            await self._store.make_permanent(
+                object_store.media_key(file.object), object_store.sealed_key(got.object)
+            )
         except (StoreUnavailable, ObjectNotFound):
             return FetchFailed("store")
         return got
@@ -143,7 +145,7 @@ class Fetcher:
             said = await self._source.describe(account, file.announced.id)
             if isinstance(said, FetchFailed):
                 return said
-            key = object_store.media(file.object)
+            key = object_store.media_key(file.object)
             came = await self._source.fetch(account, said, key, lock)
             if isinstance(came, Arriving):
                 return _judged(file, came, said)

@@ -21,7 +21,7 @@ async def read(store: ObjectStore, file: File | Kept) -> AsyncIterator[bytes]:
         raise ObjectNotFound
     if file.lock is None:
         raise CannotDecrypt("its key is gone")
-    return open_stream(file.lock, await store.read(object_store.sealed(file.ciphertext_sha256)))
+    return open_stream(file.lock, await store.read(object_store.sealed_key(file.ciphertext_sha256)))
 
 
 def damaged(message: UUID, error: CannotDecrypt | ObjectNotFound) -> None:

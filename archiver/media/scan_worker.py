@@ -61,7 +61,7 @@ class ScanWorker:
         if self._scanner is None:
             return MediaResult("available")
         pieces = await read(self._store, file)
-        if found := (await self._scanner.look(pieces)).malware:
+        if found := (await self._scanner.scan(pieces)).malware:
             return MediaResult("quarantined", MALWARE.format(found), scanned=True)
         return MediaResult("available", scanned=True)
 

@@ -11,7 +11,7 @@ from services.calendar import opening_hours
 from services.calendar.opening_hours import AMSTERDAM, Closing
 from services.config.loader import LoadedConfig
 from services.config.model import Configuration, locate_error
-from services.config.pricing import CATEGORIES, month_of, rate_of
+from services.config.pricing import CATEGORIES, find_rate, month_of
 from services.toml.errors import ConfigFault
 
 KLANTINTERACTIES = "/klantinteracties/api/v1"
@@ -106,7 +106,7 @@ def _moved_numbers(config: Configuration) -> Iterator[Found]:
 
 
 def _budgets(config: Configuration, now: datetime) -> Iterator[Found]:
-    if rate_of(config.rates, month_of(now)):
+    if find_rate(config.rates, month_of(now)):
         return
     first = min((rate.first for rate in config.rates), default=None)
     why = f"as no [[rates]] hold before {first}," if first else "without [[rates]]"

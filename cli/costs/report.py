@@ -11,7 +11,7 @@ import msgspec
 from router.billing.charges import kind
 from router.billing.costs import ChargeGroup, budget_ratio, cost
 from services.config.model import Configuration
-from services.config.pricing import FREE_SERVICE, FREE_SERVICE_FROM, Rate, rate_of
+from services.config.pricing import FREE_SERVICE, FREE_SERVICE_FROM, Rate, find_rate
 
 BY = ("department", "number", "category")
 """By which messages can be counted, beside the municipality."""
@@ -97,7 +97,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 def costs(groups: Sequence[ChargeGroup], wanted: Wanted, config: Configuration | None) -> Costs:
     """Of all groups of the month and municipality: some of them tell rows, all of them budgets and
     what is free."""
-    rate = rate_of(config.rates, wanted.month) if config else None
+    rate = find_rate(config.rates, wanted.month) if config else None
     chosen = [group for group in groups if wanted.has(group)]
     told = [group for group in groups if group.number in {each.number for each in chosen}]
     return Costs(

@@ -86,7 +86,7 @@ def origin() -> str:
 def signer() -> Signer:
     """Who signs. SettingsError without the master key."""
     given = settings.load(settings.ArchiveSettings, os.environ)
-    return Signer(origin(), settings.derived_key(given.archive_key, checkpoint_signer.PURPOSE))
+    return Signer(origin(), settings.derive_key(given.archive_key, checkpoint_signer.PURPOSE))
 
 
 def trust(public_key: str | None) -> Trust:

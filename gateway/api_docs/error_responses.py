@@ -1,7 +1,7 @@
 """In which ways the gateway refuses an order, as its document says them. Pure."""
 
 from gateway.api_docs import examples
-from services.api.json_body import UNTAKEN
+from services.api.json_body import UNREAD_REFUSALS
 from services.api.operations import Refusal
 
 WRONG = Refusal(
@@ -56,5 +56,5 @@ UNFIT = Refusal(
         ]
     },
 )
-BODY: dict[int, list[Refusal]] = {400: [WRONG]} | UNTAKEN
+BODY: dict[int, list[Refusal]] = {400: [WRONG]} | UNREAD_REFUSALS
 """Of every order."""

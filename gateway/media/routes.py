@@ -114,10 +114,10 @@ class Media:
         object, at = clock.new_id(), clock.now()
         await self._uploads.start(object, at)
         try:
-            await self._store.put(object_store.upload(object), file.pieces())
+            await self._store.put(object_store.upload_key(object), file.pieces())
         except Exception:
             with suppress(StoreUnavailable, *DATABASE_ERRORS):  # what is left is swept
-                await self._store.delete(object_store.upload(object))
+                await self._store.delete(object_store.upload_key(object))
                 await self._uploads.delete(object)
             raise
         new = Upload(
@@ -139,7 +139,7 @@ class Media:
         while True:
             try:
                 for object in await self._uploads.stale(clock.now()):
-                    await self._store.delete(object_store.upload(object))
+                    await self._store.delete(object_store.upload_key(object))
                     await self._uploads.delete(object)
             except Exception as error:
                 log.warning("uploads.not_swept", exc_info=error)

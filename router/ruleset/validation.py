@@ -11,7 +11,7 @@ from router.rules.engine import holds_for
 from router.rules.lexicon import phrase_error
 from router.rules.matcher import PatternCollector
 from services.config.loader import LoadedConfig
-from services.config.model import ConfigError, Configuration, complete, locate_error
+from services.config.model import ConfigError, Configuration, as_partial, locate_error
 from services.config.organisation import Tenant
 from services.config.routing_rules import Condition, Rule, SafetyRule
 from services.language.words import plain_words
@@ -31,7 +31,7 @@ def validate(choices: LoadedConfig, *, patterns: bool = True) -> LoadedConfig:
         locate_error(choices.sources, *each) for each in faults(choices.config, patterns=patterns)
     ]
     if found:
-        raise ConfigError(found, complete(choices.config), choices.sources)
+        raise ConfigError(found, as_partial(choices.config), choices.sources)
     return choices
 
 

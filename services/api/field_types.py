@@ -31,7 +31,7 @@ Json = dict[str, Any]
 
 
 def validation_error(sentence: str, **numbers: int) -> PydanticCustomError:
-    """Return an error with a sentence of ours; `numbers` fills in our own limits."""
+    """Return an error with our own sentence; `numbers` fills in our own limits."""
     return PydanticCustomError(OURS, sentence, numbers)
 
 

@@ -1,6 +1,6 @@
 """Parsing of request bodies: bytes in, a model or all faults out. Pure, and never raises.
 
-A fault is a JSON pointer (RFC 6901) and a sentence of ours. Neither contains the input, except the
+A fault is a JSON pointer (RFC 6901) and a sentence. Neither contains the input, except the
 name of an unknown member if it looks like a name.
 """
 
@@ -63,7 +63,7 @@ NO_JSON = Refusal(
     "the body must be application/json",
     "The body is not application/json in UTF-8, or has a Content-Encoding.",
 )
-UNTAKEN: dict[int, list[Refusal]] = {408: [SLOW], 413: [LARGE], 415: [NO_JSON]}
+UNREAD_REFUSALS: dict[int, list[Refusal]] = {408: [SLOW], 413: [LARGE], 415: [NO_JSON]}
 """Refusals that are made without reading the whole body."""
 
 NO_TEXT = "holds U+0000 or half a character (an unpaired surrogate), which cannot be stored"

@@ -18,7 +18,7 @@ from opening_hours import OpeningHours, State
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.calendar.opening_hours_syntax import DAYS, parsed
+from services.calendar.opening_hours_syntax import DAYS, parse_expression
 from services.calendar.opening_hours_syntax import fault as fault  # re-exported
 from services.calendar.opening_hours_syntax import spoken as spoken
 from services.toml.model import ConfigModel
@@ -127,9 +127,9 @@ def compile_hours(expression: str, closings: Iterable[Closing]) -> Hours:
     if sentence := fault(expression):
         raise ValueError(sentence)
     closings = tuple(closings)
-    by_text = {hours: parsed(hours or "off") for hours in {c.hours for c in closings}}
+    by_text = {hours: parse_expression(hours or "off") for hours in {c.hours for c in closings}}
     exceptions = {day: by_text[closing.hours] for closing in closings for day in closing.days}
-    return Hours(parsed(expression or "24/7"), exceptions)
+    return Hours(parse_expression(expression or "24/7"), exceptions)
 
 
 def never_opens(hours: Hours, since: datetime) -> bool:

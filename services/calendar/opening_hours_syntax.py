@@ -63,7 +63,7 @@ def fault(expression: str) -> str:
         return f"Hours should be at most {LONGEST} characters"
     try:
         # The library writes a whole day without its times, like a day without any times.
-        normalised = str(parsed(expression.replace("00:00-24:00", "00:00-23:59")))
+        normalised = str(parse_expression(expression.replace("00:00-24:00", "00:00-23:59")))
     except (ParserError, UnicodeEncodeError) as error:
         return _unreadable(" ".join(expression.split()), str(error))
     refusals = (sentence for pattern, sentence in REFUSED if re.search(pattern, normalised))
@@ -95,7 +95,7 @@ def _conflict(rules: list[_Rule]) -> str:
 def spoken(expression: str) -> str:
     """Format an expression in Dutch, as `maandag tot en met vrijdag van 09.00 tot 17.00 uur`; '' if
     it is not that simple."""
-    rules = [] if not expression or fault(expression) else _rules(str(parsed(expression)))
+    rules = [] if not expression or fault(expression) else _rules(str(parse_expression(expression)))
     week = _week(rules)
     groups: dict[tuple[str, ...], list[int]] = {}
     for index, day in enumerate(WEEK):
@@ -109,7 +109,7 @@ def spoken(expression: str) -> str:
     return ", ".join([*clauses, "niet op feestdagen"] if HOLIDAY in week else clauses)
 
 
-def parsed(expression: str) -> OpeningHours:
+def parse_expression(expression: str) -> OpeningHours:
     """Parse an expression.
 
     It has no time zone, because the library refuses local times that a change of the clock skips.

@@ -16,7 +16,7 @@ from services.config.model import (
     ConfigFile,
     Configuration,
     PartialConfig,
-    complete,
+    as_partial,
     locate_error,
     merge_files,
 )
@@ -76,7 +76,7 @@ def _merge(
     """Merge the files; return the readable part and the faults, which do not stop the check of the
     texts."""
     try:
-        return complete(merge_files(sources, is_whole=is_whole)), []
+        return as_partial(merge_files(sources, is_whole=is_whole)), []
     except ConfigError as error:
         assert error.read is not None
         return error.read, error.faults

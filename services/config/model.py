@@ -83,7 +83,7 @@ class Configuration(ConfigModel):
         return {tenant.id: tenant for tenant in self.tenants}
 
     def number(self, number: str) -> Number | None:
-        """Return the number with this id of ours."""
+        """Return the number with this id, which is our own."""
         return self._numbers.get(number)
 
     def number_id_for(self, phone_number_id: str) -> str:
@@ -138,7 +138,7 @@ class PartialConfig(msgspec.Struct, frozen=True):
         return where
 
 
-def complete(config: Configuration) -> PartialConfig:
+def as_partial(config: Configuration) -> PartialConfig:
     """Wrap a configuration that was read as a whole."""
     return PartialConfig(config, config.destinations)
 

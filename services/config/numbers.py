@@ -1,4 +1,4 @@
-"""Our numbers: each has a lasting id of ours, and its current and earlier registrations."""
+"""Our numbers: each has our own lasting id, and its current and earlier registrations."""
 
 from typing import Annotated, Literal
 

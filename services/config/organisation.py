@@ -99,7 +99,7 @@ class Tenant(ConfigModel):
     privacy: Privacy = Privacy()
     processing_activity: str = Field(default="", max_length=500, pattern=ADDRESS)
     """URI of this processing activity, in this version, in the municipality's register. Each row of
-    the processing log has it; '' uses a name of ours."""
+    the processing log has it; '' uses a default name."""
 
     @property
     def recent_contact(self) -> timedelta:

@@ -65,7 +65,7 @@ class Rate(ConfigModel):
         return None if amount is None else amount * messages
 
 
-def rate_of(rates: Iterable[Rate], month: date) -> Rate | None:
+def find_rate(rates: Iterable[Rate], month: date) -> Rate | None:
     """Return the rate that applies in a month; None before the first rate."""
     started = (rate for rate in rates if rate.first <= month)
     return max(started, key=lambda rate: rate.first, default=None)
@@ -80,13 +80,13 @@ def month_of(at: datetime) -> date:
     return at.astimezone(AMSTERDAM).date().replace(day=1)
 
 
-def following(month: date) -> date:
+def next_month(month: date) -> date:
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
 def span(month: date) -> tuple[datetime, datetime]:
     """Return the start (inclusive) and the end (exclusive) of a month in Amsterdam."""
-    return _midnight(month), _midnight(following(month))
+    return _midnight(month), _midnight(next_month(month))
 
 
 def _midnight(day: date) -> datetime:

@@ -293,7 +293,7 @@ def _sentence(where: tuple[int | str, ...], kind: str, message: str) -> str:
     return f"{name}: is missing" if kind == "missing" else f"{name}: {what}"
 
 
-def derived_key(masters: Sequence[SecretStr], purpose: str) -> bytes:
+def derive_key(masters: Sequence[SecretStr], purpose: str) -> bytes:
     """Derive a key of 32 bytes for one purpose from the oldest master key.
 
     The derivation cannot be reversed. A new master key changes nothing here, so that earlier hashes

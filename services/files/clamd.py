@@ -48,7 +48,7 @@ class Scanner:
     def __init__(self, url: str, seconds: float = SCAN_SECONDS) -> None:
         self._url, self._seconds = urlsplit(url), seconds
 
-    async def look(self, pieces: AsyncIterator[bytes]) -> ScanResult:
+    async def scan(self, pieces: AsyncIterator[bytes]) -> ScanResult:
         """Scan a file. Raises ScannerUnavailable or TooLarge, and what `pieces` raises."""
         try:
             async with asyncio.timeout(self._seconds):
@@ -77,7 +77,9 @@ class Scanner:
         return connection
 
 
-def configured(url: str, config: Configuration, seconds: float = SCAN_SECONDS) -> Scanner | None:
+def configured_scanner(
+    url: str, config: Configuration, seconds: float = SCAN_SECONDS
+) -> Scanner | None:
     """Return the configured scanner, or None; raises SettingsError if production has none."""
     if not url and config.environment == "production":
         raise SettingsError([UNSCANNED])

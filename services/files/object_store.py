@@ -50,22 +50,22 @@ class ObjectExists(Exception):
     """An object with this key exists already."""
 
 
-def upload(object: UUID) -> str:
+def upload_key(object: UUID) -> str:
     """Return the key of a file that a CRM uploaded."""
     return f"upload/{object}"
 
 
-def media(object: UUID) -> str:
+def media_key(object: UUID) -> str:
     """Return the temporary key of a file of a message, until it is stored whole."""
     return f"media/{object}"
 
 
-def sealed(sha256: str) -> str:
+def sealed_key(sha256: str) -> str:
     """Return the permanent key of an encrypted file, by the SHA-256 of its bytes, in hex."""
     return f"{SEALED}/{sha256}"
 
 
-def checkpoint(size: int) -> str:
+def checkpoint_key(size: int) -> str:
     """Return the key of a checkpoint of the log, by the size of the log."""
     return f"checkpoint/{size:020}"
 
@@ -108,7 +108,7 @@ class ObjectStore:
         if self._folder:
             await _translate_errors(asyncio.to_thread(_sync_file, self._folder, path))
 
-    async def keep(self, key: str, name: str) -> None:
+    async def make_permanent(self, key: str, name: str) -> None:
         """Move an object to its permanent key, which is a hash of its contents.
 
         An object that exists under that key is the same one, from an attempt of which the answer
@@ -122,7 +122,7 @@ class ObjectStore:
         if self._folder:
             await _translate_errors(asyncio.to_thread(_make_read_only, self._folder, path, new))
 
-    async def holds(self, key: str) -> bool:
+    async def exists(self, key: str) -> bool:
         """Return True if an object with this key exists. Raises StoreUnavailable."""
         try:
             await _translate_errors(obstore.head_async(self._store, _check_key(key)))
@@ -130,7 +130,7 @@ class ObjectStore:
             return False
         return True
 
-    async def names(self, folder: str) -> AsyncIterator[str]:
+    async def keys(self, folder: str) -> AsyncIterator[str]:
         """Yield the keys in `folder`, in order. Raises StoreUnavailable."""
         stream = obstore.list(self._store, folder, chunk_size=1000).__aiter__()
         while True:

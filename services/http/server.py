@@ -25,12 +25,13 @@ HEADER_BYTES = 4 * 1024
 HEADER_LINES = 36
 """Headers of one request; a CRM behind a proxy sends some 30. An unfinished header is in memory
 twice. These two bounds limit that to 288 KiB per connection, and to 864 MiB if all connections of
-the gateway (`MANY`) and of its operations port (`FEW`) are filled. Measurements confirm this."""
+the gateway (`PUBLIC_CONNECTIONS`) and of its operations port (`INTERNAL_CONNECTIONS`) are filled.
+Measurements confirm this."""
 SHUTDOWN_SECONDS = 5.0
 """Time for requests in progress to finish when the service stops."""
-FEW = 256
+INTERNAL_CONNECTIONS = 256
 """Connections open at once on an internal port: several times the pool of a proxy."""
-MANY = 2816
+PUBLIC_CONNECTIONS = 2816
 """Connections open at once at the gateway: ten times the busy connections of a benchmark (256), and
 a tenth more for others."""
 BACKLOG = 2048
@@ -48,7 +49,7 @@ LINGER_SECONDS = 2.0
 sends when we close sees a reset instead of the answer."""
 
 Handle = Callable[[Any], Awaitable[web.StreamResponse]]
-AHEAD = web.AppKey("ahead", Mapping[str, Handle])
+POST_HANDLERS = web.AppKey("ahead", Mapping[str, Handle])
 """Path -> handler of a POST to it, which bypasses the application."""
 
 UNREADABLE = "this is not HTTP as we read it"
@@ -159,7 +160,7 @@ async def serve(
     bind: str,
     port: int,
     *,
-    connections: int = FEW,
+    connections: int = INTERNAL_CONNECTIONS,
     silent_seconds: float = SILENT_SECONDS,
     shared: bool = False,
 ) -> AsyncIterator[int]:
@@ -172,7 +173,7 @@ async def serve(
     await runner.setup()
     server = runner.server
     assert server is not None  # set by `setup`
-    server.request_handler = _handler(app.get(AHEAD, {}), server.request_handler)
+    server.request_handler = _handler(app.get(POST_HANDLERS, {}), server.request_handler)
     connection = _connection_factory(server, connections, silent_seconds)
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:

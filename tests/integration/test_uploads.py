@@ -221,7 +221,7 @@ async def test_what_a_process_left_when_it_was_killed_is_swept_after_an_hour(
         assert (await desk.post(PNG))[0] == 201
         left, fresh = clock.new_id(), clock.new_id()
         for object in (left, fresh):
-            (tmp_path / f"{object_store.upload(object)}#1").write_bytes(b"half")
+            (tmp_path / f"{object_store.upload_key(object)}#1").write_bytes(b"half")
         begin = "insert into gateway.upload values ($1, now() - make_interval(secs => $2))"
         await pool.execute(begin, left, 3700)
         await pool.execute(begin, fresh, 3500)

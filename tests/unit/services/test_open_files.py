@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from services.http.server import ACCEPTED_AT_ONCE, FEW, MANY
+from services.http.server import ACCEPTED_AT_ONCE, INTERNAL_CONNECTIONS, PUBLIC_CONNECTIONS
 from services.lifecycle import OPEN_FILES, raise_open_file_limit
 
 UNBOUNDED = resource.RLIM_INFINITY
@@ -31,4 +31,4 @@ def test_the_limit_is_raised_as_far_as_is_needed_and_allowed(
 
 
 def test_all_connections_of_two_ports_fit() -> None:
-    assert MANY + FEW + 2 * ACCEPTED_AT_ONCE <= OPEN_FILES - 256
+    assert PUBLIC_CONNECTIONS + INTERNAL_CONNECTIONS + 2 * ACCEPTED_AT_ONCE <= OPEN_FILES - 256
