@@ -105,9 +105,9 @@ class Command(
     employee: str = ""
     """For a transfer: the employee whose queue it goes to, by their name in the CRM."""
     until: datetime | None = None
-    """For a notice or the state of a number: when it expires."""
+    """For a notice or the state of a number: time at which it expires."""
     state: str = ""
-    """For a number: open, receive-only, closed."""
+    """For a number: its new state (open, receive-only, closed)."""
     outcome: str = ""
     """For a closing: the outcome, which is forwarded, redirected or handled."""
     last_seen_sequence: int | None = None
@@ -121,9 +121,9 @@ class Command(
     """For a business-initiated template: the purpose that the citizen consented to. For a consent
     and its withdrawal: its purpose."""
     given_at: datetime | None = None
-    """When the citizen gave that consent; a template may carry it along."""
+    """Time at which the citizen gave that consent; a template may carry it along."""
     source: str = ""
-    """Where the evidence of that consent can be looked up."""
+    """Source of the evidence of that consent."""
 
 
 class SendOutcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="send-outcome"):
@@ -153,9 +153,9 @@ class Timeout(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag=
     conversation: str
     kind: str
     at: datetime
-    """When the timer was due; decisions are made as of then."""
+    """Time at which the timer was due; decisions are made as of then."""
     told_at: datetime
-    """When the timer was published: long after `at` if no process ran meanwhile."""
+    """Time at which the timer was published: long after `at` if no process ran meanwhile."""
 
 
 class MediaOutcome(
@@ -210,7 +210,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
     time: datetime
     received_at: datetime
-    """When the cause of the event was received; the whole trip is measured from here."""
+    """Time at which the cause of the event was received; the whole trip is measured from here."""
     data: bytes
     message: UUID | None = None
     """Message that the event is about."""

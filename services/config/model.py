@@ -38,7 +38,8 @@ class Configuration(ConfigModel):
     """Further files, relative to the folder of this one; `*` matches any name. Their tables are
     appended to the tables of this file."""
     environment: Literal["test", "production"] = "test"
-    """In production no file is shown that a malware scanner has not scanned."""
+    """Kind of installation; in production no file is shown that a malware scanner has not
+    scanned."""
     texts: str = ""
     """Folder with the texts for citizens, one file per language; '' sends no texts."""
     approved_by: str = Field(default="", max_length=200)

@@ -15,8 +15,8 @@ Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,253}$", to_lower=True)]
 """Host name in lower case, as in a parsed URL."""
 ReadMarks = Literal["never", "asked", "answered"]
-"""When citizens get a read receipt: never; when a CRM asks for it (`asked`); then, and also just
-before an employee's answer (`answered`)."""
+"""Moments of read receipts to citizens: never; when a CRM asks for one (`asked`); then, and also
+just before an employee's answer (`answered`)."""
 
 
 class Registration(ConfigModel):
