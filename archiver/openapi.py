@@ -17,8 +17,8 @@ from archiver.api.viewer import (
 )
 from archiver.search.request import SEARCH
 from services import ids
-from services.api.json_body import UNTAKEN
-from services.api.openapi import document_of
+from services.api.json_body import UNREAD_REFUSALS
+from services.api.openapi import build_document
 from services.api.operations import AWAY, DOCUMENT, Answer, Api, Content, Operation, Refusal
 from services.http.problems import VERSION
 
@@ -223,7 +223,7 @@ SEARCH_MESSAGES = Operation(
     parameters=[*VIEWER_HEADERS],
     content=Content(model=SEARCH, examples=examples.SEARCHES),
     answers={200: Answer(description="A page of hits.", model=Page, example=examples.PAGE)},
-    refusals=VIEW_REFUSALS | {400: [INVALID_SEARCH, TOO_BROAD, INVALID_VIEWER]} | UNTAKEN,
+    refusals=VIEW_REFUSALS | {400: [INVALID_SEARCH, TOO_BROAD, INVALID_VIEWER]} | UNREAD_REFUSALS,
 )
 API = Api(
     title="Postkamer: the record",
@@ -241,5 +241,5 @@ API = Api(
 )
 OPERATIONS = (READ_CONVERSATION, READ_MESSAGES, SEARCH_MESSAGES, READ_MESSAGE, READ_MEDIA, DOCUMENT)
 
-document: Json = document_of(API, OPERATIONS)
+document: Json = build_document(API, OPERATIONS)
 """Document served at /v1/openapi.json; see `services.api.docs_page.routes`."""

@@ -35,12 +35,12 @@ from services.amqp.partition_publisher import PartitionPublisher
 from services.api import docs_page
 from services.config.accounts import ProviderAccount
 from services.config.model import Configuration
-from services.config.settings import ArchiverSettings, derived_key, key_bytes
-from services.files.clamd import configured
+from services.config.settings import ArchiverSettings, derive_key, key_bytes
+from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
 from services.http.application import api_app, operations_app
 from services.http.server import serve
-from services.http.token_store import keyring, of_environment
+from services.http.token_store import environment_tokens, run_token_store
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
 from services.tasks import background_task
@@ -71,7 +71,7 @@ async def archiver(
         )
         intake = Intake(writer, Quarantine(pool, keys))
         consumer = await enter(run_consumer(connection, queue, PREFETCH, intake.work))
-        token_store = await enter(keyring(pool, of_environment(settings, config)))
+        token_store = await enter(run_token_store(pool, environment_tokens(settings, config)))
         operations = operations_app(lambda: readiness_problems(pool, [consumer]))
         await enter(serve(operations, settings.bind, settings.archiver_ops_port))
         media_store = MediaStore(pool, keys)
@@ -111,7 +111,7 @@ async def _maintenance_tasks(
     """Run the maintenance of the record: table partitions, operator actions, checkpoints, and the
     count of open subject access requests."""
     pool = archive.pool
-    signer = Signer(config.log, derived_key(settings.archive_key, checkpoint_signer.PURPOSE))
+    signer = Signer(config.log, derive_key(settings.archive_key, checkpoint_signer.PURPOSE))
     works = [
         _prepare_and_maintain(archive, config.processing_months),
         record_operator_actions(pool, archive.writer.add),
@@ -133,7 +133,7 @@ async def _media_tasks(
     """Fetch and scan files, a few at a time, and publish the outcomes. Publishing has a connection
     of its own that consumes nothing, because the broker may block it, and that must not stop the
     intake."""
-    scanner = ScanWorker(media_store, objects, configured(settings.scanner_url, config))
+    scanner = ScanWorker(media_store, objects, configured_scanner(settings.scanner_url, config))
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         connection = await enter(

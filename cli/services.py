@@ -12,7 +12,7 @@ from cli.support.database import fail
 from cli.support.example_config import ROOT, load_config
 from services import lifecycle, logs
 from services.config import settings
-from services.http.token_store import of_environment
+from services.http.token_store import environment_tokens
 from services.postgres.database import DATABASE_ERRORS
 from services.postgres.migrations import MigrationError, migrate, migrations
 
@@ -48,7 +48,7 @@ def gateway() -> None:
     options = load_settings(settings.GatewaySettings)
     loaded = load_config(options.config)
     try:
-        of_environment(options, loaded.config)
+        environment_tokens(options, loaded.config)
         endpoints = load_endpoints(options, loaded.config, os.environ)
     except settings.SettingsError as error:
         fail(str(error))
@@ -76,7 +76,7 @@ def deliverer() -> None:
     options = load_settings(settings.DelivererSettings)
     config = load_config(options.config).config
     try:
-        clamd.configured(options.scanner_url, config)
+        clamd.configured_scanner(options.scanner_url, config)
         secrets = credentials(config, options.config.parent, os.environ)
         numbers = accounts(options, config, os.environ)
     except settings.SettingsError as error:
@@ -95,8 +95,8 @@ def archiver() -> None:
     config = load_config(options.config).config
     token = options.meta_access_token.get_secret_value()
     try:
-        of_environment(options, config)
-        clamd.configured(options.scanner_url, config)
+        environment_tokens(options, config)
+        clamd.configured_scanner(options.scanner_url, config)
         numbers = provider_accounts(config.numbers, options.meta_graph_url, token, os.environ)
     except settings.SettingsError as error:
         fail(str(error))

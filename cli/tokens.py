@@ -18,7 +18,7 @@ from cli.support.time_options import Time
 from services import clock
 from services.config import loader, model, settings
 from services.http.rights import BURST, REQUESTS_PER_SECOND, ROLES, Role
-from services.http.token_store import LARGEST, digest
+from services.http.token_store import MAX_TOKENS, digest
 from services.postgres.database import Connection, Pool
 
 PREFIX = "pk_"
@@ -109,8 +109,8 @@ def make_token(random: bytes) -> str:
 async def add_token(connection: Connection, request: TokenRequest) -> str:
     """Store the hash of a new token and return the token, which cannot be retrieved again."""
     token = make_token(secrets.token_bytes(RANDOM_BYTES))
-    if await connection.fetchval(_VALID) >= LARGEST:
-        raise CommandRefused(f"there are {LARGEST} valid tokens already; revoke one first")
+    if await connection.fetchval(_VALID) >= MAX_TOKENS:
+        raise CommandRefused(f"there are {MAX_TOKENS} valid tokens already; revoke one first")
     added = await connection.fetchval(
         _ADD,
         request.name,

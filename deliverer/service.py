@@ -43,7 +43,7 @@ from services.amqp.publisher import Publisher
 from services.config.model import Configuration
 from services.config.organisation import Destination
 from services.config.settings import DelivererSettings
-from services.files.clamd import configured
+from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
 from services.http.application import operations_app
 from services.http.server import serve
@@ -93,7 +93,7 @@ async def deliverer(
             for destination in config.destinations
         ]
         partitions = PartitionPublisher(outgoing, clock.new_id(), config.partitions)
-        looker = configured(settings.scanner_url, config, SCAN_SECONDS)
+        looker = configured_scanner(settings.scanner_url, config, SCAN_SECONDS)
         files = MediaSource(ObjectStore(settings.object_store), looker)
         sends = await enter(_outbound(pool, files, accounts, partitions, attempts.record))
         marks = await enter(_marking(pool, accounts))

@@ -22,8 +22,8 @@ from services.config.reload import watch_config
 from services.config.settings import GatewaySettings
 from services.files.object_store import ObjectStore
 from services.http.application import Route, api_app, operations_app
-from services.http.server import AHEAD, MANY, serve
-from services.http.token_store import keyring, of_environment
+from services.http.server import POST_HANDLERS, PUBLIC_CONNECTIONS, serve
+from services.http.token_store import environment_tokens, run_token_store
 from services.lifecycle import first_failure
 from services.postgres.database import Pool, connection_pool
 from services.tasks import background_task
@@ -63,11 +63,11 @@ async def gateway(
 
         await enter(serve(operations_app(obstacles), settings.bind, settings.gateway_ops_port))
         app = api_app([*webhook.routes(), *api, *docs_page.routes(document)])
-        app[AHEAD] = {PATH: webhook.receive}
+        app[POST_HANDLERS] = {PATH: webhook.receive}
         # The operations port opens first and is not shared, so a second gateway that was started by
         # mistake fails there.
         address = settings.bind, settings.gateway_port
-        await enter(serve(app, *address, connections=MANY, shared=True))
+        await enter(serve(app, *address, connections=PUBLIC_CONNECTIONS, shared=True))
         yield first_failure(link.task, *tasks, *intake.tasks)
 
 
@@ -79,7 +79,7 @@ async def _api(
     uploads = UploadStore(pool)
     media = MediaRoutes(uploads, ObjectStore(settings.object_store))
     async with (
-        keyring(pool, of_environment(settings, loaded.config)) as ring,
+        run_token_store(pool, environment_tokens(settings, loaded.config)) as ring,
         background_task(media.sweep()) as sweep,
     ):
         api = MessageRoutes(intake, CommandStore(pool), uploads, loaded.config, ring)

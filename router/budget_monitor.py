@@ -9,7 +9,7 @@ import structlog
 from router.billing.costs import ChargeGroup, budget_ratios
 from router.model.decision import RoutingContext
 from services import clock, metrics
-from services.config.pricing import month_of, rate_of, span
+from services.config.pricing import find_rate, month_of, span
 from services.postgres.database import Pool, retry_while_unavailable
 
 POLL_SECONDS = 300.0
@@ -52,7 +52,7 @@ class BudgetMonitor:
         config = (await self._current()).config
         month = month_of(clock.now())
         budgets = {t.id: t.budget for t in config.tenants if t.budget is not None}
-        rate = rate_of(config.rates, month)
+        rate = find_rate(config.rates, month)
         groups = await load_charges(self._pool, month, None) if budgets and rate else []
         metrics.budget_used.clear()
         if rate:

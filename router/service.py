@@ -18,7 +18,7 @@ from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
 from services.config.loader import LoadedConfig
 from services.config.model import Configuration
-from services.config.settings import RouterSettings, derived_key
+from services.config.settings import RouterSettings, derive_key
 from services.http.application import operations_app
 from services.http.server import serve
 from services.lifecycle import first_failure, readiness_problems
@@ -45,7 +45,7 @@ async def router(
         incoming = await enter(broker_connection(amqp, "router consumes"))
         store = Store(pool)
         archive = Publisher(outgoing, topology.ARCHIVE)
-        hash = keyed_hash(derived_key(settings.archive_key, "router"))
+        hash = keyed_hash(derive_key(settings.archive_key, "router"))
         rules = ActiveRules(store, archive, hash)
         rules_task = await enter(background_task(rules.run(settings.config, loaded)))
         destinations = Publisher(outgoing, topology.DESTINATIONS)

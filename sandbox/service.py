@@ -33,7 +33,7 @@ from services import clock
 from services.config import loader
 from services.http.application import api_app
 from services.http.problems import problem_response
-from services.http.server import MANY, serve
+from services.http.server import PUBLIC_CONNECTIONS, serve
 from services.lifecycle import first_failure
 from services.tasks import background_task
 
@@ -73,7 +73,7 @@ async def run_sandbox(settings: SandboxSettings) -> AsyncIterator[RunningSandbox
         app = api_app(routes)
         app.middlewares.append(own_pages_only)
         async with (
-            serve(app, settings.bind, settings.port, connections=MANY) as port,
+            serve(app, settings.bind, settings.port, connections=PUBLIC_CONNECTIONS) as port,
             background_task(world.webhooks.run()) as webhook_task,
             background_task(desk.watch()) as desk_task,
             background_task(fetcher.run()) as fetch_task,

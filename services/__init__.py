@@ -1,1 +1,1 @@
-"""What the four services stand on; it imports none of them."""
+"""Library of the four services; it imports none of them."""

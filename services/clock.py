@@ -1,4 +1,4 @@
-"""Time and chance: the only place that reads the clock or makes a random id."""
+"""Time and randomness: the only module that reads the clock or makes a random id."""
 
 import os
 import time
@@ -9,15 +9,15 @@ from services.ids import uuid7
 
 
 def now() -> datetime:
-    """The wall clock, in UTC."""
+    """Return the time of the wall clock, in UTC."""
     return datetime.now(UTC)
 
 
 def new_id(at: datetime | None = None) -> uuid.UUID:
-    """A fresh, time-ordered id; of `at`, or of now."""
+    """Return a new, time-ordered id for `at`, or for now."""
     return uuid7(at or now(), os.urandom(10))
 
 
 def monotonic() -> float:
-    """Seconds on a clock that never jumps, for measuring durations."""
+    """Return the seconds on a clock that never jumps, for measuring durations."""
     return time.monotonic()

@@ -1,13 +1,13 @@
-"""Everything that travels through the broker, as Structs in MessagePack.
+"""The messages that travel through the broker, as Structs in MessagePack.
 
-Three kinds of AMQP message, named by their `type` property:
+There are three kinds of AMQP message, named by their `type` property:
 
     partition-batch.v1  gateway, relays -> router     entries of one partition, in order
     delivery-batch.v1   router -> deliverer           events for one destination, in order
     archive-batch.v1    router, deliverer -> archiver records, any order (ids are time-ordered)
 
 Fields are only ever added, with a default; version n reads n-1 and n+1. The golden files in
-tests/contract/golden hold every one of these as it travels.
+tests/contract/golden hold each of these in its encoded form.
 """
 
 from datetime import datetime
@@ -24,9 +24,9 @@ ARCHIVE_BATCH = "archive-batch.v1"
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="receipt"):
     """One webhook body, exactly as it came in.
 
-    A receipt has no tenant: one body can hold several municipalities. `keys` says which of its
-    items this copy is for: our number ids, `waba:<id>`, and '' for what belongs to neither (it
-    goes with the first copy). No keys at all: the copy is for everything in it.
+    A receipt has no tenant: one body can concern several municipalities. `keys` names the items
+    that this copy is for: ids of our numbers, `waba:<id>`, and '' for items of neither (they go
+    with the first copy). Without keys the copy is for every item.
     """
 
     id: UUID
@@ -34,24 +34,24 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag=
     door: str
     """Path of the callback."""
     proof: str
-    """Which proof of origin was checked, e.g. `meta-sha256`."""
+    """Proof of origin that was verified, such as `meta-sha256`."""
     signature: str
     body: bytes
     keys: list[str] = []
     unproven: list[str] = []
-    """Of `keys`, those whose number has other secrets than the one that signed this body: what it
-    says for them is kept aside and believed by nobody."""
+    """Keys whose number has other secrets than the one that signed this body; the items of these
+    keys are quarantined and not trusted."""
 
 
 class Author(msgspec.Struct, frozen=True, kw_only=True):
-    """Who wrote an outgoing message."""
+    """Author of an outgoing message."""
 
     kind: Literal["employee", "system", "automated"]
     id: str = ""
 
 
 AUTOMATED_AUTHOR = Author(kind="automated", id="postkamer")
-"""Who wrote what goes out by itself."""
+"""Author of automatic messages."""
 
 
 class Command(
@@ -62,24 +62,24 @@ class Command(
     tag="command",
     rename={"reply_to_message": "about", "last_seen_sequence": "seen", "merge_from": "other"},
 ):
-    """A CRM's order, accepted by the gateway: a message to a citizen, or a change of a
+    """A command of a CRM, accepted by the gateway: a message to a citizen, or a change of a
     conversation.
 
-    Either `conversation`, or `number` (and `to`) say whom it concerns. An empty `departments` is
-    every department of the municipality; an empty `tenant` is that of the number.
+    Either `conversation`, or `number` (and `to`), identifies the citizen. An empty `departments`
+    means every department of the municipality; an empty `tenant` means that of the number.
     """
 
     id: UUID
-    """Also the id of the message that it makes."""
+    """Id of the command, and of the message that it makes."""
     received_at: datetime
     token: str
-    """Name of the API token that gave it."""
+    """Name of the API token of the caller."""
     type: str
-    """Meta's word for a message (`text`, `image`, `template` ...); else transfer, close, note,
-    link, confirm, release, merge, read; of a number: notice, state; of a person: consent,
+    """Meta's type of a message (`text`, `image`, `template` ...); else transfer, close, note,
+    link, confirm, release, merge, read; for a number: notice, state; for a person: consent,
     withdraw."""
     text: str = ""
-    """The words in it, or the note."""
+    """Text of the message or of the note."""
     conversation: str = ""
     number: str = ""
     to: str = ""
@@ -87,47 +87,47 @@ class Command(
     tenant: str = ""
     """Municipality of the token."""
     departments: list[str] = []
-    """For which the token may act."""
+    """Departments for which the token may act."""
     department: str = ""
-    """For which this is done; '' for whichever has the conversation."""
+    """Department for which this is done; '' for the department that owns the conversation."""
     content: bytes = b""
-    """JSON of a message's content as Meta takes it, `{"type": ..., <type>: {...}}`; else empty."""
+    """JSON of a message's content in Meta's form, `{"type": ..., <type>: {...}}`; else empty."""
     reply_to_message: UUID | None = None
-    """Id of the message that it quotes or reacts to."""
+    """Id of the message that this one quotes or reacts to."""
     media: UUID | None = None
-    """Id of an upload that goes along; the content has its place, without an id."""
+    """Id of an upload to attach; the content has a place for it, without an id."""
     to_department: str = ""
-    """Of a transfer."""
+    """For a transfer: the department that gets the conversation."""
     reason: str = ""
-    """Of a transfer or a closing, as its author wrote it."""
+    """For a transfer or a closing: the reason that its author wrote."""
     zaak: str = ""
-    """Of a link: the zaak that the conversation belongs to."""
+    """For a link: the zaak that the conversation belongs to."""
     employee: str = ""
-    """Of a transfer: in whose queue it is put, as the CRM calls them."""
+    """For a transfer: the employee whose queue it goes to, by their name in the CRM."""
     until: datetime | None = None
-    """Of a notice or a number's state: when it ends by itself."""
+    """For a notice or the state of a number: time at which it expires."""
     state: str = ""
-    """Of a number: open, receive-only, closed."""
+    """For a number: its new state (open, receive-only, closed)."""
     outcome: str = ""
-    """Of a closing: what was done about it, forwarded, redirected or handled."""
+    """For a closing: the outcome, which is forwarded, redirected or handled."""
     last_seen_sequence: int | None = None
-    """Of a closing: the place in the conversation up to which it was known where somebody dealt
-    with it. What the citizen asked after that was not dealt with, and then nothing is closed."""
+    """For a closing: the last sequence number of the conversation that its author had seen. Nothing
+    is closed when the citizen asked something after that, as it was not dealt with."""
     merge_from: str = ""
-    """Of a merge: a conversation with the same person."""
+    """For a merge: another conversation with the same person."""
     typing: bool = False
-    """Of a read: somebody types an answer."""
+    """For a read: True if an employee is typing an answer."""
     purpose: str = ""
-    """Of a template to somebody who did not write first: for what they consented to be sent
-    messages. Of a consent, and the end of one: for what it is."""
+    """For a business-initiated template: the purpose that the citizen consented to. For a consent
+    and its withdrawal: its purpose."""
     given_at: datetime | None = None
-    """When the citizen gave that consent; with a template it is brought along."""
+    """Time at which the citizen gave that consent; a template may carry it along."""
     source: str = ""
-    """Where that it was given can be looked up."""
+    """Source of the evidence of that consent."""
 
 
 class SendOutcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="send-outcome"):
-    """What became of a message that the deliverer offered to the Graph API."""
+    """Outcome of a message that the deliverer offered to the Graph API."""
 
     id: UUID
     message: UUID
@@ -135,64 +135,64 @@ class SendOutcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", 
     conversation: str
     at: datetime
     state: Literal["sent", "failed", "unknown", "held"]
-    """held: it waits until the citizen writes again."""
+    """held: the message waits until the citizen writes again."""
     wamid: str = ""
     code: int = 0
     """Meta's `error.code`; 0 where there is none."""
     reason: str = ""
-    """One sentence for the person who sent it, without personal data."""
+    """One sentence for the sender, without personal data."""
 
 
 class Timeout(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="timeout"):
-    """A time that a conversation waited for has come. `kind` says which: quiet, menu, waiting,
-    window, idle, opens, care."""
+    """A timer of a conversation has fired. kind: quiet, menu, waiting, window, idle, opens,
+    care."""
 
     id: UUID
-    """Given when the timer was set: one that was set anew meanwhile has another."""
+    """Id of the timer; a timer that was set again meanwhile has another."""
     number: str
     conversation: str
     kind: str
     at: datetime
-    """When it was due; what is decided is decided as of then."""
+    """Time at which the timer was due; decisions are made as of then."""
     told_at: datetime
-    """When it was told: long after, where nothing ran meanwhile."""
+    """Time at which the timer was published: long after `at` if no process ran meanwhile."""
 
 
 class MediaOutcome(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="media-outcome"
 ):
-    """What became of a file that came with a message: the archiver has it, keeps it from everybody,
-    or could not get it."""
+    """Outcome of a file that came with a message: the archiver has it, has quarantined it, or could
+    not get it."""
 
     id: UUID
     message: UUID
-    """Also the id under which the archiver has the file."""
+    """Id of the message, and of its file in the archiver."""
     tenant: str
     number: str
     conversation: str
-    """'' where the message stands in none."""
+    """Conversation of the message; '' if it has none."""
     department: str
-    """That has the message."""
+    """Department that owns the message."""
     at: datetime
     state: Literal["available", "quarantined", "lost"]
     reason: str = ""
-    """One sentence for whoever waits for it; it holds no personal data."""
+    """One sentence for the employees who wait for the file, without personal data."""
     mime_type: str = ""
     size: int = 0
     """Bytes."""
     sha256: str = ""
-    """In hex, of the file as it was fetched."""
+    """Hash of the fetched file, in hex."""
     scanned: bool = False
-    """Whether a scanner has looked at it."""
+    """True if a virus scanner has scanned the file."""
     object: str = ""
-    """Its name in the object store: the SHA-256, in hex, of how it lies there, sealed."""
+    """Name in the object store: the SHA-256, in hex, of the encrypted file."""
 
 
 Entry = Receipt | Command | SendOutcome | Timeout | MediaOutcome
 
 
 class PartitionBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """Entries of one partition; `source` numbers its batches so that a missing one shows."""
+    """Entries of one partition; `source` numbers its batches, so that a missing batch shows."""
 
     source: UUID
     number: int
@@ -210,12 +210,12 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
     time: datetime
     received_at: datetime
-    """When what caused it came in, for the measurement of the whole trip."""
+    """Time at which the cause of the event was received; the whole trip is measured from here."""
     data: bytes
     message: UUID | None = None
-    """The message that it is about."""
+    """Message that the event is about."""
     dataref: str = ""
-    """Path at the archiver of what `data` does not say, where it does not say all."""
+    """Path at the archiver of the full data, if `data` leaves something out."""
 
 
 class DeliveryBatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -224,12 +224,12 @@ class DeliveryBatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, rename={"item_index": "item"}):
-    """One thing that happened, for the archive; `data` is a JSON object.
+    """One event for the archive; `data` is a JSON object.
 
     kind: receipt, message, status, notice, note, delivery, send, attempt, media, quarantine,
     conversation, number, consent, identity, configuration, operation, annotation, request, segment.
-    An attempt is one that settled nothing. A segment is an item that came again in another body, or
-    twice in one: its bytes alone.
+    An attempt is one without a final outcome. A segment holds only the bytes of an item that came
+    again, in another body or in the same one.
     """
 
     id: UUID
@@ -239,15 +239,15 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename={"item_index": "i
     tenant: str = ""
     conversation: str = ""
     message: UUID | None = None
-    """The message that it is about, or is."""
+    """Message that the record is about, or that it is."""
     receipt: UUID | None = None
     sequence: int = 0
     raw: bytes = b""
-    """Bytes kept as they came, for a receipt what its items left of the body."""
+    """Original bytes; for a receipt, the body remainder: the body without its items."""
     item_index: int | None = None
-    """Place of what it is made of among the items of its receipt, from 0."""
+    """Index of the item among the items of its receipt, from 0."""
     contact: bytes = b""
-    """The entry of `contacts` that came with it, as it stood."""
+    """Original bytes of the entry of `contacts` that belongs to the item."""
 
 
 class ArchiveBatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -267,9 +267,9 @@ MESSAGE_TYPES = frozenset(
         "reaction", "location", "contacts",
     ]
 )  # fmt: skip
-"""Types of a command that is a message to a citizen."""
+"""Types of commands that are messages to a citizen."""
 REACTION = "reaction"
-"""The one of them that hangs on another message: it is no answer."""
+"""Message type that belongs to another message and is not an answer."""
 NAMES = {kind: name for name, kind in KINDS.items()}
 
 _encoder = msgspec.msgpack.Encoder()
@@ -281,11 +281,14 @@ def encode(batch: Batch) -> bytes:
 
 
 def decode(name: str, body: bytes) -> Batch:
-    """The batch in `body`; KeyError for a name that this version does not know, else
-    msgspec.DecodeError or msgspec.ValidationError for a body that is not what the name says."""
+    """Return the batch in `body`.
+
+    Raises KeyError for a name that this version does not know, and msgspec.DecodeError or
+    msgspec.ValidationError for a body that does not match the name.
+    """
     decoder = _decoders[name]
     try:
         batch: Batch = decoder.decode(body)
-    except (UnicodeDecodeError, RecursionError) as error:  # msgspec's, of a text or of depth
+    except (UnicodeDecodeError, RecursionError) as error:  # msgspec raises these for text and depth
         raise msgspec.DecodeError(f"not what the name says: {type(error).__name__}") from None
     return batch

@@ -1,4 +1,4 @@
-"""Ids that sort by time, from a moment and some chance. Pure: see `services.clock` for both."""
+"""Ids that sort by time, made from a moment and random bytes. Pure: `services.clock` has both."""
 
 import re
 import uuid
@@ -8,16 +8,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 CONVERSATION = re.compile(r"([0-9]{5,32})-[a-z2-7]{26}")
-"""The id of a conversation: our number's (group 1), then 128 bits that cannot be guessed."""
+"""Id of a conversation: the id of our number (group 1), then 128 bits that cannot be guessed."""
 
 
 def uuid7(at: datetime, chance: bytes) -> uuid.UUID:
-    """A UUIDv7 (RFC 9562, section 5.7): 48 bits of milliseconds, then 74 of `chance` (10 bytes).
+    """Return a UUIDv7 (RFC 9562, section 5.7): 48 bits of milliseconds, 74 of `chance` (10 bytes).
 
-    The same arguments give the same id, so an id derived from what it names can be made again
-    after a crash.
+    The same arguments give the same id, so an id that is derived from its subject can be derived
+    again after a crash.
     """
-    since = at - _EPOCH  # taken apart by hand: a division of time spans costs as much as the rest
+    since = at - _EPOCH  # added up by hand: dividing time spans costs as much as all the rest
     milliseconds = (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
     random = int.from_bytes(chance[:10], "big") & (1 << 74) - 1
     value = (
@@ -31,10 +31,10 @@ def uuid7(at: datetime, chance: bytes) -> uuid.UUID:
 
 
 def min_id_at(at: datetime) -> uuid.UUID:
-    """The lowest id of a moment, to the millisecond; of one before 1970 the lowest of all."""
+    """Return the lowest id of a moment, to the millisecond; before 1970, the lowest id of all."""
     return uuid.UUID(int=max(0, (at - _EPOCH) // _MILLISECOND) << 80)
 
 
 def created_at(id: uuid.UUID) -> datetime:
-    """The moment in a UUIDv7, to the millisecond."""
+    """Return the moment in a UUIDv7, to the millisecond."""
     return _EPOCH + (id.int >> 80) * _MILLISECOND

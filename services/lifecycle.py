@@ -1,4 +1,4 @@
-"""Start, serve, drain, stop: the same for every service."""
+"""The lifecycle of every service: start, serve, drain, stop."""
 
 import asyncio
 import gc
@@ -19,22 +19,22 @@ T = TypeVar("T")
 Service = Callable[[], AbstractAsyncContextManager["asyncio.Future[object]"]]
 
 DRAIN_SECONDS = 20.0
-"""To finish and acknowledge what is in hand: longer than one attempt at a CRM (15 s)."""
+"""Time to finish and acknowledge the work in hand: longer than one attempt at a CRM (15 s)."""
 HARD_EXIT_SECONDS = DRAIN_SECONDS + 5
-"""Then the process is ended from another thread, whatever the event loop is stuck in."""
-FILES = 5120
-"""Files open at once: the connections of the front door and of its operations port, those just
-accepted (`services.listener`: some 3,200 in all), and what the process needs itself."""
+"""Time after which another thread ends the process, even if the event loop is blocked."""
+OPEN_FILES = 5120
+"""Files open at once: the connections of the gateway and of its operations port, those just
+accepted (`services.http.server`: some 3,200 in all), and the process's own files."""
 
-COLLECT_OBJECTS = 10_000
-"""Made and not yet gone before Python looks for cycles among them: more than a batch holds (256
-webhooks of some 30), and a MB."""
+GC_THRESHOLD = 10_000
+"""Objects made and not yet freed before Python looks for cycles among them: more than a batch holds
+(256 webhooks of some 30 objects), and about 1 MB."""
 
 log = structlog.get_logger()
 
 
 def run_event_loop(main: Coroutine[Any, Any, T]) -> T:
-    """Run `main` in an event loop: uvloop's where it is installed (the extra `speed`)."""
+    """Run `main` in an event loop: uvloop if it is installed (the extra `speed`)."""
     try:
         import uvloop
     except ImportError:
@@ -43,15 +43,15 @@ def run_event_loop(main: Coroutine[Any, Any, T]) -> T:
 
 
 def freeze_gc() -> None:
-    """Tell the collector of cycles that what exists by now stays, and to look less often.
+    """Exclude all existing objects from the cyclic garbage collector, and make it run less often.
 
-    What a batch holds comes and goes by the thousand, and next to nothing of it is in a cycle:
-    looked at after each 700 objects, as Python does by itself, it costs a fourteenth of all time at
-    the front door (instructions counted).
+    Batches make and free objects by the thousand, and almost none are in a cycle. A collection
+    after each 700 objects, Python's default, costs a fourteenth of the gateway's time (in
+    instructions).
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(COLLECT_OBJECTS)
+    gc.set_threshold(GC_THRESHOLD)
 
 
 async def run(service: Service) -> int:
@@ -61,12 +61,12 @@ async def run(service: Service) -> int:
     that ends only when a part breaks. Leaving stops them in the reverse order, so that what takes
     work in is stopped first and what the work needs is closed last.
     """
-    raise_open_file_limit(FILES)
+    raise_open_file_limit(OPEN_FILES)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    # "Read your files again": whoever has none to read again is not to end of it.
+    # SIGHUP asks to reload the configuration; a service that does not reload must not end on it.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     deadline = asyncio.timeout(None)
     try:
@@ -77,10 +77,10 @@ async def run(service: Service) -> int:
             parts: list[asyncio.Future[object]] = [broken, stopping]
             await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
-            # Looked at now: a part that ends while we stop has not broken.
+            # Read before stopping: a part that ends while the service stops has not broken.
             error = broken.exception() if broken.done() else None
             log.info("service.draining", seconds=DRAIN_SECONDS)
-            _watchdog()
+            _start_watchdog()
             deadline.reschedule(loop.time() + DRAIN_SECONDS)
     except TimeoutError:
         log.error("service.drain_timed_out", seconds=DRAIN_SECONDS)
@@ -93,48 +93,48 @@ async def run(service: Service) -> int:
 
 
 def raise_open_file_limit(files: int) -> None:
-    """Raise this process's limit of open files, where it is lower, as far as it may be raised."""
+    """Raise this process's limit of open files to `files`, or as far as allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unbounded = resource.RLIM_INFINITY
-    wanted = files if hard == unbounded else min(files, hard)
-    if soft != unbounded and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    if wanted < files:
-        log.warning("service.few_files", count=wanted, what=f"open files; {files} would be needed")
+    target = files if hard == unbounded else min(files, hard)
+    if soft != unbounded and soft < target:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
+    if target < files:
+        log.warning("service.few_files", count=target, what=f"open files; {files} would be needed")
 
 
-def _watchdog() -> None:
-    """A part that swallows its cancellation must not keep the process for ever."""
+def _start_watchdog() -> None:
+    """End the process after HARD_EXIT_SECONDS, even if a part swallows its cancellation."""
     timer = threading.Timer(HARD_EXIT_SECONDS, os._exit, (1,))
     timer.daemon = True
     timer.start()
 
 
 async def readiness_problems(pool: Pool, consumers: Sequence[Consumer]) -> list[str]:
-    """What keeps a consuming service from being ready, a sentence each."""
-    found = [] if await is_available(pool) else ["the database does not answer"]
-    return found + [
+    """Return the obstacles to a consuming service being ready, a sentence for each."""
+    problems = [] if await is_available(pool) else ["the database does not answer"]
+    return problems + [
         f"no consumer on {c.queue.name}" for c in consumers if not c.confirmed_by_broker
     ]
 
 
 def first_failure(*parts: "asyncio.Task[Any]") -> "asyncio.Future[object]":
-    """Watch parts that should never end; the future is done as soon as one does, with its error.
+    """Watch parts that should never end; return a future that fails as soon as one ends.
 
-    A part that its owner cancels has not broken; one that a library cancelled from within has. The
-    others go on: whoever owns them stops them, in order.
+    A part that its owner cancels has not failed; one that a library cancelled from within has. The
+    other parts go on: their owner stops them, in order.
     """
     result: asyncio.Future[object] = asyncio.get_running_loop().create_future()
 
-    def ended(task: "asyncio.Task[Any]") -> None:
+    def fail_on_end(task: "asyncio.Task[Any]") -> None:
         if result.done() or task.cancelling():
             return
         if task.cancelled():
             result.set_exception(RuntimeError("a part was cancelled by none of us"))
         else:
             result.set_exception(task.exception() or RuntimeError("a part ended by itself"))
-        result.exception()  # looked at, for when nobody does: parts end while a service stops
+        result.exception()  # retrieved, or asyncio logs it if a part ends while the service stops
 
     for part in parts:
-        part.add_done_callback(ended)
+        part.add_done_callback(fail_on_end)
     return result

@@ -54,8 +54,8 @@ ALLOWED = frozenset(
         "what",
     ]
 )
-"""Every key that a log line may carry. `number` is our own, `status` a word or an HTTP status,
-`reason` and `what` are sentences of ours."""
+"""Keys that a log line may carry. `number` is our own id, `status` a word or an HTTP status, and
+`reason` and `what` are sentences from our code."""
 
 
 LONGEST_VALUE = 500
@@ -67,20 +67,21 @@ def _only_allowed(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMa
     for key in dropped:
         del event[key]
     for key, value in event.items():
-        event[key] = _writable(value)
+        event[key] = _to_json_value(value)
     return event
 
 
-def _writable(value: Any) -> int | float | str | None:
-    """What JSON can carry: no half characters, no integer over 64 bits. A log line ends no work."""
+def _to_json_value(value: Any) -> int | float | str | None:
+    """Convert a value to one that JSON can carry: no unpaired surrogates, no integer over 64 bits.
+    A log line must never make the work fail."""
     if value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63):
         return value
     return str(value)[:LONGEST_VALUE].encode(errors="replace").decode()
 
 
 def _exception(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    given = event.pop("exc_info", None)
-    error = sys.exc_info()[1] if given is True else given
+    exc_info = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if exc_info is True else exc_info
     if isinstance(error, BaseException):
         event["error"] = type(error).__qualname__
         frames = traceback.extract_tb(error.__traceback__)[-4:]
@@ -105,15 +106,15 @@ def log_to_stdout(service: str, level: str) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    # Libraries log through the standard library and may quote what they carry: only that
-    # something was said, and by whom, is passed on.
+    # Libraries log through the standard library and may quote their data: only the name of the
+    # logger and the level are passed on.
     logging.basicConfig(handlers=[_Library()], level=logging.WARNING, force=True)
 
 
 class _Library(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        # HTTP that cannot be parsed was answered 400; who sends it must not fill the log with it.
+        # HTTP that cannot be parsed was answered 400; its sender must not be able to fill the log.
         if type(error).__module__ == "aiohttp.http_exceptions":
             return
         structlog.get_logger().warning(

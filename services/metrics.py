@@ -1,9 +1,4 @@
-"""Logs as JSON lines, and the one catalogue of metrics. Both are free of personal data.
-
-A log line may only carry the keys of `ALLOWED`: a phone number, a name, a text or a wamid (which
-holds the phone number) has no key to travel under. What an exception says may quote what it was
-given, so of an exception only its type and the lines of code it passed are logged.
-"""
+"""The one catalogue of metrics. Names and labels are free of personal data."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -15,16 +10,16 @@ QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
-def _counter(name: str, says: str, *labels: str) -> Counter:
-    return Counter(name, says, labels, registry=REGISTRY)
+def _counter(name: str, help: str, *labels: str) -> Counter:
+    return Counter(name, help, labels, registry=REGISTRY)
 
 
-def _gauge(name: str, says: str, *labels: str) -> Gauge:
-    return Gauge(name, says, labels, registry=REGISTRY)
+def _gauge(name: str, help: str, *labels: str) -> Gauge:
+    return Gauge(name, help, labels, registry=REGISTRY)
 
 
-def _histogram(name: str, says: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-    return Histogram(name, says, labels, buckets=buckets, registry=REGISTRY)
+def _histogram(name: str, help: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+    return Histogram(name, help, labels, buckets=buckets, registry=REGISTRY)
 
 
 webhook_requests = _counter("postkamer_webhook_requests_total", "Webhooks by answer", "status")

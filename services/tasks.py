@@ -12,7 +12,7 @@ T = TypeVar("T")
 async def background_task(work: Coroutine[Any, Any, Any]) -> AsyncIterator["asyncio.Task[Any]"]:
     """Run `work` until the context is left, then cancel it and wait until it has ended.
 
-    Whoever starts one watches it (`lifecycle.first_to_end`): its error goes nowhere else.
+    The caller must watch the task (`lifecycle.first_failure`): its error goes nowhere else.
     """
     task = asyncio.create_task(work)
     try:
@@ -22,11 +22,10 @@ async def background_task(work: Coroutine[Any, Any, Any]) -> AsyncIterator["asyn
 
 
 async def with_timeout(seconds: float, work: Coroutine[Any, Any, T]) -> T:
-    """What `work` gives; TimeoutError when it takes longer, at once and whatever it does then.
+    """Return the result of `work`; raise TimeoutError as soon as it takes longer than `seconds`.
 
-    Unlike `asyncio.timeout` this does not wait for the end of what it cancels: giving a connection
-    back to a database that stands still can take a minute. What is left behind ends by its own
-    bounds.
+    Unlike `asyncio.timeout` this does not wait for the end of the cancelled task: returning a
+    connection to a hung database can take a minute. The abandoned task ends by its own timeouts.
     """
     task = asyncio.create_task(work)
     try:
@@ -34,20 +33,20 @@ async def with_timeout(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     finally:
         if not task.done():
             task.cancel()
-            _left_behind.add(task)
+            _abandoned.add(task)
             task.add_done_callback(_forget)
     if not done:
         raise TimeoutError
     return task.result()
 
 
-async def first_or_watchdog(work: Coroutine[Any, Any, T], other: "asyncio.Task[Any]") -> T:
-    """What `work` gives, unless `other`, which should not end, ends before: then its error."""
+async def first_or_watchdog(work: Coroutine[Any, Any, T], watchdog: "asyncio.Task[Any]") -> T:
+    """Return the result of `work`; if the task `watchdog` ends first, raise its error."""
     task = asyncio.create_task(work)
     try:
-        await asyncio.wait([task, other], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([task, watchdog], return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
-            other.result()
+            watchdog.result()
             raise RuntimeError("it ended, and should not have")
         return task.result()
     finally:
@@ -55,20 +54,20 @@ async def first_or_watchdog(work: Coroutine[Any, Any, T], other: "asyncio.Task[A
             await cancel_and_wait(task)
 
 
-_left_behind: set["asyncio.Task[Any]"] = set()
+_abandoned: set["asyncio.Task[Any]"] = set()
 
 
 def _forget(task: "asyncio.Task[Any]") -> None:
-    _left_behind.discard(task)
+    _abandoned.discard(task)
     if not task.cancelled():
-        task.exception()  # somebody has looked: asyncio need not complain
+        task.exception()  # retrieved, so that asyncio does not log it
 
 
 async def cancel_and_wait(*tasks: "asyncio.Task[Any]") -> None:
-    """Cancel and wait. A cancellation of the caller still arrives, unlike with `suppress`."""
+    """Cancel tasks and wait until they end; a cancellation of the caller is not swallowed."""
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
     for task in tasks:
         if not task.cancelled():
-            task.exception()  # somebody has looked: asyncio need not complain
+            task.exception()  # retrieved, so that asyncio does not log it

@@ -52,7 +52,7 @@ class Checkpoints:
         StoreUnavailable."""
         if self._outside is None:
             return
-        async for key in self._outside.names("checkpoint"):
+        async for key in self._outside.keys("checkpoint"):
             name = key.rpartition("/")[2]
             if NAME.fullmatch(name) and (size := int(name)) <= LAST:
                 self._names.append(size)
@@ -119,7 +119,7 @@ class Checkpoints:
             return None
         try:
             pieces = [
-                piece async for piece in await self._outside.read(object_store.checkpoint(size))
+                piece async for piece in await self._outside.read(object_store.checkpoint_key(size))
             ]
         except ObjectNotFound:
             return None

@@ -82,7 +82,7 @@ async def _check_files(pool: Pool, store: ObjectStore, rows: Sequence[Row]) -> l
 
 async def _check_file(pool: Pool, store: ObjectStore, row: Row) -> FileFinding | None:
     name = row["ciphertext_sha256"]
-    key = object_store.sealed(name)
+    key = object_store.sealed_key(name)
     try:
         actual = await _hash(store, key)
     except ObjectNotFound:
@@ -104,7 +104,7 @@ async def _hash(store: ObjectStore, key: str) -> str:
 async def _find_orphans(pool: Pool, store: ObjectStore) -> AsyncIterator[FileFinding]:
     """Yield files without a row. A row exists before its file is stored and until it is deleted."""
     keys: list[str] = []
-    async for key in store.names(object_store.SEALED):
+    async for key in store.keys(object_store.SEALED):
         keys.append(key)
         if len(keys) == ROWS:
             for orphan in await _keys_without_row(pool, store, keys):
@@ -117,7 +117,7 @@ async def _find_orphans(pool: Pool, store: ObjectStore) -> AsyncIterator[FileFin
 async def _keys_without_row(pool: Pool, store: ObjectStore, keys: Sequence[str]) -> list[str]:
     names = [key.rpartition("/")[2] for key in keys]
     rows = await pool.fetch(_NAMED, names)
-    named = {object_store.sealed(row["ciphertext_sha256"]) for row in rows}
+    named = {object_store.sealed_key(row["ciphertext_sha256"]) for row in rows}
     return [key for key in keys if key not in named and await _exists(store, key)]
 
 
@@ -138,7 +138,7 @@ async def _find_contradictions(pool: Pool, keys: KeyStore) -> AsyncIterator[File
         for row in decrypt_rows(rows, keys):
             name = msgspec.json.decode(row["data"], type=_MediaObject).object
             if name and name != row["ciphertext_sha256"]:
-                yield _finding("another", object_store.sealed(name), row["message"])
+                yield _finding("another", object_store.sealed_key(name), row["message"])
         after = rows[-1]["message"]
 
 

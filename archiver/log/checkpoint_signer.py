@@ -79,7 +79,7 @@ async def _sizes_not_outside(pool: Pool, store: ObjectStore, size: int | None) -
     store.
     """
     missing: list[int] = []
-    while size is not None and not await store.holds(object_store.checkpoint(size)):
+    while size is not None and not await store.exists(object_store.checkpoint_key(size)):
         missing.append(size)
         size = await pool.fetchval(_PREVIOUS_SIZE, size)
     return missing
@@ -87,7 +87,7 @@ async def _sizes_not_outside(pool: Pool, store: ObjectStore, size: int | None) -
 
 async def _copy_outside(store: ObjectStore, size: int, note: str) -> None:
     try:
-        await store.create(object_store.checkpoint(size), note.encode())
+        await store.create(object_store.checkpoint_key(size), note.encode())
     except ObjectExists:
         return  # another archiver did
 

@@ -90,9 +90,9 @@ class Fetcher:
     async def _delete_objects(self, object: UUID, sealed: str) -> bool:
         """Delete both objects; True if neither exists any more."""
         try:
-            await self._objects.delete(object_store.media(object))
+            await self._objects.delete(object_store.media_key(object))
             if sealed:
-                await self._objects.delete(object_store.sealed(sealed))
+                await self._objects.delete(object_store.sealed_key(sealed))
         except ObjectNotFound:  # the bucket too
             return True
         except StoreUnavailable:
@@ -130,8 +130,8 @@ class Fetcher:
         ):
             return FetchFailed("strange")  # another process has the file
         try:
-            await self._objects.keep(
-                object_store.media(file.object), object_store.sealed(fetched.object)
+            await self._objects.make_permanent(
+                object_store.media_key(file.object), object_store.sealed_key(fetched.object)
             )
         except (StoreUnavailable, ObjectNotFound):
             return FetchFailed("store")
@@ -160,7 +160,7 @@ class Fetcher:
             info = await self._client.describe(account, file.announced.id)
             if isinstance(info, FetchFailed):
                 return info
-            key = object_store.media(file.object)
+            key = object_store.media_key(file.object)
             download = await self._client.fetch(account, info, key, stream_key)
             if isinstance(download, Download):
                 return _check(file, download, info)

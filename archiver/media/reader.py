@@ -23,7 +23,7 @@ async def read(store: ObjectStore, file: File | StoredFile) -> AsyncIterator[byt
     if file.stream_key is None:
         raise CannotDecrypt("its key is gone")
     return open_stream(
-        file.stream_key, await store.read(object_store.sealed(file.ciphertext_sha256))
+        file.stream_key, await store.read(object_store.sealed_key(file.ciphertext_sha256))
     )
 
 

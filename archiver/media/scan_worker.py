@@ -67,7 +67,7 @@ class ScanWorker:
         if self._scanner is None:
             return MediaResult("available")
         pieces = await read(self._objects, file)
-        if malware := (await self._scanner.look(pieces)).found:
+        if malware := (await self._scanner.scan(pieces)).malware:
             return MediaResult("quarantined", MALWARE.format(malware), scanned=True)
         return MediaResult("available", scanned=True)
 

@@ -19,7 +19,7 @@ from services import clock
 from services.config import loader, settings
 from services.config.model import ConfigError, ConfigFile, Configuration, locate_error
 from services.files.clamd import UNSCANNED
-from services.http.token_store import of_environment
+from services.http.token_store import environment_tokens
 from services.toml.errors import ConfigFault
 
 KINDS = (
@@ -74,7 +74,7 @@ def _rule_faults(error: ConfigError) -> Iterator[ConfigFault]:
         return
     places = {fault.where for fault in error.faults}
     for where, what in validation.find_faults(error.read.config, error.read.lost):
-        fault = locate_error(error.sources, error.read.placed(where), what)
+        fault = locate_error(error.sources, error.read.location_in_files(where), what)
         if fault.where not in places:
             yield fault
 
@@ -106,7 +106,7 @@ def _token_faults(config: Configuration, environ: Mapping[str, str]) -> list[str
     except settings.SettingsError:
         return []
     try:
-        of_environment(tokens, config)
+        environment_tokens(tokens, config)
     except settings.SettingsError as error:
         return error.faults
     return []

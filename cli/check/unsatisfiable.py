@@ -14,9 +14,9 @@ from router.text import language_detection
 from services.calendar import opening_hours
 from services.config.model import Configuration
 from services.config.routing_rules import Condition, Rule, SafetyRule
-from services.whatsapp.content import CONTENTS, SPOKEN
+from services.whatsapp.content import CITIZEN_TEXT, CONTENTS
 
-WITH_WORDS = SPOKEN - WORDLESS
+WITH_WORDS = CITIZEN_TEXT - WORDLESS
 """Types of message whose words rules read."""
 WITH_CHOICE = frozenset(["interactive", "button", "edit"])
 FIELD_NAMES = {

@@ -11,7 +11,7 @@ from services.calendar import opening_hours
 from services.calendar.opening_hours import AMSTERDAM, Closing
 from services.config.loader import LoadedConfig
 from services.config.model import Configuration, locate_error
-from services.config.pricing import CATEGORIES, month_of, rate_of
+from services.config.pricing import CATEGORIES, find_rate, month_of
 from services.toml.errors import ConfigFault
 
 KLANTINTERACTIES = "/klantinteracties/api/v1"
@@ -107,7 +107,7 @@ def _moved_numbers(config: Configuration) -> Iterator[Fault]:
 
 
 def _budgets(config: Configuration, now: datetime) -> Iterator[Fault]:
-    if rate_of(config.rates, month_of(now)):
+    if find_rate(config.rates, month_of(now)):
         return
     first = min((rate.first for rate in config.rates), default=None)
     reason = f"as no [[rates]] hold before {first}," if first else "without [[rates]]"

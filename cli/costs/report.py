@@ -11,7 +11,7 @@ import msgspec
 from router.billing.charges import classify_charge
 from router.billing.costs import ChargeGroup, budget_ratio, total_cost
 from services.config.model import Configuration
-from services.config.pricing import FREE_SERVICE, FREE_SERVICE_FROM, Rate, rate_of
+from services.config.pricing import FREE_SERVICE, FREE_SERVICE_FROM, Rate, find_rate
 
 GROUPINGS = ("department", "number", "category")
 """Members by which messages can be grouped, besides the municipality."""
@@ -107,7 +107,7 @@ def compute_costs(
 
     The rows are of the matching groups; budgets and allowances need all groups.
     """
-    rate = rate_of(config.rates, criteria.month) if config else None
+    rate = find_rate(config.rates, criteria.month) if config else None
     matching = [group for group in groups if criteria.matches(group)]
     numbers = {group.number for group in matching}
     of_numbers = [group for group in groups if group.number in numbers]

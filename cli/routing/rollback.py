@@ -17,7 +17,7 @@ from router.ruleset.validation import validate
 from services.config import loader
 from services.config.loader import LoadedConfig
 from services.config.model import ConfigError
-from services.config.reload import named, non_reloadable_changes, patterns
+from services.config.reload import included_patterns, matching_files, non_reloadable_changes
 from services.toml.errors import ConfigFault, toml
 
 BACKUP_SUFFIX = ".before-rollback"
@@ -87,7 +87,7 @@ def _other_files(path: Path, files: Mapping[str, str]) -> Iterator[str]:
     content = toml(files[path.name], path.name)
     if isinstance(content, ConfigFault):
         raise CommandRefused(str(content))
-    for file in named(path, tuple(patterns(content))):
+    for file in matching_files(path, tuple(included_patterns(content))):
         name = os.path.relpath(file, path.parent)
         if name not in files:
             yield name

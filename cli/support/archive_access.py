@@ -89,7 +89,7 @@ def log_name() -> str:
 def load_signer() -> Signer:
     """Load the signer of checkpoints. SettingsError without a master key."""
     options = settings.load(settings.ArchiveSettings, os.environ)
-    return Signer(log_name(), settings.derived_key(options.archive_key, checkpoint_signer.PURPOSE))
+    return Signer(log_name(), settings.derive_key(options.archive_key, checkpoint_signer.PURPOSE))
 
 
 def load_trust(public_key: str | None) -> Trust:

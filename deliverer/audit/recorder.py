@@ -26,7 +26,7 @@ NOTE = BatchLimits(
     min_interval=0.2,  # a window that fails together is one message or two
     flush_size=256,
     max_queued=WAITING,
-    waiting_bytes=4 * 1024 * 1024,
+    max_queued_bytes=4 * 1024 * 1024,
 )
 RECORD_BYTES = 200
 """Of a record beside its data."""

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import msgspec
 
-from services.calendar.quiet_hours import QuietHours, compiled
+from services.calendar.quiet_hours import QuietHours, parse_quiet_hours
 from services.config import accounts as provider_accounts
 from services.config.model import Configuration
 from services.config.numbers import LateAnswerTemplate, Number
@@ -58,6 +58,6 @@ def _account(
         asks=number.ask_template is not None,
     )
     if tenant := config.tenant(number.tenant):
-        night = compiled(tenant.night)
+        night = parse_quiet_hours(tenant.night)
         account = msgspec.structs.replace(account, night=night, wrote=tenant.recent_contact)
     return account

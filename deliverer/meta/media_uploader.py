@@ -115,7 +115,7 @@ class MediaUploader:
         try:
             if found := await self._scan(file):
                 return Failed(0, found)
-            pieces = await self._files.store.read(object_store.upload(file.object))
+            pieces = await self._files.store.read(object_store.upload_key(file.object))
         except ObjectNotFound:
             return Failed(0, GONE)
         except (object_store.StoreUnavailable, clamd.ScannerUnavailable) as error:
@@ -138,9 +138,9 @@ class MediaUploader:
         """Why a file may go to nobody; '' where it may."""
         if self._files.scanner is None:
             return ""
-        pieces = await self._files.store.read(object_store.upload(file.object))
+        pieces = await self._files.store.read(object_store.upload_key(file.object))
         try:
-            found = (await self._files.scanner.look(pieces)).found
+            found = (await self._files.scanner.scan(pieces)).malware
         except clamd.TooLarge:
             return UNSCANNABLE
         return MALWARE.format(found) if found else ""

@@ -8,7 +8,7 @@ from gateway.api_docs import examples
 from gateway.api_docs.operations import CHANGES, CONSENTS, NUMBERS, READ, SEND, UPLOAD
 from gateway.api_docs.parameters import HANDSHAKE
 from services.api.json_body import SLOW
-from services.api.openapi import document_of
+from services.api.openapi import build_document
 from services.api.operations import DOCUMENT, Answer, Api, Content, Operation, Refusal
 from services.http.problems import VERSION
 
@@ -91,5 +91,5 @@ API = Api(
 )
 OPERATIONS = (SEND, READ, *CONSENTS, *CHANGES, *NUMBERS, UPLOAD, VERIFY, RECEIVE, DOCUMENT)
 
-document: Json = document_of(API, OPERATIONS)
+document: Json = build_document(API, OPERATIONS)
 """The document at /v1/openapi.json; see `services.api.docs_page`."""

@@ -1,7 +1,7 @@
 """Refusals of commands in the OpenAPI document. Pure."""
 
 from gateway.api_docs import examples
-from services.api.json_body import UNTAKEN
+from services.api.json_body import UNREAD_REFUSALS
 from services.api.operations import Refusal
 
 WRONG = Refusal(
@@ -62,5 +62,5 @@ UNFIT_TEXT = Refusal(
         ]
     },
 )
-BODY_REFUSALS: dict[int, list[Refusal]] = {400: [WRONG]} | UNTAKEN
+BODY_REFUSALS: dict[int, list[Refusal]] = {400: [WRONG]} | UNREAD_REFUSALS
 """Refusals that every command can get for its key and body."""

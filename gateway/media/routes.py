@@ -115,10 +115,10 @@ class MediaRoutes:
         object, at = clock.new_id(), clock.now()
         await self._uploads.start(object, at)
         try:
-            await self._store.put(object_store.upload(object), file.pieces())
+            await self._store.put(object_store.upload_key(object), file.pieces())
         except Exception:
             with suppress(StoreUnavailable, *DATABASE_ERRORS):  # the sweep deletes the rest
-                await self._store.delete(object_store.upload(object))
+                await self._store.delete(object_store.upload_key(object))
                 await self._uploads.delete(object)
             raise
         new = Upload(
@@ -142,7 +142,7 @@ class MediaRoutes:
         while True:
             try:
                 for object in await self._uploads.stale(clock.now()):
-                    await self._store.delete(object_store.upload(object))
+                    await self._store.delete(object_store.upload_key(object))
                     await self._uploads.delete(object)
             except Exception as error:
                 log.warning("uploads.not_swept", exc_info=error)

@@ -119,7 +119,7 @@ def build_payload(path: str, menu: Menu, body: str, button: str) -> dict[str, An
         | ({"description": option.description} if option.description else {})
         for option in list_options(path, menu)
     ]
-    if menu.buttons and "/" not in path:
+    if menu.has_buttons and "/" not in path:
         buttons = [
             {"type": "reply", "reply": {"id": row["id"], "title": row["title"]}} for row in rows
         ]

@@ -13,7 +13,7 @@ from services.calendar import opening_hours
 from services.calendar.opening_hours import format_day, format_moment
 from services.config.organisation import Tenant
 from services.texts import catalogue
-from services.texts.catalogue import join_texts, localised_values, missing_placeholders, rendered
+from services.texts.catalogue import join_texts, localised_values, missing_placeholders, render
 from services.whatsapp.limits import BODY, INTERACTIVE_BODY
 
 WELCOME = "eerste_contact"
@@ -80,7 +80,7 @@ def _should_prepend_welcome(
 
 
 def _fill(text: catalogue.Text, values: dict[str, str]) -> str:
-    return "" if missing_placeholders(text.body, values) else rendered(text.body, values)
+    return "" if missing_placeholders(text.body, values) else render(text.body, values)
 
 
 def build_reply(

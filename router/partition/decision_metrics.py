@@ -7,7 +7,7 @@ import structlog
 from router.handlers import account_event
 from router.model.decision import DecidedUnit, Decision
 from services import metrics
-from services.config.pricing import CATEGORIES, Rate, month_of, rate_of
+from services.config.pricing import CATEGORIES, Rate, find_rate, month_of
 from services.whatsapp import items
 
 TYPES = frozenset(
@@ -60,7 +60,7 @@ def count_charges(new: Iterable[DecidedUnit], rates: Sequence[Rate]) -> None:
             continue
         category = charge.category if charge.category in CATEGORIES else "other"
         metrics.messages_charged.labels(category=category).inc()
-        rate = rate_of(rates, month_of(charge.delivered_at))
+        rate = find_rate(rates, month_of(charge.delivered_at))
         if cost := rate and rate.cost(charge.category):
             metrics.message_cost.labels(category=category).inc(float(cost))
 

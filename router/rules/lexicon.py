@@ -11,8 +11,8 @@ import msgspec
 from router.rules.spelling import SHORTEST, Words, build_index, find_candidates
 from services.language.words import (
     EMOJI,
-    KEPT,
     LETTERS,
+    PREFIX_LETTERS,
     TOKEN,
     Stem,
     fold_case,
@@ -247,6 +247,6 @@ def _build_vocabulary(terms: Iterable[Term], misspelled: bool) -> Vocabulary:
             written.setdefault(term, []).append((term, EXACT))
             stems.setdefault(stem(term), []).append(term)
     whole = frozenset(word for word in plain if len(word) >= SHORTEST)
-    begun = frozenset(["", *(ending[1][:KEPT] for ending in endings)])
+    begun = frozenset(["", *(ending[1][:PREFIX_LETTERS] for ending in endings)])
     spelled = build_index(plain if misspelled else ())
     return Vocabulary(written, stems, whole, beginnings, endings, begun, spelled)

@@ -11,7 +11,7 @@ from router.rules.engine import applies_to
 from router.rules.lexicon import phrase_error
 from router.rules.matcher import PatternCollector
 from services.config.loader import LoadedConfig
-from services.config.model import ConfigError, Configuration, complete, locate_error
+from services.config.model import ConfigError, Configuration, as_partial, locate_error
 from services.config.organisation import Tenant
 from services.config.routing_rules import Condition, Rule, SafetyRule
 from services.language.words import plain_words
@@ -32,7 +32,7 @@ def validate(loaded: LoadedConfig, *, patterns: bool = True) -> LoadedConfig:
         for fault in find_faults(loaded.config, patterns=patterns)
     ]
     if faults:
-        raise ConfigError(faults, complete(loaded.config), loaded.sources)
+        raise ConfigError(faults, as_partial(loaded.config), loaded.sources)
     return loaded
 
 

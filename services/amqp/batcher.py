@@ -1,9 +1,10 @@
-"""Group commit: while one batch is on its way, what comes gathers; the next takes it all.
+"""Group commit: while one batch is being sent, new entries queue; the next batch takes them all.
 
-A small batch starts at the earliest `pace` after the last one started, so that load makes batches
-larger and not more; a lone entry after a gap is not delayed, nor is a batch that is large enough.
-Measured: without the pace, tiny batches fill the cores and p99 is six times as high; where all
-wait for it, who sends the next when the last is answered is held to their number in each pace.
+A small batch starts no sooner than `min_interval` after the previous one started, so under load
+batches grow in size and not in number. A lone entry after a pause is not delayed, and neither is a
+batch that has reached `flush_size`. Measured: without the interval, tiny batches fill the cores and
+p99 is six times as high. If every batch waited for it, senders that each wait for an answer
+before the next entry would together send no more entries per interval than their own number.
 """
 
 import asyncio
@@ -20,52 +21,59 @@ T = TypeVar("T")
 
 
 class BatchQueueFull(Exception):
-    """No room: too much is waiting already."""
+    """The queue is full."""
 
 
 class BatchTimeout(Exception):
-    """Not safe within the bound; it may still become so."""
+    """An entry was not confirmed in time; it may still be."""
 
 
 class BatchLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """`items` and `bytes` of one batch, `pace` in seconds and the items that are `enough` to go
-    without it, how much may wait in all, and for how many seconds one entry may (None: for ever).
+    """Bounds of one batch (`items`, `bytes`), its pacing, and bounds of the queue before it.
+
+    `min_interval` is in seconds, and so is `queue_timeout`, the longest that one entry waits (None:
+    no limit).
     """
 
     items: int = 256
     bytes: int = 256 * 1024
     min_interval: float = 0.010
     flush_size: int = 32
-    """A publish costs the process about what one webhook does (measured: 250 us beside 230), and
-    the broker as much again: among so many it is little."""
+    """Number of items that starts a batch before `min_interval` is over. A publish costs the
+    process about as much as one webhook (measured: 250 us beside 230), and the broker as much
+    again; shared by this many items that is little."""
     max_queued: int = 4096
-    waiting_bytes: int = 32 * 1024 * 1024
+    max_queued_bytes: int = 32 * 1024 * 1024
     queue_timeout: float | None = None
 
 
 SWEEP_SECONDS = 0.1
-"""Between two looks at who has waited too long: one timer for all instead of one each."""
+"""Interval between searches for entries that timed out: one timer instead of one per entry."""
 
 
 class _Entry(Generic[T]):
-    __slots__ = ("done", "item", "since", "size")
+    __slots__ = ("done", "item", "queued_at", "size")
 
     def __init__(self, item: T, size: int, loop: asyncio.AbstractEventLoop) -> None:
-        self.item, self.size, self.since = item, size, loop.time()
+        self.item, self.size, self.queued_at = item, size, loop.time()
         self.done: asyncio.Future[None] = loop.create_future()
 
 
 class Batcher(Generic[T]):
-    """`send` makes one batch safe, or raises; each waiting entry gets its answer."""
+    """Collects entries into batches and passes each batch to `send`.
 
-    def __init__(self, send: Callable[[list[T]], Awaitable[None]], bounds: BatchLimits) -> None:
-        self._send, self._bounds = send, bounds
+    When `send` returns, every entry of the batch is confirmed; when it raises, every entry fails
+    with that error.
+    """
+
+    def __init__(self, send: Callable[[list[T]], Awaitable[None]], limits: BatchLimits) -> None:
+        self._send, self._limits = send, limits
         self._loop = asyncio.get_running_loop()
         self._waiting: list[_Entry[T]] = []
-        self._on_its_way: list[_Entry[T]] = []
+        self._in_flight: list[_Entry[T]] = []
         self._waiting_bytes = 0
         self._unconfirmed_since: float | None = None
-        self._arrived, self._enough = asyncio.Event(), asyncio.Event()
+        self._has_entries, self._has_enough = asyncio.Event(), asyncio.Event()
         self.task: asyncio.Task[None]
 
     @property
@@ -74,93 +82,97 @@ class Batcher(Generic[T]):
 
     @property
     def unanswered(self) -> int:
-        """Entries in hand: waiting, or in the batch on its way."""
-        return len(self._waiting) + len(self._on_its_way)
+        """Entries that are queued or in the batch being sent."""
+        return len(self._waiting) + len(self._in_flight)
 
     @property
     def bytes(self) -> int:
-        """Of all entries that wait."""
+        """Size of all queued entries."""
         return self._waiting_bytes
 
     @property
     def seconds_since_progress(self) -> float:
-        """Seconds since something came that was not safe yet, with nothing made safe after it;
-        also when it was given up meanwhile."""
+        """Seconds since the arrival of the first entry after the last confirmed batch.
+
+        It counts on when that entry has timed out meanwhile. 0 when no entry is unconfirmed.
+        """
         since = self._unconfirmed_since
         return 0.0 if since is None else self._loop.time() - since
 
     async def put(self, item: T, size: int) -> None:
-        """Return once `item` is safe; Full at once when there is no room, Late when it takes too
-        long, else what `send` raised.
+        """Return once `item` is confirmed.
 
-        When cancelled before its batch has left, the entry leaves the queue.
+        Raises BatchQueueFull at once when there is no room, BatchTimeout after `queue_timeout`, and
+        otherwise what `send` raised. When cancelled before its batch is sent, the entry leaves the
+        queue.
         """
-        full = len(self._waiting) >= self._bounds.max_queued
-        if full or self._waiting_bytes + size > self._bounds.waiting_bytes:
+        full = len(self._waiting) >= self._limits.max_queued
+        if full or self._waiting_bytes + size > self._limits.max_queued_bytes:
             raise BatchQueueFull
         entry = _Entry(item, size, self._loop)
         self._waiting.append(entry)
         self._waiting_bytes += size
         if self._unconfirmed_since is None:
-            self._unconfirmed_since = entry.since
-        self._arrived.set()
+            self._unconfirmed_since = entry.queued_at
+        self._has_entries.set()
         if self._is_enough():
-            self._enough.set()
+            self._has_enough.set()
         try:
             await entry.done
         finally:
             del entry  # see `_deliver`
 
     def _is_enough(self) -> bool:
-        bounds = self._bounds
-        return len(self._waiting) >= bounds.flush_size or self._waiting_bytes >= bounds.bytes
+        limits = self._limits
+        return len(self._waiting) >= limits.flush_size or self._waiting_bytes >= limits.bytes
 
     async def work(self) -> None:
-        """Send and sweep; one that breaks ends the other, so that whoever watches sees it."""
+        """Send batches and expire entries; a failure of one task ends both, and so reaches the
+        owner."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._run())
             group.create_task(self._sweep())
 
     async def _sweep(self) -> None:
-        """Tell who has waited too long."""
-        bound = self._bounds.queue_timeout
-        while bound is not None:
+        """Fail entries that have waited longer than `queue_timeout`."""
+        timeout = self._limits.queue_timeout
+        while timeout is not None:
             await asyncio.sleep(SWEEP_SECONDS)
-            latest = self._loop.time() - bound
-            for entry in chain(self._on_its_way, self._waiting):
-                if entry.since > latest:
+            latest = self._loop.time() - timeout
+            for entry in chain(self._in_flight, self._waiting):
+                if entry.queued_at > latest:
                     break
                 if not entry.done.done():
                     entry.done.set_exception(BatchTimeout())
 
     async def _run(self) -> None:
         loop = self._loop
-        started = loop.time() - self._bounds.min_interval
+        started = loop.time() - self._limits.min_interval
         while True:
-            await self._arrived.wait()
-            if (early := started + self._bounds.min_interval - loop.time()) > 0:
-                await self._for_enough(early)
+            await self._has_entries.wait()
+            if (remaining := started + self._limits.min_interval - loop.time()) > 0:
+                await self._wait_for_enough(remaining)
             started = loop.time()
-            batch = self._take()
+            batch = self._take_batch()
             if not self._waiting:
-                self._arrived.clear()
+                self._has_entries.clear()
             if not self._is_enough():
-                self._enough.clear()
+                self._has_enough.clear()
             if batch:
                 await self._deliver(batch)
             del batch
 
-    async def _for_enough(self, seconds: float) -> None:
+    async def _wait_for_enough(self, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._enough.wait()
+                await self._has_enough.wait()
 
-    def _take(self) -> list[_Entry[T]]:
-        """The oldest entries that fit one batch; always one, whatever its size."""
+    def _take_batch(self) -> list[_Entry[T]]:
+        """Remove and return the oldest entries that fit one batch, and at least one entry."""
         taken: list[_Entry[T]] = []
         size = 0
         for entry in self._waiting:
-            fits = len(taken) < self._bounds.items and size + entry.size <= self._bounds.bytes
+            fits = len(taken) < self._limits.items and size + entry.size <= self._limits.bytes
             if taken and not fits:
                 break
             taken.append(entry)
@@ -170,30 +182,33 @@ class Batcher(Generic[T]):
         return [entry for entry in taken if not entry.done.done()]
 
     async def _deliver(self, batch: list[_Entry[T]]) -> None:
-        """Send it, and answer who waits. Its error keeps this frame: what hangs on that lets go of
-        the batch, or it would live until the collector of cycles looks."""
-        self._on_its_way = batch
+        """Send the batch and complete its entries.
+
+        An error keeps this frame alive. Every reference in the frame is therefore deleted, or the
+        batch would live until the cyclic garbage collector runs.
+        """
+        self._in_flight = batch
         try:
             await self._send([entry.item for entry in batch])
         except asyncio.CancelledError:
-            _each(batch, lambda done: done.cancel())
+            _complete(batch, lambda done: done.cancel())
             raise
         except Exception as error:
             _fail(batch, error)
         else:
-            self._unconfirmed_since = self._waiting[0].since if self._waiting else None
-            _each(batch, lambda done: done.set_result(None))
+            self._unconfirmed_since = self._waiting[0].queued_at if self._waiting else None
+            _complete(batch, lambda done: done.set_result(None))
         finally:
-            self._on_its_way = []
+            self._in_flight = []
             del batch
 
 
 def _fail(batch: list[_Entry[T]], error: Exception) -> None:
-    _each(batch, lambda done: done.set_exception(error))
+    _complete(batch, lambda done: done.set_exception(error))
 
 
-def _each(batch: list[_Entry[T]], answer: Callable[["asyncio.Future[None]"], object]) -> None:
-    """Answer those that still wait."""
+def _complete(batch: list[_Entry[T]], answer: Callable[["asyncio.Future[None]"], object]) -> None:
+    """Complete the entries that are still pending."""
     for entry in batch:
         if not entry.done.done():
             answer(entry.done)
@@ -201,9 +216,9 @@ def _each(batch: list[_Entry[T]], answer: Callable[["asyncio.Future[None]"], obj
 
 @asynccontextmanager
 async def run_batcher(
-    send: Callable[[list[T]], Awaitable[None]], bounds: BatchLimits
+    send: Callable[[list[T]], Awaitable[None]], limits: BatchLimits
 ) -> AsyncIterator[Batcher[T]]:
-    """A running batcher; whoever puts into it must have stopped before it is left."""
-    batcher = Batcher(send, bounds)
+    """Run a batcher; callers of `put` must have stopped before the context is left."""
+    batcher = Batcher(send, limits)
     async with background_task(batcher.work()) as batcher.task:
         yield batcher

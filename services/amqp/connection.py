@@ -1,7 +1,7 @@
-"""The connection to the broker: one, supervised, made again whenever it is lost.
+"""One supervised connection to the broker, which reconnects whenever it is lost.
 
-`aio_pika.connect_robust` is not used: it knows one node, loses consumers quietly, and spins while
-it restores.
+`aio_pika.connect_robust` is not used: it knows only one node, loses consumers silently, and spins
+while it reconnects.
 """
 
 import asyncio
@@ -24,127 +24,131 @@ from services.backoff import Backoff
 from services.tasks import background_task
 
 CONNECT_SECONDS = 5.0
-"""For a host that accepts the connection but does not speak."""
+"""Timeout of connecting, for a host that accepts the connection but never answers."""
 CLOSE_SECONDS = 2.0
-"""For a farewell: what is being closed may not answer any more."""
+"""Timeout of closing: the peer may not answer any more."""
 HEARTBEAT_SECONDS = 10
-"""A silent peer is noticed within 3 times this plus 3 s; the broker allows two missed ones."""
+"""Interval of heartbeats. A silent peer is noticed within 3 times this plus 3 s; the broker allows
+two missed ones."""
 FIRST_WAIT, LONGEST_WAIT = 0.1, 1.0
-"""Seconds between attempts to connect: a broker that is back is used within a second or so."""
-BLOCKED_LOOK_SECONDS = 0.05
-"""Between two looks at whether the broker has blocked the connection."""
+"""Seconds between attempts to connect: a recovered broker is used within about a second."""
+BLOCKED_POLL_SECONDS = 0.05
+"""Interval between checks of whether the broker has blocked the connection."""
 BLOCKED = "the broker takes nothing in: its memory or disk is at its limit"
 
 BROKER_ERRORS = (AMQPError, AMQPException, ChannelInvalidStateError, OSError, RuntimeError)
-"""What a lost or refused channel or connection raises, in aio-pika's and aiormq's spelling."""
+"""Errors that aio-pika and aiormq raise for a lost or refused channel or connection."""
 
 log = structlog.get_logger()
 
 
 class BrokerConnection:
-    """A connection to the first of the nodes that answers, made again whenever it is lost."""
+    """Connection to the first node that answers; it reconnects whenever it is lost."""
 
     def __init__(self, urls: str, name: str) -> None:
-        """`urls`: one AMQP URL a node, comma separated; `name` is shown by the broker."""
+        """`urls` has one AMQP URL per node, comma separated; the broker shows `name`."""
         self.name = name
         self._urls = [_with_heartbeat(url.strip()) for url in urls.split(",") if url.strip()]
         self._connection: AbstractConnection | None = None
-        self._changed = asyncio.Event()
+        self._connected = asyncio.Event()
         self._lost = asyncio.Event()
         self._open = asyncio.Event()
-        """Set while we may publish as far as we know: also without a connection."""
+        """Set unless the broker is known to block the connection; also set without a connection."""
         self._open.set()
         self._in_flight: set[asyncio.Timeout] = set()
         self.task: asyncio.Task[None]
 
     @property
-    def connected(self) -> bool:
+    def is_connected(self) -> bool:
         return self._connection is not None
 
     @property
-    def blocked(self) -> bool:
-        """An alarm of the broker keeps it from reading what we publish."""
+    def is_blocked(self) -> bool:
+        """True while an alarm keeps the broker from reading what we publish."""
         return not self._open.is_set()
 
     @property
     def can_publish(self) -> bool:
-        """Something can be published now, as far as we know."""
+        """True while there is a connection that is not known to be blocked."""
         return self._connection is not None and self._open.is_set()
 
     def obstacles(self) -> list[str]:
-        """Why nothing can be published now, a sentence each."""
-        if not self.connected:
+        """Return why nothing can be published now, a sentence for each reason."""
+        if not self.is_connected:
             return ["the broker does not answer"]
-        return [BLOCKED] if self.blocked else []
+        return [BLOCKED] if self.is_blocked else []
 
     @contextmanager
-    def cancel_when_blocked(self, bound: asyncio.Timeout) -> Iterator[None]:
-        """Let `bound` end at once when the connection becomes blocked."""
-        self._in_flight.add(bound)
+    def cancel_when_blocked(self, timeout: asyncio.Timeout) -> Iterator[None]:
+        """Expire `timeout` at once when the connection becomes blocked."""
+        self._in_flight.add(timeout)
         try:
             yield
         finally:
-            self._in_flight.discard(bound)
+            self._in_flight.discard(timeout)
 
-    async def unblocked(self, seconds: float) -> None:
+    async def wait_until_unblocked(self, seconds: float) -> None:
         """Wait until the connection is not blocked, but no longer than `seconds`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._open.wait()
 
     async def connection(self) -> AbstractConnection:
-        """The live connection; waits for one, so bound it in time."""
+        """Return the live connection. This waits for one without a limit: use a timeout."""
         while self._connection is None:
-            self._changed.clear()
-            await self._changed.wait()
+            self._connected.clear()
+            await self._connected.wait()
         return self._connection
 
     def reconnect(self) -> None:
-        """Give this connection up: publishes on it time out though it looks alive."""
+        """Drop this connection and make a new one: it looks alive, but publishes on it time out."""
         self._lost.set()
 
     async def run(self) -> None:
         backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
         for url in itertools.cycle(self._urls):
             try:
-                await self._hold(url)
+                await self._connect_until_lost(url)
                 backoff.reset()
             except BROKER_ERRORS as error:
                 log.warning("broker.unreachable", what=self.name, host=url.host, exc_info=error)
             await asyncio.sleep(backoff.next_delay())
 
-    async def _hold(self, url: URL) -> None:
+    async def _connect_until_lost(self, url: URL) -> None:
         properties: FieldTable = {"connection_name": self.name}
         connection = await aio_pika.connect(
             url, timeout=CONNECT_SECONDS, client_properties=properties
         )
-        # `connection.closed()` speaks of our own closing only; a loss is told to the callbacks.
+        # `connection.closed()` reports only our own closing; a loss reaches the callbacks.
         self._lost.clear()
         connection.close_callbacks.add(lambda *_: self._lost.set())
         try:
             log.info("broker.connected", what=self.name, host=url.host)
             self._connection = connection
-            self._changed.set()
+            self._connected.set()
             async with background_task(self._watch(connection)):
                 if connection.connected.is_set():
                     await self._lost.wait()
             log.warning("broker.lost", what=self.name, host=url.host)
         finally:
             self._connection = None
-            self._may_publish(True)
+            self._set_may_publish(True)
             await close(connection)
 
     async def _watch(self, connection: AbstractConnection) -> None:
-        """aiormq keeps to itself that a connection was blocked; its `ready()` alone shows it: it
-        waits while the connection is blocked, and does not otherwise."""
-        while (transport := connection.transport) is not None:
-            await asyncio.sleep(BLOCKED_LOOK_SECONDS)
-            if _waits(transport.connection.ready()):
-                self._may_publish(False)
-                await transport.connection.ready()
-                self._may_publish(True)
+        """Follow whether the broker blocks the connection.
 
-    def _may_publish(self, may: bool) -> None:
+        aiormq does not report this. Only its `ready()` shows it, by waiting while the connection is
+        blocked.
+        """
+        while (transport := connection.transport) is not None:
+            await asyncio.sleep(BLOCKED_POLL_SECONDS)
+            if _would_wait(transport.connection.ready()):
+                self._set_may_publish(False)
+                await transport.connection.ready()
+                self._set_may_publish(True)
+
+    def _set_may_publish(self, may: bool) -> None:
         if may == self._open.is_set():
             return
         metrics.broker_blocked.labels(link=self.name).set(not may)
@@ -160,8 +164,8 @@ class BrokerConnection:
                 bound.reschedule(now)
 
 
-def _waits(ready: Coroutine[Any, Any, object]) -> bool:
-    """Whether this would have to wait, asked without waiting."""
+def _would_wait(ready: Coroutine[Any, Any, object]) -> bool:
+    """Return True if `ready` would wait, without waiting."""
     try:
         ready.send(None)
     except StopIteration:
@@ -178,15 +182,15 @@ def _with_heartbeat(url: str) -> URL:
     )
 
 
-async def close(thing: AbstractChannel | AbstractConnection) -> None:
+async def close(resource: AbstractChannel | AbstractConnection) -> None:
     with suppress(TimeoutError, *BROKER_ERRORS):
         async with asyncio.timeout(CLOSE_SECONDS):
-            await thing.close()
+            await resource.close()
 
 
 @asynccontextmanager
 async def broker_connection(urls: str, name: str) -> AsyncIterator[BrokerConnection]:
-    """A running `Link`; does not wait until it is connected."""
-    link = BrokerConnection(urls, name)
-    async with background_task(link.run()) as link.task:
-        yield link
+    """Run a `BrokerConnection`; entering does not wait until it is connected."""
+    connection = BrokerConnection(urls, name)
+    async with background_task(connection.run()) as connection.task:
+        yield connection

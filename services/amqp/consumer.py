@@ -1,9 +1,10 @@
-"""The way from the broker: one queue, one channel, an inbox; and a watchdog that trusts nobody.
+"""Consuming from the broker: one queue, one channel, one inbox, and a watchdog.
 
-`work(inbox)` is called for each new channel and loops: take what has come, do it, acknowledge it.
-When the channel is lost the inbox says so, `work` is ended, and called again with a new one: what
-was not acknowledged comes back, in order. Letting go means finishing the batch in hand and closing
-the channel; cancelling the consumer with work in hand would make the next one active at once.
+`work(inbox)` is called for each new channel. It loops: take messages, process them, acknowledge
+them. When the channel is lost, the inbox reports it, `work` is cancelled, and it is called again
+with a new channel. The broker redelivers unacknowledged messages in order. A consumer stops by
+finishing the batch in hand and closing the channel; cancelling it with work in hand would activate
+the next consumer at once.
 """
 
 import asyncio
@@ -24,31 +25,32 @@ from services.backoff import Backoff
 from services.tasks import background_task, cancel_and_wait
 
 CHECK_SECONDS = 5.0
-"""Between two looks at what the broker says of our queue."""
+"""Interval between checks of our queue at the broker."""
 IDLE_SECONDS = 30.0
-"""An active consumer that holds nothing and gets nothing while messages wait is a dead one."""
+"""Idle time after which a consumer that holds no message, while messages wait, is taken for
+dead."""
 
 log = structlog.get_logger()
 
 
 class ChannelLost(Exception):
-    """The channel is gone: whatever was in hand comes back by itself."""
+    """The channel is lost; the broker redelivers every message in hand."""
 
 
 class ConsumerStopping(Exception):
-    """No more work is taken; what is in hand is finished."""
+    """The consumer takes no more messages; those in hand are finished."""
 
 
-def _fitting(waiting: Sequence[IncomingMessage], most_bytes: int | None) -> int:
-    """How many of them, from the first on, are within the bound; one always is. Pure."""
-    if most_bytes is None:
+def _count_within(waiting: Sequence[IncomingMessage], max_bytes: int | None) -> int:
+    """Return how many of the first messages fit `max_bytes` together, and at least 1. Pure."""
+    if max_bytes is None:
         return len(waiting)
     sizes = accumulate(len(one.body) for one in waiting)
-    return max(1, sum(size <= most_bytes for size in sizes))
+    return max(1, sum(size <= max_bytes for size in sizes))
 
 
 class Inbox:
-    """What one channel delivered and nobody has taken yet; at most the prefetch."""
+    """Messages that one channel delivered and `take` has not returned yet; at most the prefetch."""
 
     def __init__(self, channel: AbstractChannel) -> None:
         self._channel = channel
@@ -59,9 +61,11 @@ class Inbox:
         self.unacked = 0
         self.last_delivery: float | None = None
 
-    async def take(self, limit: int, most_bytes: int | None = None) -> list[IncomingMessage]:
-        """At least one message and at most `limit`, oldest first, of so many bytes together unless
-        one alone has more; Lost or Stopping instead."""
+    async def take(self, limit: int, max_bytes: int | None = None) -> list[IncomingMessage]:
+        """Wait for messages and return at most `limit`, oldest first, of at most `max_bytes`.
+
+        A first message that is larger is returned alone. Raises ChannelLost or ConsumerStopping.
+        """
         while not self._waiting or self.stopping or self.lost.is_set():
             if self.lost.is_set():
                 raise ChannelLost
@@ -69,17 +73,17 @@ class Inbox:
                 raise ConsumerStopping
             self._changed.clear()
             await self._changed.wait()
-        count = _fitting(self._waiting[:limit], most_bytes)
+        count = _count_within(self._waiting[:limit], max_bytes)
         taken, self._waiting = self._waiting[:count], self._waiting[count:]
         return taken
 
     async def ack_all(self, taken: Sequence[IncomingMessage]) -> None:
-        """Acknowledge everything up to the last of `taken`; Lost when the channel is gone."""
+        """Acknowledge every message up to the last of `taken`; raises ChannelLost."""
         await self._ack(taken[-1].delivery_tag, multiple=True)
         self.unacked -= len(taken)
 
     async def ack(self, incoming: IncomingMessage) -> None:
-        """Acknowledge one; Lost when the channel went meanwhile."""
+        """Acknowledge one message; raises ChannelLost."""
         await self._ack(incoming.delivery_tag, multiple=False)
         self.unacked -= 1
 
@@ -118,16 +122,16 @@ Work = Callable[[Inbox], Coroutine[Any, Any, None]]
 
 
 class Consumer:
-    """Holds one consumer on one queue for as long as it runs."""
+    """Keeps one consumer on one queue while it runs."""
 
-    def __init__(self, link: BrokerConnection, queue: Queue, prefetch: int, work: Work) -> None:
+    def __init__(self, broker: BrokerConnection, queue: Queue, prefetch: int, work: Work) -> None:
         self.queue = queue
-        self._link, self._prefetch, self._work = link, prefetch, work
+        self._broker, self._prefetch, self._work = broker, prefetch, work
         self._inbox: Inbox | None = None
         self._stopping = False
         self.task: asyncio.Task[None]
         self.confirmed_by_broker = False
-        """The broker agrees that we hold a consumer."""
+        """True while the broker confirms that this consumer exists."""
 
     async def run(self) -> None:
         backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
@@ -138,7 +142,7 @@ class Consumer:
             except (ChannelLost, ConsumerStopping):
                 backoff.reset()
             except asyncio.CancelledError:
-                # The library cancels a call whose channel it closes; that is not ours to die of.
+                # The library cancels a call whose channel it closes; that must not end this task.
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
                     raise
@@ -146,7 +150,7 @@ class Consumer:
             except BROKER_ERRORS as error:
                 log.warning("consumer.refused", queue=self.queue.name, exc_info=error)
             except Exception as error:
-                # A fault of ours: what was in hand comes back, and is tried again more carefully.
+                # A fault in `work`: the messages in hand are redelivered, with a higher count.
                 log.error("consumer.failed", queue=self.queue.name, exc_info=error)
             self.confirmed_by_broker = False
             await asyncio.sleep(backoff.next_delay())
@@ -157,10 +161,10 @@ class Consumer:
             self._inbox.drain()
 
     async def _session(self) -> None:
-        connection = await self._link.connection()
+        connection = await self._broker.connection()
         channel = await connection.channel(publisher_confirms=False)
         inbox = self._inbox = Inbox(channel)
-        inbox.stopping = self._stopping  # it may have been asked to while we connected
+        inbox.stopping = self._stopping  # `stop` may have been called while we connected
         try:
             channel.close_callbacks.add(lambda *_: inbox.mark_lost())
             await channel.set_qos(prefetch_count=self._prefetch)
@@ -191,29 +195,29 @@ class Consumer:
             await cancel_and_wait(work, lost, watch)
 
     async def _watch(self, inbox: Inbox, queue: AbstractQueue) -> None:
-        """Compare what we believe with what the broker says, for as long as the channel lives."""
+        """Compare our state with the broker's while the channel lives."""
         try:
             await self._compare(inbox, queue)
         except BROKER_ERRORS:
             inbox.mark_lost()
 
     async def _compare(self, inbox: Inbox, queue: AbstractQueue) -> None:
-        connection = await self._link.connection()
+        connection = await self._broker.connection()
         async with connection.channel(publisher_confirms=False) as channel:
             while True:
                 await asyncio.sleep(CHECK_SECONDS)
-                said = await channel.declare_queue(queue.name, passive=True)
-                ready = said.declaration_result.message_count or 0
-                consumers = said.declaration_result.consumer_count or 0
+                declared = await channel.declare_queue(queue.name, passive=True)
+                ready = declared.declaration_result.message_count or 0
+                consumers = declared.declaration_result.consumer_count or 0
                 metrics.consumers.labels(queue=queue.name).set(consumers)
-                if why := _doubt(inbox, ready, consumers, clock.monotonic()):
+                if why := _suspicion(inbox, ready, consumers, clock.monotonic()):
                     log.error("consumer.doubted", queue=queue.name, reason=why, ready=ready)
                     self.confirmed_by_broker = False
                     inbox.mark_lost()
 
 
-def _doubt(inbox: Inbox, ready: int, consumers: int, now: float) -> str:
-    """Why this consumer is not what we believe it to be; '' when it is."""
+def _suspicion(inbox: Inbox, ready: int, consumers: int, now: float) -> str:
+    """Return why this consumer seems dead, or '' if it seems alive."""
     if consumers == 0:
         return "the broker knows no consumer of this queue"
     idle = inbox.last_delivery is not None and now - inbox.last_delivery > IDLE_SECONDS
@@ -231,15 +235,15 @@ def _receive(inbox: Inbox) -> Callable[[AbstractIncomingMessage], Coroutine[Any,
 
 @asynccontextmanager
 async def run_consumer(
-    link: BrokerConnection, queue: Queue, prefetch: int, work: Work
+    broker: BrokerConnection, queue: Queue, prefetch: int, work: Work
 ) -> AsyncIterator[Consumer]:
-    """A running consumer; leaving finishes what is in hand."""
-    consumer = Consumer(link, queue, prefetch, work)
+    """Run a consumer; leaving the context finishes the messages in hand."""
+    consumer = Consumer(broker, queue, prefetch, work)
     async with background_task(consumer.run()) as consumer.task:
         try:
             yield consumer
         finally:
             consumer.stop()
             # Without a connection there is no batch in hand to wait for.
-            if link.connected:
+            if broker.is_connected:
                 await asyncio.wait([consumer.task])

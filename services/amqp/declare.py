@@ -5,17 +5,17 @@ from collections.abc import Sequence
 import aio_pika
 
 from services.amqp import topology
-from services.amqp.connection import (
-    CONNECT_SECONDS,
-)
+from services.amqp.connection import CONNECT_SECONDS
 
 
 async def declare(urls: str, table: Sequence[topology.Queue]) -> None:
-    """Make the exchanges, queues and bindings of `table`; what exists must be equal."""
+    """Declare the exchanges, queues and bindings of `table`; existing ones must be identical."""
     async with await aio_pika.connect(urls.split(",")[0], timeout=CONNECT_SECONDS) as connection:
         channel = await connection.channel()
         for name in topology.EXCHANGES:
             await channel.declare_exchange(name, aio_pika.ExchangeType.DIRECT, durable=True)
         for queue in table:
-            made = await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
-            await made.bind(queue.exchange, routing_key=queue.name)
+            declared = await channel.declare_queue(
+                queue.name, durable=True, arguments=queue.arguments
+            )
+            await declared.bind(queue.exchange, routing_key=queue.name)

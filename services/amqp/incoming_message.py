@@ -1,10 +1,10 @@
-"""One AMQP message in the hand of a consumer, as data."""
+"""One AMQP message that a consumer has received, as data."""
 
 import msgspec
 
 
 class IncomingMessage(msgspec.Struct, frozen=True):
-    """One AMQP message. `deliveries`: how often it was handed out before."""
+    """One AMQP message. `delivery_count` is the number of earlier deliveries."""
 
     type: str
     body: bytes

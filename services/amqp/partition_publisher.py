@@ -1,4 +1,4 @@
-"""Publishing into the partitions: numbered, so that a batch that goes missing shows."""
+"""Publishing to the partitions, in numbered batches: a missing number shows a lost batch."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,23 +12,23 @@ from services.amqp.connection import BrokerConnection
 from services.amqp.publisher import Publisher, PublishUnconfirmed
 from services.contract import Command, Entry, MediaOutcome, PartitionBatch, SendOutcome
 
-Told = TypeVar("Told", Command, SendOutcome, MediaOutcome)
-"""What comes back of itself, and names its number."""
+NumberEntry = TypeVar("NumberEntry", Command, SendOutcome, MediaOutcome)
+"""Entry that names its number, and so its partition."""
 
 
 class PartitionPublisher:
-    """The way into every partition for one process; `source` is that process."""
+    """Publishes to every partition for one process, which `source` identifies."""
 
-    def __init__(self, link: BrokerConnection, source: UUID, count: int) -> None:
+    def __init__(self, broker: BrokerConnection, source: UUID, count: int) -> None:
         self.count = count
-        self._publisher = Publisher(link, topology.PARTITIONS)
+        self._publisher = Publisher(broker, topology.PARTITIONS)
         self._source = source
         self._numbers: Counter[int] = Counter()
 
     async def publish(self, partition: int, entries: list[Entry], seconds: float) -> None:
-        """Return once a quorum holds `entries`; broker.Unconfirmed otherwise.
+        """Return once a quorum holds `entries`; raises PublishUnconfirmed otherwise.
 
-        A number is used until its batch is confirmed: only a confirmed batch can leave a gap.
+        A number is reused until its batch is confirmed, so only a confirmed batch can leave a gap.
         """
         metrics.publish_batch_size.observe(len(entries))
         batch = PartitionBatch(
@@ -37,16 +37,21 @@ class PartitionPublisher:
         await self._publisher.publish(topology.partition_queue(partition), batch, seconds)
         self._numbers[partition] += 1
 
-    async def publish_by_number(self, entries: Sequence[Told], seconds: float) -> list[Told]:
-        """Each into the partition of its number; those that a quorum holds by now. The others are
-        to be told again: whoever tells may wait, and what it tells of may not."""
-        grouped: dict[int, list[Told]] = {}
+    async def publish_by_number(
+        self, entries: Sequence[NumberEntry], seconds: float
+    ) -> list[NumberEntry]:
+        """Publish each entry to the partition of its number and return the confirmed entries.
+
+        The caller publishes the others again later: it can wait, while one partition that does
+        not confirm must not hold up the rest.
+        """
+        grouped: dict[int, list[NumberEntry]] = {}
         for entry in entries:
             partition = topology.partition_of(entry.number, self.count)
             grouped.setdefault(partition, []).append(entry)
-        told: list[Told] = []
+        published: list[NumberEntry] = []
         for partition, group in grouped.items():
             with suppress(PublishUnconfirmed):
                 await self.publish(partition, list(group), seconds)
-                told += group
-        return told
+                published += group
+        return published

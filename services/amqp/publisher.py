@@ -1,13 +1,13 @@
-"""Publishing to the broker that says what became of it.
+"""Publishing to the broker with a known outcome.
 
-A publish ends in one of three ways: it returns (a quorum holds the message), it raises
-`Unconfirmed` with `certain` (the broker does not have it), or without (nobody knows; publish it
-again with the same ids). It never hangs: a confirm may not come at all, so each has a bound in
-seconds.
+A publish ends in one of three ways. It returns: a quorum holds the message. It raises
+`PublishUnconfirmed` with `rejected`: the broker does not have the message. Or it raises without
+`rejected`: the outcome is unknown, so publish it again with the same ids. It never hangs: a confirm
+may not come at all, so each publish has a timeout.
 
-A broker whose memory or disk is at its limit stops reading from whoever publishes and says so. On
-such a connection nothing is published, and what is in flight is given up at once: it will be read
-when the alarm is over, and whoever sent it sends it again with the same ids.
+A broker whose memory or disk is at its limit stops reading from publishers and says so. On such a
+connection nothing is published, and publishes in flight are given up at once. The broker reads them
+when the alarm is over, and their senders publish them again with the same ids.
 """
 
 import asyncio
@@ -33,62 +33,64 @@ from services.amqp.connection import (
 from services.backoff import Backoff
 
 TIMEOUTS_BEFORE_NEXT_NODE = 3
-"""Publishes in a row without a confirm, then the connection itself is taken for dead."""
+"""Publishes in a row without a confirm after which the connection itself is taken for dead."""
 
 
 log = structlog.get_logger()
 
 
 class PublishUnconfirmed(Exception):
-    """A publish that is not known to be safe; `certain` when the broker surely does not have it."""
+    """A publish without a confirm; with `rejected`, the broker certainly does not have the
+    message."""
 
-    def __init__(self, reason: str, *, certain: bool) -> None:
+    def __init__(self, reason: str, *, rejected: bool) -> None:
         super().__init__(reason)
-        self.reason, self.rejected = reason, certain
+        self.reason, self.rejected = reason, rejected
 
 
 _closing: set["asyncio.Task[None]"] = set()
 
 
-def _close_later(thing: AbstractChannel) -> None:
-    """Close without waiting: what is being closed may not answer any more."""
-
-    task = asyncio.create_task(close(thing))
+def _close_later(channel: AbstractChannel) -> None:
+    """Close without waiting: the peer may not answer any more."""
+    task = asyncio.create_task(close(channel))
     _closing.add(task)
     task.add_done_callback(_closing.discard)
 
 
 class Publisher:
-    """Publishes into one exchange. A key has a channel of its own and one publish at a time on it,
-    so what is published under one key arrives in order, and a queue that blocks its channel blocks
-    no other."""
+    """Publishes to one exchange.
 
-    def __init__(self, link: BrokerConnection, exchange: str) -> None:
-        self._link, self._exchange = link, exchange
-        self._lanes: dict[str, tuple[AbstractChannel, AbstractExchange]] = {}
+    Each key has its own channel and one publish at a time on it. Messages of one key therefore
+    arrive in order, and a queue that blocks its channel blocks no other.
+    """
+
+    def __init__(self, broker: BrokerConnection, exchange: str) -> None:
+        self._broker, self._exchange = broker, exchange
+        self._channels: dict[str, tuple[AbstractChannel, AbstractExchange]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._timeouts = 0
 
     async def publish(self, key: str, batch: contract.Batch, seconds: float) -> None:
-        """Return once a quorum holds `batch`; Unconfirmed otherwise, within `seconds`."""
-        if self._link.blocked:
-            raise _blocked(certain=True)
+        """Return once a quorum holds `batch`; raises PublishUnconfirmed within `seconds`."""
+        if self._broker.is_blocked:
+            raise _blocked_error(rejected=True)
         try:
             async with asyncio.timeout(seconds) as bound:
-                with self._link.cancel_when_blocked(bound):
+                with self._broker.cancel_when_blocked(bound):
                     async with self._locks.setdefault(key, asyncio.Lock()):
                         await self._publish(key, batch)
         except TimeoutError:
-            if self._link.blocked:
-                # The channel has done nothing wrong and is kept: its confirm comes, only later. A
-                # connection that is dead as well is noticed by its heartbeat.
-                raise _blocked(certain=False) from None
-            raise self._failed(key, "no confirm in time") from None
+            if self._broker.is_blocked:
+                # The channel is sound and stays: its confirm comes later. If the connection is dead
+                # too, its heartbeat notices.
+                raise _blocked_error(rejected=False) from None
+            raise self._unconfirmed(key, "no confirm in time") from None
         self._timeouts = 0
 
-    async def unblocked(self, seconds: float) -> None:
-        """Wait while the broker takes nothing in, but no longer than `seconds`."""
-        await self._link.unblocked(seconds)
+    async def wait_until_unblocked(self, seconds: float) -> None:
+        """Wait until the connection is not blocked, but no longer than `seconds`."""
+        await self._broker.wait_until_unblocked(seconds)
 
     async def _publish(self, key: str, batch: contract.Batch) -> None:
         message = aio_pika.Message(
@@ -96,7 +98,7 @@ class Publisher:
             type=contract.NAMES[type(batch)],
             content_type="application/msgpack",
             delivery_mode=DeliveryMode.PERSISTENT,
-            # Returns are matched to publishes by this id: one twice in flight hides a return.
+            # Returns are matched to publishes by this id: a duplicate in flight hides a return.
             message_id=secrets.token_hex(8),
         )
         try:
@@ -104,65 +106,68 @@ class Publisher:
             confirm = await exchange.publish(message, routing_key=key, mandatory=True)
         except DeliveryError as error:
             # PublishError, the unroutable one, is a DeliveryError too.
-            what = "no such queue" if isinstance(error, PublishError) else "the queue is full"
-            raise self._failed(key, what, certain=True) from error
+            reason = "no such queue" if isinstance(error, PublishError) else "the queue is full"
+            raise self._unconfirmed(key, reason, rejected=True) from error
         except asyncio.CancelledError:
             # The library cancels a publish whose connection it declares stuck.
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            raise self._failed(key, "the connection was lost") from None
+            raise self._unconfirmed(key, "the connection was lost") from None
         except BROKER_ERRORS as error:
-            raise self._failed(key, "the channel was lost") from error
+            raise self._unconfirmed(key, "the channel was lost") from error
         if not isinstance(confirm, Basic.Ack):
-            raise self._failed(key, "the queue is full", certain=True)
+            raise self._unconfirmed(key, "the queue is full", rejected=True)
 
     async def _channel_for(self, key: str) -> AbstractExchange:
-        lane = self._lanes.get(key)
-        if lane is None or lane[0].is_closed:
-            connection = await self._link.connection()
+        opened = self._channels.get(key)
+        if opened is None or opened[0].is_closed:
+            connection = await self._broker.connection()
             channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-            lane = channel, await channel.get_exchange(self._exchange, ensure=False)
-            self._lanes[key] = lane
-        return lane[1]
+            opened = channel, await channel.get_exchange(self._exchange, ensure=False)
+            self._channels[key] = opened
+        return opened[1]
 
-    def _failed(self, key: str, reason: str, *, certain: bool = False) -> PublishUnconfirmed:
+    def _unconfirmed(self, key: str, reason: str, *, rejected: bool = False) -> PublishUnconfirmed:
         metrics.unconfirmed.labels(reason=reason).inc()
-        if not certain:
+        if not rejected:
             # A channel on which one confirm went missing may never confirm again.
-            if lane := self._lanes.pop(key, None):
-                _close_later(lane[0])
+            if opened := self._channels.pop(key, None):
+                _close_later(opened[0])
             self._timeouts += 1
             if self._timeouts >= TIMEOUTS_BEFORE_NEXT_NODE:
                 self._timeouts = 0
-                self._link.reconnect()
-        return PublishUnconfirmed(reason, certain=certain)
+                self._broker.reconnect()
+        return PublishUnconfirmed(reason, rejected=rejected)
 
 
-def _blocked(*, certain: bool) -> PublishUnconfirmed:
+def _blocked_error(*, rejected: bool) -> PublishUnconfirmed:
     metrics.unconfirmed.labels(reason=BLOCKED).inc()
-    return PublishUnconfirmed(BLOCKED, certain=certain)
+    return PublishUnconfirmed(BLOCKED, rejected=rejected)
 
 
 async def publish_until_confirmed(
     publisher: Publisher, key: str, batch: contract.Batch, *, may_stop: Callable[[], bool]
 ) -> None:
-    """Publish, again and again with the same ids, until it is confirmed: for what must go on before
-    its input is acknowledged. Gives up only, with the last Unconfirmed, once `may_stop` says so."""
+    """Publish repeatedly, with the same ids, until the broker confirms.
+
+    This is for output that must be safe before its input is acknowledged. It gives up only when
+    `may_stop` returns True, and then raises the last PublishUnconfirmed.
+    """
     backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
     while True:
         try:
-            return await publisher.publish(key, batch, PATIENT_SECONDS)
+            return await publisher.publish(key, batch, UNATTENDED_SECONDS)
         except PublishUnconfirmed as error:
             if may_stop():
                 raise
-            if error.reason == BLOCKED:  # said once, by the link
-                await publisher.unblocked(LONGEST_WAIT)
+            if error.reason == BLOCKED:  # the connection has logged it
+                await publisher.wait_until_unblocked(LONGEST_WAIT)
                 backoff.reset()
             else:
                 log.warning("publish.unconfirmed", queue=key, reason=error.reason)
         await asyncio.sleep(backoff.next_delay())
 
 
-PATIENT_SECONDS = 10.0
-"""For one confirm where nobody is waiting: longer than the choice of a new leader (6 s)."""
+UNATTENDED_SECONDS = 10.0
+"""Timeout of one confirm when no caller waits: longer than the election of a new leader (6 s)."""

@@ -1,13 +1,13 @@
-"""Queues, exchanges and who may touch them: one table, from which everything is declared.
+"""Queues, exchanges and permissions: one table, from which everything is declared.
 
     exchange       keys = queues                 written by                   read by
     partitions     router.partition.N            gateway, deliverer, archiver router
     destinations   deliverer.destination.ID      router                       deliverer
     archive        archiver.records              router, deliverer            archiver
 
-Each exchange is direct and each key is the name of the one queue bound to it: a queue that is gone
-makes its publishes unroutable, and `mandatory` brings them back. The default exchange would do as
-well, but whoever may write to it may write into every queue.
+Each exchange is direct and each key is the name of the one queue bound to it. If a queue is gone,
+publishes to it are unroutable, and `mandatory` returns them. The default exchange would work as
+well, but a user that may write to it may write to every queue.
 """
 
 import base64
@@ -24,14 +24,14 @@ EXCHANGES = (PARTITIONS, DESTINATIONS, ARCHIVE)
 ARCHIVE_QUEUE = "archiver.records"
 
 DELIVERY_LIMIT = 1_000_000
-"""Redeliveries. The default of 20 deletes silently after 20 crashes; -1 reorders."""
+"""Redeliveries of one message. The default of 20 deletes silently after 20 crashes; -1 reorders."""
 GIGABYTE = 1_000_000_000
 CONSUMER_TIMEOUT = 24 * 3600 * 1000
-"""Milliseconds: a paused destination keeps what is in hand for up to a day."""
+"""Milliseconds: a paused destination keeps messages unacknowledged for up to a day."""
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
-    """One quorum queue. `max_bytes` of ready messages, then the broker refuses publishes."""
+    """One quorum queue. Over `max_bytes` of ready messages the broker refuses publishes."""
 
     name: str
     exchange: str
@@ -41,7 +41,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What must be fixed at declaration; the rest is policy and can change live."""
+        """Arguments that are fixed at declaration; the rest is policy and can change live."""
         fixed: dict[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT}
         return fixed | {"x-single-active-consumer": True} if self.single_active_consumer else fixed
 
@@ -55,7 +55,7 @@ def destination_queue(destination: str) -> str:
 
 
 def queues(partitions: int, destinations: Iterable[str]) -> list[Queue]:
-    """Every queue of an installation."""
+    """Return every queue of an installation."""
     table: list[Queue] = [
         Queue(
             name=partition_queue(n),
@@ -90,15 +90,15 @@ def queues(partitions: int, destinations: Iterable[str]) -> list[Queue]:
 
 
 def partition_of(key: str, partitions: int) -> int:
-    """The partition of a number's id (or `waba:<id>`, or a receipt's id)."""
+    """Return the partition of a number's id (or of `waba:<id>`, or of a receipt's id)."""
     return zlib.crc32(key.encode()) % partitions
 
 
 # service -> (configure, write, read), as RabbitMQ's regular expressions over resource names.
-# Declaring a queue with its arguments is the only check of them that the broker offers, and takes
-# `configure`, which is also the right to delete it: each service has it over the queues that it
-# reads, and the front door over none. Exchanges and bindings are made by `postkamer topology
-# declare` alone.
+# Declaring a queue with its arguments is the only check of them that the broker offers. It needs
+# `configure`, which also permits deleting the queue: each service has it for the queues that it
+# reads, and the gateway has it for none. Only `postkamer topology declare` makes exchanges and
+# bindings.
 PERMISSIONS: dict[str, tuple[str, str, str]] = {
     "gateway": (r"^$", r"^partitions$", r"^$"),
     "router": (
@@ -116,7 +116,7 @@ PERMISSIONS: dict[str, tuple[str, str, str]] = {
 
 
 def policies(table: Iterable[Queue]) -> list[dict[str, Any]]:
-    """One complete policy per kind of queue (only one policy applies to a queue)."""
+    """Return one complete policy per kind of queue (only one policy applies to a queue)."""
     patterns = {
         "partition": r"^router\.partition\.",
         "destination": r"^deliverer\.destination\.",
@@ -143,16 +143,16 @@ def policies(table: Iterable[Queue]) -> list[dict[str, Any]]:
 
 
 def password_hash(password: str, salt: bytes) -> str:
-    """RabbitMQ's salted SHA-256: base64(salt + sha256(salt + password)), salt of 4 bytes."""
+    """Return RabbitMQ's salted SHA-256: base64(salt + sha256(salt + password)), salt of 4 bytes."""
     digest = hashlib.sha256(salt + password.encode()).digest()
     return base64.b64encode(salt + digest).decode()
 
 
 def definitions(table: list[Queue], passwords: Mapping[str, str]) -> dict[str, Any]:
-    """RabbitMQ's definitions document: vhost, users, permissions, exchanges, queues, policies.
+    """Return RabbitMQ's definitions: vhost, users, permissions, exchanges, queues, policies.
 
-    `passwords` is service name -> password; the user of a service carries its name. The same input
-    gives the same document, so that a restart imports nothing new.
+    `passwords` maps service name to password; the user of a service has its name. The same input
+    gives the same document, so a restart imports nothing new.
     """
     return {
         "vhosts": [{"name": VHOST, "default_queue_type": "quorum"}],
@@ -202,7 +202,8 @@ def _binding(queue: Queue) -> dict[str, Any]:
 
 
 def format_table(table: Iterable[Queue]) -> list[str]:
-    """The table as text: what ARCHITECTURE.md shows and `postkamer topology show` prints."""
+    """Return the table as text, as ARCHITECTURE.md shows and `postkamer topology show` prints
+    it."""
     rows = [("exchange", "queue", "one consumer", "limit")]
     rows += [
         (

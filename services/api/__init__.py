@@ -1,1 +1,1 @@
-"""Describing and validating our JSON APIs."""
+"""Description and validation of the JSON APIs."""

@@ -1,5 +1,5 @@
-"""An API's document for machines (`/v1/openapi.json`) and, made from it, for people
-(`/v1/openapi.html`): a page that needs no script and nothing from elsewhere."""
+"""The OpenAPI document (`/v1/openapi.json`) and the manual made from it (`/v1/openapi.html`), a
+page without scripts and without external resources."""
 
 import base64
 import hashlib
@@ -17,10 +17,11 @@ from markupsafe import Markup, escape
 Json = dict[str, Any]
 
 FOLDER = Path(__file__).parent / "pages"
-CACHED = "public, max-age=300"
-"""Both change with a new version only; five minutes after it everybody has it."""
+CACHE_CONTROL = "public, max-age=300"
+"""Cache-Control of both: they change only with a new version, which all readers have within five
+minutes."""
 METHODS = ("get", "post", "put", "delete")
-"""In the order in which the page has them."""
+"""Methods, in the order of the page."""
 COUNTS = {
     "minLength": "at least {} characters",
     "maxLength": "at most {} characters",
@@ -31,7 +32,7 @@ COUNTS = {
     "maximum": "to {}",
     "exclusiveMaximum": "below {}",
 }
-"""Limit in a schema -> how the page says it."""
+"""Limit in a schema -> its text on the page."""
 TYPES = {
     "string": "text",
     "integer": "whole number",
@@ -51,23 +52,23 @@ FORMATS = {
 
 
 class Words(msgspec.Struct, frozen=True):
-    """A piece of text, perhaps with the schema that it names."""
+    """A piece of text, with the schema that it names, if any."""
 
     text: str
     schema: str = ""
 
 
 def routes(document: Json) -> list[web.RouteDef]:
-    """The document, and the page of it."""
+    """Return the routes of the document and of its page."""
     style = (FOLDER / "manual.css").read_text(encoding="utf-8")
     page = render(document, style).encode()
     policy = f"default-src 'none'; style-src 'sha256-{_digest(style)}'; base-uri 'none'; "
     policy += "form-action 'none'; frame-ancestors 'none'"
-    described = _served(
+    serve_document = _static_handler(
         json.dumps(document, ensure_ascii=False).encode(),
         {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*"},
     )
-    shown = _served(
+    serve_page = _static_handler(
         page,
         {
             "Content-Type": "text/html; charset=utf-8",
@@ -75,17 +76,17 @@ def routes(document: Json) -> list[web.RouteDef]:
             "Referrer-Policy": "no-referrer",
         },
     )
-    return [web.get("/v1/openapi.json", described), web.get("/v1/openapi.html", shown)]
+    return [web.get("/v1/openapi.json", serve_document), web.get("/v1/openapi.html", serve_page)]
 
 
-def _served(body: bytes, headers: Mapping[str, str]) -> Any:
+def _static_handler(body: bytes, headers: Mapping[str, str]) -> Any:
     tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
-    all = {"ETag": tag, "Cache-Control": CACHED} | dict(headers)
+    headers = {"ETag": tag, "Cache-Control": CACHE_CONTROL, **headers}
 
     async def handler(request: web.Request) -> web.Response:
         if request.headers.get("If-None-Match") == tag:
-            return web.Response(status=304, headers=all)
-        return web.Response(body=body, headers=all)
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=body, headers=headers)
 
     return handler
 
@@ -95,7 +96,7 @@ def _digest(style: str) -> str:
 
 
 def render(document: Json, style: str) -> str:
-    """The page; pure, but for reading its template."""
+    """Render the page; pure, except that it reads its template."""
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
@@ -116,7 +117,7 @@ def render(document: Json, style: str) -> str:
 
 
 def prose(text: str) -> Markup:
-    """Paragraphs, with what stands in backticks as code."""
+    """Render paragraphs; text in backticks becomes code."""
     paragraphs = []
     for paragraph in text.split("\n\n"):
         parts = [escape(part) for part in paragraph.replace("\n", " ").split("`")]
@@ -133,16 +134,16 @@ def _pretty(value: Any) -> str:
 
 
 def _by_tag(document: Json) -> Iterator[tuple[Json, list[tuple[str, str, Json]]]]:
-    """Each tag with its operations: path as it is called, method, operation."""
+    """Yield each tag with its operations: full path, method, operation."""
     for tag in document["tags"]:
-        found = [
+        operations = [
             (_path(document, path, item), method, item[method])
             for path, item in document["paths"].items()
             for method in METHODS
             if tag["name"] in item.get(method, {}).get("tags", ())
         ]
-        if found:
-            yield tag, found
+        if operations:
+            yield tag, operations
 
 
 def _path(document: Json, path: str, item: Json) -> str:
@@ -151,7 +152,7 @@ def _path(document: Json, path: str, item: Json) -> str:
 
 
 def kind(schema: Json) -> Iterator[Words]:
-    """What a schema takes, in words."""
+    """Describe the type of a schema in words."""
     if reference := schema.get("$ref"):
         name = reference.rpartition("/")[2]
         yield Words(name, name)
@@ -171,17 +172,17 @@ def kind(schema: Json) -> Iterator[Words]:
 
 
 def limits(schema: Json) -> str:
-    """The bounds in a schema, in words."""
-    said = [words.format(schema[name]) for name, words in COUNTS.items() if name in schema]
-    if (least := schema.get("minLength")) and least == 1 and "maxLength" in schema:
-        said.remove("at least 1 characters")
-    return ", ".join(said)
+    """Describe the limits in a schema in words."""
+    bounds = [words.format(schema[name]) for name, words in COUNTS.items() if name in schema]
+    if schema.get("minLength") == 1 and "maxLength" in schema:
+        bounds.remove("at least 1 characters")
+    return ", ".join(bounds)
 
 
 def curl(document: Json, path: str, method: str, operation: Json) -> str:
-    """A command that does it, with the example's values."""
-    lines = [f"curl -X {method.upper()}", f'"$POSTKAMER{_filled(path, operation)}"']
-    schemes = [name for one in operation["security"] for name in one]
+    """Return a curl command for an operation, with the values of its example."""
+    lines = [f"curl -X {method.upper()}", f'"$POSTKAMER{_fill_path(path, operation)}"']
+    schemes = [name for alternative in operation["security"] for name in alternative]
     if "bearer" in schemes:
         lines.append('-H "Authorization: Bearer $TOKEN"')
     elif schemes:
@@ -193,7 +194,7 @@ def curl(document: Json, path: str, method: str, operation: Json) -> str:
     return " \\\n  ".join((*lines, *_data(operation)))
 
 
-def _filled(path: str, operation: Json) -> str:
+def _fill_path(path: str, operation: Json) -> str:
     query = []
     for parameter in operation["parameters"]:
         if parameter["in"] == "path":
@@ -205,8 +206,8 @@ def _filled(path: str, operation: Json) -> str:
 
 def _data(operation: Json) -> Iterator[str]:
     content = operation.get("requestBody", {}).get("content", {})
-    if given := content.get("application/json"):
-        first = next(iter(given["examples"].values()))["value"]
+    if media := content.get("application/json"):
+        first = next(iter(media["examples"].values()))["value"]
         yield "-H 'Content-Type: application/json'"
         yield "--data-raw " + shlex.quote(json.dumps(first, ensure_ascii=False, indent=2))
     elif content:

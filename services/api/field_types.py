@@ -1,5 +1,8 @@
-"""What a member of a body may hold: texts counted as Meta may count them, forms, what may be left
-out. Pure; a fault's sentence stands beside the rule, and never holds what was sent."""
+"""Types of the members of a request body: bounded texts, patterns, optional members. Pure.
+
+Texts are counted as Meta may count them. Each rule has its own error sentence, which never contains
+the input.
+"""
 
 import re
 from datetime import datetime
@@ -22,18 +25,18 @@ from services.ids import CONVERSATION
 from services.language.readability import length
 
 OURS = "ours"
-"""Type of an error whose message is the sentence to give."""
+"""Type of an error whose message is our own sentence."""
 
 Json = dict[str, Any]
 
 
 def validation_error(sentence: str, **numbers: int) -> PydanticCustomError:
-    """A fault in our words; `numbers` are our own limits."""
+    """Return an error with our own sentence; `numbers` fills in our own limits."""
     return PydanticCustomError(OURS, sentence, numbers)
 
 
 class Body(BaseModel):
-    """What every part of a body is: exact, unchangeable, in camelCase."""
+    """Base of every object in a request body: strict, frozen, in camelCase."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -47,30 +50,30 @@ class Body(BaseModel):
 
 
 class BoundedText(msgspec.Struct, frozen=True):
-    """A text with something in it, of at most so many characters."""
+    """A text that is not blank, of at most `max_length` characters."""
 
-    most: int
+    max_length: int
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> Json:
-        return handler(schema) | {"minLength": 1, "maxLength": self.most}
+        return handler(schema) | {"minLength": 1, "maxLength": self.max_length}
 
-    def _checked(self, text: str) -> str:
+    def _check(self, text: str) -> str:
         if not text.strip():
             raise validation_error("must not be empty")
-        if length(text) > self.most:
-            raise validation_error("is over {most} characters", most=self.most)
+        if length(text) > self.max_length:
+            raise validation_error("is over {most} characters", most=self.max_length)
         return text
 
 
 class PatternText(msgspec.Struct, frozen=True):
-    """A text of one form; `must` says which."""
+    """A text that matches `pattern`; `must` is the error sentence."""
 
     pattern: str
     must: str
@@ -78,14 +81,14 @@ class PatternText(msgspec.Struct, frozen=True):
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> Json:
         return handler(schema) | {"pattern": f"^(?:{self.pattern})$"}
 
-    def _checked(self, text: str) -> str:
+    def _check(self, text: str) -> str:
         if not re.fullmatch(self.pattern, text):
             raise validation_error(self.must)
         return text
@@ -94,38 +97,39 @@ class PatternText(msgspec.Struct, frozen=True):
 _NOTHING = object()
 
 
-class _Spared(msgspec.Struct, frozen=True):
-    """Lets the default pass as None, and refuses `null`, which would be a third meaning."""
+class _OptionalNotNull(msgspec.Struct, frozen=True):
+    """Turns an absent member into None, and refuses `null`, which would be a third meaning."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         inner = self._never_null(handler(source))
-        return core_schema.no_info_wrap_validator_function(self._checked, inner)
+        return core_schema.no_info_wrap_validator_function(self._check, inner)
 
     def _never_null(self, schema: Any) -> Any:
-        """Without the `| None` that the type has for the default's sake, however deep it stands."""
+        """Return the schema without the `| None` that the type has only for the default."""
         if schema["type"] == "nullable":
             return schema["schema"]
         if "schema" in schema:
             return schema | {"schema": self._never_null(schema["schema"])}
         return schema
 
-    def _checked(self, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    def _check(self, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         return None if value is _NOTHING else handler(value)
 
 
-SPARED = _Spared()
-"""Marks a member that may be left out; `spared()` is its default."""
+SPARED = _OptionalNotNull()
+"""Marks a member that may be left out; its default is `optional_not_null()`."""
 
 
 def optional_not_null() -> Any:
-    """None, looked at all the same: members that need or exclude each other say so together."""
+    """Return a default that becomes None and is still validated, so that a validator can compare
+    members that need or exclude each other."""
     return Field(default_factory=lambda: _NOTHING, validate_default=True)
 
 
 class DistinctItems(msgspec.Struct, frozen=True):
-    """A list in which no two have the same of something."""
+    """A list in which no two items have the same value of the attribute `what`."""
 
     what: str
     sentence: str
@@ -133,22 +137,22 @@ class DistinctItems(msgspec.Struct, frozen=True):
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
 
-    def _checked(self, all: tuple[Any, ...]) -> tuple[Any, ...]:
-        given = [value for one in all if (value := getattr(one, self.what, None)) is not None]
-        if len(set(given)) < len(given):
+    def _check(self, items: tuple[Any, ...]) -> tuple[Any, ...]:
+        values = [value for item in items if (value := getattr(item, self.what, None)) is not None]
+        if len(set(values)) < len(values):
             raise validation_error(self.sentence)
-        return all
+        return items
 
 
 ID_OR_LINK: Json = {
     "oneOf": [{"required": ["id"]}, {"required": ["link"]}],
 }
-"""Exactly one of them, in JSON Schema; `one_of` says it to whoever sends."""
+"""Exactly one of `id` and `link`, in JSON Schema; `exactly_one_of` checks it."""
 
 LINK_CHARACTERS = 2000
-"""Of a URL: what browsers and Meta's own buttons take."""
+"""Largest length of a URL that browsers and Meta's own buttons accept."""
 
 Link = Annotated[
     str,
@@ -158,7 +162,7 @@ Link = Annotated[
     ),
     Field(json_schema_extra={"format": "uri"}),
 ]
-"""Only https, and no name or password in it: Meta fetches it, or a citizen opens it."""
+"""An https URL without a user name or password: Meta fetches it, or a citizen opens it."""
 
 Filename = Annotated[
     str,
@@ -170,11 +174,11 @@ MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})",
     re.IGNORECASE,
 )
-"""As RFC 3339 writes it. Readers of times take more: seconds since 1970, a space for the T."""
+"""Time in the notation of RFC 3339. Parsers accept more: seconds since 1970, a space for the T."""
 
 
 class _Moment(msgspec.Struct, frozen=True):
-    """A text that says when, with its offset."""
+    """A date and time as text, with its offset."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -207,14 +211,14 @@ Department = Annotated[
 Purpose = Annotated[
     str, PatternText(r"[a-z0-9][a-z0-9-]{0,62}", "must be the id of a purpose, as herinneringen")
 ]
-"""The municipality's own word for what a citizen agreed to; few of them, and the same each time."""
+"""The municipality's own id of a purpose that citizens consent to, from a short fixed list."""
 Conversation = Annotated[str, PatternText(CONVERSATION.pattern, "must be the id of a conversation")]
 
 
 def exactly_one_of(other: str, value: object, info: ValidationInfo) -> None:
-    """Raises unless exactly one is given of `value` and the member `other`, which stands before it.
+    """Raise unless exactly one is present of `value` and the earlier member `other`.
 
-    Where `other` is wrong itself, that is told already.
+    If `other` is invalid, that error is reported already.
     """
     if other not in info.data:
         return

@@ -1,7 +1,7 @@
-"""Reading what a CRM sends: bytes in, a model or every fault of it out. Pure, and never raises.
+"""Parsing of request bodies: bytes in, a model or all faults out. Pure, and never raises.
 
-A fault is a JSON pointer (RFC 6901) and a sentence of ours; what was sent stands in neither, but
-for the name of a member that we do not know, where it looks like one.
+A fault is a JSON pointer (RFC 6901) and a sentence. Neither contains the input, except the
+name of an unknown member if it looks like a name.
 """
 
 import json
@@ -19,18 +19,18 @@ from services.api.operations import Refusal
 T = TypeVar("T")
 
 BODY_BYTES = 64 * 1024
-"""Of one body: a text of 4,096 characters is under 25 KB, whatever its characters and escapes."""
+"""Largest body: a text of 4,096 characters is under 25 KB, with any characters and escapes."""
 DEPTH = 16
-"""Of arrays and objects in each other; the deepest of ours has 7, and flows have their own data."""
+"""Deepest nesting of arrays and objects: our deepest model has 7, and flows add their own data."""
 DIGITS = 18
-"""Of a whole number: what every reader of JSON holds exactly or nearly so."""
+"""Most digits of a whole number: every JSON parser keeps so many exactly, or nearly so."""
 FAULTS = 100
-"""In one answer; who has more will look again."""
+"""Most faults in one answer; the caller can send the request again for the rest."""
 NAME = re.compile(r"(?!(?:\D*\d){5})[A-Za-z_][A-Za-z0-9_-]{0,39}")
-"""What the name of a member is like; all that we know are. Another may be what somebody is known by
-(a telephone number, a wamid), and an answer is logged by proxies and shown on screens."""
+"""Form of the name of a member; all known names have it. Another name may identify a person (a
+telephone number, a wamid), and answers are logged by proxies and shown on screens."""
 UNNAMED = "*"
-"""Stands in a pointer for a name that is not like one."""
+"""Replaces a name in a pointer that does not match NAME."""
 
 SENTENCES = {
     "bool_type": "must be true or false",
@@ -53,8 +53,8 @@ SENTENCES = {
     "uuid_parsing": "must be a UUID",
     "uuid_type": "must be a UUID",
 }
-"""Type of an error of pydantic's -> what we say. In braces stand limits of our models, never what
-was sent."""
+"""Type of pydantic's error -> our sentence. The braces hold limits of our models, never the input.
+"""
 UNIONS = ("union_tag_invalid", "union_tag_not_found")
 """Errors of an object's `type` that pydantic places at the object."""
 SLOW = Refusal("the body did not arrive in time", "The body did not arrive in time.")
@@ -63,17 +63,18 @@ NO_JSON = Refusal(
     "the body must be application/json",
     "The body is not application/json in UTF-8, or has a Content-Encoding.",
 )
-UNTAKEN: dict[int, list[Refusal]] = {408: [SLOW], 413: [LARGE], 415: [NO_JSON]}
-"""For which a body is not even read."""
+UNREAD_REFUSALS: dict[int, list[Refusal]] = {408: [SLOW], 413: [LARGE], 415: [NO_JSON]}
+"""Refusals that are made without reading the whole body."""
 
 NO_TEXT = "holds U+0000 or half a character (an unpaired surrogate), which cannot be stored"
 OTHERWISE = "is not what it should be"
-"""For a type that is not in the table: none is known, and a test looks for them."""
+"""Sentence for a type that the table lacks. None is known to occur, and a test searches for them.
+"""
 
 
 class FieldError(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
-    """One thing wrong with a request: a JSON pointer, or the name of a header, and a sentence,
-    never what was sent."""
+    """One fault of a request: a JSON pointer, or the name of a header, and a sentence that never
+    contains the input."""
 
     pointer: str
     detail: str
@@ -81,16 +82,16 @@ class FieldError(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
 
     @property
     def member(self) -> str:
-        """The member of the body in which it is; '' for the body as a whole."""
+        """Top-level member of the body that has the fault; '' for the body as a whole."""
         return self.pointer[1:].partition("/")[0]
 
 
-class _Twice(dict[str, Any]):
-    """An object with a name in it twice."""
+class _RepeatedName(dict[str, Any]):
+    """An object in which a name occurs twice."""
 
 
-class _Odd(msgspec.Struct, frozen=True):
-    """What JSON can say and we do not take."""
+class _Unsupported(msgspec.Struct, frozen=True):
+    """A value that is valid JSON, or nearly so, but that we do not accept."""
 
     detail: str
 
@@ -98,51 +99,51 @@ class _Odd(msgspec.Struct, frozen=True):
 def parse_body(
     body: bytes, kind: TypeAdapter[T], common: TypeAdapter[Any] | None = None
 ) -> T | list[FieldError]:
-    """The `kind` that `body` holds, or all that is wrong with it. `common`: what is looked at all
-    the same when nobody can tell of which kind it is."""
-    given = _decoded(body)
-    if isinstance(given, FieldError):
-        return [given]
+    """Parse `body` as `kind`, or return all faults in it. `common` is the model of the members that
+    are still checked when the `type` of the body is missing or unknown."""
+    decoded = _decode(body)
+    if isinstance(decoded, FieldError):
+        return [decoded]
     faults: dict[str, str] = {}
-    given = _mended(given, "", 1, faults)
-    text = json.dumps(given) if faults else body
-    made = _validated(text, kind, given, faults)
+    value = _repair(decoded, "", 1, faults)
+    text = json.dumps(value) if faults else body
+    parsed = _validate(text, kind, value, faults)
     if not faults:
-        return made
+        return parsed
     if common and "/type" in faults:
-        _validated(text, common, given, faults)
+        _validate(text, common, value, faults)
     return sorted(map(FieldError, faults.keys(), faults.values()))[:FAULTS]
 
 
 def parse_ignoring_faults(
     body: bytes, faults: Collection[FieldError], kind: TypeAdapter[T]
 ) -> T | None:
-    """The `kind` that is in the members of a body without `faults`; None where nothing is."""
-    given = _decoded(body)
-    if not isinstance(given, dict):
+    """Parse the members of a body without `faults` as `kind`; None if that is not possible."""
+    decoded = _decode(body)
+    if not isinstance(decoded, dict):
         return None
-    wrong = {fault.member for fault in faults}
-    left = {name: one for name, one in given.items() if _token(name) not in wrong}
+    faulty = {fault.member for fault in faults}
+    sound = {name: member for name, member in decoded.items() if _token(name) not in faulty}
     try:
-        return kind.validate_json(json.dumps(_mended(left, "", 1, {})))
+        return kind.validate_json(json.dumps(_repair(sound, "", 1, {})))
     except ValidationError:
         return None
 
 
-def _validated(
-    text: str | bytes, kind: TypeAdapter[T], given: Any, faults: dict[str, str]
+def _validate(
+    text: str | bytes, kind: TypeAdapter[T], value: Any, faults: dict[str, str]
 ) -> T | Any:
-    """The `kind` in `text`; what is wrong with it goes to `faults`, beside what was there."""
+    """Parse `text` as `kind`; add its faults to `faults`, except at pointers that have one."""
     try:
         return kind.validate_json(text)
     except ValidationError as error:
-        for pointer, sentence in _told(error, given):
+        for pointer, sentence in _explain(error, value):
             faults.setdefault(pointer, sentence)
         return None
 
 
-def _decoded(body: bytes) -> Any:
-    """What stands in it as JSON, or the fault for which nothing does."""
+def _decode(body: bytes) -> Any:
+    """Decode the JSON of a body, or return the fault for which it cannot be decoded."""
     if len(body) > BODY_BYTES:
         return FieldError("", f"is over {BODY_BYTES} bytes")
     try:
@@ -151,7 +152,7 @@ def _decoded(body: bytes) -> Any:
             object_pairs_hook=_object,
             parse_int=_whole,
             parse_float=_real,
-            parse_constant=lambda _: _Odd("is no number that JSON knows"),
+            parse_constant=lambda _: _Unsupported("is no number that JSON knows"),
         )
     except UnicodeDecodeError:
         return FieldError("", "is no UTF-8")
@@ -162,26 +163,26 @@ def _decoded(body: bytes) -> Any:
 
 
 def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(members)
-    return found if len(found) == len(members) else _Twice(found)
+    unique = dict(members)
+    return unique if len(unique) == len(members) else _RepeatedName(unique)
 
 
-def _whole(digits: str) -> int | _Odd:
-    return int(digits) if len(digits) <= DIGITS else _Odd(f"has over {DIGITS} digits")
+def _whole(digits: str) -> int | _Unsupported:
+    return int(digits) if len(digits) <= DIGITS else _Unsupported(f"has over {DIGITS} digits")
 
 
-def _real(digits: str) -> float | _Odd:
+def _real(digits: str) -> float | _Unsupported:
     number = float(digits)
-    return number if abs(number) < float("inf") else _Odd("is too large")
+    return number if abs(number) < float("inf") else _Unsupported("is too large")
 
 
-def _mended(value: Any, pointer: str, depth: int, faults: dict[str, str]) -> Any:
-    """`value` without what no model looks at, which becomes a fault."""
+def _repair(value: Any, pointer: str, depth: int, faults: dict[str, str]) -> Any:
+    """Return `value` without the parts that no model can check; each of these becomes a fault."""
     if isinstance(value, list | dict) and depth > DEPTH:
         faults[pointer] = f"is nested over {DEPTH} deep"
         return None
     match value:
-        case _Odd(detail):
+        case _Unsupported(detail):
             faults[pointer] = detail
             return None
         case str() if not _is_text(value):
@@ -189,16 +190,16 @@ def _mended(value: Any, pointer: str, depth: int, faults: dict[str, str]) -> Any
             return None
         case list():
             return [
-                _mended(one, f"{pointer}/{n}", depth + 1, faults) for n, one in enumerate(value)
+                _repair(item, f"{pointer}/{n}", depth + 1, faults) for n, item in enumerate(value)
             ]
         case dict():
-            if isinstance(value, _Twice):
+            if isinstance(value, _RepeatedName):
                 faults[pointer] = "has a name twice"
             if not all(map(_is_text, value)):
                 faults[pointer] = f"has a name that {NO_TEXT}"
             return {
-                name: _mended(one, f"{pointer}/{_token(name)}", depth + 1, faults)
-                for name, one in value.items()
+                name: _repair(member, f"{pointer}/{_token(name)}", depth + 1, faults)
+                for name, member in value.items()
                 if _is_text(name)
             }
     return value
@@ -215,27 +216,33 @@ def _is_text(text: str) -> bool:
 
 
 def _token(name: str | int) -> str:
-    """One step of a pointer."""
+    """Return one step of a pointer."""
     return str(name) if isinstance(name, int) or NAME.fullmatch(name) else UNNAMED
 
 
-def _told(error: ValidationError, given: Any) -> Iterator[tuple[str, str]]:
-    """Pointer and sentence of each error. Of a list that is said to be too short because only its
-    right ones were counted, nothing is told but what is wrong with the others."""
-    told = [
-        (_pointer(one, given), one) for one in error.errors(include_url=False, include_input=False)
+def _explain(error: ValidationError, value: Any) -> Iterator[tuple[str, str]]:
+    """Yield the pointer and the sentence of each error.
+
+    pydantic counts only the valid items of a list. A list that is too short for that reason is not
+    reported, only its invalid items are.
+    """
+    details = [
+        (_pointer(each, value), each)
+        for each in error.errors(include_url=False, include_input=False)
     ]
-    for pointer, one in told:
+    for pointer, detail in details:
         inside = f"{pointer}/"
-        if one["type"] != "too_short" or not any(other.startswith(inside) for other, _ in told):
-            yield pointer, _sentence(one)
+        if detail["type"] != "too_short" or not any(
+            other.startswith(inside) for other, _ in details
+        ):
+            yield pointer, _sentence(detail)
 
 
-def _pointer(error: ErrorDetails, given: Any) -> str:
-    """Where in `given` it is. pydantic's location also has the tags of unions: the value of an
-    object's `type` or `kind`, which stands before the object's member."""
+def _pointer(error: ErrorDetails, value: Any) -> str:
+    """Return the pointer to an error in `value`. pydantic's location also has the tags of unions,
+    which must be skipped: the value of an object's `type` or `kind`, before the object's member."""
     steps: list[str | int] = []
-    here, tags = given, _tags(given)
+    here, tags = value, _tags(value)
     for step in error["loc"]:
         if tags[:1] == [step]:
             tags = tags[1:]
@@ -244,7 +251,7 @@ def _pointer(error: ErrorDetails, given: Any) -> str:
         here = _member(here, step)
         tags = _tags(here)
     if error["type"] == "extra_forbidden" and (not steps or steps[-1] != error["loc"][-1]):
-        steps.append(error["loc"][-1])  # a stranger that is called as its object's type
+        steps.append(error["loc"][-1])  # an unknown member with the name of its object's type
     if error["type"] in UNIONS:
         steps.append(error["ctx"]["discriminator"].strip("'"))
     return "".join(f"/{_token(step)}" for step in steps)

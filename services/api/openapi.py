@@ -1,6 +1,6 @@
-"""An OpenAPI 3.1 document from a table of operations and the models that check them. Pure.
+"""An OpenAPI 3.1 document made from a table of operations and their models. Pure.
 
-As the Dutch API Design Rules 2.2 ask: a contact, a version on every answer, problems for errors.
+The Dutch API Design Rules 2.2 require a contact, a version on every answer, problems for errors.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +12,12 @@ from pydantic_core import core_schema
 
 from services.api.operations import (
     BEARER,
-    GUARDED,
     HEADERS,
     HEADERS_OF,
-    OF_THE_PORT,
+    PORT_REFUSALS,
     RATES,
     TITLES,
+    TOKEN_REFUSALS,
     Answer,
     Api,
     Content,
@@ -33,15 +33,15 @@ CONTACT = {
     "url": "https://example.org/postkamer",
     "email": "postkamer@example.org",
 }
-"""Whoever publishes this fills it in, as in publiccode.yml."""
+"""Contact of the publisher, who must fill this in, as in publiccode.yml."""
 BYTES = {"type": "string", "format": "binary"}
 UNCOUNTED = (401, 431)
-"""Said before a request is counted among those of a token."""
+"""Statuses that are sent before a request counts for the rate limit of a token."""
 LICENCE = {"name": "EUPL-1.2", "identifier": "EUPL-1.2"}
 
 
-def document_of(api: Api, operations: Sequence[Operation]) -> Json:
-    """The whole document, as JSON."""
+def build_document(api: Api, operations: Sequence[Operation]) -> Json:
+    """Return the whole document, as JSON."""
     names, schemas = _schemas(operations)
     paths: dict[str, Json] = {}
     for operation in operations:
@@ -72,21 +72,21 @@ def document_of(api: Api, operations: Sequence[Operation]) -> Json:
 
 
 def _operation(operation: Operation, names: Mapping[int, Json]) -> Json:
-    made: Json = {
+    described: Json = {
         "operationId": operation.id,
         "tags": [operation.tag],
         "summary": operation.summary,
-        "description": _described(operation),
+        "description": _description(operation),
         "parameters": list(operation.parameters),
         "responses": dict(_responses(operation, names)),
         "security": [{"bearer": [role]} for role in operation.roles] or list(operation.security),
     }
     if operation.content:
-        made["requestBody"] = _request(operation.content, names)
-    return made
+        described["requestBody"] = _request(operation.content, names)
+    return described
 
 
-def _described(operation: Operation) -> str:
+def _description(operation: Operation) -> str:
     roles = " or ".join(f"`{role}`" for role in operation.roles)
     needs = f"Needs the role {roles}." if roles else ""
     return "\n\n".join(filter(None, (operation.description, needs)))
@@ -105,25 +105,25 @@ def _request(content: Content, names: Mapping[int, Json]) -> Json:
 def _responses(operation: Operation, names: Mapping[int, Json]) -> Iterator[tuple[str, Json]]:
     for status, answer in sorted(operation.answers.items()):
         yield str(status), _answer(answer, operation, names)
-    common = OF_THE_PORT | (GUARDED if operation.roles else {})
+    common = PORT_REFUSALS | (TOKEN_REFUSALS if operation.roles else {})
     for status, ways in sorted((common | dict(operation.refusals)).items()):
         yield str(status), _refusal(status, ways, operation)
 
 
 def _answer(answer: Answer, operation: Operation, names: Mapping[int, Json]) -> Json:
-    made: Json = {
+    described: Json = {
         "description": answer.description,
         "headers": _headers(operation, answer.headers),
     }
     if answer.model:
-        shown: Json = {"schema": names[id(answer.model)], "example": answer.example}
-        made["content"] = {answer.content_type: shown}
+        media: Json = {"schema": names[id(answer.model)], "example": answer.example}
+        described["content"] = {answer.content_type: media}
     elif answer.binary:
-        made["content"] = {answer.content_type: {"schema": BYTES}}
+        described["content"] = {answer.content_type: {"schema": BYTES}}
     elif answer.example is not None:
         schema = {"type": "object" if isinstance(answer.example, dict) else "string"}
-        made["content"] = {answer.content_type: {"schema": schema, "example": answer.example}}
-    return made
+        described["content"] = {answer.content_type: {"schema": schema, "example": answer.example}}
+    return described
 
 
 def _refusal(status: int, ways: Sequence[Refusal], operation: Operation) -> Json:
@@ -141,9 +141,10 @@ def _refusal(status: int, ways: Sequence[Refusal], operation: Operation) -> Json
     }
 
 
-def _headers(counted: Operation | None, more: Sequence[str]) -> Json:
+def _headers(counted: Operation | None, others: Sequence[str]) -> Json:
+    """Describe the headers of an answer; `counted` is the operation if the rate limit counts it."""
     rates = RATES if counted and counted.roles else ()
-    names = ("API-Version", *rates, *more)
+    names = ("API-Version", *rates, *others)
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
@@ -152,25 +153,25 @@ def _component(name: str) -> Json:
 
 
 class _Generate(GenerateJsonSchema):
-    """Without titles that say the name again, and defaults that say that nothing was given."""
+    """Generates schemas without titles that repeat the name, and without empty defaults."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
-        made = super().model_schema(schema)
-        made.pop("title", None)
-        return made
+        json_schema = super().model_schema(schema)
+        json_schema.pop("title", None)
+        return json_schema
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        made = super().default_schema(schema)
-        if not made.get("default"):
-            made.pop("default", None)
-        return made
+        json_schema = super().default_schema(schema)
+        if not json_schema.get("default"):
+            json_schema.pop("default", None)
+        return json_schema
 
 
 def _schemas(operations: Sequence[Operation]) -> tuple[dict[int, Json], Json]:
-    """A reference to each model by its identity, and all schemas by their name."""
+    """Return a reference to each model, by the identity of the model, and all schemas by name."""
     contents = [operation.content for operation in operations if operation.content]
     answers = [answer for operation in operations for answer in operation.answers.values()]
     models = [
@@ -178,13 +179,13 @@ def _schemas(operations: Sequence[Operation]) -> tuple[dict[int, Json], Json]:
         *(c.model for c in contents if c.model),
         *(a.model for a in answers if a.model),
     ]
-    made, whole = TypeAdapter.json_schemas(
+    references, document = TypeAdapter.json_schemas(
         [(id(model), "validation", _adapter(model)) for model in models],
         ref_template="#/components/schemas/{model}",
         schema_generator=_Generate,
     )
-    schemas: Json = whole["$defs"]
-    names: dict[int, Json] = {key: schema for (key, _), schema in made.items()}
+    schemas: Json = document["$defs"]
+    names: dict[int, Json] = {key: schema for (key, _), schema in references.items()}
     for content in contents:
         if content.name:
             schemas[content.name] = names[id(content.model)]

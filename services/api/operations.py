@@ -1,4 +1,4 @@
-"""The words in which an API is described: operations, what they take, answer and refuse. Pure."""
+"""Vocabulary to describe an API: operations, their bodies, answers and refusals. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -29,7 +29,7 @@ TITLES = {
 
 
 class Shown(BaseModel):
-    """What every part of an answer is. More members may come in later versions."""
+    """Base of every object in an answer. Later versions may add members."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, frozen=True, strict=True, use_attribute_docstrings=True
@@ -64,24 +64,25 @@ class Problem(Shown):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """One way in which a request is refused: a sentence of the kind that the answer gives."""
+    """One reason to refuse a request. `detail` is an example of the sentence in the answer, `when`
+    its description; without it `detail` is the description."""
 
     detail: str
     when: str = ""
     more: Json = {}
-    """Further members of the example."""
+    """Extra members of the example."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """A request that succeeds."""
+    """An answer to a request that succeeds."""
 
     description: str
     model: Model | None = None
     content_type: str = "application/json"
     headers: Sequence[str] = ()
-    """Names in HEADERS, besides those that all have."""
+    """Names in HEADERS, in addition to those of every answer."""
     binary: bool = False
-    """Bytes as they are."""
+    """True if the body is raw bytes."""
     example: Any = None
 
 
@@ -90,7 +91,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
 
     model: Model | None = None
     name: str = ""
-    """Of the model's schema, where it is no class."""
+    """Name of the schema of the model, if the model is not a class."""
     examples: Mapping[str, Any] = {}
     files: Sequence[str] = ()
     description: str = ""
@@ -100,14 +101,14 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     method: Literal["get", "post", "put", "delete"]
     path: str
-    """Below `/v1`, or below `/` with `at_root`."""
+    """Path below `/v1`, or below `/` with `at_root`."""
     id: str
     tag: str
     summary: str
     description: str = ""
     roles: Sequence[str] = ()
-    """Of which a token needs one; without any there is no token, or `security` says what there is.
-    """
+    """Roles of which a token needs one. Without any, no token is needed, and `security` describes
+    what is."""
     security: Sequence[Mapping[str, Sequence[str]]] = ()
     parameters: Sequence[Json] = ()
     content: Content | None = None
@@ -174,19 +175,19 @@ TOO_LONG = Refusal(
     "a line of the request is too long, or there are too many",
     "The address or a header is too long, or there are too many headers.",
 )
-OF_THE_PORT: dict[int, Sequence[Refusal]] = {400: [UNREADABLE], 431: [TOO_LONG]}
-"""Of every operation, before it is known which one it is."""
+PORT_REFUSALS: dict[int, Sequence[Refusal]] = {400: [UNREADABLE], 431: [TOO_LONG]}
+"""Refusals of every operation, from the port itself."""
 AWAY = Refusal(
     "the database does not answer",
     "Nothing is wrong with the request: try again after Retry-After, an order with the same key.",
 )
-GUARDED: dict[int, Sequence[Refusal]] = {
+TOKEN_REFUSALS: dict[int, Sequence[Refusal]] = {
     401: [Refusal("a bearer token is needed", "Without a token, or with one that is not valid.")],
     403: [Refusal("this token has not the role {role}", "The token has not the role.")],
     429: [Refusal("this token asks more often than it may", "Too many requests of this token.")],
     503: [AWAY],
 }
-"""Of every operation that takes a token."""
+"""Refusals of every operation that needs a token."""
 HEADERS_OF = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 
 
@@ -202,4 +203,4 @@ DOCUMENT = Operation(
         304: Answer(description="It is the one of your `If-None-Match`.", headers=["ETag"]),
     },
 )
-"""Of every API."""
+"""Operation of every API that reads its document."""

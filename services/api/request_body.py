@@ -1,4 +1,4 @@
-"""Taking a body of JSON in: what it says it is, how large, how late; or the refusal to answer."""
+"""Reading a JSON body within its bounds: content type, size and time; or a refusal."""
 
 from collections.abc import Sequence
 
@@ -9,14 +9,14 @@ from services.http.body import read_body
 from services.http.problems import problem_response
 
 BODY_SECONDS = 10.0
-TAKEN = ("application/json", "application/x-www-form-urlencoded")
-"""Content types of a body. The second is what curl and its like say when nobody told them; what
-comes under it is read as JSON too."""
+CONTENT_TYPES = ("application/json", "application/x-www-form-urlencoded")
+"""Accepted content types. The second is the default of curl and similar tools, and such a body is
+read as JSON too."""
 CHARSETS = ("utf-8", "utf8")
 
 
 class Refused(Exception):
-    """A request that is not taken; `answer` says why."""
+    """A refused request, with its `answer`."""
 
     def __init__(self, answer: web.Response) -> None:
         super().__init__("refused")
@@ -24,9 +24,9 @@ class Refused(Exception):
 
 
 async def read_json_body(request: web.Request) -> bytes:
-    """The body as it came; Refused when it is not JSON, or did not come in time and bounds."""
-    if needed := _unreadable(request):
-        raise Refused(problem_response(415, "Unsupported Media Type", needed))
+    """Return the body as received. Raises Refused if it is not JSON, too large or too late."""
+    if reason := _unsupported_reason(request):
+        raise Refused(problem_response(415, "Unsupported Media Type", reason))
     try:
         body = await read_body(request, BODY_BYTES, BODY_SECONDS)
     except TimeoutError:
@@ -36,12 +36,12 @@ async def read_json_body(request: web.Request) -> bytes:
     return body
 
 
-def _unreadable(request: web.Request) -> str:
-    """Why a body cannot be read as what its headers say; '' when it can."""
-    given = request.headers
-    if "Content-Encoding" in given:  # it would be unpacked to a size that nobody knows
+def _unsupported_reason(request: web.Request) -> str:
+    """Return why the headers of a body are not supported; '' if they are."""
+    headers = request.headers
+    if "Content-Encoding" in headers:  # decompression would give an unknown size
         return "the body must have no Content-Encoding"
-    if "Content-Type" in given and request.content_type not in TAKEN:
+    if "Content-Type" in headers and request.content_type not in CONTENT_TYPES:
         return "the body must be application/json"
     if (request.charset or CHARSETS[0]).lower() not in CHARSETS:
         return "the body must be in UTF-8"
@@ -49,5 +49,5 @@ def _unreadable(request: web.Request) -> str:
 
 
 def bad_request(faults: Sequence[FieldError]) -> web.Response:
-    """400 with all of them."""
+    """Return a 400 with all faults."""
     return problem_response(400, "Bad Request", "the body is not what it should be", errors=faults)

@@ -1,7 +1,7 @@
-"""How hours are written: what of OpenStreetMap's notation is taken, and how it is said in Dutch.
+"""Syntax of opening hours: the accepted part of OpenStreetMap's notation, and hours in Dutch. Pure.
 
-An expression is rules, `Mo-Fr 09:00-17:00; PH off`: of those that hold for a day the last counts,
-and after a comma a rule adds to those before it. Pure.
+An expression is a list of rules, `Mo-Fr 09:00-17:00; PH off`. The last rule that holds for a day
+counts; a rule after a comma adds to the rules before it.
 """
 
 import re
@@ -12,10 +12,10 @@ import msgspec
 from opening_hours import OpeningHours, ParserError  # type: ignore[attr-defined]
 
 LONGEST = 500
-"""Characters in an expression: hours for each day of each season take about 300, and the library
-reads so many in less than a millisecond, whatever they are."""
+"""Most characters in an expression. Hours for each day of each season take about 300, and the
+library parses any 500 characters in less than a millisecond."""
 SIMPLE = 3
-"""Groups of days with hours of their own that a citizen still follows in one sentence."""
+"""Most groups of days with different hours that a citizen can follow in one sentence."""
 
 WEEK = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 DAYS = ("maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag")
@@ -32,7 +32,8 @@ REFUSED = (
     ("Feb 3|(Apr|Jun|Sep|Nov) 31", "There is no such day in that month"),
     (r"(\d\d:\d\d)-\1", "From a time until that same time is 24 hours: write 00:00-24:00"),
 )
-"""What the library reads and no department can mean; sought in what it makes of an expression."""
+"""Notation that the library accepts but that no department can mean, as a pattern on the library's
+output, with the error sentence."""
 
 _DAY = "(?:Mo|Tu|We|Th|Fr|Sa|Su|PH)"
 _TIMES = r"\d\d:\d\d-\d\d:\d\d"
@@ -42,8 +43,11 @@ _WEEKLY = re.compile(
 
 
 class _Rule(msgspec.Struct, frozen=True):
-    """One rule of an expression: `times` on `days`, closed without any. `days` is empty for what
-    does not hold in each week. `adds`: to the rules before it; else it replaces them."""
+    """One rule of an expression: `times` on `days`; without times it is closed.
+
+    `days` is empty if the rule does not hold in each week. If `adds`, it adds to the rules before
+    it; else it replaces them.
+    """
 
     text: str
     adds: bool
@@ -52,18 +56,18 @@ class _Rule(msgspec.Struct, frozen=True):
 
 
 def fault(expression: str) -> str:
-    """What is wrong with it, in a sentence; '' where nothing is."""
+    """Return a sentence about what is wrong with an expression; '' if nothing is."""
     if not expression:
         return ""
     if len(expression) > LONGEST:
         return f"Hours should be at most {LONGEST} characters"
     try:
-        # The library writes a whole day without its times, as one whose times were forgotten.
-        read = str(parsed(expression.replace("00:00-24:00", "00:00-23:59")))
+        # The library writes a whole day without its times, like a day without any times.
+        normalised = str(parse_expression(expression.replace("00:00-24:00", "00:00-23:59")))
     except (ParserError, UnicodeEncodeError) as error:
         return _unreadable(" ".join(expression.split()), str(error))
-    said = (sentence for pattern, sentence in REFUSED if re.search(pattern, read))
-    return next(said, "") or _muddle(_rules(read))
+    refusals = (sentence for pattern, sentence in REFUSED if re.search(pattern, normalised))
+    return next(refusals, "") or _conflict(_rules(normalised))
 
 
 def _unreadable(text: str, error: str) -> str:
@@ -72,15 +76,16 @@ def _unreadable(text: str, error: str) -> str:
     return f"Write hours as in Mo-Fr 09:00-17:00; PH off: this cannot be read: {rest[:20]!a}"
 
 
-def _muddle(rules: list[_Rule]) -> str:
-    """Rules that undo earlier ones: the last that holds for a day replaces them."""
-    exception = False
+def _conflict(rules: list[_Rule]) -> str:
+    """Return a sentence about a rule that undoes earlier ones: the last rule for a day replaces
+    them."""
+    has_exception = False
     for nth, rule in enumerate(rules):
         if not re.search(r"24/7|\d:\d|closed$", rule.text):
             return f"{rule.text} has no times: write from when until when, or off"
-        if exception and rule.days - {HOLIDAY}:
+        if has_exception and rule.days - {HOLIDAY}:
             return f"{rule.text} undoes an exception before it: write exceptions last"
-        exception |= not rule.days - {HOLIDAY}
+        has_exception |= not rule.days - {HOLIDAY}
         later = [other.days for other in rules[nth + 1 :] if not other.adds]
         if rule.days and rule.days <= frozenset().union(*later):
             return f"{rule.text} is replaced by a later rule for the same days: write one rule"
@@ -88,56 +93,60 @@ def _muddle(rules: list[_Rule]) -> str:
 
 
 def spoken(expression: str) -> str:
-    """In Dutch, `maandag tot en met vrijdag van 09.00 tot 17.00 uur`; '' if not that simple."""
-    rules = [] if not expression or fault(expression) else _rules(str(parsed(expression)))
+    """Format an expression in Dutch, as `maandag tot en met vrijdag van 09.00 tot 17.00 uur`; '' if
+    it is not that simple."""
+    rules = [] if not expression or fault(expression) else _rules(str(parse_expression(expression)))
     week = _week(rules)
     groups: dict[tuple[str, ...], list[int]] = {}
     for index, day in enumerate(WEEK):
         groups.setdefault(week.get(day, ()), []).append(index)
     groups.pop((), None)
-    by_day = all(t[:5] < t[6:] <= "24:00" for times in groups for t in times)
-    weekly = by_day and all(rule.days for rule in rules) and not week.get(HOLIDAY)
-    if not weekly or not 1 <= len(groups) <= SIMPLE:
+    ends_same_day = all(t[:5] < t[6:] <= "24:00" for times in groups for t in times)
+    is_weekly = ends_same_day and all(rule.days for rule in rules) and not week.get(HOLIDAY)
+    if not is_weekly or not 1 <= len(groups) <= SIMPLE:
         return ""
-    said = [f"{_days(days)} {_times(times)}" for times, days in groups.items()]
-    return ", ".join([*said, "niet op feestdagen"] if HOLIDAY in week else said)
+    clauses = [f"{_days(days)} {_times(times)}" for times, days in groups.items()]
+    return ", ".join([*clauses, "niet op feestdagen"] if HOLIDAY in week else clauses)
 
 
-def parsed(expression: str) -> OpeningHours:
-    """Without a zone, so by the clock on the wall: the library refuses times that a change of the
-    clock skips. Lines and double spaces, which a file may well have, it cannot read."""
+def parse_expression(expression: str) -> OpeningHours:
+    """Parse an expression.
+
+    It has no time zone, because the library refuses local times that a change of the clock skips.
+    Line ends and double spaces are removed, because the library cannot read them.
+    """
     text = " ".join(expression.split())
     return OpeningHours(text, country="NL", auto_country=False, auto_timezone=False)
 
 
-def _rules(read: str) -> list[_Rule]:
-    """Of an expression as the library writes it."""
-    parts = re.split("([;,]) ", f"; {read}")[1:]
+def _rules(normalised: str) -> list[_Rule]:
+    """Return the rules of an expression in the library's notation."""
+    parts = re.split("([;,]) ", f"; {normalised}")[1:]
     return [_rule(text, mark == ",") for mark, text in zip(parts[::2], parts[1::2], strict=True)]
 
 
 def _week(rules: list[_Rule]) -> dict[str, tuple[str, ...]]:
-    """Day -> times; () where a rule says that it is closed."""
+    """Return the times of each day; () if a rule closes it."""
     week: dict[str, tuple[str, ...]] = {}
     for rule in rules:
         for day in rule.days:
-            earlier = week.get(day, ()) if rule.adds and rule.times else ()
-            week[day] = tuple(sorted((*earlier, *rule.times)))
+            previous = week.get(day, ()) if rule.adds and rule.times else ()
+            week[day] = tuple(sorted((*previous, *rule.times)))
     return week
 
 
 def _rule(text: str, adds: bool) -> _Rule:
     plain = {"24/7": "00:00-24:00", "24/7 closed": "closed"}.get(text, text)
-    found = _WEEKLY.fullmatch(plain)
-    if not found:
+    match = _WEEKLY.fullmatch(plain)
+    if not match:
         return _Rule(text, adds)
-    days = found[1].split(",") if found[1] else WEEK
-    times = tuple(found[2].split(",")) if found[2] else ()
+    days = match[1].split(",") if match[1] else WEEK
+    times = tuple(match[2].split(",")) if match[2] else ()
     return _Rule(text, adds, frozenset(day for part in days for day in _range(part)), times)
 
 
 def _range(part: str) -> Iterable[str]:
-    """Of `Fr-Mo` the days."""
+    """Return the days of a range such as `Fr-Mo`."""
     if HOLIDAY in part:
         return (HOLIDAY,)
     first, last = WEEK.index(part[:2]), WEEK.index(part[-2:])
@@ -147,11 +156,11 @@ def _range(part: str) -> Iterable[str]:
 def _days(days: list[int]) -> str:
     if len(days) == len(DAYS):
         return "elke dag"
-    said: list[str] = []
-    for _, numbered in groupby(enumerate(days), lambda pair: pair[1] - pair[0]):
-        run = [DAYS[day] for _, day in numbered]
-        said += run if len(run) < 3 else [f"{run[0]} tot en met {run[-1]}"]
-    return " en ".join(filter(None, [", ".join(said[:-1]), said[-1]]))
+    names: list[str] = []
+    for _, consecutive in groupby(enumerate(days), lambda pair: pair[1] - pair[0]):
+        run = [DAYS[day] for _, day in consecutive]
+        names += run if len(run) < 3 else [f"{run[0]} tot en met {run[-1]}"]
+    return " en ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _times(times: tuple[str, ...]) -> str:

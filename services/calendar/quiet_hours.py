@@ -1,6 +1,6 @@
-"""The hours of the night, in which nothing leaves that nobody asked for. Pure.
+"""Quiet hours of the night, in which no business-initiated message is sent. Pure.
 
-As the clock on the wall in Amsterdam shows them; what is asked and answered is instants.
+They are in local time of Amsterdam; arguments and results are instants.
 """
 
 from datetime import datetime, time, timedelta
@@ -16,13 +16,13 @@ TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 
 
 class QuietHours(msgspec.Struct, frozen=True):
-    """From `begins`, inclusive, till `ends`, exclusive, on the same day or the next."""
+    """Hours from `begins`, inclusive, to `ends`, exclusive, on the same day or the next."""
 
     begins: time
     ends: time
 
     def ends_at(self, at: datetime) -> datetime | None:
-        """When it ends, where `at` is in it."""
+        """Return when the quiet hours end, or None if `at` is outside them."""
         today = at.astimezone(AMSTERDAM).replace(tzinfo=None, hour=0, minute=0, second=0, fold=0)
         today = today.replace(microsecond=0)
         for day in (today - timedelta(days=1), today):
@@ -35,18 +35,18 @@ class QuietHours(msgspec.Struct, frozen=True):
         return None
 
 
-def compiled(hours: str) -> QuietHours | None:
-    """The night of these hours, `21:00-08:00`; None where there are none."""
+def parse_quiet_hours(hours: str) -> QuietHours | None:
+    """Parse quiet hours such as `21:00-08:00`; None for ''."""
     if not hours:
         return None
     begins, _, ends = hours.partition("-")
     return QuietHours(time.fromisoformat(begins), time.fromisoformat(ends))
 
 
-def _passes(hours: str) -> str:
+def _check_length(hours: str) -> str:
     if hours and len(set(hours.split("-"))) < 2:
         raise PydanticCustomError("night", "A night should end at another time than it begins")
     return hours
 
 
-NightHours = Annotated[str, Field(pattern=f"^({TIME}-{TIME})?$"), AfterValidator(_passes)]
+NightHours = Annotated[str, Field(pattern=f"^({TIME}-{TIME})?$"), AfterValidator(_check_length)]

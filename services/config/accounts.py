@@ -1,6 +1,6 @@
-"""Where each of our numbers speaks to its provider, and with which token: once, at the start. Pure.
+"""Addresses and tokens for our numbers at their providers, read once at the start. Pure.
 
-An account is a number of ours at its provider of today.
+An account is one of our numbers at its current provider.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,27 +13,30 @@ from services.config.settings import SettingsError, resolve_env
 
 
 class ProviderAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """Not to be printed: a token is in its headers."""
+    """A number at its provider. Never print it: `headers` holds a token."""
 
     number: str
-    """Our own id of it."""
+    """Our own id of the number."""
     meta_id: str
     base: str
-    """Of its Graph API, with the version where there is one."""
+    """URL of the Graph API, with the version if it has one."""
     headers: Mapping[str, str]
     media_hosts: tuple[str, ...]
     names_number: bool
-    """Whether it is told for which number it is asked."""
+    """True if requests name the number."""
     rehosts: bool
-    """Files are at Meta's, and are fetched through its own host."""
+    """True if files are at Meta and are fetched through the provider's own host."""
 
 
 def provider_accounts(
     numbers: Iterable[Number], graph_url: str, access_token: str, environ: Mapping[str, str]
 ) -> dict[str, ProviderAccount]:
-    """Our number -> its account; the installation's address and token are for numbers at Meta that
-    have none of their own. SettingsError with every secret that is missing."""
-    found: dict[str, ProviderAccount] = {}
+    """Return the account of each of our numbers, by the number's id.
+
+    Numbers at Meta without an address or token of their own use the installation's. Raises
+    SettingsError with every missing secret.
+    """
+    accounts: dict[str, ProviderAccount] = {}
     faults: list[str] = []
     for number in numbers:
         token = access_token
@@ -42,10 +45,10 @@ def provider_accounts(
                 token = resolve_env(number.access_token, environ)
         except ValueError as error:
             faults.append(f"{error} (number {number.id})")
-        found[number.id] = _account(number, graph_url, token)
+        accounts[number.id] = _account(number, graph_url, token)
     if faults:
         raise SettingsError(faults)
-    return found
+    return accounts
 
 
 def _account(number: Number, graph_url: str, token: str) -> ProviderAccount:

@@ -1,6 +1,6 @@
-"""What in a configuration contradicts itself: references that lead nowhere, ids given twice. Pure.
+"""Contradictions in a configuration: references that lead nowhere, ids used twice. Pure.
 
-Looked for in whatever can be read of the file, so that every fault is told at once.
+The check covers every readable part of the files, so that it reports all faults at once.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,15 +18,16 @@ TABLES = {
     "groups": ("id",),
     "menus": ("id",),
 }
-"""Table -> what tells its entries apart."""
+"""Table -> fields that identify an entry."""
 BACK = "terug"
-"""Id of what stands under every menu within a menu."""
+"""Id of the way back, which every nested menu has as its last option."""
 OPTIONAL = ("rules", "care", "groups", "menus", "contacts", "closings", "rates")
-"""Tables that need not be there, and then hold nothing."""
+"""Tables that may be left out and are then empty."""
 
 
 Row = dict[str, str | None]
-"""What can be read of an entry; None, for what is missing or no text, could be anything."""
+"""Readable fields of an entry. None stands for a field that is missing or no text: it could have
+any value."""
 UNREAD: Row = dict.fromkeys(
     (
         "id",
@@ -43,20 +44,22 @@ UNREAD: Row = dict.fromkeys(
 
 
 def cross_reference_errors(
-    given: Mapping[str, Any], *, whole: bool = True
+    tables: Mapping[str, Any], *, is_whole: bool = True
 ) -> Iterator[tuple[Location, str]]:
-    """References that lead nowhere, and ids given twice, in whatever can be read of the file. Where
-    that is not the `whole` of it, each table may have more."""
-    more = [] if whole else [UNREAD]
+    """Find references that lead nowhere and ids used twice, in every readable part of the files.
+
+    Unless the configuration `is_whole`, each table may have more entries.
+    """
+    unread_rows = [] if is_whole else [UNREAD]
     rows = {
         table: [
-            *([] if table in OPTIONAL and table not in given else _rows(given.get(table))),
-            *more,
+            *([] if table in OPTIONAL and table not in tables else _rows(tables.get(table))),
+            *unread_rows,
         ]
         for table in (*TABLES, *OPTIONAL)
     }
     yield from _number_faults(rows)
-    yield from _shared_meta_ids(given.get("numbers"))
+    yield from _shared_meta_ids(tables.get("numbers"))
     yield from _department_faults(rows)
     for table in ("rules", "care"):
         yield from _rule_faults(table, rows)
@@ -64,16 +67,17 @@ def cross_reference_errors(
         yield from _tenant_faults(table, rows)
     for table in ("rules", "tenants"):
         yield from _menu_faults(table, rows)
-    yield from _handed_over(rows)
-    yield from _listed(given, rows)
-    yield from _option_faults(given.get("menus"), rows)
-    yield from _circles(given.get("menus"))
-    yield from _repeats(rows)
-    yield from _rates_twice(given.get("rates"))
+    yield from _deputy_faults(rows)
+    yield from _list_faults(tables, rows)
+    yield from _option_faults(tables.get("menus"), rows)
+    yield from _menu_cycles(tables.get("menus"))
+    yield from _repeated_ids(rows)
+    yield from _repeated_rates(tables.get("rates"))
 
 
 def _rows(table: Any) -> list[Row]:
-    """A table that is no table, or an empty one, is a fault itself: it could hold anything."""
+    """Return the entries of a table. A value that is no table, or an empty one, is a fault that is
+    reported elsewhere; it could hold any entry."""
     entries = table if isinstance(table, list) and table else [None]
     return [_row(entry) if isinstance(entry, dict) else UNREAD for entry in entries]
 
@@ -87,10 +91,10 @@ def _text(entry: Mapping[str, Any], key: str) -> str | None:
     return value.strip() if isinstance(value, str) else None
 
 
-def _none_has(rows: list[Row], **wanted: str | None) -> bool:
-    """Whether there is surely no row with these values."""
+def _none_has(rows: list[Row], **values: str | None) -> bool:
+    """Return True if certainly no row has these values."""
     return not any(
-        all(None in (row[key], value) or row[key] == value for key, value in wanted.items())
+        all(None in (row[key], value) or row[key] == value for key, value in values.items())
         for row in rows
     )
 
@@ -101,28 +105,31 @@ def _number_faults(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, st
         if _none_has(rows["tenants"], id=tenant):
             yield ("numbers", n, "tenant"), f"there is no tenant {tenant!r}"
         elif fallback is not None and _none_has(rows["departments"], tenant=tenant, id=fallback):
-            whose = f"{tenant!r} has" if tenant is not None else "there is"
-            yield ("numbers", n, "fallback"), f"{whose} no department {fallback!r}"
+            subject = f"{tenant!r} has" if tenant is not None else "there is"
+            yield ("numbers", n, "fallback"), f"{subject} no department {fallback!r}"
 
 
 def _shared_meta_ids(numbers: Any) -> Iterator[tuple[Location, str]]:
-    """Meta's id of one number, today's or an earlier one, may be no other number's."""
+    """Find Meta's ids that two numbers share, current or earlier ones: each belongs to one
+    number."""
     owners: dict[str, int] = {}
     for n, number in enumerate(numbers if isinstance(numbers, list) else []):
         for id in sorted(_meta_ids(number)):
             owner = owners.setdefault(id, n)
-            if owner != n and numbers[owner].get("id") != number.get("id"):  # told as a repeat
+            if owner != n and numbers[owner].get("id") != number.get(
+                "id"
+            ):  # else reported as a repeat
                 yield ("numbers", n, "id"), f"{id} is another number's too"
 
 
 def _meta_ids(number: Any) -> set[str]:
-    """By which Meta may speak of a number, as far as it can be read."""
+    """Return the ids that Meta may use for a number, as far as they can be read."""
     if not isinstance(number, dict):
         return set()
-    earlier = number.get("previous")
-    each = [number, *(earlier if isinstance(earlier, list) else [])]
-    given = [r.get("phone_number_id") or number.get("id") for r in each if isinstance(r, dict)]
-    return {id for id in given if isinstance(id, str)}
+    previous = number.get("previous")
+    each = [number, *(previous if isinstance(previous, list) else [])]
+    ids = [r.get("phone_number_id") or number.get("id") for r in each if isinstance(r, dict)]
+    return {id for id in ids if isinstance(id, str)}
 
 
 def _department_faults(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
@@ -141,14 +148,14 @@ def _department_faults(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location
 def _rule_faults(table: str, rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
     for n, rule in enumerate(rows[table]):
         if rule["department"]:
-            yield from _department_of((table, n, "department"), rule, rule["department"], rows)
+            yield from _missing_department((table, n, "department"), rule, rule["department"], rows)
 
 
-def _department_of(
-    where: Location, whose: Row, department: str, rows: Mapping[str, list[Row]]
+def _missing_department(
+    where: Location, owner: Row, department: str, rows: Mapping[str, list[Row]]
 ) -> Iterator[tuple[Location, str]]:
-    """A fault where the municipality that is named, or any, has no such department."""
-    tenant = whose["tenant"] or None
+    """Report a department that the owner's municipality lacks; without one, that all lack."""
+    tenant = owner["tenant"] or None
     if not _none_has(rows["tenants"], id=tenant) and _none_has(
         rows["departments"], tenant=tenant, id=department
     ):
@@ -165,25 +172,25 @@ def _menu_faults(table: str, rows: Mapping[str, list[Row]]) -> Iterator[tuple[Lo
     for n, row in enumerate(rows[table]):
         if row["menu"] and _none_has(rows["menus"], id=row["menu"]):
             yield (table, n, "menu"), f"there is no menu {row['menu']!r}"
-        asks = row["id"] if table == "tenants" else row["tenant"]
+        tenant = row["id"] if table == "tenants" else row["tenant"]
         owners = [menu["tenant"] for menu in rows["menus"] if menu["id"] == row["menu"]]
-        if row["menu"] and asks and any(owner not in ("", None, asks) for owner in owners):
+        if row["menu"] and tenant and any(owner not in ("", None, tenant) for owner in owners):
             yield (table, n, "menu"), f"{row['menu']!r} is the menu of another municipality"
 
 
-def _handed_over(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
-    """Departments that others stand in for: there is one, and it does not come round again."""
+def _deputy_faults(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
+    """Check that each deputy department exists and that no chain of deputies is a cycle."""
     departments = rows["departments"]
-    next_of = {(d["tenant"], d["id"]): d["when_closed"] for d in departments}
+    deputies = {(d["tenant"], d["id"]): d["when_closed"] for d in departments}
     for n, row in enumerate(departments):
         for key in ("when_closed", "escalate_to"):
             if row[key]:
-                yield from _department_of(("departments", n, key), row, row[key] or "", rows)
-        seen, there = {row["id"]}, row["when_closed"]
-        while there and there not in seen:
-            seen.add(there)
-            there = next_of.get((row["tenant"], there))
-        if there and there == row["id"]:
+                yield from _missing_department(("departments", n, key), row, row[key] or "", rows)
+        seen, deputy = {row["id"]}, row["when_closed"]
+        while deputy and deputy not in seen:
+            seen.add(deputy)
+            deputy = deputies.get((row["tenant"], deputy))
+        if deputy and deputy == row["id"]:
             yield ("departments", n, "when_closed"), "it leads back to itself"
 
 
@@ -193,18 +200,18 @@ LISTED = (
     ("rules", ("numbers",), "numbers", "number"),
     ("tenants", ("care", "destinations"), "destinations", "destination"),
 )
-"""Table, path of a list of ids in an entry of it, the table that must have them, what they are."""
+"""Table, path of a list of ids in its entries, table that must have these ids, noun for one."""
 
 
-def _listed(
-    given: Mapping[str, Any], rows: Mapping[str, list[Row]]
+def _list_faults(
+    tables: Mapping[str, Any], rows: Mapping[str, list[Row]]
 ) -> Iterator[tuple[Location, str]]:
-    for table, path, target, called in LISTED:
-        entries = given.get(table)
+    for table, path, target, noun in LISTED:
+        entries = tables.get(table)
         for n, entry in enumerate(entries if isinstance(entries, list) else []):
             for id in _at(entry, path):
                 if isinstance(id, str) and _none_has(rows[target], id=id.strip()):
-                    yield (table, n, *path), f"there is no {called} {id!r}"
+                    yield (table, n, *path), f"there is no {noun} {id!r}"
 
 
 def _at(entry: Any, path: Location) -> list[Any]:
@@ -216,12 +223,14 @@ def _at(entry: Any, path: Location) -> list[Any]:
 def _option_faults(menus: Any, rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
     for n, menu in enumerate(menus if isinstance(menus, list) else []):
         seen: set[str | None] = set()
-        for m, given in enumerate(_at(menu, ("options",))):
-            option = _row(given) if isinstance(given, dict) else UNREAD
+        for m, entry in enumerate(_at(menu, ("options",))):
+            option = _row(entry) if isinstance(entry, dict) else UNREAD
             where: Location = ("menus", n, "options", m)
-            whose = UNREAD | {"tenant": _row(menu)["tenant"]}
+            owner = UNREAD | {"tenant": _row(menu)["tenant"]}
             if option["department"]:
-                yield from _department_of((*where, "department"), whose, option["department"], rows)
+                yield from _missing_department(
+                    (*where, "department"), owner, option["department"], rows
+                )
             if option["menu"] and _none_has(rows["menus"], id=option["menu"]):
                 yield (*where, "menu"), f"there is no menu {option['menu']!r}"
             if option["id"] == BACK:
@@ -231,8 +240,9 @@ def _option_faults(menus: Any, rows: Mapping[str, list[Row]]) -> Iterator[tuple[
             seen.add(option["id"])
 
 
-def _circles(menus: Any) -> Iterator[tuple[Location, str]]:
-    """Menus that lead back to themselves: there is a way back already, and no end otherwise."""
+def _menu_cycles(menus: Any) -> Iterator[tuple[Location, str]]:
+    """Find menus that lead back to themselves: a citizen would never reach an end, and every nested
+    menu has a way back already."""
     entries = menus if isinstance(menus, list) else []
     ids = [_row(menu)["id"] if isinstance(menu, dict) else None for menu in entries]
     leads: dict[str | None, set[str]] = {}
@@ -244,12 +254,12 @@ def _circles(menus: Any) -> Iterator[tuple[Location, str]]:
         ahead = leads[start] if start is not None else set()
         while ahead := ahead - reached:
             reached |= ahead
-            ahead = {each for there in ahead for each in leads.get(there, ())}
+            ahead = {each for menu_id in ahead for each in leads.get(menu_id, ())}
         if start in reached:
             yield ("menus", n, "id"), "it leads back to itself"
 
 
-def _repeats(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
+def _repeated_ids(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
     for table, key in TABLES.items():
         seen: set[tuple[str | None, ...]] = set()
         for n, row in enumerate(rows[table]):
@@ -260,8 +270,8 @@ def _repeats(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
                 seen.add(id)
 
 
-def _rates_twice(rates: Any) -> Iterator[tuple[Location, str]]:
-    """Two that hold from the same month on: nobody can say what a message cost."""
+def _repeated_rates(rates: Any) -> Iterator[tuple[Location, str]]:
+    """Find two rates from the same month: the cost of a message would be ambiguous."""
     seen: list[Any] = []
     for n, rate in enumerate(rates if isinstance(rates, list) else []):
         first = rate.get("from") if isinstance(rate, dict) else None

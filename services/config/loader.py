@@ -1,6 +1,6 @@
-"""Everything that a municipality decides, read from its files: all of it, or nothing and why.
+"""The configuration of a municipality, loaded from its files: either whole, or every fault in it.
 
-Its version is a hash of what the files hold: the same choices have the same one everywhere.
+The version is a hash of the contents of the files: equal configurations have equal versions.
 """
 
 import glob
@@ -16,7 +16,7 @@ from services.config.model import (
     ConfigFile,
     Configuration,
     PartialConfig,
-    complete,
+    as_partial,
     locate_error,
     merge_files,
 )
@@ -25,12 +25,13 @@ from services.texts.checks import text_errors, text_warnings
 from services.toml.errors import ConfigFault, toml
 
 BYTES = 8 * 1024 * 1024
-"""Of all files together: 2,000 rules with 10,000 words are 0.5 MB."""
+"""Largest size of all files together: 2,000 rules with 10,000 words are 0.5 MB."""
 BESIDE = "{!r} is no place beside this file: it is named from here"
 
 
 class LoadedConfig(msgspec.Struct, frozen=True):
-    """`files`: name beside `postkamer.toml` -> what stands in it."""
+    """A configuration with its texts. `files` maps a path, relative to the folder of
+    `postkamer.toml`, to the contents of the file."""
 
     config: Configuration
     texts: catalogue.Texts
@@ -38,73 +39,84 @@ class LoadedConfig(msgspec.Struct, frozen=True):
     version: str
     warnings: tuple[str, ...] = ()
     sources: tuple[ConfigFile, ...] = ()
-    """To say where something stands; see `services.config.located`."""
+    """Files with their tables; `services.config.model.locate_error` finds an entry in them."""
 
 
 def load(path: Path) -> LoadedConfig:
-    """What `path`, the files that it includes and its texts hold; ConfigError with all faults, also
-    where some of the files cannot be read."""
-    sources, faults = _sources(path)
-    read, found = _merged(sources, whole=not faults)
-    told, wrong = _texts(path, read, sources)
-    faults += [*found, *wrong]
-    if told:
-        wordless = text_references.text_reference_errors(read.config, told, read.lost)
-        faults += [locate_error(sources, read.placed(where), what) for where, what in wordless]
-    if told and read.config.texts:
-        values = {tenant.id: text_references.values(tenant) for tenant in read.config.tenants}
-        faults += text_errors(told, values)
-    if faults or told is None:
-        raise ConfigError(faults, read, sources)
-    files = {_beside(path, source.path): source.text for source in sources}
-    files |= {_beside(path, p): Path(p).read_text("utf-8-sig") for p in told.paths.values()}
-    warnings = tuple(map(str, text_warnings(told))) if read.config.texts else ()
-    return LoadedConfig(read.config, told, files, version(files), warnings, tuple(sources))
+    """Load `path`, the files that it includes and its texts.
+
+    Raises ConfigError with all faults, also if some of the files cannot be read.
+    """
+    sources, faults = _read_all(path)
+    partial, merge_faults = _merge(sources, is_whole=not faults)
+    texts, text_faults = _load_texts(path, partial, sources)
+    faults += [*merge_faults, *text_faults]
+    if texts:
+        unknown = text_references.text_reference_errors(partial.config, texts, partial.lost)
+        faults += [
+            locate_error(sources, partial.location_in_files(where), what) for where, what in unknown
+        ]
+    if texts and partial.config.texts:
+        values = {
+            tenant.id: text_references.placeholder_values(tenant)
+            for tenant in partial.config.tenants
+        }
+        faults += text_errors(texts, values)
+    if faults or texts is None:
+        raise ConfigError(faults, partial, sources)
+    files = {_relative(path, source.path): source.text for source in sources}
+    files |= {_relative(path, p): Path(p).read_text("utf-8-sig") for p in texts.paths.values()}
+    warnings = tuple(map(str, text_warnings(texts))) if partial.config.texts else ()
+    return LoadedConfig(partial.config, texts, files, version(files), warnings, tuple(sources))
 
 
-def _merged(
-    sources: Sequence[ConfigFile], *, whole: bool
+def _merge(
+    sources: Sequence[ConfigFile], *, is_whole: bool
 ) -> tuple[PartialConfig, list[ConfigFault]]:
-    """What can be read of them, and their faults: these keep nobody from looking at the texts."""
+    """Merge the files; return the readable part and the faults, which do not stop the check of the
+    texts."""
     try:
-        return complete(merge_files(sources, whole=whole)), []
+        return as_partial(merge_files(sources, is_whole=is_whole)), []
     except ConfigError as error:
         assert error.read is not None
         return error.read, error.faults
 
 
-def _texts(
-    path: Path, read: PartialConfig, sources: Sequence[ConfigFile]
+def _load_texts(
+    path: Path, partial: PartialConfig, sources: Sequence[ConfigFile]
 ) -> tuple[catalogue.Texts | None, list[ConfigFault]]:
-    """What stands in their folder; None where nothing can be said of it."""
-    folder = read.config.texts
-    if "texts" in read.lost:
+    """Load the texts from their folder; None if the name of the folder is lost or not allowed."""
+    name = partial.config.texts
+    if "texts" in partial.lost:
         return None, []
-    if not folder:
+    if not name:
         return catalogue.Texts({}, {}), []
-    if "\0" in folder or not (path.parent / folder).is_relative_to(path.parent):
-        return None, [locate_error(sources, ("texts",), BESIDE.format(folder))]
-    return catalogue.load(path.parent / folder), []
+    if "\0" in name or not (path.parent / name).is_relative_to(path.parent):
+        return None, [locate_error(sources, ("texts",), BESIDE.format(name))]
+    return catalogue.load(path.parent / name), []
 
 
 def version(files: dict[str, str]) -> str:
-    """Twelve hexadecimal digits: enough to tell all versions of one town apart. Pure."""
+    """Return the version, 12 hexadecimal digits: enough for all versions of one town. Pure."""
     digest = hashlib.sha256(msgspec.json.encode(files, order="deterministic"))
     return digest.hexdigest()[:12]
 
 
-def _sources(path: Path) -> tuple[list[ConfigFile], list[ConfigFault]]:
-    """What can be read of all files, of the first at least, and why the rest cannot be."""
+def _read_all(path: Path) -> tuple[list[ConfigFile], list[ConfigFault]]:
+    """Read the first file and those that it includes, with the faults of the unreadable ones.
+
+    Raises ConfigError if the first cannot be read or if all together are too large.
+    """
     first, faults = _read(path)
-    if not first.given and faults:
+    if not first.tables and faults:
         raise ConfigError(faults)
-    patterns = first.given.get("include", [])
+    patterns = first.tables.get("include", [])
     patterns = [p for p in patterns if isinstance(p, str)] if isinstance(patterns, list) else []
     sources = [first]
     for included in _included(path, patterns, sources, faults):
-        source, wrong = _read(included)
+        source, read_faults = _read(included)
         sources.append(source)
-        faults += wrong
+        faults += read_faults
     if sum(len(source.text) for source in sources) > BYTES:
         faults.append(
             ConfigFault(str(path), 0, "file", f"is over {BYTES} bytes with what it includes")
@@ -116,13 +128,13 @@ def _sources(path: Path) -> tuple[list[ConfigFile], list[ConfigFault]]:
 def _included(
     path: Path, patterns: list[str], sources: Sequence[ConfigFile], faults: list[ConfigFault]
 ) -> Iterator[Path]:
-    """In the order in which they are named; where a name stands for several, by name. Each once."""
+    """Yield the included files once each, in the order of the patterns, and by name within one."""
     seen = {path.resolve()}
     for pattern in patterns:
-        found = [] if "\0" in pattern else sorted(glob.glob(pattern, root_dir=path.parent))
-        if not found:
+        names = [] if "\0" in pattern else sorted(glob.glob(pattern, root_dir=path.parent))
+        if not names:
             faults.append(locate_error(sources, ("include",), f"there is no file {pattern!r}"))
-        for file in (path.parent / name for name in found):
+        for file in (path.parent / name for name in names):
             if not file.is_relative_to(path.parent):
                 faults.append(locate_error(sources, ("include",), BESIDE.format(pattern)))
                 break
@@ -132,18 +144,18 @@ def _included(
 
 
 def _read(path: Path) -> tuple[ConfigFile, list[ConfigFault]]:
-    """What stands in one file, or nothing and why it cannot be read."""
+    """Read one file; if it cannot be read, return an empty one and the reason."""
     try:
-        text = path.read_text(encoding="utf-8-sig")  # Windows puts a mark before it
+        text = path.read_text(encoding="utf-8-sig")  # Windows adds a byte order mark
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         fault = ConfigFault(str(path), 0, "file", f"cannot be read: {why}")
         return ConfigFile(str(path), "", {}), [fault]
-    given = toml(text, str(path))
-    if isinstance(given, ConfigFault):
-        return ConfigFile(str(path), "", {}), [given]
-    return ConfigFile(str(path), text, given), []
+    tables = toml(text, str(path))
+    if isinstance(tables, ConfigFault):
+        return ConfigFile(str(path), "", {}), [tables]
+    return ConfigFile(str(path), text, tables), []
 
 
-def _beside(path: Path, file: str) -> str:
+def _relative(path: Path, file: str) -> str:
     return Path(file).relative_to(path.parent).as_posix()

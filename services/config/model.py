@@ -1,4 +1,4 @@
-"""What a municipality decides, in `postkamer.toml` and what that includes: every fault at once."""
+"""The model of `postkamer.toml` and the files that it includes; it reports every fault at once."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -20,43 +20,46 @@ from services.config.organisation import (
     Tenant,
 )
 from services.config.pricing import Rate
-from services.config.routing_rules import Deep, Group, Menu, Rule, SafetyRule
+from services.config.routing_rules import DepthLimited, Group, Menu, Rule, SafetyRule
 from services.toml.errors import ConfigFault, Location, fault, shape_faults, toml
 from services.toml.model import ConfigModel
 
 NOBODY = "none"
-"""The id of no number."""
+"""Id that no number has."""
 RULES = 10_000
-"""Rules of one installation; 2,000 is a large town."""
+"""Largest number of rules of one installation; a large town has 2,000."""
 
 
 class Configuration(ConfigModel):
     partitions: int = Field(default=2, ge=1, le=64)
-    """Doubling costs about a tenth of the throughput; changing takes empty queues."""
+    """Number of partitions. Doubling it costs about a tenth of the throughput; changing it needs
+    empty queues."""
     include: tuple[str, ...] = Field(default=(), max_length=100)
-    """Further files, beside this one; `*` stands for any name. Their tables follow this one's."""
+    """Further files, relative to the folder of this one; `*` matches any name. Their tables are
+    appended to the tables of this file."""
     environment: Literal["test", "production"] = "test"
-    """In production nothing is shown that no malware scanner has looked at."""
+    """Kind of installation; in production no file is shown that a malware scanner has not
+    scanned."""
     texts: str = ""
-    """Folder with what citizens are told, a file for each language. '' tells them nothing."""
+    """Folder with the texts for citizens, one file per language; '' sends no texts."""
     approved_by: str = Field(default="", max_length=200)
-    """Who answers for this version of it, on the record."""
+    """Person who approved this version, for the record."""
     log: str = Field(default="postkamer", pattern=r"^[A-Za-z0-9./-]{1,100}$")
-    """Name of the archive's log on its checkpoints, such as your domain; once chosen it stays."""
+    """Name of the archive's log on its checkpoints, such as your domain. It must never change."""
     processing_months: int = Field(default=24, ge=13, le=240)
-    """That the processing log is kept: what was done in the last two years, as long as people ask
-    and complain about. Who looked stays in the record as long as what they saw."""
+    """Retention of the processing log, in months. Two years cover the time in which citizens ask
+    and complain. The access log stays as long as the records that were shown."""
     tenants: tuple[Tenant, ...] = Field(min_length=1)
     numbers: tuple[Number, ...] = Field(min_length=1)
     departments: tuple[Department, ...] = Field(min_length=1)
     destinations: tuple[AnyDestination, ...] = Field(min_length=1)
     contacts: tuple[TaggedContacts, ...] = Field(default=(), max_length=1000)
     rates: tuple[Rate, ...] = Field(default=(), max_length=200)
-    """What messages cost, from which month on."""
+    """Prices of messages, each from a month on."""
     closings: tuple[Closing, ...] = Field(default=(), max_length=1000)
     groups: tuple[Group, ...] = Field(default=(), max_length=RULES)
-    care: tuple[Annotated[SafetyRule, Deep], ...] = Field(default=(), max_length=RULES)
-    rules: tuple[Annotated[Rule, Deep], ...] = Field(default=(), max_length=RULES)
+    care: tuple[Annotated[SafetyRule, DepthLimited], ...] = Field(default=(), max_length=RULES)
+    rules: tuple[Annotated[Rule, DepthLimited], ...] = Field(default=(), max_length=RULES)
     menus: tuple[Menu, ...] = Field(default=(), max_length=RULES)
 
     @cached_property
@@ -64,7 +67,7 @@ class Configuration(ConfigModel):
         return {number.id: number for number in self.numbers}
 
     @cached_property
-    def _known_as(self) -> dict[str, str]:
+    def _numbers_by_provider_id(self) -> dict[str, str]:
         ids = {n.id: NOBODY for n in self.numbers}
         return ids | {n.provider_id_of(r): n.id for n in self.numbers for r in n.registrations}
 
@@ -81,13 +84,16 @@ class Configuration(ConfigModel):
         return {tenant.id: tenant for tenant in self.tenants}
 
     def number(self, number: str) -> Number | None:
-        """By our own id."""
+        """Return the number with this id, which is our own."""
         return self._numbers.get(number)
 
     def number_id_for(self, phone_number_id: str) -> str:
-        """Our id of the number that Meta knows, or knew, so; the same where it is none of ours. An
-        id that is ours alone, and never was Meta's, is nobody's: it opens no way around proofs."""
-        return self._known_as.get(phone_number_id, phone_number_id)
+        """Return our id of the number with this id at Meta, current or earlier.
+
+        An id that is not one of our numbers' is returned as it is. An id that is only ours, and
+        never was Meta's, gives NOBODY: otherwise it would be a way around the signature check.
+        """
+        return self._numbers_by_provider_id.get(phone_number_id, phone_number_id)
 
     def tenant(self, tenant: str) -> Tenant | None:
         return self._tenants.get(tenant)
@@ -99,44 +105,47 @@ class Configuration(ConfigModel):
         return self._destinations.get(destination)
 
     def confidential(self, tenant: str, departments: Iterable[str]) -> bool:
-        """Whether one of these is."""
-        found = (self.department(tenant, department) for department in departments)
-        return any(department.confidential for department in found if department)
+        """Return True if one of these departments is confidential."""
+        known = (self.department(tenant, department) for department in departments)
+        return any(department.confidential for department in known if department)
 
 
 class ConfigFile(msgspec.Struct, frozen=True):
-    """A file of the configuration, and what stands in it."""
+    """A file of the configuration: its text and its tables."""
 
     path: str
     text: str
-    given: dict[str, Any]
+    tables: dict[str, Any]
 
 
 class PartialConfig(msgspec.Struct, frozen=True):
-    """What can be read of files that may have faults. `places`: table -> which entry of the files
-    each of its own is, where some are left out; `lost`: tables of which something is.
-    `destinations`: ids and proofs, whatever else is wrong with them."""
+    """The readable part of files that may have faults.
+
+    `places` maps a table to the index in the files of each entry that was read. `lost` names the
+    tables of which entries may be missing. `destinations` has ids and credentials, also for
+    destinations that are otherwise faulty.
+    """
 
     config: Configuration
     destinations: tuple[AnyDestination, ...]
     places: dict[str, list[int]] = {}
     lost: frozenset[str] = frozenset()
 
-    def placed(self, where: Location) -> Location:
-        """Where it stands in the files."""
+    def location_in_files(self, where: Location) -> Location:
+        """Return the location in the files of a location in `config`."""
         table, *rest = where or ("",)
         if rest and isinstance(rest[0], int) and (places := self.places.get(str(table))):
             return (table, places[rest[0]], *rest[1:])
         return where
 
 
-def complete(config: Configuration) -> PartialConfig:
-    """Where all of it could be read."""
+def as_partial(config: Configuration) -> PartialConfig:
+    """Wrap a configuration that was read as a whole."""
     return PartialConfig(config, config.destinations)
 
 
 class ConfigError(ValueError):
-    """Everything that is wrong with one configuration, and what can be read of it all the same."""
+    """All faults of one configuration, with the part of it that can be read."""
 
     def __init__(
         self,
@@ -149,45 +158,48 @@ class ConfigError(ValueError):
 
 
 def parse(text: str, path: str) -> Configuration:
-    """The configuration in one file; ConfigError with every fault of it. Pure."""
-    given = toml(text, path)
-    if isinstance(given, ConfigFault):
-        raise ConfigError([given])
-    return merge_files([ConfigFile(path, text, given)])
+    """Parse the configuration in one file; raises ConfigError with every fault. Pure."""
+    tables = toml(text, path)
+    if isinstance(tables, ConfigFault):
+        raise ConfigError([tables])
+    return merge_files([ConfigFile(path, text, tables)])
 
 
-def merge_files(sources: Sequence[ConfigFile], *, whole: bool = True) -> Configuration:
-    """The configuration in a file and those that it includes, whose tables follow its own. Pure.
-    Where these are not the `whole` of it, nothing is missed that may stand in the rest."""
-    given, faults = _together(sources)
-    found = list(cross_reference_errors(given, whole=whole))
+def merge_files(sources: Sequence[ConfigFile], *, is_whole: bool = True) -> Configuration:
+    """Merge a file with those that it includes, whose tables are appended to its own. Pure.
+
+    Unless the configuration `is_whole`, missing entries are no fault: they may be in the
+    other files. Raises ConfigError with every fault.
+    """
+    tables, faults = _append_tables(sources)
+    located = list(cross_reference_errors(tables, is_whole=is_whole))
     config = None
     try:
-        config = Configuration.model_validate(given)
+        config = Configuration.model_validate(tables)
     except ValidationError as error:
         errors = map(_without_kind, error.errors())
-        wrong = [each for each in errors if whole or not _only_missed(each)]
-        found += shape_faults(wrong)
-    faults += [locate_error(sources, *each) for each in found]
-    if faults or config is None or not whole:
-        raise ConfigError(faults, parse_partially(given, whole=whole), sources)
+        located += shape_faults([each for each in errors if is_whole or not _is_missing(each)])
+    faults += [locate_error(sources, *each) for each in located]
+    if faults or config is None or not is_whole:
+        raise ConfigError(faults, parse_partially(tables, is_whole=is_whole), sources)
     return config
 
 
-def _together(sources: Sequence[ConfigFile]) -> tuple[dict[str, Any], list[ConfigFault]]:
-    given, faults = dict(sources[0].given), list[ConfigFault]()
+def _append_tables(sources: Sequence[ConfigFile]) -> tuple[dict[str, Any], list[ConfigFault]]:
+    tables, faults = dict(sources[0].tables), list[ConfigFault]()
     for source in sources[1:]:
-        for key, value in source.given.items():
+        for key, value in source.tables.items():
             if not isinstance(value, list) or key == "include":
                 what = "only [[tables]] may stand in a file that is included"
                 faults.append(fault(source.path, source.text, (key,), what))
-            elif isinstance(there := given.get(key, []), list):
-                given[key] = [*there, *value]
-    return given, faults
+            elif isinstance(entries := tables.get(key, []), list):
+                tables[key] = [*entries, *value]
+    return tables, faults
 
 
 def _without_kind(error: ErrorDetails) -> ErrorDetails:
-    """Pydantic puts the kind of a destination in the location of an error; no file has it there."""
+    """Remove the kind of a destination from the location of an error: pydantic adds it, and no file
+    has it there."""
     where, what = error["loc"], error["msg"]
     if where[:1] != ("destinations",):
         return error
@@ -201,7 +213,7 @@ def _without_kind(error: ErrorDetails) -> ErrorDetails:
     return {**error, "loc": where[:2] + where[3:], "msg": what}
 
 
-def _only_missed(error: ErrorDetails) -> bool:
+def _is_missing(error: ErrorDetails) -> bool:
     return len(error["loc"]) == 1 and error["type"] in ("missing", "too_short")
 
 
@@ -210,64 +222,67 @@ ENTRIES: dict[str, TypeAdapter[Any]] = {
     for name, field in Configuration.model_fields.items()
     if name != "include" and get_origin(field.annotation) is tuple
 }
-"""Table -> what reads one entry of it."""
+"""Table -> adapter that reads one entry."""
 
 
-def parse_partially(given: Mapping[str, Any], *, whole: bool) -> PartialConfig:
-    """The entries that have their form. Pure."""
-    tables: dict[str, tuple[Any, ...]] = {}
+def parse_partially(tables: Mapping[str, Any], *, is_whole: bool) -> PartialConfig:
+    """Read the entries that have the right form. Pure."""
+    models: dict[str, tuple[Any, ...]] = {}
     places: dict[str, list[int]] = {}
     for name, adapter in ENTRIES.items():
-        read = list(_entries(adapter, given.get(name)))
-        tables[name], places[name] = tuple(e for _, e in read), [n for n, _ in read]
-    lost = {name for name in ENTRIES if not whole or _loses(name, given, tables[name])}
-    texts = given.get("texts", "" if whole else None)
+        entries = list(_entries(adapter, tables.get(name)))
+        models[name], places[name] = tuple(e for _, e in entries), [n for n, _ in entries]
+    lost = {
+        name for name in ENTRIES if not is_whole or _may_lack_entries(name, tables, models[name])
+    }
+    texts = tables.get("texts", "" if is_whole else None)
     if not isinstance(texts, str):
         lost, texts = lost | {"texts"}, ""
-    config = Configuration.model_construct(None, **tables, texts=texts.strip())
-    destinations = tuple(_destinations(given.get("destinations")))
+    config = Configuration.model_construct(None, **models, texts=texts.strip())
+    destinations = tuple(_destinations(tables.get("destinations")))
     return PartialConfig(config, destinations, places, frozenset(lost))
 
 
-def _loses(name: str, given: Mapping[str, Any], read: Sequence[Any]) -> bool:
-    """A table that is no table, or an empty one, is a fault itself: it could hold anything."""
-    if name in OPTIONAL and name not in given:
+def _may_lack_entries(name: str, tables: Mapping[str, Any], models: Sequence[Any]) -> bool:
+    """Return True if entries of a table may be missing. A value that is no table, or an empty one,
+    could hold any entry."""
+    if name in OPTIONAL and name not in tables:
         return False
-    entries = given.get(name)
-    return not isinstance(entries, list) or not entries or len(entries) > len(read)
+    entries = tables.get(name)
+    return not isinstance(entries, list) or not entries or len(entries) > len(models)
 
 
 def _entries(adapter: TypeAdapter[Any], entries: Any) -> Iterator[tuple[int, Any]]:
     for n, entry in enumerate(entries if isinstance(entries, list) else []):
-        with suppress(ValidationError):  # a fault that is told already
+        with suppress(ValidationError):  # a fault that is reported already
             yield n, adapter.validate_python(entry)
 
 
 def locate_error(sources: Sequence[ConfigFile], where: Location, what: str) -> ConfigFault:
-    """In the file where it stands: entries of a table are counted through all of them."""
+    """Make a fault in the file that holds `where`; entries are counted through all files."""
     table, nth, *rest = (*where, None, None)[: max(len(where), 2)]
     for source in sources:
-        entries = source.given.get(str(table))
-        held = len(entries) if isinstance(entries, list) else 0
-        if isinstance(nth, int) and nth < held:
-            found = fault(source.path, source.text, (str(table), nth, *rest), what)  # type: ignore[arg-type]
-            return msgspec.structs.replace(found, where=".".join(map(str, where)))
-        nth = nth - held if isinstance(nth, int) else nth
+        entries = source.tables.get(str(table))
+        count = len(entries) if isinstance(entries, list) else 0
+        if isinstance(nth, int) and nth < count:
+            local = fault(source.path, source.text, (str(table), nth, *rest), what)  # type: ignore[arg-type]
+            return msgspec.structs.replace(local, where=".".join(map(str, where)))
+        nth = nth - count if isinstance(nth, int) else nth
     return fault(sources[0].path, sources[0].text, where, what)
 
 
-PROOFS = (
+CREDENTIALS = (
     "id", "secret", "secret_next", "client_certificate", "client_key", "certificate_authorities",
     "oauth",
 )  # fmt: skip
-"""Of a destination, whether it can be spoken to or not."""
+"""Fields of a destination that matter also if its address cannot be read."""
 
 
 def _destinations(table: Any) -> Iterator[CloudEventsDestination]:
-    asked = {"kind": "cloudevents", "url": "https://not.asked"}
+    placeholder = {"kind": "cloudevents", "url": "https://not.asked"}
     for entry in table if isinstance(table, list) else []:
-        for keys in (PROOFS, ("id", "secret")) if isinstance(entry, dict) else ():
-            with suppress(ValidationError):  # a fault that is told already
-                kept = {key: entry[key] for key in keys if key in entry}
-                yield CloudEventsDestination.model_validate(kept | asked)
+        for keys in (CREDENTIALS, ("id", "secret")) if isinstance(entry, dict) else ():
+            with suppress(ValidationError):  # a fault that is reported already
+                fields = {key: entry[key] for key in keys if key in entry}
+                yield CloudEventsDestination.model_validate(fields | placeholder)
                 break

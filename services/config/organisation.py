@@ -1,4 +1,4 @@
-"""A municipality as it is configured: itself, its departments, and where they are told things."""
+"""The configuration of a municipality, its departments and its destinations."""
 
 from datetime import timedelta
 from typing import Annotated, Literal, Self
@@ -16,21 +16,21 @@ AUTOMATIC = (
     "eerste_contact", "gesloten", "keuze_onduidelijk", "noodgeval", "zelfdoding", "geweld", "bsn",
     "bestand", "aangepast", "gestopt",
 )  # fmt: skip
-"""Texts that go out by themselves unless a municipality says otherwise. Not: those that cost a
-message and tell nothing that the citizen waits for."""
+"""Texts that are sent automatically unless a municipality configures otherwise. It leaves out the
+texts that cost a message and tell the citizen nothing that they wait for."""
 
 ADDRESS = r"^((https?://|urn:)[!-~]+)?$"
-"""Of something in a register: a URI, or ''."""
+"""URI of an entry in a register, or ''."""
 
 
-def _with_a_name(secret: str) -> str:
+def _require_name(secret: str) -> str:
     if secret == "env:":
         raise PydanticCustomError("no_name", "The name of a variable should follow env:")
     return secret
 
 
 class SafetyAlert(ConfigModel):
-    """Whom a care rule wakes, one after the other until somebody confirms."""
+    """Destinations that a safety rule alerts, one after the other until a person confirms."""
 
     destinations: tuple[str, ...] = Field(default=(), max_length=10)
     confirm_minutes: int = Field(default=10, ge=1, le=24 * 60)
@@ -40,22 +40,22 @@ Sentence = Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class Purpose(ConfigModel):
-    """What data is used for, and the ground in the law."""
+    """Purpose of processing, with its legal ground."""
 
     text: Sentence
     ground: str = Field(default="", max_length=200)
 
 
 class Privacy(ConfigModel):
-    """What a municipality tells citizens who ask about their data."""
+    """Information for citizens who ask about their data."""
 
     contact: str = Field(default="", max_length=500)
-    """Where they can ask more."""
+    """Contact for further questions."""
     officer: str = Field(default="", max_length=200)
-    """How to reach the officer for data protection."""
+    """Contact of the data protection officer."""
     purposes: tuple[Purpose, ...] = Field(default=(), max_length=20)
     retention: tuple[Sentence, ...] = Field(default=(), max_length=20)
-    """How long what is kept."""
+    """Retention period per data category."""
 
 
 class Tenant(ConfigModel):
@@ -64,38 +64,42 @@ class Tenant(ConfigModel):
     disclosure: str = Field(
         default="Dit antwoord is automatisch gemaakt.", min_length=1, max_length=200
     )
-    """Under what a machine wrote: article 50 of the AI Act asks that the citizen is told."""
+    """Line under automatic messages: article 50 of the AI Act requires that citizens are told."""
     values: dict[TextId, Annotated[str, Field(min_length=1, max_length=500)]] = Field(default={})
-    """What stands for the placeholders of the texts."""
+    """Values of the placeholders in the texts."""
     automatic: tuple[TextId, ...] = AUTOMATIC
-    """Ids of the texts that go out by themselves."""
+    """Ids of the texts that are sent automatically."""
     menu: str = ""
-    """Asked when no rule decides."""
+    """Menu to send when no rule decides."""
     idle_days: int = Field(default=14, ge=1, le=366)
-    """Without a word from either side a conversation is closed: what comes later is a new one."""
+    """Days without a message from either side after which a conversation is closed; a later message
+    starts a new one."""
     burst_seconds: int = Field(default=60, ge=1, le=600)
-    """Silence that ends a burst: people send six photographs and then the question."""
+    """Silence that ends a burst: citizens send six photographs and then the question."""
     talk_minutes: int = Field(default=30, ge=1, le=24 * 60)
-    """To an older message no text goes out by itself: it would answer what is long past."""
+    """Largest age of a message that gets an automatic text; an older one would be answered too
+    late.
+    """
     wait_minutes: int = Field(default=0, ge=0, le=7 * 24 * 60)
-    """In opening hours, without an answer; then it is escalated. 0: never."""
+    """Minutes of opening hours without an answer after which a conversation is escalated; 0: never.
+    """
     wrote_days: int = Field(default=56, ge=1, le=366)
-    """Since a citizen last wrote, in which a template to them is an answer: within eight weeks
-    whoever asked something is decided upon (Awb 4:13). Later it needs consent on record."""
+    """Days after a citizen's last message in which a template to them counts as an answer: the law
+    gives eight weeks to decide on a request (Awb 4:13). Later templates need consent on record."""
     night: NightHours = "21:00-08:00"
-    """Hours in Amsterdam in which no template leaves for who did not write first; '' is none."""
+    """Quiet hours in Amsterdam, in which no business-initiated template is sent; '' is none."""
     budget: Amount | None = None
-    """For the messages of a month, in the currency of the rates."""
+    """Budget for the messages of a month, in the currency of the rates."""
     window_hours: int = Field(default=5, ge=0, le=12)
-    """Before a department closes, to be told of who can be answered by template alone when it is
-    open again. 0: never."""
+    """Hours before closing time at which a department is warned of conversations that can only be
+    answered by template once it opens again. 0: never."""
     care: SafetyAlert = SafetyAlert()
     backup_days: int = Field(default=35, ge=0, le=3660)
-    """For which back-ups are kept: until then they hold what was destroyed."""
+    """Retention of back-ups, in days: until then they hold data that has been destroyed."""
     privacy: Privacy = Privacy()
     processing_activity: str = Field(default="", max_length=500, pattern=ADDRESS)
-    """URI of this in the municipality's register of processing activities, which stands in each row
-    of the processing log; of this version of it. '' is a name of ours."""
+    """URI of this processing activity, in this version, in the municipality's register. Each row of
+    the processing log has it; '' uses a default name."""
 
     @property
     def recent_contact(self) -> timedelta:
@@ -120,48 +124,49 @@ class Department(ConfigModel):
     name: str = Field(min_length=1, max_length=200)
     destination: str
     hours: OpeningHours = ""
-    """OpenStreetMap opening hours; '' is always."""
+    """Opening hours in the notation of OpenStreetMap; '' is always open."""
     when_closed: str = ""
-    """Department that has its conversations meanwhile."""
+    """Deputy department, which gets the conversations while this one is closed."""
     confidential: bool = False
-    """Its events say that something happened, and not what: whoever may, asks the archive."""
+    """True if events say only that something happened; authorised callers ask the archive for the
+    content."""
     public_name: str = Field(default="", max_length=200)
-    """What citizens are told instead of its name."""
+    """Name for citizens, instead of `name`."""
     escalate_to: str = ""
-    """Department that gets what waited too long; '' leaves it where it is."""
+    """Department that gets conversations that waited too long; '' leaves them in place."""
     mask: tuple[Mask, ...] = ()
     register_id: str = Field(default="", max_length=200)
-    """By what it is known where the municipality registers its departments (`objectId` of the actor
-    in Open Klant); '' where that is its id here."""
+    """Id of the department in the municipality's own register (`objectId` of the actor in Open
+    Klant); '' if it is the same as `id`."""
 
     @property
     def called(self) -> str:
-        """As citizens hear it."""
+        """Name to use in messages to citizens."""
         return self.public_name or self.name
 
 
 Mail = Annotated[str, Field(pattern=r"^[^\s@<>,]{1,64}@[A-Za-z0-9.-]{1,190}$")]
 
 
-Given = Annotated[str, AfterValidator(_with_a_name)]
-"""Itself, or `env:NAME`."""
+Given = Annotated[str, AfterValidator(_require_name)]
+"""A value, or `env:NAME` for the variable that holds it."""
 
 
 class OAuth(ConfigModel):
-    """Where a destination's tokens come from: client credentials (RFC 6749, 4.4)."""
+    """Source of a destination's tokens, by client credentials (RFC 6749, section 4.4)."""
 
     token_url: Url
     client_id: str = Field(min_length=1, max_length=500)
     client_secret: str = Field(default="", pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*)?$")
-    """Where it is: never the secret itself."""
+    """Name of the variable with the secret, never the secret itself."""
     client_auth: Literal["basic", "post", "tls"] = "basic"
-    """How the client proves who it is: its secret in a header or in the form, or with the client
-    certificate alone (RFC 8705)."""
+    """Authentication of the client: its secret in a header or in the form, or only its certificate
+    (RFC 8705)."""
     scope: str = Field(default="", max_length=1000, pattern=r"^[!#-\[\]-~ ]*$")
     audience: str = Field(default="", max_length=500)
 
     @model_validator(mode="after")
-    def _proves_who_it_is(self) -> "OAuth":
+    def _check_client_secret(self) -> "OAuth":
         if (self.client_auth == "tls") == bool(self.client_secret):
             raise PydanticCustomError(
                 "client_secret", "Either a client_secret, or client_auth = 'tls' without one"
@@ -170,37 +175,39 @@ class OAuth(ConfigModel):
 
 
 class Destination(ConfigModel):
-    """Where events go: the settings of every kind. `kind` names the class with the others."""
+    """A destination of events, with the settings of every kind. `kind` selects the class with the
+    other settings."""
 
     id: Id
     kind: str
     url: str
     secret: Given = ""
     window: int = Field(default=64, ge=1, le=512)
-    """Deliveries in flight, at most."""
+    """Largest number of deliveries in flight."""
     per_second: int | None = Field(default=None, ge=1, le=10_000)
-    """Deliveries a second, at most, where it must not be asked more often."""
+    """Largest number of deliveries per second, for a destination that limits it."""
     confidential: bool = False
-    """Its events say that something happened and nothing more: it asks the archive for it."""
+    """True if events say only that something happened; the destination asks the archive for the
+    content."""
 
 
 class HttpDestination(Destination):
     url: Url
     client_certificate: Given = ""
-    """Path of a PEM file with the certificate that we show, and those that lead to its root; as
-    all three, from the folder of the first file, or a whole path, or `env:NAME` that holds one."""
+    """Path of a PEM file with our client certificate and its chain. Each of these three paths is
+    relative to the folder of the first file, or absolute, or `env:NAME` for a variable with one."""
     client_key: Given = ""
-    """Path of its key, unless it is in the same file."""
+    """Path of the key of the certificate, unless it is in the same file."""
     certificate_authorities: Given = ""
-    """Path of the authorities that may sign its own certificate, instead of the system's."""
+    """Path of the authorities that may sign the server's certificate, instead of the system's."""
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Addresses that we speak to on its behalf."""
+        """Addresses that are called for this destination."""
         return (self.url,)
 
     @model_validator(mode="after")
-    def _certificates_are_used(self) -> Self:
+    def _check_certificates(self) -> Self:
         if self.client_key and not self.client_certificate:
             raise PydanticCustomError("client_key", "A client_key goes with a client_certificate")
         files = self.client_certificate or self.certificate_authorities
@@ -214,7 +221,7 @@ class CloudEventsDestination(HttpDestination):
 
     kind: Literal["cloudevents"]
     secret_next: Given = ""
-    """Another one, while they are being replaced: events are signed with both."""
+    """Next secret, while the secret is being replaced: events are signed with both."""
     oauth: OAuth | None = None
 
     @property
@@ -222,7 +229,7 @@ class CloudEventsDestination(HttpDestination):
         return (self.url, self.oauth.token_url) if self.oauth else (self.url,)
 
     @model_validator(mode="after")
-    def _proves_who_it_is(self) -> Self:
+    def _check_client_certificate(self) -> Self:
         if self.oauth and self.oauth.client_auth == "tls" and not self.client_certificate:
             raise PydanticCustomError("tls", "client_auth = 'tls' needs a client_certificate")
         return self
@@ -233,18 +240,18 @@ class OpenKlantDestination(HttpDestination):
 
     kind: Literal["openklant"]
     channel: str = Field(default="WhatsApp", min_length=1, max_length=50)
-    """`kanaal`, as the municipality's list of channels spells it."""
+    """Value of `kanaal`, as spelled in the municipality's list of channels."""
     burst_minutes: int = Field(default=15, ge=0, le=24 * 60)
-    """A message within so many minutes of the one before belongs to the same contact."""
+    """Longest gap, in minutes, between two messages of the same contact."""
     look_seconds: int = Field(default=60, ge=5, le=3600)
-    """Between two looks at which tasks somebody has done there."""
+    """Interval of polling for tasks that were completed in Open Klant."""
     link: str = Field(default="", max_length=500, pattern=r"^(https?://[^\s]+)?$")
-    """Address where an employee sees a conversation, with '{conversation}' for its id."""
+    """URL of a conversation for employees, with '{conversation}' for its id."""
 
 
 class MailDestination(Destination):
-    """People whom alarms alone are sent to. `secret` is `name:password`, where their mail server
-    asks for them."""
+    """People who get alarms only, by mail. `secret` is `name:password`, if their mail server
+    requires it."""
 
     kind: Literal["mail"]
     url: Annotated[str, Field(pattern=r"^smtps?://[^\s]+$")]
@@ -258,7 +265,8 @@ AnyDestination = Annotated[
 
 
 class TaggedContacts(ConfigModel):
-    """People whom rules know: the council, the press. Telephone numbers, in E.164."""
+    """People whom rules recognise, such as the council and the press, by telephone number
+    (E.164)."""
 
     tenant: str
     tag: Tag

@@ -1,7 +1,7 @@
-"""What messages cost: what a municipality pays for one, by Meta's category, from a month on. Pure.
+"""Prices of messages: the amount per message, by Meta's category, from a month on. Pure.
 
-A status says how Meta charged a message and never how much: amounts are on its rate card. They are
-decimals from the file to the total, and rounded where they are shown.
+A status gives the category under which Meta charged a message, never the amount: amounts are on its
+rate card. They are decimals from the file to the total, and are rounded only for display.
 """
 
 import re
@@ -17,72 +17,76 @@ from services.calendar.opening_hours import AMSTERDAM
 from services.toml.model import ConfigModel
 
 FREE_SERVICE = 1000
-"""Service messages that a business number may have delivered in a month before they cost anything;
-none of it is kept for the next month. Meta's page on non-template messages, September 2026."""
+"""Free service messages per business number and month; the unused part does not carry over. Source:
+Meta's page on non-template messages, September 2026."""
 FREE_SERVICE_FROM = date(2026, 10, 1)
-"""Before this month all service messages were free, without a number to them."""
+"""First month with a limit; before it all service messages were free."""
 CATEGORIES = frozenset(
     [
         "service", "utility", "marketing", "marketing_lite", "authentication",
         "authentication-international", "referral_conversion",
     ]
 )  # fmt: skip
-"""Categories of Meta's prices that we know. One that it adds counts where a rate has it."""
-EXACT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
+"""Known categories of Meta's prices. A new one counts if a rate has an amount for it."""
+AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
 
-def _exact(given: Any) -> Decimal:
-    if not (isinstance(given, str) and EXACT.fullmatch(given)):
+def _parse_amount(value: Any) -> Decimal:
+    if not (isinstance(value, str) and AMOUNT.fullmatch(value)):
         raise PydanticCustomError("amount", 'An amount is written as text, such as "0.0456"')
-    return Decimal(given)
+    return Decimal(value)
 
 
-Amount = Annotated[Decimal, BeforeValidator(_exact)]
-"""As text: what TOML would make of it without quotes is not exact."""
+Amount = Annotated[Decimal, BeforeValidator(_parse_amount)]
+"""Amount written as text: without quotes TOML would read an inexact float."""
 Category = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
 
 
 class Rate(ConfigModel):
-    """What messages cost that are delivered in this month and later ones, until the next rate."""
+    """Prices of messages delivered in this month and later, until the next rate."""
 
     first: date = Field(alias="from")
-    """The first day of a month: Meta changes prices when a quarter begins, and a month has one."""
+    """First day of a month: Meta changes prices at the start of a quarter, and one month has one
+    price."""
     currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$")
     amounts: dict[Category, Amount] = Field(min_length=1, max_length=50)
-    """Meta's category -> what a message of it costs."""
+    """Meta's category -> price of one message."""
 
     @field_validator("first")
     @classmethod
-    def _begins_a_month(cls, first: date) -> date:
+    def _check_first_day(cls, first: date) -> date:
         if first.day != 1:
             raise PydanticCustomError("from", "A rate holds from the first day of a month")
         return first
 
     def cost(self, category: str, messages: int = 1) -> Decimal | None:
-        """None where it has no amount for this category."""
+        """Return the cost of messages of a category; None if this rate has no amount for it."""
         amount = self.amounts.get(category)
         return None if amount is None else amount * messages
 
 
-def rate_of(rates: Iterable[Rate], month: date) -> Rate | None:
-    """The one that holds in a month; None before the first."""
-    begun = (rate for rate in rates if rate.first <= month)
-    return max(begun, key=lambda rate: rate.first, default=None)
+def find_rate(rates: Iterable[Rate], month: date) -> Rate | None:
+    """Return the rate that applies in a month; None before the first rate."""
+    started = (rate for rate in rates if rate.first <= month)
+    return max(started, key=lambda rate: rate.first, default=None)
 
 
 def month_of(at: datetime) -> date:
-    """The first day of the month in which it was in Amsterdam, where a Dutch account of Meta's has
-    its clock: a price of Meta's begins at midnight in the account's zone, so a month will too."""
+    """Return the first day of the month of `at` in Amsterdam.
+
+    Meta's prices change at midnight in the time zone of the account, which is Amsterdam for a Dutch
+    account; a month is taken to begin then too.
+    """
     return at.astimezone(AMSTERDAM).date().replace(day=1)
 
 
-def following(month: date) -> date:
+def next_month(month: date) -> date:
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
 def span(month: date) -> tuple[datetime, datetime]:
-    """From when, inclusive, till when, exclusive, a month lasts in Amsterdam."""
-    return _midnight(month), _midnight(following(month))
+    """Return the start (inclusive) and the end (exclusive) of a month in Amsterdam."""
+    return _midnight(month), _midnight(next_month(month))
 
 
 def _midnight(day: date) -> datetime:

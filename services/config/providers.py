@@ -1,7 +1,7 @@
-"""Who carries our numbers: Meta itself, or a BSP that passes Cloud API bodies on. A table. Pure.
+"""Table of providers of our numbers: Meta, and BSPs that pass on Cloud API bodies. Pure.
 
-A provider signs what it posts to us, and is addressed and convinced in its own way when we send.
-Another BSP is another row.
+Each provider has its own signature on webhooks, and its own address and authorization for requests.
+A new BSP is a new row.
 """
 
 import re
@@ -13,20 +13,24 @@ ProviderId = Literal["meta", "360dialog"]
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
-    """`signature` is the header with HMAC-SHA256(secret, body), whose hex digits are group 1 of
-    `form`; `number_in_path` whether the number's id stands in the URL of a request to it."""
+    """A provider of numbers.
+
+    `signature` is the header with HMAC-SHA256(secret, body), and group 1 of `form` matches its hex
+    digits. `number_in_path` is True if the URL of a request contains the number's id.
+    """
 
     signature: str
     form: re.Pattern[str]
     graph_url: str
-    """Where it is, unless the settings say otherwise; Meta's has a version, which they must say."""
+    """Default address of the Graph API. '' for Meta: its address has a version, so the settings
+    must give it."""
     number_in_path: bool
     authorization: tuple[str, str]
-    """Header and what stands before the token in it."""
+    """Header, and the prefix of the token in it."""
     media_hosts: tuple[str, ...]
-    """Where its media are fetched from; the token goes nowhere else."""
+    """Hosts that media are fetched from; the token is sent to no other host."""
     rehosts: bool = False
-    """It passes on where a file is at Meta's; who fetches it puts the provider's own host there."""
+    """True if it passes on Meta's URL of a file, in which the host must be replaced by its own."""
 
 
 PROVIDERS: dict[ProviderId, Provider] = {
@@ -38,8 +42,8 @@ PROVIDERS: dict[ProviderId, Provider] = {
         authorization=("Authorization", "Bearer "),
         media_hosts=("graph.facebook.com", "lookaside.fbsbx.com"),
     ),
-    # docs.360dialog.com, "signature validation" and "WABA integration cloud". Its receivers in the
-    # field see bare digits; some were sent the prefix that Meta writes.
+    # docs.360dialog.com, "signature validation" and "WABA integration cloud". Receivers get bare
+    # digits; some got Meta's prefix.
     "360dialog": Provider(
         signature="x-360dialog-signature",
         form=re.compile(r"(?:sha256=)?([0-9a-f]{64})"),
@@ -53,12 +57,12 @@ PROVIDERS: dict[ProviderId, Provider] = {
 
 
 def resource_url(provider: ProviderId, base: str, phone_number_id: str, name: str) -> str:
-    """The URL of `messages` or `media` of a number."""
-    within = f"/{phone_number_id}" if PROVIDERS[provider].number_in_path else ""
-    return f"{base.rstrip('/')}{within}/{name}"
+    """Return the URL of `messages` or `media` of a number."""
+    number_path = f"/{phone_number_id}" if PROVIDERS[provider].number_in_path else ""
+    return f"{base.rstrip('/')}{number_path}/{name}"
 
 
 def auth_headers(provider: ProviderId, token: str) -> dict[str, str]:
-    """The header that convinces a provider."""
-    header, before = PROVIDERS[provider].authorization
-    return {header: before + token}
+    """Return the header that authorizes a request to a provider."""
+    header, prefix = PROVIDERS[provider].authorization
+    return {header: prefix + token}

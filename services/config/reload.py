@@ -1,5 +1,5 @@
-"""A municipality's files are read again while a service runs: when they have changed and lie still,
-or when SIGHUP asks. All that stands in them is taken, or nothing, and it is said why.
+"""Reloading the configuration while a service runs: after the files changed and are stable, or on
+SIGHUP. A new version is activated whole, or refused whole with its faults in the log.
 """
 
 import asyncio
@@ -17,82 +17,83 @@ from services.config.loader import LoadedConfig
 from services.config.model import ConfigError, Configuration
 from services.toml.errors import ConfigFault, toml
 
-LOOK_SECONDS = 2.0
-"""Between two looks. What the system tells of changes (inotify) misses folders that are mounted
-from elsewhere; a look costs a `stat` for each file."""
-LOGGED = 20
-"""Faults of one reading that are logged; `postkamer check` tells all."""
+POLL_SECONDS = 2.0
+"""Interval of polling. The system's own notifications (inotify) miss folders that are mounted from
+elsewhere; a poll costs one `stat` per file."""
+LOGGED_FAULTS = 20
+"""Number of faults that one reload logs; `postkamer check` prints all."""
 
-Mark = tuple[int, int, int]
-"""What changes with a file: its inode, its size, and when it or who may read it changed, in ns."""
-Picture = dict[str, Mark]
+Stamp = tuple[int, int, int]
+"""Inode, size and change time (ns) of a file; the change time covers its contents and its rights.
+"""
+Snapshot = dict[str, Stamp]
 Load = Callable[[Path], LoadedConfig]
-"""What the files hold; ConfigError with all that is wrong. It runs in a thread."""
-Take = Callable[[LoadedConfig], Awaitable[None]]
-"""Brings a version into force; ConfigError where that cannot be."""
+"""Loads the files; raises ConfigError with all faults. It runs in a thread."""
+Activate = Callable[[LoadedConfig], Awaitable[None]]
+"""Activates a version; raises ConfigError if that is not possible."""
 
 log = structlog.get_logger()
 
 
 class ChangeDetector:
-    """Which picture of the files was taken, and which was seen last."""
+    """Remembers the snapshot of the files that was processed, and the one that was seen last."""
 
     def __init__(self) -> None:
-        self.taken: Picture | None = None
-        self._seen: Picture | None = None
+        self.processed: Snapshot | None = None
+        self._previous: Snapshot | None = None
 
-    def still(self, picture: Picture) -> bool:
-        """Whether this one is to be taken: it is not, and is what it was at the last look."""
-        same, self._seen = picture == self._seen, picture
-        return same and picture != self.taken
+    def is_new_and_stable(self, snapshot: Snapshot) -> bool:
+        """Return True if a snapshot is new and equal to the one of the previous poll."""
+        same, self._previous = snapshot == self._previous, snapshot
+        return same and snapshot != self.processed
 
 
 class WatchedFiles:
-    """The file at `path` and all that it names, as they are on disk."""
+    """The file at `path` and the files that it names, as they are on disk."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._first: Mark | None = None
+        self._first_stamp: Stamp | None = None
         self._patterns: tuple[str, ...] = ()
 
-    def look(self) -> Picture:
-        """Files that are there, and their marks. While the first cannot be read, it is taken to
-        name what it named before."""
-        first = _mark(self._path)
-        if first != self._first:
-            self._first = first
+    def poll(self) -> Snapshot:
+        """Return the stamp of each existing file. While the first file cannot be read, the files
+        that it named before are used."""
+        first = _stamp(self._path)
+        if first != self._first_stamp:
+            self._first_stamp = first
             self._patterns = _patterns_in(self._path, self._patterns)
-        files = {self._path, *named(self._path, self._patterns)}
-        return {str(file): mark for file in files if (mark := _mark(file))}
+        files = {self._path, *matching_files(self._path, self._patterns)}
+        return {str(file): mark for file in files if (mark := _stamp(file))}
 
 
-def _mark(file: Path) -> Mark | None:
+def _stamp(file: Path) -> Stamp | None:
     try:
-        found = os.stat(file)
+        status = os.stat(file)
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_ctime_ns
+    return status.st_ino, status.st_size, status.st_ctime_ns
 
 
-def _patterns_in(path: Path, before: tuple[str, ...]) -> tuple[str, ...]:
+def _patterns_in(path: Path, previous: tuple[str, ...]) -> tuple[str, ...]:
     try:
-        given = toml(path.read_text(encoding="utf-8-sig"), str(path))
+        tables = toml(path.read_text(encoding="utf-8-sig"), str(path))
     except (OSError, UnicodeDecodeError):
-        return before
-    return before if isinstance(given, ConfigFault) else tuple(patterns(given))
+        return previous
+    return previous if isinstance(tables, ConfigFault) else tuple(included_patterns(tables))
 
 
-def patterns(given: dict[str, Any]) -> Iterator[str]:
-    """What a first file says of where the others are, as far as it can be followed. Pure."""
-    include, texts = given.get("include"), given.get("texts")
-    said = [*include] if isinstance(include, list) else []
+def included_patterns(tables: dict[str, Any]) -> Iterator[str]:
+    """Yield the patterns of the other files that a first file names, if they are usable. Pure."""
+    include, texts = tables.get("include"), tables.get("texts")
+    paths = [*include] if isinstance(include, list) else []
     if isinstance(texts, str) and texts:
-        said.append(f"{glob.escape(texts)}/*.toml")
-    yield from (p for p in said if isinstance(p, str) and "\0" not in p)
+        paths.append(f"{glob.escape(texts)}/*.toml")
+    yield from (p for p in paths if isinstance(p, str) and "\0" not in p)
 
 
-def named(path: Path, patterns: tuple[str, ...]) -> set[Path]:
-    """The files beside `path` that the patterns stand for."""
+def matching_files(path: Path, patterns: tuple[str, ...]) -> set[Path]:
+    """Return the files that match the patterns, relative to the folder of `path`."""
     return {
         path.parent / name
         for pattern in patterns
@@ -108,88 +109,90 @@ FIXED: dict[str, Callable[[Configuration], object]] = {
     },
     "destinations": lambda config: {each.id: each for each in config.destinations},
 }
-"""Table -> what of it services read at their start alone: queues, doors, keys and accounts are made
-of it. Where a number's messages go when no rule decides, is a rule."""
+"""Table -> its part that services read only at their start, to make queues, endpoints, keys and
+accounts. The `fallback` of a number is left out: it works as a rule."""
 
 
-def non_reloadable_changes(held: Configuration, new: Configuration) -> list[str]:
-    """Tables that cannot change so while services run. Pure."""
-    return [table for table, of in FIXED.items() if of(held) != of(new)]
+def non_reloadable_changes(active: Configuration, new: Configuration) -> list[str]:
+    """Return the tables with a change that needs a restart. Pure."""
+    return [table for table, part in FIXED.items() if part(active) != part(new)]
 
 
-async def watch_config(path: Path, held: LoadedConfig, load: Load, take: Take) -> None:
-    """For ever: have `take` bring into force what the files hold. `held` is in force now."""
-    asked = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
-    publish_active_version(held)
-    files, watched = WatchedFiles(path), ChangeDetector()
+async def watch_config(path: Path, active: LoadedConfig, load: Load, activate: Activate) -> None:
+    """Watch the files until cancelled, and `activate` each new version. `active` is the current."""
+    reload_requested = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_requested.set)
+    publish_active_version(active)
+    files, detector = WatchedFiles(path), ChangeDetector()
     while True:
-        pressed = await _within(asked, LOOK_SECONDS)
-        picture = await asyncio.to_thread(files.look)
-        if not (watched.still(picture) or pressed):
+        is_requested = await _wait_for(reload_requested, POLL_SECONDS)
+        snapshot = await asyncio.to_thread(files.poll)
+        if not (detector.is_new_and_stable(snapshot) or is_requested):
             continue
-        found = await _found(path, held, load)
-        if await asyncio.to_thread(files.look) == picture:  # else: read while they were written
-            watched.taken = picture
-            held = await _taken(found, held, take)
+        result = await _load(path, active, load)
+        if await asyncio.to_thread(files.poll) == snapshot:  # else: read during a write
+            detector.processed = snapshot
+            active = await _activate(result, active, activate)
 
 
-async def _within(asked: asyncio.Event, seconds: float) -> bool:
-    """Whether it was asked for before so much time had passed."""
+async def _wait_for(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for `event` and clear it; return False if it was not set within `seconds`."""
     try:
         async with asyncio.timeout(seconds):
-            await asked.wait()
+            await event.wait()
     except TimeoutError:
         return False
-    asked.clear()
+    event.clear()
     return True
 
 
-async def _found(path: Path, held: LoadedConfig, load: Load) -> LoadedConfig | Exception:
-    """What the files hold, or why nothing of it can be taken."""
+async def _load(path: Path, active: LoadedConfig, load: Load) -> LoadedConfig | Exception:
+    """Load the files; return the reason if they cannot be activated."""
     try:
         new = await asyncio.to_thread(load, path)
-    except Exception as error:  # ConfigError; or a file that was there a moment ago
+    except Exception as error:  # ConfigError, or a file that has just disappeared
         return error
     what = "cannot change while services run: restart all of them"
     faults = [
         ConfigFault(str(path), 0, table, what)
-        for table in non_reloadable_changes(held.config, new.config)
+        for table in non_reloadable_changes(active.config, new.config)
     ]
     return ConfigError(faults) if faults else new
 
 
-async def _taken(found: LoadedConfig | Exception, held: LoadedConfig, take: Take) -> LoadedConfig:
-    """What is in force now."""
+async def _activate(
+    result: LoadedConfig | Exception, active: LoadedConfig, activate: Activate
+) -> LoadedConfig:
+    """Activate the loaded version, or log why not; return the active version."""
     try:
-        if isinstance(found, Exception):
-            raise found
-        if found.version != held.version:
-            await take(found)
-            publish_active_version(found)
+        if isinstance(result, Exception):
+            raise result
+        if result.version != active.version:
+            await activate(result)
+            publish_active_version(result)
             metrics.rules_reads.labels(outcome="taken").inc()
-            log.info("rules.taken", version=found.version, count=len(found.files))
+            log.info("rules.taken", version=result.version, count=len(result.files))
     except Exception as error:
-        _refused(error, held)
-        return held
+        _log_refusal(error, active)
+        return active
     metrics.rules_refused.set(0)
-    return found
+    return result
 
 
-def publish_active_version(held: LoadedConfig) -> None:
-    """Show which version is."""
+def publish_active_version(active: LoadedConfig) -> None:
+    """Show the active version in the metrics."""
     metrics.rules_version.clear()
-    metrics.rules_version.labels(version=held.version).set(1)
+    metrics.rules_version.labels(version=active.version).set(1)
     metrics.rules_loaded.set(clock.now().timestamp())
 
 
-def _refused(error: Exception, held: LoadedConfig) -> None:
+def _log_refusal(error: Exception, active: LoadedConfig) -> None:
     metrics.rules_refused.set(1)
     metrics.rules_reads.labels(outcome="refused").inc()
     if not isinstance(error, ConfigError):
-        log.error("rules.unread", version=held.version, exc_info=error)
+        log.error("rules.unread", version=active.version, exc_info=error)
         return
-    log.error("rules.refused", version=held.version, count=len(error.faults))
-    for fault in error.faults[:LOGGED]:
+    log.error("rules.refused", version=active.version, count=len(error.faults))
+    for fault in error.faults[:LOGGED_FAULTS]:
         where = f"{fault.path}:{fault.line}"
         log.error("rules.fault", path=where, field=fault.where, what=fault.what)

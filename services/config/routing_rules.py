@@ -1,6 +1,6 @@
-"""What a municipality writes about routing: conditions, rules, care rules, menus. Typed, no logic.
+"""Routing rules as a municipality writes them: conditions, rules, safety rules, menus. No logic.
 
-All that stands beside each other in one table must hold (`all`); of a list, one is enough.
+All fields of one condition must hold; of a list in a field, one element is enough.
 """
 
 from typing import Annotated, Literal
@@ -20,137 +20,138 @@ Phrase = Annotated[str, Field(min_length=1, max_length=200)]
 Tag = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 
 PHRASES = 10_000
-"""Of one list: the words of a whole town fit in one."""
+"""Largest number of phrases in one list: the words of a whole town fit."""
 PATTERN = 500
-"""Characters of a pattern."""
+"""Largest number of characters of a pattern."""
 PATTERN_BYTES = 1024 * 1024
-"""Memory of one pattern, at most: with under half of it ordinary ones take four times as long."""
+"""Largest memory of one pattern: with less than half, ordinary patterns take four times as long."""
 DEPTH = 8
-"""Conditions within conditions: deeper nobody can follow, and reading them would recurse."""
+"""Largest nesting of conditions: deeper ones are unreadable, and parsing them recurses."""
 
 
 def pattern_options(memory: int) -> re2.Options:
-    """How every pattern is read, whatever its case."""
+    """Return the options of every pattern; case is ignored."""
     options = re2.Options()
     options.case_sensitive, options.log_errors, options.max_mem = False, False, memory
     return options
 
 
-def _pattern(given: str) -> str:
+def _check_pattern(pattern: str) -> str:
     try:
-        re2.compile(given, pattern_options(PATTERN_BYTES))
+        re2.compile(pattern, pattern_options(PATTERN_BYTES))
     except re2.error as error:
         raise PydanticCustomError(
             "pattern",
             "It is no pattern that takes linear time and little memory: {why}",
-            {"why": _said(error)},
+            {"why": _reason(error)},
         ) from None
-    return given
+    return pattern
 
 
-def _said(error: re2.error) -> str:
+def _reason(error: re2.error) -> str:
     why = error.args[0] if error.args else "unreadable"
     return why.decode(errors="replace") if isinstance(why, bytes) else str(why)
 
 
-def _opening(given: str) -> str:
-    if why := opening_hours.fault(given):
+def _check_hours(hours: str) -> str:
+    if why := opening_hours.fault(hours):
         raise PydanticCustomError("hours", "{why}", {"why": why})
-    return given
+    return hours
 
 
-Pattern = Annotated[str, Field(max_length=PATTERN), AfterValidator(_pattern)]
-OpeningHours = Annotated[str, AfterValidator(_opening)]
+Pattern = Annotated[str, Field(max_length=PATTERN), AfterValidator(_check_pattern)]
+OpeningHours = Annotated[str, AfterValidator(_check_hours)]
 State = Literal["new", "undecided", "decided", "answered", "reopened"]
-"""Of a conversation when a message comes: there was none; nobody decided yet where it belongs; a
-rule or a person did; a person answered in it; it was closed, and this message opens it again."""
+"""State of the conversation when a message arrives. `new`: there was none. `undecided`: no
+department was chosen yet. `decided`: a rule or a person chose one. `answered`: a person answered in
+it. `reopened`: it was closed, and this message opens it again."""
 
 
-def _shallow(given: object) -> object:
-    """Before it is read: reading recurses."""
-    level = [given]
+def _check_depth(condition: object) -> object:
+    """Refuse deep nesting before the condition is parsed, because parsing recurses."""
+    level = [condition]
     for _ in range(DEPTH):
         level = [part for each in level if isinstance(each, dict) for part in _parts(each)]
         if not level:
-            return given
+            return condition
     raise PydanticCustomError("depth", "Conditions stand more than {n} deep", {"n": DEPTH})
 
 
 def _parts(condition: dict[str, object]) -> list[object]:
-    listed = [condition.get("all"), condition.get("any")]
-    return [p for part in listed if isinstance(part, list) for p in part] + [condition.get("not")]
+    lists = [condition.get("all"), condition.get("any")]
+    return [p for part in lists if isinstance(part, list) for p in part] + [condition.get("not")]
 
 
 class Condition(ConfigModel):
-    """What must be so. At least one thing must be asked."""
+    """A condition on a message, with at least one test."""
 
     words: tuple[Phrase, ...] = Field(default=(), max_length=PHRASES)
     groups: tuple[Id, ...] = Field(default=(), max_length=100)
-    """Of `[[groups]]`, whose words stand for these here."""
+    """Ids of `[[groups]]` whose words count as words of this condition."""
     without: tuple[Phrase, ...] = Field(default=(), max_length=PHRASES)
-    """None of these may be said."""
+    """Phrases that the text must not contain."""
     pattern: Pattern = ""
-    """RE2, found anywhere in the text, whatever its case."""
+    """RE2 pattern that matches anywhere in the text, in any case."""
     numbers: tuple[str, ...] = Field(default=(), max_length=1000)
-    """Ids of our numbers."""
+    """Ids of our numbers that the message may be sent to."""
     choices: tuple[str, ...] = Field(default=(), max_length=1000)
-    """Id of a chosen row or button, or the payload of a template's button."""
+    """Ids of a chosen row or button, or payloads of a template's button."""
     referral: tuple[Phrase, ...] = Field(default=(), max_length=1000)
-    """Words in the advertisement or link that the citizen came from."""
+    """Words in the advertisement or link that brought the citizen."""
     types: tuple[Tag, ...] = Field(default=(), max_length=50)
-    """Meta's types of message."""
+    """Types of message, in Meta's words."""
     languages: tuple[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")], ...] = ()
     hours: OpeningHours = ""
-    """OpenStreetMap opening hours in which it holds, Europe/Amsterdam."""
+    """Hours in which the condition holds, in the notation of OpenStreetMap, Europe/Amsterdam."""
     tagged: tuple[Tag, ...] = Field(default=(), max_length=50)
-    """A tag of the conversation, or of the person."""
+    """Tags of the conversation or of the person."""
     states: tuple[State, ...] = ()
     all: tuple["Condition", ...] = Field(default=(), max_length=100)
     any: tuple["Condition", ...] = Field(default=(), max_length=100)
-    # `not` is Python's own word.
+    # `not` is a keyword of Python.
     none: "Condition | None" = Field(default=None, alias="not")
 
     @model_validator(mode="after")
-    def _asks_something(self) -> "Condition":
-        if not any(getattr(self, name) for name in ASKED):
+    def _require_test(self) -> "Condition":
+        if not any(getattr(self, name) for name in TESTS):
             raise PydanticCustomError("asks_nothing", "A condition must ask something")
         return self
 
 
-ASKED = tuple(Condition.model_fields)
+TESTS = tuple(Condition.model_fields)
 
 Mask = Literal["bsn", "iban"]
 
 
 class Rule(Condition):
-    """With a department, a menu or a hold it decides, and no rule after it is looked at. Without
-    any it marks what it fits, and the next one is looked at."""
+    """A routing rule. With a department, a menu or a hold it decides, and later rules are skipped.
+    Without any of these it only annotates matching messages, and the next rule is tried."""
 
     id: Id
     tenant: str = ""
-    """Only for this municipality; without it, for each that has the department."""
+    """Municipality of the rule; '' for every municipality that has the department."""
     department: str = ""
     menu: str = ""
-    """Id of the menu to ask."""
+    """Id of the menu to send."""
     hold: bool = False
-    """The conversation's events wait until somebody lets them go."""
+    """True to withhold the events of the conversation until a person releases them."""
     tag: tuple[Tag, ...] = Field(default=(), max_length=20)
     reply: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]{0,62})?$")] = ""
-    """Id of a text."""
+    """Id of the text to send."""
     priority: Literal["", "low", "normal", "high", "urgent"] = ""
     mask: tuple[Mask, ...] = ()
-    """Of what the CRM gets; the archive keeps the original."""
+    """Data to mask for the CRM; the archive stores the original."""
     due_days: int = Field(default=0, ge=0, le=366)
-    """Days from receipt in which it must be dealt with, by law; 0: none."""
+    """Legal term for an answer, in days from receipt; 0: none."""
 
     @property
     def decides(self) -> bool:
         return bool(self.department or self.menu or self.hold)
 
     @model_validator(mode="after")
-    def _does_something(self) -> "Rule":
-        done = (self.tag, self.reply, self.priority, self.mask, self.due_days)
-        if not (self.decides or any(done)):
+    def _require_effect(self) -> "Rule":
+        annotations = (self.tag, self.reply, self.priority, self.mask, self.due_days)
+        if not (self.decides or any(annotations)):
             raise PydanticCustomError(
                 "does_nothing", "A rule must name a department, a menu, or what else it does"
             )
@@ -164,30 +165,31 @@ CARE_TEXTS: dict[str, str] = {
     "violence": "geweld",
     "threat": "",
 }
-"""What each class answers; a threat gets no answer of a machine."""
+"""Class -> id of its text; a threat gets no automatic answer."""
 
 
 class SafetyRule(Condition):
-    """Looked at before everything else; marks the conversation urgent and wakes a person."""
+    """A safety rule. It is tried before all other rules, marks the conversation urgent and alerts a
+    person."""
 
     id: Id
     kind: CareClass
     tenant: str = ""
     department: str = ""
-    """Where it goes; '' where the rules say."""
+    """Department that gets the conversation; '' leaves it to the rules."""
     reply: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]{0,62})?$")] = ""
-    """Instead of its class's own text."""
+    """Id of a text instead of the text of its class."""
 
 
 class Group(ConfigModel):
-    """Words that several rules use."""
+    """A list of words that several rules share."""
 
     id: Id
     words: tuple[Phrase, ...] = Field(min_length=1, max_length=PHRASES)
 
 
 class Option(ConfigModel):
-    """A row or a button. It leads to a department, to another menu, or to an answer."""
+    """A row or a button that leads to a department, to another menu or to a text."""
 
     id: Id
     title: str = Field(min_length=1, max_length=TITLE)
@@ -198,7 +200,7 @@ class Option(ConfigModel):
     tag: tuple[Tag, ...] = Field(default=(), max_length=20)
 
     @model_validator(mode="after")
-    def _leads_somewhere(self) -> "Option":
+    def _require_target(self) -> "Option":
         if not (self.department or self.menu or self.reply):
             raise PydanticCustomError(
                 "leads_nowhere", "An option must name a department, a menu or a text"
@@ -207,18 +209,19 @@ class Option(ConfigModel):
 
 
 class Menu(ConfigModel):
-    """What is asked when no rule decides: buttons up to three options, a list above that."""
+    """A question for when no rule decides: buttons for up to three options, a list for more."""
 
     id: Id
     tenant: str = ""
     text: TextId = "keuze"
     options: tuple[Option, ...] = Field(min_length=1, max_length=ROWS)
     timeout_minutes: int = Field(default=10, ge=1, le=24 * 60)
-    """Then a person reads it."""
+    """Minutes without a choice after which a person gets the message."""
 
     @property
-    def buttons(self) -> bool:
+    def has_buttons(self) -> bool:
         return len(self.options) <= BUTTONS and all(len(o.title) <= BUTTON for o in self.options)
 
 
-Deep = BeforeValidator(_shallow)
+DepthLimited = BeforeValidator(_check_depth)
+"""Validator that refuses conditions nested deeper than DEPTH."""

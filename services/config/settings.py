@@ -1,6 +1,6 @@
-"""Where things are, and the secrets: the environment, read once, typed, every fault named.
+"""Settings from the environment: addresses and secrets, read once, typed, with all faults at once.
 
-A secret `X` may be given as `X_FILE`, the path of a file that holds it.
+A setting `X` may be given as `X_FILE`, the path of a file that holds its value.
 """
 
 import base64
@@ -29,7 +29,7 @@ OBJECT_STORE = "expected file:///folder or s3://bucket/prefix"
 
 
 class SettingsError(ValueError):
-    """Every setting that is missing or wrong, a sentence each; never their values."""
+    """All missing or wrong settings, a sentence for each, never with a value."""
 
     def __init__(self, faults: list[str]) -> None:
         self.faults = sorted(faults)
@@ -44,18 +44,18 @@ def _split(value: Any) -> Any:
     )
 
 
-def _named(value: Any) -> Any:
-    pairs = [(name.strip(), token.strip()) for name, _, token in map(_parted, _split(value))]
+def _parse_tokens(value: Any) -> Any:
+    pairs = [(name.strip(), token.strip()) for name, _, token in map(_partition, _split(value))]
     if not all(name and token for name, token in pairs):
         raise ValueError("expected name:token pairs, comma separated")
     return tuple(pairs)
 
 
-def _parted(pair: str) -> tuple[str, str, str]:
+def _partition(pair: str) -> tuple[str, str, str]:
     return pair.partition(":")
 
 
-def _key(value: SecretStr) -> SecretStr:
+def _check_key(value: SecretStr) -> SecretStr:
     try:
         raw = base64.b64decode(value.get_secret_value(), validate=True)
     except binascii.Error:
@@ -65,7 +65,7 @@ def _key(value: SecretStr) -> SecretStr:
     return value
 
 
-def _amqp_urls(value: SecretStr) -> SecretStr:
+def _check_amqp_urls(value: SecretStr) -> SecretStr:
     urls = _split(value.get_secret_value())
     if not urls or not all(map(_is_amqp, urls)):
         raise ValueError("expected amqp:// or amqps:// URLs with a host, comma separated")
@@ -75,32 +75,33 @@ def _amqp_urls(value: SecretStr) -> SecretStr:
 def _is_amqp(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        # A port that is none raises; most often it is a password with a slash in it.
+        # `port` raises if it is no port; most often that is a password with a slash in it.
         return parts.scheme in ("amqp", "amqps") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # it quotes what it could not read
+    except ValueError:  # its message quotes the URL
         return False
 
 
-def _database_url(value: SecretStr) -> SecretStr:
-    """The host may be absent (a socket), or more than one: PostgreSQL's own to judge."""
+def _check_database_url(value: SecretStr) -> SecretStr:
+    """Check the scheme only: PostgreSQL allows no host (a socket), and more than one."""
     if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
         raise ValueError("expected a postgresql:// or postgres:// URL")
     return value
 
 
-def _header(value: SecretStr) -> SecretStr:
-    """What a header cannot hold is refused by whoever writes it, who would quote it."""
+def _check_header(value: SecretStr) -> SecretStr:
+    """Refuse a token that a header cannot hold: the HTTP client would refuse it too, and quote
+    it."""
     if not re.fullmatch("[!-~]+", value.get_secret_value()):
         raise ValueError("expected a token: printable ASCII without spaces")
     return value
 
 
 def object_store(value: str) -> str:
-    """A folder by its whole path, or a bucket; S3's keys do not belong in it."""
+    """Check the URL of a folder, by its absolute path, or of a bucket, without S3's keys."""
     try:
         parts = urlsplit(value)
         host = parts.hostname or ""
-    except ValueError:  # it quotes what it could not read
+    except ValueError:  # its message quotes the URL
         raise ValueError(OBJECT_STORE) from None
     folder = parts.scheme == "file" and not parts.netloc and len(parts.path) > 1
     bucket = parts.scheme == "s3" and parts.netloc == host != ""
@@ -109,41 +110,43 @@ def object_store(value: str) -> str:
     return value
 
 
-def _scanner(value: str) -> str:
-    """A host and a port, or a socket by its whole path."""
+def _check_scanner_url(value: str) -> str:
+    """Check the URL: a host and a port, or a socket by its absolute path."""
     try:
         parts = urlsplit(value)
-        named = parts.scheme == "tcp" and bool(parts.hostname) and bool(parts.port)
+        is_tcp = parts.scheme == "tcp" and bool(parts.hostname) and bool(parts.port)
     except ValueError:
-        named = False
-    socket = value.startswith("unix:///") and len(value) > len("unix:///")
-    if value and not (named or socket):
+        is_tcp = False
+    is_socket = value.startswith("unix:///") and len(value) > len("unix:///")
+    if value and not (is_tcp or is_socket):
         raise ValueError("expected tcp://host:port or unix:///path")
     return value
 
 
-AmqpUrls = Annotated[SecretStr, AfterValidator(_amqp_urls)]
-DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+AmqpUrls = Annotated[SecretStr, AfterValidator(_check_amqp_urls)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_database_url)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split), Field(min_length=1)]
-Tokens = Annotated[tuple[tuple[str, SecretStr], ...], BeforeValidator(_named), Field(min_length=1)]
-"""Names, `name@municipality` where there are several, and tokens: a name has two while its token is
-replaced."""
+Tokens = Annotated[
+    tuple[tuple[str, SecretStr], ...], BeforeValidator(_parse_tokens), Field(min_length=1)
+]
+"""Pairs of a name (`name@municipality` if there are several) and a token. A name has two tokens
+while its token is being replaced."""
 Keys = Annotated[
-    tuple[Annotated[SecretStr, AfterValidator(_key)], ...],
+    tuple[Annotated[SecretStr, AfterValidator(_check_key)], ...],
     BeforeValidator(_split),
     Field(min_length=1),
 ]
-"""The one of now, then those of before."""
+"""The current key, then the earlier ones."""
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_split)]
 ObjectStore = Annotated[str, AfterValidator(object_store)]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+[^\s?#@]*$")]
 GraphUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
-ScannerUrl = Annotated[str, AfterValidator(_scanner)]
+ScannerUrl = Annotated[str, AfterValidator(_check_scanner_url)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class DatabaseSettings(BaseModel):
-    """Where the database is."""
+    """Address of the database."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -151,13 +154,13 @@ class DatabaseSettings(BaseModel):
 
 
 class ArchiveSettings(DatabaseSettings):
-    """What opens the record."""
+    """Keys that decrypt the archive."""
 
     archive_key: Keys
 
 
 class BrokerSettings(BaseModel):
-    """Where the broker is: one or more nodes, comma separated."""
+    """Addresses of the nodes of the broker, comma separated."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -165,7 +168,7 @@ class BrokerSettings(BaseModel):
 
 
 class Settings(DatabaseSettings, BrokerSettings):
-    """What every service needs."""
+    """Settings of every service."""
 
     config: Path
     bind: str = "127.0.0.1"
@@ -173,7 +176,7 @@ class Settings(DatabaseSettings, BrokerSettings):
 
 
 class TokenSettings(BaseModel):
-    """Who may call an API, besides the tokens of the table."""
+    """Tokens that may call an API, besides those in the database."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -181,19 +184,19 @@ class TokenSettings(BaseModel):
 
 
 class ApiSettings(BaseModel):
-    """How the command line comes to the gateway's API."""
+    """Address of the gateway's API, and a token, for the command line."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     api_url: Url = "http://127.0.0.1:8080"
-    api_token: Annotated[SecretStr, AfterValidator(_header)]
+    api_token: Annotated[SecretStr, AfterValidator(_check_header)]
 
 
 class GatewaySettings(Settings, TokenSettings):
     meta_app_secrets: Secrets
     meta_verify_token: SecretStr
     meta_client_name_header: str = Field(default="", pattern="^[A-Za-z0-9-]{0,64}$")
-    """Where a TLS proxy says whose client certificate it saw; empty: not asked."""
+    """Header in which a TLS proxy passes the name on the client certificate; '' skips the check."""
     meta_client_name: str = "client.webhooks.fbclientcerts.com"
     object_store: ObjectStore
     gateway_port: Port = 8080
@@ -210,11 +213,11 @@ class DelivererSettings(Settings):
     meta_graph_url: GraphUrl
     object_store: ObjectStore
     scanner_url: ScannerUrl = ""
-    """Of clamd; empty: no file is scanned."""
+    """URL of clamd; '' scans no file."""
     private_networks: Networks = ()
-    """Beside the internet, where CRMs may be: `10.1.0.0/16`."""
+    """Private networks in which CRMs may be, such as `10.1.0.0/16`."""
     archiver_url: Url = "http://127.0.0.1:8083"
-    """Where CRMs reach the archiver's API: what events leave out is asked there."""
+    """Address of the archiver's API for CRMs, which ask there for content that events leave out."""
     deliverer_ops_port: Port = 9082
 
 
@@ -224,7 +227,7 @@ class ArchiverSettings(Settings, TokenSettings):
     meta_graph_url: GraphUrl
     object_store: ObjectStore
     scanner_url: ScannerUrl = ""
-    """Of clamd; empty: no file is scanned."""
+    """URL of clamd; '' scans no file."""
     archiver_port: Port = 8083
     archiver_ops_port: Port = 9083
 
@@ -233,30 +236,33 @@ AnySettings = TypeVar("AnySettings", bound=BaseModel)
 
 
 def load(kind: type[AnySettings], environ: Mapping[str, str]) -> AnySettings:
-    """The settings of `kind`; SettingsError with every missing or wrong one by its full name."""
-    given: dict[str, str] = {}
-    unread: dict[str, str] = {}
+    """Load the settings of `kind`; raises SettingsError with every missing or wrong one by name."""
+    values: dict[str, str] = {}
+    unreadable: dict[str, str] = {}
     for field in kind.model_fields:
         name = PREFIX + field.upper()
         try:
             if (value := read(name, environ)) is not None:
-                given[field] = value
+                values[field] = value
         except OSError as error:
-            unread[field] = f"{name}_FILE: cannot be read ({error.strerror})"
-    faults = list(unread.values())
+            unreadable[field] = f"{name}_FILE: cannot be read ({error.strerror})"
+    faults = list(unreadable.values())
     try:
-        settings = kind.model_validate(given)
+        settings = kind.model_validate(values)
     except ValidationError as error:
-        wrong = (e for e in error.errors() if e["loc"][0] not in unread)
-        faults += [_sentence(e["loc"], e["type"], e["msg"]) for e in wrong]
+        errors = (e for e in error.errors() if e["loc"][0] not in unreadable)
+        faults += [_sentence(e["loc"], e["type"], e["msg"]) for e in errors]
     if faults:
         raise SettingsError(faults)
     return settings
 
 
 def read(name: str, environ: Mapping[str, str]) -> str | None:
-    """The value of a setting, given directly or as the path in `<name>_FILE`; None when absent or
-    empty. OSError, which quotes nothing of the file, when it cannot be read."""
+    """Return the value of a setting, from the variable or from the file at `<name>_FILE`.
+
+    None if it is absent or empty. Raises OSError, which quotes nothing of the file, if the file
+    cannot be read.
+    """
     if path := environ.get(name + "_FILE"):
         try:
             return Path(path).read_text(encoding="utf-8").strip() or None
@@ -265,10 +271,13 @@ def read(name: str, environ: Mapping[str, str]) -> str | None:
     return environ.get(name) or None
 
 
-def resolve_env(given: str, environ: Mapping[str, str]) -> str:
-    """A secret that the configuration names as `env:NAME`; ValueError, which names the variable and
-    quotes nothing, when it is missing or cannot be read."""
-    name = given.removeprefix("env:")
+def resolve_env(reference: str, environ: Mapping[str, str]) -> str:
+    """Return a secret that the configuration names as `env:NAME`.
+
+    Raises ValueError, which names the variable and quotes nothing, if it is missing or cannot be
+    read.
+    """
+    name = reference.removeprefix("env:")
     try:
         value = read(name, environ)
     except OSError as error:
@@ -280,16 +289,19 @@ def resolve_env(given: str, environ: Mapping[str, str]) -> str:
 
 def _sentence(where: tuple[int | str, ...], kind: str, message: str) -> str:
     name = PREFIX + str(where[0]).upper()
-    what = message.removeprefix("Value error, ")  # what pydantic puts before our own sentences
+    what = message.removeprefix("Value error, ")  # pydantic's prefix of our own sentences
     return f"{name}: is missing" if kind == "missing" else f"{name}: {what}"
 
 
-def derived_key(masters: Sequence[SecretStr], purpose: str) -> bytes:
-    """A key of 32 bytes for one purpose, from the first master key that there ever was: its holder
-    cannot go back. A new one before it changes nothing here: what was hashed stays findable."""
+def derive_key(masters: Sequence[SecretStr], purpose: str) -> bytes:
+    """Derive a key of 32 bytes for one purpose from the oldest master key.
+
+    The derivation cannot be reversed. A new master key changes nothing here, so that earlier hashes
+    can still be looked up.
+    """
     return hashlib.blake2b(purpose.encode(), key=key_bytes(masters[-1]), digest_size=32).digest()
 
 
 def key_bytes(key: SecretStr) -> bytes:
-    """A master key as it is used."""
+    """Return the bytes of a master key."""
     return base64.b64decode(key.get_secret_value())

@@ -1,4 +1,4 @@
-"""Whether what a configuration would have said can be said: texts that it names, menus. Pure."""
+"""References from a configuration to texts, and the menus that need them. Pure."""
 
 from collections.abc import Container, Iterator
 
@@ -10,46 +10,52 @@ from services.texts.checks import button_faults, menu_faults, unreadable_texts
 from services.toml.errors import Location
 
 BACK = "Terug"
-"""Stands under every menu within a menu, and takes a row."""
+"""Title of the way back, which every nested menu has as its last row."""
 
 
-def values(tenant: Tenant) -> dict[str, str]:
-    """What a municipality gives for the placeholders."""
+def placeholder_values(tenant: Tenant) -> dict[str, str]:
+    """Return the values of a municipality for the placeholders."""
     return {"gemeente": tenant.name, **tenant.values}
 
 
 def text_reference_errors(
     config: Configuration, texts: Texts, lost: Container[str] = ()
 ) -> Iterator[tuple[Location, str]]:
-    """`lost`: tables of which only a part could be read."""
+    """Find texts that are named but missing, and menus that Meta would refuse.
+
+    `lost` has the tables of which only a part could be read.
+    """
     for table in ("rules", "care"):
         for n, rule in enumerate(getattr(config, table)):
             if rule.reply:
-                yield from _unknown((table, n, "reply"), rule.reply, texts)
-    within = {option.menu for menu in config.menus for option in menu.options} - {""}
+                yield from _missing_text((table, n, "reply"), rule.reply, texts)
+    nested = {option.menu for menu in config.menus for option in menu.options} - {""}
     for n, menu in enumerate(config.menus):
-        yield from _unknown(("menus", n, "text"), menu.text, texts)
+        yield from _missing_text(("menus", n, "text"), menu.text, texts)
         for m, option in enumerate(menu.options):
             if option.reply:
-                yield from _unknown(("menus", n, "options", m, "reply"), option.reply, texts)
-        if menu.id in within or "menus" not in lost:  # else it may be within one that is lost
-            yield from ((("menus", n), what) for what in _menu(menu, menu.id in within, texts))
+                yield from _missing_text(("menus", n, "options", m, "reply"), option.reply, texts)
+        if menu.id in nested or "menus" not in lost:  # else it may be nested in one that is lost
+            yield from (
+                (("menus", n), what) for what in _menu_faults(menu, menu.id in nested, texts)
+            )
 
 
-def _unknown(where: Location, id: str, texts: Texts) -> Iterator[tuple[Location, str]]:
+def _missing_text(where: Location, id: str, texts: Texts) -> Iterator[tuple[Location, str]]:
     if texts.find(DEFAULT, id) is None and not {id, "file"} & unreadable_texts(texts, DEFAULT):
         yield where, f"there is no text {id!r}"
 
 
-def _menu(menu: Menu, nested: bool, texts: Texts) -> Iterator[str]:
-    """A menu within a menu needs no way to a person of its own: back leads to one."""
+def _menu_faults(menu: Menu, nested: bool, texts: Texts) -> Iterator[str]:
+    """Find faults of a menu. A nested menu needs no option for a person: the way back leads to
+    one."""
     text = texts.find(DEFAULT, menu.text)
     body, button = (text.body, text.button) if text else ("?", "?")
     rows = [(option.title, option.description) for option in menu.options]
     if nested:
         rows.append((BACK, "medewerker"))
         yield from menu_faults(rows, body, button or "?")
-    elif menu.buttons:
+    elif menu.has_buttons:
         yield from button_faults([title for title, _ in rows], body)
     else:
         yield from menu_faults(rows, body, button)

@@ -1,7 +1,7 @@
-"""Looking for malware in a file: clamd is given it, piece by piece, and says what it found.
+"""Malware scans by clamd, which gets a file piece by piece and returns what it found.
 
-Its protocol is spoken here (clamd(8), INSTREAM): the libraries there are take a whole file in
-memory, or read one while the event loop waits.
+This module speaks clamd's protocol itself (clamd(8), INSTREAM): existing libraries load a whole
+file into memory, or block the event loop while they read it.
 """
 
 import asyncio
@@ -18,40 +18,42 @@ from services.config.settings import SettingsError
 
 CONNECT_SECONDS = 5.0
 SCAN_SECONDS = 150.0
-"""For one file: 100 MB of an archive full of documents takes clamd about a minute."""
+"""Timeout of one scan: a 100 MB archive full of documents takes clamd about a minute."""
 UNSCANNED = 'POSTKAMER_SCANNER_URL: is missing, and environment = "production"'
-"""Of an installation that would show what nobody has looked at (BIO2 8.07.04)."""
+"""Fault of a production installation that would show unscanned files (BIO2 8.07.04)."""
 ANSWER_BYTES = 1024
-"""Of what it says: a name of at most a few dozen characters."""
+"""Largest answer of clamd: the name of what it found has a few dozen characters."""
 TOO_LARGE = "INSTREAM size limit exceeded"
 
 
 class ScannerUnavailable(Exception):
-    """It did not look; it may later. Says what kind of fault it was."""
+    """The scanner did not scan the file, and may do so later. The message names the kind of
+    fault."""
 
 
 class TooLarge(Exception):
-    """It does not look at files of this size (`StreamMaxLength` in clamd.conf)."""
+    """The scanner does not scan files of this size (`StreamMaxLength` in clamd.conf)."""
 
 
 class ScanResult(msgspec.Struct, frozen=True):
-    """`found` is the name of what was found; '' is nothing."""
+    """Result of a scan. `malware` is its name; '' is none."""
 
-    found: str = ""
+    malware: str = ""
 
 
 class Scanner:
-    """`url` as the settings have judged it: `tcp://host:port` or `unix:///path`."""
+    """A client of clamd at `url`, which the settings validate: `tcp://host:port` or
+    `unix:///path`."""
 
     def __init__(self, url: str, seconds: float = SCAN_SECONDS) -> None:
         self._url, self._seconds = urlsplit(url), seconds
 
-    async def look(self, pieces: AsyncIterator[bytes]) -> ScanResult:
-        """What is in a file. Away or TooLarge, or whatever `pieces` raises."""
+    async def scan(self, pieces: AsyncIterator[bytes]) -> ScanResult:
+        """Scan a file. Raises ScannerUnavailable or TooLarge, and what `pieces` raises."""
         try:
             async with asyncio.timeout(self._seconds):
                 with await self._connect() as connection:
-                    return read(await _asked(connection, pieces))
+                    return parse_answer(await _exchange(connection, pieces))
         except (OSError, TimeoutError) as error:
             raise ScannerUnavailable(type(error).__name__) from None
 
@@ -62,8 +64,8 @@ class Scanner:
             kind, address = socket.AF_UNIX, unquote(self._url.path)
         else:
             host, port = self._url.hostname, self._url.port
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            kind, address = found[0][0], found[0][4]
+            addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            kind, address = addresses[0][0], addresses[0][4]
         connection = socket.socket(kind, socket.SOCK_STREAM)
         try:
             connection.setblocking(False)
@@ -75,17 +77,21 @@ class Scanner:
         return connection
 
 
-def configured(url: str, config: Configuration, seconds: float = SCAN_SECONDS) -> Scanner | None:
-    """The one that is named; SettingsError where there must be one and is none."""
+def configured_scanner(
+    url: str, config: Configuration, seconds: float = SCAN_SECONDS
+) -> Scanner | None:
+    """Return the configured scanner, or None; raises SettingsError if production has none."""
     if not url and config.environment == "production":
         raise SettingsError([UNSCANNED])
     return Scanner(url, seconds) if url else None
 
 
-async def _asked(connection: socket.socket, pieces: AsyncIterator[bytes]) -> bytes:
-    """What it says of these pieces. What is too large it refuses half-way, and hangs up on whoever
-    is still sending: what it said lies in the socket all the same, but not in a stream of
-    asyncio's, which drops it."""
+async def _exchange(connection: socket.socket, pieces: AsyncIterator[bytes]) -> bytes:
+    """Send the pieces and return clamd's answer.
+
+    clamd refuses a file that is too large half-way, and closes the connection while we still send.
+    Its answer can then be read from the socket. A stream of asyncio drops it, so none is used.
+    """
     loop = asyncio.get_running_loop()
     with suppress(ConnectionError):
         await loop.sock_sendall(connection, b"zINSTREAM\0")
@@ -95,22 +101,24 @@ async def _asked(connection: socket.socket, pieces: AsyncIterator[bytes]) -> byt
         await loop.sock_sendall(connection, bytes(4))
     answer = b""
     while b"\0" not in answer and len(answer) < ANSWER_BYTES:
-        more = await loop.sock_recv(connection, ANSWER_BYTES)
-        if not more:
+        chunk = await loop.sock_recv(connection, ANSWER_BYTES)
+        if not chunk:
             break
-        answer += more
+        answer += chunk
     return answer
 
 
-def read(answer: bytes) -> ScanResult:
-    """What an answer means: `stream: OK`, `stream: NAME FOUND`, `... ERROR`. Pure. TooLarge; Away
-    for what is none of these."""
-    said = answer.partition(b"\0")[0].decode(errors="replace").strip()
-    if said.startswith(TOO_LARGE):
+def parse_answer(answer: bytes) -> ScanResult:
+    """Parse an answer: `stream: OK`, `stream: NAME FOUND`, `... ERROR`. Pure.
+
+    Raises TooLarge, and ScannerUnavailable for any other answer.
+    """
+    text = answer.partition(b"\0")[0].decode(errors="replace").strip()
+    if text.startswith(TOO_LARGE):
         raise TooLarge
-    what = said.removeprefix("stream: ")
-    if what == "OK":
+    result = text.removeprefix("stream: ")
+    if result == "OK":
         return ScanResult()
-    if what.endswith(" FOUND"):
-        return ScanResult(what.removesuffix(" FOUND") or "unnamed")
+    if result.endswith(" FOUND"):
+        return ScanResult(result.removesuffix(" FOUND") or "unnamed")
     raise ScannerUnavailable("its answer cannot be read")

@@ -1,12 +1,12 @@
-"""File signatures: whether a file begins as its content type says. Pure.
+"""File signatures: check the first bytes of a file against its content type. Pure.
 
-The table has the types that WhatsApp knows, except plain text, which begins with anything.
+The table has the types that WhatsApp supports, except plain text, which may begin with any bytes.
 """
 
 from collections.abc import Callable
 
 HEAD_BYTES = 1024
-"""Bytes of a file that are looked at: a PDF may begin that far in."""
+"""Number of bytes to check: the header of a PDF may begin that far into the file."""
 
 Check = Callable[[bytes], bool]
 
@@ -21,27 +21,27 @@ def _is_webp(head: bytes) -> bool:
 
 
 def _is_pdf(head: bytes) -> bool:
-    """ISO 32000-2, section 7.5.2, wants the header first. Scanners and printers write before it,
-    and readers look for it in the first 1,024 bytes (PDF Reference 1.7, appendix H, note 13)."""
+    """ISO 32000-2, section 7.5.2, requires the header first. Scanners and printers write before it,
+    and readers accept it in the first 1,024 bytes (PDF Reference 1.7, appendix H, note 13)."""
     return b"%PDF-" in head
 
 
 def _is_mpeg_audio(head: bytes) -> bool:
     """ISO 11172-3, section 2.4.2.3: 11 bits of synchronisation (the twelfth is 0 in MPEG-2.5) and a
-    layer that is not 0; or an ID3 tag before it."""
+    layer that is not 0; or an ID3 tag at the start."""
     is_frame = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 != 0
     return is_frame or head.startswith(b"ID3")
 
 
 def _is_aac(head: bytes) -> bool:
-    """ISO 14496-3, annex 1.A: ADTS (12 bits of synchronisation, layer 0, with a checksum or not) or
-    ADIF. An MP4 file is AAC too where the sender calls the codec and not the container."""
+    """ISO 14496-3, annex 1.A: ADTS (12 bits of synchronisation, layer 0, with or without checksum)
+    or ADIF. An MP4 file is accepted too, as some senders name the codec and not the container."""
     is_adts = len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
     return is_adts or head.startswith(b"ADIF") or _is_mp4(head)
 
 
 def _brands(head: bytes) -> list[bytes]:
-    """ISO 14496-12, section 4.3: the major brand of a file, then those it is compatible with."""
+    """ISO 14496-12, section 4.3: the major brand of a file, then its compatible brands."""
     if head[4:8] != b"ftyp":
         return []
     end = min(int.from_bytes(head[:4]), len(head))
@@ -49,18 +49,18 @@ def _brands(head: bytes) -> list[bytes]:
 
 
 def _is_mp4(head: bytes) -> bool:
-    """Any brand of the family but QuickTime's (mp4ra.org), which players of MP4 do not all know."""
+    """Any brand of the family but QuickTime's (mp4ra.org), which not all MP4 players support."""
     brands = _brands(head)
     return bool(brands) and brands[0] != b"qt  "
 
 
 def _is_3gpp(head: bytes) -> bool:
-    """3GPP TS 26.244, section 5.3.1: its brand is among those a file is compatible with; the major
-    brand may be another's."""
+    """3GPP TS 26.244, section 5.3.1: its brand is one of the compatible brands; the major brand may
+    be another."""
     return any(brand.startswith(b"3g") for brand in _brands(head))
 
 
-_JPEG = _starts_with(b"\xff\xd8\xff")  # ISO 10918-1, annex B: start of image, and the next marker
+_JPEG = _starts_with(b"\xff\xd8\xff")  # ISO 10918-1, annex B: start of image, next marker
 _PNG = _starts_with(b"\x89PNG\r\n\x1a\n")  # RFC 2083, section 3.1
 _AMR = _starts_with(b"#!AMR")  # RFC 4867, section 5
 _OGG = _starts_with(b"OggS")  # RFC 3533, section 6
@@ -91,12 +91,12 @@ SIGNATURES: dict[str, Check] = {
 
 
 def strip_parameters(mime_type: str) -> str:
-    """The type alone: a voice note is `audio/ogg; codecs=opus`."""
+    """Return the type without parameters: a voice note is `audio/ogg; codecs=opus`."""
     return mime_type.partition(";")[0].strip().lower()
 
 
 def has_signature(mime_type: str, head: bytes) -> bool:
-    """Whether a file that begins with `head` may be of this type; a type not in the table is
-    believed."""
+    """Return True if a file that begins with `head` may have this type, or if the table has no such
+    type."""
     check = SIGNATURES.get(strip_parameters(mime_type))
     return check is None or check(head[:HEAD_BYTES])

@@ -1,7 +1,7 @@
-"""The object store: what is too large for a row, under keys of ours; in a folder or in S3.
+"""The object store for data too large for a database row: a folder, or a bucket of S3.
 
-In and out it is streamed. What was put is on disk, or acknowledged by S3, when `put` returns; what
-was not put whole is not there at all.
+Objects are streamed in both directions. When `put` returns, the object is on disk or acknowledged
+by S3. An object that was not written whole does not exist.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, S3Store
 
 PIECE_BYTES = 5 * 1024 * 1024
-"""Of one write: S3 takes no smaller parts of a larger object."""
+"""Size of one write: the smallest part of a multipart upload that S3 accepts."""
 PIECES_AT_ONCE = 2
-"""On their way for one object; with the one that is being filled, what it holds in memory."""
+"""Pieces of one object in transfer; these and the piece being filled are in memory."""
 READ_BYTES = 256 * 1024
-"""Of one piece of what is read."""
+"""Smallest size of a piece when reading."""
 REQUEST_SECONDS, CONNECT_SECONDS = 60.0, 5.0
-"""For one request to S3, of a part at most, and for its connection."""
+"""Timeouts of one request to S3, which carries at most one part, and of its connection."""
 RETRY_SECONDS = 60.0
-"""After that S3 is away; until then a request to it is repeated."""
+"""Time in which a request to S3 is retried; after it S3 counts as unavailable."""
 KEY = re.compile(r"[a-z]+/([0-9a-f-]{36}|[0-9a-f]{64}|[0-9]{20})")
 
 SEALED = "sealed"
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class StoreUnavailable(Exception):
-    """The store does not do what was asked; it may later. Says what kind of fault it was."""
+    """The store failed, and may succeed later. The message names the kind of fault."""
 
 
 class ObjectNotFound(Exception):
@@ -47,42 +47,43 @@ class ObjectNotFound(Exception):
 
 
 class ObjectExists(Exception):
-    """There is one of this name already."""
+    """An object with this key exists already."""
 
 
-def upload(object: UUID) -> str:
-    """The key of a file that a CRM uploaded."""
+def upload_key(object: UUID) -> str:
+    """Return the key of a file that a CRM uploaded."""
     return f"upload/{object}"
 
 
-def media(object: UUID) -> str:
-    """The key of a file that comes with a message, until it is whole."""
+def media_key(object: UUID) -> str:
+    """Return the temporary key of a file of a message, until it is stored whole."""
     return f"media/{object}"
 
 
-def sealed(sha256: str) -> str:
-    """The key that it has for good: by the SHA-256, in hex, of what lies there."""
+def sealed_key(sha256: str) -> str:
+    """Return the permanent key of an encrypted file, by the SHA-256 of its bytes, in hex."""
     return f"{SEALED}/{sha256}"
 
 
-def checkpoint(size: int) -> str:
-    """The key of a checkpoint of the log, by the log's size."""
+def checkpoint_key(size: int) -> str:
+    """Return the key of a checkpoint of the log, by the size of the log."""
     return f"checkpoint/{size:020}"
 
 
 class ObjectStore:
-    """`url` as the settings have judged it: `file:///folder` or `s3://bucket/prefix`.
+    """A store at `url`, which the settings validate: `file:///folder` or `s3://bucket/prefix`.
 
-    OSError when there is a folder and it cannot be written in.
+    Raises OSError if the folder is not writable.
     """
 
     def __init__(self, url: str) -> None:
         self._folder = Path(unquote(urlsplit(url).path)) if url.startswith("file:") else None
-        self._store = _folder(self._folder) if self._folder else _bucket(url)
+        self._store = _open_folder(self._folder) if self._folder else _open_bucket(url)
 
     async def put(self, key: str, pieces: AsyncIterator[bytes]) -> None:
-        """Store an object, whole or not at all. Away, or whatever `pieces` raises."""
-        path = _checked(key)
+        """Store an object, whole or not at all. Raises StoreUnavailable, and what `pieces`
+        raises."""
+        path = _check_key(key)
         file = obstore.open_writer_async(
             self._store, path, buffer_size=PIECE_BYTES, max_concurrency=PIECES_AT_ONCE
         )
@@ -90,78 +91,83 @@ class ObjectStore:
         try:
             await file.__aenter__()
             async for piece in pieces:
-                await _answered(file.write(piece))
+                await _translate_errors(file.write(piece))
         except BaseException as error:
             with suppress(BaseError, OSError):
                 await file.__aexit__(type(error), error, error.__traceback__)
             raise
-        await _answered(file.__aexit__(None, None, None))
+        await _translate_errors(file.__aexit__(None, None, None))
         if self._folder:
-            await _answered(asyncio.to_thread(_write_through, self._folder, path))
+            await _translate_errors(asyncio.to_thread(_sync_file, self._folder, path))
 
     async def create(self, key: str, content: bytes) -> None:
-        """Store a small object where there is none of this name. Taken or Away."""
-        path = _checked(key)
+        """Store a small object under a new key. Raises ObjectExists or StoreUnavailable."""
+        path = _check_key(key)
         work = obstore.put_async(self._store, path, content, mode="create", use_multipart=False)
-        await _answered(work)
+        await _translate_errors(work)
         if self._folder:
-            await _answered(asyncio.to_thread(_write_through, self._folder, path))
+            await _translate_errors(asyncio.to_thread(_sync_file, self._folder, path))
 
-    async def keep(self, key: str, name: str) -> None:
-        """Give an object the name that it has for good, which says what is in it: where there is
-        one of that name it is the same, of a try of which the answer was lost. In a folder nobody
-        writes in it from then on. Missing or Away."""
-        path, new = _checked(key), _checked(name)
+    async def make_permanent(self, key: str, name: str) -> None:
+        """Move an object to its permanent key, which is a hash of its contents.
+
+        An object that exists under that key is the same one, from an attempt of which the answer
+        was lost. In a folder the file becomes read-only. Raises ObjectNotFound or StoreUnavailable.
+        """
+        path, new = _check_key(key), _check_key(name)
         try:
-            await _answered(obstore.rename_async(self._store, path, new, overwrite=False))
+            await _translate_errors(obstore.rename_async(self._store, path, new, overwrite=False))
         except ObjectExists:
             await self.delete(key)
         if self._folder:
-            await _answered(asyncio.to_thread(_fix, self._folder, path, new))
+            await _translate_errors(asyncio.to_thread(_make_read_only, self._folder, path, new))
 
-    async def holds(self, key: str) -> bool:
-        """Whether there is one of this name. Away."""
+    async def exists(self, key: str) -> bool:
+        """Return True if an object with this key exists. Raises StoreUnavailable."""
         try:
-            await _answered(obstore.head_async(self._store, _checked(key)))
+            await _translate_errors(obstore.head_async(self._store, _check_key(key)))
         except ObjectNotFound:
             return False
         return True
 
-    async def names(self, folder: str) -> AsyncIterator[str]:
-        """The keys that begin with this word, in their order. Away."""
+    async def keys(self, folder: str) -> AsyncIterator[str]:
+        """Yield the keys in `folder`, in order. Raises StoreUnavailable."""
         stream = obstore.list(self._store, folder, chunk_size=1000).__aiter__()
         while True:
             try:
-                found = await _answered(anext(stream))
+                entries = await _translate_errors(anext(stream))
             except StopAsyncIteration:
                 return
-            for one in sorted(found, key=lambda each: each["path"]):
-                yield str(one["path"])
+            for entry in sorted(entries, key=lambda each: each["path"]):
+                yield str(entry["path"])
 
     async def read(self, key: str) -> AsyncIterator[bytes]:
-        """The pieces of an object, from its first byte. Missing or Away, also half-way."""
-        found = await _answered(obstore.get_async(self._store, _checked(key)))
-        return _pieces(found)
+        """Return the pieces of an object, from its first byte.
+
+        Raises ObjectNotFound or StoreUnavailable, also while the pieces are read.
+        """
+        result = await _translate_errors(obstore.get_async(self._store, _check_key(key)))
+        return _pieces(result)
 
     async def delete(self, key: str) -> None:
-        """An object, and what a process that was killed left of it; nothing is no fault."""
-        work = _answered(obstore.delete_async(self._store, _checked(key)))
+        """Delete an object, if it exists, and the parts of it that a killed process left."""
+        work = _translate_errors(obstore.delete_async(self._store, _check_key(key)))
         if self._folder is None:
-            await work  # of what is not there S3 says nothing; a 404 is the bucket's
+            await work  # S3 succeeds also without such an object; a 404 is about the bucket
             return
         with suppress(ObjectNotFound):
             await work
-        await _answered(asyncio.to_thread(_remove_parts, self._folder / key))
+        await _translate_errors(asyncio.to_thread(_remove_parts, self._folder / key))
 
 
-def _checked(key: str) -> str:
+def _check_key(key: str) -> str:
     if not KEY.fullmatch(key):
         raise ValueError("a key is a word and an id of ours")
     return key
 
 
-async def _answered(work: Awaitable[T]) -> T:
-    """What the store gives; its faults, which quote paths, as ours, which do not."""
+async def _translate_errors(work: Awaitable[T]) -> T:
+    """Await the store; turn its errors, which quote paths, into ours, which do not."""
     try:
         return await work
     except FileNotFoundError:
@@ -172,18 +178,18 @@ async def _answered(work: Awaitable[T]) -> T:
         raise StoreUnavailable(type(error).__name__) from None
 
 
-async def _pieces(found: "obstore.GetResult") -> AsyncIterator[bytes]:
-    stream = found.stream(min_chunk_size=READ_BYTES).__aiter__()
+async def _pieces(result: "obstore.GetResult") -> AsyncIterator[bytes]:
+    stream = result.stream(min_chunk_size=READ_BYTES).__aiter__()
     while True:
         try:
-            piece = await _answered(anext(stream))
+            piece = await _translate_errors(anext(stream))
         except StopAsyncIteration:
             return
         yield bytes(piece)
 
 
-def _folder(folder: Path) -> LocalStore:
-    """Only we may look in it, where we make it."""
+def _open_folder(folder: Path) -> LocalStore:
+    """Open a folder. A new one is accessible only to this user."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK | os.X_OK):
@@ -194,14 +200,14 @@ def _folder(folder: Path) -> LocalStore:
     return LocalStore(folder)
 
 
-def _bucket(url: str) -> S3Store:
-    """Keys, region and address of the server are in the environment, as for every client of S3:
+def _open_bucket(url: str) -> S3Store:
+    """Open a bucket. The environment has the keys, region and address, as for every client of S3:
     AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL."""
     return S3Store.from_url(
         url,
         copy_if_not_exists="multipart",  # Amazon's way; other stores may overwrite
         client_options={
-            "allow_http": True,  # where AWS_ENDPOINT_URL says so: a store on a network of its own
+            "allow_http": True,  # if AWS_ENDPOINT_URL says so: a store on a private network
             "timeout": timedelta(seconds=REQUEST_SECONDS),
             "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
         },
@@ -209,17 +215,18 @@ def _bucket(url: str) -> S3Store:
     )
 
 
-def _write_through(folder: Path, key: str) -> None:
-    """To disk: obstore writes a file beside its place and renames it, and syncs neither."""
+def _sync_file(folder: Path, key: str) -> None:
+    """Sync a file to disk: obstore writes a temporary file and renames it, and syncs neither."""
     path = folder / key
     for place in (path, path.parent, folder):
         _sync(place)
 
 
-def _fix(folder: Path, old: str, new: str) -> None:
-    """Read-only, and on disk; and that the old name is gone too: nobody looks for it again."""
+def _make_read_only(folder: Path, old: str, new: str) -> None:
+    """Make a file read-only and sync it; sync the removal of its old name too, as no later clean-up
+    would find that name."""
     (folder / new).chmod(READ_ONLY)
-    _write_through(folder, new)
+    _sync_file(folder, new)
     _sync((folder / old).parent)
 
 
@@ -232,6 +239,6 @@ def _sync(place: Path) -> None:
 
 
 def _remove_parts(path: Path) -> None:
-    """obstore's names for what is being written: `key#1`."""
+    """Remove files that obstore was writing, which it names `key#1`."""
     for part in path.parent.glob(f"{path.name}#*"):
         part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Bounded request bodies: bytes of one body, and of all bodies together."""
+"""Request bodies with a bound on each body and on all bodies together."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,30 +7,31 @@ from aiohttp import StreamReader, web
 
 
 class BodyBudgetExceeded(Exception):
-    """All requests together hold as much as they may."""
+    """All requests together hold the largest number of bytes allowed."""
 
 
 SMALL_BYTES = 64 * 1024
-"""What nearly every request stays under: Meta's webhooks of a few messages, a CRM's orders."""
+"""Size that nearly every request stays under: Meta's webhooks of a few messages, a CRM's commands.
+"""
 
 
 class BodyBudget:
-    """Bytes that all requests together may hold: of what has arrived, not of what is announced.
+    """Bytes that all requests together may hold, counted as they arrive and not as announced.
 
-    `kept` of them are for the first SMALL_BYTES of a request alone: whoever sends large bodies to
-    no purpose leaves room for the small ones of others.
+    `reserved` of them are only for the first SMALL_BYTES of each request, so that a sender of large
+    bodies leaves room for the small bodies of others.
     """
 
-    def __init__(self, size: int, kept: int = 0) -> None:
-        self.left, self.kept = size, kept
+    def __init__(self, size: int, reserved: int = 0) -> None:
+        self.available, self.reserved = size, reserved
 
     def share(self) -> "BudgetLease":
-        """One request's."""
+        """Return the lease of one request."""
         return BudgetLease(self)
 
 
 class BudgetLease:
-    """Takes bytes as they arrive, or OverBudget; gives them back when it is left."""
+    """Takes bytes as they arrive, or raises BodyBudgetExceeded; returns them when it is left."""
 
     __slots__ = ("_budget", "_taken")
 
@@ -42,25 +43,30 @@ class BudgetLease:
 
     def _take(self, size: int) -> None:
         large = self._taken + size > SMALL_BYTES
-        if size > self._budget.left - (self._budget.kept if large else 0):
+        if size > self._budget.available - (self._budget.reserved if large else 0):
             raise BodyBudgetExceeded
-        self._budget.left -= size
+        self._budget.available -= size
         self._taken += size
 
     def __exit__(self, *_: object) -> None:
-        self._budget.left += self._taken
+        self._budget.available += self._taken
 
 
-def _uncounted(_: int) -> None:
-    """Of a door whose bodies are small."""
+def _count_nothing(_: int) -> None:
+    """Count nothing, for an endpoint with small bodies."""
 
 
 async def read_body(
-    request: web.Request, limit: int, seconds: float, *, take: Callable[[int], None] = _uncounted
+    request: web.Request,
+    limit: int,
+    seconds: float,
+    *,
+    take: Callable[[int], None] = _count_nothing,
 ) -> bytes | None:
-    """The body as received, or None when it is over `limit` bytes; `take` counts what arrives.
+    """Return the body as received, or None if it is over `limit` bytes; `take` counts the bytes.
 
-    TimeoutError when it has not arrived within `seconds`. Never holds more than limit + 64 KiB.
+    Raises TimeoutError if it has not arrived within `seconds`. It never holds more than limit +
+    64 KiB.
     """
     if request.content_length is not None and request.content_length > limit:
         return None
@@ -73,14 +79,14 @@ async def read_body(
     chunks: list[bytes] = []
     try:
         async with asyncio.timeout(seconds):
-            return await _joined(request.content, chunks, limit, take)
+            return await _join_chunks(request.content, chunks, limit, take)
     finally:
-        # The stream keeps the error that ended it, and with that this frame: a circle, and the
-        # collector of circles counts objects, not bytes.
+        # The stream keeps the error that ended it, and so this frame. That is a reference cycle,
+        # and the cyclic garbage collector counts objects, not bytes.
         chunks.clear()
 
 
-async def _joined(
+async def _join_chunks(
     content: StreamReader, chunks: list[bytes], limit: int, take: Callable[[int], None]
 ) -> bytes | None:
     size = 0

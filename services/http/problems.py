@@ -1,4 +1,4 @@
-"""What every service answers alike: JSON, RFC 9457 problems, headers, and when to come back."""
+"""Answers of every service: JSON, RFC 9457 problems, their headers, and Retry-After."""
 
 import random
 from typing import Any
@@ -15,22 +15,23 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""On each answer, as the API Design Rules ask; a webhook's 200 has nothing to protect."""
+"""Headers of each answer, as the API Design Rules require; the 200 to a webhook has none, as it has
+nothing to protect."""
 
 RETRY_AFTER_SECONDS = 5
-"""What a refused sender is asked to wait at least: as long as a broker takes to come back."""
+"""Shortest wait for a refused sender: the time in which a broker recovers."""
 SPREAD_SECONDS = 10
-"""And at most so much longer: those who were refused together do not come back together."""
+"""Largest extra wait, so that senders that were refused together do not return together."""
 
 
 def retry_after_seconds(chance: float) -> int:
-    """Seconds to wait before the next attempt; `chance` is drawn from 0 up to 1."""
+    """Return the seconds to wait before the next attempt; `chance` is drawn from 0 up to 1."""
     return RETRY_AFTER_SECONDS + int(chance * (SPREAD_SECONDS + 1))
 
 
-def problem_response(status: int, title: str, detail: str = "", **more: Any) -> web.Response:
-    """An RFC 9457 problem; `more` are its extension members."""
-    body = {"status": status, "title": title, "detail": detail or title} | more
+def problem_response(status: int, title: str, detail: str = "", **members: Any) -> web.Response:
+    """Return an RFC 9457 problem with the extension `members`."""
+    body = {"status": status, "title": title, "detail": detail or title} | members
     return web.Response(
         status=status,
         body=msgspec.json.encode(body),
@@ -39,7 +40,7 @@ def problem_response(status: int, title: str, detail: str = "", **more: Any) -> 
 
 
 def service_unavailable(reason: str) -> web.Response:
-    """503: nothing is wrong with the request, and it may be tried again."""
+    """Return a 503: nothing is wrong with the request, and it may be tried again."""
     answer = problem_response(503, "Service Unavailable", reason)
     answer.headers["Retry-After"] = str(retry_after_seconds(random.random()))
     return answer
@@ -56,7 +57,7 @@ def json_response(
 
 
 def too_many_connections_response(chance: float) -> bytes:
-    """A whole HTTP answer for a connection that is one too many."""
+    """Return a whole HTTP answer for a connection over the limit."""
     body = msgspec.json.encode(
         {"status": 503, "title": "Service Unavailable", "detail": "too many connections are open"}
     )

@@ -1,13 +1,13 @@
-"""How often a token may ask, and what its headers promise. Pure.
+"""The rate limit of a token, and the headers that describe it. Pure.
 
-The generic cell rate algorithm: `arrival` is the moment at which everything granted so far would be
-used up at the even pace of one request per interval; a request is granted while that lies less than
-a burst ahead. Whole microseconds, so that the database counts exactly as this does.
+It is the generic cell rate algorithm. `arrival` is the moment at which all granted requests would
+be used up at an even pace of one request per interval. A request is granted while `arrival` is less
+than a burst ahead of now. Times are whole microseconds, so that the database counts exactly alike.
 
-What the headers say (draft-ietf-httpapi-ratelimit-headers-11) is kept:
+The headers (draft-ietf-httpapi-ratelimit-headers-11) are promises:
 - `q` requests in any `w` seconds are never refused;
 - the next `r` requests are granted, whenever they come;
-- `t` seconds from now there are more than `r`; after a refusal that is `Retry-After` too.
+- `t` seconds from now more than `r` are granted; after a refusal `Retry-After` says the same.
 """
 
 import msgspec
@@ -15,60 +15,60 @@ import msgspec
 from services.http.rights import Rights
 
 SECOND = 1_000_000
-"""Microseconds."""
+"""Microseconds in a second."""
 POLICY = '"default"'
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """What one token may use."""
+    """The rate and the burst that one token may use."""
 
     per_second: int
     burst: int
 
     @property
     def interval(self) -> int:
-        """Microseconds of one request; rounded down, in the token's favour."""
+        """Microseconds per request, rounded down in favour of the token."""
         return SECOND // self.per_second
 
     @property
-    def slack(self) -> int:
-        """How far ahead of now `arrival` may be for one more request."""
+    def max_ahead(self) -> int:
+        """Microseconds that `arrival` may be ahead of now for one more request."""
         return (self.burst - 1) * self.interval
 
 
 class RateLimitState(msgspec.Struct, frozen=True):
-    """Of a token after one request."""
+    """State of a token after one request."""
 
     granted: bool
     ahead: int
-    """Microseconds that `arrival` is ahead of the request."""
+    """Microseconds that `arrival` is ahead of the moment of the request."""
 
 
 def limit(rights: Rights) -> Limit:
     return Limit(rights.per_second, rights.burst)
 
 
-def remaining(standing: RateLimitState, limit: Limit) -> int:
-    """Requests that would be granted now."""
-    return max(0, limit.burst - _rounded_up(standing.ahead, limit.interval))
+def remaining(state: RateLimitState, limit: Limit) -> int:
+    """Return the number of requests that would be granted now."""
+    return max(0, limit.burst - _divide_up(state.ahead, limit.interval))
 
 
-def seconds_until_next(standing: RateLimitState, limit: Limit) -> int:
-    """Whole seconds, rounded up, until there is one request more."""
-    missing = standing.ahead - (limit.burst - remaining(standing, limit) - 1) * limit.interval
-    return max(0, _rounded_up(missing, SECOND))
+def seconds_until_next(state: RateLimitState, limit: Limit) -> int:
+    """Return the whole seconds, rounded up, until one more request would be granted."""
+    missing = state.ahead - (limit.burst - remaining(state, limit) - 1) * limit.interval
+    return max(0, _divide_up(missing, SECOND))
 
 
-def headers(standing: RateLimitState, limit: Limit) -> dict[str, str]:
-    """The headers of an answer."""
-    window = _rounded_up(limit.burst * limit.interval, SECOND)
-    wait = seconds_until_next(standing, limit)
-    says = {
+def headers(state: RateLimitState, limit: Limit) -> dict[str, str]:
+    """Return the rate limit headers of an answer."""
+    window = _divide_up(limit.burst * limit.interval, SECOND)
+    wait = seconds_until_next(state, limit)
+    fields = {
         "RateLimit-Policy": f"{POLICY};q={limit.burst};w={window}",
-        "RateLimit": f"{POLICY};r={remaining(standing, limit)};t={wait}",
+        "RateLimit": f"{POLICY};r={remaining(state, limit)};t={wait}",
     }
-    return says if standing.granted else says | {"Retry-After": str(wait)}
+    return fields if state.granted else fields | {"Retry-After": str(wait)}
 
 
-def _rounded_up(number: int, unit: int) -> int:
+def _divide_up(number: int, unit: int) -> int:
     return -(-number // unit)

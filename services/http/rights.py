@@ -1,4 +1,4 @@
-"""What a token may do: its municipality, its roles, its departments. Pure."""
+"""Rights of a token: its municipality, its roles, its departments. Pure."""
 
 from typing import Literal, get_args
 
@@ -8,30 +8,30 @@ Role = Literal[
     "send", "care", "kcc", "read", "rules", "records", "archivist", "privacy", "operator"
 ]
 ROLES: tuple[Role, ...] = get_args(Role)
-"""send: to citizens, and what departments do with their conversations. care: to say that somebody
-has seen an alarm, and no more. kcc: what the contact centre says of the numbers, lets go and puts
-together. read: the archiver's. The others belong to what is yet to come."""
+"""send: send messages to citizens, and handle conversations for a department. care: confirm alarms
+and nothing else. kcc: set notices on numbers, release withheld events and merge conversations, for
+the contact centre. read: call the archiver's API. The other roles have no use yet."""
 
 REQUESTS_PER_SECOND, BURST = 50, 100
-"""Of one token, unless it was given others: a desk of a hundred people asks some ten a second."""
+"""Default limits of one token: a desk of a hundred people makes some ten requests a second."""
 
 
 class Rights(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one token. No departments: all of the municipality's."""
+    """Rights of one token. Empty `departments` means all departments of the municipality."""
 
     name: str
     tenant: str
     roles: frozenset[Role]
     departments: frozenset[str] = frozenset()
     people: bool = False
-    """People write with it, so a message must say who did."""
+    """True if people send with this token, so that a message must name its author."""
     per_second: int = REQUESTS_PER_SECOND
     burst: int = BURST
 
     def may(self, *roles: Role) -> bool:
-        """Whether it has one of these."""
+        """Return True if the token has one of these roles."""
         return not self.roles.isdisjoint(roles)
 
     def handles(self, department: str) -> bool:
-        """Whether it may see and do what is this department's."""
+        """Return True if the token may act for this department."""
         return not self.departments or department in self.departments

@@ -1,7 +1,7 @@
-"""HTTP on a port: bounds on connections, headers and silence, and problems as the error answers.
+"""HTTP server on a port, with bounds on connections, headers and idle time; errors are problems.
 
-aiohttp's own error answers are plain text that quotes the request. It has no hook for those to what
-it cannot read, so its protocol is subclassed, for that one method.
+aiohttp's own error answers are plain text that quotes the request. It has no hook for its answers
+to unreadable requests, so its protocol is subclassed to override that one method.
 """
 
 import asyncio
@@ -23,45 +23,47 @@ log = structlog.get_logger()
 HEADER_BYTES = 4 * 1024
 """Bytes of one header line; Meta's and a CRM's are under 1 KiB."""
 HEADER_LINES = 36
-"""Headers of one request; a CRM behind a proxy sends some 30. An unfinished header is held twice
-over: with these two that is at most 288 KiB a connection, and 864 MiB if all connections of the
-front door (`MANY`) and of its operations port (`FEW`) are filled. Measured: what they say."""
+"""Headers of one request; a CRM behind a proxy sends some 30. An unfinished header is in memory
+twice. These two bounds limit that to 288 KiB per connection, and to 864 MiB if all connections of
+the gateway (`PUBLIC_CONNECTIONS`) and of its operations port (`INTERNAL_CONNECTIONS`) are filled.
+Measurements confirm this."""
 SHUTDOWN_SECONDS = 5.0
-"""Time that requests in hand get when the service stops."""
-FEW = 256
-"""Connections open at once at a port for our own: several times what a proxy's pool holds."""
-MANY = 2816
-"""Connections open at once at the front door: ten times what a benchmark keeps busy (256), and a
-tenth for others."""
+"""Time for requests in progress to finish when the service stops."""
+INTERNAL_CONNECTIONS = 256
+"""Connections open at once on an internal port: several times the pool of a proxy."""
+PUBLIC_CONNECTIONS = 2816
+"""Connections open at once at the gateway: ten times the busy connections of a benchmark (256), and
+a tenth more for others."""
 BACKLOG = 2048
-"""Connections that the kernel keeps for us to accept. One for which it has no place is tried again
-by its sender after 1, 3, 7 ... s."""
+"""Connections that the kernel queues for us to accept. The sender of one that does not fit tries
+again after 1, 3, 7 ... s."""
 ACCEPTED_AT_ONCE = 32
-"""Connections accepted in one turn of the event loop. uvloop accepts one for each server, and a
-turn with hundreds of requests takes tenths of a second: beside 256 busy connections, half of the
-new ones waited 2.0 s with one server, and 0.2 s with so many."""
+"""Connections accepted in one turn of the event loop. uvloop accepts one per server object, and a
+turn with hundreds of requests takes tenths of a second. Beside 256 busy connections, the median
+wait of new ones was 2.0 s with one server object and 0.2 s with this number."""
 SILENT_SECONDS = 65.0
-"""Time for the whole header of the next request, from the opening or the last answer on. Longer
-than a proxy keeps an idle connection (mostly 60 s), so that it is the proxy that ends it."""
+"""Time for the whole header of the next request, from the opening of the connection or the last
+answer. Longer than a proxy keeps an idle connection (mostly 60 s), so that the proxy closes it."""
 LINGER_SECONDS = 2.0
-"""Time to read on after an answer that came before the end of the request: a sender that is still
-sending when we close sees a reset instead of the answer."""
+"""Time to read on after an answer that was sent before the end of the request: a sender that still
+sends when we close sees a reset instead of the answer."""
 
 Handle = Callable[[Any], Awaitable[web.StreamResponse]]
-AHEAD = web.AppKey("ahead", Mapping[str, Handle])
-"""Path -> handler of what is posted there, before the application looks at it."""
+POST_HANDLERS = web.AppKey("ahead", Mapping[str, Handle])
+"""Path -> handler of a POST to it, which bypasses the application."""
 
 UNREADABLE = "this is not HTTP as we read it"
 TOO_LONG = (
     f"an address or header has at most {HEADER_BYTES} bytes, a request {HEADER_LINES} headers"
 )
 TOO_MANY = "Too many headers"
-"""In aiohttp's message; it has no class for it, as it has for a line that is too long."""
+"""Start of aiohttp's message: it has no class for this error, as it has for a line that is too
+long."""
 FAULT = "a fault in Postkamer: see http.failed in the log"
 
 
 class _Connection(RequestHandler):
-    """aiohttp's protocol, whose own answers are problems and quote nothing."""
+    """aiohttp's protocol, with error answers that are problems and quote nothing."""
 
     __slots__ = ()
 
@@ -90,9 +92,9 @@ def _is_too_long(error: HttpProcessingError) -> bool:
     return isinstance(error, LineTooLong) or TOO_MANY in error.message
 
 
-class _Refusal(asyncio.Protocol):
-    """A connection over the bound. It gets a 503 and the end; one that is sending may see a reset
-    instead, as it is not read."""
+class _RefusedConnection(asyncio.Protocol):
+    """A connection over the limit. It gets a 503 and is closed; a sender that is still sending may
+    see a reset instead, as nothing is read."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast(asyncio.Transport, transport)
@@ -100,36 +102,36 @@ class _Refusal(asyncio.Protocol):
         transport.close()
 
 
-def _connections(
-    server: web.Server, most: int, silent_seconds: float
+def _connection_factory(
+    server: web.Server, limit: int, silent_seconds: float
 ) -> Callable[[], asyncio.BaseProtocol]:
-    """Make the protocol of each new connection."""
+    """Return the factory of the protocol of each new connection."""
     loop = asyncio.get_running_loop()
 
     def connection() -> asyncio.BaseProtocol:
-        if len(server.connections) >= most:
-            return _Refusal()
+        if len(server.connections) >= limit:
+            return _RefusedConnection()
         return _Connection(
             server,
             loop=loop,
             access_log=None,  # type: ignore[arg-type]  # paths and peers are personal data
-            # aiohttp counts from the opening of a connection too, and until a header is whole.
+            # aiohttp also counts from the opening of a connection, and until a header is complete.
             keepalive_timeout=silent_seconds,
             lingering_time=LINGER_SECONDS,
             max_headers=HEADER_LINES,
             max_line_size=HEADER_BYTES,
             max_field_size=HEADER_BYTES,
-            auto_decompress=False,  # nobody packs, a signature is over the bytes as they were sent
+            auto_decompress=False,  # no sender compresses; a signature is over the bytes as sent
         )
 
     return connection
 
 
 def _handler(posts: Mapping[str, Handle], application: Handle) -> Handle:
-    """Handle a request by `posts`, else by the application, whose refusals become problems.
+    """Return a handler that uses `posts`, else the application, whose refusals become problems.
 
-    aiohttp's routing and hooks take a twelfth of the time of the front door (instructions counted).
-    They are needed for a request that expects a word before it sends its body.
+    aiohttp's routing and hooks take a twelfth of the gateway's time (in instructions). They are
+    needed for a request with `Expect`, which waits for an answer before it sends its body.
     """
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -158,21 +160,21 @@ async def serve(
     bind: str,
     port: int,
     *,
-    connections: int = FEW,
+    connections: int = INTERNAL_CONNECTIONS,
     silent_seconds: float = SILENT_SECONDS,
     shared: bool = False,
 ) -> AsyncIterator[int]:
-    """Serve `app` until the context is left; gives the port (`port` 0 takes a free one).
+    """Serve `app` until the context is left; yields the port (`port` 0 chooses a free one).
 
-    `shared` lets other processes that ask for it too listen on the same port. OSError when the
-    port cannot be had.
+    With `shared`, other processes that also set it may listen on the same port. Raises OSError if
+    the port is not available.
     """
     runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     server = runner.server
-    assert server is not None  # it is, after setup
-    server.request_handler = _handler(app.get(AHEAD, {}), server.request_handler)
-    connection = _connections(server, connections, silent_seconds)
+    assert server is not None  # set by `setup`
+    server.request_handler = _handler(app.get(POST_HANDLERS, {}), server.request_handler)
+    connection = _connection_factory(server, connections, silent_seconds)
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(runner.cleanup)

@@ -1,7 +1,7 @@
-"""The tokens that open the APIs, hashed: those of the environment, and those of the table.
+"""The hashed tokens of the APIs, from the environment and from a table of the database.
 
-The table is read every REFRESH_SECONDS. A token that is revoked is refused within that and one
-read; where the table cannot be read, within TRUST_SECONDS at most, when all of its tokens are.
+The table is read every REFRESH_SECONDS, so a revoked token is refused within that time plus one
+read. While the table cannot be read, all of its tokens are refused after TRUST_SECONDS.
 """
 
 import asyncio
@@ -23,27 +23,29 @@ from services.postgres.database import ANSWER_SECONDS, Pool
 from services.tasks import background_task, with_timeout
 
 REFRESH_SECONDS = 2.0
-"""Between two looks at the table: one small query per process."""
+"""Interval between reads of the table: one small query per process."""
 TRUST_SECONDS = 10.0
-"""Since the start of the last read that was answered: a fail-over of the database mostly takes
-less, and a leaked token is not to live on because the database is away."""
-LARGEST = 1000
-"""Tokens of the table that are valid at once: a token per CRM and department is some dozens."""
-BACKWARDS_SECONDS = 60
-"""A budget that lies further ahead than a whole burst and this was kept by a clock that has since
-been set back: it begins anew."""
-OF_THE_ENVIRONMENT: frozenset[Role] = frozenset(("send", "read", "kcc", "care"))
-"""What a CRM or a terminal needs on its first day; the table gives less where less is due."""
+"""Time since the start of the last successful read in which the table is trusted. A fail-over of
+the database mostly takes less, and a leaked token must not stay valid because the database is
+unavailable."""
+MAX_TOKENS = 1000
+"""Largest number of valid tokens in the table: a token per CRM and department is some dozens."""
+CLOCK_SLACK_SECONDS = 60
+"""Limit beyond a whole burst. A budget that is further ahead was stored before the clock was set
+back, and starts again."""
+ENVIRONMENT_ROLES: frozenset[Role] = frozenset(("send", "read", "kcc", "care"))
+"""Roles of a token from the environment: all that a CRM or a terminal needs at first. A token in
+the table can have fewer."""
 
 log = structlog.get_logger()
 
 
-class Unreadable(Exception):
-    """It cannot be said whether a token is valid: the table was not read for too long."""
+class TokensUnavailable(Exception):
+    """The validity of a token is unknown: the table has not been read for too long."""
 
 
 class TokenHash(msgspec.Struct, frozen=True):
-    """A token by its hash, and what it opens."""
+    """The hash of a token, with its rights."""
 
     hash: bytes
     rights: Rights
@@ -51,39 +53,39 @@ class TokenHash(msgspec.Struct, frozen=True):
 
 
 def digest(token: str) -> bytes:
-    """As tokens are kept. One SHA-256: there is nothing to guess in 32 random bytes."""
+    """Return the hash of a token. One SHA-256 is enough: 32 random bytes cannot be guessed."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
 
-def of_environment(given: TokenSettings, config: Configuration) -> list[TokenHash]:
-    """The tokens of POSTKAMER_API_TOKENS, `name` or `name@municipality` each with its token.
+def environment_tokens(settings: TokenSettings, config: Configuration) -> list[TokenHash]:
+    """Return the tokens of POSTKAMER_API_TOKENS, each named `name` or `name@municipality`.
 
-    SettingsError for one that has not exactly one municipality, and for one name in two.
+    Raises SettingsError for a token without exactly one municipality, and for a name in two.
     """
-    known = [tenant.id for tenant in config.tenants]
+    tenants = [tenant.id for tenant in config.tenants]
     keys: list[TokenHash] = []
     faults: list[str] = []
-    for whose, token in given.api_tokens:
-        name, at, tenant = whose.partition("@")
-        tenant = tenant if at or len(known) > 1 else known[0]
-        moved = any(k.rights.name == name and k.rights.tenant != tenant for k in keys)
-        if fault := _fault(name, tenant, known, moved=moved):
+    for label, token in settings.api_tokens:
+        name, at, tenant = label.partition("@")
+        tenant = tenant if at or len(tenants) > 1 else tenants[0]
+        is_ambiguous = any(k.rights.name == name and k.rights.tenant != tenant for k in keys)
+        if fault := _fault(name, tenant, tenants, is_ambiguous=is_ambiguous):
             faults.append(fault)
-        rights = Rights(name=name, tenant=tenant, roles=OF_THE_ENVIRONMENT)
+        rights = Rights(name=name, tenant=tenant, roles=ENVIRONMENT_ROLES)
         keys.append(TokenHash(digest(token.get_secret_value()), rights))
     if faults:
         raise SettingsError([f"POSTKAMER_API_TOKENS: {fault}" for fault in faults])
     return keys
 
 
-def _fault(name: str, tenant: str, known: Sequence[str], *, moved: bool) -> str:
+def _fault(name: str, tenant: str, tenants: Sequence[str], *, is_ambiguous: bool) -> str:
     if not name:
         return "a token has no name"
     if not tenant:
-        return f"{name} needs its municipality, as in {name}@{known[0]}:token"
-    if tenant not in known:
+        return f"{name} needs its municipality, as in {name}@{tenants[0]}:token"
+    if tenant not in tenants:
         return f"{name}: there is no municipality {tenant!r}"
-    return f"{name} stands for two municipalities" if moved else ""
+    return f"{name} stands for two municipalities" if is_ambiguous else ""
 
 
 class TokenStore:
@@ -94,18 +96,19 @@ class TokenStore:
         self._environment = {key.hash: key for key in environment}
         self._table: Mapping[bytes, TokenHash] = {}
         self._read_at: float | None = None
-        self._refused: dict[str, float] = {}
+        self._refused_until: dict[str, float] = {}
 
     def find(self, token: str, now: datetime) -> Rights | None:
-        """What `token` may do; None when it is none of ours, was revoked or has expired.
+        """Return the rights of `token`; None if it is unknown, revoked or expired.
 
-        Found by its hash, whose bytes nobody can choose; so what the look-up takes tells nothing.
+        The look-up uses the hash. A caller cannot choose the bytes of a hash, so the duration of
+        the look-up reveals nothing.
         """
         hash = digest(token)
         key = self._environment.get(hash)
         if key is None:
             if not self._is_fresh():
-                raise Unreadable
+                raise TokensUnavailable
             key = self._table.get(hash)
         if key is None or not hmac.compare_digest(key.hash, hash):
             return None
@@ -116,19 +119,20 @@ class TokenStore:
         return self._read_at is not None and now - self._read_at <= TRUST_SECONDS
 
     async def refresh(self) -> None:
-        """Read the table; what is found replaces what was known."""
+        """Read the table and replace the known tokens."""
         started = asyncio.get_running_loop().time()
-        rows = await with_timeout(ANSWER_SECONDS, self._pool.fetch(_TOKENS, LARGEST + 1))
-        if len(rows) > LARGEST:
-            log.error("tokens.too_many", count=LARGEST, reason="the newest are refused")
+        rows = await with_timeout(ANSWER_SECONDS, self._pool.fetch(_TOKENS, MAX_TOKENS + 1))
+        if len(rows) > MAX_TOKENS:
+            log.error("tokens.too_many", count=MAX_TOKENS, reason="the newest are refused")
         names = {key.rights.name for key in self._environment.values()}
-        keys = [_key(dict(row)) for row in rows[:LARGEST] if row["name"] not in names]
-        if len(keys) < min(len(rows), LARGEST):
+        keys = [_key(dict(row)) for row in rows[:MAX_TOKENS] if row["name"] not in names]
+        if len(keys) < min(len(rows), MAX_TOKENS):
             log.error("tokens.taken", reason="a name of the environment stands in the table too")
         self._table, self._read_at = {key.hash: key for key in keys}, started
 
-    async def keep(self) -> None:
-        """Until cancelled. No fault of the table ends it: the webhooks' door stays open."""
+    async def refresh_forever(self) -> None:
+        """Refresh until cancelled. No fault of the table ends this, so that webhooks stay
+        accepted."""
         while True:
             try:
                 await self.refresh()
@@ -139,32 +143,31 @@ class TokenStore:
     async def consume_rate(self, rights: Rights) -> RateLimitState:
         """Take one request from the budget of a token, which all processes share.
 
-        A refusal is remembered until it ends, so that who goes on asking costs the database
-        nothing.
+        A refusal is remembered until it ends, so that repeated calls cost the database nothing.
         """
         allowed, loop = limit(rights), asyncio.get_running_loop()
-        asked = loop.time()
-        if (rest := self._refused.get(rights.name, asked) - asked) > 0:
-            return RateLimitState(False, allowed.slack + round(rest * SECOND) + 1)
+        now = loop.time()
+        if (rest := self._refused_until.get(rights.name, now) - now) > 0:
+            return RateLimitState(False, allowed.max_ahead + round(rest * SECOND) + 1)
         row = await with_timeout(
             ANSWER_SECONDS,
             self._pool.fetchrow(
-                _SPEND,
+                _CONSUME,
                 rights.name,
                 allowed.interval,
-                allowed.slack,
-                allowed.burst * allowed.interval + BACKWARDS_SECONDS * SECOND,
+                allowed.max_ahead,
+                allowed.burst * allowed.interval + CLOCK_SLACK_SECONDS * SECOND,
             ),
         )
-        assert row is not None  # it is inserted, or updated
-        standing = RateLimitState(row["granted"], row["arrival"] - row["asked"])
-        if not standing.granted:
-            self._refused[rights.name] = asked + (standing.ahead - allowed.slack) / SECOND
-        return standing
+        assert row is not None  # the statement inserts or updates it
+        state = RateLimitState(row["granted"], row["arrival"] - row["asked"])
+        if not state.granted:
+            self._refused_until[rights.name] = now + (state.ahead - allowed.max_ahead) / SECOND
+        return state
 
 
 def _key(row: Mapping[str, Any]) -> TokenHash:
-    """A role of a newer version opens nothing here."""
+    """Make a token of a row. A role that only a newer version knows gives no rights here."""
     roles = cast(frozenset[Role], frozenset(row["roles"]) & frozenset(ROLES))
     rights = Rights(
         name=row["name"],
@@ -179,11 +182,13 @@ def _key(row: Mapping[str, Any]) -> TokenHash:
 
 
 @asynccontextmanager
-async def keyring(pool: Pool, environment: Iterable[TokenHash]) -> AsyncIterator[TokenStore]:
-    """A keyring that reads the table beside its owner, who watches its `task`."""
-    ring = TokenStore(pool, environment)
-    async with background_task(ring.keep()) as ring.task:
-        yield ring
+async def run_token_store(
+    pool: Pool, environment: Iterable[TokenHash]
+) -> AsyncIterator[TokenStore]:
+    """Run a token store that refreshes in the background; the owner watches its `task`."""
+    store = TokenStore(pool, environment)
+    async with background_task(store.refresh_forever()) as store.task:
+        yield store
 
 
 _TOKENS = """
@@ -192,7 +197,7 @@ from access.token where revoked_at is null and (expires_at is null or expires_at
 order by created_at, name limit $1
 """
 
-_SPEND = """
+_CONSUME = """
 insert into access.budget as b (name, arrival, asked, granted)
 select $1, now + $2, now, true
 from (select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now) clock
@@ -205,5 +210,5 @@ on conflict (name) do update set (arrival, asked, granted) = (
 )
 returning arrival, asked, granted
 """
-"""One statement, so that no two processes grant the same request; of two at once the second waits
-for the first one's row, and counts from when it was asked."""
+"""One statement, so that no two processes grant the same request. Of two concurrent requests the
+second waits for the row of the first, and counts from the moment of its own request."""

@@ -9,14 +9,14 @@ from importlib.resources import files
 import msgspec
 import snowballstemmer
 
-FOLDED = 4096
-"""Characters whose folded form is remembered."""
+FOLD_CACHE = 4096
+"""Number of characters in the cache of folded characters."""
 DIMINUTIVE = 6
 """Letters of a word in -je that may be a diminutive."""
-KEPT = 2
+PREFIX_LETTERS = 2
 """Letters at the start of a word that are the same in all its forms: vez, ves."""
-STEMMED = 1024
-"""Words whose stems are remembered: one reading of a word asks for its stem several times."""
+STEM_CACHE = 1024
+"""Number of words in the cache of stems: one reading of a word asks for its stem several times."""
 
 Stem = tuple[str, str]
 
@@ -66,7 +66,7 @@ def fold_case(text: str) -> str:
     return _FOREIGN.sub(lambda match: _fold(match[0]), text).lower()
 
 
-@lru_cache(FOLDED)
+@lru_cache(FOLD_CACHE)
 def _fold(character: str) -> str:
     """Fold one character to lower case without accents. Letters of another shape (bold ones from a
     keyboard app) are decomposed before: they have no lower case. One character at a time, because
@@ -88,7 +88,7 @@ def _stemmer(algorithm: str) -> Callable[[str], str]:
 _KRAAIJ_POHLMANN, _PORTER = _stemmer("dutch"), _stemmer("dutch_porter")
 
 
-@lru_cache(STEMMED)
+@lru_cache(STEM_CACHE)
 def stem(word: str) -> Stem:
     """Stem of a word, the same for all its forms: muis, muizen, muisje.
 
@@ -113,7 +113,7 @@ def stem_root(word: str) -> str:
 
 def stem_prefix(word: str) -> str:
     """Start of `stem(word)[1]` if it is known without stemming, else ''."""
-    return "" if word in FORMS or word.endswith(("je", "jes")) else word[:KEPT]
+    return "" if word in FORMS or word.endswith(("je", "jes")) else word[:PREFIX_LETTERS]
 
 
 def _stem_by_porter(word: str) -> str:

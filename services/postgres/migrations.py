@@ -10,7 +10,7 @@ import msgspec
 from services.postgres.database import CONNECT_SECONDS
 
 MIGRATION_LOCK = 0x706F73746B
-"""One migration at a time in a whole cluster ("postk")."""
+"""Key of the advisory lock that allows one migration at a time in a cluster ("postk")."""
 
 
 class Migration(msgspec.Struct, frozen=True):
@@ -27,7 +27,7 @@ class Migration(msgspec.Struct, frozen=True):
 
 
 def migrations(owner: str, folder: Path) -> list[Migration]:
-    """The migrations in `folder`: files called NNNN_what.sql, by number."""
+    """Return the migrations in `folder`, files named NNNN_what.sql, by number."""
     return [
         Migration(owner, int(path.name[:4]), path.stem[5:], path.read_text(encoding="utf-8"))
         for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))
@@ -38,10 +38,10 @@ class MigrationError(Exception):
     """A migration that does not apply, or one that was changed after it had been applied."""
 
 
-async def migrate(url: str, wanted: Iterable[Migration]) -> list[str]:
-    """Apply what is missing, in the order given; the names of what was applied.
+async def migrate(url: str, migrations: Iterable[Migration]) -> list[str]:
+    """Apply the missing migrations, in the given order, and return their names.
 
-    Forward only, under an advisory lock, each migration in a transaction of its own.
+    Migrations only go forward. They run under an advisory lock, each in its own transaction.
     """
     connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
     try:
@@ -54,7 +54,7 @@ async def migrate(url: str, wanted: Iterable[Migration]) -> list[str]:
         )
         return [
             f"{migration.owner}/{migration.number:04}_{migration.name}"
-            for migration in wanted
+            for migration in migrations
             if await _apply(connection, migration)
         ]
     finally:
@@ -62,15 +62,15 @@ async def migrate(url: str, wanted: Iterable[Migration]) -> list[str]:
 
 
 async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", migration: Migration) -> bool:
-    known = await connection.fetchval(
+    applied_checksum = await connection.fetchval(
         "select checksum from postkamer.migration where owner = $1 and number = $2",
         migration.owner,
         migration.number,
     )
     name = f"{migration.owner}/{migration.number:04}_{migration.name}"
-    if known == migration.checksum:
+    if applied_checksum == migration.checksum:
         return False
-    if known is not None:
+    if applied_checksum is not None:
         raise MigrationError(f"{name} was changed after it had been applied")
     try:
         async with connection.transaction():

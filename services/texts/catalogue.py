@@ -1,4 +1,4 @@
-"""What citizens are told: `texts/<language>.toml`, read and filled in."""
+"""The texts for citizens, loaded from `texts/<language>.toml`, and their placeholders."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from services.toml.errors import ConfigFault, Location, fault, line_of, toml
 from services.whatsapp.limits import BODY, INTERACTIVE_BODY
 
 DEFAULT = "nl"
-"""Language of who writes in one that we have no texts in, or in which a text is missing."""
+"""Language of texts for citizens whose language has no texts, or lacks a text."""
 LANGUAGE = re.compile(r"[a-z]{2,3}")
 ID = re.compile(r"[a-z][a-z0-9_]{0,62}")
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]{0,62})\}")
@@ -33,8 +33,8 @@ PLACEHOLDERS: dict[str, str] = {
     "afdeling": COMPUTED,
     "reden": COMPUTED,
 }
-"""Placeholder -> where its value comes from. A municipality may add values for texts of its own;
-`mail_en` is the value of `mail` in English."""
+"""Placeholder -> source of its value. A municipality may add values for its own texts; `mail_en` is
+the value of `mail` in English."""
 
 TEXTS: dict[str, tuple[str, ...]] = {
     "eerste_contact": (),
@@ -60,15 +60,15 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "gegevens": ("datum",),
     "gestopt": (),
 }
-"""Id of a text that the system itself sends -> what is computed for it. Others are a municipality's
-own, for its menus and rules: nothing is computed for them."""
-AROUND = ("keuze", "antwoord_klaar")
-"""Those that never go alone: with a menu, with buttons."""
+"""Id of a text that the system sends -> placeholders that it computes for the text. Other texts are
+a municipality's own, for its menus and rules, and have no computed placeholders."""
+INTERACTIVE = ("keuze", "antwoord_klaar")
+"""Texts that are always sent with a menu or with buttons."""
 Values = Mapping[str, str]
 
 
 class Text(msgspec.Struct, frozen=True):
-    """One text in one language, and who answers for it."""
+    """One text in one language, with its owner."""
 
     language: str
     id: str
@@ -76,51 +76,51 @@ class Text(msgspec.Struct, frozen=True):
     owner: str
     version: str
     button: str = ""
-    """Opens the list, where a menu goes along."""
+    """Label of the button that opens the list, for a text with a menu."""
     buttons: tuple[str, ...] = ()
-    """Of a template."""
+    """Labels of the buttons of a template."""
     path: str = ""
     line: int = 0
 
     @property
-    def most(self) -> int:
-        """Characters that Meta takes of it."""
-        around = self.button or self.buttons or self.id in AROUND
-        return INTERACTIVE_BODY if around else BODY
+    def max_length(self) -> int:
+        """Most characters of the text that Meta accepts."""
+        is_interactive = self.button or self.buttons or self.id in INTERACTIVE
+        return INTERACTIVE_BODY if is_interactive else BODY
 
     def fault(self, what: str) -> ConfigFault:
         return ConfigFault(self.path, self.line, f"{self.id}.text", what)
 
 
 class Texts(msgspec.Struct, frozen=True):
-    """Language -> id -> text; the file of each language; and what could not be read."""
+    """All texts: language -> id -> text, the file of each language, and the faults of the files."""
 
     languages: dict[str, dict[str, Text]]
     paths: dict[str, str]
     faults: tuple[ConfigFault, ...] = ()
 
     def find(self, language: str, id: str) -> Text | None:
-        """In this language, else in Dutch; None where there is no such text."""
-        here = self.languages.get(language, {}).get(id)
-        return here or self.languages.get(DEFAULT, {}).get(id)
+        """Return a text in this language, else in Dutch; None if it exists in neither."""
+        text = self.languages.get(language, {}).get(id)
+        return text or self.languages.get(DEFAULT, {}).get(id)
 
 
 def load(folder: Path) -> Texts:
-    """The texts in a folder, a file for each language. What is wrong is in `faults`."""
+    """Load the texts in a folder, one file per language, with their faults."""
     languages: dict[str, dict[str, Text]] = {}
     paths: dict[str, str] = {DEFAULT: str(folder / f"{DEFAULT}.toml")}
     faults: list[ConfigFault] = []
-    there = _files(folder)
-    for path in there:
+    files = _files(folder)
+    for path in files:
         try:
-            text = path.read_text(encoding="utf-8-sig")  # Windows puts a mark before it
+            text = path.read_text(encoding="utf-8-sig")  # Windows adds a byte order mark
         except (OSError, UnicodeDecodeError) as error:
             faults.append(ConfigFault(str(path), 0, "file", f"cannot be read: {error}"))
             continue
-        languages[path.stem], found = parse(path.stem, text, str(path))
+        languages[path.stem], parse_faults = parse(path.stem, text, str(path))
         paths[path.stem] = str(path)
-        faults += found
-    if folder / f"{DEFAULT}.toml" not in there:
+        faults += parse_faults
+    if folder / f"{DEFAULT}.toml" not in files:
         faults.append(ConfigFault(paths[DEFAULT], 0, "file", "is not there"))
     return Texts(languages, paths, tuple(faults))
 
@@ -128,56 +128,56 @@ def load(folder: Path) -> Texts:
 def _files(folder: Path) -> list[Path]:
     try:
         return sorted(folder.glob("*.toml"))
-    except OSError:  # no folder can be called so
+    except OSError:  # no folder can have this name
         return []
 
 
 def parse(language: str, text: str, path: str) -> tuple[dict[str, Text], list[ConfigFault]]:
-    """The texts in one file, by id, and every fault of its form. Pure."""
-    given = toml(text, path)
-    if isinstance(given, ConfigFault):
-        return {}, [given]
+    """Parse the texts in one file; return them by id, with every fault of their form. Pure."""
+    entries = toml(text, path)
+    if isinstance(entries, ConfigFault):
+        return {}, [entries]
     faults: list[tuple[Location, str]] = []
     if not LANGUAGE.fullmatch(language):
         faults.append(((), f"{language!r} is no language: two or three small letters"))
-    general = {key: given.pop(key, "") for key in ("owner", "version")}
-    faults += [((key,), what) for key, value in general.items() if (what := _wrong(key, value))]
+    general = {key: entries.pop(key, "") for key in ("owner", "version")}
+    faults += [((key,), what) for key, value in general.items() if (what := _fault(key, value))]
     texts = {}
-    for id, entry in given.items():
-        if wrong := list(_shape(id, entry, general)):
-            faults += wrong
+    for id, entry in entries.items():
+        if entry_faults := list(_entry_faults(id, entry, general)):
+            faults += entry_faults
         else:
-            read = {key: _stripped(value) for key, value in (general | entry).items()}
-            read |= {"language": language, "id": id, "body": read.pop("text")}
-            texts[id] = Text(**read, path=path, line=line_of(text, (id, "text")))
+            fields = {key: _strip(value) for key, value in (general | entry).items()}
+            fields |= {"language": language, "id": id, "body": fields.pop("text")}
+            texts[id] = Text(**fields, path=path, line=line_of(text, (id, "text")))
     return texts, [fault(path, text, where, what) for where, what in faults]
 
 
-def rendered(text: str, values: Values) -> str:
-    """The text with its values, in one pass: braces that a value brings stay what they are. A
-    placeholder without a value stays too; `lacking` names it."""
-    return PLACEHOLDER.sub(lambda found: values.get(found[1]) or found[0], text)
+def render(text: str, values: Values) -> str:
+    """Replace the placeholders of a text by their values, in one pass, so that braces in a value
+    stay. A placeholder without a value stays too; `missing_placeholders` returns it."""
+    return PLACEHOLDER.sub(lambda match: values.get(match[1]) or match[0], text)
 
 
 def missing_placeholders(text: str, values: Values) -> list[str]:
-    """Placeholders of a text that have no value."""
+    """Return the placeholders of a text that have no value."""
     return [name for name in dict.fromkeys(PLACEHOLDER.findall(text)) if not values.get(name)]
 
 
 def localised_values(language: str, values: Values) -> dict[str, str]:
-    """A municipality's values as they are in one language: `mail_en`, where it is there, is `mail`
-    in English."""
-    end = f"_{language}"
-    return {**values, **{k.removesuffix(end): v for k, v in values.items() if k.endswith(end)}}
+    """Return the values in one language: `mail_en`, if it exists, replaces `mail` in English."""
+    suffix = f"_{language}"
+    localised = {k.removesuffix(suffix): v for k, v in values.items() if k.endswith(suffix)}
+    return {**values, **localised}
 
 
 def join_texts(first: str, second: str) -> str:
-    """Two texts as one message."""
+    """Join two texts into one message."""
     return f"{first}\n\n{second}"
 
 
-def _shape(id: str, entry: Any, general: dict[str, Any]) -> Iterator[tuple[Location, str]]:
-    """What has the wrong form in the table of one text."""
+def _entry_faults(id: str, entry: Any, general: dict[str, Any]) -> Iterator[tuple[Location, str]]:
+    """Find the faults of form in the table of one text."""
     if not isinstance(entry, dict):
         yield (id,), "is no table with a text, and no setting of this file"
         return
@@ -187,16 +187,16 @@ def _shape(id: str, entry: Any, general: dict[str, Any]) -> Iterator[tuple[Locat
         if not (general | entry).get(key):
             yield (id,), f"has no {key}"
     for key, value in entry.items():
-        if what := _wrong(key, value):
+        if what := _fault(key, value):
             yield (id, key), what
 
 
 KEYS: dict[str, Any] = dict.fromkeys(("text", "owner", "version", "button"), str)
 KEYS["buttons"] = tuple[str, ...]
-"""What may stand in the table of a text."""
+"""Keys of the table of a text, with their types."""
 
 
-def _wrong(key: str, value: Any) -> str:
+def _fault(key: str, value: Any) -> str:
     if key not in KEYS:
         return "is not known here"
     try:
@@ -206,5 +206,5 @@ def _wrong(key: str, value: Any) -> str:
     return ""
 
 
-def _stripped(value: Any) -> Any:
+def _strip(value: Any) -> Any:
     return tuple(map(str.strip, value)) if isinstance(value, list) else str(value).strip()

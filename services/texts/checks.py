@@ -1,6 +1,7 @@
-"""Checks of the texts and menus for citizens: a sentence for each fault. Pure.
+"""Checks of the texts and menus for citizens, with a sentence for each fault. Pure.
 
-`postkamer check` prints the sentences."""
+`postkamer check` prints the sentences.
+"""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,38 +19,38 @@ from services.texts.catalogue import (
     join_texts,
     localised_values,
     missing_placeholders,
-    rendered,
+    render,
 )
 from services.toml.errors import ConfigFault
 from services.whatsapp.limits import BUTTON, BUTTONS, DESCRIPTION, INTERACTIVE_BODY, ROWS, TITLE
 
 PERSON = frozenset({"medewerker", "medewerkers", "employee", "person", "staff"})
-"""Words of a menu that lead to a person."""
+"""Words in a menu that lead to a person."""
 
-GLUED = ("eerste_contact", ("gesloten", "keuze", "doorgestuurd"))
-"""First text, and texts that may follow it in one message."""
+JOINED = ("eerste_contact", ("gesloten", "keuze", "doorgestuurd"))
+"""First text, and the texts that may follow it in one message."""
 
 WORDS = {"opent": 6, "moment": 6, "datum": 3, "afdeling": 5, "reden": 6}
-"""Placeholder -> words of its longest value: `maandag 30 december om 09.00 uur`; `de storm van
-vannacht`."""
-ROOM = 200
+"""Placeholder -> number of words of its longest value, such as `maandag 30 december om 09.00 uur`
+or `de storm van vannacht`."""
+LONGEST_VALUE = 200
 """Characters of the longest computed value, the name of a department."""
 
 
 def text_errors(texts: Texts, values: Mapping[str, Values]) -> Iterator[ConfigFault]:
-    """Faults of all texts. `values`: municipality -> its values of the placeholders."""
+    """Find the faults of all texts. `values`: municipality -> its values of the placeholders."""
     faults = [*texts.faults, *_missing(texts)]
     for tenant, tenant_values in values.items():
         for text in _all_texts(texts):
-            own = localised_values(text.language, tenant_values)
-            faults += [text.fault(fault) for check in CHECKS for fault in check(text, own)]
-            faults += [text.fault(f"{fault} at {tenant}") for fault in _unfilled(text, own)]
+            local = localised_values(text.language, tenant_values)
+            faults += [text.fault(fault) for check in CHECKS for fault in check(text, local)]
+            faults += [text.fault(f"{fault} at {tenant}") for fault in _unfilled(text, local)]
         faults += _too_long_together(texts, tenant_values)
     yield from dict.fromkeys(faults)  # most are the same at each municipality
 
 
 def text_warnings(texts: Texts) -> Iterator[ConfigFault]:
-    """Points that a person may want to look at; the texts work as they are."""
+    """Find points that a person may want to check; the texts work as they are."""
     dutch = texts.languages.get(DEFAULT, {})
     for language, translated in texts.languages.items():
         path, unreadable = texts.paths[language], unreadable_texts(texts, language)
@@ -61,32 +62,32 @@ def text_warnings(texts: Texts) -> Iterator[ConfigFault]:
 
 
 def menu_faults(rows: Sequence[tuple[str, str]], body: str, button: str) -> Iterator[str]:
-    """Faults of a list menu: `rows` are titles and descriptions."""
+    """Find the faults of a list menu; `rows` are titles and descriptions."""
     yield from _options([title for title, _ in rows], ROWS, TITLE)
     yield from _empty_or_long("its text", body, INTERACTIVE_BODY)
     yield from _empty_or_long("the button that opens it", button, BUTTON)
-    yield from _asking("the button that opens it", button)
+    yield from _sensitive_question("the button that opens it", button)
     for title, description in rows:
         yield from _too_long(f"what stands under {title!r}", description, DESCRIPTION)
-        yield from _asking(f"what stands under {title!r}", description)
+        yield from _sensitive_question(f"what stands under {title!r}", description)
     yield from _without_person(" ".join(f"{title} {description}" for title, description in rows))
 
 
 def button_faults(titles: Sequence[str], body: str) -> Iterator[str]:
-    """Faults of a button menu."""
+    """Find the faults of a button menu."""
     yield from _options(titles, BUTTONS, BUTTON)
     yield from _empty_or_long("its text", body, INTERACTIVE_BODY)
     yield from _without_person(" ".join(titles))
 
 
-def _options(titles: Sequence[str], many: int, most: int) -> Iterator[str]:
-    if not 1 <= len(titles) <= many:
-        yield f"{len(titles)} options; Meta takes 1 to {many}"
+def _options(titles: Sequence[str], max_options: int, max_length: int) -> Iterator[str]:
+    if not 1 <= len(titles) <= max_options:
+        yield f"{len(titles)} options; Meta takes 1 to {max_options}"
     if len(set(titles)) < len(titles):
         yield "two options are called the same"
     for title in titles:
-        yield from _empty_or_long(f"option {title!r}", title, most)
-        yield from _asking(f"option {title!r}", title)
+        yield from _empty_or_long(f"option {title!r}", title, max_length)
+        yield from _sensitive_question(f"option {title!r}", title)
 
 
 def _without_person(options: str) -> Iterator[str]:
@@ -94,24 +95,24 @@ def _without_person(options: str) -> Iterator[str]:
         yield "no option leads to a person: one must say medewerker"
 
 
-def _empty_or_long(part: str, text: str, most: int) -> Iterator[str]:
+def _empty_or_long(part: str, text: str, max_length: int) -> Iterator[str]:
     if not text.strip():
         yield f"{part} is empty"
-    yield from _too_long(part, text, most)
+    yield from _too_long(part, text, max_length)
 
 
-def _asking(part: str, text: str) -> Iterator[str]:
+def _sensitive_question(part: str, text: str) -> Iterator[str]:
     if readability.is_question(text):
         yield f"{part} asks for what may not go by WhatsApp"
 
 
-def _too_long(part: str, text: str, most: int) -> Iterator[str]:
-    if readability.length(text) > most:
-        yield f"{part} has {readability.length(text)} characters; Meta takes {most}"
+def _too_long(part: str, text: str, max_length: int) -> Iterator[str]:
+    if readability.length(text) > max_length:
+        yield f"{part} has {readability.length(text)} characters; Meta takes {max_length}"
 
 
 def _form(text: Text, _: Values) -> Iterator[str]:
-    """Placeholders without a value, and parts that a text with this id must have."""
+    """Find placeholders that are unknown when this text is sent, and missing parts of this text."""
     for name in dict.fromkeys(PLACEHOLDER.findall(text.body)):
         if PLACEHOLDERS.get(name) == COMPUTED and name not in TEXTS.get(text.id, ()):
             yield f"{{{name}}} is not known when this text is sent"
@@ -124,9 +125,9 @@ def _form(text: Text, _: Values) -> Iterator[str]:
 
 
 def _sizes(text: Text, values: Values) -> Iterator[str]:
-    yield from _too_long("it", _longest(text, values), text.most)
+    yield from _too_long("it", _longest(text, values), text.max_length)
     yield from _too_long("its button", text.button, BUTTON)
-    yield from _asking("its button", text.button)
+    yield from _sensitive_question("its button", text.button)
     if text.buttons:
         yield from _options(text.buttons, BUTTONS, BUTTON)
 
@@ -134,7 +135,7 @@ def _sizes(text: Text, values: Values) -> Iterator[str]:
 def _language(text: Text, values: Values) -> Iterator[str]:
     computed = {name: " ".join(["x"] * many) for name, many in WORDS.items()}
     yield from readability.readability_faults(
-        text.body, lambda part: rendered(part, {**values, **computed})
+        text.body, lambda part: render(part, {**values, **computed})
     )
 
 
@@ -149,7 +150,7 @@ def _unfilled(text: Text, values: Values) -> Iterator[str]:
 
 
 def _missing(texts: Texts) -> Iterator[ConfigFault]:
-    """Texts that Dutch lacks: it must have all of them, also those of other languages."""
+    """Find the texts that are missing in Dutch, which must have every text of every language."""
     path, unreadable = texts.paths.get(DEFAULT, DEFAULT), unreadable_texts(texts, DEFAULT)
     if "file" in unreadable:
         return
@@ -163,23 +164,23 @@ def _missing(texts: Texts) -> Iterator[ConfigFault]:
 
 
 def unreadable_texts(texts: Texts, language: str) -> set[str]:
-    """Ids of the texts in the file of a language that cannot be read; `file` if none can."""
+    """Return the ids of the unreadable texts in the file of a language; `file` if all are."""
     path = texts.paths.get(language)
     return {fault.where.split(".")[0] for fault in texts.faults if fault.path == path}
 
 
 def _too_long_together(texts: Texts, tenant_values: Values) -> Iterator[ConfigFault]:
-    first, seconds = GLUED
+    first, seconds = JOINED
     for language, by_id in texts.languages.items():
         values = localised_values(language, tenant_values)
         for second in (by_id[id] for id in seconds if id in by_id and first in by_id):
             both = join_texts(_longest(by_id[first], values), _longest(second, values))
-            for fault in _too_long(f"with {second.id} behind it, it", both, second.most):
+            for fault in _too_long(f"with {second.id} behind it, it", both, second.max_length):
                 yield by_id[first].fault(fault)
 
 
 def _longest(text: Text, values: Values) -> str:
-    return rendered(text.body, {**values, **dict.fromkeys(WORDS, "x" * ROOM)})
+    return render(text.body, {**values, **dict.fromkeys(WORDS, "x" * LONGEST_VALUE)})
 
 
 def _all_texts(texts: Texts) -> Iterator[Text]:

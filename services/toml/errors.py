@@ -1,4 +1,4 @@
-"""What is wrong with a file that a person wrote: where, and a sentence. Pure."""
+"""Faults of a TOML file that a person wrote: a location and a sentence. Pure."""
 
 import re
 import tomllib
@@ -11,16 +11,16 @@ import msgspec
 from pydantic_core import ErrorDetails
 
 Location = tuple[int | str, ...]
-"""Where in a parsed file: `("rules", 2, "words")` is `words` of the third `[[rules]]`."""
+"""Location in a parsed file: `("rules", 2, "words")` is `words` of the third `[[rules]]`."""
 FILES = 32
-"""Files whose lines are remembered, as a file of 2,000 rules may have as many faults."""
+"""Files whose lines are cached: a file of 2,000 rules may have as many faults, each with a line."""
 _NAME = r"(?P<name>[\w-]+(?:\s*\.\s*[\w-]+)*)"
 HEAD = re.compile(rf"\s*\[(?P<array>\[)?\s*{_NAME}\s*\]")
 KEY = re.compile(rf"\s*{_NAME}\s*=")
 
 
 class ConfigFault(msgspec.Struct, frozen=True, order=True):
-    """One thing wrong with a file. `line` 0 is the file as a whole."""
+    """One fault of a file. `line` 0 is the file as a whole."""
 
     path: str
     line: int
@@ -32,7 +32,7 @@ class ConfigFault(msgspec.Struct, frozen=True, order=True):
 
 
 def toml(text: str, path: str) -> dict[str, Any] | ConfigFault:
-    """What stands in a TOML file, or why that cannot be said."""
+    """Parse a TOML file, or return the reason that it cannot be parsed."""
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # not all of them are TOMLDecodeErrors
@@ -44,17 +44,21 @@ def fault(path: str, text: str, where: Location, what: str) -> ConfigFault:
     return ConfigFault(path, line_of(text, where), ".".join(map(str, where)) or "file", what)
 
 
-def shape_faults(found: list[ErrorDetails]) -> Iterator[tuple[Location, str]]:
-    """What a model found. A table is not also too short because what stands in it is wrong."""
-    wrong = {each["loc"][:length] for each in found for length in range(len(each["loc"]))}
-    for each in found:
-        if not (each["type"] == "too_short" and each["loc"] in wrong):
-            yield each["loc"], each["msg"]
+def shape_faults(errors: list[ErrorDetails]) -> Iterator[tuple[Location, str]]:
+    """Yield the location and message of each error of a model.
+
+    pydantic counts only the valid entries of a table. A table that is too short for that reason is
+    not reported, only its invalid entries are.
+    """
+    faulty = {error["loc"][:length] for error in errors for length in range(len(error["loc"]))}
+    for error in errors:
+        if not (error["type"] == "too_short" and error["loc"] in faulty):
+            yield error["loc"], error["msg"]
 
 
 def line_of(text: str, where: Location) -> int:
-    """Line of a location in the text, counted from 1: its key, else the nearest table around it,
-    else 0."""
+    """Return the line of a location in the text, counted from 1: the line of its key, else of the
+    nearest table around it, else 0."""
     lines = _lines(text)
     prefixes = (where[:length] for length in range(len(where), 0, -1))
     return next((lines[prefix] for prefix in prefixes if prefix in lines), 0)
@@ -62,7 +66,7 @@ def line_of(text: str, where: Location) -> int:
 
 @lru_cache(FILES)
 def _lines(text: str) -> dict[Location, int]:
-    """Line of each table and of each key that begins a line."""
+    """Return the line of each table and of each key that begins a line."""
     lines: dict[Location, int] = {}
     entries = Counter[Location]()
     table: Location = ()
@@ -73,14 +77,14 @@ def _lines(text: str) -> dict[Location, int]:
                 entries[table] += 1
                 lines.setdefault(table, number)
                 table = (*table, entries[table] - 1)
-            _note(lines, table, number)
+            _store_line(lines, table, number)
         elif key := KEY.match(line):
-            _note(lines, _location(key["name"], table, entries), number)
+            _store_line(lines, _location(key["name"], table, entries), number)
     return lines
 
 
 def _location(name: str, table: Location, entries: Mapping[Location, int]) -> Location:
-    """Location of a dotted name: of an array of tables that is named, its newest entry."""
+    """Return the location of a dotted name; the name of an array of tables means its last entry."""
     for part in name.split("."):
         if entries.get(table):
             table = (*table, entries[table] - 1)
@@ -88,7 +92,7 @@ def _location(name: str, table: Location, entries: Mapping[Location, int]) -> Lo
     return table
 
 
-def _note(lines: dict[Location, int], where: Location, number: int) -> None:
-    """Note the line of a location, and of the tables around it that have none of their own."""
+def _store_line(lines: dict[Location, int], where: Location, number: int) -> None:
+    """Store the line of a location, and of the tables around it that have no line yet."""
     for length in range(1, len(where) + 1):
         lines.setdefault(where[:length], number)

@@ -1,1 +1,1 @@
-"""Meta's webhook bodies: bytes in, typed items out. Pure; see `items` for what comes out."""
+"""Parser of Meta's webhook bodies: bytes in, typed items out (`items`). Pure."""

@@ -1,7 +1,7 @@
-"""Events that are no message: where each field keeps its parts, and Meta's word for what happened.
+"""Notices: events that are no message, with a table of their parts and of Meta's word for each.
 
-Fields with a list give one notice for each element, so that a citizen's opt-out is known again
-whatever stood beside it.
+A field with a list gives one notice per element, so that a citizen's opt-out has the same key
+whichever elements are beside it.
 """
 
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ import msgspec
 from services.whatsapp.body import Change
 from services.whatsapp.identities import Contacts
 from services.whatsapp.items import AnyItem, Notice, Unknown
-from services.whatsapp.lenient_json import UnreadableJson, elements, fields, read, record, text
+from services.whatsapp.lenient_json import UnreadableJson, elements, fields, read, read_object, text
 
 Paths = dict[str, str]
-"""For each list with parts, or '' for the value itself, the path of Meta's word in it."""
+"""Name of a list of parts, or '' for the value itself -> path of Meta's word in each part."""
 
 GROUPS = {"groups": "type"}
 
@@ -50,45 +50,45 @@ NOTICES: dict[str, Paths] = {
 }
 
 
-def notices(change: Change, members: dict[str, msgspec.Raw]) -> Iterator[AnyItem]:
-    """The notices in a change of a field that stands in the table: at least one."""
+def read_notices(change: Change, members: dict[str, msgspec.Raw]) -> Iterator[AnyItem]:
+    """Yield the notices in a change of a field in NOTICES, and at least one."""
     paths = NOTICES[change.field]
     parts = [(part, paths[name]) for name in paths for part in elements(members.get(name)) or ()]
     if not parts:
-        yield notice(change, change.raw, paths.get("", ""))
+        yield read_notice(change, change.raw, paths.get("", ""))
         return
-    beside = Contacts(elements(members.get("contacts")) or [])
+    contacts = Contacts(elements(members.get("contacts")) or [])
     for part, path in parts:
-        yield notice(change, bytes(part), path, beside)
+        yield read_notice(change, bytes(part), path, contacts)
     if "errors" in members:
-        yield errors(change, bytes(members["errors"]))
+        yield read_errors(change, bytes(members["errors"]))
 
 
-def notice(
-    change: Change, raw: bytes, path: str, beside: Contacts | None = None
+def read_notice(
+    change: Change, raw: bytes, path: str, contacts: Contacts | None = None
 ) -> Notice | Unknown:
-    """One notice, with Meta's word for what happened at `path` in it."""
+    """Read one notice, with Meta's word for the event at `path`."""
     try:
-        value = record(raw)
-    except UnreadableJson as odd:
-        return unknown(change, raw, str(odd))
+        value = read_object(raw)
+    except UnreadableJson as error:
+        return make_unknown(change, raw, str(error))
     word: Any = value
     for name in path.split("."):
         word = fields(word).get(name)
-    told = _notice(change, raw, text(word), value)
-    contact = beside.naming(value) if beside else b""
-    return msgspec.structs.replace(told, contact=contact) if contact else told
+    item = _notice(change, raw, text(word), value)
+    contact = contacts.contact_named_in(value) if contacts else b""
+    return msgspec.structs.replace(item, contact=contact) if contact else item
 
 
-def errors(change: Change, raw: bytes) -> Notice | Unknown:
-    """Trouble that Meta tells of beside messages, or in their place."""
+def read_errors(change: Change, raw: bytes) -> Notice | Unknown:
+    """Read the errors that Meta sends beside messages, or instead of them."""
     try:
         return _notice(change, raw, "errors", {"errors": read(raw)})
-    except UnreadableJson as odd:
-        return unknown(change, raw, str(odd))
+    except UnreadableJson as error:
+        return make_unknown(change, raw, str(error))
 
 
-def unknown(change: Change, raw: bytes, reason: str) -> Unknown:
+def make_unknown(change: Change, raw: bytes, reason: str) -> Unknown:
     return Unknown(
         raw=raw, waba=change.waba, number=change.number, field=change.field, reason=reason
     )

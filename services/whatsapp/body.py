@@ -1,7 +1,7 @@
-"""Opens a webhook body: which changes it holds and whose they are; reads nothing else in them.
+"""The outer structure of a webhook body: its changes and their partition keys, and no more.
 
-The gateway asks only this (`keys_in`), the parser begins with it, so the two cannot disagree about
-the partition of an item.
+The gateway uses only this (`routing_keys`) and the parser begins with it, so the two cannot
+disagree about the partition of an item.
 """
 
 from collections.abc import Iterator
@@ -9,26 +9,28 @@ from typing import Annotated
 
 import msgspec
 
-from services.whatsapp.lenient_json import elements, members, repair_surrogates, scalar, too_deep
+from services.whatsapp.lenient_json import elements, is_too_deep, members, repair_surrogates, scalar
 
 MAX_BODY_DEPTH = 256
-"""Levels of nesting in one body: msgspec's own bound is what is left of Python's 1000 frames."""
+"""Levels of nesting in one body. msgspec's own limit is the number of Python's 1000 stack frames
+that are left."""
 MAX_CHANGES = 10_000
-"""Changes in one body: ten times the 1000 updates that Meta announces."""
+"""Changes in one body: ten times the 1000 updates that Meta documents."""
 MAX_KEYS = 1000
-"""Partition keys in one body: one for each of Meta's 1000 updates. With more, the body would not
-reach all its partitions, so then it is unparseable."""
+"""Partition keys in one body: one for each of Meta's 1000 updates. A body with more would not reach
+all its partitions, so it is unparseable."""
 
 
 class Unparseable(ValueError):
-    """The body is no envelope of Meta's. Says why, and nothing of the body."""
+    """The body is no webhook of Meta. The message gives the reason and quotes nothing."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One change of one entry. `members` is None where `fault` says why it cannot be understood."""
+    """One change of one entry. `members` is None if it cannot be read; then `fault` is the
+    reason."""
 
     raw: bytes
-    """The JSON of its value; of the whole change, or entry, where there is no value."""
+    """JSON of the value; without a value, of the whole change or entry."""
     waba: str = ""
     stamp: str = ""
     number: str = ""
@@ -50,7 +52,7 @@ class _Value(msgspec.Struct, gc=False):
 
 
 class _Usual(msgspec.Struct, gc=False):
-    """A change as most are: it has a number."""
+    """A usual change, which has a number."""
 
     value: _Value
 
@@ -67,9 +69,9 @@ _usual = msgspec.json.Decoder(_Body).decode
 
 
 def routing_keys(body: bytes) -> list[str]:
-    """The partition keys of the items in `body`, in order of appearance, each once.
+    """Return the partition keys of the items in `body`, each once, in order of appearance.
 
-    Empty where the body is unparseable or its items have no key; never raises.
+    Empty if the body is unparseable or its items have no key. It never raises.
     """
     try:
         if (usual := _usual_keys(body)) is not None:
@@ -80,42 +82,45 @@ def routing_keys(body: bytes) -> list[str]:
 
 
 def _usual_keys(body: bytes) -> list[str] | None:
-    """What the changes of a body would give when each of them has a number, in an eighth of the
-    time. None where anything is unusual: then they are looked at one by one.
+    """Return the partition keys if each change has a number, in an eighth of the time of
+    `parse_changes`. None if anything is unusual.
 
-    A body that is too deep for `changes` has no items, so its keys do not matter.
+    A body that is too deep for `parse_changes` has no items, so its keys do not matter.
     """
     try:
         body.decode()
         entries = _usual(body).entry
     except (UnicodeDecodeError, msgspec.MsgspecError, RecursionError):
         return None
-    found = [change.value.metadata.phone_number_id for one in entries for change in one.changes]
-    keys = list(dict.fromkeys(found))
-    return keys if len(found) <= MAX_KEYS and "\0" not in "".join(keys) else None
+    numbers = [c.value.metadata.phone_number_id for entry in entries for c in entry.changes]
+    keys = list(dict.fromkeys(numbers))
+    return keys if len(numbers) <= MAX_KEYS and "\0" not in "".join(keys) else None
 
 
 def parse_changes(body: bytes) -> list[Change]:
-    """Every change in `body`; whatever is wrong in one leaves the others alone."""
-    if too_deep(body, MAX_BODY_DEPTH):
+    """Return every change in `body`; a fault in one change does not affect the others."""
+    if is_too_deep(body, MAX_BODY_DEPTH):
         raise Unparseable("nested too deeply, or never closed")
-    envelope = _envelope(body)
-    entries = elements(envelope.get("entry")) if envelope else None
+    root = _root(body)
+    entries = elements(root.get("entry")) if root else None
     if entries is None:
         raise Unparseable("no JSON object with a list of entries")
-    found: list[Change] = []
+    changes: list[Change] = []
     for entry in entries:
-        found.extend(_changes_of(bytes(entry)))
-        if len(found) > MAX_CHANGES:
+        changes.extend(_changes_of(bytes(entry)))
+        if len(changes) > MAX_CHANGES:
             raise Unparseable("too many changes")
-    if len(found) > MAX_KEYS and len({change.key for change in found}) > MAX_KEYS:
+    if len(changes) > MAX_KEYS and len({change.key for change in changes}) > MAX_KEYS:
         raise Unparseable("too many partition keys")
-    return found
+    return changes
 
 
-def _envelope(body: bytes) -> dict[str, msgspec.Raw] | None:
-    """msgspec refuses a whole body for one unpaired surrogate, and passes over a member without
-    looking whether it is UTF-8; such a body is mended, and only then differs from its items."""
+def _root(body: bytes) -> dict[str, msgspec.Raw] | None:
+    """Return the members of the body.
+
+    msgspec refuses a whole body for one unpaired surrogate, and skips a member without a check of
+    its UTF-8. Such a body is repaired first; only then do its items differ from its bytes.
+    """
     try:
         body.decode()
         return members(body)
@@ -133,11 +138,11 @@ def _changes_of(raw: bytes) -> Iterator[Change]:
         yield Change(raw=raw, fault="entry is no object")
         return
     waba, stamp = scalar(entry.get("id")), scalar(entry.get("time"))
-    listed = elements(entry.get("changes"))
-    if not listed:
+    changes = elements(entry.get("changes"))
+    if not changes:
         yield Change(raw=raw, waba=waba, stamp=stamp, fault="entry without changes")
         return
-    for change in listed:
+    for change in changes:
         yield _change(bytes(change), waba, stamp)
 
 

@@ -1,6 +1,6 @@
-"""What a message says, by its type: one line of the table for each type that Meta names.
+"""The content of a message by its type, from a table with each type that Meta documents.
 
-A type that is not in the table is read as far as every type can be: its name and its object.
+For a type that the table lacks, only its name and its object are read.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,9 @@ from services.whatsapp.lenient_json import fields, objects, text
 Fields = dict[str, Any]
 
 
-def content(message: Fields) -> Content:
-    """The content of a message object; an object without a type is of the type whose content it
-    holds, or else of Meta's own `unknown`."""
+def read_content(message: Fields) -> Content:
+    """Read the content of a message object. An object without a type has the type of the content
+    that it holds, or else Meta's own `unknown`."""
     type = text(message.get("type"))
     if not type:
         type = next((each for each in CONTENTS if each in message), "unknown")
@@ -24,11 +24,11 @@ def content(message: Fields) -> Content:
 
 
 def words(message: Message) -> str:
-    """The words of the citizen that rules look at, '' where the message has none of their own."""
-    said = message.content
-    if said.type not in SPOKEN or (said.type == "interactive" and not said.choice):
+    """Return the citizen's words, for the rules; '' if the message has no words of the citizen."""
+    content = message.content
+    if content.type not in CITIZEN_TEXT or (content.type == "interactive" and not content.choice):
         return ""
-    return said.text
+    return content.text
 
 
 def _text(type: str, detail: Fields) -> Content:
@@ -48,8 +48,8 @@ def _media(type: str, detail: Fields) -> Content:
 
 
 def _location(type: str, detail: Fields) -> Content:
-    named = (text(detail.get("name")), text(detail.get("address")))
-    return Content(type=type, text="\n".join(filter(None, named)), detail=detail)
+    parts = (text(detail.get("name")), text(detail.get("address")))
+    return Content(type=type, text="\n".join(filter(None, parts)), detail=detail)
 
 
 def _contacts(type: str, detail: Fields) -> Content:
@@ -74,12 +74,12 @@ def _interactive(type: str, detail: Fields) -> Content:
 
 
 def _button(type: str, detail: Fields) -> Content:
-    said, choice = text(detail.get("text")), text(detail.get("payload"))
-    return Content(type=type, text=said, choice=choice, detail=detail)
+    label, choice = text(detail.get("text")), text(detail.get("payload"))
+    return Content(type=type, text=label, choice=choice, detail=detail)
 
 
 def _reaction(type: str, detail: Fields) -> Content:
-    """A reaction that is taken back has no emoji, or an empty one."""
+    """A withdrawn reaction has no emoji, or an empty one."""
     emoji, about = text(detail.get("emoji")), text(detail.get("message_id"))
     return Content(type=type, text=emoji, about=about, detail=detail)
 
@@ -89,12 +89,12 @@ def _order(type: str, detail: Fields) -> Content:
 
 
 def _edit(type: str, detail: Fields) -> Content:
-    """The new version, under the type `edit`. An edit of an edit is not followed."""
+    """Read the new version, with the type `edit`. An edit of an edit is not read."""
     about = text(detail.get("original_message_id"))
     edited = fields(detail.get("message"))
     if text(edited.get("type")) == "edit":
         return Content(type=type, about=about, detail=detail)
-    new = content(edited)
+    new = read_content(edited)
     return Content(
         type=type,
         text=new.text,
@@ -121,7 +121,7 @@ CONTENTS: dict[str, Callable[[str, Fields], Content]] = {
     "image": _media,
     "video": _media,
     "audio": _media,
-    "voice": _media,  # the older name of an audio message that was recorded
+    "voice": _media,  # the older name of a voice note
     "document": _media,
     "sticker": _media,
     "location": _location,
@@ -139,7 +139,7 @@ CONTENTS: dict[str, Callable[[str, Fields], Content]] = {
     "unknown": _other,
 }
 
-SPOKEN = {
+CITIZEN_TEXT = {
     "text",
     "image",
     "video",
@@ -150,5 +150,5 @@ SPOKEN = {
     "order",
     "edit",
 }
-"""Types whose text is the citizen's own, or what they chose. Not: the name on somebody's card, an
-emoji, Meta's own sentence about a number that changed."""
+"""Types whose text is the citizen's own words or choice. It leaves out names on contact cards,
+emoji, and Meta's own sentence about a changed number."""

@@ -1,29 +1,31 @@
-"""How far a message of ours has come, and in which words its sender hears why not further. Pure."""
+"""Delivery status order of an outgoing message, and the Dutch explanation of Meta's errors.
+Pure."""
 
 from datetime import timedelta
 
 CUSTOMER_SERVICE_WINDOW = timedelta(hours=24)
-"""After a citizen's last message, in which anything may be sent; later only templates: Meta's
-customer service window."""
+"""Meta's customer service window: the time after a citizen's last message in which any message may
+be sent. After it only templates may be sent."""
 MAX_HOLD = timedelta(days=7)
-"""After which whoever sent an answer that waits for its citizen hears that nothing came back, and
-may try another way. As long as Meta itself goes on trying; whoever wants to write has done so by
-then."""
+"""Longest time that an answer is on hold until its citizen writes. After it the sender hears that
+the citizen did not write, and may try another way. It is as long as Meta itself tries to deliver,
+and a citizen who wants to write has done so by then."""
 REOPEN_REQUEST_VALID_FOR = timedelta(days=3)
-"""How long what asked a citizen to write is for the answers that come after it, too; for one later
-than that they are asked anew. Longer than the night and the day after which it went or failed, so
-that two are never under way; well under `HELD_FOR`, so that no answer waits long for what was asked
-about another. Nobody is asked more often than that, and each costs a template."""
+"""Time in which a reopen request also covers later answers; a later answer makes a new request. It
+is longer than the night and the day after which a request was sent or has failed, so that two are
+never in progress. It is well under MAX_HOLD, so that no answer waits long for the request of
+another. It also limits how often a citizen is asked; each request costs a template."""
 
 STATUS_ORDER = ("accepted", "unknown", "sent", "failed", "delivered", "read", "played")
 STATUS_RANK = {word: rank for rank, word in enumerate(STATUS_ORDER)}
-"""Meta tells it in any order, so the furthest word counts and not the last one that came. What was
-delivered has not failed, whatever one attempt came to."""
+"""Status -> rank. Meta sends statuses in any order, so the status with the highest rank counts, and
+not the last one received. A delivered message has not failed, whatever the outcome of one attempt.
+"""
 COMMAND_DONE = "done"
-"""Where a change of a conversation ends: it is no message, so none of these words is said of it."""
+"""Final status of a change of a conversation, which is no message and has none of the others."""
 
 WITHDRAWN = "consent_missing: de inwoner heeft deze toestemming ingetrokken"
-"""Said where it is decided, and again where it is sent."""
+"""Reason of a refusal, both when the message is accepted and when it is sent."""
 OTHER = "Meta weigerde dit bericht"
 STOPPED = "Meta laat dit nummer nu niets versturen; de beheerder moet iets doen"
 PUT_OFF = "Meta neemt dit bericht nu niet aan; Postkamer probeert het opnieuw"
@@ -62,9 +64,10 @@ REASONS = {
     132016: "dit sjabloon is door Meta uitgezet",
     137000: "de identiteit van deze inwoner is veranderd",
 }
-"""Meta's `error.code` -> what it means for the person who wrote the message."""
+"""Meta's `error.code` -> its meaning for the author of the message."""
 
 
 def error_explanation(code: int, otherwise: str = OTHER) -> str:
-    """Why a message did not go, or not yet, with Meta's code for whoever looks further."""
+    """Explain why a message was not sent, or not yet, with Meta's code for further
+    investigation."""
     return f"{code}: {REASONS.get(code, otherwise)}"

@@ -1,4 +1,4 @@
-"""Who a message is from or to: every identifier that the body gives, the stable one first."""
+"""Identifiers of the person that an item is about: all in the body, the most stable first."""
 
 from collections.abc import Sequence
 from operator import attrgetter
@@ -7,15 +7,22 @@ from typing import Any
 import msgspec
 
 from services.whatsapp.items import Identity, Person
-from services.whatsapp.lenient_json import UnreadableJson, fields, members, record, scalar, text
+from services.whatsapp.lenient_json import (
+    UnreadableJson,
+    fields,
+    members,
+    read_object,
+    scalar,
+    text,
+)
 
 MAX_CONTACT = 8192
-"""Bytes of what names a citizen, to be kept with each item of theirs; Meta's are under 300."""
+"""Most bytes of a contact to store with each of its items; Meta's contacts are under 300 bytes."""
 
 _KIND = attrgetter("kind")
 _PUNCTUATION = str.maketrans("", "", "+-() ")
 
-# Where Meta puts identifiers, and of which kind they are. An address is a phone number or a BSUID.
+# Meta's names of identifiers, with their kinds. An address is a phone number or a BSUID.
 SENDER = {"from_user_id": "bsuid", "from_parent_user_id": "parent_bsuid", "from": "address"}
 ADDRESSEE = {"to_user_id": "bsuid", "to_parent_user_id": "parent_bsuid", "to": "address"}
 CONTACT = {"user_id": "bsuid", "parent_user_id": "parent_bsuid", "wa_id": "address"}
@@ -23,7 +30,7 @@ THREAD = {"user_id": "bsuid", "parent_user_id": "parent_bsuid", "id": "address"}
 RECIPIENT = {
     "recipient_user_id": "bsuid",
     "parent_recipient_user_id": "parent_bsuid",
-    "parent_user_id": "parent_bsuid",  # the same one, elsewhere on the same page of Meta's
+    "parent_user_id": "parent_bsuid",  # another name of the same one, on the same page of Meta
     "recipient_id": "address",
 }
 PARTICIPANT = {
@@ -37,66 +44,65 @@ OLD_NAMES = {"previous_user_id": "bsuid", "previous_parent_user_id": "parent_bsu
 
 
 class Contact(msgspec.Struct, frozen=True):
-    """An entry of `contacts`: its JSON, unless that is too large, and the person it describes."""
+    """An entry of `contacts`: its person, and its JSON, which is empty if it is too large."""
 
     raw: bytes
     person: Person
 
 
 class Contacts:
-    """The `contacts` of one change, found by identifier: they are not aligned with messages."""
+    """The `contacts` of one change, by identifier: Meta does not align them with messages."""
 
     def __init__(self, entries: list[msgspec.Raw]) -> None:
-        found = [contact for entry in entries if (contact := _contact(bytes(entry)))]
+        contacts = [contact for entry in entries if (contact := _contact(bytes(entry)))]
         self._by_value: dict[str, Contact] = {}
-        for contact in found:
+        for contact in contacts:
             for identity in contact.person.identities:
                 self._by_value.setdefault(identity.value, contact)
-        self._only = found[0] if len(entries) == len(found) == 1 else None
+        self._only = contacts[0] if len(entries) == len(contacts) == 1 else None
 
-    def complete(self, known: list[Identity], *, alone: bool = False) -> tuple[Person, bytes]:
-        """The person with these identifiers and what their contact adds, and the contact's JSON.
+    def complete(self, identities: list[Identity], *, alone: bool = False) -> tuple[Person, bytes]:
+        """Return the person with these identifiers, completed by their contact, and its JSON.
 
-        With `alone`, the only contact there is will do.
+        With `alone`, the only contact of the change matches without an identifier.
         """
-        contact = self._find(known) or (self._only if alone else None)
+        contact = self._find(identities) or (self._only if alone else None)
         if contact is None:
-            return Person(identities=_best_first(known)), b""
+            return Person(identities=_best_first(identities)), b""
         person = contact.person
-        if person.identities == tuple(known):
+        if person.identities == tuple(identities):
             return person, contact.raw
-        both = _best_first([*known, *person.identities])
+        both = _best_first([*identities, *person.identities])
         return Person(identities=both, name=person.name, username=person.username), contact.raw
 
-    def naming(self, value: dict[str, Any]) -> bytes:
-        """The JSON of the contact that something in `value` points at: to be kept with it, which
-        does not say that both are one person."""
+    def contact_named_in(self, value: dict[str, Any]) -> bytes:
+        """Return the JSON of the contact that an identifier in `value` points at. It is stored with
+        the item, which does not mean that both are one person."""
         if self._by_value:
             for identity in identities_in(value, ANYBODY):
                 if contact := self._by_value.get(identity.value):
                     return contact.raw
         return b""
 
-    def _find(self, known: list[Identity]) -> Contact | None:
-        """The contact by the best identifier; never one with the BSUID of somebody else."""
-        for identity in known:
+    def _find(self, identities: list[Identity]) -> Contact | None:
+        """Return the contact by the best identifier; never one with the BSUID of another person."""
+        for identity in identities:
             contact = self._by_value.get(identity.value)
-            if contact and _agree(known, contact.person.identities):
+            if contact and _may_be_same_person(identities, contact.person.identities):
                 return contact
         return None
 
 
-def _agree(some: Sequence[Identity], others: Sequence[Identity]) -> bool:
-    """Whether both may be one person; each begins with its BSUID, if it has one."""
-    if not some or not others:
+def _may_be_same_person(left: Sequence[Identity], right: Sequence[Identity]) -> bool:
+    """Return False if both have a BSUID, which comes first, and the two differ."""
+    if not left or not right:
         return True
-    one, other = some[0], others[0]
-    return one.kind != "bsuid" or other.kind != "bsuid" or one == other
+    return left[0].kind != "bsuid" or right[0].kind != "bsuid" or left[0] == right[0]
 
 
 def _contact(raw: bytes) -> Contact | None:
     try:
-        entry = record(raw)
+        entry = read_object(raw)
     except UnreadableJson:
         return None
     profile = fields(entry.get("profile"))
@@ -109,17 +115,17 @@ def _contact(raw: bytes) -> Contact | None:
 
 
 def identities_in(source: dict[str, Any], names: dict[str, str]) -> list[Identity]:
-    """The identifiers in `source`, in the order of `names`."""
-    found = []
+    """Return the identifiers in `source`, in the order of `names`."""
+    identities = []
     for name, kind in names.items():
         if name in source and (value := text(source[name])):
-            found.append(address(value) if kind == "address" else Identity(kind, value))
-    return found
+            identities.append(address(value) if kind == "address" else Identity(kind, value))
+    return identities
 
 
 def address(value: str) -> Identity:
-    """Meta writes a phone number as digits alone; what is no number is the identifier of a user,
-    e.g. `NL.1a2b`, with `ENT` in the middle for a parent's."""
+    """Return the identity of an address. Meta writes a phone number as digits; any other address is
+    the BSUID of a user, such as `NL.1a2b`, or of a parent, with `.ENT.` after the country."""
     digits = value.translate(_PUNCTUATION)
     if digits.isascii() and digits.isdecimal():
         return Identity("phone", digits)
@@ -127,39 +133,40 @@ def address(value: str) -> Identity:
 
 
 def _best_first(identities: list[Identity]) -> tuple[Identity, ...]:
-    """Each once. The alphabet happens to agree: bsuid, parent_bsuid, phone."""
+    """Sort identities, each once, best first. This is alphabetical: bsuid, parent_bsuid, phone."""
     return tuple(sorted(dict.fromkeys(identities), key=_KIND))
 
 
 def recipient(status: dict[str, Any]) -> list[Identity]:
-    """Whom a status is about; in a group, where `recipient_id` is the group's, the participant."""
-    found = identities_in(status, PARTICIPANT)
-    if found or text(status.get("recipient_type")) == "group":
-        return found
+    """Return the person that a status is about: in a group the participant, as `recipient_id` is
+    the group's."""
+    participants = identities_in(status, PARTICIPANT)
+    if participants or text(status.get("recipient_type")) == "group":
+        return participants
     return identities_in(status, RECIPIENT)
 
 
 def participant(status: dict[str, Any]) -> str:
-    """The participant of a group that a status is about, '' outside groups."""
-    grouped = "group_id" in status or text(status.get("recipient_type")) == "group"
-    who = recipient(status) if grouped else identities_in(status, PARTICIPANT)
-    return who[0].value if who else ""
+    """Return the participant of a group that a status is about, '' outside groups."""
+    in_group = "group_id" in status or text(status.get("recipient_type")) == "group"
+    identities = recipient(status) if in_group else identities_in(status, PARTICIPANT)
+    return identities[0].value if identities else ""
 
 
 def thread_owner(thread: dict[str, msgspec.Raw]) -> list[Identity]:
-    """The citizen of a thread of history, whose id is their number."""
+    """Return the citizen of a thread of history; the id of the thread is their number."""
     context = members(thread.get("context")) or {}
     return [
         identity
-        for given, names in ((thread, THREAD), (context, CONTACT))
-        for identity in identities_in({name: scalar(given.get(name)) for name in names}, names)
+        for source, names in ((thread, THREAD), (context, CONTACT))
+        for identity in identities_in({name: scalar(source.get(name)) for name in names}, names)
     ]
 
 
 def identity_change_in(message: dict[str, Any]) -> tuple[list[Identity], list[Identity]]:
-    """Whom a `system` message is about: as they were known, and as they are known from now on."""
+    """Return the old and the new identifiers of the person that a `system` message is about."""
     system = fields(message.get("system"))
     new = identities_in(system, NEW_NAMES)
-    given = identities_in(system, OLD_NAMES) + identities_in(message, SENDER)
-    old = [identity for identity in given if identity not in new]
-    return old or given or new, new
+    sender = identities_in(system, OLD_NAMES) + identities_in(message, SENDER)
+    old = [identity for identity in sender if identity not in new]
+    return old or sender or new, new

@@ -1,8 +1,8 @@
-"""What one webhook body holds, item by item.
+"""The items of a webhook body.
 
-An item is the unit of everything: of success, of failure, of de-duplication. Each carries its own
-JSON exactly as it stood in the body (`raw`), so the archive never depends on what was understood.
-Names of content types and their fields are Meta's.
+An item is the unit of success, of failure and of de-duplication. Each carries its original bytes
+(`raw`), so that the archive never depends on how an item was interpreted. Names of content types
+and their fields are Meta's.
 """
 
 from datetime import datetime
@@ -19,7 +19,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """Who wrote, or was written to: the identifiers best first (bsuid before phone)."""
+    """The citizen who sent or gets a message; identifiers are best first (bsuid before phone)."""
 
     identities: tuple[Identity, ...] = ()
     name: str = ""
@@ -27,34 +27,34 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
-    """What a message says: `type` is Meta's, `text` the words in it (body, caption, title)."""
+    """Content of a message: `type` is Meta's, `text` its words (body, caption, title)."""
 
     type: str
     text: str = ""
     choice: str = ""
     """Id of the chosen button or row, or a template button's payload."""
     media: str = ""
-    """Media id, where there is media."""
+    """Meta's id of the media; '' without media."""
     mime_type: str = ""
     sha256: str = ""
     filename: str = ""
     about: str = ""
     """Wamid of the message that this one reacts to, edits or revokes."""
     detail: dict[str, Any] = {}
-    """The content object as Meta sent it."""
+    """Content object as Meta sent it."""
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """What every item has; `key` is its partition key: number, else `waba:<id>`, else ''."""
+    """Base of every item; `key` is its partition key: number, else `waba:<id>`, else ''."""
 
     raw: bytes
     waba: str = ""
     number: str = ""
-    """Meta's phone_number_id of our number, '' where the item belongs to no number."""
+    """Meta's phone_number_id of our number; '' if the item belongs to no number."""
     field: str = ""
-    """The webhook field it came under, e.g. `messages`."""
+    """Webhook field of the item, such as `messages`."""
     contact: bytes = b""
-    """What names its citizen beside it: the JSON of the matching entry of `contacts`; in history
+    """Bytes beside the item that name its citizen: the matching entry of `contacts`; in history
     without one, the beginning of the thread, up to its first message."""
 
     @property
@@ -63,10 +63,10 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Message(Item, frozen=True, kw_only=True):
-    """Something a citizen wrote; or an echo of what staff wrote in the Business app, or history.
+    """A message of a citizen, an echo of a message that staff sent in the Business app, or history.
 
-    Which of the three, `field` says: `messages`, `smb_message_echoes`, `history`. `person` is the
-    citizen in all of them.
+    `field` tells them apart: `messages`, `smb_message_echoes`, `history`. `person` is the citizen
+    in all of them.
     """
 
     id: str
@@ -74,19 +74,19 @@ class Message(Item, frozen=True, kw_only=True):
     sent_at: datetime | None
     content: Content
     quoted: str = ""
-    """Wamid that it answers (`context.id`)."""
+    """Wamid of the message that this one answers (`context.id`)."""
     forwarded: bool = False
     referral: dict[str, Any] = {}
     group: str = ""
     errors: tuple[int, ...] = ()
     outgoing: bool = False
-    """Written by staff, not by the citizen; only in echoes and history."""
+    """True if staff wrote the message, which occurs only in echoes and history."""
     becomes: tuple[Identity, ...] = ()
-    """What a `system` message says this person is called from now on; `person` is the old name."""
+    """New identifiers of the person in a `system` message; `person` has the old ones."""
 
 
 class Status(Item, frozen=True, kw_only=True):
-    """What became of something that we sent."""
+    """The status of a message that we sent."""
 
     id: str
     status: str
@@ -94,7 +94,7 @@ class Status(Item, frozen=True, kw_only=True):
     person: Person = Person()
     participant: str = ""
     opaque: str = ""
-    """Our biz_opaque_callback_data."""
+    """Value of our biz_opaque_callback_data."""
     code: int = 0
     reason: str = ""
     pricing: dict[str, Any] = {}
@@ -103,17 +103,17 @@ class Status(Item, frozen=True, kw_only=True):
 class Notice(Item, frozen=True, kw_only=True):
     """An account, template, quality, preference or other event that is no message.
 
-    `event` is Meta's word for what happened where it has one.
+    `event` is Meta's word for the event, or '' if Meta has none.
     """
 
     event: str = ""
     value: dict[str, Any] = {}
     stamp: str = ""
-    """Meta's `entry.time`, as it stood: tells two equal events at different times apart."""
+    """Original text of Meta's `entry.time`, which distinguishes equal events at different times."""
 
 
 class Unknown(Item, frozen=True, kw_only=True):
-    """Something in a body that could not be understood; `reason` holds no personal data."""
+    """A part of a body that could not be read; `reason` holds no personal data."""
 
     reason: str
 

@@ -1,8 +1,8 @@
-"""Reads JSON that keeps no promises: whatever stands there, what comes out can be stored and sent.
+"""Tolerant reader of JSON: it accepts any value, and its results can be stored and sent.
 
-Types vary in Meta's bodies (a number here, a string there), so every reader takes anything and
-gives '' or None or {} for what it cannot use. Out comes no U+0000 (PostgreSQL stores none), no
-integer over 64 bits and no infinity (neither MessagePack nor JSON carries them).
+Types vary in Meta's bodies (a number here, a string there), so every function accepts anything and
+returns '', None or {} for a value that it cannot use. No result has U+0000 (PostgreSQL cannot store
+it), an integer over 64 bits or an infinity (MessagePack and JSON cannot carry them).
 """
 
 import json
@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 MAX_ITEM_DEPTH = 64
-"""Levels of nesting in one item. Meta's deepest known message has 8; one level of ours is a few
-stack frames of Python's 1000."""
+"""Levels of nesting in one item. Meta's deepest known message has 8; each level takes our functions
+a few of Python's 1000 stack frames."""
 
 _ANY = msgspec.json.Decoder()
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -31,19 +31,19 @@ _ESCAPES = re.compile(
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
 _MILLISECONDS_FROM = 1e12
-"""Read as seconds this is the year 33658, as milliseconds 2001."""
+"""Smallest timestamp in milliseconds: as seconds it is the year 33658, as milliseconds 2001."""
 _YEAR_10000 = 253402300800.0
 
 
 class UnreadableJson(ValueError):
-    """Not what belongs in this place. Says why, and nothing of what stands there."""
+    """A value that cannot be read. The message gives the reason and quotes nothing."""
 
 
-def too_deep(body: bytes, levels: int) -> bool:
-    """Whether `body` nests deeper than `levels`, or is never closed.
+def is_too_deep(body: bytes, levels: int) -> bool:
+    """Return True if `body` nests deeper than `levels`, or is never closed.
 
-    Found without recursion, so the answer does not depend on how deep the caller's stack is: each
-    round takes away the innermost pairs of brackets.
+    It does not recurse, so the result does not depend on the depth of the caller's stack. Each
+    round removes the innermost pairs of brackets.
     """
     if body.count(b"[") + body.count(b"{") <= levels:
         return False
@@ -58,13 +58,13 @@ def too_deep(body: bytes, levels: int) -> bool:
 
 
 def repair_surrogates(body: bytes) -> bytes:
-    """`body` with U+FFFD for every byte that is no UTF-8 and every unpaired surrogate escape."""
+    """Replace every byte that is no UTF-8, and every unpaired surrogate escape, by U+FFFD."""
     body = body.decode(errors="replace").encode()
     return _ESCAPES.sub(lambda m: rb"\ufffd" if m["unpaired"] else m[0], body)
 
 
 def members(raw: bytes | msgspec.Raw | None) -> dict[str, msgspec.Raw] | None:
-    """The members of an object, unread; None where it is no object."""
+    """Return the undecoded members of an object; None if it is no object."""
     if raw is None:
         return None
     try:
@@ -74,7 +74,7 @@ def members(raw: bytes | msgspec.Raw | None) -> dict[str, msgspec.Raw] | None:
 
 
 def elements(raw: bytes | msgspec.Raw | None) -> list[msgspec.Raw] | None:
-    """The elements of an array, unread; None where it is no array."""
+    """Return the undecoded elements of an array; None if it is no array."""
     if raw is None:
         return None
     try:
@@ -84,49 +84,49 @@ def elements(raw: bytes | msgspec.Raw | None) -> list[msgspec.Raw] | None:
 
 
 def scalar(raw: bytes | msgspec.Raw | None) -> str:
-    """The text or number that stands in `raw`."""
+    """Return the text or number in `raw` as text; '' for any other value."""
     if raw is None:
         return ""
     try:
-        return text(storable(_SCALAR.decode(raw)))
+        return text(make_storable(_SCALAR.decode(raw)))
     except msgspec.ValidationError:
         return ""
 
 
 def read(raw: bytes) -> Any:
-    """The value in `raw`, fit to be stored and sent. Raises Odd."""
-    if too_deep(raw, MAX_ITEM_DEPTH):
+    """Decode the value in `raw`, fit to be stored and sent. Raises UnreadableJson."""
+    if is_too_deep(raw, MAX_ITEM_DEPTH):
         raise UnreadableJson("nested too deeply")
     try:
         value = _ANY.decode(raw)
-    except msgspec.ValidationError:  # a number out of every range
+    except msgspec.ValidationError:  # a number out of range
         value = json.loads(raw, parse_int=_integer, parse_float=_float)
-    return storable(value) if rb"\u0000" in raw or not _travels(value) else value
+    return make_storable(value) if rb"\u0000" in raw or not _is_encodable(value) else value
 
 
-def record(raw: bytes) -> dict[str, Any]:
-    """The object in `raw`, as `read` gives it. Raises Odd."""
+def read_object(raw: bytes) -> dict[str, Any]:
+    """Decode the object in `raw`, as `read` does. Raises UnreadableJson."""
     value = read(raw)
     if not isinstance(value, dict):
         raise UnreadableJson("no object where one belongs")
     return value
 
 
-def storable(value: Any) -> Any:
-    """`value` without what cannot be stored or sent."""
+def make_storable(value: Any) -> Any:
+    """Replace the parts of `value` that cannot be stored or sent."""
     if isinstance(value, str):
         return value.replace("\0", "\ufffd") if "\0" in value else value
     if isinstance(value, dict):
-        return {storable(name): storable(member) for name, member in value.items()}
+        return {make_storable(name): make_storable(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [storable(element) for element in value]
+        return [make_storable(element) for element in value]
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         return str(value)
     return value
 
 
-def _travels(value: Any) -> bool:
-    """Whether MessagePack can carry it; a tenth of the price of looking at every member."""
+def _is_encodable(value: Any) -> bool:
+    """Return True if MessagePack can carry `value`, in a tenth of the time of `make_storable`."""
     try:
         _MSGPACK.encode(value)
     except OverflowError:
@@ -144,7 +144,7 @@ def _float(digits: str) -> float | str:
 
 
 def text(value: Any) -> str:
-    """`value` as text, where it is text or a number."""
+    """Return `value` as text if it is text or a number, else ''."""
     if isinstance(value, str):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -153,23 +153,23 @@ def text(value: Any) -> str:
 
 
 def fields(value: Any) -> dict[str, Any]:
-    """`value` where it is an object, else an empty one."""
+    """Return `value` if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def objects(value: Any) -> list[dict[str, Any]]:
-    """The objects in `value`, where it is an array."""
+    """Return the objects in `value` if it is an array, else none."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def code(value: Any) -> int:
-    """A code of Meta's, 0 where there is none; codes have at most 9 digits, and fit an int4."""
+    """Return Meta's code, or 0 for no code; codes have at most 9 digits and fit an int4."""
     digits = text(value)
     return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 9 else 0
 
 
 def parse_timestamp(value: Any) -> datetime | None:
-    """A moment given in seconds or milliseconds since 1970, as a number or as text."""
+    """Parse seconds or milliseconds since 1970, as a number or as text; None if it is neither."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:

@@ -1,13 +1,13 @@
-"""Messages, and what became of ours: the fields whose lists hold them, and how each is read."""
+"""Messages and statuses: the webhook fields with their lists, and the reader of each list."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 
-from services.whatsapp.account_events import errors, notice, unknown
+from services.whatsapp.account_events import make_unknown, read_errors, read_notice
 from services.whatsapp.body import Change
-from services.whatsapp.content import content
+from services.whatsapp.content import read_content
 from services.whatsapp.identities import (
     ADDRESSEE,
     MAX_CONTACT,
@@ -28,14 +28,14 @@ from services.whatsapp.lenient_json import (
     members,
     objects,
     parse_timestamp,
-    record,
+    read_object,
     text,
 )
 
 
-class Frame(msgspec.Struct, frozen=True):
-    """What an item stands in: its change, the people named beside it; whose thread it is, and how
-    that begins."""
+class ItemContext(msgspec.Struct, frozen=True):
+    """The surroundings of an item: its change and its contacts. In history also the citizen of the
+    thread (`owner`) and the bytes before its first message (`head`)."""
 
     change: Change
     contacts: Contacts
@@ -43,99 +43,100 @@ class Frame(msgspec.Struct, frozen=True):
     head: bytes = b""
 
 
-def messages(change: Change, lists: dict[str, msgspec.Raw]) -> Iterator[AnyItem]:
-    """The items of a change of a field that stands in the table: at least one."""
-    frame = Frame(change, Contacts(elements(lists.get("contacts")) or []))
+def read_messages(change: Change, lists: dict[str, msgspec.Raw]) -> Iterator[AnyItem]:
+    """Yield the items in a change of a field in MESSAGES, and at least one."""
+    context = ItemContext(change, Contacts(elements(lists.get("contacts")) or []))
     empty = True
     for name, read in MESSAGES[change.field].items():
         if name in lists:
-            for item in _each(frame, lists[name], read):
+            for item in _each(context, lists[name], read):
                 yield item
                 empty = False
     if "errors" in lists:
-        yield errors(change, bytes(lists["errors"]))
+        yield read_errors(change, bytes(lists["errors"]))
     elif empty:
-        yield unknown(change, change.raw, "nothing known in the value")
+        yield make_unknown(change, change.raw, "nothing known in the value")
 
 
-def _each(frame: Frame, raw: msgspec.Raw | None, read: "Reader") -> Iterator[AnyItem]:
+def _each(context: ItemContext, raw: msgspec.Raw | None, read: "Reader") -> Iterator[AnyItem]:
     parts = elements(raw)
     if parts is None and raw is not None:
-        yield unknown(frame.change, bytes(raw), "no list where one belongs")
+        yield make_unknown(context.change, bytes(raw), "no list where one belongs")
     for part in parts or ():
-        own = bytes(part)
+        element = bytes(part)
         try:
-            yield from read(frame, own)
-        except UnreadableJson as odd:
-            yield unknown(frame.change, own, str(odd))
+            yield from read(context, element)
+        except UnreadableJson as error:
+            yield make_unknown(context.change, element, str(error))
 
 
-def _inbound(frame: Frame, raw: bytes) -> Iterator[AnyItem]:
-    value = record(raw)
+def _inbound(context: ItemContext, raw: bytes) -> Iterator[AnyItem]:
+    value = read_object(raw)
     if value.get("type") == "system":
         old, new = identity_change_in(value)
-        yield _message(frame, raw, value, old, becomes=tuple(new))
+        yield _message(context, raw, value, old, becomes=tuple(new))
     else:
-        yield _message(frame, raw, value, identities_in(value, SENDER))
+        yield _message(context, raw, value, identities_in(value, SENDER))
 
 
-def _echo(frame: Frame, raw: bytes) -> Iterator[AnyItem]:
-    value = record(raw)
-    yield _message(frame, raw, value, identities_in(value, ADDRESSEE), outgoing=True)
+def _echo(context: ItemContext, raw: bytes) -> Iterator[AnyItem]:
+    value = read_object(raw)
+    yield _message(context, raw, value, identities_in(value, ADDRESSEE), outgoing=True)
 
 
-def _chunk(frame: Frame, raw: bytes) -> Iterator[AnyItem]:
-    """A chunk of history: messages by thread, or errors where none is shared, or only progress."""
+def _chunk(context: ItemContext, raw: bytes) -> Iterator[AnyItem]:
+    """Read a chunk of history: messages by thread, or errors if none is shared, or only
+    progress."""
     chunk = members(raw) or {}
     empty = True
-    for item in _each(frame, chunk.get("threads"), _thread):
+    for item in _each(context, chunk.get("threads"), _thread):
         yield item
         empty = False
     if "errors" in chunk:
-        yield errors(frame.change, bytes(chunk["errors"]))
+        yield read_errors(context.change, bytes(chunk["errors"]))
     elif empty:
-        yield notice(frame.change, raw, "")
+        yield read_notice(context.change, raw, "")
 
 
-def _thread(frame: Frame, raw: bytes) -> Iterator[AnyItem]:
+def _thread(context: ItemContext, raw: bytes) -> Iterator[AnyItem]:
     thread = members(raw)
     if thread is None:
         raise UnreadableJson("no object where one belongs")
-    listed = thread.get("messages")
+    messages = thread.get("messages")
     owner = tuple(thread_owner(thread))
-    within = Frame(frame.change, frame.contacts, owner, _head(raw, listed))
-    yield from _each(within, listed, _historic)
+    in_thread = ItemContext(context.change, context.contacts, owner, _head(raw, messages))
+    yield from _each(in_thread, messages, _historic)
 
 
-def _head(raw: bytes, listed: msgspec.Raw | None) -> bytes:
-    """What stands in a thread before its first message: the citizen's number, as Meta writes it."""
-    first = next(iter(elements(listed) or ()), None)
-    if listed is None or first is None:
+def _head(raw: bytes, messages: msgspec.Raw | None) -> bytes:
+    """Return the bytes of a thread before its first message; they have the citizen's number."""
+    first = next(iter(elements(messages) or ()), None)
+    if messages is None or first is None:
         return b""
-    at = raw.find(first, raw.find(listed))
+    at = raw.find(first, raw.find(messages))
     return raw[:at] if at <= MAX_CONTACT else b""
 
 
-def _historic(frame: Frame, raw: bytes) -> Iterator[AnyItem]:
-    """Only what the business wrote says to whom."""
-    value = record(raw)
-    to = identities_in(value, ADDRESSEE)
-    who = list(frame.owner) or to or identities_in(value, SENDER)
-    yield _message(frame, raw, value, who, outgoing=bool(to))
+def _historic(context: ItemContext, raw: bytes) -> Iterator[AnyItem]:
+    """Read a message of history; only messages of the business have an addressee."""
+    value = read_object(raw)
+    addressee = identities_in(value, ADDRESSEE)
+    citizen = list(context.owner) or addressee or identities_in(value, SENDER)
+    yield _message(context, raw, value, citizen, outgoing=bool(addressee))
 
 
 def _message(
-    frame: Frame,
+    context: ItemContext,
     raw: bytes,
     value: dict[str, Any],
-    who: list[Identity],
+    citizen: list[Identity],
     *,
     outgoing: bool = False,
     becomes: tuple[Identity, ...] = (),
 ) -> Message:
-    change = frame.change
-    person, contact = _complete(frame, who)
-    id, context = text(value.get("id")), fields(value.get("context"))
+    change = context.change
+    person, contact = _complete(context, citizen)
+    id, quoted = text(value.get("id")), fields(value.get("context"))
     if not id and not person.identities:
         raise UnreadableJson("message without an id or a person")
     return Message(
@@ -146,35 +147,38 @@ def _message(
         id=id,
         person=person,
         sent_at=parse_timestamp(value.get("timestamp")),
-        content=content(value),
-        quoted=text(context.get("id")),
-        forwarded=bool(context.get("forwarded") or context.get("frequently_forwarded")),
+        content=read_content(value),
+        quoted=text(quoted.get("id")),
+        forwarded=bool(quoted.get("forwarded") or quoted.get("frequently_forwarded")),
         referral=fields(value.get("referral")),
         group=text(value.get("group_id")),
         errors=tuple([code(error.get("code")) for error in objects(value.get("errors"))]),
-        contact=contact or frame.head,
+        contact=contact or context.head,
         outgoing=outgoing,
         becomes=becomes,
     )
 
 
-def _complete(frame: Frame, who: list[Identity]) -> tuple[Person, bytes]:
-    """The person and their contact. One item that names nobody is its only contact's; among more
-    items that would be a guess, and give one citizen's words to another."""
-    change = frame.change
-    if who or change.field != "messages":
-        return frame.contacts.complete(who)
+def _complete(context: ItemContext, citizen: list[Identity]) -> tuple[Person, bytes]:
+    """Return the person and the JSON of their contact.
+
+    The only item of a change, if it names no person, belongs to the only contact. With more items
+    that would be a guess, and could give one citizen's words to another.
+    """
+    change = context.change
+    if citizen or change.field != "messages":
+        return context.contacts.complete(citizen)
     items = [elements((change.members or {}).get(name)) or [] for name in MESSAGES["messages"]]
-    return frame.contacts.complete(who, alone=sum(map(len, items)) == 1)
+    return context.contacts.complete(citizen, alone=sum(map(len, items)) == 1)
 
 
-def _status(frame: Frame, raw: bytes) -> Iterator[AnyItem]:
-    value, change = record(raw), frame.change
+def _status(context: ItemContext, raw: bytes) -> Iterator[AnyItem]:
+    value, change = read_object(raw), context.change
     id, status = text(value.get("id")), text(value.get("status"))
     if not id and not status:
         raise UnreadableJson("status without an id or a state")
     error = next(iter(objects(value.get("errors"))), {})
-    person, contact = _complete(frame, recipient(value))
+    person, contact = _complete(context, recipient(value))
     details = text(fields(error.get("error_data")).get("details"))
     yield Status(
         raw=raw,
@@ -194,8 +198,8 @@ def _status(frame: Frame, raw: bytes) -> Iterator[AnyItem]:
     )
 
 
-Reader = Callable[[Frame, bytes], Iterator[AnyItem]]
-"""Reads one element of a list. Raises Odd where it cannot."""
+Reader = Callable[[ItemContext, bytes], Iterator[AnyItem]]
+"""Reads one element of a list; raises UnreadableJson."""
 
 MESSAGES: dict[str, dict[str, Reader]] = {
     "messages": {"messages": _inbound, "statuses": _status},

@@ -1,8 +1,8 @@
-"""One webhook body in pieces: what each item brought, and the rest. Pure.
+"""Segments of a webhook body: the bytes of each item, and the body remainder. Pure.
 
-Each item can so be kept, shown and destroyed alone; and while all are there, the signed bytes come
-together again. The items say what to look for. It is looked for where the body has a value, level
-by level, so that no piece is found within a text.
+Each item can thus be stored, shown and destroyed alone. While all segments exist, the signed bytes
+can be joined again. The search takes the bytes of the items and compares them with the values in
+the body, level by level, so that it never finds a segment within a text.
 """
 
 from collections import defaultdict, deque
@@ -15,12 +15,12 @@ from services.whatsapp.items import AnyItem
 from services.whatsapp.lenient_json import elements, members
 
 FEW = 8
-"""Items that are looked for by their bytes alone, in a tenth of the time of a walk."""
+"""Most items to search for by their bytes alone, in a tenth of the time of a walk."""
 LEVELS = 10
-"""The level of the list in which the deepest items stand, a message of history in a thread in a
-chunk; the body itself is 0."""
+"""Level of the list with the deepest items: a message of history in a thread in a chunk. The body
+itself is level 0."""
 CHANGES = 3
-"""The level of the list of changes: its elements are told apart, as contacts are of one change."""
+"""Level of the list of changes: contacts belong to one change, so changes are distinguished."""
 _OBJECT = ord("{")
 _CONTAINERS = frozenset(b"{[")
 
@@ -31,17 +31,17 @@ CONTACT: Final = "contact"
 
 
 class Gap(msgspec.Struct, frozen=True, array_like=True):
-    """A place in the rest from which a piece was taken."""
+    """A place in the remainder from which a piece was removed."""
 
     at: int
-    """Offset in the rest, in bytes."""
+    """Offset in the remainder, in bytes."""
     item: int
-    """Place of the item among all of its body, from 0."""
+    """Index of the item among the items of its body, from 0."""
     part: Part
 
 
 class SegmentedBody(msgspec.Struct, frozen=True):
-    """A body without its items; the holes are in order. No holes: it could not be cut."""
+    """A body without its items; `holes` are in order. Without holes, it could not be split."""
 
     rest: bytes
     holes: list[Gap]
@@ -57,7 +57,8 @@ class _Piece(msgspec.Struct, frozen=True, order=True):
 
 
 class _Value(msgspec.Struct, frozen=True):
-    """A value in the body that looks like something of an item; `change` tells changes apart."""
+    """A value in the body that equals the bytes of an item or a contact; `change` identifies its
+    change."""
 
     at: int
     raw: bytes
@@ -67,54 +68,56 @@ class _Value(msgspec.Struct, frozen=True):
     def key(self) -> tuple[int, bytes]:
         return self.change, self.raw
 
-    def of(self, item: int, part: Part) -> _Piece:
+    def piece_of(self, item: int, part: Part) -> _Piece:
         return _Piece(self.at, self.at + len(self.raw), item, part)
 
 
 class _Lost(Exception):
-    """Something does not stand where it should."""
+    """A piece is not in its place."""
 
 
 def split_body(body: bytes, items: Sequence[AnyItem]) -> SegmentedBody:
-    """`body` without what `parse` found in it. Whole where something of it is not found: because
-    the body had to be mended, a name stands in an object twice, or an odd item is like something
-    around another."""
+    """Split the items that `parse` returned off `body`.
+
+    The body stays whole if a piece is not found. That happens if the body had to be repaired, if a
+    name occurs twice in an object, or if an unknown item equals a value around another item.
+    """
     try:
         pieces = _pieces(body, items)
     except (_Lost, msgspec.DecodeError, UnicodeDecodeError):
         return SegmentedBody(body, [])
-    rest: list[bytes] = []
+    chunks: list[bytes] = []
     holes: list[Gap] = []
     cursor = size = 0
     for piece in pieces:
-        rest.append(body[cursor : piece.at])
+        chunks.append(body[cursor : piece.at])
         size += piece.at - cursor
         cursor = piece.end
         holes.append(Gap(size, piece.item, piece.part))
-    return SegmentedBody(b"".join([*rest, body[cursor:]]), holes)
+    return SegmentedBody(b"".join([*chunks, body[cursor:]]), holes)
 
 
-def join_body(cut: SegmentedBody, pieces: Mapping[tuple[int, str], bytes]) -> bytes | None:
-    """The body as it came, of the bytes of each (item, part); None when one is missing."""
-    found: list[bytes] = []
+def join_body(segmented: SegmentedBody, pieces: Mapping[tuple[int, str], bytes]) -> bytes | None:
+    """Join a body from the bytes of each (item, part); None if one is missing."""
+    chunks: list[bytes] = []
     cursor = 0
-    for hole in cut.holes:
+    for hole in segmented.holes:
         piece = pieces.get((hole.item, hole.part))
         if piece is None:
             return None
-        found += [cut.rest[cursor : hole.at], piece]
+        chunks += [segmented.rest[cursor : hole.at], piece]
         cursor = hole.at
-    return b"".join([*found, cut.rest[cursor:]])
+    return b"".join([*chunks, segmented.rest[cursor:]])
 
 
 def _pieces(body: bytes, items: Sequence[AnyItem]) -> list[_Piece]:
-    """In order of the body; none overlaps another."""
-    pieces = _plain(body, items) if len(items) <= FEW else None
+    """Return the pieces in the order of the body, without overlaps."""
+    pieces = _find_unique(body, items) if len(items) <= FEW else None
     if pieces is None:
         search = _Search(items)
         start = len(body) - len(body.lstrip())
-        search.within(body[start:], start, 0)
-        pieces = _shared_out(body, items, search.found)
+        search.walk(body[start:], start, 0)
+        pieces = _assign(body, items, search.values)
     pieces.sort()
     cursor = 0
     for piece in pieces:
@@ -124,14 +127,14 @@ def _pieces(body: bytes, items: Sequence[AnyItem]) -> list[_Piece]:
     return pieces
 
 
-def _plain(body: bytes, items: Sequence[AnyItem]) -> list[_Piece] | None:
-    """Where everything stands in the body once; None where anything does not."""
+def _find_unique(body: bytes, items: Sequence[AnyItem]) -> list[_Piece] | None:
+    """Return the pieces if each occurs in the body exactly once, else None."""
     pieces: dict[bytes, _Piece] = {}
     for nth, item in enumerate(items):
-        wanted: tuple[tuple[bytes, Part], ...] = ((item.raw, ITEM), (item.contact, CONTACT))
-        for raw, part in wanted:
+        parts: tuple[tuple[bytes, Part], ...] = ((item.raw, ITEM), (item.contact, CONTACT))
+        for raw, part in parts:
             if not raw or (part is CONTACT and raw in pieces):
-                continue  # it is of the first that it came with
+                continue  # a contact belongs to its first item
             at = body.find(raw)
             if at < 0 or body.find(raw, at + 1) >= 0:
                 return None
@@ -140,22 +143,22 @@ def _plain(body: bytes, items: Sequence[AnyItem]) -> list[_Piece] | None:
 
 
 class _Search:
-    """A walk through the body, as deep as items stand, past what holds none."""
+    """A walk through the body, down to the level of the deepest items, that collects equal
+    values."""
 
     def __init__(self, items: Iterable[AnyItem]) -> None:
-        self.found: list[_Value] = []
-        self._wanted = {raw for item in items for raw in (item.raw, item.contact) if raw}
-        self._sizes = {len(raw) for raw in self._wanted}
+        self.values: list[_Value] = []
+        self._targets = {raw for item in items for raw in (item.raw, item.contact) if raw}
+        self._sizes = {len(raw) for raw in self._targets}
         self._change = 0
 
-    def within(self, raw: bytes, at: int, level: int) -> None:
-        """Everything wanted in an object or list that begins at `at`. What is wanted holds nothing
-        else that is."""
+    def walk(self, raw: bytes, at: int, level: int) -> None:
+        """Collect the targets in an object or list that begins at `at`; targets do not nest."""
         cursor = 0
         for part in (members(raw) or {}).values() if raw[0] == _OBJECT else elements(raw) or ():
             value = bytes(part)
-            wanted = len(value) in self._sizes and value in self._wanted
-            if not wanted and (level == LEVELS or value[0] not in _CONTAINERS):
+            is_target = len(value) in self._sizes and value in self._targets
+            if not is_target and (level == LEVELS or value[0] not in _CONTAINERS):
                 continue
             start = raw.find(value, cursor)
             if start < 0:
@@ -163,37 +166,43 @@ class _Search:
             cursor = start + len(value)
             if level == CHANGES:
                 self._change = at + start
-            if wanted:
-                self.found.append(_Value(at + start, value, self._change))
+            if is_target:
+                self.values.append(_Value(at + start, value, self._change))
             else:
-                self.within(value, at + start, level + 1)
+                self.walk(value, at + start, level + 1)
 
 
-def _shared_out(body: bytes, items: Sequence[AnyItem], found: Iterable[_Value]) -> list[_Piece]:
-    """Whose piece each value is: equal items in the order in which they stand; a contact is of the
-    first item of its change that it came with, and of nobody where there is none."""
+def _assign(body: bytes, items: Sequence[AnyItem], values: Iterable[_Value]) -> list[_Piece]:
+    """Assign each value to an item.
+
+    Equal items get their values in order. A contact belongs to the first item of its change that
+    has it; a contact without such an item stays in the remainder.
+    """
     waiting: dict[bytes, deque[int]] = defaultdict(deque)
     for nth, item in enumerate(items):
         waiting[item.raw].append(nth)
     pieces: list[_Piece] = []
     others: list[_Value] = []
     owners: dict[tuple[int, bytes], int] = {}
-    for value in found:
+    for value in values:
         if places := waiting.get(value.raw):
             nth = places.popleft()
-            pieces.append(value.of(nth, ITEM))
+            pieces.append(value.piece_of(nth, ITEM))
             key = value.change, items[nth].contact
             owners[key] = min(nth, owners.get(key, nth))
         else:
             others.append(value)
     if len(pieces) < len(items):
         raise _Lost
-    named = [v.of(owner, CONTACT) for v in others if (owner := owners.get(v.key)) is not None]
-    return [*pieces, *named, *_heads(body, items, pieces)]
+    contacts = [
+        v.piece_of(owner, CONTACT) for v in others if (owner := owners.get(v.key)) is not None
+    ]
+    return [*pieces, *contacts, *_heads(body, items, pieces)]
 
 
 def _heads(body: bytes, items: Sequence[AnyItem], pieces: Iterable[_Piece]) -> Iterator[_Piece]:
-    """What names the citizen of a thread of history: it stands right before the first message."""
+    """Yield the bytes that name the citizen of a thread of history, right before its first
+    message."""
     for piece in pieces:
         contact = items[piece.item].contact
         at = piece.at - len(contact)

@@ -22,7 +22,7 @@ from archiver.log.checkpoint_signer import Signer
 from archiver.log.erasure import Eraser
 from archiver.log.writer import Writer
 from archiver.receipt_assembly import SegmentsDestroyed, assemble_body
-from services.config.settings import derived_key
+from services.config.settings import derive_key
 from services.files.object_store import ObjectStore
 from services.postgres.database import Pool, connection_pool
 from tests.citizens import NEIGHBOUR_TOKEN, SECRET, TOKEN, post, text, webhook
@@ -70,7 +70,7 @@ class Archive:
 
     async def wrong(self) -> list[Any]:
         """What the log says of itself, after it was signed once more."""
-        seed = derived_key([SecretStr(KEY)], checkpoint_signer.PURPOSE)
+        seed = derive_key([SecretStr(KEY)], checkpoint_signer.PURPOSE)
         signer = Signer("postkamer", seed)
         store = ObjectStore(self.town.objects.as_uri())
         await checkpoint_signer.sign_checkpoint(self.pool, signer, store)

@@ -16,7 +16,7 @@ from archiver.index.record_fields import read_fields, subject_identities
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer, sign_checkpoint
 from archiver.log.writer import person_hash
-from services.config.settings import derived_key
+from services.config.settings import derive_key
 from services.contract import Record
 from services.files.object_store import ObjectStore
 from services.postgres.database import Pool
@@ -59,7 +59,7 @@ def _says(row: dict[str, Any], wanted: dict[Any, Record]) -> bool:
 
 async def findings(pool: Pool, store: Path) -> list[Finding]:
     """What is wrong, after everything has been signed; also with what is kept outside."""
-    signer = Signer(LOG, derived_key([SecretStr(KEY)], checkpoint_signer.PURPOSE))
+    signer = Signer(LOG, derive_key([SecretStr(KEY)], checkpoint_signer.PURPOSE))
     outside = ObjectStore(store.as_uri())
     await sign_checkpoint(pool, signer, outside)
     asked = VerifyOptions(trust=Trust(LOG, signer.public_key), outside=outside)

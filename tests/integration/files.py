@@ -254,11 +254,13 @@ async def dies(pool: Pool, store: ObjectStore, after: str) -> File:
 
     sealing = SealingStream(file.stream_key, content())
     if after != "begun":
-        await store.put(object_store.media(file.object), sealing.pieces())
+        await store.put(object_store.media_key(file.object), sealing.pieces())
     if after in ("named", "kept", "fetched"):
         assert await book.set_object(file, sealing.sha256())
     if after in ("kept", "fetched"):
-        await store.keep(object_store.media(file.object), object_store.sealed(sealing.sha256()))
+        await store.make_permanent(
+            object_store.media_key(file.object), object_store.sealed_key(sealing.sha256())
+        )
     if after == "fetched":
         sha256 = hashlib.sha256(LARGE).hexdigest()
         got = FetchedFile(len(LARGE), sha256, "image/jpeg", LARGE[:16], object=sealing.sha256())

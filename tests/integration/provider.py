@@ -111,7 +111,7 @@ class Office:
         async def pieces() -> AsyncIterator[bytes]:
             yield content
 
-        await self.store.put(object_store.upload(object), pieces())
+        await self.store.put(object_store.upload_key(object), pieces())
         values = (id, tenant, object, len(content), name)
         await self.pool.execute(_MEDIA, *values)
         return id

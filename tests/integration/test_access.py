@@ -19,7 +19,7 @@ from services.http.bearer_auth import require_token
 from services.http.rate_limit import limit, remaining
 from services.http.rights import Rights, Role
 from services.http.server import serve
-from services.http.token_store import REFRESH_SECONDS, TokenStore, keyring
+from services.http.token_store import REFRESH_SECONDS, TokenStore, run_token_store
 from services.postgres.database import Pool, connection_pool
 from tests.tokens import bearer, key
 
@@ -61,7 +61,7 @@ async def until(holds: Callable[[], Awaitable[bool]]) -> float:
 async def test_a_token_of_the_table_comes_in_until_it_is_revoked_and_never_again(
     pool: Pool,
 ) -> None:
-    async with keyring(pool, ()) as ring, door(ring) as url:
+    async with run_token_store(pool, ()) as ring, door(ring) as url:
         token = await add_token(pool, TokenRequest(name="desk", tenant="almelo", roles=["read"]))
 
         async def is_in() -> bool:
@@ -161,7 +161,7 @@ async def test_the_database_counts_as_the_arithmetic_does(pool: Pool) -> None:
         row = await pool.fetchrow("select arrival, asked from access.budget")
         assert row
         due = max(arrival, row["asked"])
-        assert standing.granted == (due - row["asked"] <= limit(mine).slack)
+        assert standing.granted == (due - row["asked"] <= limit(mine).max_ahead)
         assert row["arrival"] == due + limit(mine).interval * standing.granted
         assert 0 <= remaining(standing, limit(mine)) < 5
         arrival = row["arrival"]

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer
-from services.config.settings import derived_key
+from services.config.settings import derive_key
 from services.postgres.database import Pool
 from tests.integration.logged import ENTRIES, FIRST_SIGNED, Log, logged
 from tests.recorded import KEY
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 async def log(pool: Pool, tmp_path: Path) -> AsyncIterator[Log]:
     async with logged(pool, tmp_path) as log:
-        log.signer = Signer("postkamer", derived_key([SecretStr(KEY)], checkpoint_signer.PURPOSE))
+        log.signer = Signer("postkamer", derive_key([SecretStr(KEY)], checkpoint_signer.PURPOSE))
         await pool.execute("delete from archiver.checkpoint")
         for path in (tmp_path / "outside" / "checkpoint").iterdir():
             path.unlink()

@@ -281,4 +281,4 @@ async def test_what_was_signed_while_the_store_outside_was_away_is_kept_there_af
     assert [one.what for one in await log.findings()] == ["outside"] * 2
     assert await log.sign() == sizes[-1]
     assert await log.findings() == []
-    assert all([await there.holds(object_store.checkpoint(size)) for size in sizes])
+    assert all([await there.exists(object_store.checkpoint_key(size)) for size in sizes])

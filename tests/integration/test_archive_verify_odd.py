@@ -163,10 +163,10 @@ class Meanwhile(ObjectStore):
 
     log: Log
 
-    async def names(self, folder: str) -> AsyncIterator[str]:
+    async def keys(self, folder: str) -> AsyncIterator[str]:
         await self.log.grow(1)
         await sign_checkpoint(self.log.pool, self.log.signer, ObjectStore(self.url))
-        async for one in super().names(folder):
+        async for one in super().keys(folder):
             yield one
 
     url = ""

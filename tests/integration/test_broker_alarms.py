@@ -57,7 +57,7 @@ def batch() -> PartitionBatch:
 
 
 async def blocked(link: BrokerConnection) -> bool:
-    return link.blocked
+    return link.is_blocked
 
 
 async def block(publisher: Publisher) -> None:
@@ -83,7 +83,7 @@ async def test_a_publish_during_an_alarm_is_refused_at_once_and_taken_after_it(
                     await publisher.publish(KEY, batch(), 10)
                 assert (raised.value.reason, raised.value.rejected) == (BLOCKED, True)
             assert loop.time() - started < 1
-            assert link.connected, "a connection that is only blocked is kept"
+            assert link.is_connected, "a connection that is only blocked is kept"
         await until(lambda: blocked(link), lambda it_is: not it_is, BACK_SECONDS)
         assert link.obstacles() == []
         # The same channel goes on: the late confirm of what was in flight harms nobody.
@@ -113,7 +113,7 @@ async def test_who_must_go_on_waits_for_the_end_of_the_alarm_without_trying_all_
                 for _ in range(3)
             ]
             done, _ = await asyncio.wait(patient, timeout=2)
-            assert not done and link.blocked
+            assert not done and link.is_blocked
             assert tried <= 3 * 4
         async with asyncio.timeout(BACK_SECONDS):
             await asyncio.gather(*patient)
@@ -135,7 +135,7 @@ async def test_a_blocked_connection_that_hears_nothing_any_more_is_given_up(
             broker.pause()
             try:
                 await until(lambda: blocked(link), lambda it_is: not it_is, 30)
-                assert not link.connected
+                assert not link.is_connected
             finally:
                 broker.resume()
         async with asyncio.timeout(30):

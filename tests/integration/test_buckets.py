@@ -13,9 +13,9 @@ from services.files.object_store import (
     ObjectNotFound,
     ObjectStore,
     StoreUnavailable,
-    media,
-    sealed,
-    upload,
+    media_key,
+    sealed_key,
+    upload_key,
 )
 from services.http.server import serve
 
@@ -120,7 +120,7 @@ async def pieces(size: int, *, broken: bool = False) -> AsyncIterator[bytes]:
 async def test_what_was_put_in_a_bucket_is_read_again_and_gone_when_deleted(
     bucket: Bucket, size: int
 ) -> None:
-    store, key = ObjectStore("s3://files/postkamer/x"), upload(clock.new_id())
+    store, key = ObjectStore("s3://files/postkamer/x"), upload_key(clock.new_id())
     await store.put(key, pieces(size))
     assert bucket.objects.keys() == {f"postkamer/x/{key}"}
     expected = b"".join([piece async for piece in pieces(size)])
@@ -133,25 +133,25 @@ async def test_what_was_put_in_a_bucket_is_read_again_and_gone_when_deleted(
 
 
 async def test_what_is_whole_gets_its_name_in_a_bucket_once(bucket: Bucket) -> None:
-    store, key, name = ObjectStore("s3://files/x"), media(clock.new_id()), sealed("a" * 64)
+    store, key, name = ObjectStore("s3://files/x"), media_key(clock.new_id()), sealed_key("a" * 64)
     await store.put(key, pieces(7))
-    await store.keep(key, name)
+    await store.make_permanent(key, name)
     assert bucket.objects == {f"x/{name}": bytes(7)}
     await store.put(key, pieces(9))
-    await store.keep(key, name)  # of a try of which the answer was lost
+    await store.make_permanent(key, name)  # of a try of which the answer was lost
     assert (bucket.objects, bucket.parts) == ({f"x/{name}": bytes(7)}, {})
     with pytest.raises(ObjectNotFound):
-        await store.keep(key, sealed("b" * 64))
+        await store.make_permanent(key, sealed_key("b" * 64))
     bucket.away = True
     with pytest.raises(StoreUnavailable):
-        await store.keep(key, sealed("b" * 64))
+        await store.make_permanent(key, sealed_key("b" * 64))
     assert bucket.objects.keys() == {f"x/{name}"}
 
 
 @pytest.mark.parametrize("size", [1, 3 * PIECE_BYTES])
 async def test_what_breaks_off_leaves_no_object_and_no_parts(bucket: Bucket, size: int) -> None:
     with pytest.raises(ConnectionResetError, match="gone"):
-        await ObjectStore("s3://files").put(upload(clock.new_id()), pieces(size, broken=True))
+        await ObjectStore("s3://files").put(upload_key(clock.new_id()), pieces(size, broken=True))
     assert (bucket.objects, bucket.parts) == ({}, {})
 
 
@@ -159,7 +159,7 @@ async def test_a_bucket_that_refuses_us_is_away_and_says_nothing_of_what_was_ask
     bucket: Bucket,
 ) -> None:
     bucket.away = True
-    store, key = ObjectStore("s3://files"), upload(clock.new_id())
+    store, key = ObjectStore("s3://files"), upload_key(clock.new_id())
     for work in (store.put(key, pieces(1)), store.read(key), store.delete(key)):
         with pytest.raises(StoreUnavailable) as raised:
             await work

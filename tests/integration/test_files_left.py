@@ -47,10 +47,10 @@ class Slow:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def keep(self, key: str, name: str) -> None:
+    async def make_permanent(self, key: str, name: str) -> None:
         if self._before:
             await self._stand_still()
-        await self._store.keep(key, name)
+        await self._store.make_permanent(key, name)
         await self._stand_still()
 
     async def _stand_still(self) -> None:

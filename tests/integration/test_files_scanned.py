@@ -89,8 +89,8 @@ async def test_what_the_scanner_is_too_small_for_is_kept_from_everybody(
 
         for _ in range(20):  # whatever it reads, and whenever it hangs up
             with pytest.raises(ScannerTooLarge):
-                await scanner.look(pieces(200))
-        assert not (await scanner.look(pieces(2))).found
+                await scanner.scan(pieces(200))
+        assert not (await scanner.scan(pieces(2))).malware
 
 
 async def test_a_scanner_that_is_none_is_away(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ async def test_a_scanner_that_is_none_is_away(tmp_path: Path) -> None:
     async with server:
         for url in (f"unix://{tmp_path}/socket", f"unix://{tmp_path}/none", "tcp://127.0.0.1:1"):
             with pytest.raises(ScannerUnavailable):
-                await Scanner(url).look(nothing())
+                await Scanner(url).scan(nothing())
 
 
 async def test_a_person_lets_through_what_is_kept_from_everybody_and_answers_for_it(

@@ -75,7 +75,7 @@ async def test_who_has_the_file_and_the_table_cannot_tell_that_it_was_sent(
         [told] = await place.book.load_unpublished(10)
         assert told.sha256 == await hash_of(place, id) == hash.hexdigest()
         await Eraser(pool, await keys_of(pool)).erase_conversation(
-            "almelo", told.erase_conversation, "test"
+            "almelo", told.conversation, "test"
         )
         [told] = await place.book.load_unpublished(10)
         assert told.sha256 == await hash_of(place, id) == ""

@@ -239,7 +239,7 @@ async def test_a_port_that_is_taken_is_an_oserror() -> None:
 def test_a_refusal_is_held_for_a_moment_unless_a_body_is_still_to_come(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_application, "HOLD_SECONDS", 0.4)
+    monkeypatch.setattr(http_application, "REJECTION_DELAY_SECONDS", 0.4)
 
     async def page(request: web.Request) -> web.Response:
         return await delay_rejection(request, problem_response(503, "Service Unavailable"), 0.0)

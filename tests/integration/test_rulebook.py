@@ -179,7 +179,7 @@ async def test_a_version_that_is_too_large_for_the_archive_is_refused_and_the_ot
 async def test_a_router_follows_its_files_from_its_start(
     broker: Broker, own: Pool, heard: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.config.reload.LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("services.config.reload.POLL_SECONDS", 0.02)
     town = chosen(tmp_path, "De secretaris")
     async with (
         rulebook(broker, own) as book,

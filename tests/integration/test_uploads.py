@@ -16,7 +16,7 @@ from aiohttp import web
 
 from gateway.media import routes
 from gateway.media.media_types import KIB, MIB
-from gateway.media.routes import UPLOADS_OF_A_TOKEN, Media
+from gateway.media.routes import UPLOADS_PER_TOKEN, MediaRoutes
 from gateway.media.upload_store import UploadStore
 from services import clock
 from services.files import object_store
@@ -60,8 +60,8 @@ class Desk:
 
 
 @asynccontextmanager
-async def opened(pool: Pool, folder: Path) -> AsyncIterator[tuple[Desk, Media]]:
-    media = Media(UploadStore(pool), ObjectStore(folder.as_uri()))
+async def opened(pool: Pool, folder: Path) -> AsyncIterator[tuple[Desk, MediaRoutes]]:
+    media = MediaRoutes(UploadStore(pool), ObjectStore(folder.as_uri()))
 
     async def upload(request: web.Request) -> web.Response:
         return await media.upload(request, RIGHTS)
@@ -114,7 +114,7 @@ async def test_the_same_key_and_bytes_are_one_upload_and_other_bytes_are_refused
 
 
 async def test_of_the_same_upload_twice_at_once_both_get_the_same_answer(desk: Desk) -> None:
-    answers = await asyncio.gather(*(desk.post(PNG + b"1") for _ in range(UPLOADS_OF_A_TOKEN)))
+    answers = await asyncio.gather(*(desk.post(PNG + b"1") for _ in range(UPLOADS_PER_TOKEN)))
     assert {status for status, _ in answers} == {201}
     assert len({said["id"] for _, said in answers}) == 1
     assert await desk.pool.fetchval("select count(*) from gateway.media") == 1
@@ -203,14 +203,14 @@ async def test_more_at_once_than_there_are_places_are_asked_to_come_back(desk: D
         yield PNG + bytes(KIB)
         await go_on.wait()
 
-    posts = [asyncio.create_task(desk.post(slow(), f"slow-{n}")) for n in range(UPLOADS_OF_A_TOKEN)]
+    posts = [asyncio.create_task(desk.post(slow(), f"slow-{n}")) for n in range(UPLOADS_PER_TOKEN)]
     async with asyncio.timeout(LONG):
-        while await desk.begun() < UPLOADS_OF_A_TOKEN:
+        while await desk.begun() < UPLOADS_PER_TOKEN:
             await asyncio.sleep(0.01)
     status, said = await desk.post(PNG, "one too many")
     assert (status, said["detail"]) == (503, "too many files are coming in")
     go_on.set()
-    assert [status for status, _ in await asyncio.gather(*posts)] == [201] * UPLOADS_OF_A_TOKEN
+    assert [status for status, _ in await asyncio.gather(*posts)] == [201] * UPLOADS_PER_TOKEN
     assert (await desk.post(PNG, "one too many"))[0] == 201
 
 
@@ -221,7 +221,7 @@ async def test_what_a_process_left_when_it_was_killed_is_swept_after_an_hour(
         assert (await desk.post(PNG))[0] == 201
         left, fresh = clock.new_id(), clock.new_id()
         for object in (left, fresh):
-            (tmp_path / f"{object_store.upload(object)}#1").write_bytes(b"half")
+            (tmp_path / f"{object_store.upload_key(object)}#1").write_bytes(b"half")
         begin = "insert into gateway.upload values ($1, now() - make_interval(secs => $2))"
         await pool.execute(begin, left, 3700)
         await pool.execute(begin, fresh, 3500)

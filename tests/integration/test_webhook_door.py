@@ -15,7 +15,7 @@ from services import metrics
 from services.config import loader
 from services.http.application import api_app
 from services.http.problems import HEADERS
-from services.http.server import AHEAD, serve
+from services.http.server import POST_HANDLERS, serve
 from tests.installation import EXAMPLE
 from tests.integration.desk import Taken
 from tests.integration.raw import HOST, LONG, said
@@ -40,7 +40,7 @@ async def door(
     webhook = Webhook(kept, ways, town, client or ClientCertificate())
     app = api_app(webhook.routes())
     if ahead:
-        app[AHEAD] = {PATH: webhook.receive}
+        app[POST_HANDLERS] = {PATH: webhook.receive}
     async with serve(app, "127.0.0.1", 0) as port:
         yield port
 

@@ -196,7 +196,7 @@ def test_quarantine_holds_what_begins_otherwise_than_a_type_of_it(
     [(b"stream: OK\0", ""), (b"stream: Win.X-1 FOUND\0", "Win.X-1"), (b"stream: OK", "")],
 )
 def test_what_a_scanner_says(answer: bytes, found: str) -> None:
-    assert clamd.read(answer) == ScanResult(found)
+    assert clamd.parse_answer(answer) == ScanResult(found)
 
 
 @pytest.mark.parametrize(
@@ -204,12 +204,12 @@ def test_what_a_scanner_says(answer: bytes, found: str) -> None:
 )
 def test_what_a_scanner_does_not_say(answer: bytes) -> None:
     with pytest.raises(clamd.ScannerUnavailable):
-        clamd.read(answer)
+        clamd.parse_answer(answer)
 
 
 def test_too_large_is_final() -> None:
     with pytest.raises(clamd.TooLarge):
-        clamd.read(b"INSTREAM size limit exceeded. ERROR\0")
+        clamd.parse_answer(b"INSTREAM size limit exceeded. ERROR\0")
 
 
 @given(st.text(max_size=80), st.text(max_size=40))

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from deliverer.meta.accounts import sending_accounts
 from deliverer.meta.graph_api import Failed, RetryLater
 from deliverer.meta.quiet_hours import quiet_hours_by_number, unprompted_refusal
-from services.calendar.quiet_hours import compiled
+from services.calendar.quiet_hours import parse_quiet_hours
 from services.config.model import parse
 
 EVENING = datetime(2026, 11, 26, 20, 30, tzinfo=UTC)  # half past nine in Amsterdam
 MORNING = datetime(2026, 11, 27, 7, tzinfo=UTC)
-NIGHT = compiled("21:00-08:00")
+NIGHT = parse_quiet_hours("21:00-08:00")
 WAITS = "night_rest: wacht tot 8:00 uur"
 TOML = """
 departments = [{id = "kcc", tenant = "almelo", name = "KCC", destination = "crm"},

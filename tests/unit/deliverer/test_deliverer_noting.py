@@ -32,7 +32,7 @@ class Archive:
         self.asked += 1
         await asyncio.sleep(CONFIRM)
         if self.full:
-            raise PublishUnconfirmed("the queue is full", certain=True)
+            raise PublishUnconfirmed("the queue is full", rejected=True)
         self.batches.append(batch.records)
 
     @property

@@ -69,7 +69,7 @@ def intake(*batchers: Batcher, link: object = CONNECTED) -> Intake:
     ("answer", "reason"),
     [
         (BatchQueueFull(), "too much is waiting"),
-        (PublishUnconfirmed("the queue is full", certain=True), "the queue is full"),
+        (PublishUnconfirmed("the queue is full", rejected=True), "the queue is full"),
         (BatchTimeout(), "no confirm in time"),
     ],
 )

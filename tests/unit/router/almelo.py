@@ -205,10 +205,10 @@ class Router:
         self.outgoing: dict[UUID, OutgoingStatus] = {}
         self.charges: dict[UUID, Charge] = {}
         told = Snapshot()
-        self.inbound, self.templates, self.opt_outs = told.inbound, told.templates, told.opt_outs
-        self.number_notices = told.number_notices
+        self.heard, self.templates, self.opt_outs = told.inbound, told.templates, told.opt_outs
+        self.standings = told.number_notices
         self.consents, self.withdrawals = told.consents, told.withdrawals
-        self.early_statuses = told.early_statuses
+        self.early = told.early_statuses
         self.timers: dict[tuple[str, str], Timer] = {}
         self._told = told
         self.changes: list[Changes] = []
@@ -231,7 +231,7 @@ class Router:
         needs = needs_of([unit for unit in todo if unit.key not in self.inbox], self.ground)
         loaded = Snapshot(needs)
         loaded.decided.update(self.inbox)
-        loaded.inbound.update({id: self.inbound[id] for id in needs.quoted if id in self.inbound})
+        loaded.inbound.update({id: self.heard[id] for id in needs.quoted if id in self.heard})
         for outgoing in self.outgoing.values():
             if (
                 outgoing.id in {*needs.messages, *needs.quoted}
@@ -239,18 +239,14 @@ class Router:
             ):
                 loaded.add_outgoing(outgoing)
         loaded.early_statuses.update(
-            {
-                key: list(self.early_statuses[key])
-                for key in needs.early
-                if key in self.early_statuses
-            }
+            {key: list(self.early[key]) for key in needs.early if key in self.early}
         )
         if needs.charges or loaded.early_statuses:
             charges = {id: self.charges[id] for id in loaded.outgoing if id in self.charges}
             loaded.charges.update(charges)
         self._load_people(needs, loaded)
         loaded.number_notices.update(
-            {k: n for k, n in self.number_notices.items() if k in needs.numbers}
+            {k: n for k, n in self.standings.items() if k in needs.numbers}
         )
         if needs.templates:
             named = {k: t for k, t in self.templates.items() if k[1:] in needs.templates}

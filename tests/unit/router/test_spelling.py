@@ -13,7 +13,7 @@ from router.rules.spelling import (
     phonetic_key,
 )
 from services.language import words
-from services.language.words import FORMS, KEPT, plain_words, stem, stem_prefix
+from services.language.words import FORMS, PREFIX_LETTERS, plain_words, stem, stem_prefix
 
 _WORDS = """
 aangifte afvalcontainer belasting bijstand container geboorteaangifte gemeente grofvuil huwelijk
@@ -216,4 +216,4 @@ def test_a_word_in_any_script_can_be_stemmed_and_heard(word: str) -> None:
 @given(POOL | st.text(st.characters(categories=["L", "N"]), max_size=12))
 def test_the_start_of_a_stem_is_known_without_the_stem(text: str) -> None:
     for word in plain_words(text):
-        assert len(word) < 3 or stem_prefix(word) in ("", stem(word)[1][:KEPT])
+        assert len(word) < 3 or stem_prefix(word) in ("", stem(word)[1][:PREFIX_LETTERS])

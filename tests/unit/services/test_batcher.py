@@ -21,7 +21,7 @@ from services.amqp.batcher import (
     run_batcher,
 )
 
-NO_ROOM = BatchLimits(max_queued=2, waiting_bytes=100)
+NO_ROOM = BatchLimits(max_queued=2, max_queued_bytes=100)
 
 
 class Sent:

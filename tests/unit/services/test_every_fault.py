@@ -190,7 +190,7 @@ def test_whatever_a_field_holds_there_are_faults_and_no_error(
         path = Path(folder, "postkamer.toml")
         path.write_text(text)
         check(path, {}, NOW, settings_too=True)
-        WatchedFiles(path).look()
+        WatchedFiles(path).poll()
         try:
             assert load(path).config.rules
         except ConfigError as error:

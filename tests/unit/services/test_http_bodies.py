@@ -105,24 +105,24 @@ def test_a_budget_is_of_all_shares_together_and_comes_back_however_one_ends() ->
         one(1)
         with pytest.raises(BodyBudgetExceeded):
             other(1)
-        assert budget.left == 0
-    assert budget.left == 10
+        assert budget.available == 0
+    assert budget.available == 10
     with pytest.raises(TimeoutError), budget.share() as one:
         one(10)
         raise TimeoutError
-    assert budget.left == 10
+    assert budget.available == 10
 
 
 def test_what_is_kept_for_small_bodies_is_not_taken_by_large_ones() -> None:
-    budget = BodyBudget(4 * SMALL_BYTES, kept=SMALL_BYTES)
+    budget = BodyBudget(4 * SMALL_BYTES, reserved=SMALL_BYTES)
     with budget.share() as large, budget.share() as small:
         for _ in range(3):
             large(SMALL_BYTES)
         with pytest.raises(BodyBudgetExceeded):
             large(1)
         small(SMALL_BYTES)
-        assert budget.left == 0
-    assert budget.left == 4 * SMALL_BYTES
+        assert budget.available == 0
+    assert budget.available == 4 * SMALL_BYTES
 
 
 def test_a_body_counts_for_what_has_arrived_and_not_for_what_it_announces() -> None:
@@ -140,14 +140,14 @@ def test_a_body_counts_for_what_has_arrived_and_not_for_what_it_announces() -> N
 
         waits = [asyncio.create_task(waiting(request)) for request in (idle, slow)]
         await asyncio.sleep(1)
-        assert budget.left == LIMIT - 400
+        assert budget.available == LIMIT - 400
         with budget.share() as take:
             assert len(await read_body(whole, LIMIT, 10, take=take) or b"") == 600
-            assert budget.left == 0
+            assert budget.available == 0
         await asyncio.gather(*waits)
 
     run(work())
-    assert budget.left == LIMIT
+    assert budget.available == LIMIT
 
 
 @pytest.mark.parametrize("ended", [True, False])
@@ -162,7 +162,7 @@ def test_a_body_over_the_budget_is_refused_and_holds_nothing(ended: bool) -> Non
             await read_body(request, LIMIT, 10, take=take)
 
     run(work())
-    assert budget.left == 9
+    assert budget.available == 9
 
 
 def test_a_problem_is_one_of_rfc_9457_and_a_refusal_says_when_to_come_back() -> None:

@@ -12,12 +12,12 @@ from services.config.model import Configuration
 from services.config.organisation import Tenant
 from services.config.settings import SettingsError, TokenSettings, load
 from services.http.token_store import (
-    LARGEST,
+    MAX_TOKENS,
     TRUST_SECONDS,
     TokenStore,
-    Unreadable,
+    TokensUnavailable,
     digest,
-    of_environment,
+    environment_tokens,
 )
 from services.postgres.database import Pool
 from tests.tokens import key
@@ -35,7 +35,7 @@ def towns(*names: str) -> Configuration:
 
 
 def test_with_one_municipality_a_token_of_the_environment_is_its() -> None:
-    first, second = of_environment(environment("crm:a,crm:b"), towns("almelo"))
+    first, second = environment_tokens(environment("crm:a,crm:b"), towns("almelo"))
     assert {first.hash, second.hash} == {digest("a"), digest("b")}
     assert (first.rights.name, first.rights.tenant) == ("crm", "almelo")
     assert (first.rights.roles, first.rights.departments) == (
@@ -45,7 +45,9 @@ def test_with_one_municipality_a_token_of_the_environment_is_its() -> None:
 
 
 def test_with_two_a_token_names_its_own() -> None:
-    keys = of_environment(environment("crm@almelo:a,zaak@hengelo:b"), towns("almelo", "hengelo"))
+    keys = environment_tokens(
+        environment("crm@almelo:a,zaak@hengelo:b"), towns("almelo", "hengelo")
+    )
     assert [(k.rights.name, k.rights.tenant) for k in keys] == [
         ("crm", "almelo"),
         ("zaak", "hengelo"),
@@ -66,7 +68,7 @@ def test_a_token_of_no_or_two_municipalities_is_a_fault_that_does_not_show_it(
     tokens: str, fault: str
 ) -> None:
     with pytest.raises(SettingsError) as raised:
-        of_environment(environment(tokens), towns("almelo", "hengelo"))
+        environment_tokens(environment(tokens), towns("almelo", "hengelo"))
     assert raised.value.faults == [f"POSTKAMER_API_TOKENS: {fault}"]
 
 
@@ -104,7 +106,7 @@ def test_what_was_not_read_for_too_long_is_trusted_no_more_and_the_environment_i
     async def play() -> None:
         table = Table(row("desk", "t"))
         keyring = ring(table, "e")
-        with pytest.raises(Unreadable):
+        with pytest.raises(TokensUnavailable):
             keyring.find("t", NOW)
         await keyring.refresh()
         assert keyring.find("t", NOW)
@@ -115,7 +117,7 @@ def test_what_was_not_read_for_too_long_is_trusted_no_more_and_the_environment_i
         assert keyring.find("t", NOW)
         await asyncio.sleep(0.001)
         for token in ("t", "unknown"):
-            with pytest.raises(Unreadable):
+            with pytest.raises(TokensUnavailable):
                 keyring.find(token, NOW)
         assert keyring.find("e", NOW)
 
@@ -127,9 +129,9 @@ def test_a_table_that_answers_again_is_trusted_again() -> None:
         table = Table(row("desk", "t"))
         table.rows, rows = OSError(), table.rows
         keyring = ring(table)
-        task = asyncio.create_task(keyring.keep())
+        task = asyncio.create_task(keyring.refresh_forever())
         await asyncio.sleep(60)
-        with pytest.raises(Unreadable):
+        with pytest.raises(TokensUnavailable):
             keyring.find("t", NOW)
         table.rows = rows
         await asyncio.sleep(3)
@@ -164,10 +166,10 @@ def test_a_name_of_the_environment_is_nobody_else_s() -> None:
 
 def test_no_more_tokens_are_held_than_there_is_room_for() -> None:
     async def play() -> None:
-        keyring = ring(Table(*(row(f"n{n}", f"t{n}") for n in range(LARGEST + 1))))
+        keyring = ring(Table(*(row(f"n{n}", f"t{n}") for n in range(MAX_TOKENS + 1))))
         await keyring.refresh()
-        assert keyring.find(f"t{LARGEST - 1}", NOW)
-        assert keyring.find(f"t{LARGEST}", NOW) is None
+        assert keyring.find(f"t{MAX_TOKENS - 1}", NOW)
+        assert keyring.find(f"t{MAX_TOKENS}", NOW) is None
 
     timeless.run(play())
 

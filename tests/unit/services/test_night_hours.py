@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from services.calendar.opening_hours import AMSTERDAM
-from services.calendar.quiet_hours import NightHours, QuietHours, compiled
+from services.calendar.quiet_hours import NightHours, QuietHours, parse_quiet_hours
 
-NIGHT = compiled("21:00-08:00")
+NIGHT = parse_quiet_hours("21:00-08:00")
 assert NIGHT
 READ: TypeAdapter[str] = TypeAdapter(NightHours)
 
@@ -70,7 +70,7 @@ def test_a_night_in_which_the_clocks_change_ends_at_eight_on_the_wall(
     ],
 )
 def test_a_night_may_be_any_hours(hours: str, at: datetime, end: datetime | None) -> None:
-    found = until(compiled(hours), at)
+    found = until(parse_quiet_hours(hours), at)
     assert (found and found.astimezone(UTC)) == (end and end.astimezone(UTC))
 
 
@@ -80,14 +80,14 @@ def test_the_end_of_a_night_lies_ahead_and_within_a_day(
 ) -> None:
     at = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)
     ends = (begins + lasts) % 1440
-    night = compiled("-".join(f"{m // 60:02}:{m % 60:02}" for m in (begins, ends)))
+    night = parse_quiet_hours("-".join(f"{m // 60:02}:{m % 60:02}" for m in (begins, ends)))
     assert night
     if end := night.ends_at(at):
         assert at < end <= at + timedelta(hours=25)
 
 
 def test_no_hours_are_no_night() -> None:
-    assert compiled("") is None and READ.validate_python("") == ""
+    assert parse_quiet_hours("") is None and READ.validate_python("") == ""
 
 
 @pytest.mark.parametrize(

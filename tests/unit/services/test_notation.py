@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.calendar.opening_hours import compile_hours
-from services.calendar.opening_hours_syntax import LONGEST, fault, parsed, spoken
+from services.calendar.opening_hours_syntax import LONGEST, fault, parse_expression, spoken
 
 MONDAY = datetime(2026, 11, 23)  # noqa: DTZ001 - by the wall
 """In a week without a holiday."""
@@ -170,7 +170,7 @@ def test_what_is_said_is_when_it_is_open(expression: str) -> None:
             at = MONDAY + timedelta(minutes=15 * quarter)
             clock = f"{at:%H.%M}"
             is_told = any(d == at.weekday() and f <= clock < t for d, f, t in told)
-            assert is_told is parsed(expression).is_open(at)
+            assert is_told is parse_expression(expression).is_open(at)
 
 
 TOKENS = st.sampled_from(

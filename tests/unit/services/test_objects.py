@@ -12,9 +12,9 @@ from services.files.object_store import (
     PIECE_BYTES,
     ObjectNotFound,
     ObjectStore,
-    media,
-    sealed,
-    upload,
+    media_key,
+    sealed_key,
+    upload_key,
 )
 
 
@@ -33,7 +33,7 @@ def files(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("size", [0, 1, PIECE_BYTES, 2 * PIECE_BYTES + 7])
 async def test_what_was_put_is_read_again_and_gone_when_deleted(tmp_path: Path, size: int) -> None:
-    objects, key = ObjectStore(tmp_path.as_uri()), upload(clock.new_id())
+    objects, key = ObjectStore(tmp_path.as_uri()), upload_key(clock.new_id())
     content = os.urandom(1024) * (size // 1024) + b"x" * (size % 1024)
     await objects.put(key, pieces(content[: size // 3], content[size // 3 :]))
     assert await read(objects, key) == content
@@ -51,7 +51,7 @@ async def test_a_file_and_where_it_stands_are_on_disk_before_it_counts(
     synced: list[str] = []
 
     monkeypatch.setattr(os, "fsync", lambda handle: synced.append(at(handle)))
-    key = upload(clock.new_id())
+    key = upload_key(clock.new_id())
     await ObjectStore(tmp_path.as_uri()).put(key, pieces(b"x"))
     assert synced == [str(tmp_path / key), str(tmp_path / "upload"), str(tmp_path)]
 
@@ -62,7 +62,7 @@ async def test_what_breaks_off_is_not_there_and_says_why(tmp_path: Path, size: i
         yield b"x" * size
         raise ConnectionResetError("gone")
 
-    objects, key = ObjectStore(tmp_path.as_uri()), upload(clock.new_id())
+    objects, key = ObjectStore(tmp_path.as_uri()), upload_key(clock.new_id())
     with pytest.raises(ConnectionResetError, match="gone"):
         await objects.put(key, broken())
     assert files(tmp_path) == []
@@ -80,7 +80,7 @@ async def test_a_cancelled_put_leaves_nothing_and_reads_no_further(tmp_path: Pat
             ended.set()
 
     objects = ObjectStore(tmp_path.as_uri())
-    put = asyncio.create_task(objects.put(upload(clock.new_id()), stuck()))
+    put = asyncio.create_task(objects.put(upload_key(clock.new_id()), stuck()))
     await reached.wait()
     put.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -90,7 +90,7 @@ async def test_a_cancelled_put_leaves_nothing_and_reads_no_further(tmp_path: Pat
 
 
 async def test_a_delete_takes_along_what_a_killed_process_left(tmp_path: Path) -> None:
-    objects, key = ObjectStore(tmp_path.as_uri()), upload(clock.new_id())
+    objects, key = ObjectStore(tmp_path.as_uri()), upload_key(clock.new_id())
     (tmp_path / "upload").mkdir()
     for name in (f"{key}#1", f"{key}#2", f"upload/{clock.new_id()}#1"):
         (tmp_path / name).write_bytes(b"half")
@@ -101,19 +101,23 @@ async def test_a_delete_takes_along_what_a_killed_process_left(tmp_path: Path) -
 async def test_what_is_whole_gets_the_name_that_it_has_for_good_and_nobody_writes_in_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    objects, key, name = ObjectStore(tmp_path.as_uri()), media(clock.new_id()), sealed("a" * 64)
+    objects, key, name = (
+        ObjectStore(tmp_path.as_uri()),
+        media_key(clock.new_id()),
+        sealed_key("a" * 64),
+    )
     await objects.put(key, pieces(b"whole"))
     synced: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda handle: synced.append(at(handle)))
-    await objects.keep(key, name)
+    await objects.make_permanent(key, name)
     assert synced == [str(tmp_path / each) for each in (name, "sealed", "", "media")]
     assert (tmp_path / name).stat().st_mode & 0o777 == 0o400
     await objects.put(key, pieces(b"other"))
-    await objects.keep(key, name)  # of a try of which the answer was lost
+    await objects.make_permanent(key, name)  # of a try of which the answer was lost
     assert files(tmp_path) == ["a" * 64]
     assert await read(objects, name) == b"whole"
     with pytest.raises(ObjectNotFound):
-        await objects.keep(key, sealed("b" * 64))
+        await objects.make_permanent(key, sealed_key("b" * 64))
     await objects.delete(name)
     assert files(tmp_path) == []
 
@@ -135,7 +139,7 @@ async def test_a_folder_is_made_for_us_alone_and_a_file_in_its_place_is_named(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "met spatie"
-    await ObjectStore(folder.as_uri()).put(upload(clock.new_id()), pieces(b"x"))
+    await ObjectStore(folder.as_uri()).put(upload_key(clock.new_id()), pieces(b"x"))
     assert folder.stat().st_mode & 0o777 == 0o700
     wrong = tmp_path / "file"
     wrong.touch()

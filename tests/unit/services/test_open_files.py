@@ -4,8 +4,8 @@ import resource
 
 import pytest
 
-from services.http.server import ACCEPTED_AT_ONCE, FEW, MANY
-from services.lifecycle import FILES, raise_open_file_limit
+from services.http.server import ACCEPTED_AT_ONCE, INTERNAL_CONNECTIONS, PUBLIC_CONNECTIONS
+from services.lifecycle import OPEN_FILES, raise_open_file_limit
 
 UNBOUNDED = resource.RLIM_INFINITY
 
@@ -13,9 +13,9 @@ UNBOUNDED = resource.RLIM_INFINITY
 @pytest.mark.parametrize(
     ("soft", "hard", "then"),
     [
-        (1024, 20_000, (FILES, 20_000)),
+        (1024, 20_000, (OPEN_FILES, 20_000)),
         (1024, 2000, (2000, 2000)),
-        (1024, UNBOUNDED, (FILES, UNBOUNDED)),
+        (1024, UNBOUNDED, (OPEN_FILES, UNBOUNDED)),
         (20_000, 20_000, None),
         (UNBOUNDED, UNBOUNDED, None),
     ],
@@ -26,9 +26,9 @@ def test_the_limit_is_raised_as_far_as_is_needed_and_allowed(
     made: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
     monkeypatch.setattr(resource, "setrlimit", lambda _, limits: made.append(limits))
-    raise_open_file_limit(FILES)
+    raise_open_file_limit(OPEN_FILES)
     assert made == ([then] if then else [])
 
 
 def test_all_connections_of_two_ports_fit() -> None:
-    assert MANY + FEW + 2 * ACCEPTED_AT_ONCE <= FILES - 256
+    assert PUBLIC_CONNECTIONS + INTERNAL_CONNECTIONS + 2 * ACCEPTED_AT_ONCE <= OPEN_FILES - 256

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from services.calendar.opening_hours import (
     AMSTERDAM,
+    CACHED_WEEKS,
     LOOK_AHEAD,
-    WEEKS_KEPT,
     Closing,
     Hours,
     add_open_time,
     compile_hours,
     never_opens,
 )
-from services.calendar.opening_hours_syntax import fault, parsed
+from services.calendar.opening_hours_syntax import fault, parse_expression
 
 OFFICE = "Mo-Fr 09:00-17:00; Th 09:00-20:00; PH off"
 NIGHT = "Fr-Su 22:00-03:00"
@@ -77,7 +77,7 @@ def test_by_the_wall_it_is_open_when_the_library_says_so(expression: str, at: da
     """But for the hour that comes twice, which the wall alone cannot tell apart."""
     wall = at.astimezone(AMSTERDAM)
     if wall.replace(fold=0).utcoffset() == wall.replace(fold=1).utcoffset():
-        library = parsed(expression or "24/7")
+        library = parse_expression(expression or "24/7")
         assert compile_hours(expression, ()).is_open(at) is library.is_open(
             wall.replace(tzinfo=None)
         )
@@ -103,7 +103,7 @@ class Counted:
     """Hours of which it is counted how often the library is asked."""
 
     def __init__(self, expression: str) -> None:
-        self.expression, self.asked = parsed(expression), 0
+        self.expression, self.asked = parse_expression(expression), 0
 
     def intervals(self, start: datetime, end: datetime) -> Iterator[tuple[datetime, ...]]:
         self.asked += 1
@@ -120,7 +120,7 @@ def test_a_week_is_worked_out_once_and_a_bounded_number_is_kept() -> None:
     for _ in range(3):
         assert never_opens(hours, at)
     assert library.asked == 7 * LOOK_AHEAD
-    for week in range(WEEKS_KEPT):
+    for week in range(CACHED_WEEKS):
         hours.is_open(at + timedelta(weeks=LOOK_AHEAD + week))
     hours.is_open(at)
-    assert library.asked == 7 * (LOOK_AHEAD + WEEKS_KEPT + 1)
+    assert library.asked == 7 * (LOOK_AHEAD + CACHED_WEEKS + 1)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.config.model import ConfigError, parse
-from services.config.pricing import Rate, following, month_of, rate_of, span
+from services.config.pricing import Rate, find_rate, month_of, next_month, span
 from tests.unit.cli.calls import TOML
 
 RATES = """
@@ -54,13 +54,13 @@ def test_each_moment_is_in_the_span_of_its_month_and_of_no_other(second: int) ->
     at = datetime.fromtimestamp(second, UTC)
     start, end = span(month_of(at))
     assert start <= at < end
-    assert span(following(month_of(at)))[0] == end
+    assert span(next_month(month_of(at)))[0] == end
 
 
 def test_a_rate_holds_until_the_next_one_begins() -> None:
     rates = parse(TOML + RATES, "postkamer.toml").rates
-    found = [rate_of(rates, date(2026, month, 1)) for month in (9, 10, 12)]
-    later = rate_of(rates[::-1], date(2027, 3, 1))
+    found = [find_rate(rates, date(2026, month, 1)) for month in (9, 10, 12)]
+    later = find_rate(rates[::-1], date(2027, 3, 1))
     assert [rate and rate.first for rate in [*found, later]] == [
         None,
         date(2026, 10, 1),

@@ -27,7 +27,7 @@ class Door:
 
     def ask(self) -> RateLimitState:
         due = max(self.arrival, self.now)
-        granted = due - self.now <= self.limit.slack
+        granted = due - self.now <= self.limit.max_ahead
         self.arrival = due + self.limit.interval if granted else due
         return RateLimitState(granted, self.arrival - self.now)
 
@@ -110,7 +110,7 @@ def test_no_token_gets_more_than_its_pace_in_the_long_run(limit: Limit, seconds:
     granted, end = 0, door.now + seconds * SECOND
     for _ in range(2000):
         if not door.ask().granted:
-            door.now = door.arrival - limit.slack
+            door.now = door.arrival - limit.max_ahead
         else:
             granted += 1
         if door.now > end:

@@ -16,7 +16,7 @@ from services.config.settings import (
     RouterSettings,
     Settings,
     SettingsError,
-    derived_key,
+    derive_key,
     load,
     read,
 )
@@ -250,11 +250,11 @@ def test_no_secret_shows_when_settings_are_printed() -> None:
 
 def test_a_derived_key_serves_one_purpose_and_follows_from_the_master() -> None:
     master = SecretStr(KEY)
-    router = derived_key([master], "router")
+    router = derive_key([master], "router")
     assert len(router) == 32
-    assert router == derived_key([master], "router") != derived_key([master], "archive")
+    assert router == derive_key([master], "router") != derive_key([master], "archive")
     other = SecretStr(base64.b64encode(bytes(32)).decode())
-    assert router != derived_key([other], "router")
-    assert router == derived_key([other, master], "router"), "another master key changes no hash"
+    assert router != derive_key([other], "router")
+    assert router == derive_key([other, master], "router"), "another master key changes no hash"
     # Hashes in the database were made with it: it may never come out differently.
     assert router.hex() == ("b65bdbf86273d6bfd5207ac9f24b22add5d691f9108e1608df7e40cdc9b0f3ba")

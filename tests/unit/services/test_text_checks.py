@@ -84,7 +84,7 @@ def test_what_may_be_sent_passes(text: Text, shipped: Texts) -> None:
 
 
 def test_what_goes_with_a_menu_or_a_template_may_be_less_long_even_without_its_buttons() -> None:
-    assert [made("Kies.", id).most for id in ("keuze", "antwoord_klaar", "bsn")] == [
+    assert [made("Kies.", id).max_length for id in ("keuze", "antwoord_klaar", "bsn")] == [
         1024,
         1024,
         4096,

@@ -17,7 +17,7 @@ from services.texts.catalogue import (
     localised_values,
     missing_placeholders,
     parse,
-    rendered,
+    render,
 )
 from services.texts.checks import WORDS, text_errors, text_warnings
 from services.toml.errors import ConfigFault
@@ -166,14 +166,14 @@ def test_a_text_is_found_in_its_language_else_in_dutch(shipped: Texts) -> None:
 
 def test_values_are_put_in_once_and_bring_no_placeholders() -> None:
     values = {"gemeente": "{mail}{", "mail": "a\\1 %s {0.__class__}"}
-    assert rendered("{gemeente} {mail} {gemeente}", values) == (
+    assert render("{gemeente} {mail} {gemeente}", values) == (
         "{mail}{ a\\1 %s {0.__class__} {mail}{"
     )
 
 
 def test_what_has_no_value_stays_and_is_named() -> None:
     text = "{opent} {mail} {Mail} {} {mail.x} {mail!r} {{mail}} {opent}"
-    assert rendered(text, {"mail": "x", "opent": ""}) == (
+    assert render(text, {"mail": "x", "opent": ""}) == (
         "{opent} x {Mail} {} {mail.x} {mail!r} {x} {opent}"
     )
     assert missing_placeholders(text, {"mail": "x", "opent": ""}) == ["opent"]
@@ -182,8 +182,8 @@ def test_what_has_no_value_stays_and_is_named() -> None:
 @given(st.text(st.characters()), st.dictionaries(st.sampled_from("ab"), st.text(st.characters())))
 def test_a_text_without_placeholders_is_left_alone(text: str, values: dict[str, str]) -> None:
     body = text.replace("{", "(")
-    assert rendered(body, values) == body
-    assert rendered(f"{body}{{a}}", {"a": text}) == body + (text or "{a}")
+    assert render(body, values) == body
+    assert render(f"{body}{{a}}", {"a": text}) == body + (text or "{a}")
 
 
 def test_a_value_may_differ_between_languages() -> None:

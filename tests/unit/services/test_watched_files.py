@@ -12,8 +12,8 @@ from services.config.reload import (
     FIXED,
     ChangeDetector,
     WatchedFiles,
+    included_patterns,
     non_reloadable_changes,
-    patterns,
 )
 
 
@@ -25,29 +25,29 @@ def path(tmp_path: Path) -> Path:
 def test_a_picture_is_taken_once_and_only_when_it_was_the_same_twice() -> None:
     watched = ChangeDetector()
     one, other = {"a": (1, 2, 3)}, {"a": (1, 2, 4)}
-    assert [watched.still(each) for each in (one, one)] == [False, True]
-    watched.taken = one
-    assert [watched.still(each) for each in (one, other, one, one)] == [False] * 4
-    assert [watched.still(each) for each in (other, other)] == [False, True]
-    assert watched.still(other), "until it is taken, it is to be taken"
+    assert [watched.is_new_and_stable(each) for each in (one, one)] == [False, True]
+    watched.processed = one
+    assert [watched.is_new_and_stable(each) for each in (one, other, one, one)] == [False] * 4
+    assert [watched.is_new_and_stable(each) for each in (other, other)] == [False, True]
+    assert watched.is_new_and_stable(other), "until it is taken, it is to be taken"
 
 
 def test_the_picture_has_each_file_that_would_be_read_and_no_other(path: Path) -> None:
     rules, texts = path.parent / "rules", path.parent / "texts"
     files = WatchedFiles(path)
-    seen = files.look()
+    seen = files.poll()
     assert seen.keys() == {str(path), str(rules / "afval.toml")}
-    assert files.look() == seen
+    assert files.poll() == seen
     (rules / "leeg.txt").touch()
     texts.mkdir()
     (texts / "nl.toml").touch()
-    assert files.look() == seen
+    assert files.poll() == seen
     (rules / "straat.toml").touch()
     replaced(path, 'texts = "texts"\n' + TOML)
-    new = files.look()
+    new = files.poll()
     assert new.keys() - seen.keys() == {str(rules / "straat.toml"), str(texts / "nl.toml")}
     (texts / "nl.toml").unlink()
-    assert files.look().keys() == new.keys() - {str(texts / "nl.toml")}
+    assert files.poll().keys() == new.keys() - {str(texts / "nl.toml")}
 
 
 @pytest.mark.parametrize("change", ["text", "mode", "link"])
@@ -56,7 +56,7 @@ def test_whatever_changes_with_a_file_changes_the_picture(path: Path, change: st
     same = file.with_suffix(".other")
     same.write_text(RULE.format("containes"))
     files = WatchedFiles(path)
-    seen = files.look()
+    seen = files.poll()
     match change:
         case "text":  # as long as before, and as old
             times = file.stat().st_atime_ns, file.stat().st_mtime_ns
@@ -67,8 +67,8 @@ def test_whatever_changes_with_a_file_changes_the_picture(path: Path, change: st
         case "link":  # as containers mount a folder
             file.unlink()
             file.symlink_to(same)
-    assert files.look().keys() == seen.keys()
-    assert files.look() != seen
+    assert files.poll().keys() == seen.keys()
+    assert files.poll() != seen
 
 
 @pytest.mark.parametrize("broken", ["include = [", "", None])
@@ -76,12 +76,12 @@ def test_while_the_first_file_cannot_be_read_what_it_named_is_looked_at(
     path: Path, broken: str | None
 ) -> None:
     files = WatchedFiles(path)
-    files.look()
+    files.poll()
     if broken is None:
         path.unlink()
     else:
         path.write_text(broken)
-    known = str(path.parent / "rules" / "afval.toml") in files.look()
+    known = str(path.parent / "rules" / "afval.toml") in files.poll()
     assert known is (broken != "")  # an empty one can be read, and names nothing
 
 
@@ -97,7 +97,7 @@ def test_while_the_first_file_cannot_be_read_what_it_named_is_looked_at(
 def test_where_the_other_files_are_is_read_as_far_as_it_can_be(
     given: dict[str, object], found: list[str]
 ) -> None:
-    assert list(patterns(given)) == found
+    assert list(included_patterns(given)) == found
 
 
 CHANGES: dict[str, Callable[[str], str]] = {

@@ -14,7 +14,7 @@ from services import metrics
 from services.config import loader
 from services.config.loader import LoadedConfig
 from services.config.model import ConfigError
-from services.config.reload import Picture, WatchedFiles, watch_config
+from services.config.reload import Snapshot, WatchedFiles, watch_config
 from services.tasks import background_task
 from services.toml.errors import ConfigFault
 from tests.watching import until
@@ -71,7 +71,7 @@ class Town:
 
 @pytest.fixture
 def town(path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
-    monkeypatch.setattr("services.config.reload.LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("services.config.reload.POLL_SECONDS", 0.02)
     return Town(path)
 
 
@@ -87,13 +87,13 @@ class Looks:
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
-    looks, look = Looks(), WatchedFiles.look
+    looks, look = Looks(), WatchedFiles.poll
 
-    def counted(files: WatchedFiles) -> Picture:
+    def counted(files: WatchedFiles) -> Snapshot:
         looks.count += 1
         return look(files)
 
-    monkeypatch.setattr(WatchedFiles, "look", counted)
+    monkeypatch.setattr(WatchedFiles, "poll", counted)
     return looks
 
 
@@ -193,7 +193,7 @@ async def test_sighup_reads_at_once_and_again_what_was_refused(
 ) -> None:
     async with town.following():
         await until(town.loaded, lambda n: n == 1, 5)
-        monkeypatch.setattr("services.config.reload.LOOK_SECONDS", 3600.0)
+        monkeypatch.setattr("services.config.reload.POLL_SECONDS", 3600.0)
         os.kill(os.getpid(), signal.SIGHUP)  # ends the short wait that began before
         await until(town.loaded, lambda n: n >= 2, 5)
         town.refuses = ConfigError([ConfigFault("x", 1, "y", "is wrong")])
