@@ -73,17 +73,17 @@ def router() -> None:
 @click.command()
 def deliverer() -> None:
     """Run the deliverer: events to CRMs, messages to Meta."""
-    from deliverer.credentials import credentials
-    from deliverer.service import accounts
+    from deliverer.credentials import load_credentials
     from deliverer.service import deliverer as service
+    from deliverer.service import load_accounts
     from services.files import clamd
 
     given = loaded(settings.DelivererSettings)
     town = configured(given.config)
     try:
         clamd.configured(given.scanner_url, town)
-        own = credentials(town, given.config.parent, os.environ)
-        numbers = accounts(given, town, os.environ)
+        own = load_credentials(town, given.config.parent, os.environ)
+        numbers = load_accounts(given, town, os.environ)
     except settings.SettingsError as error:
         fail(str(error))
     run("deliverer", given.log_level, lambda: service(given, town, own, numbers))

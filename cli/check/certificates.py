@@ -38,11 +38,11 @@ def _of(
     from deliverer.transport import client_certificates  # with all that a service stands on
 
     try:
-        there = client_certificates.paths(destination, folder, environ)
+        there = client_certificates.resolve_paths(destination, folder, environ)
         until = client_certificates.load(there).not_after if there else None
     except client_certificates.CertificateFilesError as error:
         return [
-            (*each, credentials.credential_error(destination, *each)) for each in error.faults
+            (*each, credentials.describe_fault(destination, *each)) for each in error.faults
         ], ""
-    doubt = client_certificates.doubt(until, now) if until else ""
+    doubt = client_certificates.expiry_warning(until, now) if until else ""
     return [], f"its client certificate {doubt}" if doubt else ""

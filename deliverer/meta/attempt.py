@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from deliverer.audit.attempts import Attempt, Whose
+from deliverer.audit.attempts import Attempt, FaultOwner
 from deliverer.meta.accounts import Account
 from deliverer.meta.closed_window import CLOSED
 from deliverer.meta.graph_api import STOPPED, RetryLater, Unknown
@@ -45,7 +45,7 @@ def _put_off(verdict: RetryLater | Unknown) -> dict[str, Any]:
     return said | {"reason": verdict.reason, "whose": _whose(verdict)}
 
 
-def _whose(verdict: RetryLater | Unknown) -> Whose:
+def _whose(verdict: RetryLater | Unknown) -> FaultOwner:
     if isinstance(verdict, RetryLater) and verdict.stop:
         return "account"
     if isinstance(verdict, RetryLater) and verdict.code == CLOSED:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import structlog
 
-from deliverer.audit.recorder import Note
+from deliverer.audit.recorder import RecordAttempt
 from deliverer.meta.accounts import Account
 from deliverer.meta.attempt import upload_attempt
 from deliverer.meta.graph_api import STOPPED, Failed, RetryLater
@@ -65,7 +65,7 @@ class MediaUploader:
         files: MediaSource,
         poster: HttpClientProtocol,
         accounts: Mapping[str, Account],
-        note: Note,
+        note: RecordAttempt,
     ) -> None:
         self._uploads, self._ledger = uploads, ledger
         self._files, self._poster, self._attempted = files, poster, note

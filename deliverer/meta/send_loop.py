@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from deliverer.audit.recorder import Note
+from deliverer.audit.recorder import RecordAttempt
 from deliverer.meta import closed_window
 from deliverer.meta.accounts import Account
 from deliverer.meta.attempt import send_attempt
@@ -63,7 +63,7 @@ class SendLoop:
         poster: HttpClientProtocol,
         accounts: Mapping[str, Account],
         partitions: PartitionPublisher,
-        note: Note,
+        note: RecordAttempt,
     ) -> None:
         self._ledger, self._poster, self._partitions = ledger, poster, partitions
         self._accounts, self._attempted = accounts, note

@@ -7,7 +7,7 @@ their pace is right over any few seconds, and nobody holds anything that a death
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from deliverer.transport.pacer import SPARE_SECONDS
+from deliverer.transport.pacer import BURST_SECONDS
 from services.postgres.database import Connection
 
 Rooms = Mapping[str, int]
@@ -42,7 +42,7 @@ from unnest($1::text[], $2::int[], $3::float8[]) n (number, room, rate)
 
 # As much may be caught up with as in one process, and always one message. In order of their
 # numbers, so that no two processes wait for each other.
-_SPARE = f"make_interval(secs => greatest({SPARE_SECONDS}, 1 / {{0}}.per_second))"
+_SPARE = f"make_interval(secs => greatest({BURST_SECONDS}, 1 / {{0}}.per_second))"
 _TOOK = f"""
 insert into deliverer.pace as p (number, per_second, paid_until)
 select number, per_second,

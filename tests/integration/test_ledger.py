@@ -8,7 +8,7 @@ import pytest
 from deliverer.meta.graph_api import RetryLater, Sent
 from deliverer.meta.ledger import PACE_SECONDS, Ledger
 from deliverer.meta.ledger_sql import CLAIM, PAIR_MESSAGES, PAIR_SECONDS
-from deliverer.transport.pacer import SPARE_SECONDS
+from deliverer.transport.pacer import BURST_SECONDS
 from services import clock
 from services.postgres.database import Pool
 
@@ -237,7 +237,7 @@ async def test_whoever_has_waited_longest_since_it_was_due_goes_first(pool: Pool
 async def test_what_one_process_took_of_a_second_another_does_not_take_again(
     pool: Pool, rate: float
 ) -> None:
-    most = max(1, int(rate * SPARE_SECONDS))
+    most = max(1, int(rate * BURST_SECONDS))
     await _queue(pool, 2 * most + 1)
     first, second, third = (Ledger(pool, clock.new_id(), {}) for _ in range(3))
     rooms, rates = {NUMBER: most}, {NUMBER: rate}

@@ -14,7 +14,6 @@ from uuid import UUID
 import pytest
 
 from deliverer.crm.response_policy import judge
-from deliverer.destinations import mail
 from deliverer.transport import smtp_client
 from deliverer.transport.response import Response
 from deliverer.transport.smtp_client import Mailer

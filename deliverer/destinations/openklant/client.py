@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from deliverer.crm.response_policy import PARKED, Verdict, judge
+from deliverer.crm.response_policy import PARKED_STATUSES, Verdict, judge
 from deliverer.transport.response import Body, Response
 
 Json = dict[str, Any]
@@ -127,7 +127,7 @@ def verdict_for(answer: Response) -> Verdict:
         return Verdict("paused", NUMBERS_TAKEN, alarm=True)
     if answer.code == UNEXPECTED_RESPONSE.code:
         return Verdict("paused", NOT_AS_DOCUMENTED, alarm=True, may_be_message=True)
-    if answer.status in PARKED and not answer.body.lstrip().startswith(b"{"):
+    if answer.status in PARKED_STATUSES and not answer.body.lstrip().startswith(b"{"):
         return Verdict(
             "paused", NOT_OPEN_KLANT.format(answer.status), alarm=True, may_be_message=True
         )
