@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from bench.receipts import Wave, receipts
-from deliverer.crm.settlements import record, settlement
+from deliverer.crm.settlements import make_settlement, settlement_record
 from router.handlers.batch import decide_batch, split_by_size
 from router.handlers.units import items_of, split_entry
 from router.model.decision import Decided, RoutingContext
@@ -93,7 +93,7 @@ def _size(record: Record) -> int:
 
 def _delivered(said: Iterable[Decided]) -> Iterator[list[Record]]:
     made = [
-        record(settlement(delivery, destination, 1, 202, delivery.time + SAID))
+        settlement_record(make_settlement(delivery, destination, 1, 202, delivery.time + SAID))
         for unit, decision, _ in said
         for destination, delivery in crm_events(unit, decision)
     ]

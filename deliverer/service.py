@@ -16,7 +16,7 @@ from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.destinations import DESTINATIONS
 from deliverer.destinations.openklant.closing_relay import run_closing_relay
-from deliverer.destinations.openklant.closing_store import Closings
+from deliverer.destinations.openklant.closing_store import ClosingStore
 from deliverer.meta.accounts import Account, sending_accounts
 from deliverer.meta.held_messages import run_held_messages
 from deliverer.meta.ledger import Ledger
@@ -29,7 +29,7 @@ from deliverer.meta.media_uploader import (
     MediaUploader,
 )
 from deliverer.meta.read_receipt_store import ReadReceiptStore
-from deliverer.meta.read_receipts import AT_ONCE, ATTEMPT_SECONDS, ReadReceiptSender
+from deliverer.meta.read_receipts import ATTEMPT_SECONDS, MAX_IN_FLIGHT, ReadReceiptSender
 from deliverer.meta.send_loop import WINDOW, SendLoop
 from deliverer.transport.http_client import http_client
 from services import clock, metrics
@@ -99,7 +99,7 @@ async def deliverer(
         # A publisher of its own: each source has one unconfirmed publish into a partition at a
         # time, so the relay must not wait for the send loop.
         closings = PartitionPublisher(outgoing, clock.new_id(), config.partitions)
-        closing = await enter(background_task(run_closing_relay(Closings(pool), closings)))
+        closing = await enter(background_task(run_closing_relay(ClosingStore(pool), closings)))
         count = await enter(background_task(_count_parked(settlements, config.destinations)))
         publish = await enter(background_task(_publish_settlements(settlements, replays)))
         app = operations_app(
@@ -178,7 +178,7 @@ async def _run_read_receipts(
     pool: Pool, accounts: Mapping[str, Account]
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Run the tasks that send read receipts."""
-    async with http_client(AT_ONCE, ATTEMPT_SECONDS) as poster:
+    async with http_client(MAX_IN_FLIGHT, ATTEMPT_SECONDS) as poster:
         sender = ReadReceiptSender(ReadReceiptStore(pool), poster, accounts)
         async with (
             background_task(sender.sweep()) as sweep,

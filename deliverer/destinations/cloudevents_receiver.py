@@ -28,7 +28,7 @@ def secrets(destination: CloudEventsDestination, environ: Environ, faults: list[
     given = destination.oauth.client_secret if destination.oauth else ""
     client_secret = ""
     try:
-        client_secret = resolve_env(given, environ) if given else ""
+        client_secret = resolve_env(setting, environ) if setting else ""
     except ValueError as error:
         faults.append(f"{error} (client_secret of destination {destination.id})")
     return Secrets(tuple(keys), client_secret)
@@ -36,16 +36,16 @@ def secrets(destination: CloudEventsDestination, environ: Environ, faults: list[
 
 @asynccontextmanager
 async def receiver(
-    destination: CloudEventsDestination, own: Credentials, context: ReceiverContext
+    destination: CloudEventsDestination, credentials: Credentials, context: ReceiverContext
 ) -> AsyncIterator[RunningReceiver]:
     """With one connection more than deliveries in flight, for its tokens."""
-    tls = own.certificates.context if own.certificates else system_tls_context
-    terms = DestinationEndpoint(destination.url, own.keys, context.archiver)
+    tls = credentials.certificates.context if credentials.certificates else system_tls_context
+    endpoint = DestinationEndpoint(destination.url, credentials.keys, context.archiver)
     async with (
         http_client(destination.window + 1, networks=context.networks, tls=tls) as sender,
-        oauth_session(destination, own.client_secret, sender) as poster,
+        oauth_session(destination, credentials.client_secret, sender) as poster,
     ):
-        yield HttpReceiver(terms, cloudevents, poster), []
+        yield HttpReceiver(endpoint, cloudevents, poster), []
 
 
 KIND = DestinationKind(CloudEventsDestination, secrets, receiver)

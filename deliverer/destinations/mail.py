@@ -30,12 +30,12 @@ volgende gewaarschuwd.
 
 def body(delivery: Delivery, archiver: str) -> bytes:
     """The words of the mail, the same however often it is tried."""
-    said = _data.decode(delivery.data)
+    data = _decode_data.decode(delivery.data)
     return TEXT.format(
-        conversation=said.conversation_id,
+        conversation=data.conversation_id,
         tenant=delivery.tenant,
         received=delivery.received_at.isoformat(timespec="minutes"),
-        nth=said.nth,
+        nth=data.nth,
     ).encode()
 
 

@@ -25,10 +25,10 @@ def secrets(destination: MailDestination, environ: Environ, faults: list[str]) -
 
 @asynccontextmanager
 async def receiver(
-    destination: MailDestination, own: Credentials, context: ReceiverContext
+    destination: MailDestination, credentials: Credentials, context: ReceiverContext
 ) -> AsyncIterator[RunningReceiver]:
-    terms = DestinationEndpoint(destination.url, own.keys, context.archiver)
-    yield HttpReceiver(terms, mail, Mailer(destination, own.keys[0])), []
+    endpoint = DestinationEndpoint(destination.url, credentials.keys, context.archiver)
+    yield HttpReceiver(endpoint, mail, Mailer(destination, credentials.keys[0])), []
 
 
 KIND = DestinationKind(MailDestination, secrets, receiver)

@@ -19,7 +19,7 @@ import pytest
 
 from deliverer.destinations.openklant import payloads
 from deliverer.destinations.openklant.client import OpenKlantClient
-from deliverer.destinations.openklant.closing_store import Closings
+from deliverer.destinations.openklant.closing_store import ClosingStore
 from deliverer.destinations.openklant.saga import OpenKlantReceiver
 from deliverer.destinations.openklant.store import SagaStore
 from deliverer.destinations.openklant.task_poller import Pace, TaskPoller
@@ -75,8 +75,8 @@ class Register:
         found = department(tenant, id)
         return found and found.model_copy(update={"register_id": f"{id}-{self._runs[-1]}"})
 
-    def closings(self) -> Closings:
-        return Closings(self._pool)
+    def closings(self) -> ClosingStore:
+        return ClosingStore(self._pool)
 
     async def looks(self, road: Road) -> bool:
         """A round, when the next one is due."""

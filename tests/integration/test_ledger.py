@@ -141,11 +141,11 @@ async def test_what_nobody_knows_of_is_counted_whoever_gave_it_up_for_a_day_or_u
     await pool.execute("update deliverer.ledger set claimed_at = now() - interval '1 hour'")
     assert await Ledger(pool, clock.new_id(), {}).sweep(clock.now()) == 4
     ledger = Ledger(pool, clock.new_id(), {})
-    assert await ledger.unconfirmed() == {"106540352242922": 3, "206540352242923": 1}
+    assert await ledger.count_unconfirmed() == {"106540352242922": 3, "206540352242923": 1}
     await pool.execute("update deliverer.ledger set state = 'sent' where id = $1", ids[0])
     yesterday = "update deliverer.ledger set claimed_at = now() - interval '25 hours' where id = $1"
     await pool.execute(yesterday, ids[1])
-    assert await ledger.unconfirmed() == {"106540352242922": 1, "206540352242923": 1}
+    assert await ledger.count_unconfirmed() == {"106540352242922": 1, "206540352242923": 1}
 
 
 _PLACES = """

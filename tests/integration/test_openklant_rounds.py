@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from deliverer.destinations.openklant import closing_store as bounds
-from deliverer.destinations.openklant.closing_store import Closings
+from deliverer.destinations.openklant.closing_store import ClosingStore
 from services import clock
 from services.postgres.database import Pool
 from tests.contract.test_openklant_openapi import document
@@ -109,7 +109,7 @@ async def test_of_two_that_find_the_last_two_tasks_at_once_one_closes(
         talk = Conversation(f"10000001-c{n}")
         await taken(deliverer, talk.message("De container is vol.", task=True))
         await taken(deliverer, talk.message("En nog iets", after=7200, task=True))
-    closings = Closings(pool)
+    closings = ClosingStore(pool)
     tasks = await closings.due("crm", 60)
     assert len(tasks) == 40
     closed = await asyncio.gather(*(closings.done("crm", t, clock.new_id()) for t in tasks))

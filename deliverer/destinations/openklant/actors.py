@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 
 from deliverer.destinations.openklant.client import Json, OpenKlantClient, RequestRefused
 
-KNOWN = 1000
+MAX_KNOWN = 1000
 """Actors of which the id is remembered: a town hall's departments and employees."""
-FIELDS = ("actor.uuid", "toegewezenAanActoren")
+ACTOR_FIELDS = ("actor.uuid", "toegewezenAanActoren")
 """What is `invalid` then."""
-PARTS = ("objectId", "codeObjecttype", "codeRegister", "codeSoortObjectId")
+IDENTIFIER_FIELDS = ("objectId", "codeObjecttype", "codeRegister", "codeSoortObjectId")
 
 
 class Actors:
@@ -20,34 +20,34 @@ class Actors:
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
-        self._looking = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
-    async def acting(
-        self, calls: OpenKlantClient, wanted: Json, act: Callable[[str], Awaitable[Json]]
+    async def act_as(
+        self, calls: OpenKlantClient, actor: Json, act: Callable[[str], Awaitable[Json]]
     ) -> Json:
         """What comes of doing it in this actor's name; once more where somebody took away the one
         that was known."""
         try:
-            return await act(await self._uuid(calls, wanted))
+            return await act(await self._find_or_create(calls, actor))
         except RequestRefused as refused:
-            if not any(refused.has("invalid", field) for field in FIELDS):
+            if not any(refused.has("invalid", field) for field in ACTOR_FIELDS):
                 raise
         self._known.clear()
-        return await act(await self._uuid(calls, wanted))
+        return await act(await self._find_or_create(calls, actor))
 
-    async def _uuid(self, calls: OpenKlantClient, wanted: Json) -> str:
+    async def _find_or_create(self, calls: OpenKlantClient, actor: Json) -> str:
         """Of the actor with this identificator; Refused when it can be neither found nor made."""
-        identified = wanted["actoridentificator"]
-        key = " ".join(identified[part] for part in PARTS)
-        async with self._looking:
+        identifier = actor["actoridentificator"]
+        key = " ".join(identifier[part] for part in IDENTIFIER_FIELDS)
+        async with self._lock:
             if key not in self._known:
-                if len(self._known) >= KNOWN:
+                if len(self._known) >= MAX_KNOWN:
                     self._known.clear()
                 filters = {
-                    f"actoridentificator{part[0].upper()}{part[1:]}": identified[part]
-                    for part in PARTS
+                    f"actoridentificator{part[0].upper()}{part[1:]}": identifier[part]
+                    for part in IDENTIFIER_FIELDS
                 }
-                there = await calls.find("actoren", **filters)
-                made = there or await calls.post("actoren", wanted)
-                self._known[key] = str(made["uuid"])
+                existing = await calls.find("actoren", **filters)
+                remote = existing or await calls.post("actoren", actor)
+                self._known[key] = str(remote["uuid"])
             return self._known[key]

@@ -12,9 +12,9 @@ from deliverer.transport.response import Body, Response
 
 Json = dict[str, Any]
 NOT_FOUND, BROKEN = 404, 500
-WORD = re.compile(r"[A-Za-z0-9_.]{1,80}")
+SAFE_WORD = re.compile(r"[A-Za-z0-9_.]{1,80}")
 """What a name or a code may look like to be repeated; reasons quote what was sent."""
-ALL_TAKEN = Response(status=409, code="numbers")
+NUMBERS_EXHAUSTED = Response(status=409, code="numbers")
 """Others have every number that was tried."""
 NUMBERS_TAKEN = "others in this Open Klant use the numbers that are drawn here (referentienummer)"
 UNEXPECTED_RESPONSE = Response(status=502, code="shape")
@@ -29,7 +29,7 @@ class Sender(Protocol):
     ) -> Response: ...
 
 
-class Fault(msgspec.Struct, frozen=True):
+class FieldFault(msgspec.Struct, frozen=True):
     name: str = ""
     code: str = ""
 
@@ -38,7 +38,7 @@ class Problem(msgspec.Struct, frozen=True, rename="camel"):
     """Decided on by its codes: the words are Dutch, and quote."""
 
     code: str = ""
-    invalid_params: list[Fault] = []
+    invalid_params: list[FieldFault] = []
 
 
 class RequestRefused(Exception):
@@ -58,15 +58,15 @@ class RequestRefused(Exception):
         faults = self.problem.invalid_params if self.problem else []
         return any(fault.code == code and field in fault.name for fault in faults)
 
-    def lacks(self, reference: str) -> bool:
+    def is_missing(self, reference: str) -> bool:
         """Whether what this field refers to is not there (any more)."""
         return self.has("invalid", f"{reference}.uuid")
 
     @property
-    def words(self) -> str:
+    def fault_summary(self) -> str:
         """Which fields it refused and why, in its own codes; nothing that was sent."""
         faults = self.problem.invalid_params if self.problem else []
-        known = [f for f in faults if WORD.fullmatch(f.name) and WORD.fullmatch(f.code)]
+        known = [f for f in faults if SAFE_WORD.fullmatch(f.name) and SAFE_WORD.fullmatch(f.code)]
         return ", ".join(f"{fault.name} {fault.code}" for fault in known[:5])
 
 
@@ -81,25 +81,25 @@ class OpenKlantClient:
     async def find(self, resource: str, **filters: str) -> Json | None:
         """The first that fits; None where there is none. `__` in a filter is its own."""
         query = urlencode(filters | {"pageSize": "1"})
-        found = await self._ask("GET", f"{resource}?{query}")
-        return next(iter(found.get("results") or []), None)
+        page = await self._request("GET", f"{resource}?{query}")
+        return next(iter(page.get("results") or []), None)
 
     async def get(self, resource: str, uuid: str) -> Json | None:
         """None where it is no more."""
         try:
-            return await self._ask("GET", f"{resource}/{uuid}")
+            return await self._request("GET", f"{resource}/{uuid}")
         except RequestRefused as refused:
             if refused.answer.status == NOT_FOUND:
                 return None
             raise
 
     async def post(self, resource: str, body: Json) -> Json:
-        return await self._ask("POST", resource, body)
+        return await self._request("POST", resource, body)
 
     async def patch(self, resource: str, uuid: str, body: Json) -> Json:
-        return await self._ask("PATCH", f"{resource}/{uuid}", body)
+        return await self._request("PATCH", f"{resource}/{uuid}", body)
 
-    async def _ask(self, method: str, path: str, body: Json | None = None) -> Json:
+    async def _request(self, method: str, path: str, body: Json | None = None) -> Json:
         """Refused, unless it was done and the answer can be read."""
         self.count += 1
         content, headers = b"", self._headers
@@ -109,21 +109,21 @@ class OpenKlantClient:
         if not 200 <= answer.status < 300:
             raise RequestRefused(answer)
         try:
-            found: Json = msgspec.json.decode(answer.body, type=Json)
+            decoded: Json = msgspec.json.decode(answer.body, type=Json)
         except msgspec.DecodeError:  # it broke off: what was posted may be there
             raise RequestRefused(
                 msgspec.structs.replace(answer, status=0, failure="reset")
             ) from None
-        return found
+        return decoded
 
 
 JSON = {"Content-Type": "application/json"}
 
 
-def verdict_for(answer: Response) -> Verdict:
+def judge_answer(answer: Response) -> Verdict:
     """As other destinations' answers, but for a 400 that is not its own: of a proxy, or because it
     does not know the host name that it was asked under. Pure."""
-    if answer.code == ALL_TAKEN.code:
+    if answer.code == NUMBERS_EXHAUSTED.code:
         return Verdict("paused", NUMBERS_TAKEN, alarm=True)
     if answer.code == UNEXPECTED_RESPONSE.code:
         return Verdict("paused", NOT_AS_DOCUMENTED, alarm=True, may_be_message=True)
@@ -132,8 +132,8 @@ def verdict_for(answer: Response) -> Verdict:
             "paused", NOT_OPEN_KLANT.format(answer.status), alarm=True, may_be_message=True
         )
     verdict = judge(answer)
-    if verdict.outcome == "parked" and (words := RequestRefused(answer).words):
-        return msgspec.structs.replace(verdict, reason=f"{verdict.reason} ({words})")
+    if verdict.outcome == "parked" and (summary := RequestRefused(answer).fault_summary):
+        return msgspec.structs.replace(verdict, reason=f"{verdict.reason} ({summary})")
     return verdict
 
 

@@ -11,7 +11,7 @@ DECIDED = "nl.postkamer.conversation-decided.v1"
 TRANSFERRED = "nl.postkamer.conversation-transferred.v1"
 CLOSED = "nl.postkamer.conversation-closed.v1"
 STATUS_CHANGED = "nl.postkamer.message-status-changed.v1"
-GONE = frozenset({"sent", "delivered", "read", "played"})
+SENT_STATUSES = frozenset({"sent", "delivered", "read", "played"})
 """Statuses of a message of ours that is on its way, or further."""
 FAILED = "failed"
 
@@ -67,6 +67,6 @@ def parse_event(delivery: Delivery) -> EventData:
     return _decode(delivery.data)
 
 
-def written_at(delivery: Delivery, what: EventData) -> datetime:
+def written_at(delivery: Delivery, event: EventData) -> datetime:
     """When the citizen wrote it, by their own clock where that is known."""
-    return what.sent_at or what.received_at or delivery.time
+    return event.sent_at or event.received_at or delivery.time

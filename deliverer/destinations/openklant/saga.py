@@ -18,7 +18,7 @@ from deliverer.destinations.openklant.client import (
     UNEXPECTED_RESPONSE,
     OpenKlantClient,
     RequestRefused,
-    verdict_for,
+    judge_answer,
 )
 from deliverer.destinations.openklant.contacts import Contacts
 from deliverer.destinations.openklant.idempotent_call import DeliveryContext
@@ -44,31 +44,31 @@ class OpenKlantReceiver:
     def __init__(
         self,
         destination: OpenKlantDestination,
-        terms: PayloadOptions,
+        options: PayloadOptions,
         department: Callable[[str, str], Department | None],
-        book: SagaStore,
-        asking: Callable[[], OpenKlantClient],
+        store: SagaStore,
+        new_client: Callable[[], OpenKlantClient],
     ) -> None:
         self._id, self._department = destination.id, department
         self._burst = timedelta(minutes=destination.burst_minutes)
-        self._book, self._asking, actors = book, asking, Actors()
-        self._contacts, self._tasks = Contacts(terms, book, actors), Tasks(terms, book, actors)
+        self._store, self._new_client, actors = store, new_client, Actors()
+        self._contacts, self._tasks = Contacts(options, store, actors), Tasks(options, store, actors)
         self._steps: Mapping[str, tuple[Step, ...]] = {
             events.RECEIVED: (self._on_message, self._assign_if_task),
             events.DECIDED: (self._assign,),
-            events.TRANSFERRED: (self._end, self._on_transfer),
-            events.CLOSED: (self._end,),
-            events.STATUS_CHANGED: (self._on_answer, self._failed),
+            events.TRANSFERRED: (self._end_tasks, self._on_transfer),
+            events.CLOSED: (self._end_tasks,),
+            events.STATUS_CHANGED: (self._on_answer, self._on_failed_answer),
         }
         """Type of an event -> what it asks for; an employee need not know of the others."""
 
     def judge(self, answer: Response) -> Verdict:
-        return verdict_for(answer)
+        return judge_answer(answer)
 
     async def deliver(self, delivery: Delivery) -> Response:
         """All that it takes; the answer is that of the call that failed, if any did."""
         try:
-            at = DeliveryContext(delivery, events.parse_event(delivery), self._asking())
+            at = DeliveryContext(delivery, events.parse_event(delivery), self._new_client())
         except msgspec.DecodeError:
             return UNREADABLE
         try:
@@ -83,24 +83,24 @@ class OpenKlantReceiver:
         return Response(status=DONE, calls=at.calls.count)
 
     def _department_of(self, at: DeliveryContext) -> Department | None:
-        return self._department(at.delivery.tenant, at.said.department)
+        return self._department(at.delivery.tenant, at.event.department)
 
     async def _on_message(self, at: DeliveryContext) -> None:
         """What a citizen wrote: a contact of its own, or one more of a burst."""
         delivery = at.delivery
-        written_at = events.written_at(delivery, at.said)
-        before = await self._book.contact(delivery, written_at, self._burst)
-        if delivery.id in before.told:
+        written_at = events.written_at(delivery, at.event)
+        existing = await self._store.contact(delivery, written_at, self._burst)
+        if delivery.id in existing.told:
             return
-        contact = await self._contacts.whole(at, before)
+        contact = await self._contacts.complete(at, existing)
         # One that was begun may be of another message, or there with this one already.
-        if not before.fresh and not await self._contacts.lengthened(at, contact):
-            await self._contacts.again(at, contact)  # it was taken away
-        await self._book.add_event(contact, delivery.id, written_at)
+        if not existing.fresh and not await self._contacts.extend(at, contact):
+            await self._contacts.recreate(at, contact)  # it was taken away
+        await self._store.add_event(contact, delivery.id, written_at)
 
     async def _assign_if_task(self, at: DeliveryContext) -> None:
-        if at.said.task:
-            await self._assign_once(at, await self._newest(at))
+        if at.event.task:
+            await self._assign_once(at, await self._newest_contact(at))
 
     async def _on_transfer(self, at: DeliveryContext) -> None:
         department = self._department_of(at)
@@ -110,78 +110,78 @@ class OpenKlantReceiver:
     async def _assign_once(self, at: DeliveryContext, contact: Contact) -> None:
         """Work, unless what is already to be done about its contact is this too."""
         if not await self._tasks.is_open(at, contact):
-            await self._to_the_department(at, contact)
+            await self._assign_contact(at, contact)
 
     async def _assign(self, at: DeliveryContext) -> None:
         """Work for the department, on the conversation's newest contact."""
-        await self._to_the_department(at, await self._newest(at))
+        await self._assign_contact(at, await self._newest_contact(at))
 
-    async def _to_the_department(self, at: DeliveryContext, contact: Contact) -> None:
+    async def _assign_contact(self, at: DeliveryContext, contact: Contact) -> None:
         if department := self._department_of(at):
-            contact = await self._contacts.whole(at, contact)
+            contact = await self._contacts.complete(at, contact)
             try:
                 await self._tasks.assigned(at, contact, department)
             except RequestRefused as refused:
-                if not refused.lacks("aanleidinggevendKlantcontact"):
+                if not refused.is_missing("aanleidinggevendKlantcontact"):
                     raise
-                contact = await self._contacts.again(at, contact)
+                contact = await self._contacts.recreate(at, contact)
                 await self._tasks.assigned(at, contact, department)
 
-    async def _newest(self, at: DeliveryContext) -> Contact:
+    async def _newest_contact(self, at: DeliveryContext) -> Contact:
         """The conversation's contact, of which this may be the first that is heard here."""
-        written_at = events.written_at(at.delivery, at.said)
-        return await self._book.contact(at.delivery, written_at, None)
+        written_at = events.written_at(at.delivery, at.event)
+        return await self._store.contact(at.delivery, written_at, None)
 
     async def _on_answer(self, at: DeliveryContext) -> None:
         """An employee's answer: a contact that refers to the question, and nothing left to do of
         what was asked before it."""
-        if at.said.status not in events.GONE:
+        if at.event.status not in events.SENT_STATUSES:
             return
-        written = await self._by_an_employee(at)
-        question = await self._question(at, written)
-        if not (written and question and at.delivery.message):
+        written = await self._employee_answer(at)
+        question = await self._question(at, outgoing)
+        if not (outgoing and question and at.delivery.message):
             return
         mine = (at.delivery.message, at.delivery.conversation)
-        answer = await self._book.answer(*mine, question)
+        answer = await self._store.answer(*ids, question)
         if not answer.addressed:
-            answer = await self._contacts.answering(at, answer, written, question)
-            await self._tasks.end(at, self._why(at), written.place)
-            await self._book.answered(question, written.place)
-            await self._book.set_linked(answer, addressed=True, linked=True)
+            answer = await self._contacts.complete_answer(at, answer, outgoing, question)
+            await self._tasks.end(at, self._closing_remark(at), outgoing.place)
+            await self._store.answered(question, outgoing.place)
+            await self._store.set_linked(answer, addressed=True, linked=True)
 
-    async def _failed(self, at: DeliveryContext) -> None:
+    async def _on_failed_answer(self, at: DeliveryContext) -> None:
         """An employee's answer did not arrive: it is to be done still, or again."""
-        if at.said.status != events.FAILED:
+        if at.event.status != events.FAILED:
             return
-        if question := await self._question(at, await self._by_an_employee(at)):
+        if question := await self._question(at, await self._employee_answer(at)):
             await self._assign_once(at, question)
 
-    async def _by_an_employee(self, at: DeliveryContext) -> OutgoingRef | None:
+    async def _employee_answer(self, at: DeliveryContext) -> OutgoingRef | None:
         message = at.delivery.message
-        written = await self._book.written(message) if message else None
-        return written if written and is_answer(written) else None
+        outgoing = await self._store.written(message) if message else None
+        return outgoing if outgoing and is_answer(outgoing) else None
 
-    async def _question(self, at: DeliveryContext, written: OutgoingRef | None) -> Contact | None:
+    async def _question(self, at: DeliveryContext, answer: OutgoingRef | None) -> Contact | None:
         """What it answers, or would have."""
-        if written is None:
+        if answer is None:
             return None
-        return await self._book.question(at.delivery.conversation, written.place)
+        return await self._store.question(at.delivery.conversation, answer.place)
 
-    async def _end(self, at: DeliveryContext) -> None:
-        await self._tasks.end(at, self._why(at), at.delivery.sequence)
+    async def _end_tasks(self, at: DeliveryContext) -> None:
+        await self._tasks.end(at, self._closing_remark(at), at.delivery.sequence)
 
-    def _why(self, at: DeliveryContext) -> str:
+    def _closing_remark(self, at: DeliveryContext) -> str:
         """What was to be done is not any more: for whoever looks at it."""
-        said = at.said
+        event = at.event
         if at.delivery.type == events.STATUS_CHANGED:
             return "Beantwoord via WhatsApp."
         if at.delivery.type == events.CLOSED:
-            return f"Gesprek gesloten. {said.reason or said.outcome or ''}"
+            return f"Gesprek gesloten. {event.reason or event.outcome or ''}"
         department = self._department_of(at)
-        name = department.name if department else said.department
-        return f"Doorgezet naar {name}. {said.reason}"
+        name = department.name if department else event.department
+        return f"Doorgezet naar {name}. {event.reason}"
 
 
-def is_answer(written: OutgoingRef) -> bool:
+def is_answer(outgoing: OutgoingRef) -> bool:
     """Whether an employee says something; a thumb under a question says nothing to it. Pure."""
-    return written.author_kind == "employee" and written.content.get("type") != "reaction"
+    return outgoing.author_kind == "employee" and outgoing.content.get("type") != "reaction"

@@ -17,7 +17,7 @@ import structlog
 
 from deliverer.destinations.openklant import payloads
 from deliverer.destinations.openklant.client import OpenKlantClient, RequestRefused
-from deliverer.destinations.openklant.closing_store import Closings
+from deliverer.destinations.openklant.closing_store import ClosingStore
 from deliverer.destinations.openklant.task_status import (
     Found,
     PolledTask,
@@ -58,23 +58,23 @@ class TaskPoller:
     def __init__(
         self,
         destination: str,
-        closings: Closings,
-        asking: Callable[[], OpenKlantClient],
-        pace: Pace,
+        closings: ClosingStore,
+        new_client: Callable[[], OpenKlantClient],
+        intervals: Pace,
     ) -> None:
-        self._id, self._closings, self._asking, self._pace = destination, closings, asking, pace
+        self._id, self._closings, self._new_client, self._intervals = destination, closings, new_client, intervals
 
     async def run(self) -> None:
         failures = 0
         while True:
             failures = 0 if await self.poll_once() else failures + 1
-            await asyncio.sleep(wait(self._pace.every, failures, random.random()))
+            await asyncio.sleep(wait(self._intervals.every, failures, random.random()))
 
     async def poll_once(self) -> bool:
         """Whether it answered; a task that was not asked for keeps its turn."""
-        mine = partial(self._closings.due, self._id, self._pace.every)
-        due = await retry_while_unavailable(mine, "closings")
-        answered = await self._look(due)
+        claim_due = partial(self._closings.due, self._id, self._intervals.every)
+        due = await retry_while_unavailable(claim_due, "closings")
+        answered = await self._poll_tasks(due)
         if due:
             outcome = "looked" if answered else "away"
             metrics.openklant_rounds.labels(destination=self._id, outcome=outcome).inc()
@@ -83,37 +83,37 @@ class TaskPoller:
         metrics.openklant_unseen_seconds.labels(destination=self._id).set(seconds)
         return answered
 
-    async def _look(self, due: list[PolledTask]) -> bool:
-        loop, calls, counts = asyncio.get_running_loop(), self._asking(), Counter[Found]()
+    async def _poll_tasks(self, due: list[PolledTask]) -> bool:
+        loop, calls, counts = asyncio.get_running_loop(), self._new_client(), Counter[Found]()
         end = loop.time() + ROUND_SECONDS
         try:
             for task in due:
                 if loop.time() > end:
                     break
                 try:
-                    counts[await self._one(task, calls)] += 1
+                    counts[await self._poll_task(task, calls)] += 1
                 except RequestRefused as refused:
                     counts["refused"] += 1
-                    if await self._away(task, refused.answer.status, counts):
+                    if await self._on_refusal(task, refused.answer.status, counts):
                         return False
-                await asyncio.sleep(self._pace.pause)
+                await asyncio.sleep(self._intervals.pause)
         finally:
-            self._count(counts)
+            self._count_statuses(counts)
         return True
 
-    async def _one(self, task: PolledTask, calls: OpenKlantClient) -> Found:
+    async def _poll_task(self, task: PolledTask, calls: OpenKlantClient) -> Found:
         """What is found is written down before the next is looked at. Refused without an answer."""
         try:
-            what = await self._found(task, calls)
+            status = await self._fetch_status(task, calls)
         except (TypeError, UnicodeDecodeError, RecursionError):  # not as its document says
-            what = "strange"
-        if what == "done":
+            status = "strange"
+        if status == "done":
             done = partial(self._closings.done, self._id, task, clock.new_id())
             await retry_while_unavailable(done, "closings")
         await retry_while_unavailable(partial(self._closings.looked, self._id, task), "closings")
-        return what
+        return status
 
-    async def _away(self, task: PolledTask, status: int, counts: Counter[Found]) -> bool:
+    async def _on_refusal(self, task: PolledTask, status: int, counts: Counter[Found]) -> bool:
         """Whether nobody gets an answer, or only this task does not; it comes last in any case."""
         await retry_while_unavailable(partial(self._closings.refused, self._id, task), "closings")
         if is_unavailable(status, counts["refused"], counts.total()):
@@ -123,15 +123,15 @@ class TaskPoller:
         log.error("openklant.refused", destination=self._id, status=status, **ids)
         return False
 
-    async def _found(self, task: PolledTask, calls: OpenKlantClient) -> Found:
-        what = classify_task(task, await calls.get(TASKS, str(task.internetaak)))
-        if what != "done":
-            return what
+    async def _fetch_status(self, task: PolledTask, calls: OpenKlantClient) -> Found:
+        status = classify_task(task, await calls.get(TASKS, str(task.internetaak)))
+        if status != "done":
+            return status
         about = {"klantcontact__uuid": str(task.klantcontact), "status": payloads.TO_DO}
-        return classify_followup(task, await calls.find(TASKS, **about))
+        return classify_followup(task, await calls.find(TASKS, **filters))
 
-    def _count(self, counts: Counter[Found]) -> None:
-        for what, count in counts.items():
-            metrics.openklant_looks.labels(destination=self._id, outcome=what).inc(count)
+    def _count_statuses(self, counts: Counter[Found]) -> None:
+        for status, count in counts.items():
+            metrics.openklant_looks.labels(destination=self._id, outcome=status).inc(count)
         if odd := counts["strange"] + counts["foreign"]:
             log.error("openklant.strange", destination=self._id, count=odd)

@@ -46,13 +46,13 @@ class Closing(msgspec.Struct, frozen=True):
     found_at: datetime
 
 
-def classify_task(task: PolledTask, there: Json | None) -> Found:
+def classify_task(task: PolledTask, remote: Json | None) -> Found:
     """What an answer says of a task; only what is surely ours is ever done."""
-    if there is None:
+    if remote is None:
         return "gone"
     try:
-        ids = there["uuid"], there["aanleidinggevendKlantcontact"]["uuid"]
-        status = there["status"]
+        ids = remote["uuid"], remote["aanleidinggevendKlantcontact"]["uuid"]
+        status = remote["status"]
     except (LookupError, TypeError):
         return "strange"
     if ids != (str(task.internetaak), str(task.klantcontact)):
@@ -68,16 +68,16 @@ def classify_followup(task: PolledTask, other: Json | None) -> Found:
     if other is None:
         return "done"
     try:
-        said = other["status"], other["aanleidinggevendKlantcontact"]["uuid"]
+        fields = other["status"], other["aanleidinggevendKlantcontact"]["uuid"]
     except (LookupError, TypeError):
         return "strange"
-    return "passed" if said == (payloads.TO_DO, str(task.klantcontact)) else "strange"
+    return "passed" if fields == (payloads.TO_DO, str(task.klantcontact)) else "strange"
 
 
-def is_unavailable(status: int, refused: int, looked: int) -> bool:
+def is_unavailable(status: int, refused: int, polled: int) -> bool:
     """Whether the last refusal is everybody's lot, after so many refused of so many in this round;
     else it is that one task's, and others are not to wait for it."""
-    return status in UNAVAILABLE_STATUSES or refused == looked >= REFUSED
+    return status in UNAVAILABLE_STATUSES or refused == polled >= REFUSED
 
 
 def wait(every: float, failures: int, chance: float) -> float:
