@@ -1,4 +1,4 @@
-"""The rules of the house that no linter knows, held by `make check`.
+"""House rules that no linter knows, checked by `make check`.
 
 folder      at most 20 modules, and an `__init__.py` that says in one line what they are about
 file        at most 600 lines
@@ -19,9 +19,9 @@ MODULES, FILE_LINES, FUNCTION_LINES = 20, 600, 45
 RELATIVE = {
     "what", "who", "whom", "whose", "whoever", "whatever", "whether", "that", "of", "to",
 }  # fmt: skip
-"""First words that open a relative clause. "Of" and "To" name a subject nobody has read yet."""
+"""First words that open a relative clause. "Of" and "To" lack the subject that they belong to."""
 OPENINGS_BY = {"what", "whom", "whose", "which"}
-"""After "By", "With", "From", "In": the same."""
+"""Second words that open one after "By", "With", "From", "In" and the like."""
 PREPOSITIONS = {"by", "with", "from", "in", "on", "for", "at"}
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -37,7 +37,7 @@ def is_relative(docstring: str) -> bool:
 
 
 def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Line and text of every docstring: of modules, classes, functions, and after assignments."""
+    """Yield line and text of each docstring: of modules, classes, functions and assignments."""
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if not isinstance(body, list):
@@ -52,7 +52,7 @@ def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def faults_of_file(path: Path, tree: ast.Module, lines: int) -> Iterator[str]:
-    """Faults of one file, with their lines."""
+    """Yield the faults of one file, with their lines."""
     name = path.relative_to(ROOT)
     if lines > FILE_LINES:
         yield f"{name}: {lines} lines, at most {FILE_LINES}"
@@ -67,7 +67,7 @@ def faults_of_file(path: Path, tree: ast.Module, lines: int) -> Iterator[str]:
 
 
 def faults_of_folders(paths: list[Path], trees: dict[Path, ast.Module]) -> Iterator[str]:
-    """Folders that are crowded or undescribed, and classes with two meanings in one package."""
+    """Yield folders that are crowded or undescribed, and classes with two meanings in a package."""
     folders = defaultdict(list)
     for path in paths:
         folders[path.parent].append(path)
@@ -90,7 +90,7 @@ def faults_of_folders(paths: list[Path], trees: dict[Path, ast.Module]) -> Itera
 
 
 def faults() -> list[str]:
-    """Every fault of the product's code."""
+    """Return all faults of the product's code."""
     paths = [path for folder in PRODUCT for path in sorted((ROOT / folder).rglob("*.py"))]
     sources = {path: path.read_text(encoding="utf-8") for path in paths}
     trees = {path: ast.parse(source) for path, source in sources.items()}

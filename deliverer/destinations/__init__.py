@@ -1,6 +1,7 @@
-"""One module or package per destination kind; this is the table of them.
+"""Kinds of destination: a receiver module for each, and the table of them.
 
-A new kind is a module with a `DestinationKind`, a line here, and its settings in `services.town`.
+A new kind needs a module with a `DestinationKind`, a line here, and its settings in
+`services.config.organisation`.
 """
 
 from collections.abc import Mapping

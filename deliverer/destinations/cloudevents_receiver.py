@@ -1,4 +1,4 @@
-"""CRMs: signed CloudEvents over HTTP, with a bearer token where the CRM asks for one."""
+"""Kind `cloudevents`: signed CloudEvents over HTTP, with a bearer token if the CRM needs one."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,7 +25,7 @@ def secrets(destination: CloudEventsDestination, environ: Environ, faults: list[
     keys = [resolve_key(destination, "secret", environ, faults, encode=key_of)]
     if destination.secret_next:
         keys.append(resolve_key(destination, "secret_next", environ, faults, encode=key_of))
-    given = destination.oauth.client_secret if destination.oauth else ""
+    setting = destination.oauth.client_secret if destination.oauth else ""
     client_secret = ""
     try:
         client_secret = resolve_env(setting, environ) if setting else ""
@@ -38,7 +38,7 @@ def secrets(destination: CloudEventsDestination, environ: Environ, faults: list[
 async def receiver(
     destination: CloudEventsDestination, credentials: Credentials, context: ReceiverContext
 ) -> AsyncIterator[RunningReceiver]:
-    """With one connection more than deliveries in flight, for its tokens."""
+    """Yield a receiver with one connection more than deliveries in flight, for its tokens."""
     tls = credentials.certificates.context if credentials.certificates else system_tls_context
     endpoint = DestinationEndpoint(destination.url, credentials.keys, context.archiver)
     async with (

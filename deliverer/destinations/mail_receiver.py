@@ -1,4 +1,4 @@
-"""People whom alarms are sent to by mail."""
+"""Kind `mail`: alarms to people, over SMTP."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ from services.config.organisation import MailDestination
 
 
 def secrets(destination: MailDestination, environ: Environ, faults: list[str]) -> Secrets:
-    """Name and password, where the server asks for them."""
+    """Return name and password, or b'' if the server needs none."""
     return Secrets((resolve_key(destination, "secret", environ, faults, required=False),))
 
 

@@ -77,7 +77,9 @@ def sent(delivery: Delivery) -> dict[str, Any]:
     known = payloads.ContactKey("4000000000", str(delivery.id))
     made = {
         "maak-klantcontact": payloads.contact_payload(delivery, what, known, TERMS),
-        "internetaken": payloads.task_payload(delivery, what, ("4000000001", CONTACT, ACTOR), TERMS),
+        "internetaken": payloads.task_payload(
+            delivery, what, ("4000000001", CONTACT, ACTOR), TERMS
+        ),
         "actoren": payloads.POSTKAMER_ACTOR,
     }
     if address := payloads.address_payload(what, PARTY):
@@ -149,11 +151,13 @@ def test_a_burst_never_outgrows_its_contact_and_says_where_the_rest_is(texts: li
             "it is there already"
         )
     each = [
-        payloads.text(event({"text": text}), parse_event(event({"text": text})), TERMS)
+        payloads.contact_text(event({"text": text}), parse_event(event({"text": text})), TERMS)
         for text in texts
     ]
     all = "\n\n".join(["Dag.", *each])
-    assert there["inhoud"] == all or (payloads.TRUNCATED in there["inhoud"] and len(all) > payloads.MAX_TEXT)
+    assert there["inhoud"] == all or (
+        payloads.TRUNCATED in there["inhoud"] and len(all) > payloads.MAX_TEXT
+    )
     assert there["metadata"]["gebeurtenis"] == "first"
 
 

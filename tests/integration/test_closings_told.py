@@ -9,7 +9,7 @@ import pytest
 
 from deliverer.destinations.openklant.closing_relay import relay_closings, run_closing_relay
 from deliverer.destinations.openklant.closing_store import ClosingStore
-from deliverer.destinations.openklant.task_status import PolledTask, order
+from deliverer.destinations.openklant.task_status import PolledTask, close_command
 from deploy.local.rabbitmq import Broker
 from router.output.crm_events import CLOSED, crm_events
 from router.store.store import Store
@@ -54,10 +54,10 @@ async def done(own: Pool, conversation: str, department: str, seen: int) -> None
         TASK, conversation, department, seen,
     )  # fmt: skip
     closings = ClosingStore(own)
-    [task] = await closings.due("crm", 60)
+    [task] = await closings.claim_due("crm", 60)
     assert task == PolledTask(TASK, conversation, TASK, None)
-    assert await closings.done("crm", task, clock.new_id())
-    assert not await closings.done("crm", task, clock.new_id()), "it is written down already"
+    assert await closings.mark_done("crm", task, clock.new_id())
+    assert not await closings.mark_done("crm", task, clock.new_id()), "it is written down already"
 
 
 @asynccontextmanager
@@ -135,7 +135,7 @@ async def test_what_was_asked_meanwhile_reaches_the_router_first_and_stays_open(
     [(_, first, _)] = await office.takes(office.came(webhook(text("container", "wamid.1", 1))))
     await done(own, first.conversation, first.department, first.sequence)
     await office.takes(office.came(webhook(text("En hij stinkt", "wamid.2", 1))))
-    [closing] = await ClosingStore(own).untold()
-    [(_, decision, _)] = await office.takes(order(closing))
+    [closing] = await ClosingStore(own).unpublished()
+    [(_, decision, _)] = await office.takes(close_command(closing))
     assert (decision.kind, decision.reason.partition(":")[0]) == ("refused", "asked_meanwhile")
     assert await pool.fetchval("select count(*) from router.conversation where closed_at is null")

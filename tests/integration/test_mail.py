@@ -216,7 +216,7 @@ async def test_mail_that_all_refuse_is_tried_again_for_the_mildest_answer() -> N
 
 
 async def test_silent_server_is_given_up_within_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smtp_client, "SECONDS", 0.2)
+    monkeypatch.setattr(smtp_client, "STEP_SECONDS", 0.2)
     async with server(MAIL=b"") as (_, url):
         assert (await answered(url)).failure == "timeout"
 
@@ -224,7 +224,7 @@ async def test_silent_server_is_given_up_within_the_bound(monkeypatch: pytest.Mo
 async def test_goodbye_that_is_not_answered_takes_nothing_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(smtp_client, "ALL_SECONDS", 0.5)
+    monkeypatch.setattr(smtp_client, "MAIL_SECONDS", 0.5)
     async with server(QUIT=b"") as (mailbox, url):
         assert await posted(url) == ("settled", False)
     assert len(mailbox.taken) == 1

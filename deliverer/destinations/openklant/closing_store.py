@@ -1,4 +1,4 @@
-"""Which tasks were looked at when, and what the router is to be told of them, in PostgreSQL."""
+"""Poll times of tasks, and closings for the router, in PostgreSQL."""
 
 from collections.abc import Collection
 from uuid import UUID
@@ -9,53 +9,54 @@ from services.postgres.database import Pool
 TASKS_PER_ROUND = 200
 """Tasks of one round."""
 CLOSING_LIMIT = 256
-"""Of one publish into a partition."""
+"""Closings in one publish into a partition."""
 
 
 class ClosingStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def due(self, destination: str, every: float) -> list[PolledTask]:
-        """Those that were not asked for for longest, of whichever process comes first: once in so
-        many seconds, of all processes together. None while a person holds the destination still."""
+    async def claim_due(self, destination: str, every: float) -> list[PolledTask]:
+        """Claim a round: return the tasks that were polled longest ago. One process has a round,
+        once in `every` seconds. No tasks while an operator has paused the destination."""
         if not await self._pool.fetchval(_CLAIM_ROUND, destination, every):
             return []
         rows = await self._pool.fetch(_DUE, destination, TASKS_PER_ROUND)
         return [PolledTask(**row) for row in rows]
 
-    async def looked(self, destination: str, task: PolledTask) -> None:
+    async def mark_polled(self, destination: str, task: PolledTask) -> None:
         await self._pool.execute(_MARK_POLLED, destination, task.event)
 
-    async def refused(self, destination: str, task: PolledTask) -> None:
-        """It was not looked at, and still comes after the others."""
+    async def mark_refused(self, destination: str, task: PolledTask) -> None:
+        """Move a refused task behind the others, without marking it as polled."""
         await self._pool.execute(_MARK_REFUSED, destination, task.event)
 
-    async def done(self, destination: str, task: PolledTask, id: UUID) -> bool:
-        """Somebody did it. Whether that leaves nothing to do in its conversation: then the router
-        is told, under this id. What we ended, or are ending, nobody else did."""
+    async def mark_done(self, destination: str, task: PolledTask, id: UUID) -> bool:
+        """Mark a task as done by an employee, unless we ended it or are ending it. Return True if
+        its conversation has no open tasks left; the closing for the router then has this id."""
         async with self._pool.acquire() as connection, connection.transaction():
-            # Of two that find two of a conversation at once, the second sees what the first did.
+            # Of two concurrent transactions on one conversation, the second sees the first's work.
             await connection.execute(_LOCK_CONVERSATION, destination, task.conversation)
             if not await connection.fetchval(_MARK_HANDLED, destination, task.event):
                 return False
-            closes = (id, destination, task.conversation)
-            return bool(await connection.fetchval(_INSERT_CLOSING, *closes))
+            parameters = (id, destination, task.conversation)
+            return bool(await connection.fetchval(_INSERT_CLOSING, *parameters))
 
-    async def unseen_seconds(self, destination: str) -> float:
-        """Since the task was looked at that waits longest for it; 0 where there is none."""
+    async def unpolled_seconds(self, destination: str) -> float:
+        """Return the seconds since the poll of the task that was polled longest ago; 0 if there is
+        none."""
         seconds: float = await self._pool.fetchval(_UNPOLLED_SECONDS, destination)
         return seconds
 
-    async def untold(self) -> list[Closing]:
-        """The oldest first."""
+    async def unpublished(self) -> list[Closing]:
+        """Return closings that the router does not have yet, the oldest first."""
         return [Closing(**row) for row in await self._pool.fetch(_UNPUBLISHED, CLOSING_LIMIT)]
 
-    async def told(self, ids: Collection[UUID]) -> None:
+    async def delete_published(self, ids: Collection[UUID]) -> None:
         await self._pool.execute(_DELETE_PUBLISHED, list(ids))
 
 
-_MINE = """
+_CLAIM_ROUND = """
 insert into deliverer.look as l (destination, next_at)
 select $1, now() + make_interval(secs => $2)
 where not exists (select from deliverer.pause where destination = $1)
@@ -86,7 +87,7 @@ update deliverer.internetaak set ended = true, handled_at = now()
 where destination = $1 and event = $2 and not ended and not ending
 returning true
 """
-# Whose the newest is; and up to where anything that was to be done is about the conversation.
+# The department of the newest task, and the last place in the conversation that any task covers.
 _INSERT_CLOSING = """
 insert into deliverer.closing (id, destination, conversation, department, seen)
 select $1, $2, $3, (array_agg(department order by covers desc))[1], max(covers)

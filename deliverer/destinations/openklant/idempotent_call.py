@@ -1,21 +1,26 @@
-"""One call of a saga, done once whatever became of its answer; and a number that is ours."""
+"""Idempotent calls of a saga: each creates its object once, even if an answer is lost."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from deliverer.destinations.openklant.client import NUMBERS_EXHAUSTED, Json, OpenKlantClient, RequestRefused
+from deliverer.destinations.openklant.client import (
+    NUMBERS_EXHAUSTED,
+    Json,
+    OpenKlantClient,
+    RequestRefused,
+)
 from deliverer.destinations.openklant.events import EventData
 from deliverer.destinations.openklant.store import Contact, Task
 from services.contract import Delivery
 
 MAX_NUMBERS = 5
-"""Numbers that are tried for one contact or task, where others have them: they number alike."""
+"""Numbers that we try for one contact or task. Another client may number in the same range."""
 Row = TypeVar("Row", Contact, Task)
 
 
 class DeliveryContext(NamedTuple):
-    """One delivery in hand."""
+    """Delivery in hand, its decoded event, and the client that makes its calls."""
 
     delivery: Delivery
     event: EventData
@@ -23,7 +28,7 @@ class DeliveryContext(NamedTuple):
 
 
 class NumberTaken(Exception):
-    """The number is somebody else's."""
+    """Another client has used the number."""
 
 
 async def create_once(
@@ -32,7 +37,8 @@ async def create_once(
     *,
     may_exist: bool,
 ) -> Json:
-    """It, there once: looked for first where it may be there, and where the answer leaves doubt."""
+    """Return the object, created once. Look for it first if it may exist, and again if the answer
+    is doubtful."""
     if may_exist and (existing := await find()):
         return existing
     try:
@@ -49,7 +55,7 @@ async def create_numbered(
     find: Callable[[Row], Awaitable[Json | None]],
     renumber: Callable[[Row], Awaitable[Row]],
 ) -> tuple[Row, Json]:
-    """The same of what has a number, drawn `anew` where `find` says Taken."""
+    """Create an object with a number once; draw another number if `find` raises NumberTaken."""
     for _ in range(MAX_NUMBERS):
         try:
             return row, await create_once(
@@ -61,5 +67,5 @@ async def create_numbered(
 
 
 def format_number(number: int) -> str:
-    """As `referentienummer` is written: ten of them."""
+    """Return a number as `referentienummer`, in ten digits."""
     return f"{number:010}"

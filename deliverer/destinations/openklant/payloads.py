@@ -1,6 +1,6 @@
-"""What Open Klant is sent, within its limits (Klantinteracties 0.9 as 2.18 takes it). Pure.
+"""Payloads for Open Klant, within its limits (Klantinteracties 0.9 of version 2.18). Pure.
 
-Its texts are for the employees who read them: Dutch.
+The texts are Dutch, for the employees who read them.
 """
 
 import re
@@ -17,14 +17,14 @@ from services.contract import Delivery
 Json = dict[str, Any]
 
 MAX_SUBJECT, MAX_TEXT, MAX_NAME, MAX_ADDRESS = 200, 1000, 200, 80
-"""Characters that `onderwerp`, `inhoud` and `toelichting`, a name and an address may have."""
+"""Longest `onderwerp`; `inhoud` and `toelichting`; name; and address, in characters."""
 PHONE = re.compile(r"\+[1-9][0-9]{8,14}")
-"""What it takes for a telephone number; Meta's `wa_id` is one without the plus."""
+"""Telephone number as Open Klant accepts it. Meta's `wa_id` is one without the plus."""
 LANGUAGES = {
     "nl": "nld", "en": "eng", "de": "deu", "fr": "fra", "es": "spa", "tr": "tur", "pl": "pol",
     "ar": "ara", "uk": "ukr",
 }  # fmt: skip
-"""ISO 639-1 -> 639-2, of those that are told apart."""
+"""ISO 639-1 -> 639-2, of the languages that Postkamer detects."""
 DEFAULT_LANGUAGE = "nld"
 KIND_LABELS = {
     "image": "Foto", "video": "Video", "audio": "Spraakbericht", "document": "Document",
@@ -52,31 +52,34 @@ POSTKAMER_ACTOR = {
 
 
 class PayloadOptions(msgspec.Struct, frozen=True):
-    """What a municipality decides about it."""
+    """Settings of a municipality for its Open Klant."""
 
     channel: str
-    """Its word for WhatsApp: `kanaal`."""
+    """Name of WhatsApp in its list of channels: `kanaal`."""
     archiver: str
-    """Address of the archive's API."""
+    """Address of the archiver's API."""
     link: str
-    """Where an employee sees a conversation; '{conversation}' stands for its id."""
+    """Address where an employee sees a conversation; '{conversation}' is replaced by its id."""
 
 
 class ContactKey(NamedTuple):
-    """By what a contact is found again: its number, and the event that it is of."""
+    """Identifiers to find a contact again: its number, and its event."""
 
     number: str
     event: str
 
 
-def contact_payload(delivery: Delivery, event: EventData, key: ContactKey, options: PayloadOptions) -> Json:
-    """A contact and who wrote, in one: `maak-klantcontact`. The number is known to no partij."""
+def contact_payload(
+    delivery: Delivery, event: EventData, key: ContactKey, options: PayloadOptions
+) -> Json:
+    """Return a contact and its citizen, for `maak-klantcontact`. The citizen is linked to no
+    `partij`: we do not know who they are."""
     return {
         "klantcontact": {
             "referentienummer": key.number,
             "kanaal": options.channel,
             "onderwerp": _subject(event),
-            "inhoud": text(delivery, event, options),
+            "inhoud": contact_text(delivery, event, options),
             "indicatieContactGelukt": True,
             "taal": LANGUAGES.get(event.language, DEFAULT_LANGUAGE),
             "vertrouwelijk": bool(delivery.dataref),
@@ -98,16 +101,24 @@ def contact_payload(delivery: Delivery, event: EventData, key: ContactKey, optio
     }
 
 
-def answer_payload(delivery: Delivery, content: Json, key: ContactKey, options: PayloadOptions) -> Json:
-    """What an employee answered: a contact of its own, to the same citizen."""
-    text = IN_ARCHIVE + options.archiver + delivery.dataref if delivery.dataref else _message_text(content)
+def answer_payload(
+    delivery: Delivery, content: Json, key: ContactKey, options: PayloadOptions
+) -> Json:
+    """Return the contact of an employee's answer to the same citizen."""
+    text = (
+        IN_ARCHIVE + options.archiver + delivery.dataref
+        if delivery.dataref
+        else _message_text(content)
+    )
     url = f"{options.archiver}/v1/messages/{delivery.message}"
     first, _, _ = text.partition("\n")
     return {
         "klantcontact": {
             "referentienummer": key.number,
             "kanaal": options.channel,
-            "onderwerp": "Antwoord via WhatsApp" if delivery.dataref else first[:MAX_SUBJECT].strip(),
+            "onderwerp": "Antwoord via WhatsApp"
+            if delivery.dataref
+            else first[:MAX_SUBJECT].strip(),
             "inhoud": truncate(text, url),
             "indicatieContactGelukt": True,
             "taal": DEFAULT_LANGUAGE,
@@ -120,8 +131,8 @@ def answer_payload(delivery: Delivery, content: Json, key: ContactKey, options: 
 
 
 def employee_actor(id: str) -> Json:
-    """Who wrote it as an actor, by the identification that KISS writes: an address of mail, or what
-    the CRM calls them."""
+    """Return an employee as an actor, identified as KISS does: by an e-mail address, or else by the
+    CRM's id."""
     kind = ("msei", "email") if "@" in id else ("obj", "idf")
     return {
         "naam": _clean(id)[:MAX_NAME] or "Medewerker",
@@ -139,13 +150,15 @@ def employee_actor(id: str) -> Json:
 def extend_contact(
     delivery: Delivery, event: EventData, remote: Json, options: PayloadOptions
 ) -> Json | None:
-    """The change that adds a message to a contact as it is there; None when it has it already."""
+    """Return the change that adds a message to an existing contact; None if it has it already."""
     metadata = remote.get("metadata") or {}
     if metadata.get("laatste") == str(delivery.id):
         return None
-    previous, more = remote.get("inhoud") or "", text(delivery, event, options)
+    previous, addition = remote.get("inhoud") or "", contact_text(delivery, event, options)
     whole = (
-        previous if TRUNCATED in previous else truncate(f"{previous}\n\n{addition}", full_text(delivery, options))
+        previous
+        if TRUNCATED in previous
+        else truncate(f"{previous}\n\n{addition}", conversation_url(delivery, options))
     )
     return {
         "inhoud": whole,
@@ -155,8 +168,8 @@ def extend_contact(
 
 
 def address_payload(event: EventData, party: str) -> Json | None:
-    """Where the citizen can be reached: a telephone number, else what Meta calls them. It is told
-    of who wrote, and of no partij: a number proves nobody's identity."""
+    """Return the address of the citizen: a telephone number, else Meta's id. It belongs to the
+    contact and to no `partij`, because a telephone number proves no identity."""
     identities = {each.kind: each.value for each in _citizen(event).identities}
     phone = "+" + identities.get("phone", "").removeprefix("+")
     is_phone = PHONE.fullmatch(phone)
@@ -173,7 +186,7 @@ def address_payload(event: EventData, party: str) -> Json | None:
 
 
 def department_actor(department: Department) -> Json:
-    """A department as an actor, by the identification that KISS writes (afd, obj, idf)."""
+    """Return a department as an actor, identified as KISS does (afd, obj, idf)."""
     return {
         "naam": department.name,
         "soortActor": "organisatorische_eenheid",
@@ -191,7 +204,7 @@ def department_actor(department: Department) -> Json:
 def task_payload(
     delivery: Delivery, event: EventData, ids: tuple[str, str, str], options: PayloadOptions
 ) -> Json:
-    """Work for an actor; `about`: its number, the contact and the actor."""
+    """Return a task; `ids` are its number, the contact and the actor."""
     number, contact, actor = ids
     return {
         "referentienummer": number,
@@ -204,33 +217,35 @@ def task_payload(
 
 
 def close_task(remote: Json, remark: str) -> Json | None:
-    """The change that ends a task as it is there; None when somebody did that already."""
+    """Return the change that ends an existing task; None if it is done already."""
     if remote.get("status") == DONE:
         return None
     whole = "\n".join(filter(None, (remote.get("toelichting"), _clean(remark))))
     return {"status": DONE, "toelichting": whole[:MAX_TEXT]}
 
 
-def text(delivery: Delivery, event: EventData, options: PayloadOptions) -> str:
-    """What was said, or where it stands."""
+def contact_text(delivery: Delivery, event: EventData, options: PayloadOptions) -> str:
+    """Return the text of a message, or the address where it can be read."""
     if delivery.dataref:
         return IN_ARCHIVE + options.archiver + delivery.dataref
-    if delivery.message is None or event.status:  # it came here from elsewhere, or is made again
-        return IN_ARCHIVE + full_text(delivery, options)
+    if delivery.message is None or event.status:  # a transfer, or a recreated contact
+        return IN_ARCHIVE + conversation_url(delivery, options)
     kind = KIND_LABELS.get(event.type, "")
     line = " ".join(filter(None, (f"[{kind.lower()}]" if kind else "", _clean(event.text))))
-    files = (FILE_LINE.format(_clean(one.filename), options.archiver + one.link) for one in event.media)
+    files = (
+        FILE_LINE.format(_clean(one.filename), options.archiver + one.link) for one in event.media
+    )
     whole = "\n".join((line, *(" ".join(file.split()) for file in files)))
     return truncate(whole, f"{options.archiver}/v1/messages/{delivery.message}")
 
 
-def full_text(delivery: Delivery, options: PayloadOptions) -> str:
-    """Where the conversation stands."""
+def conversation_url(delivery: Delivery, options: PayloadOptions) -> str:
+    """Return the address of the conversation at the archiver."""
     return f"{options.archiver}/v1/conversations/{delivery.conversation}/messages"
 
 
 def truncate(whole: str, url: str) -> str:
-    """As much of it as may be sent, and where the rest is."""
+    """Return the text within the limit; if it is too long, end with the address of all of it."""
     if len(whole) <= MAX_TEXT:
         return whole
     rest = f"{TRUNCATED}{url}]"
@@ -238,7 +253,7 @@ def truncate(whole: str, url: str) -> str:
 
 
 def _message_text(content: Json) -> str:
-    """Of a message as Meta takes it."""
+    """Return the text of a message in Meta's format."""
     kind = str(content.get("type", ""))
     inner = content.get(kind) or {}
     body = inner.get("body")
@@ -251,10 +266,10 @@ def _message_text(content: Json) -> str:
 
 
 def _task_remarks(delivery: Delivery, event: EventData, options: PayloadOptions) -> Iterator[str]:
-    """For who does the work: where it is, why it is theirs, and until when it can be done. What is
-    longest may be cut off, and the first is what nobody can do without."""
+    """Yield the remarks for the employee who does the task. Most important first: the end may be
+    cut off."""
     if options.link:
-        yield f"Gesprek: {terms.link.replace('{conversation}', delivery.conversation)}"
+        yield f"Gesprek: {options.link.replace('{conversation}', delivery.conversation)}"
     if reason := event.decision.reason or event.reason:
         yield f"Waarom hier: {reason}"
     if event.priority in PRIORITIES:
@@ -268,7 +283,7 @@ def _task_remarks(delivery: Delivery, event: EventData, options: PayloadOptions)
 
 
 def _subject(event: EventData) -> str:
-    """The first line of it; it may not be blank."""
+    """Return the first line, or a description: a subject must not be blank."""
     first, _, _ = _clean(event.text).partition("\n")
     return first[:MAX_SUBJECT].strip() or f"{KIND_LABELS.get(event.type, 'Bericht')} via WhatsApp"
 
@@ -278,12 +293,12 @@ def _citizen(event: EventData) -> Citizen:
 
 
 def _metadata(delivery: Delivery, first: str) -> Json:
-    """Names in lower camel case: others are rewritten. `gebeurtenis` is by what a contact is known
-    as ours, `laatste` the event that was added last."""
+    """Return the metadata of a contact. Open Klant rewrites names that are not in lower camel case.
+    `gebeurtenis` marks a contact as ours; `laatste` is the event that was added last."""
     ids = {"gesprek": delivery.conversation, "gebeurtenis": first, "laatste": str(delivery.id)}
     return ids | ({"bericht": str(delivery.message)} if delivery.message else {})
 
 
 def _clean(text: str) -> str:
-    """Without what it refuses (NUL), or takes away itself (blanks around it)."""
+    """Remove NUL, which Open Klant refuses, and surrounding blanks, which it strips itself."""
     return text.replace("\0", "").strip()
