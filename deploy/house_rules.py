@@ -63,11 +63,12 @@ def faults_of_file(path: Path, tree: ast.Module, lines: int) -> Iterator[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
             size = node.end_lineno - node.lineno + 1
             if size > FUNCTION_LINES:
-                yield f"{name}:{node.lineno}: {node.name} has {size} lines, at most {FUNCTION_LINES}"
+                limit = f"at most {FUNCTION_LINES}"
+                yield f"{name}:{node.lineno}: {node.name} has {size} lines, {limit}"
 
 
 def faults_of_folders(paths: list[Path], trees: dict[Path, ast.Module]) -> Iterator[str]:
-    """Yield folders that are crowded or undescribed, and classes with two meanings in a package."""
+    """Yield folders that are crowded or undescribed, and classes with two meanings in one."""
     folders = defaultdict(list)
     for path in paths:
         folders[path.parent].append(path)
@@ -78,15 +79,22 @@ def faults_of_folders(paths: list[Path], trees: dict[Path, ast.Module]) -> Itera
             yield f"{where}: {len(named)} modules, at most {MODULES}"
         if not ast.get_docstring(trees.get(folder / "__init__.py", ast.Module([], []))):
             yield f"{where}: no __init__.py that says what it is about"
-        classes: dict[str, Path] = {}
-        for path in modules:
-            for node in trees[path].body:
-                if not isinstance(node, ast.ClassDef) or node.name.startswith("_"):
-                    continue
-                if node.name in classes:
-                    both = f"{classes[node.name].name} and {path.name}"
-                    yield f"{where}: class {node.name} has two meanings: {both}"
-                classes[node.name] = path
+        yield from faults_of_classes(where, modules, trees)
+
+
+def faults_of_classes(
+    where: Path, modules: list[Path], trees: dict[Path, ast.Module]
+) -> Iterator[str]:
+    """Yield public classes that two modules of one package define."""
+    classes: dict[str, Path] = {}
+    for path in modules:
+        for node in trees[path].body:
+            if not isinstance(node, ast.ClassDef) or node.name.startswith("_"):
+                continue
+            if node.name in classes:
+                both = f"{classes[node.name].name} and {path.name}"
+                yield f"{where}: class {node.name} has two meanings: {both}"
+            classes[node.name] = path
 
 
 def faults() -> list[str]:
@@ -94,18 +102,18 @@ def faults() -> list[str]:
     paths = [path for folder in PRODUCT for path in sorted((ROOT / folder).rglob("*.py"))]
     sources = {path: path.read_text(encoding="utf-8") for path in paths}
     trees = {path: ast.parse(source) for path, source in sources.items()}
-    found = [
+    problems = [
         fault
         for path in paths
         for fault in faults_of_file(path, trees[path], sources[path].count("\n"))
     ]
-    return [*found, *faults_of_folders(paths, trees)]
+    return [*problems, *faults_of_folders(paths, trees)]
 
 
 def main() -> None:
-    found = faults()
-    print("\n".join(found) if found else "The rules of the house are kept.")
-    sys.exit(1 if found else 0)
+    problems = faults()
+    print("\n".join(problems) if problems else "The rules of the house are kept.")
+    sys.exit(1 if problems else 0)
 
 
 if __name__ == "__main__":

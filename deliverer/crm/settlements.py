@@ -112,8 +112,8 @@ class Settlements:
         ]  # fmt: skip
         columns = [list(column) for column in zip(*rows, strict=True)]
         await retry_while_unavailable(lambda: self._pool.execute(_INSERT, *columns), "settle")
-        if first := [one for one in settlements if not one.replays]:
-            await self.publish(first)
+        if new := [one for one in settlements if not one.replays]:
+            await self.publish(new)
 
     async def find_states(self, destination: str, events: Sequence[UUID]) -> dict[UUID, str]:
         """Return the state of each of these events that is settled or sidelined. Republish the
@@ -121,10 +121,11 @@ class Settlements:
         other actions of operators have their own outbox."""
         fetch = lambda: self._pool.fetch(_SELECT, destination, list(events))  # noqa: E731
         rows = await retry_while_unavailable(fetch, "settled")
-        rows = [Settlement(**row) for row in rows]
-        if first := [one for one in rows if not one.replays and one.state in FINAL_STATES]:
-            await self.publish(first)
-        return {settled.event: settled.state for settled in rows}
+        settlements = [Settlement(**row) for row in rows]
+        final = [one for one in settlements if not one.replays and one.state in FINAL_STATES]
+        if final:
+            await self.publish(final)
+        return {settlement.event: settlement.state for settlement in settlements}
 
     async def publish(self, settlements: Iterable[Settlement]) -> None:
         batch = ArchiveBatch(records=[settlement_record(one) for one in settlements])

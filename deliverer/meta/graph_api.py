@@ -147,9 +147,9 @@ def _find_medium(content: Any) -> tuple[str, dict[str, Any]] | None:
             medium: dict[str, Any] = content[kind]
             if not {"id", "link"} & medium.keys():
                 return kind, medium
-    inner = content.values() if isinstance(content, dict) else content
-    each = inner if isinstance(content, dict | list) else ()
-    return next((found for one in each if (found := _find_medium(one)) is not None), None)
+    values = content.values() if isinstance(content, dict) else content
+    inner = values if isinstance(content, dict | list) else ()
+    return next((medium for medium in map(_find_medium, inner) if medium is not None), None)
 
 
 def judge(answer: Response, attempt: int, elapsed: float = 0.0) -> Verdict:

@@ -24,19 +24,19 @@ def variable(service: str) -> str:
 
 def passwords(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the password of each service. SettingsError lists every missing one."""
-    found: dict[str, str] = {}
+    by_service: dict[str, str] = {}
     faults: list[str] = []
     for service in topology.PERMISSIONS:
         try:
             if password := read(variable(service), environ):
-                found[service] = password
+                by_service[service] = password
             else:
                 faults.append(f"{variable(service)}: is missing")
         except OSError as error:
             faults.append(f"{variable(service)}_FILE: cannot be read ({error.strerror})")
     if faults:
         raise SettingsError(faults)
-    return found
+    return by_service
 
 
 def document(environ: Mapping[str, str]) -> str:

@@ -20,7 +20,9 @@ COMMAND = (str(Path(sys.executable).with_name("postkamer")),)
 """Command line of Postkamer; the name of a service, or `migrate`, follows it."""
 
 
-def main(given: Mapping[str, str], *, root: Path = ROOT, command: tuple[str, ...] = COMMAND) -> int:
+def main(
+    overrides: Mapping[str, str], *, root: Path = ROOT, command: tuple[str, ...] = COMMAND
+) -> int:
     """Run until a signal comes (exit code 0), or until something is wrong (1)."""
     began = time.monotonic()
     supervisor = Supervisor(root / ".local", lambda line: print(f"  {line}", flush=True))
@@ -29,7 +31,7 @@ def main(given: Mapping[str, str], *, root: Path = ROOT, command: tuple[str, ...
         with ExitStack() as stack:
             try:
                 print("Starting Postkamer", flush=True)
-                environment = start(supervisor, stack, given, root, command)
+                environment = start(supervisor, stack, overrides, root, command)
                 print(f"\nPostkamer is ready after {time.monotonic() - began:.1f} s.\n")
                 print(plan.addresses(environment), flush=True)
                 supervisor.watch()
@@ -50,7 +52,7 @@ def main(given: Mapping[str, str], *, root: Path = ROOT, command: tuple[str, ...
 def start(
     supervisor: Supervisor,
     stack: ExitStack,
-    given: Mapping[str, str],
+    overrides: Mapping[str, str],
     root: Path,
     command: tuple[str, ...],
 ) -> dict[str, str]:
@@ -60,13 +62,13 @@ def start(
     check_disk(folder)
     state = State(folder / "state.json")
     environment = plan.environment(
-        given,
+        overrides,
         root=root,
         archive_key=state.secret("archive key", key),
         crm_secret=state.secret("crm secret", key),
     )
     check_ports(environment)
-    if "POSTKAMER_CONFIG" not in given:
+    if "POSTKAMER_CONFIG" not in overrides:
         environment |= {"POSTKAMER_CONFIG": str(example(folder, environment))}
     servers = Servers(folder, state, environment, supervisor.report)
     servers.start(stack, supervisor.interruption.hurry)

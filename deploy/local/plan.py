@@ -66,26 +66,26 @@ FIXED = {
 
 
 def environment(
-    given: Mapping[str, str], *, root: Path, archive_key: str, crm_secret: str
+    overrides: Mapping[str, str], *, root: Path, archive_key: str, crm_secret: str
 ) -> dict[str, str]:
     """Return the environment of all our processes. Variables in `overrides` win, and addresses
     follow from their ports. The keys are 32 bytes in base64.
     """
     ports = {port.variable: str(port.default) for port in PORTS}
-    chosen = FIXED | ports | dict(given)
+    chosen = FIXED | ports | dict(overrides)
     host = reachable(chosen["POSTKAMER_BIND"])
     addresses = {
         "POSTKAMER_GATEWAY_URL": f"http://{host}:{chosen[GATEWAY.variable]}",
         "POSTKAMER_ARCHIVER_URL": f"http://{host}:{chosen[ARCHIVER.variable]}",
         "POSTKAMER_META_GRAPH_URL": f"http://{host}:{chosen[SANDBOX.variable]}/graph/v26.0",
     }
-    kept = {
+    defaults = {
         "POSTKAMER_CONFIG": str(root / "deploy" / "examples" / "voorbeeldstad" / "postkamer.toml"),
         "POSTKAMER_OBJECT_STORE": (root / ".local" / "objects").as_uri(),
         "POSTKAMER_ARCHIVE_KEY": archive_key,
         "CRM_SECRET": f"whsec_{crm_secret}",
     }
-    return FIXED | ports | addresses | kept | dict(given)
+    return FIXED | ports | addresses | defaults | dict(overrides)
 
 
 def example_for(text: str, sandbox: str) -> str:

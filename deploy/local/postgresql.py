@@ -79,10 +79,10 @@ class Database:
     def start(self) -> None:
         """Start the server and wait until it answers. Create its data first if there is none."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with _opened(self.folder) as descriptor:
+        with _open_private(self.folder) as descriptor:
             if not (self.folder / "data").exists():
                 self._create(descriptor)
-            _forget_lock(self.folder / "data" / "postmaster.pid")
+            _remove_stale_lock(self.folder / "data" / "postmaster.pid")
             self.process = Process(self._program(descriptor))
             self.process.start()
         self._wait()
@@ -100,7 +100,7 @@ class Database:
 
     def execute(self, sql: str, database: str = OWNER) -> str:
         """Run statements as the owner; return their rows, one per line. Refusal when one fails."""
-        ran = subprocess.run(
+        result = subprocess.run(
             [*self._client("psql", "-U", OWNER, "-d", database), "-AtqX", "-v", "ON_ERROR_STOP=1"],
             input=sql,  # not an argument, which every user of the machine can read
             env=_environment() | {"PGPASSWORD": (self.folder / "password").read_text()},
@@ -109,9 +109,9 @@ class Database:
             timeout=QUERY_SECONDS,
             check=False,
         )
-        if ran.returncode:
-            raise Refusal(f"PostgreSQL refused: {ran.stderr.strip()}")
-        return ran.stdout.strip()
+        if result.returncode:
+            raise Refusal(f"PostgreSQL refused: {result.stderr.strip()}")
+        return result.stdout.strip()
 
     def __enter__(self) -> Self:
         self.start()
@@ -190,13 +190,13 @@ def binaries(data: Path, installed: Path = INSTALLED) -> tuple[int, Path]:
         for path in installed.glob("*/bin/initdb")
         if re.fullmatch(r"\d+", path.parent.parent.name)
     }
-    made_by = data / "PG_VERSION"
-    wanted = int(made_by.read_text()) if made_by.exists() else max(versions, default=0)
-    if wanted in versions and wanted >= OLDEST:
-        return wanted, versions[wanted]
-    if made_by.exists():
+    version_file = data / "PG_VERSION"
+    version = int(version_file.read_text()) if version_file.exists() else max(versions, default=0)
+    if version in versions and version >= OLDEST:
+        return version, versions[version]
+    if version_file.exists():
         raise Refusal(
-            f"{data} was made by PostgreSQL {wanted}, which is not installed; "
+            f"{data} was made by PostgreSQL {version}, which is not installed; "
             "install it, or run `make clean` to start with an empty database."
         )
     raise Refusal(
@@ -221,7 +221,7 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[int]:
+def _open_private(folder: Path) -> Iterator[int]:
     """Open the folder; make it private to the user who runs the server."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -233,7 +233,7 @@ def _opened(folder: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _forget_lock(lock: Path) -> None:
+def _remove_stale_lock(lock: Path) -> None:
     """Remove the lock file that a killed server left behind.
 
     PostgreSQL would refuse to start if its old pid now belongs to another process. A server of an

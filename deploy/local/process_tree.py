@@ -43,15 +43,15 @@ def descendants(pid: int) -> Family:
         for path in Path("/proc").glob("[0-9]*")
         if (stat := _stat(int(path.name)))
     }
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return {member: identity(member) for member in found - {pid}}
+    family = {pid}
+    while children := {child for child, parent in parents.items() if parent in family} - family:
+        family |= children
+    return {member: identity(member) for member in family - {pid}}
 
 
 def alive(family: Family) -> list[int]:
     """Return the pids of those that still run."""
-    return [pid for pid, known in family.items() if runs(pid) and identity(pid) == known]
+    return [pid for pid, recorded in family.items() if runs(pid) and identity(pid) == recorded]
 
 
 def see_off(family: Family, seconds: float) -> None:

@@ -98,7 +98,7 @@ class Broker:
     def launch(self) -> None:
         """Start the node without waiting."""
         self._report("RabbitMQ is starting (some seconds)")
-        if not self._settled.exists():  # it was never reported ready
+        if not self._flushed.exists():  # it was never reported ready
             shutil.rmtree(self.folder / "data", ignore_errors=True)
         self._write_configuration()
         self.epmd.start()
@@ -107,7 +107,7 @@ class Broker:
     def wait(self) -> None:
         """Wait until the node accepts connections, which it does after loading the definitions."""
         deadline = time.monotonic() + READY_SECONDS
-        while not _greets(self.ports.amqp):
+        while not _is_answering(self.ports.amqp):
             self.epmd.must_run()
             self.process.must_run()
             if time.monotonic() > deadline:
@@ -117,21 +117,21 @@ class Broker:
                     f"Its log, {log}, ends:\n{last_lines(log)}"
                 )
             time.sleep(POLL_SECONDS)
-        loaded = (self.folder / "definitions.json").read_text()
-        if not self._settled.exists() or self._settled.read_text() != loaded:
-            self._settle(loaded)
+        definitions = (self.folder / "definitions.json").read_text()
+        if not self._flushed.exists() or self._flushed.read_text() != definitions:
+            self._flush(definitions)
 
-    def _settle(self, loaded: str) -> None:
+    def _flush(self, definitions: str) -> None:
         """Flush the node's table of queues to disk.
 
         RabbitMQ 4.0 writes it some seconds late. A node that is killed before comes back with a
         queue that has lost its log and never elects a leader: it hangs for ever.
         """
         self.control("eval", "[ok = dets:sync(Table) || Table <- dets:all()].")
-        write_private(self._settled, loaded)
+        write_private(self._flushed, definitions)
 
     @property
-    def _settled(self) -> Path:
+    def _flushed(self) -> Path:
         """File with the definitions that are surely on disk; missing until the first success."""
         return self.folder / "definitions.settled.json"
 
@@ -158,7 +158,7 @@ class Broker:
 
         Most commands need `-p postkamer` after their name.
         """
-        ran = subprocess.run(
+        result = subprocess.run(
             [INSTALLED / "rabbitmqctl", "--longnames", "-n", self._name, "-q", *arguments],
             env=self._environment(),
             capture_output=True,
@@ -166,9 +166,10 @@ class Broker:
             timeout=CONTROL_SECONDS,
             check=False,
         )
-        if ran.returncode:
-            raise Refusal(f"rabbitmqctl {arguments[0]} failed: {(ran.stderr or ran.stdout)[-500:]}")
-        return ran.stdout
+        if result.returncode:
+            reason = (result.stderr or result.stdout)[-500:]
+            raise Refusal(f"rabbitmqctl {arguments[0]} failed: {reason}")
+        return result.stdout
 
     def __enter__(self) -> Self:
         self.start()
@@ -183,10 +184,10 @@ class Broker:
         return "postkamer@127.0.0.1"
 
     def _password(self) -> str:
-        kept = self.folder / "password"
-        if not kept.exists():
-            write_private(kept, token())
-        return kept.read_text()
+        path = self.folder / "password"
+        if not path.exists():
+            write_private(path, token())
+        return path.read_text()
 
     def _write_configuration(self) -> None:
         folder = self.folder
@@ -267,7 +268,7 @@ def with_owner(definitions: Mapping[str, Any], password: str) -> dict[str, Any]:
     }
 
 
-def _greets(port: int) -> bool:
+def _is_answering(port: int) -> bool:
     """True if an AMQP 0-9-1 server answers: its first frame is a method (type 1) on channel 0."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:

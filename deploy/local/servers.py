@@ -29,18 +29,18 @@ class Servers:
         report: Callable[[str], None],
     ) -> None:
         self._state = state
-        self._given = {name: read(name, settings) for name in (AMQP, DATABASE)}
+        self._external = {name: read(name, settings) for name in (AMQP, DATABASE)}
         self._report = report
         self.broker: Broker | None = None
         self.database: Database | None = None
-        if not self._given[AMQP]:
+        if not self._external[AMQP]:
             self.broker = Broker(
                 folder / "rabbitmq",
                 definitions(Path(settings["POSTKAMER_CONFIG"]), self._passwords("broker")),
                 ports=Ports(lambda name: self._state.port(f"rabbitmq {name}")),
                 report=report,
             )
-        if not self._given[DATABASE]:
+        if not self._external[DATABASE]:
             self.database = Database(
                 folder / "postgresql", port=self._state.port("postgresql"), report=report
             )
@@ -74,29 +74,29 @@ class Servers:
 
     def processes(self) -> list[Process]:
         """Return the processes that must keep running."""
-        ours = [self.broker.epmd, self.broker.process] if self.broker else []
+        processes = [self.broker.epmd, self.broker.process] if self.broker else []
         if self.database and self.database.process:
-            ours.append(self.database.process)
-        return ours
+            processes.append(self.database.process)
+        return processes
 
     def settings(self) -> dict[str, str]:
         """Return the addresses of the servers for the owner of the installation."""
-        owner = {}
+        settings = {}
         if self.broker:
-            owner[AMQP] = self.broker.url
+            settings[AMQP] = self.broker.url
         if self.database:
-            owner[DATABASE] = self.database.url
-        return owner
+            settings[DATABASE] = self.database.url
+        return settings
 
     def settings_of(self, service: str) -> dict[str, str]:
         """Return the addresses of the servers for one service, with its own user."""
-        own = {}
+        settings = {}
         if self.broker:
-            own[AMQP] = self.broker.url_for(service, self._passwords("broker")[service])
+            settings[AMQP] = self.broker.url_for(service, self._passwords("broker")[service])
         if self.database:
             role, password = f"postkamer_{service}", self._passwords("database")[service]
-            own[DATABASE] = self.database.url_for(role, password)
-        return own
+            settings[DATABASE] = self.database.url_for(role, password)
+        return settings
 
     def _passwords(self, server: str) -> dict[str, str]:
         return {name: self._state.secret(f"{server} {name}") for name in REAL}

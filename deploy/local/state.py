@@ -38,17 +38,17 @@ class State:
     def secret(self, name: str, make: Callable[[], str] = token) -> str:
         """Return the secret of this name, made on the first call."""
         if name not in self._values:
-            self._keep(name, make())
+            self._store(name, make())
         return self._values[name]
 
     def port(self, name: str) -> int:
         """Return a free port, the same as last time if that is free."""
-        known = self._values.get(name)
-        if known is None or obstacle("127.0.0.1", int(known)):
-            self._keep(name, str(free_port()))
+        previous = self._values.get(name)
+        if previous is None or obstacle("127.0.0.1", int(previous)):
+            self._store(name, str(free_port()))
         return int(self._values[name])
 
-    def _keep(self, name: str, value: str) -> None:
+    def _store(self, name: str, value: str) -> None:
         self._values[name] = value
         write_private(self._path, json.dumps(self._values, indent=2))
 
@@ -92,13 +92,13 @@ def free_port() -> int:
     SO_REUSEADDR; this function binds without, and fails.
     """
     for port in random.sample(PORTS, 200):
-        kept = socket.socket()
+        bound = socket.socket()
         try:
-            kept.bind(("127.0.0.1", port))
+            bound.bind(("127.0.0.1", port))
         except OSError:
-            kept.close()
+            bound.close()
             continue
-        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        kept.detach()  # the port stays bound; some ten per installation that this process starts
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.detach()  # the port stays bound; some ten per installation that this process starts
         return port
     raise Refusal("No free port was found between 20000 and 32767 on 127.0.0.1.")

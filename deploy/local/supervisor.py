@@ -41,12 +41,12 @@ class Interruption:
     def install(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # `nohup`
-                signal.signal(number, self._arrived)
+                signal.signal(number, self._on_signal)
 
     def hurry(self) -> bool:
         return self.hurried
 
-    def _arrived(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.stopping:
             self.hurried = True
             return
@@ -131,7 +131,7 @@ class Supervisor:
         process.start()
         deadline = time.monotonic() + MIGRATE_SECONDS
         while process.exit_code is None:
-            self._all_run()
+            self._check_running()
             if time.monotonic() > deadline:
                 process.kill()
             time.sleep(POLL_SECONDS)
@@ -155,7 +155,7 @@ class Supervisor:
         port = plan.port_number(environment, service.port)
         deadline = time.monotonic() + READY_SECONDS
         while obstacle := ask(host, port, service.path):
-            self._all_run()
+            self._check_running()
             if time.monotonic() > deadline:
                 log = self.folder / "log" / f"{service.name}.log"
                 raise Refusal(
@@ -173,7 +173,7 @@ class Supervisor:
                 opened.callback(os.close, descriptor)
                 poll.register(descriptor, select.POLLIN)
             poll.poll()
-        self._all_run()
+        self._check_running()
 
     def give_up(self) -> None:
         """Stop all services at once: after a failure one may wait for another that never comes."""
@@ -181,7 +181,7 @@ class Supervisor:
         for process in self.services:
             process.send(process.program.stop_signal)
 
-    def _all_run(self) -> None:
+    def _check_running(self) -> None:
         for process in (*self.servers, *self.services):
             process.must_run()
 
