@@ -14,6 +14,7 @@ from uuid import UUID
 import pytest
 
 from deliverer.crm.response_policy import judge
+from deliverer.destinations import mail as mail_format
 from deliverer.transport import smtp_client
 from deliverer.transport.response import Response
 from deliverer.transport.smtp_client import Mailer
@@ -114,8 +115,8 @@ async def answered(url: str, login: bytes = b"") -> Response:
     destination = MailDestination(
         id="piket", kind="mail", url=url, to=to, sender="postkamer@voorbeeldstad.example"
     )
-    content = email.body(DELIVERY, "")
-    headers = email.headers(DELIVERY, content, (), NOON)
+    content = mail_format.body(DELIVERY, "")
+    headers = mail_format.headers(DELIVERY, content, (), NOON)
     return await Mailer(destination, login).post(url, content, headers)
 
 
