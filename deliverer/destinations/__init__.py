@@ -7,10 +7,11 @@ A new kind needs a module with a `DestinationKind`, a line here, and its setting
 from collections.abc import Mapping
 
 from deliverer.crm.destination_kind import DestinationKind
-from deliverer.destinations import cloudevents_receiver, mail_receiver, openklant_receiver
+from deliverer.destinations import cloudevents_receiver, mail_receiver
+from deliverer.destinations.openklant import destination as openklant
 
 DESTINATIONS: Mapping[str, DestinationKind] = {
     "cloudevents": cloudevents_receiver.KIND,
-    "openklant": openklant_receiver.KIND,
+    "openklant": openklant.KIND,
     "mail": mail_receiver.KIND,
 }

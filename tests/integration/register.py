@@ -20,11 +20,11 @@ import pytest
 from deliverer.destinations.openklant import payloads
 from deliverer.destinations.openklant.client import OpenKlantClient
 from deliverer.destinations.openklant.closing_store import ClosingStore
+from deliverer.destinations.openklant.destination import ANSWER_BYTES
 from deliverer.destinations.openklant.saga import OpenKlantReceiver
 from deliverer.destinations.openklant.store import SagaStore
 from deliverer.destinations.openklant.task_poller import PollIntervals, TaskPoller
 from deliverer.destinations.openklant.task_status import Closing
-from deliverer.destinations.openklant_receiver import ANSWER_BYTES
 from deliverer.transport.http_client import HttpClient, http_client
 from sandbox.openklant.error_responses import BASE
 from sandbox.service import running
