@@ -80,7 +80,7 @@ def test_what_is_taken_back_before_it_went_does_not_go(held_still: bool) -> None
 def test_a_fault_in_looking_gives_the_queue_back_and_is_told() -> None:
     async def work() -> None:
         hall = Hall(Crm())
-        hall.book.due = None  # type: ignore[assignment,method-assign]
+        hall.book.claim_due = None  # type: ignore[assignment,method-assign]
         with pytest.raises(ChannelLost):
             await hall.session().run()
 
