@@ -61,7 +61,7 @@ def on(url: str, work: Work[T]) -> T:
 
 async def write(pool: Pool, *settled: Settlement) -> None:
     settlements: Any = Settlements(pool, None)  # type: ignore[arg-type]
-    settlements.tell = lambda _: asyncio.sleep(0)
+    settlements.publish = lambda _: asyncio.sleep(0)
     await settlements.write(list(settled))
 
 
