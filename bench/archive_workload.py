@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from bench.receipts import Wave, receipts
-from deliverer.crm.settlements import record, settlement
+from deliverer.crm.settlements import make_settlement, settlement_record
 from router.handlers.batch import decide_batch, split_by_size
 from router.handlers.units import parse_items, split_entry
 from router.model.decision import DecidedUnit, RoutingContext
@@ -98,7 +98,9 @@ def _size(record: Record) -> int:
 
 def _deliverer_batches(decided: Iterable[DecidedUnit]) -> Iterator[list[Record]]:
     records = [
-        record(settlement(delivery, destination, 1, 202, delivery.time + STATUS_DELAY))
+        settlement_record(
+            make_settlement(delivery, destination, 1, 202, delivery.time + STATUS_DELAY)
+        )
         for unit, decision, _ in decided
         for destination, delivery in crm_events(unit, decision)
     ]

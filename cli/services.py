@@ -68,17 +68,17 @@ def router() -> None:
 @click.command()
 def deliverer() -> None:
     """Run the deliverer: sends events to CRMs and messages to Meta."""
-    from deliverer.credentials import credentials
-    from deliverer.service import accounts
+    from deliverer.credentials import load_credentials
     from deliverer.service import deliverer as service
+    from deliverer.service import load_accounts
     from services.files import clamd
 
     options = load_settings(settings.DelivererSettings)
     config = load_config(options.config).config
     try:
         clamd.configured_scanner(options.scanner_url, config)
-        secrets = credentials(config, options.config.parent, os.environ)
-        numbers = accounts(options, config, os.environ)
+        secrets = load_credentials(config, options.config.parent, os.environ)
+        numbers = load_accounts(options, config, os.environ)
     except settings.SettingsError as error:
         fail(str(error))
     run("deliverer", options.log_level, lambda: service(options, config, secrets, numbers))

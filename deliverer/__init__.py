@@ -1,1 +1,1 @@
-"""Hands over: events to CRMs, messages to the Graph API."""
+"""Deliverer: hands events to CRMs and messages to the Graph API."""

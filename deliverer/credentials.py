@@ -1,4 +1,4 @@
-"""With what each destination is spoken to: keys, secrets and certificates, every fault at once."""
+"""Credentials of the destinations: keys, secrets and certificates, with all faults in one error."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,40 +12,41 @@ from services.config.organisation import Destination
 from services.config.settings import SettingsError
 
 
-def credentials(
+def load_credentials(
     config: Configuration, folder: Path, environ: Mapping[str, str]
 ) -> dict[str, Credentials]:
-    """Destination -> its own; paths are from this folder. SettingsError with all that is wrong."""
+    """Return the credentials of each destination. Relative paths start from `folder`.
+    SettingsError lists every fault."""
     faults: list[str] = []
     resolved: dict[str, Secrets] = {}
     try:
         resolved = load_secrets(config, environ)
     except SettingsError as error:
         faults += error.faults
-    shown: dict[str, Certificates] = {}
+    certificates: dict[str, Certificates] = {}
     for destination in config.destinations:
         try:
-            if there := client_certificates.paths(destination, folder, environ):
-                loaded = client_certificates.load(there)
-                shown[destination.id] = Certificates(destination.id, there, loaded)
+            if paths := client_certificates.resolve_paths(destination, folder, environ):
+                loaded = client_certificates.load(paths)
+                certificates[destination.id] = Certificates(destination.id, paths, loaded)
         except CertificateFilesError as error:
-            faults += [credential_error(destination, *wrong) for wrong in error.faults]
+            faults += [describe_fault(destination, *wrong) for wrong in error.faults]
     if faults:
         raise SettingsError(faults)
-    return {id: Credentials(*each, shown.get(id)) for id, each in resolved.items()}
+    return {id: Credentials(*each, certificates.get(id)) for id, each in resolved.items()}
 
 
-def credential_error(destination: Destination, field: str, what: str) -> str:
+def describe_fault(destination: Destination, field: str, what: str) -> str:
     return f"{field} (destination {destination.id}): {what}"
 
 
 def load_secrets(config: Configuration, environ: Mapping[str, str]) -> dict[str, Secrets]:
-    """Destination -> its secrets. SettingsError with every secret that is missing or wrong."""
+    """Return the secrets of each destination. SettingsError lists every missing or wrong secret."""
     faults: list[str] = []
-    found = {
+    secrets = {
         destination.id: DESTINATIONS[destination.kind].secrets(destination, environ, faults)
         for destination in config.destinations
     }
     if faults:
         raise SettingsError(faults)
-    return found
+    return secrets

@@ -1,4 +1,4 @@
-"""The deliverer as a process: an engine for each destination, the ledger's sender and relay."""
+"""The deliverer process: a session for each destination, and the senders of the ledger."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -6,19 +6,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
-from deliverer.audit.recorder import Note, attempt_recorder
+from deliverer.audit.recorder import RecordAttempt, attempt_recorder
 from deliverer.crm.attempt import DeliveryAttempt
 from deliverer.crm.destination_kind import Credentials, ReceiverContext
 from deliverer.crm.replays import Replays
-from deliverer.crm.scheduler import FRAMES
+from deliverer.crm.scheduler import BATCHES
 from deliverer.crm.session import Session
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.destinations import DESTINATIONS
-from deliverer.destinations.openklant.closing_relay import run_closing_relay as tell_closings
-from deliverer.destinations.openklant.closing_store import Closings
-from deliverer.meta.accounts import Account
-from deliverer.meta.accounts import sending_accounts as accounts_of
+from deliverer.destinations.openklant.closing_relay import run_closing_relay
+from deliverer.destinations.openklant.closing_store import ClosingStore
+from deliverer.meta.accounts import Account, sending_accounts
 from deliverer.meta.held_messages import run_held_messages
 from deliverer.meta.ledger import Ledger
 from deliverer.meta.media_upload_store import MediaUploadStore
@@ -30,7 +29,7 @@ from deliverer.meta.media_uploader import (
     MediaUploader,
 )
 from deliverer.meta.read_receipt_store import ReadReceiptStore
-from deliverer.meta.read_receipts import AT_ONCE, ATTEMPT_SECONDS, ReadReceiptSender
+from deliverer.meta.read_receipts import ATTEMPT_SECONDS, MAX_IN_FLIGHT, ReadReceiptSender
 from deliverer.meta.send_loop import WINDOW, SendLoop
 from deliverer.transport.http_client import http_client
 from services import clock, metrics
@@ -52,17 +51,17 @@ from services.postgres.database import Pool, connection_pool, retry_while_unavai
 from services.tasks import background_task
 
 POOL_SIZE = 16
-"""Connections to PostgreSQL: for each destination, the ledger, the relay, and some room."""
-SETTLE = BatchLimits(min_interval=0.020, flush_size=256)
-"""Deliveries are written down every 20 ms: their envelope waits for it, no citizen does."""
+"""Connections to PostgreSQL: one for each destination, the ledger and the relay, and some spare."""
+SETTLE_LIMITS = BatchLimits(min_interval=0.020, flush_size=256)
+"""Settlements are written every 20 ms. Only their batch message waits for it, no citizen does."""
 
 
-def accounts(
+def load_accounts(
     settings: DelivererSettings, config: Configuration, environ: Mapping[str, str]
 ) -> dict[str, Account]:
-    """Our number -> where it sends. SettingsError with every secret that is missing."""
+    """Return the account of each number. SettingsError lists every missing secret."""
     token = settings.meta_access_token.get_secret_value()
-    return accounts_of(config, settings.meta_graph_url, token, environ)
+    return sending_accounts(config, settings.meta_graph_url, token, environ)
 
 
 @asynccontextmanager
@@ -72,7 +71,7 @@ async def deliverer(
     credentials: Mapping[str, Credentials],
     accounts: Mapping[str, Account],
 ) -> AsyncIterator["asyncio.Future[object]"]:
-    """Runs until left; the future ends only when a part breaks."""
+    """Run the deliverer inside the context. The future ends only when a part breaks."""
     amqp = settings.amqp_url.get_secret_value()
     url = settings.database_url.get_secret_value()
     async with AsyncExitStack() as stack:
@@ -85,124 +84,133 @@ async def deliverer(
         replays = Replays(pool, clock.new_id())
         networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
         receivers = ReceiverContext(pool, config.department, networks, archiver)
-        shared = Shared(
+        shared = SharedResources(
             incoming, settlements, replays, SidelinedStore(pool), receivers, attempts.record
         )
         engines = [
-            await enter(inbound(shared, destination, credentials[destination.id]))
+            await enter(run_destination(shared, destination, credentials[destination.id]))
             for destination in config.destinations
         ]
         partitions = PartitionPublisher(outgoing, clock.new_id(), config.partitions)
-        looker = configured_scanner(settings.scanner_url, config, SCAN_SECONDS)
-        files = MediaSource(ObjectStore(settings.object_store), looker)
-        sends = await enter(_outbound(pool, files, accounts, partitions, attempts.record))
-        marks = await enter(_marking(pool, accounts))
-        # Their own numbers: of each source one publish into a partition is unconfirmed at a time.
-        back = PartitionPublisher(outgoing, clock.new_id(), config.partitions)
-        closes = await enter(background_task(tell_closings(Closings(pool), back)))
+        scanner = configured_scanner(settings.scanner_url, config, SCAN_SECONDS)
+        files = MediaSource(ObjectStore(settings.object_store), scanner)
+        sends = await enter(_run_sending(pool, files, accounts, partitions, attempts.record))
+        read_receipts = await enter(_run_read_receipts(pool, accounts))
+        # A publisher of its own: each source has one unconfirmed publish into a partition at a
+        # time, so the relay must not wait for the send loop.
+        closings = PartitionPublisher(outgoing, clock.new_id(), config.partitions)
+        closing = await enter(background_task(run_closing_relay(ClosingStore(pool), closings)))
         count = await enter(background_task(_count_parked(settlements, config.destinations)))
-        tell = await enter(background_task(_tell(settlements, replays)))
+        publish = await enter(background_task(_publish_settlements(settlements, replays)))
         app = operations_app(
             lambda: readiness_problems(pool, [consumer for consumer, _ in engines])
         )
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
-        held = [task for consumer, tasks in engines for task in (consumer.task, *tasks)]
+        deliveries = [task for consumer, tasks in engines for task in (consumer.task, *tasks)]
         links = outgoing.task, incoming.task, attempts.task
-        yield first_failure(*links, count, tell, closes, *held, *sends, *marks)
+        yield first_failure(*links, count, publish, closing, *deliveries, *sends, *read_receipts)
 
 
-class Shared(NamedTuple):
-    """What all destinations have in common."""
+class SharedResources(NamedTuple):
+    """Resources that all destinations share."""
 
     link: BrokerConnection
     settlements: Settlements
     replays: Replays
-    asides: SidelinedStore
+    sidelined: SidelinedStore
     receivers: ReceiverContext
-    note: Note
+    record_attempt: RecordAttempt
 
 
 @asynccontextmanager
-async def inbound(
-    shared: Shared, destination: Destination, own: Credentials
+async def run_destination(
+    shared: SharedResources, destination: Destination, credentials: Credentials
 ) -> AsyncIterator[tuple[Consumer, list["asyncio.Task[None]"]]]:
-    """One destination at work: its consumer, and the tasks beside it: one writes down what was
-    delivered, one looks whether its certificates have changed, and those of its kind."""
+    """Run one destination. Yield its consumer and its other tasks: the writer of settlements, the
+    watcher of its certificates, and the tasks of its kind."""
     queue = next(q for q in topology.queues(0, [destination.id]) if q.kind == "destination")
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        settle = await enter(run_batcher(shared.settlements.write, SETTLE))
+        settle = await enter(run_batcher(shared.settlements.write, SETTLE_LIMITS))
         kind = DESTINATIONS[destination.kind]
-        receiver, tasks = await enter(kind.receiver(destination, own, shared.receivers))
-        watch = [await enter(background_task(own.certificates.watch()))] if own.certificates else []
-        engine = DeliveryAttempt(destination, receiver, shared.settlements, settle, shared.note)
-        work: Work = lambda inbox: Session(engine, shared.replays, shared.asides, inbox).run()  # noqa: E731
-        consumer = await enter(run_consumer(shared.link, queue, FRAMES, work))
+        receiver, tasks = await enter(kind.receiver(destination, credentials, shared.receivers))
+        certificates = credentials.certificates
+        watch = [await enter(background_task(certificates.watch()))] if certificates else []
+        engine = DeliveryAttempt(
+            destination, receiver, shared.settlements, settle, shared.record_attempt
+        )
+        work: Work = lambda inbox: Session(engine, shared.replays, shared.sidelined, inbox).run()  # noqa: E731
+        consumer = await enter(run_consumer(shared.link, queue, BATCHES, work))
         yield consumer, [settle.task, *tasks, *watch]
 
 
 @asynccontextmanager
-async def _outbound(
+async def _run_sending(
     pool: Pool,
     files: MediaSource,
     accounts: Mapping[str, Account],
     partitions: PartitionPublisher,
-    note: Note,
+    record_attempt: RecordAttempt,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """The way to Meta at work: what relays, sweeps, brings files and sends; sending stops first."""
+    """Run the tasks that send to Meta: outcome relay, sweep, media uploader, held messages, and the
+    send loop, which stops first."""
     names = {number: account.name for number, account in accounts.items()}
     process = clock.new_id()
     ledger, uploads = Ledger(pool, process, names), MediaUploadStore(pool, process, names)
-    async with http_client(WINDOW) as poster, http_client(FILES_AT_ONCE, FILE_SECONDS) as bearer:
-        outbound = SendLoop(ledger, poster, accounts, partitions, note)
-        carrier = MediaUploader(uploads, ledger, files, bearer, accounts, note)
+    async with (
+        http_client(WINDOW) as poster,
+        http_client(FILES_AT_ONCE, FILE_SECONDS) as file_poster,
+    ):
+        sender = SendLoop(ledger, poster, accounts, partitions, record_attempt)
+        uploader = MediaUploader(uploads, ledger, files, file_poster, accounts, record_attempt)
         async with (
-            background_task(outbound.relay()) as relay,
-            background_task(outbound.sweep()) as sweep,
-            background_task(carrier.run()) as carry,
-            background_task(run_held_messages(pool, names)) as held,
-            background_task(outbound.run()) as send,
+            background_task(sender.relay()) as relay,
+            background_task(sender.sweep()) as sweep,
+            background_task(uploader.run()) as upload,
+            background_task(run_held_messages(pool, names)) as hold,
+            background_task(sender.run()) as send,
         ):
-            yield [relay, sweep, carry, held, send]
+            yield [relay, sweep, upload, hold, send]
 
 
 @asynccontextmanager
-async def _marking(
+async def _run_read_receipts(
     pool: Pool, accounts: Mapping[str, Account]
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """What citizens are shown as read, beside all that."""
-    async with http_client(AT_ONCE, ATTEMPT_SECONDS) as poster:
-        marking = ReadReceiptSender(ReadReceiptStore(pool), poster, accounts)
+    """Run the tasks that send read receipts."""
+    async with http_client(MAX_IN_FLIGHT, ATTEMPT_SECONDS) as poster:
+        sender = ReadReceiptSender(ReadReceiptStore(pool), poster, accounts)
         async with (
-            background_task(marking.sweep()) as sweep,
-            background_task(marking.run()) as mark,
+            background_task(sender.sweep()) as sweep,
+            background_task(sender.run()) as send,
         ):
-            yield [sweep, mark]
+            yield [sweep, send]
 
 
-TELL_SECONDS = 1.0
-"""Between two looks at what people did that the archive does not know yet."""
+PUBLISH_SECONDS = 1.0
+"""Interval between polls for settlements that are not in the archive yet."""
 
 
-async def _tell(settlements: Settlements, replays: Replays) -> None:
+async def _publish_settlements(settlements: Settlements, replays: Replays) -> None:
+    """Publish what operators and their replays settled; the deliveries themselves do the rest."""
     while True:
-        untold = await retry_while_unavailable(replays.unpublished, "untold")
-        if untold:
-            await settlements.tell(untold)
-            await retry_while_unavailable(partial(replays.mark_published, untold), "told")
+        unpublished = await retry_while_unavailable(replays.unpublished, "untold")
+        if unpublished:
+            await settlements.publish(unpublished)
+            await retry_while_unavailable(partial(replays.mark_published, unpublished), "told")
         else:
-            await asyncio.sleep(TELL_SECONDS)
+            await asyncio.sleep(PUBLISH_SECONDS)
 
 
 COUNT_SECONDS = 30.0
-"""Between two counts of what is parked."""
+"""Interval between counts of parked deliveries."""
 
 
 async def _count_parked(settlements: Settlements, destinations: Sequence[Destination]) -> None:
     while True:
         for destination in destinations:
             count = await retry_while_unavailable(
-                partial(settlements.parked, destination.id), "parked"
+                partial(settlements.count_parked, destination.id), "parked"
             )
             metrics.parked.labels(queue=destination.id).set(count)
         await asyncio.sleep(COUNT_SECONDS)

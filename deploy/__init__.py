@@ -1,1 +1,1 @@
-"""How Postkamer is run: here, on a laptop; in containers, see the files beside this one."""
+"""Ways to run Postkamer: on a laptop (`deploy.local`), or in containers (the other files)."""

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Installs what is missing on a Debian or Ubuntu machine, and nothing else:
+# Installs missing parts on a Debian or Ubuntu machine, and nothing else:
 #
 #   servers   RabbitMQ and PostgreSQL, as programs only: no service, no cluster, nothing started
-#   scanner   clamd, for the tests of files: without signatures, which are for who runs it for real
+#   scanner   clamd, for the tests of files: without signatures, which only production needs
 #   browser   Chromium, for the browser tests
 #   paper     the Noto fonts for reports as PDF, emoji too, and poppler, which reads them in the tests
 #   clock     libfaketime, for the tests that move the clock
 #   alarms    promtool, for the tests of the alarm rules
 #   load      wrk, for the benchmarks
-#   runtime   .venv with what Postkamer needs to run
-#   tools     the same, with what its tests and checks need
+#   runtime   .venv with the packages that Postkamer needs to run
+#   tools     the same, with the packages for its tests and checks
 #
 # A second call does nothing and takes a moment. Every refusal is one sentence and exit code 1.
 set -euo pipefail
@@ -26,7 +26,7 @@ refuse() { printf '\n%s\n\n' "$*" >&2; exit 1; }
 
 say() { printf '  %s\n' "$*"; }
 
-# A signal ends the step in hand, but not an installation half-way: that is finished first.
+# A signal ends the current step, except an installation, which is finished first.
 child="" interrupted=0 finish_first=0
 on_signal() {
     interrupted=1
@@ -34,7 +34,7 @@ on_signal() {
 }
 trap on_signal INT TERM HUP
 
-# Run a command with its output in the log; show that it goes on, and the end of it if it fails.
+# Run a command with its output in the log. Show its progress, and the end of the log if it fails.
 step() {
     local what=$1 began=$SECONDS shown=0 before; shift
     before=$(wc -l <"$LOG")
@@ -72,7 +72,7 @@ check_space() {
 
 missing=()
 
-need() { # need PACKAGE TEST...: it is missing when the test fails
+need() { # need PACKAGE TEST...: add the package to `missing` if the test fails
     local package=$1; shift
     "$@" >/dev/null 2>&1 || missing+=("$package")
 }
@@ -127,7 +127,7 @@ install_packages() {
     trap - EXIT
 }
 
-# One list of many that cannot be read is no reason to stop: what is needed may be in another.
+# Go on if one package list cannot be read: the packages may be in another.
 update_lists() {
     rm -f "$OFFLINE"
     apt_get update --error-on=any || touch "$OFFLINE"
@@ -138,10 +138,10 @@ apt_get() {
         apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@"
 }
 
-# Debian's own switches: policy-rc.d (exit code 101 is "not allowed") is asked before any service is
-# started; createcluster.d says whether PostgreSQL makes a cluster when it is installed.
+# Debian's own switches: policy-rc.d (exit code 101 means "not allowed") decides if a service may
+# start; createcluster.d decides if PostgreSQL creates a cluster when it is installed.
 keep_services_off() {
-    let_services_start # what an earlier set-up left when it was killed
+    let_services_start # remove leftovers of an earlier set-up that was killed
     if as_root test -e "$POLICY"; then as_root mv "$POLICY" "$POLICY.postkamer-setup"; fi
     printf '#!/bin/sh\n%s\nexit 101\n' "$OURS" | as_root tee "$POLICY" >/dev/null
     as_root chmod 755 "$POLICY"
@@ -155,7 +155,7 @@ let_services_start() {
     as_root rm -f "$NO_CLUSTER"
 }
 
-stay_off_at_boot() { # only what was not there before
+stay_off_at_boot() { # only services that this set-up installed
     [[ " ${missing[*]} " == *" rabbitmq-server "* ]] || return 0
     command -v systemctl >/dev/null || return 0
     as_root systemctl disable rabbitmq-server.service >>"$LOG" 2>&1 || true
@@ -177,13 +177,13 @@ find_python() {
     refuse "Python 3.11 or newer is needed; the newest here is $(python3 --version 2>&1 || echo none)."
 }
 
-# What .venv is made from: when any of it changes, it is made anew.
+# Hash of everything that .venv is made from: if it changes, .venv is made again.
 fingerprint() { # fingerprint LOCK
     { pwd; "$python" --version; sha256sum "$1" requirements-dev.txt pyproject.toml; } |
         sha256sum | cut -c 1-32
 }
 
-is_current() { # is_current LOCK...: whether .venv was made from one of them
+is_current() { # is_current LOCK...: true if .venv was made from one of these
     local lock
     [[ -x .venv/bin/postkamer ]] || return 1
     for lock in "$@"; do
@@ -206,7 +206,7 @@ make_venv() { # make_venv LOCK
     fingerprint "$1" >.venv/made-from
 }
 
-# Hatchling and what it stands on, with versions and hashes, out of the development lock.
+# Hatchling and its dependencies, with versions and hashes, from the development lock.
 build_tools() {
     awk '/^[a-z]/ { wanted = /^(editables|hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/ }
          wanted' requirements-dev.txt
@@ -214,7 +214,7 @@ build_tools() {
 
 pip_install() { .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off "$@"; }
 
-# ---- what was asked for --------------------------------------------------------------------------
+# ---- the requested parts -------------------------------------------------------------------------
 
 had_epmd=0
 if command -v epmd >/dev/null; then had_epmd=1; fi
@@ -235,7 +235,7 @@ for part in "$@"; do
     clock) need libfaketime has_clock ;;
     alarms) need promtool command -v promtool ;;
     load) need wrk command -v wrk ;;
-    runtime) locks=(requirements.txt requirements-dev.txt) ;; # the second holds the first
+    runtime) locks=(requirements.txt requirements-dev.txt) ;; # the second contains the first
     tools) locks=(requirements-dev.txt) ;;
     *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, clock, alarms, load, runtime, tools." ;;
     esac

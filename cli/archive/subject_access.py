@@ -92,7 +92,7 @@ def subject(as_json: Path | None, as_pdf: Path | None, **values: Any) -> None:
             fail(str(error))
     conversations = len(made.report.conversations)
     click.echo(
-        f"{conversations} conversations, {count_messages(made.report)} count_messages", err=True
+        f"{conversations} conversations, {count_messages(made.report)} messages", err=True
     )
 
 

@@ -40,11 +40,11 @@ def _check_destination(
     from deliverer.transport import client_certificates
 
     try:
-        paths = client_certificates.paths(destination, folder, environ)
+        paths = client_certificates.resolve_paths(destination, folder, environ)
         until = client_certificates.load(paths).not_after if paths else None
     except client_certificates.CertificateFilesError as error:
         return [
-            (*each, credentials.credential_error(destination, *each)) for each in error.faults
+            (*each, credentials.describe_fault(destination, *each)) for each in error.faults
         ], ""
-    doubt = client_certificates.doubt(until, now) if until else ""
+    doubt = client_certificates.expiry_warning(until, now) if until else ""
     return [], f"its client certificate {doubt}" if doubt else ""

@@ -71,7 +71,7 @@ def _check_rule(
     where: tuple[str, int], rule: Rule | SafetyRule, available: Available
 ) -> Iterator[Fault]:
     if reason := why_never(rule, available):
-        yield where, f"rule {rule.id} why_never holds: {reason}"
+        yield where, f"rule {rule.id} never holds: {reason}"
         return
     for place, part in nested_conditions(where, rule):
         for name, values in unknown_values(part, available):

@@ -1,14 +1,14 @@
-"""Attempts that settled nothing, for the record. Pure.
+"""Failed attempts, for the archive. Pure.
 
-What is settled in the end leaves a record of its own, with how many attempts it took; these say of
-each one before the last what it came to.
+The record of a settled delivery holds the number of attempts; these records hold the outcome of
+each attempt before the last.
 
-    outcome    what follows                                  whose fault it may be
+    outcome    consequence                                   `whose`: possible owner of the fault
     paused     the destination is probed until it works      destination, token endpoint
     aside      it waits with its conversation; others go     message
-    later      it did not go, and is tried again             provider; message: too late for it;
+    later      it did not go, and is tried again             provider; message: its window closed;
                                                              postkamer: its store or scanner
-    stopped    the same, and a person must mend something    account: of ours, or the way to it
+    stopped    the same, and a person must mend something    account: ours, or the way to it
     unknown    it may have gone; a status may still say so   provider
 """
 
@@ -20,20 +20,19 @@ import msgspec
 
 from services.contract import Record
 
-Whose = Literal["destination", "token endpoint", "message", "provider", "account", "postkamer"]
+FaultOwner = Literal["destination", "token endpoint", "message", "provider", "account", "postkamer"]
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One; `data` is what the record says of it, without personal data."""
-
     tenant: str
     conversation: str = ""
     message: UUID | None = None
     data: dict[str, Any]
+    """Contents of the record, without personal data."""
 
 
-def record(attempt: Attempt, id: UUID, at: datetime) -> Record:
-    """An attempt happens once, so its id is one of its own."""
+def attempt_record(attempt: Attempt, id: UUID, at: datetime) -> Record:
+    """Return the record of an attempt. An attempt happens once, so the caller passes a new id."""
     return Record(
         id=id,
         kind="attempt",

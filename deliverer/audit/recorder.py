@@ -1,7 +1,7 @@
-"""Attempts that settled nothing, to the archive: beside the work, which never waits for it.
+"""Sends failed attempts to the archive, without making deliveries wait for it.
 
-Unlike what is settled they are in no table: one that waits here is lost when the process is killed,
-and when too many wait.
+Unlike settlements they are in no table: records that wait here are lost when the process is killed,
+or when too many wait.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from functools import partial
 
 import structlog
 
-from deliverer.audit.attempts import Attempt, record
+from deliverer.audit.attempts import Attempt, attempt_record
 from deliverer.transport.task_limiter import TaskLimiter
 from services import clock, metrics
 from services.amqp import topology
@@ -19,24 +19,24 @@ from services.amqp.batcher import Batcher, BatchLimits, BatchQueueFull, run_batc
 from services.amqp.publisher import Publisher, publish_until_confirmed
 from services.contract import ArchiveBatch, Record
 
-WAITING = 4096
-"""Attempts that wait while the archive takes nothing: all that fly to sixteen destinations at their
-widest window (256), failing at once, and some 9 MiB."""
-NOTE = BatchLimits(
-    min_interval=0.2,  # a window that fails together is one message or two
+MAX_WAITING = 4096
+"""Attempts that may wait while the archive accepts nothing: all those in flight to sixteen
+destinations at their widest window (256) when they fail at once; some 9 MiB."""
+RECORD_LIMITS = BatchLimits(
+    min_interval=0.2,  # a window that fails at once makes one or two messages
     flush_size=256,
-    max_queued=WAITING,
+    max_queued=MAX_WAITING,
     max_queued_bytes=4 * 1024 * 1024,
 )
 RECORD_BYTES = 200
-"""Of a record beside its data."""
-LAST_SECONDS = 3.0
-"""At the end, for what waits: within a drain (20 s), of which an attempt at a CRM takes 15."""
-TOO_MANY = f"{WAITING} attempts wait for the archive already"
+"""Size of a record without its data."""
+FLUSH_SECONDS = 3.0
+"""Time to flush at the end. With an attempt at a CRM (15 s) it fits in a drain (20 s)."""
+TOO_MANY = f"{MAX_WAITING} attempts wait for the archive already"
 ENDED = "the archive did not take them before the end"
 
-Note = Callable[[Attempt], None]
-"""Returns at once, whatever becomes of it."""
+RecordAttempt = Callable[[Attempt], None]
+"""Records a failed attempt and returns at once, also when the record is lost."""
 
 log = structlog.get_logger()
 
@@ -44,50 +44,50 @@ log = structlog.get_logger()
 class AttemptRecorder:
     def __init__(self, batcher: Batcher[Record]) -> None:
         self._batcher = batcher
-        self._flights = TaskLimiter(WAITING, "attempt.unrecorded")
-        self._full = False
-        """Whether it was said that too many wait, and none was taken since."""
+        self._tasks = TaskLimiter(MAX_WAITING, "attempt.unrecorded")
+        self._is_full = False
+        """True from the log line that too many attempts wait, until one is accepted again."""
 
     @property
     def task(self) -> "asyncio.Task[None]":
         return self._batcher.task
 
     def record(self, attempt: Attempt) -> None:
-        self._flights.start(self._put(record(attempt, clock.new_id(), clock.now())))
+        self._tasks.start(self._put(attempt_record(attempt, clock.new_id(), clock.now())))
 
-    async def _put(self, made: Record) -> None:
+    async def _put(self, record: Record) -> None:
         try:
-            await self._batcher.put(made, len(made.data) + RECORD_BYTES)
+            await self._batcher.put(record, len(record.data) + RECORD_BYTES)
         except BatchQueueFull:
             metrics.attempts_unrecorded.inc()
-            if not self._full:
-                self._full = True
+            if not self._is_full:
+                self._is_full = True
                 log.error("attempt.unrecorded", reason=TOO_MANY)
         else:
-            self._full = False
+            self._is_full = False
 
     async def flush(self) -> None:
-        """Let what waits go, for as long as that may take."""
+        """Send the waiting records, for at most FLUSH_SECONDS; count and log the rest as lost."""
         try:
             with suppress(TimeoutError):
-                async with asyncio.timeout(LAST_SECONDS):
-                    await self._flights.drain()
+                async with asyncio.timeout(FLUSH_SECONDS):
+                    await self._tasks.drain()
         finally:
-            if left := self._batcher.unanswered:
-                metrics.attempts_unrecorded.inc(left)
-                log.error("attempt.unrecorded", count=left, reason=ENDED)
-            await self._flights.cancel_all()
+            if unanswered := self._batcher.unanswered:
+                metrics.attempts_unrecorded.inc(unanswered)
+                log.error("attempt.unrecorded", count=unanswered, reason=ENDED)
+            await self._tasks.cancel_all()
 
 
 @asynccontextmanager
 async def attempt_recorder(publisher: Publisher) -> AsyncIterator[AttemptRecorder]:
-    """`publisher` is of this alone: what is settled waits for no other's confirm."""
-    async with run_batcher(partial(_publish, publisher), NOTE) as batcher:
-        notes = AttemptRecorder(batcher)
+    """`publisher` must not be shared: settlements would wait for the confirms of these records."""
+    async with run_batcher(partial(_publish, publisher), RECORD_LIMITS) as batcher:
+        recorder = AttemptRecorder(batcher)
         try:
-            yield notes
+            yield recorder
         finally:
-            await notes.flush()
+            await recorder.flush()
 
 
 async def _publish(publisher: Publisher, records: list[Record]) -> None:

@@ -1,1 +1,1 @@
-"""Delivery to destinations: scheduling, breaker, settlement."""
+"""Delivery to destinations: scheduling, circuit breaker, settlement."""

@@ -1,8 +1,8 @@
-"""One destination: an attempt to deliver, and what came of it written down.
+"""Attempts at one destination, and the settlement of their results.
 
-    envelope in -> skip what is settled -> lanes -> hand over -> settle -> ack when all is settled
+    batch in -> skip settled deliveries -> lanes -> hand over -> settle -> ack when all are settled
 
-`deliverer.crm.scheduler` decides what is attempted when.
+`deliverer.crm.scheduler` decides which delivery is attempted when.
 """
 
 from typing import Protocol
@@ -10,10 +10,16 @@ from typing import Protocol
 import structlog
 
 from deliverer.audit.attempts import Attempt
-from deliverer.audit.recorder import Note
-from deliverer.crm.lanes import Envelope, Job
+from deliverer.audit.recorder import RecordAttempt
+from deliverer.crm.lanes import IncomingBatch, Job
 from deliverer.crm.response_policy import Verdict
-from deliverer.crm.settlements import ASIDE, Settlement, Settlements, parked, settlement
+from deliverer.crm.settlements import (
+    ASIDE,
+    Settlement,
+    Settlements,
+    make_settlement,
+    park_settlement,
+)
 from deliverer.transport.response import Response
 from services import clock, contract, metrics
 from services.amqp.batcher import Batcher
@@ -27,14 +33,14 @@ log = structlog.get_logger()
 
 
 class Receiver(Protocol):
-    """Whom a destination's deliveries are handed to."""
+    """Hands over deliveries to one destination."""
 
     async def deliver(self, delivery: Delivery) -> Response:
-        """One attempt; never raises."""
+        """Make one attempt. Never raises."""
         ...
 
     def judge(self, answer: Response) -> Verdict:
-        """What its answer says by itself. Pure."""
+        """Judge one answer without knowledge of others. Pure."""
         ...
 
 
@@ -44,30 +50,31 @@ class DeliveryAttempt:
         destination: Destination,
         receiver: Receiver,
         settlements: Settlements,
-        settle: Batcher[Settlement],
-        note: Note,
+        batcher: Batcher[Settlement],
+        record_attempt: RecordAttempt,
     ) -> None:
         self.destination, self._receiver = destination, receiver
-        self._settlements, self._settle, self._note = settlements, settle, note
+        self._settlements, self._batcher = settlements, batcher
+        self._record_attempt = record_attempt
 
     async def attempt(self, job: Job) -> tuple[Response, Verdict]:
-        """One, and what its answer says by itself."""
+        """Make one attempt, and judge its answer without knowledge of others."""
         job.attempts += 1
         answer = await self._receiver.deliver(job.delivery)
         return answer, self._receiver.judge(answer)
 
-    def failed(self, job: Job, answer: Response, verdict: Verdict) -> None:
-        """It is tried again; nothing waits until that is on the record."""
-        self._note(delivery_attempt(job, self.destination.id, answer, verdict))
+    def record_failure(self, job: Job, answer: Response, verdict: Verdict) -> None:
+        """Record a failed attempt. Returns at once: the retry does not wait for the archive."""
+        self._record_attempt(delivery_attempt(job, self.destination.id, answer, verdict))
 
     async def settle(self, job: Job, answer: Response, verdict: Verdict) -> None:
-        """Return once it is written down for good."""
-        now = clock.now()
+        """Return when the delivery is durably settled or parked."""
+        settled_at = clock.now()
         delivery = job.delivery
-        counted = job.attempts, answer.status, now, job.replays
-        settled = settlement(delivery, self.destination.id, *counted)
+        counts = job.attempts, answer.status, settled_at, job.replays
+        settlement = make_settlement(delivery, self.destination.id, *counts)
         if verdict.outcome == "parked":
-            settled = parked(settled, delivery, verdict.reason, answer.body)
+            settlement = park_settlement(settlement, delivery, verdict.reason, answer.body)
             log.error(
                 "delivery.parked",
                 destination=self.destination.id,
@@ -77,28 +84,28 @@ class DeliveryAttempt:
             )
             metrics.parked.labels(queue=self.destination.id).inc()
         elif delivery.type == MESSAGE_RECEIVED:
-            metrics.trip_seconds.observe((now - delivery.received_at).total_seconds())
-        await self._settle.put(settled, len(settled.body or b"") + 200)
+            metrics.trip_seconds.observe((settled_at - delivery.received_at).total_seconds())
+        await self._batcher.put(settlement, len(settlement.body or b"") + 200)
 
-    async def jobs(self, frame: IncomingMessage) -> tuple[list[Job], set[str]]:
-        """What is still to be delivered of an envelope, and conversations of which something of it
-        stands aside. KeyError for one of a newer version."""
-        batch = contract.decode(frame.type, frame.body)
+    async def read_batch(self, incoming: IncomingMessage) -> tuple[list[Job], set[str]]:
+        """Return the jobs of a batch that are not settled, and the conversations of its
+        sidelined deliveries. KeyError if a newer version wrote the batch."""
+        batch = contract.decode(incoming.type, incoming.body)
         if not isinstance(batch, DeliveryBatch):
-            raise TypeError("not an envelope of deliveries")
+            raise TypeError("not a batch of deliveries")
         ids = [delivery.id for delivery in batch.deliveries]
-        known = await self._settlements.known(self.destination.id, ids)
-        left = [delivery for delivery in batch.deliveries if delivery.id not in known]
-        held = Envelope(frame, len(left))
-        aside = {d.conversation for d in batch.deliveries if known.get(d.id) == ASIDE}
-        return [Job(delivery, held) for delivery in left], aside
+        states = await self._settlements.find_states(self.destination.id, ids)
+        deliveries = [delivery for delivery in batch.deliveries if delivery.id not in states]
+        incoming_batch = IncomingBatch(incoming, len(deliveries))
+        sidelined = {d.conversation for d in batch.deliveries if states.get(d.id) == ASIDE}
+        return [Job(delivery, incoming_batch) for delivery in deliveries], sidelined
 
-    async def unreadable(self, frame: IncomingMessage) -> None:
-        """Keep an envelope that cannot be read, with the parked ones."""
+    async def park_unreadable(self, incoming: IncomingMessage) -> None:
+        """Store a batch that cannot be decoded, as one parked delivery."""
         now = clock.now()
         log.error("frame.unreadable", destination=self.destination.id)
         metrics.quarantined.labels(reason="frame unreadable").inc()
-        kept = Settlement(
+        settlement = Settlement(
             destination=self.destination.id,
             event=clock.new_id(),
             conversation="",
@@ -107,9 +114,9 @@ class DeliveryAttempt:
             status=0,
             at=now,
             reason="an envelope that cannot be read",
-            body=frame.body,
+            body=incoming.body,
         )
-        await self._settle.put(kept, len(frame.body))
+        await self._batcher.put(settlement, len(incoming.body))
 
 
 def delivery_attempt(job: Job, destination: str, answer: Response, verdict: Verdict) -> Attempt:
@@ -121,7 +128,7 @@ def delivery_attempt(job: Job, destination: str, answer: Response, verdict: Verd
         data={
             "destination": destination,
             "event": delivery.id,
-            "attempt": job.before + job.attempts,
+            "attempt": job.earlier_attempts + job.attempts,
             "status": answer.status,
             "outcome": verdict.outcome,
             "reason": verdict.reason,

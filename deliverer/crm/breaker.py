@@ -1,11 +1,11 @@
-"""How a destination fares, and whether it fails of itself or on one message. Pure.
+"""Circuit breaker of a destination: tells a failing destination from a failing message. Pure.
 
-refused for good                     parked; ten in a row, of different conversations: pause
-fails, and others pass meanwhile     that message stands aside, is tried again, then parked
+refused permanently                  parked; ten in a row, of different conversations: pause
+fails while others pass              the message is sidelined, retried, then parked
 fails otherwise                      pause: one probe at a time, ever later, until one passes
 
-What stands aside says nothing about how the destination fares, until ten of it fail and nothing is
-taken between.
+A sidelined failure says nothing about the destination, until ten conversations fail so with no
+success between them.
 """
 
 import msgspec
@@ -13,77 +13,78 @@ import msgspec
 from deliverer.crm.lanes import Job
 from deliverer.crm.response_policy import Verdict
 
-IN_A_ROW = 10
-"""Conversations of which a message is refused, none taken between: then it is not the messages."""
+MAX_IN_A_ROW = 10
+"""Conversations whose messages fail with no success between, before we blame the destination."""
 FAILURES_BEFORE_SIDELINE = 2
-"""Failures of one message with one of another taken between, from which it stands aside."""
+"""Failures of one message, with a success of another between, after which it is sidelined."""
 SUCCESSES_REQUIRED = 3
-"""Deliveries of others taken in a row since it failed, for one more failure to count against it: a
-destination that mostly fails lets one pass now and then, and nothing is parked for that."""
-WAITS = (30.0, 60.0, 120.0, 240.0, 450.0)
-"""Seconds before each time that a message is tried that stands aside: a quarter of an hour in all.
-Then it is parked."""
+"""Successes of others in a row since the last failure, before another failure counts against a
+sidelined message. A destination that mostly fails lets one pass now and then, which must park
+nothing."""
+SIDELINE_WAITS = (30.0, 60.0, 120.0, 240.0, 450.0)
+"""Seconds before each retry of a sidelined message, a quarter of an hour in all. Then it is
+parked."""
 TOO_MANY_REFUSALS = "ten messages in a row were refused, of as many conversations"
 
 
 class DestinationBreaker:
     def __init__(self) -> None:
         self.probes = 0
-        """Failures in a row that are the destination's; above 0 it is paused."""
-        self._taken = self._row = 0
-        """Deliveries taken: in all, and since anything failed that does not stand aside."""
-        self._refused: set[str] = set()
-        """Conversations of which a message was refused since one was taken."""
-        self._alone: set[str] = set()
-        """Those of which one that stands aside failed again since one was taken."""
+        """Consecutive failures of the destination; above 0 it is paused."""
+        self._successes = self._successes_in_a_row = 0
+        """Successes: in all, and since the last failure of a delivery that is not sidelined."""
+        self._refused_in_a_row: set[str] = set()
+        """Conversations with a refused message since the last success."""
+        self._sidelined_failures: set[str] = set()
+        """Conversations with a sidelined failure since the last success."""
 
     def on_success(self) -> None:
-        """It took a delivery, and knew of no other since that failed."""
-        self._taken += 1
-        self._row += 1
-        self._refused.clear()
-        self._alone.clear()
+        """The destination accepted a delivery that started after its last failure."""
+        self._successes += 1
+        self._successes_in_a_row += 1
+        self._refused_in_a_row.clear()
+        self._sidelined_failures.clear()
 
     def classify(self, job: Job, verdict: Verdict) -> Verdict:
-        """What an answer means in view of those before: `aside` is of the message alone."""
+        """Judge an answer in view of earlier ones; `aside` blames the message alone."""
         if verdict.outcome == "parked":
-            return self._parked(job, verdict)
+            return self._on_parked(job, verdict)
         if verdict.outcome == "paused" and verdict.may_be_message:
-            return self._doubted(job, verdict)
+            return self._on_doubtful(job, verdict)
         return verdict
 
-    def failed(self) -> None:
-        """The destination did."""
+    def on_failure(self) -> None:
+        """The destination failed."""
         self.probes += 1
-        self._row = 0
+        self._successes_in_a_row = 0
 
-    def _parked(self, job: Job, verdict: Verdict) -> Verdict:
+    def _on_parked(self, job: Job, verdict: Verdict) -> Verdict:
         conversation = job.delivery.conversation
-        if job.replays:  # it was refused before: a person thought that it would be taken now
+        if job.replays:  # an operator retries a refused message: it says nothing about others
             return verdict
-        if len(self._refused - {conversation}) >= IN_A_ROW:
+        if len(self._refused_in_a_row - {conversation}) >= MAX_IN_A_ROW:
             return Verdict("paused", f"{TOO_MANY_REFUSALS}: {verdict.reason}", alarm=True)
-        self._refused.add(conversation)
+        self._refused_in_a_row.add(conversation)
         return verdict
 
-    def _doubted(self, job: Job, verdict: Verdict) -> Verdict:
-        if self._against(job):
-            job.failed, job.successes_at_failure = job.failed + 1, self._taken
-        if job.failed < FAILURES_BEFORE_SIDELINE:
-            self._row = 0
+    def _on_doubtful(self, job: Job, verdict: Verdict) -> Verdict:
+        if self._counts_against(job):
+            job.failures, job.successes_at_failure = job.failures + 1, self._successes
+        if job.failures < FAILURES_BEFORE_SIDELINE:
+            self._successes_in_a_row = 0
             return verdict
-        self._alone.add(job.delivery.conversation)
-        if len(self._alone) > IN_A_ROW:
-            return verdict  # nothing passes any more: it is the destination
-        tries = job.failed - FAILURES_BEFORE_SIDELINE
-        if tries >= len(WAITS):
-            reason = f"{verdict.reason}, {job.failed} times, and took what came between"
+        self._sidelined_failures.add(job.delivery.conversation)
+        if len(self._sidelined_failures) > MAX_IN_A_ROW:
+            return verdict  # nothing passes: the destination itself fails
+        tries = job.failures - FAILURES_BEFORE_SIDELINE
+        if tries >= len(SIDELINE_WAITS):
+            reason = f"{verdict.reason}, {job.failures} times, and took what came between"
             return Verdict("parked", reason)
-        return msgspec.structs.replace(verdict, outcome="aside", wait=WAITS[tries])
+        return msgspec.structs.replace(verdict, outcome="aside", wait=SIDELINE_WAITS[tries])
 
-    def _against(self, job: Job) -> bool:
-        """Whether a failure speaks against the message; the first one may."""
-        others = self._taken - job.successes_at_failure
-        if job.failed < FAILURES_BEFORE_SIDELINE:
-            return others > 0 or not job.failed
-        return others >= SUCCESSES_REQUIRED and self._row >= SUCCESSES_REQUIRED
+    def _counts_against(self, job: Job) -> bool:
+        """True if this failure counts against the message. The first one always does."""
+        others = self._successes - job.successes_at_failure
+        if job.failures < FAILURES_BEFORE_SIDELINE:
+            return others > 0 or not job.failures
+        return others >= SUCCESSES_REQUIRED and self._successes_in_a_row >= SUCCESSES_REQUIRED

@@ -1,4 +1,4 @@
-"""A kind of destination consists of its settings, its secrets, and a receiver of its deliveries.
+"""Kind of destination: its settings, its secrets, and a receiver of its deliveries.
 
 `deliverer.destinations` is the table of kinds.
 """
@@ -16,13 +16,13 @@ from services.config.settings import read
 from services.postgres.database import Pool
 
 Keys = tuple[bytes, ...]
-"""Keys that sign an event, two while one replaces the other. A kind that signs nothing has its one
-secret, b'' where none is needed."""
+"""Keys that sign an event; two while one replaces the other. A kind that signs nothing has one
+secret, b'' if it needs none."""
 Environ = Mapping[str, str]
 
 
 class Secrets(NamedTuple):
-    """Secrets of one destination. Not to be printed."""
+    """Secrets of one destination. Never print them."""
 
     keys: Keys
     client_secret: str = ""
@@ -30,7 +30,7 @@ class Secrets(NamedTuple):
 
 
 class Credentials(NamedTuple):
-    """Secrets and certificates of one destination. Not to be printed."""
+    """Secrets and certificates of one destination. Never print them."""
 
     keys: Keys
     client_secret: str
@@ -38,24 +38,24 @@ class Credentials(NamedTuple):
 
 
 class ReceiverContext(NamedTuple):
-    """Means that the receivers of all destinations share."""
+    """Resources that the receivers of all destinations share."""
 
     pool: Pool
     department: Callable[[str, str], Department | None]
     networks: Collection[Network]
     archiver: str
-    """Address of its API."""
+    """Address of the archiver's API."""
 
 
 RunningReceiver = tuple[Receiver, list["asyncio.Task[None]"]]
-"""Receiver of the deliveries, and the tasks beside it, which do not end."""
+"""Receiver of the deliveries, and its background tasks, which never end."""
 
 
 class DestinationKind(NamedTuple):
     config: type[Destination]
     """Its settings in `postkamer.toml`."""
     secrets: Callable[[Any, Environ, list[str]], Secrets]
-    """Secrets of a destination; a sentence in the list for each that is missing or wrong."""
+    """Reads the secrets of a destination; appends a sentence for each missing or wrong one."""
     receiver: Callable[
         [Any, Credentials, ReceiverContext], AbstractAsyncContextManager[RunningReceiver]
     ]
@@ -70,11 +70,11 @@ def resolve_key(
     encode: Callable[[str], bytes] = str.encode,
     required: bool = True,
 ) -> bytes:
-    """The key that a field names or holds; b'' where there is none."""
-    given: str = getattr(destination, field)
-    name = given.removeprefix("env:") if given.startswith("env:") else field
+    """Return the key that a field names or holds, or b''. Faults are appended to `faults`."""
+    setting: str = getattr(destination, field)
+    name = setting.removeprefix("env:") if setting.startswith("env:") else field
     try:
-        secret = given if name == field else read(name, environ) or ""
+        secret = setting if name == field else read(name, environ) or ""
         if required and not secret:
             raise ValueError("is missing")
         return encode(secret)

@@ -1,4 +1,4 @@
-"""Deliveries as posts: one request each, its content and signature by the kind of destination."""
+"""Receiver that posts each delivery as one request, in the payload format of its kind."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ from services.contract import Delivery
 
 
 class PayloadFormat(Protocol):
-    """How a destination of one kind is spoken to; pure."""
+    """Content and headers of a delivery for one kind of destination. Pure."""
 
     def body(self, delivery: Delivery, archiver: str) -> bytes: ...
 
@@ -23,8 +23,7 @@ class PayloadFormat(Protocol):
 
 
 class DestinationEndpoint(NamedTuple):
-    """With what a destination is told: its address, the keys that sign, and where it finds the
-    record."""
+    """Address and signing keys of a destination, and the address of the archiver for its links."""
 
     url: str
     keys: Keys
@@ -33,14 +32,14 @@ class DestinationEndpoint(NamedTuple):
 
 class HttpReceiver:
     def __init__(
-        self, terms: DestinationEndpoint, kind: PayloadFormat, poster: HttpClientProtocol
+        self, endpoint: DestinationEndpoint, format: PayloadFormat, poster: HttpClientProtocol
     ) -> None:
-        self._terms, self._kind, self._poster = terms, kind, poster
+        self._endpoint, self._format, self._poster = endpoint, format, poster
 
     async def deliver(self, delivery: Delivery) -> Response:
-        content = self._kind.body(delivery, self._terms.archiver)
-        headers = self._kind.headers(delivery, content, self._terms.keys, clock.now())
-        return await self._poster.post(self._terms.url, content, headers)
+        content = self._format.body(delivery, self._endpoint.archiver)
+        headers = self._format.headers(delivery, content, self._endpoint.keys, clock.now())
+        return await self._poster.post(self._endpoint.url, content, headers)
 
     def judge(self, answer: Response) -> Verdict:
         return judge(answer)

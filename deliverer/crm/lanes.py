@@ -1,9 +1,9 @@
-"""Who is next? One lane a conversation, one delivery of it at a time; municipalities in turn, and
-the lanes of each. Pure.
+"""Fair order of deliveries: a lane per conversation, one delivery of it at a time. Pure.
 
-A delivery that fails goes back to the head of its lane, and its lane behind all that were not tried
-yet: the next probe of a paused destination is another conversation's. What stands apart (from the
-table, or set to be tried again) goes beside these, as many at once as it is let.
+Municipalities take turns, and so do the lanes of each. A delivery that fails goes back to the head
+of its lane, and its lane goes behind all lanes that were not tried yet: the next probe of a paused
+destination is of another conversation. Deliveries from the tables (sidelined, or replays) have
+lanes of their own, and take a limited share.
 """
 
 from collections import OrderedDict, deque
@@ -16,71 +16,71 @@ from services.amqp.incoming_message import IncomingMessage
 from services.contract import Delivery
 
 
-class Envelope:
-    """An envelope in hand, acknowledged when nothing of it is left to do."""
+class IncomingBatch:
+    """Batch in hand, acknowledged when `left`, the number of its open deliveries, is 0."""
 
     def __init__(self, incoming: IncomingMessage, left: int) -> None:
         self.incoming, self.left = incoming, left
 
 
 class Job(msgspec.Struct):
-    """One delivery to make, and the frame that waits for it; or how often it was set to be tried
-    again."""
+    """One delivery to make. It came in a batch, or from a table if `batch` is None."""
 
     delivery: Delivery
-    frame: Envelope | None
+    batch: IncomingBatch | None
     replays: int = 0
+    """Times that an operator had it retried."""
     attempts: int = 0
-    failed: int = 0
-    """Times that it failed while others passed, and the first time."""
+    failures: int = 0
+    """Its first failure, and each failure while others passed."""
     successes_at_failure: int = 0
-    """Deliveries of others that had been taken when it failed last."""
-    aside: bool = False
-    """Whether it came from the table of those that stand aside."""
-    before: int = 0
-    """Attempts before it came from a table."""
+    """Successes of the destination at its last failure."""
+    is_sidelined: bool = False
+    """True if it came from the table of sidelined deliveries."""
+    earlier_attempts: int = 0
+    """Attempts that its row in the table already counts."""
 
     @property
-    def is_apart(self) -> bool:
-        """Whether it goes beside what comes in: from the table, or tried again."""
-        return self.aside or bool(self.replays)
+    def is_from_table(self) -> bool:
+        """True for a sidelined delivery and for a replay."""
+        return self.is_sidelined or bool(self.replays)
 
 
 Row = OrderedDict[str, deque[Job]]
-"""Lane -> what waits in it, the lane whose turn it is first."""
+"""Lane -> its waiting jobs. The first lane is next."""
 Rows = OrderedDict[str, Row]
-"""Municipality -> its lanes: however many one has, another waits for one turn."""
+"""Municipality -> its lanes. However many lanes one has, another waits for one turn only."""
 
 
 class Lanes:
     def __init__(self) -> None:
         self._fresh: Rows = OrderedDict()
         self._tried: Rows = OrderedDict()
-        """Lanes of which the first failed since any delivery was taken."""
-        self._apart: Rows = OrderedDict()
+        """Lanes whose first job failed since the last success of the destination."""
+        self._from_table: Rows = OrderedDict()
         self._busy: set[str] = set()
 
     def add(self, job: Job) -> None:
         lane, tenant = job.delivery.conversation, job.delivery.tenant
         rows = self._tried if lane in self._tried.get(tenant, ()) else self._fresh
-        _lane(self._apart if job.is_apart else rows, job).append(job)
+        _lane(self._from_table if job.is_from_table else rows, job).append(job)
 
-    def next(self, *, apart: bool = False, newest: bool = False) -> Job | None:
-        """The first delivery of a lane that has none in flight; its lane is busy then. Of one that
-        stands `apart`, if one may go; `newest`: of those not tried yet the one that came last."""
-        found = self._take(self._apart) if apart else None
-        return found or self._take(self._fresh, newest=newest) or self._take(self._tried)
+    def next(self, *, from_table: bool = False, newest: bool = False) -> Job | None:
+        """Take the first job of a lane without one in flight; the lane is busy from then on.
+        `from_table`: prefer jobs from the tables. `newest`: of untried lanes take the last one."""
+        job = self._take_first(self._from_table) if from_table else None
+        return job or self._take_first(self._fresh, newest=newest) or self._take_first(self._tried)
 
-    def _take(self, rows: Rows, *, newest: bool = False) -> Job | None:
+    def _take_first(self, rows: Rows, *, newest: bool = False) -> Job | None:
         for tenant, row in rows.items():
-            if job := self._first(row, newest=newest):
+            if job := self._first_of_row(row, newest=newest):
                 rows.move_to_end(tenant)
                 if not row:
                     del rows[tenant]
                 return job
         return None
 
-    def _first(self, row: Row, *, newest: bool) -> Job | None:
+    def _first_of_row(self, row: Row, *, newest: bool) -> Job | None:
         for lane in reversed(row) if newest else row:
             if lane not in self._busy:
                 self._busy.add(lane)
@@ -93,61 +93,63 @@ class Lanes:
                 return job
         return None
 
-    def done(self, job: Job) -> Job:
+    def release_lane(self, job: Job) -> Job:
         self._busy.discard(job.delivery.conversation)
         return job
 
     def requeue(self, job: Job) -> None:
-        """It failed: it stays first of its conversation, which goes to the end of the row."""
+        """Put back a failed job: first in its lane, and its lane last in the row."""
         behind = self.remove_lane(job)[1:]
-        rows = self._apart if job.is_apart else self._tried
+        rows = self._from_table if job.is_from_table else self._tried
         _lane(rows, job).extendleft(reversed([job, *behind]))
         rows[job.delivery.tenant].move_to_end(job.delivery.conversation)
 
     def remove_lane(self, job: Job) -> list[Job]:
-        """It failed of itself: take it and all that waits behind it out of its lane."""
+        """Remove the lane of a job that is to be sidelined; return the job and all behind it."""
         behind: list[Job] = []
-        for rows in (self._apart,) if job.is_apart else (self._tried, self._fresh):
-            behind += _without(rows, job.delivery.tenant, job.delivery.conversation)
+        for rows in (self._from_table,) if job.is_from_table else (self._tried, self._fresh):
+            behind += _pop_lane(rows, job.delivery.tenant, job.delivery.conversation)
         self._busy.discard(job.delivery.conversation)
         return [job, *behind]
 
     def reset_tried(self) -> None:
-        """Something was taken: what failed before that has its turn again, first."""
+        """Move the lanes that failed back to the front: the destination works again."""
         for tenant, row in self._tried.items():
             rest: Row = self._fresh.pop(tenant, OrderedDict())
             self._fresh[tenant] = OrderedDict(row | rest)
         self._tried.clear()
 
     def remove_replays(self, ids: Collection[UUID]) -> set[UUID]:
-        """What waits of these to be tried again no longer does; which of them did. What is in
-        flight is not here."""
-        waits = [job for row in self._apart.values() for jobs in row.values() for job in jobs]
-        found = [job for job in waits if job.replays and job.delivery.id in ids]
-        for job in found:
+        """Remove the queued replays with these ids, and return the ids removed. Jobs in flight are
+        not affected."""
+        waiting = [
+            job for row in self._from_table.values() for jobs in row.values() for job in jobs
+        ]
+        replays = [job for job in waiting if job.replays and job.delivery.id in ids]
+        for job in replays:
             tenant, lane = job.delivery.tenant, job.delivery.conversation
-            self._apart[tenant][lane].remove(job)
-            if not self._apart[tenant][lane]:
-                _without(self._apart, tenant, lane)
-        return {job.delivery.id for job in found}
+            self._from_table[tenant][lane].remove(job)
+            if not self._from_table[tenant][lane]:
+                _pop_lane(self._from_table, tenant, lane)
+        return {job.delivery.id for job in replays}
 
     @property
     def has_untried(self) -> bool:
-        """Whether any waits that has not failed, or failed before something was taken."""
+        """True if a lane waits that has not failed since the last success."""
         return bool(self._fresh)
 
     @property
     def has_ordinary(self) -> bool:
-        """Whether any waits that does not stand apart."""
+        """True if a job waits that came in a batch."""
         return bool(self._fresh or self._tried)
 
     @property
     def waiting(self) -> int:
-        rows = (self._fresh, self._tried, self._apart)
+        rows = (self._fresh, self._tried, self._from_table)
         return sum(len(jobs) for each in rows for row in each.values() for jobs in row.values())
 
-    def all_tried(self) -> list[Job]:
-        """Take out all that waits behind a failure, each lane in its order."""
+    def remove_tried(self) -> list[Job]:
+        """Remove and return all jobs that wait behind a failure, each lane in its order."""
         jobs = [job for row in self._tried.values() for jobs in row.values() for job in jobs]
         self._tried.clear()
         return jobs
@@ -158,8 +160,8 @@ def _lane(rows: Rows, job: Job) -> deque[Job]:
     return row.setdefault(job.delivery.conversation, deque())
 
 
-def _without(rows: Rows, tenant: str, lane: str) -> list[Job]:
-    """What waited in this lane, which is gone."""
+def _pop_lane(rows: Rows, tenant: str, lane: str) -> list[Job]:
+    """Remove a lane and return its jobs."""
     row = rows.get(tenant, OrderedDict())
     jobs = row.pop(lane, deque())
     if not row:

@@ -1,4 +1,4 @@
-"""Deliveries that show a token: fetched when it is needed, once for all that wait for it."""
+"""Posts with an OAuth token, which is fetched inside the attempt, once for all that wait for it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -15,51 +15,51 @@ from services.config.organisation import CloudEventsDestination, OAuth
 from services.tasks import cancel_and_wait
 
 UNAUTHORIZED = 401
-FAILED_SECONDS = 0.2
-"""A failure stands for all who ask so soon after it: less than the first wait of a pause, more than
-it takes all that are under way to hear that their token is refused."""
+FAILURE_SECONDS = 0.2
+"""Time that a failed fetch is reused. Less than the first wait of a pause, and longer than it takes
+until all deliveries in flight hear that their token is refused."""
 
 
 class CachedToken(NamedTuple):
-    """What came of the last fetch, the how manyth it was, and until when it is used."""
+    """Result of the last fetch, the number of that fetch, and the time until which it is used."""
 
-    got: Token | Response
+    result: Token | Response
     number: int
-    until: float
+    expires_at: float
 
 
 class TokenCache:
-    """One destination's. What stands in place of a token says why there is none."""
+    """Token of one destination, or the answer that explains why there is none."""
 
     def __init__(
-        self, destination: str, given: OAuth, secret: str, poster: HttpClientProtocol
+        self, destination: str, config: OAuth, secret: str, poster: HttpClientProtocol
     ) -> None:
-        self._destination, self._url, self._poster = destination, given.token_url, poster
-        self._body, self._headers = oauth.request(given, secret)
+        self._destination, self._url, self._poster = destination, config.token_url, poster
+        self._body, self._headers = oauth.token_request(config, secret)
         self._loop = asyncio.get_running_loop()
-        self._held = CachedToken(Response(), 0, 0.0)
+        self._cached = CachedToken(Response(), 0, 0.0)
         self._fetching: asyncio.Task[None] | None = None
 
-    async def held(self, refused: int = -1) -> CachedToken:
-        """What may be used by now, and is newer than one that was refused."""
-        if self._held.number <= refused or self._loop.time() >= self._held.until:
+    async def current(self, refused: int = -1) -> CachedToken:
+        """Return a result that may be used and is newer than fetch number `refused`."""
+        if self._cached.number <= refused or self._loop.time() >= self._cached.expires_at:
             if self._fetching is None or self._fetching.done():
                 self._fetching = asyncio.create_task(self._fetch())
-            # One who waits may go; the others wait on.
+            # Cancelling one waiting delivery must not cancel the fetch for the others.
             await asyncio.shield(self._fetching)
-        return self._held
+        return self._cached
 
     async def _fetch(self) -> None:
-        asked = self._loop.time()
-        got = oauth.read(await self._poster.post(self._url, self._body, self._headers))
-        if isinstance(got, Token):
-            outcome, until = "given", asked + got.seconds
+        requested_at = self._loop.time()
+        result = oauth.read_token(await self._poster.post(self._url, self._body, self._headers))
+        if isinstance(result, Token):
+            outcome, expires_at = "given", requested_at + result.seconds
         else:
-            outcome = "refused" if judge(got).alarm else "failed"
-            until = self._loop.time() + FAILED_SECONDS
-        counted = metrics.destination_tokens.labels
-        counted(destination=self._destination, outcome=outcome).inc()
-        self._held = CachedToken(got, self._held.number + 1, until)
+            outcome = "refused" if judge(result).alarm else "failed"
+            expires_at = self._loop.time() + FAILURE_SECONDS
+        counter = metrics.destination_tokens.labels
+        counter(destination=self._destination, outcome=outcome).inc()
+        self._cached = CachedToken(result, self._cached.number + 1, expires_at)
 
     async def stop(self) -> None:
         if self._fetching:
@@ -67,32 +67,32 @@ class TokenCache:
 
 
 class OAuthSession:
-    """A poster that shows a token with what it posts."""
+    """Adds a token to each post."""
 
     def __init__(self, poster: HttpClientProtocol, tokens: TokenCache) -> None:
         self._poster, self._tokens = poster, tokens
 
     async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Response:
-        """One attempt: done once more where the token was refused, for it may have been revoked."""
-        held = await self._tokens.held()
-        answer = await self._with(held, url, body, headers)
+        """Make one attempt; repeat it once if the token was refused, for it may be revoked."""
+        cached = await self._tokens.current()
+        answer = await self._post_with(cached, url, body, headers)
         if answer.status != UNAUTHORIZED or answer.responder != "destination":
             return answer
-        return await self._with(await self._tokens.held(held.number), url, body, headers)
+        return await self._post_with(await self._tokens.current(cached.number), url, body, headers)
 
-    async def _with(
-        self, held: CachedToken, url: str, body: Body, headers: Mapping[str, str]
+    async def _post_with(
+        self, cached: CachedToken, url: str, body: Body, headers: Mapping[str, str]
     ) -> Response:
-        if isinstance(held.got, Response):
-            return held.got
-        return await self._poster.post(url, body, {**headers, **oauth.authorization(held.got)})
+        if isinstance(cached.result, Response):
+            return cached.result
+        return await self._poster.post(url, body, {**headers, **oauth.authorization(cached.result)})
 
 
 @asynccontextmanager
 async def oauth_session(
     destination: CloudEventsDestination, secret: str, poster: HttpClientProtocol
 ) -> AsyncIterator[HttpClientProtocol]:
-    """The poster, and a token with each of its posts where the destination asks for one."""
+    """Yield the poster itself, or a session if the destination requires tokens."""
     if destination.oauth is None:
         yield poster
         return

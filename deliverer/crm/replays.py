@@ -1,4 +1,5 @@
-"""What a person did about deliveries: set to be tried again, given up, a destination held still."""
+"""Actions of operators on deliveries, in PostgreSQL: replays, dropped deliveries, paused
+destinations."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -12,92 +13,100 @@ from services.contract import Delivery
 from services.postgres.database import Pool
 
 IN_HAND = 400
-"""Of one destination, that are tried again at once; they go between what comes in. Twice what is
-due between two looks at the fastest that may be asked (`cli.parked.FASTEST`, 200 a second), so that
-a slow answer holds nothing up. An event is at most 64 KiB: 25 MiB, and seldom half of one."""
+"""Replays of one destination in hand; they go between new deliveries. Twice the number that falls
+due between two polls at the fastest rate an operator may set (`cli.parked.FASTEST`, 200 a second),
+so that a slow answer delays nothing. An event is at most 64 KiB: 25 MiB, and seldom half of it."""
 CLAIM_SECONDS = 60.0
-"""For which what one process has in hand is nobody else's; renewed when half of it is over."""
-UNTOLD = 256
-"""Of one message to the archive."""
+"""Lease of one process on its replays, renewed at half time."""
+PUBLISH_LIMIT = 256
+"""Settlements in one message to the archive."""
 
 
-class _Kept(msgspec.Struct):
-    """What stands in the row of a parked delivery."""
+class _ParkedBody(msgspec.Struct):
+    """Part of the body of a parked row that a replay needs."""
 
     delivery: Delivery
 
 
 class ReplayJob(msgspec.Struct, frozen=True):
-    """A delivery, and how often it was set to be tried again."""
+    """Parked delivery that an operator had retried for the `replays`th time."""
 
     delivery: Delivery
     replays: int
-    failed: int = 0
-    """Times since, while others passed."""
+    failures: int = 0
+    """Failures while others passed, since that replay was ordered."""
     attempts: int = 0
-    """In all, until now."""
+    """Attempts so far, in all."""
 
     @property
     def job(self) -> Job:
-        return Job(self.delivery, None, self.replays, failed=self.failed, before=self.attempts)
+        return Job(
+            self.delivery,
+            None,
+            self.replays,
+            failures=self.failures,
+            earlier_attempts=self.attempts,
+        )
 
 
-_decode = msgspec.msgpack.Decoder(_Kept).decode
+_decode = msgspec.msgpack.Decoder(_ParkedBody).decode
 
 
 class ReplayScan(NamedTuple):
-    """What is to be tried again, the longest due first; and what no longer is: it was taken back,
-    or what came of it is written down by now."""
+    """Replays that are due, the longest due first; and ids that are `over`: taken back by the
+    operator, or settled."""
 
-    again: list[ReplayJob]
+    due: list[ReplayJob]
     over: frozenset[UUID]
 
 
 class Replays:
-    """`process` is whoever has in hand what it takes."""
+    """`process` is the id under which replays are claimed."""
 
     def __init__(self, pool: Pool, process: UUID) -> None:
         self._pool, self._process = pool, process
 
-    async def due(self, destination: str, held: Collection[UUID], *, still: bool) -> ReplayScan:
-        """What is to be tried again by now, and what of `held` no longer is. Nothing is added to
-        what is in hand of a destination that is held `still`."""
-        before = list(held)  # one that is settled meanwhile may be in the answer still
-        most = len(before) if still else IN_HAND
+    async def claim_due(
+        self, destination: str, in_hand: Collection[UUID], *, is_paused: bool
+    ) -> ReplayScan:
+        """Claim the replays that are due, and tell which of those in hand are over. For a paused
+        destination, only renew the claims on those in hand."""
+        in_hand_before = list(in_hand)  # a copy: one may be settled while the query runs
+        limit = len(in_hand_before) if is_paused else IN_HAND
         rows = await self._pool.fetch(
-            _CLAIM, self._process, destination, CLAIM_SECONDS, most, before
+            _CLAIM, self._process, destination, CLAIM_SECONDS, limit, in_hand_before
         )
-        again = [
+        due = [
             ReplayJob(_decode(row["body"]).delivery, row["replays"], row["failed"], row["attempts"])
             for row in rows
             if row["body"]
         ]
-        return ReplayScan(again, frozenset(before).difference(row["event"] for row in rows))
+        return ReplayScan(due, frozenset(in_hand_before).difference(row["event"] for row in rows))
 
     async def is_paused_by_operator(self, destination: str) -> bool:
-        """Whether a person wants nothing delivered to it for now."""
+        """True if an operator has paused the destination."""
         rows = await self._pool.fetch(
             "select 1 from deliverer.pause where destination = $1", destination
         )
         return bool(rows)
 
     async def unpublished(self) -> list[Settlement]:
-        """What became of deliveries that the archive has not been told, the oldest first."""
-        return [Settlement(**row) for row in await self._pool.fetch(_UNTOLD, UNTOLD)]
+        """Return settlements that are not in the archive yet, the oldest first."""
+        return [Settlement(**row) for row in await self._pool.fetch(_UNPUBLISHED, PUBLISH_LIMIT)]
 
     async def mark_published(self, settled: Collection[Settlement]) -> None:
-        """The archive knows these by now; not what became of them since."""
+        """Mark these as published, unless they have changed since they were read."""
         columns = [
             [one.destination for one in settled],
             [one.event for one in settled],
             [one.state for one in settled],
             [one.replays for one in settled],
         ]
-        await self._pool.execute(_TOLD, *columns)
+        await self._pool.execute(_MARK_PUBLISHED, *columns)
 
 
-# One process at a time: two would deliver two of one conversation at once. What is in hand for long
-# is written down anew only when half of its time is over, and its words are not read again.
+# One process at a time has the replays of a destination: two would deliver two of one conversation
+# at once. A lease is renewed only at half time, and the body of one in hand is not read again.
 _CLAIM = """
 with due as (
     select destination, event, body, replays, failed, attempts, due_at, claimed_by, claimed_until
@@ -123,13 +132,13 @@ from due
 order by due_at, event
 """
 
-_UNTOLD = """
+_UNPUBLISHED = """
 select destination, event, conversation, state, attempts, status, at, tenant, reason, message,
     replays
 from deliverer.delivery where not told order by at, event limit $1
 """
 
-_TOLD = """
+_MARK_PUBLISHED = """
 update deliverer.delivery d set told = true
 from unnest($1::text[], $2::uuid[], $3::text[], $4::int[]) t (destination, event, state, replays)
 where (d.destination, d.event, d.state, d.replays) = (t.destination, t.event, t.state, t.replays)

@@ -3,11 +3,11 @@
     on_... (an event, `now`) -> actions        the shell carries them out, in order
     next_due                                   when the shell calls `tick`, if nothing comes before
 
-As `h11` it does no I/O: `deliverer.session` holds the tasks and the timer. A window of deliveries
-is in flight, one at a time a conversation. A delivery that cannot be made now stays in hand,
-unacknowledged and in order. The destination is probed with growing waits, one delivery at a time,
-and the window opens again when one passes. A message that fails while others pass is sidelined with
-its conversation, and stops no other.
+Like `h11` it does no I/O: `deliverer.crm.session` holds the tasks and the timer. A window of
+deliveries is in flight, one at a time per conversation. A delivery that cannot be made now stays in
+hand, unacknowledged and in order. A failing destination is probed with growing waits, one delivery
+at a time, and the window opens again when one passes. A message that fails while others pass is
+sidelined with its conversation, and stops no other.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -16,26 +16,26 @@ from uuid import UUID
 
 import msgspec
 
-from deliverer.crm.breaker import WAITS, DestinationBreaker
+from deliverer.crm.breaker import SIDELINE_WAITS, DestinationBreaker
 from deliverer.crm.concurrency_window import ConcurrencyWindow
 from deliverer.crm.lanes import Job, Lanes
 from deliverer.crm.response_policy import FIRST_RETRY_AFTER, Verdict, wait_before_probe
-from deliverer.crm.sidelined import Sidelined, Waiting
+from deliverer.crm.sidelined import Sidelined, SidelinedDelivery
 from deliverer.transport.pacer import Pacer
 from deliverer.transport.response import Response
 from services.amqp.incoming_message import IncomingMessage
 
-FRAMES = 16
-"""Envelopes in hand: at most 256 KiB each, so 4 MiB; enough to cover pace and confirm."""
-PART_APART = 4
+BATCHES = 16
+"""Batches in hand: at most 256 KiB each, so 4 MiB; enough to cover pace and confirm."""
+TABLE_SHARE = 4
 """Sidelined deliveries and replays take at most one in so many places of the window."""
 PACE_SECONDS = 0.010
-"""Wait before a destination at its rate limit is looked at again."""
+"""Wait before the next start at a destination that is at its rate limit."""
 
 
 class StartDelivery(msgspec.Struct, frozen=True):
-    """Attempt this delivery. It left at `at`, after so many failures of the destination in a row
-    (`probes`)."""
+    """Attempt this delivery. It starts at `at`, after `probes` failures of the destination in a
+    row."""
 
     job: Job
     at: float
@@ -43,7 +43,7 @@ class StartDelivery(msgspec.Struct, frozen=True):
 
 
 class Settle(msgspec.Struct, frozen=True):
-    """Write the delivery down, as taken or as parked; then `on_settled`."""
+    """Store the delivery as settled or parked; then call `on_settled`."""
 
     job: Job
     answer: Response
@@ -51,7 +51,7 @@ class Settle(msgspec.Struct, frozen=True):
 
 
 class RecordFailure(msgspec.Struct, frozen=True):
-    """Put the attempt on record; the delivery is tried again."""
+    """Record the failed attempt; the delivery is retried."""
 
     job: Job
     answer: Response
@@ -59,14 +59,14 @@ class RecordFailure(msgspec.Struct, frozen=True):
 
 
 class Sideline(msgspec.Struct, frozen=True):
-    """Store these, in order, the first one due after so many seconds; then `on_sidelined`."""
+    """Store these, in order, the first one due after `wait` seconds; then call `on_sidelined`."""
 
     jobs: Sequence[Job]
     wait: float = 0.0
 
 
 class Ack(msgspec.Struct, frozen=True):
-    """Acknowledge an envelope: all of its deliveries are settled, parked or stored."""
+    """Acknowledge a batch: all of its deliveries are settled, parked or stored."""
 
     incoming: IncomingMessage
 
@@ -90,21 +90,21 @@ class Scheduler:
     """State of one destination while one channel lasts. Seconds are on one clock, any clock."""
 
     def __init__(self, window: int, per_second: int | None = None) -> None:
-        self._lanes, self._health, self._window = (
+        self._lanes, self._breaker, self._window = (
             Lanes(),
             DestinationBreaker(),
             ConcurrencyWindow(window),
         )
-        self._pace = Pacer(per_second) if per_second else None
+        self._pacer = Pacer(per_second) if per_second else None
         self._sidelined = Sidelined()
-        self._in_flight = self._apart = self._envelopes = 0
-        """Deliveries in flight, those of them that are sidelined or replays; envelopes in hand."""
+        self._in_flight = self._in_flight_from_table = self._batches = 0
+        """Deliveries in flight, those of them that are sidelined or replays; batches in hand."""
         self._failing: set[str] = set()
-        """Conversations that failed since any delivery was taken."""
+        """Conversations that failed since the last success."""
         self._replays: set[UUID] = set()
-        """Deliveries in hand that a person set to be tried again."""
+        """Replays in hand."""
         self._paused_by_operator: bool | None = None
-        """None until that is known: nothing starts before."""
+        """None until it is known; nothing starts before."""
         self._stopped = False
         self._not_before = 0.0
         """End of the pause: nothing starts before."""
@@ -121,11 +121,11 @@ class Scheduler:
     @property
     def concurrency(self) -> int:
         """Deliveries that may be in flight now."""
-        return 1 if self._health.probes else self._window.size
+        return 1 if self._breaker.probes else self._window.size
 
     @property
     def is_paused(self) -> bool:
-        return bool(self._paused_by_operator) or self._health.probes > 0
+        return bool(self._paused_by_operator) or self._breaker.probes > 0
 
     @property
     def sidelined_conversations(self) -> int:
@@ -148,37 +148,37 @@ class Scheduler:
         """Start nothing more; deliveries in flight are finished."""
         self._stopped = True
 
-    def on_envelope(self) -> None:
-        """An envelope is in hand, and being read."""
-        self._envelopes += 1
+    def on_message(self) -> None:
+        """A batch is in hand, and being read."""
+        self._batches += 1
 
     def on_batch(
         self, incoming: IncomingMessage, jobs: Sequence[Job], sidelined: set[str]
     ) -> list[Action]:
-        """An envelope was read: deliveries still to be made, and conversations of which the table
-        holds one of its deliveries. The caller calls `tick` after the last envelope."""
+        """A batch was read into jobs; the table already holds its deliveries of conversations
+        in `sidelined`. The caller calls `tick` after the last batch."""
         self._sidelined.add(sidelined)
-        behind = [job for job in jobs if job.delivery.conversation in self._sidelined]
+        sidelined_jobs = [job for job in jobs if job.delivery.conversation in self._sidelined]
         for job in jobs:
             if job.delivery.conversation not in self._sidelined:
                 self._lanes.add(job)
         if not jobs:
             return [self._ack(incoming)]
-        return [self._sideline(behind)] if behind else []
+        return [self._sideline(sidelined_jobs)] if sidelined_jobs else []
 
     def on_result(
         self, start: StartDelivery, answer: Response, verdict: Verdict, now: float, chance: float
     ) -> list[Action]:
-        """An attempt ended; `verdict` is what its answer says alone, `chance` in [0, 1) spreads the
-        next probe."""
+        """An attempt ended. `verdict` judges its answer alone; `chance` in [0, 1) spreads the next
+        probe."""
         job = start.job
         is_full = self._in_flight >= self.concurrency
         self._in_flight -= 1
-        self._apart -= job.is_apart
-        verdict = self._health.classify(job, verdict)
-        # Of many that fail together only the first counts, and one that was under way before the
-        # destination failed says nothing about now.
-        is_current = self._health.probes == start.probes
+        self._in_flight_from_table -= job.is_from_table
+        verdict = self._breaker.classify(job, verdict)
+        # Of many that fail together only the first counts, and a delivery that started before the
+        # destination failed says nothing about its present state.
+        is_current = self._breaker.probes == start.probes
         if verdict.outcome == "aside":
             return self._on_poison(job, answer, verdict, now)
         if verdict.outcome == "paused":
@@ -187,15 +187,15 @@ class Scheduler:
             return [RecordFailure(job, answer, verdict), *paused, *self._requeue(job)]
         resumed: list[Action] = []
         if is_current:
-            self._window.on_response(start.at, now, full=is_full, calls=answer.calls)
+            self._window.on_response(start.at, now, is_full=is_full, calls=answer.calls)
             resumed = self._on_response(verdict)
-        # The next of this conversation may go: if we end before this one is written down, both
-        # are done again, in order, under the same ids.
-        self._lanes.done(job)
+        # The next of this conversation may start: if we end before this one is stored, both are
+        # repeated, in order, under the same ids.
+        self._lanes.release_lane(job)
         return [*resumed, *self._start_ready(now), Settle(job, answer, verdict)]
 
     def on_settled(self, job: Job) -> list[Action]:
-        """A delivery is written down for good."""
+        """A delivery is stored as settled or parked."""
         return self._release(job, settled=True)
 
     def on_sidelined(self, jobs: Sequence[Job]) -> list[Action]:
@@ -208,7 +208,7 @@ class Scheduler:
         reports: list[Action] = []
         if paused != bool(self._paused_by_operator):
             reports.append(Report("warning", "destination.held" if paused else "destination.freed"))
-            self._not_before = 0.0  # one who resumes it need not wait for its next probe
+            self._not_before = 0.0  # an operator who resumes it need not wait for the next probe
         self._paused_by_operator = paused
         return reports
 
@@ -224,16 +224,16 @@ class Scheduler:
         self._sidelined.update(conversations)
 
     def start_scan(self) -> set[str]:
-        """Conversations to ask the table for; then `on_conversations`."""
+        """Return the conversations to query; then call `on_conversations`."""
         return self._sidelined.start_scan()
 
     def on_conversations(self, conversations: set[str]) -> int:
-        """Conversations in the table now; the deliveries of so many may come in hand, of one while
-        the destination fails."""
+        """Update the conversations in the table. Return the number of conversations whose
+        deliveries may be fetched: one while the destination fails."""
         self._sidelined.update(conversations)
-        return self._sidelined.room(few=self._health.probes > 0)
+        return self._sidelined.room(only_one=self._breaker.probes > 0)
 
-    def on_due(self, waiting: Sequence[Waiting]) -> None:
+    def on_due(self, waiting: Sequence[SidelinedDelivery]) -> None:
         """Sidelined deliveries are due."""
         for job in self._sidelined.receive(waiting):
             self._lanes.add(job)
@@ -243,40 +243,42 @@ class Scheduler:
         if self._paused_by_operator is not False or self._stopped or now < self._not_before:
             return starts
         while self._in_flight < self.concurrency:
-            if self._pace and not self._pace.room(now):
+            if self._pacer and not self._pacer.room(now):
                 self._pace_at = self._pace_at or now + PACE_SECONDS
                 break
-            job = self._lanes.next(apart=self._has_room_apart(), newest=self._health.probes > 0)
+            job = self._lanes.next(
+                from_table=self._has_room_for_table(), newest=self._breaker.probes > 0
+            )
             if job is None:
                 break
-            if self._pace:
-                self._pace.consume(1)
+            if self._pacer:
+                self._pacer.consume(1)
             self._in_flight += 1
-            self._apart += job.is_apart
-            starts.append(StartDelivery(job, now, self._health.probes))
+            self._in_flight_from_table += job.is_from_table
+            starts.append(StartDelivery(job, now, self._breaker.probes))
         return starts
 
-    def _has_room_apart(self) -> bool:
-        """Part of the window is for sidelined deliveries and replays at most; a place that is the
-        only one is for ordinary deliveries, if any waits."""
+    def _has_room_for_table(self) -> bool:
+        """True if a delivery from the tables may start. They take at most a part of the window, and
+        a window of one goes to a waiting ordinary delivery first."""
         if self.concurrency == 1 and self._lanes.has_ordinary:
             return False
-        return self._apart < max(1, self.concurrency // PART_APART)
+        return self._in_flight_from_table < max(1, self.concurrency // TABLE_SHARE)
 
     def _release(self, job: Job, *, settled: bool) -> list[Action]:
-        """It need not be in hand any more."""
+        """Forget a job that is stored."""
         actions: list[Action] = []
         self._replays.discard(job.delivery.id)
         if self._sidelined.release(job, settled=settled):
             actions.append(PollSoon())
-        if job.frame:
-            job.frame.left -= 1
-            if not job.frame.left:
-                actions.append(self._ack(job.frame.incoming))
+        if job.batch:
+            job.batch.left -= 1
+            if not job.batch.left:
+                actions.append(self._ack(job.batch.incoming))
         return actions
 
     def _ack(self, incoming: IncomingMessage) -> Ack:
-        self._envelopes -= 1
+        self._batches -= 1
         return Ack(incoming)
 
     def _sideline(self, jobs: Sequence[Job], wait: float = 0.0) -> Sideline:
@@ -284,8 +286,8 @@ class Scheduler:
         return Sideline(jobs, wait)
 
     def _on_poison(self, job: Job, answer: Response, verdict: Verdict, now: float) -> list[Action]:
-        """Sideline it with the rest of its conversation; a replay goes alone."""
-        jobs = [self._lanes.done(job)] if job.replays else self._lanes.remove_lane(job)
+        """Sideline a job with the rest of its conversation; a replay goes alone."""
+        jobs = [self._lanes.release_lane(job)] if job.replays else self._lanes.remove_lane(job)
         retry_after = min(answer.retry_after or 0.0, FIRST_RETRY_AFTER)
         return [
             Report("error", "delivery.aside", {"record": job.delivery.id}),
@@ -295,20 +297,20 @@ class Scheduler:
         ]
 
     def _requeue(self, job: Job) -> list[Action]:
-        """Try it again after those of other conversations; unless these have all failed too, and as
-        many envelopes are in hand as may be: it may be the messages or the destination, and only
-        room for others will tell."""
+        """Retry a job after those of other conversations. If these have all failed too, and no more
+        batches may come in hand, sideline them all: only other messages can show whether the
+        messages or the destination fail."""
         self._lanes.requeue(job)
-        if self._envelopes < FRAMES or self._lanes.has_untried or self._in_flight:
+        if self._batches < BATCHES or self._lanes.has_untried or self._in_flight:
             return []
-        tried = self._lanes.all_tried()
-        return [self._sideline(tried, WAITS[0])] if tried else []
+        tried = self._lanes.remove_tried()
+        return [self._sideline(tried, SIDELINE_WAITS[0])] if tried else []
 
     def _pause(self, answer: Response, verdict: Verdict, now: float, chance: float) -> list[Action]:
         """The destination failed once more."""
-        probes, several = self._health.probes, len(self._failing) > 1
+        probes, several = self._breaker.probes, len(self._failing) > 1
         wait = wait_before_probe(probes, answer.retry_after, chance, several=several)
-        self._health.failed()
+        self._breaker.on_failure()
         self._window.on_failure(now)
         self._not_before = self._probe_at = max(self._not_before, now + wait)
         level: Literal["error", "warning"] = "error" if verdict.alarm else "warning"
@@ -316,12 +318,12 @@ class Scheduler:
         return [Report(level, "destination.paused", fields)]
 
     def _on_response(self, verdict: Verdict) -> list[Action]:
-        """The destination is there; if it took the delivery, it works."""
+        """The destination answered; if it accepted the delivery, it works."""
         if verdict.outcome == "settled":
-            self._health.on_success()
+            self._breaker.on_success()
             self._failing.clear()
             self._lanes.reset_tried()
-        if not self._health.probes:
+        if not self._breaker.probes:
             return []
-        self._health.probes = 0
+        self._breaker.probes = 0
         return [Report("info", "destination.resumed")]

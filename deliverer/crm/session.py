@@ -1,4 +1,4 @@
-"""The deliveries of one channel: carries out what `deliverer.crm.scheduler` decides.
+"""Deliveries of one AMQP channel: carries out the decisions of `deliverer.crm.scheduler`.
 
 Holds a task for each delivery in flight, one timer, and one task that polls the tables.
 """
@@ -17,7 +17,7 @@ from deliverer.crm.attempt import DeliveryAttempt
 from deliverer.crm.lanes import Job
 from deliverer.crm.replays import Replays
 from deliverer.crm.scheduler import (
-    FRAMES,
+    BATCHES,
     Ack,
     Action,
     PollSoon,
@@ -28,15 +28,15 @@ from deliverer.crm.scheduler import (
     Sideline,
     StartDelivery,
 )
-from deliverer.crm.sidelined import Waiting
+from deliverer.crm.sidelined import SidelinedDelivery
 from services import metrics
 from services.amqp.consumer import ChannelLost, ConsumerStopping, Inbox
 from services.amqp.incoming_message import IncomingMessage
 from services.postgres.database import retry_while_unavailable
 from services.tasks import background_task
 
-LOOK_SECONDS = 1.0
-"""Between two polls of the tables."""
+POLL_SECONDS = 1.0
+"""Interval between polls of the tables."""
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -50,15 +50,20 @@ class Table(Protocol):
     async def insert(self, destination: str, jobs: Sequence[Job], wait: float) -> None: ...
 
     async def due(
-        self, destination: str, conversations: Collection[str], most: int
-    ) -> list[Waiting]: ...
+        self, destination: str, conversations: Collection[str], limit: int
+    ) -> list[SidelinedDelivery]: ...
 
 
 class Session:
     def __init__(
-        self, engine: DeliveryAttempt, replays: Replays, asides: Table, inbox: Inbox
+        self, engine: DeliveryAttempt, replays: Replays, sidelined: Table, inbox: Inbox
     ) -> None:
-        self._engine, self._replays, self._asides, self._inbox = engine, replays, asides, inbox
+        self._engine, self._replays, self._sidelined, self._inbox = (
+            engine,
+            replays,
+            sidelined,
+            inbox,
+        )
         destination = engine.destination
         self._id = destination.id
         self._scheduler = Scheduler(destination.window, destination.per_second)
@@ -68,23 +73,23 @@ class Session:
         self._poll_soon = asyncio.Event()
 
     async def run(self) -> None:
-        """Until the channel is lost or let go."""
+        """Deliver until the channel is lost or the consumer stops."""
         self._publish_metrics()
-        self._scheduler.load_sidelined(await self._ask(self._asides.conversations, "aside"))
+        self._scheduler.load_sidelined(await self._query(self._sidelined.conversations, "aside"))
         try:
             async with background_task(self._poll()) as polling:
-                polling.add_done_callback(self._ended)
+                polling.add_done_callback(self._on_task_done)
                 while True:
-                    for incoming in await self._inbox.take(FRAMES):
+                    for incoming in await self._inbox.take(BATCHES):
                         await self._receive(incoming)
                     self._tick()
         except ConsumerStopping:
-            # Deliveries in flight are finished and written down.
+            # Deliveries in flight are finished and stored.
             self._scheduler.stop()
             if self._tasks:
                 await asyncio.wait(self._tasks)
         finally:
-            # The next holder of the queue makes the deliveries that were in hand.
+            # The next consumer of the queue makes the deliveries that were in hand.
             self._scheduler.stop()
             self._arm()
             for task in self._tasks:
@@ -92,11 +97,11 @@ class Session:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _receive(self, incoming: IncomingMessage) -> None:
-        self._scheduler.on_envelope()
+        self._scheduler.on_message()
         try:
-            jobs, sidelined = await self._engine.jobs(incoming)
+            jobs, sidelined = await self._engine.read_batch(incoming)
         except (msgspec.DecodeError, TypeError):
-            await self._engine.unreadable(incoming)
+            await self._engine.park_unreadable(incoming)
             jobs, sidelined = [], set[str]()
         await self._perform(self._scheduler.on_batch(incoming, jobs, sidelined))
 
@@ -104,29 +109,29 @@ class Session:
         """Poll the tables: the operator's pause, replays, sidelined deliveries."""
         scheduler = self._scheduler
         while True:
-            paused = await self._ask(self._replays.is_paused_by_operator, "pause")
+            paused = await self._query(self._replays.is_paused_by_operator, "pause")
             await self._perform(scheduler.on_operator_pause(paused))
-            due = partial(self._replays.due, held=scheduler.replays, still=paused)
-            found = await self._ask(due, "replays")
-            scheduler.on_replays([again.job for again in found.again], found.over)
+            due = partial(self._replays.claim_due, in_hand=scheduler.replays, is_paused=paused)
+            scan = await self._query(due, "replays")
+            scheduler.on_replays([replay.job for replay in scan.due], scan.over)
             if not paused:
                 await self._scan()
             self._tick()
             self._poll_soon.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
+                async with asyncio.timeout(POLL_SECONDS):
                     await self._poll_soon.wait()
 
     async def _scan(self) -> None:
-        asked = self._scheduler.start_scan()
-        most = self._scheduler.on_conversations(
-            await self._ask(self._asides.conversations, "aside")
+        conversations = self._scheduler.start_scan()
+        limit = self._scheduler.on_conversations(
+            await self._query(self._sidelined.conversations, "aside")
         )
-        if asked and most > 0:
-            due = partial(self._asides.due, conversations=asked, most=most)
-            self._scheduler.on_due(await self._ask(due, "aside"))
+        if conversations and limit > 0:
+            due = partial(self._sidelined.due, conversations=conversations, limit=limit)
+            self._scheduler.on_due(await self._query(due, "aside"))
 
-    async def _ask(self, query: Callable[[str], Awaitable[T]], what: str) -> T:
+    async def _query(self, query: Callable[[str], Awaitable[T]], what: str) -> T:
         return await retry_while_unavailable(partial(query, self._id), what)
 
     def _tick(self, due: float = 0.0) -> None:
@@ -149,7 +154,7 @@ class Session:
         self._timer = None if due is None else self._loop.call_at(due, self._on_timer, due)
 
     async def _perform(self, actions: Sequence[Action]) -> None:
-        """In order; what needs no waiting comes first."""
+        """Carry out the actions in order; the scheduler puts those that need no waiting first."""
         self._arm()
         for action in actions:
             match action:
@@ -160,18 +165,18 @@ class Session:
                 case Ack():
                     await self._inbox.ack(action.incoming)
                 case RecordFailure():
-                    self._count(action.verdict.outcome)
-                    self._engine.failed(action.job, action.answer, action.verdict)
+                    self._count_outcome(action.verdict.outcome)
+                    self._engine.record_failure(action.job, action.answer, action.verdict)
                 case PollSoon():
                     self._poll_soon.set()
                 case Report():
-                    say = getattr(log, action.level)
-                    say(action.event, destination=self._id, **action.fields)
+                    log_event = getattr(log, action.level)
+                    log_event(action.event, destination=self._id, **action.fields)
 
     def _start(self, start: StartDelivery) -> None:
         task = asyncio.create_task(self._deliver(start))
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._on_task_done)
 
     async def _deliver(self, start: StartDelivery) -> None:
         answer, verdict = await self._engine.attempt(start.job)
@@ -180,15 +185,15 @@ class Session:
 
     async def _write(self, action: Settle | Sideline) -> None:
         if isinstance(action, Settle):
-            self._count(action.verdict.outcome)
+            self._count_outcome(action.verdict.outcome)
             await self._engine.settle(action.job, action.answer, action.verdict)
             await self._perform(self._scheduler.on_settled(action.job))
         else:
-            keep = partial(self._asides.insert, jobs=action.jobs, wait=action.wait)
-            await self._ask(keep, "aside")
+            insert = partial(self._sidelined.insert, jobs=action.jobs, wait=action.wait)
+            await self._query(insert, "aside")
             await self._perform(self._scheduler.on_sidelined(action.jobs))
 
-    def _count(self, outcome: str) -> None:
+    def _count_outcome(self, outcome: str) -> None:
         metrics.deliveries.labels(destination=self._id, outcome=outcome).inc()
 
     def _publish_metrics(self) -> None:
@@ -200,7 +205,7 @@ class Session:
         ):
             gauge.labels(destination=self._id).set_function(value)
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
+    def _on_task_done(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         if task.cancelled():
             return

@@ -1,4 +1,4 @@
-"""Writing down what was delivered: to PostgreSQL, then to the archive; then it is so."""
+"""Settlements of deliveries, written to PostgreSQL and then to the archive."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -14,17 +14,16 @@ from services.contract import ArchiveBatch, Delivery, Record
 from services.ids import created_at, uuid7
 from services.postgres.database import Pool, retry_while_unavailable
 
-FIRST_STATES = ("settled", "parked")
-"""What a delivery comes to without anybody's doing."""
+FINAL_STATES = ("settled", "parked")
+"""Final states of a delivery without an operator's action."""
 ASIDE = "aside"
-"""It waits, as `deliverer.asides` says."""
-FIRST_KILOBYTE = 1024
-"""Of a refusing answer, kept with a parked delivery."""
+"""State of a sidelined delivery, see `deliverer.crm.sidelined_store`."""
+STORED_ANSWER_BYTES = 1024
+"""Part of the refusing answer that is stored with a parked delivery."""
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one delivery, for good, or until a person sets it to be tried again: `replays`
-    is how often that was done. `body` is the delivery itself when it is parked."""
+    """Final state of one delivery, until an operator has it retried."""
 
     destination: str
     event: UUID
@@ -37,10 +36,12 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str = ""
     reason: str = ""
     body: bytes | None = None
+    """The delivery itself and the start of the answer, if it is parked."""
     replays: int = 0
+    """Times that an operator had it retried."""
 
 
-def settlement(
+def make_settlement(
     delivery: Delivery, destination: str, attempts: int, status: int, at: datetime, replays: int = 0
 ) -> Settlement:
     return Settlement(
@@ -57,39 +58,41 @@ def settlement(
     )
 
 
-def parked(settled: Settlement, delivery: Delivery, reason: str, answer: bytes) -> Settlement:
-    """The same, parked: with what is needed to try it again and to see why it was refused."""
-    kept = {"delivery": delivery, "answer": answer[:FIRST_KILOBYTE]}
+def park_settlement(
+    settlement: Settlement, delivery: Delivery, reason: str, answer: bytes
+) -> Settlement:
+    """Return the settlement as parked, with the delivery to retry and the start of the answer."""
+    body = {"delivery": delivery, "answer": answer[:STORED_ANSWER_BYTES]}
     return msgspec.structs.replace(
-        settled, state="parked", reason=reason, body=msgspec.msgpack.encode(kept)
+        settlement, state="parked", reason=reason, body=msgspec.msgpack.encode(body)
     )
 
 
-def record(settled: Settlement) -> Record:
-    """The archive's record of it. Its id follows from the event, the destination and how often it
-    was set to be tried again: settled twice, by a process and by the next one, it is one record."""
-    named = f"{settled.destination} {settled.event}"
-    if settled.replays:
-        named += f" {settled.state} {settled.replays}"
-    elif settled.state == "dropped":
-        named += " dropped"
-    chance = hashlib.blake2b(named.encode(), digest_size=10)
+def settlement_record(settlement: Settlement) -> Record:
+    """Return the record for the archive. Its id follows from event, destination and replays, so
+    that a delivery settled twice, by a process and its successor, makes one record."""
+    name = f"{settlement.destination} {settlement.event}"
+    if settlement.replays:
+        name += f" {settlement.state} {settlement.replays}"
+    elif settlement.state == "dropped":
+        name += " dropped"
+    digest = hashlib.blake2b(name.encode(), digest_size=10)
     data = {
-        "destination": settled.destination,
-        "event": settled.event,
-        "state": settled.state,
-        "attempts": settled.attempts,
-        "status": settled.status,
-        "reason": settled.reason,
+        "destination": settlement.destination,
+        "event": settlement.event,
+        "state": settlement.state,
+        "attempts": settlement.attempts,
+        "status": settlement.status,
+        "reason": settlement.reason,
     }
     return Record(
-        id=uuid7(created_at(settled.event), chance.digest()),
+        id=uuid7(created_at(settlement.event), digest.digest()),
         kind="delivery",
-        at=settled.at,
+        at=settlement.at,
         data=msgspec.json.encode(data),
-        tenant=settled.tenant,
-        conversation=settled.conversation,
-        message=settled.message,
+        tenant=settlement.tenant,
+        conversation=settlement.conversation,
+        message=settlement.message,
     )
 
 
@@ -97,48 +100,49 @@ class Settlements:
     def __init__(self, pool: Pool, archive: Publisher) -> None:
         self._pool, self._archive = pool, archive
 
-    async def write(self, settled: list[Settlement]) -> None:
-        """Return when all of it is in PostgreSQL, and on its way to the archive: what was tried
-        again is told with what people did, by `deliverer.replays`."""
-        # One that was delivered again when its channel was lost may be in here twice.
-        settled = list({(s.destination, s.event): s for s in reversed(settled)}.values())
+    async def write(self, settlements: list[Settlement]) -> None:
+        """Return when all are in PostgreSQL and published to the archive. Replays are published
+        with the other actions of operators, see `deliverer.crm.replays`."""
+        # A delivery that was repeated after its channel was lost may occur twice.
+        settlements = list({(s.destination, s.event): s for s in reversed(settlements)}.values())
         rows = [
             (s.destination, s.event, s.conversation, s.state, s.attempts, s.status, s.at, s.tenant,
              s.reason, s.body, s.message, s.replays)
-            for s in settled
+            for s in settlements
         ]  # fmt: skip
         columns = [list(column) for column in zip(*rows, strict=True)]
         await retry_while_unavailable(lambda: self._pool.execute(_INSERT, *columns), "settle")
-        if first := [one for one in settled if not one.replays]:
-            await self.tell(first)
+        if new := [one for one in settlements if not one.replays]:
+            await self.publish(new)
 
-    async def known(self, destination: str, events: Sequence[UUID]) -> dict[UUID, str]:
-        """Which of these were settled before, or stand aside: event -> state. The records of what
-        was settled go to the archive once more: the process may have ended between the two. Not of
-        what a person had a hand in since."""
+    async def find_states(self, destination: str, events: Sequence[UUID]) -> dict[UUID, str]:
+        """Return the state of each of these events that is settled or sidelined. Republish the
+        records of settled ones: the process may have ended between the two writes. Replays and
+        other actions of operators have their own outbox."""
         fetch = lambda: self._pool.fetch(_SELECT, destination, list(events))  # noqa: E731
         rows = await retry_while_unavailable(fetch, "settled")
-        found = [Settlement(**row) for row in rows]
-        if first := [one for one in found if not one.replays and one.state in FIRST_STATES]:
-            await self.tell(first)
-        return {settled.event: settled.state for settled in found}
+        settlements = [Settlement(**row) for row in rows]
+        final = [one for one in settlements if not one.replays and one.state in FINAL_STATES]
+        if final:
+            await self.publish(final)
+        return {settlement.event: settlement.state for settlement in settlements}
 
-    async def tell(self, settled: Iterable[Settlement]) -> None:
-        batch = ArchiveBatch(records=[record(one) for one in settled])
+    async def publish(self, settlements: Iterable[Settlement]) -> None:
+        batch = ArchiveBatch(records=[settlement_record(one) for one in settlements])
         await publish_until_confirmed(
             self._archive, topology.ARCHIVE_QUEUE, batch, may_stop=lambda: False
         )
 
-    async def parked(self, destination: str) -> int:
-        counted: Any = await self._pool.fetchval(
+    async def count_parked(self, destination: str) -> int:
+        count: Any = await self._pool.fetchval(
             "select count(*) from deliverer.delivery where destination = $1 and state = 'parked'",
             destination,
         )
-        return int(counted)
+        return int(count)
 
 
-# What a person had tried again, and perhaps took back or gave up while it was under way: what came
-# of it counts. `due_at` is there until that is written down, once.
+# An operator may take back or drop a replay while it is in flight: then its result counts. `due_at`
+# is set until that result is written, once.
 _INSERT = """
 insert into deliverer.delivery as d (destination, event, conversation, state, attempts, status, at,
     tenant, reason, body, message, replays)

@@ -1,6 +1,6 @@
 """The sidelined conversations of one destination. Pure.
 
-Their deliveries go from the table alone, in order: none of them holds an envelope of others.
+Their deliveries are made from the table only, in order, so none of them holds up a batch.
 """
 
 from collections import Counter
@@ -12,80 +12,85 @@ import msgspec
 from deliverer.crm.lanes import Job
 from services.contract import Delivery
 
-TOGETHER = 16
-"""Deliveries of one conversation that come in hand at once: the first is tried, the others go when
-it passes."""
-IN_HAND = 16 * TOGETHER
-"""Deliveries from the table, in all; an event is at most 64 KiB: 16 MiB."""
+PER_CONVERSATION = 16
+"""Deliveries of one conversation that are fetched together: the first is tried, the others follow
+when it passes."""
+IN_HAND = 16 * PER_CONVERSATION
+"""Deliveries from the table in hand, in all. An event is at most 64 KiB: 16 MiB."""
 
 
-class Waiting(msgspec.Struct, frozen=True):
-    """A delivery in the table, how often it failed while others passed, and its attempts."""
+class SidelinedDelivery(msgspec.Struct, frozen=True):
+    """Delivery in the table, its failures while others passed, and its attempts."""
 
     delivery: Delivery
-    failed: int
+    failures: int
     attempts: int = 0
 
 
 class Sidelined:
     def __init__(self) -> None:
-        self._known: set[str] = set()
+        self._conversations: set[str] = set()
         self._being_stored: Counter[str] = Counter()
-        """Conversation -> writes under way that hold one of its deliveries."""
+        """Conversation -> running writes of its deliveries."""
         self._stored_since_scan: set[str] = set()
         self._in_hand: Counter[str] = Counter()
         """Conversation -> its deliveries that came from the table and are not settled."""
-        self._taken: dict[UUID, int] = {}
-        """Delivery -> how many of others had been taken when it failed last."""
+        self._successes_at_failure: dict[UUID, int] = {}
+        """Delivery -> successes of the destination at its last failure."""
 
     def __contains__(self, conversation: str) -> bool:
-        return conversation in self._known
+        return conversation in self._conversations
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._conversations)
 
     def add(self, conversations: set[str]) -> None:
-        """These are sidelined: a write of a process that died may have been carried out since."""
-        self._known |= conversations
+        """Add conversations that the table was found to hold: a write of a process that died may
+        have been carried out after the last scan."""
+        self._conversations |= conversations
         self._stored_since_scan |= conversations
 
     def start_storing(self, jobs: Sequence[Job]) -> None:
         """A write of these begins: their conversations are sidelined from here on."""
-        conversations = _conversations(jobs)
+        conversations = _conversations_of(jobs)
         self.add(conversations)
         self._being_stored.update(conversations)
-        self._taken |= {job.delivery.id: job.successes_at_failure for job in jobs if job.failed}
+        self._successes_at_failure |= {
+            job.delivery.id: job.successes_at_failure for job in jobs if job.failures
+        }
 
     def end_storing(self, jobs: Sequence[Job]) -> None:
         """These are in the table."""
-        self._being_stored -= Counter(_conversations(jobs))
+        self._being_stored -= Counter(_conversations_of(jobs))
 
     def start_scan(self) -> set[str]:
-        """Conversations that may have deliveries due. Not one that is being stored: its first
-        delivery may be the last to be written."""
+        """Return conversations that may have deliveries due. One that is being stored is left out,
+        because its first delivery may be the last to be written."""
         self._stored_since_scan = set(self._being_stored)
-        idle = {each for each in self._known if not self._in_hand[each]}
+        idle = {each for each in self._conversations if not self._in_hand[each]}
         return idle - self._stored_since_scan
 
     def update(self, conversations: set[str]) -> None:
-        """Conversations in the table: forget others, but for those stored since the scan began."""
-        self._known = conversations | self._stored_since_scan | set(self._being_stored)
+        """Replace the known conversations by those in the table and those stored since the scan
+        began."""
+        self._conversations = conversations | self._stored_since_scan | set(self._being_stored)
 
-    def room(self, *, few: bool = False) -> int:
-        """Conversations of which deliveries may come in hand; `few`: one at a time."""
-        room = (IN_HAND - self._in_hand.total()) // TOGETHER
-        return min(room, 0 if self._in_hand else 1) if few else room
+    def room(self, *, only_one: bool = False) -> int:
+        """Return the number of conversations to fetch; with `only_one`, one at a time."""
+        room = (IN_HAND - self._in_hand.total()) // PER_CONVERSATION
+        return min(room, 0 if self._in_hand else 1) if only_one else room
 
-    def receive(self, waiting: Sequence[Waiting]) -> list[Job]:
+    def receive(self, deliveries: Sequence[SidelinedDelivery]) -> list[Job]:
         """Deliveries from the table come in hand."""
-        self._in_hand.update(each.delivery.conversation for each in waiting)
-        return [self._job(each) for each in waiting]
+        self._in_hand.update(each.delivery.conversation for each in deliveries)
+        return [self._job(each) for each in deliveries]
 
     def release(self, job: Job, *, settled: bool) -> bool:
-        """Return whether it was the last in hand of its conversation: the table may hold more."""
+        """Release a job. Return True if it was the last in hand of its conversation, because the
+        table may hold more."""
         if settled:
-            self._taken.pop(job.delivery.id, None)
-        if not job.aside:
+            self._successes_at_failure.pop(job.delivery.id, None)
+        if not job.is_sidelined:
             return False
         conversation = job.delivery.conversation
         self._in_hand[conversation] -= 1
@@ -94,17 +99,17 @@ class Sidelined:
         del self._in_hand[conversation]
         return True
 
-    def _job(self, waiting: Waiting) -> Job:
+    def _job(self, sidelined: SidelinedDelivery) -> Job:
         return Job(
-            waiting.delivery,
+            sidelined.delivery,
             None,
-            failed=waiting.failed,
-            successes_at_failure=self._taken.get(waiting.delivery.id, 0),
-            aside=True,
-            before=waiting.attempts,
+            failures=sidelined.failures,
+            successes_at_failure=self._successes_at_failure.get(sidelined.delivery.id, 0),
+            is_sidelined=True,
+            earlier_attempts=sidelined.attempts,
         )
 
 
-def _conversations(jobs: Sequence[Job]) -> set[str]:
-    """A replay is stored without its conversation."""
+def _conversations_of(jobs: Sequence[Job]) -> set[str]:
+    """Return the conversations of these jobs. A replay is sidelined without its conversation."""
     return {job.delivery.conversation for job in jobs if not job.replays}

@@ -1,4 +1,4 @@
-"""What stands aside, in PostgreSQL: deliveries of conversations whose first one fails by itself."""
+"""Sidelined deliveries in PostgreSQL: those of conversations whose first delivery fails alone."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -6,16 +6,17 @@ from typing import Any
 import msgspec
 
 from deliverer.crm.lanes import Job
-from deliverer.crm.sidelined import TOGETHER, Waiting
+from deliverer.crm.sidelined import PER_CONVERSATION, SidelinedDelivery
 from services.contract import Delivery
 from services.postgres.database import Pool
 
 
 class SidelinedRow(msgspec.Struct, frozen=True):
-    """What stands in the body of a row; `answer` is of one that is parked in the end."""
+    """Body of a row."""
 
     delivery: Delivery
     answer: bytes = b""
+    """Start of the answer, once it is parked."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -27,39 +28,42 @@ class SidelinedStore:
         self._pool = pool
 
     async def conversations(self, destination: str) -> set[str]:
-        """Those of which anything stands aside."""
+        """Return the conversations with sidelined deliveries."""
         return {row["conversation"] for row in await self._pool.fetch(_CONVERSATIONS, destination)}
 
     async def insert(self, destination: str, jobs: Sequence[Job], wait: float) -> None:
-        """Return when all of these wait; the first one is due after so many seconds. What a person
-        set to be tried again stays that, and is due then."""
-        rows = [_row(destination, job) for job in jobs]
+        """Return when all of these are stored, due after `wait` seconds. A replay keeps its state
+        and becomes due then."""
+        rows = [_as_row(destination, job) for job in jobs]
         columns = [list(column) for column in zip(*rows, strict=True)]
-        await self._pool.execute(_KEEP, *columns, wait)
+        await self._pool.execute(_INSERT, *columns, wait)
 
     async def due(
-        self, destination: str, conversations: Collection[str], most: int
-    ) -> list[Waiting]:
-        """Of conversations whose first delivery is due, that one and those behind it, in order; of
-        so many conversations."""
-        rows = await self._pool.fetch(_DUE, destination, list(conversations), most, TOGETHER)
+        self, destination: str, conversations: Collection[str], limit: int
+    ) -> list[SidelinedDelivery]:
+        """Return the deliveries of at most `limit` conversations whose first delivery is due, in
+        order."""
+        rows = await self._pool.fetch(
+            _DUE, destination, list(conversations), limit, PER_CONVERSATION
+        )
         return [
-            Waiting(_decode(row["body"]).delivery, row["failed"], row["attempts"]) for row in rows
+            SidelinedDelivery(_decode(row["body"]).delivery, row["failed"], row["attempts"])
+            for row in rows
         ]
 
 
-def _row(destination: str, job: Job) -> tuple[Any, ...]:
+def _as_row(destination: str, job: Job) -> tuple[Any, ...]:
     delivery = job.delivery
     named = (destination, delivery.id, delivery.conversation, delivery.tenant, delivery.message)
-    return (*named, _encode(SidelinedRow(delivery)), delivery.sequence, job.failed, job.attempts)
+    return (*named, _encode(SidelinedRow(delivery)), delivery.sequence, job.failures, job.attempts)
 
 
 _CONVERSATIONS = """
 select distinct conversation from deliverer.delivery where destination = $1 and state = 'aside'
 """
 
-# Settled meanwhile, it stays that.
-_KEEP = """
+# A delivery that was settled meanwhile stays settled.
+_INSERT = """
 insert into deliverer.delivery as d (destination, event, conversation, tenant, message, body, place,
     failed, state, attempts, status, at, due_at)
 select destination, event, conversation, tenant, message, body, place, failed, 'aside', attempts, 0,

@@ -1,15 +1,17 @@
-"""One module or package per destination kind; this is the table of them.
+"""Kinds of destination: a receiver module for each, and the table of them.
 
-A new kind is a module with a `DestinationKind`, a line here, and its settings in `services.town`.
+A new kind needs a module with a `DestinationKind`, a line here, and its settings in
+`services.config.organisation`.
 """
 
 from collections.abc import Mapping
 
 from deliverer.crm.destination_kind import DestinationKind
-from deliverer.destinations import cloudevents_receiver, mail_receiver, openklant_receiver
+from deliverer.destinations import cloudevents_receiver, mail_receiver
+from deliverer.destinations.openklant import destination as openklant
 
 DESTINATIONS: Mapping[str, DestinationKind] = {
     "cloudevents": cloudevents_receiver.KIND,
-    "openklant": openklant_receiver.KIND,
+    "openklant": openklant.KIND,
     "mail": mail_receiver.KIND,
 }

@@ -1,4 +1,4 @@
-"""An event as a CRM gets it: CloudEvents 1.0, signed as Standard Webhooks. Pure."""
+"""Payload format for CRMs: CloudEvents 1.0, signed as Standard Webhooks. Pure."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ PREFIX = "whsec_"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """The NL GOV profile's attributes; none of them holds personal data, `data` does."""
+    """Attributes of the NL GOV profile. Only `data` holds personal data."""
 
     specversion: str = "1.0"
     id: UUID
@@ -26,14 +26,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     sequence: str
     sequencetype: str = "Integer"
     dataref: str | msgspec.UnsetType = msgspec.UNSET
-    """Where the rest of `data` is, where it is not all here."""
+    """Address of the full `data`, if it is not all here."""
     data: msgspec.Raw
 
 
 def key_of(secret: str) -> bytes:
-    """The signing key in a secret: base64 after `whsec_`, else the text itself.
+    """Return the signing key in a secret: base64 after `whsec_`, else the text itself.
 
-    ValueError, which quotes nothing, when what follows the prefix is no base64 of anything.
+    ValueError, which quotes nothing, if the text after the prefix is empty or no base64.
     """
     if not secret.startswith(PREFIX):
         return secret.encode()
@@ -47,8 +47,8 @@ def key_of(secret: str) -> bytes:
 
 
 def body(delivery: Delivery, archiver: str) -> bytes:
-    """The same bytes for the same delivery, however often it is tried; `archiver` is the address
-    of its API."""
+    """Return the event of a delivery, the same bytes at each attempt. `archiver` is the address of
+    the archiver's API."""
     event = Event(
         id=delivery.id,
         source=f"urn:nld:gemeente-{delivery.tenant}.systeem:postkamer",
@@ -64,9 +64,9 @@ def body(delivery: Delivery, archiver: str) -> bytes:
 def headers(
     delivery: Delivery, content: bytes, keys: Sequence[bytes], now: datetime
 ) -> Mapping[str, str]:
-    """Content type, and a signature with each key; `webhook-id` is the event's id through every
-    retry. `standardwebhooks` signs text instead of bytes, and copies it: of an event of 64 KiB that
-    takes 0.25 ms, and this 0.08. A test compares the two."""
+    """Return the content type, and a signature with each key. `webhook-id` is the id of the event,
+    at each attempt. The package `standardwebhooks` signs text and copies it: for an event of 64 KiB
+    that takes 0.25 ms, and this 0.08. A test compares the two."""
     id, timestamp = str(delivery.id), str(int(now.timestamp()))
     signed = f"{id}.{timestamp}.".encode() + content
     digests = [hmac.digest(key, signed, hashlib.sha256) for key in keys]

@@ -1,4 +1,4 @@
-"""CRMs: signed CloudEvents over HTTP, with a bearer token where the CRM asks for one."""
+"""Kind `cloudevents`: signed CloudEvents over HTTP, with a bearer token if the CRM needs one."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,10 +25,10 @@ def secrets(destination: CloudEventsDestination, environ: Environ, faults: list[
     keys = [resolve_key(destination, "secret", environ, faults, encode=key_of)]
     if destination.secret_next:
         keys.append(resolve_key(destination, "secret_next", environ, faults, encode=key_of))
-    given = destination.oauth.client_secret if destination.oauth else ""
+    setting = destination.oauth.client_secret if destination.oauth else ""
     client_secret = ""
     try:
-        client_secret = resolve_env(given, environ) if given else ""
+        client_secret = resolve_env(setting, environ) if setting else ""
     except ValueError as error:
         faults.append(f"{error} (client_secret of destination {destination.id})")
     return Secrets(tuple(keys), client_secret)
@@ -36,16 +36,16 @@ def secrets(destination: CloudEventsDestination, environ: Environ, faults: list[
 
 @asynccontextmanager
 async def receiver(
-    destination: CloudEventsDestination, own: Credentials, context: ReceiverContext
+    destination: CloudEventsDestination, credentials: Credentials, context: ReceiverContext
 ) -> AsyncIterator[RunningReceiver]:
-    """With one connection more than deliveries in flight, for its tokens."""
-    tls = own.certificates.context if own.certificates else system_tls_context
-    terms = DestinationEndpoint(destination.url, own.keys, context.archiver)
+    """Yield a receiver with one connection more than deliveries in flight, for its tokens."""
+    tls = credentials.certificates.context if credentials.certificates else system_tls_context
+    endpoint = DestinationEndpoint(destination.url, credentials.keys, context.archiver)
     async with (
         http_client(destination.window + 1, networks=context.networks, tls=tls) as sender,
-        oauth_session(destination, own.client_secret, sender) as poster,
+        oauth_session(destination, credentials.client_secret, sender) as poster,
     ):
-        yield HttpReceiver(terms, cloudevents, poster), []
+        yield HttpReceiver(endpoint, cloudevents, poster), []
 
 
 KIND = DestinationKind(CloudEventsDestination, secrets, receiver)

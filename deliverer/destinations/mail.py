@@ -1,4 +1,4 @@
-"""An alarm as a mail: that somebody must look, and where; no word of what was said. Pure."""
+"""Payload format of an alarm by mail: a call to look at a conversation, without its text. Pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ class _Data(msgspec.Struct, rename="camel"):
     nth: int = 1
 
 
-_data = msgspec.json.Decoder(_Data)
+_decode_data = msgspec.json.Decoder(_Data)
 
 TEXT = """\
 Er kwam een bericht binnen waar nu een mens naar moet kijken.
@@ -29,20 +29,20 @@ volgende gewaarschuwd.
 
 
 def body(delivery: Delivery, archiver: str) -> bytes:
-    """The words of the mail, the same however often it is tried."""
-    said = _data.decode(delivery.data)
+    """Return the text of the mail, the same at each attempt."""
+    data = _decode_data.decode(delivery.data)
     return TEXT.format(
-        conversation=said.conversation_id,
+        conversation=data.conversation_id,
         tenant=delivery.tenant,
         received=delivery.received_at.isoformat(timespec="minutes"),
-        nth=said.nth,
+        nth=data.nth,
     ).encode()
 
 
 def headers(
     delivery: Delivery, content: bytes, keys: Sequence[bytes], now: datetime
 ) -> Mapping[str, str]:
-    """What stands above it; the id is the event's, so that a mail that comes twice is known."""
+    """Return the headers. The message id is the event's, so that duplicates are recognised."""
     return {
         "Subject": "Dringend: er moet nu iemand naar een bericht kijken",
         "Message-ID": f"<{delivery.id}@postkamer>",

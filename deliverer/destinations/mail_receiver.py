@@ -1,4 +1,4 @@
-"""People whom alarms are sent to by mail."""
+"""Kind `mail`: alarms to people, over SMTP."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,16 +19,16 @@ from services.config.organisation import MailDestination
 
 
 def secrets(destination: MailDestination, environ: Environ, faults: list[str]) -> Secrets:
-    """Name and password, where the server asks for them."""
+    """Return name and password, or b'' if the server needs none."""
     return Secrets((resolve_key(destination, "secret", environ, faults, required=False),))
 
 
 @asynccontextmanager
 async def receiver(
-    destination: MailDestination, own: Credentials, context: ReceiverContext
+    destination: MailDestination, credentials: Credentials, context: ReceiverContext
 ) -> AsyncIterator[RunningReceiver]:
-    terms = DestinationEndpoint(destination.url, own.keys, context.archiver)
-    yield HttpReceiver(terms, mail, Mailer(destination, own.keys[0])), []
+    endpoint = DestinationEndpoint(destination.url, credentials.keys, context.archiver)
+    yield HttpReceiver(endpoint, mail, Mailer(destination, credentials.keys[0])), []
 
 
 KIND = DestinationKind(MailDestination, secrets, receiver)

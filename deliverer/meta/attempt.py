@@ -1,9 +1,9 @@
-"""Failed attempts at a provider, for the record. Pure."""
+"""Failed attempts at a provider, for the archive. Pure."""
 
 from typing import Any
 from uuid import UUID
 
-from deliverer.audit.attempts import Attempt, Whose
+from deliverer.audit.attempts import Attempt, FaultOwner
 from deliverer.meta.accounts import Account
 from deliverer.meta.closed_window import CLOSED
 from deliverer.meta.graph_api import STOPPED, RetryLater, Unknown
@@ -12,40 +12,40 @@ from deliverer.transport.response import Response
 
 
 def send_attempt(
-    line: LedgerEntry, account: Account, status: int, verdict: RetryLater | Unknown
+    entry: LedgerEntry, account: Account, status: int, verdict: RetryLater | Unknown
 ) -> Attempt:
-    """Of a message; `status` is that of the answer, 0 where there was none."""
-    of = {"number": line.number, "attempt": line.attempt, "status": status}
+    """Return the failed attempt at a message. `status` is 0 if there was no answer."""
+    fields = {"number": entry.number, "attempt": entry.attempt, "status": status}
     return Attempt(
         tenant=account.tenant,
-        conversation=line.conversation,
-        message=line.id,
-        data=of | _put_off(verdict),
+        conversation=entry.conversation,
+        message=entry.id,
+        data=fields | _verdict_fields(verdict),
     )
 
 
 def upload_attempt(
-    account: Account, media: UUID, attempt: int, answer: Response | None, later: RetryLater
+    account: Account, media: UUID, attempt: int, answer: Response | None, verdict: RetryLater
 ) -> Attempt:
-    """To bring one to the provider: of no message, for any number of them may wait for it. No
-    answer: it was not asked, for the file could not be read or scanned."""
-    of = {"number": account.number, "media": media, "attempt": attempt}
+    """Return the failed attempt at an upload. It names no message, for several may wait for the
+    file. Without an answer the provider was not asked: the file could not be read or scanned."""
+    fields = {"number": account.number, "media": media, "attempt": attempt}
     if answer is None:
-        data = of | {"status": 0} | _put_off(later) | {"whose": "postkamer"}
+        data = fields | {"status": 0} | _verdict_fields(verdict) | {"whose": "postkamer"}
     else:
-        data = of | {"status": answer.status} | _put_off(later)
+        data = fields | {"status": answer.status} | _verdict_fields(verdict)
     return Attempt(tenant=account.tenant, data=data)
 
 
-def _put_off(verdict: RetryLater | Unknown) -> dict[str, Any]:
+def _verdict_fields(verdict: RetryLater | Unknown) -> dict[str, Any]:
     if isinstance(verdict, Unknown):
-        said: dict[str, Any] = {"code": 0, "outcome": "unknown"}
+        fields: dict[str, Any] = {"code": 0, "outcome": "unknown"}
     else:
-        said = {"code": verdict.code, "outcome": STOPPED if verdict.stop else "later"}
-    return said | {"reason": verdict.reason, "whose": _whose(verdict)}
+        fields = {"code": verdict.code, "outcome": STOPPED if verdict.stop else "later"}
+    return fields | {"reason": verdict.reason, "whose": _fault_owner(verdict)}
 
 
-def _whose(verdict: RetryLater | Unknown) -> Whose:
+def _fault_owner(verdict: RetryLater | Unknown) -> FaultOwner:
     if isinstance(verdict, RetryLater) and verdict.stop:
         return "account"
     if isinstance(verdict, RetryLater) and verdict.code == CLOSED:

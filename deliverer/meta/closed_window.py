@@ -1,12 +1,12 @@
-"""Answers that come after the 24 hours in which Meta takes anything: a text may go in the number's
-template for it, where it is still an answer. Pure."""
+"""Answers outside the customer service window of 24 hours, which Meta refuses. A text that is still
+an answer may go in the number's template for late answers. Pure."""
 
 from datetime import datetime
 from typing import Any
 
 from deliverer.meta.accounts import Account
 from deliverer.meta.graph_api import (
-    PUT_OFF_SECONDS,
+    MAX_RETRY_SECONDS,
     Failed,
     HoldForReply,
     RetryLater,
@@ -20,75 +20,79 @@ from services.language.readability import length
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW, REASONS
 
 CLOSED = 131047
-"""Meta's code: the citizen wrote over 24 hours ago, by what Meta knows."""
+"""Meta's code: the citizen wrote more than 24 hours ago, according to Meta."""
 WINDOW_CLOSED = f"window_closed: {REASONS[CLOSED]}"
 IN_TEMPLATE = "late_template: in een sjabloon verstuurd, na 24 uur zonder bericht van de inwoner"
 NEXT_IN_TEMPLATE = "late_template: gaat zo in een sjabloon, na 24 uur zonder bericht van de inwoner"
 HELD = "held: wacht tot de inwoner weer schrijft"
 NOT_NEEDED = "not_needed: er wacht niets meer op een bericht van deze inwoner"
 MAX_LATE_CHARACTERS = 900
-"""Of an answer in a template: Meta takes 1,024 for all of its body, which says what it is, too."""
+"""Longest answer in a template. Meta takes 1,024 characters for the whole body, and the template
+adds an introduction."""
 
 
-def is_window_closed(line: LedgerEntry, now: datetime) -> bool:
-    """Whether Meta would refuse this because the citizen wrote too long ago, or just did. Of who
-    never wrote to us it knows more than we do: they may have, before this was here."""
-    if line.content.get("type") == "template":
+def is_window_closed(entry: LedgerEntry, now: datetime) -> bool:
+    """True if Meta has just refused this, or would refuse it, because the citizen wrote too long
+    ago. If we never saw them write, Meta decides: they may have written before our time."""
+    if entry.content.get("type") == "template":
         return False
-    return line.code == CLOSED or (
-        line.window_opened_at is not None and now >= line.window_opened_at + CUSTOMER_SERVICE_WINDOW
+    return entry.code == CLOSED or (
+        entry.window_opened_at is not None
+        and now >= entry.window_opened_at + CUSTOMER_SERVICE_WINDOW
     )
 
 
-def late_template(line: LedgerEntry, account: Account, now: datetime) -> dict[str, Any] | None:
-    """The template in which it may go all the same; None: in none."""
-    if account.late is None or not _answers(line, account, now):
+def late_template(entry: LedgerEntry, account: Account, now: datetime) -> dict[str, Any] | None:
+    """Return the template in which a late answer may go, or None."""
+    if account.late_template is None or not _is_still_answer(entry, account, now):
         return None
-    return _worded(line.content, account.late)
+    return _fill_template(entry.content, account.late_template)
 
 
-def held(line: LedgerEntry, account: Account, now: datetime, code: int = 0) -> HoldForReply | None:
-    """It waits until they write again, where the number asks them to; None: it fails. For a
-    reaction nobody is asked anything."""
-    reacts = line.content.get("type") == REACTION
-    waits = account.asks and not reacts and _answers(line, account, now)
-    return HoldForReply(code, HELD) if waits else None
+def hold_for_reply(
+    entry: LedgerEntry, account: Account, now: datetime, code: int = 0
+) -> HoldForReply | None:
+    """Hold a late answer until the citizen writes, if its number asks them to; None: it fails. We
+    ask no citizen to write for the sake of a reaction."""
+    is_reaction = entry.content.get("type") == REACTION
+    may_wait = account.asks_to_reopen and not is_reaction and _is_still_answer(entry, account, now)
+    return HoldForReply(code, HELD) if may_wait else None
 
 
 def mark_sent_in_template(verdict: Verdict) -> Verdict:
-    """What became of one that went in the template: whoever asks is told that it did."""
+    """Add to a sent message that it went in the template, so that its sender can see that."""
     return Sent(verdict.wamid, IN_TEMPLATE) if isinstance(verdict, Sent) else verdict
 
 
 def retry_in_template(
-    verdict: Verdict, line: LedgerEntry, account: Account, now: datetime
+    verdict: Verdict, entry: LedgerEntry, account: Account, now: datetime
 ) -> Verdict:
-    """Meta's word on the window is the last: what it refuses although we thought it open goes in
-    the template, as an attempt with a name of its own; or is held."""
-    refused = isinstance(verdict, Failed) and verdict.code == CLOSED
-    if not refused or line.content.get("type") == "template":
+    """Retry in the template, or hold, what Meta refuses although we thought the window open. The
+    retry is a separate attempt with its own id."""
+    is_refused = isinstance(verdict, Failed) and verdict.code == CLOSED
+    if not is_refused or entry.content.get("type") == "template":
         return verdict
-    if line.tried < PUT_OFF_SECONDS and late_template(line, account, now) is not None:
+    if entry.tried < MAX_RETRY_SECONDS and late_template(entry, account, now) is not None:
         return RetryLater(0, CLOSED, NEXT_IN_TEMPLATE)
-    return held(line, account, now, CLOSED) or verdict
+    return hold_for_reply(entry, account, now, CLOSED) or verdict
 
 
-def _answers(line: LedgerEntry, account: Account, now: datetime) -> bool:
-    """Whether they wrote first, not too long ago, and did not say STOP since: a template ordered as
-    such needs consent otherwise, and what came of a text by itself is held to no less. What went
-    out by itself answers a moment that has passed."""
+def _is_still_answer(entry: LedgerEntry, account: Account, now: datetime) -> bool:
+    """True if the citizen wrote first, not too long ago, and did not send STOP since. A template
+    that an employee orders needs consent otherwise, and one that we make of a text needs no less.
+    An automatic message answers a moment that has passed, so it is no answer now."""
     if (
-        line.automatic
-        or line.last_inbound_at is None
-        or now - line.last_inbound_at >= account.wrote
+        entry.automatic
+        or entry.last_inbound_at is None
+        or now - entry.last_inbound_at >= account.recent_contact
     ):
         return False
-    return line.stopped_at is None or line.last_inbound_at > line.stopped_at
+    return entry.stopped_at is None or entry.last_inbound_at > entry.stopped_at
 
 
-def _worded(content: dict[str, Any], template: LateAnswerTemplate) -> dict[str, Any] | None:
-    """The words of a text, in it; None for anything but a text, or for more words than fit. They
-    are never shortened."""
+def _fill_template(content: dict[str, Any], template: LateAnswerTemplate) -> dict[str, Any] | None:
+    """Return the template with the text filled in; None if the content is no text or too long. We
+    never shorten an answer."""
     match content:
         case {"type": "text", "text": {"body": str(body)}}:
             words = " ".join(body.split())  # Meta takes no line ends in a parameter

@@ -1,16 +1,17 @@
-"""Speaking to Meta's Graph API: a request from a line, and what its answer means. Pure.
+"""Meta's Graph API: requests, and verdicts on its answers. Pure.
 
-Decided by `error.code`, never by the HTTP status, as Meta asks. Without one it was not Meta who
-answered, but a BSP's gateway or a proxy; then the status says whether it passed anything on:
+The verdict follows from `error.code`, never from the HTTP status, as Meta asks. An answer without a
+code is not Meta's but that of a BSP's gateway or a proxy. Then the status tells whether it
+forwarded the request:
 
-401 403 407    who asks is not let in, which is seen before anything else    not sent, stop
-404 405 410    nothing is there that could have passed it on                 not sent, stop
-301 307 308    it is to be asked elsewhere, and we do not follow             not sent, stop
-429            counted at the door                                           not sent, put off
-anything else  502, 503 and 504 too: it may have been passed on first        unknown
+401 403 407    access is refused, which is checked first         not sent, stop
+404 405 410    no address that could have forwarded it           not sent, stop
+301 307 308    a redirect, which we do not follow                not sent, stop
+429            rate limit, checked before forwarding             not sent, retry later
+anything else  also 502, 503, 504: perhaps forwarded first       unknown
 
-Not sent is only that, and a failure before the first byte left. What is unknown is never sent again
-by itself: there is no idempotency key.
+A failure before the first byte left is also "not sent". An unknown message is never sent again
+automatically: Meta has no idempotency key.
 """
 
 from typing import Any, Literal
@@ -21,56 +22,60 @@ from deliverer.transport.response import Response
 from services.backoff import delay
 from services.whatsapp.delivery_status import NEVER_TAKEN, OTHER, PUT_OFF, error_explanation
 
-RETRY = frozenset({1, 2, 613, 130429, 131016, 131056, 131057, 133004})
-"""Passes by itself: too fast, overloaded, in maintenance. An outage that Meta tells of is one like
-any other, and costs no message either."""
-BOUNDED = frozenset({131000})
-"""Something went wrong, and Meta does not say what: it may be this message."""
-SLOW = frozenset({4, 80007, 133016})
-"""A limit over hours, of an app or an account and not of this message."""
-STOP = frozenset(
+RETRY_CODES = frozenset({1, 2, 613, 130429, 131016, 131056, 131057, 133004})
+"""Codes of temporary trouble: too fast, overloaded, in maintenance. An outage that Meta reports is
+like any other, and costs no message either."""
+RETRY_BOUNDED_CODES = frozenset({131000})
+"""Codes of an unspecified error: the cause may be this message, so retries are limited."""
+HOURLY_LIMIT_CODES = frozenset({4, 80007, 133016})
+"""Codes of a limit over hours, of an app or an account and not of this message."""
+STOP_CODES = frozenset(
     {0, 3, 10, 33, 190, 368, 131005, 131031, 131042, 131045, 131048, 131064, 133010}
 )  # fmt: skip
-"""The number or account itself: a person must act. 200 to 299 (permissions) too."""
-SHUT = frozenset({301, 307, 308, 401, 403, 404, 405, 407, 410})
+"""Codes that concern the number or account: a person must act. So do 200 to 299 (permissions)."""
+BLOCKED_STATUSES = frozenset({301, 307, 308, 401, 403, 404, 405, 407, 410})
 BUSY = 429
-"""HTTP statuses of whoever stands before Meta: see above, and docs/decisions/0016."""
-NOT_THROUGH = {
-    **dict.fromkeys(SHUT, "de weg naar Meta is dicht; de beheerder moet iets doen"),
+"""HTTP statuses of a gateway or proxy before Meta: see above, and docs/decisions/0016."""
+NOT_FORWARDED = {
+    **dict.fromkeys(BLOCKED_STATUSES, "de weg naar Meta is dicht; de beheerder moet iets doen"),
     BUSY: "het is te druk op de weg naar Meta; Postkamer probeert het opnieuw",
 }
-NOT_REACHED = "unreachable: Postkamer kan Meta niet bereiken; de beheerder moet iets doen"
+UNREACHABLE = "unreachable: Postkamer kan Meta niet bereiken; de beheerder moet iets doen"
 LARGEST_CODE = 2**31 - 1
-"""Meta's codes have six digits; what does not fit the ledger's column is no code."""
+"""Largest value of the ledger's column. Meta's codes have six digits, so a larger number is no
+code."""
 
 MEDIA = ("audio", "document", "image", "sticker", "video")
-"""Kinds of a media object, in a message, in a header and in the parameters of a template."""
+"""Kinds of media object in a message, a header, and the parameters of a template."""
 
 FIRST_WAIT, LONGEST_WAIT = 4.0, 300.0
 FACTOR = 4.0
-"""Seconds before the next attempt: 4 to the power of the attempt, as Meta advises, bounded."""
+"""Seconds before the next attempt: 4 to the power of the attempt, as Meta advises, up to 300."""
 LONGEST_RETRY_AFTER = 3600.0
-"""Seconds: Meta may ask for more, but is asked again every hour."""
+"""Longest `Retry-After` that we honour, in seconds: we try at least every hour."""
 STOPPED = "stopped"
-"""As which what a stopped number was refused is counted; an alarm goes by it."""
+"""Outcome label in the metrics for a stopped number; an alarm uses it."""
 STOPPED_WAIT = 60.0
-"""Seconds before a stopped number is tried again, at most: sooner at first, as with any other."""
-ATTEMPTS = 8
-"""Then what Meta keeps refusing without saying why has failed: over 20 minutes later."""
-PUT_OFF_SECONDS = 86400.0
-"""Since the first attempt, while Meta takes nothing, or not now: a day, however far apart the
-attempts are. Nobody waits longer for an answer."""
+"""Longest wait before a stopped number is tried again, in seconds. The first waits are shorter, as
+for any other."""
+MAX_ATTEMPTS = 8
+"""Attempts after which a message fails that Meta refuses without a cause: over 20 minutes."""
+MAX_RETRY_SECONDS = 86400.0
+"""Time since the first attempt during which a message is retried: a day, however far apart the
+attempts are. No citizen waits longer for an answer."""
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """Meta has taken it; `wamid` is its name for it. `reason` says what is special about it."""
+    """Meta has accepted the message."""
 
     wamid: str
+    """Meta's id of the message."""
     reason: str = ""
+    """Peculiarity of how it was sent, such as in a template."""
 
 
 class RetryLater(msgspec.Struct, frozen=True):
-    """It was not sent; try again in `seconds`. `stop`: until a person has mended something."""
+    """Not sent: try again in `seconds`. `stop`: a person must mend something first."""
 
     seconds: float
     code: int = 0
@@ -79,21 +84,21 @@ class RetryLater(msgspec.Struct, frozen=True):
 
 
 class Failed(msgspec.Struct, frozen=True):
-    """It was not sent and will not be."""
+    """Not sent, and it will not be."""
 
     code: int
     reason: str
 
 
 class HoldForReply(msgspec.Struct, frozen=True):
-    """It was not sent: the citizen wrote too long ago. It waits until they write again."""
+    """Not sent, because the citizen wrote too long ago: it waits until they write again."""
 
     code: int
     reason: str
 
 
 class Unknown(msgspec.Struct, frozen=True):
-    """Nobody knows; a status with our own value settles it."""
+    """Perhaps sent; a status with our own value settles it."""
 
     reason: Literal["no answer", "no usable answer"]
 
@@ -101,16 +106,16 @@ class Unknown(msgspec.Struct, frozen=True):
 Verdict = Sent | RetryLater | Failed | HoldForReply | Unknown
 
 
-def request(kind: str, address: str, content: dict[str, Any], opaque: str) -> bytes:
-    """The body of POST /{number}/messages. A phone number goes with a plus: without one Meta puts
-    our own country code before it."""
+def message_request(kind: str, address: str, content: dict[str, Any], opaque: str) -> bytes:
+    """Return the body of POST /{number}/messages. A phone number needs a plus: without one Meta
+    puts our own country code before it."""
     to = {"to": f"+{address.lstrip('+')}"} if kind == "phone" else {"recipient": address}
     head = {"messaging_product": "whatsapp", "recipient_type": "individual"}
     return msgspec.json.encode(head | to | content | {"biz_opaque_callback_data": opaque})
 
 
 def read_receipt_request(wamid: str, *, typing: bool) -> bytes:
-    """The body that shows a message of a citizen, and what they wrote before it, as read."""
+    """Return the body that marks a citizen's message, and all before it, as read."""
     body: dict[str, Any] = {"messaging_product": "whatsapp", "status": "read", "message_id": wamid}
     return msgspec.json.encode(body | ({"typing_indicator": {"type": "text"}} if typing else {}))
 
@@ -118,15 +123,14 @@ def read_receipt_request(wamid: str, *, typing: bool) -> bytes:
 def fill_payload(
     content: dict[str, Any], about_wamid: str, media_id: str, media_name: str = ""
 ) -> dict[str, Any]:
-    """A content with what only we know: the ids of the message that it quotes or reacts to and of
-    its file at the provider, and the name of that file, which a document shows unless the content
-    gives it another. The content itself is not changed."""
+    """Return a copy of the content with the provider's ids: of the message that it quotes or reacts
+    to, and of its file. A document gets the name of the file, unless the content names it."""
     copy: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(content))
-    if media_id and (medium := _medium(copy)) is not None:
-        kind, about = medium
-        about["id"] = media_id
+    if media_id and (medium := _find_medium(copy)) is not None:
+        kind, medium_content = medium
+        medium_content["id"] = media_id
         if kind == "document" and media_name:
-            about.setdefault("filename", media_name)
+            medium_content.setdefault("filename", media_name)
     if not about_wamid:
         return copy
     if isinstance(reaction := copy.get("reaction"), dict):
@@ -135,92 +139,95 @@ def fill_payload(
     return copy | {"context": {"message_id": about_wamid}}
 
 
-def _medium(within: Any) -> tuple[str, dict[str, Any]] | None:
-    """Kind and content of the first media object, `{"type": t, t: {...}}`, that has neither `id`
-    nor `link`."""
-    match within:
-        case {"type": str(kind)} if kind in MEDIA and isinstance(within.get(kind), dict):
-            medium: dict[str, Any] = within[kind]
+def _find_medium(content: Any) -> tuple[str, dict[str, Any]] | None:
+    """Return kind and content of the first media object, `{"type": t, t: {...}}`, that has neither
+    `id` nor `link`."""
+    match content:
+        case {"type": str(kind)} if kind in MEDIA and isinstance(content.get(kind), dict):
+            medium: dict[str, Any] = content[kind]
             if not {"id", "link"} & medium.keys():
                 return kind, medium
-    inner = within.values() if isinstance(within, dict) else within
-    each = inner if isinstance(within, dict | list) else ()
-    return next((found for one in each if (found := _medium(one)) is not None), None)
+    values = content.values() if isinstance(content, dict) else content
+    inner = values if isinstance(content, dict | list) else ()
+    return next((medium for medium in map(_find_medium, inner) if medium is not None), None)
 
 
-def judge(answer: Response, attempt: int, tried: float = 0.0) -> Verdict:
-    """What became of attempt number `attempt`, counted from 1, `tried` seconds after the first."""
+def judge(answer: Response, attempt: int, elapsed: float = 0.0) -> Verdict:
+    """Judge the answer to attempt number `attempt`, counted from 1, `elapsed` seconds after the
+    first."""
     if answer.status == 0:
-        return Unknown("no answer") if answer.request_sent else _not_reached(attempt, tried)
-    body = decoded(answer.body)
+        return Unknown("no answer") if answer.request_sent else _judge_unreachable(attempt, elapsed)
+    body = decode_object(answer.body)
     if answer.status == 200:
         wamid = _wamid(body)
         return Sent(wamid) if wamid else Unknown("no usable answer")
-    return judge_not_sent(answer, body, attempt, tried) or Unknown("no usable answer")
+    return judge_not_sent(answer, body, attempt, elapsed) or Unknown("no usable answer")
 
 
 def judge_read_receipt(answer: Response, attempt: int) -> RetryLater | Failed | None:
-    """What became of a mark; None: it is there. What nobody knows is tried again, unlike a message:
-    marked twice is marked once."""
+    """Judge the answer to a read receipt; None: it was accepted. Unlike a message it is retried
+    when the result is unknown, because marking as read is idempotent."""
     if answer.status == 200:
         return None
-    return judge_not_sent(answer, decoded(answer.body), attempt, 0.0) or RetryLater(wait(attempt))
+    verdict = judge_not_sent(answer, decode_object(answer.body), attempt, 0.0)
+    return verdict or RetryLater(wait_before_attempt(attempt))
 
 
-def _not_reached(attempt: int, tried: float) -> RetryLater | Failed:
-    """It did not leave us, however often; but nobody waits longer than a day without hearing of
-    it."""
-    late = tried >= PUT_OFF_SECONDS
-    return Failed(0, NOT_REACHED) if late else RetryLater(wait(attempt), 0, NOT_REACHED)
+def _judge_unreachable(attempt: int, elapsed: float) -> RetryLater | Failed:
+    """Retry a message that did not leave us, for at most a day: then its sender must know."""
+    if elapsed >= MAX_RETRY_SECONDS:
+        return Failed(0, UNREACHABLE)
+    return RetryLater(wait_before_attempt(attempt), 0, UNREACHABLE)
 
 
 def judge_not_sent(
-    answer: Response, body: dict[str, Any], attempt: int, tried: float
+    answer: Response, body: dict[str, Any], attempt: int, elapsed: float
 ) -> RetryLater | Failed | None:
-    """What follows from an answer that is not 200, when it proves that nothing came of the attempt:
-    Meta's own, or of whoever did not let it through."""
-    if (code := code_of(body)) is not None:
-        return refused(code, attempt, tried, answer.retry_after)
-    if answer.status not in NOT_THROUGH:
+    """Judge an answer other than 200 that proves that the message was not sent: an error of Meta,
+    or of a proxy that did not forward it. None: no proof."""
+    if (code := error_code(body)) is not None:
+        return judge_error(code, attempt, elapsed, answer.retry_after)
+    if answer.status not in NOT_FORWARDED:
         return None
-    reason = f"http_{answer.status}: {NOT_THROUGH[answer.status]}"
-    if tried >= PUT_OFF_SECONDS:
+    reason = f"http_{answer.status}: {NOT_FORWARDED[answer.status]}"
+    if elapsed >= MAX_RETRY_SECONDS:
         return Failed(0, reason)
+    wait = wait_before_attempt(attempt)
     if answer.status == BUSY:
-        return RetryLater(min(answer.retry_after or wait(attempt), LONGEST_RETRY_AFTER), 0, reason)
-    return RetryLater(min(wait(attempt), STOPPED_WAIT), 0, reason, stop=True)
+        return RetryLater(min(answer.retry_after or wait, LONGEST_RETRY_AFTER), 0, reason)
+    return RetryLater(min(wait, STOPPED_WAIT), 0, reason, stop=True)
 
 
-def code_of(body: dict[str, Any]) -> int | None:
-    """Meta's `error.code` in an answer."""
+def error_code(body: dict[str, Any]) -> int | None:
+    """Return Meta's `error.code` in an answer."""
     error = body.get("error")
     code = error.get("code") if isinstance(error, dict) else None
     return code if type(code) is int and abs(code) <= LARGEST_CODE else None
 
 
-def refused(
-    code: int, attempt: int, tried: float, retry_after: float | None
+def judge_error(
+    code: int, attempt: int, elapsed: float, retry_after: float | None
 ) -> RetryLater | Failed:
-    """What an `error.code` means for an attempt."""
-    waiting, soon = error_explanation(code, PUT_OFF), wait(attempt)
-    if tried < PUT_OFF_SECONDS:
-        if code in STOP or 200 <= code < 300:
-            return RetryLater(min(soon, STOPPED_WAIT), code, waiting, stop=True)
-        if code in SLOW:
-            return RetryLater(min(retry_after or LONGEST_WAIT, LONGEST_RETRY_AFTER), code, waiting)
-        if code in RETRY or (code in BOUNDED and attempt < ATTEMPTS):
-            return RetryLater(min(retry_after or soon, LONGEST_WAIT), code, waiting)
-    passing = code in RETRY | SLOW | BOUNDED
-    return Failed(code, error_explanation(code, NEVER_TAKEN if passing else OTHER))
+    """Judge an `error.code`."""
+    reason, wait = error_explanation(code, PUT_OFF), wait_before_attempt(attempt)
+    if elapsed < MAX_RETRY_SECONDS:
+        if code in STOP_CODES or 200 <= code < 300:
+            return RetryLater(min(wait, STOPPED_WAIT), code, reason, stop=True)
+        if code in HOURLY_LIMIT_CODES:
+            return RetryLater(min(retry_after or LONGEST_WAIT, LONGEST_RETRY_AFTER), code, reason)
+        if code in RETRY_CODES or (code in RETRY_BOUNDED_CODES and attempt < MAX_ATTEMPTS):
+            return RetryLater(min(retry_after or wait, LONGEST_WAIT), code, reason)
+    is_temporary = code in RETRY_CODES | HOURLY_LIMIT_CODES | RETRY_BOUNDED_CODES
+    return Failed(code, error_explanation(code, NEVER_TAKEN if is_temporary else OTHER))
 
 
-def wait(attempt: int) -> float:
-    """Seconds before the attempt after this one."""
+def wait_before_attempt(attempt: int) -> float:
+    """Return the seconds between this attempt and the next."""
     return delay(attempt - 1, FIRST_WAIT, LONGEST_WAIT, factor=FACTOR)
 
 
-def decoded(body: bytes) -> dict[str, Any]:
-    """The JSON object in an answer, or an empty one."""
+def decode_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object in an answer, or an empty one."""
     try:
         decoded = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,4 +1,4 @@
-"""The ledger of what goes to Meta, in PostgreSQL: the queue of each citizen, oldest first."""
+"""Ledger of messages to Meta, in PostgreSQL: a queue per citizen, oldest first."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -14,26 +14,28 @@ from services.contract import SendOutcome
 from services.postgres.database import Connection, Pool
 
 SENDING_SECONDS = 45
-"""Longer than an attempt takes (15 s) and its result takes to be written (30 s): what is still
-`sending` then belonged to a process that has ended, and nobody knows whether it went."""
+"""Time after which a message that is still `sending` becomes `unknown`. Longer than an attempt
+(15 s) and writing its result (30 s), so its process has ended, and it may have been sent."""
 UNKNOWN_SECONDS = 600
-"""Then a person is told, and the citizen's next messages go on."""
-LOOKED_AT_SECONDS = 86400
-"""For which what nobody knows of is counted, unless a status settles it: a person has looked."""
+"""Time after which an `unknown` message becomes `unconfirmed`: a person is notified, and the
+citizen's next messages go on."""
+UNCONFIRMED_SECONDS = 86400
+"""Time for which an unconfirmed message is counted, unless a status settles it. By then a person
+has seen it."""
 PACE_SECONDS = 0.025
-"""Between two messages of a number that start again: half of the 80/s that Meta lets a number
-send, so that new ones fit in between."""
-EXPLAINED = 1000
-"""Messages of which it is written down at once why they wait: those that go first. The next ones
-when the number was tried in vain again."""
+"""Interval between messages of a resumed number: half of the 80/s that Meta lets a number send, so
+that new ones fit in between."""
+EXPLAIN_LIMIT = 1000
+"""Messages that get the reason of their wait in one statement, first ones first. The others follow
+when the next try of the number fails."""
 UNCONFIRMED = "Meta heeft niet bevestigd of dit bericht is verstuurd"
 
 _decode = msgspec.msgpack.Decoder(SendOutcome).decode
 
 
 class Ledger:
-    """`process` is whoever claims: what it claimed, nobody else will send. `accounts` says under
-    which name the files of a number are kept."""
+    """`process` is the id of the claiming process: no other sends what it claimed. `accounts` maps
+    a number to the account that has its files."""
 
     def __init__(self, pool: Pool, process: UUID, accounts: Mapping[str, str]) -> None:
         self._pool, self._process = pool, process
@@ -42,27 +44,27 @@ class Ledger:
     async def claim(
         self,
         limit: int,
-        held: Collection[str],
+        in_hand: Collection[str],
         rooms: Mapping[str, int] | None = None,
         rates: Mapping[str, float] | None = None,
     ) -> list[LedgerEntry]:
-        """The oldest message of each citizen that has none under way, marked as being sent; one
-        with a file once that is at the provider. Of each number of `rooms` at most so many, and the
-        numbers in turns; with those of other processes no more than its `rates` a second.
+        """Claim the oldest message of each citizen who has none in flight; a message with a file
+        only once the provider has the file. `rooms` limits the messages per number; the numbers
+        take turns. `rates` limits all processes together, per number and second.
 
-        First the attempts that this process claimed but does not hold: the answer to an earlier
-        claim was lost, and they were certainly not sent.
+        Attempts that this process claimed but does not have in hand come first: the answer to an
+        earlier claim was lost, and they were certainly not sent.
         """
         async with self._pool.acquire() as connection:
-            lost = (list(held), limit)
+            parameters = (list(in_hand), limit)
             rows = await connection.fetch(
-                ledger_sql.LOST_CLAIMS, self._process, self._accounts, *lost
+                ledger_sql.LOST_CLAIMS, self._process, self._accounts, *parameters
             )
             if not rows:
-                numbers = await shared_pacing.shared_capacity(connection, rooms or {}, rates or {})
-                of_each = list(numbers), list(numbers.values())
+                capacity = await shared_pacing.shared_capacity(connection, rooms or {}, rates or {})
+                capacities = list(capacity), list(capacity.values())
                 rows = await connection.fetch(
-                    ledger_sql.CLAIM, self._process, self._accounts, limit, *of_each
+                    ledger_sql.CLAIM, self._process, self._accounts, limit, *capacities
                 )
             await shared_pacing.consume_shared(
                 connection, [row["number"] for row in rows], rates or {}
@@ -73,77 +75,80 @@ class Ledger:
         ]
 
     async def defer_for_quiet_hours(self, nights: Mapping[str, tuple[datetime, str]]) -> None:
-        """What nobody asked for waits for the morning, by number, and why: it is not claimed."""
+        """Defer business-initiated messages of these numbers to the end of the quiet hours, with
+        the reason."""
         if nights:
             until, why = zip(*nights.values(), strict=True)
-            await self._pool.execute(ledger_sql.REST, list(nights), list(until), list(why))
+            await self._pool.execute(
+                ledger_sql.DEFER_FOR_QUIET_HOURS, list(nights), list(until), list(why)
+            )
 
     async def resume_stopped(self) -> None:
-        """What waits because its number was stopped becomes due, oldest first, each number at its
-        pace: what stopped it may have been mended."""
-        await self._pool.execute(ledger_sql.START_AGAIN, PACE_SECONDS)
+        """Make messages of stopped numbers due, oldest first and paced: the cause may be mended."""
+        await self._pool.execute(ledger_sql.RESUME_STOPPED, PACE_SECONDS)
 
-    async def release(self, held: Collection[str]) -> None:
-        """Give back the attempts that this process claimed but does not hold: certainly not sent,
-        and the next process need not wonder."""
-        await self._pool.execute(ledger_sql.LET_GO, self._process, list(held))
+    async def release(self, in_hand: Collection[str]) -> None:
+        """Return the attempts that this process claimed but does not have in hand to the queue.
+        They were certainly not sent, so the next process may send them."""
+        await self._pool.execute(ledger_sql.RELEASE, self._process, list(in_hand))
 
-    async def settle(self, line: LedgerEntry, verdict: Verdict, at: datetime) -> None:
-        """Write down what became of an attempt, and the outcome for the router in the same
-        transaction. A line that a status has settled meanwhile stays as it is."""
+    async def settle(self, entry: LedgerEntry, verdict: Verdict, at: datetime) -> None:
+        """Store the result of an attempt, and the outcome for the router in the same transaction.
+        An entry that a status has settled meanwhile does not change."""
         async with self._pool.acquire() as connection, connection.transaction():
             match verdict:
                 case RetryLater(seconds, code, reason, stop):
-                    later = (line.id, line.attempt, seconds, code, reason, stop)
-                    await connection.execute(ledger_sql.LATER, *later)
+                    parameters = (entry.id, entry.attempt, seconds, code, reason, stop)
+                    await connection.execute(ledger_sql.RESCHEDULE, *parameters)
                 case Unknown(reason):
-                    await _change(connection, line, "unknown", reason=reason)
+                    await _set_state(connection, entry, "unknown", reason=reason)
                 case _:
-                    if said := await _ended(connection, line, verdict, at):
-                        await enqueue_outcome(connection, said)
+                    if outcome := await _apply_verdict(connection, entry, verdict, at):
+                        await enqueue_outcome(connection, outcome)
 
     async def explain(self, number: str, code: int, reason: str) -> None:
-        """Whoever asks after what only waits for its number is told why."""
-        why = (number, code, reason)
-        await self._pool.execute(ledger_sql.EXPLAIN, *why, EXPLAINED)
+        """Store on messages that wait for a stopped number why they wait."""
+        parameters = (number, code, reason)
+        await self._pool.execute(ledger_sql.EXPLAIN, *parameters, EXPLAIN_LIMIT)
 
     async def sweep(self, at: datetime) -> int:
-        """Age what nobody answered for; how many a person must look at now."""
+        """Age messages without a result; return the number that became unconfirmed, which a person
+        must check."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(ledger_sql.LOST, SENDING_SECONDS)
-            rows = await connection.fetch(ledger_sql.GIVE_UP, UNKNOWN_SECONDS, UNCONFIRMED)
+            await connection.execute(ledger_sql.MARK_UNKNOWN, SENDING_SECONDS)
+            rows = await connection.fetch(ledger_sql.MARK_UNCONFIRMED, UNKNOWN_SECONDS, UNCONFIRMED)
             for row in rows:
                 await enqueue_outcome(
                     connection, send_outcome(dict(row), "unknown", at, reason=UNCONFIRMED)
                 )
         return len(rows)
 
-    async def unconfirmed(self) -> dict[str, int]:
-        """Of each number, how many messages nobody knows of: in the ledger, so it is no matter
-        which process gave them up, or whether that lived on to say so."""
-        rows = await self._pool.fetch(ledger_sql.UNCONFIRMED, LOOKED_AT_SECONDS)
+    async def count_unconfirmed(self) -> dict[str, int]:
+        """Count the unconfirmed messages per number. The ledger knows those of all processes, also
+        of ones that have ended."""
+        rows = await self._pool.fetch(ledger_sql.COUNT_UNCONFIRMED, UNCONFIRMED_SECONDS)
         return {row["number"]: row["count"] for row in rows}
 
     async def fail_without_media(
         self, file: tuple[UUID, str], verdict: RetryLater | Failed, at: datetime
     ) -> int:
-        """What it means for the messages of this number with this file (media, number) that it
-        could not be brought: they failed too, so many, or whoever asks is told why they wait."""
-        why = (verdict.code, verdict.reason)
+        """Apply a failed upload of a file (media, number) to the messages that wait for it: fail
+        them, or store why they wait. Return the number that failed."""
+        reason = (verdict.code, verdict.reason)
         async with self._pool.acquire() as connection, connection.transaction():
             if isinstance(verdict, RetryLater):
-                await connection.execute(ledger_sql.WAITING, *file, *why)
+                await connection.execute(ledger_sql.EXPLAIN_MEDIA, *file, *reason)
                 return 0
-            rows = await connection.fetch(ledger_sql.WITHOUT, *file, *why)
+            rows = await connection.fetch(ledger_sql.FAIL_WITHOUT_MEDIA, *file, *reason)
             for row in rows:
-                failed = send_outcome(
+                outcome = send_outcome(
                     dict(row), "failed", at, code=verdict.code, reason=verdict.reason
                 )
-                await enqueue_outcome(connection, failed)
+                await enqueue_outcome(connection, outcome)
         return len(rows)
 
-    async def outcomes(self, limit: int) -> list[SendOutcome]:
-        """Those that the router has not been told of, oldest first."""
+    async def unpublished_outcomes(self, limit: int) -> list[SendOutcome]:
+        """Return outcomes that the router does not have yet, oldest first."""
         rows = await self._pool.fetch(
             "select body from deliverer.outcome where published_at is null"
             " order by position limit $1",
@@ -158,34 +163,34 @@ class Ledger:
         )
 
 
-async def _ended(
-    connection: Connection, line: LedgerEntry, verdict: Sent | Failed | HoldForReply, at: datetime
+async def _apply_verdict(
+    connection: Connection, entry: LedgerEntry, verdict: Sent | Failed | HoldForReply, at: datetime
 ) -> SendOutcome | None:
-    """What the router is told of an attempt that has come to something; None where something else
-    has settled it."""
-    message = msgspec.structs.asdict(line)
+    """Store a final or held state; return the outcome for the router, or None if a status has
+    settled the entry already."""
+    message = msgspec.structs.asdict(entry)
     match verdict:
         case Sent(wamid, reason):
-            changed = await _change(connection, line, "sent", wamid=wamid, reason=reason)
-            said = send_outcome(message, "sent", at, wamid=wamid, reason=reason)
+            changed = await _set_state(connection, entry, "sent", wamid=wamid, reason=reason)
+            outcome = send_outcome(message, "sent", at, wamid=wamid, reason=reason)
         case Failed(code, reason):
-            changed = await _change(connection, line, "failed", code=code, reason=reason)
-            said = send_outcome(message, "failed", at, code=code, reason=reason)
+            changed = await _set_state(connection, entry, "failed", code=code, reason=reason)
+            outcome = send_outcome(message, "failed", at, code=code, reason=reason)
         case HoldForReply(code, reason):
-            held = (line.id, line.attempt, line.window_opened_at, line.last_inbound_at, reason)
+            held = (entry.id, entry.attempt, entry.window_opened_at, entry.last_inbound_at, reason)
             changed = await connection.fetchval(ledger_sql.HOLD, *held) is not None
-            said = send_outcome(message, "held", at, code=code, reason=reason)
-    return said if changed else None
+            outcome = send_outcome(message, "held", at, code=code, reason=reason)
+    return outcome if changed else None
 
 
-async def _change(
+async def _set_state(
     connection: Connection,
-    line: LedgerEntry,
+    entry: LedgerEntry,
     state: str,
     *,
     wamid: str = "",
     code: int = 0,
     reason: str = "",
 ) -> bool:
-    done = (line.id, line.attempt, state, wamid, code, reason)
-    return await connection.fetchval(ledger_sql.CHANGE, *done) is not None
+    parameters = (entry.id, entry.attempt, state, wamid, code, reason)
+    return await connection.fetchval(ledger_sql.SET_STATE, *parameters) is not None

@@ -1,4 +1,4 @@
-"""A message of the ledger, claimed for an attempt, with what deciding about it takes. Pure."""
+"""Message of the ledger, claimed for an attempt, with the facts to decide about it. Pure."""
 
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ import msgspec
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """As it stands in the ledger, and what was known of its citizen when it was claimed."""
+    """Row of the ledger, and the facts about its citizen at the time of the claim."""
 
     id: UUID
     number: str
@@ -20,34 +20,36 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     tried: float = 0.0
     """Seconds after the first attempt."""
     about: UUID | None = None
-    """The message that it quotes or reacts to; `about_wamid` is Meta's name for it, where it has
-    one: of what this citizen was sent before."""
+    """Message that it quotes or reacts to."""
     about_wamid: str = ""
+    """Meta's id of that message, if it was sent to this citizen."""
     media: UUID | None = None
-    """The file that goes along; the provider's id of it, and the name it was uploaded under."""
+    """File that it carries."""
     media_id: str = ""
+    """The provider's id of the file."""
     media_name: str = ""
+    """Name under which the file was uploaded."""
     purpose: str = ""
-    """Of the consent by which it goes to somebody who did not write first; '' for all else."""
+    """Purpose of the consent that permits this business-initiated message; '' for all others."""
     consented: bool = True
-    """Whether that consent holds still."""
+    """True if that consent still holds."""
     window_opened_at: datetime | None = None
-    """When the citizen wrote to this number last, by their own clock; None: never, as far as we
-    know."""
+    """Time at which the citizen last wrote to this number, by their own clock; None: never, as far
+    as we know."""
     last_inbound_at: datetime | None = None
-    """The same of any number of their municipality, as it came in; `stopped_at`: when their last
-    STOP came in."""
+    """Time at which their last message to any number of their municipality came in."""
     stopped_at: datetime | None = None
+    """Time at which their last STOP came in."""
     automatic: bool = False
-    """It went out by itself: nobody's answer."""
+    """True if Postkamer wrote it automatically, so that it is no employee's answer."""
     is_reopen_request: bool = False
-    """It asks the citizen to write, for what is held until they do; `awaited`: something is, and
-    they did not."""
+    """True if it asks the citizen to write, because answers to them are on hold."""
     still_needed: bool = False
+    """True if such an answer is still on hold and the citizen has not written."""
     code: int = 0
-    """Meta's, to the attempt before."""
+    """Meta's code for the previous attempt."""
 
     @property
     def opaque(self) -> str:
-        """This attempt by name. Meta gives it back with each status: no personal data."""
+        """Id of this attempt, without personal data. Meta returns it with each status."""
         return f"{self.id}.{self.attempt}"

@@ -1,7 +1,7 @@
-"""A file on its way to the provider: the form in which it goes, and what the answer means. Pure.
+"""Upload of a file to the provider: its form, and the verdict on the answer. Pure.
 
-Unlike a message, a file may be brought twice: nobody sees it until a message points at it. So what
-is not known to have worked is simply done again.
+Unlike a message, a file may be uploaded twice: no citizen sees it until a message refers to it. So
+an upload with an unknown result is simply repeated.
 """
 
 from uuid import UUID
@@ -9,36 +9,36 @@ from uuid import UUID
 import msgspec
 
 from deliverer.meta.graph_api import (
-    ATTEMPTS,
-    PUT_OFF_SECONDS,
+    MAX_ATTEMPTS,
+    MAX_RETRY_SECONDS,
     Failed,
     RetryLater,
-    decoded,
+    decode_object,
     judge_not_sent,
-    wait,
+    wait_before_attempt,
 )
 from deliverer.transport.response import Response
 
 GONE = "upload_unknown: dit bestand is er niet meer"
-NOT_BROUGHT = "upload_failed: dit bestand kon niet naar Meta worden gebracht"
+UPLOAD_FAILED = "upload_failed: dit bestand kon niet naar Meta worden gebracht"
 MALWARE = "upload_malware: de virusscanner vond {}"
 UNSCANNABLE = "upload_unscannable: de virusscanner kijkt niet naar een bestand van deze grootte"
 WAITING = "upload_waiting: dit bestand is nog niet bij Meta; Postkamer probeert het opnieuw"
 
 
 class Uploaded(msgspec.Struct, frozen=True):
-    """It is there; `id` is the provider's for it."""
+    """The provider has the file, under this id."""
 
     id: str
 
 
-Fate = Uploaded | RetryLater | Failed
+UploadVerdict = Uploaded | RetryLater | Failed
 
 
 def multipart_form(mime_type: str, boundary: UUID) -> tuple[bytes, bytes, str]:
-    """What goes before and after the bytes of a file, and the content type of it all.
+    """Return the bytes before and after a file in its form, and the content type of the form.
 
-    The boundary is an id that whoever made the file could not know, so that it is not in the file.
+    The boundary is an id that the maker of the file could not know, so it is not in the file.
     """
     parts = "".join(
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
@@ -52,20 +52,24 @@ def multipart_form(mime_type: str, boundary: UUID) -> tuple[bytes, bytes, str]:
     return (parts + file).encode(), end.encode(), f"multipart/form-data; boundary={boundary}"
 
 
-def judge_upload(answer: Response, attempt: int, tried: float = 0.0) -> Fate:
-    """What became of attempt number `attempt`, counted from 1, `tried` seconds after the first."""
-    body = decoded(answer.body)
+def judge_upload(answer: Response, attempt: int, elapsed: float = 0.0) -> UploadVerdict:
+    """Judge the answer to attempt number `attempt`, counted from 1, `elapsed` seconds after the
+    first."""
+    body = decode_object(answer.body)
     id = body.get("id")
     if answer.status == 200 and isinstance(id, str) and id:
         return Uploaded(id)
-    if (why_not := judge_not_sent(answer, body, attempt, tried)) is not None:
-        return why_not
-    # Another 4xx without Meta's words is some proxy's, which will not think better of it for a day.
-    ours = 400 <= answer.status < 500 and answer.status != 408
-    return Failed(0, NOT_BROUGHT) if ours and attempt >= ATTEMPTS else retry_later(attempt, tried)
+    if (verdict := judge_not_sent(answer, body, attempt, elapsed)) is not None:
+        return verdict
+    # A 4xx without Meta's code is of a proxy, which would refuse it all day: stop after a while.
+    is_client_error = 400 <= answer.status < 500 and answer.status != 408
+    if is_client_error and attempt >= MAX_ATTEMPTS:
+        return Failed(0, UPLOAD_FAILED)
+    return retry_later(attempt, elapsed)
 
 
-def retry_later(attempt: int, tried: float) -> RetryLater | Failed:
-    """After an attempt that came to nothing."""
-    late = tried >= PUT_OFF_SECONDS
-    return Failed(0, NOT_BROUGHT) if late else RetryLater(wait(attempt), 0, WAITING)
+def retry_later(attempt: int, elapsed: float) -> RetryLater | Failed:
+    """Retry after a failed attempt, for at most a day."""
+    if elapsed >= MAX_RETRY_SECONDS:
+        return Failed(0, UPLOAD_FAILED)
+    return RetryLater(wait_before_attempt(attempt), 0, WAITING)

@@ -1,22 +1,22 @@
-"""Which files have to be at which account before a message can go, and which are; in PostgreSQL."""
+"""Uploads in PostgreSQL: files that an account needs before a message can go, and those it has."""
 
 from collections.abc import Collection, Mapping
 from uuid import UUID
 
 import msgspec
 
-from deliverer.meta.ledger_sql import BEFORE
+from deliverer.meta.ledger_sql import QUEUED_BEFORE
 from services.postgres.database import Pool
 
 KEPT_DAYS = 29
-"""Meta keeps what was uploaded for 30 days."""
+"""Days that an upload is used; Meta keeps it for 30."""
 CLAIM_SECONDS = 290
-"""Longer than a file takes to be scanned (60 s), brought (180 s) and its result to be written (30
-s): then whoever was at it has ended, and another may."""
+"""Lease on an upload. Longer than scanning (60 s), uploading (180 s) and writing the result (30 s),
+so after it the process has ended, and another may upload."""
 
 
-class Job(msgspec.Struct, frozen=True):
-    """A file to be brought to an account, claimed for an attempt."""
+class UploadJob(msgspec.Struct, frozen=True):
+    """File to upload to an account, claimed for an attempt."""
 
     media: UUID
     account: str
@@ -25,70 +25,73 @@ class Job(msgspec.Struct, frozen=True):
     """Seconds after the first attempt."""
 
 
-class File(msgspec.Struct, frozen=True, kw_only=True):
-    """A file as it was uploaded; `object` is its name in the object store."""
+class UploadedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """File as an employee or CRM uploaded it to us."""
 
     object: UUID
+    """Its name in the object store."""
     tenant: str
     mime_type: str
     size: int
 
 
 class MediaUploadStore:
-    """`process` is whoever claims; `accounts` says under which name the files of a number are
-    kept."""
+    """`process` is the id of the claiming process; `accounts` maps a number to the account that has
+    its files."""
 
     def __init__(self, pool: Pool, process: UUID, accounts: Mapping[str, str]) -> None:
         self._pool, self._process, self._accounts = pool, process, accounts
 
-    async def claim(self, limit: int, full: Collection[str] = ()) -> list[Job]:
-        """Files that the oldest message of a citizen waits for, each once, oldest first; none for
-        accounts that are `full`."""
-        some = {number: name for number, name in self._accounts.items() if name not in full}
-        accounts = msgspec.json.encode(some).decode()
+    async def claim(self, limit: int, full: Collection[str] = ()) -> list[UploadJob]:
+        """Claim files that the oldest message of a citizen waits for, each once, oldest first; none
+        for accounts that are `full`."""
+        open_accounts = {
+            number: name for number, name in self._accounts.items() if name not in full
+        }
+        accounts = msgspec.json.encode(open_accounts).decode()
         rows = await self._pool.fetch(_CLAIM, accounts, limit, CLAIM_SECONDS, self._process)
-        return [Job(**dict(row)) for row in rows]
+        return [UploadJob(**dict(row)) for row in rows]
 
-    async def start_again(self, *, scanning: bool) -> None:
-        """What waits because its number was stopped is due: that may have been mended. And where
-        files are scanned, what was brought when they were not."""
-        await self._pool.execute(_START_AGAIN)
-        if scanning:
-            await self._pool.execute(_UNSCANNED)
+    async def resume_stopped(self, *, is_scanning: bool) -> None:
+        """Make uploads of stopped numbers due: the cause may be mended. With a scanner, also
+        repeat uploads that were made without one."""
+        await self._pool.execute(_RESUME_STOPPED)
+        if is_scanning:
+            await self._pool.execute(_EXPIRE_UNSCANNED)
 
-    async def let_go(self) -> None:
-        """Whatever this process is at, known to it or not, another may bring."""
-        await self._pool.execute(_LET_GO, self._process)
+    async def release_claims(self) -> None:
+        """Release all claims of this process, also those whose answer it never got."""
+        await self._pool.execute(_RELEASE, self._process)
 
-    async def file(self, media: UUID) -> File | None:
+    async def file(self, media: UUID) -> UploadedFile | None:
         row = await self._pool.fetchrow(_FILE, media)
-        return File(**dict(row)) if row else None
+        return UploadedFile(**dict(row)) if row else None
 
-    async def complete(self, job: Job, provider_id: str, *, scanned: bool = False) -> None:
-        """It is there. What was there, and is no longer, is forgotten on the way."""
+    async def complete(self, job: UploadJob, provider_id: str, *, scanned: bool = False) -> None:
+        """Store the provider's id of an uploaded file, and delete expired uploads."""
         async with self._pool.acquire() as connection, connection.transaction():
             claim = (job.media, job.account, job.attempt)
-            await connection.execute(_BROUGHT, *claim, provider_id, KEPT_DAYS, scanned)
-            await connection.execute(_FORGET)
+            await connection.execute(_COMPLETE, *claim, provider_id, KEPT_DAYS, scanned)
+            await connection.execute(_DELETE_EXPIRED)
 
-    async def reschedule(self, job: Job, seconds: float, stopped: bool) -> None:
+    async def reschedule(self, job: UploadJob, seconds: float, stopped: bool) -> None:
         claim = (job.media, job.account, job.attempt)
-        await self._pool.execute(_PUT_OFF, *claim, seconds, stopped)
+        await self._pool.execute(_RESCHEDULE, *claim, seconds, stopped)
 
-    async def fail(self, job: Job) -> None:
-        """Nobody waits for it any more."""
-        await self._pool.execute(_GIVE_UP, job.media, job.account, job.attempt)
+    async def fail(self, job: UploadJob) -> None:
+        """Delete an upload that failed, with the messages that waited for it."""
+        await self._pool.execute(_FAIL, job.media, job.account, job.attempt)
 
 
-# A row that is due is a file that is not there: expired, put off until now, or left by a process
-# that ended. Attempts are counted from the last time that it was there.
+# A row that is due is a file that the account does not have: expired, rescheduled until now, or
+# left by a process that ended. Attempts count from the last time that the account had it.
 _CLAIM = f"""
 insert into deliverer.upload as u (media, account, attempt, due_at, claimed_by, first_at)
 select media, account, 1, now() + make_interval(secs => $3), $4, now() from (
     select q.media, $1::jsonb ->> q.number as account from deliverer.ledger q
     where q.state = 'queued' and q.media is not null and q.due_at <= now()
         and $1::jsonb ? q.number
-        and not exists ({BEFORE})
+        and not exists ({QUEUED_BEFORE})
         and not exists (
             select from deliverer.upload w
             where w.media = q.media and w.account = $1::jsonb ->> q.number and w.due_at > now())
@@ -104,33 +107,33 @@ returning media, account, attempt, extract(epoch from now() - u.first_at)::float
 
 _FILE = "select object, tenant, mime_type, size from gateway.media where id = $1"
 
-# The attempt is named: a statement that the server carries out late must not touch the next one.
-_BROUGHT = """
+# The attempt is part of the key: a statement carried out late must not touch the next attempt.
+_COMPLETE = """
 update deliverer.upload set provider_id = $4, due_at = now() + make_interval(days => $5),
     claimed_by = null, scanned = $6
 where media = $1 and account = $2 and attempt = $3 and provider_id = ''
 """
 
-_FORGET = "delete from deliverer.upload where due_at < now() - interval '1 day'"
+_DELETE_EXPIRED = "delete from deliverer.upload where due_at < now() - interval '1 day'"
 
-_PUT_OFF = """
+_RESCHEDULE = """
 update deliverer.upload set due_at = now() + make_interval(secs => $4), stopped = $5,
     claimed_by = null
 where media = $1 and account = $2 and attempt = $3 and provider_id = ''
 """
 
-_START_AGAIN = "update deliverer.upload set due_at = now() where stopped and due_at > now()"
+_RESUME_STOPPED = "update deliverer.upload set due_at = now() where stopped and due_at > now()"
 
-_UNSCANNED = """
+_EXPIRE_UNSCANNED = """
 update deliverer.upload set due_at = now()
 where provider_id <> '' and not scanned and due_at > now()
 """
 
-_LET_GO = """
+_RELEASE = """
 update deliverer.upload set due_at = now(), claimed_by = null where claimed_by = $1
 """
 
-_GIVE_UP = """
+_FAIL = """
 delete from deliverer.upload
 where media = $1 and account = $2 and attempt = $3 and provider_id = ''
 """

@@ -1,5 +1,5 @@
-"""Files to the provider, before the messages that they go along with; apart from these, so that a
-large file holds up no citizen but its own."""
+"""Uploads files to the provider before the messages that carry them. Uploads are separate from
+sending, so that a large file delays only its own citizen."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import structlog
 
-from deliverer.audit.recorder import Note
+from deliverer.audit.recorder import RecordAttempt
 from deliverer.meta.accounts import Account
 from deliverer.meta.attempt import upload_attempt
 from deliverer.meta.graph_api import STOPPED, Failed, RetryLater
@@ -18,13 +18,13 @@ from deliverer.meta.media_upload import (
     GONE,
     MALWARE,
     UNSCANNABLE,
-    Fate,
     Uploaded,
+    UploadVerdict,
     judge_upload,
     multipart_form,
     retry_later,
 )
-from deliverer.meta.media_upload_store import File, Job, MediaUploadStore
+from deliverer.meta.media_upload_store import MediaUploadStore, UploadedFile, UploadJob
 from deliverer.transport.http_client import HttpClientProtocol
 from deliverer.transport.response import Response
 from deliverer.transport.task_limiter import TaskLimiter
@@ -36,22 +36,21 @@ from services.postgres.database import ANSWER_SECONDS, DATABASE_ERRORS, retry_wh
 from services.tasks import with_timeout
 
 FILES_AT_ONCE = 9
-"""Under way; each holds a quarter of a MiB."""
-OF_AN_ACCOUNT = 3
-"""The same of one account: one that hangs leaves the others two thirds."""
+"""Uploads in flight; each takes a quarter of a MiB."""
+PER_ACCOUNT = 3
+"""Uploads in flight of one account: one that hangs leaves the others two thirds."""
 FILE_SECONDS = 180.0
-"""For one file in all: 100 MiB at 4.7 Mbit/s, and nine of them at 42."""
+"""Time limit of one upload: 100 MiB at 4.7 Mbit/s, or nine of them at 42."""
 SCAN_SECONDS = 60.0
-"""For the scanner to look at one; what takes it longer is tried again, as what Meta takes none of.
-"""
-LOOK_SECONDS = 0.2
-"""Between two looks for files that had none: what a citizen waits for it at most."""
+"""Time limit of a virus scan; after it the upload is retried, as after a failure of Meta."""
+POLL_SECONDS = 0.2
+"""Interval between polls when no file waits: the longest delay that it adds for a citizen."""
 
 log = structlog.get_logger()
 
 
 class MediaSource(NamedTuple):
-    """Where files are, and who looks at them before they go."""
+    """Store of the files, and the scanner that checks them before upload."""
 
     store: ObjectStore
     scanner: Scanner | None = None
@@ -65,112 +64,118 @@ class MediaUploader:
         files: MediaSource,
         poster: HttpClientProtocol,
         accounts: Mapping[str, Account],
-        note: Note,
+        record_attempt: RecordAttempt,
     ) -> None:
         self._uploads, self._ledger = uploads, ledger
-        self._files, self._poster, self._attempted = files, poster, note
+        self._files, self._poster, self._record_attempt = files, poster, record_attempt
         self._accounts = {account.name: account for account in accounts.values()}
-        self._flights = TaskLimiter(FILES_AT_ONCE, "upload.failed")
-        self._flying: Counter[str] = Counter()
+        self._tasks = TaskLimiter(FILES_AT_ONCE, "upload.failed")
+        self._in_flight: Counter[str] = Counter()
 
     async def run(self) -> None:
-        """Bring what is waited for, for as long as the service runs; at its end let it go, for
-        the next process to do again."""
+        """Upload files that messages wait for, while the service runs. At the end cancel the
+        uploads and release their claims, so that the next process can redo them."""
         try:
-            again = partial(self._uploads.start_again, scanning=self._files.scanner is not None)
-            await retry_while_unavailable(again, "uploads")
+            resume = partial(
+                self._uploads.resume_stopped, is_scanning=self._files.scanner is not None
+            )
+            await retry_while_unavailable(resume, "uploads")
             while True:
                 jobs = await self._claim()
                 for job in jobs:
-                    self._flying[job.account] += 1
-                    self._flights.start(self._carry(job))
+                    self._in_flight[job.account] += 1
+                    self._tasks.start(self._process(job))
                 if not jobs:
-                    await self._flights.wait_for_slot(LOOK_SECONDS)
+                    await self._tasks.wait_for_slot(POLL_SECONDS)
         finally:
-            await self._flights.cancel_all()
-            with suppress(*DATABASE_ERRORS):  # then it is free in minutes
-                await with_timeout(ANSWER_SECONDS, self._uploads.let_go())
+            await self._tasks.cancel_all()
+            with suppress(*DATABASE_ERRORS):  # then the claims expire within minutes
+                await with_timeout(ANSWER_SECONDS, self._uploads.release_claims())
 
-    async def _claim(self) -> list[Job]:
-        """What may be brought by now: so many that all of them may be of one account."""
-        rooms = {name: OF_AN_ACCOUNT - self._flying[name] for name in self._accounts}
+    async def _claim(self) -> list[UploadJob]:
+        """Claim files to upload: few enough that all of them may be of one account."""
+        rooms = {name: PER_ACCOUNT - self._in_flight[name] for name in self._accounts}
         full = {name for name, room in rooms.items() if room <= 0}
         most = min((room for room in rooms.values() if room > 0), default=0)
-        if (room := min(self._flights.capacity, most)) <= 0:
+        if (room := min(self._tasks.capacity, most)) <= 0:
             return []
         return await retry_while_unavailable(partial(self._uploads.claim, room, full), "uploads")
 
-    async def _carry(self, job: Job) -> None:
+    async def _process(self, job: UploadJob) -> None:
         account = self._accounts[job.account]
         try:
             file = await retry_while_unavailable(partial(self._uploads.file, job.media), "uploads")
-            mine = file is not None and file.tenant == account.tenant
-            fate = await self._upload(job, account, file) if file and mine else Failed(0, GONE)
-            self._note(account, fate)
-            await retry_while_unavailable(partial(self._settle, job, account, fate), "uploads")
+            is_own = file is not None and file.tenant == account.tenant
+            verdict = await self._upload(job, account, file) if file and is_own else Failed(0, GONE)
+            self._log_verdict(account, verdict)
+            await retry_while_unavailable(partial(self._settle, job, account, verdict), "uploads")
         finally:
-            self._flying[job.account] -= 1
+            self._in_flight[job.account] -= 1
 
-    async def _upload(self, job: Job, account: Account, file: File) -> Fate:
+    async def _upload(self, job: UploadJob, account: Account, file: UploadedFile) -> UploadVerdict:
         try:
-            if found := await self._scan(file):
-                return Failed(0, found)
+            if refusal := await self._scan(file):
+                return Failed(0, refusal)
             pieces = await self._files.store.read(object_store.upload_key(file.object))
         except ObjectNotFound:
             return Failed(0, GONE)
         except (object_store.StoreUnavailable, clamd.ScannerUnavailable) as error:
             log.error("upload.not_read", what=type(error).__module__, reason=str(error))
-            return self._told(job, account, None, retry_later(job.attempt, job.tried))
+            return self._record(job, account, None, retry_later(job.attempt, job.tried))
         before, after, content_type = multipart_form(file.mime_type, file.object)
         size = len(before) + file.size + len(after)
         headers = {"Content-Type": content_type, "Content-Length": str(size)}
-        body = _whole(before, pieces, after)
+        body = _form_body(before, pieces, after)
         answer = await self._poster.post(account.media_url, body, {**account.headers, **headers})
-        return self._told(job, account, answer, judge_upload(answer, job.attempt, job.tried))
+        return self._record(job, account, answer, judge_upload(answer, job.attempt, job.tried))
 
-    def _told(self, job: Job, account: Account, answer: Response | None, fate: Fate) -> Fate:
-        """What came of it: where that is nothing yet, the record is told."""
-        if isinstance(fate, RetryLater):
-            self._attempted(upload_attempt(account, job.media, job.attempt, answer, fate))
-        return fate
+    def _record(
+        self, job: UploadJob, account: Account, answer: Response | None, verdict: UploadVerdict
+    ) -> UploadVerdict:
+        """Record a failed attempt; return the verdict."""
+        if isinstance(verdict, RetryLater):
+            self._record_attempt(upload_attempt(account, job.media, job.attempt, answer, verdict))
+        return verdict
 
-    async def _scan(self, file: File) -> str:
-        """Why a file may go to nobody; '' where it may."""
+    async def _scan(self, file: UploadedFile) -> str:
+        """Return why a file must not be sent, or ''."""
         if self._files.scanner is None:
             return ""
         pieces = await self._files.store.read(object_store.upload_key(file.object))
         try:
-            found = (await self._files.scanner.scan(pieces)).malware
+            malware = (await self._files.scanner.scan(pieces)).malware
         except clamd.TooLarge:
             return UNSCANNABLE
-        return MALWARE.format(found) if found else ""
+        return MALWARE.format(malware) if malware else ""
 
-    async def _settle(self, job: Job, account: Account, fate: Fate) -> None:
-        if isinstance(fate, Uploaded):
+    async def _settle(self, job: UploadJob, account: Account, verdict: UploadVerdict) -> None:
+        if isinstance(verdict, Uploaded):
             scanned = self._files.scanner is not None
-            await self._uploads.complete(job, fate.id, scanned=scanned)
+            await self._uploads.complete(job, verdict.id, scanned=scanned)
             return
-        failed = await self._ledger.fail_without_media(
-            (job.media, account.number), fate, clock.now()
+        count = await self._ledger.fail_without_media(
+            (job.media, account.number), verdict, clock.now()
         )
-        metrics.sends.labels(number=account.number, outcome="failed").inc(failed)
-        if isinstance(fate, RetryLater):
-            await self._uploads.reschedule(job, fate.seconds, fate.stop)
+        metrics.sends.labels(number=account.number, outcome="failed").inc(count)
+        if isinstance(verdict, RetryLater):
+            await self._uploads.reschedule(job, verdict.seconds, verdict.stop)
         else:
             await self._uploads.fail(job)
 
-    def _note(self, account: Account, fate: Fate) -> None:
-        if isinstance(fate, Failed):
-            log.error("upload.refused", number=account.number, code=fate.code)
-        elif isinstance(fate, RetryLater):
-            say = log.error if fate.stop else log.warning
-            why = {"code": fate.code, "reason": fate.reason, "seconds": fate.seconds}
-            say("upload.put_off", number=account.number, **why)
-            if fate.stop:
+    def _log_verdict(self, account: Account, verdict: UploadVerdict) -> None:
+        if isinstance(verdict, Failed):
+            log.error("upload.refused", number=account.number, code=verdict.code)
+        elif isinstance(verdict, RetryLater):
+            log_event = log.error if verdict.stop else log.warning
+            fields = {"code": verdict.code, "reason": verdict.reason, "seconds": verdict.seconds}
+            log_event("upload.put_off", number=account.number, **fields)
+            if verdict.stop:
                 metrics.sends.labels(number=account.number, outcome=STOPPED).inc()
 
 
-async def _whole(before: bytes, pieces: AsyncIterator[bytes], after: bytes) -> AsyncIterator[bytes]:
+async def _form_body(
+    before: bytes, pieces: AsyncIterator[bytes], after: bytes
+) -> AsyncIterator[bytes]:
     yield before
     async for piece in pieces:
         yield piece

@@ -1,39 +1,48 @@
-"""Whether a number of ours sends, and how much at once; who takes nothing is asked by one. Pure.
+"""Circuit breaker of one of our numbers at its provider. Pure.
 
-An answer shows                                                     and then the number
-Meta takes messages   sent; or refused for this message or citizen  goes on
-it takes none of ours a key, an account, a limit over hours         is held
-nobody can say        no answer, none of Meta's, Meta's own trouble is held after three in a row
+signal    answer                                                  the breaker
+takes     sent; or refused for this message or citizen only       stays closed, or closes
+refuses   a key, an account, a limit over hours                   opens
+silent    no answer, not Meta's, or Meta's own trouble            opens after three in a row
 
-While it is held, one message is tried at a time, and ever later, until one shows that Meta takes
-them again. Those that wait for that make no attempt and lose no place.
+While the breaker is open, one message is tried at a time, at growing intervals, until one shows
+that Meta accepts messages again. The waiting messages make no attempt and keep their places.
 """
 
 from typing import Literal
 
 import msgspec
 
-from deliverer.meta.graph_api import SLOW, STOP, Failed, RetryLater, Sent, Verdict
+from deliverer.meta.graph_api import (
+    HOURLY_LIMIT_CODES,
+    STOP_CODES,
+    Failed,
+    RetryLater,
+    Sent,
+    Verdict,
+)
 from deliverer.transport.pacer import Pacer
 from services.backoff import delay
 
-OF_A_NUMBER = 40
-"""Messages of one number under way at once: 80/s, each half a second under way."""
-AFTER_A_HOLD = 4
-"""The same once it was held; one more for each that Meta takes. If that was
-not to last, few are lost."""
-IN_A_ROW = 3
-"""Answers that say nothing: after each, a person may have to ask whether a message arrived."""
-FIRST_HOLD, LONGEST_HOLD = 4.0, 60.0
-"""Seconds before the next try, doubling from one to the other. A minute: an hour without Meta costs
-some seventy messages of which nobody knows, and an alarm looks back for five."""
-TROUBLE = frozenset({0, 2, 131016, 131057, 133004})
-"""Codes that say that Meta is overloaded, or in maintenance; 0: we did not reach it."""
+MAX_IN_FLIGHT = 40
+"""Messages of one number in flight: 80/s, half a second each."""
+REOPEN_WIDTH = 4
+"""Messages in flight just after the breaker was open; one more for each that Meta accepts. If it
+opens again soon, few have an unknown result."""
+SILENT_IN_A_ROW = 3
+"""Silent answers in a row that open the breaker. Few, because after each a person may have to ask
+if the message arrived."""
+FIRST_WAIT, LONGEST_WAIT = 4.0, 60.0
+"""Seconds before the next try, doubling from the first to the longest. With a minute, an hour
+without Meta costs some seventy messages with an unknown result, and an alarm that looks back five
+minutes sees each try."""
+TROUBLE_CODES = frozenset({0, 2, 131016, 131057, 133004})
+"""Codes for Meta being overloaded or in maintenance; 0: we did not reach it."""
 UNWELL = "provider_unwell: Meta geeft nu geen bruikbaar antwoord; Postkamer probeert het opnieuw"
 
 
 class OpenState(msgspec.Struct, frozen=True):
-    """Why a number is held, and for how long at least. `stop`: until a person mends something."""
+    """Cause and shortest time of an open breaker. `stop`: a person must mend something."""
 
     seconds: float
     code: int
@@ -42,79 +51,82 @@ class OpenState(msgspec.Struct, frozen=True):
 
 
 class NumberBreaker:
-    """Of one number. `pace` says how many may go by now, the rest whether they may."""
+    """Decides if a number may send, and how much at once; `pacer` limits its rate."""
 
     def __init__(self, per_second: float) -> None:
-        self.pace = Pacer(per_second)
-        self.hold: OpenState | None = None
-        self._width = OF_A_NUMBER
-        self._flying: set[str] = set()
+        self.pacer = Pacer(per_second)
+        self.open_state: OpenState | None = None
+        self._width = MAX_IN_FLIGHT
+        self._in_flight: set[str] = set()
         self._probing: set[str] = set()
         self._silent = self._probes = 0
-        """In a row: answers that say nothing, and those that show that Meta takes none."""
-        self._until = 0.0
+        """Consecutive silent answers, and consecutive failed tries of the open breaker."""
+        self._open_until = 0.0
 
     def room(self, now: float) -> int:
-        """So many may go now."""
-        most = self._width - len(self._flying)
-        if self.hold:
-            most = int(now >= self._until and not self._probing)
-        return max(0, min(self.pace.room(now), most))
+        """Return the number of messages that may go now."""
+        room = self._width - len(self._in_flight)
+        if self.open_state:
+            room = int(now >= self._open_until and not self._probing)
+        return max(0, min(self.pacer.room(now), room))
 
-    def took(self, attempt: str) -> None:
-        self.pace.consume(1)
-        self._flying.add(attempt)
-        if self.hold:
+    def on_start(self, attempt: str) -> None:
+        self.pacer.consume(1)
+        self._in_flight.add(attempt)
+        if self.open_state:
             self._probing.add(attempt)
 
-    def landed(self, attempt: str) -> None:
-        """It is over, whatever came of it."""
-        self._flying.discard(attempt)
+    def on_end(self, attempt: str) -> None:
+        """An attempt has ended, with any result."""
+        self._in_flight.discard(attempt)
         self._probing.discard(attempt)
 
-    def judged(self, attempt: str, verdict: Verdict, now: float, chance: float) -> OpenState | None:
-        """What an answer means for the number: from now on it is held, if it is, and why. Of what
-        was under way when that began, it was said already."""
-        if self.hold and attempt not in self._probing:
+    def on_verdict(
+        self, attempt: str, verdict: Verdict, now: float, chance: float
+    ) -> OpenState | None:
+        """Update the breaker with a verdict; return its state if this verdict opens it, or keeps it
+        open. Attempts that were in flight when it opened say nothing new."""
+        if self.open_state and attempt not in self._probing:
             return None
-        shown = signal_of(verdict)
-        if shown == "takes":
-            self.hold, self._silent, self._probes = None, 0, 0
-            self._width = min(OF_A_NUMBER, self._width + 1)
+        signal = signal_of(verdict)
+        if signal == "takes":
+            self.open_state, self._silent, self._probes = None, 0, 0
+            self._width = min(MAX_IN_FLIGHT, self._width + 1)
             return None
         self._silent += 1
-        if shown == "silent" and not self.hold and self._silent < IN_A_ROW:
+        if signal == "silent" and not self.open_state and self._silent < SILENT_IN_A_ROW:
             return None
         seconds = wait_before_try(self._probes, chance)
-        if isinstance(verdict, RetryLater) and verdict.code in SLOW:
+        if isinstance(verdict, RetryLater) and verdict.code in HOURLY_LIMIT_CODES:
             seconds = max(seconds, verdict.seconds)
-        self._until, self._width = now + seconds, AFTER_A_HOLD
+        self._open_until, self._width = now + seconds, REOPEN_WIDTH
         self._probes += 1
-        self.hold = _hold(verdict, seconds)
-        return self.hold
+        self.open_state = _open_state(verdict, seconds)
+        return self.open_state
 
 
 def signal_of(verdict: Verdict) -> Literal["takes", "refuses", "silent"]:
-    """What an answer says of the number that asked."""
+    """Return the signal that a verdict gives about its number."""
     match verdict:
         case Sent():
             return "takes"
         case RetryLater(stop=True):
             return "refuses"
         case RetryLater(code=code) | Failed(code=code):
-            if code in TROUBLE:
+            if code in TROUBLE_CODES:
                 return "silent"
-            return "refuses" if code in STOP | SLOW or 200 <= code < 300 else "takes"
+            refuses = code in STOP_CODES | HOURLY_LIMIT_CODES or 200 <= code < 300
+            return "refuses" if refuses else "takes"
     return "silent"
 
 
 def wait_before_try(tries: int, chance: float) -> float:
-    """Seconds, after `tries` of a held number that came to nothing. `chance` in [0, 1) spreads it
-    over the upper quarter, so that many numbers do not come at once."""
-    return delay(tries, FIRST_HOLD, LONGEST_HOLD, 0.75 + chance / 4)
+    """Return the seconds before the next try, after `tries` failed ones. `chance` in [0, 1) spreads
+    it over the upper quarter, so that tries of many numbers do not coincide."""
+    return delay(tries, FIRST_WAIT, LONGEST_WAIT, 0.75 + chance / 4)
 
 
-def _hold(verdict: Verdict, seconds: float) -> OpenState:
+def _open_state(verdict: Verdict, seconds: float) -> OpenState:
     if isinstance(verdict, RetryLater | Failed):
         stop = isinstance(verdict, RetryLater) and verdict.stop
         return OpenState(seconds, verdict.code, verdict.reason, stop)

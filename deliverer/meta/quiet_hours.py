@@ -1,4 +1,4 @@
-"""What nobody asked for: it goes while consent holds, and by day. Pure."""
+"""Business-initiated messages: they go only with consent, and not in quiet hours. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,22 +13,26 @@ from services.whatsapp.delivery_status import WITHDRAWN
 def quiet_hours_by_number(
     accounts: Mapping[str, Account], at: datetime
 ) -> dict[str, tuple[datetime, str]]:
-    """The numbers at which it is night: until when, and what whoever asks is told."""
-    until = {n: account.night.ends_at(at) for n, account in accounts.items() if account.night}
-    return {number: (end, _waits(end)) for number, end in until.items() if end}
+    """Return the numbers that are in quiet hours, each with their end and the reason to store."""
+    ends = {
+        number: account.quiet_hours.ends_at(at)
+        for number, account in accounts.items()
+        if account.quiet_hours
+    }
+    return {number: (end, _wait_reason(end)) for number, end in ends.items() if end}
 
 
-def unprompted_refusal(
-    consented: bool, night: QuietHours | None, at: datetime
+def business_initiated_refusal(
+    has_consent: bool, quiet_hours: QuietHours | None, at: datetime
 ) -> Failed | RetryLater | None:
-    """Why a message does not go now; looked at when it is sent, whatever was so when it was
-    accepted."""
-    if not consented:
+    """Return why a business-initiated message does not go now, or None. Checked at sending, because
+    things may have changed since it was accepted."""
+    if not has_consent:
         return Failed(0, WITHDRAWN)
-    end = night.ends_at(at) if night else None
-    return RetryLater((end - at).total_seconds(), 0, _waits(end)) if end else None
+    end = quiet_hours.ends_at(at) if quiet_hours else None
+    return RetryLater((end - at).total_seconds(), 0, _wait_reason(end)) if end else None
 
 
-def _waits(until: datetime) -> str:
+def _wait_reason(until: datetime) -> str:
     local = until.astimezone(AMSTERDAM)
     return f"night_rest: wacht tot {local.hour}:{local:%M} uur"

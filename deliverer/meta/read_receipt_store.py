@@ -1,4 +1,4 @@
-"""What citizens are to be shown as read, in PostgreSQL: for each of a number's the newest."""
+"""Read receipts to send, in PostgreSQL: the newest of each citizen of a number."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -9,16 +9,15 @@ from deliverer.meta import ledger_sql
 from services.postgres.database import Pool
 
 LEASE_SECONDS = 45
-"""For which nobody else takes one that was claimed: longer than an attempt takes (5 s) and its
-result takes to be written (30 s)."""
+"""Lease on a claimed receipt: longer than an attempt (5 s) and writing its result (30 s)."""
 TYPING_SECONDS = 25
-"""For which Meta shows that somebody types. Later it would no longer be true."""
-TERM_SECONDS = 600
-"""For which a mark is tried. Whoever still wonders then is told more by the answer."""
+"""Time that Meta shows a typing indicator. A later one would no longer be true."""
+EXPIRY_SECONDS = 600
+"""Time during which a receipt is tried. After it, the answer itself tells the citizen more."""
 
 
 class ReadReceipt(msgspec.Struct, frozen=True, kw_only=True):
-    """One, claimed for an attempt."""
+    """Read receipt claimed for an attempt."""
 
     number: str
     person: UUID
@@ -33,22 +32,26 @@ class ReadReceiptStore:
         self._pool = pool
 
     async def claim(self, rooms: Mapping[str, int], limit: int) -> list[ReadReceipt]:
-        """Those that are due, of each number at most so many."""
-        of_each = list(rooms), list(rooms.values())
+        """Claim receipts that are due; `rooms` limits those of each number."""
+        capacities = list(rooms), list(rooms.values())
         rows = await self._pool.fetch(
-            ledger_sql.CLAIM_MARKS, *of_each, LEASE_SECONDS, TYPING_SECONDS, limit
+            ledger_sql.CLAIM_READ_RECEIPTS, *capacities, LEASE_SECONDS, TYPING_SECONDS, limit
         )
         return [ReadReceipt(**row) for row in rows]
 
-    async def reschedule(self, mark: ReadReceipt, seconds: float) -> None:
-        """Try it again, unless a newer one has taken its place."""
-        await self._pool.execute(ledger_sql.MARK_LATER, mark.number, mark.person, mark.id, seconds)
+    async def reschedule(self, receipt: ReadReceipt, seconds: float) -> None:
+        """Retry the receipt later, unless a newer one has replaced it."""
+        await self._pool.execute(
+            ledger_sql.RESCHEDULE_READ_RECEIPT, receipt.number, receipt.person, receipt.id, seconds
+        )
 
-    async def delete(self, mark: ReadReceipt) -> None:
-        """It is there, or never will be."""
-        await self._pool.execute(ledger_sql.MARK_GONE, mark.number, mark.person, mark.id)
+    async def delete(self, receipt: ReadReceipt) -> None:
+        """Delete a receipt that was accepted, refused or given up."""
+        await self._pool.execute(
+            ledger_sql.DELETE_READ_RECEIPT, receipt.number, receipt.person, receipt.id
+        )
 
-    async def overdue(self) -> list[str]:
-        """Let go of what nobody needs to be shown any more; the number of each."""
-        rows = await self._pool.fetch(ledger_sql.MARKS_OVERDUE, TERM_SECONDS)
+    async def delete_overdue(self) -> list[str]:
+        """Delete expired receipts; return the number of each."""
+        rows = await self._pool.fetch(ledger_sql.DELETE_OVERDUE_READ_RECEIPTS, EXPIRY_SECONDS)
         return [row["number"] for row in rows]

@@ -1,4 +1,4 @@
-"""What became of a message, for the router: a row first, in the transaction that writes it down."""
+"""Outcomes of messages for the router: an outbox row in the transaction that stores the result."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,9 +15,9 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def send_outcome(
-    message: Mapping[str, Any], state: State, at: datetime, **more: Any
+    message: Mapping[str, Any], state: State, at: datetime, **details: Any
 ) -> SendOutcome:
-    """`message`: its id, number and conversation; `more`: wamid, code, reason."""
+    """`message` holds its id, number and conversation; `details` are wamid, code and reason."""
     return SendOutcome(
         id=clock.new_id(),
         message=message["id"],
@@ -25,7 +25,7 @@ def send_outcome(
         conversation=message["conversation"],
         at=at,
         state=state,
-        **more,
+        **details,
     )
 
 

@@ -1,4 +1,4 @@
-"""The only outgoing HTTP: a request out, an answer or the way it failed back. Never raises."""
+"""The only outgoing HTTP. A request returns an answer or the kind of failure; it never raises."""
 
 import socket
 import ssl
@@ -9,21 +9,21 @@ from typing import Protocol
 import aiohttp
 
 from deliverer.transport.response import Body, Failure, Response
-from deliverer.transport.retry_after import asked_seconds
+from deliverer.transport.retry_after import retry_after_seconds
 from deliverer.transport.ssrf import Network, is_allowed_address
 from services import clock
 
 ATTEMPT_SECONDS, CONNECT_SECONDS = 15.0, 2.0
-"""For one attempt in all, and for its connection."""
+"""Time limits of a whole attempt, and of making its connection."""
 ANSWER_BYTES = 8192
-"""Of an answer that are read: Graph's errors and a CRM's problem fit; the rest is thrown away."""
+"""Bytes read of an answer. Errors of the Graph API and problem details of a CRM fit; the rest is
+discarded."""
 IDLE_SECONDS = 15.0
-"""A connection without use is closed: before most servers do it for us, which would look like a
-failed attempt."""
-
+"""Time after which an idle connection is closed. Most servers close later; if they closed first,
+the next attempt would fail."""
 
 Tls = Callable[[], ssl.SSLContext | bool]
-"""What connections are made with by now; True: with what the system knows."""
+"""Returns the TLS context for new connections; True means the system's authorities."""
 
 
 def system_tls_context() -> bool:
@@ -35,10 +35,9 @@ class HttpClient:
         self,
         session: aiohttp.ClientSession,
         tls: Tls = system_tls_context,
-        most: int = ANSWER_BYTES,
+        max_bytes: int = ANSWER_BYTES,
     ) -> None:
-        """Of an answer `most` bytes are read."""
-        self._session, self._tls, self._most = session, tls, most
+        self._session, self._tls, self._max_bytes = session, tls, max_bytes
 
     async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Response:
         return await self.request("POST", url, body, headers)
@@ -46,41 +45,41 @@ class HttpClient:
     async def request(
         self, method: str, url: str, body: Body, headers: Mapping[str, str]
     ) -> Response:
-        """One attempt; redirects are not followed, they would carry the content elsewhere."""
+        """Make one attempt. Redirects are not followed: they would carry the content elsewhere."""
         try:
             async with self._session.request(
                 method, url, data=body, headers=headers, allow_redirects=False, ssl=self._tls()
             ) as response:
                 return Response(
                     status=response.status,
-                    retry_after=_wait(response.headers),
-                    body=await _read_limited(response.content, self._most),
+                    retry_after=_retry_after(response.headers),
+                    body=await _read_limited(response.content, self._max_bytes),
                 )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure, sent = _classify(error)
+            failure, sent = _classify_error(error)
             return Response(failure=failure, request_sent=sent)
 
 
-async def _read_limited(content: aiohttp.StreamReader, most: int) -> bytes:
-    """The first part of an answer, in however many pieces it comes. When it breaks off, what was
-    read must do: the status is there, and says the most."""
-    read = b""
+async def _read_limited(content: aiohttp.StreamReader, max_bytes: int) -> bytes:
+    """Return the first part of an answer. If the connection breaks, the part that arrived is
+    enough: the status says the most."""
+    body = b""
     with suppress(aiohttp.ClientError, TimeoutError, OSError):
-        while len(read) < most:
-            piece = await content.read(most - len(read))
+        while len(body) < max_bytes:
+            piece = await content.read(max_bytes - len(body))
             if not piece:
                 break
-            read += piece
-    return read
+            body += piece
+    return body
 
 
-def _wait(headers: Mapping[str, str]) -> float | None:
-    asked = headers.get("Retry-After")
-    return asked_seconds(asked, headers.get("Date", ""), clock.now()) if asked else None
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    header = headers.get("Retry-After")
+    return retry_after_seconds(header, headers.get("Date", ""), clock.now()) if header else None
 
 
-def _classify(error: BaseException) -> tuple[Failure, bool]:
-    """How it failed, and whether a first byte may have left."""
+def _classify_error(error: BaseException) -> tuple[Failure, bool]:
+    """Return the kind of failure, and True if a first byte may have left us."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "name", False
     if isinstance(error, aiohttp.ClientSSLError):
@@ -90,25 +89,27 @@ def _classify(error: BaseException) -> tuple[Failure, bool]:
     if isinstance(error, TimeoutError):
         return "timeout", not isinstance(error, aiohttp.ConnectionTimeoutError)
     if isinstance(error.__cause__, ssl.SSLError) and "_ALERT_" in (error.__cause__.reason or ""):
-        return "tls", True  # with TLS 1.3 it looks at our certificate after we began to write
+        return "tls", True  # with TLS 1.3 the server checks our certificate after we start to write
     return "reset", True
 
 
 class PrivateAddressError(OSError):
-    """A connection that was not made."""
+    """Address that we may not connect to."""
 
 
-def _only_to(networks: Collection[Network]) -> Callable[[aiohttp.AddrInfoType], socket.socket]:
-    """Sockets to the internet and these networks. Looked at for each connection, when the address
-    is known: what a name leads to changes."""
+def _restricted_socket_factory(
+    networks: Collection[Network],
+) -> Callable[[aiohttp.AddrInfoType], socket.socket]:
+    """Return a factory of sockets to the internet and these networks only. It checks the address
+    of each connection, because the address of a name changes."""
 
-    def made(address: aiohttp.AddrInfoType) -> socket.socket:
+    def create_socket(address: aiohttp.AddrInfoType) -> socket.socket:
         family, type, protocol, _, (host, *_) = address
         if not is_allowed_address(str(host), networks):
             raise PrivateAddressError
         return socket.socket(family, type, protocol)
 
-    return made
+    return create_socket
 
 
 @asynccontextmanager
@@ -119,20 +120,20 @@ async def http_client(
     tls: Tls = system_tls_context,
     answer_bytes: int = ANSWER_BYTES,
 ) -> AsyncIterator[HttpClient]:
-    """A sender with at most `connections` at once, and so long for one attempt; to the internet and
-    these `networks` alone, where they are given; what `tls` gives holds for new connections."""
+    """Open a client with at most `connections` connections and `seconds` per attempt. With
+    `networks`, it connects only to the internet and these networks."""
     connector = aiohttp.TCPConnector(
         limit=connections,
         ttl_dns_cache=60,
         keepalive_timeout=IDLE_SECONDS,
-        socket_factory=None if networks is None else _only_to(networks),
+        socket_factory=None if networks is None else _restricted_socket_factory(networks),
     )
     timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
     async with aiohttp.ClientSession(
         connector=connector,
         timeout=timeout,
         cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,  # an answer is read to a bound, in bytes as they come
+        auto_decompress=False,  # the limit on an answer counts the bytes as they arrive
         headers={"User-Agent": "postkamer", "Accept-Encoding": "identity"},
     ) as session:
         yield HttpClient(session, tls, answer_bytes)

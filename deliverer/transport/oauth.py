@@ -1,6 +1,6 @@
-"""A destination's token: how it is asked for, and what an answer gives. Pure.
+"""OAuth 2.0 client credentials (RFC 6749, 4.4): the token request and its answer. Pure.
 
-OAuth 2.0 client credentials (RFC 6749, 4.4); the token goes along as RFC 6750 says.
+The token is sent as a bearer token (RFC 6750).
 """
 
 import base64
@@ -14,7 +14,7 @@ import msgspec
 from deliverer.transport.response import Response
 from services.config.organisation import OAuth
 
-CODES = frozenset(
+ERROR_CODES = frozenset(
     [
         "invalid_request",
         "invalid_client",
@@ -28,40 +28,38 @@ CODES = frozenset(
         "temporarily_unavailable",
     ]
 )
-"""Words of RFC 6749 and RFC 8707 for why there is no token; what else a server writes is its own,
-and is not repeated."""
-UNSAID, SHORTEST, LONGEST = 300.0, 5.0, 3600.0
-"""Seconds that a token is used when nothing is said of its end; at least, or each delivery would
-ask for one; and at most, or a token that was meant for a year would outlive its client."""
-MARGIN, PART = 30.0, 0.1
-"""Seconds, and part of its time, before its end from which a token is not used any more, whichever
-is less: a delivery is under way for 15 s at most, and clocks differ."""
-VISIBLE = re.compile(r"[!-~]+")
-"""What a header can hold of a token."""
-
+"""Error codes of RFC 6749 and RFC 8707. Anything else is the server's own text, and is not
+repeated."""
+DEFAULT_SECONDS, MIN_SECONDS, MAX_SECONDS = 300.0, 5.0, 3600.0
+"""Seconds that a token is used: if the answer gives no lifetime; at least, or each delivery would
+request one; at most, or a token of a year would outlive its client."""
+EXPIRY_MARGIN, EXPIRY_PART = 30.0, 0.1
+"""A token is no longer used this many seconds, or this part of its lifetime, before it expires,
+whichever is less. A delivery takes at most 15 s, and clocks differ."""
+TOKEN_CHARACTERS = re.compile(r"[!-~]+")
+"""Characters of a token that fit in a header."""
 
 T = TypeVar("T")
 
 
 class Token(msgspec.Struct, frozen=True):
-    """`seconds`: how long it may be used from when it was asked for."""
-
     value: str
     seconds: float
+    """Time that it may be used, counted from the request."""
 
 
-class _Given(msgspec.Struct):
+class _TokenResponse(msgspec.Struct):
     access_token: str
     token_type: str = "Bearer"
     expires_in: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class _Refusal(msgspec.Struct):
+class _ErrorResponse(msgspec.Struct):
     error: str
 
 
-def request(oauth: OAuth, secret: str) -> tuple[bytes, Mapping[str, str]]:
-    """Body and headers of what is asked."""
+def token_request(oauth: OAuth, secret: str) -> tuple[bytes, Mapping[str, str]]:
+    """Return body and headers of a token request."""
     form = {"grant_type": "client_credentials", "scope": oauth.scope, "audience": oauth.audience}
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
     if oauth.client_auth == "basic":  # each part as in a form: RFC 6749, 2.3.1
@@ -69,44 +67,49 @@ def request(oauth: OAuth, secret: str) -> tuple[bytes, Mapping[str, str]]:
         headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
     else:
         form |= {"client_id": oauth.client_id, "client_secret": secret}
-    given = {name: value for name, value in form.items() if value}
-    return urlencode(given).encode(), headers
+    fields = {name: value for name, value in form.items() if value}
+    return urlencode(fields).encode(), headers
 
 
 def authorization(token: Token) -> Mapping[str, str]:
     return {"Authorization": f"Bearer {token.value}"}
 
 
-def read(answer: Response) -> Token | Response:
-    """The token in an answer; or that answer, as the token endpoint's and without what stood in
-    it."""
+def read_token(answer: Response) -> Token | Response:
+    """Return the token in an answer. Without one, return the answer itself, marked as the token
+    endpoint's and without its body."""
     if 200 <= answer.status < 300:
-        given = _decoded(answer.body, _Given) or _Given("")
-        if VISIBLE.fullmatch(given.access_token) and given.token_type.lower() == "bearer":
-            return Token(given.access_token, usable(_decoded(given.expires_in, object)))
+        response = _decode(answer.body, _TokenResponse) or _TokenResponse("")
+        if (
+            TOKEN_CHARACTERS.fullmatch(response.access_token)
+            and response.token_type.lower() == "bearer"
+        ):
+            return Token(
+                response.access_token, usable_seconds(_decode(response.expires_in, object))
+            )
     return msgspec.structs.replace(
-        answer, responder="token endpoint", code=_code(answer.body), body=b""
+        answer, responder="token endpoint", code=_error_code(answer.body), body=b""
     )
 
 
-def usable(expires_in: Any) -> float:
-    """Seconds that a token is used whose answer says so of its end."""
-    said = expires_in
-    if isinstance(said, str) and re.fullmatch(r"[0-9]{1,18}", said):
-        said = int(said)
-    if isinstance(said, bool) or not isinstance(said, int | float):
-        said = UNSAID
-    seconds = float(min(max(said, 0), LONGEST))
-    return max(seconds - min(MARGIN, seconds * PART), SHORTEST)
+def usable_seconds(expires_in: Any) -> float:
+    """Return the seconds that a token is used, from the `expires_in` of its answer."""
+    lifetime = expires_in
+    if isinstance(lifetime, str) and re.fullmatch(r"[0-9]{1,18}", lifetime):
+        lifetime = int(lifetime)
+    if isinstance(lifetime, bool) or not isinstance(lifetime, int | float):
+        lifetime = DEFAULT_SECONDS
+    seconds = float(min(max(lifetime, 0), MAX_SECONDS))
+    return max(seconds - min(EXPIRY_MARGIN, seconds * EXPIRY_PART), MIN_SECONDS)
 
 
-def _code(body: bytes) -> str:
-    refusal = _decoded(body, _Refusal)
-    return refusal.error if refusal and refusal.error in CODES else ""
+def _error_code(body: bytes) -> str:
+    refusal = _decode(body, _ErrorResponse)
+    return refusal.error if refusal and refusal.error in ERROR_CODES else ""
 
 
-def _decoded(body: bytes, form: type[T]) -> T | None:
-    """None for what is no JSON, of another form, or cut off where we stop reading."""
+def _decode(body: bytes, form: type[T]) -> T | None:
+    """Decode JSON. None if it is no JSON, has another form, or was cut off at our read limit."""
     try:
         return msgspec.json.decode(body, type=form)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,4 +1,4 @@
-"""What somebody answered to a request of ours, as data: so that what follows from it is pure."""
+"""Answer to one of our requests, as data, so that judging it is pure."""
 
 from collections.abc import AsyncIterator
 from typing import Literal
@@ -6,25 +6,25 @@ from typing import Literal
 import msgspec
 
 Body = bytes | AsyncIterator[bytes]
-"""Of a request; what streams is sent once, and its length stands in the headers."""
+"""Body of a request. A stream is sent once; its length is in the headers."""
 
 Failure = Literal["", "refused", "name", "tls", "timeout", "reset", "too large", "inside"]
-"""inside: its address is of a network that is not named."""
+"""`inside`: the address is in a private network that is not allowed."""
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
-    """`status` 0: there was none, see `failure`. `sent`: a first byte may have left us. `body` is
-    its first part only."""
-
     status: int = 0
+    """HTTP status; 0 if there was no answer, see `failure`."""
     failure: Failure = ""
     request_sent: bool = True
+    """False only if no byte of the request can have left us."""
     retry_after: float | None = None
     """Seconds."""
     body: bytes = b""
+    """First part of the body."""
     responder: Literal["destination", "token endpoint"] = "destination"
     calls: int = 1
-    """Requests that it took."""
+    """Number of requests that were needed."""
     code: str = ""
-    """Of a token endpoint: why there is no token, in a word that the RFC has for it; of others what
-    cannot be told from the status."""
+    """Error code (RFC 6749) of a token endpoint; for others, our own word for a cause that the
+    status does not show."""

@@ -1,7 +1,7 @@
-"""The only outgoing mail: a message to a server, its answer or its failure back. Never raises.
+"""The only outgoing mail. A mail returns the server's answer or a kind of failure; it never raises.
 
-An SMTP answer becomes the HTTP status that `deliverer.policy` judges alike: a refusal for good is
-the message's own fault, a refused login is an alarm, anything else is tried again.
+An SMTP answer becomes the HTTP status that `deliverer.crm.response_policy` judges alike: a
+permanent refusal is the message's own fault, a refused login is an alarm, anything else is retried.
 """
 
 import asyncio
@@ -24,18 +24,18 @@ from aiosmtplib import (
 from deliverer.transport.response import Body, Response
 from services.config.organisation import MailDestination
 
-SECONDS = 15.0
-"""For a connection, and for each answer."""
-ALL_SECONDS = 60.0
-"""For one mail: four answers that take as long as they may."""
+STEP_SECONDS = 15.0
+"""Time limit of the connection, and of each answer."""
+MAIL_SECONDS = 60.0
+"""Time limit of one mail: four answers at their limit."""
 UNAUTHORIZED, UNPROCESSABLE, UNAVAILABLE, ACCEPTED = 401, 422, 503, 202
 PERMANENT = 500
-"""SMTP codes from here on are for good."""
+"""SMTP codes from here on are permanent failures."""
 PORTS = {"smtp": 25, "smtps": 465}
 
 
 class Mailer:
-    """Takes what the engine posts: one connection a mail."""
+    """Sends what a receiver posts, each mail over a connection of its own."""
 
     def __init__(self, destination: MailDestination, login: bytes) -> None:
         self._destination = destination
@@ -50,55 +50,58 @@ class Mailer:
         mail.set_content(body.decode())
         is_accepted = False
         try:
-            async with asyncio.timeout(ALL_SECONDS), self._client(url) as server:
+            async with asyncio.timeout(MAIL_SECONDS), self._client(url) as server:
                 await server.send_message(mail)
                 is_accepted = True
         except (SMTPException, OSError, ValueError) as error:
-            # A goodbye that fails takes nothing back.
-            return Response(status=ACCEPTED) if is_accepted else _failure(error)
+            # A failing QUIT does not undo an accepted mail.
+            return Response(status=ACCEPTED) if is_accepted else _response_to_error(error)
         return Response(status=ACCEPTED)
 
     def _client(self, url: str) -> SMTP:
-        """With TLS from the first byte, or from when the server offers it; its certificate must be
-        of its name, and signed by one that the system knows."""
+        """Return a client that uses TLS from the first byte (smtps), or from the moment that the
+        server offers it. The certificate must match the name and be signed by an authority that
+        the system trusts."""
         parts = urlsplit(url)
         return SMTP(
             hostname=parts.hostname or "",
             port=parts.port or PORTS[parts.scheme],
             username=self._name or None,
             password=self._password if self._name else None,
-            timeout=SECONDS,
+            timeout=STEP_SECONDS,
             use_tls=parts.scheme == "smtps",
             validate_certs=True,
         )
 
 
-def _failure(error: Exception) -> Response:
+def _response_to_error(error: Exception) -> Response:
     cause = error.__cause__ if isinstance(error, SMTPConnectError) else None
-    if type(cause) is OSError:  # of a name with several addresses, none of which answers
+    if type(cause) is OSError:  # the name has several addresses, and none of them answers
         return Response(failure="refused", request_sent=False)
-    return next(make(cause or error) for kind, make in FAILED if isinstance(cause or error, kind))
-
-
-def _refused(error: Any) -> Response:
-    """Every recipient was refused: the mildest answer, so that it is tried again for one."""
-    return Response(
-        status=_status(min((each.code for each in error.recipients), default=PERMANENT))
+    return next(
+        make(cause or error) for kind, make in RESPONSE_BY_ERROR if isinstance(cause or error, kind)
     )
 
 
-def _status(code: int) -> int:
+def _response_to_refused_recipients(error: Any) -> Response:
+    """Use the mildest answer: one recipient that may be accepted later is enough to retry."""
+    return Response(
+        status=_http_status(min((each.code for each in error.recipients), default=PERMANENT))
+    )
+
+
+def _http_status(code: int) -> int:
     return UNPROCESSABLE if code >= PERMANENT else UNAVAILABLE
 
 
-FAILED: tuple[tuple[type[Exception], Callable[[Any], Response]], ...] = (
+RESPONSE_BY_ERROR: tuple[tuple[type[Exception], Callable[[Any], Response]], ...] = (
     (SMTPAuthenticationError, lambda _: Response(status=UNAUTHORIZED)),
-    (SMTPRecipientsRefused, _refused),
-    (SMTPResponseException, lambda error: Response(status=_status(error.code))),
+    (SMTPRecipientsRefused, _response_to_refused_recipients),
+    (SMTPResponseException, lambda error: Response(status=_http_status(error.code))),
     (ssl.SSLError, lambda _: Response(failure="tls")),
     (socket.gaierror, lambda _: Response(failure="name", request_sent=False)),
     (TimeoutError, lambda _: Response(failure="timeout")),
     (ConnectionRefusedError, lambda _: Response(failure="refused", request_sent=False)),
     (Exception, lambda _: Response(failure="reset")),
 )
-"""The first class that an error belongs to says how it failed."""
+"""Response to an error, by the first class that the error belongs to."""

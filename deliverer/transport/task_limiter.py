@@ -1,4 +1,4 @@
-"""Work under way, so much at once and no more."""
+"""Concurrent tasks, up to a maximum."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,40 +10,39 @@ log = structlog.get_logger()
 
 
 class TaskLimiter:
-    """`event` is logged when one fails; what it was about must be found again by other means."""
+    """Logs `event` when a task fails. The caller must recover the work by other means."""
 
-    def __init__(self, most: int, event: str) -> None:
-        self._most, self._event = most, event
-        self._flying: set[asyncio.Task[None]] = set()
+    def __init__(self, max_tasks: int, event: str) -> None:
+        self._max_tasks, self._event = max_tasks, event
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def capacity(self) -> int:
-        return self._most - len(self._flying)
+        return self._max_tasks - len(self._tasks)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
-        self._flying.add(task)
-        task.add_done_callback(self._landed)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
 
-    def _landed(self, task: "asyncio.Task[None]") -> None:
-        self._flying.discard(task)
+    def _on_done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error(self._event, exc_info=error)
 
     async def wait_for_slot(self, seconds: float) -> None:
-        """Until a place is free, or so long."""
-        if not self._flying:
+        """Wait until a task ends, at most so many seconds."""
+        if not self._tasks:
             await asyncio.sleep(seconds)
             return
-        await asyncio.wait(self._flying, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(self._tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
 
     async def drain(self) -> None:
-        """Let all of it come to its end."""
-        if self._flying:
-            await asyncio.wait(self._flying)
+        """Wait until all tasks have ended."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def cancel_all(self) -> None:
-        """End all of it now."""
-        for task in self._flying:
+        for task in self._tasks:
             task.cancel()
         await self.drain()

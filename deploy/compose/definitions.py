@@ -1,9 +1,9 @@
-"""Write the broker's definitions, each service's user included, before the broker starts.
+"""Writes the broker's definitions, with a user for each service, before the broker starts.
 
     python -m deploy.compose.definitions FILE
 
-The configuration says which queues there are, the environment which passwords:
-POSTKAMER_CONFIG, and GATEWAY_BROKER_PASSWORD and its like for each service.
+The queues follow from the configuration (POSTKAMER_CONFIG). The passwords come from the
+environment: GATEWAY_BROKER_PASSWORD, and the same for each other service.
 """
 
 import json
@@ -18,29 +18,29 @@ from services.config.settings import SettingsError, read
 
 
 def variable(service: str) -> str:
-    """Where the password of a service's broker user is found."""
+    """Return the name of the variable with the password of a service's broker user."""
     return f"{service.upper()}_BROKER_PASSWORD"
 
 
 def passwords(environ: Mapping[str, str]) -> dict[str, str]:
-    """Service -> password; SettingsError with every one that is missing."""
-    found: dict[str, str] = {}
+    """Return the password of each service. SettingsError lists every missing one."""
+    by_service: dict[str, str] = {}
     faults: list[str] = []
     for service in topology.PERMISSIONS:
         try:
             if password := read(variable(service), environ):
-                found[service] = password
+                by_service[service] = password
             else:
                 faults.append(f"{variable(service)}: is missing")
         except OSError as error:
             faults.append(f"{variable(service)}_FILE: cannot be read ({error.strerror})")
     if faults:
         raise SettingsError(faults)
-    return found
+    return by_service
 
 
 def document(environ: Mapping[str, str]) -> str:
-    """The definitions as RabbitMQ loads them; SettingsError or ConfigError instead."""
+    """Return the definitions in RabbitMQ's format. Raises SettingsError or ConfigError."""
     path = read("POSTKAMER_CONFIG", environ)
     if path is None:
         raise SettingsError(["POSTKAMER_CONFIG: is missing"])

@@ -1,5 +1,5 @@
--- Lets each service's role log in, with the password from the environment of this one-shot; the
--- migrations made the roles without one. Run as the owner of the database, by psql.
+-- Lets the role of each service log in, with the password from the environment of this one-shot
+-- container. The migrations created the roles without one. Run by psql as the database owner.
 \set ON_ERROR_STOP on
 \getenv gateway GATEWAY_DATABASE_PASSWORD
 \getenv router ROUTER_DATABASE_PASSWORD

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes deploy/.env from deploy/.env.example, with a fresh secret wherever that one is empty.
+# Makes deploy/.env from deploy/.env.example, with a new secret for each empty value.
 set -eu
 umask 077
 cd "$(dirname "$0")/.."

@@ -1,1 +1,1 @@
-"""Everything of Postkamer on one machine: private servers, the services, the sandbox."""
+"""All of Postkamer on one machine: private servers, the services, the sandbox."""

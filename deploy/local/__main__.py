@@ -17,11 +17,13 @@ from deploy.local.supervisor import Stopped, Supervisor, check_disk, check_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (str(Path(sys.executable).with_name("postkamer")),)
-"""What is followed by the name of a service, or by `migrate`."""
+"""Command line of Postkamer; the name of a service, or `migrate`, follows it."""
 
 
-def main(given: Mapping[str, str], *, root: Path = ROOT, command: tuple[str, ...] = COMMAND) -> int:
-    """Run until a signal comes (0), or until something is wrong (1)."""
+def main(
+    overrides: Mapping[str, str], *, root: Path = ROOT, command: tuple[str, ...] = COMMAND
+) -> int:
+    """Run until a signal comes (exit code 0), or until something is wrong (1)."""
     began = time.monotonic()
     supervisor = Supervisor(root / ".local", lambda line: print(f"  {line}", flush=True))
     supervisor.interruption.install()
@@ -29,7 +31,7 @@ def main(given: Mapping[str, str], *, root: Path = ROOT, command: tuple[str, ...
         with ExitStack() as stack:
             try:
                 print("Starting Postkamer", flush=True)
-                environment = start(supervisor, stack, given, root, command)
+                environment = start(supervisor, stack, overrides, root, command)
                 print(f"\nPostkamer is ready after {time.monotonic() - began:.1f} s.\n")
                 print(plan.addresses(environment), flush=True)
                 supervisor.watch()
@@ -50,23 +52,23 @@ def main(given: Mapping[str, str], *, root: Path = ROOT, command: tuple[str, ...
 def start(
     supervisor: Supervisor,
     stack: ExitStack,
-    given: Mapping[str, str],
+    overrides: Mapping[str, str],
     root: Path,
     command: tuple[str, ...],
 ) -> dict[str, str]:
-    """Start everything and wait until it is ready; the environment that all of it shares."""
+    """Start everything and wait until it is ready. Return the environment that all share."""
     folder = supervisor.folder
     stack.enter_context(only_one(folder))
     check_disk(folder)
     state = State(folder / "state.json")
     environment = plan.environment(
-        given,
+        overrides,
         root=root,
         archive_key=state.secret("archive key", key),
         crm_secret=state.secret("crm secret", key),
     )
     check_ports(environment)
-    if "POSTKAMER_CONFIG" not in given:
+    if "POSTKAMER_CONFIG" not in overrides:
         environment |= {"POSTKAMER_CONFIG": str(example(folder, environment))}
     servers = Servers(folder, state, environment, supervisor.report)
     servers.start(stack, supervisor.interruption.hurry)
@@ -90,7 +92,7 @@ def start(
 
 
 def example(folder: Path, environment: Mapping[str, str]) -> Path:
-    """The shipped configuration, or one beside our data when the sandbox listens elsewhere."""
+    """Return the shipped configuration, or a copy of it if the sandbox listens on another port."""
     shipped = Path(environment["POSTKAMER_CONFIG"])
     port = environment[plan.SANDBOX.variable]
     if port == str(plan.SANDBOX.default):
@@ -104,7 +106,7 @@ def example(folder: Path, environment: Mapping[str, str]) -> Path:
 
 
 def key() -> str:
-    """A new key: 32 bytes in base64."""
+    """Return a new key: 32 bytes in base64."""
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 

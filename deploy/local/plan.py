@@ -1,4 +1,4 @@
-"""What runs, on which ports and with which settings: tables and pure functions."""
+"""Plan of the local run: processes, ports and settings, as tables and pure functions."""
 
 import shlex
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ HIGHEST_PORT = 65_535
 
 @dataclass(frozen=True)
 class Port:
-    """A port that people use, so it does not change by itself."""
+    """Port that people use, so it changes only on request."""
 
     variable: str
     default: int
@@ -31,13 +31,13 @@ PORTS = (SANDBOX, GATEWAY, GATEWAY_OPS, ROUTER_OPS, DELIVERER_OPS, ARCHIVER, ARC
 
 @dataclass(frozen=True)
 class Service:
-    """One of our processes; ready when `path` on `port` answers 200."""
+    """One of our processes, which is ready when `path` on `port` answers 200."""
 
     name: str
     port: Port
     path: str = "/health/ready"
     is_real: bool = True
-    """With a broker user and a database role of its own."""
+    """True if it has a broker user and a database role of its own."""
 
 
 SERVICES = (
@@ -47,8 +47,8 @@ SERVICES = (
     Service("router", ROUTER_OPS),
     Service("gateway", GATEWAY_OPS),
 )
-"""In the order of starting; the stop goes the other way, so what takes work in stops first and
-what the work goes to stops last."""
+"""Services in the order of starting. They stop in reverse: first those that accept work, last those
+that receive it."""
 
 REAL = tuple(service.name for service in SERVICES if service.is_real)
 
@@ -62,35 +62,34 @@ FIXED = {
     "POSTKAMER_API_TOKEN": "sandbox-api-token",
     "PYTHONUNBUFFERED": "1",
 }
-"""No secrets: what they protect is make-believe and listens on this machine only."""
+"""These are no secrets: they protect sandbox data, on ports of this machine only."""
 
 
 def environment(
-    given: Mapping[str, str], *, root: Path, archive_key: str, crm_secret: str
+    overrides: Mapping[str, str], *, root: Path, archive_key: str, crm_secret: str
 ) -> dict[str, str]:
-    """What all our processes get; what is `given` already wins. Addresses follow the ports.
-
-    The keys are 32 bytes in base64.
+    """Return the environment of all our processes. Variables in `overrides` win, and addresses
+    follow from their ports. The keys are 32 bytes in base64.
     """
     ports = {port.variable: str(port.default) for port in PORTS}
-    chosen = FIXED | ports | dict(given)
+    chosen = FIXED | ports | dict(overrides)
     host = reachable(chosen["POSTKAMER_BIND"])
     addresses = {
         "POSTKAMER_GATEWAY_URL": f"http://{host}:{chosen[GATEWAY.variable]}",
         "POSTKAMER_ARCHIVER_URL": f"http://{host}:{chosen[ARCHIVER.variable]}",
         "POSTKAMER_META_GRAPH_URL": f"http://{host}:{chosen[SANDBOX.variable]}/graph/v26.0",
     }
-    kept = {
+    defaults = {
         "POSTKAMER_CONFIG": str(root / "deploy" / "examples" / "voorbeeldstad" / "postkamer.toml"),
         "POSTKAMER_OBJECT_STORE": (root / ".local" / "objects").as_uri(),
         "POSTKAMER_ARCHIVE_KEY": archive_key,
         "CRM_SECRET": f"whsec_{crm_secret}",
     }
-    return FIXED | ports | addresses | kept | dict(given)
+    return FIXED | ports | addresses | defaults | dict(overrides)
 
 
 def example_for(text: str, sandbox: str) -> str:
-    """A file of the shipped configuration with its CRM at another port of this machine."""
+    """Return a file of the shipped configuration with its CRM at another port of this machine."""
     return text.replace(f"//127.0.0.1:{SANDBOX.default}/", f"//127.0.0.1:{sandbox}/")
 
 
@@ -102,14 +101,14 @@ def port_number(environment: Mapping[str, str], port: Port) -> int:
 
 
 def reachable(bind: str) -> str:
-    """The host part of a URL for something that listens on `bind`."""
+    """Return the host part of a URL for a server that listens on `bind`."""
     if bind in {"0.0.0.0", "::", ""}:
         return "127.0.0.1"
     return f"[{bind}]" if ":" in bind else bind
 
 
 def settings_file(environment: Mapping[str, str]) -> str:
-    """Our settings as a file that a shell can read, for the command line beside `make run`."""
+    """Return our settings as a file for a shell, for use of the command line beside `make run`."""
     ours = {
         name: value
         for name, value in sorted(environment.items())
@@ -120,7 +119,7 @@ def settings_file(environment: Mapping[str, str]) -> str:
 
 
 def addresses(environment: Mapping[str, str]) -> str:
-    """The table that is printed when everything is ready."""
+    """Return the table that is printed when everything is ready."""
     host = reachable(environment["POSTKAMER_BIND"])
 
     def at(port: Port, path: str = "/") -> str:

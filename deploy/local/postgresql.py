@@ -1,8 +1,8 @@
-"""A private PostgreSQL in a folder of its own, on a port of its own.
+"""Private PostgreSQL in its own folder, on its own port.
 
-PostgreSQL refuses to run as root, and the user that it runs as instead may be shut out of the
-folder's parents (a clone under /root). So the folder is opened here and handed down as an open
-file: the server reaches its data through /proc/self/fd, whoever owns the path above it.
+PostgreSQL refuses to run as root, and the user that it runs as instead may have no access to the
+folder's parents (a clone under /root). So the folder is opened here and inherited as an open file:
+the server reaches its data through /proc/self/fd, regardless of the owner of the path above it.
 """
 
 import os
@@ -23,13 +23,13 @@ from deploy.local.process_tree import POLL_SECONDS
 from deploy.local.state import free_port, token, write_private
 
 OLDEST = 15
-"""Major version; the tables use what came with it."""
+"""Oldest major version; the tables use features that it introduced."""
 INSTALLED = Path("/usr/lib/postgresql")
-"""Where Debian and Ubuntu keep the versions side by side."""
+"""Folder in which Debian and Ubuntu keep the versions side by side."""
 OWNER = "postkamer"
-"""The first user, a superuser, and its database."""
+"""Name of the first user, a superuser, and of its database."""
 READY_SECONDS = 120.0
-"""From start to the first answer; recovery after a crash replays up to 1 GB of WAL."""
+"""Time limit from start to first answer. Recovery after a crash replays up to 1 GB of WAL."""
 QUERY_SECONDS = 60
 
 SETTINGS = {
@@ -40,18 +40,18 @@ SETTINGS = {
     "log_line_prefix": "%m [%p] %q%u@%d ",
     "max_connections": "200",
     "password_encryption": "scram-sha-256",
-    # No citizen stands in the server's own log: the row that a constraint refuses would, and so
-    # would the values of a statement that is logged because it is slow.
+    # Keep citizens out of the server's log: by default it contains rows that a constraint refuses,
+    # and the values of a slow statement.
     "log_error_verbosity": "terse",
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
 }
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
-"""For tests that kill processes and do not cut the power."""
+"""Settings for tests that kill processes but do not cut the power."""
 
 
 class Database:
-    """A PostgreSQL server of ours: start, stop, kill, start again on the same port and data."""
+    """PostgreSQL server that can start, stop, be killed, and restart on the same port and data."""
 
     def __init__(
         self,
@@ -65,24 +65,24 @@ class Database:
         self.version, self._bin = binaries(self.folder / "data")
         self._durable, self._report = durable, report
         self.more: dict[str, str] = {}
-        """Variables of the server's beside its own, set before it starts."""
+        """Extra environment variables of the server, set before it starts."""
         self.process: Process | None = None
 
     @property
     def url(self) -> str:
-        """For the owner of the database, who is also superuser."""
+        """URL for the owner of the database, who is also superuser."""
         return self.url_for(OWNER, (self.folder / "password").read_text())
 
     def url_for(self, user: str, password: str, database: str = OWNER) -> str:
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        """Start the server, make its data first where there is none, and wait until it answers."""
+        """Start the server and wait until it answers. Create its data first if there is none."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with _opened(self.folder) as descriptor:
+        with _open_private(self.folder) as descriptor:
             if not (self.folder / "data").exists():
                 self._create(descriptor)
-            _forget_lock(self.folder / "data" / "postmaster.pid")
+            _remove_stale_lock(self.folder / "data" / "postmaster.pid")
             self.process = Process(self._program(descriptor))
             self.process.start()
         self._wait()
@@ -90,7 +90,7 @@ class Database:
             self.execute(f"create database {OWNER}", "postgres")
 
     def stop(self, hurry: Callable[[], bool] = lambda: False) -> bool:
-        """Stop without waiting for clients. Whether it stopped by itself."""
+        """Stop without waiting for clients. False if it had to be killed."""
         return self.process.stop(hurry) if self.process else True
 
     def kill(self) -> None:
@@ -99,19 +99,19 @@ class Database:
             self.process.kill()
 
     def execute(self, sql: str, database: str = OWNER) -> str:
-        """Run statements as the owner; what they give, a row a line. Refusal when one fails."""
-        ran = subprocess.run(
+        """Run statements as the owner; return their rows, one per line. Refusal when one fails."""
+        result = subprocess.run(
             [*self._client("psql", "-U", OWNER, "-d", database), "-AtqX", "-v", "ON_ERROR_STOP=1"],
-            input=sql,  # not as an argument: everybody can read those
+            input=sql,  # not an argument, which every user of the machine can read
             env=_environment() | {"PGPASSWORD": (self.folder / "password").read_text()},
             capture_output=True,
             text=True,
             timeout=QUERY_SECONDS,
             check=False,
         )
-        if ran.returncode:
-            raise Refusal(f"PostgreSQL refused: {ran.stderr.strip()}")
-        return ran.stdout.strip()
+        if result.returncode:
+            raise Refusal(f"PostgreSQL refused: {result.stderr.strip()}")
+        return result.stdout.strip()
 
     def __enter__(self) -> Self:
         self.start()
@@ -183,19 +183,20 @@ class Database:
 
 
 def binaries(data: Path, installed: Path = INSTALLED) -> tuple[int, Path]:
-    """The version to run and where its programs are: the one that made `data`, else the newest."""
+    """Return the version to run and the folder of its programs: the version that created `data`,
+    else the newest."""
     versions = {
         int(path.parent.parent.name): path.parent
         for path in installed.glob("*/bin/initdb")
         if re.fullmatch(r"\d+", path.parent.parent.name)
     }
-    made_by = data / "PG_VERSION"
-    wanted = int(made_by.read_text()) if made_by.exists() else max(versions, default=0)
-    if wanted in versions and wanted >= OLDEST:
-        return wanted, versions[wanted]
-    if made_by.exists():
+    version_file = data / "PG_VERSION"
+    version = int(version_file.read_text()) if version_file.exists() else max(versions, default=0)
+    if version in versions and version >= OLDEST:
+        return version, versions[version]
+    if version_file.exists():
         raise Refusal(
-            f"{data} was made by PostgreSQL {wanted}, which is not installed; "
+            f"{data} was made by PostgreSQL {version}, which is not installed; "
             "install it, or run `make clean` to start with an empty database."
         )
     raise Refusal(
@@ -205,7 +206,7 @@ def binaries(data: Path, installed: Path = INSTALLED) -> tuple[int, Path]:
 
 
 def _account() -> tuple[int, int] | None:
-    """Who runs the server: we, or the package's own user when we are root."""
+    """Return user and group for the server; None for our own, unless we are root."""
     if os.geteuid() != 0:
         return None
     try:
@@ -220,8 +221,8 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[int]:
-    """The folder, ours or the server's alone, as an open file."""
+def _open_private(folder: Path) -> Iterator[int]:
+    """Open the folder; make it private to the user who runs the server."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         if account := _account():
@@ -232,11 +233,11 @@ def _opened(folder: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _forget_lock(lock: Path) -> None:
+def _remove_stale_lock(lock: Path) -> None:
     """Remove the lock file that a killed server left behind.
 
-    The server itself would refuse to start when its pid has meanwhile been given to another
-    process. Ours from an earlier run has been ended by its pid file before this matters.
+    PostgreSQL would refuse to start if its old pid now belongs to another process. A server of an
+    earlier run of ours has been ended through its pid file before.
     """
     if not lock.exists():
         return

@@ -1,6 +1,6 @@
-"""A child process that cannot outlive us, with a log of its own and a bounded stop.
+"""Child process that cannot outlive us, with its own log and a time limit on its stop.
 
-Three things can go wrong with children, each has its answer here:
+Three things can go wrong with child processes; each has its remedy here:
 
     Ctrl-C reaches the whole process group     each child leads a session of its own
     we are killed and cannot stop them         the kernel kills them (`setpriv --pdeathsig`)
@@ -20,9 +20,9 @@ from deploy.local.errors import Refusal, last_lines
 from deploy.local.process_tree import POLL_SECONDS, descendants, identity, runs, see_off
 
 STOP_SECONDS = 30.0
-"""For a clean stop; longer than the 25 s after which a service ends itself, come what may."""
+"""Time limit of a clean stop; longer than the 25 s after which a service always ends itself."""
 LINGER_SECONDS = 5.0
-"""For the children of one that has ended; they notice within milliseconds."""
+"""Time limit for the children of a process that has ended; they notice within milliseconds."""
 
 # The kernel's death signal comes when the *thread* that forked ends, so all are forked by one
 # thread that lives as long as this process.
@@ -31,7 +31,7 @@ _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """What to run. `folder` gets `<name>.log`, the one before it, and `<name>.pid`."""
+    """Program to run. `folder` gets `<name>.log`, the previous log, and `<name>.pid`."""
 
     name: str
     arguments: tuple[str, ...]
@@ -39,12 +39,12 @@ class Program:
     folder: Path
     cwd: Path = Path("/")
     account: tuple[int, int] | None = None
-    """User and group to run as; None for our own."""
+    """User and group to run as; None means our own."""
     descriptors: tuple[int, ...] = ()
     """Open files that it inherits under the same numbers."""
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
-    """Sent by the kernel when we die."""
+    """Signal that the kernel sends when we die."""
 
     @property
     def log(self) -> Path:
@@ -65,14 +65,14 @@ class Program:
 
 
 class Process:
-    """A program that runs, or ran."""
+    """Process of a program, before, during and after its run."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self._running: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, in a session of its own, after ending what an earlier run left behind."""
+        """Start it in a session of its own, after ending a leftover of an earlier run."""
         self.program.folder.mkdir(parents=True, exist_ok=True)
         end_leftover(self.program.pid_file)
         log = self.program.log
@@ -93,11 +93,11 @@ class Process:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs or before it was started; -N when signal N ended it."""
+        """Exit code; None before and during the run; -N when signal N ended it."""
         return self._running.poll() if self._running else None
 
     def must_run(self) -> None:
-        """Refusal with the end of its log when it has ended by itself."""
+        """Raise Refusal, with the end of its log, if it has ended."""
         if self.exit_code is not None:
             raise Refusal(
                 f"{self.name} ended by itself ({ending(self.exit_code)}). "
@@ -111,13 +111,13 @@ class Process:
     def stop(self, hurry: Callable[[], bool] = lambda: False) -> bool:
         """Ask it to stop and wait; kill it after STOP_SECONDS or when `hurry()`.
 
-        Whether it stopped by itself.
+        Return False if it was killed.
         """
         if not self._running:
             return True
         family = descendants(self.pid)
         self.send(self.program.stop_signal)
-        self.send(signal.SIGCONT)  # one that is frozen would not see the first
+        self.send(signal.SIGCONT)  # a frozen process would not see the first signal
         deadline = time.monotonic() + STOP_SECONDS
         while self.exit_code is None:
             if hurry() or time.monotonic() > deadline:
@@ -129,7 +129,7 @@ class Process:
         return True
 
     def kill(self) -> None:
-        """End it at once, as a crash would, and wait until its children have noticed."""
+        """Kill it, as a crash would, and wait until its children have ended."""
         if self._running:
             family = descendants(self.pid)
             if self.exit_code is None:
@@ -153,14 +153,14 @@ def _spawn(program: Program, output: int) -> subprocess.Popen[bytes]:
 
 
 def ending(exit_code: int) -> str:
-    """An exit code in words."""
+    """Return an exit code in words."""
     if exit_code < 0:
         return f"killed by {signal.Signals(-exit_code).name}"
     return f"exit code {exit_code}"
 
 
 def end_leftover(pid_file: Path) -> None:
-    """End the process that wrote this pid file, if it is still the same one, and wait for it."""
+    """Kill the process that the pid file names, if it is still the same one, and wait for it."""
     if not pid_file.exists():
         return
     recorded = pid_file.read_text()

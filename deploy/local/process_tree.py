@@ -1,4 +1,4 @@
-"""Which processes descend from which, and whether they still run: read from /proc."""
+"""Descendants of a process, their identity, and if they still run: read from /proc."""
 
 import os
 import signal
@@ -6,16 +6,16 @@ import time
 from pathlib import Path
 
 POLL_SECONDS = 0.02
-"""Between two looks at something that gives no sign when it changes."""
+"""Interval between polls of a state that sends no event when it changes."""
 
 Family = dict[int, str]
 """Pids, each with its identity."""
 
 
 def identity(pid: int) -> str:
-    """What tells this process from any other that ever had or will have its pid; '' for none.
+    """Return an identity that no other process with the same pid ever has; '' if there is none.
 
-    The kernel counts a start time (field 22 of stat) in ticks since boot.
+    The kernel gives the start time (field 22 of stat) in ticks since boot.
     """
     if not (stat := _stat(pid)):
         return ""
@@ -24,12 +24,12 @@ def identity(pid: int) -> str:
 
 
 def runs(pid: int) -> bool:
-    """Whether it still runs; a zombie does not, its parent has only not looked yet."""
+    """True if the process still runs. A zombie does not: its parent has only not waited for it."""
     return bool(stat := _stat(pid)) and stat[0] not in {"Z", "X"}
 
 
 def _stat(pid: int) -> list[str]:
-    """What the kernel says of a process after its name (proc(5), fields 3 and up of stat)."""
+    """Return the fields of stat after the process name (proc(5), fields 3 and up)."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -37,25 +37,25 @@ def _stat(pid: int) -> list[str]:
 
 
 def descendants(pid: int) -> Family:
-    """The children of a process, their children, and so on."""
+    """Return the children of a process, their children, and so on."""
     parents = {
         int(path.name): int(stat[4 - 3])
         for path in Path("/proc").glob("[0-9]*")
         if (stat := _stat(int(path.name)))
     }
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return {member: identity(member) for member in found - {pid}}
+    family = {pid}
+    while children := {child for child, parent in parents.items() if parent in family} - family:
+        family |= children
+    return {member: identity(member) for member in family - {pid}}
 
 
 def alive(family: Family) -> list[int]:
-    """Those that still run."""
-    return [pid for pid, known in family.items() if runs(pid) and identity(pid) == known]
+    """Return the pids of those that still run."""
+    return [pid for pid, recorded in family.items() if runs(pid) and identity(pid) == recorded]
 
 
 def see_off(family: Family, seconds: float) -> None:
-    """Wait until none of them runs; kill what still does when the time is over."""
+    """Wait until none of them runs; kill those that still run after so many seconds."""
     deadline = time.monotonic() + seconds
     while alive(family):
         if time.monotonic() > deadline:

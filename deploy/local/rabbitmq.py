@@ -1,7 +1,7 @@
-"""A private RabbitMQ in a folder of its own: its own cookie, node name, ports and epmd.
+"""Private RabbitMQ in its own folder, with its own cookie, node name, ports and epmd.
 
-The packaged wrapper in /usr/sbin changes to the user and the folders of the system's broker, so
-the script behind it is run, and everything that it would take from the system is given.
+The packaged wrapper in /usr/sbin changes to the user and the folders of the system's broker. So we
+run the script behind it, and set everything that it would take from the system.
 """
 
 import base64
@@ -24,9 +24,9 @@ from deploy.local.state import free_port, token, write_private
 INSTALLED = Path("/usr/lib/rabbitmq/bin")
 VHOST = "postkamer"
 OWNER = "local-owner"
-"""Administrator of the private broker, for whoever runs it and for tests."""
+"""Administrator of the private broker, for the person who runs it and for tests."""
 READY_SECONDS = 120.0
-"""From start to the first answer: 4 s on two idle cores, much more when they are busy."""
+"""Time limit from start to first answer: 4 s on two idle cores, much more when they are busy."""
 CONTROL_SECONDS = 60
 
 SETTINGS = {
@@ -42,14 +42,14 @@ SETTINGS = {
 ERLANG = " ".join(
     (
         "+sbwt none +sbwtdcpu none +sbwtdio none",  # do not spin while idle
-        "-start_epmd false",  # ours runs already, and ends with us
+        "-start_epmd false",  # our own epmd runs already, and ends with us
         "-kernel inet_dist_use_interface {127,0,0,1}",
     )
 )
 
 
 class Ports:
-    """What one broker listens on, all on 127.0.0.1."""
+    """Ports of one broker, all on 127.0.0.1."""
 
     def __init__(self, give: Callable[[str], int] = lambda _: free_port()) -> None:
         self.amqp = give("amqp")
@@ -58,10 +58,10 @@ class Ports:
 
 
 class Broker:
-    """A RabbitMQ node of ours: start, stop, kill, start again on the same ports and data.
+    """RabbitMQ node that can start, stop, be killed, and restart on the same ports and data.
 
-    `definitions` is RabbitMQ's own document (vhost, users, queues, ...); it is loaded at every
-    start, after which the node listens. There is no user `guest`.
+    `definitions` is RabbitMQ's own document (vhost, users, queues, ...). It is loaded at every
+    start, before the node listens. There is no user `guest`.
     """
 
     def __init__(
@@ -84,30 +84,30 @@ class Broker:
 
     @property
     def url(self) -> str:
-        """For the administrator."""
+        """URL for the administrator."""
         return self.url_for(OWNER, self._password())
 
     def url_for(self, user: str, password: str) -> str:
         return f"amqp://{user}:{password}@127.0.0.1:{self.ports.amqp}/{VHOST}"
 
     def start(self) -> None:
-        """Start the node and wait until it takes connections."""
+        """Start the node and wait until it accepts connections."""
         self.launch()
         self.wait()
 
     def launch(self) -> None:
         """Start the node without waiting."""
         self._report("RabbitMQ is starting (some seconds)")
-        if not self._settled.exists():  # nobody was ever told that it was ready
+        if not self._flushed.exists():  # it was never reported ready
             shutil.rmtree(self.folder / "data", ignore_errors=True)
         self._write_configuration()
         self.epmd.start()
         self.process.start()
 
     def wait(self) -> None:
-        """Wait until the node takes connections: it listens last, with the definitions loaded."""
+        """Wait until the node accepts connections, which it does after loading the definitions."""
         deadline = time.monotonic() + READY_SECONDS
-        while not _greets(self.ports.amqp):
+        while not _is_answering(self.ports.amqp):
             self.epmd.must_run()
             self.process.must_run()
             if time.monotonic() > deadline:
@@ -117,48 +117,48 @@ class Broker:
                     f"Its log, {log}, ends:\n{last_lines(log)}"
                 )
             time.sleep(POLL_SECONDS)
-        loaded = (self.folder / "definitions.json").read_text()
-        if not self._settled.exists() or self._settled.read_text() != loaded:
-            self._settle(loaded)
+        definitions = (self.folder / "definitions.json").read_text()
+        if not self._flushed.exists() or self._flushed.read_text() != definitions:
+            self._flush(definitions)
 
-    def _settle(self, loaded: str) -> None:
-        """Write to disk what the node has only in memory: which queues there are.
+    def _flush(self, definitions: str) -> None:
+        """Flush the node's table of queues to disk.
 
-        RabbitMQ 4.0 writes that table some seconds late. A node that is killed before comes back
-        with a queue that has lost its log and never elects a leader: it hangs for ever.
+        RabbitMQ 4.0 writes it some seconds late. A node that is killed before comes back with a
+        queue that has lost its log and never elects a leader: it hangs for ever.
         """
         self.control("eval", "[ok = dets:sync(Table) || Table <- dets:all()].")
-        write_private(self._settled, loaded)
+        write_private(self._flushed, definitions)
 
     @property
-    def _settled(self) -> Path:
-        """The definitions that are surely on disk; missing until the first start was a success."""
+    def _flushed(self) -> Path:
+        """File with the definitions that are surely on disk; missing until the first success."""
         return self.folder / "definitions.settled.json"
 
     def stop(self, hurry: Callable[[], bool] = lambda: False) -> bool:
-        """Stop the node, then its epmd. Whether the node stopped by itself."""
+        """Stop the node, then its epmd. False if the node had to be killed."""
         clean = self.process.stop(hurry)
         self.epmd.stop(hurry)
         return clean
 
     def kill(self) -> None:
-        """End the node as a crash would."""
+        """Kill the node, as a crash would."""
         self.process.kill()
         self.epmd.kill()
 
     def pause(self) -> None:
-        """Freeze the node as it stands: it holds its connections and answers nothing."""
+        """Freeze the node: it keeps its connections and answers nothing."""
         self.process.send(signal.SIGSTOP)
 
     def resume(self) -> None:
         self.process.send(signal.SIGCONT)
 
     def control(self, *arguments: str) -> str:
-        """`rabbitmqctl` on this node; what it printed. Refusal when it fails.
+        """Run `rabbitmqctl` on this node and return its output. Refusal when it fails.
 
         Most commands need `-p postkamer` after their name.
         """
-        ran = subprocess.run(
+        result = subprocess.run(
             [INSTALLED / "rabbitmqctl", "--longnames", "-n", self._name, "-q", *arguments],
             env=self._environment(),
             capture_output=True,
@@ -166,9 +166,10 @@ class Broker:
             timeout=CONTROL_SECONDS,
             check=False,
         )
-        if ran.returncode:
-            raise Refusal(f"rabbitmqctl {arguments[0]} failed: {(ran.stderr or ran.stdout)[-500:]}")
-        return ran.stdout
+        if result.returncode:
+            reason = (result.stderr or result.stdout)[-500:]
+            raise Refusal(f"rabbitmqctl {arguments[0]} failed: {reason}")
+        return result.stdout
 
     def __enter__(self) -> Self:
         self.start()
@@ -179,21 +180,21 @@ class Broker:
 
     @property
     def _name(self) -> str:
-        # An address instead of `localhost`: needs no look-up, and is no IPv6.
+        # An address instead of `localhost`: it needs no look-up, and is never IPv6.
         return "postkamer@127.0.0.1"
 
     def _password(self) -> str:
-        kept = self.folder / "password"
-        if not kept.exists():
-            write_private(kept, token())
-        return kept.read_text()
+        path = self.folder / "password"
+        if not path.exists():
+            write_private(path, token())
+        return path.read_text()
 
     def _write_configuration(self) -> None:
         folder = self.folder
         cookie = folder / ".erlang.cookie"
         if not cookie.exists():
             write_private(cookie, token())
-            cookie.chmod(0o400)  # Erlang refuses one that others could read
+            cookie.chmod(0o400)  # Erlang refuses a cookie that others can read
         document = with_owner(self._definitions, self._password())
         write_private(folder / "definitions.json", json.dumps(document, indent=1))
         settings = SETTINGS | {
@@ -223,8 +224,8 @@ class Broker:
             "RABBITMQ_LOG_BASE": str(folder),
             "RABBITMQ_PID_FILE": str(folder / "node.pid"),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG,
-            # With input allowed the script becomes the node instead of waiting beside it, so that
-            # our signals reach the node; there is no input to read all the same.
+            # With input allowed, the script becomes the node (exec) instead of waiting for it, so
+            # that our signals reach the node. It still reads no input.
             "RABBITMQ_ALLOW_INPUT": "true",
             "RABBITMQ_SERVER_START_ARGS": "-noinput",
         }
@@ -247,7 +248,7 @@ class Broker:
 
 
 def with_owner(definitions: Mapping[str, Any], password: str) -> dict[str, Any]:
-    """The same definitions with the vhost and an administrator who may do everything in it."""
+    """Return the definitions with the vhost, and an administrator who may do everything in it."""
     salt = hashlib.sha256(password.encode()).digest()[:4]
     digest = hashlib.sha256(salt + password.encode()).digest()
     owner = {
@@ -267,8 +268,8 @@ def with_owner(definitions: Mapping[str, Any], password: str) -> dict[str, Any]:
     }
 
 
-def _greets(port: int) -> bool:
-    """Whether an AMQP 0-9-1 server answers: its first frame is a method (type 1) on channel 0."""
+def _is_answering(port: int) -> bool:
+    """True if an AMQP 0-9-1 server answers: its first frame is a method (type 1) on channel 0."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
             connection.sendall(b"AMQP\x00\x00\x09\x01")

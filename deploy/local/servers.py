@@ -1,4 +1,4 @@
-"""The broker and the database of a run: private ones, or those that the environment names."""
+"""Broker and database of a run: private ones, or those that the environment names."""
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -19,7 +19,7 @@ AMQP, DATABASE = "POSTKAMER_AMQP_URL", "POSTKAMER_DATABASE_URL"
 
 
 class Servers:
-    """Both servers of one run; each of our services has a user of its own in each."""
+    """Both servers of one run. Each of our services has a user of its own in each."""
 
     def __init__(
         self,
@@ -29,24 +29,24 @@ class Servers:
         report: Callable[[str], None],
     ) -> None:
         self._state = state
-        self._given = {name: read(name, settings) for name in (AMQP, DATABASE)}
+        self._external = {name: read(name, settings) for name in (AMQP, DATABASE)}
         self._report = report
         self.broker: Broker | None = None
         self.database: Database | None = None
-        if not self._given[AMQP]:
+        if not self._external[AMQP]:
             self.broker = Broker(
                 folder / "rabbitmq",
                 definitions(Path(settings["POSTKAMER_CONFIG"]), self._passwords("broker")),
                 ports=Ports(lambda name: self._state.port(f"rabbitmq {name}")),
                 report=report,
             )
-        if not self._given[DATABASE]:
+        if not self._external[DATABASE]:
             self.database = Database(
                 folder / "postgresql", port=self._state.port("postgresql"), report=report
             )
 
     def start(self, stack: ExitStack, hurry: Callable[[], bool]) -> None:
-        """Start what is ours, the slower one first, without waiting for it."""
+        """Start our private servers: the broker first without waiting, because it is slower."""
         if database := self.database:
             stack.callback(self._stop, "PostgreSQL", lambda: database.stop(hurry))
         if broker := self.broker:
@@ -62,7 +62,7 @@ class Servers:
             self._report(f"RabbitMQ answers on port {self.broker.ports.amqp}")
 
     def let_services_in(self) -> None:
-        """Give the roles that the migrations made a password, so that they can log in."""
+        """Give the roles that the migrations created a password, so that they can log in."""
         if self.database:
             passwords = self._passwords("database").items()
             self.database.execute(
@@ -73,30 +73,30 @@ class Servers:
             )
 
     def processes(self) -> list[Process]:
-        """What must keep running."""
-        ours = [self.broker.epmd, self.broker.process] if self.broker else []
+        """Return the processes that must keep running."""
+        processes = [self.broker.epmd, self.broker.process] if self.broker else []
         if self.database and self.database.process:
-            ours.append(self.database.process)
-        return ours
+            processes.append(self.database.process)
+        return processes
 
     def settings(self) -> dict[str, str]:
-        """Where the servers are, for the owner of the installation."""
-        owner = {}
+        """Return the addresses of the servers for the owner of the installation."""
+        settings = {}
         if self.broker:
-            owner[AMQP] = self.broker.url
+            settings[AMQP] = self.broker.url
         if self.database:
-            owner[DATABASE] = self.database.url
-        return owner
+            settings[DATABASE] = self.database.url
+        return settings
 
     def settings_of(self, service: str) -> dict[str, str]:
-        """Where the servers are, for one service under its own name."""
-        own = {}
+        """Return the addresses of the servers for one service, with its own user."""
+        settings = {}
         if self.broker:
-            own[AMQP] = self.broker.url_for(service, self._passwords("broker")[service])
+            settings[AMQP] = self.broker.url_for(service, self._passwords("broker")[service])
         if self.database:
             role, password = f"postkamer_{service}", self._passwords("database")[service]
-            own[DATABASE] = self.database.url_for(role, password)
-        return own
+            settings[DATABASE] = self.database.url_for(role, password)
+        return settings
 
     def _passwords(self, server: str) -> dict[str, str]:
         return {name: self._state.secret(f"{server} {name}") for name in REAL}
@@ -106,7 +106,7 @@ class Servers:
 
 
 def definitions(path: Path, passwords: Mapping[str, str]) -> dict[str, Any]:
-    """The broker's definitions for the configuration in `path`."""
+    """Return the broker's definitions for the configuration in `path`."""
     try:
         town = loader.load(path).config
     except model.ConfigError as error:

@@ -1,4 +1,4 @@
-"""What is chosen once and kept: ports and secrets, in one file that only its owner can read."""
+"""Ports and secrets that are chosen once, in one file that only its owner can read."""
 
 import errno
 import json
@@ -12,17 +12,17 @@ from pathlib import Path
 from deploy.local.errors import Refusal
 
 PORTS = range(20_000, 32_768)
-"""Below Linux's ephemeral range (32768 and up), where a client's socket could sit on a port that
-we chose in an earlier run."""
+"""Ports to choose from. Below Linux's ephemeral range (32768 and up), in which a client's socket
+could occupy a port that we chose in an earlier run."""
 
 
 def token() -> str:
-    """A secret of 192 bits that needs no quoting in a URL, a file or SQL."""
+    """Return a secret of 192 bits that needs no quoting in a URL, a file or SQL."""
     return secrets.token_hex(24)
 
 
 class State:
-    """A JSON file of names and values; what is asked for and missing is made and kept."""
+    """JSON file of names and values. A missing value is made and stored on first use."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -36,25 +36,25 @@ class State:
                 ) from error
 
     def secret(self, name: str, make: Callable[[], str] = token) -> str:
-        """The secret of this name, made on the first call."""
+        """Return the secret of this name, made on the first call."""
         if name not in self._values:
-            self._keep(name, make())
+            self._store(name, make())
         return self._values[name]
 
     def port(self, name: str) -> int:
-        """A port that is free now; the one of the last time if that is."""
-        known = self._values.get(name)
-        if known is None or obstacle("127.0.0.1", int(known)):
-            self._keep(name, str(free_port()))
+        """Return a free port, the same as last time if that is free."""
+        previous = self._values.get(name)
+        if previous is None or obstacle("127.0.0.1", int(previous)):
+            self._store(name, str(free_port()))
         return int(self._values[name])
 
-    def _keep(self, name: str, value: str) -> None:
+    def _store(self, name: str, value: str) -> None:
         self._values[name] = value
         write_private(self._path, json.dumps(self._values, indent=2))
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a whole file that only we can read, or leave the old one as it was."""
+    """Replace a file atomically by one that only we can read."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
@@ -66,7 +66,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def obstacle(bind: str, port: int) -> str:
-    """Why a server could not listen there now, as the end of a sentence; '' when it could."""
+    """Return why a server cannot listen there now, as the end of a sentence; '' if it can."""
     family = socket.AF_INET6 if ":" in bind else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -86,19 +86,19 @@ REASONS = {
 
 
 def free_port() -> int:
-    """A port that nobody has, and that nobody else is given until this process ends.
+    """Return a free port that no other caller of this function gets until this process ends.
 
-    It is bound and not listened on: whoever binds with SO_REUSEADDR, as every server does, may
-    still have it; whoever asks here binds without, and is refused.
+    The port is bound but not listened on. A server can still take it, because servers bind with
+    SO_REUSEADDR; this function binds without, and fails.
     """
     for port in random.sample(PORTS, 200):
-        kept = socket.socket()
+        bound = socket.socket()
         try:
-            kept.bind(("127.0.0.1", port))
+            bound.bind(("127.0.0.1", port))
         except OSError:
-            kept.close()
+            bound.close()
             continue
-        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        kept.detach()  # stays bound; some ten for each installation that this process starts
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.detach()  # the port stays bound; some ten per installation that this process starts
         return port
     raise Refusal("No free port was found between 20000 and 32767 on 127.0.0.1.")

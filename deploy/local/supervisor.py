@@ -1,4 +1,4 @@
-"""Starts everything in order, says when it is ready, watches it, and stops it in reverse."""
+"""Starts processes in order, reports when they are ready, watches them, stops them in reverse."""
 
 import fcntl
 import http.client
@@ -20,20 +20,20 @@ from deploy.local.process_tree import POLL_SECONDS
 from deploy.local.state import obstacle
 
 READY_SECONDS = 60.0
-"""For one service, from its start to its first 200 on /health/ready."""
+"""Time limit of one service, from its start to its first 200 on /health/ready."""
 MIGRATE_SECONDS = 300.0
 FREE_BYTES = 1 << 30
-"""Free disk space asked for before anything is started: data, logs and the broker's write-ahead
-log fit in half of it, and the broker stops taking messages when 256 MB are left."""
+"""Free disk space required before anything starts. Data, logs and the broker's write-ahead log fit
+in half of it, and the broker stops accepting messages when 256 MB are left."""
 
 
 class Stopped(BaseException):
-    """Ctrl-C or SIGTERM; not an Exception, so that nothing on the way takes it for a fault."""
+    """Ctrl-C or SIGTERM. Not an Exception, so that no handler on the way treats it as a fault."""
 
 
 @dataclass
 class Interruption:
-    """The first signal ends what is being done with Stopped; any later one hurries the stop."""
+    """Signal handler: the first signal raises Stopped, any later one hurries the stop."""
 
     stopping: bool = False
     hurried: bool = False
@@ -41,12 +41,12 @@ class Interruption:
     def install(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # `nohup`
-                signal.signal(number, self._arrived)
+                signal.signal(number, self._on_signal)
 
     def hurry(self) -> bool:
         return self.hurried
 
-    def _arrived(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.stopping:
             self.hurried = True
             return
@@ -56,7 +56,7 @@ class Interruption:
 
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
-    """Hold the folder of this clone; Refusal when another run holds it, or it is not ours."""
+    """Lock the folder of this clone. Refusal if another run holds it, or it is not ours."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         file = (folder / "lock").open("a+")
@@ -90,7 +90,7 @@ def check_disk(folder: Path, needed: int = FREE_BYTES) -> None:
 
 
 def check_ports(environment: Mapping[str, str]) -> None:
-    """Refusal that names every port that cannot be had, and the variable that changes it."""
+    """Raise Refusal with every port that is not available, and the variable that changes it."""
     bind = environment["POSTKAMER_BIND"]
     faults, taken = [], set()
     for port in plan.PORTS:
@@ -108,7 +108,7 @@ def check_ports(environment: Mapping[str, str]) -> None:
 
 @dataclass
 class Supervisor:
-    """The processes of one run; `report` shows a line."""
+    """Processes of one run. `report` shows a line to the user."""
 
     folder: Path
     report: Callable[[str], None]
@@ -122,16 +122,16 @@ class Supervisor:
             arguments=command,
             environment=settings,
             folder=self.folder / "log",
-            cwd=Path.cwd(),  # relative paths in settings are from where `make run` was called
+            cwd=Path.cwd(),  # relative paths in settings start from where `make run` was called
         )
 
     def finish(self, program: Program) -> None:
-        """Run a program to its end; Refusal when it fails."""
+        """Run a program to its end. Refusal when it fails."""
         process = Process(program)
         process.start()
         deadline = time.monotonic() + MIGRATE_SECONDS
         while process.exit_code is None:
-            self._all_run()
+            self._check_running()
             if time.monotonic() > deadline:
                 process.kill()
             time.sleep(POLL_SECONDS)
@@ -143,19 +143,19 @@ class Supervisor:
             )
 
     def add(self, program: Program, stack: ExitStack) -> None:
-        """Start a service; it is stopped when the stack unwinds."""
+        """Start a service, and stop it when the stack unwinds."""
         process = Process(program)
         stack.callback(self._stop, process)
         self.services.append(process)
         process.start()
 
     def wait_ready(self, service: plan.Service, environment: Mapping[str, str]) -> None:
-        """Wait until a service says that it is ready."""
+        """Wait until a service reports that it is ready. Refusal if it takes too long."""
         host = plan.reachable(environment["POSTKAMER_BIND"]).strip("[]")
         port = plan.port_number(environment, service.port)
         deadline = time.monotonic() + READY_SECONDS
         while obstacle := ask(host, port, service.path):
-            self._all_run()
+            self._check_running()
             if time.monotonic() > deadline:
                 log = self.folder / "log" / f"{service.name}.log"
                 raise Refusal(
@@ -165,7 +165,7 @@ class Supervisor:
             time.sleep(POLL_SECONDS)
 
     def watch(self) -> None:
-        """Wait until a process ends by itself, which is a Refusal, or a signal comes."""
+        """Wait until a process ends, which raises Refusal, or until a signal comes."""
         with ExitStack() as opened:
             poll = select.poll()
             for process in (*self.services, *self.servers):
@@ -173,15 +173,15 @@ class Supervisor:
                 opened.callback(os.close, descriptor)
                 poll.register(descriptor, select.POLLIN)
             poll.poll()
-        self._all_run()
+        self._check_running()
 
     def give_up(self) -> None:
-        """Let the services drain at the same time: what one waits for may never come."""
+        """Stop all services at once: after a failure one may wait for another that never comes."""
         self.interruption.stopping = True
         for process in self.services:
             process.send(process.program.stop_signal)
 
-    def _all_run(self) -> None:
+    def _check_running(self) -> None:
         for process in (*self.servers, *self.services):
             process.must_run()
 
@@ -193,7 +193,7 @@ class Supervisor:
 
 
 def ask(host: str, port: int, path: str) -> str:
-    """What keeps a service from being ready; '' when it answers 200."""
+    """Return why a service is not ready; '' when it answers 200."""
     connection = http.client.HTTPConnection(host, port, timeout=5)
     try:
         connection.request("GET", path)

@@ -76,11 +76,13 @@ def sent(delivery: Delivery) -> dict[str, Any]:
     what = parse_event(delivery)
     known = payloads.ContactKey("4000000000", str(delivery.id))
     made = {
-        "maak-klantcontact": payloads.contact(delivery, what, known, TERMS),
-        "internetaken": payloads.task(delivery, what, ("4000000001", CONTACT, ACTOR), TERMS),
-        "actoren": payloads.OURS,
+        "maak-klantcontact": payloads.contact_payload(delivery, what, known, TERMS),
+        "internetaken": payloads.task_payload(
+            delivery, what, ("4000000001", CONTACT, ACTOR), TERMS
+        ),
+        "actoren": payloads.POSTKAMER_ACTOR,
     }
-    if address := payloads.address(what, PARTY):
+    if address := payloads.address_payload(what, PARTY):
         made["digitaleadressen"] = address
     return msgspec.json.decode(msgspec.json.encode(made))  # type: ignore[no-any-return]
 
@@ -120,7 +122,7 @@ def test_whatever_was_written_it_is_as_the_document_says(data: dict[str, Any], w
         assert faults(f"/{resource}", body) == []
     ours = department("almelo", "afval")
     assert ours
-    assert faults("/actoren", payloads.department(ours)) == []
+    assert faults("/actoren", payloads.department_actor(ours)) == []
 
 
 @settings(max_examples=200, deadline=None)
@@ -143,24 +145,26 @@ def test_a_burst_never_outgrows_its_contact_and_says_where_the_rest_is(texts: li
     for n, text in enumerate(texts):
         delivery = msgspec.structs.replace(event({"text": text}), id=UUID(int=n))
         change = payloads.extend_contact(delivery, parse_event(delivery), there, TERMS)
-        assert change and len(change["inhoud"]) <= payloads.TEXT
+        assert change and len(change["inhoud"]) <= payloads.MAX_TEXT
         there |= change
         assert payloads.extend_contact(delivery, parse_event(delivery), there, TERMS) is None, (
             "it is there already"
         )
     each = [
-        payloads.text(event({"text": text}), parse_event(event({"text": text})), TERMS)
+        payloads.contact_text(event({"text": text}), parse_event(event({"text": text})), TERMS)
         for text in texts
     ]
     all = "\n\n".join(["Dag.", *each])
-    assert there["inhoud"] == all or (payloads.MORE in there["inhoud"] and len(all) > payloads.TEXT)
+    assert there["inhoud"] == all or (
+        payloads.TRUNCATED in there["inhoud"] and len(all) > payloads.MAX_TEXT
+    )
     assert there["metadata"]["gebeurtenis"] == "first"
 
 
 def test_a_telephone_number_has_its_plus_and_is_nobody_s_but_who_wrote() -> None:
     identities = [{"kind": "bsuid", "value": "NL.123"}, {"kind": "phone", "value": "31612345678"}]
     what = parse_event(event({"from": {"identities": identities}}))
-    assert payloads.address(what, PARTY) == {
+    assert payloads.address_payload(what, PARTY) == {
         "verstrektDoorBetrokkene": {"uuid": PARTY},
         "verstrektDoorPartij": None,
         "adres": "+31612345678",
@@ -168,8 +172,8 @@ def test_a_telephone_number_has_its_plus_and_is_nobody_s_but_who_wrote() -> None
         "omschrijving": "WhatsApp",
     }
     what = parse_event(event({"from": {"identities": identities[:1]}}))
-    assert (payloads.address(what, PARTY) or {})["soortDigitaalAdres"] == "overig"
-    assert payloads.address(parse_event(event({"from": {"identities": []}})), PARTY) is None
+    assert (payloads.address_payload(what, PARTY) or {})["soortDigitaalAdres"] == "overig"
+    assert payloads.address_payload(parse_event(event({"from": {"identities": []}})), PARTY) is None
 
 
 def test_of_what_is_confidential_only_where_it_stands_is_said() -> None:

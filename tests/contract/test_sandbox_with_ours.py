@@ -37,7 +37,7 @@ def test_our_message_is_one_that_meta_accepts(
     kind: str, address: str, phone: str, bsuid: str
 ) -> None:
     content = {"type": "text", "text": {"body": "Goedemorgen"}}
-    body = msgspec.json.decode(graph_api.request(kind, address, content, f"{ID}.1"))
+    body = msgspec.json.decode(graph_api.message_request(kind, address, content, f"{ID}.1"))
     sent = send_validation.validate(body)
     assert isinstance(sent, Send)
     assert (sent.phone, sent.bsuid, sent.opaque) == (phone, bsuid, f"{ID}.1")

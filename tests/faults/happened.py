@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from deliverer.crm.settlements import Settlement
-from deliverer.crm.settlements import record as settled
+from deliverer.crm.settlements import settlement_record as settled
 from router.handlers.units import parse_items
 from router.model.decision import Changes, DecidedUnit, Decision, WorkUnit
 from router.output.archive_records import archive_records

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from deliverer.meta.number_breaker import OF_A_NUMBER
+from deliverer.meta.number_breaker import MAX_IN_FLIGHT
 from tests.citizens import NUMBER, TOKEN, phone, write
 from tests.installation import Installation
 from tests.tokens import admitted, bearer, made
@@ -249,7 +249,7 @@ async def test_a_deliverer_killed_while_it_sends_sends_nothing_twice(
     await asyncio.to_thread(town.restart, "deliverer")
     await sending
     # Of a citizen whose message was under way nobody knows its fate yet: the next ones wait for it.
-    all_others = (citizens - OF_A_NUMBER) * each
+    all_others = (citizens - MAX_IN_FLIGHT) * each
     await until(lambda: watch.count(sent), lambda n: n >= all_others, 60)
     summary = await _summary(session, f"{town.sandbox}/phone/summary")
     assert summary["repeats"] == 0

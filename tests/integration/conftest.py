@@ -101,7 +101,7 @@ async def place(pool: Pool, tmp_path: Path) -> AsyncIterator[tuple[Office, Accou
 @pytest.fixture
 def account(place: tuple[Office, Account]) -> Account:
     """That of a number which asks citizens to write when an answer comes too late."""
-    return msgspec.structs.replace(place[1], asks=True)
+    return msgspec.structs.replace(place[1], asks_to_reopen=True)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from deliverer.crm.destination_kind import Credentials, ReceiverContext
 from deliverer.crm.replays import Replays
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
-from deliverer.service import Shared, inbound
+from deliverer.service import SharedResources, run_destination
 from deliverer.transport.client_certificates import Certificates
 from deploy.local.rabbitmq import Broker
 from services import clock
@@ -100,8 +100,8 @@ class Post:
             receivers = ReceiverContext(self._pool, self.department, HERE, ARCHIVER)
             own = Credentials((b"key",), secret, certificates)
             async with attempt_recorder(Publisher(out, topology.ARCHIVE)) as attempts:
-                shared = Shared(link, *tables, receivers, attempts.record)
-                async with inbound(shared, destination, own):
+                shared = SharedResources(link, *tables, receivers, attempts.record)
+                async with run_destination(shared, destination, own):
                     yield
 
     async def receives(self, count: int) -> None:

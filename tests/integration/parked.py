@@ -10,7 +10,7 @@ from uuid import UUID
 from click.testing import CliRunner, Result
 
 from cli.main import main
-from deliverer.crm.settlements import Settlement, Settlements, parked, settlement
+from deliverer.crm.settlements import Settlement, Settlements, make_settlement, park_settlement
 from services.contract import Delivery
 from services.ids import uuid7
 from services.postgres.database import Pool, connection_pool
@@ -48,7 +48,7 @@ def refused(n: int, destination: str = "crm", status: int = 422) -> Settlement:
     one = delivery(n)
     at = NOON + timedelta(minutes=n)
     reason = f"the destination refused this message: {status}"
-    return parked(settlement(one, destination, 1, status, at), one, reason, ANSWER)
+    return park_settlement(make_settlement(one, destination, 1, status, at), one, reason, ANSWER)
 
 
 def on(url: str, work: Work[T]) -> T:
@@ -61,7 +61,7 @@ def on(url: str, work: Work[T]) -> T:
 
 async def write(pool: Pool, *settled: Settlement) -> None:
     settlements: Any = Settlements(pool, None)  # type: ignore[arg-type]
-    settlements.tell = lambda _: asyncio.sleep(0)
+    settlements.publish = lambda _: asyncio.sleep(0)
     await settlements.write(list(settled))
 
 
@@ -72,7 +72,7 @@ def filled(empty: str) -> str:
         destination="crm", event=UUID(int=99), conversation="", state="parked", attempts=0,
         status=0, at=NOON, reason="an envelope that cannot be read", body=b"\xc1",
     )  # fmt: skip
-    done = settlement(delivery(50), "crm", 1, 200, NOON)
+    done = make_settlement(delivery(50), "crm", 1, 200, NOON)
     on(
         empty,
         lambda pool: write(

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from archiver.log.writer import Writer
 from cli.main import main
-from deliverer.crm.settlements import Settlement, record
+from deliverer.crm.settlements import Settlement, settlement_record
 from router.conversation.placement import REOPEN_PERIOD
 from router.model.decision import DecidedUnit
 from router.output.archive_records import receipt_record, records
@@ -96,7 +96,7 @@ class Desk:
             at=self.office.later,
             tenant=TENANT,
         )
-        await self.writer.add([record(settled)])
+        await self.writer.add([settlement_record(settled)])
 
     async def kept(self, kind: str, conversation: str, data: Any, **more: Any) -> Record:
         one = Record(

@@ -167,7 +167,7 @@ async def office(pool: Pool, folder: Path) -> AsyncIterator[tuple[Office, Accoun
             media_url=f"{at}/media",
             headers={"D360-API-KEY": "key"},
             per_second=80,
-            wrote=timedelta(days=56),
+            recent_contact=timedelta(days=56),
         )
         yield Office(pool, ObjectStore(folder.as_uri()), provider), account
         provider.may_answer.set()

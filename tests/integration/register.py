@@ -19,12 +19,12 @@ import pytest
 
 from deliverer.destinations.openklant import payloads
 from deliverer.destinations.openklant.client import OpenKlantClient
-from deliverer.destinations.openklant.closing_store import Closings
+from deliverer.destinations.openklant.closing_store import ClosingStore
+from deliverer.destinations.openklant.destination import ANSWER_BYTES
 from deliverer.destinations.openklant.saga import OpenKlantReceiver
 from deliverer.destinations.openklant.store import SagaStore
-from deliverer.destinations.openklant.task_poller import Pace, TaskPoller
+from deliverer.destinations.openklant.task_poller import PollIntervals, TaskPoller
 from deliverer.destinations.openklant.task_status import Closing
-from deliverer.destinations.openklant_receiver import ANSWER_BYTES
 from deliverer.transport.http_client import HttpClient, http_client
 from sandbox.openklant.error_responses import BASE
 from sandbox.service import run_sandbox
@@ -75,18 +75,18 @@ class Register:
         found = department(tenant, id)
         return found and found.model_copy(update={"register_id": f"{id}-{self._runs[-1]}"})
 
-    def closings(self) -> Closings:
-        return Closings(self._pool)
+    def closings(self) -> ClosingStore:
+        return ClosingStore(self._pool)
 
     async def looks(self, road: Road) -> bool:
         """A round, when the next one is due."""
         await self._pool.execute("delete from deliverer.look")
         asking = lambda: OpenKlantClient(road, self.api, self.token)  # noqa: E731
-        return await TaskPoller("crm", self.closings(), asking, Pace(60, 0)).poll_once()
+        return await TaskPoller("crm", self.closings(), asking, PollIntervals(60, 0)).poll_once()
 
     async def closes(self) -> list[Closing]:
         """What waits for the router to be told."""
-        return await self.closings().untold()
+        return await self.closings().unpublished()
 
     async def does(self, contact: int = 0, task: int = -1) -> None:
         """An employee does this task of this contact, and says so where the task is."""

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from deliverer.audit.attempts import Attempt
 from deliverer.audit.recorder import attempt_recorder
-from deliverer.meta.graph_api import NOT_REACHED
+from deliverer.meta.graph_api import UNREACHABLE
 from deploy.local.rabbitmq import Broker
 from services.amqp import topology
 from services.amqp.connection import broker_connection
@@ -141,7 +141,7 @@ async def test_a_provider_that_is_not_there_and_one_that_says_nothing_of_use(
     id = await office.queue(TEXT)
     async with office.working(**{NUMBER: nowhere}):
         [told] = await attempts(office, 1)
-    assert (told["status"], told["outcome"], told["reason"]) == (0, "later", NOT_REACHED)
+    assert (told["status"], told["outcome"], told["reason"]) == (0, "later", UNREACHABLE)
     office.attempts.clear()
     office.provider.message_answers = [(503, {})]
     await office.pool.execute(AGAIN)

@@ -134,7 +134,7 @@ async def test_a_wrong_certificate_pauses_until_the_right_one_is_in_the_file(
             await until(turned_away, lambda times: times > 4, 30)
             assert (await place.states(), server.taken) == ({}, 0)
             files.hold(right)
-            await shown.look()
+            await shown.reload_if_changed()
             await until(place.states, lambda states: states == {"settled": 100}, 60)
     paused = [entry for entry in logs if entry["event"] == "destination.paused"]
     reason = "the destination gave no answer: tls"

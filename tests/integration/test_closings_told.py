@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from deliverer.destinations.openklant.closing_relay import relay_closings, run_closing_relay
-from deliverer.destinations.openklant.closing_store import Closings
-from deliverer.destinations.openklant.task_status import PolledTask, order
+from deliverer.destinations.openklant.closing_store import ClosingStore
+from deliverer.destinations.openklant.task_status import PolledTask, close_command
 from deploy.local.rabbitmq import Broker
 from router.output.crm_events import CLOSED, crm_events
 from router.store.store import Store
@@ -53,11 +53,11 @@ async def done(own: Pool, conversation: str, department: str, seen: int) -> None
         " department, covers) values ('crm', $1, $2, $1, $1, $3, $4)",
         TASK, conversation, department, seen,
     )  # fmt: skip
-    closings = Closings(own)
-    [task] = await closings.due("crm", 60)
+    closings = ClosingStore(own)
+    [task] = await closings.claim_due("crm", 60)
     assert task == PolledTask(TASK, conversation, TASK, None)
-    assert await closings.done("crm", task, clock.new_id())
-    assert not await closings.done("crm", task, clock.new_id()), "it is written down already"
+    assert await closings.mark_done("crm", task, clock.new_id())
+    assert not await closings.mark_done("crm", task, clock.new_id()), "it is written down already"
 
 
 @asynccontextmanager
@@ -96,7 +96,7 @@ async def test_told_twice_it_is_closed_once_with_its_reason_and_in_whose_name(
     [(_, first, _)] = await office.takes(office.came(webhook(text("container", "wamid.1", 1))))
     await done(own, first.conversation, first.department, first.sequence)
     await pool.execute("create table before as select * from deliverer.closing")
-    closings = Closings(own)
+    closings = ClosingStore(own)
     async with partitions(broker) as to, background_task(run_closing_relay(closings, to)):
         await until(lambda: pool.fetchval(WAITING), lambda n: n == 0, 10)
         # As of a process that died before it could write down that the broker had it.
@@ -118,7 +118,7 @@ async def test_what_the_broker_did_not_take_is_told_later(broker: Broker, own: P
     conversation = f"{NUMBER}-{'a2' * 13}"
     await done(own, conversation, "burgerzaken", 3)
     missing = next(n for n in range(3, 99) if topology.partition_of(NUMBER, n) >= COUNT)
-    closings = Closings(own)
+    closings = ClosingStore(own)
     async with partitions(broker, missing) as nowhere:
         assert await relay_closings(closings, nowhere) == 0
     async with partitions(broker) as to:
@@ -135,7 +135,7 @@ async def test_what_was_asked_meanwhile_reaches_the_router_first_and_stays_open(
     [(_, first, _)] = await office.takes(office.came(webhook(text("container", "wamid.1", 1))))
     await done(own, first.conversation, first.department, first.sequence)
     await office.takes(office.came(webhook(text("En hij stinkt", "wamid.2", 1))))
-    [closing] = await Closings(own).untold()
-    [(_, decision, _)] = await office.takes(order(closing))
+    [closing] = await ClosingStore(own).unpublished()
+    [(_, decision, _)] = await office.takes(close_command(closing))
     assert (decision.kind, decision.reason.partition(":")[0]) == ("refused", "asked_meanwhile")
     assert await pool.fetchval("select count(*) from router.conversation where closed_at is null")

@@ -76,7 +76,7 @@ async def test_nobody_is_asked_at_night_and_an_answer_does_not_wait_for_that(
 ) -> None:
     local = clock.now() - timedelta(hours=1), clock.now() + timedelta(hours=2)
     night = QuietHours(*(each.astimezone(AMSTERDAM).time() for each in local))
-    account = msgspec.structs.replace(account, night=night)
+    account = msgspec.structs.replace(account, quiet_hours=night)
     async with late.office.working(**{NUMBER: account}):
         answer = await late.held()
         ask = await late.ask()
@@ -94,7 +94,7 @@ async def test_with_both_templates_words_that_fit_go_in_the_one_and_the_rest_wai
     late: Late, account: Account
 ) -> None:
     """But never before what was said earlier."""
-    account = msgspec.structs.replace(account, late=LateAnswerTemplate(name="antwoord"))
+    account = msgspec.structs.replace(account, late_template=LateAnswerTemplate(name="antwoord"))
     async with late.office.working(**{NUMBER: account}):
         line = await late.office.until(await late.answer(), "sent")
         assert line["reason"] == IN_TEMPLATE

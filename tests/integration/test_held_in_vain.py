@@ -6,7 +6,13 @@ import pytest
 
 from deliverer.meta.accounts import Account
 from deliverer.meta.closed_window import HELD, NOT_NEEDED, WINDOW_CLOSED
-from deliverer.meta.held_messages import ASK_AGAIN_SECONDS, EXPIRED, MENDED, NOT_ASKED, STOPPED
+from deliverer.meta.held_messages import (
+    ASK_FAILED,
+    ASK_FAILED_SECONDS,
+    EXPIRED,
+    STOPPED,
+    TEMPLATE_NEEDS_ADMIN,
+)
 from services import clock
 from services.whatsapp.delivery_status import MAX_HOLD, REOPEN_REQUEST_VALID_FOR
 from tests.integration.provider import NUMBER
@@ -78,11 +84,13 @@ async def test_where_the_question_fails_it_does_not_wait_in_silence(
             await pool.execute(failed, ask, code, why)
         await late.look()
         assert (await late.state(first))[0] == "held"  # the router may have asked anew
-        await pool.execute(AGED, first, ASK_AGAIN_SECONDS)
+        await pool.execute(AGED, first, ASK_FAILED_SECONDS)
         await late.look()
     line = await late.office.line(first)
     assert (line["state"], line["code"]) == ("failed", code)
-    assert line["reason"] == f"{NOT_ASKED} ({why})" + ("" if by_status else f"; {MENDED}")
+    assert line["reason"] == f"{ASK_FAILED} ({why})" + (
+        "" if by_status else f"; {TEMPLATE_NEEDS_ADMIN}"
+    )
     assert (await late.told(first))[-1] == ("failed", line["reason"])
 
 
@@ -94,7 +102,7 @@ async def test_asked_anew_it_waits_though_the_question_before_failed(
         late.office.provider.message_answers = [(400, {"error": {"code": 132015}})]
         await late.office.until(await late.ask(), "failed")
         await late.office.until(await late.ask(), "sent")
-        await late.office.pool.execute(AGED, first, ASK_AGAIN_SECONDS)
+        await late.office.pool.execute(AGED, first, ASK_FAILED_SECONDS)
         await late.look()
     assert (await late.state(first))[0] == "held"
 
@@ -106,14 +114,14 @@ async def test_a_second_question_that_fails_ends_only_what_waits_for_it(
     async with late.office.working(**{NUMBER: account}):
         first = await late.held()
         await late.office.until(await late.ask(), "sent")
-        later = REOPEN_REQUEST_VALID_FOR.total_seconds() + ASK_AGAIN_SECONDS
+        later = REOPEN_REQUEST_VALID_FOR.total_seconds() + ASK_FAILED_SECONDS
         await late.office.pool.execute(PASSED, late.person, later)
         second = await late.answer()
         await late.look()
         assert (await late.state(second))[0] == "held"
         late.office.provider.message_answers = [(400, {"error": {"code": 132015}})]
         await late.office.until(await late.ask(), "failed")
-        await late.office.pool.execute(AGED, second, ASK_AGAIN_SECONDS)
+        await late.office.pool.execute(AGED, second, ASK_FAILED_SECONDS)
         await late.look()
     assert (await late.state(first))[0] == "held"
     assert (await late.state(second))[0] == "failed"
@@ -129,7 +137,7 @@ async def test_whom_the_question_never_reached_is_answered_when_they_write_all_t
         if failed_first:
             late.office.provider.message_answers = [(400, {"error": {"code": 132015}})]
             await late.office.until(await late.ask(), "failed")
-        await late.office.pool.execute(AGED, first, ASK_AGAIN_SECONDS)
+        await late.office.pool.execute(AGED, first, ASK_FAILED_SECONDS)
         await late.writes()
         ask = await late.office.until(await late.ask(), "failed")
         assert ask["reason"] == NOT_NEEDED
@@ -147,7 +155,7 @@ async def test_a_question_that_was_not_needed_has_not_failed_for_what_still_wait
         await late.writes()
         await late.office.until(await late.ask(), "failed")
         await late.silent()
-        await late.office.pool.execute(AGED, first, ASK_AGAIN_SECONDS)
+        await late.office.pool.execute(AGED, first, ASK_FAILED_SECONDS)
         await late.look()
         assert (await late.state(first))[0] == "held"
         late.office.provider.message_answers = [(400, {"error": {"code": 132015}})]

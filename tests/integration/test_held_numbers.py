@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from deliverer.meta.ledger import Ledger
-from deliverer.meta.media_uploader import FILES_AT_ONCE, OF_AN_ACCOUNT
-from deliverer.meta.number_breaker import IN_A_ROW, OF_A_NUMBER, UNWELL
+from deliverer.meta.media_uploader import FILES_AT_ONCE, PER_ACCOUNT
+from deliverer.meta.number_breaker import MAX_IN_FLIGHT, SILENT_IN_A_ROW, UNWELL
 from deliverer.meta.send_loop import WINDOW, SendLoop
 from deliverer.transport.response import Body, Response
 from services import clock
@@ -89,7 +89,7 @@ async def test_what_stops_or_slows_a_number_is_asked_by_few_told_once_and_costs_
             await until(lambda: explained(office, str(code)))
             first = meta.posts[NUMBER]
             await asyncio.sleep(1)  # in which 80 would have gone
-            assert meta.posts[NUMBER] == first <= OF_A_NUMBER
+            assert meta.posts[NUMBER] == first <= MAX_IN_FLIGHT
             if code == 190:
                 await until(lambda: tried_again(meta, first), PROBED_SECONDS)
     assert await states(office) == {"queued": 500}
@@ -124,7 +124,7 @@ async def test_an_edge_of_meta_s_that_breaks_down_costs_a_few_messages_of_which_
         await until(held)
         meta.says[NUMBER] = TAKEN
         lost = meta.posts[NUMBER]
-        assert IN_A_ROW <= lost <= OF_A_NUMBER
+        assert SILENT_IN_A_ROW <= lost <= MAX_IN_FLIGHT
         await until(lambda: gone(office))
     assert await states(office) == {"sent": 300 - lost, "unknown": lost}
 
@@ -148,7 +148,7 @@ async def test_what_waited_for_its_number_goes_in_the_order_in_which_it_came(
         "select position from deliverer.ledger where attempt = 1 order by claimed_at, position"
     )
     assert [row["position"] for row in waited] == sorted(row["position"] for row in waited)
-    assert len(waited) >= 100 - OF_A_NUMBER
+    assert len(waited) >= 100 - MAX_IN_FLIGHT
     assert {row["attempt"] for row in rows} <= {1, 2}
 
 
@@ -164,7 +164,7 @@ async def test_a_number_whose_provider_hangs_leaves_another_its_places(
         return meta.posts[OTHER] >= 60
 
     async def hung() -> bool:
-        return (await states(office, OTHER))["sending"] == OF_A_NUMBER
+        return (await states(office, OTHER))["sending"] == MAX_IN_FLIGHT
 
     async with working(office, meta, account):
         await until(wide)
@@ -176,9 +176,9 @@ async def test_a_number_whose_provider_hangs_leaves_another_its_places(
             await office.until(await office.queue(TEXT), "sent")
             assert asyncio.get_running_loop().time() - began < 2
         if hangs:
-            assert (await states(office, OTHER))["sending"] == OF_A_NUMBER
+            assert (await states(office, OTHER))["sending"] == MAX_IN_FLIGHT
         meta.may_answer.set()
-    assert 2 * OF_A_NUMBER < WINDOW and 2 * OF_AN_ACCOUNT < FILES_AT_ONCE
+    assert 2 * MAX_IN_FLIGHT < WINDOW and 2 * PER_ACCOUNT < FILES_AT_ONCE
 
 
 async def test_an_account_that_takes_no_files_leaves_another_its_places(
@@ -189,7 +189,7 @@ async def test_an_account_that_takes_no_files_leaves_another_its_places(
     image = {"type": "image", "image": {}}
     async with silent() as port:
         dead = msgspec.structs.replace(dead, media_url=f"http://127.0.0.1:{port}/media")
-        for n in range(2 * OF_AN_ACCOUNT):
+        for n in range(2 * PER_ACCOUNT):
             await office.queue(image, number=OTHER, media=await office.uploaded(bytes([n])))
         async with office.working(**{NUMBER: account, OTHER: dead}):
             await until(lambda: full(office, dead.name))
@@ -200,7 +200,7 @@ async def test_an_account_that_takes_no_files_leaves_another_its_places(
 
 async def full(office: Office, account: str) -> bool:
     at_it = "select count(*) from deliverer.upload where account = $1 and claimed_by is not null"
-    return await office.pool.fetchval(at_it, account) == OF_AN_ACCOUNT
+    return await office.pool.fetchval(at_it, account) == PER_ACCOUNT
 
 
 @asynccontextmanager

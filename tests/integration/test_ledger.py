@@ -8,7 +8,7 @@ import pytest
 from deliverer.meta.graph_api import RetryLater, Sent
 from deliverer.meta.ledger import PACE_SECONDS, Ledger
 from deliverer.meta.ledger_sql import CLAIM, PAIR_MESSAGES, PAIR_SECONDS
-from deliverer.transport.pacer import SPARE_SECONDS
+from deliverer.transport.pacer import BURST_SECONDS
 from services import clock
 from services.postgres.database import Pool
 
@@ -141,11 +141,11 @@ async def test_what_nobody_knows_of_is_counted_whoever_gave_it_up_for_a_day_or_u
     await pool.execute("update deliverer.ledger set claimed_at = now() - interval '1 hour'")
     assert await Ledger(pool, clock.new_id(), {}).sweep(clock.now()) == 4
     ledger = Ledger(pool, clock.new_id(), {})
-    assert await ledger.unconfirmed() == {"106540352242922": 3, "206540352242923": 1}
+    assert await ledger.count_unconfirmed() == {"106540352242922": 3, "206540352242923": 1}
     await pool.execute("update deliverer.ledger set state = 'sent' where id = $1", ids[0])
     yesterday = "update deliverer.ledger set claimed_at = now() - interval '25 hours' where id = $1"
     await pool.execute(yesterday, ids[1])
-    assert await ledger.unconfirmed() == {"106540352242922": 1, "206540352242923": 1}
+    assert await ledger.count_unconfirmed() == {"106540352242922": 1, "206540352242923": 1}
 
 
 _PLACES = """
@@ -237,7 +237,7 @@ async def test_whoever_has_waited_longest_since_it_was_due_goes_first(pool: Pool
 async def test_what_one_process_took_of_a_second_another_does_not_take_again(
     pool: Pool, rate: float
 ) -> None:
-    most = max(1, int(rate * SPARE_SECONDS))
+    most = max(1, int(rate * BURST_SECONDS))
     await _queue(pool, 2 * most + 1)
     first, second, third = (Ledger(pool, clock.new_id(), {}) for _ in range(3))
     rooms, rates = {NUMBER: most}, {NUMBER: rate}

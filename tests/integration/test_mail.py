@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 
 from deliverer.crm.response_policy import judge
-from deliverer.destinations import mail
+from deliverer.destinations import mail as mail_format
 from deliverer.transport import smtp_client
 from deliverer.transport.response import Response
 from deliverer.transport.smtp_client import Mailer
@@ -115,8 +115,8 @@ async def answered(url: str, login: bytes = b"") -> Response:
     destination = MailDestination(
         id="piket", kind="mail", url=url, to=to, sender="postkamer@voorbeeldstad.example"
     )
-    content = mail.body(DELIVERY, "")
-    headers = mail.headers(DELIVERY, content, (), NOON)
+    content = mail_format.body(DELIVERY, "")
+    headers = mail_format.headers(DELIVERY, content, (), NOON)
     return await Mailer(destination, login).post(url, content, headers)
 
 
@@ -217,7 +217,7 @@ async def test_mail_that_all_refuse_is_tried_again_for_the_mildest_answer() -> N
 
 
 async def test_silent_server_is_given_up_within_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smtp_client, "SECONDS", 0.2)
+    monkeypatch.setattr(smtp_client, "STEP_SECONDS", 0.2)
     async with server(MAIL=b"") as (_, url):
         assert (await answered(url)).failure == "timeout"
 
@@ -225,7 +225,7 @@ async def test_silent_server_is_given_up_within_the_bound(monkeypatch: pytest.Mo
 async def test_goodbye_that_is_not_answered_takes_nothing_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(smtp_client, "ALL_SECONDS", 0.5)
+    monkeypatch.setattr(smtp_client, "MAIL_SECONDS", 0.5)
     async with server(QUIT=b"") as (mailbox, url):
         assert await posted(url) == ("settled", False)
     assert len(mailbox.taken) == 1

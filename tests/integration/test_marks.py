@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from deliverer.meta.read_receipt_store import TERM_SECONDS, TYPING_SECONDS, ReadReceiptStore
-from deliverer.meta.read_receipts import ATTEMPTS, ReadReceiptSender
+from deliverer.meta.read_receipt_store import EXPIRY_SECONDS, TYPING_SECONDS, ReadReceiptStore
+from deliverer.meta.read_receipts import MAX_ATTEMPTS, ReadReceiptSender
 from deliverer.transport.http_client import http_client
 from router.store.save import UPSERT_MARK
 from services import clock, metrics
@@ -111,11 +111,11 @@ async def test_what_is_claimed_and_replaced_meanwhile_is_not_lost_with_the_old_o
 
 async def test_the_deliverers_own_rights_are_enough(place: Place, empty: str) -> None:
     office, _ = place
-    for age in (0, 1, TERM_SECONDS + 1):
+    for age in (0, 1, EXPIRY_SECONDS + 1):
         await asked(office.pool, typing=True, age=age)
     async with connection_pool(f"{empty}?role=postkamer_deliverer", "test", 2) as own:
         marks = ReadReceiptStore(own)
-        assert await marks.overdue() == [NUMBER]
+        assert await marks.delete_overdue() == [NUMBER]
         first, second = await marks.claim({NUMBER: 4}, 4)
         await marks.reschedule(first, 60)
         await marks.delete(second)
@@ -166,10 +166,10 @@ async def test_nobody_types_any_more_once_an_answer_is_on_its_way(place: Place, 
 async def test_what_meta_puts_off_is_tried_again_and_not_for_ever(place: Place) -> None:
     office, account = place
     later, dropped = counted("later"), counted("dropped")
-    office.provider.mark_answers = [BUSY] * ATTEMPTS
+    office.provider.mark_answers = [BUSY] * MAX_ATTEMPTS
     await asked(office.pool)
     async with marking(office, account):
-        for attempt in range(1, ATTEMPTS):
+        for attempt in range(1, MAX_ATTEMPTS):
             await until_offered(office, attempt)
             async with asyncio.timeout(15):
                 put_off = "update deliverer.mark set due_at = now() where attempt = $1"
@@ -179,7 +179,7 @@ async def test_what_meta_puts_off_is_tried_again_and_not_for_ever(place: Place) 
                     await office.pool.execute(put_off, attempt)
                     await asyncio.sleep(0.02)
         await until_gone(office.pool)
-    assert len(office.provider.marks) == ATTEMPTS
+    assert len(office.provider.marks) == MAX_ATTEMPTS
     assert counted("dropped") == dropped + 1
 
 
@@ -201,8 +201,8 @@ async def test_of_a_number_that_is_stopped_nothing_piles_up_and_its_answers_do_n
     person = clock.new_id()
     for n in range(20):
         await asked(office.pool, f"wamid.{n}", person=person)
-    await asked(office.pool, "wamid.old", age=TERM_SECONDS + 1)
-    await asked(office.pool, "wamid.gone", age=TERM_SECONDS + 1, number="206540352242923")
+    await asked(office.pool, "wamid.old", age=EXPIRY_SECONDS + 1)
+    await asked(office.pool, "wamid.gone", age=EXPIRY_SECONDS + 1, number="206540352242923")
     async with marking(office, account), office.working(**{NUMBER: account}):
         await until_offered(office, 1)
         await office.until(await office.queue(TEXT, person), "sent")

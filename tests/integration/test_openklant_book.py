@@ -2,7 +2,7 @@
 
 import asyncio
 
-from deliverer.destinations.openklant.store import CONNECTIONS, SagaStore
+from deliverer.destinations.openklant.store import MAX_CONNECTIONS, SagaStore
 from deliverer.service import POOL_SIZE
 from services import clock
 from services.config.organisation import OpenKlantDestination
@@ -15,5 +15,5 @@ async def test_with_a_whole_window_under_way_half_of_the_connections_are_for_oth
     async with connection_pool(migrated, "test", POOL_SIZE) as pool:
         book = SagaStore(pool, "crm")
         window = OpenKlantDestination.model_fields["window"].default
-        await asyncio.gather(*(book.open(f"c{n}", clock.new_id()) for n in range(window)))
-        assert pool.get_size() == CONNECTIONS == POOL_SIZE // 2
+        await asyncio.gather(*(book.open_tasks(f"c{n}", clock.new_id()) for n in range(window)))
+        assert pool.get_size() == MAX_CONNECTIONS == POOL_SIZE // 2

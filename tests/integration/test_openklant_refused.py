@@ -51,7 +51,7 @@ async def test_a_task_that_is_refused_holds_up_no_other(
     assert shown.requests[-1][1].endswith(tasks[sick])
     await pool.execute("update deliverer.internetaak set looked_at = now() - interval '3 hours'")
     assert await town_hall.looks(shown)
-    assert await town_hall.closings().unseen_seconds("crm") > 3 * 3600 - 60, "nobody saw it"
+    assert await town_hall.closings().unpolled_seconds("crm") > 3 * 3600 - 60, "nobody saw it"
 
 
 async def test_when_the_first_three_are_refused_so_are_the_others_and_they_come_first_then(

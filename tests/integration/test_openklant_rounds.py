@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from deliverer.destinations.openklant import closing_store as bounds
-from deliverer.destinations.openklant.closing_store import Closings
+from deliverer.destinations.openklant.closing_store import ClosingStore
 from services import clock
 from services.postgres.database import Pool
 from tests.contract.test_openklant_openapi import document
@@ -71,7 +71,7 @@ async def test_who_does_not_answer_ends_the_round_and_no_task_is_left_out(
 async def test_each_task_has_its_turn_however_many_there_are(
     town_hall: Register, road: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounds, "LOOKS", 2)
+    monkeypatch.setattr(bounds, "TASKS_PER_ROUND", 2)
     deliverer = town_hall.deliverer(road)
     for n in range(5):
         talk = Conversation(f"10000001-c{n}")
@@ -89,16 +89,16 @@ async def test_one_process_takes_a_round_and_nobody_while_a_person_wants_that(
     talk = Conversation()
     await taken(town_hall.deliverer(road), talk.message("De container is vol.", task=True))
     closings = town_hall.closings()
-    found = await asyncio.gather(*(closings.due("crm", 60) for _ in range(8)))
+    found = await asyncio.gather(*(closings.claim_due("crm", 60) for _ in range(8)))
     assert sorted(map(len, found)) == [0] * 7 + [1]
-    assert await closings.due("crm", 60) == []
+    assert await closings.claim_due("crm", 60) == []
     await pool.execute("update deliverer.look set next_at = now()")
-    assert len(await closings.due("crm", 60)) == 1
+    assert len(await closings.claim_due("crm", 60)) == 1
     await pool.execute("update deliverer.look set next_at = now()")
     await pool.execute("insert into deliverer.pause (destination, reason) values ('crm', 'x')")
-    assert await closings.due("crm", 60) == []
+    assert await closings.claim_due("crm", 60) == []
     await pool.execute("delete from deliverer.pause")
-    assert len(await closings.due("crm", 60)) == 1
+    assert len(await closings.claim_due("crm", 60)) == 1
 
 
 async def test_of_two_that_find_the_last_two_tasks_at_once_one_closes(
@@ -109,10 +109,10 @@ async def test_of_two_that_find_the_last_two_tasks_at_once_one_closes(
         talk = Conversation(f"10000001-c{n}")
         await taken(deliverer, talk.message("De container is vol.", task=True))
         await taken(deliverer, talk.message("En nog iets", after=7200, task=True))
-    closings = Closings(pool)
-    tasks = await closings.due("crm", 60)
+    closings = ClosingStore(pool)
+    tasks = await closings.claim_due("crm", 60)
     assert len(tasks) == 40
-    closed = await asyncio.gather(*(closings.done("crm", t, clock.new_id()) for t in tasks))
+    closed = await asyncio.gather(*(closings.mark_done("crm", t, clock.new_id()) for t in tasks))
     assert sum(closed) == 20
     assert len({each.conversation for each in await town_hall.closes()}) == 20
 

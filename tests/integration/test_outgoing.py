@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from deliverer.meta import media_uploader
 from deliverer.meta.graph_api import STOPPED
-from deliverer.meta.media_upload import GONE, NOT_BROUGHT, WAITING
+from deliverer.meta.media_upload import GONE, UPLOAD_FAILED, WAITING
 from deliverer.meta.send_loop import MESSAGE_UNKNOWN, NUMBER_UNKNOWN
 from services import clock, metrics
 from tests.integration.provider import ACCOUNT, NUMBER, Account, Office
@@ -136,7 +136,7 @@ async def test_a_file_that_could_not_be_brought_for_a_day_fails_its_message(
                 await asyncio.sleep(0.02)
         old = "update deliverer.upload set due_at = now(), first_at = now() - interval '1 day'"
         await office.pool.execute(old)
-        assert (await office.until(id, "failed"))["reason"] == NOT_BROUGHT
+        assert (await office.until(id, "failed"))["reason"] == UPLOAD_FAILED
 
 
 async def test_a_file_that_meta_refuses_fails_its_messages_and_not_the_next_ones(

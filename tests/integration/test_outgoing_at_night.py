@@ -31,7 +31,7 @@ def night(begins: timedelta, ends: timedelta) -> QuietHours:
 
 
 def at_night(account: Account, ends: timedelta, begins: timedelta = -HOUR) -> dict[str, Account]:
-    return {NUMBER: msgspec.structs.replace(account, night=night(begins, ends))}
+    return {NUMBER: msgspec.structs.replace(account, quiet_hours=night(begins, ends))}
 
 
 @pytest.fixture

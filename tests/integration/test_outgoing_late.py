@@ -49,7 +49,7 @@ async def test_a_late_answer_goes_in_the_template_for_it_if_its_words_fit(
     office, account = place
     late = clock.new_id()
     await office.pool.execute(HEARD, NUMBER, late, 25)
-    account = msgspec.structs.replace(account, late=LATE)
+    account = msgspec.structs.replace(account, late_template=LATE)
     answer = {"type": "text", "text": {"body": "Ja,\n\nhij is klaar."}}
     long = {"type": "text", "text": {"body": "x" * (MAX_LATE_CHARACTERS + 1)}}
     async with office.working(**{NUMBER: account}):
@@ -86,7 +86,7 @@ async def test_a_late_answer_to_who_said_stop_or_wrote_long_ago_goes_in_no_templ
         await office.pool.execute(STOPPED, person, by)
     earlier = STOPPED.replace("1 day", "5 days")
     await office.pool.execute(earlier, came_back, "stop")
-    account = msgspec.structs.replace(account, late=LATE)
+    account = msgspec.structs.replace(account, late_template=LATE)
     async with office.working(**{NUMBER: account}):
         for person in (stopped, long_ago):
             line = await office.until(await office.queue(TEXT, person), "failed")
@@ -105,7 +105,7 @@ async def test_what_meta_refuses_as_too_late_goes_in_the_template_once_under_its
     person = clock.new_id()
     await office.pool.execute(HEARD, NUMBER, person, 23)
     closed = 400, {"error": {"code": CLOSED, "message": "Re-engagement"}}
-    account = msgspec.structs.replace(account, late=LATE)
+    account = msgspec.structs.replace(account, late_template=LATE)
     async with office.working(**{NUMBER: account}):
         office.provider.message_answers = [closed]
         id = await office.queue(TEXT, person)

@@ -12,7 +12,7 @@ from cli.deliveries.parked import MAX_PER_SECOND
 from cli.deliveries.parked_store import ParkedFilter, replay
 from deliverer.crm import replays
 from deliverer.crm.replays import CLAIM_SECONDS, IN_HAND
-from deliverer.crm.settlements import parked, settlement
+from deliverer.crm.settlements import make_settlement, park_settlement
 from deploy.local.rabbitmq import Broker
 from services import clock
 from services.postgres.database import Pool
@@ -30,7 +30,7 @@ async def park(pool: Pool, count: int) -> None:
     rows = []
     for n in range(count):
         one = msgspec.structs.replace(delivery(n), conversation=f"10000001-{n}")
-        done = parked(settlement(one, "crm", 1, 422, one.time), one, "refused", b"no")
+        done = park_settlement(make_settlement(one, "crm", 1, 422, one.time), one, "refused", b"no")
         rows.append([getattr(done, name) for name in columns.split(", ")])
     places = ", ".join(f"${n}" for n in range(1, 10))
     sql = f"insert into deliverer.delivery ({columns}) values ({places})"

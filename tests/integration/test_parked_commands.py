@@ -7,7 +7,7 @@ import pytest
 
 from cli.deliveries.parked_store import GIVEN_UP, NOBODY
 from deliverer.crm.replays import Replays
-from deliverer.crm.settlements import Settlement, record
+from deliverer.crm.settlements import Settlement, settlement_record
 from services.postgres.database import Pool
 from tests.integration.parked import (
     ANSWER,
@@ -106,7 +106,7 @@ def test_what_is_given_up_is_told_with_the_reason(command: Command, table: str) 
 
     [told] = on(table, untold)
     assert (told.event, told.state, told.reason) == (delivery(6).id, "dropped", "CRM is gone")
-    assert record(told).id != record(refused(6, "crm2", 400)).id
+    assert settlement_record(told).id != settlement_record(refused(6, "crm2", 400)).id
     assert events(command("parked", "list", "--json")) == ids(1, 2, 3, 4, 5)
 
 

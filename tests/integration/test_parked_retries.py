@@ -9,8 +9,8 @@ import pytest
 
 from cli.deliveries.parked import MAX_PER_SECOND
 from deliverer.crm.replays import CLAIM_SECONDS, IN_HAND, Replays
-from deliverer.crm.session import LOOK_SECONDS
-from deliverer.crm.settlements import Settlement, record
+from deliverer.crm.session import POLL_SECONDS
+from deliverer.crm.settlements import Settlement, settlement_record
 from services import clock
 from services.postgres.database import Pool
 from tests.integration.parked import (
@@ -41,9 +41,9 @@ def command(table: str) -> Command:
 
 
 async def due(pool: Pool, process: UUID, *held: UUID) -> list[int]:
-    look = await Replays(pool, process).due("crm", held, still=False)
-    assert all(each.replays == 1 for each in look.again)
-    return [each.delivery.sequence for each in look.again]
+    look = await Replays(pool, process).claim_due("crm", held, is_paused=False)
+    assert all(each.replays == 1 for each in look.due)
+    return [each.delivery.sequence for each in look.due]
 
 
 def test_what_was_settled_twice_at_once_is_written_down_once(command: Command, table: str) -> None:
@@ -75,8 +75,8 @@ def test_what_failed_before_does_not_count_against_what_is_tried_again(
     assert command("parked", "replay", *CRM, "--per-second", "100").exit_code == 0
 
     async def failed(pool: Pool) -> set[int]:
-        look = await Replays(pool, ONE).due("crm", (), still=False)
-        return {each.failed for each in look.again}
+        look = await Replays(pool, ONE).claim_due("crm", (), is_paused=False)
+        return {each.failures for each in look.due}
 
     assert on(table, failed) == {0}
 
@@ -90,10 +90,10 @@ def test_what_is_settled_while_it_is_looked_for_is_not_tried_once_more(
 
     async def looked(pool: Pool) -> list[int]:
         held = {delivery(1).id}
-        looking = asyncio.create_task(Replays(pool, ONE).due("crm", held, still=False))
+        looking = asyncio.create_task(Replays(pool, ONE).claim_due("crm", held, is_paused=False))
         await asyncio.sleep(0)  # it has asked by now, and has no answer yet
         held.clear()
-        return [each.delivery.sequence for each in (await looking).again]
+        return [each.delivery.sequence for each in (await looking).due]
 
     assert on(table, looked) == [2]
 
@@ -118,7 +118,7 @@ def test_no_more_is_in_hand_than_may_be(command: Command, table: str) -> None:
     on(table, lambda pool: write(pool, *many))
     too_fast = command("parked", "replay", "--all", "--per-second", str(MAX_PER_SECOND + 1))
     assert too_fast.exit_code == 2 and f"1<=x<={MAX_PER_SECOND}" in too_fast.stderr
-    assert IN_HAND >= 2 * MAX_PER_SECOND * LOOK_SECONDS
+    assert IN_HAND >= 2 * MAX_PER_SECOND * POLL_SECONDS
     assert command("parked", "replay", *CRM, "--per-second", str(MAX_PER_SECOND)).exit_code == 0
     passed = "update deliverer.delivery set due_at = now() - interval '1 second'"
     on(table, lambda pool: pool.execute(passed))
@@ -148,11 +148,13 @@ def test_what_waits_to_be_tried_again_is_shown_and_can_be_taken_back(
     async def looked(pool: Pool) -> set[UUID]:
         replays = Replays(pool, ONE)
         await pool.execute("update deliverer.delivery set due_at = now() where state = 'replay'")
-        held = {each.delivery.id for each in (await replays.due("crm", (), still=False)).again}
+        held = {
+            each.delivery.id for each in (await replays.claim_due("crm", (), is_paused=False)).due
+        }
         assert held == {delivery(n).id for n in (1, 2, 3)}
         done = await asyncio.to_thread(command, "parked", "replay", *ids(1, 3, 4), "--cancel")
         assert done.stdout == "2 are parked again\n"  # one never was to be tried again
-        return {*(await replays.due("crm", held, still=True)).over}
+        return {*(await replays.claim_due("crm", held, is_paused=True)).over}
 
     assert on(table, looked) == {delivery(n).id for n in (1, 3)}
     assert listed(command, *CRM) == {
@@ -173,9 +175,9 @@ def test_nothing_more_is_taken_in_hand_of_what_is_held_still(command: Command, t
     async def looked(pool: Pool) -> None:
         replays = Replays(pool, ONE)
         await pool.execute("update deliverer.delivery set due_at = now() where state = 'replay'")
-        assert await replays.due("crm", (), still=True) == ([], frozenset())
+        assert await replays.claim_due("crm", (), is_paused=True) == ([], frozenset())
         held = {delivery(1).id}
-        assert await replays.due("crm", held, still=True) == ([], frozenset())
+        assert await replays.claim_due("crm", held, is_paused=True) == ([], frozenset())
 
     on(table, looked)
 
@@ -220,6 +222,6 @@ def test_what_was_tried_again_is_told_once_more_under_an_id_of_its_own(
 
     [told] = on(table, work)
     assert (told.state, told.attempts, told.replays) == (state, 3, 1)
-    assert record(told).id != record(refused(1)).id
+    assert settlement_record(told).id != settlement_record(refused(1)).id
     left = events(command("parked", "list", "--json"))
     assert (ids(1)[0] in left) == (state == "parked")

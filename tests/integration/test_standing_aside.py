@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 
 from deliverer.crm.lanes import Job
-from deliverer.crm.sidelined import TOGETHER
+from deliverer.crm.sidelined import PER_CONVERSATION
 from deliverer.crm.sidelined_store import SidelinedStore
 from deploy.local.rabbitmq import Broker
 from services.amqp import topology
@@ -100,17 +100,17 @@ async def test_the_table_gives_the_first_of_each_conversation_that_is_due_and_th
     pool: Pool,
 ) -> None:
     table = SidelinedStore(pool)
-    jobs = [Job(of(n, "a"), None, failed=n == 0, attempts=2) for n in range(TOGETHER + 5)]
+    jobs = [Job(of(n, "a"), None, failures=n == 0, attempts=2) for n in range(PER_CONVERSATION + 5)]
     await table.insert("crm", jobs, 0.0)
     await table.insert("crm", [Job(of(50, "b"), None)], 3600.0)
     await table.insert("other", [Job(of(51, "a"), None)], 0.0)
     assert await table.conversations("crm") == {"a", "b"}
     found = await table.due("crm", ["a", "b", "c"], 10)
-    assert [each.delivery.sequence for each in found] == [*range(TOGETHER)]
-    assert [each.failed for each in found] == [1] + [0] * (TOGETHER - 1)
+    assert [each.delivery.sequence for each in found] == [*range(PER_CONVERSATION)]
+    assert [each.failures for each in found] == [1] + [0] * (PER_CONVERSATION - 1)
     first = jobs[0]
-    first.failed = 2
-    await table.insert("crm", jobs[:TOGETHER], 3600.0)
+    first.failures = 2
+    await table.insert("crm", jobs[:PER_CONVERSATION], 3600.0)
     assert await table.due("crm", ["a"], 10) == []
     row = await pool.fetchrow(
         "select failed, attempts from deliverer.delivery where event = $1", first.delivery.id

@@ -1,1 +1,1 @@
-"""Open Klant as a destination: a saga of calls that never repeats one."""
+"""Open Klant as a destination: a saga that creates each object once."""

@@ -1,6 +1,6 @@
-"""Departments, and ourselves, as actors of an Open Klant: looked up once, made where missing.
+"""Actors of an Open Klant, such as departments and Postkamer: looked up once, created if missing.
 
-Nothing there keeps an actor from being made twice, so that one at a time looks and makes.
+Open Klant does not prevent duplicate actors, so one task at a time looks up and creates.
 """
 
 import asyncio
@@ -8,46 +8,46 @@ from collections.abc import Awaitable, Callable
 
 from deliverer.destinations.openklant.client import Json, OpenKlantClient, RequestRefused
 
-KNOWN = 1000
-"""Actors of which the id is remembered: a town hall's departments and employees."""
-FIELDS = ("actor.uuid", "toegewezenAanActoren")
-"""What is `invalid` then."""
-PARTS = ("objectId", "codeObjecttype", "codeRegister", "codeSoortObjectId")
+MAX_KNOWN = 1000
+"""Actors whose id is remembered: the departments and employees of a town hall."""
+ACTOR_FIELDS = ("actor.uuid", "toegewezenAanActoren")
+"""Fields that Open Klant calls `invalid` if an actor no longer exists."""
+IDENTIFIER_FIELDS = ("objectId", "codeObjecttype", "codeRegister", "codeSoortObjectId")
 
 
 class Actors:
-    """Of one destination."""
+    """Known actors of one destination."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
-        self._looking = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
-    async def acting(
-        self, calls: OpenKlantClient, wanted: Json, act: Callable[[str], Awaitable[Json]]
+    async def act_as(
+        self, calls: OpenKlantClient, actor: Json, act: Callable[[str], Awaitable[Json]]
     ) -> Json:
-        """What comes of doing it in this actor's name; once more where somebody took away the one
-        that was known."""
+        """Call `act` with the id of the actor; once more if the known actor was deleted."""
         try:
-            return await act(await self._uuid(calls, wanted))
+            return await act(await self._find_or_create(calls, actor))
         except RequestRefused as refused:
-            if not any(refused.has("invalid", field) for field in FIELDS):
+            if not any(refused.has("invalid", field) for field in ACTOR_FIELDS):
                 raise
         self._known.clear()
-        return await act(await self._uuid(calls, wanted))
+        return await act(await self._find_or_create(calls, actor))
 
-    async def _uuid(self, calls: OpenKlantClient, wanted: Json) -> str:
-        """Of the actor with this identificator; Refused when it can be neither found nor made."""
-        identified = wanted["actoridentificator"]
-        key = " ".join(identified[part] for part in PARTS)
-        async with self._looking:
+    async def _find_or_create(self, calls: OpenKlantClient, actor: Json) -> str:
+        """Return the id of the actor with this identifier. RequestRefused if it can be neither
+        found nor created."""
+        identifier = actor["actoridentificator"]
+        key = " ".join(identifier[part] for part in IDENTIFIER_FIELDS)
+        async with self._lock:
             if key not in self._known:
-                if len(self._known) >= KNOWN:
+                if len(self._known) >= MAX_KNOWN:
                     self._known.clear()
                 filters = {
-                    f"actoridentificator{part[0].upper()}{part[1:]}": identified[part]
-                    for part in PARTS
+                    f"actoridentificator{part[0].upper()}{part[1:]}": identifier[part]
+                    for part in IDENTIFIER_FIELDS
                 }
-                there = await calls.find("actoren", **filters)
-                made = there or await calls.post("actoren", wanted)
-                self._known[key] = str(made["uuid"])
+                existing = await calls.find("actoren", **filters)
+                remote = existing or await calls.post("actoren", actor)
+                self._known[key] = str(remote["uuid"])
             return self._known[key]

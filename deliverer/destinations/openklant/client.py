@@ -1,4 +1,4 @@
-"""Requests to Open Klant (Klantinteracties 0.9), and what its answers mean to whoever asked."""
+"""Requests to Open Klant (Klantinteracties 0.9), and verdicts on its answers."""
 
 import re
 from collections.abc import Mapping
@@ -7,18 +7,19 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from deliverer.crm.response_policy import PARKED, Verdict, judge
+from deliverer.crm.response_policy import PARKED_STATUSES, Verdict, judge
 from deliverer.transport.response import Body, Response
 
 Json = dict[str, Any]
 NOT_FOUND, BROKEN = 404, 500
-WORD = re.compile(r"[A-Za-z0-9_.]{1,80}")
-"""What a name or a code may look like to be repeated; reasons quote what was sent."""
-ALL_TAKEN = Response(status=409, code="numbers")
-"""Others have every number that was tried."""
+SAFE_WORD = re.compile(r"[A-Za-z0-9_.]{1,80}")
+"""Field names and codes that we may repeat. Other texts in an error quote the request."""
+NUMBERS_EXHAUSTED = Response(status=409, code="numbers")
+"""Our own answer when every number that we tried is taken."""
 NUMBERS_TAKEN = "others in this Open Klant use the numbers that are drawn here (referentienummer)"
 UNEXPECTED_RESPONSE = Response(status=502, code="shape")
-"""Done, for all that we know; but the answer has another shape than its document says."""
+"""Our own answer when Open Klant's has another shape than its specification. The request may have
+been carried out."""
 NOT_AS_DOCUMENTED = "Open Klant's answer is not as its document says"
 NOT_OPEN_KLANT = "something before Open Klant answered {}"
 
@@ -29,20 +30,20 @@ class Sender(Protocol):
     ) -> Response: ...
 
 
-class Fault(msgspec.Struct, frozen=True):
+class FieldFault(msgspec.Struct, frozen=True):
     name: str = ""
     code: str = ""
 
 
 class Problem(msgspec.Struct, frozen=True, rename="camel"):
-    """Decided on by its codes: the words are Dutch, and quote."""
+    """Error of Open Klant. We use its codes only: its texts are Dutch, and quote the request."""
 
     code: str = ""
-    invalid_params: list[Fault] = []
+    invalid_params: list[FieldFault] = []
 
 
 class RequestRefused(Exception):
-    """Not done, as far as we know; `answer` says whether it may be."""
+    """Request that was not carried out, as far as we know; see `is_doubtful`."""
 
     def __init__(self, answer: Response) -> None:
         super().__init__(answer.status)
@@ -50,28 +51,28 @@ class RequestRefused(Exception):
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether it may be there all the same, or be somebody's who was a moment earlier: of posts
-        with one number at the same time one is stored, and the others are answered 500."""
+        """True if the object may exist all the same, created by this request or a concurrent one:
+        of simultaneous posts with one number, one is stored and the others are answered 500."""
         return self.answer.status == BROKEN or self.has("unique")
 
     def has(self, code: str, field: str = "") -> bool:
         faults = self.problem.invalid_params if self.problem else []
         return any(fault.code == code and field in fault.name for fault in faults)
 
-    def lacks(self, reference: str) -> bool:
-        """Whether what this field refers to is not there (any more)."""
+    def is_missing(self, reference: str) -> bool:
+        """True if the object that this field refers to does not exist."""
         return self.has("invalid", f"{reference}.uuid")
 
     @property
-    def words(self) -> str:
-        """Which fields it refused and why, in its own codes; nothing that was sent."""
+    def fault_summary(self) -> str:
+        """Refused fields and their codes, without anything that was sent."""
         faults = self.problem.invalid_params if self.problem else []
-        known = [f for f in faults if WORD.fullmatch(f.name) and WORD.fullmatch(f.code)]
-        return ", ".join(f"{fault.name} {fault.code}" for fault in known[:5])
+        safe = [f for f in faults if SAFE_WORD.fullmatch(f.name) and SAFE_WORD.fullmatch(f.code)]
+        return ", ".join(f"{fault.name} {fault.code}" for fault in safe[:5])
 
 
 class OpenKlantClient:
-    """Those of one delivery, counted."""
+    """Makes the requests of one delivery, and counts them."""
 
     def __init__(self, sender: Sender, url: str, token: str) -> None:
         self._sender, self._url = sender, url.rstrip("/")
@@ -79,28 +80,28 @@ class OpenKlantClient:
         self.count = 0
 
     async def find(self, resource: str, **filters: str) -> Json | None:
-        """The first that fits; None where there is none. `__` in a filter is its own."""
+        """Return the first match, or None. `__` in a filter is Open Klant's syntax."""
         query = urlencode(filters | {"pageSize": "1"})
-        found = await self._ask("GET", f"{resource}?{query}")
-        return next(iter(found.get("results") or []), None)
+        page = await self._request("GET", f"{resource}?{query}")
+        return next(iter(page.get("results") or []), None)
 
     async def get(self, resource: str, uuid: str) -> Json | None:
-        """None where it is no more."""
+        """Return the object, or None if it does not exist."""
         try:
-            return await self._ask("GET", f"{resource}/{uuid}")
+            return await self._request("GET", f"{resource}/{uuid}")
         except RequestRefused as refused:
             if refused.answer.status == NOT_FOUND:
                 return None
             raise
 
     async def post(self, resource: str, body: Json) -> Json:
-        return await self._ask("POST", resource, body)
+        return await self._request("POST", resource, body)
 
     async def patch(self, resource: str, uuid: str, body: Json) -> Json:
-        return await self._ask("PATCH", f"{resource}/{uuid}", body)
+        return await self._request("PATCH", f"{resource}/{uuid}", body)
 
-    async def _ask(self, method: str, path: str, body: Json | None = None) -> Json:
-        """Refused, unless it was done and the answer can be read."""
+    async def _request(self, method: str, path: str, body: Json | None = None) -> Json:
+        """RequestRefused unless the request succeeded and its answer can be read."""
         self.count += 1
         content, headers = b"", self._headers
         if body is not None:
@@ -109,31 +110,31 @@ class OpenKlantClient:
         if not 200 <= answer.status < 300:
             raise RequestRefused(answer)
         try:
-            found: Json = msgspec.json.decode(answer.body, type=Json)
-        except msgspec.DecodeError:  # it broke off: what was posted may be there
+            decoded: Json = msgspec.json.decode(answer.body, type=Json)
+        except msgspec.DecodeError:  # the answer broke off: the object may exist
             raise RequestRefused(
                 msgspec.structs.replace(answer, status=0, failure="reset")
             ) from None
-        return found
+        return decoded
 
 
 JSON = {"Content-Type": "application/json"}
 
 
-def verdict_for(answer: Response) -> Verdict:
-    """As other destinations' answers, but for a 400 that is not its own: of a proxy, or because it
-    does not know the host name that it was asked under. Pure."""
-    if answer.code == ALL_TAKEN.code:
+def judge_answer(answer: Response) -> Verdict:
+    """Judge an answer as of any destination, except a 400 that is not of Open Klant's API: it comes
+    from a proxy, or from a server that does not know the host name. Pure."""
+    if answer.code == NUMBERS_EXHAUSTED.code:
         return Verdict("paused", NUMBERS_TAKEN, alarm=True)
     if answer.code == UNEXPECTED_RESPONSE.code:
         return Verdict("paused", NOT_AS_DOCUMENTED, alarm=True, may_be_message=True)
-    if answer.status in PARKED and not answer.body.lstrip().startswith(b"{"):
+    if answer.status in PARKED_STATUSES and not answer.body.lstrip().startswith(b"{"):
         return Verdict(
             "paused", NOT_OPEN_KLANT.format(answer.status), alarm=True, may_be_message=True
         )
     verdict = judge(answer)
-    if verdict.outcome == "parked" and (words := RequestRefused(answer).words):
-        return msgspec.structs.replace(verdict, reason=f"{verdict.reason} ({words})")
+    if verdict.outcome == "parked" and (summary := RequestRefused(answer).fault_summary):
+        return msgspec.structs.replace(verdict, reason=f"{verdict.reason} ({summary})")
     return verdict
 
 

@@ -1,30 +1,32 @@
-"""To the router: conversations of which nothing is left to do in an Open Klant."""
+"""Relays closings to the router: conversations without open tasks in an Open Klant."""
 
 import asyncio
 from functools import partial
 
-from deliverer.destinations.openklant.closing_store import CLOSINGS, Closings
-from deliverer.destinations.openklant.task_status import order
+from deliverer.destinations.openklant.closing_store import CLOSING_LIMIT, ClosingStore
+from deliverer.destinations.openklant.task_status import close_command
 from services.amqp.partition_publisher import PartitionPublisher
 from services.postgres.database import retry_while_unavailable
 
-LOOK_SECONDS = 1.0
-"""Between two looks at rows of which there were none."""
+POLL_SECONDS = 1.0
+"""Interval between polls of an empty outbox."""
 CONFIRM_SECONDS = 10.0
 
 
-async def run_closing_relay(closings: Closings, partitions: PartitionPublisher) -> None:
-    """Rows first, so nothing waits for this; told twice, it is known again by its id."""
+async def run_closing_relay(closings: ClosingStore, partitions: PartitionPublisher) -> None:
+    """Publish stored closings for as long as this runs. The router drops duplicates by their id."""
     while True:
-        if await relay_closings(closings, partitions) < CLOSINGS:
-            await asyncio.sleep(LOOK_SECONDS)
+        if await relay_closings(closings, partitions) < CLOSING_LIMIT:
+            await asyncio.sleep(POLL_SECONDS)
 
 
-async def relay_closings(closings: Closings, partitions: PartitionPublisher) -> int:
-    """How many the broker has by now."""
-    waiting = await retry_while_unavailable(closings.untold, "closings")
-    told = await partitions.publish_by_number([order(each) for each in waiting], CONFIRM_SECONDS)
-    if told:
-        ids = [command.id for command in told]
-        await retry_while_unavailable(partial(closings.told, ids), "closings")
-    return len(told)
+async def relay_closings(closings: ClosingStore, partitions: PartitionPublisher) -> int:
+    """Publish one batch of closings; return the number that the broker confirmed."""
+    unpublished = await retry_while_unavailable(closings.unpublished, "closings")
+    published = await partitions.publish_by_number(
+        [close_command(each) for each in unpublished], CONFIRM_SECONDS
+    )
+    if published:
+        ids = [command.id for command in published]
+        await retry_while_unavailable(partial(closings.delete_published, ids), "closings")
+    return len(published)

@@ -1,4 +1,4 @@
-"""Which tasks were looked at when, and what the router is to be told of them, in PostgreSQL."""
+"""Poll times of tasks, and closings for the router, in PostgreSQL."""
 
 from collections.abc import Collection
 from uuid import UUID
@@ -6,56 +6,57 @@ from uuid import UUID
 from deliverer.destinations.openklant.task_status import Closing, PolledTask
 from services.postgres.database import Pool
 
-LOOKS = 200
+TASKS_PER_ROUND = 200
 """Tasks of one round."""
-CLOSINGS = 256
-"""Of one publish into a partition."""
+CLOSING_LIMIT = 256
+"""Closings in one publish into a partition."""
 
 
-class Closings:
+class ClosingStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def due(self, destination: str, every: float) -> list[PolledTask]:
-        """Those that were not asked for for longest, of whichever process comes first: once in so
-        many seconds, of all processes together. None while a person holds the destination still."""
-        if not await self._pool.fetchval(_MINE, destination, every):
+    async def claim_due(self, destination: str, every: float) -> list[PolledTask]:
+        """Claim a round: return the tasks that were polled longest ago. One process has a round,
+        once in `every` seconds. No tasks while an operator has paused the destination."""
+        if not await self._pool.fetchval(_CLAIM_ROUND, destination, every):
             return []
-        rows = await self._pool.fetch(_DUE, destination, LOOKS)
+        rows = await self._pool.fetch(_DUE, destination, TASKS_PER_ROUND)
         return [PolledTask(**row) for row in rows]
 
-    async def looked(self, destination: str, task: PolledTask) -> None:
-        await self._pool.execute(_LOOKED, destination, task.event)
+    async def mark_polled(self, destination: str, task: PolledTask) -> None:
+        await self._pool.execute(_MARK_POLLED, destination, task.event)
 
-    async def refused(self, destination: str, task: PolledTask) -> None:
-        """It was not looked at, and still comes after the others."""
-        await self._pool.execute(_REFUSED, destination, task.event)
+    async def mark_refused(self, destination: str, task: PolledTask) -> None:
+        """Move a refused task behind the others, without marking it as polled."""
+        await self._pool.execute(_MARK_REFUSED, destination, task.event)
 
-    async def done(self, destination: str, task: PolledTask, id: UUID) -> bool:
-        """Somebody did it. Whether that leaves nothing to do in its conversation: then the router
-        is told, under this id. What we ended, or are ending, nobody else did."""
+    async def mark_done(self, destination: str, task: PolledTask, id: UUID) -> bool:
+        """Mark a task as done by an employee, unless we ended it or are ending it. Return True if
+        its conversation has no open tasks left; the closing for the router then has this id."""
         async with self._pool.acquire() as connection, connection.transaction():
-            # Of two that find two of a conversation at once, the second sees what the first did.
-            await connection.execute(_HOLD, destination, task.conversation)
-            if not await connection.fetchval(_HANDLED, destination, task.event):
+            # Of two concurrent transactions on one conversation, the second sees the first's work.
+            await connection.execute(_LOCK_CONVERSATION, destination, task.conversation)
+            if not await connection.fetchval(_MARK_HANDLED, destination, task.event):
                 return False
-            closes = (id, destination, task.conversation)
-            return bool(await connection.fetchval(_CLOSE, *closes))
+            parameters = (id, destination, task.conversation)
+            return bool(await connection.fetchval(_INSERT_CLOSING, *parameters))
 
-    async def unseen_seconds(self, destination: str) -> float:
-        """Since the task was looked at that waits longest for it; 0 where there is none."""
-        seconds: float = await self._pool.fetchval(_UNSEEN, destination)
+    async def unpolled_seconds(self, destination: str) -> float:
+        """Return the seconds since the poll of the task that was polled longest ago; 0 if there is
+        none."""
+        seconds: float = await self._pool.fetchval(_UNPOLLED_SECONDS, destination)
         return seconds
 
-    async def untold(self) -> list[Closing]:
-        """The oldest first."""
-        return [Closing(**row) for row in await self._pool.fetch(_UNTOLD, CLOSINGS)]
+    async def unpublished(self) -> list[Closing]:
+        """Return closings that the router does not have yet, the oldest first."""
+        return [Closing(**row) for row in await self._pool.fetch(_UNPUBLISHED, CLOSING_LIMIT)]
 
-    async def told(self, ids: Collection[UUID]) -> None:
-        await self._pool.execute(_TOLD, list(ids))
+    async def delete_published(self, ids: Collection[UUID]) -> None:
+        await self._pool.execute(_DELETE_PUBLISHED, list(ids))
 
 
-_MINE = """
+_CLAIM_ROUND = """
 insert into deliverer.look as l (destination, next_at)
 select $1, now() + make_interval(secs => $2)
 where not exists (select from deliverer.pause where destination = $1)
@@ -69,25 +70,25 @@ from deliverer.internetaak t
 where destination = $1 and not ended and not ending and internetaak is not null
 order by asked_at limit $2
 """
-_LOOKED = """
+_MARK_POLLED = """
 update deliverer.internetaak set looked_at = now(), asked_at = now()
 where destination = $1 and event = $2
 """
-_REFUSED = """
+_MARK_REFUSED = """
 update deliverer.internetaak set asked_at = now() where destination = $1 and event = $2
 """
-_HOLD = """
+_LOCK_CONVERSATION = """
 select event from deliverer.internetaak
 where destination = $1 and conversation = $2 and not ended
 order by event for update
 """
-_HANDLED = """
+_MARK_HANDLED = """
 update deliverer.internetaak set ended = true, handled_at = now()
 where destination = $1 and event = $2 and not ended and not ending
 returning true
 """
-# Whose the newest is; and up to where anything that was to be done is about the conversation.
-_CLOSE = """
+# The department of the newest task, and the last place in the conversation that any task covers.
+_INSERT_CLOSING = """
 insert into deliverer.closing (id, destination, conversation, department, seen)
 select $1, $2, $3, (array_agg(department order by covers desc))[1], max(covers)
 from deliverer.internetaak where destination = $2 and conversation = $3
@@ -95,13 +96,13 @@ having bool_and(ended or ending)
 on conflict (id) do nothing
 returning true
 """
-_UNSEEN = """
+_UNPOLLED_SECONDS = """
 select coalesce(extract(epoch from now() - min(looked_at)), 0)::float8
 from deliverer.internetaak
 where destination = $1 and not ended and not ending and internetaak is not null
 """
-_UNTOLD = """
+_UNPUBLISHED = """
 select id, destination, conversation, department, seen, found_at from deliverer.closing
 order by found_at, id limit $1
 """
-_TOLD = "delete from deliverer.closing where id = any($1::uuid[])"
+_DELETE_PUBLISHED = "delete from deliverer.closing where id = any($1::uuid[])"

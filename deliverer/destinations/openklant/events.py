@@ -1,4 +1,4 @@
-"""What an event says, as far as Open Klant is told of it. Pure."""
+"""Events, as far as Open Klant receives their data. Pure."""
 
 from datetime import date, datetime
 
@@ -11,8 +11,8 @@ DECIDED = "nl.postkamer.conversation-decided.v1"
 TRANSFERRED = "nl.postkamer.conversation-transferred.v1"
 CLOSED = "nl.postkamer.conversation-closed.v1"
 STATUS_CHANGED = "nl.postkamer.message-status-changed.v1"
-GONE = frozenset({"sent", "delivered", "read", "played"})
-"""Statuses of a message of ours that is on its way, or further."""
+SENT_STATUSES = frozenset({"sent", "delivered", "read", "played"})
+"""Statuses of an outgoing message that has been sent."""
 FAILED = "failed"
 
 
@@ -31,14 +31,14 @@ class DecisionReason(msgspec.Struct, frozen=True):
 
 
 class Attachment(msgspec.Struct, frozen=True):
-    """A file that came with it; its link is a path at the archiver."""
+    """File of a message; its link is a path at the archiver."""
 
     link: str = ""
     filename: str = ""
 
 
 class EventData(msgspec.Struct, frozen=True, rename="camel"):
-    """The data of any event; of one that does not say all, what it says."""
+    """Data of an event of any type, with defaults for fields that it does not have."""
 
     department: str = ""
     type: str = ""
@@ -46,7 +46,7 @@ class EventData(msgspec.Struct, frozen=True, rename="camel"):
     media: list[Attachment] = []
     status: str = ""
     citizen: Citizen | str | None = msgspec.field(name="from", default=None)
-    """Who wrote; of a transfer, the department that had the conversation."""
+    """Citizen who wrote; in a transfer, the id of the previous department."""
     received_at: datetime | None = None
     sent_at: datetime | None = None
     decision: DecisionReason = DecisionReason()
@@ -67,6 +67,6 @@ def parse_event(delivery: Delivery) -> EventData:
     return _decode(delivery.data)
 
 
-def written_at(delivery: Delivery, what: EventData) -> datetime:
-    """When the citizen wrote it, by their own clock where that is known."""
-    return what.sent_at or what.received_at or delivery.time
+def written_at(delivery: Delivery, event: EventData) -> datetime:
+    """Return when the citizen wrote the message, by their own clock if that is known."""
+    return event.sent_at or event.received_at or delivery.time

@@ -1,6 +1,6 @@
-"""What Open Klant is sent, within its limits (Klantinteracties 0.9 as 2.18 takes it). Pure.
+"""Payloads for Open Klant, within its limits (Klantinteracties 0.9 of version 2.18). Pure.
 
-Its texts are for the employees who read them: Dutch.
+The texts are Dutch, for the employees who read them.
 """
 
 import re
@@ -16,28 +16,28 @@ from services.contract import Delivery
 
 Json = dict[str, Any]
 
-SUBJECT, TEXT, NAME, ADDRESS = 200, 1000, 200, 80
-"""Characters that `onderwerp`, `inhoud` and `toelichting`, a name and an address may have."""
+MAX_SUBJECT, MAX_TEXT, MAX_NAME, MAX_ADDRESS = 200, 1000, 200, 80
+"""Longest `onderwerp`; `inhoud` and `toelichting`; name; and address, in characters."""
 PHONE = re.compile(r"\+[1-9][0-9]{8,14}")
-"""What it takes for a telephone number; Meta's `wa_id` is one without the plus."""
+"""Telephone number as Open Klant accepts it. Meta's `wa_id` is one without the plus."""
 LANGUAGES = {
     "nl": "nld", "en": "eng", "de": "deu", "fr": "fra", "es": "spa", "tr": "tur", "pl": "pol",
     "ar": "ara", "uk": "ukr",
 }  # fmt: skip
-"""ISO 639-1 -> 639-2, of those that are told apart."""
-UNTOLD = "nld"
-KINDS = {
+"""ISO 639-1 -> 639-2, of the languages that Postkamer detects."""
+DEFAULT_LANGUAGE = "nld"
+KIND_LABELS = {
     "image": "Foto", "video": "Video", "audio": "Spraakbericht", "document": "Document",
     "sticker": "Sticker", "location": "Locatie", "contacts": "Contactgegevens",
     "reaction": "Reactie",
 }  # fmt: skip
-ELSEWHERE = "De inhoud staat in het archief: "
-FILE = "[bestand {} {}]"
-MORE = "… [ingekort; het geheel: "
+IN_ARCHIVE = "De inhoud staat in het archief: "
+FILE_LINE = "[bestand {} {}]"
+TRUNCATED = "… [ingekort; het geheel: "
 PRIORITIES = {"low": "laag", "high": "hoog", "urgent": "spoed"}
-ASKED = "Beantwoorden via WhatsApp"
+REQUESTED_ACTION = "Beantwoorden via WhatsApp"
 TO_DO, DONE = "te_verwerken", "verwerkt"
-OURS = {
+POSTKAMER_ACTOR = {
     "naam": "Postkamer",
     "soortActor": "geautomatiseerde_actor",
     "indicatieActief": True,
@@ -52,36 +52,39 @@ OURS = {
 
 
 class PayloadOptions(msgspec.Struct, frozen=True):
-    """What a municipality decides about it."""
+    """Settings of a municipality for its Open Klant."""
 
     channel: str
-    """Its word for WhatsApp: `kanaal`."""
+    """Name of WhatsApp in its list of channels: `kanaal`."""
     archiver: str
-    """Address of the archive's API."""
+    """Address of the archiver's API."""
     link: str
-    """Where an employee sees a conversation; '{conversation}' stands for its id."""
+    """Address where an employee sees a conversation; '{conversation}' is replaced by its id."""
 
 
 class ContactKey(NamedTuple):
-    """By what a contact is found again: its number, and the event that it is of."""
+    """Identifiers to find a contact again: its number, and its event."""
 
     number: str
     event: str
 
 
-def contact(delivery: Delivery, what: EventData, known: ContactKey, terms: PayloadOptions) -> Json:
-    """A contact and who wrote, in one: `maak-klantcontact`. The number is known to no partij."""
+def contact_payload(
+    delivery: Delivery, event: EventData, key: ContactKey, options: PayloadOptions
+) -> Json:
+    """Return a contact and its citizen, for `maak-klantcontact`. The citizen is linked to no
+    `partij`: we do not know who they are."""
     return {
         "klantcontact": {
-            "referentienummer": known.number,
-            "kanaal": terms.channel,
-            "onderwerp": _subject(what),
-            "inhoud": text(delivery, what, terms),
+            "referentienummer": key.number,
+            "kanaal": options.channel,
+            "onderwerp": _subject(event),
+            "inhoud": contact_text(delivery, event, options),
             "indicatieContactGelukt": True,
-            "taal": LANGUAGES.get(what.language, UNTOLD),
+            "taal": LANGUAGES.get(event.language, DEFAULT_LANGUAGE),
             "vertrouwelijk": bool(delivery.dataref),
-            "plaatsgevondenOp": written_at(delivery, what).isoformat(),
-            "metadata": _metadata(delivery, known.event),
+            "plaatsgevondenOp": written_at(delivery, event).isoformat(),
+            "metadata": _metadata(delivery, key.event),
         },
         "betrokkene": {
             "rol": "klant",
@@ -90,7 +93,7 @@ def contact(delivery: Delivery, what: EventData, known: ContactKey, terms: Paylo
             "wasPartij": None,
             "contactnaam": {
                 "voorletters": "",
-                "voornaam": _clean(_citizen(what).name)[:NAME],
+                "voornaam": _clean(_citizen(event).name)[:MAX_NAME],
                 "voorvoegselAchternaam": "",
                 "achternaam": "",
             },
@@ -98,37 +101,45 @@ def contact(delivery: Delivery, what: EventData, known: ContactKey, terms: Paylo
     }
 
 
-def answer(delivery: Delivery, content: Json, known: ContactKey, terms: PayloadOptions) -> Json:
-    """What an employee answered: a contact of its own, to the same citizen."""
-    said = ELSEWHERE + terms.archiver + delivery.dataref if delivery.dataref else _words(content)
-    where = f"{terms.archiver}/v1/messages/{delivery.message}"
-    first, _, _ = said.partition("\n")
+def answer_payload(
+    delivery: Delivery, content: Json, key: ContactKey, options: PayloadOptions
+) -> Json:
+    """Return the contact of an employee's answer to the same citizen."""
+    text = (
+        IN_ARCHIVE + options.archiver + delivery.dataref
+        if delivery.dataref
+        else _message_text(content)
+    )
+    url = f"{options.archiver}/v1/messages/{delivery.message}"
+    first, _, _ = text.partition("\n")
     return {
         "klantcontact": {
-            "referentienummer": known.number,
-            "kanaal": terms.channel,
-            "onderwerp": "Antwoord via WhatsApp" if delivery.dataref else first[:SUBJECT].strip(),
-            "inhoud": truncate(said, where),
+            "referentienummer": key.number,
+            "kanaal": options.channel,
+            "onderwerp": "Antwoord via WhatsApp"
+            if delivery.dataref
+            else first[:MAX_SUBJECT].strip(),
+            "inhoud": truncate(text, url),
             "indicatieContactGelukt": True,
-            "taal": UNTOLD,
+            "taal": DEFAULT_LANGUAGE,
             "vertrouwelijk": bool(delivery.dataref),
             "plaatsgevondenOp": delivery.time.isoformat(),
-            "metadata": _metadata(delivery, known.event),
+            "metadata": _metadata(delivery, key.event),
         },
         "betrokkene": {"rol": "klant", "initiator": False, "wasPartij": None},
     }
 
 
-def employee(id: str) -> Json:
-    """Who wrote it as an actor, by the identification that KISS writes: an address of mail, or what
-    the CRM calls them."""
+def employee_actor(id: str) -> Json:
+    """Return an employee as an actor, identified as KISS does: by an e-mail address, or else by the
+    CRM's id."""
     kind = ("msei", "email") if "@" in id else ("obj", "idf")
     return {
-        "naam": _clean(id)[:NAME] or "Medewerker",
+        "naam": _clean(id)[:MAX_NAME] or "Medewerker",
         "soortActor": "medewerker",
         "indicatieActief": True,
         "actoridentificator": {
-            "objectId": _clean(id)[:NAME] or "onbekend",
+            "objectId": _clean(id)[:MAX_NAME] or "onbekend",
             "codeObjecttype": "mdw",
             "codeRegister": kind[0],
             "codeSoortObjectId": kind[1],
@@ -137,153 +148,157 @@ def employee(id: str) -> Json:
 
 
 def extend_contact(
-    delivery: Delivery, what: EventData, there: Json, terms: PayloadOptions
+    delivery: Delivery, event: EventData, remote: Json, options: PayloadOptions
 ) -> Json | None:
-    """The change that adds a message to a contact as it is there; None when it has it already."""
-    known = there.get("metadata") or {}
-    if known.get("laatste") == str(delivery.id):
+    """Return the change that adds a message to an existing contact; None if it has it already."""
+    metadata = remote.get("metadata") or {}
+    if metadata.get("laatste") == str(delivery.id):
         return None
-    before, more = there.get("inhoud") or "", text(delivery, what, terms)
+    previous, addition = remote.get("inhoud") or "", contact_text(delivery, event, options)
     whole = (
-        before if MORE in before else truncate(f"{before}\n\n{more}", full_text(delivery, terms))
+        previous
+        if TRUNCATED in previous
+        else truncate(f"{previous}\n\n{addition}", conversation_url(delivery, options))
     )
     return {
         "inhoud": whole,
-        "plaatsgevondenOp": written_at(delivery, what).isoformat(),
-        "metadata": {**known, **_metadata(delivery, known.get("gebeurtenis", ""))},
+        "plaatsgevondenOp": written_at(delivery, event).isoformat(),
+        "metadata": {**metadata, **_metadata(delivery, metadata.get("gebeurtenis", ""))},
     }
 
 
-def address(what: EventData, party: str) -> Json | None:
-    """Where the citizen can be reached: a telephone number, else what Meta calls them. It is told
-    of who wrote, and of no partij: a number proves nobody's identity."""
-    known = {each.kind: each.value for each in _citizen(what).identities}
-    phone = "+" + known.get("phone", "").removeprefix("+")
+def address_payload(event: EventData, party: str) -> Json | None:
+    """Return the address of the citizen: a telephone number, else Meta's id. It belongs to the
+    contact and to no `partij`, because a telephone number proves no identity."""
+    identities = {each.kind: each.value for each in _citizen(event).identities}
+    phone = "+" + identities.get("phone", "").removeprefix("+")
     is_phone = PHONE.fullmatch(phone)
-    value = phone if is_phone else known.get("bsuid") or known.get("phone", "")
+    value = phone if is_phone else identities.get("bsuid") or identities.get("phone", "")
     if not value:
         return None
     return {
         "verstrektDoorBetrokkene": {"uuid": party},
         "verstrektDoorPartij": None,
-        "adres": value[:ADDRESS],
+        "adres": value[:MAX_ADDRESS],
         "soortDigitaalAdres": "telefoonnummer" if is_phone else "overig",
         "omschrijving": "WhatsApp",
     }
 
 
-def department(given: Department) -> Json:
-    """A department as an actor, by the identification that KISS writes (afd, obj, idf)."""
+def department_actor(department: Department) -> Json:
+    """Return a department as an actor, identified as KISS does (afd, obj, idf)."""
     return {
-        "naam": given.name,
+        "naam": department.name,
         "soortActor": "organisatorische_eenheid",
         "indicatieActief": True,
         "actoridentificator": {
-            "objectId": given.register_id or given.id,
+            "objectId": department.register_id or department.id,
             "codeObjecttype": "afd",
             "codeRegister": "obj",
             "codeSoortObjectId": "idf",
         },
-        "actorIdentificatie": {"omschrijving": given.name},
+        "actorIdentificatie": {"omschrijving": department.name},
     }
 
 
-def task(
-    delivery: Delivery, what: EventData, about: tuple[str, str, str], terms: PayloadOptions
+def task_payload(
+    delivery: Delivery, event: EventData, ids: tuple[str, str, str], options: PayloadOptions
 ) -> Json:
-    """Work for an actor; `about`: its number, the contact and the actor."""
-    number, on, actor = about
+    """Return a task; `ids` are its number, the contact and the actor."""
+    number, contact, actor = ids
     return {
         "referentienummer": number,
-        "aanleidinggevendKlantcontact": {"uuid": on},
-        "gevraagdeHandeling": ASKED,
-        "toelichting": _clean("\n".join(_remarks(delivery, what, terms)))[:TEXT],
+        "aanleidinggevendKlantcontact": {"uuid": contact},
+        "gevraagdeHandeling": REQUESTED_ACTION,
+        "toelichting": _clean("\n".join(_task_remarks(delivery, event, options)))[:MAX_TEXT],
         "status": TO_DO,
         "toegewezenAanActoren": [{"uuid": actor}],
     }
 
 
-def close_task(there: Json, remark: str) -> Json | None:
-    """The change that ends a task as it is there; None when somebody did that already."""
-    if there.get("status") == DONE:
+def close_task(remote: Json, remark: str) -> Json | None:
+    """Return the change that ends an existing task; None if it is done already."""
+    if remote.get("status") == DONE:
         return None
-    whole = "\n".join(filter(None, (there.get("toelichting"), _clean(remark))))
-    return {"status": DONE, "toelichting": whole[:TEXT]}
+    whole = "\n".join(filter(None, (remote.get("toelichting"), _clean(remark))))
+    return {"status": DONE, "toelichting": whole[:MAX_TEXT]}
 
 
-def text(delivery: Delivery, what: EventData, terms: PayloadOptions) -> str:
-    """What was said, or where it stands."""
+def contact_text(delivery: Delivery, event: EventData, options: PayloadOptions) -> str:
+    """Return the text of a message, or the address where it can be read."""
     if delivery.dataref:
-        return ELSEWHERE + terms.archiver + delivery.dataref
-    if delivery.message is None or what.status:  # it came here from elsewhere, or is made again
-        return ELSEWHERE + full_text(delivery, terms)
-    kind = KINDS.get(what.type, "")
-    said = " ".join(filter(None, (f"[{kind.lower()}]" if kind else "", _clean(what.text))))
-    files = (FILE.format(_clean(one.filename), terms.archiver + one.link) for one in what.media)
-    whole = "\n".join((said, *(" ".join(file.split()) for file in files)))
-    return truncate(whole, f"{terms.archiver}/v1/messages/{delivery.message}")
+        return IN_ARCHIVE + options.archiver + delivery.dataref
+    if delivery.message is None or event.status:  # a transfer, or a recreated contact
+        return IN_ARCHIVE + conversation_url(delivery, options)
+    kind = KIND_LABELS.get(event.type, "")
+    line = " ".join(filter(None, (f"[{kind.lower()}]" if kind else "", _clean(event.text))))
+    files = (
+        FILE_LINE.format(_clean(one.filename), options.archiver + one.link) for one in event.media
+    )
+    whole = "\n".join((line, *(" ".join(file.split()) for file in files)))
+    return truncate(whole, f"{options.archiver}/v1/messages/{delivery.message}")
 
 
-def full_text(delivery: Delivery, terms: PayloadOptions) -> str:
-    """Where the conversation stands."""
-    return f"{terms.archiver}/v1/conversations/{delivery.conversation}/messages"
+def conversation_url(delivery: Delivery, options: PayloadOptions) -> str:
+    """Return the address of the conversation at the archiver."""
+    return f"{options.archiver}/v1/conversations/{delivery.conversation}/messages"
 
 
-def truncate(whole: str, where: str) -> str:
-    """As much of it as may be sent, and where the rest is."""
-    if len(whole) <= TEXT:
+def truncate(whole: str, url: str) -> str:
+    """Return the text within the limit; if it is too long, end with the address of all of it."""
+    if len(whole) <= MAX_TEXT:
         return whole
-    rest = f"{MORE}{where}]"
-    return whole[: TEXT - len(rest)] + rest
+    rest = f"{TRUNCATED}{url}]"
+    return whole[: MAX_TEXT - len(rest)] + rest
 
 
-def _words(content: Json) -> str:
-    """Of a message as Meta takes it."""
+def _message_text(content: Json) -> str:
+    """Return the text of a message in Meta's format."""
     kind = str(content.get("type", ""))
     inner = content.get(kind) or {}
     body = inner.get("body")
-    said = body.get("text") if isinstance(body, dict) else body or inner.get("caption")
+    text = body.get("text") if isinstance(body, dict) else body or inner.get("caption")
     if kind == "template":
-        said = f"sjabloon {inner.get('name', '')}"
-    label = KINDS.get(kind, "" if kind in ("text", "interactive") else kind)
-    whole = " ".join(filter(None, (f"[{label.lower()}]" if label else "", _clean(said or ""))))
+        text = f"sjabloon {inner.get('name', '')}"
+    label = KIND_LABELS.get(kind, "" if kind in ("text", "interactive") else kind)
+    whole = " ".join(filter(None, (f"[{label.lower()}]" if label else "", _clean(text or ""))))
     return whole or "Antwoord via WhatsApp"
 
 
-def _remarks(delivery: Delivery, what: EventData, terms: PayloadOptions) -> Iterator[str]:
-    """For who does the work: where it is, why it is theirs, and until when it can be done. What is
-    longest may be cut off, and the first is what nobody can do without."""
-    if terms.link:
-        yield f"Gesprek: {terms.link.replace('{conversation}', delivery.conversation)}"
-    if reason := what.decision.reason or what.reason:
+def _task_remarks(delivery: Delivery, event: EventData, options: PayloadOptions) -> Iterator[str]:
+    """Yield the remarks for the employee who does the task. Most important first: the end may be
+    cut off."""
+    if options.link:
+        yield f"Gesprek: {options.link.replace('{conversation}', delivery.conversation)}"
+    if reason := event.decision.reason or event.reason:
         yield f"Waarom hier: {reason}"
-    if what.priority in PRIORITIES:
-        yield f"Prioriteit: {PRIORITIES[what.priority]}"
-    if what.tags:
-        yield f"Kenmerken: {', '.join(what.tags)}"
-    if what.due:
-        yield f"Wettelijke termijn: {what.due:%d-%m-%Y}"
-    if what.window_until:
-        yield f"Antwoorden via WhatsApp kan tot {format_moment(what.window_until)}"
+    if event.priority in PRIORITIES:
+        yield f"Prioriteit: {PRIORITIES[event.priority]}"
+    if event.tags:
+        yield f"Kenmerken: {', '.join(event.tags)}"
+    if event.due:
+        yield f"Wettelijke termijn: {event.due:%d-%m-%Y}"
+    if event.window_until:
+        yield f"Antwoorden via WhatsApp kan tot {format_moment(event.window_until)}"
 
 
-def _subject(what: EventData) -> str:
-    """The first line of it; it may not be blank."""
-    first, _, _ = _clean(what.text).partition("\n")
-    return first[:SUBJECT].strip() or f"{KINDS.get(what.type, 'Bericht')} via WhatsApp"
+def _subject(event: EventData) -> str:
+    """Return the first line, or a description: a subject must not be blank."""
+    first, _, _ = _clean(event.text).partition("\n")
+    return first[:MAX_SUBJECT].strip() or f"{KIND_LABELS.get(event.type, 'Bericht')} via WhatsApp"
 
 
-def _citizen(what: EventData) -> Citizen:
-    return what.citizen if isinstance(what.citizen, Citizen) else Citizen()
+def _citizen(event: EventData) -> Citizen:
+    return event.citizen if isinstance(event.citizen, Citizen) else Citizen()
 
 
 def _metadata(delivery: Delivery, first: str) -> Json:
-    """Names in lower camel case: others are rewritten. `gebeurtenis` is by what a contact is known
-    as ours, `laatste` the event that was added last."""
+    """Return the metadata of a contact. Open Klant rewrites names that are not in lower camel case.
+    `gebeurtenis` marks a contact as ours; `laatste` is the event that was added last."""
     ids = {"gesprek": delivery.conversation, "gebeurtenis": first, "laatste": str(delivery.id)}
     return ids | ({"bericht": str(delivery.message)} if delivery.message else {})
 
 
-def _clean(written: str) -> str:
-    """Without what it refuses (NUL), or takes away itself (blanks around it)."""
-    return written.replace("\0", "").strip()
+def _clean(text: str) -> str:
+    """Remove NUL, which Open Klant refuses, and surrounding blanks, which it strips itself."""
+    return text.replace("\0", "").strip()

@@ -1,8 +1,8 @@
-"""A delivery to an Open Klant: calls that are each found again, whatever became of their answers.
+"""Saga of a delivery to an Open Klant: a series of calls, each of which can be resumed.
 
-Before a contact or a task is asked for, its number is written down; when it was answered, its id.
-An attempt that goes on where another stopped looks first whether the next is there already: the
-answer may have been lost, or four may have asked at once.
+The number of a contact or task is stored before the call that creates it, and its id after the
+answer. An attempt that resumes another first looks for the next object: the answer may have been
+lost, or several attempts may have run at once.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,7 +18,7 @@ from deliverer.destinations.openklant.client import (
     UNEXPECTED_RESPONSE,
     OpenKlantClient,
     RequestRefused,
-    verdict_for,
+    judge_answer,
 )
 from deliverer.destinations.openklant.contacts import Contacts
 from deliverer.destinations.openklant.idempotent_call import DeliveryContext
@@ -31,7 +31,7 @@ from services.contract import Delivery
 
 DONE = 200
 UNREADABLE = Response(status=422, calls=0, body=b"{}")
-"""An event of a shape that this version does not know: parked."""
+"""Our own answer for an event that this version cannot decode: it is parked."""
 
 Step = Callable[[DeliveryContext], Awaitable[None]]
 
@@ -39,149 +39,155 @@ log = structlog.get_logger()
 
 
 class OpenKlantReceiver:
-    """One destination. `department` finds a municipality's by its id."""
+    """Delivers to one Open Klant. `department` finds a department by municipality and id."""
 
     def __init__(
         self,
         destination: OpenKlantDestination,
-        terms: PayloadOptions,
+        options: PayloadOptions,
         department: Callable[[str, str], Department | None],
-        book: SagaStore,
-        asking: Callable[[], OpenKlantClient],
+        store: SagaStore,
+        new_client: Callable[[], OpenKlantClient],
     ) -> None:
         self._id, self._department = destination.id, department
         self._burst = timedelta(minutes=destination.burst_minutes)
-        self._book, self._asking, actors = book, asking, Actors()
-        self._contacts, self._tasks = Contacts(terms, book, actors), Tasks(terms, book, actors)
+        self._store, self._new_client, actors = store, new_client, Actors()
+        self._contacts, self._tasks = (
+            Contacts(options, store, actors),
+            Tasks(options, store, actors),
+        )
         self._steps: Mapping[str, tuple[Step, ...]] = {
             events.RECEIVED: (self._on_message, self._assign_if_task),
             events.DECIDED: (self._assign,),
-            events.TRANSFERRED: (self._end, self._on_transfer),
-            events.CLOSED: (self._end,),
-            events.STATUS_CHANGED: (self._on_answer, self._failed),
+            events.TRANSFERRED: (self._end_tasks, self._on_transfer),
+            events.CLOSED: (self._end_tasks,),
+            events.STATUS_CHANGED: (self._on_answer, self._on_failed_answer),
         }
-        """Type of an event -> what it asks for; an employee need not know of the others."""
+        """Event type -> its steps. Events of other types are not delivered: employees do not need
+        them."""
 
     def judge(self, answer: Response) -> Verdict:
-        return verdict_for(answer)
+        return judge_answer(answer)
 
     async def deliver(self, delivery: Delivery) -> Response:
-        """All that it takes; the answer is that of the call that failed, if any did."""
+        """Make all calls of a delivery; return the answer of the call that failed, if any did."""
         try:
-            at = DeliveryContext(delivery, events.parse_event(delivery), self._asking())
+            context = DeliveryContext(delivery, events.parse_event(delivery), self._new_client())
         except msgspec.DecodeError:
             return UNREADABLE
         try:
             for step in self._steps.get(delivery.type, ()):
-                await step(at)
+                await step(context)
         except RequestRefused as refused:
-            return msgspec.structs.replace(refused.answer, calls=at.calls.count)
-        except (LookupError, TypeError, ValueError) as error:  # of what stands in an answer
-            kind = type(error).__name__  # not its words: they quote
+            return msgspec.structs.replace(refused.answer, calls=context.calls.count)
+        except (LookupError, TypeError, ValueError) as error:  # an answer of another shape
+            kind = type(error).__name__  # not its text, which quotes
             log.error("openklant.strange", destination=self._id, record=delivery.id, reason=kind)
-            return msgspec.structs.replace(UNEXPECTED_RESPONSE, calls=at.calls.count)
-        return Response(status=DONE, calls=at.calls.count)
+            return msgspec.structs.replace(UNEXPECTED_RESPONSE, calls=context.calls.count)
+        return Response(status=DONE, calls=context.calls.count)
 
-    def _department_of(self, at: DeliveryContext) -> Department | None:
-        return self._department(at.delivery.tenant, at.said.department)
+    def _department_of(self, context: DeliveryContext) -> Department | None:
+        return self._department(context.delivery.tenant, context.event.department)
 
-    async def _on_message(self, at: DeliveryContext) -> None:
-        """What a citizen wrote: a contact of its own, or one more of a burst."""
-        delivery = at.delivery
-        written_at = events.written_at(delivery, at.said)
-        before = await self._book.contact(delivery, written_at, self._burst)
-        if delivery.id in before.told:
+    async def _on_message(self, context: DeliveryContext) -> None:
+        """Add a citizen's message: as a new contact, or to the contact of the same burst."""
+        delivery = context.delivery
+        written_at = events.written_at(delivery, context.event)
+        existing = await self._store.find_or_create_contact(delivery, written_at, self._burst)
+        if delivery.id in existing.told:
             return
-        contact = await self._contacts.whole(at, before)
-        # One that was begun may be of another message, or there with this one already.
-        if not before.fresh and not await self._contacts.lengthened(at, contact):
-            await self._contacts.again(at, contact)  # it was taken away
-        await self._book.add_event(contact, delivery.id, written_at)
+        contact = await self._contacts.complete(context, existing)
+        # An existing contact may lack this message, or have it already.
+        if not existing.fresh and not await self._contacts.extend(context, contact):
+            await self._contacts.recreate(context, contact)  # it was deleted
+        await self._store.add_event(contact, delivery.id, written_at)
 
-    async def _assign_if_task(self, at: DeliveryContext) -> None:
-        if at.said.task:
-            await self._assign_once(at, await self._newest(at))
+    async def _assign_if_task(self, context: DeliveryContext) -> None:
+        if context.event.task:
+            await self._assign_once(context, await self._newest_contact(context))
 
-    async def _on_transfer(self, at: DeliveryContext) -> None:
-        department = self._department_of(at)
+    async def _on_transfer(self, context: DeliveryContext) -> None:
+        department = self._department_of(context)
         if department and department.destination == self._id:
-            await self._assign(at)
+            await self._assign(context)
 
-    async def _assign_once(self, at: DeliveryContext, contact: Contact) -> None:
-        """Work, unless what is already to be done about its contact is this too."""
-        if not await self._tasks.is_open(at, contact):
-            await self._to_the_department(at, contact)
+    async def _assign_once(self, context: DeliveryContext, contact: Contact) -> None:
+        """Create a task, unless an open task of the contact covers this event too."""
+        if not await self._tasks.is_open(context, contact):
+            await self._assign_contact(context, contact)
 
-    async def _assign(self, at: DeliveryContext) -> None:
-        """Work for the department, on the conversation's newest contact."""
-        await self._to_the_department(at, await self._newest(at))
+    async def _assign(self, context: DeliveryContext) -> None:
+        """Create a task for the department, on the conversation's newest contact."""
+        await self._assign_contact(context, await self._newest_contact(context))
 
-    async def _to_the_department(self, at: DeliveryContext, contact: Contact) -> None:
-        if department := self._department_of(at):
-            contact = await self._contacts.whole(at, contact)
+    async def _assign_contact(self, context: DeliveryContext, contact: Contact) -> None:
+        if department := self._department_of(context):
+            contact = await self._contacts.complete(context, contact)
             try:
-                await self._tasks.assigned(at, contact, department)
+                await self._tasks.assign(context, contact, department)
             except RequestRefused as refused:
-                if not refused.lacks("aanleidinggevendKlantcontact"):
+                if not refused.is_missing("aanleidinggevendKlantcontact"):
                     raise
-                contact = await self._contacts.again(at, contact)
-                await self._tasks.assigned(at, contact, department)
+                contact = await self._contacts.recreate(context, contact)
+                await self._tasks.assign(context, contact, department)
 
-    async def _newest(self, at: DeliveryContext) -> Contact:
-        """The conversation's contact, of which this may be the first that is heard here."""
-        written_at = events.written_at(at.delivery, at.said)
-        return await self._book.contact(at.delivery, written_at, None)
+    async def _newest_contact(self, context: DeliveryContext) -> Contact:
+        """Return the conversation's newest contact; a new one if this Open Klant has none yet."""
+        written_at = events.written_at(context.delivery, context.event)
+        return await self._store.find_or_create_contact(context.delivery, written_at, None)
 
-    async def _on_answer(self, at: DeliveryContext) -> None:
-        """An employee's answer: a contact that refers to the question, and nothing left to do of
-        what was asked before it."""
-        if at.said.status not in events.GONE:
+    async def _on_answer(self, context: DeliveryContext) -> None:
+        """Add an employee's answer: a contact that refers to the question. End the tasks of what
+        was asked before it."""
+        if context.event.status not in events.SENT_STATUSES:
             return
-        written = await self._by_an_employee(at)
-        question = await self._question(at, written)
-        if not (written and question and at.delivery.message):
+        outgoing = await self._employee_answer(context)
+        question = await self._question(context, outgoing)
+        if not (outgoing and question and context.delivery.message):
             return
-        mine = (at.delivery.message, at.delivery.conversation)
-        answer = await self._book.answer(*mine, question)
+        ids = (context.delivery.message, context.delivery.conversation)
+        answer = await self._store.find_or_create_answer(*ids, question)
         if not answer.addressed:
-            answer = await self._contacts.answering(at, answer, written, question)
-            await self._tasks.end(at, self._why(at), written.place)
-            await self._book.answered(question, written.place)
-            await self._book.set_linked(answer, addressed=True, linked=True)
+            answer = await self._contacts.complete_answer(context, answer, outgoing, question)
+            await self._tasks.end(context, self._closing_remark(context), outgoing.place)
+            await self._store.mark_answered(question, outgoing.place)
+            await self._store.set_linked(answer, addressed=True, linked=True)
 
-    async def _failed(self, at: DeliveryContext) -> None:
-        """An employee's answer did not arrive: it is to be done still, or again."""
-        if at.said.status != events.FAILED:
+    async def _on_failed_answer(self, context: DeliveryContext) -> None:
+        """Create a task if an employee's answer failed: the question is still open, or again."""
+        if context.event.status != events.FAILED:
             return
-        if question := await self._question(at, await self._by_an_employee(at)):
-            await self._assign_once(at, question)
+        if question := await self._question(context, await self._employee_answer(context)):
+            await self._assign_once(context, question)
 
-    async def _by_an_employee(self, at: DeliveryContext) -> OutgoingRef | None:
-        message = at.delivery.message
-        written = await self._book.written(message) if message else None
-        return written if written and is_answer(written) else None
+    async def _employee_answer(self, context: DeliveryContext) -> OutgoingRef | None:
+        message = context.delivery.message
+        outgoing = await self._store.outgoing_message(message) if message else None
+        return outgoing if outgoing and is_answer(outgoing) else None
 
-    async def _question(self, at: DeliveryContext, written: OutgoingRef | None) -> Contact | None:
-        """What it answers, or would have."""
-        if written is None:
+    async def _question(
+        self, context: DeliveryContext, answer: OutgoingRef | None
+    ) -> Contact | None:
+        """Return the question of an answer, also of one that failed."""
+        if answer is None:
             return None
-        return await self._book.question(at.delivery.conversation, written.place)
+        return await self._store.find_question(context.delivery.conversation, answer.place)
 
-    async def _end(self, at: DeliveryContext) -> None:
-        await self._tasks.end(at, self._why(at), at.delivery.sequence)
+    async def _end_tasks(self, context: DeliveryContext) -> None:
+        await self._tasks.end(context, self._closing_remark(context), context.delivery.sequence)
 
-    def _why(self, at: DeliveryContext) -> str:
-        """What was to be done is not any more: for whoever looks at it."""
-        said = at.said
-        if at.delivery.type == events.STATUS_CHANGED:
+    def _closing_remark(self, context: DeliveryContext) -> str:
+        """Return the remark that tells an employee why the task has ended."""
+        event = context.event
+        if context.delivery.type == events.STATUS_CHANGED:
             return "Beantwoord via WhatsApp."
-        if at.delivery.type == events.CLOSED:
-            return f"Gesprek gesloten. {said.reason or said.outcome or ''}"
-        department = self._department_of(at)
-        name = department.name if department else said.department
-        return f"Doorgezet naar {name}. {said.reason}"
+        if context.delivery.type == events.CLOSED:
+            return f"Gesprek gesloten. {event.reason or event.outcome or ''}"
+        department = self._department_of(context)
+        name = department.name if department else event.department
+        return f"Doorgezet naar {name}. {event.reason}"
 
 
-def is_answer(written: OutgoingRef) -> bool:
-    """Whether an employee says something; a thumb under a question says nothing to it. Pure."""
-    return written.author_kind == "employee" and written.content.get("type") != "reaction"
+def is_answer(outgoing: OutgoingRef) -> bool:
+    """True for a message of an employee, except a reaction: a thumb answers no question. Pure."""
+    return outgoing.author_kind == "employee" and outgoing.content.get("type") != "reaction"

@@ -1,5 +1,5 @@
-"""What somebody did in an Open Klant: what a look at a task finds, when the next is, and what the
-router is told of it. Pure."""
+"""Status of polled tasks in an Open Klant, the wait between rounds, and the command for the router.
+Pure."""
 
 from datetime import datetime
 from typing import Literal
@@ -12,21 +12,22 @@ from deliverer.destinations.openklant.client import Json
 from services.backoff import delay
 from services.contract import Author, Command
 
-Found = Literal["open", "done", "passed", "gone", "foreign", "strange", "refused"]
+TaskStatus = Literal["open", "done", "passed", "gone", "foreign", "strange", "refused"]
 REASON = "Afgehandeld in Open Klant"
 OUTCOME = "handled"
 UNAVAILABLE_STATUSES = frozenset({0, 401, 408, 429, 502, 503, 504})
-"""Statuses that are about no task: no answer, who we are, how busy it is, a proxy without it."""
-REFUSED = 3
-"""Tasks that a round begins with: when each of them is refused, so are the others."""
+"""HTTP statuses that concern no single task: no answer, our credentials, overload, a proxy."""
+REFUSED_IN_A_ROW = 3
+"""Tasks at the start of a round. If all of them are refused, Open Klant is unavailable."""
 LONGEST_WAIT = 900.0
-"""Seconds until an Open Klant that is away is looked at again."""
-SPREAD = 0.1
-"""Of a wait, at most, on top: two destinations in one Open Klant do not keep coming together."""
+"""Longest wait, in seconds, before an unavailable Open Klant is polled again."""
+JITTER = 0.1
+"""Largest part of a wait that is added at random, so that two destinations in one Open Klant do not
+keep polling at the same moment."""
 
 
 class PolledTask(msgspec.Struct, frozen=True):
-    """A task of ours that nobody ended here: Open Klant's ids of it and of its contact."""
+    """Task that we have not ended, with Open Klant's ids of it and of its contact."""
 
     event: UUID
     conversation: str
@@ -35,8 +36,8 @@ class PolledTask(msgspec.Struct, frozen=True):
 
 
 class Closing(msgspec.Struct, frozen=True):
-    """A conversation of which nothing is left to do there. `seen`: the last place in it that was
-    known there."""
+    """Conversation without open tasks in an Open Klant. `seen` is the last place in the
+    conversation that its tasks cover."""
 
     id: UUID
     destination: str
@@ -46,13 +47,13 @@ class Closing(msgspec.Struct, frozen=True):
     found_at: datetime
 
 
-def classify_task(task: PolledTask, there: Json | None) -> Found:
-    """What an answer says of a task; only what is surely ours is ever done."""
-    if there is None:
+def classify_task(task: PolledTask, remote: Json | None) -> TaskStatus:
+    """Return the status of a task. `done` requires matching ids, so that it is surely ours."""
+    if remote is None:
         return "gone"
     try:
-        ids = there["uuid"], there["aanleidinggevendKlantcontact"]["uuid"]
-        status = there["status"]
+        ids = remote["uuid"], remote["aanleidinggevendKlantcontact"]["uuid"]
+        status = remote["status"]
     except (LookupError, TypeError):
         return "strange"
     if ids != (str(task.internetaak), str(task.klantcontact)):
@@ -62,32 +63,33 @@ def classify_task(task: PolledTask, there: Json | None) -> Found:
     return "open" if status == payloads.TO_DO else "strange"
 
 
-def classify_followup(task: PolledTask, other: Json | None) -> Found:
-    """What a task is that is done, by the first that is still to be done about its contact, whoever
-    made that: work that is passed on there is another task, and the one before is done."""
+def classify_followup(task: PolledTask, other: Json | None) -> TaskStatus:
+    """Classify a completed task: `passed` if another task for the same contact is open, else
+    `done`. Open Klant passes work on by completing one task and creating another."""
     if other is None:
         return "done"
     try:
-        said = other["status"], other["aanleidinggevendKlantcontact"]["uuid"]
+        fields = other["status"], other["aanleidinggevendKlantcontact"]["uuid"]
     except (LookupError, TypeError):
         return "strange"
-    return "passed" if said == (payloads.TO_DO, str(task.klantcontact)) else "strange"
+    return "passed" if fields == (payloads.TO_DO, str(task.klantcontact)) else "strange"
 
 
-def is_unavailable(status: int, refused: int, looked: int) -> bool:
-    """Whether the last refusal is everybody's lot, after so many refused of so many in this round;
-    else it is that one task's, and others are not to wait for it."""
-    return status in UNAVAILABLE_STATUSES or refused == looked >= REFUSED
+def is_unavailable(status: int, refused: int, polled: int) -> bool:
+    """True if the last refusal concerns all tasks, given the numbers refused and polled in this
+    round; false if it concerns that one task, so that the others need not wait."""
+    return status in UNAVAILABLE_STATUSES or refused == polled >= REFUSED_IN_A_ROW
 
 
-def wait(every: float, failures: int, chance: float) -> float:
-    """Seconds until the next round, after so many in a row that got no answers. `chance` is from
-    0 to 1."""
-    return delay(failures, every, max(every, LONGEST_WAIT), 1 + SPREAD * chance)
+def wait_before_round(every: float, failures: int, chance: float) -> float:
+    """Return the seconds until the next round, after so many rounds in a row without answers.
+    `chance` is from 0 to 1."""
+    return delay(failures, every, max(every, LONGEST_WAIT), 1 + JITTER * chance)
 
 
-def order(closing: Closing) -> Command:
-    """As a CRM would order it; the router knows whether there is more to do by now."""
+def close_command(closing: Closing) -> Command:
+    """Return the command to close the conversation, as a CRM would give it. The router checks if
+    there is new work since."""
     return Command(
         id=closing.id,
         received_at=closing.found_at,

@@ -1,4 +1,4 @@
-"""Tasks of an Open Klant: what is to be done about a contact, by which department, until it is."""
+"""Tasks of an Open Klant: work of a department about a contact, until it is done."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ from deliverer.destinations.openklant.idempotent_call import (
     DeliveryContext,
     NumberTaken,
     create_numbered,
-    digits,
+    format_number,
 )
 from deliverer.destinations.openklant.payloads import PayloadOptions
 from deliverer.destinations.openklant.store import Contact, SagaStore, Task
@@ -19,63 +19,71 @@ TASKS = "internetaken"
 
 
 class Tasks:
-    def __init__(self, terms: PayloadOptions, book: SagaStore, actors: Actors) -> None:
-        self._terms, self._book, self._actors = terms, book, actors
+    def __init__(self, options: PayloadOptions, store: SagaStore, actors: Actors) -> None:
+        self._options, self._store, self._actors = options, store, actors
 
-    async def assigned(self, at: DeliveryContext, contact: Contact, department: Department) -> None:
-        """That of this event, on a contact that is there."""
-        delivery = at.delivery
-        task = await self._book.task(delivery, contact, department.id)
+    async def assign(
+        self, context: DeliveryContext, contact: Contact, department: Department
+    ) -> None:
+        """Create the task of this event, on an existing contact."""
+        delivery = context.delivery
+        task = await self._store.find_or_create_task(delivery, contact, department.id)
         if task.internetaak:
             return
 
         async def post(row: Task) -> Json:
-            about = digits(row.number), str(contact.klantcontact)
+            ids = format_number(row.number), str(contact.klantcontact)
 
-            async def of(actor: str) -> Json:
-                body = payloads.task(delivery, at.said, (*about, actor), self._terms)
-                return await at.calls.post(TASKS, body)
+            async def create(actor: str) -> Json:
+                body = payloads.task_payload(delivery, context.event, (*ids, actor), self._options)
+                return await context.calls.post(TASKS, body)
 
-            return await self._actors.acting(at.calls, payloads.department(department), of)
+            return await self._actors.act_as(
+                context.calls, payloads.department_actor(department), create
+            )
 
-        task, made = await create_numbered(
-            task, post, partial(_ours, at.calls), self._book.task_anew
+        task, created = await create_numbered(
+            task, post, partial(_find_own, context.calls), self._store.renumber_task
         )
-        await self._book.assigned(task, made["uuid"])
+        await self._store.set_assigned(task, created["uuid"])
 
-    async def is_open(self, at: DeliveryContext, contact: Contact) -> bool:
-        """Whether something is to be done about it, as far as Open Klant knows; then that is about
-        this event, too."""
-        for task in await self._book.open(at.delivery.conversation, at.delivery.id):
-            there = await _there(at.calls, task) if task.contact == contact.event else None
-            if not there or there["status"] == payloads.DONE:
+    async def is_open(self, context: DeliveryContext, contact: Contact) -> bool:
+        """True if Open Klant has an open task about the contact; that task then covers this event
+        too."""
+        for task in await self._store.open_tasks(
+            context.delivery.conversation, context.delivery.id
+        ):
+            remote = (
+                await _fetch_remote(context.calls, task) if task.contact == contact.event else None
+            )
+            if not remote or remote["status"] == payloads.DONE:
                 continue
-            if await self._book.covers(task, at.delivery.sequence):
+            if await self._store.extend_task(task, context.delivery.sequence):
                 return True
         return False
 
-    async def end(self, at: DeliveryContext, why: str, before: int) -> None:
-        """Whatever was still to be done is not any more, unless something after this place is."""
-        for task in await self._book.ending(at.delivery, before):
-            there = await _there(at.calls, task)
-            if there and (change := payloads.close_task(there, why)):
-                await at.calls.patch(TASKS, there["uuid"], change)
-            await self._book.ended(task)
+    async def end(self, context: DeliveryContext, remark: str, before: int) -> None:
+        """End the open tasks of the conversation that cover nothing after this place."""
+        for task in await self._store.start_ending(context.delivery, before):
+            remote = await _fetch_remote(context.calls, task)
+            if remote and (change := payloads.close_task(remote, remark)):
+                await context.calls.patch(TASKS, remote["uuid"], change)
+            await self._store.mark_ended(task)
 
 
-async def _there(calls: OpenKlantClient, task: Task) -> Json | None:
-    """As it is by now; nothing where it was never made, or was taken away."""
+async def _fetch_remote(calls: OpenKlantClient, task: Task) -> Json | None:
+    """Return the task in Open Klant; None if it was never created, or was deleted."""
     if task.internetaak:
         return await calls.get(TASKS, str(task.internetaak))
     try:
-        return await _ours(calls, task)
+        return await _find_own(calls, task)
     except NumberTaken:
         return None
 
 
-async def _ours(calls: OpenKlantClient, task: Task) -> Json | None:
-    """The task of this number; Taken where it is of no contact of ours."""
-    there = await calls.find(TASKS, referentienummer=digits(task.number))
-    if there and there["aanleidinggevendKlantcontact"]["uuid"] != str(task.klantcontact):
+async def _find_own(calls: OpenKlantClient, task: Task) -> Json | None:
+    """Return the task with this number. NumberTaken if it is about another contact than ours."""
+    remote = await calls.find(TASKS, referentienummer=format_number(task.number))
+    if remote and remote["aanleidinggevendKlantcontact"]["uuid"] != str(task.klantcontact):
         raise NumberTaken
-    return there
+    return remote

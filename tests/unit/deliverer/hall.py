@@ -10,15 +10,15 @@ import msgspec
 from handover import delivery
 
 from deliverer.audit.attempts import Attempt
-from deliverer.audit.recorder import Note
+from deliverer.audit.recorder import RecordAttempt
 from deliverer.crm.attempt import DeliveryAttempt
 from deliverer.crm.http_receiver import DestinationEndpoint, HttpReceiver
 from deliverer.crm.lanes import Job
 from deliverer.crm.replays import ReplayJob, ReplayScan
-from deliverer.crm.scheduler import FRAMES
+from deliverer.crm.scheduler import BATCHES
 from deliverer.crm.session import Session
 from deliverer.crm.settlements import Settlement
-from deliverer.crm.sidelined import TOGETHER, Waiting
+from deliverer.crm.sidelined import PER_CONVERSATION, SidelinedDelivery
 from deliverer.destinations import cloudevents
 from deliverer.transport.http_client import HttpClientProtocol
 from deliverer.transport.response import Response
@@ -116,12 +116,14 @@ class Book:
     async def is_paused_by_operator(self, destination: str) -> bool:
         return self.still
 
-    async def due(self, destination: str, held: Collection[UUID], *, still: bool) -> ReplayScan:
-        over = frozenset(held).difference(again.delivery.id for again in self.again)
-        new = [again for again in self.again if again.delivery.id not in held]
-        return ReplayScan([] if still else new, over)
+    async def claim_due(
+        self, destination: str, in_hand: Collection[UUID], *, is_paused: bool
+    ) -> ReplayScan:
+        over = frozenset(in_hand).difference(again.delivery.id for again in self.again)
+        new = [again for again in self.again if again.delivery.id not in in_hand]
+        return ReplayScan([] if is_paused else new, over)
 
-    async def known(self, destination: str, events: list[UUID]) -> dict[UUID, str]:
+    async def find_states(self, destination: str, events: list[UUID]) -> dict[UUID, str]:
         there = dict.fromkeys(self.before, "settled") | dict.fromkeys(self.aside, "aside")
         return {event: there[event] for event in events if event in there}
 
@@ -146,18 +148,18 @@ class Table:
             self._aside[job.delivery.id] = (due, job.delivery.sequence, kept)
 
     async def due(
-        self, destination: str, conversations: Collection[str], most: int
-    ) -> list[Waiting]:
+        self, destination: str, conversations: Collection[str], limit: int
+    ) -> list[SidelinedDelivery]:
         await asyncio.sleep(0.01)
-        now, found = asyncio.get_running_loop().time(), list[Waiting]()
+        now, found = asyncio.get_running_loop().time(), list[SidelinedDelivery]()
         for whose in conversations:
             rows = sorted(
-                (place, due, Waiting(job.delivery, job.failed, job.attempts))
+                (place, due, SidelinedDelivery(job.delivery, job.failures, job.attempts))
                 for due, place, job in self._aside.values()
                 if job.delivery.conversation == whose
             )
             if rows and rows[0][1] <= now:
-                found += [waiting for _, _, waiting in rows[:TOGETHER]]
+                found += [waiting for _, _, waiting in rows[:PER_CONVERSATION]]
         return found
 
 
@@ -169,7 +171,7 @@ class Hall:
         crm: Crm,
         window: int = 4,
         per_second: int | None = None,
-        note: Note | None = None,
+        note: RecordAttempt | None = None,
     ) -> None:
         self.crm, self.book = crm, Book()
         self.attempts: list[Attempt] = []
@@ -195,7 +197,7 @@ class Hall:
 
     def opens(self) -> None:
         """A channel, with nothing in it."""
-        self.channel = Channel(FRAMES)
+        self.channel = Channel(BATCHES)
         self.inbox = self.channel.inbox
 
     def receives(self, *deliveries: Delivery) -> None:

@@ -10,9 +10,9 @@ from hall import OK, Crm, Hall, of
 from handover import NOON, delivery
 from timeless import run
 
-from deliverer.audit.attempts import Attempt, record
+from deliverer.audit.attempts import Attempt, attempt_record
 from deliverer.crm.attempt import delivery_attempt
-from deliverer.crm.breaker import WAITS
+from deliverer.crm.breaker import SIDELINE_WAITS
 from deliverer.crm.lanes import Job
 from deliverer.crm.response_policy import Verdict, judge
 from deliverer.meta.accounts import Account
@@ -45,14 +45,14 @@ LINE = LedgerEntry(
 
 
 def said(attempt: Attempt) -> dict[str, Any]:
-    decoded: dict[str, Any] = msgspec.json.decode(record(attempt, ID, NOON).data)
+    decoded: dict[str, Any] = msgspec.json.decode(attempt_record(attempt, ID, NOON).data)
     return decoded
 
 
 def test_a_record_says_which_delivery_failed_for_the_how_manyth_time_and_why() -> None:
     answer = Response(status=503, body=b"van 31612345678")
-    job = Job(delivery(7), None, attempts=2, before=3)
-    made = record(delivery_attempt(job, "crm", answer, judge(answer)), ID, NOON)
+    job = Job(delivery(7), None, attempts=2, earlier_attempts=3)
+    made = attempt_record(delivery_attempt(job, "crm", answer, judge(answer)), ID, NOON)
     assert (made.id, made.kind, made.at) == (ID, "attempt", NOON)
     assert (made.tenant, made.conversation, made.message) == ("almelo", "a", UUID(int=7))
     assert msgspec.json.decode(made.data) == {
@@ -97,7 +97,7 @@ def test_it_says_whose_fault_it_may_be(answer: Response, verdict: Any, whose: st
 def test_a_message_s_says_what_the_provider_answered_and_not_to_whom_it_went(
     verdict: RetryLater | Unknown, outcome: str, whose: str
 ) -> None:
-    made = record(send_attempt(LINE, ACCOUNT, 400, verdict), ID, NOON)
+    made = attempt_record(send_attempt(LINE, ACCOUNT, 400, verdict), ID, NOON)
     assert (made.tenant, made.conversation, made.message) == ("almelo", "10000001-a", LINE.id)
     assert msgspec.json.decode(made.data) == {
         "number": NUMBER,
@@ -113,7 +113,7 @@ def test_a_message_s_says_what_the_provider_answered_and_not_to_whom_it_went(
 def test_a_file_s_is_of_no_message() -> None:
     later = RetryLater(16.0, 0, "upload_waiting")
     attempt = upload_attempt(ACCOUNT, ID, 2, Response(status=502), later)
-    made = record(attempt, ID, NOON)
+    made = attempt_record(attempt, ID, NOON)
     assert (made.tenant, made.conversation, made.message) == ("almelo", "", None)
     data = said(attempt)
     assert (data["media"], data["attempt"], data["outcome"]) == (str(ID), 2, "later")
@@ -161,7 +161,7 @@ def test_what_stands_aside_is_counted_on() -> None:
         assert {each["event"] for each in told} == {str(parked.event)}
         assert [each["attempt"] for each in told] == list(range(1, parked.attempts))
         aside = [each["whose"] for each in told if each["outcome"] == "aside"]
-        assert aside == ["message"] * len(WAITS)
+        assert aside == ["message"] * len(SIDELINE_WAITS)
 
     run(work())
 

@@ -9,7 +9,7 @@ from hall import OK, Crm, Hall, of
 from structlog.testing import capture_logs
 from timeless import run
 
-from deliverer.crm.oauth_session import FAILED_SECONDS, OAuthSession, TokenCache
+from deliverer.crm.oauth_session import FAILURE_SECONDS, OAuthSession, TokenCache
 from deliverer.transport.response import Response
 from services import metrics
 from services.config.organisation import OAuth
@@ -107,7 +107,7 @@ def test_a_failure_to_get_one_is_shared_and_nothing_is_posted() -> None:
         assert (world.asked, world.posted) == (1, [])
         await bearer.post(CRM, b"", {})
         assert world.asked == 1, "it has just failed"
-        await asyncio.sleep(FAILED_SECONDS)
+        await asyncio.sleep(FAILURE_SECONDS)
         world.says = world.token
         assert await many(bearer) == [200] * 64
         assert world.asked == 2

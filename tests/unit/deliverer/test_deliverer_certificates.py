@@ -10,15 +10,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from deliverer.credentials import credentials
+from deliverer.credentials import load_credentials
 from deliverer.transport.client_certificates import (
-    BYTES,
+    MAX_BYTES,
     CertificateFilesError,
     Certificates,
-    doubt,
+    expiry_warning,
     load,
-    not_after,
-    paths,
+    read_not_after,
+    resolve_paths,
 )
 from services import metrics
 from services.config.model import Configuration
@@ -63,15 +63,15 @@ def test_a_certificate_says_until_when_it_is_valid(authority: Authority, days: i
     issued = authority.issued(f"for-{days}", days)
     said = openssl("x509", "-in", issued.certificate, "-noout", "-enddate")
     expected = datetime.strptime(said.strip(), "notAfter=%b %d %H:%M:%S %Y GMT").replace(tzinfo=UTC)
-    assert not_after(issued.certificate.read_bytes()) == expected
+    assert read_not_after(issued.certificate.read_bytes()) == expected
 
 
 def test_it_is_the_first_certificate_of_a_file_that_is_shown(
     authority: Authority, ours: Issued
 ) -> None:
     chain = ours.key.read_text() + ours.certificate.read_text() + authority.certificate.read_text()
-    assert not_after(chain.encode()) == not_after(ours.certificate.read_bytes())
-    assert not_after(chain.encode()) != not_after(authority.certificate.read_bytes())
+    assert read_not_after(chain.encode()) == read_not_after(ours.certificate.read_bytes())
+    assert read_not_after(chain.encode()) != read_not_after(authority.certificate.read_bytes())
 
 
 @given(st.data())
@@ -91,7 +91,7 @@ def test_whatever_bytes_there_are_they_have_a_date_or_a_fault(der: bytes) -> Non
 
 def _date_or_fault(der: bytes) -> None:
     try:
-        assert not_after(ssl.DER_cert_to_PEM_cert(der).encode()).tzinfo is UTC
+        assert read_not_after(ssl.DER_cert_to_PEM_cert(der).encode()).tzinfo is UTC
     except ValueError as error:
         assert str(error) == "holds a certificate that cannot be read"
 
@@ -106,7 +106,7 @@ def _date_or_fault(der: bytes) -> None:
     ],
 )
 def test_a_person_hears_of_an_end_that_is_near(left: timedelta, said: str) -> None:
-    assert doubt(NOON + left, NOON) == said
+    assert expiry_warning(NOON + left, NOON) == said
 
 
 def test_a_path_is_from_the_folder_of_the_first_file_or_whole_or_in_a_variable() -> None:
@@ -116,15 +116,15 @@ def test_a_path_is_from_the_folder_of_the_first_file_or_whole_or_in_a_variable()
         certificate_authorities="/etc/ssl/pkio.pem",
     )
     folder = Path("/etc/postkamer")
-    assert paths(given, folder, {"CRM_KEY": "tls/crm.key"}) == {
+    assert resolve_paths(given, folder, {"CRM_KEY": "tls/crm.key"}) == {
         "client_certificate": folder / "tls/crm.pem",
         "client_key": folder / "tls/crm.key",
         "certificate_authorities": Path("/etc/ssl/pkio.pem"),
     }
-    there = paths(given, folder, {"CRM_KEY_FILE": "/run/secrets/crm.key"})
+    there = resolve_paths(given, folder, {"CRM_KEY_FILE": "/run/secrets/crm.key"})
     assert there["client_key"] == Path("/run/secrets/crm.key")
     with pytest.raises(CertificateFilesError) as raised:
-        paths(given, folder, {})
+        resolve_paths(given, folder, {})
     assert raised.value.faults == [("client_key", "CRM_KEY is missing")]
 
 
@@ -135,7 +135,7 @@ def test_every_fault_of_the_files_is_told_at_once_and_nothing_of_them_is_quoted(
     locked, empty, large = tmp_path / "locked.key", tmp_path / "empty.pem", tmp_path / "large.pem"
     openssl("ec", "-in", ours.key, "-out", locked, "-aes128", "-passout", "pass:x")
     empty.write_text("secret")
-    large.write_bytes(b"x" * (BYTES + 1))
+    large.write_bytes(b"x" * (MAX_BYTES + 1))
     there = str(tmp_path)
     for files, faults in (
         ((ours.certificate, other.key, None), ["client_key: holds the key of another certificate"]),
@@ -199,7 +199,7 @@ def test_a_start_is_told_of_all_secrets_and_files_that_are_missing_at_once() -> 
         ],
     }
     with pytest.raises(SettingsError) as raised:
-        credentials(Configuration.model_validate(town), Path("/nowhere"), {})
+        load_credentials(Configuration.model_validate(town), Path("/nowhere"), {})
     assert raised.value.faults == [
         "CRM_OAUTH: is missing (client_secret of destination b)",
         "CRM_SECRET (destination a): is missing",
@@ -230,15 +230,15 @@ def test_what_is_renewed_is_taken_when_it_is_whole_and_what_was_there_is_used_un
         certificates = Certificates("renewed", files, load(files))
         certificates.report_expiry()
         before, until = certificates.context(), measured_not_after()
-        asyncio.run(certificates.look())
+        asyncio.run(certificates.reload_if_changed())
         assert certificates.context() is before
         write(second.certificate, first.key)
-        asyncio.run(certificates.look())
-        asyncio.run(certificates.look())
+        asyncio.run(certificates.reload_if_changed())
+        asyncio.run(certificates.reload_if_changed())
         assert certificates.context() is before
         assert measured_not_after() == until
         write(second.certificate, second.key)
-        asyncio.run(certificates.look())
+        asyncio.run(certificates.reload_if_changed())
     assert certificates.context() is not before
     assert until and measured_not_after() == pytest.approx(until + 85 * DAY.total_seconds(), abs=60)
     assert [entry["event"] for entry in logs] == [

@@ -13,7 +13,7 @@ from timeless import run
 from deliverer.crm.lanes import Job
 from deliverer.crm.replays import ReplayJob
 from deliverer.crm.response_policy import FIRST_RETRY_AFTER, LONGEST_WAIT
-from deliverer.crm.scheduler import FRAMES
+from deliverer.crm.scheduler import BATCHES
 from deliverer.transport.response import Response
 from services import metrics
 
@@ -78,7 +78,7 @@ def test_many_that_fail_at_the_head_of_the_queue_hold_others_up_for_minutes(
             hall.receives(of(n, f"failing {n}"))
         assert await after(hall, Writers(hall, every=5), 1800) <= most
 
-    assert FRAMES < 20
+    assert BATCHES < 20
     run(work())
 
 
@@ -117,7 +117,7 @@ def test_what_stands_aside_and_hangs_leaves_most_of_the_window_to_others(many: i
 def aside(hall: Hall, many: int) -> None:
     for n in range(1, many + 1):
         one = of(n, f"aside {n}")
-        hall.book.aside[one.id] = (0.0, n, Job(one, None, failed=2))
+        hall.book.aside[one.id] = (0.0, n, Job(one, None, failures=2))
 
 
 def test_an_outage_that_only_what_stands_aside_meets_is_one() -> None:

@@ -8,15 +8,21 @@ import msgspec
 import pytest
 
 from deliverer.meta.graph_api import (
-    ATTEMPTS,
     LONGEST_WAIT,
-    PUT_OFF_SECONDS,
+    MAX_ATTEMPTS,
+    MAX_RETRY_SECONDS,
     Failed,
     RetryLater,
     fill_payload,
     judge,
 )
-from deliverer.meta.media_upload import NOT_BROUGHT, WAITING, Uploaded, judge_upload, multipart_form
+from deliverer.meta.media_upload import (
+    UPLOAD_FAILED,
+    WAITING,
+    Uploaded,
+    judge_upload,
+    multipart_form,
+)
 from deliverer.transport.response import Response
 
 BOUNDARY = UUID("01990000-0000-7000-8000-000000000001")
@@ -65,22 +71,22 @@ def test_an_id_is_the_proof_that_it_is_there() -> None:
 )
 def test_what_is_not_known_to_have_worked_is_done_again_for_a_day(given: Response) -> None:
     assert judge_upload(given, 1) == RetryLater(4.0, 0, WAITING)
-    assert judge_upload(given, 999, PUT_OFF_SECONDS - 1) == RetryLater(LONGEST_WAIT, 0, WAITING)
-    assert judge_upload(given, 2, PUT_OFF_SECONDS) == Failed(0, NOT_BROUGHT)
+    assert judge_upload(given, 999, MAX_RETRY_SECONDS - 1) == RetryLater(LONGEST_WAIT, 0, WAITING)
+    assert judge_upload(given, 2, MAX_RETRY_SECONDS) == Failed(0, UPLOAD_FAILED)
 
 
 @pytest.mark.parametrize(
     "given", [Response(status=413, body=b"<html>"), error("131053"), error(True), error(2**31)]
 )
 def test_a_refusal_that_is_not_metas_is_not_repeated_for_a_day(given: Response) -> None:
-    assert isinstance(judge_upload(given, ATTEMPTS - 1), RetryLater)
-    assert judge_upload(given, ATTEMPTS) == Failed(0, NOT_BROUGHT)
+    assert isinstance(judge_upload(given, MAX_ATTEMPTS - 1), RetryLater)
+    assert judge_upload(given, MAX_ATTEMPTS) == Failed(0, UPLOAD_FAILED)
 
 
 def test_a_gateway_that_lets_nothing_through_stops_files_as_it_does_messages() -> None:
     for status in (401, 403, 404, 429):
         given = Response(status=status, body=b"<html>")
-        for tried in (0.0, PUT_OFF_SECONDS):
+        for tried in (0.0, MAX_RETRY_SECONDS):
             assert judge_upload(given, 1, tried) == judge(given, 1, tried)
 
 
@@ -91,8 +97,8 @@ def test_what_meta_says_of_a_file_means_what_it_means_of_a_message() -> None:
     stopped = judge_upload(error(190, 401), 1)
     assert isinstance(stopped, RetryLater)
     assert (stopped.seconds, stopped.stop) == (4.0, True)
-    assert isinstance(judge_upload(error(131000, 500), ATTEMPTS - 1), RetryLater)
-    assert isinstance(judge_upload(error(131000, 500), ATTEMPTS), Failed)
+    assert isinstance(judge_upload(error(131000, 500), MAX_ATTEMPTS - 1), RetryLater)
+    assert isinstance(judge_upload(error(131000, 500), MAX_ATTEMPTS), Failed)
 
 
 QUOTED = "wamid.A"

@@ -8,23 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliverer.meta.graph_api import (
-    ATTEMPTS,
-    BOUNDED,
+    HOURLY_LIMIT_CODES,
     LONGEST_RETRY_AFTER,
     LONGEST_WAIT,
-    NOT_REACHED,
-    PUT_OFF_SECONDS,
-    RETRY,
-    SLOW,
-    STOP,
+    MAX_ATTEMPTS,
+    MAX_RETRY_SECONDS,
+    RETRY_BOUNDED_CODES,
+    RETRY_CODES,
+    STOP_CODES,
+    UNREACHABLE,
     Failed,
     RetryLater,
     Sent,
     Unknown,
     judge,
     judge_read_receipt,
+    message_request,
     read_receipt_request,
-    request,
 )
 from deliverer.transport.response import Response
 from services.whatsapp.delivery_status import (
@@ -35,7 +35,9 @@ from services.whatsapp.delivery_status import (
     error_explanation,
 )
 
-REFUSED = sorted(REASONS.keys() - (RETRY | BOUNDED | SLOW | STOP))
+REFUSED = sorted(
+    REASONS.keys() - (RETRY_CODES | RETRY_BOUNDED_CODES | HOURLY_LIMIT_CODES | STOP_CODES)
+)
 
 
 SHUT = (301, 307, 308, 401, 403, 404, 405, 407, 410)
@@ -103,19 +105,19 @@ def test_who_is_not_let_through_to_meta_has_sent_nothing_and_the_number_stops(
     reason = f"http_{status}: de weg naar Meta is dicht; de beheerder moet iets doen"
     for attempt, seconds in ((1, 4.0), (2, 16.0), (3, 60.0), (9999, 60.0)):
         later = RetryLater(seconds, 0, reason, stop=True)
-        assert judge(answer, attempt, PUT_OFF_SECONDS - 1) == later
-    assert judge(answer, 1, PUT_OFF_SECONDS) == Failed(0, reason)
+        assert judge(answer, attempt, MAX_RETRY_SECONDS - 1) == later
+    assert judge(answer, 1, MAX_RETRY_SECONDS) == Failed(0, reason)
 
 
 def test_too_many_at_a_gateway_are_put_off_and_no_number_stops() -> None:
     answer = Response(status=429, body=b"slow down")
     reason = "http_429: het is te druk op de weg naar Meta; Postkamer probeert het opnieuw"
-    assert [judge(answer, attempt) for attempt in (1, 2, ATTEMPTS)] == [
+    assert [judge(answer, attempt) for attempt in (1, 2, MAX_ATTEMPTS)] == [
         RetryLater(seconds, 0, reason) for seconds in (4.0, 16.0, LONGEST_WAIT)
     ]
     for asked, granted in ((7.0, 7.0), (1e9, LONGEST_RETRY_AFTER)):
         assert judge(Response(status=429, retry_after=asked), 1) == RetryLater(granted, 0, reason)
-    assert judge(answer, 2, PUT_OFF_SECONDS) == Failed(0, reason)
+    assert judge(answer, 2, MAX_RETRY_SECONDS) == Failed(0, reason)
 
 
 @given(st.integers(201, 599), st.integers(1, 9999), st.floats(0, 1e9))
@@ -129,17 +131,17 @@ def test_a_failure_before_the_first_byte_was_not_sent_however_often_and_fails_af
     failure: Any,
 ) -> None:
     answer = Response(failure=failure, request_sent=False)
-    assert judge(answer, 1) == RetryLater(4.0, 0, NOT_REACHED)
-    assert judge(answer, 1000, PUT_OFF_SECONDS - 1) == RetryLater(LONGEST_WAIT, 0, NOT_REACHED)
-    assert judge(answer, 2, PUT_OFF_SECONDS) == Failed(0, NOT_REACHED)
+    assert judge(answer, 1) == RetryLater(4.0, 0, UNREACHABLE)
+    assert judge(answer, 1000, MAX_RETRY_SECONDS - 1) == RetryLater(LONGEST_WAIT, 0, UNREACHABLE)
+    assert judge(answer, 2, MAX_RETRY_SECONDS) == Failed(0, UNREACHABLE)
 
 
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        *((code, "retry") for code in RETRY | BOUNDED),
-        *((code, "slow") for code in SLOW),
-        *((code, "stop") for code in (*STOP, 200, 230, 299)),
+        *((code, "retry") for code in RETRY_CODES | RETRY_BOUNDED_CODES),
+        *((code, "slow") for code in HOURLY_LIMIT_CODES),
+        *((code, "stop") for code in (*STOP_CODES, 200, 230, 299)),
         *((code, "failed") for code in (*REFUSED, 100, 131008, 131009, 132000, 999999, -1, 300)),
     ],
 )
@@ -171,7 +173,14 @@ def test_whoever_wrote_it_is_told_what_was_wrong_with_it(code: int) -> None:
 
 
 def test_a_code_has_one_meaning() -> None:
-    meanings = [RETRY, BOUNDED, SLOW, STOP, frozenset(range(200, 300)), frozenset(REFUSED)]
+    meanings = [
+        RETRY_CODES,
+        RETRY_BOUNDED_CODES,
+        HOURLY_LIMIT_CODES,
+        STOP_CODES,
+        frozenset(range(200, 300)),
+        frozenset(REFUSED),
+    ]
     assert len(frozenset().union(*meanings)) == sum(map(len, meanings))
 
 
@@ -184,33 +193,33 @@ def waits(code: int, attempts: int) -> list[float]:
     return [v.seconds for v in verdicts if isinstance(v, RetryLater)]
 
 
-@pytest.mark.parametrize("code", BOUNDED)
+@pytest.mark.parametrize("code", RETRY_BOUNDED_CODES)
 def test_what_meta_refuses_without_saying_why_has_failed_after_twenty_minutes(code: int) -> None:
-    assert waits(code, ATTEMPTS - 1) == WAITS
-    assert judge(error(code), ATTEMPTS) == Failed(code, f"{code}: {NEVER_TAKEN}")
+    assert waits(code, MAX_ATTEMPTS - 1) == WAITS
+    assert judge(error(code), MAX_ATTEMPTS) == Failed(code, f"{code}: {NEVER_TAKEN}")
 
 
-@pytest.mark.parametrize("code", sorted(RETRY))
+@pytest.mark.parametrize("code", sorted(RETRY_CODES))
 def test_an_outage_that_meta_tells_of_costs_no_message_for_a_day(code: int) -> None:
     assert waits(code, 20) == WAITS + [LONGEST_WAIT] * 13
-    last = judge(error(code), 9999, PUT_OFF_SECONDS - 1)
+    last = judge(error(code), 9999, MAX_RETRY_SECONDS - 1)
     assert last == RetryLater(LONGEST_WAIT, code, f"{code}: {PUT_OFF}")
-    assert judge(error(code), 2, PUT_OFF_SECONDS) == Failed(code, f"{code}: {NEVER_TAKEN}")
+    assert judge(error(code), 2, MAX_RETRY_SECONDS) == Failed(code, f"{code}: {NEVER_TAKEN}")
 
 
-@pytest.mark.parametrize("code", [*STOP, *SLOW, 250])
+@pytest.mark.parametrize("code", [*STOP_CODES, *HOURLY_LIMIT_CODES, 250])
 def test_nobody_waits_for_a_stopped_number_longer_than_a_day(code: int) -> None:
-    assert isinstance(judge(error(code), 9999, PUT_OFF_SECONDS - 1), RetryLater)
-    otherwise = NEVER_TAKEN if code in SLOW else OTHER
-    assert judge(error(code), 2, PUT_OFF_SECONDS) == Failed(
+    assert isinstance(judge(error(code), 9999, MAX_RETRY_SECONDS - 1), RetryLater)
+    otherwise = NEVER_TAKEN if code in HOURLY_LIMIT_CODES else OTHER
+    assert judge(error(code), 2, MAX_RETRY_SECONDS) == Failed(
         code, error_explanation(code, otherwise)
     )
 
 
 @given(
-    st.sampled_from(sorted(RETRY | BOUNDED | SLOW)),
+    st.sampled_from(sorted(RETRY_CODES | RETRY_BOUNDED_CODES | HOURLY_LIMIT_CODES)),
     st.floats(0, allow_nan=False),
-    st.integers(1, ATTEMPTS - 1),
+    st.integers(1, MAX_ATTEMPTS - 1),
 )
 def test_meta_says_when_to_come_back_within_reason(
     code: int, retry_after: float, attempt: int
@@ -230,7 +239,7 @@ def test_any_answer_has_a_meaning(status: int, body: bytes, attempt: int, sent: 
 
 def test_a_reason_never_quotes_meta() -> None:
     for code in (1, 4, 100, 131026):
-        assert "Sanne" not in repr(judge(error(code), ATTEMPTS))
+        assert "Sanne" not in repr(judge(error(code), MAX_ATTEMPTS))
 
 
 @pytest.mark.parametrize(
@@ -243,7 +252,7 @@ def test_a_reason_never_quotes_meta() -> None:
 )
 def test_a_request_is_what_meta_documents(kind: str, address: str, to: dict[str, str]) -> None:
     content = {"type": "text", "text": {"body": "Één"}}
-    assert msgspec.json.decode(request(kind, address, content, "id.1")) == {
+    assert msgspec.json.decode(message_request(kind, address, content, "id.1")) == {
         "messaging_product": "whatsapp",
         "recipient_type": "individual",
         **to,
@@ -278,9 +287,9 @@ def test_a_mark_that_nobody_knows_of_is_tried_again_as_marked_twice_is_marked_on
 def test_what_meta_says_of_a_mark_means_what_it_means_of_a_message() -> None:
     for code in (131009, 100, 131026):
         assert isinstance(judge_read_receipt(error(code), 1), Failed)
-    for code in (*RETRY, *SLOW):
+    for code in (*RETRY_CODES, *HOURLY_LIMIT_CODES):
         assert isinstance(judge_read_receipt(error(code), 1), RetryLater)
-    for answer in (*(error(code) for code in STOP), *(Response(status=one) for one in SHUT)):
+    for answer in (*(error(code) for code in STOP_CODES), *(Response(status=one) for one in SHUT)):
         verdict = judge_read_receipt(answer, 1)
         assert isinstance(verdict, RetryLater)
         assert verdict.stop

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverer.destinations.openklant.task_poller import PAUSE_SECONDS, pace
+from deliverer.destinations.openklant.task_poller import PAUSE_SECONDS, poll_intervals
 from deliverer.destinations.openklant.task_status import (
+    JITTER,
     LONGEST_WAIT,
-    SPREAD,
     Closing,
     PolledTask,
     classify_followup,
     classify_task,
+    close_command,
     is_unavailable,
-    order,
-    wait,
+    wait_before_round,
 )
 from services.config.organisation import OpenKlantDestination
 from services.contract import Author
@@ -96,9 +96,9 @@ def test_one_that_is_refused_is_refused_alone_unless_nobody_is_answered(
 def test_who_does_not_answer_is_looked_at_ever_less_up_to_a_bound(
     every: float, failures: int, chance: float
 ) -> None:
-    seconds = wait(every, failures, chance)
-    assert every <= seconds <= max(every, LONGEST_WAIT) * (1 + SPREAD)
-    assert wait(every, failures + 1, chance) >= seconds
+    seconds = wait_before_round(every, failures, chance)
+    assert every <= seconds <= max(every, LONGEST_WAIT) * (1 + JITTER)
+    assert wait_before_round(every, failures + 1, chance) >= seconds
 
 
 @pytest.mark.parametrize(("per_second", "pause"), [(None, PAUSE_SECONDS), (2, 0.5), (50, 0.1)])
@@ -107,12 +107,12 @@ def test_who_is_not_to_be_told_often_is_not_asked_often(
 ) -> None:
     given = {"id": "ok", "kind": "openklant", "url": "https://ok.example/v1", "secret": "env:X"}
     destination = OpenKlantDestination.model_validate(given | {"per_second": per_second})
-    assert (pace(destination).every, pace(destination).pause) == (60.0, pause)
+    assert (poll_intervals(destination).every, poll_intervals(destination).pause) == (60.0, pause)
 
 
 def test_the_router_is_told_in_whose_name_for_which_department_and_up_to_where() -> None:
     closing = Closing(UUID(int=9), "openklant", "10000001-c1", "afval", 7, NOON)
-    command = order(closing)
+    command = close_command(closing)
     assert (command.id, command.type, command.number) == (UUID(int=9), "close", "10000001")
     assert command.author == Author(kind="system", id="openklant")
     assert (command.token, command.department) == ("openklant:openklant", "afval")

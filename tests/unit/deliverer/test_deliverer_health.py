@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 
 from deliverer.crm.breaker import (
     FAILURES_BEFORE_SIDELINE,
-    IN_A_ROW,
+    MAX_IN_A_ROW,
+    SIDELINE_WAITS,
     SUCCESSES_REQUIRED,
-    WAITS,
     DestinationBreaker,
 )
-from deliverer.crm.lanes import Envelope, Job
+from deliverer.crm.lanes import IncomingBatch, Job
 from deliverer.crm.response_policy import Verdict, judge
 from deliverer.transport.response import Response
 from services.amqp.incoming_message import IncomingMessage
 
-FRAME = Envelope(IncomingMessage(type="", body=b"", delivery_tag=1, delivery_count=0), 0)
+FRAME = IncomingBatch(IncomingMessage(type="", body=b"", delivery_tag=1, delivery_count=0), 0)
 ERROR, REFUSED = (judge(Response(status=status)) for status in (500, 422))
 
 
@@ -30,7 +30,7 @@ def fails(health: DestinationBreaker, one: Job, verdict: Verdict = ERROR) -> Ver
     """What an attempt comes to, and the pause that it may be."""
     found = health.classify(one, verdict)
     if found.outcome == "paused":
-        health.failed()
+        health.on_failure()
     return found
 
 
@@ -44,17 +44,17 @@ def test_a_message_that_fails_while_others_pass_stands_aside_and_is_parked_in_th
     health, poison = DestinationBreaker(), job()
     assert fails(health, poison).outcome == "paused"
     waits = []
-    for _ in WAITS:
+    for _ in SIDELINE_WAITS:
         takes(health, SUCCESSES_REQUIRED)
         found = fails(health, poison)
         assert found.outcome == "aside"
         waits.append(found.wait)
-    assert tuple(waits) == WAITS
+    assert tuple(waits) == SIDELINE_WAITS
     takes(health, SUCCESSES_REQUIRED)
     found = fails(health, poison)
     assert found.outcome == "parked"
     assert found.reason == ("the destination answered 500, 7 times, and took what came between")
-    assert sum(WAITS) == 15 * 60
+    assert sum(SIDELINE_WAITS) == 15 * 60
 
 
 def test_who_fails_with_all_others_stays_where_it_is_however_often() -> None:
@@ -75,10 +75,10 @@ def test_what_stands_aside_is_not_blamed_for_what_happens_to_all() -> None:
     health, poison = DestinationBreaker(), job()
     fails(health, poison)
     takes(health, SUCCESSES_REQUIRED)
-    assert fails(health, poison).wait == WAITS[0]
+    assert fails(health, poison).wait == SIDELINE_WAITS[0]
     for _ in range(10):
         fails(health, job("other"))
-        assert fails(health, poison).wait == WAITS[0]
+        assert fails(health, poison).wait == SIDELINE_WAITS[0]
 
 
 @given(
@@ -103,7 +103,7 @@ def test_whatever_is_answered_to_one_message_alone_may_be_about_it(status: int) 
 
 def test_ten_that_are_refused_in_a_row_are_not_the_messages_fault_any_more() -> None:
     health = DestinationBreaker()
-    for n in range(IN_A_ROW):
+    for n in range(MAX_IN_A_ROW):
         assert fails(health, job(str(n)), REFUSED).outcome == "parked"
     found = fails(health, job("another"), REFUSED)
     assert (found.outcome, found.alarm) == ("paused", True)
@@ -130,21 +130,21 @@ def test_what_stands_aside_counts_when_others_pass_however_slowly_and_beside_oth
 
 
 def test_when_nothing_passes_any_more_what_stands_aside_pauses_the_destination() -> None:
-    health, jobs = DestinationBreaker(), [job(str(n)) for n in range(IN_A_ROW + 1)]
+    health, jobs = DestinationBreaker(), [job(str(n)) for n in range(MAX_IN_A_ROW + 1)]
     for one in jobs:
         fails(health, one)
         takes(health, 1)
         assert fails(health, one).outcome == "aside"
     takes(health, 1)
     found = [fails(health, one).outcome for one in jobs]
-    assert found == ["aside"] * IN_A_ROW + ["paused"]
+    assert found == ["aside"] * MAX_IN_A_ROW + ["paused"]
     takes(health, 1)
     assert fails(health, jobs[0]).outcome == "aside"
 
 
 def test_what_a_person_set_to_be_tried_again_and_is_refused_again_pauses_nobody() -> None:
     health = DestinationBreaker()
-    for n in range(3 * IN_A_ROW):
+    for n in range(3 * MAX_IN_A_ROW):
         again = msgspec.structs.replace(job(str(n)), replays=1)
         assert fails(health, again, REFUSED).outcome == "parked"
     assert fails(health, job("new"), REFUSED).outcome == "parked"

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from deliverer.crm.lanes import Envelope, Job, Lanes
+from deliverer.crm.lanes import IncomingBatch, Job, Lanes
 from services.amqp.incoming_message import IncomingMessage
 
 LETTERS = st.sampled_from("abcd")
-FRAME = Envelope(IncomingMessage(type="", body=b"", delivery_tag=1, delivery_count=0), 0)
+FRAME = IncomingBatch(IncomingMessage(type="", body=b"", delivery_tag=1, delivery_count=0), 0)
 
 
 def job(n: int, conversation: str = "a") -> Job:
@@ -29,7 +29,7 @@ def drawn(lanes: Lanes, count: int) -> str:
         one = lanes.next()
         if one is None:
             break
-        lanes.done(one)
+        lanes.release_lane(one)
         found += one.delivery.conversation
     return found
 
@@ -40,7 +40,7 @@ def test_what_is_taken_back_leaves_its_lane_and_nobody_elses() -> None:
     again = [Job(delivery(n, name), None, 1) for n, name in ((5, "a"), (6, "c"), (7, "d"))]
     for one in again:
         lanes.add(one)
-    first = lanes.next(apart=True)
+    first = lanes.next(from_table=True)
     assert first
     lanes.requeue(first)
     ids = {one.delivery.id for one in again[:2]} | {first.delivery.id}
@@ -48,7 +48,7 @@ def test_what_is_taken_back_leaves_its_lane_and_nobody_elses() -> None:
     assert lanes.waiting == 3
     assert lanes.remove_replays(ids) == set()
     assert drawn(lanes, 9) == "ab"
-    assert lanes.next(apart=True) is again[2]
+    assert lanes.next(from_table=True) is again[2]
 
 
 def test_nothing_is_next_where_nothing_waits() -> None:
@@ -62,7 +62,7 @@ def test_a_conversation_waits_for_its_own_delivery_and_no_other_does() -> None:
     assert first and second
     assert [first.delivery.sequence, second.delivery.sequence] == [0, 2]
     assert lanes.next() is None
-    lanes.done(first)
+    lanes.release_lane(first)
     third = lanes.next()
     assert third and third.delivery.sequence == 1
 
@@ -133,7 +133,7 @@ class Sky(RuleBasedStateMachine):
     @rule(conversation=LETTERS)
     def lands(self, conversation: str) -> None:
         if one := self.flying.pop(conversation, None):
-            self.lanes.done(one)
+            self.lanes.release_lane(one)
             self.landed.setdefault(conversation, []).append(one.delivery.sequence)
 
     @rule(conversation=LETTERS)

@@ -13,14 +13,14 @@ from deliverer.meta.closed_window import (
     IN_TEMPLATE,
     MAX_LATE_CHARACTERS,
     NEXT_IN_TEMPLATE,
-    held,
+    hold_for_reply,
     is_window_closed,
     late_template,
     mark_sent_in_template,
     retry_in_template,
 )
 from deliverer.meta.graph_api import (
-    PUT_OFF_SECONDS,
+    MAX_RETRY_SECONDS,
     Failed,
     HoldForReply,
     RetryLater,
@@ -45,8 +45,8 @@ ACCOUNT = Account(
     media_url="",
     headers={},
     per_second=80,
-    late=LateAnswerTemplate(name="antwoord"),
-    wrote=56 * DAY,
+    late_template=LateAnswerTemplate(name="antwoord"),
+    recent_contact=56 * DAY,
 )
 
 
@@ -96,8 +96,8 @@ def test_a_late_answer_is_one_to_who_wrote_not_too_long_ago_and_after_any_stop(
 
 
 def test_without_a_template_or_a_term_nothing_goes_late() -> None:
-    none = msgspec.structs.replace(ACCOUNT, late=None)
-    no_term = msgspec.structs.replace(ACCOUNT, wrote=timedelta())
+    none = msgspec.structs.replace(ACCOUNT, late_template=None)
+    no_term = msgspec.structs.replace(ACCOUNT, recent_contact=timedelta())
     for account in (none, no_term):
         assert late_template(wrote(SECOND), account, NOW) is None
 
@@ -128,7 +128,7 @@ def test_what_meta_finds_too_late_goes_in_the_template_at_the_next_attempt() -> 
     assert retry_in_template(REFUSED, given, ACCOUNT, NOW) == RetryLater(
         0, CLOSED, NEXT_IN_TEMPLATE
     )
-    stopped, tired = wrote(DAY, stopped_at=NOW), wrote(DAY, tried=PUT_OFF_SECONDS)
+    stopped, tired = wrote(DAY, stopped_at=NOW), wrote(DAY, tried=MAX_RETRY_SECONDS)
     for other in (line(), stopped, tired, wrote(DAY, content=TEMPLATE)):
         assert retry_in_template(REFUSED, other, ACCOUNT, NOW) == REFUSED
     for verdict in (Sent("wamid.a"), RetryLater(4), Unknown("no answer"), Failed(131026, "")):
@@ -142,7 +142,7 @@ def test_whoever_asks_is_told_that_it_went_in_a_template() -> None:
 
 PICTURE = {"type": "image", "image": {"link": "https://almelo.example/a.png"}}
 REACTION = {"type": "reaction", "reaction": {"emoji": "x"}}
-ASKS = msgspec.structs.replace(ACCOUNT, late=None, asks=True)
+ASKS = msgspec.structs.replace(ACCOUNT, late_template=None, asks_to_reopen=True)
 
 
 @pytest.mark.parametrize(
@@ -161,15 +161,15 @@ ASKS = msgspec.structs.replace(ACCOUNT, late=None, asks=True)
 def test_an_answer_of_any_length_and_type_waits_where_the_number_asks(
     given: LedgerEntry, waits: bool
 ) -> None:
-    assert held(given, ASKS, NOW) == (HoldForReply(0, HELD) if waits else None)
-    assert held(given, ACCOUNT, NOW) is None
+    assert hold_for_reply(given, ASKS, NOW) == (HoldForReply(0, HELD) if waits else None)
+    assert hold_for_reply(given, ACCOUNT, NOW) is None
 
 
 def test_what_meta_finds_too_late_goes_in_the_template_if_it_can_and_else_waits() -> None:
-    both = msgspec.structs.replace(ACCOUNT, asks=True)
+    both = msgspec.structs.replace(ACCOUNT, asks_to_reopen=True)
     text, picture = wrote(DAY), wrote(DAY, content=PICTURE)
     assert retry_in_template(REFUSED, text, both, NOW) == RetryLater(0, CLOSED, NEXT_IN_TEMPLATE)
-    for waiting in (picture, wrote(DAY, tried=PUT_OFF_SECONDS)):
+    for waiting in (picture, wrote(DAY, tried=MAX_RETRY_SECONDS)):
         assert retry_in_template(REFUSED, waiting, both, NOW) == HoldForReply(CLOSED, HELD)
     for no_answer in (line(), wrote(DAY, content=TEMPLATE), wrote(DAY, automatic=True)):
         assert retry_in_template(REFUSED, no_answer, both, NOW) == REFUSED

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from deliverer.meta.accounts import sending_accounts
 from deliverer.meta.graph_api import Failed, RetryLater
-from deliverer.meta.quiet_hours import quiet_hours_by_number, unprompted_refusal
+from deliverer.meta.quiet_hours import business_initiated_refusal, quiet_hours_by_number
 from services.calendar.quiet_hours import parse_quiet_hours
 from services.config.model import parse
 
@@ -38,13 +38,13 @@ def test_a_number_rests_in_the_night_of_its_own_municipality() -> None:
 
 
 def test_what_was_claimed_just_before_the_night_waits_for_the_morning() -> None:
-    assert unprompted_refusal(True, NIGHT, EVENING) == RetryLater(10.5 * 3600, 0, WAITS)
-    assert unprompted_refusal(True, NIGHT, MORNING) is None
-    assert unprompted_refusal(True, None, EVENING) is None
+    assert business_initiated_refusal(True, NIGHT, EVENING) == RetryLater(10.5 * 3600, 0, WAITS)
+    assert business_initiated_refusal(True, NIGHT, MORNING) is None
+    assert business_initiated_refusal(True, None, EVENING) is None
 
 
 def test_what_has_no_consent_any_more_fails_at_any_hour() -> None:
     for at in (EVENING, MORNING):
-        verdict = unprompted_refusal(False, NIGHT, at)
+        verdict = business_initiated_refusal(False, NIGHT, at)
         assert isinstance(verdict, Failed)
         assert verdict.reason.startswith("consent_missing: ")

@@ -9,7 +9,13 @@ from structlog.testing import capture_logs
 from timeless import run
 
 from deliverer.audit.attempts import Attempt
-from deliverer.audit.recorder import LAST_SECONDS, NOTE, TOO_MANY, WAITING, attempt_recorder
+from deliverer.audit.recorder import (
+    FLUSH_SECONDS,
+    MAX_WAITING,
+    RECORD_LIMITS,
+    TOO_MANY,
+    attempt_recorder,
+)
 from deliverer.crm.response_policy import LONGEST_WAIT
 from deliverer.transport.response import Response
 from services import metrics
@@ -61,7 +67,7 @@ def test_a_window_that_fails_together_is_a_few_messages_and_one_alone_goes_at_on
             for n in range(1, WINDOW + 1):
                 notes.record(attempt(n))
                 await asyncio.sleep(0.0005)  # they do not all land at once
-            await asyncio.sleep(NOTE.min_interval + CONFIRM * 4)
+            await asyncio.sleep(RECORD_LIMITS.min_interval + CONFIRM * 4)
         assert archive.numbers == list(range(WINDOW + 1))
         assert len(archive.batches) <= 3
         ids = [record.id for each in archive.batches for record in each]
@@ -79,14 +85,14 @@ def test_while_the_archive_takes_nothing_so_many_wait_and_more_are_counted_and_t
             async with attempt_recorder(archive) as notes:
                 notes.record(attempt(0))
                 await asyncio.sleep(1)  # it is on its way
-                for n in range(1, WAITING + 101):
+                for n in range(1, MAX_WAITING + 101):
                     notes.record(attempt(n))
                 await asyncio.sleep(60)
                 assert unrecorded() - before == 100
                 archive.full = False
                 await asyncio.sleep(60)
-                notes.record(attempt(WAITING + 101))
-        assert archive.numbers == [*range(WAITING + 1), WAITING + 101]
+                notes.record(attempt(MAX_WAITING + 101))
+        assert archive.numbers == [*range(MAX_WAITING + 1), MAX_WAITING + 101]
         assert unrecorded() - before == 100
         said = [line for line in lines if line["event"] == "attempt.unrecorded"]
         assert [line["reason"] for line in said] == [TOO_MANY]
@@ -115,7 +121,7 @@ def test_at_the_end_an_archive_that_takes_nothing_is_waited_for_so_long_and_no_l
                     notes.record(attempt(n))
                 await asyncio.sleep(1)
                 left = loop.time()
-        assert loop.time() - left <= LAST_SECONDS + 0.1
+        assert loop.time() - left <= FLUSH_SECONDS + 0.1
         assert unrecorded() - before == 300
         [said] = [line for line in lines if line["event"] == "attempt.unrecorded"]
         assert said["count"] == 300

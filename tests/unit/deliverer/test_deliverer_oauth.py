@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from deliverer.crm.response_policy import judge
 from deliverer.transport.oauth import (
-    LONGEST,
-    SHORTEST,
-    UNSAID,
+    DEFAULT_SECONDS,
+    MAX_SECONDS,
+    MIN_SECONDS,
     Token,
     authorization,
-    read,
-    request,
-    usable,
+    read_token,
+    token_request,
+    usable_seconds,
 )
 from deliverer.transport.response import Response
 from services.config.organisation import OAuth
@@ -32,7 +32,7 @@ GIVEN: dict[str, Any] = {
 
 
 def asked(**more: str) -> tuple[dict[str, list[str]], str]:
-    body, headers = request(OAuth.model_validate(GIVEN | more), SECRET)
+    body, headers = token_request(OAuth.model_validate(GIVEN | more), SECRET)
     assert headers["Content-Type"] == "application/x-www-form-urlencoded"
     return parse_qs(body.decode(), strict_parsing=True), headers.get("Authorization", "")
 
@@ -58,7 +58,7 @@ def test_or_in_the_form_where_that_is_asked() -> None:
 
 def test_or_with_its_certificate_alone() -> None:
     tls = OAuth(token_url="https://id.example/token", client_id="postkamer", client_auth="tls")
-    body, headers = request(tls, "")
+    body, headers = token_request(tls, "")
     assert parse_qs(body.decode()) == {
         "grant_type": ["client_credentials"],
         "client_id": ["postkamer"],
@@ -74,7 +74,7 @@ def answered(body: Any, status: int = 200) -> Response:
 @pytest.mark.parametrize("status", [200, 201])
 @pytest.mark.parametrize("kind", [{"token_type": "Bearer"}, {"token_type": "bearer"}, {}])
 def test_an_answer_gives_a_token(status: int, kind: dict[str, str]) -> None:
-    got = read(
+    got = read_token(
         answered({"access_token": "abc.~+/=", "expires_in": 600, "more": [1]} | kind, status)
     )
     assert got == Token("abc.~+/=", 570.0)
@@ -104,7 +104,7 @@ NONSENSE: list[Any] = [
 
 @pytest.mark.parametrize("body", NONSENSE, ids=range(len(NONSENSE)))
 def test_an_answer_without_a_token_says_so_and_calls_for_a_person(body: Any) -> None:
-    got = read(answered(body))
+    got = read_token(answered(body))
     assert isinstance(got, Response)
     verdict = judge(got)
     assert (verdict.outcome, verdict.alarm, verdict.may_be_message) == ("paused", True, False)
@@ -130,7 +130,7 @@ def test_an_answer_without_a_token_says_so_and_calls_for_a_person(body: Any) -> 
 def test_a_refusal_is_told_from_being_away_and_parks_nothing(
     status: int, body: Any, reason: str, alarm: bool
 ) -> None:
-    got = read(answered(body, status))
+    got = read_token(answered(body, status))
     assert isinstance(got, Response)
     verdict = judge(got)
     assert (verdict.outcome, verdict.alarm, verdict.may_be_message) == ("paused", alarm, False)
@@ -143,12 +143,12 @@ def test_a_refusal_is_told_from_being_away_and_parks_nothing(
     [("refused", False), ("timeout", False), ("reset", False), ("name", True), ("tls", True)],
 )
 def test_without_an_answer_it_is_said_whose_that_was(failure: Any, alarm: bool) -> None:
-    got = read(Response(failure=failure))
+    got = read_token(Response(failure=failure))
     assert isinstance(got, Response)
     verdict = judge(got)
     assert (verdict.outcome, verdict.alarm, verdict.may_be_message) == ("paused", alarm, False)
     assert verdict.reason == f"the token endpoint gave no answer: {failure}"
-    inside = read(Response(failure="inside", request_sent=False))
+    inside = read_token(Response(failure="inside", request_sent=False))
     assert isinstance(inside, Response)
     assert judge(inside).reason.startswith("the token endpoint's address is private")
 
@@ -161,23 +161,23 @@ def test_without_an_answer_it_is_said_whose_that_was(failure: Any, alarm: bool) 
         ("600", 570.0),
         (599.5, 569.5),
         (3600, 3570.0),
-        (31_536_000, LONGEST - 30),
-        (10**400, LONGEST - 30),
-        ("9" * 18, LONGEST - 30),
-        (None, UNSAID - 30),
-        (True, UNSAID - 30),
-        ("soon", UNSAID - 30),
-        ("9" * 5000, UNSAID - 30),
-        ([], UNSAID - 30),
-        (0, SHORTEST),
-        (-5, SHORTEST),
-        (1, SHORTEST),
+        (31_536_000, MAX_SECONDS - 30),
+        (10**400, MAX_SECONDS - 30),
+        ("9" * 18, MAX_SECONDS - 30),
+        (None, DEFAULT_SECONDS - 30),
+        (True, DEFAULT_SECONDS - 30),
+        ("soon", DEFAULT_SECONDS - 30),
+        ("9" * 5000, DEFAULT_SECONDS - 30),
+        ([], DEFAULT_SECONDS - 30),
+        (0, MIN_SECONDS),
+        (-5, MIN_SECONDS),
+        (1, MIN_SECONDS),
     ],
 )
 def test_a_token_is_used_until_shortly_before_its_end_within_bounds(
     expires_in: Any, seconds: float
 ) -> None:
-    assert usable(expires_in) == seconds
+    assert usable_seconds(expires_in) == seconds
 
 
 ANYTHING = st.recursive(
@@ -189,7 +189,7 @@ ANYTHING = st.recursive(
 
 @given(ANYTHING)
 def test_whatever_is_said_of_its_end_there_are_bounds(expires_in: Any) -> None:
-    assert SHORTEST <= usable(expires_in) <= LONGEST
+    assert MIN_SECONDS <= usable_seconds(expires_in) <= MAX_SECONDS
 
 
 @given(
@@ -200,7 +200,7 @@ def test_whatever_is_said_of_its_end_there_are_bounds(expires_in: Any) -> None:
     st.integers(200, 599),
 )
 def test_whatever_is_answered_there_is_a_token_or_a_pause(body: Any, status: int) -> None:
-    got = read(answered(body, status))
+    got = read_token(answered(body, status))
     if isinstance(got, Response):
         assert judge(got).outcome == "paused"
         assert judge(got).may_be_message is False

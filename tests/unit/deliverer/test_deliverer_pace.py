@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverer.transport.pacer import RECOVERS_SECONDS, SPARE_SECONDS, Pacer
+from deliverer.transport.pacer import BURST_SECONDS, RECOVERY_SECONDS, Pacer
 
 LOOKS = st.lists(st.floats(0.001, 0.2), min_size=50, max_size=300)
 
@@ -22,7 +22,7 @@ def sent(pace: Pacer, looks: list[float]) -> tuple[int, float]:
 @given(LOOKS, st.integers(1, 1000))
 def test_no_more_than_its_rate_and_what_it_may_catch_up_with(looks: list[float], rate: int) -> None:
     count, seconds = sent(Pacer(rate), looks)
-    assert count <= rate * seconds + max(1, rate * SPARE_SECONDS)
+    assert count <= rate * seconds + max(1, rate * BURST_SECONDS)
 
 
 @given(LOOKS)
@@ -34,7 +34,7 @@ def test_with_enough_to_send_it_goes_within_a_message_of_its_rate(looks: list[fl
 def test_what_was_not_used_is_not_saved_up() -> None:
     pace = Pacer(80)
     pace.consume(pace.room(0))
-    assert pace.room(3600) == 80 * SPARE_SECONDS
+    assert pace.room(3600) == 80 * BURST_SECONDS
 
 
 def test_after_too_fast_half_and_then_ever_more_again() -> None:
@@ -43,10 +43,10 @@ def test_after_too_fast_half_and_then_ever_more_again() -> None:
     for n in range(32):  # as many as were under way
         pace.back_off(n / 100)
     first, _ = sent_in(pace, 0, 10)
-    later, end = sent_in(pace, 10, RECOVERS_SECONDS)
+    later, end = sent_in(pace, 10, RECOVERY_SECONDS)
     after, _ = sent_in(pace, end, 10)
     assert 10 * 40 <= first <= 10 * 50
-    assert first / 10 < later / RECOVERS_SECONDS < 80
+    assert first / 10 < later / RECOVERY_SECONDS < 80
     assert abs(after - 800) <= 80 * 0.05
 
 

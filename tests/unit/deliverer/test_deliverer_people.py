@@ -7,7 +7,7 @@ from hall import OK, Crm, Hall, of
 from timeless import run
 
 from deliverer.crm.replays import ReplayJob
-from deliverer.crm.session import LOOK_SECONDS
+from deliverer.crm.session import POLL_SECONDS
 from deliverer.transport.response import Response
 from services import metrics
 from services.amqp.consumer import ChannelLost
@@ -28,7 +28,7 @@ def test_nothing_is_delivered_while_it_is_held_still_and_then_all_of_it_in_order
         assert hall.crm.asked == []
         assert paused() == 1
         hall.book.still = False
-        await asyncio.sleep(2 * LOOK_SECONDS)
+        await asyncio.sleep(2 * POLL_SECONDS)
         assert paused() == 0
         await task
         for lane in range(2):
@@ -80,7 +80,7 @@ def test_what_is_taken_back_before_it_went_does_not_go(held_still: bool) -> None
 def test_a_fault_in_looking_gives_the_queue_back_and_is_told() -> None:
     async def work() -> None:
         hall = Hall(Crm())
-        hall.book.due = None  # type: ignore[assignment,method-assign]
+        hall.book.claim_due = None  # type: ignore[assignment,method-assign]
         with pytest.raises(ChannelLost):
             await hall.session().run()
 

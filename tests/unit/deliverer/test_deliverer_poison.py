@@ -6,8 +6,8 @@ from itertools import count, pairwise
 from hall import OK, Crm, Hall, of
 from timeless import run
 
-from deliverer.crm.breaker import IN_A_ROW, WAITS
-from deliverer.crm.session import LOOK_SECONDS
+from deliverer.crm.breaker import MAX_IN_A_ROW, SIDELINE_WAITS
+from deliverer.crm.session import POLL_SECONDS
 from deliverer.transport.response import Response
 from services import metrics
 from services.contract import Delivery
@@ -50,10 +50,10 @@ def test_it_is_tried_for_a_quarter_of_an_hour_then_parked_and_its_conversation_g
         await poisoned(hall)
         gaps = [later - earlier for earlier, later in pairwise(of_poison(hall))]
         # At first it is taken for a failure of the destination, and is a probe of it.
-        waits = zip(gaps[-len(WAITS) :], WAITS, strict=True)
-        late = LOOK_SECONDS + 0.1  # until the table is looked at, and the attempt before it
+        waits = zip(gaps[-len(SIDELINE_WAITS) :], SIDELINE_WAITS, strict=True)
+        late = POLL_SECONDS + 0.1  # until the table is looked at, and the attempt before it
         assert all(wait <= gap < wait + late for gap, wait in waits)
-        assert sum(gaps[: -len(WAITS)]) < 10
+        assert sum(gaps[: -len(SIDELINE_WAITS)]) < 10
         [parked] = [s for s in hall.book.settled if s.state == "parked"]
         assert parked.message and parked.message.int == POISON
         assert parked.attempts == len(gaps) + 1
@@ -134,7 +134,7 @@ def test_what_stood_aside_does_so_after_a_restart_and_its_quarter_of_an_hour_goe
         await hall.works(lambda: AFTER + 1 in hall.crm.numbers)
         others.cancel()
         again = of_poison(hall)[tries:]
-        assert again[0] - stopped < 120 + WAITS[-1] and len(again) <= 3
+        assert again[0] - stopped < 120 + SIDELINE_WAITS[-1] and len(again) <= 3
         assert [n for n in hall.crm.numbers if n < 100][-2:] == [AFTER, AFTER + 1]
         [parked] = [s for s in hall.book.settled if s.state == "parked"]
         assert parked.message and parked.message.int == POISON
@@ -190,7 +190,7 @@ def test_of_many_in_a_row_that_are_refused_ten_are_parked_and_then_it_is_paused(
         hall.receives(*(of(n, f"citizen {n}") for n in range(100)))
         await hall.works(lambda: hall.channel.acked == [1])
         states = [s.state for s in hall.book.settled]
-        assert states == ["parked"] * IN_A_ROW + ["settled"] * (100 - IN_A_ROW)
+        assert states == ["parked"] * MAX_IN_A_ROW + ["settled"] * (100 - MAX_IN_A_ROW)
 
     run(work())
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverer.transport.retry_after import asked_seconds
+from deliverer.transport.retry_after import retry_after_seconds
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 DATE = "Thu, 26 Nov 2026 12:00:00 GMT"
@@ -28,7 +28,7 @@ DATE = "Thu, 26 Nov 2026 12:00:00 GMT"
     ],
 )
 def test_each_form_is_understood(asked: str, seconds: float) -> None:
-    assert asked_seconds(asked, DATE, NOW) == seconds
+    assert retry_after_seconds(asked, DATE, NOW) == seconds
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_each_form_is_understood(asked: str, seconds: float) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_form_asks_for_nothing(asked: str) -> None:
-    assert asked_seconds(asked, DATE, NOW) is None
+    assert retry_after_seconds(asked, DATE, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -59,11 +59,11 @@ def test_what_is_no_form_asks_for_nothing(asked: str) -> None:
     ],
 )
 def test_a_date_counts_from_that_of_the_answer(date: str, seconds: float) -> None:
-    assert asked_seconds("Thu, 26 Nov 2026 12:01:00 GMT", date, NOW) == seconds
-    assert asked_seconds("7", date, NOW) == 7
+    assert retry_after_seconds("Thu, 26 Nov 2026 12:01:00 GMT", date, NOW) == seconds
+    assert retry_after_seconds("7", date, NOW) == 7
 
 
 @given(st.text(), st.text(), st.datetimes(timezones=st.just(UTC)))
 def test_whatever_is_answered_it_is_a_wait_or_none(asked: str, date: str, now: datetime) -> None:
-    waits = asked_seconds(asked, date, now)
+    waits = retry_after_seconds(asked, date, now)
     assert waits is None or waits >= 0

@@ -9,11 +9,11 @@ from handover import delivery
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deliverer.crm.breaker import WAITS
-from deliverer.crm.lanes import Envelope, Job
+from deliverer.crm.breaker import SIDELINE_WAITS
+from deliverer.crm.lanes import IncomingBatch, Job
 from deliverer.crm.response_policy import FIRST_WAIT, judge
 from deliverer.crm.scheduler import Ack, Action, Report, Scheduler, Settle, Sideline, StartDelivery
-from deliverer.crm.sidelined import TOGETHER, Waiting
+from deliverer.crm.sidelined import PER_CONVERSATION, SidelinedDelivery
 from deliverer.transport.response import Response
 from services.amqp.incoming_message import IncomingMessage
 
@@ -34,7 +34,7 @@ class World:
         self.writing: list[Settle | Sideline] = []
         self.unsettled: dict[str, list[int]] = {}
         """Conversation -> numbers that came in, and are not taken or refused, in order."""
-        self.table: dict[int, tuple[float, Waiting]] = {}
+        self.table: dict[int, tuple[float, SidelinedDelivery]] = {}
         self.replays: dict[int, tuple[float, Job]] = {}
         self.written: set[int] = set()
         self.envelopes: dict[int, list[int]] = {}
@@ -81,13 +81,13 @@ class World:
             return
         tag = len(self.envelopes) + 1
         incoming = IncomingMessage("", b"", tag, 0)
-        frame, jobs = Envelope(incoming, len(conversations)), []
+        frame, jobs = IncomingBatch(incoming, len(conversations)), []
         for each in conversations:
             self.numbers += 1
             jobs.append(Job(delivery(self.numbers, f"c{each}"), frame))
             self.unsettled.setdefault(f"c{each}", []).append(self.numbers)
         self.envelopes[tag] = [job.delivery.sequence for job in jobs]
-        self.scheduler.on_envelope()
+        self.scheduler.on_message()
         actions = self.scheduler.on_batch(incoming, jobs, set())
         self.intake_waits = any(isinstance(action, Sideline) for action in actions)
         self.intake = actions
@@ -130,10 +130,10 @@ class World:
         for job in action.jobs:
             number, due = job.delivery.sequence, self.now + action.wait
             if job.replays:
-                again = Job(job.delivery, None, job.replays, failed=job.failed)
+                again = Job(job.delivery, None, job.replays, failures=job.failures)
                 self.replays[number] = (due, again)
             else:
-                self.table[number] = (due, Waiting(job.delivery, job.failed))
+                self.table[number] = (due, SidelinedDelivery(job.delivery, job.failures))
         self.perform(self.scheduler.on_sidelined(action.jobs))
         if self.intake_waits and action in self.intake:
             self.intake_waits = False
@@ -162,13 +162,13 @@ class World:
         if asked and most > 0:
             self.scheduler.on_due(self.due(asked, most))
 
-    def due(self, conversations: set[str], most: int) -> list[Waiting]:
-        rows: dict[str, list[tuple[float, Waiting]]] = {}
+    def due(self, conversations: set[str], most: int) -> list[SidelinedDelivery]:
+        rows: dict[str, list[tuple[float, SidelinedDelivery]]] = {}
         for _, row in sorted(self.table.items()):
             rows.setdefault(row[1].delivery.conversation, []).append(row)
         ready = [each for whose, each in rows.items() if whose in conversations]
         ready = [each for each in ready if each[0][0] <= self.now]
-        return [waiting for each in ready[:most] for _, waiting in each[:TOGETHER]]
+        return [waiting for each in ready[:most] for _, waiting in each[:PER_CONVERSATION]]
 
     def advance(self, seconds: float) -> None:
         """Time passes, and the timer rings when it should."""
@@ -208,7 +208,7 @@ STEPS = st.one_of(
     st.tuples(st.just("land"), which, st.sampled_from(ANSWERS)),
     st.tuples(st.just("write"), which),
     st.tuples(st.just("poll")),
-    st.tuples(st.just("advance"), st.sampled_from([0.0, 0.02, 0.6, 5.0, WAITS[0], 70.0])),
+    st.tuples(st.just("advance"), st.sampled_from([0.0, 0.02, 0.6, 5.0, SIDELINE_WAITS[0], 70.0])),
     st.tuples(st.just("pause"), st.booleans()),
 )
 
@@ -247,7 +247,7 @@ def test_any_events_keep_order_and_bounds_and_lose_nothing(
 def test_nothing_starts_before_the_operator_s_wish_is_known_or_after_it_is_stopped() -> None:
     scheduler = Scheduler(4)
     incoming = IncomingMessage("", b"", 1, 0)
-    frame = Envelope(incoming, 2)
+    frame = IncomingBatch(incoming, 2)
     jobs = [Job(delivery(n, f"c{n}"), frame) for n in (1, 2)]
     assert scheduler.on_batch(incoming, jobs, set()) == []
     assert scheduler.tick(1000.0) == [] and scheduler.next_due is None

@@ -10,7 +10,7 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.client_reqrep import ConnectionKey
 from timeless import run
 
-from deliverer.transport.http_client import ANSWER_BYTES, HttpClient, _classify
+from deliverer.transport.http_client import ANSWER_BYTES, HttpClient, _classify_error
 
 KEY = ConnectionKey("crm.example", 443, True, True, None, None, None)
 
@@ -46,7 +46,7 @@ def test_a_failure_says_whether_a_first_byte_may_have_left(
     error: Exception, failure: str, sent: bool
 ) -> None:
     """Where in doubt it may: then nothing is ever sent to a citizen twice."""
-    assert _classify(error) == (failure, sent)
+    assert _classify_error(error) == (failure, sent)
 
 
 class Session:

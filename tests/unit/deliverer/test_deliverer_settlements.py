@@ -11,16 +11,22 @@ from handover import NOON, delivery
 
 from deliverer.credentials import load_secrets
 from deliverer.crm.destination_kind import Keys
-from deliverer.crm.settlements import FIRST_KILOBYTE, Settlement, parked, record, settlement
+from deliverer.crm.settlements import (
+    STORED_ANSWER_BYTES,
+    Settlement,
+    make_settlement,
+    park_settlement,
+    settlement_record,
+)
 from services.config.model import Configuration, parse
 from services.config.settings import SettingsError
 from services.contract import Delivery
 
-SETTLED = settlement(delivery(7), "crm", 3, 200, NOON)
+SETTLED = make_settlement(delivery(7), "crm", 3, 200, NOON)
 
 
 def test_a_record_says_what_became_of_a_delivery_and_nothing_of_its_content() -> None:
-    made = record(SETTLED)
+    made = settlement_record(SETTLED)
     assert (made.kind, made.at, made.tenant) == ("delivery", NOON, "almelo")
     assert (made.conversation, made.message) == ("a", UUID(int=7))
     assert msgspec.json.decode(made.data) == {
@@ -36,14 +42,14 @@ def test_a_record_says_what_became_of_a_delivery_and_nothing_of_its_content() ->
 
 def test_a_record_can_be_made_again_from_what_the_database_keeps() -> None:
     """Without the body: it is not read back, and has no part in the record."""
-    full = parked(SETTLED, delivery(7), "refused", b"answer")
+    full = park_settlement(SETTLED, delivery(7), "refused", b"answer")
     row = msgspec.structs.asdict(full)
     del row["body"]
-    assert record(Settlement(**row)) == record(full)
+    assert settlement_record(Settlement(**row)) == settlement_record(full)
 
 
 def test_its_id_follows_from_what_it_is_about_so_that_settled_twice_it_is_one() -> None:
-    id = record(SETTLED).id
+    id = settlement_record(SETTLED).id
     assert (id.version, id.int >> 80) == (7, delivery(7).id.int >> 80)
     chance = hashlib.blake2b(f"crm {delivery(7).id}".encode(), digest_size=10).digest()
     assert id.int & (1 << 62) - 1 == int.from_bytes(chance, "big") & (1 << 62) - 1
@@ -51,18 +57,18 @@ def test_its_id_follows_from_what_it_is_about_so_that_settled_twice_it_is_one() 
         msgspec.structs.replace(SETTLED, destination="other"),
         msgspec.structs.replace(SETTLED, event=delivery(8).id),
     ]
-    assert len({id, *(record(other).id for other in others)}) == 3
+    assert len({id, *(settlement_record(other).id for other in others)}) == 3
     later = msgspec.structs.replace(SETTLED, attempts=9, at=NOON + timedelta(seconds=1))
-    assert record(later).id == id
+    assert settlement_record(later).id == id
 
 
 def test_a_parked_delivery_is_kept_with_what_it_takes_to_try_it_again() -> None:
-    made = parked(SETTLED, delivery(7), "refused: 422", b"x" * 5000)
+    made = park_settlement(SETTLED, delivery(7), "refused: 422", b"x" * 5000)
     assert (made.state, made.reason) == ("parked", "refused: 422")
     assert made.body
     kept = msgspec.msgpack.decode(made.body)
     assert msgspec.convert(kept["delivery"], Delivery) == delivery(7)
-    assert kept["answer"] == b"x" * FIRST_KILOBYTE
+    assert kept["answer"] == b"x" * STORED_ANSWER_BYTES
 
 
 def configured(*secrets: str) -> Configuration:

@@ -3,23 +3,23 @@
 from handover import delivery
 
 from deliverer.crm.lanes import Job
-from deliverer.crm.sidelined import Sidelined, Waiting
+from deliverer.crm.sidelined import Sidelined, SidelinedDelivery
 
 
 def job(n: int) -> Job:
-    return Job(delivery(n, "a"), None, failed=int(n == 1))
+    return Job(delivery(n, "a"), None, failures=int(n == 1))
 
 
-WAITING = [Waiting(delivery(n, "a"), int(n == 1)) for n in (1, 2)]
+WAITING = [SidelinedDelivery(delivery(n, "a"), int(n == 1)) for n in (1, 2)]
 
 
-def scan(standing: Sidelined, *stored: Waiting) -> list[int]:
+def scan(standing: Sidelined, *stored: SidelinedDelivery) -> list[int]:
     """Numbers of the deliveries that come in hand, of those `stored`."""
     asked = standing.start_scan()
     standing.update({each.delivery.conversation for each in stored})
     room = standing.room()
     jobs = standing.receive(stored if asked and room > 0 else [])
-    assert all(job.aside for job in jobs)
+    assert all(job.is_sidelined for job in jobs)
     return [job.delivery.sequence for job in jobs]
 
 
@@ -58,9 +58,9 @@ def test_a_conversation_added_during_a_scan_stays_until_the_next_one() -> None:
 def test_while_the_destination_fails_one_conversation_comes_in_hand() -> None:
     standing = Sidelined()
     standing.update({"a"})
-    assert standing.room(few=True) == 1
+    assert standing.room(only_one=True) == 1
     standing.receive(WAITING)
-    assert standing.room(few=True) == 0 and standing.room() > 0
+    assert standing.room(only_one=True) == 0 and standing.room() > 0
 
 
 def test_the_last_in_hand_asks_for_more() -> None:

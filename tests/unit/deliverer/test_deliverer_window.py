@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverer.crm.concurrency_window import FIRST, QUICK_SECONDS, ROUND, ConcurrencyWindow
+from deliverer.crm.concurrency_window import (
+    INITIAL_SIZE,
+    NEVER_LATE_SECONDS,
+    SAMPLES,
+    ConcurrencyWindow,
+)
 
 Taking = Callable[[float, random.Random], float]
 """Seconds that a destination works at a delivery, at a moment."""
@@ -36,7 +41,7 @@ def carried(window: ConcurrencyWindow, to: Destination, seconds: float) -> tuple
             heapq.heappush(flying, (to.answers_at(now), now))
         full = len(flying) >= window.size
         now, left = heapq.heappop(flying)
-        window.on_response(left, now, full=full)
+        window.on_response(left, now, is_full=full)
         if now > seconds / 2:
             count += 1
             sizes.append(window.size)
@@ -69,14 +74,14 @@ def test_a_destination_gets_what_it_can_take(at_once: int, taking: Taking, mean:
         ConcurrencyWindow(512), Destination(at_once, taking), 120 if mean > 0.01 else 20
     )
     assert rate > 0.85 * at_once / mean
-    if at_once > FIRST and mean > QUICK_SECONDS:  # else it begins with more than that
+    if at_once > INITIAL_SIZE and mean > NEVER_LATE_SECONDS:  # else it begins with more than that
         assert sum(sizes) / len(sizes) < 4 * at_once
 
 
 @given(st.integers(1, 64))
 def test_it_is_never_larger_than_it_may_be_nor_smaller_than_one(most: int) -> None:
     window = ConcurrencyWindow(most)
-    assert 1 <= window.size <= min(most, FIRST)
+    assert 1 <= window.size <= min(most, INITIAL_SIZE)
     _, sizes = carried(window, Destination(4, unevenly(0.05)), 10)
     assert 1 <= min(sizes) <= max(sizes) <= most
 
@@ -91,15 +96,15 @@ def test_a_destination_that_becomes_slower_for_good_gets_what_it_can_take_then()
 def test_it_does_not_grow_by_what_is_not_used() -> None:
     window = ConcurrencyWindow(64)
     for n in range(1000):
-        window.on_response(n, n + 0.05, full=False)
-    assert window.size == FIRST
+        window.on_response(n, n + 0.05, is_full=False)
+    assert window.size == INITIAL_SIZE
 
 
 def known(size: int) -> ConcurrencyWindow:
     """A window that has grown to this."""
     window = ConcurrencyWindow(size)
-    for n in range(10 * size + 10 * ROUND):
-        window.on_response(n, n + 0.05, full=True)
+    for n in range(10 * size + 10 * SAMPLES):
+        window.on_response(n, n + 0.05, is_full=True)
     assert window.size == size
     return window
 
@@ -111,13 +116,13 @@ def test_after_a_failure_one_at_a_time_and_from_there_quickly_to_half_of_what_wa
     window.on_failure(10_001)  # nor does a probe that fails make it forget
     for n in range(31):
         assert window.size == 1 + n
-        window.on_response(10_002 + n, 10_002.05 + n, full=True)
+        window.on_response(10_002 + n, 10_002.05 + n, is_full=True)
     assert window.size == 32
     for n in range(30):
-        window.on_response(10_100 + n, 10_100.05 + n, full=True)
+        window.on_response(10_100 + n, 10_100.05 + n, is_full=True)
     assert window.size == 32, "from here on it takes a round for one more"
     for n in range(5):
-        window.on_response(10_200 + n, 10_200.05 + n, full=True)
+        window.on_response(10_200 + n, 10_200.05 + n, is_full=True)
     assert window.size == 33
 
 
@@ -125,18 +130,18 @@ def test_what_left_before_a_failure_changes_nothing() -> None:
     window = known(64)
     window.on_failure(10_000)
     for n in range(63):
-        window.on_response(9_999.9, 10_000.1 + n, full=True)
+        window.on_response(9_999.9, 10_000.1 + n, is_full=True)
     assert window.size == 1
 
 
 def test_one_answer_that_is_late_alone_means_nothing() -> None:
     window = known(64)
-    window.on_response(10_000, 10_001, full=True)
+    window.on_response(10_000, 10_001, is_full=True)
     assert window.size == 64
 
 
 def test_answers_that_are_late_together_halve_it_once_for_each_round() -> None:
     window = known(64)
     for _ in range(200):
-        window.on_response(10_000, 10_000.2, full=True)
+        window.on_response(10_000, 10_000.2, is_full=True)
     assert window.size == 32

@@ -227,7 +227,7 @@ def test_the_types_of_event_that_are_listed_are_those_that_are_sent() -> None:
 
 
 def test_the_answers_that_park_a_message_are_those_of_the_policy() -> None:
-    row = ", ".join(str(status) for status in sorted(response_policy.PARKED))
+    row = ", ".join(str(status) for status in sorted(response_policy.PARKED_STATUSES))
     assert f"| {row} | takes the message to be at fault" in read("docs/integrators/events.md")
     assert ", ".join(map(str, sorted(response_policy.TRANSIENT_STATUSES))) in read(
         "docs/integrators/events.md"

@@ -1,4 +1,4 @@
-"""Open Klants: contacts and tasks over HTTP, and a poller of the tasks done there."""
+"""Kind `openklant`: contacts and tasks over HTTP, and a poller of the tasks done there."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,37 +15,38 @@ from deliverer.crm.destination_kind import (
 )
 from deliverer.destinations.openklant import payloads
 from deliverer.destinations.openklant.client import OpenKlantClient
-from deliverer.destinations.openklant.closing_store import Closings
+from deliverer.destinations.openklant.closing_store import ClosingStore
 from deliverer.destinations.openklant.saga import OpenKlantReceiver
 from deliverer.destinations.openklant.store import SagaStore
-from deliverer.destinations.openklant.task_poller import TaskPoller, pace
+from deliverer.destinations.openklant.task_poller import TaskPoller, poll_intervals
 from deliverer.transport.http_client import http_client, system_tls_context
 from services.config.organisation import OpenKlantDestination
 from services.tasks import background_task
 
 ANSWER_BYTES = 64 * 1024
-"""Bytes that are read of an answer: one contact with its text, and the objects it refers to."""
+"""Bytes read of an answer: one contact with its text, and the objects it refers to."""
 
 
 def secrets(destination: OpenKlantDestination, environ: Environ, faults: list[str]) -> Secrets:
-    """Its token."""
     return Secrets((resolve_key(destination, "secret", environ, faults),))
 
 
 @asynccontextmanager
 async def receiver(
-    destination: OpenKlantDestination, own: Credentials, context: ReceiverContext
+    destination: OpenKlantDestination, credentials: Credentials, context: ReceiverContext
 ) -> AsyncIterator[RunningReceiver]:
-    """With one connection more than deliveries in flight, for the poller."""
-    tls = own.certificates.context if own.certificates else system_tls_context
+    """Yield a receiver with one connection more than deliveries in flight, for the poller."""
+    tls = credentials.certificates.context if credentials.certificates else system_tls_context
     async with http_client(
         destination.window + 1, networks=context.networks, tls=tls, answer_bytes=ANSWER_BYTES
     ) as sender:
-        terms = payloads.PayloadOptions(destination.channel, context.archiver, destination.link)
-        book = SagaStore(context.pool, destination.id)
-        calls = partial(OpenKlantClient, sender, destination.url, own.keys[0].decode())
-        saga = OpenKlantReceiver(destination, terms, context.department, book, calls)
-        poller = TaskPoller(destination.id, Closings(context.pool), calls, pace(destination))
+        options = payloads.PayloadOptions(destination.channel, context.archiver, destination.link)
+        store = SagaStore(context.pool, destination.id)
+        new_client = partial(OpenKlantClient, sender, destination.url, credentials.keys[0].decode())
+        saga = OpenKlantReceiver(destination, options, context.department, store, new_client)
+        poller = TaskPoller(
+            destination.id, ClosingStore(context.pool), new_client, poll_intervals(destination)
+        )
         async with background_task(poller.run()) as polling:
             yield saga, [polling]
 
