@@ -13,11 +13,11 @@ import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
-from gateway.media.routes.media_types import KIB, MIB
-from gateway.media.routes.routes import UPLOADS_OF_A_TOKEN, Media
-from gateway.media.routes.upload_store import Uploads
 
 import gateway.media.routes
+from gateway.media.media_types import KIB, MIB
+from gateway.media.routes import UPLOADS_OF_A_TOKEN, Media
+from gateway.media.upload_store import UploadStore
 from services import clock
 from services.files import object_store
 from services.files.object_store import ObjectStore
@@ -41,7 +41,7 @@ class Desk:
 
     def __init__(self, url: str, folder: Path, pool: Pool) -> None:
         self.url, self.folder, self.pool = url, folder, pool
-        self.uploads = Uploads(pool)
+        self.uploads = UploadStore(pool)
 
     async def post(self, content: Any, key: str = "k", **headers: str) -> tuple[int, Any]:
         given = {"Idempotency-Key": key, "Content-Type": "image/png"}
@@ -61,7 +61,7 @@ class Desk:
 
 @asynccontextmanager
 async def opened(pool: Pool, folder: Path) -> AsyncIterator[tuple[Desk, Media]]:
-    media = Media(Uploads(pool), ObjectStore(folder.as_uri()))
+    media = Media(UploadStore(pool), ObjectStore(folder.as_uri()))
 
     async def upload(request: web.Request) -> web.Response:
         return await media.upload(request, RIGHTS)
