@@ -16,7 +16,7 @@ import msgspec
 
 from sandbox.openklant.schema import TOGETHER
 from services.lifecycle import freeze_gc, run_event_loop
-from tests.openklant import ACTORS, ADDRESS, MESSAGE, TASK, Client, Json
+from tests.support.openklant.api_client import ACTORS, ADDRESS, MESSAGE, TASK, Client, Json
 
 SINGLE, APART = "single posts", "four calls, as measured"
 """What the real server was measured with."""

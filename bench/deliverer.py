@@ -22,7 +22,7 @@ from bench.servers import ROOT
 from bench.usage import peak
 from deploy.local.state import free_port
 from services import logs
-from tests.citizens import NUMBER
+from tests.support.citizens import NUMBER
 
 CONNECTIONS = 64
 """A destination's window, unless told otherwise."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.load import wrk_command
 from bench.usage import processor
 from bench.webhooks import signed_lines
-from tests.installation import Installation, installed
+from tests.support.installation import Installation, installed
 
 SECONDS = 600
 """For wrk, which does not end by itself; it is ended when everything has arrived."""

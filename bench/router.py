@@ -22,8 +22,8 @@ from bench.texts import examples, written
 from bench.usage import peak
 from deploy.local.process import Process
 from services import clock, logs
-from tests.citizens import NUMBER
-from tests.installation import NEIGHBOUR_NUMBER
+from tests.support.citizens import NUMBER
+from tests.support.installation import NEIGHBOUR_NUMBER
 
 NUMBERS = (NUMBER, NEIGHBOUR_NUMBER)
 """A partition each."""

@@ -6,8 +6,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.installation import Installation, installed
-from tests.watching import Watch
+from tests.support.installation import Installation, installed
+from tests.support.observer import Watch
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from click.testing import CliRunner
 
 from cli.main import main
 from deliverer.meta.number_breaker import OF_A_NUMBER
-from tests.citizens import NUMBER, TOKEN, phone, write
-from tests.installation import Installation
-from tests.tokens import admitted, bearer, made
-from tests.watching import BEARER, Watch, until
+from tests.support.citizens import NUMBER, TOKEN, phone, write
+from tests.support.installation import Installation
+from tests.support.observer import BEARER, Watch, until
+from tests.support.tokens import admitted, bearer, made
 
 CITIZENS, EACH = 20, 5
 PAUSED = 'postkamer_destination_paused{destination="crm"} '

@@ -1,0 +1,154 @@
+"""Whose fault a failure is: the message's, when others pass meanwhile; else the destination's."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deliverer.crm.breaker import (
+    FAILURES_BEFORE_SIDELINE,
+    IN_A_ROW,
+    SUCCESSES_REQUIRED,
+    WAITS,
+    DestinationBreaker,
+)
+from deliverer.crm.lanes import Envelope, Job
+from deliverer.crm.response_policy import Verdict, judge
+from deliverer.transport.response import Response
+from services.amqp.incoming_message import IncomingMessage
+from tests.support.deliverer.delivery_jobs import delivery
+
+FRAME = Envelope(IncomingMessage(type="", body=b"", delivery_tag=1, delivery_count=0), 0)
+ERROR, REFUSED = (judge(Response(status=status)) for status in (500, 422))
+
+
+def job(conversation: str = "poison") -> Job:
+    return Job(delivery(1, conversation), FRAME)
+
+
+def fails(health: DestinationBreaker, one: Job, verdict: Verdict = ERROR) -> Verdict:
+    """What an attempt comes to, and the pause that it may be."""
+    found = health.classify(one, verdict)
+    if found.outcome == "paused":
+        health.failed()
+    return found
+
+
+def takes(health: DestinationBreaker, others: int) -> None:
+    health.probes = 0
+    for _ in range(others):
+        health.on_success()
+
+
+def test_a_message_that_fails_while_others_pass_stands_aside_and_is_parked_in_the_end() -> None:
+    health, poison = DestinationBreaker(), job()
+    assert fails(health, poison).outcome == "paused"
+    waits = []
+    for _ in WAITS:
+        takes(health, SUCCESSES_REQUIRED)
+        found = fails(health, poison)
+        assert found.outcome == "aside"
+        waits.append(found.wait)
+    assert tuple(waits) == WAITS
+    takes(health, SUCCESSES_REQUIRED)
+    found = fails(health, poison)
+    assert found.outcome == "parked"
+    assert found.reason == ("the destination answered 500, 7 times, and took what came between")
+    assert sum(WAITS) == 15 * 60
+
+
+def test_who_fails_with_all_others_stays_where_it_is_however_often() -> None:
+    health, jobs = DestinationBreaker(), [job(str(n)) for n in range(5)]
+    for _ in range(100):
+        assert {fails(health, one).outcome for one in jobs} == {"paused"}
+
+
+def test_a_destination_that_mostly_fails_parks_nothing() -> None:
+    health, jobs = DestinationBreaker(), [job(str(n)) for n in range(50)]
+    for turn in range(1000):
+        assert fails(health, jobs[turn % 50]).outcome in ("paused", "aside")
+        takes(health, SUCCESSES_REQUIRED - 1)
+        fails(health, job(f"new {turn}"))  # as it does with whatever comes first
+
+
+def test_what_stands_aside_is_not_blamed_for_what_happens_to_all() -> None:
+    health, poison = DestinationBreaker(), job()
+    fails(health, poison)
+    takes(health, SUCCESSES_REQUIRED)
+    assert fails(health, poison).wait == WAITS[0]
+    for _ in range(10):
+        fails(health, job("other"))
+        assert fails(health, poison).wait == WAITS[0]
+
+
+@given(
+    st.sampled_from(
+        [judge(Response(status=401)), judge(Response(failure="refused", request_sent=False))]
+    )
+)
+def test_what_cannot_be_the_messages_fault_never_becomes_it(verdict: Verdict) -> None:
+    health, one = DestinationBreaker(), job()
+    for _ in range(20):
+        assert fails(health, one, verdict) == verdict
+        takes(health, SUCCESSES_REQUIRED)
+
+
+@pytest.mark.parametrize("status", [302, 403, 404, 410, 425, 429, 500, 503, 599])
+def test_whatever_is_answered_to_one_message_alone_may_be_about_it(status: int) -> None:
+    health, one = DestinationBreaker(), job()
+    fails(health, one, judge(Response(status=status)))
+    takes(health, SUCCESSES_REQUIRED)
+    assert fails(health, one, judge(Response(status=status))).outcome == "aside"
+
+
+def test_ten_that_are_refused_in_a_row_are_not_the_messages_fault_any_more() -> None:
+    health = DestinationBreaker()
+    for n in range(IN_A_ROW):
+        assert fails(health, job(str(n)), REFUSED).outcome == "parked"
+    found = fails(health, job("another"), REFUSED)
+    assert (found.outcome, found.alarm) == ("paused", True)
+    assert found.reason.startswith("ten messages in a row were refused")
+    takes(health, 1)
+    assert fails(health, job("another"), REFUSED).outcome == "parked"
+
+
+def test_many_of_one_conversation_that_are_refused_are_one() -> None:
+    health = DestinationBreaker()
+    assert {fails(health, job(), REFUSED).outcome for _ in range(100)} == {"parked"}
+
+
+def test_what_stands_aside_counts_when_others_pass_however_slowly_and_beside_others() -> None:
+    health, poisons = DestinationBreaker(), [job(name) for name in "abc"]
+    for _ in range(2):
+        for one in poisons:
+            fails(health, one)
+        takes(health, SUCCESSES_REQUIRED)
+    for _ in range(100):
+        found = [fails(health, one).outcome for one in poisons]
+        takes(health, 1)
+    assert found == ["parked"] * 3
+
+
+def test_when_nothing_passes_any_more_what_stands_aside_pauses_the_destination() -> None:
+    health, jobs = DestinationBreaker(), [job(str(n)) for n in range(IN_A_ROW + 1)]
+    for one in jobs:
+        fails(health, one)
+        takes(health, 1)
+        assert fails(health, one).outcome == "aside"
+    takes(health, 1)
+    found = [fails(health, one).outcome for one in jobs]
+    assert found == ["aside"] * IN_A_ROW + ["paused"]
+    takes(health, 1)
+    assert fails(health, jobs[0]).outcome == "aside"
+
+
+def test_what_a_person_set_to_be_tried_again_and_is_refused_again_pauses_nobody() -> None:
+    health = DestinationBreaker()
+    for n in range(3 * IN_A_ROW):
+        again = msgspec.structs.replace(job(str(n)), replays=1)
+        assert fails(health, again, REFUSED).outcome == "parked"
+    assert fails(health, job("new"), REFUSED).outcome == "parked"
+
+
+def test_suspicion_takes_more_than_one_failure() -> None:
+    assert FAILURES_BEFORE_SIDELINE == 2  # the sentences in the docs say "twice"

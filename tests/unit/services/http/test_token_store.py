@@ -1,0 +1,193 @@
+"""Whose a token is: exactly, and no longer than it can be known."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.config.model import Configuration
+from services.config.organisation import Tenant
+from services.config.settings import SettingsError, TokenSettings, load
+from services.http.token_store import (
+    LARGEST,
+    TRUST_SECONDS,
+    TokenStore,
+    Unreadable,
+    digest,
+    of_environment,
+)
+from services.postgres.database import Pool
+from tests.support import virtual_clock
+from tests.support.tokens import key
+
+NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
+
+
+def environment(tokens: str) -> TokenSettings:
+    return load(TokenSettings, {"POSTKAMER_API_TOKENS": tokens})
+
+
+def towns(*names: str) -> Configuration:
+    return Configuration.model_construct(tenants=tuple(Tenant(id=n, name=n) for n in names))
+
+
+def test_with_one_municipality_a_token_of_the_environment_is_its() -> None:
+    first, second = of_environment(environment("crm:a,crm:b"), towns("almelo"))
+    assert {first.hash, second.hash} == {digest("a"), digest("b")}
+    assert (first.rights.name, first.rights.tenant) == ("crm", "almelo")
+    assert (first.rights.roles, first.rights.departments) == (
+        {"send", "read", "kcc", "care"},
+        frozenset(),
+    )
+
+
+def test_with_two_a_token_names_its_own() -> None:
+    keys = of_environment(environment("crm@almelo:a,zaak@hengelo:b"), towns("almelo", "hengelo"))
+    assert [(k.rights.name, k.rights.tenant) for k in keys] == [
+        ("crm", "almelo"),
+        ("zaak", "hengelo"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "fault"),
+    [
+        ("crm:hunter2", "crm needs its municipality, as in crm@almelo:token"),
+        ("crm@:hunter2", "crm needs its municipality, as in crm@almelo:token"),
+        ("crm@borne:hunter2", "crm: there is no municipality 'borne'"),
+        ("@almelo:hunter2", "a token has no name"),
+        ("crm@almelo:hunter2,crm@hengelo:hunter3", "crm stands for two municipalities"),
+    ],
+)
+def test_a_token_of_no_or_two_municipalities_is_a_fault_that_does_not_show_it(
+    tokens: str, fault: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        of_environment(environment(tokens), towns("almelo", "hengelo"))
+    assert raised.value.faults == [f"POSTKAMER_API_TOKENS: {fault}"]
+
+
+def row(name: str, token: str, **more: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "hash": digest(token),
+        "tenant": "almelo",
+        "roles": ["read"],
+        "departments": [],
+        "people": False,
+        "per_second": 1,
+        "burst": 1,
+        "expires_at": None,
+    } | more
+
+
+class Table:
+    """Stands where the pool does: rows, or an error."""
+
+    def __init__(self, *rows: dict[str, Any]) -> None:
+        self.rows: list[dict[str, Any]] | Exception = list(rows)
+
+    async def fetch(self, *_: Any) -> list[dict[str, Any]]:
+        if isinstance(self.rows, Exception):
+            raise self.rows
+        return self.rows
+
+
+def ring(table: Table, *tokens: str) -> TokenStore:
+    return TokenStore(cast(Pool, table), [key(token) for token in tokens])
+
+
+def test_what_was_not_read_for_too_long_is_trusted_no_more_and_the_environment_is() -> None:
+    async def play() -> None:
+        table = Table(row("desk", "t"))
+        keyring = ring(table, "e")
+        with pytest.raises(Unreadable):
+            keyring.find("t", NOW)
+        await keyring.refresh()
+        assert keyring.find("t", NOW)
+        table.rows = OSError()
+        with pytest.raises(OSError):
+            await keyring.refresh()
+        await asyncio.sleep(TRUST_SECONDS)
+        assert keyring.find("t", NOW)
+        await asyncio.sleep(0.001)
+        for token in ("t", "unknown"):
+            with pytest.raises(Unreadable):
+                keyring.find(token, NOW)
+        assert keyring.find("e", NOW)
+
+    virtual_clock.run(play())
+
+
+def test_a_table_that_answers_again_is_trusted_again() -> None:
+    async def play() -> None:
+        table = Table(row("desk", "t"))
+        table.rows, rows = OSError(), table.rows
+        keyring = ring(table)
+        task = asyncio.create_task(keyring.keep())
+        await asyncio.sleep(60)
+        with pytest.raises(Unreadable):
+            keyring.find("t", NOW)
+        table.rows = rows
+        await asyncio.sleep(3)
+        assert keyring.find("t", NOW)
+        task.cancel()
+        await asyncio.wait([task])
+
+    virtual_clock.run(play())
+
+
+def test_a_token_ends_at_its_moment_and_not_at_the_next_look() -> None:
+    async def play() -> None:
+        keyring = ring(Table(row("desk", "t", expires_at=NOW)))
+        await keyring.refresh()
+        assert keyring.find("t", NOW - timedelta(microseconds=1))
+        assert keyring.find("t", NOW) is None
+
+    virtual_clock.run(play())
+
+
+def test_a_name_of_the_environment_is_nobody_else_s() -> None:
+    async def play() -> None:
+        keyring = ring(Table(row("crm", "t", tenant="hengelo")), "e")
+        await keyring.refresh()
+        assert keyring.find("t", NOW) is None
+        found = keyring.find("e", NOW)
+        assert found
+        assert found.tenant == "almelo"
+
+    virtual_clock.run(play())
+
+
+def test_no_more_tokens_are_held_than_there_is_room_for() -> None:
+    async def play() -> None:
+        keyring = ring(Table(*(row(f"n{n}", f"t{n}") for n in range(LARGEST + 1))))
+        await keyring.refresh()
+        assert keyring.find(f"t{LARGEST - 1}", NOW)
+        assert keyring.find(f"t{LARGEST}", NOW) is None
+
+    virtual_clock.run(play())
+
+
+def test_a_role_of_a_newer_version_opens_nothing() -> None:
+    async def play() -> None:
+        keyring = ring(Table(row("desk", "t", roles=["read", "mayor"])))
+        await keyring.refresh()
+        found = keyring.find("t", NOW)
+        assert found
+        assert found.roles == {"read"}
+
+    virtual_clock.run(play())
+
+
+@given(st.text(), st.sets(st.text(min_size=1), max_size=4))
+def test_only_the_very_token_is_found(given_token: str, tokens: set[str]) -> None:
+    async def play() -> None:
+        keyring = ring(Table(*(row(f"n{n}", t) for n, t in enumerate(sorted(tokens)))))
+        await keyring.refresh()
+        assert (keyring.find(given_token, NOW) is not None) == (given_token in tokens)
+
+    virtual_clock.run(play())
