@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from tests.support.citizens import post, text, webhook
+from tests.support.faults import load_generator
 from tests.support.faults.load_generator import Outcome
 from tests.support.installation import ROOT, Installation
 from tests.support.observer import Watch, until
