@@ -10,13 +10,11 @@ import pytest
 
 from gateway.api_docs import examples
 from gateway.commands.graph_payload import graph_payload
-from tests.contract.sandbox.test_openapi import DOCUMENT, faults_against, merged, schema
+from tests.contract.sandbox.test_openapi import faults_against, merged, schema
 from tests.support.gateway.commands import message
 from tests.support.gateway.sent_payload import as_sent
 
-pytestmark = pytest.mark.skipif(
-    not DOCUMENT.exists(), reason="Meta's OpenAPI is not in ../shared/contracts"
-)
+pytestmark = pytest.mark.usefixtures("meta_openapi")
 NEWER_THAN_V23 = {"link", "place", "phone"}
 
 

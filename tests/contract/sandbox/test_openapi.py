@@ -7,7 +7,6 @@ which knows neither usernames nor `biz_opaque_callback_data`: both are documente
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -20,15 +19,11 @@ from sandbox.meta.media_store import Media
 from sandbox.meta.send_validation import Send
 from sandbox.meta.webhook_payloads import Citizen, Sent
 from sandbox.organisation import Number
+from tests.support.published_openapi import META
 
 Json = dict[str, Any]
 
-DOCUMENT = (
-    Path(__file__).parents[3].parent / "shared/contracts/meta-business-messaging-api_v23.0.yaml"
-)
-pytestmark = pytest.mark.skipif(
-    not DOCUMENT.exists(), reason="Meta's OpenAPI is not in ../shared/contracts"
-)
+pytestmark = pytest.mark.usefixtures("meta_openapi")
 
 NEWER_THAN_V23 = {"biz_opaque_callback_data"}
 AT = datetime(2026, 11, 20, 8, 14, 3, tzinfo=UTC)
@@ -62,7 +57,7 @@ which is the outgoing one. This is where they should point."""
 
 @cache
 def document() -> Json:
-    loaded: Json = yaml.load(DOCUMENT.read_text(), Loader=yaml.CSafeLoader)
+    loaded: Json = yaml.load(META.read_text(), Loader=yaml.CSafeLoader)
     schemas = loaded["components"]["schemas"]
     names = list(schemas)
     for name in names[names.index("WebhookPayload") :]:
