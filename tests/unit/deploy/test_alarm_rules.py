@@ -35,6 +35,11 @@ IN_QUEUE = 'rabbitmq_queue_messages_ready%s{queue="archiver.records",vhost="post
 RECORDED = 'postkamer_archive_records_total{kind="message"}'
 SIGNED = "postkamer_archive_checkpoint_timestamp_seconds"
 QUARTER = 5 * 10**9
+NAMES = r"\bup\b|(?:postkamer|rabbitmq)_\w+"
+"""Metrics in an expression."""
+QUARANTINED = 'postkamer_quarantined_total{service="router",reason="%s"}'
+SIGHTED = 'postkamer_first_sightings_total{kind="field"}'
+RULES_OF = 'postkamer_rules_version{service="%s",version="%s"}'
 BESIDE: dict[str, tuple[dict[str, str], int, list[str]]] = {
     "a record that nobody writes": (
         {IN_QUEUE % "": "0+5x60", RECORDED: "700x60"}, 30, ["PostkamerArchiveStands"]
@@ -46,6 +51,25 @@ BESIDE: dict[str, tuple[dict[str, str], int, list[str]]] = {
     "a record that is signed": ({SIGNED: "0+60x60", RECORDED: "700+9x60"}, 30, []),
     "a record with nothing new to sign": ({SIGNED: "60x60", RECORDED: "700x60"}, 30, []),
     "the first after a night": ({SIGNED: "60x30 1860+60x30", RECORDED: "7x29 8+9x30"}, 31, []),
+    "something that Meta has sent for over an hour": ({SIGHTED: "1x90"}, 70, []),
+    "services with rules of their own": (
+        {RULES_OF % ("router", "a"): "1x30", RULES_OF % ("gateway", "b"): "1x30"},
+        7,
+        ["PostkamerRulesDiffer"],
+    ),
+    "services with the same rules": (
+        {RULES_OF % ("router", "a"): "1x30", RULES_OF % ("gateway", "a"): "1x30"}, 20, []
+    ),
+    "services that take rules one after the other": (
+        {
+            RULES_OF % ("router", "a"): "1x5 stale",
+            RULES_OF % ("router", "b"): "_x6 1x30",
+            RULES_OF % ("gateway", "a"): "1x8 stale",
+            RULES_OF % ("gateway", "b"): "_x9 1x30",
+        },
+        11,
+        [],
+    ),
 }  # fmt: skip
 """What two series tell together, the minute at which is looked, and what goes off."""
 MIXED = {
@@ -170,6 +194,19 @@ CASES = {
         "0 0 0 1x9",
         [],
     ),
+    "an item under the signature of another number": (
+        QUARANTINED % UNPROVEN,
+        "_ _ _ 1x9",
+        ["PostkamerUnprovenItems"],
+    ),
+    "a second one of that number": (QUARANTINED % UNPROVEN, "2x4 3x9", ["PostkamerUnprovenItems"]),
+    "items of long ago under another's signature": (QUARANTINED % UNPROVEN, "2x30", []),
+    "something that Meta never sent before": (SIGHTED, "_ _ _ 1x9", ["PostkamerFirstSighting"]),
+    "a message that failed alone once": (
+        'postkamer_destination_aside{destination="crm"}',
+        "0 1 1 0 0 0x30",
+        [],
+    ),
     "a budget that lasts": (SPENT, "0.1+0.02x30", []),
     "a budget that is nearly spent": (SPENT, "0.8x30", ["PostkamerBudgetNearlySpent"]),
     "a budget that is spent": (
@@ -200,6 +237,14 @@ CASES = {
 }
 
 
+SCENARIOS = [
+    *(({series}, alerts) for series, _, alerts in CASES.values()),
+    *((set(series), alerts) for series, _, alerts in BESIDE.values()),
+    *(({SENDS % each for each in outcomes}, alerts) for outcomes, _, alerts in MIXED.values()),
+]
+"""Series of every case, and what goes off."""
+
+
 def metrics() -> dict[str, set[str]]:
     """Name -> labels of everything that the services count, and of what Prometheus adds."""
     found = {"up": {"job", "service", "instance"}}
@@ -213,7 +258,7 @@ def metrics() -> dict[str, set[str]]:
 def test_every_metric_and_label_in_an_alarm_is_one_of_ours() -> None:
     known = metrics()
     for rule in RULES:
-        names = re.findall(r"\bup\b|(?:postkamer|rabbitmq)_\w+", rule["expr"])
+        names = re.findall(NAMES, rule["expr"])
         assert names and set(names) <= known.keys(), rule["alert"]
         used = re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"])
         assert set(used) <= set.union(*(known[name] for name in names)), rule["alert"]
@@ -248,11 +293,24 @@ def test_the_alarm_about_the_archives_queue_goes_off_at_a_quarter_of_its_limit()
         assert set(re.findall(r'queue="(.*?)"', each["expr"])) <= {topology.ARCHIVE_QUEUE}
 
 
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_each_alarm_fires_in_one_case_and_stays_silent_in_another(rule: dict[str, Any]) -> None:
+    """A case in which its metric has no series says nothing of an alarm."""
+    names = set(re.findall(NAMES, rule["expr"]))
+    fires = [
+        rule["alert"] in alerts
+        for series, alerts in SCENARIOS
+        if names & {each.partition("{")[0] for each in series}
+    ]
+    assert set(fires) == {True, False}
+
+
 def test_prometheus_loads_the_rules() -> None:
     configured = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
     assert configured["rule_files"] == ["rules.yml"]
 
 
+@pytest.mark.slow
 @needs_promtool
 @pytest.mark.parametrize("name", CASES)
 def test_an_alarm_goes_off_for_what_is_new_and_for_nothing_else(name: str, tmp_path: Path) -> None:
@@ -260,6 +318,7 @@ def test_an_alarm_goes_off_for_what_is_new_and_for_nothing_else(name: str, tmp_p
     goes_off({series: values}, 7 if alerts else 20, alerts, tmp_path)
 
 
+@pytest.mark.slow
 @needs_promtool
 @pytest.mark.parametrize("name", MIXED)
 def test_an_alarm_about_what_fails_looks_at_what_goes_too(name: str, tmp_path: Path) -> None:
@@ -269,6 +328,7 @@ def test_an_alarm_about_what_fails_looks_at_what_goes_too(name: str, tmp_path: P
     )
 
 
+@pytest.mark.slow
 @needs_promtool
 @pytest.mark.parametrize("name", BESIDE)
 def test_an_alarm_about_the_record_looks_at_what_comes_in_too(name: str, tmp_path: Path) -> None:
