@@ -8,8 +8,13 @@ WORKERS ?= 2
 BESIDE = $(PYTEST) -n $(WORKERS) --dist loadfile
 # What breaks things on purpose runs alone, afterwards: it waits for what is quiet.
 
+# Lengths of the fault runs in `make thorough`; CONTRIBUTING.md says what each one counts.
+LONG_RUNS = POSTKAMER_TEST_OVERLOAD_SECONDS=60 POSTKAMER_TEST_SEND_KILLS=300 \
+	POSTKAMER_TEST_ROUTER_STRIKES=100 POSTKAMER_TEST_ROUTER_MESSAGES=200000 \
+	POSTKAMER_TEST_ARCHIVER_MESSAGES=50000 POSTKAMER_TEST_ARCHIVER_KILLS=300 FUZZ_INPUTS=100000
+
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench faults openklant fuzz setup format lint types imports unused clean
+.PHONY: help run unit test thorough check bench faults openklant fuzz setup format lint types imports unused clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,10 +23,19 @@ run: ## start everything on this machine, with private servers; Ctrl-C stops it
 	@deploy/setup.sh servers runtime
 	@exec setpriv --pdeathsig TERM $(PYTHON) -m deploy.local
 
-test: ## run all tests against real servers (ARGS="-k words" for some)
+unit: ## run the quick unit and contract tests, without servers, in seconds
+	@deploy/setup.sh tools
+	@$(BESIDE) -m "not slow" tests/unit tests/contract $(ARGS)
+
+test: ## run all tests against real servers, seeded and short (ARGS="-k words" for some)
 	@deploy/setup.sh servers scanner browser paper clock alarms tools
 	@$(if $(ARGS),$(BESIDE) $(ARGS),$(BESIDE) --ignore=tests/faults --ignore=tests/fuzz)
 	@$(if $(ARGS),:,$(PYTEST) tests/faults tests/fuzz)
+
+thorough: ## run all tests at full length, with new examples and long fault runs: hours, before a release
+	@deploy/setup.sh servers scanner browser paper clock alarms tools
+	@$(BESIDE) --hypothesis-profile=thorough --ignore=tests/faults --ignore=tests/fuzz $(ARGS)
+	@$(LONG_RUNS) $(PYTEST) --hypothesis-profile=thorough --timeout=7200 tests/faults tests/fuzz $(ARGS)
 
 check: ## format, lint, types, import rules, dead dependencies
 	@deploy/setup.sh tools

@@ -5,9 +5,16 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from hypothesis import settings
 
+from tests.support.example_count import THOROUGH
 from tests.support.installation import Installation, installed
 from tests.support.observer import Watch
+
+# No deadline: the time that an example takes says something about the machine.
+settings.register_profile("ci", deadline=None, derandomize=True, max_examples=25)
+settings.register_profile(THOROUGH, deadline=None, max_examples=100)
+settings.load_profile("ci")  # `--hypothesis-profile=thorough` comes after it
 
 
 @pytest.fixture(scope="module")

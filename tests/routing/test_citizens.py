@@ -16,6 +16,8 @@ import pytest
 from services.calendar.opening_hours import AMSTERDAM
 from tests.support.routing.town_hall import TownHall, example
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 CITIZENS = ROOT / "tests" / "examples" / "citizens"
 PAGE = ROOT / "docs" / "municipality" / "routing.md"

@@ -9,6 +9,8 @@ import pytest
 from tests.support.routing.scenario_player import Played, played, rows
 from tests.support.routing.town_variants import town
 
+pytestmark = pytest.mark.slow
+
 ENOUGH = 35
 """Conversations, of every kind that a front desk knows."""
 ROWS = {row.id: row for row in rows()}

@@ -6,7 +6,6 @@ was seen to do otherwise, the stand-in follows the server, and the difference is
 
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,14 +26,10 @@ from tests.support.openklant.api_client import (
     Client,
     Json,
 )
+from tests.support.published_openapi import OPEN_KLANT
 from tests.support.sandbox_world import World
 
-DOCUMENT = (
-    Path(__file__).parents[3].parent / "shared/contracts/open-klant-klantinteracties-0.9.0.yaml"
-)
-pytestmark = pytest.mark.skipif(
-    not DOCUMENT.exists(), reason="Open Klant's OpenAPI is not in ../shared/contracts"
-)
+pytestmark = pytest.mark.usefixtures("open_klant_openapi")
 
 ANSWERS_DIFFER = {
     ("nummeraanduidingId", "pattern"): "empty where nothing was said",
@@ -58,7 +53,7 @@ TABLE_DIFFERS = {
 
 @cache
 def document() -> Json:
-    loaded: Json = yaml.load(DOCUMENT.read_text(), Loader=yaml.CSafeLoader)
+    loaded: Json = yaml.load(OPEN_KLANT.read_text(), Loader=yaml.CSafeLoader)
     converted: Json = modern(loaded)
     return converted
 

@@ -15,7 +15,8 @@ from deliverer.destinations.openklant import payloads
 from deliverer.destinations.openklant.events import parse_event
 from sandbox.openklant.writes import Checked, check
 from services.contract import Delivery
-from tests.contract.openklant.test_openapi import DOCUMENT, document
+from tests.contract.openklant.test_openapi import document
+from tests.support.example_count import example_count
 from tests.support.integration.destination_harness import NOON
 from tests.support.openklant.api_client import Register
 from tests.support.openklant.register import department
@@ -50,9 +51,7 @@ EVENTS = st.fixed_dictionaries(
     },
 )
 CONTACT, PARTY, ACTOR = (str(UUID(int=n)) for n in (1, 2, 3))
-needs_document = pytest.mark.skipif(
-    not DOCUMENT.exists(), reason="Open Klant's OpenAPI is not in ../shared/contracts"
-)
+needs_document = pytest.mark.usefixtures("open_klant_openapi")
 
 
 def event(data: dict[str, Any], *, whole: bool = True) -> Delivery:
@@ -112,8 +111,9 @@ def faults(path: str, body: Any, method: str = "post") -> list[str]:
     return [f"{path}: {error.message}" for error in validator.iter_errors(body)]
 
 
+@pytest.mark.slow
 @needs_document
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=example_count(200), deadline=None)
 @given(data=EVENTS, whole=st.booleans())
 def test_whatever_was_written_it_is_as_the_document_says(data: dict[str, Any], whole: bool) -> None:
     for resource, body in sent(event(data, whole=whole)).items():
@@ -123,7 +123,7 @@ def test_whatever_was_written_it_is_as_the_document_says(data: dict[str, Any], w
     assert faults("/actoren", payloads.department(ours)) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=example_count(200), deadline=None)
 @given(data=EVENTS, whole=st.booleans())
 def test_whatever_was_written_it_is_taken(data: dict[str, Any], whole: bool) -> None:
     register = Register()
@@ -136,7 +136,7 @@ def test_whatever_was_written_it_is_taken(data: dict[str, Any], whole: bool) -> 
         assert isinstance(found, Checked), found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=example_count(200), deadline=None)
 @given(texts=st.lists(st.text(min_size=1, max_size=700), min_size=1, max_size=9))
 def test_a_burst_never_outgrows_its_contact_and_says_where_the_rest_is(texts: list[str]) -> None:
     there: dict[str, Any] = {"inhoud": "Dag.", "metadata": {"gebeurtenis": "first"}}

@@ -29,10 +29,11 @@ from tests.support.e2e.isolation import (
     uploaded,
     url_of,
 )
+from tests.support.example_count import example_count
 from tests.support.installation import Installation
 
 DRAWN = settings(
-    max_examples=40,
+    max_examples=example_count(40),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -58,6 +58,7 @@ def test_envelopes_are_no_larger_than_the_routers(told: list[list[Record]]) -> N
         assert sum(len(r.data) + len(r.raw) + len(r.contact) for r in envelope) <= BYTES
 
 
+@pytest.mark.slow
 def test_ids_are_of_the_time_that_is_given(told: list[list[Record]]) -> None:
     moments = [created_at(record.id) for envelope in told for record in envelope]
     assert min(moments) >= AT and max(moments) < AT + timedelta(minutes=3)

@@ -94,6 +94,7 @@ def test_envelopes_are_as_large_as_the_gateways_and_keep_the_order_of_each_parti
             assert full or entries is theirs[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [NONE, FEW])
 def test_a_generated_town_is_one_that_can_be_decided_by(
     tmp_path: Path, size: tuple[int, int]

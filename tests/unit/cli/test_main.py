@@ -47,6 +47,7 @@ def test_without_a_match_the_fallback_of_the_number_is_named(file: Path) -> None
     assert (borne["department"], borne["rule"], borne["tried"]) == ("kcc", None, [])
 
 
+@pytest.mark.slow
 def test_without_a_configuration_the_shipped_example_is_asked(file: Path) -> None:
     done = postkamer("route", "explain", "mijn paspoort is verlopen", "--json")
     assert done.exit_code == 0

@@ -205,6 +205,7 @@ def test_events_may_go_to_the_sandbox_and_to_nothing_else_that_is_private() -> N
     assert SERVICES["sandbox"]["networks"]["desk"] == {"aliases": ["desk"]}
 
 
+@pytest.mark.slow
 def test_the_definitions_hold_every_user_with_the_password_that_its_service_has(
     tmp_path: Path,
 ) -> None:

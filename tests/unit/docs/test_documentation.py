@@ -171,6 +171,7 @@ def test_the_sandboxs_settings_and_modes_are_all_named() -> None:
     assert [mode for mode in modes if f"`{mode}`" not in paper] == []
 
 
+@pytest.mark.slow
 def test_the_question_in_the_readme_gets_the_answer_in_the_readme(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -182,6 +183,7 @@ def test_the_question_in_the_readme_gets_the_answer_in_the_readme(
     assert answered.output in blocks(readme, "text")
 
 
+@pytest.mark.slow
 def test_the_webhook_in_the_readme_is_a_message_that_goes_where_the_readme_says() -> None:
     body = re.search(r"^body='(.*)'$", read("README.md"), re.MULTILINE)
     assert body

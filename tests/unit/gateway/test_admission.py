@@ -3,6 +3,7 @@
 from collections import deque
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ class Door:
         return admitted
 
 
+@pytest.mark.slow
 @given(
     capacity=st.integers(1, 30),
     factor=st.floats(1, 12),

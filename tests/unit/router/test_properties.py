@@ -4,12 +4,14 @@ from itertools import pairwise
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from router.model.decision import Changes, Conversation, Decided
 from services.contract import Delivery, Entry, Record
+from tests.support.example_count import example_count
 from tests.support.router.harness import (
     NUMBER,
     OTHER_NUMBER,
@@ -23,6 +25,8 @@ from tests.support.router.harness import (
 )
 from tests.support.router.harness import status as told_status
 from tests.support.router.harness import text as message
+
+pytestmark = pytest.mark.slow
 
 DESTINATIONS = {"crm", "buiten"}
 WORDS = st.sampled_from(["hallo", "mijn container", "woz", "dank u"])
@@ -167,4 +171,4 @@ class Meta(RuleBasedStateMachine):
 
 
 TestMeta = Meta.TestCase
-TestMeta.settings = settings(settings.get_profile("unit"), max_examples=40, stateful_step_count=20)
+TestMeta.settings = settings(max_examples=example_count(40), stateful_step_count=20)

@@ -17,6 +17,7 @@ from router.handlers.units import units
 from router.model.decision import Decided
 from router.output.crm_events import CARE_ALARM
 from services.contract import Entry
+from tests.support.example_count import example_count
 from tests.support.router.config_full import BORNE, CONFIG, DESK, NUMBER, TEXTS, config
 from tests.support.router.harness import Router, kept, outcome, status, told_to
 from tests.support.router.simulation import MACHINE, SANNE, Stadhuis
@@ -164,7 +165,8 @@ def texts(hall: Stadhuis, owed: bool) -> dict[str, list[datetime]]:
     return found
 
 
-@settings(max_examples=60)
+@pytest.mark.slow
+@settings(max_examples=example_count(60))
 @given(st.lists(step, max_size=30))
 def test_whatever_happens_it_is_decided_well(steps: list[tuple[int, dict[str, Any]]]) -> None:
     hall = played(steps)

@@ -83,5 +83,6 @@ def test_the_page_is_told_of_the_town_and_of_citizens_to_try_with() -> None:
     assert about["samples"] == ["container", "lantaarn", "stoep"]
 
 
+@pytest.mark.slow
 def test_the_town_of_a_sandbox_alone_is_the_one_that_ships() -> None:
     assert organisation.of(loader.load(SHIPPED).config) == organisation.EXAMPLE

@@ -66,6 +66,7 @@ def came(sealed: bytes, cuts: Sequence[int] = (), lock: StreamKey = LOCK) -> tup
     return asyncio.run(taken())
 
 
+@pytest.mark.slow
 @given(SIZES, CUTS, CUTS)
 def test_it_opens_as_what_it_was_however_it_was_cut(
     size: int, in_cuts: list[int], out_cuts: list[int]
@@ -103,6 +104,7 @@ def test_a_bit_that_was_changed_is_found_before_a_byte_of_its_chunk_is_given(
     assert came(bytes(sealed)) == (plain[: at // WHOLE * CHUNK_BYTES], False)
 
 
+@pytest.mark.slow
 @given(SIZES, st.data())
 def test_what_ends_too_soon_is_not_whole(size: int, data: st.DataObject) -> None:
     plain = content(size)
@@ -116,6 +118,7 @@ def test_what_ends_too_soon_is_not_whole(size: int, data: st.DataObject) -> None
     assert got == b"" or len(got) < size
 
 
+@pytest.mark.slow
 @given(SIZES, st.binary(min_size=1, max_size=40))
 def test_what_goes_on_after_its_end_is_not_the_file(size: int, more: bytes) -> None:
     sealed, _ = sealing(content(size))

@@ -85,6 +85,7 @@ def test_a_proof_comes_to_the_root_and_is_the_rfc_s(of: tuple[int, int]) -> None
     assert merkle.root_from_path(leaves[index], size, size, made) is None
 
 
+@pytest.mark.slow
 @given(st.integers(1, 1400).flatmap(lambda n: st.tuples(st.integers(0, n - 1), st.just(n))))
 def test_every_part_of_a_proof_is_made_of_what_is_kept(of: tuple[int, int]) -> None:
     index, size = of

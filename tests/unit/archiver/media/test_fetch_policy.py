@@ -103,6 +103,7 @@ def test_a_host_is_named_in_any_case() -> None:
         assert address(url, account) == url
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60))
 def test_a_token_goes_to_the_hosts_that_are_named_and_no_others(url: str) -> None:
     to = address(url, META)

@@ -19,6 +19,7 @@ def test_a_good_installation_passes_the_check(file: Path) -> None:
     assert (done.exit_code, done.output) == (0, "0 faults, 0 warnings\n")
 
 
+@pytest.mark.slow
 def test_the_shipped_example_has_no_fault() -> None:
     done = postkamer("check", "--config", EXAMPLE)
     assert done.exit_code == 0, done.output

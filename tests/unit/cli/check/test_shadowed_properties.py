@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from tests.support.cli import rule_strategies
 from tests.support.cli.rule_strategies import CONDITIONS, FACTS
 
 
+@pytest.mark.slow
 @given(st.lists(CONDITIONS, min_size=2, max_size=5), st.lists(FACTS, min_size=5, max_size=20))
 def test_a_rule_that_never_counts_decides_no_message(
     conditions: list[dict[str, Any]], messages: list[MessageFacts]

@@ -146,6 +146,7 @@ def test_it_is_said_where_it_is_asked() -> None:
     assert where == ("rules", 1, "any", 1, "tagged")
 
 
+@pytest.mark.slow
 @given(CONDITIONS, st.lists(FACTS, min_size=10, max_size=30))
 def test_a_rule_that_never_holds_fits_no_message(
     condition: dict[str, Any], messages: list[MessageFacts]

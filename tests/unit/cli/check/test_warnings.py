@@ -223,6 +223,7 @@ def test_a_text_of_ones_own_that_nothing_sends_is_told_where_it_stands(
         assert doubtful.line(told[0]) == f"{texts / 'nl.toml'}:{line}: {OWN}"
 
 
+@pytest.mark.slow
 def test_nothing_is_doubtful_about_the_example_that_is_shipped() -> None:
     """At a given moment: its closing days will be over one day."""
     assert doubts(loader.load(FOLDER.parent / "postkamer.toml"), NOW) == []

@@ -143,6 +143,7 @@ def test_a_rule_that_holds_says_so(tmp_path: Path) -> None:
     assert "vastgehouden tot iemand het vrijgeeft" in lines(found)
 
 
+@pytest.mark.slow
 def test_the_example_says_why_somebody_in_danger_goes_to_care() -> None:
     town = loader.load(FOLDER.parent / "postkamer.toml")
     found = explain(town, "mijn man slaat mij en mijn paspoort is verlopen", None, NOON)

@@ -149,6 +149,7 @@ def test_what_is_refused_for_good_leaves_the_record_of_that_alone() -> None:
     run(work())
 
 
+@pytest.mark.slow
 def test_what_stands_aside_is_counted_on() -> None:
     async def work() -> None:
         hall = Hall(Crm(lambda n: Response(status=500) if n == 1 else OK, seconds=0.05))

@@ -52,6 +52,7 @@ def unevenly(seconds: float) -> Taking:
     return lambda now, chance: chance.expovariate(1 / seconds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("at_once", "taking", "mean"),
     [

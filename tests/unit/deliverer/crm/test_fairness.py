@@ -68,6 +68,7 @@ def test_a_message_that_asks_for_an_hour_is_not_everybody_s_hour() -> None:
     run(work())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "most"), [(10, LONGEST_WAIT), (20, 300.0), (40, 900.0)])
 def test_many_that_fail_at_the_head_of_the_queue_hold_others_up_for_minutes(
     count: int, most: float
@@ -82,6 +83,7 @@ def test_many_that_fail_at_the_head_of_the_queue_hold_others_up_for_minutes(
     run(work())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [20.0, 60.0])
 def test_where_others_seldom_write_what_fails_is_parked_in_the_end_and_its_citizen_goes_on(
     every: float,
@@ -99,6 +101,7 @@ def test_where_others_seldom_write_what_fails_is_parked_in_the_end_and_its_citiz
     run(work())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("many", [20, 200])
 def test_what_stands_aside_and_hangs_leaves_most_of_the_window_to_others(many: int) -> None:
     class Hanging(Crm):
@@ -120,6 +123,7 @@ def aside(hall: Hall, many: int) -> None:
         hall.book.aside[one.id] = (0.0, n, Job(one, None, failed=2))
 
 
+@pytest.mark.slow
 def test_an_outage_that_only_what_stands_aside_meets_is_one() -> None:
     async def work() -> None:
         hall = Hall(Crm(failing(Response(status=503)), seconds=0.05), window=32)
@@ -136,6 +140,7 @@ def test_an_outage_that_only_what_stands_aside_meets_is_one() -> None:
     run(work())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [400, 500])
 def test_what_is_tried_again_in_vain_holds_up_nobody_who_writes(status: int) -> None:
     async def work() -> None:

@@ -1,5 +1,6 @@
 """Who is next: never two of one conversation in flight, each in its order, each in its turn."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -7,6 +8,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from deliverer.crm.lanes import Envelope, Job, Lanes
 from services.amqp.incoming_message import IncomingMessage
 from tests.support.deliverer.delivery_jobs import delivery
+
+pytestmark = pytest.mark.slow
 
 LETTERS = st.sampled_from("abcd")
 FRAME = Envelope(IncomingMessage(type="", body=b"", delivery_tag=1, delivery_count=0), 0)

@@ -3,6 +3,8 @@
 import asyncio
 from itertools import count, pairwise
 
+import pytest
+
 from deliverer.crm.breaker import IN_A_ROW, WAITS
 from deliverer.crm.session import LOOK_SECONDS
 from deliverer.transport.response import Response
@@ -43,6 +45,7 @@ async def poisoned(hall: Hall) -> None:
     others.cancel()
 
 
+@pytest.mark.slow
 def test_it_is_tried_for_a_quarter_of_an_hour_then_parked_and_its_conversation_goes_on() -> None:
     async def work() -> None:
         hall = Hall(Crm(lambda n: Response(status=500) if n == POISON else OK, seconds=0.05))
@@ -64,6 +67,7 @@ def test_it_is_tried_for_a_quarter_of_an_hour_then_parked_and_its_conversation_g
     run(work())
 
 
+@pytest.mark.slow
 def test_it_stops_nobody_else_for_more_than_a_moment() -> None:
     async def work() -> None:
         hall = Hall(Crm(lambda n: Response(status=500) if n == POISON else OK, seconds=0.05))
@@ -76,6 +80,7 @@ def test_it_stops_nobody_else_for_more_than_a_moment() -> None:
     run(work())
 
 
+@pytest.mark.slow
 def test_however_much_its_citizen_writes_after_it_others_are_not_kept_waiting() -> None:
     """Each envelope of theirs would take a place from others, if it were kept in hand."""
 
@@ -103,6 +108,7 @@ def test_however_much_its_citizen_writes_after_it_others_are_not_kept_waiting() 
     run(work())
 
 
+@pytest.mark.slow
 def test_a_message_that_a_firewall_refuses_stops_nobody_either() -> None:
     async def work() -> None:
         refused = Response(status=403)
@@ -141,6 +147,7 @@ def test_what_stood_aside_does_so_after_a_restart_and_its_quarter_of_an_hour_goe
     run(work())
 
 
+@pytest.mark.slow
 def test_it_shows_that_a_conversation_stands_aside() -> None:
     async def work() -> None:
         hall = Hall(Crm(lambda n: Response(status=500) if n == POISON else OK, seconds=0.05))
@@ -167,6 +174,7 @@ def test_one_that_is_taken_in_the_end_goes_on_in_order() -> None:
     run(work())
 
 
+@pytest.mark.slow
 def test_while_the_whole_destination_is_away_nothing_is_parked() -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()

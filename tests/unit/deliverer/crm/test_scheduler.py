@@ -16,6 +16,7 @@ from deliverer.crm.sidelined import TOGETHER, Waiting
 from deliverer.transport.response import Response
 from services.amqp.incoming_message import IncomingMessage
 from tests.support.deliverer.delivery_jobs import delivery
+from tests.support.example_count import example_count
 
 REPLAY = 10_000
 """Numbers from here on are of replays."""
@@ -223,7 +224,8 @@ def carry_out(world: World, step: tuple[Any, ...]) -> None:
             getattr(world, name)(*arguments)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@pytest.mark.slow
+@settings(max_examples=example_count(200), deadline=None, derandomize=True)
 @given(
     st.integers(1, 6),
     st.sampled_from([None, None, 20]),

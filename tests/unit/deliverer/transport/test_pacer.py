@@ -1,5 +1,6 @@
 """A number sends as fast as it may, whenever it is looked at, and no faster."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,12 +20,14 @@ def sent(pace: Pacer, looks: list[float]) -> tuple[int, float]:
     return count, now - 1000.0
 
 
+@pytest.mark.slow
 @given(LOOKS, st.integers(1, 1000))
 def test_no_more_than_its_rate_and_what_it_may_catch_up_with(looks: list[float], rate: int) -> None:
     count, seconds = sent(Pacer(rate), looks)
     assert count <= rate * seconds + max(1, rate * SPARE_SECONDS)
 
 
+@pytest.mark.slow
 @given(LOOKS)
 def test_with_enough_to_send_it_goes_within_a_message_of_its_rate(looks: list[float]) -> None:
     count, seconds = sent(Pacer(80), looks)

@@ -20,6 +20,7 @@ from services.api.json_body import (
     FieldError,
     parse_body,
 )
+from tests.support.example_count import example_count
 from tests.support.gateway.commands import ORDERS, Json, at, changed, faults, paths
 
 MARK = "GEHEIM"
@@ -105,6 +106,7 @@ def test_what_is_spoiled_was_right(name: str, kind: TypeAdapter[Any], body: Json
     assert name != "card" or faults(day) == {"/contacts/0/birthday": "is no day of any calendar"}
 
 
+@pytest.mark.slow
 def test_every_error_of_pydantic_has_a_sentence_of_ours_without_what_was_sent() -> None:
     seen: set[str] = set()
     for _, kind, body in ORDERS + RICH:
@@ -261,6 +263,7 @@ trees = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.sampled_from(ORDERS + RICH), trees, st.data())
 def test_no_value_anywhere_in_a_body_raises(
     order: tuple[str, TypeAdapter[Any], Json], value: Any, data: st.DataObject
@@ -271,7 +274,7 @@ def test_no_value_anywhere_in_a_body_raises(
 
 
 @given(st.binary() | st.text().map(str.encode) | st.text('{}[]":,0e-\\utrfnal ').map(str.encode))
-@settings(max_examples=500)
+@settings(max_examples=example_count(500))
 def test_no_bytes_raise(body: bytes) -> None:
     for kind in (messages.MESSAGE, changes.CLOSE):
         parse_body(body, kind)

@@ -3,6 +3,7 @@
 from collections import Counter
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ ID = UUID(int=7)
 KEYS = st.lists(st.from_regex(r"(waba:)?[0-9]{5,15}", fullmatch=True), unique=True, max_size=30)
 
 
+@pytest.mark.slow
 @given(KEYS, st.integers(1, 64))
 def test_every_key_is_in_exactly_one_share_that_of_its_partition(
     keys: list[str], partitions: int

@@ -110,6 +110,7 @@ def test_others_are_told_everything() -> None:
     assert {"text", "from", "decision"} <= said(hall.told[-1])
 
 
+@pytest.mark.slow
 @given(st.integers(DATA_BYTES - 2000, DATA_BYTES + 2000))
 def test_an_event_that_would_be_too_large_is_told_so_too(size: int) -> None:
     hall = Stadhuis(given=CONFIG)

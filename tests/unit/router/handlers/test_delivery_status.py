@@ -54,6 +54,7 @@ def test_in_any_order_the_furthest_status_stands_in_the_end(order: tuple[str, ..
     assert seen[-1] == "read"
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from(WORDS), st.booleans()), max_size=12))
 def test_a_status_never_goes_backwards_and_each_step_is_told_once(
     words: list[tuple[str, bool]],

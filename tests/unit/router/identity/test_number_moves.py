@@ -257,6 +257,7 @@ WHO = st.tuples(
 ).filter(lambda who: bool(who[1] or who[2]))
 
 
+@pytest.mark.slow
 @given(st.lists(WHO, min_size=1, max_size=12))
 def test_a_bsuid_never_changes_hands_and_two_of_one_portfolio_are_never_one_person(
     messages: list[tuple[str, str, str]],
@@ -275,6 +276,7 @@ def test_a_bsuid_never_changes_hands_and_two_of_one_portfolio_are_never_one_pers
         assert len(set(own)) == len(own)
 
 
+@pytest.mark.slow
 @given(st.lists(WHO, max_size=8))
 def test_a_citizen_with_one_phone_number_is_one_person_through_a_move(
     others: list[tuple[str, str, str]],

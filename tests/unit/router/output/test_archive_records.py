@@ -183,6 +183,7 @@ def test_orders_and_what_happens_by_itself_are_no_items() -> None:
 MESSAGES = st.lists(st.tuples(st.integers(0, 5), st.sampled_from([NUMBER, OTHER_NUMBER, BORNE])))
 
 
+@pytest.mark.slow
 @given(st.lists(MESSAGES, min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_whatever_comes_again_every_body_comes_together_again(
     bodies: list[list[tuple[int, str]]], chance: random.Random

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -153,6 +154,7 @@ MESSAGE = (
 THOUSANDS = [one + other for one in sorted(NOT_MISTAKES) for other in PLAIN if other.isalpha()]
 
 
+@pytest.mark.slow
 def test_thousands_of_phrases_cost_hardly_more_than_a_hundred() -> None:
     few, many = (
         compile_lexicon([*THOUSANDS[:100], "container"]),

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,6 +114,7 @@ def slowly(rules: list[Rule], facts: MessageFacts) -> tuple[str, Annotations]:
     return "", marks
 
 
+@pytest.mark.slow
 @given(tables, cares, messages)
 def test_the_index_finds_what_trying_every_rule_in_turn_would_find(
     asked: list[tuple[dict[str, Any], dict[str, Any]]],

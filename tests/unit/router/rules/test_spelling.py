@@ -159,6 +159,7 @@ def test_no_form_is_listed_that_the_stemmers_know(monkeypatch: pytest.MonkeyPatc
     assert [form for form, word in FORMS.items() if anew(form) == anew(word)] == []
 
 
+@pytest.mark.slow
 def test_each_right_word_that_is_listed_looks_like_another() -> None:
     alike = {
         one

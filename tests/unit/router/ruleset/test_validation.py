@@ -36,6 +36,7 @@ LETTERS = "At least 4 letters must stand beside a star"
 STAR = "A star stands for the rest of a word: at its end or at its start, outside quotes"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "found"),
     [

@@ -71,6 +71,7 @@ SHAPES = [
 ]
 
 
+@pytest.mark.slow
 @given(
     BSNS, st.lists(UNSEEN, min_size=8, max_size=8), st.lists(st.sampled_from(SHAPES), min_size=9)
 )

@@ -16,7 +16,10 @@ from sandbox.openklant.schema import RESOURCES
 from sandbox.openklant.serializers import Views
 from sandbox.openklant.summary import summary
 from sandbox.openklant.writes import Checked, Stamp
+from tests.support.example_count import example_count
 from tests.support.openklant.api_client import AT, Register
+
+pytestmark = pytest.mark.slow
 
 SIGNS = st.text(max_size=12) | st.sampled_from(["\ud800", "a\udfffb", "a\x00", "_", "A__b1C"])
 """Lone surrogates too: JSON can bring them."""
@@ -51,7 +54,7 @@ def bodies(register: Register, resource: str) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=example_count(150), deadline=None)
 @given(data=st.data())
 def test_every_body_is_taken_or_refused_and_what_is_taken_can_be_shown(
     resource: str, data: st.DataObject
@@ -75,7 +78,7 @@ def test_every_body_is_taken_or_refused_and_what_is_taken_can_be_shown(
 
 
 @pytest.mark.parametrize("resource", FILTERS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=example_count(100), deadline=None)
 @given(data=st.data())
 def test_every_query_finds_something_or_nothing_or_is_refused(
     resource: str, data: st.DataObject

@@ -269,6 +269,7 @@ def test_it_is_stalled_from_the_first_that_waits_until_something_is_safe() -> No
     run(work())
 
 
+@pytest.mark.slow
 def test_what_could_not_be_sent_is_gone_with_its_errors() -> None:
     """Before the collector of cycles has looked: it counts objects, and they may be large."""
 

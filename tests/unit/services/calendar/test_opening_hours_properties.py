@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -49,6 +50,7 @@ OWN = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(EXPRESSIONS, OWN, INSTANTS, st.integers(0, 99))
 @example(NIGHT, [], datetime(2026, 3, 28, 21, tzinfo=UTC), 99)
 @example(NIGHT, [], datetime(2026, 10, 24, 20, tzinfo=UTC), 99)
@@ -72,6 +74,7 @@ def test_between_now_the_next_closing_and_the_next_opening_nothing_changes(
     assert hours.is_open(marks[-1]) is is_open
 
 
+@pytest.mark.slow
 @given(EXPRESSIONS, INSTANTS)
 def test_by_the_wall_it_is_open_when_the_library_says_so(expression: str, at: datetime) -> None:
     """But for the hour that comes twice, which the wall alone cannot tell apart."""
@@ -83,6 +86,7 @@ def test_by_the_wall_it_is_open_when_the_library_says_so(expression: str, at: da
         )
 
 
+@pytest.mark.slow
 @given(
     EXPRESSIONS, OWN, INSTANTS, *[st.integers(1, 60 * 60).map(lambda n: timedelta(minutes=n))] * 2
 )

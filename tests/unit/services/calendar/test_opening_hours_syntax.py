@@ -161,6 +161,7 @@ WEEKS = st.lists(st.tuples(RULES, st.sampled_from(["; ", ", "])), min_size=1, ma
 )
 
 
+@pytest.mark.slow
 @given(WEEKS)
 def test_what_is_said_is_when_it_is_open(expression: str) -> None:
 

@@ -174,6 +174,7 @@ PLACES = st.sampled_from([(table, key) for table, keys in FIELDS.items() for key
 TOPS = st.sampled_from(["include", "texts", "partitions", *FIELDS])
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(PLACES, ODD), max_size=3), st.lists(st.tuples(TOPS, ODD), max_size=1))
 def test_whatever_a_field_holds_there_are_faults_and_no_error(
     changes: list[tuple[tuple[str, str], Any]], tops: list[tuple[str, Any]]

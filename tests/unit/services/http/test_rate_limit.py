@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,6 +62,7 @@ def test_one_more_than_are_said_to_be_left_is_refused_at_once(
     assert not door.ask().granted
 
 
+@pytest.mark.slow
 @given(LIMITS, GAPS)
 def test_when_the_wait_is_over_there_is_one_more(limit: Limit, gaps: list[int]) -> None:
     door, standing = after(limit, gaps)

@@ -207,6 +207,7 @@ def test_no_text_is_too_strange(text: str) -> None:
 BAD = ["{", "{a", "1 ", "a.", "!", "wij hebben ", "ik heb bsn ", "@", "x\n", "burger ", "a-", "("]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", BAD)
 def test_reading_a_text_takes_time_in_proportion_to_its_length(part: str) -> None:
     """Sixteen times the text: 256 times the work if it were quadratic."""

@@ -260,6 +260,7 @@ PARTS = """uw |bsn |uw bsn niet, |foto |foto van |stuur |geef ons |wij hebben |z
 |b.|b |niet |, |- uw\n|x:\n|\u200b|burger|paspoort """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS.split("|"))
 def test_it_takes_time_in_proportion_to_the_length(part: str) -> None:
     def once(text: str) -> float:

@@ -206,6 +206,7 @@ def largest(messages: int) -> bytes:
     return body(change(contacts=people, messages=listed))
 
 
+@pytest.mark.slow
 def test_the_largest_body_is_cut_in_a_time_that_grows_with_it_and_no_faster() -> None:
     took = []
     for messages in (2_000, 20_000):

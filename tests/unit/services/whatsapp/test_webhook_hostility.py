@@ -13,6 +13,7 @@ from tests.support.odd_webhooks import BAD_ITEMS, GOOD, NUMBER, nested, only, te
 # What is no envelope.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [
@@ -124,6 +125,7 @@ def test_more_items_than_a_body_can_hold_are_one_unknown(monkeypatch: pytest.Mon
     assert item.key == NUMBER
 
 
+@pytest.mark.slow
 def test_three_megabytes_of_tiny_items_do_not_fill_the_memory() -> None:
     body = webhook(*[b"3"] * 1_500_000)
     tracemalloc.start()

@@ -14,6 +14,7 @@ from services.whatsapp import segments
 from services.whatsapp.items import AnyItem, Message
 from services.whatsapp.parser import Unparseable, identity_key, parse, routing_keys
 from services.whatsapp.segments import SegmentedBody, join_body, split_body
+from tests.support.example_count import example_count
 from tests.support.odd_webhooks import BAD_ITEMS, GOOD, pieces, travels, webhook
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "whatsapp"
@@ -149,8 +150,9 @@ def walked(body: bytes, items: Sequence[AnyItem]) -> SegmentedBody:
 WAYS = (split_body, walked)
 
 
+@pytest.mark.slow
 @given(ENVELOPES, st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=example_count(400), deadline=None)
 def test_whatever_stands_in_an_envelope_comes_out_item_by_item(given: Any, ascii: bool) -> None:
     body = json.dumps(given, ensure_ascii=ascii).encode()
     items = holds(body)
@@ -164,13 +166,14 @@ def test_whatever_stands_in_an_envelope_comes_out_item_by_item(given: Any, ascii
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=example_count(200), deadline=None)
 def test_whatever_bytes_come_in_are_read_or_refused(body: bytes) -> None:
     holds(body)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(BODIES), st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=example_count(400), deadline=None)
 def test_a_real_body_with_any_of_its_bytes_changed_is_read_or_refused(
     body: bytes, data: Any
 ) -> None:
@@ -183,13 +186,14 @@ def test_a_real_body_with_any_of_its_bytes_changed_is_read_or_refused(
     holds(body[:start] + change + body[start + length :])
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.sampled_from(BAD_ITEMS) | OBJECTS.map(lambda o: json.dumps(o).encode()), max_size=4
     ),
     st.data(),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=example_count(200), deadline=None)
 def test_good_messages_come_through_whatever_stands_between_them(
     others: list[bytes], data: Any
 ) -> None:
@@ -203,7 +207,7 @@ def test_good_messages_come_through_whatever_stands_between_them(
 
 
 @given(st.sampled_from(BODIES), st.sampled_from(BODIES))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=example_count(100), deadline=None)
 def test_an_item_is_known_again_whatever_body_it_comes_in(one: bytes, other: bytes) -> None:
     entries = [entry for body in (other, one) for entry in json.loads(body)["entry"]]
     alone = {identity_key(item) for item in parse(json.dumps(json.loads(one)).encode())}
