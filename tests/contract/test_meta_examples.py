@@ -108,6 +108,7 @@ def test_an_example_is_what_meta_describes(name: str) -> None:
     assert [error.message for error in validator().iter_errors(COVERED[name])] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(OTHERWISE))
 def test_an_example_that_differs_from_metas_description_is_known_to(name: str) -> None:
     assert not validator().is_valid(COVERED[name])

@@ -109,6 +109,7 @@ def of_both(number: str) -> list[tuple[str, Json]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", [0, 1])
 async def test_of_four_at_once_one_is_stored_and_the_others_meet_the_database(
     client: Client, which: int

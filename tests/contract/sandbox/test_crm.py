@@ -212,6 +212,7 @@ async def test_the_record_is_the_archivers_and_its_changes_are_told(sandbox: Wor
     assert '"messages":[{"id":"m1"}]' in text
 
 
+@pytest.mark.slow
 async def test_a_desk_asks_the_record_only_for_what_it_has_not_seen(sandbox: World) -> None:
     sandbox.services.record = [{"id": "m1", "sequence": 3}]
     await sandbox.ask("GET", "/desk/record/c1")

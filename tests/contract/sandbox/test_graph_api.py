@@ -135,6 +135,7 @@ async def test_a_message_to_a_bsuid_reaches_the_citizen_whose_number_is_hidden(
     assert "recipient_id" not in told
 
 
+@pytest.mark.slow
 async def test_a_webhook_is_repeated_until_the_gateway_answers_200(sandbox: World) -> None:
     sandbox.services.answers = [503, 204]
     said = await sandbox.ask("POST", "/phone/messages", json=FROM | {"text": "hoi"})

@@ -185,6 +185,7 @@ def as_v23(body: Json) -> Json:
     return {name: value for name, value in body.items() if name not in NEWER_THAN_V23}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", REQUESTS, ids=[f"{r['type']}-{i}" for i, r in enumerate(REQUESTS)])
 def test_our_requests_are_what_meta_describes_and_the_stand_in_takes_them(body: Json) -> None:
     assert faults_against(request_schema(body["type"]), as_v23(body)) == []

@@ -185,6 +185,7 @@ def test_whatever_is_mounted_from_the_repository_is_there() -> None:
     assert all((DEPLOY / path).exists() for path in mounted)
 
 
+@pytest.mark.slow
 def test_the_containers_configuration_is_the_example_with_another_address_of_the_crm() -> None:
     example = loader.load(EXAMPLE / "postkamer.toml").config
     here = [d.model_copy(update={"url": ""}) for d in TOWN.destinations]

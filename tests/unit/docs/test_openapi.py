@@ -45,6 +45,7 @@ def responses(document: Json) -> Iterator[tuple[str, str, Json, Json]]:
             yield path, status, operation, answer
 
 
+@pytest.mark.slow
 @each
 def test_the_document_is_openapi_3_1(document: Json) -> None:
     assert document["openapi"] == "3.1.0"

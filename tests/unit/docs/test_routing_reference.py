@@ -112,6 +112,7 @@ def test_the_example_has_every_setting() -> None:
     assert known - written - tables == set()
 
 
+@pytest.mark.slow
 def test_what_is_off_in_the_example_would_be_taken(tmp_path: Path) -> None:
     copied = copytree(EXAMPLE.parent, tmp_path / "town")
     on = 0

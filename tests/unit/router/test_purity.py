@@ -243,12 +243,18 @@ def nothing_waits_for_ever(hall: Stadhuis) -> None:
     assert all(timer.kind == "idle" for timer in hall.router.timers.values())
 
 
-@pytest.mark.parametrize("seed", ["STOP", "ik wil dood", "garage", "hoi"])
-def test_a_machine_that_answers_each_of_our_texts_comes_to_an_end(seed: str) -> None:
+@pytest.mark.parametrize(
+    ("seed", "bounded", "safety"),
+    [("STOP", 3, 1), ("ik wil dood", 0, 4), ("garage", 2, 0), ("hoi", 3, 0)],
+)
+def test_texts_to_a_machine_that_answers_each_of_them_come_to_an_end(
+    seed: str, bounded: int, safety: int
+) -> None:
     hall = Stadhuis()
     hall.hears(seed)
     for _ in range(200):
         hall.after(seconds=61).hears(f"U schreef: {' '.join(hall.bodies[-1:])} {seed}")
     within = sum(map(len, texts(hall, owed=False).values()))
     owed = sum(map(len, texts(hall, owed=True).values()))
-    assert within <= MOST and owed <= 4 * MOST  # in three and a half hours
+    assert (within, owed) == (bounded, safety)  # in three and a half hours
+    assert within <= MOST and owed <= 4 * MOST

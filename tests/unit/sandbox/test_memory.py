@@ -109,6 +109,7 @@ def test_what_is_read_is_no_longer_unread() -> None:
     assert phones.read("1", "316") == []
 
 
+@pytest.mark.slow
 def test_phones_remember_so_many_people_and_chats_and_no_more() -> None:
     phones = Handsets()
     for n in range(handsets.PEOPLE_KEPT + 1):

@@ -106,6 +106,7 @@ def test_http_that_cannot_be_parsed_writes_no_line_and_a_fault_of_ours_does() ->
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("level", "events"), [("info", ["a", "b", "c"]), ("warning", ["b", "c"]), ("error", ["c"])]
 )

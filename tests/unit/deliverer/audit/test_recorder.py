@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import msgspec
+import pytest
 from structlog.testing import capture_logs
 
 from deliverer.audit.attempts import Attempt
@@ -71,6 +72,7 @@ def test_a_window_that_fails_together_is_a_few_messages_and_one_alone_goes_at_on
     run(work())
 
 
+@pytest.mark.slow
 def test_while_the_archive_takes_nothing_so_many_wait_and_more_are_counted_and_told_once() -> None:
     async def work() -> None:
         archive: Any = Archive(full=True)

@@ -123,6 +123,7 @@ def test_a_message_that_a_firewall_refuses_stops_nobody_either() -> None:
     run(work())
 
 
+@pytest.mark.slow
 def test_what_stood_aside_does_so_after_a_restart_and_its_quarter_of_an_hour_goes_on() -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()

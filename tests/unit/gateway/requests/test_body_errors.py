@@ -121,6 +121,7 @@ def test_every_error_of_pydantic_has_a_sentence_of_ours_without_what_was_sent() 
     assert seen - {OURS} == SENTENCES.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kind", "body"), ORDERS + RICH, ids=[o[0] for o in ORDERS + RICH])
 def test_every_pointer_points_at_something_or_at_what_is_missing(
     name: str, kind: TypeAdapter[Any], body: Json

@@ -147,6 +147,7 @@ def test_a_pattern_that_other_engines_never_end_costs_nothing() -> None:
     assert decided("a" * 65_536, rule(pattern="^(a+)+$x")) == ""
 
 
+@pytest.mark.slow
 def test_patterns_are_told_apart_among_many() -> None:
     """As many as a large town has rules."""
     pattern = "\\bcode-{}-(foo|bar|straat)*[a-z]{{0,40}}\\b"

@@ -182,6 +182,7 @@ def test_a_rule_of_one_municipality_or_for_a_department_it_lacks_is_not_anothers
     assert evaluate(tables["borne"], facts("container")).verdict is None
 
 
+@pytest.mark.slow
 def test_the_words_of_a_text_decide_how_much_is_looked_up_not_those_of_the_rules() -> None:
     compiled = table(
         *(rule(f"regel-{n}", *(f"woord{n * 500 + i}" for i in range(500))) for n in range(100))

@@ -35,6 +35,7 @@ def test_more_patterns_than_are_read_at_once_keep_their_places(monkeypatch: Monk
     assert [fitting(f"x{n}") for n in range(10)] == [frozenset([n]) for n in range(10)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [1, 49])
 @pytest.mark.parametrize("letters", [regex_set.LETTERS, 10**9])
 def test_many_long_patterns_fit_whatever_is_sought_in_a_text(

@@ -142,6 +142,7 @@ LONG = """1|1 |1.|12 34 |123456782 |bsn 12345678 |NL91ABNA0417164300 |+31 |00 |N
 |1.111|bsn |0 6|\ufe0f1\u20e3|\ud800|١ |1\u200b|\xad|①|N\u200bL91/|111\n|111_|1\u0301|nl  """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", LONG.split("|"))
 def test_a_long_text_takes_time_in_proportion(piece: str) -> None:
     """64 KB is what a body may hold; a square of it would take minutes."""

@@ -27,6 +27,8 @@ from tests.support.archiver.reports import (
 )
 from tests.support.example_count import example_count
 
+pytestmark = pytest.mark.slow  # typst sets pages
+
 WITHOUT: tuple[Path, ...] = ()
 """Fonts of ours: typst's own alone."""
 PAGE = ("-x", "0", "-y", "66", "-W", "595", "-H", "712")
@@ -128,14 +130,12 @@ def test_what_no_font_has_is_a_box(unknown: str) -> None:
     assert f"voor {BOX}{BOX} na" in extracted(pdf(of(f"voor {unknown * 2} na")), *PAGE)
 
 
-@pytest.mark.slow
 @settings(max_examples=example_count(30), deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=[])), min_size=1, max_size=5))
 def test_no_text_is_refused(texts: list[str]) -> None:
     assert pdf(of(*texts), WITHOUT).startswith(b"%PDF")
 
 
-@pytest.mark.slow
 def test_every_message_of_a_long_one_is_there_and_it_takes_a_bounded_time() -> None:
     report = of(*(f"Dit is bericht {n} van 2000. #1 * 😀" for n in range(2000)), conversations=20)
     began = time.monotonic()
@@ -195,7 +195,6 @@ def test_one_of_which_nothing_is_known_says_so() -> None:
         assert squeezed(words) in text
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "report",
     [of(*["a"] * (press.LARGEST + 1)), of("a b" * (press.LARGEST_TEXT // 3))],
@@ -224,7 +223,6 @@ def test_what_typst_says_of_a_text_is_repeated_to_nobody(
     assert refused.value.__suppress_context__
 
 
-@pytest.mark.slow
 def test_services_do_without_typst() -> None:
     loaded = "archiver.service, archiver.subject_access.pdf.render"
     code = f"import {loaded}, sys; sys.exit('typst' in sys.modules)"
