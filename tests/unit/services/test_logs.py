@@ -11,6 +11,8 @@ import pytest
 from services.logs import ALLOWED, LONGEST_VALUE
 from services.metrics import REGISTRY
 
+pytestmark = pytest.mark.slow  # a process for each
+
 SECRET = "31611111111 Sanne wamid.HBgLMzE2"
 
 
@@ -106,7 +108,6 @@ def test_http_that_cannot_be_parsed_writes_no_line_and_a_fault_of_ours_does() ->
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("level", "events"), [("info", ["a", "b", "c"]), ("warning", ["b", "c"]), ("error", ["c"])]
 )
