@@ -168,7 +168,9 @@ def texts(hall: Stadhuis, owed: bool) -> dict[str, list[datetime]]:
 @pytest.mark.slow
 @settings(max_examples=example_count(60))
 @given(st.lists(step, max_size=30))
-def test_whatever_happens_it_is_decided_well(steps: list[tuple[int, dict[str, Any]]]) -> None:
+def test_any_course_of_events_keeps_the_invariants_of_decisions(
+    steps: list[tuple[int, dict[str, Any]]],
+) -> None:
     hall = played(steps)
     every_message_has_a_department_that_is_told(hall)
     order_grows_in_each_conversation(hall)

@@ -51,7 +51,7 @@ def reorganised(hall: Stadhuis, *gone: str) -> Configuration:
 
 @pytest.mark.parametrize("closed", [False, True])
 @pytest.mark.parametrize(("words", "more"), SAID)
-def test_what_is_said_to_a_department_that_is_gone_goes_where_the_rest_goes(
+def test_message_to_a_removed_department_goes_to_the_fallback(
     words: str, more: dict[str, Any], closed: bool
 ) -> None:
     hall = Stadhuis()
@@ -66,7 +66,7 @@ def test_what_is_said_to_a_department_that_is_gone_goes_where_the_rest_goes(
     assert all(config.department(e.tenant, e.department) for e in hall.told[before:])
 
 
-def test_it_is_told_as_a_move_and_starts_again() -> None:
+def test_conversation_of_a_removed_department_is_told_as_transferred() -> None:
     hall = Stadhuis()
     hall.hears("jeugdzorg")
     reorganised(hall, "zorg")

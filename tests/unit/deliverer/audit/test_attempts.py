@@ -79,7 +79,9 @@ def test_a_record_says_which_delivery_failed_for_the_how_manyth_time_and_why() -
         (Response(status=500), Verdict("aside", "the destination answered 500"), "message"),
     ],
 )
-def test_it_says_whose_fault_it_may_be(answer: Response, verdict: Any, whose: str) -> None:
+def test_attempt_record_says_whose_fault_a_failure_may_be(
+    answer: Response, verdict: Any, whose: str
+) -> None:
     attempt = delivery_attempt(Job(delivery(7), None), "crm", answer, verdict or judge(answer))
     assert said(attempt)["whose"] == whose
     assert said(attempt)["status"] == answer.status
@@ -138,7 +140,7 @@ def test_each_attempt_that_settled_nothing_is_told_and_no_other() -> None:
     run(work())
 
 
-def test_what_is_refused_for_good_leaves_the_record_of_that_alone() -> None:
+def test_refused_delivery_leaves_no_attempt_record() -> None:
     async def work() -> None:
         hall = Hall(Crm(lambda _: Response(status=422)))
         hall.receives(of(1, "a"))
@@ -150,7 +152,7 @@ def test_what_is_refused_for_good_leaves_the_record_of_that_alone() -> None:
 
 
 @pytest.mark.slow
-def test_what_stands_aside_is_counted_on() -> None:
+def test_attempts_of_a_sidelined_delivery_are_counted_on() -> None:
     async def work() -> None:
         hall = Hall(Crm(lambda n: Response(status=500) if n == 1 else OK, seconds=0.05))
         hall.receives(of(1, "a"))

@@ -51,7 +51,7 @@ def unrecorded() -> float:
     return metrics.REGISTRY.get_sample_value("postkamer_attempts_unrecorded_total") or 0
 
 
-def test_a_window_that_fails_together_is_a_few_messages_and_one_alone_goes_at_once() -> None:
+def test_recorder_sends_one_attempt_at_once_and_many_in_few_messages() -> None:
     async def work() -> None:
         archive: Any = Archive()
         async with attempt_recorder(archive) as notes:
@@ -73,7 +73,7 @@ def test_a_window_that_fails_together_is_a_few_messages_and_one_alone_goes_at_on
 
 
 @pytest.mark.slow
-def test_while_the_archive_takes_nothing_so_many_wait_and_more_are_counted_and_told_once() -> None:
+def test_recorder_bounds_waiting_attempts_when_the_archive_is_full() -> None:
     async def work() -> None:
         archive: Any = Archive(full=True)
         before = unrecorded()
@@ -96,7 +96,7 @@ def test_while_the_archive_takes_nothing_so_many_wait_and_more_are_counted_and_t
     run(work())
 
 
-def test_at_the_end_what_waits_still_goes() -> None:
+def test_recorder_sends_waiting_attempts_when_it_stops() -> None:
     async def work() -> None:
         archive: Any = Archive()
         async with attempt_recorder(archive) as notes:
@@ -107,7 +107,7 @@ def test_at_the_end_what_waits_still_goes() -> None:
     run(work())
 
 
-def test_at_the_end_an_archive_that_takes_nothing_is_waited_for_so_long_and_no_longer() -> None:
+def test_recorder_waits_a_bounded_time_when_it_stops_and_the_archive_is_full() -> None:
     async def work() -> None:
         archive: Any = Archive(full=True)
         before, loop = unrecorded(), asyncio.get_running_loop()

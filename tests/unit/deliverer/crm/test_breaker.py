@@ -40,7 +40,7 @@ def takes(health: DestinationBreaker, others: int) -> None:
         health.on_success()
 
 
-def test_a_message_that_fails_while_others_pass_stands_aside_and_is_parked_in_the_end() -> None:
+def test_failing_message_is_sidelined_then_parked_while_others_pass() -> None:
     health, poison = DestinationBreaker(), job()
     assert fails(health, poison).outcome == "paused"
     waits = []
@@ -57,7 +57,7 @@ def test_a_message_that_fails_while_others_pass_stands_aside_and_is_parked_in_th
     assert sum(WAITS) == 15 * 60
 
 
-def test_who_fails_with_all_others_stays_where_it_is_however_often() -> None:
+def test_message_is_not_sidelined_when_all_others_fail_too() -> None:
     health, jobs = DestinationBreaker(), [job(str(n)) for n in range(5)]
     for _ in range(100):
         assert {fails(health, one).outcome for one in jobs} == {"paused"}
@@ -71,7 +71,7 @@ def test_a_destination_that_mostly_fails_parks_nothing() -> None:
         fails(health, job(f"new {turn}"))  # as it does with whatever comes first
 
 
-def test_what_stands_aside_is_not_blamed_for_what_happens_to_all() -> None:
+def test_sidelined_message_waits_no_longer_when_all_others_fail_too() -> None:
     health, poison = DestinationBreaker(), job()
     fails(health, poison)
     takes(health, SUCCESSES_REQUIRED)
@@ -86,7 +86,7 @@ def test_what_stands_aside_is_not_blamed_for_what_happens_to_all() -> None:
         [judge(Response(status=401)), judge(Response(failure="refused", request_sent=False))]
     )
 )
-def test_what_cannot_be_the_messages_fault_never_becomes_it(verdict: Verdict) -> None:
+def test_breaker_never_blames_a_message_for_a_failure_of_the_destination(verdict: Verdict) -> None:
     health, one = DestinationBreaker(), job()
     for _ in range(20):
         assert fails(health, one, verdict) == verdict
@@ -94,7 +94,7 @@ def test_what_cannot_be_the_messages_fault_never_becomes_it(verdict: Verdict) ->
 
 
 @pytest.mark.parametrize("status", [302, 403, 404, 410, 425, 429, 500, 503, 599])
-def test_whatever_is_answered_to_one_message_alone_may_be_about_it(status: int) -> None:
+def test_any_failing_status_sidelines_a_message_when_others_pass(status: int) -> None:
     health, one = DestinationBreaker(), job()
     fails(health, one, judge(Response(status=status)))
     takes(health, SUCCESSES_REQUIRED)
@@ -112,12 +112,12 @@ def test_ten_that_are_refused_in_a_row_are_not_the_messages_fault_any_more() -> 
     assert fails(health, job("another"), REFUSED).outcome == "parked"
 
 
-def test_many_of_one_conversation_that_are_refused_are_one() -> None:
+def test_refusals_in_one_conversation_count_once_for_the_breaker() -> None:
     health = DestinationBreaker()
     assert {fails(health, job(), REFUSED).outcome for _ in range(100)} == {"parked"}
 
 
-def test_what_stands_aside_counts_when_others_pass_however_slowly_and_beside_others() -> None:
+def test_sidelined_messages_are_parked_however_slowly_others_pass() -> None:
     health, poisons = DestinationBreaker(), [job(name) for name in "abc"]
     for _ in range(2):
         for one in poisons:
@@ -129,7 +129,7 @@ def test_what_stands_aside_counts_when_others_pass_however_slowly_and_beside_oth
     assert found == ["parked"] * 3
 
 
-def test_when_nothing_passes_any_more_what_stands_aside_pauses_the_destination() -> None:
+def test_sidelined_messages_pause_the_destination_when_nothing_passes() -> None:
     health, jobs = DestinationBreaker(), [job(str(n)) for n in range(IN_A_ROW + 1)]
     for one in jobs:
         fails(health, one)
@@ -142,7 +142,7 @@ def test_when_nothing_passes_any_more_what_stands_aside_pauses_the_destination()
     assert fails(health, jobs[0]).outcome == "aside"
 
 
-def test_what_a_person_set_to_be_tried_again_and_is_refused_again_pauses_nobody() -> None:
+def test_refused_replays_do_not_pause_the_destination() -> None:
     health = DestinationBreaker()
     for n in range(3 * IN_A_ROW):
         again = msgspec.structs.replace(job(str(n)), replays=1)

@@ -75,21 +75,21 @@ def test_a_destination_gets_what_it_can_take(at_once: int, taking: Taking, mean:
 
 
 @given(st.integers(1, 64))
-def test_it_is_never_larger_than_it_may_be_nor_smaller_than_one(most: int) -> None:
+def test_window_stays_between_one_and_its_maximum(most: int) -> None:
     window = ConcurrencyWindow(most)
     assert 1 <= window.size <= min(most, FIRST)
     _, sizes = carried(window, Destination(4, unevenly(0.05)), 10)
     assert 1 <= min(sizes) <= max(sizes) <= most
 
 
-def test_a_destination_that_becomes_slower_for_good_gets_what_it_can_take_then() -> None:
+def test_window_shrinks_when_a_destination_becomes_slower_for_good() -> None:
     slower: Taking = lambda now, chance: 0.05 if now < 30 else 0.4  # noqa: E731
     rate, sizes = carried(ConcurrencyWindow(512), Destination(16, slower), 240)
     assert rate > 0.9 * 16 / 0.4
     assert sum(sizes) / len(sizes) < 8 * 16
 
 
-def test_it_does_not_grow_by_what_is_not_used() -> None:
+def test_window_does_not_grow_when_it_is_not_full() -> None:
     window = ConcurrencyWindow(64)
     for n in range(1000):
         window.on_response(n, n + 0.05, full=False)
@@ -105,7 +105,7 @@ def known(size: int) -> ConcurrencyWindow:
     return window
 
 
-def test_after_a_failure_one_at_a_time_and_from_there_quickly_to_half_of_what_was() -> None:
+def test_window_drops_to_one_after_a_failure_and_grows_back_to_half() -> None:
     window = known(64)
     window.on_failure(10_000)
     assert window.size == 1
@@ -122,7 +122,7 @@ def test_after_a_failure_one_at_a_time_and_from_there_quickly_to_half_of_what_wa
     assert window.size == 33
 
 
-def test_what_left_before_a_failure_changes_nothing() -> None:
+def test_window_ignores_responses_to_requests_from_before_a_failure() -> None:
     window = known(64)
     window.on_failure(10_000)
     for n in range(63):
@@ -130,7 +130,7 @@ def test_what_left_before_a_failure_changes_nothing() -> None:
     assert window.size == 1
 
 
-def test_one_answer_that_is_late_alone_means_nothing() -> None:
+def test_window_ignores_one_late_response() -> None:
     window = known(64)
     window.on_response(10_000, 10_001, full=True)
     assert window.size == 64

@@ -70,7 +70,7 @@ def test_a_message_that_asks_for_an_hour_is_not_everybody_s_hour() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("count", "most"), [(10, LONGEST_WAIT), (20, 300.0), (40, 900.0)])
-def test_many_that_fail_at_the_head_of_the_queue_hold_others_up_for_minutes(
+def test_many_failing_conversations_delay_others_by_minutes_at_most(
     count: int, most: float
 ) -> None:
     async def work() -> None:
@@ -85,7 +85,7 @@ def test_many_that_fail_at_the_head_of_the_queue_hold_others_up_for_minutes(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("every", [20.0, 60.0])
-def test_where_others_seldom_write_what_fails_is_parked_in_the_end_and_its_citizen_goes_on(
+def test_failing_message_is_parked_when_other_citizens_seldom_write(
     every: float,
 ) -> None:
     async def work() -> None:
@@ -103,7 +103,7 @@ def test_where_others_seldom_write_what_fails_is_parked_in_the_end_and_its_citiz
 
 @pytest.mark.slow
 @pytest.mark.parametrize("many", [20, 200])
-def test_what_stands_aside_and_hangs_leaves_most_of_the_window_to_others(many: int) -> None:
+def test_hanging_sidelined_messages_leave_most_of_the_window_to_others(many: int) -> None:
     class Hanging(Crm):
         async def post(self, url: str, body: bytes, headers: Any) -> Response:
             self.seconds = 0.05 if int(msgspec.json.decode(body)["sequence"]) >= GOOD else 15.0
@@ -142,7 +142,7 @@ def test_an_outage_that_only_what_stands_aside_meets_is_one() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("status", [400, 500])
-def test_what_is_tried_again_in_vain_holds_up_nobody_who_writes(status: int) -> None:
+def test_failing_replays_do_not_delay_new_messages(status: int) -> None:
     async def work() -> None:
         hall = Hall(Crm(failing(Response(status=status)), seconds=0.05), window=32)
         hall.book.again = [ReplayJob(of(n, f"again {n}"), 1) for n in range(1, 51)]

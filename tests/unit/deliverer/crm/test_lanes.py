@@ -37,7 +37,7 @@ def drawn(lanes: Lanes, count: int) -> str:
     return found
 
 
-def test_what_is_taken_back_leaves_its_lane_and_nobody_elses() -> None:
+def test_withdrawn_replay_leaves_only_its_own_lane() -> None:
     lanes = Lanes()
     added(lanes, "ab")
     again = [Job(delivery(n, name), None, 1) for n, name in ((5, "a"), (6, "c"), (7, "d"))]
@@ -76,7 +76,7 @@ def test_conversations_take_turns_however_much_one_of_them_has() -> None:
     assert drawn(lanes, 8) == "abcabaaa"
 
 
-def test_municipalities_take_turns_however_many_conversations_one_of_them_has() -> None:
+def test_municipalities_take_turns_in_lanes() -> None:
     lanes = Lanes()
     for n in range(6):
         lanes.add(Job(delivery(n, f"almelo {n}", tenant="almelo"), FRAME))
@@ -88,7 +88,7 @@ def test_municipalities_take_turns_however_many_conversations_one_of_them_has() 
     assert lanes.next() is None and lanes.waiting == 0
 
 
-def test_what_failed_stays_first_of_its_conversation_which_goes_to_the_end_of_the_row() -> None:
+def test_failed_delivery_stays_first_while_its_conversation_goes_last() -> None:
     lanes = Lanes()
     added(lanes, "aabc")
     failed = lanes.next()

@@ -51,7 +51,7 @@ async def many(poster: OAuthSession, count: int = 64) -> list[int]:
     return [answer.status for answer in answers]
 
 
-def test_all_that_wait_share_one_token_until_shortly_before_its_end() -> None:
+def test_waiting_deliveries_share_one_token_until_shortly_before_its_end() -> None:
     async def work() -> None:
         world = World()
         bearer = world.bearer()
@@ -81,7 +81,7 @@ def test_a_token_that_is_refused_is_replaced_and_each_is_tried_once_more() -> No
     run(work())
 
 
-def test_where_no_token_is_taken_the_destination_s_own_answer_stands() -> None:
+def test_destination_response_stands_when_it_refuses_a_fresh_token() -> None:
     async def work() -> None:
         world = World()
         same = Response(status=200, body=b'{"access_token":"always the same"}'.replace(b" ", b"-"))
@@ -115,7 +115,7 @@ def test_a_failure_to_get_one_is_shared_and_nothing_is_posted() -> None:
     run(work())
 
 
-def test_who_goes_while_it_waits_takes_the_token_from_nobody() -> None:
+def test_cancelled_delivery_does_not_cancel_the_token_request_of_others() -> None:
     async def work() -> None:
         world = World()
         tokens = TokenCache("crm", HERE, "secret", world)
@@ -153,7 +153,7 @@ class Both(World):
         return await self.crm.post(url, body, headers) if said == OK else said
 
 
-def test_a_destination_without_a_token_is_paused_parks_nothing_and_goes_on_with_one() -> None:
+def test_destination_pauses_without_a_token_and_resumes_with_one() -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
         before = [counted(outcome) for outcome in ("given", "refused", "failed")]

@@ -46,7 +46,7 @@ async def poisoned(hall: Hall) -> None:
 
 
 @pytest.mark.slow
-def test_it_is_tried_for_a_quarter_of_an_hour_then_parked_and_its_conversation_goes_on() -> None:
+def test_poison_message_is_parked_after_a_quarter_of_an_hour() -> None:
     async def work() -> None:
         hall = Hall(Crm(lambda n: Response(status=500) if n == POISON else OK, seconds=0.05))
         await poisoned(hall)
@@ -68,7 +68,7 @@ def test_it_is_tried_for_a_quarter_of_an_hour_then_parked_and_its_conversation_g
 
 
 @pytest.mark.slow
-def test_it_stops_nobody_else_for_more_than_a_moment() -> None:
+def test_poison_message_delays_other_conversations_by_seconds_at_most() -> None:
     async def work() -> None:
         hall = Hall(Crm(lambda n: Response(status=500) if n == POISON else OK, seconds=0.05))
         began = asyncio.get_running_loop().time()
@@ -81,7 +81,7 @@ def test_it_stops_nobody_else_for_more_than_a_moment() -> None:
 
 
 @pytest.mark.slow
-def test_however_much_its_citizen_writes_after_it_others_are_not_kept_waiting() -> None:
+def test_poison_message_delays_no_others_when_its_citizen_writes_on() -> None:
     """Each envelope of theirs would take a place from others, if it were kept in hand."""
 
     async def work() -> None:
@@ -124,7 +124,7 @@ def test_a_message_that_a_firewall_refuses_stops_nobody_either() -> None:
 
 
 @pytest.mark.slow
-def test_what_stood_aside_does_so_after_a_restart_and_its_quarter_of_an_hour_goes_on() -> None:
+def test_sidelined_conversation_stays_sidelined_after_a_restart() -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
         hall = Hall(Crm(lambda n: Response(status=500) if n == POISON else OK, seconds=0.05))
@@ -149,7 +149,7 @@ def test_what_stood_aside_does_so_after_a_restart_and_its_quarter_of_an_hour_goe
 
 
 @pytest.mark.slow
-def test_it_shows_that_a_conversation_stands_aside() -> None:
+def test_sidelined_conversations_are_counted_in_a_metric() -> None:
     async def work() -> None:
         hall = Hall(Crm(lambda n: Response(status=500) if n == POISON else OK, seconds=0.05))
         task = asyncio.create_task(poisoned(hall))
@@ -161,7 +161,7 @@ def test_it_shows_that_a_conversation_stands_aside() -> None:
     run(work())
 
 
-def test_one_that_is_taken_in_the_end_goes_on_in_order() -> None:
+def test_sidelined_conversation_continues_in_order_when_its_message_passes() -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
         mended = loop.time() + 100
@@ -176,7 +176,7 @@ def test_one_that_is_taken_in_the_end_goes_on_in_order() -> None:
 
 
 @pytest.mark.slow
-def test_while_the_whole_destination_is_away_nothing_is_parked() -> None:
+def test_no_message_is_parked_while_the_destination_is_away() -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
         back = loop.time() + 3600
@@ -189,7 +189,7 @@ def test_while_the_whole_destination_is_away_nothing_is_parked() -> None:
     run(work())
 
 
-def test_of_many_in_a_row_that_are_refused_ten_are_parked_and_then_it_is_paused() -> None:
+def test_destination_pauses_after_ten_refused_messages_in_a_row() -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
         mended = loop.time() + 600
@@ -203,7 +203,7 @@ def test_of_many_in_a_row_that_are_refused_ten_are_parked_and_then_it_is_paused(
     run(work())
 
 
-def test_one_in_ten_that_is_refused_is_parked_and_nothing_pauses() -> None:
+def test_destination_does_not_pause_when_one_message_in_ten_is_refused() -> None:
     async def work() -> None:
         hall = Hall(Crm(lambda n: Response(status=400) if n % 10 == 0 else OK, seconds=0.05))
         given: list[Delivery] = [of(n, f"citizen {n % 17}") for n in range(200)]

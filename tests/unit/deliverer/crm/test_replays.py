@@ -18,7 +18,7 @@ def paused() -> float | None:
     return metrics.REGISTRY.get_sample_value(name, {"destination": "crm"})
 
 
-def test_nothing_is_delivered_while_it_is_held_still_and_then_all_of_it_in_order() -> None:
+def test_paused_destination_gets_everything_in_order_when_it_resumes() -> None:
     async def work() -> None:
         hall = Hall(Crm())
         hall.book.still = True
@@ -38,7 +38,7 @@ def test_nothing_is_delivered_while_it_is_held_still_and_then_all_of_it_in_order
     run(work())
 
 
-def test_what_is_tried_again_goes_between_what_comes_in_and_once() -> None:
+def test_replays_go_once_and_between_new_deliveries() -> None:
     async def work() -> None:
         hall = Hall(Crm())
         hall.book.again = [ReplayJob(of(7, "a"), 1), ReplayJob(of(8, "b"), 2)]
@@ -58,7 +58,7 @@ def test_what_is_tried_again_goes_between_what_comes_in_and_once() -> None:
 
 
 @pytest.mark.parametrize("held_still", [False, True])
-def test_what_is_taken_back_before_it_went_does_not_go(held_still: bool) -> None:
+def test_withdrawn_replay_is_not_delivered(held_still: bool) -> None:
     async def work() -> None:
         away = [True]
         hall = Hall(Crm(lambda _: Response(status=503) if away[0] else OK))
@@ -87,7 +87,7 @@ def test_a_fault_in_looking_gives_the_queue_back_and_is_told() -> None:
     run(work())
 
 
-def test_what_is_refused_again_is_parked_again() -> None:
+def test_refused_replay_is_parked_again() -> None:
     async def work() -> None:
         hall = Hall(Crm(lambda _: Response(status=422)))
         hall.book.again = [ReplayJob(of(7, "a"), 1)]

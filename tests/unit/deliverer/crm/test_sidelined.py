@@ -54,7 +54,7 @@ def test_a_conversation_added_during_a_scan_stays_until_the_next_one() -> None:
     assert "a" not in standing
 
 
-def test_while_the_destination_fails_one_conversation_comes_in_hand() -> None:
+def test_one_sidelined_conversation_is_tried_while_the_destination_fails() -> None:
     standing = Sidelined()
     standing.update({"a"})
     assert standing.room(few=True) == 1

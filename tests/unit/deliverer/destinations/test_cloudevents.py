@@ -59,7 +59,7 @@ def test_a_crm_can_check_the_signature_by_itself() -> None:
     assert not is_signed(KEY, headers | {"webhook-timestamp": "1795608001"}, body)
 
 
-def test_while_a_secret_is_replaced_a_crm_can_check_with_either() -> None:
+def test_event_is_signed_with_both_secrets_during_rotation() -> None:
     event = delivery(7)
     body = cloudevents.body(event, ARCHIVER)
     headers = dict(cloudevents.headers(event, body, [KEY, b"the next one"], NOON))

@@ -70,7 +70,7 @@ def test_every_secret_that_is_missing_is_named() -> None:
     ]
 
 
-def test_a_number_knows_how_long_its_municipality_takes_a_template_for_an_answer() -> None:
+def test_account_knows_how_many_days_a_template_counts_as_an_answer() -> None:
     for tenant, days in (({}, 56), ({"wrote_days": 3}, 3)):
         found = sending_accounts(config(META, tenant=tenant), GRAPH, "token", {})["10654"]
         assert found.wrote == timedelta(days=days)

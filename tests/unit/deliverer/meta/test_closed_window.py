@@ -67,7 +67,7 @@ def wrote(ago: timedelta, **more: Any) -> LedgerEntry:
     return line(last_inbound_at=NOW - ago, **more)
 
 
-def test_the_window_is_open_for_a_day_after_the_citizen_wrote_and_as_far_as_we_know() -> None:
+def test_window_closes_a_day_after_the_citizen_wrote_or_when_meta_says_so() -> None:
     assert not is_window_closed(line(window_opened_at=NOW - CUSTOMER_SERVICE_WINDOW + SECOND), NOW)
     assert is_window_closed(line(window_opened_at=NOW - CUSTOMER_SERVICE_WINDOW), NOW)
     assert not is_window_closed(line(), NOW)
@@ -89,13 +89,13 @@ def test_the_window_is_open_for_a_day_after_the_citizen_wrote_and_as_far_as_we_k
         (wrote(2 * DAY, stopped_at=NOW - 2 * DAY - SECOND), True),
     ],
 )
-def test_a_late_answer_is_one_to_who_wrote_not_too_long_ago_and_after_any_stop(
+def test_late_template_goes_only_to_recent_writers_who_did_not_stop_it(
     given: LedgerEntry, goes: bool
 ) -> None:
     assert (late_template(given, ACCOUNT, NOW) is not None) is goes
 
 
-def test_without_a_template_or_a_term_nothing_goes_late() -> None:
+def test_late_answer_needs_a_template_and_a_term() -> None:
     none = msgspec.structs.replace(ACCOUNT, late=None)
     no_term = msgspec.structs.replace(ACCOUNT, wrote=timedelta())
     for account in (none, no_term):
@@ -123,7 +123,7 @@ def test_words_are_counted_as_meta_may_count_them_and_never_shortened(
     assert component["parameters"] == [{"type": "text", "text": words}]
 
 
-def test_what_meta_finds_too_late_goes_in_the_template_at_the_next_attempt() -> None:
+def test_late_answer_is_retried_in_the_template() -> None:
     given = wrote(DAY)
     assert retry_in_template(REFUSED, given, ACCOUNT, NOW) == RetryLater(
         0, CLOSED, NEXT_IN_TEMPLATE
@@ -135,7 +135,7 @@ def test_what_meta_finds_too_late_goes_in_the_template_at_the_next_attempt() -> 
         assert retry_in_template(verdict, given, ACCOUNT, NOW) == verdict
 
 
-def test_whoever_asks_is_told_that_it_went_in_a_template() -> None:
+def test_sent_status_says_that_an_answer_went_in_a_template() -> None:
     assert mark_sent_in_template(Sent("wamid.a")) == Sent("wamid.a", IN_TEMPLATE)
     assert mark_sent_in_template(REFUSED) == REFUSED
 
@@ -165,7 +165,7 @@ def test_an_answer_of_any_length_and_type_waits_where_the_number_asks(
     assert held(given, ACCOUNT, NOW) is None
 
 
-def test_what_meta_finds_too_late_goes_in_the_template_if_it_can_and_else_waits() -> None:
+def test_late_answer_waits_for_a_reply_when_no_template_fits() -> None:
     both = msgspec.structs.replace(ACCOUNT, asks=True)
     text, picture = wrote(DAY), wrote(DAY, content=PICTURE)
     assert retry_in_template(REFUSED, text, both, NOW) == RetryLater(0, CLOSED, NEXT_IN_TEMPLATE)
@@ -175,5 +175,5 @@ def test_what_meta_finds_too_late_goes_in_the_template_if_it_can_and_else_waits(
         assert retry_in_template(REFUSED, no_answer, both, NOW) == REFUSED
 
 
-def test_what_went_out_by_itself_goes_in_no_template_later() -> None:
+def test_automatic_reply_never_goes_in_the_late_template() -> None:
     assert late_template(wrote(DAY, automatic=True), ACCOUNT, NOW) is None

@@ -85,7 +85,7 @@ def test_a_wamid_is_the_proof_that_it_was_sent() -> None:
         error(2**40),
     ],
 )
-def test_what_proves_neither_is_unknown_and_never_sent_again(answer: Response) -> None:
+def test_inconclusive_response_is_unknown_and_never_retried(answer: Response) -> None:
     assert judge(answer, 1) == Unknown("no usable answer")
 
 
@@ -96,7 +96,7 @@ def test_a_failure_after_the_first_byte_is_unknown(failure: Any) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"error": "no key"}', b'{"meta": {"code": 7}}'])
 @pytest.mark.parametrize("status", SHUT)
-def test_who_is_not_let_through_to_meta_has_sent_nothing_and_the_number_stops(
+def test_blocked_way_to_meta_stops_the_number_and_retries_for_a_day(
     status: int, body: bytes
 ) -> None:
     answer = Response(status=status, body=body)
@@ -119,13 +119,15 @@ def test_too_many_at_a_gateway_are_put_off_and_no_number_stops() -> None:
 
 
 @given(st.integers(201, 599), st.integers(1, 9999), st.floats(0, 1e9))
-def test_without_metas_words_nothing_else_is_known(status: int, attempt: int, tried: float) -> None:
+def test_only_some_statuses_prove_a_failure_without_an_error_body(
+    status: int, attempt: int, tried: float
+) -> None:
     known = not isinstance(judge(Response(status=status), attempt, tried), Unknown)
     assert known == (status in (*SHUT, 429))
 
 
 @pytest.mark.parametrize("failure", ["refused", "name", "tls", "timeout"])
-def test_a_failure_before_the_first_byte_was_not_sent_however_often_and_fails_after_a_day(
+def test_unsent_request_is_retried_for_a_day_and_then_fails(
     failure: Any,
 ) -> None:
     answer = Response(failure=failure, request_sent=False)
@@ -162,7 +164,7 @@ OF_A_TEMPLATE = (132001, 132005, 132007, 132015, 132016, 132068, 132069)
 
 
 @pytest.mark.parametrize("code", [131047, *RECIPIENT, *FAULT, *OF_A_TEMPLATE])
-def test_whoever_wrote_it_is_told_what_was_wrong_with_it(code: int) -> None:
+def test_failed_message_has_a_reason_of_its_own_for_each_error_code(code: int) -> None:
     verdict = judge(error(code), 1)
     assert isinstance(verdict, Failed)
     assert OTHER not in verdict.reason and verdict.reason.startswith(f"{code}: ")
@@ -185,7 +187,7 @@ def waits(code: int, attempts: int) -> list[float]:
 
 
 @pytest.mark.parametrize("code", BOUNDED)
-def test_what_meta_refuses_without_saying_why_has_failed_after_twenty_minutes(code: int) -> None:
+def test_unexplained_refusal_by_meta_fails_after_twenty_minutes(code: int) -> None:
     assert waits(code, ATTEMPTS - 1) == WAITS
     assert judge(error(code), ATTEMPTS) == Failed(code, f"{code}: {NEVER_TAKEN}")
 
@@ -199,7 +201,7 @@ def test_an_outage_that_meta_tells_of_costs_no_message_for_a_day(code: int) -> N
 
 
 @pytest.mark.parametrize("code", [*STOP, *SLOW, 250])
-def test_nobody_waits_for_a_stopped_number_longer_than_a_day(code: int) -> None:
+def test_message_from_a_stopped_number_fails_after_a_day(code: int) -> None:
     assert isinstance(judge(error(code), 9999, PUT_OFF_SECONDS - 1), RetryLater)
     otherwise = NEVER_TAKEN if code in SLOW else OTHER
     assert judge(error(code), 2, PUT_OFF_SECONDS) == Failed(
@@ -267,7 +269,7 @@ def test_a_mark_is_no_message_and_names_the_citizens(typing: bool) -> None:
     )
 
 
-def test_a_mark_that_nobody_knows_of_is_tried_again_as_marked_twice_is_marked_once() -> None:
+def test_read_receipt_with_an_unknown_outcome_is_retried() -> None:
     assert judge_read_receipt(Response(status=200, body=b'{"success":true}'), 1) is None
     for answer in (Response(failure="timeout"), Response(failure="refused", request_sent=False)):
         assert judge_read_receipt(answer, 2) == RetryLater(16.0)
@@ -275,7 +277,7 @@ def test_a_mark_that_nobody_knows_of_is_tried_again_as_marked_twice_is_marked_on
         assert judge_read_receipt(Response(status=status), 1) == RetryLater(4.0)
 
 
-def test_what_meta_says_of_a_mark_means_what_it_means_of_a_message() -> None:
+def test_error_codes_mean_the_same_for_read_receipts_as_for_messages() -> None:
     for code in (131009, 100, 131026):
         assert isinstance(judge_read_receipt(error(code), 1), Failed)
     for code in (*RETRY, *SLOW):

@@ -63,7 +63,7 @@ def test_an_id_is_the_proof_that_it_is_there() -> None:
         answer({"id": "7"}, status=500),
     ],
 )
-def test_what_is_not_known_to_have_worked_is_done_again_for_a_day(given: Response) -> None:
+def test_media_upload_with_an_unknown_outcome_is_retried_for_a_day(given: Response) -> None:
     assert judge_upload(given, 1) == RetryLater(4.0, 0, WAITING)
     assert judge_upload(given, 999, PUT_OFF_SECONDS - 1) == RetryLater(LONGEST_WAIT, 0, WAITING)
     assert judge_upload(given, 2, PUT_OFF_SECONDS) == Failed(0, NOT_BROUGHT)
@@ -84,7 +84,7 @@ def test_a_gateway_that_lets_nothing_through_stops_files_as_it_does_messages() -
             assert judge_upload(given, 1, tried) == judge(given, 1, tried)
 
 
-def test_what_meta_says_of_a_file_means_what_it_means_of_a_message() -> None:
+def test_error_codes_mean_the_same_for_uploads_as_for_messages() -> None:
     assert judge_upload(error(131053), 1) == Failed(
         131053, "131053: Meta kon het bestand niet verwerken"
     )
@@ -133,7 +133,7 @@ def test_the_ids_that_only_we_know_are_filled_in_where_they_belong() -> None:
     assert PICTURE == {"type": "image", "image": {"caption": "Zo?"}}
 
 
-def test_a_document_is_called_what_it_was_uploaded_as_unless_the_message_says_otherwise() -> None:
+def test_document_keeps_its_uploaded_name_unless_the_message_names_it() -> None:
     document = {"type": "document", "document": {}}
     named = {"type": "document", "document": {"filename": "Uw besluit.pdf"}}
     assert fill_payload(document, "", "7", "a.pdf")["document"] == {"id": "7", "filename": "a.pdf"}

@@ -77,7 +77,7 @@ def test_three_answers_that_say_nothing_hold_it_and_two_do_not(silent: Verdict) 
     assert gate.hold is not None and gate.room(5.1) == 0
 
 
-def test_what_is_given_up_after_a_day_says_the_same_of_the_number_as_before() -> None:
+def test_message_given_up_after_a_day_still_counts_for_the_number_breaker() -> None:
     for code in (190, 80007):
         verdict = refused(code, tried=PUT_OFF_SECONDS)
         assert (type(verdict), signal_of(verdict)) == (Failed, "refuses")
@@ -101,7 +101,7 @@ def test_a_limit_is_waited_out_for_as_long_as_meta_asks() -> None:
     assert tries(gate, refused(4), 0, HOUR) <= 13
 
 
-def test_while_it_is_held_one_message_is_tried_and_none_until_it_is_back() -> None:
+def test_open_breaker_tries_one_message_at_a_time() -> None:
     gate = NumberBreaker(80)
     answered(gate, STOP, 0)
     assert gate.room(FIRST_HOLD) == 1
@@ -111,7 +111,7 @@ def test_while_it_is_held_one_message_is_tried_and_none_until_it_is_back() -> No
     assert gate.room(FIRST_HOLD + 60) == 1
 
 
-def test_what_was_under_way_when_it_was_held_neither_opens_it_nor_holds_it_longer() -> None:
+def test_breaker_ignores_outcomes_of_messages_sent_before_it_opened() -> None:
     gate = NumberBreaker(80)
     gate.room(0)
     for attempt in "abc":
@@ -135,7 +135,7 @@ def test_the_first_answer_that_shows_that_meta_takes_messages_opens_it(verdict: 
     assert gate.hold and gate.hold.seconds <= FIRST_HOLD
 
 
-def test_it_goes_carefully_after_a_hold_and_never_has_more_than_its_own_under_way() -> None:
+def test_number_resumes_slowly_and_within_its_limit_after_a_hold() -> None:
     gate = NumberBreaker(1000)
     assert gate.room(0) == OF_A_NUMBER
     answered(gate, STOP, 0)

@@ -37,13 +37,13 @@ def test_a_number_rests_in_the_night_of_its_own_municipality() -> None:
     assert quiet_hours_by_number(found, MORNING) == {}
 
 
-def test_what_was_claimed_just_before_the_night_waits_for_the_morning() -> None:
+def test_business_initiated_message_claimed_before_the_night_waits() -> None:
     assert unprompted_refusal(True, NIGHT, EVENING) == RetryLater(10.5 * 3600, 0, WAITS)
     assert unprompted_refusal(True, NIGHT, MORNING) is None
     assert unprompted_refusal(True, None, EVENING) is None
 
 
-def test_what_has_no_consent_any_more_fails_at_any_hour() -> None:
+def test_message_without_consent_fails_at_any_hour() -> None:
     for at in (EVENING, MORNING):
         verdict = unprompted_refusal(False, NIGHT, at)
         assert isinstance(verdict, Failed)

@@ -66,7 +66,7 @@ def test_a_certificate_says_until_when_it_is_valid(authority: Authority, days: i
     assert not_after(issued.certificate.read_bytes()) == expected
 
 
-def test_it_is_the_first_certificate_of_a_file_that_is_shown(
+def test_end_date_is_that_of_the_first_certificate_in_a_file(
     authority: Authority, ours: Issued
 ) -> None:
     chain = ours.key.read_text() + ours.certificate.read_text() + authority.certificate.read_text()
@@ -85,7 +85,7 @@ def test_a_certificate_that_is_cut_or_changed_has_a_date_or_a_fault(data: st.Dat
 @example(b"\x30\x80")
 @example(b"\x30\xff" + b"\xff" * 127)
 @example(DER.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05"))
-def test_whatever_bytes_there_are_they_have_a_date_or_a_fault(der: bytes) -> None:
+def test_any_certificate_bytes_give_an_end_date_or_a_fault(der: bytes) -> None:
     _date_or_fault(der)
 
 
@@ -109,7 +109,7 @@ def test_a_person_hears_of_an_end_that_is_near(left: timedelta, said: str) -> No
     assert doubt(NOON + left, NOON) == said
 
 
-def test_a_path_is_from_the_folder_of_the_first_file_or_whole_or_in_a_variable() -> None:
+def test_certificate_path_may_be_relative_absolute_or_in_a_variable() -> None:
     given = destination(
         client_certificate="tls/crm.pem",
         client_key="env:CRM_KEY",
@@ -128,7 +128,7 @@ def test_a_path_is_from_the_folder_of_the_first_file_or_whole_or_in_a_variable()
     assert raised.value.faults == [("client_key", "CRM_KEY is missing")]
 
 
-def test_every_fault_of_the_files_is_told_at_once_and_nothing_of_them_is_quoted(
+def test_all_certificate_faults_are_named_at_once_without_quoting_files(
     authority: Authority, ours: Issued, tmp_path: Path
 ) -> None:
     other = authority.issued("other")
@@ -215,7 +215,7 @@ def measured_not_after() -> float | None:
     return metrics.REGISTRY.get_sample_value(name, {"destination": "renewed"})
 
 
-def test_what_is_renewed_is_taken_when_it_is_whole_and_what_was_there_is_used_until_then(
+def test_renewed_certificate_is_used_only_once_its_files_are_complete(
     authority: Authority, tmp_path: Path
 ) -> None:
     files = {"client_certificate": tmp_path / "crm.pem", "client_key": tmp_path / "crm.key"}

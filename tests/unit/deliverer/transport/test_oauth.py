@@ -44,7 +44,7 @@ def test_a_client_shows_its_secret_in_a_header_each_part_as_in_a_form() -> None:
     assert pair == "postkamer%3Aalmelo:a+secret%3A+with%2Fodd%2Bsigns%26%C3%A9"
 
 
-def test_or_in_the_form_where_that_is_asked() -> None:
+def test_token_request_puts_the_secret_in_the_form_when_asked() -> None:
     form, header = asked(client_auth="post", scope="read  write", audience="https://crm.example")
     assert header == ""
     assert form == {
@@ -56,7 +56,7 @@ def test_or_in_the_form_where_that_is_asked() -> None:
     }
 
 
-def test_or_with_its_certificate_alone() -> None:
+def test_token_request_uses_the_certificate_alone_when_asked() -> None:
     tls = OAuth(token_url="https://id.example/token", client_id="postkamer", client_auth="tls")
     body, headers = request(tls, "")
     assert parse_qs(body.decode()) == {
@@ -142,7 +142,7 @@ def test_a_refusal_is_told_from_being_away_and_parks_nothing(
     ("failure", "alarm"),
     [("refused", False), ("timeout", False), ("reset", False), ("name", True), ("tls", True)],
 )
-def test_without_an_answer_it_is_said_whose_that_was(failure: Any, alarm: bool) -> None:
+def test_missing_token_response_names_the_token_endpoint(failure: Any, alarm: bool) -> None:
     got = read(Response(failure=failure))
     assert isinstance(got, Response)
     verdict = judge(got)
@@ -188,7 +188,7 @@ ANYTHING = st.recursive(
 
 
 @given(ANYTHING)
-def test_whatever_is_said_of_its_end_there_are_bounds(expires_in: Any) -> None:
+def test_token_lifetime_is_bounded(expires_in: Any) -> None:
     assert SHORTEST <= usable(expires_in) <= LONGEST
 
 
@@ -199,7 +199,7 @@ def test_whatever_is_said_of_its_end_there_are_bounds(expires_in: Any) -> None:
     ),
     st.integers(200, 599),
 )
-def test_whatever_is_answered_there_is_a_token_or_a_pause(body: Any, status: int) -> None:
+def test_any_token_response_gives_a_token_or_a_pause(body: Any, status: int) -> None:
     got = read(answered(body, status))
     if isinstance(got, Response):
         assert judge(got).outcome == "paused"

@@ -22,25 +22,25 @@ def sent(pace: Pacer, looks: list[float]) -> tuple[int, float]:
 
 @pytest.mark.slow
 @given(LOOKS, st.integers(1, 1000))
-def test_no_more_than_its_rate_and_what_it_may_catch_up_with(looks: list[float], rate: int) -> None:
+def test_pacer_never_exceeds_its_rate_and_spare(looks: list[float], rate: int) -> None:
     count, seconds = sent(Pacer(rate), looks)
     assert count <= rate * seconds + max(1, rate * SPARE_SECONDS)
 
 
 @pytest.mark.slow
 @given(LOOKS)
-def test_with_enough_to_send_it_goes_within_a_message_of_its_rate(looks: list[float]) -> None:
+def test_pacer_reaches_its_rate_when_there_is_enough_to_send(looks: list[float]) -> None:
     count, seconds = sent(Pacer(80), looks)
     assert count >= 80 * (seconds - 0.2) - 1
 
 
-def test_what_was_not_used_is_not_saved_up() -> None:
+def test_pacer_does_not_save_up_unused_room() -> None:
     pace = Pacer(80)
     pace.consume(pace.room(0))
     assert pace.room(3600) == 80 * SPARE_SECONDS
 
 
-def test_after_too_fast_half_and_then_ever_more_again() -> None:
+def test_pacer_halves_its_rate_after_too_fast_and_recovers() -> None:
     pace = Pacer(80)
     pace.consume(pace.room(0))
     for n in range(32):  # as many as were under way

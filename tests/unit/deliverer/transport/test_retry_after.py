@@ -43,7 +43,7 @@ def test_each_form_is_understood(asked: str, seconds: float) -> None:
         "Thu, 26 Nov 2026 12:02:00 GMT, 5", "Thu, 2\u0666 Nov 2026 12:02:00 GMT", "\udcff",
     ],
 )  # fmt: skip
-def test_what_is_no_form_asks_for_nothing(asked: str) -> None:
+def test_malformed_retry_after_asks_for_no_wait(asked: str) -> None:
     assert asked_seconds(asked, DATE, NOW) is None
 
 
@@ -64,6 +64,6 @@ def test_a_date_counts_from_that_of_the_answer(date: str, seconds: float) -> Non
 
 
 @given(st.text(), st.text(), st.datetimes(timezones=st.just(UTC)))
-def test_whatever_is_answered_it_is_a_wait_or_none(asked: str, date: str, now: datetime) -> None:
+def test_any_retry_after_gives_a_wait_or_none(asked: str, date: str, now: datetime) -> None:
     waits = asked_seconds(asked, date, now)
     assert waits is None or waits >= 0

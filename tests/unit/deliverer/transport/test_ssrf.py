@@ -32,7 +32,7 @@ OUTSIDE = [
 
 
 @pytest.mark.parametrize("address", [one for kind in INSIDE.values() for one in kind])
-def test_what_is_inside_is_not_reached_by_itself(address: str) -> None:
+def test_private_address_is_refused_unless_its_network_is_named(address: str) -> None:
     assert not is_allowed_address(address, ())
 
 

@@ -58,7 +58,9 @@ SAID = st.builds(
 
 
 @given(st.lists(SAID, max_size=8), st.randoms(use_true_random=False))
-def test_in_any_order_and_however_often_the_same_stands(said: list[Status], chance: Any) -> None:
+def test_charge_is_the_same_for_any_order_and_repeats_of_statuses(
+    said: list[Status], chance: Any
+) -> None:
     again = [*said, *(each for each in said if chance.random() < 0.5)]
     chance.shuffle(again)
     assert charged(*again) == charged(*said)
@@ -78,7 +80,7 @@ def test_a_price_before_or_after_the_delivery_makes_the_same_row(order: tuple[in
     )
 
 
-def test_who_says_that_it_was_delivered_knows_better_than_who_says_that_it_left() -> None:
+def test_delivered_status_decides_the_charge_over_a_sent_status() -> None:
     said = [status("sent", SERVICE), status("delivered", FREE)]
     for order in permutations(said):
         assert (charged(*order).type, charged(*order).said_by) == (FREE["type"], "delivered")
@@ -86,13 +88,13 @@ def test_who_says_that_it_was_delivered_knows_better_than_who_says_that_it_left(
 
 
 @pytest.mark.parametrize("words", [["sent"], ["sent", "failed"], ["failed"], []])
-def test_what_was_not_delivered_is_not_charged(words: list[str]) -> None:
+def test_undelivered_message_is_not_charged(words: list[str]) -> None:
     found = charged(*(status(word, UTILITY) for word in words))
     assert (found.delivered_at, found.charged) == (None, False)
 
 
 @pytest.mark.parametrize("word", ["delivered", "read", "played"])
-def test_what_arrived_is_charged_whichever_status_says_so(word: str) -> None:
+def test_delivered_message_is_charged_by_any_status_that_proves_it(word: str) -> None:
     assert charged(status(word, UTILITY)).charged
     assert not charged(status(word, FREE)).charged
     assert not charged(status(word, {})).charged
@@ -192,7 +194,7 @@ def test_a_price_that_is_none_leaves_the_message_delivered(pricing: Any) -> None
     assert (found.category, found.type, found.billable, found.charged) == ("", "", None, False)
 
 
-def test_what_is_not_ours_or_another_numbers_is_not_charged() -> None:
+def test_message_of_another_number_is_not_charged() -> None:
     router, message = accepted()
     router.takes(
         told(said("delivered", UUID(int=7), UTILITY), second=1),

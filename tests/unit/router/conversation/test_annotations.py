@@ -40,7 +40,7 @@ def test_a_department_that_wants_no_bsn_gets_none_and_the_record_keeps_it(words:
     assert data(record)["text"] == words and "111222333" in record.raw.decode()
 
 
-def test_what_a_rule_masks_is_masked_from_then_on_in_words_of_every_kind() -> None:
+def test_masking_rule_masks_later_messages_of_every_type() -> None:
     masks = {"id": "geld", "words": ["rekening"], "mask": ["iban"]}
     hall = Stadhuis(given=config(rules=[masks]))
     hall.hears(f"mijn rekening {IBAN}")
@@ -51,7 +51,7 @@ def test_what_a_rule_masks_is_masked_from_then_on_in_words_of_every_kind() -> No
     assert len([event for event in hall.told if MARKS["iban"] in event.data.decode()]) == 3
 
 
-def test_it_is_masked_for_the_departments_that_ask_for_it_and_for_no_other() -> None:
+def test_pii_is_masked_only_for_departments_that_ask_for_it() -> None:
     hall = Stadhuis()
     hall.hears("mijn container")
     hall.orders("transfer", to_department="zorg")
@@ -110,7 +110,7 @@ def test_a_number_in_somebodys_own_name_is_masked_where_words_are(
     assert data(hall.told[0])["from"]["name"] == (shown or named)
 
 
-def test_what_is_official_is_labelled_dated_and_told_once() -> None:
+def test_official_letter_is_labelled_and_dated_once() -> None:
     hall = Stadhuis()
     said = hall.hears("ik maak bezwaar tegen de container")
     assert (said.tags, said.due) == ((OFFICIAL,), date(2027, 1, 6))
@@ -133,7 +133,7 @@ def test_the_day_of_receipt_is_the_one_in_the_netherlands(moment: str, due: date
     assert Stadhuis(moment).hears("ik maak bezwaar").due == due
 
 
-def test_it_is_closed_only_with_what_was_done() -> None:
+def test_official_conversation_closes_only_with_an_outcome() -> None:
     hall = Stadhuis()
     hall.hears("ik maak bezwaar")
     refused = hall.orders("close")
@@ -218,7 +218,7 @@ def test_a_machine_that_says_stop_for_ever_is_not_answered_for_ever() -> None:
     assert hall.heard == ["gestopt"] * 5
 
 
-def test_whoever_wants_no_marketing_is_asked_again_only_when_they_start() -> None:
+def test_marketing_stays_blocked_until_the_citizen_sends_start() -> None:
     given = {"id": "30000009", "tenant": "hengelo", "fallback": "groen", "waba": "102290129340398"}
     hall = Stadhuis(given=config(numbers=[given]), number="30000009")
     hall.router.templates[given["waba"], "folder", "nl"] = Template(

@@ -38,7 +38,7 @@ def new(start: str = "2026-11-25 13:00", given: Configuration = WELCOMES, **more
         ("2026-11-25 13:00", "hoi", []),
     ],
 )
-def test_it_stands_before_what_it_can_stand_before(
+def test_welcome_precedes_other_texts_where_it_fits(
     start: str, words: str, bodies: list[str]
 ) -> None:
     hall = new(start)
@@ -47,7 +47,7 @@ def test_it_stands_before_what_it_can_stand_before(
 
 
 @pytest.mark.parametrize("first", ["hoi", "mijn garage", "STOP"])
-def test_what_could_not_be_told_with_the_first_message_is_told_with_a_later_one(first: str) -> None:
+def test_welcome_goes_with_a_later_message_when_the_first_allows_none(first: str) -> None:
     hall = new(given=config(tenant={"automatic": AUTOMATIC, "wait_minutes": 0}))
     hall.hears(first)
     before = hall.bodies
@@ -57,7 +57,7 @@ def test_what_could_not_be_told_with_the_first_message_is_told_with_a_later_one(
     assert sum(WELCOME in body for body in hall.bodies) == 1
 
 
-def test_who_greets_and_then_says_nothing_reads_it_before_the_menu() -> None:
+def test_welcome_precedes_the_menu_when_a_citizen_only_greets() -> None:
     hall = new()
     hall.hears("hoi")
     hall.after(minutes=1)
@@ -66,7 +66,7 @@ def test_who_greets_and_then_says_nothing_reads_it_before_the_menu() -> None:
     assert hall.bodies == []
 
 
-def test_who_is_passed_on_reads_it_before_that() -> None:
+def test_welcome_precedes_the_text_about_a_transfer() -> None:
     hall = new()
     hall.hears("hoi")
     hall.orders("transfer", to_department="groen")
@@ -75,7 +75,7 @@ def test_who_is_passed_on_reads_it_before_that() -> None:
     assert hall.bodies == []
 
 
-def test_once_a_year_to_each_person_whatever_is_closed_meanwhile() -> None:
+def test_welcome_goes_once_a_year_to_each_person() -> None:
     hall = new()
     for _ in range(12):
         hall.hears("mijn container")
@@ -89,7 +89,7 @@ def test_once_a_year_to_each_person_whatever_is_closed_meanwhile() -> None:
     assert WELCOME in hall.bodies
 
 
-def test_who_wrote_to_another_number_of_the_municipality_knows() -> None:
+def test_welcome_goes_once_for_all_numbers_of_a_municipality() -> None:
     hall = new()
     hall.hears("mijn container")
     hall.after(minutes=5).hears("mijn container", number=DESK)
@@ -106,14 +106,14 @@ def test_a_message_that_came_late_leaves_it_to_the_next() -> None:
     assert hall.bodies == [WELCOME]
 
 
-def test_who_does_not_send_it_says_the_other_text_alone() -> None:
+def test_menu_goes_without_a_welcome_when_none_is_configured() -> None:
     hall = new(given=config())
     hall.hears("er is iets met de buren")
     assert hall.bodies == [MENU]
 
 
 @pytest.mark.parametrize("welcome", ["Welkom. " * 126, "Lees {privacy}."])
-def test_what_cannot_stand_before_a_menu_waits(welcome: str) -> None:
+def test_welcome_waits_when_it_does_not_fit_before_a_menu(welcome: str) -> None:
     """Meta takes no more than 1,024 characters around a list; and a value may be missing."""
     dutch = DUTCH.replace("Welkom bij {gemeente}.", welcome)
     texts = Texts({"nl": texts_of("nl", dutch, "nl.toml")[0]}, {})
@@ -130,7 +130,7 @@ def test_what_cannot_stand_before_a_menu_waits(welcome: str) -> None:
         ("er is iets met de buren en hun tuin", [MENU]),
     ],
 )
-def test_somebody_is_answered_in_their_language_or_in_dutch(words: str, bodies: list[str]) -> None:
+def test_reply_is_in_the_language_of_the_citizen_or_in_dutch(words: str, bodies: list[str]) -> None:
     hall = Stadhuis()
     hall.hears(words)
     assert hall.bodies == bodies
@@ -147,7 +147,7 @@ def test_the_language_stays_until_another_is_written() -> None:
     assert hall.bodies[-1].startswith("Wij zijn gesloten tot ")
 
 
-def test_a_text_that_is_not_in_their_language_is_said_in_dutch_with_its_own_values() -> None:
+def test_untranslated_text_is_said_in_dutch_with_dutch_values() -> None:
     english = ENGLISH + '[garage]\ntext = "Write to {mail}."\n'
     texts = Texts({**TEXTS.languages, "en": texts_of("en", english, "en.toml")[0]}, {})
     values = {"mail": "info@hengelo.example", "mail_en": "english@hengelo.example"}
@@ -172,7 +172,7 @@ def test_a_text_that_is_not_in_their_language_is_said_in_dutch_with_its_own_valu
         ("nieuw", {"content": {}}, []),
     ],
 )
-def test_what_cannot_be_heard_or_opened_is_said_once(
+def test_unsupported_message_is_explained_once(
     type: str, more: dict[str, Any], heard: list[str]
 ) -> None:
     hall = Stadhuis()

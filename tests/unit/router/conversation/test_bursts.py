@@ -37,7 +37,7 @@ def kinds(hall: Stadhuis) -> list[str]:
 
 
 @pytest.mark.parametrize(("words", "more"), WORDLESS)
-def test_what_has_no_subject_decides_nothing_and_is_no_task_yet(
+def test_message_without_a_subject_is_provisional_and_no_task(
     words: str, more: dict[str, Any]
 ) -> None:
     hall = Stadhuis()
@@ -76,7 +76,7 @@ def test_a_caption_is_words(caption: str) -> None:
     assert hall.hears(caption, **PHOTO).department == "groen"
 
 
-def test_words_that_no_rule_knows_decide_for_the_fallback_and_a_rule_may_still_come() -> None:
+def test_unknown_words_go_to_the_fallback_and_a_rule_may_still_decide() -> None:
     hall = Stadhuis()
     hall.hears("hoi")
     first = hall.after(seconds=5).hears("er is iets met de buren")
@@ -87,7 +87,7 @@ def test_words_that_no_rule_knows_decide_for_the_fallback_and_a_rule_may_still_c
     assert (third.department, third.rule) == ("groen", "afval")
 
 
-def test_only_photographs_and_then_silence_are_the_fallbacks_work_after_a_minute() -> None:
+def test_photographs_alone_go_to_the_fallback_after_a_minute() -> None:
     hall = Stadhuis()
     hall.hears(**PHOTO)
     hall.after(seconds=50).hears(**PHOTO)
@@ -107,7 +107,7 @@ def test_how_long_a_silence_is_is_a_choice() -> None:
     assert hall.after(seconds=1).happened == ["decided"]
 
 
-def test_who_only_greets_is_asked_what_it_is_about_once_the_minute_is_over() -> None:
+def test_greeting_alone_gets_a_menu_after_a_minute() -> None:
     hall = Stadhuis()
     hall.hears("hoi")
     assert hall.heard == []
@@ -125,7 +125,7 @@ def test_an_answer_decides_as_well_and_then_no_silence_does() -> None:
     assert hall.hears("mijn container").department == "klantcontact"
 
 
-def test_what_a_machine_answers_decides_nothing() -> None:
+def test_machine_answer_decides_no_department() -> None:
     hall = Stadhuis()
     hall.hears("hoi")
     hall.orders("text", author=MACHINE)
@@ -167,9 +167,7 @@ def test_thanks_as_the_very_first_word_are_a_greeting() -> None:
         ("", {"type": "request_welcome", "content": {}}),
     ],
 )
-def test_what_says_nothing_is_asked_nothing_and_becomes_nobodys_work(
-    words: str, more: dict[str, Any]
-) -> None:
+def test_empty_message_gets_no_menu_and_is_no_task(words: str, more: dict[str, Any]) -> None:
     hall = Stadhuis()
     said = hall.hears(words, **more)
     assert (said.department, said.task) == ("klantcontact", False)
@@ -191,7 +189,7 @@ def test_thanks_for_what_the_municipality_wrote_first_are_asked_nothing(
     assert hall.happened == [] and hall.heard == []
 
 
-def test_a_question_to_what_the_municipality_wrote_first_stays_with_who_wrote() -> None:
+def test_reply_to_a_template_stays_with_the_department_that_sent_it() -> None:
     hall = Stadhuis()
     hall.orders("template", conversation="", to="31611111111", text="x", department="balie")
     said = hall.hears("wat betekent dit van mijn paspoort")
@@ -210,7 +208,7 @@ def test_a_silence_that_is_told_late_or_twice_decides_once() -> None:
     assert hall.after(minutes=5).happened == []
 
 
-def test_what_belongs_to_a_burst_is_numbered_in_order() -> None:
+def test_messages_of_a_burst_are_numbered_in_order() -> None:
     hall = Stadhuis()
     done: list[Decision] = [hall.hears("hoi"), hall.hears(**PHOTO), hall.hears("mijn container")]
     done.append(hall.hears("en nog iets"))

@@ -24,7 +24,7 @@ from tests.support.router.harness import (
 
 
 @pytest.mark.parametrize("next", ["mijn container is vol", "hallo"])
-def test_a_closed_conversation_stays_as_it_is_when_another_subject_begins_another(
+def test_closed_conversation_stays_closed_when_a_new_subject_begins(
     next: str,
 ) -> None:
     desk = Desk()
@@ -87,7 +87,7 @@ def test_a_closed_conversation_is_transferred_to_nobody(to: str) -> None:
     assert events(done) == [] and desk.now == before
 
 
-def test_who_has_a_closed_conversation_no_more_hears_only_that() -> None:
+def test_command_on_a_closed_conversation_reveals_nothing_to_others() -> None:
     desk = Desk()
     desk.orders("close")
     [decision] = decisions(
@@ -102,7 +102,7 @@ def handled(desk: Desk, seen: int, **more: Any) -> Any:
     return decision
 
 
-def test_what_the_citizen_asked_since_is_not_closed_with_what_somebody_did_elsewhere() -> None:
+def test_handled_task_does_not_close_a_later_question() -> None:
     desk = Desk("mijn container is vol")
     known = desk.now.sequence
     asked = desk.hears("en wanneer komt u dan?").sequence
@@ -121,7 +121,7 @@ def test_thanks_ask_for_nothing_and_keep_nothing_open(words: str) -> None:
     assert handled(desk, known).kind == "accepted" and desk.now.closed_at is not None
 
 
-def test_what_went_on_to_another_department_is_not_closed_for_the_one_before() -> None:
+def test_handled_task_does_not_close_a_transferred_conversation() -> None:
     desk = Desk("mijn container is vol")
     known, here = desk.now.sequence, desk.now.department
     desk.orders("transfer", to_department="groen" if here != "groen" else "belastingen")

@@ -69,7 +69,7 @@ def test_why_it_was_passed_on_does_not_go_with_it(config: Configuration) -> None
 
 
 @each
-def test_who_is_woken_is_not_told_what_kind_of_danger_it_is(config: Configuration) -> None:
+def test_safety_alarm_hides_the_kind_of_danger(config: Configuration) -> None:
     hall = Stadhuis(given=config)
     decision = hall.hears("ik wil dood")
     hall.after(minutes=11)
@@ -85,7 +85,7 @@ def test_who_is_woken_is_not_told_what_kind_of_danger_it_is(config: Configuratio
 
 
 @each
-def test_what_goes_there_or_comes_from_there_is_told_to_neither_with_its_reason(
+def test_transfer_to_or_from_a_confidential_department_hides_its_reason(
     config: Configuration,
 ) -> None:
     hall = Stadhuis(given=config)
@@ -104,7 +104,7 @@ def test_what_goes_there_or_comes_from_there_is_told_to_neither_with_its_reason(
     assert data(hall.told[-1])["text"] == "nog iets over mijn container"
 
 
-def test_others_are_told_everything() -> None:
+def test_ordinary_department_gets_the_whole_event() -> None:
     hall = Stadhuis(given=DISCREET)
     hall.hears("mijn paspoort")
     assert {"text", "from", "decision"} <= said(hall.told[-1])

@@ -79,7 +79,7 @@ def test_consent_comes_with_a_message_and_holds_for_the_next_of_its_purpose() ->
     assert missing(sends(router, "f", purpose="nieuws", to="31699999999")[0])
 
 
-def test_the_same_order_again_changes_nothing_and_says_the_same() -> None:
+def test_repeated_template_command_changes_nothing() -> None:
     router = Router()
     given = command("a", second=1, type="template", text="", to=ANNAS, **NEWS)
     first, again = router.takes(given), router.takes(given)
@@ -105,9 +105,7 @@ def test_a_clock_that_runs_ahead_gives_no_consent_in_the_future() -> None:
 
 
 @pytest.mark.parametrize(("days", "may"), [(0, True), (55, True), (56, False), (400, False)])
-def test_whoever_wrote_first_is_answered_for_eight_weeks_without_consent(
-    days: int, may: bool
-) -> None:
+def test_citizen_who_wrote_may_get_templates_for_eight_weeks(days: int, may: bool) -> None:
     router = Router()
     opened(router, 1)
     decision, changes = sends(router, "a", second=1 + days * DAY)
@@ -116,14 +114,14 @@ def test_whoever_wrote_first_is_answered_for_eight_weeks_without_consent(
         assert decision.purpose == "" and changes.send and changes.send.purpose == ""
 
 
-def test_whoever_wrote_to_one_number_is_answered_by_another_of_the_same_municipality() -> None:
+def test_template_may_come_from_another_number_of_the_same_municipality() -> None:
     router = Router()
     opened(router, 1)
     assert sends(router, "a", number=OTHER_NUMBER)[0].kind == "accepted"
     assert missing(sends(router, "b", number=BORNE)[0])
 
 
-def test_what_we_say_in_a_conversation_is_no_writing_first() -> None:
+def test_our_own_message_does_not_count_as_the_citizen_writing() -> None:
     router = Router()
     decision, _ = sends(router, "a", **NEWS)
     assert missing(sends(router, "b", to="", conversation=decision.conversation)[0])
@@ -204,7 +202,7 @@ def test_stop_and_what_follows_it_in_one_batch_are_decided_in_their_order() -> N
     ]
 
 
-def test_what_they_write_after_stop_is_answered() -> None:
+def test_message_after_stop_allows_answers_again() -> None:
     router = Router()
     says(router, "STOP", 10)
     assert missing(sends(router, "a", second=11)[0])
@@ -212,7 +210,7 @@ def test_what_they_write_after_stop_is_answered() -> None:
     assert sends(router, "b", second=21)[0].kind == "accepted"
 
 
-def test_who_turns_marketing_off_has_ended_consent_and_is_answered_all_the_same() -> None:
+def test_turning_marketing_off_ends_consent_but_not_answers() -> None:
     router = Router()
     sends(router, "a", **NEWS)
     decision = turns_off(router, 10)
@@ -248,7 +246,7 @@ def test_consent_is_recorded_and_ended_by_order_of_somebody_who_never_wrote() ->
     assert refused.reason == WITHDRAWN
 
 
-def test_of_one_person_only_so_many_purposes_are_kept() -> None:
+def test_consent_purposes_of_one_person_are_bounded() -> None:
     router = Router()
     for n in range(PURPOSES):
         given = NEWS | {"purpose": f"doel-{n}"}
@@ -266,7 +264,7 @@ def test_another_municipality_records_nothing_with_our_number() -> None:
     assert refused.reason.startswith("number_unknown: ") and router.consents == {}
 
 
-def test_whoever_was_two_has_withdrawn_as_both_and_agreed_as_one() -> None:
+def test_merged_person_keeps_withdrawals_of_both() -> None:
     router = Router()
     one = opened(router, 1)
     two = opened(router, 2, phone="31622222222")

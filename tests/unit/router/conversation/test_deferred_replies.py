@@ -29,7 +29,7 @@ def greeted(given: Configuration = CALM) -> Stadhuis:
         ("over de garage", "text", "garage"),
     ],
 )
-def test_what_is_due_once_follows_the_burst(words: str, type: str, text: str) -> None:
+def test_deferred_reply_follows_the_burst(words: str, type: str, text: str) -> None:
     hall = greeted()
     hall.hears(words, type)
     assert hall.after(seconds=59).heard == []
@@ -71,7 +71,7 @@ def test_the_burst_must_be_over() -> None:
 
 
 @pytest.mark.parametrize("order", ["close", "state", "danger"])
-def test_it_is_not_said_any_more_to_who_was_closed_in_danger_or_on_a_silent_number(
+def test_deferred_reply_is_dropped_after_closing_danger_or_silence(
     order: str,
 ) -> None:
     hall = greeted()
@@ -88,7 +88,7 @@ def test_it_is_not_said_any_more_to_who_was_closed_in_danger_or_on_a_silent_numb
 
 @pytest.mark.parametrize("words", ["ja", "dat is goed, tot morgen dan", "hoi", "wie bent u?"])
 @pytest.mark.parametrize("department", ["", "groen"])
-def test_who_answers_what_we_began_is_asked_nothing(words: str, department: str) -> None:
+def test_reply_to_a_template_gets_no_menu(words: str, department: str) -> None:
     hall = Stadhuis(given=CALM)
     begun = hall.orders("template", conversation="", to=PHONE, department=department)
     said = hall.after(hours=2).hears(words)
@@ -105,7 +105,7 @@ def test_a_rule_may_still_move_what_nobody_placed() -> None:
     assert hall.hears("mijn container").department == "groen"
 
 
-def test_who_was_told_nothing_before_it_was_closed_is_told_in_the_next_conversation() -> None:
+def test_reply_that_a_closing_dropped_goes_in_the_next_conversation() -> None:
     automatic = ["eerste_contact", *CONFIG.tenants[0].automatic]
     hall = Stadhuis(given=config(tenant={"automatic": automatic}))
     hall.hears("over de garage")

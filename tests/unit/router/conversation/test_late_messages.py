@@ -33,7 +33,7 @@ def test_a_message_is_answered_only_while_it_is_young(
 
 
 @pytest.mark.parametrize(("late", "answered"), HOURS)
-def test_in_a_closed_office_too(late: int, answered: bool) -> None:
+def test_late_message_to_a_closed_office_gets_no_text(late: int, answered: bool) -> None:
     hall = Stadhuis("2026-11-28 23:40")  # a Saturday
     hall.hears("hoi", late=late)
     assert hall.heard == (["gesloten"] if answered else [])
@@ -65,7 +65,7 @@ def test_the_silence_after_a_late_greeting_decides_and_asks_nothing(words: str) 
     assert hall.happened == ["decided"] and hall.heard == []
 
 
-def test_who_waits_for_an_answer_to_a_late_message_is_told_nothing_by_itself() -> None:
+def test_late_message_gets_no_text_about_waiting() -> None:
     hall = Stadhuis()
     hall.hears("er is iets met de buren", late=12 * 60)
     hall.after(hours=1)
@@ -89,7 +89,7 @@ def test_a_clock_of_metas_that_runs_ahead_makes_nothing_old() -> None:
     assert hall.heard == ["garage"]
 
 
-def test_what_meta_brings_again_is_said_and_answered_once() -> None:
+def test_repeated_webhook_is_told_and_answered_once() -> None:
     hall = Stadhuis()
     hall.hears("mijn garage", wamid="wamid.x")
     hall.orders("text")
@@ -106,9 +106,7 @@ def test_what_meta_brings_again_is_said_and_answered_once() -> None:
         ("history", "history"),
     ],
 )
-def test_what_staff_wrote_elsewhere_and_history_say_nothing_and_wake_nobody(
-    field: str, lists: str
-) -> None:
+def test_echoes_and_history_send_no_text_and_raise_no_alarm(field: str, lists: str) -> None:
     hall = Stadhuis()
     message = {
         "id": "w",

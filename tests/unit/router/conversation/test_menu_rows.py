@@ -100,7 +100,7 @@ def tapped(row: str) -> items.Message:
 
 
 @given(rows)
-def test_what_is_followed_is_an_option_of_a_menu_that_was_reached(row: str) -> None:
+def test_followed_row_is_an_option_of_a_menu_that_was_reached(row: str) -> None:
     found = menus.match_choice(tapped(row), "Iets", "", CONFIG)
     if found is None:
         return

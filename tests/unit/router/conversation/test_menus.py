@@ -134,7 +134,7 @@ def test_the_way_back_may_be_typed(answer: str, back: bool) -> None:
     assert hall.heard[-1] == ("keuze" if back else "keuze_onduidelijk")
 
 
-def test_what_is_no_option_is_read_by_a_person_and_says_so() -> None:
+def test_answer_that_fits_no_option_goes_to_a_person() -> None:
     hall = asked()
     said = hall.hears("de buren hebben een trampoline")
     assert (said.department, said.task) == ("klantcontact", True)
@@ -199,7 +199,7 @@ def test_the_menu_that_a_silence_asks_is_ignored_like_any_other() -> None:
 
 
 @pytest.mark.parametrize("order", ["text", "transfer", "close"])
-def test_who_takes_it_up_takes_the_menu_away(order: str) -> None:
+def test_menu_ends_when_a_person_takes_the_conversation(order: str) -> None:
     hall = asked()
     hall.orders(order, to_department="balie")
     assert hall.state.menu == ""
@@ -225,7 +225,7 @@ def test_an_old_menu_may_be_tapped_when_all_is_closed() -> None:
 
 
 @pytest.mark.parametrize("row", ["menu:keuze/wonen", "menu:keuze/wonen/terug"])
-def test_no_menu_is_asked_of_who_talks_with_a_person(row: str) -> None:
+def test_menu_row_is_ignored_once_a_person_has_answered(row: str) -> None:
     hall = asked()
     hall.orders("text")
     said = hall.after(minutes=5).taps(row)
@@ -259,7 +259,7 @@ def rows_of_buttons(hall: Stadhuis) -> list[str]:
     return [button["reply"]["id"] for button in interactive(hall)["action"]["buttons"]]
 
 
-def test_without_a_menu_nothing_is_asked() -> None:
+def test_no_menu_goes_out_when_none_is_configured() -> None:
     hall = Stadhuis(given=config(tenant={"menu": ""}))
     hall.hears("er is iets met de buren")
     hall.after(minutes=5)

@@ -25,13 +25,13 @@ NIGHT = f"{EVENING}; Avonddienst is gesloten"
         ("2026-12-31 18:00", "vrijdag 1 januari om 09.00 uur"),  # nobody said it is a holiday
     ],
 )
-def test_who_writes_to_a_closed_office_hears_when_it_opens(moment: str, opens: str) -> None:
+def test_text_of_a_closed_office_says_when_it_opens(moment: str, opens: str) -> None:
     hall = Stadhuis(moment, config(tenant={"menu": ""}))
     hall.hears("er is iets met de buren")
     assert hall.bodies == ([f"Wij zijn gesloten tot {opens}."] if opens else [])
 
 
-def test_once_in_a_closed_period_and_again_in_the_next() -> None:
+def test_text_of_a_closed_office_goes_once_in_each_closed_period() -> None:
     hall = Stadhuis("2026-11-25 18:00", config(tenant={"menu": "", "wait_minutes": 0}))
     for _ in range(3):
         hall.after(minutes=30).hears("er is iets met de buren")

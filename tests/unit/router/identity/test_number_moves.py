@@ -126,7 +126,7 @@ def test_a_citizen_is_known_from_the_former_portfolio_for_some_weeks_after_the_m
     assert (later.conversation == first.conversation, later.matched_by_phone) == (same, same)
 
 
-def test_who_is_known_from_a_portfolio_that_this_number_never_had_is_somebody_else() -> None:
+def test_person_of_a_foreign_portfolio_is_another_person() -> None:
     """Of one municipality, at two numbers in two portfolios, with one telephone."""
     town = Town(changed(OTHER_NUMBER, portfolio="elsewhere"))
     there = town.hears(OTHER_NUMBER, bsuid="NL.elsewhere", phone=PHONE)
@@ -146,7 +146,7 @@ def test_a_former_portfolio_without_a_name_proves_nothing() -> None:
     assert (later.conversation == first.conversation, later.matched_by_phone) == (False, False)
 
 
-def test_an_answer_goes_to_the_bsuid_of_the_portfolio_that_the_number_has_now() -> None:
+def test_answer_goes_to_the_bsuid_of_the_current_portfolio() -> None:
     town = Town()
     first = town.hears(bsuid="NL.own")
     order = command("a", second=50, conversation=first.conversation)
@@ -228,7 +228,7 @@ def renamed(*, number: str = BEFORE, second: float = 50, **system: str) -> Recei
         {"type": "user_changed_number", "user_id": "NL.new", "previous_user_id": "NL.anna"},
     ],
 )
-def test_after_a_change_of_number_whoever_has_the_old_one_is_somebody_else(
+def test_new_holder_of_an_old_number_is_another_person(
     system: dict[str, str],
 ) -> None:
     town = Town()
@@ -259,7 +259,7 @@ WHO = st.tuples(
 
 @pytest.mark.slow
 @given(st.lists(WHO, min_size=1, max_size=12))
-def test_a_bsuid_never_changes_hands_and_two_of_one_portfolio_are_never_one_person(
+def test_bsuid_never_changes_hands_within_a_portfolio(
     messages: list[tuple[str, str, str]],
 ) -> None:
     """Whatever phone numbers come along with them, and through whichever provider."""

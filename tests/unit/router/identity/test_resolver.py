@@ -61,7 +61,7 @@ class Town:
         return changes.send.address
 
 
-def test_the_same_identifiers_are_the_same_person() -> None:
+def test_same_identifiers_resolve_to_the_same_person() -> None:
     town = Town()
     first = town.hears(bsuid="NL.1", phone="31611111111")
     assert town.hears(bsuid="NL.1", phone="31611111111") == first
@@ -156,7 +156,7 @@ def test_a_notice_with_a_kind_that_is_no_text_still_carries_a_new_name(odd: obje
     assert town.hears(bsuid="NL.new") == anna
 
 
-def test_a_new_name_that_was_heard_before_its_notice_leads_to_the_old_conversation() -> None:
+def test_new_number_before_its_notice_leads_to_the_old_conversation() -> None:
     town = Town()
     anna = town.hears(bsuid="NL.anna", phone="31611111111")
     town.count = 4
@@ -184,7 +184,7 @@ BECAME = [
 
 
 @pytest.mark.parametrize("system", BECAME)
-def test_after_a_change_of_number_a_late_message_brings_the_old_one_not_back(
+def test_late_message_does_not_bring_an_old_number_back(
     system: dict[str, str],
 ) -> None:
     town = Town()
@@ -217,7 +217,7 @@ def test_a_late_message_takes_no_number_from_whoever_has_it_since() -> None:
     assert (town.address(anna), town.address(carl)) == ("NL.anna", OLD)
 
 
-def test_an_older_change_of_number_that_comes_after_a_newer_one_changes_nothing() -> None:
+def test_older_change_of_number_is_ignored_after_a_newer_one() -> None:
     town = Town()
     anna = town.hears(bsuid="NL.anna", phone=OLD)
     town.count = 20
@@ -228,7 +228,7 @@ def test_an_older_change_of_number_that_comes_after_a_newer_one_changes_nothing(
     assert town.router.identities == before
 
 
-def test_messages_that_waited_together_are_told_apart_by_when_they_were_written() -> None:
+def test_delayed_messages_are_resolved_by_when_they_were_written() -> None:
     """After a failure of ours everything comes at once, in its order."""
     town = Town()
     town.count = 1000
@@ -251,7 +251,7 @@ def test_a_preference_that_comes_late_brings_no_old_number_back() -> None:
     assert town.address(anna) == NEW
 
 
-def test_nobody_is_the_same_person_in_two_municipalities() -> None:
+def test_person_is_never_shared_between_municipalities() -> None:
     town = Town()
     almelo = town.hears(bsuid="NL.anna", phone="31611111111")
     other = town.hears(bsuid="NL.anna", phone="31611111111", number=OTHER_NUMBER)
@@ -268,7 +268,7 @@ def test_a_parents_bsuid_alone_is_the_same_person_each_time() -> None:
     assert town.hears(phone="NL.ENT.anna") == first
 
 
-def test_an_identity_is_kept_from_the_moment_it_was_heard_and_only_when_it_is_new() -> None:
+def test_identity_is_stored_once_with_the_moment_it_was_heard() -> None:
     town = Town()
     town.hears(bsuid="NL.anna", phone="31611111111")
     [first] = town.router.changes

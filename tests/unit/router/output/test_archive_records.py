@@ -75,7 +75,7 @@ def of_three() -> bytes:
     )
 
 
-def test_three_citizens_of_two_municipalities_are_kept_apart_and_come_together_again() -> None:
+def test_shared_body_is_split_by_municipality_and_can_be_joined_again() -> None:
     content, router = of_three(), Router()
     almelo, borne = (receipt(content, name="three", keys=[key]) for key in (NUMBER, BORNE))
     archive = takes(router, almelo) + takes(router, borne)
@@ -92,7 +92,7 @@ def test_three_citizens_of_two_municipalities_are_kept_apart_and_come_together_a
         assert again(almelo, [record for record in archive if record is not gone]) is None
 
 
-def test_the_envelope_and_every_item_say_what_the_check_of_the_signature_said() -> None:
+def test_body_remainder_and_items_record_the_verified_origin() -> None:
     content = body(
         change(NUMBER, messages=[text("wamid.1", "hallo", **ANNA), 7]),
         change(NUMBER, statuses=[status("wamid.ours", "read")]),
@@ -110,7 +110,7 @@ def test_the_envelope_and_every_item_say_what_the_check_of_the_signature_said() 
     assert [r.kind for r in archive if r.item_index is None] == ["receipt", "conversation"]
 
 
-def test_what_comes_again_leaves_its_bytes_where_it_was_put() -> None:
+def test_repeated_item_keeps_its_bytes_where_they_were_put() -> None:
     router, message = Router(), text("wamid.1", "mijn container", **ANNA)
     first = takes(router, wrote(message))
     [record] = [each for each in first if each.kind == "message"]
@@ -131,7 +131,7 @@ def test_what_comes_again_leaves_its_bytes_where_it_was_put() -> None:
     assert again(later, [*first, segment, *takes(router, later)]) == later.body
 
 
-def test_what_stands_twice_in_one_body_is_said_once_and_kept_in_both_places() -> None:
+def test_item_twice_in_a_body_is_told_once_and_archived_twice() -> None:
     router, message = Router(), text("wamid.1", "hallo", **ANNA)
     came = wrote(message, message)
     archive = takes(router, came)
@@ -145,7 +145,7 @@ def test_what_stands_twice_in_one_body_is_said_once_and_kept_in_both_places() ->
     assert len(takes(router, came, came)) == 2 + 1 + 2 + 1
 
 
-def test_what_a_signature_does_not_speak_for_is_a_piece_too() -> None:
+def test_unverified_item_is_archived_as_a_piece_too() -> None:
     came = msgspec.structs.replace(
         receipt(of_three(), name="forged", keys=[NUMBER, BORNE]), unproven=[BORNE]
     )
@@ -163,7 +163,7 @@ def test_a_body_that_cannot_be_read_is_its_own_envelope(content: bytes) -> None:
     assert again(came, [envelope, aside]) == content
 
 
-def test_of_what_nobody_looked_into_all_bytes_are_kept_with_the_reason() -> None:
+def test_opaque_receipt_is_quarantined_whole_with_the_reason() -> None:
     router, came = Router(), receipt(of_three(), name="poison", keys=[BORNE])
     unit = opaque_unit(came, router.ground)
     decision, changes = quarantine_unit(unit, "it crashed", router.ground)
@@ -185,7 +185,7 @@ MESSAGES = st.lists(st.tuples(st.integers(0, 5), st.sampled_from([NUMBER, OTHER_
 
 @pytest.mark.slow
 @given(st.lists(MESSAGES, min_size=1, max_size=6), st.randoms(use_true_random=False))
-def test_whatever_comes_again_every_body_comes_together_again(
+def test_every_body_can_be_joined_again_after_any_repeats(
     bodies: list[list[tuple[int, str]]], chance: random.Random
 ) -> None:
     """In batches of any size, each done again by a router that died."""

@@ -80,7 +80,7 @@ def test_a_fault_of_ours_in_one_decision_puts_that_one_aside(
     assert "a fault in Postkamer" in went[1].reason
 
 
-def test_whoever_gave_an_order_that_a_fault_of_ours_put_aside_hears_that_it_failed(
+def test_command_quarantined_by_a_fault_is_reported_as_failed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def faulty(unit: WorkUnit, *known: object) -> object:
@@ -175,7 +175,7 @@ def test_sources_count_apart() -> None:
     assert gaps.lasting_gaps(at(0) + LATE) == 2
 
 
-def test_what_gaps_remember_is_bounded() -> None:
+def test_batch_gap_detector_is_bounded() -> None:
     gaps = BatchGapDetector()
     gaps.record(source(0), 0, at(0))
     for n in range(1, 6):
@@ -220,7 +220,7 @@ class Epochs:
 @pytest.mark.parametrize(
     ("holds", "missing"), [([[0, 1], [50, 51]], 0), ([[0, 1], [50, 52, 53]], 1), ([[0, 3, 4]], 2)]
 )
-async def test_what_another_router_took_between_two_holds_is_not_missing(
+async def test_batches_taken_by_another_router_are_not_missing(
     monkeypatch: pytest.MonkeyPatch, holds: list[list[int]], missing: int
 ) -> None:
     nothing: Any = None

@@ -40,7 +40,7 @@ Given = dict[str, Any]
         ({"states": ["reopened", "decided"]}, {"state": "reopened"}, "het gesprek is heropend"),
     ],
 )
-def test_what_is_asked_holds_and_says_so(condition: Given, message: Given, clause: str) -> None:
+def test_condition_that_holds_says_why(condition: Given, message: Given, clause: str) -> None:
     assert why(**_asking(condition, message)) == f"{clause} (regel r)"
 
 
@@ -66,7 +66,7 @@ def test_what_is_asked_holds_and_says_so(condition: Given, message: Given, claus
         ({"states": ["new"]}, {"state": "undecided"}),
     ],
 )
-def test_what_is_asked_does_not_hold(condition: Given, message: Given) -> None:
+def test_condition_that_fails_gives_no_reason(condition: Given, message: Given) -> None:
     assert why(**_asking(condition, message)) is None
 
 
@@ -111,7 +111,7 @@ def _asking(condition: Given, message: Given) -> Given:
         ({"pattern": "1", "words": ["a"]}, "a 1", '"a" staat erin en het patroon past (regel r)'),
     ],
 )
-def test_what_stands_together_must_hold_together(
+def test_conditions_of_one_rule_must_all_hold(
     condition: Given, text: str, said: str | None
 ) -> None:
     assert why(text, condition) == said
@@ -131,7 +131,7 @@ ODD = ["\ud800", "a\udfffb", "\0", "x" * 65_536, "a " * 32_768, "\u0301" * 65_53
 
 
 @pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))
-def test_no_text_makes_a_condition_fail(text: str) -> None:
+def test_any_text_can_be_tested_by_every_condition(text: str) -> None:
     """And none of these fits: with rules that have patterns, and with rules that have none."""
     patterns = [rule("p", pattern="^zaak"), rule("q", pattern="[^\\x00-\\x7f]{3}niets")]
     assert decided(text, *patterns, rule("w", "boom", "🗑️ vol")) == ""

@@ -26,7 +26,7 @@ def test_the_first_rule_of_the_table_wins_wherever_its_word_stands() -> None:
     assert decided("de stoep bij de boom", *reversed(rules)) == "twee"
 
 
-def test_one_word_of_the_first_rule_beats_five_of_the_second() -> None:
+def test_first_matching_rule_wins_over_more_matches_of_a_later_one() -> None:
     rules = rule("een", "boom"), rule("twee", "gat", "weg", "stoep", "tegel", "put")
     assert decided("gat weg stoep tegel put boom", *rules) == "een"
 
@@ -53,7 +53,7 @@ def test_case_and_accents_make_no_difference_on_either_side(text: str) -> None:
     assert decided("cafe", rule("kroeg", text)) == "kroeg"
 
 
-def test_without_a_match_nothing_is_decided_and_all_rules_were_looked_at() -> None:
+def test_rules_give_no_verdict_when_none_matches() -> None:
     rules = table(rule("een", "boom"), rule("twee", "stoep"))
     assert evaluate(rules, facts("goedemorgen")).verdict is None
     assert [s.rule for s in steps(rules, facts("goedemorgen"))] == ["een", "twee"]
@@ -162,7 +162,7 @@ def test_care_is_looked_at_beside_the_rules_and_its_first_class_counts() -> None
     assert calm.care is None and calm.care_reason == ""
 
 
-def test_a_rule_of_one_municipality_or_for_a_department_it_lacks_is_not_anothers() -> None:
+def test_rule_applies_only_to_municipalities_with_its_department() -> None:
     config = town(
         rule("almelo", "boom", tenant="almelo"),
         rule("borne", "stoep", tenant="borne", department="klantcontact"),
@@ -183,7 +183,7 @@ def test_a_rule_of_one_municipality_or_for_a_department_it_lacks_is_not_anothers
 
 
 @pytest.mark.slow
-def test_the_words_of_a_text_decide_how_much_is_looked_up_not_those_of_the_rules() -> None:
+def test_number_of_lookups_depends_on_the_text_and_not_on_the_rules() -> None:
     compiled = table(
         *(rule(f"regel-{n}", *(f"woord{n * 500 + i}" for i in range(500))) for n in range(100))
     )
@@ -202,7 +202,7 @@ def test_the_words_of_a_text_decide_how_much_is_looked_up_not_those_of_the_rules
     assert lookups < 1000
 
 
-def test_only_rules_that_something_in_the_text_may_fit_are_tried() -> None:
+def test_engine_tries_only_rules_that_may_match_the_text() -> None:
     compiled = table(
         *(rule(f"woord-{n}", f"woord{n}x") for n in range(50)),
         *(rule(f"patroon-{n}", pattern=f"^code{n}-") for n in range(50)),

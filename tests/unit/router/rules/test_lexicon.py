@@ -153,7 +153,7 @@ def test_the_least_sure_word_says_how() -> None:
     assert said("gaten in de pas poort", "gat in de paspoort") == {"gat in de paspoort": "stem"}
 
 
-def test_what_is_found_is_told_in_the_order_of_the_text_then_of_the_phrases() -> None:
+def test_matches_are_in_order_of_the_text_then_of_the_phrases() -> None:
     phrases = ["weg", "gat in de weg", "gat", "weg", "gat in"]
     assert compile_lexicon(phrases).find("Een 🕳️ gat in dé weg") == [
         PhraseMatch(1, 2, ("gat", "in", "de", "weg"), "exact"),
@@ -201,14 +201,14 @@ def test_a_fault_in_a_phrase_is_told_and_such_a_phrase_is_never_found(
     assert bool(compile_lexicon([phrase]).find(phrase)) is not bool(why)
 
 
-def test_only_the_first_words_of_a_text_and_words_of_bounded_length_are_read() -> None:
+def test_lexicon_reads_a_bounded_number_of_bounded_words() -> None:
     assert said("de " * (MOST_WORDS - 1) + "afval", "afval") == {"afval": "exact"}
     assert said("de " * MOST_WORDS + "afval", "afval") == {}
     assert said("parkeer".ljust(LONGEST_WORD, "e"), "parkeer*") == {"parkeer*": "part"}
     assert said("parkeer".ljust(LONGEST_WORD + 1, "e"), "parkeer*") == {}
 
 
-def test_what_is_remembered_of_texts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lexicon_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lexicon, "CACHED", 10)
     small = compile_lexicon(["afval"])
     small.find(" ".join(f"woord{n}" for n in range(100)))

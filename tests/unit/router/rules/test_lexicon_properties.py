@@ -182,7 +182,7 @@ def test_a_longer_text_costs_no_more_than_its_length() -> None:
         assert _calls(made, long) < 20 * _calls(made, short), piece
 
 
-def test_many_marks_on_one_letter_take_no_quadratic_time() -> None:
+def test_many_accents_on_one_letter_take_no_quadratic_time() -> None:
     started = time.process_time()
     assert plain_words("e" + "\u0316\u0301" * 32_000) == ["e"]
     assert time.process_time() - started < 1  # in Unicode's order it takes 5 s and more

@@ -22,14 +22,14 @@ PATTERNS = st.lists(st.lists(PARTS, min_size=1, max_size=4).map("".join), max_si
 
 
 @given(PATTERNS, st.text(LETTERS, max_size=12))
-def test_what_fits_is_what_each_finds_by_itself(given: list[str], text: str) -> None:
+def test_regex_set_finds_what_each_pattern_finds_alone(given: list[str], text: str) -> None:
     quiet = re2.Options()
     quiet.case_sensitive = False
     alone = [n for n, one in enumerate(given) if re2.compile(one, quiet).search(text)]
     assert regex_set.compiled(given)(text) == frozenset(alone)
 
 
-def test_more_patterns_than_are_read_at_once_keep_their_places(monkeypatch: MonkeyPatch) -> None:
+def test_patterns_keep_their_places_when_compiled_in_several_sets(monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setattr(regex_set, "TOGETHER", 3)
     fitting = regex_set.compiled([f"^x{n}$" for n in range(10)])
     assert [fitting(f"x{n}") for n in range(10)] == [frozenset([n]) for n in range(10)]
@@ -38,7 +38,7 @@ def test_more_patterns_than_are_read_at_once_keep_their_places(monkeypatch: Monk
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [1, 49])
 @pytest.mark.parametrize("letters", [regex_set.LETTERS, 10**9])
-def test_many_long_patterns_fit_whatever_is_sought_in_a_text(
+def test_many_long_patterns_fit_in_the_memory_of_a_search(
     monkeypatch: MonkeyPatch, words: int, letters: int
 ) -> None:
     """Of 220 with 490 letters each, what is sought does not fit in one; in halves it does."""
@@ -53,7 +53,7 @@ def test_many_long_patterns_fit_whatever_is_sought_in_a_text(
         assert fitting(f"een {random.choice(each[place])} twee") == frozenset([place])
 
 
-def test_what_one_pattern_may_take_is_said_of_it_where_it_stands() -> None:
+def test_pattern_that_takes_too_much_memory_is_refused_by_itself() -> None:
     """Under the 8 MiB that RE2 itself would take."""
     for pattern, taken in ((r"\pL{10}", True), (r"\pL{100}", False)):
         try:

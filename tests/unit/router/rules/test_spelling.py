@@ -123,7 +123,7 @@ def test_a_word_is_known_in_a_misspelling(word: str, spellings: str) -> None:
         ("kontener", "container", "two letters, and not by ear"),
     ],
 )
-def test_what_is_too_far_off_is_no_misspelling(written: str, word: str, why: str) -> None:
+def test_distant_word_is_no_misspelling(written: str, word: str, why: str) -> None:
     assert not is_misspelling(written, word), why
 
 
@@ -153,7 +153,7 @@ def test_numbers_and_short_words_are_never_misspelled() -> None:
     assert candidates("str4at", build_index(["straat"])) == []
 
 
-def test_no_form_is_listed_that_the_stemmers_know(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_word_list_has_no_form_that_the_stemmers_know(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(words, "FORMS", {})
     anew = stem.__wrapped__  # not what is remembered
     assert [form for form, word in FORMS.items() if anew(form) == anew(word)] == []

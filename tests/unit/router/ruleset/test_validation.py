@@ -103,14 +103,14 @@ STAR = "A star stands for the rest of a word: at its end or at its start, outsid
         ),
     ],
 )
-def test_what_the_router_cannot_decide_by_is_a_fault(
+def test_undecidable_rules_are_faults_of_the_configuration(
     more: str, found: list[tuple[str, str]]
 ) -> None:
     config = parse(TOWN + more, "x.toml")
     assert [(".".join(map(str, where)), what) for where, what in faults(config)] == found
 
 
-def test_what_has_no_fault_can_be_compiled_and_what_has_one_says_where(tmp_path: Path) -> None:
+def test_valid_configuration_compiles_and_a_fault_has_its_line(tmp_path: Path) -> None:
     file = tmp_path / "postkamer.toml"
     town = TOWN.replace(', menu = "keuze"', "").partition("[[menus]]")[0]
     file.write_text(town)
@@ -126,7 +126,7 @@ def test_what_has_no_fault_can_be_compiled_and_what_has_one_says_where(tmp_path:
     assert refused.value.read and refused.value.read.config is bad.config
 
 
-def test_patterns_that_take_too_much_memory_are_refused_when_they_are_compiled(
+def test_patterns_that_take_too_much_memory_together_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "postkamer.toml"

@@ -174,7 +174,7 @@ def test_a_text_is_told_by_its_script_or_its_small_words(language: str, text: st
         "vuilnis niet opgehaald Kerkstraat",
     ],
 )
-def test_what_is_short_mixed_or_of_no_known_language_is_not_told(text: str) -> None:
+def test_no_language_is_detected_in_short_mixed_or_unknown_text(text: str) -> None:
     """Also names and addresses, and the neighbours of languages that are known."""
     assert detect_language(text) == ""
 
@@ -226,7 +226,7 @@ def test_any_text_has_a_language_of_the_file_or_none(text: str) -> None:
     assert detect_language(text) in {"", *detectable()}
 
 
-def test_only_the_beginning_is_read() -> None:
+def test_language_detection_reads_only_the_beginning() -> None:
     dutch = "ik wil graag weten wanneer het is "
     assert detect_language(dutch.ljust(READ, "-") + "what does this mean please? " * 99) == "nl"
 

@@ -252,11 +252,11 @@ def test_an_iban_is_found_in_any_country_and_any_writing(number: str) -> None:
         "NL91    ABNA    0417164300",
     ],
 )
-def test_what_only_looks_like_an_iban_is_none(text: str) -> None:
+def test_lookalike_iban_is_not_found(text: str) -> None:
     assert spans(text) == []
 
 
-def test_all_that_a_text_holds_is_found_in_its_order() -> None:
+def test_all_pii_of_a_text_is_found_in_order() -> None:
     text = "Bsn 123456782 en 111222333 (kind), NL91 ABNA 0417 1643 00; bsn van mij: 12345672"
     assert spans(text) == [
         (BSN, "123456782"),
@@ -276,7 +276,7 @@ def test_all_that_a_text_holds_is_found_in_its_order() -> None:
         (EVERYTHING, "bsn [BSN], rekening [IBAN]!"),
     ],
 )
-def test_only_the_kinds_that_were_asked_for_are_masked(kinds: tuple[str, ...], text: str) -> None:
+def test_only_requested_kinds_of_pii_are_masked(kinds: tuple[str, ...], text: str) -> None:
     assert mask_pii("bsn 123456782, rekening NL91ABNA0417164300!", kinds) == text
 
 
@@ -289,7 +289,7 @@ def test_only_the_kinds_that_were_asked_for_are_masked(kinds: tuple[str, ...], t
         ("bsn 111\u200b222333 en NL91/ABNA/0417164300", "bsn [BSN] en [IBAN]"),
     ],
 )
-def test_what_nobody_sees_moves_no_mark(text: str, hidden: str) -> None:
+def test_invisible_characters_do_not_move_a_mask(text: str, hidden: str) -> None:
     assert mask_pii(text, EVERYTHING) == hidden
 
 

@@ -75,7 +75,7 @@ SHAPES = [
 @given(
     BSNS, st.lists(UNSEEN, min_size=8, max_size=8), st.lists(st.sampled_from(SHAPES), min_size=9)
 )
-def test_every_bsn_is_found_through_what_nobody_sees_and_in_digits_of_any_shape(
+def test_bsn_is_found_through_invisible_characters_and_any_digits(
     number: str, unseen: list[str], shapes: list[str]
 ) -> None:
     shown = [shape[int(digit)] for digit, shape in zip(number, shapes, strict=False)]
@@ -113,7 +113,7 @@ ANYTHING = st.text(st.characters(exclude_categories=()))
 
 
 @given(TEXTS | ANYTHING)
-def test_what_was_masked_holds_nothing_and_masking_again_changes_nothing(text: str) -> None:
+def test_masked_text_holds_no_pii_and_masking_again_changes_nothing(text: str) -> None:
     once = mask_pii(text, EVERYTHING)
     assert find_pii(once) == ()
     assert mask_pii(once, EVERYTHING) == once

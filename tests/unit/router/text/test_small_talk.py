@@ -194,7 +194,7 @@ def test_a_greeting_is_told_from_a_subject(text: str) -> None:
         "paspoort",
     ],
 )
-def test_what_may_say_more_is_no_small_talk(text: str) -> None:
+def test_ambiguous_text_is_no_small_talk(text: str) -> None:
     assert small_talk_kind(text) == ""
 
 
@@ -223,6 +223,6 @@ NEITHER = """|hoi|nee|stop?|stop de bouw|stop met dat vuurwerk|niet stoppen|bush
         *(("", text) for text in NEITHER.split("|")),
     ],
 )
-def test_who_only_says_stop_or_start_opts_out_or_in(choice: str, text: str) -> None:
+def test_stop_or_start_alone_opts_out_or_in(choice: str, text: str) -> None:
     assert opt_choice(text) == choice
     assert not (choice and small_talk_kind(text))

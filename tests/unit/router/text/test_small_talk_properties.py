@@ -38,7 +38,7 @@ NAMED = (small_talk.SALUTE, small_talk.TITLE, small_talk.CLOSING)
 
 
 @given(st.sampled_from(sorted(PHRASES)), st.sampled_from(["paspoort", "uitkering", "112", "niet"]))
-def test_one_word_that_may_be_the_subject_makes_it_no_small_talk(phrase: str, word: str) -> None:
+def test_word_that_may_be_the_subject_makes_small_talk_a_question(phrase: str, word: str) -> None:
     assert small_talk_kind(f"{word} {phrase}") == ""
     assert small_talk_kind(f"{phrase} {word}") == "" or (
         PHRASES[phrase] in NAMED and word.isalpha()

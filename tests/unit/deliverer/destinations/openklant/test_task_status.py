@@ -50,7 +50,7 @@ JSON = st.recursive(
         ({"aanleidinggevendKlantcontact": None}, "strange"),
     ],
 )
-def test_only_a_task_of_ours_that_is_done_is_done(change: dict[str, Any], what: str) -> None:
+def test_task_is_done_only_when_it_is_ours_and_closed(change: dict[str, Any], what: str) -> None:
     assert classify_task(TASK, THERE | change) == what
 
 
@@ -61,11 +61,11 @@ def test_a_task_that_was_taken_away_is_not_done() -> None:
 
 
 @given(st.dictionaries(st.sampled_from(sorted(THERE)), JSON))
-def test_whatever_is_answered_closes_nothing_unless_it_is_right(there: dict[str, Any]) -> None:
+def test_malformed_task_never_closes_a_conversation(there: dict[str, Any]) -> None:
     assert classify_task(TASK, there) in {"foreign", "strange"} or there == THERE
 
 
-def test_what_is_done_about_a_contact_is_done_when_nothing_else_is_to_be_done_about_it() -> None:
+def test_followup_is_done_only_when_its_contact_has_no_other_open_task() -> None:
     more = THERE | {"uuid": OTHER, "status": "te_verwerken"}
     assert (classify_followup(TASK, None), classify_followup(TASK, more)) == ("done", "passed")
     for odd in ({"status": "verwerkt"}, {"aanleidinggevendKlantcontact": {"uuid": OTHER}}, {}):
@@ -86,14 +86,14 @@ def test_what_is_done_about_a_contact_is_done_when_nothing_else_is_to_be_done_ab
         (500, 50, 51, False),
     ],
 )
-def test_one_that_is_refused_is_refused_alone_unless_nobody_is_answered(
+def test_refused_task_means_unavailable_only_when_every_task_is_refused(
     status: int, refused: int, looked: int, away: bool
 ) -> None:
     assert is_unavailable(status, refused, looked) is away
 
 
 @given(st.floats(5, 3600), st.integers(0, 10**6), st.floats(0, 1))
-def test_who_does_not_answer_is_looked_at_ever_less_up_to_a_bound(
+def test_poll_interval_grows_up_to_a_bound_when_open_klant_is_silent(
     every: float, failures: int, chance: float
 ) -> None:
     seconds = wait(every, failures, chance)
@@ -102,7 +102,7 @@ def test_who_does_not_answer_is_looked_at_ever_less_up_to_a_bound(
 
 
 @pytest.mark.parametrize(("per_second", "pause"), [(None, PAUSE_SECONDS), (2, 0.5), (50, 0.1)])
-def test_who_is_not_to_be_told_often_is_not_asked_often(
+def test_task_poller_keeps_to_the_rate_of_its_destination(
     per_second: int | None, pause: float
 ) -> None:
     given = {"id": "ok", "kind": "openklant", "url": "https://ok.example/v1", "secret": "env:X"}
@@ -110,7 +110,7 @@ def test_who_is_not_to_be_told_often_is_not_asked_often(
     assert (pace(destination).every, pace(destination).pause) == (60.0, pause)
 
 
-def test_the_router_is_told_in_whose_name_for_which_department_and_up_to_where() -> None:
+def test_closing_command_names_author_department_and_last_seen_sequence() -> None:
     closing = Closing(UUID(int=9), "openklant", "10000001-c1", "afval", 7, NOON)
     command = order(closing)
     assert (command.id, command.type, command.number) == (UUID(int=9), "close", "10000001")
