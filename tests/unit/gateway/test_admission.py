@@ -69,9 +69,7 @@ def test_an_overload_is_bounded_does_not_flutter_and_is_over_when_it_is_over(
 
 
 @given(arriving=st.integers(1, 50), dead=st.integers(1, 200))
-def test_a_partition_that_stands_still_is_tried_by_one_at_a_time_until_it_moves(
-    arriving: int, dead: int
-) -> None:
+def test_stalled_partition_admits_one_request_at_a_time(arriving: int, dead: int) -> None:
     """Ticks of 0.1 s; nothing is confirmed during the first `dead` of them."""
     door = Door(*PARTITION)
     waiting: deque[int] = deque()  # when they came

@@ -73,7 +73,7 @@ def intake(*batchers: Batcher, link: object = CONNECTED) -> Intake:
         (BatchTimeout(), "no confirm in time"),
     ],
 )
-async def test_one_copy_that_is_not_safe_makes_the_whole_body_unsafe(
+async def test_body_is_not_accepted_when_one_of_its_copies_fails(
     answer: Exception, reason: str
 ) -> None:
     with pytest.raises(NotAccepted, match=reason):
@@ -92,7 +92,7 @@ async def test_a_body_of_one_partition_is_safe_or_not_as_that_is() -> None:
         await intake(Batcher(BatchQueueFull())).put([(0, RECEIPT)])
 
 
-async def test_without_a_broker_nobody_waits() -> None:
+async def test_intake_refuses_at_once_without_a_broker() -> None:
     batcher = Batcher()
     door = intake(batcher, link=AWAY)
     assert door.refusal() == "the broker does not answer"
@@ -101,7 +101,7 @@ async def test_without_a_broker_nobody_waits() -> None:
     assert batcher.sizes == []
 
 
-def test_the_door_counts_what_all_partitions_have_in_hand_before_it_reads_a_body() -> None:
+def test_intake_counts_unanswered_bodies_of_all_partitions() -> None:
     one, other = Batcher(unanswered=500), Batcher(unanswered=500)
     door = intake(one, other)
     assert door.refusal() is None

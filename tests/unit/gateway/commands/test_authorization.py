@@ -29,7 +29,7 @@ def rights(*departments: str, tenant: str = "almelo") -> Rights:
         (rights("burgerzaken", tenant="hengelo"), "burgerzaken", "unknown"),
     ],
 )
-def test_a_department_acts_while_it_has_the_conversation_and_hears_when_it_had(
+def test_department_may_act_while_it_owns_the_conversation(
     token: Rights, acting_for: str, expected: str
 ) -> None:
     assert access_to(HELD, token, acting_for) == expected
@@ -47,7 +47,7 @@ def test_a_conversation_that_is_not_there_is_unknown_to_everyone() -> None:
         (rights(tenant="hengelo"), "unknown"),
     ],
 )
-def test_who_is_woken_need_not_be_of_the_department_but_of_the_municipality(
+def test_alarm_may_be_confirmed_from_any_department_of_the_municipality(
     token: Rights, expected: str
 ) -> None:
     assert access_to(HELD, token, "", anywhere=True) == expected

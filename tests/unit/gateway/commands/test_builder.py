@@ -109,7 +109,7 @@ def test_under_a_file_of_a_machine_it_says_so_where_words_can_stand(
     assert msgspec.json.decode(by_hand.content)[kind].get("caption") == caption
 
 
-def test_what_a_machine_wrote_leaves_room_to_say_so() -> None:
+def test_automated_message_leaves_room_for_its_disclosure() -> None:
     longest = IN_CONVERSATION | {"text": {"body": "a" * 4096}}
     assert pointers(longest, rights()) == []
     automated = longest | {"author": {"kind": "automated"}}
@@ -136,13 +136,13 @@ def test_what_a_machine_wrote_leaves_room_to_say_so() -> None:
         (IN_CONVERSATION | {"author": {"kind": "employee", "id": "s"}}, rights(people=True), []),
     ],
 )
-def test_what_stands_against_a_message(
+def test_message_errors_point_at_what_is_not_allowed(
     given: dict[str, Any], token: Rights, expected: list[str]
 ) -> None:
     assert pointers(given, token) == expected
 
 
-def test_in_production_nobody_is_sent_a_file_that_nobody_looked_at() -> None:
+def test_unscanned_link_is_refused_in_production() -> None:
     media = {"kind": "document", "link": "https://www.almelo.nl/a.pdf"}
     order = {name: value for name, value in IN_CONVERSATION.items() if name != "text"}
     given = body(messages.MESSAGE, order | {"type": "media", "media": media})

@@ -82,7 +82,7 @@ def test_a_change_is_a_command_of_its_conversation(
     )
 
 
-def test_nobody_transfers_to_a_department_of_another_municipality() -> None:
+def test_transfer_to_another_municipality_is_refused() -> None:
     away = body(changes.TRANSFER, {"department": "balie", "reason": "x"})
     assert [f.pointer for f in faults(away, rights(), CONFIG)] == ["/department"]
 
@@ -125,7 +125,7 @@ SAYINGS: list[tuple[TypeAdapter[Any], dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("kind", "given", "expected"), SAYINGS)
-def test_what_is_said_of_a_number_is_a_command_of_it_and_of_no_conversation(
+def test_number_notice_is_a_command_of_the_number(
     kind: TypeAdapter[Any], given: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     by = CommandContext(rights=rights("kcc"), id=uuid.UUID(OTHER), at=AT)
@@ -156,7 +156,7 @@ def test_what_is_said_of_a_number_is_a_command_of_it_and_of_no_conversation(
         (datetime.min.replace(tzinfo=timezone(timedelta(hours=14))), ["must lie in the future"]),
     ],
 )
-def test_what_is_said_for_a_while_ends_in_the_future_and_within_a_month(
+def test_number_notice_ends_in_the_future_and_within_a_month(
     until: datetime | None, expected: list[str]
 ) -> None:
     assert [fault.detail for fault in time_faults(until, AT)] == expected

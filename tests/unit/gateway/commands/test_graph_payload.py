@@ -75,7 +75,7 @@ def test_buttons_and_lists_are_in_metas_form() -> None:
     }
 
 
-def test_what_opens_something_names_what_it_opens() -> None:
+def test_interactive_payload_names_its_type() -> None:
     made = {name: content(name)["interactive"] for name in ("link", "place", "phone", "flow")}
     assert {name: one["type"] for name, one in made.items()} == {
         "link": "cta_url",
@@ -197,7 +197,7 @@ def test_a_file_that_is_elsewhere_is_found_where_an_upload_would_be() -> None:
         assert link_of(message(name)) == "", name
 
 
-def test_what_has_a_link_or_no_file_has_no_upload() -> None:
+def test_message_with_a_link_or_without_a_file_has_no_upload() -> None:
     for name in examples.MESSAGES.keys() - {"upload"}:
         assert upload_of(message(name)) is None, name
 
@@ -240,14 +240,14 @@ def test_an_automated_answer_says_so_under_its_words_where_words_can_stand(name:
 
 
 @pytest.mark.parametrize("name", DISCLOSED)
-def test_what_a_person_wrote_says_nothing_of_the_kind(name: str) -> None:
+def test_message_of_an_employee_has_no_disclosure(name: str) -> None:
     by_a_person = {"author": examples.EMPLOYEE}
     assert content(name, DISCLOSURE, **by_a_person) == content(name, **by_a_person)
     assert disclosure_faults(message(name, **by_a_person), DISCLOSURE * 1000) == []
 
 
 @pytest.mark.parametrize(("name", "pointer"), DISCLOSED.items())
-def test_a_disclosure_that_makes_the_words_too_long_is_a_fault_where_they_stand(
+def test_disclosure_that_makes_a_text_too_long_is_a_fault_of_the_text(
     name: str, pointer: str
 ) -> None:
     most = 4096 if pointer == "/text/body" else 1024

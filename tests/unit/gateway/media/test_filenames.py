@@ -39,7 +39,7 @@ def test_a_long_name_keeps_its_extension() -> None:
 
 
 @given(st.text(alphabet=st.characters(), max_size=400))
-def test_whatever_was_sent_the_name_is_short_plain_and_in_no_folder(given_name: str) -> None:
+def test_safe_filename_is_short_and_plain_and_in_no_folder(given_name: str) -> None:
     name = safe(given_name)
     assert len(name) <= CHARACTERS
     assert not set(name) & {"/", "\\", "\0", "\n", "\r", "\u202e"}

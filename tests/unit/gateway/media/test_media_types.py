@@ -58,7 +58,7 @@ def test_each_form_of_a_type_is_taken(mime_type: str, head: bytes) -> None:
         ("audio/ogg", b"OggS\0\x02" + b"\0" * 20 + b"\x01vorbis"),
     ],
 )
-def test_what_only_looks_like_it_is_not_taken(mime_type: str, head: bytes) -> None:
+def test_file_of_a_lookalike_type_is_refused(mime_type: str, head: bytes) -> None:
     assert media_type_error(mime_type, head)
 
 
@@ -70,7 +70,7 @@ def test_opus_has_one_channel() -> None:
 
 
 @pytest.mark.parametrize("mime_type", TYPES)
-def test_of_a_file_as_it_should_be_nothing_is_said(mime_type: str) -> None:
+def test_file_of_its_announced_type_has_no_error(mime_type: str) -> None:
     assert media_type_error(mime_type, REAL[mime_type]) == ""
     assert (
         media_type_error(mime_type, b"\xff\0")

@@ -100,14 +100,16 @@ def spoiled(body: Json) -> list[Any]:
 
 
 @pytest.mark.parametrize(("name", "kind", "body"), RICH, ids=[one[0] for one in RICH])
-def test_what_is_spoiled_was_right(name: str, kind: TypeAdapter[Any], body: Json) -> None:
+def test_examples_have_no_errors_before_they_are_spoiled(
+    name: str, kind: TypeAdapter[Any], body: Json
+) -> None:
     assert faults(body, kind) == {}
     day = changed(body, ("contacts", 0, "birthday"), "1970-02-31") if name == "card" else {}
     assert name != "card" or faults(day) == {"/contacts/0/birthday": "is no day of any calendar"}
 
 
 @pytest.mark.slow
-def test_every_error_of_pydantic_has_a_sentence_of_ours_without_what_was_sent() -> None:
+def test_every_validation_error_has_a_sentence_that_quotes_nothing() -> None:
     seen: set[str] = set()
     for _, kind, body in ORDERS + RICH:
         for wrong in spoiled(body):
@@ -135,7 +137,7 @@ def test_every_pointer_points_at_something_or_at_what_is_missing(
             assert isinstance(here, dict | list) or not before
 
 
-def test_all_faults_come_at_once() -> None:
+def test_body_errors_are_all_reported_at_once() -> None:
     wrong = {"type": "text", "text": {"body": "", "colour": "red"}, "to": "x", "ifLate": 1}
     assert faults(wrong) == {
         "/ifLate": "is not known",
@@ -163,7 +165,7 @@ def test_a_wrong_type_is_said_at_the_type_with_the_choices(type: Any) -> None:
     assert set(UNIONS) <= SENTENCES.keys()
 
 
-def test_what_all_messages_have_is_looked_at_though_nobody_knows_the_type() -> None:
+def test_common_fields_are_checked_when_the_message_type_is_unknown() -> None:
     wrong = {"type": "fax", "to": "x", "author": {"kind": "x"}, "fax": {}}
     found = parse_body(json.dumps(wrong).encode(), messages.MESSAGE, messages.COMMON)
     assert isinstance(found, list)
@@ -186,7 +188,7 @@ SYNTAX: list[tuple[str, bytes, list[FieldError]]] = [
 
 
 @pytest.mark.parametrize(("name", "body", "wanted"), SYNTAX, ids=[one[0] for one in SYNTAX])
-def test_what_is_no_json_object_is_one_fault(
+def test_body_that_is_no_json_object_is_one_error(
     name: str, body: bytes, wanted: list[FieldError]
 ) -> None:
     assert parse_body(body, messages.MESSAGE) == wanted
@@ -216,7 +218,7 @@ ODD: list[tuple[str, str, str]] = [
 
 
 @pytest.mark.parametrize(("value", "pointer", "detail"), ODD, ids=[one[0][:20] for one in ODD])
-def test_what_json_can_say_and_nobody_can_keep_is_said_where_it_stands(
+def test_unstorable_json_value_is_reported_where_it_is(
     value: str, pointer: str, detail: str
 ) -> None:
     assert FieldError(pointer, detail) in note(value)
@@ -249,7 +251,7 @@ def test_a_name_that_may_be_somebody_s_is_not_repeated(name: str) -> None:
     assert FieldError("/colour/*/deep", NO_NUMBER) in parse_body(within, changes.NOTE)  # type: ignore[operator]
 
 
-def test_many_names_do_not_make_a_long_answer() -> None:
+def test_reported_errors_of_a_body_are_bounded() -> None:
     many = parse_body(json.dumps({f"a{n}": 1 for n in range(1000)}).encode(), changes.NOTE)
     assert isinstance(many, list) and len(many) == 100
 
@@ -266,7 +268,7 @@ trees = st.recursive(
 
 @pytest.mark.slow
 @given(st.sampled_from(ORDERS + RICH), trees, st.data())
-def test_no_value_anywhere_in_a_body_raises(
+def test_parsing_never_raises_for_any_value_in_a_body(
     order: tuple[str, TypeAdapter[Any], Json], value: Any, data: st.DataObject
 ) -> None:
     _, kind, body = order
@@ -276,6 +278,6 @@ def test_no_value_anywhere_in_a_body_raises(
 
 @given(st.binary() | st.text().map(str.encode) | st.text('{}[]":,0e-\\utrfnal ').map(str.encode))
 @settings(max_examples=example_count(500))
-def test_no_bytes_raise(body: bytes) -> None:
+def test_parsing_never_raises_for_any_bytes(body: bytes) -> None:
     for kind in (messages.MESSAGE, changes.CLOSE):
         parse_body(body, kind)

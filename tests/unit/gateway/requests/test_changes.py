@@ -25,7 +25,7 @@ def taken(kind: TypeAdapter[Any], **members: Any) -> Any:
     return made
 
 
-def test_without_a_department_it_goes_to_the_front_desk_and_may_be_somebodys() -> None:
+def test_transfer_may_name_an_employee_without_a_department() -> None:
     made = taken(changes.TRANSFER, reason="x", employee="s.jansen")
     assert (made.department, made.employee) == (None, "s.jansen")
     assert list(faults({"reason": "x", "employee": "a" * 256}, changes.TRANSFER)) == ["/employee"]
@@ -104,7 +104,7 @@ FIT = ["Het is druk.", f"{CALL} Of mail ons.", "Stuur geen:\n- BSN\n- ID.", "Het
 
 @pytest.mark.parametrize(("text", "said"), UNFIT, ids=[str(n) for n in range(len(UNFIT))])
 @pytest.mark.parametrize(("kind", "body"), [(changes.NOTICE, NOTICE), (changes.STATE, CLOSED)])
-def test_what_citizens_are_told_is_held_to_plain_language(
+def test_text_for_citizens_must_be_plain_language(
     kind: TypeAdapter[Any], body: Json, text: str, said: str
 ) -> None:
     assert faults(body | {"text": text}, kind) == {"/text": said}
@@ -112,12 +112,12 @@ def test_what_citizens_are_told_is_held_to_plain_language(
 
 @pytest.mark.parametrize("text", FIT, ids=[str(n) for n in range(len(FIT))])
 @pytest.mark.parametrize(("kind", "body"), [(changes.NOTICE, NOTICE), (changes.STATE, CLOSED)])
-def test_what_any_reader_understands_passes(kind: TypeAdapter[Any], body: Json, text: str) -> None:
+def test_plain_text_for_citizens_passes(kind: TypeAdapter[Any], body: Json, text: str) -> None:
     assert faults(body | {"text": text}, kind) == {}
 
 
 @given(st.text(max_size=300))
-def test_no_text_is_told_again_in_its_fault_or_too_strange_to_be_looked_at(text: str) -> None:
+def test_plain_language_error_never_quotes_the_text(text: str) -> None:
     mark = "GEHEIM"
     found = faults(NOTICE | {"text": f"{mark} {text} {LONG}"}, changes.NOTICE)
     assert list(found) == ["/text"]

@@ -197,7 +197,7 @@ WRONG: list[tuple[str, Json, dict[str, str]]] = [
 
 
 @pytest.mark.parametrize(("name", "body", "wanted"), WRONG, ids=[one[0] for one in WRONG])
-def test_what_does_not_go_together_is_said_where_it_stands(
+def test_conflicting_fields_are_reported_where_they_are(
     name: str, body: Json, wanted: dict[str, str]
 ) -> None:
     assert faults(body) == wanted

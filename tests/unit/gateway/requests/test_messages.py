@@ -86,7 +86,7 @@ def test_anything_else_is_nobody(to: str) -> None:
     assert list(faults(TEMPLATE | {"to": to})) == ["/to"]
 
 
-def test_no_last_answer_is_something_else_than_not_looking() -> None:
+def test_if_last_null_differs_from_an_absent_guard() -> None:
     assert message("text").guarded and message("text").if_last is None
     assert not message("photo").guarded
     assert str(message("quote").if_last) == examples.MESSAGE
@@ -128,7 +128,7 @@ def test_a_reaction_is_an_emoji_or_takes_it_away(emoji: str) -> None:
 
 
 @pytest.mark.parametrize("emoji", NONE)
-def test_what_is_not_one_emoji_is_no_reaction(emoji: str) -> None:
+def test_reaction_must_be_exactly_one_emoji(emoji: str) -> None:
     body = examples.MESSAGES["reaction"]
     assert list(faults(changed(body, ("reaction", "emoji"), emoji))) == ["/reaction/emoji"]
 
@@ -196,6 +196,6 @@ def test_nothing_but_the_last_answer_may_be_null(
             assert pointer in faults(changed(body, path, None), kind)
 
 
-def test_what_was_read_cannot_be_changed() -> None:
+def test_parsed_message_is_immutable() -> None:
     with pytest.raises(ValueError, match="frozen"):
         message("text").type = "x"  # type: ignore[misc,assignment]

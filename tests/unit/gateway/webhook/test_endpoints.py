@@ -100,7 +100,7 @@ def test_a_provider_that_was_left_is_believed_for_eight_days_more() -> None:
         assert numbers(OPENED[SHARED_ENDPOINT], "X-Hub-Signature-256", "app", at) == speaks_for
 
 
-def test_nobody_speaks_for_a_number_by_the_id_that_is_ours_alone() -> None:
+def test_internal_number_id_identifies_no_provider_number() -> None:
     """The number below has never been called so by Meta: its id is ours."""
     config = parse(TOML.replace('provider = "meta"\n', 'phone_number_id = "20003"\n'), "p.toml")
     assert config.number("20001")

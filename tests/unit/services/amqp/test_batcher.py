@@ -60,7 +60,7 @@ def test_a_lone_entry_after_a_gap_is_not_delayed() -> None:
     run(work())
 
 
-def test_what_comes_while_a_batch_is_on_its_way_goes_with_the_next() -> None:
+def test_entry_that_arrives_during_a_publish_goes_in_the_next_batch() -> None:
     async def work() -> None:
         sent = Sent(seconds=1)
         async with run_batcher(sent, BatchLimits()) as batcher:
@@ -73,7 +73,7 @@ def test_what_comes_while_a_batch_is_on_its_way_goes_with_the_next() -> None:
     run(work())
 
 
-def test_two_batches_start_at_least_the_pace_apart() -> None:
+def test_batches_start_at_least_the_minimum_interval_apart() -> None:
     async def work() -> None:
         sent, pace = Sent(), 0.010
         async with run_batcher(sent, BatchLimits(min_interval=pace)) as batcher:
@@ -126,7 +126,7 @@ def test_batches_keep_order_and_bounds_and_lose_nothing(
     run(work())
 
 
-def test_without_room_the_next_is_refused_at_once_and_the_others_go() -> None:
+def test_full_batcher_refuses_an_entry_at_once() -> None:
     async def work() -> None:
         sent = Sent()
         async with run_batcher(sent, NO_ROOM) as batcher:
@@ -148,7 +148,7 @@ def test_without_room_the_next_is_refused_at_once_and_the_others_go() -> None:
     run(work())
 
 
-def test_an_error_is_everybodys_whose_entry_was_in_the_batch_and_nobody_elses() -> None:
+def test_publish_error_reaches_only_the_entries_of_its_batch() -> None:
     async def work() -> None:
         sent = Sent(error=OSError("away"))
         async with run_batcher(sent, BatchLimits(items=2)) as batcher:
@@ -163,7 +163,7 @@ def test_an_error_is_everybodys_whose_entry_was_in_the_batch_and_nobody_elses() 
     run(work())
 
 
-def test_whoever_is_cancelled_before_the_batch_has_left_takes_the_entry_along() -> None:
+def test_cancelled_entry_leaves_the_batch_before_it_is_sent() -> None:
     async def work() -> None:
         sent = Sent(seconds=1)
         async with run_batcher(sent, NO_ROOM) as batcher:
@@ -182,7 +182,7 @@ def test_whoever_is_cancelled_before_the_batch_has_left_takes_the_entry_along() 
     run(work())
 
 
-def test_whoever_is_cancelled_while_the_batch_is_on_its_way_harms_nobody() -> None:
+def test_cancellation_during_a_publish_does_not_affect_other_entries() -> None:
     async def work() -> None:
         sent = Sent(seconds=1)
         async with run_batcher(sent, BatchLimits()) as batcher:
@@ -196,7 +196,7 @@ def test_whoever_is_cancelled_while_the_batch_is_on_its_way_harms_nobody() -> No
     run(work())
 
 
-def test_whoever_has_waited_too_long_is_told_and_the_batch_goes_on() -> None:
+def test_entry_times_out_while_its_batch_goes_on() -> None:
     async def work() -> None:
         sent, loop = Sent(seconds=10), asyncio.get_running_loop()
         async with run_batcher(sent, BatchLimits(queue_timeout=1.5)) as batcher:
@@ -216,7 +216,7 @@ def test_whoever_has_waited_too_long_is_told_and_the_batch_goes_on() -> None:
     run(work())
 
 
-def test_without_a_bound_one_waits_for_ever() -> None:
+def test_entry_waits_without_end_when_no_timeout_is_set() -> None:
     async def work() -> None:
         sent = Sent(seconds=1000)
         async with run_batcher(sent, BatchLimits()) as batcher:
@@ -238,7 +238,7 @@ def test_when_it_stops_in_the_middle_of_a_batch_its_waiters_are_cancelled() -> N
     run(work())
 
 
-def test_it_is_stalled_from_the_first_that_waits_until_something_is_safe() -> None:
+def test_batcher_counts_seconds_since_its_last_progress() -> None:
     async def work() -> None:
         sent = Sent(seconds=2, error=OSError("away"))
         async with run_batcher(sent, BatchLimits(queue_timeout=1.0)) as batcher:
@@ -270,7 +270,7 @@ def test_it_is_stalled_from_the_first_that_waits_until_something_is_safe() -> No
 
 
 @pytest.mark.slow
-def test_what_could_not_be_sent_is_gone_with_its_errors() -> None:
+def test_failed_batch_is_freed_with_its_errors() -> None:
     """Before the collector of cycles has looked: it counts objects, and they may be large."""
 
     class Body:

@@ -54,7 +54,7 @@ def test_a_service_may_do_what_it_does_and_nothing_else(service: str) -> None:
     assert configure == CONSUMES[service], "declaring takes it, but deleting does too"
 
 
-def test_no_pattern_matches_by_accident() -> None:
+def test_permission_patterns_match_only_exact_names() -> None:
     for patterns in PERMISSIONS.values():
         for pattern in patterns:
             assert pattern.startswith("^")
@@ -62,7 +62,7 @@ def test_no_pattern_matches_by_accident() -> None:
                 assert not re.search(pattern, name)
 
 
-def test_every_queue_is_bound_once_under_its_own_name_to_an_exchange_that_is_there() -> None:
+def test_every_queue_is_bound_once_to_an_existing_exchange() -> None:
     assert Counter(b["destination"] for b in DOCUMENT["bindings"]) == Counter(NAMES)
     exchanges = {exchange["name"] for exchange in DOCUMENT["exchanges"]}
     for binding in DOCUMENT["bindings"]:
@@ -82,7 +82,7 @@ def test_every_queue_is_a_quorum_queue_that_deletes_nothing_by_itself() -> None:
     assert alone == set(NAMES) - {"archiver.records"}, "order is kept by one consumer at a time"
 
 
-def test_one_policy_applies_to_each_queue_and_refuses_before_the_disk_is_full() -> None:
+def test_one_policy_bounds_each_queue_and_rejects_publishes_beyond_it() -> None:
     for queue in TABLE:
         [policy] = [p for p in DOCUMENT["policies"] if re.search(p["pattern"], queue.name)]
         assert policy["definition"]["max-length-bytes"] == queue.max_bytes > 0
@@ -90,13 +90,13 @@ def test_one_policy_applies_to_each_queue_and_refuses_before_the_disk_is_full() 
     assert len({p["name"] for p in DOCUMENT["policies"]}) == 3
 
 
-def test_everything_is_in_the_one_virtual_host() -> None:
+def test_broker_definitions_use_one_virtual_host() -> None:
     for part in ("permissions", "exchanges", "queues", "bindings", "policies"):
         assert {entry["vhost"] for entry in DOCUMENT[part]} == {topology.VHOST}
     assert [host["name"] for host in DOCUMENT["vhosts"]] == [topology.VHOST]
 
 
-def test_only_services_with_a_password_are_users_and_none_is_an_administrator() -> None:
+def test_broker_users_are_services_with_a_password_and_no_administrators() -> None:
     assert [user["name"] for user in DOCUMENT["users"]] == list(PASSWORDS)
     assert all(user["tags"] == [] for user in DOCUMENT["users"])
     none: dict[str, Any] = definitions(TABLE, {})
@@ -104,7 +104,7 @@ def test_only_services_with_a_password_are_users_and_none_is_an_administrator() 
     assert "secret of" not in str(DOCUMENT)
 
 
-def test_the_same_table_gives_the_same_document() -> None:
+def test_broker_definitions_are_deterministic() -> None:
     assert definitions(queues(3, ["crm", "open-klant"]), PASSWORDS) == DOCUMENT
 
 

@@ -32,7 +32,7 @@ def files(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("size", [0, 1, PIECE_BYTES, 2 * PIECE_BYTES + 7])
-async def test_what_was_put_is_read_again_and_gone_when_deleted(tmp_path: Path, size: int) -> None:
+async def test_stored_object_can_be_read_until_it_is_deleted(tmp_path: Path, size: int) -> None:
     objects, key = ObjectStore(tmp_path.as_uri()), upload(clock.new_id())
     content = os.urandom(1024) * (size // 1024) + b"x" * (size % 1024)
     await objects.put(key, pieces(content[: size // 3], content[size // 3 :]))
@@ -57,7 +57,7 @@ async def test_a_file_and_where_it_stands_are_on_disk_before_it_counts(
 
 
 @pytest.mark.parametrize("size", [10, 2 * PIECE_BYTES])
-async def test_what_breaks_off_is_not_there_and_says_why(tmp_path: Path, size: int) -> None:
+async def test_interrupted_upload_leaves_no_object(tmp_path: Path, size: int) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield b"x" * size
         raise ConnectionResetError("gone")
@@ -98,7 +98,7 @@ async def test_a_delete_takes_along_what_a_killed_process_left(tmp_path: Path) -
     assert len(files(tmp_path)) == 1
 
 
-async def test_what_is_whole_gets_the_name_that_it_has_for_good_and_nobody_writes_in_it(
+async def test_complete_object_gets_its_final_name_and_is_never_rewritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     objects, key, name = ObjectStore(tmp_path.as_uri()), media(clock.new_id()), sealed("a" * 64)

@@ -40,7 +40,7 @@ def read(length: int | None, *chunks: bytes, ended: bool = True) -> bytes | None
 
 
 @pytest.mark.parametrize("length", [None, 0])
-def test_no_body_is_an_empty_one(length: int | None) -> None:
+def test_absent_body_is_read_as_empty(length: int | None) -> None:
     assert read(length) == b""
 
 
@@ -113,7 +113,7 @@ def test_a_budget_is_of_all_shares_together_and_comes_back_however_one_ends() ->
     assert budget.left == 10
 
 
-def test_what_is_kept_for_small_bodies_is_not_taken_by_large_ones() -> None:
+def test_body_budget_reserved_for_small_bodies_is_not_used_by_large_ones() -> None:
     budget = BodyBudget(4 * SMALL_BYTES, kept=SMALL_BYTES)
     with budget.share() as large, budget.share() as small:
         for _ in range(3):

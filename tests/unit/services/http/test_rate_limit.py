@@ -43,7 +43,7 @@ def after(limit: Limit, gaps: list[int]) -> tuple[Door, RateLimitState]:
 
 
 @given(LIMITS, GAPS, st.lists(st.integers(0, SECOND), max_size=300))
-def test_as_many_as_are_said_to_be_left_are_granted_whenever_they_come(
+def test_rate_limit_grants_as_many_requests_as_it_announces(
     limit: Limit, gaps: list[int], then: list[int]
 ) -> None:
     door, standing = after(limit, gaps)
@@ -53,7 +53,7 @@ def test_as_many_as_are_said_to_be_left_are_granted_whenever_they_come(
 
 
 @given(LIMITS, GAPS)
-def test_one_more_than_are_said_to_be_left_is_refused_at_once(
+def test_rate_limit_refuses_one_request_more_than_it_announces(
     limit: Limit, gaps: list[int]
 ) -> None:
     door, standing = after(limit, gaps)
@@ -72,7 +72,9 @@ def test_when_the_wait_is_over_there_is_one_more(limit: Limit, gaps: list[int]) 
 
 
 @given(LIMITS, st.data())
-def test_who_keeps_to_the_policy_is_never_refused(limit: Limit, data: st.DataObject) -> None:
+def test_rate_limit_never_refuses_a_caller_that_keeps_to_the_policy(
+    limit: Limit, data: st.DataObject
+) -> None:
     """No more than q in any w seconds, however bunched: each waits for the one q before it."""
     policy = headers(RateLimitState(True, 0), limit)["RateLimit-Policy"]
     found = re.fullmatch(r'"default";q=(\d+);w=(\d+)', policy)
@@ -106,7 +108,7 @@ def test_a_refusal_says_that_nothing_is_left_and_how_long_to_wait(
 
 
 @given(LIMITS, st.integers(2, 300))
-def test_no_token_gets_more_than_its_pace_in_the_long_run(limit: Limit, seconds: int) -> None:
+def test_rate_limit_bounds_the_long_run_rate_of_a_token(limit: Limit, seconds: int) -> None:
     """Asking as fast as possible: a burst, and then the pace."""
     door = Door(limit)
     granted, end = 0, door.now + seconds * SECOND

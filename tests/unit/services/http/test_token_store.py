@@ -34,7 +34,7 @@ def towns(*names: str) -> Configuration:
     return Configuration.model_construct(tenants=tuple(Tenant(id=n, name=n) for n in names))
 
 
-def test_with_one_municipality_a_token_of_the_environment_is_its() -> None:
+def test_environment_token_belongs_to_the_only_municipality() -> None:
     first, second = of_environment(environment("crm:a,crm:b"), towns("almelo"))
     assert {first.hash, second.hash} == {digest("a"), digest("b")}
     assert (first.rights.name, first.rights.tenant) == ("crm", "almelo")
@@ -44,7 +44,7 @@ def test_with_one_municipality_a_token_of_the_environment_is_its() -> None:
     )
 
 
-def test_with_two_a_token_names_its_own() -> None:
+def test_environment_token_names_its_municipality_when_there_are_two() -> None:
     keys = of_environment(environment("crm@almelo:a,zaak@hengelo:b"), towns("almelo", "hengelo"))
     assert [(k.rights.name, k.rights.tenant) for k in keys] == [
         ("crm", "almelo"),
@@ -62,7 +62,7 @@ def test_with_two_a_token_names_its_own() -> None:
         ("crm@almelo:hunter2,crm@hengelo:hunter3", "crm stands for two municipalities"),
     ],
 )
-def test_a_token_of_no_or_two_municipalities_is_a_fault_that_does_not_show_it(
+def test_environment_token_without_one_municipality_is_a_hidden_fault(
     tokens: str, fault: str
 ) -> None:
     with pytest.raises(SettingsError) as raised:
@@ -100,7 +100,7 @@ def ring(table: Table, *tokens: str) -> TokenStore:
     return TokenStore(cast(Pool, table), [key(token) for token in tokens])
 
 
-def test_what_was_not_read_for_too_long_is_trusted_no_more_and_the_environment_is() -> None:
+def test_token_table_expires_when_unread_but_environment_tokens_stay() -> None:
     async def play() -> None:
         table = Table(row("desk", "t"))
         keyring = ring(table, "e")
@@ -162,7 +162,7 @@ def test_a_name_of_the_environment_is_nobody_else_s() -> None:
     virtual_clock.run(play())
 
 
-def test_no_more_tokens_are_held_than_there_is_room_for() -> None:
+def test_token_store_is_bounded() -> None:
     async def play() -> None:
         keyring = ring(Table(*(row(f"n{n}", f"t{n}") for n in range(LARGEST + 1))))
         await keyring.refresh()
@@ -184,7 +184,7 @@ def test_a_role_of_a_newer_version_opens_nothing() -> None:
 
 
 @given(st.text(), st.sets(st.text(min_size=1), max_size=4))
-def test_only_the_very_token_is_found(given_token: str, tokens: set[str]) -> None:
+def test_token_store_finds_only_exact_tokens(given_token: str, tokens: set[str]) -> None:
     async def play() -> None:
         keyring = ring(Table(*(row(f"n{n}", t) for n, t in enumerate(sorted(tokens)))))
         await keyring.refresh()
