@@ -25,7 +25,7 @@ run: ## start everything on this machine, with private servers; Ctrl-C stops it
 
 unit: ## run the quick unit and contract tests, without servers, in seconds
 	@deploy/setup.sh tools
-	@$(BESIDE) -m "not slow" tests/unit tests/contract $(ARGS)
+	@$(BESIDE) -p no:schemathesis -m "not slow" tests/unit tests/contract $(ARGS)
 
 test: ## run all tests against real servers, seeded and short (ARGS="-k words" for some)
 	@deploy/setup.sh servers scanner browser paper clock alarms tools

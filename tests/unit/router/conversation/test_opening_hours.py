@@ -45,7 +45,7 @@ def test_text_of_a_closed_office_goes_once_in_each_closed_period() -> None:
     assert hall.heard == []
 
 
-def test_a_greeting_in_a_closed_office_is_answered_at_once_and_not_asked_about_as_well() -> None:
+def test_greeting_to_a_closed_office_gets_one_text() -> None:
     hall = Stadhuis("2026-11-25 18:00")
     hall.hears("Goedenavond")
     assert hall.heard == ["gesloten"]
@@ -86,7 +86,7 @@ def test_another_department_stands_in_and_the_reason_says_for_whom(
     assert (hall.state.home_department, hall.heard) == ("burgerzaken", heard)
 
 
-def test_it_goes_from_one_to_the_next_and_back_and_the_reason_stays_as_long_as_it_is() -> None:
+def test_conversation_moves_along_the_deputies_and_back() -> None:
     hall = Stadhuis("2026-11-25 16:00")
     went = [("2026-11-25 16:00", "mijn paspoort")]
     went += [(f"2026-11-25 {hour}:30", "en nog iets") for hour in range(17, 24)]
@@ -113,7 +113,7 @@ def test_it_goes_from_one_to_the_next_and_back_and_the_reason_stays_as_long_as_i
 
 
 @pytest.mark.parametrize("words", ["bedankt", "ok", "hoi", "over huren", "fraude", "x"])
-def test_whatever_is_said_to_a_stand_in_it_goes_back_when_its_own_department_opens(
+def test_conversation_returns_from_its_deputy_at_opening_time(
     words: str,
 ) -> None:
     hall = Stadhuis("2026-11-25 18:00", number=DESK)
@@ -124,7 +124,7 @@ def test_whatever_is_said_to_a_stand_in_it_goes_back_when_its_own_department_ope
     assert back.department == "balie"
 
 
-def test_it_goes_back_when_its_own_department_opens_though_nobody_says_a_word() -> None:
+def test_conversation_returns_at_opening_time_without_a_message() -> None:
     hall = Stadhuis("2026-11-27 18:00", config(tenant={"wait_minutes": 0}))  # a Friday
     hall.hears("mijn paspoort")
     hall.after(hours=5).hears("bent u er?")  # the evening has gone home as well
@@ -147,7 +147,7 @@ def test_it_goes_back_when_its_own_department_opens_though_nobody_says_a_word() 
     ("order", "department"),
     [("text", "avond"), ("transfer", "groen"), ("close", "avond"), ("note", "burgerzaken")],
 )
-def test_it_does_not_go_back_from_who_took_it_up(order: str, department: str) -> None:
+def test_conversation_stays_with_a_deputy_that_took_it_up(order: str, department: str) -> None:
     hall = Stadhuis("2026-11-25 18:00", config(tenant={"wait_minutes": 0}))
     hall.hears("mijn paspoort")
     hall.orders(order, to_department="groen")
@@ -157,7 +157,7 @@ def test_it_does_not_go_back_from_who_took_it_up(order: str, department: str) ->
 
 
 @pytest.mark.parametrize("author", [SANNE, MACHINE])
-def test_it_does_not_go_back_from_a_person_who_answered(author: object) -> None:
+def test_conversation_stays_with_a_person_who_answered(author: object) -> None:
     hall = Stadhuis("2026-11-25 18:00")
     hall.hears("mijn paspoort")
     hall.orders("text", author=author)
@@ -167,7 +167,7 @@ def test_it_does_not_go_back_from_a_person_who_answered(author: object) -> None:
     assert back.reason == (EVENING if answered else BURGERZAKEN)
 
 
-def test_what_was_answered_stays_when_its_department_closes() -> None:
+def test_answered_conversation_stays_when_its_department_closes() -> None:
     hall = Stadhuis("2026-11-25 16:00")
     hall.hears("mijn paspoort")
     hall.orders("text")
@@ -175,7 +175,7 @@ def test_what_was_answered_stays_when_its_department_closes() -> None:
     assert hall.heard == ["gesloten"]
 
 
-def test_what_was_answered_in_the_evening_is_opened_again_where_it_belongs() -> None:
+def test_conversation_answered_by_a_deputy_reopens_at_its_own_department() -> None:
     hall = Stadhuis("2026-11-25 18:00")
     hall.hears("mijn paspoort")
     hall.orders("text")
@@ -192,7 +192,7 @@ def test_a_transfer_is_a_new_home() -> None:
     assert (back.department, back.reason) == ("groen", "overgedragen")
 
 
-def test_a_transfer_to_a_closed_department_is_had_by_who_stands_in_until_it_opens() -> None:
+def test_transfer_to_a_closed_department_goes_to_its_deputy() -> None:
     hall = Stadhuis("2026-11-25 18:00")
     hall.hears("mijn container")
     assert hall.orders("transfer", to_department="burgerzaken").department == "burgerzaken"
@@ -221,7 +221,7 @@ def test_the_night_in_which_the_clock_changes_is_one_closed_period(moment: str, 
     assert hall.heard == []
 
 
-def test_hours_that_run_through_the_change_of_the_clock_wait_as_long_as_they_last() -> None:
+def test_opening_hours_count_real_hours_through_the_clock_change() -> None:
     """From 22:00 to 06:00 there are nine hours in the night in which summer ends."""
     night = {"hours": "Mo-Su 22:00-06:00", "tenant": "hengelo", "destination": "crm"}
     rule = {"id": "nacht", "words": ["nachtbus"], "department": "nacht"}

@@ -38,7 +38,7 @@ def closed(words: str = "mijn container", given: Configuration = CONFIG, **more:
         ({"days": 1}, "stop", {}),
     ],
 )
-def test_what_asks_nothing_is_recorded_in_what_was_closed_and_changes_nothing(
+def test_small_talk_after_closing_is_recorded_and_reopens_nothing(
     after: dict[str, float], words: str, more: dict[str, Any]
 ) -> None:
     hall = closed()
@@ -65,7 +65,7 @@ def test_thanks_that_come_after_a_day_are_a_greeting_of_somebody_new(words: str)
     assert said.conversation != first and said.provisional
 
 
-def test_thanks_for_an_answer_belong_to_it_for_as_long_as_it_may_be_opened_again() -> None:
+def test_thanks_belong_to_a_closed_conversation_while_it_may_reopen() -> None:
     hall = closed()
     first = hall.id
     hall.reaches(hall.now + REOPENS)
@@ -84,7 +84,9 @@ def test_thanks_for_an_answer_belong_to_it_for_as_long_as_it_may_be_opened_again
         ("bezwaar", {}),  # a label alone is no other subject
     ],
 )
-def test_what_has_no_other_subject_opens_it_again(words: str, more: dict[str, Any]) -> None:
+def test_message_without_another_subject_reopens_a_conversation(
+    words: str, more: dict[str, Any]
+) -> None:
     hall = closed()
     first = hall.id
     said = hall.after(days=13).hears(words, **more)
@@ -168,13 +170,13 @@ def test_rules_know_a_new_conversation_from_one_that_is_opened_again(
     assert (said.rule, said.reopened) == (rule, reopened)
 
 
-def test_a_rule_for_what_is_opened_again_that_leads_elsewhere_decides_as_for_a_new_one() -> None:
+def test_rule_for_another_department_starts_a_new_conversation() -> None:
     hall = closed("mijn paspoort", config(rules=RETURNING))
     said = hall.after(days=2).hears("mijn vraag over iets")
     assert (said.rule, said.department, said.reopened) == ("nieuw", "balie", False)
 
 
-def test_what_was_opened_again_waits_anew_and_is_closed_anew() -> None:
+def test_reopened_conversation_waits_and_closes_anew() -> None:
     hall = closed("er is iets met de buren")
     hall.after(days=2).hears("het is nog steeds zo")
     assert hall.state.waiting_since == hall.now
@@ -189,7 +191,7 @@ def test_what_was_opened_again_waits_anew_and_is_closed_anew() -> None:
     assert hall.happened == ["closed"]
 
 
-def test_what_was_closed_for_its_silence_is_never_opened_again() -> None:
+def test_conversation_closed_by_silence_is_never_reopened() -> None:
     hall = Stadhuis()
     hall.hears("mijn container")
     hall.orders("text", author=SANNE)
@@ -200,14 +202,14 @@ def test_what_was_closed_for_its_silence_is_never_opened_again() -> None:
     assert said.conversation != first and not said.reopened
 
 
-def test_it_can_be_opened_again_until_the_last_moment() -> None:
+def test_conversation_can_reopen_until_the_last_moment() -> None:
     hall = closed()
     first = hall.id
     hall.reaches(hall.now + REOPENS)
     assert hall.hears("nog iets over het hek").conversation == first
 
 
-def test_what_was_closed_of_one_number_is_not_opened_by_a_message_to_another() -> None:
+def test_message_to_another_number_reopens_nothing() -> None:
     hall = closed()
     said = hall.after(minutes=1).hears("bedankt", number="30000002")
     assert said.opened and said.conversation.startswith("30000002-")

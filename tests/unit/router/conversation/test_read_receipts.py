@@ -32,7 +32,7 @@ def marked(hall: Stadhuis) -> list[Mark]:
 
 
 @pytest.mark.parametrize("typing", [False, True])
-def test_the_last_message_of_the_conversation_is_marked_and_it_is_on_the_record(
+def test_read_receipt_marks_the_last_message_and_is_archived(
     typing: bool,
 ) -> None:
     hall = at_work()
@@ -94,7 +94,7 @@ def test_an_answer_of_a_person_marks_where_the_number_says_so(
         ("transfer", SANNE),
     ],
 )
-def test_what_no_person_answers_marks_nothing(type: str, author: Author | None) -> None:
+def test_automatic_command_sends_no_read_receipt(type: str, author: Author | None) -> None:
     hall = at_work(read_marks="answered")
     said = hall.orders(type, author=author, to_department="groen" if type == "transfer" else "")
     assert (said.kind, marked(hall)) == ("accepted", [])
@@ -143,7 +143,7 @@ def test_meta_marks_nothing_that_is_older_than_thirty_days(days: float, expected
     assert len(marked(hall)) == (2 if expected == "accepted" else 0)
 
 
-def test_where_the_citizen_never_wrote_there_is_nothing_to_mark() -> None:
+def test_no_read_receipt_goes_out_when_the_citizen_never_wrote() -> None:
     hall = Stadhuis(given=town("answered"))
     begun = hall.orders("template", to="31699999999")
     hall.id = begun.conversation
@@ -152,7 +152,7 @@ def test_where_the_citizen_never_wrote_there_is_nothing_to_mark() -> None:
     assert marked(hall) == []
 
 
-def test_what_was_long_on_its_way_is_not_the_last_and_a_reaction_cannot_be_read() -> None:
+def test_read_receipt_skips_delayed_messages_and_reactions() -> None:
     hall = at_work()
     hall.after(minutes=30).hears("bij de kerk", wamid="wamid.last")
     hall.hears("eerder geschreven", wamid="wamid.old", late=20)

@@ -62,7 +62,7 @@ class Late:
         return [send.id for send in sends if send and send.asks]
 
 
-def test_whoever_sent_it_hears_that_it_waits_and_what_was_done_about_it() -> None:
+def test_sender_hears_that_a_late_answer_is_on_hold() -> None:
     late = Late()
     message = late.answers(2 * DAY)
     said = late.held(message, 2 * DAY + 1)
@@ -77,7 +77,7 @@ def test_whoever_sent_it_hears_that_it_waits_and_what_was_done_about_it() -> Non
     assert (kept_of[ask].status, kept_of[ask].type) == ("accepted", "template")
 
 
-def test_what_asks_is_a_line_of_the_ledger_and_on_the_record_just_after_what_caused_it() -> None:
+def test_reopen_request_is_sent_and_archived_after_its_cause() -> None:
     late = Late()
     message = late.answers(2 * DAY)
     said = late.held(message, 2 * DAY + 1)
@@ -94,7 +94,7 @@ def test_what_asks_is_a_line_of_the_ledger_and_on_the_record_just_after_what_cau
     assert "vraagt de inwoner om terug te schrijven" in data["decision"]["reason"]
 
 
-def test_however_many_answers_wait_the_citizen_is_asked_once_until_they_write() -> None:
+def test_citizen_gets_one_reopen_request_for_all_answers_on_hold() -> None:
     late = Late()
     first, second = late.answers(2 * DAY), late.answers(2 * DAY + 5)
     late.held(first, 2 * DAY + 6)
@@ -107,7 +107,7 @@ def test_however_many_answers_wait_the_citizen_is_asked_once_until_they_write() 
     assert len(late.asked) == 2
 
 
-def test_it_is_asked_once_when_both_outcomes_come_in_one_batch_or_again() -> None:
+def test_one_reopen_request_goes_out_for_outcomes_in_one_batch_or_repeated() -> None:
     late = Late()
     ids = [late.answers(2 * DAY + n) for n in range(2)]
     held = [outcome(id, "held", second=2 * DAY + 9, reason=REASON) for id in ids]
@@ -117,7 +117,7 @@ def test_it_is_asked_once_when_both_outcomes_come_in_one_batch_or_again() -> Non
 
 
 @pytest.mark.parametrize("order", ["first", "second"])
-def test_two_conversations_of_one_citizen_are_one_question(order: str) -> None:
+def test_one_reopen_request_covers_two_conversations_of_a_citizen(order: str) -> None:
     late = Late()
     before = late.answers(2 * DAY)
     late.router.takes(
@@ -132,7 +132,7 @@ def test_two_conversations_of_one_citizen_are_one_question(order: str) -> None:
     assert late.router.outgoing[before].reason == late.router.outgoing[given.id].reason == ASKED
 
 
-def test_who_has_written_meanwhile_is_not_asked() -> None:
+def test_no_reopen_request_goes_to_a_citizen_who_wrote_meanwhile() -> None:
     late = Late()
     message = late.answers(2 * DAY)
     late.writes(2 * DAY + 1)
@@ -140,7 +140,7 @@ def test_who_has_written_meanwhile_is_not_asked() -> None:
     assert late.asked == []
 
 
-def test_where_meta_finds_closed_what_we_think_open_they_are_asked() -> None:
+def test_reopen_request_goes_out_when_meta_says_the_window_is_closed() -> None:
     late = Late()
     message = late.answers(DAY - 60)
     late.held(message, DAY - 50, code=CLOSED)
@@ -150,7 +150,7 @@ def test_where_meta_finds_closed_what_we_think_open_they_are_asked() -> None:
     assert len(late.asked) == 1
 
 
-def test_without_a_template_whoever_sent_it_hears_that_nobody_was_asked() -> None:
+def test_sender_hears_that_no_reopen_request_went_out_without_a_template() -> None:
     late = Late(parse(TOML, "postkamer.toml"))
     message = late.answers(2 * DAY)
     [event] = events(late.held(message, 2 * DAY + 1))
@@ -162,7 +162,7 @@ def failed(ask: UUID, second: float) -> SendOutcome:
     return outcome(ask, "failed", second=second, code=132001, reason="132001: bestaat niet")
 
 
-def test_once_the_question_failed_the_next_answer_asks_anew() -> None:
+def test_next_answer_sends_a_reopen_request_after_one_failed() -> None:
     late = Late()
     late.held(late.answers(2 * DAY), 2 * DAY + 1)
     [ask] = late.asked
@@ -172,7 +172,7 @@ def test_once_the_question_failed_the_next_answer_asks_anew() -> None:
     assert len(late.asked) == 2
 
 
-def test_what_failed_by_a_status_of_meta_s_asks_anew_too() -> None:
+def test_next_answer_sends_a_reopen_request_after_a_failed_status() -> None:
     late = Late()
     late.held(late.answers(2 * DAY), 2 * DAY + 1)
     [ask] = late.asked
@@ -198,14 +198,14 @@ def test_an_answer_that_comes_much_later_asks_anew(later: float, asks: int) -> N
     assert len(late.asked) == asks
 
 
-def test_of_days_with_an_answer_each_few_ask() -> None:
+def test_reopen_requests_are_few_over_days_of_answers() -> None:
     late = Late()
     for day in range(2, 14):
         late.held(late.answers(day * DAY), day * DAY)
     assert len(late.asked) == 4
 
 
-def test_what_asked_counts_only_while_something_may_wait_for_it() -> None:
+def test_reopen_request_is_valid_for_less_than_an_answer_is_held() -> None:
     assert timedelta(hours=24 + 24) < REOPEN_REQUEST_VALID_FOR < MAX_HOLD
 
 
@@ -219,7 +219,7 @@ def pressed(late: Late, second: float, about: str) -> Any:
 
 
 @pytest.mark.parametrize("closed", [False, True])
-def test_who_presses_its_button_asks_for_nothing_more(closed: bool) -> None:
+def test_button_of_a_reopen_request_is_no_new_question(closed: bool) -> None:
     late = Late()
     late.held(late.answers(2 * DAY), 2 * DAY + 1)
     [ask] = late.asked
@@ -236,7 +236,7 @@ def test_who_presses_its_button_asks_for_nothing_more(closed: bool) -> None:
 
 
 @pytest.mark.parametrize("about", ["wamid.2", "wamid.5", "wamid.8"])
-def test_who_was_asked_again_may_press_the_button_of_any_of_them(about: str) -> None:
+def test_button_of_any_reopen_request_counts(about: str) -> None:
     late = Late()
     for day in (2, 5, 8):
         late.held(late.answers(day * DAY), day * DAY)
@@ -256,7 +256,7 @@ def test_the_button_of_another_template_is_somebody_s_work() -> None:
     assert now.state.waiting_since == moment(3 * DAY)
 
 
-def test_what_waited_and_was_sent_says_no_more_that_it_waits() -> None:
+def test_sent_answer_is_no_longer_on_hold() -> None:
     late = Late()
     message = late.answers(2 * DAY)
     late.held(message, 2 * DAY + 1)
@@ -269,7 +269,7 @@ def test_what_waited_and_was_sent_says_no_more_that_it_waits() -> None:
     assert (data["status"], data["reason"]) == ("delivered", "")
 
 
-def test_what_returns_after_a_week_is_told_as_failed() -> None:
+def test_answer_on_hold_that_expires_is_told_as_failed() -> None:
     late = Late()
     message = late.answers(2 * DAY)
     late.held(message, 2 * DAY + 1)
@@ -279,7 +279,7 @@ def test_what_returns_after_a_week_is_told_as_failed() -> None:
     assert (data["status"], data["reason"]) == ("failed", reason)
 
 
-def test_what_a_status_settled_first_is_not_said_to_wait() -> None:
+def test_answer_settled_by_a_status_is_not_told_as_on_hold() -> None:
     late = Late()
     message = late.answers(2 * DAY)
     late.router.takes(told(stated("wamid.x", "sent", f"{message}.1"), second=2 * DAY + 1))

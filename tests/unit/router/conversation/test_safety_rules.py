@@ -40,7 +40,7 @@ def test_danger_is_told_before_menus_and_hours_and_wakes_a_person(
     assert hall.told[0] == alarm  # nothing goes before it
 
 
-def test_a_care_rule_with_a_department_goes_there_and_one_without_where_rules_say() -> None:
+def test_safety_rule_decides_the_department_only_when_it_names_one() -> None:
     assert Stadhuis().hears("ik wil dood").department == "zorg"
     said = Stadhuis().hears("mijn container staat in brand")
     assert (said.department, said.rule) == ("groen", "afval")
@@ -49,7 +49,7 @@ def test_a_care_rule_with_a_department_goes_there_and_one_without_where_rules_sa
     assert both.reason == '"ik wil dood" staat erin (zorgregel dood)'
 
 
-def test_it_is_said_in_a_burst_in_which_something_was_said_already() -> None:
+def test_safety_text_goes_out_in_a_burst_that_had_a_text() -> None:
     hall = Stadhuis(SATURDAY)
     hall.hears("hoi")
     hall.after(seconds=5).hears("ik wil dood")
@@ -60,7 +60,7 @@ def test_it_is_said_in_a_burst_in_which_something_was_said_already() -> None:
     assert hall.heard == ["noodgeval"]
 
 
-def test_it_is_said_to_the_first_cry_that_is_young_enough_to_be_answered() -> None:
+def test_safety_text_answers_the_first_message_that_is_not_late() -> None:
     """Though a late one woke somebody just before."""
     hall = Stadhuis(SATURDAY)
     hall.hears("ik wil dood", late=120)
@@ -70,7 +70,7 @@ def test_it_is_said_to_the_first_cry_that_is_young_enough_to_be_answered() -> No
     assert (hall.heard, hall.woken) == (["zelfdoding"], [])
 
 
-def test_after_a_danger_nothing_is_said_of_hours_and_menus_for_a_day() -> None:
+def test_no_hours_or_menu_text_goes_out_for_a_day_after_danger() -> None:
     hall = alarmed(given=config(tenant={"wait_minutes": 0}))
     assert hall.heard == ["zelfdoding"]
     hall.after(minutes=5).hears("hoi")
@@ -81,7 +81,7 @@ def test_after_a_danger_nothing_is_said_of_hours_and_menus_for_a_day() -> None:
     assert hall.heard == ["garage"]
 
 
-def test_it_is_said_when_a_day_has_brought_all_that_it_may() -> None:
+def test_safety_text_goes_out_beyond_the_daily_limit_of_texts() -> None:
     hall = Stadhuis("2026-11-25 09:00", config(tenant={"wait_minutes": 0}))
     for _ in range(10):
         hall.after(minutes=30).hears("mijn buren")
@@ -92,14 +92,14 @@ def test_it_is_said_when_a_day_has_brought_all_that_it_may() -> None:
 
 
 @pytest.mark.parametrize("state", ["receive-only", "closed"])
-def test_it_is_said_when_the_number_says_nothing_else(state: str) -> None:
+def test_safety_text_goes_out_from_a_silent_number(state: str) -> None:
     hall = Stadhuis()
     hall.says("state", "Wij zijn dicht.", state=state)
     hall.hears("ik wil dood")
     assert hall.heard == ["zelfdoding"]
 
 
-def test_it_is_said_to_who_talks_with_a_person_and_moves_nothing() -> None:
+def test_safety_text_goes_out_during_a_talk_with_a_person() -> None:
     hall = Stadhuis()
     hall.hears("mijn container")
     hall.orders("text")
@@ -118,7 +118,7 @@ def test_a_machine_that_reads_our_help_back_to_us_is_not_answered_for_ever() -> 
 
 
 @pytest.mark.parametrize("again", ["ik wil dood", "ik wil echt dood, ik wil dood"])
-def test_the_same_danger_within_the_hour_wakes_nobody_anew(again: str) -> None:
+def test_same_danger_within_the_hour_raises_no_second_alarm(again: str) -> None:
     hall = alarmed()
     hall.after(minutes=2).hears(again)
     assert hall.woken == []
@@ -135,7 +135,7 @@ def test_another_danger_wakes_at_once() -> None:
     assert hall.woken == ["wacht"] and said.alarm and said.alarm.care == "emergency"
 
 
-def test_one_after_the_other_is_woken_and_all_a_second_time() -> None:
+def test_unconfirmed_alarm_goes_to_each_destination_twice() -> None:
     hall = alarmed(given=config(tenant={"wait_minutes": 0}))
     for minutes, woken, happened in [
         (9, [], []),
@@ -153,7 +153,7 @@ def test_one_after_the_other_is_woken_and_all_a_second_time() -> None:
 
 
 @pytest.mark.parametrize("after", [0, 9, 15, 25])
-def test_who_confirms_lets_the_others_sleep(after: int) -> None:
+def test_confirmed_alarm_goes_to_no_further_destination(after: int) -> None:
     hall = alarmed()
     hall.after(minutes=after)
     confirmed = hall.orders("confirm", departments=["groen"], author=SANNE)
@@ -176,7 +176,7 @@ def test_nothing_but_a_confirmation_ends_the_alarm(order: str) -> None:
     assert hall.woken == []
 
 
-def test_nobody_to_wake_is_no_reason_to_say_nothing() -> None:
+def test_safety_text_goes_out_when_no_alarm_destination_is_set() -> None:
     hall = Stadhuis(given=config(tenant={"care": {"destinations": []}}))
     said = hall.hears("ik wil dood")
     assert (said.care, said.alarm, hall.heard) == ("suicide", None, ["zelfdoding"])
@@ -210,7 +210,7 @@ def test_a_rule_of_the_municipality_may_name_another_text() -> None:
     assert hall.heard == ["garage"]
 
 
-def test_no_alarm_says_who_it_is_or_what_was_said() -> None:
+def test_alarm_holds_no_pii_and_no_text() -> None:
     hall = alarmed()
     hall.after(hours=1)
     for event in hall.told:

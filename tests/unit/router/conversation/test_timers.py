@@ -20,7 +20,7 @@ def waits(words: str = "er is iets met de buren", start: str = "2026-11-25 13:00
     return hall
 
 
-def test_after_an_hour_it_is_escalated_and_the_citizen_hears_by_when() -> None:
+def test_unanswered_conversation_is_escalated_after_an_hour() -> None:
     hall = waits()
     hall.after(minutes=59)
     assert hall.happened == [] and hall.heard == []
@@ -36,7 +36,7 @@ def test_after_an_hour_it_is_escalated_and_the_citizen_hears_by_when() -> None:
     assert data(moved)["from"] == "klantcontact" and data(told)["department"] == "teamleider"
 
 
-def test_without_a_department_to_escalate_to_it_stays_and_is_more_urgent() -> None:
+def test_escalation_without_a_department_raises_the_priority() -> None:
     hall = waits("mijn container")
     hall.after(hours=1)
     assert hall.happened == ["waiting"] and hall.heard == ["duurt_langer"]
@@ -45,7 +45,7 @@ def test_without_a_department_to_escalate_to_it_stays_and_is_more_urgent() -> No
     assert hall.told[-1].type == WAITING and hall.told[-1].sequence == 2
 
 
-def test_only_opening_hours_count() -> None:
+def test_waiting_time_counts_only_opening_hours() -> None:
     hall = waits(start="2026-11-25 16:30")
     hall.until("2026-11-26 09:29")
     assert hall.happened == []
@@ -94,7 +94,7 @@ def test_the_first_message_that_is_not_answered_counts() -> None:
     assert hall.happened == []  # once, until somebody answers
 
 
-def test_after_an_answer_the_next_question_waits_anew() -> None:
+def test_waiting_time_starts_anew_after_an_answer() -> None:
     hall = waits()
     hall.after(hours=1)
     hall.orders("text")
@@ -104,7 +104,7 @@ def test_after_an_answer_the_next_question_waits_anew() -> None:
     assert hall.heard == ["duurt_langer"]  # once in a conversation
 
 
-def test_in_another_department_its_own_hours_count() -> None:
+def test_waiting_time_counts_the_hours_of_the_current_department() -> None:
     hall = waits(start="2026-11-25 16:30")
     hall.orders("transfer", to_department="burgerzaken")
     hall.until("2026-11-25 20:00").orders("transfer", to_department="groen")
@@ -114,7 +114,7 @@ def test_in_another_department_its_own_hours_count() -> None:
 
 
 @pytest.mark.parametrize("words", ["bedankt", "👍", "STOP", "ok"])
-def test_what_asks_for_nothing_does_not_wait(words: str) -> None:
+def test_small_talk_starts_no_waiting_time(words: str) -> None:
     hall = waits("mijn container")
     hall.orders("text")
     hall.after(minutes=5).hears(words)
@@ -122,7 +122,7 @@ def test_what_asks_for_nothing_does_not_wait(words: str) -> None:
     assert hall.happened == []
 
 
-def test_who_never_sets_a_time_escalates_nothing() -> None:
+def test_nothing_is_escalated_without_a_configured_wait() -> None:
     hall = Stadhuis(given=config(tenant={"wait_minutes": 0, "menu": ""}))
     hall.hears("er is iets met de buren")
     hall.after(days=10)
@@ -161,7 +161,7 @@ def test_each_word_from_either_side_puts_it_off() -> None:
     assert hall.happened == ["closed"]
 
 
-def test_what_was_opened_again_after_its_time_had_come_is_closed_as_well() -> None:
+def test_conversation_reopened_after_its_idle_time_closes_again() -> None:
     hall = waits("mijn container")
     hall.orders("text")
     hall.after(days=13).orders("close")
@@ -171,7 +171,7 @@ def test_what_was_opened_again_after_its_time_had_come_is_closed_as_well() -> No
     assert hall.happened == ["closed"]
 
 
-def test_nobody_is_closed_who_still_waits() -> None:
+def test_waiting_conversation_is_not_closed_by_a_timer() -> None:
     hall = waits("mijn container")
     hall.after(days=60)
     assert hall.happened == ["waiting"]
@@ -188,7 +188,7 @@ def test_a_conversation_that_the_municipality_began_is_closed_as_well() -> None:
     assert hall.happened == ["closed"]
 
 
-def test_what_is_official_is_closed_by_a_person_who_says_what_was_done() -> None:
+def test_official_conversation_is_not_closed_by_a_timer() -> None:
     hall = waits("ik maak bezwaar")
     hall.after(days=90)
     assert "closed" not in hall.happened

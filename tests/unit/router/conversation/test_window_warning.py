@@ -46,7 +46,7 @@ def warned(hall: Stadhuis) -> list[str]:
         ("2026-11-28 12:00", ["Sun 10:00"]),
     ],
 )
-def test_the_department_hears_in_time_for_the_weekend_and_two_hours_before_the_end(
+def test_window_warning_comes_before_the_weekend_and_before_the_end(
     start: str, expected: list[str]
 ) -> None:
     hall = waits(start).after(days=4)
@@ -64,7 +64,7 @@ def test_the_event_says_until_when_and_goes_to_who_has_the_conversation() -> Non
 
 
 @pytest.mark.parametrize("done", ["text", "close"])
-def test_who_was_answered_waits_no_more(done: str) -> None:
+def test_no_window_warning_comes_after_an_answer(done: str) -> None:
     hall = waits("2026-11-27 10:00").after(hours=1)
     hall.orders(done)
     assert warned(hall.after(days=3)) == []
@@ -99,7 +99,7 @@ def test_a_clock_that_stood_still_tells_it_once() -> None:
         ("2026-11-25 08:00", 24 * 60, []),  # none
     ],
 )
-def test_metas_hours_count_from_when_it_was_written_and_not_from_when_it_came_in(
+def test_window_counts_from_when_the_message_was_written(
     start: str, late: int, expected: list[str]
 ) -> None:
     hall = Stadhuis(start, config(tenant=QUIET))
@@ -110,7 +110,7 @@ def test_metas_hours_count_from_when_it_was_written_and_not_from_when_it_came_in
     assert {datetime.fromisoformat(each) for each in told} <= {said + CUSTOMER_SERVICE_WINDOW}
 
 
-def test_what_was_longer_on_its_way_than_the_next_makes_no_window_shorter() -> None:
+def test_delayed_message_does_not_shorten_the_window() -> None:
     hall = Stadhuis("2026-11-25 13:00", config(tenant=QUIET))
     opens = hall.hears(WORDS).window_until
     assert opens == hall.now + CUSTOMER_SERVICE_WINDOW

@@ -110,7 +110,7 @@ QUIET = [
 
 
 @pytest.mark.parametrize(("field", "value", "event"), ALARMING)
-def test_what_a_person_must_see_is_an_alarm_in_known_words(
+def test_serious_notice_raises_an_alarm_in_known_words(
     field: str, value: dict[str, Any], event: str
 ) -> None:
     lines, samples = counted(told(field, **value))
@@ -125,7 +125,7 @@ def test_what_a_person_must_see_is_an_alarm_in_known_words(
 
 
 @pytest.mark.parametrize(("field", "value", "event"), QUIET)
-def test_what_nobody_must_see_is_kept_and_counted(
+def test_harmless_notice_is_archived_and_counted(
     field: str, value: dict[str, Any], event: str
 ) -> None:
     lines, [sample] = counted(told(field, **value))
@@ -174,7 +174,7 @@ def test_a_preference_that_says_nothing_of_anybody_changes_nothing(value: dict[s
     assert router.opt_outs == router.identities == {}
 
 
-def test_of_two_preferences_the_one_that_was_given_last_stands() -> None:
+def test_latest_marketing_preference_wins() -> None:
     router = Router()
     for n, (value, timestamp) in enumerate([("stop", 1795600060), ("resume", "1795600000")]):
         said = {"wa_id": "31611111111", "value": value, "timestamp": timestamp}
@@ -194,9 +194,7 @@ TEMPLATE = {
 
 @pytest.mark.parametrize("field", sorted(FIELDS - {"messages", "history", "smb_message_echoes"}))
 @pytest.mark.parametrize("number", [NUMBER, BORNE, "99999999"])
-def test_a_notice_of_an_account_that_names_a_number_is_kept_and_acted_on_by_nobody(
-    field: str, number: str
-) -> None:
+def test_account_notice_that_names_a_number_is_only_archived(field: str, number: str) -> None:
     """Its proof was asked about the number, which may be the sender's own or unknown: of the
     account beside it, whose municipality is another one, it proves nothing."""
     router = Router()
@@ -244,13 +242,11 @@ def sightings(*came: Receipt) -> list[Any]:
         (receipt(b"no JSON"), None),
     ],
 )
-def test_what_no_version_of_ours_knows_is_a_sighting_with_a_plain_name(
-    came: Receipt, sighting: Any
-) -> None:
+def test_unknown_field_or_type_is_a_first_sighting(came: Receipt, sighting: Any) -> None:
     assert sightings(came) == [sighting]
 
 
-def test_what_is_not_proven_is_no_sighting() -> None:
+def test_unverified_item_is_no_first_sighting() -> None:
     came = receipt(body({"field": "brand_new_field", "value": {}}), keys=[f"waba:{WABA}"])
     assert sightings(msgspec.structs.replace(came, unproven=[f"waba:{WABA}"])) == [None]
 

@@ -41,7 +41,7 @@ def said(n: int, words: str, **who: str) -> Any:
     return wrote(text(f"wamid.{n}", words, **(who or ANNA)), second=n)
 
 
-def test_the_first_message_that_a_rule_knows_decides_and_then_the_department_is_kept() -> None:
+def test_first_message_that_matches_a_rule_decides_the_department() -> None:
     router = Router()
     words = ["hallo", "ik heb een vraag", "over mijn container", "en mijn woz", "dank u"]
     went = decisions(router.takes(*(said(n, word) for n, word in enumerate(words))))
@@ -54,7 +54,7 @@ def test_the_first_message_that_a_rule_knows_decides_and_then_the_department_is_
     assert went[4].reason == went[2].reason == '"container" staat erin (regel afval)'
 
 
-def test_a_move_is_an_event_of_its_own_just_before_the_message_that_caused_it() -> None:
+def test_transfer_event_comes_just_before_the_message_that_caused_it() -> None:
     router = Router()
     first = router.takes(said(0, "hallo"))
     moved = router.takes(said(1, "mijn container"))
@@ -74,9 +74,7 @@ def test_a_move_is_an_event_of_its_own_just_before_the_message_that_caused_it() 
     assert router.conversations[message.conversation].since == at(1)
 
 
-def test_a_move_by_a_rule_is_told_to_the_department_that_it_left_where_another_system_has_it() -> (
-    None
-):
+def test_transfer_between_destinations_is_told_to_both() -> None:
     router = Router()
     router.takes(said(0, "hallo"))
     (there, new), (left, old), _ = told_to(router.takes(said(1, "mijn container")))
@@ -88,7 +86,7 @@ def test_a_move_by_a_rule_is_told_to_the_department_that_it_left_where_another_s
     assert [to for to, _ in told_to(one.takes(said(1, "mijn woz")))] == ["crm", "crm"]
 
 
-def test_a_rule_that_names_the_fallback_itself_settles_the_matter_without_a_move() -> None:
+def test_rule_for_the_fallback_decides_without_a_transfer() -> None:
     router = Router()
     number = OTHER_NUMBER
     first = wrote(text("wamid.1", "hallo", **ANNA), number=number)
@@ -247,7 +245,7 @@ def test_groups_echoes_and_history_are_kept_and_start_nothing(content: dict[str,
         (body(change(NUMBER, "a new field")), "unknown field"),
     ],
 )
-def test_what_cannot_be_decided_is_kept_aside_with_its_reason(content: bytes, reason: str) -> None:
+def test_undecidable_item_is_quarantined_with_its_reason(content: bytes, reason: str) -> None:
     router = Router()
     done = router.takes(receipt(content))
     [decision] = decisions(done)
@@ -257,7 +255,7 @@ def test_what_cannot_be_decided_is_kept_aside_with_its_reason(content: bytes, re
     assert [r.kind for r in kept(done)] == ["quarantine"]
 
 
-def test_one_bad_item_leaves_its_siblings_alone() -> None:
+def test_bad_item_does_not_affect_the_others_of_its_body() -> None:
     router = Router()
     messages = [text("wamid.1", "hallo", **ANNA), 7, text("wamid.2", "container", **ANNA)]
     done = router.takes(receipt(body(change(NUMBER, messages=messages))))

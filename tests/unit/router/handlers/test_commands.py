@@ -24,7 +24,7 @@ def opened(router: Router, **who: str) -> str:
     return decisions(said)[0].conversation
 
 
-def test_an_answer_goes_to_the_citizen_of_the_conversation_and_takes_its_next_number() -> None:
+def test_answer_goes_to_the_citizen_with_the_next_sequence() -> None:
     router = Router()
     conversation = opened(router, bsuid="NL.anna", phone="31611111111")
     order = command("answer", second=5, conversation=conversation)
@@ -49,7 +49,7 @@ def test_a_message_to_a_number_joins_the_conversation_that_is_open_with_it() -> 
     assert (decision.conversation, decision.sequence) == (conversation, 2)
 
 
-def test_a_message_to_a_number_of_nobody_opens_a_conversation_that_their_answer_joins() -> None:
+def test_message_to_an_unknown_citizen_opens_a_conversation() -> None:
     router = Router()
     said = router.takes(command("a", to="31611111111"))
     [decision] = decisions(said)
@@ -59,7 +59,7 @@ def test_a_message_to_a_number_of_nobody_opens_a_conversation_that_their_answer_
     assert opened(router, phone="31611111111") == decision.conversation
 
 
-def test_two_orders_for_a_new_number_in_one_batch_open_one_conversation() -> None:
+def test_two_commands_for_a_new_citizen_open_one_conversation() -> None:
     router = Router()
     one, other = decisions(
         router.takes(command("a", to="31611111111"), command("b", to="31611111111"))
@@ -78,7 +78,7 @@ def test_a_message_goes_to_the_very_number_that_was_ordered() -> None:
     assert changes.send.address == "31611111111"
 
 
-def test_what_cannot_be_sent_is_refused_with_a_reason_and_reaches_no_ledger() -> None:
+def test_unsendable_command_is_refused_and_never_reaches_the_ledger() -> None:
     router = Router()
     conversation = opened(router, phone="NL.ENT.anna")
     borne = command("c", number=BORNE, conversation=conversation)

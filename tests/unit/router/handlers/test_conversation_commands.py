@@ -71,7 +71,7 @@ def test_a_transfer_within_one_destination_is_told_there_once() -> None:
     assert desk.now.reason == "overgedragen"
 
 
-def test_a_transfer_to_where_it_is_moves_nothing_and_is_recorded_where_the_order_stands() -> None:
+def test_transfer_to_the_same_department_is_recorded_and_moves_nothing() -> None:
     desk = Desk()
     desk.hears("nog iets")
     before = desk.now
@@ -110,7 +110,7 @@ def test_an_order_that_was_carried_out_ends_at_done(type: str, more: dict[str, s
     )
 
 
-def test_what_was_done_is_done_whatever_is_said_of_it() -> None:
+def test_conversation_command_ignores_delivery_statuses() -> None:
     """It is no message: Meta and the deliverer can tell nothing of it."""
     desk = Desk()
     note = desk.order("note", text="x")
@@ -129,7 +129,7 @@ def test_meta_cannot_say_that_a_message_is_done() -> None:
     assert desk.router.outgoing[answer.id].status == "accepted"
 
 
-def test_no_rule_moves_what_a_person_transferred() -> None:
+def test_rule_does_not_move_a_conversation_that_a_person_transferred() -> None:
     desk = Desk()
     desk.orders("transfer", to_department="belastingen")
     decision = desk.hears("mijn container is vol")
@@ -225,7 +225,7 @@ def test_from_a_link_on_everything_that_is_said_carries_the_zaak() -> None:
     assert [data(r)["zaak"] for r in messages] == ["ZAAK-2026-12"] * 2
 
 
-def test_what_was_steered_is_said_again_word_for_word() -> None:
+def test_repeated_conversation_commands_are_told_word_for_word() -> None:
     desk = Desk()
     orders = [
         desk.order("transfer", to_department="groen"),

@@ -44,7 +44,7 @@ def opaque(message: UUID) -> str:
 
 
 @pytest.mark.parametrize("order", list(permutations(["sent", "delivered", "read", "failed"])))
-def test_in_any_order_the_furthest_status_stands_in_the_end(order: tuple[str, ...]) -> None:
+def test_furthest_status_wins_in_any_order(order: tuple[str, ...]) -> None:
     router, message = accepted()
     seen = [router.outgoing[message].status]
     for n, word in enumerate(order):
@@ -92,7 +92,7 @@ def test_a_status_before_the_answer_to_the_send_is_known_by_our_own_value() -> N
     assert (decision.status, changes.settled) == ("read", None)
 
 
-def test_after_the_answer_to_the_send_its_wamid_alone_is_known() -> None:
+def test_send_outcome_records_only_the_wamid() -> None:
     router, message = accepted()
     done = router.takes(outcome(message, "sent", wamid="wamid.ours"))
     assert events(done) == [] and [r.kind for r in kept(done)] == ["send"]
@@ -101,7 +101,7 @@ def test_after_the_answer_to_the_send_its_wamid_alone_is_known() -> None:
     assert (decision.message, decision.status, changes.settled) == (message, "sent", None)
 
 
-def test_in_one_batch_order_answer_and_status_find_one_another() -> None:
+def test_command_outcome_and_status_are_matched_within_one_batch() -> None:
     router = Router()
     order = command("a", to="31611111111")
     done = router.takes(
@@ -111,7 +111,7 @@ def test_in_one_batch_order_answer_and_status_find_one_another() -> None:
     assert router.outgoing[order.id].status == "sent"
 
 
-def test_a_message_that_failed_says_why_and_a_later_outcome_does_not_change_that() -> None:
+def test_failed_status_keeps_its_reason_after_a_later_outcome() -> None:
     router, message = accepted()
     failed = status("wamid.ours", "failed", opaque(message), code=131047)
     done = router.takes(told(failed, second=1))
@@ -206,7 +206,7 @@ def test_a_status_without_a_wamid_names_no_other_message() -> None:
     assert decisions(done)[0].message is None
 
 
-def test_a_status_that_is_no_step_forward_still_tells_under_which_wamid_it_went() -> None:
+def test_status_without_progress_still_gives_the_wamid() -> None:
     router, message = accepted()
     [(_, _, changes)] = router.takes(
         told(status("wamid.ours", "a new word", opaque(message)), second=1)
@@ -216,7 +216,7 @@ def test_a_status_that_is_no_step_forward_still_tells_under_which_wamid_it_went(
     assert router.outgoing[message].wamid_hash == wamid_key("wamid.ours", router.ground)
 
 
-def test_a_status_counts_from_when_it_was_so_and_the_first_of_two_alike_stands() -> None:
+def test_status_counts_from_its_own_time_and_the_first_one_stands() -> None:
     router, message = accepted()
     first = status("wamid.a", "failed", opaque(message), code=1)
     router.takes(told(first, second=1))
@@ -230,7 +230,7 @@ def test_a_status_counts_from_when_it_was_so_and_the_first_of_two_alike_stands()
     assert router.outgoing[message].changed_at == at(3)
 
 
-def test_a_status_is_told_to_whoever_sent_it_though_the_conversation_has_moved() -> None:
+def test_status_is_told_to_the_sender_after_a_transfer() -> None:
     router, message = accepted()
     moved = router.takes(wrote(text("wamid.1", "container", phone="31611111111"), second=1))
     assert decisions(moved)[0].department == "groen"

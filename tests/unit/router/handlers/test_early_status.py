@@ -27,7 +27,7 @@ def accepted() -> tuple[Router, UUID]:
 
 
 @pytest.mark.parametrize("order", list(permutations(["sent", "delivered", "read"])))
-def test_what_came_early_stands_once_the_message_is_known(order: tuple[str, ...]) -> None:
+def test_early_status_applies_once_its_message_is_known(order: tuple[str, ...]) -> None:
     router, message = accepted()
     for n, word in enumerate(order):
         done = router.takes(told(status("wamid.ours", word), second=n + 1))
@@ -60,7 +60,7 @@ def test_a_failure_that_came_early_says_why() -> None:
     assert data(event)["reason"].startswith("131026: ")
 
 
-def test_it_is_known_within_one_batch_too() -> None:
+def test_early_status_is_matched_within_one_batch() -> None:
     router, message = accepted()
     early = told(status("wamid.ours", "delivered"), second=1)
     router.takes(early, outcome(message, "sent", wamid="wamid.ours", second=2))
@@ -80,7 +80,7 @@ def test_said_again_it_changes_nothing() -> None:
     ("wamid", "word", "number"),
     [("wamid.theirs", "read", NUMBER), ("wamid.ours", "read", OTHER_NUMBER), ("", "read", NUMBER)],
 )
-def test_what_is_of_another_message_or_number_changes_nothing(
+def test_early_status_of_another_message_or_number_is_ignored(
     wamid: str, word: str, number: str
 ) -> None:
     router, message = accepted()

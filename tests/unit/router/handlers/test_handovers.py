@@ -37,7 +37,7 @@ def test_the_citizen_hears_where_it_is_under_the_name_for_citizens(to: str, text
 
 
 @pytest.mark.parametrize("automatic", [[], ["doorgestuurd"], ["afgesloten"], TELLS])
-def test_only_where_the_municipality_wants_it(automatic: list[str]) -> None:
+def test_handover_texts_go_only_when_configured(automatic: list[str]) -> None:
     hall = at_work(given=config(tenant={"automatic": automatic}))
     hall.orders("transfer", to_department="burgerzaken")
     hall.orders("close")
@@ -45,7 +45,7 @@ def test_only_where_the_municipality_wants_it(automatic: list[str]) -> None:
 
 
 @pytest.mark.parametrize("hours", [23, 24, 240])
-def test_only_while_meta_takes_it(hours: float) -> None:
+def test_handover_texts_go_only_within_the_customer_service_window(hours: float) -> None:
     hall = at_work(given=config(tenant={"wait_minutes": 0}))
     hall.after(hours=hours).orders("transfer", to_department="burgerzaken")
     hall.orders("close")
@@ -62,7 +62,7 @@ def test_into_the_queue_of_a_colleague_the_citizen_hears_nothing() -> None:
     assert hall.orders("transfer", to_department="burgerzaken").assignee == ""
 
 
-def test_without_a_department_it_goes_to_the_front_desk() -> None:
+def test_transfer_without_a_department_goes_to_the_front_desk() -> None:
     hall = at_work()
     said = hall.orders("transfer", reason="niet van ons")
     assert (said.department, said.reason) == ("klantcontact", "overgedragen: niet van ons")
@@ -71,7 +71,7 @@ def test_without_a_department_it_goes_to_the_front_desk() -> None:
 
 
 @pytest.mark.parametrize("employees", [("", ""), ("piet", "klaas")])
-def test_two_machines_that_pass_it_on_to_each_other_end_at_the_front_desk(
+def test_transfers_between_two_machines_end_at_the_front_desk(
     employees: tuple[str, str],
 ) -> None:
     hall = at_work(given=config(tenant={"wait_minutes": 0}))
@@ -131,7 +131,7 @@ def merged(**more: Any) -> tuple[Stadhuis, str, str]:
     return hall, anna, bert
 
 
-def test_two_people_who_are_one_go_on_in_one_conversation() -> None:
+def test_merged_people_continue_in_one_conversation() -> None:
     hall, anna, bert = merged()
     assert hall.router.conversations[bert].closed_at == hall.now
     later = hall.hears("en nu?", who=BERT)
@@ -143,7 +143,7 @@ def test_two_people_who_are_one_go_on_in_one_conversation() -> None:
     assert hall.orders("text", conversation="", to=BERT["phone"]).conversation == anna
 
 
-def test_what_is_left_to_do_goes_on_and_whoever_had_it_is_told_that_it_ends() -> None:
+def test_merge_keeps_open_work_and_tells_the_former_department() -> None:
     hall = at_work()
     anna = hall.id
     hall.orders("text")  # so that nobody waits here
@@ -182,7 +182,7 @@ def test_a_danger_that_nobody_has_seen_goes_on_too() -> None:
 
 
 @pytest.mark.parametrize("held", ["this", "other"])
-def test_what_is_held_is_let_go_before_it_can_be_one_with_another(held: str) -> None:
+def test_withheld_conversation_is_released_before_a_merge(held: str) -> None:
     words = {"this": ("ik meld fraude", "mijn container"), "other": ("dag", "ik meld fraude")}
     hall = at_work(words[held][0])
     anna = hall.id
@@ -206,7 +206,7 @@ def test_closing_lets_go_what_was_held() -> None:
     assert (done.releases, done.held, hall.state.held) == (True, False, False)
 
 
-def test_what_is_held_does_not_close_by_itself() -> None:
+def test_withheld_conversation_is_not_closed_by_a_timer() -> None:
     hall = at_work("ik meld fraude")
     hall.orders("text")
     hall.after(days=60)
@@ -239,7 +239,7 @@ def test_a_status_of_what_is_held_is_held_too() -> None:
         ("zorg", NO_CONVERSATION),
     ],
 )
-def test_what_cannot_be_one_is_refused(other: str, reason: str) -> None:
+def test_impossible_merge_is_refused(other: str, reason: str) -> None:
     hall = at_work()
     anna = hall.id
     there = {
@@ -261,7 +261,7 @@ def test_what_cannot_be_one_is_refused(other: str, reason: str) -> None:
     "order", ["text", "transfer", "close", "note", "link", "confirm", "release", "merge"]
 )
 @pytest.mark.parametrize("more", [{"tenant": "borne"}, {"number": BORNE}, {"number": "40000000"}])
-def test_nobody_orders_anything_of_another_municipality(order: str, more: dict[str, str]) -> None:
+def test_command_of_another_municipality_is_refused(order: str, more: dict[str, str]) -> None:
     hall = at_work("ik wil dood en meld fraude")
     before = dict(hall.router.conversations)
     told = len(hall.told)
@@ -270,7 +270,7 @@ def test_nobody_orders_anything_of_another_municipality(order: str, more: dict[s
     assert hall.router.conversations == before and len(hall.told) == told
 
 
-def test_a_message_to_a_number_of_another_municipality_touches_nothing_of_this_one() -> None:
+def test_message_to_another_municipality_changes_nothing_here() -> None:
     hall = at_work()
     before = dict(hall.router.conversations)
     said = hall.hears("bezwaar, ik wil dood, STOP", number=BORNE)
@@ -287,7 +287,7 @@ def test_a_number_that_nobody_configured_is_put_aside() -> None:
     assert hall.router.conversations == {}
 
 
-def test_whoever_has_it_hears_of_each_move_of_a_person() -> None:
+def test_department_hears_of_every_transfer_by_a_person() -> None:
     hall = at_work("mijn paspoort")
     hall.orders("transfer", to_department="groen")
     hall.hears("en nu?")

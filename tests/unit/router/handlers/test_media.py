@@ -50,7 +50,7 @@ def photo(router: Router) -> Delivery:
     return event
 
 
-def test_whoever_has_the_message_is_told_in_its_place_and_the_record_always() -> None:
+def test_available_file_is_told_to_the_department_and_archived() -> None:
     router = Router()
     first = photo(router)
     assert first.message
@@ -83,7 +83,7 @@ def test_whoever_has_the_message_is_told_in_its_place_and_the_record_always() ->
 
 
 @pytest.mark.parametrize("state", ["quarantined", "lost"])
-def test_that_it_will_not_come_is_told_with_why(state: str) -> None:
+def test_unavailable_file_is_told_with_its_reason(state: str) -> None:
     router = Router()
     first = photo(router)
     assert first.message
@@ -106,7 +106,7 @@ def test_told_twice_it_is_said_twice_the_same_and_decided_once() -> None:
     assert [event.sequence for event in events(router.takes(later))] == [3]
 
 
-def test_the_department_of_the_message_is_told_where_the_conversation_moved_on() -> None:
+def test_available_file_is_told_to_the_department_of_its_message() -> None:
     router = Router()
     first = photo(router)
     assert first.message
@@ -135,7 +135,7 @@ def test_a_file_of_no_conversation_is_on_the_record_and_told_to_nobody() -> None
     assert decision.kind == "media"
 
 
-def test_a_confidential_department_is_told_that_there_is_something_and_not_what() -> None:
+def test_confidential_department_is_told_of_a_file_without_its_details() -> None:
     hall = Stadhuis(given=DISCREET)
     decision = hall.hears("jeugdzorg")
     assert decision.message

@@ -93,7 +93,7 @@ def test_an_answer_quotes_one_of_ours_whose_wamid_the_ledger_will_know() -> None
     assert (changes.send.about, changes.send.about_wamid) == (first.id, "")
 
 
-def test_what_is_not_of_this_conversation_cannot_be_quoted() -> None:
+def test_message_of_another_conversation_cannot_be_quoted() -> None:
     router = Router()
     anna = opened(router)
     bert = opened(router, 2, phone="31622222222")

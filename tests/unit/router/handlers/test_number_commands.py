@@ -45,7 +45,7 @@ def test_a_notice_without_words_takes_the_one_before_away() -> None:
     assert hall.heard == []
 
 
-def test_what_is_graver_goes_before_a_notice_and_that_before_the_hours() -> None:
+def test_safety_text_precedes_a_notice_and_a_notice_the_opening_hours() -> None:
     hall = Stadhuis("2026-11-28 12:00")
     hall.says("notice", STORM)
     hall.hears("mijn garage")
@@ -134,14 +134,14 @@ def test_another_municipalitys_number_is_nobodys_to_speak_of(
     assert hall.router.standings == {}
 
 
-def test_what_is_said_of_one_number_is_not_of_another() -> None:
+def test_number_notice_applies_to_its_own_number_only() -> None:
     hall = Stadhuis()
     hall.says("notice", STORM)
     hall.hears("mijn container", number=BORNE)
     assert "_notice" not in hall.heard
 
 
-def test_what_was_said_is_on_the_record_and_told_to_no_crm() -> None:
+def test_number_notice_is_archived_and_told_to_no_crm() -> None:
     hall = Stadhuis()
     said = hall.says("notice", STORM, until=hall.now + timedelta(hours=2))
     assert (said.kind, said.status, said.conversation) == ("accepted", "done", "")

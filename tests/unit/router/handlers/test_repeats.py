@@ -33,7 +33,7 @@ def said(n: int, words: str, **who: str) -> Any:
     return wrote(text(f"wamid.{n}", words, **(who or ANNA)), second=n)
 
 
-def test_what_comes_again_with_another_receipt_has_been_said() -> None:
+def test_message_repeated_in_another_receipt_is_not_told_again() -> None:
     router = Router()
     message = text("wamid.1", "hallo", **ANNA)
     router.takes(wrote(message))
@@ -43,7 +43,7 @@ def test_what_comes_again_with_another_receipt_has_been_said() -> None:
     assert conversation.sequence == 3
 
 
-def test_what_comes_again_with_the_same_receipt_says_the_same_byte_for_byte() -> None:
+def test_repeated_receipt_gives_the_same_bytes_again() -> None:
     router = Router()
     order = command("a", second=1, to="31611111111")
     entries = [
@@ -65,7 +65,7 @@ def test_what_comes_again_with_the_same_receipt_says_the_same_byte_for_byte() ->
     assert before == (router.conversations, router.outgoing, router.identities)
 
 
-def test_the_same_message_twice_in_one_body_or_batch_is_said_once() -> None:
+def test_message_twice_in_one_body_or_batch_is_told_once() -> None:
     router = Router()
     message = text("wamid.1", "hallo", **ANNA)
     assert len(router.takes(wrote(message, message), wrote(message, second=1))) == 1

@@ -62,7 +62,7 @@ def test_a_template_that_meta_sends_no_more_is_refused_until_meta_does(event: st
     assert order(router, command("c", second=3, to=PHONE, **given))[1].send
 
 
-def test_of_two_words_about_a_template_the_later_one_stands_in_whatever_order_they_come() -> None:
+def test_latest_template_status_wins_in_any_order() -> None:
     router = Router(ONE_WABA)
     early, late = 1795600000, 1795600060
     router.takes(template("APPROVED", second=1, stamp=late))
@@ -116,7 +116,7 @@ def test_marketing_does_not_reach_whoever_wants_none() -> None:
     assert order(router, command("e", second=5, to=PHONE, **given))[1].send
 
 
-def test_who_never_wrote_can_want_no_marketing() -> None:
+def test_marketing_preference_is_kept_for_a_citizen_who_never_wrote() -> None:
     router = marketing()
     router.takes(preference("stop", 2, wa_id=PHONE))
     given = command("a", second=3, to=PHONE, type="template", content=TEMPLATE)

@@ -24,7 +24,7 @@ def forged(content: bytes, *unproven: str, second: float = 0) -> Receipt:
     return msgspec.structs.replace(came, unproven=list(unproven))
 
 
-def test_what_a_signature_does_not_speak_for_is_kept_aside_and_makes_nothing_a_repeat() -> None:
+def test_unverified_item_is_quarantined_and_makes_nothing_a_repeat() -> None:
     router = Router()
     mine = change(NUMBER, messages=[text("wamid.1", "hallo", phone=PHONE)])
     other = change(OTHER_NUMBER, messages=[text("wamid.1", "hallo", phone=PHONE)])
@@ -40,7 +40,7 @@ def test_what_a_signature_does_not_speak_for_is_kept_aside_and_makes_nothing_a_r
     assert [d.kind for d in decisions(real)] == ["message"]
 
 
-def test_of_two_forgeries_of_one_message_both_are_kept() -> None:
+def test_two_forgeries_of_one_message_are_both_quarantined() -> None:
     router = Router()
     for n, words in enumerate(["een", "twee"]):
         message = text("wamid.1", words, phone=PHONE)

@@ -43,7 +43,7 @@ def test_the_media_of_history_are_not_taken_for_their_placeholder() -> None:
     assert different(placeholder, message(field="history", content=Content(type="image")))
 
 
-def test_the_same_wamid_at_another_number_is_another_message() -> None:
+def test_same_wamid_at_another_number_is_another_message() -> None:
     assert different(message(), message(number="3"), message(number="", waba="5"))
 
 
@@ -52,7 +52,7 @@ def test_a_status_is_known_by_number_wamid_state_and_participant() -> None:
     assert different(status(), status(status="sent"), status(participant="7"), status(number="3"))
 
 
-def test_what_has_no_id_is_known_by_where_it_came_from_and_its_bytes() -> None:
+def test_item_without_an_id_is_identified_by_its_source_and_bytes() -> None:
     one = message(id="")
 
     assert identity_key(one) == identity_key(message(id="", content=Content(type="image")))
@@ -61,7 +61,7 @@ def test_what_has_no_id_is_known_by_where_it_came_from_and_its_bytes() -> None:
     )
 
 
-def test_the_same_alarm_at_another_time_is_another_alarm() -> None:
+def test_same_notice_at_another_time_is_another_notice() -> None:
     first = Notice(raw=b"{}", waba="1", field="security", stamp="1764061200")
     second = Notice(raw=b"{}", waba="1", field="security", stamp="1764061201")
 

@@ -66,7 +66,7 @@ THREE = body(
 
 @pytest.mark.parametrize("few", [0, segments.FEW])
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_of_every_example_the_rest_says_nothing_of_anybody(
+def test_body_remainder_of_every_example_holds_no_pii(
     path: Path, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(segments, "FEW", few)
@@ -93,14 +93,14 @@ def test_three_citizens_of_two_municipalities_are_each_a_piece() -> None:
 
 
 @pytest.mark.parametrize("nth", range(6))
-def test_without_any_one_piece_the_body_does_not_come_together(nth: int) -> None:
+def test_body_cannot_be_joined_without_any_one_piece(nth: int) -> None:
     done, given = cut_whole(THREE)
     hole = done.holes[nth]
     del given[hole.item, hole.part]
     assert join_body(done, given) is None
 
 
-def test_a_contact_of_two_messages_is_of_the_first_and_of_each_change_its_own() -> None:
+def test_shared_contact_belongs_to_the_first_message_of_its_change() -> None:
     one = change(contacts=[known(1)], messages=[written(1), written(1, "nog iets")])
     done, _ = cut_whole(body(one, one))
     assert [tuple([hole.item, hole.part]) for hole in done.holes] == [
@@ -137,7 +137,7 @@ def test_an_item_like_what_stands_elsewhere_is_found_in_its_own_place() -> None:
     ],
     ids=["half a character", "no UTF-8", "a name twice"],
 )  # fmt: skip
-def test_what_had_to_be_mended_or_is_not_where_it_should_be_stays_whole(content: bytes) -> None:
+def test_malformed_body_is_split_and_joined_unchanged(content: bytes) -> None:
     items = parse(content)
     assert items
     assert join_body(split_body(content, items), pieces(items)) == content
@@ -177,7 +177,7 @@ WELL_FORMED = st.lists(
 
 
 @given(WELL_FORMED, st.sampled_from([None, 0, 2]), st.sampled_from([0, 8]))
-def test_of_well_formed_bodies_the_rest_says_nothing_of_anybody(
+def test_body_remainder_of_well_formed_bodies_holds_no_pii(
     changes: list[dict[str, Any]], indent: int | None, few: int
 ) -> None:
     content = body(*changes, indent=indent)

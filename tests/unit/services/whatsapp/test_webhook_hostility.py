@@ -35,7 +35,7 @@ from tests.support.odd_webhooks import BAD_ITEMS, GOOD, NUMBER, nested, only, te
     ],
     ids=range(15),
 )
-def test_what_is_no_envelope_is_refused_and_has_no_keys(body: bytes) -> None:
+def test_malformed_webhook_body_is_refused_and_has_no_keys(body: bytes) -> None:
     with pytest.raises(Unparseable) as refused:
         parse(body)
 
@@ -47,7 +47,7 @@ def test_an_envelope_without_entries_holds_nothing() -> None:
     assert parse(b'{"object":"whatsapp_business_account","entry":[]}') == []
 
 
-def test_as_many_keys_as_meta_sends_updates_are_found() -> None:
+def test_routing_keys_are_found_for_as_many_entries_as_meta_sends() -> None:
     body = b'{"entry":[' + b",".join(b'{"id":%d}' % n for n in range(1000)) + b"]}"
 
     assert routing_keys(body) == [f"waba:{n}" for n in range(1000)]
@@ -117,7 +117,7 @@ def test_a_bad_entry_is_unknown(entry: bytes) -> None:
     assert item.raw == entry
 
 
-def test_more_items_than_a_body_can_hold_are_one_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_body_with_too_many_items_is_one_unknown_item(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parser, "MAX_ITEMS", 3)
     item = only(webhook(GOOD, GOOD, GOOD, GOOD))
 
@@ -227,14 +227,14 @@ def test_a_number_out_of_every_range_is_kept_as_it_can_be(number: bytes) -> None
     assert travels(message)
 
 
-def test_of_two_members_with_one_name_the_last_counts() -> None:
+def test_last_of_two_json_members_with_one_name_wins() -> None:
     message = only(webhook(GOOD.replace(b'"type"', b'"id":"wamid.LAST","type"')))
 
     assert isinstance(message, Message)
     assert message.id == "wamid.LAST"
 
 
-def test_nobody_is_taken_for_somebody_else() -> None:
+def test_message_without_a_sender_takes_no_identity_from_a_contact() -> None:
     contact = b'{"contacts":[{"profile":{"name":"Daan"},"wa_id":"31600000002","user_id":"NL.2"}],'
     anonymous = b'{"id":"wamid.A","type":"text","text":{"body":"x"}}'
     alone = only(webhook(anonymous).replace(b'{"metadata"', contact + b'"metadata"'))
@@ -245,7 +245,7 @@ def test_nobody_is_taken_for_somebody_else() -> None:
     assert [item.person.name for item in many if isinstance(item, Message)] == ["", ""]
 
 
-def test_a_contact_with_another_bsuid_is_not_the_sender_though_the_number_is_theirs() -> None:
+def test_contact_with_another_bsuid_is_not_taken_for_the_sender() -> None:
     contact = b'{"contacts":[{"profile":{"name":"Daan"},"wa_id":"31600000001","user_id":"NL.2"}],'
     message = only(
         webhook(GOOD.replace(b'"id"', b'"from_user_id":"NL.1","id"')).replace(

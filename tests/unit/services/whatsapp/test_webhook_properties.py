@@ -153,7 +153,7 @@ WAYS = (split_body, walked)
 @pytest.mark.slow
 @given(ENVELOPES, st.booleans())
 @settings(max_examples=example_count(400), deadline=None)
-def test_whatever_stands_in_an_envelope_comes_out_item_by_item(given: Any, ascii: bool) -> None:
+def test_any_webhook_body_is_parsed_item_by_item(given: Any, ascii: bool) -> None:
     body = json.dumps(given, ensure_ascii=ascii).encode()
     items = holds(body)
 
@@ -167,7 +167,7 @@ def test_whatever_stands_in_an_envelope_comes_out_item_by_item(given: Any, ascii
 
 @given(st.binary(max_size=200))
 @settings(max_examples=example_count(200), deadline=None)
-def test_whatever_bytes_come_in_are_read_or_refused(body: bytes) -> None:
+def test_any_bytes_are_parsed_or_refused(body: bytes) -> None:
     holds(body)
 
 
