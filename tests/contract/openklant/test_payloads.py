@@ -51,7 +51,6 @@ EVENTS = st.fixed_dictionaries(
     },
 )
 CONTACT, PARTY, ACTOR = (str(UUID(int=n)) for n in (1, 2, 3))
-needs_document = pytest.mark.usefixtures("open_klant_openapi")
 
 
 def event(data: dict[str, Any], *, whole: bool = True) -> Delivery:
@@ -112,7 +111,7 @@ def faults(path: str, body: Any, method: str = "post") -> list[str]:
 
 
 @pytest.mark.slow
-@needs_document
+@pytest.mark.usefixtures("open_klant_openapi")
 @settings(max_examples=example_count(200), deadline=None)
 @given(data=EVENTS, whole=st.booleans())
 def test_whatever_was_written_it_is_as_the_document_says(data: dict[str, Any], whole: bool) -> None:

@@ -98,7 +98,7 @@ def test_refused_replay_is_parked_again() -> None:
     run(work())
 
 
-def test_what_is_tried_again_waits_for_its_destination_as_all_does() -> None:
+def test_replay_waits_while_its_destination_is_away() -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
         back = loop.time() + 600

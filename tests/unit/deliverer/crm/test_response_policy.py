@@ -43,7 +43,7 @@ def test_every_status_has_its_consequence() -> None:
         ("tls", True),
     ],
 )
-def test_without_an_answer_the_destination_is_paused(failure: str, alarm: bool) -> None:
+def test_missing_response_pauses_the_destination(failure: str, alarm: bool) -> None:
     given_answer = Response(failure=failure)  # type: ignore[arg-type]
     verdict = judge(given_answer)
     assert (verdict.outcome, verdict.alarm) == ("paused", alarm)
@@ -61,7 +61,7 @@ NGINX = b"<html>\r\n<head><title>400 %s</title></head>\r\n<body>"
         b"The plain HTTP request was sent to HTTPS port",
     ],
 )
-def test_a_proxy_that_wants_another_certificate_with_status_400_parks_nothing(words: bytes) -> None:
+def test_status_400_about_a_certificate_pauses_the_destination(words: bytes) -> None:
     verdict = judge(Response(status=400, body=NGINX % words))
     assert (verdict.outcome, verdict.alarm, verdict.may_be_message) == ("paused", True, False)
     assert "400" in verdict.reason

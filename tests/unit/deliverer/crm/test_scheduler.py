@@ -246,7 +246,7 @@ def test_any_events_keep_order_and_bounds_and_lose_nothing(
     assert not any(world.unsettled.values())
 
 
-def test_nothing_starts_before_the_operator_s_wish_is_known_or_after_it_is_stopped() -> None:
+def test_scheduler_starts_nothing_before_it_may_or_after_it_stops() -> None:
     scheduler = Scheduler(4)
     incoming = IncomingMessage("", b"", 1, 0)
     frame = Envelope(incoming, 2)

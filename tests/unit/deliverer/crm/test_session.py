@@ -52,7 +52,7 @@ def test_an_envelope_is_acknowledged_once_all_of_it_is_written_down() -> None:
     run(finished())
 
 
-def test_a_dead_destination_is_probed_one_at_a_time_ever_later_and_then_all_goes_on() -> None:
+def test_dead_destination_is_probed_ever_later_until_it_answers() -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
         back = loop.time() + 600
@@ -81,7 +81,7 @@ def metric(name: str) -> float:
     return -1 if value is None else value
 
 
-def test_of_many_that_fail_together_the_first_counts_and_each_pause_is_twice_as_long() -> None:
+def test_failures_together_count_once_and_each_pause_doubles() -> None:
     async def work() -> None:
         hall = Hall(Crm(lambda _: Response(status=503)), window=4)
         hall.receives(*(of(n, "abcdefgh"[n]) for n in range(8)))
@@ -171,7 +171,7 @@ def test_a_message_that_is_refused_is_parked_whole_and_the_next_one_goes() -> No
     run(work())
 
 
-def test_what_was_settled_before_is_not_delivered_again() -> None:
+def test_settled_delivery_is_not_delivered_again() -> None:
     async def work() -> None:
         hall = Hall(Crm())
         hall.book.before = {of(1, "a").id, of(3, "a").id}
@@ -203,7 +203,7 @@ def test_an_envelope_that_cannot_be_read_is_kept_whole_and_a_newer_one_stays() -
 
 
 @pytest.mark.parametrize("answer", [OK, Response(status=503)])
-def test_once_the_channel_is_lost_nothing_more_is_delivered_on_its_behalf(answer: Response) -> None:
+def test_session_delivers_nothing_more_once_its_channel_is_lost(answer: Response) -> None:
     """Whoever holds the queue next delivers all of it: twice at once would be out of order."""
 
     async def work() -> None:

@@ -42,7 +42,7 @@ def test_a_record_can_be_made_again_from_what_the_database_keeps() -> None:
     assert record(Settlement(**row)) == record(full)
 
 
-def test_its_id_follows_from_what_it_is_about_so_that_settled_twice_it_is_one() -> None:
+def test_settlement_record_id_follows_from_event_and_destination() -> None:
     id = record(SETTLED).id
     assert (id.version, id.int >> 80) == (7, delivery(7).id.int >> 80)
     chance = hashlib.blake2b(f"crm {delivery(7).id}".encode(), digest_size=10).digest()

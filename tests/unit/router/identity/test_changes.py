@@ -65,7 +65,7 @@ def changes(records: list[Record]) -> list[tuple[str, str, str]]:
         [heard(1, **NEW), system(2, type="user_changed_number", wa_id=NEW["phone"])],
     ],
 )
-def test_what_somebody_is_called_at_first_and_what_stays_is_no_change(
+def test_first_and_unchanged_identities_are_no_change(
     messages: list[dict[str, Any]],
 ) -> None:
     assert identity(kept(said(*messages))) == []
@@ -95,7 +95,7 @@ def test_what_somebody_is_called_at_first_and_what_stays_is_no_change(
         ),
     ],
 )  # fmt: skip
-def test_what_is_gained_ended_or_taken_over_is_on_one_record(
+def test_identity_changes_of_one_moment_are_on_one_record(
     messages: list[dict[str, Any]], found: list[tuple[str, str, str]]
 ) -> None:
     assert changes(kept(said(*messages))) == found
@@ -112,7 +112,7 @@ def test_the_record_stands_beside_what_caused_it() -> None:
     assert (data["department"], data["cause"]) == ("klantcontact", "message")
 
 
-def test_what_meta_says_of_a_name_is_told_from_what_somebody_wrote() -> None:
+def test_identity_change_records_its_cause() -> None:
     renamed = system(2, type="user_changed_number", wa_id=NEW["phone"])
     [record] = identity(kept(said(heard(1, **OLD), renamed)))
     assert msgspec.json.decode(record.data)["cause"] == "system"
@@ -135,7 +135,7 @@ def test_a_notice_that_names_somebody_anew_stands_in_no_conversation() -> None:
     }
 
 
-def test_two_people_who_are_one_have_the_names_of_both() -> None:
+def test_merged_person_has_the_identities_of_both() -> None:
     hall = Stadhuis()
     anna = hall.hears("mijn container").conversation
     bert = hall.hears("mijn container ook", who=BERT | NEW).conversation
@@ -151,7 +151,7 @@ def test_two_people_who_are_one_have_the_names_of_both() -> None:
     assert (record.conversation, data["cause"]) == (anna, "merge")
 
 
-def test_what_comes_again_says_it_again_under_the_same_id() -> None:
+def test_repeated_identity_change_has_the_same_record_id() -> None:
     router = Router()
     router.takes(wrote(heard(1, **ANNA), second=1))
     again = wrote(heard(2, **ANNA, **OLD), second=2)

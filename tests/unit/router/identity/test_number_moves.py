@@ -78,7 +78,7 @@ class Town:
         return decision
 
 
-def test_after_a_move_a_citizen_goes_on_in_the_same_conversation_and_the_record_says_so() -> None:
+def test_conversation_continues_after_a_number_move() -> None:
     town = Town()
     first = town.hears(bsuid="NL.own", phone=PHONE)
     message = wrote(9, number=AFTER, bsuid="NL.bsp", phone=PHONE)
@@ -97,7 +97,7 @@ def test_after_a_move_a_citizen_goes_on_in_the_same_conversation_and_the_record_
     assert (late.conversation, late.matched_by_phone) == (first.conversation, False)
 
 
-def test_in_the_new_portfolio_a_number_handed_out_again_is_somebody_else() -> None:
+def test_reassigned_number_in_the_new_portfolio_is_another_person() -> None:
     town = Town()
     first = town.hears(bsuid="NL.own", phone=PHONE)
     town.hears(AFTER, bsuid="NL.bsp", phone=PHONE)
@@ -117,9 +117,7 @@ UNTIL = 100
         (UNTIL + CONTINUED.total_seconds() + 1, False),
     ],
 )
-def test_a_citizen_is_known_from_the_former_portfolio_for_some_weeks_after_the_move(
-    second: float, same: bool
-) -> None:
+def test_former_portfolio_identifies_a_citizen_for_some_weeks(second: float, same: bool) -> None:
     town = Town()
     first = town.hears(bsuid="NL.own", phone=PHONE)
     later = town.hears(AFTER, bsuid="NL.bsp", phone=PHONE, second=second)
