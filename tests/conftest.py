@@ -10,6 +10,7 @@ from hypothesis import settings
 from tests.support.example_count import THOROUGH
 from tests.support.installation import Installation, installed
 from tests.support.observer import Watch
+from tests.support.published_openapi import META, OPEN_KLANT, require
 
 # No deadline: the time that an example takes says something about the machine.
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=25)
@@ -34,3 +35,13 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 def watch(town: Installation, session: aiohttp.ClientSession) -> Watch:
     return Watch(town, session)
+
+
+@pytest.fixture(scope="session")
+def meta_openapi() -> None:
+    require(META)
+
+
+@pytest.fixture(scope="session")
+def open_klant_openapi() -> None:
+    require(OPEN_KLANT)

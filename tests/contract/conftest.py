@@ -1,10 +1,9 @@
-"""The sandbox for a test, and the documents that it is compared with."""
+"""The sandbox for a test."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.published_openapi import META, OPEN_KLANT, require
 from tests.support.sandbox_world import World, world
 
 
@@ -12,13 +11,3 @@ from tests.support.sandbox_world import World, world
 async def sandbox() -> AsyncIterator[World]:
     async with world() as started:
         yield started
-
-
-@pytest.fixture(scope="session")
-def meta_openapi() -> None:
-    require(META)
-
-
-@pytest.fixture(scope="session")
-def open_klant_openapi() -> None:
-    require(OPEN_KLANT)

@@ -3,9 +3,11 @@
 import json
 from uuid import UUID
 
+import pytest
+
 from services.contract import Delivery
 from services.postgres.database import Pool
-from tests.contract.openklant.test_payloads import faults, needs_document
+from tests.contract.openklant.test_payloads import faults
 from tests.support.openklant.flaky_register import Road
 from tests.support.openklant.register import (
     STEPS,
@@ -89,7 +91,7 @@ async def test_an_answer_that_fails_after_all_is_to_be_done_again(
     assert "131026: onbereikbaar" in question["taken"][1]["toelichting"]
 
 
-@needs_document
+@pytest.mark.usefixtures("open_klant_openapi")
 async def test_every_request_is_as_the_document_says(town_hall: Register, pool: Pool) -> None:
     deliveries, message, talk = conversation_with_an_answer()
     await pool.execute(ANSWERED, message, talk.conversation, "employee")

@@ -12,7 +12,6 @@ from deliverer.destinations.openklant.closing_store import Closings
 from services import clock
 from services.postgres.database import Pool
 from tests.contract.openklant.test_openapi import document
-from tests.contract.openklant.test_payloads import needs_document
 from tests.integration.openklant.test_odd_objects import Odd
 from tests.support.openklant.flaky_register import Died, Road
 from tests.support.openklant.register import Conversation, Register, needs_stand_in, taken
@@ -117,7 +116,7 @@ async def test_of_two_that_find_the_last_two_tasks_at_once_one_closes(
     assert len({each.conversation for each in await town_hall.closes()}) == 20
 
 
-@needs_document
+@pytest.mark.usefixtures("open_klant_openapi")
 async def test_every_look_is_as_the_document_says(town_hall: Register, road: Road) -> None:
     await taken(town_hall.deliverer(road), Conversation().message("Vol.", task=True))
     await town_hall.does()
