@@ -8,8 +8,16 @@ WORKERS ?= 2
 BESIDE = $(PYTEST) -n $(WORKERS) --dist loadfile
 # What breaks things on purpose runs alone, afterwards: it waits for what is quiet.
 
+# Halves of the quick tests, equally long. Workers of pytest-xdist would each collect all of them, which takes longer.
+ONE_HALF = $(addprefix tests/unit/,router deliverer archiver cli docs)
+OTHER_HALF = tests/contract $(filter-out $(ONE_HALF) %.py %__pycache__,$(wildcard tests/unit/*))
+# Lengths of the fault runs in `make thorough`; CONTRIBUTING.md says what each one counts.
+LONG_RUNS = POSTKAMER_TEST_OVERLOAD_SECONDS=60 POSTKAMER_TEST_SEND_KILLS=300 \
+	POSTKAMER_TEST_ROUTER_STRIKES=100 POSTKAMER_TEST_ROUTER_MESSAGES=200000 \
+	POSTKAMER_TEST_ARCHIVER_MESSAGES=50000 POSTKAMER_TEST_ARCHIVER_KILLS=300 FUZZ_INPUTS=100000
+
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench faults openklant fuzz setup format lint types imports unused clean
+.PHONY: help run unit test thorough check bench faults openklant fuzz setup format lint types imports unused clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,10 +26,20 @@ run: ## start everything on this machine, with private servers; Ctrl-C stops it
 	@deploy/setup.sh servers runtime
 	@exec setpriv --pdeathsig TERM $(PYTHON) -m deploy.local
 
-test: ## run all tests against real servers (ARGS="-k words" for some)
+unit: ## run the quick unit and contract tests, without servers, in seconds
+	@deploy/setup.sh tools
+	@printf '%s\n' "$(ONE_HALF)" "$(OTHER_HALF)" | xargs -P 2 -L 1 \
+	    $(PYTEST) -q -p no:schemathesis -m "not slow" $(ARGS)
+
+test: ## run all tests against real servers, seeded and short (ARGS="-k words" for some)
 	@deploy/setup.sh servers scanner browser paper clock alarms tools
 	@$(if $(ARGS),$(BESIDE) $(ARGS),$(BESIDE) --ignore=tests/faults --ignore=tests/fuzz)
 	@$(if $(ARGS),:,$(PYTEST) tests/faults tests/fuzz)
+
+thorough: ## run all tests at full length, with new examples and long fault runs: hours, before a release
+	@deploy/setup.sh servers scanner browser paper clock alarms tools
+	@$(BESIDE) --hypothesis-profile=thorough --ignore=tests/faults --ignore=tests/fuzz $(ARGS)
+	@$(LONG_RUNS) $(PYTEST) --hypothesis-profile=thorough --timeout=7200 tests/faults tests/fuzz $(ARGS)
 
 check: ## format, lint, types, import rules, dead dependencies
 	@deploy/setup.sh tools
@@ -42,7 +60,7 @@ faults: ## break things on purpose and count what is lost (nothing)
 openklant: ## hand over to a real Open Klant (OPENKLANT_URL=https://.../klantinteracties/api/v1 OPENKLANT_TOKEN=...)
 	@deploy/setup.sh servers tools
 	@if [ -z "$$OPENKLANT_URL" ]; then echo "Skipped: OPENKLANT_URL and OPENKLANT_TOKEN say which Open Klant."; \
-	    else $(PYTEST) tests/integration/test_openklant*.py $(ARGS); fi
+	    else $(PYTEST) tests/integration/openklant $(ARGS); fi
 
 fuzz: ## send 100,000 odd webhooks and API calls to a real installation (FUZZ_INPUTS=n for others)
 	@deploy/setup.sh servers tools

@@ -21,7 +21,7 @@ from router.output import archive_records
 from router.output.crm_events import crm_events
 from services.contract import Author, Command, Entry, Receipt, Record, SendOutcome
 from services.ids import uuid7
-from tests.citizens import NUMBER, WABA, phone, signature
+from tests.support.citizens import NUMBER, WABA, phone, signature
 
 CITIZENS_PER_BATCH = 256
 """Citizens in one batch of the router's."""

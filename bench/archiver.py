@@ -26,8 +26,8 @@ from services import clock, logs
 from services.config import loader
 from services.contract import Record
 from services.postgres.database import Pool, connection_pool
-from tests.citizens import NUMBER
-from tests.installation import NEIGHBOUR_NUMBER
+from tests.support.citizens import NUMBER
+from tests.support.installation import NEIGHBOUR_NUMBER
 
 NUMBERS = (NUMBER, NEIGHBOUR_NUMBER)
 STUCK_SECONDS = 600.0

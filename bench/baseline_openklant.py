@@ -15,7 +15,7 @@ import msgspec
 
 from sandbox.openklant.schema import TOGETHER
 from services.lifecycle import freeze_gc, run_event_loop
-from tests.openklant import ACTORS, ADDRESS, MESSAGE, TASK, Client, Json
+from tests.support.openklant.api_client import ACTORS, ADDRESS, MESSAGE, TASK, Client, Json
 
 SINGLE, APART = "single posts", "four calls, as measured"
 """Kinds of load that the real server was measured with."""

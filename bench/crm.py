@@ -16,7 +16,7 @@ from deploy.local.process import Process, Program
 from services import clock
 from services.contract import Delivery
 from services.ids import uuid7
-from tests.citizens import NUMBER
+from tests.support.citizens import NUMBER
 
 STUCK_SECONDS = 300.0
 POLL_SECONDS = 0.02

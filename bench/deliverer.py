@@ -30,7 +30,7 @@ from bench.servers import ROOT
 from bench.usage import peak_memory
 from deploy.local.state import free_port
 from services import logs
-from tests.citizens import NUMBER
+from tests.support.citizens import NUMBER
 
 CONNECTIONS = 64
 """Default concurrency window of a destination."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.load import wrk_command
 from bench.usage import cpu_seconds
 from bench.webhooks import signed_lines
-from tests.installation import Installation, installed
+from tests.support.installation import Installation, installed
 
 SECONDS = 600
 """Limit of wrk, which is ended when everything has arrived."""

@@ -27,7 +27,7 @@ from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
 from services.config import loader
 from services.contract import ArchiveBatch, Batch, Delivery, DeliveryBatch, Receipt, Record
-from tests.installation import EXAMPLE, NEIGHBOUR
+from tests.support.installation import EXAMPLE, NEIGHBOUR
 
 PUBLISH_SECONDS = 30.0
 EMPTY_SECONDS = 120.0

@@ -10,7 +10,7 @@ from router.handlers.batch import split_by_size
 from services.amqp.topology import partition_of
 from services.contract import Receipt
 from services.ids import uuid7
-from tests.citizens import NUMBER, signature, text, webhook
+from tests.support.citizens import NUMBER, signature, text, webhook
 
 OVERHEAD = 256
 """Bytes of an entry beside its body, as the gateway counts them."""

@@ -32,8 +32,8 @@ from bench.texts import example_texts, write_texts
 from bench.usage import peak_memory
 from deploy.local.process import Process
 from services import clock, logs
-from tests.citizens import NUMBER
-from tests.installation import NEIGHBOUR_NUMBER
+from tests.support.citizens import NUMBER
+from tests.support.installation import NEIGHBOUR_NUMBER
 
 NUMBERS = (NUMBER, NEIGHBOUR_NUMBER)
 """A partition each."""

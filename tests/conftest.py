@@ -5,9 +5,17 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from hypothesis import settings
 
-from tests.installation import Installation, installed
-from tests.watching import Watch
+from tests.support.example_count import THOROUGH
+from tests.support.installation import Installation, installed
+from tests.support.observer import Watch
+from tests.support.published_openapi import META, OPEN_KLANT, require
+
+# No deadline: the time that an example takes says something about the machine.
+settings.register_profile("ci", deadline=None, derandomize=True, max_examples=25)
+settings.register_profile(THOROUGH, deadline=None, max_examples=100)
+settings.load_profile("ci")  # `--hypothesis-profile=thorough` comes after it
 
 
 @pytest.fixture(scope="module")
@@ -27,3 +35,13 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 def watch(town: Installation, session: aiohttp.ClientSession) -> Watch:
     return Watch(town, session)
+
+
+@pytest.fixture(scope="session")
+def meta_openapi() -> None:
+    require(META)
+
+
+@pytest.fixture(scope="session")
+def open_klant_openapi() -> None:
+    require(OPEN_KLANT)

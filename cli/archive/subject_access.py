@@ -91,9 +91,7 @@ def subject(as_json: Path | None, as_pdf: Path | None, **values: Any) -> None:
         except Unprintable as error:
             fail(str(error))
     conversations = len(made.report.conversations)
-    click.echo(
-        f"{conversations} conversations, {count_messages(made.report)} messages", err=True
-    )
+    click.echo(f"{conversations} conversations, {count_messages(made.report)} messages", err=True)
 
 
 def _parse_options(

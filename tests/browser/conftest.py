@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-from tests.browser.page import chromium
+from tests.support.browser.page import chromium
 
 
 @pytest.fixture

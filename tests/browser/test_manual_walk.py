@@ -11,7 +11,7 @@ import gateway.api_docs.document
 from services.api.docs_page import routes
 from services.http.application import api_app
 from services.http.server import serve
-from tests.browser.page import ARTIFACTS, RULES, chromium, needs_chromium
+from tests.support.browser.page import ARTIFACTS, RULES, chromium, needs_chromium
 
 pytestmark = needs_chromium
 

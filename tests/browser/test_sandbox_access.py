@@ -3,8 +3,8 @@
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.page import MailroomPage, needs_chromium
-from tests.browser.walks import SENTENCES, SIZES, conversation, town_and_page
+from tests.support.browser.page import MailroomPage, needs_chromium
+from tests.support.browser.walks import SENTENCES, SIZES, conversation, town_and_page
 
 pytestmark = needs_chromium
 

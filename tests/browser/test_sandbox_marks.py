@@ -3,9 +3,9 @@
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.page import needs_chromium
 from tests.browser.test_sandbox_access import faults
-from tests.browser.walks import town_and_page
+from tests.support.browser.page import needs_chromium
+from tests.support.browser.walks import town_and_page
 
 pytestmark = needs_chromium
 

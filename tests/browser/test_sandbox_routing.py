@@ -7,10 +7,10 @@ from playwright.async_api import Browser, expect
 
 from gateway.requests.changes import Close, Confirm, Transfer
 from services import clock
-from tests.browser.page import MailroomPage, needs_chromium
-from tests.browser.small_town import SmallTown
 from tests.browser.test_sandbox_access import ONE_PART, faults, resize
-from tests.browser.walks import town_and_page
+from tests.support.browser.page import MailroomPage, needs_chromium
+from tests.support.browser.small_town import SmallTown
+from tests.support.browser.walks import town_and_page
 
 pytestmark = needs_chromium
 

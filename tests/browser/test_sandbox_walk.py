@@ -3,9 +3,9 @@
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.files import INFECTED
-from tests.browser.page import needs_chromium
-from tests.browser.walks import SENTENCES, conversation, town_and_page
+from tests.support.browser.media_server import INFECTED
+from tests.support.browser.page import needs_chromium
+from tests.support.browser.walks import SENTENCES, conversation, town_and_page
 
 pytestmark = needs_chromium
 

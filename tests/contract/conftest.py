@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.contract.sandbox_world import World, world
+from tests.support.sandbox_world import World, world
 
 
 @pytest.fixture

@@ -13,15 +13,12 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from tests.support.published_openapi import META
+
 Json = dict[str, Any]
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "whatsapp"
-DOCUMENT = (
-    Path(__file__).parents[2].parent / "shared/contracts/meta-business-messaging-api_v23.0.yaml"
-)
-pytestmark = pytest.mark.skipif(
-    not DOCUMENT.exists(), reason="Meta's OpenAPI is not in ../shared/contracts"
-)
+pytestmark = pytest.mark.usefixtures("meta_openapi")
 
 FIELDS = {
     "messages",
@@ -81,7 +78,7 @@ COVERED = examples()
 
 @cache
 def validator() -> Draft202012Validator:
-    document = yaml.load(DOCUMENT.read_text(), Loader=yaml.CSafeLoader)
+    document = yaml.load(META.read_text(), Loader=yaml.CSafeLoader)
     schemas = document["components"]["schemas"]
     names = list(schemas)
     incoming = {name: pointed(schemas[name]) for name in names[names.index("WebhookPayload") :]}
@@ -105,11 +102,13 @@ def pointed(value: Any) -> Any:
     return value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(COVERED.keys() - OTHERWISE.keys()))
 def test_an_example_is_what_meta_describes(name: str) -> None:
     assert [error.message for error in validator().iter_errors(COVERED[name])] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(OTHERWISE))
 def test_an_example_that_differs_from_metas_description_is_known_to(name: str) -> None:
     assert not validator().is_valid(COVERED[name])

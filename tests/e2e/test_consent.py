@@ -3,9 +3,9 @@
 from typing import Any
 
 from services import clock
-from tests.citizens import NUMBER, phone, post, text, webhook
-from tests.e2e.desks import AUTHOR, Desk
-from tests.watching import Watch, until
+from tests.support.citizens import NUMBER, phone, post, text, webhook
+from tests.support.e2e.crm_desk import AUTHOR, Desk
+from tests.support.observer import Watch, until
 
 GIVEN = "2026-01-05T10:00:00+01:00"
 TEMPLATE: dict[str, Any] = {

@@ -11,10 +11,10 @@ from click.testing import CliRunner, Result
 
 from cli.main import main
 from services import clock
-from tests.citizens import NUMBER, phone
-from tests.e2e.desks import AUTHOR, Desk, wrote
-from tests.tokens import admitted, bearer, made
-from tests.watching import Watch, until
+from tests.support.citizens import NUMBER, phone
+from tests.support.e2e.crm_desk import AUTHOR, Desk, wrote
+from tests.support.observer import Watch, until
+from tests.support.tokens import admitted, bearer, made
 
 NOTICE = "Het is druk door de storm. Het laatste nieuws staat op www.example.nl."
 CLOSED = "Dit nummer is even dicht. Mail ons op gemeente@example.nl."

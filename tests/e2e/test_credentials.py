@@ -7,11 +7,11 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from tests.authority import Authority
-from tests.citizens import write
-from tests.installation import Installation
-from tests.integration.handing import Crm, serving
-from tests.watching import until
+from tests.support.citizens import write
+from tests.support.installation import Installation
+from tests.support.integration.destination_harness import Crm, serving
+from tests.support.observer import until
+from tests.support.test_ca import Authority
 
 SECRET, TOKEN = "geheim-van-de-client", "token-of-the-crm"
 OWN = """secret = "env:CRM_SECRET"

@@ -11,9 +11,9 @@ from uuid import UUID
 import aiohttp
 
 from deploy.local.process import Process
-from tests.citizens import TOKEN, post, text, webhook
-from tests.installation import Installation, frozen_database
-from tests.watching import Watch, until
+from tests.support.citizens import TOKEN, post, text, webhook
+from tests.support.installation import Installation, frozen_database
+from tests.support.observer import Watch, until
 
 RUN = "shared"
 HELD, FRESH = 16, 50

@@ -13,11 +13,11 @@ from deliverer.meta.held_messages import EXPIRED
 from router.conversation.reopen_request import ASKED
 from services.calendar.opening_hours import AMSTERDAM
 from services.whatsapp.delivery_status import MAX_HOLD
-from tests.citizens import NUMBER
-from tests.e2e.desks import AUTHOR, Desk
-from tests.installation import Installation
-from tests.simulated import SimulatedClock, simulated
-from tests.watching import Watch, until
+from tests.support.citizens import NUMBER
+from tests.support.e2e.crm_desk import AUTHOR, Desk
+from tests.support.installation import Installation
+from tests.support.observer import Watch, until
+from tests.support.simulated_clock import SimulatedClock, simulated
 
 FRIDAY = datetime(2026, 11, 27, 15, tzinfo=AMSTERDAM)
 MONDAY = datetime(2026, 11, 30, 9, tzinfo=AMSTERDAM)

@@ -5,10 +5,10 @@ import asyncio
 import aiohttp
 import pytest
 
-from tests.citizens import post, text, webhook
-from tests.installation import Installation
-from tests.integration.test_broker_alarms import ALARMS, alarm
-from tests.watching import Watch, until
+from tests.integration.services.test_broker_alarms import ALARMS, alarm
+from tests.support.citizens import post, text, webhook
+from tests.support.installation import Installation
+from tests.support.observer import Watch, until
 
 CITIZENS = 50
 ANSWER_SECONDS = 2.0

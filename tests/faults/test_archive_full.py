@@ -13,11 +13,11 @@ import aiohttp
 
 from services.amqp import topology
 from services.amqp.connection import broker_connection
-from tests.citizens import write
-from tests.faults.archivers import waiting
 from tests.faults.test_alarm import Citizens
-from tests.installation import Installation
-from tests.watching import Watch, until
+from tests.support.citizens import write
+from tests.support.faults.archiver_pair import waiting
+from tests.support.installation import Installation
+from tests.support.observer import Watch, until
 
 CITIZENS, EACH = 30, 8
 SETTLE_SECONDS = 60.0

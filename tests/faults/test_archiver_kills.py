@@ -24,7 +24,10 @@ from services import clock
 from services.amqp import topology
 from services.contract import ArchiveBatch, Record
 from services.postgres.database import Pool
-from tests.faults.archivers import (
+from tests.support.decrypted_record import keys_of
+from tests.support.faults.archive_batches import envelopes
+from tests.support.faults.archive_check import check, findings, whole
+from tests.support.faults.archiver_pair import (
     FIRST,
     MOMENTS,
     REACH_SECONDS,
@@ -35,11 +38,8 @@ from tests.faults.archivers import (
     locked,
     unacknowledged,
 )
-from tests.faults.happened import envelopes
-from tests.faults.kept import check, findings, whole
-from tests.installation import Installation, installed
-from tests.recorded import keys_of
-from tests.watching import until
+from tests.support.installation import Installation, installed
+from tests.support.observer import until
 
 MESSAGES = int(os.environ.get("POSTKAMER_TEST_ARCHIVER_MESSAGES", "6000"))
 """Of citizens; some three records each."""

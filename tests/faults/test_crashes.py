@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import aiohttp
 import pytest
 
-from tests.citizens import post, text, webhook, write
-from tests.installation import Installation
-from tests.watching import Watch, until
+from tests.support.citizens import post, text, webhook, write
+from tests.support.installation import Installation
+from tests.support.observer import Watch, until
 
 CITIZENS, EACH = 50, 40
 """2,000 messages; each citizen writes one after the other, all at once."""

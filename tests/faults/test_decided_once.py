@@ -13,12 +13,29 @@ import pytest
 from router.model.decision import Decision
 from router.partition.worker import FRAMES
 from services.contract import ArchiveBatch, DeliveryBatch
-from tests.faults.evidence import Seen, decided, of_conversation
-from tests.faults.points import ACKNOWLEDGEMENT, COMMIT, DONE, EVENT, HOLDS, RECORD, point, waiting
-from tests.faults.scene import ANSWERED, CITIZENS, MOVED, SETTLE_SECONDS, TO, Scene, with_two_crms
-from tests.faults.witness import Witness, listening
-from tests.installation import Installation, installed
-from tests.watching import Watch, until
+from tests.support.faults.batch_crash_points import (
+    ACKNOWLEDGEMENT,
+    COMMIT,
+    DONE,
+    EVENT,
+    HOLDS,
+    RECORD,
+    point,
+    waiting,
+)
+from tests.support.faults.event_recorder import Witness, listening
+from tests.support.faults.message_evidence import Seen, decided, of_conversation
+from tests.support.faults.router_crash_scenario import (
+    ANSWERED,
+    CITIZENS,
+    MOVED,
+    SETTLE_SECONDS,
+    TO,
+    Scene,
+    with_two_crms,
+)
+from tests.support.installation import Installation, installed
+from tests.support.observer import Watch, until
 
 STRIKES = int(os.environ.get("POSTKAMER_TEST_ROUTER_STRIKES", "9"))
 """Times that a router is killed at a moment that nobody chose; a few seconds each."""

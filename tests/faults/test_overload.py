@@ -9,10 +9,11 @@ import aiohttp
 import msgspec
 import pytest
 
-from tests.citizens import post, text, webhook
-from tests.installation import ROOT, Installation
-from tests.overload import Outcome
-from tests.watching import Watch, until
+from tests.support.citizens import post, text, webhook
+from tests.support.faults import load_generator
+from tests.support.faults.load_generator import Outcome
+from tests.support.installation import ROOT, Installation
+from tests.support.observer import Watch, until
 
 CONNECTIONS = 2560
 SECONDS = float(os.environ.get("POSTKAMER_TEST_OVERLOAD_SECONDS", "10"))
@@ -31,7 +32,14 @@ QUICK_SECONDS = 1.0
 
 
 async def overload(port: int, run: str) -> Outcome:
-    command = (sys.executable, "-m", "tests.overload", str(port), str(CONNECTIONS), str(SECONDS))
+    command = (
+        sys.executable,
+        "-m",
+        load_generator.__name__,
+        str(port),
+        str(CONNECTIONS),
+        str(SECONDS),
+    )
     process = await asyncio.create_subprocess_exec(
         *command, run, cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )

@@ -12,9 +12,18 @@ from click.testing import CliRunner
 
 from cli.main import main
 from services.config import loader
-from tests.faults.reloading import EACH, SECONDS, VERSIONS, WRITERS, Rules, Writing, check, in_force
-from tests.installation import Installation
-from tests.watching import BEARER, Watch, until
+from tests.support.faults.rule_writers import (
+    EACH,
+    SECONDS,
+    VERSIONS,
+    WRITERS,
+    Rules,
+    Writing,
+    check,
+    in_force,
+)
+from tests.support.installation import Installation
+from tests.support.observer import BEARER, Watch, until
 
 BROKEN = VERSIONS["one"].replace('"verkeer"', '"vervoer"')
 CHANGES = 20

@@ -14,14 +14,14 @@ import aiohttp
 import asyncpg
 import pytest
 
-from tests.citizens import post
-from tests.faults.letters import REACH_SECONDS, SETTLE_SECONDS, Letters, led
-from tests.faults.phones import LOST, Phones, ringing, takes
-from tests.faults.road import road_to
-from tests.faults.stations import HOLDS
-from tests.faults.witness import listening
-from tests.installation import Installation, installed
-from tests.watching import Watch, until
+from tests.support.citizens import post
+from tests.support.faults.event_recorder import listening
+from tests.support.faults.flaky_link import road_to
+from tests.support.faults.phones import LOST, Phones, ringing, takes
+from tests.support.faults.send_crash_points import HOLDS
+from tests.support.faults.send_crash_scenario import REACH_SECONDS, SETTLE_SECONDS, Letters, led
+from tests.support.installation import Installation, installed
+from tests.support.observer import Watch, until
 
 KILLS = int(os.environ.get("POSTKAMER_TEST_SEND_KILLS", "16"))
 """By SIGKILL, of a real deliverer; half of them at a step, half at a moment that nobody chose. Two

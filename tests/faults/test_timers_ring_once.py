@@ -14,12 +14,12 @@ import msgspec
 import pytest
 
 from services.contract import ArchiveBatch, DeliveryBatch, Timeout
-from tests.citizens import phone, post, text, webhook
-from tests.faults.hours import passes, with_short_hours
-from tests.faults.witness import Witness, listening
-from tests.installation import Installation
-from tests.voorbeeldstad import FOLDER
-from tests.watching import BEARER, Watch, until
+from tests.support.citizens import phone, post, text, webhook
+from tests.support.example_town import FOLDER
+from tests.support.faults.event_recorder import Witness, listening
+from tests.support.faults.short_hours import passes, with_short_hours
+from tests.support.installation import Installation
+from tests.support.observer import BEARER, Watch, until
 
 FIRST, SECOND = "router", "router-2"
 KEY = "Idempotency-Key"

@@ -8,9 +8,12 @@ from collections.abc import AsyncIterator, Iterator
 import aiohttp
 import pytest
 
-from tests.faults.crowd import Crowd
-from tests.faults.evidence import Seen, arriving, seen
-from tests.faults.holders import (
+from tests.support.faults.batch_crash_points import locked, waiting
+from tests.support.faults.crowd import Crowd
+from tests.support.faults.event_recorder import Witness, listening
+from tests.support.faults.flaky_link import Road, road_to
+from tests.support.faults.message_evidence import Seen, arriving, seen
+from tests.support.faults.partition_holders import (
     PARTITIONS,
     holders,
     last_step,
@@ -19,11 +22,8 @@ from tests.faults.holders import (
     turns,
     watched,
 )
-from tests.faults.points import locked, waiting
-from tests.faults.road import Road, road_to
-from tests.faults.witness import Witness, listening
-from tests.installation import Installation, installed
-from tests.watching import Watch, until
+from tests.support.installation import Installation, installed
+from tests.support.observer import Watch, until
 
 CONVERSATIONS = 200
 MESSAGES = int(os.environ.get("POSTKAMER_TEST_ROUTER_MESSAGES", "20000"))

@@ -18,10 +18,7 @@ from uuid import UUID
 import msgspec
 import pytest
 import schemathesis
-from afterwards import LOOKS, Processes, passed
-from hostile_bodies import PHONE, WORD
 from hypothesis import strategies as st
-from rounds import WHOLE, fuzz
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.parameters import ParameterLocation
@@ -33,8 +30,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from services import clock
-from tests.citizens import NUMBER, signature, text, webhook
-from tests.installation import Installation
+from tests.support.citizens import NUMBER, signature, text, webhook
+from tests.support.fuzz.aftermath import LOOKS, Processes, passed
+from tests.support.fuzz.hostile_bodies import PHONE, WORD
+from tests.support.fuzz.rounds import WHOLE, fuzz
+from tests.support.installation import Installation
 
 SHARE = 0.2
 """Of all inputs, that are calls of the two APIs; the others are webhooks."""

@@ -11,17 +11,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from accounts import DECIDED, Accounts, faults
-from afterwards import LOOKS, SHOWN, Processes, passed
-from hostile_bodies import MARKS, MOST_BYTES, large
 from hypothesis import strategies as st
-from requests_at_the_door import Request, posted, signed, volleys
-from rounds import WHOLE, fuzz
-from wire import Answer, Wires
 
-from tests.citizens import text, webhook
-from tests.installation import Installation
-from tests.watching import until
+from tests.support.citizens import text, webhook
+from tests.support.fuzz.accepted_bodies import DECIDED, Accounts, faults
+from tests.support.fuzz.aftermath import LOOKS, SHOWN, Processes, passed
+from tests.support.fuzz.hostile_bodies import MARKS, MOST_BYTES, large
+from tests.support.fuzz.rounds import WHOLE, fuzz
+from tests.support.fuzz.webhook_requests import Request, posted, signed, volleys
+from tests.support.fuzz.wire import Answer, Wires
+from tests.support.installation import Installation
+from tests.support.observer import until
 
 SHARE = 0.8
 """Of all inputs, that are webhooks; the others are calls of the API."""

@@ -16,9 +16,9 @@ from services.amqp import topology
 from services.files.clamd import Scanner
 from services.postgres.database import Pool, connection_pool
 from services.postgres.migrations import Migration, migrate, migrations
-from tests.clamav import Clamd, clamd
-from tests.integration.provider import NUMBER, Account, Office, office
-from tests.integration.waiting import HEARD, Late
+from tests.support.clamav import Clamd, clamd
+from tests.support.integration.late_answers import HEARD, Late
+from tests.support.integration.message_provider import NUMBER, Account, Office, office
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("services", "gateway", "router", "deliverer", "archiver")
@@ -115,8 +115,8 @@ async def late(place: tuple[Office, Account]) -> Late:
 
 @pytest.fixture
 async def town_hall(pool: Pool) -> AsyncIterator[Any]:
-    """An Open Klant, a `tests.integration.register.Register`: which knows of the passwords here."""
-    from tests.integration.register import register
+    """An Open Klant, a `Register`, which knows of the passwords here."""
+    from tests.support.openklant.register import register
 
     async with register(pool) as made:
         yield made
@@ -124,8 +124,8 @@ async def town_hall(pool: Pool) -> AsyncIterator[Any]:
 
 @pytest.fixture
 def road(town_hall: Any) -> Any:
-    """To it, a `tests.integration.road.Road`."""
-    from tests.integration.road import Road
+    """To it, a `Road`."""
+    from tests.support.openklant.flaky_register import Road
 
     return Road(town_hall.sender)
 
@@ -138,8 +138,8 @@ def scanner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
 
 @pytest.fixture
 async def scanned(pool: Pool, tmp_path: Path, scanner: Clamd) -> AsyncIterator[Any]:
-    """Where files are got and scanned, a `tests.integration.files.Room`."""
-    from tests.integration.files import room
+    """Where files are got and scanned, a `Room`."""
+    from tests.support.integration.media_provider import room
 
     async with room(pool, tmp_path, Scanner(scanner.url)) as made:
         yield made

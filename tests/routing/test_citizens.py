@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from town_hall import TownHall, example
 
 from services.calendar.opening_hours import AMSTERDAM
+from tests.support.routing.town_hall import TownHall, example
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 CITIZENS = ROOT / "tests" / "examples" / "citizens"

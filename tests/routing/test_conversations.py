@@ -5,8 +5,11 @@ from collections.abc import Callable
 from functools import cache
 
 import pytest
-from plays import Played, played, rows
-from towns import town
+
+from tests.support.routing.scenario_player import Played, played, rows
+from tests.support.routing.town_variants import town
+
+pytestmark = pytest.mark.slow
 
 ENOUGH = 35
 """Conversations, of every kind that a front desk knows."""

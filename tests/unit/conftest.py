@@ -1,18 +1,12 @@
 """No unit test reaches out: what needs a network belongs in tests/integration."""
 
-import os
 import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import structlog
-from hypothesis import settings
 
-# The same examples each time where a change is judged; new ones on a developer's machine. No
-# deadline: how long an example takes says something about the machine.
-settings.register_profile("unit", deadline=None, derandomize="CI" in os.environ)
-settings.load_profile("unit")
 # Drawing a frame around each traceback takes a second.
 plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 structlog.configure(processors=[structlog.processors.add_log_level, plain])

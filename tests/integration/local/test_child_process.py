@@ -10,7 +10,7 @@ import pytest
 from deploy.local.errors import Refusal
 from deploy.local.process import Process, Program, end_leftover
 from deploy.local.process_tree import identity, runs
-from tests.integration.local.ends import an_end_of
+from tests.support.local.process_ends import an_end_of
 
 SLEEPER = "import signal; print('up', flush=True); signal.pause()"
 

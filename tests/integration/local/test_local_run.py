@@ -17,7 +17,8 @@ from deploy.local.postgresql import Database
 from deploy.local.process_tree import alive, descendants
 from deploy.local.rabbitmq import Broker
 from deploy.local.state import free_port
-from tests.integration.local.ends import an_end_of
+from tests.support.local import service_stand_in
+from tests.support.local.process_ends import an_end_of
 
 TOWN = """
 [[tenants]]
@@ -37,7 +38,7 @@ id = "crm"
 kind = "cloudevents"
 url = "http://127.0.0.1:8090/crm/events"
 """
-STAND_IN = Path(__file__).with_name("stand_in.py")
+STAND_IN = Path(service_stand_in.__file__)
 CALL = """
 import os, sys
 from pathlib import Path

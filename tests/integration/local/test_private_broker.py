@@ -10,7 +10,7 @@ from deploy.local.errors import Refusal
 from deploy.local.process_tree import alive
 from deploy.local.rabbitmq import Broker, Ports
 from services.amqp import topology
-from tests.integration.local.ends import processes
+from tests.support.local.process_ends import processes
 
 PASSWORDS = {"gateway": "secret"}
 

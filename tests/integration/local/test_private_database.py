@@ -9,7 +9,7 @@ import pytest
 from deploy.local.errors import Refusal
 from deploy.local.postgresql import Database, binaries
 from deploy.local.process_tree import alive
-from tests.integration.local.ends import processes
+from tests.support.local.process_ends import processes
 
 
 @pytest.fixture

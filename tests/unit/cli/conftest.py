@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.calls import SETTINGS, TOML
+from tests.support.cli.command_line import SETTINGS, TOML
 
 
 @pytest.fixture

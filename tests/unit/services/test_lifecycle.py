@@ -64,6 +64,7 @@ async def test_what_its_owner_ends_has_not_broken() -> None:
         assert not broken.done()
 
 
+@pytest.mark.slow
 async def test_an_end_that_nobody_looks_at_is_no_complaint_of_asyncio() -> None:
     complaints: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, said: complaints.append(said))

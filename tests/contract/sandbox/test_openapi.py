@@ -1,0 +1,283 @@
+"""The stand-in for Meta against Meta's own OpenAPI: answers, webhooks and the requests it takes.
+
+The document is not part of the project; it is read from the folder beside it. It describes v23,
+which knows neither usernames nor `biz_opaque_callback_data`: both are documented elsewhere.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from random import Random
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from sandbox.meta import graph_api, graph_errors, send_validation, webhook_payloads
+from sandbox.meta.media_store import MediaStore
+from sandbox.meta.send_validation import Send
+from sandbox.meta.webhook_payloads import Citizen, Sent
+from sandbox.organisation import Number
+from tests.support.published_openapi import META
+
+Json = dict[str, Any]
+
+pytestmark = pytest.mark.usefixtures("meta_openapi")
+
+NEWER_THAN_V23 = {"biz_opaque_callback_data"}
+AT = datetime(2026, 11, 20, 8, 14, 3, tzinfo=UTC)
+NUMBER = Number("106540352242922", "almelo")
+CITIZEN = Citizen("31600000011", "Fatima El Amrani")
+SENT = Sent(
+    wamid="wamid.X",
+    number=NUMBER,
+    phone=CITIZEN.phone,
+    bsuid=CITIZEN.bsuid,
+    opaque="0190.1",
+)
+
+
+INCOMING = {
+    "BaseMessageProperties": "BaseMessageProperties_1",
+    "TextMessage": "TextMessage_2",
+    "ReactionMessage": "ReactionMessage_1",
+    "AudioMessage": "AudioMessage_1",
+    "DocumentMessage": "DocumentMessage_1",
+    "ImageMessage": "ImageMessage_1",
+    "StickerMessage": "StickerMessage_1",
+    "VideoMessage": "VideoMessage_1",
+    "LocationMessage": "LocationMessage_1",
+    "ContactObject": "ContactObject_1",
+    "ErrorObject": "ErrorObject_2",
+}
+"""The document numbers schemas of one name, but its webhooks still point at the first of each,
+which is the outgoing one. This is where they should point."""
+
+
+@cache
+def document() -> Json:
+    loaded: Json = yaml.load(META.read_text(), Loader=yaml.CSafeLoader)
+    schemas = loaded["components"]["schemas"]
+    names = list(schemas)
+    for name in names[names.index("WebhookPayload") :]:
+        schemas[name] = redirected(schemas[name])
+    return loaded
+
+
+def redirected(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: redirected(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [redirected(inner) for inner in value]
+    if isinstance(value, str) and value.startswith("#/components/schemas/"):
+        root, _, name = value.rpartition("/")
+        return f"{root}/{INCOMING.get(name, name)}"
+    return value
+
+
+def schema(name: str) -> Json:
+    found: Json = document()["components"]["schemas"][name]
+    return found
+
+
+def faults_against(wanted: Json, value: object) -> list[str]:
+    whole = wanted | {"components": document()["components"]}
+    return [error.message for error in Draft202012Validator(whole).iter_errors(value)]
+
+
+def merged(name: str) -> Json:
+    """One object schema out of `allOf`: the parts forbid each other's properties as they stand."""
+    properties: Json = {}
+    required: list[str] = []
+    for part in schema(name)["allOf"]:
+        resolved = schema(part["$ref"].rpartition("/")[2]) if "$ref" in part else part
+        properties |= resolved.get("properties", {})
+        required += resolved.get("required", [])
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+def request(kind: str, content: object, **more: object) -> Json:
+    return {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        "to": "+31600000011",
+        "type": kind,
+        kind: content,
+        "biz_opaque_callback_data": "0190a1b2-0000-7000-8000-000000000000.1",
+        **more,
+    }
+
+
+REPLY = {"type": "reply", "reply": {"id": "ja", "title": "Ja"}}
+ROW = {"id": "afval", "title": "Afval en straat", "description": "Containers en grofvuil"}
+REQUESTS = [
+    request("text", {"body": "Goedemorgen", "preview_url": False}),
+    request("text", {"body": "Dit antwoordt u"}, context={"message_id": "wamid.X"}),
+    request("image", {"id": "1003383421387256", "caption": "Zo ziet het eruit"}),
+    request("document", {"id": "1003383421387256", "filename": "besluit.pdf"}),
+    request(
+        "location", {"latitude": "52.35", "longitude": "6.66", "name": "Stadhuis", "address": "X 1"}
+    ),
+    request("reaction", {"message_id": "wamid.X", "emoji": "👍"}),
+    request(
+        "template",
+        {"name": "antwoord_klaar", "language": {"code": "nl", "policy": "deterministic"}},
+    ),
+    request(
+        "interactive",
+        {"type": "button", "body": {"text": "Klopt het?"}, "action": {"buttons": [REPLY]}},
+    ),
+    request(
+        "interactive",
+        {
+            "type": "list",
+            "body": {"text": "Waarover gaat uw vraag?"},
+            "action": {"button": "Kies", "sections": [{"title": "Alles", "rows": [ROW]}]},
+        },
+    ),
+]
+
+
+def interactive(kind: str, action: Json) -> Json:
+    return request("interactive", {"type": kind, "body": {"text": "Kies"}, "action": action})
+
+
+NEWER_KINDS = [
+    interactive(
+        "cta_url",
+        {
+            "name": "cta_url",
+            "parameters": {"display_text": "Open", "url": "https://almelo.example"},
+        },
+    ),
+    interactive("location_request_message", {"name": "send_location"}),
+    interactive("request_contact_info", {"name": "request_contact_info"}),
+    interactive(
+        "flow",
+        {"name": "flow", "parameters": {"flow_message_version": "3", "flow_cta": "Vul in"}},
+    ),
+]
+
+
+@pytest.mark.parametrize("body", NEWER_KINDS, ids=[r["interactive"]["type"] for r in NEWER_KINDS])
+def test_what_can_be_asked_with_one_tap_is_taken_and_its_action_must_be_its_own(
+    body: Json,
+) -> None:
+    assert isinstance(send_validation.validate(body), Send)
+    changed = body["interactive"] | {"action": {"name": "another"}}
+    assert not isinstance(send_validation.validate(body | {"interactive": changed}), Send)
+    unknown = body["interactive"] | {"type": "carousel"}
+    assert not isinstance(send_validation.validate(body | {"interactive": unknown}), Send)
+
+
+def request_schema(kind: str) -> Json:
+    reference = schema("Message")["discriminator"]["mapping"][kind]
+    return merged(reference.rpartition("/")[2])
+
+
+def as_v23(body: Json) -> Json:
+    return {name: value for name, value in body.items() if name not in NEWER_THAN_V23}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("body", REQUESTS, ids=[f"{r['type']}-{i}" for i, r in enumerate(REQUESTS)])
+def test_our_requests_are_what_meta_describes_and_the_stand_in_takes_them(body: Json) -> None:
+    assert faults_against(request_schema(body["type"]), as_v23(body)) == []
+    assert isinstance(send_validation.validate(body), Send)
+
+
+@pytest.mark.parametrize("missing", ["messaging_product", "to", "text"])
+def test_a_request_that_meta_describes_otherwise_is_refused_by_both(missing: str) -> None:
+    body = {name: value for name, value in REQUESTS[0].items() if name != missing}
+    assert faults_against(request_schema("text"), as_v23(body))
+    assert not isinstance(send_validation.validate(body), Send)
+
+
+def test_a_read_receipt_is_what_meta_describes() -> None:
+    receipt = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.X"}
+    assert faults_against(schema("MarkMessageRequestPayload"), receipt) == []
+    assert send_validation.read_receipt_fault(receipt) == ""
+    assert faults_against(schema("MarkMessageResponsePayload"), {"success": True}) == []
+
+
+def test_the_answer_to_a_message_is_what_meta_describes() -> None:
+    answer = graph_api.send_response(SENT)
+    assert faults_against(schema("MessageResponsePayload"), answer) == []
+    assert answer["contacts"] == [{"input": "+31600000011", "wa_id": "31600000011"}]
+    assert answer["messages"] == [{"id": "wamid.X"}]
+
+
+@pytest.mark.parametrize("code", graph_errors.ERRORS)
+def test_every_error_has_the_body_that_meta_describes(code: int) -> None:
+    body = graph_errors.error_body(graph_errors.ERRORS[code], trace="A1")
+    assert faults_against(schema("ErrorResponse"), body) == []
+    assert faults_against(schema("StatusError"), graph_errors.status_error(code)) == []
+
+
+def test_the_answer_about_media_is_what_meta_describes() -> None:
+    answer = MediaStore(Random(1)).add("image/png", b"x").description("http://127.0.0.1/x")
+    described = document()["paths"]["/{Version}/{Media-ID}"]["get"]["responses"]["200"]["content"]
+    assert faults_against(described["application/json"]["schema"], answer) == []
+    assert answer.keys() == described["application/json"]["schema"]["properties"].keys()
+
+
+ABOUT = {"context": {"from": NUMBER.phone, "id": "wamid.X"}}
+
+
+def contents() -> Iterator[Json]:
+    about = MediaStore(Random(1)).add("image/png", b"x").webhook_fields()
+    yield webhook_payloads.text("Mijn paspoort is verlopen / één €")
+    yield webhook_payloads.media("image", about, "De container")
+    yield webhook_payloads.media("document", about | {"filename": "a.pdf"})
+    yield webhook_payloads.location(52.35, 6.66, "Marktplein", "Marktplein 1")
+    yield webhook_payloads.reaction("wamid.X", "👍")
+    yield ABOUT | webhook_payloads.choice("afval", "Afval", "list_reply")
+    yield ABOUT | webhook_payloads.choice("ja", "Ja", "button_reply")
+    yield ABOUT | webhook_payloads.button("ja", "Ja")
+    yield webhook_payloads.card("31600000011", "Fatima El Amrani", is_requested=False)
+
+
+REPLIES = {
+    "list_reply": "InteractiveListReplyContent",
+    "button_reply": "InteractiveButtonReplyContent",
+}
+
+
+def message_schema(kind: str) -> Json:
+    reference = schema("IncomingMessage")["discriminator"]["mapping"][kind]
+    return schema(reference.rpartition("/")[2])
+
+
+def test_every_webhook_with_a_message_is_what_meta_describes() -> None:
+    for content in contents():
+        message = webhook_payloads.message(CITIZEN, "wamid.X", AT, content)
+        body = webhook_payloads.incoming(NUMBER, CITIZEN, message)
+        assert faults_against(schema("WebhookPayload"), body) == [], content["type"]
+        assert faults_against(message_schema(content["type"]), message) == [], content["type"]
+        if content["type"] == "interactive":
+            reply = content["interactive"]
+            assert faults_against(schema(REPLIES[reply["type"]]), reply) == []
+
+
+@pytest.mark.parametrize("name", ["sent", "delivered", "read", "failed"])
+def test_every_webhook_with_a_status_is_what_meta_describes(name: str) -> None:
+    code = 131047 if name == "failed" else 0
+    body = webhook_payloads.status(SENT, name, AT, code)
+    assert faults_against(schema("WebhookPayload"), body) == []
+    status = body["entry"][0]["changes"][0]["value"]["statuses"][0]
+    assert faults_against(schema("Statuses"), status) == []
+
+
+def test_a_webhook_that_meta_describes_otherwise_is_noticed() -> None:
+    message = webhook_payloads.message(CITIZEN, "wamid.X", AT, webhook_payloads.text("hoi"))
+    body = webhook_payloads.incoming(NUMBER, CITIZEN, message)
+    del body["entry"][0]["changes"][0]["value"]["metadata"]["phone_number_id"]
+    assert faults_against(schema("WebhookPayload"), body)
+    assert faults_against(schema("TextMessage_2"), message | {"timestamp": 5})
+    assert faults_against(schema("Statuses"), {"id": "x", "status": "seen"})

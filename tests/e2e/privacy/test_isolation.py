@@ -1,0 +1,256 @@
+"""No token gets, finds, counts or changes anything outside its municipality, departments and roles.
+
+Over every operation of both documents: a new one is asked here as soon as it is described, and one
+with a subject that is not known here fails.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+
+import aiohttp
+import msgspec
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from gateway.requests.changes import COMMAND_ROLES
+from services.http.rights import Rights
+from tests.support.access_town import NUMBERS, Parts, all_rights, ids_in
+from tests.support.api_operations import Operation, operations
+from tests.support.e2e.isolation import (
+    NOWHERE,
+    World,
+    assert_tells_nothing,
+    has_seen,
+    is_inside,
+    more_of,
+    refusals,
+    uploaded,
+    url_of,
+)
+from tests.support.example_count import example_count
+from tests.support.installation import Installation
+
+DRAWN = settings(
+    max_examples=example_count(40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+RIGHTS = sorted(all_rights(), key=lambda rights: rights.name)
+INSIDER = "almelo-send-burgerzaken"
+"""Of the department that the documents' examples are about."""
+
+
+GUARDED = [operation for operation in operations() if operation.roles]
+OPEN = [operation for operation in operations() if not operation.roles]
+LISTING = [one for one in GUARDED if one.method == "GET" and "{" not in one.path]
+"""Those without a subject: what they list is asked for by itself."""
+SEARCHING = [one for one in GUARDED if one.path.endswith("/_search")]
+"""So are those: what they find."""
+each_guarded = pytest.mark.parametrize(
+    "operation", GUARDED, ids=lambda one: f"{one.door} {one.method} {one.path}"
+)
+each_with_a_subject = pytest.mark.parametrize(
+    "operation",
+    [one for one in GUARDED if one not in (*LISTING, *SEARCHING)],
+    ids=lambda one: f"{one.door} {one.method} {one.path}",
+)
+
+
+@pytest.fixture(scope="module")
+def world(town: Installation) -> World:
+    """Tokens of all rights, and parts that each of them may or may not see."""
+
+    async def build() -> World:
+        async with aiohttp.ClientSession() as session:
+            parts = Parts(town, session)
+            await parts.make_tokens()
+            waste = await parts.opened("almelo", "openbare-ruimte", "afvalmerk")
+            passport = await parts.opened("almelo", "burgerzaken", "paspoortmerk")
+            first = await parts.opened("almelo", "openbare-ruimte", "eerstmerk")
+            then = await parts.moved(first, "burgerzaken", "toenmerk")
+            last = await parts.moved(then, "belastingen", "daarnamerk")
+            theirs = await parts.opened("hengelo", "balie", "buurmerk")
+            upload = await uploaded(parts, "almelo-send")
+            made = [waste, passport, first, then, last, theirs]
+            for part in made:
+                await parts.with_a_file(part)
+            return World(parts.tokens, made, upload)
+
+    return asyncio.run(build())
+
+
+@pytest.fixture
+async def parts(
+    town: Installation, world: World, session: aiohttp.ClientSession
+) -> AsyncIterator[Parts]:
+    made = Parts(town, session)
+    made.tokens = world.tokens
+    yield made
+
+
+@each_with_a_subject
+@given(rights=st.sampled_from(RIGHTS), nth=st.integers(0, 5), example=st.integers(0, 30))
+@DRAWN
+async def test_a_token_gets_its_own_and_of_the_rest_not_even_that_it_is(
+    parts: Parts, world: World, operation: Operation, rights: Rights, nth: int, example: int
+) -> None:
+    part, token = world.parts[nth], parts.tokens[rights.name]
+    inside = rights.may(*operation.roles) and is_inside(rights, operation, part, world)
+    assume(not (inside and operation.is_order))  # what that does is looked at by itself
+    more = more_of(operation, part, world.upload, example)
+    url = url_of(operation, part, parts.town)
+    status, said, headers = await parts.ask(operation.method, url, token, **more)
+    assert_tells_nothing(said, rights, world)
+    assert "RateLimit" in headers
+    if not rights.may(*operation.roles):
+        assert status == 403
+    elif inside:
+        assert status == 200
+        assert {part.conversation, *part.messages} & set(ids_in(msgspec.json.decode(said)))
+    elif operation.is_order:
+        was = has_seen(rights, part, world)
+        assert status in refusals(operation, more.get("json"), rights, was)
+    else:
+        url = url_of(operation, NOWHERE, parts.town)
+        nowhere = await parts.ask(operation.method, url, token, **more)
+        assert (status, said) == nowhere[:2], "as if it were not there"
+        assert status == 404
+
+
+@pytest.mark.parametrize("operation", LISTING, ids=lambda one: one.path)
+async def test_a_list_has_what_is_of_the_municipality_and_of_nobody_else(
+    parts: Parts, world: World, operation: Operation
+) -> None:
+    assert operation.path == "/v1/numbers"  # of another list, say here what is in it
+    for rights in RIGHTS:
+        url = url_of(operation, NOWHERE, parts.town)
+        status, said, _ = await parts.ask("GET", url, parts.tokens[rights.name])
+        assert_tells_nothing(said, rights, world)
+        if not rights.may(*operation.roles):
+            assert status == 403
+            continue
+        (listed,) = msgspec.json.decode(said)["numbers"]
+        assert (status, listed["id"]) == (200, NUMBERS[rights.tenant])
+
+
+@pytest.mark.parametrize("operation", SEARCHING, ids=lambda one: one.path)
+async def test_a_search_finds_and_counts_what_is_the_token_s_and_nothing_else(
+    parts: Parts, world: World, operation: Operation
+) -> None:
+    assert operation.path == "/v1/messages/_search"  # of another one, say here what it finds
+    for rights, part in itertools.product(RIGHTS, world.parts):
+        url, token = url_of(operation, part, parts.town), parts.tokens[rights.name]
+        status, said, _ = await parts.ask("POST", url, token, json={"words": part.mark})
+        assert_tells_nothing(said, rights, world)
+        if not rights.may(*operation.roles):
+            assert status == 403
+            continue
+        found = msgspec.json.decode(said)
+        mine = {*part.messages} if part.is_for(rights) else set()
+        assert (status, found["total"]) == (200, len(mine))
+        assert {one["id"] for one in found["messages"]} == mine
+        person = {"kind": "phone", "value": part.to}
+        for way in ({"conversation": part.conversation}, {"person": person}):
+            status, said, _ = await parts.ask("POST", url, token, json=way)
+            assert_tells_nothing(said, rights, world)
+            seen = has_seen(rights, part, world)
+            assert (status, msgspec.json.decode(said)["total"] > 0) == (200, seen)
+
+
+@each_guarded
+async def test_without_a_token_of_ours_nothing_is_told(
+    parts: Parts, world: World, operation: Operation
+) -> None:
+    for part in world.parts:
+        for token in (None, "pk_unknown", parts.tokens[INSIDER][:-1]):
+            more = more_of(operation, part, world.upload, 0)
+            url = url_of(operation, part, parts.town)
+            status, said, _ = await parts.ask(operation.method, url, token, **more)
+            assert status == 401
+            assert_tells_nothing(said, None, world)
+
+
+@pytest.mark.parametrize("operation", OPEN, ids=lambda one: f"{one.door} {one.method} {one.path}")
+async def test_what_needs_no_token_tells_nothing_of_anybody(
+    parts: Parts, world: World, operation: Operation
+) -> None:
+    url = url_of(operation, NOWHERE, parts.town)
+    for token in (None, *parts.tokens.values()):
+        status, said, _ = await parts.ask(operation.method, url, token)
+        assert status in (200, 401, 403)
+        assert_tells_nothing(said, None, world)
+
+
+ORDERS = [
+    (operation, n)
+    for operation in GUARDED
+    if operation.is_order
+    for n in range(max(1, len(operation.bodies)))
+]
+
+
+@pytest.mark.parametrize(
+    ("operation", "example"), ORDERS, ids=lambda one: getattr(one, "path", one)
+)
+async def test_a_token_that_may_does_it(
+    parts: Parts, world: World, operation: Operation, example: int
+) -> None:
+    mark = f"mag{ORDERS.index((operation, example))}"
+    part = await parts.opened("almelo", "burgerzaken", mark)
+    upload = await uploaded(parts, INSIDER)
+    url = url_of(operation, part, parts.town)
+    more = more_of(operation, part, upload, example)
+    if "with" in more.get("json", {}):
+        other = await parts.opened("almelo", "burgerzaken", f"ook{mark}")
+        more["json"]["with"] = other.conversation
+    token = parts.tokens[f"almelo-{operation.roles[0]}-burgerzaken"]
+    status, said, _ = await parts.ask(operation.method, url, token, **more)
+    assert status in (201, 202), said
+
+
+async def test_a_file_is_for_the_token_alone_that_uploaded_it(parts: Parts, world: World) -> None:
+    part = world.parts[1]
+    media = {"type": "media", "media": {"kind": "document", "id": world.upload}}
+    order = {"conversationId": part.conversation} | media
+    url = f"{parts.town.gateway}/v1/messages"
+    for rights in RIGHTS:
+        if rights.may("send") and part.is_for(rights):
+            status, said, _ = await parts.ask("POST", url, parts.tokens[rights.name], json=order)
+            assert status == (202 if rights.name == "almelo-send" else 400), said
+
+
+async def test_after_all_of_it_no_conversation_has_changed_that_was_not_the_token_s(
+    parts: Parts, world: World
+) -> None:
+    for tenant, department in (("almelo", "burgerzaken"), ("hengelo", "balie")):
+        await parts.opened(tenant, department, f"laatst{tenant}")  # what came before it is done
+    for part in world.parts:
+        now = world.last_of(part)
+        (row,) = await parts.rows(_CONVERSATION_NOW, part.conversation)
+        assert row == f"{now.department}|f|"
+    done = [line.split("|") for line in await parts.rows(_DONE)]
+    assert INSIDER in {name for name, _, _ in done}
+    for name, tenant, department in done:
+        rights = parts.rights[name]
+        assert rights.may(*COMMAND_ROLES)
+        assert rights.tenant == tenant
+        assert rights.handles(department)
+    for line in await parts.rows(_LOOKED):
+        name, tenant, department = line.split("|")
+        rights = parts.rights[name]
+        assert rights.may("read")
+        # Without a department: nothing was shown, and that somebody asked stands nowhere.
+        assert rights.tenant == tenant and (not department or rights.handles(department))
+
+
+_LOOKED = """select distinct data->>'token', tenant, department from opened.record
+where kind = 'view' and data->>'token' in (select name from access.token)"""
+_CONVERSATION_NOW = """select department, closed_at is not null, zaak from router.conversation
+where id = '{0}'"""
+_DONE = """select distinct coalesce(data->>'token', data->'by'->>'token'), tenant,
+    coalesce(data->>'from', data->>'department')
+from opened.record
+where conversation <> '' and kind <> 'view'
+    and coalesce(data->>'token', data->'by'->>'token') is not null"""

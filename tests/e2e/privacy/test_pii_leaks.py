@@ -1,0 +1,194 @@
+"""Nothing that is written, counted, answered in refusal or asked in an address tells of a citizen.
+
+Thousands of messages go through a whole installation, and everything goes wrong that can; then
+every line is read that any process wrote: ours, the sandbox, the broker, the database.
+"""
+
+import asyncio
+import re
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from random import Random
+
+import pytest
+
+from deploy.local.plan import REAL
+from deploy.local.state import free_port
+from tests.support.clamav import Clamd, clamd
+from tests.support.e2e.api_requests import Asked
+from tests.support.e2e.faulty_run import MESSAGES, Run, town_at
+from tests.support.e2e.quoting_proxy import Between, between
+from tests.support.installation import Installation
+from tests.support.observer import Watch
+from tests.support.pii_markers import KINDS, Marks, Trace
+from tests.support.tokens import admitted, made
+
+ROLES = ("send", "read", "kcc", "care")
+SHOWN = 20
+"""Traces that a failing test shows."""
+COMMANDS = (
+    "parked list",
+    "parked list --json",
+    "parked list --unreadable",
+    "files list",
+    "files list --json",
+    "files list --state quarantined",
+    "destination list",
+    "destination list --json",
+    "token list",
+    "number list",
+    "costs",
+    "check",
+    "topology show",
+    "archive verify",
+    "archive verify --media --json",
+    "archive checkpoint",
+    "archive key",
+    "archive request list",
+    "archive views --token sandbox",
+    "archive processing --from 2026-01-01 --to 2036-01-01",
+)
+"""What an operator looks at day by day; none with an option that shows what was said."""
+PARKED = 3
+"""That are looked at one by one."""
+HAPPENED = {
+    "metrics of router, before": (r"postkamer_messages_received_total\{.*[1-9]",),
+    "metrics of router": (r"_duplicates_total .*[1-9]", r"_quarantined_total\{.*[1-9]"),
+    "router.log": (r"batch\.refused", r"item\.quarantined", r"sighting\.new", r"notice\.alarm"),
+    "deliverer.log": (r"destination\.paused", r"delivery\.parked", r"database\.away"),
+    "archiver.log": (r"media_scanner", r"media_malware", r"media_unknown", r"database\.away"),
+    "gateway.log": (r"api\.database_away",),
+    "postgresql/postgresql.log": (r"violates check constraint",),
+    "postgresql/postgresql.log.old": (r"ready to accept connections",),
+    "rabbitmq/rabbitmq.log": (r"closing AMQP connection",),
+    "postkamer parked list": (r"register  hengelo", r"crm  almelo"),
+    "postkamer files list --state quarantined": (r"media_malware",),
+    "names of files": (r"sealed/", r"upload/"),
+    "addresses in answers": (r"/v1/messages/",),
+    "requests to others": (r"/openklant/\S+\?", r"/graph/", r"/crm/events"),
+    "events beside their data": (r"/v1/media/",),
+}
+"""Source -> what stands in it when that came about which is to be read: else nothing is shown."""
+REFUSALS = {400, 401, 403, 404, 405, 409, 413, 415, 431, 451, 503}
+"""Statuses with which something was refused."""
+QUOTED = {
+    "crm, for a while",
+    "crm, for good",
+    "openklant",
+    "graph, a file",
+    "graph, 131026",
+    "graph, 131000",
+    "graph, 100",
+    "graph, 502",
+    "graph, 130429",
+}
+"""Where others answered with the words of citizens."""
+SAID_HERE_ALONE = {"path", "note", "user id", "error", "group", "username", "caption"}
+"""Kinds that need not come as far as a CRM or Meta."""
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def marks() -> Marks:
+    return Marks(Random(secrets.randbits(64)))
+
+
+@pytest.fixture(scope="module")
+def scanner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
+    with clamd(tmp_path_factory.mktemp("clamd")) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def town(
+    tmp_path_factory: pytest.TempPathFactory, port: int, scanner: Clamd
+) -> Iterator[Installation]:
+    town = town_at(tmp_path_factory.mktemp("quiet"), port, scanner)
+    try:
+        town.start()
+        yield town
+    finally:
+        town.stop()
+
+
+@pytest.fixture
+async def stand_in(town: Installation, port: int, marks: Marks) -> AsyncIterator[Between]:
+    async with between(town.sandbox, port, marks) as one:
+        yield one
+
+
+@pytest.fixture
+async def run(watch: Watch, stand_in: Between, marks: Marks, scanner: Clamd) -> Run:
+    token = await made(watch.town.database.url, "quiet", "almelo", roles=ROLES)
+    for door in (watch.town.gateway, watch.town.archiver):
+        await admitted(watch.session, door, token)
+    return Run(watch, stand_in, Asked(watch, marks, token), scanner)
+
+
+async def test_nothing_that_is_written_counted_refused_or_asked_tells_of_a_citizen(
+    run: Run, marks: Marks
+) -> None:
+    await run.goes()
+    found = await written(run)
+    assert_it_happened(run, found)
+    assert outside_the_log(found) == []
+    traces = [trace for source, text in found.items() for trace in marks.traces(source, text)]
+    assert not traces, told(traces)
+
+
+async def written(run: Run) -> dict[str, str]:
+    """Everything that is to be read, by where it stands."""
+    town, asked, stand_in = run.town, run.asked, run.stand_in
+    found = run.counted | {
+        "answers that refuse": "\n".join(asked.errors),
+        "addresses in answers": "\n".join(asked.addresses),
+        "requests to others": "\n".join(stand_in.asked),
+        "events beside their data": "\n".join(stand_in.addresses),
+    }
+    objects = sorted(str(path.relative_to(town.objects)) for path in town.objects.rglob("*"))
+    found["names of files"] = "\n".join(objects)
+    for path in (path for end in ("log", "log.old") for path in town.folder.rglob(f"*.{end}")):
+        found[str(path.relative_to(town.folder))] = path.read_text(errors="replace")
+    for name in REAL:
+        found[f"metrics of {name}"] = await run.metrics(name)
+    parked = await asyncio.to_thread(town.says, "parked", "list")
+    ids = re.findall(r"^\S+", parked, re.MULTILINE)[:PARKED]
+    for command in (*COMMANDS, *(f"parked show {id}" for id in ids)):
+        found[f"postkamer {command}"] = await asyncio.to_thread(town.says, *command.split())
+    return found
+
+
+def assert_it_happened(run: Run, found: dict[str, str]) -> None:
+    missing = [
+        (source, each)
+        for source, expected in HAPPENED.items()
+        for each in expected
+        if not re.search(each, found.get(source, ""))
+    ]
+    assert missing == []
+    assert all(f"{name}.log{old}" in found for name in REAL for old in ("", ".old"))
+    assert len(run.stand_in.messages) > MESSAGES
+    assert REFUSALS - run.asked.answers.keys() == set()
+    assert QUOTED - run.stand_in.quoted.keys() == set()
+    assert set(KINDS) - SAID_HERE_ALONE - run.stand_in.told == set()
+
+
+def outside_the_log(found: dict[str, str]) -> list[str]:
+    """Where a service of ours wrote what is no line of its log: nothing bounds what that says."""
+    ours = [f"{name}.log{old}" for name in REAL for old in ("", ".old")]
+    lines = ((source, line) for source in ours for line in found[source].splitlines())
+    return [source for source, line in lines if not line.startswith('{"')]
+
+
+def told(traces: list[Trace]) -> str:
+    """How often what stands where, and a line of each."""
+    counts = Counter((trace.kind, trace.source) for trace in traces)
+    lines = [f"{kind} in {source}: {n} times" for (kind, source), n in counts.most_common()]
+    some = {(trace.kind, trace.source): trace for trace in traces}
+    shown = [f"{t.source}:{t.line}: {t.shown}" for t in list(some.values())[:SHOWN]]
+    return "\n".join(["", *lines, "", *shown])

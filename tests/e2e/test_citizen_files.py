@@ -1,0 +1,169 @@
+"""A file of a citizen from phone to department: fetched, scanned by a real clamd, told, shown."""
+
+import hashlib
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.citizens import NUMBER, phone
+from tests.support.clamav import EICAR, FOUND, Clamd
+from tests.support.installation import Installation
+from tests.support.observer import BEARER, Watch, until
+
+JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 40
+LARGEST = 100 * 1024 * 1024
+HELD_KIB = 90 * 1024
+"""More than this the archiver may not grow by while files of 100 MB pass: each holds up to 15 MiB
+(`objects.PIECE_BYTES`), and a process keeps what it had."""
+
+
+@pytest.fixture(scope="module")
+def scanner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
+    one = Clamd(tmp_path_factory.mktemp("clamd"))
+    one.start()
+    try:
+        yield one
+    finally:
+        one.stop()
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory, scanner: Clamd) -> Iterator[Installation]:
+    production: Any = lambda text: 'environment = "production"\n' + text  # noqa: E731
+    installation = Installation(tmp_path_factory.mktemp("photos"), production)
+    installation.more["POSTKAMER_SCANNER_URL"] = scanner.url
+    try:
+        installation.start()
+        yield installation
+    finally:
+        installation.stop()
+
+
+async def sends(
+    watch: Watch, content: bytes, citizen: int, kind: str = "image", type: str = "image/jpeg"
+) -> dict[str, Any]:
+    """A file on the phone, sent with a caption; the message as the CRM gets it."""
+    sandbox, caption = watch.town.sandbox, f"kijk eens {citizen}"
+    headers = {"Content-Type": type}
+    async with watch.session.post(
+        f"{sandbox}/phone/media", data=io.BytesIO(content), headers=headers
+    ) as answer:
+        assert answer.status == 201, await answer.text()
+        media = (await answer.json())["id"]
+    body = {"from": phone(citizen), "number": NUMBER, "kind": kind, "media": media}
+    body |= {"text": caption} if kind == "image" else {"text": caption, "filename": "plan.pdf"}
+    async with watch.session.post(f"{sandbox}/phone/messages", json=body) as answer:
+        assert (await answer.json())["accepted"], await answer.text()
+    (event,) = await until(lambda: watch.events(caption), bool, 10)
+    return dict(event["event"]["data"])
+
+
+async def told(watch: Watch, conversation: str, seconds: float = 20) -> dict[str, Any]:
+    (data,) = await until(lambda: watch.told(conversation, "media-available"), bool, seconds)
+    return data
+
+
+async def got(watch: Watch, link: str) -> tuple[int, bytes]:
+    async with watch.session.get(watch.town.archiver + link, headers=BEARER) as answer:
+        return answer.status, await answer.read()
+
+
+async def shown(watch: Watch, message: str) -> dict[str, Any]:
+    """As the record has it, once it knows what became of the file."""
+
+    async def look() -> dict[str, Any]:
+        url = f"{watch.town.archiver}/v1/messages/{message}"
+        async with watch.session.get(url, headers=BEARER) as answer:
+            return dict(await answer.json())
+
+    known = await until(look, lambda m: m["media"][0]["state"] != "waiting", 10)
+    return dict(known["media"][0])
+
+
+async def test_a_photo_is_with_the_department_within_seconds_byte_for_byte(watch: Watch) -> None:
+    message = await sends(watch, JPEG, 401)
+    [medium] = message["media"]
+    assert medium == {
+        "id": message["messageId"],
+        "link": f"/v1/media/{message['messageId']}",
+        "mimeType": "image/jpeg",
+        "filename": "",
+    }
+    data = await told(watch, message["conversationId"])
+    assert (data["state"], data["scanned"], data["messageId"]) == ("available", True, medium["id"])
+    sha256 = hashlib.sha256(JPEG).hexdigest()
+    assert data["media"][0]["sha256"] == sha256
+    assert data["department"] == message["department"]
+    assert await got(watch, data["media"][0]["link"]) == (200, JPEG)
+    known = await shown(watch, message["messageId"])
+    assert (known["state"], known["sha256"], known["size"]) == ("available", sha256, len(JPEG))
+
+
+async def test_malware_in_a_photo_is_seen_by_nobody_and_said_to_the_department(
+    watch: Watch,
+) -> None:
+    message = await sends(watch, JPEG + EICAR, 402)
+    data = await told(watch, message["conversationId"])
+    assert data["state"] == "quarantined" and FOUND in data["reason"]
+    status, body = await got(watch, message["media"][0]["link"])
+    assert status == 451 and EICAR not in body
+    known = await shown(watch, message["messageId"])
+    assert (known["state"], known["reason"]) == ("quarantined", data["reason"])
+
+
+async def test_while_the_scanner_is_away_nothing_is_shown_and_nothing_is_lost(
+    watch: Watch, scanner: Clamd
+) -> None:
+    scanner.stop()
+    try:
+        message = await sends(watch, JPEG, 403)
+        link = message["media"][0]["link"]
+        waits = "select count(*) from archiver.media where state = 'fetched' and reason <> ''"
+        await until(lambda: watch.count(waits), lambda n: n == 1, 20)
+        assert (await got(watch, link))[0] == 202
+        assert await watch.told(message["conversationId"], "media-available") == []
+    finally:
+        scanner.start()
+    assert (await told(watch, message["conversationId"], 40))["state"] == "available"
+    assert await got(watch, link) == (200, JPEG)
+
+
+async def test_an_archiver_that_is_killed_loses_no_file_and_tells_of_each_once(
+    watch: Watch,
+) -> None:
+    messages = []
+    for citizen in range(410, 422):
+        messages.append(await sends(watch, JPEG + bytes([citizen - 410]), citizen))
+        if citizen in (412, 416, 420):
+            watch.town.kill("archiver")
+            watch.town.restart("archiver")
+    watch.town.wait_until_ready("archiver")
+    for n, message in enumerate(messages):
+        data = await told(watch, message["conversationId"], 90)
+        assert data["state"] == "available"
+        assert await got(watch, message["media"][0]["link"]) == (200, JPEG + bytes([n]))
+    records = "select count(*) from opened.record where kind = 'media' and message = any('{%s}')"
+    ids = ",".join(message["messageId"] for message in messages)
+    await until(lambda: watch.count(records % ids), lambda n: n == len(messages), 10)
+
+
+def highest_kib(town: Installation) -> int:
+    """The most memory that the archiver ever had."""
+    pid = (town.services["archiver"].program.pid_file).read_text().split()[0]
+    [most] = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(most)
+
+
+async def test_a_hundred_megabytes_pass_without_being_held_in_memory(watch: Watch) -> None:
+    before = highest_kib(watch.town)
+    content = b"%PDF-1.7\n" + bytes(LARGEST - 9)
+    message = await sends(watch, content, 430, "document", "application/pdf")
+    data = await told(watch, message["conversationId"], 90)
+    assert (data["state"], data["media"][0]["size"]) == ("available", LARGEST)
+    status, body = await got(watch, data["media"][0]["link"])
+    assert (status, hashlib.sha256(body).digest()) == (200, hashlib.sha256(content).digest())
+    assert highest_kib(watch.town) - before < HELD_KIB

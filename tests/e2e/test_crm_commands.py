@@ -1,0 +1,230 @@
+"""What a CRM may do with a conversation, over the real API and as far as the phone, the other CRM
+and the record: answers of every kind, transfer, closing, notes, a zaak; and two people at once."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.support.citizens import post, text, webhook
+from tests.support.e2e.crm_desk import AUTHOR, Desk, colleague, wrote
+from tests.support.observer import Watch, until
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "text": {"type": "text", "text": {"body": "Dat kan", "previewUrl": True}},
+    "buttons": {
+        "type": "interactive",
+        "interactive": {
+            "kind": "buttons",
+            "body": "Wanneer komt u?",
+            "buttons": [{"id": "ma", "title": "Maandag"}, {"id": "di", "title": "Dinsdag"}],
+        },
+    },
+    "list": {
+        "type": "interactive",
+        "interactive": {
+            "kind": "list",
+            "body": "Kies een onderwerp",
+            "button": "Onderwerpen",
+            "sections": [{"title": "Balie", "rows": [{"id": "p", "title": "Paspoort"}]}],
+        },
+    },
+    "url": {
+        "type": "interactive",
+        "interactive": {
+            "kind": "url",
+            "body": "Maak een afspraak",
+            "button": "Afspraak",
+            "url": "https://gemeente.example/afspraak",
+        },
+    },
+    "media": {
+        "type": "media",
+        "media": {
+            "kind": "document",
+            "link": "https://gemeente.example/folder.pdf",
+            "filename": "folder.pdf",
+        },
+    },
+    "location": {"type": "location", "location": {"latitude": 52.35, "longitude": 6.66}},
+    "contacts": {
+        "type": "contacts",
+        "contacts": [{"name": {"formattedName": "Balie", "firstName": "Balie"}}],
+    },
+    "template": {"type": "template", "template": {"name": "afspraak", "language": "nl"}},
+}
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+async def test_an_answer_of_every_kind_reaches_the_phone_and_the_record(
+    watch: Watch, kind: str
+) -> None:
+    desk = Desk(watch)
+    citizen = 100 + list(ANSWERS).index(kind)
+    asked = await wrote(watch, f"kind {kind}", f"wamid.kind.{kind}", citizen)
+    status, accepted = await desk.answer(asked["conversationId"], **ANSWERS[kind])
+    assert status == 202, accepted
+    await until(lambda: desk.status(accepted["id"]), lambda s: s["status"] == "delivered", 10)
+    kept = await until(
+        lambda: watch.messages(asked["conversationId"]),
+        lambda ms: ms[-1]["direction"] == "out" and ms[-1]["status"] == "delivered",
+        10,
+    )
+    assert kept[-1]["author"] == AUTHOR
+
+
+async def test_an_answer_quotes_and_a_reaction_is_about_what_the_citizen_wrote(
+    watch: Watch,
+) -> None:
+    desk = Desk(watch)
+    asked = await wrote(watch, "quote me", "wamid.quote", 131)
+    conversation, about = asked["conversationId"], asked["messageId"]
+    quoting = await desk.answer(conversation, replyTo=about)
+    reacting = await desk.answer(
+        conversation, type="reaction", reaction={"messageId": about, "emoji": "👍"}
+    )
+    of_ours = await desk.answer(conversation, replyTo=quoting[1]["id"])
+    for status, accepted in (quoting, reacting, of_ours):
+        assert status == 202
+        await until(
+            lambda id=accepted["id"]: desk.status(id),  # type: ignore[misc]
+            lambda s: s["status"] in ("sent", "delivered"),
+            10,
+        )
+    other = await wrote(watch, "another citizen", "wamid.another", 132)
+    status, accepted = await desk.answer(other["conversationId"], replyTo=about)
+    assert status == 202
+    failed = await until(lambda: desk.status(accepted["id"]), lambda s: s["status"] == "failed", 10)
+    assert failed["reason"].startswith("message_unknown")
+
+
+async def test_a_transferred_conversation_goes_on_at_the_other_department(watch: Watch) -> None:
+    old = await colleague(watch, "t-kcc", departments=("klantcontact",))
+    new = await colleague(watch, "t-bz", departments=("burgerzaken",))
+    none = await colleague(watch, "t-bel", departments=("belastingen",))
+    asked = await wrote(watch, "hallo daar", "wamid.transfer", 133)
+    conversation = asked["conversationId"]
+    assert asked["department"] == "klantcontact"
+    assert (await old.answer(conversation))[0] == 202
+    status, _ = await old.does(
+        conversation, "_transfer", department="burgerzaken", reason="paspoort", author=AUTHOR
+    )
+    assert status == 202
+    moved = await until(lambda: watch.told(conversation, "conversation-transferred"), bool, 10)
+    assert (moved[0]["from"], moved[0]["department"]) == ("klantcontact", "burgerzaken")
+    assert "paspoort" in moved[0]["reason"]
+    status, refused = await old.answer(conversation)
+    assert (status, refused["code"]) == (409, "transferred")
+    assert (await new.answer(conversation))[0] == 202
+    status, refused = await none.answer(conversation)
+    assert (status, [e["pointer"] for e in refused["errors"]]) == (400, ["/conversationId"])
+    assert (await none.does(conversation, "_close"))[0] == 404
+    # What the citizen writes next goes there too, whatever its words say.
+    again = webhook(text("transfer goes on: afval", "wamid.transfer.2", 133))
+    assert await post(watch.session, watch.town.gateway, again) == 200
+    (event,) = await until(lambda: watch.events("transfer goes on"), bool, 10)
+    assert event["event"]["data"]["department"] == "burgerzaken"
+
+
+async def test_a_closed_conversation_is_opened_by_what_follows_and_not_by_another_subject(
+    watch: Watch,
+) -> None:
+    desk = Desk(watch)
+    asked = await wrote(watch, "close me", "wamid.close", 134)
+    conversation = asked["conversationId"]
+    for n, (words, opens) in enumerate((("after closing", True), ("afval after closing", False))):
+        assert (await desk.does(conversation, "_close", reason="klaar"))[0] == 202
+        await until(
+            lambda: watch.told(conversation, "conversation-closed"),
+            lambda told, n=n: len(told) == n + 1,  # type: ignore[misc]
+            10,
+        )
+        after = await wrote(watch, words, f"wamid.close.{n}", 134)
+        assert (after["conversationId"] == conversation) is opens
+
+
+async def test_a_note_is_kept_and_goes_nowhere_and_a_zaak_goes_along_from_then_on(
+    watch: Watch,
+) -> None:
+    desk = Desk(watch)
+    asked = await wrote(watch, "tie me", "wamid.tie", 135)
+    conversation = asked["conversationId"]
+    assert (await desk.does(conversation, "_note", text="Belde ook al", author=AUTHOR))[0] == 202
+    assert (await desk.does(conversation, "_link", zaak="ZAAK-2026-12"))[0] == 202
+    noted = (
+        "select count(*) from opened.record where kind = 'note'"
+        f" and conversation = '{conversation}' and data->>'text' = 'Belde ook al'"
+    )
+    await until(lambda: watch.count(noted), lambda n: n == 1, 10)
+    linked = (
+        f"select count(*) from router.conversation where id = '{conversation}'"
+        " and zaak = 'ZAAK-2026-12'"
+    )
+    await until(lambda: watch.count(linked), lambda n: n == 1, 10)
+    again = webhook(text("tied now", "wamid.tie.2", 135))
+    assert await post(watch.session, watch.town.gateway, again) == 200
+    (event,) = await until(lambda: watch.events("tied now"), bool, 10)
+    assert event["event"]["data"]["zaak"] == "ZAAK-2026-12"
+    async with watch.session.get(f"{watch.town.sandbox}/phone/received") as answer:
+        assert "Belde ook al" not in await answer.text()
+
+
+async def test_what_is_done_with_a_conversation_ends_at_done(watch: Watch) -> None:
+    desk = Desk(watch)
+    asked = await wrote(watch, "do it all", "wamid.done", 139)
+    conversation = asked["conversationId"]
+    for verb, body in (
+        ("_note", {"text": "Belt terug"}),
+        ("_link", {"zaak": "ZAAK-2026-13"}),
+        ("_transfer", {"department": "burgerzaken", "reason": "paspoort"}),
+        ("_close", {}),
+        ("_close", {}),
+    ):
+        status, accepted = await desk.does(conversation, verb, author=AUTHOR, **body)
+        assert (status, accepted["status"]) == (202, "accepted")
+        said = await until(
+            lambda id=accepted["id"]: desk.status(id),  # type: ignore[misc]
+            lambda s: s["status"] != "accepted",
+            10,
+        )
+        assert (said["status"], said["reason"]) == ("done", None), verb
+        assert said["conversationId"] == conversation
+    closed = await until(lambda: watch.told(conversation, "conversation-closed"), bool, 10)
+    assert len(closed) == 1
+
+
+async def test_of_two_people_who_answer_at_once_one_is_told(watch: Watch) -> None:
+    one, other = Desk(watch), Desk(watch)
+    asked = await wrote(watch, "both of you", "wamid.both", 136)
+    conversation = asked["conversationId"]
+    answers = await asyncio.gather(
+        one.answer(conversation, ifLast=None), other.answer(conversation, ifLast=None)
+    )
+    assert sorted(status for status, _ in answers) == [202, 409]
+    accepted, refused = sorted(answers, key=lambda answer: answer[0])
+    assert refused[1]["code"] == "answered_meanwhile"
+    assert refused[1]["last"] == accepted[1]["id"]
+    assert (await other.answer(conversation, ifLast=accepted[1]["id"]))[0] == 202
+
+
+async def test_a_token_with_people_says_who_wrote_it(watch: Watch) -> None:
+    desk = await colleague(watch, "t-people", people=True)
+    asked = await wrote(watch, "who are you", "wamid.who", 137)
+    body = {"conversationId": asked["conversationId"], "type": "text", "text": {"body": "Hoi"}}
+    status, refused = await desk.post("/v1/messages", body)
+    assert (status, [e["pointer"] for e in refused["errors"]]) == (400, ["/author"])
+    assert (await desk.post("/v1/messages", body | {"author": AUTHOR}))[0] == 202
+
+
+async def test_a_machine_s_answer_says_that_it_is_one(watch: Watch) -> None:
+    desk = Desk(watch)
+    asked = await wrote(watch, "are you a robot", "wamid.robot", 138)
+    status, _ = await desk.answer(asked["conversationId"], author={"kind": "automated", "id": "b"})
+    assert status == 202
+    said = "Goedemiddag\n\nDit antwoord is automatisch gemaakt."
+
+    async def received() -> str:
+        async with watch.session.get(f"{watch.town.sandbox}/phone/received") as answer:
+            return str(await answer.json())
+
+    await until(received, lambda page: repr(said)[1:-1] in page, 10)

@@ -1,0 +1,126 @@
+"""The webhook's door over a real connection: the same by the way ahead and by the application's."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from gateway.webhook.endpoints import build_endpoints
+from gateway.webhook.handler import BODY_BYTES, PATH, ClientCertificate, Webhook
+from services import metrics
+from services.config import loader
+from services.http.application import api_app
+from services.http.problems import HEADERS
+from services.http.server import POST_HANDLERS, serve
+from tests.support.installation import EXAMPLE
+from tests.support.integration.crm_desk import Taken
+from tests.support.integration.raw_http import HOST, LONG, said
+
+SECRET = b"sandbox-app-secret"
+BODY = b'{"object":"whatsapp_business_account","entry":[]}'
+META = b"client.webhooks.fbclientcerts.com"
+POST = b"POST " + PATH.encode() + b" HTTP/1.1\r\n" + HOST + b"Connection: close\r\n"
+SIGNED = (
+    b"X-Hub-Signature-256: sha256=" + hmac.new(SECRET, BODY, hashlib.sha256).hexdigest().encode()
+) + b"\r\n"
+WHOLE = b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+both_ways = pytest.mark.parametrize("ahead", [True, False], ids=["ahead", "application"])
+
+
+@asynccontextmanager
+async def door(
+    kept: Any, ahead: bool, client: ClientCertificate | None = None
+) -> AsyncIterator[int]:
+    town = loader.load(EXAMPLE).config
+    ways = build_endpoints(town, [SECRET.decode()], "t", {})
+    webhook = Webhook(kept, ways, town, client or ClientCertificate())
+    app = api_app(webhook.routes())
+    if ahead:
+        app[POST_HANDLERS] = {PATH: webhook.receive}
+    async with serve(app, "127.0.0.1", 0) as port:
+        yield port
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("shown", "status"),
+    [
+        (b"X-CN: CN=" + META + b",O=Meta\r\n", 200),
+        (b"X-CN: " + META + b"\r\n", 200),
+        (b"X-CN: CN=" + META + b"\xff\r\n", 401),
+        (b'X-CN: O="a,CN=' + META + b',b"\r\n', 401),
+        (b"X-CN: CN=elsewhere\r\n", 401),
+        (b"X-CN: \r\n", 401),
+        (b"", 401),
+    ],
+)
+async def test_meta_is_believed_only_with_its_certificate(
+    shown: bytes, status: int, ahead: bool
+) -> None:
+    kept = Taken()
+    async with door(kept, ahead, ClientCertificate("X-CN")) as port:
+        (answer,) = await said(port, POST + shown + SIGNED + WHOLE)
+    assert answer[0] == status
+    assert len(kept.entries) == (1 if status == 200 else 0)
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("rest", "status"),
+    [
+        (WHOLE, 401),
+        (SIGNED + WHOLE.replace(b'"entry"', b'"entri"'), 401),
+        (SIGNED + b"Content-Encoding: gzip\r\n" + WHOLE, 415),
+        (SIGNED + b"Content-Length: %d\r\n\r\n" % (BODY_BYTES + 1), 413),
+    ],
+)
+async def test_a_refusal_has_every_header_whichever_way_it_was_taken(
+    rest: bytes, status: int, ahead: bool
+) -> None:
+    kept = Taken()
+    async with door(kept, ahead) as port:
+        ((answered, headers, _),) = await said(port, POST + rest)
+    assert (answered, kept.entries) == (status, [])
+    lower = {name.lower(): value for name, value in headers.items()}
+    assert {name: lower.get(name.lower()) for name in HEADERS} == HEADERS
+
+
+@both_ways
+async def test_who_expects_a_word_before_the_body_gets_it(ahead: bool) -> None:
+    """As curl does with bodies of some size: it would wait a second otherwise."""
+    kept = Taken()
+    head, _, body = WHOLE.partition(b"\r\n\r\n")
+    async with door(kept, ahead) as port, asyncio.timeout(LONG):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(POST + SIGNED + b"Expect: 100-continue\r\n" + head + b"\r\n\r\n")
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(body)
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 OK\r\n")
+        writer.close()
+    assert len(kept.entries) == 1
+
+
+def counted(status: int) -> float:
+    return (
+        metrics.REGISTRY.get_sample_value(
+            "postkamer_webhook_requests_total", {"status": str(status)}
+        )
+        or 0.0
+    )
+
+
+@both_ways
+async def test_a_body_that_breaks_off_is_counted(ahead: bool) -> None:
+    kept, before = Taken(), counted(400)
+    async with door(kept, ahead) as port, asyncio.timeout(LONG):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(POST + SIGNED + WHOLE[:-1])
+        await writer.drain()
+        writer.close()
+        while counted(400) == before:
+            await asyncio.sleep(0.01)
+    assert (counted(400) - before, kept.entries) == (1, [])

@@ -1,0 +1,141 @@
+"""That a task was done elsewhere reaches the router: later if need be, and once."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from deliverer.destinations.openklant.closing_relay import relay_closings, run_closing_relay
+from deliverer.destinations.openklant.closing_store import ClosingStore
+from deliverer.destinations.openklant.task_status import PolledTask, close_command
+from deploy.local.rabbitmq import Broker
+from router.output.crm_events import CLOSED, crm_events
+from router.store.store import Store
+from services import clock, contract
+from services.amqp import topology
+from services.amqp.connection import broker_connection
+from services.amqp.consumer import Inbox, run_consumer
+from services.amqp.partition_publisher import PartitionPublisher
+from services.contract import Command, PartitionBatch
+from services.postgres.database import Pool, connection_pool
+from services.tasks import background_task
+from tests.integration.conftest import PASSWORDS
+from tests.support.citizens import text, webhook
+from tests.support.observer import until
+from tests.support.router.batch_office import NUMBER, Office
+
+COUNT = 2
+"""Partitions that the broker has queues of."""
+TASK = UUID(int=1)
+WAITING = "select count(*) from deliverer.closing"
+
+
+@pytest.fixture
+async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
+    """The deliverer's, which may do what its grants say."""
+    async with connection_pool(f"{empty}?role=postkamer_deliverer", "test", 4) as own:
+        yield own
+
+
+@pytest.fixture
+async def office(empty: str, pool: Pool) -> AsyncIterator[Office]:
+    async with connection_pool(f"{empty}?role=postkamer_router", "test", 4) as own:
+        store = Store(own)
+        yield Office(store, await store.take_epoch(0))
+
+
+async def done(own: Pool, conversation: str, department: str, seen: int) -> None:
+    """Somebody did the only task of it."""
+    await own.execute(
+        "insert into deliverer.internetaak (destination, event, conversation, contact, internetaak,"
+        " department, covers) values ('crm', $1, $2, $1, $1, $3, $4)",
+        TASK, conversation, department, seen,
+    )  # fmt: skip
+    closings = ClosingStore(own)
+    [task] = await closings.claim_due("crm", 60)
+    assert task == PolledTask(TASK, conversation, TASK, None)
+    assert await closings.mark_done("crm", task, clock.new_id())
+    assert not await closings.mark_done("crm", task, clock.new_id()), "it is written down already"
+
+
+@asynccontextmanager
+async def partitions(broker: Broker, count: int = COUNT) -> AsyncIterator[PartitionPublisher]:
+    async with broker_connection(
+        broker.url_for("deliverer", PASSWORDS["deliverer"]), "test tells"
+    ) as link:
+        yield PartitionPublisher(link, clock.new_id(), count)
+
+
+async def heard(broker: Broker, count: int) -> list[Command]:
+    """What stands in the number's partition, once it is so much."""
+    found: list[Command] = []
+
+    async def work(inbox: Inbox) -> None:
+        while frames := await inbox.take(64):
+            for frame in frames:
+                batch = contract.decode(frame.type, frame.body)
+                assert isinstance(batch, PartitionBatch)
+                found.extend(each for each in batch.entries if isinstance(each, Command))
+            await inbox.ack_all(frames)
+
+    async def seen() -> int:
+        return len(found)
+
+    queue = topology.queues(COUNT, [])[topology.partition_of(NUMBER, COUNT)]
+    url = broker.url_for("router", PASSWORDS["router"])
+    async with broker_connection(url, "test router") as link, run_consumer(link, queue, 64, work):
+        await until(seen, lambda n: n >= count, 10)
+    return found
+
+
+async def test_told_twice_it_is_closed_once_with_its_reason_and_in_whose_name(
+    broker: Broker, own: Pool, pool: Pool, office: Office
+) -> None:
+    [(_, first, _)] = await office.takes(office.came(webhook(text("container", "wamid.1", 1))))
+    await done(own, first.conversation, first.department, first.sequence)
+    await pool.execute("create table before as select * from deliverer.closing")
+    closings = ClosingStore(own)
+    async with partitions(broker) as to, background_task(run_closing_relay(closings, to)):
+        await until(lambda: pool.fetchval(WAITING), lambda n: n == 0, 10)
+        # As of a process that died before it could write down that the broker had it.
+        await pool.execute("insert into deliverer.closing select * from before")
+        await until(lambda: pool.fetchval(WAITING), lambda n: n == 0, 10)
+    one, again = await heard(broker, 2)
+    assert one == again
+    said = [decided for command in (one, again) for decided in await office.takes(command)]
+    closed = [event for unit, decision, _ in said for _, event in crm_events(unit, decision)]
+    assert [event.type for event in closed] == [CLOSED] * 2 and closed[0] == closed[1]
+    data = msgspec.json.decode(closed[0].data)
+    assert (data["reason"], data["outcome"]) == ("Afgehandeld in Open Klant", "handled")
+    assert data["by"] == {"token": "openklant:crm", "author": {"kind": "system", "id": "openklant"}}
+    row = await pool.fetchrow("select closed_at, sequence from router.conversation")
+    assert row and row["closed_at"] and row["sequence"] == first.sequence + 1
+
+
+async def test_what_the_broker_did_not_take_is_told_later(broker: Broker, own: Pool) -> None:
+    conversation = f"{NUMBER}-{'a2' * 13}"
+    await done(own, conversation, "burgerzaken", 3)
+    missing = next(n for n in range(3, 99) if topology.partition_of(NUMBER, n) >= COUNT)
+    closings = ClosingStore(own)
+    async with partitions(broker, missing) as nowhere:
+        assert await relay_closings(closings, nowhere) == 0
+    async with partitions(broker) as to:
+        assert await relay_closings(closings, to) == 1
+        assert await relay_closings(closings, to) == 0
+    [command] = await heard(broker, 1)
+    assert (command.conversation, command.last_seen_sequence) == (conversation, 3)
+    assert command.department == "burgerzaken"
+
+
+async def test_what_was_asked_meanwhile_reaches_the_router_first_and_stays_open(
+    own: Pool, pool: Pool, office: Office
+) -> None:
+    [(_, first, _)] = await office.takes(office.came(webhook(text("container", "wamid.1", 1))))
+    await done(own, first.conversation, first.department, first.sequence)
+    await office.takes(office.came(webhook(text("En hij stinkt", "wamid.2", 1))))
+    [closing] = await ClosingStore(own).unpublished()
+    [(_, decision, _)] = await office.takes(close_command(closing))
+    assert (decision.kind, decision.reason.partition(":")[0]) == ("refused", "asked_meanwhile")
+    assert await pool.fetchval("select count(*) from router.conversation where closed_at is null")

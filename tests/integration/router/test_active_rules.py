@@ -1,0 +1,196 @@
+"""A version of the rules is on record before anything is decided by it, once, whoever says so."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from deploy.local.rabbitmq import Broker
+from router.active_rules import UNRECORDED, ActiveRules
+from router.handlers.units import keyed_hash
+from router.store.store import Store
+from services import clock
+from services.amqp import topology
+from services.amqp.connection import broker_connection
+from services.amqp.publisher import Publisher
+from services.config import loader
+from services.config.loader import LoadedConfig
+from services.config.model import ConfigError
+from services.postgres.database import Pool, connection_pool
+from services.tasks import background_task
+from tests.integration.conftest import PASSWORDS
+from tests.support.decrypted_record import writer_of
+from tests.support.integration.archive_queue import Heard, hearing
+from tests.support.observer import until
+
+TOML = """\
+approved_by = "{}"
+[[tenants]]
+id = "almelo"
+name = "Gemeente Almelo"
+[[numbers]]
+id = "10000001"
+tenant = "almelo"
+fallback = "kcc"
+[[departments]]
+id = "kcc"
+tenant = "almelo"
+name = "Klantcontact"
+destination = "crm"
+[[destinations]]
+id = "crm"
+kind = "cloudevents"
+url = "https://crm.example/events"
+"""
+HASH = keyed_hash(b"k" * 32)
+
+
+def chosen(folder: Path, approved_by: str) -> LoadedConfig:
+    path = folder / "postkamer.toml"
+    path.write_text(TOML.format(approved_by))
+    return loader.load(path)
+
+
+@pytest.fixture
+async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
+    """The router's, which may do what its grants say."""
+    async with connection_pool(f"{empty}?role=postkamer_router", "test", 4) as own:
+        yield own
+
+
+@pytest.fixture
+async def heard(broker: Broker) -> AsyncIterator[Heard]:
+    async with hearing(broker) as heard:
+        yield heard
+
+
+@asynccontextmanager
+async def rulebook(broker: Broker, pool: Pool) -> AsyncIterator[ActiveRules]:
+    """That of a router which has just started."""
+    async with broker_connection(
+        broker.url_for("router", PASSWORDS["router"]), "test rules"
+    ) as link:
+        yield ActiveRules(Store(pool), Publisher(link, topology.ARCHIVE), HASH)
+
+
+async def rows(pool: Pool) -> list[Any]:
+    return await pool.fetch("select * from router.version order by first_at")
+
+
+async def test_a_version_is_kept_and_goes_into_the_archive(
+    broker: Broker, own: Pool, pool: Pool, heard: Heard, tmp_path: Path
+) -> None:
+    town = chosen(tmp_path, "De secretaris")
+    async with rulebook(broker, own) as book:
+        assert book.problems() == [UNRECORDED]
+        await book.activate(town)
+        assert (book.problems(), (await book.context()).version) == ([], town.version)
+    await until(heard.count, lambda n: n == 1, 10)
+    [record], [row] = heard.records, await rows(pool)
+    assert (row["version"], row["approved_by"]) == (town.version, "De secretaris")
+    assert msgspec.msgpack.decode(row["files"]) == town.files
+    assert (record.id, record.kind, record.at) == (row["record"], "configuration", row["first_at"])
+    assert msgspec.json.decode(record.raw) == town.files
+    assert msgspec.json.decode(record.data)["approvedBy"] == "De secretaris"
+
+
+async def test_two_routers_and_later_starts_say_the_same_and_the_archive_keeps_it_once(
+    broker: Broker, own: Pool, pool: Pool, heard: Heard, tmp_path: Path
+) -> None:
+    one, other = (chosen(tmp_path, name) for name in ("De secretaris", "De griffier"))
+    async with rulebook(broker, own) as first, rulebook(broker, own) as second:
+        await asyncio.gather(first.activate(one), second.activate(one))
+        await first.activate(other)
+        await first.activate(one)
+    async with rulebook(broker, own) as later:
+        await later.activate(other)
+    await until(heard.count, lambda n: n == 5, 10)
+    kept = await rows(pool)
+    assert [row["version"] for row in kept] == [one.version, other.version]
+    said = {record.id: record for record in heard.records}
+    assert said.keys() == {row["record"] for row in kept}
+    assert all(record == said[record.id] for record in heard.records)
+    archive = await writer_of(pool)
+    assert await archive.add(heard.records[:2]) == 1
+    assert await archive.add(heard.records) == 1
+
+
+async def test_nothing_is_decided_by_a_version_before_it_is_confirmed(
+    broker: Broker, own: Pool, pool: Pool, heard: Heard, tmp_path: Path
+) -> None:
+    town = chosen(tmp_path, "De secretaris")
+
+    async def kept() -> int:
+        return len(await rows(pool))
+
+    nowhere = Publisher(None, topology.ARCHIVE)  # type: ignore[arg-type]
+    asked = asyncio.Event()
+
+    async def unheard(*_: object) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    nowhere.publish = unheard  # type: ignore[method-assign]
+    book = ActiveRules(Store(own), nowhere, HASH)
+    async with background_task(book.context()) as waiting, background_task(book.activate(town)):
+        await asyncio.wait_for(asked.wait(), 10)
+        assert await kept() == 1
+        assert (waiting.done(), book.problems()) == (False, [UNRECORDED])
+    # It ended there, as in a crash; the next start says what was written down then.
+    async with rulebook(broker, own) as book:
+        await book.activate(town)
+        assert (await book.context()).version == town.version
+    await until(heard.count, lambda n: n == 1, 10)
+    assert [row["record"] for row in await rows(pool)] == [heard.records[0].id]
+
+
+async def test_a_batch_that_began_keeps_the_version_that_it_began_with(
+    broker: Broker, own: Pool, heard: Heard, tmp_path: Path
+) -> None:
+    one, other = (chosen(tmp_path, name) for name in ("De secretaris", "De griffier"))
+    async with rulebook(broker, own) as book:
+        await book.activate(one)
+        begun = await book.context()
+        await book.activate(other)
+        assert (begun.version, (await book.context()).version) == (one.version, other.version)
+        assert begun.config is one.config
+
+
+async def test_a_version_that_is_too_large_for_the_archive_is_refused_and_the_other_stays(
+    broker: Broker, own: Pool, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (chosen(tmp_path, name) for name in ("De secretaris", "D" * 200))
+    async with rulebook(broker, own) as book:
+        await book.activate(one)
+        size = len(msgspec.json.encode(other.files))
+        monkeypatch.setattr("router.active_rules.LARGEST", size - 1)
+        with pytest.raises(ConfigError, match=f"over {size - 1} bytes"):
+            await book.activate(other)
+        assert (await book.context()).version == one.version
+        monkeypatch.setattr("router.active_rules.LARGEST", size)
+        await book.activate(other)
+    assert len(await rows(pool)) == 2
+
+
+async def test_a_router_follows_its_files_from_its_start(
+    broker: Broker, own: Pool, heard: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.config.reload.POLL_SECONDS", 0.02)
+    town = chosen(tmp_path, "De secretaris")
+    async with (
+        rulebook(broker, own) as book,
+        background_task(book.run(tmp_path / "postkamer.toml", town)),
+    ):
+
+        async def version() -> str:
+            return (await book.context()).version
+
+        await until(version, lambda now: now == town.version, 10)
+        new = chosen(tmp_path, "De griffier")
+        await until(version, lambda now: now == new.version, 10)
+    await until(heard.count, lambda n: n == 2, 10)
+    assert clock.now() >= heard.records[1].at >= heard.records[0].at

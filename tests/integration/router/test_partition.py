@@ -1,0 +1,213 @@
+"""A partition at work on the real broker and database: fencing, poison, and being careful."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from deploy.local.rabbitmq import Broker
+from router.conversation.refusals import FAULT
+from router.handlers.batch import decide_batch
+from router.handlers.units import parse_units
+from router.partition.worker import STARTS
+from router.store.store import PartitionFenced, Store
+from services import clock
+from services.amqp import topology
+from services.amqp.consumer import Inbox
+from services.amqp.incoming_message import IncomingMessage
+from services.contract import Command, Entry, PartitionBatch, encode
+from services.postgres.database import Pool
+from tests.support.citizens import text, webhook
+from tests.support.integration.running_partition import CONFIG, GROUND, QUEUE, Standing, receipt
+from tests.support.observer import until
+
+
+async def is_handed_again(standing: Standing, *entries: Entry) -> None:
+    """What was handed out before, until it is done."""
+    batch = PartitionBatch(source=clock.new_id(), number=0, entries=list(entries))
+    inbox = _Redelivered(IncomingMessage("partition-batch.v1", encode(batch), 1, delivery_count=2))
+    work = asyncio.create_task(standing.partition.work(inbox))
+    await asyncio.wait_for(inbox.acked.wait(), 15)
+    work.cancel()
+    await asyncio.wait([work])
+
+
+@pytest.mark.parametrize("siblings", [0, 9])
+async def test_an_item_that_the_database_refuses_is_put_aside_and_its_siblings_go_on(
+    broker: Broker, pool: Pool, siblings: int
+) -> None:
+    await pool.execute(
+        "alter table router.identity add constraint refuse check (value <> 'NL.citizen66')"
+    )
+    messages = [text(f"m {n}", f"wamid.r{n}", 60 + n) for n in range(6, 7 + siblings)]
+    async with Standing(broker, pool) as standing:
+        await standing.put(receipt(webhook(*messages)))
+        rows = await until(
+            lambda: pool.fetch("select reason from router.quarantine"), lambda rows: bool(rows), 15
+        )
+        await until(
+            lambda: pool.fetchval("select count(*) from router.conversation"),
+            lambda n: n == siblings,
+            15,
+        )
+    assert [row["reason"] for row in rows] == ["the database refused it"]
+
+
+async def test_a_router_that_lost_its_partition_writes_nothing(pool: Pool) -> None:
+    old, new = Store(pool), Store(pool)
+    todo = list(parse_units(receipt(webhook(text("late", "wamid.late", 1))), GROUND))
+    mine = await old.take_epoch(0)
+    known = await old.load(todo, GROUND)
+    fresh = decide_batch(todo, known, GROUND).new
+    await new.take_epoch(0)
+    with pytest.raises(PartitionFenced):
+        await old.commit(0, mine, fresh)
+    for table in ("inbox", "conversation", "identity"):
+        assert await pool.fetchval(f"select count(*) from router.{table}") == 0
+
+
+async def test_what_was_decided_is_known_again_and_not_decided_twice(pool: Pool) -> None:
+    store = Store(pool)
+    epoch = await store.take_epoch(0)
+    todo = list(parse_units(receipt(webhook(text("afval", "wamid.once", 1))), GROUND))
+    first = decide_batch(todo, await store.load(todo, GROUND), GROUND)
+    await store.commit(0, epoch, first.new)
+    again = decide_batch(todo, await store.load(todo, GROUND), GROUND)
+    assert again.new == []
+    assert [d for _, d, _ in again.to_publish] == [d for _, d, _ in first.to_publish]
+
+
+class _Redelivered(Inbox):
+    """An inbox with one message that was handed out before."""
+
+    def __init__(self, incoming: IncomingMessage) -> None:
+        self.lost, self.stopping = asyncio.Event(), False
+        self._incoming = [incoming]
+        self.acked = asyncio.Event()
+
+    async def take(self, limit: int) -> list[IncomingMessage]:
+        if self._incoming:
+            return [self._incoming.pop()]
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def ack_all(self, taken: object) -> None:
+        self.acked.set()
+
+
+@pytest.mark.parametrize(("starts", "conversations"), [(0, 2), (STARTS, 1)])
+async def test_an_entry_that_was_in_hand_at_two_crashes_is_put_aside_and_no_other(
+    broker: Broker, pool: Pool, starts: int, conversations: int
+) -> None:
+    poison, innocent = (receipt(webhook(text("m", f"wamid.c{n}", n))) for n in range(2))
+    async with Standing(broker, pool) as standing:
+        mark = GROUND.hash("suspect", "0", str(poison.id))
+        for _ in range(starts):
+            await Store(pool).mark_suspect(mark)
+        await is_handed_again(standing, poison, innocent)
+    assert await pool.fetchval("select count(*) from router.conversation") == conversations
+    assert await pool.fetchval("select count(*) from router.quarantine") == 2 - conversations
+    assert await pool.fetchval("select count(*) from router.suspect") == 0
+
+
+def _order(**more: Any) -> Command:
+    number = CONFIG.numbers[0].id
+    content = b'{"type":"text","text":{"body":""}}'
+    order = {"token": "crm", "type": "text", "content": content, "number": number}
+    given = order | {"to": "31611111111"} | more
+    return Command(id=clock.new_id(), received_at=clock.now(), **given)
+
+
+async def _fates(pool: Pool) -> dict[UUID, tuple[str, str]]:
+    rows = await pool.fetch("select id, status, reason from router.outgoing")
+    return {row["id"]: (row["status"], row["reason"]) for row in rows}
+
+
+async def test_an_order_that_the_database_refuses_has_failed_and_its_siblings_go_on(
+    broker: Broker, pool: Pool
+) -> None:
+    refused, other = _order(content=b"no JSON"), _order()
+    async with Standing(broker, pool) as standing:
+        await standing.put(refused, other)
+        fates = await until(lambda: _fates(pool), lambda fates: len(fates) == 2, 15)
+    assert fates == {refused.id: ("failed", FAULT), other.id: ("accepted", "")}
+    assert [row["id"] for row in await pool.fetch("select id from deliverer.ledger")] == [other.id]
+    kept = await pool.fetchval("select raw from router.quarantine")
+    assert msgspec.msgpack.decode(kept, type=Command) == refused
+
+
+async def test_an_order_that_was_in_hand_at_two_crashes_has_failed_for_good(
+    broker: Broker, pool: Pool
+) -> None:
+    poison = _order()
+    async with Standing(broker, pool) as standing:
+        for _ in range(STARTS):
+            await Store(pool).mark_suspect(GROUND.hash("suspect", "0", str(poison.id)))
+        await is_handed_again(standing, poison)
+        assert await _fates(pool) == {poison.id: ("failed", FAULT)}
+        last = _order(to="31622222222")
+        await standing.put(poison, last)  # its sender tried again, and comes too late
+        fates = await until(lambda: _fates(pool), lambda fates: len(fates) == 2, 15)
+    assert fates == {poison.id: ("failed", FAULT), last.id: ("accepted", "")}
+    assert await pool.fetchval("select count(*) from deliverer.ledger") == 1
+    assert await pool.fetchval("select count(*) from router.quarantine") == 1
+
+
+async def test_an_order_that_was_decided_before_the_crashes_stays_as_it_was_decided(
+    broker: Broker, pool: Pool
+) -> None:
+    order = _order()
+    store = Store(pool)
+    epoch = await store.take_epoch(0)
+    todo = list(parse_units(order, GROUND))
+    await store.commit(0, epoch, decide_batch(todo, await store.load(todo, GROUND), GROUND).new)
+    async with Standing(broker, pool) as standing:
+        for _ in range(STARTS):
+            await store.mark_suspect(GROUND.hash("suspect", "0", str(order.id)))
+        await is_handed_again(standing, order)
+    assert await _fates(pool) == {order.id: ("accepted", "")}
+
+
+async def test_a_message_that_cannot_be_read_is_kept_and_the_next_one_is_decided(
+    broker: Broker, pool: Pool
+) -> None:
+    import aio_pika
+
+    async with Standing(broker, pool) as standing:
+        admin = await aio_pika.connect(broker.url)
+        channel = await admin.channel()
+        exchange = await channel.get_exchange(topology.PARTITIONS, ensure=False)
+        rubbish = aio_pika.Message(b"\xc1rubbish", type="partition-batch.v1")
+        await exchange.publish(rubbish, routing_key=QUEUE.name)
+        await standing.put(receipt(webhook(text("after", "wamid.after", 1))))
+        await until(
+            lambda: pool.fetchval("select count(*) from router.conversation"), lambda n: n == 1, 15
+        )
+        await admin.close()
+    assert await pool.fetchval("select raw from router.quarantine") == b"\xc1rubbish"
+
+
+async def test_a_kind_of_a_newer_version_stays_in_the_queue(broker: Broker, pool: Pool) -> None:
+    import aio_pika
+
+    async with Standing(broker, pool):
+        admin = await aio_pika.connect(broker.url)
+        channel = await admin.channel()
+        exchange = await channel.get_exchange(topology.PARTITIONS, ensure=False)
+        newer = aio_pika.Message(b"new", type="partition-batch.v2")
+        await exchange.publish(newer, routing_key=QUEUE.name)
+
+        async def redelivered() -> int:
+            return int(await pool.fetchval("select coalesce(max(epoch), 0) from router.lease"))
+
+        await until(redelivered, lambda epoch: epoch >= 2, 20)
+
+    async def left() -> int:
+        queue = await channel.declare_queue(QUEUE.name, passive=True)
+        return queue.declaration_result.message_count or 0
+
+    await until(left, lambda count: count == 1, 10)
+    await admin.close()
+    assert await pool.fetchval("select count(*) from router.quarantine") == 0

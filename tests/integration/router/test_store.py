@@ -1,0 +1,288 @@
+"""What the router decides about departments, people and Meta's notices, through the real tables."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from deliverer.meta.ledger import Ledger
+from router.store.store import SIGHTINGS, Store
+from services import clock
+from services.contract import Author, Receipt, SendOutcome
+from services.postgres.database import Pool, connection_pool
+from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
+from tests.support.citizens import text, webhook
+from tests.support.integration.crm_desk import marking
+from tests.support.router.batch_office import GROUND, NUMBER, WABA, Office, consent, template
+
+
+@pytest.fixture
+async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
+    """The router's, which may do what its grants say."""
+    async with connection_pool(f"{empty}?role=postkamer_router", "test", 4) as own:
+        assert await own.fetchval("select current_user") == "postkamer_router"
+        yield own
+
+
+@pytest.fixture
+async def office(own: Pool) -> Office:
+    store = Store(own)
+    return Office(store, await store.take_epoch(0))
+
+
+async def test_a_conversation_keeps_where_it_was_its_zaak_and_that_it_is_closed(
+    office: Office, pool: Pool
+) -> None:
+    [(_, first, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
+    here = {"conversation": first.conversation}
+    await office.takes(office.order("transfer", to_department="burgerzaken", **here))
+    await office.takes(office.order("link", zaak="ZAAK-1", **here))
+    await office.takes(office.order("transfer", to_department="openbare-ruimte", **here))
+    [(_, closed, _)] = await office.takes(office.order("close", **here))
+    row = await pool.fetchrow("select * from router.conversation")
+    assert row
+    assert row["departments"] == [first.department, "burgerzaken", "openbare-ruimte"]
+    assert (row["zaak"], row["rule"], row["sequence"]) == ("ZAAK-1", "_transfer", closed.sequence)
+    assert row["closed_at"] is not None
+    [(_, answer, _)] = await office.takes(office.order(text="nog dit", **here))
+    assert (answer.kind, answer.conversation) == ("accepted", first.conversation)
+    [(_, later, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.2", 1))))
+    assert later.conversation != first.conversation
+    assert await pool.fetchval(
+        "select closed_at is not null and sequence = $2 from router.conversation where id = $1",
+        first.conversation,
+        answer.sequence,
+    )
+
+
+async def test_a_conversation_keeps_when_its_citizen_wrote(office: Office, pool: Pool) -> None:
+    await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
+    row = "select said_at, last_inbound_at from router.conversation"
+    said, came = await pool.fetchrow(row) or ()
+    assert said < came
+    [(_, heard, _)] = await office.takes(office.came(webhook(text("en?", "wamid.2", 1))))
+    assert heard.window_until == (await pool.fetchval(row)) + CUSTOMER_SERVICE_WINDOW
+
+
+async def test_what_a_citizen_wrote_is_quoted_by_its_wamid_and_what_we_wrote_by_the_ledgers(
+    office: Office, pool: Pool
+) -> None:
+    [(_, heard, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
+    here = {"conversation": heard.conversation}
+    first = office.order(text="dag", reply_to_message=heard.message, media=clock.new_id(), **here)
+    await office.takes(first)
+    early = office.order(text="b", reply_to_message=first.id, **here)
+    await office.takes(early)
+    await pool.execute(
+        "update deliverer.ledger set state = 'sent', wamid = 'wamid.ours' where id = $1", first.id
+    )
+    late = office.order(text="c", reply_to_message=first.id, **here)
+    await office.takes(late)
+    rows = await pool.fetch("select id, about, about_wamid, media, place from deliverer.ledger")
+    assert {row["id"]: tuple(row)[1:] for row in rows} == {
+        first.id: (heard.message, "wamid.1", first.media, 2),
+        early.id: (first.id, "", None, 3),
+        late.id: (first.id, "wamid.ours", None, 4),
+    }
+    [(_, refused, _)] = await office.takes(office.order(reply_to_message=clock.new_id(), **here))
+    assert refused.reason.startswith("message_unknown: ")
+
+
+async def test_what_is_to_be_shown_as_read_is_asked_for_with_the_order_and_the_newest_stands(
+    office: Office, pool: Pool
+) -> None:
+    office.ground = msgspec.structs.replace(GROUND, config=marking("answered"))
+    [(_, heard, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
+    here = {"conversation": heard.conversation}
+    ask = office.order("read", typing=True, **here)
+    await office.takes(ask)
+    [first] = await pool.fetch("select * from deliverer.mark")
+    assert (first["wamid"], first["typing"], first["created_at"]) == (
+        "wamid.1",
+        True,
+        ask.received_at,
+    )
+    await pool.execute("update deliverer.mark set attempt = 3, due_at = now() + interval '1 day'")
+    by = Author(kind="employee", id="sanne")
+    await office.takes(
+        office.came(webhook(text("en?", "wamid.2", 1))),
+        office.order("read", typing=True, **here),
+        office.order(text="dag", author=by, **here),
+    )
+    [second] = await pool.fetch("select * from deliverer.mark where due_at <= created_at")
+    assert (second["wamid"], second["typing"], second["attempt"]) == ("wamid.2", False, 0)
+    assert second["person"] == await pool.fetchval("select person from deliverer.ledger")
+    [(_, kept, _)] = await office.takes(ask)
+    assert (kept.kind, await pool.fetch("select * from deliverer.mark")) == ("accepted", [second])
+
+
+def status_of(id: UUID, attempt: int) -> dict[str, Any]:
+    """What Meta tells of an attempt, by our own value."""
+    said = {"id": "wamid.ours", "status": "sent", "biz_opaque_callback_data": f"{id}.{attempt}"}
+    return {"metadata": {"phone_number_id": NUMBER}, "statuses": [said]}
+
+
+@pytest.mark.parametrize("state", ["queued", "sending", "unknown", "unconfirmed", "failed"])
+async def test_what_meta_tells_of_has_gone_and_does_not_go_again(
+    office: Office, pool: Pool, state: str
+) -> None:
+    order = office.order(to="31611111111")
+    await office.takes(order)
+    await pool.execute("update deliverer.ledger set state = $1, attempt = 1", state)
+    await office.takes(office.told("messages", **status_of(order.id, 1)))
+    row = await pool.fetchrow("select state, wamid from deliverer.ledger")
+    assert row and tuple(row) == ("sent", "wamid.ours")
+    assert await Ledger(pool, clock.new_id(), {}).claim(1, set()) == []
+
+
+async def test_a_status_beside_a_claim_settles_what_is_claimed(office: Office, pool: Pool) -> None:
+    order = office.order(to="31611111111")
+    await office.takes(order)
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("update deliverer.ledger set state = 'sending', attempt = 2")
+        told = office.told("messages", **status_of(order.id, 1))
+        settling = asyncio.create_task(office.takes(told))
+        async with asyncio.timeout(10):
+            while not await pool.fetchval("select exists (select from pg_locks where not granted)"):
+                await asyncio.sleep(0.01)
+    await settling
+    assert await pool.fetchval("select state from deliverer.ledger") == "sent"
+
+
+async def test_an_identifier_that_ended_is_kept_with_its_end_and_found_no_more(
+    office: Office, pool: Pool
+) -> None:
+    before = int(office.start.timestamp()) - 60
+    [(_, anna, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.1", 1, before))))
+    phone = await pool.fetchval("select value from router.identity where kind = 'phone'")
+    system = {"type": "user_changed_number", "wa_id": "31699999999"}
+    message = {"id": "wamid.s", "from": phone, "type": "system", "system": system}
+    value = {"metadata": {"phone_number_id": NUMBER}, "messages": [message]}
+    await office.takes(office.told("messages", **value))
+    [(_, late, _)] = await office.takes(office.came(webhook(text("ook", "wamid.0", 1, before))))
+    assert late.conversation == anna.conversation
+    rows = await pool.fetch(
+        "select value, valid_to is null as current from router.identity where kind = 'phone'"
+    )
+    assert {row["value"]: row["current"] for row in rows} == {phone: False, "31699999999": True}
+    [(_, other, _)] = await office.takes(office.order(text="dag", to=phone))
+    assert other.conversation != anna.conversation
+    [(_, same, _)] = await office.takes(office.order(text="dag", to="31699999999"))
+    assert same.conversation == anna.conversation
+
+
+async def test_a_template_and_an_opt_out_are_known_to_the_next_batch(
+    office: Office, pool: Pool
+) -> None:
+    named = {"message_template_name": "markt", "message_template_language": "nl"}
+    status = "message_template_status_update"
+    await office.takes(
+        office.told(status, event="APPROVED", message_template_category="MARKETING", **named),
+        office.told(status, event="PAUSED", **named),
+    )
+    [(_, refused, _)] = await office.takes(office.order("template", **template()))
+    assert refused.reason.startswith("template_blocked: ")
+    await office.takes(office.told(status, event="APPROVED", **named))
+    [(_, sent, _)] = await office.takes(office.order("template", **template()))
+    assert sent.kind == "accepted"
+    choice = {"wa_id": "31611111111", "category": "marketing_messages", "value": "stop"}
+    stop = office.told(
+        "user_preferences",
+        metadata={"phone_number_id": NUMBER},
+        user_preferences=[choice],
+    )
+    await office.takes(stop)
+    [(_, refused, _)] = await office.takes(office.order("template", **template()))
+    assert refused.reason.startswith("opted_out: ")
+    anew = template("ander") | consent(given_at=office.later)
+    [(_, other, _)] = await office.takes(office.order("template", **anew))
+    assert other.kind == "accepted"
+    row = await pool.fetchrow("select status, category from router.template")
+    assert row and tuple(row) == ("APPROVED", "MARKETING")
+
+
+async def test_older_words_of_meta_do_not_replace_newer_ones(office: Office, pool: Pool) -> None:
+    named = {"message_template_name": "markt", "message_template_language": "nl"}
+
+    def update(event: str, stamp: int) -> Receipt:
+        value = named | {"event": event}
+        change = {"field": "message_template_status_update", "value": value}
+        entry = {"id": WABA, "time": stamp, "changes": [change]}
+        return office.came(msgspec.json.encode({"object": "x", "entry": [entry]}))
+
+    await office.takes(office.told("template_category_update", new_category="UTILITY", **named))
+    for event, stamp in [("APPROVED", 1700000060), ("PAUSED", 1700000000), ("REJECTED", 170000006)]:
+        await office.takes(update(event, stamp))
+    row = await pool.fetchrow("select status, category from router.template")
+    assert row and tuple(row) == ("APPROVED", "UTILITY")
+    await office.takes(update("PAUSED", 1700000061), update("REJECTED", 1700000050))
+    assert await pool.fetchval("select status from router.template") == "PAUSED"
+
+
+async def test_something_new_is_sighted_once_whoever_sees_it(office: Office, own: Pool) -> None:
+    await office.takes(office.told("brand_new"), office.told("brand_new", x=1))
+    assert office.sighted == [("field", "brand_new")]
+    await office.takes(office.told("brand_new", x=2))
+    office.store = Store(own)
+    await office.takes(office.told("brand_new", x=3), office.told("another"))
+    assert office.sighted == [("field", "brand_new"), ("field", "another")]
+
+
+async def test_sightings_are_bounded(office: Office, pool: Pool) -> None:
+    await pool.execute(
+        "insert into router.sighting select 'field', 'f' || n, now() from generate_series(1, $1) n",
+        SIGHTINGS,
+    )
+    await office.takes(office.told("brand_new"))
+    assert office.sighted == []
+    assert await pool.fetchval("select count(*) from router.sighting") == SIGHTINGS
+    assert await pool.fetchval("select count(*) from router.inbox") == 1
+
+
+async def test_a_router_of_before_leaves_conversations_that_are_read(
+    office: Office, pool: Pool
+) -> None:
+    [(_, first, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
+    await pool.execute("update router.conversation set departments = '{}'")
+    await office.takes(
+        office.order("transfer", to_department="burgerzaken", conversation=first.conversation)
+    )
+    assert await pool.fetchval("select departments from router.conversation") == [
+        first.department,
+        "burgerzaken",
+    ]
+
+
+async def test_a_status_that_overtook_the_answer_to_the_send_waits_for_it(
+    office: Office, pool: Pool
+) -> None:
+    await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
+    [(_, heard, _)] = await office.takes(office.came(webhook(text("en?", "wamid.2", 1))))
+    answer = office.order(text="dag", conversation=heard.conversation)
+    await office.takes(answer)
+    metadata = {"display_phone_number": "31546541111", "phone_number_id": NUMBER}
+    for word in ("delivered", "sent", "delivered"):
+        said = {"id": "wamid.ours", "status": word, "timestamp": "1795600001"}
+        await office.takes(office.told("messages", metadata=metadata, statuses=[said]))
+    old = "update router.early_status set received_at = now() - interval '9 days' where status = $1"
+    assert await pool.execute(old, "sent") == "UPDATE 1"
+    stray = {"id": "wamid.theirs", "status": "read", "timestamp": "1795600001"}
+    await office.takes(office.told("messages", metadata=metadata, statuses=[stray]))
+    kept = await pool.fetch("select status, number from router.early_status order by status")
+    assert [tuple(row) for row in kept] == [("delivered", NUMBER), ("read", NUMBER)]
+    sent = SendOutcome(
+        id=clock.new_id(),
+        message=answer.id,
+        number=NUMBER,
+        conversation=heard.conversation,
+        at=office.start,
+        state="sent",
+        wamid="wamid.ours",
+    )
+    [(_, decision, _)] = await office.takes(sent)
+    assert (decision.status, decision.event is not None) == ("delivered", True)
+    assert await pool.fetchval("select status from router.outgoing") == "delivered"
+    assert await pool.fetchval("select array_agg(status) from router.early_status") == ["read"]

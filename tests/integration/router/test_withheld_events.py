@@ -1,0 +1,110 @@
+"""A conversation that is held: nothing of it is told until somebody lets it go; then all, in order.
+
+On a real broker and database, with more events than are let go at once.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from deploy.local.rabbitmq import Broker
+from router.handlers.batch import ITEMS
+from router.handlers.units import keyed_hash
+from router.model.decision import RoutingContext
+from router.partition.worker import FRAMES
+from router.rules.engine import compile_rule_tables
+from router.store.store import Store
+from services import clock, contract
+from services.amqp import topology
+from services.amqp.connection import broker_connection
+from services.amqp.consumer import Inbox, run_consumer
+from services.config import loader
+from services.contract import Command, Delivery, DeliveryBatch
+from services.postgres.database import Pool
+from tests.integration.conftest import PASSWORDS
+from tests.support.citizens import NUMBER, text, webhook
+from tests.support.installation import EXAMPLE
+from tests.support.integration.running_partition import Standing, receipt
+from tests.support.observer import until
+
+HOLDS = """
+[[rules]]
+id = "vasthouden"
+words = ["vasthouden"]
+hold = true
+
+"""
+TEXTS = ITEMS + 50
+FIRST = 1_795_000_000
+"""Unix seconds at which the first text was sent."""
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> RoutingContext:
+    path = tmp_path / "postkamer.toml"
+    path.write_text(HOLDS + EXAMPLE.read_text("utf-8"), "utf-8")
+    config = loader.load(path).config
+    return RoutingContext(config, compile_rule_tables(config), keyed_hash(b"k" * 32))
+
+
+@asynccontextmanager
+async def _crm(broker: Broker) -> AsyncIterator[Callable[[], Awaitable[list[Delivery]]]]:
+    """What the CRM's deliverer has been told so far."""
+    told: list[Delivery] = []
+
+    async def so_far() -> list[Delivery]:
+        return told
+
+    async def work(inbox: Inbox) -> None:
+        while True:
+            frames = await inbox.take(FRAMES)
+            for frame in frames:
+                batch = contract.decode(frame.type, frame.body)
+                assert isinstance(batch, DeliveryBatch)
+                told.extend(batch.deliveries)
+            await inbox.ack_all(frames)
+
+    url = broker.url_for("deliverer", PASSWORDS["deliverer"])
+    name = topology.destination_queue("crm")
+    queue = next(q for q in topology.queues(2, ["crm"]) if q.name == name)
+    async with (
+        broker_connection(url, "test deliverer") as link,
+        run_consumer(link, queue, FRAMES, work),
+    ):
+        yield so_far
+
+
+async def test_what_was_held_is_told_when_it_is_let_go_all_of_it_once_and_in_order(
+    broker: Broker, pool: Pool, ground: RoutingContext
+) -> None:
+    texts = [text("vasthouden a.u.b.", f"wamid.h{n}", 1, FIRST + n) for n in range(TEXTS)]
+    async with Standing(broker, pool, ground) as standing, _crm(broker) as so_far:
+        await standing.put(receipt(webhook(*texts)), receipt(webhook(text("dag", "wamid.o", 2))))
+        told = await until(so_far, bool, 15)  # the other citizen's, who wrote last
+        held = await pool.fetchval("select min(conversation) from router.held")
+        kept = await pool.fetchval("select count(*) from router.held")
+        assert kept >= TEXTS
+        assert held not in {delivery.conversation for delivery in told}
+        before = clock.now()
+        since = await Store(pool).withheld_since()
+        assert since and before - timedelta(seconds=60) < since <= before
+        told.clear()
+        release = Command(
+            id=clock.new_id(),
+            received_at=clock.now(),
+            token="crm",
+            type="release",
+            number=NUMBER,
+            conversation=held,
+        )
+        await standing.put(release)
+        await until(so_far, lambda told: len(told) >= kept, 15)
+    assert await pool.fetchval("select count(*) from router.held") == 0
+    assert await Store(pool).withheld_since() is None
+    assert {delivery.conversation for delivery in told} == {held}
+    sequence = [delivery.sequence for delivery in told]
+    assert sequence == sorted(sequence)
+    assert len({delivery.id for delivery in told}) == len(told) == kept

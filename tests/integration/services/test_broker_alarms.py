@@ -1,0 +1,143 @@
+"""A real RabbitMQ at the limit of its memory or disk: what is published then, and after."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import pytest
+
+from deploy.local.rabbitmq import SETTINGS, Broker
+from services import clock
+from services.amqp import topology
+from services.amqp.connection import BLOCKED, BrokerConnection, broker_connection
+from services.amqp.publisher import Publisher, PublishUnconfirmed, publish_until_confirmed
+from services.contract import PartitionBatch
+from tests.integration.conftest import PASSWORDS
+from tests.support.observer import until
+
+KEY = topology.partition_queue(0)
+ALARMS = {
+    "memory": (
+        ("set_vm_memory_high_watermark", "absolute", "1MB"),
+        ("set_vm_memory_high_watermark", "absolute", SETTINGS["vm_memory_high_watermark.absolute"]),
+    ),
+    "disk": (
+        ("set_disk_free_limit", "1000000GB"),
+        ("set_disk_free_limit", SETTINGS["disk_free_limit.absolute"]),
+    ),
+}
+BACK_SECONDS = 5.0
+
+
+@contextmanager
+def alarm(broker: Broker, kind: str) -> Iterator[None]:
+    """Entering raises it, and leaving clears it."""
+    raised, cleared = ALARMS[kind]
+    broker.control(*raised)
+    try:
+        yield
+    finally:
+        broker.control(*cleared)
+
+
+@asynccontextmanager
+async def publishing(
+    broker: Broker, query: str = ""
+) -> AsyncIterator[tuple[BrokerConnection, Publisher]]:
+    """A link on which something was published, and its publisher."""
+    url = broker.url_for("gateway", PASSWORDS["gateway"]) + query
+    async with broker_connection(url, "alarm") as link:
+        publisher = Publisher(link, topology.PARTITIONS)
+        await publisher.publish(KEY, batch(), 10)
+        yield link, publisher
+
+
+def batch() -> PartitionBatch:
+    return PartitionBatch(source=clock.new_id(), number=0, entries=[])
+
+
+async def blocked(link: BrokerConnection) -> bool:
+    return link.is_blocked
+
+
+async def block(publisher: Publisher) -> None:
+    """The broker tells of its alarm when something is published; what that was is unknown."""
+    async with asyncio.timeout(1):
+        with pytest.raises(PublishUnconfirmed) as raised:
+            await publisher.publish(KEY, batch(), 10)
+    assert (raised.value.reason, raised.value.rejected) == (BLOCKED, False)
+
+
+@pytest.mark.parametrize("kind", ALARMS)
+async def test_a_publish_during_an_alarm_is_refused_at_once_and_taken_after_it(
+    broker: Broker, kind: str
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with publishing(broker) as (link, publisher):
+        with alarm(broker, kind):
+            await block(publisher)
+            assert link.obstacles() == [BLOCKED]
+            started = loop.time()
+            for _ in range(100):
+                with pytest.raises(PublishUnconfirmed) as raised:
+                    await publisher.publish(KEY, batch(), 10)
+                assert (raised.value.reason, raised.value.rejected) == (BLOCKED, True)
+            assert loop.time() - started < 1
+            assert link.is_connected, "a connection that is only blocked is kept"
+        await until(lambda: blocked(link), lambda it_is: not it_is, BACK_SECONDS)
+        assert link.obstacles() == []
+        # The same channel goes on: the late confirm of what was in flight harms nobody.
+        for _ in range(3):
+            await publisher.publish(KEY, batch(), BACK_SECONDS)
+
+
+async def test_who_must_go_on_waits_for_the_end_of_the_alarm_without_trying_all_the_time(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with publishing(broker) as (link, publisher):
+        tried, stop = 0, False
+        publish = publisher.publish
+
+        async def counted(key: str, given: PartitionBatch, seconds: float) -> None:
+            nonlocal tried
+            tried += 1
+            await publish(key, given, seconds)
+
+        with alarm(broker, "memory"):
+            await block(publisher)
+            monkeypatch.setattr(publisher, "publish", counted)
+            patient = [
+                asyncio.create_task(
+                    publish_until_confirmed(publisher, KEY, batch(), may_stop=lambda: stop)
+                )
+                for _ in range(3)
+            ]
+            done, _ = await asyncio.wait(patient, timeout=2)
+            assert not done and link.is_blocked
+            assert tried <= 3 * 4
+        async with asyncio.timeout(BACK_SECONDS):
+            await asyncio.gather(*patient)
+        monkeypatch.undo()
+        with alarm(broker, "memory"):
+            await block(publisher)
+            stop = True
+            with pytest.raises(PublishUnconfirmed):
+                await publish_until_confirmed(publisher, KEY, batch(), may_stop=lambda: stop)
+
+
+async def test_a_blocked_connection_that_hears_nothing_any_more_is_given_up(
+    broker: Broker,
+) -> None:
+    async with publishing(broker, "?heartbeat=2") as (link, publisher):
+        before = await link.connection()
+        with alarm(broker, "memory"):
+            await block(publisher)
+            broker.pause()
+            try:
+                await until(lambda: blocked(link), lambda it_is: not it_is, 30)
+                assert not link.is_connected
+            finally:
+                broker.resume()
+        async with asyncio.timeout(30):
+            assert await link.connection() is not before
+        await publisher.publish(KEY, batch(), 10)

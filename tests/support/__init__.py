@@ -1,0 +1,1 @@
+"""Towns, servers, clocks and observers that tests of every level share."""

@@ -1,0 +1,1 @@
+"""Records and reports for tests of the archiver."""

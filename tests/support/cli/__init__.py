@@ -1,0 +1,1 @@
+"""The command line and rules to compare, for tests of commands."""

@@ -1,0 +1,1 @@
+"""Deliveries and a destination's surroundings, for tests of the deliverer."""

@@ -1,0 +1,1 @@
+"""Desks, requests and disturbances around a whole installation."""

@@ -1,0 +1,19 @@
+"""The example municipality: where its texts are, and the values that it gives for them."""
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[2] / "deploy/examples/voorbeeldstad/texts"
+VALUES = {
+    "gemeente": "gemeente Voorbeeldstad",
+    "gemeente_en": "the municipality of Voorbeeldstad",
+    "openingstijden": "maandag tot en met vrijdag van 9 tot 17 uur",
+    "openingstijden_en": "Monday to Friday from 9:00 to 17:00",
+    "privacy": "https://www.voorbeeldstad.example/privacy",
+    "website": "https://www.voorbeeldstad.example",
+    "mail": "gemeente@voorbeeldstad.example",
+    "telefoon": "14 0999",
+    "formulier": "https://www.voorbeeldstad.example/formulieren",
+    "adres": "Postbus 1, 1234 AB Voorbeeldstad",
+    "link": "https://www.voorbeeldstad.example/mijn-gegevens",
+}
+TOWN = {"voorbeeldstad": VALUES}

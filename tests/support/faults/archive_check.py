@@ -1,0 +1,96 @@
+"""Whether all that was published is in the archive, once, unbroken, and says what was said."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from pydantic import SecretStr
+
+from archiver.audit import log
+from archiver.audit.checkpoints import Trust
+from archiver.audit.log import VerifyOptions
+from archiver.audit.log_walk import Finding
+from archiver.index.record_fields import read_fields, subject_identities
+from archiver.log import checkpoint_signer
+from archiver.log.checkpoint_signer import Signer, sign_checkpoint
+from archiver.log.writer import person_hash
+from services.config.settings import derive_key
+from services.contract import Record
+from services.files.object_store import ObjectStore
+from services.postgres.database import Pool
+from tests.support.decrypted_record import KEY, keys_of, rows_of
+
+LOG = "postkamer"
+"""As the archivers sign, where the configuration does not name it."""
+SAME = ("kind", "at", "tenant", "conversation", "message", "receipt", "item", "sequence", "raw")
+
+
+async def check(pool: Pool, published: Sequence[Record], before: int, store: Path) -> None:
+    await whole(pool, published, before)
+    assert await findings(pool, store) == []
+    assert await pool.fetchval("select count(*) from archiver.quarantine") == 0
+    await files(pool, published)
+    await check_subjects(pool, published)
+
+
+async def whole(pool: Pool, published: Sequence[Record], before: int) -> None:
+    """Each once, and nothing else."""
+    wanted = {record.id: record for record in published}
+    assert len(wanted) == len(published)
+    ids = [row["id"] for row in await pool.fetch("select id from archiver.entry")]
+    counts = Counter(ids)
+    assert [id for id in wanted if counts[id] != 1] == []
+    assert len(ids) == before + len(wanted)
+    rows = await rows_of(pool)
+    assert [row["position"] for row in rows] == list(range(len(ids)))
+    changed = [row["id"] for row in rows if row["id"] in wanted and not _says(row, wanted)]
+    assert changed == []
+
+
+def _says(row: dict[str, Any], wanted: dict[Any, Record]) -> bool:
+    record = wanted[row["id"]]
+    same = all(row[name] == getattr(record, name) for name in SAME)
+    department = read_fields(record).department or ""
+    data = msgspec.json.decode(row["data"]) == msgspec.json.decode(record.data)
+    return same and data and row["contact"] == record.contact and row["department"] == department
+
+
+async def findings(pool: Pool, store: Path) -> list[Finding]:
+    """What is wrong, after everything has been signed; also with what is kept outside."""
+    signer = Signer(LOG, derive_key([SecretStr(KEY)], checkpoint_signer.PURPOSE))
+    outside = ObjectStore(store.as_uri())
+    await sign_checkpoint(pool, signer, outside)
+    asked = VerifyOptions(trust=Trust(LOG, signer.public_key), outside=outside)
+    async with (
+        pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        found = log.verify_log(connection, asked, lambda seen, of: None)
+        return [one async for one in found]
+
+
+async def files(pool: Pool, published: Sequence[Record]) -> None:
+    """One row for each that came with a message."""
+    wanted = {r.message for r in published if r.kind == "message" and read_fields(r).medium}
+    rows = await pool.fetch(
+        "select id, state from archiver.media where id = any($1::uuid[])", wanted
+    )
+    assert {row["id"] for row in rows} == wanted
+    assert {row["state"] for row in rows} <= {"waiting"}
+
+
+async def check_subjects(pool: Pool, published: Sequence[Record]) -> None:
+    """Of each conversation everybody's names, once."""
+    keys = await keys_of(pool)
+    hashing = {tenant: await keys.hash_key(tenant) for tenant in {r.tenant for r in published}}
+    wanted = {
+        (r.tenant, person_hash(hashing[r.tenant], one.kind, one.value), r.conversation)
+        for r in published
+        for one in subject_identities(read_fields(r))
+    }
+    sql = "select tenant, hash, conversation from archiver.subject where conversation = any($1)"
+    rows = await pool.fetch(sql, {record.conversation for record in published})
+    assert len(rows) == len(wanted)
+    assert {tuple(row) for row in rows} == wanted

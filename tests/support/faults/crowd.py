@@ -1,0 +1,69 @@
+"""Many citizens who write at once, to both numbers, each one message after the other."""
+
+import asyncio
+from collections import Counter
+
+import aiohttp
+
+from tests.support.citizens import NUMBER, post, text, webhook
+from tests.support.installation import NEIGHBOUR_NUMBER, Installation
+from tests.support.observer import until
+
+NUMBERS = (NUMBER, NEIGHBOUR_NUMBER)
+"""In two partitions; a citizen writes to one of them."""
+REPEATED = 20
+"""Of so many messages Meta brings one twice."""
+AGAIN_SECONDS = 0.05
+"""Meta's wait between two attempts, not a condition of ours."""
+REACH_SECONDS = 120.0
+
+
+class Crowd:
+    """What they write, and what the door said to it."""
+
+    def __init__(self, session: aiohttp.ClientSession, town: Installation, run: str) -> None:
+        self._session, self._gateway, self._run = session, town.gateway, run
+        self.texts: list[list[str]] = []
+        """Of each citizen, in order."""
+        self.taken = 0
+        self.answers: Counter[int] = Counter()
+        """Statuses of the door, 0 where there was no answer."""
+        self.task: asyncio.Task[None]
+
+    def write(self, citizens: int, each: int, seconds: float) -> None:
+        self.texts = [[f"{self._run} {c} {n}" for n in range(each)] for c in range(citizens)]
+        self.task = asyncio.create_task(self._all(seconds / each))
+
+    @property
+    def total(self) -> int:
+        return sum(map(len, self.texts))
+
+    async def reach(self, count: int) -> None:
+        """Until `count` are taken, with others still to be written."""
+
+        async def taken() -> int:
+            return self.taken
+
+        await until(taken, lambda n: n >= count, REACH_SECONDS)
+        assert not self.task.done()
+
+    async def _all(self, pause: float) -> None:
+        await asyncio.gather(*(self._one(citizen, pause) for citizen in range(len(self.texts))))
+
+    async def _one(self, citizen: int, pause: float) -> None:
+        loop = asyncio.get_running_loop()
+        number, began = NUMBERS[citizen % len(NUMBERS)], loop.time()
+        for n, said in enumerate(self.texts[citizen]):
+            await asyncio.sleep(began + n * pause - loop.time())  # as fast as citizens write
+            wamid = f"wamid.{self._run}.{citizen}.{n}"
+            body = webhook(text(said, wamid, citizen), number=number)
+            while await self._post(body) != 200:
+                await asyncio.sleep(AGAIN_SECONDS)
+            if (citizen + n) % REPEATED == 0:
+                await self._post(body)
+            self.taken += 1
+
+    async def _post(self, body: bytes) -> int:
+        status = await post(self._session, self._gateway, body)
+        self.answers[status] += 1
+        return status

@@ -1,0 +1,113 @@
+"""A municipality in which every kind of wait is short, and time that passes when a test says so."""
+
+import re
+
+from tests.support.citizens import NUMBER
+from tests.support.example_town import VALUES
+from tests.support.installation import NEIGHBOUR, Installation
+
+OWN = f"""
+texts = "texts"
+
+[[tenants]]
+id = "almelo"
+name = "Gemeente Almelo"
+burst_seconds = 1
+menu = "onderwerp"
+wait_minutes = 1
+idle_days = 1
+automatic = ["keuze_onduidelijk", "duurt_langer"]
+
+[tenants.values]
+{{values}}
+[tenants.care]
+destinations = ["piket"]
+confirm_minutes = 1
+
+[[numbers]]
+id = "{NUMBER}"
+tenant = "almelo"
+fallback = "klantcontact"
+
+[[departments]]
+id = "klantcontact"
+tenant = "almelo"
+name = "Klantcontact"
+destination = "crm"
+
+[[departments]]
+id = "openbare-ruimte"
+tenant = "almelo"
+name = "Openbare ruimte"
+destination = "crm"
+escalate_to = "klantcontact"
+
+[[destinations]]
+id = "crm"
+kind = "cloudevents"
+url = "{{url}}"
+secret = "env:CRM_SECRET"
+
+[[destinations]]
+id = "piket"
+kind = "cloudevents"
+url = "{{url}}"
+secret = "env:CRM_SECRET"
+
+[[care]]
+id = "brand"
+kind = "emergency"
+words = ["brand"]
+
+[[rules]]
+id = "afval"
+words = ["container"]
+department = "openbare-ruimte"
+
+[[menus]]
+id = "onderwerp"
+timeout_minutes = 1
+
+[[menus.options]]
+id = "afval"
+title = "Afval"
+department = "openbare-ruimte"
+
+[[menus.options]]
+id = "anders"
+title = "Een medewerker"
+department = "klantcontact"
+"""
+
+
+def with_short_hours(example: str) -> str:
+    """Instead of the example's municipality; the neighbour stays."""
+    (url,) = re.findall(r'url = "(.*)"', example)
+    values = "".join(f'{name} = "{value}"\n' for name, value in VALUES.items())
+    own = OWN.format(values=values, url=url)
+    return own + NEIGHBOUR.replace("[[numbers]]", f"[tenants.values]\n{values}\n[[numbers]]")
+
+
+PASS = """
+begin;
+create temporary table passed on commit drop as
+    select id from router.conversation where id in ({ids});
+update router.timer set due_at = due_at - interval '{time}'
+    where conversation in (select id from passed);
+update router.conversation set
+    opened_at = opened_at - interval '{time}',
+    last_inbound_at = last_inbound_at - interval '{time}',
+    said_at = said_at - interval '{time}',
+    state = state || (
+        select coalesce(jsonb_object_agg(key, value::timestamptz - interval '{time}'), '{{}}')
+        from jsonb_each_text(state)
+        where key in ('menu_at', 'waiting_since', 'answered_at', 'care_at', 'burst_at'))
+    where id in (select id from passed);
+commit;
+"""
+
+
+def passes(town: Installation, time: str, conversations: list[str]) -> None:
+    """As if all that happened in them had happened so much earlier: what they wait for comes."""
+    ids = ", ".join(f"'{id}'" for id in conversations)
+    town.database.execute(PASS.format(ids=ids, time=time))

@@ -1,0 +1,1 @@
+"""Hostile requests, and the account of which ones were accepted."""

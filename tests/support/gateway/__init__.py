@@ -1,0 +1,1 @@
+"""Commands of CRMs and tokens, for tests of the gateway."""

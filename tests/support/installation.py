@@ -1,0 +1,253 @@
+"""A whole Postkamer for a test: private servers, four services and the sandbox as processes.
+
+Everything is real and stands in a folder of its own on free ports; a test can kill any part of it
+and start it again, and have a second process of a service stand by.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from deploy.local.plan import PORTS, REAL, SERVICES, Service, environment
+from deploy.local.process import Process, Program
+from deploy.local.rabbitmq import Broker
+from deploy.local.servers import definitions
+from deploy.local.state import free_port, token
+from tests.support.decrypted_record import KEY, Readable
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "tests" / "examples" / "almelo.toml"
+NEIGHBOUR_NUMBER = "206540352242923"
+NEIGHBOUR = f"""
+[[tenants]]
+id = "hengelo"
+name = "Gemeente Hengelo"
+
+[[numbers]]
+id = "{NEIGHBOUR_NUMBER}"
+tenant = "hengelo"
+fallback = "balie"
+
+[[departments]]
+id = "balie"
+tenant = "hengelo"
+name = "Balie"
+destination = "crm"
+"""
+"""A second municipality, whose number is in the other partition than the example's."""
+TOKENS = "sandbox@almelo:sandbox-api-token,neighbour@hengelo:neighbour-api-token"
+READY_SECONDS = 60.0
+COMMAND_SECONDS = 30.0
+
+
+class Installation:
+    def __init__(self, folder: Path, change: Callable[[str], str] = lambda text: text) -> None:
+        """With the example's configuration and a neighbour's, as `change` makes it."""
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.ports = {port.variable: free_port() for port in PORTS}
+        self._asked = {each.name: self.ports[each.port.variable] for each in SERVICES}
+        """Process -> the port on which it is asked whether it is ready."""
+        self.config = folder / "postkamer.toml"
+        example = EXAMPLE.read_text().replace(":8090/", f":{self._sandbox}/")
+        self.config.write_text(change(example + NEIGHBOUR))
+        self._passwords = {name: token() for name in REAL}
+        self.broker = Broker(folder / "rabbitmq", definitions(self.config, self._passwords))
+        self.database = Readable(folder / "postgresql", durable=False)
+        self.services: dict[str, Process] = {}
+        self.more: dict[str, str] = {}
+        """Variables that a test sets before the services start."""
+
+    @property
+    def _sandbox(self) -> int:
+        return self.ports["POSTKAMER_SANDBOX_PORT"]
+
+    @property
+    def sandbox(self) -> str:
+        return f"http://127.0.0.1:{self._sandbox}"
+
+    @property
+    def gateway(self) -> str:
+        return f"http://127.0.0.1:{self.ports['POSTKAMER_GATEWAY_PORT']}"
+
+    @property
+    def archiver(self) -> str:
+        return f"http://127.0.0.1:{self.ports['POSTKAMER_ARCHIVER_PORT']}"
+
+    @property
+    def objects(self) -> Path:
+        """Where files are."""
+        return self.folder / ".local" / "objects"
+
+    def operations(self, name: str) -> str:
+        """The operations port of a process."""
+        return f"http://127.0.0.1:{self._asked[name]}"
+
+    def start(self) -> None:
+        self.broker.launch()
+        self.database.start()
+        self.broker.wait()
+        self._run("migrate", {"POSTKAMER_DATABASE_URL": self.database.url})
+        for name, password in self._passwords.items():
+            self.database.execute(f"alter role postkamer_{name} login password '{password}'")
+        for service in SERVICES:
+            self.services[service.name] = Process(self._program(service.name))
+            self.services[service.name].start()
+        self.wait_until_ready()
+
+    def add_second(self, name: str) -> str:
+        """Another process of a service, not started yet, with an operations port of its own; what
+        it is called here."""
+        second, port = f"{name}-2", _service(name).port.variable
+        self._asked[second] = free_port()
+        first = self._program(name)
+        settings = dict(first.environment) | {port: str(self._asked[second])}
+        self.services[second] = Process(replace(first, name=second, environment=settings))
+        return second
+
+    def wait_until_ready(self, *names: str) -> None:
+        for name in names or [service.name for service in SERVICES]:
+            self._wait(name)
+
+    def _wait(self, name: str) -> None:
+        url = self.operations(name) + _service(name).path
+        deadline = time.monotonic() + READY_SECONDS
+        while not answers(url):
+            self.services[name].must_run()
+            assert time.monotonic() < deadline, f"{name} is not ready"
+            time.sleep(0.05)
+
+    def kill(self, name: str) -> None:
+        """End a service as a crash would."""
+        self.services[name].kill()
+
+    def restart(self, name: str) -> None:
+        """Start a service that has ended, or was added."""
+        self.services[name].start()
+
+    def stop(self) -> None:
+        for process in reversed(self.services.values()):
+            process.stop()
+        self.broker.stop()
+        self.database.stop()
+
+    def says(self, *arguments: str) -> str:
+        """What a command of the operator's says, as the owner of the database, whatever becomes of
+        it."""
+        owner = {"POSTKAMER_DATABASE_URL": self.database.url}
+        ran = subprocess.run(
+            [sys.executable, "-m", "cli.main", *arguments],
+            env=self._settings("operator") | owner,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        return ran.stdout
+
+    def logs(self) -> str:
+        """Everything that the services have logged."""
+        return "\n".join(
+            path.read_text(errors="replace")
+            for name in self.services
+            for path in self.folder.glob(f"{name}.log*")
+        )
+
+    def memory(self, name: str) -> float:
+        """MiB that a service holds now."""
+        status = Path(f"/proc/{self.services[name].pid}/status").read_text()
+        found = re.search(r"VmRSS:\s+(\d+) kB", status)
+        assert found
+        return int(found[1]) / 1024
+
+    def _settings(self, name: str) -> dict[str, str]:
+        ports = {variable: str(port) for variable, port in self.ports.items()}
+        given = ports | {"POSTKAMER_CONFIG": str(self.config), "PATH": "/usr/bin:/bin"}
+        given["POSTKAMER_API_TOKENS"] = TOKENS
+        settings = environment(given, root=self.folder, archive_key=KEY, crm_secret=KEY)
+        settings |= self.more
+        if name in REAL:
+            password = self._passwords[name]
+            settings["POSTKAMER_AMQP_URL"] = self.broker.url_for(name, password)
+            settings["POSTKAMER_DATABASE_URL"] = self.database.url_for(
+                f"postkamer_{name}", password
+            )
+        return settings
+
+    def _program(self, name: str) -> Program:
+        command = (sys.executable, "-m", "cli.main", name)
+        return Program(
+            name=name,
+            arguments=command,
+            environment=self._settings(name),
+            folder=self.folder,
+            cwd=ROOT,
+        )
+
+    def _run(self, command: str, extra: dict[str, str]) -> None:
+        program = Program(
+            name=command,
+            arguments=(sys.executable, "-m", "cli.main", command),
+            environment=self._settings(command) | extra,
+            folder=self.folder,
+            cwd=ROOT,
+        )
+        process = Process(program)
+        process.start()
+        while process.exit_code is None:
+            time.sleep(0.02)
+        assert process.exit_code == 0, program.log.read_text()
+
+
+def _service(name: str) -> Service:
+    """Whose process this is."""
+    return next(service for service in SERVICES if service.name == name.removesuffix("-2"))
+
+
+@contextmanager
+def frozen_database(town: Installation) -> Iterator[None]:
+    """All processes of the database stand still, and go on afterwards."""
+    assert town.database.process
+    root = town.database.process.pid
+    children = Path(f"/proc/{root}/task/{root}/children").read_text().split()
+    pids = [root, *map(int, children)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def answers(url: str) -> bool:
+    """Whether `url` answers 200 now."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+@contextmanager
+def installed(
+    folder: Path, change: Callable[[str], str] = lambda text: text
+) -> Iterator[Installation]:
+    installation = Installation(folder, change)
+    try:
+        installation.start()
+        yield installation
+    finally:
+        installation.stop()

@@ -1,0 +1,1 @@
+"""Parts of the services on real servers, for integration tests."""

@@ -1,0 +1,268 @@
+"""A provider that has files, over real HTTP, and an archiver's part that gets them."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+from uuid import UUID
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from archiver.api.access_log import access_log
+from archiver.encryption.stream_sealing import SealingStream
+from archiver.media import fetcher as fetcher_loop
+from archiver.media import scan_worker as looker_loop
+from archiver.media.fetch_policy import FetchedFile
+from archiver.media.fetcher import Fetcher
+from archiver.media.provider_client import media_client
+from archiver.media.routes import MediaRoutes
+from archiver.media.scan_worker import ScanWorker
+from archiver.media.store import File, MediaStore
+from services import clock
+from services.config.accounts import ProviderAccount
+from services.contract import Record
+from services.files import object_store
+from services.files.clamd import Scanner
+from services.files.object_store import ObjectStore
+from services.http.application import api_app
+from services.http.server import serve
+from services.http.token_store import TokenStore
+from services.postgres.database import Pool
+from services.tasks import background_task
+from tests.support.decrypted_record import keys_of, reader_of, writer_of
+from tests.support.tokens import bearer, key
+
+NUMBER = "106540352242922"
+CONVERSATION = f"{NUMBER}-{'a' * 26}"
+TOKEN = "Bearer of-the-provider"
+JPEG = b"\xff\xd8\xff\xe0" + bytes(2000)
+LARGE = JPEG + bytes(range(256)) * 4096
+"""Some chunks, the last not full."""
+
+
+class Provider:
+    """Has files by their id. What stands in `sick` is answered instead, once each; what it was
+    asked, with the token that came along, is in `asked`."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, tuple[str, bytes]] = {}
+        self.sick: list[tuple[str, int, Any]] = []
+        self.asked: list[tuple[str, str]] = []
+        self.address: Callable[[str, str], str] = lambda origin, id: f"{origin}/bytes/{id}"
+        self.size: int | None = None
+        self.hangs: asyncio.Event | None = None
+        """Until then the file called `hangs` is not told of."""
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/v26.0/{id}", self._about), web.get("/bytes/{id}", self._bytes)]
+
+    def _note(self, request: web.Request, what: str) -> web.Response | None:
+        self.asked.append((what, request.headers.get("Authorization", "")))
+        if self.sick and self.sick[0][0] == what:
+            _, status, body = self.sick.pop(0)
+            if isinstance(body, web.Response):
+                return web.Response(body=body.body, headers=body.headers)
+            headers = {"Location": "http://127.0.0.1:1/"} if status in (301, 302) else {}
+            return web.json_response(body, status=status, headers=headers)
+        if request.headers.get("Authorization") != TOKEN:
+            return web.json_response({"error": {"code": 190}}, status=401)
+        return None
+
+    async def _about(self, request: web.Request) -> web.Response:
+        if refused := self._note(request, "about"):
+            return refused
+        id = request.match_info["id"]
+        if id == "hangs" and self.hangs:
+            await self.hangs.wait()
+        if id not in self.files:
+            return web.json_response({"error": {"code": 100}}, status=400)
+        kind, content = self.files[id]
+        return web.json_response(
+            {
+                "messaging_product": "whatsapp",
+                "url": self.address(str(request.url.origin()), id),
+                "mime_type": kind,
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "file_size": str(len(content) if self.size is None else self.size),
+                "id": id,
+            }
+        )
+
+    async def _bytes(self, request: web.Request) -> web.Response:
+        if refused := self._note(request, "bytes"):
+            return refused
+        kind, content = self.files[request.match_info["id"]]
+        return web.Response(body=content, content_type=kind.rstrip("\0"))
+
+
+class Room:
+    """Where files are got, and handed out; times are those of the test."""
+
+    def __init__(
+        self, book: MediaStore, pool: Pool, provider: Provider, fetcher: Fetcher, url: str
+    ) -> None:
+        self.pool, self.provider, self.fetcher, self.url = pool, provider, fetcher, url
+        self.book = book
+        self.hurried: dict[UUID, int] = {}
+
+    async def came(self, media: str, **more: Any) -> UUID:
+        return await came(self.pool, media, **more)
+
+    async def get(self, id: UUID, token: str = "t") -> tuple[int, bytes, Mapping[str, str]]:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{self.url}/{id}", headers=bearer(token)) as answer,
+        ):
+            return answer.status, await answer.read(), answer.headers
+
+    async def asked(self) -> list[str]:
+        """What the provider was asked, in order."""
+        return [what for what, _ in self.provider.asked]
+
+    async def row(self, id: UUID) -> dict[str, Any]:
+        return dict(await self.pool.fetchrow("select * from archiver.media where id = $1", id))
+
+    async def state(self, id: UUID) -> str:
+        return str((await self.row(id))["state"])
+
+    async def until(self, id: UUID, *states: str, seconds: float = 20.0) -> dict[str, Any]:
+        """The row, once it stands so; nothing that it waits for is waited for."""
+        async with asyncio.timeout(seconds):
+            while True:
+                row = await self.row(id)
+                if row["state"] in states:
+                    return row
+                await self.hurry(id)
+                await asyncio.sleep(0.02)
+
+    async def hurry(self, id: UUID) -> None:
+        """Its next attempt is due, once the last one has said why it came to nothing."""
+        row = await self.row(id)
+        if row["reason"] and row["attempts"] != self.hurried.get(id):
+            self.hurried[id] = row["attempts"]
+            await self.pool.execute("update archiver.media set due_at = now() where id = $1", id)
+
+
+def record(
+    media: str, *, sent: timedelta = timedelta(), number: str = NUMBER, **told: str
+) -> Record:
+    """A message with a file."""
+    now = clock.now()
+    medium = {"id": media, "mimeType": "image/jpeg", "sha256": "", "filename": ""} | told
+    data = {
+        "direction": "in", "type": "image", "text": "", "number": number,
+        "department": "balie", "decision": {"rule": "", "reason": ""},
+        "receivedAt": now, "sentAt": now - sent, "medium": medium,
+    }  # fmt: skip
+    return Record(
+        id=clock.new_id(), kind="message", at=now, data=msgspec.json.encode(data),
+        tenant="almelo", conversation=CONVERSATION, message=clock.new_id(), sequence=1,
+    )  # fmt: skip
+
+
+async def book_of(pool: Pool) -> MediaStore:
+    return MediaStore(pool, await keys_of(pool))
+
+
+async def came(pool: Pool, media: str, **more: Any) -> UUID:
+    """A message with a file is on the record; the id of both."""
+    one = record(media, **more)
+    await (await writer_of(pool)).add([one])
+    assert one.message
+    return one.message
+
+
+@asynccontextmanager
+async def room(
+    pool: Pool, folder: Path, scanner: Scanner | None = None, *, scanned_only: bool = False,
+    **changed: Any,
+) -> AsyncIterator[Room]:  # fmt: skip
+    provider, store = Provider(), ObjectStore((folder / "objects").as_uri())
+    book = await book_of(pool)
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        for loop in (
+            fetcher_loop,
+            looker_loop,
+        ):  # a second between two looks, for each of a hundred
+            stack.enter_context(patch.object(loop, "LOOK_SECONDS", 0.02))
+        port = await enter(serve(api_app(provider.routes()), "127.0.0.1", 0))
+        account = ProviderAccount(
+            number=NUMBER, meta_id=NUMBER, base=f"http://127.0.0.1:{port}/v26.0",
+            headers={"Authorization": TOKEN}, media_hosts=("lookaside.fbsbx.com",),
+            names_number=True, rehosts=False,
+        )  # fmt: skip
+        account = msgspec.structs.replace(account, **changed)
+        accounts = {NUMBER: account, "20000002": account}
+        source = await enter(media_client(store, 4))
+        fetcher, looker = (
+            Fetcher(book, source, store, accounts),
+            ScanWorker(book, store, scanner),
+        )
+        many = {"per_second": 1000, "burst": 10_000}
+        others = key("other", departments=frozenset({"jeugd"}), **many)
+        ring = TokenStore(pool, [key("t", **many), others])
+        views = await enter(access_log(await writer_of(pool)))
+        reader = await reader_of(pool)
+        files = MediaRoutes(reader, book, store, views, ring, scanned_only=scanned_only)
+        door = await enter(serve(api_app(files.routes()), "127.0.0.1", 0))
+        await enter(background_task(fetcher.run()))
+        await enter(background_task(looker.run()))
+        yield Room(book, pool, provider, fetcher, f"http://127.0.0.1:{door}/v1/media")
+
+
+def lying(folder: Path) -> dict[str, Path]:
+    """Name in the store -> the file."""
+    store = folder / "objects"
+    found = [path for path in store.rglob("*") if path.is_file()]
+    return {str(path.relative_to(store)): path for path in found}
+
+
+async def got(place: Room, content: bytes = LARGE, id: str = "900") -> UUID:
+    """A file that came and is handed out."""
+    place.provider.files[id] = ("image/jpeg", content)
+    message = await place.came(id)
+    await place.until(message, "available")
+    return message
+
+
+async def hash_of(place: Room, id: UUID) -> str:
+    """The SHA-256 of what was fetched, in hex."""
+    kept = await place.book.find(id)
+    assert kept
+    return kept.sha256
+
+
+def flipped(at: int) -> Callable[[bytes], bytes]:
+    return lambda body: body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
+
+
+async def dies(pool: Pool, store: ObjectStore, after: str) -> File:
+    """Somebody gets a file, and is killed after this."""
+    book, now = await book_of(pool), clock.now()
+    file = await book.claim_to_fetch(now, clock.new_id(), [])
+    assert file and file.stream_key and await book.start_fetch(file)
+
+    async def content() -> AsyncIterator[bytes]:
+        yield LARGE
+
+    sealing = SealingStream(file.stream_key, content())
+    if after != "begun":
+        await store.put(object_store.media_key(file.object), sealing.pieces())
+    if after in ("named", "kept", "fetched"):
+        assert await book.set_object(file, sealing.sha256())
+    if after in ("kept", "fetched"):
+        await store.make_permanent(
+            object_store.media_key(file.object), object_store.sealed_key(sealing.sha256())
+        )
+    if after == "fetched":
+        sha256 = hashlib.sha256(LARGE).hexdigest()
+        got = FetchedFile(len(LARGE), sha256, "image/jpeg", LARGE[:16], object=sealing.sha256())
+        await book.record_fetch(file, got, now)
+    return file

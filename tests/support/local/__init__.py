@@ -1,0 +1,1 @@
+"""A stand-in service and its process, for tests of the local run."""

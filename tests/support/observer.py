@@ -1,0 +1,86 @@
+"""What the outside world and the archive have seen; waiting for conditions, never for time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import aiohttp
+
+from tests.support.citizens import TOKEN
+from tests.support.installation import Installation
+
+T = TypeVar("T")
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+async def until(look: Callable[[], Awaitable[T]], holds: Callable[[T], bool], seconds: float) -> T:
+    """What `look` gives once `holds` is true of it; AssertionError with the last one otherwise."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while True:
+        seen = await look()
+        if holds(seen):
+            return seen
+        assert loop.time() < deadline, f"after {seconds} s still: {str(seen)[:500]}"
+        await asyncio.sleep(0.02)
+
+
+class Watch:
+    def __init__(self, town: Installation, session: aiohttp.ClientSession) -> None:
+        self.town, self.session = town, session
+
+    async def received(self) -> list[dict[str, Any]]:
+        """Every event that the CRM took, in order of arrival."""
+        found: list[dict[str, Any]] = []
+        while True:
+            after = found[-1]["n"] if found else 0
+            url = f"{self.town.sandbox}/crm/received?after={after}"
+            async with self.session.get(url) as answer:
+                page = await answer.json()
+            if not page:
+                return found
+            found += page
+
+    async def events(self, run: str = "") -> list[dict[str, Any]]:
+        """Message events that the CRM took; of one run of citizens."""
+        return [
+            item
+            for item in await self.received()
+            if item["type"] == "nl.postkamer.message-received.v1"
+            and item["event"]["data"].get("text", "").startswith(run)
+        ]
+
+    async def told(self, conversation: str, type: str) -> list[dict[str, Any]]:
+        """The data of the events of one type about a conversation."""
+        datas = [
+            item["event"]["data"]
+            for item in await self.received()
+            if item["type"] == f"nl.postkamer.{type}.v1"
+        ]
+        return [data for data in datas if data["conversationId"] == conversation]
+
+    async def messages(self, conversation: str) -> list[dict[str, Any]]:
+        """A conversation in the archive; [] while it is not there."""
+        url = f"{self.town.archiver}/v1/conversations/{conversation}/messages?limit=1000"
+        async with self.session.get(url, headers=BEARER) as answer:
+            return (await answer.json())["messages"] if answer.status == 200 else []
+
+    async def archived(self, run: str) -> list[tuple[str, str]]:
+        """(conversation, text) of the messages of a run in the archive, in their order."""
+        sql = (
+            "select conversation || '|' || (data->>'text') from opened.record"
+            f" where kind = 'message' and data->>'text' like '{run}%'"
+            " order by conversation, sequence"
+        )
+        rows = await asyncio.to_thread(self.town.database.execute, sql)
+        return [tuple(row.split("|", 1)) for row in rows.splitlines()]  # type: ignore[misc]
+
+    async def count(self, sql: str) -> int:
+        return int(await asyncio.to_thread(self.town.database.execute, sql))
+
+    async def metric(self, service: str, name: str) -> float:
+        """The sum of a metric over its labels."""
+        async with self.session.get(f"{self.town.operations(service)}/metrics") as answer:
+            text = await answer.text()
+        lines = [line for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
+        return sum(float(line.rpartition(" ")[2]) for line in lines)

@@ -1,0 +1,1 @@
+"""Open Klant's stand-in, and a link to it that breaks."""

@@ -1,0 +1,83 @@
+"""A router of one partition, batch by batch, over the real tables; and what it is ordered."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from router.handlers.batch import decide_batch
+from router.handlers.units import keyed_hash, parse_units
+from router.model.decision import DecidedUnit, RoutingContext
+from router.rules.engine import compile_rule_tables
+from router.store.store import Store
+from services import clock
+from services.config import loader
+from services.contract import Command, Entry, Receipt
+from tests.support.installation import EXAMPLE
+
+CONFIG = loader.load(EXAMPLE).config
+GROUND = RoutingContext(CONFIG, compile_rule_tables(CONFIG), keyed_hash(b"k" * 32))
+NUMBER = CONFIG.numbers[0].id
+WABA = "102290129340398"
+ANNA = 1111111
+"""Whose telephone is 31611111111."""
+
+
+class Office:
+    """A router of one partition, batch by batch, with nothing but its tables between them."""
+
+    def __init__(self, store: Store, epoch: int) -> None:
+        self.store, self.epoch, self.ground = store, epoch, GROUND
+        self.start = clock.now()
+        self.count = 0
+        self.sighted: list[tuple[str, str]] = []
+
+    @property
+    def later(self) -> datetime:
+        """Than all that came so far, and not after what comes next."""
+        return self.start + timedelta(seconds=self.count + 0.5)
+
+    async def takes(self, *entries: Entry) -> list[DecidedUnit]:
+        todo = [unit for entry in entries for unit in parse_units(entry, self.ground)]
+        batch = decide_batch(todo, await self.store.load(todo, self.ground), self.ground)
+        assert batch.faults == []
+        self.sighted += await self.store.commit(0, self.epoch, batch.new)
+        return batch.to_publish
+
+    def order(self, type: str = "text", **more: Any) -> Command:
+        self.count += 1
+        content = msgspec.json.encode({"type": "text", "text": {"body": more.get("text", "")}})
+        return Command(
+            id=clock.new_id(),
+            received_at=self.start + timedelta(seconds=self.count),
+            token="crm",
+            type=type,
+            number=NUMBER,
+            **{"content": content} | more,
+        )
+
+    def came(self, body: bytes) -> Receipt:
+        self.count += 1
+        return Receipt(
+            id=clock.new_id(),
+            received_at=self.start + timedelta(seconds=self.count),
+            door="/webhooks/whatsapp",
+            proof="meta-sha256",
+            signature="",
+            body=body,
+        )
+
+    def told(self, field: str, **value: Any) -> Receipt:
+        entry = {"id": WABA, "changes": [{"field": field, "value": value}]}
+        return self.came(msgspec.json.encode({"object": "x", "entry": [entry]}))
+
+
+def template(name: str = "markt") -> dict[str, Any]:
+    """To Anna, with her consent."""
+    content = {"type": "template", "template": {"name": name, "language": {"code": "nl"}}}
+    return {"content": msgspec.json.encode(content), "to": "31611111111"} | consent()
+
+
+def consent(purpose: str = "markt", **more: Any) -> dict[str, Any]:
+    """Given just now."""
+    return {"purpose": purpose, "given_at": clock.now(), "source": "balie"} | more

@@ -1,0 +1,42 @@
+"""A desk at which the tests here give orders about one conversation."""
+
+from typing import Any
+
+import msgspec
+
+from router.model.decision import DecidedUnit
+from services.contract import Author, Command
+from tests.support.router.harness import ANNA, Router, command, decisions, text, wrote
+
+SANNE = Author(kind="employee", id="sanne")
+
+
+class Desk:
+    """One conversation with Anna, and whoever works at it."""
+
+    def __init__(self, words: str = "hallo") -> None:
+        self.router = Router()
+        self.count = 0
+        self.id = self.hears(words).conversation
+
+    def hears(self, words: str) -> Any:
+        self.count += 1
+        message = text(f"wamid.{self.count}", words, **ANNA)
+        [decision] = decisions(self.router.takes(wrote(message, second=self.count)))
+        return decision
+
+    def orders(self, type: str, **more: Any) -> list[DecidedUnit]:
+        return self.router.takes(self.order(type, **more))
+
+    def order(self, type: str, **more: Any) -> Command:
+        self.count += 1
+        given = {"conversation": self.id, "author": SANNE, "text": ""} | more
+        return command(str(self.count), second=self.count, type=type, **given)
+
+    @property
+    def now(self) -> Any:
+        return self.router.conversations[self.id]
+
+
+def data(thing: Any) -> Any:
+    return msgspec.json.decode(thing.data)

@@ -1,0 +1,357 @@
+"""Two town halls, their citizens, and a router without its shell: what the tests here stand on."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from router.billing.charges import Charge
+from router.handlers.batch import decide_batch
+from router.handlers.dispatch import needs_of
+from router.handlers.units import keyed_hash, parse_units
+from router.model.conversation import Conversation
+from router.model.decision import (
+    Changes,
+    DecidedUnit,
+    Decision,
+    Identity,
+    OutgoingStatus,
+    RepeatedUnit,
+    RoutingContext,
+    Timer,
+    WorkUnit,
+)
+from router.model.needs import Needs
+from router.model.snapshot import Snapshot
+from router.output.archive_records import records
+from router.output.crm_events import crm_events
+from router.ruleset.context import build_context
+from services.config.loader import LoadedConfig
+from services.config.model import Configuration, parse
+from services.contract import Command, Delivery, Entry, Receipt, Record, SendOutcome
+from services.ids import uuid7
+from services.texts.catalogue import Texts
+from tests.support.router.timer_delivery import timeout
+
+TOML = """
+departments = [
+    {id = "klantcontact", tenant = "almelo", name = "Klantcontact", destination = "crm"},
+    {id = "belastingen", tenant = "almelo", name = "Belastingen", destination = "crm"},
+    {id = "groen", tenant = "almelo", name = "Openbare ruimte", destination = "buiten"},
+    {id = "klantcontact", tenant = "borne", name = "Klantcontact", destination = "crm"},
+]
+destinations = [
+    {id = "crm", kind = "cloudevents", url = "https://crm.example/events"},
+    {id = "buiten", kind = "cloudevents", url = "https://buiten.example/events"},
+]
+
+[[tenants]]
+id = "almelo"
+name = "Gemeente Almelo"
+[[tenants]]
+id = "borne"
+name = "Gemeente Borne"
+
+[[numbers]]
+id = "10000001"
+tenant = "almelo"
+fallback = "klantcontact"
+[[numbers]]
+id = "10000002"
+tenant = "almelo"
+fallback = "belastingen"
+[[numbers]]
+id = "20000001"
+tenant = "borne"
+fallback = "klantcontact"
+
+[[rules]]
+id = "afval"
+words = ["container", "grof vuil"]
+department = "groen"
+[[rules]]
+id = "geld"
+words = ["belasting", "woz"]
+department = "belastingen"
+"""
+CONFIG = parse(TOML, "postkamer.toml")
+SILENT = Texts({}, {})
+"""A municipality that tells its citizens nothing by itself."""
+NUMBER, OTHER_NUMBER, BORNE = "10000001", "10000002", "20000001"
+WABA = "102290129340398"
+ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+def ground(config: Configuration = CONFIG, texts: Texts = SILENT) -> RoutingContext:
+    return build_context(LoadedConfig(config, texts, {}, ""), keyed_hash(b"a key of the tests"))
+
+
+def at(second: float) -> datetime:
+    return NOON + timedelta(seconds=second)
+
+
+def id_of(*words: object) -> UUID:
+    """The same id for the same words."""
+    return uuid7(NOON, keyed_hash(b"ids")(*map(str, words)))
+
+
+def stamp(second: float) -> str:
+    """As Meta writes a moment."""
+    return str(int(at(second).timestamp()))
+
+
+def text(
+    wamid: str, body: str, *, bsuid: str = "", phone: str = "", kind: str = "text", sent: float = 0
+) -> dict[str, Any]:
+    """A message object as Meta sends it."""
+    people = {"from_user_id": bsuid, "from": phone}
+    content = {"body": body} if kind == "text" else {"caption": body, "id": "media-1"}
+    return {name: value for name, value in people.items() if value} | {
+        "id": wamid,
+        "timestamp": stamp(sent),
+        "type": kind,
+        kind: content,
+    }
+
+
+def status(wamid: str, word: str, opaque: str = "", code: int = 0) -> dict[str, Any]:
+    """A status object as Meta sends it."""
+    said: dict[str, Any] = {"id": wamid, "status": word, "timestamp": "1795600001"}
+    if opaque:
+        said["biz_opaque_callback_data"] = opaque
+    if code:
+        said["errors"] = [{"code": code, "title": "Message undeliverable"}]
+    return said
+
+
+def change(number: str, field: str = "messages", **lists: Any) -> dict[str, Any]:
+    metadata = {"display_phone_number": "31546541111", "phone_number_id": number}
+    return {"field": field, "value": {"metadata": metadata} | lists}
+
+
+def body(*changes: dict[str, Any]) -> bytes:
+    entry = {"id": WABA, "changes": list(changes)}
+    return msgspec.json.encode({"object": "whatsapp_business_account", "entry": [entry]})
+
+
+def receipt(
+    content: bytes, *, second: float = 0, name: str = "", keys: Sequence[str] = ()
+) -> Receipt:
+    return Receipt(
+        id=id_of("receipt", name or content, second),
+        received_at=at(second),
+        door="/webhooks/whatsapp",
+        proof="meta-sha256",
+        signature="sha256=00",
+        body=content,
+        keys=list(keys),
+    )
+
+
+def wrote(*messages: dict[str, Any], second: float = 0, number: str = NUMBER) -> Receipt:
+    return receipt(body(change(number, messages=list(messages))), second=second)
+
+
+def told(*statuses: dict[str, Any], second: float = 0, number: str = NUMBER) -> Receipt:
+    return receipt(body(change(number, statuses=list(statuses))), second=second)
+
+
+def command(name: str, *, second: float = 0, number: str = NUMBER, **more: Any) -> Command:
+    """A CRM's order, a text unless `more` says otherwise; to a phone number or a conversation. With
+    a template comes consent, where nothing is said of that."""
+    plain: dict[str, Any] = {
+        "token": "crm",
+        "type": "text",
+        "text": "Goedemiddag",
+        "number": number,
+    }
+    if more.get("type") == "template" and "purpose" not in more:
+        plain |= {"purpose": "berichten", "given_at": at(second), "source": "balie"}
+    given = {"id": id_of("command", name), "received_at": at(second)} | plain | more
+    return Command(**{"content": text_content(given["text"])} | given)
+
+
+def text_content(text: str) -> bytes:
+    """Content of a text message as Meta takes it."""
+    return msgspec.json.encode({"type": "text", "text": {"body": text}})
+
+
+def outcome(message: UUID, state: Any, *, second: float = 0, **more: Any) -> SendOutcome:
+    return SendOutcome(
+        id=id_of("outcome", message, state, second),
+        message=message,
+        number=NUMBER,
+        conversation="",
+        at=at(second),
+        state=state,
+        **more,
+    )
+
+
+class Router:
+    """What a partition's router commits and says, batch by batch. It keeps what the tables keep,
+    and knows of each batch what they tell: nothing that it only remembers."""
+
+    def __init__(self, config: Configuration = CONFIG, texts: Texts = SILENT) -> None:
+        self.ground = ground(config, texts)
+        self.faulty = False
+        """Whether a fault of ours is what is tested."""
+        self.inbox: dict[bytes, tuple[UUID, Decision]] = {}
+        self.identities: dict[tuple[str, str, bytes], Identity] = {}
+        self.conversations: dict[str, Conversation] = {}
+        self.outgoing: dict[UUID, OutgoingStatus] = {}
+        self.charges: dict[UUID, Charge] = {}
+        told = Snapshot()
+        self.heard, self.templates, self.opt_outs = told.inbound, told.templates, told.opt_outs
+        self.standings = told.number_notices
+        self.consents, self.withdrawals = told.consents, told.withdrawals
+        self.early = told.early_statuses
+        self.timers: dict[tuple[str, str], Timer] = {}
+        self._told = told
+        self.changes: list[Changes] = []
+        self.again: list[RepeatedUnit] = []
+        """What came again in the batch that was last."""
+
+    def takes(self, *entries: Entry) -> list[DecidedUnit]:
+        """One batch: everything that is said, in order."""
+        todo = [unit for entry in entries for unit in parse_units(entry, self.ground)]
+        batch = decide_batch(todo, self._loaded(todo), self.ground)
+        assert self.faulty or not batch.faults, batch.faults
+        self.again = batch.duplicates
+        for unit, decision, changes in batch.new:
+            self.inbox[unit.key] = unit.entry.id, decision
+            self._keep(changes)
+        return batch.to_publish
+
+    def _loaded(self, todo: list[WorkUnit]) -> Snapshot:
+        """The rows that the handlers declare, and no others, as the router's store loads them."""
+        needs = needs_of([unit for unit in todo if unit.key not in self.inbox], self.ground)
+        loaded = Snapshot(needs)
+        loaded.decided.update(self.inbox)
+        loaded.inbound.update({id: self.heard[id] for id in needs.quoted if id in self.heard})
+        for outgoing in self.outgoing.values():
+            if (
+                outgoing.id in {*needs.messages, *needs.quoted}
+                or outgoing.wamid_hash in needs.wamids
+            ):
+                loaded.add_outgoing(outgoing)
+        loaded.early_statuses.update(
+            {key: list(self.early[key]) for key in needs.early if key in self.early}
+        )
+        if needs.charges or loaded.early_statuses:
+            charges = {id: self.charges[id] for id in loaded.outgoing if id in self.charges}
+            loaded.charges.update(charges)
+        self._load_people(needs, loaded)
+        loaded.number_notices.update(
+            {k: n for k, n in self.standings.items() if k in needs.numbers}
+        )
+        if needs.templates:
+            named = {k: t for k, t in self.templates.items() if k[1:] in needs.templates}
+            loaded.templates.update(named)
+            loaded.opt_outs.update(
+                {k: o for k, o in self.opt_outs.items() if k[1] in loaded.people}
+            )
+        if needs.consents:
+            self._load_consents(loaded)
+        return loaded
+
+    def _load_people(self, needs: Needs, loaded: Snapshot) -> None:
+        named = {*needs.conversations, *(one.conversation for one in loaded.outgoing.values())}
+        people = {i.person for i in self.identities.values() if i.hash in needs.identities}
+        people |= {c.person for id, c in self.conversations.items() if id in named}
+        for identity in self.identities.values():
+            if identity.person in people:
+                loaded.add_identity(identity)
+        for conversation in self.conversations.values():
+            if conversation.id in named or self._is_current(conversation, loaded):
+                loaded.add_conversation(conversation)
+
+    def _is_current(self, conversation: Conversation, loaded: Snapshot) -> bool:
+        """Open, or the last one of its person and number that was closed."""
+        if conversation.person not in loaded.people or conversation.closed_at is None:
+            return conversation.person in loaded.people
+        same = (
+            other.closed_at
+            for other in self.conversations.values()
+            if (other.number, other.person) == (conversation.number, conversation.person)
+        )
+        return conversation.closed_at == max(at for at in same if at)
+
+    def _load_consents(self, loaded: Snapshot) -> None:
+        loaded.consents.update({k: c for k, c in self.consents.items() if k[1] in loaded.people})
+        withdrawals = {k: w for k, w in self.withdrawals.items() if k[1] in loaded.people}
+        loaded.withdrawals.update(withdrawals)
+        for conversation in self.conversations.values():
+            if conversation.person in loaded.people and conversation.last_inbound_at:
+                loaded.record_inbound(conversation.person, conversation.last_inbound_at)
+
+    def _keep(self, changes: Changes) -> None:
+        self.changes.append(changes)
+        for identity in changes.identities:
+            if identity.valid_to is None:
+                self.identities[identity.key] = identity
+            else:
+                self.identities.pop(identity.key, None)
+        for conversation in filter(None, (changes.merged_conversation, changes.conversation)):
+            self.conversations[conversation.id] = conversation
+        self.timers = {k: t for k, t in self.timers.items() if t.id != changes.fired_timer}
+        self.timers |= {(t.conversation, t.kind): t for t in changes.timers}
+        for outgoing in filter(None, (changes.outgoing, changes.reopen_message)):
+            self.outgoing[outgoing.id] = outgoing
+        if changes.charge:
+            self.charges[changes.charge.id] = changes.charge
+        self._told.apply(
+            Changes(
+                inbound=changes.inbound,
+                template=changes.template,
+                opt_out=changes.opt_out,
+                number_notice=changes.number_notice,
+                consent=changes.consent,
+                withdrawals=changes.withdrawals,
+                early_status=changes.early_status,
+                early_status_consumed=changes.early_status_consumed,
+            )
+        )
+
+    def waits(self, second: float) -> list[DecidedUnit]:
+        """Until so many seconds after noon: every time that comes meanwhile is told."""
+        said: list[DecidedUnit] = []
+        while due := [t for t in self.timers.values() if t.due_at <= at(second)]:
+            said += self.takes(timeout(min(due, key=lambda timer: timer.due_at)))
+        return said
+
+
+def events(said: Iterable[DecidedUnit]) -> list[Delivery]:
+    """Each once: what a move tells to the department that it left, is told to the new one too."""
+    return [
+        event
+        for one in said
+        for _, event in told_to([one])
+        if not (one[1].transfer and event.id == one[1].previous_department_event)
+    ]
+
+
+def told_to(said: Iterable[DecidedUnit]) -> list[tuple[str, Delivery]]:
+    """Each event with its destination."""
+    return [each for unit, decision, _ in said for each in crm_events(unit, decision)]
+
+
+def kept(said: Iterable[DecidedUnit]) -> list[Record]:
+    return [record for unit, decision, _ in said for record in records(unit, decision)]
+
+
+def decisions(said: Iterable[DecidedUnit]) -> list[Decision]:
+    return [decision for _, decision, _ in said]
+
+
+def opened(router: Router, n: int = 1, **who: str) -> Decision:
+    said = router.takes(wrote(text(f"wamid.{n}", "hallo", **(who or ANNA)), second=n))
+    return decisions(said)[-1]
+
+
+def order(router: Router, given: Command) -> tuple[Decision, Changes]:
+    [(_, decision, changes)] = router.takes(given)
+    return decision, changes

@@ -1,0 +1,168 @@
+"""A day at the town hall of Hengelo: citizens write, colleagues answer, time passes."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from router.model.decision import DecidedUnit, Decision
+from services.calendar.opening_hours import AMSTERDAM
+from services.config.model import Configuration
+from services.contract import Author, Delivery, Entry
+from services.texts.catalogue import Texts
+from tests.support.router.config_full import CONFIG, NUMBER, TEXTS
+from tests.support.router.harness import (
+    ANNA,
+    NOON,
+    Router,
+    body,
+    change,
+    command,
+    events,
+    receipt,
+    stamp,
+)
+
+WEDNESDAY = "2026-11-25 13:00"
+SANNE = Author(kind="employee", id="sanne")
+MACHINE = Author(kind="automated", id="bot")
+
+
+def wall(clock: str) -> datetime:
+    """`2026-11-25 13:00`, as the clock in the Netherlands shows it."""
+    return datetime.fromisoformat(clock).replace(tzinfo=AMSTERDAM)
+
+
+class Stadhuis:
+    """One number's day, of one citizen unless others are named. `now` goes on when it is told to,
+    and everything that is waited for meanwhile comes."""
+
+    def __init__(
+        self,
+        start: str = WEDNESDAY,
+        given: Configuration = CONFIG,
+        texts: Texts = TEXTS,
+        **more: str,
+    ) -> None:
+        self.router = Router(given, texts)
+        self.now = wall(start)
+        self.number = more.get("number", NUMBER)
+        self.count = 0
+        self.done: list[DecidedUnit] = []
+        self.looked: dict[str, int] = {}
+        self.id = ""
+
+    def hears(self, words: str = "", type: str = "text", **more: Any) -> Decision:
+        """A citizen's message: `late` is how many minutes it was on its way, `who` other than Anna,
+        `number` other than ours, `content` what it holds instead of words."""
+        [decision] = self.hears_again(words, type, **more)
+        self.id = decision.conversation or self.id
+        return decision
+
+    def hears_again(self, words: str, type: str = "text", **more: Any) -> list[Decision]:
+        """The same, of what may have come before."""
+        self.count += 1
+        message = {
+            "id": more.get("wamid", f"wamid.{self.count}"),
+            "timestamp": stamp(self.second - 60 * more.get("late", 0)),
+            "type": type,
+            type: more.get("content") or _content(type, words),
+        } | _named(more.get("who", ANNA))
+        return self.brings("messages", {"messages": [message | more.get("beside", {})]}, **more)
+
+    def brings(self, field: str, lists: dict[str, Any], **more: Any) -> list[Decision]:
+        """A body of Meta's, for our number unless another is named."""
+        self.count += 1
+        value = change(more.get("number", self.number), field, **lists)
+        return self.takes(receipt(body(value), second=self.second, name=str(self.count)))
+
+    def taps(self, row: str, title: str = "Iets", **more: Any) -> Decision:
+        """A row of a list of ours."""
+        reply = {"type": "list_reply", "list_reply": {"id": row, "title": title}}
+        return self.hears(type="interactive", content=reply, **more)
+
+    def orders(self, type: str, **more: Any) -> Decision:
+        """What a colleague does, in the last conversation unless another is named."""
+        self.count += 1
+        given = {"conversation": self.id, "number": self.number, "author": SANNE} | more
+        given |= {"text": more.get("text", "Goedemiddag" if type == "text" else "")}
+        [decision] = self.takes(command(str(self.count), second=self.second, type=type, **given))
+        return decision
+
+    def says(self, type: str, text: str = "", **more: Any) -> Decision:
+        """What the contact centre says of the number: notice or state."""
+        return self.orders(type, text=text, conversation="", **more)
+
+    def takes(self, *entries: Entry) -> list[Decision]:
+        return self._kept(self.router.takes(*entries))
+
+    def after(self, **time: float) -> "Stadhuis":
+        """Minutes, hours or days later."""
+        return self.reaches(self.now + timedelta(**time))
+
+    def until(self, clock: str) -> "Stadhuis":
+        return self.reaches(wall(clock))
+
+    def reaches(self, moment: datetime) -> "Stadhuis":
+        self.now = moment
+        self._kept(self.router.waits(self.second))
+        return self
+
+    def _kept(self, said: list[DecidedUnit]) -> list[Decision]:
+        self.done += said
+        return [decision for _, decision, _ in said]
+
+    @property
+    def second(self) -> float:
+        return (self.now - NOON).total_seconds()
+
+    @property
+    def state(self) -> Any:
+        return self.router.conversations[self.id].state
+
+    @property
+    def heard(self) -> list[str]:
+        """Names of the texts that the citizen got since this was last looked at."""
+        return [d.reply.name for d in self._fresh("heard") if d.reply]
+
+    @property
+    def bodies(self) -> list[str]:
+        """The same, as they were read."""
+        return [d.reply.text for d in self._fresh("bodies") if d.reply]
+
+    @property
+    def happened(self) -> list[str]:
+        """What came of time since this was last looked at."""
+        return [d.timer_effect for d in self._fresh("happened") if d.timer_effect]
+
+    @property
+    def woken(self) -> list[str]:
+        """Destinations of the alarms since this was last looked at."""
+        return [d.alarm.destination for d in self._fresh("woken") if d.alarm]
+
+    @property
+    def told(self) -> list[Delivery]:
+        """Every event so far."""
+        return events(self.done)
+
+    def _fresh(self, what: str) -> list[Decision]:
+        fresh = self.done[self.looked.get(what, 0) :]
+        self.looked[what] = len(self.done)
+        return [decision for _, decision, _ in fresh]
+
+
+def _named(who: dict[str, str]) -> dict[str, str]:
+    people = {"from_user_id": who.get("bsuid", ""), "from": who.get("phone", "")}
+    return {name: value for name, value in people.items() if value}
+
+
+def _content(type: str, words: str) -> dict[str, Any]:
+    if type == "text":
+        return {"body": words}
+    if type == "reaction":
+        return {"emoji": words, "message_id": "wamid.x"}
+    return {"id": "media-1", "caption": words}
+
+
+def data(event: Delivery) -> Any:
+    return msgspec.json.decode(event.data)

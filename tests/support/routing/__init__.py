@@ -1,0 +1,1 @@
+"""The shipped example at work, and conversations played at it."""

@@ -1,0 +1,246 @@
+"""Conversations of the table, played at the town hall: what was done, and what of it was expected
+otherwise."""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from router.conversation.auto_reply import WELCOME
+from router.model.conversation import Conversation
+from router.model.decision import DecidedUnit, Decision, Reply
+from services.calendar.opening_hours import AMSTERDAM
+from services.config.loader import LoadedConfig
+from services.contract import Author
+from services.texts.catalogue import Texts
+from tests.support.routing.town_hall import CITIZEN, SANNE, TownHall, tasks
+from tests.support.routing.town_variants import SECOND
+
+TABLE = Path(__file__).parents[2] / "examples/citizens/conversations.toml"
+NUMBER = "106540352242922"
+Colleague = Literal["", "answer", "close", "transfer", "note", "confirm", "release", "merge"]
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class Step(msgspec.Struct, forbid_unknown_fields=True, rename={"from_": "from"}):
+    """One line of a conversation; see the table for what each word means."""
+
+    after: str = "0s"
+    citizen: str | None = None
+    type: str = "text"
+    from_: str = CITIZEN
+    number: Literal["", "second"] = ""
+    late: str = "0s"
+    choice: str = ""
+    kind: str = "edit"
+    bsuid: str = ""
+    again: bool = False
+    colleague: Colleague = ""
+    to: str = ""
+    employee: str = ""
+    outcome: str = ""
+    other: str = ""
+    machine: bool = False
+    centre: Literal["", "notice", "state"] = ""
+    text: str = ""
+    state: str = ""
+    lasts: str = ""
+    texts: list[str] = []
+    at: str | None = None
+    task: bool | None = None
+    provisional: bool | None = None
+    reopened: bool | None = None
+    closed: bool | None = None
+    tags: list[str] | None = None
+    care: str | None = None
+    alarm: str | None = None
+    priority: str | None = None
+    language: str | None = None
+    due: bool | date | None = None
+    masked: list[str] | None = None
+    held: bool | None = None
+    refused: str = ""
+    happened: str | None = None
+    says: str = ""
+    never: str = ""
+
+    @property
+    def phone(self) -> tuple[str, str]:
+        """Ours, and the citizen's."""
+        return SECOND if self.number else NUMBER, self.from_
+
+
+class Row(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
+    why: str
+    start: datetime
+    steps: list[Step]
+    tasks: int
+    texts: list[str]
+    town: str = ""
+    alarms: list[str] = []
+    ends: list[str] | None = None
+    differs: str = ""
+
+
+class Seen(msgspec.Struct):
+    """What came of one step: what was decided, and the conversation after it."""
+
+    decided: list[DecidedUnit]
+    last: Decision | None
+    now: Conversation | None
+    texts: list[str]
+    words: str
+    """Of the last text."""
+
+    @property
+    def happened(self) -> list[str]:
+        return [decision.timer_effect for _, decision, _ in self.decided if decision.timer_effect]
+
+
+class Played(msgspec.Struct):
+    row: Row
+    tasks: int
+    texts: list[str]
+    alarms: list[str]
+    ends: list[str]
+    wrong: list[str]
+
+
+LOOKS: dict[str, Callable[[Seen], Any]] = {
+    "at": lambda seen: seen.now and seen.now.department,
+    "task": lambda seen: seen.last and seen.last.task,
+    "provisional": lambda seen: seen.last and seen.last.provisional,
+    "reopened": lambda seen: seen.last and seen.last.reopened,
+    "closed": lambda seen: seen.now and seen.now.closed_at is not None,
+    "tags": lambda seen: seen.now and list(seen.now.state.tags),
+    "care": lambda seen: seen.last and seen.last.care,
+    "alarm": lambda seen: next(iter(_alarms(seen.decided)), ""),
+    "priority": lambda seen: seen.now and seen.now.state.priority,
+    "language": lambda seen: seen.now and seen.now.state.language,
+    "masked": lambda seen: seen.last and list(seen.last.mask),
+    "held": lambda seen: seen.now and seen.now.state.held,
+}
+"""What a step may expect -> where it is seen."""
+
+
+def rows() -> list[Row]:
+    given = tomllib.loads(TABLE.read_text())["conversations"]
+    return msgspec.convert(given, list[Row])
+
+
+def played(row: Row, choices: LoadedConfig) -> Played:
+    """A conversation from beginning to end, and all that is otherwise than its row has it."""
+    hall = TownHall(choices, row.start.replace(tzinfo=AMSTERDAM))
+    where: dict[tuple[str, str], str] = {}
+    said: list[str] = []
+    wrong: list[str] = []
+    for n, step in enumerate(row.steps, 1):
+        seen = _seen(hall, _done(hall, step, where), where.get(step.phone, ""))
+        said += seen.texts
+        wrong += [f"step {n}: {what}" for what in _wrong(step, seen)]
+    ends = [conversation.department for conversation in hall.conversations.values()]
+    whole = Played(row, tasks(hall.done), said, _alarms(hall.done), ends, wrong)
+    wrong += _totals(whole)
+    return whole
+
+
+def _done(hall: TownHall, step: Step, where: dict[tuple[str, str], str]) -> list[DecidedUnit]:
+    """What was decided since the step before."""
+    begin = len(hall.done)
+    hall.passes(_time(step.after))
+    if step.again:
+        hall.hears_again()
+    elif step.citizen is not None:
+        where[step.phone] = hall.hears(_message(step)).conversation
+    elif step.colleague:
+        _orders(hall, step, where)
+    elif step.centre:
+        until = hall.now + _time(step.lasts) if step.lasts else None
+        hall.says(step.centre, step.phone[0], text=step.text, state=step.state, until=until)
+    return hall.done[begin:]
+
+
+def _message(step: Step) -> dict[str, Any]:
+    number, phone = step.phone
+    given = {"type": step.type, "text": step.citizen, "number": number, "from": phone}
+    given |= {"late": _time(step.late), "kind": step.kind, "bsuid": step.bsuid, "to": step.to}
+    return given | ({"choice": step.choice} if step.choice else {})
+
+
+def _orders(hall: TownHall, step: Step, where: dict[tuple[str, str], str]) -> Decision:
+    author = Author(kind="automated", id="bot") if step.machine else SANNE
+    other = where[step.phone[0], step.other] if step.other else ""
+    return hall.orders(
+        "text" if step.colleague == "answer" else step.colleague,
+        where[step.phone],
+        author=author,
+        to_department=step.to,
+        employee=step.employee,
+        outcome=step.outcome,
+        merge_from=other,
+    )
+
+
+def _seen(hall: TownHall, decided: list[DecidedUnit], conversation: str) -> Seen:
+    replies = [decision.reply for _, decision, _ in decided if decision.reply]
+    return Seen(
+        decided=decided,
+        last=decided[-1][1] if decided else None,
+        now=hall.conversations.get(conversation),
+        texts=[_called(reply, hall.ground.texts) for reply in replies],
+        words=replies[-1].text if replies else "",
+    )
+
+
+def _called(reply: Reply, texts: Texts) -> str:
+    """Its id, with that of the welcome where that stands before it."""
+    welcome = texts.find(reply.language, WELCOME)
+    begin = welcome.body.partition("{")[0] if welcome else ""
+    glued = begin and reply.name != WELCOME and reply.text.startswith(begin)
+    return f"{WELCOME}+{reply.name}" if glued else reply.name
+
+
+def _wrong(step: Step, seen: Seen) -> Iterator[str]:
+    if step.texts != seen.texts:
+        yield f"texts {seen.texts}, not {step.texts}"
+    for name, look in LOOKS.items():
+        expected = getattr(step, name)
+        if expected is not None and (found := look(seen)) != expected:
+            yield f"{name} {found!r}, not {expected!r}"
+    if step.happened is not None and step.happened not in seen.happened:
+        yield f"happened {seen.happened}, not {step.happened!r}"
+    if step.says not in seen.words or (step.never and step.never in seen.words):
+        yield f"the text says {seen.words!r}"
+    yield from _wrong_order(step, seen)
+
+
+def _wrong_order(step: Step, seen: Seen) -> Iterator[str]:
+    refused = seen.last.reason if seen.last and seen.last.kind == "refused" else ""
+    if refused.partition(":")[0] != step.refused:
+        yield f"refused {refused!r}, not {step.refused!r}"
+    due = seen.last.due if seen.last else None
+    if step.due is not None and (due is None if step.due is True else due != step.due):
+        yield f"due {due}, not {step.due}"
+
+
+def _totals(played: Played) -> Iterator[str]:
+    row = played.row
+    for name in ("tasks", "texts", "alarms", "ends"):
+        expected, found = getattr(row, name), getattr(played, name)
+        if expected is not None and found != expected:
+            yield f"in all: {name} {found}, not {expected}"
+
+
+def _alarms(decided: list[DecidedUnit]) -> list[str]:
+    return [decision.alarm.destination for _, decision, _ in decided if decision.alarm]
+
+
+def _time(given: str) -> timedelta:
+    amount = re.fullmatch(r"(\d+)([smhd])", given)
+    assert amount, f"{given!r} is no time: 40s, 10m, 12h, 3d"
+    return timedelta(**{UNITS[amount[2]]: int(amount[1])})

@@ -1,0 +1,41 @@
+"""Tokens for a test: made in the table as the command line does."""
+
+from typing import Any
+
+import aiohttp
+
+from cli.tokens import TokenRequest, add_token
+from services.http.rights import Rights
+from services.http.token_store import TokenHash, digest
+from services.postgres.database import connection_pool
+from tests.support.observer import until
+
+GENEROUS = {"per_second": 1000, "burst": 10_000}
+"""For a test that is not about rates."""
+
+
+async def made(url: str, name: str, tenant: str, **wanted: Any) -> str:
+    """A token in the database of which `url` is the owner's; roles send and read by default."""
+    wanted = {"roles": ("send", "read")} | GENEROUS | wanted
+    async with connection_pool(url, "test-tokens", 1) as pool:
+        return await add_token(pool, TokenRequest(name=name, tenant=tenant, **wanted))
+
+
+async def admitted(session: aiohttp.ClientSession, door: str, token: str) -> None:
+    """Once a running service at `door` knows a token that was just made."""
+
+    async def status() -> int:
+        async with session.get(f"{door}/v1/messages/x", headers=bearer(token)) as answer:
+            return answer.status
+
+    await until(status, lambda said: said not in (401, 503), 10)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def key(token: str, **rights: Any) -> TokenHash:
+    """A token as an environment gives it to a keyring, without any table."""
+    given = {"name": "crm", "tenant": "almelo", "roles": frozenset(("send", "read"))} | rights
+    return TokenHash(digest(token), Rights(**given))

@@ -1,0 +1,120 @@
+"""What is written down of a delivery, and the record that is made of it."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from deliverer.credentials import load_secrets
+from deliverer.crm.destination_kind import Keys
+from deliverer.crm.settlements import (
+    STORED_ANSWER_BYTES,
+    Settlement,
+    make_settlement,
+    park_settlement,
+    settlement_record,
+)
+from services.config.model import Configuration, parse
+from services.config.settings import SettingsError
+from services.contract import Delivery
+from tests.support.deliverer.delivery_jobs import NOON, delivery
+
+SETTLED = make_settlement(delivery(7), "crm", 3, 200, NOON)
+
+
+def test_a_record_says_what_became_of_a_delivery_and_nothing_of_its_content() -> None:
+    made = settlement_record(SETTLED)
+    assert (made.kind, made.at, made.tenant) == ("delivery", NOON, "almelo")
+    assert (made.conversation, made.message) == ("a", UUID(int=7))
+    assert msgspec.json.decode(made.data) == {
+        "destination": "crm",
+        "event": str(delivery(7).id),
+        "state": "settled",
+        "attempts": 3,
+        "status": 200,
+        "reason": "",
+    }
+    assert made.raw == b""
+
+
+def test_a_record_can_be_made_again_from_what_the_database_keeps() -> None:
+    """Without the body: it is not read back, and has no part in the record."""
+    full = park_settlement(SETTLED, delivery(7), "refused", b"answer")
+    row = msgspec.structs.asdict(full)
+    del row["body"]
+    assert settlement_record(Settlement(**row)) == settlement_record(full)
+
+
+def test_settlement_record_id_follows_from_event_and_destination() -> None:
+    id = settlement_record(SETTLED).id
+    assert (id.version, id.int >> 80) == (7, delivery(7).id.int >> 80)
+    chance = hashlib.blake2b(f"crm {delivery(7).id}".encode(), digest_size=10).digest()
+    assert id.int & (1 << 62) - 1 == int.from_bytes(chance, "big") & (1 << 62) - 1
+    others = [
+        msgspec.structs.replace(SETTLED, destination="other"),
+        msgspec.structs.replace(SETTLED, event=delivery(8).id),
+    ]
+    assert len({id, *(settlement_record(other).id for other in others)}) == 3
+    later = msgspec.structs.replace(SETTLED, attempts=9, at=NOON + timedelta(seconds=1))
+    assert settlement_record(later).id == id
+
+
+def test_a_parked_delivery_is_kept_with_what_it_takes_to_try_it_again() -> None:
+    made = park_settlement(SETTLED, delivery(7), "refused: 422", b"x" * 5000)
+    assert (made.state, made.reason) == ("parked", "refused: 422")
+    assert made.body
+    kept = msgspec.msgpack.decode(made.body)
+    assert msgspec.convert(kept["delivery"], Delivery) == delivery(7)
+    assert kept["answer"] == b"x" * STORED_ANSWER_BYTES
+
+
+def configured(*secrets: str) -> Configuration:
+    tables = "".join(
+        f'[[destinations]]\nid = "d{n}"\nkind = "cloudevents"\nurl = "https://x"\n'
+        f'secret = "{secret}"\n'
+        for n, secret in enumerate(secrets)
+    )
+    return parse(
+        '[[tenants]]\nid = "a"\nname = "A"\n'
+        '[[numbers]]\nid = "12345"\ntenant = "a"\nfallback = "k"\n'
+        '[[departments]]\nid = "k"\ntenant = "a"\nname = "K"\ndestination = "d0"\n' + tables,
+        "p.toml",
+    )
+
+
+def test_every_destination_has_its_key() -> None:
+    config = configured("env:CRM_SECRET", "plain text", "whsec_aHVudGVyMg==")
+    assert keys(config, {"CRM_SECRET": "from the environment"}) == {
+        "d0": (b"from the environment",),
+        "d1": (b"plain text",),
+        "d2": (b"hunter2",),
+    }
+
+
+def keys(config: Configuration, environ: Mapping[str, str]) -> dict[str, Keys]:
+    return {id: each.keys for id, each in load_secrets(config, environ).items()}
+
+
+def test_a_destination_may_have_two_while_they_are_replaced() -> None:
+    config = configured('one"\nsecret_next = "env:NEXT')
+    assert keys(config, {"NEXT": "two"}) == {"d0": (b"one", b"two")}
+    with pytest.raises(SettingsError) as raised:
+        keys(config, {})
+    assert raised.value.faults == ["NEXT (destination d0): is missing"]
+
+
+def test_every_secret_that_is_missing_or_wrong_is_named_and_none_is_quoted() -> None:
+    config = configured("env:CRM_SECRET", "", "whsec_hunter2", "env:WRONG", "env:FILE")
+    environ = {"WRONG": "whsec_hunter2", "FILE_FILE": "/nowhere/hunter2"}
+    with pytest.raises(SettingsError) as raised:
+        keys(config, environ)
+    assert raised.value.faults == [
+        "CRM_SECRET (destination d0): is missing",
+        "FILE (destination d4): No such file or directory",
+        "WRONG (destination d3): what follows whsec_ is no base64",
+        "secret (destination d1): is missing",
+        "secret (destination d2): what follows whsec_ is no base64",
+    ]

@@ -1,0 +1,247 @@
+"""What is wrong with the files of certificates, all at once, and until when one is valid."""
+
+import asyncio
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from deliverer.credentials import load_credentials
+from deliverer.transport.client_certificates import (
+    MAX_BYTES,
+    CertificateFilesError,
+    Certificates,
+    expiry_warning,
+    load,
+    read_not_after,
+    resolve_paths,
+)
+from services import metrics
+from services.config.model import Configuration
+from services.config.organisation import CloudEventsDestination
+from services.config.settings import SettingsError
+from tests.support.test_ca import Authority, Issued, openssl
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+DER = ssl.PEM_cert_to_DER_cert("""-----BEGIN CERTIFICATE-----
+MIIBnTCCAUOgAwIBAgIUIErOyELiI+pjRG5ACBSW+/VSD80wCgYIKoZIzj0EAwIw
+DTELMAkGA1UEAwwCQ0EwHhcNMjYxMTI2MDkxNjE1WhcNMjYxMTI5MDkxNjE1WjAR
+MQ8wDQYDVQQDDAZjbGllbnQwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAS9+H0I
+vFYTzPIXg9fLrzrIHg3Wg4yYdm1A6k5xuwkeCnobOiUdwUa4hTR4wRobScpMZ+YZ
+fiuHbJ+TSaJNTEKCo30wezAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwHQYD
+VR0lBBYwFAYIKwYBBQUHAwIGCCsGAQUFBwMBMB0GA1UdDgQWBBTCrnve+lMnvkIh
+U7sM5twBXbj3WTAfBgNVHSMEGDAWgBRtvCzH97ap5Xx2e8FEqmNHSuNhuTAKBggq
+hkjOPQQDAgNIADBFAiArP52ynZ0hVPWmzKHqlT0Wlxj34AsqERXEFiRUWm8HvgIh
+AMeiyZVTxP+8CfuVWy/PstFKN46XPBIx+ch7/koLe25Z
+-----END CERTIFICATE-----""")
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"), "ca")
+
+
+@pytest.fixture(scope="module")
+def ours(authority: Authority) -> Issued:
+    return authority.issued("ours")
+
+
+def destination(**given: str) -> CloudEventsDestination:
+    return CloudEventsDestination.model_validate(
+        {"id": "crm", "kind": "cloudevents", "url": "https://crm.example"} | given
+    )
+
+
+@pytest.mark.parametrize("days", [1, 20_000])
+def test_a_certificate_says_until_when_it_is_valid(authority: Authority, days: int) -> None:
+    """After 2049 years are written in another form."""
+    issued = authority.issued(f"for-{days}", days)
+    said = openssl("x509", "-in", issued.certificate, "-noout", "-enddate")
+    expected = datetime.strptime(said.strip(), "notAfter=%b %d %H:%M:%S %Y GMT").replace(tzinfo=UTC)
+    assert read_not_after(issued.certificate.read_bytes()) == expected
+
+
+def test_end_date_is_that_of_the_first_certificate_in_a_file(
+    authority: Authority, ours: Issued
+) -> None:
+    chain = ours.key.read_text() + ours.certificate.read_text() + authority.certificate.read_text()
+    assert read_not_after(chain.encode()) == read_not_after(ours.certificate.read_bytes())
+    assert read_not_after(chain.encode()) != read_not_after(authority.certificate.read_bytes())
+
+
+@given(st.data())
+def test_a_certificate_that_is_cut_or_changed_has_a_date_or_a_fault(data: st.DataObject) -> None:
+    at, end = data.draw(st.integers(0, len(DER) - 1)), data.draw(st.integers(0, len(DER)))
+    _date_or_fault(DER[:at] + data.draw(st.binary(max_size=4)) + DER[at + 1 :])
+    _date_or_fault(DER[:end])
+
+
+@given(st.binary(max_size=64))
+@example(b"\x30\x80")
+@example(b"\x30\xff" + b"\xff" * 127)
+@example(DER.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05"))
+def test_any_certificate_bytes_give_an_end_date_or_a_fault(der: bytes) -> None:
+    _date_or_fault(der)
+
+
+def _date_or_fault(der: bytes) -> None:
+    try:
+        assert read_not_after(ssl.DER_cert_to_PEM_cert(der).encode()).tzinfo is UTC
+    except ValueError as error:
+        assert str(error) == "holds a certificate that cannot be read"
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (-DAY, "expired on 2026-11-24"),
+        (0 * DAY, "expired on 2026-11-25"),
+        (30 * DAY, "expires on 2026-12-25"),
+        (30.1 * DAY, ""),
+    ],
+)
+def test_a_person_hears_of_an_end_that_is_near(left: timedelta, said: str) -> None:
+    assert expiry_warning(NOON + left, NOON) == said
+
+
+def test_certificate_path_may_be_relative_absolute_or_in_a_variable() -> None:
+    given = destination(
+        client_certificate="tls/crm.pem",
+        client_key="env:CRM_KEY",
+        certificate_authorities="/etc/ssl/pkio.pem",
+    )
+    folder = Path("/etc/postkamer")
+    assert resolve_paths(given, folder, {"CRM_KEY": "tls/crm.key"}) == {
+        "client_certificate": folder / "tls/crm.pem",
+        "client_key": folder / "tls/crm.key",
+        "certificate_authorities": Path("/etc/ssl/pkio.pem"),
+    }
+    there = resolve_paths(given, folder, {"CRM_KEY_FILE": "/run/secrets/crm.key"})
+    assert there["client_key"] == Path("/run/secrets/crm.key")
+    with pytest.raises(CertificateFilesError) as raised:
+        resolve_paths(given, folder, {})
+    assert raised.value.faults == [("client_key", "CRM_KEY is missing")]
+
+
+def test_all_certificate_faults_are_named_at_once_without_quoting_files(
+    authority: Authority, ours: Issued, tmp_path: Path
+) -> None:
+    other = authority.issued("other")
+    locked, empty, large = tmp_path / "locked.key", tmp_path / "empty.pem", tmp_path / "large.pem"
+    openssl("ec", "-in", ours.key, "-out", locked, "-aes128", "-passout", "pass:x")
+    empty.write_text("secret")
+    large.write_bytes(b"x" * (MAX_BYTES + 1))
+    there = str(tmp_path)
+    for files, faults in (
+        ((ours.certificate, other.key, None), ["client_key: holds the key of another certificate"]),
+        (
+            (ours.certificate, locked, None),
+            ["client_key: holds a key with a password: it must be there without one"],
+        ),
+        ((ours.certificate, empty, None), ["client_key: holds no key in PEM that can be used"]),
+        (
+            (ours.certificate, None, None),
+            ["client_certificate: holds no key in PEM that can be used"],
+        ),
+        (
+            (empty, ours.key, empty),
+            [
+                "certificate_authorities: holds no certificate in PEM",
+                "client_certificate: holds no certificate in PEM",
+            ],
+        ),
+        (
+            (tmp_path / "none.pem", tmp_path / "\0", large),
+            [
+                "certificate_authorities: cannot be read: it is over 1048576 bytes",
+                "client_certificate: cannot be read: No such file or directory",
+                "client_key: cannot be read: it is no path",
+            ],
+        ),
+        ((tmp_path, ours.key, None), ["client_certificate: cannot be read: Is a directory"]),
+    ):
+        names = ("client_certificate", "client_key", "certificate_authorities")
+        with pytest.raises(CertificateFilesError) as raised:
+            load({name: path for name, path in zip(names, files, strict=True) if path})
+        told = [f"{field}: {what.partition(' ')[2]}" for field, what in raised.value.faults]
+        assert sorted(told) == faults
+        assert "secret" not in str(raised.value).replace(there, "")
+
+
+def test_key_and_certificate_may_stand_in_one_file(ours: Issued, tmp_path: Path) -> None:
+    both = tmp_path / "both.pem"
+    both.write_text(ours.key.read_text() + ours.certificate.read_text())
+    assert load({"client_certificate": both}).not_after
+    assert load({}).not_after is None
+
+
+OAUTH = {
+    "token_url": "https://id.example/token",
+    "client_id": "a",
+    "client_secret": "env:CRM_OAUTH",
+}
+
+
+def test_a_start_is_told_of_all_secrets_and_files_that_are_missing_at_once() -> None:
+    crm = {"kind": "cloudevents", "url": "https://crm.example", "secret": "env:CRM_SECRET"}
+    town = {
+        "tenants": [{"id": "almelo", "name": "Gemeente Almelo"}],
+        "numbers": [{"id": "10654", "tenant": "almelo", "fallback": "balie"}],
+        "departments": [{"id": "balie", "tenant": "almelo", "name": "Balie", "destination": "a"}],
+        "destinations": [
+            crm | {"id": "a", "client_certificate": "none.pem"},
+            crm | {"id": "b", "oauth": OAUTH, "certificate_authorities": "env:PKIO"},
+        ],
+    }
+    with pytest.raises(SettingsError) as raised:
+        load_credentials(Configuration.model_validate(town), Path("/nowhere"), {})
+    assert raised.value.faults == [
+        "CRM_OAUTH: is missing (client_secret of destination b)",
+        "CRM_SECRET (destination a): is missing",
+        "CRM_SECRET (destination b): is missing",
+        "certificate_authorities (destination b): PKIO is missing",
+        "client_certificate (destination a): /nowhere/none.pem cannot be read:"
+        " No such file or directory",
+    ]
+
+
+def measured_not_after() -> float | None:
+    name = "postkamer_destination_certificate_not_after_seconds"
+    return metrics.REGISTRY.get_sample_value(name, {"destination": "renewed"})
+
+
+def test_renewed_certificate_is_used_only_once_its_files_are_complete(
+    authority: Authority, tmp_path: Path
+) -> None:
+    files = {"client_certificate": tmp_path / "crm.pem", "client_key": tmp_path / "crm.key"}
+    first, second = authority.issued("first", 5), authority.issued("second", 90)
+
+    def write(certificate: Path, key: Path) -> None:
+        files["client_certificate"].write_bytes(certificate.read_bytes())
+        files["client_key"].write_bytes(key.read_bytes())
+
+    write(first.certificate, first.key)
+    with capture_logs() as logs:
+        certificates = Certificates("renewed", files, load(files))
+        certificates.report_expiry()
+        before, until = certificates.context(), measured_not_after()
+        asyncio.run(certificates.reload_if_changed())
+        assert certificates.context() is before
+        write(second.certificate, first.key)
+        asyncio.run(certificates.reload_if_changed())
+        asyncio.run(certificates.reload_if_changed())
+        assert certificates.context() is before
+        assert measured_not_after() == until
+        write(second.certificate, second.key)
+        asyncio.run(certificates.reload_if_changed())
+    assert certificates.context() is not before
+    assert until and measured_not_after() == pytest.approx(until + 85 * DAY.total_seconds(), abs=60)
+    assert [entry["event"] for entry in logs] == [
+        "certificate.ends", "certificate.refused", "certificate.taken"
+    ]  # fmt: skip
+    assert logs[1]["reason"].endswith("holds the key of another certificate")

@@ -1,0 +1,247 @@
+"""deploy/compose.yaml and what stands beside it: true of the settings and safe by default."""
+
+import json
+import re
+import shutil
+from ipaddress import ip_network
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.compose import definitions
+from deploy.local.postgresql import SETTINGS
+from sandbox import settings as sandbox
+from services.amqp import topology
+from services.config import loader
+from services.config.settings import (
+    ArchiverSettings,
+    DelivererSettings,
+    GatewaySettings,
+    RouterSettings,
+    Settings,
+    SettingsError,
+    load,
+)
+
+ROOT = Path(__file__).parents[3]
+DEPLOY = ROOT / "deploy"
+KINDS: dict[str, type[Settings]] = {
+    "gateway": GatewaySettings,
+    "router": RouterSettings,
+    "deliverer": DelivererSettings,
+    "archiver": ArchiverSettings,
+}
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+EXAMPLE = DEPLOY / "examples" / "voorbeeldstad"
+
+
+def inside(folder: Path) -> Path:
+    """What the containers find at /etc/postkamer: the example with the destinations of compose."""
+    shutil.copytree(EXAMPLE, folder, dirs_exist_ok=True)
+    shutil.copy(DEPLOY / "compose" / "destinations.toml", folder)
+    return folder / "postkamer.toml"
+
+
+with TemporaryDirectory() as there:
+    TOWN = loader.load(inside(Path(there))).config
+GIVEN = re.compile(r"\$\{(\w+):\?[^}]*\}")
+"""`${NAME:?what to do}`: compose refuses to start where it is missing or empty."""
+QUIET = {"log_error_verbosity", "log_parameter_max_length", "log_parameter_max_length_on_error"}
+KEY = "A" * 43 + "="
+"""32 bytes in base64."""
+
+
+def names_in_example() -> list[str]:
+    lines = (DEPLOY / ".env.example").read_text().splitlines()
+    return [line.partition("=")[0] for line in lines if line and not line.startswith("#")]
+
+
+def environment(service: str) -> dict[str, str]:
+    """As compose would give it, with the name of each secret in the secret's place."""
+    special = {"ARCHIVE_KEY": KEY, "META_GRAPH_URL": "http://sandbox:8090/graph/v26.0"}
+    return {
+        name: GIVEN.sub(lambda found: special.get(found[1], found[1].lower()), str(value))
+        for name, value in SERVICES[service]["environment"].items()
+    }
+
+
+@pytest.mark.parametrize("service", KINDS)
+def test_a_service_starts_with_what_it_is_given_and_is_given_nothing_else(service: str) -> None:
+    given = environment(service)
+    load(KINDS[service], given)
+    known = {"POSTKAMER_" + field.upper() for field in KINDS[service].model_fields}
+    own = {d.secret.removeprefix("env:") for d in TOWN.destinations if service == "deliverer"}
+    assert given.keys() <= known | own
+    assert own <= given.keys()
+
+
+def test_the_sandbox_starts_with_what_it_is_given_and_is_given_nothing_else() -> None:
+    given = environment("sandbox")
+    sandbox.load(given)
+    assert given.keys() <= {variable for variable, _ in sandbox.VARIABLES.values()}
+    assert "POSTKAMER_AMQP_URL" not in given
+    assert "POSTKAMER_DATABASE_URL" not in given
+
+
+@pytest.mark.parametrize("service", KINDS)
+def test_a_service_has_a_broker_user_and_a_database_role_of_its_own(service: str) -> None:
+    given = SERVICES[service]["environment"]
+    amqp = GIVEN.sub(r"<\1>", given["POSTKAMER_AMQP_URL"])
+    database = GIVEN.sub(r"<\1>", given["POSTKAMER_DATABASE_URL"])
+    name = service.upper()
+    assert amqp == f"amqp://{service}:<{name}_BROKER_PASSWORD>@rabbitmq/{topology.VHOST}"
+    role = f"postkamer_{service}:<{name}_DATABASE_PASSWORD>"
+    assert database == f"postgresql://{role}@postgres/postkamer"
+
+
+def test_each_service_can_be_reached_from_beside_its_container() -> None:
+    for service in [*KINDS, "sandbox"]:
+        assert SERVICES[service]["environment"]["POSTKAMER_BIND"] == "0.0.0.0"
+
+
+def test_every_container_is_hardened() -> None:
+    for name, service in SERVICES.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert "privileged" not in service, name
+        assert "cap_add" not in service, name
+
+
+def test_every_image_is_pinned_to_a_version() -> None:
+    for name, service in SERVICES.items():
+        assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+(\.\d+)?", service["image"]), name
+    bases = re.findall(r"^ARG PYTHON=(.*)", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    assert [bool(re.fullmatch(r"python:\d+\.\d+\.\d+-slim-\w+", base)) for base in bases] == [True]
+
+
+def test_the_image_has_the_version_of_the_project() -> None:
+    project = re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert project
+    ours = {s["image"] for s in SERVICES.values() if "build" in s}
+    assert ours == {f"postkamer:{project[1]}"}
+
+
+def test_only_the_gateway_is_published_beyond_this_machine() -> None:
+    ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert ports.pop("gateway") == ["8080:8080"]
+    assert ports.keys() == {"sandbox", "prometheus"}
+    assert all(port.startswith("127.0.0.1:") for listed in ports.values() for port in listed)
+
+
+def test_the_broker_the_database_and_their_readers_have_no_way_out() -> None:
+    assert COMPOSE["networks"]["inside"]["internal"] is True
+    for name in ("rabbitmq", "postgres", "router", "migrate", "roles"):
+        assert SERVICES[name]["networks"] == ["inside"], name
+
+
+def test_no_secret_stands_in_the_files_and_each_is_in_the_example() -> None:
+    example = (DEPLOY / ".env.example").read_text()
+    used = set(GIVEN.findall((DEPLOY / "compose.yaml").read_text()))
+    assert used == set(names_in_example()) - {"COMPOSE_PROFILES"}
+    filled = re.findall(r"^(\w+)=(.+)$", example, re.MULTILINE)
+    assert {name for name, _ in filled} == {"COMPOSE_PROFILES", "META_GRAPH_URL"}
+    for name, service in SERVICES.items():
+        for variable, value in service.get("environment", {}).items():
+            if re.search("PASSWORD|SECRET|TOKEN|KEY", variable):
+                assert GIVEN.search(value), f"{name}: {variable}"
+
+
+@pytest.mark.parametrize("service", KINDS)
+def test_health_is_asked_on_the_port_that_the_service_has_by_itself(service: str) -> None:
+    kind = KINDS[service]
+    port = kind.model_fields[f"{service}_ops_port"].default
+    asked = SERVICES[service]["healthcheck"]["test"]
+    assert asked[:2] == ["CMD", "python"]
+    assert f"http://127.0.0.1:{port}/health/ready" in asked[-1]
+
+
+def test_prometheus_scrapes_the_operations_port_of_every_service() -> None:
+    scrapes = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    ours = next(job for job in scrapes["scrape_configs"] if job["job_name"] == "postkamer")
+    targets = {
+        (target, group["labels"]["service"])
+        for group in ours["static_configs"]
+        for target in group["targets"]
+    }
+    assert targets == {
+        (f"{service}:{kind.model_fields[f'{service}_ops_port'].default}", service)
+        for service, kind in KINDS.items()
+    }
+
+
+def test_whatever_is_mounted_from_the_repository_is_there() -> None:
+    mounted = [
+        volume.split(":")[0]
+        for service in SERVICES.values()
+        for volume in service.get("volumes", [])
+        if volume.startswith("./")
+    ]
+    assert mounted
+    assert all((DEPLOY / path).exists() for path in mounted)
+
+
+@pytest.mark.slow
+def test_the_containers_configuration_is_the_example_with_another_address_of_the_crm() -> None:
+    example = loader.load(EXAMPLE / "postkamer.toml").config
+    here = [d.model_copy(update={"url": ""}) for d in TOWN.destinations]
+    outside = [d.model_copy(update={"url": ""}) for d in example.destinations]
+    assert here == outside
+    without = {"destinations": ()}
+    assert TOWN.model_copy(update=without) == example.model_copy(update=without)
+    assert {d.url for d in TOWN.destinations} == {"http://desk:8090/crm/events"}
+
+
+def test_events_may_go_to_the_sandbox_and_to_nothing_else_that_is_private() -> None:
+    desk = COMPOSE["networks"]["desk"]
+    [subnet] = [one["subnet"] for one in desk["ipam"]["config"]]
+    assert environment("deliverer")["POSTKAMER_PRIVATE_NETWORKS"] == subnet
+    assert ip_network(subnet).num_addresses <= 16
+    there = {name for name, service in SERVICES.items() if "desk" in service.get("networks", ())}
+    assert there == {"deliverer", "sandbox"} and desk["internal"] is True
+    assert SERVICES["sandbox"]["networks"]["desk"] == {"aliases": ["desk"]}
+
+
+@pytest.mark.slow
+def test_the_definitions_hold_every_user_with_the_password_that_its_service_has(
+    tmp_path: Path,
+) -> None:
+    given = environment("definitions") | {"POSTKAMER_CONFIG": str(inside(tmp_path))}
+    written = json.loads(definitions.document(given))
+    table = topology.queues(TOWN.partitions, [d.id for d in TOWN.destinations])
+    passwords = {service: f"{service}_broker_password" for service in KINDS}
+    assert written == topology.definitions(table, passwords)
+    assert {user["name"] for user in written["users"]} == KINDS.keys()
+
+
+def test_the_definitions_name_every_password_that_is_missing() -> None:
+    with pytest.raises(SettingsError) as raised:
+        definitions.passwords({"GATEWAY_BROKER_PASSWORD": "x"})
+    assert raised.value.faults == [
+        "ARCHIVER_BROKER_PASSWORD: is missing",
+        "DELIVERER_BROKER_PASSWORD: is missing",
+        "ROUTER_BROKER_PASSWORD: is missing",
+    ]
+
+
+def test_every_role_that_the_migrations_make_gets_its_own_password() -> None:
+    sql = (DEPLOY / "compose" / "roles.sql").read_text()
+    made = re.findall(r"alter role postkamer_(\w+) login password :'(\w+)';", sql)
+    taken = dict(re.findall(r"\\getenv (\w+) (\w+)", sql))
+    assert [role for role, _ in made] == list(KINDS)
+    for role, value in made:
+        assert taken[value] == f"{role.upper()}_DATABASE_PASSWORD"
+        assert taken[value] in SERVICES["roles"]["environment"]
+
+
+def test_the_database_logs_no_values_of_rows_and_statements_here_as_under_make_run() -> None:
+    quiet = {name: value for name, value in SETTINGS.items() if name in QUIET}
+    assert quiet.keys() == QUIET
+    given = SERVICES["postgres"]["command"][1:]
+    assert dict(each.removeprefix("-c").split("=") for each in given) == quiet
+    paper = (ROOT / "docs" / "operators" / "containers.md").read_text()
+    assert [name for name, value in quiet.items() if f"{name} = {value}" not in paper] == []

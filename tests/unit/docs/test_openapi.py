@@ -1,0 +1,214 @@
+"""Both APIs' documents: valid, as the API Design Rules 2.2 ask, with examples that are right."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiohttp import web
+from jsonschema import Draft202012Validator, FormatChecker
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+import archiver.openapi
+import gateway.api_docs.document
+from archiver.api.access_log import AccessLog
+from archiver.api.routes import RecordRoutes as Archive
+from archiver.media.routes import MediaRoutes
+from archiver.search.routes import SearchRoutes
+from gateway.api.message_routes import MessageRoutes as Orders
+from gateway.media.routes import MediaRoutes as UploadRoutes
+from gateway.webhook.handler import Webhook
+from services.api.docs_page import METHODS, routes
+from services.http.problems import VERSION
+from services.http.rights import ROLES
+
+Json = dict[str, Any]
+
+DOCUMENTS = {"gateway": gateway.api_docs.document.document, "archiver": archiver.openapi.document}
+each = pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
+KEBAB = re.compile(r"(/([a-z0-9-]+|\{[a-z]+\}))*(/_[a-z]+)?|/openapi\.json")
+CAMEL = re.compile(r"[a-z][a-z0-9]*([A-Z][a-z0-9]*)*")
+PASCAL = re.compile(r"([A-Z][a-z0-9]*)+")
+
+
+def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield path, method, item[method]
+
+
+def responses(document: Json) -> Iterator[tuple[str, str, Json, Json]]:
+    for path, _, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            yield path, status, operation, answer
+
+
+@pytest.mark.slow
+@each
+def test_the_document_is_openapi_3_1(document: Json) -> None:
+    assert document["openapi"] == "3.1.0"
+    OpenAPIV31SpecValidator(document).validate()
+
+
+@each
+def test_it_says_who_answers_for_it_and_which_version_it_is(document: Json) -> None:
+    assert document["info"]["contact"].keys() >= {"name", "url", "email"}
+    assert document["info"]["version"] == VERSION
+    assert re.fullmatch(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", VERSION)
+    assert document["servers"] == [{"url": "/v1"}]
+
+
+@each
+def test_names_are_written_as_the_rules_ask(document: Json) -> None:
+    for path, _, operation in operations(document):
+        assert KEBAB.fullmatch(path), path
+        assert CAMEL.fullmatch(operation["operationId"])
+        for parameter in operation["parameters"]:
+            assert parameter["in"] != "query" or CAMEL.fullmatch(parameter["name"])
+    for name, schema in document["components"]["schemas"].items():
+        assert PASCAL.fullmatch(name), name
+        for member in schema.get("properties", {}):
+            assert CAMEL.fullmatch(member), (name, member)
+
+
+@each
+def test_every_operation_says_what_it_is(document: Json) -> None:
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(set(ids)) == len(ids)
+    known = {tag["name"] for tag in document["tags"]}
+    for _, _, operation in operations(document):
+        assert operation["summary"]
+        assert {*operation["tags"]} <= known and operation["tags"]
+
+
+@each
+def test_every_answer_has_the_version_of_the_api(document: Json) -> None:
+    for path, status, _, answer in responses(document):
+        assert "API-Version" in answer["headers"], (path, status)
+        assert answer["description"]
+
+
+@each
+def test_every_error_is_a_problem_with_an_example(document: Json) -> None:
+    for path, status, _, answer in responses(document):
+        if status >= "400":
+            content = answer["content"]["application/problem+json"]
+            assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+            for example in content["examples"].values():
+                assert str(example["value"]["status"]) == status, path
+            assert content["examples"]
+    problem = document["components"]["schemas"]["Problem"]
+    assert {"status", "title", "detail"} <= {*problem["required"]}
+
+
+@each
+def test_wrong_input_is_400_everywhere_and_never_422(document: Json) -> None:
+    for _, _, operation in operations(document):
+        assert "400" in operation["responses"]
+        assert "422" not in operation["responses"]
+
+
+@each
+def test_everything_but_the_document_and_the_webhook_takes_a_token_with_a_role(
+    document: Json,
+) -> None:
+    assert document["security"] == [{"bearer": []}]
+    for path, _, operation in operations(document):
+        answers = operation["responses"]
+        roles = [role for one in operation["security"] for role in one.get("bearer", ())]
+        if not roles:
+            assert path in ("/openapi.json", "/webhooks/whatsapp")
+            assert "403" not in answers or path == "/webhooks/whatsapp"
+        else:
+            assert {*roles} <= {*ROLES}
+            (refused,) = answers["403"]["content"]["application/problem+json"]["examples"].values()
+            assert all(repr(role) in refused["value"]["detail"] for role in roles)
+            assert answers.keys() >= {"401", "403", "429", "503"}
+            assert "WWW-Authenticate" in answers["401"]["headers"]
+            assert "Retry-After" in answers["429"]["headers"]
+            assert "Retry-After" in answers["503"]["headers"]
+            counted = {status for status, one in answers.items() if "RateLimit" in one["headers"]}
+            assert counted == answers.keys() - {"401", "431"}
+
+
+def faults(document: Json, schema: Json, value: Any) -> list[str]:
+    whole = schema | {"components": document["components"]}
+    validator = Draft202012Validator(whole, format_checker=FormatChecker())
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
+
+
+def described_in(part: Json) -> list[Json]:
+    """The contents of it that have a form; not: files."""
+    contents = part.get("content", {}).values()
+    return [one for one in contents if one["schema"].get("format") != "binary"]
+
+
+@each
+def test_every_operation_has_examples_and_they_are_what_the_schemas_say(document: Json) -> None:
+    for _, _, operation in operations(document):
+        for content in described_in(operation.get("requestBody", {})):
+            assert content["examples"]
+            for name, example in content["examples"].items():
+                assert faults(document, content["schema"], example["value"]) == [], name
+    for path, status, _, answer in responses(document):
+        for content in described_in(answer):
+            given = [content["example"]] if "example" in content else []
+            given += [one["value"] for one in content.get("examples", {}).values()]
+            assert given, (path, status)
+            for value in given:
+                assert faults(document, content["schema"], value) == [], (path, status)
+
+
+@each
+def test_every_schema_is_used_and_every_reference_leads_to_one(document: Json) -> None:
+    def references(value: Any) -> Iterator[str]:
+        if isinstance(value, dict):
+            yield from (inner for name, inner in value.items() if name == "$ref")
+            yield from (to for inner in value.values() for to in references(inner))
+        elif isinstance(value, list):
+            yield from (to for inner in value for to in references(inner))
+
+    schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    headers = {f"#/components/headers/{name}" for name in document["components"]["headers"]}
+    used = {*references(document)}
+    assert schemas <= used <= schemas | headers
+
+
+def served(defined: list[web.RouteDef]) -> set[tuple[str, str]]:
+    return {(route.method.lower(), route.path) for route in defined}
+
+
+def described(document: Json) -> set[tuple[str, str]]:
+    return {
+        (method, path if path.startswith("/webhooks") else f"/v1{path}")
+        for path, method, _ in operations(document)
+    }
+
+
+def test_the_gateways_document_has_every_route_of_it() -> None:
+    none: Any = None
+    defined = [
+        *Orders(none, none, none, none, none).routes(),
+        *UploadRoutes(none, none).routes(none),
+        *(route for route in Webhook.routes(none_of(Webhook)) if "{tenant}" not in route.path),
+        *routes(DOCUMENTS["gateway"]),
+    ]
+    assert served(defined) - {("get", "/v1/openapi.html")} == described(DOCUMENTS["gateway"])
+
+
+def test_the_archivers_document_has_every_route_of_it() -> None:
+    none: Any = None
+    defined = [
+        *Archive(none, AccessLog(none), none, timedelta).routes(),
+        *SearchRoutes(none, none, AccessLog(none), none).routes(),
+        *MediaRoutes(none, none, none, AccessLog(none), none, scanned_only=True).routes(),
+        *routes(DOCUMENTS["archiver"]),
+    ]
+    assert served(defined) - {("get", "/v1/openapi.html")} == described(DOCUMENTS["archiver"])
+
+
+def none_of(kind: type) -> Any:
+    """One of a kind whose making needs more than its routes do."""
+    return kind.__new__(kind)

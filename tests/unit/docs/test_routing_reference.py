@@ -1,0 +1,126 @@
+"""The settings of routing: the paper has each with its default, the example has each in Dutch."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from cli.support.example_config import EXAMPLE
+from services.calendar.opening_hours import Closing
+from services.config import loader
+from services.config.organisation import (
+    CloudEventsDestination,
+    Department,
+    MailDestination,
+    OAuth,
+    OpenKlantDestination,
+    Privacy,
+    SafetyAlert,
+    TaggedContacts,
+    Tenant,
+)
+from services.config.pricing import Rate
+from services.config.routing_rules import Condition, Group, Menu, Option, Rule, SafetyRule
+
+ROOT = Path(__file__).parents[3]
+PAPER = (ROOT / "docs" / "municipality" / "settings.md").read_text()
+DESTINATIONS = (CloudEventsDestination, OpenKlantDestination, MailDestination)
+TABLES: dict[str, type[BaseModel] | tuple[type[BaseModel], ...]] = {
+    "`[[tenants]]`": Tenant,
+    "`[tenants.care]`": SafetyAlert,
+    "`[tenants.privacy]`": Privacy,
+    "`[[departments]]`": Department,
+    "`[[destinations]]`": DESTINATIONS,
+    "`[destinations.oauth]`": OAuth,
+    "`[[contacts]]`": TaggedContacts,
+    "`[[groups]]`": Group,
+    "Conditions of `[[rules]]` and `[[care]]`": Condition,
+    "`[[rules]]`": Rule,
+    "`[[care]]`": SafetyRule,
+    "`[[menus]]`": Menu,
+    "`[[menus.options]]`": Option,
+    "`[[closings]]`": Closing,
+    "`[[rates]]`": Rate,
+}
+UNITS = ("seconds", "minutes", "days")
+OFF = re.compile(r'^# {1,3}(?=\[\[\w+\]\]|\[\w+\.\w+\]|\w+ = |    "|\]$)', re.MULTILINE)
+"""Before what stands in the example and is not used."""
+
+
+def fields(model: type[BaseModel] | tuple[type[BaseModel], ...]) -> dict[str, FieldInfo]:
+    """Those of its own, as they are written; of several kinds together."""
+    if isinstance(model, tuple):
+        return {name: field for each in model for name, field in fields(each).items()}
+    shared = Condition.model_fields if issubclass(model, Rule | SafetyRule) else {}
+    own = {n: f for n, f in model.model_fields.items() if n not in shared}
+    return {f.alias or n: f for n, f in own.items()}
+
+
+def told(heading: str) -> dict[str, tuple[str, str]]:
+    """Setting -> its default and what it is, from the table under this heading."""
+    table = PAPER.split(f"\n## {heading}\n")[1].partition("\n#")[0]
+    rows = re.findall(r"^\| (`.*?`) \| (.*?) \| (.*) \|$", table, re.MULTILINE)
+    return {
+        name: (default, what) for names, default, what in rows for name in re.findall(r"\w+", names)
+    }
+
+
+def default(field: FieldInfo) -> str:
+    value = field.default
+    if field.is_required():
+        return "must be given"
+    if isinstance(value, BaseModel) or value in ("", (), {}, None):
+        return "none"
+    if isinstance(value, tuple):
+        return ", ".join(f"`{each}`" for each in value)
+    return f"`{value}`" if isinstance(value, str) else str(value).lower()
+
+
+def bounds(field: FieldInfo) -> str:
+    found = {type(each).__name__: each for each in field.metadata}
+    if "Ge" not in found or "Le" not in found:
+        return ""
+    return f"{found['Ge'].ge} to {found['Le'].le}"
+
+
+@pytest.mark.parametrize("heading", TABLES)
+def test_the_paper_has_every_setting_with_its_default_and_its_bounds(heading: str) -> None:
+    rows, known = told(heading), fields(TABLES[heading])
+    assert rows.keys() == known.keys()
+    for name, field in known.items():
+        assert rows[name][0] == default(field), name
+        assert bounds(field) in rows[name][1], name
+        unit = name.rpartition("_")[2]
+        assert unit not in UNITS or unit in rows[name][1], name
+
+
+def files(folder: Path) -> Iterator[Path]:
+    yield from (folder / "postkamer.toml", folder / "destinations.toml")
+    yield from sorted((folder / "rules").glob("*.toml"))
+
+
+def test_the_example_has_every_setting() -> None:
+    text = "\n".join(file.read_text() for file in files(EXAMPLE.parent))
+    written = set(re.findall(r"^(?:# {1,3})?(\w+) = ", text, re.MULTILINE))
+    written |= set(re.findall(r"[{,\[] ?(\w+) = ", text))
+    tables = set(re.findall(r"^(?:# {1,3})?\[+(?:\w+\.)?(\w+)\]", text, re.MULTILINE))
+    known = {name for model in TABLES.values() for name in fields(model)}
+    assert known - written - tables == set()
+
+
+@pytest.mark.slow
+def test_what_is_off_in_the_example_would_be_taken(tmp_path: Path) -> None:
+    copied = copytree(EXAMPLE.parent, tmp_path / "town")
+    on = 0
+    for file in files(copied):
+        text, count = OFF.subn("", file.read_text())
+        file.write_text(text)
+        on += count
+    found = loader.load(copied / EXAMPLE.name)
+    assert on > 40
+    assert {"laadpaal", "voorbeeld-eerst-kijken"} <= {rule.id for rule in found.config.rules}
+    assert found.config.tenants[0].wait_minutes == 120

@@ -1,0 +1,159 @@
+"""Who is called otherwise than before: one record for each time, beside what caused it."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from router.model.decision import DecidedUnit
+from services.contract import Record
+from tests.support.router.harness import (
+    NUMBER,
+    Router,
+    body,
+    change,
+    kept,
+    receipt,
+    stamp,
+    text,
+    wrote,
+)
+from tests.support.router.simulation import Stadhuis
+
+ANNA, BERT = {"bsuid": "NL.anna"}, {"bsuid": "NL.bert"}
+OLD, NEW = {"phone": "31611111111"}, {"phone": "31622222222"}
+
+
+def heard(sent: float, **who: str) -> dict[str, Any]:
+    return text(f"wamid.{sent}", "hallo", sent=sent, **who)
+
+
+def system(sent: float, **given: str) -> dict[str, Any]:
+    return {
+        "id": f"wamid.{sent}",
+        "from": OLD["phone"],
+        "timestamp": stamp(sent),
+        "type": "system",
+        "system": {"body": "changed"} | given,
+    }
+
+
+def said(*messages: dict[str, Any]) -> list[DecidedUnit]:
+    """One message after the other, long after they were written; what is said of the last."""
+    router = Router()
+    return [router.takes(wrote(each, second=n)) for n, each in enumerate(messages, 100)][-1]
+
+
+def identity(records: list[Record]) -> list[Record]:
+    return [record for record in records if record.kind == "identity"]
+
+
+def changes(records: list[Record]) -> list[tuple[str, str, str]]:
+    [record] = identity(records)
+    found = msgspec.json.decode(record.data)["changes"]
+    return [(each["event"], each["kind"], each["value"]) for each in found]
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [heard(1, **ANNA, **OLD)],
+        [heard(1, **ANNA, **OLD), heard(2, **ANNA, **OLD)],
+        [heard(1, **ANNA, **OLD), heard(2, **OLD)],
+        [heard(1, **ANNA, **OLD), heard(2, **BERT, **NEW)],
+        [heard(2, **ANNA, **NEW), heard(1, **ANNA, **OLD)],  # late: it brings nothing back
+        [heard(1, **NEW), system(2, type="user_changed_number", wa_id=NEW["phone"])],
+    ],
+)
+def test_first_and_unchanged_identities_are_no_change(
+    messages: list[dict[str, Any]],
+) -> None:
+    assert identity(kept(said(*messages))) == []
+
+
+@pytest.mark.parametrize(
+    ("messages", "found"),
+    [
+        ([heard(1, **ANNA), heard(2, **ANNA, **OLD)], [("gained", "phone", OLD["phone"])]),
+        ([heard(1, **OLD), heard(2, **ANNA, **OLD)], [("gained", "bsuid", "NL.anna")]),
+        (
+            [heard(1, **ANNA, **OLD), heard(2, **BERT, **OLD)],  # a SIM card handed out again
+            [("moved", "phone", OLD["phone"])],
+        ),
+        (
+            [heard(1, **ANNA), heard(2, **NEW), heard(3, **ANNA, **NEW)],
+            [("moved", "phone", NEW["phone"])],
+        ),
+        (
+            [heard(1, **OLD), system(2, type="user_changed_number", wa_id=NEW["phone"])],
+            [("ended", "phone", OLD["phone"]), ("gained", "phone", NEW["phone"])],
+        ),
+        (
+            [heard(1, **ANNA, **OLD), system(2, type="user_changed_user_id", user_id="NL.new",
+                                             previous_user_id="NL.anna")],
+            [("gained", "bsuid", "NL.new")],
+        ),
+    ],
+)  # fmt: skip
+def test_identity_changes_of_one_moment_are_on_one_record(
+    messages: list[dict[str, Any]], found: list[tuple[str, str, str]]
+) -> None:
+    assert changes(kept(said(*messages))) == found
+
+
+def test_the_record_stands_beside_what_caused_it() -> None:
+    records = kept(said(heard(1, **ANNA), heard(2, **ANNA, **OLD)))
+    [changed], [message] = identity(records), [r for r in records if r.kind == "message"]
+    assert records.index(changed) < records.index(message)
+    same = ("at", "tenant", "conversation", "receipt", "sequence")
+    assert [getattr(changed, name) for name in same] == [getattr(message, name) for name in same]
+    assert (changed.message, changed.raw) == (None, b"")
+    data = msgspec.json.decode(changed.data)
+    assert (data["department"], data["cause"]) == ("klantcontact", "message")
+
+
+def test_identity_change_records_its_cause() -> None:
+    renamed = system(2, type="user_changed_number", wa_id=NEW["phone"])
+    [record] = identity(kept(said(heard(1, **OLD), renamed)))
+    assert msgspec.json.decode(record.data)["cause"] == "system"
+
+
+def test_a_notice_that_names_somebody_anew_stands_in_no_conversation() -> None:
+    router = Router()
+    router.takes(wrote(heard(1, **ANNA), second=1))
+    told = {"category": "marketing_messages", "value": "stop", "timestamp": stamp(2)}
+    whose = {"wa_id": OLD["phone"], "user_id": "NL.anna"}
+    notice = change(NUMBER, "user_preferences", user_preferences=[told | whose])
+    records = kept(router.takes(receipt(body(notice), second=2)))
+    assert changes(records) == [("gained", "phone", OLD["phone"])]
+    [record] = identity(records)
+    assert (record.tenant, record.conversation, record.sequence) == ("almelo", "", 0)
+    assert msgspec.json.decode(record.data) | {"changes": []} == {
+        "department": "",
+        "changes": [],
+        "cause": "notice",
+    }
+
+
+def test_merged_person_has_the_identities_of_both() -> None:
+    hall = Stadhuis()
+    anna = hall.hears("mijn container").conversation
+    bert = hall.hears("mijn container ook", who=BERT | NEW).conversation
+    hall.id = anna
+    merged = hall.orders("merge", merge_from=bert)
+    assert merged.kind == "accepted"
+    assert {(each.event, each.kind, each.value) for each in merged.renamed} == {
+        ("moved", "bsuid", "NL.bert"),
+        ("moved", "phone", NEW["phone"]),
+    }
+    [record] = identity(kept(hall.done))
+    data = msgspec.json.decode(record.data)
+    assert (record.conversation, data["cause"]) == (anna, "merge")
+
+
+def test_repeated_identity_change_has_the_same_record_id() -> None:
+    router = Router()
+    router.takes(wrote(heard(1, **ANNA), second=1))
+    again = wrote(heard(2, **ANNA, **OLD), second=2)
+    first = identity(kept(router.takes(again)))
+    assert identity(kept(router.takes(again))) == first != []

@@ -1,0 +1,238 @@
+"""The parts of a partition's work that can be told without a broker and a database."""
+
+import asyncio
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.conversation.refusals import FAULT
+from router.handlers import batch
+from router.handlers.batch import BYTES, ITEMS, split_by_size
+from router.handlers.units import keyed_hash, parse_units
+from router.model.decision import OutgoingStatus, RoutingContext, WorkUnit
+from router.partition.batch_gaps import GAPS, PATIENCE, SOURCES, BatchGapDetector
+from router.partition.worker import Partition
+from services import clock, contract, metrics
+from services.amqp.consumer import ChannelLost
+from services.amqp.incoming_message import IncomingMessage
+from services.contract import Entry, PartitionBatch
+from tests.support.router.harness import (
+    NUMBER,
+    OTHER_NUMBER,
+    Router,
+    at,
+    body,
+    change,
+    command,
+    decisions,
+    ground,
+    id_of,
+    outcome,
+    receipt,
+    text,
+    wrote,
+)
+
+LATE = PATIENCE + timedelta(seconds=1)
+SIZES = st.integers(0, BYTES * 2)
+
+
+@given(st.lists(SIZES, max_size=700))
+def test_chunks_keep_everything_in_order_and_within_their_bounds(sizes: list[int]) -> None:
+    made = list(split_by_size(sizes, lambda size: size))
+    assert [size for chunk in made for size in chunk] == sizes
+    for chunk in made:
+        assert 1 <= len(chunk) <= ITEMS
+        assert sum(chunk) <= BYTES or len(chunk) == 1
+    for one, other in pairwise(made):
+        full = len(one) == ITEMS or sum(one) + other[0] > BYTES
+        assert full, "a chunk was closed before it was full"
+
+
+def test_a_lone_large_thing_goes_alone_between_its_neighbours() -> None:
+    large = BYTES + 1
+    assert list(split_by_size([1, large, 2, 3], lambda size: size)) == [[1], [large], [2, 3]]
+    assert list(split_by_size([], len)) == []
+
+
+def test_a_fault_of_ours_in_one_decision_puts_that_one_aside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decide = batch.decide
+
+    def faulty(unit: WorkUnit, *known: object) -> object:
+        if unit.item and b"wamid.2" in unit.item.raw:
+            raise KeyError("a fault")
+        return decide(unit, *known)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(batch, "decide", faulty)
+    router = Router()
+    router.faulty = True
+    messages = [text(f"wamid.{n}", "hallo", bsuid="NL.anna") for n in range(1, 4)]
+    went = decisions(router.takes(wrote(*messages)))
+    assert [d.kind for d in went] == ["message", "quarantined", "message"]
+    assert [d.sequence for d in went] == [1, 0, 2]
+    assert "a fault in Postkamer" in went[1].reason
+
+
+def test_command_quarantined_by_a_fault_is_reported_as_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def faulty(unit: WorkUnit, *known: object) -> object:
+        raise KeyError("a fault")
+
+    monkeypatch.setattr(batch, "decide", faulty)
+    router = Router()
+    router.faulty = True
+    conversation = f"{NUMBER}-{'a' * 26}"
+    given = command("a", second=3, conversation=conversation)
+    odd = command("b", number="nobody\0", conversation="no\0ne", type="note")
+    [first, _] = decisions(router.takes(given, odd))
+    assert first.kind == "quarantined"
+    assert router.outgoing[given.id] == OutgoingStatus(
+        id=given.id,
+        tenant="almelo",
+        number=NUMBER,
+        conversation=conversation,
+        department="",
+        status="failed",
+        reason=FAULT,
+        changed_at=at(3),
+    )
+    # What stands in the order may be what the database refuses: it is not written down again.
+    failed = router.outgoing[odd.id]
+    assert (failed.status, failed.number, failed.conversation) == ("failed", "", "")
+
+
+def keys_of(*entries: Entry) -> list[bytes]:
+    return [unit.key for entry in entries for unit in parse_units(entry, ground())]
+
+
+def test_a_unit_is_known_again_by_what_it_is_not_by_what_it_came_in() -> None:
+    one = text("wamid.1", "hallo", bsuid="NL.anna")
+    [alone] = keys_of(wrote(one))
+    [among, other] = keys_of(wrote(one, text("wamid.2", "hallo", bsuid="NL.anna"), second=5))
+    assert alone == among != other
+    assert keys_of(wrote(one, number=OTHER_NUMBER)) != [alone]
+    order = command("a", to="31611111111")
+    assert keys_of(order) == keys_of(order) != keys_of(command("b", to="31611111111"))
+    said = outcome(order.id, "sent")
+    assert len({*keys_of(order), *keys_of(said), alone, other}) == 4
+    assert keys_of(receipt(b"x", name="1")) != keys_of(receipt(b"x", name="2"))
+
+
+def test_a_copy_of_a_body_is_cut_into_the_items_of_its_own_keys() -> None:
+    content = body(
+        change(NUMBER, messages=[text("wamid.1", "x", bsuid="NL.1")]),
+        change(OTHER_NUMBER, messages=[text("wamid.2", "y", bsuid="NL.1")]),
+    )
+    one, other = keys_of(receipt(content))
+    assert keys_of(receipt(content, keys=[NUMBER])) == [one]
+    assert keys_of(receipt(content, keys=[OTHER_NUMBER, ""])) == [other]
+    assert keys_of(receipt(content, keys=[""])) == []
+
+
+def test_the_hash_tells_strings_apart_however_they_are_cut_and_keys_too() -> None:
+    hash = keyed_hash(b"a")
+    seen = {hash("ab", "c"), hash("a", "bc"), hash("abc"), hash("abc", ""), hash("")}
+    assert len(seen) == 5
+    assert all(len(each) == 16 for each in seen)
+    assert hash("a") != keyed_hash(b"b")("a")
+    assert len(hash("\ud800")) == 16  # half a character of a JSON text
+
+
+def source(n: int) -> UUID:
+    return id_of("source", n)
+
+
+def test_a_number_that_is_skipped_is_missing_once_it_has_been_waited_for() -> None:
+    gaps = BatchGapDetector()
+    for number in (7, 8, 10, 11):
+        gaps.record(source(1), number, at(0))
+    assert gaps.lasting_gaps(at(0) + PATIENCE) == 0
+    assert gaps.lasting_gaps(at(0) + LATE) == 1
+    gaps.record(source(1), 9, at(700))
+    assert gaps.lasting_gaps(at(0) + LATE) == 0
+
+
+def test_a_number_seen_again_or_before_the_first_is_no_gap() -> None:
+    gaps = BatchGapDetector()
+    for number in (5, 5, 3, 6, 5, 7):
+        gaps.record(source(1), number, at(0))
+    assert gaps.lasting_gaps(at(0) + LATE) == 0
+
+
+def test_sources_count_apart() -> None:
+    gaps = BatchGapDetector()
+    for number in (0, 1, 2):
+        gaps.record(source(1), number, at(0))
+        gaps.record(source(2), number * 2, at(0))
+    assert gaps.lasting_gaps(at(0) + LATE) == 2
+
+
+def test_batch_gap_detector_is_bounded() -> None:
+    gaps = BatchGapDetector()
+    gaps.record(source(0), 0, at(0))
+    for n in range(1, 6):
+        gaps.record(source(0), n * (GAPS - 1), at(n))
+    assert gaps.lasting_gaps(at(9) + LATE) == GAPS
+    gaps.record(source(0), 10**9, at(8))
+    assert gaps.lasting_gaps(at(9) + LATE) == GAPS
+    for n in range(1, SOURCES + 1):
+        gaps.record(source(n), 0, at(9))
+    assert gaps.lasting_gaps(at(9) + LATE) == 0, "the oldest source is forgotten with its gaps"
+
+
+class Slowly:
+    """An inbox that gives these batches one by one, 10 minutes apart, and then is lost."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *numbers: int) -> None:
+        self.lost = asyncio.Event()
+        self._numbers = iter(numbers)
+        self._time = at(0)
+        monkeypatch.setattr(clock, "now", lambda: self._time)
+
+    async def take(self, limit: int) -> list[IncomingMessage]:
+        number = next(self._numbers, None)
+        if number is None:
+            raise ChannelLost
+        self._time += LATE
+        body = contract.encode(PartitionBatch(source=source(1), number=number, entries=[]))
+        return [
+            IncomingMessage(
+                type=contract.PARTITION_BATCH, body=body, delivery_tag=1, delivery_count=0
+            )
+        ]
+
+    async def ack_all(self, taken: list[IncomingMessage]) -> None: ...
+
+
+class Epochs:
+    async def take_epoch(self, partition: int) -> int:
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("holds", "missing"), [([[0, 1], [50, 51]], 0), ([[0, 1], [50, 52, 53]], 1), ([[0, 3, 4]], 2)]
+)
+async def test_batches_taken_by_another_router_are_not_missing(
+    monkeypatch: pytest.MonkeyPatch, holds: list[list[int]], missing: int
+) -> None:
+    nothing: Any = None
+    store: Any = Epochs()
+
+    async def current() -> RoutingContext:
+        return ground()
+
+    work = Partition(77, current, store, nothing, nothing).work
+    for numbers in holds:
+        inbox: Any = Slowly(monkeypatch, *numbers)
+        with pytest.raises(ChannelLost):
+            await work(inbox)
+    metric = "postkamer_batches_missing"
+    assert metrics.REGISTRY.get_sample_value(metric, {"partition": "77"}) == missing

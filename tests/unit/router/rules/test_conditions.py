@@ -1,0 +1,157 @@
+"""Each thing that a rule may ask, alone, together and within each other; and in which words it says
+why it holds."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from router.rules.engine import evaluate
+from tests.support.router.bare_rules import decided, facts, rule, table, why
+from tests.support.router.harness import BORNE, NOON, NUMBER
+
+TAGGED = {"tags": frozenset({"pers", "raad"})}
+Given = dict[str, Any]
+
+
+@pytest.mark.parametrize(
+    ("condition", "message", "clause"),
+    [
+        ({"words": ["boom", "gras"]}, {"text": "het gras"}, '"gras" staat erin'),
+        ({"words": ["*vergunning"]}, {"text": "kapvergunning"}, '"*vergunning" staat erin'),
+        ({"words": ['"boom"']}, {"text": "de boom"}, '"boom" staat erin'),
+        ({"groups": ["tuin"]}, {"text": "een boom"}, '"boom" staat erin'),
+        ({"words": ["bal"], "groups": ["tuin"]}, {"text": "gras"}, '"gras" staat erin'),
+        ({"words": ["bal"], "groups": ["tuin"]}, {"text": "bal"}, '"bal" staat erin'),
+        ({"pattern": "zaak[- ]?[0-9]{4}"}, {"text": "zaak-2026"}, "het patroon past"),
+        ({"pattern": "^ZAAK"}, {"text": "zaak 1"}, "het patroon past"),
+        ({"pattern": "straße"}, {"text": "STRAßE"}, "het patroon past"),
+        ({"numbers": [NUMBER]}, {"number": NUMBER}, "het kwam op dit nummer binnen"),
+        ({"choices": ["ja", "nee"]}, {"choice": "nee"}, 'gekozen is "nee"'),
+        ({"referral": ["Jaar van"]}, {"referral": "HET JAAR VAN…"}, 'de link noemt "Jaar van"'),
+        ({"types": ["image", "video"]}, {"type": "video"}, "het is een video"),
+        ({"types": ["nieuw"]}, {"type": "nieuw"}, "het is nieuw"),
+        ({"languages": ["pl", "en"]}, {"language": "en"}, "de taal is en"),
+        ({"hours": "Mo-Fr 09:00-17:00"}, {}, "het is binnen de tijden van de regel"),
+        ({"tagged": ["pers"]}, TAGGED, "het label pers staat erbij"),
+        ({"tagged": ["raad", "pers"]}, TAGGED, "het label pers staat erbij"),
+        ({"states": ["new"]}, {"state": "new"}, "het gesprek is nieuw"),
+        ({"states": ["answered"]}, {"state": "answered"}, "het gesprek is al beantwoord"),
+        ({"states": ["reopened", "decided"]}, {"state": "reopened"}, "het gesprek is heropend"),
+    ],
+)
+def test_condition_that_holds_says_why(condition: Given, message: Given, clause: str) -> None:
+    assert why(**_asking(condition, message)) == f"{clause} (regel r)"
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ({"words": ["boom"]}, {"text": "een bal"}),
+        ({"words": ["boom"]}, {}),
+        ({"words": ["boom"]}, {"referral": "boom", "choice": "boom"}),
+        ({"groups": ["tuin"]}, {"text": "tuin"}),
+        ({"pattern": "zaak[0-9]"}, {"text": "zaak"}),
+        ({"pattern": "boom"}, {}),
+        ({"numbers": [NUMBER]}, {"number": BORNE}),
+        ({"choices": ["ja"]}, {"choice": "Ja"}),
+        ({"choices": ["ja"]}, {"text": "ja"}),
+        ({"referral": ["jaar"]}, {"referral": "dit jaarlijkse feest"}),
+        ({"referral": ["jaar"]}, {"text": "jaar"}),
+        ({"types": ["image"]}, {"type": "text"}),
+        ({"languages": ["en"]}, {"language": ""}),
+        ({"hours": "Mo-Fr 09:00-17:00"}, {"at": NOON.replace(hour=16)}),  # 17:00 there
+        ({"hours": "Mo-Fr 09:00-17:00"}, {"at": datetime(2026, 11, 28, 12, tzinfo=UTC)}),
+        ({"tagged": ["griffie"]}, TAGGED),
+        ({"states": ["new"]}, {"state": "undecided"}),
+    ],
+)
+def test_condition_that_fails_gives_no_reason(condition: Given, message: Given) -> None:
+    assert why(**_asking(condition, message)) is None
+
+
+def _asking(condition: Given, message: Given) -> Given:
+    return {"text": "", "condition": condition} | message
+
+
+@pytest.mark.parametrize(
+    ("condition", "text", "said"),
+    [
+        ({"words": ["boom"], "without": ["gras"]}, "boom", '"boom" staat erin (regel r)'),
+        ({"words": ["boom"], "without": ["gras"]}, "boom in het gras", None),
+        ({"without": ["gras"]}, "boom", "regel r past"),
+        ({"without": ["gras"]}, "", "regel r past"),
+        ({"not": {"words": ["gras"]}}, "boom", "regel r past"),
+        ({"not": {"words": ["gras"]}}, "gras", None),
+        ({"not": {"not": {"words": ["gras"]}}}, "gras", "regel r past"),
+        ({"not": {"pattern": "gras"}}, "", "regel r past"),
+        ({"words": ["a"], "types": ["text"]}, "a", '"a" staat erin en het is een tekst (regel r)'),
+        ({"words": ["a"], "types": ["image"]}, "a", None),
+        (
+            {"all": [{"words": ["boom"]}, {"words": ["gras"]}]},
+            "gras en een boom",
+            '"boom" staat erin en "gras" staat erin (regel r)',
+        ),
+        ({"all": [{"words": ["boom"]}, {"words": ["gras"]}]}, "boom", None),
+        ({"any": [{"words": ["boom"]}, {"types": ["text"]}]}, "x", "het is een tekst (regel r)"),
+        ({"any": [{"words": ["x"]}, {"types": ["text"]}]}, "x", '"x" staat erin (regel r)'),
+        ({"any": [{"words": ["boom"]}, {"types": ["image"]}]}, "x", None),
+        ({"any": [{"without": ["boom"]}, {"words": ["x"]}]}, "x", "regel r past"),
+        (
+            {"words": ["a"], "any": [{"all": [{"words": ["b"]}, {"not": {"words": ["c"]}}]}]},
+            "a b",
+            '"a" staat erin en "b" staat erin (regel r)',
+        ),
+        (
+            {"words": ["a"], "any": [{"all": [{"words": ["b"]}, {"not": {"words": ["c"]}}]}]},
+            "a b c",
+            None,
+        ),
+        ({"all": [{"without": ["a"]}, {"not": {"types": ["image"]}}]}, "b", "regel r past"),
+        ({"pattern": "1", "words": ["a"]}, "a 1", '"a" staat erin en het patroon past (regel r)'),
+    ],
+)
+def test_conditions_of_one_rule_must_all_hold(
+    condition: Given, text: str, said: str | None
+) -> None:
+    assert why(text, condition) == said
+
+
+@pytest.mark.parametrize("table_of", ["all", "any", "not"])
+def test_a_condition_within_others_holds_as_deep_as_it_may_stand(table_of: str) -> None:
+    nested: Given = {"words": ["boom"]}
+    for _ in range(7):
+        nested = {table_of: nested if table_of == "not" else [nested]}
+    holds = table_of != "not"  # seven times `not` is `not`
+    assert bool(decided("boom", rule(**nested))) is holds
+    assert bool(decided("gras", rule(**nested))) is not holds
+
+
+ODD = ["\ud800", "a\udfffb", "\0", "x" * 65_536, "a " * 32_768, "\u0301" * 65_536, "🗑️\u200d", ""]
+
+
+@pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))
+def test_any_text_can_be_tested_by_every_condition(text: str) -> None:
+    """And none of these fits: with rules that have patterns, and with rules that have none."""
+    patterns = [rule("p", pattern="^zaak"), rule("q", pattern="[^\\x00-\\x7f]{3}niets")]
+    assert decided(text, *patterns, rule("w", "boom", "🗑️ vol")) == ""
+    assert decided(text, rule("w", "boom")) == ""
+    assert decided(text, rule("l", referral=("boom",)), referral=text) == ""
+
+
+def test_a_pattern_is_found_beside_what_no_text_should_hold() -> None:
+    assert decided("\ud800 zaak-1\0", rule(pattern="zaak-[0-9]")) == "r"
+
+
+def test_a_pattern_that_other_engines_never_end_costs_nothing() -> None:
+    assert decided("a" * 65_536, rule(pattern="^(a+)+$x")) == ""
+
+
+@pytest.mark.slow
+def test_patterns_are_told_apart_among_many() -> None:
+    """As many as a large town has rules."""
+    pattern = "\\bcode-{}-(foo|bar|straat)*[a-z]{{0,40}}\\b"
+    rules = table(*(rule(f"r{n}", pattern=pattern.format(n)) for n in range(2000)))
+    for n in (0, 7, 1999):
+        found = evaluate(rules, facts(f"mijn CODE-{n}-straat is"))
+        assert found.verdict and found.verdict.rule == f"r{n}"

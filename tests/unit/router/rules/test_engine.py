@@ -1,0 +1,263 @@
+"""A table of rules: the first that decides wins, those before it leave their marks."""
+
+import sys
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from router.rules.engine import (
+    Annotations,
+    RuleStep,
+    compile_rule_tables,
+    compile_rules,
+    evaluate,
+    higher_priority,
+    trace_rules,
+)
+from services.config.routing_rules import SafetyRule
+from tests.support.router.bare_rules import decided, facts, outcome, rule, table, town
+from tests.support.router.harness import CONFIG, NOON
+
+
+def test_the_first_rule_of_the_table_wins_wherever_its_word_stands() -> None:
+    rules = rule("een", "boom"), rule("twee", "stoep")
+    assert decided("de stoep bij de boom", *rules) == "een"
+    assert decided("de stoep bij de boom", *reversed(rules)) == "twee"
+
+
+def test_first_matching_rule_wins_over_more_matches_of_a_later_one() -> None:
+    rules = rule("een", "boom"), rule("twee", "gat", "weg", "stoep", "tegel", "put")
+    assert decided("gat weg stoep tegel put boom", *rules) == "een"
+
+
+@pytest.mark.parametrize(
+    ("text", "hit"),
+    [
+        ("er zit een gat in de weg", True),
+        ("er zit een gat  in\nde — weg!", True),
+        ("gat in de wegwerpbak", False),
+        ("gat de in weg", False),
+        ("gat in de", False),
+        ("gat gat in de weg", True),
+        ("nagat in de weg", False),
+    ],
+)
+def test_a_phrase_matches_as_whole_words_in_its_order(text: str, hit: bool) -> None:
+    assert bool(decided(text, rule("gat", "gat in de weg"))) is hit
+
+
+@pytest.mark.parametrize("text", ["CAFÉ", "café", "cafe", "Cafe\u0301"])
+def test_case_and_accents_make_no_difference_on_either_side(text: str) -> None:
+    assert decided(text, rule("kroeg", "Café")) == "kroeg"
+    assert decided("cafe", rule("kroeg", text)) == "kroeg"
+
+
+def test_rules_give_no_verdict_when_none_matches() -> None:
+    rules = table(rule("een", "boom"), rule("twee", "stoep"))
+    assert evaluate(rules, facts("goedemorgen")).verdict is None
+    assert [s.rule for s in trace_rules(rules, facts("goedemorgen"))] == ["een", "twee"]
+
+
+def test_the_steps_end_at_the_rule_that_decides_and_say_what_each_found() -> None:
+    rules = table(
+        rule("label", "weg", tag=("straat",)),
+        rule("een", "boom"),
+        rule("gat", "gat"),
+        rule("x", "gat"),
+    )
+    assert trace_rules(rules, facts("Gat in de WEG")) == [
+        RuleStep("label", "marks", '"weg" staat erin'),
+        RuleStep("een", "no", ""),
+        RuleStep("gat", "fits", '"gat" staat erin'),
+    ]
+
+
+def test_the_reason_names_the_word_as_the_rule_has_it_and_the_rule() -> None:
+    rules = rule("een", "boom"), rule("gat", "Gat in de Weg"), rule("drie", "stoep")
+    verdict = outcome("GAT IN DE WEG", *rules).verdict
+    assert verdict and verdict.reason == '"Gat in de Weg" staat erin (regel gat)'
+
+
+def test_a_misspelt_word_says_so_and_one_that_is_right_is_named_before_it() -> None:
+    wrong = outcome("mijn contaner is vol", rule("afval", "container")).verdict
+    assert wrong and wrong.reason == '"container" staat erin, verkeerd gespeld (regel afval)'
+    both = outcome("contaner en lantaarn", rule("afval", "container", "lantaarn")).verdict
+    assert both and both.reason == '"lantaarn" staat erin (regel afval)'
+
+
+def test_a_rule_that_asks_what_nobody_can_quote_gives_its_name_as_the_reason() -> None:
+    verdict = outcome("niets", rule("rest", without=("boom",))).verdict
+    assert verdict and verdict.reason == "regel rest past"
+
+
+MARKS = (
+    rule("een", "weg", tag=("straat", "nat"), priority="high", reply="een"),
+    rule("twee", "weg", tag=("nat", "koud"), priority="low", mask=("bsn",), due_days=42),
+    rule("drie", "weg", mask=("iban", "bsn"), due_days=14, reply="drie"),
+    rule("geen", "boom", tag=("boom",), priority="urgent", due_days=1),
+)
+
+
+def test_marks_gather_until_a_rule_decides_and_each_is_there_once() -> None:
+    found = outcome("de weg", *MARKS, rule("vier", "weg", tag=("vier",), department="groen"))
+    assert found.verdict and found.verdict.rule == "vier"
+    assert found.annotations == Annotations(
+        tags=("straat", "nat", "koud", "vier"),
+        replies=("een", "drie"),
+        priority="high",
+        mask=("bsn", "iban"),
+        due_days=14,
+        rules=tuple(f'"weg" staat erin (regel {id})' for id in ("een", "twee", "drie", "vier")),
+    )
+
+
+def test_marks_are_there_without_a_verdict_and_none_comes_from_behind_one() -> None:
+    alone = outcome("de weg", *MARKS)
+    assert alone.verdict is None
+    assert alone.annotations.rules == tuple(
+        f'"weg" staat erin (regel {n})' for n in ("een", "twee", "drie")
+    )
+    behind = outcome("de weg", rule("vier", "weg"), *MARKS)
+    assert behind.verdict and behind.annotations == Annotations(
+        rules=('"weg" staat erin (regel vier)',)
+    )
+
+
+@pytest.mark.parametrize(
+    ("does", "verdict"),
+    [
+        ({"department": "groen"}, ("groen", "", False)),
+        ({"menu": "keuze"}, ("", "keuze", False)),
+        ({"hold": True}, ("", "", True)),
+        ({"department": "groen", "menu": "keuze", "hold": True}, ("groen", "keuze", True)),
+    ],
+)
+def test_a_department_a_menu_or_a_hold_decides(
+    does: dict[str, object], verdict: tuple[str, str, bool]
+) -> None:
+    found = outcome("weg", rule("r", "weg", **does), rule("later", "weg")).verdict
+    assert found and (found.department, found.menu, found.hold) == verdict
+    assert found.rule == "r"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "higher"),
+    [("", "", ""), ("", "low", "low"), ("low", "", "low"), ("urgent", "high", "urgent")],
+)
+def test_the_graver_of_two_priorities_counts(one: str, other: str, higher: str) -> None:
+    assert higher_priority(one, other) == higher_priority(other, one) == higher
+
+
+def care(id: str, *words: str, kind: str = "emergency", **more: str) -> SafetyRule:
+    return SafetyRule.model_validate({"id": id, "words": words, "kind": kind} | more)
+
+
+def test_care_is_looked_at_beside_the_rules_and_its_first_class_counts() -> None:
+    danger = care("brand", "brand"), care("gas", "gas", kind="threat"), care("vuur", "brand")
+    rules = table(rule("r", "straat"), care=danger)
+    found = evaluate(rules, facts("gas en brand in de straat"))
+    assert found.verdict and found.verdict.rule == "r"
+    assert found.care == danger[0]
+    assert found.care_reason == '"brand" staat erin (zorgregel brand)'
+    calm = evaluate(rules, facts("mijn straat"))
+    assert calm.care is None and calm.care_reason == ""
+
+
+def test_rule_applies_only_to_municipalities_with_its_department() -> None:
+    config = town(
+        rule("almelo", "boom", tenant="almelo"),
+        rule("borne", "stoep", tenant="borne", department="klantcontact"),
+        rule("geld", "bal", department="belastingen"),
+        rule("ieder", "gras", department="klantcontact"),
+        rule("label", "gras", tag=("gras",)),
+        care=(care("zorg", "brand", tenant="borne"), care("wacht", "brand", department="groen")),
+    )
+    almelo, borne = compile_rules(config, "almelo"), compile_rules(config, "borne")
+    assert [r.id for r in almelo.rules.rules] == ["almelo", "geld", "ieder", "label"]
+    assert [r.id for r in borne.rules.rules] == ["borne", "ieder", "label"]
+    assert [c.id for c in almelo.care.rules] == ["wacht"]
+    assert [c.id for c in borne.care.rules] == ["zorg"]
+    tables = compile_rule_tables(CONFIG)
+    assert [r.id for r in tables["almelo"].rules.rules] == ["afval", "geld"]
+    assert tables["borne"].rules.rules == ()
+    assert evaluate(tables["borne"], facts("container")).verdict is None
+
+
+@pytest.mark.slow
+def test_number_of_lookups_depends_on_the_text_and_not_on_the_rules() -> None:
+    compiled = table(
+        *(rule(f"regel-{n}", *(f"woord{n * 500 + i}" for i in range(500))) for n in range(100))
+    )
+    lookups = 0
+
+    def count(frame: object, event: str, arg: object) -> None:
+        nonlocal lookups
+        lookups += 1
+
+    sys.setprofile(count)
+    try:
+        found = evaluate(compiled, facts("dit is woord49999"))
+    finally:
+        sys.setprofile(None)
+    assert found.verdict and found.verdict.rule == "regel-99"
+    assert lookups < 1000
+
+
+def test_engine_tries_only_rules_that_may_match_the_text() -> None:
+    compiled = table(
+        *(rule(f"woord-{n}", f"woord{n}x") for n in range(50)),
+        *(rule(f"patroon-{n}", pattern=f"^code{n}-") for n in range(50)),
+        *(rule(f"of-{n}", any=[{"words": [f"a{n}a"]}, {"pattern": f"b{n}b"}]) for n in range(50)),
+        *(rule(f"en-{n}", types=["text"], words=[f"c{n}c"]) for n in range(50)),
+    )
+    assert compiled.rules.unconditional == ()
+    for text in ("woord7x", "code7-", "a7a", "b7b", "c7c"):
+        hits = compiled.matcher.match_text(text)
+        assert len({n for hit in hits for n in compiled.rules.by_trigger[hit]}) == 1
+
+
+def test_a_rule_that_nothing_leads_to_is_tried_for_each_message() -> None:
+    rules = table(
+        rule("uren", hours="Mo-Fr 09:00-17:00"),
+        rule("geen", without=("boom",)),
+        rule("of", any=[{"words": ["boom"]}, {"hours": "Mo-Fr 09:00-17:00"}]),
+        rule("niet", **{"not": {"words": ["boom"]}}),
+    )
+    assert rules.rules.unconditional == (0, 1, 2, 3)
+
+
+FACTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"types": ["image", "video"]}, {"type": "video"}),
+    ({"choices": ["menu:keuze/afval"]}, {"choice": "menu:keuze/afval"}),
+    ({"numbers": ["10000001"]}, {"number": "10000001"}),
+    ({"languages": ["de", "fr"]}, {"language": "fr"}),
+    ({"states": ["reopened"]}, {"state": "reopened"}),
+    ({"tagged": ["pers", "raad"]}, {"tags": frozenset(["raad", "x"])}),
+    ({"referral": ["zwembad"]}, {"referral": "nieuw zwembad"}),
+]
+
+
+@pytest.mark.parametrize(("asked", "so"), FACTS)
+@pytest.mark.parametrize("beside", [{}, {"words": ["boom"]}])
+def test_facts_lead_to_the_rules_that_ask_for_them(
+    asked: dict[str, Any], so: dict[str, Any], beside: dict[str, Any]
+) -> None:
+    """So that a message looks at no rule that it cannot fit, however many there are."""
+    either = [{"words": ["boom"]}, asked]
+    compiled = table(rule("of", any=either), rule("en", **asked, **beside))
+    assert compiled.rules.unconditional == ()
+    fits, other = facts("x", **so), facts("x")
+    assert evaluate(compiled, fits).verdict and not evaluate(compiled, other).verdict
+    led = {
+        n
+        for hit in compiled.matcher.match_facts(facts("boom"))
+        for n in compiled.rules.by_trigger.get(hit, ())
+    }
+    assert led == ({0, 1} if beside else {0})  # words lead to both, and facts are not needed then
+
+
+def test_hours_are_those_of_the_moment_that_the_message_came() -> None:
+    night = rule("nacht", hours="Mo-Su 22:00-06:00")
+    assert decided("x", night) == ""  # 13:00 in the Netherlands
+    assert decided("x", night, at=NOON + timedelta(hours=9)) == "nacht"

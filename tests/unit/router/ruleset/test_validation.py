@@ -1,0 +1,166 @@
+"""What only the router's reading of a configuration shows to be wrong, with file and line."""
+
+from pathlib import Path
+
+import pytest
+
+from router.handlers.units import keyed_hash
+from router.rules import regex_set
+from router.rules.engine import compile_rule_tables
+from router.ruleset.context import build_context
+from router.ruleset.validation import find_faults, nested_conditions, reachable_menus, validate
+from services.config import loader
+from services.config.model import ConfigError, parse
+
+TOWN = """\
+tenants = [{id = "almelo", name = "Almelo", menu = "keuze"}, {id = "borne", name = "Borne"}]
+departments = [
+    {id = "kcc", tenant = "almelo", name = "KCC", destination = "crm"},
+    {id = "groen", tenant = "almelo", name = "Groen", destination = "crm"},
+    {id = "kcc", tenant = "borne", name = "KCC", destination = "crm"},
+]
+destinations = [{id = "crm", kind = "cloudevents", url = "https://crm.example/"}]
+numbers = [
+    {id = "10000001", tenant = "almelo", fallback = "kcc"},
+    {id = "20000001", tenant = "borne", fallback = "kcc"},
+]
+[[groups]]
+id = "tuin"
+words = ["boom", "gras"]
+[[menus]]
+id = "keuze"
+options = [{id = "groen", title = "Groen", department = "groen"}]
+"""
+RULE = '[[rules]]\nid = "a"\ndepartment = "kcc"\n'
+LETTERS = "At least 4 letters must stand beside a star"
+STAR = "A star stands for the rest of a word: at its end or at its start, outside quotes"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        (RULE + 'words = ["afval*", "*vergunning", "♻️", "grof vuil"]', []),
+        (
+            RULE + 'words = ["afval", "par*keer", "ab*"]',
+            [
+                ("rules.0.words.1", f"'par*keer': {STAR}"),
+                ("rules.0.words.2", f"'ab*': {LETTERS}"),
+            ],
+        ),
+        (
+            RULE + 'words = ["a"]\nwithout = ["?!"]',
+            [("rules.0.without.0", "'?!': There is no word or emoji in it")],
+        ),
+        (
+            '[[groups]]\nid = "g"\nwords = ["*"]',
+            [("groups.1.words.0", "'*': There is no word or emoji in it")],
+        ),
+        (
+            RULE + 'any = [{words = ["goed"]}, {not = {words = ["ab*"]}}]',
+            [("rules.0.any.1.not.words.0", f"'ab*': {LETTERS}")],
+        ),
+        (
+            RULE + 'referral = ["zomer", "..."]',
+            [("rules.0.referral.1", "'...': There is no word in it")],
+        ),
+        (
+            RULE + 'all = [{groups = ["tuin", "bos"]}, {numbers = ["10000001", "999"]}]',
+            [
+                ("rules.0.all.0.groups", "there is no group 'bos'"),
+                ("rules.0.all.1.numbers", "there is no number '999'"),
+            ],
+        ),
+        (
+            '[[care]]\nid = "c"\nkind = "emergency"\nnumbers = ["999"]',
+            [("care.0.numbers", "there is no number '999'")],
+        ),
+        (
+            RULE + r"pattern = '\w{1,200}-[0-9]{4}'",
+            [],
+        ),
+        (
+            "".join(
+                f"[[rules]]\nid = 'r{n}'\ntenant = 'almelo'\ndepartment = 'kcc'\n"
+                rf"pattern = '\w{{1,900}}x{n}'" + "\n"
+                for n in range(2000)
+            ),
+            [
+                (
+                    "rules",
+                    "the patterns of almelo take too much memory together:"
+                    " fewer of them, shorter ones, or smaller repeats",
+                )
+            ],
+        ),
+        (
+            '[[rules]]\nid = "a"\nwords = ["x"]\ntenant = "borne"\nmenu = "keuze"',
+            [("menus.0.options.0.department", "borne asks this and has no department 'groen'")],
+        ),
+        (
+            '[[rules]]\nid = "a"\nwords = ["x"]\ntenant = "almelo"\nmenu = "keuze"',
+            [],
+        ),
+    ],
+)
+def test_undecidable_rules_are_faults_of_the_configuration(
+    more: str, found: list[tuple[str, str]]
+) -> None:
+    config = parse(TOWN + more, "x.toml")
+    assert [(".".join(map(str, where)), what) for where, what in find_faults(config)] == found
+
+
+def test_valid_configuration_compiles_and_a_fault_has_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "postkamer.toml"
+    town = TOWN.replace(', menu = "keuze"', "").partition("[[menus]]")[0]
+    file.write_text(town)
+    good = loader.load(file)
+    assert validate(good) is good
+    assert set(compile_rule_tables(good.config)) == {"almelo", "borne"}
+    file.write_text('include = ["more.toml"]\n' + town)
+    (tmp_path / "more.toml").write_text("\n" + RULE + 'words = ["par*keer"]\n')
+    bad = loader.load(file)
+    with pytest.raises(ConfigError) as refused:
+        validate(bad)
+    assert str(refused.value) == f"{tmp_path / 'more.toml'}:5: rules.0.words.0: 'par*keer': {STAR}"
+    assert refused.value.read and refused.value.read.config is bad.config
+
+
+def test_patterns_that_take_too_much_memory_together_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "postkamer.toml"
+    town = TOWN.replace(', menu = "keuze"', "").partition("[[menus]]")[0]
+    file.write_text(town + RULE + "pattern = 'x{1,90}'\n")
+    made = loader.load(file)
+    monkeypatch.setattr(regex_set, "MEMORY", 1000)
+    with pytest.raises(ConfigError, match="the patterns of almelo take too much memory together"):
+        build_context(made, keyed_hash(b"key"))
+
+
+def test_every_condition_within_a_condition_is_looked_at() -> None:
+    rule = RULE + 'all = [{any = [{states = ["new"]}, {not = {types = ["text"]}}]}]'
+    config = parse(TOWN + rule, "x.toml")
+    places = [
+        ".".join(map(str, where)) for where, _ in nested_conditions(("rules", 0), config.rules[0])
+    ]
+    assert places == [
+        "rules.0",
+        "rules.0.all.0",
+        "rules.0.all.0.any.0",
+        "rules.0.all.0.any.1",
+        "rules.0.all.0.any.1.not",
+    ]
+
+
+def test_menus_are_asked_by_the_municipality_by_rules_and_by_other_menus() -> None:
+    menus = "".join(
+        f'[[menus]]\nid = "{id}"\noptions = [{{id = "x", title = "X", menu = "{to}"}}]\n'
+        for id, to in (("een", "twee"), ("drie", "een"))
+    )
+    menus += '[[menus]]\nid = "twee"\noptions = [{id = "x", title = "X", reply = "a"}]\n'
+    rule = '[[rules]]\nid = "a"\nwords = ["x"]\ntenant = "borne"\nmenu = "een"\n'
+    config = parse(TOWN + menus + rule, "x.toml")
+    almelo, borne = config.tenants
+    assert reachable_menus(config, almelo) == {"keuze"}
+    assert reachable_menus(config, borne) == {"een", "twee"}

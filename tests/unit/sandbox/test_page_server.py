@@ -1,0 +1,88 @@
+"""The files of the page: both languages say everything, and nothing is loaded from elsewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sandbox import organisation, page_server
+from sandbox.meta.graph_errors import MAGIC
+from services.config import loader
+
+FILES = page_server.load_files()
+KEY = re.compile(r'^  "([a-z0-9_.-]+)": "(.*)",$', re.MULTILINE)
+LINES_MOST = 300
+SHIPPED = Path(__file__).parents[3] / "deploy/examples/voorbeeldstad/postkamer.toml"
+
+
+def words(language: str) -> dict[str, str]:
+    return dict(KEY.findall(FILES[f"words-{language}.js"].content.decode()))
+
+
+def text(name: str) -> str:
+    return FILES[name].content.decode()
+
+
+def scripts() -> str:
+    return "\n".join(text(n) for n in FILES if n.endswith(".js") and not n.startswith("words-"))
+
+
+def test_both_languages_have_the_same_texts_with_the_same_names_in_them() -> None:
+    dutch, english = words("nl"), words("en")
+    assert len(dutch) > 100
+    assert dutch.keys() == english.keys()
+    for key, sentence in dutch.items():
+        assert set(re.findall(r"\{\w+\}", sentence)) == set(re.findall(r"\{\w+\}", english[key])), (
+            key
+        )
+
+
+def test_every_text_that_the_page_names_exists() -> None:
+    named = set(re.findall(r'data-(?:word|label|hint)="([^"]+)"', text("index.html")))
+    named |= set(re.findall(r'word\("([^"]+)"', scripts()))
+    named |= set(re.findall(r'say: "([^"]+)"', scripts()))
+    assert len(named) > 80
+    assert named <= words("nl").keys() | {"desk.waiting"}
+
+
+def test_the_page_shows_dutch_before_any_script_has_run() -> None:
+    page = text("index.html")
+    dutch = words("nl")
+    for key, shown in re.findall(r'data-word="([^"]+)"[^>]*>([^<]+)<', page):
+        assert dutch[key] == shown or key == "live.on"
+
+
+@pytest.mark.parametrize("name", [n for n in FILES if n.endswith((".js", ".css", ".html"))])
+def test_a_file_is_short_and_loads_nothing_from_elsewhere(name: str) -> None:
+    content = text(name)
+    assert content.count("\n") < LINES_MOST
+    elsewhere = re.findall(r"https?://[^\s\"']+", content)
+    assert set(elsewhere) <= {"http://www.w3.org/2000/svg"}
+
+
+def test_no_script_or_style_stands_in_the_page_itself() -> None:
+    page = text("index.html")
+    assert re.findall(r"<script(?![^>]* src=)", page) == []
+    assert "<style" not in page
+    assert re.findall(r"\son\w+=|\sstyle=", page) == []
+
+
+def test_every_file_that_the_page_asks_for_is_there() -> None:
+    page = text("index.html")
+    asked = re.findall(r'(?:src|href)="/page/([^"]+)"', page)
+    asked += re.findall(r'from "/page/([^"]+)"', scripts())
+    assert set(asked) <= FILES.keys()
+
+
+def test_the_page_is_told_of_the_town_and_of_citizens_to_try_with() -> None:
+    about = page_server.describe(organisation.EXAMPLE, FILES)
+    assert len(about["departments"]) == len(organisation.EXAMPLE.departments)
+    assert len(about["citizens"]) >= 4
+    assert all(MAGIC[one["phone"]] for one in about["troubled"])
+    assert all(f"trouble.{one['phone']}" in words("nl") for one in about["troubled"])
+    assert about["samples"] == ["container", "lantaarn", "stoep"]
+
+
+@pytest.mark.slow
+def test_the_town_of_a_sandbox_alone_is_the_one_that_ships() -> None:
+    assert organisation.from_config(loader.load(SHIPPED).config) == organisation.EXAMPLE

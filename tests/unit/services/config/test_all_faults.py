@@ -1,0 +1,199 @@
+"""Every fault of all files at once, whatever stands in them; and none that only follows from
+another."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.check.check import check
+from services.config.loader import load
+from services.config.model import ConfigError
+from services.config.reload import WatchedFiles
+from tests.support.cli.command_line import TOML
+from tests.support.cli.rule_strategies import NOW
+
+FOLDER = Path(__file__).parents[4] / "deploy/examples/voorbeeldstad/texts"
+MENUS = """\
+[[menus]]
+id = "onderwerp"
+options = [{id = "a", title = "Medewerker", department = "groen"}]
+"""
+GROUPED = '[[rules]]\nid = "g"\ngroups = ["tuin"]\ndepartment = "bomen"\nreply = "uitleg"\n'
+
+
+def told(folder: Path, first: str, **files: str) -> list[str]:
+    """File, line and sentence of each fault; `a__b` is the file a/b.toml."""
+    for name, text in {"postkamer": first, **files}.items():
+        file = folder / f"{name.replace('__', '/')}.toml"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+    found = check(folder / "postkamer.toml", {}, NOW, settings_too=False)
+    return [fault.removeprefix(f"{folder}/") for fault in found.faults]
+
+
+BACKWARD = "[[closings]]\nfirst = 2026-12-25\nlast = 2026-12-24\n"
+NOT_BESIDE = "is no place beside this file: it is named from here"
+BROKEN = '[[rules]]\nid = "x"\nwords = = 1\n'
+NO_TOML = "a.toml:3: file: is no TOML: Invalid value (at line 3, column 9)"
+
+
+@pytest.mark.parametrize(
+    ("first", "files", "found"),
+    [
+        # What may stand in a file that cannot be read is not missed.
+        ('include = ["a.toml"]\n' + TOML + GROUPED, {}, ["1: include: there is no file 'a.toml'"]),
+        ('include = ["a.toml"]\n' + TOML + GROUPED, {"a": BROKEN}, [NO_TOML]),
+        (
+            'include = ["b.toml", "c.toml"]\n',
+            {"b": TOML},
+            ["1: include: there is no file 'c.toml'"],
+        ),
+        # What is surely wrong in other files is told beside it.
+        (
+            'include = ["a.toml", "b.toml", "c.toml"]\n' + TOML.replace("https", "ftp"),
+            {"a": BROKEN, "b": '[[rules]]\nid = "y"\nwords = ["a*b"]\nhold = true\n'},
+            [
+                "1: include: there is no file 'c.toml'",
+                "34: destinations.0.url: String should match pattern '^https?://[^\\s]+$'",
+                NO_TOML,
+                "b.toml:3: rules.1.words.0: 'a*b': A star stands for the rest of a word:"
+                " at its end or at its start, outside quotes",
+            ],
+        ),
+        (
+            TOML + BROKEN + MENUS + BROKEN + BACKWARD,
+            {},
+            ["41: file: is no TOML: Invalid value (at line 41, column 9)"],
+        ),
+        (TOML + "id = 2\n[tenants]\n", {}, None),
+        # Neither is a department that has no form, nor a text.
+        (
+            TOML.replace('name = "Openbare ruimte"', "name = 7") + MENUS,
+            {},
+            [
+                "23: departments.1.name: Input should be a valid string",
+                "39: menus.0.text: there is no text 'keuze'",
+            ],
+        ),
+        (
+            'texts = "texts"\n' + TOML + GROUPED,
+            {"texts__nl": "a = = 1\n"},
+            [
+                "42: rules.1.groups: there is no group 'tuin'",
+                "43: rules.1.department: there is no department 'bomen'",
+                "texts/nl.toml:1: file: is no TOML: Invalid value (at line 1, column 5)",
+            ],
+        ),
+        (TOML + MENUS + "[[menus]]\nid = ['a']\n", {}, None),
+        ("texts = 7\n" + TOML + MENUS, {}, ["1: texts: Input should be a valid string"]),
+        # Files that are not beside the first one.
+        (
+            f'include = ["{FOLDER.parent}/*.toml"]\n' + TOML,
+            {},
+            [f"1: include: '{FOLDER.parent}/*.toml' {NOT_BESIDE}"],
+        ),
+        (
+            f'texts = "{FOLDER}"\n' + TOML,
+            {},
+            [f"1: texts: '{FOLDER}' {NOT_BESIDE}"],
+        ),
+        ('texts = "a\\u0000"\n' + TOML, {}, None),
+        ('include = ["a\\u0000"]\n' + TOML, {}, None),
+    ],
+)  # fmt: skip
+def test_every_fault_of_all_files_is_told_at_once_and_no_other(
+    tmp_path: Path, first: str, files: dict[str, str], found: list[str] | None
+) -> None:
+    got = told(tmp_path, first, **files)
+    want = None if found is None else [
+        f if ".toml:" in f else f"postkamer.toml:{f}" for f in found
+    ]  # fmt: skip
+    assert got and (want is None or sorted(got) == sorted(want))
+
+
+def test_a_file_that_cannot_be_read_hides_no_fault_of_the_texts(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    nl = (FOLDER / "nl.toml").read_text()
+    (tmp_path / "texts" / "nl.toml").write_text(nl + '\n[vraag]\ntext = "Wat is uw BSN?"\n')
+    found = told(tmp_path, 'texts = "texts"\ninclude = ["weg.toml"]\n' + TOML)
+    assert [f for f in found if "weg.toml" in f] == [
+        "postkamer.toml:2: include: there is no file 'weg.toml'"
+    ]
+    assert [f for f in found if "vraag.text: asks for what may not go by WhatsApp" in f]
+
+
+ODD = st.recursive(
+    st.sampled_from(
+        [True, -1, 10**30, 0.5, float("nan"), "", "a", "x" * 300, "a\x00", "*", "é", "terug"]
+    ),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("ab"), inner),
+    max_leaves=4,
+)
+FIELDS: dict[str, list[str]] = {
+    "tenants": ["id", "name", "menu", "care", "values", "automatic"],
+    "numbers": ["id", "tenant", "fallback", "previous", "phone_number_id", "secrets"],
+    "departments": ["id", "tenant", "name", "destination", "hours", "when_closed", "escalate_to"],
+    "destinations": ["id", "kind", "url", "secret", "to", "client_certificate", "client_key",
+                     "certificate_authorities", "oauth"],
+    "menus": ["id", "tenant", "text", "options", "timeout_minutes"],
+    "rules": ["id", "tenant", "department", "menu", "words", "groups", "pattern", "hours", "all",
+              "any", "not", "states", "numbers", "reply", "tag", "referral", "choices"],
+    "care": ["id", "kind", "words", "department", "without", "reply"],
+    "groups": ["id", "words"],
+    "closings": ["first", "last", "tenant", "departments", "hours"],
+    "contacts": ["tenant", "tag", "phones"],
+}  # fmt: skip
+ENTRIES = "".join(
+    (
+        MENUS,
+        '[[groups]]\nid = "tuin"\nwords = ["boom"]\n',
+        '[[care]]\nid = "c"\nkind = "threat"\nwords = ["boos"]\n',
+        "[[closings]]\nfirst = 2026-12-24\n",
+        '[[contacts]]\ntenant = "borne"\ntag = "pers"\nphones = ["+31600000000"]\n',
+    )
+)
+
+
+def as_toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return '"' + "".join(f"\\u{ord(c):04x}" if c < " " else c for c in value) + '"'
+    if isinstance(value, list):
+        return f"[{', '.join(map(as_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{k} = {as_toml(v)}' for k, v in value.items())}}}"
+    return str(value)
+
+
+PLACES = st.sampled_from([(table, key) for table, keys in FIELDS.items() for key in keys])
+TOPS = st.sampled_from(["include", "texts", "partitions", *FIELDS])
+
+
+@pytest.mark.slow
+@given(st.lists(st.tuples(PLACES, ODD), max_size=3), st.lists(st.tuples(TOPS, ODD), max_size=1))
+def test_whatever_a_field_holds_there_are_faults_and_no_error(
+    changes: list[tuple[tuple[str, str], Any]], tops: list[tuple[str, Any]]
+) -> None:
+    text = TOML + ENTRIES
+    for (table, key), value in changes:
+        text += f"[[{table}]]\n{key} = {as_toml(value)}\n"
+        old = f"\n{key} = "
+        at = text.find(old, text.index(f"[[{table}]]"))
+        if at > 0:
+            text = text[:at] + f"{old}{as_toml(value)}" + text[text.index("\n", at + 1) :]
+    text = "".join(f"{key} = {as_toml(value)}\n" for key, value in tops) + text
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "postkamer.toml")
+        path.write_text(text)
+        check(path, {}, NOW, settings_too=True)
+        WatchedFiles(path).poll()
+        try:
+            assert load(path).config.rules
+        except ConfigError as error:
+            assert error.faults
+            assert all(0 <= f.line <= text.count("\n") + 1 for f in error.faults)

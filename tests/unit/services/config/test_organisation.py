@@ -1,0 +1,87 @@
+"""What a destination is shown and asked: certificates and tokens, every fault with its line."""
+
+import pytest
+
+from services.config.model import ConfigError, parse
+from tests.support.cli.command_line import TOML
+
+SECRET = 'secret = "env:CRM_SECRET"\n'
+CERTIFICATE = 'client_certificate = "crm.pem"\n'
+OAUTH = """\
+[destinations.oauth]
+token_url = "https://id.example/token"
+client_id = "postkamer"
+client_secret = "env:CRM_OAUTH"
+"""
+
+
+def town(own: str) -> str:
+    """The town whose destination has this after its secret, on line 35 and further."""
+    return TOML.replace(SECRET, SECRET + own)
+
+
+def test_a_destination_has_certificates_and_a_token_of_its_own() -> None:
+    [crm] = parse(town(CERTIFICATE + OAUTH), "p.toml").destinations
+    assert crm.client_certificate == "crm.pem"
+    assert crm.oauth and crm.oauth.client_auth == "basic"
+    inline = OAUTH.removeprefix("[destinations.oauth]\n").strip().replace("\n", ", ")
+    [same] = parse(town(f"{CERTIFICATE}oauth = {{{inline}}}\n"), "p.toml").destinations
+    assert same == crm
+
+
+@pytest.mark.parametrize(
+    ("own", "line", "where", "words"),
+    [
+        ('client_certificate = "env:"\n', 35, "client_certificate", "name of a variable"),
+        ('client_key = "crm.key"\n', 30, "", "goes with a client_certificate"),
+        (OAUTH.replace("https:", "ftp:"), 36, "oauth.token_url", "pattern"),
+        (OAUTH.replace("env:CRM_OAUTH", "tiger"), 38, "oauth.client_secret", "pattern"),
+        (OAUTH.replace("env:CRM_OAUTH", ""), 35, "oauth", "client_auth = 'tls' without one"),
+        (OAUTH + 'client_auth = "tls"\n', 35, "oauth", "client_auth = 'tls' without one"),
+        (OAUTH + 'client_auth = "jwt"\n', 39, "oauth.client_auth", "'basic', 'post' or 'tls'"),
+        (OAUTH + 'scope = "a\\tb"\n', 39, "oauth.scope", "pattern"),
+        (OAUTH + "more = 1\n", 39, "oauth.more", "not permitted"),
+        (OAUTH.replace('client_id = "postkamer"\n', ""), 35, "oauth.client_id", "required"),
+        ("oauth = {}\n", 35, "oauth.client_id", "required"),
+        ("oauth = 7\n", 35, "oauth", "valid dictionary"),
+        (
+            OAUTH.replace("env:CRM_OAUTH", "") + 'client_auth = "tls"\n',
+            30,
+            "",
+            "needs a client_certificate",
+        ),
+    ],
+)
+def test_a_fault_is_told_with_its_line_and_never_quotes_a_secret(
+    own: str, line: int, where: str, words: str
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse(town(own), "p.toml")
+    places = [(fault.line, fault.where) for fault in raised.value.faults]
+    assert (line, f"destinations.0.{where}".rstrip(".")) in places
+    assert [f for f in raised.value.faults if words in f.what], raised.value
+    assert "tiger" not in str(raised.value)
+
+
+def test_certificates_are_for_https_and_mail_has_none() -> None:
+    clear = town(CERTIFICATE).replace("https://crm", "http://crm")
+    with pytest.raises(ConfigError, match="for an address by https"):
+        parse(clear, "p.toml")
+    token = town(CERTIFICATE + OAUTH).replace("https://crm", "http://crm")
+    assert parse(token, "p.toml").destinations[0].client_certificate
+    mail = 'kind = "mail"\nurl = "smtps://m.example"\nto = ["a@b.nl"]\nsender = "a@b.nl"\n'
+    for own in (CERTIFICATE, 'certificate_authorities = "ca.pem"\n', OAUTH):
+        more = f'[[destinations]]\nid = "piket"\n{mail}{own}'
+        with pytest.raises(ConfigError, match="not permitted for the kind 'mail'"):
+            parse(TOML + more, "p.toml")
+
+
+def test_what_else_is_wrong_with_a_destination_hides_neither_its_secrets_nor_its_files() -> None:
+    for own, secret in ((CERTIFICATE + OAUTH, "env:CRM_OAUTH"), ("oauth = 7\n", None)):
+        with pytest.raises(ConfigError) as raised:
+            parse(town(own).replace("https://crm", "ftp://crm"), "p.toml")
+        assert raised.value.read
+        [crm] = raised.value.read.destinations
+        assert (crm.id, crm.secret) == ("crm", "env:CRM_SECRET")
+        assert crm.client_certificate == ("crm.pem" if secret else "")
+        assert (crm.oauth.client_secret if crm.oauth else None) == secret

@@ -1,0 +1,221 @@
+"""The rules of plain language, each with texts that pass and texts that do not."""
+
+import time
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from services.language import readability
+
+SENTENCES = [
+    ("Wij zijn nu gesloten. Wij lezen uw bericht morgen.", 2),
+    ("Kunt u niet wachten? Bel ons! Of mail.", 3),
+    ("Wij zijn open van 09.00 tot 17.00 uur. Tot dan.", 2),
+    ("Kijk op www.voorbeeldstad.nl. Daar staat alles.", 2),
+    ("Kijk op https://voorbeeldstad.nl/a.b?c=d.e! Daar staat alles.", 2),
+    ("Mail naar info@voorbeeld.stad.nl. Wij antwoorden.", 2),
+    ("Kijk op {website}. Is er gevaar? Bel {telefoon}.", 3),
+    ("Neem iets mee, bijv. een brief of o.a. een pas.", 1),
+    ("Vraag naar dhr. Jansen of mevr. De Wit.", 1),
+    ("Vraag naar J. de Vries op nr. 5.", 1),
+    ("Neem een pas, brief enz. Dan helpen wij u.", 2),
+    ("Bel a.u.b. Wij helpen u.", 2),
+    ("Bel a.u.b. voor 5 uur.", 1),
+    ("Op 3 dec. zijn wij dicht. Op 4 dec. niet.", 2),
+    ("Het antwoord is klaar (zie hieronder). Klik op de knop.", 2),
+    ("Wij zeggen: 'Dat is goed.' Daarna gaat u verder.", 2),
+    ("*Let op.* Wij zijn dicht.", 2),
+    ("Bel 112. 113 is er ook.", 2),
+    ("Wacht... Wij komen.", 2),
+    ("Dank u wel! 😊 Tot ziens.", 2),
+    ("Een zin die\nverder gaat.", 1),
+    ("Een kop\n\nEen zin.", 2),
+    ("Dat kan hier:\nOp het loket.", 2),
+    ("Dat kan hier\n- op het loket\n- op de site", 3),
+    ("Welcome, e.g. Mrs. Smith. We answer at 9 a.m. today.", 2),
+    ("", 0),
+    ("... !! \n - \n 😊", 0),
+]
+
+
+@pytest.mark.parametrize(("text", "count"), SENTENCES)
+def test_sentences_are_told_apart(text: str, count: int) -> None:
+    assert len(readability.sentences(text)) == count, readability.sentences(text)
+
+
+WORDS = [
+    ("Wij zijn nu gesloten.", 4),
+    ("Bel 088 - 123 45 67 of 14 0546.", 4),
+    ("Bel +31 (0)88 123 45 67.", 2),
+    ("Bel 112, 113 of 144.", 5),
+    ("Van 9 tot 17 uur, op maandag.", 7),
+    ("Kijk op https://www.voorbeeldstad.nl/een/lange/weg.", 3),
+    ("Mail naar info@voorbeeldstad.nl - of niet.", 5),
+    ("Om 09.00 uur - 😊 - {opent}!", 4),
+    ("Uw e-mail of ID-kaart.", 4),
+    ("een\u00a0harde spatie", 3),
+    ("...", 0),
+    ("", 0),
+]
+
+
+@pytest.mark.parametrize(("text", "count"), WORDS)
+def test_words_are_counted_as_a_person_would(text: str, count: int) -> None:
+    assert readability.words(text) == count
+
+
+def test_a_sentence_of_fifteen_words_is_short_enough_and_one_of_sixteen_is_not() -> None:
+    fifteen = " ".join(["woord"] * 15)
+    assert list(readability.readability_faults(f"{fifteen}. {fifteen}!")) == []
+    assert list(readability.readability_faults(f"Dag. {fifteen} te. Dag.")) == [
+        f"a sentence of 16 words, 15 at most: {' '.join(['woord'] * 10)}…"
+    ]
+
+
+def test_words_are_counted_with_the_values_of_placeholders() -> None:
+    text = " ".join(["woord"] * 14) + " {opent}."
+    assert list(readability.readability_faults(text)) == []
+    found = list(
+        readability.readability_faults(
+            text, lambda part: part.replace("{opent}", "maandag om negen uur")
+        )
+    )
+    assert found[0].startswith("a sentence of 18 words")
+
+
+@pytest.mark.parametrize("text", ["", " \n\t", "...", "😊 - !"])
+def test_a_text_without_a_word_is_empty(text: str) -> None:
+    assert list(readability.readability_faults(text)) == ["is empty"]
+
+
+ONLY_BY_PHONE = [
+    "Bel {telefoon}.",
+    "Is er gevaar? Bel 112.",
+    "Lukt dat niet? U kunt ons altijd bellen.",
+    "U bereikt ons op 0546-12 34 56.",
+    "U bereikt ons op +31 546 123456.",
+    "Dit is ons nummer: 14 0546.",
+    "Veilig Thuis: 0800-2000.",
+    "Via WhatsApp kunnen wij geen hulp sturen. Bel 112.",
+    "U kunt ons niet mailen. Bel {telefoon}.",
+    "Is it urgent? Call us.",
+    "You cannot e-mail us. Call {telefoon}.",
+]
+OTHERWISE_TOO = [
+    "Bel {telefoon} of mail naar {mail}.",
+    "Bel {telefoon} of kom naar de balie.",
+    "Bel 113 of chat op www.113.nl.",
+    "Bel 0546-12 34 56. Of kijk op voorbeeldstad.nl/contact.",
+    "Bel 112. Kunt u niet bellen? Gebruik de app 112NL.",
+    "Is er gevaar? Bel 112. Het nieuws staat op {website}.",
+    "Bel ons. Of schrijf naar info@voorbeeldstad.nl!",
+    "Call {telefoon} or come to the desk.",
+    "U hoeft niet te bellen.",
+    "U kunt het bericht wissen op uw eigen telefoon.",
+    "Wij zijn open op 24-12-2026 van 9 tot 17 uur.",
+    "U hoeft niets te doen.",
+]
+
+
+@pytest.mark.parametrize("text", ONLY_BY_PHONE)
+def test_a_text_that_only_tells_to_call_is_refused(text: str) -> None:
+    assert list(readability.readability_faults(text)) == ["names the telephone as the only way on"]
+
+
+@pytest.mark.parametrize("text", OTHERWISE_TOO)
+def test_a_text_with_another_way_on_or_no_call_at_all_passes(text: str) -> None:
+    assert list(readability.readability_faults(text)) == []
+
+
+ASKS = [
+    "Geef uw BSN.",
+    "Stuur ons uw BSN en uw geboortedatum.",
+    "Wat is uw burgerservicenummer?",
+    "Wilt u uw burger service nummer typen?",
+    "Typ hier het BSN van uw kind.",
+    "Uw BSN-nummer graag!",
+    "Mag ik uw sofinummer?",
+    "Wij hebben ook nog uw BSN nodig.",
+    "Wij vragen u om uw bsn.",
+    "Stuur een foto van uw paspoort.",
+    "Stuur ons een kopie van uw rijbewijs of ID-kaart.",
+    "Vergeet niet uw BSN te sturen.",
+    "Stuur niet alleen uw naam, ook uw BSN.",
+    "What is your citizen service number?",
+    "Please send us your BSN.",
+    "We need your BSN.",
+    "Send a photo of your passport.",
+    "*Stuur uw (BSN)!*",
+]
+DOES_NOT_ASK = [
+    "Stuur geen burgerservicenummer (BSN), geen foto van uw paspoort en geen geld.",
+    "In uw bericht staat misschien een BSN of een rekeningnummer.",
+    "Stuur uw BSN niet via WhatsApp.",
+    "Wij vragen nooit om uw BSN.",
+    "Houd uw BSN bij de hand.",
+    "Neem uw paspoort mee naar de balie.",
+    "Wilt u een BSN aanvragen? Vul het formulier in.",
+    "Vul voor een nieuw BSN het formulier in.",
+    "Heeft u vragen over uw BSN? Typ uw vraag hier.",
+    "Stuur een foto van de kapotte lantaarn.",
+    "Wat is een BSN?",
+    "Do not send your citizen service number (BSN) or a photo of your passport.",
+    "There may be a BSN in your message.",
+    "Never send us your BSN.",
+]
+
+
+@pytest.mark.parametrize("text", ASKS)
+def test_a_text_that_asks_for_a_bsn_or_for_papers_is_refused(text: str) -> None:
+    assert [what for what in readability.readability_faults(text) if what.startswith("asks for")], (
+        text
+    )
+
+
+@pytest.mark.parametrize("text", DOES_NOT_ASK)
+def test_a_text_that_warns_or_tells_about_a_bsn_passes(text: str) -> None:
+    assert list(readability.readability_faults(text)) == []
+
+
+def test_every_fault_is_told_at_once() -> None:
+    text = f"Geef uw BSN. {'woord ' * 16}. Bel ons."
+    assert [what.split()[0] for what in readability.readability_faults(text)] == [
+        "asks",
+        "a",
+        "names",
+    ]
+
+
+@pytest.mark.parametrize(("text", "most"), [("", 0), ("één", 3), ("😊", 2), ("\ud800", 1)])
+def test_characters_are_counted_as_whoever_counts_most(text: str, most: int) -> None:
+    assert readability.length(text) == most
+
+
+@given(st.text(st.characters(), max_size=300))
+@example("\ud800. \x00 bsn \udfff!")
+@example("J. " * 50)
+def test_no_text_is_too_strange(text: str) -> None:
+    """And no word of it is lost, or read twice."""
+    list(readability.readability_faults(text))
+    read = [word for sentence in readability.sentences(text) for word in sentence.split()]
+    assert [w for w in read if any(map(str.isalnum, w))] == [
+        w for w in text.split() if any(map(str.isalnum, w))
+    ]
+
+
+BAD = ["{", "{a", "1 ", "a.", "!", "wij hebben ", "ik heb bsn ", "@", "x\n", "burger ", "a-", "("]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", BAD)
+def test_reading_a_text_takes_time_in_proportion_to_its_length(part: str) -> None:
+    """Sixteen times the text: 256 times the work if it were quadratic."""
+
+    def cost(times: int) -> float:
+        text, start = part * times, time.process_time()
+        list(readability.readability_faults(text))
+        return time.process_time() - start
+
+    cost(100)
+    assert cost(16_000) < 64 * max(cost(1_000), 0.0005)
