@@ -41,13 +41,14 @@ thorough: ## run all tests at full length, with new examples and long fault runs
 	@$(BESIDE) --hypothesis-profile=thorough --ignore=tests/faults --ignore=tests/fuzz $(ARGS)
 	@$(LONG_RUNS) $(PYTEST) --hypothesis-profile=thorough --timeout=7200 tests/faults tests/fuzz $(ARGS)
 
-check: ## format, lint, types, import rules, dead dependencies
+check: ## format, lint, types, import rules, dead dependencies, rules of the house
 	@deploy/setup.sh tools
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --config importlinter.toml
 	.venv/bin/deptry .
+	$(PYTHON) -m deploy.house_rules
 
 bench: ## measure throughput and latency; fails if a target is missed (ARGS="--report-only" does not)
 	@deploy/setup.sh servers load tools

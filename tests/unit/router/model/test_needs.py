@@ -14,7 +14,7 @@ from router.model.snapshot import Snapshot
 from services.contract import Receipt
 from services.whatsapp import items
 from services.whatsapp.items import AnyItem
-from tests.unit.router.almelo import CONFIG, NUMBER, command, ground, text, wrote
+from tests.support.router.harness import CONFIG, NUMBER, command, ground, text, wrote
 
 PERSON, MESSAGE = UUID(int=1), UUID(int=2)
 READS = {
