@@ -198,7 +198,7 @@ async def _compare_writing(writer: Writer, made: Iterator[Record]) -> list[str]:
         entries = await writer.seal(batch)
         with_index = turn % 2 == 0
         if not with_index:
-            entries = [msgspec.structs.replace(entry, sought=None) for entry in entries]
+            entries = [msgspec.structs.replace(entry, index_tokens=None) for entry in entries]
         spent[with_index].append(await _time_write(writer, entries))
         words.append(_time_indexing(batch))
     us = {with_index: [s / BATCH * 1e6 for s in some] for with_index, some in spent.items()}

@@ -101,7 +101,7 @@ class MessageRoutes:
         new = command.new_command(
             conversation=conversation.id if conversation else "",
             department=conversation.department if conversation else "",
-            answers=body.type != REACTION,
+            is_answer=body.type != REACTION,
             last=body.if_last if body.has_if_last else UNSET,
         )
         return await self._commands.accept(

@@ -191,7 +191,7 @@ async def room(
             fetcher_loop,
             looker_loop,
         ):  # a second between two looks, for each of a hundred
-            stack.enter_context(patch.object(loop, "LOOK_SECONDS", 0.02))
+            stack.enter_context(patch.object(loop, "POLL_SECONDS", 0.02))
         port = await enter(serve(api_app(provider.routes()), "127.0.0.1", 0))
         account = ProviderAccount(
             number=NUMBER, meta_id=NUMBER, base=f"http://127.0.0.1:{port}/v26.0",
