@@ -207,9 +207,9 @@ async def test_a_reaction_is_no_answer_and_is_not_given_to_who_missed_one(
     first = answer(None)
     await store.accept(first)
     with pytest.raises(AnsweredMeanwhile):
-        await store.accept(msgspec.structs.replace(answer(None), answers=False))
+        await store.accept(msgspec.structs.replace(answer(None), is_answer=False))
     for seen in (UNSET, first.id):
-        reaction = msgspec.structs.replace(answer(seen), answers=False)
+        reaction = msgspec.structs.replace(answer(seen), is_answer=False)
         await store.accept(reaction)
         await decide(pool, reaction, "accepted", offered=True, type="reaction")
     await store.accept(answer(first.id))

@@ -78,7 +78,7 @@ class Forgetful:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._book, name)
 
-    async def to_fetch(self, now: datetime, object: UUID, full: Sequence[str]) -> File | None:
+    async def claim_to_fetch(self, now: datetime, object: UUID, full: Sequence[str]) -> File | None:
         found = await self._book.claim_to_fetch(now, object, full)
         if found and not self.lost:
             self.lost = True
