@@ -155,8 +155,12 @@ async def test_a_search_finds_and_counts_what_is_the_token_s_and_nothing_else(
         for way in ({"conversation": part.conversation}, {"person": person}):
             status, said, _ = await parts.ask("POST", url, token, json=way)
             assert_tells_nothing(said, rights, world)
-            seen = has_seen(rights, part, world)
-            assert (status, msgspec.json.decode(said)["total"] > 0) == (200, seen)
+            hits = msgspec.json.decode(said)["messages"] + msgspec.json.decode(said)["notes"]
+            # A refused command is in no conversation, and on record for its own department.
+            within = [one for one in hits if one["conversationId"]]
+            assert (status, bool(within)) == (200, has_seen(rights, part, world))
+            refused = {one["department"] for one in hits if not one["conversationId"]}
+            assert refused <= (rights.departments or refused)
 
 
 @each_guarded
