@@ -3,7 +3,7 @@
 `decide` returns the decision and its changes. The partition commits both before it publishes.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,7 +19,7 @@ from router.handlers import (
 )
 from router.identity.changes import add_identity_changes
 from router.model.decision import Changes, Decision, RoutingContext, WorkUnit
-from router.model.needs import Needs, union
+from router.model.needs import Needs
 from router.model.snapshot import Snapshot
 from services.contract import Command, MediaOutcome, Receipt, SendOutcome, Timeout
 from services.whatsapp import items
@@ -44,14 +44,14 @@ def _decide_entry(
     return decision, changes
 
 
-def needs_of(units: Iterable[WorkUnit], context: RoutingContext) -> Needs:
-    """Rows that deciding these units reads."""
-    subjects = ((unit, subject) for unit in units if (subject := _subject(unit)) is not None)
-    return union(HANDLERS[type(each)].needs(unit, each, context) for unit, each in subjects)
+def needs_of(unit: WorkUnit, context: RoutingContext) -> Needs:
+    """Return the keys of the rows that the decision on a unit reads."""
+    subject = _subject(unit)
+    return Needs() if subject is None else HANDLERS[type(subject)].needs(unit, subject, context)
 
 
 def _subject(unit: WorkUnit) -> object:
-    """The item of a receipt, else the entry itself; None for a body that cannot be read."""
+    """Return the item of a receipt, else the entry; None for a body that cannot be read."""
     return unit.item if isinstance(unit.entry, Receipt) else unit.entry
 
 

@@ -28,9 +28,9 @@ D = TypeVar("D")
 class Rows(dict[K, V], Generic[K, V]):
     """Rows of one table by key. A miss of a key that was not declared is NotLoaded, not None."""
 
-    def __init__(self, is_declared: Callable[[K], bool]) -> None:
+    def __init__(self, what: str, is_declared: Callable[[K], bool]) -> None:
         super().__init__()
-        self._is_declared = is_declared
+        self._what, self._is_declared = what, is_declared
 
     def __missing__(self, key: K) -> V:
         self._check(key)
@@ -53,7 +53,7 @@ class Rows(dict[K, V], Generic[K, V]):
 
     def _check(self, key: K) -> None:
         if key and not self._is_declared(key):
-            raise NotLoaded(f"{self._is_declared.__name__} was not declared for a decision")
+            raise NotLoaded(f"{self._what} was read that no handler declared")
 
 
 class Snapshot:
@@ -63,55 +63,73 @@ class Snapshot:
         self._needs = needs
         self._message_conversations: set[str] = set()
         self.decided: dict[bytes, tuple[UUID, Decision]] = {}
-        self.identities: Rows[tuple[str, str, bytes], Identity] = Rows(self._an_identity)
+        self.identities: Rows[tuple[str, str, bytes], Identity] = Rows(
+            "an identity", self._declares_identity
+        )
         self.people: dict[UUID, list[Identity]] = {}
-        self.conversations: Rows[str, Conversation] = Rows(self._a_conversation)
+        self.conversations: Rows[str, Conversation] = Rows(
+            "a conversation", self._declares_conversation
+        )
         self.open: dict[tuple[str, UUID], str] = {}
         self.closed: dict[tuple[str, UUID], str] = {}
         """Conversation with this person that was closed last."""
         self.last_heard: dict[UUID, datetime] = {}
         """Time of a person's last message to any number; complete only for people whose consents
         were loaded."""
-        self.outgoing: Rows[UUID, OutgoingStatus] = Rows(self._a_message)
-        self.message_by_wamid: Rows[bytes, UUID] = Rows(self._a_wamid)
-        self.early_statuses: Rows[bytes, list[EarlyStatus]] = Rows(self._an_early_status)
-        self.charges: Rows[UUID, Charge] = Rows(self._a_charge)
-        self.inbound: Rows[UUID, InboundRef] = Rows(self._a_quoted_message)
+        self.outgoing: Rows[UUID, OutgoingStatus] = Rows("a message", self._declares_message)
+        self.message_by_wamid: Rows[bytes, UUID] = Rows("a wamid", self._declares_wamid)
+        self.early_statuses: Rows[bytes, list[EarlyStatus]] = Rows(
+            "an early status", self._declares_early_status
+        )
+        self.charges: Rows[UUID, Charge] = Rows("a charge", self._declares_charge)
+        self.inbound: Rows[UUID, InboundRef] = Rows(
+            "a quoted message", self._declares_quoted_message
+        )
         self.templates: dict[tuple[str, str, str], Template] = {}
-        self.opt_outs: Rows[tuple[str, UUID, str], OptOut] = Rows(self._an_opt_out)
-        self.consents: Rows[tuple[str, UUID, str], Consent] = Rows(self._a_consent)
-        self.withdrawals: Rows[tuple[str, UUID, str], Withdrawal] = Rows(self._a_consent)
-        self.number_notices: Rows[str, NumberNotice] = Rows(self._a_number)
+        self.opt_outs: Rows[tuple[str, UUID, str], OptOut] = Rows(
+            "an opt-out", self._declares_opt_out
+        )
+        self.consents: Rows[tuple[str, UUID, str], Consent] = Rows(
+            "a consent", self._declares_consent
+        )
+        self.withdrawals: Rows[tuple[str, UUID, str], Withdrawal] = Rows(
+            "a withdrawal", self._declares_consent
+        )
+        self.number_notices: Rows[str, NumberNotice] = Rows(
+            "a number notice", self._declares_number
+        )
 
-    def _an_identity(self, key: tuple[str, str, bytes]) -> bool:
+    def _declares_identity(self, key: tuple[str, str, bytes]) -> bool:
         return self._needs is None or key[2] in self._needs.identities
 
-    def _a_conversation(self, id: str) -> bool:
+    def _declares_conversation(self, id: str) -> bool:
         declared = self._needs is None or id in self._needs.conversations
         return declared or id in self._message_conversations
 
-    def _a_message(self, id: UUID) -> bool:
-        return self._needs is None or id in self._needs.messages or self._a_quoted_message(id)
+    def _declares_message(self, id: UUID) -> bool:
+        return (
+            self._needs is None or id in self._needs.messages or self._declares_quoted_message(id)
+        )
 
-    def _a_quoted_message(self, id: UUID) -> bool:
+    def _declares_quoted_message(self, id: UUID) -> bool:
         return self._needs is None or id in self._needs.quoted
 
-    def _a_wamid(self, hash: bytes) -> bool:
+    def _declares_wamid(self, hash: bytes) -> bool:
         return self._needs is None or hash in self._needs.wamids
 
-    def _an_early_status(self, hash: bytes) -> bool:
+    def _declares_early_status(self, hash: bytes) -> bool:
         return self._needs is None or hash in self._needs.early
 
-    def _a_charge(self, _: UUID) -> bool:
+    def _declares_charge(self, _: UUID) -> bool:
         return self._needs is None or self._needs.charges or bool(self._needs.early)
 
-    def _an_opt_out(self, _: tuple[str, UUID, str]) -> bool:
+    def _declares_opt_out(self, _: tuple[str, UUID, str]) -> bool:
         return self._needs is None or bool(self._needs.templates)
 
-    def _a_consent(self, _: tuple[str, UUID, str]) -> bool:
+    def _declares_consent(self, _: tuple[str, UUID, str]) -> bool:
         return self._needs is None or self._needs.consents
 
-    def _a_number(self, id: str) -> bool:
+    def _declares_number(self, id: str) -> bool:
         return self._needs is None or id in self._needs.numbers
 
     def apply(self, changes: Changes) -> None:
@@ -217,6 +235,6 @@ class Snapshot:
 
     def consents_of(self, tenant: str, person: UUID) -> list[Consent]:
         if self._needs is not None and not self._needs.consents:
-            raise NotLoaded("consents were not declared for a decision")
+            raise NotLoaded("consents were read that no handler declared")
         person_key = tenant, person
         return [c for c in self.consents.values() if (c.tenant, c.person) == person_key]

@@ -21,7 +21,7 @@ from router.model.decision import (
     Template,
     WorkUnit,
 )
-from router.model.needs import Needs
+from router.model.needs import Needs, union
 from router.model.snapshot import Snapshot
 from services.postgres.database import Connection
 
@@ -33,9 +33,11 @@ async def load_snapshot(
     connection: Connection, units: Sequence[WorkUnit], context: RoutingContext
 ) -> Snapshot:
     """Load what the decisions on these units read, and what was decided on them before."""
-    decided, quoted = await _inbox(connection, units, needs_of(units, context))
+    declared = [(unit.key, needs_of(unit, context)) for unit in units]
+    whole = union(needs for _, needs in declared)
+    decided, quoted = await _inbox(connection, units, whole)
     # A known unit is published again from its row: nothing else is read for it.
-    needs = needs_of([unit for unit in units if unit.key not in decided], context)
+    needs = union(each for key, each in declared if key not in decided) if decided else whole
     snapshot = Snapshot(needs)
     snapshot.decided.update(decided)
     snapshot.inbound.update(quoted)

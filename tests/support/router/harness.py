@@ -23,7 +23,7 @@ from router.model.decision import (
     Timer,
     WorkUnit,
 )
-from router.model.needs import Needs
+from router.model.needs import Needs, union
 from router.model.snapshot import Snapshot
 from router.output.archive_records import records
 from router.output.crm_events import crm_events
@@ -228,7 +228,8 @@ class Router:
 
     def _loaded(self, todo: list[WorkUnit]) -> Snapshot:
         """The rows that the handlers declare, and no others, as the router's store loads them."""
-        needs = needs_of([unit for unit in todo if unit.key not in self.inbox], self.ground)
+        new = (unit for unit in todo if unit.key not in self.inbox)
+        needs = union(needs_of(unit, self.ground) for unit in new)
         loaded = Snapshot(needs)
         loaded.decided.update(self.inbox)
         loaded.inbound.update({id: self.heard[id] for id in needs.quoted if id in self.heard})

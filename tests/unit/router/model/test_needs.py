@@ -77,7 +77,7 @@ def test_needs_of_a_batch_are_those_of_its_units_together() -> None:
 def test_needs_of_a_command_name_what_it_quotes_and_whom_it_is_to() -> None:
     context = ground(CONFIG)
     [unit] = parse_units(command("c", to="31600000001", reply_to_message=MESSAGE), context)
-    needs = needs_of([unit], context)
+    needs = union([needs_of(unit, context)])
     assert needs.quoted == {MESSAGE} and len(needs.identities) == 1
     assert needs.numbers == {NUMBER} and not needs.consents
 
@@ -95,7 +95,7 @@ def test_a_decision_that_reads_more_than_declared_is_quarantined(
     forgetful = Handler(HANDLERS[items.Message].needs, decide)
     monkeypatch.setitem(HANDLERS, items.Message, forgetful)
     todo = list(parse_units(wrote(text("w", "hallo", phone="31600000001")), context))
-    batch = decide_batch(todo, Snapshot(needs_of(todo, context)), context)
+    batch = decide_batch(todo, Snapshot(union(needs_of(unit, context) for unit in todo)), context)
     assert [decided[1].kind for decided in batch.new] == ["quarantined"]
     assert [type(fault) for fault in batch.faults] == [NotLoaded]
 
@@ -103,4 +103,4 @@ def test_a_decision_that_reads_more_than_declared_is_quarantined(
 def test_a_command_needs_the_conversation_that_it_names() -> None:
     context = ground(CONFIG)
     [unit] = parse_units(command("c", conversation="c"), context)
-    assert needs_of([unit], context).conversations == {"c"}
+    assert union([needs_of(unit, context)]).conversations == {"c"}
