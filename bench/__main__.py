@@ -22,7 +22,7 @@ from bench import (
     rules,
     search,
 )
-from bench.results import is_missed
+from bench.reports.results import is_missed
 
 Options = argparse.Namespace
 Report = Callable[[str], None]

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import aio_pika
 
-from bench.archive_workload import RECORDS_PER_CITIZEN, record_batches, split_waves
-from bench.archiver_report import ARCHIVER, KEYED, PLAIN, WHOLE, ArchiverSample, table
 from bench.harness import Stage, start_stage
+from bench.reports.archiver_report import ARCHIVER, KEYED, PLAIN, WHOLE, ArchiverSample, table
 from bench.rules import EXAMPLES
-from bench.texts import example_texts, write_texts
 from bench.usage import peak_memory
+from bench.workloads.archive_workload import RECORDS_PER_CITIZEN, record_batches, split_waves
+from bench.workloads.texts import example_texts, write_texts
 from deploy.local.process import Process
 from router.handlers.units import keyed_hash
 from router.ruleset.context import build_context

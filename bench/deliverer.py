@@ -15,7 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from bench.crm import (
+from bench.harness import Stage, start_stage
+from bench.peers.crm import (
     add_failing_destinations,
     make_events,
     put,
@@ -24,8 +25,7 @@ from bench.crm import (
     run_process,
     wait_until_received,
 )
-from bench.harness import Stage, start_stage
-from bench.results import at_least, at_most, spread
+from bench.reports.results import at_least, at_most, spread
 from bench.servers import ROOT
 from bench.usage import peak_memory
 from deploy.local.state import free_port
@@ -77,7 +77,7 @@ def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], No
 
 def _measure_bare(port: int, requests: int) -> float:
     url = f"http://127.0.0.1:{port}/bare"
-    command = [sys.executable, "-m", "bench.baseline_http", url, str(CONNECTIONS), str(requests)]
+    command = [sys.executable, "-m", "bench.baselines.http", url, str(CONNECTIONS), str(requests)]
     return float(subprocess.run(command, stdout=subprocess.PIPE, cwd=ROOT, check=True).stdout)
 
 

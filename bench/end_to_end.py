@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.load import wrk_command
 from bench.usage import cpu_seconds
-from bench.webhooks import signed_lines
+from bench.workloads.webhooks import signed_lines
 from tests.support.installation import Installation, installed
 
 SECONDS = 600

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.load import measure_fixed_rate, measure_max_rate
 from bench.open_loop import Outcome
-from bench.results import (
+from bench.reports.results import (
     BARE,
     CASES,
     GATEWAY,
@@ -22,7 +22,7 @@ from bench.results import (
     rates_table,
 )
 from bench.servers import Servers, run_servers
-from bench.webhooks import body, signed_lines
+from bench.workloads.webhooks import body, signed_lines
 
 LINES = {1: 5000, 25: 400, 900: 16}
 """Messages in a body -> number of different bodies: some MB of each."""

@@ -122,7 +122,7 @@ class Stage:
 
     def bare_router(self) -> Program:
         arguments = str(self.config.partitions), self.settings[ROUTER_OPS.variable]
-        return self._program("bare", ("bench.baseline_router", *arguments), {})
+        return self._program("bare", ("bench.baselines.router", *arguments), {})
 
     def _program(self, name: str, module: tuple[str, ...], settings: Mapping[str, str]) -> Program:
         return Program(

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from bench.open_loop import Outcome
-from bench.results import RateSample
+from bench.reports.results import RateSample
 
 ROOT = Path(__file__).parent.parent
 ANSWER_SECONDS = 30

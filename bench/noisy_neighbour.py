@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from bench.crm import (
+from bench.harness import Stage, start_stage
+from bench.peers.crm import (
     add_failing_destinations,
     get,
     make_events,
@@ -21,9 +22,8 @@ from bench.crm import (
     run_process,
     wait_until_received,
 )
-from bench.harness import Stage, start_stage
-from bench.receiver import FAILING
-from bench.results import at_most, spread
+from bench.peers.receiver import FAILING
+from bench.reports.results import at_most, spread
 from bench.usage import peak_memory
 from deploy.local.state import free_port
 from services import logs

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import noisy_neighbour, openklant_stand_in
-from bench.crm import receiver_program, run_process
+from bench import noisy_neighbour
 from bench.harness import Stage, start_stage
 from bench.noisy_neighbour import WAITING, measure_deliveries
-from bench.openklant_report import (
+from bench.peers import openklant_stand_in
+from bench.peers.crm import receiver_program, run_process
+from bench.peers.openklant_stand_in import ID, Register, describe_differences, new_conversations
+from bench.reports.openklant_report import (
     KINDS,
     Course,
     MachineLoad,
@@ -24,7 +26,6 @@ from bench.openklant_report import (
     read_sample,
     table,
 )
-from bench.openklant_stand_in import ID, Register, describe_differences, new_conversations
 from bench.usage import cpu_seconds, machine_ticks, peak_memory
 from deploy.local.plan import DELIVERER_OPS
 from deploy.local.process import Process

@@ -20,9 +20,7 @@ from archiver.encryption.key_store import KeyStore
 from archiver.log.checkpoint_signer import Signer, sign_checkpoint
 from archiver.log.inclusion_proof import prove_inclusion
 from archiver.log.writer import Writer
-from bench import tampering
-from bench.archive_workload import RECORDS_PER_CITIZEN, record_batches, split_waves
-from bench.log_report import (
+from bench.reports.log_report import (
     BatchCost,
     ProofTimes,
     Verification,
@@ -32,8 +30,10 @@ from bench.log_report import (
 )
 from bench.rules import EXAMPLES
 from bench.servers import EXAMPLE, KEY, ROOT, process_environment
-from bench.texts import example_texts, write_texts
 from bench.usage import cpu_seconds
+from bench.workloads import tampering
+from bench.workloads.archive_workload import RECORDS_PER_CITIZEN, record_batches, split_waves
+from bench.workloads.texts import example_texts, write_texts
 from deploy.local.postgresql import Database
 from router.handlers.units import keyed_hash
 from router.ruleset.context import build_context

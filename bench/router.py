@@ -15,8 +15,7 @@ from pathlib import Path
 import aio_pika
 
 from bench.harness import Stage, start_stage
-from bench.receipts import Wave, receipt_batches, receipts
-from bench.router_report import (
+from bench.reports.router_report import (
     BARE,
     KINDS,
     KNOWN,
@@ -28,8 +27,9 @@ from bench.router_report import (
     table,
 )
 from bench.rules import EXAMPLES
-from bench.texts import example_texts, write_texts
 from bench.usage import peak_memory
+from bench.workloads.receipts import Wave, receipt_batches, receipts
+from bench.workloads.texts import example_texts, write_texts
 from deploy.local.process import Process
 from services import clock, logs
 from tests.support.citizens import NUMBER

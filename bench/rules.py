@@ -13,10 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from bench.large_config import large_municipality, rule_words
-from bench.receipts import Wave, receipts
-from bench.results import spread, verdict
-from bench.texts import example_texts, subjects, write_texts
+from bench.reports.results import spread, verdict
+from bench.workloads.large_config import large_municipality, rule_words
+from bench.workloads.receipts import Wave, receipts
+from bench.workloads.texts import example_texts, subjects, write_texts
 from router.handlers.batch import decide_batch
 from router.handlers.units import keyed_hash, parse_units
 from router.model.decision import RoutingContext, WorkUnit

@@ -26,10 +26,10 @@ from archiver.log.append import Entry
 from archiver.log.writer import Writer
 from archiver.search.request import SEARCH
 from archiver.search.search import Search
-from bench.corpus import DEPARTMENTS, GREETING, MONTHS, TENANT, Town
-from bench.results import at_most, spread
+from bench.reports.results import at_most, spread
 from bench.servers import KEY
 from bench.usage import cpu_seconds
+from bench.workloads.corpus import DEPARTMENTS, GREETING, MONTHS, TENANT, Town
 from cli.services import MIGRATION_ORDER
 from cli.support.example_config import ROOT
 from deploy.local.postgresql import Database

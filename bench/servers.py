@@ -13,7 +13,7 @@ from pathlib import Path
 
 import aio_pika
 
-from bench.results import BARE, GATEWAY, SINGLE
+from bench.reports.results import BARE, GATEWAY, SINGLE
 from deploy.local.plan import PORTS, environment
 from deploy.local.postgresql import Database
 from deploy.local.rabbitmq import Broker
@@ -67,7 +67,7 @@ def _command(kind: str, port: int) -> list[str]:
     if kind == GATEWAY:
         return [sys.executable, "-m", "cli.main", "gateway"]
     baseline = "single" if kind == SINGLE else "bare"
-    return [sys.executable, "-m", "bench.baseline_gateway", baseline, str(port)]
+    return [sys.executable, "-m", "bench.baselines.gateway", baseline, str(port)]
 
 
 def process_environment(folder: Path, config: Path, amqp: str, database: str) -> dict[str, str]:

@@ -14,9 +14,9 @@ from archiver.audit.checkpoints import Trust
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
 from archiver.encryption.signed_note import read_verifier
-from bench.log_report import TENTHS, Verification
-from bench.tampering import COMBINED, SINGLE, Deed, tamper
+from bench.reports.log_report import TENTHS, Verification
 from bench.usage import peak_memory
+from bench.workloads.tampering import COMBINED, SINGLE, Deed, tamper
 from cli.support.archive_access import Progress
 from services.config import settings
 from services.files.object_store import ObjectStore

@@ -7,15 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.archive_workload import (
-    CITIZENS_PER_BATCH,
-    RECORDS_PER_CITIZEN,
-    record_batches,
-    split_waves,
-)
-from bench.archiver_report import ARCHIVER, KEYED, PLAIN, WHOLE, ArchiverSample
-from bench.archiver_report import table as table_of_archiver
-from bench.log_report import (
+from bench.reports.archiver_report import ARCHIVER, KEYED, PLAIN, WHOLE, ArchiverSample
+from bench.reports.archiver_report import table as table_of_archiver
+from bench.reports.log_report import (
     PART,
     WARM_UP,
     BatchCost,
@@ -25,9 +19,15 @@ from bench.log_report import (
     table,
     verification_table,
 )
-from bench.receipts import Wave
 from bench.rules import EXAMPLES
-from bench.texts import example_texts, write_texts
+from bench.workloads.archive_workload import (
+    CITIZENS_PER_BATCH,
+    RECORDS_PER_CITIZEN,
+    record_batches,
+    split_waves,
+)
+from bench.workloads.receipts import Wave
+from bench.workloads.texts import example_texts, write_texts
 from router.handlers.batch import BYTES, ITEMS
 from router.handlers.units import keyed_hash
 from router.ruleset.context import build_context

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import Part, main
-from bench.results import at_least, at_most
+from bench.reports.results import at_least, at_most
 
 
 def part(line: str) -> tuple[str, Part]:

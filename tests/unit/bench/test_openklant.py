@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.baseline_openklant import APART, SINGLE
+from bench.baselines.openklant import APART, SINGLE
 from bench.noisy_neighbour import LatencySample
-from bench.openklant_report import (
+from bench.peers.openklant_stand_in import describe_differences, new_conversations
+from bench.reports.openklant_report import (
     COLUMNS,
     KINDS,
     OF_BARE,
@@ -19,7 +20,6 @@ from bench.openklant_report import (
     sparkline,
     table,
 )
-from bench.openklant_stand_in import describe_differences, new_conversations
 from bench.usage import machine_ticks
 from deliverer.destinations.openklant.events import parse_event
 from sandbox.openklant.latency import WorkerStatistics

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bench.open_loop import Outcome, is_whole, percentile, request, schedule
-from bench.results import (
+from bench.reports.results import (
     BARE,
     CASES,
     GATEWAY,
@@ -19,7 +19,7 @@ from bench.results import (
     ratios,
     spread,
 )
-from bench.webhooks import body, is_signed, signed_lines
+from bench.workloads.webhooks import body, is_signed, signed_lines
 from gateway.webhook.signatures import OriginVerifier, WebhookSecret
 from services.whatsapp.parser import parse
 

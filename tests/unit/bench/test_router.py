@@ -7,13 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from bench import router_report, rules
-from bench.large_config import large_municipality, rule_words
-from bench.receipts import Wave, receipt_batches, receipts
-from bench.router_report import BARE, KINDS, KNOWN, NEW, REPEATED, describe_missing, handled_count
+from bench import rules
+from bench.reports import router_report
+from bench.reports.router_report import (
+    BARE,
+    KINDS,
+    KNOWN,
+    NEW,
+    REPEATED,
+    describe_missing,
+    handled_count,
+)
 from bench.rules import EXAMPLES, FEW, MANY, NONE
-from bench.texts import FEWEST_WORDS, MOST_WORDS, example_texts, subjects, write_texts
 from bench.usage import cpu_seconds, peak_memory
+from bench.workloads.large_config import large_municipality, rule_words
+from bench.workloads.receipts import Wave, receipt_batches, receipts
+from bench.workloads.texts import FEWEST_WORDS, MOST_WORDS, example_texts, subjects, write_texts
 from gateway.intake import OVERHEAD_BYTES
 from router.handlers.units import keyed_hash
 from router.output.crm_events import RECEIVED

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.large_config import large_municipality
+from bench.workloads.large_config import large_municipality
 from cli.support.example_config import EXAMPLE
 from tests.support.cli.command_line import SETTINGS, TOML, postkamer
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from bench.results import at_least, spread
+from bench.reports.results import at_least, spread
 
 ARCHIVER, WHOLE, KEYED, PLAIN = KINDS = (
     "archiver",

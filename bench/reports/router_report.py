@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from bench.results import spread, verdict
+from bench.reports.results import spread, verdict
 from router.output.crm_events import RECEIVED
 from router.ruleset.context import RECORD
 

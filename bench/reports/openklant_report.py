@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from bench import noisy_neighbour
-from bench.baseline_openklant import APART, BEST_OF, SINGLE
+from bench.baselines.openklant import APART, BEST_OF, SINGLE
 from bench.noisy_neighbour import PER_SECOND, Samples
-from bench.results import at_least, at_most, spread, verdict_line
+from bench.reports.results import at_least, at_most, spread, verdict_line
 from sandbox.openklant.latency import WorkerStatistics
 
 MEASURED = {SINGLE: 231.0, APART: 47.8}

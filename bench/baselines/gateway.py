@@ -14,7 +14,7 @@ import sys
 import aio_pika
 from aiohttp import web
 
-from bench.webhooks import HEADER, is_signed
+from bench.workloads.webhooks import HEADER, is_signed
 from services.http.server import PUBLIC_CONNECTIONS, serve
 from services.lifecycle import freeze_gc, run_event_loop
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import msgspec
 
 from bench.harness import Stage
-from bench.receiver import FAILING
+from bench.peers.receiver import FAILING
 from bench.servers import ROOT
 from deploy.local.process import Process, Program
 from services import clock
@@ -44,7 +44,7 @@ def move_crm(text: str, port: int) -> str:
 def receiver_program(stage: Stage, port: int) -> Program:
     return Program(
         name="receiver",
-        arguments=(sys.executable, "-m", "bench.receiver", str(port)),
+        arguments=(sys.executable, "-m", "bench.peers.receiver", str(port)),
         environment=stage.settings,
         folder=stage.folder,
         cwd=ROOT,

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from bench.receipts import Wave, receipts
+from bench.workloads.receipts import Wave, receipts
 from deliverer.crm.settlements import make_settlement, settlement_record
 from router.handlers.batch import decide_batch, split_by_size
 from router.handlers.units import parse_items, split_entry

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from bench.results import at_least, at_most
+from bench.reports.results import at_least, at_most
 
 WARM_UP, PART = 5_000, 50_000
 """Records: left out at the start, and compared at the beginning and at the end."""

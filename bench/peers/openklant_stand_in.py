@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from bench import crm
 from bench.harness import Stage
+from bench.peers import crm
 from bench.servers import ROOT
 from deploy.local.plan import SANDBOX
 from deploy.local.process import Process, Program
@@ -67,7 +67,7 @@ class Register:
 
     def measure_bare_client(self, seconds: float) -> dict[str, float]:
         """Measure a client that does nothing else: messages/s of each kind of load."""
-        command = [sys.executable, "-m", "bench.baseline_openklant", self._url, str(seconds)]
+        command = [sys.executable, "-m", "bench.baselines.openklant", self._url, str(seconds)]
         ran = subprocess.run(command, stdout=subprocess.PIPE, cwd=ROOT, check=True)
         return msgspec.json.decode(ran.stdout, type=dict[str, float])
 

@@ -1,0 +1,1 @@
+"""The other side of a measurement: CRM, Graph API, Open Klant."""

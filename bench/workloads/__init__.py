@@ -1,0 +1,1 @@
+"""Input of the measurements: texts, webhooks, receipts, records."""
