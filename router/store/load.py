@@ -33,14 +33,12 @@ async def load_snapshot(
     connection: Connection, units: Sequence[WorkUnit], context: RoutingContext
 ) -> Snapshot:
     """Load what the decisions on these units read, and what was decided on them before."""
-    declared = [(unit.key, needs_of(unit, context)) for unit in units]
-    whole = union(needs for _, needs in declared)
-    decided, quoted = await _inbox(connection, units, whole)
+    decided = await _decided(connection, units)
     # A known unit is published again from its row: nothing else is read for it.
-    needs = union(each for key, each in declared if key not in decided) if decided else whole
+    needs = union(needs_of(unit, context) for unit in units if unit.key not in decided)
     snapshot = Snapshot(needs)
     snapshot.decided.update(decided)
-    snapshot.inbound.update(quoted)
+    await _quoted(connection, needs, snapshot)
     await _messages(connection, needs, snapshot)
     await _charges(connection, needs, snapshot)
     conversations = [*needs.conversations, *{m.conversation for m in snapshot.outgoing.values()}]
@@ -52,29 +50,21 @@ async def load_snapshot(
     return snapshot
 
 
-Decided = dict[bytes, tuple[UUID, Decision]]
-Quoted = dict[UUID, InboundRef]
+async def _decided(
+    connection: Connection, units: Sequence[WorkUnit]
+) -> dict[bytes, tuple[UUID, Decision]]:
+    """Decisions on these units that were made before, with their receipts, by key."""
+    rows = await connection.fetch(_INBOX, [unit.key for unit in units])
+    return {row["key"]: (row["receipt"], _decode(row["decision"])) for row in rows}
 
 
-async def _inbox(
-    connection: Connection, units: Sequence[WorkUnit], needs: Needs
-) -> tuple[Decided, Quoted]:
-    """Decisions on these units that were made before, and messages of citizens that are quoted."""
-    keys = [unit.key for unit in units]
-    rows = await (
-        connection.fetch(_INBOX_OR_QUOTED, keys, list(needs.quoted))
-        if needs.quoted
-        else connection.fetch(_INBOX, keys)
-    )
-    decided: Decided = {}
-    quoted: Quoted = {}
-    for row in rows:
-        decision = _decode(row["decision"])
-        decided[row["key"]] = row["receipt"], decision
-        if row["message"] in needs.quoted:
-            reference = InboundRef(row["message"], row["wamid"], decision.conversation)
-            quoted[reference.message] = reference
-    return decided, quoted
+async def _quoted(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:
+    """Messages of citizens that commands quote."""
+    if not needs.quoted:
+        return
+    for row in await connection.fetch(_QUOTED, list(needs.quoted)):
+        conversation = _decode(row["decision"]).conversation
+        snapshot.inbound[row["message"]] = InboundRef(row["message"], row["wamid"], conversation)
 
 
 async def _messages(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:
@@ -148,12 +138,11 @@ async def _numbers(connection: Connection, needs: Needs, snapshot: Snapshot) -> 
 
 
 _INBOX = """
-select key, receipt, decision, message, wamid from router.inbox where key = any($1::bytea[])
+select key, receipt, decision from router.inbox where key = any($1::bytea[])
 """
 
-_INBOX_OR_QUOTED = """
-select key, receipt, decision, message, wamid from router.inbox
-where key = any($1::bytea[]) or message = any($2::uuid[])
+_QUOTED = """
+select decision, message, wamid from router.inbox where message = any($1::uuid[])
 """
 
 _OUTGOING = """

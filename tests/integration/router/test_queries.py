@@ -47,6 +47,7 @@ NAMES = [f"1-{n}" for n in range(8)]
 
 ASKED = {
     "inbox": (load._INBOX, (HASHES,)),
+    "quoted messages": (load._QUOTED, (PEOPLE,)),
     "people": (load._PEOPLE, (HASHES, [])),
     "people of conversations": (load._PEOPLE, ([], NAMES)),
     "conversations": (load._CONVERSATIONS, (NAMES, PEOPLE)),
