@@ -19,8 +19,8 @@ from bench.workloads.receipts import Wave, receipts
 from bench.workloads.texts import example_texts, subjects, write_texts
 from router.handlers.batch import decide_batch
 from router.handlers.units import keyed_hash, parse_units
-from router.model.decision import RoutingContext, WorkUnit
 from router.model.snapshot import Snapshot
+from router.model.work import RoutingContext, WorkUnit
 from router.rules.engine import evaluate
 from router.rules.matcher import MessageFacts
 from router.ruleset.context import build_context

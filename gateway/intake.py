@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import msgspec
 import structlog
 
 from gateway.admission import GATEWAY_MEASURES, PARTITION_MEASURES, Load, Measure, decide
@@ -92,7 +93,7 @@ def _size(entry: Entry) -> int:
     if isinstance(entry, Receipt):
         return len(entry.body) + OVERHEAD_BYTES
     if isinstance(entry, Command):
-        return len(entry.text.encode()) + len(entry.content) + OVERHEAD_BYTES
+        return len(msgspec.msgpack.encode(entry.action)) + OVERHEAD_BYTES
     return OVERHEAD_BYTES
 
 

@@ -6,7 +6,7 @@ A version is put on record before anything is decided by it.
 import asyncio
 from pathlib import Path
 
-from router.model.decision import Hash, RoutingContext
+from router.model.work import Hash, RoutingContext
 from router.ruleset.context import build_context, build_version_record, create_version
 from router.ruleset.validation import validate
 from router.store.store import Store

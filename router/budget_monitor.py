@@ -7,7 +7,7 @@ from datetime import date
 import structlog
 
 from router.billing.costs import ChargeGroup, budget_ratios
-from router.model.decision import RoutingContext
+from router.model.work import RoutingContext
 from services import clock, metrics
 from services.config.pricing import find_rate, month_of, span
 from services.postgres.database import Pool, retry_while_unavailable

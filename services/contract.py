@@ -11,7 +11,7 @@ tests/contract/golden hold each of these in its encoded form.
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 import msgspec
@@ -54,16 +54,150 @@ AUTOMATED_AUTHOR = Author(kind="automated", id="postkamer")
 """Author of automatic messages."""
 
 
-class Command(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    tag_field="entry",
-    tag="command",
-    rename={"reply_to_message": "about", "last_seen_sequence": "seen", "merge_from": "other"},
-):
-    """A command of a CRM, accepted by the gateway: a message to a citizen, or a change of a
-    conversation.
+class Action(msgspec.Struct, frozen=True, kw_only=True, tag_field="action"):
+    """An action that a command asks for. Its tag is the type of the command."""
+
+
+class ConsentEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """Evidence that a citizen agreed to business-initiated messages."""
+
+    given_at: datetime
+    source: str
+    """Place where the evidence can be looked up, in the CRM's words."""
+
+
+class SendMessage(Action, frozen=True, kw_only=True, tag="message"):
+    """Send a message to a citizen."""
+
+    type: str
+    """Meta's type: `text`, `image`, `template` ..."""
+    text: str
+    """Text of the message as a person reads it."""
+    content: bytes
+    """JSON of the content in Meta's form, `{"type": ..., <type>: {...}}`."""
+    reply_to_message: UUID | None = None
+    """Id of the message that this one quotes or reacts to."""
+    media: UUID | None = None
+    """Id of an upload to attach; the content has a place for it, without an id."""
+    purpose: str = ""
+    """For a business-initiated template: the purpose that the citizen consented to."""
+    evidence: ConsentEvidence | None = None
+    """Evidence of that consent, which a template may carry along."""
+
+
+class TransferConversation(Action, frozen=True, kw_only=True, tag="transfer"):
+    """Transfer a conversation to another department, or into an employee's queue."""
+
+    to_department: str = ""
+    """Department that gets the conversation; '' for the fallback of the number."""
+    employee: str = ""
+    """Employee whose queue it goes to, by their name in the CRM."""
+    reason: str = ""
+    """Reason that its author wrote."""
+
+
+class CloseConversation(Action, frozen=True, kw_only=True, tag="close"):
+    """Close a conversation: the question is answered."""
+
+    reason: str = ""
+    """Reason that its author wrote."""
+    outcome: str = ""
+    """forwarded, redirected or handled."""
+    last_seen_sequence: int | None = None
+    """Last sequence number of the conversation that its author had seen. Nothing is closed when the
+    citizen asked something after that, as it was not dealt with."""
+
+
+class AddNote(Action, frozen=True, kw_only=True, tag="note"):
+    """Write a note for colleagues, which the citizen does not see."""
+
+    text: str
+
+
+class LinkCase(Action, frozen=True, kw_only=True, tag="link"):
+    """Link a conversation to the zaak that it belongs to."""
+
+    zaak: str
+
+
+class MarkRead(Action, frozen=True, kw_only=True, tag="read"):
+    """Show the citizen that the conversation was read."""
+
+    typing: bool = False
+    """True if an employee is typing an answer."""
+
+
+class ConfirmAlarm(Action, frozen=True, kw_only=True, tag="confirm"):
+    """Confirm that a person has seen the alarm."""
+
+
+class ReleaseConversation(Action, frozen=True, kw_only=True, tag="release"):
+    """Release the withheld events of a conversation."""
+
+
+class MergeConversation(Action, frozen=True, kw_only=True, tag="merge"):
+    """Merge another conversation, and its person, into this one."""
+
+    other: str
+    """The other conversation, of the same number."""
+
+
+class SetNotice(Action, frozen=True, kw_only=True, tag="notice"):
+    """Set the notice of a number; an empty text removes it."""
+
+    text: str = ""
+    until: datetime | None = None
+    """Time at which the notice ends."""
+
+
+class SetNumberState(Action, frozen=True, kw_only=True, tag="state"):
+    """Set the state of a number."""
+
+    state: str
+    """open, receive-only or closed."""
+    text: str = ""
+    """Text for citizens who write to a closed number."""
+    until: datetime | None = None
+    """Time at which the number opens again."""
+
+
+class RecordConsent(Action, frozen=True, kw_only=True, tag="consent"):
+    """Record that a citizen agreed to business-initiated messages for a purpose."""
+
+    purpose: str
+    evidence: ConsentEvidence
+
+
+class EndConsent(Action, frozen=True, kw_only=True, tag="withdraw"):
+    """Record that a citizen withdraws their consent for a purpose."""
+
+    purpose: str
+
+
+class UnknownAction(Action, frozen=True, kw_only=True, tag="unknown"):
+    """An action that only a newer version knows. Its sender hears so."""
+
+
+AnyAction = (
+    SendMessage
+    | TransferConversation
+    | CloseConversation
+    | AddNote
+    | LinkCase
+    | MarkRead
+    | ConfirmAlarm
+    | ReleaseConversation
+    | MergeConversation
+    | SetNotice
+    | SetNumberState
+    | RecordConsent
+    | EndConsent
+    | UnknownAction
+)
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="command"):
+    """A command of a CRM, accepted by the gateway: an action, its sender, and what it concerns.
 
     Either `conversation`, or `number` (and `to`), identifies the citizen. An empty `departments`
     means every department of the municipality; an empty `tenant` means that of the number.
@@ -74,12 +208,7 @@ class Command(
     received_at: datetime
     token: str
     """Name of the API token of the caller."""
-    type: str
-    """Meta's type of a message (`text`, `image`, `template` ...); else transfer, close, note,
-    link, confirm, release, merge, read; for a number: notice, state; for a person: consent,
-    withdraw."""
-    text: str = ""
-    """Text of the message or of the note."""
+    action: AnyAction
     conversation: str = ""
     number: str = ""
     to: str = ""
@@ -90,40 +219,13 @@ class Command(
     """Departments for which the token may act."""
     department: str = ""
     """Department for which this is done; '' for the department that owns the conversation."""
-    content: bytes = b""
-    """JSON of a message's content in Meta's form, `{"type": ..., <type>: {...}}`; else empty."""
-    reply_to_message: UUID | None = None
-    """Id of the message that this one quotes or reacts to."""
-    media: UUID | None = None
-    """Id of an upload to attach; the content has a place for it, without an id."""
-    to_department: str = ""
-    """For a transfer: the department that gets the conversation."""
-    reason: str = ""
-    """For a transfer or a closing: the reason that its author wrote."""
-    zaak: str = ""
-    """For a link: the zaak that the conversation belongs to."""
-    employee: str = ""
-    """For a transfer: the employee whose queue it goes to, by their name in the CRM."""
-    until: datetime | None = None
-    """For a notice or the state of a number: time at which it expires."""
-    state: str = ""
-    """For a number: its new state (open, receive-only, closed)."""
-    outcome: str = ""
-    """For a closing: the outcome, which is forwarded, redirected or handled."""
-    last_seen_sequence: int | None = None
-    """For a closing: the last sequence number of the conversation that its author had seen. Nothing
-    is closed when the citizen asked something after that, as it was not dealt with."""
-    merge_from: str = ""
-    """For a merge: another conversation with the same person."""
-    typing: bool = False
-    """For a read: True if an employee is typing an answer."""
-    purpose: str = ""
-    """For a business-initiated template: the purpose that the citizen consented to. For a consent
-    and its withdrawal: its purpose."""
-    given_at: datetime | None = None
-    """Time at which the citizen gave that consent; a template may carry it along."""
-    source: str = ""
-    """Source of the evidence of that consent."""
+
+    @property
+    def type(self) -> str:
+        """Type of the command: Meta's type of a message, else the tag of the action."""
+        if isinstance(self.action, SendMessage):
+            return self.action.type
+        return str(self.action.__struct_config__.tag)
 
 
 class SendOutcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="send-outcome"):
@@ -261,17 +363,11 @@ KINDS: dict[str, type[Batch]] = {
     DELIVERY_BATCH: DeliveryBatch,
     ARCHIVE_BATCH: ArchiveBatch,
 }
-MESSAGE_TYPES = frozenset(
-    [
-        "text", "image", "video", "audio", "document", "sticker", "interactive", "template",
-        "reaction", "location", "contacts",
-    ]
-)  # fmt: skip
-"""Types of commands that are messages to a citizen."""
 REACTION = "reaction"
 """Message type that belongs to another message and is not an answer."""
 NAMES = {kind: name for name, kind in KINDS.items()}
 
+_ACTIONS = [each.__struct_config__.tag for each in get_args(AnyAction)]
 _encoder = msgspec.msgpack.Encoder()
 _decoders = {name: msgspec.msgpack.Decoder(kind) for name, kind in KINDS.items()}
 
@@ -286,9 +382,29 @@ def decode(name: str, body: bytes) -> Batch:
     Raises KeyError for a name that this version does not know, and msgspec.DecodeError or
     msgspec.ValidationError for a body that does not match the name.
     """
+    try:
+        return _decode_known(name, body)
+    except (UnicodeDecodeError, RecursionError) as error:  # msgspec raises these for text and depth
+        raise msgspec.DecodeError(f"not what the name says: {type(error).__name__}") from None
+
+
+def _decode_known(name: str, body: bytes) -> Batch:
+    """Decode a batch. Actions that only a newer version knows become UnknownAction."""
     decoder = _decoders[name]
     try:
         batch: Batch = decoder.decode(body)
-    except (UnicodeDecodeError, RecursionError) as error:  # msgspec raises these for text and depth
-        raise msgspec.DecodeError(f"not what the name says: {type(error).__name__}") from None
+    except msgspec.ValidationError:
+        if name != PARTITION_BATCH:
+            raise
+        fields = _without_unknown_actions(msgspec.msgpack.decode(body))
+        return msgspec.convert(fields, PartitionBatch)
+    return batch
+
+
+def _without_unknown_actions(batch: Any) -> Any:
+    entries = batch.get("entries", ()) if isinstance(batch, dict) else ()
+    for entry in entries if isinstance(entries, list) else ():
+        action = entry.get("action") if isinstance(entry, dict) else None
+        if isinstance(action, dict) and action.get("action") not in _ACTIONS:
+            entry["action"] = {"action": "unknown"}
     return batch

@@ -13,13 +13,13 @@ import msgspec
 
 from bench.workloads.receipts import Wave, receipts
 from deliverer.crm.settlements import make_settlement, settlement_record
-from router.handlers.batch import decide_batch, split_by_size
+from router.handlers.batch import archive_records, decide_batch, split_by_size
+from router.handlers.dispatch import crm_events
 from router.handlers.units import parse_items, split_entry
-from router.model.decision import DecidedUnit, RoutingContext
+from router.model.changes import DecidedUnit
 from router.model.snapshot import Snapshot
-from router.output import archive_records
-from router.output.crm_events import crm_events
-from services.contract import Author, Command, Entry, Receipt, Record, SendOutcome
+from router.model.work import RoutingContext
+from services.contract import Author, Command, Entry, Receipt, Record, SendMessage, SendOutcome
 from services.ids import uuid7
 from tests.support.citizens import NUMBER, WABA, phone, signature
 
@@ -85,9 +85,7 @@ def _router_batches(
     units = [unit for entry, items in parsed for unit in split_entry(entry, items, context)]
     batch = decide_batch(units, snapshot, context)
     assert not batch.faults, batch.faults
-    yield from split_by_size(
-        archive_records.archive_records(parsed, batch.to_publish, batch.duplicates), _size
-    )
+    yield from split_by_size(archive_records(parsed, batch.to_publish, batch.duplicates), _size)
     yield from _deliverer_batches(batch.to_publish)
 
 
@@ -113,9 +111,11 @@ def _command(conversation: str, number: str, text: str, at: datetime) -> Command
         id=uuid7(at, _digest(conversation)),
         received_at=at,
         token="crm",
-        type="text",
-        text=text,
-        content=msgspec.json.encode({"type": "text", "text": {"body": text}}),
+        action=SendMessage(
+            type="text",
+            text=text,
+            content=msgspec.json.encode({"type": "text", "text": {"body": text}}),
+        ),
         conversation=conversation,
         number=number,
         author=CLERK,

@@ -8,7 +8,7 @@ import msgspec
 
 from cli.replay.recorded import MessageRecord, read_message
 from router.conversation.interpretation import collect_facts
-from router.model.decision import RoutingContext, WorkUnit
+from router.model.work import RoutingContext, WorkUnit
 from router.rules.engine import FALLBACK, Outcome, evaluate
 from services.config.numbers import Number
 from services.whatsapp import items

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from router.model.decision import WorkUnit
+from router.model.work import WorkUnit
 from services.contract import Receipt
 from services.ids import created_at
 from services.whatsapp import items

@@ -19,7 +19,7 @@ from cli.support.archive_access import with_archive
 from cli.support.database import CommandRefused, fail, print_result
 from cli.support.time_options import Time
 from router.handlers.units import keyed_hash
-from router.model.decision import RoutingContext
+from router.model.work import RoutingContext
 from router.ruleset.context import build_context
 from services import clock
 from services.config import loader

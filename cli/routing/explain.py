@@ -9,8 +9,10 @@ import msgspec
 from router.conversation.interpretation import collect_facts
 from router.handlers.dispatch import decide
 from router.handlers.units import keyed_hash
-from router.model.decision import Changes, Decision, RoutingContext, WorkUnit
+from router.model.changes import Changes
+from router.model.decision import MessageDecision
 from router.model.snapshot import Snapshot
+from router.model.work import RoutingContext, WorkUnit
 from router.rules.engine import RuleStep, trace_rules, trace_safety_rules, with_quotes
 from router.rules.matcher import MessageFacts
 from router.ruleset.context import build_context
@@ -41,6 +43,7 @@ def explain(
     context = _quote_matches(build_context(loaded, keyed_hash(b"explained")))
     unit = build_unit(text, number.id, at, type)
     decision, changes = decide(unit, Snapshot(), context)
+    assert isinstance(decision, MessageDecision)
     facts = _facts(unit, context)
     tried = _step_json(trace_rules(context.rules[number.tenant], facts))
     department = config.department(number.tenant, decision.department)
@@ -98,15 +101,15 @@ def _step_json(tried: list[RuleStep]) -> list[dict[str, str]]:
     ]
 
 
-def _consequences(decision: Decision, changes: Changes) -> dict[str, Any]:
+def _consequences(decision: MessageDecision, changes: Changes) -> dict[str, Any]:
     """Return the other consequences of the decision, without the empty ones."""
     reply = decision.reply
     members = {
-        "tags": list(decision.tags),
-        "priority": "" if decision.priority == "normal" else decision.priority,
-        "language": decision.language,
+        "tags": list(decision.labels.tags),
+        "priority": "" if decision.labels.priority == "normal" else decision.labels.priority,
+        "language": decision.labels.language,
         "sensitive": list(decision.sensitive),
-        "due": decision.due,
+        "due": decision.labels.due,
         "care": decision.care,
         "careReason": decision.care_reason,
         "held": decision.held,
@@ -117,7 +120,7 @@ def _consequences(decision: Decision, changes: Changes) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value}
 
 
-def _woken(decision: Decision, tenant: Tenant) -> dict[str, Any]:
+def _woken(decision: MessageDecision, tenant: Tenant) -> dict[str, Any]:
     """Return the destinations that a safety rule wakes, in order, and the minutes to confirm."""
     if not decision.care:
         return {}
@@ -125,7 +128,7 @@ def _woken(decision: Decision, tenant: Tenant) -> dict[str, Any]:
     return {"wakes": wakes, "confirmMinutes": tenant.care.confirm_minutes}
 
 
-def _undecided(decision: Decision, facts: MessageFacts, tenant: Tenant) -> dict[str, Any]:
+def _undecided(decision: MessageDecision, facts: MessageFacts, tenant: Tenant) -> dict[str, Any]:
     """Return the seconds of silence after which a provisional decision becomes final."""
     if not decision.provisional:
         return {}

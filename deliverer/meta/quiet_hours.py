@@ -28,7 +28,7 @@ def business_initiated_refusal(
     """Return why a business-initiated message does not go now, or None. Checked at sending, because
     things may have changed since it was accepted."""
     if not has_consent:
-        return Failed(0, WITHDRAWN)
+        return Failed(0, str(WITHDRAWN))
     end = quiet_hours.ends_at(at) if quiet_hours else None
     return RetryLater((end - at).total_seconds(), 0, _wait_reason(end)) if end else None
 

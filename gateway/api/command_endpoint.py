@@ -1,7 +1,7 @@
 """Receive commands: read the key and body, store, publish, and answer once it is confirmed."""
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -90,17 +90,24 @@ class CommandEndpoint:
             return cast(T, body)
         if terms := parse_ignoring_faults(command.body, faults, messages.TERMS):
             members = {fault.member for fault in faults}
-            further = builder.terms_faults(
-                terms,
-                command.rights,
-                self._config,
-                is_transfer=kind is changes.TRANSFER,
-                is_municipal=kind in changes.CONSENT_COMMANDS,
-            )
-            further += builder.time_faults(terms.until, clock.now())
-            further += builder.consent_date_faults(terms, clock.now())
+            further = self._terms_faults(terms, kind, command.rights)
             faults = faults + [fault for fault in further if fault.member not in members]
         raise Refused(validation_problem(sorted(faults), key=command.key))
+
+    def _terms_faults(
+        self, terms: messages.Terms, kind: TypeAdapter[Any], rights: Rights
+    ) -> Iterator[FieldError]:
+        """Yield the faults that the token, the configuration and the clock show."""
+        now = clock.now()
+        yield from builder.time_faults(terms.until, now)
+        if kind in changes.CONSENT_COMMANDS:
+            yield from builder.consent_faults(terms, rights, self._config, now)
+        elif kind is changes.TRANSFER:
+            yield from builder.change_faults(terms, rights, self._config)
+        else:
+            yield from builder.sender_faults(terms, rights, self._config)
+            given_at = terms.consent.given_at if terms.consent else None
+            yield from builder.consent_time_faults("/consent/givenAt", given_at, now)
 
     async def raise_unless_accepted(self, command: CommandRequest, refusal: web.Response) -> None:
         """Raise Refused unless the command was accepted before: then its answer is the same again,

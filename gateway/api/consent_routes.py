@@ -35,10 +35,9 @@ class ConsentRoutes:
 
         async def accept(_: web.Request, command: CommandRequest) -> web.Response:
             body = self._commands.parse_command(command, kind)
-            faults = builder.terms_faults(body, command.rights, self._config, is_municipal=True)
-            faults += builder.consent_date_faults(body, clock.now())
-            if faults:
-                refusal = validation_problem(sorted(faults))
+            faults = builder.consent_faults(body, command.rights, self._config, clock.now())
+            if ordered := sorted(faults):
+                refusal = validation_problem(ordered)
                 await self._commands.raise_unless_accepted(command, refusal)
             return await self._commands.accept(
                 command,

@@ -38,11 +38,6 @@ from services.http.rights import Rights
 from services.http.token_store import TokenStore
 from services.ids import CONVERSATION
 
-READ_RECEIPT_REFUSALS = {
-    "marks_off": "this number shows nobody that a message was read",
-    "confidential": "a confidential department shows nobody that a message was read",
-}
-
 
 class MessageRoutes:
     def __init__(
@@ -114,8 +109,7 @@ class MessageRoutes:
         self, body: messages.Message, conversation: ConversationView | None, rights: Rights
     ) -> web.Response | None:
         """Return the refusal of a message by its configuration, file or conversation, or None."""
-        faults = builder.command_faults(body, rights, self._config)
-        faults += builder.consent_date_faults(body, clock.now())
+        faults = builder.message_faults(body, rights, self._config, clock.now())
         faults += await self._upload_faults(body, rights)
         access: Access = "allowed"
         if body.conversation_id:
@@ -134,9 +128,9 @@ class MessageRoutes:
             id = request.match_info["id"]
             is_id = CONVERSATION.fullmatch(id)
             conversation = await self._store.find_conversation(id) if is_id else None
-            department = getattr(body, "from_department", None) or ""
             is_alarm = isinstance(body, changes.Confirm)
-            access = access_to(conversation, command.rights, department, anywhere=is_alarm)
+            owner = builder.expected_owner(body)
+            access = access_to(conversation, command.rights, owner, anywhere=is_alarm)
             if conversation is None or access == "unknown":
                 return problem_response(404, "Not Found", "there is no such conversation")
             if refusal := await self._change_refusal(body, conversation, command.rights, access):
@@ -150,10 +144,10 @@ class MessageRoutes:
         return accept
 
     async def _change_refusal(
-        self, body: builder.Change, conversation: ConversationView, rights: Rights, access: Access
+        self, body: changes.Change, conversation: ConversationView, rights: Rights, access: Access
     ) -> web.Response | None:
         """Return the refusal of a change of a conversation that the token may see, or None."""
-        faults = builder.command_faults(body, rights, self._config)
+        faults = [*builder.change_faults(body, rights, self._config)]
         accesses = [access]
         if isinstance(body, changes.Merge):
             merge_faults = builder.merge_faults(body, conversation)
@@ -163,14 +157,12 @@ class MessageRoutes:
                 if accesses[-1] == "unknown":
                     merge_faults = [FieldError("/with", "is no conversation of ours")]
             faults += merge_faults
-        if refusal := _refusal(faults, accesses):
-            return refusal
+        if answer := _refusal(faults, accesses):
+            return answer
         if conversation.closed and isinstance(body, changes.Transfer):
             return conflict("closed", "the conversation is closed")
-        code = read_receipt_refusal(conversation, self._config)
-        if isinstance(body, changes.Read) and code:
-            return conflict(code, READ_RECEIPT_REFUSALS[code])
-        return None
+        refusal = read_receipt_refusal(conversation, self._config)
+        return conflict(*refusal) if refusal and isinstance(body, changes.Read) else None
 
     async def _upload_faults(self, body: messages.Message, rights: Rights) -> list[FieldError]:
         """Return the faults of the file that a message sends."""

@@ -9,6 +9,7 @@ import msgspec
 
 from services.config.model import Configuration
 from services.http.rights import Rights
+from services.refusal import Refusal
 
 
 class ConversationView(msgspec.Struct, frozen=True):
@@ -47,14 +48,16 @@ def access_to(
     return "transferred" if any(map(rights.handles, conversation.departments)) else "unknown"
 
 
-def read_receipt_refusal(
-    conversation: ConversationView, config: Configuration
-) -> Literal["", "marks_off", "confidential"]:
-    """Return the reason why this conversation sends no read receipts, or ''."""
+MARKS_OFF = Refusal("marks_off", "this number shows nobody that a message was read")
+CONFIDENTIAL = Refusal(
+    "confidential", "a confidential department shows nobody that a message was read"
+)
+
+
+def read_receipt_refusal(conversation: ConversationView, config: Configuration) -> Refusal | None:
+    """Return the reason why this conversation sends no read receipts, or None."""
     number = config.number(conversation.number)
     if number is None or number.read_marks == "never":
-        return "marks_off"
-    confidential = config.confidential(
-        conversation.tenant, (conversation.department, *conversation.departments)
-    )
-    return "confidential" if confidential else ""
+        return MARKS_OFF
+    departments = (conversation.department, *conversation.departments)
+    return CONFIDENTIAL if config.confidential(conversation.tenant, departments) else None

@@ -5,8 +5,7 @@ configuration.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -15,23 +14,16 @@ from gateway.commands.authorization import ConversationView
 from gateway.commands.graph_payload import disclosure_faults, graph_payload, link_pointer, upload_of
 from gateway.commands.plain_text import plain_text_of
 from gateway.requests.changes import (
+    Change,
     ClearNotice,
-    Close,
-    Confirm,
+    ConsentCommand,
     GiveConsent,
-    LinkCase,
     Merge,
-    Note,
-    Notice,
-    Read,
-    Release,
-    State,
+    NumberCommand,
     Transfer,
-    WithdrawConsent,
 )
 from gateway.requests.messages import (
     Author,
-    Consent,
     Message,
     ReactionMessage,
     TemplateMessage,
@@ -42,26 +34,6 @@ from services.api.json_body import FieldError
 from services.config.model import Configuration
 from services.http.rights import Rights
 
-Change = Transfer | Close | Note | LinkCase | Read | Confirm | Release | Merge
-CHANGE_TYPES: dict[type[Change], str] = {
-    Transfer: "transfer",
-    Close: "close",
-    Note: "note",
-    LinkCase: "link",
-    Read: "read",
-    Confirm: "confirm",
-    Release: "release",
-    Merge: "merge",
-}
-"""Request body -> type of a command for a conversation."""
-NumberCommand = Notice | ClearNotice | State
-NUMBER_COMMAND_TYPES: dict[type[NumberCommand], str] = {
-    Notice: "notice",
-    ClearNotice: "notice",
-    State: "state",
-}
-"""Request body -> type of a command for a number."""
-ConsentCommand = GiveConsent | WithdrawConsent
 CLOCK_SKEW = timedelta(minutes=1)
 """Time by which the clock of a CRM may be ahead."""
 MAX_DURATION = timedelta(days=31)
@@ -77,15 +49,16 @@ class CommandContext(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-def command_faults(
-    body: Message | Change, rights: Rights, config: Configuration
+def message_faults(
+    body: Message, rights: Rights, config: Configuration, now: datetime
 ) -> list[FieldError]:
-    """Return all faults of a command, except those of its conversation."""
-    faults = terms_faults(body, rights, config, is_transfer=isinstance(body, Transfer))
-    if not isinstance(body, Change):
-        faults += disclosure_faults(body, _disclosure(rights, config))
-        faults += _link_faults(body, config)
-    return faults
+    """Return all faults of a message, except those of its file and its conversation."""
+    return [
+        *sender_faults(body, rights, config),
+        *disclosure_faults(body, _disclosure(rights, config)),
+        *_link_faults(body, config),
+        *_template_consent_faults(body, now),
+    ]
 
 
 def _link_faults(body: Message, config: Configuration) -> Iterator[FieldError]:
@@ -94,29 +67,40 @@ def _link_faults(body: Message, config: Configuration) -> Iterator[FieldError]:
         yield FieldError(pointer, "must be an upload (`id`): in production files are scanned")
 
 
-def terms_faults(
-    terms: Message | Change | Terms | ConsentCommand,
-    rights: Rights,
-    config: Configuration,
-    *,
-    is_transfer: bool = False,
-    is_municipal: bool = False,
-) -> list[FieldError]:
-    """Return the faults of a command that do not depend on its content.
+def _template_consent_faults(body: Message, now: datetime) -> list[FieldError]:
+    consent = body.consent if isinstance(body, TemplateMessage) else None
+    return consent_time_faults("/consent/givenAt", consent.given_at if consent else None, now)
 
-    `is_transfer`: `department` is the one that receives the conversation. `is_municipal`: the
-    command belongs to the municipality and to no department.
+
+def sender_faults(
+    body: Message | Terms, rights: Rights, config: Configuration
+) -> Iterator[FieldError]:
+    """Yield the faults of author, department and number of a message."""
+    yield from author_faults(body.author, rights)
+    yield from _department_faults(body.department, body.number, rights, config)
+
+
+def change_faults(
+    body: Change | Terms, rights: Rights, config: Configuration
+) -> Iterator[FieldError]:
+    """Yield the faults of a change of a conversation, except those of its conversation.
+
+    The department of a transfer is the one that receives the conversation.
     """
-    department: str | None = getattr(terms, "department", None)
-    faults = [*_author_faults(terms.author, rights)]
-    number: str | None = getattr(terms, "number", None)
-    if is_municipal:
-        faults += _number_faults(number, rights, config)
-    elif not is_transfer:
-        faults += _sender_faults(department, number, rights, config)
-    elif department and config.department(rights.tenant, department) is None:
-        faults.append(FieldError("/department", "is no department of this municipality"))
-    return faults
+    yield from author_faults(body.author, rights)
+    department = body.department if isinstance(body, Transfer | Terms) else None
+    if department and config.department(rights.tenant, department) is None:
+        yield FieldError("/department", "is no department of this municipality")
+
+
+def consent_faults(
+    body: ConsentCommand | Terms, rights: Rights, config: Configuration, now: datetime
+) -> Iterator[FieldError]:
+    """Yield the faults of a command that belongs to the municipality and to no department."""
+    yield from author_faults(body.author, rights)
+    yield from _number_faults(body.number, rights, config)
+    given_at = body.given_at if isinstance(body, GiveConsent | Terms) else None
+    yield from consent_time_faults("/givenAt", given_at, now)
 
 
 def time_faults(until: datetime | None, now: datetime) -> list[FieldError]:
@@ -129,8 +113,8 @@ def time_faults(until: datetime | None, now: datetime) -> list[FieldError]:
 
 def number_command_faults(body: NumberCommand, rights: Rights, now: datetime) -> list[FieldError]:
     """Return the faults of a command for a number."""
-    until = getattr(body, "until", None)
-    return [*_author_faults(body.author, rights), *time_faults(until, now)]
+    until = None if isinstance(body, ClearNotice) else body.until
+    return [*author_faults(body.author, rights), *time_faults(until, now)]
 
 
 def merge_faults(body: Merge, conversation: ConversationView) -> list[FieldError]:
@@ -142,14 +126,15 @@ def merge_faults(body: Merge, conversation: ConversationView) -> list[FieldError
     return []
 
 
-def _author_faults(author: Author | None, rights: Rights) -> Iterator[FieldError]:
+def author_faults(author: Author | None, rights: Rights) -> Iterator[FieldError]:
+    """Yield a fault if people write with this token and the author is not named."""
     if rights.people and author is None:
         yield FieldError("/author", "must be given: people write with this token")
     elif rights.people and author and author.kind == "employee" and not author.id:
         yield FieldError("/author/id", "must be given: people write with this token")
 
 
-def _sender_faults(
+def _department_faults(
     department: str | None, number_id: str | None, rights: Rights, config: Configuration
 ) -> Iterator[FieldError]:
     exists = department is None or config.department(rights.tenant, department)
@@ -174,17 +159,10 @@ def _number_faults(id: str | None, rights: Rights, config: Configuration) -> Ite
         yield FieldError("/number", "must be the id of a number of ours")
 
 
-def consent_date_faults(terms: Message | Terms | ConsentCommand, now: datetime) -> list[FieldError]:
+def consent_time_faults(pointer: str, at: datetime | None, now: datetime) -> list[FieldError]:
     """Return the faults of the time at which consent was given."""
-    consent: Consent | None = getattr(terms, "consent", None)
-    times = {
-        "/givenAt": getattr(terms, "given_at", None),
-        "/consent/givenAt": consent.given_at if consent else None,
-    }
-    late = "must not lie in the future"
-    return [
-        FieldError(pointer, late) for pointer, at in times.items() if at and at > now + CLOCK_SKEW
-    ]
+    is_late = at is not None and at > now + CLOCK_SKEW
+    return [FieldError(pointer, "must not lie in the future")] if is_late else []
 
 
 def build_message(
@@ -195,37 +173,25 @@ def build_message(
 ) -> contract.Command:
     """Build the command for a message; `conversation` is the one that the body names, if any."""
     disclosure = _disclosure(context.rights, config)
-    return contract.Command(
-        id=context.id,
-        received_at=context.at,
-        token=context.rights.name,
+    template = body if isinstance(body, TemplateMessage) else None
+    consent = template.consent if template else None
+    message = contract.SendMessage(
         type=body.media.kind if body.type == "media" else body.type,
         text=plain_text_of(body, disclosure),
         content=graph_payload(body, disclosure),
+        reply_to_message=_referenced_message(body),
+        media=upload.id if (upload := upload_of(body)) else None,
+        purpose=consent.purpose if consent else (template and template.purpose) or "",
+        evidence=consent.evidence() if consent else None,
+    )
+    command = _command(context, body.author, message)
+    return msgspec.structs.replace(
+        command,
         conversation=conversation.id if conversation else "",
         number=conversation.number if conversation else body.number or "",
         to=body.to or "",
-        author=_author(body.author),
-        tenant=context.rights.tenant,
-        departments=sorted(context.rights.departments),
         department=body.department or "",
-        reply_to_message=_referenced_message(body),
-        media=upload.id if (upload := upload_of(body)) else None,
-        **(_template_consent_fields(body) if isinstance(body, TemplateMessage) else {}),
     )
-
-
-def _template_consent_fields(body: TemplateMessage) -> dict[str, Any]:
-    """Return the consent for a business-initiated template, as fields of a command."""
-    return _consent_fields(body.consent) if body.consent else {"purpose": body.purpose or ""}
-
-
-def _consent_fields(consent: Consent) -> dict[str, Any]:
-    return {
-        "purpose": consent.purpose,
-        "given_at": consent.given_at.astimezone(UTC),
-        "source": consent.source,
-    }
 
 
 def _referenced_message(body: Message) -> UUID | None:
@@ -244,81 +210,43 @@ def build_change(
     body: Change, conversation: ConversationView, context: CommandContext
 ) -> contract.Command:
     """Build the command that changes a conversation."""
-    return contract.Command(
-        id=context.id,
-        received_at=context.at,
-        token=context.rights.name,
-        type=CHANGE_TYPES[type(body)],
+    command = _command(context, body.author, body.action())
+    return msgspec.structs.replace(
+        command,
         conversation=conversation.id,
         number=conversation.number,
-        author=_author(body.author),
-        tenant=context.rights.tenant,
-        departments=sorted(context.rights.departments),
-        **_change_fields(body),
+        department=expected_owner(body),
     )
 
 
-def _change_fields(body: Change) -> dict[str, Any]:
-    """Return the change as fields of a command."""
-    fields: dict[str, Any] = {}
-    match body:
-        case Transfer():
-            fields = {
-                "department": body.from_department or "",
-                "to_department": body.department or "",
-                "employee": body.employee or "",
-                "reason": body.reason,
-            }
-        case Close():
-            fields = {"reason": body.reason or "", "outcome": body.outcome or ""}
-        case Note():
-            fields = {"text": body.text}
-        case LinkCase():
-            fields = {"zaak": body.zaak}
-        case Read():
-            fields = {"typing": body.typing or False}
-        case Merge():
-            fields = {"merge_from": body.other}
-    return fields
+def expected_owner(body: Change) -> str:
+    """Return the department that must own the conversation; '': any department of the token."""
+    return body.from_department or "" if isinstance(body, Transfer) else ""
 
 
 def build_number_command(
     body: NumberCommand, number: str, context: CommandContext
 ) -> contract.Command:
     """Build the command that sets the state or the notice of a number."""
-    until = getattr(body, "until", None)
-    return contract.Command(
-        id=context.id,
-        received_at=context.at,
-        token=context.rights.name,
-        type=NUMBER_COMMAND_TYPES[type(body)],
-        text=getattr(body, "text", None) or "",
-        number=number,
-        author=_author(body.author),
-        tenant=context.rights.tenant,
-        departments=sorted(context.rights.departments),
-        until=until.astimezone(UTC) if until else None,
-        state=body.state if isinstance(body, State) else "",
-    )
+    command = _command(context, body.author, body.action())
+    return msgspec.structs.replace(command, number=number)
 
 
 def build_consent_command(body: ConsentCommand, context: CommandContext) -> contract.Command:
     """Build the command that records or ends consent."""
-    gives = isinstance(body, GiveConsent)
-    fields = _consent_fields(body) if isinstance(body, GiveConsent) else {"purpose": body.purpose}
+    command = _command(context, body.author, body.action())
+    return msgspec.structs.replace(command, number=body.number, to=body.to)
+
+
+def _command(
+    context: CommandContext, author: Author | None, action: contract.AnyAction
+) -> contract.Command:
     return contract.Command(
         id=context.id,
         received_at=context.at,
         token=context.rights.name,
-        type="consent" if gives else "withdraw",
-        number=body.number,
-        to=body.to,
-        author=_author(body.author),
+        action=action,
+        author=contract.Author(kind=author.kind, id=author.id) if author else None,
         tenant=context.rights.tenant,
         departments=sorted(context.rights.departments),
-        **fields,
     )
-
-
-def _author(author: Author | None) -> contract.Author | None:
-    return contract.Author(kind=author.kind, id=author.id) if author else None

@@ -5,12 +5,13 @@ fault at once.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationInfo, field_validator
 
 from gateway.requests.messages import TEXT_CHARACTERS, Author, Consent, Recipient
+from services import contract
 from services.api.field_types import (
     SPARED,
     Body,
@@ -45,6 +46,11 @@ class Transfer(Body):
     from_department: Annotated[Department | None, SPARED, Field(alias="from")] = optional_not_null()
     """Department that owns the conversation; refused if another department does."""
 
+    def action(self) -> contract.TransferConversation:
+        return contract.TransferConversation(
+            to_department=self.department or "", employee=self.employee or "", reason=self.reason
+        )
+
 
 class Close(Body):
     """Close a conversation: the question is answered."""
@@ -57,12 +63,18 @@ class Close(Body):
     or `handled`. Required for a conversation with the label `officieel`."""
     author: Annotated[Author | None, SPARED] = optional_not_null()
 
+    def action(self) -> contract.CloseConversation:
+        return contract.CloseConversation(reason=self.reason or "", outcome=self.outcome or "")
+
 
 class Note(Body):
     """Write a note for colleagues. It is archived, and the citizen does not see it."""
 
     text: Annotated[str, BoundedText(4096)]
     author: Annotated[Author | None, SPARED] = optional_not_null()
+
+    def action(self) -> contract.AddNote:
+        return contract.AddNote(text=self.text)
 
 
 class LinkCase(Body):
@@ -78,6 +90,9 @@ class LinkCase(Body):
     ]
     author: Annotated[Author | None, SPARED] = optional_not_null()
 
+    def action(self) -> contract.LinkCase:
+        return contract.LinkCase(zaak=self.zaak)
+
 
 class Confirm(Body):
     """Confirm an alarm: a person has seen it, so no other person is woken."""
@@ -85,11 +100,17 @@ class Confirm(Body):
     author: Annotated[Author | None, SPARED] = optional_not_null()
     """Person who confirms; archived."""
 
+    def action(self) -> contract.ConfirmAlarm:
+        return contract.ConfirmAlarm()
+
 
 class Release(Body):
     """Release a withheld conversation: its events are delivered now, in order."""
 
     author: Annotated[Author | None, SPARED] = optional_not_null()
+
+    def action(self) -> contract.ReleaseConversation:
+        return contract.ReleaseConversation()
 
 
 class Read(Body):
@@ -99,6 +120,9 @@ class Read(Body):
     """Also show that an answer is being typed, until it arrives and for at most 25 seconds."""
     author: Annotated[Author | None, SPARED] = optional_not_null()
 
+    def action(self) -> contract.MarkRead:
+        return contract.MarkRead(typing=self.typing or False)
+
 
 class Merge(Body):
     """Merge two persons into one: the citizen of the other conversation is the citizen of this one.
@@ -107,6 +131,9 @@ class Merge(Body):
     other: Annotated[Conversation, Field(alias="with")]
     """The other conversation, of the same number."""
     author: Annotated[Author | None, SPARED] = optional_not_null()
+
+    def action(self) -> contract.MergeConversation:
+        return contract.MergeConversation(other=self.other)
 
 
 def _text_faults(text: str) -> Iterator[str]:
@@ -144,11 +171,17 @@ class Notice(Body):
     """Time at which the notice ends: in the future, and within 31 days."""
     author: Annotated[Author | None, SPARED] = optional_not_null()
 
+    def action(self) -> contract.SetNotice:
+        return contract.SetNotice(text=self.text, until=self.until.astimezone(UTC))
+
 
 class ClearNotice(Body):
     """Remove the notice of a number."""
 
     author: Annotated[Author | None, SPARED] = optional_not_null()
+
+    def action(self) -> contract.SetNotice:
+        return contract.SetNotice()
 
 
 CLOSED_HAS_TEXT: Json = {
@@ -196,6 +229,10 @@ class State(Body):
             raise validation_error("does not go with open")
         return until
 
+    def action(self) -> contract.SetNumberState:
+        until = self.until.astimezone(UTC) if self.until else None
+        return contract.SetNumberState(state=self.state, text=self.text or "", until=until)
+
 
 class GiveConsent(Consent):
     """Record that a citizen agreed to receive business-initiated messages."""
@@ -206,6 +243,9 @@ class GiveConsent(Consent):
     """The citizen: a phone number in international form, or a business-scoped user id."""
     author: Annotated[Author | None, SPARED] = optional_not_null()
 
+    def action(self) -> contract.RecordConsent:
+        return contract.RecordConsent(purpose=self.purpose, evidence=self.evidence())
+
 
 class WithdrawConsent(Body):
     """Record that a citizen withdraws consent."""
@@ -215,6 +255,14 @@ class WithdrawConsent(Body):
     purpose: Purpose
     author: Annotated[Author | None, SPARED] = optional_not_null()
 
+    def action(self) -> contract.EndConsent:
+        return contract.EndConsent(purpose=self.purpose)
+
+
+Change = Transfer | Close | Note | LinkCase | Read | Confirm | Release | Merge
+"""Commands for a conversation."""
+NumberCommand = Notice | ClearNotice | State
+ConsentCommand = GiveConsent | WithdrawConsent
 
 TRANSFER, CLOSE = TypeAdapter(Transfer), TypeAdapter(Close)
 NOTE, LINK_CASE = TypeAdapter(Note), TypeAdapter(LinkCase)

@@ -4,6 +4,7 @@ Parse them with `services.api.json_body.parse_body(body, MESSAGE)`, which return
 once.
 """
 
+from datetime import UTC
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationI
 from gateway.requests.contact_cards import ContactCard
 from gateway.requests.interactive import Interactive
 from gateway.requests.templates import Template
+from services import contract
 from services.api.field_types import (
     ID_OR_LINK,
     SPARED,
@@ -230,6 +232,9 @@ class Consent(Body):
     """Time at which the citizen consented; not in the future."""
     source: Annotated[str, BoundedText(500)]
     """Form, counter or zaak where the consent was given. Without names or phone numbers."""
+
+    def evidence(self) -> contract.ConsentEvidence:
+        return contract.ConsentEvidence(given_at=self.given_at.astimezone(UTC), source=self.source)
 
 
 NOT_BOTH: Json = {"not": {"required": ["purpose", "consent"]}}

@@ -21,8 +21,9 @@ from router.conversation.reply_text import (
     build_reply,
     render_reply,
 )
+from router.model.changes import NumberNotice
 from router.model.conversation import Conversation, ConversationState
-from router.model.decision import NumberNotice, RoutingContext, WorkUnit
+from router.model.work import RoutingContext, WorkUnit
 from services.config.organisation import Tenant
 from services.config.routing_rules import CARE_TEXTS
 

@@ -23,16 +23,13 @@ _data = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 def flag_confidential(decision: Decision, config: Configuration) -> Decision:
     """Record on the decision that the present or the previous owner receives no content."""
-    tenant = decision.tenant
-    is_confidential_now = is_confidential(config, tenant, decision.department, decision.destination)
-    was_confidential = is_confidential(
-        config, tenant, decision.moved_from, decision.former_destination
-    )
-    if not (is_confidential_now or was_confidential):
-        return decision
-    return msgspec.structs.replace(
-        decision, confidential=is_confidential_now, former_confidential=was_confidential
-    )
+    tenant, former = decision.tenant, decision.former
+    if is_confidential(config, tenant, decision.department, decision.destination):
+        decision = msgspec.structs.replace(decision, confidential=True)
+    if former and is_confidential(config, tenant, former.department, former.destination):
+        former = msgspec.structs.replace(former, confidential=True)
+        decision = msgspec.structs.replace(decision, former=former)
+    return decision
 
 
 def is_confidential(config: Configuration, tenant: str, department: str, destination: str) -> bool:

@@ -5,60 +5,68 @@ that opens a closed window for it needs no consent. Messages from before a STOP 
 does consent from before it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
 
 from router.model.consent import CRM, META, STOP, Consent, Withdrawal
-from router.model.decision import RoutingContext, WorkUnit
 from router.model.snapshot import Snapshot
-from services.contract import Command
+from router.model.work import RoutingContext, WorkUnit
+from services.contract import Command, ConsentEvidence, SendMessage
+from services.refusal import Refusal
 from services.whatsapp.delivery_status import WITHDRAWN
 
 PURPOSES = 32
 """Purposes on record for one person, ended ones included. More would mean a purpose for each
 message, and then the record no longer shows what a citizen agreed to."""
 
-MISSING = "consent_missing: deze inwoner schreef niet eerst; noem het doel waarvoor toestemming is"
-NOT_GIVEN = "consent_missing: voor dit doel is geen toestemming van deze inwoner vastgelegd"
-FULL = f"consent_full: van deze inwoner zijn al {PURPOSES} doelen vastgelegd"
+MISSING = Refusal(
+    "consent_missing", "deze inwoner schreef niet eerst; noem het doel waarvoor toestemming is"
+)
+NOT_GIVEN = Refusal(
+    "consent_missing", "voor dit doel is geen toestemming van deze inwoner vastgelegd"
+)
+FULL = Refusal("consent_full", f"van deze inwoner zijn al {PURPOSES} doelen vastgelegd")
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class SendPermission(msgspec.Struct, frozen=True, kw_only=True):
-    """Permission to send a message. `reason` says why it is refused, '' if it is not; `purpose` is
-    the purpose of the consent that permits it, '' if it needs none; `consent` is the consent to
-    record with it."""
+    """Permission to send a message."""
 
-    reason: str = ""
     purpose: str = ""
+    """Purpose of the consent that permits it; '' if it needs none."""
     consent: Consent | None = None
+    """Consent to record with it."""
 
 
 def check_permission(
     unit: WorkUnit,
     command: Command,
+    message: SendMessage,
     person_key: tuple[str, UUID],
     snapshot: Snapshot,
     context: RoutingContext,
-) -> SendPermission:
-    """Decide on a command; `person_key` is its tenant and person."""
-    if command.type != "template":
+) -> SendPermission | Refusal:
+    """Decide if a message may be sent; `person_key` is its tenant and person."""
+    if message.type != "template":
         return SendPermission()
-    evidence = build_consent(unit, command, person_key, snapshot) if command.given_at else None
-    consent = evidence if isinstance(evidence, Consent) else None
+    evidence, purpose = message.evidence, message.purpose
+    new = None
+    if evidence:
+        new = build_consent(unit, command.token, purpose, evidence, person_key, snapshot)
+    consent = new if isinstance(new, Consent) else None
     if has_recent_contact(unit, person_key, snapshot, context):
         return SendPermission(consent=consent)
-    if not command.purpose:
-        return SendPermission(reason=MISSING)
-    if isinstance(evidence, str):
-        return SendPermission(reason=evidence)
-    if reason := "" if consent else consent_refusal(person_key, command.purpose, snapshot):
-        return SendPermission(reason=reason)
-    return SendPermission(purpose=command.purpose, consent=consent)
+    if not purpose:
+        return MISSING
+    if isinstance(new, Refusal):
+        return new
+    if refusal := None if consent else consent_refusal(person_key, purpose, snapshot):
+        return refusal
+    return SendPermission(purpose=purpose, consent=consent)
 
 
 def has_recent_contact(
@@ -72,23 +80,30 @@ def has_recent_contact(
     return unit.at - last < tenant.recent_contact and not (stopped and last <= stopped.at)
 
 
-def consent_refusal(person_key: tuple[str, UUID], purpose: str, snapshot: Snapshot) -> str:
-    """Return why the consent on record for a purpose does not permit sending; '' if it does."""
+def consent_refusal(
+    person_key: tuple[str, UUID], purpose: str, snapshot: Snapshot
+) -> Refusal | None:
+    """Return why the consent on record for a purpose does not permit sending."""
     consent = snapshot.consents.get((*person_key, purpose))
     if consent is None:
         return NOT_GIVEN
-    return "" if consent.given_at > _last_ended_at(person_key, purpose, snapshot) else WITHDRAWN
+    return None if consent.given_at > _last_ended_at(person_key, purpose, snapshot) else WITHDRAWN
 
 
 def build_consent(
-    unit: WorkUnit, command: Command, person_key: tuple[str, UUID], snapshot: Snapshot
-) -> Consent | str | None:
-    """Return the consent that a command records; None if it is on record already; or the reason of
-    a refusal: evidence from before a withdrawal does not count."""
+    unit: WorkUnit,
+    token: str,
+    purpose: str,
+    evidence: ConsentEvidence,
+    person_key: tuple[str, UUID],
+    snapshot: Snapshot,
+) -> Consent | Refusal | None:
+    """Return the consent to record; None if it is on record already; or why it is refused: evidence
+    from before a withdrawal does not count."""
     tenant, person = person_key
-    given_at = min(command.given_at or unit.at, unit.at)  # a clock that runs ahead outlives no STOP
-    existing = snapshot.consents.get((*person_key, command.purpose))
-    if given_at <= _last_ended_at(person_key, command.purpose, snapshot):
+    given_at = min(evidence.given_at, unit.at)  # a clock that runs ahead outlives no STOP
+    existing = snapshot.consents.get((*person_key, purpose))
+    if given_at <= _last_ended_at(person_key, purpose, snapshot):
         return WITHDRAWN
     if existing and existing.ended_at is None and given_at <= existing.given_at:
         return None
@@ -97,12 +112,20 @@ def build_consent(
     return Consent(
         tenant=tenant,
         person=person,
-        purpose=command.purpose,
-        source=command.source,
+        purpose=purpose,
+        source=evidence.source,
         given_at=given_at,
         recorded_at=unit.at,
-        recorded_by=command.token,
+        recorded_by=token,
     )
+
+
+def end_consent(
+    unit: WorkUnit, purpose: str, person_key: tuple[str, UUID], snapshot: Snapshot
+) -> Consent | None:
+    """Return the consent with its end; None if there is none to withdraw."""
+    consent = snapshot.consents.get((*person_key, purpose))
+    return consent.end(unit.at, CRM) if consent and consent.ended_at is None else None
 
 
 def _last_ended_at(person_key: tuple[str, UUID], purpose: str, snapshot: Snapshot) -> datetime:
@@ -134,17 +157,3 @@ def transfer_withdrawals(
     return tuple(
         msgspec.structs.replace(withdrawal, person=to) for withdrawal in withdrawals if withdrawal
     )
-
-
-def _withdraw(
-    unit: WorkUnit, command: Command, person_key: tuple[str, UUID], snapshot: Snapshot
-) -> Consent | str | None:
-    """Succeed also if there is no consent to withdraw."""
-    consent = snapshot.consents.get((*person_key, command.purpose))
-    return consent.end(unit.at, CRM) if consent and consent.ended_at is None else None
-
-
-ConsentChange = Callable[[WorkUnit, Command, tuple[str, UUID], Snapshot], Consent | str | None]
-CONSENT_COMMANDS: dict[str, ConsentChange] = {"consent": build_consent, "withdraw": _withdraw}
-"""Type of a command -> function that returns the consent to write, None, or the reason of a
-refusal."""

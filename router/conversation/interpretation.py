@@ -7,7 +7,7 @@ thumb. Only words that say more than that decide where a conversation belongs.
 import msgspec
 
 from router.model.conversation import Conversation
-from router.model.decision import RoutingContext, WorkUnit
+from router.model.work import RoutingContext, WorkUnit
 from router.rules.engine import Outcome, evaluate
 from router.rules.matcher import MessageFacts
 from router.text import language_detection, pii, small_talk

@@ -7,29 +7,27 @@ from typing import Any, TypeVar
 import msgspec
 
 from router.conversation import refusals, timers
+from router.model.changes import Timer
 from router.model.conversation import Conversation, ConversationState
-from router.model.decision import RoutingContext, Timer, WorkUnit
+from router.model.work import RoutingContext, WorkUnit
 from router.rules.engine import higher_priority
 from services.contract import Command
+from services.refusal import Refusal
 
 T = TypeVar("T", date, datetime)
 REASON = "samengevoegd met {}"
 
 
-def merge_refusal(command: Command, previous: Conversation, other: Conversation | None) -> str:
-    """Return why the merge is refused; '' if it is not."""
-    if (
-        other is None
-        or other.number != previous.number
-        or not refusals.may_act_for(command, other.department)
-    ):
+def merge_refusal(command: Command, previous: Conversation, other: Conversation) -> Refusal | None:
+    is_same_number = other.number == previous.number
+    if not (is_same_number and refusals.may_act_for(command, other.department)):
         return refusals.NO_CONVERSATION
     if other.person == previous.person:
         return refusals.SAME
     if previous.closed_at:
         return refusals.CLOSED
     # Events of a withheld conversation go to no one yet, and this event goes to both owners.
-    return refusals.HELD if previous.state.held or other.state.held else ""
+    return refusals.HELD if previous.state.held or other.state.held else None
 
 
 def merge_state(previous: Conversation, other: Conversation) -> dict[str, Any]:

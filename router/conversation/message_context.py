@@ -5,8 +5,9 @@ import msgspec
 from router.conversation.interpretation import Interpretation
 from router.conversation.placement import Placement
 from router.identity.resolver import ResolvedPerson
+from router.model.changes import NumberNotice
 from router.model.conversation import Conversation
-from router.model.decision import NumberNotice, RoutingContext, WorkUnit
+from router.model.work import RoutingContext, WorkUnit
 from services.config.numbers import Number
 from services.config.organisation import Tenant
 from services.whatsapp import items

@@ -2,8 +2,10 @@
 
 from datetime import datetime
 
+from router.model.changes import Changes, Identity, LedgerInsert, OutgoingStatus
 from router.model.conversation import Conversation
-from router.model.decision import Changes, Identity, LedgerInsert, OutgoingStatus, Reply, WorkUnit
+from router.model.decision import Reply
+from router.model.work import WorkUnit
 from services.contract import AUTOMATED_AUTHOR
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 

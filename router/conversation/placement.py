@@ -14,8 +14,8 @@ from router.conversation import menus
 from router.conversation.interpretation import Interpretation
 from router.conversation.menus import MenuChoice
 from router.model.conversation import Conversation, ConversationState
-from router.model.decision import RoutingContext, WorkUnit
 from router.model.snapshot import Snapshot
+from router.model.work import RoutingContext, WorkUnit
 from router.rules.engine import FALLBACK, MENU, OPENED, TRANSFER, Verdict
 from services.config.numbers import Number
 from services.whatsapp import items

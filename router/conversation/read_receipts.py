@@ -7,15 +7,18 @@ from datetime import datetime, timedelta
 
 from router.conversation import refusals
 from router.model.conversation import Conversation, ReadReceipt
-from router.model.decision import RoutingContext, WorkUnit
+from router.model.work import RoutingContext, WorkUnit
 from services.contract import Command
+from services.refusal import Refusal
 
 MARKABLE_FOR = timedelta(days=30)
 """Age up to which Meta accepts a read receipt for a message."""
 
 
-def read_receipt_refusal(conversation: Conversation, context: RoutingContext, at: datetime) -> str:
-    """Return why a read receipt is refused; '' if it is not. Conversations that a confidential
+def read_receipt_refusal(
+    conversation: Conversation, context: RoutingContext, at: datetime
+) -> Refusal | None:
+    """Return why a read receipt is refused. Conversations that a confidential
     department owns, has owned or will own when it opens get none, because other readers of the
     phone must not learn that a message was read."""
     number, state = context.config.number(conversation.number), conversation.state
@@ -25,7 +28,7 @@ def read_receipt_refusal(conversation: Conversation, context: RoutingContext, at
     if context.config.confidential(conversation.tenant, departments):
         return refusals.CONFIDENTIAL
     recent = state.heard_at is not None and at < state.heard_at + MARKABLE_FOR
-    return "" if state.last_wamid and recent else refusals.NOTHING_TO_MARK
+    return None if state.last_wamid and recent else refusals.NOTHING_TO_MARK
 
 
 def build_read_receipt(unit: WorkUnit, conversation: Conversation, *, typing: bool) -> ReadReceipt:

@@ -12,9 +12,11 @@ import msgspec
 
 from router.conversation import outgoing
 from router.identity import resolver
+from router.model.changes import Changes, Identity, OutgoingStatus
 from router.model.conversation import Conversation
-from router.model.decision import Changes, Identity, OutgoingStatus, Reply, RoutingContext, WorkUnit
+from router.model.decision import Reply
 from router.model.snapshot import Snapshot
+from router.model.work import RoutingContext, WorkUnit
 from services.config.numbers import ReopenTemplate
 from services.contract import SendOutcome
 from services.whatsapp.delivery_status import REOPEN_REQUEST_VALID_FOR
@@ -69,8 +71,7 @@ def apply_request(
     """Return the conversation after the request, and the changes that send it. The request comes
     just after its cause on the record."""
     reply, address = request
-    after = msgspec.structs.replace(previous, sequence=previous.sequence + 1)
-    after = after.with_state(reopen_request=reply.id, asked_at=unit.at)
+    after = previous.with_next_sequence().with_state(reopen_request=reply.id, asked_at=unit.at)
     changes = outgoing.outgoing_changes(unit, after, reply, address)
     assert changes.send is not None
     send = msgspec.structs.replace(changes.send, asks=True)

@@ -8,7 +8,8 @@ import msgspec
 
 from router.conversation import menus
 from router.model.conversation import Conversation
-from router.model.decision import Reply, RoutingContext, WorkUnit
+from router.model.decision import Reply
+from router.model.work import RoutingContext, WorkUnit
 from services.calendar import opening_hours
 from services.calendar.opening_hours import format_day, format_moment
 from services.config.organisation import Tenant

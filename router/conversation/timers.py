@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from router.conversation import menus, window_warning
 from router.conversation.message_context import MessageContext
+from router.model.changes import Timer
 from router.model.conversation import Conversation
-from router.model.decision import RoutingContext, Timer, WorkUnit
+from router.model.work import RoutingContext, WorkUnit
 from services.calendar import opening_hours
 
 BURST_ENDED, MENU, WAITING, IDLE, CARE, DEPARTMENT_OPENS = (

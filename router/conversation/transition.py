@@ -10,7 +10,8 @@ from router.conversation.message_context import MessageContext
 from router.conversation.reply_text import ReplyCandidate
 from router.identity import resolver
 from router.model.conversation import Conversation, ConversationState
-from router.model.decision import RoutingContext, WorkUnit
+from router.model.decision import FormerOwner
+from router.model.work import RoutingContext, WorkUnit
 from router.rules.engine import higher_priority
 from services.calendar.opening_hours import AMSTERDAM
 from services.contract import REACTION
@@ -159,26 +160,24 @@ def apply_auto_reply(
         changes["closed_until"] = department_opens_at
     if candidate.menu_path:
         changes |= {"menu": candidate.menu_path, "menu_at": at}
-    return msgspec.structs.replace(conversation, sequence=conversation.sequence + 1).with_state(
-        **changes
-    )
+    return conversation.with_next_sequence().with_state(**changes)
 
 
-def transfer_fields(
+def former_owner(
     unit: WorkUnit, previous: Conversation, after: Conversation, context: RoutingContext
-) -> dict[str, Any]:
-    """Return the fields of the decision for a transfer, none if the conversation stays. The
-    previous department gets an event to withdraw its work if that is in another system."""
+) -> FormerOwner | None:
+    """Return the department that the conversation leaves, None if it stays. That department gets an
+    event to withdraw its work if that is in another system."""
     if previous.department == after.department:
-        return {}
+        return None
     previous_department = context.config.department(previous.tenant, previous.department)
     department = context.config.department(after.tenant, after.department)
     previous_destination = previous_department.destination if previous_department else ""
     destination = department.destination if department else ""
     has_two_destinations = previous_destination not in ("", destination)
-    return {
-        "transfer": unit.id("transfer"),
-        "moved_from": previous.department,
-        "previous_department_event": unit.id("former") if has_two_destinations else None,
-        "former_destination": previous_destination if has_two_destinations else "",
-    }
+    return FormerOwner(
+        department=previous.department,
+        transfer=unit.id("transfer"),
+        event=unit.id("former") if has_two_destinations else None,
+        destination=previous_destination if has_two_destinations else "",
+    )

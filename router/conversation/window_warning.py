@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from router.model.conversation import Conversation
-from router.model.decision import RoutingContext
+from router.model.work import RoutingContext
 from services.calendar.opening_hours import Hours
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 

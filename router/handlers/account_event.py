@@ -7,17 +7,18 @@ that we do not know is reported once, so that a developer looks it up.
 import re
 from collections.abc import Callable
 
-import msgspec
-
 from router.conversation import consent
 from router.conversation.refusals import MARKETING, MARKETING_MESSAGES
 from router.handlers.citizen_message import archive_only
 from router.handlers.meta_vocabulary import ERRORS, FIELDS, KNOWN, NONE, OTHER, STATUSES, TYPES
 from router.identity import resolver
+from router.model.changes import Changes, Template
 from router.model.consent import META, OptOut, Withdrawal
-from router.model.decision import UNPROVEN, Changes, Decision, RoutingContext, Template, WorkUnit
+from router.model.decision import Archived, Decision
 from router.model.needs import Needs, identity_hashes
 from router.model.snapshot import Snapshot
+from router.model.work import UNPROVEN, RoutingContext, WorkUnit
+from router.output.archive_records import KindAndData, ended_consent_data
 from services.whatsapp.identities import CONTACT, identities_in
 from services.whatsapp.items import AnyItem, Identity, Message, Notice, Status, Unknown
 from services.whatsapp.lenient_json import code, fields, objects, parse_timestamp, text
@@ -53,9 +54,13 @@ def decide_account_event(
 ) -> tuple[Decision, Changes]:
     handle = (NUMBER_HANDLERS if item.number else ACCOUNT_HANDLERS).get(item.field)
     changes = handle(unit, item, snapshot, context) if handle else Changes()
-    decision = archive_only(unit, "notice", item.number, context)
     ended = consent.find_ended_purposes(changes.withdrawals, snapshot)
-    return msgspec.structs.replace(decision, ended=ended), changes
+    return archive_only(unit, item.number, context, ended=ended), changes
+
+
+def record(unit: WorkUnit, notice: Notice, decision: Decision) -> KindAndData:
+    ended = decision.ended if isinstance(decision, Archived) else ()
+    return "notice", {"field": notice.field, "event": notice.event} | ended_consent_data(ended)
 
 
 def _template_status(

@@ -1,25 +1,26 @@
-"""One batch: decide its units one after the other, and split its output by size. Pure."""
+"""One batch: decide its units one after the other, make its records, and split them by size.
+Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
 
-from router.handlers.dispatch import decide, quarantine_unit
-from router.model.decision import (
-    Changes,
-    DecidedUnit,
-    Decision,
-    RepeatedUnit,
-    RoutingContext,
-    WorkUnit,
-)
+from router.handlers.dispatch import decide, quarantine_unit, records
+from router.model.changes import Changes, DecidedUnit, RepeatedUnit
+from router.model.decision import Decision
 from router.model.snapshot import Snapshot
+from router.model.work import RoutingContext, WorkUnit
+from router.output.archive_records import duplicate_segment, receipt_record
+from services.contract import Entry, Receipt, Record
+from services.whatsapp import items
 
 ITEMS, BYTES = 256, 256 * 1024
 """Limits of one message to the archive or a destination. Something larger goes alone."""
 FAULT = "a fault in Postkamer: see decision.failed in the log"
 
+ParsedEntry = tuple[Entry, Sequence[items.AnyItem] | None]
+"""An entry, and the items of its body; None if the body was not parsed or cannot be read."""
 T = TypeVar("T")
 
 
@@ -82,6 +83,18 @@ def _decide_safely(
     except Exception as error:
         faults.append(error)
         return quarantine_unit(unit, FAULT, context)
+
+
+def archive_records(
+    entries: Iterable[ParsedEntry],
+    decided: Iterable[DecidedUnit],
+    duplicates: Iterable[RepeatedUnit],
+) -> list[Record]:
+    """Return all records of a batch."""
+    batch = [receipt_record(e, parsed or ()) for e, parsed in entries if isinstance(e, Receipt)]
+    batch += [record for unit, decision, _ in decided for record in records(unit, decision)]
+    batch += [duplicate_segment(unit, decision) for unit, decision in duplicates if unit.item]
+    return batch
 
 
 def split_by_size(things: Sequence[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:

@@ -1,5 +1,6 @@
 """A message from a citizen: its person, conversation, department and automatic reply. Pure."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -15,22 +16,40 @@ from router.conversation.placement import (
     place_message,
 )
 from router.conversation.refusals import MARKETING_MESSAGES
+from router.handlers.media import LINK, attachment_info
 from router.identity import resolver
+from router.model.changes import Changes, InboundRef, NumberNotice
 from router.model.consent import STOP, OptOut, Withdrawal
 from router.model.conversation import Conversation
 from router.model.decision import (
     Alarm,
-    Changes,
+    Archived,
+    Data,
     Decision,
-    InboundRef,
-    NumberNotice,
+    Labels,
+    MessageDecision,
+    Quarantined,
     Reply,
-    RoutingContext,
-    WorkUnit,
 )
 from router.model.needs import Needs, identity_hashes
 from router.model.snapshot import Snapshot
+from router.model.work import RoutingContext, WorkUnit
+from router.output.archive_records import KindAndData, ended_consent_data
+from router.output.crm_events import (
+    RECEIVED,
+    AddressedEvent,
+    build_alarm,
+    build_event,
+    build_transfer,
+    case_json,
+    conversation_json,
+    decision_json,
+    labels_json,
+    person_json,
+    reply_json,
+)
 from router.text import small_talk
+from router.text.pii import mask_pii
 from services.config.numbers import Number
 from services.contract import REACTION
 from services.whatsapp import items
@@ -58,7 +77,7 @@ def decide_message(
     if number is None:
         return _quarantine(unit, "the number is not in the configuration")
     if item.field != INBOUND or item.group:
-        return archive_only(unit, "echo", item.number, context), Changes()
+        return archive_only(unit, item.number, context), Changes()
     if not item.person.identities:
         return _quarantine(unit, "the sender has no identity")
     at = resolver.written_at(unit, item.sent_at)
@@ -164,27 +183,28 @@ def _inbound_ref(message: MessageContext, decision: Decision) -> InboundRef | No
     return InboundRef(decision.message, item.id, decision.conversation)
 
 
-def archive_only(unit: WorkUnit, kind: str, number: str, context: RoutingContext) -> Decision:
+def archive_only(unit: WorkUnit, number: str, context: RoutingContext, **fields: Any) -> Archived:
     """Return a decision that makes a record and nothing else."""
     configured = context.config.number(number)
     tenant = configured.tenant if configured else ""
-    return Decision(kind=kind, record=unit.id("record"), tenant=tenant)
+    return Archived(record=unit.id("record"), tenant=tenant, **fields)
 
 
 def _quarantine(unit: WorkUnit, reason: str) -> tuple[Decision, Changes]:
-    return Decision(kind="quarantined", record=unit.id("record"), reason=reason), Changes()
+    return Quarantined(record=unit.id("record"), reason=reason), Changes()
 
 
-def _decision(message: MessageContext, conversation: Conversation, reply: Reply | None) -> Decision:
+def _decision(
+    message: MessageContext, conversation: Conversation, reply: Reply | None
+) -> MessageDecision:
     unit, interpretation, state = message.unit, message.interpretation, conversation.state
     department = message.context.config.department(conversation.tenant, conversation.department)
-    transfer: dict[str, Any] = {}
+    former = None
     if not message.is_new_conversation:
-        transfer = transition.transfer_fields(unit, message.previous, conversation, message.context)
+        former = transition.former_owner(unit, message.previous, conversation, message.context)
     provisional = not (state.has_question or state.answered_at)
     care = interpretation.outcome.care
-    return Decision(
-        kind="message",
+    return MessageDecision(
         record=unit.id("record"),
         tenant=conversation.tenant,
         conversation=conversation.id,
@@ -202,22 +222,29 @@ def _decision(message: MessageContext, conversation: Conversation, reply: Reply 
         provisional=provisional,
         task=not (provisional or interpretation.needs_no_action),
         reopened=message.placement.reopened,
-        tags=state.tags,
-        priority=state.priority,
-        language=state.language,
+        labels=_labels(conversation),
         sensitive=interpretation.sensitive,
         mask=tuple(dict.fromkeys((*state.mask, *(department.mask if department else ())))),
-        due=state.due,
         care=care.kind if care else "",
         care_reason=interpretation.outcome.care_reason,
         alarm=_alarm(message),
         reply=reply,
-        assignee=state.assignee,
         window_until=_window_until(conversation),
         held=state.held,
         releases=message.previous.state.held and not state.held,
         marks=interpretation.outcome.annotations.rules,
-        **transfer,
+        former=former,
+    )
+
+
+def _labels(conversation: Conversation) -> Labels:
+    state = conversation.state
+    return Labels(
+        tags=state.tags,
+        priority=state.priority,
+        language=state.language,
+        due=state.due,
+        assignee=state.assignee,
     )
 
 
@@ -265,3 +292,92 @@ def _withdrawals(message: MessageContext) -> tuple[Withdrawal, ...]:
         return ()
     tenant, person = message.number.tenant, message.sender.person
     return (Withdrawal(tenant=tenant, person=person, by=STOP, at=message.unit.at),)
+
+
+def events(unit: WorkUnit, message: items.Message, decision: Decision) -> Iterator[AddressedEvent]:
+    """Yield the alarm, the transfer by a rule, and the message itself."""
+    if not isinstance(decision, MessageDecision):
+        return
+    if decision.alarm:
+        yield build_alarm(unit, decision, decision.alarm)
+    yield from build_transfer(unit, decision)
+    if decision.event:
+        data = _event_data(unit, message, decision)
+        yield build_event(unit, decision, RECEIVED, decision.event, data)
+
+
+def _event_data(unit: WorkUnit, message: items.Message, decision: MessageDecision) -> Data:
+    content, labels = message.content, decision.labels
+    filename = _mask(content.filename, decision)
+    media = {"id": decision.message, "mimeType": content.mime_type, "filename": filename}
+    media["link"] = LINK.format(decision.message)
+    return (
+        conversation_json(decision)
+        | {
+            "messageId": decision.message,
+            "type": content.type,
+            "text": _mask(content.text, decision),
+            "choice": content.choice,
+            "from": person_json(message.person) | {"name": _mask(message.person.name, decision)},
+            "receivedAt": unit.at,
+            "sentAt": message.sent_at,
+            "media": [media] if attachment_info(content) else [],
+            "decision": decision_json(decision),
+            "provisional": decision.provisional,
+            "task": decision.task,
+            "reopened": decision.reopened,
+            "sensitive": decision.sensitive,
+            "windowUntil": decision.window_until,
+        }
+        | labels_json(labels, care=decision.care, window_until=decision.window_until)
+        | reply_json(decision)
+    )
+
+
+def _mask(text: str, decision: MessageDecision) -> str:
+    """Mask PII that the department does not see in a message, a file name or a person's name."""
+    return mask_pii(text, decision.mask) if decision.mask else text
+
+
+def record(unit: WorkUnit, message: items.Message, decision: Decision) -> KindAndData:
+    """Return what the record of a message from a citizen, or of an echo, says."""
+    data = {
+        "direction": "in" if isinstance(decision, MessageDecision) else "echo",
+        "type": message.content.type,
+        "text": message.content.text,
+        "wamid": message.id,
+        "number": message.number,
+        "field": message.field,
+        "department": decision.department,
+        "decision": decision_json(decision),
+        "from": person_json(message.person),
+        "receivedAt": unit.at,
+        "sentAt": message.sent_at,
+        "quoted": message.quoted,
+    }
+    if medium := attachment_info(message.content):
+        data["medium"] = medium
+    if isinstance(decision, MessageDecision):
+        data |= {name: value for name, value in _labels_data(decision).items() if value}
+        data |= ended_consent_data(decision.ended)
+    return "message", data | case_json(decision)
+
+
+def _labels_data(decision: MessageDecision) -> Data:
+    return {
+        "tags": decision.labels.tags,
+        "priority": decision.labels.priority,
+        "language": decision.labels.language,
+        "sensitive": decision.sensitive,
+        "mask": decision.mask,
+        "due": decision.labels.due,
+        "care": decision.care,
+        "careReason": decision.care_reason,
+        "asked": decision.alarm.destination if decision.alarm else "",
+        "provisional": decision.provisional,
+        "reopened": decision.reopened,
+        "held": decision.held,
+        "marks": decision.marks,
+        "automatic": decision.reply.name if decision.reply else "",
+        "continued": decision.matched_by_phone,
+    }

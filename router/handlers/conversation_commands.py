@@ -1,25 +1,62 @@
-"""Commands about a conversation: transfer, close, note, link ... Pure, a table by command type.
+"""Commands about a conversation: transfer, close, note, link ... Pure, a table by action.
 
 A command that changes nothing is recorded all the same, at the current place in the conversation.
 It makes no event.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import msgspec
 
-from router.conversation import auto_reply, consent, merge, outgoing, read_receipts
+from router.conversation import auto_reply, consent, merge, outgoing, read_receipts, refusals
 from router.conversation.confidentiality import is_confidential
 from router.conversation.reply_text import ReplyCandidate, render_reply
 from router.conversation.transition import apply_auto_reply
+from router.handlers.pending_command import PendingCommand, status_of
 from router.identity import resolver
+from router.model.changes import Changes
 from router.model.conversation import Conversation
-from router.model.decision import Changes, Decision, Identity, Reply, RoutingContext, WorkUnit
-from router.model.snapshot import Snapshot
+from router.model.decision import (
+    CommandAccepted,
+    Data,
+    Decision,
+    FormerOwner,
+    Merged,
+    Reply,
+)
+from router.model.work import WorkUnit
+from router.output.archive_records import (
+    KindAndData,
+    conversation_event_data,
+    ended_consent_data,
+)
+from router.output.crm_events import (
+    CLOSED,
+    TRANSFERRED,
+    AddressedEvent,
+    build_event,
+    case_json,
+    conversation_json,
+    decision_json,
+    labels_json,
+    reply_json,
+    sender_json,
+)
 from router.rules.engine import TRANSFER, Verdict
-from services.contract import Command
-from services.whatsapp.delivery_status import COMMAND_DONE
+from services.contract import (
+    Action,
+    AddNote,
+    CloseConversation,
+    Command,
+    ConfirmAlarm,
+    LinkCase,
+    MarkRead,
+    MergeConversation,
+    ReleaseConversation,
+    TransferConversation,
+)
+from services.refusal import Refusal
 
 REASON = "overgedragen"
 TOO_OFTEN = "te vaak doorgestuurd zonder antwoord; terug naar de afdeling voor de rest"
@@ -27,231 +64,310 @@ MOVES = 8
 """Maximum transfers without an answer between them: more means two machines, or departments that
 all refuse it. The conversation then stays with the number's fallback until an employee answers."""
 
-Result = tuple[Decision, Changes]
+Result = tuple[CommandAccepted, Changes] | Refusal
 
 
 def _transfer(
-    unit: WorkUnit,
-    command: Command,
-    previous: Conversation,
-    snapshot: Snapshot,
-    context: RoutingContext,
+    pending: PendingCommand, action: TransferConversation, previous: Conversation
 ) -> Result:
     """Transfer to another department, or into an employee's queue; no rule moves it again.
 
     Without a department the conversation goes to the number's fallback.
     """
-    verdict = _transfer_verdict(command, previous, context)
+    if refusal := refusals.transfer_refusal(action, previous, pending.context):
+        return refusal
+    verdict = _transfer_verdict(pending, action, previous)
     is_same = verdict.department == previous.department
     # Naming an employee must not get around the maximum of transfers either.
-    employee = command.employee if previous.state.moves < MOVES else ""
+    employee = action.employee if previous.state.moves < MOVES else ""
     if is_same and employee == previous.state.assignee:
-        return _accepted(unit, previous, context, moved_from=previous.department), Changes()
-    after = _next(previous.moved_to(verdict, unit.at)).with_state(
+        owner = FormerOwner(department=previous.department)
+        return pending.accept_in(previous, former=owner), Changes()
+    after = previous.moved_to(verdict, pending.unit.at).with_next_sequence()
+    after = after.with_state(
         home_department=verdict.department,
         assignee=employee,
         moves=previous.state.moves + 1,
         has_question=True,
         menu="",
     )
-    after, reply, changes = _citizen_text(
-        "doorgestuurd", unit, after, snapshot, context, silent=is_same
-    )
-    destination, former = _destination(after, context), _destination(previous, context)
-    has_former_event = former not in ("", destination)
-    decision = _accepted(
-        unit,
+    after, reply, changes = _citizen_text("doorgestuurd", pending, after, silent=is_same)
+    decision = pending.accept_in(
         after,
-        context,
         sequence=after.sequence - (reply is not None),
-        moved_from=previous.department,
-        event=unit.id("event") if destination else None,
-        previous_department_event=unit.id("former") if has_former_event else None,
-        former_destination=former if has_former_event else "",
+        event=pending.unit.id("event") if pending.destination(after) else None,
+        former=_former_owner(pending, previous, pending.destination(after)),
         reply=reply,
     )
     return decision, msgspec.structs.replace(changes, conversation=after)
 
 
-def _transfer_verdict(command: Command, previous: Conversation, context: RoutingContext) -> Verdict:
-    number = context.config.number(previous.number)
-    fallback = number.fallback if number else previous.department
+def _former_owner(
+    pending: PendingCommand, previous: Conversation, destination: str = ""
+) -> FormerOwner:
+    """Return the owner before, with an event if it has another destination than `destination`."""
+    former = pending.destination(previous)
+    if former in ("", destination):
+        return FormerOwner(department=previous.department)
+    return FormerOwner(
+        department=previous.department, destination=former, event=pending.unit.id("former")
+    )
+
+
+def _transfer_verdict(
+    pending: PendingCommand, action: TransferConversation, previous: Conversation
+) -> Verdict:
+    fallback = pending.number.fallback
     if previous.state.moves >= MOVES:
         return Verdict(fallback, TRANSFER, TOO_OFTEN)
     # The reason goes on to the next department, so one from a confidential department is left out.
     # The command's own record has it in any case.
-    destination = _destination(previous, context)
-    silent = is_confidential(context.config, previous.tenant, previous.department, destination)
-    reason = f"{REASON}: {command.reason}" if command.reason and not silent else REASON
-    return Verdict(command.to_department or fallback, TRANSFER, reason)
+    destination, config = pending.destination(previous), pending.context.config
+    silent = is_confidential(config, previous.tenant, previous.department, destination)
+    reason = f"{REASON}: {action.reason}" if action.reason and not silent else REASON
+    return Verdict(action.to_department or fallback, TRANSFER, reason)
 
 
-def _close(
-    unit: WorkUnit,
-    command: Command,
-    previous: Conversation,
-    snapshot: Snapshot,
-    context: RoutingContext,
-) -> Result:
+def _transfer_events(
+    unit: WorkUnit, command: Command, action: TransferConversation, decision: CommandAccepted
+) -> Iterator[AddressedEvent]:
+    """Yield the transfer for both departments, unless they share a destination."""
+    former = decision.former
+    if decision.event is None or former is None:
+        return
+    data = _change_json(command, action.reason, decision) | {"from": former.department}
+    yield build_event(unit, decision, TRANSFERRED, decision.event, data)
+    if former.event:
+        _, event = build_event(unit, decision, TRANSFERRED, former.event, data)
+        yield former.destination, event
+
+
+def _transfer_record(
+    command: Command, action: TransferConversation, decision: Decision
+) -> KindAndData:
+    departments = {
+        "from": decision.former.department if decision.former else "",
+        "to": action.to_department,
+    }
+    return "conversation", _change_data(
+        "transferred", command, decision, action.reason, departments
+    )
+
+
+def _close(pending: PendingCommand, action: CloseConversation, previous: Conversation) -> Result:
     """Close the conversation: the citizen's next question begins another, or reopens this one."""
+    if refusal := refusals.close_refusal(action, previous):
+        return refusal
     if previous.closed_at is not None:
-        return _accepted(unit, previous, context), Changes()
-    after = msgspec.structs.replace(_next(previous), closed_at=unit.at).with_state(
+        return pending.accept_in(previous), Changes()
+    unit = pending.unit
+    after = msgspec.structs.replace(previous.with_next_sequence(), closed_at=unit.at).with_state(
         waiting_since=None, escalated=False, menu="", due=None, idle=False, held=False
     )
     is_open = outgoing.is_window_open(previous, unit.at)
-    after, reply, changes = _citizen_text(
-        "afgesloten", unit, after, snapshot, context, silent=not is_open
-    )
-    decision = _accepted(
-        unit,
+    after, reply, changes = _citizen_text("afgesloten", pending, after, silent=not is_open)
+    decision = pending.accept_in(
         after,
-        context,
         sequence=after.sequence - (reply is not None),
-        event=unit.id("event") if _destination(after, context) else None,
+        event=unit.id("event") if pending.destination(after) else None,
         reply=reply,
         releases=previous.state.held,  # closing a withheld conversation means it was dealt with
     )
     return decision, msgspec.structs.replace(changes, conversation=after)
 
 
-def _note(
-    unit: WorkUnit,
-    command: Command,
-    previous: Conversation,
-    snapshot: Snapshot,
-    context: RoutingContext,
-) -> Result:
-    after = _next(previous)
-    return _accepted(unit, after, context), Changes(conversation=after)
+def _close_events(
+    unit: WorkUnit, command: Command, action: CloseConversation, decision: CommandAccepted
+) -> Iterator[AddressedEvent]:
+    if decision.event:
+        data = _change_json(command, action.reason, decision)
+        data |= {"outcome": action.outcome or None}
+        yield build_event(unit, decision, CLOSED, decision.event, data)
 
 
-def _link(
-    unit: WorkUnit,
-    command: Command,
-    previous: Conversation,
-    snapshot: Snapshot,
-    context: RoutingContext,
-) -> Result:
+def _close_record(command: Command, action: CloseConversation, decision: Decision) -> KindAndData:
+    outcome = {"outcome": action.outcome or None}
+    return "conversation", _change_data("closed", command, decision, action.reason, outcome)
+
+
+def _note(pending: PendingCommand, action: AddNote, previous: Conversation) -> Result:
+    after = previous.with_next_sequence()
+    return pending.accept_in(after), Changes(conversation=after)
+
+
+def _note_record(command: Command, action: AddNote, decision: Decision) -> KindAndData:
+    data = {
+        "id": command.id,
+        "text": action.text,
+        "author": command.author,
+        "token": command.token,
+        "department": decision.department,
+        "status": status_of(decision),
+        "decision": decision_json(decision),
+        "receivedAt": command.received_at,
+    }
+    return "note", data | case_json(decision)
+
+
+def _link(pending: PendingCommand, action: LinkCase, previous: Conversation) -> Result:
     """Link to a zaak, which all later events and records of the conversation name."""
-    after = msgspec.structs.replace(_next(previous), zaak=command.zaak)
-    return _accepted(unit, after, context), Changes(conversation=after)
+    after = msgspec.structs.replace(previous.with_next_sequence(), zaak=action.zaak)
+    return pending.accept_in(after), Changes(conversation=after)
 
 
-def _read(
-    unit: WorkUnit,
-    command: Command,
-    previous: Conversation,
-    snapshot: Snapshot,
-    context: RoutingContext,
-) -> Result:
+def _link_record(command: Command, action: LinkCase, decision: Decision) -> KindAndData:
+    return "conversation", _change_data("linked", command, decision, "", {"zaak": action.zaak})
+
+
+def _read(pending: PendingCommand, action: MarkRead, previous: Conversation) -> Result:
     """Send a read receipt. The conversation does not change, so there is no event."""
-    if reason := read_receipts.read_receipt_refusal(previous, context, unit.at):
-        return _refuse(unit, reason)
-    read_receipt = read_receipts.build_read_receipt(unit, previous, typing=command.typing)
-    return _accepted(unit, previous, context), Changes(read_receipt=read_receipt)
+    unit = pending.unit
+    if refusal := read_receipts.read_receipt_refusal(previous, pending.context, unit.at):
+        return refusal
+    read_receipt = read_receipts.build_read_receipt(unit, previous, typing=action.typing)
+    return pending.accept_in(previous), Changes(read_receipt=read_receipt)
 
 
-def _confirm(
-    unit: WorkUnit,
-    command: Command,
-    previous: Conversation,
-    snapshot: Snapshot,
-    context: RoutingContext,
-) -> Result:
+def _read_record(command: Command, action: MarkRead, decision: Decision) -> KindAndData:
+    return "conversation", _change_data("read", command, decision, "", {"typing": action.typing})
+
+
+def _confirm(pending: PendingCommand, action: ConfirmAlarm, previous: Conversation) -> Result:
     """Confirm that a person has seen the alarm: no further person is alarmed."""
-    author = command.author.id if command.author else ""
-    after = _next(previous).with_state(confirmed_by=author or command.token)
-    return _accepted(unit, after, context), Changes(conversation=after)
+    author = pending.command.author.id if pending.command.author else ""
+    after = previous.with_next_sequence().with_state(confirmed_by=author or pending.command.token)
+    return pending.accept_in(after), Changes(conversation=after)
+
+
+def _confirm_record(command: Command, action: ConfirmAlarm, decision: Decision) -> KindAndData:
+    return "conversation", _change_data("confirmed", command, decision)
 
 
 def _release(
-    unit: WorkUnit,
-    command: Command,
-    previous: Conversation,
-    snapshot: Snapshot,
-    context: RoutingContext,
+    pending: PendingCommand, action: ReleaseConversation, previous: Conversation
 ) -> Result:
     """Release the withheld events, in order."""
-    after = _next(previous).with_state(held=False)
-    return _accepted(unit, after, context, releases=True), Changes(conversation=after)
+    after = previous.with_next_sequence().with_state(held=False)
+    return pending.accept_in(after, releases=True), Changes(conversation=after)
 
 
-def _merge(
-    unit: WorkUnit,
-    command: Command,
-    previous: Conversation,
-    snapshot: Snapshot,
-    context: RoutingContext,
-) -> Result:
+def _release_record(
+    command: Command, action: ReleaseConversation, decision: Decision
+) -> KindAndData:
+    return "conversation", _change_data("released", command, decision)
+
+
+def _merge(pending: PendingCommand, action: MergeConversation, previous: Conversation) -> Result:
     """Merge another conversation into this one: an employee knows that both people are one.
 
     The identities of the other person now belong to this one. The other conversation is closed.
     """
-    other = snapshot.conversations.get(command.merge_from)
-    if (reason := merge.merge_refusal(command, previous, other)) or other is None:
-        return _refuse(unit, reason)
+    unit, snapshot = pending.unit, pending.snapshot
+    other = snapshot.conversations.get(action.other)
+    if other is None:
+        return refusals.NO_CONVERSATION
+    if refusal := merge.merge_refusal(pending.command, previous, other):
+        return refusal
     identities = tuple(
         msgspec.structs.replace(identity, person=previous.person, valid_from=unit.at)
         for identity in snapshot.identities_of(other.person)
     )
-    after = _next(previous).with_state(**merge.merge_state(previous, other))
+    after = previous.with_next_sequence().with_state(**merge.merge_state(previous, other))
     closed = merge.close_merged(other, previous, unit.at)
-    former = _destination(other, context) if other.closed_at is None else ""
-    decision = _accepted(
-        unit,
-        after,
-        context,
-        merged=other.id,
-        merged_sequence=closed.sequence,
-        moved_from=other.department,
-        previous_department_event=unit.id("former") if former else None,
-        former_destination=former,
-    )
+    was_closed = other.closed_at is not None
     person_key = other.tenant, other.person
     withdrawals = consent.transfer_withdrawals(person_key, previous.person, snapshot)
-    decision = msgspec.structs.replace(
-        decision, ended=consent.find_ended_purposes(withdrawals, snapshot)
+    decision = pending.accept_in(
+        after,
+        merged=Merged(conversation=other.id, sequence=closed.sequence),
+        former=FormerOwner(department=other.department)
+        if was_closed
+        else _former_owner(pending, other),
+        ended=consent.find_ended_purposes(withdrawals, snapshot),
     )
     return decision, Changes(
         conversation=after,
         identities=identities,
         merged_conversation=closed,
-        timers=tuple(merge.timers_after_merge(unit, previous, after, context)),
+        timers=tuple(merge.timers_after_merge(unit, previous, after, pending.context)),
         withdrawals=withdrawals,
     )
 
 
-def _refuse(unit: WorkUnit, reason: str) -> Result:
-    return Decision(kind="refused", record=unit.entry.id, reason=reason), Changes()
+def _merge_events(
+    unit: WorkUnit, command: Command, action: MergeConversation, decision: CommandAccepted
+) -> Iterator[AddressedEvent]:
+    """Yield the closing of the merged conversation, for the department that had it."""
+    former, merged = decision.former, decision.merged
+    if former is None or former.event is None or merged is None:
+        return
+    data: Data = {
+        "conversationId": merged.conversation,
+        "department": former.department,
+        "reason": merge.REASON.format(decision.conversation),
+        "by": sender_json(command),
+        "outcome": None,
+    }
+    _, event = build_event(unit, decision, CLOSED, former.event, data)
+    yield (
+        former.destination,
+        msgspec.structs.replace(
+            event,
+            sequence=merged.sequence,
+            conversation=merged.conversation,
+            department=former.department,
+        ),
+    )
 
 
-CONVERSATION_COMMANDS: dict[
-    str, Callable[[WorkUnit, Command, Conversation, Snapshot, RoutingContext], Result]
-] = {
-    "transfer": _transfer,
-    "close": _close,
-    "note": _note,
-    "link": _link,
-    "read": _read,
-    "confirm": _confirm,
-    "release": _release,
-    "merge": _merge,
+def _merge_record(command: Command, action: MergeConversation, decision: Decision) -> KindAndData:
+    accepted = decision if isinstance(decision, CommandAccepted) else None
+    merged = accepted.merged if accepted else None
+    other: Data = {"other": merged.conversation if merged else ""}
+    ended = ended_consent_data(accepted.ended if accepted else ())
+    return "conversation", _change_data("merged", command, decision, "", other | ended)
+
+
+def unknown_record(command: Command, action: Action, decision: Decision) -> KindAndData:
+    """Return the record of an action that only a newer version knows: it was refused."""
+    return "conversation", _change_data("refused", command, decision)
+
+
+def _no_events(
+    unit: WorkUnit, command: Command, action: Any, decision: CommandAccepted
+) -> Iterator[AddressedEvent]:
+    return iter(())
+
+
+class ConversationHandler(NamedTuple):
+    """Decides one action on a conversation, and makes its record and its events."""
+
+    decide: Callable[[PendingCommand, Any, Conversation], Result]
+    record: Callable[[Command, Any, Decision], KindAndData]
+    events: Callable[[WorkUnit, Command, Any, CommandAccepted], Iterator[AddressedEvent]] = (
+        _no_events
+    )
+
+
+CONVERSATION_COMMANDS: dict[type[Action], ConversationHandler] = {
+    TransferConversation: ConversationHandler(_transfer, _transfer_record, _transfer_events),
+    CloseConversation: ConversationHandler(_close, _close_record, _close_events),
+    AddNote: ConversationHandler(_note, _note_record),
+    LinkCase: ConversationHandler(_link, _link_record),
+    MarkRead: ConversationHandler(_read, _read_record),
+    ConfirmAlarm: ConversationHandler(_confirm, _confirm_record),
+    ReleaseConversation: ConversationHandler(_release, _release_record),
+    MergeConversation: ConversationHandler(_merge, _merge_record, _merge_events),
 }
-"""Type of a command -> its handler."""
+"""Action -> its handler."""
 
 
 def _citizen_text(
-    name: str,
-    unit: WorkUnit,
-    conversation: Conversation,
-    snapshot: Snapshot,
-    context: RoutingContext,
-    *,
-    silent: bool,
+    name: str, pending: PendingCommand, conversation: Conversation, *, silent: bool
 ) -> tuple[Conversation, Reply | None, Changes]:
     """Return the conversation and the changes after a text to the citizen, if one may be sent."""
-    to = _address(conversation, snapshot, context)
+    unit, snapshot, context = pending.unit, pending.snapshot, pending.context
+    to = resolver.find_address(conversation.person, pending.number, snapshot)
     tenant = context.config.tenant(conversation.tenant)
     if silent or to is None or tenant is None or not outgoing.is_window_open(conversation, unit.at):
         return conversation, None, Changes()
@@ -266,42 +382,21 @@ def _citizen_text(
     return conversation, reply, outgoing.outgoing_changes(unit, conversation, reply, to)
 
 
-def _address(
-    conversation: Conversation, snapshot: Snapshot, context: RoutingContext
-) -> Identity | None:
-    number = context.config.number(conversation.number)
-    return resolver.find_address(conversation.person, number, snapshot) if number else None
+def _change_json(command: Command, reason: str, decision: CommandAccepted) -> Data:
+    """Return what an event says of a change by a person."""
+    by = {"reason": reason, "by": sender_json(command)}
+    return conversation_json(decision) | by | labels_json(decision.labels) | reply_json(decision)
 
 
-def _next(conversation: Conversation) -> Conversation:
-    return msgspec.structs.replace(conversation, sequence=conversation.sequence + 1)
-
-
-def _destination(conversation: Conversation, context: RoutingContext) -> str:
-    """Return the destination of the department; '' if that is gone from the configuration."""
-    department = context.config.department(conversation.tenant, conversation.department)
-    return department.destination if department else ""
-
-
-def _accepted(
-    unit: WorkUnit, conversation: Conversation, context: RoutingContext, **overrides: Any
-) -> Decision:
-    fields: dict[str, Any] = {
-        "kind": "accepted",
-        "record": unit.id("record"),
-        "tenant": conversation.tenant,
-        "conversation": conversation.id,
-        "department": conversation.department,
-        "destination": _destination(conversation, context),
-        "rule": conversation.rule,
-        "reason": conversation.reason,
-        "sequence": conversation.sequence,
-        "status": COMMAND_DONE,
-        "zaak": conversation.zaak,
-        "version": context.version,
-        "tags": conversation.state.tags,
-        "priority": conversation.state.priority,
-        "assignee": conversation.state.assignee,
-        "held": conversation.state.held,
-    }
-    return Decision(**(fields | overrides))
+def _change_data(
+    event: str,
+    command: Command,
+    decision: Decision,
+    reason: str = "",
+    fields: Data | None = None,
+) -> Data:
+    """Return what the record of a change by a person says, done or refused."""
+    outcome = event if isinstance(decision, CommandAccepted) else "refused"
+    cause = {"order": command.type, "by": sender_json(command), "status": status_of(decision)}
+    data = conversation_event_data(outcome, decision) | cause | {"reason": reason}
+    return data | (fields or {})

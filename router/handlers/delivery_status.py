@@ -3,7 +3,7 @@
 `services.whatsapp.delivery_status` has the order of the statuses.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,16 +14,19 @@ from router.billing import charges
 from router.billing.charges import Charge
 from router.conversation import reopen_request
 from router.handlers.citizen_message import archive_only
-from router.model.decision import (
-    Changes,
-    Decision,
-    EarlyStatus,
-    OutgoingStatus,
-    RoutingContext,
-    WorkUnit,
-)
+from router.model.changes import Changes, EarlyStatus, OutgoingStatus
+from router.model.decision import Decision, StatusDecision
 from router.model.needs import Needs
 from router.model.snapshot import Snapshot
+from router.model.work import RoutingContext, WorkUnit
+from router.output.archive_records import KindAndData
+from router.output.crm_events import (
+    STATUS_CHANGED,
+    AddressedEvent,
+    build_event,
+    conversation_json,
+    reply_json,
+)
 from services.contract import SendOutcome
 from services.whatsapp import items
 from services.whatsapp.delivery_status import COMMAND_DONE, STATUS_RANK, error_explanation
@@ -61,7 +64,7 @@ def decide_send_outcome(
             code=outcome.code,
             changed_at=outcome.at,
         )
-    return _decision(unit, "outcome", previous, after, snapshot, context)
+    return _decision(unit, previous, after, snapshot, context)
 
 
 def _put_on_hold(
@@ -73,10 +76,10 @@ def _put_on_hold(
 ) -> tuple[Decision, Changes]:
     """Put an answer on hold until the citizen writes again; tell the sender, ask the citizen."""
     if previous.status != "accepted":
-        return _decision(unit, "outcome", previous, previous, snapshot, context)
+        return _decision(unit, previous, previous, snapshot, context)
     reason = reopen_request.hold_reason(unit, outcome, previous, snapshot, context)
     after = msgspec.structs.replace(previous, reason=reason, changed_at=outcome.at)
-    decision, changes = _decision(unit, "outcome", previous, after, snapshot, context)
+    decision, changes = _decision(unit, previous, after, snapshot, context)
     request = reopen_request.build_reopen_request(unit, outcome, previous, snapshot, context)
     if request is None:
         return decision, changes
@@ -108,7 +111,7 @@ def _apply_early_statuses(
                 changed_at=status.at,
             )
     priced = [(status.status, _pricing.decode(status.pricing), status.at) for status in statuses]
-    decision, changes = _decision(unit, "outcome", previous, after, snapshot, context)
+    decision, changes = _decision(unit, previous, after, snapshot, context)
     consumed = after.wamid_hash if early else None
     return decision, msgspec.structs.replace(
         changes, early_status_consumed=consumed, **_charge_changes(previous, priced, snapshot)
@@ -152,7 +155,7 @@ def decide_status(
             code=status.code,
             changed_at=status.at or unit.at,
         )
-    decision, changes = _decision(unit, "status", previous, after, snapshot, context)
+    decision, changes = _decision(unit, previous, after, snapshot, context)
     settled = (previous.id, status.id) if status.id and previous.wamid_hash is None else None
     priced = [(status.status, status.pricing, status.at or unit.at)]
     charge = _charge_changes(previous, priced, snapshot)
@@ -244,31 +247,28 @@ def _is_forward(old: str, new: str) -> bool:
 
 
 def _unmatched(unit: WorkUnit, number: str, context: RoutingContext) -> Decision:
-    decision = archive_only(unit, "status", number, context)
-    return msgspec.structs.replace(decision, reason="it matches no message of ours")
+    return archive_only(unit, number, context, reason="it matches no message of ours")
 
 
 def _decision(
     unit: WorkUnit,
-    kind: str,
     previous: OutgoingStatus,
     after: OutgoingStatus,
     snapshot: Snapshot,
     context: RoutingContext,
-) -> tuple[Decision, Changes]:
+) -> tuple[StatusDecision, Changes]:
     """Make a record always, and an event for news that a department can receive."""
     stored = conversation = snapshot.conversations.get(previous.conversation)
     department = context.department(after.tenant, after.department, conversation)
     is_news = _is_reportable(previous, after)
     has_event = is_news and conversation is not None and department is not None
     if conversation and has_event:
-        conversation = msgspec.structs.replace(conversation, sequence=conversation.sequence + 1)
+        conversation = conversation.with_next_sequence()
     if conversation:
         conversation = reopen_request.apply_request_result(conversation, after)
     department_id = department.id if department else after.department
     is_owner = conversation is not None and conversation.department == department_id
-    decision = Decision(
-        kind=kind,
+    decision = StatusDecision(
         record=unit.id("record"),
         tenant=after.tenant,
         conversation=after.conversation,
@@ -285,3 +285,42 @@ def _decision(
     )
     changed = conversation if conversation != stored else None
     return decision, Changes(conversation=changed, outgoing=after if after != previous else None)
+
+
+def events(
+    unit: WorkUnit, subject: items.Status | SendOutcome, decision: Decision
+) -> Iterator[AddressedEvent]:
+    """Yield the news for the department that sent the message."""
+    if not isinstance(decision, StatusDecision) or decision.event is None:
+        return
+    meta_time = subject.at if isinstance(subject, items.Status) else None
+    data = {
+        "messageId": decision.message,
+        "status": decision.status,
+        "reason": decision.reason,
+        "at": meta_time or unit.at,
+    }
+    data = conversation_json(decision) | data | reply_json(decision)
+    yield build_event(unit, decision, STATUS_CHANGED, decision.event, data)
+
+
+def status_record(unit: WorkUnit, status: items.Status, decision: Decision) -> KindAndData:
+    return "status", {
+        "status": status.status,
+        "wamid": status.id,
+        "at": status.at,
+        "code": status.code,
+        "reason": status.reason or decision.reason,
+        "pricing": status.pricing,
+    }
+
+
+def outcome_record(unit: WorkUnit, outcome: SendOutcome, decision: Decision) -> KindAndData:
+    return "send", {
+        "state": outcome.state,
+        "wamid": outcome.wamid,
+        "code": outcome.code,
+        "reason": outcome.reason,
+        "status": decision.status if isinstance(decision, StatusDecision) else "",
+        "at": outcome.at,
+    }

@@ -1,9 +1,10 @@
-"""Decide one unit: choose the handler of its kind. Pure.
+"""One unit: choose the handler of its kind. Pure, a table.
 
-`decide` returns the decision and its changes. The partition commits both before it publishes.
+`decide` returns the decision and its changes. The partition commits both before it publishes the
+records and events that follow from the unit and its decision.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,10 +19,19 @@ from router.handlers import (
     timer_fired,
 )
 from router.identity.changes import add_identity_changes
-from router.model.decision import Changes, Decision, RoutingContext, WorkUnit
+from router.model.changes import Changes
+from router.model.decision import Decision, Quarantined
 from router.model.needs import Needs
 from router.model.snapshot import Snapshot
-from services.contract import Command, MediaOutcome, Receipt, SendOutcome, Timeout
+from router.model.work import RoutingContext, WorkUnit
+from router.output.archive_records import (
+    KindAndData,
+    records_before,
+    reply_record,
+    unit_record,
+)
+from router.output.crm_events import AddressedEvent, redact
+from services.contract import Command, MediaOutcome, Receipt, Record, SendOutcome, Timeout
 from services.whatsapp import items
 
 
@@ -37,7 +47,7 @@ def _decide_entry(
 ) -> tuple[Decision, Changes]:
     subject = _subject(unit)
     if subject is None:
-        return quarantine(unit, "the body cannot be read", context), Changes()
+        return quarantine(unit, "the body cannot be read"), Changes()
     decision, changes = HANDLERS[type(subject)].decide(unit, subject, snapshot, context)
     if unit.item and (sighting := account_event.unknown_vocabulary(unit.item)):
         changes = msgspec.structs.replace(changes, sighting=sighting)
@@ -55,11 +65,35 @@ def _subject(unit: WorkUnit) -> object:
     return unit.item if isinstance(unit.entry, Receipt) else unit.entry
 
 
+def crm_events(unit: WorkUnit, decision: Decision) -> Iterator[AddressedEvent]:
+    """Yield the events of one decision, in order; none if no CRM hears of it."""
+    subject = _subject(unit)
+    if subject is None or isinstance(decision, Quarantined):
+        return
+    yield from redact(decision, HANDLERS[type(subject)].events(unit, subject, decision))
+
+
+def records(unit: WorkUnit, decision: Decision) -> Iterator[Record]:
+    """Yield the records of one decision, in order."""
+    yield from records_before(unit, decision)
+    subject = _subject(unit)
+    if subject is None or isinstance(decision, Quarantined):
+        yield unit_record(unit, decision, "quarantine", {"reason": decision.reason})
+    elif made := HANDLERS[type(subject)].record(unit, subject, decision):
+        yield unit_record(unit, decision, *made)
+    if decision.reply:
+        yield reply_record(unit, decision, decision.reply)
+
+
 class Handler(NamedTuple):
-    """Decides one kind of work unit, and declares the rows that this takes. Both pure."""
+    """Decides one kind of work unit, declares the rows that this takes, and makes the events and
+    the record of the decision. All four are pure."""
 
     needs: Callable[[WorkUnit, Any, RoutingContext], Needs]
     decide: Callable[[WorkUnit, Any, Snapshot, RoutingContext], tuple[Decision, Changes]]
+    events: Callable[[WorkUnit, Any, Decision], Iterator[AddressedEvent]]
+    record: Callable[[WorkUnit, Any, Decision], KindAndData | None]
+    """None where there is nothing to record."""
 
 
 def _needs_nothing(unit: WorkUnit, item: items.Unknown, context: RoutingContext) -> Needs:
@@ -69,16 +103,24 @@ def _needs_nothing(unit: WorkUnit, item: items.Unknown, context: RoutingContext)
 def _quarantine_unknown(
     unit: WorkUnit, item: items.Unknown, snapshot: Snapshot, context: RoutingContext
 ) -> tuple[Decision, Changes]:
-    return quarantine(unit, item.reason, context), Changes()
+    return quarantine(unit, item.reason), Changes()
 
 
-def quarantine(unit: WorkUnit, reason: str, context: RoutingContext) -> Decision:
+def _no_events(unit: WorkUnit, subject: Any, decision: Decision) -> Iterator[AddressedEvent]:
+    return iter(())
+
+
+def _no_record(unit: WorkUnit, subject: Any, decision: Decision) -> KindAndData | None:
+    return None
+
+
+def quarantine(unit: WorkUnit, reason: str) -> Quarantined:
     """Quarantine a unit with its reason: nothing is lost, and an operator is alarmed.
 
     The record has an id of its own and replaces no other, since the unit may have been decided
     before.
     """
-    return Decision(kind="quarantined", record=unit.id("aside"), reason=reason)
+    return Quarantined(record=unit.id("aside"), reason=reason)
 
 
 def quarantine_unit(
@@ -91,17 +133,57 @@ def quarantine_unit(
     entry = unit.entry
     failed = commands.failed_command(unit, entry, context) if isinstance(entry, Command) else None
     fired = entry.id if isinstance(entry, Timeout) else None  # or it would fire for ever
-    return quarantine(unit, reason, context), Changes(outgoing=failed, fired_timer=fired)
+    return quarantine(unit, reason), Changes(outgoing=failed, fired_timer=fired)
 
 
 HANDLERS: dict[type, Handler] = {
-    items.Message: Handler(citizen_message.needs, citizen_message.decide_message),
-    items.Status: Handler(delivery_status.needs_of_status, delivery_status.decide_status),
-    items.Notice: Handler(account_event.needs, account_event.decide_account_event),
-    items.Unknown: Handler(_needs_nothing, _quarantine_unknown),
-    Command: Handler(commands.needs, commands.decide_command),
-    SendOutcome: Handler(delivery_status.needs_of_outcome, delivery_status.decide_send_outcome),
-    Timeout: Handler(timer_fired.needs, timer_fired.decide_timer),
-    MediaOutcome: Handler(media.needs, media.decide_media),
+    items.Message: Handler(
+        needs=citizen_message.needs,
+        decide=citizen_message.decide_message,
+        events=citizen_message.events,
+        record=citizen_message.record,
+    ),
+    items.Status: Handler(
+        needs=delivery_status.needs_of_status,
+        decide=delivery_status.decide_status,
+        events=delivery_status.events,
+        record=delivery_status.status_record,
+    ),
+    items.Notice: Handler(
+        needs=account_event.needs,
+        decide=account_event.decide_account_event,
+        events=_no_events,
+        record=account_event.record,
+    ),
+    items.Unknown: Handler(
+        needs=_needs_nothing,
+        decide=_quarantine_unknown,
+        events=_no_events,
+        record=_no_record,
+    ),
+    Command: Handler(
+        needs=commands.needs,
+        decide=commands.decide_command,
+        events=commands.events,
+        record=commands.record,
+    ),
+    SendOutcome: Handler(
+        needs=delivery_status.needs_of_outcome,
+        decide=delivery_status.decide_send_outcome,
+        events=delivery_status.events,
+        record=delivery_status.outcome_record,
+    ),
+    Timeout: Handler(
+        needs=timer_fired.needs,
+        decide=timer_fired.decide_timer,
+        events=timer_fired.events,
+        record=timer_fired.record,
+    ),
+    MediaOutcome: Handler(
+        needs=media.needs,
+        decide=media.decide_media,
+        events=media.events,
+        record=media.record,
+    ),
 }
 """Kind of work unit -> its handler."""

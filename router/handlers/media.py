@@ -1,13 +1,20 @@
 """Files that come with messages: their records and events. Pure."""
 
-from typing import Any
+from collections.abc import Iterator
 
-import msgspec
-
+from router.model.changes import Changes
 from router.model.conversation import Conversation
-from router.model.decision import Changes, Decision, RoutingContext, WorkUnit
+from router.model.decision import Decision, MediaDecision
 from router.model.needs import Needs
 from router.model.snapshot import Snapshot
+from router.model.work import RoutingContext, WorkUnit
+from router.output.archive_records import KindAndData
+from router.output.crm_events import (
+    MEDIA_AVAILABLE,
+    AddressedEvent,
+    build_event,
+    conversation_json,
+)
 from services.config.organisation import Department
 from services.contract import MediaOutcome
 from services.whatsapp.items import Content
@@ -31,40 +38,6 @@ def attachment_info(content: Content) -> dict[str, str]:
     }
 
 
-def media_record(outcome: MediaOutcome) -> dict[str, Any]:
-    """Return the outcome of fetching and scanning a file, for the record."""
-    return {
-        "state": outcome.state,
-        "reason": outcome.reason,
-        "mimeType": outcome.mime_type,
-        "size": outcome.size,
-        "sha256": outcome.sha256,
-        "scanned": outcome.scanned,
-        "object": outcome.object,
-        "department": outcome.department,
-        "at": outcome.at,
-    }
-
-
-def media_event(outcome: MediaOutcome) -> dict[str, Any]:
-    """Return the same outcome for a CRM, which got the file's name with the message."""
-    media = {
-        "id": outcome.message,
-        "mimeType": outcome.mime_type,
-        "link": LINK.format(outcome.message),
-        "size": outcome.size,
-        "sha256": outcome.sha256,
-    }
-    return {
-        "messageId": outcome.message,
-        "media": [media],
-        "state": outcome.state,
-        "reason": outcome.reason,
-        "scanned": outcome.scanned,
-        "at": outcome.at,
-    }
-
-
 def needs(unit: WorkUnit, outcome: MediaOutcome, ground: RoutingContext) -> Needs:
     """The conversation of the message that brought the file."""
     return Needs(numbers=(outcome.number,), conversations=(outcome.conversation,))
@@ -78,9 +51,8 @@ def decide_media(
     department = context.department(outcome.tenant, outcome.department, conversation)
     has_event = conversation is not None and department is not None
     if conversation and has_event:
-        conversation = msgspec.structs.replace(conversation, sequence=conversation.sequence + 1)
-    decision = Decision(
-        kind="media",
+        conversation = conversation.with_next_sequence()
+    decision = MediaDecision(
         record=unit.id("record"),
         tenant=outcome.tenant,
         conversation=outcome.conversation,
@@ -102,3 +74,40 @@ def _zaak(conversation: Conversation | None, department: Department | None) -> s
     """
     is_owner = conversation and department and conversation.department == department.id
     return conversation.zaak if conversation and is_owner else ""
+
+
+def record(unit: WorkUnit, outcome: MediaOutcome, decision: Decision) -> KindAndData:
+    """Return the outcome of fetching and scanning a file, for the record."""
+    return "media", {
+        "state": outcome.state,
+        "reason": outcome.reason,
+        "mimeType": outcome.mime_type,
+        "size": outcome.size,
+        "sha256": outcome.sha256,
+        "scanned": outcome.scanned,
+        "object": outcome.object,
+        "department": outcome.department,
+        "at": outcome.at,
+    }
+
+
+def events(unit: WorkUnit, outcome: MediaOutcome, decision: Decision) -> Iterator[AddressedEvent]:
+    """Yield the same outcome for a CRM, which got the file's name with the message."""
+    if decision.event is None:
+        return
+    media = {
+        "id": outcome.message,
+        "mimeType": outcome.mime_type,
+        "link": LINK.format(outcome.message),
+        "size": outcome.size,
+        "sha256": outcome.sha256,
+    }
+    data = conversation_json(decision) | {
+        "messageId": outcome.message,
+        "media": [media],
+        "state": outcome.state,
+        "reason": outcome.reason,
+        "scanned": outcome.scanned,
+        "at": outcome.at,
+    }
+    yield build_event(unit, decision, MEDIA_AVAILABLE, decision.event, data)

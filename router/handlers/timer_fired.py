@@ -13,10 +13,27 @@ from router.conversation.placement import home_reason
 from router.conversation.reply_text import ReplyCandidate, render_reply
 from router.conversation.transition import apply_auto_reply
 from router.identity import resolver
+from router.model.changes import Changes, Timer
 from router.model.conversation import Conversation
-from router.model.decision import Alarm, Changes, Decision, Reply, RoutingContext, Timer, WorkUnit
+from router.model.decision import Alarm, Decision, Labels, Reply, TimerDecision
 from router.model.needs import Needs
 from router.model.snapshot import Snapshot
+from router.model.work import RoutingContext, WorkUnit
+from router.output.archive_records import KindAndData, conversation_event_data
+from router.output.crm_events import (
+    CLOSED,
+    DECIDED,
+    TEXT_SENT,
+    WAITING,
+    WINDOW_CLOSING,
+    AddressedEvent,
+    build_alarm,
+    build_event,
+    build_transfer,
+    conversation_json,
+    labels_json,
+    reply_json,
+)
 from router.rules.engine import Verdict, higher_priority
 from services.config.organisation import Tenant
 from services.contract import Timeout
@@ -124,7 +141,9 @@ def _burst_ended(timer: TimerContext) -> TimerOutcome:
     if state.pending_texts:
         reply = ReplyCandidate(state.pending_texts[0], once=True, is_requested=True)
     rest = state.pending_texts[1:]
-    after = _next(timer.conversation).with_state(has_question=True, pending_texts=rest)
+    after = timer.conversation.with_next_sequence().with_state(
+        has_question=True, pending_texts=rest
+    )
     next_due = timer.entry.at + timer.tenant.burst_window if rest else None
     if not is_undecided:
         return TimerOutcome(effect="said", conversation=after, reply=reply, next_due=next_due)
@@ -138,7 +157,7 @@ def _menu_unanswered(timer: TimerContext) -> TimerOutcome:
         return TimerOutcome()
     if due > timer.entry.at:
         return TimerOutcome(next_due=due)
-    after = _next(timer.conversation).with_state(menu="", has_question=True)
+    after = timer.conversation.with_next_sequence().with_state(menu="", has_question=True)
     after = msgspec.structs.replace(after, reason=UNANSWERED)
     reply = ReplyCandidate("keuze_onduidelijk")
     return TimerOutcome(effect="decided", conversation=after, reply=reply)
@@ -152,13 +171,15 @@ def _waiting_too_long(timer: TimerContext) -> TimerOutcome:
     if due is None or due > timer.entry.at:
         return TimerOutcome(next_due=due)
     department = timer.context.config.department(conversation.tenant, conversation.department)
-    after = _next(conversation).with_state(
+    after = conversation.with_next_sequence().with_state(
         escalated=True, priority=higher_priority(state.priority, "high")
     )
     if department and department.escalate_to:
         verdict = Verdict(department.escalate_to, conversation.rule, WAITED)
-        after = _next(after.moved_to(verdict, timer.entry.at)).with_state(
-            home_department=department.escalate_to
+        after = (
+            after.moved_to(verdict, timer.entry.at)
+            .with_next_sequence()
+            .with_state(home_department=department.escalate_to)
         )
     reply = ReplyCandidate("duurt_langer", once=True)
     return TimerOutcome(effect="waiting", conversation=after, reply=reply)
@@ -174,7 +195,7 @@ def _close_idle(timer: TimerContext) -> TimerOutcome:
     # withheld conversation must be released.
     if refusals.OFFICIAL in state.tags or state.waiting_since or state.held:
         return TimerOutcome(next_due=timer.entry.at + timer.tenant.idle_timeout)
-    closed = msgspec.structs.replace(_next(conversation), closed_at=timer.entry.at)
+    closed = msgspec.structs.replace(conversation.with_next_sequence(), closed_at=timer.entry.at)
     return TimerOutcome(effect="closed", conversation=closed.with_state(idle=True))
 
 
@@ -187,7 +208,7 @@ def _department_opens(timer: TimerContext) -> TimerOutcome:
     if not hours.is_open(timer.entry.at):
         return TimerOutcome(next_due=hours.next_opening(timer.entry.at))
     verdict = Verdict(home, conversation.rule, home_reason(conversation, timer.context))
-    after = _next(_next(conversation.moved_to(verdict, timer.entry.at)))
+    after = conversation.moved_to(verdict, timer.entry.at).with_next_sequence().with_next_sequence()
     return TimerOutcome(effect="returned", conversation=after)
 
 
@@ -198,7 +219,9 @@ def _window_closing(timer: TimerContext) -> TimerOutcome:
     if due != at:  # since it was set, the citizen wrote again or was answered
         return TimerOutcome(next_due=due)
     next_due = window_warning.warning_due(timer.conversation, at + MOMENT, timer.context)
-    return TimerOutcome(effect="window", conversation=_next(timer.conversation), next_due=next_due)
+    return TimerOutcome(
+        effect="window", conversation=timer.conversation.with_next_sequence(), next_due=next_due
+    )
 
 
 def _alarm_unconfirmed(timer: TimerContext) -> TimerOutcome:
@@ -208,7 +231,9 @@ def _alarm_unconfirmed(timer: TimerContext) -> TimerOutcome:
         return TimerOutcome()
     nth = state.care_asked + 1
     if nth > ROUNDS * len(care.destinations):
-        return TimerOutcome(effect="unconfirmed", conversation=_next(timer.conversation))
+        return TimerOutcome(
+            effect="unconfirmed", conversation=timer.conversation.with_next_sequence()
+        )
     alarm = Alarm(
         event=timer.unit.id("alarm"),
         destination=care.destinations[(nth - 1) % len(care.destinations)],
@@ -216,7 +241,7 @@ def _alarm_unconfirmed(timer: TimerContext) -> TimerOutcome:
         nth=nth,
     )
     next_due = timer.entry.at + timedelta(minutes=care.confirm_minutes)
-    after = _next(timer.conversation).with_state(care_asked=nth)
+    after = timer.conversation.with_next_sequence().with_state(care_asked=nth)
     return TimerOutcome(effect="alarmed", conversation=after, alarm=alarm, next_due=next_due)
 
 
@@ -229,10 +254,6 @@ TIMER_HANDLERS: dict[str, Callable[[TimerContext], TimerOutcome]] = {
     timers.DEPARTMENT_OPENS: _department_opens,
     timers.WINDOW: _window_closing,
 }
-
-
-def _next(conversation: Conversation) -> Conversation:
-    return msgspec.structs.replace(conversation, sequence=conversation.sequence + 1)
 
 
 def _render_reply(
@@ -262,15 +283,14 @@ def _decision(
     outcome: TimerOutcome,
     reply: Reply | None,
     context: RoutingContext,
-) -> Decision:
+) -> TimerDecision:
     record = unit.id("record")
     if previous is None or after is None or not outcome.effect:
-        return Decision(kind="timeout", record=record, tenant=previous.tenant if previous else "")
+        return TimerDecision(record=record, tenant=previous.tenant if previous else "")
     department = context.config.department(after.tenant, after.department)
     destination = department.destination if department else ""
-    has_event = outcome.effect in EFFECTS_WITH_EVENT and bool(destination)
-    return Decision(
-        kind="timeout",
+    has_event = outcome.effect in EVENTS and bool(destination)
+    return TimerDecision(
         record=record,
         tenant=after.tenant,
         conversation=after.id,
@@ -282,15 +302,13 @@ def _decision(
         event=unit.id("event") if has_event else None,
         zaak=after.zaak,
         version=context.version,
-        tags=after.state.tags,
-        priority=after.state.priority,
+        labels=Labels(tags=after.state.tags, priority=after.state.priority),
         alarm=outcome.alarm,
         reply=reply,
-        timer_effect=outcome.effect,
-        care=outcome.alarm.care if outcome.alarm else "",
+        effect=outcome.effect,
         held=after.state.held,
         window_until=_window_until(outcome, after),
-        **transition.transfer_fields(unit, previous, after, context),
+        former=transition.former_owner(unit, previous, after, context),
     )
 
 
@@ -300,6 +318,35 @@ def _window_until(outcome: TimerOutcome, conversation: Conversation) -> datetime
     return conversation.said_at + CUSTOMER_SERVICE_WINDOW
 
 
-EFFECTS_WITH_EVENT = frozenset(["decided", "waiting", "closed", "said", "window"])
-"""Effects that the department hears of."""
+EVENTS = {
+    "decided": DECIDED,
+    "waiting": WAITING,
+    "closed": CLOSED,
+    "said": TEXT_SENT,
+    "window": WINDOW_CLOSING,
+}
+"""Effect that the department hears of -> type of its event."""
 REASONS = {"waiting": WAITED, "closed": IDLE, "unconfirmed": UNCONFIRMED, "window": CLOSING}
+
+
+def events(unit: WorkUnit, entry: Timeout, decision: Decision) -> Iterator[AddressedEvent]:
+    if not isinstance(decision, TimerDecision):
+        return
+    if decision.alarm:
+        yield build_alarm(unit, decision, decision.alarm)
+    yield from build_transfer(unit, decision)
+    if decision.event:
+        labels = labels_json(decision.labels, window_until=decision.window_until)
+        reason = {"reason": decision.reason}
+        data = conversation_json(decision) | labels | reply_json(decision) | reason
+        yield build_event(unit, decision, EVENTS[decision.effect], decision.event, data)
+
+
+def record(unit: WorkUnit, entry: Timeout, decision: Decision) -> KindAndData | None:
+    """Return what the timer did; None if nothing was left to do."""
+    if not isinstance(decision, TimerDecision) or not decision.effect:
+        return None
+    data = conversation_event_data(decision.effect, decision)
+    if decision.alarm:
+        data |= {"care": decision.alarm.care, "asked": decision.alarm.destination}
+    return "conversation", data

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from router.model.decision import UNPROVEN, Hash, RoutingContext, WorkUnit
+from router.model.work import UNPROVEN, Hash, RoutingContext, WorkUnit
 from services.contract import Command, Entry, MediaOutcome, Receipt, SendOutcome, Timeout
 from services.whatsapp.items import AnyItem, Unknown
 from services.whatsapp.parser import Unparseable, identity_key, parse

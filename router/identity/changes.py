@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from router.model.decision import Changes, Decision, Identity, IdentityChange, WorkUnit
+from router.model.changes import Changes, Identity
+from router.model.decision import Decision, IdentityChange
 from router.model.snapshot import Snapshot
+from router.model.work import WorkUnit
 
 
 def add_identity_changes(

@@ -11,8 +11,9 @@ from uuid import UUID
 
 import msgspec
 
-from router.model.decision import Identity, RoutingContext, WorkUnit
+from router.model.changes import Identity
 from router.model.snapshot import Snapshot
+from router.model.work import RoutingContext, WorkUnit
 from services.config.numbers import Number
 from services.whatsapp import items
 

@@ -124,6 +124,10 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
             departments=been if verdict.department in been else (*been, verdict.department),
         )
 
+    def with_next_sequence(self) -> "Conversation":
+        """Return the conversation with the place of one more event."""
+        return msgspec.structs.replace(self, sequence=self.sequence + 1)
+
     def with_state(self, **changed: object) -> "Conversation":
         """Return the conversation with these fields changed in its state."""
         return msgspec.structs.replace(self, state=msgspec.structs.replace(self.state, **changed))

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from router.model.decision import RoutingContext
+from router.model.work import RoutingContext
 from services.whatsapp import items
 
 

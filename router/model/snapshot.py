@@ -6,11 +6,8 @@ from typing import Generic, TypeVar, overload
 from uuid import UUID
 
 from router.billing.charges import Charge
-from router.model.consent import Consent, OptOut, Withdrawal
-from router.model.conversation import Conversation
-from router.model.decision import (
+from router.model.changes import (
     Changes,
-    Decision,
     EarlyStatus,
     Identity,
     InboundRef,
@@ -18,6 +15,9 @@ from router.model.decision import (
     OutgoingStatus,
     Template,
 )
+from router.model.consent import Consent, OptOut, Withdrawal
+from router.model.conversation import Conversation
+from router.model.decision import Decision
 from router.model.needs import Needs, NotLoaded
 
 K = TypeVar("K")
@@ -203,14 +203,12 @@ class Snapshot:
     def templates_named(self, name: str, language: str) -> list[Template]:
         """Templates of every account by this name."""
         if self._needs is not None and (name, language) not in self._needs.templates:
-            raise NotLoaded("a add_template was not declared for a decision")
+            raise NotLoaded("a template was read that no handler declared")
         return [t for t in self.templates.values() if (t.name, t.language) == (name, language)]
 
-    def add_template(self, add_template: Template) -> None:
-        previous = self.templates.get(add_template.key)
-        self.templates[add_template.key] = (
-            previous.apply_notice(add_template) if previous else add_template
-        )
+    def add_template(self, template: Template) -> None:
+        previous = self.templates.get(template.key)
+        self.templates[template.key] = previous.apply_notice(template) if previous else template
 
     def add_opt_out(self, choice: OptOut) -> None:
         # Not `get`: a citizen's choice is recorded without reading the one previous.

@@ -3,42 +3,23 @@
 Records are made from the unit and the decision alone, so that a repeat writes the same.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 import msgspec
 
 from router.conversation.outgoing import AUTHOR, content_type, format_reason
-from router.handlers import media
-from router.model.decision import Data, DecidedUnit, Decision, RepeatedUnit, Reply, WorkUnit
-from router.output.command_records import (
-    COMMAND_RECORDS,
-    conversation_event_data,
-    ended_consent_data,
-    message_data,
-)
-from router.output.crm_events import case_json, decision_json, person_json
-from services.contract import Command, Entry, MediaOutcome, Receipt, Record, SendOutcome, Timeout
+from router.model.decision import CommandAccepted, Data, Decision, MessageDecision, Reply
+from router.model.work import WorkUnit
+from router.output.crm_events import case_json, decision_json
+from services.contract import Command, Receipt, Record
 from services.whatsapp import items
 from services.whatsapp.segments import split_body
 
 _json = msgspec.json.encode
 
-
-ParsedEntry = tuple[Entry, Sequence[items.AnyItem] | None]
-"""An entry, and the items of its body; None if the body was not parsed or cannot be read."""
-
-
-def archive_records(
-    entries: Iterable[ParsedEntry],
-    decided: Iterable[DecidedUnit],
-    duplicates: Iterable[RepeatedUnit],
-) -> list[Record]:
-    """Return all records of a batch."""
-    batch = [receipt_record(e, parsed or ()) for e, parsed in entries if isinstance(e, Receipt)]
-    batch += [record for unit, decision, _ in decided for record in records(unit, decision)]
-    batch += [duplicate_segment(unit, decision) for unit, decision in duplicates if unit.item]
-    return batch
+KindAndData = tuple[str, Data]
+"""Kind of a record, and what it says."""
 
 
 def receipt_record(receipt: Receipt, parsed: Sequence[items.AnyItem]) -> Record:
@@ -82,30 +63,32 @@ def duplicate_segment(unit: WorkUnit, decision: Decision) -> Record:
     )
 
 
-def records(unit: WorkUnit, decision: Decision) -> Iterator[Record]:
-    """Yield the records of one decision, in order."""
-    if decision.opened:
+def records_before(unit: WorkUnit, decision: Decision) -> Iterator[Record]:
+    """Yield the records of what else changes with a decision, just before it."""
+    opened = decision.opened if isinstance(decision, MessageDecision | CommandAccepted) else None
+    if opened:
         data = conversation_event_data("opened", decision)
-        yield _record(unit, decision, "conversation", decision.opened, data)
-    if decision.transfer:
-        data = conversation_event_data("transferred", decision) | {"from": decision.moved_from}
-        yield _record(unit, decision, "conversation", decision.transfer, data)
+        yield _change_record(unit, decision, "conversation", opened, data)
+    if decision.former and decision.former.transfer:
+        data = conversation_event_data("transferred", decision)
+        data |= {"from": decision.former.department}
+        yield _change_record(unit, decision, "conversation", decision.former.transfer, data)
     if decision.identity:
-        yield _record(unit, decision, "identity", decision.identity, _identity(unit, decision))
-    if isinstance(unit.entry, Timeout) and not decision.timer_effect:
-        return  # there was nothing left to do
-    kind_of_unit, data = _kind_and_data(unit, decision)
-    yield _record(unit, decision, kind_of_unit, decision.record, data)
-    if decision.reply:
-        yield _reply(unit, decision, decision.reply)
+        data = _identity(unit, decision)
+        yield _change_record(unit, decision, "identity", decision.identity, data)
 
 
-def _record(unit: WorkUnit, decision: Decision, kind: str, id: UUID, data: Data) -> Record:
-    is_main = id == decision.record
-    receipt = unit.entry if isinstance(unit.entry, Receipt) else None
-    if is_main and receipt:
-        data = data | _origin(receipt)
-    item = unit.item if is_main else None
+def conversation_event_data(event: str, decision: Decision) -> Data:
+    """Return what the record of a change to a conversation says."""
+    data = {
+        "event": event,
+        "department": decision.department,
+        "decision": decision_json(decision),
+    }
+    return data | case_json(decision)
+
+
+def _change_record(unit: WorkUnit, decision: Decision, kind: str, id: UUID, data: Data) -> Record:
     return Record(
         id=id,
         kind=kind,
@@ -113,10 +96,26 @@ def _record(unit: WorkUnit, decision: Decision, kind: str, id: UUID, data: Data)
         data=_json(data),
         tenant=decision.tenant,
         conversation=decision.conversation,
-        message=decision.message if is_main else None,
-        receipt=receipt.id if receipt else None,
+        receipt=unit.entry.id if isinstance(unit.entry, Receipt) else None,
         # A change to the conversation comes just before the message that caused it.
-        sequence=decision.sequence - (kind == "conversation" and not is_main),
+        sequence=decision.sequence - (kind == "conversation"),
+    )
+
+
+def unit_record(unit: WorkUnit, decision: Decision, kind: str, data: Data) -> Record:
+    """Return the record of the unit itself."""
+    receipt = unit.entry if isinstance(unit.entry, Receipt) else None
+    item = unit.item
+    return Record(
+        id=decision.record,
+        kind=kind,
+        at=unit.at,
+        data=_json(data | _origin(receipt) if receipt else data),
+        tenant=decision.tenant,
+        conversation=decision.conversation,
+        message=decision.message,
+        receipt=receipt.id if receipt else None,
+        sequence=decision.sequence,
         raw=item.raw if item else b"",
         item_index=unit.item_index if item else None,
         contact=item.contact if item else b"",
@@ -126,8 +125,8 @@ def _record(unit: WorkUnit, decision: Decision, kind: str, id: UUID, data: Data)
 def _identity(unit: WorkUnit, decision: Decision) -> Data:
     """Return all identity changes of one unit, and their cause; for a command that is its type."""
     match unit.entry, unit.item:
-        case Command(type=type), _:
-            cause = type
+        case Command() as command, _:
+            cause = command.type
         case _, items.Message(becomes=becomes):
             cause = "system" if becomes else "message"
         case _:
@@ -135,7 +134,7 @@ def _identity(unit: WorkUnit, decision: Decision) -> Data:
     return {"department": decision.department, "changes": decision.renamed, "cause": cause}
 
 
-def _reply(unit: WorkUnit, decision: Decision, reply: Reply) -> Record:
+def reply_record(unit: WorkUnit, decision: Decision, reply: Reply) -> Record:
     """Return the record of an automatic text, just after the message it answers."""
     data = {
         "direction": "out",
@@ -163,102 +162,6 @@ def _reply(unit: WorkUnit, decision: Decision, reply: Reply) -> Record:
     )
 
 
-def _kind_and_data(unit: WorkUnit, decision: Decision) -> tuple[str, Data]:
-    """Return the kind and data of the record of the unit itself."""
-    if decision.kind == "quarantined":
-        return "quarantine", {"reason": decision.reason}
-    match unit.entry, unit.item:
-        case Command() as command, _:
-            kind, data = COMMAND_RECORDS.get(command.type, ("message", message_data))
-            return kind, data(command, decision)
-        case (SendOutcome() | Timeout() | MediaOutcome()) as outcome, _:
-            return _outcome(outcome, decision)
-        case _, items.Message() as message:
-            return "message", _received(unit, message, decision)
-        case _, items.Status() as status:
-            return "status", _status(status, decision)
-        case _, items.Notice() as notice:
-            return "notice", _notice(notice, decision)
-        case _:
-            raise AssertionError("an unknown item is quarantined")
-
-
-def _outcome(entry: SendOutcome | Timeout | MediaOutcome, decision: Decision) -> tuple[str, Data]:
-    if isinstance(entry, Timeout):
-        return "conversation", _timer(decision)
-    if isinstance(entry, MediaOutcome):
-        return "media", media.media_record(entry)
-    return "send", _send_outcome(entry, decision)
-
-
-def _timer(decision: Decision) -> Data:
-    data = conversation_event_data(decision.timer_effect, decision)
-    if decision.alarm:
-        data |= {"care": decision.alarm.care, "asked": decision.alarm.destination}
-    return data
-
-
-def _send_outcome(outcome: SendOutcome, decision: Decision) -> Data:
-    return {
-        "state": outcome.state,
-        "wamid": outcome.wamid,
-        "code": outcome.code,
-        "reason": outcome.reason,
-        "status": decision.status,
-        "at": outcome.at,
-    }
-
-
-def _status(status: items.Status, decision: Decision) -> Data:
-    return {
-        "status": status.status,
-        "wamid": status.id,
-        "at": status.at,
-        "code": status.code,
-        "reason": status.reason or decision.reason,
-        "pricing": status.pricing,
-    }
-
-
-def _notice(notice: items.Notice, decision: Decision) -> Data:
-    return {"field": notice.field, "event": notice.event} | ended_consent_data(decision)
-
-
-def _received(unit: WorkUnit, message: items.Message, decision: Decision) -> Data:
-    optional = {
-        "medium": media.attachment_info(message.content),
-        "tags": decision.tags,
-        "priority": decision.priority,
-        "language": decision.language,
-        "sensitive": decision.sensitive,
-        "mask": decision.mask,
-        "due": decision.due,
-        "care": decision.care,
-        "careReason": decision.care_reason,
-        "asked": decision.alarm.destination if decision.alarm else "",
-        "provisional": decision.provisional,
-        "reopened": decision.reopened,
-        "held": decision.held,
-        "marks": decision.marks,
-        "automatic": decision.reply.name if decision.reply else "",
-        "continued": decision.matched_by_phone,
-    }
-    return (
-        {
-            "direction": "in" if decision.kind == "message" else "echo",
-            "type": message.content.type,
-            "text": message.content.text,
-            "wamid": message.id,
-            "number": message.number,
-            "field": message.field,
-            "department": decision.department,
-            "decision": decision_json(decision),
-            "from": person_json(message.person),
-            "receivedAt": unit.at,
-            "sentAt": message.sent_at,
-            "quoted": message.quoted,
-        }
-        | {name: value for name, value in optional.items() if value}
-        | ended_consent_data(decision)
-        | case_json(decision)
-    )
+def ended_consent_data(purposes: tuple[str, ...]) -> Data:
+    """Return the purposes for which consent ended here; nothing if there are none."""
+    return {"consentEnded": purposes} if purposes else {}

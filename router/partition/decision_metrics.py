@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from router.handlers import account_event
-from router.model.decision import DecidedUnit, Decision
+from router.model.changes import DecidedUnit
+from router.model.decision import Archived, Decision, MessageDecision, Quarantined
 from services import metrics
 from services.config.pricing import CATEGORIES, Rate, find_rate, month_of
 from services.whatsapp import items
@@ -24,15 +25,15 @@ log = structlog.get_logger()
 def count_decisions(decided: Iterable[DecidedUnit]) -> None:
     """Count published decisions. A decision that is published again after a crash counts again."""
     for unit, decision, _ in decided:
-        if decision.kind == "message" and isinstance(unit.item, items.Message):
+        if isinstance(decision, MessageDecision) and isinstance(unit.item, items.Message):
             type = unit.item.content.type
             metrics.messages_received.labels(type=type if type in TYPES else "other").inc()
             metrics.decisions.labels(
                 department=decision.department, rule=decision.rule or "fallback"
             ).inc()
-        elif decision.kind == "notice" and isinstance(unit.item, items.Notice):
+        elif isinstance(decision, Archived) and isinstance(unit.item, items.Notice):
             _count_notice(unit.item, decision)
-        elif decision.kind == "quarantined":
+        elif isinstance(decision, Quarantined):
             metrics.quarantined.labels(reason=decision.reason).inc()
             log.warning("item.quarantined", record=decision.record, reason=decision.reason)
 

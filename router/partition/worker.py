@@ -16,11 +16,19 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from router.handlers.batch import ITEMS, CommittedBatch, decide_batch, split_by_size
-from router.handlers.dispatch import quarantine_unit
+from router.handlers.batch import (
+    ITEMS,
+    CommittedBatch,
+    ParsedEntry,
+    archive_records,
+    decide_batch,
+    split_by_size,
+)
+from router.handlers.dispatch import crm_events, quarantine_unit
 from router.handlers.units import opaque_unit, parse_items, split_entry
-from router.model.decision import DecidedUnit, RoutingContext, WorkUnit
-from router.output import archive_records, crm_events
+from router.model.changes import DecidedUnit
+from router.model.work import RoutingContext, WorkUnit
+from router.output.crm_events import CARE_ALARM, AddressedEvent
 from router.partition import decision_metrics
 from router.partition.batch_gaps import BatchGapDetector
 from router.store.store import Store
@@ -210,22 +218,20 @@ class Partition:
 
     async def _publish(
         self,
-        parsed: Sequence[archive_records.ParsedEntry],
+        parsed: Sequence[ParsedEntry],
         committed: CommittedBatch,
         is_lost: IsLost,
     ) -> None:
         """Publish records to the archive, then events to the destinations."""
-        records = archive_records.archive_records(
-            parsed, committed.to_publish, committed.duplicates
-        )
+        records = archive_records(parsed, committed.to_publish, committed.duplicates)
         for chunk in split_by_size(records, _record_size):
             batch = ArchiveBatch(records=chunk)
             await publish_until_confirmed(
                 self._archive, topology.ARCHIVE_QUEUE, batch, may_stop=is_lost
             )
-        ready: list[crm_events.AddressedEvent] = []
+        ready: list[AddressedEvent] = []
         for unit, decision, _ in committed.to_publish:
-            events = list(crm_events.crm_events(unit, decision))
+            events = list(crm_events(unit, decision))
             if decision.held:
                 events = await self._withhold(events)
             if decision.releases:
@@ -235,15 +241,13 @@ class Partition:
             ready += events
         await self._publish_events(ready, is_lost)
 
-    async def _withhold(
-        self, events: list[crm_events.AddressedEvent]
-    ) -> list[crm_events.AddressedEvent]:
+    async def _withhold(self, events: list[AddressedEvent]) -> list[AddressedEvent]:
         """Store the events of a withheld conversation, in order; return the alarms, which go out
         all the same."""
-        withheld = [each for each in events if each[1].type != crm_events.CARE_ALARM]
+        withheld = [each for each in events if each[1].type != CARE_ALARM]
         if withheld:
             await retry_while_unavailable(partial(self._store.withhold_events, withheld), "held")
-        return [each for each in events if each[1].type == crm_events.CARE_ALARM]
+        return [each for each in events if each[1].type == CARE_ALARM]
 
     async def _release_withheld(self, conversation: str, is_lost: IsLost) -> None:
         """Publish the withheld events of a conversation in order, `ITEMS` at a time.
@@ -257,9 +261,7 @@ class Partition:
             ids = [event.id for _, event in events]
             await retry_while_unavailable(partial(self._store.delete_withheld, ids), "held")
 
-    async def _publish_events(
-        self, events: Sequence[crm_events.AddressedEvent], is_lost: IsLost
-    ) -> None:
+    async def _publish_events(self, events: Sequence[AddressedEvent], is_lost: IsLost) -> None:
         """Publish to each destination its events, in order."""
         by_destination: dict[str, list[contract.Delivery]] = {}
         for destination, event in events:

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 import re2
 
-from router.model.decision import Hash, RoutingContext
+from router.model.work import Hash, RoutingContext
 from router.rules.engine import RuleTable, compile_rule_tables
 from router.ruleset.validation import validate
 from services.calendar.opening_hours import Hours, compile_hours

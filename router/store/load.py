@@ -8,24 +8,23 @@ import msgspec
 from router.billing.charges import Charge
 from router.conversation.refusals import MARKETING
 from router.handlers.dispatch import needs_of
-from router.model.consent import Consent, OptOut, Withdrawal
-from router.model.conversation import Conversation, ConversationState
-from router.model.decision import (
-    Decision,
+from router.model.changes import (
     EarlyStatus,
     Identity,
     InboundRef,
     NumberNotice,
     OutgoingStatus,
-    RoutingContext,
     Template,
-    WorkUnit,
 )
+from router.model.consent import Consent, OptOut, Withdrawal
+from router.model.conversation import Conversation, ConversationState
+from router.model.decision import AnyDecision, Decision
 from router.model.needs import Needs, union
 from router.model.snapshot import Snapshot
+from router.model.work import RoutingContext, WorkUnit
 from services.postgres.database import Connection
 
-_decode = msgspec.msgpack.Decoder(Decision).decode
+_decode = msgspec.msgpack.Decoder(AnyDecision).decode
 _decode_state = msgspec.json.Decoder(ConversationState).decode
 
 

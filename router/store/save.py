@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from router.model.changes import Changes, Identity
 from router.model.conversation import Conversation
-from router.model.decision import Changes, Identity
 from router.model.snapshot import Snapshot
 from services.postgres.database import Connection
 

@@ -8,8 +8,10 @@ from uuid import UUID
 
 import msgspec
 
-from router.model.decision import Changes, DecidedUnit, Decision, RoutingContext, WorkUnit
+from router.model.changes import Changes, DecidedUnit
+from router.model.decision import Decision, Quarantined
 from router.model.snapshot import Snapshot
+from router.model.work import RoutingContext, WorkUnit
 from router.ruleset.context import RulesetVersion
 from router.store.load import load_snapshot
 from router.store.save import columns, save_changes
@@ -92,7 +94,7 @@ class Store:
             quarantined = [
                 (decision.record, unit.entry.id, decision.reason, _raw(unit))
                 for unit, decision, _ in decided
-                if decision.kind == "quarantined"
+                if isinstance(decision, Quarantined)
             ]
             if quarantined:
                 await connection.execute(INSERT_QUARANTINE, *columns(quarantined, 4))

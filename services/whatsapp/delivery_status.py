@@ -3,6 +3,8 @@ Pure."""
 
 from datetime import timedelta
 
+from services.refusal import Refusal
+
 CUSTOMER_SERVICE_WINDOW = timedelta(hours=24)
 """Meta's customer service window: the time after a citizen's last message in which any message may
 be sent. After it only templates may be sent."""
@@ -24,7 +26,7 @@ not the last one received. A delivered message has not failed, whatever the outc
 COMMAND_DONE = "done"
 """Final status of a change of a conversation, which is no message and has none of the others."""
 
-WITHDRAWN = "consent_missing: de inwoner heeft deze toestemming ingetrokken"
+WITHDRAWN = Refusal("consent_missing", "de inwoner heeft deze toestemming ingetrokken")
 """Reason of a refusal, both when the message is accepted and when it is sent."""
 OTHER = "Meta weigerde dit bericht"
 STOPPED = "Meta laat dit nummer nu niets versturen; de beheerder moet iets doen"

@@ -10,7 +10,7 @@ import msgspec
 from deliverer.destinations.openklant import payloads
 from deliverer.destinations.openklant.client import Json
 from services.backoff import delay
-from services.contract import Author, Command
+from services.contract import Author, CloseConversation, Command
 
 TaskStatus = Literal["open", "done", "passed", "gone", "foreign", "strange", "refused"]
 REASON = "Afgehandeld in Open Klant"
@@ -94,12 +94,9 @@ def close_command(closing: Closing) -> Command:
         id=closing.id,
         received_at=closing.found_at,
         token=f"openklant:{closing.destination}",
-        type="close",
+        action=CloseConversation(reason=REASON, outcome=OUTCOME, last_seen_sequence=closing.seen),
         conversation=closing.conversation,
         number=closing.conversation.partition("-")[0],
         author=Author(kind="system", id="openklant"),
         department=closing.department,
-        reason=REASON,
-        outcome=OUTCOME,
-        last_seen_sequence=closing.seen,
     )

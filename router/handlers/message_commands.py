@@ -1,0 +1,240 @@
+"""Commands that send a message to a citizen: may it be sent, in which conversation. Pure."""
+
+from typing import Any
+
+import msgspec
+
+from router.conversation import consent, read_receipts, refusals, timers
+from router.conversation.placement import find_conversation, open_conversation
+from router.handlers.pending_command import PendingCommand, command_status, refuse, status_of
+from router.identity import resolver
+from router.model.changes import Changes, Identity, LedgerInsert
+from router.model.conversation import Conversation
+from router.model.decision import CommandAccepted, Data, Decision
+from router.output.archive_records import KindAndData
+from router.output.crm_events import case_json, decision_json
+from router.rules.engine import OPENED, Verdict
+from services.contract import REACTION, Command, ConsentEvidence, SendMessage
+from services.refusal import Refusal
+from services.whatsapp.identities import address
+
+OPENED_BY_MUNICIPALITY = "de gemeente begon dit gesprek"
+
+
+def send_in_conversation(
+    pending: PendingCommand, message: SendMessage, conversation: Conversation
+) -> tuple[Decision, Changes]:
+    to = resolver.find_address(conversation.person, pending.number, pending.snapshot)
+    if to is None:
+        return _refuse(pending, refusals.NO_ADDRESS, conversation)
+    return _send(pending, message, conversation, to)
+
+
+def send_to_address(pending: PendingCommand, message: SendMessage) -> tuple[Decision, Changes]:
+    """Send to exactly this address, in the open conversation with its person or in a new one."""
+    unit, command, number = pending.unit, pending.command, pending.number
+    snapshot, context = pending.snapshot, pending.context
+    if not refusals.is_same_tenant(command, number):
+        return _refuse(pending, refusals.NO_CONVERSATION)
+    name = address(command.to)
+    who = resolver.resolve_person(
+        unit, number, resolver.SenderIdentities((name,), unit.at), snapshot, context
+    )
+    hash = context.hash(number.tenant, name.kind, name.value)
+    to = (
+        who.identities[0] if who.identities else snapshot.identities[number.tenant, name.kind, hash]
+    )
+    conversation = snapshot.conversations.get(snapshot.open.get((number.id, who.person), ""))
+    if conversation is None:
+        verdict = _department_for_opening(pending)
+        if isinstance(verdict, Refusal):
+            return _refuse(pending, verdict)
+        last = find_conversation(number, who.person, snapshot)
+        awaits_welcome = last is not None and last.state.welcome
+        conversation = open_conversation(unit, number, who.person, verdict, context).with_state(
+            welcome=awaits_welcome
+        )
+    elif refusal := refusals.department_refusal(command, conversation):
+        return _refuse(pending, refusal, conversation)
+    decision, changes = _send(pending, message, conversation, to)
+    if isinstance(decision, CommandAccepted):
+        opening = timers.after_opening(unit, conversation, context) if decision.opened else ()
+        changes = msgspec.structs.replace(changes, identities=who.identities, timers=opening)
+    return decision, changes
+
+
+def _department_for_opening(pending: PendingCommand) -> Verdict | Refusal:
+    """Return the department of a conversation that the municipality begins, or a refusal.
+
+    A conversation stays with a department that the command names. In the fallback department a
+    rule may still move it.
+    """
+    command, number = pending.command, pending.number
+
+    def is_available(department: str) -> bool:
+        exists = pending.context.config.department(number.tenant, department) is not None
+        return exists and refusals.may_act_for(command, department)
+
+    if command.department:
+        if is_available(command.department):
+            return Verdict(command.department, OPENED, OPENED_BY_MUNICIPALITY)
+        return refusals.NO_DEPARTMENT
+    if refusals.may_act_for(command, number.fallback):
+        return Verdict(number.fallback, "", OPENED_BY_MUNICIPALITY)
+    departments = [each for each in command.departments if is_available(each)]
+    if len(departments) == 1:
+        return Verdict(departments[0], OPENED, OPENED_BY_MUNICIPALITY)
+    return refusals.NAME_DEPARTMENT
+
+
+def _send(
+    pending: PendingCommand, message: SendMessage, previous: Conversation, to: Identity
+) -> tuple[Decision, Changes]:
+    unit, command, context = pending.unit, pending.command, pending.context
+    permission = _permission(pending, message, previous)
+    if isinstance(permission, Refusal):
+        return _refuse(pending, permission, previous)
+    is_answer = _is_answer(command, message, previous)
+    after = _after_sending(pending, previous, is_answer=is_answer)
+    is_new = previous.id not in pending.snapshot.conversations
+    decision = CommandAccepted(
+        record=unit.id("record"),
+        tenant=after.tenant,
+        conversation=after.id,
+        department=after.department,
+        rule=after.rule,
+        reason=after.reason,
+        sequence=after.sequence,
+        message=command.id,
+        status="accepted",
+        opened=unit.id("opened") if is_new else None,
+        zaak=after.zaak,
+        version=context.version,
+        purpose=permission.purpose,
+    )
+    insert = _ledger_insert(pending, message, after, to)
+    receipt = read_receipts.build_receipt_with_answer(unit, command, after, context)
+    changes = Changes(
+        conversation=after,
+        outgoing=command_status(unit, command, decision),
+        send=msgspec.structs.replace(insert, purpose=permission.purpose),
+        consent=permission.consent,
+        read_receipt=receipt if is_answer else None,
+    )
+    return decision, changes
+
+
+def _permission(
+    pending: PendingCommand, message: SendMessage, previous: Conversation
+) -> consent.SendPermission | Refusal:
+    """Return the permission to send a message in a conversation, or the first refusal."""
+    unit, snapshot, context = pending.unit, pending.snapshot, pending.context
+    person_key = previous.tenant, previous.person
+    return (
+        refusals.quoted_message_refusal(message.reply_to_message, previous.id, snapshot)
+        or refusals.template_refusal(message, previous, snapshot, context)
+        or consent.check_permission(unit, pending.command, message, person_key, snapshot, context)
+    )
+
+
+def _is_answer(command: Command, message: SendMessage, previous: Conversation) -> bool:
+    """True for an answer by a person; not for an automated message, a reaction, a template or a
+    first message."""
+    is_automated = command.author is not None and command.author.kind == "automated"
+    is_opening = message.type in (REACTION, "template") or previous.last_inbound_at is None
+    return not (is_automated or is_opening)
+
+
+def _after_sending(
+    pending: PendingCommand, previous: Conversation, *, is_answer: bool
+) -> Conversation:
+    """Return the conversation after a message.
+
+    After an answer the citizen no longer waits, and no rule moves the conversation away.
+    """
+    after = previous.with_next_sequence()
+    if not is_answer:
+        return after
+    return after.with_state(
+        answered_at=pending.unit.at,
+        waiting_since=None,
+        escalated=False,
+        has_question=True,
+        menu="",
+        moves=0,
+    )
+
+
+def _ledger_insert(
+    pending: PendingCommand, message: SendMessage, conversation: Conversation, to: Identity
+) -> LedgerInsert:
+    command, about = pending.command, message.reply_to_message
+    quoted = pending.snapshot.inbound.get(about) if about else None
+    return LedgerInsert(
+        id=command.id,
+        number=conversation.number,
+        conversation=conversation.id,
+        person=conversation.person,
+        address_kind=to.kind,
+        address=to.value,
+        content=message.content,
+        created_at=pending.unit.at,
+        about=about,
+        about_wamid=quoted.wamid if quoted else "",
+        media=message.media,
+        author_kind=command.author.kind if command.author else "",
+        author=command.author.id if command.author else "",
+        place=conversation.sequence,
+    )
+
+
+def _refuse(
+    pending: PendingCommand, refusal: Refusal, conversation: Conversation | None = None
+) -> tuple[Decision, Changes]:
+    return refuse(pending.unit, pending.command, refusal, pending.context, conversation)
+
+
+def record(command: Command, message: SendMessage, decision: Decision) -> KindAndData:
+    """Return what the record of an outgoing message says."""
+    data = {
+        "direction": "out",
+        "type": message.type,
+        "text": message.text,
+        "content": _content(message),
+        "author": command.author,
+        "token": command.token,
+        "to": command.to,
+        "department": decision.department,
+        "decision": decision_json(decision),
+        "status": status_of(decision),
+        "receivedAt": command.received_at,
+        "quoted": message.reply_to_message,
+        "media": message.media,
+    }
+    return "message", data | _consent_data(message, decision) | case_json(decision)
+
+
+def _consent_data(message: SendMessage, decision: Decision) -> Data:
+    """Return the consent that allows a message, and the evidence of consent that came with it."""
+    purpose = decision.purpose if isinstance(decision, CommandAccepted) else ""
+    data: Data = {"purpose": purpose} if purpose else {}
+    if message.evidence:
+        data["consent"] = evidence_json(message.purpose, message.evidence)
+    return data
+
+
+def evidence_json(purpose: str, evidence: ConsentEvidence | None) -> Data:
+    """Return the evidence of consent for a purpose, for the record."""
+    return {
+        "purpose": purpose,
+        "givenAt": evidence.given_at if evidence else None,
+        "source": evidence.source if evidence else "",
+    }
+
+
+def _content(message: SendMessage) -> Any:
+    """Return the content as JSON; None for anything else, which no table or record accepts."""
+    try:
+        return msgspec.json.decode(message.content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None

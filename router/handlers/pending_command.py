@@ -1,0 +1,119 @@
+"""A command with all that its decision rests on, and its refusal. Pure.
+
+A refusal reaches the sender as status `failed` with a sentence. Meta is not called.
+"""
+
+from typing import Any
+
+import msgspec
+
+from router.conversation.refusals import may_act_for
+from router.model.changes import Changes, OutgoingStatus
+from router.model.conversation import Conversation
+from router.model.decision import CommandAccepted, CommandRefused, Decision, Labels
+from router.model.snapshot import Snapshot
+from router.model.work import RoutingContext, WorkUnit
+from services.config.numbers import Number
+from services.contract import Command
+from services.refusal import Refusal
+from services.whatsapp.delivery_status import COMMAND_DONE
+
+
+class PendingCommand(msgspec.Struct, frozen=True):
+    """A command to decide, with its unit, its number, and the rows and configuration for it."""
+
+    unit: WorkUnit
+    command: Command
+    number: Number
+    snapshot: Snapshot
+    context: RoutingContext
+
+    def accept(self, **fields: Any) -> CommandAccepted:
+        """Return the decision on a command that belongs to the municipality as a whole."""
+        return CommandAccepted(
+            record=self.unit.id("record"),
+            tenant=self.number.tenant,
+            status=COMMAND_DONE,
+            version=self.context.version,
+            **fields,
+        )
+
+    def accept_in(self, conversation: Conversation, **fields: Any) -> CommandAccepted:
+        """Return the decision on a command that leaves its conversation like this."""
+        state = conversation.state
+        labels = Labels(tags=state.tags, priority=state.priority, assignee=state.assignee)
+        decision = CommandAccepted(
+            record=self.unit.id("record"),
+            tenant=conversation.tenant,
+            conversation=conversation.id,
+            department=conversation.department,
+            destination=self.destination(conversation),
+            rule=conversation.rule,
+            reason=conversation.reason,
+            sequence=conversation.sequence,
+            status=COMMAND_DONE,
+            zaak=conversation.zaak,
+            version=self.context.version,
+            labels=labels,
+            held=state.held,
+        )
+        return msgspec.structs.replace(decision, **fields)
+
+    def destination(self, conversation: Conversation) -> str:
+        """Return the destination of its department; '' if that is gone from the configuration."""
+        department = self.context.config.department(conversation.tenant, conversation.department)
+        return department.destination if department else ""
+
+
+def refuse(
+    unit: WorkUnit,
+    command: Command,
+    refusal: Refusal,
+    context: RoutingContext,
+    conversation: Conversation | None = None,
+) -> tuple[CommandRefused, Changes]:
+    """Refuse a command. The record belongs to the sender's department and to no conversation."""
+    number = context.config.number(command.number)
+    tenant = command.tenant or (number.tenant if number else "")
+    decision = CommandRefused(
+        record=unit.id("record"),
+        tenant=tenant,
+        department=command.department or _department_of_sender(command, conversation, tenant),
+        message=command.id,
+        reason=str(refusal),
+    )
+    return decision, Changes(outgoing=command_status(unit, command, decision))
+
+
+def status_of(decision: Decision) -> str:
+    """Return the status of a command after a decision."""
+    return decision.status if isinstance(decision, CommandAccepted) else "failed"
+
+
+def command_status(unit: WorkUnit, command: Command, decision: Decision) -> OutgoingStatus:
+    """Return the status of a command that its sender can ask for."""
+    is_accepted = isinstance(decision, CommandAccepted)
+    return OutgoingStatus(
+        id=command.id,
+        tenant=decision.tenant,
+        number=command.number,
+        conversation=decision.conversation or command.conversation,
+        department=decision.department,
+        status=status_of(decision),
+        reason="" if is_accepted else decision.reason,
+        changed_at=unit.at,
+        type=command.type if is_accepted else "",
+    )
+
+
+def _department_of_sender(command: Command, conversation: Conversation | None, tenant: str) -> str:
+    """Return the department of a command that names none; '' if it is uncertain.
+
+    It is a department that the token acts for and that has the conversation, or had it last; or
+    else the only department of the token.
+    """
+    if conversation and conversation.tenant == tenant:
+        for department in (conversation.department, *reversed(conversation.departments)):
+            if may_act_for(command, department):
+                return department
+    return command.departments[0] if len(command.departments) == 1 else ""

@@ -1,0 +1,77 @@
+"""Types for the router's input: work units, and the context that decisions rest on. No logic."""
+
+from collections.abc import Callable
+from datetime import datetime
+from hashlib import blake2b
+from uuid import UUID
+
+import msgspec
+
+from router.model.conversation import Conversation
+from router.rules.engine import RuleTable
+from services.calendar.opening_hours import Hours
+from services.config.model import Configuration
+from services.config.organisation import Department
+from services.contract import Entry, MediaOutcome, SendOutcome, Timeout
+from services.ids import uuid7
+from services.texts.catalogue import Texts
+from services.whatsapp.items import AnyItem
+
+Hash = Callable[..., bytes]
+"""Keyed hash of some strings: 16 bytes that reveal nothing without the key."""
+UNPROVEN = "the signature is of another number's secret"
+"""Reason to quarantine an item whose verified origin does not cover its number."""
+
+
+class WorkUnit(msgspec.Struct, frozen=True):
+    """One thing to decide: an item of a receipt, a command, a send outcome, a media outcome or a
+    timer. `key` identifies it across redeliveries."""
+
+    key: bytes
+    entry: Entry
+    item: AnyItem | None = None
+    """Item of the receipt. Its number is our own id of the number, not Meta's."""
+    scope: str = ""
+    """Portfolio that the item came from: a BSUID is unique within one."""
+    item_index: int | None = None
+    """Position of the item among all items of its body, from 0."""
+    is_repeat: bool = False
+    """The same item occurred earlier in this body."""
+
+    @property
+    def at(self) -> datetime:
+        """Time of receipt, by which every decision goes."""
+        entry = self.entry
+        if isinstance(entry, SendOutcome | Timeout | MediaOutcome):
+            return entry.at
+        return entry.received_at
+
+    def id(self, purpose: str) -> UUID:
+        """Return an id that is the same each time this unit is decided. It is unguessable because
+        the key is."""
+        chance = blake2b(self.key + purpose.encode(), digest_size=16).digest()
+        return uuid7(self.at, chance)
+
+
+class RoutingContext(msgspec.Struct, frozen=True):
+    """Everything that decisions rest on: the municipality's configuration and the keyed hash."""
+
+    config: Configuration
+    rules: dict[str, RuleTable]
+    hash: Hash
+    """Keyed hash with a secret; all other fields come from the files of one version."""
+    hours: dict[tuple[str, str], Hours] = {}
+    """Opening hours by department: (tenant, id)."""
+    contacts: dict[tuple[str, str], tuple[str, ...]] = {}
+    """Tags by person: (tenant, telephone number without +)."""
+    texts: Texts = Texts({}, {})
+    version: str = ""
+
+    def department(
+        self, tenant: str, id: str, conversation: Conversation | None
+    ) -> Department | None:
+        """Return this department; if it has been removed, the one that owns the conversation."""
+        department = self.config.department(tenant, id)
+        if department or conversation is None:
+            return department
+        return self.config.department(conversation.tenant, conversation.department)
