@@ -14,6 +14,7 @@ from services import clock
 from services.config import loader
 from services.contract import Command, Entry, Receipt
 from tests.support.installation import EXAMPLE
+from tests.support.router.commands import build_command
 
 CONFIG = loader.load(EXAMPLE).config
 GROUND = RoutingContext(CONFIG, compile_rule_tables(CONFIG), keyed_hash(b"k" * 32))
@@ -46,15 +47,8 @@ class Office:
 
     def order(self, type: str = "text", **more: Any) -> Command:
         self.count += 1
-        content = msgspec.json.encode({"type": "text", "text": {"body": more.get("text", "")}})
-        return Command(
-            id=clock.new_id(),
-            received_at=self.start + timedelta(seconds=self.count),
-            token="crm",
-            type=type,
-            number=NUMBER,
-            **{"content": content} | more,
-        )
+        at = self.start + timedelta(seconds=self.count)
+        return build_command(type, clock.new_id(), at, **{"number": NUMBER} | more)
 
     def came(self, body: bytes) -> Receipt:
         self.count += 1

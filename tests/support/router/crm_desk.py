@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 
 from router.model.decision import DecidedUnit
-from services.contract import Author, Command
-from tests.support.router.harness import ANNA, Router, command, decisions, text, wrote
-
-SANNE = Author(kind="employee", id="sanne")
+from services.contract import Command
+from tests.support.router.commands import SANNE, command
+from tests.support.router.decisions import decisions
+from tests.support.router.harness import Router
+from tests.support.router.webhooks import ANNA, inbound, text
 
 
 class Desk:
@@ -22,7 +23,7 @@ class Desk:
     def hears(self, words: str) -> Any:
         self.count += 1
         message = text(f"wamid.{self.count}", words, **ANNA)
-        [decision] = decisions(self.router.takes(wrote(message, second=self.count)))
+        [decision] = decisions(self.router.takes(inbound(message, second=self.count)))
         return decision
 
     def orders(self, type: str, **more: Any) -> list[DecidedUnit]:

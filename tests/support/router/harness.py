@@ -1,11 +1,6 @@
-"""Two town halls, their citizens, and a router without its shell: what the tests here stand on."""
+"""Two town halls, and a router without its shell over tables in memory."""
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
-
-import msgspec
 
 from router.billing.charges import Charge
 from router.handlers.batch import decide_batch
@@ -25,15 +20,14 @@ from router.model.decision import (
 )
 from router.model.needs import Needs, union
 from router.model.snapshot import Snapshot
-from router.output.archive_records import records
-from router.output.crm_events import crm_events
 from router.ruleset.context import build_context
 from services.config.loader import LoadedConfig
 from services.config.model import Configuration, parse
-from services.contract import Command, Delivery, Entry, Receipt, Record, SendOutcome
-from services.ids import uuid7
+from services.contract import Entry
 from services.texts.catalogue import Texts
+from tests.support.router.decisions import DecisionView, decisions
 from tests.support.router.timer_delivery import timeout
+from tests.support.router.webhooks import ANNA, at, inbound, text
 
 TOML = """
 departments = [
@@ -79,116 +73,10 @@ department = "belastingen"
 CONFIG = parse(TOML, "postkamer.toml")
 SILENT = Texts({}, {})
 """A municipality that tells its citizens nothing by itself."""
-NUMBER, OTHER_NUMBER, BORNE = "10000001", "10000002", "20000001"
-WABA = "102290129340398"
-ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
-NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
 def ground(config: Configuration = CONFIG, texts: Texts = SILENT) -> RoutingContext:
     return build_context(LoadedConfig(config, texts, {}, ""), keyed_hash(b"a key of the tests"))
-
-
-def at(second: float) -> datetime:
-    return NOON + timedelta(seconds=second)
-
-
-def id_of(*words: object) -> UUID:
-    """The same id for the same words."""
-    return uuid7(NOON, keyed_hash(b"ids")(*map(str, words)))
-
-
-def stamp(second: float) -> str:
-    """As Meta writes a moment."""
-    return str(int(at(second).timestamp()))
-
-
-def text(
-    wamid: str, body: str, *, bsuid: str = "", phone: str = "", kind: str = "text", sent: float = 0
-) -> dict[str, Any]:
-    """A message object as Meta sends it."""
-    people = {"from_user_id": bsuid, "from": phone}
-    content = {"body": body} if kind == "text" else {"caption": body, "id": "media-1"}
-    return {name: value for name, value in people.items() if value} | {
-        "id": wamid,
-        "timestamp": stamp(sent),
-        "type": kind,
-        kind: content,
-    }
-
-
-def status(wamid: str, word: str, opaque: str = "", code: int = 0) -> dict[str, Any]:
-    """A status object as Meta sends it."""
-    said: dict[str, Any] = {"id": wamid, "status": word, "timestamp": "1795600001"}
-    if opaque:
-        said["biz_opaque_callback_data"] = opaque
-    if code:
-        said["errors"] = [{"code": code, "title": "Message undeliverable"}]
-    return said
-
-
-def change(number: str, field: str = "messages", **lists: Any) -> dict[str, Any]:
-    metadata = {"display_phone_number": "31546541111", "phone_number_id": number}
-    return {"field": field, "value": {"metadata": metadata} | lists}
-
-
-def body(*changes: dict[str, Any]) -> bytes:
-    entry = {"id": WABA, "changes": list(changes)}
-    return msgspec.json.encode({"object": "whatsapp_business_account", "entry": [entry]})
-
-
-def receipt(
-    content: bytes, *, second: float = 0, name: str = "", keys: Sequence[str] = ()
-) -> Receipt:
-    return Receipt(
-        id=id_of("receipt", name or content, second),
-        received_at=at(second),
-        door="/webhooks/whatsapp",
-        proof="meta-sha256",
-        signature="sha256=00",
-        body=content,
-        keys=list(keys),
-    )
-
-
-def wrote(*messages: dict[str, Any], second: float = 0, number: str = NUMBER) -> Receipt:
-    return receipt(body(change(number, messages=list(messages))), second=second)
-
-
-def told(*statuses: dict[str, Any], second: float = 0, number: str = NUMBER) -> Receipt:
-    return receipt(body(change(number, statuses=list(statuses))), second=second)
-
-
-def command(name: str, *, second: float = 0, number: str = NUMBER, **more: Any) -> Command:
-    """A CRM's order, a text unless `more` says otherwise; to a phone number or a conversation. With
-    a template comes consent, where nothing is said of that."""
-    plain: dict[str, Any] = {
-        "token": "crm",
-        "type": "text",
-        "text": "Goedemiddag",
-        "number": number,
-    }
-    if more.get("type") == "template" and "purpose" not in more:
-        plain |= {"purpose": "berichten", "given_at": at(second), "source": "balie"}
-    given = {"id": id_of("command", name), "received_at": at(second)} | plain | more
-    return Command(**{"content": text_content(given["text"])} | given)
-
-
-def text_content(text: str) -> bytes:
-    """Content of a text message as Meta takes it."""
-    return msgspec.json.encode({"type": "text", "text": {"body": text}})
-
-
-def outcome(message: UUID, state: Any, *, second: float = 0, **more: Any) -> SendOutcome:
-    return SendOutcome(
-        id=id_of("outcome", message, state, second),
-        message=message,
-        number=NUMBER,
-        conversation="",
-        at=at(second),
-        state=state,
-        **more,
-    )
 
 
 class Router:
@@ -325,34 +213,11 @@ class Router:
         return said
 
 
-def events(said: Iterable[DecidedUnit]) -> list[Delivery]:
-    """Each once: what a move tells to the department that it left, is told to the new one too."""
-    return [
-        event
-        for one in said
-        for _, event in told_to([one])
-        if not (one[1].transfer and event.id == one[1].previous_department_event)
-    ]
+def open_conversation(router: Router, n: int = 1, **who: str) -> DecisionView:
+    entry = inbound(text(f"wamid.{n}", "hallo", **(who or ANNA)), second=n)
+    return decisions(router.takes(entry))[-1]
 
 
-def told_to(said: Iterable[DecidedUnit]) -> list[tuple[str, Delivery]]:
-    """Each event with its destination."""
-    return [each for unit, decision, _ in said for each in crm_events(unit, decision)]
-
-
-def kept(said: Iterable[DecidedUnit]) -> list[Record]:
-    return [record for unit, decision, _ in said for record in records(unit, decision)]
-
-
-def decisions(said: Iterable[DecidedUnit]) -> list[Decision]:
-    return [decision for _, decision, _ in said]
-
-
-def opened(router: Router, n: int = 1, **who: str) -> Decision:
-    said = router.takes(wrote(text(f"wamid.{n}", "hallo", **(who or ANNA)), second=n))
-    return decisions(said)[-1]
-
-
-def order(router: Router, given: Command) -> tuple[Decision, Changes]:
-    [(_, decision, changes)] = router.takes(given)
-    return decision, changes
+def decide_one(router: Router, entry: Entry) -> tuple[DecisionView, Changes]:
+    [(_, decision, changes)] = router.takes(entry)
+    return DecisionView(decision), changes

@@ -5,27 +5,18 @@ from typing import Any
 
 import msgspec
 
-from router.model.decision import DecidedUnit, Decision
+from router.model.decision import DecidedUnit
 from services.calendar.opening_hours import AMSTERDAM
 from services.config.model import Configuration
-from services.contract import Author, Delivery, Entry
+from services.contract import Delivery, Entry
 from services.texts.catalogue import Texts
+from tests.support.router.commands import SANNE, command
 from tests.support.router.config_full import CONFIG, NUMBER, TEXTS
-from tests.support.router.harness import (
-    ANNA,
-    NOON,
-    Router,
-    body,
-    change,
-    command,
-    events,
-    receipt,
-    stamp,
-)
+from tests.support.router.decisions import DecisionView, decisions, events
+from tests.support.router.harness import Router
+from tests.support.router.webhooks import ANNA, NOON, body, change, receipt, stamp
 
 WEDNESDAY = "2026-11-25 13:00"
-SANNE = Author(kind="employee", id="sanne")
-MACHINE = Author(kind="automated", id="bot")
 
 
 def wall(clock: str) -> datetime:
@@ -52,14 +43,14 @@ class Stadhuis:
         self.looked: dict[str, int] = {}
         self.id = ""
 
-    def hears(self, words: str = "", type: str = "text", **more: Any) -> Decision:
+    def hears(self, words: str = "", type: str = "text", **more: Any) -> DecisionView:
         """A citizen's message: `late` is how many minutes it was on its way, `who` other than Anna,
         `number` other than ours, `content` what it holds instead of words."""
         [decision] = self.hears_again(words, type, **more)
         self.id = decision.conversation or self.id
         return decision
 
-    def hears_again(self, words: str, type: str = "text", **more: Any) -> list[Decision]:
+    def hears_again(self, words: str, type: str = "text", **more: Any) -> list[DecisionView]:
         """The same, of what may have come before."""
         self.count += 1
         message = {
@@ -70,18 +61,18 @@ class Stadhuis:
         } | _named(more.get("who", ANNA))
         return self.brings("messages", {"messages": [message | more.get("beside", {})]}, **more)
 
-    def brings(self, field: str, lists: dict[str, Any], **more: Any) -> list[Decision]:
+    def brings(self, field: str, lists: dict[str, Any], **more: Any) -> list[DecisionView]:
         """A body of Meta's, for our number unless another is named."""
         self.count += 1
         value = change(more.get("number", self.number), field, **lists)
         return self.takes(receipt(body(value), second=self.second, name=str(self.count)))
 
-    def taps(self, row: str, title: str = "Iets", **more: Any) -> Decision:
+    def taps(self, row: str, title: str = "Iets", **more: Any) -> DecisionView:
         """A row of a list of ours."""
         reply = {"type": "list_reply", "list_reply": {"id": row, "title": title}}
         return self.hears(type="interactive", content=reply, **more)
 
-    def orders(self, type: str, **more: Any) -> Decision:
+    def orders(self, type: str, **more: Any) -> DecisionView:
         """What a colleague does, in the last conversation unless another is named."""
         self.count += 1
         given = {"conversation": self.id, "number": self.number, "author": SANNE} | more
@@ -89,11 +80,11 @@ class Stadhuis:
         [decision] = self.takes(command(str(self.count), second=self.second, type=type, **given))
         return decision
 
-    def says(self, type: str, text: str = "", **more: Any) -> Decision:
+    def says(self, type: str, text: str = "", **more: Any) -> DecisionView:
         """What the contact centre says of the number: notice or state."""
         return self.orders(type, text=text, conversation="", **more)
 
-    def takes(self, *entries: Entry) -> list[Decision]:
+    def takes(self, *entries: Entry) -> list[DecisionView]:
         return self._kept(self.router.takes(*entries))
 
     def after(self, **time: float) -> "Stadhuis":
@@ -108,9 +99,9 @@ class Stadhuis:
         self._kept(self.router.waits(self.second))
         return self
 
-    def _kept(self, said: list[DecidedUnit]) -> list[Decision]:
+    def _kept(self, said: list[DecidedUnit]) -> list[DecisionView]:
         self.done += said
-        return [decision for _, decision, _ in said]
+        return decisions(said)
 
     @property
     def second(self) -> float:
@@ -145,10 +136,10 @@ class Stadhuis:
         """Every event so far."""
         return events(self.done)
 
-    def _fresh(self, what: str) -> list[Decision]:
+    def _fresh(self, what: str) -> list[DecisionView]:
         fresh = self.done[self.looked.get(what, 0) :]
         self.looked[what] = len(self.done)
-        return [decision for _, decision, _ in fresh]
+        return decisions(fresh)
 
 
 def _named(who: dict[str, str]) -> dict[str, str]:

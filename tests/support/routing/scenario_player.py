@@ -12,11 +12,12 @@ import msgspec
 
 from router.conversation.auto_reply import WELCOME
 from router.model.conversation import Conversation
-from router.model.decision import DecidedUnit, Decision, Reply
+from router.model.decision import DecidedUnit, Reply
 from services.calendar.opening_hours import AMSTERDAM
 from services.config.loader import LoadedConfig
 from services.contract import Author
 from services.texts.catalogue import Texts
+from tests.support.router.decisions import DecisionView, decisions
 from tests.support.routing.town_hall import CITIZEN, SANNE, TownHall, tasks
 from tests.support.routing.town_variants import SECOND
 
@@ -91,7 +92,7 @@ class Seen(msgspec.Struct):
     """What came of one step: what was decided, and the conversation after it."""
 
     decided: list[DecidedUnit]
-    last: Decision | None
+    last: DecisionView | None
     now: Conversation | None
     texts: list[str]
     words: str
@@ -99,7 +100,7 @@ class Seen(msgspec.Struct):
 
     @property
     def happened(self) -> list[str]:
-        return [decision.timer_effect for _, decision, _ in self.decided if decision.timer_effect]
+        return [d.timer_effect for d in decisions(self.decided) if d.timer_effect]
 
 
 class Played(msgspec.Struct):
@@ -172,7 +173,7 @@ def _message(step: Step) -> dict[str, Any]:
     return given | ({"choice": step.choice} if step.choice else {})
 
 
-def _orders(hall: TownHall, step: Step, where: dict[tuple[str, str], str]) -> Decision:
+def _orders(hall: TownHall, step: Step, where: dict[tuple[str, str], str]) -> DecisionView:
     author = Author(kind="automated", id="bot") if step.machine else SANNE
     other = where[step.phone[0], step.other] if step.other else ""
     return hall.orders(
@@ -187,10 +188,10 @@ def _orders(hall: TownHall, step: Step, where: dict[tuple[str, str], str]) -> De
 
 
 def _seen(hall: TownHall, decided: list[DecidedUnit], conversation: str) -> Seen:
-    replies = [decision.reply for _, decision, _ in decided if decision.reply]
+    replies = [d.reply for d in decisions(decided) if d.reply]
     return Seen(
         decided=decided,
-        last=decided[-1][1] if decided else None,
+        last=decisions(decided)[-1] if decided else None,
         now=hall.conversations.get(conversation),
         texts=[_called(reply, hall.ground.texts) for reply in replies],
         words=replies[-1].text if replies else "",
@@ -237,7 +238,7 @@ def _totals(played: Played) -> Iterator[str]:
 
 
 def _alarms(decided: list[DecidedUnit]) -> list[str]:
-    return [decision.alarm.destination for _, decision, _ in decided if decision.alarm]
+    return [d.alarm.destination for d in decisions(decided) if d.alarm]
 
 
 def _time(given: str) -> timedelta:

@@ -1,7 +1,7 @@
 """The town hall of the example that ships, at work without a broker or a database: citizens write,
 colleagues answer, time passes; and what came of it."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from router.model.conversation import Conversation
 from router.model.decision import (
     Changes,
     DecidedUnit,
-    Decision,
     Identity,
     OutgoingStatus,
     RoutingContext,
@@ -25,12 +24,13 @@ from router.model.decision import (
 from router.model.snapshot import Snapshot
 from router.ruleset.context import build_context
 from services.config.loader import LoadedConfig, load
-from services.contract import Author, Command, Entry, Receipt
+from services.contract import Command, Entry, Receipt
+from tests.support.router.commands import SANNE, build_command
+from tests.support.router.decisions import DecisionView, decisions
 from tests.support.router.timer_delivery import timeout
 
 EXAMPLE = Path(__file__).parents[3] / "deploy/examples/voorbeeldstad/postkamer.toml"
 HASH = keyed_hash(b"the town hall of the tests")
-SANNE = Author(kind="employee", id="sanne")
 CITIZEN = "31611111111"
 
 
@@ -55,11 +55,10 @@ class TownHall:
             self.takes(timeout(first))
         self.now = end
 
-    def hears(self, said: dict[str, Any]) -> Decision:
+    def hears(self, said: dict[str, Any]) -> DecisionView:
         """A citizen's message: `said` has type, text, from, number, late (a timedelta)."""
         self.body = webhook(said, self.count + 1, self.now)
-        [(_, decision, _)] = self._receives(self.body)
-        return decision
+        return decisions(self._receives(self.body))[0]
 
     def hears_again(self) -> list[DecidedUnit]:
         """Meta brings the last message once more; what comes of it."""
@@ -77,38 +76,20 @@ class TownHall:
         )
         return self.takes(receipt)
 
-    def orders(self, type: str, conversation: str, **more: Any) -> Decision:
+    def orders(self, type: str, conversation: str, **more: Any) -> DecisionView:
         """A colleague's answer, transfer, closing ..."""
-        self.count += 1
         number = conversation.partition("-")[0]
-        given = {"author": SANNE, "token": "crm", "text": "Goedemiddag"} | more
-        content = msgspec.json.encode({"type": "text", "text": {"body": given["text"]}})
-        given = {"content": content} | given
-        order = Command(
-            id=self._id("order"),
-            received_at=self.now,
-            type=type,
-            conversation=conversation,
-            number=number,
-            **given,
-        )
-        [(_, decision, _)] = self.takes(order)
-        return decision
+        given = {"text": "Goedemiddag", "conversation": conversation, "number": number}
+        return self._orders(type, **given | more)
 
-    def says(self, type: str, number: str, **more: Any) -> Decision:
-        """What the contact centre says of a number."""
+    def says(self, type: str, number: str, **more: Any) -> DecisionView:
+        """A notice or state that the contact centre sets for a number."""
+        return self._orders(type, number=number, token="kcc", **more)
+
+    def _orders(self, type: str, **fields: Any) -> DecisionView:
         self.count += 1
-        order = Command(
-            id=self._id("order"),
-            received_at=self.now,
-            type=type,
-            number=number,
-            token="kcc",
-            author=SANNE,
-            **more,
-        )
-        [(_, decision, _)] = self.takes(order)
-        return decision
+        order = build_command(type, self._id("order"), self.now, **{"author": SANNE} | fields)
+        return decisions(self.takes(order))[0]
 
     def takes(self, entry: Entry) -> list[DecidedUnit]:
         todo: list[WorkUnit] = list(parse_units(entry, self.ground))
@@ -194,17 +175,17 @@ def _content(type: str, said: dict[str, Any]) -> Any:
     return contents.get(type, media | {"caption": text})
 
 
-def texts(done: Iterable[DecidedUnit]) -> list[str]:
+def texts(done: Sequence[DecidedUnit]) -> list[str]:
     """Ids of the texts that went out by themselves, in order."""
-    return [decision.reply.name for _, decision, _ in done if decision.reply]
+    return [decision.reply.name for decision in decisions(done) if decision.reply]
 
 
-def tasks(done: Iterable[DecidedUnit]) -> int:
+def tasks(done: Sequence[DecidedUnit]) -> int:
     """How often somebody was given work: a message that asks for it, or a silence that does. What
     follows in a conversation that is somebody's work already is no second task."""
     open: set[str] = set()
     count = 0
-    for unit, decision, _ in done:
+    for (unit, *_), decision in zip(done, decisions(done), strict=True):
         asks = (decision.kind == "message" and decision.task) or decision.timer_effect == "decided"
         if asks and decision.conversation not in open:
             open.add(decision.conversation)
@@ -214,7 +195,7 @@ def tasks(done: Iterable[DecidedUnit]) -> int:
     return count
 
 
-def _is_done(unit: WorkUnit, decision: Decision) -> bool:
+def _is_done(unit: WorkUnit, decision: DecisionView) -> bool:
     """By an answer of a person, for what a machine says is none, or by closing."""
     order = unit.entry
     if not isinstance(order, Command) or decision.kind != "accepted":

@@ -12,19 +12,12 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from router.model.decision import Changes, Conversation, DecidedUnit
 from services.contract import Delivery, Entry, Record
 from tests.support.example_count import example_count
-from tests.support.router.harness import (
-    NUMBER,
-    OTHER_NUMBER,
-    Router,
-    body,
-    change,
-    command,
-    kept,
-    receipt,
-    told_to,
-)
-from tests.support.router.harness import status as told_status
-from tests.support.router.harness import text as message
+from tests.support.router.commands import command
+from tests.support.router.decisions import addressed_events, records_of
+from tests.support.router.harness import Router
+from tests.support.router.webhooks import NUMBER, OTHER_NUMBER, body, change, receipt
+from tests.support.router.webhooks import status as told_status
+from tests.support.router.webhooks import text as message
 
 pytestmark = pytest.mark.slow
 
@@ -106,8 +99,8 @@ class Meta(RuleBasedStateMachine):
         """Nothing of it was published; the same batch comes again, and says all of it."""
         lost = self.commit(batch)
         again = self.commit(batch)
-        assert msgspec.msgpack.encode(kept(again)) == msgspec.msgpack.encode(kept(lost))
-        assert told_to(again) == told_to(lost)
+        assert msgspec.msgpack.encode(records_of(again)) == msgspec.msgpack.encode(records_of(lost))
+        assert addressed_events(again) == addressed_events(lost)
         self.publish(again)
 
     def commit(self, batch: list[Entry]) -> list[DecidedUnit]:
@@ -123,9 +116,9 @@ class Meta(RuleBasedStateMachine):
         return said
 
     def publish(self, said: list[DecidedUnit]) -> None:
-        for record in kept(said):
+        for record in records_of(said):
             assert self.records.setdefault(record.id, record) == record
-        for destination, event in told_to(said):
+        for destination, event in addressed_events(said):
             assert destination in DESTINATIONS
             if event.id not in self.deliveries:
                 self.heard.append((destination, event))

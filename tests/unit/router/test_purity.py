@@ -18,9 +18,12 @@ from router.model.decision import DecidedUnit
 from router.output.crm_events import CARE_ALARM
 from services.contract import Entry
 from tests.support.example_count import example_count
+from tests.support.router.commands import MACHINE, SANNE
 from tests.support.router.config_full import BORNE, CONFIG, DESK, NUMBER, TEXTS, config
-from tests.support.router.harness import Router, kept, outcome, status, told_to
-from tests.support.router.simulation import MACHINE, SANNE, Stadhuis
+from tests.support.router.decisions import addressed_events, records_of
+from tests.support.router.harness import Router
+from tests.support.router.simulation import Stadhuis
+from tests.support.router.webhooks import outcome, status
 
 OWED = {"noodgeval", "zelfdoding", "geweld", "gestopt"}
 TYPED = ("2", "terug")
@@ -191,12 +194,12 @@ def every_message_has_a_department_that_is_told(hall: Stadhuis) -> None:
 
 def order_grows_in_each_conversation(hall: Stadhuis) -> None:
     heard: dict[tuple[str, str], list[int]] = {}
-    for destination, event in told_to(hall.done):
+    for destination, event in addressed_events(hall.done):
         if event.type != CARE_ALARM:
             heard.setdefault((destination, event.conversation), []).append(event.sequence)
     for numbers in heard.values():
         assert all(one < next for one, next in pairwise(numbers))
-    places = [(r.conversation, r.sequence) for r in kept(hall.done) if r.kind == "message"]
+    places = [(r.conversation, r.sequence) for r in records_of(hall.done) if r.kind == "message"]
     numbered = [place for place in places if place[1]]
     assert len(set(numbered)) == len(numbered)
     ids = [event.id for event in hall.told]

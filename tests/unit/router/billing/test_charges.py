@@ -16,16 +16,9 @@ from router.partition import decision_metrics
 from services import metrics
 from services.config.pricing import Rate
 from services.whatsapp.items import Status
-from tests.support.router.harness import (
-    BORNE,
-    Router,
-    body,
-    change,
-    command,
-    outcome,
-    receipt,
-    told,
-)
+from tests.support.router.commands import command
+from tests.support.router.harness import Router
+from tests.support.router.webhooks import BORNE, body, change, outcome, receipt, statuses
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 FREE = {"billable": False, "pricing_model": "PMP", "category": "service"}
@@ -136,9 +129,9 @@ def accepted() -> tuple[Router, UUID]:
 
 def test_a_message_is_charged_to_the_department_that_sent_it() -> None:
     router, message = accepted()
-    router.takes(told(said("sent", message, SERVICE), second=1))
+    router.takes(statuses(said("sent", message, SERVICE), second=1))
     assert router.charges[message].delivered_at is None
-    router.takes(told(said("delivered", message, SERVICE), second=2))
+    router.takes(statuses(said("delivered", message, SERVICE), second=2))
     assert router.charges[message] == Charge(
         id=message,
         tenant="almelo",
@@ -160,10 +153,10 @@ def counted(said: list[DecidedUnit]) -> list[tuple[UUID, bool]]:
 def test_a_message_is_newly_charged_once_whatever_comes_after() -> None:
     router, message = accepted()
     bodies = [
-        told(said("sent", message, UTILITY), second=1),
-        told(said("delivered", message, UTILITY), second=2),
-        told(said("delivered", message, UTILITY), second=3),
-        told(said("read", message, {}), second=4),
+        statuses(said("sent", message, UTILITY), second=1),
+        statuses(said("delivered", message, UTILITY), second=2),
+        statuses(said("delivered", message, UTILITY), second=3),
+        statuses(said("read", message, {}), second=4),
     ]
     seen = [counted(router.takes(each)) for each in bodies]
     assert seen == [[(message, False)], [(message, True)], [], []]
@@ -172,23 +165,23 @@ def test_a_message_is_newly_charged_once_whatever_comes_after() -> None:
 
 def test_a_message_that_is_charged_and_told_of_better_is_not_newly_charged() -> None:
     router, message = accepted()
-    read = told(said("read", message, UTILITY, at=1795600100), second=1)
+    read = statuses(said("read", message, UTILITY, at=1795600100), second=1)
     assert counted(router.takes(read)) == [(message, True)]
-    delivered = told(said("delivered", message, UTILITY), second=2)
+    delivered = statuses(said("delivered", message, UTILITY), second=2)
     assert counted(router.takes(delivered)) == [(message, False)]
     assert router.charges[message].delivered_at == datetime.fromtimestamp(1795600001, UTC)
 
 
 def test_statuses_of_one_batch_know_of_each_other() -> None:
     router, message = accepted()
-    both = told(said("delivered", message, {}), said("sent", message, UTILITY), second=1)
+    both = statuses(said("delivered", message, {}), said("sent", message, UTILITY), second=1)
     assert counted(router.takes(both)) == [(message, False), (message, True)]
 
 
 @pytest.mark.parametrize("pricing", [None, "x", [], {"category": "\u0000", "type": ["x"]}])
 def test_a_price_that_is_none_leaves_the_message_delivered(pricing: Any) -> None:
     router, message = accepted()
-    router.takes(told(said("delivered", message, pricing), second=1))
+    router.takes(statuses(said("delivered", message, pricing), second=1))
     found = router.charges[message]
     assert found.delivered_at is not None
     assert (found.category, found.type, found.billable, found.charged) == ("", "", None, False)
@@ -197,7 +190,7 @@ def test_a_price_that_is_none_leaves_the_message_delivered(pricing: Any) -> None
 def test_message_of_another_number_is_not_charged() -> None:
     router, message = accepted()
     router.takes(
-        told(said("delivered", UUID(int=7), UTILITY), second=1),
+        statuses(said("delivered", UUID(int=7), UTILITY), second=1),
         receipt(body(change(BORNE, statuses=[said("delivered", message, UTILITY)])), second=2),
         outcome(message, "sent", wamid="wamid.o", second=3),
     )
@@ -223,7 +216,7 @@ def test_a_message_that_is_charged_is_counted_with_what_it_cost_then(at: int, co
     router, message = accepted()
     for n, word in enumerate(["delivered", "read", "sent"]):
         decision_metrics.count_charges(
-            router.takes(told(said(word, message, UTILITY, at), second=n + 1)), RATES
+            router.takes(statuses(said(word, message, UTILITY, at), second=n + 1)), RATES
         )
     more = [metric(name, "utility") - was for name, was in zip(names, before, strict=True)]
     assert more == pytest.approx([1, cost])
@@ -234,7 +227,7 @@ def test_a_category_without_a_name_or_a_rate_is_counted_all_the_same() -> None:
     router, message = accepted()
     new = UTILITY | {"category": "brand_new"}
     decision_metrics.count_charges(
-        router.takes(told(said("delivered", message, new), second=1)), RATES
+        router.takes(statuses(said("delivered", message, new), second=1)), RATES
     )
     assert metric("postkamer_messages_charged_total", "other") == before + 1
     assert metric("postkamer_message_cost_total", "other") == 0

@@ -11,8 +11,9 @@ from router.model.decision import Template
 from router.output.crm_events import CLOSED
 from router.text.pii import MARKS
 from tests.support.router.config_full import BORNE, config
-from tests.support.router.harness import ANNA, kept, stamp
+from tests.support.router.decisions import records_of
 from tests.support.router.simulation import Stadhuis, data
+from tests.support.router.webhooks import ANNA, stamp
 
 BSN = "mijn bsn is 111222333"
 IBAN = "NL91ABNA0417164300"
@@ -36,7 +37,9 @@ def test_a_department_that_wants_no_bsn_gets_none_and_the_record_keeps_it(words:
     assert "111222333" not in event.data.decode() and ("NL91" in words) is (
         "NL91" in event.data.decode()
     )
-    [record] = [r for r in kept(hall.done) if r.kind == "message" and data(r)["direction"] == "in"]
+    [record] = [
+        r for r in records_of(hall.done) if r.kind == "message" and data(r)["direction"] == "in"
+    ]
     assert data(record)["text"] == words and "111222333" in record.raw.decode()
 
 
@@ -85,7 +88,9 @@ def test_the_name_of_a_file_is_looked_at_as_words_are(
     assert hall.heard == (["bsn"] if kinds else [])
     event = data(hall.told[-1])
     assert (event["media"][0]["filename"], event["sensitive"]) == (shown, list(kinds))
-    [record] = [r for r in kept(hall.done) if r.kind == "message" and data(r)["direction"] == "in"]
+    [record] = [
+        r for r in records_of(hall.done) if r.kind == "message" and data(r)["direction"] == "in"
+    ]
     assert filename in record.raw.decode()
 
 

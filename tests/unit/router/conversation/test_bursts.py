@@ -9,8 +9,9 @@ import pytest
 
 from router.model.decision import Decision
 from router.output.crm_events import DECIDED, RECEIVED, TRANSFERRED
+from tests.support.router.commands import MACHINE
 from tests.support.router.config_full import NUMBER, config
-from tests.support.router.simulation import MACHINE, Stadhuis, data
+from tests.support.router.simulation import Stadhuis, data
 from tests.support.router.timer_delivery import timeout
 
 PHOTO: dict[str, Any] = {"type": "image"}

@@ -7,20 +7,10 @@ import pytest
 from router.conversation.refusals import ASKED, TRANSFERRED
 from router.conversation.refusals import CLOSED as CLOSED_ALREADY
 from router.output.crm_events import CLOSED, STATUS_CHANGED
+from tests.support.router.commands import command
 from tests.support.router.crm_desk import Desk, data
-from tests.support.router.harness import (
-    ANNA,
-    at,
-    command,
-    decisions,
-    events,
-    kept,
-    status,
-    text,
-    told,
-    told_to,
-    wrote,
-)
+from tests.support.router.decisions import addressed_events, decisions, events, records_of
+from tests.support.router.webhooks import ANNA, at, inbound, status, statuses, text
 
 
 @pytest.mark.parametrize("next", ["mijn container is vol", "hallo"])
@@ -29,15 +19,15 @@ def test_closed_conversation_stays_closed_when_a_new_subject_begins(
 ) -> None:
     desk = Desk()
     done = desk.orders("close", reason="beantwoord")
-    [(destination, event)] = told_to(done)
+    [(destination, event)] = addressed_events(done)
     assert (destination, event.type, event.sequence) == ("crm", CLOSED, 2)
     assert data(event)["reason"] == "beantwoord"
-    assert data(kept(done)[0])["event"] == "closed"
+    assert data(records_of(done)[0])["event"] == "closed"
     assert desk.now.closed_at == at(2)
     closed = desk.now
     again = desk.orders("close")
     assert events(again) == [] and desk.now == closed
-    assert [record.sequence for record in kept(again)] == [closed.sequence]
+    assert [record.sequence for record in records_of(again)] == [closed.sequence]
     later = desk.hears(next)
     assert later.conversation != desk.id and later.opened is not None
     assert desk.now == closed
@@ -53,7 +43,7 @@ def test_closing_and_a_message_in_one_batch_are_decided_in_their_order(
     """The one begins another conversation, the other opens this one again."""
     desk = Desk()
     message = text("wamid.next", words, **ANNA)
-    done = desk.router.takes(desk.order("close"), wrote(message, second=9))
+    done = desk.router.takes(desk.order("close"), inbound(message, second=9))
     closed, new = decisions(done)
     assert (closed.kind, closed.conversation) == ("accepted", desk.id)
     assert (new.conversation != desk.id, new.reopened) == (opened, reopened)
@@ -67,7 +57,7 @@ def test_an_answer_into_a_closed_conversation_goes_and_its_status_is_told() -> N
     [decision] = decisions(desk.router.takes(answer))
     assert (decision.kind, decision.conversation) == ("accepted", desk.id)
     assert desk.now.closed_at is not None
-    [event] = events(desk.router.takes(told(status("w", "read", f"{answer.id}.1"), second=9)))
+    [event] = events(desk.router.takes(statuses(status("w", "read", f"{answer.id}.1"), second=9)))
     assert (event.type, event.conversation) == (STATUS_CHANGED, desk.id)
     assert desk.now.closed_at is not None
     [decision] = decisions(desk.router.takes(command("new", second=10, to=ANNA["phone"])))

@@ -8,23 +8,20 @@ import pytest
 from router.conversation.consent import PURPOSES
 from router.model.decision import Changes, Decision
 from services.whatsapp.delivery_status import WITHDRAWN
-from tests.support.router.harness import (
+from tests.support.router.commands import command
+from tests.support.router.decisions import decisions, records_of
+from tests.support.router.harness import Router, decide_one, open_conversation
+from tests.support.router.webhooks import (
     ANNA,
     BORNE,
     OTHER_NUMBER,
-    Router,
     at,
     change,
-    command,
-    decisions,
-    kept,
-    opened,
-    order,
+    inbound,
     receipt,
     text,
-    wrote,
 )
-from tests.support.router.harness import body as webhook
+from tests.support.router.webhooks import body as webhook
 
 ANNAS = ANNA["phone"]
 NEWS: dict[str, Any] = {"purpose": "nieuws", "given_at": at(0), "source": "formulier 12"}
@@ -33,12 +30,12 @@ DAY = 86400
 
 def sends(router: Router, name: str, second: float = 1, **more: Any) -> tuple[Decision, Changes]:
     given = {"type": "template", "text": "", "to": ANNAS, "purpose": ""} | more
-    return order(router, command(name, second=second, **given))
+    return decide_one(router, command(name, second=second, **given))
 
 
 def says(router: Router, words: str, second: float, number: str = "10000001") -> Decision:
     said = text(f"wamid.{words}.{second}", words, phone=ANNAS, sent=second)
-    return decisions(router.takes(wrote(said, second=second, number=number)))[-1]
+    return decisions(router.takes(inbound(said, second=second, number=number)))[-1]
 
 
 def turns_off(router: Router, second: float, event: str = "stop") -> Decision:
@@ -83,7 +80,7 @@ def test_repeated_template_command_changes_nothing() -> None:
     router = Router()
     given = command("a", second=1, type="template", text="", to=ANNAS, **NEWS)
     first, again = router.takes(given), router.takes(given)
-    assert decisions(first) == decisions(again) and kept(first) == kept(again)
+    assert decisions(first) == decisions(again) and records_of(first) == records_of(again)
     assert again[0][2] == Changes() and len(router.changes) == 1
 
 
@@ -107,7 +104,7 @@ def test_a_clock_that_runs_ahead_gives_no_consent_in_the_future() -> None:
 @pytest.mark.parametrize(("days", "may"), [(0, True), (55, True), (56, False), (400, False)])
 def test_citizen_who_wrote_may_get_templates_for_eight_weeks(days: int, may: bool) -> None:
     router = Router()
-    opened(router, 1)
+    open_conversation(router, 1)
     decision, changes = sends(router, "a", second=1 + days * DAY)
     assert missing(decision) is not may
     if may:
@@ -116,7 +113,7 @@ def test_citizen_who_wrote_may_get_templates_for_eight_weeks(days: int, may: boo
 
 def test_template_may_come_from_another_number_of_the_same_municipality() -> None:
     router = Router()
-    opened(router, 1)
+    open_conversation(router, 1)
     assert sends(router, "a", number=OTHER_NUMBER)[0].kind == "accepted"
     assert missing(sends(router, "b", number=BORNE)[0])
 
@@ -129,7 +126,7 @@ def test_our_own_message_does_not_count_as_the_citizen_writing() -> None:
 
 def test_consent_that_comes_with_an_answer_is_put_on_record_too() -> None:
     router = Router()
-    opened(router, 1)
+    open_conversation(router, 1)
     decision, changes = sends(router, "a", second=2, **NEWS)
     assert decision.purpose == "" and changes.consent
     assert sends(router, "b", second=60 * DAY, purpose="nieuws")[0].purpose == "nieuws"
@@ -137,7 +134,7 @@ def test_consent_that_comes_with_an_answer_is_put_on_record_too() -> None:
 
 def test_stop_ends_all_consent_and_what_they_wrote_before_counts_no_more() -> None:
     router = Router()
-    opened(router, 1)
+    open_conversation(router, 1)
     sends(router, "a", second=2, **NEWS)
     sends(router, "b", second=2, **(NEWS | {"purpose": "afval"}))
     stopped = says(router, "STOP", 10)
@@ -160,10 +157,10 @@ def test_stop_is_of_one_municipality() -> None:
 def test_a_second_stop_ends_nothing_and_says_so_on_no_record() -> None:
     router = Router()
     sends(router, "a", **NEWS)
-    first = router.takes(wrote(text("wamid.1", "STOP", phone=ANNAS), second=10))
-    second = router.takes(wrote(text("wamid.2", "STOP", phone=ANNAS), second=20))
-    assert data(kept(first)[-1])["consentEnded"] == ["nieuws"]
-    assert "consentEnded" not in data(kept(second)[-1])
+    first = router.takes(inbound(text("wamid.1", "STOP", phone=ANNAS), second=10))
+    second = router.takes(inbound(text("wamid.2", "STOP", phone=ANNAS), second=20))
+    assert data(records_of(first)[-1])["consentEnded"] == ["nieuws"]
+    assert "consentEnded" not in data(records_of(second)[-1])
     [consent] = router.consents.values()
     assert consent.ended_at == at(10)
 
@@ -192,7 +189,7 @@ def test_stop_and_what_follows_it_in_one_batch_are_decided_in_their_order() -> N
     given = {"type": "template", "text": "", "to": ANNAS}
     said = router.takes(
         command("a", second=1, **given, **NEWS),
-        wrote(text("wamid.1", "STOP", phone=ANNAS), second=2),
+        inbound(text("wamid.1", "STOP", phone=ANNAS), second=2),
         command("b", second=3, purpose="nieuws", **given),
         command("c", second=4, **given, **(NEWS | {"given_at": at(3)})),
         command("d", second=5, purpose="nieuws", **given),
@@ -219,7 +216,7 @@ def test_turning_marketing_off_ends_consent_but_not_answers() -> None:
     turns_off(router, 12, "resume")
     assert missing(sends(router, "c", second=13, purpose="nieuws")[0])
     other = Router()
-    opened(other, 1)
+    open_conversation(other, 1)
     turns_off(other, 10)
     assert sends(other, "d", second=11)[0].kind == "accepted"
 
@@ -230,14 +227,14 @@ def test_consent_is_recorded_and_ended_by_order_of_somebody_who_never_wrote() ->
     [(_, decision, changes)] = given
     assert (decision.kind, decision.status, decision.conversation) == ("accepted", "done", "")
     assert changes.outgoing and changes.outgoing.status == "done" and changes.identities
-    [record] = kept(given)
+    [record] = records_of(given)
     assert (record.kind, record.tenant, data(record)["event"]) == ("consent", "almelo", "given")
     assert data(record)["source"] == "formulier 12"
     assert sends(router, "b", purpose="nieuws", second=2)[0].kind == "accepted"
     ends = {"type": "withdraw", "text": "", "to": ANNAS, "purpose": "nieuws"}
     ended = router.takes(command("c", second=3, **ends))
     assert decisions(ended)[0].ended == ("nieuws",)
-    assert data(kept(ended)[0])["event"] == "ended"
+    assert data(records_of(ended)[0])["event"] == "ended"
     assert missing(sends(router, "d", purpose="nieuws", second=4)[0])
     [again] = decisions(router.takes(command("e", second=5, **ends)))
     assert (again.status, again.ended) == ("done", ())
@@ -266,19 +263,19 @@ def test_another_municipality_records_nothing_with_our_number() -> None:
 
 def test_merged_person_keeps_withdrawals_of_both() -> None:
     router = Router()
-    one = opened(router, 1)
-    two = opened(router, 2, phone="31622222222")
+    one = open_conversation(router, 1)
+    two = open_conversation(router, 2, phone="31622222222")
     sends(router, "a", second=3, **NEWS)
     sends(router, "b", second=3, to="31622222222", **(NEWS | {"purpose": "afval"}))
     said = text("wamid.stop", "STOP", phone="31622222222")
-    router.takes(wrote(said, second=10))
+    router.takes(inbound(said, second=10))
     merged = router.takes(
         command(
             "c", second=20, type="merge", conversation=one.conversation, merge_from=two.conversation
         )
     )
     assert decisions(merged)[0].ended == ("nieuws",)
-    assert data(kept(merged)[-1])["consentEnded"] == ["nieuws"]
+    assert data(records_of(merged)[-1])["consentEnded"] == ["nieuws"]
     for purpose in ("nieuws", "afval"):
         assert missing(sends(router, purpose, second=21, purpose=purpose)[0])
 
@@ -286,6 +283,6 @@ def test_merged_person_keeps_withdrawals_of_both() -> None:
 def test_the_record_of_a_template_says_by_which_consent_it_went() -> None:
     router = Router()
     said = router.takes(command("a", second=1, type="template", text="", to=ANNAS, **NEWS))
-    [record] = [r for r in kept(said) if r.kind == "message"]
+    [record] = [r for r in records_of(said) if r.kind == "message"]
     assert data(record)["purpose"] == "nieuws"
     assert data(record)["consent"]["source"] == "formulier 12"

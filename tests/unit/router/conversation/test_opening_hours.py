@@ -3,8 +3,9 @@
 import pytest
 
 from router.output.crm_events import TRANSFERRED
+from tests.support.router.commands import MACHINE, SANNE
 from tests.support.router.config_full import DESK, config
-from tests.support.router.simulation import MACHINE, SANNE, Stadhuis, wall
+from tests.support.router.simulation import Stadhuis, wall
 
 BURGERZAKEN = '"paspoort" staat erin (regel paspoort)'
 EVENING = f"{BURGERZAKEN}; Burgerzaken is gesloten"

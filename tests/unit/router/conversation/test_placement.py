@@ -7,8 +7,9 @@ import pytest
 
 from router.conversation.placement import REOPEN_PERIOD, THANKS_PERIOD
 from services.config.model import Configuration
+from tests.support.router.commands import SANNE
 from tests.support.router.config_full import CONFIG, config
-from tests.support.router.simulation import SANNE, Stadhuis
+from tests.support.router.simulation import Stadhuis
 
 STATEMENT = {"type": "system", "content": {"body": "x", "type": "user_changed_number"}}
 

@@ -9,9 +9,10 @@ from router.conversation.refusals import CONFIDENTIAL, MARKS_OFF, NOTHING_TO_MAR
 from router.model.conversation import ReadReceipt
 from services.config.model import Configuration
 from services.contract import Author
+from tests.support.router.commands import MACHINE, SANNE
 from tests.support.router.config_full import DISCREET
-from tests.support.router.harness import kept
-from tests.support.router.simulation import MACHINE, SANNE, Stadhuis, data
+from tests.support.router.decisions import records_of
+from tests.support.router.simulation import Stadhuis, data
 
 
 def town(read_marks: str) -> Configuration:
@@ -49,7 +50,7 @@ def test_read_receipt_marks_the_last_message_and_is_archived(
         before.sequence,
     )
     assert hall.router.conversations[hall.id] == before
-    [record] = [r for r in kept(hall.done[-1:]) if r.kind == "conversation"]
+    [record] = [r for r in records_of(hall.done[-1:]) if r.kind == "conversation"]
     told = data(record)
     assert (told["event"], told["order"], told["typing"]) == ("read", "read", typing)
     assert told["by"]["author"]["id"] == "sanne"

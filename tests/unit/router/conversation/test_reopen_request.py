@@ -13,21 +13,12 @@ from router.output.crm_events import STATUS_CHANGED
 from services.config.model import parse
 from services.contract import SendOutcome
 from services.whatsapp.delivery_status import MAX_HOLD, REOPEN_REQUEST_VALID_FOR
-from tests.support.router.harness import (
-    ANNA,
-    TOML,
-    Router,
-    command,
-    decisions,
-    events,
-    kept,
-    outcome,
-    text,
-    told,
-    wrote,
-)
-from tests.support.router.harness import at as moment
-from tests.support.router.harness import status as stated
+from tests.support.router.commands import command
+from tests.support.router.decisions import decisions, events, records_of
+from tests.support.router.harness import TOML, Router
+from tests.support.router.webhooks import ANNA, inbound, outcome, statuses, text
+from tests.support.router.webhooks import at as moment
+from tests.support.router.webhooks import status as stated
 
 DAY = 86400.0
 ASK = '[[numbers]]\nid = "10000001"\nask_template = {name = "schrijf_terug", language = "nl"}'
@@ -45,7 +36,7 @@ class Late:
 
     def writes(self, second: float) -> None:
         message = text(f"wamid.{second}", "is mijn paspoort klaar", **ANNA, sent=second)
-        self.router.takes(wrote(message, second=second))
+        self.router.takes(inbound(message, second=second))
 
     def answers(self, second: float, **more: Any) -> UUID:
         given = command(f"a{second}", second=second, conversation=self.conversation, **more)
@@ -85,7 +76,7 @@ def test_reopen_request_is_sent_and_archived_after_its_cause() -> None:
     assert send and send.asks and send.purpose == ""
     named = {"name": "schrijf_terug", "language": {"code": "nl"}}
     assert msgspec.json.decode(send.content) == {"type": "template", "template": named}
-    caused, ask = kept(said)
+    caused, ask = records_of(said)
     assert (caused.kind, ask.kind, ask.message) == ("send", "message", send.id)
     assert ask.sequence == caused.sequence + 1
     assert late.router.conversations[late.conversation].sequence == ask.sequence
@@ -177,7 +168,7 @@ def test_next_answer_sends_a_reopen_request_after_a_failed_status() -> None:
     late.held(late.answers(2 * DAY), 2 * DAY + 1)
     [ask] = late.asked
     given = stated("wamid.ask", "failed", f"{ask}.1", code=131026)
-    late.router.takes(told(given, second=2 * DAY + 2))
+    late.router.takes(statuses(given, second=2 * DAY + 2))
     late.held(late.answers(2 * DAY + 3), 2 * DAY + 4)
     assert len(late.asked) == 2
 
@@ -214,7 +205,7 @@ def pressed(late: Late, second: float, about: str) -> Any:
     message = text(f"wamid.{second}", "", **ANNA, sent=second) | {"type": "button"}
     del message["text"]
     message |= {"button": {"text": "Ja, stuur maar", "payload": "ja"}, "context": {"id": about}}
-    [(_, decision, _)] = late.router.takes(wrote(message, second=second))
+    [(_, decision, _)] = late.router.takes(inbound(message, second=second))
     return decision
 
 
@@ -264,7 +255,9 @@ def test_sent_answer_is_no_longer_on_hold() -> None:
     done = late.router.takes(outcome(message, "sent", second=3 * DAY + 1, wamid="wamid.ours"))
     assert events(done) == []
     assert late.router.outgoing[message].reason == ""
-    [event] = events(late.router.takes(told(stated("wamid.ours", "delivered"), second=3 * DAY + 2)))
+    [event] = events(
+        late.router.takes(statuses(stated("wamid.ours", "delivered"), second=3 * DAY + 2))
+    )
     data = msgspec.json.decode(event.data)
     assert (data["status"], data["reason"]) == ("delivered", "")
 
@@ -282,7 +275,7 @@ def test_answer_on_hold_that_expires_is_told_as_failed() -> None:
 def test_answer_settled_by_a_status_is_not_told_as_on_hold() -> None:
     late = Late()
     message = late.answers(2 * DAY)
-    late.router.takes(told(stated("wamid.x", "sent", f"{message}.1"), second=2 * DAY + 1))
+    late.router.takes(statuses(stated("wamid.x", "sent", f"{message}.1"), second=2 * DAY + 1))
     said = late.held(message, 2 * DAY + 2)
     assert (events(said), late.asked) == ([], [])
     assert decisions(said)[0].status == "sent"

@@ -7,8 +7,9 @@ import pytest
 
 from router.conversation.auto_reply import MAX_AUTO_TEXTS
 from router.output.crm_events import CARE_ALARM
+from tests.support.router.commands import SANNE
 from tests.support.router.config_full import config
-from tests.support.router.simulation import SANNE, Stadhuis, data
+from tests.support.router.simulation import Stadhuis, data
 
 SATURDAY = "2026-11-28 23:40"
 DANGER = [

@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from router.output.crm_events import CLOSED, TRANSFERRED, WAITING
+from tests.support.router.commands import MACHINE
 from tests.support.router.config_full import config
-from tests.support.router.simulation import MACHINE, Stadhuis, data
+from tests.support.router.simulation import Stadhuis, data
 from tests.support.router.timer_delivery import timeout
 
 NO_MENU = {"menu": ""}

@@ -14,20 +14,9 @@ from router.partition import decision_metrics
 from services import metrics
 from services.contract import Receipt
 from services.whatsapp.items import Notice
-from tests.support.router.harness import (
-    BORNE,
-    NUMBER,
-    WABA,
-    Router,
-    body,
-    change,
-    decisions,
-    events,
-    kept,
-    receipt,
-    text,
-    wrote,
-)
+from tests.support.router.decisions import decisions, events, records_of
+from tests.support.router.harness import Router
+from tests.support.router.webhooks import BORNE, NUMBER, WABA, body, change, inbound, receipt, text
 
 
 def told(field: str, **value: Any) -> Receipt:
@@ -141,9 +130,9 @@ def test_a_notice_is_kept_whatever_it_holds_and_no_crm_hears_of_it() -> None:
         for value in ({}, {"event": ["odd"], "message_template_name": "x" * 5000}):
             said = Router().takes(told(field, **value))
             assert events(said) == []
-            assert [(d.kind, r.kind) for d, r in zip(decisions(said), kept(said), strict=True)] == [
-                ("notice", "notice")
-            ]
+            assert [
+                (d.kind, r.kind) for d, r in zip(decisions(said), records_of(said), strict=True)
+            ] == [("notice", "notice")]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +188,7 @@ def test_account_notice_that_names_a_number_is_only_archived(field: str, number:
     account beside it, whose municipality is another one, it proves nothing."""
     router = Router()
     said = router.takes(receipt(body(change(number, field, **TEMPLATE))))
-    assert [r.kind for r in kept(said)] == ["notice"]
+    assert [r.kind for r in records_of(said)] == ["notice"]
     [changes] = router.changes
     assert msgspec.structs.replace(changes, sighting=None) == Changes()
     router.takes(told(field, **TEMPLATE))
@@ -228,15 +217,15 @@ def sightings(*came: Receipt) -> list[Any]:
         (told("brand_new_field", x=1), ("field", "brand_new_field")),
         (told("Not A Field 31611111111", x=1), ("field", OTHER)),
         (told("x" * 65, x=1), ("field", OTHER)),
-        (wrote(text("w", "", phone="31611111111", kind="hologram")), ("type", "hologram")),
-        (wrote(text("w", "", phone="31611111111", kind="31611111111")), ("type", "other")),
-        (wrote(text("w", "", phone="31611111111", kind="+31 6")), ("type", OTHER)),
+        (inbound(text("w", "", phone="31611111111", kind="hologram")), ("type", "hologram")),
+        (inbound(text("w", "", phone="31611111111", kind="31611111111")), ("type", "other")),
+        (inbound(text("w", "", phone="31611111111", kind="+31 6")), ("type", OTHER)),
         (told("account_update", event="NEW_WORD"), ("event", "account_update_new_word")),
         (told("account_update", event="Anna 06"), ("event", OTHER)),
         (told("account_update", event="ACCOUNT_DELETED"), None),
         (status("teleported"), ("status", "teleported")),
         (status("read"), None),
-        (wrote(text("w", "hallo", phone="31611111111")), None),
+        (inbound(text("w", "hallo", phone="31611111111")), None),
         (told("messages"), None),
         (told(""), None),
         (receipt(b"no JSON"), None),

@@ -10,27 +10,22 @@ from router.handlers.units import parse_items
 from router.output.archive_records import receipt_record
 from router.output.crm_events import RECEIVED, STATUS_CHANGED, TRANSFERRED
 from services.config.model import parse
-from tests.support.router.harness import (
+from tests.support.router.commands import command
+from tests.support.router.decisions import addressed_events, decisions, events, records_of
+from tests.support.router.harness import CONFIG, TOML, Router
+from tests.support.router.webhooks import (
     BORNE,
-    CONFIG,
     NUMBER,
     OTHER_NUMBER,
-    TOML,
-    Router,
     at,
     body,
     change,
-    command,
-    decisions,
-    events,
-    kept,
+    inbound,
     outcome,
     receipt,
     status,
+    statuses,
     text,
-    told,
-    told_to,
-    wrote,
 )
 
 ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
@@ -38,7 +33,7 @@ ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
 
 def said(n: int, words: str, **who: str) -> Any:
     """Message number n of Anna, or of whoever is named."""
-    return wrote(text(f"wamid.{n}", words, **(who or ANNA)), second=n)
+    return inbound(text(f"wamid.{n}", words, **(who or ANNA)), second=n)
 
 
 def test_first_message_that_matches_a_rule_decides_the_department() -> None:
@@ -70,28 +65,31 @@ def test_transfer_event_comes_just_before_the_message_that_caused_it() -> None:
         "department": "groen",
         "reason": '"container" staat erin (regel afval)',
     }
-    assert [(r.kind, r.sequence) for r in kept(moved)] == [("conversation", 2), ("message", 3)]
+    assert [(r.kind, r.sequence) for r in records_of(moved)] == [
+        ("conversation", 2),
+        ("message", 3),
+    ]
     assert router.conversations[message.conversation].since == at(1)
 
 
 def test_transfer_between_destinations_is_told_to_both() -> None:
     router = Router()
     router.takes(said(0, "hallo"))
-    (there, new), (left, old), _ = told_to(router.takes(said(1, "mijn container")))
+    (there, new), (left, old), _ = addressed_events(router.takes(said(1, "mijn container")))
     assert (there, left) == ("buiten", "crm")
     assert new.id != old.id
     assert msgspec.structs.replace(old, id=new.id) == new
     one = Router()
     one.takes(said(0, "hallo"))
-    assert [to for to, _ in told_to(one.takes(said(1, "mijn woz")))] == ["crm", "crm"]
+    assert [to for to, _ in addressed_events(one.takes(said(1, "mijn woz")))] == ["crm", "crm"]
 
 
 def test_rule_for_the_fallback_decides_without_a_transfer() -> None:
     router = Router()
     number = OTHER_NUMBER
-    first = wrote(text("wamid.1", "hallo", **ANNA), number=number)
-    second = wrote(text("wamid.2", "mijn woz", **ANNA), second=1, number=number)
-    third = wrote(text("wamid.3", "mijn container", **ANNA), second=2, number=number)
+    first = inbound(text("wamid.1", "hallo", **ANNA), number=number)
+    second = inbound(text("wamid.2", "mijn woz", **ANNA), second=1, number=number)
+    third = inbound(text("wamid.3", "mijn container", **ANNA), second=2, number=number)
     went = decisions(router.takes(first, second, third))
     assert [d.department for d in went] == ["belastingen"] * 3
     assert [d.rule for d in went] == ["", "geld", "geld"]
@@ -103,7 +101,7 @@ def test_rule_for_the_fallback_decides_without_a_transfer() -> None:
 def test_an_event_tells_a_crm_what_the_contract_with_it_promises() -> None:
     router = Router()
     message = text("wamid.1", "mijn container", **ANNA, kind="image")
-    [event] = events(router.takes(wrote(message, second=3)))
+    [event] = events(router.takes(inbound(message, second=3)))
     [decision] = [d for _, d in router.inbox.values()]
     assert (event.tenant, event.department, event.time) == ("almelo", "groen", at(3))
     assert event.message == decision.message
@@ -145,7 +143,7 @@ def test_every_item_leaves_a_record_with_its_own_bytes_and_its_receipt() -> None
     router = Router()
     content = body(change(NUMBER, messages=[text("wamid.1", "één", **ANNA)]))
     came = receipt(content, second=1)
-    opening, record = kept(router.takes(came))
+    opening, record = records_of(router.takes(came))
     assert (opening.kind, record.kind) == ("conversation", "message")
     assert (opening.sequence, record.sequence) == (0, 1)
     assert opening.raw == b"" and record.raw in content
@@ -166,8 +164,8 @@ def test_citizens_municipalities_and_numbers_do_not_share_a_conversation() -> No
     router.takes(
         said(1, "hallo"),
         said(2, "hallo", bsuid="NL.bert"),
-        wrote(text("wamid.1", "mijn container", **ANNA), number=BORNE),
-        wrote(text("wamid.1", "hallo", **ANNA), number=OTHER_NUMBER),
+        inbound(text("wamid.1", "mijn container", **ANNA), number=BORNE),
+        inbound(text("wamid.1", "hallo", **ANNA), number=OTHER_NUMBER),
     )
     assert sorted((c.number, c.tenant, c.department) for c in router.conversations.values()) == [
         (NUMBER, "almelo", "klantcontact"),
@@ -187,11 +185,11 @@ def test_a_conversation_of_orders_messages_and_statuses_has_no_number_twice() ->
     for n, order in enumerate(orders):
         entries += [
             order,
-            told(status(f"wamid.ours.{n}", "sent", f"{order.id}.1"), second=n + 10),
+            statuses(status(f"wamid.ours.{n}", "sent", f"{order.id}.1"), second=n + 10),
             outcome(order.id, "sent", second=n + 10, wamid=f"wamid.ours.{n}"),
             said(100 + n, "mijn woz" if n == 2 else "en?"),
-            told(status(f"wamid.ours.{n}", "read"), second=n + 20),
-            told(status(f"wamid.ours.{n}", "delivered"), second=n + 21),
+            statuses(status(f"wamid.ours.{n}", "read"), second=n + 20),
+            statuses(status(f"wamid.ours.{n}", "delivered"), second=n + 21),
         ]
     said_all = [*opening, *router.takes(*entries)]
     order_of = [d.sequence for d in decisions(said_all) if d.sequence]
@@ -199,7 +197,7 @@ def test_a_conversation_of_orders_messages_and_statuses_has_no_number_twice() ->
     sequences = [e.sequence for e in events(said_all)]
     assert len(set(sequences)) == len(sequences)
     assert sequences == sorted(sequences)
-    numbered = [r.sequence for r in kept(said_all) if r.sequence and r.kind != "conversation"]
+    numbered = [r.sequence for r in records_of(said_all) if r.sequence and r.kind != "conversation"]
     assert len(set(numbered)) == len(numbered)
     # An order, a message and two statuses each; `delivered` after `read` tells nothing; one move,
     # before somebody answered and none after.
@@ -229,7 +227,7 @@ def test_groups_echoes_and_history_are_kept_and_start_nothing(content: dict[str,
     [decision] = decisions(done)
     assert (decision.kind, decision.tenant) == ("echo", "almelo")
     assert events(done) == []
-    [record] = kept(done)
+    [record] = records_of(done)
     assert (record.kind, record.tenant, record.conversation) == ("message", "almelo", "")
     assert msgspec.json.decode(record.data)["direction"] == "echo"
     assert router.conversations == {} and router.identities == {}
@@ -252,7 +250,7 @@ def test_undecidable_item_is_quarantined_with_its_reason(content: bytes, reason:
     assert decision.kind == "quarantined"
     assert reason in decision.reason
     assert events(done) == []
-    assert [r.kind for r in kept(done)] == ["quarantine"]
+    assert [r.kind for r in records_of(done)] == ["quarantine"]
 
 
 def test_bad_item_does_not_affect_the_others_of_its_body() -> None:
@@ -273,13 +271,13 @@ def test_a_conversation_whose_department_is_gone_is_decided_again() -> None:
     later = Router(parse(without, "postkamer.toml"))
     later.inbox, later.outgoing = router.inbox, router.outgoing
     later.conversations, later.identities = router.conversations, router.identities
-    done = later.takes(told(status("wamid.ours", "sent", f"{order.id}.1"), second=2))
+    done = later.takes(statuses(status("wamid.ours", "sent", f"{order.id}.1"), second=2))
     assert events(done) == []
     transfer, message = events(later.takes(said(3, "bent u er nog?")))
     assert (transfer.type, message.type) == (TRANSFERRED, RECEIVED)
     assert message.department == "klantcontact"
     assert msgspec.json.decode(transfer.data)["from"] == "groen"
-    [delivered] = events(later.takes(told(status("wamid.ours", "read"), second=4)))
+    [delivered] = events(later.takes(statuses(status("wamid.ours", "read"), second=4)))
     assert (delivered.type, delivered.department) == (STATUS_CHANGED, "klantcontact")
 
 
@@ -287,7 +285,7 @@ def test_every_event_has_a_destination_of_the_configuration() -> None:
     router = Router()
     order = command("a", second=1, to="31611111111")
     entries = [said(0, "hallo"), order, said(2, "container"), said(3, "woz")]
-    statuses = [told(status("w", word, f"{order.id}.1"), second=9) for word in ("sent", "read")]
-    for _, decision, _ in router.takes(*entries, *statuses):
+    later = [statuses(status("w", word, f"{order.id}.1"), second=9) for word in ("sent", "read")]
+    for _, decision, _ in router.takes(*entries, *later):
         if decision.event or decision.transfer:
             assert decision.destination in {d.id for d in CONFIG.destinations}

@@ -3,24 +3,15 @@
 import msgspec
 
 from router.conversation.refusals import NO_ADDRESS, NO_CONVERSATION, NO_NUMBER
-from tests.support.router.harness import (
-    BORNE,
-    NUMBER,
-    OTHER_NUMBER,
-    Router,
-    at,
-    command,
-    decisions,
-    events,
-    kept,
-    text,
-    wrote,
-)
+from tests.support.router.commands import command
+from tests.support.router.decisions import decisions, events, records_of
+from tests.support.router.harness import Router
+from tests.support.router.webhooks import BORNE, NUMBER, OTHER_NUMBER, at, inbound, text
 
 
 def opened(router: Router, **who: str) -> str:
     """A conversation that a citizen began."""
-    said = router.takes(wrote(text("wamid.1", "hallo", **who)))
+    said = router.takes(inbound(text("wamid.1", "hallo", **who)))
     return decisions(said)[0].conversation
 
 
@@ -55,7 +46,7 @@ def test_message_to_an_unknown_citizen_opens_a_conversation() -> None:
     [decision] = decisions(said)
     assert decision.opened is not None
     assert decision.department == "klantcontact"
-    assert [(r.kind, r.sequence) for r in kept(said)] == [("conversation", 0), ("message", 1)]
+    assert [(r.kind, r.sequence) for r in records_of(said)] == [("conversation", 0), ("message", 1)]
     assert opened(router, phone="31611111111") == decision.conversation
 
 
@@ -72,7 +63,7 @@ def test_two_commands_for_a_new_citizen_open_one_conversation() -> None:
 def test_a_message_goes_to_the_very_number_that_was_ordered() -> None:
     router = Router()
     opened(router, bsuid="NL.anna", phone="31611111111")
-    router.takes(wrote(text("wamid.2", "ik", bsuid="NL.anna", phone="31622222222"), second=9))
+    router.takes(inbound(text("wamid.2", "ik", bsuid="NL.anna", phone="31622222222"), second=9))
     [(_, _, changes)] = router.takes(command("a", second=10, to="31611111111"))
     assert changes.send
     assert changes.send.address == "31611111111"
@@ -96,7 +87,7 @@ def test_unsendable_command_is_refused_and_never_reaches_the_ledger() -> None:
         assert changes.conversation is None
         assert changes.outgoing
         assert (changes.outgoing.id, changes.outgoing.status) == (order.id, "failed")
-        assert [r.kind for r in kept(said)] == ["message"]
+        assert [r.kind for r in records_of(said)] == ["message"]
         assert events(said) == []
     assert router.conversations[conversation].sequence == 1
 
@@ -106,5 +97,5 @@ def test_an_order_that_comes_again_is_sent_once_and_says_the_same() -> None:
     order = command("a", to="31611111111")
     first = router.takes(order, order)
     again = router.takes(order)
-    assert kept(again) == kept(first)
+    assert records_of(again) == records_of(first)
     assert [bool(changes.send) for _, _, changes in [*first, *again]] == [True, False]

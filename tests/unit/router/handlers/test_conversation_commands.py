@@ -10,27 +10,24 @@ from router.model.decision import OutgoingStatus
 from router.output.crm_events import CLOSED, RECEIVED, STATUS_CHANGED
 from router.output.crm_events import TRANSFERRED as MOVED
 from tests.support.router.crm_desk import Desk, data
-from tests.support.router.harness import (
+from tests.support.router.decisions import addressed_events, decisions, events, records_of
+from tests.support.router.webhooks import (
     ANNA,
     NUMBER,
     OTHER_NUMBER,
     at,
-    decisions,
-    events,
-    kept,
+    inbound,
     outcome,
     status,
+    statuses,
     text,
-    told,
-    told_to,
-    wrote,
 )
 
 
 def test_a_transfer_is_told_to_both_departments_each_under_an_id_of_its_own() -> None:
     desk = Desk()
     done = desk.orders("transfer", to_department="groen", reason="gaat over een boom")
-    (one, new), (other, former) = told_to(done)
+    (one, new), (other, former) = addressed_events(done)
     assert (one, other) == ("buiten", "crm")
     assert new.id != former.id and new.sequence == former.sequence == 2
     assert new.type == former.type == MOVED
@@ -46,7 +43,7 @@ def test_a_transfer_is_told_to_both_departments_each_under_an_id_of_its_own() ->
             "priority": "normal",
         }
     )
-    [record] = kept(done)
+    [record] = records_of(done)
     assert (record.kind, record.sequence, record.conversation) == ("conversation", 2, desk.id)
     said = data(record)
     assert (said["event"], said["from"], said["department"]) == (
@@ -66,7 +63,7 @@ def test_a_transfer_is_told_to_both_departments_each_under_an_id_of_its_own() ->
 def test_a_transfer_within_one_destination_is_told_there_once() -> None:
     desk = Desk()
     done = desk.orders("transfer", to_department="belastingen")
-    [(destination, event)] = told_to(done)
+    [(destination, event)] = addressed_events(done)
     assert (destination, event.department) == ("crm", "belastingen")
     assert desk.now.reason == "overgedragen"
 
@@ -78,7 +75,7 @@ def test_transfer_to_the_same_department_is_recorded_and_moves_nothing() -> None
     done = desk.orders("transfer", to_department="klantcontact")
     assert decisions(done)[0].kind == "accepted"
     assert events(done) == []
-    assert [(r.kind, r.sequence) for r in kept(done)] == [("conversation", 2)]
+    assert [(r.kind, r.sequence) for r in records_of(done)] == [("conversation", 2)]
     assert desk.now == before
 
 
@@ -96,7 +93,7 @@ def test_an_order_that_was_carried_out_ends_at_done(type: str, more: dict[str, s
     desk = Desk()
     [(unit, decision, changes)] = done = desk.orders(type, **more)
     given = unit.entry
-    assert decision.status == data(kept(done)[0])["status"] == "done"
+    assert decision.status == data(records_of(done)[0])["status"] == "done"
     assert changes.send is None
     assert desk.router.outgoing[given.id] == OutgoingStatus(
         id=given.id,
@@ -117,7 +114,8 @@ def test_conversation_command_ignores_delivery_statuses() -> None:
     desk.router.takes(note)
     before = dict(desk.router.outgoing)
     said = desk.router.takes(
-        told(status("w", "read", f"{note.id}.1"), second=8), outcome(note.id, "failed", second=9)
+        statuses(status("w", "read", f"{note.id}.1"), second=8),
+        outcome(note.id, "failed", second=9),
     )
     assert events(said) == [] and desk.router.outgoing == before
 
@@ -125,7 +123,7 @@ def test_conversation_command_ignores_delivery_statuses() -> None:
 def test_meta_cannot_say_that_a_message_is_done() -> None:
     desk = Desk()
     answer = desk.order("text", text="Dag")
-    desk.router.takes(answer, told(status("w", "done", f"{answer.id}.1"), second=9))
+    desk.router.takes(answer, statuses(status("w", "done", f"{answer.id}.1"), second=9))
     assert desk.router.outgoing[answer.id].status == "accepted"
 
 
@@ -151,7 +149,7 @@ def test_an_order_of_a_department_that_has_it_no_more_is_refused() -> None:
             assert (decision.kind, decision.reason) == ("refused", TRANSFERRED)
             assert changes.outgoing and changes.outgoing.status == "failed"
             assert events(done) == [] and desk.now == before
-            [record] = kept(done)
+            [record] = records_of(done)
             assert record.conversation == "" and data(record)["status"] == "failed"
 
 
@@ -181,7 +179,7 @@ def test_a_note_is_a_record_with_a_place_and_reaches_neither_citizen_nor_crm() -
     done = desk.orders("note", text="belt morgen terug")
     [(_, _, changes)] = done
     assert events(done) == [] and changes.send is None
-    [record] = kept(done)
+    [record] = records_of(done)
     assert (record.kind, record.sequence, record.conversation) == ("note", 2, desk.id)
     said = data(record)
     assert (said["text"], said["department"]) == ("belt morgen terug", "klantcontact")
@@ -199,7 +197,7 @@ def test_the_zaak_is_not_told_to_a_department_that_the_conversation_has_left() -
         desk.orders("link", zaak=f"ZAAK-{to}")
         word = ("delivered", "read")[tells]
         [event] = events(
-            desk.router.takes(told(status("w", word, f"{answer.id}.1"), second=second))
+            desk.router.takes(statuses(status("w", word, f"{answer.id}.1"), second=second))
         )
         assert data(event)["department"] == "klantcontact"
         assert data(event).get("zaak") == (f"ZAAK-{to}" if tells else None)
@@ -209,19 +207,19 @@ def test_from_a_link_on_everything_that_is_said_carries_the_zaak() -> None:
     desk = Desk()
     linked = desk.orders("link", zaak="ZAAK-2026-12")
     assert events(linked) == []
-    [record] = kept(linked)
+    [record] = records_of(linked)
     assert (data(record)["event"], data(record)["zaak"]) == ("linked", "ZAAK-2026-12")
     answer = desk.order("text", text="Dag")
     said = desk.router.takes(
-        wrote(text("wamid.9", "container", **ANNA), second=19),
+        inbound(text("wamid.9", "container", **ANNA), second=19),
         answer,
-        told(status("w", "read", f"{answer.id}.1"), second=21),
+        statuses(status("w", "read", f"{answer.id}.1"), second=21),
         desk.order("transfer", to_department="belastingen"),
         desk.order("close"),
     )
     assert [e.type for e in events(said)] == [MOVED, RECEIVED, STATUS_CHANGED, MOVED, MOVED, CLOSED]
     assert {data(event)["zaak"] for event in events(said)} == {"ZAAK-2026-12"}
-    messages = [r for r in kept(said) if r.kind == "message"]
+    messages = [r for r in records_of(said) if r.kind == "message"]
     assert [data(r)["zaak"] for r in messages] == ["ZAAK-2026-12"] * 2
 
 
@@ -238,6 +236,6 @@ def test_repeated_conversation_commands_are_told_word_for_word() -> None:
     before = dict(desk.router.conversations)
     again = desk.router.takes(*orders)
     encode = msgspec.msgpack.encode
-    assert encode(kept(again)) == encode(kept(first))
-    assert encode(told_to(again)) == encode(told_to(first))
+    assert encode(records_of(again)) == encode(records_of(first))
+    assert encode(addressed_events(again)) == encode(addressed_events(first))
     assert before == desk.router.conversations

@@ -11,21 +11,10 @@ from hypothesis import strategies as st
 
 from router.handlers.delivery_status import STATUS_RANK, wamid_key
 from router.output.crm_events import STATUS_CHANGED
-from tests.support.router.harness import (
-    BORNE,
-    Router,
-    at,
-    command,
-    decisions,
-    events,
-    id_of,
-    kept,
-    outcome,
-    status,
-    text,
-    told,
-    wrote,
-)
+from tests.support.router.commands import command
+from tests.support.router.decisions import decisions, events, records_of
+from tests.support.router.harness import Router
+from tests.support.router.webhooks import BORNE, at, id_of, inbound, outcome, status, statuses, text
 
 WORDS = ["sent", "delivered", "read", "played", "failed", "deleted", "", "accepted"]
 FURTHEST = {"accepted": 0, "unknown": 1, "sent": 2, "failed": 3, "delivered": 4, "read": 5}
@@ -48,7 +37,7 @@ def test_furthest_status_wins_in_any_order(order: tuple[str, ...]) -> None:
     router, message = accepted()
     seen = [router.outgoing[message].status]
     for n, word in enumerate(order):
-        router.takes(told(status("wamid.ours", word, opaque(message)), second=n + 1))
+        router.takes(statuses(status("wamid.ours", word, opaque(message)), second=n + 1))
         seen.append(router.outgoing[message].status)
     assert [FURTHEST[word] for word in seen] == sorted(FURTHEST[word] for word in seen)
     assert seen[-1] == "read"
@@ -64,7 +53,7 @@ def test_a_status_never_goes_backwards_and_each_step_is_told_once(
     for n, (word, ours) in enumerate(words):
         before = router.outgoing[message].status
         given_opaque = opaque(message) if ours or n == 0 else ""
-        done = router.takes(told(status("wamid.ours", word, given_opaque), second=n + 1))
+        done = router.takes(statuses(status("wamid.ours", word, given_opaque), second=n + 1))
         after = router.outgoing[message].status
         assert STATUS_RANK[after] >= STATUS_RANK[before]
         assert [e.type for e in events(done)] == [STATUS_CHANGED] * (after != before)
@@ -74,7 +63,7 @@ def test_a_status_never_goes_backwards_and_each_step_is_told_once(
 
 def test_a_status_before_the_answer_to_the_send_is_known_by_our_own_value() -> None:
     router, message = accepted()
-    done = router.takes(told(status("wamid.ours", "delivered", opaque(message)), second=1))
+    done = router.takes(statuses(status("wamid.ours", "delivered", opaque(message)), second=1))
     [(_, decision, changes)] = done
     assert (decision.status, decision.message) == ("delivered", message)
     assert changes.settled_send == (message, "wamid.ours")
@@ -88,16 +77,16 @@ def test_a_status_before_the_answer_to_the_send_is_known_by_our_own_value() -> N
         "at": "2026-11-25T09:46:41Z",
     }
     # From now on the wamid alone will do, and nothing is left to settle.
-    [(_, decision, changes)] = router.takes(told(status("wamid.ours", "read"), second=2))
+    [(_, decision, changes)] = router.takes(statuses(status("wamid.ours", "read"), second=2))
     assert (decision.status, changes.settled_send) == ("read", None)
 
 
 def test_send_outcome_records_only_the_wamid() -> None:
     router, message = accepted()
     done = router.takes(outcome(message, "sent", wamid="wamid.ours"))
-    assert events(done) == [] and [r.kind for r in kept(done)] == ["send"]
+    assert events(done) == [] and [r.kind for r in records_of(done)] == ["send"]
     assert router.outgoing[message].status == "accepted"
-    [(_, decision, changes)] = router.takes(told(status("wamid.ours", "sent"), second=1))
+    [(_, decision, changes)] = router.takes(statuses(status("wamid.ours", "sent"), second=1))
     assert (decision.message, decision.status, changes.settled_send) == (message, "sent", None)
 
 
@@ -105,7 +94,7 @@ def test_command_outcome_and_status_are_matched_within_one_batch() -> None:
     router = Router()
     order = command("a", to="31611111111")
     done = router.takes(
-        order, outcome(order.id, "sent", wamid="w"), told(status("w", "sent"), second=1)
+        order, outcome(order.id, "sent", wamid="w"), statuses(status("w", "sent"), second=1)
     )
     assert [d.kind for d in decisions(done)] == ["accepted", "outcome", "status"]
     assert router.outgoing[order.id].status == "sent"
@@ -114,7 +103,7 @@ def test_command_outcome_and_status_are_matched_within_one_batch() -> None:
 def test_failed_status_keeps_its_reason_after_a_later_outcome() -> None:
     router, message = accepted()
     failed = status("wamid.ours", "failed", opaque(message), code=131047)
-    done = router.takes(told(failed, second=1))
+    done = router.takes(statuses(failed, second=1))
     now = router.outgoing[message]
     assert (now.status, now.code, now.reason) == (
         "failed",
@@ -122,7 +111,7 @@ def test_failed_status_keeps_its_reason_after_a_later_outcome() -> None:
         "131047: de inwoner schreef langer dan 24 uur geleden: stuur een sjabloon",
     )
     assert msgspec.json.decode(events(done)[0].data)["reason"] == now.reason
-    assert msgspec.json.decode(kept(done)[0].data)["code"] == 131047
+    assert msgspec.json.decode(records_of(done)[0].data)["code"] == 131047
     router.takes(outcome(message, "unknown", second=2, reason="nobody knows"))
     assert router.outgoing[message] == now
 
@@ -130,12 +119,12 @@ def test_failed_status_keeps_its_reason_after_a_later_outcome() -> None:
 @pytest.mark.parametrize("state", ["failed", "unknown"])
 def test_an_outcome_that_comes_too_late_leaves_no_trace_on_the_message(state: str) -> None:
     router, message = accepted()
-    router.takes(told(status("wamid.ours", "delivered", opaque(message)), second=1))
+    router.takes(statuses(status("wamid.ours", "delivered", opaque(message)), second=1))
     before = router.outgoing[message]
     done = router.takes(outcome(message, state, second=9, code=131026, reason="niet verstuurd"))
     assert router.outgoing[message] == before
     assert events(done) == []
-    [record] = kept(done)
+    [record] = records_of(done)
     assert msgspec.json.decode(record.data) | {"at": None} == {
         "state": state,
         "wamid": "",
@@ -158,7 +147,7 @@ def test_an_outcome_that_is_news_is_told(state: str) -> None:
 def test_an_unknown_that_turns_out_to_be_sent_goes_on() -> None:
     router, message = accepted()
     router.takes(outcome(message, "unknown", second=1))
-    done = router.takes(told(status("wamid.ours", "sent", opaque(message)), second=2))
+    done = router.takes(statuses(status("wamid.ours", "sent", opaque(message)), second=2))
     assert router.outgoing[message].status == "sent"
     assert decisions(done)[0].sequence == 3
 
@@ -173,24 +162,24 @@ def test_an_unknown_that_turns_out_to_be_sent_goes_on() -> None:
 )
 def test_a_status_of_nothing_of_ours_is_kept_and_told_to_nobody(said: dict[str, Any]) -> None:
     router, _ = accepted()
-    done = router.takes(told(said, second=1))
+    done = router.takes(statuses(said, second=1))
     [decision] = decisions(done)
     assert (decision.kind, decision.message) == ("status", None)
     assert decision.reason == "it matches no message of ours"
     assert decision.tenant == "almelo"
     assert events(done) == []
-    [record] = kept(done)
+    [record] = records_of(done)
     assert record.kind == "status"
     assert msgspec.json.decode(record.data)["reason"] == decision.reason
     unheard = router.takes(outcome(id_of("nothing"), "failed"))
-    assert decisions(unheard)[0].message is None and len(kept(unheard)) == 1
+    assert decisions(unheard)[0].message is None and len(records_of(unheard)) == 1
 
 
 def test_a_status_under_another_number_says_nothing_about_this_message() -> None:
     """Its conversation has one writer: the router of its own number's partition."""
     router, message = accepted()
     before = dict(router.outgoing), dict(router.conversations)
-    done = router.takes(told(status("w", "read", opaque(message)), second=1, number=BORNE))
+    done = router.takes(statuses(status("w", "read", opaque(message)), second=1, number=BORNE))
     assert decisions(done)[0].reason == "it matches no message of ours"
     assert before == (router.outgoing, router.conversations)
 
@@ -199,17 +188,17 @@ def test_a_status_without_a_wamid_names_no_other_message() -> None:
     router, one = accepted()
     other = command("b", second=1, to="31622222222")
     router.takes(other)
-    router.takes(told(status("", "sent", opaque(one)), second=2))
-    router.takes(told(status("", "sent", opaque(other.id)), second=3))
+    router.takes(statuses(status("", "sent", opaque(one)), second=2))
+    router.takes(statuses(status("", "sent", opaque(other.id)), second=3))
     assert [o.wamid_hash for o in router.outgoing.values()] == [None, None]
-    done = router.takes(told(status("", "read"), second=4))
+    done = router.takes(statuses(status("", "read"), second=4))
     assert decisions(done)[0].message is None
 
 
 def test_status_without_progress_still_gives_the_wamid() -> None:
     router, message = accepted()
     [(_, _, changes)] = router.takes(
-        told(status("wamid.ours", "a new word", opaque(message)), second=1)
+        statuses(status("wamid.ours", "a new word", opaque(message)), second=1)
     )
     assert changes.settled_send == (message, "wamid.ours")
     assert router.outgoing[message].status == "accepted"
@@ -219,20 +208,20 @@ def test_status_without_progress_still_gives_the_wamid() -> None:
 def test_status_counts_from_its_own_time_and_the_first_one_stands() -> None:
     router, message = accepted()
     first = status("wamid.a", "failed", opaque(message), code=1)
-    router.takes(told(first, second=1))
+    router.takes(statuses(first, second=1))
     now = router.outgoing[message]
     assert (now.code, now.changed_at.isoformat()) == (1, "2026-11-25T09:46:41+00:00")
     other = status("wamid.b", "failed", opaque(message), code=2)
-    assert events(router.takes(told(other, second=2))) == []
+    assert events(router.takes(statuses(other, second=2))) == []
     assert router.outgoing[message].code == 1
     del other["timestamp"]
-    router.takes(told(other | {"status": "delivered"}, second=3))
+    router.takes(statuses(other | {"status": "delivered"}, second=3))
     assert router.outgoing[message].changed_at == at(3)
 
 
 def test_status_is_told_to_the_sender_after_a_transfer() -> None:
     router, message = accepted()
-    moved = router.takes(wrote(text("wamid.1", "container", phone="31611111111"), second=1))
+    moved = router.takes(inbound(text("wamid.1", "container", phone="31611111111"), second=1))
     assert decisions(moved)[0].department == "groen"
-    [event] = events(router.takes(told(status("w", "sent", opaque(message)), second=2)))
+    [event] = events(router.takes(statuses(status("w", "sent", opaque(message)), second=2)))
     assert event.department == "klantcontact"

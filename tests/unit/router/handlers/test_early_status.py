@@ -5,18 +5,11 @@ from uuid import UUID
 
 import pytest
 
-from tests.support.router.harness import (
-    NUMBER,
-    OTHER_NUMBER,
-    Router,
-    command,
-    events,
-    kept,
-    outcome,
-    status,
-    told,
-)
+from tests.support.router.commands import command
+from tests.support.router.decisions import events, records_of
+from tests.support.router.harness import Router
 from tests.support.router.simulation import data
+from tests.support.router.webhooks import NUMBER, OTHER_NUMBER, outcome, status, statuses
 
 
 def accepted() -> tuple[Router, UUID]:
@@ -30,15 +23,15 @@ def accepted() -> tuple[Router, UUID]:
 def test_early_status_applies_once_its_message_is_known(order: tuple[str, ...]) -> None:
     router, message = accepted()
     for n, word in enumerate(order):
-        done = router.takes(told(status("wamid.ours", word), second=n + 1))
-        assert events(done) == [] and kept(done)
+        done = router.takes(statuses(status("wamid.ours", word), second=n + 1))
+        assert events(done) == [] and records_of(done)
     assert router.outgoing[message].status == "accepted"
     done = router.takes(outcome(message, "sent", wamid="wamid.ours", second=9))
     assert router.outgoing[message].status == "read"
     [event] = events(done)
     assert data(event)["status"] == "read"
     assert router.early == {}
-    later = router.takes(told(status("wamid.ours", "delivered"), second=10))
+    later = router.takes(statuses(status("wamid.ours", "delivered"), second=10))
     assert (router.outgoing[message].status, events(later), router.early) == ("read", [], {})
 
 
@@ -46,7 +39,7 @@ def test_its_price_is_taken_too() -> None:
     router, message = accepted()
     priced = status("wamid.ours", "delivered")
     priced["pricing"] = {"category": "service", "type": "regular", "pricing_model": "PMP"}
-    router.takes(told(priced, second=1))
+    router.takes(statuses(priced, second=1))
     router.takes(outcome(message, "sent", wamid="wamid.ours", second=2))
     charge = router.changes[-1].charge
     assert charge and (charge.id, charge.category) == (message, "service")
@@ -55,21 +48,21 @@ def test_its_price_is_taken_too() -> None:
 
 def test_a_failure_that_came_early_says_why() -> None:
     router, message = accepted()
-    router.takes(told(status("wamid.ours", "failed", code=131026), second=1))
+    router.takes(statuses(status("wamid.ours", "failed", code=131026), second=1))
     [event] = events(router.takes(outcome(message, "sent", wamid="wamid.ours", second=2)))
     assert data(event)["reason"].startswith("131026: ")
 
 
 def test_early_status_is_matched_within_one_batch() -> None:
     router, message = accepted()
-    early = told(status("wamid.ours", "delivered"), second=1)
+    early = statuses(status("wamid.ours", "delivered"), second=1)
     router.takes(early, outcome(message, "sent", wamid="wamid.ours", second=2))
     assert (router.outgoing[message].status, router.early) == ("delivered", {})
 
 
 def test_said_again_it_changes_nothing() -> None:
     router, message = accepted()
-    early = told(status("wamid.ours", "delivered"), second=1)
+    early = statuses(status("wamid.ours", "delivered"), second=1)
     said = outcome(message, "sent", wamid="wamid.ours", second=2)
     first = [*router.takes(early), *router.takes(said)]
     again = [*router.takes(early), *router.takes(said)]
@@ -84,12 +77,12 @@ def test_early_status_of_another_message_or_number_is_ignored(
     wamid: str, word: str, number: str
 ) -> None:
     router, message = accepted()
-    router.takes(told(status(wamid, word), second=1, number=number))
+    router.takes(statuses(status(wamid, word), second=1, number=number))
     router.takes(outcome(message, "sent", wamid="wamid.ours", second=2))
     assert router.outgoing[message].status == "accepted"
 
 
 def test_a_word_that_means_nothing_to_us_is_not_kept() -> None:
     router, _ = accepted()
-    router.takes(told(status("wamid.ours", "sighed"), second=1))
+    router.takes(statuses(status("wamid.ours", "sighed"), second=1))
     assert router.early == {}

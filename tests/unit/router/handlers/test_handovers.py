@@ -9,9 +9,11 @@ from router.conversation.refusals import CLOSED, HELD, NO_CONVERSATION, OUTCOME_
 from router.handlers.conversation_commands import MOVES, TOO_OFTEN
 from router.output.crm_events import CLOSED as CLOSED_EVENT
 from router.output.crm_events import RECEIVED, TRANSFERRED
+from tests.support.router.commands import MACHINE
 from tests.support.router.config_full import BORNE, DESK, config
-from tests.support.router.harness import kept, status, told
-from tests.support.router.simulation import MACHINE, Stadhuis, data
+from tests.support.router.decisions import records_of
+from tests.support.router.simulation import Stadhuis, data
+from tests.support.router.webhooks import status, statuses
 
 BERT = {"bsuid": "NL.bert", "phone": "31622222222"}
 TELLS = ["doorgestuurd", "afgesloten"]
@@ -101,7 +103,7 @@ def test_a_conversation_that_a_rule_holds_is_told_as_held_until_it_is_let_go() -
     let_go = hall.orders("release")
     assert (let_go.releases, let_go.held, hall.state.held) == (True, False, False)
     assert not hall.hears("en nu?").held
-    heard = [m for r in kept(hall.done) if (m := data(r)).get("direction") == "in"]
+    heard = [m for r in records_of(hall.done) if (m := data(r)).get("direction") == "in"]
     assert [message.get("held", False) for message in heard] == [True, True, False]
     hall.after(hours=1)
     assert hall.happened == ["waiting"]
@@ -225,7 +227,7 @@ def test_a_status_of_what_is_held_is_held_too() -> None:
     hall = at_work("ik meld fraude")
     sent = hall.orders("text")
     delivered = status("wamid.ours", "delivered", f"{sent.message}.1")
-    [said] = hall.takes(told(delivered, second=hall.second, number=hall.number))
+    [said] = hall.takes(statuses(delivered, second=hall.second, number=hall.number))
     assert (said.status, said.event is not None, said.held) == ("delivered", True, True)
 
 

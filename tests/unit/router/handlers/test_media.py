@@ -10,20 +10,12 @@ from router.conversation.confidentiality import VISIBLE_FIELDS
 from router.output.crm_events import MEDIA_AVAILABLE
 from services.contract import Delivery, MediaOutcome
 from services.ids import uuid7
+from tests.support.router.commands import command
 from tests.support.router.config_full import DISCREET
-from tests.support.router.harness import (
-    NUMBER,
-    Router,
-    at,
-    command,
-    decisions,
-    events,
-    kept,
-    text,
-    told_to,
-    wrote,
-)
+from tests.support.router.decisions import addressed_events, decisions, events, records_of
+from tests.support.router.harness import Router
 from tests.support.router.simulation import Stadhuis, data
+from tests.support.router.webhooks import NUMBER, at, inbound, text
 
 ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
 SHA256 = "6c1b29ad7d6a6e6a1f29a8ef2b6a7a0bb5d2a40ce2b49e0a0d6b5b9f3ad94c17"
@@ -46,7 +38,7 @@ def file(message: UUID, conversation: str, department: str = "groen", **more: An
 
 def photo(router: Router) -> Delivery:
     """The event of a photograph of Anna's."""
-    [event] = events(router.takes(wrote(text("wamid.1", "mijn container", **ANNA, kind="image"))))
+    [event] = events(router.takes(inbound(text("wamid.1", "mijn container", **ANNA, kind="image"))))
     return event
 
 
@@ -55,7 +47,7 @@ def test_available_file_is_told_to_the_department_and_archived() -> None:
     first = photo(router)
     assert first.message
     said = router.takes(file(first.message, first.conversation))
-    [(destination, event)] = told_to(said)
+    [(destination, event)] = addressed_events(said)
     assert (destination, event.type, event.sequence) == ("buiten", MEDIA_AVAILABLE, 2)
     assert msgspec.json.decode(event.data) == {
         "conversationId": first.conversation,
@@ -75,7 +67,7 @@ def test_available_file_is_told_to_the_department_and_archived() -> None:
         "scanned": True,
         "at": "2026-11-25T12:00:09Z",
     }
-    [record] = kept(said)
+    [record] = records_of(said)
     assert (record.kind, record.message, record.sequence) == ("media", first.message, 2)
     assert record.conversation == first.conversation
     data = msgspec.json.decode(record.data)
@@ -112,7 +104,7 @@ def test_available_file_is_told_to_the_department_of_its_message() -> None:
     assert first.message
     moved = command("transfer", conversation=first.conversation, to_department="belastingen")
     router.takes(moved)
-    [(destination, event)] = told_to(router.takes(file(first.message, first.conversation)))
+    [(destination, event)] = addressed_events(router.takes(file(first.message, first.conversation)))
     assert (destination, event.department) == ("buiten", "groen")
 
 
@@ -121,7 +113,7 @@ def test_a_department_that_is_gone_has_whoever_has_the_conversation_now() -> Non
     first = photo(router)
     assert first.message
     outcome = file(first.message, first.conversation, department="opgeheven")
-    [(_, event)] = told_to(router.takes(outcome))
+    [(_, event)] = addressed_events(router.takes(outcome))
     assert event.department == "groen"
 
 
@@ -129,7 +121,7 @@ def test_a_file_of_no_conversation_is_on_the_record_and_told_to_nobody() -> None
     router = Router()
     said = router.takes(file(uuid7(at(0), bytes(10)), "", department=""))
     assert events(said) == []
-    [record] = kept(said)
+    [record] = records_of(said)
     assert (record.kind, record.conversation) == ("media", "")
     [decision] = decisions(said)
     assert decision.kind == "media"

@@ -17,19 +17,10 @@ from router.conversation.refusals import (
 )
 from router.handlers.conversation_commands import CONVERSATION_COMMANDS
 from services.contract import MESSAGE_TYPES, Author
-from tests.support.router.harness import (
-    ANNA,
-    Router,
-    command,
-    decisions,
-    id_of,
-    kept,
-    opened,
-    order,
-    outcome,
-    text,
-    wrote,
-)
+from tests.support.router.commands import command
+from tests.support.router.decisions import decisions, records_of
+from tests.support.router.harness import Router, decide_one, open_conversation
+from tests.support.router.webhooks import ANNA, id_of, inbound, outcome, text
 
 PHONE = ANNA["phone"]
 BODIES = get_args(get_args(Message)[0])
@@ -38,7 +29,7 @@ BODIES = get_args(get_args(Message)[0])
 
 def test_a_message_of_any_type_goes_out_with_the_content_that_was_ordered() -> None:
     router = Router()
-    conversation = opened(router).conversation
+    conversation = open_conversation(router).conversation
     content = b'{"type":"image","image":{"caption":"kijk"}}'
     given = command(
         "a",
@@ -54,7 +45,7 @@ def test_a_message_of_any_type_goes_out_with_the_content_that_was_ordered() -> N
     [(_, _, changes)] = said
     assert changes.send
     assert (changes.send.content, changes.send.media) == (content, id_of("upload"))
-    [record] = kept(said)
+    [record] = records_of(said)
     data = msgspec.json.decode(record.data)
     assert data["content"] == msgspec.json.decode(content)
     assert (data["type"], data["text"], data["token"]) == ("image", "kijk", "crm")
@@ -65,38 +56,38 @@ def test_a_message_of_any_type_goes_out_with_the_content_that_was_ordered() -> N
 
 def test_an_answer_quotes_what_the_citizen_wrote_in_this_conversation() -> None:
     router = Router()
-    heard = opened(router)
+    heard = open_conversation(router)
     given = command("a", conversation=heard.conversation, reply_to_message=heard.message)
-    _, changes = order(router, given)
+    _, changes = decide_one(router, given)
     assert changes.send
     assert (changes.send.about, changes.send.about_wamid) == (heard.message, "wamid.1")
 
 
 def test_within_one_batch_an_answer_quotes_what_came_just_before_it() -> None:
     first = Router()
-    heard = opened(first)
+    heard = open_conversation(first)
     given = command("a", second=2, conversation=heard.conversation, reply_to_message=heard.message)
-    both = Router().takes(wrote(text("wamid.1", "hallo", **ANNA), second=1), given)
+    both = Router().takes(inbound(text("wamid.1", "hallo", **ANNA), second=1), given)
     assert [d.kind for d in decisions(both)] == ["message", "accepted"]
 
 
 def test_an_answer_quotes_one_of_ours_whose_wamid_the_ledger_will_know() -> None:
     router = Router()
-    conversation = opened(router).conversation
+    conversation = open_conversation(router).conversation
     first = command("a", second=2, conversation=conversation)
     router.takes(first)
     given = command(
         "b", second=3, conversation=conversation, reply_to_message=first.id, type="reaction"
     )
-    _, changes = order(router, given)
+    _, changes = decide_one(router, given)
     assert changes.send
     assert (changes.send.about, changes.send.about_wamid) == (first.id, "")
 
 
 def test_message_of_another_conversation_cannot_be_quoted() -> None:
     router = Router()
-    anna = opened(router)
-    bert = opened(router, 2, phone="31622222222")
+    anna = open_conversation(router)
+    bert = open_conversation(router, 2, phone="31622222222")
     lost = command("lost", second=3, conversation=anna.conversation)
     router.takes(lost, outcome(lost.id, "failed", second=4))
     note = command("note", second=5, conversation=anna.conversation, type="note")
@@ -107,7 +98,7 @@ def test_message_of_another_conversation_cannot_be_quoted() -> None:
         given = command(
             str(about), second=9, conversation=anna.conversation, reply_to_message=about
         )
-        assert order(router, given)[0].reason == NO_MESSAGE
+        assert decide_one(router, given)[0].reason == NO_MESSAGE
     reaction = command(
         "reaction",
         second=7,
@@ -115,9 +106,9 @@ def test_message_of_another_conversation_cannot_be_quoted() -> None:
         type="reaction",
         reply_to_message=anna.message,
     )
-    assert order(router, reaction)[0].kind == "accepted"
+    assert decide_one(router, reaction)[0].kind == "accepted"
     hers = {"id": "wamid.9", "type": "reaction", "reaction": {"message_id": "w", "emoji": "👍"}}
-    thumb = wrote(text("", "", **ANNA) | hers, second=8)
+    thumb = inbound(text("", "", **ANNA) | hers, second=8)
     [reacted] = decisions(router.takes(thumb))
     assert reacted.conversation == anna.conversation
     for type in ("text", "reaction"):
@@ -129,9 +120,9 @@ def test_message_of_another_conversation_cannot_be_quoted() -> None:
                 type=type,
                 reply_to_message=about,
             )
-            assert order(router, given)[0].reason == NO_MESSAGE
+            assert decide_one(router, given)[0].reason == NO_MESSAGE
     new = command("new", second=9, to="31633333333", reply_to_message=anna.message)
-    assert order(router, new)[0].reason == NO_MESSAGE
+    assert decide_one(router, new)[0].reason == NO_MESSAGE
 
 
 @pytest.mark.parametrize(
@@ -149,10 +140,10 @@ def test_a_conversation_that_we_begin_is_of_whoever_begins_it(
     more: dict[str, Any], department: str, rule: str
 ) -> None:
     router = Router()
-    decision, changes = order(router, command("a", to=PHONE, **more))
+    decision, changes = decide_one(router, command("a", to=PHONE, **more))
     assert (decision.department, decision.rule) == (department, rule)
     assert changes.conversation and changes.conversation.departments == (department,)
-    answer = router.takes(wrote(text("wamid.1", "woz", phone=PHONE), second=1))
+    answer = router.takes(inbound(text("wamid.1", "woz", phone=PHONE), second=1))
     assert decisions(answer)[0].department == ("belastingen" if not rule else department)
 
 
@@ -169,7 +160,7 @@ def test_a_conversation_that_nobody_may_begin_is_not_begun(
     more: dict[str, Any], reason: str
 ) -> None:
     router = Router()
-    decision, changes = order(router, command("a", to=PHONE, **more))
+    decision, changes = decide_one(router, command("a", to=PHONE, **more))
     assert (decision.kind, decision.reason) == ("refused", reason)
     assert changes.identities == () and changes.conversation is None
     assert router.conversations == router.identities == {}
@@ -177,32 +168,36 @@ def test_a_conversation_that_nobody_may_begin_is_not_begun(
 
 def test_a_message_to_a_number_goes_on_where_it_may_or_is_refused() -> None:
     router = Router()
-    conversation = opened(router).conversation
+    conversation = open_conversation(router).conversation
     for n, more in enumerate([{}, {"departments": ["klantcontact"]}]):
-        decision, _ = order(router, command(str(n), second=2, to=PHONE, **more))
+        decision, _ = decide_one(router, command(str(n), second=2, to=PHONE, **more))
         assert decision.conversation == conversation
     for n, more in enumerate([{"departments": ["groen"]}, {"department": "groen"}]):
-        decision, _ = order(router, command(f"no {n}", second=3, to=PHONE, **more))
+        decision, _ = decide_one(router, command(f"no {n}", second=3, to=PHONE, **more))
         assert decision.reason == TRANSFERRED
 
 
 def test_a_message_to_a_bsuid_joins_the_conversation_with_that_person() -> None:
     router = Router()
-    conversation = opened(router).conversation
-    decision, changes = order(router, command("a", second=2, to="NL.anna"))
+    conversation = open_conversation(router).conversation
+    decision, changes = decide_one(router, command("a", second=2, to="NL.anna"))
     assert decision.conversation == conversation
     assert changes.send
     assert (changes.send.address_kind, changes.send.address) == ("bsuid", "NL.anna")
-    new, _ = order(router, command("b", second=3, to="NL.bert"))
-    assert opened(router, 4, bsuid="NL.bert").conversation == new.conversation != conversation
+    new, _ = decide_one(router, command("b", second=3, to="NL.bert"))
+    assert (
+        open_conversation(router, 4, bsuid="NL.bert").conversation
+        == new.conversation
+        != conversation
+    )
 
 
 def test_content_that_is_no_json_is_never_a_reason_to_stop() -> None:
     router = Router()
-    conversation = opened(router).conversation
+    conversation = open_conversation(router).conversation
     for n, content in enumerate([b"\xff", b"[", b'{"template":7}', b"[" * 5000]):
         given = command(str(n), conversation=conversation, type="template", content=content)
-        [record] = kept(router.takes(given))
+        [record] = records_of(router.takes(given))
         assert record.kind == "message"
 
 
@@ -212,11 +207,11 @@ def test_an_order_of_a_type_that_nobody_knows_reaches_no_citizen(
     type: str, to_a_number: bool
 ) -> None:
     router = Router()
-    conversation = opened(router).conversation
+    conversation = open_conversation(router).conversation
     before = dict(router.conversations)
     where = {"to": "31633333333"} if to_a_number else {"conversation": conversation}
     given = command("a", second=5, type=type, **where)
-    decision, changes = order(router, given)
+    decision, changes = decide_one(router, given)
     assert (decision.kind, decision.status, decision.reason) == ("refused", "failed", TYPE_UNKNOWN)
     assert decision.reason.startswith("type_unknown: ")
     assert changes.send is None and router.conversations == before
@@ -249,7 +244,7 @@ def test_a_refusal_stands_on_the_record_of_the_department_that_ordered_it(
 ) -> None:
     """In a conversation that belastingen had, and klantcontact has again."""
     router = Router()
-    conversation = opened(router).conversation
+    conversation = open_conversation(router).conversation
     for n, department in enumerate(("belastingen", "klantcontact"), 2):
         given = command(
             str(n), second=n, conversation=conversation, type="transfer", to_department=department
@@ -259,6 +254,6 @@ def test_a_refusal_stands_on_the_record_of_the_department_that_ordered_it(
     given = command(
         "a", second=9, reply_to_message=id_of("nothing"), type="reaction", **where, **more
     )
-    decision, changes = order(router, given)
+    decision, changes = decide_one(router, given)
     assert (decision.kind, decision.department, decision.conversation) == ("refused", whose, "")
     assert changes.outgoing and changes.outgoing.department == whose

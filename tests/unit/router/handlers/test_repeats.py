@@ -5,24 +5,22 @@ from typing import Any
 import msgspec
 
 from services.whatsapp.parser import routing_keys
-from tests.support.router.harness import (
+from tests.support.router.commands import command
+from tests.support.router.decisions import decisions, events, records_of
+from tests.support.router.harness import Router
+from tests.support.router.webhooks import (
     BORNE,
     NUMBER,
     OTHER_NUMBER,
     WABA,
-    Router,
     body,
     change,
-    command,
-    decisions,
-    events,
-    kept,
+    inbound,
     outcome,
     receipt,
     status,
+    statuses,
     text,
-    told,
-    wrote,
 )
 
 ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
@@ -30,15 +28,15 @@ ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
 
 def said(n: int, words: str, **who: str) -> Any:
     """Message number n of Anna, or of whoever is named."""
-    return wrote(text(f"wamid.{n}", words, **(who or ANNA)), second=n)
+    return inbound(text(f"wamid.{n}", words, **(who or ANNA)), second=n)
 
 
 def test_message_repeated_in_another_receipt_is_not_told_again() -> None:
     router = Router()
     message = text("wamid.1", "hallo", **ANNA)
-    router.takes(wrote(message))
-    assert router.takes(wrote(message, second=60)) == []
-    assert router.takes(wrote(message, text("wamid.2", "container", **ANNA), second=70)) != []
+    router.takes(inbound(message))
+    assert router.takes(inbound(message, second=60)) == []
+    assert router.takes(inbound(message, text("wamid.2", "container", **ANNA), second=70)) != []
     [conversation] = router.conversations.values()
     assert conversation.sequence == 3
 
@@ -50,17 +48,17 @@ def test_repeated_receipt_gives_the_same_bytes_again() -> None:
         said(0, "hallo"),
         order,
         said(2, "mijn container"),
-        told(status("wamid.ours", "delivered", f"{order.id}.1"), second=3),
+        statuses(status("wamid.ours", "delivered", f"{order.id}.1"), second=3),
         outcome(order.id, "sent", second=4, wamid="wamid.ours"),
-        told(status("wamid.ours", "sent"), second=5),
+        statuses(status("wamid.ours", "sent"), second=5),
         receipt(b"no JSON", second=6),
     ]
     first = router.takes(*entries)
     before = (dict(router.conversations), dict(router.outgoing), dict(router.identities))
     encode = msgspec.msgpack.encode
-    assert encode(kept(first)) != encode([])
+    assert encode(records_of(first)) != encode([])
     for again in (router.takes(*entries), [d for e in entries for d in router.takes(e)]):
-        assert encode(kept(again)) == encode(kept(first))
+        assert encode(records_of(again)) == encode(records_of(first))
         assert encode(events(again)) == encode(events(first))
     assert before == (router.conversations, router.outgoing, router.identities)
 
@@ -68,8 +66,8 @@ def test_repeated_receipt_gives_the_same_bytes_again() -> None:
 def test_message_twice_in_one_body_or_batch_is_told_once() -> None:
     router = Router()
     message = text("wamid.1", "hallo", **ANNA)
-    assert len(router.takes(wrote(message, message), wrote(message, second=1))) == 1
-    assert len(router.takes(wrote(message, message))) == 1
+    assert len(router.takes(inbound(message, message), inbound(message, second=1))) == 1
+    assert len(router.takes(inbound(message, message))) == 1
 
 
 def test_a_body_of_several_numbers_is_decided_once_for_each() -> None:

@@ -7,21 +7,18 @@ import pytest
 
 from router.conversation.refusals import BLOCKED, OPTED_OUT
 from services.config.model import parse
-from tests.support.router.harness import (
+from tests.support.router.commands import command
+from tests.support.router.decisions import decisions
+from tests.support.router.harness import TOML, Router, decide_one, open_conversation
+from tests.support.router.webhooks import (
     ANNA,
     NUMBER,
-    TOML,
     WABA,
-    Router,
     body,
     change,
-    command,
-    decisions,
-    opened,
-    order,
     receipt,
     status,
-    told,
+    statuses,
 )
 
 PHONE = ANNA["phone"]
@@ -53,13 +50,13 @@ def test_a_template_that_meta_sends_no_more_is_refused_until_meta_does(event: st
     router = Router(ONE_WABA)
     assert decisions(router.takes(template(event)))[0].kind == "notice"
     given = {"type": "template", "content": TEMPLATE, "text": ""}
-    decision, changes = order(router, command("a", second=1, to=PHONE, **given))
+    decision, changes = decide_one(router, command("a", second=1, to=PHONE, **given))
     assert (decision.kind, decision.reason) == ("refused", BLOCKED[event])
     assert decision.reason.startswith("template_blocked: ") and changes.send is None
     other = TEMPLATE.replace(b'"nl"', b'"en"')
-    assert order(router, command("b", to=PHONE, type="template", content=other))[1].send
+    assert decide_one(router, command("b", to=PHONE, type="template", content=other))[1].send
     router.takes(template("APPROVED", second=2))
-    assert order(router, command("c", second=3, to=PHONE, **given))[1].send
+    assert decide_one(router, command("c", second=3, to=PHONE, **given))[1].send
 
 
 def test_latest_template_status_wins_in_any_order() -> None:
@@ -68,11 +65,11 @@ def test_latest_template_status_wins_in_any_order() -> None:
     router.takes(template("APPROVED", second=1, stamp=late))
     router.takes(template("PAUSED", second=2, stamp=early))
     given = {"type": "template", "content": TEMPLATE}
-    assert order(router, command("a", second=3, to=PHONE, **given))[1].send
+    assert decide_one(router, command("a", second=3, to=PHONE, **given))[1].send
     # A clock that runs ahead does not stay the last for ever.
     router.takes(template("PAUSED", second=4, stamp=late * 2))
     router.takes(template("REINSTATED", second=5))
-    assert order(router, command("b", second=6, to=PHONE, **given))[1].send
+    assert decide_one(router, command("b", second=6, to=PHONE, **given))[1].send
 
 
 def test_a_template_of_another_account_says_nothing_about_ours() -> None:
@@ -80,7 +77,7 @@ def test_a_template_of_another_account_says_nothing_about_ours() -> None:
     router = Router()
     router.takes(template("PAUSED"))
     given = command("a", second=1, to=PHONE, type="template", content=TEMPLATE)
-    assert order(router, given)[1].send
+    assert decide_one(router, given)[1].send
 
 
 def test_the_only_municipality_need_not_say_which_account_is_its_own() -> None:
@@ -93,7 +90,7 @@ def test_the_only_municipality_need_not_say_which_account_is_its_own() -> None:
     router = Router(parse(alone, "x.toml"))
     router.takes(template("PAUSED"))
     given = command("a", second=1, to=PHONE, type="template", content=TEMPLATE)
-    assert order(router, given)[0].reason == BLOCKED["PAUSED"]
+    assert decide_one(router, given)[0].reason == BLOCKED["PAUSED"]
 
 
 def marketing() -> Router:
@@ -104,23 +101,23 @@ def marketing() -> Router:
 
 def test_marketing_does_not_reach_whoever_wants_none() -> None:
     router = marketing()
-    conversation = opened(router).conversation
+    conversation = open_conversation(router).conversation
     router.takes(preference("stop", 2, wa_id=PHONE, user_id="NL.anna"))
     given = {"type": "template", "content": TEMPLATE}
     by_phone = command("a", second=3, to=PHONE, **given)
     inside = command("b", second=3, conversation=conversation, **given)
-    assert [order(router, c)[0].reason for c in (by_phone, inside)] == [OPTED_OUT] * 2
-    assert order(router, command("c", second=3, to="31622222222", **given))[1].send
-    assert order(router, command("d", second=3, conversation=conversation))[1].send
+    assert [decide_one(router, c)[0].reason for c in (by_phone, inside)] == [OPTED_OUT] * 2
+    assert decide_one(router, command("c", second=3, to="31622222222", **given))[1].send
+    assert decide_one(router, command("d", second=3, conversation=conversation))[1].send
     router.takes(preference("resume", 4, user_id="NL.anna"))
-    assert order(router, command("e", second=5, to=PHONE, **given))[1].send
+    assert decide_one(router, command("e", second=5, to=PHONE, **given))[1].send
 
 
 def test_marketing_preference_is_kept_for_a_citizen_who_never_wrote() -> None:
     router = marketing()
     router.takes(preference("stop", 2, wa_id=PHONE))
     given = command("a", second=3, to=PHONE, type="template", content=TEMPLATE)
-    assert order(router, given)[0].reason == OPTED_OUT
+    assert decide_one(router, given)[0].reason == OPTED_OUT
 
 
 def test_a_template_that_becomes_marketing_keeps_its_status() -> None:
@@ -147,5 +144,5 @@ def test_a_template_that_becomes_marketing_keeps_its_status() -> None:
 def test_a_status_of_a_template_finds_its_message_like_any_other() -> None:
     router = Router(ONE_WABA)
     given = command("a", to=PHONE, type="template", content=TEMPLATE)
-    router.takes(given, told(status("w", "delivered", f"{given.id}.1"), second=1))
+    router.takes(given, statuses(status("w", "delivered", f"{given.id}.1"), second=1))
     assert router.outgoing[given.id].status == "delivered"

@@ -4,17 +4,9 @@ import msgspec
 
 from router.model.decision import UNPROVEN
 from services.contract import Receipt
-from tests.support.router.harness import (
-    NUMBER,
-    OTHER_NUMBER,
-    Router,
-    body,
-    change,
-    decisions,
-    kept,
-    receipt,
-    text,
-)
+from tests.support.router.decisions import decisions, records_of
+from tests.support.router.harness import Router
+from tests.support.router.webhooks import NUMBER, OTHER_NUMBER, body, change, receipt, text
 
 PHONE = "31611111111"
 
@@ -31,7 +23,7 @@ def test_unverified_item_is_quarantined_and_makes_nothing_a_repeat() -> None:
     said = router.takes(forged(body(mine, other), OTHER_NUMBER))
     assert [d.kind for d in decisions(said)] == ["message", "quarantined"]
     assert decisions(said)[1].reason == UNPROVEN
-    assert kept(said)[-1].kind == "quarantine" and b"wamid.1" in kept(said)[-1].raw
+    assert records_of(said)[-1].kind == "quarantine" and b"wamid.1" in records_of(said)[-1].raw
     assert {c.number for c in router.conversations.values()} == {NUMBER}
     # Said again by the same receipt, a repeat in another one, and the real one is news.
     assert len(router.takes(forged(body(mine, other), OTHER_NUMBER))) == 2

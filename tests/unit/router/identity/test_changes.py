@@ -7,18 +7,10 @@ import pytest
 
 from router.model.decision import DecidedUnit
 from services.contract import Record
-from tests.support.router.harness import (
-    NUMBER,
-    Router,
-    body,
-    change,
-    kept,
-    receipt,
-    stamp,
-    text,
-    wrote,
-)
+from tests.support.router.decisions import records_of
+from tests.support.router.harness import Router
 from tests.support.router.simulation import Stadhuis
+from tests.support.router.webhooks import NUMBER, body, change, inbound, receipt, stamp, text
 
 ANNA, BERT = {"bsuid": "NL.anna"}, {"bsuid": "NL.bert"}
 OLD, NEW = {"phone": "31611111111"}, {"phone": "31622222222"}
@@ -41,7 +33,7 @@ def system(sent: float, **given: str) -> dict[str, Any]:
 def said(*messages: dict[str, Any]) -> list[DecidedUnit]:
     """One message after the other, long after they were written; what is said of the last."""
     router = Router()
-    return [router.takes(wrote(each, second=n)) for n, each in enumerate(messages, 100)][-1]
+    return [router.takes(inbound(each, second=n)) for n, each in enumerate(messages, 100)][-1]
 
 
 def identity(records: list[Record]) -> list[Record]:
@@ -68,7 +60,7 @@ def changes(records: list[Record]) -> list[tuple[str, str, str]]:
 def test_first_and_unchanged_identities_are_no_change(
     messages: list[dict[str, Any]],
 ) -> None:
-    assert identity(kept(said(*messages))) == []
+    assert identity(records_of(said(*messages))) == []
 
 
 @pytest.mark.parametrize(
@@ -98,11 +90,11 @@ def test_first_and_unchanged_identities_are_no_change(
 def test_identity_changes_of_one_moment_are_on_one_record(
     messages: list[dict[str, Any]], found: list[tuple[str, str, str]]
 ) -> None:
-    assert changes(kept(said(*messages))) == found
+    assert changes(records_of(said(*messages))) == found
 
 
 def test_the_record_stands_beside_what_caused_it() -> None:
-    records = kept(said(heard(1, **ANNA), heard(2, **ANNA, **OLD)))
+    records = records_of(said(heard(1, **ANNA), heard(2, **ANNA, **OLD)))
     [changed], [message] = identity(records), [r for r in records if r.kind == "message"]
     assert records.index(changed) < records.index(message)
     same = ("at", "tenant", "conversation", "receipt", "sequence")
@@ -114,17 +106,17 @@ def test_the_record_stands_beside_what_caused_it() -> None:
 
 def test_identity_change_records_its_cause() -> None:
     renamed = system(2, type="user_changed_number", wa_id=NEW["phone"])
-    [record] = identity(kept(said(heard(1, **OLD), renamed)))
+    [record] = identity(records_of(said(heard(1, **OLD), renamed)))
     assert msgspec.json.decode(record.data)["cause"] == "system"
 
 
 def test_a_notice_that_names_somebody_anew_stands_in_no_conversation() -> None:
     router = Router()
-    router.takes(wrote(heard(1, **ANNA), second=1))
+    router.takes(inbound(heard(1, **ANNA), second=1))
     told = {"category": "marketing_messages", "value": "stop", "timestamp": stamp(2)}
     whose = {"wa_id": OLD["phone"], "user_id": "NL.anna"}
     notice = change(NUMBER, "user_preferences", user_preferences=[told | whose])
-    records = kept(router.takes(receipt(body(notice), second=2)))
+    records = records_of(router.takes(receipt(body(notice), second=2)))
     assert changes(records) == [("gained", "phone", OLD["phone"])]
     [record] = identity(records)
     assert (record.tenant, record.conversation, record.sequence) == ("almelo", "", 0)
@@ -146,14 +138,14 @@ def test_merged_person_has_the_identities_of_both() -> None:
         ("moved", "bsuid", "NL.bert"),
         ("moved", "phone", NEW["phone"]),
     }
-    [record] = identity(kept(hall.done))
+    [record] = identity(records_of(hall.done))
     data = msgspec.json.decode(record.data)
     assert (record.conversation, data["cause"]) == (anna, "merge")
 
 
 def test_repeated_identity_change_has_the_same_record_id() -> None:
     router = Router()
-    router.takes(wrote(heard(1, **ANNA), second=1))
-    again = wrote(heard(2, **ANNA, **OLD), second=2)
-    first = identity(kept(router.takes(again)))
-    assert identity(kept(router.takes(again))) == first != []
+    router.takes(inbound(heard(1, **ANNA), second=1))
+    again = inbound(heard(2, **ANNA, **OLD), second=2)
+    first = identity(records_of(router.takes(again)))
+    assert identity(records_of(router.takes(again))) == first != []

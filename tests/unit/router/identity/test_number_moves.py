@@ -11,19 +11,15 @@ from router.handlers.units import parse_units
 from router.identity.resolver import PHONE_MATCH_PERIOD
 from services.config.model import Configuration, parse
 from services.contract import Receipt
-from tests.support.router.harness import (
+from tests.support.router.commands import command
+from tests.support.router.decisions import decisions, events, records_of
+from tests.support.router.harness import TOML, Router, ground
+from tests.support.router.webhooks import (
     NUMBER,
     OTHER_NUMBER,
-    TOML,
-    Router,
     at,
     body,
     change,
-    command,
-    decisions,
-    events,
-    ground,
-    kept,
     receipt,
     stamp,
     status,
@@ -86,7 +82,7 @@ def test_conversation_continues_after_a_number_move() -> None:
     [moved] = decisions(said)
     assert (moved.conversation, moved.matched_by_phone) == (first.conversation, True)
     assert moved.conversation.startswith(f"{BEFORE}-")
-    [renamed, record] = kept(said)
+    [renamed, record] = records_of(said)
     assert renamed.kind == "identity"
     data = msgspec.json.decode(record.data)
     assert (data["continued"], data["number"]) == (True, NUMBER)

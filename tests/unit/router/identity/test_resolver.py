@@ -8,22 +8,21 @@ import pytest
 from router.identity import resolver
 from router.model.decision import Identity
 from router.model.snapshot import Snapshot
-from tests.support.router.harness import (
+from tests.support.router.commands import command
+from tests.support.router.decisions import decisions
+from tests.support.router.harness import CONFIG, Router
+from tests.support.router.webhooks import (
     BORNE,
-    CONFIG,
     NUMBER,
     OTHER_NUMBER,
-    Router,
     at,
     body,
     change,
-    command,
-    decisions,
     id_of,
+    inbound,
     receipt,
     stamp,
     text,
-    wrote,
 )
 
 
@@ -45,7 +44,9 @@ class Town:
 
     def takes(self, message: dict[str, Any], *, number: str = NUMBER) -> str:
         self.count += 1
-        [decision] = decisions(self.router.takes(wrote(message, second=self.count, number=number)))
+        [decision] = decisions(
+            self.router.takes(inbound(message, second=self.count, number=number))
+        )
         assert decision.kind == "message", decision.reason
         return decision.conversation
 

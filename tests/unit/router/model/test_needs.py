@@ -14,7 +14,9 @@ from router.model.snapshot import Snapshot
 from services.contract import Receipt
 from services.whatsapp import items
 from services.whatsapp.items import AnyItem
-from tests.support.router.harness import CONFIG, NUMBER, command, ground, text, wrote
+from tests.support.router.commands import command
+from tests.support.router.harness import CONFIG, ground
+from tests.support.router.webhooks import NUMBER, inbound, text
 
 PERSON, MESSAGE = UUID(int=1), UUID(int=2)
 READS = {
@@ -94,7 +96,7 @@ def test_a_decision_that_reads_more_than_declared_is_quarantined(
     context = ground(CONFIG)
     forgetful = Handler(HANDLERS[items.Message].needs, decide)
     monkeypatch.setitem(HANDLERS, items.Message, forgetful)
-    todo = list(parse_units(wrote(text("w", "hallo", phone="31600000001")), context))
+    todo = list(parse_units(inbound(text("w", "hallo", phone="31600000001")), context))
     batch = decide_batch(todo, Snapshot(union(needs_of(unit, context) for unit in todo)), context)
     assert [decided[1].kind for decided in batch.new] == ["quarantined"]
     assert [type(fault) for fault in batch.faults] == [NotLoaded]

@@ -14,18 +14,18 @@ from router.handlers.units import opaque_unit, parse_items
 from router.output.archive_records import archive_records, records
 from services.contract import Receipt, Record
 from services.whatsapp.segments import Gap, SegmentedBody, join_body
-from tests.support.router.harness import (
+from tests.support.router.harness import Router
+from tests.support.router.webhooks import (
     ANNA,
     BORNE,
     NUMBER,
     OTHER_NUMBER,
-    Router,
     body,
     change,
+    inbound,
     receipt,
     status,
     text,
-    wrote,
 )
 
 BERT = {"bsuid": "NL.bert", "phone": "31622222222"}
@@ -112,7 +112,7 @@ def test_body_remainder_and_items_record_the_verified_origin() -> None:
 
 def test_repeated_item_keeps_its_bytes_where_they_were_put() -> None:
     router, message = Router(), text("wamid.1", "mijn container", **ANNA)
-    first = takes(router, wrote(message))
+    first = takes(router, inbound(message))
     [record] = [each for each in first if each.kind == "message"]
     later = receipt(
         body(change(NUMBER, contacts=[known("Anna", ANNA)], messages=[message])), second=60
@@ -133,7 +133,7 @@ def test_repeated_item_keeps_its_bytes_where_they_were_put() -> None:
 
 def test_item_twice_in_a_body_is_told_once_and_archived_twice() -> None:
     router, message = Router(), text("wamid.1", "hallo", **ANNA)
-    came = wrote(message, message)
+    came = inbound(message, message)
     archive = takes(router, came)
     assert [(r.kind, r.item_index) for r in archive if r.item_index is not None] == [
         ("message", 0),
@@ -174,7 +174,7 @@ def test_opaque_receipt_is_quarantined_whole_with_the_reason() -> None:
 
 def test_orders_and_what_happens_by_itself_are_no_items() -> None:
     router = Router()
-    said = router.takes(wrote(text("wamid.1", "hallo", **ANNA)))
+    said = router.takes(inbound(text("wamid.1", "hallo", **ANNA)))
     for unit, decision, _ in said:
         opened, record = records(unit, decision)
         assert (opened.item_index, opened.contact, record.item_index) == (None, b"", 0)

@@ -21,21 +21,20 @@ from services import clock, contract, metrics
 from services.amqp.consumer import ChannelLost
 from services.amqp.incoming_message import IncomingMessage
 from services.contract import Entry, PartitionBatch
-from tests.support.router.harness import (
+from tests.support.router.commands import command
+from tests.support.router.decisions import decisions
+from tests.support.router.harness import Router, ground
+from tests.support.router.webhooks import (
     NUMBER,
     OTHER_NUMBER,
-    Router,
     at,
     body,
     change,
-    command,
-    decisions,
-    ground,
     id_of,
+    inbound,
     outcome,
     receipt,
     text,
-    wrote,
 )
 
 LATE = PATIENCE + timedelta(seconds=1)
@@ -74,7 +73,7 @@ def test_a_fault_of_ours_in_one_decision_puts_that_one_aside(
     router = Router()
     router.faulty = True
     messages = [text(f"wamid.{n}", "hallo", bsuid="NL.anna") for n in range(1, 4)]
-    went = decisions(router.takes(wrote(*messages)))
+    went = decisions(router.takes(inbound(*messages)))
     assert [d.kind for d in went] == ["message", "quarantined", "message"]
     assert [d.sequence for d in went] == [1, 0, 2]
     assert "a fault in Postkamer" in went[1].reason
@@ -115,10 +114,10 @@ def keys_of(*entries: Entry) -> list[bytes]:
 
 def test_a_unit_is_known_again_by_what_it_is_not_by_what_it_came_in() -> None:
     one = text("wamid.1", "hallo", bsuid="NL.anna")
-    [alone] = keys_of(wrote(one))
-    [among, other] = keys_of(wrote(one, text("wamid.2", "hallo", bsuid="NL.anna"), second=5))
+    [alone] = keys_of(inbound(one))
+    [among, other] = keys_of(inbound(one, text("wamid.2", "hallo", bsuid="NL.anna"), second=5))
     assert alone == among != other
-    assert keys_of(wrote(one, number=OTHER_NUMBER)) != [alone]
+    assert keys_of(inbound(one, number=OTHER_NUMBER)) != [alone]
     order = command("a", to="31611111111")
     assert keys_of(order) == keys_of(order) != keys_of(command("b", to="31611111111"))
     said = outcome(order.id, "sent")

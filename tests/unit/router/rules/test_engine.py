@@ -17,7 +17,8 @@ from router.rules.engine import (
 )
 from services.config.routing_rules import SafetyRule
 from tests.support.router.bare_rules import decided, facts, outcome, rule, table, town
-from tests.support.router.harness import CONFIG, NOON
+from tests.support.router.harness import CONFIG
+from tests.support.router.webhooks import NOON
 
 
 def test_the_first_rule_of_the_table_wins_wherever_its_word_stands() -> None:

@@ -11,7 +11,8 @@ from services import ids
 from services.config import loader
 from services.config.loader import LoadedConfig
 from services.texts.catalogue import Text, Texts
-from tests.support.router.harness import NOON, TOML
+from tests.support.router.harness import TOML
+from tests.support.router.webhooks import NOON
 
 HASH = keyed_hash(b"a key of the tests")
 RULE = '[[rules]]\nid = "terras"\nwords = ["café"]\ndepartment = "groen"\n'

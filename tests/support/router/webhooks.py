@@ -1,0 +1,100 @@
+"""Entries that Meta causes: receipts with its message and status objects, and send outcomes."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from router.handlers.units import keyed_hash
+from services.contract import Receipt, SendOutcome
+from services.ids import uuid7
+
+NUMBER, OTHER_NUMBER, BORNE = "10000001", "10000002", "20000001"
+WABA = "102290129340398"
+ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
+BERT = {"bsuid": "NL.bert", "phone": "31622222222"}
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+def at(second: float) -> datetime:
+    return NOON + timedelta(seconds=second)
+
+
+def id_of(*words: object) -> UUID:
+    """The same id for the same words."""
+    return uuid7(NOON, keyed_hash(b"ids")(*map(str, words)))
+
+
+def stamp(second: float) -> str:
+    """As Meta writes a moment."""
+    return str(int(at(second).timestamp()))
+
+
+def text(
+    wamid: str, body: str, *, bsuid: str = "", phone: str = "", kind: str = "text", sent: float = 0
+) -> dict[str, Any]:
+    """A message object as Meta sends it."""
+    people = {"from_user_id": bsuid, "from": phone}
+    content = {"body": body} if kind == "text" else {"caption": body, "id": "media-1"}
+    return {name: value for name, value in people.items() if value} | {
+        "id": wamid,
+        "timestamp": stamp(sent),
+        "type": kind,
+        kind: content,
+    }
+
+
+def status(wamid: str, word: str, opaque: str = "", code: int = 0) -> dict[str, Any]:
+    """A status object as Meta sends it."""
+    said: dict[str, Any] = {"id": wamid, "status": word, "timestamp": "1795600001"}
+    if opaque:
+        said["biz_opaque_callback_data"] = opaque
+    if code:
+        said["errors"] = [{"code": code, "title": "Message undeliverable"}]
+    return said
+
+
+def change(number: str, field: str = "messages", **lists: Any) -> dict[str, Any]:
+    metadata = {"display_phone_number": "31546541111", "phone_number_id": number}
+    return {"field": field, "value": {"metadata": metadata} | lists}
+
+
+def body(*changes: dict[str, Any]) -> bytes:
+    entry = {"id": WABA, "changes": list(changes)}
+    return msgspec.json.encode({"object": "whatsapp_business_account", "entry": [entry]})
+
+
+def receipt(
+    content: bytes, *, second: float = 0, name: str = "", keys: Sequence[str] = ()
+) -> Receipt:
+    return Receipt(
+        id=id_of("receipt", name or content, second),
+        received_at=at(second),
+        door="/webhooks/whatsapp",
+        proof="meta-sha256",
+        signature="sha256=00",
+        body=content,
+        keys=list(keys),
+    )
+
+
+def inbound(*messages: dict[str, Any], second: float = 0, number: str = NUMBER) -> Receipt:
+    return receipt(body(change(number, messages=list(messages))), second=second)
+
+
+def statuses(*given: dict[str, Any], second: float = 0, number: str = NUMBER) -> Receipt:
+    return receipt(body(change(number, statuses=list(given))), second=second)
+
+
+def outcome(message: UUID, state: Any, *, second: float = 0, **more: Any) -> SendOutcome:
+    return SendOutcome(
+        id=id_of("outcome", message, state, second),
+        message=message,
+        number=NUMBER,
+        conversation="",
+        at=at(second),
+        state=state,
+        **more,
+    )
