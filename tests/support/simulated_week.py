@@ -7,18 +7,22 @@ from uuid import UUID
 import msgspec
 
 from router.handlers.batch import decide_batch
+from router.handlers.dispatch import records
 from router.handlers.units import keyed_hash, parse_items, parse_units
-from router.model.decision import Decision, Timer, WorkUnit
+from router.model.changes import Timer
+from router.model.decision import Decision
 from router.model.snapshot import Snapshot
-from router.output.archive_records import duplicate_segment, receipt_record, records
+from router.model.work import WorkUnit
+from router.output.archive_records import duplicate_segment, receipt_record
 from router.ruleset.context import build_context
 from services.config.loader import LoadedConfig, version
 from services.config.model import parse
-from services.contract import Author, Command, Entry, Receipt, Record
+from services.contract import Author, Entry, Receipt, Record
 from services.ids import uuid7
 from services.texts import catalogue
 from tests.support.citizens import phone, text, webhook
 from tests.support.example_town import FOLDER, VALUES
+from tests.support.router.commands import build_command
 from tests.support.router.timer_delivery import timeout
 
 MONDAY = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -200,14 +204,8 @@ class Week:
     def orders(self, type: str, conversation: str = "", **more: Any) -> Decision:
         content = msgspec.json.encode({"type": "text", "text": {"body": more.get("text", "")}})
         given: dict[str, Any] = {"author": SANNE, "content": content} | more
-        command = Command(
-            id=self._id("order"),
-            received_at=self.now,
-            token="crm",
-            type=type,
-            number=NUMBER,
-            conversation=conversation,
-            **given,
+        command = build_command(
+            type, self._id("order"), self.now, number=NUMBER, conversation=conversation, **given
         )
         return self._takes(command)[0]
 

@@ -121,7 +121,7 @@ async def test_whoever_meta_says_is_the_same_is_in_it_under_every_name(
 async def test_what_was_merged_is_in_it_from_either_side(desk: Desk, about: Asking) -> None:
     [mine] = await desk.heard((ANNA, "van het ene nummer"))
     [other] = await desk.heard((BERT, "van het andere"))
-    merge = desk.office.order("merge", conversation=mine, merge_from=other)
+    merge = desk.office.order("merge", conversation=mine, other=other)
     [(_, done, *_)] = await desk.takes(merge)
     assert done.status == "done"
     for asked in (ANNA.phone, BERT.phone):

@@ -40,7 +40,7 @@ async def week(pool: Pool, file: Path) -> Week:
     # Two telephones of one person: what either of them writes later is in the first conversation.
     [one], [other] = week.hears(50, "ik wil een paspoort"), week.hears(51, "afval")
     week.passes(minutes=1)
-    week.orders("merge", one.conversation, merge_from=other.conversation)
+    week.orders("merge", one.conversation, other=other.conversation)
     for citizen in range(1, 40):
         [first] = week.hears(citizen, f"{SECRET} {citizen}")
         week.passes(minutes=7)

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.api_docs import examples
 from services import clock
+from services.contract import ConsentEvidence, EndConsent, RecordConsent
 from services.postgres.database import Pool, connection_pool
 from tests.support.integration.crm_desk import NUMBER, Desk, desk_of
 
@@ -41,10 +42,10 @@ async def test_a_template_brings_consent_or_names_its_purpose(desk: Desk) -> Non
     for n, body in enumerate(bodies):
         assert (await desk.ask("POST", "messages", body, [("Idempotency-Key", str(n))]))[0] == 202
     none, named, brought = desk.commands
-    assert (none.purpose, none.given_at, none.source) == ("", None, "")
-    assert (named.purpose, named.given_at, named.source) == ("nieuws", None, "")
-    assert (brought.purpose, brought.given_at) == ("herinneringen", GIVEN)
-    assert brought.source == PROOF["source"]
+    assert (none.action.purpose, none.action.evidence) == ("", None)
+    assert (named.action.purpose, named.action.evidence) == ("nieuws", None)
+    evidence = ConsentEvidence(given_at=GIVEN, source=PROOF["source"])
+    assert (brought.action.purpose, brought.action.evidence) == ("herinneringen", evidence)
 
 
 async def test_consent_is_recorded_and_ended_and_asked_about_like_any_order(desk: Desk) -> None:
@@ -54,10 +55,9 @@ async def test_consent_is_recorded_and_ended_and_asked_about_like_any_order(desk
         assert (await desk.ask("GET", f"messages/{told['id']}"))[1]["status"] == "accepted"
     agreed, ended = desk.commands
     assert (agreed.type, agreed.to, agreed.number) == ("consent", "31600000011", NUMBER)
-    assert (agreed.purpose, agreed.given_at, agreed.source) == (
-        *("herinneringen", GIVEN, PROOF["source"]),
-    )
-    assert (ended.type, ended.purpose, ended.given_at) == ("withdraw", "herinneringen", None)
+    evidence = ConsentEvidence(given_at=GIVEN, source=PROOF["source"])
+    assert agreed.action == RecordConsent(purpose="herinneringen", evidence=evidence)
+    assert ended.action == EndConsent(purpose="herinneringen")
 
 
 async def test_the_same_key_is_the_same_order(desk: Desk) -> None:

@@ -114,7 +114,7 @@ async def test_a_transfer_is_to_the_front_desk_or_into_somebodys_queue(
     async with desk_of(pool, OWN) as desk:
         status, _ = await desk.post(f"{HERE}/_transfer", {"reason": "x"} | body)
         (command,) = desk.commands
-    assert (status, command.to_department, command.employee) == (202, to, employee)
+    assert (status, command.action.to_department, command.action.employee) == (202, to, employee)
 
 
 async def test_nobody_hands_over_what_is_closed_and_closing_says_what_was_done(pool: Pool) -> None:
@@ -122,7 +122,7 @@ async def test_nobody_hands_over_what_is_closed_and_closing_says_what_was_done(p
     assert await said(pool, "_transfer", {"reason": "x"}) == (409, "closed", "")
     async with desk_of(pool) as desk:
         status, _ = await desk.post(f"{HERE}/_close", {"outcome": "forwarded"})
-        assert (status, desk.commands[0].outcome) == (202, "forwarded")
+        assert (status, desk.commands[0].action.outcome) == (202, "forwarded")
 
 
 async def test_what_was_accepted_once_is_answered_as_it_was_when_the_other_has_gone(
@@ -158,7 +158,7 @@ async def test_who_may_show_citizens_that_something_was_read_and_where_nobody_ma
     async with desk_of(pool, department, town=town) as desk:
         got, told = await desk.post(f"{HERE}/_read", {"typing": True})
         assert (got, told.get("code", "")) == (status, code)
-        assert [command.typing for command in desk.commands] == [True] * (status == 202)
+        assert [command.action.typing for command in desk.commands] == [True] * (status == 202)
         assert (await desk.post(f"{HERE}/_read", {"typing": True}))[0] == status
 
 

@@ -56,7 +56,7 @@ async def test_a_notice_is_told_until_it_ends(desk: Desk) -> None:
     (command,) = desk.commands
     assert (status, told) == (202, {"id": str(command.id), "status": "accepted"})
     assert (command.type, command.number, command.conversation) == ("notice", NUMBER, "")
-    assert (command.text, command.until) == (TEXT, until)
+    assert (command.action.text, command.action.until) == (TEXT, until)
     assert command.author and command.author.id == "s"
     assert (await desk.ask("GET", f"messages/{command.id}"))[1]["status"] == "accepted"
 
@@ -65,7 +65,12 @@ async def test_a_notice_is_told_until_it_ends(desk: Desk) -> None:
 async def test_a_notice_is_taken_away_with_or_without_a_body(desk: Desk, body: Any) -> None:
     status, _ = await desk.ask("DELETE", NOTICE, body)
     (command,) = desk.commands
-    assert (status, command.type, command.text, command.until) == (202, "notice", "", None)
+    assert (status, command.type, command.action.text, command.action.until) == (
+        202,
+        "notice",
+        "",
+        None,
+    )
 
 
 async def test_a_number_is_closed_and_opened_again(desk: Desk) -> None:
@@ -76,7 +81,7 @@ async def test_a_number_is_closed_and_opened_again(desk: Desk) -> None:
     ]
     for n, body in enumerate(bodies):
         assert (await desk.ask("PUT", STATE, body, [("Idempotency-Key", str(n))]))[0] == 202
-    said = [(command.type, command.state, command.text) for command in desk.commands]
+    said = [(command.type, command.action.state, command.action.text) for command in desk.commands]
     assert said == [("state", body["state"], body.get("text", "")) for body in bodies]
 
 
@@ -226,4 +231,8 @@ async def test_what_is_said_of_a_number_goes_to_the_partition_of_its_messages(
         status, told = await desk.ask("PUT", STATE, {"state": "closed", "text": TEXT})
         assert status == 202
     (command,) = await arrived(broker, topology.partition_of(NUMBER, 2))
-    assert (str(command.id), command.state, command.text) == (told["id"], "closed", TEXT)
+    assert (str(command.id), command.action.state, command.action.text) == (
+        told["id"],
+        "closed",
+        TEXT,
+    )

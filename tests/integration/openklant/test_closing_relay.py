@@ -11,7 +11,8 @@ from deliverer.destinations.openklant.closing_relay import relay_closings, run_c
 from deliverer.destinations.openklant.closing_store import ClosingStore
 from deliverer.destinations.openklant.task_status import PolledTask, close_command
 from deploy.local.rabbitmq import Broker
-from router.output.crm_events import CLOSED, crm_events
+from router.handlers.dispatch import crm_events
+from router.output.crm_events import CLOSED
 from router.store.store import Store
 from services import clock, contract
 from services.amqp import topology
@@ -105,7 +106,9 @@ async def test_told_twice_it_is_closed_once_with_its_reason_and_in_whose_name(
     one, again = await heard(broker, 2)
     assert one == again
     said = [decided for command in (one, again) for decided in await office.takes(command)]
-    closed = [event for unit, decision, _ in said for _, event in crm_events(unit, decision)]
+    closed = [
+        event for unit, decision, _ in said for _, event in crm_events(unit, decision.decision)
+    ]
     assert [event.type for event in closed] == [CLOSED] * 2 and closed[0] == closed[1]
     data = msgspec.json.decode(closed[0].data)
     assert (data["reason"], data["outcome"]) == ("Afgehandeld in Open Klant", "handled")
@@ -125,7 +128,7 @@ async def test_what_the_broker_did_not_take_is_told_later(broker: Broker, own: P
         assert await relay_closings(closings, to) == 1
         assert await relay_closings(closings, to) == 0
     [command] = await heard(broker, 1)
-    assert (command.conversation, command.last_seen_sequence) == (conversation, 3)
+    assert (command.conversation, command.action.last_seen_sequence) == (conversation, 3)
     assert command.department == "burgerzaken"
 
 

@@ -20,7 +20,7 @@ import pytest
 from deploy.local.rabbitmq import Broker
 from router.budget_monitor import BudgetMonitor
 from router.handlers.units import keyed_hash
-from router.model.decision import RoutingContext
+from router.model.work import RoutingContext
 from router.ruleset.context import build_context
 from services import clock, metrics
 from services.config import loader, model

@@ -22,6 +22,7 @@ from services.postgres.database import Pool
 from tests.support.citizens import text, webhook
 from tests.support.integration.running_partition import CONFIG, GROUND, QUEUE, Standing, receipt
 from tests.support.observer import until
+from tests.support.router.commands import build_command
 
 
 async def is_handed_again(standing: Standing, *entries: Entry) -> None:
@@ -114,10 +115,8 @@ async def test_an_entry_that_was_in_hand_at_two_crashes_is_put_aside_and_no_othe
 
 def _order(**more: Any) -> Command:
     number = CONFIG.numbers[0].id
-    content = b'{"type":"text","text":{"body":""}}'
-    order = {"token": "crm", "type": "text", "content": content, "number": number}
-    given = order | {"to": "31611111111"} | more
-    return Command(id=clock.new_id(), received_at=clock.now(), **given)
+    given = {"number": number, "to": "31611111111"} | more
+    return build_command("text", clock.new_id(), clock.now(), **given)
 
 
 async def _fates(pool: Pool) -> dict[UUID, tuple[str, str]]:
@@ -132,7 +131,7 @@ async def test_an_order_that_the_database_refuses_has_failed_and_its_siblings_go
     async with Standing(broker, pool) as standing:
         await standing.put(refused, other)
         fates = await until(lambda: _fates(pool), lambda fates: len(fates) == 2, 15)
-    assert fates == {refused.id: ("failed", FAULT), other.id: ("accepted", "")}
+    assert fates == {refused.id: ("failed", str(FAULT)), other.id: ("accepted", "")}
     assert [row["id"] for row in await pool.fetch("select id from deliverer.ledger")] == [other.id]
     kept = await pool.fetchval("select raw from router.quarantine")
     assert msgspec.msgpack.decode(kept, type=Command) == refused
@@ -146,11 +145,11 @@ async def test_an_order_that_was_in_hand_at_two_crashes_has_failed_for_good(
         for _ in range(STARTS):
             await Store(pool).mark_suspect(GROUND.hash("suspect", "0", str(poison.id)))
         await is_handed_again(standing, poison)
-        assert await _fates(pool) == {poison.id: ("failed", FAULT)}
+        assert await _fates(pool) == {poison.id: ("failed", str(FAULT))}
         last = _order(to="31622222222")
         await standing.put(poison, last)  # its sender tried again, and comes too late
         fates = await until(lambda: _fates(pool), lambda fates: len(fates) == 2, 15)
-    assert fates == {poison.id: ("failed", FAULT), last.id: ("accepted", "")}
+    assert fates == {poison.id: ("failed", str(FAULT)), last.id: ("accepted", "")}
     assert await pool.fetchval("select count(*) from deliverer.ledger") == 1
     assert await pool.fetchval("select count(*) from router.quarantine") == 1
 

@@ -83,7 +83,7 @@ async def test_what_a_citizen_wrote_is_quoted_by_its_wamid_and_what_we_wrote_by_
     await office.takes(late)
     rows = await pool.fetch("select id, about, about_wamid, media, place from deliverer.ledger")
     assert {row["id"]: tuple(row)[1:] for row in rows} == {
-        first.id: (heard.message, "wamid.1", first.media, 2),
+        first.id: (heard.message, "wamid.1", first.action.media, 2),
         early.id: (first.id, "", None, 3),
         late.id: (first.id, "wamid.ours", None, 4),
     }

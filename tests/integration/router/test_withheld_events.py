@@ -13,7 +13,7 @@ import pytest
 from deploy.local.rabbitmq import Broker
 from router.handlers.batch import ITEMS
 from router.handlers.units import keyed_hash
-from router.model.decision import RoutingContext
+from router.model.work import RoutingContext
 from router.partition.worker import FRAMES
 from router.rules.engine import compile_rule_tables
 from router.store.store import Store
@@ -22,13 +22,14 @@ from services.amqp import topology
 from services.amqp.connection import broker_connection
 from services.amqp.consumer import Inbox, run_consumer
 from services.config import loader
-from services.contract import Command, Delivery, DeliveryBatch
+from services.contract import Delivery, DeliveryBatch
 from services.postgres.database import Pool
 from tests.integration.conftest import PASSWORDS
 from tests.support.citizens import NUMBER, text, webhook
 from tests.support.installation import EXAMPLE
 from tests.support.integration.running_partition import Standing, receipt
 from tests.support.observer import until
+from tests.support.router.commands import build_command
 
 HOLDS = """
 [[rules]]
@@ -92,13 +93,8 @@ async def test_what_was_held_is_told_when_it_is_let_go_all_of_it_once_and_in_ord
         since = await Store(pool).withheld_since()
         assert since and before - timedelta(seconds=60) < since <= before
         told.clear()
-        release = Command(
-            id=clock.new_id(),
-            received_at=clock.now(),
-            token="crm",
-            type="release",
-            number=NUMBER,
-            conversation=held,
+        release = build_command(
+            "release", clock.new_id(), clock.now(), number=NUMBER, conversation=held
         )
         await standing.put(release)
         await until(so_far, lambda told: len(told) >= kept, 15)

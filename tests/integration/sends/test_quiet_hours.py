@@ -129,7 +129,7 @@ async def test_what_lost_its_consent_while_it_waited_fails_and_the_rest_goes_on(
     async with office.working(**{NUMBER: account}):
         for person in (anna, other, clock.new_id()):
             line = await office.until(await office.queue(person=person, **UNASKED), "failed")
-            assert line["reason"] == WITHDRAWN
+            assert line["reason"] == str(WITHDRAWN)
             await office.until(await office.queue(TEXT, person), "sent")
         await office.until(await office.queue(person=third, **UNASKED), "sent")
     assert [m["type"] for m in office.provider.messages] == ["text"] * 3 + ["template"]

@@ -10,9 +10,11 @@ import msgspec
 
 from deliverer.crm.settlements import Settlement
 from deliverer.crm.settlements import settlement_record as settled
+from router.handlers.batch import archive_records
 from router.handlers.units import parse_items
-from router.model.decision import Changes, DecidedUnit, Decision, WorkUnit
-from router.output.archive_records import archive_records
+from router.model.changes import Changes, DecidedUnit
+from router.model.decision import Decision
+from router.model.work import WorkUnit
 from services import clock
 from services.contract import Receipt, Record
 from tests.support.citizens import NUMBER, WABA, phone, text, webhook

@@ -9,12 +9,13 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from router.model.decision import Decision
+from router.model.decision import AnyDecision, Decision
 from router.output.crm_events import decision_json
 from tests.support.observer import Watch, until
+from tests.support.router.decisions import DecisionView
 
 RECEIVED = "nl.postkamer.message-received.v1"
-_decode = msgspec.msgpack.Decoder(Decision).decode
+_decode = msgspec.msgpack.Decoder(AnyDecision).decode
 
 DECIDED = "select wamid, decision from router.inbox where wamid like $1"
 ALL = "select decision from router.inbox"
@@ -125,10 +126,11 @@ async def decided(watch: Watch, run: str) -> list[tuple[str, Decision]]:
     return [(row["wamid"], _decode(row["decision"])) for row in found]
 
 
-async def of_conversation(watch: Watch, conversation: str, kind: str) -> list[Decision]:
+async def of_conversation(watch: Watch, conversation: str, kind: str) -> list[DecisionView]:
     """What was decided of one kind in a conversation."""
     found = [_decode(row["decision"]) for row in await rows(watch, ALL)]
-    return [d for d in found if (d.conversation, d.kind) == (conversation, kind)]
+    views = [DecisionView(decision) for decision in found]
+    return [view for view in views if (view.conversation, view.kind) == (conversation, kind)]
 
 
 async def seen(watch: Watch, arrivals: Arrivals, run: str, total: int, seconds: float) -> Seen:

@@ -14,14 +14,15 @@ import msgspec
 from cli.routing import explain
 from router.handlers.dispatch import decide
 from router.handlers.units import keyed_hash
-from router.model.decision import RoutingContext
 from router.model.snapshot import Snapshot
+from router.model.work import RoutingContext
 from router.output.crm_events import decision_json
 from router.ruleset.context import build_context
 from services.config import loader
 from tests.support.citizens import NUMBER, post, text, webhook
 from tests.support.installation import NEIGHBOUR, Installation
 from tests.support.observer import Watch, until
+from tests.support.router.decisions import DecisionView
 
 TOML = f"""
 include = ["rules/*.toml"]
@@ -192,10 +193,11 @@ async def archived(town: Installation, run: str) -> dict[str, dict[str, Any]]:
 def expected(said: dict[str, Any], ground: RoutingContext) -> dict[str, Any]:
     """What this version alone makes of a message that starts a conversation."""
     at = datetime.fromisoformat(said["receivedAt"])
-    decision, _ = decide(explain.build_unit(said["text"], NUMBER, at, "text"), Snapshot(), ground)
+    unit = explain.build_unit(said["text"], NUMBER, at, "text")
+    decision = DecisionView(decide(unit, Snapshot(), ground)[0])
     found = {
         "department": decision.department,
-        "decision": decision_json(decision),
+        "decision": decision_json(decision.decision),
         "tags": list(decision.tags),
         "priority": decision.priority,
         "due": str(decision.due or ""),

@@ -14,6 +14,7 @@ import msgspec
 from services import clock
 from services.contract import Command, Entry
 from tests.support.integration.running_partition import receipt
+from tests.support.router.commands import build_command
 
 TOWN = """
 departments = [
@@ -111,13 +112,11 @@ def invented(chance: Random) -> list[Invented]:
         for n in range(count):
             at = BEGIN + timedelta(seconds=chance.randrange(-86_400, 31 * 86_400))
             category = chance.choices(["service", "utility", "marketing"], [8, 2, 1])[0]
-            order = Command(
-                id=clock.new_id(),
-                received_at=clock.now(),
-                token="crm",
-                type="text",
+            order = build_command(
+                "text",
+                clock.new_id(),
+                clock.now(),
                 text="Goedemiddag",
-                content=b'{"type":"text","text":{"body":"Goedemiddag"}}',
                 number=number,
                 to=f"316{number[0]}{number[-1]}{n:06}",
                 department=chance.choice(DEPARTMENTS[tenant]),

@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 
 from deploy.local.rabbitmq import Broker
 from router.handlers.units import keyed_hash
-from router.model.decision import RoutingContext
+from router.model.work import RoutingContext
 from router.partition.worker import FRAMES, Partition
 from router.rules.engine import compile_rule_tables
 from router.store.store import Store

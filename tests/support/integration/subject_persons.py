@@ -14,8 +14,10 @@ from archiver.log.writer import Writer
 from cli.main import main
 from deliverer.crm.settlements import Settlement, settlement_record
 from router.conversation.placement import REOPEN_PERIOD
-from router.model.decision import DecidedUnit
-from router.output.archive_records import receipt_record, records
+from router.handlers.dispatch import records
+from router.model.changes import Changes
+from router.model.work import WorkUnit
+from router.output.archive_records import receipt_record
 from services import clock
 from services.contract import Entry, Receipt, Record
 from services.postgres.database import Pool
@@ -24,6 +26,7 @@ from tests.support.citizens import WABA
 from tests.support.decrypted_record import KEY
 from tests.support.installation import EXAMPLE
 from tests.support.router.batch_office import NUMBER, Office
+from tests.support.router.decisions import DecisionView
 
 TENANT = "almelo"
 AFTER_SECONDS = int(REOPEN_PERIOD.total_seconds()) + 1
@@ -44,10 +47,12 @@ class Desk:
         self.office, self.writer, self.pool = office, writer, pool
         self.count = 0
 
-    async def takes(self, *entries: Entry) -> list[DecidedUnit]:
+    async def takes(self, *entries: Entry) -> list[tuple[WorkUnit, DecisionView, Changes]]:
         """Decided, and on the record."""
         said = await self.office.takes(*entries)
-        kept = [record for unit, decision, *_ in said for record in records(unit, decision)]
+        kept = [
+            record for unit, decision, *_ in said for record in records(unit, decision.decision)
+        ]
         receipts = [entry for entry in entries if isinstance(entry, Receipt)]
         kept += [receipt_record(each, list(parse(each.body))) for each in receipts]
         await self.writer.add(kept)

@@ -7,7 +7,8 @@ import msgspec
 
 from router.handlers.batch import decide_batch
 from router.handlers.units import keyed_hash, parse_units
-from router.model.decision import DecidedUnit, RoutingContext
+from router.model.changes import Changes
+from router.model.work import RoutingContext, WorkUnit
 from router.rules.engine import compile_rule_tables
 from router.store.store import Store
 from services import clock
@@ -15,6 +16,7 @@ from services.config import loader
 from services.contract import Command, Entry, Receipt
 from tests.support.installation import EXAMPLE
 from tests.support.router.commands import build_command
+from tests.support.router.decisions import DecisionView
 
 CONFIG = loader.load(EXAMPLE).config
 GROUND = RoutingContext(CONFIG, compile_rule_tables(CONFIG), keyed_hash(b"k" * 32))
@@ -38,12 +40,12 @@ class Office:
         """Than all that came so far, and not after what comes next."""
         return self.start + timedelta(seconds=self.count + 0.5)
 
-    async def takes(self, *entries: Entry) -> list[DecidedUnit]:
+    async def takes(self, *entries: Entry) -> list[tuple[WorkUnit, DecisionView, Changes]]:
         todo = [unit for entry in entries for unit in parse_units(entry, self.ground)]
         batch = decide_batch(todo, await self.store.load(todo, self.ground), self.ground)
         assert batch.faults == []
         self.sighted += await self.store.commit(0, self.epoch, batch.new)
-        return batch.to_publish
+        return [(unit, DecisionView(made), changes) for unit, made, changes in batch.to_publish]
 
     def order(self, type: str = "text", **more: Any) -> Command:
         self.count += 1

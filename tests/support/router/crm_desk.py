@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from router.model.decision import DecidedUnit
+from router.model.changes import DecidedUnit
 from services.contract import Command
 from tests.support.router.commands import SANNE, command
 from tests.support.router.decisions import decisions

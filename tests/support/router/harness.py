@@ -6,20 +6,12 @@ from router.billing.charges import Charge
 from router.handlers.batch import decide_batch
 from router.handlers.dispatch import needs_of
 from router.handlers.units import keyed_hash, parse_units
+from router.model.changes import Changes, DecidedUnit, Identity, OutgoingStatus, RepeatedUnit, Timer
 from router.model.conversation import Conversation
-from router.model.decision import (
-    Changes,
-    DecidedUnit,
-    Decision,
-    Identity,
-    OutgoingStatus,
-    RepeatedUnit,
-    RoutingContext,
-    Timer,
-    WorkUnit,
-)
+from router.model.decision import Decision
 from router.model.needs import Needs, union
 from router.model.snapshot import Snapshot
+from router.model.work import RoutingContext, WorkUnit
 from router.ruleset.context import build_context
 from services.config.loader import LoadedConfig
 from services.config.model import Configuration, parse

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from router.model.decision import DecidedUnit
+from router.model.changes import DecidedUnit
 from services.calendar.opening_hours import AMSTERDAM
 from services.config.model import Configuration
 from services.contract import Delivery, Entry
@@ -124,7 +124,7 @@ class Stadhuis:
     @property
     def happened(self) -> list[str]:
         """What came of time since this was last looked at."""
-        return [d.timer_effect for d in self._fresh("happened") if d.timer_effect]
+        return [d.effect for d in self._fresh("happened") if d.effect]
 
     @property
     def woken(self) -> list[str]:

@@ -1,6 +1,6 @@
 """A time that has come, as the relay tells it to the partition: on time."""
 
-from router.model.decision import Timer
+from router.model.changes import Timer
 from services.contract import Timeout
 
 

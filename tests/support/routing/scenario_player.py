@@ -11,8 +11,9 @@ from typing import Any, Literal
 import msgspec
 
 from router.conversation.auto_reply import WELCOME
+from router.model.changes import DecidedUnit
 from router.model.conversation import Conversation
-from router.model.decision import DecidedUnit, Reply
+from router.model.decision import Reply
 from services.calendar.opening_hours import AMSTERDAM
 from services.config.loader import LoadedConfig
 from services.contract import Author
@@ -100,7 +101,7 @@ class Seen(msgspec.Struct):
 
     @property
     def happened(self) -> list[str]:
-        return [d.timer_effect for d in decisions(self.decided) if d.timer_effect]
+        return [d.effect for d in decisions(self.decided) if d.effect]
 
 
 class Played(msgspec.Struct):
@@ -183,7 +184,7 @@ def _orders(hall: TownHall, step: Step, where: dict[tuple[str, str], str]) -> De
         to_department=step.to,
         employee=step.employee,
         outcome=step.outcome,
-        merge_from=other,
+        other=other,
     )
 
 

@@ -11,17 +11,10 @@ import msgspec
 
 from router.handlers.batch import decide_batch
 from router.handlers.units import keyed_hash, parse_units
+from router.model.changes import Changes, DecidedUnit, Identity, OutgoingStatus, Timer
 from router.model.conversation import Conversation
-from router.model.decision import (
-    Changes,
-    DecidedUnit,
-    Identity,
-    OutgoingStatus,
-    RoutingContext,
-    Timer,
-    WorkUnit,
-)
 from router.model.snapshot import Snapshot
+from router.model.work import RoutingContext, WorkUnit
 from router.ruleset.context import build_context
 from services.config.loader import LoadedConfig, load
 from services.contract import Command, Entry, Receipt
@@ -186,7 +179,7 @@ def tasks(done: Sequence[DecidedUnit]) -> int:
     open: set[str] = set()
     count = 0
     for (unit, *_), decision in zip(done, decisions(done), strict=True):
-        asks = (decision.kind == "message" and decision.task) or decision.timer_effect == "decided"
+        asks = (decision.kind == "message" and decision.task) or decision.effect == "decided"
         if asks and decision.conversation not in open:
             open.add(decision.conversation)
             count += 1
@@ -199,7 +192,7 @@ def _is_done(unit: WorkUnit, decision: DecisionView) -> bool:
     """By an answer of a person, for what a machine says is none, or by closing."""
     order = unit.entry
     if not isinstance(order, Command) or decision.kind != "accepted":
-        return decision.timer_effect == "closed"
+        return decision.effect == "closed"
     if order.type == "close":
         return True
     person = order.author is not None and order.author.kind != "automated"

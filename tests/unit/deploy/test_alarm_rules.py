@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from deliverer.meta.graph_api import STOPPED, Failed, Sent
-from router.model.decision import UNPROVEN
+from router.model.work import UNPROVEN
 from services.amqp import topology
 from services.metrics import REGISTRY
 from tests.support.promtool import FOLDER, goes_off, needs_promtool

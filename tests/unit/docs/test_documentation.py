@@ -17,6 +17,7 @@ from cli.routing.explain import explain
 from cli.support.example_config import EXAMPLE
 from deliverer.crm import response_policy
 from deliverer.destinations.cloudevents import Event
+from router.handlers import timer_fired
 from router.output import crm_events
 from sandbox.crm import receiver
 from sandbox.openklant.modes import Mode as OpenKlantMode
@@ -223,7 +224,7 @@ def test_the_types_of_event_that_are_listed_are_those_that_are_sent() -> None:
         crm_events.STATUS_CHANGED,
         crm_events.CARE_ALARM,
         crm_events.MEDIA_AVAILABLE,
-        *crm_events.TIMER_EVENTS.values(),
+        *timer_fired.EVENTS.values(),
     ]
     assert sorted(listed) == sorted(sent)
 

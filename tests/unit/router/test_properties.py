@@ -9,7 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from router.model.decision import Changes, Conversation, DecidedUnit
+from router.model.changes import Changes, DecidedUnit
+from router.model.conversation import Conversation
 from services.contract import Delivery, Entry, Record
 from tests.support.example_count import example_count
 from tests.support.router.commands import command

@@ -14,7 +14,7 @@ from router.conversation.auto_reply import MAX_AUTO_TEXTS
 from router.conversation.refusals import OFFICIAL
 from router.handlers.dispatch import decide
 from router.handlers.units import parse_units
-from router.model.decision import DecidedUnit
+from router.model.changes import DecidedUnit
 from router.output.crm_events import CARE_ALARM
 from services.contract import Entry
 from tests.support.example_count import example_count
@@ -132,7 +132,7 @@ def orders(hall: Stadhuis, what: dict[str, Any], seen: list[Entry]) -> None:
     for id in there[what["which"] % max(1, len(there)) :][:1]:
         more = {k: v for k, v in what.items() if k not in ("order", "which")}
         other = max(hall.router.conversations)
-        to = {"conversation": id, "number": id.partition("-")[0], "merge_from": other, "zaak": "Z"}
+        to = {"conversation": id, "number": id.partition("-")[0], "other": other, "zaak": "Z"}
         if what["order"] == "template":
             to |= {"conversation": "", "to": "31677777777"}
         hall.orders(what["order"], **more, **to)
@@ -233,9 +233,7 @@ def bursts(hall: Stadhuis, id: str) -> list[int]:
             found[-1] += bool(decision.reply and decision.reply.name not in OWED)
         elif decision.kind == "accepted" and decision.message:
             last = None
-        elif (
-            decision.reply and decision.timer_effect == "decided" and decision.reply.name == "keuze"
-        ):
+        elif decision.reply and decision.effect == "decided" and decision.reply.name == "keuze":
             found[-1] += 1
     return found
 

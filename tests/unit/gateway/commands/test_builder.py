@@ -8,8 +8,10 @@ import msgspec
 import pytest
 
 from gateway.commands.authorization import ConversationView
-from gateway.commands.builder import CommandContext, build_message, command_faults
+from gateway.commands.builder import CommandContext, build_message, message_faults
 from gateway.requests import messages
+from services.api.json_body import FieldError
+from services.config.model import Configuration
 from services.contract import Author, Command
 from services.http.rights import Rights
 from tests.support.gateway.contact_centre import (
@@ -23,6 +25,7 @@ from tests.support.gateway.contact_centre import (
     body,
     rights,
 )
+from tests.support.router.commands import build_command
 
 TO_NUMBER: dict[str, Any] = {
     "number": NUMBER,
@@ -37,8 +40,14 @@ IN_CONVERSATION: dict[str, Any] = {
 }
 
 
+def faults(
+    given: dict[str, Any], token: Rights, config: Configuration = CONFIG
+) -> list[FieldError]:
+    return message_faults(body(messages.MESSAGE, given), token, config, AT)
+
+
 def pointers(given: dict[str, Any], token: Rights) -> list[str]:
-    return [fault.pointer for fault in command_faults(body(messages.MESSAGE, given), token, CONFIG)]
+    return [fault.pointer for fault in faults(given, token)]
 
 
 def commanded(given: dict[str, Any], held: ConversationView | None = None) -> Command:
@@ -47,11 +56,10 @@ def commanded(given: dict[str, Any], held: ConversationView | None = None) -> Co
 
 
 def test_a_text_to_a_number_is_a_command_of_that_number() -> None:
-    assert commanded(TO_NUMBER) == Command(
-        id=uuid.UUID(OTHER),
-        received_at=AT,
-        token="crm",
-        type="text",
+    assert commanded(TO_NUMBER) == build_command(
+        "text",
+        uuid.UUID(OTHER),
+        AT,
         text="Goedemiddag",
         content=b'{"type":"text","text":{"body":"Goedemiddag","preview_url":false}}',
         number=NUMBER,
@@ -64,26 +72,30 @@ def test_a_text_to_a_number_is_a_command_of_that_number() -> None:
 def test_an_answer_is_a_command_of_its_conversation() -> None:
     said = commanded(IN_CONVERSATION | {"replyTo": OTHER, "department": "kcc"}, HELD)
     assert (said.conversation, said.number, said.to) == (CONVERSATION, NUMBER, "")
-    assert (said.reply_to_message, said.department) == (uuid.UUID(OTHER), "kcc")
+    assert (said.action.reply_to_message, said.department) == (uuid.UUID(OTHER), "kcc")
 
 
 def test_a_reaction_is_about_a_message_and_a_file_goes_along() -> None:
     reaction = {"type": "reaction", "reaction": {"messageId": OTHER, "emoji": "👍"}}
     said = commanded({"conversationId": CONVERSATION} | reaction, HELD)
-    assert (said.type, said.reply_to_message) == ("reaction", uuid.UUID(OTHER))
+    assert (said.type, said.action.reply_to_message) == ("reaction", uuid.UUID(OTHER))
     photo = {"type": "media", "media": {"kind": "image", "id": OTHER, "caption": "Uw straat"}}
     said = commanded({"conversationId": CONVERSATION} | photo, HELD)
-    assert (said.type, said.media, said.text) == ("image", uuid.UUID(OTHER), "Uw straat")
+    assert (said.type, said.action.media, said.action.text) == (
+        "image",
+        uuid.UUID(OTHER),
+        "Uw straat",
+    )
 
 
 def test_under_what_a_machine_wrote_it_says_so() -> None:
     said = commanded(IN_CONVERSATION | {"author": {"kind": "automated", "id": "bot"}}, HELD)
-    assert said.text == "Goedemiddag\n\nDit schreef een machine."
-    assert msgspec.json.decode(said.content)["text"]["body"] == said.text
+    assert said.action.text == "Goedemiddag\n\nDit schreef een machine."
+    assert msgspec.json.decode(said.action.content)["text"]["body"] == said.action.text
     assert said.author == Author(kind="automated", id="bot")
     for kind in ("employee", "system"):
         said = commanded(IN_CONVERSATION | {"author": {"kind": kind, "id": "x"}}, HELD)
-        assert said.text == "Goedemiddag"
+        assert said.action.text == "Goedemiddag"
 
 
 @pytest.mark.parametrize(
@@ -103,10 +115,10 @@ def test_under_a_file_of_a_machine_it_says_so_where_words_can_stand(
     media = {"kind": kind, "id": OTHER} | ({"caption": caption} if caption else {})
     sent = {"conversationId": CONVERSATION, "type": "media", "media": media}
     said = commanded(sent | {"author": {"kind": "automated"}}, HELD)
-    assert msgspec.json.decode(said.content)[kind].get("caption") == expected
-    assert said.text == (expected or "")
+    assert msgspec.json.decode(said.action.content)[kind].get("caption") == expected
+    assert said.action.text == (expected or "")
     by_hand = commanded(sent | {"author": {"kind": "system"}}, HELD)
-    assert msgspec.json.decode(by_hand.content)[kind].get("caption") == caption
+    assert msgspec.json.decode(by_hand.action.content)[kind].get("caption") == caption
 
 
 def test_automated_message_leaves_room_for_its_disclosure() -> None:
@@ -145,8 +157,8 @@ def test_message_errors_point_at_what_is_not_allowed(
 def test_unscanned_link_is_refused_in_production() -> None:
     media = {"kind": "document", "link": "https://www.almelo.nl/a.pdf"}
     order = {name: value for name, value in IN_CONVERSATION.items() if name != "text"}
-    given = body(messages.MESSAGE, order | {"type": "media", "media": media})
+    given = order | {"type": "media", "media": media}
     production = CONFIG.model_copy(update={"environment": "production"})
-    assert command_faults(given, rights("kcc"), CONFIG) == []
-    [fault] = command_faults(given, rights("kcc"), production)
+    assert faults(given, rights("kcc")) == []
+    [fault] = faults(given, rights("kcc"), production)
     assert (fault.pointer, "scanned" in fault.detail) == ("/media/link", True)

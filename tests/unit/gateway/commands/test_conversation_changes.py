@@ -12,13 +12,13 @@ from gateway.commands.builder import (
     CommandContext,
     build_change,
     build_number_command,
-    command_faults,
+    change_faults,
     merge_faults,
     number_command_faults,
     time_faults,
 )
 from gateway.requests import changes
-from services.contract import Author, Command
+from services.contract import Author
 from tests.support.gateway.contact_centre import (
     AT,
     CONFIG,
@@ -31,6 +31,7 @@ from tests.support.gateway.contact_centre import (
     body,
     rights,
 )
+from tests.support.router.commands import build_command
 
 CHANGES: list[tuple[TypeAdapter[Any], dict[str, Any], dict[str, Any]]] = [
     (
@@ -57,7 +58,7 @@ CHANGES: list[tuple[TypeAdapter[Any], dict[str, Any], dict[str, Any]]] = [
     (
         changes.MERGE,
         {"with": OTHER_CONVERSATION},
-        {"type": "merge", "merge_from": OTHER_CONVERSATION},
+        {"type": "merge", "other": OTHER_CONVERSATION},
     ),
 ]
 
@@ -69,10 +70,9 @@ def test_a_change_is_a_command_of_its_conversation(
     by = CommandContext(rights=rights("kcc"), id=uuid.UUID(OTHER), at=AT)
     author = {"author": {"kind": "employee", "id": "sanne"}}
     said = build_change(body(kind, given | author), HELD, by)
-    assert said == Command(
+    assert said == build_command(
         id=by.id,
         received_at=AT,
-        token="crm",
         conversation=CONVERSATION,
         number=NUMBER,
         tenant="almelo",
@@ -84,7 +84,7 @@ def test_a_change_is_a_command_of_its_conversation(
 
 def test_transfer_to_another_municipality_is_refused() -> None:
     away = body(changes.TRANSFER, {"department": "balie", "reason": "x"})
-    assert [f.pointer for f in command_faults(away, rights(), CONFIG)] == ["/department"]
+    assert [f.pointer for f in change_faults(away, rights(), CONFIG)] == ["/department"]
 
 
 @pytest.mark.parametrize(
@@ -131,17 +131,16 @@ def test_number_notice_is_a_command_of_the_number(
     by = CommandContext(rights=rights("kcc"), id=uuid.UUID(OTHER), at=AT)
     author = {"author": {"kind": "employee", "id": "sanne"}}
     said = build_number_command(body(kind, given | author), NUMBER, by)
-    assert said == Command(
+    assert said == build_command(
         id=by.id,
         received_at=AT,
-        token="crm",
         number=NUMBER,
         tenant="almelo",
         departments=["kcc"],
         author=Author(kind="employee", id="sanne"),
         **expected,
     )
-    assert said.until is None or said.until.tzinfo is UTC
+    assert said.action.until is None or said.action.until.tzinfo is UTC
 
 
 @pytest.mark.parametrize(
@@ -164,7 +163,7 @@ def test_number_notice_ends_in_the_future_and_within_a_month(
 
 def test_people_who_order_say_who_they_are() -> None:
     woken, cleared = body(changes.CONFIRM, {}), body(changes.CLEAR_NOTICE, {})
-    found = command_faults(woken, rights(people=True), CONFIG)
+    found = [*change_faults(woken, rights(people=True), CONFIG)]
     assert [fault.pointer for fault in found] == ["/author"]
     found = number_command_faults(cleared, rights(people=True), AT)
     assert [fault.pointer for fault in found] == ["/author"]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.billing.charges import Charge, apply_pricing, classify_charge
-from router.model.decision import DecidedUnit
+from router.model.changes import DecidedUnit
 from router.partition import decision_metrics
 from services import metrics
 from services.config.pricing import Rate

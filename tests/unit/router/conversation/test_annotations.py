@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from router.conversation.refusals import MARKETING_MESSAGES, OFFICIAL, OUTCOME_NEEDED
-from router.model.decision import Template
+from router.model.changes import Template
 from router.output.crm_events import CLOSED
 from router.text.pii import MARKS
 from tests.support.router.config_full import BORNE, config
@@ -142,7 +142,7 @@ def test_official_conversation_closes_only_with_an_outcome() -> None:
     hall = Stadhuis()
     hall.hears("ik maak bezwaar")
     refused = hall.orders("close")
-    assert (refused.kind, refused.reason) == ("refused", OUTCOME_NEEDED)
+    assert (refused.kind, refused.reason) == ("refused", str(OUTCOME_NEEDED))
     assert hall.router.conversations[hall.id].closed_at is None
     assert hall.orders("close", outcome="handled").kind == "accepted"
     assert (hall.told[-1].type, data(hall.told[-1])["outcome"]) == (CLOSED, "handled")

@@ -118,6 +118,6 @@ def test_echoes_and_history_send_no_text_and_raise_no_alarm(field: str, lists: s
     if field == "history":
         given = {"threads": [{"id": "31611111111", "messages": [given]}]}
     [said] = hall.brings(field, {lists: [given]})
-    assert said.kind == "echo"
+    assert said.kind == "archived"
     assert hall.woken == hall.heard == hall.told == []
     assert hall.router.conversations == {} and hall.router.timers == {}

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from router.handlers import account_event
 from router.handlers.meta_vocabulary import FIELDS, KNOWN, OTHER
-from router.model.decision import Changes
+from router.model.changes import Changes
 from router.partition import decision_metrics
 from services import metrics
 from services.contract import Receipt
@@ -132,7 +132,7 @@ def test_a_notice_is_kept_whatever_it_holds_and_no_crm_hears_of_it() -> None:
             assert events(said) == []
             assert [
                 (d.kind, r.kind) for d, r in zip(decisions(said), records_of(said), strict=True)
-            ] == [("notice", "notice")]
+            ] == [("archived", "notice")]
 
 
 @pytest.mark.parametrize(

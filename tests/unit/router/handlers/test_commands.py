@@ -5,7 +5,7 @@ import msgspec
 from router.conversation.refusals import NO_ADDRESS, NO_CONVERSATION, NO_NUMBER
 from tests.support.router.commands import command
 from tests.support.router.decisions import decisions, events, records_of
-from tests.support.router.harness import Router
+from tests.support.router.harness import Router, decide_one
 from tests.support.router.webhooks import BORNE, NUMBER, OTHER_NUMBER, at, inbound, text
 
 
@@ -19,7 +19,7 @@ def test_answer_goes_to_the_citizen_with_the_next_sequence() -> None:
     router = Router()
     conversation = opened(router, bsuid="NL.anna", phone="31611111111")
     order = command("answer", second=5, conversation=conversation)
-    [(_, decision, changes)] = router.takes(order)
+    decision, changes = decide_one(router, order)
     assert (decision.kind, decision.status, decision.sequence) == ("accepted", "accepted", 2)
     assert decision.conversation == conversation
     assert decision.opened is None
@@ -74,14 +74,14 @@ def test_unsendable_command_is_refused_and_never_reaches_the_ledger() -> None:
     conversation = opened(router, phone="NL.ENT.anna")
     borne = command("c", number=BORNE, conversation=conversation)
     for order, reason in [
-        (command("a", number="99999999", to="31611111111"), NO_NUMBER),
-        (command("b", conversation=f"{NUMBER}-aaaa"), NO_CONVERSATION),
-        (borne, NO_CONVERSATION),
-        (command("d", number=OTHER_NUMBER, conversation=conversation), NO_CONVERSATION),
-        (command("e", conversation=conversation), NO_ADDRESS),
+        (command("a", number="99999999", to="31611111111"), str(NO_NUMBER)),
+        (command("b", conversation=f"{NUMBER}-aaaa"), str(NO_CONVERSATION)),
+        (borne, str(NO_CONVERSATION)),
+        (command("d", number=OTHER_NUMBER, conversation=conversation), str(NO_CONVERSATION)),
+        (command("e", conversation=conversation), str(NO_ADDRESS)),
     ]:
         said = router.takes(order)
-        [(_, decision, changes)] = said
+        [(_, _, changes)], [decision] = said, decisions(said)
         assert (decision.kind, decision.status, decision.reason) == ("refused", "failed", reason)
         assert changes.send is None
         assert changes.conversation is None

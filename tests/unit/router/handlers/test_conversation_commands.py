@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from router.conversation.refusals import NO_CONVERSATION, NO_DEPARTMENT, TRANSFERRED
-from router.model.decision import OutgoingStatus
+from router.model.changes import OutgoingStatus
 from router.output.crm_events import CLOSED, RECEIVED, STATUS_CHANGED
 from router.output.crm_events import TRANSFERRED as MOVED
 from tests.support.router.crm_desk import Desk, data
@@ -143,10 +143,10 @@ def test_an_order_of_a_department_that_has_it_no_more_is_refused() -> None:
     for type in ("text", "transfer", "close", "note", "link"):
         for whose in ({"department": "klantcontact"}, {"departments": ["klantcontact"]}):
             before = desk.now
-            order = desk.order(type, to_department="klantcontact", **whose)
+            order = desk.order(type, to_department="klantcontact", zaak="Z-1", **whose)
             done = desk.router.takes(order)
-            [(_, decision, changes)] = done
-            assert (decision.kind, decision.reason) == ("refused", TRANSFERRED)
+            [(_, _, changes)], [decision] = done, decisions(done)
+            assert (decision.kind, decision.reason) == ("refused", str(TRANSFERRED))
             assert changes.outgoing and changes.outgoing.status == "failed"
             assert events(done) == [] and desk.now == before
             [record] = records_of(done)
@@ -156,11 +156,11 @@ def test_an_order_of_a_department_that_has_it_no_more_is_refused() -> None:
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
-        ({"to_department": "iets"}, NO_DEPARTMENT),
-        ({"to_department": "groen", "tenant": "borne"}, NO_CONVERSATION),
-        ({"to_department": "groen", "number": OTHER_NUMBER}, NO_CONVERSATION),
-        ({"to_department": "groen", "conversation": f"{NUMBER}-aaaa"}, NO_CONVERSATION),
-        ({"to_department": "groen", "conversation": "", "to": "31611111111"}, NO_CONVERSATION),
+        ({"to_department": "iets"}, str(NO_DEPARTMENT)),
+        ({"to_department": "groen", "tenant": "borne"}, str(NO_CONVERSATION)),
+        ({"to_department": "groen", "number": OTHER_NUMBER}, str(NO_CONVERSATION)),
+        ({"to_department": "groen", "conversation": f"{NUMBER}-aaaa"}, str(NO_CONVERSATION)),
+        ({"to_department": "groen", "conversation": "", "to": "31611111111"}, str(NO_CONVERSATION)),
     ],
 )
 def test_a_transfer_that_cannot_be_is_refused_with_its_reason(

@@ -96,7 +96,7 @@ def test_command_outcome_and_status_are_matched_within_one_batch() -> None:
     done = router.takes(
         order, outcome(order.id, "sent", wamid="w"), statuses(status("w", "sent"), second=1)
     )
-    assert [d.kind for d in decisions(done)] == ["accepted", "outcome", "status"]
+    assert [d.kind for d in decisions(done)] == ["accepted", "status", "status"]
     assert router.outgoing[order.id].status == "sent"
 
 
@@ -164,7 +164,7 @@ def test_a_status_of_nothing_of_ours_is_kept_and_told_to_nobody(said: dict[str, 
     router, _ = accepted()
     done = router.takes(statuses(said, second=1))
     [decision] = decisions(done)
-    assert (decision.kind, decision.message) == ("status", None)
+    assert (decision.kind, decision.message) == ("archived", None)
     assert decision.reason == "it matches no message of ours"
     assert decision.tenant == "almelo"
     assert events(done) == []

@@ -83,7 +83,7 @@ def test_a_body_of_several_numbers_is_decided_once_for_each() -> None:
     said_by = [Router().takes(receipt(content, keys=own)) for own in keys]
     assert [[d.kind for d in decisions(each)] for each in said_by] == [
         ["message"],
-        ["message", "notice"],
+        ["message", "archived"],
         ["message"],
     ]
     # All of them in one partition, in one copy or in three: the same again.

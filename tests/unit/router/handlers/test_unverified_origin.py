@@ -2,7 +2,7 @@
 
 import msgspec
 
-from router.model.decision import UNPROVEN
+from router.model.work import UNPROVEN
 from services.contract import Receipt
 from tests.support.router.decisions import decisions, records_of
 from tests.support.router.harness import Router

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from router.model.decision import DecidedUnit
+from router.model.changes import DecidedUnit
 from services.contract import Record
 from tests.support.router.decisions import records_of
 from tests.support.router.harness import Router
@@ -132,7 +132,7 @@ def test_merged_person_has_the_identities_of_both() -> None:
     anna = hall.hears("mijn container").conversation
     bert = hall.hears("mijn container ook", who=BERT | NEW).conversation
     hall.id = anna
-    merged = hall.orders("merge", merge_from=bert)
+    merged = hall.orders("merge", other=bert)
     assert merged.kind == "accepted"
     assert {(each.event, each.kind, each.value) for each in merged.renamed} == {
         ("moved", "bsuid", "NL.bert"),

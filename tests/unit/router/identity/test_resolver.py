@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from router.identity import resolver
-from router.model.decision import Identity
+from router.model.changes import Identity
 from router.model.snapshot import Snapshot
 from tests.support.router.commands import command
 from tests.support.router.decisions import decisions

@@ -6,15 +6,18 @@ from uuid import UUID
 import pytest
 
 from router.handlers.batch import decide_batch
-from router.handlers.dispatch import HANDLERS, Handler, needs_of
+from router.handlers.dispatch import HANDLERS, needs_of
 from router.handlers.units import parse_units
-from router.model.decision import Changes, Decision, RoutingContext, WorkUnit
+from router.model.changes import Changes
+from router.model.decision import Decision
 from router.model.needs import Needs, NotLoaded, union
 from router.model.snapshot import Snapshot
+from router.model.work import RoutingContext, WorkUnit
 from services.contract import Receipt
 from services.whatsapp import items
 from services.whatsapp.items import AnyItem
 from tests.support.router.commands import command
+from tests.support.router.decisions import decisions
 from tests.support.router.harness import CONFIG, ground
 from tests.support.router.webhooks import NUMBER, inbound, text
 
@@ -94,11 +97,11 @@ def test_a_decision_that_reads_more_than_declared_is_quarantined(
         raise AssertionError("the row was not declared")
 
     context = ground(CONFIG)
-    forgetful = Handler(HANDLERS[items.Message].needs, decide)
+    forgetful = HANDLERS[items.Message]._replace(decide=decide)
     monkeypatch.setitem(HANDLERS, items.Message, forgetful)
     todo = list(parse_units(inbound(text("w", "hallo", phone="31600000001")), context))
     batch = decide_batch(todo, Snapshot(union(needs_of(unit, context) for unit in todo)), context)
-    assert [decided[1].kind for decided in batch.new] == ["quarantined"]
+    assert [one.kind for one in decisions(batch.new)] == ["quarantined"]
     assert [type(fault) for fault in batch.faults] == [NotLoaded]
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.handlers.dispatch import quarantine_unit
+from router.handlers.batch import archive_records
+from router.handlers.dispatch import quarantine_unit, records
 from router.handlers.units import opaque_unit, parse_items
-from router.output.archive_records import archive_records, records
 from services.contract import Receipt, Record
 from services.whatsapp.segments import Gap, SegmentedBody, join_body
 from tests.support.router.harness import Router

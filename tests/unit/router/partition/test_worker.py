@@ -14,7 +14,8 @@ from router.conversation.refusals import FAULT
 from router.handlers import batch
 from router.handlers.batch import BYTES, ITEMS, split_by_size
 from router.handlers.units import keyed_hash, parse_units
-from router.model.decision import OutgoingStatus, RoutingContext, WorkUnit
+from router.model.changes import OutgoingStatus
+from router.model.work import RoutingContext, WorkUnit
 from router.partition.batch_gaps import GAPS, PATIENCE, SOURCES, BatchGapDetector
 from router.partition.worker import Partition
 from services import clock, contract, metrics
@@ -100,7 +101,7 @@ def test_command_quarantined_by_a_fault_is_reported_as_failed(
         conversation=conversation,
         department="",
         status="failed",
-        reason=FAULT,
+        reason=str(FAULT),
         changed_at=at(3),
     )
     # What stands in the order may be what the database refuses: it is not written down again.
