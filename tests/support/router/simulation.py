@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from router.model.conversation import Conversation, ConversationState
 from router.model.decision import DecidedUnit
 from services.calendar.opening_hours import AMSTERDAM
 from services.config.model import Configuration
@@ -108,8 +109,12 @@ class Stadhuis:
         return (self.now - NOON).total_seconds()
 
     @property
-    def state(self) -> Any:
-        return self.router.conversations[self.id].state
+    def conversation(self) -> Conversation:
+        return self.router.conversations[self.id]
+
+    @property
+    def state(self) -> ConversationState:
+        return self.conversation.state
 
     @property
     def heard(self) -> list[str]:
