@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from router.model.decision import DecidedUnit, Decision
 from router.output.archive_records import records
 from router.output.crm_events import crm_events
@@ -49,3 +51,8 @@ def events(decided: Iterable[DecidedUnit]) -> list[Delivery]:
 
 def records_of(decided: Iterable[DecidedUnit]) -> list[Record]:
     return [record for unit, decision, _ in decided for record in records(unit, decision)]
+
+
+def data(published: Delivery | Record) -> Any:
+    """Return the JSON of an event or a record."""
+    return msgspec.json.decode(published.data)

@@ -3,8 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
-
 from router.model.conversation import Conversation, ConversationState
 from router.model.decision import DecidedUnit
 from services.calendar.opening_hours import AMSTERDAM
@@ -113,6 +111,10 @@ class Stadhuis:
         return self.router.conversations[self.id]
 
     @property
+    def last(self) -> DecisionView:
+        return decisions(self.done[-1:])[0]
+
+    @property
     def state(self) -> ConversationState:
         return self.conversation.state
 
@@ -158,7 +160,3 @@ def _content(type: str, words: str) -> dict[str, Any]:
     if type == "reaction":
         return {"emoji": words, "message_id": "wamid.x"}
     return {"id": "media-1", "caption": words}
-
-
-def data(event: Delivery) -> Any:
-    return msgspec.json.decode(event.data)

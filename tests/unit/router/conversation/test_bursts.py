@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from router.output.crm_events import DECIDED, RECEIVED, TRANSFERRED
+from tests.support.router.decisions import data
 from tests.support.router.script import play
-from tests.support.router.simulation import Stadhuis, data
+from tests.support.router.simulation import Stadhuis
 from tests.support.router.timer_delivery import timeout
 
 WORDLESS = [

@@ -4,8 +4,8 @@ import pytest
 
 from router.output.crm_events import TEXT_SENT
 from tests.support.router.config_full import CONFIG, config
+from tests.support.router.decisions import data
 from tests.support.router.script import play
-from tests.support.router.simulation import data
 
 GREETED = "= 2026-11-25 18:00 wait_minutes=0\n Goedenavond -> gesloten\n"
 """The office is closed: that was said, and the burst goes on."""
@@ -43,7 +43,7 @@ SCRIPTS = {
     f"a reply to a template gets no menu: {words} {department}": f"""
         = 2026-11-25 13:00 wait_minutes=0
         /begin department={department}
-        +2h {words}                     -> no opened, no provisional, @{department or "klantcontact"}
+        +2h {words} -> no opened, no provisional, @{department or "klantcontact"}
         +30m"""
     for words in ("ja", "dat is goed, tot morgen dan", "hoi", "wie bent u?")
     for department in ("", "groen")

@@ -32,7 +32,8 @@ SCRIPTS = {
     "a conversation that a deputy answered stays": f"""{AT_SIX}
         /text; @2026-11-26 10:00 dank, nog een vraag over de foto -> @avond""",
     "a conversation that a machine answered returns": f"""{AT_SIX}
-        /machine; @2026-11-26 10:00 nog een vraag -> duurt_langer, ~waiting, ~returned, @burgerzaken""",
+        /machine
+        @2026-11-26 10:00 nog een vraag -> duurt_langer, ~waiting, ~returned, @burgerzaken""",
     "a conversation that a deputy answered reopens at its own department": f"""{AT_SIX}
         /text; /close -> afgesloten
         @2026-11-26 10:00 het is niet gelukt -> reopened, @burgerzaken""",

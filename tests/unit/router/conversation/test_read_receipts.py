@@ -11,8 +11,8 @@ from services.config.model import Configuration
 from services.contract import Author
 from tests.support.router.commands import MACHINE, SANNE
 from tests.support.router.config_full import DISCREET
-from tests.support.router.decisions import records_of
-from tests.support.router.simulation import Stadhuis, data
+from tests.support.router.decisions import data, records_of
+from tests.support.router.simulation import Stadhuis
 
 
 def town(read_marks: str) -> Configuration:

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from router.output.crm_events import CLOSED, TRANSFERRED, WAITING
+from tests.support.router.decisions import data
 from tests.support.router.script import play
-from tests.support.router.simulation import Stadhuis, data
 from tests.support.router.timer_delivery import timeout
 
 WAITING_SINCE_ONE = "= 2026-11-25 13:00 menu=\n er is iets met de buren\n"

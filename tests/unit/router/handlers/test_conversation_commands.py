@@ -9,8 +9,8 @@ from router.conversation.refusals import NO_CONVERSATION, NO_DEPARTMENT, TRANSFE
 from router.model.decision import OutgoingStatus
 from router.output.crm_events import CLOSED, RECEIVED, STATUS_CHANGED
 from router.output.crm_events import TRANSFERRED as MOVED
-from tests.support.router.crm_desk import Desk, data
-from tests.support.router.decisions import addressed_events, decisions, events, records_of
+from tests.support.router.crm_desk import Desk
+from tests.support.router.decisions import addressed_events, data, decisions, events, records_of
 from tests.support.router.webhooks import (
     ANNA,
     NUMBER,

@@ -6,9 +6,8 @@ from uuid import UUID
 import pytest
 
 from tests.support.router.commands import command
-from tests.support.router.decisions import events, records_of
+from tests.support.router.decisions import data, events, records_of
 from tests.support.router.harness import Router
-from tests.support.router.simulation import data
 from tests.support.router.webhooks import NUMBER, OTHER_NUMBER, outcome, status, statuses
 
 

@@ -11,8 +11,8 @@ from router.output.crm_events import CLOSED as CLOSED_EVENT
 from router.output.crm_events import RECEIVED, TRANSFERRED
 from tests.support.router.commands import MACHINE
 from tests.support.router.config_full import BORNE, DESK, config
-from tests.support.router.decisions import records_of
-from tests.support.router.simulation import Stadhuis, data
+from tests.support.router.decisions import data, records_of
+from tests.support.router.simulation import Stadhuis
 from tests.support.router.webhooks import status, statuses
 
 BERT = {"bsuid": "NL.bert", "phone": "31622222222"}

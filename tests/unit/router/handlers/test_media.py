@@ -12,9 +12,9 @@ from services.contract import Delivery, MediaOutcome
 from services.ids import uuid7
 from tests.support.router.commands import command
 from tests.support.router.config_full import DISCREET
-from tests.support.router.decisions import addressed_events, decisions, events, records_of
+from tests.support.router.decisions import addressed_events, data, decisions, events, records_of
 from tests.support.router.harness import Router
-from tests.support.router.simulation import Stadhuis, data
+from tests.support.router.simulation import Stadhuis
 from tests.support.router.webhooks import NUMBER, at, inbound, text
 
 ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
