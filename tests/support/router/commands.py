@@ -39,9 +39,9 @@ def build_command(type: str, id: UUID, received_at: datetime, **fields: Any) -> 
 def build_action(type: str, **fields: Any) -> Any:
     """Return the action of a type, with those of the fields that it has."""
     action = ACTIONS.get(type, contract.SendMessage)
-    unknown = fields.keys() - FIELDS
-    if unknown:
-        raise TypeError(f"no action has {unknown}")
+    is_known = type in ACTIONS or type in get_args(contract.MessageType)
+    if not is_known or fields.keys() - FIELDS:
+        raise TypeError(f"no action is {type} with {sorted(fields)}")
     if fields.get("given_at"):
         source = fields.get("source", "")
         evidence = contract.ConsentEvidence(given_at=fields["given_at"], source=source)

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import msgspec
-
 from router.model.changes import DecidedUnit
 from services.contract import Command
 from tests.support.router.commands import SANNE, command
@@ -37,7 +35,3 @@ class Desk:
     @property
     def now(self) -> Any:
         return self.router.conversations[self.id]
-
-
-def data(thing: Any) -> Any:
-    return msgspec.json.decode(thing.data)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from router.handlers.dispatch import crm_events, records
 from router.handlers.pending_command import status_of
 from router.model.changes import DecidedUnit
@@ -82,3 +84,8 @@ def _is_copy(decision: Decision, event: Delivery) -> bool:
 
 def records_of(decided: Iterable[DecidedUnit]) -> list[Record]:
     return [record for unit, decision, _ in decided for record in records(unit, decision)]
+
+
+def data(published: Delivery | Record) -> Any:
+    """Return the JSON of an event or a record."""
+    return msgspec.json.decode(published.data)

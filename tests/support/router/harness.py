@@ -17,6 +17,7 @@ from services.config.loader import LoadedConfig
 from services.config.model import Configuration, parse
 from services.contract import Entry
 from services.texts.catalogue import Texts
+from tests.support.router.commands import command
 from tests.support.router.decisions import DecisionView, decisions
 from tests.support.router.timer_delivery import timeout
 from tests.support.router.webhooks import ANNA, at, inbound, text
@@ -208,6 +209,14 @@ class Router:
 def open_conversation(router: Router, n: int = 1, **who: str) -> DecisionView:
     entry = inbound(text(f"wamid.{n}", "hallo", **(who or ANNA)), second=n)
     return decisions(router.takes(entry))[-1]
+
+
+def router_with_message() -> tuple[Router, UUID]:
+    """A router that has just accepted a message to Anna, and its id."""
+    router = Router()
+    order = command("a", to=ANNA["phone"])
+    router.takes(order)
+    return router, order.id
 
 
 def decide_one(router: Router, entry: Entry) -> tuple[DecisionView, Changes]:

@@ -3,9 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
-
 from router.model.changes import DecidedUnit
+from router.model.conversation import Conversation, ConversationState
 from services.calendar.opening_hours import AMSTERDAM
 from services.config.model import Configuration
 from services.contract import Delivery, Entry
@@ -108,8 +107,16 @@ class Stadhuis:
         return (self.now - NOON).total_seconds()
 
     @property
-    def state(self) -> Any:
-        return self.router.conversations[self.id].state
+    def conversation(self) -> Conversation:
+        return self.router.conversations[self.id]
+
+    @property
+    def last(self) -> DecisionView:
+        return decisions(self.done[-1:])[0]
+
+    @property
+    def state(self) -> ConversationState:
+        return self.conversation.state
 
     @property
     def heard(self) -> list[str]:
@@ -153,7 +160,3 @@ def _content(type: str, words: str) -> dict[str, Any]:
     if type == "reaction":
         return {"emoji": words, "message_id": "wamid.x"}
     return {"id": "media-1", "caption": words}
-
-
-def data(event: Delivery) -> Any:
-    return msgspec.json.decode(event.data)

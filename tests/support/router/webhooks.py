@@ -84,6 +84,11 @@ def inbound(*messages: dict[str, Any], second: float = 0, number: str = NUMBER) 
     return receipt(body(change(number, messages=list(messages))), second=second)
 
 
+def writes(n: int, words: str, **who: str) -> Receipt:
+    """Message number n of Anna, or of another citizen."""
+    return inbound(text(f"wamid.{n}", words, **(who or ANNA)), second=n)
+
+
 def statuses(*given: dict[str, Any], second: float = 0, number: str = NUMBER) -> Receipt:
     return receipt(body(change(number, statuses=list(given))), second=second)
 

@@ -20,7 +20,7 @@ from services.contract import Entry
 from tests.support.example_count import example_count
 from tests.support.router.commands import MACHINE, SANNE
 from tests.support.router.config_full import BORNE, CONFIG, DESK, NUMBER, TEXTS, config
-from tests.support.router.decisions import addressed_events, records_of
+from tests.support.router.decisions import addressed_events, decisions, records_of
 from tests.support.router.harness import Router
 from tests.support.router.simulation import Stadhuis
 from tests.support.router.webhooks import outcome, status
@@ -184,7 +184,7 @@ def test_any_course_of_events_keeps_the_invariants_of_decisions(
 
 def every_message_has_a_department_that_is_told(hall: Stadhuis) -> None:
     destinations = {each.id for each in CONFIG.destinations}
-    for _, decision, _ in hall.done:
+    for decision in decisions(hall.done):
         if decision.kind == "message":
             assert CONFIG.department(decision.tenant, decision.department)
             assert decision.event and decision.conversation and decision.reason
@@ -221,7 +221,7 @@ def bursts(hall: Stadhuis, id: str) -> list[int]:
     """How many texts answered each burst: a minute of silence, an answer or a choice ends it."""
     found: list[int] = [0]
     last: datetime | None = None
-    for unit, decision, _ in hall.done:
+    for (unit, *_), decision in zip(hall.done, decisions(hall.done), strict=True):
         if decision.conversation != id:
             continue
         if decision.kind == "message":

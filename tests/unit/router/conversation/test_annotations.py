@@ -11,8 +11,8 @@ from router.model.changes import Template
 from router.output.crm_events import CLOSED
 from router.text.pii import MARKS
 from tests.support.router.config_full import BORNE, config
-from tests.support.router.decisions import records_of
-from tests.support.router.simulation import Stadhuis, data
+from tests.support.router.decisions import data, records_of
+from tests.support.router.simulation import Stadhuis
 from tests.support.router.webhooks import ANNA, stamp
 
 BSN = "mijn bsn is 111222333"

@@ -1,5 +1,4 @@
-"""How this works is told once a year, before something else where it can; in the language that
-somebody writes; and what we cannot hear or open is said so."""
+"""Automatic texts: the welcome, once a year; the citizen's language; files that nobody can open."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,10 +7,10 @@ import msgspec
 import pytest
 
 from router.conversation.auto_reply import FIRST_CONTACT_AGAIN_AFTER
-from services.config.model import Configuration
 from services.texts.catalogue import Texts
-from services.texts.catalogue import parse as texts_of
+from services.texts.catalogue import parse as parse_texts
 from tests.support.router.config_full import BORNE, CONFIG, DESK, DUTCH, ENGLISH, TEXTS, config
+from tests.support.router.script import play
 from tests.support.router.simulation import Stadhuis
 
 AUTOMATIC = ["eerste_contact", *CONFIG.tenants[0].automatic]
@@ -19,55 +18,51 @@ WELCOMES = config(tenant={"automatic": AUTOMATIC})
 WELCOME = "Welkom bij gemeente Hengelo."
 MENU = "Waarover gaat uw vraag?"
 SHUT = "Wij zijn gesloten tot donderdag 26 november om 09.00 uur."
+OPEN, CLOSED = "2026-11-25 13:00", "2026-11-25 18:00"
 
 
-def new(start: str = "2026-11-25 13:00", given: Configuration = WELCOMES, **more: Any) -> Stadhuis:
-    return Stadhuis(start, given, **more)
+def welcoming(start: str = OPEN, **more: Any) -> Stadhuis:
+    return Stadhuis(start, **{"given": WELCOMES} | more)
 
 
 @pytest.mark.parametrize(
     ("start", "words", "bodies"),
     [
-        ("2026-11-25 13:00", "er is iets met de buren", [f"{WELCOME}\n\n{MENU}"]),
-        ("2026-11-25 18:00", "er is iets met de buren", [f"{WELCOME}\n\n{SHUT}"]),
-        ("2026-11-25 18:00", "hoi", [f"{WELCOME}\n\n{SHUT}"]),
-        ("2026-11-25 13:00", "ik wil huren", [f"{WELCOME}\n\nHuren of bouwen?"]),
-        ("2026-11-25 13:00", "mijn container", [WELCOME]),  # alone where nothing else is said
-        ("2026-11-25 13:00", "mijn garage", ["De garage is open."]),  # it waits
-        ("2026-11-25 13:00", "ik wil dood", ["Bel 113."]),
-        ("2026-11-25 13:00", "hoi", []),
+        (OPEN, "er is iets met de buren", [f"{WELCOME}\n\n{MENU}"]),
+        (CLOSED, "er is iets met de buren", [f"{WELCOME}\n\n{SHUT}"]),
+        (CLOSED, "hoi", [f"{WELCOME}\n\n{SHUT}"]),
+        (OPEN, "ik wil huren", [f"{WELCOME}\n\nHuren of bouwen?"]),
+        (OPEN, "mijn container", [WELCOME]),  # alone where nothing else is said
+        (OPEN, "mijn garage", ["De garage is open."]),  # it waits
+        (OPEN, "ik wil dood", ["Bel 113."]),
+        (OPEN, "hoi", []),
     ],
 )
 def test_welcome_precedes_other_texts_where_it_fits(
     start: str, words: str, bodies: list[str]
 ) -> None:
-    hall = new(start)
+    hall = welcoming(start)
     hall.hears(words)
     assert hall.bodies == bodies
 
 
 @pytest.mark.parametrize("first", ["hoi", "mijn garage", "STOP"])
 def test_welcome_goes_with_a_later_message_when_the_first_allows_none(first: str) -> None:
-    hall = new(given=config(tenant={"automatic": AUTOMATIC, "wait_minutes": 0}))
+    hall = welcoming(given=config(tenant={"automatic": AUTOMATIC, "wait_minutes": 0}))
     hall.hears(first)
-    before = hall.bodies
-    assert not any(WELCOME in body for body in before)
+    assert not any(WELCOME in body for body in hall.bodies)
     hall.after(seconds=70).hears("en dan is er iets met de buren")
     hall.after(minutes=2).hears("en nog iets")
     assert sum(WELCOME in body for body in hall.bodies) == 1
 
 
-def test_welcome_precedes_the_menu_when_a_citizen_only_greets() -> None:
-    hall = new()
+def test_welcome_precedes_the_menu_after_a_greeting_and_the_text_about_a_transfer() -> None:
+    hall = welcoming()
     hall.hears("hoi")
-    hall.after(minutes=1)
-    assert hall.bodies == [f"{WELCOME}\n\n{MENU}"]
+    assert hall.after(minutes=1).bodies == [f"{WELCOME}\n\n{MENU}"]
     hall.after(seconds=70).hears("mijn container")
     assert hall.bodies == []
-
-
-def test_welcome_precedes_the_text_about_a_transfer() -> None:
-    hall = new()
+    hall = welcoming()
     hall.hears("hoi")
     hall.orders("transfer", to_department="groen")
     assert hall.bodies == [f"{WELCOME}\n\nUw vraag is nu bij Openbare ruimte."]
@@ -76,23 +71,20 @@ def test_welcome_precedes_the_text_about_a_transfer() -> None:
 
 
 def test_welcome_goes_once_a_year_to_each_person() -> None:
-    hall = new()
+    hall = welcoming()
     for _ in range(12):
         hall.hears("mijn container")
         hall.orders("close")
         hall.after(days=30)
     assert hall.bodies.count(WELCOME) == 1
-    hall.reaches(hall.now + FIRST_CONTACT_AGAIN_AFTER - timedelta(days=30)).hears("mijn container")
-    assert WELCOME not in hall.bodies
-    hall.orders("close")
-    hall.reaches(hall.now + FIRST_CONTACT_AGAIN_AFTER + timedelta(seconds=1)).hears(
-        "mijn container"
-    )
-    assert WELCOME in hall.bodies
+    for late, welcomed in ((timedelta(days=-30), False), (timedelta(seconds=1), True)):
+        hall.reaches(hall.now + FIRST_CONTACT_AGAIN_AFTER + late).hears("mijn container")
+        assert (WELCOME in hall.bodies) is welcomed
+        hall.orders("close")
 
 
 def test_welcome_goes_once_for_all_numbers_of_a_municipality() -> None:
-    hall = new()
+    hall = welcoming()
     hall.hears("mijn container")
     hall.after(minutes=5).hears("mijn container", number=DESK)
     assert hall.bodies == [WELCOME]
@@ -100,64 +92,52 @@ def test_welcome_goes_once_for_all_numbers_of_a_municipality() -> None:
     assert hall.heard[-1:] == ["keuze"]
 
 
-def test_a_message_that_came_late_leaves_it_to_the_next() -> None:
-    hall = new()
-    hall.hears("mijn container", late=60)
-    assert hall.bodies == []
-    hall.after(minutes=5).hears("en nu?")
-    assert hall.bodies == [WELCOME]
-
-
-def test_menu_goes_without_a_welcome_when_none_is_configured() -> None:
-    hall = new(given=config())
-    hall.hears("er is iets met de buren")
-    assert hall.bodies == [MENU]
+def test_late_message_leaves_the_welcome_to_the_next() -> None:
+    script = "{late=60} mijn container\n +5m en nu? -> eerste_contact"
+    play(script, given=WELCOMES)
 
 
 @pytest.mark.parametrize("welcome", ["Welkom. " * 126, "Lees {privacy}."])
 def test_welcome_waits_when_it_does_not_fit_before_a_menu(welcome: str) -> None:
     """Meta takes no more than 1,024 characters around a list; and a value may be missing."""
     dutch = DUTCH.replace("Welkom bij {gemeente}.", welcome)
-    texts = Texts({"nl": texts_of("nl", dutch, "nl.toml")[0]}, {})
-    hall = new(texts=texts)
+    hall = welcoming(texts=Texts({"nl": parse_texts("nl", dutch, "nl.toml")[0]}, {}))
     hall.hears("er is iets met de buren")
     assert hall.bodies == [MENU]
 
 
 @pytest.mark.parametrize(
-    ("words", "bodies"),
+    ("words", "body"),
     [
-        ("there is something wrong with my neighbours", ["What is your question about?"]),
-        ("es gibt ein Problem mit meinen Nachbarn und ihrem Garten", [MENU]),  # no German texts
-        ("er is iets met de buren en hun tuin", [MENU]),
+        ("there is something wrong with my neighbours", "What is your question about?"),
+        ("es gibt ein Problem mit meinen Nachbarn und ihrem Garten", MENU),  # no German texts
+        ("er is iets met de buren en hun tuin", MENU),
     ],
 )
-def test_reply_is_in_the_language_of_the_citizen_or_in_dutch(words: str, bodies: list[str]) -> None:
+def test_reply_is_in_the_language_of_the_citizen_or_in_dutch(words: str, body: str) -> None:
     hall = Stadhuis()
     hall.hears(words)
-    assert hall.bodies == bodies
+    assert hall.bodies == [body]
 
 
-def test_the_language_stays_until_another_is_written() -> None:
-    hall = Stadhuis("2026-11-25 18:00", config(tenant={"wait_minutes": 0}))
+def test_language_of_a_conversation_stays_until_another_is_written() -> None:
+    hall = Stadhuis(CLOSED, config(tenant={"wait_minutes": 0}))
     hall.hears("there is something wrong with my neighbours")
-    assert hall.bodies[0].startswith("We are closed until ")
     hall.until("2026-11-26 18:00").hears("", "image")
-    assert hall.bodies[-1].startswith("We are closed until ")
     assert hall.state.language == "en"
     hall.until("2026-11-27 18:00").hears("ik wil graag weten wanneer u weer open bent")
-    assert hall.bodies[-1].startswith("Wij zijn gesloten tot ")
+    starts = [body.partition(" tot ")[0].partition(" until ")[0] for body in hall.bodies]
+    assert starts == ["We are closed", "We are closed", "Wij zijn gesloten"]
 
 
 def test_untranslated_text_is_said_in_dutch_with_dutch_values() -> None:
     english = ENGLISH + '[garage]\ntext = "Write to {mail}."\n'
-    texts = Texts({**TEXTS.languages, "en": texts_of("en", english, "en.toml")[0]}, {})
+    texts = Texts({**TEXTS.languages, "en": parse_texts("en", english, "en.toml")[0]}, {})
     values = {"mail": "info@hengelo.example", "mail_en": "english@hengelo.example"}
     hall = Stadhuis(given=config(tenant={"values": values}), texts=texts)
     hall.hears("where is the parking of the garage please")
-    assert hall.bodies == ["Write to english@hengelo.example."]
     hall.after(minutes=5).hears("thank you for that, and what is a bezwaar")
-    assert hall.bodies == ["Dat kan niet via WhatsApp."]
+    assert hall.bodies == ["Write to english@hengelo.example.", "Dat kan niet via WhatsApp."]
 
 
 @pytest.mark.parametrize(
@@ -174,27 +154,24 @@ def test_untranslated_text_is_said_in_dutch_with_dutch_values() -> None:
         ("nieuw", {"content": {}}, []),
     ],
 )
-def test_unsupported_message_is_explained_once(
+def test_unsupported_message_is_explained_once_where_configured(
     type: str, more: dict[str, Any], heard: list[str]
 ) -> None:
     hall = Stadhuis()
     hall.hears("", type, **more)
     hall.after(seconds=70).hears("", type, **more)
-    texts = hall.heard
-    assert [name for name in texts if name != "keuze"] == heard
+    assert [name for name in hall.heard if name != "keuze"] == heard
     silent = Stadhuis(given=config(tenant={"automatic": []}))
     silent.hears("", type, **more)
     assert silent.heard == []
 
 
-def test_a_text_is_sent_as_meta_takes_it_and_as_a_machine_wrote_it() -> None:
+def test_automatic_text_is_sent_in_meta_s_form() -> None:
     hall = Stadhuis()
     said = hall.hears("mijn garage")
-    [send] = [changes.send for _, _, changes in hall.done if changes.send]
+    [send] = [changes.send for changes in hall.router.changes if changes.send]
     assert said.reply and send.id == said.reply.id
-    assert msgspec.json.decode(send.content) == {
-        "type": "text",
-        "text": {"body": "De garage is open."},
-    }
+    content = {"type": "text", "text": {"body": "De garage is open."}}
+    assert msgspec.json.decode(send.content) == content
     assert (send.address_kind, send.address) == ("phone", "31611111111")
     assert hall.router.outgoing[send.id].status == "accepted"

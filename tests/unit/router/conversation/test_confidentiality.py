@@ -12,7 +12,8 @@ from router.output.crm_events import CARE_ALARM, CLOSED, RECEIVED, STATUS_CHANGE
 from services.config.model import Configuration, parse
 from services.contract import Delivery
 from tests.support.router.config_full import CONFIG, DISCREET, TOML
-from tests.support.router.simulation import Stadhuis, data
+from tests.support.router.decisions import data
+from tests.support.router.simulation import Stadhuis
 from tests.support.router.webhooks import status
 
 BY_DESTINATION = parse(

@@ -1,117 +1,80 @@
-"""One text in a burst: what is due once and was held back by another follows when the burst is
-over; what the municipality began is asked nothing."""
+"""One text in a burst: one that was held back by another follows when the burst is over."""
 
 import pytest
 
 from router.output.crm_events import TEXT_SENT
-from services.config.model import Configuration
 from tests.support.router.config_full import CONFIG, config
-from tests.support.router.simulation import Stadhuis, data
+from tests.support.router.decisions import data
+from tests.support.router.script import play
 
-CALM = config(tenant={"wait_minutes": 0})
-PHONE = "31611111111"
+GREETED = "= 2026-11-25 18:00 wait_minutes=0\n Goedenavond -> gesloten\n"
+"""The office is closed: that was said, and the burst goes on."""
+DEFERRED = [
+    ("ik maak bezwaar", "officieel", "said"),
+    ("mijn bsn is 111222333", "bsn", "said"),
+    ("[audio]", "spraakbericht", "decided"),
+    ("over de garage", "garage", "said"),
+]
+SCRIPTS = {
+    "several texts follow one by one": f"""{GREETED}
+        +10s mijn bsn is 111222333
+        +10s en ik maak bezwaar
+        +10s tegen bezwaar bedoel ik, bsn 111222333
+        +1m                             -> bsn, ~said
+        +1m                             -> officieel, ~said
+        +12h""",
+    "an answer ends a burst": f"{GREETED} +10s /text; +10s over de garage -> garage",
+    "a burst must be over": f"""{GREETED}
+        +10s ik maak bezwaar; +40s nog iets; +40s nog iets; +40s nog iets; +40s nog iets
+        +1m                             -> officieel, ~said""",
+    "a closing drops the text": f"""{GREETED}
+        +10s over de garage en mijn bsn 111222333; /close -> afgesloten
+        +5m""",
+    "a silent number drops the text": f"""{GREETED}
+        +10s over de garage en mijn bsn 111222333; /state receive-only
+        +5m""",
+    "danger drops the text": f"""{GREETED}
+        +10s over de garage en mijn bsn 111222333; ik wil dood -> zelfdoding, !wacht
+        +5m""",
+    "a rule may move what a template without a department began": """
+        /begin; hoi                     -> @klantcontact
+        mijn container                  -> @groen""",
+} | {
+    f"a reply to a template gets no menu: {words} {department}": f"""
+        = 2026-11-25 13:00 wait_minutes=0
+        /begin department={department}
+        +2h {words} -> no opened, no provisional, @{department or "klantcontact"}
+        +30m"""
+    for words in ("ja", "dat is goed, tot morgen dan", "hoi", "wie bent u?")
+    for department in ("", "groen")
+}  # fmt: skip
 
 
-def greeted(given: Configuration = CALM) -> Stadhuis:
-    """In a closed office: that was said, and the burst goes on."""
-    hall = Stadhuis("2026-11-25 18:00", given)
-    hall.hears("Goedenavond")
-    assert hall.heard == ["gesloten"]
-    return hall.after(seconds=10)
+@pytest.mark.parametrize("case", SCRIPTS)
+def test_deferred_reply(case: str) -> None:
+    play(SCRIPTS[case])
 
 
-@pytest.mark.parametrize(
-    ("words", "type", "text"),
-    [
-        ("ik maak bezwaar", "text", "officieel"),
-        ("mijn bsn is 111222333", "text", "bsn"),
-        ("", "audio", "spraakbericht"),
-        ("over de garage", "text", "garage"),
-    ],
-)
-def test_deferred_reply_follows_the_burst(words: str, type: str, text: str) -> None:
-    hall = greeted()
-    hall.hears(words, type)
-    assert hall.after(seconds=59).heard == []
-    assert hall.after(seconds=1).heard == [text]
-    said = hall.told[-1]
-    assert data(said)["automatic"]["name"] == text
+@pytest.mark.parametrize(("words", "text", "effect"), DEFERRED)
+def test_deferred_reply_follows_the_burst_once(words: str, text: str, effect: str) -> None:
+    hall = play(f"{GREETED} +10s {words}; +59s")
+    play(f"+1s -> {text}, ~{effect}", hall)
+    assert data(hall.told[-1])["automatic"]["name"] == text
     assert hall.state.pending_texts == ()
-    hall.after(minutes=5).hears(words, type)
-    hall.after(minutes=5)
-    assert text not in hall.heard
+    play(f"+5m {words}; +5m", hall)
 
 
-def test_nothing_of_several_is_lost_and_they_do_not_come_together() -> None:
-    hall = greeted()
-    hall.hears("mijn bsn is 111222333")
-    hall.after(seconds=10).hears("en ik maak bezwaar")
-    hall.after(seconds=10).hears("tegen bezwaar bedoel ik, bsn 111222333")
-    assert hall.after(minutes=1).heard == ["bsn"]
-    assert hall.after(minutes=1).heard == ["officieel"]
-    assert [event.type for event in hall.told[-2:]] == [TEXT_SENT, TEXT_SENT]
-    hall.after(hours=12)
-    assert hall.heard == []
-
-
-def test_an_answer_ends_a_burst() -> None:
-    hall = greeted()
-    hall.orders("text")
-    hall.after(seconds=10).hears("over de garage")
-    assert hall.heard == ["garage"]
-
-
-def test_the_burst_must_be_over() -> None:
-    hall = greeted()
-    hall.hears("ik maak bezwaar")
-    for _ in range(5):
-        hall.after(seconds=40).hears("en nog iets")
-    assert hall.heard == []
-    assert hall.after(minutes=1).heard == ["officieel"]
-
-
-@pytest.mark.parametrize("order", ["close", "state", "danger"])
-def test_deferred_reply_is_dropped_after_closing_danger_or_silence(
-    order: str,
-) -> None:
-    hall = greeted()
-    hall.hears("over de garage en mijn bsn 111222333")
-    if order == "close":
-        hall.orders("close")
-    elif order == "state":
-        hall.says("state", state="receive-only")
-    else:
-        hall.hears("ik wil dood")
-    hall.after(minutes=5)
-    assert {"garage", "bsn"}.isdisjoint(hall.heard) and "said" not in hall.happened
-
-
-@pytest.mark.parametrize("words", ["ja", "dat is goed, tot morgen dan", "hoi", "wie bent u?"])
-@pytest.mark.parametrize("department", ["", "groen"])
-def test_reply_to_a_template_gets_no_menu(words: str, department: str) -> None:
-    hall = Stadhuis(given=CALM)
-    begun = hall.orders("template", conversation="", to=PHONE, department=department)
-    said = hall.after(hours=2).hears(words)
-    assert said.conversation == begun.conversation
-    assert (said.department, said.provisional) == (department or "klantcontact", False)
-    hall.after(minutes=30)
-    assert hall.heard == [] and hall.happened == []
-
-
-def test_a_rule_may_still_move_what_nobody_placed() -> None:
-    hall = Stadhuis(given=CALM)
-    hall.orders("template", conversation="", to=PHONE)
-    assert hall.hears("hoi").department == "klantcontact"
-    assert hall.hears("mijn container").department == "groen"
+def test_deferred_replies_are_published() -> None:
+    hall = play(f"{GREETED} +10s bezwaar\n +1m -> officieel, ~said")
+    assert hall.told[-1].type == TEXT_SENT
 
 
 def test_reply_that_a_closing_dropped_goes_in_the_next_conversation() -> None:
     automatic = ["eerste_contact", *CONFIG.tenants[0].automatic]
-    hall = Stadhuis(given=config(tenant={"automatic": automatic}))
-    hall.hears("over de garage")
-    hall.orders("close")
-    assert hall.after(days=2).hears("mijn container").opened
-    assert hall.heard == ["garage", "afgesloten", "eerste_contact"]
-    hall.orders("close")
-    assert hall.after(days=2).hears("mijn paspoort").opened
-    assert hall.heard == ["afgesloten"]
+    script = """
+        over de garage                  -> garage
+        /close                          -> afgesloten
+        +2d mijn container              -> eerste_contact, opened
+        /close                          -> afgesloten
+        +2d mijn paspoort               -> opened"""
+    play(script, given=config(tenant={"automatic": automatic}))

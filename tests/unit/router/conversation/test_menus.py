@@ -1,4 +1,4 @@
-"""What is asked when no rule decides, and what an answer means: a tap, a number, a name, words."""
+"""Menus: asked when no rule decides, and answered by a tap, a number, a name or words."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import pytest
 
 from router.conversation.menus import BACK
 from tests.support.router.config_full import BORNE, config
+from tests.support.router.script import play
 from tests.support.router.simulation import Stadhuis
 
 ROWS = [
@@ -21,19 +22,83 @@ WITHIN = [
     ("menu:keuze/wonen/bouwen", "Bouwen"),
     ("menu:keuze/wonen/terug", "Terug"),
 ]
-
-
-def asked(words: str = "er is iets met de buren", **more: Any) -> Stadhuis:
-    """Somebody who got the menu."""
-    hall = Stadhuis(**more)
-    hall.hears(words)
-    assert hall.heard == ["keuze"] and hall.state.menu == "keuze"
-    return hall.after(seconds=90)
+ASKED = "er is iets met de buren -> keuze\n +90s\n"
+SCRIPTS = {
+    "a choice stays as what a rule decided stays": f"""{ASKED}
+        <menu:keuze/afval; mijn paspoort        -> @groen
+        <menu:keuze/paspoort                    -> @groen""",
+    "the way back may be typed as its number": f"""{ASKED}
+        <menu:keuze/wonen                       -> keuze_wonen
+        +90s 3                                  -> keuze""",
+    "the way back may be typed": f"""{ASKED}
+        <menu:keuze/wonen                       -> keuze_wonen
+        +90s terug                              -> keuze""",
+    "a number beyond the rows is no way back": f"""{ASKED}
+        <menu:keuze/wonen                       -> keuze_wonen
+        +90s 4                                  -> keuze_onduidelijk""",
+    "an answer that fits no option goes to a person": f"""{ASKED}
+        de buren hebben een trampoline          -> keuze_onduidelijk, @klantcontact, task
+        +30m en die is groot""",
+    "words that a rule knows are better than a choice": f"""{ASKED}
+        mijn container is vol                   -> @groen, #afval
+        +11m""",
+    "the time runs from the menu that was asked last": f"""{ASKED}
+        +5m <menu:keuze/wonen                   -> keuze_wonen
+        +29m
+        +1m                                     -> keuze_onduidelijk, ~decided""",
+    "the menu that a silence asks is ignored like any other": """
+        hoi
+        +1m                                     -> keuze, ~decided
+        +10m                                    -> keuze_onduidelijk, ~decided""",
+    "an old menu may be tapped later": f"""{ASKED}
+        +1h; hallo?                         -> keuze_onduidelijk, duurt_langer, ~decided, ~waiting
+        <menu:keuze/afval                       -> @groen, #_menu:keuze/afval""",
+    "an old menu may be tapped when all is closed": f"""{ASKED}
+        <menu:keuze/afval; /close               -> afgesloten
+        +16d <menu:keuze/paspoort               -> opened, @burgerzaken""",
+    "a rule may ask a menu of its own, once": """
+        ik wil huren                            -> keuze_wonen, @klantcontact, task
+        +90s ja ik wil graag huren              -> keuze_onduidelijk, @klantcontact""",
+    "no menu goes out when none is configured": """
+        = 2026-11-25 13:00 menu=
+        er is iets met de buren; +5m""",
+} | {
+    f"an option may be typed: {answer}": f"""{ASKED}
+        {answer}                                -> task, @{department}, #_menu:keuze/{option}
+        +11m"""
+    for answer, option, department in [
+        ("1", "paspoort", "burgerzaken"),
+        ("optie 2", "afval", "groen"),
+        ("2. ", "afval", "groen"),
+        ("5", "anders", "klantcontact"),
+        ("Nr. 1 graag", "paspoort", "burgerzaken"),
+        ("doe maar twee", "afval", "groen"),
+        ("één", "paspoort", "burgerzaken"),
+        ("Paspoort of ID", "paspoort", "burgerzaken"),
+        ("afval en STRAAT!", "afval", "groen"),
+        ("iets anders medewerker", "anders", "klantcontact"),
+    ]
+} | {
+    f"small talk and files are no answer, and the menu stays: {words}": f"""{ASKED}
+        {words}
+        +90s 2                                  -> @groen"""
+    for words in ("hoi", "ok", "👍", "[image]", "[sticker]")
+} | {
+    f"a menu ends when a person takes the conversation: {command}": f"""{ASKED}
+        {command}
+        +30m"""
+    for command in ("/text", "/transfer balie -> doorgestuurd", "/close -> afgesloten")
+} | {
+    f"a row is ignored once a person has answered: {row}": f"""{ASKED}
+        /text; +5m <{row}                       -> @klantcontact, task
+        +5m dat bedoel ik"""
+    for row in ("menu:keuze/wonen", "menu:keuze/wonen/terug")
+}  # fmt: skip
 
 
 def interactive(hall: Stadhuis) -> Any:
-    """What Meta is offered last."""
-    sends = [changes.send for _, _, changes in hall.done if changes.send]
+    """The interactive message that was sent last."""
+    sends = [changes.send for changes in hall.router.changes if changes.send]
     return msgspec.json.decode(sends[-1].content)["interactive"]
 
 
@@ -42,225 +107,76 @@ def rows(hall: Stadhuis) -> list[tuple[str, str]]:
     return [(row["id"], row["title"]) for row in section["rows"]]
 
 
+@pytest.mark.parametrize("case", SCRIPTS)
+def test_menu(case: str) -> None:
+    hall = play(SCRIPTS[case])
+    assert hall.state.menu == ("keuze" if "the way back may" in case else "")
+
+
 def test_words_that_no_rule_knows_are_asked_about_with_a_list() -> None:
-    hall = asked()
-    list = interactive(hall)
-    assert (list["type"], list["body"]["text"]) == ("list", "Waarover gaat uw vraag?")
-    assert list["action"]["button"] == "Kies onderwerp"
-    assert rows(hall) == ROWS
-    descriptions = [row.get("description") for row in list["action"]["sections"][0]["rows"]]
+    hall = play(ASKED)
+    asked = interactive(hall)
+    assert (asked["type"], asked["body"]["text"]) == ("list", "Waarover gaat uw vraag?")
+    assert asked["action"]["button"] == "Kies onderwerp"
+    assert rows(hall) == ROWS and hall.state.menu == "keuze"
+    descriptions = [row.get("description") for row in asked["action"]["sections"][0]["rows"]]
     assert descriptions == [None, None, None, "Van de balie", None]
 
 
 def test_up_to_three_options_are_buttons() -> None:
-    hall = Stadhuis(number=BORNE)
-    hall.hears("er is iets met de buren")
-    buttons = interactive(hall)
-    assert buttons["type"] == "button"
-    assert buttons["action"]["buttons"] == [
+    asked = interactive(play("er is iets met de buren -> keuze", number=BORNE))
+    assert asked["type"] == "button"
+    assert asked["action"]["buttons"] == [
         {"type": "reply", "reply": {"id": "menu:kort/vraag", "title": "Een vraag"}},
         {"type": "reply", "reply": {"id": "menu:kort/medewerker", "title": "Medewerker"}},
     ]
 
 
 @pytest.mark.parametrize(
-    ("answer", "department", "rule"),
+    ("row", "heard", "menu", "tags"),
     [
-        ("1", "burgerzaken", "_menu:keuze/paspoort"),
-        (" 2. ", "groen", "_menu:keuze/afval"),
-        ("5", "klantcontact", "_menu:keuze/anders"),
-        ("optie 2", "groen", "_menu:keuze/afval"),
-        ("Nr. 1 graag", "burgerzaken", "_menu:keuze/paspoort"),
-        ("doe maar twee", "groen", "_menu:keuze/afval"),
-        ("één", "burgerzaken", "_menu:keuze/paspoort"),
-        ("Paspoort of ID", "burgerzaken", "_menu:keuze/paspoort"),
-        ("afval en STRAAT!", "groen", "_menu:keuze/afval"),
-        ("iets anders medewerker", "klantcontact", "_menu:keuze/anders"),
+        (ROWS[0], [], "", ()),
+        (ROWS[1], [], "", ("afval",)),
+        (ROWS[2], ["keuze_wonen"], "keuze/wonen", ()),
+        (ROWS[3], ["tijden"], "", ()),
+        (ROWS[4], [], "", ()),
     ],
 )
-def test_an_option_may_be_typed_by_its_number_or_its_name(
-    answer: str, department: str, rule: str
+def test_tap_follows_the_option(
+    row: tuple[str, str], heard: list[str], menu: str, tags: tuple[str, ...]
 ) -> None:
-    hall = asked()
-    said = hall.hears(answer)
-    assert (said.department, said.rule, said.task) == (department, rule, True)
-    assert hall.state.menu == "" and hall.heard == []
-    assert hall.after(minutes=11).happened == []
+    hall = play(ASKED)
+    said = hall.taps(*row)
+    assert (hall.heard, hall.state.menu, said.tags) == (heard, menu, tags)
+    if not heard:
+        assert said.rule == f"_{row[0]}"
+        assert said.reason == f'"{row[1]}" is gekozen uit het menu'
 
 
-@pytest.mark.parametrize("row", range(5))
-def test_a_tap_goes_where_the_option_leads_and_says_so(row: int) -> None:
-    hall = asked()
-    id, title = ROWS[row]
-    said = hall.taps(id, title)
-    name = id.rpartition("/")[2]
-    if name == "wonen":
-        assert hall.heard == ["keuze_wonen"] and hall.state.menu == "keuze/wonen"
-    elif name == "tijden":
-        assert hall.heard == ["tijden"] and said.department == "klantcontact"
-    else:
-        assert said.rule == f"_menu:keuze/{name}"
-        assert said.reason == f'"{title}" is gekozen uit het menu'
-        assert hall.heard == [] and hall.state.menu == ""
-    assert said.tags == (("afval",) if name == "afval" else ())
-
-
-def test_a_choice_stays_as_what_a_rule_decided_stays() -> None:
-    hall = asked()
-    hall.taps("menu:keuze/afval")
-    assert hall.hears("mijn paspoort").department == "groen"
-    assert hall.taps("menu:keuze/paspoort").department == "groen"
-
-
-def test_a_menu_within_a_menu_has_a_way_back() -> None:
-    hall = asked()
+def test_menu_within_a_menu_has_a_way_back() -> None:
+    hall = play(ASKED)
     hall.taps("menu:keuze/wonen", "Wonen")
     assert interactive(hall)["type"] == "list" and rows(hall) == WITHIN
     assert interactive(hall)["action"]["button"]  # Meta takes no list without
     hall.after(seconds=90).taps("menu:keuze/wonen/terug", BACK.title)
-    assert hall.heard == ["keuze_wonen", "keuze"] and hall.state.menu == "keuze"
-    assert rows(hall) == ROWS
-    hall.after(seconds=90).hears("3")
-    assert hall.heard == ["keuze_wonen"]
-    said = hall.after(seconds=90).hears("huren")
-    assert (said.department, said.rule) == ("balie", "_menu:keuze/wonen/huren")
+    assert hall.heard == ["keuze_wonen", "keuze"] and rows(hall) == ROWS
+    play("+90s 3 -> keuze_wonen\n +90s huren -> @balie, #_menu:keuze/wonen/huren", hall)
 
 
-@pytest.mark.parametrize(("answer", "back"), [("3", True), ("terug", True), ("4", False)])
-def test_the_way_back_may_be_typed(answer: str, back: bool) -> None:
-    hall = asked()
-    hall.taps("menu:keuze/wonen")
-    hall.after(seconds=90).hears(answer)
-    assert hall.heard[-1] == ("keuze" if back else "keuze_onduidelijk")
+def test_ignored_menu_is_read_by_a_person_after_ten_minutes() -> None:
+    hall = play(f"{ASKED} +8m29s")
+    play("+1s -> keuze_onduidelijk, ~decided", hall)
+    assert "op het menu kwam geen antwoord" in hall.conversation.reason
+    play("+30m; 2 -> @klantcontact", hall)  # there is no menu any more
 
 
-def test_answer_that_fits_no_option_goes_to_a_person() -> None:
-    hall = asked()
-    said = hall.hears("de buren hebben een trampoline")
-    assert (said.department, said.task) == ("klantcontact", True)
-    assert hall.heard == ["keuze_onduidelijk"] and hall.state.menu == ""
-    hall.after(minutes=30).hears("en die is groot")
-    assert hall.heard == [] and hall.happened == []
+def test_menu_of_a_rule_has_its_own_rows() -> None:
+    hall = play("ik wil huren -> keuze_wonen")
+    ids = [button["reply"]["id"] for button in interactive(hall)["action"]["buttons"]]
+    assert ids == ["menu:wonen/huren", "menu:wonen/bouwen"] and hall.state.menu == "wonen"
 
 
-def test_words_that_a_rule_knows_are_better_than_a_choice() -> None:
-    hall = asked()
-    said = hall.hears("mijn container is vol")
-    assert (said.department, said.rule) == ("groen", "afval")
-    assert hall.heard == [] and hall.state.menu == ""
-    assert hall.after(minutes=11).happened == []
-
-
-@pytest.mark.parametrize("words", ["hoi", "ok", "👍"])
-def test_a_greeting_or_thanks_are_no_answer_and_the_menu_is_still_there(words: str) -> None:
-    hall = asked()
-    hall.hears(words)
-    assert hall.heard == [] and hall.state.menu == "keuze"
-    assert hall.after(seconds=90).hears("2").department == "groen"
-
-
-@pytest.mark.parametrize("type", ["image", "audio", "sticker"])
-def test_media_are_no_answer(type: str) -> None:
-    hall = asked()
-    hall.hears("", type)
-    assert hall.state.menu == "keuze"
-    assert hall.hears("2").department == "groen"
-
-
-def test_a_menu_that_is_ignored_is_read_by_a_person_after_ten_minutes() -> None:
-    hall = asked()
-    hall.after(minutes=8, seconds=29)
-    assert hall.happened == []
-    hall.after(seconds=1)
-    assert hall.happened == ["decided"] and hall.heard == ["keuze_onduidelijk"]
-    assert "op het menu kwam geen antwoord" in hall.router.conversations[hall.id].reason
-    hall.after(minutes=30)
-    assert hall.happened == []
-    assert hall.hears("2").department == "klantcontact"  # there is no menu any more
-
-
-def test_the_time_runs_from_the_menu_that_was_asked_last() -> None:
-    hall = asked()
-    hall.after(minutes=5).taps("menu:keuze/wonen")
-    hall.after(minutes=29)
-    assert hall.happened == []
-    hall.after(minutes=1)
-    assert hall.happened == ["decided"]
-
-
-def test_the_menu_that_a_silence_asks_is_ignored_like_any_other() -> None:
-    hall = Stadhuis()
-    hall.hears("hoi")
-    hall.after(minutes=1)
-    assert (hall.heard, hall.happened) == (["keuze"], ["decided"])
-    hall.after(minutes=10)
-    assert (hall.heard, hall.happened) == (["keuze_onduidelijk"], ["decided"])
-    assert hall.state.menu == ""
-
-
-@pytest.mark.parametrize("order", ["text", "transfer", "close"])
-def test_menu_ends_when_a_person_takes_the_conversation(order: str) -> None:
-    hall = asked()
-    hall.orders(order, to_department="balie")
-    assert hall.state.menu == ""
-    hall.after(minutes=30)
-    assert hall.happened == [] and "keuze_onduidelijk" not in hall.heard
-
-
-def test_an_old_menu_may_be_tapped_later() -> None:
-    hall = asked()
-    hall.after(hours=1)
-    hall.hears("hallo?")
-    said = hall.taps("menu:keuze/afval", "Afval en straat")
-    assert (said.department, said.rule) == ("groen", "_menu:keuze/afval")
-
-
-def test_an_old_menu_may_be_tapped_when_all_is_closed() -> None:
-    hall = asked()
-    hall.taps("menu:keuze/afval")
-    first = hall.id
-    hall.orders("close")
-    said = hall.after(days=16).taps("menu:keuze/paspoort")
-    assert said.conversation != first and said.department == "burgerzaken"
-
-
-@pytest.mark.parametrize("row", ["menu:keuze/wonen", "menu:keuze/wonen/terug"])
-def test_menu_row_is_ignored_once_a_person_has_answered(row: str) -> None:
-    hall = asked()
-    hall.orders("text")
-    said = hall.after(minutes=5).taps(row)
-    assert hall.heard == [] and hall.state.menu == ""
-    assert (said.department, said.task) == ("klantcontact", True)
-    hall.after(minutes=5).hears("dat bedoel ik")
-    assert hall.heard == []
-
-
-def test_a_rule_may_ask_a_menu_of_its_own_and_asks_it_once() -> None:
-    hall = Stadhuis()
-    said = hall.hears("ik wil huren")
-    assert (said.department, said.rule, said.task) == ("klantcontact", "", True)
-    assert hall.heard == ["keuze_wonen"] and hall.state.menu == "wonen"
-    assert rows_of_buttons(hall) == ["menu:wonen/huren", "menu:wonen/bouwen"]
-    again = hall.after(seconds=90).hears("ja ik wil graag huren")
-    assert hall.heard == ["keuze_onduidelijk"] and again.department == "klantcontact"
-
-
-def test_a_photograph_that_a_rule_asks_a_menu_for_is_still_undecided() -> None:
+def test_photograph_for_which_a_rule_asks_a_menu_is_provisional() -> None:
     rule = {"id": "foto", "tenant": "hengelo", "types": ["image"], "menu": "wonen"}
-    hall = Stadhuis(given=config(rules=[rule]))
-    assert hall.hears("", "image").provisional
-    assert hall.heard == ["keuze_wonen"]
-    assert hall.hears("2").department == "groen"
-    hall.after(minutes=5)
-    assert hall.heard == [] and hall.happened == []
-
-
-def rows_of_buttons(hall: Stadhuis) -> list[str]:
-    return [button["reply"]["id"] for button in interactive(hall)["action"]["buttons"]]
-
-
-def test_no_menu_goes_out_when_none_is_configured() -> None:
-    hall = Stadhuis(given=config(tenant={"menu": ""}))
-    hall.hears("er is iets met de buren")
-    hall.after(minutes=5)
-    assert hall.heard == [] and hall.happened == []
+    script = "[image] -> keuze_wonen, provisional\n 2 -> @groen\n +5m"
+    play(script, given=config(rules=[rule]))

@@ -1,15 +1,69 @@
-"""A department that is closed: who has it meanwhile, and what the citizen reads, once."""
+"""Closed departments: who has their conversations meanwhile, and the text that goes once."""
 
 import pytest
 
 from router.output.crm_events import TRANSFERRED
-from tests.support.router.commands import MACHINE, SANNE
 from tests.support.router.config_full import DESK, config
+from tests.support.router.script import play
 from tests.support.router.simulation import Stadhuis, wall
 
 BURGERZAKEN = '"paspoort" staat erin (regel paspoort)'
 EVENING = f"{BURGERZAKEN}; Burgerzaken is gesloten"
 NIGHT = f"{EVENING}; Avonddienst is gesloten"
+AT_SIX = "= 2026-11-25 18:00\n mijn paspoort -> @avond\n"
+SCRIPTS = {
+    "text of a closed office goes once in each closed period": """
+        = 2026-11-25 18:00 menu= wait_minutes=0
+        +30m er is iets met de buren; +30m nog iets; @2026-11-26 08:30 en nog iets -> gesloten
+        @2026-11-26 10:00 en nog iets
+        @2026-11-26 18:00 en nog iets -> gesloten
+        @2026-11-27 08:30 en nog iets""",
+    "a greeting to a closed office gets one text": """
+        = 2026-11-25 18:00
+        Goedenavond -> gesloten
+        +5m -> ~decided""",
+    "a question after the greeting gets no second text": """
+        = 2026-11-25 18:00
+        Goedenavond; +20s er is iets met de buren -> gesloten""",
+    "an answered conversation stays when its department closes": """
+        = 2026-11-25 16:00
+        mijn paspoort; /text
+        @2026-11-25 18:00 en nog iets -> gesloten, @burgerzaken""",
+    "a conversation that a deputy answered stays": f"""{AT_SIX}
+        /text; @2026-11-26 10:00 dank, nog een vraag over de foto -> @avond""",
+    "a conversation that a machine answered returns": f"""{AT_SIX}
+        /machine
+        @2026-11-26 10:00 nog een vraag -> duurt_langer, ~waiting, ~returned, @burgerzaken""",
+    "a conversation that a deputy answered reopens at its own department": f"""{AT_SIX}
+        /text; /close -> afgesloten
+        @2026-11-26 10:00 het is niet gelukt -> reopened, @burgerzaken""",
+    "a transfer is a new home": f"""{AT_SIX}
+        /transfer groen -> doorgestuurd
+        @2026-11-26 10:00 en nu? -> duurt_langer, ~waiting, @groen""",
+    "a transfer to a closed department goes to its deputy": """
+        = 2026-11-25 18:00
+        mijn container
+        /transfer burgerzaken -> @burgerzaken, doorgestuurd
+        en nu? -> @avond
+        @2026-11-26 10:00 hallo, en? -> duurt_langer, ~waiting, ~returned, @burgerzaken""",
+} | {
+    f"a conversation stays with a deputy that took it up: {command}": f"""
+        = 2026-11-25 18:00 wait_minutes=0
+        mijn paspoort
+        {command}
+        @2026-11-26 10:00 -> {at}"""
+    for command, at in [
+        ("/text", "@avond"),
+        ("/transfer groen -> doorgestuurd", "@groen"),
+        ("/close -> afgesloten", "@avond"),
+        ("/note", "@burgerzaken, ~returned"),
+    ]
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SCRIPTS)
+def test_opening_hours(case: str) -> None:
+    play(SCRIPTS[case])
 
 
 @pytest.mark.parametrize(
@@ -32,173 +86,62 @@ def test_text_of_a_closed_office_says_when_it_opens(moment: str, opens: str) -> 
     assert hall.bodies == ([f"Wij zijn gesloten tot {opens}."] if opens else [])
 
 
-def test_text_of_a_closed_office_goes_once_in_each_closed_period() -> None:
-    hall = Stadhuis("2026-11-25 18:00", config(tenant={"menu": "", "wait_minutes": 0}))
-    for _ in range(3):
-        hall.after(minutes=30).hears("er is iets met de buren")
-    hall.until("2026-11-26 08:30").hears("en nog iets")
-    assert hall.heard == ["gesloten"]
-    hall.until("2026-11-26 10:00").hears("en nog iets")
-    assert hall.heard == []
-    hall.until("2026-11-26 18:00").hears("en nog iets")
-    assert hall.heard == ["gesloten"]
-    hall.until("2026-11-27 08:30").hears("en nog iets")
-    assert hall.heard == []
-
-
-def test_greeting_to_a_closed_office_gets_one_text() -> None:
-    hall = Stadhuis("2026-11-25 18:00")
-    hall.hears("Goedenavond")
-    assert hall.heard == ["gesloten"]
-    hall.after(minutes=5)
-    assert hall.happened == ["decided"] and hall.heard == []
-
-
-def test_the_question_after_the_greeting_is_not_answered_a_second_time() -> None:
-    hall = Stadhuis("2026-11-25 18:00")
-    hall.hears("Goedenavond")
-    hall.after(seconds=20).hears("er is iets met de buren")
-    assert hall.heard == ["gesloten"]
-
-
-def test_a_department_that_never_opens_promises_nothing() -> None:
+def test_department_that_never_opens_promises_nothing() -> None:
     never = {"id": "nooit", "tenant": "hengelo", "name": "N", "destination": "crm", "hours": "off"}
     rule = {"id": "nooit", "words": ["nooit"], "department": "nooit"}
-    hall = Stadhuis(given=config(departments=[never], rules=[rule]))
-    assert hall.hears("nooit").department == "nooit"
-    assert hall.heard == []
+    play("nooit -> @nooit", given=config(departments=[never], rules=[rule]))
 
 
 @pytest.mark.parametrize(
-    ("moment", "department", "reason", "heard"),
+    ("moment", "department", "reason"),
     [
-        ("2026-11-25 16:59", "burgerzaken", BURGERZAKEN, []),
-        ("2026-11-25 17:00", "avond", EVENING, []),  # it is open: nothing is closed for the citizen
-        ("2026-11-25 22:00", "meldkamer", NIGHT, []),
-        ("2026-11-28 12:00", "meldkamer", NIGHT, []),
+        ("2026-11-25 16:59", "burgerzaken", BURGERZAKEN),
+        ("2026-11-25 17:00", "avond", EVENING),  # it is open: nothing is closed for the citizen
+        ("2026-11-25 22:00", "meldkamer", NIGHT),
+        ("2026-11-28 12:00", "meldkamer", NIGHT),
     ],
 )
-def test_another_department_stands_in_and_the_reason_says_for_whom(
-    moment: str, department: str, reason: str, heard: list[str]
+def test_reason_of_a_deputy_names_the_closed_departments(
+    moment: str, department: str, reason: str
 ) -> None:
     hall = Stadhuis(moment)
     said = hall.hears("mijn paspoort")
     assert (said.department, said.rule, said.reason) == (department, "paspoort", reason)
-    assert (hall.state.home_department, hall.heard) == ("burgerzaken", heard)
+    assert (hall.state.home_department, hall.heard) == ("burgerzaken", [])
 
 
 def test_conversation_moves_along_the_deputies_and_back() -> None:
     hall = Stadhuis("2026-11-25 16:00")
-    went = [("2026-11-25 16:00", "mijn paspoort")]
-    went += [(f"2026-11-25 {hour}:30", "en nog iets") for hour in range(17, 24)]
-    went += [("2026-11-26 08:30", "x"), ("2026-11-26 09:30", "y"), ("2026-11-26 18:00", "z")]
-    said = [hall.until(moment).hears(words) for moment, words in went]
-    assert [d.department for d in said] == [
-        "burgerzaken",
-        *["avond"] * 5,
-        *["meldkamer"] * 3,
-        "burgerzaken",
-        "avond",
-    ]
-    assert [d.reason for d in said] == [
-        BURGERZAKEN,
-        *[EVENING] * 5,
-        *[NIGHT] * 3,
-        BURGERZAKEN,
-        EVENING,
-    ]
-    moves = [event for event in hall.told if event.type == TRANSFERRED]
-    assert [event.department for event in moves] == ["avond", "meldkamer", "burgerzaken", "avond"]
+    moments = ["2026-11-25 16:00", *(f"2026-11-25 {hour}:30" for hour in range(17, 24))]
+    moments += ["2026-11-26 08:30", "2026-11-26 09:30", "2026-11-26 18:00"]
+    said = [hall.until(moment).hears("mijn paspoort") for moment in moments]
+    own, evening, night = ("burgerzaken", BURGERZAKEN), ("avond", EVENING), ("meldkamer", NIGHT)
+    went = [own, *[evening] * 5, *[night] * 3, own, evening]
+    assert [(d.department, d.reason) for d in said] == went
+    moves = [event.department for event in hall.told if event.type == TRANSFERRED]
+    assert moves == ["avond", "meldkamer", "burgerzaken", "avond"]
     assert {d.rule for d in said} == {"paspoort"}
-    assert len(hall.router.conversations[hall.id].departments) == 3
+    assert len(hall.conversation.departments) == 3
 
 
 @pytest.mark.parametrize("words", ["bedankt", "ok", "hoi", "over huren", "fraude", "x"])
-def test_conversation_returns_from_its_deputy_at_opening_time(
-    words: str,
-) -> None:
+def test_conversation_returns_from_its_deputy_at_opening_time(words: str) -> None:
     hall = Stadhuis("2026-11-25 18:00", number=DESK)
     assert hall.hears("er is iets met de buren").department == "meldkamer"
     hall.after(minutes=5).hears(words)
     assert hall.state.home_department == "balie"
-    back = hall.until("2026-11-26 09:00").hears("en nu?")
-    assert back.department == "balie"
+    assert hall.until("2026-11-26 09:00").hears("en nu?").department == "balie"
 
 
 def test_conversation_returns_at_opening_time_without_a_message() -> None:
     hall = Stadhuis("2026-11-27 18:00", config(tenant={"wait_minutes": 0}))  # a Friday
-    hall.hears("mijn paspoort")
-    hall.after(hours=5).hears("bent u er?")  # the evening has gone home as well
-    hall.until("2026-11-30 08:59")
-    assert hall.happened == []
-    hall.until("2026-11-30 09:00")
-    assert hall.happened == ["returned"]
-    now = hall.router.conversations[hall.id]
-    assert (now.department, now.rule, now.reason) == ("burgerzaken", "paspoort", BURGERZAKEN)
-    moved = hall.told[-1]
-    assert (moved.type, moved.department, moved.sequence) == (
-        TRANSFERRED,
-        "burgerzaken",
-        now.sequence - 1,
-    )
-    assert hall.hears("en nu?").sequence == now.sequence + 1
-
-
-@pytest.mark.parametrize(
-    ("order", "department"),
-    [("text", "avond"), ("transfer", "groen"), ("close", "avond"), ("note", "burgerzaken")],
-)
-def test_conversation_stays_with_a_deputy_that_took_it_up(order: str, department: str) -> None:
-    hall = Stadhuis("2026-11-25 18:00", config(tenant={"wait_minutes": 0}))
-    hall.hears("mijn paspoort")
-    hall.orders(order, to_department="groen")
-    hall.until("2026-11-26 10:00")
-    assert hall.happened == (["returned"] if department == "burgerzaken" else [])
-    assert hall.router.conversations[hall.id].department == department
-
-
-@pytest.mark.parametrize("author", [SANNE, MACHINE])
-def test_conversation_stays_with_a_person_who_answered(author: object) -> None:
-    hall = Stadhuis("2026-11-25 18:00")
-    hall.hears("mijn paspoort")
-    hall.orders("text", author=author)
-    answered = author == SANNE
-    back = hall.until("2026-11-26 10:00").hears("dank, nog een vraag over de foto")
-    assert back.department == ("avond" if answered else "burgerzaken")
-    assert back.reason == (EVENING if answered else BURGERZAKEN)
-
-
-def test_answered_conversation_stays_when_its_department_closes() -> None:
-    hall = Stadhuis("2026-11-25 16:00")
-    hall.hears("mijn paspoort")
-    hall.orders("text")
-    assert hall.until("2026-11-25 18:00").hears("en nog iets").department == "burgerzaken"
-    assert hall.heard == ["gesloten"]
-
-
-def test_conversation_answered_by_a_deputy_reopens_at_its_own_department() -> None:
-    hall = Stadhuis("2026-11-25 18:00")
-    hall.hears("mijn paspoort")
-    hall.orders("text")
-    hall.orders("close")
-    back = hall.until("2026-11-26 10:00").hears("het is niet gelukt")
-    assert (back.reopened, back.department, back.reason) == (True, "burgerzaken", BURGERZAKEN)
-
-
-def test_a_transfer_is_a_new_home() -> None:
-    hall = Stadhuis("2026-11-25 18:00")
-    hall.hears("mijn paspoort")
-    hall.orders("transfer", to_department="groen")
-    back = hall.until("2026-11-26 10:00").hears("en nu?")
-    assert (back.department, back.reason) == ("groen", "overgedragen")
-
-
-def test_transfer_to_a_closed_department_goes_to_its_deputy() -> None:
-    hall = Stadhuis("2026-11-25 18:00")
-    hall.hears("mijn container")
-    assert hall.orders("transfer", to_department="burgerzaken").department == "burgerzaken"
-    assert hall.hears("en nu?").department == "avond"
-    assert hall.until("2026-11-26 10:00").hears("hallo, en?").department == "burgerzaken"
+    play("mijn paspoort\n +5h bent u er?\n @2026-11-30 08:59", hall)
+    play("@2026-11-30 09:00 -> ~returned, @burgerzaken, #paspoort", hall)
+    assert hall.conversation.reason == BURGERZAKEN
+    moved, sequence = hall.told[-1], hall.conversation.sequence
+    assert (moved.type, moved.department) == (TRANSFERRED, "burgerzaken")
+    assert moved.sequence == sequence - 1
+    assert hall.hears("en nu?").sequence == sequence + 1
 
 
 @pytest.mark.parametrize(
@@ -211,29 +154,22 @@ def test_transfer_to_a_closed_department_goes_to_its_deputy() -> None:
         ("2027-03-28 01:59", "2027-03-29 09:00"),
     ],
 )
-def test_the_night_in_which_the_clock_changes_is_one_closed_period(moment: str, opens: str) -> None:
-    hall = Stadhuis(moment, config(tenant={"menu": ""}))
-    hall.hears("er is iets met de buren")
+def test_night_in_which_the_clock_changes_is_one_closed_period(moment: str, opens: str) -> None:
+    hall = play(f"= {moment} menu=\n er is iets met de buren -> gesloten")
     assert hall.state.closed_until == wall(opens)
     hall.after(hours=3).hears("en nog iets")
     hall.until(opens.replace("09:00", "08:59")).hears("en nog iets")
-    assert hall.heard == ["gesloten"]
     hall.after(minutes=1).hears("en nog iets")
     assert hall.heard == []
 
 
 def test_opening_hours_count_real_hours_through_the_clock_change() -> None:
     """From 22:00 to 06:00 there are nine hours in the night in which summer ends."""
-    night = {"hours": "Mo-Su 22:00-06:00", "tenant": "hengelo", "destination": "crm"}
-    rule = {"id": "nacht", "words": ["nachtbus"], "department": "nacht"}
+    night = {"id": "nacht", "name": "Nacht", "hours": "Mo-Su 22:00-06:00", "tenant": "hengelo"}
     given = config(
-        departments=[{"id": "nacht", "name": "Nacht", **night}],
-        rules=[rule],
+        departments=[night | {"destination": "crm"}],
+        rules=[{"id": "nacht", "words": ["nachtbus"], "department": "nacht"}],
         tenant={"wait_minutes": 8 * 60 + 30},
     )
-    hall = Stadhuis("2026-10-24 22:00", given)
-    hall.hears("de nachtbus")
-    hall.until("2026-10-25 05:29")
-    assert hall.happened == []
-    hall.until("2026-10-25 05:30")
-    assert hall.happened == ["waiting"]
+    hall = play("= 2026-10-24 22:00\n de nachtbus; @2026-10-25 05:29", given=given)
+    play("@2026-10-25 05:30 -> duurt_langer, ~waiting", hall)

@@ -1,137 +1,117 @@
-"""After a closing: what still belongs to what was closed, what opens it again, what begins anew."""
+"""Messages after a closing: which belong to what was closed, reopen it, or begin anew."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from router.conversation.placement import REOPEN_PERIOD, THANKS_PERIOD
-from services.config.model import Configuration
-from tests.support.router.commands import SANNE
-from tests.support.router.config_full import CONFIG, config
+from tests.support.router.config_full import config
+from tests.support.router.script import play
 from tests.support.router.simulation import Stadhuis
 
-STATEMENT = {"type": "system", "content": {"body": "x", "type": "user_changed_number"}}
+BEGIN = "mijn container; +5m /text; +5m /close -> afgesloten\n"
+OFFICIAL = """
+    bezwaar over mijn container -> officieel
+    +5m /text; +5m /close outcome=handled -> afgesloten
+"""
+NEIGHBOURS = "er is iets met de buren -> keuze\n +5m /text; +5m /close -> afgesloten\n"
+SCRIPTS = {
+    "thanks belong to a closed conversation while it may reopen": f"""{BEGIN}
+        +14d bedankt                    -> no opened
+        +1s bedankt                     -> opened""",
+    "a reopened conversation waits and closes anew": f"""{NEIGHBOURS}
+        +2d het is nog steeds zo        -> reopened
+        +2h                             -> duurt_langer, ~waiting, @teamleider
+        /close                          -> afgesloten
+        +1d echt waar; +8h              -> ~waiting
+        /text; +14d                     -> ~closed""",
+    "a conversation closed by silence is never reopened": """
+        mijn container; /text; +14d     -> ~closed
+        +1h en nu? -> keuze, opened, no reopened""",
+    "a conversation may reopen until the last moment": f"""{BEGIN}
+        +14d nog iets over het hek      -> reopened""",
+    "a row of an old menu that leads elsewhere begins another": f"""{NEIGHBOURS}
+        +1d <menu:keuze/anders          -> no opened
+        /close                          -> afgesloten
+        +1d <menu:keuze/afval           -> opened, @groen, #_menu:keuze/afval""",
+    "a message to another number reopens nothing": f"""{BEGIN}
+        +1m {{number=desk}} bedankt     -> opened""",
+} | {
+    f"message without another subject reopens: {words}": f"""{BEGIN}
+        +13d {words}                    -> reopened, no opened, task, @groen, #afval
+        +1m nog iets                    -> no reopened"""
+    for words in ("het is nog niet opgelost", "de container staat er nog", "[image]", "nee")
+} | {
+    f"message begins another conversation: {words}": f"""{BEGIN}
+        {words} opened, no reopened"""
+    for words in (
+        "+1d mijn paspoort ->",
+        "+1d hoi ->",
+        "+14d1s het is nog niet opgelost -> keuze,",
+        "+14d1s [image] ->",
+        "+1d over huren -> keuze_wonen,",
+        "+1d fraude ->",
+    )
+}  # fmt: skip
+SMALL_TALK = [
+    "+1m Bedankt!",
+    "+23h top, dank u wel",
+    "+1m 👍",
+    "+1m [reaction] 👍",
+    "+31d [reaction] 👍",
+    "+31d [reaction]",
+    "+31d [revoke]",
+    "+31d [system]",
+    "+31d STOP -> gestopt",
+    "+1d stop -> gestopt",
+]
 
 
-def closed(words: str = "mijn container", given: Configuration = CONFIG, **more: str) -> Stadhuis:
-    """A question that was answered and closed."""
-    hall = Stadhuis(given=given)
-    hall.hears(words)
-    hall.after(minutes=5).orders("text")
-    hall.after(minutes=5).orders("close", **more)
-    assert hall.heard[-1:] == ["afgesloten"]
-    return hall
+@pytest.mark.parametrize("case", SCRIPTS)
+def test_placement(case: str) -> None:
+    play(SCRIPTS[case])
 
 
-@pytest.mark.parametrize(
-    ("after", "words", "more"),
-    [
-        ({"minutes": 1}, "Bedankt!", {}),
-        ({"hours": 23}, "top, dank u wel", {}),
-        ({"minutes": 1}, "👍", {}),
-        ({"minutes": 1}, "👍", {"type": "reaction"}),
-        ({"days": 31}, "👍", {"type": "reaction"}),
-        ({"days": 31}, "", {"type": "reaction"}),
-        ({"days": 31}, "", {"type": "revoke", "content": {"original_message_id": "w"}}),
-        ({"days": 31}, "", STATEMENT),
-        ({"days": 31}, "STOP", {}),
-        ({"days": 1}, "stop", {}),
-    ],
-)
-def test_small_talk_after_closing_is_recorded_and_reopens_nothing(
-    after: dict[str, float], words: str, more: dict[str, Any]
-) -> None:
-    hall = closed()
-    before = hall.router.conversations[hall.id]
-    said = hall.after(**after).hears(words, **more)
-    now = hall.router.conversations[hall.id]
-    assert said.conversation == before.id and now.closed_at == before.closed_at
-    assert (said.task, said.reopened, said.opened, said.department) == (False, False, None, "groen")
-    assert said.sequence == before.sequence + 1
-    assert said.window_until == hall.now + timedelta(hours=24)
-    assert hall.heard == (["gestopt"] if said.reply else [])
-    hall.after(days=20)
-    assert hall.happened == [] and hall.heard == []
+@pytest.mark.parametrize("line", SMALL_TALK)
+def test_small_talk_after_closing_is_recorded_and_reopens_nothing(line: str) -> None:
+    hall = play(BEGIN)
+    before = hall.conversation
+    checks = "no task, no reopened, no opened, @groen"
+    play(f"{line}, {checks}" if "->" in line else f"{line} -> {checks}", hall)
+    after = hall.conversation
+    assert (after.id, after.closed_at) == (before.id, before.closed_at)
+    assert hall.last.sequence == before.sequence + 1
+    assert hall.last.window_until == hall.now + timedelta(hours=24)
+    play("+20d", hall)
 
 
 @pytest.mark.parametrize("words", ["bedankt", "ok"])
-def test_thanks_that_come_after_a_day_are_a_greeting_of_somebody_new(words: str) -> None:
-    hall = Stadhuis()
-    first = hall.hears("mijn container").conversation
-    hall.orders("close")
+def test_thanks_after_a_day_begin_a_conversation_when_nobody_answered(words: str) -> None:
+    hall = play("mijn container; /close -> afgesloten")
     hall.reaches(hall.now + THANKS_PERIOD)
-    assert hall.hears(words).conversation == first
-    said = hall.after(seconds=1).hears(words)
-    assert said.conversation != first and said.provisional
+    play(f"{words} -> no opened\n +1s {words} -> opened, provisional", hall)
 
 
-def test_thanks_belong_to_a_closed_conversation_while_it_may_reopen() -> None:
-    hall = closed()
-    first = hall.id
-    hall.reaches(hall.now + REOPEN_PERIOD)
-    assert hall.hears("bedankt").conversation == first
-    assert hall.after(seconds=1).hears("bedankt").conversation != first
+def test_reopened_conversation_has_no_answer_and_is_counted() -> None:
+    hall = play(f"{BEGIN} +13d [audio] -> spraakbericht, reopened\n bezwaar -> @groen")
+    assert hall.conversation.closed_at is None
+    assert (hall.state.answered_at, hall.state.reopened) == (None, 1)
+    assert timedelta(days=14) == REOPEN_PERIOD
 
 
-@pytest.mark.parametrize(
-    ("words", "more"),
-    [
-        ("het is nog niet opgelost", {}),
-        ("de container staat er nog", {}),  # the same subject
-        ("", {"type": "image"}),
-        ("", {"type": "audio"}),
-        ("nee", {}),
-        ("bezwaar", {}),  # a label alone is no other subject
-    ],
-)
-def test_message_without_another_subject_reopens_a_conversation(
-    words: str, more: dict[str, Any]
-) -> None:
-    hall = closed()
-    first = hall.id
-    said = hall.after(days=13).hears(words, **more)
-    assert said.conversation == first and said.reopened and said.opened is None
-    assert (said.department, said.rule, said.task) == ("groen", "afval", True)
-    now = hall.router.conversations[first]
-    assert now.closed_at is None
-    assert (now.state.answered_at, now.state.reopened) == (None, 1)
-    assert not hall.after(minutes=1).hears("nog iets").reopened
+def test_label_alone_is_no_other_subject() -> None:
+    play(f"{BEGIN} +13d bezwaar -> officieel, reopened, @groen, #afval")
 
 
-@pytest.mark.parametrize(
-    ("after", "words", "more"),
-    [
-        ({"days": 1}, "mijn paspoort", {}),
-        ({"days": 1}, "hoi", {}),
-        ({"days": 14, "seconds": 1}, "het is nog niet opgelost", {}),
-        ({"days": 14, "seconds": 1}, "", {"type": "image"}),
-        ({"days": 1}, "over huren", {}),
-        ({"days": 1}, "fraude", {}),
-    ],
-)
-def test_another_subject_a_greeting_or_a_long_time_begins_another(
-    after: dict[str, float], words: str, more: dict[str, Any]
-) -> None:
-    hall = closed()
-    first = hall.router.conversations[hall.id]
-    said = hall.after(**after).hears(words, **more)
-    assert said.conversation != first.id and not said.reopened and said.opened
-    assert hall.router.conversations[first.id] == first
+def test_closed_conversation_is_unchanged_when_another_begins() -> None:
+    hall = play(BEGIN)
+    before = hall.conversation
+    play("+1d mijn paspoort -> opened", hall)
+    assert hall.router.conversations[before.id] == before
 
 
-def test_a_row_of_an_old_menu_that_leads_elsewhere_begins_another() -> None:
-    hall = closed("er is iets met de buren")
-    first = hall.id
-    assert hall.after(days=1).taps("menu:keuze/anders").conversation == first
-    hall.orders("close")
-    said = hall.after(days=1).taps("menu:keuze/afval")
-    assert said.conversation != first
-    assert (said.department, said.rule) == ("groen", "_menu:keuze/afval")
-
-
-def test_labels_and_dates_of_what_was_closed_are_not_those_of_what_begins() -> None:
-    hall = closed("bezwaar over mijn container", outcome="handled")
+def test_labels_and_dates_do_not_go_to_the_next_conversation() -> None:
+    hall = play(OFFICIAL)
     said = hall.after(days=2).hears("mijn paspoort")
     assert (said.tags, said.due, said.department) == ((), None, "burgerzaken")
     hall.orders("close")  # nothing official in it
@@ -139,8 +119,8 @@ def test_labels_and_dates_of_what_was_closed_are_not_those_of_what_begins() -> N
     assert (again.tags, again.due) == ((), None)
 
 
-def test_opened_again_it_keeps_its_labels_but_no_date_that_was_met() -> None:
-    hall = closed("bezwaar over mijn container", outcome="handled")
+def test_reopened_conversation_keeps_its_labels_but_no_date_that_was_met() -> None:
+    hall = play(OFFICIAL)
     said = hall.after(days=2).hears("ik ben het er niet mee eens")
     assert (said.reopened, said.tags, said.due) == (True, ("officieel",), None)
     later = hall.after(days=1).hears("opnieuw bezwaar")
@@ -155,62 +135,17 @@ RETURNING = [
 
 
 @pytest.mark.parametrize(
-    ("after", "words", "rule", "reopened"),
+    ("begin", "days", "words", "rule", "department", "reopened"),
     [
-        ({"days": 20}, "mijn vraag over iets", "nieuw", False),
-        ({"days": 2}, "mijn vraag over iets", "afval", True),
-        ({"days": 20}, "mijn vergunning", "", False),
+        (OFFICIAL, 20, "mijn vraag over iets", "nieuw", "balie", False),
+        (OFFICIAL, 2, "mijn vraag over iets", "afval", "groen", True),
+        (OFFICIAL, 20, "mijn vergunning", "", "klantcontact", False),
+        (BEGIN.replace("container", "paspoort"), 2, "mijn vraag", "nieuw", "balie", False),
     ],
 )
-def test_rules_know_a_new_conversation_from_one_that_is_opened_again(
-    after: dict[str, float], words: str, rule: str, reopened: bool
+def test_rules_tell_a_new_conversation_from_a_reopened_one(
+    begin: str, days: int, words: str, rule: str, department: str, reopened: bool
 ) -> None:
-    """However long ago the last one was closed."""
-    hall = closed("bezwaar over mijn container", config(rules=RETURNING), outcome="handled")
-    said = hall.after(**after).hears(words)
-    assert (said.rule, said.reopened) == (rule, reopened)
-
-
-def test_rule_for_another_department_starts_a_new_conversation() -> None:
-    hall = closed("mijn paspoort", config(rules=RETURNING))
-    said = hall.after(days=2).hears("mijn vraag over iets")
-    assert (said.rule, said.department, said.reopened) == ("nieuw", "balie", False)
-
-
-def test_reopened_conversation_waits_and_closes_anew() -> None:
-    hall = closed("er is iets met de buren")
-    hall.after(days=2).hears("het is nog steeds zo")
-    assert hall.state.waiting_since == hall.now
-    hall.after(hours=2)
-    assert hall.happened == ["waiting"] and hall.state.escalated
-    hall.orders("close")
-    hall.after(days=1).hears("echt waar")
-    hall.after(hours=8)
-    assert hall.happened == ["waiting"]  # though it was escalated before
-    hall.orders("text")
-    hall.after(days=14)
-    assert hall.happened == ["closed"]
-
-
-def test_conversation_closed_by_silence_is_never_reopened() -> None:
-    hall = Stadhuis()
-    hall.hears("mijn container")
-    hall.orders("text", author=SANNE)
-    first = hall.id
-    hall.after(days=14)
-    assert hall.happened == ["closed"]
-    said = hall.after(hours=1).hears("en nu?")
-    assert said.conversation != first and not said.reopened
-
-
-def test_conversation_can_reopen_until_the_last_moment() -> None:
-    hall = closed()
-    first = hall.id
-    hall.reaches(hall.now + REOPEN_PERIOD)
-    assert hall.hears("nog iets over het hek").conversation == first
-
-
-def test_message_to_another_number_reopens_nothing() -> None:
-    hall = closed()
-    said = hall.after(minutes=1).hears("bedankt", number="30000002")
-    assert said.opened and said.conversation.startswith("30000002-")
+    hall: Stadhuis = play(begin, given=config(rules=RETURNING))
+    said = hall.after(days=days).hears(words)
+    assert (said.rule, said.department, said.reopened) == (rule, department, reopened)

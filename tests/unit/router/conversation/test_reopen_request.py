@@ -1,6 +1,7 @@
-"""An answer that came too late is held: who sent it hears so, and its citizen is asked once."""
+"""Answers outside the window: held, reported to their sender, and their citizen is asked once."""
 
 import math
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,282 +12,262 @@ import pytest
 from router.conversation.reopen_request import ASKED, CLOSED, MAX_REQUESTS, NOT_ASKED
 from router.output.crm_events import STATUS_CHANGED
 from services.config.model import parse
-from services.contract import SendOutcome
 from services.whatsapp.delivery_status import MAX_HOLD, REOPEN_REQUEST_VALID_FOR
 from tests.support.router.commands import command
-from tests.support.router.decisions import decisions, events, records_of
-from tests.support.router.harness import TOML, Router
-from tests.support.router.webhooks import ANNA, inbound, outcome, statuses, text
-from tests.support.router.webhooks import at as moment
-from tests.support.router.webhooks import status as stated
+from tests.support.router.decisions import data, decisions, events, records_of
+from tests.support.router.harness import TOML, Router, decide_one
+from tests.support.router.webhooks import ANNA, at, inbound, outcome, status, statuses, text
 
 DAY = 86400.0
 ASK = '[[numbers]]\nid = "10000001"\nask_template = {name = "schrijf_terug", language = "nl"}'
 CONFIG = parse(TOML.replace('[[numbers]]\nid = "10000001"', ASK), "postkamer.toml")
 REASON = "held: wacht tot de inwoner weer schrijft"
+VALID = REOPEN_REQUEST_VALID_FOR / timedelta(days=1)
+"""Days for which a reopen request is valid."""
 
 
 class Late:
-    """Anna wrote at noon; what she is answered is late a day after."""
+    """Anna wrote at noon; an answer is late a day after. Times are in days."""
 
     def __init__(self, config: Any = CONFIG) -> None:
         self.router = Router(config)
         self.writes(0)
         [self.conversation] = self.router.conversations
 
-    def writes(self, second: float) -> None:
-        message = text(f"wamid.{second}", "is mijn paspoort klaar", **ANNA, sent=second)
-        self.router.takes(inbound(message, second=second))
+    def takes(self, entry: Any) -> Any:
+        return self.router.takes(entry)
 
-    def answers(self, second: float, **more: Any) -> UUID:
-        given = command(f"a{second}", second=second, conversation=self.conversation, **more)
-        self.router.takes(given)
+    def writes(self, day: float) -> None:
+        message = text(f"wamid.{day}", "is mijn paspoort klaar", **ANNA, sent=day * DAY)
+        self.takes(inbound(message, second=day * DAY))
+
+    def orders(self, type: str, day: float, **more: Any) -> UUID:
+        where = more or {"conversation": self.conversation}
+        given = command(f"{type} {day}", type, second=day * DAY, **where)
+        self.takes(given)
         return given.id
 
-    def held(self, message: UUID, second: float, code: int = 0) -> list[Any]:
-        return self.router.takes(outcome(message, "held", second=second, code=code, reason=REASON))
+    def settles(self, message: UUID, state: str, day: float, **more: Any) -> list[Any]:
+        return self.takes(outcome(message, state, second=day * DAY, **more))
+
+    def hold(self, message: UUID, day: float, code: int = 0) -> list[Any]:
+        return self.settles(message, "held", day, code=code, reason=REASON)
+
+    def holds_answer(self, day: float = 2) -> tuple[UUID, list[Any]]:
+        """A late answer that the deliverer holds at once."""
+        message = self.orders("text", day)
+        return message, self.hold(message, day + 1e-5)
 
     @property
     def asked(self) -> list[UUID]:
-        """The templates that went out to ask, in their order."""
+        """Reopen requests that went out, in their order."""
         sends = (changes.send for changes in self.router.changes)
         return [send.id for send in sends if send and send.asks]
+
+    @property
+    def now(self) -> Any:
+        return self.router.conversations[self.conversation]
+
+    def presses_button(self, day: float, about: str) -> Any:
+        message = text(f"wamid.{day}", "", **ANNA, sent=day * DAY, kind="button")
+        button = {"text": "Ja, stuur maar", "payload": "ja"}
+        message |= {"button": button, "context": {"id": about}}
+        return decide_one(self.router, inbound(message, second=day * DAY))[0]
 
 
 def test_sender_hears_that_a_late_answer_is_on_hold() -> None:
     late = Late()
-    message = late.answers(2 * DAY)
-    said = late.held(message, 2 * DAY + 1)
-    [event] = events(said)
+    message, said = late.holds_answer()
+    [event], [ask] = events(said), late.asked
     assert event.type == STATUS_CHANGED
-    data = msgspec.json.decode(event.data)
-    assert (data["status"], data["reason"], data["messageId"]) == ("accepted", ASKED, str(message))
-    [ask] = late.asked
-    assert data["automatic"] == {"messageId": str(ask), "name": "schrijf_terug", "text": ""}
-    kept_of = late.router.outgoing
-    assert (kept_of[message].status, kept_of[message].reason) == ("accepted", ASKED)
-    assert (kept_of[ask].status, kept_of[ask].type) == ("accepted", "template")
+    told = data(event)
+    assert (told["status"], told["reason"], told["messageId"]) == ("accepted", ASKED, str(message))
+    assert told["automatic"] == {"messageId": str(ask), "name": "schrijf_terug", "text": ""}
+    answer, request = late.router.outgoing[message], late.router.outgoing[ask]
+    assert (answer.status, answer.reason) == ("accepted", ASKED)
+    assert (request.status, request.type) == ("accepted", "template")
 
 
 def test_reopen_request_is_sent_and_archived_after_its_cause() -> None:
     late = Late()
-    message = late.answers(2 * DAY)
-    said = late.held(message, 2 * DAY + 1)
+    _, said = late.holds_answer()
     send = late.router.changes[-1].send
     assert send and send.asks and send.purpose == ""
     named = {"name": "schrijf_terug", "language": {"code": "nl"}}
     assert msgspec.json.decode(send.content) == {"type": "template", "template": named}
     caused, ask = records_of(said)
     assert (caused.kind, ask.kind, ask.message) == ("send", "message", send.id)
-    assert ask.sequence == caused.sequence + 1
-    assert late.router.conversations[late.conversation].sequence == ask.sequence
-    data = msgspec.json.decode(ask.data)
-    assert (data["direction"], data["type"], data["name"]) == ("out", "template", "schrijf_terug")
-    assert "vraagt de inwoner om terug te schrijven" in data["decision"]["reason"]
+    assert late.now.sequence == ask.sequence == caused.sequence + 1
+    told = data(ask)
+    assert (told["direction"], told["type"], told["name"]) == ("out", "template", "schrijf_terug")
+    assert "vraagt de inwoner om terug te schrijven" in told["decision"]["reason"]
 
 
-def test_citizen_gets_one_reopen_request_for_all_answers_on_hold() -> None:
-    late = Late()
-    first, second = late.answers(2 * DAY), late.answers(2 * DAY + 5)
-    late.held(first, 2 * DAY + 6)
-    [event] = events(late.held(second, 2 * DAY + 7))
-    data = msgspec.json.decode(event.data)
-    assert (data["reason"], "automatic" in data) == (ASKED, False)
-    assert len(late.asked) == 1
-    late.writes(3 * DAY)
-    late.held(late.answers(5 * DAY), 5 * DAY + 1)
-    assert len(late.asked) == 2
+def held_and_written(late: Late) -> None:
+    late.holds_answer()
+    late.holds_answer(2.1)
+    late.writes(3)
+    late.holds_answer(5)
 
 
-def test_one_reopen_request_goes_out_for_outcomes_in_one_batch_or_repeated() -> None:
-    late = Late()
-    ids = [late.answers(2 * DAY + n) for n in range(2)]
-    held = [outcome(id, "held", second=2 * DAY + 9, reason=REASON) for id in ids]
+def held_in_one_batch_twice(late: Late) -> None:
+    ids = [late.orders("text", 2 + n / 10) for n in range(2)]
+    held = [outcome(id, "held", second=2.5 * DAY, reason=REASON) for id in ids]
     late.router.takes(*held)
     late.router.takes(*held)
-    assert len(late.asked) == 1
 
 
-@pytest.mark.parametrize("order", ["first", "second"])
-def test_one_reopen_request_covers_two_conversations_of_a_citizen(order: str) -> None:
+def written_before_it_was_held(late: Late) -> None:
+    message = late.orders("text", 2)
+    late.writes(2.1)
+    late.hold(message, 2.2)
+
+
+def refused_by_meta(late: Late) -> None:
+    late.hold(late.orders("text", 0.9), 0.91, code=CLOSED)
+
+
+def refused_by_meta_and_written_since(late: Late) -> None:
+    late.writes(0.92)
+    late.hold(late.orders("text", 0.93), 0.915, code=CLOSED)
+
+
+def request_failed(late: Late) -> None:
+    late.holds_answer()
+    said = late.settles(late.asked[0], "failed", 2.1, code=132001, reason="132001: bestaat niet")
+    assert [data(event)["status"] for event in events(said)] == ["failed"]
+    late.holds_answer(2.2)
+
+
+def request_failed_by_status(late: Late) -> None:
+    late.holds_answer()
+    failed = status("wamid.ask", "failed", f"{late.asked[0]}.1", code=131026)
+    late.takes(statuses(failed, second=2.1 * DAY))
+    late.holds_answer(2.2)
+
+
+def twelve_days_of_answers(late: Late) -> None:
+    for day in range(2, 14):
+        late.holds_answer(day)
+
+
+def closed_before_it_was_held(late: Late) -> None:
+    message = late.orders("text", 2)
+    late.orders("close", 2.1)
+    late.hold(message, 2.2)
+    assert late.now.closed_at == at(2.1 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("course", "requests"),
+    [
+        (held_and_written, 2),
+        (held_in_one_batch_twice, 1),
+        (written_before_it_was_held, 0),
+        (refused_by_meta, 1),
+        (refused_by_meta_and_written_since, 0),
+        (request_failed, 2),
+        (request_failed_by_status, 2),
+        (twelve_days_of_answers, 4),
+        (closed_before_it_was_held, 1),
+    ],
+)
+def test_reopen_requests_are_sent_once_while_they_are_valid(
+    course: Callable[[Late], None], requests: int
+) -> None:
     late = Late()
-    before = late.answers(2 * DAY)
-    late.router.takes(
-        command("close", second=2 * DAY + 1, type="close", conversation=late.conversation)
-    )
-    given = command("new", second=2 * DAY + 2, to=ANNA["phone"], department="klantcontact")
-    late.router.takes(given)
-    both = (before, given.id) if order == "first" else (given.id, before)
-    for n, id in enumerate(both):
-        late.held(id, 2 * DAY + 3 + n)
-    assert len(late.asked) == 1
-    assert late.router.outgoing[before].reason == late.router.outgoing[given.id].reason == ASKED
+    course(late)
+    assert len(late.asked) == requests
 
 
-def test_no_reopen_request_goes_to_a_citizen_who_wrote_meanwhile() -> None:
+@pytest.mark.parametrize("reverse", [False, True])
+def test_one_reopen_request_covers_two_conversations_of_a_citizen(reverse: bool) -> None:
     late = Late()
-    message = late.answers(2 * DAY)
-    late.writes(2 * DAY + 1)
-    late.held(message, 2 * DAY + 2)
-    assert late.asked == []
-
-
-def test_reopen_request_goes_out_when_meta_says_the_window_is_closed() -> None:
-    late = Late()
-    message = late.answers(DAY - 60)
-    late.held(message, DAY - 50, code=CLOSED)
+    before = late.orders("text", 2)
+    late.orders("close", 2.1)
+    new = late.orders("text", 2.2, to=ANNA["phone"], department="klantcontact")
+    for n, id in enumerate(sorted([before, new], reverse=reverse)):
+        late.hold(id, 2.3 + n / 10)
     assert len(late.asked) == 1
-    late.writes(DAY - 40)
-    late.held(late.answers(DAY - 30), DAY - 45, code=CLOSED)  # told late: they wrote since
-    assert len(late.asked) == 1
+    assert late.router.outgoing[before].reason == late.router.outgoing[new].reason == ASKED
 
 
 def test_sender_hears_that_no_reopen_request_went_out_without_a_template() -> None:
     late = Late(parse(TOML, "postkamer.toml"))
-    message = late.answers(2 * DAY)
-    [event] = events(late.held(message, 2 * DAY + 1))
-    assert msgspec.json.decode(event.data)["reason"] == NOT_ASKED
+    _, said = late.holds_answer()
+    assert [data(event)["reason"] for event in events(said)] == [NOT_ASKED]
     assert late.asked == []
 
 
-def failed(ask: UUID, second: float) -> SendOutcome:
-    return outcome(ask, "failed", second=second, code=132001, reason="132001: bestaat niet")
-
-
-def test_next_answer_sends_a_reopen_request_after_one_failed() -> None:
+@pytest.mark.parametrize(("later", "asks"), [(VALID - 0.001, 1), (VALID, 2), (14, 2)])
+def test_answer_asks_anew_when_the_last_request_has_expired(later: float, asks: int) -> None:
     late = Late()
-    late.held(late.answers(2 * DAY), 2 * DAY + 1)
-    [ask] = late.asked
-    [event] = events(late.router.takes(failed(ask, 2 * DAY + 2)))
-    assert msgspec.json.decode(event.data)["status"] == "failed"
-    late.held(late.answers(2 * DAY + 3), 2 * DAY + 4)
-    assert len(late.asked) == 2
-
-
-def test_next_answer_sends_a_reopen_request_after_a_failed_status() -> None:
-    late = Late()
-    late.held(late.answers(2 * DAY), 2 * DAY + 1)
-    [ask] = late.asked
-    given = stated("wamid.ask", "failed", f"{ask}.1", code=131026)
-    late.router.takes(statuses(given, second=2 * DAY + 2))
-    late.held(late.answers(2 * DAY + 3), 2 * DAY + 4)
-    assert len(late.asked) == 2
-
-
-DAYS = REOPEN_REQUEST_VALID_FOR.total_seconds()
-
-
-@pytest.mark.parametrize(("later", "asks"), [(DAYS - 60, 1), (DAYS, 2), (14 * DAY, 2)])
-def test_an_answer_that_comes_much_later_asks_anew(later: float, asks: int) -> None:
-    """The question of a week ago is forgotten, or nothing waits for its answer any more."""
-    late = Late()
-    late.held(late.answers(2 * DAY), 2 * DAY)
-    [event] = events(late.held(late.answers(2 * DAY + later), 2 * DAY + later))
-    data = msgspec.json.decode(event.data)
-    assert (data["reason"], "automatic" in data) == (ASKED, asks == 2)
+    late.holds_answer(2)
+    _, said = late.holds_answer(2 + later)
+    told = data(events(said)[0])
+    assert (told["reason"], "automatic" in told) == (ASKED, asks == 2)
     assert len(late.asked) == asks
-    late.held(late.answers(2 * DAY + later + 1), 2 * DAY + later + 1)
+    late.holds_answer(2 + later + 0.0001)
     assert len(late.asked) == asks
-
-
-def test_reopen_requests_are_few_over_days_of_answers() -> None:
-    late = Late()
-    for day in range(2, 14):
-        late.held(late.answers(day * DAY), day * DAY)
-    assert len(late.asked) == 4
 
 
 def test_reopen_request_is_valid_for_less_than_an_answer_is_held() -> None:
     assert timedelta(hours=24 + 24) < REOPEN_REQUEST_VALID_FOR < MAX_HOLD
 
 
-def pressed(late: Late, second: float, about: str) -> Any:
-    """The button of a template was pressed."""
-    message = text(f"wamid.{second}", "", **ANNA, sent=second) | {"type": "button"}
-    del message["text"]
-    message |= {"button": {"text": "Ja, stuur maar", "payload": "ja"}, "context": {"id": about}}
-    [(_, decision, _)] = late.router.takes(inbound(message, second=second))
-    return decision
-
-
 @pytest.mark.parametrize("closed", [False, True])
-def test_button_of_a_reopen_request_is_no_new_question(closed: bool) -> None:
+@pytest.mark.parametrize("about", ["wamid.ask", "wamid.other"])
+def test_button_of_a_reopen_request_is_no_question_and_of_another_template_it_is(
+    about: str, closed: bool
+) -> None:
     late = Late()
-    late.held(late.answers(2 * DAY), 2 * DAY + 1)
-    [ask] = late.asked
-    late.router.takes(outcome(ask, "sent", second=2 * DAY + 2, wamid="wamid.ask"))
+    late.holds_answer()
+    late.settles(late.asked[0], "sent", 2.1, wamid="wamid.ask")
     if closed:
-        given = command("c", second=2 * DAY + 3, type="close", conversation=late.conversation)
-        late.router.takes(given)
-    before = late.router.conversations[late.conversation]
-    decision = pressed(late, 3 * DAY, "wamid.ask")
-    assert (decision.conversation, decision.task) == (late.conversation, False)
-    now = late.router.conversations[late.conversation]
-    assert (now.state.waiting_since, now.closed_at) == (None, before.closed_at)
-    assert now.said_at == moment(3 * DAY)  # it is what lets go
+        late.orders("close", 2.2)
+    before = late.now
+    decision = late.presses_button(3, about)
+    asks = about == "wamid.other"
+    assert (decision.conversation, decision.task) == (late.conversation, asks)
+    waiting = at(3 * DAY) if asks else None
+    assert late.now.state.waiting_since == waiting
+    assert late.now.closed_at == (None if asks else before.closed_at)
+    assert late.now.said_at == at(3 * DAY)  # it is what lets go
 
 
 @pytest.mark.parametrize("about", ["wamid.2", "wamid.5", "wamid.8"])
-def test_button_of_any_reopen_request_counts(about: str) -> None:
+def test_button_of_any_valid_reopen_request_counts(about: str) -> None:
     late = Late()
     for day in (2, 5, 8):
-        late.held(late.answers(day * DAY), day * DAY)
-        sent = outcome(late.asked[-1], "sent", second=day * DAY + 1, wamid=f"wamid.{day}")
-        late.router.takes(sent)
+        late.holds_answer(day)
+        late.settles(late.asked[-1], "sent", day + 0.1, wamid=f"wamid.{day}")
     assert len(late.asked) == math.ceil(MAX_HOLD / REOPEN_REQUEST_VALID_FOR) == MAX_REQUESTS
-    assert not pressed(late, 9 * DAY, about).task
-
-
-def test_the_button_of_another_template_is_somebody_s_work() -> None:
-    late = Late()
-    late.held(late.answers(2 * DAY), 2 * DAY + 1)
-    [ask] = late.asked
-    late.router.takes(outcome(ask, "sent", second=2 * DAY + 2, wamid="wamid.ask"))
-    assert pressed(late, 3 * DAY, "wamid.other").task
-    now = late.router.conversations[late.conversation]
-    assert now.state.waiting_since == moment(3 * DAY)
+    assert not late.presses_button(9, about).task
 
 
 def test_sent_answer_is_no_longer_on_hold() -> None:
     late = Late()
-    message = late.answers(2 * DAY)
-    late.held(message, 2 * DAY + 1)
-    late.writes(3 * DAY)
-    done = late.router.takes(outcome(message, "sent", second=3 * DAY + 1, wamid="wamid.ours"))
-    assert events(done) == []
+    message, _ = late.holds_answer()
+    late.writes(3)
+    assert events(late.settles(message, "sent", 3.1, wamid="wamid.ours")) == []
     assert late.router.outgoing[message].reason == ""
-    [event] = events(
-        late.router.takes(statuses(stated("wamid.ours", "delivered"), second=3 * DAY + 2))
-    )
-    data = msgspec.json.decode(event.data)
-    assert (data["status"], data["reason"]) == ("delivered", "")
+    delivered = statuses(status("wamid.ours", "delivered"), second=3.2 * DAY)
+    told = data(events(late.takes(delivered))[0])
+    assert (told["status"], told["reason"]) == ("delivered", "")
 
 
-def test_answer_on_hold_that_expires_is_told_as_failed() -> None:
+def test_answer_on_hold_that_expires_is_reported_as_failed() -> None:
     late = Late()
-    message = late.answers(2 * DAY)
-    late.held(message, 2 * DAY + 1)
+    message, _ = late.holds_answer()
     reason = "window_closed: de inwoner schreef niet terug"
-    [event] = events(late.router.takes(outcome(message, "failed", second=9 * DAY, reason=reason)))
-    data = msgspec.json.decode(event.data)
-    assert (data["status"], data["reason"]) == ("failed", reason)
+    told = data(events(late.settles(message, "failed", 9, reason=reason))[0])
+    assert (told["status"], told["reason"]) == ("failed", reason)
 
 
-def test_answer_settled_by_a_status_is_not_told_as_on_hold() -> None:
+def test_answer_settled_by_a_status_is_not_put_on_hold() -> None:
     late = Late()
-    message = late.answers(2 * DAY)
-    late.router.takes(statuses(stated("wamid.x", "sent", f"{message}.1"), second=2 * DAY + 1))
-    said = late.held(message, 2 * DAY + 2)
+    message = late.orders("text", 2)
+    late.takes(statuses(status("wamid.x", "sent", f"{message}.1"), second=2.1 * DAY))
+    said = late.hold(message, 2.2)
     assert (events(said), late.asked) == ([], [])
     assert decisions(said)[0].status == "sent"
-
-
-def test_closing_takes_no_answer_back_that_was_given() -> None:
-    late = Late()
-    message = late.answers(2 * DAY)
-    late.router.takes(
-        command("close", second=2 * DAY + 1, type="close", conversation=late.conversation)
-    )
-    late.held(message, 2 * DAY + 2)
-    assert len(late.asked) == 1
-    assert late.router.conversations[late.conversation].closed_at == moment(2 * DAY + 1)

@@ -1,34 +1,105 @@
-"""Danger: a text at once whatever else there is, a person who is woken, and the next one until
-somebody has confirmed."""
-
-from typing import Any
+"""Danger: a text at once, and alarms to one person after another until somebody confirms."""
 
 import pytest
 
 from router.conversation.auto_reply import MAX_AUTO_TEXTS
 from router.output.crm_events import CARE_ALARM
-from tests.support.router.commands import SANNE
 from tests.support.router.config_full import config
-from tests.support.router.simulation import Stadhuis, data
+from tests.support.router.decisions import data
+from tests.support.router.script import play
+from tests.support.router.simulation import Stadhuis
 
 SATURDAY = "2026-11-28 23:40"
+ALARMED = f"= {SATURDAY} wait_minutes=0\n ik wil dood -> zelfdoding, !wacht, @zorg\n"
 DANGER = [
     ("mijn huis staat in brand", "emergency", ["noodgeval"]),
     ("ik wil dood", "suicide", ["zelfdoding"]),
     ("ik sla jullie in elkaar", "threat", []),  # a threat gets no answer of a machine
 ]
+SCRIPTS = {
+    "a safety rule decides when it names a department": "ik wil dood -> zelfdoding, !wacht, @zorg",
+    "an ordinary rule decides when the safety rule names none": """
+        mijn container staat in brand           -> noodgeval, !wacht, @groen, #afval""",
+    "a safety text goes out in a burst that had a text, once": f"""
+        = {SATURDAY}
+        hoi                                     -> gesloten
+        +5s ik wil dood                         -> zelfdoding, !wacht
+        +5s echt waar, ik wil dood; +5s en ik vind mijn container vol
+        +5s het huis staat in brand             -> noodgeval, !wacht""",
+    "a safety text answers the first message that is not late": f"""
+        = {SATURDAY}
+        {{late=120}} ik wil dood                -> !wacht
+        +5s ik wil dood                         -> zelfdoding
+        +5s ik wil dood""",
+    "no hours or menu text goes out for a day after danger": f"""{ALARMED}
+        /confirm; +5m hoi; +5m mijn garage; /transfer groen
+        +24h mijn garage                        -> garage""",
+    "a safety text goes out from a number that only receives": """
+        /state receive-only
+        ik wil dood                             -> zelfdoding, !wacht""",
+    "a safety text goes out from a closed number": """
+        /state closed Dicht.
+        ik wil dood                             -> zelfdoding, !wacht""",
+    "a safety text goes out during a talk with a person": """
+        mijn container; /text
+        ik wil dood                             -> zelfdoding, !wacht, @groen""",
+    "another danger wakes at once": f"""{ALARMED}
+        /confirm; +1m mijn huis staat in brand  -> noodgeval, !wacht""",
+    "an unconfirmed alarm goes to each destination twice": f"""{ALARMED}
+        +9m
+        +1m                                     -> ~alarmed, !piket
+        +10m                                    -> ~alarmed, !wacht
+        +10m                                    -> ~alarmed, !piket
+        +10m                                    -> ~unconfirmed
+        +10h""",
+    "a safety text goes out when no alarm destination is set": """
+        ik wil dood                             -> zelfdoding
+        +59m""",
+    "an edit with danger wakes a person and gets no text": """
+        mijn container
+        [edit]                                  -> !wacht""",
+    "danger reopens what was closed and wakes again": f"""{ALARMED}
+        /confirm; /close
+        +1d ik wil dood                         -> zelfdoding, !wacht, reopened""",
+} | {
+    f"the same danger within the hour raises no second alarm: {words}": f"""{ALARMED}
+        +2m {words}
+        /confirm; +58m1s {words}                -> {text}!wacht"""
+    for words in ("ik wil dood", "ik wil echt dood, ik wil dood") for text in ["zelfdoding, "]
+} | {
+    f"nothing but a confirmation ends the alarm: {command}": f"""{ALARMED}
+        /{command}
+        +10m                                    -> ~alarmed, !piket
+        /confirm
+        +3h"""
+    for command in ("close", "transfer groen", "text", "note", "release")
+} | {
+    f"a confirmed alarm goes no further: {time}": f"""{ALARMED}
+        +{time}                                 -> {alarms}
+        /confirm
+        +3h"""
+    for time, alarms in [
+        ("0m", ""),
+        ("9m", ""),
+        ("15m", "~alarmed, !piket"),
+        ("25m", "~alarmed, ~alarmed, !piket, !wacht"),
+    ]
+}  # fmt: skip
+TOWNS = {
+    "a safety text goes out when no alarm destination is set": config(
+        tenant={"care": {"destinations": []}}
+    )
+}
 
 
-def alarmed(words: str = "ik wil dood", start: str = SATURDAY, **more: Any) -> Stadhuis:
-    hall = Stadhuis(start, **more)
-    hall.hears(words)
-    assert hall.woken == ["wacht"]
-    return hall
+@pytest.mark.parametrize("case", SCRIPTS)
+def test_safety_rule(case: str) -> None:
+    play(SCRIPTS[case], **{"given": TOWNS[case]} if case in TOWNS else {})
 
 
 @pytest.mark.parametrize("start", [SATURDAY, "2026-11-25 13:00"])
 @pytest.mark.parametrize(("words", "care", "texts"), DANGER)
-def test_danger_is_told_before_menus_and_hours_and_wakes_a_person(
+def test_danger_precedes_menus_and_hours_and_wakes_a_person(
     words: str, care: str, texts: list[str], start: str
 ) -> None:
     hall = Stadhuis(start)
@@ -41,45 +112,10 @@ def test_danger_is_told_before_menus_and_hours_and_wakes_a_person(
     assert hall.told[0] == alarm  # nothing goes before it
 
 
-def test_safety_rule_decides_the_department_only_when_it_names_one() -> None:
-    assert Stadhuis().hears("ik wil dood").department == "zorg"
-    said = Stadhuis().hears("mijn container staat in brand")
-    assert (said.department, said.rule) == ("groen", "afval")
+def test_safety_rule_with_a_department_comes_before_the_ordinary_rules() -> None:
     both = Stadhuis().hears("mijn container is vol en ik wil dood")
-    assert (both.department, both.rule) == ("zorg", "dood")
+    assert (both.department, both.rule, both.care) == ("zorg", "dood", "suicide")
     assert both.reason == '"ik wil dood" staat erin (zorgregel dood)'
-
-
-def test_safety_text_goes_out_in_a_burst_that_had_a_text() -> None:
-    hall = Stadhuis(SATURDAY)
-    hall.hears("hoi")
-    hall.after(seconds=5).hears("ik wil dood")
-    hall.after(seconds=5).hears("echt waar, ik wil dood")  # one answer to one danger
-    hall.after(seconds=5).hears("en ik vind mijn container vol")
-    assert hall.heard == ["gesloten", "zelfdoding"]
-    hall.after(seconds=5).hears("het huis staat in brand")
-    assert hall.heard == ["noodgeval"]
-
-
-def test_safety_text_answers_the_first_message_that_is_not_late() -> None:
-    """Though a late one woke somebody just before."""
-    hall = Stadhuis(SATURDAY)
-    hall.hears("ik wil dood", late=120)
-    assert (hall.heard, hall.woken) == ([], ["wacht"])
-    hall.after(seconds=5).hears("ik wil dood")
-    hall.after(seconds=5).hears("ik wil dood")
-    assert (hall.heard, hall.woken) == (["zelfdoding"], [])
-
-
-def test_no_hours_or_menu_text_goes_out_for_a_day_after_danger() -> None:
-    hall = alarmed(given=config(tenant={"wait_minutes": 0}))
-    assert hall.heard == ["zelfdoding"]
-    hall.after(minutes=5).hears("hoi")
-    hall.after(minutes=5).hears("mijn garage")
-    hall.orders("transfer", to_department="groen")
-    assert hall.heard == []
-    hall.after(hours=24).hears("mijn garage")
-    assert hall.heard == ["garage"]
 
 
 def test_safety_text_goes_out_beyond_the_daily_limit_of_texts() -> None:
@@ -92,24 +128,7 @@ def test_safety_text_goes_out_beyond_the_daily_limit_of_texts() -> None:
     assert hall.heard == ["zelfdoding"]
 
 
-@pytest.mark.parametrize("state", ["receive-only", "closed"])
-def test_safety_text_goes_out_from_a_silent_number(state: str) -> None:
-    hall = Stadhuis()
-    hall.says("state", "Wij zijn dicht.", state=state)
-    hall.hears("ik wil dood")
-    assert hall.heard == ["zelfdoding"]
-
-
-def test_safety_text_goes_out_during_a_talk_with_a_person() -> None:
-    hall = Stadhuis()
-    hall.hears("mijn container")
-    hall.orders("text")
-    said = hall.hears("ik wil dood")
-    assert (said.department, said.care) == ("groen", "suicide")
-    assert hall.heard == ["zelfdoding"] and hall.woken == ["wacht"]
-
-
-def test_a_machine_that_reads_our_help_back_to_us_is_not_answered_for_ever() -> None:
+def test_machine_that_repeats_the_safety_text_gets_it_once_an_hour() -> None:
     hall = Stadhuis()
     for _ in range(100):
         hall.after(seconds=20).hears("U zei: ik wil dood. Bel 113.")
@@ -118,104 +137,25 @@ def test_a_machine_that_reads_our_help_back_to_us_is_not_answered_for_ever() -> 
     assert hall.heard == ["zelfdoding"]  # somebody may write from the same telephone
 
 
-@pytest.mark.parametrize("again", ["ik wil dood", "ik wil echt dood, ik wil dood"])
-def test_same_danger_within_the_hour_raises_no_second_alarm(again: str) -> None:
-    hall = alarmed()
-    hall.after(minutes=2).hears(again)
-    assert hall.woken == []
-    hall.orders("confirm")
-    said = hall.after(minutes=58, seconds=1).hears(again)
-    assert hall.woken == ["wacht"] and said.alarm and said.alarm.nth == 1
-    assert hall.state.confirmed_by == ""
-
-
-def test_another_danger_wakes_at_once() -> None:
-    hall = alarmed()
-    hall.orders("confirm")
-    said = hall.after(minutes=1).hears("mijn huis staat in brand")
-    assert hall.woken == ["wacht"] and said.alarm and said.alarm.care == "emergency"
-
-
-def test_unconfirmed_alarm_goes_to_each_destination_twice() -> None:
-    hall = alarmed(given=config(tenant={"wait_minutes": 0}))
-    for minutes, woken, happened in [
-        (9, [], []),
-        (1, ["piket"], ["alarmed"]),
-        (10, ["wacht"], ["alarmed"]),
-        (10, ["piket"], ["alarmed"]),
-        (10, [], ["unconfirmed"]),
-        (600, [], []),
-    ]:
-        hall.after(minutes=minutes)
-        assert (hall.woken, hall.happened) == (woken, happened)
+def test_alarms_are_numbered_and_each_new_danger_begins_a_series() -> None:
+    hall = play(f"{ALARMED} +30m -> ~alarmed, ~alarmed, ~alarmed, !piket, !wacht, !piket")
     alarms = [data(event)["nth"] for event in hall.told if event.type == CARE_ALARM]
     assert alarms == [1, 2, 3, 4]
     assert len({event.id for event in hall.told}) == len(hall.told)
+    hall.orders("confirm", departments=["groen"])
+    assert hall.state.confirmed_by == "sanne"
+    said = hall.after(minutes=31).hears("mijn huis staat in brand")
+    assert (said.alarm.nth, said.alarm.care, hall.state.confirmed_by) == (1, "emergency", "")
 
 
-@pytest.mark.parametrize("after", [0, 9, 15, 25])
-def test_confirmed_alarm_goes_to_no_further_destination(after: int) -> None:
-    hall = alarmed()
-    hall.after(minutes=after)
-    confirmed = hall.orders("confirm", departments=["groen"], author=SANNE)
-    assert confirmed.kind == "accepted" and hall.state.confirmed_by == "sanne"
-    asked = hall.woken
-    hall.after(hours=3)
-    assert hall.woken == [] and len(asked) == after // 10
-    assert "unconfirmed" not in hall.happened
-
-
-@pytest.mark.parametrize("order", ["close", "transfer", "text", "note", "release"])
-def test_nothing_but_a_confirmation_ends_the_alarm(order: str) -> None:
-    """Whoever closed it may have been a machine that had seen nothing."""
-    hall = alarmed()
-    assert hall.orders(order, to_department="groen").kind == "accepted"
-    hall.after(minutes=10)
-    assert hall.woken == ["piket"]
-    assert hall.orders("confirm").kind == "accepted"
-    hall.after(hours=3)
-    assert hall.woken == []
-
-
-def test_safety_text_goes_out_when_no_alarm_destination_is_set() -> None:
-    hall = Stadhuis(given=config(tenant={"care": {"destinations": []}}))
-    said = hall.hears("ik wil dood")
-    assert (said.care, said.alarm, hall.heard) == ("suicide", None, ["zelfdoding"])
-    hall.after(hours=1)
-    assert hall.woken == []
-
-
-def test_an_edit_with_danger_in_it_is_not_answered_and_wakes_a_person() -> None:
-    hall = Stadhuis()
-    hall.hears("mijn container")
-    edited = {
-        "original_message_id": "w",
-        "message": {"type": "text", "text": {"body": "ik wil dood"}},
-    }
-    hall.hears(type="edit", content=edited)
-    assert (hall.heard, hall.woken) == ([], ["wacht"])
-
-
-def test_danger_opens_what_was_closed_and_wakes_again() -> None:
-    hall = alarmed()
-    hall.orders("confirm")
-    hall.orders("close")
-    said = hall.after(days=1).hears("ik wil dood")
-    assert said.reopened and hall.woken == ["wacht"]
-
-
-def test_a_rule_of_the_municipality_may_name_another_text() -> None:
+def test_safety_rule_of_a_municipality_may_name_another_text() -> None:
     own = {"id": "eigen", "kind": "threat", "words": ["bijl"], "reply": "garage"}
-    hall = Stadhuis(given=config(care=[own]))
-    hall.hears("ik heb een bijl")
-    assert hall.heard == ["garage"]
+    play("ik heb een bijl -> garage, !wacht", given=config(care=[own]))
 
 
 def test_alarm_holds_no_pii_and_no_text() -> None:
-    hall = alarmed()
-    hall.after(hours=1)
-    for event in hall.told:
-        if event.type == CARE_ALARM:
-            said = event.data.decode()
-            assert "dood" not in said and "3161" not in said and "wamid" not in said
-            assert event.message is None
+    hall = play(ALARMED).after(hours=1)
+    alarms = [event for event in hall.told if event.type == CARE_ALARM]
+    for event in alarms:
+        assert not any(word in event.data.decode() for word in ("dood", "3161", "wamid"))
+        assert event.message is None

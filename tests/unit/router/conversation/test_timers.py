@@ -1,206 +1,139 @@
-"""Nobody answers, or nobody says a word any more: what comes of it, and when."""
+"""Waiting citizens and silent conversations: what their timers do, and when."""
 
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 import pytest
 
 from router.output.crm_events import CLOSED, TRANSFERRED, WAITING
-from tests.support.router.commands import MACHINE
-from tests.support.router.config_full import config
-from tests.support.router.simulation import Stadhuis, data
+from tests.support.router.decisions import data
+from tests.support.router.script import give_command, play
 from tests.support.router.timer_delivery import timeout
 
-NO_MENU = {"menu": ""}
+WAITING_SINCE_ONE = "= 2026-11-25 13:00 menu=\n er is iets met de buren\n"
+ANSWERED = "= 2026-11-25 13:00 menu=\n mijn container; /text\n"
+SCRIPTS = {
+    "waiting time counts only opening hours": """
+        = 2026-11-25 16:30 menu=
+        er is iets met de buren; @2026-11-26 09:29
+        +1m -> duurt_langer, ~waiting, @teamleider""",
+    "over a weekend the window is closed: escalated without a text": """
+        = 2026-11-27 16:30 menu=
+        er is iets met de buren; @2026-11-30 09:29
+        +1m -> ~waiting""",
+    "the first unanswered message counts, once": f"""{WAITING_SINCE_ONE}
+        +50m bent u er nog?
+        +10m -> duurt_langer, ~waiting
+        +10m hallo?; +5h""",
+    "waiting time starts anew after an answer, its text goes once": f"""{WAITING_SINCE_ONE}
+        +1h -> duurt_langer, ~waiting
+        /text; +10m en de schutting?
+        +1h -> ~waiting""",
+    "waiting time counts the hours of the current department": """
+        = 2026-11-25 16:30 menu=
+        er is iets met de buren
+        /transfer burgerzaken -> doorgestuurd
+        @2026-11-25 20:00 /transfer groen -> doorgestuurd
+        @2026-11-26 09:30 -> duurt_langer, ~waiting""",
+    "nothing is escalated without a configured wait": """
+        = 2026-11-25 13:00 wait_minutes=0 menu=
+        er is iets met de buren; +10d""",
+    "an answered conversation closes after two weeks of silence": f"""{ANSWERED}
+        +13d23h59m
+        +1m -> ~closed
+        +30d""",
+    "a message of either side puts the closing off": """
+        = 2026-11-25 13:00 menu=
+        mijn container; +10d en nu? -> duurt_langer, ~waiting
+        +10d /text; +13d
+        +1d -> ~closed""",
+    "a conversation reopened after its idle time closes again": f"""{ANSWERED}
+        +13d /close
+        +7d het is nog niet opgelost
+        /text; +14d -> ~closed""",
+    "a waiting conversation is not closed by a timer": """
+        = 2026-11-25 13:00 menu=
+        mijn container; +60d -> duurt_langer, ~waiting
+        /text; +14d -> ~closed""",
+    "a conversation that the municipality began closes as well": """
+        /begin department=groen; +7d bedankt; +14d -> ~closed""",
+    "an official conversation is not closed by a timer": """
+        = 2026-11-25 13:00 menu=
+        ik maak bezwaar -> officieel
+        +90d -> duurt_langer, ~waiting
+        /close -> ?outcome_needed
+        /close outcome=forwarded""",
+} | {
+    f"small talk starts no waiting time: {words}": f"""{ANSWERED}
+        +5m {words} {texts}
+        +2d"""
+    for words, texts in [("bedankt", ""), ("👍", ""), ("STOP", "-> gestopt"), ("ok", "")]
+}  # fmt: skip
 
 
-def waits(words: str = "er is iets met de buren", start: str = "2026-11-25 13:00") -> Stadhuis:
-    hall = Stadhuis(start, config(tenant=NO_MENU))
-    hall.hears(words)
-    return hall
+@pytest.mark.parametrize("case", SCRIPTS)
+def test_timer(case: str) -> None:
+    play(SCRIPTS[case])
 
 
 def test_unanswered_conversation_is_escalated_after_an_hour() -> None:
-    hall = waits()
-    hall.after(minutes=59)
-    assert hall.happened == [] and hall.heard == []
-    hall.after(minutes=1)
-    assert hall.happened == ["waiting"]
+    hall = play(WAITING_SINCE_ONE)
+    play("+59m", hall)
+    play("+1m -> duurt_langer, ~waiting, @teamleider", hall)
     assert hall.bodies == ["U hoort van ons voor woensdag 25 november om 15.00 uur."]
-    now = hall.router.conversations[hall.id]
-    assert (now.department, now.reason) == ("teamleider", "er is te lang geen antwoord gegeven")
-    assert (now.state.home_department, now.state.priority) == ("teamleider", "high")
-    moved, told = hall.told[-2:]
-    assert (moved.type, told.type) == (TRANSFERRED, WAITING)
-    assert (moved.sequence, told.sequence) == (2, 3)
-    assert data(moved)["from"] == "klantcontact" and data(told)["department"] == "teamleider"
+    assert hall.conversation.reason == "er is te lang geen antwoord gegeven"
+    assert (hall.state.home_department, hall.state.priority) == ("teamleider", "high")
+    moved, waiting = hall.told[-2:]
+    assert (moved.type, waiting.type) == (TRANSFERRED, WAITING)
+    assert (moved.sequence, waiting.sequence) == (2, 3)
+    assert data(moved)["from"] == "klantcontact" and data(waiting)["department"] == "teamleider"
 
 
 def test_escalation_without_a_department_raises_the_priority() -> None:
-    hall = waits("mijn container")
-    hall.after(hours=1)
-    assert hall.happened == ["waiting"] and hall.heard == ["duurt_langer"]
-    now = hall.router.conversations[hall.id]
-    assert (now.department, now.rule, now.state.priority) == ("groen", "afval", "high")
-    assert hall.told[-1].type == WAITING and hall.told[-1].sequence == 2
-
-
-def test_waiting_time_counts_only_opening_hours() -> None:
-    hall = waits(start="2026-11-25 16:30")
-    hall.until("2026-11-26 09:29")
-    assert hall.happened == []
-    hall.until("2026-11-26 09:30")
-    assert hall.happened == ["waiting"]
-    assert hall.bodies == ["U hoort van ons voor donderdag 26 november om 10.30 uur."]
-
-
-def test_over_a_weekend_it_is_escalated_and_meta_would_take_no_text_any_more() -> None:
-    hall = waits(start="2026-11-27 16:30")  # a Friday
-    hall.until("2026-11-30 09:29")
-    assert hall.happened == []
-    hall.until("2026-11-30 09:30")
-    assert hall.happened == ["waiting"] and hall.heard == []
+    hall = play("= 2026-11-25 13:00 menu=\n mijn container")
+    play("+1h -> duurt_langer, ~waiting, @groen, #afval", hall)
+    assert hall.state.priority == "high"
+    assert (hall.told[-1].type, hall.told[-1].sequence) == (WAITING, 2)
 
 
 @pytest.mark.parametrize(
-    ("order", "more", "waiting"),
+    ("command", "waiting"),
     [
-        ("text", {}, False),
-        ("image", {"content": b"{}"}, False),
-        ("text", {"author": MACHINE}, True),
-        ("reaction", {"content": b"{}"}, True),
-        ("template", {"content": b"{}"}, True),
-        ("note", {}, True),
-        ("transfer", {"to_department": "groen"}, True),
-        ("close", {}, False),
+        ("/text", False),
+        ("/image", False),
+        ("/machine", True),
+        ("/reaction", True),
+        ("/template", True),
+        ("/note", True),
+        ("/transfer groen", True),
+        ("/close", False),
     ],
 )
-def test_an_answer_of_a_person_ends_the_waiting(
-    order: str, more: dict[str, Any], waiting: bool
+def test_waiting_ends_only_by_an_answer_of_a_person_or_a_closing(
+    command: str, waiting: bool
 ) -> None:
-    hall = waits()
-    assert hall.after(minutes=30).orders(order, **more).kind == "accepted"
+    hall = play(WAITING_SINCE_ONE).after(minutes=30)
+    give_command(hall, command.removeprefix("/"), {})
     hall.after(hours=12)
     assert hall.happened == (["waiting"] if waiting else [])
 
 
-def test_the_first_message_that_is_not_answered_counts() -> None:
-    hall = waits()
-    hall.after(minutes=50).hears("bent u er nog?")
-    hall.after(minutes=10)
-    assert hall.happened == ["waiting"]
-    hall.after(minutes=10).hears("hallo?")
-    hall.after(hours=5)
-    assert hall.happened == []  # once, until somebody answers
-
-
-def test_waiting_time_starts_anew_after_an_answer() -> None:
-    hall = waits()
-    hall.after(hours=1)
-    hall.orders("text")
-    hall.after(minutes=10).hears("en de schutting?")
-    hall.after(hours=1)
-    assert hall.happened == ["waiting", "waiting"]
-    assert hall.heard == ["duurt_langer"]  # once in a conversation
-
-
-def test_waiting_time_counts_the_hours_of_the_current_department() -> None:
-    hall = waits(start="2026-11-25 16:30")
-    hall.orders("transfer", to_department="burgerzaken")
-    hall.until("2026-11-25 20:00").orders("transfer", to_department="groen")
-    assert hall.happened == []
-    hall.until("2026-11-26 09:30")
-    assert hall.happened == ["waiting"]
-
-
-@pytest.mark.parametrize("words", ["bedankt", "👍", "STOP", "ok"])
-def test_small_talk_starts_no_waiting_time(words: str) -> None:
-    hall = waits("mijn container")
-    hall.orders("text")
-    hall.after(minutes=5).hears(words)
-    hall.after(days=2)
-    assert hall.happened == []
-
-
-def test_nothing_is_escalated_without_a_configured_wait() -> None:
-    hall = Stadhuis(given=config(tenant={"wait_minutes": 0, "menu": ""}))
-    hall.hears("er is iets met de buren")
-    hall.after(days=10)
-    assert hall.happened == []
-
-
-def test_an_hour_that_is_told_late_is_escalated_and_nothing_is_said() -> None:
-    hall = waits()
+def test_timer_that_fires_late_escalates_without_a_text() -> None:
+    hall = play(WAITING_SINCE_ONE)
     [timer] = [t for t in hall.router.timers.values() if t.kind == "waiting"]
     hall.takes(msgspec.structs.replace(timeout(timer), told_at=timer.due_at + timedelta(hours=3)))
     assert hall.happened == ["waiting"] and hall.heard == []
 
 
-def test_a_conversation_without_a_word_is_closed_after_two_weeks() -> None:
-    hall = waits("mijn container")
-    hall.orders("text")
-    hall.after(days=13, hours=23, minutes=59)
-    assert hall.happened == []
-    hall.after(minutes=1)
-    assert hall.happened == ["closed"]
+def test_idle_conversation_is_closed_with_its_reason() -> None:
+    hall = play(f"{ANSWERED} +14d -> ~closed")
     closed = hall.told[-1]
     assert (closed.type, data(closed)["reason"]) == (CLOSED, "er is lang niets meer gezegd")
-    assert hall.router.conversations[hall.id].closed_at == hall.now
-    assert hall.heard == []
-    hall.after(days=30)
-    assert hall.happened == []
+    assert hall.conversation.closed_at == hall.now
 
 
-def test_each_word_from_either_side_puts_it_off() -> None:
-    hall = waits("mijn container")
-    hall.after(days=10).hears("en nu?")
-    hall.after(days=10).orders("text")
-    hall.after(days=13)
-    assert hall.happened == ["waiting"]
-    hall.after(days=1)
-    assert hall.happened == ["closed"]
-
-
-def test_conversation_reopened_after_its_idle_time_closes_again() -> None:
-    hall = waits("mijn container")
-    hall.orders("text")
-    hall.after(days=13).orders("close")
-    hall.after(days=7).hears("het is nog niet opgelost")
-    hall.orders("text")
-    hall.after(days=14)
-    assert hall.happened == ["closed"]
-
-
-def test_waiting_conversation_is_not_closed_by_a_timer() -> None:
-    hall = waits("mijn container")
-    hall.after(days=60)
-    assert hall.happened == ["waiting"]
-    hall.orders("text")
-    hall.after(days=14)
-    assert hall.happened == ["closed"]
-
-
-def test_a_conversation_that_the_municipality_began_is_closed_as_well() -> None:
-    hall = Stadhuis()
-    hall.orders("template", conversation="", to="31611111111", department="groen")
-    hall.after(days=7).hears("bedankt")
-    hall.after(days=14)
-    assert hall.happened == ["closed"]
-
-
-def test_official_conversation_is_not_closed_by_a_timer() -> None:
-    hall = waits("ik maak bezwaar")
-    hall.after(days=90)
-    assert "closed" not in hall.happened
-    assert hall.orders("close").reason.startswith("outcome_needed")
-    assert hall.orders("close", outcome="forwarded").kind == "accepted"
-
-
-def test_times_that_come_after_a_closing_mean_nothing_any_more() -> None:
-    hall = waits()
-    hall.orders("close")
-    timers = len(hall.router.timers)
-    assert timers > 0
-    hall.after(days=60)
-    assert hall.happened == [] and hall.router.timers == {}
+def test_timers_of_a_closed_conversation_do_nothing() -> None:
+    hall = play(f"{WAITING_SINCE_ONE} /close -> afgesloten")
+    assert hall.router.timers
+    play("+60d", hall)
+    assert hall.router.timers == {}

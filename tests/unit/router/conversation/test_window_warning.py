@@ -11,7 +11,8 @@ from router.output.crm_events import WINDOW_CLOSING
 from services.calendar.opening_hours import compile_hours
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 from tests.support.router.config_full import config
-from tests.support.router.simulation import Stadhuis, data, wall
+from tests.support.router.decisions import data
+from tests.support.router.simulation import Stadhuis, wall
 
 OFFICE = compile_hours("Mo-Fr 09:00-17:00", [])
 LEAD = timedelta(hours=5)

@@ -1,4 +1,4 @@
-"""Whole conversations through the router's decision: departments, order, what is said to whom."""
+"""Citizens' messages: departments, order, events, records; and what comes again or unverified."""
 
 from itertools import pairwise
 from typing import Any
@@ -7,16 +7,22 @@ import msgspec
 import pytest
 
 from router.handlers.units import parse_items
+from router.model.work import UNPROVEN
 from router.output.archive_records import receipt_record
 from router.output.crm_events import RECEIVED, STATUS_CHANGED, TRANSFERRED
 from services.config.model import parse
+from services.contract import Receipt
+from services.whatsapp.parser import routing_keys
 from tests.support.router.commands import command
-from tests.support.router.decisions import addressed_events, decisions, events, records_of
+from tests.support.router.decisions import addressed_events, data, decisions, events, records_of
 from tests.support.router.harness import CONFIG, TOML, Router
 from tests.support.router.webhooks import (
+    ANNA,
+    BERT,
     BORNE,
     NUMBER,
     OTHER_NUMBER,
+    WABA,
     at,
     body,
     change,
@@ -26,110 +32,89 @@ from tests.support.router.webhooks import (
     status,
     statuses,
     text,
+    writes,
 )
 
-ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
-
-
-def said(n: int, words: str, **who: str) -> Any:
-    """Message number n of Anna, or of whoever is named."""
-    return inbound(text(f"wamid.{n}", words, **(who or ANNA)), second=n)
+CONTAINER = '"container" staat erin (regel afval)'
+encode = msgspec.msgpack.encode
 
 
 def test_first_message_that_matches_a_rule_decides_the_department() -> None:
-    router = Router()
     words = ["hallo", "ik heb een vraag", "over mijn container", "en mijn woz", "dank u"]
-    went = decisions(router.takes(*(said(n, word) for n, word in enumerate(words))))
-    assert [d.department for d in went] == ["klantcontact", "klantcontact", *["groen"] * 3]
-    assert [d.rule for d in went] == ["", "", "afval", "afval", "afval"]
-    assert [d.destination for d in went] == ["crm", "crm", "buiten", "buiten", "buiten"]
+    went = decisions(Router().takes(*(writes(n, word) for n, word in enumerate(words))))
+    desk, waste = ("klantcontact", "", "crm"), ("groen", "afval", "buiten")
+    where = [(d.department, d.rule, d.destination) for d in went]
+    assert where == [desk, desk, waste, waste, waste]
     assert [d.moved_from for d in went] == ["", "", "klantcontact", "", ""]
     assert len({d.conversation for d in went}) == 1
     assert [d.sequence for d in went] == [1, 2, 4, 5, 6]
-    assert went[4].reason == went[2].reason == '"container" staat erin (regel afval)'
+    assert went[4].reason == went[2].reason == CONTAINER
 
 
 def test_transfer_event_comes_just_before_the_message_that_caused_it() -> None:
     router = Router()
-    first = router.takes(said(0, "hallo"))
-    moved = router.takes(said(1, "mijn container"))
-    assert [e.type for e in events(first)] == [RECEIVED]
+    assert [e.type for e in events(router.takes(writes(0, "hallo")))] == [RECEIVED]
+    moved = router.takes(writes(1, "mijn container"))
     transfer, message = events(moved)
     assert (transfer.type, message.type) == (TRANSFERRED, RECEIVED)
     assert (transfer.sequence, message.sequence) == (2, 3)
-    assert transfer.id != message.id
-    assert transfer.message is None
-    assert msgspec.json.decode(transfer.data) == {
+    assert transfer.id != message.id and transfer.message is None
+    assert data(transfer) == {
         "conversationId": message.conversation,
         "from": "klantcontact",
         "department": "groen",
-        "reason": '"container" staat erin (regel afval)',
+        "reason": CONTAINER,
     }
-    assert [(r.kind, r.sequence) for r in records_of(moved)] == [
-        ("conversation", 2),
-        ("message", 3),
-    ]
+    numbered = [(r.kind, r.sequence) for r in records_of(moved)]
+    assert numbered == [("conversation", 2), ("message", 3)]
     assert router.conversations[message.conversation].since == at(1)
 
 
-def test_transfer_between_destinations_is_told_to_both() -> None:
+def test_transfer_is_published_to_both_destinations() -> None:
     router = Router()
-    router.takes(said(0, "hallo"))
-    (there, new), (left, old), _ = addressed_events(router.takes(said(1, "mijn container")))
+    router.takes(writes(0, "hallo"))
+    (there, new), (left, old), _ = addressed_events(router.takes(writes(1, "mijn container")))
     assert (there, left) == ("buiten", "crm")
-    assert new.id != old.id
-    assert msgspec.structs.replace(old, id=new.id) == new
+    assert new.id != old.id and msgspec.structs.replace(old, id=new.id) == new
     one = Router()
-    one.takes(said(0, "hallo"))
-    assert [to for to, _ in addressed_events(one.takes(said(1, "mijn woz")))] == ["crm", "crm"]
+    one.takes(writes(0, "hallo"))
+    assert [to for to, _ in addressed_events(one.takes(writes(1, "mijn woz")))] == ["crm", "crm"]
 
 
 def test_rule_for_the_fallback_decides_without_a_transfer() -> None:
     router = Router()
-    number = OTHER_NUMBER
-    first = inbound(text("wamid.1", "hallo", **ANNA), number=number)
-    second = inbound(text("wamid.2", "mijn woz", **ANNA), second=1, number=number)
-    third = inbound(text("wamid.3", "mijn container", **ANNA), second=2, number=number)
-    went = decisions(router.takes(first, second, third))
-    assert [d.department for d in went] == ["belastingen"] * 3
-    assert [d.rule for d in went] == ["", "geld", "geld"]
+    words = enumerate(["hallo", "mijn woz", "mijn container"])
+    messages = [(n, text(f"wamid.{n}", word, **ANNA)) for n, word in words]
+    went = decisions(
+        router.takes(*(inbound(m, second=n, number=OTHER_NUMBER) for n, m in messages))
+    )
+    assert [(d.department, d.rule) for d in went] == [
+        ("belastingen", rule) for rule in ("", "geld", "geld")
+    ]
     assert all(d.transfer is None for d in went)
-    [conversation] = router.conversations.values()
-    assert conversation.since == at(0)
+    assert [c.since for c in router.conversations.values()] == [at(0)]
 
 
-def test_an_event_tells_a_crm_what_the_contract_with_it_promises() -> None:
+def test_event_holds_all_that_its_contract_promises() -> None:
     router = Router()
-    message = text("wamid.1", "mijn container", **ANNA, kind="image")
-    [event] = events(router.takes(inbound(message, second=3)))
-    [decision] = [d for _, d in router.inbox.values()]
+    said = router.takes(inbound(text("w", "mijn container", **ANNA, kind="image"), second=3))
+    [event], [decision] = events(said), decisions(said)
     assert (event.tenant, event.department, event.time) == ("almelo", "groen", at(3))
     assert event.message == decision.message
-    assert msgspec.json.decode(event.data) == {
+    file = {"id": str(event.message), "link": f"/v1/media/{event.message}"}
+    people = [{"kind": "bsuid", "value": "NL.anna"}, {"kind": "phone", "value": "31611111111"}]
+    assert data(event) == {
         "conversationId": event.conversation,
         "messageId": str(decision.message),
         "department": "groen",
         "type": "image",
         "text": "mijn container",
         "choice": "",
-        "from": {
-            "identities": [
-                {"kind": "bsuid", "value": "NL.anna"},
-                {"kind": "phone", "value": "31611111111"},
-            ],
-            "name": "",
-        },
+        "from": {"identities": people, "name": ""},
         "receivedAt": "2026-11-25T12:00:03Z",
         "sentAt": "2026-11-25T12:00:00Z",
-        "media": [
-            {
-                "id": str(event.message),
-                "mimeType": "",
-                "filename": "",
-                "link": f"/v1/media/{event.message}",
-            }
-        ],
-        "decision": {"rule": "afval", "reason": '"container" staat erin (regel afval)'},
+        "media": [file | {"mimeType": "", "filename": ""}],
+        "decision": {"rule": "afval", "reason": CONTAINER},
         "provisional": False,
         "task": True,
         "reopened": False,
@@ -140,19 +125,16 @@ def test_an_event_tells_a_crm_what_the_contract_with_it_promises() -> None:
 
 
 def test_every_item_leaves_a_record_with_its_own_bytes_and_its_receipt() -> None:
-    router = Router()
     content = body(change(NUMBER, messages=[text("wamid.1", "één", **ANNA)]))
     came = receipt(content, second=1)
-    opening, record = records_of(router.takes(came))
-    assert (opening.kind, record.kind) == ("conversation", "message")
-    assert (opening.sequence, record.sequence) == (0, 1)
-    assert opening.raw == b"" and record.raw in content
+    said = Router().takes(came)
+    [decision], (opening, record) = decisions(said), records_of(said)
+    assert (opening.kind, opening.sequence, opening.message) == ("conversation", 0, None)
+    assert (record.kind, record.sequence, record.message) == ("message", 1, decision.message)
+    assert opening.raw == b"" and record.raw in content and record.id != record.message
     assert msgspec.json.decode(record.raw)["text"]["body"] == "één"
-    assert msgspec.json.decode(record.data)["direction"] == "in"
+    assert data(record)["direction"] == "in"
     assert record.receipt == opening.receipt == came.id
-    [decision] = [d for _, d in router.inbox.values()]
-    assert (record.message, opening.message) == (decision.message, None)
-    assert record.id != record.message
     assert (record.item_index, opening.item_index) == (0, None)
     envelope = receipt_record(came, parse_items(came) or ())
     assert (envelope.id, envelope.kind) == (came.id, "receipt")
@@ -162,75 +144,66 @@ def test_every_item_leaves_a_record_with_its_own_bytes_and_its_receipt() -> None
 def test_citizens_municipalities_and_numbers_do_not_share_a_conversation() -> None:
     router = Router()
     router.takes(
-        said(1, "hallo"),
-        said(2, "hallo", bsuid="NL.bert"),
+        writes(1, "hallo"),
+        writes(2, "hallo", **BERT),
         inbound(text("wamid.1", "mijn container", **ANNA), number=BORNE),
         inbound(text("wamid.1", "hallo", **ANNA), number=OTHER_NUMBER),
     )
     assert sorted((c.number, c.tenant, c.department) for c in router.conversations.values()) == [
-        (NUMBER, "almelo", "klantcontact"),
-        (NUMBER, "almelo", "klantcontact"),
+        *[(NUMBER, "almelo", "klantcontact")] * 2,
         (OTHER_NUMBER, "almelo", "belastingen"),
         (BORNE, "borne", "klantcontact"),
     ]
     assert all(c.id.startswith(f"{c.number}-") for c in router.conversations.values())
 
 
-def test_a_conversation_of_orders_messages_and_statuses_has_no_number_twice() -> None:
+def test_conversation_of_commands_messages_and_statuses_has_no_number_twice() -> None:
     router = Router()
-    opening = router.takes(said(0, "hallo"), said(99, "mijn container"))
+    opening = router.takes(writes(0, "hallo"), writes(99, "mijn container"))
     conversation = decisions(opening)[0].conversation
-    orders = [command(str(n), second=n, conversation=conversation) for n in range(5)]
     entries: list[Any] = []
-    for n, order in enumerate(orders):
+    for n in range(5):
+        order = command(str(n), second=n, conversation=conversation)
         entries += [
             order,
             statuses(status(f"wamid.ours.{n}", "sent", f"{order.id}.1"), second=n + 10),
             outcome(order.id, "sent", second=n + 10, wamid=f"wamid.ours.{n}"),
-            said(100 + n, "mijn woz" if n == 2 else "en?"),
+            writes(100 + n, "mijn woz" if n == 2 else "en?"),
             statuses(status(f"wamid.ours.{n}", "read"), second=n + 20),
             statuses(status(f"wamid.ours.{n}", "delivered"), second=n + 21),
         ]
-    said_all = [*opening, *router.takes(*entries)]
-    order_of = [d.sequence for d in decisions(said_all) if d.sequence]
-    assert all(one < other for one, other in pairwise(order_of))
-    sequences = [e.sequence for e in events(said_all)]
-    assert len(set(sequences)) == len(sequences)
-    assert sequences == sorted(sequences)
-    numbered = [r.sequence for r in records_of(said_all) if r.sequence and r.kind != "conversation"]
-    assert len(set(numbered)) == len(numbered)
-    # An order, a message and two statuses each; `delivered` after `read` tells nothing; one move,
+    said = [*opening, *router.takes(*entries)]
+    numbered = [d.sequence for d in decisions(said) if d.sequence]
+    published = [e.sequence for e in events(said)]
+    archived = [r.sequence for r in records_of(said) if r.sequence and r.kind != "conversation"]
+    for numbers in (numbered, published):
+        assert all(one < other for one, other in pairwise(numbers))
+    assert len(set(archived)) == len(archived)
+    # A command, a message and two statuses each; `delivered` after `read` is no event; one move,
     # before somebody answered and none after.
     assert router.conversations[conversation].sequence == 1 + 2 + 5 * 4
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        change(NUMBER, messages=[text("wamid.1", "container", **ANNA) | {"group_id": "g"}]),
-        change(
-            NUMBER,
-            "smb_message_echoes",
-            message_echoes=[text("wamid.1", "container") | {"from": "31546541111", "to": "316"}],
-        ),
-        change(
-            NUMBER,
-            "history",
-            history=[{"threads": [{"id": "316", "messages": [text("wamid.1", "container")]}]}],
-        ),
-    ],
-    ids=["group", "echo", "history"],
-)
-def test_groups_echoes_and_history_are_kept_and_start_nothing(content: dict[str, Any]) -> None:
+ECHO = text("wamid.1", "container")
+HISTORY = [{"threads": [{"id": "316", "messages": [ECHO]}]}]
+ECHOES = {
+    "group": change(NUMBER, messages=[text("wamid.1", "container", **ANNA) | {"group_id": "g"}]),
+    "echo": change(
+        NUMBER, "smb_message_echoes", message_echoes=[ECHO | {"from": "31546541111", "to": "316"}]
+    ),
+    "history": change(NUMBER, "history", history=HISTORY),
+}
+
+
+@pytest.mark.parametrize("content", ECHOES.values(), ids=ECHOES)
+def test_groups_echoes_and_history_are_archived_and_start_nothing(content: dict[str, Any]) -> None:
     router = Router()
     done = router.takes(receipt(body(content)))
-    [decision] = decisions(done)
+    [decision], [record] = decisions(done), records_of(done)
     assert (decision.kind, decision.tenant) == ("archived", "almelo")
-    assert events(done) == []
-    [record] = records_of(done)
     assert (record.kind, record.tenant, record.conversation) == ("message", "almelo", "")
-    assert msgspec.json.decode(record.data)["direction"] == "echo"
-    assert router.conversations == {} and router.identities == {}
+    assert data(record)["direction"] == "echo"
+    assert events(done) == [] and router.conversations == {} and router.identities == {}
 
 
 @pytest.mark.parametrize(
@@ -244,48 +217,135 @@ def test_groups_echoes_and_history_are_kept_and_start_nothing(content: dict[str,
     ],
 )
 def test_undecidable_item_is_quarantined_with_its_reason(content: bytes, reason: str) -> None:
-    router = Router()
-    done = router.takes(receipt(content))
+    done = Router().takes(receipt(content))
     [decision] = decisions(done)
-    assert decision.kind == "quarantined"
-    assert reason in decision.reason
-    assert events(done) == []
-    assert [r.kind for r in records_of(done)] == ["quarantine"]
+    assert decision.kind == "quarantined" and reason in decision.reason
+    assert events(done) == [] and [r.kind for r in records_of(done)] == ["quarantine"]
 
 
 def test_bad_item_does_not_affect_the_others_of_its_body() -> None:
-    router = Router()
     messages = [text("wamid.1", "hallo", **ANNA), 7, text("wamid.2", "container", **ANNA)]
-    done = router.takes(receipt(body(change(NUMBER, messages=messages))))
+    done = Router().takes(receipt(body(change(NUMBER, messages=messages))))
     assert [d.kind for d in decisions(done)] == ["message", "quarantined", "message"]
     assert [e.type for e in events(done)] == [RECEIVED, TRANSFERRED, RECEIVED]
 
 
-def test_a_conversation_whose_department_is_gone_is_decided_again() -> None:
+def test_conversation_of_a_removed_department_is_decided_again() -> None:
     """Its destination would be nowhere, and a batch that can go nowhere stops its partition."""
     router = Router()
-    conversation = decisions(router.takes(said(0, "mijn container")))[0].conversation
+    conversation = decisions(router.takes(writes(0, "mijn container")))[0].conversation
     order = command("a", second=1, conversation=conversation)
     router.takes(order)
     without = TOML.replace('id = "groen"', 'id = "buiten"').replace('"groen"', '"buiten"')
     later = Router(parse(without, "postkamer.toml"))
     later.inbox, later.outgoing = router.inbox, router.outgoing
     later.conversations, later.identities = router.conversations, router.identities
-    done = later.takes(statuses(status("wamid.ours", "sent", f"{order.id}.1"), second=2))
-    assert events(done) == []
-    transfer, message = events(later.takes(said(3, "bent u er nog?")))
+    sent = statuses(status("wamid.ours", "sent", f"{order.id}.1"), second=2)
+    assert events(later.takes(sent)) == []
+    transfer, message = events(later.takes(writes(3, "bent u er nog?")))
     assert (transfer.type, message.type) == (TRANSFERRED, RECEIVED)
-    assert message.department == "klantcontact"
-    assert msgspec.json.decode(transfer.data)["from"] == "groen"
-    [delivered] = events(later.takes(statuses(status("wamid.ours", "read"), second=4)))
-    assert (delivered.type, delivered.department) == (STATUS_CHANGED, "klantcontact")
+    assert message.department == "klantcontact" and data(transfer)["from"] == "groen"
+    [read] = events(later.takes(statuses(status("wamid.ours", "read"), second=4)))
+    assert (read.type, read.department) == (STATUS_CHANGED, "klantcontact")
+
+
+# Messages that come again: a repeat in another receipt is old, the same receipt is decided alike.
+
+
+def every_kind_of_entry() -> list[Any]:
+    order = command("a", second=1, to="31611111111")
+    return [
+        writes(0, "hallo"),
+        order,
+        writes(2, "mijn container"),
+        statuses(status("wamid.ours", "delivered", f"{order.id}.1"), second=3),
+        outcome(order.id, "sent", second=4, wamid="wamid.ours"),
+        statuses(status("wamid.ours", "sent"), second=5),
+        receipt(b"no JSON", second=6),
+    ]
 
 
 def test_every_event_has_a_destination_of_the_configuration() -> None:
+    destinations = {each.id for each in CONFIG.destinations}
+    said = decisions(Router().takes(*every_kind_of_entry(), writes(7, "woz")))
+    assert {d.destination for d in said if d.event or d.transfer} <= destinations
+
+
+def test_message_repeated_in_another_receipt_is_not_published_again() -> None:
     router = Router()
-    order = command("a", second=1, to="31611111111")
-    entries = [said(0, "hallo"), order, said(2, "container"), said(3, "woz")]
-    later = [statuses(status("w", word, f"{order.id}.1"), second=9) for word in ("sent", "read")]
-    for decision in decisions(router.takes(*entries, *later)):
-        if decision.event or decision.transfer:
-            assert decision.destination in {d.id for d in CONFIG.destinations}
+    message = text("wamid.1", "hallo", **ANNA)
+    router.takes(inbound(message))
+    assert router.takes(inbound(message, second=60)) == []
+    assert router.takes(inbound(message, text("wamid.2", "container", **ANNA), second=70)) != []
+    assert [c.sequence for c in router.conversations.values()] == [3]
+
+
+def test_repeated_receipt_gives_the_same_bytes_again() -> None:
+    router, entries = Router(), every_kind_of_entry()
+    first = router.takes(*entries)
+    before = (dict(router.conversations), dict(router.outgoing), dict(router.identities))
+    assert records_of(first)
+    for again in (router.takes(*entries), [d for e in entries for d in router.takes(e)]):
+        assert encode(records_of(again)) == encode(records_of(first))
+        assert encode(events(again)) == encode(events(first))
+    assert before == (router.conversations, router.outgoing, router.identities)
+
+
+def test_message_twice_in_one_body_or_batch_is_published_once() -> None:
+    router = Router()
+    message = text("wamid.1", "hallo", **ANNA)
+    assert len(router.takes(inbound(message, message), inbound(message, second=1))) == 1
+    assert len(router.takes(inbound(message, message))) == 1
+
+
+def test_body_of_several_numbers_is_decided_once_for_each() -> None:
+    content = body(
+        *(
+            change(number, messages=[text(f"wamid.{number}", "hallo", **ANNA)])
+            for number in (NUMBER, OTHER_NUMBER, BORNE)
+        ),
+        {"field": "account_update", "value": {"event": "ACCOUNT_DELETED"}},
+    )
+    keys = [[NUMBER, ""], [OTHER_NUMBER, f"waba:{WABA}"], [BORNE]]
+    all_keys = [key for own in keys for key in own]
+    assert sorted(all_keys) == sorted([*routing_keys(content), ""])
+    kinds = [[d.kind for d in decisions(Router().takes(receipt(content, keys=k)))] for k in keys]
+    assert kinds == [["message"], ["message", "archived"], ["message"]]
+    # All of them in one partition, in one copy or in three: the same again.
+    together = Router().takes(receipt(content, keys=all_keys))
+    apart = Router().takes(*(receipt(content, keys=own) for own in keys))
+    assert len(together) == len(apart) == 4
+
+
+# Items under a signature that does not prove their number.
+
+
+def forged(content: bytes, *unproven: str, second: float = 0) -> Receipt:
+    came = receipt(content, second=second, keys=[NUMBER, OTHER_NUMBER], name=f"forged {second}")
+    return msgspec.structs.replace(came, unproven=list(unproven))
+
+
+def test_unverified_item_is_quarantined_and_makes_nothing_a_repeat() -> None:
+    router = Router()
+    mine, other = (
+        change(number, messages=[text("wamid.1", "hallo", **ANNA)])
+        for number in (NUMBER, OTHER_NUMBER)
+    )
+    said = router.takes(forged(body(mine, other), OTHER_NUMBER))
+    assert [d.kind for d in decisions(said)] == ["message", "quarantined"]
+    assert decisions(said)[1].reason == UNPROVEN
+    assert records_of(said)[-1].kind == "quarantine" and b"wamid.1" in records_of(said)[-1].raw
+    assert {c.number for c in router.conversations.values()} == {NUMBER}
+    # Published again for the same receipt, a repeat in another one, and the real one is news.
+    assert len(router.takes(forged(body(mine, other), OTHER_NUMBER))) == 2
+    assert router.takes(forged(body(other), OTHER_NUMBER, second=5)) == []
+    real = router.takes(receipt(body(other), second=9))
+    assert [d.kind for d in decisions(real)] == ["message"]
+
+
+def test_two_forgeries_of_one_message_are_both_quarantined() -> None:
+    router = Router()
+    for n, words in enumerate(["een", "twee"]):
+        message = text("wamid.1", words, **ANNA)
+        said = router.takes(forged(body(change(NUMBER, messages=[message])), NUMBER, second=n))
+        assert [d.kind for d in decisions(said)] == ["quarantined"]

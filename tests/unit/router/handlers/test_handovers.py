@@ -1,4 +1,4 @@
-"""A conversation in the hands of people: passed on, held, let go, found to be somebody else's."""
+"""Conversations in the hands of people: transferred, withheld, released, merged."""
 
 from typing import Any
 
@@ -9,20 +9,69 @@ from router.conversation.refusals import CLOSED, HELD, NO_CONVERSATION, OUTCOME_
 from router.handlers.conversation_commands import MOVES, TOO_OFTEN
 from router.output.crm_events import CLOSED as CLOSED_EVENT
 from router.output.crm_events import RECEIVED, TRANSFERRED
-from tests.support.router.commands import MACHINE
 from tests.support.router.config_full import BORNE, DESK, config
-from tests.support.router.decisions import records_of
-from tests.support.router.simulation import Stadhuis, data
-from tests.support.router.webhooks import status, statuses
+from tests.support.router.decisions import data, records_of
+from tests.support.router.script import play
+from tests.support.router.simulation import Stadhuis
+from tests.support.router.webhooks import BERT, status, statuses
 
-BERT = {"bsuid": "NL.bert", "phone": "31622222222"}
-TELLS = ["doorgestuurd", "afgesloten"]
+TEXTS = ["doorgestuurd", "afgesloten"]
+SCRIPTS = {
+    "handover texts go within the customer service window": """
+        = 2026-11-25 13:00 wait_minutes=0
+        mijn container
+        +23h /transfer burgerzaken      -> doorgestuurd
+        /close                          -> afgesloten""",
+    "handover texts do not go after the customer service window": """
+        = 2026-11-25 13:00 wait_minutes=0
+        mijn container
+        +24h /transfer burgerzaken; /close""",
+    "a transfer without a department goes to the fallback": """
+        mijn container; /transfer       -> doorgestuurd, @klantcontact""",
+    "a transfer without a department goes to the fallback of its number": """
+        = 2026-11-25 13:00 number=desk
+        mijn container; /transfer       -> doorgestuurd, @balie""",
+    "a withheld conversation is released by a command": """
+        ik meld fraude                  -> held, @klantcontact
+        bij de buren                    -> held
+        /transfer groen                 -> doorgestuurd, held
+        /release                        -> releases, no held
+        en nu?                          -> no held
+        +1h                             -> duurt_langer, ~waiting""",
+    "a rule that withholds asks nothing, and another may decide": """
+        ik meld fraude                  -> @klantcontact, held, task, no provisional
+        met een container               -> @groen""",
+    "a closing releases": "ik meld fraude; /close -> afgesloten, releases, no held",
+    "danger releases": "ik meld fraude; ik sla jullie -> !wacht, releases, no held",
+    "danger in the same message withholds nothing": """
+        ik meld fraude en ik sla jullie -> !wacht, no held""",
+    "a withheld conversation is not closed by a timer": """
+        ik meld fraude; /text; +60d""",
+}  # fmt: skip
 
 
 def at_work(words: str = "mijn container", **more: Any) -> Stadhuis:
     hall = Stadhuis(**more)
     hall.hears(words)
     return hall
+
+
+def with_bert(
+    words: str = "mijn container ook", hers: str = "mijn container"
+) -> tuple[Stadhuis, str]:
+    """Anna's conversation, and the id of Bert's."""
+    hall = at_work(hers)
+    anna = hall.id
+    bert = hall.hears(words, who=BERT).conversation
+    hall.id = anna
+    return hall, bert
+
+
+@pytest.mark.parametrize("case", SCRIPTS)
+def test_handover(case: str) -> None:
+    hall = play(SCRIPTS[case])
+    if "closed by a timer" in case:
+        assert hall.conversation.closed_at is None
 
 
 @pytest.mark.parametrize(
@@ -32,29 +81,21 @@ def at_work(words: str = "mijn container", **more: Any) -> Stadhuis:
         ("zorg", "Uw vraag is nu bij een collega."),  # no citizen reads that it is youth care
     ],
 )
-def test_the_citizen_hears_where_it_is_under_the_name_for_citizens(to: str, text: str) -> None:
+def test_text_about_a_transfer_has_the_public_name_of_the_department(to: str, text: str) -> None:
     hall = at_work()
     hall.orders("transfer", to_department=to)
     assert hall.bodies == [text]
 
 
-@pytest.mark.parametrize("automatic", [[], ["doorgestuurd"], ["afgesloten"], TELLS])
+@pytest.mark.parametrize("automatic", [[], ["doorgestuurd"], ["afgesloten"], TEXTS])
 def test_handover_texts_go_only_when_configured(automatic: list[str]) -> None:
     hall = at_work(given=config(tenant={"automatic": automatic}))
     hall.orders("transfer", to_department="burgerzaken")
     hall.orders("close")
-    assert hall.heard == [name for name in TELLS if name in automatic]
+    assert hall.heard == [name for name in TEXTS if name in automatic]
 
 
-@pytest.mark.parametrize("hours", [23, 24, 240])
-def test_handover_texts_go_only_within_the_customer_service_window(hours: float) -> None:
-    hall = at_work(given=config(tenant={"wait_minutes": 0}))
-    hall.after(hours=hours).orders("transfer", to_department="burgerzaken")
-    hall.orders("close")
-    assert hall.heard == (TELLS if hours < 24 else [])
-
-
-def test_into_the_queue_of_a_colleague_the_citizen_hears_nothing() -> None:
+def test_transfer_to_a_colleague_sends_no_text() -> None:
     hall = at_work()
     said = hall.orders("transfer", to_department="groen", employee="piet")
     assert (said.assignee, hall.state.assignee, hall.heard) == ("piet", "piet", [])
@@ -64,18 +105,13 @@ def test_into_the_queue_of_a_colleague_the_citizen_hears_nothing() -> None:
     assert hall.orders("transfer", to_department="burgerzaken").assignee == ""
 
 
-def test_transfer_without_a_department_goes_to_the_front_desk() -> None:
-    hall = at_work()
-    said = hall.orders("transfer", reason="niet van ons")
+def test_reason_of_a_transfer_is_that_of_its_author() -> None:
+    said = at_work().orders("transfer", reason="niet van ons")
     assert (said.department, said.reason) == ("klantcontact", "overgedragen: niet van ons")
-    desk = at_work(number=DESK)
-    assert desk.orders("transfer").department == "balie"
 
 
 @pytest.mark.parametrize("employees", [("", ""), ("piet", "klaas")])
-def test_transfers_between_two_machines_end_at_the_front_desk(
-    employees: tuple[str, str],
-) -> None:
+def test_transfers_between_two_machines_end_at_the_fallback(employees: tuple[str, str]) -> None:
     hall = at_work(given=config(tenant={"wait_minutes": 0}))
     went: list[Any] = []
     for n in range(40):
@@ -87,175 +123,107 @@ def test_transfers_between_two_machines_end_at_the_front_desk(
     assert went[MOVES].reason == TOO_OFTEN
     assert all(d.event is None and d.kind == "accepted" for d in went[MOVES + 1 :])
     assert hall.heard == ["doorgestuurd"] * MAX_AUTO_TEXTS
-    assert hall.hears("mijn paspoort").department == "klantcontact"
-    hall.orders("text", author=MACHINE)
-    assert hall.orders("transfer", to_department="groen").department == "klantcontact"
-    hall.orders("text")
-    assert hall.orders("transfer", to_department="groen").department == "groen"
+    script = """
+        mijn paspoort                   -> @klantcontact
+        /machine; /transfer groen       -> @klantcontact
+        /text; /transfer groen          -> @groen"""
+    play(script, hall)
 
 
-def test_a_conversation_that_a_rule_holds_is_told_as_held_until_it_is_let_go() -> None:
+def test_messages_and_statuses_of_a_withheld_conversation_are_held() -> None:
     hall = at_work("ik meld fraude")
-    first = hall.router.conversations[hall.id]
-    assert (first.department, first.state.held) == ("klantcontact", True)
-    said = [hall.hears("bij de buren"), hall.orders("transfer", to_department="groen")]
-    assert [d.held for d in said] == [True, True]
-    let_go = hall.orders("release")
-    assert (let_go.releases, let_go.held, hall.state.held) == (True, False, False)
-    assert not hall.hears("en nu?").held
-    heard = [m for r in records_of(hall.done) if (m := data(r)).get("direction") == "in"]
-    assert [message.get("held", False) for message in heard] == [True, True, False]
-    hall.after(hours=1)
-    assert hall.happened == ["waiting"]
-
-
-def test_a_rule_that_holds_decides_and_leaves_it_where_it_is() -> None:
-    hall = Stadhuis()
-    said = hall.hears("ik meld fraude")
-    assert (said.department, said.held, said.task, said.provisional) == (
-        "klantcontact",
-        True,
-        True,
-        False,
-    )
-    assert hall.heard == []  # and asks nothing
-    assert hall.hears("met een container").department == "groen"
-
-
-def merged(**more: Any) -> tuple[Stadhuis, str, str]:
-    """Anna's conversation, into which that of Bert is taken."""
-    hall = at_work()
-    anna = hall.id
-    bert = hall.hears("mijn container ook", who=BERT).conversation
-    hall.id = anna
-    done = hall.orders("merge", other=bert, **more)
-    assert done.kind == "accepted" and done.merged == bert
-    return hall, anna, bert
+    hall.hears("bij de buren")
+    sent = hall.orders("text")
+    delivered = status("wamid.ours", "delivered", f"{sent.message}.1")
+    [said] = hall.takes(statuses(delivered, second=hall.second, number=hall.number))
+    assert (said.status, said.event is not None, said.held) == ("delivered", True, True)
+    hall.orders("release")
+    hall.hears("en nu?")
+    archived = [data(record) for record in records_of(hall.done)]
+    held = [each.get("held", False) for each in archived if each.get("direction") == "in"]
+    assert held == [True, True, False]
 
 
 def test_merged_people_continue_in_one_conversation() -> None:
-    hall, anna, bert = merged()
+    hall, bert = with_bert()
+    anna = hall.id
+    done = hall.orders("merge", other=bert)
+    assert done.kind == "accepted" and done.merged == bert
     assert hall.router.conversations[bert].closed_at == hall.now
-    later = hall.hears("en nu?", who=BERT)
-    assert later.conversation == anna
+    assert hall.hears("en nu?", who=BERT).conversation == anna
     assert hall.hears("bent u er?").conversation == anna
     people = {i.person for i in hall.router.identities.values()}
-    assert people == {hall.router.conversations[anna].person}
+    assert people == {hall.conversation.person}
     hall.after(days=1)
     assert hall.orders("text", conversation="", to=BERT["phone"]).conversation == anna
 
 
-def test_merge_keeps_open_work_and_tells_the_former_department() -> None:
+def test_merge_keeps_open_work_and_is_published_to_the_former_department() -> None:
     hall = at_work()
     anna = hall.id
     hall.orders("text")  # so that nobody waits here
     other = hall.hears("ik maak bezwaar tegen mijn paspoort", who=BERT)
-    waiting = hall.router.conversations[other.conversation].state.waiting_since
+    waiting = hall.state.waiting_since
     hall.id, told = anna, len(hall.told)
     done = hall.orders("merge", other=other.conversation)
     state, ended = hall.state, hall.router.conversations[other.conversation]
     assert (state.tags, state.due, state.waiting_since) == (("officieel",), other.due, waiting)
     assert (ended.state.waiting_since, ended.state.due, bool(ended.closed_at)) == (None, None, True)
     [event] = hall.told[told:]
-    assert (event.type, event.conversation, event.department) == (
-        CLOSED_EVENT, other.conversation, "burgerzaken",
-    )  # fmt: skip
-    assert event.sequence == ended.sequence > other.sequence
+    assert (event.type, event.department) == (CLOSED_EVENT, "burgerzaken")
+    assert event.conversation == other.conversation
+    assert event.sequence == ended.sequence == done.merged_sequence > other.sequence
     assert data(event)["reason"] == f"samengevoegd met {anna}"
-    assert done.merged_sequence == ended.sequence
     hall.after(hours=2)
     assert "waiting" in hall.happened
     assert hall.orders("close").reason == str(OUTCOME_NEEDED)
 
 
-def test_a_danger_that_nobody_has_seen_goes_on_too() -> None:
-    hall = at_work()
-    anna = hall.id
-    other = hall.hears("ik sla jullie", who=BERT).conversation
-    hall.id = anna
-    hall.orders("merge", other=other)
+def test_merge_keeps_an_unconfirmed_danger() -> None:
+    hall, bert = with_bert("ik sla jullie")
+    hall.orders("merge", other=bert)
     assert (hall.state.care, hall.state.priority) == ("threat", "urgent")
     assert hall.woken == ["wacht"]
-    hall.after(minutes=11)
-    assert hall.woken == ["piket"]
-    hall.orders("confirm")
-    hall.after(hours=1)
-    assert hall.woken == []
-
-
-@pytest.mark.parametrize("held", ["this", "other"])
-def test_withheld_conversation_is_released_before_a_merge(held: str) -> None:
-    words = {"this": ("ik meld fraude", "mijn container"), "other": ("dag", "ik meld fraude")}
-    hall = at_work(words[held][0])
-    anna = hall.id
-    other = hall.hears(words[held][1], who=BERT).conversation
-    hall.id = anna
-    assert hall.orders("merge", other=other).reason == str(HELD)
-
-
-def test_nothing_goes_on_in_what_is_closed() -> None:
-    hall = at_work()
-    anna = hall.id
-    other = hall.hears("mijn container ook", who=BERT).conversation
-    hall.id = anna
-    hall.orders("close")
-    assert hall.orders("merge", other=other).reason == str(CLOSED)
-
-
-def test_closing_lets_go_what_was_held() -> None:
-    hall = at_work("ik meld fraude")
-    done = hall.orders("close")
-    assert (done.releases, done.held, hall.state.held) == (True, False, False)
-
-
-def test_withheld_conversation_is_not_closed_by_a_timer() -> None:
-    hall = at_work("ik meld fraude")
-    hall.orders("text")
-    hall.after(days=60)
-    assert hall.router.conversations[hall.id].closed_at is None
-
-
-def test_danger_lets_go_what_was_held() -> None:
-    hall = at_work("ik meld fraude")
-    said = hall.hears("ik sla jullie")
-    assert (said.releases, said.held, hall.state.held) == (True, False, False)
-    both = at_work("ik meld fraude en ik sla jullie")
-    assert not both.state.held
-
-
-def test_a_status_of_what_is_held_is_held_too() -> None:
-    hall = at_work("ik meld fraude")
-    sent = hall.orders("text")
-    delivered = status("wamid.ours", "delivered", f"{sent.message}.1")
-    [said] = hall.takes(statuses(delivered, second=hall.second, number=hall.number))
-    assert (said.status, said.event is not None, said.held) == ("delivered", True, True)
+    play("+11m -> ~alarmed, !piket\n /confirm; +48m", hall)
 
 
 @pytest.mark.parametrize(
-    ("other", "reason"),
+    ("hers", "his", "close", "reason"),
     [
-        ("self", str(SAME)),
-        ("none", str(NO_CONVERSATION)),
-        ("desk", str(NO_CONVERSATION)),
-        ("borne", str(NO_CONVERSATION)),
-        ("zorg", str(NO_CONVERSATION)),
+        ("ik meld fraude", "mijn container", False, str(HELD)),
+        ("dag", "ik meld fraude", False, str(HELD)),
+        ("mijn container", "mijn container ook", True, str(CLOSED)),
     ],
 )
-def test_impossible_merge_is_refused(other: str, reason: str) -> None:
+def test_merge_of_a_withheld_or_closed_conversation_is_refused(
+    hers: str, his: str, close: bool, reason: str
+) -> None:
+    hall, bert = with_bert(his, hers)
+    if close:
+        hall.orders("close")
+    assert hall.orders("merge", other=bert).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("words", "more"),
+    [
+        ("", {"other": "30000001-aaaa"}),
+        ("mijn container", {"who": BERT, "number": DESK}),
+        ("mijn container", {"who": BERT, "number": BORNE}),
+        ("jeugdzorg", {"who": {"phone": "31633333333"}}),
+    ],
+)
+def test_merge_with_an_inaccessible_conversation_is_refused(
+    words: str, more: dict[str, Any]
+) -> None:
     hall = at_work()
     anna = hall.id
-    there = {
-        "self": anna,
-        "none": "30000001-aaaa",
-        "desk": hall.hears("mijn container", who=BERT, number=DESK).conversation,
-        "borne": hall.hears("mijn container", who=BERT, number=BORNE).conversation,
-        "zorg": hall.hears("jeugdzorg", who={"phone": "31633333333"}).conversation,
-    }
+    other = hall.hears(words, **more).conversation if words else more["other"]
     before = dict(hall.router.conversations)
-    done = hall.orders(
-        "merge", conversation=anna, other=there[other], departments=["groen", "burgerzaken"]
-    )
-    assert (done.kind, done.reason) == ("refused", reason)
+    allowed = {"departments": ["groen", "burgerzaken"]}
+    done = hall.orders("merge", conversation=anna, other=other, **allowed)
+    assert (done.kind, done.reason) == ("refused", str(NO_CONVERSATION))
+    assert hall.orders("merge", conversation=anna, other=anna, **allowed).reason == str(SAME)
     assert hall.router.conversations == before
 
 
@@ -283,7 +251,7 @@ def test_message_to_another_municipality_changes_nothing_here() -> None:
     assert all(choice.tenant == "borne" for choice in hall.router.opt_outs.values())
 
 
-def test_a_number_that_nobody_configured_is_put_aside() -> None:
+def test_message_to_an_unconfigured_number_is_quarantined() -> None:
     hall = Stadhuis()
     assert hall.hears("mijn container", number="40000000").kind == "quarantined"
     assert hall.router.conversations == {}

@@ -1,4 +1,4 @@
-"""What is told of a file once it came, or could not be got; and to whom."""
+"""Outcomes of citizens' files: what is published and archived, and to which department."""
 
 from typing import Any
 from uuid import UUID
@@ -8,16 +8,15 @@ import pytest
 
 from router.conversation.confidentiality import VISIBLE_FIELDS
 from router.output.crm_events import MEDIA_AVAILABLE
-from services.contract import Delivery, MediaOutcome
+from services.contract import MediaOutcome
 from services.ids import uuid7
 from tests.support.router.commands import command
 from tests.support.router.config_full import DISCREET
-from tests.support.router.decisions import addressed_events, decisions, events, records_of
+from tests.support.router.decisions import addressed_events, data, decisions, events, records_of
 from tests.support.router.harness import Router
-from tests.support.router.simulation import Stadhuis, data
-from tests.support.router.webhooks import NUMBER, at, inbound, text
+from tests.support.router.simulation import Stadhuis
+from tests.support.router.webhooks import ANNA, NUMBER, at, inbound, text
 
-ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
 SHA256 = "6c1b29ad7d6a6e6a1f29a8ef2b6a7a0bb5d2a40ce2b49e0a0d6b5b9f3ad94c17"
 OBJECT = SHA256[::-1]
 
@@ -36,101 +35,77 @@ def file(message: UUID, conversation: str, department: str = "groen", **more: An
     )
 
 
-def photo(router: Router) -> Delivery:
-    """The event of a photograph of Anna's."""
-    [event] = events(router.takes(inbound(text("wamid.1", "mijn container", **ANNA, kind="image"))))
-    return event
-
-
-def test_available_file_is_told_to_the_department_and_archived() -> None:
+def photo() -> tuple[Router, UUID, str]:
+    """A router that has a photograph of Anna's, and the ids of its message and conversation."""
     router = Router()
-    first = photo(router)
-    assert first.message
-    said = router.takes(file(first.message, first.conversation))
+    image = text("wamid.1", "mijn container", **ANNA, kind="image")
+    [event] = events(router.takes(inbound(image)))
+    assert event.message
+    return router, event.message, event.conversation
+
+
+def test_available_file_is_published_to_its_department_and_archived() -> None:
+    router, message, conversation = photo()
+    said = router.takes(file(message, conversation))
     [(destination, event)] = addressed_events(said)
     assert (destination, event.type, event.sequence) == ("buiten", MEDIA_AVAILABLE, 2)
-    assert msgspec.json.decode(event.data) == {
-        "conversationId": first.conversation,
+    link = {"link": f"/v1/media/{message}", "size": 48213, "sha256": SHA256}
+    assert data(event) == {
+        "conversationId": conversation,
         "department": "groen",
-        "messageId": str(first.message),
-        "media": [
-            {
-                "id": str(first.message),
-                "mimeType": "image/jpeg",
-                "link": f"/v1/media/{first.message}",
-                "size": 48213,
-                "sha256": SHA256,
-            }
-        ],
+        "messageId": str(message),
+        "media": [{"id": str(message), "mimeType": "image/jpeg"} | link],
         "state": "available",
         "reason": "",
         "scanned": True,
         "at": "2026-11-25T12:00:09Z",
     }
     [record] = records_of(said)
-    assert (record.kind, record.message, record.sequence) == ("media", first.message, 2)
-    assert record.conversation == first.conversation
-    data = msgspec.json.decode(record.data)
-    assert (data["department"], data["object"]) == ("groen", OBJECT)
+    assert (record.kind, record.message, record.sequence) == ("media", message, 2)
+    assert record.conversation == conversation
+    assert (data(record)["department"], data(record)["object"]) == ("groen", OBJECT)
 
 
 @pytest.mark.parametrize("state", ["quarantined", "lost"])
-def test_unavailable_file_is_told_with_its_reason(state: str) -> None:
-    router = Router()
-    first = photo(router)
-    assert first.message
+def test_unavailable_file_is_published_with_its_reason(state: str) -> None:
+    router, *ids = photo()
     reason = "media_expired: Meta bewaart bestanden 7 dagen, en dit is ouder"
-    outcome = file(first.message, first.conversation, state=state, reason=reason)
-    [event] = events(router.takes(outcome))
-    said = msgspec.json.decode(event.data)
-    assert (said["state"], said["reason"]) == (state, reason)
+    [event] = events(router.takes(file(*ids, state=state, reason=reason)))
+    assert (data(event)["state"], data(event)["reason"]) == (state, reason)
 
 
-def test_told_twice_it_is_said_twice_the_same_and_decided_once() -> None:
-    router = Router()
-    first = photo(router)
-    assert first.message
-    outcome = file(first.message, first.conversation)
-    once, again = events(router.takes(outcome)), events(router.takes(outcome))
-    assert once == again
-    assert [event.sequence for event in again] == [2]
-    later = file(first.message, first.conversation, state="quarantined", reason="media_malware: x")
+def test_repeated_media_outcome_is_published_alike_and_another_has_the_next_sequence() -> None:
+    router, *ids = photo()
+    once, again = (events(router.takes(file(*ids))) for _ in range(2))
+    assert once == again and [event.sequence for event in again] == [2]
+    later = file(*ids, state="quarantined", reason="media_malware: x")
     assert [event.sequence for event in events(router.takes(later))] == [3]
 
 
-def test_available_file_is_told_to_the_department_of_its_message() -> None:
-    router = Router()
-    first = photo(router)
-    assert first.message
-    moved = command("transfer", conversation=first.conversation, to_department="belastingen")
-    router.takes(moved)
-    [(destination, event)] = addressed_events(router.takes(file(first.message, first.conversation)))
+def test_file_is_published_to_the_department_of_its_message_after_a_transfer() -> None:
+    router, message, conversation = photo()
+    given = {"conversation": conversation, "to_department": "belastingen"}
+    router.takes(command("t", "transfer", **given))
+    [(destination, event)] = addressed_events(router.takes(file(message, conversation)))
     assert (destination, event.department) == ("buiten", "groen")
 
 
-def test_a_department_that_is_gone_has_whoever_has_the_conversation_now() -> None:
-    router = Router()
-    first = photo(router)
-    assert first.message
-    outcome = file(first.message, first.conversation, department="opgeheven")
-    [(_, event)] = addressed_events(router.takes(outcome))
+def test_file_of_a_removed_department_is_published_to_the_owner_of_the_conversation() -> None:
+    router, *ids = photo()
+    [event] = events(router.takes(file(*ids, department="opgeheven")))
     assert event.department == "groen"
 
 
-def test_a_file_of_no_conversation_is_on_the_record_and_told_to_nobody() -> None:
-    router = Router()
-    said = router.takes(file(uuid7(at(0), bytes(10)), "", department=""))
+def test_file_of_no_conversation_is_archived_and_not_published() -> None:
+    said = Router().takes(file(uuid7(at(0), bytes(10)), "", department=""))
+    [record], [decision] = records_of(said), decisions(said)
+    assert (record.kind, record.conversation, decision.kind) == ("media", "", "media")
     assert events(said) == []
-    [record] = records_of(said)
-    assert (record.kind, record.conversation) == ("media", "")
-    [decision] = decisions(said)
-    assert decision.kind == "media"
 
 
-def test_confidential_department_is_told_of_a_file_without_its_details() -> None:
+def test_confidential_department_gets_a_file_without_its_details() -> None:
     hall = Stadhuis(given=DISCREET)
     decision = hall.hears("jeugdzorg")
-    assert decision.message
     outcome = file(decision.message, decision.conversation, "zorg")
     [event] = events(hall.router.takes(msgspec.structs.replace(outcome, tenant=decision.tenant)))
     assert set(data(event)) <= VISIBLE_FIELDS

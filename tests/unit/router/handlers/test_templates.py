@@ -1,4 +1,4 @@
-"""What Meta says of a template, and a citizen of what they want, decides whether it goes out."""
+"""Templates: sent unless Meta blocks them or the citizen wants no marketing."""
 
 from typing import Any
 
@@ -6,9 +6,11 @@ import msgspec
 import pytest
 
 from router.conversation.refusals import BLOCKED, OPTED_OUT
+from router.model.changes import Changes
 from services.config.model import parse
+from services.contract import Receipt
 from tests.support.router.commands import command
-from tests.support.router.decisions import decisions
+from tests.support.router.decisions import DecisionView
 from tests.support.router.harness import TOML, Router, decide_one, open_conversation
 from tests.support.router.webhooks import (
     ANNA,
@@ -25,124 +27,110 @@ PHONE = ANNA["phone"]
 TEMPLATE = msgspec.json.encode(
     {"type": "template", "template": {"name": "markt", "language": {"code": "nl"}}}
 )
+NAMED = {"message_template_name": "markt", "message_template_language": "nl"}
 ONE_WABA = parse(TOML.replace('id = "10000001"', f'id = "10000001"\nwaba = "{WABA}"'), "x.toml")
-
-
-def notice(field: str, *, second: float = 0, stamp: int = 0, **value: Any) -> Any:
-    entry = {"id": WABA, "time": stamp, "changes": [{"field": field, "value": value}]}
-    content = msgspec.json.encode({"object": "whatsapp_business_account", "entry": [entry]})
-    return receipt(content, second=second, name=f"{field} {value} {stamp}")
-
-
-def template(event: str, *, second: float = 0, stamp: int = 0, **more: Any) -> Any:
-    named = {"message_template_name": "markt", "message_template_language": "nl"}
-    told = named | {"event": event, "reason": None} | more
-    return notice("message_template_status_update", second=second, stamp=stamp, **told)
-
-
-def preference(value: str, second: float, **whose: str) -> Any:
-    told = {"category": "marketing_messages", "value": value, **whose}
-    return receipt(body(change(NUMBER, "user_preferences", user_preferences=[told])), second=second)
-
-
-@pytest.mark.parametrize("event", ["PAUSED", "DISABLED", "REJECTED"])
-def test_a_template_that_meta_sends_no_more_is_refused_until_meta_does(event: str) -> None:
-    router = Router(ONE_WABA)
-    assert decisions(router.takes(template(event)))[0].kind == "archived"
-    given = {"type": "template", "content": TEMPLATE, "text": ""}
-    decision, changes = decide_one(router, command("a", second=1, to=PHONE, **given))
-    assert (decision.kind, decision.reason) == ("refused", str(BLOCKED[event]))
-    assert decision.reason.startswith("template_blocked: ") and changes.send is None
-    other = TEMPLATE.replace(b'"nl"', b'"en"')
-    assert decide_one(router, command("b", to=PHONE, type="template", content=other))[1].send
-    router.takes(template("APPROVED", second=2))
-    assert decide_one(router, command("c", second=3, to=PHONE, **given))[1].send
-
-
-def test_latest_template_status_wins_in_any_order() -> None:
-    router = Router(ONE_WABA)
-    early, late = 1795600000, 1795600060
-    router.takes(template("APPROVED", second=1, stamp=late))
-    router.takes(template("PAUSED", second=2, stamp=early))
-    given = {"type": "template", "content": TEMPLATE}
-    assert decide_one(router, command("a", second=3, to=PHONE, **given))[1].send
-    # A clock that runs ahead does not stay the last for ever.
-    router.takes(template("PAUSED", second=4, stamp=late * 2))
-    router.takes(template("REINSTATED", second=5))
-    assert decide_one(router, command("b", second=6, to=PHONE, **given))[1].send
-
-
-def test_a_template_of_another_account_says_nothing_about_ours() -> None:
-    """Two municipalities, neither of which says which account is whose."""
-    router = Router()
-    router.takes(template("PAUSED"))
-    given = command("a", second=1, to=PHONE, type="template", content=TEMPLATE)
-    assert decide_one(router, given)[1].send
-
-
-def test_the_only_municipality_need_not_say_which_account_is_its_own() -> None:
-    alone = """
+ALONE = parse(
+    """
     tenants = [{id = "almelo", name = "Almelo"}]
     numbers = [{id = "10000001", tenant = "almelo", fallback = "balie"}]
     departments = [{id = "balie", tenant = "almelo", name = "Balie", destination = "crm"}]
     destinations = [{id = "crm", kind = "cloudevents", url = "https://crm.example/"}]
-    """
-    router = Router(parse(alone, "x.toml"))
-    router.takes(template("PAUSED"))
-    given = command("a", second=1, to=PHONE, type="template", content=TEMPLATE)
-    assert decide_one(router, given)[0].reason == str(BLOCKED["PAUSED"])
+    """,
+    "x.toml",
+)
+EARLY, LATE = 1795600000, 1795600060
+
+
+def notice(field: str, second: float, stamp: int, **value: Any) -> Receipt:
+    changes = [{"field": field, "value": NAMED | value}]
+    entry = {"id": WABA, "time": stamp, "changes": changes}
+    content = msgspec.json.encode({"object": "whatsapp_business_account", "entry": [entry]})
+    return receipt(content, second=second, name=f"{field} {value} {stamp}")
+
+
+def reports(event: str, second: float = 0, stamp: int = 0, **more: Any) -> Receipt:
+    told = {"event": event, "reason": None} | more
+    return notice("message_template_status_update", second, stamp, **told)
+
+
+def prefers(value: str, second: float, **whose: str) -> Receipt:
+    told = {"category": "marketing_messages", "value": value, **whose}
+    return receipt(body(change(NUMBER, "user_preferences", user_preferences=[told])), second=second)
+
+
+def sends(router: Router, second: float, **more: Any) -> tuple[DecisionView, Changes]:
+    given = {"type": "template", "content": TEMPLATE, "text": "", "to": PHONE} | more
+    return decide_one(router, command(f"{second} {more}", second=second, **given))
+
+
+@pytest.mark.parametrize("event", ["PAUSED", "DISABLED", "REJECTED"])
+def test_blocked_template_is_refused_until_meta_approves_it(event: str) -> None:
+    router = Router(ONE_WABA)
+    assert decide_one(router, reports(event))[0].kind == "archived"
+    decision, changes = sends(router, 1)
+    assert (decision.kind, decision.reason) == ("refused", str(BLOCKED[event]))
+    assert decision.reason.startswith("template_blocked: ") and changes.send is None
+    assert sends(router, 1, content=TEMPLATE.replace(b'"nl"', b'"en"'))[1].send
+    router.takes(reports("APPROVED", 2))
+    assert sends(router, 3)[1].send
+
+
+def test_latest_template_status_wins_in_any_order() -> None:
+    router = Router(ONE_WABA)
+    router.takes(reports("APPROVED", 1, LATE))
+    router.takes(reports("PAUSED", 2, EARLY))
+    assert sends(router, 3)[1].send
+    # A clock that runs ahead does not stay the last for ever.
+    router.takes(reports("PAUSED", 4, LATE * 2))
+    router.takes(reports("REINSTATED", 5))
+    assert sends(router, 6)[1].send
+
+
+def test_template_of_an_unnamed_account_counts_only_for_the_only_municipality() -> None:
+    for router, reason in ((Router(), ""), (Router(ALONE), str(BLOCKED["PAUSED"]))):
+        router.takes(reports("PAUSED"))
+        decision, changes = sends(router, 1)
+        assert bool(changes.send) is not bool(reason)
+        assert not reason or decision.reason == reason
 
 
 def marketing() -> Router:
     router = Router(ONE_WABA)
-    router.takes(template("APPROVED", message_template_category="MARKETING"))
+    router.takes(reports("APPROVED", message_template_category="MARKETING"))
     return router
 
 
-def test_marketing_does_not_reach_whoever_wants_none() -> None:
+def test_marketing_does_not_reach_a_citizen_who_wants_none() -> None:
     router = marketing()
-    conversation = open_conversation(router).conversation
-    router.takes(preference("stop", 2, wa_id=PHONE, user_id="NL.anna"))
-    given = {"type": "template", "content": TEMPLATE}
-    by_phone = command("a", second=3, to=PHONE, **given)
-    inside = command("b", second=3, conversation=conversation, **given)
-    assert [decide_one(router, c)[0].reason for c in (by_phone, inside)] == [str(OPTED_OUT)] * 2
-    assert decide_one(router, command("c", second=3, to="31622222222", **given))[1].send
-    assert decide_one(router, command("d", second=3, conversation=conversation))[1].send
-    router.takes(preference("resume", 4, user_id="NL.anna"))
-    assert decide_one(router, command("e", second=5, to=PHONE, **given))[1].send
+    conversation = {"conversation": open_conversation(router).conversation, "to": ""}
+    router.takes(prefers("stop", 2, wa_id=PHONE, user_id="NL.anna"))
+    refused = [sends(router, 3)[0], sends(router, 3, **conversation)[0]]
+    assert [decision.reason for decision in refused] == [str(OPTED_OUT)] * 2
+    assert sends(router, 3, to="31622222222")[1].send
+    assert decide_one(router, command("d", second=3, **conversation))[1].send
+    router.takes(prefers("resume", 4, user_id="NL.anna"))
+    assert sends(router, 5)[1].send
 
 
 def test_marketing_preference_is_kept_for_a_citizen_who_never_wrote() -> None:
     router = marketing()
-    router.takes(preference("stop", 2, wa_id=PHONE))
-    given = command("a", second=3, to=PHONE, type="template", content=TEMPLATE)
-    assert decide_one(router, given)[0].reason == str(OPTED_OUT)
+    router.takes(prefers("stop", 2, wa_id=PHONE))
+    assert sends(router, 3)[0].reason == str(OPTED_OUT)
 
 
-def test_a_template_that_becomes_marketing_keeps_its_status() -> None:
+def test_template_that_becomes_marketing_keeps_its_status() -> None:
     router = Router(ONE_WABA)
-    router.takes(template("PAUSED", message_template_category="UTILITY", stamp=1795600000))
-    router.takes(
-        notice(
-            "template_category_update",
-            second=1,
-            stamp=1795600060,
-            message_template_name="markt",
-            message_template_language="nl",
-            previous_category="UTILITY",
-            new_category="MARKETING",
-        )
-    )
-    [now] = router.templates.values()
-    assert (now.status, now.category) == ("PAUSED", "MARKETING")
-    router.takes(template("APPROVED", second=2, stamp=1795600030))
-    [now] = router.templates.values()
-    assert (now.status, now.category) == ("APPROVED", "MARKETING")
+    router.takes(reports("PAUSED", 0, EARLY, message_template_category="UTILITY"))
+    categories = {"previous_category": "UTILITY", "new_category": "MARKETING"}
+    router.takes(notice("template_category_update", 1, LATE, **categories))
+    for status_now in ("PAUSED", "APPROVED"):
+        [now] = router.templates.values()
+        assert (now.status, now.category) == (status_now, "MARKETING")
+        router.takes(reports("APPROVED", 2, EARLY + 30))
 
 
-def test_a_status_of_a_template_finds_its_message_like_any_other() -> None:
+def test_status_of_a_template_finds_its_message() -> None:
     router = Router(ONE_WABA)
-    given = command("a", to=PHONE, type="template", content=TEMPLATE)
+    given = command("a", "template", to=PHONE, content=TEMPLATE)
     router.takes(given, statuses(status("w", "delivered", f"{given.id}.1"), second=1))
     assert router.outgoing[given.id].status == "delivered"
