@@ -206,8 +206,9 @@ AnyAction = (
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="command"):
     """A command of a CRM, accepted by the gateway: an action, its sender, and what it concerns.
 
-    Either `conversation`, or `number` (and `to`), identifies the citizen. An empty `departments`
-    means every department of the municipality; an empty `tenant` means that of the number.
+    `conversation` or `to` identifies the citizen; a notice or state of a number concerns none. An
+    empty `departments` means every department of the municipality; an empty `tenant` means that of
+    the number.
     """
 
     id: UUID

@@ -9,7 +9,7 @@ class Refusal(NamedTuple):
     code: str
     """Code for the CRM."""
     detail: str
-    """One Dutch sentence for the sender, without personal data."""
+    """One sentence for the sender, without personal data."""
 
     def __str__(self) -> str:
         """Reason in the status of the command, as the CRM reads it."""

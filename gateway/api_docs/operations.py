@@ -151,7 +151,7 @@ CHANGES = (
         "_link",
         "linkConversation",
         "Link a conversation to a zaak",
-        "Events, the export and the retention include the link.",
+        "Later events and records include the link.",
     ),
     _change_operation(
         "_read",

@@ -78,7 +78,7 @@ class Note(Body):
 
 
 class LinkCase(Body):
-    """Link a conversation to a zaak. Events, the export and the retention include the link."""
+    """Link a conversation to a zaak. Later events and records include the link."""
 
     zaak: Annotated[
         str,
@@ -275,7 +275,7 @@ CONSENT_COMMANDS = (GIVE_CONSENT, WITHDRAW_CONSENT)
 
 CONTACT_CENTRE: Role = "kcc"
 COMMAND_ROLES: tuple[Role, ...] = ("send", "care", CONTACT_CENTRE)
-"""Roles that may give any command. Each may also read the status of its commands."""
+"""Roles that may give a command. Each may also read the status of its commands."""
 
 
 class Verb(NamedTuple):

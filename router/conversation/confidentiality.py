@@ -3,7 +3,7 @@ large. The receiver fetches it from the archive. Pure."""
 
 import msgspec
 
-from router.model.decision import Decision
+from router.model.decision import CommandAccepted, Decision, FormerOwner
 from services.config.model import Configuration
 from services.contract import Delivery
 
@@ -23,13 +23,21 @@ _data = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 def flag_confidential(decision: Decision, config: Configuration) -> Decision:
     """Record on the decision that the present or the previous owner receives no content."""
-    tenant, former = decision.tenant, decision.former
-    if is_confidential(config, tenant, decision.department, decision.destination):
+    if is_confidential(config, decision.tenant, decision.department, decision.destination):
         decision = msgspec.structs.replace(decision, confidential=True)
-    if former and is_confidential(config, tenant, former.department, former.destination):
-        former = msgspec.structs.replace(former, confidential=True)
+    if decision.former:
+        former = _flag_owner(decision.former, decision.tenant, config)
         decision = msgspec.structs.replace(decision, former=former)
+    if isinstance(decision, CommandAccepted) and decision.merged:
+        owner = _flag_owner(decision.merged.owner, decision.tenant, config)
+        merged = msgspec.structs.replace(decision.merged, owner=owner)
+        decision = msgspec.structs.replace(decision, merged=merged)
     return decision
+
+
+def _flag_owner(owner: FormerOwner, tenant: str, config: Configuration) -> FormerOwner:
+    confidential = is_confidential(config, tenant, owner.department, owner.destination)
+    return msgspec.structs.replace(owner, confidential=True) if confidential else owner
 
 
 def is_confidential(config: Configuration, tenant: str, department: str, destination: str) -> bool:

@@ -170,14 +170,16 @@ def former_owner(
     event to withdraw its work if that is in another system."""
     if previous.department == after.department:
         return None
-    previous_department = context.config.department(previous.tenant, previous.department)
-    department = context.config.department(after.tenant, after.department)
-    previous_destination = previous_department.destination if previous_department else ""
-    destination = department.destination if department else ""
-    has_two_destinations = previous_destination not in ("", destination)
-    return FormerOwner(
-        department=previous.department,
-        transfer=unit.id("transfer"),
-        event=unit.id("former") if has_two_destinations else None,
-        destination=previous_destination if has_two_destinations else "",
-    )
+    owner = owner_before(unit, previous, context.destination_of(after), context)
+    return msgspec.structs.replace(owner, transfer=unit.id("transfer"))
+
+
+def owner_before(
+    unit: WorkUnit, previous: Conversation, destination: str, context: RoutingContext
+) -> FormerOwner:
+    """Return the owner of the conversation until now. It gets an event if it has another
+    destination than the next owner's `destination`."""
+    former = context.destination_of(previous)
+    if former in ("", destination):
+        return FormerOwner(department=previous.department)
+    return FormerOwner(department=previous.department, event=unit.id("former"), destination=former)

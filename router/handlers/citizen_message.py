@@ -26,7 +26,6 @@ from router.model.decision import (
     Archived,
     Data,
     Decision,
-    Labels,
     MessageDecision,
     Quarantined,
     Reply,
@@ -222,7 +221,7 @@ def _decision(
         provisional=provisional,
         task=not (provisional or interpretation.needs_no_action),
         reopened=message.placement.reopened,
-        labels=_labels(conversation),
+        labels=conversation.labels(),
         sensitive=interpretation.sensitive,
         mask=tuple(dict.fromkeys((*state.mask, *(department.mask if department else ())))),
         care=care.kind if care else "",
@@ -234,17 +233,6 @@ def _decision(
         releases=message.previous.state.held and not state.held,
         marks=interpretation.outcome.annotations.rules,
         former=former,
-    )
-
-
-def _labels(conversation: Conversation) -> Labels:
-    state = conversation.state
-    return Labels(
-        tags=state.tags,
-        priority=state.priority,
-        language=state.language,
-        due=state.due,
-        assignee=state.assignee,
     )
 
 

@@ -5,15 +5,23 @@ It makes no event.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from router.conversation import auto_reply, consent, merge, outgoing, read_receipts, refusals
 from router.conversation.confidentiality import is_confidential
 from router.conversation.reply_text import ReplyCandidate, render_reply
-from router.conversation.transition import apply_auto_reply
-from router.handlers.pending_command import PendingCommand, status_of
+from router.conversation.transition import apply_auto_reply, owner_before
+from router.handlers.pending_command import (
+    CommandHandler,
+    PendingCommand,
+    Result,
+    command_status,
+    no_events,
+    no_needs,
+    status_of,
+)
 from router.identity import resolver
 from router.model.changes import Changes
 from router.model.conversation import Conversation
@@ -25,6 +33,7 @@ from router.model.decision import (
     Merged,
     Reply,
 )
+from router.model.needs import Needs
 from router.model.work import WorkUnit
 from router.output.archive_records import (
     KindAndData,
@@ -35,6 +44,7 @@ from router.output.crm_events import (
     CLOSED,
     TRANSFERRED,
     AddressedEvent,
+    build_delivery,
     build_event,
     case_json,
     conversation_json,
@@ -55,6 +65,7 @@ from services.contract import (
     MergeConversation,
     ReleaseConversation,
     TransferConversation,
+    UnknownAction,
 )
 from services.refusal import Refusal
 
@@ -64,12 +75,12 @@ MOVES = 8
 """Maximum transfers without an answer between them: more means two machines, or departments that
 all refuse it. The conversation then stays with the number's fallback until an employee answers."""
 
-Result = tuple[CommandAccepted, Changes] | Refusal
+Outcome = tuple[CommandAccepted, Changes] | Refusal
 
 
 def _transfer(
     pending: PendingCommand, action: TransferConversation, previous: Conversation
-) -> Result:
+) -> Outcome:
     """Transfer to another department, or into an employee's queue; no rule moves it again.
 
     Without a department the conversation goes to the number's fallback.
@@ -81,8 +92,7 @@ def _transfer(
     # Naming an employee must not get around the maximum of transfers either.
     employee = action.employee if previous.state.moves < MOVES else ""
     if is_same and employee == previous.state.assignee:
-        owner = FormerOwner(department=previous.department)
-        return pending.accept_in(previous, former=owner), Changes()
+        return pending.accept_in(previous), Changes()
     after = previous.moved_to(verdict, pending.unit.at).with_next_sequence()
     after = after.with_state(
         home_department=verdict.department,
@@ -92,26 +102,15 @@ def _transfer(
         menu="",
     )
     after, reply, changes = _citizen_text("doorgestuurd", pending, after, silent=is_same)
+    destination = pending.context.destination_of(after)
     decision = pending.accept_in(
         after,
         sequence=after.sequence - (reply is not None),
-        event=pending.unit.id("event") if pending.destination(after) else None,
-        former=_former_owner(pending, previous, pending.destination(after)),
+        event=pending.unit.id("event") if destination else None,
+        former=owner_before(pending.unit, previous, destination, pending.context),
         reply=reply,
     )
     return decision, msgspec.structs.replace(changes, conversation=after)
-
-
-def _former_owner(
-    pending: PendingCommand, previous: Conversation, destination: str = ""
-) -> FormerOwner:
-    """Return the owner before, with an event if it has another destination than `destination`."""
-    former = pending.destination(previous)
-    if former in ("", destination):
-        return FormerOwner(department=previous.department)
-    return FormerOwner(
-        department=previous.department, destination=former, event=pending.unit.id("former")
-    )
 
 
 def _transfer_verdict(
@@ -122,9 +121,9 @@ def _transfer_verdict(
         return Verdict(fallback, TRANSFER, TOO_OFTEN)
     # The reason goes on to the next department, so one from a confidential department is left out.
     # The command's own record has it in any case.
-    destination, config = pending.destination(previous), pending.context.config
-    silent = is_confidential(config, previous.tenant, previous.department, destination)
-    reason = f"{REASON}: {action.reason}" if action.reason and not silent else REASON
+    config, destination = pending.context.config, pending.context.destination_of(previous)
+    is_secret = is_confidential(config, previous.tenant, previous.department, destination)
+    reason = f"{REASON}: {action.reason}" if action.reason and not is_secret else REASON
     return Verdict(action.to_department or fallback, TRANSFER, reason)
 
 
@@ -135,26 +134,24 @@ def _transfer_events(
     former = decision.former
     if decision.event is None or former is None:
         return
-    data = _change_json(command, action.reason, decision) | {"from": former.department}
-    yield build_event(unit, decision, TRANSFERRED, decision.event, data)
+    data = _event_of_change(command, action.reason, decision) | {"from": former.department}
+    destination, event = build_event(unit, decision, TRANSFERRED, decision.event, data)
+    yield destination, event
     if former.event:
-        _, event = build_event(unit, decision, TRANSFERRED, former.event, data)
-        yield former.destination, event
+        yield former.destination, msgspec.structs.replace(event, id=former.event)
 
 
 def _transfer_record(
     command: Command, action: TransferConversation, decision: Decision
 ) -> KindAndData:
-    departments = {
-        "from": decision.former.department if decision.former else "",
-        "to": action.to_department,
-    }
-    return "conversation", _change_data(
-        "transferred", command, decision, action.reason, departments
-    )
+    came_from = decision.department if isinstance(decision, CommandAccepted) else ""
+    if decision.former:
+        came_from = decision.former.department
+    fields = {"from": came_from, "to": action.to_department}
+    return _record_of_change("transferred", command, decision, action.reason, **fields)
 
 
-def _close(pending: PendingCommand, action: CloseConversation, previous: Conversation) -> Result:
+def _close(pending: PendingCommand, action: CloseConversation, previous: Conversation) -> Outcome:
     """Close the conversation: the citizen's next question begins another, or reopens this one."""
     if refusal := refusals.close_refusal(action, previous):
         return refusal
@@ -164,12 +161,11 @@ def _close(pending: PendingCommand, action: CloseConversation, previous: Convers
     after = msgspec.structs.replace(previous.with_next_sequence(), closed_at=unit.at).with_state(
         waiting_since=None, escalated=False, menu="", due=None, idle=False, held=False
     )
-    is_open = outgoing.is_window_open(previous, unit.at)
-    after, reply, changes = _citizen_text("afgesloten", pending, after, silent=not is_open)
+    after, reply, changes = _citizen_text("afgesloten", pending, after)
     decision = pending.accept_in(
         after,
         sequence=after.sequence - (reply is not None),
-        event=unit.id("event") if pending.destination(after) else None,
+        event=unit.id("event") if pending.context.destination_of(after) else None,
         reply=reply,
         releases=previous.state.held,  # closing a withheld conversation means it was dealt with
     )
@@ -180,17 +176,17 @@ def _close_events(
     unit: WorkUnit, command: Command, action: CloseConversation, decision: CommandAccepted
 ) -> Iterator[AddressedEvent]:
     if decision.event:
-        data = _change_json(command, action.reason, decision)
+        data = _event_of_change(command, action.reason, decision)
         data |= {"outcome": action.outcome or None}
         yield build_event(unit, decision, CLOSED, decision.event, data)
 
 
 def _close_record(command: Command, action: CloseConversation, decision: Decision) -> KindAndData:
-    outcome = {"outcome": action.outcome or None}
-    return "conversation", _change_data("closed", command, decision, action.reason, outcome)
+    outcome = action.outcome or None
+    return _record_of_change("closed", command, decision, action.reason, outcome=outcome)
 
 
-def _note(pending: PendingCommand, action: AddNote, previous: Conversation) -> Result:
+def _note(pending: PendingCommand, action: AddNote, previous: Conversation) -> Outcome:
     after = previous.with_next_sequence()
     return pending.accept_in(after), Changes(conversation=after)
 
@@ -209,17 +205,17 @@ def _note_record(command: Command, action: AddNote, decision: Decision) -> KindA
     return "note", data | case_json(decision)
 
 
-def _link(pending: PendingCommand, action: LinkCase, previous: Conversation) -> Result:
+def _link(pending: PendingCommand, action: LinkCase, previous: Conversation) -> Outcome:
     """Link to a zaak, which all later events and records of the conversation name."""
     after = msgspec.structs.replace(previous.with_next_sequence(), zaak=action.zaak)
     return pending.accept_in(after), Changes(conversation=after)
 
 
 def _link_record(command: Command, action: LinkCase, decision: Decision) -> KindAndData:
-    return "conversation", _change_data("linked", command, decision, "", {"zaak": action.zaak})
+    return _record_of_change("linked", command, decision, zaak=action.zaak)
 
 
-def _read(pending: PendingCommand, action: MarkRead, previous: Conversation) -> Result:
+def _read(pending: PendingCommand, action: MarkRead, previous: Conversation) -> Outcome:
     """Send a read receipt. The conversation does not change, so there is no event."""
     unit = pending.unit
     if refusal := read_receipts.read_receipt_refusal(previous, pending.context, unit.at):
@@ -229,10 +225,10 @@ def _read(pending: PendingCommand, action: MarkRead, previous: Conversation) -> 
 
 
 def _read_record(command: Command, action: MarkRead, decision: Decision) -> KindAndData:
-    return "conversation", _change_data("read", command, decision, "", {"typing": action.typing})
+    return _record_of_change("read", command, decision, typing=action.typing)
 
 
-def _confirm(pending: PendingCommand, action: ConfirmAlarm, previous: Conversation) -> Result:
+def _confirm(pending: PendingCommand, action: ConfirmAlarm, previous: Conversation) -> Outcome:
     """Confirm that a person has seen the alarm: no further person is alarmed."""
     author = pending.command.author.id if pending.command.author else ""
     after = previous.with_next_sequence().with_state(confirmed_by=author or pending.command.token)
@@ -240,12 +236,12 @@ def _confirm(pending: PendingCommand, action: ConfirmAlarm, previous: Conversati
 
 
 def _confirm_record(command: Command, action: ConfirmAlarm, decision: Decision) -> KindAndData:
-    return "conversation", _change_data("confirmed", command, decision)
+    return _record_of_change("confirmed", command, decision)
 
 
 def _release(
     pending: PendingCommand, action: ReleaseConversation, previous: Conversation
-) -> Result:
+) -> Outcome:
     """Release the withheld events, in order."""
     after = previous.with_next_sequence().with_state(held=False)
     return pending.accept_in(after, releases=True), Changes(conversation=after)
@@ -254,10 +250,10 @@ def _release(
 def _release_record(
     command: Command, action: ReleaseConversation, decision: Decision
 ) -> KindAndData:
-    return "conversation", _change_data("released", command, decision)
+    return _record_of_change("released", command, decision)
 
 
-def _merge(pending: PendingCommand, action: MergeConversation, previous: Conversation) -> Result:
+def _merge(pending: PendingCommand, action: MergeConversation, previous: Conversation) -> Outcome:
     """Merge another conversation into this one: an employee knows that both people are one.
 
     The identities of the other person now belong to this one. The other conversation is closed.
@@ -274,15 +270,16 @@ def _merge(pending: PendingCommand, action: MergeConversation, previous: Convers
     )
     after = previous.with_next_sequence().with_state(**merge.merge_state(previous, other))
     closed = merge.close_merged(other, previous, unit.at)
-    was_closed = other.closed_at is not None
+    owner = FormerOwner(department=other.department)
+    if other.closed_at is None:
+        owner = owner_before(unit, other, "", pending.context)
     person_key = other.tenant, other.person
     withdrawals = consent.transfer_withdrawals(person_key, previous.person, snapshot)
     decision = pending.accept_in(
         after,
-        merged=Merged(conversation=other.id, sequence=closed.sequence),
-        former=FormerOwner(department=other.department)
-        if was_closed
-        else _former_owner(pending, other),
+        merged=Merged(
+            conversation=other.id, sequence=closed.sequence, owner=owner, zaak=other.zaak
+        ),
         ended=consent.find_ended_purposes(withdrawals, snapshot),
     )
     return decision, Changes(
@@ -298,72 +295,84 @@ def _merge_events(
     unit: WorkUnit, command: Command, action: MergeConversation, decision: CommandAccepted
 ) -> Iterator[AddressedEvent]:
     """Yield the closing of the merged conversation, for the department that had it."""
-    former, merged = decision.former, decision.merged
-    if former is None or former.event is None or merged is None:
+    merged = decision.merged
+    if merged is None or merged.owner.event is None:
         return
     data: Data = {
         "conversationId": merged.conversation,
-        "department": former.department,
+        "department": merged.owner.department,
         "reason": merge.REASON.format(decision.conversation),
         "by": sender_json(command),
         "outcome": None,
     }
-    _, event = build_event(unit, decision, CLOSED, former.event, data)
-    yield (
-        former.destination,
-        msgspec.structs.replace(
-            event,
-            sequence=merged.sequence,
-            conversation=merged.conversation,
-            department=former.department,
-        ),
+    if merged.zaak:
+        data["zaak"] = merged.zaak
+    event = build_delivery(unit, decision, CLOSED, merged.owner.event, data)
+    closed = msgspec.structs.replace(
+        event,
+        sequence=merged.sequence,
+        conversation=merged.conversation,
+        department=merged.owner.department,
     )
+    yield merged.owner.destination, closed
 
 
 def _merge_record(command: Command, action: MergeConversation, decision: Decision) -> KindAndData:
-    accepted = decision if isinstance(decision, CommandAccepted) else None
-    merged = accepted.merged if accepted else None
-    other: Data = {"other": merged.conversation if merged else ""}
-    ended = ended_consent_data(accepted.ended if accepted else ())
-    return "conversation", _change_data("merged", command, decision, "", other | ended)
+    ended = decision.ended if isinstance(decision, CommandAccepted) else ()
+    consents = ended_consent_data(ended)
+    return _record_of_change("merged", command, decision, other=action.other, **consents)
 
 
-def unknown_record(command: Command, action: Action, decision: Decision) -> KindAndData:
-    """Return the record of an action that only a newer version knows: it was refused."""
-    return "conversation", _change_data("refused", command, decision)
+def _merge_needs(command: Command, action: MergeConversation) -> Needs:
+    return Needs(conversations=(action.other,), consents=True)
 
 
-def _no_events(
-    unit: WorkUnit, command: Command, action: Any, decision: CommandAccepted
-) -> Iterator[AddressedEvent]:
-    return iter(())
+def _unknown_record(command: Command, action: UnknownAction, decision: Decision) -> KindAndData:
+    return _record_of_change("refused", command, decision)
 
 
-class ConversationHandler(NamedTuple):
-    """Decides one action on a conversation, and makes its record and its events."""
-
-    decide: Callable[[PendingCommand, Any, Conversation], Result]
-    record: Callable[[Command, Any, Decision], KindAndData]
-    events: Callable[[WorkUnit, Command, Any, CommandAccepted], Iterator[AddressedEvent]] = (
-        _no_events
-    )
+def _refuse_unknown(pending: PendingCommand, action: UnknownAction) -> Result:
+    return pending.refuse(refusals.TYPE_UNKNOWN)
 
 
-CONVERSATION_COMMANDS: dict[type[Action], ConversationHandler] = {
-    TransferConversation: ConversationHandler(_transfer, _transfer_record, _transfer_events),
-    CloseConversation: ConversationHandler(_close, _close_record, _close_events),
-    AddNote: ConversationHandler(_note, _note_record),
-    LinkCase: ConversationHandler(_link, _link_record),
-    MarkRead: ConversationHandler(_read, _read_record),
-    ConfirmAlarm: ConversationHandler(_confirm, _confirm_record),
-    ReleaseConversation: ConversationHandler(_release, _release_record),
-    MergeConversation: ConversationHandler(_merge, _merge_record, _merge_events),
-}
-"""Action -> its handler."""
+Change = Callable[[PendingCommand, Any, Conversation], Outcome]
+
+
+def _in_conversation(change: Change) -> Callable[[PendingCommand, Any], Result]:
+    """Return the decision on a command of a department that has the conversation."""
+
+    def decide(pending: PendingCommand, action: Any) -> Result:
+        return _decide(pending, action, change, is_anyones=False)
+
+    return decide
+
+
+def _in_any_conversation(change: Change) -> Callable[[PendingCommand, Any], Result]:
+    """Return the decision on a command of any department of the municipality."""
+
+    def decide(pending: PendingCommand, action: Any) -> Result:
+        return _decide(pending, action, change, is_anyones=True)
+
+    return decide
+
+
+def _decide(pending: PendingCommand, action: Any, change: Change, *, is_anyones: bool) -> Result:
+    command = pending.command
+    conversation = pending.snapshot.conversations.get(command.conversation)
+    if not refusals.is_conversation_of(conversation, command, pending.number):
+        return pending.refuse(refusals.NO_CONVERSATION)
+    if not is_anyones and (refusal := refusals.department_refusal(command, conversation)):
+        return pending.refuse(refusal, conversation)
+    outcome = change(pending, action, conversation)
+    if isinstance(outcome, Refusal):
+        return pending.refuse(outcome, conversation)
+    decision, changes = outcome
+    status = command_status(pending.unit, command, decision)
+    return decision, msgspec.structs.replace(changes, outgoing=status)
 
 
 def _citizen_text(
-    name: str, pending: PendingCommand, conversation: Conversation, *, silent: bool
+    name: str, pending: PendingCommand, conversation: Conversation, *, silent: bool = False
 ) -> tuple[Conversation, Reply | None, Changes]:
     """Return the conversation and the changes after a text to the citizen, if one may be sent."""
     unit, snapshot, context = pending.unit, pending.snapshot, pending.context
@@ -382,21 +391,42 @@ def _citizen_text(
     return conversation, reply, outgoing.outgoing_changes(unit, conversation, reply, to)
 
 
-def _change_json(command: Command, reason: str, decision: CommandAccepted) -> Data:
+def _event_of_change(command: Command, reason: str, decision: CommandAccepted) -> Data:
     """Return what an event says of a change by a person."""
     by = {"reason": reason, "by": sender_json(command)}
     return conversation_json(decision) | by | labels_json(decision.labels) | reply_json(decision)
 
 
-def _change_data(
-    event: str,
-    command: Command,
-    decision: Decision,
-    reason: str = "",
-    fields: Data | None = None,
-) -> Data:
+def _record_of_change(
+    event: str, command: Command, decision: Decision, reason: str = "", **fields: Any
+) -> KindAndData:
     """Return what the record of a change by a person says, done or refused."""
     outcome = event if isinstance(decision, CommandAccepted) else "refused"
     cause = {"order": command.type, "by": sender_json(command), "status": status_of(decision)}
     data = conversation_event_data(outcome, decision) | cause | {"reason": reason}
-    return data | (fields or {})
+    return "conversation", data | fields
+
+
+CONVERSATION_COMMANDS: dict[type[Action], CommandHandler] = {
+    TransferConversation: CommandHandler(
+        _in_conversation(_transfer), _transfer_record, _transfer_events, no_needs
+    ),
+    CloseConversation: CommandHandler(
+        _in_conversation(_close), _close_record, _close_events, no_needs
+    ),
+    AddNote: CommandHandler(_in_conversation(_note), _note_record, no_events, no_needs),
+    LinkCase: CommandHandler(_in_conversation(_link), _link_record, no_events, no_needs),
+    MarkRead: CommandHandler(_in_conversation(_read), _read_record, no_events, no_needs),
+    # An alarm wakes people of any department.
+    ConfirmAlarm: CommandHandler(
+        _in_any_conversation(_confirm), _confirm_record, no_events, no_needs
+    ),
+    ReleaseConversation: CommandHandler(
+        _in_conversation(_release), _release_record, no_events, no_needs
+    ),
+    MergeConversation: CommandHandler(
+        _in_conversation(_merge), _merge_record, _merge_events, _merge_needs
+    ),
+    UnknownAction: CommandHandler(_refuse_unknown, _unknown_record, no_events, no_needs),
+}
+"""Action on a conversation -> its handler."""

@@ -6,36 +6,50 @@ import msgspec
 
 from router.conversation import consent, read_receipts, refusals, timers
 from router.conversation.placement import find_conversation, open_conversation
-from router.handlers.pending_command import PendingCommand, command_status, refuse, status_of
+from router.handlers.pending_command import (
+    CommandHandler,
+    PendingCommand,
+    Result,
+    command_status,
+    no_events,
+    status_of,
+)
 from router.identity import resolver
 from router.model.changes import Changes, Identity, LedgerInsert
 from router.model.conversation import Conversation
 from router.model.decision import CommandAccepted, Data, Decision
-from router.output.archive_records import KindAndData
+from router.model.needs import Needs
+from router.output.archive_records import KindAndData, evidence_json
 from router.output.crm_events import case_json, decision_json
 from router.rules.engine import OPENED, Verdict
-from services.contract import REACTION, Command, ConsentEvidence, SendMessage
+from services.contract import REACTION, Action, Command, SendMessage
 from services.refusal import Refusal
 from services.whatsapp.identities import address
 
 OPENED_BY_MUNICIPALITY = "de gemeente begon dit gesprek"
 
 
-def send_in_conversation(
-    pending: PendingCommand, message: SendMessage, conversation: Conversation
-) -> tuple[Decision, Changes]:
-    to = resolver.find_address(conversation.person, pending.number, pending.snapshot)
+def _decide(pending: PendingCommand, message: SendMessage) -> Result:
+    command, snapshot = pending.command, pending.snapshot
+    if command.to and not command.conversation:
+        return _send_to_address(pending, message)
+    conversation = snapshot.conversations.get(command.conversation)
+    if not refusals.is_conversation_of(conversation, command, pending.number):
+        return pending.refuse(refusals.NO_CONVERSATION)
+    if refusal := refusals.department_refusal(command, conversation):
+        return pending.refuse(refusal, conversation)
+    to = resolver.find_address(conversation.person, pending.number, snapshot)
     if to is None:
-        return _refuse(pending, refusals.NO_ADDRESS, conversation)
+        return pending.refuse(refusals.NO_ADDRESS, conversation)
     return _send(pending, message, conversation, to)
 
 
-def send_to_address(pending: PendingCommand, message: SendMessage) -> tuple[Decision, Changes]:
+def _send_to_address(pending: PendingCommand, message: SendMessage) -> Result:
     """Send to exactly this address, in the open conversation with its person or in a new one."""
     unit, command, number = pending.unit, pending.command, pending.number
     snapshot, context = pending.snapshot, pending.context
     if not refusals.is_same_tenant(command, number):
-        return _refuse(pending, refusals.NO_CONVERSATION)
+        return pending.refuse(refusals.NO_CONVERSATION)
     name = address(command.to)
     who = resolver.resolve_person(
         unit, number, resolver.SenderIdentities((name,), unit.at), snapshot, context
@@ -48,14 +62,14 @@ def send_to_address(pending: PendingCommand, message: SendMessage) -> tuple[Deci
     if conversation is None:
         verdict = _department_for_opening(pending)
         if isinstance(verdict, Refusal):
-            return _refuse(pending, verdict)
+            return pending.refuse(verdict)
         last = find_conversation(number, who.person, snapshot)
         awaits_welcome = last is not None and last.state.welcome
         conversation = open_conversation(unit, number, who.person, verdict, context).with_state(
             welcome=awaits_welcome
         )
     elif refusal := refusals.department_refusal(command, conversation):
-        return _refuse(pending, refusal, conversation)
+        return pending.refuse(refusal, conversation)
     decision, changes = _send(pending, message, conversation, to)
     if isinstance(decision, CommandAccepted):
         opening = timers.after_opening(unit, conversation, context) if decision.opened else ()
@@ -89,35 +103,26 @@ def _department_for_opening(pending: PendingCommand) -> Verdict | Refusal:
 
 def _send(
     pending: PendingCommand, message: SendMessage, previous: Conversation, to: Identity
-) -> tuple[Decision, Changes]:
+) -> Result:
     unit, command, context = pending.unit, pending.command, pending.context
     permission = _permission(pending, message, previous)
     if isinstance(permission, Refusal):
-        return _refuse(pending, permission, previous)
+        return pending.refuse(permission, previous)
     is_answer = _is_answer(command, message, previous)
     after = _after_sending(pending, previous, is_answer=is_answer)
     is_new = previous.id not in pending.snapshot.conversations
-    decision = CommandAccepted(
-        record=unit.id("record"),
-        tenant=after.tenant,
-        conversation=after.id,
-        department=after.department,
-        rule=after.rule,
-        reason=after.reason,
-        sequence=after.sequence,
+    decision = pending.accept_in(
+        after,
         message=command.id,
         status="accepted",
         opened=unit.id("opened") if is_new else None,
-        zaak=after.zaak,
-        version=context.version,
         purpose=permission.purpose,
     )
-    insert = _ledger_insert(pending, message, after, to)
     receipt = read_receipts.build_receipt_with_answer(unit, command, after, context)
     changes = Changes(
         conversation=after,
         outgoing=command_status(unit, command, decision),
-        send=msgspec.structs.replace(insert, purpose=permission.purpose),
+        send=_ledger_insert(pending, message, after, to, permission.purpose),
         consent=permission.consent,
         read_receipt=receipt if is_answer else None,
     )
@@ -166,7 +171,11 @@ def _after_sending(
 
 
 def _ledger_insert(
-    pending: PendingCommand, message: SendMessage, conversation: Conversation, to: Identity
+    pending: PendingCommand,
+    message: SendMessage,
+    conversation: Conversation,
+    to: Identity,
+    purpose: str,
 ) -> LedgerInsert:
     command, about = pending.command, message.reply_to_message
     quoted = pending.snapshot.inbound.get(about) if about else None
@@ -182,19 +191,14 @@ def _ledger_insert(
         about=about,
         about_wamid=quoted.wamid if quoted else "",
         media=message.media,
+        purpose=purpose,
         author_kind=command.author.kind if command.author else "",
         author=command.author.id if command.author else "",
         place=conversation.sequence,
     )
 
 
-def _refuse(
-    pending: PendingCommand, refusal: Refusal, conversation: Conversation | None = None
-) -> tuple[Decision, Changes]:
-    return refuse(pending.unit, pending.command, refusal, pending.context, conversation)
-
-
-def record(command: Command, message: SendMessage, decision: Decision) -> KindAndData:
+def _record(command: Command, message: SendMessage, decision: Decision) -> KindAndData:
     """Return what the record of an outgoing message says."""
     data = {
         "direction": "out",
@@ -223,18 +227,25 @@ def _consent_data(message: SendMessage, decision: Decision) -> Data:
     return data
 
 
-def evidence_json(purpose: str, evidence: ConsentEvidence | None) -> Data:
-    """Return the evidence of consent for a purpose, for the record."""
-    return {
-        "purpose": purpose,
-        "givenAt": evidence.given_at if evidence else None,
-        "source": evidence.source if evidence else "",
-    }
-
-
 def _content(message: SendMessage) -> Any:
     """Return the content as JSON; None for anything else, which no table or record accepts."""
     try:
         return msgspec.json.decode(message.content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def _needs(command: Command, message: SendMessage) -> Needs:
+    """The message that it quotes, its template, and the consent of the citizen."""
+    quoted, template = message.reply_to_message, refusals.read_template(message)
+    return Needs(
+        quoted=(quoted,) if quoted else (),
+        templates=(template,) if template else (),
+        consents=message.type == "template",
+    )
+
+
+MESSAGE_COMMANDS: dict[type[Action], CommandHandler] = {
+    SendMessage: CommandHandler(_decide, _record, no_events, _needs)
+}
+"""Action that sends a message -> its handler."""

@@ -6,14 +6,29 @@ They need no rules, restart or operator, and no conversation gets an event.
 import msgspec
 
 from router.conversation import consent, refusals
-from router.handlers.message_commands import evidence_json
-from router.handlers.pending_command import PendingCommand, command_status, refuse, status_of
+from router.handlers.pending_command import (
+    CommandHandler,
+    PendingCommand,
+    Result,
+    command_status,
+    no_events,
+    no_needs,
+    status_of,
+)
 from router.identity import resolver
 from router.model.changes import Changes, NumberNotice
 from router.model.decision import Decision
-from router.output.archive_records import KindAndData
+from router.model.needs import Needs
+from router.output.archive_records import KindAndData, evidence_json
 from router.output.crm_events import sender_json
-from services.contract import Command, EndConsent, RecordConsent, SetNotice, SetNumberState
+from services.contract import (
+    Action,
+    Command,
+    EndConsent,
+    RecordConsent,
+    SetNotice,
+    SetNumberState,
+)
 from services.refusal import Refusal
 from services.whatsapp.identities import address
 
@@ -21,11 +36,11 @@ NumberAction = SetNotice | SetNumberState
 ConsentAction = RecordConsent | EndConsent
 
 
-def decide_for_number(pending: PendingCommand, action: NumberAction) -> tuple[Decision, Changes]:
+def _decide_for_number(pending: PendingCommand, action: NumberAction) -> Result:
     """Apply a command of the contact centre to a number."""
     unit, command, number = pending.unit, pending.command, pending.number
     if not refusals.is_same_tenant(command, number):
-        return refuse(unit, command, refusals.NO_NUMBER, pending.context)
+        return pending.refuse(refusals.NO_NUMBER)
     previous = pending.snapshot.number_notices.get(number.id) or NumberNotice(number=number.id)
     decision = pending.accept()
     return decision, Changes(
@@ -50,7 +65,7 @@ def _apply(command: Command, action: NumberAction, previous: NumberNotice) -> Nu
     )
 
 
-def number_record(command: Command, action: NumberAction, decision: Decision) -> KindAndData:
+def _number_record(command: Command, action: NumberAction, decision: Decision) -> KindAndData:
     return "number", {
         "event": command.type,
         "number": command.number,
@@ -59,15 +74,16 @@ def number_record(command: Command, action: NumberAction, decision: Decision) ->
         "until": action.until,
         "by": sender_json(command),
         "status": status_of(decision),
+        "reason": decision.reason or None,
     }
 
 
-def decide_for_person(pending: PendingCommand, action: ConsentAction) -> tuple[Decision, Changes]:
+def _decide_for_person(pending: PendingCommand, action: ConsentAction) -> Result:
     """Give or withdraw consent for the whole municipality, even for a citizen who never wrote."""
     unit, command, number = pending.unit, pending.command, pending.number
     snapshot, context, purpose = pending.snapshot, pending.context, action.purpose
     if not refusals.is_same_tenant(command, number):
-        return refuse(unit, command, refusals.NO_NUMBER, context)
+        return pending.refuse(refusals.NO_NUMBER)
     identities = resolver.SenderIdentities((address(command.to),), unit.at)
     who = resolver.resolve_person(unit, number, identities, snapshot, context)
     person_key = number.tenant, who.person
@@ -77,13 +93,13 @@ def decide_for_person(pending: PendingCommand, action: ConsentAction) -> tuple[D
     else:
         new = consent.end_consent(unit, purpose, person_key, snapshot)
     if isinstance(new, Refusal):
-        return refuse(unit, command, new, context)
+        return pending.refuse(new)
     decision = pending.accept(ended=(purpose,) if new and new.ended_at else ())
     status = command_status(unit, command, decision)
     return decision, Changes(identities=who.identities, consent=new, outgoing=status)
 
 
-def consent_record(command: Command, action: ConsentAction, decision: Decision) -> KindAndData:
+def _consent_record(command: Command, action: ConsentAction, decision: Decision) -> KindAndData:
     """Return the consent that a citizen gave, or withdrew."""
     evidence = action.evidence if isinstance(action, RecordConsent) else None
     return "consent", {
@@ -95,3 +111,18 @@ def consent_record(command: Command, action: ConsentAction, decision: Decision) 
         "status": status_of(decision),
         "reason": decision.reason or None,
     }
+
+
+def _consent_needs(command: Command, action: ConsentAction) -> Needs:
+    return Needs(consents=True)
+
+
+_NUMBER = CommandHandler(_decide_for_number, _number_record, no_events, no_needs)
+_CONSENT = CommandHandler(_decide_for_person, _consent_record, no_events, _consent_needs)
+MUNICIPAL_COMMANDS: dict[type[Action], CommandHandler] = {
+    SetNotice: _NUMBER,
+    SetNumberState: _NUMBER,
+    RecordConsent: _CONSENT,
+    EndConsent: _CONSENT,
+}
+"""Action that belongs to a municipality as a whole -> its handler."""

@@ -1,22 +1,28 @@
-"""A command with all that its decision rests on, and its refusal. Pure.
+"""A command to decide: its context, its acceptance and refusal, and the form of a handler. Pure.
 
 A refusal reaches the sender as status `failed` with a sentence. Meta is not called.
 """
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import msgspec
 
 from router.conversation.refusals import may_act_for
 from router.model.changes import Changes, OutgoingStatus
 from router.model.conversation import Conversation
-from router.model.decision import CommandAccepted, CommandRefused, Decision, Labels
+from router.model.decision import CommandAccepted, CommandRefused, Decision
+from router.model.needs import Needs
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
+from router.output.archive_records import KindAndData
+from router.output.crm_events import AddressedEvent
 from services.config.numbers import Number
 from services.contract import Command
 from services.refusal import Refusal
 from services.whatsapp.delivery_status import COMMAND_DONE
+
+Result = tuple[Decision, Changes]
 
 
 class PendingCommand(msgspec.Struct, frozen=True):
@@ -40,29 +46,45 @@ class PendingCommand(msgspec.Struct, frozen=True):
 
     def accept_in(self, conversation: Conversation, **fields: Any) -> CommandAccepted:
         """Return the decision on a command that leaves its conversation like this."""
-        state = conversation.state
-        labels = Labels(tags=state.tags, priority=state.priority, assignee=state.assignee)
         decision = CommandAccepted(
             record=self.unit.id("record"),
             tenant=conversation.tenant,
             conversation=conversation.id,
             department=conversation.department,
-            destination=self.destination(conversation),
+            destination=self.context.destination_of(conversation),
             rule=conversation.rule,
             reason=conversation.reason,
             sequence=conversation.sequence,
             status=COMMAND_DONE,
             zaak=conversation.zaak,
             version=self.context.version,
-            labels=labels,
-            held=state.held,
+            labels=conversation.labels(),
+            held=conversation.state.held,
         )
         return msgspec.structs.replace(decision, **fields)
 
-    def destination(self, conversation: Conversation) -> str:
-        """Return the destination of its department; '' if that is gone from the configuration."""
-        department = self.context.config.department(conversation.tenant, conversation.department)
-        return department.destination if department else ""
+    def refuse(self, refusal: Refusal, conversation: Conversation | None = None) -> Result:
+        return refuse(self.unit, self.command, refusal, self.context, conversation)
+
+
+class CommandHandler(NamedTuple):
+    """Decides one action, and makes its record and its events."""
+
+    decide: Callable[[PendingCommand, Any], Result]
+    record: Callable[[Command, Any, Decision], KindAndData]
+    events: Callable[[WorkUnit, Command, Any, CommandAccepted], Iterator[AddressedEvent]]
+    needs: Callable[[Command, Any], Needs]
+    """Rows that it reads beyond those of every command."""
+
+
+def no_events(
+    unit: WorkUnit, command: Command, action: Any, decision: CommandAccepted
+) -> Iterator[AddressedEvent]:
+    return iter(())
+
+
+def no_needs(command: Command, action: Any) -> Needs:
+    return Needs()
 
 
 def refuse(
@@ -71,7 +93,7 @@ def refuse(
     refusal: Refusal,
     context: RoutingContext,
     conversation: Conversation | None = None,
-) -> tuple[CommandRefused, Changes]:
+) -> Result:
     """Refuse a command. The record belongs to the sender's department and to no conversation."""
     number = context.config.number(command.number)
     tenant = command.tenant or (number.tenant if number else "")

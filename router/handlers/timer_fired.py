@@ -15,7 +15,7 @@ from router.conversation.transition import apply_auto_reply
 from router.identity import resolver
 from router.model.changes import Changes, Timer
 from router.model.conversation import Conversation
-from router.model.decision import Alarm, Decision, Labels, Reply, TimerDecision
+from router.model.decision import Alarm, Decision, Reply, TimerDecision
 from router.model.needs import Needs
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
@@ -287,8 +287,7 @@ def _decision(
     record = unit.id("record")
     if previous is None or after is None or not outcome.effect:
         return TimerDecision(record=record, tenant=previous.tenant if previous else "")
-    department = context.config.department(after.tenant, after.department)
-    destination = department.destination if department else ""
+    destination = context.destination_of(after)
     has_event = outcome.effect in EVENTS and bool(destination)
     return TimerDecision(
         record=record,
@@ -302,7 +301,7 @@ def _decision(
         event=unit.id("event") if has_event else None,
         zaak=after.zaak,
         version=context.version,
-        labels=Labels(tags=after.state.tags, priority=after.state.priority),
+        labels=after.labels(),
         alarm=outcome.alarm,
         reply=reply,
         effect=outcome.effect,

@@ -75,6 +75,17 @@ class ConversationState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     them."""
 
 
+class Labels(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Labels of a conversation that its department sees."""
+
+    tags: tuple[str, ...] = ()
+    priority: str = ""
+    language: str = ""
+    due: date | None = None
+    """Statutory deadline."""
+    assignee: str = ""
+
+
 class ReadReceipt(msgspec.Struct, frozen=True, kw_only=True):
     """Read receipt for the deliverer to send: everything up to this message was read."""
 
@@ -122,6 +133,16 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
             reason=verdict.reason,
             since=self.since if verdict.department == self.department else at,
             departments=been if verdict.department in been else (*been, verdict.department),
+        )
+
+    def labels(self) -> Labels:
+        state = self.state
+        return Labels(
+            tags=state.tags,
+            priority=state.priority,
+            language=state.language,
+            due=state.due,
+            assignee=state.assignee,
         )
 
     def with_next_sequence(self) -> "Conversation":

@@ -1,19 +1,21 @@
 """Types for the decision on one unit: a kind for each outcome. No logic."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 
-Event = Literal["gained", "ended", "moved"]
+from router.model.conversation import Labels
+
+IdentityEvent = Literal["gained", "ended", "moved"]
 
 
 class IdentityChange(msgspec.Struct, frozen=True):
     """Identifier that a known person gained, that no longer belongs to anyone, or that moved to
     this person from another."""
 
-    event: Event
+    event: IdentityEvent
     kind: str
     value: str
 
@@ -41,7 +43,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FormerOwner(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Department that a conversation leaves with a decision."""
+    """Department that a conversation leaves."""
 
     department: str
     transfer: UUID | None = None
@@ -54,23 +56,15 @@ class FormerOwner(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """This department receives no content."""
 
 
-class Labels(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Labels of a conversation that its department sees."""
-
-    tags: tuple[str, ...] = ()
-    priority: str = ""
-    language: str = ""
-    due: date | None = None
-    """Statutory deadline."""
-    assignee: str = ""
-
-
-class Merged(msgspec.Struct, frozen=True, kw_only=True):
+class Merged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Conversation of the person with whom this person was merged."""
 
     conversation: str
     sequence: int
     """Its last sequence number."""
+    owner: FormerOwner
+    """Department that had it, with the event that it was closed."""
+    zaak: str = ""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):

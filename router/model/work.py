@@ -75,3 +75,9 @@ class RoutingContext(msgspec.Struct, frozen=True):
         if department or conversation is None:
             return department
         return self.config.department(conversation.tenant, conversation.department)
+
+    def destination_of(self, conversation: Conversation) -> str:
+        """Return the destination of the department that owns the conversation; '' if that is gone
+        from the configuration."""
+        department = self.config.department(conversation.tenant, conversation.department)
+        return department.destination if department else ""

@@ -12,7 +12,7 @@ from router.conversation.outgoing import AUTHOR, content_type, format_reason
 from router.model.decision import CommandAccepted, Data, Decision, MessageDecision, Reply
 from router.model.work import WorkUnit
 from router.output.crm_events import case_json, decision_json
-from services.contract import Command, Receipt, Record
+from services.contract import Command, ConsentEvidence, Receipt, Record
 from services.whatsapp import items
 from services.whatsapp.segments import split_body
 
@@ -165,3 +165,12 @@ def reply_record(unit: WorkUnit, decision: Decision, reply: Reply) -> Record:
 def ended_consent_data(purposes: tuple[str, ...]) -> Data:
     """Return the purposes for which consent ended here; nothing if there are none."""
     return {"consentEnded": purposes} if purposes else {}
+
+
+def evidence_json(purpose: str, evidence: ConsentEvidence | None) -> Data:
+    """Return the evidence of consent for a purpose."""
+    return {
+        "purpose": purpose,
+        "givenAt": evidence.given_at if evidence else None,
+        "source": evidence.source if evidence else "",
+    }

@@ -10,7 +10,8 @@ from uuid import UUID
 import msgspec
 
 from router.conversation.confidentiality import redact_event
-from router.model.decision import Alarm, Data, Decision, Labels
+from router.model.conversation import Labels
+from router.model.decision import Alarm, CommandAccepted, Data, Decision, FormerOwner
 from router.model.work import WorkUnit
 from services.contract import Command, Delivery
 from services.whatsapp import items
@@ -35,8 +36,15 @@ _json = msgspec.json.encode
 def build_event(
     unit: WorkUnit, decision: Decision, type: str, id: UUID, data: Data
 ) -> AddressedEvent:
-    """Return an event for the department of the decision."""
-    event = Delivery(
+    """Return an event for the department of the decision, with the zaak."""
+    return decision.destination, build_delivery(
+        unit, decision, type, id, data | case_json(decision)
+    )
+
+
+def build_delivery(unit: WorkUnit, decision: Decision, type: str, id: UUID, data: Data) -> Delivery:
+    """Return an event that says no more than `data`."""
+    return Delivery(
         id=id,
         type=type,
         tenant=decision.tenant,
@@ -45,10 +53,9 @@ def build_event(
         sequence=decision.sequence,
         time=unit.at,
         received_at=unit.at,
-        data=_json(data | case_json(decision)),
+        data=_json(data),
         message=decision.message,
     )
-    return decision.destination, event
 
 
 def build_alarm(unit: WorkUnit, decision: Decision, alarm: Alarm) -> AddressedEvent:
@@ -59,7 +66,7 @@ def build_alarm(unit: WorkUnit, decision: Decision, alarm: Alarm) -> AddressedEv
     data: Data = {"conversationId": decision.conversation, "nth": alarm.nth}
     if not decision.confidential:
         data["care"] = alarm.care
-    _, event = build_event(unit, decision, CARE_ALARM, alarm.event, data)
+    event = build_delivery(unit, decision, CARE_ALARM, alarm.event, data)
     return alarm.destination, msgspec.structs.replace(event, message=None)
 
 
@@ -82,14 +89,19 @@ def build_transfer(unit: WorkUnit, decision: Decision) -> Iterator[AddressedEven
 def redact(decision: Decision, events: Iterable[AddressedEvent]) -> Iterator[AddressedEvent]:
     """Leave content out of the events that a confidential department or destination receives."""
     for destination, event in events:
-        confidential = decision.confidential
-        if event.type == TRANSFERRED or event.conversation != decision.conversation:
-            # The event names the department that the conversation left.
-            former = decision.former
-            confidential = confidential or (former is not None and former.confidential)
+        owner = _owner_in(event, decision)
+        confidential = decision.confidential or (owner is not None and owner.confidential)
         # An alarm has no content that could be redacted.
         confidential = confidential and event.type != CARE_ALARM
         yield destination, redact_event(event, confidential=confidential)
+
+
+def _owner_in(event: Delivery, decision: Decision) -> FormerOwner | None:
+    """Return the former owner that an event names, if any."""
+    if event.type == TRANSFERRED:
+        return decision.former
+    merged = decision.merged if isinstance(decision, CommandAccepted) else None
+    return merged.owner if merged and merged.conversation == event.conversation else None
 
 
 def conversation_json(decision: Decision) -> Data:

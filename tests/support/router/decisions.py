@@ -19,6 +19,7 @@ FLAT = {
     "former_confidential": ("former", "confidential"),
     "merged": ("merged", "conversation"),
     "merged_sequence": ("merged", "sequence"),
+    "merged_owner": ("merged", "owner"),
     **{name: ("labels", name) for name in Labels.__struct_fields__},
 }
 """Name in a test -> the part of a decision that has the field, and its name there."""
