@@ -38,6 +38,7 @@ CONTENTS: dict[str, Any] = {
     "location": {"name": "container", "latitude": 1, "longitude": 2},
     "contacts": [{"name": {"formatted_name": "paspoort"}}],
     "request_welcome": {},
+    "button": {"text": "Stop", "payload": "geen-reclame"},
     "edit": {"message": {"type": "text", "text": {"body": "ik wil dood"}}},
 }
 
