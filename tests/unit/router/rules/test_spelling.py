@@ -24,61 +24,33 @@ WORDS = _WORDS.split()
 LETTERS = st.sampled_from("abcdefghijklmnopqrstuvwxyz")
 
 
-@pytest.mark.parametrize(
-    "forms",
-    [
-        "container containers containertje",
-        "paspoort paspoorten",
-        "rijbewijs rijbewijzen",
-        "vergunning vergunningen",
-        "lantaarnpaal lantaarnpalen",
-        "boom bomen boompje",
-        "rat ratten",
-        "duif duiven",
-        "muis muizen muisje",
-        "gat gaten",
-        "weg wegen",
-        "fietspad fietspaden",
-        "ongeval ongevallen",
-        "vakantie vakanties",
-        "foto fotos",
-        "kaart kaarten kaartje",
-        "veilig veilige",
-        "verhuizen verhuis verhuist verhuisd verhuizing",
-        "parkeren parkeer geparkeerd",
-        "aanvragen aanvraag aangevraagd",
-        "trouwen getrouwd",
-        "betalen betaal betaald",
-    ],
-)
+FORMS_OF_ONE = [
+    *("container containers containertje", "paspoort paspoorten", "rijbewijs rijbewijzen"),
+    *("vergunning vergunningen", "lantaarnpaal lantaarnpalen", "boom bomen boompje"),
+    *("rat ratten", "duif duiven", "muis muizen muisje", "gat gaten", "weg wegen"),
+    *("fietspad fietspaden", "ongeval ongevallen", "vakantie vakanties", "foto fotos"),
+    *("kaart kaarten kaartje", "veilig veilige"),
+    *("verhuizen verhuis verhuist verhuisd verhuizing", "parkeren parkeer geparkeerd"),
+    *("aanvragen aanvraag aangevraagd", "trouwen getrouwd", "betalen betaal betaald"),
+]
+
+
+@pytest.mark.parametrize("forms", FORMS_OF_ONE)
 def test_forms_of_one_word_share_a_stem(forms: str) -> None:
     assert len(set(map(stem, forms.split()))) == 1
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("geweld", "wel"),
-        ("geweld", "geweldig"),
-        ("gezin", "zin"),
-        ("gemeente", "mening"),
-        ("gemeente", "gemeen"),
-        ("woning", "gewoon"),
-        ("waarde", "waar"),
-        ("geboorte", "boor"),
-        ("beleid", "begeleiding"),
-        ("gat", "gaat"),
-        ("wet", "weet"),
-        ("boom", "bom"),
-        ("openbaar", "open"),
-        ("belasting", "belastend"),
-        ("beschikking", "beschikbaar"),
-        ("kan", "kans"),
-        ("over", "overheid"),
-        ("verhuizen", "verhuren"),
-    ],
-)
-def test_another_word_has_another_stem(one: str, other: str) -> None:
+OTHER_WORDS = [
+    *("geweld wel", "geweld geweldig", "gezin zin", "gemeente mening", "gemeente gemeen"),
+    *("woning gewoon", "waarde waar", "geboorte boor", "beleid begeleiding", "gat gaat"),
+    *("wet weet", "boom bom", "openbaar open", "belasting belastend"),
+    *("beschikking beschikbaar", "kan kans", "over overheid", "verhuizen verhuren"),
+]
+
+
+@pytest.mark.parametrize("words", OTHER_WORDS)
+def test_another_word_has_another_stem(words: str) -> None:
+    one, other = words.split()
     assert stem(one) != stem(other)
 
 
@@ -127,24 +99,17 @@ def test_distant_word_is_no_misspelling(written: str, word: str, why: str) -> No
     assert not is_misspelling(written, word), why
 
 
-@pytest.mark.parametrize(
-    ("written", "word"),
-    [
-        ("staat", "straat"),
-        ("trouwens", "trouwen"),
-        ("verkeerd", "verkeer"),
-        ("politiek", "politie"),
-        ("verplichting", "verlichting"),
-        ("bedriegen", "bedreigen"),
-        ("oplichting", "oprichting"),
-        ("verwachtte", "verdacht"),
-        ("slagroom", "slagboom"),
-        ("schelden", "schulden"),
-        ("blasting", "belasting"),
-        ("voorzien", "voorziening"),
-    ],
-)
-def test_a_right_word_is_no_misspelling_of_another(written: str, word: str) -> None:
+RIGHT_WORDS = [
+    *("staat straat", "trouwens trouwen", "verkeerd verkeer", "politiek politie"),
+    *("verplichting verlichting", "bedriegen bedreigen", "oplichting oprichting"),
+    *("verwachtte verdacht", "slagroom slagboom", "schelden schulden"),
+    *("blasting belasting", "voorzien voorziening"),
+]
+
+
+@pytest.mark.parametrize("words", RIGHT_WORDS)
+def test_right_word_is_no_misspelling_of_another(words: str) -> None:
+    written, word = words.split()
     assert find_candidates(written, build_index([word])) == []
 
 
