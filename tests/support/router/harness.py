@@ -84,8 +84,13 @@ class Router:
     """What a partition's router commits and says, batch by batch. It keeps what the tables keep,
     and knows of each batch what they tell: nothing that it only remembers."""
 
-    def __init__(self, config: Configuration = CONFIG, texts: Texts = SILENT) -> None:
-        self.ground = ground(config, texts)
+    def __init__(
+        self,
+        config: Configuration = CONFIG,
+        texts: Texts = SILENT,
+        context: RoutingContext | None = None,
+    ) -> None:
+        self.ground = context or ground(config, texts)
         self.faulty = False
         """Whether a fault of ours is what is tested."""
         self.inbox: dict[bytes, tuple[UUID, Decision]] = {}

@@ -46,6 +46,31 @@ def text(
     }
 
 
+def content_of(
+    type: str, text: str = "", *, choice: str = "", kind: str = "edit", to: str = ""
+) -> Any:
+    """Return the content of a citizen's message of this type, as far as it has words."""
+    media = {"id": "media-1", "mime_type": "image/jpeg"}
+    contents: dict[str, Any] = {
+        "text": {"body": text},
+        "reaction": {"message_id": "wamid.0", "emoji": text},
+        "location": {"latitude": 52.3, "longitude": 6.6, "name": text or "container"},
+        "button": {"text": text or "Stop", "payload": choice or text},
+        "interactive": {"type": "list_reply", "list_reply": {"id": choice, "title": text}},
+        "unsupported": {"type": kind},
+        "contacts": [{"name": {"formatted_name": text or "paspoort"}, "phones": []}],
+        "edit": {"message": {"type": "text", "text": {"body": text or "ik wil dood"}}},
+        "sticker": media,
+        "audio": media | {"voice": True},
+        "voice": media,
+        "revoke": {"original_message_id": "wamid.1"},
+        "request_welcome": {},
+        "system": {"body": "x is nu y", "type": "user_changed_number"}
+        | ({"wa_id": to, "user_id": f"NL.{to}"} if to else {}),
+    }
+    return contents.get(type, media | {"caption": text})
+
+
 def status(wamid: str, word: str, opaque: str = "", code: int = 0) -> dict[str, Any]:
     """A status object as Meta sends it."""
     said: dict[str, Any] = {"id": wamid, "status": word, "timestamp": "1795600001"}
