@@ -27,8 +27,9 @@ from services.contract import Entry
 from services.texts.catalogue import Texts
 from tests.support.router.commands import command
 from tests.support.router.decisions import DecisionView, decisions
+from tests.support.router.names import ANNA, at
 from tests.support.router.timer_delivery import timeout
-from tests.support.router.webhooks import ANNA, at, inbound, text
+from tests.support.router.webhooks import inbound, text
 
 TOML = """
 departments = [

@@ -20,8 +20,9 @@ from typing import Any
 from tests.support.router.commands import MACHINE
 from tests.support.router.config_full import BORNE, DESK, config
 from tests.support.router.decisions import DecisionView
+from tests.support.router.names import BERT
 from tests.support.router.simulation import Stadhuis
-from tests.support.router.webhooks import BERT, content_of
+from tests.support.router.webhooks import content_of
 
 LINE = re.compile(
     r"(?:\+(?P<after>\S+)|@(?P<until>\S+ \S+))? *"

@@ -13,7 +13,8 @@ from tests.support.router.commands import SANNE, command
 from tests.support.router.config_full import CONFIG, NUMBER, TEXTS
 from tests.support.router.decisions import DecisionView, decisions, events
 from tests.support.router.harness import Router
-from tests.support.router.webhooks import ANNA, NOON, body, change, content_of, receipt, stamp
+from tests.support.router.names import ANNA, NOON, stamp
+from tests.support.router.webhooks import body, change, content_of, receipt
 
 WEDNESDAY = "2026-11-25 13:00"
 

@@ -15,7 +15,8 @@ from tests.support.example_count import example_count
 from tests.support.router.commands import command
 from tests.support.router.decisions import addressed_events, records_of
 from tests.support.router.harness import Router
-from tests.support.router.webhooks import NUMBER, OTHER_NUMBER, body, change, receipt
+from tests.support.router.names import NUMBER, OTHER_NUMBER
+from tests.support.router.webhooks import body, change, receipt
 from tests.support.router.webhooks import status as told_status
 from tests.support.router.webhooks import text as message
 

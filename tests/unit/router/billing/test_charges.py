@@ -17,7 +17,8 @@ from services import metrics
 from services.config.pricing import Rate
 from services.whatsapp.items import Status
 from tests.support.router.harness import router_with_message
-from tests.support.router.webhooks import BORNE, NUMBER, body, change, outcome, receipt, statuses
+from tests.support.router.names import BORNE, NUMBER
+from tests.support.router.webhooks import body, change, outcome, receipt, statuses
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 FREE = {"billable": False, "pricing_model": "PMP", "category": "service"}

@@ -11,9 +11,9 @@ from router.text.pii import MARKS
 from services.contract import Record
 from tests.support.router.config_full import BORNE, config
 from tests.support.router.decisions import data, records_of
+from tests.support.router.names import ANNA, stamp
 from tests.support.router.script import PRESS, play
 from tests.support.router.simulation import Stadhuis
-from tests.support.router.webhooks import ANNA, stamp
 
 BSN = "mijn bsn is 111222333"
 IBAN = "NL91ABNA0417164300"

@@ -16,7 +16,8 @@ from services.contract import Receipt
 from services.whatsapp.items import Notice
 from tests.support.router.decisions import decisions, events, records_of
 from tests.support.router.harness import Router
-from tests.support.router.webhooks import BORNE, NUMBER, WABA, body, change, inbound, receipt, text
+from tests.support.router.names import BORNE, NUMBER, WABA
+from tests.support.router.webhooks import body, change, inbound, receipt, text
 
 
 def told(field: str, **value: Any) -> Receipt:

@@ -22,19 +22,8 @@ from services.contract import MESSAGE_TYPES
 from tests.support.router.commands import MACHINE, command, text_content
 from tests.support.router.decisions import data, decisions, events, records_of
 from tests.support.router.harness import Router, decide_one, open_conversation
-from tests.support.router.webhooks import (
-    ANNA,
-    BERT,
-    BORNE,
-    NUMBER,
-    OTHER_NUMBER,
-    at,
-    id_of,
-    inbound,
-    outcome,
-    text,
-    writes,
-)
+from tests.support.router.names import ANNA, BERT, BORNE, NUMBER, OTHER_NUMBER, at, id_of
+from tests.support.router.webhooks import inbound, outcome, text, writes
 
 PHONE = ANNA["phone"]
 BODIES = get_args(get_args(Message)[0])

@@ -8,8 +8,9 @@ from router.model.decision import DecidedUnit
 from services.contract import Record
 from tests.support.router.decisions import data, records_of
 from tests.support.router.harness import Router
+from tests.support.router.names import NUMBER, stamp
 from tests.support.router.simulation import Stadhuis
-from tests.support.router.webhooks import NUMBER, body, change, inbound, receipt, stamp, text
+from tests.support.router.webhooks import body, change, inbound, receipt, text
 
 ANNA, BERT = {"bsuid": "NL.anna"}, {"bsuid": "NL.bert"}
 OLD, NEW = {"phone": "31611111111"}, {"phone": "31622222222"}

@@ -14,17 +14,8 @@ from services.contract import Receipt
 from tests.support.router.commands import command
 from tests.support.router.decisions import data, decisions, events, records_of
 from tests.support.router.harness import TOML, Router, decide_one, ground
-from tests.support.router.webhooks import (
-    NUMBER,
-    OTHER_NUMBER,
-    at,
-    body,
-    change,
-    receipt,
-    stamp,
-    status,
-    text,
-)
+from tests.support.router.names import NUMBER, OTHER_NUMBER, at, stamp
+from tests.support.router.webhooks import body, change, receipt, status, text
 
 BEFORE, AFTER = "10000001", "99000001"
 """Meta's ids of the number before and after the move; the first one is also ours."""

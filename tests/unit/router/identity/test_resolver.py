@@ -11,19 +11,8 @@ from router.model.decision import Identity
 from router.model.snapshot import Snapshot
 from tests.support.router.commands import command
 from tests.support.router.harness import CONFIG, Router, decide_one
-from tests.support.router.webhooks import (
-    BORNE,
-    NUMBER,
-    OTHER_NUMBER,
-    at,
-    body,
-    change,
-    id_of,
-    inbound,
-    receipt,
-    stamp,
-    text,
-)
+from tests.support.router.names import BORNE, NUMBER, OTHER_NUMBER, at, id_of, stamp
+from tests.support.router.webhooks import body, change, inbound, receipt, text
 
 OLD, NEW, THIRD = "31611111111", "31622222222", "31633333333"
 PHONES = {"old": OLD, "new": NEW, "third": THIRD}

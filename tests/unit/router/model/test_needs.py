@@ -16,7 +16,8 @@ from services.whatsapp import items
 from services.whatsapp.items import AnyItem
 from tests.support.router.commands import command
 from tests.support.router.harness import CONFIG, ground
-from tests.support.router.webhooks import NUMBER, inbound, text
+from tests.support.router.names import NUMBER
+from tests.support.router.webhooks import inbound, text
 
 PERSON, MESSAGE = UUID(int=1), UUID(int=2)
 READS = {

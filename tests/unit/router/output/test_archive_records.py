@@ -16,19 +16,8 @@ from services.contract import Receipt, Record
 from services.whatsapp.segments import Gap, SegmentedBody, join_body
 from tests.support.router.decisions import data, records_of
 from tests.support.router.harness import Router
-from tests.support.router.webhooks import (
-    ANNA,
-    BERT,
-    BORNE,
-    NUMBER,
-    OTHER_NUMBER,
-    body,
-    change,
-    inbound,
-    receipt,
-    status,
-    text,
-)
+from tests.support.router.names import ANNA, BERT, BORNE, NUMBER, OTHER_NUMBER
+from tests.support.router.webhooks import body, change, inbound, receipt, status, text
 
 CORA = {"bsuid": "NL.cora", "phone": "31633333333"}
 PEOPLE = {"Anna": ANNA, "Bert": BERT, "Cora": CORA}

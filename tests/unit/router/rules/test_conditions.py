@@ -8,7 +8,7 @@ import pytest
 
 from router.rules.engine import evaluate
 from tests.support.router.bare_rules import decided, facts, rule, table, why
-from tests.support.router.webhooks import BORNE, NOON, NUMBER
+from tests.support.router.names import BORNE, NOON, NUMBER
 
 TAGGED = {"tags": frozenset({"pers", "raad"})}
 Given = dict[str, Any]

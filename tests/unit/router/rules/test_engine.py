@@ -18,7 +18,7 @@ from router.rules.engine import (
 from services.config.routing_rules import SafetyRule
 from tests.support.router.bare_rules import decided, facts, outcome, rule, table, town, why
 from tests.support.router.harness import CONFIG
-from tests.support.router.webhooks import NOON
+from tests.support.router.names import NOON
 
 WASTE = {"words": ["container", "lantaarn"]}
 

@@ -14,7 +14,7 @@ from router.rules.matcher import MessageFacts
 from services.config.routing_rules import Condition, Rule, SafetyRule
 from services.language.words import plain_words
 from tests.support.router.bare_rules import DOES, town
-from tests.support.router.webhooks import NOON
+from tests.support.router.names import NOON
 
 WORDS = ("boom", "bal", "gat", "weg", "put")
 GROUPS = {"een": ["boom", "gat weg"], "twee": ["put"]}

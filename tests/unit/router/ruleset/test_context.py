@@ -12,7 +12,7 @@ from services.config import loader
 from services.config.loader import LoadedConfig
 from services.texts.catalogue import Text, Texts
 from tests.support.router.harness import TOML
-from tests.support.router.webhooks import NOON
+from tests.support.router.names import NOON
 
 HASH = keyed_hash(b"a key of the tests")
 RULE = '[[rules]]\nid = "terras"\nwords = ["café"]\ndepartment = "groen"\n'
