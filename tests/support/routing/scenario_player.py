@@ -126,7 +126,7 @@ LOOKS: dict[str, Callable[[Seen], Any]] = {
     "masked": lambda seen: seen.last and list(seen.last.mask),
     "held": lambda seen: seen.now and seen.now.state.held,
 }
-"""What a step may expect -> where it is seen."""
+"""Expectation of a step -> where it is seen."""
 
 
 def rows() -> list[Row]:

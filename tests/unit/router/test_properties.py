@@ -1,4 +1,4 @@
-"""Whatever comes, in whatever order and however often: each item is said once, order grows."""
+"""Repeats, reordering and crashes: each item is published once, and order grows."""
 
 from itertools import pairwise
 from typing import Any

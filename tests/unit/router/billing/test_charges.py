@@ -1,4 +1,4 @@
-"""What Meta charged a message as: the same in the end, in whatever order and how often it tells."""
+"""Charges of messages: the same in the end, in whatever order and how often Meta reports them."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -61,7 +61,9 @@ def test_charge_is_the_same_for_any_order_and_repeats_of_statuses(
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_a_price_before_or_after_the_delivery_makes_the_same_row(order: tuple[int, ...]) -> None:
+def test_charge_is_the_same_for_any_order_of_price_and_delivery(
+    order: tuple[int, ...],
+) -> None:
     said = [status("sent", SERVICE), status("delivered", {}, 2), status("read", {}, 5)]
     later = AT + timedelta(minutes=2)
     expected = msgspec.structs.replace(NEW, **REGULAR, said_by="sent", delivered_at=later)
@@ -101,7 +103,7 @@ def test_only_a_delivered_message_that_is_not_free_is_charged(words: str, delive
         ("", None, "unknown"),
     ],
 )
-def test_metas_type_decides_what_is_free(type: str, billable: bool | None, expected: str) -> None:
+def test_type_of_meta_decides_what_is_free(type: str, billable: bool | None, expected: str) -> None:
     assert classify_charge(type, billable) == expected
 
 
@@ -113,7 +115,7 @@ def said(word: str, message: UUID, pricing: Any, at: int = 1795600001) -> dict[s
     return {"id": "wamid.o", "status": word, "timestamp": str(at), "pricing": pricing} | opaque
 
 
-def test_a_message_is_charged_to_the_department_that_sent_it() -> None:
+def test_message_is_charged_to_the_department_that_sent_it() -> None:
     router, message = router_with_message()
     router.takes(statuses(said("sent", message, SERVICE), second=1))
     assert router.charges[message].delivered_at is None
@@ -129,7 +131,7 @@ def counted(said: list[DecidedUnit]) -> list[tuple[UUID, bool]]:
     return [(c.charge.id, c.is_newly_charged) for _, _, c in said if c.charge]
 
 
-def test_a_message_is_newly_charged_once_whatever_comes_after() -> None:
+def test_message_is_newly_charged_once() -> None:
     router, message = router_with_message()
     bodies = [
         statuses(said("sent", message, UTILITY), second=1),
@@ -142,7 +144,7 @@ def test_a_message_is_newly_charged_once_whatever_comes_after() -> None:
     assert [counted(router.takes(each)) for each in bodies] == [[], [], [], []]
 
 
-def test_a_message_that_is_charged_and_told_of_better_is_not_newly_charged() -> None:
+def test_charged_message_with_a_better_status_is_not_newly_charged() -> None:
     router, message = router_with_message()
     read = statuses(said("read", message, UTILITY, at=1795600100), second=1)
     assert counted(router.takes(read)) == [(message, True)]
@@ -151,14 +153,14 @@ def test_a_message_that_is_charged_and_told_of_better_is_not_newly_charged() -> 
     assert router.charges[message].delivered_at == datetime.fromtimestamp(1795600001, UTC)
 
 
-def test_statuses_of_one_batch_know_of_each_other() -> None:
+def test_charge_counts_the_statuses_of_one_batch_together() -> None:
     router, message = router_with_message()
     both = statuses(said("delivered", message, {}), said("sent", message, UTILITY), second=1)
     assert counted(router.takes(both)) == [(message, False), (message, True)]
 
 
 @pytest.mark.parametrize("pricing", [None, "x", [], {"category": "\u0000", "type": ["x"]}])
-def test_a_price_that_is_none_leaves_the_message_delivered(pricing: Any) -> None:
+def test_invalid_price_leaves_the_message_delivered(pricing: Any) -> None:
     router, message = router_with_message()
     router.takes(statuses(said("delivered", message, pricing), second=1))
     found = router.charges[message]
@@ -189,7 +191,7 @@ def metric(name: str, category: str) -> float:
 
 
 @pytest.mark.parametrize(("at", "cost"), [(DECEMBER_31, 0.05), (JANUARY_1, 0.07)])
-def test_a_message_that_is_charged_is_counted_with_what_it_cost_then(at: int, cost: float) -> None:
+def test_charged_message_is_counted_with_its_cost_at_that_time(at: int, cost: float) -> None:
     names = ("postkamer_messages_charged_total", "postkamer_message_cost_total")
     before = [metric(name, "utility") for name in names]
     router, message = router_with_message()
@@ -201,7 +203,7 @@ def test_a_message_that_is_charged_is_counted_with_what_it_cost_then(at: int, co
     assert more == pytest.approx([1, cost])
 
 
-def test_a_category_without_a_name_or_a_rate_is_counted_all_the_same() -> None:
+def test_charge_of_an_unknown_category_is_counted_without_cost() -> None:
     before = metric("postkamer_messages_charged_total", "other")
     router, message = router_with_message()
     new = UTILITY | {"category": "brand_new"}

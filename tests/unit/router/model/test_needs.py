@@ -57,7 +57,7 @@ def test_reading_beyond_the_needs_raises_not_loaded(read: str) -> None:
 
 
 @pytest.mark.parametrize("read", READS)
-def test_a_declared_row_may_be_absent(read: str) -> None:
+def test_declared_row_may_be_absent(read: str) -> None:
     try:
         assert not READS[read](Snapshot(EVERYTHING))
     except KeyError:

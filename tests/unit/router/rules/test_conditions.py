@@ -109,7 +109,7 @@ def test_conditions_of_one_rule_must_all_hold(
 
 
 @pytest.mark.parametrize("table_of", ["all", "any", "not"])
-def test_a_condition_within_others_holds_as_deep_as_it_may_stand(table_of: str) -> None:
+def test_nested_condition_holds_at_the_greatest_depth(table_of: str) -> None:
     nested: Given = {"words": ["boom"]}
     for _ in range(7):
         nested = {table_of: nested if table_of == "not" else [nested]}
@@ -122,7 +122,7 @@ ODD = ["\ud800", "a\udfffb", "\0", "x" * 65_536, "a " * 32_768, "\u0301" * 65_53
 
 
 @pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))
-def test_any_text_can_be_tested_by_every_condition(text: str) -> None:
+def test_odd_text_fits_no_condition(text: str) -> None:
     """And none of these fits: with rules that have patterns, and with rules that have none."""
     patterns = [rule("p", pattern="^zaak"), rule("q", pattern="[^\\x00-\\x7f]{3}niets")]
     assert decided(text, *patterns, rule("w", "boom", "🗑️ vol")) == ""
@@ -130,16 +130,16 @@ def test_any_text_can_be_tested_by_every_condition(text: str) -> None:
     assert decided(text, rule("l", referral=("boom",)), referral=text) == ""
 
 
-def test_a_pattern_is_found_beside_what_no_text_should_hold() -> None:
+def test_pattern_is_found_beside_invalid_characters() -> None:
     assert decided("\ud800 zaak-1\0", rule(pattern="zaak-[0-9]")) == "r"
 
 
-def test_a_pattern_that_other_engines_never_end_costs_nothing() -> None:
+def test_backtracking_pattern_ends_at_once() -> None:
     assert decided("a" * 65_536, rule(pattern="^(a+)+$x")) == ""
 
 
 @pytest.mark.slow
-def test_patterns_are_told_apart_among_many() -> None:
+def test_two_thousand_patterns_are_told_apart() -> None:
     """As many as a large town has rules."""
     pattern = "\\bcode-{}-(foo|bar|straat)*[a-z]{{0,40}}\\b"
     rules = table(*(rule(f"r{n}", pattern=pattern.format(n)) for n in range(2000)))

@@ -35,7 +35,7 @@ def test_rules_give_no_verdict_when_none_matches() -> None:
     assert [s.rule for s in trace_rules(rules, facts("goedemorgen"))] == ["een", "twee"]
 
 
-def test_the_steps_end_at_the_rule_that_decides_and_say_what_each_found() -> None:
+def test_trace_ends_at_the_rule_that_decides_and_says_what_each_found() -> None:
     rules = table(
         rule("label", "weg", tag=("straat",)),
         rule("een", "boom"),
@@ -71,7 +71,7 @@ MARKS = (
 )
 
 
-def test_marks_gather_until_a_rule_decides_and_each_is_there_once() -> None:
+def test_annotations_gather_until_a_rule_decides_and_each_is_there_once() -> None:
     found = outcome("de weg", *MARKS, rule("vier", "weg", tag=("vier",), department="groen"))
     assert found.verdict and found.verdict.rule == "vier"
     assert found.annotations == Annotations(
@@ -84,7 +84,7 @@ def test_marks_gather_until_a_rule_decides_and_each_is_there_once() -> None:
     )
 
 
-def test_marks_are_there_without_a_verdict_and_none_comes_from_behind_one() -> None:
+def test_annotations_need_no_verdict_and_none_comes_from_behind_one() -> None:
     alone = outcome("de weg", *MARKS)
     assert alone.verdict is None
     assert alone.annotations.rules == tuple(
@@ -105,7 +105,7 @@ def test_marks_are_there_without_a_verdict_and_none_comes_from_behind_one() -> N
         ({"department": "groen", "menu": "keuze", "hold": True}, ("groen", "keuze", True)),
     ],
 )
-def test_a_department_a_menu_or_a_hold_decides(
+def test_rule_with_a_department_a_menu_or_a_hold_decides(
     does: dict[str, object], verdict: tuple[str, str, bool]
 ) -> None:
     found = outcome("weg", rule("r", "weg", **does), rule("later", "weg")).verdict
@@ -117,7 +117,7 @@ def test_a_department_a_menu_or_a_hold_decides(
     ("one", "other", "higher"),
     [("", "", ""), ("", "low", "low"), ("low", "", "low"), ("urgent", "high", "urgent")],
 )
-def test_the_graver_of_two_priorities_counts(one: str, other: str, higher: str) -> None:
+def test_higher_priority_counts(one: str, other: str, higher: str) -> None:
     assert higher_priority(one, other) == higher_priority(other, one) == higher
 
 
@@ -125,7 +125,7 @@ def care(id: str, *words: str, kind: str = "emergency", **more: str) -> SafetyRu
     return SafetyRule.model_validate({"id": id, "words": words, "kind": kind} | more)
 
 
-def test_care_is_looked_at_beside_the_rules_and_its_first_class_counts() -> None:
+def test_first_matching_safety_rule_counts_beside_the_rules() -> None:
     danger = care("brand", "brand"), care("gas", "gas", kind="threat"), care("vuur", "brand")
     rules = table(rule("r", "straat"), care=danger)
     found = evaluate(rules, facts("gas en brand in de straat"))
@@ -188,7 +188,7 @@ def test_engine_tries_only_rules_that_may_match_the_text() -> None:
         assert len({n for hit in hits for n in compiled.rules.by_trigger[hit]}) == 1
 
 
-def test_a_rule_that_nothing_leads_to_is_tried_for_each_message() -> None:
+def test_rule_without_a_trigger_is_tried_for_each_message() -> None:
     rules = table(
         rule("uren", hours="Mo-Fr 09:00-17:00"),
         rule("geen", without=("boom",)),
@@ -211,7 +211,7 @@ FACTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("asked", "so"), FACTS)
 @pytest.mark.parametrize("beside", [{}, {"words": ["boom"]}])
-def test_facts_lead_to_the_rules_that_ask_for_them(
+def test_rules_are_found_by_the_facts_that_they_ask_for(
     asked: dict[str, Any], so: dict[str, Any], beside: dict[str, Any]
 ) -> None:
     """So that a message looks at no rule that it cannot fit, however many there are."""
@@ -228,7 +228,7 @@ def test_facts_lead_to_the_rules_that_ask_for_them(
     assert led == ({0, 1} if beside else {0})  # words lead to both, and facts are not needed then
 
 
-def test_hours_are_those_of_the_moment_that_the_message_came() -> None:
+def test_hours_of_a_rule_count_at_the_time_of_the_message() -> None:
     night = rule("nacht", hours="Mo-Su 22:00-06:00")
     assert decided("x", night) == ""  # 13:00 in the Netherlands
     assert decided("x", night, at=NOON + timedelta(hours=9)) == "nacht"

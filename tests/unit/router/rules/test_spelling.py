@@ -75,7 +75,7 @@ def test_another_word_has_another_stem(words: str) -> None:
         ("school", "schol shcool scjool"),
     ],
 )
-def test_a_word_is_known_in_a_misspelling(word: str, spellings: str) -> None:
+def test_misspelling_of_a_word_is_known(word: str, spellings: str) -> None:
     assert [each for each in spellings.split() if not is_misspelling(each, word)] == []
 
 
@@ -153,7 +153,7 @@ def slips(draw: st.DrawFn) -> tuple[str, str, str]:
 
 
 @given(slips())
-def test_any_one_slip_is_known(slip: tuple[str, str, str]) -> None:
+def test_any_one_slip_is_a_misspelling(slip: tuple[str, str, str]) -> None:
     word, written, kind = slip
     if kind != "changed" or len(word) >= spelling.SURE:
         assert is_misspelling(written, word)
@@ -163,7 +163,7 @@ POOL = st.sampled_from(WORDS) | slips().map(lambda slip: slip[1]) | st.text("abs
 
 
 @given(st.lists(POOL, max_size=12), POOL)
-def test_the_index_finds_what_comparing_with_every_word_would(words: list[str], one: str) -> None:
+def test_spelling_index_finds_what_comparing_every_word_would(words: list[str], one: str) -> None:
     right = {stem(word) for word in NOT_MISTAKES}
     slowly = [
         word
@@ -174,12 +174,12 @@ def test_the_index_finds_what_comparing_with_every_word_would(words: list[str], 
 
 
 @given(st.text(st.characters(categories=["L", "N"]), max_size=40))
-def test_a_word_in_any_script_can_be_stemmed_and_heard(word: str) -> None:
+def test_word_in_any_script_has_a_stem_and_a_phonetic_key(word: str) -> None:
     assert stem(word) == stem(word)
     assert is_misspelling(word, word) is (len(word) >= 6 or len(phonetic_key(word)) >= 7)
 
 
 @given(POOL | st.text(st.characters(categories=["L", "N"]), max_size=12))
-def test_the_start_of_a_stem_is_known_without_the_stem(text: str) -> None:
+def test_stem_prefix_is_the_start_of_the_stem(text: str) -> None:
     for word in plain_words(text):
         assert len(word) < 3 or stem_prefix(word) in ("", stem(word)[1][:PREFIX_LETTERS])

@@ -1,4 +1,4 @@
-"""What only the router's reading of a configuration shows to be wrong, with file and line."""
+"""Faults of a configuration that only the router finds, with file and line."""
 
 from pathlib import Path
 
@@ -119,7 +119,7 @@ def test_patterns_that_take_too_much_memory_together_are_refused(
         build_context(made, keyed_hash(b"key"))
 
 
-def test_every_condition_within_a_condition_is_looked_at() -> None:
+def test_nested_conditions_are_all_validated() -> None:
     rule = RULE + 'all = [{any = [{states = ["new"]}, {not = {types = ["text"]}}]}]'
     config = parse(TOWN + rule, "x.toml")
     places = [
@@ -134,7 +134,7 @@ def test_every_condition_within_a_condition_is_looked_at() -> None:
     ]
 
 
-def test_menus_are_asked_by_the_municipality_by_rules_and_by_other_menus() -> None:
+def test_menus_are_reachable_from_the_municipality_its_rules_and_other_menus() -> None:
     menus = "".join(
         f'[[menus]]\nid = "{id}"\noptions = [{{id = "x", title = "X", menu = "{to}"}}]\n'
         for id, to in (("een", "twee"), ("drie", "een"))
