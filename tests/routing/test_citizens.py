@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from services.calendar.opening_hours import AMSTERDAM
-from tests.support.routing.town_hall import TownHall, example
+from tests.support.routing.town_hall import example, hear, open_town_hall
 
 pytestmark = pytest.mark.slow
 
@@ -103,7 +103,7 @@ def measure(choices: Any, line: Measure) -> Figures:
     rows = [row for row in file["messages"] if line.applies(row)]
     errors = []
     for row in rows:
-        if error := line.judge(row, TownHall(choices, WEDNESDAY).hears(row)):
+        if error := line.judge(row, hear(open_town_hall(choices, WEDNESDAY), row)[0]):
             errors.append(error)
             print(f"  {error}: {row['text'][:90]!r}")
     missed = errors.count(MISSED) if line.applies is is_danger else None

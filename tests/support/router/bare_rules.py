@@ -7,7 +7,7 @@ from router.rules.matcher import MessageFacts
 from services.config.model import Configuration
 from services.config.routing_rules import Group, Rule, SafetyRule
 from tests.support.router.harness import CONFIG
-from tests.support.router.webhooks import NOON
+from tests.support.router.names import NOON
 
 
 def town(*rules: Rule, care: tuple[SafetyRule, ...] = (), **groups: list[str]) -> Configuration:

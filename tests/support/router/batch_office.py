@@ -23,7 +23,7 @@ GROUND = RoutingContext(CONFIG, compile_rule_tables(CONFIG), keyed_hash(b"k" * 3
 NUMBER = CONFIG.numbers[0].id
 WABA = "102290129340398"
 ANNA = 1111111
-"""Whose telephone is 31611111111."""
+"""Citizen with telephone number 31611111111."""
 
 
 class Office:

@@ -8,7 +8,7 @@ import msgspec
 
 from services import contract
 from services.contract import Author, Command
-from tests.support.router.webhooks import NUMBER, at, id_of
+from tests.support.router.names import NUMBER, at, id_of
 
 SANNE = Author(kind="employee", id="sanne")
 MACHINE = Author(kind="automated", id="bot")

@@ -8,7 +8,7 @@ from services.config.model import Configuration, parse
 from services.texts.catalogue import Texts
 from services.texts.catalogue import parse as texts_of
 
-TOML = """
+HEAD = """
 numbers = [
     {id = "30000001", tenant = "hengelo", fallback = "klantcontact"},
     {id = "30000002", tenant = "hengelo", fallback = "balie"},
@@ -54,63 +54,21 @@ care = {destinations = ["wacht", "piket"], confirm_minutes = 10}
 id = "borne"
 name = "gemeente Borne"
 menu = "kort"
-
-[[departments]]
-id = "klantcontact"
-tenant = "hengelo"
-name = "Klantcontact"
-destination = "crm"
-hours = "Mo-Fr 09:00-17:00"
-escalate_to = "teamleider"
-[[departments]]
-id = "burgerzaken"
-tenant = "hengelo"
-name = "Burgerzaken"
-destination = "crm"
-hours = "Mo-Fr 09:00-17:00"
-when_closed = "avond"
-[[departments]]
-id = "avond"
-tenant = "hengelo"
-name = "Avonddienst"
-destination = "buiten"
-hours = "Mo-Fr 09:00-22:00"
-when_closed = "meldkamer"
-[[departments]]
-id = "meldkamer"
-tenant = "hengelo"
-name = "Meldkamer"
-destination = "buiten"
-[[departments]]
-id = "groen"
-tenant = "hengelo"
-name = "Openbare ruimte"
-destination = "buiten"
-[[departments]]
-id = "zorg"
-tenant = "hengelo"
-name = "Zorg en jeugd"
-destination = "zorg"
-public_name = "een collega"
-mask = ["bsn"]
-[[departments]]
-id = "balie"
-tenant = "hengelo"
-name = "Balie"
-destination = "crm"
-hours = "Mo-Fr 09:00-17:00"
-when_closed = "meldkamer"
-[[departments]]
-id = "teamleider"
-tenant = "hengelo"
-name = "Teamleider"
-destination = "crm"
-[[departments]]
-id = "klantcontact"
-tenant = "borne"
-name = "Klantcontact"
-destination = "crm"
-
+"""
+OFFICE = "Mo-Fr 09:00-17:00"
+DEPARTMENTS = [
+    ("hengelo", "klantcontact", "Klantcontact", "crm", OFFICE, 'escalate_to = "teamleider"'),
+    ("hengelo", "burgerzaken", "Burgerzaken", "crm", OFFICE, 'when_closed = "avond"'),
+    ("hengelo", "avond", "Avonddienst", "buiten", "Mo-Fr 09:00-22:00", 'when_closed = "meldkamer"'),
+    ("hengelo", "meldkamer", "Meldkamer", "buiten", "", ""),
+    ("hengelo", "groen", "Openbare ruimte", "buiten", "", ""),
+    ("hengelo", "zorg", "Zorg en jeugd", "zorg", "", 'public_name = "een collega"\nmask = ["bsn"]'),
+    ("hengelo", "balie", "Balie", "crm", OFFICE, 'when_closed = "meldkamer"'),
+    ("hengelo", "teamleider", "Teamleider", "crm", "", ""),
+    ("borne", "klantcontact", "Klantcontact", "crm", "", ""),
+]
+"""Municipality, id, name, destination, opening hours, and other settings of each department."""
+MENUS = """
 [[menus]]
 id = "keuze"
 options = [
@@ -136,60 +94,58 @@ options = [
     {id = "medewerker", title = "Medewerker", department = "klantcontact"},
 ]
 """
-DUTCH = """
-owner = "Klantcontact"
-version = "1"
-[eerste_contact]
-text = "Welkom bij {gemeente}."
-[gesloten]
-text = "Wij zijn gesloten tot {opent}."
-[keuze]
-text = "Waarover gaat uw vraag?"
-button = "Kies onderwerp"
-[keuze_wonen]
-text = "Huren of bouwen?"
-[keuze_onduidelijk]
-text = "Een medewerker leest uw bericht."
-[doorgestuurd]
-text = "Uw vraag is nu bij {afdeling}."
-[duurt_langer]
-text = "U hoort van ons voor {moment}."
-[noodgeval]
-text = "Is er gevaar? Bel 112."
-[zelfdoding]
-text = "Bel 113."
-[geweld]
-text = "Een medewerker leest uw bericht."
-[bsn]
-text = "Stuur geen BSN."
-[officieel]
-text = "Dat kan niet via WhatsApp."
-[garage]
-text = "De garage is open."
-[tijden]
-text = "Wij zijn open van 9 tot 17 uur."
-[spraakbericht]
-text = "Wilt u typen?"
-[bestand]
-text = "Wij kunnen uw bestand niet openen."
-[aangepast]
-text = "Stuur de nieuwe tekst."
-[afgesloten]
-text = "Uw vraag is beantwoord."
-[gestopt]
-text = "Dat is goed."
-"""
-ENGLISH = """
-owner = "Klantcontact"
-version = "1"
-[keuze]
-text = "What is your question about?"
-button = "Choose"
-[gesloten]
-text = "We are closed until {opent}."
-[noodgeval]
-text = "Is there danger? Call 112."
-"""
+
+
+def departments_toml() -> str:
+    toml = ""
+    for tenant, id, name, destination, hours, more in DEPARTMENTS:
+        toml += f'[[departments]]\ntenant = "{tenant}"\nid = "{id}"\nname = "{name}"\n'
+        toml += f'destination = "{destination}"\nhours = "{hours}"\n{more}\n'
+    return toml
+
+
+def texts_toml(texts: dict[str, str], **buttons: str) -> str:
+    """Return a file of texts; the text of a menu has a button."""
+    toml = 'owner = "Klantcontact"\nversion = "1"\n'
+    for id, text in texts.items():
+        button = f'button = "{buttons[id]}"\n' if id in buttons else ""
+        toml += f'[{id}]\ntext = "{text}"\n{button}'
+    return toml
+
+
+TOML = HEAD + departments_toml() + MENUS
+DUTCH = texts_toml(
+    {
+        "eerste_contact": "Welkom bij {gemeente}.",
+        "gesloten": "Wij zijn gesloten tot {opent}.",
+        "keuze": "Waarover gaat uw vraag?",
+        "keuze_wonen": "Huren of bouwen?",
+        "keuze_onduidelijk": "Een medewerker leest uw bericht.",
+        "doorgestuurd": "Uw vraag is nu bij {afdeling}.",
+        "duurt_langer": "U hoort van ons voor {moment}.",
+        "noodgeval": "Is er gevaar? Bel 112.",
+        "zelfdoding": "Bel 113.",
+        "geweld": "Een medewerker leest uw bericht.",
+        "bsn": "Stuur geen BSN.",
+        "officieel": "Dat kan niet via WhatsApp.",
+        "garage": "De garage is open.",
+        "tijden": "Wij zijn open van 9 tot 17 uur.",
+        "spraakbericht": "Wilt u typen?",
+        "bestand": "Wij kunnen uw bestand niet openen.",
+        "aangepast": "Stuur de nieuwe tekst.",
+        "afgesloten": "Uw vraag is beantwoord.",
+        "gestopt": "Dat is goed.",
+    },
+    keuze="Kies onderwerp",
+)
+ENGLISH = texts_toml(
+    {
+        "keuze": "What is your question about?",
+        "gesloten": "We are closed until {opent}.",
+        "noodgeval": "Is there danger? Call 112.",
+    },
+    keuze="Choose",
+)
 CONFIG = parse(TOML, "postkamer.toml")
 DISCREET = parse(
     TOML.replace('public_name = "een collega"', 'public_name = "een collega"\nconfidential = true'),

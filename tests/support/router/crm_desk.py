@@ -7,7 +7,8 @@ from services.contract import Command
 from tests.support.router.commands import SANNE, command
 from tests.support.router.decisions import decisions
 from tests.support.router.harness import Router
-from tests.support.router.webhooks import ANNA, inbound, text
+from tests.support.router.names import ANNA
+from tests.support.router.webhooks import inbound, text
 
 
 class Desk:

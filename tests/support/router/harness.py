@@ -1,5 +1,7 @@
 """Two town halls, and a router without its shell over tables in memory."""
 
+from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from router.billing.charges import Charge
@@ -19,8 +21,9 @@ from services.contract import Entry
 from services.texts.catalogue import Texts
 from tests.support.router.commands import command
 from tests.support.router.decisions import DecisionView, decisions
+from tests.support.router.names import ANNA, at
 from tests.support.router.timer_delivery import timeout
-from tests.support.router.webhooks import ANNA, at, inbound, text
+from tests.support.router.webhooks import inbound, text
 
 TOML = """
 departments = [
@@ -72,14 +75,30 @@ def ground(config: Configuration = CONFIG, texts: Texts = SILENT) -> RoutingCont
     return build_context(LoadedConfig(config, texts, {}, ""), keyed_hash(b"a key of the tests"))
 
 
-class Router:
-    """What a partition's router commits and says, batch by batch. It keeps what the tables keep,
-    and knows of each batch what they tell: nothing that it only remembers."""
+APPLIED = (
+    *("inbound", "template", "opt_out", "number_notice", "consent", "withdrawals"),
+    *("early_status", "early_status_consumed"),
+)
+"""Changes that a snapshot can apply to its tables by itself."""
 
-    def __init__(self, config: Configuration = CONFIG, texts: Texts = SILENT) -> None:
-        self.ground = ground(config, texts)
+
+def pick(rows: dict[Any, Any], is_needed: Callable[[Any], bool]) -> dict[Any, Any]:
+    return {key: row for key, row in rows.items() if is_needed(key)}
+
+
+class Router:
+    """Router of one partition, batch by batch. It stores what the tables store, and reads of them
+    what each batch declares that it needs."""
+
+    def __init__(
+        self,
+        config: Configuration = CONFIG,
+        texts: Texts = SILENT,
+        context: RoutingContext | None = None,
+    ) -> None:
+        self.ground = context or ground(config, texts)
         self.faulty = False
-        """Whether a fault of ours is what is tested."""
+        """True if the test wants faults."""
         self.inbox: dict[bytes, tuple[UUID, Decision]] = {}
         self.identities: dict[tuple[str, str, bytes], Identity] = {}
         self.conversations: dict[str, Conversation] = {}
@@ -94,10 +113,10 @@ class Router:
         self._told = told
         self.changes: list[Changes] = []
         self.again: list[RepeatedUnit] = []
-        """What came again in the batch that was last."""
+        """Repeats of the last batch."""
 
     def takes(self, *entries: Entry) -> list[DecidedUnit]:
-        """One batch: everything that is said, in order."""
+        """Decide one batch; return all that is published of it, in order."""
         todo = [unit for entry in entries for unit in parse_units(entry, self.ground)]
         batch = decide_batch(todo, self._loaded(todo), self.ground)
         assert self.faulty or not batch.faults, batch.faults
@@ -113,31 +132,26 @@ class Router:
         needs = union(needs_of(unit, self.ground) for unit in new)
         loaded = Snapshot(needs)
         loaded.decided.update(self.inbox)
-        loaded.inbound.update({id: self.heard[id] for id in needs.quoted if id in self.heard})
+        loaded.inbound.update(pick(self.heard, lambda id: id in needs.quoted))
         for outgoing in self.outgoing.values():
-            if (
-                outgoing.id in {*needs.messages, *needs.quoted}
-                or outgoing.wamid_hash in needs.wamids
-            ):
+            named = outgoing.id in {*needs.messages, *needs.quoted}
+            if named or outgoing.wamid_hash in needs.wamids:
                 loaded.add_outgoing(outgoing)
-        loaded.early_statuses.update(
-            {key: list(self.early[key]) for key in needs.early if key in self.early}
-        )
+        early = pick(self.early, lambda key: key in needs.early)
+        loaded.early_statuses.update({key: list(statuses) for key, statuses in early.items()})
         if needs.charges or loaded.early_statuses:
-            charges = {id: self.charges[id] for id in loaded.outgoing if id in self.charges}
-            loaded.charges.update(charges)
+            loaded.charges.update(pick(self.charges, lambda id: id in loaded.outgoing))
         self._load_people(needs, loaded)
-        loaded.number_notices.update(
-            {k: n for k, n in self.standings.items() if k in needs.numbers}
-        )
+        loaded.number_notices.update(pick(self.standings, lambda number: number in needs.numbers))
         if needs.templates:
-            named = {k: t for k, t in self.templates.items() if k[1:] in needs.templates}
-            loaded.templates.update(named)
-            loaded.opt_outs.update(
-                {k: o for k, o in self.opt_outs.items() if k[1] in loaded.people}
-            )
+            loaded.templates.update(pick(self.templates, lambda key: key[1:] in needs.templates))
+            loaded.opt_outs.update(pick(self.opt_outs, lambda key: key[1] in loaded.people))
         if needs.consents:
-            self._load_consents(loaded)
+            loaded.consents.update(pick(self.consents, lambda key: key[1] in loaded.people))
+            loaded.withdrawals.update(pick(self.withdrawals, lambda key: key[1] in loaded.people))
+            for conversation in self.conversations.values():
+                if conversation.person in loaded.people and conversation.last_inbound_at:
+                    loaded.record_inbound(conversation.person, conversation.last_inbound_at)
         return loaded
 
     def _load_people(self, needs: Needs, loaded: Snapshot) -> None:
@@ -152,7 +166,7 @@ class Router:
                 loaded.add_conversation(conversation)
 
     def _is_current(self, conversation: Conversation, loaded: Snapshot) -> bool:
-        """Open, or the last one of its person and number that was closed."""
+        """True if it is open, or the last one of its person and number that was closed."""
         if conversation.person not in loaded.people or conversation.closed_at is None:
             return conversation.person in loaded.people
         same = (
@@ -161,14 +175,6 @@ class Router:
             if (other.number, other.person) == (conversation.number, conversation.person)
         )
         return conversation.closed_at == max(at for at in same if at)
-
-    def _load_consents(self, loaded: Snapshot) -> None:
-        loaded.consents.update({k: c for k, c in self.consents.items() if k[1] in loaded.people})
-        withdrawals = {k: w for k, w in self.withdrawals.items() if k[1] in loaded.people}
-        loaded.withdrawals.update(withdrawals)
-        for conversation in self.conversations.values():
-            if conversation.person in loaded.people and conversation.last_inbound_at:
-                loaded.record_inbound(conversation.person, conversation.last_inbound_at)
 
     def _keep(self, changes: Changes) -> None:
         self.changes.append(changes)
@@ -185,21 +191,10 @@ class Router:
             self.outgoing[outgoing.id] = outgoing
         if changes.charge:
             self.charges[changes.charge.id] = changes.charge
-        self._told.apply(
-            Changes(
-                inbound=changes.inbound,
-                template=changes.template,
-                opt_out=changes.opt_out,
-                number_notice=changes.number_notice,
-                consent=changes.consent,
-                withdrawals=changes.withdrawals,
-                early_status=changes.early_status,
-                early_status_consumed=changes.early_status_consumed,
-            )
-        )
+        self._told.apply(Changes(**{name: getattr(changes, name) for name in APPLIED}))
 
     def waits(self, second: float) -> list[DecidedUnit]:
-        """Until so many seconds after noon: every time that comes meanwhile is told."""
+        """Fire every timer that is due until so many seconds after noon."""
         said: list[DecidedUnit] = []
         while due := [t for t in self.timers.values() if t.due_at <= at(second)]:
             said += self.takes(timeout(min(due, key=lambda timer: timer.due_at)))

@@ -20,8 +20,9 @@ from typing import Any
 from tests.support.router.commands import MACHINE
 from tests.support.router.config_full import BORNE, DESK, config
 from tests.support.router.decisions import DecisionView
+from tests.support.router.names import BERT
 from tests.support.router.simulation import Stadhuis
-from tests.support.router.webhooks import BERT
+from tests.support.router.webhooks import content_of
 
 LINE = re.compile(
     r"(?:\+(?P<after>\S+)|@(?P<until>\S+ \S+))? *"
@@ -31,15 +32,6 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 PRESS = {"phone": "31655555555"}
 VALUES: dict[str, Any] = {"bert": BERT, "press": PRESS, "desk": DESK, "borne": BORNE}
 FLAGS = ("task", "provisional", "opened", "reopened", "held", "releases")
-SYSTEM = {"body": "x is nu y", "type": "user_changed_number"}
-CONTENTS: dict[str, Any] = {
-    "system": SYSTEM,
-    "revoke": {"original_message_id": "wamid.x"},
-    "location": {"name": "container", "latitude": 1, "longitude": 2},
-    "contacts": [{"name": {"formatted_name": "paspoort"}}],
-    "request_welcome": {},
-    "edit": {"message": {"type": "text", "text": {"body": "ik wil dood"}}},
-}
 
 
 def play(script: str, hall: Stadhuis | None = None, **town: Any) -> Stadhuis:
@@ -85,8 +77,8 @@ def act(hall: Stadhuis, line: str) -> DecisionView | None:
     if words.startswith("<"):
         return hall.taps(words[1:], **more)
     if type:
-        content = {"type": found["kind"]} if found["kind"] else CONTENTS.get(type)
-        return hall.hears(words, type, **{"content": content} | more)
+        content = content_of(type, words, kind=found["kind"] or "edit")
+        return hall.hears(type=type, **{"content": content} | more)
     return hall.hears(words, **more) if words or found["more"] else None
 
 

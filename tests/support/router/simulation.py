@@ -5,6 +5,7 @@ from typing import Any
 
 from router.model.changes import DecidedUnit
 from router.model.conversation import Conversation, ConversationState
+from router.model.work import RoutingContext
 from services.calendar.opening_hours import AMSTERDAM
 from services.config.model import Configuration
 from services.contract import Delivery, Entry
@@ -13,7 +14,8 @@ from tests.support.router.commands import SANNE, command
 from tests.support.router.config_full import CONFIG, NUMBER, TEXTS
 from tests.support.router.decisions import DecisionView, decisions, events
 from tests.support.router.harness import Router
-from tests.support.router.webhooks import ANNA, NOON, body, change, receipt, stamp
+from tests.support.router.names import ANNA, NOON, stamp
+from tests.support.router.webhooks import body, change, content_of, receipt
 
 WEDNESDAY = "2026-11-25 13:00"
 
@@ -29,14 +31,17 @@ class Stadhuis:
 
     def __init__(
         self,
-        start: str = WEDNESDAY,
+        start: str | datetime = WEDNESDAY,
         given: Configuration = CONFIG,
         texts: Texts = TEXTS,
-        **more: str,
+        number: str = NUMBER,
+        context: RoutingContext | None = None,
     ) -> None:
-        self.router = Router(given, texts)
-        self.now = wall(start)
-        self.number = more.get("number", NUMBER)
+        self.router = Router(given, texts, context)
+        self.now = wall(start) if isinstance(start, str) else start
+        self.number = number
+        self.said: dict[str, Any] = {}
+        self.wamid = ""
         self.count = 0
         self.done: list[DecidedUnit] = []
         self.looked: dict[str, int] = {}
@@ -49,14 +54,14 @@ class Stadhuis:
         self.id = decision.conversation or self.id
         return decision
 
-    def hears_again(self, words: str, type: str = "text", **more: Any) -> list[DecisionView]:
+    def hears_again(self, words: str = "", type: str = "text", **more: Any) -> list[DecisionView]:
         """The same, of what may have come before."""
         self.count += 1
         message = {
             "id": more.get("wamid", f"wamid.{self.count}"),
             "timestamp": stamp(self.second - 60 * more.get("late", 0)),
             "type": type,
-            type: more.get("content") or _content(type, words),
+            type: more.get("content") or content_of(type, words),
         } | _named(more.get("who", ANNA))
         return self.brings("messages", {"messages": [message | more.get("beside", {})]}, **more)
 
@@ -152,11 +157,3 @@ class Stadhuis:
 def _named(who: dict[str, str]) -> dict[str, str]:
     people = {"from_user_id": who.get("bsuid", ""), "from": who.get("phone", "")}
     return {name: value for name, value in people.items() if value}
-
-
-def _content(type: str, words: str) -> dict[str, Any]:
-    if type == "text":
-        return {"body": words}
-    if type == "reaction":
-        return {"emoji": words, "message_id": "wamid.x"}
-    return {"id": "media-1", "caption": words}

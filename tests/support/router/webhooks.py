@@ -1,35 +1,13 @@
 """Entries that Meta causes: receipts with its message and status objects, and send outcomes."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from router.handlers.units import keyed_hash
 from services.contract import Receipt, SendOutcome
-from services.ids import uuid7
-
-NUMBER, OTHER_NUMBER, BORNE = "10000001", "10000002", "20000001"
-WABA = "102290129340398"
-ANNA = {"bsuid": "NL.anna", "phone": "31611111111"}
-BERT = {"bsuid": "NL.bert", "phone": "31622222222"}
-NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
-
-
-def at(second: float) -> datetime:
-    return NOON + timedelta(seconds=second)
-
-
-def id_of(*words: object) -> UUID:
-    """The same id for the same words."""
-    return uuid7(NOON, keyed_hash(b"ids")(*map(str, words)))
-
-
-def stamp(second: float) -> str:
-    """As Meta writes a moment."""
-    return str(int(at(second).timestamp()))
+from tests.support.router.names import ANNA, NUMBER, WABA, at, id_of, stamp
 
 
 def text(
@@ -44,6 +22,31 @@ def text(
         "type": kind,
         kind: content,
     }
+
+
+def content_of(
+    type: str, text: str = "", *, choice: str = "", kind: str = "edit", to: str = ""
+) -> Any:
+    """Return the content of a citizen's message of this type, as far as it has words."""
+    media = {"id": "media-1", "mime_type": "image/jpeg"}
+    contents: dict[str, Any] = {
+        "text": {"body": text},
+        "reaction": {"message_id": "wamid.0", "emoji": text},
+        "location": {"latitude": 52.3, "longitude": 6.6, "name": text or "container"},
+        "button": {"text": text or "Stop", "payload": choice or text},
+        "interactive": {"type": "list_reply", "list_reply": {"id": choice, "title": text}},
+        "unsupported": {"type": kind},
+        "contacts": [{"name": {"formatted_name": text or "paspoort"}, "phones": []}],
+        "edit": {"message": {"type": "text", "text": {"body": text or "ik wil dood"}}},
+        "sticker": media,
+        "audio": media | {"voice": True},
+        "voice": media,
+        "revoke": {"original_message_id": "wamid.1"},
+        "request_welcome": {},
+        "system": {"body": "x is nu y", "type": "user_changed_number"}
+        | ({"wa_id": to, "user_id": f"NL.{to}"} if to else {}),
+    }
+    return contents.get(type, media | {"caption": text})
 
 
 def status(wamid: str, word: str, opaque: str = "", code: int = 0) -> dict[str, Any]:

@@ -16,14 +16,14 @@ from router.model.conversation import Conversation
 from router.model.decision import Reply
 from services.calendar.opening_hours import AMSTERDAM
 from services.config.loader import LoadedConfig
-from services.contract import Author
 from services.texts.catalogue import Texts
+from tests.support.router.commands import MACHINE, SANNE
 from tests.support.router.decisions import DecisionView, decisions
-from tests.support.routing.town_hall import CITIZEN, SANNE, TownHall, tasks
+from tests.support.router.simulation import Stadhuis
+from tests.support.routing.town_hall import CITIZEN, NUMBER, hear, open_town_hall, tasks
 from tests.support.routing.town_variants import SECOND
 
 TABLE = Path(__file__).parents[2] / "examples/citizens/conversations.toml"
-NUMBER = "106540352242922"
 Colleague = Literal["", "answer", "close", "transfer", "note", "confirm", "release", "merge"]
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -127,7 +127,7 @@ LOOKS: dict[str, Callable[[Seen], Any]] = {
     "masked": lambda seen: seen.last and list(seen.last.mask),
     "held": lambda seen: seen.now and seen.now.state.held,
 }
-"""What a step may expect -> where it is seen."""
+"""Expectation of a step -> where it is seen."""
 
 
 def rows() -> list[Row]:
@@ -137,7 +137,7 @@ def rows() -> list[Row]:
 
 def played(row: Row, choices: LoadedConfig) -> Played:
     """A conversation from beginning to end, and all that is otherwise than its row has it."""
-    hall = TownHall(choices, row.start.replace(tzinfo=AMSTERDAM))
+    hall = open_town_hall(choices, row.start.replace(tzinfo=AMSTERDAM))
     where: dict[tuple[str, str], str] = {}
     said: list[str] = []
     wrong: list[str] = []
@@ -145,25 +145,28 @@ def played(row: Row, choices: LoadedConfig) -> Played:
         seen = _seen(hall, _done(hall, step, where), where.get(step.phone, ""))
         said += seen.texts
         wrong += [f"step {n}: {what}" for what in _wrong(step, seen)]
-    ends = [conversation.department for conversation in hall.conversations.values()]
+    ends = [conversation.department for conversation in hall.router.conversations.values()]
     whole = Played(row, tasks(hall.done), said, _alarms(hall.done), ends, wrong)
     wrong += _totals(whole)
     return whole
 
 
-def _done(hall: TownHall, step: Step, where: dict[tuple[str, str], str]) -> list[DecidedUnit]:
+def _done(hall: Stadhuis, step: Step, where: dict[tuple[str, str], str]) -> list[DecidedUnit]:
     """What was decided since the step before."""
     begin = len(hall.done)
-    hall.passes(_time(step.after))
+    hall.reaches(hall.now + _time(step.after))
     if step.again:
-        hall.hears_again()
+        hear(hall, hall.said, hall.wamid)
     elif step.citizen is not None:
-        where[step.phone] = hall.hears(_message(step)).conversation
+        hall.said, hall.wamid = _message(step), f"wamid.{hall.count}"
+        [decision] = hear(hall, hall.said, hall.wamid)
+        where[step.phone] = decision.conversation
     elif step.colleague:
         _orders(hall, step, where)
     elif step.centre:
         until = hall.now + _time(step.lasts) if step.lasts else None
-        hall.says(step.centre, step.phone[0], text=step.text, state=step.state, until=until)
+        number = step.phone[0]
+        hall.says(step.centre, step.text, number=number, state=step.state, until=until)
     return hall.done[begin:]
 
 
@@ -174,12 +177,13 @@ def _message(step: Step) -> dict[str, Any]:
     return given | ({"choice": step.choice} if step.choice else {})
 
 
-def _orders(hall: TownHall, step: Step, where: dict[tuple[str, str], str]) -> DecisionView:
-    author = Author(kind="automated", id="bot") if step.machine else SANNE
+def _orders(hall: Stadhuis, step: Step, where: dict[tuple[str, str], str]) -> DecisionView:
+    author = MACHINE if step.machine else SANNE
     other = where[step.phone[0], step.other] if step.other else ""
     return hall.orders(
         "text" if step.colleague == "answer" else step.colleague,
-        where[step.phone],
+        conversation=where[step.phone],
+        number=step.phone[0],
         author=author,
         to_department=step.to,
         employee=step.employee,
@@ -188,13 +192,13 @@ def _orders(hall: TownHall, step: Step, where: dict[tuple[str, str], str]) -> De
     )
 
 
-def _seen(hall: TownHall, decided: list[DecidedUnit], conversation: str) -> Seen:
+def _seen(hall: Stadhuis, decided: list[DecidedUnit], conversation: str) -> Seen:
     replies = [d.reply for d in decisions(decided) if d.reply]
     return Seen(
         decided=decided,
         last=decisions(decided)[-1] if decided else None,
-        now=hall.conversations.get(conversation),
-        texts=[_called(reply, hall.ground.texts) for reply in replies],
+        now=hall.router.conversations.get(conversation),
+        texts=[_called(reply, hall.router.ground.texts) for reply in replies],
         words=replies[-1].text if replies else "",
     )
 

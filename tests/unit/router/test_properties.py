@@ -1,4 +1,4 @@
-"""Whatever comes, in whatever order and however often: each item is said once, order grows."""
+"""Repeats, reordering and crashes: each item is published once, and order grows."""
 
 from itertools import pairwise
 from typing import Any
@@ -16,7 +16,8 @@ from tests.support.example_count import example_count
 from tests.support.router.commands import command
 from tests.support.router.decisions import addressed_events, records_of
 from tests.support.router.harness import Router
-from tests.support.router.webhooks import NUMBER, OTHER_NUMBER, body, change, receipt
+from tests.support.router.names import NUMBER, OTHER_NUMBER
+from tests.support.router.webhooks import body, change, receipt
 from tests.support.router.webhooks import status as told_status
 from tests.support.router.webhooks import text as message
 

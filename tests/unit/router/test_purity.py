@@ -1,5 +1,4 @@
-"""Whatever happens at a town hall, in whatever order: a decision is the same each time it is made
-and changes nothing by itself; no message is without a department; order grows; texts are few."""
+"""Decisions in any course of events: pure, in order, with a department, and with few texts."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -27,7 +26,7 @@ from tests.support.router.webhooks import outcome, status
 
 OWED = {"noodgeval", "zelfdoding", "geweld", "gestopt"}
 TYPED = ("2", "terug")
-"""What may be an option of a menu."""
+"""Words that may be an option of a menu."""
 PEOPLE = [{"bsuid": "NL.anna", "phone": "31611111111"}, {"phone": "31655555555"}, {"bsuid": "NL.x"}]
 SAYS: list[tuple[str, dict[str, Any]]] = [
     *((words, {}) for words in ("hoi", "bedankt", "STOP", "start", "ik wil dood", "2", "terug")),
@@ -172,7 +171,7 @@ def texts(hall: Stadhuis, owed: bool) -> dict[str, list[datetime]]:
 @pytest.mark.slow
 @settings(max_examples=example_count(60))
 @given(st.lists(step, max_size=30))
-def test_any_course_of_events_keeps_the_invariants_of_decisions(
+def test_decisions_keep_their_invariants_in_any_course_of_events(
     steps: list[tuple[int, dict[str, Any]]],
 ) -> None:
     hall = played(steps)
@@ -251,7 +250,7 @@ def nothing_waits_for_ever(hall: Stadhuis) -> None:
     ("seed", "bounded", "safety"),
     [("STOP", 3, 1), ("ik wil dood", 0, 4), ("garage", 2, 0), ("hoi", 3, 0)],
 )
-def test_texts_to_a_machine_that_answers_each_of_them_come_to_an_end(
+def test_automatic_texts_to_a_machine_that_answers_them_come_to_an_end(
     seed: str, bounded: int, safety: int
 ) -> None:
     hall = Stadhuis()

@@ -1,4 +1,4 @@
-"""What Meta charged a message as: the same in the end, in whatever order and how often it tells."""
+"""Charges of messages: the same in the end, in whatever order and how often Meta reports them."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -16,15 +16,16 @@ from router.partition import decision_metrics
 from services import metrics
 from services.config.pricing import Rate
 from services.whatsapp.items import Status
-from tests.support.router.commands import command
-from tests.support.router.harness import Router
-from tests.support.router.webhooks import BORNE, body, change, outcome, receipt, statuses
+from tests.support.router.harness import router_with_message
+from tests.support.router.names import BORNE, NUMBER
+from tests.support.router.webhooks import body, change, outcome, receipt, statuses
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 FREE = {"billable": False, "pricing_model": "PMP", "category": "service"}
 FREE |= {"type": "free_customer_service"}
 SERVICE = FREE | {"billable": True, "type": "regular"}
 UTILITY = SERVICE | {"category": "utility"}
+REGULAR: Any = {"category": "service", "type": "regular", "pricing_model": "PMP", "billable": True}
 NEW = Charge(id=UUID(int=1), tenant="almelo", number="1", department="groen")
 PRICES: list[dict[str, Any]] = [{}, FREE, SERVICE, UTILITY, {"billable": True}, {"category": 7}]
 PRICES += [{"type": "free_entry_point", "category": "marketing"}, {"type": "een zin"}]
@@ -60,17 +61,13 @@ def test_charge_is_the_same_for_any_order_and_repeats_of_statuses(
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_a_price_before_or_after_the_delivery_makes_the_same_row(order: tuple[int, ...]) -> None:
+def test_charge_is_the_same_for_any_order_of_price_and_delivery(
+    order: tuple[int, ...],
+) -> None:
     said = [status("sent", SERVICE), status("delivered", {}, 2), status("read", {}, 5)]
-    assert charged(*(said[n] for n in order)) == msgspec.structs.replace(
-        NEW,
-        category="service",
-        type="regular",
-        pricing_model="PMP",
-        billable=True,
-        said_by="sent",
-        delivered_at=AT + timedelta(minutes=2),
-    )
+    later = AT + timedelta(minutes=2)
+    expected = msgspec.structs.replace(NEW, **REGULAR, said_by="sent", delivered_at=later)
+    assert charged(*(said[n] for n in order)) == expected
 
 
 def test_delivered_status_decides_the_charge_over_a_sent_status() -> None:
@@ -80,17 +77,15 @@ def test_delivered_status_decides_the_charge_over_a_sent_status() -> None:
     assert charged(status("delivered", {"pricing_model": "PMP"}), said[0]).type == "regular"
 
 
-@pytest.mark.parametrize("words", [["sent"], ["sent", "failed"], ["failed"], []])
-def test_undelivered_message_is_not_charged(words: list[str]) -> None:
-    found = charged(*(status(word, UTILITY) for word in words))
-    assert (found.delivered_at, found.charged) == (None, False)
-
-
-@pytest.mark.parametrize("word", ["delivered", "read", "played"])
-def test_delivered_message_is_charged_by_any_status_that_proves_it(word: str) -> None:
-    assert charged(status(word, UTILITY)).charged
-    assert not charged(status(word, FREE)).charged
-    assert not charged(status(word, {})).charged
+@pytest.mark.parametrize(
+    ("words", "delivered"),
+    [("sent", 0), ("sent failed", 0), ("failed", 0), ("", 0)]
+    + [(word, 1) for word in ("delivered", "read", "played")],
+)
+def test_only_a_delivered_message_that_is_not_free_is_charged(words: str, delivered: bool) -> None:
+    for pricing, costs in ((UTILITY, True), (FREE, False), ({}, False)):
+        found = charged(*(status(word, pricing) for word in words.split()))
+        assert (found.delivered_at is not None, found.charged) == (delivered, delivered and costs)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +103,7 @@ def test_delivered_message_is_charged_by_any_status_that_proves_it(word: str) ->
         ("", None, "unknown"),
     ],
 )
-def test_metas_type_decides_what_is_free(type: str, billable: bool | None, expected: str) -> None:
+def test_type_of_meta_decides_what_is_free(type: str, billable: bool | None, expected: str) -> None:
     assert classify_charge(type, billable) == expected
 
 
@@ -120,29 +115,15 @@ def said(word: str, message: UUID, pricing: Any, at: int = 1795600001) -> dict[s
     return {"id": "wamid.o", "status": word, "timestamp": str(at), "pricing": pricing} | opaque
 
 
-def accepted() -> tuple[Router, UUID]:
-    router = Router()
-    order = command("a", to="31611111111")
-    router.takes(order)
-    return router, order.id
-
-
-def test_a_message_is_charged_to_the_department_that_sent_it() -> None:
-    router, message = accepted()
+def test_message_is_charged_to_the_department_that_sent_it() -> None:
+    router, message = router_with_message()
     router.takes(statuses(said("sent", message, SERVICE), second=1))
     assert router.charges[message].delivered_at is None
     router.takes(statuses(said("delivered", message, SERVICE), second=2))
+    delivered_at = datetime.fromtimestamp(1795600001, UTC)
+    sender = {"tenant": "almelo", "number": NUMBER, "department": "klantcontact"}
     assert router.charges[message] == Charge(
-        id=message,
-        tenant="almelo",
-        number="10000001",
-        department="klantcontact",
-        category="service",
-        type="regular",
-        pricing_model="PMP",
-        billable=True,
-        said_by="delivered",
-        delivered_at=datetime.fromtimestamp(1795600001, UTC),
+        id=message, **sender, **REGULAR, said_by="delivered", delivered_at=delivered_at
     )
 
 
@@ -150,8 +131,8 @@ def counted(said: list[DecidedUnit]) -> list[tuple[UUID, bool]]:
     return [(c.charge.id, c.is_newly_charged) for _, _, c in said if c.charge]
 
 
-def test_a_message_is_newly_charged_once_whatever_comes_after() -> None:
-    router, message = accepted()
+def test_message_is_newly_charged_once() -> None:
+    router, message = router_with_message()
     bodies = [
         statuses(said("sent", message, UTILITY), second=1),
         statuses(said("delivered", message, UTILITY), second=2),
@@ -163,8 +144,8 @@ def test_a_message_is_newly_charged_once_whatever_comes_after() -> None:
     assert [counted(router.takes(each)) for each in bodies] == [[], [], [], []]
 
 
-def test_a_message_that_is_charged_and_told_of_better_is_not_newly_charged() -> None:
-    router, message = accepted()
+def test_charged_message_with_a_better_status_is_not_newly_charged() -> None:
+    router, message = router_with_message()
     read = statuses(said("read", message, UTILITY, at=1795600100), second=1)
     assert counted(router.takes(read)) == [(message, True)]
     delivered = statuses(said("delivered", message, UTILITY), second=2)
@@ -172,15 +153,15 @@ def test_a_message_that_is_charged_and_told_of_better_is_not_newly_charged() -> 
     assert router.charges[message].delivered_at == datetime.fromtimestamp(1795600001, UTC)
 
 
-def test_statuses_of_one_batch_know_of_each_other() -> None:
-    router, message = accepted()
+def test_charge_counts_the_statuses_of_one_batch_together() -> None:
+    router, message = router_with_message()
     both = statuses(said("delivered", message, {}), said("sent", message, UTILITY), second=1)
     assert counted(router.takes(both)) == [(message, False), (message, True)]
 
 
 @pytest.mark.parametrize("pricing", [None, "x", [], {"category": "\u0000", "type": ["x"]}])
-def test_a_price_that_is_none_leaves_the_message_delivered(pricing: Any) -> None:
-    router, message = accepted()
+def test_invalid_price_leaves_the_message_delivered(pricing: Any) -> None:
+    router, message = router_with_message()
     router.takes(statuses(said("delivered", message, pricing), second=1))
     found = router.charges[message]
     assert found.delivered_at is not None
@@ -188,7 +169,7 @@ def test_a_price_that_is_none_leaves_the_message_delivered(pricing: Any) -> None
 
 
 def test_message_of_another_number_is_not_charged() -> None:
-    router, message = accepted()
+    router, message = router_with_message()
     router.takes(
         statuses(said("delivered", UUID(int=7), UTILITY), second=1),
         receipt(body(change(BORNE, statuses=[said("delivered", message, UTILITY)])), second=2),
@@ -210,10 +191,10 @@ def metric(name: str, category: str) -> float:
 
 
 @pytest.mark.parametrize(("at", "cost"), [(DECEMBER_31, 0.05), (JANUARY_1, 0.07)])
-def test_a_message_that_is_charged_is_counted_with_what_it_cost_then(at: int, cost: float) -> None:
+def test_charged_message_is_counted_with_its_cost_at_that_time(at: int, cost: float) -> None:
     names = ("postkamer_messages_charged_total", "postkamer_message_cost_total")
     before = [metric(name, "utility") for name in names]
-    router, message = accepted()
+    router, message = router_with_message()
     for n, word in enumerate(["delivered", "read", "sent"]):
         decision_metrics.count_charges(
             router.takes(statuses(said(word, message, UTILITY, at), second=n + 1)), RATES
@@ -222,9 +203,9 @@ def test_a_message_that_is_charged_is_counted_with_what_it_cost_then(at: int, co
     assert more == pytest.approx([1, cost])
 
 
-def test_a_category_without_a_name_or_a_rate_is_counted_all_the_same() -> None:
+def test_charge_of_an_unknown_category_is_counted_without_cost() -> None:
     before = metric("postkamer_messages_charged_total", "other")
-    router, message = accepted()
+    router, message = router_with_message()
     new = UTILITY | {"category": "brand_new"}
     decision_metrics.count_charges(
         router.takes(statuses(said("delivered", message, new), second=1)), RATES

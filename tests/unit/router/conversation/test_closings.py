@@ -11,7 +11,8 @@ from tests.support.router.commands import command
 from tests.support.router.crm_desk import Desk
 from tests.support.router.decisions import addressed_events, data, decisions, events, records_of
 from tests.support.router.harness import decide_one
-from tests.support.router.webhooks import ANNA, at, status, statuses, writes
+from tests.support.router.names import ANNA, at
+from tests.support.router.webhooks import status, statuses, writes
 
 
 @pytest.mark.parametrize("next", ["mijn container is vol", "hallo"])

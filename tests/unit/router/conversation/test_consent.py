@@ -11,19 +11,8 @@ from services.whatsapp.delivery_status import WITHDRAWN
 from tests.support.router.commands import command
 from tests.support.router.decisions import DecisionView, data, decisions, records_of
 from tests.support.router.harness import Router, decide_one, open_conversation
-from tests.support.router.webhooks import (
-    ANNA,
-    BERT,
-    BORNE,
-    NUMBER,
-    OTHER_NUMBER,
-    at,
-    body,
-    change,
-    inbound,
-    receipt,
-    text,
-)
+from tests.support.router.names import ANNA, BERT, BORNE, NUMBER, OTHER_NUMBER, at
+from tests.support.router.webhooks import body, change, inbound, receipt, text
 
 PHONE, STRANGER = ANNA["phone"], "31699999999"
 NEWS: dict[str, Any] = {"purpose": "nieuws", "given_at": at(0), "source": "formulier 12"}

@@ -1,4 +1,4 @@
-"""Whatever id comes back of a row: it is only followed where our menus have it."""
+"""Ids of rows that come back: followed only where the menus have them."""
 
 from typing import Any
 
@@ -13,57 +13,44 @@ from tests.support.router.config_full import BORNE, CONFIG, config
 from tests.support.router.simulation import Stadhuis
 
 FORGED = [
-    "menu:",
-    "menu:keuze",
-    "menu:keuze/",
-    "menu:/afval",
-    "menu:keuze/niets",
-    "menu:niets/afval",
-    "menu:niets/keuze/afval",
-    "menu:wonen/keuze/afval",
-    "menu:keuze/keuze/afval",
-    "menu:keuze//afval",
-    "menu:keuze/wonen/huren/huren",
-    "menu:keuze/terug",
-    "menu:\u0000/keuze/afval",
-    "menu:" + "keuze/" * 10_000 + "afval",
-    "menu:" + "x" * 60_000 + "/afval",
-    "menu:Keuze/afval",
+    *("", "keuze", "keuze/", "/afval", "keuze/niets", "niets/afval", "niets/keuze/afval"),
+    *("wonen/keuze/afval", "keuze/keuze/afval", "keuze//afval", "keuze/wonen/huren/huren"),
+    *("keuze/terug", "\u0000/keuze/afval", "keuze/" * 10_000 + "afval", "x" * 60_000 + "/afval"),
+    "Keuze/afval",
 ]
 
 
 @pytest.mark.parametrize("row", FORGED, ids=range(len(FORGED)))
-def test_a_row_that_no_menu_has_is_no_choice(row: str) -> None:
+def test_row_that_no_menu_has_is_no_choice(row: str) -> None:
     hall = Stadhuis()
-    said = hall.taps(row, "Iets")
+    said = hall.taps(f"menu:{row}", "Iets")
     assert (said.department, said.rule) == ("klantcontact", "")
     assert hall.heard == ["keuze"] and hall.state.menu == "keuze"
 
 
-def test_a_row_of_a_crms_own_is_a_message_like_any_other() -> None:
-    hall = Stadhuis()
-    assert hall.taps("ja-bel-mij", "Container").department == "groen"
+def test_row_of_a_crm_is_a_message_like_any_other() -> None:
+    assert Stadhuis().taps("ja-bel-mij", "Container").department == "groen"
 
 
 @pytest.mark.parametrize(
     ("number", "row"), [(BORNE, "menu:keuze/afval"), ("30000001", "menu:kort/vraag")]
 )
-def test_a_row_of_another_municipality_leads_nowhere_that_this_one_lacks(
+def test_row_of_another_municipality_leads_to_a_department_of_this_one(
     number: str, row: str
 ) -> None:
-    hall = Stadhuis(number=number)
-    said = hall.taps(row)
+    said = Stadhuis(number=number).taps(row)
     assert CONFIG.department(said.tenant, said.department)
     assert said.department == "klantcontact"
 
 
 LONG = ["a" * 63, "b" * 63]
-"""As long as an id may be."""
+"""Ids of the greatest length."""
 
 
 @pytest.mark.parametrize("ids", [LONG, ["a", "b"]])
-def test_menus_that_lead_to_each_other_end_before_meta_refuses_a_row(ids: list[str]) -> None:
-    """Of 200 characters."""
+def test_circle_of_menus_ends_within_the_200_characters_of_a_row(
+    ids: list[str],
+) -> None:
     row = "c" * 63
     circle = config(
         menus=[
@@ -73,10 +60,8 @@ def test_menus_that_lead_to_each_other_end_before_meta_refuses_a_row(ids: list[s
     )
     path, depth = ids[0], 1
     while menu := menus.menu_at(path, circle):
-        for each in menus.build_payload(path, menu, "Waarover?", "Kies")["interactive"][
-            "action"
-        ].values():
-            assert all(len(id) <= 200 for id in _ids(each))
+        asked = menus.build_payload(path, menu, "Waarover?", "Kies")["interactive"]["action"]
+        assert all(len(id) <= 200 for each in asked.values() for id in _ids(each))
         path, depth = f"{path}/{ids[depth % 2]}", depth + 1
     assert depth > 2
 
@@ -115,13 +100,13 @@ def test_followed_row_is_an_option_of_a_menu_that_was_reached(row: str) -> None:
 
 
 @given(rows, st.sampled_from(["keuze", "keuze/wonen", "wonen", "weg", "a/b"]))
-def test_an_answer_in_words_is_of_the_menu_that_was_asked_last(words: str, path: str) -> None:
+def test_answer_in_words_belongs_to_the_menu_that_was_asked_last(words: str, path: str) -> None:
     item = msgspec.structs.replace(tapped(""), content=items.Content(type="text", text=words))
     found = menus.match_choice(item, words, path, CONFIG)
     assert found is None or found.path == path
 
 
-def test_a_row_that_is_offered_is_one_that_is_understood() -> None:
+def test_offered_row_is_understood() -> None:
     for path in ("keuze", "keuze/wonen", "wonen", "kort"):
         menu: Any = menus.menu_at(path, CONFIG)
         asked = menus.build_payload(path, menu, "Waarover?", "Kies")["interactive"]["action"]

@@ -16,7 +16,8 @@ from services.whatsapp.delivery_status import MAX_HOLD, REOPEN_REQUEST_VALID_FOR
 from tests.support.router.commands import command
 from tests.support.router.decisions import data, decisions, events, records_of
 from tests.support.router.harness import TOML, Router, decide_one
-from tests.support.router.webhooks import ANNA, at, inbound, outcome, status, statuses, text
+from tests.support.router.names import ANNA, at
+from tests.support.router.webhooks import inbound, outcome, status, statuses, text
 
 DAY = 86400.0
 ASK = '[[numbers]]\nid = "10000001"\nask_template = {name = "schrijf_terug", language = "nl"}'

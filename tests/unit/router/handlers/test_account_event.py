@@ -1,4 +1,4 @@
-"""What Meta tells beside messages: what is counted, whom it wakes, and what we have never seen."""
+"""Notices of Meta beside messages: counted, alarming where serious, and sighted where unknown."""
 
 from typing import Any
 
@@ -16,7 +16,8 @@ from services.contract import Receipt
 from services.whatsapp.items import Notice
 from tests.support.router.decisions import decisions, events, records_of
 from tests.support.router.harness import Router
-from tests.support.router.webhooks import BORNE, NUMBER, WABA, body, change, inbound, receipt, text
+from tests.support.router.names import BORNE, NUMBER, WABA
+from tests.support.router.webhooks import body, change, inbound, receipt, text
 
 
 def told(field: str, **value: Any) -> Receipt:
@@ -45,94 +46,68 @@ def counted(came: Receipt) -> tuple[list[Any], list[Sample]]:
     return lines, samples
 
 
+def alert(severity: str, type: str) -> dict[str, Any]:
+    return {"alert_info": {"alert_severity": severity, "alert_type": type}}
+
+
+def moved(new: str, previous: str) -> dict[str, Any]:
+    return {"new_category": new, "previous_category": previous}
+
+
+ACCOUNT, NAME = "account_update", "phone_number_name_update"
+CATEGORY = "template_category_update"
 ALARMING = [
-    ("account_update", {"event": "ACCOUNT_RESTRICTION"}, "ACCOUNT_RESTRICTION"),
-    ("account_update", {"event": "ACCOUNT_VIOLATION"}, "ACCOUNT_VIOLATION"),
-    ("account_update", {"event": "DISABLED_UPDATE"}, "DISABLED_UPDATE"),
-    ("account_update", {"event": "ACCOUNT_DELETED"}, "ACCOUNT_DELETED"),
+    (ACCOUNT, {"event": "ACCOUNT_RESTRICTION"}, "ACCOUNT_RESTRICTION"),
+    (ACCOUNT, {"event": "ACCOUNT_VIOLATION"}, "ACCOUNT_VIOLATION"),
+    (ACCOUNT, {"event": "DISABLED_UPDATE"}, "DISABLED_UPDATE"),
+    (ACCOUNT, {"event": "ACCOUNT_DELETED"}, "ACCOUNT_DELETED"),
     ("account_review_update", {"decision": "REJECTED"}, "REJECTED"),
-    (
-        "account_alerts",
-        {"alert_info": {"alert_severity": "CRITICAL", "alert_type": "OBA_REJECTED"}},
-        "OBA_REJECTED",
-    ),
-    (
-        "account_alerts",
-        {"alert_info": {"alert_severity": "WARNING", "alert_type": "a new one"}},
-        OTHER,
-    ),
+    ("account_alerts", alert("CRITICAL", "OBA_REJECTED"), "OBA_REJECTED"),
+    ("account_alerts", alert("WARNING", "a new one"), OTHER),
     ("messages", {"errors": [{"code": 130429}, {"code": 131031}]}, "errors"),
-    ("phone_number_name_update", {"decision": "DEFERRED"}, "DEFERRED"),
-    ("phone_number_name_update", {"decision": "REJECTED"}, "REJECTED"),
+    (NAME, {"decision": "DEFERRED"}, "DEFERRED"),
+    (NAME, {"decision": "REJECTED"}, "REJECTED"),
     ("security", {"event": "PIN_CHANGED"}, "PIN_CHANGED"),
     ("security", {"event": "a new one"}, OTHER),
-    (
-        "template_category_update",
-        {"new_category": "MARKETING", "previous_category": "UTILITY"},
-        "MARKETING",
-    ),
+    (CATEGORY, moved("MARKETING", "UTILITY"), "MARKETING"),
 ]
 QUIET = [
-    ("account_update", {"event": "VERIFIED_ACCOUNT"}, "VERIFIED_ACCOUNT"),
+    (ACCOUNT, {"event": "VERIFIED_ACCOUNT"}, "VERIFIED_ACCOUNT"),
     ("account_review_update", {"decision": "APPROVED"}, "APPROVED"),
-    (
-        "account_alerts",
-        {"alert_info": {"alert_severity": "INFORMATIONAL", "alert_type": "OBA_APPROVED"}},
-        "OBA_APPROVED",
-    ),
+    ("account_alerts", alert("INFORMATIONAL", "OBA_APPROVED"), "OBA_APPROVED"),
     ("messages", {"errors": [{"code": 130429}]}, "errors"),
-    ("phone_number_name_update", {"decision": "APPROVED"}, "APPROVED"),
+    (NAME, {"decision": "APPROVED"}, "APPROVED"),
     ("phone_number_quality_update", {"event": "DOWNGRADE"}, "DOWNGRADE"),
     ("business_capability_update", {"max_phone_numbers_per_waba": 2}, "none"),
-    (
-        "template_category_update",
-        {"new_category": "MARKETING", "previous_category": "AUTHENTICATION"},
-        "MARKETING",
-    ),
-    (
-        "template_category_update",
-        {"new_category": "UTILITY", "previous_category": "MARKETING"},
-        "UTILITY",
-    ),
+    (CATEGORY, moved("MARKETING", "AUTHENTICATION"), "MARKETING"),
+    (CATEGORY, moved("UTILITY", "MARKETING"), "UTILITY"),
     ("message_template_status_update", {"event": "PAUSED"}, "PAUSED"),
 ]
+ARCHIVED_FIELDS = sorted(FIELDS - {"messages", "history", "smb_message_echoes"})
 
 
-@pytest.mark.parametrize(("field", "value", "event"), ALARMING)
-def test_serious_notice_raises_an_alarm_in_known_words(
-    field: str, value: dict[str, Any], event: str
+@pytest.mark.parametrize(
+    ("field", "value", "event", "alarms"),
+    [*((*row, True) for row in ALARMING), *((*row, False) for row in QUIET)],
+)
+def test_notice_is_counted_and_a_serious_one_raises_an_alarm_in_known_words(
+    field: str, value: dict[str, Any], event: str, alarms: bool
 ) -> None:
     lines, samples = counted(told(field, **value))
-    [line] = lines
-    assert (line["event"], line["log_level"]) == ("notice.alarm", "error")
-    assert (line["field"], line["kind"]) == (field, event)
-    assert {s.name for s in samples} == {
-        "postkamer_notices_total",
-        "postkamer_notice_alarms_total",
-    }
-    assert [s.labels for s in samples] == [{"field": field, "event": event}] * 2
+    logged = [(each["event"], each["log_level"], each["field"], each["kind"]) for each in lines]
+    assert logged == [("notice.alarm", "error", field, event)] * alarms
+    names = ["postkamer_notices_total", *["postkamer_notice_alarms_total"] * alarms]
+    labels = {"field": field, "event": event}
+    assert [(s.name, s.labels) for s in samples] == [(name, labels) for name in names]
 
 
-@pytest.mark.parametrize(("field", "value", "event"), QUIET)
-def test_harmless_notice_is_archived_and_counted(
-    field: str, value: dict[str, Any], event: str
-) -> None:
-    lines, [sample] = counted(told(field, **value))
-    assert lines == []
-    assert (sample.name, sample.labels) == (
-        "postkamer_notices_total",
-        {"field": field, "event": event},
-    )
-
-
-def test_a_notice_is_kept_whatever_it_holds_and_no_crm_hears_of_it() -> None:
-    for field in sorted(FIELDS - {"messages", "history", "smb_message_echoes"}):
-        for value in ({}, {"event": ["odd"], "message_template_name": "x" * 5000}):
-            said = Router().takes(told(field, **value))
-            assert events(said) == []
-            assert [
-                (d.kind, r.kind) for d, r in zip(decisions(said), records_of(said), strict=True)
-            ] == [("archived", "notice")]
+@pytest.mark.parametrize("value", [{}, {"event": ["odd"], "message_template_name": "x" * 5000}])
+def test_notice_of_any_content_is_archived_and_not_published(value: dict[str, Any]) -> None:
+    for field in ARCHIVED_FIELDS:
+        said = Router().takes(told(field, **value))
+        assert events(said) == []
+        assert [d.kind for d in decisions(said)] == ["archived"]
+        assert [r.kind for r in records_of(said)] == ["archived"]
 
 
 @pytest.mark.parametrize(
@@ -143,10 +118,15 @@ def test_a_notice_is_kept_whatever_it_holds_and_no_crm_hears_of_it() -> None:
         {"message_template_language": "nl"},
     ],
 )
-def test_a_name_that_no_index_takes_is_kept_in_the_record_alone(value: dict[str, Any]) -> None:
+def test_template_with_an_impossible_name_is_not_stored(value: dict[str, Any]) -> None:
     router = Router()
     router.takes(told("message_template_status_update", event="PAUSED", **value))
     assert router.templates == {}
+
+
+def preference(number: str = NUMBER, second: float = 0, **value: Any) -> Receipt:
+    content = body(change(number, "user_preferences", user_preferences=[value]))
+    return receipt(content, second=second)
 
 
 @pytest.mark.parametrize(
@@ -157,18 +137,18 @@ def test_a_name_that_no_index_takes_is_kept_in_the_record_alone(value: dict[str,
         {"value": "stop", "wa_id": "31611111111", "category": "x" * 65},
     ],
 )
-def test_a_preference_that_says_nothing_of_anybody_changes_nothing(value: dict[str, Any]) -> None:
+def test_preference_without_a_citizen_or_a_known_value_changes_nothing(
+    value: dict[str, Any],
+) -> None:
     router = Router()
-    router.takes(receipt(body(change(NUMBER, "user_preferences", user_preferences=[value]))))
+    router.takes(preference(**value))
     assert router.opt_outs == router.identities == {}
 
 
 def test_latest_marketing_preference_wins() -> None:
     router = Router()
     for n, (value, timestamp) in enumerate([("stop", 1795600060), ("resume", "1795600000")]):
-        said = {"wa_id": "31611111111", "value": value, "timestamp": timestamp}
-        content = body(change(NUMBER, "user_preferences", user_preferences=[said]))
-        router.takes(receipt(content, second=n))
+        router.takes(preference(second=n, wa_id="31611111111", value=value, timestamp=timestamp))
     assert [c.opt_out.value for c in router.changes if c.opt_out] == ["stop", "resume"]
     assert [choice.value for choice in router.opt_outs.values()] == ["stop"]
 
@@ -181,26 +161,23 @@ TEMPLATE = {
 }
 
 
-@pytest.mark.parametrize("field", sorted(FIELDS - {"messages", "history", "smb_message_echoes"}))
+@pytest.mark.parametrize("field", ARCHIVED_FIELDS)
 @pytest.mark.parametrize("number", [NUMBER, BORNE, "99999999"])
 def test_account_notice_that_names_a_number_is_only_archived(field: str, number: str) -> None:
-    """Its proof was asked about the number, which may be the sender's own or unknown: of the
-    account beside it, whose municipality is another one, it proves nothing."""
+    """Its origin was verified for the number, which says nothing of the account beside it."""
     router = Router()
     said = router.takes(receipt(body(change(number, field, **TEMPLATE))))
-    assert [r.kind for r in records_of(said)] == ["notice"]
+    assert [r.kind for r in records_of(said)] == ["archived"]
     [changes] = router.changes
     assert msgspec.structs.replace(changes, sighting=None) == Changes()
     router.takes(told(field, **TEMPLATE))
     assert bool(router.templates) is (field in account_event.ACCOUNT_HANDLERS)
 
 
-def test_a_preference_is_of_the_municipality_whose_number_it_came_for() -> None:
+def test_preference_belongs_to_the_municipality_of_its_number() -> None:
     router = Router()
-    said = {"wa_id": "31611111111", "value": "stop"}
     for number in ("99999999", BORNE):
-        content = body(change(number, "user_preferences", user_preferences=[said]))
-        router.takes(receipt(content))
+        router.takes(preference(number, wa_id="31611111111", value="stop"))
     assert {choice.tenant for choice in router.opt_outs.values()} == {"borne"}
     assert {identity.tenant for identity in router.identities.values()} == {"borne"}
 
@@ -240,20 +217,16 @@ def test_unverified_item_is_no_first_sighting() -> None:
     assert sightings(msgspec.structs.replace(came, unproven=[f"waba:{WABA}"])) == [None]
 
 
-def test_a_first_sighting_is_an_alarm() -> None:
+def test_first_sighting_is_an_alarm() -> None:
     metrics.first_sightings.clear()
+    sighted = [("field", "brand_new_field"), ("type", "hologram")]
     with capture_logs() as lines:
-        decision_metrics.count_unknown_vocabulary(
-            [("field", "brand_new_field"), ("type", "hologram")]
-        )
+        decision_metrics.count_unknown_vocabulary(sighted)
     assert [(line["event"], line["log_level"]) for line in lines] == [("sighting.new", "error")] * 2
-    assert [(line["kind"], line["what"]) for line in lines] == [
-        ("field", "brand_new_field"),
-        ("type", "hologram"),
-    ]
+    assert [(line["kind"], line["what"]) for line in lines] == sighted
 
 
-def test_every_label_is_of_a_closed_vocabulary() -> None:
+def test_every_label_of_a_notice_is_of_a_closed_vocabulary() -> None:
     labels = {
         account_event.event_label(Notice(raw=b"{}", field=field, event=event))
         for field in FIELDS

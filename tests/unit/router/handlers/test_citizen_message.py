@@ -16,14 +16,8 @@ from services.whatsapp.parser import routing_keys
 from tests.support.router.commands import command
 from tests.support.router.decisions import addressed_events, data, decisions, events, records_of
 from tests.support.router.harness import CONFIG, TOML, Router
+from tests.support.router.names import ANNA, BERT, BORNE, NUMBER, OTHER_NUMBER, WABA, at
 from tests.support.router.webhooks import (
-    ANNA,
-    BERT,
-    BORNE,
-    NUMBER,
-    OTHER_NUMBER,
-    WABA,
-    at,
     body,
     change,
     inbound,

@@ -22,19 +22,8 @@ from services.contract import MessageType, UnknownAction
 from tests.support.router.commands import MACHINE, command, text_content
 from tests.support.router.decisions import data, decisions, events, records_of
 from tests.support.router.harness import Router, decide_one, open_conversation
-from tests.support.router.webhooks import (
-    ANNA,
-    BERT,
-    BORNE,
-    NUMBER,
-    OTHER_NUMBER,
-    at,
-    id_of,
-    inbound,
-    outcome,
-    text,
-    writes,
-)
+from tests.support.router.names import ANNA, BERT, BORNE, NUMBER, OTHER_NUMBER, at, id_of
+from tests.support.router.webhooks import inbound, outcome, text, writes
 
 PHONE = ANNA["phone"]
 BODIES = get_args(get_args(Message)[0])
@@ -171,7 +160,7 @@ def test_message_of_another_conversation_and_a_reaction_cannot_be_quoted() -> No
     for type in ("text", "reaction"):
         for about in (reaction, reacted.message):
             assert sends(f"{type} {about}", type, reply_to_message=about)[1].reason == str(
-                NO_MESSAGE
+                str(NO_MESSAGE)
             )
     new = {"conversation": "", "to": "31633333333", "reply_to_message": anna.message}
     assert sends("new", **new)[1].reason == str(NO_MESSAGE)

@@ -11,15 +11,8 @@ from router.output.crm_events import CLOSED, RECEIVED, STATUS_CHANGED
 from router.output.crm_events import TRANSFERRED as MOVED
 from tests.support.router.crm_desk import Desk
 from tests.support.router.decisions import addressed_events, data, decisions, events, records_of
-from tests.support.router.webhooks import (
-    NUMBER,
-    OTHER_NUMBER,
-    at,
-    outcome,
-    status,
-    statuses,
-    writes,
-)
+from tests.support.router.names import NUMBER, OTHER_NUMBER, at
+from tests.support.router.webhooks import outcome, status, statuses, writes
 
 
 def test_transfer_is_published_to_both_departments_each_under_its_own_id() -> None:

@@ -14,17 +14,8 @@ from services.contract import Receipt
 from tests.support.router.commands import command
 from tests.support.router.decisions import data, decisions, events, records_of
 from tests.support.router.harness import Router, decide_one, router_with_message
-from tests.support.router.webhooks import (
-    BORNE,
-    OTHER_NUMBER,
-    at,
-    id_of,
-    inbound,
-    outcome,
-    status,
-    statuses,
-    text,
-)
+from tests.support.router.names import BORNE, OTHER_NUMBER, at, id_of
+from tests.support.router.webhooks import inbound, outcome, status, statuses, text
 
 WORDS = ["sent", "delivered", "read", "played", "failed", "deleted", "", "accepted"]
 FURTHEST = {"accepted": 0, "unknown": 1, "sent": 2, "failed": 3, "delivered": 4, "read": 5}

@@ -11,9 +11,10 @@ from router.output.crm_events import CLOSED as CLOSED_EVENT
 from router.output.crm_events import RECEIVED, TRANSFERRED
 from tests.support.router.config_full import BORNE, DESK, config
 from tests.support.router.decisions import data, records_of
+from tests.support.router.names import BERT
 from tests.support.router.script import play
 from tests.support.router.simulation import Stadhuis
-from tests.support.router.webhooks import BERT, status, statuses
+from tests.support.router.webhooks import status, statuses
 
 TEXTS = ["doorgestuurd", "afgesloten"]
 SCRIPTS = {

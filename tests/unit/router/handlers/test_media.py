@@ -14,8 +14,9 @@ from tests.support.router.commands import command
 from tests.support.router.config_full import DISCREET
 from tests.support.router.decisions import addressed_events, data, decisions, events, records_of
 from tests.support.router.harness import Router
+from tests.support.router.names import ANNA, NUMBER, at
 from tests.support.router.simulation import Stadhuis
-from tests.support.router.webhooks import ANNA, NUMBER, at, inbound, text
+from tests.support.router.webhooks import inbound, text
 
 SHA256 = "6c1b29ad7d6a6e6a1f29a8ef2b6a7a0bb5d2a40ce2b49e0a0d6b5b9f3ad94c17"
 OBJECT = SHA256[::-1]

@@ -12,16 +12,8 @@ from services.contract import Receipt
 from tests.support.router.commands import command
 from tests.support.router.decisions import DecisionView
 from tests.support.router.harness import TOML, Router, decide_one, open_conversation
-from tests.support.router.webhooks import (
-    ANNA,
-    NUMBER,
-    WABA,
-    body,
-    change,
-    receipt,
-    status,
-    statuses,
-)
+from tests.support.router.names import ANNA, NUMBER, WABA
+from tests.support.router.webhooks import body, change, receipt, status, statuses
 
 PHONE = ANNA["phone"]
 TEMPLATE = msgspec.json.encode(

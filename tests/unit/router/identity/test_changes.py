@@ -1,16 +1,16 @@
-"""Who is called otherwise than before: one record for each time, beside what caused it."""
+"""Changes of identifiers: one record for each moment, before the record of its cause."""
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from router.model.changes import DecidedUnit
 from services.contract import Record
-from tests.support.router.decisions import records_of
+from tests.support.router.decisions import data, records_of
 from tests.support.router.harness import Router
+from tests.support.router.names import NUMBER, stamp
 from tests.support.router.simulation import Stadhuis
-from tests.support.router.webhooks import NUMBER, body, change, inbound, receipt, stamp, text
+from tests.support.router.webhooks import body, change, inbound, receipt, text
 
 ANNA, BERT = {"bsuid": "NL.anna"}, {"bsuid": "NL.bert"}
 OLD, NEW = {"phone": "31611111111"}, {"phone": "31622222222"}
@@ -42,30 +42,24 @@ def identity(records: list[Record]) -> list[Record]:
 
 def changes(records: list[Record]) -> list[tuple[str, str, str]]:
     [record] = identity(records)
-    found = msgspec.json.decode(record.data)["changes"]
+    found = data(record)["changes"]
     return [(each["event"], each["kind"], each["value"]) for each in found]
 
 
-@pytest.mark.parametrize(
-    "messages",
-    [
-        [heard(1, **ANNA, **OLD)],
-        [heard(1, **ANNA, **OLD), heard(2, **ANNA, **OLD)],
-        [heard(1, **ANNA, **OLD), heard(2, **OLD)],
-        [heard(1, **ANNA, **OLD), heard(2, **BERT, **NEW)],
-        [heard(2, **ANNA, **NEW), heard(1, **ANNA, **OLD)],  # late: it brings nothing back
-        [heard(1, **NEW), system(2, type="user_changed_number", wa_id=NEW["phone"])],
-    ],
-)
-def test_first_and_unchanged_identities_are_no_change(
-    messages: list[dict[str, Any]],
-) -> None:
-    assert identity(records_of(said(*messages))) == []
+Changes = list[tuple[str, str, str]]
+NEW_NUMBER = {"type": "user_changed_number", "wa_id": NEW["phone"]}
+NEW_BSUID = {"type": "user_changed_user_id", "user_id": "NL.new", "previous_user_id": "NL.anna"}
 
 
 @pytest.mark.parametrize(
     ("messages", "found"),
     [
+        ([heard(1, **ANNA, **OLD)], []),
+        ([heard(1, **ANNA, **OLD), heard(2, **ANNA, **OLD)], []),
+        ([heard(1, **ANNA, **OLD), heard(2, **OLD)], []),
+        ([heard(1, **ANNA, **OLD), heard(2, **BERT, **NEW)], []),
+        ([heard(2, **ANNA, **NEW), heard(1, **ANNA, **OLD)], []),  # late: brings nothing back
+        ([heard(1, **NEW), system(2, **NEW_NUMBER)], []),
         ([heard(1, **ANNA), heard(2, **ANNA, **OLD)], [("gained", "phone", OLD["phone"])]),
         ([heard(1, **OLD), heard(2, **ANNA, **OLD)], [("gained", "bsuid", "NL.anna")]),
         (
@@ -77,40 +71,35 @@ def test_first_and_unchanged_identities_are_no_change(
             [("moved", "phone", NEW["phone"])],
         ),
         (
-            [heard(1, **OLD), system(2, type="user_changed_number", wa_id=NEW["phone"])],
+            [heard(1, **OLD), system(2, **NEW_NUMBER)],
             [("ended", "phone", OLD["phone"]), ("gained", "phone", NEW["phone"])],
         ),
-        (
-            [heard(1, **ANNA, **OLD), system(2, type="user_changed_user_id", user_id="NL.new",
-                                             previous_user_id="NL.anna")],
-            [("gained", "bsuid", "NL.new")],
-        ),
+        ([heard(1, **ANNA, **OLD), system(2, **NEW_BSUID)], [("gained", "bsuid", "NL.new")]),
     ],
-)  # fmt: skip
+)
 def test_identity_changes_of_one_moment_are_on_one_record(
-    messages: list[dict[str, Any]], found: list[tuple[str, str, str]]
+    messages: list[dict[str, Any]], found: Changes
 ) -> None:
-    assert changes(records_of(said(*messages))) == found
+    records = records_of(said(*messages))
+    assert changes(records) == found if found else identity(records) == []
 
 
-def test_the_record_stands_beside_what_caused_it() -> None:
+def test_record_of_an_identity_change_precedes_its_cause() -> None:
     records = records_of(said(heard(1, **ANNA), heard(2, **ANNA, **OLD)))
     [changed], [message] = identity(records), [r for r in records if r.kind == "message"]
     assert records.index(changed) < records.index(message)
     same = ("at", "tenant", "conversation", "receipt", "sequence")
     assert [getattr(changed, name) for name in same] == [getattr(message, name) for name in same]
     assert (changed.message, changed.raw) == (None, b"")
-    data = msgspec.json.decode(changed.data)
-    assert (data["department"], data["cause"]) == ("klantcontact", "message")
+    assert (data(changed)["department"], data(changed)["cause"]) == ("klantcontact", "message")
 
 
-def test_identity_change_records_its_cause() -> None:
-    renamed = system(2, type="user_changed_number", wa_id=NEW["phone"])
-    [record] = identity(records_of(said(heard(1, **OLD), renamed)))
-    assert msgspec.json.decode(record.data)["cause"] == "system"
+def test_identity_change_by_a_system_message_records_that_cause() -> None:
+    [record] = identity(records_of(said(heard(1, **OLD), system(2, **NEW_NUMBER))))
+    assert data(record)["cause"] == "system"
 
 
-def test_a_notice_that_names_somebody_anew_stands_in_no_conversation() -> None:
+def test_identity_change_by_a_notice_is_archived_in_no_conversation() -> None:
     router = Router()
     router.takes(inbound(heard(1, **ANNA), second=1))
     told = {"category": "marketing_messages", "value": "stop", "timestamp": stamp(2)}
@@ -120,11 +109,7 @@ def test_a_notice_that_names_somebody_anew_stands_in_no_conversation() -> None:
     assert changes(records) == [("gained", "phone", OLD["phone"])]
     [record] = identity(records)
     assert (record.tenant, record.conversation, record.sequence) == ("almelo", "", 0)
-    assert msgspec.json.decode(record.data) | {"changes": []} == {
-        "department": "",
-        "changes": [],
-        "cause": "notice",
-    }
+    assert data(record) | {"changes": []} == {"department": "", "changes": [], "cause": "notice"}
 
 
 def test_merged_person_has_the_identities_of_both() -> None:
@@ -139,8 +124,7 @@ def test_merged_person_has_the_identities_of_both() -> None:
         ("moved", "phone", NEW["phone"]),
     }
     [record] = identity(records_of(hall.done))
-    data = msgspec.json.decode(record.data)
-    assert (record.conversation, data["cause"]) == (anna, "merge")
+    assert (record.conversation, data(record)["cause"]) == (anna, "merge")
 
 
 def test_repeated_identity_change_has_the_same_record_id() -> None:

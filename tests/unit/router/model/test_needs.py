@@ -19,7 +19,8 @@ from services.whatsapp.items import AnyItem
 from tests.support.router.commands import command
 from tests.support.router.decisions import decisions
 from tests.support.router.harness import CONFIG, ground
-from tests.support.router.webhooks import NUMBER, inbound, text
+from tests.support.router.names import NUMBER
+from tests.support.router.webhooks import inbound, text
 
 PERSON, MESSAGE = UUID(int=1), UUID(int=2)
 READS = {
@@ -59,7 +60,7 @@ def test_reading_beyond_the_needs_raises_not_loaded(read: str) -> None:
 
 
 @pytest.mark.parametrize("read", READS)
-def test_a_declared_row_may_be_absent(read: str) -> None:
+def test_declared_row_may_be_absent(read: str) -> None:
     try:
         assert not READS[read](Snapshot(EVERYTHING))
     except KeyError:
@@ -79,15 +80,16 @@ def test_needs_of_a_batch_are_those_of_its_units_together() -> None:
     assert both.consents and not both.charges
 
 
-def test_needs_of_a_command_name_what_it_quotes_and_whom_it_is_to() -> None:
+def test_needs_of_a_command_name_its_number_addressee_quote_and_conversation() -> None:
     context = ground(CONFIG)
-    [unit] = parse_units(command("c", to="31600000001", reply_to_message=MESSAGE), context)
+    given = command("c", to="31600000001", conversation="c", reply_to_message=MESSAGE)
+    [unit] = parse_units(given, context)
     needs = union([needs_of(unit, context)])
     assert needs.quoted == {MESSAGE} and len(needs.identities) == 1
-    assert needs.numbers == {NUMBER} and not needs.consents
+    assert (needs.numbers, needs.conversations) == ({NUMBER}, {"c"}) and not needs.consents
 
 
-def test_a_decision_that_reads_more_than_declared_is_quarantined(
+def test_decision_that_reads_more_than_declared_is_quarantined(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def decide(
@@ -103,9 +105,3 @@ def test_a_decision_that_reads_more_than_declared_is_quarantined(
     batch = decide_batch(todo, Snapshot(union(needs_of(unit, context) for unit in todo)), context)
     assert [one.kind for one in decisions(batch.new)] == ["quarantined"]
     assert [type(fault) for fault in batch.faults] == [NotLoaded]
-
-
-def test_a_command_needs_the_conversation_that_it_names() -> None:
-    context = ground(CONFIG)
-    [unit] = parse_units(command("c", conversation="c"), context)
-    assert union([needs_of(unit, context)]).conversations == {"c"}

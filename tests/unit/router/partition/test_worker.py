@@ -1,4 +1,4 @@
-"""The parts of a partition's work that can be told without a broker and a database."""
+"""Work of a partition as far as it needs no broker and no database."""
 
 import asyncio
 from datetime import timedelta
@@ -25,25 +25,15 @@ from services.contract import Entry, PartitionBatch
 from tests.support.router.commands import command
 from tests.support.router.decisions import decisions
 from tests.support.router.harness import Router, ground
-from tests.support.router.webhooks import (
-    NUMBER,
-    OTHER_NUMBER,
-    at,
-    body,
-    change,
-    id_of,
-    inbound,
-    outcome,
-    receipt,
-    text,
-)
+from tests.support.router.names import NUMBER, OTHER_NUMBER, at, id_of
+from tests.support.router.webhooks import body, change, inbound, outcome, receipt, text
 
 LATE = PATIENCE + timedelta(seconds=1)
 SIZES = st.integers(0, BYTES * 2)
 
 
 @given(st.lists(SIZES, max_size=700))
-def test_chunks_keep_everything_in_order_and_within_their_bounds(sizes: list[int]) -> None:
+def test_chunks_keep_every_item_in_order_and_within_their_bounds(sizes: list[int]) -> None:
     made = list(split_by_size(sizes, lambda size: size))
     assert [size for chunk in made for size in chunk] == sizes
     for chunk in made:
@@ -54,13 +44,14 @@ def test_chunks_keep_everything_in_order_and_within_their_bounds(sizes: list[int
         assert full, "a chunk was closed before it was full"
 
 
-def test_a_lone_large_thing_goes_alone_between_its_neighbours() -> None:
-    large = BYTES + 1
-    assert list(split_by_size([1, large, 2, 3], lambda size: size)) == [[1], [large], [2, 3]]
-    assert list(split_by_size([], len)) == []
+@pytest.mark.parametrize(
+    ("sizes", "chunks"), [([1, BYTES + 1, 2, 3], [[1], [BYTES + 1], [2, 3]]), ([], [])]
+)
+def test_large_item_is_a_chunk_of_its_own(sizes: list[int], chunks: list[list[int]]) -> None:
+    assert list(split_by_size(sizes, lambda size: size)) == chunks
 
 
-def test_a_fault_of_ours_in_one_decision_puts_that_one_aside(
+def test_fault_in_one_decision_quarantines_that_unit_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     decide = batch.decide
@@ -94,15 +85,9 @@ def test_command_quarantined_by_a_fault_is_reported_as_failed(
     odd = command("b", number="nobody\0", conversation="no\0ne", type="note")
     [first, _] = decisions(router.takes(given, odd))
     assert first.kind == "quarantined"
+    place = {"tenant": "almelo", "number": NUMBER, "conversation": conversation, "department": ""}
     assert router.outgoing[given.id] == OutgoingStatus(
-        id=given.id,
-        tenant="almelo",
-        number=NUMBER,
-        conversation=conversation,
-        department="",
-        status="failed",
-        reason=str(FAULT),
-        changed_at=at(3),
+        id=given.id, **place, status="failed", reason=str(FAULT), changed_at=at(3)
     )
     # What stands in the order may be what the database refuses: it is not written down again.
     failed = router.outgoing[odd.id]
@@ -113,7 +98,7 @@ def keys_of(*entries: Entry) -> list[bytes]:
     return [unit.key for entry in entries for unit in parse_units(entry, ground())]
 
 
-def test_a_unit_is_known_again_by_what_it_is_not_by_what_it_came_in() -> None:
+def test_key_of_a_unit_depends_on_its_item_and_not_on_its_receipt() -> None:
     one = text("wamid.1", "hallo", bsuid="NL.anna")
     [alone] = keys_of(inbound(one))
     [among, other] = keys_of(inbound(one, text("wamid.2", "hallo", bsuid="NL.anna"), second=5))
@@ -126,7 +111,7 @@ def test_a_unit_is_known_again_by_what_it_is_not_by_what_it_came_in() -> None:
     assert keys_of(receipt(b"x", name="1")) != keys_of(receipt(b"x", name="2"))
 
 
-def test_a_copy_of_a_body_is_cut_into_the_items_of_its_own_keys() -> None:
+def test_copy_of_a_body_has_only_the_items_of_its_keys() -> None:
     content = body(
         change(NUMBER, messages=[text("wamid.1", "x", bsuid="NL.1")]),
         change(OTHER_NUMBER, messages=[text("wamid.2", "y", bsuid="NL.1")]),
@@ -137,7 +122,7 @@ def test_a_copy_of_a_body_is_cut_into_the_items_of_its_own_keys() -> None:
     assert keys_of(receipt(content, keys=[""])) == []
 
 
-def test_the_hash_tells_strings_apart_however_they_are_cut_and_keys_too() -> None:
+def test_keyed_hash_differs_for_other_strings_cuts_and_keys() -> None:
     hash = keyed_hash(b"a")
     seen = {hash("ab", "c"), hash("a", "bc"), hash("abc"), hash("abc", ""), hash("")}
     assert len(seen) == 5
@@ -150,29 +135,23 @@ def source(n: int) -> UUID:
     return id_of("source", n)
 
 
-def test_a_number_that_is_skipped_is_missing_once_it_has_been_waited_for() -> None:
+@pytest.mark.parametrize(
+    ("numbers", "missing"),
+    [
+        ([(1, n) for n in (7, 8, 10, 11)], 1),
+        ([(1, n) for n in (7, 8, 10, 11, 9)], 0),  # it came later
+        ([(1, n) for n in (5, 5, 3, 6, 5, 7)], 0),  # seen again, or before the first
+        ([(source, n * source) for n in (0, 1, 2) for source in (1, 2)], 2),  # counted apart
+    ],
+)
+def test_batch_number_that_is_skipped_is_missing_after_a_while(
+    numbers: list[tuple[int, int]], missing: int
+) -> None:
     gaps = BatchGapDetector()
-    for number in (7, 8, 10, 11):
-        gaps.record(source(1), number, at(0))
+    for n, number in numbers:
+        gaps.record(source(n), number, at(0))
     assert gaps.lasting_gaps(at(0) + PATIENCE) == 0
-    assert gaps.lasting_gaps(at(0) + LATE) == 1
-    gaps.record(source(1), 9, at(700))
-    assert gaps.lasting_gaps(at(0) + LATE) == 0
-
-
-def test_a_number_seen_again_or_before_the_first_is_no_gap() -> None:
-    gaps = BatchGapDetector()
-    for number in (5, 5, 3, 6, 5, 7):
-        gaps.record(source(1), number, at(0))
-    assert gaps.lasting_gaps(at(0) + LATE) == 0
-
-
-def test_sources_count_apart() -> None:
-    gaps = BatchGapDetector()
-    for number in (0, 1, 2):
-        gaps.record(source(1), number, at(0))
-        gaps.record(source(2), number * 2, at(0))
-    assert gaps.lasting_gaps(at(0) + LATE) == 2
+    assert gaps.lasting_gaps(at(0) + LATE) == missing
 
 
 def test_batch_gap_detector_is_bounded() -> None:
@@ -203,11 +182,8 @@ class Slowly:
             raise ChannelLost
         self._time += LATE
         body = contract.encode(PartitionBatch(source=source(1), number=number, entries=[]))
-        return [
-            IncomingMessage(
-                type=contract.PARTITION_BATCH, body=body, delivery_tag=1, delivery_count=0
-            )
-        ]
+        name = contract.PARTITION_BATCH
+        return [IncomingMessage(type=name, body=body, delivery_tag=1, delivery_count=0)]
 
     async def ack_all(self, taken: list[IncomingMessage]) -> None: ...
 

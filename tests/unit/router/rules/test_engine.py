@@ -16,42 +16,17 @@ from router.rules.engine import (
     trace_rules,
 )
 from services.config.routing_rules import SafetyRule
-from tests.support.router.bare_rules import decided, facts, outcome, rule, table, town
+from tests.support.router.bare_rules import decided, facts, outcome, rule, table, town, why
 from tests.support.router.harness import CONFIG
-from tests.support.router.webhooks import NOON
+from tests.support.router.names import NOON
+
+WASTE = {"words": ["container", "lantaarn"]}
 
 
-def test_the_first_rule_of_the_table_wins_wherever_its_word_stands() -> None:
-    rules = rule("een", "boom"), rule("twee", "stoep")
-    assert decided("de stoep bij de boom", *rules) == "een"
-    assert decided("de stoep bij de boom", *reversed(rules)) == "twee"
-
-
-def test_first_matching_rule_wins_over_more_matches_of_a_later_one() -> None:
-    rules = rule("een", "boom"), rule("twee", "gat", "weg", "stoep", "tegel", "put")
-    assert decided("gat weg stoep tegel put boom", *rules) == "een"
-
-
-@pytest.mark.parametrize(
-    ("text", "hit"),
-    [
-        ("er zit een gat in de weg", True),
-        ("er zit een gat  in\nde — weg!", True),
-        ("gat in de wegwerpbak", False),
-        ("gat de in weg", False),
-        ("gat in de", False),
-        ("gat gat in de weg", True),
-        ("nagat in de weg", False),
-    ],
-)
-def test_a_phrase_matches_as_whole_words_in_its_order(text: str, hit: bool) -> None:
-    assert bool(decided(text, rule("gat", "gat in de weg"))) is hit
-
-
-@pytest.mark.parametrize("text", ["CAFÉ", "café", "cafe", "Cafe\u0301"])
-def test_case_and_accents_make_no_difference_on_either_side(text: str) -> None:
-    assert decided(text, rule("kroeg", "Café")) == "kroeg"
-    assert decided("cafe", rule("kroeg", text)) == "kroeg"
+def test_first_matching_rule_wins_over_position_and_number_of_matches() -> None:
+    one, two = rule("een", "boom"), rule("twee", "gat", "weg", "stoep", "tegel", "put")
+    text = "gat weg stoep tegel put boom"
+    assert (decided(text, one, two), decided(text, two, one)) == ("een", "twee")
 
 
 def test_rules_give_no_verdict_when_none_matches() -> None:
@@ -60,7 +35,7 @@ def test_rules_give_no_verdict_when_none_matches() -> None:
     assert [s.rule for s in trace_rules(rules, facts("goedemorgen"))] == ["een", "twee"]
 
 
-def test_the_steps_end_at_the_rule_that_decides_and_say_what_each_found() -> None:
+def test_trace_ends_at_the_rule_that_decides_and_says_what_each_found() -> None:
     rules = table(
         rule("label", "weg", tag=("straat",)),
         rule("een", "boom"),
@@ -74,22 +49,18 @@ def test_the_steps_end_at_the_rule_that_decides_and_say_what_each_found() -> Non
     ]
 
 
-def test_the_reason_names_the_word_as_the_rule_has_it_and_the_rule() -> None:
-    rules = rule("een", "boom"), rule("gat", "Gat in de Weg"), rule("drie", "stoep")
-    verdict = outcome("GAT IN DE WEG", *rules).verdict
-    assert verdict and verdict.reason == '"Gat in de Weg" staat erin (regel gat)'
-
-
-def test_a_misspelt_word_says_so_and_one_that_is_right_is_named_before_it() -> None:
-    wrong = outcome("mijn contaner is vol", rule("afval", "container")).verdict
-    assert wrong and wrong.reason == '"container" staat erin, verkeerd gespeld (regel afval)'
-    both = outcome("contaner en lantaarn", rule("afval", "container", "lantaarn")).verdict
-    assert both and both.reason == '"lantaarn" staat erin (regel afval)'
-
-
-def test_a_rule_that_asks_what_nobody_can_quote_gives_its_name_as_the_reason() -> None:
-    verdict = outcome("niets", rule("rest", without=("boom",))).verdict
-    assert verdict and verdict.reason == "regel rest past"
+@pytest.mark.parametrize(
+    ("text", "condition", "reason"),
+    [
+        ("GAT IN DE WEG", {"words": ["gras", "Gat in de Weg"]}, '"Gat in de Weg" staat erin'),
+        ("mijn contaner is vol", WASTE, '"container" staat erin, verkeerd gespeld'),
+        ("contaner en lantaarn", WASTE, '"lantaarn" staat erin'),  # right before misspelt
+    ],
+)
+def test_reason_names_the_word_as_the_rule_has_it(
+    text: str, condition: dict[str, Any], reason: str
+) -> None:
+    assert why(text, condition) == f"{reason} (regel r)"
 
 
 MARKS = (
@@ -100,7 +71,7 @@ MARKS = (
 )
 
 
-def test_marks_gather_until_a_rule_decides_and_each_is_there_once() -> None:
+def test_annotations_gather_until_a_rule_decides_and_each_is_there_once() -> None:
     found = outcome("de weg", *MARKS, rule("vier", "weg", tag=("vier",), department="groen"))
     assert found.verdict and found.verdict.rule == "vier"
     assert found.annotations == Annotations(
@@ -113,7 +84,7 @@ def test_marks_gather_until_a_rule_decides_and_each_is_there_once() -> None:
     )
 
 
-def test_marks_are_there_without_a_verdict_and_none_comes_from_behind_one() -> None:
+def test_annotations_need_no_verdict_and_none_comes_from_behind_one() -> None:
     alone = outcome("de weg", *MARKS)
     assert alone.verdict is None
     assert alone.annotations.rules == tuple(
@@ -134,7 +105,7 @@ def test_marks_are_there_without_a_verdict_and_none_comes_from_behind_one() -> N
         ({"department": "groen", "menu": "keuze", "hold": True}, ("groen", "keuze", True)),
     ],
 )
-def test_a_department_a_menu_or_a_hold_decides(
+def test_rule_with_a_department_a_menu_or_a_hold_decides(
     does: dict[str, object], verdict: tuple[str, str, bool]
 ) -> None:
     found = outcome("weg", rule("r", "weg", **does), rule("later", "weg")).verdict
@@ -146,7 +117,7 @@ def test_a_department_a_menu_or_a_hold_decides(
     ("one", "other", "higher"),
     [("", "", ""), ("", "low", "low"), ("low", "", "low"), ("urgent", "high", "urgent")],
 )
-def test_the_graver_of_two_priorities_counts(one: str, other: str, higher: str) -> None:
+def test_higher_priority_counts(one: str, other: str, higher: str) -> None:
     assert higher_priority(one, other) == higher_priority(other, one) == higher
 
 
@@ -154,7 +125,7 @@ def care(id: str, *words: str, kind: str = "emergency", **more: str) -> SafetyRu
     return SafetyRule.model_validate({"id": id, "words": words, "kind": kind} | more)
 
 
-def test_care_is_looked_at_beside_the_rules_and_its_first_class_counts() -> None:
+def test_first_matching_safety_rule_counts_beside_the_rules() -> None:
     danger = care("brand", "brand"), care("gas", "gas", kind="threat"), care("vuur", "brand")
     rules = table(rule("r", "straat"), care=danger)
     found = evaluate(rules, facts("gas en brand in de straat"))
@@ -177,8 +148,7 @@ def test_rule_applies_only_to_municipalities_with_its_department() -> None:
     almelo, borne = compile_rules(config, "almelo"), compile_rules(config, "borne")
     assert [r.id for r in almelo.rules.rules] == ["almelo", "geld", "ieder", "label"]
     assert [r.id for r in borne.rules.rules] == ["borne", "ieder", "label"]
-    assert [c.id for c in almelo.care.rules] == ["wacht"]
-    assert [c.id for c in borne.care.rules] == ["zorg"]
+    assert [[c.id for c in each.care.rules] for each in (almelo, borne)] == [["wacht"], ["zorg"]]
     tables = compile_rule_tables(CONFIG)
     assert [r.id for r in tables["almelo"].rules.rules] == ["afval", "geld"]
     assert tables["borne"].rules.rules == ()
@@ -188,7 +158,7 @@ def test_rule_applies_only_to_municipalities_with_its_department() -> None:
 @pytest.mark.slow
 def test_number_of_lookups_depends_on_the_text_and_not_on_the_rules() -> None:
     compiled = table(
-        *(rule(f"regel-{n}", *(f"woord{n * 500 + i}" for i in range(500))) for n in range(100))
+        *(rule(f"regel-{n}", *(f"woord{n * 100 + i}" for i in range(100))) for n in range(100))
     )
     lookups = 0
 
@@ -198,7 +168,7 @@ def test_number_of_lookups_depends_on_the_text_and_not_on_the_rules() -> None:
 
     sys.setprofile(count)
     try:
-        found = evaluate(compiled, facts("dit is woord49999"))
+        found = evaluate(compiled, facts("dit is woord9999"))
     finally:
         sys.setprofile(None)
     assert found.verdict and found.verdict.rule == "regel-99"
@@ -218,7 +188,7 @@ def test_engine_tries_only_rules_that_may_match_the_text() -> None:
         assert len({n for hit in hits for n in compiled.rules.by_trigger[hit]}) == 1
 
 
-def test_a_rule_that_nothing_leads_to_is_tried_for_each_message() -> None:
+def test_rule_without_a_trigger_is_tried_for_each_message() -> None:
     rules = table(
         rule("uren", hours="Mo-Fr 09:00-17:00"),
         rule("geen", without=("boom",)),
@@ -241,7 +211,7 @@ FACTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("asked", "so"), FACTS)
 @pytest.mark.parametrize("beside", [{}, {"words": ["boom"]}])
-def test_facts_lead_to_the_rules_that_ask_for_them(
+def test_rules_are_found_by_the_facts_that_they_ask_for(
     asked: dict[str, Any], so: dict[str, Any], beside: dict[str, Any]
 ) -> None:
     """So that a message looks at no rule that it cannot fit, however many there are."""
@@ -258,7 +228,7 @@ def test_facts_lead_to_the_rules_that_ask_for_them(
     assert led == ({0, 1} if beside else {0})  # words lead to both, and facts are not needed then
 
 
-def test_hours_are_those_of_the_moment_that_the_message_came() -> None:
+def test_hours_of_a_rule_count_at_the_time_of_the_message() -> None:
     night = rule("nacht", hours="Mo-Su 22:00-06:00")
     assert decided("x", night) == ""  # 13:00 in the Netherlands
     assert decided("x", night, at=NOON + timedelta(hours=9)) == "nacht"

@@ -107,9 +107,7 @@ def _slowly(phrases: list[str], text: str) -> list[PhraseMatch]:
 
 
 @given(PHRASES, TEXT)
-def test_the_automaton_finds_what_asking_phrase_by_phrase_would(
-    phrases: list[str], text: str
-) -> None:
+def test_lexicon_finds_what_asking_phrase_by_phrase_would(phrases: list[str], text: str) -> None:
     assert compile_lexicon(phrases).find(text) == _slowly(phrases, text)
 
 
@@ -123,7 +121,7 @@ def test_every_phrase_finds_itself(phrases: list[str]) -> None:
 
 
 @given(st.lists(st.text(max_size=20)), st.text() | st.text(st.characters(categories=["Cs", "So"])))
-def test_any_phrases_and_any_text_can_be_read_and_again_with_the_same_result(
+def test_lexicon_of_any_phrases_reads_any_text_alike_each_time(
     phrases: list[str], text: str
 ) -> None:
     made = compile_lexicon(phrases)
@@ -155,7 +153,7 @@ THOUSANDS = [one + other for one in sorted(NOT_MISTAKES) for other in PLAIN if o
 
 
 @pytest.mark.slow
-def test_thousands_of_phrases_cost_hardly_more_than_a_hundred() -> None:
+def test_lexicon_of_thousands_of_phrases_costs_hardly_more_than_of_a_hundred() -> None:
     few, many = (
         compile_lexicon([*THOUSANDS[:100], "container"]),
         compile_lexicon([*THOUSANDS, "container"]),
@@ -165,7 +163,7 @@ def test_thousands_of_phrases_cost_hardly_more_than_a_hundred() -> None:
         assert _calls(many, MESSAGE) < 1.5 * _calls(few, MESSAGE)
 
 
-def test_a_longer_text_costs_no_more_than_its_length() -> None:
+def test_lexicon_costs_no_more_than_the_length_of_the_text() -> None:
     made = compile_lexicon(
         [*PLAIN, "gat in de weg", "gat in de gat in de gat", "de de de de de de de"]
     )
@@ -182,7 +180,7 @@ def test_a_longer_text_costs_no_more_than_its_length() -> None:
         assert _calls(made, long) < 20 * _calls(made, short), piece
 
 
-def test_many_accents_on_one_letter_take_no_quadratic_time() -> None:
+def test_plain_words_of_many_accents_take_no_quadratic_time() -> None:
     started = time.process_time()
     assert plain_words("e" + "\u0316\u0301" * 32_000) == ["e"]
     assert time.process_time() - started < 1  # in Unicode's order it takes 5 s and more

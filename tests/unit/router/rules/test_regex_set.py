@@ -66,5 +66,5 @@ def test_pattern_that_takes_too_much_memory_is_refused_by_itself() -> None:
             assert "little memory" in str(error) and not taken
 
 
-def test_a_text_that_is_no_unicode_is_read_too() -> None:
+def test_pattern_is_found_in_a_text_that_is_no_unicode() -> None:
     assert regex_set.compile_patterns(["a.b", "c"])("a\ud800b") == frozenset([0])

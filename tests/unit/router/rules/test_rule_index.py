@@ -1,5 +1,4 @@
-"""Whatever the rules and the message: what the index leads to is what trying every rule in turn, by
-the book, would find."""
+"""Rule index against trying every rule in turn, for any rules and any message."""
 
 import re
 from typing import Any
@@ -14,7 +13,7 @@ from router.rules.matcher import MessageFacts
 from services.config.routing_rules import Condition, Rule, SafetyRule
 from services.language.words import plain_words
 from tests.support.router.bare_rules import DOES, town
-from tests.support.router.webhooks import NOON
+from tests.support.router.names import NOON
 
 WORDS = ("boom", "bal", "gat", "weg", "put")
 GROUPS = {"een": ["boom", "gat weg"], "twee": ["put"]}
@@ -116,7 +115,7 @@ def slowly(rules: list[Rule], facts: MessageFacts) -> tuple[str, Annotations]:
 
 @pytest.mark.slow
 @given(tables, cares, messages)
-def test_the_index_finds_what_trying_every_rule_in_turn_would_find(
+def test_rule_index_finds_what_trying_every_rule_in_turn_would_find(
     asked: list[tuple[dict[str, Any], dict[str, Any]]],
     dangers: list[dict[str, Any]],
     facts: MessageFacts,
@@ -142,7 +141,7 @@ def test_the_index_finds_what_trying_every_rule_in_turn_would_find(
     assert ([s.rule for s in tried if s.outcome == "fits"] or [""]) == [rule]
 
 
-def test_the_rules_that_are_tried_do_all_that_rules_can_do() -> None:
+def test_generated_rules_cover_every_field_of_a_rule() -> None:
     """So that nothing new is left out above."""
     assert {*LEAVES, "all", "any", "none", "hours"} == set(Condition.model_fields)
     assert {*Rule.model_fields} - {*Condition.model_fields} == DOES | {"id", "tenant"}

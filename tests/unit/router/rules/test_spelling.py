@@ -24,61 +24,33 @@ WORDS = _WORDS.split()
 LETTERS = st.sampled_from("abcdefghijklmnopqrstuvwxyz")
 
 
-@pytest.mark.parametrize(
-    "forms",
-    [
-        "container containers containertje",
-        "paspoort paspoorten",
-        "rijbewijs rijbewijzen",
-        "vergunning vergunningen",
-        "lantaarnpaal lantaarnpalen",
-        "boom bomen boompje",
-        "rat ratten",
-        "duif duiven",
-        "muis muizen muisje",
-        "gat gaten",
-        "weg wegen",
-        "fietspad fietspaden",
-        "ongeval ongevallen",
-        "vakantie vakanties",
-        "foto fotos",
-        "kaart kaarten kaartje",
-        "veilig veilige",
-        "verhuizen verhuis verhuist verhuisd verhuizing",
-        "parkeren parkeer geparkeerd",
-        "aanvragen aanvraag aangevraagd",
-        "trouwen getrouwd",
-        "betalen betaal betaald",
-    ],
-)
+FORMS_OF_ONE = [
+    *("container containers containertje", "paspoort paspoorten", "rijbewijs rijbewijzen"),
+    *("vergunning vergunningen", "lantaarnpaal lantaarnpalen", "boom bomen boompje"),
+    *("rat ratten", "duif duiven", "muis muizen muisje", "gat gaten", "weg wegen"),
+    *("fietspad fietspaden", "ongeval ongevallen", "vakantie vakanties", "foto fotos"),
+    *("kaart kaarten kaartje", "veilig veilige"),
+    *("verhuizen verhuis verhuist verhuisd verhuizing", "parkeren parkeer geparkeerd"),
+    *("aanvragen aanvraag aangevraagd", "trouwen getrouwd", "betalen betaal betaald"),
+]
+
+
+@pytest.mark.parametrize("forms", FORMS_OF_ONE)
 def test_forms_of_one_word_share_a_stem(forms: str) -> None:
     assert len(set(map(stem, forms.split()))) == 1
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("geweld", "wel"),
-        ("geweld", "geweldig"),
-        ("gezin", "zin"),
-        ("gemeente", "mening"),
-        ("gemeente", "gemeen"),
-        ("woning", "gewoon"),
-        ("waarde", "waar"),
-        ("geboorte", "boor"),
-        ("beleid", "begeleiding"),
-        ("gat", "gaat"),
-        ("wet", "weet"),
-        ("boom", "bom"),
-        ("openbaar", "open"),
-        ("belasting", "belastend"),
-        ("beschikking", "beschikbaar"),
-        ("kan", "kans"),
-        ("over", "overheid"),
-        ("verhuizen", "verhuren"),
-    ],
-)
-def test_another_word_has_another_stem(one: str, other: str) -> None:
+OTHER_WORDS = [
+    *("geweld wel", "geweld geweldig", "gezin zin", "gemeente mening", "gemeente gemeen"),
+    *("woning gewoon", "waarde waar", "geboorte boor", "beleid begeleiding", "gat gaat"),
+    *("wet weet", "boom bom", "openbaar open", "belasting belastend"),
+    *("beschikking beschikbaar", "kan kans", "over overheid", "verhuizen verhuren"),
+]
+
+
+@pytest.mark.parametrize("words", OTHER_WORDS)
+def test_another_word_has_another_stem(words: str) -> None:
+    one, other = words.split()
     assert stem(one) != stem(other)
 
 
@@ -103,7 +75,7 @@ def test_another_word_has_another_stem(one: str, other: str) -> None:
         ("school", "schol shcool scjool"),
     ],
 )
-def test_a_word_is_known_in_a_misspelling(word: str, spellings: str) -> None:
+def test_misspelling_of_a_word_is_known(word: str, spellings: str) -> None:
     assert [each for each in spellings.split() if not is_misspelling(each, word)] == []
 
 
@@ -127,24 +99,17 @@ def test_distant_word_is_no_misspelling(written: str, word: str, why: str) -> No
     assert not is_misspelling(written, word), why
 
 
-@pytest.mark.parametrize(
-    ("written", "word"),
-    [
-        ("staat", "straat"),
-        ("trouwens", "trouwen"),
-        ("verkeerd", "verkeer"),
-        ("politiek", "politie"),
-        ("verplichting", "verlichting"),
-        ("bedriegen", "bedreigen"),
-        ("oplichting", "oprichting"),
-        ("verwachtte", "verdacht"),
-        ("slagroom", "slagboom"),
-        ("schelden", "schulden"),
-        ("blasting", "belasting"),
-        ("voorzien", "voorziening"),
-    ],
-)
-def test_a_right_word_is_no_misspelling_of_another(written: str, word: str) -> None:
+RIGHT_WORDS = [
+    *("staat straat", "trouwens trouwen", "verkeerd verkeer", "politiek politie"),
+    *("verplichting verlichting", "bedriegen bedreigen", "oplichting oprichting"),
+    *("verwachtte verdacht", "slagroom slagboom", "schelden schulden"),
+    *("blasting belasting", "voorzien voorziening"),
+]
+
+
+@pytest.mark.parametrize("words", RIGHT_WORDS)
+def test_right_word_is_no_misspelling_of_another(words: str) -> None:
+    written, word = words.split()
     assert find_candidates(written, build_index([word])) == []
 
 
@@ -188,7 +153,7 @@ def slips(draw: st.DrawFn) -> tuple[str, str, str]:
 
 
 @given(slips())
-def test_any_one_slip_is_known(slip: tuple[str, str, str]) -> None:
+def test_any_one_slip_is_a_misspelling(slip: tuple[str, str, str]) -> None:
     word, written, kind = slip
     if kind != "changed" or len(word) >= spelling.SURE:
         assert is_misspelling(written, word)
@@ -198,7 +163,7 @@ POOL = st.sampled_from(WORDS) | slips().map(lambda slip: slip[1]) | st.text("abs
 
 
 @given(st.lists(POOL, max_size=12), POOL)
-def test_the_index_finds_what_comparing_with_every_word_would(words: list[str], one: str) -> None:
+def test_spelling_index_finds_what_comparing_every_word_would(words: list[str], one: str) -> None:
     right = {stem(word) for word in NOT_MISTAKES}
     slowly = [
         word
@@ -209,12 +174,12 @@ def test_the_index_finds_what_comparing_with_every_word_would(words: list[str], 
 
 
 @given(st.text(st.characters(categories=["L", "N"]), max_size=40))
-def test_a_word_in_any_script_can_be_stemmed_and_heard(word: str) -> None:
+def test_word_in_any_script_has_a_stem_and_a_phonetic_key(word: str) -> None:
     assert stem(word) == stem(word)
     assert is_misspelling(word, word) is (len(word) >= 6 or len(phonetic_key(word)) >= 7)
 
 
 @given(POOL | st.text(st.characters(categories=["L", "N"]), max_size=12))
-def test_the_start_of_a_stem_is_known_without_the_stem(text: str) -> None:
+def test_stem_prefix_is_the_start_of_the_stem(text: str) -> None:
     for word in plain_words(text):
         assert len(word) < 3 or stem_prefix(word) in ("", stem(word)[1][:PREFIX_LETTERS])

@@ -1,4 +1,4 @@
-"""What is kept of a version of rules and texts, and what of it goes into the archive."""
+"""Versions of rules and texts: the routing context, and the record in the archive."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from services.config import loader
 from services.config.loader import LoadedConfig
 from services.texts.catalogue import Text, Texts
 from tests.support.router.harness import TOML
-from tests.support.router.webhooks import NOON
+from tests.support.router.names import NOON
 
 HASH = keyed_hash(b"a key of the tests")
 RULE = '[[rules]]\nid = "terras"\nwords = ["café"]\ndepartment = "groen"\n'
@@ -29,14 +29,14 @@ def chosen(folder: Path) -> LoadedConfig:
     return msgspec.structs.replace(loader.load(path), texts=texts)
 
 
-def test_a_version_is_decided_by_whole(tmp_path: Path) -> None:
+def test_context_has_all_of_one_version(tmp_path: Path) -> None:
     town = chosen(tmp_path)
     ground = build_context(town, HASH)
     assert (ground.version, ground.texts, ground.config) == (town.version, town.texts, town.config)
     assert len(ground.rules["almelo"].rules.rules) == 3
 
 
-def test_a_version_is_kept_whole_with_who_approved_it_and_since_when(tmp_path: Path) -> None:
+def test_version_is_stored_whole_with_its_approver_and_its_start(tmp_path: Path) -> None:
     town = chosen(tmp_path)
     kept = create_version(town, NOON, HASH)
     assert (kept.version, kept.first_at, kept.approved_by) == (town.version, NOON, "De secretaris")
@@ -44,7 +44,7 @@ def test_a_version_is_kept_whole_with_who_approved_it_and_since_when(tmp_path: P
     assert ids.created_at(kept.record) == NOON
 
 
-def test_a_version_has_one_id_for_one_moment_and_no_other_version_has_it(tmp_path: Path) -> None:
+def test_version_has_an_id_of_its_own_for_each_moment(tmp_path: Path) -> None:
     town = chosen(tmp_path)
     other = msgspec.structs.replace(town, version="0" * 12)
     later = NOON + timedelta(milliseconds=1)
@@ -53,7 +53,7 @@ def test_a_version_has_one_id_for_one_moment_and_no_other_version_has_it(tmp_pat
     assert create_version(chosen(tmp_path), NOON, HASH) == made[0]
 
 
-def test_its_record_is_made_from_what_is_kept_and_says_the_same_again(tmp_path: Path) -> None:
+def test_record_of_a_version_is_the_same_each_time(tmp_path: Path) -> None:
     town = chosen(tmp_path)
     kept = create_version(town, NOON, HASH)
     record = build_version_record(kept, town)

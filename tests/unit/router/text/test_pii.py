@@ -43,7 +43,7 @@ IN_WORDS = [
 
 
 @pytest.mark.parametrize("text", [*(f"<{number}>" for number in BSNS), *IN_WORDS])
-def test_a_bsn_is_found_as_people_write_it(text: str) -> None:
+def test_bsn_is_found_as_people_write_it(text: str) -> None:
     number = text.partition("<")[2].partition(">")[0]
     assert spans(text.replace("<", "").replace(">", "")) == [(BSN, number)]
 
@@ -74,11 +74,16 @@ OTHER_NUMBERS = [
     *("PXL_20261125_111222333.jpg", "IMG_111222333.jpg", "06\u200b12345678"),
     *("tel\xad 111222333", "zaak\u200bnummer 111222333", "12 m² 345 m³ 6782"),
     *("① een ② twee ③ drie ④ vier ⑤ vijf ⑥ zes ⑦ zeven ⑧ acht ⑨ negen",),
+    # Lookalikes of an IBAN.
+    *("NL92ABNA0417164300", "NL91ABNA041716430", "NL91 ABNA 0417", "ZZ91ABNA0417164300"),
+    *("IBAN", "is 12 januari 2026 om tien uur voor de deur"),
+    *("om 12.300 mensen te helpen met de kosten", "de 12 345 678 901 234 567 89"),
+    *("NL91/ABNA/0417164300x", "xNL91_ABNA_0417164300", "NL91    ABNA    0417164300"),
 ]
 
 
 @pytest.mark.parametrize("text", OTHER_NUMBERS)
-def test_another_number_is_no_bsn(text: str) -> None:
+def test_another_number_is_no_pii(text: str) -> None:
     assert spans(text) == []
 
 
@@ -106,22 +111,9 @@ IBANS = [
 
 
 @pytest.mark.parametrize("number", IBANS)
-def test_an_iban_is_found_in_any_country_and_any_writing(number: str) -> None:
+def test_iban_is_found_of_any_country_and_in_any_writing(number: str) -> None:
     for before, after in [("", ""), ("mijn iban is ", " dank"), ("IBAN:", "."), ("(", ")")]:
         assert spans(f"{before}{number}{after}") == [(IBAN, number)]
-
-
-LOOKALIKES = [
-    *("NL92ABNA0417164300", "NL91ABNA041716430", "NL91 ABNA 0417", "ZZ91ABNA0417164300"),
-    *("IBAN", "is 12 januari 2026 om tien uur voor de deur"),
-    *("om 12.300 mensen te helpen met de kosten", "de 12 345 678 901 234 567 89"),
-    *("NL91/ABNA/0417164300x", "xNL91_ABNA_0417164300", "NL91    ABNA    0417164300"),
-]
-
-
-@pytest.mark.parametrize("text", LOOKALIKES)
-def test_lookalike_iban_is_not_found(text: str) -> None:
-    assert spans(text) == []
 
 
 def test_all_pii_of_a_text_is_found_in_order() -> None:
@@ -161,6 +153,6 @@ def test_invisible_characters_do_not_move_a_mask(text: str, hidden: str) -> None
     assert mask_pii(text, EVERYTHING) == hidden
 
 
-def test_a_mark_says_nothing_of_the_number_after_it() -> None:
+def test_mask_makes_the_number_after_it_no_bsn() -> None:
     assert mask_pii("bsn 123456782 12345672", EVERYTHING) == "bsn [BSN] 12345672"
     assert spans("[BSN] 12345672") == []

@@ -1,4 +1,4 @@
-"""Whatever is written: every number of a citizen is found where it stands, and masked for good."""
+"""Properties of PII: every number is found in its place, and masked for good."""
 
 import time
 
@@ -44,7 +44,7 @@ def test_every_bsn_that_stands_alone_is_found(
 
 
 @given(BSNS, st.lists(st.sampled_from(["", " "]), min_size=8, max_size=8))
-def test_every_bsn_that_is_called_one_is_found_however_it_is_grouped(
+def test_every_bsn_that_is_named_is_found_however_it_is_grouped(
     number: str, gaps: list[str]
 ) -> None:
     written = number[0] + "".join(g + d for g, d in zip(gaps, number[1:], strict=True))
@@ -53,7 +53,7 @@ def test_every_bsn_that_is_called_one_is_found_however_it_is_grouped(
 
 
 @given(DIGITS.filter(lambda first: not bsn(first)), st.sampled_from("0123456789"))
-def test_nine_digits_that_fail_the_test_are_no_bsn(first: str, last: str) -> None:
+def test_nine_digits_that_fail_the_check_are_no_bsn(first: str, last: str) -> None:
     assert spans(first + last) == []
     assert spans(f"bsn {first}{last}") == []
 
@@ -120,7 +120,7 @@ def test_masked_text_holds_no_pii_and_masking_again_changes_nothing(text: str) -
 
 
 @given(TEXTS | ANYTHING)
-def test_a_finding_tells_exactly_where_its_number_stands(text: str) -> None:
+def test_pii_finding_has_the_exact_place_of_its_number(text: str) -> None:
     at = 0
     for each in find_pii(text):
         assert at <= each.start < each.end <= len(text)

@@ -28,7 +28,7 @@ for row in SMALL_TALK.phrases:
 
 
 @pytest.mark.parametrize("row", MEANINGS)
-def test_every_phrase_of_the_tables_means_what_its_row_says(row: str) -> None:
+def test_every_phrase_of_the_word_list_means_what_its_row_says(row: str) -> None:
     said = {phrase: small_talk_kind(phrase) for phrase, its in PHRASES.items() if its == row}
     assert said == dict.fromkeys(said, MEANINGS[row])
     assert all(small_talk_kind(phrase.upper()) == meaning for phrase, meaning in said.items())
@@ -46,12 +46,12 @@ def test_word_that_may_be_the_subject_makes_small_talk_a_question(phrase: str, w
 
 
 @given(st.sampled_from(sorted(PHRASES)), st.integers(3, 9))
-def test_the_last_letter_may_be_repeated(phrase: str, times: int) -> None:
+def test_small_talk_with_a_repeated_last_letter_means_the_same(phrase: str, times: int) -> None:
     assert small_talk_kind(phrase + phrase[-1] * times) == small_talk_kind(phrase)
 
 
 @given(st.lists(st.sampled_from(sorted(PHRASES)), min_size=2, max_size=4))
-def test_phrases_one_after_another_are_small_talk_too(phrases: list[str]) -> None:
+def test_greetings_one_after_another_are_a_greeting(phrases: list[str]) -> None:
     """Two of them may begin a longer one that goes on otherwise: `een` of `een fijne dag`."""
     kinds = {PHRASES[phrase] for phrase in phrases}
     if all(MEANINGS[each] == "greeting" for each in kinds):
@@ -59,14 +59,14 @@ def test_phrases_one_after_another_are_small_talk_too(phrases: list[str]) -> Non
 
 
 @given(st.text(st.characters(exclude_categories=())))
-def test_any_text_is_read(text: str) -> None:
+def test_any_text_has_at_most_one_kind_of_small_talk(text: str) -> None:
     assert small_talk_kind(text) in ("greeting", "thanks", "")
     assert opt_choice(text) in ("stop", "start", "")
     assert not (small_talk_kind(text) and opt_choice(text))
 
 
 @pytest.mark.parametrize("piece", ["hoi ", "o", "groet ", "👍", "ik ", "\ud800", "e\u0301", "ﷺ"])
-def test_a_long_text_is_no_small_talk_and_takes_no_time(piece: str) -> None:
+def test_long_text_is_no_small_talk_and_takes_no_time(piece: str) -> None:
     start = time.process_time()
     assert small_talk_kind(piece * 65_536) == opt_choice(piece * 65_536) == ""
     small_talk_kind(piece * (small_talk.LONGEST // len(piece)))

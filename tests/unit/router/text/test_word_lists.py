@@ -40,7 +40,7 @@ def texts(value: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("package", FILES)
-def test_every_data_file_is_tested_here(package: str) -> None:
+def test_every_word_list_is_tested_here(package: str) -> None:
     names = {path.name for path in files(package).iterdir() if path.name.endswith(".toml")}
     assert names == FILES[package]
 
