@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from archiver.media.fetch_policy import AnnouncedFile, FetchedFile, MediaResult
 from services.contract import MediaOutcome
 from services.ids import uuid7
 from services.postgres.database import ANSWER_SECONDS, Pool
+from services.postgres.outbox import Outbox
 from services.tasks import with_timeout
 
 LEASE_SECONDS = 60
@@ -133,21 +134,21 @@ class MediaStore:
         fields = (result.state, result.reason, result.scanned)
         return bool(await self._pool.fetchval(_FINISH, *_claim_key(file), *fields, now))
 
-    async def load_unpublished(self, limit: int) -> list[MediaOutcome]:
-        rows = await self._pool.fetch(_UNPUBLISHED, limit)
-        keys = (
-            await self._keys.existing_conversation_keys(
-                {row_encryption.key_place(row) for row in rows}
-            )
-            if rows
-            else {}
-        )
+    @property
+    def outbox(self) -> Outbox[MediaOutcome]:
+        """Final results, for the router."""
+        return Outbox("media", self._fetch_unpublished, self._mark_published, poll_seconds=0.5)
+
+    async def _fetch_unpublished(self, limit: int, suspended: Sequence[str]) -> list[MediaOutcome]:
+        rows = await self._pool.fetch(_UNPUBLISHED, limit, suspended)
+        places = {row_encryption.key_place(row) for row in rows}
+        keys = await self._keys.existing_conversation_keys(places) if rows else {}
         return [_build_outcome(row, keys.get(row_encryption.key_place(row))) for row in rows]
 
-    async def mark_published(self, outcomes: Iterable[MediaOutcome]) -> None:
-        published = [(one.message, one.at) for one in outcomes]
-        ids, ends = zip(*published, strict=True)
-        await self._pool.execute(_MARK_PUBLISHED, ids, ends)
+    async def _mark_published(self, outcomes: Sequence[MediaOutcome]) -> None:
+        """Mark these as published, unless a file has another result since."""
+        ends = [outcome.at for outcome in outcomes]
+        await self._pool.execute(_MARK_PUBLISHED, [each.message for each in outcomes], ends)
 
     async def count_waiting(self) -> list[WaitingCount]:
         return [WaitingCount(**row) for row in await self._pool.fetch(_WAITING)]
@@ -265,7 +266,7 @@ _UNPUBLISHED = """
 select id as about, tenant, number, conversation, department, state, reason, mime_type, size,
     digest, file_salt, scanned, ended_at, announced->>'mimeType' as announced_type,
     case when state = 'lost' then '' else ciphertext_sha256 end as object
-from archiver.media where not told order by ended_at limit $1
+from archiver.media where not told and number <> all($2::text[]) order by ended_at limit $1
 """
 
 _MARK_PUBLISHED = """

@@ -1,4 +1,4 @@
-"""Sends ready messages of the ledger to the Graph API, and relays their outcomes to the router."""
+"""Sends ready messages of the ledger to the Graph API."""
 
 import asyncio
 import random
@@ -30,7 +30,6 @@ from deliverer.meta.quiet_hours import business_initiated_refusal, quiet_hours_b
 from deliverer.transport.http_client import HttpClientProtocol
 from deliverer.transport.task_limiter import TaskLimiter
 from services import clock, metrics
-from services.amqp.partition_publisher import PartitionPublisher
 from services.postgres.database import retry_while_unavailable
 from services.tasks import with_timeout
 
@@ -43,9 +42,6 @@ POLL_SECONDS = 0.2
 RELEASE_SECONDS = 10.0
 """Time limit, at the end, to return claimed messages to the queue; within a drain (20 s)."""
 SWEEP_SECONDS = 5.0
-OUTCOME_LIMIT = 256
-"""Outcomes in one publish into a partition."""
-CONFIRM_SECONDS = 10.0
 TOO_FAST = 130429
 """Meta's code: the number sends too fast."""
 NUMBER_UNKNOWN = "number_unknown: dit nummer staat niet meer in de configuratie"
@@ -62,10 +58,9 @@ class SendLoop:
         ledger: Ledger,
         poster: HttpClientProtocol,
         accounts: Mapping[str, Account],
-        partitions: PartitionPublisher,
         record_attempt: RecordAttempt,
     ) -> None:
-        self._ledger, self._poster, self._partitions = ledger, poster, partitions
+        self._ledger, self._poster = ledger, poster
         self._accounts, self._record_attempt = accounts, record_attempt
         # An entry whose task fails stays `sending`; the sweep makes it `unknown`, and a status
         # settles it.
@@ -200,20 +195,6 @@ class SendLoop:
             for number, count in (dict.fromkeys(self._accounts, 0) | counts).items():
                 metrics.sends_unconfirmed.labels(number=number).set(count)
             await asyncio.sleep(SWEEP_SECONDS)
-
-    async def relay(self) -> None:
-        """Publish stored outcomes into the partition of their number, for as long as this runs."""
-        while True:
-            outcomes = await retry_while_unavailable(
-                lambda: self._ledger.unpublished_outcomes(OUTCOME_LIMIT), "relay"
-            )
-            published = await self._partitions.publish_by_number(outcomes, CONFIRM_SECONDS)
-            if published:
-                await retry_while_unavailable(
-                    partial(self._ledger.mark_published, published), "relay"
-                )
-            if len(published) < OUTCOME_LIMIT:
-                await asyncio.sleep(POLL_SECONDS)
 
 
 def _log_open(number: str, state: OpenState) -> None:

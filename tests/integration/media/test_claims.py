@@ -160,13 +160,13 @@ async def test_the_outcome_is_the_same_however_often_it_is_told(scanned: Room) -
     id = await scanned.came("900")
     await scanned.until(id, "available")
     [first], [second] = (
-        await scanned.book.load_unpublished(10),
-        await scanned.book.load_unpublished(10),
+        await scanned.book.outbox.fetch_unpublished(10, []),
+        await scanned.book.outbox.fetch_unpublished(10, []),
     )
     assert first == second
     assert (first.number, first.department, first.size) == ("106540352242922", "balie", len(JPEG))
-    await scanned.book.mark_published([first])
-    assert await scanned.book.load_unpublished(10) == []
+    await scanned.book.outbox.mark_published([first])
+    assert await scanned.book.outbox.fetch_unpublished(10, []) == []
 
 
 async def test_what_a_killed_process_had_is_taken_by_another_and_no_sooner(pool: Pool) -> None:
