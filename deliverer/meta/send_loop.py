@@ -37,8 +37,6 @@ WINDOW = 128
 """Messages in flight to Meta, one per citizen. Three numbers at their limit: one whose provider
 hangs leaves the others two thirds, until its breaker opens. Each takes a socket and some tens of
 KiB for TLS."""
-POLL_SECONDS = 0.2
-"""Interval between polls of an empty ledger: the longest delay that it adds for a citizen."""
 RELEASE_SECONDS = 10.0
 """Time limit, at the end, to return claimed messages to the queue; within a drain (20 s)."""
 SWEEP_SECONDS = 5.0
@@ -76,13 +74,7 @@ class SendLoop:
         """Send ready messages while the service runs; finish those in flight at its end."""
         try:
             await retry_while_unavailable(self._ledger.resume_stopped, "ledger")
-            while True:
-                entries = await self._claim()
-                for entry in entries:
-                    self._begun.add(entry.opaque)
-                    self._tasks.start(self._send_entry(entry))
-                if not entries:
-                    await self._tasks.wait_for_slot(POLL_SECONDS)
+            await self._tasks.process_claimed(self._claim, self._send_entry)
         finally:
             # Concurrently with those in flight, because these may take longer than a drain.
             self._tasks.start(self._release_claims())
@@ -102,6 +94,7 @@ class SendLoop:
         claim = partial(self._ledger.claim, room, self._begun, rooms, rates)
         entries = await retry_while_unavailable(claim, "ledger")
         for entry in entries:
+            self._begun.add(entry.opaque)
             if breaker := self._breakers.get(entry.number):
                 breaker.on_start(entry.opaque)
         return entries

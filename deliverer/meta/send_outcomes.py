@@ -55,7 +55,4 @@ _UNPUBLISHED = """
 select body from deliverer.outcome where published_at is null and number <> all($2::text[])
 order by position limit $1
 """
-
-_MARK_PUBLISHED = """
-update deliverer.outcome set published_at = now() where id = any($1::uuid[])
-"""
+_MARK_PUBLISHED = "update deliverer.outcome set published_at = now() where id = any($1::uuid[])"

@@ -20,8 +20,6 @@ POLL_SECONDS = 1.0
 """Interval between polls for unpublished entries."""
 
 Entry = TypeVar("Entry")
-Publish = Callable[[Sequence[Entry]], Awaitable[Sequence[Entry]]]
-"""Publishes entries, and returns those that the receiver confirmed."""
 
 
 class Outbox(NamedTuple, Generic[Entry]):
@@ -41,9 +39,13 @@ class Relay(Generic[Entry]):
     """Publishes the entries of an outbox."""
 
     def __init__(
-        self, outbox: Outbox[Entry], publish: Publish[Entry], seconds: float = SUSPEND_SECONDS
+        self,
+        outbox: Outbox[Entry],
+        publish: Callable[[list[Entry]], Awaitable[Sequence[Entry]]],
+        seconds: float = SUSPEND_SECONDS,
     ) -> None:
-        """`seconds` is the pause after which unconfirmed entries are published again."""
+        """`publish` returns the entries that were confirmed; the others are suspended for so many
+        seconds."""
         self._outbox, self._publish, self._seconds = outbox, publish, seconds
         self._suspended: dict[str, float] = {}
         """Key -> end of its pause, on the loop's clock."""
@@ -70,9 +72,7 @@ class Relay(Generic[Entry]):
         return len(published)
 
 
-async def run_relay(
-    publish_batch: Callable[[], Awaitable[int]], poll_seconds: float = POLL_SECONDS
-) -> None:
+async def run_relay(publish_batch: Callable[[], Awaitable[int]], poll_seconds: float) -> None:
     """Publish batches for as long as this runs, with a pause after each that was not full."""
     while True:
         if await publish_batch() < LIMIT:
