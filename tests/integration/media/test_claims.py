@@ -156,20 +156,6 @@ async def test_what_was_in_hand_at_the_end_is_due_at_once(pool: Pool, tmp_path: 
     assert row["state"] == "waiting" and row["due_at"] <= clock.now()
 
 
-async def test_the_outcome_is_the_same_however_often_it_is_told(scanned: Room) -> None:
-    scanned.provider.files["900"] = ("image/jpeg", JPEG)
-    id = await scanned.came("900")
-    await scanned.until(id, "available")
-    [first], [second] = (
-        await scanned.book.outbox.fetch_unpublished(10, []),
-        await scanned.book.outbox.fetch_unpublished(10, []),
-    )
-    assert first == second
-    assert (first.number, first.department, first.size) == ("106540352242922", "balie", len(JPEG))
-    await scanned.book.outbox.mark_published([first])
-    assert await scanned.book.outbox.fetch_unpublished(10, []) == []
-
-
 async def test_what_a_killed_process_had_is_taken_by_another_and_no_sooner(pool: Pool) -> None:
     id = await came(pool, "900")
     book, now = await book_of(pool), clock.now()
