@@ -15,12 +15,13 @@ from archiver.intake import PREFETCH, Intake
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer
 from archiver.log.writer import Writer
-from archiver.media import fetcher, relay, scan_worker
+from archiver.media import fetcher, scan_worker
 from archiver.media.fetcher import Fetcher
 from archiver.media.provider_client import media_client
 from archiver.media.routes import MediaRoutes
 from archiver.media.scan_worker import ScanWorker
 from archiver.media.store import MediaStore
+from archiver.media.waiting_metrics import count_waiting
 from archiver.openapi import document
 from archiver.operator_actions import record_operator_actions
 from archiver.quarantine import Quarantine
@@ -43,6 +44,7 @@ from services.http.server import serve
 from services.http.token_store import environment_tokens, run_token_store
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
+from services.postgres.outbox import Relay
 from services.tasks import background_task
 
 POOL_SIZE = 16
@@ -142,7 +144,8 @@ async def _media_tasks(
         publisher = PartitionPublisher(connection, clock.new_id(), config.partitions)
         source = await enter(media_client(objects, fetcher.AT_ONCE))
         media_fetcher = Fetcher(media_store, source, objects, accounts)
-        works = [relay.publish_results(media_store, publisher), relay.count_waiting(media_store)]
+        relay = Relay(media_store.outbox, publisher.publish_by_number)
+        works = [relay.run(), count_waiting(media_store)]
         works += [media_fetcher.run() for _ in range(fetcher.AT_ONCE)]
         works += [scanner.run() for _ in range(scan_worker.AT_ONCE)]
         yield [connection.task, *[await enter(background_task(work)) for work in works]]

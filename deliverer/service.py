@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from deliverer.audit.recorder import RecordAttempt, attempt_recorder
 from deliverer.crm.attempt import DeliveryAttempt
@@ -15,7 +15,6 @@ from deliverer.crm.session import Session
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.destinations import DESTINATIONS
-from deliverer.destinations.openklant.closing_relay import run_closing_relay
 from deliverer.destinations.openklant.closing_store import ClosingStore
 from deliverer.meta.accounts import Account, sending_accounts
 from deliverer.meta.held_messages import run_held_messages
@@ -31,6 +30,7 @@ from deliverer.meta.media_uploader import (
 from deliverer.meta.read_receipt_store import ReadReceiptStore
 from deliverer.meta.read_receipts import ATTEMPT_SECONDS, MAX_IN_FLIGHT, ReadReceiptSender
 from deliverer.meta.send_loop import WINDOW, SendLoop
+from deliverer.meta.send_outcomes import outcome_outbox
 from deliverer.transport.http_client import http_client
 from services import clock, metrics
 from services.amqp import topology
@@ -48,10 +48,11 @@ from services.http.application import operations_app
 from services.http.server import serve
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
+from services.postgres.outbox import Relay
 from services.tasks import background_task
 
 POOL_SIZE = 16
-"""Connections to PostgreSQL: one for each destination, the ledger and the relay, and some spare."""
+"""Connections to PostgreSQL: one for each destination, the ledger and the relays, and some spare."""
 SETTLE_LIMITS = BatchLimits(min_interval=0.020, flush_size=256)
 """Settlements are written every 20 ms. Only their batch message waits for it, no citizen does."""
 
@@ -87,28 +88,26 @@ async def deliverer(
         shared = SharedResources(
             incoming, settlements, replays, SidelinedStore(pool), receivers, attempts.record
         )
+        relays = [
+            await enter(background_task(relay.run()))
+            for relay in _relays(pool, shared, outgoing, config.partitions)
+        ]
         engines = [
             await enter(run_destination(shared, destination, credentials[destination.id]))
             for destination in config.destinations
         ]
-        partitions = PartitionPublisher(outgoing, clock.new_id(), config.partitions)
         scanner = configured_scanner(settings.scanner_url, config, SCAN_SECONDS)
         files = MediaSource(ObjectStore(settings.object_store), scanner)
-        sends = await enter(_run_sending(pool, files, accounts, partitions, attempts.record))
+        sends = await enter(_run_sending(pool, files, accounts, attempts.record))
         read_receipts = await enter(_run_read_receipts(pool, accounts))
-        # A publisher of its own: each source has one unconfirmed publish into a partition at a
-        # time, so the relay must not wait for the send loop.
-        closings = PartitionPublisher(outgoing, clock.new_id(), config.partitions)
-        closing = await enter(background_task(run_closing_relay(ClosingStore(pool), closings)))
         count = await enter(background_task(_count_parked(settlements, config.destinations)))
-        publish = await enter(background_task(_publish_settlements(settlements, replays)))
         app = operations_app(
             lambda: readiness_problems(pool, [consumer for consumer, _ in engines])
         )
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         deliveries = [task for consumer, tasks in engines for task in (consumer.task, *tasks)]
         links = outgoing.task, incoming.task, attempts.task
-        yield first_failure(*links, count, publish, closing, *deliveries, *sends, *read_receipts)
+        yield first_failure(*links, count, *relays, *deliveries, *sends, *read_receipts)
 
 
 class SharedResources(NamedTuple):
@@ -120,6 +119,19 @@ class SharedResources(NamedTuple):
     sidelined: SidelinedStore
     receivers: ReceiverContext
     record_attempt: RecordAttempt
+
+
+def _relays(
+    pool: Pool, shared: SharedResources, outgoing: BrokerConnection, count: int
+) -> list[Relay[Any]]:
+    """Return the relays of outcomes, closings and settlements. The first two have a publisher each,
+    since a source has one unconfirmed publish into a partition at a time."""
+    outcomes, closings = (PartitionPublisher(outgoing, clock.new_id(), count) for _ in range(2))
+    return [
+        Relay(outcome_outbox(pool), outcomes.publish_by_number),
+        Relay(ClosingStore(pool).outbox, closings.publish_by_number),
+        Relay(shared.replays.outbox, shared.settlements.publish),
+    ]
 
 
 @asynccontextmanager
@@ -149,11 +161,10 @@ async def _run_sending(
     pool: Pool,
     files: MediaSource,
     accounts: Mapping[str, Account],
-    partitions: PartitionPublisher,
     record_attempt: RecordAttempt,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Run the tasks that send to Meta: outcome relay, sweep, media uploader, held messages, and the
-    send loop, which stops first."""
+    """Run the tasks that send to Meta: sweep, media uploader, held messages, and the send loop,
+    which stops first."""
     names = {number: account.name for number, account in accounts.items()}
     process = clock.new_id()
     ledger, uploads = Ledger(pool, process, names), MediaUploadStore(pool, process, names)
@@ -161,16 +172,15 @@ async def _run_sending(
         http_client(WINDOW) as poster,
         http_client(FILES_AT_ONCE, FILE_SECONDS) as file_poster,
     ):
-        sender = SendLoop(ledger, poster, accounts, partitions, record_attempt)
+        sender = SendLoop(ledger, poster, accounts, record_attempt)
         uploader = MediaUploader(uploads, ledger, files, file_poster, accounts, record_attempt)
         async with (
-            background_task(sender.relay()) as relay,
             background_task(sender.sweep()) as sweep,
             background_task(uploader.run()) as upload,
             background_task(run_held_messages(pool, names)) as hold,
             background_task(sender.run()) as send,
         ):
-            yield [relay, sweep, upload, hold, send]
+            yield [sweep, upload, hold, send]
 
 
 @asynccontextmanager
@@ -185,21 +195,6 @@ async def _run_read_receipts(
             background_task(sender.run()) as send,
         ):
             yield [sweep, send]
-
-
-PUBLISH_SECONDS = 1.0
-"""Interval between polls for settlements that are not in the archive yet."""
-
-
-async def _publish_settlements(settlements: Settlements, replays: Replays) -> None:
-    """Publish what operators and their replays settled; the deliveries themselves do the rest."""
-    while True:
-        unpublished = await retry_while_unavailable(replays.unpublished, "untold")
-        if unpublished:
-            await settlements.publish(unpublished)
-            await retry_while_unavailable(partial(replays.mark_published, unpublished), "told")
-        else:
-            await asyncio.sleep(PUBLISH_SECONDS)
 
 
 COUNT_SECONDS = 30.0

@@ -26,7 +26,7 @@ from services.postgres.database import connection_pool
 from services.tasks import background_task
 
 POOL_SIZE = 8
-"""Connections to PostgreSQL: one for each active partition, one for the relay, one for budgets now
+"""Connections to PostgreSQL: one for each active partition, two for the relay, one for budgets now
 and then, and some room."""
 
 

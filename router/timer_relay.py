@@ -3,10 +3,9 @@
 The row of a timer stays until it is decided. The partitions never wait for the relay.
 """
 
-import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
+from functools import partial
 
 import structlog
 
@@ -14,17 +13,13 @@ from router.store.store import Store
 from services import clock, metrics
 from services.amqp import topology
 from services.amqp.partition_publisher import PartitionPublisher
-from services.amqp.publisher import PublishUnconfirmed
 from services.contract import Timeout
 from services.postgres.database import retry_while_unavailable
+from services.postgres.outbox import Outbox, Relay, run_relay
 
 POLL_SECONDS = 1.0
 """Interval of the poll: the shortest wait that can be configured (of a burst) is as long."""
-MOST = 256
-"""Timers published at once: 64 KiB."""
 CONFIRM_SECONDS = 5.0
-SUSPEND_SECONDS = 10.0
-"""Pause for a number whose partition did not confirm; timers of other numbers go on."""
 
 log = structlog.get_logger()
 
@@ -32,60 +27,37 @@ log = structlog.get_logger()
 class TimerRelay:
     def __init__(self, store: Store, partitions: PartitionPublisher) -> None:
         self._store, self._partitions = store, partitions
-        self._suspended: dict[str, float] = {}
-        """Number -> end of its pause, on the loop's clock."""
+        outbox = Outbox("time-outs", self._fetch_due, store.mark_timers_published)
+        self._relay = Relay(outbox, self._publish)
 
     async def run(self) -> None:
-        """Publish due timers for as long as the service runs.
-
-        A run that is cut off leaves timers unmarked; these are published again.
-        """
-        while True:
-            published = await retry_while_unavailable(self.publish_due, "time-outs")
-            if published < MOST:
-                await asyncio.sleep(POLL_SECONDS)
+        """Publish due timers for as long as the service runs."""
+        await run_relay(
+            partial(retry_while_unavailable, self.publish_due, "time-outs"), POLL_SECONDS
+        )
 
     async def publish_due(self) -> int:
-        """Publish due timers; return how many."""
+        """Publish due timers, unless another router does; return how many."""
         now = clock.now()
         due, withheld = await self._store.due_since(), await self._store.withheld_since()
         metrics.timeouts_late_seconds.set(_seconds(due, now))
         metrics.held_seconds.set(_seconds(withheld, now))
-        return await self._store.publish_due_timers(
-            now, MOST, self._suspended_numbers(), self._publish
-        )
+        async with self._store.timer_relay_lock() as is_locked:
+            return await self._relay.publish_batch() if is_locked else 0
 
-    def _suspended_numbers(self) -> list[str]:
-        time = asyncio.get_running_loop().time()
-        self._suspended = {n: until for n, until in self._suspended.items() if until > time}
-        return list(self._suspended)
+    async def _fetch_due(self, limit: int, suspended: Sequence[str]) -> list[Timeout]:
+        return await self._store.due_timers(clock.now(), limit, suspended)
 
-    async def _publish(self, due: list[Timeout]) -> list[UUID]:
-        grouped = self._by_partition(due)
-        confirmed = await asyncio.gather(
-            *(self._publish_to(n, timers) for n, timers in grouped.items())
-        )
-        return [id for ids in confirmed for id in ids]
-
-    async def _publish_to(self, partition: int, due: list[Timeout]) -> list[UUID]:
-        """Publish the timers of one partition; return the ids if confirmed, else none."""
-        try:
-            await self._partitions.publish(partition, list(due), CONFIRM_SECONDS)
-        except PublishUnconfirmed as error:
-            log.warning("timeouts.untold", partition=partition, reason=error.reason)
-            until = asyncio.get_running_loop().time() + SUSPEND_SECONDS
-            self._suspended |= {each.number: until for each in due}
-            return []
-        for each in due:
+    async def _publish(self, due: Sequence[Timeout]) -> list[Timeout]:
+        published = await self._partitions.publish_by_number(due, CONFIRM_SECONDS)
+        for each in published:
             metrics.timeouts.labels(kind=each.kind).inc()
-        return [each.id for each in due]
-
-    def _by_partition(self, due: Iterable[Timeout]) -> dict[int, list[Timeout]]:
-        grouped: dict[int, list[Timeout]] = {}
-        for each in due:
-            partition = topology.partition_of(each.number, self._partitions.count)
-            grouped.setdefault(partition, []).append(each)
-        return grouped
+        if len(published) < len(due):
+            count = self._partitions.count
+            numbers = {each.number for each in due}.difference(each.number for each in published)
+            for partition in {topology.partition_of(number, count) for number in numbers}:
+                log.warning("timeouts.untold", partition=partition)
+        return published
 
 
 def _seconds(since: datetime | None, now: datetime) -> float:

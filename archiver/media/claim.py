@@ -16,14 +16,13 @@ from archiver.media.fetch_policy import (
     MediaResult,
     retry_delay,
 )
-from archiver.media.store import RENEW_SECONDS, File, MediaStore
+from archiver.media.store import File, MediaStore
 from services import clock, metrics
-from services.postgres.database import DATABASE_ERRORS, retry_while_unavailable
-from services.tasks import background_task, with_timeout
+from services.postgres.database import retry_while_unavailable
+from services.postgres.lease import release_leases, renewed_lease
 
 POLL_SECONDS = 1.0
 """Pause before the table is polled again when no file was due."""
-RELEASE_SECONDS = 2.0
 
 StepResult = FetchedFile | MediaResult | FetchFailed
 Step = Callable[[File], Awaitable[StepResult]]
@@ -35,11 +34,11 @@ async def run_step(media_store: MediaStore, file: File, step: Step) -> StepResul
     """Run `step` on the file and store its result. An unexpected error reschedules this file and
     leaves other files alone."""
     try:
-        async with background_task(_renew(media_store, file)):
+        async with renewed_lease(partial(media_store.renew, file), "media"):
             result = await step(file)
         await retry_while_unavailable(partial(store_result, media_store, file, result), "media")
     except asyncio.CancelledError:
-        await _release(media_store, file)
+        await release_leases(media_store.set_due(file, clock.now()), "media")
         raise
     except Exception as error:
         log.error("media.failed", message=file.id, exc_info=error)
@@ -62,23 +61,10 @@ async def store_result(media_store: MediaStore, file: File, result: StepResult) 
             "media.put_off", message=file.id, number=file.number, reason=reason, seconds=seconds
         )
         metrics.media_attempts.labels(outcome=result.code).inc()
-        await media_store.reschedule(file, now + timedelta(seconds=seconds), reason)
+        await media_store.set_due(file, now + timedelta(seconds=seconds), reason)
 
 
 def _report(file: File, result: MediaResult) -> None:
     metrics.media.labels(outcome=result.state).inc()
     if result.state != "available":
         log.warning("media.ended", message=file.id, kind=result.state, reason=result.reason)
-
-
-async def _renew(media_store: MediaStore, file: File) -> None:
-    while True:
-        await asyncio.sleep(RENEW_SECONDS)
-        await retry_while_unavailable(partial(media_store.renew, file, clock.now()), "media")
-
-
-async def _release(media_store: MediaStore, file: File) -> None:
-    try:
-        await with_timeout(RELEASE_SECONDS, media_store.release(file, clock.now()))
-    except DATABASE_ERRORS as error:  # the lease expires, and then another process claims it
-        log.warning("media.not_let_go", message=file.id, exc_info=error)

@@ -2,8 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,15 +14,13 @@ from archiver.encryption.sealing import SALT_BYTES
 from archiver.encryption.stream_sealing import StreamKey
 from archiver.media import row_encryption
 from archiver.media.fetch_policy import AnnouncedFile, FetchedFile, MediaResult
+from services import clock
 from services.contract import MediaOutcome
 from services.ids import uuid7
 from services.postgres.database import ANSWER_SECONDS, Pool
+from services.postgres.lease import LEASE_SECONDS
+from services.postgres.outbox import Outbox
 from services.tasks import with_timeout
-
-LEASE_SECONDS = 60
-"""Lease on a claimed file, renewed three times in this period. After a crash, other processes claim
-the file when the lease ends; an orderly shutdown releases it at once."""
-RENEW_SECONDS = LEASE_SECONDS / 3
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,16 +107,12 @@ class MediaStore:
         """Return True if the row names this attempt's object as the fetched file."""
         return bool(await self._pool.fetchval(_IS_CURRENT, file.id, file.object))
 
-    async def renew(self, file: File, now: datetime) -> None:
-        """Extend the lease."""
-        await self._pool.execute(_RENEW, *_claim_key(file), now, LEASE_SECONDS)
+    async def renew(self, file: File) -> None:
+        await self.set_due(file, clock.now() + timedelta(seconds=LEASE_SECONDS))
 
-    async def release(self, file: File, now: datetime) -> None:
-        """Make the file due at once, so that another process can claim it."""
-        await self._pool.execute(_RELEASE, *_claim_key(file), now)
-
-    async def reschedule(self, file: File, until: datetime, reason: str) -> None:
-        await self._pool.execute(_RESCHEDULE, *_claim_key(file), until, reason)
+    async def set_due(self, file: File, due_at: datetime, reason: str | None = None) -> None:
+        """Renew or release the lease; with a reason, reschedule the file."""
+        await self._pool.execute(_SET_DUE, *_claim_key(file), due_at, reason)
 
     async def record_fetch(self, file: File, fetched: FetchedFile, now: datetime) -> None:
         """Store the result of a fetch; the scan is due at once."""
@@ -133,21 +127,21 @@ class MediaStore:
         fields = (result.state, result.reason, result.scanned)
         return bool(await self._pool.fetchval(_FINISH, *_claim_key(file), *fields, now))
 
-    async def load_unpublished(self, limit: int) -> list[MediaOutcome]:
-        rows = await self._pool.fetch(_UNPUBLISHED, limit)
-        keys = (
-            await self._keys.existing_conversation_keys(
-                {row_encryption.key_place(row) for row in rows}
-            )
-            if rows
-            else {}
-        )
+    @property
+    def outbox(self) -> Outbox[MediaOutcome]:
+        """Final results, for the router."""
+        return Outbox("media", self._fetch_unpublished, self._mark_published, poll_seconds=0.5)
+
+    async def _fetch_unpublished(self, limit: int, suspended: Sequence[str]) -> list[MediaOutcome]:
+        rows = await self._pool.fetch(_UNPUBLISHED, limit, suspended)
+        places = {row_encryption.key_place(row) for row in rows}
+        keys = await self._keys.existing_conversation_keys(places) if rows else {}
         return [_build_outcome(row, keys.get(row_encryption.key_place(row))) for row in rows]
 
-    async def mark_published(self, outcomes: Iterable[MediaOutcome]) -> None:
-        published = [(one.message, one.at) for one in outcomes]
-        ids, ends = zip(*published, strict=True)
-        await self._pool.execute(_MARK_PUBLISHED, ids, ends)
+    async def _mark_published(self, outcomes: Sequence[MediaOutcome]) -> None:
+        """Mark these as published, unless a file has another result since."""
+        ends = [outcome.at for outcome in outcomes]
+        await self._pool.execute(_MARK_PUBLISHED, [each.message for each in outcomes], ends)
 
     async def count_waiting(self) -> list[WaitingCount]:
         return [WaitingCount(**row) for row in await self._pool.fetch(_WAITING)]
@@ -233,17 +227,8 @@ _IS_CURRENT = "select true from archiver.media where id = $1 and object = $2 and
 # Each statement names the claim (attempt and object). A statement that runs late, or one of a
 # process whose lease has ended, must not touch a file that another process has claimed. Each fetch
 # has its own object, each scan its own attempt number.
-_RENEW = """
-update archiver.media set due_at = $4::timestamptz + make_interval(secs => $5)
-where id = $1 and attempts = $2 and object = $3
-"""
-
-_RELEASE = """
-update archiver.media set due_at = $4 where id = $1 and attempts = $2 and object = $3
-"""
-
-_RESCHEDULE = """
-update archiver.media set due_at = $4, reason = $5
+_SET_DUE = """
+update archiver.media set due_at = $4, reason = coalesce($5, reason)
 where id = $1 and attempts = $2 and object = $3
 """
 
@@ -265,7 +250,7 @@ _UNPUBLISHED = """
 select id as about, tenant, number, conversation, department, state, reason, mime_type, size,
     digest, file_salt, scanned, ended_at, announced->>'mimeType' as announced_type,
     case when state = 'lost' then '' else ciphertext_sha256 end as object
-from archiver.media where not told order by ended_at limit $1
+from archiver.media where not told and number <> all($2::text[]) order by ended_at limit $1
 """
 
 _MARK_PUBLISHED = """

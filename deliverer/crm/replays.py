@@ -1,7 +1,8 @@
 """Actions of operators on deliveries, in PostgreSQL: replays, dropped deliveries, paused
 destinations."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from deliverer.crm.lanes import Job
 from deliverer.crm.settlements import Settlement
 from services.contract import Delivery
 from services.postgres.database import Pool
+from services.postgres.outbox import Outbox
 
 IN_HAND = 400
 """Replays of one destination in hand; they go between new deliveries. Twice the number that falls
@@ -18,8 +20,6 @@ due between two polls at the fastest rate an operator may set (`cli.parked.FASTE
 so that a slow answer delays nothing. An event is at most 64 KiB: 25 MiB, and seldom half of it."""
 CLAIM_SECONDS = 60.0
 """Lease of one process on its replays, renewed at half time."""
-PUBLISH_LIMIT = 256
-"""Settlements in one message to the archive."""
 
 
 class _ParkedBody(msgspec.Struct):
@@ -90,19 +90,20 @@ class Replays:
         )
         return bool(rows)
 
-    async def unpublished(self) -> list[Settlement]:
-        """Return settlements that are not in the archive yet, the oldest first."""
-        return [Settlement(**row) for row in await self._pool.fetch(_UNPUBLISHED, PUBLISH_LIMIT)]
+    @property
+    def outbox(self) -> Outbox[Settlement]:
+        """Settlements by operators and of replays, for the archive."""
+        return Outbox(
+            "untold", self._fetch_unpublished, self._mark_published, attrgetter("destination")
+        )
 
-    async def mark_published(self, settled: Collection[Settlement]) -> None:
+    async def _fetch_unpublished(self, limit: int, suspended: Sequence[str]) -> list[Settlement]:
+        return [Settlement(**row) for row in await self._pool.fetch(_UNPUBLISHED, limit, suspended)]
+
+    async def _mark_published(self, settled: Sequence[Settlement]) -> None:
         """Mark these as published, unless they have changed since they were read."""
-        columns = [
-            [one.destination for one in settled],
-            [one.event for one in settled],
-            [one.state for one in settled],
-            [one.replays for one in settled],
-        ]
-        await self._pool.execute(_MARK_PUBLISHED, *columns)
+        rows = [(one.destination, one.event, one.state, one.replays) for one in settled]
+        await self._pool.execute(_MARK_PUBLISHED, *map(list, zip(*rows, strict=True)))
 
 
 # One process at a time has the replays of a destination: two would deliver two of one conversation
@@ -135,7 +136,8 @@ order by due_at, event
 _UNPUBLISHED = """
 select destination, event, conversation, state, attempts, status, at, tenant, reason, message,
     replays
-from deliverer.delivery where not told order by at, event limit $1
+from deliverer.delivery where not told and destination <> all($2::text[])
+order by at, event limit $1
 """
 
 _MARK_PUBLISHED = """

@@ -1,7 +1,7 @@
 """Settlements of deliveries, written to PostgreSQL and then to the archive."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -127,11 +127,13 @@ class Settlements:
             await self.publish(final)
         return {settlement.event: settlement.state for settlement in settlements}
 
-    async def publish(self, settlements: Iterable[Settlement]) -> None:
+    async def publish(self, settlements: Sequence[Settlement]) -> Sequence[Settlement]:
+        """Return the settlements once the archive's queue has their records."""
         batch = ArchiveBatch(records=[settlement_record(one) for one in settlements])
         await publish_until_confirmed(
             self._archive, topology.ARCHIVE_QUEUE, batch, may_stop=lambda: False
         )
+        return settlements
 
     async def count_parked(self, destination: str) -> int:
         count: Any = await self._pool.fetchval(

@@ -30,8 +30,6 @@ EXPLAIN_LIMIT = 1000
 when the next try of the number fails."""
 UNCONFIRMED = "Meta heeft niet bevestigd of dit bericht is verstuurd"
 
-_decode = msgspec.msgpack.Decoder(SendOutcome).decode
-
 
 class Ledger:
     """`process` is the id of the claiming process: no other sends what it claimed. `accounts` maps
@@ -146,21 +144,6 @@ class Ledger:
                 )
                 await enqueue_outcome(connection, outcome)
         return len(rows)
-
-    async def unpublished_outcomes(self, limit: int) -> list[SendOutcome]:
-        """Return outcomes that the router does not have yet, oldest first."""
-        rows = await self._pool.fetch(
-            "select body from deliverer.outcome where published_at is null"
-            " order by position limit $1",
-            limit,
-        )
-        return [_decode(row["body"]) for row in rows]
-
-    async def mark_published(self, outcomes: list[SendOutcome]) -> None:
-        await self._pool.execute(
-            "update deliverer.outcome set published_at = now() where id = any($1::uuid[])",
-            [outcome.id for outcome in outcomes],
-        )
 
 
 async def _apply_verdict(

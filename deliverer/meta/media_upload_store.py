@@ -7,12 +7,10 @@ import msgspec
 
 from deliverer.meta.ledger_sql import QUEUED_BEFORE
 from services.postgres.database import Pool
+from services.postgres.lease import LEASE_SECONDS
 
 KEPT_DAYS = 29
 """Days that an upload is used; Meta keeps it for 30."""
-CLAIM_SECONDS = 290
-"""Lease on an upload. Longer than scanning (60 s), uploading (180 s) and writing the result (30 s),
-so after it the process has ended, and another may upload."""
 
 
 class UploadJob(msgspec.Struct, frozen=True):
@@ -49,7 +47,7 @@ class MediaUploadStore:
             number: name for number, name in self._accounts.items() if name not in full
         }
         accounts = msgspec.json.encode(open_accounts).decode()
-        rows = await self._pool.fetch(_CLAIM, accounts, limit, CLAIM_SECONDS, self._process)
+        rows = await self._pool.fetch(_CLAIM, accounts, limit, LEASE_SECONDS, self._process)
         return [UploadJob(**dict(row)) for row in rows]
 
     async def resume_stopped(self, *, is_scanning: bool) -> None:
@@ -58,6 +56,9 @@ class MediaUploadStore:
         await self._pool.execute(_RESUME_STOPPED)
         if is_scanning:
             await self._pool.execute(_EXPIRE_UNSCANNED)
+
+    async def renew(self, job: UploadJob) -> None:
+        await self._pool.execute(_RENEW, job.media, job.account, job.attempt, LEASE_SECONDS)
 
     async def release_claims(self) -> None:
         """Release all claims of this process, also those whose answer it never got."""
@@ -115,6 +116,11 @@ where media = $1 and account = $2 and attempt = $3 and provider_id = ''
 """
 
 _DELETE_EXPIRED = "delete from deliverer.upload where due_at < now() - interval '1 day'"
+
+_RENEW = """
+update deliverer.upload set due_at = now() + make_interval(secs => $4)
+where media = $1 and account = $2 and attempt = $3 and provider_id = ''
+"""
 
 _RESCHEDULE = """
 update deliverer.upload set due_at = now() + make_interval(secs => $4), stopped = $5,

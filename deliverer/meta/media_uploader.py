@@ -3,7 +3,6 @@ sending, so that a large file delays only its own citizen."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -32,8 +31,8 @@ from services import clock, metrics
 from services.files import clamd, object_store
 from services.files.clamd import Scanner
 from services.files.object_store import ObjectNotFound, ObjectStore
-from services.postgres.database import ANSWER_SECONDS, DATABASE_ERRORS, retry_while_unavailable
-from services.tasks import with_timeout
+from services.postgres.database import retry_while_unavailable
+from services.postgres.lease import release_leases, renewed_lease
 
 FILES_AT_ONCE = 9
 """Uploads in flight; each takes a quarter of a MiB."""
@@ -43,8 +42,6 @@ FILE_SECONDS = 180.0
 """Time limit of one upload: 100 MiB at 4.7 Mbit/s, or nine of them at 42."""
 SCAN_SECONDS = 60.0
 """Time limit of a virus scan; after it the upload is retried, as after a failure of Meta."""
-POLL_SECONDS = 0.2
-"""Interval between polls when no file waits: the longest delay that it adds for a citizen."""
 
 log = structlog.get_logger()
 
@@ -80,17 +77,10 @@ class MediaUploader:
                 self._uploads.resume_stopped, is_scanning=self._files.scanner is not None
             )
             await retry_while_unavailable(resume, "uploads")
-            while True:
-                jobs = await self._claim()
-                for job in jobs:
-                    self._in_flight[job.account] += 1
-                    self._tasks.start(self._process(job))
-                if not jobs:
-                    await self._tasks.wait_for_slot(POLL_SECONDS)
+            await self._tasks.process_claimed(self._claim, self._process)
         finally:
             await self._tasks.cancel_all()
-            with suppress(*DATABASE_ERRORS):  # then the claims expire within minutes
-                await with_timeout(ANSWER_SECONDS, self._uploads.release_claims())
+            await release_leases(self._uploads.release_claims(), "uploads")
 
     async def _claim(self) -> list[UploadJob]:
         """Claim files to upload: few enough that all of them may be of one account."""
@@ -99,14 +89,18 @@ class MediaUploader:
         most = min((room for room in rooms.values() if room > 0), default=0)
         if (room := min(self._tasks.capacity, most)) <= 0:
             return []
-        return await retry_while_unavailable(partial(self._uploads.claim, room, full), "uploads")
+        jobs = await retry_while_unavailable(partial(self._uploads.claim, room, full), "uploads")
+        self._in_flight.update(job.account for job in jobs)
+        return jobs
 
     async def _process(self, job: UploadJob) -> None:
         account = self._accounts[job.account]
         try:
             file = await retry_while_unavailable(partial(self._uploads.file, job.media), "uploads")
-            is_own = file is not None and file.tenant == account.tenant
-            verdict = await self._upload(job, account, file) if file and is_own else Failed(0, GONE)
+            verdict: UploadVerdict = Failed(0, GONE)
+            if file and file.tenant == account.tenant:
+                async with renewed_lease(partial(self._uploads.renew, job), "uploads"):
+                    verdict = await self._upload(job, account, file)
             self._log_verdict(account, verdict)
             await retry_while_unavailable(partial(self._settle, job, account, verdict), "uploads")
         finally:

@@ -13,7 +13,7 @@ from functools import partial
 from deliverer.meta.accounts import Account
 from deliverer.meta.graph_api import Failed, RetryLater, judge_read_receipt, read_receipt_request
 from deliverer.meta.read_receipt_store import ReadReceipt, ReadReceiptStore
-from deliverer.meta.send_loop import POLL_SECONDS, TOO_FAST
+from deliverer.meta.send_loop import TOO_FAST
 from deliverer.transport.http_client import HttpClientProtocol
 from deliverer.transport.pacer import Pacer
 from deliverer.transport.task_limiter import TaskLimiter
@@ -46,14 +46,7 @@ class ReadReceiptSender:
     async def run(self) -> None:
         """Send due receipts while the service runs; finish those in flight at its end."""
         try:
-            while True:
-                receipts = await self._claim()
-                for receipt in receipts:
-                    self._in_flight[receipt.number] += 1
-                    self._pacers[receipt.number].consume(1)
-                    self._tasks.start(self._send(receipt))
-                if not receipts:
-                    await self._tasks.wait_for_slot(POLL_SECONDS)
+            await self._tasks.process_claimed(self._claim, self._send)
         finally:
             await self._tasks.drain()
 
@@ -66,7 +59,11 @@ class ReadReceiptSender:
         rooms = {number: most for number, most in rooms.items() if most > 0}
         if not room or not rooms:
             return []
-        return await retry_while_unavailable(partial(self._store.claim, rooms, room), "marks")
+        receipts = await retry_while_unavailable(partial(self._store.claim, rooms, room), "marks")
+        for receipt in receipts:
+            self._in_flight[receipt.number] += 1
+            self._pacers[receipt.number].consume(1)
+        return receipts
 
     async def _send(self, receipt: ReadReceipt) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Sends ready messages of the ledger to the Graph API, and relays their outcomes to the router."""
+"""Sends ready messages of the ledger to the Graph API."""
 
 import asyncio
 import random
@@ -30,7 +30,6 @@ from deliverer.meta.quiet_hours import business_initiated_refusal, quiet_hours_b
 from deliverer.transport.http_client import HttpClientProtocol
 from deliverer.transport.task_limiter import TaskLimiter
 from services import clock, metrics
-from services.amqp.partition_publisher import PartitionPublisher
 from services.postgres.database import retry_while_unavailable
 from services.tasks import with_timeout
 
@@ -38,14 +37,9 @@ WINDOW = 128
 """Messages in flight to Meta, one per citizen. Three numbers at their limit: one whose provider
 hangs leaves the others two thirds, until its breaker opens. Each takes a socket and some tens of
 KiB for TLS."""
-POLL_SECONDS = 0.2
-"""Interval between polls of an empty ledger: the longest delay that it adds for a citizen."""
 RELEASE_SECONDS = 10.0
 """Time limit, at the end, to return claimed messages to the queue; within a drain (20 s)."""
 SWEEP_SECONDS = 5.0
-OUTCOME_LIMIT = 256
-"""Outcomes in one publish into a partition."""
-CONFIRM_SECONDS = 10.0
 TOO_FAST = 130429
 """Meta's code: the number sends too fast."""
 NUMBER_UNKNOWN = "number_unknown: dit nummer staat niet meer in de configuratie"
@@ -62,10 +56,9 @@ class SendLoop:
         ledger: Ledger,
         poster: HttpClientProtocol,
         accounts: Mapping[str, Account],
-        partitions: PartitionPublisher,
         record_attempt: RecordAttempt,
     ) -> None:
-        self._ledger, self._poster, self._partitions = ledger, poster, partitions
+        self._ledger, self._poster = ledger, poster
         self._accounts, self._record_attempt = accounts, record_attempt
         # An entry whose task fails stays `sending`; the sweep makes it `unknown`, and a status
         # settles it.
@@ -81,13 +74,7 @@ class SendLoop:
         """Send ready messages while the service runs; finish those in flight at its end."""
         try:
             await retry_while_unavailable(self._ledger.resume_stopped, "ledger")
-            while True:
-                entries = await self._claim()
-                for entry in entries:
-                    self._begun.add(entry.opaque)
-                    self._tasks.start(self._send_entry(entry))
-                if not entries:
-                    await self._tasks.wait_for_slot(POLL_SECONDS)
+            await self._tasks.process_claimed(self._claim, self._send_entry)
         finally:
             # Concurrently with those in flight, because these may take longer than a drain.
             self._tasks.start(self._release_claims())
@@ -107,6 +94,7 @@ class SendLoop:
         claim = partial(self._ledger.claim, room, self._begun, rooms, rates)
         entries = await retry_while_unavailable(claim, "ledger")
         for entry in entries:
+            self._begun.add(entry.opaque)
             if breaker := self._breakers.get(entry.number):
                 breaker.on_start(entry.opaque)
         return entries
@@ -200,20 +188,6 @@ class SendLoop:
             for number, count in (dict.fromkeys(self._accounts, 0) | counts).items():
                 metrics.sends_unconfirmed.labels(number=number).set(count)
             await asyncio.sleep(SWEEP_SECONDS)
-
-    async def relay(self) -> None:
-        """Publish stored outcomes into the partition of their number, for as long as this runs."""
-        while True:
-            outcomes = await retry_while_unavailable(
-                lambda: self._ledger.unpublished_outcomes(OUTCOME_LIMIT), "relay"
-            )
-            published = await self._partitions.publish_by_number(outcomes, CONFIRM_SECONDS)
-            if published:
-                await retry_while_unavailable(
-                    partial(self._ledger.mark_published, published), "relay"
-                )
-            if len(published) < OUTCOME_LIMIT:
-                await asyncio.sleep(POLL_SECONDS)
 
 
 def _log_open(number: str, state: OpenState) -> None:

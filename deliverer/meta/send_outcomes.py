@@ -1,6 +1,6 @@
-"""Outcomes of messages for the router: an outbox row in the transaction that stores the result."""
+"""Outbox of outcomes for the router: a row is written in the transaction that stores the result."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -8,10 +8,12 @@ import msgspec
 
 from services import clock
 from services.contract import SendOutcome
-from services.postgres.database import Connection
+from services.postgres.database import Connection, Pool
+from services.postgres.outbox import Outbox
 
 State = Literal["sent", "failed", "unknown", "held"]
 _encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(SendOutcome).decode
 
 
 def send_outcome(
@@ -36,3 +38,21 @@ async def enqueue_outcome(connection: Connection, outcome: SendOutcome) -> None:
         outcome.number,
         _encode(outcome),
     )
+
+
+def outcome_outbox(pool: Pool) -> Outbox[SendOutcome]:
+    async def fetch(limit: int, suspended: Sequence[str]) -> list[SendOutcome]:
+        rows = await pool.fetch(_UNPUBLISHED, limit, suspended)
+        return [_decode(row["body"]) for row in rows]
+
+    async def mark(outcomes: Sequence[SendOutcome]) -> None:
+        await pool.execute(_MARK_PUBLISHED, [outcome.id for outcome in outcomes])
+
+    return Outbox("relay", fetch, mark, poll_seconds=0.2)
+
+
+_UNPUBLISHED = """
+select body from deliverer.outcome where published_at is null and number <> all($2::text[])
+order by position limit $1
+"""
+_MARK_PUBLISHED = "update deliverer.outcome set published_at = now() where id = any($1::uuid[])"

@@ -1,10 +1,17 @@
 """Concurrent tasks, up to a maximum."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from asyncio import FIRST_COMPLETED
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 import structlog
+
+POLL_SECONDS = 0.2
+"""Interval between polls when nothing could be claimed: the longest delay that it adds for a
+citizen."""
+
+Job = TypeVar("Job")
 
 log = structlog.get_logger()
 
@@ -30,12 +37,21 @@ class TaskLimiter:
         if not task.cancelled() and (error := task.exception()):
             log.error(self._event, exc_info=error)
 
-    async def wait_for_slot(self, seconds: float) -> None:
-        """Wait until a task ends, at most so many seconds."""
-        if not self._tasks:
-            await asyncio.sleep(seconds)
-            return
-        await asyncio.wait(self._tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    async def process_claimed(
+        self,
+        claim: Callable[[], Awaitable[Sequence[Job]]],
+        process: Callable[[Job], Coroutine[Any, Any, None]],
+    ) -> None:
+        """Claim jobs and process each in a task, for as long as this runs. `claim` returns no more
+        than there is capacity for."""
+        while True:
+            jobs = await claim()
+            for job in jobs:
+                self.start(process(job))
+            if self._tasks and not jobs:
+                await asyncio.wait(self._tasks, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+            elif not jobs:
+                await asyncio.sleep(POLL_SECONDS)
 
     async def drain(self) -> None:
         """Wait until all tasks have ended."""

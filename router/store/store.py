@@ -1,7 +1,8 @@
 """The router's tables: read what a batch needs; write what it decided in one transaction."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -35,8 +36,6 @@ session of a machine that is gone would keep its row until TCP gives up, some ho
 
 Sighting = tuple[str, str]
 """Kind and name of something of Meta's that we do not know."""
-PublishTimers = Callable[[list[Timeout]], Awaitable[list[UUID]]]
-"""Publishes timers to their partitions; returns the ids of those that were confirmed."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode_delivery = msgspec.msgpack.Decoder(Delivery).decode
 
@@ -147,27 +146,26 @@ class Store:
     async def delete_withheld(self, events: Sequence[UUID]) -> None:
         await self._pool.execute("delete from router.held where id = any($1::uuid[])", events)
 
-    async def publish_due_timers(
-        self, now: datetime, most: int, suspended: Sequence[str], publish: PublishTimers
-    ) -> int:
-        """Publish at most `most` due timers, except those of `suspended` numbers.
-
-        Returns how many were confirmed, and marks only those as published. No row is locked
-        meanwhile, so a partition that deletes one does not wait for the broker. Publishes nothing
-        while another router does.
-        """
+    @asynccontextmanager
+    async def timer_relay_lock(self) -> AsyncIterator[bool]:
+        """Lock the relay of timers: true, or false while another router has the lock."""
         async with self._pool.acquire() as connection, connection.transaction():
             lock = "select pg_try_advisory_xact_lock($1)"
-            if not await connection.fetchval(lock, TIMER_RELAY_LOCK):
-                return 0
-            republish = now - REPUBLISH_AFTER
-            rows = await connection.fetch(SELECT_DUE, now, republish, list(suspended), most)
-            if not rows:
-                return 0
-            confirmed = await publish([Timeout(**row, told_at=now) for row in rows])
-            if confirmed:
-                await connection.execute(MARK_PUBLISHED, confirmed, now)
-        return len(confirmed)
+            yield await connection.fetchval(lock, TIMER_RELAY_LOCK)
+
+    async def due_timers(
+        self, now: datetime, limit: int, suspended: Sequence[str]
+    ) -> list[Timeout]:
+        """Return due timers, except those of `suspended` numbers.
+
+        No row is locked, so a partition that deletes one does not wait for the relay.
+        """
+        rows = await self._pool.fetch(SELECT_DUE, limit, suspended, now, now - REPUBLISH_AFTER)
+        return [Timeout(**row, told_at=now) for row in rows]
+
+    async def mark_timers_published(self, timers: Sequence[Timeout]) -> None:
+        ids = [timer.id for timer in timers]
+        await self._pool.execute(MARK_PUBLISHED, ids, timers[0].told_at)
 
     async def due_since(self) -> datetime | None:
         """Return when the oldest timer is or was due."""
@@ -235,8 +233,8 @@ on conflict do nothing
 
 SELECT_DUE = """
 select id, conversation, number, kind, due_at as at from router.timer
-where due_at <= $1 and (told_at is null or told_at <= $2) and number <> all($3::text[])
-order by due_at, id limit $4
+where due_at <= $3 and (told_at is null or told_at <= $4) and number <> all($2::text[])
+order by due_at, id limit $1
 """
 
 # A locked row is about to be deleted by its partition: it is not waited for.

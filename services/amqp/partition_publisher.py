@@ -1,18 +1,18 @@
 """Publishing to the partitions, in numbered batches: a missing number shows a lost batch."""
 
-from collections import Counter
+import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TypeVar
 from uuid import UUID
 
 from services import metrics
 from services.amqp import topology
 from services.amqp.connection import BrokerConnection
-from services.amqp.publisher import Publisher, PublishUnconfirmed
-from services.contract import Command, Entry, MediaOutcome, PartitionBatch, SendOutcome
+from services.amqp.publisher import UNATTENDED_SECONDS, Publisher, PublishUnconfirmed
+from services.contract import Command, Entry, MediaOutcome, PartitionBatch, SendOutcome, Timeout
 
-NumberEntry = TypeVar("NumberEntry", Command, SendOutcome, MediaOutcome)
+NumberEntry = TypeVar("NumberEntry", Command, SendOutcome, MediaOutcome, Timeout)
 """Entry that names its number, and so its partition."""
 
 
@@ -38,20 +38,23 @@ class PartitionPublisher:
         self._numbers[partition] += 1
 
     async def publish_by_number(
-        self, entries: Sequence[NumberEntry], seconds: float
+        self, entries: Sequence[NumberEntry], seconds: float = UNATTENDED_SECONDS
     ) -> list[NumberEntry]:
         """Publish each entry to the partition of its number and return the confirmed entries.
 
-        The caller publishes the others again later: it can wait, while one partition that does
-        not confirm must not hold up the rest.
+        The caller publishes the others again later: one partition that does not confirm must not
+        hold up the rest.
         """
-        grouped: dict[int, list[NumberEntry]] = {}
+        grouped: dict[int, list[NumberEntry]] = defaultdict(list)
         for entry in entries:
-            partition = topology.partition_of(entry.number, self.count)
-            grouped.setdefault(partition, []).append(entry)
-        published: list[NumberEntry] = []
-        for partition, group in grouped.items():
-            with suppress(PublishUnconfirmed):
+            grouped[topology.partition_of(entry.number, self.count)].append(entry)
+
+        async def publish_group(partition: int, group: list[NumberEntry]) -> list[NumberEntry]:
+            try:
                 await self.publish(partition, list(group), seconds)
-                published += group
-        return published
+            except PublishUnconfirmed:
+                return []
+            return group
+
+        published = await asyncio.gather(*(publish_group(*each) for each in grouped.items()))
+        return [entry for group in published for entry in group]

@@ -1,1 +1,1 @@
-"""PostgreSQL: pool, transient errors, migrations."""
+"""PostgreSQL: pool, transient errors, outboxes, leases, migrations."""

@@ -1,15 +1,15 @@
 """Poll times of tasks, and closings for the router, in PostgreSQL."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from uuid import UUID
 
-from deliverer.destinations.openklant.task_status import Closing, PolledTask
+from deliverer.destinations.openklant.task_status import Closing, PolledTask, close_command
+from services.contract import Command
 from services.postgres.database import Pool
+from services.postgres.outbox import Outbox
 
 TASKS_PER_ROUND = 200
 """Tasks of one round."""
-CLOSING_LIMIT = 256
-"""Closings in one publish into a partition."""
 
 
 class ClosingStore:
@@ -48,12 +48,17 @@ class ClosingStore:
         seconds: float = await self._pool.fetchval(_UNPOLLED_SECONDS, destination)
         return seconds
 
-    async def unpublished(self) -> list[Closing]:
-        """Return closings that the router does not have yet, the oldest first."""
-        return [Closing(**row) for row in await self._pool.fetch(_UNPUBLISHED, CLOSING_LIMIT)]
+    @property
+    def outbox(self) -> Outbox[Command]:
+        """Commands to close, for the router. Those published are deleted."""
+        return Outbox("closings", self._fetch_unpublished, self._delete_published)
 
-    async def delete_published(self, ids: Collection[UUID]) -> None:
-        await self._pool.execute(_DELETE_PUBLISHED, list(ids))
+    async def _fetch_unpublished(self, limit: int, suspended: Sequence[str]) -> list[Command]:
+        rows = await self._pool.fetch(_UNPUBLISHED, limit, suspended)
+        return [close_command(Closing(**row)) for row in rows]
+
+    async def _delete_published(self, commands: Sequence[Command]) -> None:
+        await self._pool.execute(_DELETE_PUBLISHED, [command.id for command in commands])
 
 
 _CLAIM_ROUND = """
@@ -103,6 +108,7 @@ where destination = $1 and not ended and not ending and internetaak is not null
 """
 _UNPUBLISHED = """
 select id, destination, conversation, department, seen, found_at from deliverer.closing
+where split_part(conversation, '-', 1) <> all($2::text[])
 order by found_at, id limit $1
 """
 _DELETE_PUBLISHED = "delete from deliverer.closing where id = any($1::uuid[])"

@@ -102,7 +102,7 @@ def test_what_is_given_up_is_told_with_the_reason(command: Command, table: str) 
     assert json.loads(done.stdout) == {"count": 1, "dryRun": False}
 
     async def untold(pool: Pool) -> list[Settlement]:
-        return await Replays(pool, ONE).unpublished()
+        return await Replays(pool, ONE).outbox.fetch_unpublished(10, [])
 
     [told] = on(table, untold)
     assert (told.event, told.state, told.reason) == (delivery(6).id, "dropped", "CRM is gone")

@@ -212,12 +212,12 @@ def test_what_was_tried_again_is_told_once_more_under_an_id_of_its_own(
     one = msgspec.structs.replace(refused(1), attempts=2, replays=1, state=state)
 
     async def work(pool: Pool) -> list[Settlement]:
-        replays = Replays(pool, clock.new_id())
-        assert await replays.unpublished() == []
+        outbox = Replays(pool, clock.new_id()).outbox
+        assert await outbox.fetch_unpublished(10, []) == []
         await write(pool, one)
-        untold = await replays.unpublished()
-        await replays.mark_published(untold)
-        assert await replays.unpublished() == []
+        untold = await outbox.fetch_unpublished(10, [])
+        await outbox.mark_published(untold)
+        assert await outbox.fetch_unpublished(10, []) == []
         return untold
 
     [told] = on(table, work)

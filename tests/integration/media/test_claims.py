@@ -10,10 +10,11 @@ from uuid import UUID
 
 from archiver.media.fetch_policy import EXPIRED, FetchedFile, MediaResult
 from archiver.media.fetcher import AT_ONCE, PER_NUMBER
-from archiver.media.store import LEASE_SECONDS, RENEW_SECONDS, File, MediaStore
+from archiver.media.store import File, MediaStore
 from services import clock
 from services.files.clamd import Scanner
 from services.postgres.database import Pool
+from services.postgres.lease import LEASE_SECONDS, RENEW_SECONDS
 from services.tasks import background_task
 from tests.support.clamav import EICAR, Clamd
 from tests.support.decrypted_record import writer_of
@@ -155,20 +156,6 @@ async def test_what_was_in_hand_at_the_end_is_due_at_once(pool: Pool, tmp_path: 
     assert row["state"] == "waiting" and row["due_at"] <= clock.now()
 
 
-async def test_the_outcome_is_the_same_however_often_it_is_told(scanned: Room) -> None:
-    scanned.provider.files["900"] = ("image/jpeg", JPEG)
-    id = await scanned.came("900")
-    await scanned.until(id, "available")
-    [first], [second] = (
-        await scanned.book.load_unpublished(10),
-        await scanned.book.load_unpublished(10),
-    )
-    assert first == second
-    assert (first.number, first.department, first.size) == ("106540352242922", "balie", len(JPEG))
-    await scanned.book.mark_published([first])
-    assert await scanned.book.load_unpublished(10) == []
-
-
 async def test_what_a_killed_process_had_is_taken_by_another_and_no_sooner(pool: Pool) -> None:
     id = await came(pool, "900")
     book, now = await book_of(pool), clock.now()
@@ -177,7 +164,7 @@ async def test_what_a_killed_process_had_is_taken_by_another_and_no_sooner(pool:
     assert await book.start_fetch(taken)
     soon = now + timedelta(seconds=LEASE_SECONDS - 1)
     assert await book.claim_to_fetch(soon, clock.new_id(), []) is None
-    await book.renew(taken, now + timedelta(seconds=RENEW_SECONDS))
+    await book.set_due(taken, now + timedelta(seconds=RENEW_SECONDS + LEASE_SECONDS))
     soon = now + timedelta(seconds=LEASE_SECONDS + 1)
     assert await book.claim_to_fetch(soon, clock.new_id(), []) is None
     later = now + timedelta(seconds=LEASE_SECONDS + RENEW_SECONDS + 1)
@@ -188,8 +175,8 @@ async def test_what_a_killed_process_had_is_taken_by_another_and_no_sooner(pool:
     got = FetchedFile(1, "aa", "image/jpeg", b"")
     await book.record_fetch(taken, got, later)  # who comes too late changes nothing
     assert not await book.is_current(taken) and not await book.is_current(again)
-    await book.reschedule(taken, later, "too late")  # of the one that was thought dead
-    await book.renew(taken, later + timedelta(hours=1))
+    await book.set_due(taken, later, "too late")  # of the one that was thought dead
+    await book.renew(taken)
     row = await pool.fetchrow("select reason, due_at from archiver.media where id = $1", id)
     assert row["reason"] == "" and row["due_at"] == later + timedelta(seconds=LEASE_SECONDS)
 
@@ -216,7 +203,7 @@ async def test_who_comes_too_late_with_a_fetch_ends_nothing_that_is_looked_at(po
     look = await book.claim_to_scan(after, include_unscanned=False)
     assert look and look.attempts == late.attempts
     assert not await book.finish(late, MediaResult("lost", EXPIRED), after)
-    await book.reschedule(late, after + timedelta(days=1), "too late")
+    await book.set_due(late, after + timedelta(days=1), "too late")
     row = dict(await pool.fetchrow("select state, reason from archiver.media where id = $1", id))
     assert row == {"state": "fetched", "reason": ""}
     assert await book.finish(look, MediaResult("available", scanned=True), after)

@@ -64,7 +64,7 @@ async def test_an_id_that_is_older_than_seven_days_says_so(scanned: Room) -> Non
     assert row["reason"] == EXPIRED
     status, body, _ = await scanned.get(id)
     assert status == 410 and b"7 dagen" in body
-    [told] = await (await book_of(scanned.pool)).load_unpublished(10)
+    [told] = await (await book_of(scanned.pool)).outbox.fetch_unpublished(10, [])
     assert (told.state, told.reason, told.message) == ("lost", EXPIRED, id)
 
 

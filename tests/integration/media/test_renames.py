@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from archiver.media.fetch_policy import FetchedFile
-from archiver.media.store import LEASE_SECONDS
 from services import clock
 from services.files.object_store import ObjectStore, StoreUnavailable
 from services.postgres.database import Pool
+from services.postgres.lease import LEASE_SECONDS
 from services.tasks import background_task
 from tests.support.integration.media_provider import LARGE, book_of, came, dies, lying, room
 from tests.support.observer import until

@@ -63,12 +63,12 @@ async def test_without_a_scanner_a_file_is_handed_out_where_that_may_be_and_look
     async with room(pool, tmp_path, scanned_only=True) as place:
         assert (await place.get(id))[0] == 202, "in production nothing unscanned is shown"
     book = await book_of(pool)
-    [told] = await book.load_unpublished(10)
-    await book.mark_published([told])
+    [told] = await book.outbox.fetch_unpublished(10, [])
+    await book.outbox.mark_published([told])
     async with room(pool, tmp_path, Scanner(scanner.url), scanned_only=True) as place:
         await place.until(id, "quarantined")
         assert (await place.get(id))[0] == 451
-    [anew] = await book.load_unpublished(10)
+    [anew] = await book.outbox.fetch_unpublished(10, [])
     assert (told.state, anew.state) == ("available", "quarantined")
     assert told.id != anew.id
 
@@ -118,7 +118,7 @@ async def test_a_person_lets_through_what_is_kept_from_everybody_and_answers_for
         ids = [await place.came("900"), await place.came("901")]
         for id in ids:
             await place.until(id, "quarantined")
-        await place.book.mark_published(await place.book.load_unpublished(10))
+        await place.book.outbox.mark_published(await place.book.outbox.fetch_unpublished(10, []))
         listed = await asyncio.to_thread(command, "files", "list", "--json")
         there = {str(id): f"sealed/{(await place.row(id))['ciphertext_sha256']}" for id in ids}
         assert {one["id"]: one["object"] for one in json.loads(listed.stdout)} == there
@@ -129,7 +129,7 @@ async def test_a_person_lets_through_what_is_kept_from_everybody_and_answers_for
             assert done.exit_code == 0, done.output
             assert (await place.get(id))[:2] == (200, content)
         await place.until(await place.came("902"), "waiting")  # whoever gets files looks past these
-        told = await place.book.load_unpublished(10)
+        told = await place.book.outbox.fetch_unpublished(10, [])
         assert {one.reason for one in told} == {"media_released: vrijgegeven door A. Arts"}
         assert [(await place.state(id)) for id in ids] == ["available", "available"]
         again = await asyncio.to_thread(command, "files", "release", str(ids[0]), "--by", "A. Arts")

@@ -58,7 +58,8 @@ async def test_a_file_lies_sealed_under_the_hash_of_what_lies_there(
         assert known == [hashlib.sha256(LARGE).hexdigest()] * 2
         assert rows[0]["digest"] != rows[1]["digest"], "nobody sees that they are the same"
         assert (await place.get(first))[:2] == (await place.get(second))[:2] == (200, LARGE)
-        told = {one.message: one.object for one in await place.book.load_unpublished(10)}
+        outcomes = await place.book.outbox.fetch_unpublished(10, [])
+        told = {one.message: one.object for one in outcomes}
         assert told == {row["id"]: row["ciphertext_sha256"] for row in rows}
 
 
@@ -72,12 +73,12 @@ async def test_who_has_the_file_and_the_table_cannot_tell_that_it_was_sent(
         hash = hashlib.sha256(JPEG)
         for looks in (hash.hexdigest(), base64.b64encode(hash.digest()).decode()):
             assert looks not in copy
-        [told] = await place.book.load_unpublished(10)
+        [told] = await place.book.outbox.fetch_unpublished(10, [])
         assert told.sha256 == await hash_of(place, id) == hash.hexdigest()
         await Eraser(pool, await keys_of(pool)).erase_conversation(
             "almelo", told.conversation, "test"
         )
-        [told] = await place.book.load_unpublished(10)
+        [told] = await place.book.outbox.fetch_unpublished(10, [])
         assert told.sha256 == await hash_of(place, id) == ""
 
 

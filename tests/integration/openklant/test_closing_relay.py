@@ -7,9 +7,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from deliverer.destinations.openklant.closing_relay import relay_closings, run_closing_relay
 from deliverer.destinations.openklant.closing_store import ClosingStore
-from deliverer.destinations.openklant.task_status import PolledTask, close_command
+from deliverer.destinations.openklant.task_status import PolledTask
 from deploy.local.rabbitmq import Broker
 from router.handlers.dispatch import crm_events
 from router.output.crm_events import CLOSED
@@ -21,6 +20,7 @@ from services.amqp.consumer import Inbox, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.contract import Command, PartitionBatch
 from services.postgres.database import Pool, connection_pool
+from services.postgres.outbox import Relay
 from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
 from tests.support.citizens import text, webhook
@@ -62,11 +62,11 @@ async def done(own: Pool, conversation: str, department: str, seen: int) -> None
 
 
 @asynccontextmanager
-async def partitions(broker: Broker, count: int = COUNT) -> AsyncIterator[PartitionPublisher]:
+async def partitions(broker: Broker) -> AsyncIterator[PartitionPublisher]:
     async with broker_connection(
         broker.url_for("deliverer", PASSWORDS["deliverer"]), "test tells"
     ) as link:
-        yield PartitionPublisher(link, clock.new_id(), count)
+        yield PartitionPublisher(link, clock.new_id(), COUNT)
 
 
 async def heard(broker: Broker, count: int) -> list[Command]:
@@ -97,8 +97,11 @@ async def test_told_twice_it_is_closed_once_with_its_reason_and_in_whose_name(
     [(_, first, _)] = await office.takes(office.came(webhook(text("container", "wamid.1", 1))))
     await done(own, first.conversation, first.department, first.sequence)
     await pool.execute("create table before as select * from deliverer.closing")
-    closings = ClosingStore(own)
-    async with partitions(broker) as to, background_task(run_closing_relay(closings, to)):
+    closings = ClosingStore(own).outbox
+    async with (
+        partitions(broker) as to,
+        background_task(Relay(closings, to.publish_by_number).run()),
+    ):
         await until(lambda: pool.fetchval(WAITING), lambda n: n == 0, 10)
         # As of a process that died before it could write down that the broker had it.
         await pool.execute("insert into deliverer.closing select * from before")
@@ -117,28 +120,13 @@ async def test_told_twice_it_is_closed_once_with_its_reason_and_in_whose_name(
     assert row and row["closed_at"] and row["sequence"] == first.sequence + 1
 
 
-async def test_what_the_broker_did_not_take_is_told_later(broker: Broker, own: Pool) -> None:
-    conversation = f"{NUMBER}-{'a2' * 13}"
-    await done(own, conversation, "burgerzaken", 3)
-    missing = next(n for n in range(3, 99) if topology.partition_of(NUMBER, n) >= COUNT)
-    closings = ClosingStore(own)
-    async with partitions(broker, missing) as nowhere:
-        assert await relay_closings(closings, nowhere) == 0
-    async with partitions(broker) as to:
-        assert await relay_closings(closings, to) == 1
-        assert await relay_closings(closings, to) == 0
-    [command] = await heard(broker, 1)
-    assert (command.conversation, command.action.last_seen_sequence) == (conversation, 3)
-    assert command.department == "burgerzaken"
-
-
 async def test_what_was_asked_meanwhile_reaches_the_router_first_and_stays_open(
     own: Pool, pool: Pool, office: Office
 ) -> None:
     [(_, first, _)] = await office.takes(office.came(webhook(text("container", "wamid.1", 1))))
     await done(own, first.conversation, first.department, first.sequence)
     await office.takes(office.came(webhook(text("En hij stinkt", "wamid.2", 1))))
-    [closing] = await ClosingStore(own).unpublished()
-    [(_, decision, _)] = await office.takes(close_command(closing))
+    [closing] = await ClosingStore(own).outbox.fetch_unpublished(10, [])
+    [(_, decision, _)] = await office.takes(closing)
     assert (decision.kind, decision.reason.partition(":")[0]) == ("refused", "asked_meanwhile")
     assert await pool.fetchval("select count(*) from router.conversation where closed_at is null")

@@ -2,16 +2,18 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from deploy.local.rabbitmq import Broker
 from router.store.store import REPUBLISH_AFTER, Store
-from router.timer_relay import MOST, TimerRelay
+from router.timer_relay import TimerRelay
 from services import clock, contract, metrics
 from services.amqp import topology
 from services.amqp.connection import broker_connection
@@ -20,6 +22,7 @@ from services.amqp.partition_publisher import PartitionPublisher
 from services.contract import PartitionBatch, Timeout
 from services.ids import uuid7
 from services.postgres.database import Pool, connection_pool
+from services.postgres.outbox import LIMIT
 from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
 from tests.support.observer import until
@@ -182,66 +185,45 @@ async def test_it_is_told_how_long_the_oldest_event_is_held(relay: TimerRelay, p
 
 
 async def test_two_routers_at_once_tell_each_time_out_once(relays: Relays, pool: Pool) -> None:
-    many = 3 * MOST
+    many = 3 * LIMIT
     ids = {await waits(pool, NOON, (NUMBER, OTHER)[n % 2]) for n in range(many)}
 
     async def telling() -> None:
         async with relays.one() as relay:
             while await pool.fetchval(UNTOLD):
-                assert await relay.publish_due() <= MOST
+                assert await relay.publish_due() <= LIMIT
 
     await asyncio.gather(telling(), telling())
     told = Counter(each.id for each in await relays.told())
     assert told.keys() == ids and set(told.values()) == {1}
 
 
-async def test_a_partition_that_takes_nothing_in_keeps_no_other_from_its_time_outs(
-    relays: Relays, pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stuck, free = (
-        next(str(n) for n in range(10000000, 10009999) if topology.partition_of(str(n), 3) == p)
-        for p in (2, 0)
-    )
-    oldest = [await waits(pool, NOON - SECOND, stuck) for _ in range(MOST)]
-    newest = await waits(pool, NOON, free)
-    async with relays.one(partitions=3) as relay:
-        assert (
-            await relay.publish_due() == 0
-        )  # the oldest are all of the partition that is not there
-        assert await relay.publish_due() == 1
-        assert await relay.publish_due() == 0
-        assert await told_at(pool, newest) == NOON
-        # It has rested: its number's are tried again, and are the first again.
-        newer = await waits(pool, NOON, free)
-        monkeypatch.setattr("router.timer_relay.TimerRelay._suspended_numbers", lambda _: [])
-        assert await relay.publish_due() == 0
-        assert await told_at(pool, newer) is await told_at(pool, oldest[0]) is None
-
-
 class Saying:
     """Tells, but only when it is let go on."""
+
+    count = COUNT
 
     def __init__(self) -> None:
         self.begun, self.may_end = asyncio.Event(), asyncio.Event()
 
-    async def __call__(self, due: Sequence[Timeout]) -> list[UUID]:
+    async def publish_by_number(self, due: list[Timeout], seconds: float) -> list[Timeout]:
         self.begun.set()
         await self.may_end.wait()
-        return [each.id for each in due]
+        return due
 
 
 async def test_a_partition_takes_away_and_sets_anew_what_is_just_being_told(
     relays: Relays, pool: Pool
 ) -> None:
     taken, anew, held = [await waits(pool, NOON) for _ in range(3)]
-    saying = Saying()
-    telling = asyncio.create_task(relays.store.publish_due_timers(NOON, MOST, [], saying))
+    saying: Any = Saying()
+    telling = asyncio.create_task(TimerRelay(relays.store, saying).publish_due())
     await saying.begun.wait()
     new = clock.new_id()
     async with pool.acquire() as connection, asyncio.timeout(2):
         await connection.execute("delete from router.timer where id = $1", taken)
         await connection.execute("update router.timer set id = $2 where id = $1", anew, new)
-        assert await relays.store.publish_due_timers(NOON, MOST, [], saying) == 0  # another router
+        assert await TimerRelay(relays.store, saying).publish_due() == 0  # another router
         async with connection.transaction():
             await connection.execute("delete from router.timer where id = $1", held)
             saying.may_end.set()
@@ -249,31 +231,29 @@ async def test_a_partition_takes_away_and_sets_anew_what_is_just_being_told(
     assert await pool.fetch("select id, told_at from router.timer") == [(new, None)]
 
 
-async def test_a_relay_that_is_cut_off_leaves_what_it_told_to_be_told_again(
+async def test_a_relay_that_is_cut_off_leaves_what_it_told_to_another_router(
     relays: Relays, pool: Pool
 ) -> None:
     id = await waits(pool, NOON)
-    saying = Saying()
-    async with background_task(relays.store.publish_due_timers(NOON, MOST, [], saying)):
+    saying: Any = Saying()
+    async with background_task(TimerRelay(relays.store, saying).publish_due()):
         await saying.begun.wait()
     assert await told_at(pool, id) is None
     saying.may_end.set()
-    assert await relays.store.publish_due_timers(NOON, MOST, [], saying) == 1
+    assert await TimerRelay(relays.store, saying).publish_due() == 1
 
 
 async def test_without_a_broker_nothing_is_told_and_with_it_everything_is(
     relays: Relays, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("router.timer_relay.CONFIRM_SECONDS", 0.2)
-    monkeypatch.setattr("router.timer_relay.SUSPEND_SECONDS", 0.0)
     id = await waits(pool, NOON)
     async with broker_connection("amqp://127.0.0.1:1/postkamer", "nobody") as link:
-        assert (
-            await TimerRelay(
-                relays.store, PartitionPublisher(link, clock.new_id(), COUNT)
-            ).publish_due()
-            == 0
-        )
+        partitions = PartitionPublisher(link, clock.new_id(), COUNT)
+        with capture_logs() as lines:
+            assert await TimerRelay(relays.store, partitions).publish_due() == 0
+    untold = {"event": "timeouts.untold", "partition": topology.partition_of(NUMBER, COUNT)}
+    assert untold | {"log_level": "warning"} in lines
     assert await told_at(pool, id) is None
     async with relays.one() as relay, background_task(relay.run()):
         await until(lambda: told_at(pool, id), lambda at: at == NOON, 10)

@@ -23,8 +23,6 @@ from tests.support.integration.message_provider import NUMBER, Account, Office
 TEXT = {"type": "text", "text": {"body": "Ja."}}
 IMAGE = {"type": "image", "image": {}}
 LONG = 10.0
-NOTHING: Any = None
-"""What is published is not looked at here."""
 
 
 @types.coroutine
@@ -120,7 +118,7 @@ class Heard:
 
 def sending(office: Office, ledger: Any, poster: Poster, account: Account) -> Any:
     note = office.attempts.append
-    return SendLoop(ledger, poster, {NUMBER: account}, NOTHING, note).run()
+    return SendLoop(ledger, poster, {NUMBER: account}, note).run()
 
 
 async def until(holds: Callable[[], bool]) -> None:

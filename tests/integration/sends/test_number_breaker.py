@@ -21,7 +21,6 @@ from tests.support.integration.message_provider import NUMBER, Account, Office
 
 OTHER = "206540352242923"
 TEXT = {"type": "text", "text": {"body": "Ja."}}
-NOTHING: Any = None  # what is published is not looked at here
 LONG = 30.0
 PROBED_SECONDS = 90.0
 """A stopped number is tried after 4 s, 16 and 64 more; two may be over when all is explained."""
@@ -59,7 +58,7 @@ def working(office: Office, meta: Meta, account: Account) -> Any:
         for number in meta.says
     }
     ledger = Ledger(office.pool, clock.new_id(), {number: number for number in accounts})
-    return background_task(SendLoop(ledger, meta, accounts, NOTHING, office.attempts.append).run())
+    return background_task(SendLoop(ledger, meta, accounts, office.attempts.append).run())
 
 
 async def backlog(office: Office, count: int, number: str = NUMBER) -> None:

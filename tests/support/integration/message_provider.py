@@ -140,9 +140,8 @@ class Office:
         names = {number: account.name for number, account in accounts.items()}
         process = clock.new_id()
         ledger = Ledger(self.pool, process, names)
-        nothing: Any = None  # what is published is not looked at here
         async with http_client(WINDOW) as poster, http_client(FILES_AT_ONCE) as bearer:
-            outbound = SendLoop(ledger, poster, accounts, nothing, self.attempts.append)
+            outbound = SendLoop(ledger, poster, accounts, self.attempts.append)
             uploads = MediaUploadStore(self.pool, process, names)
             files, note = MediaSource(self.store, self.scanner), self.attempts.append
             carrier = MediaUploader(uploads, ledger, files, bearer, accounts, note)

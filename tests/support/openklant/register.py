@@ -24,13 +24,12 @@ from deliverer.destinations.openklant.destination import ANSWER_BYTES
 from deliverer.destinations.openklant.saga import OpenKlantReceiver
 from deliverer.destinations.openklant.store import SagaStore
 from deliverer.destinations.openklant.task_poller import PollIntervals, TaskPoller
-from deliverer.destinations.openklant.task_status import Closing
 from deliverer.transport.http_client import HttpClient, http_client
 from sandbox.openklant.error_responses import BASE
 from sandbox.service import run_sandbox
 from sandbox.settings import SandboxSettings
 from services.config.organisation import Department, OpenKlantDestination
-from services.contract import Delivery
+from services.contract import Command, Delivery
 from services.postgres.database import Pool
 from tests.support.integration.destination_harness import ARCHIVER, NOON
 from tests.support.openklant.flaky_register import Died, Road
@@ -84,9 +83,9 @@ class Register:
         asking = lambda: OpenKlantClient(road, self.api, self.token)  # noqa: E731
         return await TaskPoller("crm", self.closings(), asking, PollIntervals(60, 0)).poll_once()
 
-    async def closes(self) -> list[Closing]:
+    async def closes(self) -> list[Command]:
         """What waits for the router to be told."""
-        return await self.closings().unpublished()
+        return await self.closings().outbox.fetch_unpublished(10, [])
 
     async def does(self, contact: int = 0, task: int = -1) -> None:
         """An employee does this task of this contact, and says so where the task is."""
@@ -296,5 +295,5 @@ def shape(contacts: list[Json]) -> Any:
     ]
 
 
-def told(closings: list[Closing]) -> list[tuple[str, str, int]]:
-    return [(each.conversation, each.department, each.seen) for each in closings]
+def told(closings: list[Command]) -> list[tuple[str, str, int]]:
+    return [(each.conversation, each.department, each.last_seen_sequence) for each in closings]

@@ -107,7 +107,7 @@ def test_notice_of_any_content_is_archived_and_not_published(value: dict[str, An
         said = Router().takes(told(field, **value))
         assert events(said) == []
         assert [d.kind for d in decisions(said)] == ["archived"]
-        assert [r.kind for r in records_of(said)] == ["archived"]
+        assert [r.kind for r in records_of(said)] == ["notice"]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_account_notice_that_names_a_number_is_only_archived(field: str, number:
     """Its origin was verified for the number, which says nothing of the account beside it."""
     router = Router()
     said = router.takes(receipt(body(change(number, field, **TEMPLATE))))
-    assert [r.kind for r in records_of(said)] == ["archived"]
+    assert [r.kind for r in records_of(said)] == ["notice"]
     [changes] = router.changes
     assert msgspec.structs.replace(changes, sighting=None) == Changes()
     router.takes(told(field, **TEMPLATE))
