@@ -83,8 +83,8 @@ async def run_sandbox(settings: SandboxSettings) -> AsyncIterator[RunningSandbox
                 yield RunningSandbox(f"http://{settings.bind}:{port}", broken)
             finally:
                 graph.close()
-                crm.close()
-                openklant.close()
+                crm.failures.release()
+                openklant.failures.release()
                 world.stream.close()
 
 

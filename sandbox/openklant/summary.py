@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 def summary(store: Store, most: int) -> Json:
-    """Return the newest `most` contacts: by their number, and a list of those without one."""
+    """Return the newest `most` contacts, by their number."""
     contacts = list(store.all("klantcontacten"))[-most:]
     return {
         "counts": {name: store.count(name) for name in RESOURCES},
@@ -21,9 +21,6 @@ def summary(store: Store, most: int) -> Json:
             for row in contacts
             if row["referentienummer"] is not None
         },
-        "withoutNumber": [
-            contact_json(store, row) for row in contacts if row["referentienummer"] is None
-        ],
     }
 
 
@@ -69,11 +66,6 @@ RELATED_ROWS: Mapping[str, tuple[str, str, Callable[[Store, Row], Any]]] = {
         "actorklantcontacten",
         "klantcontact",
         lambda store, one: actor_name(store, one["actor"]),
-    ),
-    "bijlagen": (
-        "bijlagen",
-        "wasBijlageVanKlantcontact",
-        lambda _, one: one["bijlageidentificator"],
     ),
     "onderwerpen": (
         "onderwerpobjecten",

@@ -1,4 +1,4 @@
-"""That a task was done elsewhere reaches the router: later if need be, and once."""
+"""A closing for the router is published once the broker takes it, and applied once."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,14 +27,14 @@ from tests.support.observer import until
 from tests.support.router.batch_office import NUMBER, Office
 
 COUNT = 2
-"""Partitions that the broker has queues of."""
+"""Partitions with a queue."""
 TASK = UUID(int=1)
 WAITING = "select count(*) from deliverer.closing"
 
 
 @pytest.fixture
 async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
-    """The deliverer's, which may do what its grants say."""
+    """Connections of the deliverer's role, with its grants."""
     async with connection_pool(f"{empty}?role=postkamer_deliverer", "test", 4) as own:
         yield own
 
@@ -46,8 +46,8 @@ async def office(empty: str, pool: Pool) -> AsyncIterator[Office]:
         yield Office(store, await store.take_epoch(0))
 
 
-async def done(own: Pool, conversation: str, department: str, seen: int) -> None:
-    """Somebody did the only task of it."""
+async def add_closing(own: Pool, conversation: str, department: str, seen: int) -> None:
+    """Store the closing of a conversation with one task, which an employee has done."""
     await own.execute(
         "insert into deliverer.internetaak (destination, event, conversation, contact, internetaak,"
         " department, covers) values ('crm', $1, $2, $1, $1, $3, $4)",
@@ -57,19 +57,19 @@ async def done(own: Pool, conversation: str, department: str, seen: int) -> None
     [task] = await closings.claim_due("crm", 60)
     assert task == PolledTask(TASK, conversation, TASK, None)
     assert await closings.mark_done("crm", task, clock.new_id())
-    assert not await closings.mark_done("crm", task, clock.new_id()), "it is written down already"
+    assert not await closings.mark_done("crm", task, clock.new_id())
 
 
 @asynccontextmanager
 async def partitions(broker: Broker, count: int = COUNT) -> AsyncIterator[PartitionPublisher]:
     async with broker_connection(
-        broker.url_for("deliverer", PASSWORDS["deliverer"]), "test tells"
+        broker.url_for("deliverer", PASSWORDS["deliverer"]), "test relay"
     ) as link:
         yield PartitionPublisher(link, clock.new_id(), count)
 
 
-async def heard(broker: Broker, count: int) -> list[Command]:
-    """What stands in the number's partition, once it is so much."""
+async def read_commands(broker: Broker, count: int) -> list[Command]:
+    """Return the commands in the number's partition, once there are so many."""
     found: list[Command] = []
 
     async def work(inbox: Inbox) -> None:
@@ -90,19 +90,19 @@ async def heard(broker: Broker, count: int) -> list[Command]:
     return found
 
 
-async def test_told_twice_it_is_closed_once_with_its_reason_and_in_whose_name(
+async def test_a_closing_published_twice_closes_once_with_its_reason_and_author(
     broker: Broker, own: Pool, pool: Pool, office: Office
 ) -> None:
     [(_, first, _)] = await office.takes(office.came(webhook(text("container", "wamid.1", 1))))
-    await done(own, first.conversation, first.department, first.sequence)
+    await add_closing(own, first.conversation, first.department, first.sequence)
     await pool.execute("create table before as select * from deliverer.closing")
     closings = ClosingStore(own)
     async with partitions(broker) as to, background_task(run_closing_relay(closings, to)):
         await until(lambda: pool.fetchval(WAITING), lambda n: n == 0, 10)
-        # As of a process that died before it could write down that the broker had it.
+        # The table as a process leaves it that ended before it noted the broker's confirmation.
         await pool.execute("insert into deliverer.closing select * from before")
         await until(lambda: pool.fetchval(WAITING), lambda n: n == 0, 10)
-    one, again = await heard(broker, 2)
+    one, again = await read_commands(broker, 2)
     assert one == again
     said = [decided for command in (one, again) for decided in await office.takes(command)]
     closed = [event for unit, decision, _ in said for _, event in crm_events(unit, decision)]
@@ -114,9 +114,11 @@ async def test_told_twice_it_is_closed_once_with_its_reason_and_in_whose_name(
     assert row and row["closed_at"] and row["sequence"] == first.sequence + 1
 
 
-async def test_what_the_broker_did_not_take_is_told_later(broker: Broker, own: Pool) -> None:
+async def test_a_closing_that_the_broker_refused_is_published_later(
+    broker: Broker, own: Pool
+) -> None:
     conversation = f"{NUMBER}-{'a2' * 13}"
-    await done(own, conversation, "burgerzaken", 3)
+    await add_closing(own, conversation, "burgerzaken", 3)
     missing = next(n for n in range(3, 99) if topology.partition_of(NUMBER, n) >= COUNT)
     closings = ClosingStore(own)
     async with partitions(broker, missing) as nowhere:
@@ -124,16 +126,16 @@ async def test_what_the_broker_did_not_take_is_told_later(broker: Broker, own: P
     async with partitions(broker) as to:
         assert await relay_closings(closings, to) == 1
         assert await relay_closings(closings, to) == 0
-    [command] = await heard(broker, 1)
+    [command] = await read_commands(broker, 1)
     assert (command.conversation, command.last_seen_sequence) == (conversation, 3)
     assert command.department == "burgerzaken"
 
 
-async def test_what_was_asked_meanwhile_reaches_the_router_first_and_stays_open(
+async def test_a_conversation_with_a_newer_message_stays_open(
     own: Pool, pool: Pool, office: Office
 ) -> None:
     [(_, first, _)] = await office.takes(office.came(webhook(text("container", "wamid.1", 1))))
-    await done(own, first.conversation, first.department, first.sequence)
+    await add_closing(own, first.conversation, first.department, first.sequence)
     await office.takes(office.came(webhook(text("En hij stinkt", "wamid.2", 1))))
     [closing] = await ClosingStore(own).unpublished()
     [(_, decision, _)] = await office.takes(close_command(closing))
