@@ -2,7 +2,7 @@
 
 import zlib
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from aiohttp import web
@@ -138,16 +138,11 @@ def read_events(content_type: str, body: bytes) -> list[Event] | web.Response:
     if raws is None:
         expected = f"expected {event_validation.SINGLE} or {event_validation.BATCH}"
         return problem_response(415, "the content type is not that of a CloudEvent", expected)
-    events: list[Event] = []
-    faults: list[dict[str, Any]] = []
-    for n, raw in enumerate(raws):
-        event, reasons = event_validation.read_event(raw)
-        if event:
-            events.append(event)
-        faults += [{"event": n, "reason": reason} for reason in reasons]
+    found = [event_validation.read_event(raw) for raw in raws]
+    faults = [{"event": n, "reason": one} for n, one in enumerate(found) if isinstance(one, str)]
     if faults:
         return problem_response(400, "not a valid CloudEvent", errors=faults)
-    return events
+    return [event for event in found if isinstance(event, Event)]
 
 
 def refusal_response(mode: CrmMode, status: int) -> web.Response:
