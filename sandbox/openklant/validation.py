@@ -21,9 +21,6 @@ FORMS: Mapping[str, re.Pattern[str]] = {
     "email": re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+"),
     "phone": re.compile(r"(?!0800|0900)(0[1-9][0-9]{8}|\+[0-9]{9,15}|00[0-9]{7,13})"),
 }
-LONE = re.compile("[\ud800-\udfff]")
-"""Surrogate without its other half, which JSON can hold."""
-
 Exists = Callable[[str, str], bool]
 """True if the resource has a row with this uuid."""
 
@@ -87,7 +84,6 @@ def _text(field: Field, raw: object, _: Exists) -> ReadResult:
     checks = (
         (value or field.blank, "blank", "Dit veld mag niet leeg zijn."),
         ("\x00" not in value, "null_characters_not_allowed", "Null-tekens kunnen niet."),
-        (not LONE.search(value), "surrogate_characters_not_allowed", "Dit teken kan niet."),
         (not most or len(value) <= most, "max_length", f"Niet meer dan {most} karakters."),
         (is_formed, "invalid", "Deze waarde heeft een ongeldig formaat."),
     )
@@ -112,9 +108,7 @@ def _moment(_: Field, raw: object, __: Exists) -> ReadResult:
     try:
         value = datetime.fromisoformat(raw)  # type: ignore[arg-type]
         return ReadResult(value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC))
-    except OverflowError:
-        return refuse("overflow", "Deze datum is niet mogelijk.")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return refuse("invalid", "Gebruik: YYYY-MM-DDThh:mm[:ss][+HH:MM|Z].")
 
 

@@ -27,7 +27,7 @@ def test_an_empty_body_is_an_empty_object() -> None:
     assert parse(b"") == {}
 
 
-@pytest.mark.parametrize("raw", [b"{", b"\xff", b'{"a": NaN}', b"[" * 100_000])
+@pytest.mark.parametrize("raw", [b"{", b"\xff", b'{"a": NaN}', b'"\\ud800"', b"[" * 100_000])
 def test_a_body_that_is_no_json_is_unreadable(raw: bytes) -> None:
     with pytest.raises(Unreadable):
         parse(raw)
