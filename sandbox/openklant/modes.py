@@ -18,7 +18,7 @@ from sandbox.openklant.error_responses import (
 from sandbox.openklant.latency import WORKERS
 from sandbox.openklant.schema import RESOURCES, TOGETHER
 
-RACE_SECONDS = 5.0
+RACE_SECONDS = 2.0
 """Time that a post waits for the others in the mode `race` before it goes on alone."""
 
 REFUSALS: dict[str, Refusal] = {

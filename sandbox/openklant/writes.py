@@ -57,26 +57,20 @@ def _check(
     if result.value is None:
         return result
     row = (previous or {}) | result.value
-    result.faults += _check_numbers(store, resource, result.value, row)
-    if result.faults:  # the server checks a row as a whole only if each field is valid
-        return result
-    if resource == "internetaken" and "toegewezenAanActoren" not in row:
+    result.faults += _unique_faults(store, resource, result.value, row)
+    if resource == "internetaken" and not result.faults and "toegewezenAanActoren" not in row:
         reason = "een van `toegewezen_aan_actor` en `toegewezen_aan_actoren` is vereist."
         result.faults.append(Fault(WHOLE, "invalid", reason))
-    pair = ("actor", "klantcontact")
-    if resource == "actorklantcontacten" and not store.is_free(resource, pair, row):
-        reason = "De velden actor, klantcontact moeten een unieke set zijn."
-        result.faults.append(Fault(WHOLE, "unique", reason))
     return result
 
 
-def _check_numbers(store: Store, resource: str, values: dict[str, Any], row: Row) -> list[Fault]:
-    """Return a fault for each number that another row has. The server does not check an empty
-    number; only its database does."""
+def _unique_faults(store: Store, resource: str, values: dict[str, Any], row: Row) -> list[Fault]:
+    """Return a fault for each number, or set of references, that another row has. The server does
+    not check an empty number; only its database does."""
     return [
-        Fault(name, "unique", f"Er bestaat al een van {resource} met eenzelfde {name}.")
-        for name, *others in UNIQUE.get(resource, ())
-        if not others and values.get(name) and not store.is_free(resource, (name,), row)
+        Fault(fields[0] if len(fields) == 1 else WHOLE, "unique", "Deze waarde bestaat al.")
+        for fields in UNIQUE.get(resource, ())
+        if any(values.get(name) for name in fields) and not store.is_free(resource, fields, row)
     ]
 
 

@@ -187,6 +187,7 @@ async def test_a_desk_polls_a_record_for_messages_that_it_does_not_have(sandbox:
             text = await sandbox.read_until(stream, f'"{record["id"]}"')
     assert '"messages":[{"id":"m3","sequence":3},{"id":"m7","sequence":7},{"id":"m9"' in text
     assert {after for after in sandbox.services.polled if after} == {"3", "7"}
+    assert await sandbox.ask("GET", "/desk/record/c1") == (200, {"messages": records})
 
 
 async def test_a_desk_learns_that_the_gateway_or_the_archiver_does_not_answer() -> None:
