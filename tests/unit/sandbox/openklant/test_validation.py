@@ -161,6 +161,8 @@ def test_values_are_stored_as_the_server_reads_them(filled: FilledStore) -> None
     row = filled.create("klantcontacten", plaatsgevondenOp="2026-11-24", metadata=metadata)
     assert row["plaatsgevondenOp"] == datetime(2026, 11, 24, tzinfo=UTC)
     assert row["metadata"] == {"wamid": "1", "a": "b"}
+    party = filled.create("betrokkenen", contactnaam=None, wasPartij=None)
+    assert (party["contactnaam"]["voornaam"], party["wasPartij"]) == ("", None)
 
 
 def test_an_identification_of_an_actor_is_read_by_the_kind_of_actor(filled: FilledStore) -> None:
