@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -13,8 +13,9 @@ MAX_TEXT = 65_536
 """Most characters that the app itself accepts in one message."""
 MAX_COPIES = 10
 """Most copies of one body posted at the same time, to imitate Meta's repeats."""
-MAX_LATE = MAX_WAIT = 600.0
-"""Seconds; longer than any test of a number's move takes."""
+LONGEST_SECONDS = 600.0
+"""Longer than any test of a number's move takes."""
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=LONGEST_SECONDS)]
 
 
 class PhoneMessage(
@@ -22,19 +23,20 @@ class PhoneMessage(
 ):
     """The body of POST /phone/messages."""
 
-    sender: str
+    sender: Annotated[str, msgspec.Meta(pattern=r"^\+?[0-9]+$")]
+    """Phone number with country code."""
     number: str
     name: str = ""
     hidden: bool = False
     """True to hide the phone number from the municipality, as usernames allow."""
-    holder: int = 1
+    holder: Annotated[int, msgspec.Meta(ge=1)] = 1
     """Ordinal of the phone number's holder; 2 is a person who got the number after another."""
     kind: Literal[
         "text", "image", "document", "audio", "video", "sticker", "location", "reaction",
         "choice", "button", "form", "contact",
     ] = "text"  # fmt: skip
     """choice: from a menu; button: of a template; form: completed; contact: the citizen's card."""
-    text: str = ""
+    text: Annotated[str, msgspec.Meta(max_length=MAX_TEXT)] = ""
     """Body of a text, caption of a picture, title of a choice, or answer in a form."""
     media: str = ""
     """Id of a file from POST /phone/media."""
@@ -53,34 +55,16 @@ class PhoneMessage(
     """Id of the chosen row or button, or token of a form."""
     button: bool = False
     """True if the choice was a button, not a row of a list."""
-    copies: int = 1
-    late: float = 0.0
+    copies: Annotated[int, msgspec.Meta(ge=1, le=MAX_COPIES)] = 1
+    late: Seconds = 0.0
     """Seconds that the number's present carrier delays the message. It also signs the message, even
     if the number moves meanwhile."""
-    wait: float = 0.0
+    wait: Seconds = 0.0
     """Seconds to wait for the gateway to accept the message before the response."""
 
 
 Attach = Callable[[PhoneMessage], Json]
 """Returns the file of a message in a webhook's form; ValueError if there is none."""
-
-
-def validate(outgoing: PhoneMessage) -> None:
-    """Raise ValueError for a message that no phone could send."""
-    if not outgoing.sender.removeprefix("+").isdecimal():
-        raise ValueError("from: expected a phone number with country code")
-    if not 1 <= outgoing.copies <= MAX_COPIES:
-        raise ValueError(f"copies: expected 1 to {MAX_COPIES}")
-    if len(outgoing.text) > MAX_TEXT:
-        raise ValueError(f"text: expected at most {MAX_TEXT} characters")
-    if outgoing.holder < 1:
-        raise ValueError("holder: expected 1 or more")
-    for name, value, longest in (
-        ("late", outgoing.late, MAX_LATE),
-        ("wait", outgoing.wait, MAX_WAIT),
-    ):
-        if not 0 <= value <= longest:
-            raise ValueError(f"{name}: expected 0 to {longest:.0f} seconds")
 
 
 def make_citizen(outgoing: PhoneMessage, number: Number) -> Citizen:
