@@ -12,13 +12,14 @@ def add(box: Inbox, *events: tuple[str, int, str]) -> list[bool]:
 
 def test_repeats_and_changed_repeats_are_counted() -> None:
     box = Inbox()
-    assert add(box, ("a", 1, "c"), ("a", 1, "c"), ("b", 2, "c")) == [True, False, True]
+    once, twice = ("a", 1, "c"), ("b", 2, "c")
+    assert add(box, once, twice, twice, twice) == [True, True, False, False]
     box.add(Event("a", "type", 1, "c", b"{ }"))
     summary = box.summary()
-    assert (summary["count"], summary["distinct"], summary["repeats"]) == (4, 2, 2)
+    assert (summary["count"], summary["distinct"], summary["repeats"]) == (5, 2, 3)
     assert summary["changed"] == 1
-    assert [one.n for one in box.latest(2)] == [3, 4]
-    assert [one.n for one in box.latest(9)] == [1, 2, 3, 4]
+    assert [one.n for one in box.latest(2)] == [4, 5]
+    assert [one.n for one in box.latest(9)] == [1, 2, 3, 4, 5]
 
 
 def test_disorder_is_counted_for_first_arrivals_within_a_conversation() -> None:
