@@ -22,7 +22,8 @@ RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 OLDEST_SECONDS = 3600.0
 """Age at which a webhook is given up; Meta gives up after 36 hours to 7 days."""
 MAX_WAITING = 50_000
-"""Most waiting webhooks, about 2 KiB each; further ones are given up and counted."""
+"""Most waiting webhooks; further ones are given up and counted. Measured: 2.1 KiB each with its
+task, and the body once it was posted."""
 
 OnStatus = Callable[[int], None]
 """Called after every attempt with the gateway's HTTP status; 0 if there was no response."""
