@@ -6,13 +6,12 @@ learns how many events it missed, and costs nothing. Without listeners an event 
 
 import asyncio
 import contextlib
-from collections import deque
-from itertools import islice
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
+from sandbox.memory import Ring
 from services.http.problems import problem_response
 
 EVENTS_KEPT = 2_000
@@ -39,8 +38,7 @@ class EventStream:
     def __init__(self, run: str) -> None:
         self._run = run
         """Id of this run of the sandbox; events of earlier runs are gone."""
-        self._ring: deque[StreamEvent] = deque(maxlen=EVENTS_KEPT)
-        self._last = 0
+        self._ring: Ring[StreamEvent] = Ring(EVENTS_KEPT)
         self._changed = asyncio.Event()
         self._listeners = 0
         self._open = True
@@ -51,8 +49,7 @@ class EventStream:
 
     def publish(self, kind: str, data: Any) -> None:
         """Send an event to every page; `data` is anything that msgspec encodes as JSON."""
-        self._last += 1
-        self._ring.append(StreamEvent(self._last, kind, data))
+        self._ring.add(StreamEvent(self._ring.count + 1, kind, data))
         if self._listeners:
             self._changed.set()
 
@@ -63,9 +60,7 @@ class EventStream:
 
     def since(self, n: int) -> list[StreamEvent]:
         """Return the next events after the n-th, as many as go into one write."""
-        oldest = self._last - len(self._ring)
-        start = max(n - oldest, 0)
-        return list(islice(self._ring, start, start + MAX_BATCH))
+        return self._ring.after(n, MAX_BATCH)
 
     async def listen(self, request: web.Request) -> web.StreamResponse:
         """GET /stream: the remembered events after Last-Event-ID, then new events."""
@@ -80,7 +75,7 @@ class EventStream:
         self._listeners += 1
         try:
             with contextlib.suppress(ConnectionError):
-                await self._send_events(response, min(after, self._last))
+                await self._send_events(response, min(after, self._ring.count))
         finally:
             self._listeners -= 1
         return response

@@ -74,18 +74,18 @@ async def run_sandbox(settings: SandboxSettings) -> AsyncIterator[RunningSandbox
         app.middlewares.append(own_pages_only)
         async with (
             serve(app, settings.bind, settings.port, connections=PUBLIC_CONNECTIONS) as port,
-            background_task(world.webhooks.run()) as webhook_task,
             background_task(desk.watch()) as desk_task,
             background_task(fetcher.run()) as fetch_task,
         ):
-            broken = first_failure(webhook_task, desk_task, fetch_task)
+            broken = first_failure(desk_task, fetch_task)
             try:
                 yield RunningSandbox(f"http://{settings.bind}:{port}", broken)
             finally:
                 graph.close()
-                crm.close()
-                openklant.close()
+                crm.failures.release()
+                openklant.failures.release()
                 world.stream.close()
+                world.webhooks.close()
 
 
 def make_world(settings: SandboxSettings, town: Town, http: aiohttp.ClientSession) -> World:

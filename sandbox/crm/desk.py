@@ -11,6 +11,7 @@ from aiohttp import web
 
 from sandbox.crm.postkamer_client import PostkamerClient
 from sandbox.event_stream import EventStream
+from sandbox.memory import remember
 from services import clock
 from services.http.body import read_body
 from services.http.problems import json_response, problem_response
@@ -131,10 +132,7 @@ class Desk:
         if record.status == HTTPStatus.NOT_FOUND:
             record = json_response({"messages": []})
         if record.status == HTTPStatus.OK:
-            self._watched[conversation] = read_messages(record)
-            self._watched.move_to_end(conversation)
-            if len(self._watched) > MAX_WATCHED:
-                self._watched.popitem(last=False)
+            remember(self._watched, conversation, read_messages(record), MAX_WATCHED)
         return record
 
     async def _fetch(self, conversation: str, after: int = 0) -> web.Response:

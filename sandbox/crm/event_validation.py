@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -32,21 +33,28 @@ class Event(msgspec.Struct, frozen=True):
     """Address of the data that the event leaves out."""
 
 
+Filled = Annotated[str, msgspec.Meta(min_length=1)]
+
+
 class _Data(msgspec.Struct, frozen=True):
-    conversationId: str = ""
+    conversationId: Filled
 
 
 class _Envelope(msgspec.Struct, frozen=True):
-    specversion: str = ""
-    id: str = ""
-    source: str = ""
-    type: str = ""
-    time: str = ""
-    datacontenttype: str = ""
-    sequence: str = ""
-    sequencetype: str = ""
+    specversion: Literal["1.0"]
+    id: Filled
+    source: Filled
+    type: Filled
+    time: Filled
+    datacontenttype: Literal["application/json"]
+    data: _Data
+    sequence: Annotated[str, msgspec.Meta(pattern="^[0-9]*$")] = ""
+    sequencetype: Literal["", "Integer"] = ""
     dataref: str = ""
-    data: _Data = _Data()
+
+    def __post_init__(self) -> None:
+        if self.sequence and not self.sequencetype:
+            raise ValueError("sequencetype must be Integer")
 
 
 _envelopes = msgspec.json.Decoder(_Envelope)
@@ -89,42 +97,16 @@ def split_batch(content_type: str, body: bytes) -> list[bytes] | None:
     return None
 
 
-def read_event(raw: bytes) -> tuple[Event | None, list[str]]:
-    """Return the event in `raw`, or all its faults."""
+def read_event(raw: bytes) -> Event | str:
+    """Return the event in `raw`, or why it is not valid."""
     try:
         envelope, names = _envelopes.decode(raw), _objects.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return None, [f"not a CloudEvent in JSON: {error}"]
-    faults = list(_faults(envelope))
-    faults += [f"{n!r} is no name of an attribute" for n in names if not ATTRIBUTE.fullmatch(n)]
+        return f"not a CloudEvent in JSON: {error}"
+    if wrong := [name for name in names if not ATTRIBUTE.fullmatch(name)]:
+        return f"{wrong[0]!r} is no name of an attribute"
     if len(raw) > LARGEST_BYTES:
-        faults.append(f"an event is at most {LARGEST_BYTES} bytes")
-    if faults:
-        return None, faults
+        return f"an event is at most {LARGEST_BYTES} bytes"
     sequence = int(envelope.sequence) if envelope.sequence else -1
     conversation = envelope.data.conversationId
-    return Event(envelope.id, envelope.type, sequence, conversation, raw, envelope.dataref), []
-
-
-def _faults(envelope: _Envelope) -> list[str]:
-    checks = (
-        (envelope.specversion == "1.0", "specversion must be 1.0"),
-        (envelope.id, "id is required"),
-        (envelope.source, "source is required"),
-        (envelope.type, "type is required"),
-        (envelope.time, "time is required"),
-        (
-            envelope.datacontenttype == "application/json",
-            "datacontenttype must be application/json",
-        ),
-        (envelope.data.conversationId, "data.conversationId is required"),
-        (
-            not envelope.sequence or envelope.sequence.isdecimal(),
-            "sequence must be a text of digits",
-        ),
-        (
-            not envelope.sequence or envelope.sequencetype == "Integer",
-            "sequencetype must be Integer",
-        ),
-    )
-    return [fault for is_valid, fault in checks if not is_valid]
+    return Event(envelope.id, envelope.type, sequence, conversation, raw, envelope.dataref)

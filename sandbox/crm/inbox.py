@@ -1,12 +1,12 @@
 """Events that the CRM stand-in received: a bounded memory that detects repeats and disorder."""
 
-from collections import OrderedDict, deque
-from itertools import islice
+from collections import OrderedDict
 from typing import Any
 
 import msgspec
 
 from sandbox.crm.event_validation import Event
+from sandbox.memory import Ring, remember
 
 EVENTS_KEPT = 20_000
 """Whole events, about 1 KiB each; the oldest are dropped first."""
@@ -47,57 +47,52 @@ class Inbox:
         self.clear()
 
     def clear(self) -> None:
-        self._arrivals: deque[Arrival] = deque(maxlen=EVENTS_KEPT)
+        self._arrivals: Ring[Arrival] = Ring(EVENTS_KEPT)
         self._ids: OrderedDict[str, int] = OrderedDict()
         self._sequences: OrderedDict[str, int] = OrderedDict()
         self._violations: list[Violation] = []
-        self._count = self._distinct = self._repeats = self._changed = self._disorder = 0
+        self._distinct = self._changed = self._disorder = 0
 
     def add(self, event: Event) -> bool:
         """Store an arrival; return True if it is the first with its id."""
-        self._count += 1
-        content = hash(event.raw)
-        previous_hash = self._ids.get(event.id)
-        if previous_hash is None:
+        content, known = hash(event.raw), self._ids.get(event.id)
+        if known is None:
             self._distinct += 1
-            self._remember(self._ids, event.id, content, IDS_KEPT)
+            remember(self._ids, event.id, content, IDS_KEPT)
             self._check_order(event)
         else:
-            self._repeats += 1
-            self._changed += previous_hash != content
-        self._arrivals.append(
+            self._changed += known != content
+        self._arrivals.add(
             Arrival(
-                n=self._count,
+                n=self._arrivals.count + 1,
                 id=event.id,
                 type=event.type,
                 sequence=event.sequence,
                 conversation_id=event.conversation,
-                first=previous_hash is None,
+                first=known is None,
                 event=msgspec.Raw(event.raw),
             )
         )
-        return previous_hash is None
+        return known is None
 
     def after(self, n: int, limit: int) -> list[Arrival]:
-        """Return up to `most` arrivals after the n-th, oldest first."""
-        oldest = self._count - len(self._arrivals)
-        start = max(n - oldest, 0)
-        return list(islice(self._arrivals, start, start + limit))
+        """Return up to `limit` arrivals after the n-th, oldest first."""
+        return self._arrivals.after(n, limit)
 
     def latest(self, limit: int) -> list[Arrival]:
-        """Return the last `most` arrivals, oldest first."""
-        return self.after(self._count - limit, limit)
+        """Return the last `limit` arrivals, oldest first."""
+        return self.after(self._arrivals.count - limit, limit)
 
     def summary(self) -> dict[str, Any]:
         return {
-            "count": self._count,
+            "count": self._arrivals.count,
             "distinct": self._distinct,
-            "repeats": self._repeats,
+            "repeats": self._arrivals.count - self._distinct,
             "changed": self._changed,
             "orderViolations": self._disorder,
             "violations": self._violations,
             "idsForgotten": self._distinct - len(self._ids),
-            "eventsDropped": self._count - len(self._arrivals),
+            "eventsDropped": self._arrivals.dropped,
         }
 
     def _check_order(self, event: Event) -> None:
@@ -110,11 +105,4 @@ class Inbox:
                 violation = Violation(event.conversation, last, event.sequence, event.id)
                 self._violations.append(violation)
         highest = max(last, event.sequence)
-        self._remember(self._sequences, event.conversation, highest, CONVERSATIONS_KEPT)
-
-    @staticmethod
-    def _remember(entries: "OrderedDict[str, int]", key: str, value: int, limit: int) -> None:
-        entries[key] = value
-        entries.move_to_end(key)
-        if len(entries) > limit:
-            entries.popitem(last=False)
+        remember(self._sequences, event.conversation, highest, CONVERSATIONS_KEPT)

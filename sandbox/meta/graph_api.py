@@ -127,15 +127,13 @@ class GraphApi:
             sent.number.id, sent.bsuid, clock.now()
         ):
             return WINDOW_CLOSED
-        if self._world.settings.limits:
-            code = self._limits.refusal_code(sent.number.id, sent.bsuid, clock.monotonic())
-            if code:
-                return code
-        return (
-            0
-            if (behaviour.code, type) == (WINDOW_CLOSED, "template")
-            else self._scripted_code(sent, behaviour)
-        )
+        if self._world.settings.limits and (
+            code := self._limits.refusal_code(sent.number.id, sent.bsuid, clock.monotonic())
+        ):
+            return code
+        if (behaviour.code, type) == (WINDOW_CLOSED, "template"):
+            return 0
+        return self._scripted_code(sent, behaviour)
 
     def _scripted_code(self, sent: Sent, behaviour: graph_errors.Behaviour) -> int:
         """Return the code that this recipient's number calls for, so many times or always."""

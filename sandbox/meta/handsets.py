@@ -2,11 +2,11 @@
 
 from collections import OrderedDict, deque
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 import msgspec
 
+from sandbox.memory import Ring, remember
 from sandbox.meta.webhook_payloads import Citizen, Sent
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 
@@ -51,22 +51,16 @@ class Handsets:
 
     def clear(self) -> None:
         """Forget accepted messages; people and unread messages stay."""
-        self._arrivals: deque[Arrival] = deque(maxlen=MESSAGES_KEPT)
+        self._arrivals: Ring[Arrival] = Ring(MESSAGES_KEPT)
         self._ids: OrderedDict[str, None] = OrderedDict()
-        self._count = self._repeats = 0
+        self._repeats = 0
 
     def add_citizen(self, citizen: Citizen) -> None:
-        for citizens, key in ((self._people, citizen.bsuid), (self._holders, citizen.phone)):
-            citizens[key] = citizen
-            citizens.move_to_end(key)
-            if len(citizens) > PEOPLE_KEPT:
-                citizens.popitem(last=False)
+        remember(self._people, citizen.bsuid, citizen, PEOPLE_KEPT)
+        remember(self._holders, citizen.phone, citizen, PEOPLE_KEPT)
 
     def record_written(self, number: str, bsuid: str, at: datetime) -> None:
-        self._last_written[number, bsuid] = at
-        self._last_written.move_to_end((number, bsuid))
-        if len(self._last_written) > PEOPLE_KEPT:
-            self._last_written.popitem(last=False)
+        remember(self._last_written, (number, bsuid), at, PEOPLE_KEPT)
 
     def is_window_closed(self, number: str, bsuid: str, at: datetime) -> bool:
         """Return True if the customer service window is closed, so only a template can be sent.
@@ -85,9 +79,8 @@ class Handsets:
 
     def accept(self, sent: Sent, kind: str, content: Any, at: datetime) -> None:
         """Record a message that Meta accepted for a citizen."""
-        self._count += 1
         arrival = Arrival(
-            n=self._count,
+            n=self._arrivals.count + 1,
             wamid=sent.wamid,
             number=sent.number.id,
             provider=sent.number.provider,
@@ -98,35 +91,27 @@ class Handsets:
             content=content,
             at=at,
         )
-        self._arrivals.append(arrival)
+        self._arrivals.add(arrival)
         self._count_repeat(sent.opaque[:ID_LENGTH])
 
     def deliver(self, sent: Sent) -> None:
         """Put a message on the phone, unread."""
-        unread = self._unread.setdefault(sent.chat, deque(maxlen=UNREAD_IN_CHAT))
+        unread = self._unread.get(sent.chat) or deque(maxlen=UNREAD_IN_CHAT)
         unread.append(sent)
-        self._unread.move_to_end(sent.chat)
-        if len(self._unread) > UNREAD_KEPT:
-            self._unread.popitem(last=False)
+        remember(self._unread, sent.chat, unread, UNREAD_KEPT)
 
     def mark_read(self, number: str, phone: str) -> list[Sent]:
         """Mark a chat as read, and return the messages that were unread."""
         return list(self._unread.pop((number, phone), ()))
 
-    def messages_after(self, n: int, most: int) -> list[Arrival]:
-        """Return up to `most` accepted messages after the n-th, oldest first."""
-        oldest = self._count - len(self._arrivals)
-        start = max(n - oldest, 0)
-        return list(islice(self._arrivals, start, start + most))
+    def messages_after(self, n: int, limit: int) -> list[Arrival]:
+        """Return up to `limit` accepted messages after the n-th, oldest first."""
+        return self._arrivals.after(n, limit)
 
     def summary(self) -> dict[str, int]:
-        return {"count": self._count, "repeats": self._repeats}
+        return {"count": self._arrivals.count, "repeats": self._repeats}
 
     def _count_repeat(self, message: str) -> None:
-        if not message:
-            return
-        if message in self._ids:
-            self._repeats += 1
-        self._ids[message] = None
-        if len(self._ids) > IDS_KEPT:
-            self._ids.popitem(last=False)
+        if message:
+            self._repeats += message in self._ids
+            remember(self._ids, message, None, IDS_KEPT)

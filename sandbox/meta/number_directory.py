@@ -1,7 +1,5 @@
 """Present carrier of each number, Meta or the BSP, and its ids there."""
 
-import hmac
-
 import msgspec
 
 from sandbox.organisation import Carrier, Number, Town
@@ -42,11 +40,8 @@ class NumberDirectory:
 
     def find_by_key(self, key: str) -> Number | None:
         """Return the number at 360dialog with this key."""
-        at_platform = [one for one in self._numbers.values() if one.provider == "360dialog"]
-        matches = [hmac.compare_digest(one.api_key.encode(), key.encode()) for one in at_platform]
-        return next(
-            (one for one, is_match in zip(at_platform, matches, strict=True) if is_match), None
-        )
+        at_bsp = (one for one in self._numbers.values() if one.provider == "360dialog")
+        return next((one for one in at_bsp if one.api_key == key), None)
 
     def move(self, id: str, move: Move) -> Number:
         """Move the number to another carrier. Raises ValueError if its new ids are taken."""

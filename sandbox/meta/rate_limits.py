@@ -4,6 +4,8 @@ from collections import OrderedDict
 
 import msgspec
 
+from sandbox.memory import remember
+
 PAIRS_KEPT = 10_000
 """Citizens whose bucket is remembered; those to whom nothing was sent for longest are forgotten."""
 
@@ -37,8 +39,6 @@ class RateLimits:
         bucket = self._numbers.setdefault(number, Bucket(80, 80, 80, at))
         if not bucket.take(at):
             return 130429
-        pair = self._pairs.setdefault((number, citizen), Bucket(45, 1 / 6, 45, at))
-        self._pairs.move_to_end((number, citizen))
-        if len(self._pairs) > PAIRS_KEPT:
-            self._pairs.popitem(last=False)
+        pair = self._pairs.get((number, citizen)) or Bucket(45, 1 / 6, 45, at)
+        remember(self._pairs, (number, citizen), pair, PAIRS_KEPT)
         return 0 if pair.take(at) else 131056

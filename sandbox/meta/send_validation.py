@@ -5,7 +5,7 @@ UTF-16 units, and the larger counts, because Meta only says "characters".
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -13,6 +13,9 @@ import msgspec
 from sandbox.meta.graph_errors import ERRORS, GraphError
 
 Json = dict[str, Any]
+Shape = int | str | Mapping[str, Any] | Callable[[Any], str]
+"""Shape of a value: the most characters of a text, the one text that it may be, the shape of each
+field of an object, or a function that returns the fault of a value."""
 
 PHONE = re.compile(r"\+[1-9]\d{5,14}")
 BSUID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
@@ -35,10 +38,6 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
 class Refusal(msgspec.Struct, frozen=True):
     error: GraphError
     details: str = ""
-
-
-def length(text: str) -> int:
-    return max(len(text), len(text.encode("utf-16-le")) // 2)
 
 
 def validate(body: object) -> Send | Refusal:
@@ -81,168 +80,125 @@ def _faults(body: Json, kind: object) -> list[tuple[int, str]]:
     content = body.get(kind)
     if kind == "contacts" and isinstance(content, list):
         content = {"contacts": content}
+    envelope = {"recipient_type": "individual"} | body
     return [
-        (100, _product(body)),
-        *_recipient(body),
-        (100, _opaque(body)),
-        (100, _context(body)),
+        (100, shape_fault(ENVELOPE, envelope, "body")),
+        _recipient_fault(body.get("to"), body.get("recipient")),
+        (100, _opaque(body.get("biz_opaque_callback_data", ""))),
+        (100, shape_fault({"message_id": _string}, {"message_id": ""} | _context(body), "context")),
         (131008, "" if isinstance(content, dict) else f"{kind} is required."),
-        (100, CONTENT[kind](content) if isinstance(content, dict) else ""),
+        (100, shape_fault(CONTENT[kind], content, kind) if isinstance(content, dict) else ""),
     ]
 
 
-def _product(body: Json) -> str:
-    return "" if body.get("messaging_product") == "whatsapp" else "messaging_product is required."
-
-
-def _recipient(body: Json) -> list[tuple[int, str]]:
-    to, recipient = body.get("to"), body.get("recipient")
-    if body.get("recipient_type", "individual") != "individual":
-        return [(100, "recipient_type must be individual.")]
+def _recipient_fault(to: object, recipient: object) -> tuple[int, str]:
     if to is None and recipient is None:
-        return [(100, "to or recipient is required.")]
+        return 100, "to or recipient is required."
     if to is not None and not (isinstance(to, str) and PHONE.fullmatch(to)):
-        return [(131009, "to must be + and digits: without + Meta guesses the country.")]
+        return 131009, "to must be + and digits: without + Meta guesses the country."
     if to is None and not (isinstance(recipient, str) and BSUID.fullmatch(recipient)):
-        return [(131009, "recipient must be a business-scoped user id.")]
-    return []
+        return 131009, "recipient must be a business-scoped user id."
+    return 100, ""
 
 
-def _opaque(body: Json) -> str:
-    opaque = body.get("biz_opaque_callback_data", "")
-    if isinstance(opaque, str) and length(opaque) <= MAX_OPAQUE:
-        return ""
-    return f"biz_opaque_callback_data must be at most {MAX_OPAQUE} characters."
-
-
-def _context(body: Json) -> str:
+def _context(body: Json) -> Json:
     context = body.get("context", {})
-    if isinstance(context, dict) and isinstance(context.get("message_id", ""), str):
-        return ""
-    return "context.message_id must be a string."
+    return context if isinstance(context, dict) else {"message_id": None}
 
 
-def _bounded(value: object, name: str, longest: int) -> str:
-    if isinstance(value, str) and value.strip() and length(value) <= longest:
-        return ""
-    return f"{name} must be a text of 1 to {longest} characters."
+def length(text: str) -> int:
+    return max(len(text), len(text.encode("utf-16-le")) // 2)
 
 
-def _text(content: Json) -> str:
-    return _bounded(content.get("body"), "text.body", 4096)
+def shape_fault(shape: Shape, value: object, name: str) -> str:
+    """Return why a value has another shape; '' if it has this one."""
+    if isinstance(shape, int):
+        is_text = isinstance(value, str) and value.strip() and length(value) <= shape
+        return "" if is_text else f"{name} must be a text of 1 to {shape} characters."
+    if isinstance(shape, str):
+        return "" if value == shape else f"{name} must be {shape}."
+    if not isinstance(shape, Mapping):
+        fault = shape(value)
+        return f"{name} {fault}" if fault else ""
+    if not isinstance(value, dict):
+        return f"{name} must be an object."
+    faults = (shape_fault(inner, value.get(key), f"{name}.{key}") for key, inner in shape.items())
+    return next(filter(None, faults), "")
 
 
-def _media(content: Json) -> str:
-    if isinstance(content.get("id"), str) == isinstance(content.get("link"), str):
-        return "media needs either id or link."
-    if "caption" in content:
-        return _bounded(content["caption"], "caption", 1024)
+def list_of(shape: Shape, most: int) -> Callable[[object], str]:
+    def fault(value: object) -> str:
+        if not isinstance(value, list) or not 1 <= len(value) <= most:
+            return f"must hold 1 to {most} entries."
+        return next(filter(None, (shape_fault(shape, one, "an entry") for one in value)), "")
+
+    return fault
+
+
+def _string(value: object) -> str:
+    return "" if isinstance(value, str) else "must be a text."
+
+
+def _opaque(value: object) -> str:
+    is_valid = isinstance(value, str) and length(value) <= MAX_OPAQUE
+    return "" if is_valid else f"biz_opaque_callback_data: at most {MAX_OPAQUE} characters."
+
+
+def _number(value: Any) -> str:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return "must be a number."
     return ""
 
 
-def _location(content: Json) -> str:
-    numbers = [content.get("latitude"), content.get("longitude")]
-    if all(isinstance(n, int | float | str) and _is_number(n) for n in numbers):
-        return ""
-    return "location needs latitude and longitude."
+def _media(content: Any) -> str:
+    if isinstance(content.get("id"), str) == isinstance(content.get("link"), str):
+        return "needs either id or link."
+    return shape_fault(1024, content.get("caption", "-"), "caption")
 
 
-def _is_number(value: float | str) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True
+def _interactive(content: Any) -> str:
+    kind = content.get("type")
+    if not isinstance(kind, str) or kind not in INTERACTIVE:
+        return f"type must be one of {', '.join(INTERACTIVE)}."
+    shape = {"body": {"text": 1024}, "action": INTERACTIVE[kind]}
+    return shape_fault(shape, content, "interactive")
 
 
-def _contacts(content: Json) -> str:
-    cards = content.get("contacts", [])
-    return "" if 1 <= len(cards) <= 5 else "contacts must hold 1 to 5 cards."
-
-
-def _reaction(content: Json) -> str:
-    if isinstance(content.get("emoji"), str) and content.get("message_id"):
-        return ""
-    return "reaction needs message_id and emoji."
-
-
-def _template(content: Json) -> str:
-    language = content.get("language")
-    if content.get("name") and isinstance(language, dict) and language.get("code"):
-        return ""
-    return "template needs name and language.code."
-
-
-def _interactive(content: Json) -> str:
-    kind, action, body = content.get("type"), content.get("action"), content.get("body")
-    if not isinstance(action, dict) or not isinstance(body, dict):
-        return "interactive needs action and body."
-    if fault := _bounded(body.get("text"), "interactive.body.text", 1024):
+def _buttons(value: Any) -> str:
+    if fault := list_of({"reply": {"id": 256, "title": 20}}, 3)(value):
         return fault
-    check = INTERACTIVE.get(kind) if isinstance(kind, str) else None
-    return check(action) if check else f"interactive.type must be one of {', '.join(INTERACTIVE)}."
+    titles = {button["reply"]["title"] for button in value}
+    return "" if len(titles) == len(value) else "must have titles that differ."
 
 
-def _buttons(action: Json) -> str:
-    buttons = action.get("buttons")
-    if not isinstance(buttons, list) or not 1 <= len(buttons) <= 3:
-        return "action.buttons must hold 1 to 3 buttons."
-    replies = [b.get("reply", {}) if isinstance(b, dict) else {} for b in buttons]
-    if len({reply.get("title") for reply in replies}) < len(replies):
-        return "button titles must differ."
-    faults = [_bounded(r.get("title"), "button title", 20) for r in replies]
-    faults += [_bounded(r.get("id"), "button id", 256) for r in replies]
-    return next(filter(None, faults), "")
+def _sections(value: Any) -> str:
+    if fault := list_of({}, 10)(value):
+        return fault
+    rows = [row for section in value for row in section.get("rows", [])]
+    return list_of({"id": 200, "title": 24}, 10)(rows)
 
 
-def _sections(action: Json) -> str:
-    sections = action.get("sections")
-    if not isinstance(sections, list) or not 1 <= len(sections) <= 10:
-        return "action.sections must hold 1 to 10 sections."
-    rows = [row for s in sections if isinstance(s, dict) for row in s.get("rows", [])]
-    if not 1 <= len(rows) <= 10:
-        return "a list must hold 1 to 10 rows in all."
-    faults = [_bounded(action.get("button"), "action.button", 20)]
-    faults += [_bounded(row.get("title"), "row title", 24) for row in rows]
-    faults += [_bounded(row.get("id"), "row id", 200) for row in rows]
-    return next(filter(None, faults), "")
-
-
-def _action_check(name: str, **texts: int) -> Callable[[Json], str]:
-    """Return the check of an action with this name; `texts` are the longest lengths of the texts in
-    its parameters."""
-
-    def check(action: Json) -> str:
-        if action.get("name") != name:
-            return f"action.name must be {name}."
-        parameters = action.get("parameters", {})
-        if not isinstance(parameters, dict):
-            return "action.parameters must be an object."
-        faults = [_bounded(parameters.get(text), text, most) for text, most in texts.items()]
-        return next(filter(None, faults), "")
-
-    return check
-
-
-INTERACTIVE: dict[str, Callable[[Json], str]] = {
-    "button": _buttons,
-    "list": _sections,
-    "cta_url": _action_check("cta_url", display_text=20, url=2000),
-    "location_request_message": _action_check("send_location"),
-    "request_contact_info": _action_check("request_contact_info"),
-    "flow": _action_check("flow", flow_message_version=1, flow_cta=30),
+ENVELOPE = {"messaging_product": "whatsapp", "recipient_type": "individual"}
+INTERACTIVE: dict[str, Mapping[str, Any]] = {
+    "button": {"buttons": _buttons},
+    "list": {"button": 20, "sections": _sections},
+    "cta_url": {"name": "cta_url", "parameters": {"display_text": 20, "url": 2000}},
+    "location_request_message": {"name": "send_location"},
+    "request_contact_info": {"name": "request_contact_info"},
+    "flow": {"name": "flow", "parameters": {"flow_message_version": 1, "flow_cta": 30}},
 }
-
-CONTENT: dict[str, Callable[[Json], str]] = {
+CONTENT: dict[str, Shape] = {
     "audio": _media,
-    "contacts": _contacts,
+    "contacts": {"contacts": list_of({}, 5)},
     "document": _media,
     "image": _media,
     "interactive": _interactive,
-    "location": _location,
-    "reaction": _reaction,
+    "location": {"latitude": _number, "longitude": _number},
+    "reaction": {"message_id": 1024, "emoji": _string},
     "sticker": _media,
-    "template": _template,
-    "text": _text,
+    "template": {"name": 512, "language": {"code": 20}},
+    "text": {"body": 4096},
     "video": _media,
 }

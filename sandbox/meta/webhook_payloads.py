@@ -42,11 +42,6 @@ class Citizen(msgspec.Struct, frozen=True):
         return "NL." + hashlib.sha256(text.encode()).hexdigest()[:24].upper()
 
 
-def bsuid(phone: str) -> str:
-    """Return the bsuid of a number's first holder, in a portfolio without a name."""
-    return Citizen(phone).bsuid
-
-
 def wamid(phone: str, chance: Random, *, outgoing: bool) -> str:
     """Make a message id in Meta's form: base64 of the phone number and random hex."""
     middle, size = (b"\x15\x02\x00\x11\x18", 18) if outgoing else (b"\x15\x02\x00\x12\x18", 20)
@@ -86,59 +81,10 @@ def incoming(number: Number, citizen: Citizen, message: Json) -> Json:
 
 
 def message(citizen: Citizen, wamid: str, at: datetime, content: Json) -> Json:
-    """Return one entry of `messages`; `content` comes from one of the functions below."""
+    """Return one entry of `messages`; `content` has its type and fields."""
     sender = {} if citizen.hidden else {"from": citizen.phone}
     ids = {"from_user_id": citizen.bsuid, "id": wamid, "timestamp": _seconds(at)}
     return sender | ids | content
-
-
-def text(body: str) -> Json:
-    return {"type": "text", "text": {"body": body}}
-
-
-def media(kind: str, about: Json, caption: str = "") -> Json:
-    """`about` has mime_type, sha256 (base64) and id."""
-    return {"type": kind, kind: about | ({"caption": caption} if caption else {})}
-
-
-def location(latitude: float, longitude: float, name: str, address: str) -> Json:
-    where = {"latitude": latitude, "longitude": longitude, "name": name, "address": address}
-    return {"type": "location", "location": where}
-
-
-def reaction(about: str, emoji: str) -> Json:
-    """Return a reaction; an empty `emoji` takes it back."""
-    content = {"message_id": about} | ({"emoji": emoji} if emoji else {})
-    return {"type": "reaction", "reaction": content}
-
-
-def choice(row: str, title: str, kind: str) -> Json:
-    """Return an answer to an interactive message; kind: list_reply or button_reply."""
-    reply = {"id": row, "title": title} | ({"description": ""} if kind == "list_reply" else {})
-    return {"type": "interactive", "interactive": {"type": kind, kind: reply}}
-
-
-def button(payload: str, text: str) -> Json:
-    """Return an answer with a button of a template."""
-    return {"type": "button", "button": {"payload": payload, "text": text}}
-
-
-def form(token: str, answer: str) -> Json:
-    """Return a completed flow, with the answers as a string of JSON, as Meta sends them."""
-    filled = json.dumps({"flow_token": token, "answer": answer})
-    reply = {"name": "flow", "body": "Sent", "response_json": filled}
-    return {"type": "interactive", "interactive": {"type": "nfm_reply", "nfm_reply": reply}}
-
-
-def card(phone: str, name: str, *, is_requested: bool) -> Json:
-    """Return a citizen's own contact card; `asked`: the municipality requested it."""
-    person: Json = {
-        "name": {"formatted_name": name, "first_name": name.split()[0]},
-        "phones": [{"phone": f"+{phone}", "wa_id": phone, "type": "CELL"}],
-    }
-    if is_requested:
-        person["origin"] = "contact_request"
-    return {"type": "contacts", "contacts": [person]}
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,10 +5,10 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
+from sandbox.failure_mode import FailureSwitch
 from sandbox.openklant.latency import Workers
-from sandbox.openklant.modes import Mode, Modes
+from sandbox.openklant.modes import OpenKlantMode
 from sandbox.openklant.routes import OpenKlant
-from sandbox.openklant.schema import RESOURCES, TOGETHER
 from sandbox.openklant.store import CONTACTS_KEPT, Store
 from sandbox.openklant.summary import summary
 from services.http.problems import json_response, problem_response
@@ -27,43 +27,30 @@ class Pace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Control:
     def __init__(self, token: str) -> None:
-        self._store, self._modes, self._workers = Store(), Modes(), Workers()
-        self._api = OpenKlant(token, self._store, self._modes, self._workers)
+        self.failures = FailureSwitch(OpenKlantMode)
+        self._store, self._workers = Store(), Workers()
+        self._api = OpenKlant(token, self._store, self.failures, self._workers)
 
     def routes(self) -> list[web.RouteDef]:
         return [
             *self._api.routes(),
             web.get("/openklant/summary", self._summary),
             web.delete("/openklant/summary", self._clear),
-            web.post("/openklant/mode", self._set_mode),
+            web.post("/openklant/mode", self.failures.set_mode),
             web.get("/openklant/pace", self._pace),
             web.post("/openklant/pace", self._set_pace),
         ]
-
-    def close(self) -> None:
-        """End all hanging requests, so that the server can stop."""
-        self._modes.release_all()
 
     async def _summary(self, request: web.Request) -> web.Response:
         last = request.query.get("last", str(MAX_LISTED))
         if not last.isdecimal() or not 1 <= int(last) <= CONTACTS_KEPT:
             return problem_response(400, f"last: expected a whole number from 1 to {CONTACTS_KEPT}")
-        state = {"mode": self._modes.mode.mode, "pace": self._workers.factor}
+        state = {"mode": self.failures.mode.mode, "pace": self._workers.factor}
         return json_response(summary(self._store, int(last)) | state)
 
     async def _clear(self, _: web.Request) -> web.Response:
         self._store.clear()
         return web.Response(status=204)
-
-    async def _set_mode(self, request: web.Request) -> web.Response:
-        try:
-            mode = msgspec.json.decode(await request.read(), type=Mode)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return problem_response(400, "this mode is not known", str(error))
-        if mode.resource not in {"", TOGETHER, *RESOURCES}:
-            return problem_response(400, "resource: there is none of this name")
-        self._modes.set(mode)
-        return json_response(mode)
 
     async def _pace(self, _: web.Request) -> web.Response:
         return json_response(self._workers.measure())

@@ -22,19 +22,12 @@ class Refusal(msgspec.Struct, frozen=True):
     headers: dict[str, str] = {}
 
 
+TOKEN = {"WWW-Authenticate": "Token"}
 NOT_AUTHENTICATED = Refusal(
-    401,
-    "not_authenticated",
-    "Authenticatiegegevens zijn niet opgegeven.",
-    "NotAuthenticated",
-    headers={"WWW-Authenticate": "Token"},
+    401, "not_authenticated", "Geen authenticatiegegevens.", "NotAuthenticated", headers=TOKEN
 )
 AUTHENTICATION_FAILED = Refusal(
-    401,
-    "authentication_failed",
-    "Ongeldige token.",
-    "AuthenticationFailed",
-    headers={"WWW-Authenticate": "Token"},
+    401, "authentication_failed", "Ongeldige token.", "AuthenticationFailed", headers=TOKEN
 )
 FORBIDDEN = Refusal(403, "permission_denied", "Geen toestemming.", "PermissionDenied")
 NOT_FOUND = Refusal(404, "not_found", "Niet gevonden.", "NotFound")

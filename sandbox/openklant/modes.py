@@ -1,11 +1,12 @@
-"""Modes in which the stand-in misbehaves on request."""
+"""Modes in which the stand-in refuses a request, loses its response, or has requests race."""
 
 import asyncio
-import contextlib
 from typing import Annotated, Literal
 
 import msgspec
+from aiohttp import web
 
+from sandbox.failure_mode import FailureMode, break_connection
 from sandbox.openklant.error_responses import (
     AUTHENTICATION_FAILED,
     BROKEN,
@@ -15,11 +16,9 @@ from sandbox.openklant.error_responses import (
     Refusal,
 )
 from sandbox.openklant.latency import WORKERS
+from sandbox.openklant.schema import RESOURCES, TOGETHER
 
-HANG_SECONDS = 600.0
-"""Time that a response is held in the mode `hang`: longer than any client waits."""
-SLOWEST_SECONDS = 60.0
-RACE_SECONDS = 5.0
+RACE_SECONDS = 2.0
 """Time that a post waits for the others in the mode `race` before it goes on alone."""
 
 REFUSALS: dict[str, Refusal] = {
@@ -39,7 +38,7 @@ PROXY_STATUSES: dict[str, int] = {
 """Modes in which a proxy or the server answers before the API, in HTML, and nothing is stored."""
 
 
-class Mode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class OpenKlantMode(FailureMode, frozen=True):
     """The body of POST /openklant/mode.
 
     hang: no response; reset: breaks the connection at once; slow: answers late; lost: stores, but
@@ -55,72 +54,82 @@ class Mode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
     ] = "ok"  # fmt: skip
     resource: str = ""
     """Apply the mode only to this resource, such as `internetaken`."""
-    method: Literal["", "GET", "POST", "PUT", "PATCH", "DELETE"] = ""
+    method: Literal["", "GET", "POST", "PATCH", "DELETE"] = ""
     """Apply the mode only to requests with this method."""
-    count: Annotated[int, msgspec.Meta(ge=0)] = 0
-    """Number of requests that the mode applies to; 0 for all until the next mode."""
-    seconds: float = 1.0
-    """Delay in the mode slow."""
-    retry_after: int = 0
-    """Seconds in a Retry-After header; 0 for none."""
     together: Annotated[int, msgspec.Meta(ge=2, le=WORKERS)] = 2
     """Posts that wait for each other in the mode race; at most as many as there are workers."""
 
+    def __post_init__(self) -> None:
+        if self.resource not in {"", TOGETHER, *RESOURCES}:
+            raise ValueError("resource: there is none of this name")
 
-class Modes:
-    """The present mode, and the requests that wait because of it."""
+    def applies_to(self, resource: str, method: str) -> bool:
+        return self.resource in {"", resource} and self.method in {"", method}
+
+
+def reject(request: web.Request, mode: OpenKlantMode) -> web.Response | Refusal | None:
+    """Return the response of a proxy, or the API's own refusal, if the mode rejects the request;
+    None if it is processed."""
+    if mode.mode in {"hang", "reset"}:
+        return break_connection(request)
+    if status := PROXY_STATUSES.get(mode.mode):
+        return proxy_response(status, mode)
+    if refusal := REFUSALS.get(mode.mode):
+        return msgspec.structs.replace(refusal, headers=refusal.headers | mode.headers)
+    return None
+
+
+def break_response(
+    request: web.Request, mode: OpenKlantMode, response: web.Response
+) -> web.Response:
+    """Replace or break the response after the request was processed, if the mode says so."""
+    match mode.mode:
+        case "lost":
+            return break_connection(request)
+        case "half":
+            return break_connection(request, after=first_half(response))
+        case "late":
+            return proxy_response(504, mode)
+    return response
+
+
+def proxy_response(status: int, mode: OpenKlantMode) -> web.Response:
+    """Return the response of a proxy, or of the server before the API."""
+    return web.Response(
+        status=status, text=f"<h1>{status}</h1>", content_type="text/html", headers=mode.headers
+    )
+
+
+def first_half(response: web.Response) -> bytes:
+    """Return the head and the first half of the body."""
+    body = response.body if isinstance(response.body, bytes) else b""
+    head = (
+        f"HTTP/1.1 {response.status} {response.reason}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body) or 1}\r\n\r\n"
+    )
+    return head.encode() + body[: len(body) // 2]
+
+
+class Races:
+    """Posts that wait for others with the same number, in the mode race."""
 
     def __init__(self) -> None:
-        self.mode = Mode()
-        self._remaining = 0
-        self._changed = asyncio.Event()
-        self._racing: dict[tuple[str, str], list[asyncio.Event]] = {}
+        self._waiting: dict[tuple[str, str], list[asyncio.Event]] = {}
 
-    def set(self, mode: Mode) -> None:
-        self.mode, self._remaining = mode, mode.count
-        self.release_all()
-
-    def release_all(self) -> None:
-        """End all hanging requests."""
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    def current(self, resource: str, method: str) -> Mode:
-        """Return the mode for such a request, and count the request."""
-        mode = self.mode
-        if mode.resource not in {"", resource} or mode.method not in {"", method}:
-            return Mode()
-        if self._remaining:
-            self._remaining -= 1
-            if not self._remaining:
-                self.mode = Mode()
-        return mode
-
-    async def delay(self, mode: Mode) -> None:
-        """Delay a request before it is processed."""
-        if mode.mode == "hang":
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(HANG_SECONDS):
-                    await self._changed.wait()
-        elif mode.mode == "slow":
-            await asyncio.sleep(min(mode.seconds, SLOWEST_SECONDS))
-
-    async def wait_for_others(self, mode: Mode, resource: str, number: str) -> None:
-        """In the mode race, wait until all posts with this number were checked."""
-        if mode.mode != "race" or not number:
-            return
-        waiting = self._racing.setdefault((resource, number), [])
-        if len(waiting) + 1 >= mode.together:
-            del self._racing[resource, number]
-            for each in waiting:
-                each.set()
-            return
+    async def join(self, resource: str, number: str, together: int) -> None:
+        """Wait until so many posts with this number were checked."""
+        waiting = self._waiting.setdefault((resource, number), [])
         released = asyncio.Event()
         waiting.append(released)
         try:
+            if len(waiting) >= together:
+                for each in waiting:
+                    each.set()
             async with asyncio.timeout(RACE_SECONDS):
                 await released.wait()
         except TimeoutError:
+            pass
+        finally:
             waiting.remove(released)
             if not waiting:
-                self._racing.pop((resource, number), None)
+                self._waiting.pop((resource, number), None)

@@ -1,8 +1,9 @@
 """Request bodies as the server sees them: JSON with rewritten keys. Pure."""
 
-import json
 import re
 from typing import Any
+
+import msgspec
 
 
 class Unreadable(Exception):
@@ -11,16 +12,10 @@ class Unreadable(Exception):
 
 def parse(raw: bytes) -> Any:
     """Parse the body. An empty body is an empty object, so every required field is missing."""
-    if not raw:
-        return {}
     try:
-        return rename_keys(json.loads(raw.decode(), parse_constant=_no_number))
-    except (ValueError, RecursionError) as error:
+        return rename_keys(msgspec.json.decode(raw)) if raw else {}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable from error
-
-
-def _no_number(name: str) -> object:
-    raise ValueError(name)
 
 
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z][a-z0-9]*|[0-9]+|[^A-Za-z0-9_]+")
@@ -28,9 +23,9 @@ WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z][a-z0-9]*|[0-9]+|[^A-Za-z0-9_]+")
 
 def camel_case(name: str) -> str:
     """Rewrite a key through snake_case to camelCase: `snake_key` becomes snakeKey, `WAMID` becomes
-    wamid. A lone surrogate, which JSON can hold, becomes a question mark."""
+    wamid."""
     parts: list[str] = []
-    for match in WORD.finditer(name.encode(errors="replace").decode()):
+    for match in WORD.finditer(name):
         word = match[0]
         begins = word[0].isupper() or name[match.start() - 1 : match.start()] == "_"
         parts.append(word.capitalize() if parts and begins else word.lower())

@@ -1,20 +1,17 @@
 """Routes of Open Klant: authentication, responses, and failures of responses."""
 
-from typing import Any
-
-import msgspec
 from aiohttp import web
 
+from sandbox.failure_mode import FailureSwitch
 from sandbox.openklant import error_responses, writes
 from sandbox.openklant.error_responses import BASE, VERSION, Refusal
-from sandbox.openklant.fault_injection import break_response, reject
 from sandbox.openklant.latency import Workers, work_seconds
-from sandbox.openklant.modes import Mode, Modes
-from sandbox.openklant.pagination import list_page, row_json
+from sandbox.openklant.lists import list_page
+from sandbox.openklant.modes import OpenKlantMode, Races, break_response, reject
 from sandbox.openklant.request_body import Unreadable, parse
 from sandbox.openklant.schema import RESOURCES, TOGETHER
 from sandbox.openklant.serializers import Serializer
-from sandbox.openklant.store import Conflict, Row, Store
+from sandbox.openklant.store import Conflict, Store
 from sandbox.openklant.writes import CheckedWrite, Stamp
 from services import clock
 from services.http.body import read_body
@@ -23,14 +20,19 @@ from services.http.problems import json_response
 BODY_BYTES = 256 * 1024
 """Several times the largest contact: 6,000 characters of text, and metadata."""
 BODY_SECONDS = 30.0
-ON_ALL = ("GET", "HEAD", "POST")
-ON_ONE = ("GET", "HEAD", "PUT", "PATCH", "DELETE")
+WRITES = frozenset({"POST", "PATCH"})
+
+Plan = Refusal | CheckedWrite | None
+"""Refusal or checked write of a request; None for a request that reads or removes."""
 
 
 class OpenKlant:
-    def __init__(self, token: str, store: Store, modes: Modes, workers: Workers) -> None:
+    def __init__(
+        self, token: str, store: Store, failures: FailureSwitch[OpenKlantMode], workers: Workers
+    ) -> None:
         self._token = token
-        self._store, self._modes, self._workers = store, modes, workers
+        self._store, self._failures, self._workers = store, failures, workers
+        self._races = Races()
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -42,8 +44,8 @@ class OpenKlant:
         resource, uuid = path_parts(request)
         if resource not in RESOURCES and (resource != TOGETHER or uuid):
             return web.Response(status=404, text="<h1>Not Found</h1>", content_type="text/html")
-        mode = self._modes.current(resource, request.method)
-        await self._modes.delay(mode)
+        mode = self._failures.take(lambda mode: mode.applies_to(resource, request.method))
+        await self._failures.delay(mode)
         refused = reject(request, mode)
         if isinstance(refused, web.Response):
             return refused
@@ -52,7 +54,7 @@ class OpenKlant:
         return break_response(request, mode, response)
 
     async def _answer(
-        self, request: web.Request, mode: Mode, refused: Refusal | None
+        self, request: web.Request, mode: OpenKlantMode, refused: Refusal | None
     ) -> web.Response:
         resource, uuid = path_parts(request)
         try:
@@ -66,8 +68,8 @@ class OpenKlant:
         work = work_seconds(request.method, resource, single=bool(uuid))
         async with self._workers.worker(work) as done:
             plan = self._plan(request, body)
-            if isinstance(plan, CheckedWrite):
-                await self._modes.wait_for_others(mode, resource, plan.number)
+            if mode.mode == "race" and isinstance(plan, CheckedWrite) and plan.number:
+                await self._races.join(resource, plan.number, mode.together)
             await done()
             return self._carry_out(request, plan)
 
@@ -80,48 +82,47 @@ class OpenKlant:
         ):
             return refusal
         resource, uuid = path_parts(request)
-        allowed = ON_ONE if uuid else ("POST",) if resource == TOGETHER else ON_ALL
+        on_all = ("POST",) if resource == TOGETHER else ("GET", "POST")
+        allowed = ("GET", "PATCH", "DELETE") if uuid else on_all
         if request.method not in allowed:
             return error_responses.not_allowed(request.method, ", ".join(allowed))
-        is_write = request.method in {"POST", "PUT", "PATCH"}
-        if is_write and as_uwsgi(request, body) and request.content_type != "application/json":
+        has_body = request.method in WRITES and as_uwsgi(request, body)
+        if has_body and request.content_type != "application/json":
             return error_responses.unsupported(request.content_type)
         return None
 
-    def _plan(self, request: web.Request, body: bytes) -> Refusal | CheckedWrite | Row | None:
+    def _plan(self, request: web.Request, body: bytes) -> Plan:
         """Check the request against the rows as they are now, and return what to do."""
         resource, uuid = path_parts(request)
         existing = self._store.get(resource, uuid) if uuid else None
         if uuid and existing is None:
             return error_responses.NOT_FOUND
-        if request.method not in {"POST", "PUT", "PATCH"}:
-            return existing
+        if request.method not in WRITES:
+            return None
         try:
             values = parse(as_uwsgi(request, body))
         except Unreadable:
             return error_responses.UNREADABLE
-        partial = request.method == "PATCH"
-        checked = writes.check_write(self._store, resource, values, existing, partial=partial)
+        checked = writes.check_write(self._store, resource, values, existing)
         return checked if isinstance(checked, CheckedWrite) else error_responses.invalid(*checked)
 
-    def _carry_out(
-        self, request: web.Request, plan: Refusal | CheckedWrite | Row | None
-    ) -> web.Response:
+    def _carry_out(self, request: web.Request, plan: Plan) -> web.Response:
         """Carry out the plan against the rows as they are after the delay."""
+        resource, uuid = path_parts(request)
         if isinstance(plan, Refusal):
             return refusal_response(request, plan)
+        if uuid and not self._store.exists(resource, uuid):
+            return refusal_response(request, error_responses.NOT_FOUND)
+        if plan is None:
+            return self._read_or_remove(request)
         try:
-            if isinstance(plan, CheckedWrite):
-                return self._write(request, plan)
-            return self._read_or_remove(request, plan)
+            return self._write(request, plan)
         except Conflict:
             return refusal_response(request, error_responses.BROKEN)
 
     def _write(self, request: web.Request, checked: CheckedWrite) -> web.Response:
         serializer, at = self._serializer(request), clock.now()
         if checked.uuid:
-            if not self._store.exists(checked.resource, checked.uuid):
-                return refusal_response(request, error_responses.NOT_FOUND)
             row = writes.change(self._store, checked, at)
             return json_response(serializer.serialize(checked.resource, row))
         stamp = Stamp(at, lambda: str(clock.new_id()))
@@ -132,16 +133,18 @@ class OpenKlant:
         row_data = serializer.serialize(checked.resource, row)
         return json_response(row_data, 201, {"Location": row_data["url"]})
 
-    def _read_or_remove(self, request: web.Request, row: Row | None) -> web.Response:
+    def _read_or_remove(self, request: web.Request) -> web.Response:
         resource, uuid = path_parts(request)
-        if row is None:
-            return respond(request, list_page(self._serializer(request), resource, request.url))
-        if not self._store.exists(resource, uuid):
-            return refusal_response(request, error_responses.NOT_FOUND)
+        serializer = self._serializer(request)
         if request.method == "DELETE":
             self._store.remove(resource, uuid)
             return web.Response(status=204)
-        return respond(request, row_json(self._serializer(request), resource, row, request.url))
+        if row := self._store.get(resource, uuid):
+            return json_response(serializer.serialize(resource, row))
+        page = list_page(serializer, resource, request.url)
+        if isinstance(page, Refusal):
+            return refusal_response(request, page)
+        return json_response(page)
 
     def _serializer(self, request: web.Request) -> Serializer:
         return Serializer(self._store, str(request.url.origin()) + BASE)
@@ -154,10 +157,6 @@ def path_parts(request: web.Request) -> tuple[str, str]:
 def as_uwsgi(request: web.Request, body: bytes) -> bytes:
     """Return the body as the server gets it through uwsgi: nothing of a chunked body."""
     return b"" if "Transfer-Encoding" in request.headers else body
-
-
-def respond(request: web.Request, body: msgspec.Struct | dict[str, Any]) -> web.Response:
-    return refusal_response(request, body) if isinstance(body, Refusal) else json_response(body)
 
 
 def refusal_response(request: web.Request, refused: Refusal) -> web.Response:

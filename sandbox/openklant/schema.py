@@ -6,13 +6,15 @@ from typing import Any, Literal
 import msgspec
 
 Kind = Literal[
-    "text", "digits", "slug", "url", "phone", "email", "choice", "yes", "whole", "moment", "date",
-    "metadata", "group", "variant", "chosen", "ref", "refs",
+    "text", "choice", "yes", "moment", "metadata", "group", "ref", "refs", "ignored",
 ]  # fmt: skip
+Form = Literal["", "digits", "phone", "email"]
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind = "text"
+    form: Form = ""
+    """Form of a text; '' for any."""
     max_length: int = 0
     """Most characters (code points); 0 for no limit."""
     required: bool = False
@@ -25,11 +27,10 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     """Fields of a group."""
     selector: str = ""
     """Name of the field that selects one of `variants`."""
-    variants: Mapping[str, Mapping[str, "Field"]] = {}
+    variants: Mapping[str, "Field"] = {}
+    """Field that is read instead of this one, by the value of the selector."""
     default: Any = ""
     """Value if the body leaves the field out."""
-    set_by_server: bool = False
-    """True if the server sets the field and ignores a client's value."""
     survives: bool = True
     """True if the row stays when the row that it refers to is removed; else it is removed too."""
 
@@ -51,136 +52,114 @@ def choice(*values: str) -> Field:
     return Field(kind="choice", one_of=values, required=True)
 
 
-NUMBER = Field(kind="digits", max_length=10, null=True, blank=True, default=None)
+def ignored(default: Any) -> Field:
+    """Return a field that the server sets, or that no mailroom sends: it keeps its default."""
+    return Field(kind="ignored", default=default)
+
+
+NUMBER = Field(form="digits", max_length=10, null=True, blank=True, default=None)
 YES = Field(kind="yes", required=True)
-PHONE = Field(kind="phone", max_length=20, blank=True)
-EMAIL = Field(kind="email", max_length=254, blank=True)
-
-IDENTIFICATOR = Field(
-    kind="group",
-    null=True,
-    parts={
-        name: text(200)
-        for name in ("objectId", "codeObjecttype", "codeRegister", "codeSoortObjectId")
-    },
-)
-ADDRESS = Field(
-    kind="group",
-    null=True,
-    parts={
-        "nummeraanduidingId": text(16),
-        "straatnaam": text(255),
-        "huisnummer": Field(kind="whole", null=True, default=None),
-        "huisnummertoevoeging": text(20),
-        "postcode": text(7),
-        "stad": text(255),
-        "adresregel1": text(80),
-        "adresregel2": text(80),
-        "adresregel3": text(80),
-        "land": text(2),
-    },
-)
-
-KLANTCONTACT: Fields = {
-    "nummer": NUMBER,
-    "referentienummer": NUMBER,
-    "kanaal": text(50, required=True),
-    "onderwerp": text(200, required=True),
-    "inhoud": text(1000),
-    "reactie": text(4000),
-    "indicatieContactGelukt": Field(kind="yes", null=True, default=None),
-    "hoofdOnderwerpType": Field(kind="url", max_length=200, blank=True),
-    "verdereActieOndernomen": Field(kind="yes", default=False),
-    "taal": text(3, required=True),
-    "vertrouwelijk": YES,
-    "plaatsgevondenOp": Field(kind="moment"),
-    "metadata": Field(kind="metadata", max_length=255, default={}),
-}
-BETROKKENE: Fields = {
-    "wasPartij": Field(kind="ref", to="partijen", null=True, default=None, survives=False),
-    "hadKlantcontact": parent("klantcontacten"),
-    "bezoekadres": ADDRESS,
-    "correspondentieadres": ADDRESS,
-    "contactnaam": Field(
-        kind="group",
-        null=True,
-        parts={
-            "voorletters": text(10),
-            "voornaam": text(200),
-            "voorvoegselAchternaam": text(10),
-            "achternaam": text(200),
-        },
-    ),
-    "rol": choice("vertegenwoordiger", "klant"),
-    "organisatienaam": text(200),
-    "initiator": YES,
-}
-DIGITAAL_ADRES: Fields = {
-    "verstrektDoorBetrokkene": Field(kind="ref", to="betrokkenen", null=True, default=None),
-    "verstrektDoorPartij": Field(kind="ref", to="partijen", null=True, required=True, default=None),
-    "adres": text(80, required=True),
-    "soortDigitaalAdres": choice("email", "telefoonnummer", "overig"),
-    "isStandaardAdres": Field(kind="yes", default=False),
-    "omschrijving": text(40),
-    "referentie": Field(kind="slug", max_length=50, blank=True),
-    "verificatieDatum": Field(kind="date", null=True, default=None),
-}
-INTERNETAAK: Fields = {
-    "nummer": NUMBER,
-    "referentienummer": NUMBER,
-    "gevraagdeHandeling": text(200, required=True),
-    "aanleidinggevendKlantcontact": parent("klantcontacten"),
-    "toegewezenAanActor": Field(kind="ref", to="actoren", default=None),
-    "toegewezenAanActoren": Field(kind="refs", to="actoren", default=()),
-    "toelichting": text(1000),
-    "status": choice("te_verwerken", "verwerkt"),
-    "toegewezenOp": Field(kind="moment", set_by_server=True),
-    "afgehandeldOp": Field(kind="moment", null=True, default=None),
-}
-ACTOR: Fields = {
-    "naam": text(200, required=True),
-    "soortActor": choice("medewerker", "geautomatiseerde_actor", "organisatorische_eenheid"),
-    "indicatieActief": Field(kind="yes", default=True),
-    "actoridentificator": IDENTIFICATOR,
-    "actorIdentificatie": Field(
-        kind="variant",
-        selector="soortActor",
-        default=None,
-        variants={
-            "medewerker": {
-                "functie": text(40, required=True),
-                "emailadres": EMAIL,
-                "telefoonnummer": Field(kind="phone", max_length=20, required=True),
-            },
-            "geautomatiseerde_actor": {
-                "functie": text(40, required=True),
-                "omschrijving": text(200),
-            },
-            "organisatorische_eenheid": {
-                "omschrijving": text(200),
-                "emailadres": EMAIL,
-                "faxnummer": text(20),
-                "telefoonnummer": PHONE,
-            },
-        },
-    ),
-}
 CONTACT_OR_NONE = Field(kind="ref", to="klantcontacten", null=True, default=None, survives=False)
+IDENTIFIER_PARTS = ("objectId", "codeObjecttype", "codeRegister", "codeSoortObjectId")
+IDENTIFICATOR = Field(kind="group", null=True, parts=dict.fromkeys(IDENTIFIER_PARTS, text(200)))
+ADDRESS_PARTS = (
+    "nummeraanduidingId", "straatnaam", "huisnummertoevoeging", "postcode", "stad", "adresregel1",
+    "adresregel2", "adresregel3", "land",
+)  # fmt: skip
+ADDRESS = ignored(dict.fromkeys(ADDRESS_PARTS, "") | {"huisnummer": None})
 
 RESOURCES: Mapping[str, Fields] = {
-    "actoren": ACTOR,
+    "actoren": {
+        "naam": text(200, required=True),
+        "soortActor": choice("medewerker", "geautomatiseerde_actor", "organisatorische_eenheid"),
+        "indicatieActief": Field(kind="yes", default=True),
+        "actoridentificator": IDENTIFICATOR,
+        "actorIdentificatie": Field(
+            kind="ignored",
+            default=None,
+            selector="soortActor",
+            variants={
+                "geautomatiseerde_actor": Field(
+                    kind="group",
+                    parts={"functie": text(40, required=True), "omschrijving": text(200)},
+                ),
+                "organisatorische_eenheid": Field(
+                    kind="group",
+                    parts={"omschrijving": text(200)}
+                    | dict.fromkeys(("emailadres", "faxnummer", "telefoonnummer"), ignored("")),
+                ),
+            },
+        ),
+    },
     "actorklantcontacten": {
         "actor": parent("actoren"),
         "klantcontact": parent("klantcontacten"),
     },
-    "betrokkenen": BETROKKENE,
-    "bijlagen": {
-        "wasBijlageVanKlantcontact": CONTACT_OR_NONE,
-        "bijlageidentificator": IDENTIFICATOR,
+    "betrokkenen": {
+        "wasPartij": Field(kind="ref", to="partijen", null=True, default=None),
+        "hadKlantcontact": parent("klantcontacten"),
+        "bezoekadres": ADDRESS,
+        "correspondentieadres": ADDRESS,
+        "contactnaam": Field(
+            kind="group",
+            null=True,
+            parts={
+                "voorletters": text(10),
+                "voornaam": text(200),
+                "voorvoegselAchternaam": text(10),
+                "achternaam": text(200),
+            },
+        ),
+        "rol": choice("vertegenwoordiger", "klant"),
+        "organisatienaam": text(200),
+        "initiator": YES,
     },
-    "digitaleadressen": DIGITAAL_ADRES,
-    "internetaken": INTERNETAAK,
-    "klantcontacten": KLANTCONTACT,
+    "digitaleadressen": {
+        "verstrektDoorBetrokkene": Field(kind="ref", to="betrokkenen", null=True, default=None),
+        "verstrektDoorPartij": Field(
+            kind="ref", to="partijen", null=True, required=True, default=None
+        ),
+        "adres": Field(
+            max_length=80,
+            required=True,
+            selector="soortDigitaalAdres",
+            variants={
+                "email": Field(form="email", max_length=80, required=True),
+                "telefoonnummer": Field(form="phone", max_length=80, required=True),
+            },
+        ),
+        "soortDigitaalAdres": choice("email", "telefoonnummer", "overig"),
+        "isStandaardAdres": ignored(False),
+        "omschrijving": text(40),
+        "referentie": ignored(""),
+        "verificatieDatum": ignored(None),
+    },
+    "internetaken": {
+        "nummer": NUMBER,
+        "referentienummer": NUMBER,
+        "gevraagdeHandeling": text(200, required=True),
+        "aanleidinggevendKlantcontact": parent("klantcontacten"),
+        "toegewezenAanActoren": Field(kind="refs", to="actoren", default=()),
+        "toelichting": text(1000),
+        "status": choice("te_verwerken", "verwerkt"),
+        "toegewezenOp": ignored(None),
+        "afgehandeldOp": ignored(None),
+    },
+    "klantcontacten": {
+        "nummer": NUMBER,
+        "referentienummer": NUMBER,
+        "kanaal": text(50, required=True),
+        "onderwerp": text(200, required=True),
+        "inhoud": text(1000),
+        "reactie": text(4000),
+        "indicatieContactGelukt": Field(kind="yes", null=True, default=None),
+        "hoofdOnderwerpType": ignored(""),
+        "verdereActieOndernomen": ignored(False),
+        "taal": text(3, required=True),
+        "vertrouwelijk": YES,
+        "plaatsgevondenOp": Field(kind="moment"),
+        "metadata": Field(kind="metadata", max_length=255, default={}),
+    },
     "onderwerpobjecten": {
         "klantcontact": CONTACT_OR_NONE,
         "wasKlantcontact": CONTACT_OR_NONE,
@@ -189,6 +168,12 @@ RESOURCES: Mapping[str, Fields] = {
 }
 TOGETHER = "maak-klantcontact"
 """Endpoint that creates rows of three resources in one request; it has no list."""
+PARTS: Mapping[str, tuple[str, str]] = {
+    "klantcontact": ("klantcontacten", ""),
+    "betrokkene": ("betrokkenen", "hadKlantcontact"),
+    "onderwerpobject": ("onderwerpobjecten", "klantcontact"),
+}
+"""Parts of maak-klantcontact: their resource, and its field that refers to the contact."""
 
 UNIQUE: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "klantcontacten": (("nummer",), ("referentienummer",)),
@@ -196,14 +181,6 @@ UNIQUE: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "actorklantcontacten": (("actor", "klantcontact"),),
 }
 """Unique constraints of the database; null never equals null."""
-
-SINGULAR: Mapping[str, str] = {
-    "actoren": "Actor",
-    "betrokkenen": "Betrokkene",
-    "klantcontacten": "Klantcontact",
-    "partijen": "Partij",
-}
-"""Name of a resource in the reason for a reference to a row that does not exist."""
 
 
 def default_row(fields: Fields) -> dict[str, Any]:

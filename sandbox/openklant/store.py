@@ -27,6 +27,7 @@ class Store:
         self._rows: dict[str, dict[str, Row]] = {name: {} for name in RESOURCES}
         self._unique: dict[tuple[object, ...], str] = {}
         self._back: dict[tuple[str, str, str], dict[str, None]] = {}
+        """(Resource, its referring field, uuid it refers to) -> the referring rows."""
         self.dropped = 0
 
     def exists(self, resource: str, uuid: str) -> bool:
@@ -42,22 +43,26 @@ class Store:
     def count(self, resource: str) -> int:
         return len(self._rows[resource])
 
-    def children(self, resource: str, field: str, uuid: str) -> Iterator[Row]:
-        """Yield the rows of `resource` whose `field` refers to this uuid, oldest first."""
-        for child in self._back.get((resource, field, uuid), ()):
-            yield self._rows[resource][child]
+    def children(self, resource: str, field: str, uuid: str) -> list[Row]:
+        """Return the rows of `resource` whose `field` refers to this uuid, oldest first."""
+        return [
+            self._rows[resource][child] for child in self._back.get((resource, field, uuid), ())
+        ]
 
-    def find_holder(self, resource: str, fields: tuple[str, ...], values: Mapping[str, Any]) -> str:
-        """Return the uuid of the row that has these values in these fields, or ''."""
-        key = unique_key(resource, fields, values)
-        return self._unique.get(key, "") if key else ""
+    def find_holder(self, resource: str, values: Mapping[str, Any]) -> str:
+        """Return the uuid of the row that has these values of a unique constraint, or ''."""
+        return self._unique.get((resource, *values.items()), "")
+
+    def is_free(self, resource: str, fields: tuple[str, ...], row: Row) -> bool:
+        """Return True if no other row has the same values in these fields."""
+        holder = self.find_holder(resource, {name: row.get(name) for name in fields})
+        return holder in {"", row.get("uuid")}
 
     def insert(self, resource: str, row: Row) -> None:
         """Add a row. Raises Conflict, and then adds nothing."""
-        self._check_free(resource, row, row["uuid"])
+        self._check(resource, row)
         self._rows[resource][row["uuid"]] = row
         self._index(resource, row)
-        self._add_references(resource, row["uuid"], references_of(resource, row))
         if self.count(resource) > self._most[resource]:
             self.remove(resource, next(iter(self._rows[resource])))
             self.dropped += 1
@@ -65,26 +70,21 @@ class Store:
     def change(self, resource: str, uuid: str, values: Mapping[str, Any]) -> Row:
         """Set these values and return the row. Raises Conflict, and then changes nothing."""
         row = self._rows[resource][uuid]
-        changed = {**row, **values}
-        self._check_free(resource, changed, uuid)
-        pointed_before = dict.fromkeys(references_of(resource, row))
-        self._unindex(resource, row)
+        self._check(resource, {**row, **values})
+        before = {*keys_of(resource, row)}, {*references_of(resource, row)}
         row.update(values)
         self._index(resource, row)
-        pointed_now = dict.fromkeys(references_of(resource, row))
-        self._add_references(
-            resource, uuid, [each for each in pointed_now if each not in pointed_before]
-        )
-        self._drop_references(
-            resource, uuid, [each for each in pointed_before if each not in pointed_now]
+        self._unindex(
+            uuid,
+            before[0].difference(keys_of(resource, row)),
+            before[1].difference(references_of(resource, row)),
         )
         return row
 
     def remove(self, resource: str, uuid: str) -> None:
         """Remove a row, and the rows that cannot exist without it."""
         row = self._rows[resource].pop(uuid)
-        self._unindex(resource, row)
-        self._drop_references(resource, uuid, references_of(resource, row))
+        self._unindex(uuid, keys_of(resource, row), references_of(resource, row))
         for other, field, survives in REFERENCES.get(resource, ()):
             for child in list(self._back.pop((other, field, uuid), ())):
                 if survives:
@@ -97,34 +97,32 @@ class Store:
         value = row[field]
         row[field] = tuple(o for o in value if o != removed) if isinstance(value, tuple) else None
 
-    def _check_free(self, resource: str, row: Row, uuid: str) -> None:
-        for fields in UNIQUE.get(resource, ()):
-            if self.find_holder(resource, fields, row) not in {"", uuid}:
-                raise Conflict
-        for field, other in references_of(resource, row):
-            if not self.exists(RESOURCES[resource][field].to, other):
-                raise Conflict
+    def _check(self, resource: str, row: Row) -> None:
+        is_free = all(self.is_free(resource, fields, row) for fields in UNIQUE.get(resource, ()))
+        references = references_of(resource, row)
+        if not is_free or not all(
+            self.exists(RESOURCES[resource][field].to, other) for _, field, other in references
+        ):
+            raise Conflict
 
     def _index(self, resource: str, row: Row) -> None:
-        for fields in UNIQUE.get(resource, ()):
-            if key := unique_key(resource, fields, row):
-                self._unique[key] = row["uuid"]
+        self._unique |= {key: row["uuid"] for key in keys_of(resource, row)}
+        for reference in references_of(resource, row):
+            self._back.setdefault(reference, {})[row["uuid"]] = None
 
-    def _unindex(self, resource: str, row: Row) -> None:
-        for fields in UNIQUE.get(resource, ()):
-            if key := unique_key(resource, fields, row):
-                self._unique.pop(key, None)
-
-    def _add_references(self, resource: str, uuid: str, others: Iterable[tuple[str, str]]) -> None:
-        for field, other in others:
-            self._back.setdefault((resource, field, other), {})[uuid] = None
-
-    def _drop_references(self, resource: str, uuid: str, others: Iterable[tuple[str, str]]) -> None:
-        for field, other in others:
-            rows = self._back.get((resource, field, other), {})
+    def _unindex(
+        self,
+        uuid: str,
+        keys: Iterable[tuple[object, ...]],
+        references: Iterable[tuple[str, str, str]],
+    ) -> None:
+        for key in keys:
+            self._unique.pop(key, None)
+        for reference in references:
+            rows = self._back.get(reference, {})
             rows.pop(uuid, None)
             if not rows:
-                self._back.pop((resource, field, other), None)
+                self._back.pop(reference, None)
 
 
 def build_references() -> dict[str, list[tuple[str, str, bool]]]:
@@ -141,17 +139,17 @@ def build_references() -> dict[str, list[tuple[str, str, bool]]]:
 REFERENCES = build_references()
 
 
-def references_of(resource: str, row: Row) -> Iterator[tuple[str, str]]:
-    """Yield each reference of a row: its field, and the uuid that it points to."""
+def references_of(resource: str, row: Row) -> Iterator[tuple[str, str, str]]:
+    """Yield each reference of a row: the resource, its field, and the uuid that it points to."""
     for name, field in RESOURCES[resource].items():
-        if not field.to or not (value := row.get(name)):
-            continue
-        for uuid in value if isinstance(value, tuple) else (value,):
-            yield name, uuid
+        if field.to and (value := row.get(name)):
+            for uuid in value if isinstance(value, tuple) else (value,):
+                yield resource, name, uuid
 
 
-def unique_key(
-    resource: str, fields: tuple[str, ...], values: Mapping[str, Any]
-) -> tuple[object, ...] | None:
-    held_values = tuple(values.get(name) for name in fields)
-    return None if None in held_values else (resource, fields, held_values)
+def keys_of(resource: str, row: Row) -> Iterator[tuple[object, ...]]:
+    """Yield the keys under which a row is unique."""
+    for fields in UNIQUE.get(resource, ()):
+        key = [(name, row.get(name)) for name in fields]
+        if all(value is not None for _, value in key):
+            yield (resource, *key)

@@ -4,24 +4,15 @@ Other requests run between the two. If two requests check the same number at the
 find it free; the second then violates the database's constraint, and the server answers 500.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from sandbox.openklant import constraints
-from sandbox.openklant.constraints import Write
-from sandbox.openklant.schema import RESOURCES, TOGETHER, Fields, default_row
+from sandbox.openklant.schema import PARTS, RESOURCES, TOGETHER, UNIQUE, Fields, default_row
 from sandbox.openklant.store import Row, Store
 from sandbox.openklant.validation import WHOLE, Fault, ReadResult, read_fields, refuse
-
-PARTS: Mapping[str, tuple[str, str]] = {
-    "klantcontact": ("klantcontacten", ""),
-    "betrokkene": ("betrokkenen", "hadKlantcontact"),
-    "onderwerpobject": ("onderwerpobjecten", "klantcontact"),
-}
-"""Parts of maak-klantcontact: their resource, and its field that refers to the contact."""
 
 
 class Stamp(msgspec.Struct, frozen=True):
@@ -47,29 +38,40 @@ class CheckedWrite(msgspec.Struct, frozen=True):
 
 
 def check_write(
-    store: Store, resource: str, body: object, previous: Row | None = None, *, partial: bool = False
+    store: Store, resource: str, body: object, previous: Row | None = None
 ) -> CheckedWrite | list[Fault]:
-    """Check a body; return what may be stored, or all its faults."""
+    """Check a body; return what may be stored, or all its faults. `previous` is the row that is
+    changed; fields that are left out then do not change."""
     if resource == TOGETHER:
         return _check_together(store, body)
-    result = _check(store, (resource, RESOURCES[resource]), body, previous, partial=partial)
+    result = _check(store, resource, RESOURCES[resource], body, previous)
     if result.faults:
         return result.faults
     return CheckedWrite(resource, result.value, previous["uuid"] if previous else "")
 
 
 def _check(
-    store: Store, target: tuple[str, Fields], body: object, previous: Row | None, *, partial: bool
+    store: Store, resource: str, fields: Fields, body: object, previous: Row | None
 ) -> ReadResult:
-    resource, fields = target
-    result = read_fields(fields, body, store.exists, partial=partial)
+    result = read_fields(fields, body, store.exists, partial=previous is not None)
     if result.value is None:
         return result
-    write = Write(resource, result.value, previous, partial)
-    result.faults += constraints.check_address(write) + constraints.check_numbers(store, write)
-    if not result.faults:
-        result.faults += constraints.check_row(store, write)
+    row = (previous or {}) | result.value
+    result.faults += _unique_faults(store, resource, result.value, row)
+    if resource == "internetaken" and not result.faults and "toegewezenAanActoren" not in row:
+        reason = "een van `toegewezen_aan_actor` en `toegewezen_aan_actoren` is vereist."
+        result.faults.append(Fault(WHOLE, "invalid", reason))
     return result
+
+
+def _unique_faults(store: Store, resource: str, values: dict[str, Any], row: Row) -> list[Fault]:
+    """Return a fault for each number, or set of references, that another row has. The server does
+    not check an empty number; only its database does."""
+    return [
+        Fault(fields[0] if len(fields) == 1 else WHOLE, "unique", "Deze waarde bestaat al.")
+        for fields in UNIQUE.get(resource, ())
+        if any(values.get(name) for name in fields) and not store.is_free(resource, fields, row)
+    ]
 
 
 def _check_together(store: Store, body: object) -> CheckedWrite | list[Fault]:
@@ -77,27 +79,24 @@ def _check_together(store: Store, body: object) -> CheckedWrite | list[Fault]:
         return refuse("invalid", "Ongeldige data. Verwacht een dictionary.", WHOLE).faults
     faults: list[Fault] = []
     values: dict[str, Any] = {}
+    if "klantcontact" not in body:
+        faults.append(Fault("klantcontact", "required", "Dit veld is vereist."))
     for name, (resource, link) in PARTS.items():
-        if name not in body:
-            if name == "klantcontact":
-                faults.append(Fault(name, "required", "Dit veld is vereist."))
-            continue
-        if body[name] is None:
+        if name in body and body[name] is None:
             faults.append(Fault(name, "null", "Dit veld mag niet leeg zijn."))
-            continue
-        fields = {field: kind for field, kind in RESOURCES[resource].items() if field != link}
-        result = _check(store, (resource, fields), body[name], None, partial=False)
-        faults += [fault.nested_in(name) for fault in result.faults]
-        values[name] = result.value
+        elif name in body:
+            fields = {field: kind for field, kind in RESOURCES[resource].items() if field != link}
+            result = _check(store, resource, fields, body[name], None)
+            faults += [fault.nested_in(name) for fault in result.faults]
+            values[name] = result.value
     return faults or CheckedWrite(TOGETHER, values)
 
 
 def create(store: Store, checked: CheckedWrite, stamp: Stamp) -> Row:
     """Store a new row. Raises Conflict if another request was first."""
-    resource = checked.resource
-    row = default_row(RESOURCES[resource]) | checked.values | {"uuid": stamp.new_id()}
-    row |= _server_fields(resource, row, checked.values, stamp.at)
-    store.insert(resource, row)
+    row = default_row(RESOURCES[checked.resource]) | checked.values | {"uuid": stamp.new_id()}
+    row |= _server_fields(checked.resource, row, stamp.at)
+    store.insert(checked.resource, row)
     return row
 
 
@@ -113,22 +112,20 @@ def create_together(store: Store, checked: CheckedWrite, stamp: Stamp) -> dict[s
 
 
 def change(store: Store, checked: CheckedWrite, at: datetime) -> Row:
-    """Store the values of a PATCH or PUT. Raises Conflict if another request was first."""
-    previous = store.get(checked.resource, checked.uuid) or {}
-    after = previous | checked.values
-    values = checked.values | _server_fields(checked.resource, after, checked.values, at)
+    """Store the values of a PATCH. Raises Conflict if another request was first."""
+    after = (store.get(checked.resource, checked.uuid) or {}) | checked.values
+    values = checked.values | _server_fields(checked.resource, after, at)
     return store.change(checked.resource, checked.uuid, values)
 
 
-def _server_fields(resource: str, row: Row, values: dict[str, Any], at: datetime) -> Row:
+def _server_fields(resource: str, row: Row, at: datetime) -> Row:
     """Return the fields that the server sets."""
     if resource == "klantcontacten":
         return {"plaatsgevondenOp": row["plaatsgevondenOp"] or at}
     if resource != "internetaken":
         return {}
-    fields: Row = {"toegewezenOp": row["toegewezenOp"] or at, "toegewezenAanActor": None}
-    if "toegewezenAanActor" in values:
-        fields["toegewezenAanActoren"] = (values["toegewezenAanActor"],)
     done = row["status"] == "verwerkt"
-    fields["afgehandeldOp"] = (row["afgehandeldOp"] or at) if done else None
-    return fields
+    return {
+        "toegewezenOp": row["toegewezenOp"] or at,
+        "afgehandeldOp": (row["afgehandeldOp"] or at) if done else None,
+    }

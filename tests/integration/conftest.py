@@ -113,23 +113,6 @@ async def late(place: tuple[Office, Account]) -> Late:
     return late
 
 
-@pytest.fixture
-async def town_hall(pool: Pool) -> AsyncIterator[Any]:
-    """An Open Klant, a `Register`, which knows of the passwords here."""
-    from tests.support.openklant.register import register
-
-    async with register(pool) as made:
-        yield made
-
-
-@pytest.fixture
-def road(town_hall: Any) -> Any:
-    """To it, a `Road`."""
-    from tests.support.openklant.flaky_register import Road
-
-    return Road(town_hall.sender)
-
-
 @pytest.fixture(scope="session")
 def scanner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
     with clamd(tmp_path_factory.mktemp("clamd")) as one:

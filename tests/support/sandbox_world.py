@@ -1,4 +1,4 @@
-"""The sandbox over real HTTP, alone, with a gateway and an archiver that keep what they get."""
+"""The sandbox over HTTP, with a gateway and an archiver that keep the requests they get."""
 
 import asyncio
 import json
@@ -25,6 +25,8 @@ SECRETS: dict[Carrier, str] = {
 }
 NUMBER = organisation.EXAMPLE.numbers[0].id
 TOKEN = {"Authorization": "Bearer sandbox-access-token"}
+MESSAGES = f"/graph/v26.0/{NUMBER}/messages"
+AUTHOR = {"kind": "employee", "id": "sandbox"}
 TEXT: dict[str, Any] = {
     "messaging_product": "whatsapp",
     "recipient_type": "individual",
@@ -37,20 +39,20 @@ FROM = {"from": "31600000011", "name": "Fatima", "number": NUMBER}
 
 
 class Services:
-    """A gateway and an archiver that write down what they were told."""
+    """A gateway and an archiver that keep the requests they get."""
 
     def __init__(self) -> None:
         self.webhooks: list[dict[str, Any]] = []
         self.signed: list[tuple[Carrier, str]] = []
-        """Of each webhook who brought it, and its signature."""
+        """Carrier and signature of each webhook."""
         self.answers: list[int] = []
         """Statuses for the next webhooks, then 200."""
         self.commands: list[tuple[dict[str, Any], str]] = []
-        self.asked: list[tuple[str, bytes]] = []
-        """Path and body of what else the desks asked for."""
+        self.requests: list[tuple[str, bytes]] = []
+        """Path and body of the other commands of the desks."""
         self.record: list[dict[str, Any]] = []
-        self.looked: list[str] = []
-        """After which place in a conversation its record was asked for."""
+        self.polled: list[str] = []
+        """Place in the conversation after which each request wanted the record."""
         self.news = asyncio.Event()
 
     async def webhook(self, request: web.Request) -> web.Response:
@@ -77,26 +79,25 @@ class Services:
     async def other(self, request: web.Request) -> web.Response:
         assert request.headers["Authorization"] == "Bearer sandbox-api-token"
         assert request.headers["Idempotency-Key"]
-        self.asked.append((request.path, await request.read()))
+        self.requests.append((request.path, await request.read()))
         return web.json_response({"id": "u1"}, status=201)
 
-    async def told(self, request: web.Request) -> web.Response:
-        """What is only read, of an order or of the numbers."""
+    async def read(self, request: web.Request) -> web.Response:
         assert request.headers["Authorization"] == "Bearer sandbox-api-token"
         assert "Idempotency-Key" not in request.headers
         return web.json_response({"read": request.path})
 
     async def messages(self, request: web.Request) -> web.Response:
         assert request.headers["Postkamer-Employee"] == "sandbox"
-        self.looked.append(after := request.query.get("after", ""))
-        if not self.record:  # as the archiver, which has not heard of it yet
+        self.polled.append(after := request.query.get("after", ""))
+        if not self.record:  # the archiver may not have the conversation yet
             return web.json_response({"code": "not-found"}, status=404)
         last = int(after or 0)
         new = [m for m in self.record if m.get("sequence", last + 1) > last]
         return web.json_response({"messages": new})
 
     async def until(self, n: int) -> list[dict[str, Any]]:
-        """The webhooks, once there are `n`."""
+        """Return the webhooks once there are `n`."""
         async with asyncio.timeout(20):
             while len(self.webhooks) < n:
                 self.news.clear()
@@ -122,20 +123,48 @@ class World:
             return answer.status, json.loads(text) if is_json and text else text
 
     async def send(self, **changed: Any) -> tuple[int, Any]:
-        path = f"/graph/v26.0/{NUMBER}/messages"
-        return await self.ask("POST", path, json=TEXT | changed, headers=TOKEN)
+        """Send a message through the Graph API."""
+        return await self.ask("POST", MESSAGES, json=TEXT | changed, headers=TOKEN)
 
-    async def tell(
-        self, body: bytes, kind: str = "application/cloudevents+json", **headers: str
-    ) -> Any:
+    async def write(self, **fields: Any) -> tuple[int, Any]:
+        """Write a message on a citizen's phone."""
+        return await self.ask("POST", "/phone/messages", json=FROM | fields)
+
+    async def answer(self, **fields: Any) -> tuple[int, Any]:
+        """Answer at a desk."""
+        answer = {"conversationId": "c1", "text": "Dag"} | fields
+        return await self.ask("POST", "/desk/answers", json=answer)
+
+    async def set_crm_mode(self, mode: str, **restrictions: Any) -> None:
+        body = {"mode": mode} | restrictions
+        assert (await self.ask("POST", "/crm/mode", json=body))[0] == 200
+
+    async def send_event(self, body: bytes, **headers: str) -> tuple[int, Any]:
+        """Send an event to the CRM; not following a redirect."""
         at = str(int(time.time()))
         signed = {
-            "Content-Type": kind,
+            "Content-Type": "application/cloudevents+json",
             "webhook-id": "w",
             "webhook-timestamp": at,
             "webhook-signature": signature(b"sandbox-crm-secret", "w", at, body),
         }
-        return await self.ask("POST", "/crm/events", data=body, headers=signed | headers)
+        options = {"data": body, "headers": signed | headers, "allow_redirects": False}
+        return await self.ask("POST", "/crm/events", **options)
+
+    async def read_stream(self, word: str, **headers: str) -> str:
+        """Open the stream, and read it until this word."""
+        async with self.http.get(self.url + "/stream", headers=headers) as stream:
+            return await self.read_until(stream, word)
+
+    @staticmethod
+    async def read_until(stream: aiohttp.ClientResponse, word: str) -> str:
+        text = ""
+        async with asyncio.timeout(20):
+            async for chunk in stream.content.iter_any():
+                text += chunk.decode()
+                if word in text and text.endswith("\n\n"):
+                    return text
+        raise AssertionError("the stream ended")
 
 
 @asynccontextmanager
@@ -146,8 +175,8 @@ async def world(**settings: Any) -> AsyncIterator[World]:
     app.router.add_post("/v1/messages", services.command)
     app.router.add_post("/v1/media", services.other)
     app.router.add_post("/v1/conversations/{id}/_{action}", services.other)
-    app.router.add_get("/v1/messages/{id}", services.told)
-    app.router.add_get("/v1/numbers", services.told)
+    app.router.add_get("/v1/messages/{id}", services.read)
+    app.router.add_get("/v1/numbers", services.read)
     app.router.add_route("*", "/v1/numbers/{id}/{what}", services.other)
     app.router.add_get("/v1/conversations/{id}/messages", services.messages)
     async with serve(app, "127.0.0.1", 0) as port:
@@ -176,11 +205,7 @@ def body(*args: Any, **kwargs: Any) -> bytes:
     return json.dumps(event(*args, **kwargs)).encode()
 
 
-async def read_until(stream: aiohttp.ClientResponse, word: str) -> str:
-    text = ""
-    async with asyncio.timeout(20):
-        async for chunk in stream.content.iter_any():
-            text += chunk.decode()
-            if word in text and text.endswith("\n\n"):
-                return text
-    raise AssertionError("the stream ended")
+def upload_form(kind: str = "text/plain", content: bytes = b"hello") -> aiohttp.FormData:
+    fields = aiohttp.FormData({"messaging_product": "whatsapp", "type": kind})
+    fields.add_field("file", content, filename="a", content_type=kind)
+    return fields

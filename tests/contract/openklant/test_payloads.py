@@ -1,4 +1,4 @@
-"""What Open Klant is sent, whatever a citizen wrote: within its OpenAPI, and taken."""
+"""Payloads for Open Klant: within its OpenAPI and accepted, for any message of a citizen."""
 
 import string
 from functools import cache
@@ -13,15 +13,14 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from deliverer.destinations.openklant import payloads
 from deliverer.destinations.openklant.events import parse_event
-from sandbox.openklant.writes import CheckedWrite, check_write
 from services.contract import Delivery
 from tests.contract.openklant.test_openapi import document
 from tests.support.example_count import example_count
 from tests.support.integration.destination_harness import NOON
-from tests.support.openklant.api_client import Register
+from tests.support.openklant.api_client import FilledStore
 from tests.support.openklant.register import department
 
-TERMS = payloads.PayloadOptions(
+OPTIONS = payloads.PayloadOptions(
     "WhatsApp", "https://archief.example", "https://kcc.example/{conversation}"
 )
 IDENTITY = st.one_of(
@@ -69,14 +68,14 @@ def event(data: dict[str, Any], *, whole: bool = True) -> Delivery:
     )
 
 
-def sent(delivery: Delivery) -> dict[str, Any]:
-    """Resource -> what is posted to it."""
+def payloads_of(delivery: Delivery) -> dict[str, Any]:
+    """Return the body of the POST to each resource."""
     what = parse_event(delivery)
     known = payloads.ContactKey("4000000000", str(delivery.id))
     made = {
-        "maak-klantcontact": payloads.contact_payload(delivery, what, known, TERMS),
+        "maak-klantcontact": payloads.contact_payload(delivery, what, known, OPTIONS),
         "internetaken": payloads.task_payload(
-            delivery, what, ("4000000001", CONTACT, ACTOR), TERMS
+            delivery, what, ("4000000001", CONTACT, ACTOR), OPTIONS
         ),
         "actoren": payloads.POSTKAMER_ACTOR,
     }
@@ -86,17 +85,17 @@ def sent(delivery: Delivery) -> dict[str, Any]:
 
 
 @cache
-def whole() -> Any:
-    return asked(document())
+def request_document() -> Any:
+    return request_schema(document())
 
 
-def asked(value: Any) -> Any:
-    """A schema as it holds for what is sent: without what only the server says."""
+def request_schema(value: Any) -> Any:
+    """Return a schema as it holds for requests: without the fields that only the server sets."""
     if isinstance(value, list):
-        return [asked(inner) for inner in value]
+        return [request_schema(inner) for inner in value]
     if not isinstance(value, dict):
         return value
-    inner = {key: asked(one) for key, one in value.items()}
+    inner = {key: request_schema(one) for key, one in value.items()}
     if isinstance(fields := value.get("properties"), dict):
         its = {name for name, one in fields.items() if isinstance(one, dict) and "readOnly" in one}
         inner["properties"] = {k: v for k, v in inner["properties"].items() if k not in its}
@@ -105,9 +104,11 @@ def asked(value: Any) -> Any:
 
 
 def faults(path: str, body: Any, method: str = "post") -> list[str]:
-    """What it breaks of the document."""
-    content = whole()["paths"][path][method]["requestBody"]["content"]
-    wanted = content["application/json"]["schema"] | {"components": whole()["components"]}
+    """Return where a body differs from the document."""
+    content = request_document()["paths"][path][method]["requestBody"]["content"]
+    wanted = content["application/json"]["schema"] | {
+        "components": request_document()["components"]
+    }
     validator = Draft202012Validator(wanted, format_checker=FormatChecker())
     return [f"{path}: {error.message}" for error in validator.iter_errors(body)]
 
@@ -116,8 +117,8 @@ def faults(path: str, body: Any, method: str = "post") -> list[str]:
 @pytest.mark.usefixtures("open_klant_openapi")
 @settings(max_examples=example_count(200), deadline=None)
 @given(data=EVENTS, whole=st.booleans())
-def test_whatever_was_written_it_is_as_the_document_says(data: dict[str, Any], whole: bool) -> None:
-    for resource, body in sent(event(data, whole=whole)).items():
+def test_any_payload_is_as_the_document_says(data: dict[str, Any], whole: bool) -> None:
+    for resource, body in payloads_of(event(data, whole=whole)).items():
         assert faults(f"/{resource}", body) == []
     ours = department("almelo", "afval")
     assert ours
@@ -126,59 +127,71 @@ def test_whatever_was_written_it_is_as_the_document_says(data: dict[str, Any], w
 
 @settings(max_examples=example_count(200), deadline=None)
 @given(data=EVENTS, whole=st.booleans())
-def test_whatever_was_written_it_is_taken(data: dict[str, Any], whole: bool) -> None:
-    register = Register()
-    ids = {CONTACT: register.contact, PARTY: register.party, ACTOR: register.actor}
-    for resource, body in sent(event(data, whole=whole)).items():
+def test_any_payload_is_accepted(data: dict[str, Any], whole: bool) -> None:
+    filled = FilledStore()
+    ids = {CONTACT: filled.contact, PARTY: filled.party, ACTOR: filled.actor}
+    for resource, body in payloads_of(event(data, whole=whole)).items():
         text = msgspec.json.encode(body).decode()
         for ours, theirs in ids.items():
             text = text.replace(ours, theirs)
-        found = check_write(register.store, resource, msgspec.json.decode(text))
-        assert isinstance(found, CheckedWrite), found
+        filled.check(resource, msgspec.json.decode(text))
 
 
 @settings(max_examples=example_count(200), deadline=None)
 @given(texts=st.lists(st.text(min_size=1, max_size=700), min_size=1, max_size=9))
-def test_a_burst_never_outgrows_its_contact_and_says_where_the_rest_is(texts: list[str]) -> None:
-    there: dict[str, Any] = {"inhoud": "Dag.", "metadata": {"gebeurtenis": "first"}}
+def test_a_contact_of_a_burst_stays_within_its_limit_and_refers_to_the_rest(
+    texts: list[str],
+) -> None:
+    remote: dict[str, Any] = {"inhoud": "Dag.", "metadata": {"gebeurtenis": "first"}}
     for n, text in enumerate(texts):
         delivery = msgspec.structs.replace(event({"text": text}), id=UUID(int=n))
-        change = payloads.extend_contact(delivery, parse_event(delivery), there, TERMS)
+        change = payloads.extend_contact(delivery, parse_event(delivery), remote, OPTIONS)
         assert change and len(change["inhoud"]) <= payloads.MAX_TEXT
-        there |= change
-        assert payloads.extend_contact(delivery, parse_event(delivery), there, TERMS) is None, (
+        remote |= change
+        assert payloads.extend_contact(delivery, parse_event(delivery), remote, OPTIONS) is None, (
             "it is there already"
         )
     each = [
-        payloads.contact_text(event({"text": text}), parse_event(event({"text": text})), TERMS)
+        payloads.contact_text(event({"text": text}), parse_event(event({"text": text})), OPTIONS)
         for text in texts
     ]
     all = "\n\n".join(["Dag.", *each])
-    assert there["inhoud"] == all or (
-        payloads.TRUNCATED in there["inhoud"] and len(all) > payloads.MAX_TEXT
+    assert remote["inhoud"] == all or (
+        payloads.TRUNCATED in remote["inhoud"] and len(all) > payloads.MAX_TEXT
     )
-    assert there["metadata"]["gebeurtenis"] == "first"
+    assert remote["metadata"]["gebeurtenis"] == "first"
 
 
-def test_a_telephone_number_has_its_plus_and_is_nobody_s_but_who_wrote() -> None:
-    identities = [{"kind": "bsuid", "value": "NL.123"}, {"kind": "phone", "value": "31612345678"}]
-    what = parse_event(event({"from": {"identities": identities}}))
-    assert payloads.address_payload(what, PARTY) == {
-        "verstrektDoorBetrokkene": {"uuid": PARTY},
-        "verstrektDoorPartij": None,
-        "adres": "+31612345678",
-        "soortDigitaalAdres": "telefoonnummer",
-        "omschrijving": "WhatsApp",
-    }
-    what = parse_event(event({"from": {"identities": identities[:1]}}))
-    assert (payloads.address_payload(what, PARTY) or {})["soortDigitaalAdres"] == "overig"
-    assert payloads.address_payload(parse_event(event({"from": {"identities": []}})), PARTY) is None
-
-
-def test_of_what_is_confidential_only_where_it_stands_is_said() -> None:
-    made = sent(event({"department": "jeugd"}, whole=False))
-    contact = made["maak-klantcontact"]["klantcontact"]
-    assert (
-        contact["inhoud"] == "De inhoud staat in het archief: https://archief.example/v1/messages/x"
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        (("bsuid", "phone"), ("+31612345678", "telefoonnummer")),
+        (("bsuid",), ("NL.123", "overig")),
+        ((), None),
+    ],
+)
+def test_an_address_is_a_phone_number_else_a_user_id_and_belongs_to_no_party(
+    kinds: tuple[str, ...], expected: tuple[str, str] | None
+) -> None:
+    values = {"bsuid": "NL.123", "phone": "31612345678"}
+    identities = [{"kind": kind, "value": values[kind]} for kind in kinds]
+    payload = payloads.address_payload(
+        parse_event(event({"from": {"identities": identities}})), PARTY
     )
-    assert contact["vertrouwelijk"] is True
+    assert payload == (
+        expected
+        and {
+            "verstrektDoorBetrokkene": {"uuid": PARTY},
+            "verstrektDoorPartij": None,
+            "adres": expected[0],
+            "soortDigitaalAdres": expected[1],
+            "omschrijving": "WhatsApp",
+        }
+    )
+
+
+def test_a_confidential_contact_has_only_the_address_of_its_text() -> None:
+    contact = payloads_of(event({"department": "jeugd"}, whole=False))["maak-klantcontact"]
+    address = "https://archief.example/v1/messages/x"
+    assert contact["klantcontact"]["inhoud"] == f"De inhoud staat in het archief: {address}"
+    assert contact["klantcontact"]["vertrouwelijk"] is True

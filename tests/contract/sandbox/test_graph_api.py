@@ -1,4 +1,4 @@
-"""The sandbox over real HTTP: Meta's Graph API and the telephones."""
+"""The sandbox over HTTP: Meta's Graph API and the phones."""
 
 import asyncio
 from typing import Any
@@ -7,16 +7,17 @@ import aiohttp
 import pytest
 
 from tests.support.sandbox_world import (
-    FROM,
+    MESSAGES,
     NUMBER,
     TEXT,
     TOKEN,
     World,
+    upload_form,
     world,
 )
 
 
-async def test_a_message_is_accepted_and_its_statuses_come_signed_with_our_value(
+async def test_a_message_is_accepted_and_its_statuses_have_its_id_and_our_value(
     sandbox: World,
 ) -> None:
     status, answer = await sandbox.send()
@@ -24,130 +25,114 @@ async def test_a_message_is_accepted_and_its_statuses_come_signed_with_our_value
     await sandbox.services.until(2)
     assert sorted(sandbox.services.statuses()) == ["delivered", "sent"]
     for value in sandbox.services.webhooks:
-        told = value["statuses"][0]
-        assert told["id"] == answer["messages"][0]["id"]
-        assert told["biz_opaque_callback_data"] == TEXT["biz_opaque_callback_data"]
+        entry = value["statuses"][0]
+        assert entry["id"] == answer["messages"][0]["id"]
+        assert entry["biz_opaque_callback_data"] == TEXT["biz_opaque_callback_data"]
     _, received = await sandbox.ask("GET", "/phone/received")
     assert [(m["n"], m["phone"], m["content"]) for m in received] == [
         (1, "31600000011", {"body": "Goedemorgen"})
     ]
 
 
-@pytest.mark.parametrize("token", [{}, {"Authorization": "Bearer other"}])
-async def test_without_the_right_token_meta_answers_190(
-    sandbox: World, token: dict[str, str]
-) -> None:
-    path = f"/graph/v26.0/{NUMBER}/messages"
-    status, answer = await sandbox.ask("POST", path, json=TEXT, headers=token)
-    assert (status, answer["error"]["code"]) == (401, 190)
-
-
-async def test_what_meta_would_refuse_is_refused(sandbox: World) -> None:
-    assert (await sandbox.send(to="31600000011"))[1]["error"]["code"] == 131009
-    unknown = await sandbox.ask("POST", "/graph/v26.0/5/messages", json=TEXT, headers=TOKEN)
-    assert unknown[1]["error"]["code"] == 100
-    path = f"/graph/v26.0/{NUMBER}/messages"
-    broken = await sandbox.ask("POST", path, data=b"\xff{", headers=TOKEN)
-    assert (broken[0], broken[1]["error"]["code"]) == (400, 100)
+async def send_to(sandbox: World, path: str, headers: dict[str, str], **options: Any) -> Any:
+    status, answer = await sandbox.ask("POST", path, headers=headers, **options)
+    return status, answer["error"]["code"]
 
 
 @pytest.mark.parametrize(
-    ("number", "status", "code"),
+    ("path", "headers", "options", "refusal"),
     [
-        ("31600131047", 400, 131047),
-        ("31600131026", 400, 131026),
-        ("31600130429", 429, 130429),
-        ("31600131056", 400, 131056),
-        ("31600131000", 500, 131000),
-        ("31600000190", 401, 190),
-        ("31600131031", 403, 131031),
+        (MESSAGES, {}, {"json": TEXT}, (401, 190)),
+        (MESSAGES, {"Authorization": "Bearer other"}, {"json": TEXT}, (401, 190)),
+        ("/graph/v26.0/5/messages", TOKEN, {"json": TEXT}, (400, 100)),
+        (MESSAGES, TOKEN, {"data": b"\xff{"}, (400, 100)),
+        (MESSAGES, TOKEN, {"json": TEXT | {"to": "31600000011"}}, (400, 131009)),
+        (MESSAGES, TOKEN, {"json": TEXT | {"to": "+31600130429"}}, (429, 130429)),
+        (MESSAGES, TOKEN, {"json": TEXT | {"to": "+31600131000"}}, (500, 131000)),
     ],
 )
-async def test_a_magic_number_is_refused_with_the_code_that_it_holds(
-    sandbox: World, number: str, status: int, code: int
+async def test_a_message_is_refused_with_meta_s_code_and_reaches_no_phone(
+    sandbox: World,
+    path: str,
+    headers: dict[str, str],
+    options: dict[str, Any],
+    refusal: tuple[int, int],
 ) -> None:
-    answered, answer = await sandbox.send(to=f"+{number}")
-    assert (answered, answer["error"]["code"]) == (status, code)
+    assert await send_to(sandbox, path, headers, **options) == refusal
     assert (await sandbox.ask("GET", "/phone/summary"))[1]["count"] == 0
 
 
-async def test_a_message_may_be_refused_twice_and_then_taken(sandbox: World) -> None:
+async def test_a_message_can_be_refused_twice_and_then_accepted(sandbox: World) -> None:
     answers = [(await sandbox.send(to="+31602130429"))[0] for _ in range(4)]
     assert answers == [429, 429, 200, 429]
 
 
-async def test_a_lost_answer_is_a_broken_connection_and_the_message_goes_out(
-    sandbox: World,
-) -> None:
+async def test_a_message_whose_answer_is_lost_is_sent(sandbox: World) -> None:
     with pytest.raises(aiohttp.ClientError):
         await sandbox.send(to="+31600000499")
     await sandbox.services.until(2)
     assert sorted(sandbox.services.statuses()) == ["delivered", "sent"]
 
 
-async def test_a_proxys_page_instead_of_an_answer_is_no_error_of_meta(sandbox: World) -> None:
+async def test_a_proxy_can_answer_in_html(sandbox: World) -> None:
     status, answer = await sandbox.send(to="+31600000502")
-    assert status == 502
-    assert "<html>" in answer
+    assert status == 502 and "<html>" in answer
 
 
-async def test_a_message_that_fails_later_says_why_in_its_status(sandbox: World) -> None:
+async def test_a_message_that_fails_later_has_its_error_in_its_status(sandbox: World) -> None:
     assert (await sandbox.send(to="+31601131047"))[0] == 200
     (value,) = await sandbox.services.until(1)
     assert value["statuses"][0]["errors"][0]["code"] == 131047
     assert "recipient_user_id" not in value["statuses"][0]
 
 
-async def test_an_answer_that_never_comes_is_not_a_message(sandbox: World) -> None:
+async def test_a_message_without_an_answer_is_not_sent(sandbox: World) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
             await sandbox.send(to="+31600000408")
     assert (await sandbox.ask("GET", "/phone/summary"))[1]["count"] == 0
 
 
-async def test_with_limits_the_46th_message_to_one_citizen_is_too_many() -> None:
+async def test_the_46th_message_to_a_citizen_is_refused_with_limits() -> None:
     async with world(limits=True) as sandbox:
         codes = [(await sandbox.send())[0] for _ in range(46)]
     assert codes == [200] * 45 + [400]
 
 
-async def test_read_is_told_only_when_the_citizen_looks(sandbox: World) -> None:
+async def test_the_status_read_comes_when_the_citizen_reads_the_chat(sandbox: World) -> None:
     await sandbox.send()
     await sandbox.services.until(2)
-    looked = {"number": NUMBER, "phone": "31600000011"}
-    assert await sandbox.ask("POST", "/phone/read", json=looked) == (200, {"read": 1})
-    assert await sandbox.ask("POST", "/phone/read", json=looked) == (200, {"read": 0})
+    chat = {"number": NUMBER, "phone": "31600000011"}
+    for read in (1, 0):
+        assert await sandbox.ask("POST", "/phone/read", json=chat) == (200, {"read": read})
     await sandbox.services.until(3)
     assert sandbox.services.statuses()[-1] == "read"
 
 
-async def test_a_message_to_a_bsuid_reaches_the_citizen_whose_number_is_hidden(
-    sandbox: World,
-) -> None:
-    await sandbox.ask("POST", "/phone/messages", json=FROM | {"hidden": True, "text": "hoi"})
+async def test_a_message_to_a_bsuid_reaches_a_citizen_who_hides_the_number(sandbox: World) -> None:
+    await sandbox.write(hidden=True, text="hoi")
     incoming = sandbox.services.webhooks[0]["messages"][0]
     assert "from" not in incoming
     status, answer = await sandbox.send(to=None, recipient=incoming["from_user_id"])
     assert (status, answer["contacts"][0]["user_id"]) == (200, incoming["from_user_id"])
-    await sandbox.services.until(3)
-    told = sandbox.services.webhooks[-1]["statuses"][0]
-    assert told["recipient_user_id"] == incoming["from_user_id"]
-    assert "recipient_id" not in told
+    entry = (await sandbox.services.until(3))[-1]["statuses"][0]
+    assert entry["recipient_user_id"] == incoming["from_user_id"]
+    assert "recipient_id" not in entry
 
 
 @pytest.mark.slow
 async def test_a_webhook_is_repeated_until_the_gateway_answers_200(sandbox: World) -> None:
     sandbox.services.answers = [503, 204]
-    said = await sandbox.ask("POST", "/phone/messages", json=FROM | {"text": "hoi"})
-    assert (said[0], said[1]["accepted"], said[1]["gateway"]) == (202, False, 503)
+    status, sent = await sandbox.write(text="hoi")
+    assert (status, sent["accepted"], sent["gateway"]) == (202, False, 503)
     (value,) = await sandbox.services.until(1)
-    assert value["messages"][0]["id"] == said[1]["wamid"]
+    assert value["messages"][0]["id"] == sent["wamid"]
     _, summary = await sandbox.ask("GET", "/phone/summary")
     assert summary["webhooks"] == {"posted": 3, "accepted": 1, "refused": 2, "givenUp": 0}
 
 
-async def test_copies_of_one_webhook_are_posted_at_the_same_time(sandbox: World) -> None:
-    await sandbox.ask("POST", "/phone/messages", json=FROM | {"text": "hoi", "copies": 3})
+async def test_copies_of_a_webhook_are_posted_at_the_same_time(sandbox: World) -> None:
+    await sandbox.write(text="hoi", copies=3)
     values = await sandbox.services.until(3)
     assert values[0] == values[1] == values[2]
 
@@ -164,68 +149,55 @@ async def test_copies_of_one_webhook_are_posted_at_the_same_time(sandbox: World)
 async def test_a_phone_sends_more_than_text(
     sandbox: World, message: dict[str, Any], kind: str
 ) -> None:
-    status, _ = await sandbox.ask("POST", "/phone/messages", json=FROM | message)
-    assert status == 200
+    assert (await sandbox.write(**message))[0] == 200
     assert sandbox.services.webhooks[0]["messages"][0]["type"] == kind
 
 
 @pytest.mark.parametrize(
     "message",
     [
-        {},
         {"text": " "},
         {"text": "hoi", "number": "5"},
-        {"text": "hoi", "from": "Fatima"},
-        {"text": "hoi", "copies": 11},
         {"text": "hoi", "tekst": "hoi"},
-        {"text": "x" * 65_537},
         {"kind": "image", "media": "5"},
         {"kind": "image", "sample": "kat"},
-        {"kind": "reaction"},
     ],
 )
-async def test_what_no_phone_could_send_is_refused_and_nothing_is_posted(
+async def test_a_message_that_no_phone_could_send_is_refused_and_not_posted(
     sandbox: World, message: dict[str, Any]
 ) -> None:
-    status, answer = await sandbox.ask("POST", "/phone/messages", json=FROM | message)
+    status, answer = await sandbox.write(**message)
     assert (status, answer["status"]) == (400, 400)
     assert sandbox.services.webhooks == []
 
 
-async def test_a_photo_can_be_fetched_as_from_meta_and_only_with_the_token(sandbox: World) -> None:
-    await sandbox.ask("POST", "/phone/messages", json=FROM | {"kind": "image"})
+async def test_a_photo_is_downloaded_for_a_few_minutes_with_the_token(sandbox: World) -> None:
+    await sandbox.write(kind="image")
     image = sandbox.services.webhooks[0]["messages"][0]["image"]
     status, about = await sandbox.ask("GET", f"/graph/v26.0/{image['id']}", headers=TOKEN)
     assert (status, about["mime_type"]) == (200, "image/png")
     async with sandbox.http.get(about["url"], headers=TOKEN) as answer:
         content = await answer.read()
     assert (len(content), content[:4]) == (int(about["file_size"]), b"\x89PNG")
-    async with sandbox.http.get(about["url"]) as answer:
-        assert answer.status == 401
-    late = about["url"].partition("?")[0] + "?ext=5"
-    async with sandbox.http.get(late, headers=TOKEN) as answer:
-        assert answer.status == 404
+    expired = about["url"].partition("?")[0] + "?ext=5"
+    for url, headers, status in ((about["url"], {}, 401), (expired, TOKEN, 404)):
+        async with sandbox.http.get(url, headers=headers) as answer:
+            assert answer.status == status
 
 
 async def test_media_is_uploaded_checked_and_removed(sandbox: World) -> None:
     path = f"/graph/v26.0/{NUMBER}/media"
-
-    def form(kind: str, content: bytes = b"hello") -> aiohttp.FormData:
-        fields = aiohttp.FormData({"messaging_product": "whatsapp", "type": kind})
-        fields.add_field("file", content, filename="a", content_type=kind)
-        return fields
-
-    status, answer = await sandbox.ask("POST", path, data=form("text/plain"), headers=TOKEN)
+    status, answer = await sandbox.ask("POST", path, data=upload_form(), headers=TOKEN)
     assert status == 200
-    gone = f"/graph/v26.0/{answer['id']}"
-    assert await sandbox.ask("DELETE", gone, headers=TOKEN) == (200, {"success": True})
-    assert (await sandbox.ask("GET", gone, headers=TOKEN))[0] == 400
+    medium = f"/graph/v26.0/{answer['id']}"
+    assert await sandbox.ask("DELETE", medium, headers=TOKEN) == (200, {"success": True})
+    assert (await sandbox.ask("GET", medium, headers=TOKEN))[0] == 400
     for kind, content in (("image/gif", b"x"), ("image/webp", bytes(600_000))):
-        status, answer = await sandbox.ask("POST", path, data=form(kind, content), headers=TOKEN)
-        assert (status, answer["error"]["code"]) == (400, 131053)
+        form = upload_form(kind, content)
+        assert await send_to(sandbox, path, TOKEN, data=form) == (400, 131053)
 
 
-async def test_a_read_receipt_is_answered_as_meta_does(sandbox: World) -> None:
-    path = f"/graph/v26.0/{NUMBER}/messages"
+async def test_a_read_receipt_is_accepted(sandbox: World) -> None:
     receipt = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.X"}
-    assert await sandbox.ask("POST", path, json=receipt, headers=TOKEN) == (200, {"success": True})
+    answer = await sandbox.ask("POST", MESSAGES, json=receipt, headers=TOKEN)
+    assert answer == (200, {"success": True})

@@ -1,16 +1,14 @@
-"""An answer that waited for its citizen goes because they ask something else: that stays to do in
-an Open Klant. With all of it running, on a simulated clock."""
+"""A held answer is sent because its citizen asks something else, which stays to do in an Open
+Klant; on a simulated clock."""
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import aiohttp
 import pytest
 
 from router.conversation.reopen_request import ASKED
-from sandbox.settings import SandboxSettings
-from tests.e2e.openklant.test_round_trip import with_open_klant
+from tests.e2e.openklant.test_round_trip import TOKEN, OpenKlant, with_open_klant
 from tests.e2e.test_weekend import FATIMA, FRIDAY, MONDAY, Phone, open_on_weekdays
 from tests.support.e2e.crm_desk import Desk
 from tests.support.installation import Installation
@@ -31,8 +29,8 @@ def clock() -> Iterator[SimulatedClock]:
 def town(tmp_path_factory: pytest.TempPathFactory, clock: SimulatedClock) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("held")
     town = Installation(folder, lambda text: with_open_klant(open_on_weekdays(text)))
-    token = {"OPENKLANT_TOKEN": SandboxSettings().openklant_token}
-    town.more, town.database.more = clock.environment | token, clock.environment
+    town.more = clock.environment | {"OPENKLANT_TOKEN": TOKEN}
+    town.database.more = clock.environment
     try:
         town.start()
         yield town
@@ -40,21 +38,19 @@ def town(tmp_path_factory: pytest.TempPathFactory, clock: SimulatedClock) -> Ite
         town.stop()
 
 
-async def test_what_lets_a_held_answer_go_is_a_question_that_stays_to_do(
+async def test_a_question_that_releases_a_held_answer_stays_to_do(
     watch: Watch, session: aiohttp.ClientSession, clock: SimulatedClock
 ) -> None:
     desk, phone = Desk(watch), Phone(watch, session, FATIMA)
-
-    async def contacts() -> list[dict[str, Any]]:
-        async with session.get(f"{watch.town.sandbox}/openklant/summary") as answer:
-            return list((await answer.json())["contacts"].values())
+    openklant = OpenKlant(watch.town, session)
 
     async def tasks() -> list[list[str]]:
-        return [[task["status"] for task in one["taken"]] for one in await contacts()]
+        contacts = await openklant.contacts()
+        return [[task["status"] for task in one["taken"]] for one in contacts]
 
     await phone.writes("is mijn vergunning al klaar")
     await until(tasks, lambda found: found == [["te_verwerken"]], SECONDS)
-    [first] = await contacts()
+    [first] = await openklant.contacts()
     clock.set(MONDAY)
     body = {"type": "text", "text": {"body": ANSWER}}
     code, accepted = await desk.answer(first["metadata"]["gesprek"], **body)
@@ -63,8 +59,8 @@ async def test_what_lets_a_held_answer_go_is_a_question_that_stays_to_do(
     await until(phone.got, bool, SECONDS)  # they are asked to write
     clock.set(MONDAY + timedelta(hours=3))
     await phone.writes("graag. En hoe vraag ik een kapvergunning aan?")
-    wanted = [["verwerkt"], ["te_verwerken"], []]
-    await until(tasks, lambda found: found == wanted, SECONDS)
-    *_, answer = await contacts()
+    expected = [["verwerkt"], ["te_verwerken"], []]
+    await until(tasks, lambda found: found == expected, SECONDS)
+    *_, answer = await openklant.contacts()
     assert answer["inhoud"] == ANSWER
     assert [each["wasKlantcontact"] for each in answer["onderwerpen"]] == [first["uuid"]]

@@ -1,4 +1,4 @@
-"""From a citizen's phone to the tasks of an Open Klant, through a deliverer that is killed."""
+"""From a citizen's phone to the tasks of an Open Klant and back, with all of it running."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,13 +14,16 @@ from tests.support.e2e.crm_desk import Desk
 from tests.support.installation import Installation
 from tests.support.observer import Watch, until
 
+TOKEN = SandboxSettings().openklant_token
 CITIZENS = range(20)
 LOOK_SECONDS = 5
 FACTOR = 2.0
-"""Times slower than the real server, so that a death meets something half done."""
+"""Factor by which Open Klant is slower than a real one, so that a kill meets unfinished work."""
+FIRST, SECOND = ["Openbare ruimte"], ["Burgerzaken"]
 
 
 def with_open_klant(config: str) -> str:
+    """Replace the first destination by an Open Klant."""
     at = config.index("[[destinations]]")
     mine, rest = config[at:].split("\n\n", 1)
     mine = mine.replace('"cloudevents"', '"openklant"').replace("/crm/events", BASE)
@@ -31,7 +34,7 @@ def with_open_klant(config: str) -> str:
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     installation = Installation(tmp_path_factory.mktemp("openklant"), with_open_klant)
-    installation.more["OPENKLANT_TOKEN"] = SandboxSettings().openklant_token
+    installation.more["OPENKLANT_TOKEN"] = TOKEN
     try:
         installation.start()
         yield installation
@@ -39,85 +42,92 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         installation.stop()
 
 
-async def test_every_citizen_is_one_contact_and_one_task_through_deaths_of_the_deliverer(
-    town: Installation, watch: Watch, session: aiohttp.ClientSession
-) -> None:
-    async def ask(method: str, path: str, body: Any = None) -> Any:
-        async with session.request(method, town.sandbox + path, json=body) as answer:
-            assert answer.status < 300
+class OpenKlant:
+    """The Open Klant of an installation, and the phones of its citizens."""
+
+    def __init__(self, town: Installation, session: aiohttp.ClientSession) -> None:
+        self.town, self._session = town, session
+
+    async def write(self, words: str, citizen: int, nth: int = 0) -> None:
+        body = webhook(text(words, f"wamid.ok.{citizen}.{nth}", citizen))
+        assert await post(self._session, self.town.gateway, body, signature(body)) == 200
+
+    async def contacts(self, words: str = "") -> list[dict[str, Any]]:
+        """Return the contacts with these words in their text."""
+        found = await self._ask("GET", "/openklant/summary")
+        return [one for one in found["contacts"].values() if words in one["inhoud"]]
+
+    async def contacts_with_task(self, words: str) -> list[dict[str, Any]]:
+        return [one for one in await self.contacts(words) if one["taken"]]
+
+    async def set_pace(self, factor: float) -> None:
+        await self._ask("POST", "/openklant/pace", {"factor": factor})
+
+    async def complete_task(self, contact: dict[str, Any]) -> None:
+        """Complete the task of a contact as an employee does."""
+        [task] = contact["taken"]
+        await self._ask("PATCH", f"{BASE}/internetaken/{task['uuid']}", {"status": "verwerkt"})
+
+    async def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        headers, url = {"Authorization": f"Token {TOKEN}"}, self.town.sandbox + path
+        async with self._session.request(method, url, json=body, headers=headers) as answer:
+            assert answer.status == 200
             return await answer.json()
 
-    async def contacts() -> list[dict[str, Any]]:
-        return list((await ask("GET", "/openklant/summary"))["contacts"].values())
 
-    async def say(words: str, citizen: int, nth: int) -> None:
-        body = webhook(text(words, f"wamid.ok.{citizen}.{nth}", citizen))
-        assert await post(session, town.gateway, body, signature(body)) == 200
+@pytest.fixture
+def openklant(town: Installation, session: aiohttp.ClientSession) -> OpenKlant:
+    return OpenKlant(town, session)
 
-    await ask("POST", "/openklant/pace", {"factor": FACTOR})
+
+async def test_each_citizen_has_one_contact_and_one_task_although_the_deliverer_is_killed(
+    openklant: OpenKlant, watch: Watch
+) -> None:
+    await openklant.set_pace(FACTOR)
     for citizen in CITIZENS:
-        await say(f"Mijn container is vol, zegt {citizen}", citizen, 0)
+        await openklant.write(f"Mijn container is vol, zegt {citizen}", citizen)
     for killed in (4, 9, 14):
-        await until(contacts, lambda found, count=killed: len(found) >= count, 30)  # type: ignore[misc]
-        await asyncio.to_thread(town.kill, "deliverer")
-        await asyncio.to_thread(town.restart, "deliverer")
+        await until(openklant.contacts, lambda found, count=killed: len(found) >= count, 30)  # type: ignore[misc]
+        await asyncio.to_thread(openklant.town.kill, "deliverer")
+        await asyncio.to_thread(openklant.town.restart, "deliverer")
     for citizen in CITIZENS:
-        await say("Dorpsstraat 12", citizen, 1)
-    found = await until(contacts, lambda all: len(all) == 20 and all_have(all, "Dorps"), 60)
-    for one in found:
+        await openklant.write("Dorpsstraat 12", citizen, 1)
+    complete = lambda: openklant.contacts_with_task("Dorps")  # noqa: E731
+    contacts = await until(complete, lambda found: len(found) == 20, 60)
+    assert len(await openklant.contacts()) == 20
+    for one in contacts:
         assert one["inhoud"].startswith("Mijn container is vol, zegt ")
         assert one["inhoud"].count("Dorpsstraat 12") == 1
         [party] = one["betrokkenen"]
         assert [each["soort"] for each in party["adressen"]] == ["telefoonnummer"]
-        assert len(one["taken"]) == 1, one["taken"]
         [task] = one["taken"]
-        assert (task["actoren"], task["status"]) == (["Openbare ruimte"], "te_verwerken")
-    await ask("POST", "/openklant/pace", {"factor": 0})
-    await moved_and_closed(Desk(watch), found[0]["metadata"]["gesprek"], contacts)
+        assert (task["actoren"], task["status"]) == (FIRST, "te_verwerken")
+    await openklant.set_pace(0)
+    await transfer_and_close(Desk(watch), openklant, contacts[0]["metadata"]["gesprek"])
 
 
-async def moved_and_closed(desk: Desk, conversation: str, contacts: Any) -> None:
-    """What a desk does with one of them is done to its tasks."""
+async def transfer_and_close(desk: Desk, openklant: OpenKlant, conversation: str) -> None:
+    """Transfer and close a conversation at a desk; its tasks follow."""
 
     async def tasks() -> list[tuple[list[str], str]]:
-        [one] = [c for c in await contacts() if c["metadata"]["gesprek"] == conversation]
+        contacts = await openklant.contacts()
+        [one] = [c for c in contacts if c["metadata"]["gesprek"] == conversation]
         return [(task["actoren"], task["status"]) for task in one["taken"]]
 
-    where = f"/v1/conversations/{conversation}"
+    path = f"/v1/conversations/{conversation}"
     body = {"department": "burgerzaken", "reason": "hoort daar"}
-    code, said = await desk.post(f"{where}/_transfer", body)
-    assert code == 202, said
-    first, second = ["Openbare ruimte"], ["Burgerzaken"]
-    wanted = [(first, "verwerkt"), (second, "te_verwerken")]
-    await until(tasks, lambda found: found == wanted, 20)
-    code, said = await desk.post(f"{where}/_close", {"reason": "klaar", "outcome": "handled"})
-    assert code == 202, said
-    await until(tasks, lambda found: found == [(first, "verwerkt"), (second, "verwerkt")], 20)
-
-
-class Employee:
-    """Works in whatever stands on top of Open Klant."""
-
-    def __init__(self, town: Installation, session: aiohttp.ClientSession) -> None:
-        self._town, self._session = town, session
-
-    async def sees(self, words: str) -> list[dict[str, Any]]:
-        """The contacts in which this is said, once there is something to do about them."""
-        async with self._session.get(f"{self._town.sandbox}/openklant/summary") as answer:
-            all = (await answer.json())["contacts"].values()
-        return [one for one in all if words in one["inhoud"] and one["taken"]]
-
-    async def does(self, contact: dict[str, Any]) -> None:
-        headers = {"Authorization": f"Token {SandboxSettings().openklant_token}"}
-        [task] = contact["taken"]
-        url = f"{self._town.sandbox}{BASE}/internetaken/{task['uuid']}"
-        body = {"status": "verwerkt"}
-        async with self._session.patch(url, json=body, headers=headers) as answer:
-            assert answer.status == 200
+    code, answer = await desk.post(f"{path}/_transfer", body)
+    assert code == 202, answer
+    transferred = [(FIRST, "verwerkt"), (SECOND, "te_verwerken")]
+    await until(tasks, lambda found: found == transferred, 20)
+    code, answer = await desk.post(f"{path}/_close", {"reason": "klaar", "outcome": "handled"})
+    assert code == 202, answer
+    closed = [(FIRST, "verwerkt"), (SECOND, "verwerkt")]
+    await until(tasks, lambda found: found == closed, 20)
 
 
 async def closings(watch: Watch, conversation: str) -> list[str]:
-    """Reason, outcome, token and author of each closing on the record."""
+    """Return reason, outcome, token and author of each closing in the archive."""
     sql = (
         "select concat_ws('|', data->>'reason', data->>'outcome', data->'by'->>'token',"
         " data->'by'->'author'->>'kind') from opened.record where kind = 'conversation'"
@@ -126,32 +136,23 @@ async def closings(watch: Watch, conversation: str) -> list[str]:
     return (await asyncio.to_thread(watch.town.database.execute, sql)).splitlines()
 
 
-async def test_what_an_employee_does_in_open_klant_closes_it_here_and_no_question_is_lost(
-    town: Installation, watch: Watch, session: aiohttp.ClientSession
+async def test_a_task_completed_in_open_klant_closes_its_conversation_but_no_newer_question(
+    openklant: OpenKlant, watch: Watch
 ) -> None:
-    employee = Employee(town, session)
-
-    async def say(words: str, citizen: int, nth: int) -> None:
-        body = webhook(text(words, f"wamid.done.{citizen}.{nth}", citizen))
-        assert await post(session, town.gateway, body, signature(body)) == 200
-
-    await say("De container bij het station is vol", 501, 0)
-    await say("De container bij het park is vol", 502, 0)
-    [asks] = await until(lambda: employee.sees("station"), bool, 20)
-    [other] = await until(lambda: employee.sees("park"), bool, 20)
-    await employee.does(asks)
-    await say("En de container bij de kerk ook", 501, 1)
-    await employee.does(other)
-    # Of who asked no more: when that is closed, the task that was done before was looked at too.
-    park = other["metadata"]["gesprek"]
-    found = await until(lambda: closings(watch, park), bool, 60)
+    await openklant.write("De container bij het station is vol", 501)
+    await openklant.write("De container bij het park is vol", 502)
+    [asks], [other] = [
+        await until(lambda word=word: openklant.contacts_with_task(word), bool, 20)  # type: ignore[misc]
+        for word in ("station", "park")
+    ]
+    await openklant.complete_task(asks)
+    await openklant.write("En de container bij de kerk ook", 501, 1)
+    await openklant.complete_task(other)
+    # The poller takes the task that was completed first first: once the other conversation is
+    # closed, it has seen both.
+    found = await until(lambda: closings(watch, other["metadata"]["gesprek"]), bool, 60)
     assert found == ["Afgehandeld in Open Klant|handled|openklant:crm|system"]
-    [asked] = await until(lambda: employee.sees("kerk"), bool, 20)
-    assert asked["taken"][-1]["status"] == "te_verwerken", "what came just after is still to do"
-    conversation = asked["metadata"]["gesprek"]
-    open = "select count(*) from router.conversation where closed_at is null and id = '{}'"
-    assert await watch.count(open.format(conversation)) == 1
-
-
-def all_have(contacts: list[dict[str, Any]], words: str) -> bool:
-    return all(words in one["inhoud"] and one["taken"] for one in contacts)
+    [asked] = await until(lambda: openklant.contacts_with_task("kerk"), bool, 20)
+    assert asked["taken"][-1]["status"] == "te_verwerken"
+    still_open = "select count(*) from router.conversation where closed_at is null and id = '{}'"
+    assert await watch.count(still_open.format(asked["metadata"]["gesprek"])) == 1

@@ -1,105 +1,122 @@
-"""An employee's answer in an Open Klant: there once, about its question; and all that is sent."""
+"""An employee's answer in an Open Klant: its reference to the question, and the tasks it ends."""
 
 import json
-from uuid import UUID
 
 import pytest
 
-from services.contract import Delivery
-from services.postgres.database import Pool
 from tests.contract.openklant.test_payloads import faults
-from tests.support.openklant.flaky_register import Road
 from tests.support.openklant.register import (
+    SECOND_ANSWER,
     STEPS,
-    Conversation,
     Register,
+    Scene,
+    answered_question,
     burst,
-    handed,
-    shape,
-    taken,
+    deliver_all,
 )
 
-ANSWERED = """
-insert into deliverer.ledger (id, number, conversation, place, person, address_kind, address,
-    content, created_at, due_at, author_kind, author)
-values ($1, '10000001', $2, 100, $1, 'phone', '31612345678',
-    '{"type": "text", "text": {"body": "Wij legen hem morgen."}}', now(), now(), $3,
-    'sanne@almelo.nl')
-"""
+BURST, LATER = 30, 7200
+"""Seconds within a burst, and after it."""
 
 
-def conversation_with_an_answer() -> tuple[list[Delivery], UUID, Conversation]:
-    talk = Conversation()
-    asked = [talk.message("De container is vol.", task=True), talk.message("Dorpsstraat", 60)]
-    message = UUID(int=77)
-    sent = talk.event("message-status-changed", 120, {"status": "sent"}, message=message)
-    read = talk.event("message-status-changed", 130, {"status": "read"}, message=message)
-    return [*asked, sent, read], message, talk
+@pytest.fixture
+async def asked(scene: Scene) -> Scene:
+    """A question that an employee answered; the status of the answer is still to come."""
+    await scene.ask("Is mijn paspoort klaar?")
+    await scene.accept_answer()
+    return scene
 
 
-async def test_an_answer_refers_to_its_question_is_the_employee_s_and_ends_the_task(
-    town_hall: Register, pool: Pool
+async def test_an_answer_is_a_contact_of_the_employee_that_refers_to_the_question(
+    register: Register, asked: Scene
 ) -> None:
-    deliveries, message, talk = conversation_with_an_answer()
-    await pool.execute(ANSWERED, message, talk.conversation, "employee")
-    await handed(town_hall, deliveries, Road(town_hall.sender))
-    question, answer = await town_hall.holds()
-    assert [task["status"] for task in question["taken"]] == ["verwerkt"]
+    for status in ("sent", "read"):
+        await asked.status(status)
+    question, answer = await register.contacts()
+    assert await asked.tasks() == [["verwerkt"], []]
     assert question["taken"][0]["toelichting"].endswith("Beantwoord via WhatsApp.")
     assert (answer["inhoud"], answer["actoren"]) == ("Wij legen hem morgen.", ["sanne@almelo.nl"])
     assert [party["initiator"] for party in answer["betrokkenen"]] == [False]
-    [about] = answer["onderwerpen"]
-    assert about["wasKlantcontact"] == question["uuid"]
-    # What the citizen writes next, however soon, is another question.
-    await taken(town_hall.deliverer(Road(town_hall.sender)), talk.message("En nu?", 140, task=True))
-    assert [len(one["taken"]) for one in await town_hall.holds()] == [1, 0, 1]
+    assert [each["wasKlantcontact"] for each in answer["onderwerpen"]] == [question["uuid"]]
+    await asked.ask("En nu?", after=BURST)
+    assert await asked.tasks() == [["verwerkt"], [], ["te_verwerken"]]
 
 
-async def test_an_answer_that_is_interrupted_anywhere_is_there_once(
-    town_hall: Register, pool: Pool
+async def test_an_automated_answer_is_no_contact_and_ends_no_task(
+    register: Register, scene: Scene
 ) -> None:
-    deliveries, message, talk = conversation_with_an_answer()
-    await pool.execute(ANSWERED, message, talk.conversation, "employee")
-    whole = Road(town_hall.sender)
-    await handed(town_hall, deliveries, whole)
-    wanted = shape(await town_hall.holds())
-    for nth in range(1, len(whole.requests) + 1):
-        for answered in (False, True):
-            await town_hall.forget()
-            await handed(town_hall, deliveries, Road(town_hall.sender, nth, answered=answered))
-            assert shape(await town_hall.holds()) == wanted, whole.requests[nth - 1][:2]
+    await scene.ask()
+    await register.add_answer(scene.talk.id, "automated")
+    await scene.status("sent")
+    assert await scene.tasks() == [["te_verwerken"]]
 
 
-async def test_what_no_employee_wrote_is_no_answer(town_hall: Register, pool: Pool) -> None:
-    deliveries, message, talk = conversation_with_an_answer()
-    await pool.execute(ANSWERED, message, talk.conversation, "automated")
-    await handed(town_hall, deliveries, Road(town_hall.sender))
-    [question] = await town_hall.holds()
-    assert [task["status"] for task in question["taken"]] == ["te_verwerken"]
+@pytest.mark.parametrize("status", ["sent", "failed"])
+async def test_a_reaction_of_an_employee_is_no_answer(scene: Scene, status: str) -> None:
+    await scene.ask()
+    await scene.accept_answer(type="reaction", reaction={"emoji": "👍"})
+    await scene.status(status)
+    assert await scene.tasks() == [["te_verwerken"]]
 
 
-async def test_an_answer_that_fails_after_all_is_to_be_done_again(
-    town_hall: Register, pool: Pool
+async def test_a_failed_answer_reopens_the_question_it_answered_once(
+    register: Register, asked: Scene
 ) -> None:
-    deliveries, message, talk = conversation_with_an_answer()
-    await pool.execute(ANSWERED, message, talk.conversation, "employee")
-    data = {"status": "failed", "department": "afval", "reason": "131026: onbereikbaar"}
-    failed = talk.event("message-status-changed", 140, data, message=message)
-    await handed(town_hall, [*deliveries, failed, failed], Road(town_hall.sender))
-    question, _ = await town_hall.holds()
-    assert [task["status"] for task in question["taken"]] == ["verwerkt", "te_verwerken"]
+    await asked.status("sent")
+    await asked.ask("En een rijbewijs?", LATER)
+    for _ in range(2):
+        await asked.status("failed")
+    assert await asked.tasks() == [["verwerkt", "te_verwerken"], [], ["te_verwerken"]]
+    question, *_ = await register.contacts()
     assert "131026: onbereikbaar" in question["taken"][1]["toelichting"]
 
 
+async def test_an_answer_ends_and_refers_to_what_was_asked_before_it(
+    register: Register, asked: Scene
+) -> None:
+    await asked.ask("En een rijbewijs?", LATER)
+    await asked.status("sent")
+    first, second, answer = await register.contacts()
+    assert await asked.tasks() == [["verwerkt"], ["te_verwerken"], []]
+    assert [each["wasKlantcontact"] for each in answer["onderwerpen"]] == [first["uuid"]]
+    await asked.accept_answer(SECOND_ANSWER)
+    await asked.status("sent", id=SECOND_ANSWER)
+    assert await asked.tasks() == [["verwerkt"], ["verwerkt"], [], []]
+    *_, answer = await register.contacts()
+    assert [each["wasKlantcontact"] for each in answer["onderwerpen"]] == [second["uuid"]]
+
+
+async def test_a_burst_that_goes_on_after_the_answer_keeps_its_task_and_its_contact(
+    register: Register, asked: Scene
+) -> None:
+    await asked.ask("En een rijbewijs?", BURST)
+    await asked.status("sent")
+    question, answer = await register.contacts()
+    assert await asked.tasks() == [["te_verwerken"], []]
+    assert [each["wasKlantcontact"] for each in answer["onderwerpen"]] == [question["uuid"]]
+    await asked.ask("Voor een motor", BURST * 2)
+    assert await asked.tasks() == [["te_verwerken"], []]
+    await asked.accept_answer(SECOND_ANSWER)
+    await asked.status("sent", id=SECOND_ANSWER)
+    assert await asked.tasks() == [["verwerkt"], [], []]
+    await asked.ask("Dank, en nu?", BURST * 3)
+    assert await asked.tasks() == [["verwerkt"], [], [], ["te_verwerken"]]
+
+
+async def test_a_transfer_after_the_answer_was_accepted_keeps_its_task(asked: Scene) -> None:
+    await asked.transfer(after=BURST)
+    await asked.status("sent")
+    assert await asked.tasks() == [["verwerkt", "te_verwerken"], []]
+
+
 @pytest.mark.usefixtures("open_klant_openapi")
-async def test_every_request_is_as_the_document_says(town_hall: Register, pool: Pool) -> None:
-    deliveries, message, talk = conversation_with_an_answer()
-    await pool.execute(ANSWERED, message, talk.conversation, "employee")
-    road = Road(town_hall.sender)
-    await handed(town_hall, [*deliveries, *burst()], road)
-    written = [(method, path, body) for method, path, body in road.requests if body]
-    asked = {(method, path.split("/")[1]) for method, path, _ in written}
-    assert {resource for _, resource in asked} == {*STEPS, "klantcontacten", "onderwerpobjecten"}
+async def test_every_request_is_as_the_document_says(register: Register) -> None:
+    deliveries = answered_question()
+    await register.add_answer(deliveries[0].conversation)
+    await deliver_all(register, [*deliveries, *burst()])
+    written = [(method, path, body) for method, path, body in register.link.requests if body]
+    resources = {path.split("/")[1] for _, path, _ in written}
+    assert resources == {*STEPS, "klantcontacten", "onderwerpobjecten"}
     for method, path, body in written:
         operation = f"/{path.split('/')[1]}" + ("/{uuid}" if method == "PATCH" else "")
         assert faults(operation, json.loads(body), method.lower()) == []

@@ -1,4 +1,4 @@
-"""That a task was done elsewhere reaches the router: later if need be, and once."""
+"""A closing for the router is published once the broker takes it, and applied once."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,14 +28,14 @@ from tests.support.observer import until
 from tests.support.router.batch_office import NUMBER, Office
 
 COUNT = 2
-"""Partitions that the broker has queues of."""
+"""Partitions with a queue."""
 TASK = UUID(int=1)
 WAITING = "select count(*) from deliverer.closing"
 
 
 @pytest.fixture
 async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
-    """The deliverer's, which may do what its grants say."""
+    """Connections of the deliverer's role, with its grants."""
     async with connection_pool(f"{empty}?role=postkamer_deliverer", "test", 4) as own:
         yield own
 
@@ -47,8 +47,8 @@ async def office(empty: str, pool: Pool) -> AsyncIterator[Office]:
         yield Office(store, await store.take_epoch(0))
 
 
-async def done(own: Pool, conversation: str, department: str, seen: int) -> None:
-    """Somebody did the only task of it."""
+async def add_closing(own: Pool, conversation: str, department: str, seen: int) -> None:
+    """Store the closing of a conversation with one task, which an employee has done."""
     await own.execute(
         "insert into deliverer.internetaak (destination, event, conversation, contact, internetaak,"
         " department, covers) values ('crm', $1, $2, $1, $1, $3, $4)",
@@ -58,19 +58,19 @@ async def done(own: Pool, conversation: str, department: str, seen: int) -> None
     [task] = await closings.claim_due("crm", 60)
     assert task == PolledTask(TASK, conversation, TASK, None)
     assert await closings.mark_done("crm", task, clock.new_id())
-    assert not await closings.mark_done("crm", task, clock.new_id()), "it is written down already"
+    assert not await closings.mark_done("crm", task, clock.new_id())
 
 
 @asynccontextmanager
 async def partitions(broker: Broker) -> AsyncIterator[PartitionPublisher]:
     async with broker_connection(
-        broker.url_for("deliverer", PASSWORDS["deliverer"]), "test tells"
+        broker.url_for("deliverer", PASSWORDS["deliverer"]), "test relay"
     ) as link:
         yield PartitionPublisher(link, clock.new_id(), COUNT)
 
 
-async def heard(broker: Broker, count: int) -> list[Command]:
-    """What stands in the number's partition, once it is so much."""
+async def read_commands(broker: Broker, count: int) -> list[Command]:
+    """Return the commands in the number's partition, once there are so many."""
     found: list[Command] = []
 
     async def work(inbox: Inbox) -> None:
@@ -91,11 +91,11 @@ async def heard(broker: Broker, count: int) -> list[Command]:
     return found
 
 
-async def test_told_twice_it_is_closed_once_with_its_reason_and_in_whose_name(
+async def test_a_closing_published_twice_closes_once_with_its_reason_and_author(
     broker: Broker, own: Pool, pool: Pool, office: Office
 ) -> None:
     [(_, first, _)] = await office.takes(office.came(webhook(text("container", "wamid.1", 1))))
-    await done(own, first.conversation, first.department, first.sequence)
+    await add_closing(own, first.conversation, first.department, first.sequence)
     await pool.execute("create table before as select * from deliverer.closing")
     closings = ClosingStore(own).outbox
     async with (
@@ -103,10 +103,10 @@ async def test_told_twice_it_is_closed_once_with_its_reason_and_in_whose_name(
         background_task(Relay(closings, to.publish_by_number).run()),
     ):
         await until(lambda: pool.fetchval(WAITING), lambda n: n == 0, 10)
-        # As of a process that died before it could write down that the broker had it.
+        # The table as a process leaves it that ended before it noted the broker's confirmation.
         await pool.execute("insert into deliverer.closing select * from before")
         await until(lambda: pool.fetchval(WAITING), lambda n: n == 0, 10)
-    one, again = await heard(broker, 2)
+    one, again = await read_commands(broker, 2)
     assert one == again
     said = [decided for command in (one, again) for decided in await office.takes(command)]
     closed = [
@@ -120,11 +120,11 @@ async def test_told_twice_it_is_closed_once_with_its_reason_and_in_whose_name(
     assert row and row["closed_at"] and row["sequence"] == first.sequence + 1
 
 
-async def test_what_was_asked_meanwhile_reaches_the_router_first_and_stays_open(
+async def test_a_conversation_with_a_newer_message_stays_open(
     own: Pool, pool: Pool, office: Office
 ) -> None:
     [(_, first, _)] = await office.takes(office.came(webhook(text("container", "wamid.1", 1))))
-    await done(own, first.conversation, first.department, first.sequence)
+    await add_closing(own, first.conversation, first.department, first.sequence)
     await office.takes(office.came(webhook(text("En hij stinkt", "wamid.2", 1))))
     [closing] = await ClosingStore(own).outbox.fetch_unpublished(10, [])
     [(_, decision, _)] = await office.takes(closing)

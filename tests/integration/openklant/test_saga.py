@@ -1,32 +1,34 @@
-"""The saga of Open Klant, wherever it stops: one of each."""
+"""The saga of Open Klant creates one of each object, wherever it is interrupted."""
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
-from tests.support.openklant.flaky_register import Road
+from services.contract import Delivery
+from tests.support.openklant.link import Link
 from tests.support.openklant.register import (
+    FULL,
     REAL,
     STEPS,
     Conversation,
     Register,
+    Scene,
+    answered_question,
     burst,
-    handed,
+    deliver,
+    deliver_all,
     needs_stand_in,
-    shape,
-    taken,
+    outline,
 )
 
 
-async def test_a_burst_is_one_contact_and_each_department_s_task_is_its_own(
-    town_hall: Register,
-) -> None:
-    road = Road(town_hall.sender)
-    await handed(town_hall, burst(), road)
-    [contact] = await town_hall.holds()
-    assert contact["inhoud"] == "De container is vol.\n\nDorpsstraat 12"
-    assert contact["onderwerp"] == "De container is vol."
+async def test_a_burst_is_one_contact_with_a_task_for_each_department(register: Register) -> None:
+    await deliver_all(register, burst())
+    [contact] = await register.contacts()
+    assert contact["inhoud"] == f"{FULL}\n\nDorpsstraat 12"
+    assert contact["onderwerp"] == FULL
     assert contact["plaatsgevondenOp"] == "2026-11-25T12:01:00Z"
     [party] = contact["betrokkenen"]
     assert party["adressen"] == [{"adres": "+31612345678", "soort": "telefoonnummer"}]
@@ -39,70 +41,67 @@ async def test_a_burst_is_one_contact_and_each_department_s_task_is_its_own(
         "Doorgezet naar Burgerzaken. verkeerd",
     ]
     assert [task["status"] for task in contact["taken"]] == ["verwerkt", "verwerkt"]
-    assert {status for method, _, status in road.answers if method == "POST"} == {201}
+    assert {code for method, _, code in register.link.answers if method == "POST"} == {201}
 
 
 @pytest.mark.parametrize("answered", [False, True], ids=["before a call", "after its answer"])
-async def test_interrupted_anywhere_it_ends_with_one_of_each(
-    town_hall: Register, answered: bool
+@pytest.mark.parametrize(("deliveries", "calls"), [(burst, 16), (answered_question, 12)])
+async def test_an_interrupted_saga_ends_with_one_of_each(
+    register: Register, deliveries: Callable[[], list[Delivery]], calls: int, answered: bool
 ) -> None:
-    whole = Road(town_hall.sender)
-    await handed(town_hall, burst(), whole)
-    wanted = shape(await town_hall.holds())
-    assert len(whole.requests) > 15
-    for nth in range(1, len(whole.requests) + 1):
-        await town_hall.forget()
-        await handed(town_hall, burst(), Road(town_hall.sender, nth, answered=answered))
-        assert shape(await town_hall.holds()) == wanted, whole.requests[nth - 1][:2]
+    await register.add_answer(Conversation().id)
+    await deliver_all(register, deliveries())
+    expected, requests = outline(await register.contacts()), register.link.requests
+    assert len(requests) >= calls
+    for nth, request in enumerate(requests, start=1):
+        await register.reset()
+        await deliver_all(register, deliveries(), Link(register.sender, nth, answered=answered))
+        assert outline(await register.contacts()) == expected, request[:2]
 
 
 @needs_stand_in
 @pytest.mark.parametrize("mode", ["lost", "half", "late", "reset", "error", "bad-gateway"])
 @pytest.mark.parametrize("step", STEPS)
-async def test_a_post_of_which_the_answer_is_lost_is_found_again(
-    town_hall: Register, step: str, mode: str
+async def test_a_post_whose_answer_is_lost_creates_no_duplicate(
+    register: Register, scene: Scene, step: str, mode: str
 ) -> None:
-    deliverer = town_hall.deliverer(Road(town_hall.sender))
-    await town_hall.mode(mode, resource=step, method="POST", count=1)
-    delivery = Conversation().message("De container is vol.", task=True)
-    answer = await deliverer.deliver(delivery)
-    assert deliverer.judge(answer).outcome == "paused"
-    await taken(deliverer, delivery)
-    [contact] = await town_hall.holds()
+    await register.set_mode(mode, resource=step, method="POST", count=1)
+    delivery = scene.talk.message()
+    answer = await scene.deliverer.deliver(delivery)
+    assert scene.deliverer.judge(answer).outcome == "paused"
+    await deliver(scene.deliverer, delivery)
+    [contact] = await register.contacts()
     assert len(contact["taken"]) == len(contact["betrokkenen"]) == len(contact["actoren"]) == 1
     assert len(contact["betrokkenen"][0]["adressen"]) == 1
 
 
 @pytest.mark.parametrize("step", ["maak-klantcontact", "internetaken"])
-async def test_four_that_post_the_same_at_once_end_with_one_of_each(
-    town_hall: Register, step: str
+async def test_four_simultaneous_deliveries_end_with_one_of_each(
+    register: Register, step: str
 ) -> None:
-    delivery = Conversation().message("De container is vol.", task=True)
-    road = Road(town_hall.sender)
-    # Its actors are known already: who makes these is not what they race for.
-    await taken(town_hall.deliverer(road), Conversation("10000001-c2").message("Eerst", task=True))
-    if not REAL:  # that one needs nobody to make it sure
-        await town_hall.mode("race", resource=step, together=4, count=4)
-    four = [town_hall.deliverer(road) for _ in range(4)]
-    answers = await asyncio.gather(*(one.deliver(delivery) for one in four))
+    # Its actors exist before: they are not what the four race for.
+    await Scene(register, "10000001-c2").ask("Eerst")
+    if not REAL:  # a real one needs no mode for a race
+        await register.set_mode("race", resource=step, together=4, count=4)
+    delivery = Conversation().message()
+    deliverers = [register.deliverer() for _ in range(4)]
+    answers = await asyncio.gather(*(each.deliver(delivery) for each in deliverers))
     assert [answer.status for answer in answers] == [200] * 4
     posts = ("POST", f"/{step}")
-    tried = Counter(status for *what, status in road.answers if tuple(what) == posts)
-    # One of them may have looked before it posted: somebody had begun.
+    tried = Counter(code for *request, code in register.link.answers if tuple(request) == posts)
+    # One of them may have found what another had created, before it posted.
     assert tried[201] == 2 and tried[500] + tried[400] >= (0 if REAL else 2), tried
-    mine = [one for one in await town_hall.holds() if one["inhoud"] == "De container is vol."]
-    assert [len(one["taken"]) for one in mine] == [1]
+    ours = [one for one in await register.contacts() if one["inhoud"] == FULL]
+    assert [len(one["taken"]) for one in ours] == [1]
 
 
-async def test_a_burst_is_one_task_until_somebody_has_done_it(town_hall: Register) -> None:
-    deliverer, talk = town_hall.deliverer(Road(town_hall.sender)), Conversation()
+async def test_a_burst_has_one_task_until_an_employee_completes_it(
+    register: Register, scene: Scene
+) -> None:
     for n in range(3):
-        await taken(deliverer, talk.message(f"Regel {n}", after=n * 60, task=True))
-    [contact] = await town_hall.holds()
-    [task] = contact["taken"]
-    await town_hall.change("internetaken", task["uuid"], {"status": "verwerkt"})
-    await taken(deliverer, talk.message("Nog iets", after=240, task=True))
-    await taken(deliverer, talk.message("Een uur later", after=7200, task=True))
-    first, later = await town_hall.holds()
-    assert [each["status"] for each in first["taken"]] == ["verwerkt", "te_verwerken"]
-    assert [each["status"] for each in later["taken"]] == ["te_verwerken"]
+        await scene.ask(f"Regel {n}", after=n * 60)
+    assert await scene.tasks() == [["te_verwerken"]]
+    await register.complete_task()
+    await scene.ask("Nog iets", after=240)
+    await scene.ask("Een uur later", after=7200)
+    assert await scene.tasks() == [["verwerkt", "te_verwerken"], ["te_verwerken"]]

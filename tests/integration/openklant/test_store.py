@@ -1,4 +1,4 @@
-"""What is written down of an Open Klant, in a database that others need too."""
+"""The tables of Open Klant, in a database that other destinations need too."""
 
 import asyncio
 
@@ -9,11 +9,9 @@ from services.config.organisation import OpenKlantDestination
 from services.postgres.database import connection_pool
 
 
-async def test_with_a_whole_window_under_way_half_of_the_connections_are_for_others(
-    migrated: str,
-) -> None:
+async def test_a_full_window_leaves_half_of_the_connections_to_others(migrated: str) -> None:
     async with connection_pool(migrated, "test", POOL_SIZE) as pool:
-        book = SagaStore(pool, "crm")
+        store = SagaStore(pool, "crm")
         window = OpenKlantDestination.model_fields["window"].default
-        await asyncio.gather(*(book.open_tasks(f"c{n}", clock.new_id()) for n in range(window)))
+        await asyncio.gather(*(store.open_tasks(f"c{n}", clock.new_id()) for n in range(window)))
         assert pool.get_size() == MAX_CONNECTIONS == POOL_SIZE // 2

@@ -1,133 +1,168 @@
-"""Rounds past the tasks in an Open Klant: each has its turn, whoever dies, refuses or is odd."""
+"""Rounds of the poller of tasks: each task has its turn, whatever a process or Open Klant does."""
 
 import asyncio
 import re
+from collections.abc import Collection, Mapping
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 import pytest
 
 from deliverer.destinations.openklant import closing_store as bounds
-from deliverer.destinations.openklant.closing_store import ClosingStore
+from deliverer.transport.http_client import HttpClient
+from deliverer.transport.response import Body, Response
 from services import clock
 from services.postgres.database import Pool
 from tests.contract.openklant.test_openapi import document
-from tests.integration.openklant.test_odd_objects import Odd
-from tests.support.openklant.flaky_register import Died, Road
-from tests.support.openklant.register import Conversation, Register, needs_stand_in, taken
-
-OPEN = "select count(*) from deliverer.internetaak where not ended"
+from tests.support.openklant.link import Link, OddSender, ProcessEnded
+from tests.support.openklant.register import OPEN_TASKS, Register, Scene, needs_stand_in
 
 
-@pytest.mark.parametrize("answered", [False, True], ids=["before it asks", "after the answer"])
-async def test_interrupted_while_it_looks_it_finds_the_same_later(
-    town_hall: Register, road: Road, answered: bool
+async def add_tasks(register: Register, count: int, completed: Collection[int] = ()) -> list[str]:
+    """Create a task in each of so many conversations; return their ids, in order of their turn."""
+    for n in range(count):
+        await Scene(register, f"10000001-c{n}").ask()
+    for n in completed:
+        await register.complete_task(n)
+    register.link.requests.clear()
+    return [one["taken"][0]["uuid"] for one in await register.contacts()]
+
+
+async def closed(register: Register) -> list[str]:
+    return sorted(conversation for conversation, *_ in await register.closings())
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["before a call", "after its answer"])
+async def test_an_interrupted_round_finds_the_same_later(
+    register: Register, answered: bool
 ) -> None:
-    one, other = Conversation("10000001-c1"), Conversation("10000001-c2")
-    for talk in (one, other):
-        await taken(town_hall.deliverer(road), talk.message("De container is vol.", task=True))
-        await town_hall.does(-1)
-    for nth in (1, 2):  # the task itself, and what else is to be done about its contact
-        with pytest.raises(Died):
-            await town_hall.looks(Road(town_hall.sender, nth, answered=answered))
-    assert await town_hall.looks(road)
-    closes = {each.conversation for each in await town_hall.closes()}
-    assert closes == {one.conversation, other.conversation}
-    assert len(await town_hall.closes()) == 2
+    await add_tasks(register, 2, completed=[0, 1])
+    for nth in (1, 2):  # the calls for the task itself, and for other tasks of its contact
+        with pytest.raises(ProcessEnded):
+            await register.poll(Link(register.sender, nth, answered=answered))
+    assert await register.poll()
+    assert await closed(register) == ["10000001-c0", "10000001-c1"]
 
 
-async def test_answers_of_another_shape_close_nothing_and_stop_nobody(
-    town_hall: Register, pool: Pool, road: Road
+async def test_an_answer_of_another_shape_closes_nothing_and_does_not_end_the_round(
+    register: Register, pool: Pool
 ) -> None:
-    deliverer = town_hall.deliverer(road)
-    for n in "12":
-        talk = Conversation(f"10000001-c{n}")
-        await taken(deliverer, talk.message("De container is vol.", task=True))
-    odd = Road(Odd())  # type: ignore[arg-type]
-    assert await town_hall.looks(odd)
+    await add_tasks(register, 2)
+    odd = Link(OddSender())
+    assert await register.poll(odd)
     assert len(odd.requests) == 2
-    assert await town_hall.closes() == [] and await pool.fetchval(OPEN) == 2
+    assert await closed(register) == [] and await pool.fetchval(OPEN_TASKS) == 2
 
 
 @needs_stand_in
 @pytest.mark.parametrize("mode", ["unauthorized", "bad-gateway", "too-many", "half"])
-async def test_who_does_not_answer_ends_the_round_and_no_task_is_left_out(
-    town_hall: Register, road: Road, mode: str
+async def test_an_unavailable_open_klant_ends_the_round_and_no_task_is_left_out(
+    register: Register, mode: str
 ) -> None:
-    deliverer = town_hall.deliverer(road)
-    for n in "12":
-        talk = Conversation(f"10000001-c{n}")
-        await taken(deliverer, talk.message("De container is vol.", task=True))
-        await town_hall.does(-1)
-    await town_hall.mode(mode, resource="internetaken", method="GET", count=1)
-    asked = len(road.requests)
-    assert not await town_hall.looks(road)
-    assert len(road.requests) == asked + 1 and await town_hall.closes() == []
-    assert await town_hall.looks(road)
-    assert len(await town_hall.closes()) == 2
+    await add_tasks(register, 2, completed=[0, 1])
+    await register.set_mode(mode, resource="internetaken", method="GET", count=1)
+    assert not await register.poll()
+    assert len(register.link.requests) == 1 and await closed(register) == []
+    assert await register.poll()
+    assert await closed(register) == ["10000001-c0", "10000001-c1"]
 
 
-async def test_each_task_has_its_turn_however_many_there_are(
-    town_hall: Register, road: Road, monkeypatch: pytest.MonkeyPatch
+async def test_each_task_has_its_turn_in_rounds_that_are_full(
+    register: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bounds, "TASKS_PER_ROUND", 2)
-    deliverer = town_hall.deliverer(road)
-    for n in range(5):
-        talk = Conversation(f"10000001-c{n}")
-        await taken(deliverer, talk.message("De container is vol.", task=True))
-    asked = len(road.requests)
+    await add_tasks(register, 5)
     for _ in range(5):
-        assert await town_hall.looks(road)
-    paths = [path for _, path, _ in road.requests[asked:]]
+        assert await register.poll()
+    paths = [path for _, path, _ in register.link.requests]
     assert len(paths) == 10 and paths[:5] == paths[5:] and len(set(paths)) == 5
 
 
-async def test_one_process_takes_a_round_and_nobody_while_a_person_wants_that(
-    town_hall: Register, pool: Pool, road: Road
+async def test_one_process_claims_a_round_and_none_while_the_destination_is_paused(
+    register: Register, pool: Pool
 ) -> None:
-    talk = Conversation()
-    await taken(town_hall.deliverer(road), talk.message("De container is vol.", task=True))
-    closings = town_hall.closings()
-    found = await asyncio.gather(*(closings.claim_due("crm", 60) for _ in range(8)))
-    assert sorted(map(len, found)) == [0] * 7 + [1]
-    assert await closings.claim_due("crm", 60) == []
-    await pool.execute("update deliverer.look set next_at = now()")
-    assert len(await closings.claim_due("crm", 60)) == 1
-    await pool.execute("update deliverer.look set next_at = now()")
+    await add_tasks(register, 1)
+    claim = lambda: register.closing_store.claim_due("crm", 60)  # noqa: E731
+    rounds = await asyncio.gather(*(claim() for _ in range(8)))
+    assert sorted(map(len, rounds)) == [0] * 7 + [1]
+    assert await claim() == []
+    due = "update deliverer.look set next_at = now()"
+    await pool.execute(due)
+    assert len(await claim()) == 1
+    await pool.execute(due)
     await pool.execute("insert into deliverer.pause (destination, reason) values ('crm', 'x')")
-    assert await closings.claim_due("crm", 60) == []
+    assert await claim() == []
     await pool.execute("delete from deliverer.pause")
-    assert len(await closings.claim_due("crm", 60)) == 1
+    assert len(await claim()) == 1
 
 
-async def test_of_two_that_find_the_last_two_tasks_at_once_one_closes(
-    town_hall: Register, pool: Pool, road: Road
+async def test_the_last_two_tasks_found_done_at_once_close_their_conversation_once(
+    register: Register,
 ) -> None:
-    deliverer = town_hall.deliverer(road)
     for n in range(20):
-        talk = Conversation(f"10000001-c{n}")
-        await taken(deliverer, talk.message("De container is vol.", task=True))
-        await taken(deliverer, talk.message("En nog iets", after=7200, task=True))
-    closings = ClosingStore(pool)
-    tasks = await closings.claim_due("crm", 60)
+        scene = Scene(register, f"10000001-c{n}")
+        await scene.ask()
+        await scene.ask("En nog iets", after=7200)
+    store = register.closing_store
+    tasks = await store.claim_due("crm", 60)
     assert len(tasks) == 40
-    closed = await asyncio.gather(*(closings.mark_done("crm", t, clock.new_id()) for t in tasks))
-    assert sum(closed) == 20
-    assert len({each.conversation for each in await town_hall.closes()}) == 20
+    closings = await asyncio.gather(*(store.mark_done("crm", t, clock.new_id()) for t in tasks))
+    assert sum(closings) == 20
+    assert len(set(await closed(register))) == 20
+
+
+class RefusingSender:
+    """A sender that refuses requests about some tasks."""
+
+    def __init__(self, sender: HttpClient, tasks: Collection[str], status: int) -> None:
+        self._sender, self._tasks, self._status = sender, tasks, status
+
+    async def request(
+        self, method: str, url: str, body: Body, headers: Mapping[str, str]
+    ) -> Response:
+        if any(task in url for task in self._tasks):
+            return Response(status=self._status, body=b'{"code": "error"}')
+        return await self._sender.request(method, url, body, headers)
+
+
+@pytest.mark.parametrize("status", [400, 403, 500])
+@pytest.mark.parametrize("refused", [0, 2])
+async def test_a_refused_task_delays_no_other_and_counts_as_not_polled(
+    register: Register, pool: Pool, status: int, refused: int
+) -> None:
+    others = [n for n in range(5) if n != refused]
+    tasks = await add_tasks(register, 5, completed=others)
+    link = Link(RefusingSender(register.sender, [tasks[refused]], status))
+    assert await register.poll(link)
+    assert await closed(register) == [f"10000001-c{n}" for n in others]
+    assert await register.poll(link)
+    assert link.requests[-1][1].endswith(tasks[refused])
+    await pool.execute("update deliverer.internetaak set looked_at = now() - interval '3 hours'")
+    assert await register.poll(link)
+    assert await register.closing_store.unpolled_seconds("crm") > 3 * 3600 - 60
+
+
+async def test_three_refusals_at_the_start_end_the_round_and_the_others_come_first_then(
+    register: Register,
+) -> None:
+    tasks = await add_tasks(register, 5, completed=[3, 4])
+    link = Link(RefusingSender(register.sender, tasks[:3], 500))
+    assert not await register.poll(link)
+    assert len(link.requests) == 3 and await closed(register) == []
+    assert await register.poll(link)
+    assert await closed(register) == ["10000001-c3", "10000001-c4"]
 
 
 @pytest.mark.usefixtures("open_klant_openapi")
-async def test_every_look_is_as_the_document_says(town_hall: Register, road: Road) -> None:
-    await taken(town_hall.deliverer(road), Conversation().message("Vol.", task=True))
-    await town_hall.does()
-    looks = Road(town_hall.sender)
-    assert await town_hall.looks(looks) and len(await town_hall.closes()) == 1
-    assert [(method, body) for method, _, body in looks.requests] == [("GET", b"")] * 2
-    (_, one, _), (_, all, _) = looks.requests
+async def test_every_request_of_a_round_is_as_the_document_says(register: Register) -> None:
+    await add_tasks(register, 1, completed=[0])
+    assert await register.poll() and len(await closed(register)) == 1
+    (method, one, _), (other_method, all, _) = register.link.requests
+    assert method == other_method == "GET"
     paths = document()["paths"]
     assert "get" in paths["/internetaken/{uuid}"]
     assert re.fullmatch(r"/internetaken/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", one)
     known = {p["name"]: p["schema"] for p in paths["/internetaken"]["get"]["parameters"]}
-    asked = dict(parse_qsl(urlsplit(all).query))
-    assert set(asked) == {"klantcontact__uuid", "status", "pageSize"} <= set(known)
-    assert asked["status"] in known["status"]["enum"] and UUID(asked["klantcontact__uuid"])
+    query = dict(parse_qsl(urlsplit(all).query))
+    assert set(query) == {"klantcontact__uuid", "status", "pageSize"} <= set(known)
+    assert query["status"] in known["status"]["enum"] and UUID(query["klantcontact__uuid"])

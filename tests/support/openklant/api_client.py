@@ -1,4 +1,4 @@
-"""Open Klant's stand-in for tests: its store by itself, over HTTP, and bodies that it takes."""
+"""Client of Open Klant's stand-in, its rows without HTTP, and bodies that it accepts."""
 
 import json
 from collections.abc import Mapping
@@ -17,13 +17,10 @@ from sandbox.settings import SandboxSettings
 Json = dict[str, Any]
 
 TOKEN = SandboxSettings().openklant_token
-
 AT = datetime(2026, 11, 24, 22, tzinfo=UTC)
-NOWHERE = "00000000-0000-4000-8000-000000000000"
-
-
+UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 NUMBER = "2000000417"
-"""Of MESSAGE, which with those below is what a mailroom hands over."""
+
 ACTORS: list[Json] = [
     {
         "naam": "Openbare Ruimte",
@@ -70,8 +67,6 @@ MESSAGE: Json = {
         },
     },
 }
-
-
 ADDRESS: Json = {
     "verstrektDoorPartij": None,
     "adres": "+31612345678",
@@ -84,77 +79,54 @@ TASK: Json = {
     "toelichting": "",
     "status": "te_verwerken",
 }
-FILE: Json = {
-    "bijlageidentificator": {
-        "objectId": "8f1d",
-        "codeObjecttype": "informatieobject",
-        "codeRegister": "open-zaak",
-        "codeSoortObjectId": "uuid",
-    }
-}
-
-
-class Register:
-    """A store with a contact, a party of it and an actor."""
-
-    def __init__(self) -> None:
-        self.store = Store()
-        self.made = 0
-        self.actor = self.take("actoren", ACTOR)["uuid"]
-        self.contact = self.take("klantcontacten", CONTACT)["uuid"]
-        self.party = self.take("betrokkenen", self.body("betrokkenen"))["uuid"]
-
-    def new_id(self) -> str:
-        self.made += 1
-        return f"00000000-0000-7000-8000-{self.made:012}"
-
-    def check(self, resource: str, body: object, before: Row | None = None) -> list[str]:
-        """Each fault as `name code`; none when it is taken."""
-        found = writes.check_write(self.store, resource, body, before, partial=before is not None)
-        return [] if isinstance(found, CheckedWrite) else [f"{f.name} {f.code}" for f in found]
-
-    def take(self, resource: str, body: object) -> Row:
-        found = writes.check_write(self.store, resource, body)
-        assert isinstance(found, CheckedWrite), found
-        return writes.create(self.store, found, Stamp(AT, self.new_id))
-
-    def change(self, resource: str, row: Row, body: object) -> Row:
-        found = writes.check_write(self.store, resource, body, row, partial=True)
-        assert isinstance(found, CheckedWrite), found
-        return writes.change(self.store, found, AT)
-
-    def body(self, resource: str) -> Json:
-        """One that is taken."""
-        contact = {"uuid": getattr(self, "contact", "")}
-        return {
-            "klantcontacten": CONTACT,
-            "actoren": ACTOR,
-            "betrokkenen": {"hadKlantcontact": contact, "rol": "klant", "initiator": True},
-            "digitaleadressen": {
-                "verstrektDoorPartij": None,
-                "adres": "+31612345678",
-                "soortDigitaalAdres": "telefoonnummer",
-            },
-            "internetaken": {
-                "gevraagdeHandeling": "Beantwoorden",
-                "aanleidinggevendKlantcontact": contact,
-                "status": "te_verwerken",
-                "toegewezenAanActoren": [],
-            },
-            "actorklantcontacten": {"actor": {"uuid": self.actor}, "klantcontact": contact},
-            "bijlagen": {"wasBijlageVanKlantcontact": contact},
-            "onderwerpobjecten": {"klantcontact": contact},
-        }[resource]
-
-
 CONTACT: Json = {
     "kanaal": "WhatsApp",
     "onderwerp": "Container vol",
     "taal": "nld",
     "vertrouwelijk": True,
 }
-PARTY: Json = {"rol": "klant", "initiator": True, "contactnaam": {"voornaam": "Sam"}}
-ACTOR: Json = {"naam": "Openbare Ruimte", "soortActor": "organisatorische_eenheid"}
+
+
+class FilledStore:
+    """A store with an actor, a contact and its party; `bodies` are accepted, one per resource."""
+
+    def __init__(self) -> None:
+        self.store, self._created = Store(), 0
+        self.bodies: dict[str, Json] = {"klantcontacten": CONTACT, "actoren": ACTORS[0]}
+        actor, contact = (
+            {"uuid": self.create(name)["uuid"]} for name in ("actoren", "klantcontacten")
+        )
+        self.bodies |= {
+            "actorklantcontacten": {"actor": actor, "klantcontact": contact},
+            "betrokkenen": {"hadKlantcontact": contact, "rol": "klant", "initiator": True},
+            "digitaleadressen": ADDRESS,
+            "internetaken": TASK
+            | {"aanleidinggevendKlantcontact": contact, "toegewezenAanActoren": [actor]},
+            "onderwerpobjecten": {"klantcontact": contact},
+        }
+        self.actor, self.contact = actor["uuid"], contact["uuid"]
+        self.party = self.create("betrokkenen")["uuid"]
+
+    def new_id(self) -> str:
+        self._created += 1
+        return f"00000000-0000-7000-8000-{self._created:012}"
+
+    def faults(self, resource: str, body: object, previous: Row | None = None) -> list[str]:
+        """Return the faults of a body as `name code`; none if it is accepted."""
+        found = writes.check_write(self.store, resource, body, previous)
+        return [] if isinstance(found, CheckedWrite) else [f"{f.name} {f.code}" for f in found]
+
+    def check(self, resource: str, body: object, previous: Row | None = None) -> CheckedWrite:
+        found = writes.check_write(self.store, resource, body, previous)
+        assert isinstance(found, CheckedWrite), found
+        return found
+
+    def create(self, resource: str, **changed: Any) -> Row:
+        checked = self.check(resource, self.bodies[resource] | changed)
+        return writes.create(self.store, checked, Stamp(AT, self.new_id))
+
+    def change(self, resource: str, row: Row, **changed: Any) -> Row:
+        return writes.change(self.store, self.check(resource, changed, row), AT)
 
 
 class Answer(NamedTuple):
@@ -168,16 +140,14 @@ class Answer(NamedTuple):
 
 
 class Client:
-    """Speaks to the stand-in over HTTP."""
-
     def __init__(self, url: str, http: aiohttp.ClientSession) -> None:
         self.url, self.http = url, http
 
     async def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:
         headers = {"Authorization": f"Token {TOKEN}"} | options.pop("headers", {})
-        more = {"json": body} if body is not None else options
+        options |= {"json": body} if body is not None else {}
         url = URL(path if "://" in path else self.url + BASE + path, encoded=True)
-        async with self.http.request(method, url, headers=headers, **more) as answer:
+        async with self.http.request(method, url, headers=headers, **options) as answer:
             raw = await answer.text()
             found = json.loads(raw) if raw and answer.content_type == "application/json" else raw
             return Answer(answer.status, found, answer.headers)
@@ -189,32 +159,27 @@ class Client:
         return found
 
     async def control(self, method: str, what: str, body: Any = None) -> Any:
-        """Of the stand-in itself: `mode`, `pace`, `summary`."""
+        """Use a route of the stand-in itself: `mode`, `pace` or `summary`."""
         answer = await self.ask(method, f"{self.url}/openklant/{what}", body)
         assert answer.status in {200, 204}, answer
         return answer.body
 
-    async def filled(self) -> Json:
-        """A contact with a party, an address, an object and a task; the uuid of each."""
-        more = {"referentienummer": "0042", "nummer": "7", "inhoud": "De bak is vol"}
-        contact = CONTACT | more | {"plaatsgevondenOp": "2026-11-20T08:00:00Z"}
-        subject = {"onderwerpobjectidentificator": {"objectId": "wamid.X"}}
-        body = {"klantcontact": contact, "betrokkene": PARTY, "onderwerpobject": subject}
-        made = await self.post("maak-klantcontact", body)
-        uuids = {name: made[name]["uuid"] for name in made}
-        address = {
-            "verstrektDoorBetrokkene": {"uuid": uuids["betrokkene"]},
-            "verstrektDoorPartij": None,
-            "adres": "+31612345678",
-            "soortDigitaalAdres": "telefoonnummer",
+    async def deliver_message(self) -> Json:
+        """Post a message with all that a mailroom hangs on it; return the uuid of each object."""
+        actor = {"uuid": (await self.post("actoren", ACTORS[0]))["uuid"]}
+        created = await self.post("maak-klantcontact", MESSAGE)
+        contact = {"uuid": created["klantcontact"]["uuid"]}
+        party = {"uuid": created["betrokkene"]["uuid"]}
+        bodies = {
+            "digitaleadressen": ADDRESS | {"verstrektDoorBetrokkene": party},
+            "actorklantcontacten": {"actor": actor, "klantcontact": contact},
+            "onderwerpobjecten": {"klantcontact": contact, "wasKlantcontact": contact},
+            "internetaken": TASK
+            | {"aanleidinggevendKlantcontact": contact, "toegewezenAanActoren": [actor]},
         }
-        await self.post("digitaleadressen", address)
-        actor = await self.post("actoren", {"naam": "Reiniging", "soortActor": "medewerker"})
-        task = {
-            "aanleidinggevendKlantcontact": {"uuid": uuids["klantcontact"]},
-            "gevraagdeHandeling": "Beantwoorden",
-            "status": "te_verwerken",
-            "toegewezenAanActor": {"uuid": actor["uuid"]},
+        uuids = {name: (await self.post(name, body))["uuid"] for name, body in bodies.items()}
+        return uuids | {
+            "actoren": actor["uuid"],
+            "klantcontacten": contact["uuid"],
+            "betrokkenen": party["uuid"],
         }
-        await self.post("internetaken", task)
-        return uuids | {"actor": actor["uuid"]}

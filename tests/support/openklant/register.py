@@ -1,4 +1,4 @@
-"""An Open Klant, over HTTP, and who hands over to it, to be interrupted.
+"""An Open Klant over HTTP, and deliverers to it that can be interrupted.
 
 The stand-in, or (`make openklant`) a real one: OPENKLANT_URL, the address of its API, and
 OPENKLANT_TOKEN.
@@ -8,7 +8,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
@@ -32,21 +32,24 @@ from services.config.organisation import Department, OpenKlantDestination
 from services.contract import Command, Delivery
 from services.postgres.database import Pool
 from tests.support.integration.destination_harness import ARCHIVER, NOON
-from tests.support.openklant.flaky_register import Died, Road
+from tests.support.openklant.link import Link, ProcessEnded
 
 Json = dict[str, Any]
 STEPS = ("maak-klantcontact", "digitaleadressen", "actoren", "actorklantcontacten", "internetaken")
-"""What is posted for a message that is work."""
+"""Resources of the posts for a message that asks for a task."""
 REAL = os.environ.get("OPENKLANT_URL", "").rstrip("/")
-needs_stand_in = pytest.mark.skipif(bool(REAL), reason="a real one cannot be told to misbehave")
-TYPE = "nl.postkamer.{}.v1"
+needs_stand_in = pytest.mark.skipif(bool(REAL), reason="a real one has no modes of failure")
 NAMES = {"afval": "Openbare Ruimte", "burgerzaken": "Burgerzaken"}
 ELSEWHERE = "belastingen"
-"""A department whose work goes to another destination."""
+"""Department of another destination."""
+ANSWER, SECOND_ANSWER = UUID(int=77), UUID(int=78)
+"""Ids of answers of an employee."""
+FULL = "De container is vol."
+OPEN_TASKS = "select count(*) from deliverer.internetaak where not ended"
 
 
 class Register:
-    """`url` is the stand-in's; what it has, a real one has under REAL."""
+    """`url` is the stand-in's; a real one is at REAL."""
 
     def __init__(
         self, url: str, http: aiohttp.ClientSession, pool: Pool, sender: HttpClient
@@ -55,245 +58,310 @@ class Register:
         self.api = REAL or url + BASE
         self.token = os.environ.get("OPENKLANT_TOKEN") or SandboxSettings().openklant_token
         self._runs = [secrets.token_hex(8)]
+        self.link, self.closing_store = Link(sender), ClosingStore(pool)
 
-    def deliverer(self, road: Road, **given: Any) -> OpenKlantReceiver:
-        """Of a process that starts now."""
-        known = {"id": "crm", "kind": "openklant", "url": self.api, "secret": "env:TOKEN"}
-        destination = OpenKlantDestination.model_validate(known | given)
-        terms = payloads.PayloadOptions(
+    def client(self, link: Link | None = None) -> OpenKlantClient:
+        return OpenKlantClient(link or self.sender, self.api, self.token)
+
+    def deliverer(self, link: Link | None = None, **settings: Any) -> OpenKlantReceiver:
+        """Return the receiver of a process that starts now."""
+        fixed = {"id": "crm", "kind": "openklant", "url": self.api, "secret": "env:TOKEN"}
+        destination = OpenKlantDestination.model_validate(fixed | settings)
+        options = payloads.PayloadOptions(
             destination.channel, ARCHIVER, "https://desk.example/{conversation}"
         )
-        book, asking = (
+        return OpenKlantReceiver(
+            destination,
+            options,
+            self._department,
             SagaStore(self._pool, "crm"),
-            lambda: OpenKlantClient(road, self.api, self.token),
+            lambda: self.client(link or self.link),
         )
-        return OpenKlantReceiver(destination, terms, self._department, book, asking)
 
     def _department(self, tenant: str, id: str) -> Department | None:
-        """With an actor of this run's own: a real one knows those of earlier ones still."""
+        """Return a department with an actor of this run: a real one still has those of others."""
         found = department(tenant, id)
         return found and found.model_copy(update={"register_id": f"{id}-{self._runs[-1]}"})
 
-    def closings(self) -> ClosingStore:
-        return ClosingStore(self._pool)
-
-    async def looks(self, road: Road) -> bool:
-        """A round, when the next one is due."""
+    async def poll(self, link: Link | None = None) -> bool:
+        """Run a round of the poller at once."""
         await self._pool.execute("delete from deliverer.look")
-        asking = lambda: OpenKlantClient(road, self.api, self.token)  # noqa: E731
-        return await TaskPoller("crm", self.closings(), asking, PollIntervals(60, 0)).poll_once()
+        intervals = PollIntervals(60, 0)
+        new_client = lambda: self.client(link or self.link)  # noqa: E731
+        return await TaskPoller("crm", self.closing_store, new_client, intervals).poll_once()
 
-    async def closes(self) -> list[Command]:
-        """What waits for the router to be told."""
-        return await self.closings().outbox.fetch_unpublished(10, [])
+    async def closings(self) -> list[tuple[str, str, int | None]]:
+        """Return conversation, department and last place of each closing for the router."""
+        commands = await self.closing_store.outbox.fetch_unpublished(10, [])
+        return [(c.conversation, c.department, c.action.last_seen_sequence) for c in commands]
 
-    async def does(self, contact: int = 0, task: int = -1) -> None:
-        """An employee does this task of this contact, and says so where the task is."""
-        taken = (await self.holds())[contact]["taken"][task]
-        await self.change("internetaken", taken["uuid"], {"status": "verwerkt"})
+    async def complete_task(self, contact: int = 0, task: int = -1) -> None:
+        """Complete a task of a contact as an employee does."""
+        uuid = (await self.contacts())[contact]["taken"][task]["uuid"]
+        await self.change("internetaken", uuid, {"status": "verwerkt"})
 
-    async def ask(self, method: str, path: str, body: Json | None = None) -> Any:
-        async with self._http.request(method, self.url + path, json=body) as answer:
+    async def create(self, resource: str, body: Json) -> Json:
+        """Create an object of another client."""
+        return await self.client().post(resource, body)
+
+    async def change(self, resource: str, uuid: str, body: Json) -> None:
+        await self.client().patch(resource, uuid, body)
+
+    async def remove(self, resource: str, uuid: str) -> None:
+        headers = {"Authorization": f"Token {self.token}"}
+        async with self._http.delete(f"{self.api}/{resource}/{uuid}", headers=headers) as answer:
+            assert answer.status == 204, await answer.text()
+
+    async def control(self, method: str, what: str, body: Json | None = None) -> Any:
+        url = f"{self.url}/openklant/{what}"
+        async with self._http.request(method, url, json=body) as answer:
             assert answer.status < 300, await answer.text()
             return await answer.json() if answer.status != 204 else None
 
-    async def has(self, resource: str, body: Json) -> Json:
-        """Somebody else's."""
-        return await OpenKlantClient(self.sender, self.api, self.token).post(resource, body)
+    async def set_mode(self, mode: str, **restrictions: Any) -> None:
+        await self.control("POST", "mode", {"mode": mode, **restrictions})
 
-    async def change(self, resource: str, uuid: str, body: Json | None) -> None:
-        """As an employee does; None takes it away."""
-        headers = {"Authorization": f"Token {self.token}"}
-        url, method = f"{self.api}/{resource}/{uuid}", "PATCH" if body else "DELETE"
-        async with self._http.request(method, url, json=body, headers=headers) as answer:
-            assert answer.status < 300, await answer.text()
-
-    async def mode(self, mode: str, **more: Any) -> None:
-        await self.ask("POST", "/openklant/mode", {"mode": mode, **more})
-
-    async def forget(self) -> None:
-        """Begin anew: as far as we know there is nothing there; nor is there, of the stand-in."""
+    async def reset(self) -> None:
+        """Start anew: nothing is in our tables, nor in the stand-in."""
         self._runs.append(secrets.token_hex(8))
         tables = ("klantcontact", "internetaak", "closing", "look")
         await self._pool.execute(f"truncate {', '.join(f'deliverer.{name}' for name in tables)}")
-        await self.ask("DELETE", "/openklant/summary")
+        await self.control("DELETE", "summary")
 
-    async def departments(self) -> list[Json]:
-        """Their actors, of all its runs."""
+    async def add_answer(
+        self,
+        conversation: str,
+        author: str = "employee",
+        *,
+        id: UUID = ANSWER,
+        place: int = 100,
+        **content: Any,
+    ) -> None:
+        """Store an answer as sent; `place` is where the gateway accepted it."""
+        text = content or {"type": "text", "text": {"body": "Wij legen hem morgen."}}
+        sql = """
+            insert into deliverer.ledger (id, number, conversation, place, person, address_kind,
+                address, content, created_at, due_at, author_kind, author)
+            values ($1, '10000001', $2, $3, $1, 'phone', '31612345678', $4, now(), now(), $5,
+                'sanne@almelo.nl')
+        """
+        raw = msgspec.json.encode(text).decode()
+        await self._pool.execute(sql, id, conversation, place, raw, author)
+
+    async def department_actors(self) -> list[Json]:
+        """Return the actors of departments, of all runs."""
         ids = [f"{name}-{run}" for run in self._runs for name in NAMES]
-        found = [await self.all("actoren", actoridentificatorObjectId=id) for id in ids]
+        found = [await self.list("actoren", actoridentificatorObjectId=id) for id in ids]
         return [actor for each in found for actor in each]
 
-    async def holds(self) -> list[Json]:
-        """Its contacts, each with what hangs on it, the first one first: all that it has, and of a
-        real one those that are ours."""
+    async def contacts(self) -> list[Json]:
+        """Return all contacts with the objects that refer to them; of a real one only ours."""
         if REAL:
             rows = await self._pool.fetch("select number from deliverer.klantcontact order by 1")
             found = [await self._contact(f"{row['number']:010}") for row in rows]
             return [one for one in found if one]
-        found = await self.ask("GET", "/openklant/summary")
-        return [found["contacts"][number] for number in sorted(found["contacts"])]
+        contacts = (await self.control("GET", "summary"))["contacts"]
+        return [contacts[number] for number in sorted(contacts)]
 
     async def _contact(self, number: str) -> Json | None:
-        """As the stand-in's summary tells it."""
-        there = await OpenKlantClient(self.sender, self.api, self.token).find(
-            "klantcontacten", referentienummer=number
-        )
-        if there is None:
+        """Return a contact of a real one in the form of the stand-in's summary."""
+        contact = await self.client().find("klantcontacten", referentienummer=number)
+        if contact is None:
             return None
-        uuid = there["uuid"]
-        parties = await self.all("betrokkenen", hadKlantcontact__uuid=uuid)
+        uuid = contact["uuid"]
+        parties = await self.list("betrokkenen", hadKlantcontact__uuid=uuid)
         for party in parties:
-            held = await self.all("digitaleadressen", verstrektDoorBetrokkene__uuid=party["uuid"])
+            held = await self.list("digitaleadressen", verstrektDoorBetrokkene__uuid=party["uuid"])
             party["adressen"] = [
                 {"adres": one["adres"], "soort": one["soortDigitaalAdres"]} for one in held
             ]
-        tasks = await self.all("internetaken", klantcontact__uuid=uuid)
+        tasks = await self.list("internetaken", klantcontact__uuid=uuid)
         for task in tasks:
             task["actoren"] = [await self._name(each) for each in task["toegewezenAanActoren"]]
-        links = await self.all("actorklantcontacten", klantcontact__uuid=uuid)
-        return there | {
+        links = await self.list("actorklantcontacten", klantcontact__uuid=uuid)
+        return contact | {
             "betrokkenen": parties,
             "taken": sorted(tasks, key=lambda task: task["referentienummer"] or "~"),
             "actoren": [await self._name(one["actor"]) for one in links],
             "onderwerpen": [
                 {"wasKlantcontact": one["wasKlantcontact"]["uuid"]}
-                for one in await self.all("onderwerpobjecten", klantcontact__uuid=uuid)
+                for one in await self.list("onderwerpobjecten", klantcontact__uuid=uuid)
             ],
         }
 
-    async def all(self, resource: str, **filters: str) -> list[Json]:
+    async def list(self, resource: str, **filters: str) -> "list[Json]":
         headers = {"Authorization": f"Token {self.token}"}
-        async with self._http.get(
-            f"{self.api}/{resource}", params=filters, headers=headers
-        ) as answer:
+        url = f"{self.api}/{resource}"
+        async with self._http.get(url, params=filters, headers=headers) as answer:
             assert answer.status == 200, await answer.text()
-            return list((await answer.json())["results"])
+            results: list[Json] = (await answer.json())["results"]
+            return results
 
     async def _name(self, actor: Json) -> str:
-        there = await OpenKlantClient(self.sender, self.api, self.token).get(
-            "actoren", actor["uuid"]
-        )
-        return there["naam"] if there else ""
+        found = await self.client().get("actoren", actor["uuid"])
+        return found["naam"] if found else ""
 
 
 @asynccontextmanager
-async def register(pool: Pool) -> AsyncIterator[Register]:
-    """As fast as it goes; empty."""
-    asked = SandboxSettings(port=0, seed=1)
+async def run_register(pool: Pool) -> AsyncIterator[Register]:
+    """Run the stand-in without its delay, empty."""
     async with (
-        run_sandbox(asked) as sandbox,
+        run_sandbox(SandboxSettings(port=0, seed=1)) as sandbox,
         aiohttp.ClientSession() as http,
         http_client(8, networks=[ip_network("127.0.0.0/8")], answer_bytes=ANSWER_BYTES) as sender,
     ):
-        made = Register(sandbox.url, http, pool, sender)
-        await made.ask("POST", "/openklant/pace", {"factor": 0})
-        if REAL:  # numbers of earlier runs are there still
+        register = Register(sandbox.url, http, pool, sender)
+        await register.control("POST", "pace", {"factor": 0})
+        if REAL:  # it still has the numbers of earlier runs
             start = 5_000_000_000 + secrets.randbelow(4_000_000_000)
             await pool.execute(f"alter sequence deliverer.referentienummer restart with {start}")
-        yield made
-        if REAL:  # who assigns work there would see them among its departments
-            for actor in await made.departments():
-                await made.change("actoren", actor["uuid"], None)
+        yield register
+        if REAL:  # employees would see them among its departments
+            for actor in await register.department_actors():
+                await register.remove("actoren", actor["uuid"])
 
 
-def department(tenant: str, department: str) -> Department | None:
-    if department not in {*NAMES, ELSEWHERE}:
+def department(tenant: str, id: str) -> Department | None:
+    if id not in {*NAMES, ELSEWHERE}:
         return None
-    destination = "other" if department == ELSEWHERE else "crm"
-    given = {"id": department, "tenant": tenant, "destination": destination}
-    return Department.model_validate(given | {"name": NAMES.get(department, department)})
+    destination = "other" if id == ELSEWHERE else "crm"
+    fields = {"id": id, "tenant": tenant, "destination": destination, "name": NAMES.get(id, id)}
+    return Department.model_validate(fields)
 
 
 class Conversation:
-    """Its events, in order."""
+    """Makes the events of a conversation, in order; `after` is in seconds since its start."""
 
-    def __init__(self, conversation: str = "10000001-c1") -> None:
-        self.conversation, self.n = conversation, 0
-        self.base = secrets.randbits(64)
+    def __init__(self, id: str = "10000001-c1") -> None:
+        self.id, self.sequence = id, 0
+        self._base = secrets.randbits(64)
 
-    def event(self, type: str, after: float, data: Json, **more: Any) -> Delivery:
-        """So many seconds after the start."""
-        self.n += 1
+    def event(self, type: str, after: float, data: Json, **fields: Any) -> Delivery:
+        self.sequence += 1
         at = NOON + timedelta(seconds=after)
         return Delivery(
-            id=UUID(int=self.base << 32 | self.n),
-            type=TYPE.format(type),
+            id=UUID(int=self._base << 32 | self.sequence),
+            type=f"nl.postkamer.{type}.v1",
             tenant="almelo",
-            conversation=self.conversation,
+            conversation=self.id,
             department="afval",
-            sequence=self.n,
+            sequence=self.sequence,
             time=at,
             received_at=at,
-            data=msgspec.json.encode({"conversationId": self.conversation} | data),
-            **more,
+            data=msgspec.json.encode({"conversationId": self.id} | data),
+            **fields,
         )
 
-    def message(self, text: str, after: float = 0.0, **data: Any) -> Delivery:
-        at: datetime = NOON + timedelta(seconds=after)
-        said = {
+    def message(self, text: str = FULL, after: float = 0.0, *, task: bool = True) -> Delivery:
+        at = NOON + timedelta(seconds=after)
+        data = {
             "department": "afval",
             "type": "text",
             "text": text,
+            "task": task,
             "from": {"identities": [{"kind": "phone", "value": "31612345678"}], "name": "Sam"},
             "receivedAt": at,
             "sentAt": at,
             "decision": {"rule": "afval", "reason": '"container" staat erin'},
         }
-        return self.event("message-received", after, said | data, message=UUID(int=self.n + 1))
+        id = UUID(int=self.sequence + 1)
+        return self.event("message-received", after, data, message=id)
 
-    def moved(self, to: str, after: float) -> Delivery:
+    def transfer(self, to: str, after: float) -> Delivery:
         data = {"department": to, "from": "afval", "reason": "verkeerd"}
         return self.event("conversation-transferred", after, data)
 
-    def closed(self, after: float) -> Delivery:
+    def close(self, after: float) -> Delivery:
         data = {"department": "afval", "reason": "afgehandeld", "outcome": "handled"}
         return self.event("conversation-closed", after, data)
 
+    def status(self, status: str, after: float, id: UUID = ANSWER) -> Delivery:
+        """Return a status of an answer."""
+        data = {"status": status, "department": "afval", "reason": "131026: onbereikbaar"}
+        return self.event("message-status-changed", after, data, message=id)
+
+
+class Scene:
+    """A conversation, and the deliverer that delivers its events."""
+
+    def __init__(self, register: Register, id: str = "10000001-c1") -> None:
+        self.register, self.talk = register, Conversation(id)
+        self.deliverer = register.deliverer()
+
+    async def ask(self, text: str = FULL, after: float = 0.0, *, task: bool = True) -> None:
+        await deliver(self.deliverer, self.talk.message(text, after, task=task))
+
+    async def transfer(self, to: str = "burgerzaken", after: float = 60) -> None:
+        await deliver(self.deliverer, self.talk.transfer(to, after))
+
+    async def close(self, after: float = 120) -> None:
+        await deliver(self.deliverer, self.talk.close(after))
+
+    async def accept_answer(self, id: UUID = ANSWER, **content: Any) -> None:
+        """An employee answers, at this place in the conversation."""
+        self.talk.sequence += 1
+        place = self.talk.sequence
+        await self.register.add_answer(self.talk.id, id=id, place=place, **content)
+
+    async def status(self, status: str, after: float = 7260, id: UUID = ANSWER) -> None:
+        await deliver(self.deliverer, self.talk.status(status, after, id))
+
+    async def tasks(self) -> list[list[str]]:
+        """Return the status of each task of each contact, also of contacts that are answers."""
+        contacts = await self.register.contacts()
+        return [[task["status"] for task in one["taken"]] for one in contacts]
+
 
 def burst() -> list[Delivery]:
-    """Two messages of one burst, which is passed on, and closed."""
+    """Return two messages of one burst, a transfer and a closing."""
     talk = Conversation()
     return [
-        talk.message("De container is vol.", task=True),
-        talk.message("Dorpsstraat 12", after=60),
-        talk.moved("burgerzaken", after=120),
-        talk.closed(after=180),
+        talk.message(),
+        talk.message("Dorpsstraat 12", after=60, task=False),
+        talk.transfer("burgerzaken", after=120),
+        talk.close(after=180),
     ]
 
 
-async def taken(deliverer: OpenKlantReceiver, delivery: Delivery) -> None:
+def answered_question() -> list[Delivery]:
+    """Return two messages of one burst, and two statuses of the answer."""
+    talk = Conversation()
+    return [
+        talk.message(),
+        talk.message("Dorpsstraat", 60, task=False),
+        talk.status("sent", 120),
+        talk.status("read", 130),
+    ]
+
+
+async def deliver(deliverer: OpenKlantReceiver, delivery: Delivery) -> None:
     answer = await deliverer.deliver(delivery)
     assert answer.status == 200, answer
     assert deliverer.judge(answer).outcome == "settled"
 
 
-async def handed(town_hall: Register, deliveries: Sequence[Delivery], road: Road) -> None:
-    """All of them, by as many processes as it takes."""
-    left = list(deliveries)
-    deliverer = town_hall.deliverer(road)
-    while left:
+async def deliver_all(
+    register: Register, deliveries: Sequence[Delivery], link: Link | None = None
+) -> None:
+    """Deliver all, each time that the process ends by a new one."""
+    deliverer = register.deliverer(link)
+    for delivery in deliveries:
         try:
-            await taken(deliverer, left[0])
-        except Died:
-            deliverer = town_hall.deliverer(road)
-            continue
-        del left[0]
+            await deliver(deliverer, delivery)
+        except ProcessEnded:
+            deliverer = register.deliverer(link)
+            await deliver(deliverer, delivery)
 
 
-def shape(contacts: list[Json]) -> Any:
-    """What there is, but for ids and numbers."""
+def outline(contacts: list[Json]) -> Any:
+    """Return the contacts without ids and numbers."""
     return [
         {
-            "said": (one["kanaal"], one["onderwerp"], one["inhoud"], one["plaatsgevondenOp"]),
-            "by": [(p["rol"], p["initiator"], p["adressen"]) for p in one["betrokkenen"]],
-            "registered by": one["actoren"],
-            "about": len(one["onderwerpen"]),
+            "text": (one["kanaal"], one["onderwerp"], one["inhoud"], one["plaatsgevondenOp"]),
+            "parties": [(p["rol"], p["initiator"], p["adressen"]) for p in one["betrokkenen"]],
+            "actors": one["actoren"],
+            "subjects": len(one["onderwerpen"]),
             "tasks": [(t["actoren"], t["status"], t["toelichting"]) for t in one["taken"]],
         }
         for one in contacts
     ]
-
-
-def told(closings: list[Command]) -> list[tuple[str, str, int]]:
-    return [(each.conversation, each.department, each.last_seen_sequence) for each in closings]

@@ -19,8 +19,8 @@ from deliverer.crm import response_policy
 from deliverer.destinations.cloudevents import Event
 from router.handlers import timer_fired
 from router.output import crm_events
-from sandbox.crm import receiver
-from sandbox.openklant.modes import Mode as OpenKlantMode
+from sandbox.crm.receiver import CrmMode
+from sandbox.openklant.modes import OpenKlantMode
 from sandbox.settings import VARIABLES
 from services.amqp import topology
 from services.config import loader
@@ -167,8 +167,9 @@ def test_the_readme_has_every_setting_with_whom_it_is_for_and_its_default() -> N
 def test_the_sandboxs_settings_and_modes_are_all_named() -> None:
     paper = read("docs/integrators/sandbox.md")
     assert [name for name, _ in VARIABLES.values() if f"`{name}`" not in paper] == []
-    modes = {*receiver.REFUSALS, "ok", "hang", "slow", "lost", "half", "large", "reset"}
-    modes |= set(get_args(OpenKlantMode.__annotations__["mode"]))
+    modes = {
+        mode for kind in (CrmMode, OpenKlantMode) for mode in get_args(kind.__annotations__["mode"])
+    }
     assert [mode for mode in modes if f"`{mode}`" not in paper] == []
 
 

@@ -1,4 +1,4 @@
-"""The files of the page: both languages say everything, and nothing is loaded from elsewhere."""
+"""The files of the page: complete in both languages, and without anything from elsewhere."""
 
 import re
 from pathlib import Path
@@ -27,7 +27,7 @@ def scripts() -> str:
     return "\n".join(text(n) for n in FILES if n.endswith(".js") and not n.startswith("words-"))
 
 
-def test_both_languages_have_the_same_texts_with_the_same_names_in_them() -> None:
+def test_both_languages_have_the_same_texts_and_placeholders() -> None:
     dutch, english = words("nl"), words("en")
     assert len(dutch) > 100
     assert dutch.keys() == english.keys()
@@ -37,7 +37,7 @@ def test_both_languages_have_the_same_texts_with_the_same_names_in_them() -> Non
         )
 
 
-def test_every_text_that_the_page_names_exists() -> None:
+def test_each_text_that_the_page_names_exists() -> None:
     named = set(re.findall(r'data-(?:word|label|hint)="([^"]+)"', text("index.html")))
     named |= set(re.findall(r'word\("([^"]+)"', scripts()))
     named |= set(re.findall(r'say: "([^"]+)"', scripts()))
@@ -45,7 +45,7 @@ def test_every_text_that_the_page_names_exists() -> None:
     assert named <= words("nl").keys() | {"desk.waiting"}
 
 
-def test_the_page_shows_dutch_before_any_script_has_run() -> None:
+def test_the_page_is_dutch_before_any_script_runs() -> None:
     page = text("index.html")
     dutch = words("nl")
     for key, shown in re.findall(r'data-word="([^"]+)"[^>]*>([^<]+)<', page):
@@ -60,21 +60,21 @@ def test_a_file_is_short_and_loads_nothing_from_elsewhere(name: str) -> None:
     assert set(elsewhere) <= {"http://www.w3.org/2000/svg"}
 
 
-def test_no_script_or_style_stands_in_the_page_itself() -> None:
+def test_the_page_has_no_inline_script_or_style() -> None:
     page = text("index.html")
     assert re.findall(r"<script(?![^>]* src=)", page) == []
     assert "<style" not in page
     assert re.findall(r"\son\w+=|\sstyle=", page) == []
 
 
-def test_every_file_that_the_page_asks_for_is_there() -> None:
+def test_each_file_that_the_page_loads_exists() -> None:
     page = text("index.html")
     asked = re.findall(r'(?:src|href)="/page/([^"]+)"', page)
     asked += re.findall(r'from "/page/([^"]+)"', scripts())
     assert set(asked) <= FILES.keys()
 
 
-def test_the_page_is_told_of_the_town_and_of_citizens_to_try_with() -> None:
+def test_the_page_gets_the_town_and_example_citizens() -> None:
     about = page_server.describe(organisation.EXAMPLE, FILES)
     assert len(about["departments"]) == len(organisation.EXAMPLE.departments)
     assert len(about["citizens"]) >= 4
@@ -84,5 +84,5 @@ def test_the_page_is_told_of_the_town_and_of_citizens_to_try_with() -> None:
 
 
 @pytest.mark.slow
-def test_the_town_of_a_sandbox_alone_is_the_one_that_ships() -> None:
+def test_a_sandbox_without_configuration_has_the_shipped_town() -> None:
     assert organisation.from_config(loader.load(SHIPPED).config) == organisation.EXAMPLE

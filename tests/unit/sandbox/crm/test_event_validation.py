@@ -1,9 +1,11 @@
+import base64
 import json
 from typing import Any
 
 import pytest
 
 from sandbox.crm import event_validation
+from sandbox.crm.event_validation import Event
 
 SECRET = b"secret"
 EVENT: dict[str, Any] = {
@@ -19,98 +21,77 @@ EVENT: dict[str, Any] = {
 }
 
 
-def headers(body: bytes, **changed: str) -> dict[str, str]:
-    signed = {
-        "webhook-id": "e1",
-        "webhook-timestamp": "1000",
-        "webhook-signature": event_validation.signature(SECRET, "e1", "1000", body),
-    }
-    return signed | {name.replace("_", "-"): value for name, value in changed.items()}
-
-
-def test_the_signature_is_that_of_standard_webhooks() -> None:
-    # the example of the Standard Webhooks specification's own test suite
-    import base64
-
+def test_the_signature_is_that_of_the_standard_webhooks_test_suite() -> None:
     secret = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     id, body = "msg_p5jXN8AQM9LWM0D4loKWxJek", b'{"test": 2432232314}'
     expected = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
     assert event_validation.signature(secret, id, "1614265330", body) == expected
 
 
-def test_a_signed_event_is_trusted_also_beside_the_signature_of_another_secret() -> None:
-    assert event_validation.signature_fault(headers(b"x"), b"x", SECRET, 1000) == ""
-    two = "v1,other " + headers(b"x")["webhook-signature"]
-    assert (
-        event_validation.signature_fault(headers(b"x", webhook_signature=two), b"x", SECRET, 1000)
-        == ""
-    )
+VALID = event_validation.signature(SECRET, "e1", "1000", b"x")
 
 
 @pytest.mark.parametrize(
-    ("changed", "at", "word"),
+    ("changed", "body", "at", "fault"),
     [
-        ({"webhook_id": ""}, 1000, "webhook-id"),
-        ({"webhook_id": "e2"}, 1000, "signature"),
-        ({"webhook_timestamp": "soon"}, 1000, "whole number"),
-        ({"webhook_timestamp": "999"}, 1000, "signature"),
-        ({"webhook_signature": "v1,€"}, 1000, "signature"),
-        ({}, 1301, "seconds away"),
-        ({}, 699, "seconds away"),
+        ({}, b"x", 1000, ""),
+        ({}, b"x", 1300, ""),
+        ({"webhook-signature": f"v1,other {VALID}"}, b"x", 1000, ""),
+        ({"webhook-id": ""}, b"x", 1000, "webhook-id"),
+        ({"webhook-id": "e2"}, b"x", 1000, "signature"),
+        ({"webhook-timestamp": "soon"}, b"x", 1000, "whole number"),
+        ({"webhook-timestamp": "999"}, b"x", 1000, "signature"),
+        ({"webhook-signature": "v1,€"}, b"x", 1000, "signature"),
+        ({}, b"y", 1000, "signature"),
+        ({}, b"x", 1301, "seconds away"),
+        ({}, b"x", 699, "seconds away"),
     ],
 )
-def test_what_is_not_known_to_come_from_us_is_distrusted(
-    changed: dict[str, str], at: float, word: str
+def test_a_signature_is_valid_or_its_fault_is_named(
+    changed: dict[str, str], body: bytes, at: float, fault: str
 ) -> None:
-    assert word in event_validation.signature_fault(headers(b"x", **changed), b"x", SECRET, at)
+    headers = {"webhook-id": "e1", "webhook-timestamp": "1000", "webhook-signature": VALID}
+    found = event_validation.signature_fault(headers | changed, body, SECRET, at)
+    assert fault in found and bool(found) is bool(fault)
 
 
-def test_a_changed_body_is_distrusted() -> None:
-    assert event_validation.signature_fault(headers(b"x"), b"y", SECRET, 1000)
-
-
-def test_an_event_is_read_with_its_place_in_the_conversation() -> None:
+def test_an_event_is_read_with_its_sequence_and_conversation() -> None:
     raw = json.dumps(EVENT).encode()
-    event, faults = event_validation.read_event(raw)
-    assert faults == []
-    assert event == event_validation.Event("e1", EVENT["type"], 17, "c1", raw)
+    assert event_validation.read_event(raw) == Event("e1", EVENT["type"], 17, "c1", raw)
+    raw = json.dumps({k: v for k, v in EVENT.items() if "sequence" not in k}).encode()
+    assert event_validation.read_event(raw) == Event("e1", EVENT["type"], -1, "c1", raw)
 
 
 @pytest.mark.parametrize(
     ("changed", "word"),
     [
         ({"specversion": "0.3"}, "specversion"),
-        ({"id": ""}, "id is required"),
-        ({"source": ""}, "source"),
-        ({"type": ""}, "type"),
-        ({"time": ""}, "time"),
+        ({"id": ""}, "$.id"),
+        ({"source": ""}, "$.source"),
+        ({"type": ""}, "$.type"),
+        ({"time": ""}, "$.time"),
         ({"datacontenttype": "text/plain"}, "datacontenttype"),
         ({"data": {}}, "conversationId"),
-        ({"sequence": "x"}, "sequence must"),
-        ({"sequence": 17}, "not a CloudEvent"),
+        ({"sequence": "x"}, "$.sequence"),
+        ({"sequence": 17}, "$.sequence"),
         ({"sequencetype": "Text"}, "sequencetype"),
+        ({"sequencetype": ""}, "sequencetype"),
         ({"Traffic-Light": "x"}, "no name of an attribute"),
         ({"filler": "x" * event_validation.LARGEST_BYTES}, "at most"),
     ],
 )
-def test_an_event_that_a_crm_could_not_use_is_refused(changed: dict[str, Any], word: str) -> None:
-    event, faults = event_validation.read_event(json.dumps(EVENT | changed).encode())
-    assert event is None
-    assert any(word in fault for fault in faults)
+def test_an_invalid_event_is_refused_with_its_fault(changed: dict[str, Any], word: str) -> None:
+    found = event_validation.read_event(json.dumps(EVENT | changed).encode())
+    assert isinstance(found, str) and word in found
 
 
-def test_every_fault_of_an_event_is_told_at_once() -> None:
-    assert len(event_validation.read_event(b"{}")[1]) >= 6
+@pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b"\xff", b'{"id": "\xff"}'])
+def test_a_body_that_is_no_json_object_is_no_event(raw: bytes) -> None:
+    assert isinstance(event_validation.read_event(raw), str)
 
 
-@pytest.mark.parametrize("raw", [b"", b"[]", b"\xff", b'{"id": "\xff"}'])
-def test_what_is_no_json_object_is_no_event(raw: bytes) -> None:
-    assert event_validation.read_event(raw)[0] is None
-
-
-def test_a_batch_is_split_and_other_content_types_are_not_ours() -> None:
+def test_a_batch_is_split_and_another_content_type_is_not_supported() -> None:
     batch = json.dumps([EVENT, EVENT]).encode()
     parts = event_validation.split_batch("application/cloudevents-batch+json", batch)
-    assert parts is not None
-    assert [json.loads(part) for part in parts] == [EVENT, EVENT]
+    assert parts and [json.loads(part) for part in parts] == [EVENT, EVENT]
     assert event_validation.split_batch("application/json", batch) is None

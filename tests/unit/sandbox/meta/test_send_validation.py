@@ -30,21 +30,20 @@ def rows(n: int) -> dict[str, Any]:
     return interactive({"type": "list", "action": action})
 
 
-def test_a_text_with_a_number_or_a_bsuid_may_go_out() -> None:
-    by_number = send_validation.validate(TEXT)
-    assert isinstance(by_number, Send)
-    assert (by_number.phone, by_number.bsuid, by_number.opaque) == ("31600000011", "", "0190.1")
-    by_bsuid = send_validation.validate(
-        {k: v for k, v in TEXT.items() if k != "to"} | {"recipient": "NL.A1"}
-    )
-    assert isinstance(by_bsuid, Send)
-    assert (by_bsuid.phone, by_bsuid.bsuid) == ("", "NL.A1")
-
-
-def test_with_both_a_number_and_a_bsuid_the_number_wins() -> None:
-    both = send_validation.validate(TEXT | {"recipient": "NL.A1"})
-    assert isinstance(both, Send)
-    assert (both.phone, both.bsuid) == ("31600000011", "")
+@pytest.mark.parametrize(
+    ("recipient", "phone", "bsuid"),
+    [
+        ({"to": "+31600000011"}, "31600000011", ""),
+        ({"to": None, "recipient": "NL.A1"}, "", "NL.A1"),
+        ({"to": "+31600000011", "recipient": "NL.A1"}, "31600000011", ""),
+    ],
+)
+def test_a_message_is_sent_to_a_number_else_to_a_bsuid(
+    recipient: dict[str, Any], phone: str, bsuid: str
+) -> None:
+    send = send_validation.validate(TEXT | recipient)
+    assert isinstance(send, Send)
+    assert (send.phone, send.bsuid, send.opaque) == (phone, bsuid, "0190.1")
 
 
 @pytest.mark.parametrize(
@@ -63,7 +62,7 @@ def test_with_both_a_number_and_a_bsuid_the_number_wins() -> None:
         rows(10),
     ],
 )
-def test_what_meta_takes_is_taken(body: dict[str, Any]) -> None:
+def test_a_valid_message_is_accepted(body: dict[str, Any]) -> None:
     assert isinstance(send_validation.validate(body), Send)
 
 
@@ -102,25 +101,32 @@ def test_what_meta_takes_is_taken(body: dict[str, Any]) -> None:
         (rows(0), 100),
     ],
 )
-def test_what_meta_refuses_is_refused_with_its_code(body: object, code: int) -> None:
+def test_an_invalid_message_is_refused_with_its_code(body: object, code: int) -> None:
     refusal = send_validation.validate(body)
     assert isinstance(refusal, Refusal)
     assert refusal.error.code == code
     assert refusal.details
 
 
-def test_a_read_receipt_is_no_message() -> None:
-    receipt = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.X"}
-    assert send_validation.is_read_receipt(receipt)
-    assert send_validation.read_receipt_fault(receipt) == ""
-    assert send_validation.read_receipt_fault(receipt | {"message_id": None})
+RECEIPT = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.X"}
+TYPING = {"typing_indicator": {"type": "text"}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_valid"),
+    [
+        ({}, True),
+        (TYPING, True),
+        ({"message_id": None}, False),
+        ({"messaging_product": "sms"}, False),
+        ({"typing_indicator": None}, False),
+        ({"typing_indicator": {"type": "audio"}}, False),
+        ({"typing_indicator": TYPING["typing_indicator"] | {"x": 1}}, False),
+    ],
+)
+def test_a_read_receipt_is_validated_apart_from_messages(
+    changed: dict[str, Any], is_valid: bool
+) -> None:
+    assert send_validation.is_read_receipt(RECEIPT | changed)
+    assert (send_validation.read_receipt_fault(RECEIPT | changed) == "") is is_valid
     assert not send_validation.is_read_receipt(TEXT)
-
-
-@pytest.mark.parametrize("typing", [None, True, {}, {"type": "audio"}, {"type": "text", "x": 1}])
-def test_one_is_seen_typing_a_text_and_nothing_else(typing: object) -> None:
-    receipt = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.X"}
-    assert (
-        send_validation.read_receipt_fault(receipt | {"typing_indicator": {"type": "text"}}) == ""
-    )
-    assert send_validation.read_receipt_fault(receipt | {"typing_indicator": typing})

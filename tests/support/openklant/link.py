@@ -1,20 +1,20 @@
-"""The way to an Open Klant, on which a process can end before or after any request."""
+"""Link to an Open Klant, on which the process can end before or after any request."""
 
 from collections.abc import Mapping
 
-from deliverer.transport.http_client import HttpClient
+from deliverer.destinations.openklant.client import Sender
 from deliverer.transport.response import Body, Response
 from sandbox.openklant.error_responses import BASE
 
 
-class Died(Exception):
-    """The process, between two of its steps."""
+class ProcessEnded(Exception):
+    """The process ended between two of its steps."""
 
 
-class Road:
-    """A sender that ends its process before the `nth` request, or when its answer is there."""
+class Link:
+    """A sender that ends its process before the `nth` request, or with its answer."""
 
-    def __init__(self, sender: HttpClient, nth: int = 0, *, answered: bool = False) -> None:
+    def __init__(self, sender: Sender, nth: int = 0, *, answered: bool = False) -> None:
         self._sender, self._nth, self._answered = sender, nth, answered
         self.requests: list[tuple[str, str, bytes]] = []
         self.answers: list[tuple[str, str, int]] = []
@@ -28,9 +28,16 @@ class Road:
         self.requests.append((method, path, body))
         ends = len(self.requests) == self._nth
         if ends and not self._answered:
-            raise Died
+            raise ProcessEnded
         answer = await self._sender.request(method, url, body, headers)
         self.answers.append((method, path, answer.status))
         if ends:
-            raise Died
+            raise ProcessEnded
         return answer
+
+
+class OddSender:
+    """A sender whose answers have another shape than Open Klant documents."""
+
+    async def request(self, *_: object) -> Response:
+        return Response(status=200, body=b'{"results": [{"odd": []}], "klantcontact": []}')
