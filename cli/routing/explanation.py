@@ -92,6 +92,15 @@ def _consequences(answer: dict[str, Any], *, every: bool) -> Iterator[str]:
         yield from (f"  {line}" for line in text["body"].splitlines() if every)
 
 
+def _explain(file: Path, *message: Any) -> dict[str, Any]:
+    """Explain with patterns that are compiled once. Only the whole check names the one at fault."""
+    try:
+        return explain(loader.load(file, patterns=False), *message)
+    except ConfigError:
+        loader.load(file)
+        raise
+
+
 @click.command("explain")
 @click.argument("text")
 @click.option("--number", help="Our number's id; left out: the first one.")
@@ -108,8 +117,7 @@ def command(text: str, path: Path | None, every: bool, as_json: bool, **message:
     at = message["at"] or clock.now()
     try:
         with without_collection():
-            loaded = loader.load(Path(file or EXAMPLE))
-            answer = explain(loaded, text, message["number"], at, message["type"])
+            answer = _explain(Path(file or EXAMPLE), text, message["number"], at, message["type"])
     except ConfigError as error:
         fail(str(error))
     except ValueError as error:

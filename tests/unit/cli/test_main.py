@@ -79,6 +79,15 @@ def test_a_wrong_configuration_is_refused_with_exit_code_1(file: Path) -> None:
     assert done.stderr == f"{file}:10: numbers.0.fallback: 'almelo' has no department 'x'\n"
 
 
+def test_a_wrong_pattern_is_named_in_an_explanation_as_in_the_check(file: Path) -> None:
+    file.write_text(TOML.replace('words = ["afval", "grof vuil"]', 'pattern = "a(b"'))
+    env = {"POSTKAMER_CONFIG": str(file)}
+    done = postkamer("route", "explain", "x", env=env)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"{file}:37: rules.0.pattern: It is no pattern that takes linear")
+    assert f"fault: {done.stderr}" in postkamer("check", env=SETTINGS | env).stdout
+
+
 def test_a_token_without_a_municipality_is_a_fault_where_there_are_several(file: Path) -> None:
     tokens = {"POSTKAMER_API_TOKENS": "crm:hunter2"}
     env = SETTINGS | tokens | {"POSTKAMER_CONFIG": str(file)}
