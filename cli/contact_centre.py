@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from cli.support.gateway_client import Gateway, GatewayRefused
-from cli.support.time_options import Time
+from cli.support.options import Time
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
 from services.config import settings

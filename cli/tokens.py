@@ -13,10 +13,13 @@ import click
 import msgspec
 
 from cli.support.audit import Operation, run_audited
-from cli.support.database import CommandRefused, print_result, with_database
-from cli.support.time_options import Time
+from cli.support.configuration import load_config
+from cli.support.database import with_database
+from cli.support.options import Time, config_option, json_option
+from cli.support.output import CommandRefused, fail, print_result
 from services import clock
-from services.config import loader, model, settings
+from services.config import settings
+from services.config.model import Configuration
 from services.http.rights import BURST, REQUESTS_PER_SECOND, ROLES, Role
 from services.http.token_store import MAX_TOKENS, digest
 from services.postgres.database import Connection, Pool
@@ -63,7 +66,7 @@ class TokenSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 def request_faults(
     request: TokenRequest,
-    config: model.Configuration,
+    config: Configuration,
     now: datetime,
     reserved: Collection[str] = (),
 ) -> list[str]:
@@ -196,8 +199,8 @@ def group() -> None:
 @click.option("--per-second", default=REQUESTS_PER_SECOND, type=click.IntRange(1, MOST_PER_SECOND))
 @click.option("--burst", default=BURST, type=click.IntRange(1, LARGEST_BURST))
 @click.option("--note", default="", help="A note for readers of the list.")
-@click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
-@click.option("--json", "as_json", is_flag=True)
+@config_option
+@json_option
 def add_command(path: Path | None, as_json: bool, **fields: Any) -> None:
     """Make the token NAME and print it. It is shown only once."""
 
@@ -205,27 +208,15 @@ def add_command(path: Path | None, as_json: bool, **fields: Any) -> None:
         return await add_token(connection, request), addition(request)
 
     request = TokenRequest(**fields)
-    if faults := _check_request(request, path):
-        click.echo("\n".join(faults), err=True)
-        raise SystemExit(2)
+    names = environment_names(os.environ)
+    if faults := request_faults(request, load_config(path), clock.now(), names):
+        fail("\n".join(faults), 2)
     token = run_audited("token", work)
     print_result({"name": request.name, "token": token}, [token], as_json=as_json)
 
 
-def _check_request(request: TokenRequest, path: Path | None) -> list[str]:
-    file = path or os.environ.get("POSTKAMER_CONFIG")
-    if not file:
-        return ["POSTKAMER_CONFIG: is missing"]
-    try:
-        config = loader.load(Path(file)).config
-        return request_faults(request, config, clock.now(), environment_names(os.environ))
-    except model.ConfigError as error:
-        click.echo(str(error), err=True)
-        raise SystemExit(1) from None
-
-
 @group.command("list")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def list_command(as_json: bool) -> None:
     """Show all tokens, also revoked and expired ones."""
     tokens = with_database("token", list_tokens)
@@ -247,7 +238,7 @@ def _line(token: TokenSummary) -> str:
 
 @group.command("revoke")
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def revoke_command(name: str, as_json: bool) -> None:
     """Revoke the token NAME, within seconds and for ever.
 

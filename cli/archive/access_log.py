@@ -15,8 +15,8 @@ from archiver.log.writer import person_hash
 from cli.support.archive_access import with_archive
 from cli.support.archive_rows import decrypt_batches, load_hash_keys
 from cli.support.audit import Operation, record_access
-from cli.support.database import fail
-from cli.support.time_options import Time
+from cli.support.options import Time
+from cli.support.output import fail
 from services import clock
 from services.postgres.database import Connection, Pool
 

@@ -13,8 +13,8 @@ from archiver.log.writer import CONVERSATION, person_hash
 from cli.support.archive_access import with_archive
 from cli.support.archive_rows import BATCH, load_hash_keys
 from cli.support.audit import Operation, record_access
+from cli.support.options import Time
 from cli.support.person_options import parse_phones, phone_file
-from cli.support.time_options import Time
 from services import clock
 from services.postgres.database import Connection, Pool
 

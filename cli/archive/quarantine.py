@@ -14,14 +14,14 @@ from archiver.log.writer import CannotSeal, writer_in_transaction
 from archiver.quarantine import QuarantinedEntry
 from cli.support.archive_access import load_keys, write_private_file
 from cli.support.audit import Operation, parse_reason, run_audited
-from cli.support.database import CommandRefused, print_result, with_database
+from cli.support.database import with_database
+from cli.support.options import json_option, why_option
+from cli.support.output import CommandRefused, print_result
 from services.contract import Record
 from services.postgres.database import Connection
 
 MAX_LISTED = 1_000
 """Most entries in one list."""
-Why = click.option("--why", required=True, help="The reason; archived. Without personal data.")
-Json = click.option("--json", "as_json", is_flag=True)
 UNREADABLE = "it is neither a record nor an envelope of this version: see `open`"
 
 
@@ -31,7 +31,7 @@ def group() -> None:
 
 
 @group.command("list")
-@Json
+@json_option
 def list_command(as_json: bool) -> None:
     """Show the quarantined messages and the reasons, the oldest first."""
     entries = with_database("archive", lambda pool: quarantine.list_entries(pool, MAX_LISTED))
@@ -47,11 +47,11 @@ def _format_entries(entries: Sequence[QuarantinedEntry]) -> Iterator[str]:
 @group.command("open")
 @click.argument("id", type=click.UUID)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A file.")
-@Why
-@Json
+@why_option
+@json_option
 def open_command(id: UUID, out: Path, why: str, as_json: bool) -> None:
     """Write the quarantined message ID to a file as it was received: personal data, in msgpack."""
-    reason = parse_reason(why)
+    reason = parse_reason(why, code=1)
 
     async def work(connection: Connection) -> tuple[bytes, Operation]:
         body = await _open_body(connection, await load_keys(connection), id)
@@ -66,15 +66,15 @@ def open_command(id: UUID, out: Path, why: str, as_json: bool) -> None:
 
 @group.command("again")
 @click.argument("ids", type=click.UUID, nargs=-1, required=True)
-@Why
-@Json
+@why_option
+@json_option
 def again_command(ids: tuple[UUID, ...], why: str, as_json: bool) -> None:
     """Archive the quarantined messages IDS: all of them, or none.
 
     Use this when the cause is gone: a key that was missing, a database that refused, a version that
     could not read the message. Records that are in the archive already are not added twice.
     """
-    reason = parse_reason(why)
+    reason = parse_reason(why, code=1)
 
     async def work(connection: Connection) -> tuple[int, Operation]:
         keys, count = await load_keys(connection), 0

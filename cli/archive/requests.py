@@ -24,15 +24,12 @@ from archiver.subject_access.requests.letters import letter
 from archiver.subject_access.requests.store import NewRequest, Request, RequestEvent, RequestStore
 from cli.archive.request_view import RequestView, format_request, present_step, summarise, today
 from cli.support.archive_access import load_keys
-from cli.support.audit import NAME, Operation, normalise_name, run_audited
-from cli.support.database import CommandRefused, fail, print_result, with_database
-from cli.support.person_options import (
-    PersonFilter,
-    find_person,
-    load_config,
-    parse_person,
-    person_options,
-)
+from cli.support.audit import Operation, parse_name, run_audited
+from cli.support.configuration import load_config
+from cli.support.database import with_database
+from cli.support.options import by_option, config_option, json_option
+from cli.support.output import CommandRefused, fail, print_result
+from cli.support.person_options import PersonFilter, find_person, parse_person, person_options
 from services import clock
 from services.config.model import Configuration
 from services.language import readability
@@ -42,9 +39,6 @@ DECISIONS = ("granted", "partly", "refused")
 LONGEST_TEXT = 4_000
 Day = click.DateTime(["%Y-%m-%d"])
 T = TypeVar("T")
-By = click.option("--by", required=True, help="The person who is responsible; archived.")
-Json = click.option("--json", "as_json", is_flag=True)
-Config = click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
 
 
 class RequestDetails(msgspec.Struct, frozen=True):
@@ -65,18 +59,21 @@ def group() -> None:
 @click.option("--kind", required=True, type=click.Choice(KINDS))
 @click.option("--received", required=True, type=Day, help="The day on which it came.")
 @person_options
-@By
-@Json
+@by_option
+@json_option
 def open_command(kind: Any, received: datetime, by: str, as_json: bool, **person: Any) -> None:
     """Register a request. It is due one month later."""
     if fault := deadlines.receipt_date_error(received.date(), today()):
         fail(fault, 2)
-    citizen, name = parse_person(**person), _name(by)
+    citizen, name = parse_person(**person), parse_name(by)
     new = NewRequest(tenant=citizen.tenant, kind=kind, received_on=received.date(), by=name)
-    request = run_audited(
-        "archive", lambda connection: _open_request(connection, citizen, new), by=name
-    )
-    print_result(summarise(request), [str(summarise(request))], as_json=as_json)
+    request = run_audited("archive", lambda each: _open_request(each, citizen, new), by=name)
+    _print(request, as_json=as_json)
+
+
+def _print(request: Request, *, as_json: bool) -> None:
+    summary = summarise(request)
+    print_result(summary, [str(summary)], as_json=as_json)
 
 
 async def _open_request(
@@ -91,7 +88,7 @@ async def _open_request(
 @group.command("list")
 @click.option("--open", "only_open", is_flag=True, help="Only undecided requests.")
 @click.option("--overdue", is_flag=True, help="Only undecided requests that are overdue.")
-@Json
+@json_option
 def list_command(only_open: bool, overdue: bool, as_json: bool) -> None:
     """Show the requests, the earliest due date first."""
 
@@ -106,8 +103,8 @@ def list_command(only_open: bool, overdue: bool, as_json: bool) -> None:
 
 @group.command("show")
 @click.argument("id")
-@Config
-@Json
+@config_option
+@json_option
 def show_command(id: str, path: Path | None, as_json: bool) -> None:
     """Show the request ID: its steps, and the copies elsewhere.
 
@@ -124,7 +121,7 @@ def show_command(id: str, path: Path | None, as_json: bool) -> None:
 
 @group.command("letter")
 @click.argument("id")
-@Config
+@config_option
 def letter_command(id: str, path: Path | None) -> None:
     """Print the letter to the citizen about the present state of the request ID, in Dutch.
 
@@ -144,11 +141,11 @@ def letter_command(id: str, path: Path | None) -> None:
 @click.argument("id")
 @click.option("--until", required=True, type=Day, help="At most two further months.")
 @click.option("--ground", "code", required=True, help="The ground; an unknown one lists all.")
-@By
-@Json
+@by_option
+@json_option
 def extend_command(id: str, until: datetime, code: str, by: str, as_json: bool) -> None:
     """Extend the term of the request ID. You must tell the citizen, and why: see `letter`."""
-    day, name, ground = until.date(), _name(by), extension(code)
+    day, name, ground = until.date(), parse_name(by), extension(code)
 
     async def work(connection: Connection) -> tuple[Request, Operation]:
         store = RequestStore(connection, await load_keys(connection))
@@ -162,7 +159,7 @@ def extend_command(id: str, until: datetime, code: str, by: str, as_json: bool) 
         return extended, _operation("extend", extended)
 
     request = run_audited("archive", work, by=name)
-    print_result(summarise(request), [str(summarise(request))], as_json=as_json)
+    _print(request, as_json=as_json)
 
 
 @group.command("decide")
@@ -170,14 +167,14 @@ def extend_command(id: str, until: datetime, code: str, by: str, as_json: bool) 
 @click.option("--decision", required=True, type=click.Choice(DECISIONS))
 @click.option("--ground", "code", default="", help="The ground if it is not wholly granted.")
 @click.option("--text", default="", help="Text for the citizen, besides the text of the ground.")
-@By
-@Json
+@by_option
+@json_option
 def decide_command(id: str, decision: str, code: str, text: str, by: str, as_json: bool) -> None:
     """Decide the request ID. This is possible once. A request that is not wholly granted needs a
     ground."""
     if len(text) > LONGEST_TEXT:
         fail(f"--text: expected at most {LONGEST_TEXT} characters", 2)
-    name = _name(by)
+    name = parse_name(by)
 
     async def work(connection: Connection) -> tuple[Request, Operation]:
         store = RequestStore(connection, await load_keys(connection))
@@ -188,7 +185,7 @@ def decide_command(id: str, decision: str, code: str, text: str, by: str, as_jso
         return decided, _operation("decide", decided)
 
     request = run_audited("archive", work, by=name)
-    print_result(summarise(request), [str(summarise(request))], as_json=as_json)
+    _print(request, as_json=as_json)
 
 
 def _decision_fault(request: Request, decision: str, code: str) -> str:
@@ -236,12 +233,6 @@ def _look_up(id: str, action: str, config: Configuration) -> RequestDetails:
         return details, _operation(action, details.request)
 
     return run_audited("archive", work)
-
-
-def _name(by: str) -> str:
-    if (name := normalise_name(by)) is None:
-        fail(f"--by: {NAME}", 2)
-    return name
 
 
 def _operation(action: str, request: Request) -> Operation:

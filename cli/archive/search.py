@@ -1,7 +1,6 @@
 """`postkamer archive search`: find messages and notes; each search and its reason are archived."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import click
@@ -20,10 +19,10 @@ from archiver.search.search import (
     open_hits,
 )
 from cli.support.archive_access import load_keys
-from cli.support.audit import Operation, run_audited
-from cli.support.database import CommandRefused, fail, print_result
+from cli.support.audit import Operation, parse_reason, run_audited
+from cli.support.options import Time, json_option, why_option
+from cli.support.output import CommandRefused, fail, format_table, print_result
 from cli.support.person_options import parse_phones, phone_file
-from cli.support.time_options import Time
 from services.api.json_body import FieldError, parse_body
 from services.calendar.opening_hours import AMSTERDAM
 from services.http.rights import Rights
@@ -31,8 +30,6 @@ from services.postgres.database import Connection
 
 TEXT_CHARACTERS = 60
 """Characters of a text that the table shows."""
-REASON_CHARACTERS = 200
-"""Longest reason."""
 BOUNDS = TimeLimits(find=20.0, count=25.0)
 """Seconds. A person waits longer than a program; less than the time-out of one statement."""
 AUDITED_CRITERIA = ("words", "any_of", "person", "conversation")
@@ -64,16 +61,14 @@ OPTIONS = {
 @click.option("--as-of", help="Search the archive as it was then: the value of an earlier result.")
 @click.option("--count", is_flag=True, help="Count all, and show none.")
 @click.option("--tenant", help="The municipality's id; required if there are several.")
-@click.option("--why", required=True, help="The reason; archived. Without personal data.")
-@click.option("--json", "as_json", is_flag=True)
+@why_option
+@json_option
 def command(*, tenant: str | None, why: str, count: bool, as_json: bool, **options: Any) -> None:
     """Find messages and notes that contain all WORDS, in any form.
 
     The result is personal data. Your search and your reason are archived.
     """
-    reason = why.strip()
-    if not 0 < len(reason) <= REASON_CHARACTERS or not reason.isprintable():
-        fail(f"--why: expected a reason of 1 to {REASON_CHARACTERS} characters", 2)
+    reason = parse_reason(why)
     numbers = parse_phones(options["phone"], options["phone_file"])
     if len(numbers) + bool(options["bsuid"]) > 1:
         fail("--phone, --phone-file and --bsuid: one of them", 2)
@@ -81,7 +76,6 @@ def command(*, tenant: str | None, why: str, count: bool, as_json: bool, **optio
     request = parse_body(msgspec.json.encode(build_request(options, count=count)), SEARCH)
     if isinstance(request, list):
         fail("\n".join(map(_fault, request)), 2)
-        return
     search = AuditedSearch(request, tenant, reason, count)
     result = run_audited("archive", search.run)
     lines = format_result(result, count=count)
@@ -190,26 +184,20 @@ def format_rows(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     decoded = [(row, msgspec.json.decode(row["data"])) for row in rows]
     cells = [
         [
-            f"{_local(row['at']):%Y-%m-%d %H:%M}",
+            f"{row['at'].astimezone(AMSTERDAM):%Y-%m-%d %H:%M}",
             row["department"],
             data.get("type", row["kind"]),
             _shorten(data.get("text") or ""),
         ]
         for row, data in decoded
     ]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        yield "  ".join(map(str.ljust, row, widths)).rstrip()
+    return format_table(cells)
 
 
 def _shorten(text: str) -> str:
     """Return the beginning of a text, without control characters for the terminal."""
 
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:TEXT_CHARACTERS]
-
-
-def _local(at: datetime) -> datetime:
-    return at.astimezone(AMSTERDAM)
 
 
 _TENANTS = """

@@ -26,8 +26,9 @@ from archiver.subject_access.report import (
     encode_report,
 )
 from cli.support.archive_access import load_keys, write_private_file
-from cli.support.audit import NAME, Operation, normalise_name, run_audited
-from cli.support.database import CommandRefused, fail, print_result
+from cli.support.audit import Operation, parse_name, parse_reason, run_audited
+from cli.support.options import by_option, json_option
+from cli.support.output import CommandRefused, fail, print_result
 from cli.support.person_options import PersonFilter, find_person, parse_person, person_options
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
@@ -103,13 +104,12 @@ def _parse_options(
     made_by: str,
     **person: Any,
 ) -> ReportOptions:
-    if not (why.strip() and len(why) <= LONGEST_WHY and why.isprintable()):
-        fail(f"--why: expected one line of 1 to {LONGEST_WHY} characters", 2)
+    reason = parse_reason(why, LONGEST_WHY, noun="one line")
     if since and until and since > until:
         fail("--until: expected --since or a later day", 2)
     return ReportOptions(
         person=parse_person(**person),
-        why=why.strip(),
+        why=reason,
         request=request,
         period=Period(since=_day(since), until=_day(until)),
         made_by=made_by,
@@ -238,16 +238,15 @@ where id = $1 and tenant = $2
 @click.command("annotate")
 @click.argument("message", type=click.UUID)
 @click.option("--text", required=True, help="The correction; - reads it from standard input.")
-@click.option("--by", required=True, help="The person who is responsible; archived.")
+@by_option
 @click.option("--request", default="", help="Id of the request that asked for it.")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def annotate(message: UUID, text: str, by: str, request: str, as_json: bool) -> None:
     """Add a correction to MESSAGE (AVG, article 16). The message itself does not change."""
     correction = (sys.stdin.read(LONGEST_TEXT + 1) if text == "-" else text).strip()
     if not 0 < len(correction) <= LONGEST_TEXT:
         fail(f"--text: expected 1 to {LONGEST_TEXT} characters", 2)
-    if (name := normalise_name(by)) is None:
-        fail(f"--by: {NAME}", 2)
+    name = parse_name(by)
     data = {"by": name, "text": correction, "request": request}
     id = run_audited("archive", lambda connection: _annotate(connection, message, data), by=name)
     print_result({"id": id, "message": message}, [f"{id} stands beside {message}"], as_json=as_json)

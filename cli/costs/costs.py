@@ -22,8 +22,9 @@ from cli.costs.report import (
     Row,
     compute_costs,
 )
-from cli.support.database import CommandRefused, fail, print_result, with_database
-from cli.support.time_options import Month
+from cli.support.database import with_database
+from cli.support.options import Month, json_option
+from cli.support.output import CommandRefused, fail, print_result
 from router.billing.costs import ChargeGroup
 from router.budget_monitor import TooManyGroups, load_charges
 from services import clock
@@ -49,7 +50,7 @@ SUMS = ("bezorgd", "gratis", "betaald", "onbekend", "bedrag")
     "--by", multiple=True, type=click.Choice(GROUPINGS), help="Group by this; left out: by all."
 )
 @click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG; it has the rates.")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 @click.option("--csv", "as_csv", is_flag=True, help="The rows, for a spreadsheet.")
 def command(
     month: date | None,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from cli.support.database import CommandRefused
+from cli.support.output import CommandRefused
 from services.contract import Delivery
 from services.postgres.database import Connection, Pool
 

@@ -16,8 +16,8 @@ from cli.replay.recorded import MessageRecord, read_row, sort_rows
 from cli.routing.rollback import load_version
 from cli.routing.rule_versions import load_files
 from cli.support.archive_access import with_archive
-from cli.support.database import CommandRefused, fail, print_result
-from cli.support.time_options import Time
+from cli.support.options import Time, json_option
+from cli.support.output import CommandRefused, fail, print_result
 from router.handlers.units import keyed_hash
 from router.model.decision import RoutingContext
 from router.ruleset.context import build_context
@@ -130,7 +130,7 @@ order by e.id"""
     default=0,
     help="Show so many texts that would go elsewhere: personal data of citizens.",
 )
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def command(path: Path | None, as_json: bool, until: datetime | None, **fields: Any) -> None:
     """Apply other rules to the messages of a period, and show which would have gone elsewhere.
 

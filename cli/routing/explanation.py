@@ -9,9 +9,9 @@ import click
 import msgspec
 
 from cli.routing.explain import OUTCOMES, explain
-from cli.support.database import fail
-from cli.support.example_config import EXAMPLE, without_collection
-from cli.support.time_options import Time
+from cli.support.configuration import EXAMPLE, without_collection
+from cli.support.options import Time, json_option
+from cli.support.output import fail
 from services import clock
 from services.config import loader
 from services.config.model import ConfigError
@@ -108,7 +108,7 @@ def _explain(file: Path, *message: Any) -> dict[str, Any]:
 @click.option("--config", "path", type=Path, help="Left out: POSTKAMER_CONFIG, or the example.")
 @click.option("--type", "type", default="text", help="Meta's type of message.")
 @click.option("--all", "every", is_flag=True, help="Also show other rules, and the text.")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def command(text: str, path: Path | None, every: bool, as_json: bool, **message: Any) -> None:
     """Explain where TEXT would go, and why."""
     file = path or os.environ.get("POSTKAMER_CONFIG")

@@ -14,7 +14,9 @@ import msgspec
 
 from cli.routing.rollback import BACKUP_SUFFIX, Plan, apply_plan, plan_rollback
 from cli.support.audit import Operation, run_audited
-from cli.support.database import CommandRefused, fail, print_result, with_database
+from cli.support.database import with_database
+from cli.support.options import config_option, json_option
+from cli.support.output import CommandRefused, fail, print_result
 from services.config import loader
 from services.postgres.database import Connection, Pool
 
@@ -103,7 +105,7 @@ def group() -> None:
 
 
 @group.command("list")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def list_command(as_json: bool) -> None:
     """Show the versions that decided any message, the newest first.
 
@@ -126,7 +128,7 @@ def _line(each: VersionSummary) -> str:
 
 @group.command("show")
 @click.argument("version")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def show_command(version: str, as_json: bool) -> None:
     """Show the files of VERSION."""
     files = with_database("rules", lambda pool: load_files(pool, version))
@@ -137,7 +139,7 @@ def show_command(version: str, as_json: bool) -> None:
 @group.command("diff")
 @click.argument("one")
 @click.argument("other")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def diff_command(one: str, other: str, as_json: bool) -> None:
     """Show the differences between two versions, as a unified diff."""
 
@@ -152,8 +154,8 @@ def diff_command(one: str, other: str, as_json: bool) -> None:
 @group.command("rollback")
 @click.argument("version")
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
-@click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
-@click.option("--json", "as_json", is_flag=True)
+@config_option
+@json_option
 def rollback_command(version: str, dry_run: bool, path: Path | None, as_json: bool) -> None:
     """Restore the files of VERSION in the folder of POSTKAMER_CONFIG.
 

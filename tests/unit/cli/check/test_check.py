@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.workloads.large_config import large_municipality
-from cli.support.example_config import EXAMPLE
+from cli.support.configuration import EXAMPLE
 from tests.support.cli.command_line import SETTINGS, TOML, postkamer
 
 FOLDER = Path(__file__).parents[4] / "deploy/examples/voorbeeldstad/texts"
