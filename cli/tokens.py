@@ -34,7 +34,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 T = TypeVar("T")
 
 
-class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
+class TokenRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A token that is to be made."""
 
     name: str
@@ -114,20 +114,8 @@ async def add_token(connection: Connection, request: TokenRequest) -> str:
     token = make_token(secrets.token_bytes(RANDOM_BYTES))
     if await connection.fetchval(_VALID) >= MAX_TOKENS:
         raise CommandRefused(f"there are {MAX_TOKENS} valid tokens already; revoke one first")
-    added = await connection.fetchval(
-        _ADD,
-        request.name,
-        digest(token),
-        request.tenant,
-        sorted(set(request.roles)),
-        sorted(set(request.departments)),
-        request.people,
-        request.per_second,
-        request.burst,
-        request.expires_at,
-        request.note,
-    )
-    if added is None:
+    fields = msgspec.structs.astuple(_sort_lists(request))
+    if await connection.fetchval(_ADD, digest(token), *fields) is None:
         raise CommandRefused(
             f"{request.name} is or was a token's name: messages go by it, take another"
         )
@@ -152,15 +140,16 @@ async def revoke_token(connection: Connection, name: str) -> tuple[datetime, Ope
 
 def addition(request: TokenRequest) -> Operation:
     """Return the audit entry of a new token: its rights, and when it expires."""
-    data = {
-        "roles": sorted(set(request.roles)),
-        "departments": sorted(set(request.departments)),
-        "people": request.people,
-        "perSecond": request.per_second,
-        "burst": request.burst,
-        "expiresAt": request.expires_at,
-    }
+    data = msgspec.to_builtins(_sort_lists(request))
+    for name in ("name", "tenant", "note"):
+        del data[name]
     return Operation(what="token add", tenant=request.tenant, about=request.name, data=data)
+
+
+def _sort_lists(request: TokenRequest) -> TokenRequest:
+    """Return the request with each role and department once."""
+    roles, departments = sorted(set(request.roles)), sorted(set(request.departments))
+    return msgspec.structs.replace(request, roles=roles, departments=departments)
 
 
 _VALID = """
@@ -169,7 +158,7 @@ where revoked_at is null and (expires_at is null or expires_at > now())
 """
 
 _ADD = """
-insert into access.token (name, hash, tenant, roles, departments, people, per_second, burst,
+insert into access.token (hash, name, tenant, roles, departments, people, per_second, burst,
     expires_at, note)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (name) do nothing returning name
 """

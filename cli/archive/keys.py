@@ -95,6 +95,3 @@ async def _rebuild_entries(
         return await search_index.rebuild(writing, missing, destructions)
     except SealedBeforeErasure:
         raise CommandRefused("something was destroyed meanwhile: ask again") from None
-
-
-COMMANDS = (rotate, reindex)

@@ -1,6 +1,7 @@
 """`postkamer archive request`: requests of citizens about their data (AVG), until the decision."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +23,6 @@ from archiver.subject_access.requests.legal_grounds import (
 )
 from archiver.subject_access.requests.letters import letter
 from archiver.subject_access.requests.store import NewRequest, Request, RequestEvent, RequestStore
-from cli.archive.request_view import RequestView, format_request, present_step, summarise, today
 from cli.support.archive_access import load_keys
 from cli.support.audit import Operation, parse_name, run_audited
 from cli.support.configuration import load_config
@@ -31,6 +31,7 @@ from cli.support.options import by_option, config_option, json_option
 from cli.support.output import CommandRefused, fail, print_result
 from cli.support.person_options import PersonFilter, find_person, parse_person, person_options
 from services import clock
+from services.calendar.opening_hours import AMSTERDAM
 from services.config.model import Configuration
 from services.language import readability
 from services.postgres.database import Connection, Pool
@@ -41,12 +42,66 @@ Day = click.DateTime(["%Y-%m-%d"])
 T = TypeVar("T")
 
 
+class RequestSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A request in the list, without the identity of the citizen."""
+
+    id: str
+    tenant: str
+    kind: str
+    received_on: date
+    due_on: date
+    state: str
+    decision: str | None
+    ground: str
+
+    def __str__(self) -> str:
+        request = f"{self.id} of {self.tenant}: {self.kind}, received {self.received_on}"
+        ground = f" ({self.ground})" if self.ground else ""
+        state = f"{self.decision}{ground}" if self.decision else f"{self.state}, due {self.due_on}"
+        return f"{request}; {state}"
+
+
+class RequestStep(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A step of a request, as it is archived."""
+
+    at: datetime
+    event: str
+    by: str
+    due_on: date
+    ground: str
+    decision: str
+    text: str
+
+    def __str__(self) -> str:
+        details = filter(None, (self.decision, self.ground, self.text))
+        return f"  {self.at:%Y-%m-%d %H:%M}Z {': '.join((f'{self.event} by {self.by}', *details))}"
+
+
 class RequestDetails(msgspec.Struct, frozen=True):
     """A request with its steps and the copies of the data elsewhere."""
 
     request: Request
-    steps: list[tuple[datetime, RequestEvent]]
+    steps: list[RequestStep]
     copies: tuple[Copy, ...]
+
+
+def today() -> date:
+    return clock.now().astimezone(AMSTERDAM).date()
+
+
+def summarise(request: Request) -> RequestSummary:
+    members = {
+        name: getattr(request, name) for name in ("id", "tenant", "kind", "received_on", "due_on")
+    }
+    ground = request.ground or request.extension
+    return RequestSummary(
+        **members, state=request.state(today()), decision=request.decision, ground=ground
+    )
+
+
+def present_step(at: datetime, event: RequestEvent) -> RequestStep:
+    names = ("event", "by", "due_on", "ground", "decision", "text")
+    return RequestStep(at=at, **{name: getattr(event, name) for name in names})
 
 
 @click.group("request")
@@ -111,12 +166,17 @@ def show_command(id: str, path: Path | None, as_json: bool) -> None:
     Your use of this command is archived.
     """
     details = _look_up(id, "show", load_config(path))
-    view = RequestView(
-        request=summarise(details.request),
-        steps=[present_step(at, step) for at, step in details.steps],
-        copies=details.copies,
-    )
-    print_result(view, format_request(view), as_json=as_json)
+    summary = summarise(details.request)
+    result = {"request": summary, "steps": details.steps, "copies": details.copies}
+    print_result(result, _format_request(summary, details), as_json=as_json)
+
+
+def _format_request(summary: RequestSummary, details: RequestDetails) -> Iterator[str]:
+    yield str(summary)
+    yield from map(str, details.steps)
+    yield "copies elsewhere:"
+    for copy in details.copies:
+        yield f"  {copy.place}: {copy.what}" + (f" ({copy.until})" if copy.until else "")
 
 
 @group.command("letter")
@@ -129,7 +189,7 @@ def letter_command(id: str, path: Path | None) -> None:
     """
     config = load_config(path)
     details = _look_up(id, "letter", config)
-    text = next((step.text for _, step in details.steps[::-1] if step.event == "decided"), "")
+    text = next((step.text for step in details.steps[::-1] if step.event == "decided"), "")
     tenant = config.tenant(details.request.tenant)
     name = tenant.name if tenant else details.request.tenant
     for fault in readability.readability_faults(text) if text else ():
@@ -222,7 +282,8 @@ async def _load_details(connection: Connection, id: str, config: Configuration) 
     collector = SubjectCollector(connection, keys, request.tenant)
     subject = SubjectMatch(asked=frozenset(), conversations=request.conversations)
     elsewhere = copies(config, request.tenant, await collector.count_deliveries(subject), today())
-    return RequestDetails(request, await store.steps(request), elsewhere)
+    steps = [present_step(at, event) for at, event in await store.steps(request)]
+    return RequestDetails(request, steps, elsewhere)
 
 
 def _look_up(id: str, action: str, config: Configuration) -> RequestDetails:

@@ -289,6 +289,3 @@ select e.tenant, e.conversation, e.department from archiver.entry e
 join archiver.conversation_key k using (tenant, conversation)
 where e.message = $1 and e.kind = 'message' and e.salt is not null
 """
-
-
-COMMANDS = (subject, annotate)

@@ -267,6 +267,3 @@ def _is_signature_valid(assembled: AssembledBody) -> bool | None:
     secrets = [secret.strip().encode() for secret in value.split(",") if secret.strip()]
     macs = [hmac.new(secret, assembled.body, hashlib.sha256).hexdigest() for secret in secrets]
     return any(hmac.compare_digest(mac, signature) for mac in macs)
-
-
-COMMANDS = (verify, prove, checkpoint, key, receipt)

@@ -6,13 +6,15 @@ import sys
 import click
 import pytest
 
-from cli.main import COMMANDS, ROUTE_COMMANDS, LazyGroup, main, route
+from cli.archive.group import group as archive
+from cli.main import main, route
+from cli.support.lazy_group import LazyGroup
 
 HEAVY = {"pydantic", "asyncpg", "aio_pika", "aiohttp", "structlog", "services.config", "router"}
 
 
 @pytest.mark.parametrize(
-    ("group", "name"), [(main, n) for n in COMMANDS] + [(route, n) for n in ROUTE_COMMANDS]
+    ("group", "name"), [(group, name) for group in (main, route, archive) for name in group.places]
 )
 def test_each_command_is_where_the_table_says(group: LazyGroup, name: str) -> None:
     command = group.get_command(click.Context(group), name)
