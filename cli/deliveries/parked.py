@@ -10,11 +10,11 @@ import msgspec
 from cli.deliveries import parked_store
 from cli.deliveries.destination import load_destination_ids
 from cli.deliveries.parked_store import Parked, ParkedFilter, StoredDelivery
-from cli.support.audit import Operation, run_audited
+from cli.support.audit import Operation, record_access, run_audited
 from cli.support.database import with_database
 from cli.support.options import Time, combine_options, config_option, json_option
 from cli.support.output import fail, print_result
-from services.postgres.database import Connection
+from services.postgres.database import Connection, Pool
 
 PER_SECOND, MAX_PER_SECOND = 20, 200
 """Default and highest rate of replays. They go between new deliveries, and a deliverer has twice
@@ -73,12 +73,16 @@ def show_command(event: UUID, content: bool, as_json: bool) -> None:
     """Show one delivery, and the reason why it was refused.
 
     Without --content only the size of the answer is shown, because many CRMs quote the message in
-    it.
+    it. Your use of --content is archived.
     """
-    deliveries = [
-        _delivery_json(*each, content)
-        for each in with_database("parked", lambda p: parked_store.find_parked(p, event))
-    ]
+
+    async def work(pool: Pool) -> list[tuple[Parked, StoredDelivery]]:
+        found = await parked_store.find_parked(pool, event)
+        if content:
+            await record_access(pool, Operation(what="parked show", about=str(event)))
+        return found
+
+    deliveries = [_delivery_json(*each, content) for each in with_database("parked", work)]
     lines = (f"{name}: {value}" for each in deliveries for name, value in each.items())
     print_result(deliveries, lines, as_json=as_json)
 

@@ -1,6 +1,7 @@
 """`postkamer route replay` on a real archive: the rules of then beside others."""
 
 import asyncio
+import getpass
 import json
 from datetime import datetime
 from pathlib import Path
@@ -122,6 +123,11 @@ async def test_other_rules_make_a_table_without_a_word_of_anybody(
     assert [line for line in shown.splitlines() if " -> " in line] == [
         f'afval -> balie: "{text}"' for text in ("afval", f"{SECRET} 1")
     ]
+    (seen,) = await pool.fetch("select by, what, data from access.operation")
+    assert (seen["by"], seen["what"]) == (getpass.getuser(), "route replay")
+    data = json.loads(seen["data"])
+    assert (data["examples"], data["version"]) == (2, found["version"])
+    assert "Sanne" not in seen["data"]
     assert await pool.fetchval("select count(*) from archiver.entry") == before
 
 

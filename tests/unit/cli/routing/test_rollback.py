@@ -126,7 +126,7 @@ WRONG = {
         {"rules/straat.toml": RULE.format("straat", "!?")},
         r"^rules/straat.toml:3: rules.1.words.0: ",
     ),
-    "no TOML": ({"postkamer.toml": "["}, r"^postkamer.toml:0: file: is no TOML"),
+    "no TOML": ({"postkamer.toml": "["}, r"^postkamer.toml:0: file: is not valid TOML"),
     "a path of its own": (
         {"postkamer.toml": MAIN.replace("rules/*.toml", "/etc/hostname*")},
         "^",
