@@ -17,7 +17,6 @@ from archiver.encryption.key_store import KeyStore
 from cli.archive.breach_report import (
     ExposureTotals,
     Person,
-    PersonBuilder,
     SubjectExposure,
     TooManyConversations,
     time_slices,
@@ -115,11 +114,10 @@ async def _persons(
     ids = sorted(exposures)
     for start in range(0, len(ids), CONVERSATIONS_AT_ONCE):
         chunk = ids[start : start + CONVERSATIONS_AT_ONCE]
-        builders = {id: PersonBuilder(exposures[id]) for id in chunk}
         async for batch in decrypt_batches(connection, keys, _MESSAGES, chunk):
             for row in batch.rows:
-                builders[row["conversation"]].add(row)
-        persons += [builder.person(id) for id, builder in builders.items()]
+                exposures[row["conversation"]].add_message(row)
+        persons += [exposures[id].person(id) for id in chunk]
     return persons
 
 

@@ -1,7 +1,7 @@
 """`postkamer archive subject` and `annotate`: report all data about a person; correct a message."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -95,23 +95,16 @@ def subject(as_json: Path | None, as_pdf: Path | None, **values: Any) -> None:
     click.echo(f"{conversations} conversations, {count_messages(made.report)} messages", err=True)
 
 
-def _parse_options(
-    *,
-    why: str,
-    request: str,
-    since: datetime | None,
-    until: datetime | None,
-    made_by: str,
-    **person: Any,
-) -> ReportOptions:
+def _parse_options(*, why: str, request: str, made_by: str, **others: Any) -> ReportOptions:
     reason = parse_reason(why, LONGEST_WHY, noun="one line")
+    since, until = _day(others.pop("since")), _day(others.pop("until"))
     if since and until and since > until:
         fail("--until: expected --since or a later day", 2)
     return ReportOptions(
-        person=parse_person(**person),
+        person=parse_person(**others),
         why=reason,
         request=request,
-        period=Period(since=_day(since), until=_day(until)),
+        period=Period(since=since, until=until),
         made_by=made_by,
         now=clock.now(),
     )
@@ -148,14 +141,19 @@ async def _load_request(
     """
     if not options.request:
         return None
-    row = await connection.fetchrow(_REQUEST, options.request, options.person.tenant)
-    if row is None:
-        raise CommandRefused(f"{options.person.tenant} has no request {options.request!r}")
+    row = await _find_request(connection, options.request, options.person.tenant)
     of_person, of_request = set(match.conversations), set(row["conversations"])
     is_apart = of_request and of_person.isdisjoint(of_request)
     if is_apart or set(row["hashes"]).isdisjoint(match.hashes):
         raise CommandRefused(f"{options.request} is about somebody else")
     return Request(id=options.request, received_on=row["received_on"], due_on=row["due_on"])
+
+
+async def _find_request(connection: Connection, id: str, tenant: str) -> Any:
+    row = await connection.fetchrow(_REQUEST, id, tenant)
+    if row is None:
+        raise CommandRefused(f"{tenant} has no request {id!r}")
+    return row
 
 
 def _operation(options: ReportOptions, report: Report) -> Operation:
@@ -167,8 +165,8 @@ def _operation(options: ReportOptions, report: Report) -> Operation:
         "since": options.period.since,
         "until": options.period.until,
     }
-    about = options.request
-    return Operation(what="archive subject", about=about, tenant=options.person.tenant, data=data)
+    tenant = options.person.tenant
+    return Operation(what="archive subject", about=options.request, tenant=tenant, data=data)
 
 
 def _build_report(
@@ -181,7 +179,7 @@ def _build_report(
         municipality=Municipality(
             name=tenant.name, contact=privacy.contact, officer=privacy.officer
         ),
-        about=(*_identifiers(match), *(_name(each) for each in data.names)),
+        about=tuple(_identifiers(match, data.names)),
         made_at=options.now,
         made_by=options.made_by,
         request=request,
@@ -197,23 +195,14 @@ def _build_report(
     )
 
 
-def _name(name: str) -> Identifier:
-    return Identifier(kind="name", value=name, asked=False)
-
-
-def _identifiers(match: SubjectMatch) -> list[Identifier]:
-    """Return the identifiers of the options first, then the others of the person."""
-    asked = sorted(match.asked, key=lambda each: (each.kind, each.value))
-    further = sorted(match.names - match.asked, key=lambda each: (each.kind, each.value))
-    return [
-        Identifier(
-            kind=each.kind,
-            value=each.value,
-            asked=each in match.asked,
-            found=each in match.names,
-        )
-        for each in (*asked, *further)
-    ]
+def _identifiers(match: SubjectMatch, names: Iterable[str]) -> Iterator[Identifier]:
+    """Yield the identifiers of the options, then the others of the person, then their names."""
+    for is_asked, identities in ((True, match.asked), (False, match.names - match.asked)):
+        for each in sorted(identities, key=lambda each: (each.kind, each.value)):
+            is_found = each in match.names
+            yield Identifier(kind=each.kind, value=each.value, asked=is_asked, found=is_found)
+    for name in names:
+        yield Identifier(kind="name", value=name, asked=False)
 
 
 def _department_name(config: Configuration, tenant: str, id: str) -> str:
@@ -260,14 +249,10 @@ async def _annotate(
     if row is None:
         raise CommandRefused(f"there is no message {message}, or it was destroyed")
     tenant, now = row["tenant"], clock.now()
-    if data["request"]:
-        request = await connection.fetchrow(_REQUEST, data["request"], tenant)
-        if request is None:
-            raise CommandRefused(f"{tenant} has no request {data['request']!r}")
+    if id := data["request"]:
+        request = await _find_request(connection, id, tenant)
         if row["conversation"] not in request["conversations"]:
-            raise CommandRefused(
-                f"{data['request']} is not about whoever this message is from or to"
-            )
+            raise CommandRefused(f"{id} is not about whoever this message is from or to")
     record = Record(
         id=clock.new_id(now),
         kind="annotation",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cli.archive.breach_report import (
     ExposureTotals,
-    PersonBuilder,
+    SubjectExposure,
     merge_ranges,
     time_slices,
     was_delivered,
@@ -41,13 +41,13 @@ def message(n: int, department: str = "balie", **said: Any) -> dict[str, Any]:
     return {"message": IDS[n], "department": department, "sequence": 2 * n, "fields": told | said}
 
 
-def seen(*views: dict[str, Any]) -> PersonBuilder:
+def seen(*views: dict[str, Any]) -> SubjectExposure:
     exposed = ExposureTotals()
     for one in views:
         exposed.add_view(one)
-    citizen = PersonBuilder(exposed.by_conversation["c"])
+    citizen = exposed.by_conversation["c"]
     for n, department in enumerate(("balie", "balie", "jeugd", "balie")):
-        citizen.add(message(n, department))
+        citizen.add_message(message(n, department))
     return citizen
 
 
