@@ -22,9 +22,9 @@ from cli.archive.breach_report import (
     time_slices,
     was_delivered,
 )
-from cli.support.archive_access import load_keys
+from cli.support.archive_access import change_archive
 from cli.support.archive_rows import RowBatch, decrypt_batches
-from cli.support.audit import Operation, parse_reason, run_audited
+from cli.support.audit import Operation, parse_reason
 from cli.support.options import Time, json_option
 from cli.support.output import CommandRefused, fail, print_result
 from services import clock
@@ -146,15 +146,14 @@ def command(as_json: bool, **fields: Any) -> None:
         fail(sentence, 2)
     criteria = msgspec.structs.replace(criteria, why=parse_reason(criteria.why, REASON_CHARACTERS))
 
-    async def change(connection: Connection) -> tuple[Exposure, Operation]:
-        keys = await load_keys(connection)
+    async def look_up(connection: Connection, keys: KeyStore) -> tuple[Exposure, Operation]:
         try:
             exposure = await find_exposure(connection, keys, criteria, _progress(criteria))
         except TooManyConversations as error:
             raise CommandRefused(str(error)) from None
         return exposure, _operation(criteria, exposure)
 
-    exposure = run_audited("archive", change)
+    exposure = change_archive(look_up)
     print_result(
         criteria.subject | msgspec.to_builtins(exposure), format_exposure(exposure), as_json=as_json
     )

@@ -60,7 +60,8 @@ def list_command(state: str | None, as_json: bool) -> None:
     waiting: to be fetched. fetched: to be scanned.
     """
     states = [state] if state else list(STATES)
-    files = with_database("files", lambda pool: _list_files(pool, states))
+    rows = with_database("files", lambda pool: pool.fetch(_LIST, states, MAX_FILES))
+    files = [File(**row) for row in rows]
     print_result(files, _format_files(files), as_json=as_json)
 
 
@@ -141,10 +142,6 @@ def _create_private_file(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             path.unlink()
             raise
-
-
-async def _list_files(pool: Pool, states: Sequence[str]) -> list[File]:
-    return [File(**row) for row in await pool.fetch(_LIST, states, MAX_FILES)]
 
 
 async def _release(connection: Connection, file: UUID, by: str) -> tuple[bool, Operation | None]:

@@ -1,6 +1,6 @@
 """`postkamer archive request`: requests of citizens about their data (AVG), until the decision."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from archiver.encryption.key_store import KeyStore
 from archiver.subject_access.collector import SubjectCollector
 from archiver.subject_access.copies import copies
 from archiver.subject_access.person_finder import SubjectMatch
@@ -23,13 +24,13 @@ from archiver.subject_access.requests.legal_grounds import (
 )
 from archiver.subject_access.requests.letters import letter
 from archiver.subject_access.requests.store import NewRequest, Request, RequestEvent, RequestStore
-from cli.support.archive_access import load_keys
-from cli.support.audit import Operation, parse_name, run_audited
+from cli.support.archive_access import change_archive, load_keys
+from cli.support.audit import Operation, parse_name
 from cli.support.configuration import load_config
 from cli.support.database import with_database
 from cli.support.options import by_option, config_option, json_option
 from cli.support.output import CommandRefused, fail, print_result
-from cli.support.person_options import PersonFilter, find_person, parse_person, person_options
+from cli.support.person_options import find_person, parse_person, person_options
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
 from services.config.model import Configuration
@@ -122,22 +123,18 @@ def open_command(kind: Any, received: datetime, by: str, as_json: bool, **person
         fail(fault, 2)
     citizen, name = parse_person(**person), parse_name(by)
     new = NewRequest(tenant=citizen.tenant, kind=kind, received_on=received.date(), by=name)
-    request = run_audited("archive", lambda each: _open_request(each, citizen, new), by=name)
-    _print(request, as_json=as_json)
+
+    async def open_request(connection: Connection, keys: KeyStore) -> tuple[Request, Operation]:
+        subject = await find_person(connection, keys, citizen)
+        request = await RequestStore(connection, keys).open(new, subject, clock.now())
+        return request, _operation("open", request)
+
+    _print(change_archive(open_request, by=name), as_json=as_json)
 
 
 def _print(request: Request, *, as_json: bool) -> None:
     summary = summarise(request)
     print_result(summary, [str(summary)], as_json=as_json)
-
-
-async def _open_request(
-    connection: Connection, citizen: PersonFilter, new: NewRequest
-) -> tuple[Request, Operation]:
-    keys = await load_keys(connection)
-    subject = await find_person(connection, keys, citizen)
-    request = await RequestStore(connection, keys).open(new, subject, clock.now())
-    return request, _operation("open", request)
 
 
 @group.command("list")
@@ -207,19 +204,15 @@ def extend_command(id: str, until: datetime, code: str, by: str, as_json: bool) 
     """Extend the term of the request ID. You must tell the citizen, and why: see `letter`."""
     day, name, ground = until.date(), parse_name(by), extension(code)
 
-    async def work(connection: Connection) -> tuple[Request, Operation]:
-        store = RequestStore(connection, await load_keys(connection))
-        request = await _find_undecided(store, id)
+    async def extend(store: RequestStore, request: Request) -> Request:
         if ground is None:
             raise CommandRefused(_ground_fault(code, EXTENSIONS, request.kind))
         dates = request.received_on, day, request.due_on, today()
         if faults := list(deadlines.extension_errors(*dates)):
             raise CommandRefused("\n".join(faults))
-        extended = await store.extend(request, day, ground.code, name, clock.now())
-        return extended, _operation("extend", extended)
+        return await store.extend(request, day, ground.code, name, clock.now())
 
-    request = run_audited("archive", work, by=name)
-    _print(request, as_json=as_json)
+    _print(_change(id, "extend", extend, by=name), as_json=as_json)
 
 
 @group.command("decide")
@@ -236,16 +229,28 @@ def decide_command(id: str, decision: str, code: str, text: str, by: str, as_jso
         fail(f"--text: expected at most {LONGEST_TEXT} characters", 2)
     name = parse_name(by)
 
-    async def work(connection: Connection) -> tuple[Request, Operation]:
-        store = RequestStore(connection, await load_keys(connection))
-        request = await _find_undecided(store, id)
+    async def decide(store: RequestStore, request: Request) -> Request:
         if fault := _decision_fault(request, decision, code):
             raise CommandRefused(fault)
-        decided = await store.decide(request, decision, code, name, text, clock.now())
-        return decided, _operation("decide", decided)
+        return await store.decide(request, decision, code, name, text, clock.now())
 
-    request = run_audited("archive", work, by=name)
-    _print(request, as_json=as_json)
+    _print(_change(id, "decide", decide, by=name), as_json=as_json)
+
+
+def _change(
+    id: str, action: str, change: Callable[[RequestStore, Request], Awaitable[Request]], by: str
+) -> Request:
+    """Change a request that is not decided yet, with an audit entry, and return it."""
+
+    async def run(connection: Connection, keys: KeyStore) -> tuple[Request, Operation]:
+        store = RequestStore(connection, keys)
+        request = await _find(store, id)
+        if request.decision:
+            raise CommandRefused(f"{id} was decided already: {request.decision}")
+        changed = await change(store, request)
+        return changed, _operation(action, changed)
+
+    return change_archive(run, by)
 
 
 def _decision_fault(request: Request, decision: str, code: str) -> str:
@@ -261,13 +266,6 @@ def _ground_fault(code: str, grounds: Any, kind: str) -> str:
     return "\n".join([f"--ground: {fault}; for {kind} there are:", *list_grounds(grounds, kind)])
 
 
-async def _find_undecided(store: RequestStore, id: str) -> Request:
-    request = await _find(store, id)
-    if request.decision:
-        raise CommandRefused(f"{id} was decided already: {request.decision}")
-    return request
-
-
 async def _find(store: RequestStore, id: str) -> Request:
     request = await store.lock_request(id)
     if request is None:
@@ -275,25 +273,20 @@ async def _find(store: RequestStore, id: str) -> Request:
     return request
 
 
-async def _load_details(connection: Connection, id: str, config: Configuration) -> RequestDetails:
-    keys = await load_keys(connection)
-    store = RequestStore(connection, keys)
-    request = await _find(store, id)
-    collector = SubjectCollector(connection, keys, request.tenant)
-    subject = SubjectMatch(asked=frozenset(), conversations=request.conversations)
-    elsewhere = copies(config, request.tenant, await collector.count_deliveries(subject), today())
-    steps = [present_step(at, event) for at, event in await store.steps(request)]
-    return RequestDetails(request, steps, elsewhere)
-
-
 def _look_up(id: str, action: str, config: Configuration) -> RequestDetails:
     """Return the details of a request, with an audit entry of the access."""
 
-    async def work(connection: Connection) -> tuple[RequestDetails, Operation]:
-        details = await _load_details(connection, id, config)
-        return details, _operation(action, details.request)
+    async def load(connection: Connection, keys: KeyStore) -> tuple[RequestDetails, Operation]:
+        store = RequestStore(connection, keys)
+        request = await _find(store, id)
+        collector = SubjectCollector(connection, keys, request.tenant)
+        subject = SubjectMatch(asked=frozenset(), conversations=request.conversations)
+        counts = await collector.count_deliveries(subject)
+        steps = [present_step(at, event) for at, event in await store.steps(request)]
+        details = RequestDetails(request, steps, copies(config, request.tenant, counts, today()))
+        return details, _operation(action, request)
 
-    return run_audited("archive", work)
+    return change_archive(load)
 
 
 def _operation(action: str, request: Request) -> Operation:

@@ -8,7 +8,7 @@ import msgspec
 
 from archiver.api import presenter
 from archiver.api.queries import RecordReader
-from archiver.encryption.sealing import CannotDecrypt
+from archiver.encryption.key_store import KeyStore
 from archiver.search.request import LARGEST_PAGE, PAGE, SEARCH, SearchRequest
 from archiver.search.search import (
     CursorFromOtherSearch,
@@ -18,12 +18,12 @@ from archiver.search.search import (
     TimeLimits,
     open_hits,
 )
-from cli.support.archive_access import load_keys
-from cli.support.audit import Operation, parse_reason, run_audited
+from cli.support.archive_access import change_archive
+from cli.support.audit import Operation, parse_reason
 from cli.support.options import Time, json_option, why_option
 from cli.support.output import CommandRefused, fail, format_table, print_result
 from cli.support.person_options import parse_phones, phone_file
-from services.api.json_body import FieldError, parse_body
+from services.api.json_body import parse_body
 from services.calendar.opening_hours import AMSTERDAM
 from services.http.rights import Rights
 from services.postgres.database import Connection
@@ -75,9 +75,9 @@ def command(*, tenant: str | None, why: str, count: bool, as_json: bool, **optio
     options["phone"] = numbers[0] if numbers else None
     request = parse_body(msgspec.json.encode(build_request(options, count=count)), SEARCH)
     if isinstance(request, list):
-        fail("\n".join(map(_fault, request)), 2)
+        fail("\n".join(f"{OPTIONS.get(e.member, e.member)}: {e.detail}" for e in request), 2)
     search = AuditedSearch(request, tenant, reason, count)
-    result = run_audited("archive", search.run)
+    result = change_archive(search.run)
     lines = format_result(result, count=count)
     print_result(result_json(result, count=count), lines, as_json=as_json)
 
@@ -106,10 +106,6 @@ def build_request(options: Mapping[str, Any], *, count: bool) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value not in (None, "", ())}
 
 
-def _fault(fault: FieldError) -> str:
-    return f"{OPTIONS.get(fault.member, fault.member)}: {fault.detail}"
-
-
 class AuditedSearch(msgspec.Struct, frozen=True):
     """A search with its reason, that writes an audit entry."""
 
@@ -118,9 +114,8 @@ class AuditedSearch(msgspec.Struct, frozen=True):
     why: str
     count: bool
 
-    async def run(self, connection: Connection) -> tuple[SearchPage, Operation]:
+    async def run(self, connection: Connection, keys: KeyStore) -> tuple[SearchPage, Operation]:
         """Return the result and the audit entry."""
-        keys = await load_keys(connection)
         try:
             tenant = await self._find_tenant(connection)
             rights = Rights(name="cli", tenant=tenant, roles=frozenset(["read"]))
@@ -128,7 +123,7 @@ class AuditedSearch(msgspec.Struct, frozen=True):
             hits = await SearchTransaction(connection, key, BOUNDS).find_hits(self.request, rights)
         except CursorFromOtherSearch as error:
             raise CommandRefused(f"{OPTIONS[error.member]}: {error.SENTENCE}") from None
-        except (CannotDecrypt, SearchTooBroad) as error:
+        except SearchTooBroad as error:
             raise CommandRefused(str(error)) from None
         if self.count:
             hits = msgspec.structs.replace(hits, ids=[], next=None)

@@ -10,6 +10,7 @@ from uuid import UUID
 import click
 import msgspec
 
+from archiver.encryption.key_store import KeyStore
 from archiver.log.writer import writer_in_transaction
 from archiver.subject_access.collector import SubjectCollector, SubjectData
 from archiver.subject_access.copies import copies
@@ -25,8 +26,8 @@ from archiver.subject_access.report import (
     count_messages,
     encode_report,
 )
-from cli.support.archive_access import load_keys, write_private_file
-from cli.support.audit import Operation, parse_name, parse_reason, run_audited
+from cli.support.archive_access import change_archive, write_private_file
+from cli.support.audit import Operation, parse_name, parse_reason
 from cli.support.options import by_option, json_option
 from cli.support.output import CommandRefused, fail, print_result
 from cli.support.person_options import PersonFilter, find_person, parse_person, person_options
@@ -81,7 +82,7 @@ def subject(as_json: Path | None, as_pdf: Path | None, **values: Any) -> None:
     if not (as_json or as_pdf):
         fail(NO_OUTPUT, 2)
     options = _parse_options(**values)
-    made = run_audited("archive", lambda connection: _make_report(connection, options))
+    made = change_archive(lambda connection, keys: _make_report(connection, keys, options))
     if made.others:
         click.echo(OTHERS.format(made.others), err=True)
     if as_json:
@@ -115,9 +116,8 @@ def _day(at: datetime | None) -> date | None:
 
 
 async def _make_report(
-    connection: Connection, options: ReportOptions
+    connection: Connection, keys: KeyStore, options: ReportOptions
 ) -> tuple[MadeReport, Operation]:
-    keys = await load_keys(connection)
     match = await find_person(connection, keys, options.person)
     request = await _load_request(connection, options, match)
     config, tenant = options.person.config, options.person.tenant
@@ -237,14 +237,13 @@ def annotate(message: UUID, text: str, by: str, request: str, as_json: bool) -> 
         fail(f"--text: expected 1 to {LONGEST_TEXT} characters", 2)
     name = parse_name(by)
     data = {"by": name, "text": correction, "request": request}
-    id = run_audited("archive", lambda connection: _annotate(connection, message, data), by=name)
+    id = change_archive(lambda each, keys: _annotate(each, keys, message, data), by=name)
     print_result({"id": id, "message": message}, [f"{id} stands beside {message}"], as_json=as_json)
 
 
 async def _annotate(
-    connection: Connection, message: UUID, data: dict[str, str]
+    connection: Connection, keys: KeyStore, message: UUID, data: dict[str, str]
 ) -> tuple[UUID, Operation]:
-    keys = await load_keys(connection)
     row = await connection.fetchrow(_MESSAGE, message)
     if row is None:
         raise CommandRefused(f"there is no message {message}, or it was destroyed")

@@ -9,10 +9,9 @@ import msgspec
 from router.conversation.interpretation import collect_facts
 from router.handlers.dispatch import decide
 from router.handlers.units import keyed_hash
-from router.model.decision import Changes, Decision, RoutingContext, WorkUnit
+from router.model.decision import Changes, Decision, WorkUnit
 from router.model.snapshot import Snapshot
 from router.rules.engine import RuleStep, trace_rules, trace_safety_rules, with_quotes
-from router.rules.matcher import MessageFacts
 from router.ruleset.context import build_context
 from services.config.loader import LoadedConfig
 from services.config.organisation import Tenant
@@ -38,10 +37,14 @@ def explain(
         raise ValueError(f"--number: {number_id} is not in the configuration")
     tenant = config.tenant(number.tenant)
     assert tenant is not None
-    context = _quote_matches(build_context(loaded, keyed_hash(b"explained"), few_texts=True))
+    context = build_context(loaded, keyed_hash(b"explained"), few_texts=True)
+    # The user of the command wrote the text, so the explanation may quote it.
+    quoting = {tenant: with_quotes(table) for tenant, table in context.rules.items()}
+    context = msgspec.structs.replace(context, rules=quoting)
     unit = build_unit(text, number.id, at, type)
     decision, changes = decide(unit, Snapshot(), context)
-    facts = _facts(unit, context)
+    assert isinstance(unit.item, items.Message)
+    facts = collect_facts(unit, unit.item, None, number, context)
     tried = _step_json(trace_rules(context.rules[number.tenant], facts))
     department = config.department(number.tenant, decision.department)
     return {
@@ -54,8 +57,7 @@ def explain(
         "careSteps": _step_json(trace_safety_rules(context.rules[number.tenant], facts)),
         "version": loaded.version,
         **_consequences(decision, changes),
-        **_woken(decision, tenant),
-        **_undecided(decision, facts, tenant),
+        **_terms(decision, tenant, has_words=bool(facts.text)),
     }
 
 
@@ -75,19 +77,6 @@ def build_unit(text: str, number: str, at: datetime, type: str) -> WorkUnit:
         id=UUID(int=0), received_at=at, door="", proof="explained", signature="", body=b""
     )
     return WorkUnit(b"explained", receipt, item)
-
-
-def _quote_matches(context: RoutingContext) -> RoutingContext:
-    """Quote the text in the explanation: the user of the command wrote it."""
-    rules = {tenant: with_quotes(table) for tenant, table in context.rules.items()}
-    return msgspec.structs.replace(context, rules=rules)
-
-
-def _facts(unit: WorkUnit, context: RoutingContext) -> MessageFacts:
-    assert isinstance(unit.item, items.Message)
-    number = context.config.number(unit.item.number)
-    assert number is not None
-    return collect_facts(unit, unit.item, None, number, context)
 
 
 def _step_json(tried: list[RuleStep]) -> list[dict[str, str]]:
@@ -117,16 +106,13 @@ def _consequences(decision: Decision, changes: Changes) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value}
 
 
-def _woken(decision: Decision, tenant: Tenant) -> dict[str, Any]:
-    """Return the destinations that a safety rule wakes, in order, and the minutes to confirm."""
-    if not decision.care:
-        return {}
-    wakes = list(tenant.care.destinations) if decision.alarm else []
-    return {"wakes": wakes, "confirmMinutes": tenant.care.confirm_minutes}
-
-
-def _undecided(decision: Decision, facts: MessageFacts, tenant: Tenant) -> dict[str, Any]:
-    """Return the seconds of silence after which a provisional decision becomes final."""
-    if not decision.provisional:
-        return {}
-    return {"undecided": {"words": bool(facts.text), "seconds": tenant.burst_seconds}}
+def _terms(decision: Decision, tenant: Tenant, *, has_words: bool) -> dict[str, Any]:
+    """Return the destinations that a safety rule wakes, with the minutes to confirm; and the
+    seconds of silence after which a provisional decision becomes final."""
+    members: dict[str, Any] = {}
+    if decision.care:
+        wakes = list(tenant.care.destinations) if decision.alarm else []
+        members |= {"wakes": wakes, "confirmMinutes": tenant.care.confirm_minutes}
+    if decision.provisional:
+        members["undecided"] = {"words": has_words, "seconds": tenant.burst_seconds}
+    return members

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -15,6 +15,7 @@ from archiver.encryption.sealing import CannotDecrypt
 from archiver.encryption.signed_note import InvalidNote, read_verifier
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer
+from cli.support.audit import Operation, record_access, run_audited
 from cli.support.configuration import path_in_environment
 from cli.support.database import with_database
 from cli.support.output import CommandRefused, fail
@@ -62,6 +63,33 @@ async def keys_if_given(pool: Pool) -> KeyStore | None:
     if settings.read("POSTKAMER_ARCHIVE_KEY", os.environ) is None:
         return None
     return await load_keys(pool)
+
+
+def change_archive(
+    change: Callable[[Connection, KeyStore], Awaitable[tuple[T, Operation | None]]], by: str = ""
+) -> T:
+    """Make a change in the archive, or look something up, as `run_audited` does."""
+
+    async def run(connection: Connection) -> tuple[T, Operation | None]:
+        return await change(connection, await load_keys(connection))
+
+    return run_audited("archive", lambda connection: refuse_archive_errors(run(connection)), by)
+
+
+def print_rows(
+    command: str,
+    operation: Operation,
+    lines: Callable[[Connection, KeyStore], AsyncIterator[str]],
+) -> None:
+    """Archive the access, then print the lines as they are read from the archive."""
+
+    async def work(pool: Pool, keys: KeyStore) -> None:
+        await record_access(pool, operation)
+        async with pool.acquire() as connection, connection.transaction(readonly=True):
+            async for line in lines(connection, keys):
+                click.echo(line)
+
+    with_archive(command, work)
 
 
 async def refuse_archive_errors(work: Awaitable[T]) -> T:
