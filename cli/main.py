@@ -32,7 +32,7 @@ COMMANDS = {
 }
 """Name of a command -> its module and attribute."""
 ROUTE_COMMANDS = {
-    "explain": "cli.routing.explanation:command",
+    "explain": "cli.routing.explain:command",
     "replay": "cli.replay.replay:command",
 }
 

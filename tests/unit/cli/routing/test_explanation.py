@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from cli.routing.explain import explain
-from cli.routing.explanation import format_answer
+from cli.routing.explain import format_answer
+from cli.routing.explanation import explain
 from services.config import loader
 from tests.support.cli.command_line import TOML
 from tests.support.cli.rule_texts import rules_toml
