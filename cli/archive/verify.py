@@ -176,8 +176,6 @@ def prove(message: UUID, out: Path | None, opens: bool, why: str | None) -> None
     reveals nothing of the content; with --open, your use of this command is archived.
     """
 
-    reason = parse_reason(why, code=1) if opens else ""
-
     async def work(pool: Pool, keys: KeyStore) -> InclusionProof:
         signer = load_signer()
         async with pool.acquire() as connection, connection.transaction():
@@ -185,6 +183,7 @@ def prove(message: UUID, out: Path | None, opens: bool, why: str | None) -> None
                 result = await prove_inclusion(connection, message, signer.verifier)
                 if opens:
                     result = await with_entry_key(connection, keys, result)
+                    reason = parse_reason(why, code=1)
                     await write_operation(connection, _access("archive prove", message, reason))
             except NotProvable as error:
                 raise CommandRefused(str(error)) from None
