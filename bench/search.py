@@ -31,7 +31,7 @@ from bench.servers import KEY
 from bench.usage import cpu_seconds
 from bench.workloads.corpus import DEPARTMENTS, GREETING, MONTHS, TENANT, Town
 from cli.services import MIGRATION_ORDER
-from cli.support.example_config import ROOT
+from cli.support.configuration import ROOT
 from deploy.local.postgresql import Database
 from services.contract import Record
 from services.http.rights import Rights

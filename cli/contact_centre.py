@@ -6,6 +6,7 @@ The commands use the gateway's API, as any CRM does.
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -13,7 +14,8 @@ import click
 import msgspec
 
 from cli.support.gateway_client import Gateway, GatewayRefused
-from cli.support.time_options import Time
+from cli.support.options import Time, combine_options, json_option
+from cli.support.output import fail, print_result
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
 from services.config import settings
@@ -122,24 +124,35 @@ def _run(work: Callable[[Gateway], T]) -> T:
     try:
         return work(load_gateway(os.environ))
     except (GatewayRefused, settings.SettingsError) as error:
-        click.echo(str(error), err=True)
-        raise SystemExit(1) from None
+        fail(str(error))
+
+
+def _command_numbers(
+    numbers: Sequence[str], method: str, resource: str, body: Any, *, as_json: bool
+) -> None:
+    outcomes = _run(lambda gateway: send_to_numbers(gateway, numbers, method, resource, body))
+    _print_outcomes(outcomes, outcomes, as_json=as_json)
 
 
 def _print_outcomes(outcomes: Sequence[CommandOutcome], result: Any, *, as_json: bool) -> None:
     """Print the outcomes, or `result` as JSON; exit with code 1 unless all succeeded."""
+    refused = [outcome for outcome in outcomes if outcome.status not in SUCCESSFUL]
     if as_json:
         click.echo(msgspec.json.encode(result))
     else:
         for outcome in outcomes:
-            click.echo(str(outcome), err=outcome.status not in SUCCESSFUL)
-    if any(outcome.status not in SUCCESSFUL for outcome in outcomes):
+            click.echo(str(outcome), err=outcome in refused)
+    if refused:
         raise SystemExit(1)
 
 
-_author = click.option("--author", help="The author, as your CRM calls them.")
-_json = click.option("--json", "as_json", is_flag=True)
-_numbers = click.option("--number", "numbers", multiple=True, help="Left out: all your numbers.")
+_author_and_json = combine_options(
+    click.option("--author", help="The author, as your CRM calls them."), json_option
+)
+_for_numbers = combine_options(
+    click.option("--number", "numbers", multiple=True, help="Left out: all your numbers."),
+    _author_and_json,
+)
 
 
 @click.group("notice")
@@ -150,27 +163,17 @@ def notice() -> None:
 @notice.command("set")
 @click.argument("text")
 @click.option("--until", required=True, type=Time(), help="At most 31 days ahead.")
-@_numbers
-@_author
-@_json
-def notice_set(
-    text: str, until: datetime, numbers: tuple[str, ...], author: str | None, as_json: bool
-) -> None:
+@_for_numbers
+def notice_set(numbers: tuple[str, ...], as_json: bool, **members: Any) -> None:
     """Send citizens TEXT, once in each conversation, until TIME."""
-    body = build_body(author, text=text, until=until)
-    outcomes = _run(lambda gateway: send_to_numbers(gateway, numbers, "PUT", "notice", body))
-    _print_outcomes(outcomes, outcomes, as_json=as_json)
+    _command_numbers(numbers, "PUT", "notice", build_body(**members), as_json=as_json)
 
 
 @notice.command("clear")
-@_numbers
-@_author
-@_json
+@_for_numbers
 def notice_clear(numbers: tuple[str, ...], author: str | None, as_json: bool) -> None:
     """Remove the notice."""
-    body = build_body(author)
-    outcomes = _run(lambda gateway: send_to_numbers(gateway, numbers, "DELETE", "notice", body))
-    _print_outcomes(outcomes, outcomes, as_json=as_json)
+    _command_numbers(numbers, "DELETE", "notice", build_body(author), as_json=as_json)
 
 
 @click.group("number")
@@ -179,30 +182,21 @@ def number() -> None:
 
 
 @number.command("list")
-@_json
+@json_option
 def number_list(as_json: bool) -> None:
     """Show the state and the notice of each number."""
     numbers = _run(list_numbers)
-    if as_json:
-        click.echo(msgspec.json.encode(numbers))
-        return
-    for each in numbers:
-        for line in format_number(each):
-            click.echo(line)
+    print_result(numbers, chain.from_iterable(map(format_number, numbers)), as_json=as_json)
 
 
 @number.command("state")
 @click.argument("state", type=click.Choice(STATES))
 @click.option("--text", help="Text for citizens; required with closed, else refused.")
 @click.option("--until", type=Time(), help="At most 31 days ahead; then the number opens again.")
-@_numbers
-@_author
-@_json
+@_for_numbers
 def number_state(numbers: tuple[str, ...], as_json: bool, **members: Any) -> None:
     """Open a number, let it receive messages without automatic texts, or close it with a text."""
-    body = build_body(**members)
-    outcomes = _run(lambda gateway: send_to_numbers(gateway, numbers, "PUT", "state", body))
-    _print_outcomes(outcomes, outcomes, as_json=as_json)
+    _command_numbers(numbers, "PUT", "state", build_body(**members), as_json=as_json)
 
 
 @click.group("care")
@@ -212,8 +206,7 @@ def care() -> None:
 
 @care.command("confirm")
 @click.argument("conversation")
-@_author
-@_json
+@_author_and_json
 def care_confirm(conversation: str, author: str | None, as_json: bool) -> None:
     """Confirm the alarm about CONVERSATION: a person has seen it, so no other person is woken."""
     if not CONVERSATION.fullmatch(conversation):

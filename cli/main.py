@@ -1,14 +1,13 @@
 """`postkamer`: run a service, check the configuration, explain where a message would go.
 
 Every command that prints a result has --json. Exit codes: 0 success, 1 refused or faults found, 2
-wrong usage. A command is imported when it runs: importing all of them takes a second.
+wrong usage. A command is imported when it runs: importing all of them takes a second. The
+commands of `postkamer archive` are in `cli.archive.group`.
 """
 
-from collections.abc import Mapping
-from importlib import import_module
-from typing import Any
-
 import click
+
+from cli.support.lazy_group import LazyGroup
 
 COMMANDS = {
     "archive": "cli.archive.group:group",
@@ -33,27 +32,9 @@ COMMANDS = {
 }
 """Name of a command -> its module and attribute."""
 ROUTE_COMMANDS = {
-    "explain": "cli.routing.explanation:command",
+    "explain": "cli.routing.explain:command",
     "replay": "cli.replay.replay:command",
 }
-
-
-class LazyGroup(click.Group):
-    """A group that imports a command when it runs."""
-
-    def __init__(self, *args: Any, places: Mapping[str, str], **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.places = places
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(self.places)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.places:
-            return None
-        module, _, name = self.places[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(module), name)
-        return command
 
 
 @click.group(

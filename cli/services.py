@@ -3,13 +3,13 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 
 import click
 
-from cli.support.database import fail
-from cli.support.example_config import ROOT, load_config
+from cli.support.configuration import ROOT, load_valid_config
+from cli.support.output import fail
 from services import lifecycle, logs
 from services.config import settings
 from services.http.token_store import environment_tokens
@@ -22,12 +22,18 @@ MIGRATION_ORDER = ("services", "gateway", "router", "deliverer", "archiver")
 Service = AbstractAsyncContextManager["asyncio.Future[object]"]
 
 
-def load_settings(kind: type[settings.AnySettings]) -> settings.AnySettings:
+@contextmanager
+def fail_on_wrong_settings() -> Iterator[None]:
+    """Print all settings that are missing or wrong, and exit."""
     try:
-        return settings.load(kind, os.environ)
+        yield
     except settings.SettingsError as error:
         fail(str(error))
-        raise
+
+
+def load_settings(kind: type[settings.AnySettings]) -> settings.AnySettings:
+    with fail_on_wrong_settings():
+        return settings.load(kind, os.environ)
 
 
 def run(name: str, level: str, service: Callable[[], Service]) -> None:
@@ -46,12 +52,10 @@ def gateway() -> None:
     from gateway.service import load_endpoints
 
     options = load_settings(settings.GatewaySettings)
-    loaded = load_config(options.config)
-    try:
+    loaded = load_valid_config(options.config)
+    with fail_on_wrong_settings():
         environment_tokens(options, loaded.config)
         endpoints = load_endpoints(options, loaded.config, os.environ)
-    except settings.SettingsError as error:
-        fail(str(error))
     run("gateway", options.log_level, lambda: service(options, loaded, endpoints))
 
 
@@ -61,7 +65,7 @@ def router() -> None:
     from router.service import router as service
 
     options = load_settings(settings.RouterSettings)
-    loaded = load_config(options.config)
+    loaded = load_valid_config(options.config)
     run("router", options.log_level, lambda: service(options, loaded))
 
 
@@ -74,13 +78,11 @@ def deliverer() -> None:
     from services.files import clamd
 
     options = load_settings(settings.DelivererSettings)
-    config = load_config(options.config).config
-    try:
+    config = load_valid_config(options.config).config
+    with fail_on_wrong_settings():
         clamd.configured_scanner(options.scanner_url, config)
         secrets = load_credentials(config, options.config.parent, os.environ)
         numbers = load_accounts(options, config, os.environ)
-    except settings.SettingsError as error:
-        fail(str(error))
     run("deliverer", options.log_level, lambda: service(options, config, secrets, numbers))
 
 
@@ -92,14 +94,12 @@ def archiver() -> None:
     from services.files import clamd
 
     options = load_settings(settings.ArchiverSettings)
-    config = load_config(options.config).config
+    config = load_valid_config(options.config).config
     token = options.meta_access_token.get_secret_value()
-    try:
+    with fail_on_wrong_settings():
         environment_tokens(options, config)
         clamd.configured_scanner(options.scanner_url, config)
         numbers = provider_accounts(config.numbers, options.meta_graph_url, token, os.environ)
-    except settings.SettingsError as error:
-        fail(str(error))
     run("archiver", options.log_level, lambda: service(options, config, numbers))
 
 
@@ -125,7 +125,6 @@ def migrate_command() -> None:
         applied = asyncio.run(migrate(url, required))
     except (MigrationError, *DATABASE_ERRORS) as error:
         fail(f"migrate: {error}")
-        return
     for name in applied:
         click.echo(f"applied {name}")
     click.echo(f"{len(applied)} applied, {len(required) - len(applied)} were there")

@@ -13,10 +13,13 @@ import click
 import msgspec
 
 from cli.support.audit import Operation, run_audited
-from cli.support.database import CommandRefused, print_result, with_database
-from cli.support.time_options import Time
+from cli.support.configuration import load_config
+from cli.support.database import with_database
+from cli.support.options import Time, config_option, json_option
+from cli.support.output import CommandRefused, fail, print_result
 from services import clock
-from services.config import loader, model, settings
+from services.config import settings
+from services.config.model import Configuration
 from services.http.rights import BURST, REQUESTS_PER_SECOND, ROLES, Role
 from services.http.token_store import MAX_TOKENS, digest
 from services.postgres.database import Connection, Pool
@@ -31,7 +34,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 T = TypeVar("T")
 
 
-class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
+class TokenRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A token that is to be made."""
 
     name: str
@@ -63,7 +66,7 @@ class TokenSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 def request_faults(
     request: TokenRequest,
-    config: model.Configuration,
+    config: Configuration,
     now: datetime,
     reserved: Collection[str] = (),
 ) -> list[str]:
@@ -111,20 +114,8 @@ async def add_token(connection: Connection, request: TokenRequest) -> str:
     token = make_token(secrets.token_bytes(RANDOM_BYTES))
     if await connection.fetchval(_VALID) >= MAX_TOKENS:
         raise CommandRefused(f"there are {MAX_TOKENS} valid tokens already; revoke one first")
-    added = await connection.fetchval(
-        _ADD,
-        request.name,
-        digest(token),
-        request.tenant,
-        sorted(set(request.roles)),
-        sorted(set(request.departments)),
-        request.people,
-        request.per_second,
-        request.burst,
-        request.expires_at,
-        request.note,
-    )
-    if added is None:
+    fields = msgspec.structs.astuple(_sort_lists(request))
+    if await connection.fetchval(_ADD, digest(token), *fields) is None:
         raise CommandRefused(
             f"{request.name} is or was a token's name: messages go by it, take another"
         )
@@ -149,15 +140,16 @@ async def revoke_token(connection: Connection, name: str) -> tuple[datetime, Ope
 
 def addition(request: TokenRequest) -> Operation:
     """Return the audit entry of a new token: its rights, and when it expires."""
-    data = {
-        "roles": sorted(set(request.roles)),
-        "departments": sorted(set(request.departments)),
-        "people": request.people,
-        "perSecond": request.per_second,
-        "burst": request.burst,
-        "expiresAt": request.expires_at,
-    }
+    data = msgspec.to_builtins(_sort_lists(request))
+    for name in ("name", "tenant", "note"):
+        del data[name]
     return Operation(what="token add", tenant=request.tenant, about=request.name, data=data)
+
+
+def _sort_lists(request: TokenRequest) -> TokenRequest:
+    """Return the request with each role and department once."""
+    roles, departments = sorted(set(request.roles)), sorted(set(request.departments))
+    return msgspec.structs.replace(request, roles=roles, departments=departments)
 
 
 _VALID = """
@@ -166,7 +158,7 @@ where revoked_at is null and (expires_at is null or expires_at > now())
 """
 
 _ADD = """
-insert into access.token (name, hash, tenant, roles, departments, people, per_second, burst,
+insert into access.token (hash, name, tenant, roles, departments, people, per_second, burst,
     expires_at, note)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (name) do nothing returning name
 """
@@ -196,8 +188,8 @@ def group() -> None:
 @click.option("--per-second", default=REQUESTS_PER_SECOND, type=click.IntRange(1, MOST_PER_SECOND))
 @click.option("--burst", default=BURST, type=click.IntRange(1, LARGEST_BURST))
 @click.option("--note", default="", help="A note for readers of the list.")
-@click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
-@click.option("--json", "as_json", is_flag=True)
+@config_option
+@json_option
 def add_command(path: Path | None, as_json: bool, **fields: Any) -> None:
     """Make the token NAME and print it. It is shown only once."""
 
@@ -205,27 +197,15 @@ def add_command(path: Path | None, as_json: bool, **fields: Any) -> None:
         return await add_token(connection, request), addition(request)
 
     request = TokenRequest(**fields)
-    if faults := _check_request(request, path):
-        click.echo("\n".join(faults), err=True)
-        raise SystemExit(2)
+    names = environment_names(os.environ)
+    if faults := request_faults(request, load_config(path), clock.now(), names):
+        fail("\n".join(faults), 2)
     token = run_audited("token", work)
     print_result({"name": request.name, "token": token}, [token], as_json=as_json)
 
 
-def _check_request(request: TokenRequest, path: Path | None) -> list[str]:
-    file = path or os.environ.get("POSTKAMER_CONFIG")
-    if not file:
-        return ["POSTKAMER_CONFIG: is missing"]
-    try:
-        config = loader.load(Path(file)).config
-        return request_faults(request, config, clock.now(), environment_names(os.environ))
-    except model.ConfigError as error:
-        click.echo(str(error), err=True)
-        raise SystemExit(1) from None
-
-
 @group.command("list")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def list_command(as_json: bool) -> None:
     """Show all tokens, also revoked and expired ones."""
     tokens = with_database("token", list_tokens)
@@ -247,7 +227,7 @@ def _line(token: TokenSummary) -> str:
 
 @group.command("revoke")
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def revoke_command(name: str, as_json: bool) -> None:
     """Revoke the token NAME, within seconds and for ever.
 

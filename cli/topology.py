@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from cli.support.database import fail
-from cli.support.example_config import EXAMPLE, load_config
+from cli.support.configuration import EXAMPLE, load_valid_config, path_in_environment
+from cli.support.options import json_option
+from cli.support.output import fail, print_result
 from services.amqp import topology
 from services.amqp.connection import BROKER_ERRORS
 from services.amqp.declare import declare as declare_topology
@@ -22,8 +23,7 @@ def group() -> None:
 
 def _load_queues(path: Path | None) -> list[topology.Queue]:
     """Return the queues of a configuration, or of the example if none is named."""
-    file = path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE))
-    config = load_config(file).config
+    config = load_valid_config(path or path_in_environment() or EXAMPLE).config
     return topology.queues(config.partitions, [d.id for d in config.destinations])
 
 
@@ -40,13 +40,12 @@ def definitions(path: Path | None) -> None:
 @click.option("--config", "path", type=Path)
 def declare(path: Path | None) -> None:
     """Declare exchanges, queues and bindings (POSTKAMER_AMQP_URL, as administrator)."""
-    try:
-        url = settings.load(settings.BrokerSettings, os.environ).amqp_url.get_secret_value()
-    except settings.SettingsError as error:
-        fail(str(error))
     queues = _load_queues(path)
     try:
+        url = settings.load(settings.BrokerSettings, os.environ).amqp_url.get_secret_value()
         asyncio.run(declare_topology(url, queues))
+    except settings.SettingsError as error:
+        fail(str(error))
     except BROKER_ERRORS as error:
         fail(f"topology declare: {error}")
     click.echo(f"{len(queues)} queues are there")
@@ -54,12 +53,8 @@ def declare(path: Path | None) -> None:
 
 @group.command()
 @click.option("--config", "path", type=Path)
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def show(path: Path | None, as_json: bool) -> None:
     """Show the queues."""
     queues = _load_queues(path)
-    if as_json:
-        click.echo(msgspec.json.encode(queues))
-        return
-    for line in topology.format_table(queues):
-        click.echo(line)
+    print_result(queues, topology.format_table(queues), as_json=as_json)

@@ -1,6 +1,6 @@
 """`postkamer archive views`: who viewed the archive, when, what, and why."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -12,13 +12,13 @@ from archiver.encryption.decrypt_rows import RECORDS
 from archiver.encryption.key_store import KeyStore
 from archiver.index.record_fields import EMPLOYEE
 from archiver.log.writer import person_hash
-from cli.support.archive_access import with_archive
+from cli.support.archive_access import print_rows
 from cli.support.archive_rows import decrypt_batches, load_hash_keys
-from cli.support.audit import Operation, record_access
-from cli.support.database import fail
-from cli.support.time_options import Time
+from cli.support.audit import Operation
+from cli.support.options import Time
+from cli.support.output import fail
 from services import clock
-from services.postgres.database import Connection, Pool
+from services.postgres.database import Connection
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 """Time before the first record."""
@@ -117,15 +117,12 @@ def command(since: datetime | None, until: datetime | None, as_json: bool, **fie
     if not any(fields.values()):
         fail("--conversation, --employee or --token: one of them is needed", 2)
     criteria = ViewFilter(since or BEGINNING, until or clock.now(), **fields)
-    format_view: Callable[[View], str] = _json if as_json else View.line
 
-    async def work(pool: Pool, keys: KeyStore) -> None:
-        await record_access(pool, _operation(criteria))
-        async with pool.acquire() as connection, connection.transaction(readonly=True):
-            async for view in find_views(connection, keys, criteria):
-                click.echo(format_view(view))
+    async def lines(connection: Connection, keys: KeyStore) -> AsyncIterator[str]:
+        async for view in find_views(connection, keys, criteria):
+            yield msgspec.json.encode(view).decode() if as_json else view.line()
 
-    with_archive("views", work)
+    print_rows("views", _operation(criteria), lines)
 
 
 def _operation(criteria: ViewFilter) -> Operation:
@@ -137,7 +134,3 @@ def _operation(criteria: ViewFilter) -> Operation:
         "of one employee": bool(criteria.employee),
     }
     return Operation(what="archive views", about=criteria.conversation, data=data)
-
-
-def _json(view: View) -> str:
-    return msgspec.json.encode(view).decode()

@@ -17,17 +17,16 @@ from archiver.encryption.key_store import KeyStore
 from cli.archive.breach_report import (
     ExposureTotals,
     Person,
-    PersonBuilder,
     SubjectExposure,
     TooManyConversations,
     time_slices,
     was_delivered,
 )
-from cli.support.archive_access import load_keys
+from cli.support.archive_access import change_archive
 from cli.support.archive_rows import RowBatch, decrypt_batches
-from cli.support.audit import Operation, run_audited
-from cli.support.database import CommandRefused, fail, print_result
-from cli.support.time_options import Time
+from cli.support.audit import Operation, parse_reason
+from cli.support.options import Time, json_option
+from cli.support.output import CommandRefused, fail, print_result
 from services import clock
 from services.postgres.database import Connection
 
@@ -115,11 +114,10 @@ async def _persons(
     ids = sorted(exposures)
     for start in range(0, len(ids), CONVERSATIONS_AT_ONCE):
         chunk = ids[start : start + CONVERSATIONS_AT_ONCE]
-        builders = {id: PersonBuilder(exposures[id]) for id in chunk}
         async for batch in decrypt_batches(connection, keys, _MESSAGES, chunk):
             for row in batch.rows:
-                builders[row["conversation"]].add(row)
-        persons += [builder.person(id) for id, builder in builders.items()]
+                exposures[row["conversation"]].add_message(row)
+        persons += [exposures[id].person(id) for id in chunk]
     return persons
 
 
@@ -136,26 +134,26 @@ where e.conversation <> '' and e.conversation = any($1::text[]) and e.kind = 'me
 @click.option("--from", "since", required=True, type=Time(), help="A time or a day, in Amsterdam.")
 @click.option("--to", "until", required=True, type=Time(), help="The end of the period.")
 @click.option("--why", required=True, help="The incident; archived.")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def command(as_json: bool, **fields: Any) -> None:
     """Show whose data was shown or delivered in a period, and how to reach these citizens.
 
     Revoke a leaked token with `postkamer token revoke NAME`. The result is personal data of
     citizens, and your use of this command is archived.
     """
-    criteria = ExposureFilter(**fields | {"why": fields["why"].strip()})
+    criteria = ExposureFilter(**fields)
     for sentence in filter_faults(criteria, clock.now()):
         fail(sentence, 2)
+    criteria = msgspec.structs.replace(criteria, why=parse_reason(criteria.why, REASON_CHARACTERS))
 
-    async def change(connection: Connection) -> tuple[Exposure, Operation]:
-        keys = await load_keys(connection)
+    async def look_up(connection: Connection, keys: KeyStore) -> tuple[Exposure, Operation]:
         try:
             exposure = await find_exposure(connection, keys, criteria, _progress(criteria))
         except TooManyConversations as error:
             raise CommandRefused(str(error)) from None
         return exposure, _operation(criteria, exposure)
 
-    exposure = run_audited("archive", change)
+    exposure = change_archive(look_up)
     print_result(
         criteria.subject | msgspec.to_builtins(exposure), format_exposure(exposure), as_json=as_json
     )
@@ -167,8 +165,6 @@ def filter_faults(criteria: ExposureFilter, now: datetime) -> Iterator[str]:
         yield "--token, --employee, --destination: exactly one of them is needed"
     if criteria.since >= criteria.until or criteria.since >= now:
         yield "--from: expected a time before --to, and not in the future"
-    if not 0 < len(criteria.why) <= REASON_CHARACTERS or not criteria.why.isprintable():
-        yield f"--why: expected a reason of 1 to {REASON_CHARACTERS} characters"
 
 
 def _operation(criteria: ExposureFilter, exposure: Exposure) -> Operation:

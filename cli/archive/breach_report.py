@@ -21,8 +21,31 @@ class TooManyConversations(Exception):
     """More conversations than one list takes."""
 
 
+class Person(msgspec.Struct, frozen=True, rename="camel"):
+    """A citizen of one conversation whose data was exposed."""
+
+    conversation: str
+    tenant: str
+    departments: list[str]
+    kinds: list[str]
+    messages: int
+    times: int
+    first_at: datetime
+    last_at: datetime
+    identifiers: list[tuple[str, str]]
+    """Kind and value of each identifier, to reach the citizen."""
+
+    def lines(self) -> Iterator[str]:
+        identifiers = ", ".join(f"{kind} {value}" for kind, value in self.identifiers)
+        yield f"{self.conversation}  {self.tenant}  {identifiers or 'by no name that is known'}"
+        period = f"{self.first_at:%Y-%m-%d %H:%M:%S}Z to {self.last_at:%Y-%m-%d %H:%M:%S}Z"
+        data = f"{', '.join(self.kinds)}; messages: {self.messages}"
+        yield f"    {', '.join(self.departments) or '-'}  {data}  {period}, {self.times} times"
+
+
 class SubjectExposure(msgspec.Struct):
-    """The exposed part of one conversation: ranges of messages by department, and single ones."""
+    """The exposed part of one conversation: ranges of messages by department, and single ones; and
+    what its messages add, which are read afterwards."""
 
     tenant: str
     first_at: datetime
@@ -32,6 +55,30 @@ class SubjectExposure(msgspec.Struct):
     kinds: set[str] = msgspec.field(default_factory=set)
     ranges: dict[str, list[tuple[int, int]]] = msgspec.field(default_factory=dict)
     messages: set[UUID] = msgspec.field(default_factory=set)
+    count: int = 0
+    """Exposed messages."""
+    identifiers: set[tuple[str, str]] = msgspec.field(default_factory=set)
+
+    def add_message(self, message: Row) -> None:
+        fields = message["fields"]
+        self.identifiers |= set(identifiers_of(fields))
+        if self.includes(message):
+            self.count += 1
+            self.departments.add(message["department"])
+            self.kinds.add(fields["type"])
+
+    def person(self, conversation: str) -> Person:
+        return Person(
+            conversation=conversation,
+            tenant=self.tenant,
+            departments=sorted(self.departments - {""}),
+            kinds=sorted(self.kinds),
+            messages=self.count,
+            times=self.times,
+            first_at=self.first_at,
+            last_at=self.last_at,
+            identifiers=sorted(self.identifiers),
+        )
 
     def includes(self, message: Row) -> bool:
         """Return True if this message was exposed."""
@@ -98,59 +145,6 @@ def merge_ranges(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 def was_delivered(fields: Mapping[str, Any]) -> bool:
     """Return True if the destination received the delivery, also if it refused it."""
     return fields["state"] == "settled" or bool(fields.get("status"))
-
-
-class Person(msgspec.Struct, frozen=True, rename="camel"):
-    """A citizen of one conversation whose data was exposed."""
-
-    conversation: str
-    tenant: str
-    departments: list[str]
-    kinds: list[str]
-    messages: int
-    times: int
-    first_at: datetime
-    last_at: datetime
-    identifiers: list[tuple[str, str]]
-    """Kind and value of each identifier, to reach the citizen."""
-
-    def lines(self) -> Iterator[str]:
-        identifiers = ", ".join(f"{kind} {value}" for kind, value in self.identifiers)
-        yield f"{self.conversation}  {self.tenant}  {identifiers or 'by no name that is known'}"
-        period = f"{self.first_at:%Y-%m-%d %H:%M:%S}Z to {self.last_at:%Y-%m-%d %H:%M:%S}Z"
-        data = f"{', '.join(self.kinds)}; messages: {self.messages}"
-        yield f"    {', '.join(self.departments) or '-'}  {data}  {period}, {self.times} times"
-
-
-class PersonBuilder:
-    """Builds a Person from the exposure and the messages of one conversation."""
-
-    def __init__(self, exposure: SubjectExposure) -> None:
-        self._exposure, self._count = exposure, 0
-        self._departments, self._kinds = set(exposure.departments), set(exposure.kinds)
-        self._identifiers: set[tuple[str, str]] = set()
-
-    def add(self, message: Row) -> None:
-        fields = message["fields"]
-        self._identifiers |= set(identifiers_of(fields))
-        if self._exposure.includes(message):
-            self._count += 1
-            self._departments.add(message["department"])
-            self._kinds.add(fields["type"])
-
-    def person(self, conversation: str) -> Person:
-        exposure = self._exposure
-        return Person(
-            conversation=conversation,
-            tenant=exposure.tenant,
-            departments=sorted(self._departments - {""}),
-            kinds=sorted(self._kinds),
-            messages=self._count,
-            times=exposure.times,
-            first_at=exposure.first_at,
-            last_at=exposure.last_at,
-            identifiers=sorted(self._identifiers),
-        )
 
 
 def identifiers_of(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

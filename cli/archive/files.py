@@ -16,9 +16,11 @@ from archiver.encryption.sealing import CannotDecrypt
 from archiver.media.fetch_policy import RELEASED
 from archiver.media.reader import read
 from archiver.media.store import MediaStore
-from cli.support.archive_access import OBJECT_STORE, load_object_store, with_archive
-from cli.support.audit import NAME, Operation, normalise_name, run_audited, write_operation
-from cli.support.database import CommandRefused, fail, print_result, with_database
+from cli.support.archive_access import load_object_store, with_archive
+from cli.support.audit import Operation, parse_name, record_access, run_audited
+from cli.support.database import with_database
+from cli.support.options import by_option, json_option
+from cli.support.output import CommandRefused, fail, print_result
 from services.files.object_store import ObjectNotFound
 from services.postgres.database import Connection, Pool
 
@@ -51,14 +53,15 @@ def group() -> None:
 
 @group.command("list")
 @click.option("--state", type=click.Choice(STATES), help="Only files in this state.")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def list_command(state: str | None, as_json: bool) -> None:
     """Show the files that wait, are quarantined, or could not be fetched; the oldest first.
 
     waiting: to be fetched. fetched: to be scanned.
     """
     states = [state] if state else list(STATES)
-    files = with_database("files", lambda pool: _list_files(pool, states))
+    rows = with_database("files", lambda pool: pool.fetch(_LIST, states, MAX_FILES))
+    files = [File(**row) for row in rows]
     print_result(files, _format_files(files), as_json=as_json)
 
 
@@ -76,15 +79,14 @@ def _format_files(files: Sequence[File]) -> Iterator[str]:
 
 @group.command("release")
 @click.argument("file", type=click.UUID)
-@click.option("--by", required=True, help="The person who is responsible; archived.")
-@click.option("--json", "as_json", is_flag=True)
+@by_option
+@json_option
 def release_command(file: UUID, by: str, as_json: bool) -> None:
     """Release a quarantined file, after a person has looked at it.
 
     The department gets an event, and the archive records who released the file.
     """
-    if (name := normalise_name(by)) is None:
-        fail(f"--by: {NAME}")
+    name = parse_name(by, code=1)
     if not run_audited("files", lambda connection: _release(connection, file, name), name):
         fail("no file that is kept from everybody has this id")
     lines = ["released; the department is told within seconds"]
@@ -95,7 +97,7 @@ def release_command(file: UUID, by: str, as_json: bool) -> None:
 @click.argument("file", type=click.UUID)
 @click.option("--to", "out", required=True, type=click.Path(path_type=Path), help="A new file.")
 @click.option("--by", required=True, help="The person who looks at it; archived.")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def open_command(file: UUID, out: Path, by: str, as_json: bool) -> None:
     """Write a file as the citizen sent it, for a person who has to look at a quarantined one.
 
@@ -103,8 +105,7 @@ def open_command(file: UUID, out: Path, by: str, as_json: bool) -> None:
 
     Also needs POSTKAMER_ARCHIVE_KEY and POSTKAMER_OBJECT_STORE.
     """
-    if (name := normalise_name(by)) is None:
-        fail(f"--by: {NAME}")
+    name = parse_name(by, code=1)
     size = with_archive("files", lambda pool, keys: _open_file(pool, keys, file, out, name))
     print_result({"id": file, "size": size}, [f"{size} bytes written to {out}"], as_json=as_json)
 
@@ -115,12 +116,10 @@ async def _open_file(pool: Pool, keys: KeyStore, file: UUID, out: Path, by: str)
     stored = await MediaStore(pool, keys).find(file) if row else None
     if row is None or stored is None:
         raise CommandRefused("no file that is here has this id")
-    if (objects := load_object_store()) is None:
-        raise CommandRefused(f"{OBJECT_STORE}: is missing")
+    objects = load_object_store()
     data = {name: row[name] for name in ("department", "conversation")}
     operation = Operation(what="files open", about=str(file), tenant=row["tenant"], data=data)
-    async with pool.acquire() as connection:
-        await write_operation(connection, operation, by)
+    await record_access(pool, operation, by)
     try:
         with _create_private_file(out) as target:
             async for piece in await read(objects, stored):
@@ -143,10 +142,6 @@ def _create_private_file(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             path.unlink()
             raise
-
-
-async def _list_files(pool: Pool, states: Sequence[str]) -> list[File]:
-    return [File(**row) for row in await pool.fetch(_LIST, states, MAX_FILES)]
 
 
 async def _release(connection: Connection, file: UUID, by: str) -> tuple[bool, Operation | None]:

@@ -2,33 +2,27 @@
 
 import click
 
-from cli.archive import (
-    access_log,
-    breach,
-    keys,
-    processing_log,
-    quarantine,
-    requests,
-    search,
-    subject_access,
-    verify,
-)
+from cli.support.lazy_group import LazyGroup
+
+COMMANDS = {
+    "annotate": "cli.archive.subject_access:annotate",
+    "aside": "cli.archive.quarantine:group",
+    "checkpoint": "cli.archive.verify:checkpoint",
+    "exposure": "cli.archive.breach:command",
+    "key": "cli.archive.verify:key",
+    "processing": "cli.archive.processing_log:command",
+    "prove": "cli.archive.verify:prove",
+    "receipt": "cli.archive.verify:receipt",
+    "reindex": "cli.archive.keys:reindex",
+    "request": "cli.archive.requests:group",
+    "rotate": "cli.archive.keys:rotate",
+    "search": "cli.archive.search:command",
+    "subject": "cli.archive.subject_access:subject",
+    "verify": "cli.archive.verify:verify",
+    "views": "cli.archive.access_log:command",
+}
 
 
-@click.group("archive")
+@click.group("archive", cls=LazyGroup, places=COMMANDS)
 def group() -> None:
     """The archive (POSTKAMER_DATABASE_URL, as its owner, and POSTKAMER_ARCHIVE_KEY)."""
-
-
-for _command in (
-    *verify.COMMANDS,
-    *keys.COMMANDS,
-    *subject_access.COMMANDS,
-    access_log.command,
-    breach.command,
-    processing_log.command,
-    search.command,
-    requests.group,
-    quarantine.group,
-):
-    group.add_command(_command)

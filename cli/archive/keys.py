@@ -1,7 +1,5 @@
 """`postkamer archive rotate` and `reindex`: rotate keys, and repair the search index."""
 
-import os
-
 import click
 
 from archiver.audit import search_index
@@ -9,8 +7,10 @@ from archiver.encryption import key_rotation
 from archiver.encryption.key_store import KeyStore
 from archiver.log.writer import SealedBeforeErasure
 from cli.support.archive_access import Progress, with_archive
-from cli.support.audit import Operation, operator, write_operation
-from cli.support.database import CommandRefused, fail, print_result
+from cli.support.audit import Operation, record_access, write_operation
+from cli.support.database import snapshot
+from cli.support.options import json_option
+from cli.support.output import CommandRefused, fail, print_result
 from services.postgres.database import Connection, Pool
 
 
@@ -19,7 +19,7 @@ from services.postgres.database import Connection, Pool
     "--master", is_flag=True, help="Encrypt all keys with the first key of POSTKAMER_ARCHIVE_KEY."
 )
 @click.option("--municipality", help="Give this municipality a new key.")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def rotate(master: bool, municipality: str | None, as_json: bool) -> None:
     """Encrypt keys with a new key. The data that they decrypt is not rewritten.
 
@@ -45,8 +45,7 @@ def rotate(master: bool, municipality: str | None, as_json: bool) -> None:
             tenant=municipality or "",
             data={"count": count},
         )
-        async with pool.acquire() as connection:
-            await write_operation(connection, operation, operator(os.environ))
+        await record_access(pool, operation)
         return count
 
     count = with_archive("rotate", work)
@@ -55,7 +54,7 @@ def rotate(master: bool, municipality: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def reindex(as_json: bool) -> None:
     """Rebuild missing and wrong entries of the index of messages and people.
 
@@ -69,7 +68,7 @@ def reindex(as_json: bool) -> None:
         async with pool.acquire() as connection, connection.transaction():
             counts["taken"] = await search_index.delete_orphans(connection)
             operation = Operation(what="archive reindex", data=counts)
-            await write_operation(connection, operation, operator(os.environ))
+            await write_operation(connection, operation)
         return counts
 
     counts = with_archive("reindex", work)
@@ -79,11 +78,7 @@ def reindex(as_json: bool) -> None:
 
 async def _rebuild_index(pool: Pool, keys: KeyStore, progress: Progress) -> int:
     count = 0
-    async with (
-        pool.acquire() as reading,
-        reading.transaction(isolation="repeatable_read", readonly=True),
-        pool.acquire() as writing,
-    ):
+    async with snapshot(pool) as reading, pool.acquire() as writing:
         log = await search_index.load_log_state(reading)
         async for missing in search_index.find_missing_rows(reading, keys):
             if missing.words or missing.subjects:
@@ -100,6 +95,3 @@ async def _rebuild_entries(
         return await search_index.rebuild(writing, missing, destructions)
     except SealedBeforeErasure:
         raise CommandRefused("something was destroyed meanwhile: ask again") from None
-
-
-COMMANDS = (rotate, reindex)

@@ -1,6 +1,6 @@
 """`postkamer archive processing`: the processing log (Logboek Dataverwerkingen 1.0)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any, TextIO, TypeAlias
 
@@ -10,13 +10,13 @@ import msgspec
 from archiver.encryption.key_store import KeyStore
 from archiver.index.record_fields import PHONE, Identity, normalise
 from archiver.log.writer import CONVERSATION, person_hash
-from cli.support.archive_access import with_archive
+from cli.support.archive_access import print_rows
 from cli.support.archive_rows import BATCH, load_hash_keys
-from cli.support.audit import Operation, record_access
+from cli.support.audit import Operation
+from cli.support.options import Time
 from cli.support.person_options import parse_phones, phone_file
-from cli.support.time_options import Time
 from services import clock
-from services.postgres.database import Connection, Pool
+from services.postgres.database import Connection
 
 Row: TypeAlias = Any
 """A row that is read by column name: a record of asyncpg, or a dict."""
@@ -44,21 +44,17 @@ def command(
     Your use of this command is archived.
     """
     numbers = parse_phones(phone, phone_file, "--subject-phone")
-    format_one: Callable[[Row], str] = _json if as_json else format_row
-    criteria = {"since": since, "until": until or clock.now(), "of one citizen": bool(numbers)}
+    until = until or clock.now()
+    criteria = {"since": since, "until": until, "of one citizen": bool(numbers)}
 
-    async def work(pool: Pool, keys: KeyStore) -> None:
-        await record_access(
-            pool, Operation(what="archive processing", tenant=tenant, data=criteria)
-        )
-        async with pool.acquire() as connection, connection.transaction(readonly=True):
-            subjects = await pseudonyms(connection, keys, numbers) if numbers else None
-            period = criteria["since"], criteria["until"]
-            cursor = await connection.cursor(_ROWS, *period, tenant, subjects)
-            while rows := await cursor.fetch(BATCH):
-                click.echo("\n".join(map(format_one, rows)))
+    async def lines(connection: Connection, keys: KeyStore) -> AsyncIterator[str]:
+        subjects = await pseudonyms(connection, keys, numbers) if numbers else None
+        arguments = since, until, tenant, subjects
+        async for row in connection.cursor(_ROWS, *arguments, prefetch=BATCH):
+            yield msgspec.json.encode(ldv_record(row)).decode() if as_json else format_row(row)
 
-    with_archive("processing", work)
+    operation = Operation(what="archive processing", tenant=tenant, data=criteria)
+    print_rows("processing", operation, lines)
 
 
 async def pseudonyms(connection: Connection, keys: KeyStore, phones: Sequence[str]) -> list[bytes]:
@@ -98,10 +94,6 @@ def ldv_record(row: Row) -> dict[str, Any]:
 
 def _milliseconds(at: datetime) -> int:
     return round(at.timestamp() * 1000)
-
-
-def _json(row: Row) -> str:
-    return msgspec.json.encode(ldv_record(row)).decode()
 
 
 def format_row(row: Row) -> str:

@@ -12,16 +12,15 @@ from archiver.encryption.key_store import KeyStore
 from archiver.encryption.sealing import CannotDecrypt
 from archiver.log.writer import CannotSeal, writer_in_transaction
 from archiver.quarantine import QuarantinedEntry
-from cli.support.archive_access import load_keys, write_private_file
-from cli.support.audit import Operation, parse_reason, run_audited
-from cli.support.database import CommandRefused, print_result, with_database
-from services.contract import Record
+from cli.support.archive_access import change_archive, write_private_file
+from cli.support.audit import Operation, parse_reason
+from cli.support.database import with_database
+from cli.support.options import json_option, why_option
+from cli.support.output import CommandRefused, print_result
 from services.postgres.database import Connection
 
 MAX_LISTED = 1_000
 """Most entries in one list."""
-Why = click.option("--why", required=True, help="The reason; archived. Without personal data.")
-Json = click.option("--json", "as_json", is_flag=True)
 UNREADABLE = "it is neither a record nor an envelope of this version: see `open`"
 
 
@@ -31,7 +30,7 @@ def group() -> None:
 
 
 @group.command("list")
-@Json
+@json_option
 def list_command(as_json: bool) -> None:
     """Show the quarantined messages and the reasons, the oldest first."""
     entries = with_database("archive", lambda pool: quarantine.list_entries(pool, MAX_LISTED))
@@ -47,17 +46,17 @@ def _format_entries(entries: Sequence[QuarantinedEntry]) -> Iterator[str]:
 @group.command("open")
 @click.argument("id", type=click.UUID)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A file.")
-@Why
-@Json
+@why_option
+@json_option
 def open_command(id: UUID, out: Path, why: str, as_json: bool) -> None:
     """Write the quarantined message ID to a file as it was received: personal data, in msgpack."""
-    reason = parse_reason(why)
+    reason = parse_reason(why, code=1)
 
-    async def work(connection: Connection) -> tuple[bytes, Operation]:
-        body = await _open_body(connection, await load_keys(connection), id)
+    async def look_up(connection: Connection, keys: KeyStore) -> tuple[bytes, Operation]:
+        body = await _open_body(connection, keys, id)
         return body, Operation(what="archive aside open", about=str(id), data={"why": reason})
 
-    body = run_audited("archive", work)
+    body = change_archive(look_up)
     write_private_file(out, body)
     print_result(
         {"id": id, "size": len(body)}, [f"{len(body)} bytes written to {out}"], as_json=as_json
@@ -66,31 +65,34 @@ def open_command(id: UUID, out: Path, why: str, as_json: bool) -> None:
 
 @group.command("again")
 @click.argument("ids", type=click.UUID, nargs=-1, required=True)
-@Why
-@Json
+@why_option
+@json_option
 def again_command(ids: tuple[UUID, ...], why: str, as_json: bool) -> None:
     """Archive the quarantined messages IDS: all of them, or none.
 
     Use this when the cause is gone: a key that was missing, a database that refused, a version that
     could not read the message. Records that are in the archive already are not added twice.
     """
-    reason = parse_reason(why)
+    reason = parse_reason(why, code=1)
 
-    async def work(connection: Connection) -> tuple[int, Operation]:
-        keys, count = await load_keys(connection), 0
+    async def archive(connection: Connection, keys: KeyStore) -> tuple[int, Operation]:
+        count = 0
         for id in ids:
             count += await _archive_again(connection, keys, id)
         data = {"why": reason, "ids": ids, "records": count}
         return count, Operation(what="archive aside again", data=data)
 
-    count = run_audited("archive", work)
+    count = change_archive(archive)
     print_result({"records": count}, [f"{count} records are in the record now"], as_json=as_json)
 
 
 async def _archive_again(connection: Connection, keys: KeyStore, id: UUID) -> int:
-    records = _decode_records(id, await _open_body(connection, keys, id))
+    body = await _open_body(connection, keys, id)
     try:
+        records = quarantine.decode_records(body)
         count = await writer_in_transaction(connection, keys).add(records)
+    except msgspec.DecodeError:
+        raise CommandRefused(f"{id}: {UNREADABLE}") from None
     except CannotSeal as error:
         raise CommandRefused(f"{id}: {error}") from None
     await quarantine.remove_entry(connection, id)
@@ -105,10 +107,3 @@ async def _open_body(connection: Connection, keys: KeyStore, id: UUID) -> bytes:
     if body is None:
         raise CommandRefused(f"there is nothing aside under {id}")
     return body
-
-
-def _decode_records(id: UUID, body: bytes) -> list[Record]:
-    try:
-        return quarantine.decode_records(body)
-    except msgspec.DecodeError:
-        raise CommandRefused(f"{id}: {UNREADABLE}") from None

@@ -1,12 +1,14 @@
 """`postkamer archive request`: requests of citizens about their data (AVG), until the decision."""
 
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 import msgspec
 
+from archiver.encryption.key_store import KeyStore
 from archiver.subject_access.collector import SubjectCollector
 from archiver.subject_access.copies import copies
 from archiver.subject_access.person_finder import SubjectMatch
@@ -22,18 +24,15 @@ from archiver.subject_access.requests.legal_grounds import (
 )
 from archiver.subject_access.requests.letters import letter
 from archiver.subject_access.requests.store import NewRequest, Request, RequestEvent, RequestStore
-from cli.archive.request_view import RequestView, format_request, present_step, summarise, today
-from cli.support.archive_access import load_keys
-from cli.support.audit import NAME, Operation, normalise_name, run_audited
-from cli.support.database import CommandRefused, fail, print_result, with_database
-from cli.support.person_options import (
-    PersonFilter,
-    find_person,
-    load_config,
-    parse_person,
-    person_options,
-)
+from cli.support.archive_access import change_archive, load_keys
+from cli.support.audit import Operation, parse_name
+from cli.support.configuration import load_config
+from cli.support.database import with_database
+from cli.support.options import by_option, config_option, json_option
+from cli.support.output import CommandRefused, fail, print_result
+from cli.support.person_options import find_person, parse_person, person_options
 from services import clock
+from services.calendar.opening_hours import AMSTERDAM
 from services.config.model import Configuration
 from services.language import readability
 from services.postgres.database import Connection, Pool
@@ -42,17 +41,68 @@ DECISIONS = ("granted", "partly", "refused")
 LONGEST_TEXT = 4_000
 Day = click.DateTime(["%Y-%m-%d"])
 T = TypeVar("T")
-By = click.option("--by", required=True, help="The person who is responsible; archived.")
-Json = click.option("--json", "as_json", is_flag=True)
-Config = click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
+
+
+class RequestSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A request in the list, without the identity of the citizen."""
+
+    id: str
+    tenant: str
+    kind: str
+    received_on: date
+    due_on: date
+    state: str
+    decision: str | None
+    ground: str
+
+    def __str__(self) -> str:
+        request = f"{self.id} of {self.tenant}: {self.kind}, received {self.received_on}"
+        ground = f" ({self.ground})" if self.ground else ""
+        state = f"{self.decision}{ground}" if self.decision else f"{self.state}, due {self.due_on}"
+        return f"{request}; {state}"
+
+
+class RequestStep(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A step of a request, as it is archived."""
+
+    at: datetime
+    event: str
+    by: str
+    due_on: date
+    ground: str
+    decision: str
+    text: str
+
+    def __str__(self) -> str:
+        details = filter(None, (self.decision, self.ground, self.text))
+        return f"  {self.at:%Y-%m-%d %H:%M}Z {': '.join((f'{self.event} by {self.by}', *details))}"
 
 
 class RequestDetails(msgspec.Struct, frozen=True):
     """A request with its steps and the copies of the data elsewhere."""
 
     request: Request
-    steps: list[tuple[datetime, RequestEvent]]
+    steps: list[RequestStep]
     copies: tuple[Copy, ...]
+
+
+def today() -> date:
+    return clock.now().astimezone(AMSTERDAM).date()
+
+
+def summarise(request: Request) -> RequestSummary:
+    members = {
+        name: getattr(request, name) for name in ("id", "tenant", "kind", "received_on", "due_on")
+    }
+    ground = request.ground or request.extension
+    return RequestSummary(
+        **members, state=request.state(today()), decision=request.decision, ground=ground
+    )
+
+
+def present_step(at: datetime, event: RequestEvent) -> RequestStep:
+    names = ("event", "by", "due_on", "ground", "decision", "text")
+    return RequestStep(at=at, **{name: getattr(event, name) for name in names})
 
 
 @click.group("request")
@@ -65,33 +115,32 @@ def group() -> None:
 @click.option("--kind", required=True, type=click.Choice(KINDS))
 @click.option("--received", required=True, type=Day, help="The day on which it came.")
 @person_options
-@By
-@Json
+@by_option
+@json_option
 def open_command(kind: Any, received: datetime, by: str, as_json: bool, **person: Any) -> None:
     """Register a request. It is due one month later."""
     if fault := deadlines.receipt_date_error(received.date(), today()):
         fail(fault, 2)
-    citizen, name = parse_person(**person), _name(by)
+    citizen, name = parse_person(**person), parse_name(by)
     new = NewRequest(tenant=citizen.tenant, kind=kind, received_on=received.date(), by=name)
-    request = run_audited(
-        "archive", lambda connection: _open_request(connection, citizen, new), by=name
-    )
-    print_result(summarise(request), [str(summarise(request))], as_json=as_json)
+
+    async def open_request(connection: Connection, keys: KeyStore) -> tuple[Request, Operation]:
+        subject = await find_person(connection, keys, citizen)
+        request = await RequestStore(connection, keys).open(new, subject, clock.now())
+        return request, _operation("open", request)
+
+    _print(change_archive(open_request, by=name), as_json=as_json)
 
 
-async def _open_request(
-    connection: Connection, citizen: PersonFilter, new: NewRequest
-) -> tuple[Request, Operation]:
-    keys = await load_keys(connection)
-    subject = await find_person(connection, keys, citizen)
-    request = await RequestStore(connection, keys).open(new, subject, clock.now())
-    return request, _operation("open", request)
+def _print(request: Request, *, as_json: bool) -> None:
+    summary = summarise(request)
+    print_result(summary, [str(summary)], as_json=as_json)
 
 
 @group.command("list")
 @click.option("--open", "only_open", is_flag=True, help="Only undecided requests.")
 @click.option("--overdue", is_flag=True, help="Only undecided requests that are overdue.")
-@Json
+@json_option
 def list_command(only_open: bool, overdue: bool, as_json: bool) -> None:
     """Show the requests, the earliest due date first."""
 
@@ -106,25 +155,30 @@ def list_command(only_open: bool, overdue: bool, as_json: bool) -> None:
 
 @group.command("show")
 @click.argument("id")
-@Config
-@Json
+@config_option
+@json_option
 def show_command(id: str, path: Path | None, as_json: bool) -> None:
     """Show the request ID: its steps, and the copies elsewhere.
 
     Your use of this command is archived.
     """
     details = _look_up(id, "show", load_config(path))
-    view = RequestView(
-        request=summarise(details.request),
-        steps=[present_step(at, step) for at, step in details.steps],
-        copies=details.copies,
-    )
-    print_result(view, format_request(view), as_json=as_json)
+    summary = summarise(details.request)
+    result = {"request": summary, "steps": details.steps, "copies": details.copies}
+    print_result(result, _format_request(summary, details), as_json=as_json)
+
+
+def _format_request(summary: RequestSummary, details: RequestDetails) -> Iterator[str]:
+    yield str(summary)
+    yield from map(str, details.steps)
+    yield "copies elsewhere:"
+    for copy in details.copies:
+        yield f"  {copy.place}: {copy.what}" + (f" ({copy.until})" if copy.until else "")
 
 
 @group.command("letter")
 @click.argument("id")
-@Config
+@config_option
 def letter_command(id: str, path: Path | None) -> None:
     """Print the letter to the citizen about the present state of the request ID, in Dutch.
 
@@ -132,7 +186,7 @@ def letter_command(id: str, path: Path | None) -> None:
     """
     config = load_config(path)
     details = _look_up(id, "letter", config)
-    text = next((step.text for _, step in details.steps[::-1] if step.event == "decided"), "")
+    text = next((step.text for step in details.steps[::-1] if step.event == "decided"), "")
     tenant = config.tenant(details.request.tenant)
     name = tenant.name if tenant else details.request.tenant
     for fault in readability.readability_faults(text) if text else ():
@@ -144,25 +198,21 @@ def letter_command(id: str, path: Path | None) -> None:
 @click.argument("id")
 @click.option("--until", required=True, type=Day, help="At most two further months.")
 @click.option("--ground", "code", required=True, help="The ground; an unknown one lists all.")
-@By
-@Json
+@by_option
+@json_option
 def extend_command(id: str, until: datetime, code: str, by: str, as_json: bool) -> None:
     """Extend the term of the request ID. You must tell the citizen, and why: see `letter`."""
-    day, name, ground = until.date(), _name(by), extension(code)
+    day, name, ground = until.date(), parse_name(by), extension(code)
 
-    async def work(connection: Connection) -> tuple[Request, Operation]:
-        store = RequestStore(connection, await load_keys(connection))
-        request = await _find_undecided(store, id)
+    async def extend(store: RequestStore, request: Request) -> Request:
         if ground is None:
             raise CommandRefused(_ground_fault(code, EXTENSIONS, request.kind))
         dates = request.received_on, day, request.due_on, today()
         if faults := list(deadlines.extension_errors(*dates)):
             raise CommandRefused("\n".join(faults))
-        extended = await store.extend(request, day, ground.code, name, clock.now())
-        return extended, _operation("extend", extended)
+        return await store.extend(request, day, ground.code, name, clock.now())
 
-    request = run_audited("archive", work, by=name)
-    print_result(summarise(request), [str(summarise(request))], as_json=as_json)
+    _print(_change(id, "extend", extend, by=name), as_json=as_json)
 
 
 @group.command("decide")
@@ -170,25 +220,37 @@ def extend_command(id: str, until: datetime, code: str, by: str, as_json: bool) 
 @click.option("--decision", required=True, type=click.Choice(DECISIONS))
 @click.option("--ground", "code", default="", help="The ground if it is not wholly granted.")
 @click.option("--text", default="", help="Text for the citizen, besides the text of the ground.")
-@By
-@Json
+@by_option
+@json_option
 def decide_command(id: str, decision: str, code: str, text: str, by: str, as_json: bool) -> None:
     """Decide the request ID. This is possible once. A request that is not wholly granted needs a
     ground."""
     if len(text) > LONGEST_TEXT:
         fail(f"--text: expected at most {LONGEST_TEXT} characters", 2)
-    name = _name(by)
+    name = parse_name(by)
 
-    async def work(connection: Connection) -> tuple[Request, Operation]:
-        store = RequestStore(connection, await load_keys(connection))
-        request = await _find_undecided(store, id)
+    async def decide(store: RequestStore, request: Request) -> Request:
         if fault := _decision_fault(request, decision, code):
             raise CommandRefused(fault)
-        decided = await store.decide(request, decision, code, name, text, clock.now())
-        return decided, _operation("decide", decided)
+        return await store.decide(request, decision, code, name, text, clock.now())
 
-    request = run_audited("archive", work, by=name)
-    print_result(summarise(request), [str(summarise(request))], as_json=as_json)
+    _print(_change(id, "decide", decide, by=name), as_json=as_json)
+
+
+def _change(
+    id: str, action: str, change: Callable[[RequestStore, Request], Awaitable[Request]], by: str
+) -> Request:
+    """Change a request that is not decided yet, with an audit entry, and return it."""
+
+    async def run(connection: Connection, keys: KeyStore) -> tuple[Request, Operation]:
+        store = RequestStore(connection, keys)
+        request = await _find(store, id)
+        if request.decision:
+            raise CommandRefused(f"{id} was decided already: {request.decision}")
+        changed = await change(store, request)
+        return changed, _operation(action, changed)
+
+    return change_archive(run, by)
 
 
 def _decision_fault(request: Request, decision: str, code: str) -> str:
@@ -204,13 +266,6 @@ def _ground_fault(code: str, grounds: Any, kind: str) -> str:
     return "\n".join([f"--ground: {fault}; for {kind} there are:", *list_grounds(grounds, kind)])
 
 
-async def _find_undecided(store: RequestStore, id: str) -> Request:
-    request = await _find(store, id)
-    if request.decision:
-        raise CommandRefused(f"{id} was decided already: {request.decision}")
-    return request
-
-
 async def _find(store: RequestStore, id: str) -> Request:
     request = await store.lock_request(id)
     if request is None:
@@ -218,30 +273,20 @@ async def _find(store: RequestStore, id: str) -> Request:
     return request
 
 
-async def _load_details(connection: Connection, id: str, config: Configuration) -> RequestDetails:
-    keys = await load_keys(connection)
-    store = RequestStore(connection, keys)
-    request = await _find(store, id)
-    collector = SubjectCollector(connection, keys, request.tenant)
-    subject = SubjectMatch(asked=frozenset(), conversations=request.conversations)
-    elsewhere = copies(config, request.tenant, await collector.count_deliveries(subject), today())
-    return RequestDetails(request, await store.steps(request), elsewhere)
-
-
 def _look_up(id: str, action: str, config: Configuration) -> RequestDetails:
     """Return the details of a request, with an audit entry of the access."""
 
-    async def work(connection: Connection) -> tuple[RequestDetails, Operation]:
-        details = await _load_details(connection, id, config)
-        return details, _operation(action, details.request)
+    async def load(connection: Connection, keys: KeyStore) -> tuple[RequestDetails, Operation]:
+        store = RequestStore(connection, keys)
+        request = await _find(store, id)
+        collector = SubjectCollector(connection, keys, request.tenant)
+        subject = SubjectMatch(asked=frozenset(), conversations=request.conversations)
+        counts = await collector.count_deliveries(subject)
+        steps = [present_step(at, event) for at, event in await store.steps(request)]
+        details = RequestDetails(request, steps, copies(config, request.tenant, counts, today()))
+        return details, _operation(action, request)
 
-    return run_audited("archive", work)
-
-
-def _name(by: str) -> str:
-    if (name := normalise_name(by)) is None:
-        fail(f"--by: {NAME}", 2)
-    return name
+    return change_archive(load)
 
 
 def _operation(action: str, request: Request) -> Operation:

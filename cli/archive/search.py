@@ -1,7 +1,6 @@
 """`postkamer archive search`: find messages and notes; each search and its reason are archived."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import click
@@ -9,7 +8,7 @@ import msgspec
 
 from archiver.api import presenter
 from archiver.api.queries import RecordReader
-from archiver.encryption.sealing import CannotDecrypt
+from archiver.encryption.key_store import KeyStore
 from archiver.search.request import LARGEST_PAGE, PAGE, SEARCH, SearchRequest
 from archiver.search.search import (
     CursorFromOtherSearch,
@@ -19,20 +18,18 @@ from archiver.search.search import (
     TimeLimits,
     open_hits,
 )
-from cli.support.archive_access import load_keys
-from cli.support.audit import Operation, run_audited
-from cli.support.database import CommandRefused, fail, print_result
+from cli.support.archive_access import change_archive
+from cli.support.audit import Operation, parse_reason
+from cli.support.options import Time, json_option, why_option
+from cli.support.output import CommandRefused, fail, format_table, print_result
 from cli.support.person_options import parse_phones, phone_file
-from cli.support.time_options import Time
-from services.api.json_body import FieldError, parse_body
+from services.api.json_body import parse_body
 from services.calendar.opening_hours import AMSTERDAM
 from services.http.rights import Rights
 from services.postgres.database import Connection
 
 TEXT_CHARACTERS = 60
 """Characters of a text that the table shows."""
-REASON_CHARACTERS = 200
-"""Longest reason."""
 BOUNDS = TimeLimits(find=20.0, count=25.0)
 """Seconds. A person waits longer than a program; less than the time-out of one statement."""
 AUDITED_CRITERIA = ("words", "any_of", "person", "conversation")
@@ -64,26 +61,23 @@ OPTIONS = {
 @click.option("--as-of", help="Search the archive as it was then: the value of an earlier result.")
 @click.option("--count", is_flag=True, help="Count all, and show none.")
 @click.option("--tenant", help="The municipality's id; required if there are several.")
-@click.option("--why", required=True, help="The reason; archived. Without personal data.")
-@click.option("--json", "as_json", is_flag=True)
+@why_option
+@json_option
 def command(*, tenant: str | None, why: str, count: bool, as_json: bool, **options: Any) -> None:
     """Find messages and notes that contain all WORDS, in any form.
 
     The result is personal data. Your search and your reason are archived.
     """
-    reason = why.strip()
-    if not 0 < len(reason) <= REASON_CHARACTERS or not reason.isprintable():
-        fail(f"--why: expected a reason of 1 to {REASON_CHARACTERS} characters", 2)
+    reason = parse_reason(why)
     numbers = parse_phones(options["phone"], options["phone_file"])
     if len(numbers) + bool(options["bsuid"]) > 1:
         fail("--phone, --phone-file and --bsuid: one of them", 2)
     options["phone"] = numbers[0] if numbers else None
     request = parse_body(msgspec.json.encode(build_request(options, count=count)), SEARCH)
     if isinstance(request, list):
-        fail("\n".join(map(_fault, request)), 2)
-        return
+        fail("\n".join(f"{OPTIONS.get(e.member, e.member)}: {e.detail}" for e in request), 2)
     search = AuditedSearch(request, tenant, reason, count)
-    result = run_audited("archive", search.run)
+    result = change_archive(search.run)
     lines = format_result(result, count=count)
     print_result(result_json(result, count=count), lines, as_json=as_json)
 
@@ -112,10 +106,6 @@ def build_request(options: Mapping[str, Any], *, count: bool) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value not in (None, "", ())}
 
 
-def _fault(fault: FieldError) -> str:
-    return f"{OPTIONS.get(fault.member, fault.member)}: {fault.detail}"
-
-
 class AuditedSearch(msgspec.Struct, frozen=True):
     """A search with its reason, that writes an audit entry."""
 
@@ -124,9 +114,8 @@ class AuditedSearch(msgspec.Struct, frozen=True):
     why: str
     count: bool
 
-    async def run(self, connection: Connection) -> tuple[SearchPage, Operation]:
+    async def run(self, connection: Connection, keys: KeyStore) -> tuple[SearchPage, Operation]:
         """Return the result and the audit entry."""
-        keys = await load_keys(connection)
         try:
             tenant = await self._find_tenant(connection)
             rights = Rights(name="cli", tenant=tenant, roles=frozenset(["read"]))
@@ -134,7 +123,7 @@ class AuditedSearch(msgspec.Struct, frozen=True):
             hits = await SearchTransaction(connection, key, BOUNDS).find_hits(self.request, rights)
         except CursorFromOtherSearch as error:
             raise CommandRefused(f"{OPTIONS[error.member]}: {error.SENTENCE}") from None
-        except (CannotDecrypt, SearchTooBroad) as error:
+        except SearchTooBroad as error:
             raise CommandRefused(str(error)) from None
         if self.count:
             hits = msgspec.structs.replace(hits, ids=[], next=None)
@@ -190,26 +179,20 @@ def format_rows(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     decoded = [(row, msgspec.json.decode(row["data"])) for row in rows]
     cells = [
         [
-            f"{_local(row['at']):%Y-%m-%d %H:%M}",
+            f"{row['at'].astimezone(AMSTERDAM):%Y-%m-%d %H:%M}",
             row["department"],
             data.get("type", row["kind"]),
             _shorten(data.get("text") or ""),
         ]
         for row, data in decoded
     ]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        yield "  ".join(map(str.ljust, row, widths)).rstrip()
+    return format_table(cells)
 
 
 def _shorten(text: str) -> str:
     """Return the beginning of a text, without control characters for the terminal."""
 
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:TEXT_CHARACTERS]
-
-
-def _local(at: datetime) -> datetime:
-    return at.astimezone(AMSTERDAM)
 
 
 _TENANTS = """

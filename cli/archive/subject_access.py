@@ -1,7 +1,7 @@
 """`postkamer archive subject` and `annotate`: report all data about a person; correct a message."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from uuid import UUID
 import click
 import msgspec
 
+from archiver.encryption.key_store import KeyStore
 from archiver.log.writer import writer_in_transaction
 from archiver.subject_access.collector import SubjectCollector, SubjectData
 from archiver.subject_access.copies import copies
@@ -25,9 +26,10 @@ from archiver.subject_access.report import (
     count_messages,
     encode_report,
 )
-from cli.support.archive_access import load_keys, write_private_file
-from cli.support.audit import NAME, Operation, normalise_name, run_audited
-from cli.support.database import CommandRefused, fail, print_result
+from cli.support.archive_access import change_archive, write_private_file
+from cli.support.audit import Operation, parse_name, parse_reason
+from cli.support.options import by_option, json_option
+from cli.support.output import CommandRefused, fail, print_result
 from cli.support.person_options import PersonFilter, find_person, parse_person, person_options
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
@@ -80,7 +82,7 @@ def subject(as_json: Path | None, as_pdf: Path | None, **values: Any) -> None:
     if not (as_json or as_pdf):
         fail(NO_OUTPUT, 2)
     options = _parse_options(**values)
-    made = run_audited("archive", lambda connection: _make_report(connection, options))
+    made = change_archive(lambda connection, keys: _make_report(connection, keys, options))
     if made.others:
         click.echo(OTHERS.format(made.others), err=True)
     if as_json:
@@ -94,24 +96,16 @@ def subject(as_json: Path | None, as_pdf: Path | None, **values: Any) -> None:
     click.echo(f"{conversations} conversations, {count_messages(made.report)} messages", err=True)
 
 
-def _parse_options(
-    *,
-    why: str,
-    request: str,
-    since: datetime | None,
-    until: datetime | None,
-    made_by: str,
-    **person: Any,
-) -> ReportOptions:
-    if not (why.strip() and len(why) <= LONGEST_WHY and why.isprintable()):
-        fail(f"--why: expected one line of 1 to {LONGEST_WHY} characters", 2)
+def _parse_options(*, why: str, request: str, made_by: str, **others: Any) -> ReportOptions:
+    reason = parse_reason(why, LONGEST_WHY, noun="one line")
+    since, until = _day(others.pop("since")), _day(others.pop("until"))
     if since and until and since > until:
         fail("--until: expected --since or a later day", 2)
     return ReportOptions(
-        person=parse_person(**person),
-        why=why.strip(),
+        person=parse_person(**others),
+        why=reason,
         request=request,
-        period=Period(since=_day(since), until=_day(until)),
+        period=Period(since=since, until=until),
         made_by=made_by,
         now=clock.now(),
     )
@@ -122,9 +116,8 @@ def _day(at: datetime | None) -> date | None:
 
 
 async def _make_report(
-    connection: Connection, options: ReportOptions
+    connection: Connection, keys: KeyStore, options: ReportOptions
 ) -> tuple[MadeReport, Operation]:
-    keys = await load_keys(connection)
     match = await find_person(connection, keys, options.person)
     request = await _load_request(connection, options, match)
     config, tenant = options.person.config, options.person.tenant
@@ -148,14 +141,19 @@ async def _load_request(
     """
     if not options.request:
         return None
-    row = await connection.fetchrow(_REQUEST, options.request, options.person.tenant)
-    if row is None:
-        raise CommandRefused(f"{options.person.tenant} has no request {options.request!r}")
+    row = await _find_request(connection, options.request, options.person.tenant)
     of_person, of_request = set(match.conversations), set(row["conversations"])
     is_apart = of_request and of_person.isdisjoint(of_request)
     if is_apart or set(row["hashes"]).isdisjoint(match.hashes):
         raise CommandRefused(f"{options.request} is about somebody else")
     return Request(id=options.request, received_on=row["received_on"], due_on=row["due_on"])
+
+
+async def _find_request(connection: Connection, id: str, tenant: str) -> Any:
+    row = await connection.fetchrow(_REQUEST, id, tenant)
+    if row is None:
+        raise CommandRefused(f"{tenant} has no request {id!r}")
+    return row
 
 
 def _operation(options: ReportOptions, report: Report) -> Operation:
@@ -167,8 +165,8 @@ def _operation(options: ReportOptions, report: Report) -> Operation:
         "since": options.period.since,
         "until": options.period.until,
     }
-    about = options.request
-    return Operation(what="archive subject", about=about, tenant=options.person.tenant, data=data)
+    tenant = options.person.tenant
+    return Operation(what="archive subject", about=options.request, tenant=tenant, data=data)
 
 
 def _build_report(
@@ -181,7 +179,7 @@ def _build_report(
         municipality=Municipality(
             name=tenant.name, contact=privacy.contact, officer=privacy.officer
         ),
-        about=(*_identifiers(match), *(_name(each) for each in data.names)),
+        about=tuple(_identifiers(match, data.names)),
         made_at=options.now,
         made_by=options.made_by,
         request=request,
@@ -197,23 +195,14 @@ def _build_report(
     )
 
 
-def _name(name: str) -> Identifier:
-    return Identifier(kind="name", value=name, asked=False)
-
-
-def _identifiers(match: SubjectMatch) -> list[Identifier]:
-    """Return the identifiers of the options first, then the others of the person."""
-    asked = sorted(match.asked, key=lambda each: (each.kind, each.value))
-    further = sorted(match.names - match.asked, key=lambda each: (each.kind, each.value))
-    return [
-        Identifier(
-            kind=each.kind,
-            value=each.value,
-            asked=each in match.asked,
-            found=each in match.names,
-        )
-        for each in (*asked, *further)
-    ]
+def _identifiers(match: SubjectMatch, names: Iterable[str]) -> Iterator[Identifier]:
+    """Yield the identifiers of the options, then the others of the person, then their names."""
+    for is_asked, identities in ((True, match.asked), (False, match.names - match.asked)):
+        for each in sorted(identities, key=lambda each: (each.kind, each.value)):
+            is_found = each in match.names
+            yield Identifier(kind=each.kind, value=each.value, asked=is_asked, found=is_found)
+    for name in names:
+        yield Identifier(kind="name", value=name, asked=False)
 
 
 def _department_name(config: Configuration, tenant: str, id: str) -> str:
@@ -238,37 +227,31 @@ where id = $1 and tenant = $2
 @click.command("annotate")
 @click.argument("message", type=click.UUID)
 @click.option("--text", required=True, help="The correction; - reads it from standard input.")
-@click.option("--by", required=True, help="The person who is responsible; archived.")
+@by_option
 @click.option("--request", default="", help="Id of the request that asked for it.")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def annotate(message: UUID, text: str, by: str, request: str, as_json: bool) -> None:
     """Add a correction to MESSAGE (AVG, article 16). The message itself does not change."""
     correction = (sys.stdin.read(LONGEST_TEXT + 1) if text == "-" else text).strip()
     if not 0 < len(correction) <= LONGEST_TEXT:
         fail(f"--text: expected 1 to {LONGEST_TEXT} characters", 2)
-    if (name := normalise_name(by)) is None:
-        fail(f"--by: {NAME}", 2)
+    name = parse_name(by)
     data = {"by": name, "text": correction, "request": request}
-    id = run_audited("archive", lambda connection: _annotate(connection, message, data), by=name)
+    id = change_archive(lambda each, keys: _annotate(each, keys, message, data), by=name)
     print_result({"id": id, "message": message}, [f"{id} stands beside {message}"], as_json=as_json)
 
 
 async def _annotate(
-    connection: Connection, message: UUID, data: dict[str, str]
+    connection: Connection, keys: KeyStore, message: UUID, data: dict[str, str]
 ) -> tuple[UUID, Operation]:
-    keys = await load_keys(connection)
     row = await connection.fetchrow(_MESSAGE, message)
     if row is None:
         raise CommandRefused(f"there is no message {message}, or it was destroyed")
     tenant, now = row["tenant"], clock.now()
-    if data["request"]:
-        request = await connection.fetchrow(_REQUEST, data["request"], tenant)
-        if request is None:
-            raise CommandRefused(f"{tenant} has no request {data['request']!r}")
+    if id := data["request"]:
+        request = await _find_request(connection, id, tenant)
         if row["conversation"] not in request["conversations"]:
-            raise CommandRefused(
-                f"{data['request']} is not about whoever this message is from or to"
-            )
+            raise CommandRefused(f"{id} is not about whoever this message is from or to")
     record = Record(
         id=clock.new_id(now),
         kind="annotation",
@@ -290,6 +273,3 @@ select e.tenant, e.conversation, e.department from archiver.entry e
 join archiver.conversation_key k using (tenant, conversation)
 where e.message = $1 and e.kind = 'message' and e.salt is not null
 """
-
-
-COMMANDS = (subject, annotate)

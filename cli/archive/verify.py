@@ -27,21 +27,23 @@ from archiver.log.inclusion_proof import (
 from archiver.receipt_assembly import AssembledBody, SegmentsDestroyed, assemble_body
 from cli.support.archive_access import (
     Progress,
+    find_object_store,
     keys_if_given,
     load_keys,
     load_object_store,
     load_signer,
     load_trust,
-    run_or_fail,
+    refuse_archive_errors,
     with_archive,
     write_private_file,
 )
-from cli.support.audit import Operation, operator, parse_reason, write_operation
-from cli.support.database import CommandRefused, print_result
-from cli.support.time_options import Time
+from cli.support.audit import Operation, parse_reason, write_operation
+from cli.support.database import run_or_fail, snapshot, with_database
+from cli.support.options import Time, json_option, why_option
+from cli.support.output import CommandRefused, print_result
 from services.config import settings
 from services.files.object_store import ObjectStore
-from services.postgres.database import Connection, Pool, connection_pool
+from services.postgres.database import Pool
 
 T = TypeVar("T")
 MAX_PRINTED = 20
@@ -74,7 +76,7 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
 @click.option("--public-key", help="The published key; left out: that of POSTKAMER_ARCHIVE_KEY.")
 @click.option("--media", is_flag=True, help="Also verify every file in the object store.")
 @click.option("--index", is_flag=True, help="Also verify the search index.")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def verify(
     since: datetime | None, public_key: str | None, media: bool, index: bool, as_json: bool
 ) -> None:
@@ -84,42 +86,32 @@ def verify(
     verified too. Exit code 1 if there is any finding.
     """
 
-    async def work() -> Verification:
-        outside = load_object_store()
-        if media and outside is None:
-            raise CommandRefused("POSTKAMER_OBJECT_STORE: is missing")
-        url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
-        async with connection_pool(url, "postkamer-verify", 2) as pool:
-            keys = await load_keys(pool) if index else await keys_if_given(pool)
-            options = VerifyOptions(load_trust(public_key), since, outside, keys)
-            result = await _verify_log(pool, options)
-            if index and keys:
-                result = await _verify_index(pool, keys, result)
-            if media and outside:
-                result = await _verify_files(pool, outside, keys, result)
-            return result
+    async def work(pool: Pool) -> Verification:
+        outside = load_object_store() if media else find_object_store()
+        keys = await load_keys(pool) if index else await keys_if_given(pool)
+        options = VerifyOptions(load_trust(public_key), since, outside, keys)
+        result = await _verify_log(pool, options)
+        if index and keys:
+            result = await _verify_index(pool, keys, result)
+        if media and outside:
+            result = await _verify_files(pool, outside, keys, result)
+        return result
 
-    result = run_or_fail("verify", work)
+    result = with_database("verify", lambda pool: refuse_archive_errors(work(pool)), 2)
     print_result(result, _format_verification(result), as_json=as_json)
     raise SystemExit(0 if result.is_right else 1)
 
 
 async def _verify_log(pool: Pool, options: VerifyOptions) -> Verification:
     progress = Progress("entries")
-    async with (
-        pool.acquire() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
+    async with snapshot(pool) as connection:
         found = await _collect(verify_log(connection, options, progress))
     return Verification(progress.done, progress.seconds, options.outside is not None, found)
 
 
 async def _verify_index(pool: Pool, keys: KeyStore, result: Verification) -> Verification:
     progress = Progress("entries")
-    async with (
-        pool.acquire() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
+    async with snapshot(pool) as connection:
         found = await _collect(search_index.verify_index(connection, keys, progress))
     return msgspec.structs.replace(result, index=True, index_findings=found)
 
@@ -191,7 +183,8 @@ def prove(message: UUID, out: Path | None, opens: bool, why: str | None) -> None
                 result = await prove_inclusion(connection, message, signer.verifier)
                 if opens:
                     result = await with_entry_key(connection, keys, result)
-                    await _audit_access(connection, "archive prove", message, why)
+                    reason = parse_reason(why, code=1)
+                    await write_operation(connection, _access("archive prove", message, reason))
             except NotProvable as error:
                 raise CommandRefused(str(error)) from None
         return result
@@ -205,15 +198,12 @@ def prove(message: UUID, out: Path | None, opens: bool, why: str | None) -> None
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def checkpoint(as_json: bool) -> None:
     """Sign the archive as it is now, and store the checkpoint outside the database too."""
 
     async def work(pool: Pool, keys: KeyStore) -> Any:
-        outside = load_object_store()
-        if outside is None:
-            raise CommandRefused("POSTKAMER_OBJECT_STORE: is missing")
-        return await sign_checkpoint(pool, load_signer(), outside)
+        return await sign_checkpoint(pool, load_signer(), load_object_store())
 
     signed = with_archive("checkpoint", work)
     result = {"size": signed.size, "root": signed.root.hex(), "at": signed.at}
@@ -234,13 +224,15 @@ def key() -> None:
 @click.command()
 @click.argument("receipt", type=click.UUID)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A file for the body.")
-@click.option("--why", required=True, help="The reason; archived. Without personal data.")
-@click.option("--json", "as_json", is_flag=True)
+@why_option
+@json_option
 def receipt(receipt: UUID, out: Path, why: str, as_json: bool) -> None:
     """Reassemble a webhook body as it was signed. Your use of this command is archived.
 
     With POSTKAMER_META_APP_SECRETS the signature is verified again.
     """
+
+    reason = parse_reason(why, code=1)
 
     async def work(pool: Pool, keys: KeyStore) -> AssembledBody:
         async with pool.acquire() as connection, connection.transaction():
@@ -248,7 +240,7 @@ def receipt(receipt: UUID, out: Path, why: str, as_json: bool) -> None:
                 assembled = await assemble_body(connection, keys, receipt)
             except SegmentsDestroyed as error:
                 raise CommandRefused(str(error)) from None
-            await _audit_access(connection, "archive receipt", receipt, why)
+            await write_operation(connection, _access("archive receipt", receipt, reason))
         return assembled
 
     assembled = with_archive("receipt", work)
@@ -261,10 +253,8 @@ def receipt(receipt: UUID, out: Path, why: str, as_json: bool) -> None:
     raise SystemExit(1 if is_valid is False else 0)
 
 
-async def _audit_access(connection: Connection, what: str, id: UUID, why: str | None) -> None:
-    """Write the audit entry of an access. Call it before anything is shown."""
-    operation = Operation(what=what, about=str(id), data={"why": parse_reason(why)})
-    await write_operation(connection, operation, operator(os.environ))
+def _access(what: str, id: UUID, why: str) -> Operation:
+    return Operation(what=what, about=str(id), data={"why": why})
 
 
 def _is_signature_valid(assembled: AssembledBody) -> bool | None:
@@ -276,6 +266,3 @@ def _is_signature_valid(assembled: AssembledBody) -> bool | None:
     secrets = [secret.strip().encode() for secret in value.split(",") if secret.strip()]
     macs = [hmac.new(secret, assembled.body, hashlib.sha256).hexdigest() for secret in secrets]
     return any(hmac.compare_digest(mac, signature) for mac in macs)
-
-
-COMMANDS = (verify, prove, checkpoint, key, receipt)

@@ -11,7 +11,8 @@ import msgspec
 
 from cli.check.certificates import check_certificates
 from cli.check.warnings import find_warnings, format_warning
-from cli.support.example_config import EXAMPLE, without_collection
+from cli.support.configuration import EXAMPLE, without_collection
+from cli.support.options import config_option, json_option
 from deliverer.meta.accounts import sending_accounts
 from gateway.webhook.endpoints import build_endpoints
 from router.ruleset import validation
@@ -139,8 +140,8 @@ def _count(number: int, noun: str) -> str:
 
 
 @click.command("check")
-@click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
-@click.option("--json", "as_json", is_flag=True)
+@config_option
+@json_option
 def command(path: Path | None, as_json: bool) -> None:
     """Check the whole configuration: every fault at once, and warnings.
 

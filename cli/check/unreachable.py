@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from router.ruleset.validation import Fault, reachable_menus, rules_for
 from services.config.model import Configuration
 from services.config.organisation import Tenant
-from services.config.routing_rules import Menu
 from services.texts.catalogue import TEXTS, Texts
 from services.toml.errors import ConfigFault
 
@@ -18,11 +17,8 @@ def find_warnings(config: Configuration) -> Iterator[Fault]:
     }
     for n, department in enumerate(config.departments):
         if (department.tenant, department.id) not in reachable:
-            subject = f"department {department.id} of {department.tenant}"
-            yield (
-                ("departments", n),
-                f"{subject}: no number, rule, menu or other department leads to it",
-            )
+            why = "no number, rule, menu or other department leads to it"
+            yield ("departments", n), f"department {department.id} of {department.tenant}: {why}"
     menus = set().union(*(reachable_menus(config, tenant) for tenant in config.tenants))
     for n, menu in enumerate(config.menus):
         if menu.id not in menus:
@@ -45,17 +41,16 @@ def unknown_automatic_texts(config: Configuration) -> Iterator[Fault]:
     for n, tenant in enumerate(config.tenants):
         for id in tenant.automatic:
             if id not in TEXTS:
-                yield (
-                    ("tenants", n, "automatic"),
-                    f"tenant {tenant.id}: {id!r} is no text that goes out by itself",
-                )
+                sentence = f"tenant {tenant.id}: {id!r} is no text that goes out by itself"
+                yield ("tenants", n, "automatic"), sentence
 
 
 def _reachable_departments(tenant: Tenant, config: Configuration) -> set[str]:
     """Return the ids of the departments that a conversation may come to."""
     todo = {number.fallback for number in config.numbers if number.tenant == tenant.id}
     todo |= {rule.department for _, rule in rules_for(config, tenant.id)}
-    for menu in _menus(tenant, config):
+    menus = reachable_menus(config, tenant)
+    for menu in (menu for menu in config.menus if menu.id in menus):
         todo |= {option.department for option in menu.options}
     onward = {
         d.id: {d.when_closed, d.escalate_to} for d in config.departments if d.tenant == tenant.id
@@ -65,8 +60,3 @@ def _reachable_departments(tenant: Tenant, config: Configuration) -> set[str]:
         reachable |= todo
         todo = {next_id for id in todo for next_id in onward.get(id, ())}
     return reachable
-
-
-def _menus(tenant: Tenant, config: Configuration) -> list[Menu]:
-    ids = reachable_menus(config, tenant)
-    return [menu for menu in config.menus if menu.id in ids]

@@ -17,6 +17,14 @@ from services.toml.errors import ConfigFault
 KLANTINTERACTIES = "/klantinteracties/api/v1"
 CONVERSATION = "{conversation}"
 """Placeholder in a destination's link for the id of the conversation."""
+MOVED = (
+    "number {}: it moved; without a portfolio for each of its registrations nobody can tell a"
+    " citizen's new BSUID from a telephone number handed out again"
+)
+UNNAMED = (
+    "tenant {}: {} name no portfolio while others do, so nobody can tell whether a citizen's BSUID"
+    " of the one holds at the other"
+)
 
 
 def find_warnings(loaded: LoadedConfig, now: datetime) -> list[ConfigFault]:
@@ -99,11 +107,7 @@ def _confidential(config: Configuration) -> Iterator[Fault]:
 def _moved_numbers(config: Configuration) -> Iterator[Fault]:
     for n, number in enumerate(config.numbers):
         if number.previous and not all(r.portfolio for r in number.registrations):
-            yield (
-                ("numbers", n),
-                f"number {number.id}: it moved; without a portfolio for each of its registrations"
-                " nobody can tell a citizen's new BSUID from a telephone number handed out again",
-            )
+            yield ("numbers", n), MOVED.format(number.id)
 
 
 def _budgets(config: Configuration, now: datetime) -> Iterator[Fault]:
@@ -133,11 +137,7 @@ def _unnamed_portfolios(config: Configuration) -> Iterator[Fault]:
         numbers = [number for number in config.numbers if number.tenant == tenant.id]
         unnamed = [number.id for number in numbers if not number.portfolio]
         if unnamed and len(unnamed) < len(numbers):
-            yield (
-                ("tenants", n),
-                f"tenant {tenant.id}: {', '.join(unnamed)} name no portfolio while others do, so"
-                " nobody can tell whether a citizen's BSUID of the one holds at the other",
-            )
+            yield ("tenants", n), UNNAMED.format(tenant.id, ", ".join(unnamed))
 
 
 def _unencrypted(config: Configuration) -> Iterator[Fault]:
@@ -156,10 +156,7 @@ def _open_klants(config: Configuration) -> Iterator[Fault]:
             continue
         where, url = ("destinations", n), urlsplit(d.url)
         if not url.path.rstrip("/").endswith(KLANTINTERACTIES) or url.query or url.fragment:
-            yield (
-                (*where, "url"),
-                f"destination {d.id}: its url does not end in {KLANTINTERACTIES}",
-            )
+            yield (*where, "url"), f"destination {d.id}: its url does not end in {KLANTINTERACTIES}"
         if d.link and CONVERSATION not in d.link:
             yield (*where, "link"), f"destination {d.id}: its link leads to no {CONVERSATION}"
 

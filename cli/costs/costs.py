@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -19,11 +18,12 @@ from cli.costs.report import (
     Costs,
     CostsFilter,
     MessageTotals,
-    Row,
     compute_costs,
 )
-from cli.support.database import CommandRefused, fail, print_result, with_database
-from cli.support.time_options import Month
+from cli.support.configuration import path_in_environment
+from cli.support.database import with_database
+from cli.support.options import Month, json_option
+from cli.support.output import CommandRefused, fail, format_table, print_result
 from router.billing.costs import ChargeGroup
 from router.budget_monitor import TooManyGroups, load_charges
 from services import clock
@@ -49,7 +49,7 @@ SUMS = ("bezorgd", "gratis", "betaald", "onbekend", "bedrag")
     "--by", multiple=True, type=click.Choice(GROUPINGS), help="Group by this; left out: by all."
 )
 @click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG; it has the rates.")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 @click.option("--csv", "as_csv", is_flag=True, help="The rows, for a spreadsheet.")
 def command(
     month: date | None,
@@ -67,7 +67,7 @@ def command(
     if as_json and as_csv:
         fail("--json or --csv, not both", 2)
     criteria = CostsFilter(month=month or month_of(clock.now()), by=by or GROUPINGS, **ids)
-    file = path or (Path(name) if (name := os.environ.get("POSTKAMER_CONFIG")) else None)
+    file = path or path_in_environment()
     costs = with_database("costs", lambda pool: load_costs(pool, criteria, file))
     if as_csv:
         click.echo(_csv(costs), nl=False)
@@ -110,7 +110,7 @@ def format_costs(costs: Costs) -> Iterator[str]:
     year, month = map(int, costs.month.split("-"))
     yield f"Kosten van {MONTHS[month - 1]} {year}: bezorgde berichten, zoals Meta ze rekende"
     yield ""
-    yield from _table(costs)
+    yield from _format_rows(costs)
     yield ""
     yield _rates(costs)
     if costs.rate_from and (unrated := costs.total.unrated):
@@ -125,29 +125,18 @@ def format_costs(costs: Costs) -> Iterator[str]:
         yield from _allowance(allowance)
 
 
-def _table(costs: Costs) -> Iterator[str]:
+def _format_rows(costs: Costs) -> Iterator[str]:
     several = len({row.tenant for row in costs.rows}) > 1
-    keys = [
-        key
-        for key in HEADERS
-        if (several if key == "tenant" else any(getattr(row, key) for row in costs.rows))
-    ]
+    keys = [key for key in HEADERS if any(getattr(row, key) for row in costs.rows)]
+    keys = [key for key in keys if several or key != "tenant"]
     sums = SUMS if costs.total.unknown else tuple(each for each in SUMS if each != "onbekend")
     cells = [[*(HEADERS[key] for key in keys), *sums]]
-    cells += [[*_names(row, keys), *_cells(row, costs.currency, sums)] for row in costs.rows]
+    for row in costs.rows:
+        names = (getattr(row, key) or "onbekend" for key in keys)
+        cells.append([*names, *_cells(row, costs.currency, sums)])
     labels = ["totaal", *[""] * (len(keys) - 1)] if keys else []
     cells.append([*labels, *_cells(costs.total, costs.currency, sums)])
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        padded = [
-            cell.ljust(width) if n < len(keys) else cell.rjust(width)
-            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(padded).rstrip()
-
-
-def _names(row: Row, keys: Sequence[str]) -> list[str]:
-    return [getattr(row, key) or "onbekend" for key in keys]
+    return format_table(cells, len(keys))
 
 
 def _cells(row: MessageTotals, currency: str | None, sums: Sequence[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """Compute the costs of a month from the counts: rows, totals, free messages, budgets. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import reduce
@@ -116,34 +116,26 @@ def compute_costs(
         currency=rate.currency if rate else None,
         rate_from=rate.first if rate else None,
         rates=rate.amounts if rate else {},
-        rows=[
-            Row(**members, **msgspec.structs.asdict(total))
-            for members, total in _group_totals(matching, criteria.by, rate)
-        ],
+        rows=list(_rows(matching, criteria.by, rate)),
         total=_total(matching, rate),
         budgets=list(_budgets(groups, criteria, config, rate)) if config and rate else [],
         allowances=list(_allowances(of_numbers)) if criteria.month >= FREE_SERVICE_FROM else [],
     )
 
 
-def _group_totals(
-    groups: Iterable[ChargeGroup], by: Sequence[str], rate: Rate | None
-) -> Iterator[tuple[dict[str, Any], MessageTotals]]:
+def _rows(groups: Iterable[ChargeGroup], by: Sequence[str], rate: Rate | None) -> Iterator[Row]:
     keys = ("tenant", *(each for each in GROUPINGS if each in by))
-
-    def key(group: ChargeGroup) -> tuple[str, ...]:
-        return tuple(getattr(group, name) for name in keys)
-
-    for values, alike in _split(groups, key):
-        yield dict(zip(keys, values, strict=True)), _total(alike, rate)
+    for values, alike in _split(groups, keys):
+        members: dict[str, Any] = dict(zip(keys, values, strict=True))
+        yield Row(**members, **msgspec.structs.asdict(_total(alike, rate)))
 
 
 def _split(
-    groups: Iterable[ChargeGroup], key: Callable[[ChargeGroup], tuple[str, ...]]
+    groups: Iterable[ChargeGroup], keys: Sequence[str]
 ) -> list[tuple[tuple[str, ...], list[ChargeGroup]]]:
     by_key: dict[tuple[str, ...], list[ChargeGroup]] = {}
     for group in groups:
-        by_key.setdefault(key(group), []).append(group)
+        by_key.setdefault(tuple(getattr(group, key) for key in keys), []).append(group)
     return sorted(by_key.items())
 
 
@@ -167,7 +159,7 @@ def _sum(group: ChargeGroup, rate: Rate | None) -> MessageTotals:
 
 
 def _allowances(groups: Iterable[ChargeGroup]) -> Iterator[Allowance]:
-    for (tenant, number), alike in _split(groups, lambda group: (group.tenant, group.number)):
+    for (tenant, number), alike in _split(groups, ("tenant", "number")):
         services = [group for group in alike if group.category == SERVICE]
         free = sum(group.count for group in services if group.type == FREE_ALLOWANCE)
         charged = sum(group.charged for group in services)

@@ -1,17 +1,17 @@
 """`postkamer destination`: list destinations and their parked deliveries; pause and resume one."""
 
-import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
 
 from cli.support.audit import Operation, run_audited
-from cli.support.database import fail, print_result, with_database
-from services.config import loader, model
+from cli.support.configuration import load_config
+from cli.support.database import with_database
+from cli.support.options import config_option, json_option
+from cli.support.output import fail, print_result
 from services.postgres.database import Connection, Pool
 
 
@@ -75,8 +75,8 @@ def group() -> None:
 
 
 @group.command("list")
-@click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
-@click.option("--json", "as_json", is_flag=True)
+@config_option
+@json_option
 def list_command(path: Path | None, as_json: bool) -> None:
     """Show the destinations, each with the number of its parked deliveries.
 
@@ -97,21 +97,10 @@ def _format_destinations(destinations: Sequence[DestinationSummary]) -> Iterator
         yield f"{each.id}: {each.parked} parked{replaying}{aside}{paused}{gone}"
 
 
-def _one_destination(command: Any) -> Any:
-    """Add the argument and the options of a command for one destination."""
-    for option in reversed(
-        (
-            click.argument("id"),
-            click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG."),
-            click.option("--json", "as_json", is_flag=True),
-        )
-    ):
-        command = option(command)
-    return command
-
-
 @group.command("pause")
-@_one_destination
+@click.argument("id")
+@config_option
+@json_option
 @click.option("--reason", required=True, help="The reason, for readers of the list.")
 def pause_command(id: str, path: Path | None, as_json: bool, reason: str) -> None:
     """Pause deliveries to ID. New ones are kept in order until it is resumed.
@@ -124,7 +113,9 @@ def pause_command(id: str, path: Path | None, as_json: bool, reason: str) -> Non
 
 
 @group.command("resume")
-@_one_destination
+@click.argument("id")
+@config_option
+@json_option
 def resume_command(id: str, path: Path | None, as_json: bool) -> None:
     """Resume deliveries to ID, in order."""
     _require_known(id, path)
@@ -139,11 +130,4 @@ def _require_known(id: str, path: Path | None) -> None:
 
 def load_destination_ids(path: Path | None) -> list[str]:
     """Return the ids of all destinations."""
-    file = path or os.environ.get("POSTKAMER_CONFIG")
-    if not file:
-        fail("POSTKAMER_CONFIG: is missing", 2)
-    try:
-        config = loader.load(Path(file)).config
-    except model.ConfigError as error:
-        fail(str(error))
-    return [destination.id for destination in config.destinations]
+    return [destination.id for destination in load_config(path).destinations]

@@ -1,7 +1,6 @@
 """`postkamer parked`: deliveries that a destination refused; list, replay or drop them."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -11,33 +10,28 @@ import msgspec
 from cli.deliveries import parked_store
 from cli.deliveries.destination import load_destination_ids
 from cli.deliveries.parked_store import Parked, ParkedFilter, StoredDelivery
-from cli.support.audit import Operation, run_audited
-from cli.support.database import fail, print_result, with_database
-from cli.support.time_options import Time
-from services.postgres.database import Connection
+from cli.support.audit import Operation, record_access, run_audited
+from cli.support.database import with_database
+from cli.support.options import Time, combine_options, config_option, json_option
+from cli.support.output import fail, print_result
+from services.postgres.database import Connection, Pool
 
-Work = Callable[[Connection, ParkedFilter], Awaitable[int]]
 PER_SECOND, MAX_PER_SECOND = 20, 200
 """Default and highest rate of replays. They go between new deliveries, and a deliverer has twice
 the highest rate in hand (`deliverer.crm.replays.IN_HAND`)."""
 
 
-def _filtered(command: Any) -> Any:
-    """Add the options that select deliveries to a command."""
-    for option in reversed(
-        (
-            click.argument("events", nargs=-1, type=click.UUID),
-            click.option("--destination", help="Its id."),
-            click.option("--tenant", help="The municipality's id."),
-            click.option("--conversation", help="Its id."),
-            click.option("--status", type=int, help="HTTP status of the answer."),
-            click.option("--since", type=Time(), help="Parked at or after."),
-            click.option("--until", type=Time(), help="Parked before."),
-            click.option("--json", "as_json", is_flag=True),
-        )
-    ):
-        command = option(command)
-    return command
+_filtered = combine_options(
+    click.argument("events", nargs=-1, type=click.UUID),
+    click.option("--destination", help="Its id."),
+    click.option("--tenant", help="The municipality's id."),
+    click.option("--conversation", help="Its id."),
+    click.option("--status", type=int, help="HTTP status of the answer."),
+    click.option("--since", type=Time(), help="Parked at or after."),
+    click.option("--until", type=Time(), help="Parked before."),
+    json_option,
+)
+"""Options that select deliveries."""
 
 
 @click.group("parked")
@@ -74,17 +68,21 @@ def _format_deliveries(deliveries: Sequence[Parked]) -> Iterator[str]:
 @group.command("show")
 @click.argument("event", type=click.UUID)
 @click.option("--content", is_flag=True, help="Include the message and the answer: personal data.")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def show_command(event: UUID, content: bool, as_json: bool) -> None:
     """Show one delivery, and the reason why it was refused.
 
     Without --content only the size of the answer is shown, because many CRMs quote the message in
-    it.
+    it. Your use of --content is archived.
     """
-    deliveries = [
-        _delivery_json(*each, content)
-        for each in with_database("parked", lambda p: parked_store.find_parked(p, event))
-    ]
+
+    async def work(pool: Pool) -> list[tuple[Parked, StoredDelivery]]:
+        found = await parked_store.find_parked(pool, event)
+        if content:
+            await record_access(pool, Operation(what="parked show", about=str(event)))
+        return found
+
+    deliveries = [_delivery_json(*each, content) for each in with_database("parked", work)]
     lines = (f"{name}: {value}" for each in deliveries for name, value in each.items())
     print_result(deliveries, lines, as_json=as_json)
 
@@ -111,7 +109,7 @@ def _delivery_json(parked: Parked, stored: StoredDelivery, content: bool) -> dic
 )
 @click.option("--cancel", is_flag=True, help="Cancel waiting replays instead.")
 @click.option("--dry-run", is_flag=True, help="Only count the deliveries.")
-@click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
+@config_option
 def replay_command(as_json: bool, everything: bool, cancel: bool, **fields: Any) -> None:
     """Make parked deliveries again, with the same ids.
 
@@ -122,32 +120,23 @@ def replay_command(as_json: bool, everything: bool, cancel: bool, **fields: Any)
     """
     per_second, dry_run, path = (fields.pop(name) for name in ("per_second", "dry_run", "path"))
     criteria = _require_criteria(ParkedFilter(**fields), everything)
-    work: Work
-    if cancel:
-        work = parked_store.count_waiting if dry_run else parked_store.cancel_replay
-        result = "parked again"
-        operation = Operation(what="parked replay --cancel")
-    else:
-        work, result = (
-            _replay_work(load_destination_ids(path), None if dry_run else per_second),
-            "tried again",
-        )
-        operation = Operation(what="parked replay", data={"perSecond": per_second})
-    count = _run_with_audit(work, criteria, None if dry_run else operation)
-    line = f"{count} {'would be' if dry_run else 'are'} {result}"
-    print_result({"count": count, "dryRun": dry_run}, [line], as_json=as_json)
+    to = [] if cancel else load_destination_ids(path)
 
-
-def _replay_work(to: Sequence[str], per_second: int | None) -> Work:
-    """Return a function that replays deliveries; without a rate, one that counts them."""
-
-    async def work(connection: Connection, criteria: ParkedFilter) -> int:
+    async def work(connection: Connection) -> int:
+        if cancel:
+            change = parked_store.count_waiting if dry_run else parked_store.cancel_replay
+            return await change(connection, criteria)
         await parked_store.require_destinations(connection, criteria, to)
-        if per_second is None:
+        if dry_run:
             return await parked_store.count_parked(connection, criteria)
         return await parked_store.replay(connection, criteria, per_second, to)
 
-    return work
+    operation = Operation(
+        what="parked replay --cancel" if cancel else "parked replay",
+        data={} if cancel else {"perSecond": per_second},
+    )
+    result = "parked again" if cancel else "tried again"
+    _change(work, criteria, operation, result, dry_run=dry_run, as_json=as_json)
 
 
 @group.command("drop")
@@ -165,37 +154,41 @@ def drop_command(
     messages.
     """
     criteria = _require_criteria(ParkedFilter(**fields), everything)
-    work: Work = (
-        parked_store.count_parked
-        if dry_run
-        else lambda connection, which: parked_store.drop(connection, which, reason)
-    )
-    operation = None if dry_run else Operation(what="parked drop", data={"reason": reason})
-    count = _run_with_audit(work, criteria, operation)
-    line = f"{count} would be given up" if dry_run else f"{count} are given up"
-    print_result({"count": count, "dryRun": dry_run}, [line], as_json=as_json)
+
+    async def work(connection: Connection) -> int:
+        if dry_run:
+            return await parked_store.count_parked(connection, criteria)
+        return await parked_store.drop(connection, criteria, reason)
+
+    operation = Operation(what="parked drop", data={"reason": reason})
+    _change(work, criteria, operation, "given up", dry_run=dry_run, as_json=as_json)
 
 
-def _run_with_audit(work: Work, criteria: ParkedFilter, operation: Operation | None) -> int:
-    """Run `work` and return its count. Write the audit entry, if any, unless the count is 0."""
+def _change(
+    work: Callable[[Connection], Awaitable[int]],
+    criteria: ParkedFilter,
+    operation: Operation,
+    result: str,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Change deliveries, or count them, and print their number. The audit entry has the criteria;
+    there is none if nothing was changed."""
 
     async def change(connection: Connection) -> tuple[int, Operation | None]:
-        count = await work(connection, criteria)
-        if operation is None or not count:
-            return count, None
-        return count, _add_criteria(operation, criteria, count)
+        count = await work(connection)
+        entry = msgspec.structs.replace(
+            operation,
+            about=criteria.destination or "",
+            tenant=criteria.tenant or "",
+            data=operation.data | criteria.as_data() | {"count": count},
+        )
+        return count, entry if count and not dry_run else None
 
-    return run_audited("parked", change)
-
-
-def _add_criteria(operation: Operation, criteria: ParkedFilter, count: int) -> Operation:
-    """Add the criteria and the count to an audit entry."""
-    return msgspec.structs.replace(
-        operation,
-        about=criteria.destination or "",
-        tenant=criteria.tenant or "",
-        data=operation.data | criteria.as_data() | {"count": count},
-    )
+    count = run_audited("parked", change)
+    line = f"{count} {'would be' if dry_run else 'are'} {result}"
+    print_result({"count": count, "dryRun": dry_run}, [line], as_json=as_json)
 
 
 def _require_criteria(criteria: ParkedFilter, everything: bool) -> ParkedFilter:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from cli.support.database import CommandRefused
+from cli.support.output import CommandRefused
 from services.contract import Delivery
 from services.postgres.database import Connection, Pool
 
@@ -112,8 +112,7 @@ async def cancel_replay(connection: Connection, criteria: ParkedFilter) -> int:
 
     A deliverer finishes the ones that it has started, and stores their outcome.
     """
-    rows = await connection.fetch(_CANCEL, *criteria.arguments())
-    return len(rows)
+    return len(await connection.fetch(_CANCEL, *criteria.arguments()))
 
 
 async def find_parked(pool: Pool, event: UUID) -> list[tuple[Parked, StoredDelivery]]:
@@ -137,9 +136,7 @@ async def replay(
 
     Deliveries to other destinations stay parked.
     """
-
-    rows = await connection.fetch(_REPLAY, *criteria.arguments(), per_second, list(to))
-    return len(rows)
+    return len(await connection.fetch(_REPLAY, *criteria.arguments(), per_second, list(to)))
 
 
 async def require_destinations(
@@ -155,8 +152,7 @@ async def require_destinations(
 
 async def drop(connection: Connection, criteria: ParkedFilter, reason: str) -> int:
     """Drop deliveries, for a reason that is archived, and return their number."""
-    rows = await connection.fetch(_DROP, *criteria.arguments(), reason)
-    return len(rows)
+    return len(await connection.fetch(_DROP, *criteria.arguments(), reason))
 
 
 async def require_not_dropped(connection: Connection, events: Sequence[UUID]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from cli.replay.recorded import MessageRecord, read_message
+from cli.support.output import format_table
 from router.conversation.interpretation import collect_facts
 from router.model.work import RoutingContext, WorkUnit
 from router.rules.engine import FALLBACK, Outcome, evaluate
@@ -150,9 +151,8 @@ def format_differences(differences: dict[str, Any]) -> Iterator[str]:
     )
     if differences["moves"]:
         yield ""
-        yield from _table(
-            [COLUMNS, *(tuple(str(m[k]) for k in KEYS) for m in differences["moves"])]
-        )
+        moves = ([str(move[key]) for key in KEYS] for move in differences["moves"])
+        yield from format_table([COLUMNS, *moves])
         yield ""
     for tag in differences["tags"]:
         yield f"label {tag['tag']}: {tag['more']} messages more, {tag['fewer']} fewer"
@@ -161,9 +161,3 @@ def format_differences(differences: dict[str, Any]) -> Iterator[str]:
     for example in differences.get("examples", ()):
         text = msgspec.json.encode(example.text).decode()
         yield f"{example.then} -> {example.now}: {text}"
-
-
-def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()

@@ -1,6 +1,5 @@
 """`postkamer route replay`: where changed rules would have sent the messages of a period."""
 
-import os
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +15,11 @@ from cli.replay.recorded import MessageRecord, read_row, sort_rows
 from cli.routing.rollback import load_version
 from cli.routing.rule_versions import load_files
 from cli.support.archive_access import with_archive
-from cli.support.database import CommandRefused, fail, print_result
-from cli.support.time_options import Time
+from cli.support.audit import Operation, record_access
+from cli.support.configuration import configured_path, path_in_environment
+from cli.support.database import snapshot
+from cli.support.options import Time, json_option
+from cli.support.output import CommandRefused, fail, print_result
 from router.handlers.units import keyed_hash
 from router.model.work import RoutingContext
 from router.ruleset.context import build_context
@@ -49,14 +51,11 @@ class ReplayFilter(msgspec.Struct, frozen=True):
 async def compare_rules(
     pool: Pool, keys: KeyStore, path: Path, after: RoutingContext, criteria: ReplayFilter
 ) -> dict[str, Any]:
-    """Return the differences from the rules in `path` as JSON.
+    """Return the differences from the rules in `path` as JSON; archive that texts are shown.
 
     CommandRefused if the version to compare with is not stored.
     """
-    async with (
-        pool.acquire() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
+    async with snapshot(pool) as connection:
         version = criteria.before or await _last_version(connection, keys, criteria)
         before = after
         if version and version != after.version:
@@ -67,15 +66,22 @@ async def compare_rules(
         async for rows in _messages(connection, keys, criteria):
             for row in rows:
                 differences.compare(row)
-    period = {"since": criteria.since, "until": criteria.until}
-    versions = {"before": before.version, "version": after.version}
-    return period | versions | differences.to_json()
+    members = {
+        "since": criteria.since,
+        "until": criteria.until,
+        "before": before.version,
+        "version": after.version,
+    }
+    if criteria.examples:
+        data = members | {"number": criteria.number, "examples": len(differences.examples)}
+        await record_access(pool, Operation(what="route replay", data=data))
+    return members | differences.to_json()
 
 
 def _first_file(version: str, files: Mapping[str, str], path: Path) -> str:
     """Return the name of the file that includes the others: of `path` or POSTKAMER_CONFIG."""
-    for file in (path, Path(os.environ.get("POSTKAMER_CONFIG", ""))):
-        if file.name in files:
+    for file in (path, path_in_environment()):
+        if file and file.name in files:
             return file.name
     raise CommandRefused(f"{version} has no {path.name}: --config names it otherwise")
 
@@ -130,21 +136,18 @@ order by e.id"""
     default=0,
     help="Show so many texts that would go elsewhere: personal data of citizens.",
 )
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def command(path: Path | None, as_json: bool, until: datetime | None, **fields: Any) -> None:
     """Apply other rules to the messages of a period, and show which would have gone elsewhere.
 
     Each message is routed as the first of its conversation: menus, bursts of messages and the state
-    of a conversation are ignored. Nothing changes. Without --examples no text of a citizen is shown
-    (POSTKAMER_DATABASE_URL, as its owner).
+    of a conversation are ignored. Nothing changes. Without --examples no text of a citizen is
+    shown; your use of --examples is archived (POSTKAMER_DATABASE_URL, as its owner).
     """
     criteria = ReplayFilter(until=until or clock.now(), **fields)
-    file = path or os.environ.get("POSTKAMER_CONFIG")
-    if not file:
-        fail("POSTKAMER_CONFIG: is missing", 2)
+    path = configured_path(path)
     if criteria.since >= criteria.until:
         fail("--until: expected a time after --since", 2)
-    path = Path(file)
     try:
         after = build_context(loader.load(path), keyed_hash(b"replayed"))
     except ConfigError as error:

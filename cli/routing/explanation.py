@@ -1,121 +1,121 @@
-"""`postkamer route explain`: explain where a message would go and why, in Dutch."""
+"""Explain where a message would go, and why, with the router's own decision function. Pure."""
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-import click
 import msgspec
 
-from cli.routing.explain import OUTCOMES, explain
-from cli.support.database import fail
-from cli.support.example_config import EXAMPLE, without_collection
-from cli.support.time_options import Time
-from services import clock
-from services.config import loader
-from services.config.model import ConfigError
+from router.conversation.interpretation import collect_facts
+from router.handlers.dispatch import decide
+from router.handlers.units import keyed_hash
+from router.model.changes import Changes
+from router.model.decision import MessageDecision
+from router.model.snapshot import Snapshot
+from router.model.work import WorkUnit
+from router.rules.engine import RuleStep, trace_rules, trace_safety_rules, with_quotes
+from router.ruleset.context import build_context
+from services.config.loader import LoadedConfig
+from services.config.organisation import Tenant
+from services.contract import Receipt
+from services.whatsapp import items
 
-EXAMPLE_NOTE = "(volgens het voorbeeld voorbeeldstad: geen --config en geen POSTKAMER_CONFIG)"
-
-NAMED = {"tags": "labels", "priority": "voorrang", "language": "taal", "due": "uiterlijk"}
-
-
-def format_answer(answer: dict[str, Any], *, every: bool = False) -> Iterator[str]:
-    """Yield the explanation. `every`: with the rules that do not match, and the reply text."""
-
-    yield _first(answer)
-    care = answer.get("care")
-    if care or (every and answer["careSteps"]):
-        yield "zorgregels, die voor alle andere gaan:"
-        yield from _steps(answer["careSteps"], "zorgregels", every=every)
-    if care:
-        yield f"  gevolg     {_care_consequences(answer)}"
-    if care or (every and answer["careSteps"]):
-        yield _rules_heading(answer)
-    yield from _steps(answer["steps"], "regels", every=every)
-    yield from _consequences(answer, every=every)
+PERSON = items.Person(identities=(items.Identity("phone", "31600000000"),))
+"""A phone number that is not in use in the Netherlands."""
+OUTCOMES = {"no": "past niet", "marks": "markeert", "fits": "past"}
 
 
-def _first(answer: dict[str, Any]) -> str:
-    department = f"{answer['name']} ({answer['department']})"
-    if not (undecided := answer.get("undecided")):
-        return f"{department}: {answer['reason']}"
-    has_words = undecided["words"]
-    reason = "er is nog niets gevraagd" if has_words else "het is een bericht zonder woorden"
-    later = f"blijft het {undecided['seconds']} seconden stil, dan gaat het naar"
-    return f"nog niet beslist: {reason}; {later} {department}"
+def explain(
+    loaded: LoadedConfig, text: str, number_id: str | None, at: datetime, type: str = "text"
+) -> dict[str, Any]:
+    """Return the router's decision about a text that starts a conversation.
+
+    ValueError for a number that is not in the configuration, ConfigError if the
+    configuration cannot be compiled.
+    """
+    config = loaded.config
+    number = config.number(number_id) if number_id else config.numbers[0]
+    if number is None:
+        raise ValueError(f"--number: {number_id} is not in the configuration")
+    tenant = config.tenant(number.tenant)
+    assert tenant is not None
+    context = build_context(loaded, keyed_hash(b"explained"), few_texts=True)
+    # The user of the command wrote the text, so the explanation may quote it.
+    quoting = {tenant: with_quotes(table) for tenant, table in context.rules.items()}
+    context = msgspec.structs.replace(context, rules=quoting)
+    unit = build_unit(text, number.id, at, type)
+    decision, changes = decide(unit, Snapshot(), context)
+    assert isinstance(decision, MessageDecision)
+    assert isinstance(unit.item, items.Message)
+    facts = collect_facts(unit, unit.item, None, number, context)
+    tried = _step_json(trace_rules(context.rules[number.tenant], facts))
+    department = config.department(number.tenant, decision.department)
+    return {
+        "department": decision.department,
+        "name": department.name if department else decision.department,
+        "rule": decision.rule or None,
+        "reason": decision.reason,
+        "tried": [step["rule"] for step in tried],
+        "steps": tried,
+        "careSteps": _step_json(trace_safety_rules(context.rules[number.tenant], facts)),
+        "version": loaded.version,
+        **_consequences(decision, changes),
+        **_terms(decision, tenant, has_words=bool(facts.text)),
+    }
 
 
-def _steps(steps: list[dict[str, str]], noun: str, *, every: bool) -> Iterator[str]:
-    shown = [step for step in steps if every or step["outcome"] != OUTCOMES["no"]]
-    for step in shown:
-        matched = f": {step['matched']}" if step["matched"] else ""
-        yield f"  {step['outcome']:<10} {step['rule']}{matched}"
-    if len(shown) < len(steps):
-        rest = f"de {noun} daarvoor passen niet" if shown else f"geen van de {noun} past"
-        yield f"  {rest} (--all noemt ze)"
-
-
-def _care_consequences(answer: dict[str, Any]) -> str:
-    """Return the consequences of a safety rule."""
-    wakes = ", dan ".join(answer["wakes"])
-    after = f" (telkens na {answer['confirmMinutes']} minuten)" if len(answer["wakes"]) > 1 else ""
-    text = answer.get("text")
-    return "; ".join(
-        (
-            "dringend",
-            f"gewekt wordt {wakes}{after}" if wakes else "niemand wordt gewekt",
-            f"de inwoner leest de tekst {text['name']}" if text else "de inwoner leest geen tekst",
-        )
+def build_unit(text: str, number: str, at: datetime, type: str) -> WorkUnit:
+    """Build a message as the router receives it."""
+    content = items.Content(type=type, text=text)
+    item = items.Message(
+        raw=b"{}",
+        number=number,
+        field="messages",
+        id="explained",
+        person=PERSON,
+        sent_at=at,
+        content=content,
     )
+    receipt = Receipt(
+        id=UUID(int=0), received_at=at, door="", proof="explained", signature="", body=b""
+    )
+    return WorkUnit(b"explained", receipt, item)
 
 
-def _rules_heading(answer: dict[str, Any]) -> str:
-    """Return the heading of the other rules. A safety rule may have decided before them."""
-    care_rule = answer["careSteps"][-1]["rule"] if answer.get("care") else ""
-    if care_rule and answer["rule"] == care_rule:
-        return "gewone regels, die hier niet meer beslissen waar het heen gaat:"
-    return "gewone regels:"
+def _step_json(tried: list[RuleStep]) -> list[dict[str, str]]:
+    """Return each rule up to the one that decides, with the outcome and the match in words."""
+    return [
+        {"rule": step.rule, "outcome": OUTCOMES[step.outcome], "matched": step.matched}
+        for step in tried
+    ]
 
 
-def _consequences(answer: dict[str, Any], *, every: bool) -> Iterator[str]:
-    for key, word in NAMED.items():
-        if value := answer.get(key):
-            yield f"{word}: {', '.join(value) if isinstance(value, list) else value}"
-    if answer.get("held"):
-        yield "vastgehouden tot iemand het vrijgeeft"
-    if answer.get("care"):
-        yield f"zorg: {answer['care']}: {answer['careReason']}"
-    if text := answer.get("text"):
-        yield f"tekst: {text['name']}"
-        yield from (f"  {line}" for line in text["body"].splitlines() if every)
+def _consequences(decision: MessageDecision, changes: Changes) -> dict[str, Any]:
+    """Return the other consequences of the decision, without the empty ones."""
+    reply = decision.reply
+    members = {
+        "tags": list(decision.labels.tags),
+        "priority": "" if decision.labels.priority == "normal" else decision.labels.priority,
+        "language": decision.labels.language,
+        "sensitive": list(decision.sensitive),
+        "due": decision.labels.due,
+        "care": decision.care,
+        "careReason": decision.care_reason,
+        "held": decision.held,
+        "provisional": decision.provisional,
+        "text": {"name": reply.name, "body": reply.text} if reply else None,
+        "timers": [{"kind": t.kind, "due": t.due_at} for t in changes.timers],
+    }
+    return {name: value for name, value in members.items() if value}
 
 
-@click.command("explain")
-@click.argument("text")
-@click.option("--number", help="Our number's id; left out: the first one.")
-@click.option("--at", "at", type=Time(), help="The time of the message; left out: now.")
-@click.option("--config", "path", type=Path, help="Left out: POSTKAMER_CONFIG, or the example.")
-@click.option("--type", "type", default="text", help="Meta's type of message.")
-@click.option("--all", "every", is_flag=True, help="Also show other rules, and the text.")
-@click.option("--json", "as_json", is_flag=True)
-def command(text: str, path: Path | None, every: bool, as_json: bool, **message: Any) -> None:
-    """Explain where TEXT would go, and why."""
-    file = path or os.environ.get("POSTKAMER_CONFIG")
-    if not file:
-        click.echo(EXAMPLE_NOTE, err=True)
-    at = message["at"] or clock.now()
-    try:
-        with without_collection():
-            loaded = loader.load(Path(file or EXAMPLE))
-            answer = explain(loaded, text, message["number"], at, message["type"])
-    except ConfigError as error:
-        fail(str(error))
-    except ValueError as error:
-        fail(str(error), 2)
-    if as_json:
-        click.echo(msgspec.json.encode(answer))
-        return
-    for line in format_answer(answer, every=every):
-        click.echo(line)
+def _terms(decision: MessageDecision, tenant: Tenant, *, has_words: bool) -> dict[str, Any]:
+    """Return the destinations that a safety rule wakes, with the minutes to confirm; and the
+    seconds of silence after which a provisional decision becomes final."""
+    members: dict[str, Any] = {}
+    if decision.care:
+        wakes = list(tenant.care.destinations) if decision.alarm else []
+        members |= {"wakes": wakes, "confirmMinutes": tenant.care.confirm_minutes}
+    if decision.provisional:
+        members["undecided"] = {"words": has_words, "seconds": tenant.burst_seconds}
+    return members

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from cli.support.database import CommandRefused
+from cli.support.output import CommandRefused
 from router.ruleset.validation import validate
 from services.config import loader
 from services.config.loader import LoadedConfig

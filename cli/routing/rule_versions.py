@@ -1,7 +1,6 @@
 """`postkamer rules`: list, show, compare and restore the versions of rules and texts."""
 
 import difflib
-import os
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -14,7 +13,10 @@ import msgspec
 
 from cli.routing.rollback import BACKUP_SUFFIX, Plan, apply_plan, plan_rollback
 from cli.support.audit import Operation, run_audited
-from cli.support.database import CommandRefused, fail, print_result, with_database
+from cli.support.configuration import configured_path, path_in_environment
+from cli.support.database import with_database
+from cli.support.options import config_option, json_option
+from cli.support.output import CommandRefused, print_result
 from services.config import loader
 from services.postgres.database import Connection, Pool
 
@@ -57,10 +59,10 @@ async def list_versions(pool: Pool, current: str = "") -> list[VersionSummary]:
     ]
 
 
-def current_version(path: str) -> str:
+def current_version(path: Path) -> str:
     """Return the version of the present files, or '' if they cannot be read."""
     try:
-        return loader.load(Path(path)).version if path else ""
+        return loader.load(path).version
     except (OSError, ValueError):
         return ""
 
@@ -103,14 +105,14 @@ def group() -> None:
 
 
 @group.command("list")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def list_command(as_json: bool) -> None:
     """Show the versions that decided any message, the newest first.
 
     The list marks the version of the files of POSTKAMER_CONFIG.
     """
-    path = os.environ.get("POSTKAMER_CONFIG", "")
-    current = current_version(path)
+    path = path_in_environment()
+    current = current_version(path) if path else ""
     versions = with_database("rules", lambda pool: list_versions(pool, current))
     print_result(versions, map(_line, versions), as_json=as_json)
     if path and not current:
@@ -126,7 +128,7 @@ def _line(each: VersionSummary) -> str:
 
 @group.command("show")
 @click.argument("version")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def show_command(version: str, as_json: bool) -> None:
     """Show the files of VERSION."""
     files = with_database("rules", lambda pool: load_files(pool, version))
@@ -137,7 +139,7 @@ def show_command(version: str, as_json: bool) -> None:
 @group.command("diff")
 @click.argument("one")
 @click.argument("other")
-@click.option("--json", "as_json", is_flag=True)
+@json_option
 def diff_command(one: str, other: str, as_json: bool) -> None:
     """Show the differences between two versions, as a unified diff."""
 
@@ -152,18 +154,14 @@ def diff_command(one: str, other: str, as_json: bool) -> None:
 @group.command("rollback")
 @click.argument("version")
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
-@click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
-@click.option("--json", "as_json", is_flag=True)
+@config_option
+@json_option
 def rollback_command(version: str, dry_run: bool, path: Path | None, as_json: bool) -> None:
     """Restore the files of VERSION in the folder of POSTKAMER_CONFIG.
 
     Running services reload them. The replaced files are kept beside them.
     """
-    file = path or os.environ.get("POSTKAMER_CONFIG")
-    if not file:
-        fail("POSTKAMER_CONFIG: is missing", 2)
-        return
-    plan = _roll_back(version, Path(file), dry_run=dry_run)
+    plan = _roll_back(version, configured_path(path), dry_run=dry_run)
     result = msgspec.to_builtins(plan) | {"dryRun": dry_run}
     print_result(result, list(_format_plan(plan, dry_run=dry_run)), as_json=as_json)
 

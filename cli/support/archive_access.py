@@ -1,10 +1,9 @@
 """Access to the archive for commands: its keys, its signer, and its object store."""
 
-import asyncio
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -16,10 +15,13 @@ from archiver.encryption.sealing import CannotDecrypt
 from archiver.encryption.signed_note import InvalidNote, read_verifier
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer
-from cli.support.database import CommandRefused, fail
-from services.config import loader, model, settings
+from cli.support.audit import Operation, record_access, run_audited
+from cli.support.configuration import path_in_environment
+from cli.support.database import with_database
+from cli.support.output import CommandRefused, fail
+from services.config import loader, settings
 from services.files.object_store import ObjectStore, StoreUnavailable
-from services.postgres.database import DATABASE_ERRORS, Connection, Pool, connection_pool
+from services.postgres.database import Connection, Pool
 
 DEFAULT_LOG_NAME = "postkamer"
 """Name of the log without a configuration."""
@@ -33,13 +35,12 @@ T = TypeVar("T")
 def with_archive(command: str, work: Callable[[Pool, KeyStore], Awaitable[T]]) -> T:
     """Return the result of `work`; print a failure, a line for each fault, and exit with code 1."""
 
-    async def run() -> T:
-        options = settings.load(settings.ArchiveSettings, os.environ)
-        url = options.database_url.get_secret_value()
-        async with connection_pool(url, f"postkamer-{command}", 2) as pool:
-            return await work(pool, await load_keys(pool))
+    async def run(pool: Pool) -> T:
+        return await work(pool, await load_keys(pool))
 
-    return run_or_fail(command, run)
+    return with_database(
+        command, lambda pool: refuse_archive_errors(run(pool)), 2, settings.ArchiveSettings
+    )
 
 
 async def load_keys(connection: "Connection | Pool") -> KeyStore:
@@ -64,26 +65,47 @@ async def keys_if_given(pool: Pool) -> KeyStore | None:
     return await load_keys(pool)
 
 
-def run_or_fail(command: str, work: Callable[[], Awaitable[T]]) -> T:
-    """Return the result of `work`; print a failure and exit with code 1."""
+def change_archive(
+    change: Callable[[Connection, KeyStore], Awaitable[tuple[T, Operation | None]]], by: str = ""
+) -> T:
+    """Make a change in the archive, or look something up, as `run_audited` does."""
 
-    async def run() -> T:
-        return await work()
+    async def run(connection: Connection) -> tuple[T, Operation | None]:
+        return await change(connection, await load_keys(connection))
 
+    return run_audited("archive", lambda connection: refuse_archive_errors(run(connection)), by)
+
+
+def print_rows(
+    command: str,
+    operation: Operation,
+    lines: Callable[[Connection, KeyStore], AsyncIterator[str]],
+) -> None:
+    """Archive the access, then print the lines as they are read from the archive."""
+
+    async def work(pool: Pool, keys: KeyStore) -> None:
+        await record_access(pool, operation)
+        async with pool.acquire() as connection, connection.transaction(readonly=True):
+            async for line in lines(connection, keys):
+                click.echo(line)
+
+    with_archive(command, work)
+
+
+async def refuse_archive_errors(work: Awaitable[T]) -> T:
+    """Return the result of `work`; an error of keys or of the object store refuses the command."""
     try:
-        return asyncio.run(run())
-    except (CommandRefused, CannotDecrypt, settings.SettingsError, model.ConfigError) as error:
-        fail(str(error))
+        return await work
+    except CannotDecrypt as error:
+        raise CommandRefused(str(error)) from None
     except StoreUnavailable as error:
-        fail(f"{OBJECT_STORE}: it does not answer ({error})")
-    except DATABASE_ERRORS as error:
-        fail(f"{command}: {error or type(error).__name__}")
+        raise CommandRefused(f"{OBJECT_STORE}: it does not answer ({error})") from None
 
 
 def log_name() -> str:
     """Return the name of the log in the configuration."""
-    file = os.environ.get("POSTKAMER_CONFIG")
-    return loader.load(Path(file)).config.log if file else DEFAULT_LOG_NAME
+    file = path_in_environment()
+    return loader.load(file).config.log if file else DEFAULT_LOG_NAME
 
 
 def load_signer() -> Signer:
@@ -103,12 +125,17 @@ def load_trust(public_key: str | None) -> Trust:
         raise CommandRefused(f"--public-key: {error}") from None
 
 
-def load_object_store() -> ObjectStore | None:
+def find_object_store() -> ObjectStore | None:
     """Return the object store with the checkpoints and files, or None without the setting."""
     url = settings.read(OBJECT_STORE, os.environ)
-    if url is None:
-        return None
-    return ObjectStore(settings.object_store(url))
+    return None if url is None else ObjectStore(settings.object_store(url))
+
+
+def load_object_store() -> ObjectStore:
+    """Return the object store; CommandRefused without the setting."""
+    if (store := find_object_store()) is None:
+        raise CommandRefused(f"{OBJECT_STORE}: is missing")
+    return store
 
 
 def write_private_file(path: Path, body: bytes) -> None:

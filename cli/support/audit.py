@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from cli.support.database import CommandRefused, with_database
+from cli.support.database import with_database
+from cli.support.output import CommandRefused, fail
 from services import clock
 from services.postgres.database import Connection, Pool
 
@@ -49,7 +50,7 @@ def run_audited(
         async with pool.acquire() as connection, connection.transaction():
             result, operation = await change(connection)
             if operation:
-                await write_operation(connection, operation, by or operator(os.environ))
+                await write_operation(connection, operation, by)
                 if before_commit:
                     before_commit(result)
         return result
@@ -57,17 +58,20 @@ def run_audited(
     return with_database(command, work)
 
 
-async def write_operation(connection: Connection, operation: Operation, by: str) -> None:
-    """Write an audit entry. Call it in the transaction of the change, if there is one."""
+async def write_operation(connection: Connection, operation: Operation, by: str = "") -> None:
+    """Write an audit entry. Call it in the transaction of the change, if there is one.
+
+    `by` names the person, else `operator` does.
+    """
     data = msgspec.json.encode(operation.data).decode()
-    fields = operation.tenant, by, operation.what, operation.about, data
+    fields = operation.tenant, by or operator(os.environ), operation.what, operation.about, data
     await connection.execute(_WRITE, clock.new_id(), *fields)
 
 
-async def record_access(pool: Pool, operation: Operation) -> None:
+async def record_access(pool: Pool, operation: Operation, by: str = "") -> None:
     """Write the audit entry of an access. Call it before anything is shown."""
     async with pool.acquire() as connection:
-        await write_operation(connection, operation, operator(os.environ))
+        await write_operation(connection, operation, by)
 
 
 _WRITE = """
@@ -78,23 +82,30 @@ values ($1, $2, $3, $4, $5, $6::jsonb)
 
 def operator(environ: Mapping[str, str]) -> str:
     """Return the name of the operator from POSTKAMER_OPERATOR, else of the user of this machine."""
-    if (name := normalise_name(environ.get(OPERATOR) or _login())) is None:
+    name = (environ.get(OPERATOR) or _login()).strip()
+    if not _is_line(name, LONGEST_NAME):
         raise CommandRefused(f"{OPERATOR}: {NAME}")
     return name
 
 
-def parse_reason(value: str | None, option: str = "--why") -> str:
-    """Return the reason of an access as it is archived; CommandRefused if it is not valid."""
-    text = (value or "").strip()
-    if not 0 < len(text) <= LONGEST_REASON or not text.isprintable():
-        raise CommandRefused(f"{option}: expected a reason of 1 to {LONGEST_REASON} characters")
-    return text
+def parse_name(by: str, code: int = 2) -> str:
+    """Return the name of a person as it is archived; print a fault and exit."""
+    name = by.strip()
+    return name if _is_line(name, LONGEST_NAME) else fail(f"--by: {NAME}", code)
 
 
-def normalise_name(value: str) -> str | None:
-    """Return the name of a person as it is archived, or None if it is not valid."""
-    name = value.strip()
-    return name if 0 < len(name) <= LONGEST_NAME and name.isprintable() else None
+def parse_reason(
+    why: str | None, longest: int = LONGEST_REASON, code: int = 2, noun: str = "a reason"
+) -> str:
+    """Return the reason of an access as it is archived; print a fault and exit."""
+    reason = (why or "").strip()
+    if not _is_line(reason, longest):
+        fail(f"--why: expected {noun} of 1 to {longest} characters", code)
+    return reason
+
+
+def _is_line(text: str, longest: int) -> bool:
+    return 0 < len(text) <= longest and text.isprintable()
 
 
 def _login() -> str:

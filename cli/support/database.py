@@ -1,34 +1,40 @@
-"""Run commands on the database, as its owner, and print their result or the reason of a failure."""
+"""Run commands on the database, as its owner."""
 
+import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
 
-import click
-import msgspec
-
+from cli.support.output import CommandRefused, fail
 from services.config import model, settings
-
-if TYPE_CHECKING:
-    from services.postgres.database import Pool
+from services.config.settings import DatabaseSettings
+from services.postgres.database import DATABASE_ERRORS, Connection, Pool, connection_pool
 
 T = TypeVar("T")
 
 
-class CommandRefused(Exception):
-    """A command is refused; the message has a sentence for each fault."""
-
-
-def with_database(command: str, work: "Callable[[Pool], Awaitable[T]]") -> T:
+def with_database(
+    command: str,
+    work: Callable[[Pool], Awaitable[T]],
+    connections: int = 1,
+    kind: type[DatabaseSettings] = DatabaseSettings,
+) -> T:
     """Return the result of `work`; print a failure, a line for each fault, and exit with code 1."""
-    import asyncio  # these imports take a tenth of a second, and not every command needs them
-
-    from services.postgres.database import DATABASE_ERRORS, connection_pool
 
     async def run() -> T:
-        url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
-        async with connection_pool(url, f"postkamer-{command}", 1) as pool:
+        url = settings.load(kind, os.environ).database_url.get_secret_value()
+        async with connection_pool(url, f"postkamer-{command}", connections) as pool:
             return await work(pool)
+
+    return run_or_fail(command, run)
+
+
+def run_or_fail(command: str, work: Callable[[], Awaitable[T]]) -> T:
+    """Return the result of `work`; print a failure and exit with code 1."""
+
+    async def run() -> T:
+        return await work()
 
     try:
         return asyncio.run(run())
@@ -38,12 +44,11 @@ def with_database(command: str, work: "Callable[[Pool], Awaitable[T]]") -> T:
         fail(f"{command}: {error or type(error).__name__}")
 
 
-def fail(message: str, code: int = 1) -> NoReturn:
-    click.echo(message, err=True)
-    raise SystemExit(code)
-
-
-def print_result(result: Any, lines: Iterable[str], *, as_json: bool) -> None:
-    """Print `result` as JSON, or `lines`."""
-    for line in [msgspec.json.encode(result).decode()] if as_json else lines:
-        click.echo(line)
+@asynccontextmanager
+async def snapshot(pool: Pool) -> AsyncIterator[Connection]:
+    """Read on one connection, while nothing that others write is seen."""
+    async with (
+        pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        yield connection

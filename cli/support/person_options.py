@@ -1,11 +1,9 @@
 """Options that name the citizen of a command. A number can be kept out of the shell's history, and
 is never printed."""
 
-import os
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import TextIO
 
 import click
 import msgspec
@@ -14,9 +12,10 @@ from archiver.encryption.key_store import KeyStore
 from archiver.encryption.sealing import CannotDecrypt
 from archiver.index.record_fields import PHONE, Identity
 from archiver.subject_access.person_finder import PersonFinder, SubjectMatch, TooManyMatches
-from cli.support.database import CommandRefused, fail
-from services.config import loader
-from services.config.model import ConfigError, Configuration
+from cli.support.configuration import load_config
+from cli.support.options import combine_options, config_option
+from cli.support.output import CommandRefused, fail
+from services.config.model import Configuration
 from services.postgres.database import Connection
 
 E164 = re.compile(r"\+?[1-9][0-9]{6,14}")
@@ -28,7 +27,6 @@ LONGEST_FILE = 1_000
 NO_PHONE = "expected a telephone number with its country code, such as +31612345678"
 NO_BSUID = "expected Meta's id of a person, such as NL.13491208655302741918"
 NO_PERSON = "say whom: --phone, --phone-file or --bsuid"
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class PersonFilter(msgspec.Struct, frozen=True):
@@ -44,17 +42,14 @@ phone_file = click.option(
 )
 
 
-def person_options(command: F) -> F:
-    """Add the options to a command; `parse_person` reads them."""
-    for add in (
-        click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG."),
-        click.option("--tenant", help="The municipality; required if there are several."),
-        click.option("--bsuid", "bsuids", multiple=True, help="Meta's id of the person."),
-        phone_file,
-        click.option("--phone", help="Their telephone number, with its country code."),
-    ):
-        command = add(command)
-    return command
+person_options = combine_options(
+    click.option("--phone", help="Their telephone number, with its country code."),
+    phone_file,
+    click.option("--bsuid", "bsuids", multiple=True, help="Meta's id of the person."),
+    click.option("--tenant", help="The municipality; required if there are several."),
+    config_option,
+)
+"""Options that name a person; `parse_person` reads them."""
 
 
 def parse_person(
@@ -93,16 +88,6 @@ def _read_file(file: TextIO) -> str:
         return file.read(LONGEST_FILE)
     except UnicodeDecodeError:  # the error message would quote the contents
         return ""
-
-
-def load_config(path: Path | None) -> Configuration:
-    file = path or os.environ.get("POSTKAMER_CONFIG")
-    if not file:
-        fail("POSTKAMER_CONFIG: is missing", 2)
-    try:
-        return loader.load(Path(file)).config
-    except ConfigError as error:
-        fail(str(error))
 
 
 def resolve_tenant(config: Configuration, id: str | None) -> str:

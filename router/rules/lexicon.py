@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from router.rules.spelling import SHORTEST, Words, build_index, find_candidates
+from router.rules.spelling import SHORTEST, build_index, find_candidates, index_on_demand
 from services.language.words import (
     EMOJI,
     LETTERS,
@@ -63,7 +63,7 @@ class PhraseMatch(msgspec.Struct, frozen=True):
 class Vocabulary(msgspec.Struct, frozen=True):
     """Terms by the words of a text that may stand for them. `whole`: words that may be written
     apart; `beginnings` and `endings`: parts of compounds; `begun`: starts of the stems of
-    `endings`, and the empty start."""
+    `endings`, and the empty start; `find_meant`: the terms that a word may be a misspelling of."""
 
     written: dict[str, list[tuple[Term, int]]]
     stems: dict[Stem, list[Term]]
@@ -71,7 +71,7 @@ class Vocabulary(msgspec.Struct, frozen=True):
     beginnings: dict[str, Term]
     endings: dict[Stem, list[Term]]
     begun: frozenset[str]
-    misspellable: Words
+    find_meant: Callable[[str], list[Term]]
 
 
 class Lexicon(msgspec.Struct, frozen=True, eq=False):
@@ -101,16 +101,19 @@ class Lexicon(msgspec.Struct, frozen=True, eq=False):
         return sorted(matches, key=lambda match: (match.start, match.phrase))
 
 
-def compile_lexicon(phrases: Sequence[str], *, misspelled: bool = True) -> Lexicon:
+def compile_lexicon(
+    phrases: Sequence[str], *, misspelled: bool = True, few_texts: bool = False
+) -> Lexicon:
     """Compile phrases. A phrase with a fault is never found. `misspelled`: find misspelled words
-    too, which takes more than half of the time."""
+    too, which takes more than half of the time; for `few_texts` it takes longer at each text."""
     steps: dict[tuple[int, Term], int] = {}
     ends: dict[int, list[int]] = {}
     for phrase, written in enumerate(phrases):
         terms, error = _parse(written)
         if not error:
             ends.setdefault(_add_path(terms, steps), []).append(phrase)
-    vocabulary = _build_vocabulary({term for _, term in steps}, misspelled)
+    index = index_on_demand if few_texts else _index_at_once
+    vocabulary = _build_vocabulary({term for _, term in steps}, index if misspelled else _no_index)
     matches = lru_cache(CACHED)(partial(_match_word, vocabulary))
     return Lexicon(steps, ends, vocabulary.whole, matches)
 
@@ -171,7 +174,7 @@ def _match_word(vocabulary: Vocabulary, word: str) -> tuple[Match, ...]:
     ways = dict(vocabulary.written.get(word, ()))
     for term in vocabulary.stems.get(stem(word), ()):
         ways.setdefault(term, STEM)
-    misspelled = [] if ways else find_candidates(word, vocabulary.misspellable)
+    misspelled = [] if ways else vocabulary.find_meant(word)
     for term in _parts(vocabulary, word):
         ways.setdefault(term, PARTLY)
     for term in misspelled:
@@ -193,6 +196,8 @@ def _parts(vocabulary: Vocabulary, word: str) -> Iterator[Term]:
 
 def _parse(phrase: str) -> tuple[list[Term], str]:
     """Terms of a phrase, and the error in it, '' for none."""
+    if phrase.isascii() and phrase.isalpha() and len(phrase) <= LONGEST_WORD:  # most phrases
+        return [phrase.lower()], ""
     plain = fold_case(phrase.strip())
     if len(plain) > 1 and plain[0] == plain[-1] == '"':
         terms = [f'"{token}' for token in TOKEN.findall(plain)]
@@ -227,7 +232,17 @@ def _add_path(terms: list[Term], steps: dict[tuple[int, Term], int]) -> int:
     return path[-1]
 
 
-def _build_vocabulary(terms: Iterable[Term], misspelled: bool) -> Vocabulary:
+def _index_at_once(words: Iterable[str]) -> Callable[[str], list[str]]:
+    return partial(find_candidates, among=build_index(words))
+
+
+def _no_index(_: Iterable[str]) -> Callable[[str], list[str]]:
+    return lambda word: []
+
+
+def _build_vocabulary(
+    terms: Iterable[Term], index: Callable[[Iterable[str]], Callable[[str], list[str]]]
+) -> Vocabulary:
     written: dict[str, list[tuple[Term, int]]] = {}
     stems: dict[Stem, list[Term]] = {}
     beginnings: dict[str, Term] = {}
@@ -248,5 +263,4 @@ def _build_vocabulary(terms: Iterable[Term], misspelled: bool) -> Vocabulary:
             stems.setdefault(stem(term), []).append(term)
     whole = frozenset(word for word in plain if len(word) >= SHORTEST)
     begun = frozenset(["", *(ending[1][:PREFIX_LETTERS] for ending in endings)])
-    spelled = build_index(plain if misspelled else ())
-    return Vocabulary(written, stems, whole, beginnings, endings, begun, spelled)
+    return Vocabulary(written, stems, whole, beginnings, endings, begun, index(plain))

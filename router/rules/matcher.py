@@ -53,15 +53,15 @@ class PatternCollector:
             self.lists.append(())
         return self.facts[kind, value]
 
-    def build_matcher(self, *, misspelled: bool = True) -> "Matcher":
+    def build_matcher(self, *, misspelled: bool = True, few_texts: bool = False) -> "Matcher":
         phrases = sorted({phrase for words in self.lists for phrase in words})
         place = {phrase: n for n, phrase in enumerate(phrases)}
         lists_by_phrase: list[list[int]] = [[] for _ in phrases]
         for list_id, words in enumerate(self.lists):
             for phrase in set(words):
                 lists_by_phrase[place[phrase]].append(list_id)
-        lexicon = compile_lexicon(phrases, misspelled=misspelled)
-        find_patterns = regex_set.compile_patterns(self.patterns)
+        lexicon = compile_lexicon(phrases, misspelled=misspelled, few_texts=few_texts)
+        find_patterns = regex_set.compile_patterns(self.patterns, few_texts=few_texts)
         pattern_texts = tuple(self.patterns)
         return Matcher(
             lexicon, tuple(phrases), lists_by_phrase, find_patterns, self.facts, pattern_texts

@@ -7,6 +7,8 @@ for an ordinary message with the 386 patterns of the example, and this takes 9.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
 
 import re2
 
@@ -32,9 +34,12 @@ def fits_every_text(pattern: str) -> bool:
     return not ASSERTION.search(pattern) and bool(re2.search(pattern, ""))
 
 
-def compile_patterns(patterns: Sequence[str]) -> PatternFinder:
-    """Raise re2.error if the patterns take too much memory."""
+def compile_patterns(patterns: Sequence[str], *, few_texts: bool = False) -> PatternFinder:
+    """Raise re2.error if the patterns take too much memory. For `few_texts` compiling takes two
+    thirds of the time, and matching a thousand times as long."""
     options = pattern_options(min(PATTERN_BYTES, MEMORY // max(1, len(patterns))))
+    if few_texts:
+        return partial(_try_each, [re2.compile(pattern, options) for pattern in patterns])
     filters = [
         filter
         for batch in _batches(patterns)
@@ -42,7 +47,7 @@ def compile_patterns(patterns: Sequence[str]) -> PatternFinder:
     ]
 
     def find_matching(text: str) -> frozenset[int]:
-        plain = text.encode("utf-8", "replace")
+        plain = _as_utf8(text)
         return frozenset(
             first + place for first, filter in filters for place in filter.Match(plain) or ()
         )
@@ -50,10 +55,20 @@ def compile_patterns(patterns: Sequence[str]) -> PatternFinder:
     return find_matching
 
 
+def _try_each(compiled: Sequence[Any], text: str) -> frozenset[int]:
+    plain = _as_utf8(text).decode()
+    return frozenset(place for place, pattern in enumerate(compiled) if pattern.search(plain))
+
+
+def _as_utf8(text: str) -> bytes:
+    """Encode a text, also one with half of a surrogate pair."""
+    return text.encode("utf-8", "replace")
+
+
 def find_fragment(pattern: str, text: str) -> str:
     """Return the part of a text that a pattern matches, '' for none. The pattern is compiled for
     each call, because this serves explanations and not every message."""
-    plain = text.encode("utf-8", "replace").decode()
+    plain = _as_utf8(text).decode()
     match = re2.compile(pattern, pattern_options(PATTERN_BYTES)).search(plain)
     return str(match[0]) if match else ""
 

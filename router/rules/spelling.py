@@ -3,9 +3,9 @@
 import re
 import zlib
 from array import array
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import accumulate
 
@@ -25,6 +25,9 @@ HEARD = 7
 """Letters, as heard, of a word that may be written by ear as a whole, at least: reibeweis."""
 LONG = 10
 """Letters, as heard, of a word written by ear that may have a slip too, at least: lantarenpalen."""
+
+STARTS = 1024
+"""First two letters of words, with their sounds, in the cache."""
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,9 +88,15 @@ def is_misspelling(written: str, meant: str) -> bool:
     People hardly ever misspell the start of a word, unless by ear (kontainer), and a letter there
     makes another word: koning, woning.
     """
-    if written[:1] != meant[:1] and _sound(written[:2])[:1] != _sound(meant[:2])[:1]:
+    if written[:1] != meant[:1] and _first_sound(written[:2]) != _first_sound(meant[:2]):
         return False
     return _is_slip(written, meant) or _is_by_ear(phonetic_key(written), phonetic_key(meant))
+
+
+@lru_cache(STARTS)
+def _first_sound(start: str) -> str:
+    """Return the first sound of a word with these first two letters."""
+    return _sound(start)[:1]
 
 
 def _is_slip(written: str, meant: str) -> bool:
@@ -131,9 +140,13 @@ class Words(msgspec.Struct, frozen=True):
     bits: int
 
 
+def _is_long(word: str) -> bool:
+    return len(word) >= SHORTEST and word.isalpha()
+
+
 def build_index(words: Iterable[str]) -> Words:
     """Index the words that are long enough and consist of letters."""
-    long_words = tuple(sorted(w for w in set(words) if len(w) >= SHORTEST and w.isalpha()))
+    long_words = tuple(sorted(filter(_is_long, set(words))))
     traces = sorted(trace << 32 | n for n, word in enumerate(long_words) for trace in _traces(word))
     bits = len(traces).bit_length()
     counts = Counter(trace >> 64 - bits for trace in traces)
@@ -141,12 +154,44 @@ def build_index(words: Iterable[str]) -> Words:
     return Words(long_words, array("Q", traces), array("I", starts), bits)
 
 
+def index_on_demand(words: Iterable[str]) -> Callable[[str], list[str]]:
+    """Return `find_candidates` among these words, for a few texts: it indexes only words that begin
+    as the written one does, and only when it is called."""
+    by_start: defaultdict[str, list[str]] = defaultdict(list)
+    for word in filter(_is_long, words):
+        for start in _starts(word[:2]):
+            by_start[start].append(word)
+
+    @cache
+    def index(starts: tuple[str, str]) -> Words:
+        return build_index(word for start in starts for word in by_start.get(start, ()))
+
+    def find(written: str) -> list[str]:
+        if not _may_be_misspelled(written):
+            return []
+        return find_candidates(written, index(_starts(written[:2])))
+
+    return find
+
+
+def _starts(start: str) -> tuple[str, str]:
+    """Return the first letter and the first sound: a word shares one with its misspelling."""
+    return start[:1], f"~{_first_sound(start)}"
+
+
 def find_candidates(written: str, among: Words) -> list[str]:
     """Return the words that this one may be a misspelling of, in order."""
-    if not written.isalpha() or written in APART or stem(written) in _right_stems():
+    if not _may_be_misspelled(written):
         return []
     places = {place for trace in _traces(written) for place in _find_places(trace, among)}
     return [word for place in sorted(places) if is_misspelling(written, word := among.words[place])]
+
+
+def _may_be_misspelled(word: str) -> bool:
+    """Return False for a right word, and for one that is too short to be meant for a long one."""
+    if not word.isalpha() or word in APART or stem(word) in _right_stems():
+        return False
+    return len(word) >= SHORTEST - 1 or len(phonetic_key(word)) >= HEARD
 
 
 def _find_places(trace: int, index: Words) -> Iterator[int]:

@@ -34,12 +34,13 @@ class RulesetVersion(msgspec.Struct, frozen=True, kw_only=True):
     """MessagePack: name -> text."""
 
 
-def build_context(loaded: LoadedConfig, hash: Hash) -> RoutingContext:
-    """Raise ConfigError if the router cannot decide by some part of it."""
+def build_context(loaded: LoadedConfig, hash: Hash, *, few_texts: bool = False) -> RoutingContext:
+    """Raise ConfigError if the router cannot decide by some part of it. For `few_texts` it is built
+    in half of the time, and decides slower."""
     config = validate(loaded, patterns=False).config
     return RoutingContext(
         config=config,
-        rules=_compile_rules(loaded),
+        rules=_compile_rules(loaded, few_texts=few_texts),
         hash=hash,
         hours=compile_opening_hours(config),
         contacts=index_contacts(config),
@@ -48,9 +49,9 @@ def build_context(loaded: LoadedConfig, hash: Hash) -> RoutingContext:
     )
 
 
-def _compile_rules(loaded: LoadedConfig) -> dict[str, RuleTable]:
+def _compile_rules(loaded: LoadedConfig, *, few_texts: bool) -> dict[str, RuleTable]:
     try:
-        return compile_rule_tables(loaded.config)
+        return compile_rule_tables(loaded.config, few_texts=few_texts)
     except re2.error:  # the patterns take too much memory together
         validate(loaded)
         raise

@@ -20,7 +20,14 @@ from services.config.organisation import (
     Tenant,
 )
 from services.config.pricing import Rate
-from services.config.routing_rules import DepthLimited, Group, Menu, Rule, SafetyRule
+from services.config.routing_rules import (
+    UNCHECKED_PATTERNS,
+    DepthLimited,
+    Group,
+    Menu,
+    Rule,
+    SafetyRule,
+)
 from services.toml.errors import ConfigFault, Location, fault, shape_faults, toml
 from services.toml.model import ConfigModel
 
@@ -165,17 +172,20 @@ def parse(text: str, path: str) -> Configuration:
     return merge_files([ConfigFile(path, text, tables)])
 
 
-def merge_files(sources: Sequence[ConfigFile], *, is_whole: bool = True) -> Configuration:
+def merge_files(
+    sources: Sequence[ConfigFile], *, is_whole: bool = True, patterns: bool = True
+) -> Configuration:
     """Merge a file with those that it includes, whose tables are appended to its own. Pure.
 
     Unless the configuration `is_whole`, missing entries are no fault: they may be in the
-    other files. Raises ConfigError with every fault.
+    other files. Raises ConfigError with every fault, without `patterns` with none of a pattern.
     """
     tables, faults = _append_tables(sources)
     located = list(cross_reference_errors(tables, is_whole=is_whole))
     config = None
     try:
-        config = Configuration.model_validate(tables)
+        context = None if patterns else UNCHECKED_PATTERNS
+        config = Configuration.model_validate(tables, context=context)
     except ValidationError as error:
         errors = map(_without_kind, error.errors())
         located += shape_faults([each for each in errors if is_whole or not _is_missing(each)])

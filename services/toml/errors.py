@@ -37,7 +37,7 @@ def toml(text: str, path: str) -> dict[str, Any] | ConfigFault:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # not all of them are TOMLDecodeErrors
         line = re.search(r"line (\d+)", str(error))
-        return ConfigFault(path, int(line[1]) if line else 0, "file", f"is no TOML: {error}")
+        return ConfigFault(path, int(line[1]) if line else 0, "file", f"is not valid TOML: {error}")
 
 
 def fault(path: str, text: str, where: Location, what: str) -> ConfigFault:

@@ -85,6 +85,17 @@ def empty(server: Database, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def fresh(server: Database, tables: str) -> str:
+    """The owner's URL of a fresh database with all tables."""
+    server.execute(
+        f"drop database if exists fresh with (force);\n"
+        f"create database fresh template {tables} strategy file_copy",
+        "postgres",
+    )
+    return server.url.rpartition("/")[0] + "/fresh"
+
+
+@pytest.fixture
 async def pool(empty: str) -> AsyncIterator[Pool]:
     """The owner's, of a fresh database with all tables: sees and may do everything."""
     async with connection_pool(empty, "test", 8) as pool:

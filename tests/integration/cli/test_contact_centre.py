@@ -1,9 +1,10 @@
-"""`postkamer notice`, `number` and `care` over real connections: what is asked, what is told."""
+"""`postkamer notice`, `number` and `care` over real connections."""
 
 import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,36 +16,32 @@ from tests.support.cli.command_line import postkamer
 CONVERSATION = f"10000001-{'a2' * 13}"
 ID = "018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c11"
 TOKEN = "pk_secret"
-NUMBERS = {
-    "numbers": [
-        {"id": "10000001", "state": "open", "text": None, "until": None, "notice": None},
-        {
-            "id": "10000002",
-            "state": "closed",
-            "text": "Wij zijn dicht.",
-            "until": "2026-12-01T07:30:00Z",
-            "notice": {"text": "Het is druk.", "until": "2026-07-01T15:00:00Z"},
-        },
-    ]
+OPEN = {"id": "10000001", "state": "open", "text": None, "until": None, "notice": None}
+CLOSED = {
+    "id": "10000002",
+    "state": "closed",
+    "text": "Wij zijn dicht.",
+    "until": "2026-12-01T07:30:00Z",
+    "notice": {"text": "Het is druk.", "until": "2026-07-01T15:00:00Z"},
 }
 Answer = tuple[int, Any]
 
 
 class StandIn:
-    """A gateway that answers as it is told, and remembers what it was asked."""
+    """A gateway that gives fixed answers, and remembers the requests."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, str, Any]] = []
+        self.requests: list[tuple[str, str, Any]] = []
         self.keys: list[str] = []
         self.headers: dict[str, str] = {}
         self.answers: dict[str, list[Answer]] = {}
-        """`METHOD path` -> what is answered, one after the other; the last one from then on."""
+        """`METHOD path` -> answers, one after the other; the last one from then on."""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def _handle(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                outer.take(self, body)
+                outer.answer(self, body)
 
             do_GET = do_PUT = do_POST = do_DELETE = _handle
 
@@ -54,14 +51,14 @@ class StandIn:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
-    def take(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
-        self.asked.append((request.command, request.path, json.loads(body) if body else None))
+    def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
+        self.requests.append((request.command, request.path, json.loads(body) if body else None))
         self.headers = dict(request.headers)
         if key := request.headers.get("Idempotency-Key"):
             self.keys.append(key)
         left = self.answers.get(f"{request.command} {request.path}", [(404, {"detail": "none"})])
-        status, said = left.pop(0) if len(left) > 1 else left[0]
-        sent = said if isinstance(said, bytes) else json.dumps(said).encode()
+        status, content = left.pop(0) if len(left) > 1 else left[0]
+        sent = content if isinstance(content, bytes) else json.dumps(content).encode()
         request.send_response(status)
         if status in (302, 307):
             request.send_header("Location", "/elsewhere")
@@ -71,18 +68,18 @@ class StandIn:
         request.end_headers()
         request.wfile.write(sent)
 
-    def accepts(self, asked: str, *then: Answer) -> None:
-        """An order, of which is said afterwards what `then` says."""
-        self.answers[asked] = [(202, {"id": ID, "status": "accepted"})]
-        self.answers[f"GET /v1/messages/{ID}"] = list(then)
+    def accept(self, command: str, *statuses: Answer) -> None:
+        """Accept this command, and give these answers about its status."""
+        self.answers[command] = [(202, {"id": ID, "status": "accepted"})]
+        self.answers[f"GET /v1/messages/{ID}"] = list(statuses)
 
-    def run(self, *arguments: str, **more: str) -> Result:
-        env = {"POSTKAMER_API_URL": self.url, "POSTKAMER_API_TOKEN": TOKEN} | more
-        return postkamer(*arguments, env=env)
+    def run(self, *arguments: str, **env: str) -> Result:
+        given = {"POSTKAMER_API_URL": self.url, "POSTKAMER_API_TOKEN": TOKEN}
+        return postkamer(*arguments, env=given | env)
 
 
 @pytest.fixture
-def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     monkeypatch.setattr(gateway_client, "POLL_SECONDS", 0.001)
     gateway = StandIn()
     thread = threading.Thread(target=gateway.server.serve_forever, args=(0.01,))
@@ -96,132 +93,120 @@ def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
 DONE: Answer = (200, {"id": ID, "status": "done", "reason": None, "changedAt": "x"})
 WAITS: Answer = (200, {"id": ID, "status": "accepted", "reason": None})
 NOTICE = "/v1/numbers/10000001/notice"
+SET = ("notice", "set", "Het is druk.", "--until", "2026-12-01T17:00")
 
 
-def test_a_notice_is_set_for_one_number_and_its_end_is_waited_for(there: StandIn) -> None:
-    there.accepts(f"PUT {NOTICE}", WAITS, WAITS, DONE)
-    until = ("--until", "2026-12-01T17:00")
-    done = there.run("notice", "set", "Het is druk.", *until, "--number", "10000001")
+def test_notice_is_set_for_one_number_and_its_status_awaited(gateway: StandIn) -> None:
+    gateway.accept(f"PUT {NOTICE}", WAITS, WAITS, DONE)
+    done = gateway.run(*SET, "--number", "10000001")
     assert (done.exit_code, done.stdout, done.stderr) == (0, "10000001: done\n", "")
     body = {"text": "Het is druk.", "until": "2026-12-01T16:00:00Z"}
-    assert there.asked[0] == ("PUT", NOTICE, body)
-    assert len(there.asked) == 4
-    assert there.headers["Authorization"] == f"Bearer {TOKEN}"
+    assert gateway.requests[0] == ("PUT", NOTICE, body)
+    assert len(gateway.requests) == 4
+    assert gateway.headers["Authorization"] == f"Bearer {TOKEN}"
 
 
-def test_without_a_number_it_is_for_all_of_them_each_with_a_key_of_its_own(there: StandIn) -> None:
-    there.answers["GET /v1/numbers"] = [(200, NUMBERS)]
-    there.accepts(f"DELETE {NOTICE}", DONE)
-    there.accepts("DELETE /v1/numbers/10000002/notice", DONE)
-    done = there.run("notice", "clear", "--author", "s.jansen", "--json")
+def test_command_without_a_number_is_sent_for_all_each_with_its_key(gateway: StandIn) -> None:
+    gateway.answers["GET /v1/numbers"] = [(200, {"numbers": [OPEN, CLOSED]})]
+    gateway.accept(f"DELETE {NOTICE}", DONE)
+    gateway.accept("DELETE /v1/numbers/10000002/notice", DONE)
+    done = gateway.run("notice", "clear", "--author", "s.jansen", "--json")
     assert done.exit_code == 0
     assert json.loads(done.stdout) == [
-        {"number": "10000001", "id": ID, "status": "done"},
-        {"number": "10000002", "id": ID, "status": "done"},
+        {"number": number["id"], "id": ID, "status": "done"} for number in (OPEN, CLOSED)
     ]
-    by = {"author": {"kind": "employee", "id": "s.jansen"}}
-    assert [body for method, _, body in there.asked if method == "DELETE"] == [by, by]
-    assert len(set(there.keys)) == 2
+    body = {"author": {"kind": "employee", "id": "s.jansen"}}
+    assert [each for method, _, each in gateway.requests if method == "DELETE"] == [body, body]
+    assert len(set(gateway.keys)) == 2
 
 
-def test_what_is_refused_for_one_is_done_for_the_others_and_ends_with_1(there: StandIn) -> None:
-    wrong = [
+def test_command_refused_for_one_number_is_done_for_the_others(gateway: StandIn) -> None:
+    errors = [
         {"pointer": "/text", "detail": "sentence 1 has 17 words, 15 at most"},
         {"pointer": "", "parameter": "Idempotency-Key", "detail": "must be given"},
     ]
-    there.accepts(f"PUT {NOTICE}", DONE)
-    there.answers["PUT /v1/numbers/2/notice"] = [(400, {"detail": "no", "errors": wrong})]
-    both = ("--number", "2", "--number", "10000001", "--number", "2")
-    done = there.run("notice", "set", "x", "--until", "2026-12-01T17:00:00Z", *both)
+    gateway.accept(f"PUT {NOTICE}", DONE)
+    gateway.answers["PUT /v1/numbers/2/notice"] = [(400, {"detail": "no", "errors": errors})]
+    done = gateway.run(*SET, "--number", "2", "--number", "10000001", "--number", "2")
     assert (done.exit_code, done.stdout) == (1, "10000001: done\n")
     assert done.stderr == (
         "2: refused: /text: sentence 1 has 17 words, 15 at most; Idempotency-Key: must be given\n"
     )
 
 
-def test_what_the_router_refuses_ends_with_1_and_its_reason(there: StandIn) -> None:
-    path = f"/v1/conversations/{CONVERSATION}/_confirm"
+def test_refusal_of_the_router_has_exit_code_1_and_its_reason(gateway: StandIn) -> None:
     reason = "conversation_unknown: dit gesprek bestaat niet"
-    there.accepts(f"POST {path}", (200, {"id": ID, "status": "failed", "reason": reason}))
-    done = there.run("care", "confirm", CONVERSATION)
-    assert done.exit_code == 1
-    assert done.stderr == f"{CONVERSATION}: failed: {reason}\n"
-    done = there.run("care", "confirm", CONVERSATION, "--json")
-    shown = {"conversation": CONVERSATION, "id": ID, "status": "failed", "reason": reason}
-    assert (done.exit_code, json.loads(done.stdout)) == (1, shown)
+    failed = (200, {"id": ID, "status": "failed", "reason": reason})
+    gateway.accept(f"POST /v1/conversations/{CONVERSATION}/_confirm", failed)
+    done = gateway.run("care", "confirm", CONVERSATION)
+    assert (done.exit_code, done.stderr) == (1, f"{CONVERSATION}: failed: {reason}\n")
+    done = gateway.run("care", "confirm", CONVERSATION, "--json")
+    outcome = {"conversation": CONVERSATION, "id": ID, "status": "failed", "reason": reason}
+    assert (done.exit_code, json.loads(done.stdout)) == (1, outcome)
 
 
-def test_what_takes_long_is_said_to_be_accepted(
-    there: StandIn, monkeypatch: pytest.MonkeyPatch
+def test_slow_command_is_reported_as_accepted(
+    gateway: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gateway_client, "SETTLED_SECONDS", 0.01)
-    there.accepts("PUT /v1/numbers/10000001/state", WAITS)
-    done = there.run("number", "state", "receive-only", "--number", "10000001")
-    assert done.exit_code == 0
-    assert done.stdout == "10000001: accepted: the router has not come to it yet\n"
+    gateway.accept("PUT /v1/numbers/10000001/state", WAITS)
+    done = gateway.run("number", "state", "receive-only", "--number", "10000001")
+    line = "10000001: accepted: the router has not come to it yet\n"
+    assert (done.exit_code, done.stdout) == (0, line)
 
 
-def test_the_numbers_are_listed_in_dutch_time(there: StandIn) -> None:
-    there.answers["GET /v1/numbers"] = [(200, NUMBERS)]
-    assert there.run("number", "list").stdout == (
+def test_numbers_are_listed_in_dutch_time(gateway: StandIn) -> None:
+    gateway.answers["GET /v1/numbers"] = [(200, {"numbers": [OPEN, CLOSED]})]
+    assert gateway.run("number", "list").stdout == (
         "10000001: open\n"
         "10000002: closed until 2026-12-01 08:30: Wij zijn dicht.\n"
         "  notice until 2026-07-01 17:00: Het is druk.\n"
     )
-    assert json.loads(there.run("number", "list", "--json").stdout) == NUMBERS["numbers"]
-
-
-REFUSALS: list[tuple[Answer, str]] = [
-    ((401, {"detail": "a bearer token is needed"}), "a bearer token is needed"),
-    ((403, {"detail": "this token has not the role 'kcc'"}), "this token has not the role 'kcc'"),
-    ((503, {"detail": "the tokens cannot be read"}), "the tokens cannot be read; try again in 7 s"),
-    ((502, b"<html>"), "it was answered 502"),
-    ((302, b""), "it was answered 302"),
-    ((307, b""), "it was answered 307"),
-    ((200, b"<html>"), "{url} is no gateway: it answers something else"),
-    ((200, {"numbers": [{}]}), "{url} is no gateway: it answers something else"),
-    ((200, {"numbers": []}), "this municipality has no number"),
-]
-
-
-@pytest.mark.parametrize(("answer", "said"), REFUSALS)
-def test_what_keeps_it_from_being_done_is_said_in_one_line(
-    there: StandIn, answer: Answer, said: str
-) -> None:
-    there.answers["GET /v1/numbers"] = [answer]
-    done = there.run("notice", "clear")
-    assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == said.format(url=there.url) + "\n"
-    assert [path for _, path, _ in there.asked] == ["/v1/numbers"], "a token goes nowhere else"
+    assert json.loads(gateway.run("number", "list", "--json").stdout) == [OPEN, CLOSED]
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("status", "content", "line"),
     [
-        "http://127.0.0.1:1",
-        "http://127.0.0.1:99999",
-        "http://127.0.0.1:x",
-        "http://127.0.0.1:1/é",
-        f"http://{'a' * 70}.nl",
+        (401, {"detail": "a bearer token is needed"}, "a bearer token is needed"),
+        (403, {"detail": "no role 'kcc'"}, "no role 'kcc'"),
+        (503, {"detail": "no tokens"}, "no tokens; try again in 7 s"),
+        (502, b"<html>", "it was answered 502"),
+        (302, b"", "it was answered 302"),
+        (307, b"", "it was answered 307"),
+        (200, b"<html>", "{url} is no gateway: it answers something else"),
+        (200, {"numbers": [{}]}, "{url} is no gateway: it answers something else"),
+        (200, {"numbers": []}, "this municipality has no number"),
     ],
 )
-def test_a_gateway_that_is_not_there_is_said_so_and_no_token_is_told(
-    there: StandIn, url: str
+def test_refusal_of_the_gateway_is_one_line(
+    gateway: StandIn, status: int, content: Any, line: str
 ) -> None:
-    done = there.run("number", "list", POSTKAMER_API_URL=url)
+    gateway.answers["GET /v1/numbers"] = [(status, content)]
+    done = gateway.run("notice", "clear")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"{url} does not answer: ")
+    assert done.stderr == line.format(url=gateway.url) + "\n"
+    assert [path for _, path, _ in gateway.requests] == ["/v1/numbers"], "a token goes elsewhere"
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:1", "127.0.0.1:99999", "127.0.0.1:x", "127.0.0.1:1/é", "a" * 70 + ".nl"]
+)
+def test_missing_gateway_is_reported_without_the_token(gateway: StandIn, address: str) -> None:
+    done = gateway.run("number", "list", POSTKAMER_API_URL=f"http://{address}")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"http://{address} does not answer: ")
     assert TOKEN not in done.stderr
 
 
-def test_a_token_may_stand_in_a_file(there: StandIn, tmp_path: Any) -> None:
+def test_token_may_be_in_a_file(gateway: StandIn, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("pk_of_a_file\n")
-    there.answers["GET /v1/numbers"] = [(200, {"numbers": []})]
-    given = {"POSTKAMER_API_TOKEN": "", "POSTKAMER_API_TOKEN_FILE": str(tmp_path / "token")}
-    assert there.run("number", "list", **given).exit_code == 0
-    assert there.headers["Authorization"] == "Bearer pk_of_a_file"
+    gateway.answers["GET /v1/numbers"] = [(200, {"numbers": []})]
+    env = {"POSTKAMER_API_TOKEN": "", "POSTKAMER_API_TOKEN_FILE": str(tmp_path / "token")}
+    assert gateway.run("number", "list", **env).exit_code == 0
+    assert gateway.headers["Authorization"] == "Bearer pk_of_a_file"
 
 
-def test_a_number_is_never_more_than_one_step_of_an_address(there: StandIn) -> None:
-    there.run("notice", "clear", "--number", "../messages?x#y")
-    assert [path for _, path, _ in there.asked] == ["/v1/numbers/..%2Fmessages%3Fx%23y/notice"]
+def test_number_is_one_segment_of_the_path(gateway: StandIn) -> None:
+    gateway.run("notice", "clear", "--number", "../messages?x#y")
+    assert [each[1] for each in gateway.requests] == ["/v1/numbers/..%2Fmessages%3Fx%23y/notice"]

@@ -1,4 +1,4 @@
-"""What is parked: looked at, given up and held still by command, on a real PostgreSQL."""
+"""`postkamer parked` and `destination` on a real PostgreSQL: list, show, drop, pause."""
 
 import json
 from uuid import UUID
@@ -13,162 +13,152 @@ from tests.support.integration.parked_deliveries import (
     ANSWER,
     ONE,
     Command,
-    commands,
     delivery,
     events,
-    filled,
     ids,
     on,
     refused,
 )
 
-
-@pytest.fixture
-def table(empty: str) -> str:
-    return filled(empty)
+UNREADABLE = str(UUID(int=99))
 
 
-@pytest.fixture
-def command(table: str) -> Command:
-    return commands(table)
+def parked(command: Command, *options: str) -> list[str]:
+    return events(command("parked", "list", *options, "--json"))
 
 
 @pytest.mark.parametrize(
-    ("given", "found"),
+    ("options", "found"),
     [
-        ((), [1, 2, 3, 4, 5, 6]),
-        (("--destination", "crm2"), [6]),
-        (("--tenant", "almelo"), [1, 3, 5]),
-        (("--conversation", "c4"), [4]),
-        (("--status", "400"), [6]),
-        (("--since", "2026-11-25T13:02"), [2, 3, 4, 5, 6]),  # Dutch time
-        (("--until", "2026-11-25T13:02"), [1]),
-        (("--tenant", "borne", "--destination", "crm"), [2, 4]),
+        ((), ids(1, 2, 3, 4, 5, 6)),
+        (("--destination", "crm2"), ids(6)),
+        (("--tenant", "almelo"), ids(1, 3, 5)),
+        (("--conversation", "c4"), ids(4)),
+        (("--status", "400"), ids(6)),
+        (("--since", "2026-11-25T13:02"), ids(2, 3, 4, 5, 6)),  # Dutch time
+        (("--until", "2026-11-25T13:02"), ids(1)),
+        (("--tenant", "borne", "--destination", "crm"), ids(2, 4)),
+        (("--unreadable",), [UNREADABLE]),
     ],
 )
-def test_what_is_parked_is_found_by_what_it_is(
-    command: Command, given: tuple[str, ...], found: list[int]
+def test_list_has_the_deliveries_that_match(
+    command: Command, options: tuple[str, ...], found: list[str]
 ) -> None:
-    assert events(command("parked", "list", *given, "--json")) == ids(*found)
+    assert parked(command, *options) == found
 
 
-def test_a_list_has_no_word_of_what_was_said(command: Command) -> None:
-    done = command("parked", "list")
-    first, second, *_ = done.stdout.splitlines()
+def test_list_has_no_contents_of_messages(command: Command) -> None:
+    lines = command("parked", "list").stdout
+    first, second, *_ = lines.splitlines()
     assert first == f"{delivery(1).id}  2026-11-25 12:01:00Z  crm  almelo"
     assert second == "    c1  1 attempt: the destination refused this message: 422"
-    assert "paspoort" not in done.stdout + command("parked", "list", "--json").stdout
+    assert "paspoort" not in lines + command("parked", "list", "--json").stdout
 
 
-def test_envelopes_that_could_not_be_read_are_apart(command: Command) -> None:
-    assert events(command("parked", "list", "--unreadable", "--json")) == [str(UUID(int=99))]
-
-
-def test_one_is_shown_with_its_answer_and_what_was_said_only_when_asked(
-    command: Command,
-) -> None:
+def test_contents_are_shown_only_if_asked_for_and_on_record(command: Command, table: str) -> None:
     [one] = json.loads(command("parked", "show", *ids(1), "--json").stdout)
     assert (one["sequence"], one["status"], one["answerBytes"]) == (1, 422, len(ANSWER))
     assert one["reason"] == "the destination refused this message: 422"
-    for told in (json.dumps(one), command("parked", "show", *ids(1)).stdout):
-        assert "paspoort" not in told and "detail" not in told
+    for shown in (json.dumps(one), command("parked", "show", *ids(1)).stdout):
+        assert "paspoort" not in shown and "detail" not in shown
+    operations = "select what, about from access.operation"
+    assert on(table, lambda pool: pool.fetch(operations)) == []
     [whole] = json.loads(command("parked", "show", *ids(1), "--content", "--json").stdout)
     assert whole == one | {"answer": ANSWER.decode(), "data": {"text": "over mijn paspoort"}}
-    missing = command("parked", "show", str(UUID(int=7)))
-    assert (missing.exit_code, missing.stderr) == (
-        1,
-        f"there is no parked delivery {UUID(int=7)}\n",
-    )
+    assert [tuple(row) for row in on(table, lambda pool: pool.fetch(operations))] == [
+        ("parked show", *ids(1))
+    ]
+    unknown = command("parked", "show", str(UUID(int=7)))
+    fault = f"there is no parked delivery {UUID(int=7)}\n"
+    assert (unknown.exit_code, unknown.stderr) == (1, fault)
 
 
-def test_who_does_not_say_which_does_nothing(command: Command) -> None:
-    for what in (("replay",), ("drop", "--reason", "x")):
+def test_command_without_criteria_changes_nothing(command: Command) -> None:
+    for what in (("replay",), ("replay", "--cancel"), ("drop", "--reason", "x")):
         done = command("parked", *what)
         assert (done.exit_code, done.stdout) == (2, "")
         assert "which?" in done.stderr
-    assert len(events(command("parked", "list", "--json"))) == 6
+    assert len(parked(command)) == 6
 
 
-def test_a_dry_run_counts_and_changes_nothing(command: Command) -> None:
-    counted = command("parked", "replay", "--destination", "crm", "--dry-run")
-    assert counted.stdout == "5 would be tried again\n"
+def test_dry_run_counts_and_changes_nothing(command: Command) -> None:
+    done = command("parked", "replay", "--destination", "crm", "--dry-run")
+    assert done.stdout == "5 would be tried again\n"
     done = command("parked", "drop", "--tenant", "borne", "--reason", "x", "--dry-run")
     assert done.stdout == "3 would be given up\n"
-    assert len(events(command("parked", "list", "--json"))) == 6
+    assert len(parked(command)) == 6
 
 
-def test_what_is_given_up_is_told_with_the_reason(command: Command, table: str) -> None:
+def test_dropped_delivery_is_published_with_its_reason(command: Command, table: str) -> None:
     done = command("parked", "drop", "--destination", "crm2", "--reason", "CRM is gone", "--json")
     assert json.loads(done.stdout) == {"count": 1, "dryRun": False}
 
-    async def untold(pool: Pool) -> list[Settlement]:
+    async def unpublished(pool: Pool) -> list[Settlement]:
         return await Replays(pool, ONE).outbox.fetch_unpublished(10, [])
 
-    [told] = on(table, untold)
-    assert (told.event, told.state, told.reason) == (delivery(6).id, "dropped", "CRM is gone")
-    assert settlement_record(told).id != settlement_record(refused(6, "crm2", 400)).id
-    assert events(command("parked", "list", "--json")) == ids(1, 2, 3, 4, 5)
+    [dropped] = on(table, unpublished)
+    assert (dropped.event, dropped.state) == (delivery(6).id, "dropped")
+    assert dropped.reason == "CRM is gone"
+    assert settlement_record(dropped).id != settlement_record(refused(6, "crm2", 400)).id
+    assert parked(command) == ids(1, 2, 3, 4, 5)
 
 
-def test_what_is_given_up_is_erased_here_and_cannot_be_tried_again(
-    command: Command, table: str
-) -> None:
-    for which in (ids(1, 2), [str(UUID(int=99)), "--unreadable"]):
+def test_dropped_delivery_is_erased_and_cannot_be_replayed(command: Command, table: str) -> None:
+    for which in (ids(1, 2), [UNREADABLE, "--unreadable"]):
         assert command("parked", "drop", *which, "--reason", "x").exit_code == 0
-    kept = "select state, count(*) as n, count(body) as bodies from deliverer.delivery group by 1"
-    found = {row["state"]: row for row in on(table, lambda pool: pool.fetch(kept))}
-    assert (found["dropped"]["n"], found["dropped"]["bodies"]) == (3, 0)
-    assert found["parked"]["n"] == found["parked"]["bodies"] == 4
-    for given in ((), ("--dry-run",)):
-        done = command("parked", "replay", *ids(2, 3), *given)
+    sql = "select state, count(*) as n, count(body) as bodies from deliverer.delivery group by 1"
+    rows = {row["state"]: row for row in on(table, lambda pool: pool.fetch(sql))}
+    assert (rows["dropped"]["n"], rows["dropped"]["bodies"]) == (3, 0)
+    assert rows["parked"]["n"] == rows["parked"]["bodies"] == 4
+    for options in ((), ("--dry-run",)):
+        done = command("parked", "replay", *ids(2, 3), *options)
         assert (done.exit_code, done.stdout) == (1, "")
         assert done.stderr == GIVEN_UP.format(*ids(2)) + "\n"
-    assert events(command("parked", "list", "--json")) == ids(3, 4, 5, 6)
+    assert parked(command) == ids(3, 4, 5, 6)
 
 
-@pytest.mark.parametrize("given", [(), ("--dry-run",)])
-def test_what_nobody_would_deliver_is_not_tried_again(
-    command: Command, table: str, given: tuple[str, ...]
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_replay_to_an_unknown_destination_is_refused(
+    command: Command, options: tuple[str, ...]
 ) -> None:
     for which in (("--destination", "crm2"), ("--all",)):
-        done = command("parked", "replay", *which, *given)
+        done = command("parked", "replay", *which, *options)
         assert (done.exit_code, done.stdout) == (1, "")
         assert done.stderr == NOBODY.format("crm2", 1) + "\n"
-    assert len(events(command("parked", "list", "--json"))) == 6
-    none = command("parked", "replay", "--all", *given, "--config", "nothing.toml")
-    assert (none.exit_code, none.stdout) == (1, "") and "nothing.toml" in none.stderr
+    assert len(parked(command)) == 6
+    done = command("parked", "replay", "--all", *options, "--config", "nothing.toml")
+    assert (done.exit_code, done.stdout) == (1, "") and "nothing.toml" in done.stderr
 
 
-def test_a_destination_that_is_left_out_is_listed_while_something_of_it_is_left(
+def test_removed_destination_is_listed_as_long_as_it_has_deliveries(
     command: Command, table: str
 ) -> None:
-    at_work = "update deliverer.delivery set state = 'replay' where destination = 'crm2'"
-    on(table, lambda pool: pool.execute(at_work))
-    last = command("destination", "list").stdout.splitlines()[-1]
-    assert last == (
+    started = "update deliverer.delivery set state = 'replay' where destination = 'crm2'"
+    on(table, lambda pool: pool.execute(started))
+    assert command("destination", "list").stdout.splitlines()[-1] == (
         "crm2: 0 parked, 1 being tried again; not in the configuration: nobody delivers to it"
     )
-    shown = json.loads(command("destination", "list", "--json").stdout)
-    assert [one["id"] for one in shown if not one["configured"]] == ["crm2"]
+    listed = json.loads(command("destination", "list", "--json").stdout)
+    assert [each["id"] for each in listed if not each["configured"]] == ["crm2"]
     gone = "delete from deliverer.delivery where destination = 'crm2'"
     on(table, lambda pool: pool.execute(gone))
     assert "crm2" not in command("destination", "list").stdout
 
 
-def test_a_destination_is_held_still_and_freed(command: Command, table: str) -> None:
-    async def still(pool: Pool) -> bool:
+def test_destination_is_paused_and_resumed(command: Command, table: str) -> None:
+    async def is_paused(pool: Pool) -> bool:
         return await Replays(pool, ONE).is_paused_by_operator("crm")
 
-    assert not on(table, still)
-    assert command("destination", "pause", "crm", "--reason", "upgrade").stdout == (
-        "crm is held still\n"
-    )
-    assert on(table, still)
-    shown = {one["id"]: one for one in json.loads(command("destination", "list", "--json").stdout)}
-    assert (shown["crm"]["reason"], shown["crm"]["parked"]) == ("upgrade", 6)
+    assert not on(table, is_paused)
+    done = command("destination", "pause", "crm", "--reason", "upgrade")
+    assert done.stdout == "crm is held still\n"
+    assert on(table, is_paused)
+    listed = json.loads(command("destination", "list", "--json").stdout)
+    [crm] = [each for each in listed if each["id"] == "crm"]
+    assert (crm["reason"], crm["parked"]) == ("upgrade", 6)
     assert "; held since" in command("destination", "list").stdout
     assert command("destination", "resume", "crm").exit_code == 0
-    assert not on(table, still)
+    assert not on(table, is_paused)
     assert "crm: 6 parked\n" in command("destination", "list").stdout
     unknown = command("destination", "pause", "x", "--reason", "y")
     assert (unknown.exit_code, unknown.stdout) == (2, "")

@@ -1,6 +1,7 @@
-"""`postkamer route replay` on a real archive: the rules of then beside others."""
+"""`postkamer route replay` on a real archive."""
 
 import asyncio
+import getpass
 import json
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +25,6 @@ SECRET = "mijn container bij Sannes huis"
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """The town's rules."""
     (tmp_path / "texts").symlink_to(FOLDER)
     file = tmp_path / "town.toml"
     file.write_text(TOWN)
@@ -33,11 +33,16 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def week(pool: Pool, file: Path) -> Week:
-    """Two days, on record: what came in, what desks did, what was due."""
+    """Two days in the archive: messages, commands of desks, timers."""
     town = loader.load(file)
     week = Week(town)
-    await _kept(pool, town)
-    # Two telephones of one person: what either of them writes later is in the first conversation.
+    version = create_version(town, MONDAY, keyed_hash(b"a key of the tests"))
+    await pool.execute(
+        "insert into router.version (version, record, first_at, approved_by, files)"
+        " values ($1, $2, $3, $4, $5)",
+        *msgspec.structs.astuple(version),
+    )
+    # Two telephones of one person: later messages of both are in the first conversation.
     [one], [other] = week.hears(50, "ik wil een paspoort"), week.hears(51, "afval")
     week.passes(minutes=1)
     week.orders("merge", one.conversation, other=other.conversation)
@@ -55,43 +60,27 @@ async def week(pool: Pool, file: Path) -> Week:
         week.hears(citizen, "en nu?")
     [late] = week.hears(51, "en nu?")
     assert late.conversation == one.conversation
-    await _recorded(pool, week)
+    await table_partitions.create_partitions(pool, MONDAY.date())
+    added = await (await writer_of(pool)).add(week.records)
+    assert added == len({record.id for record in week.records})
     return week
 
 
-async def _kept(pool: Pool, town: loader.LoadedConfig) -> None:
-    """The version of its rules, as the router keeps it."""
-    version = create_version(town, MONDAY, keyed_hash(b"a key of the tests"))
-    await pool.execute(
-        "insert into router.version (version, record, first_at, approved_by, files)"
-        " values ($1, $2, $3, $4, $5)",
-        *msgspec.structs.astuple(version),
-    )
-
-
-async def _recorded(pool: Pool, week: Week) -> None:
-    await table_partitions.create_partitions(pool, MONDAY.date())
-    writer = await writer_of(pool)
-    assert await writer.add(week.records) == len({record.id for record in week.records})
-
-
-async def _asked(url: str, file: Path, *more: object, code: int = 0) -> Any:
-    """What the command says, and has changed nothing by."""
+async def replay(url: str, file: Path, *options: object, code: int = 0) -> str:
+    """Run the command, and return what it prints."""
     env = {"POSTKAMER_DATABASE_URL": url, "POSTKAMER_CONFIG": str(file)}
     env["POSTKAMER_ARCHIVE_KEY"] = KEY
-    command = ("route", "replay", *more)
-    done = await asyncio.to_thread(lambda: postkamer(*command, env=env))
+    done = await asyncio.to_thread(lambda: postkamer("route", "replay", *options, env=env))
     assert done.exit_code == code, done.output
     return done.stdout if code == 0 else done.stderr
 
 
-async def _shown(url: str, file: Path, *more: object, since: datetime = MONDAY) -> Any:
-    said = await _asked(url, file, "--since", since.isoformat(), *more, "--json")
-    return json.loads(said)
+async def compare(url: str, file: Path, *options: object, since: datetime = MONDAY) -> Any:
+    return json.loads(await replay(url, file, "--since", since.isoformat(), *options, "--json"))
 
 
-async def test_the_rules_of_then_make_no_difference(empty: str, file: Path, week: Week) -> None:
-    found = await _shown(empty, file)
+async def test_rules_of_the_period_make_no_difference(empty: str, file: Path, week: Week) -> None:
+    found = await compare(empty, file)
     heard = sum(r.kind == "message" and b'"direction":"in"' in r.data for r in week.records)
     assert (found["messages"], found["conversations"]) == (heard, 41)
     assert found["elsewhere"] == {"messages": 0, "conversations": 0}
@@ -99,35 +88,40 @@ async def test_the_rules_of_then_make_no_difference(empty: str, file: Path, week
     assert found["tags"] == found["care"] == found["moves"] == []
     assert found["before"] == found["version"] == week.ground.version
     half = MONDAY + (week.now - MONDAY) / 2
-    later = await _shown(empty, file, since=half)
+    later = await compare(empty, file, since=half)
     assert 0 < later["messages"] < heard
-    early = await _shown(empty, file, "--until", half.isoformat())
+    early = await compare(empty, file, "--until", half.isoformat())
     assert early["messages"] + later["messages"] == heard
 
 
-async def test_other_rules_make_a_table_without_a_word_of_anybody(
+async def test_texts_are_shown_only_as_examples_and_on_record(
     empty: str, pool: Pool, file: Path, week: Week
 ) -> None:
     new = file.parent / "new.toml"
     new.write_text(TOWN.replace('"container", "afval"', '"vuilnis"'))
     before = await pool.fetchval("select count(*) from archiver.entry")
-    found = await _shown(empty, file, "--config", new)
+    found = await compare(empty, file, "--config", new)
     assert found["before"] == week.ground.version != found["version"]
     assert found["elsewhere"]["conversations"] == 40
     assert {(m["from"], m["to"]) for m in found["moves"]} >= {("afval", "balie")}
-    said = await _asked(empty, file, "--since", "2026-11-23", "--config", new)
+    said = await replay(empty, file, "--since", "2026-11-23", "--config", new)
     assert f"{found['elsewhere']['messages']} messages in 40 conversations would go" in said
     assert "Sanne" not in said + json.dumps(found)
-    shown = await _asked(empty, file, "--since", "2026-11-23", "--config", new, "--examples", 2)
+    shown = await replay(empty, file, "--since", "2026-11-23", "--config", new, "--examples", 2)
     assert [line for line in shown.splitlines() if " -> " in line] == [
         f'afval -> balie: "{text}"' for text in ("afval", f"{SECRET} 1")
     ]
+    (seen,) = await pool.fetch("select by, what, data from access.operation")
+    assert (seen["by"], seen["what"]) == (getpass.getuser(), "route replay")
+    data = json.loads(seen["data"])
+    assert (data["examples"], data["version"]) == (2, found["version"])
+    assert "Sanne" not in seen["data"]
     assert await pool.fetchval("select count(*) from archiver.entry") == before
 
 
-async def test_of_another_number_nothing_is_looked_at(empty: str, file: Path, week: Week) -> None:
-    assert (await _shown(empty, file, "--number", NUMBER))["messages"] > 0
-    assert (await _shown(empty, file, "--number", "20000001"))["messages"] == 0
+async def test_messages_to_other_numbers_are_left_out(empty: str, file: Path, week: Week) -> None:
+    assert (await compare(empty, file, "--number", NUMBER))["messages"] > 0
+    assert (await compare(empty, file, "--number", "20000001"))["messages"] == 0
 
 
 @pytest.mark.parametrize(
@@ -138,23 +132,16 @@ async def test_of_another_number_nothing_is_looked_at(empty: str, file: Path, we
         (("--since", "2026-11-25", "--until", "2026-11-24"), 2, "expected a time after --since"),
         (("--since", "2026-11-23", "--config", "no.toml"), 1, "no.toml:0: file: cannot be read"),
         (("--since", "2026-11-23", "--examples", "5000"), 2, "is not in the range"),
+        (("--since", "2026-11-23"), 1, "replay: "),
     ],
 )
-async def test_misuse_is_said(
-    empty: str, file: Path, arguments: tuple[str, ...], code: int, words: str
+async def test_misuse_or_a_missing_database_is_reported(
+    file: Path, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
-    assert words in await _asked(empty, file, *arguments, code=code)
+    fault = await replay("postgresql://127.0.0.1:1/none", file, *arguments, code=code)
+    assert words in fault and "Traceback" not in fault
 
 
-async def test_a_version_that_is_not_on_record_is_refused(
-    empty: str, file: Path, week: Week
-) -> None:
-    said = await _asked(empty, file, "--since", "2026-11-23", "--before", "0", code=1)
+async def test_unknown_version_is_refused(empty: str, file: Path, week: Week) -> None:
+    said = await replay(empty, file, "--since", "2026-11-23", "--before", "0", code=1)
     assert "there is no version '0'" in said
-
-
-async def test_a_database_that_is_not_there_is_said(file: Path) -> None:
-    url = "postgresql://127.0.0.1:1/none"
-    said = await _asked(url, file, "--since", "2026-11-23", code=1)
-    assert said.startswith("replay: ")
-    assert "Traceback" not in said

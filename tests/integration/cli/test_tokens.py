@@ -1,41 +1,27 @@
-"""`postkamer token` as its own process would run it, on a real PostgreSQL."""
+"""`postkamer token` on a real PostgreSQL."""
 
-import asyncio
 import json
-from collections.abc import Callable
 
 import pytest
-from click.testing import CliRunner, Result
 
-from cli.main import main
-from services.postgres.migrations import migrate
-from tests.integration.conftest import all_migrations
-from tests.support.installation import EXAMPLE
+from tests.support.integration.parked_deliveries import Command, commands
 
-Command = Callable[..., Result]
-ADD = ("--tenant", "almelo", "--role", "send", "--role", "read")
+ADD = ("token", "add", "desk", "--tenant", "almelo", "--role", "send", "--role", "read")
 
 
 @pytest.fixture
-def token(empty: str) -> Command:
-    asyncio.run(migrate(empty, all_migrations()))
-    env = {"POSTKAMER_CONFIG": str(EXAMPLE), "POSTKAMER_DATABASE_URL": empty}
-
-    def run(*arguments: str) -> Result:
-        return CliRunner().invoke(main, ["token", *arguments], env=env)
-
-    return run
+def run(fresh: str) -> Command:
+    return commands(fresh)
 
 
-def test_a_token_is_shown_once_and_its_hash_never(token: Command) -> None:
+def test_token_is_shown_once_and_its_hash_never(run: Command) -> None:
     more = ("--department", "burgerzaken", "--people", "--expires", "2099-01-01T00:00:00+01:00")
-    done = token("add", "desk", *ADD, *more, "--per-second", "5", "--burst", "7", "--json")
+    done = run(*ADD, *more, "--per-second", "5", "--burst", "7", "--json")
     assert done.exit_code == 0, done.output
-    made = json.loads(done.stdout)
-    assert made["token"].startswith("pk_")
-    shown = token("list", "--json")
-    (row,) = json.loads(shown.stdout)
-    assert made["token"] not in shown.stdout
+    token = json.loads(done.stdout)["token"]
+    listed = run("token", "list", "--json").stdout
+    assert token.startswith("pk_") and token not in listed
+    (row,) = json.loads(listed)
     assert row.pop("createdAt")
     assert row == {
         "name": "desk",
@@ -49,24 +35,24 @@ def test_a_token_is_shown_once_and_its_hash_never(token: Command) -> None:
         "revokedAt": None,
         "note": "",
     }
-    assert token("list").stdout == (
+    assert run("token", "list").stdout == (
         "desk of almelo: read, send; burgerzaken; 5/s, 7 at once; people; until 2098-12-31 23:00Z\n"
     )
 
 
-def test_a_name_is_never_given_out_again(token: Command) -> None:
-    assert token("add", "desk", *ADD).exit_code == 0
-    assert token("add", "desk", *ADD).exit_code == 1
-    assert token("revoke", "desk").exit_code == 0
-    again = token("add", "desk", *ADD)
+def test_name_is_never_given_out_again(run: Command) -> None:
+    assert run(*ADD).exit_code == 0
+    assert run(*ADD).exit_code == 1
+    assert run("token", "revoke", "desk").exit_code == 0
+    again = run(*ADD)
     assert (again.exit_code, again.stdout) == (1, "")
     assert "take another" in again.stderr
 
 
-def test_revoking_twice_tells_of_the_first_time_and_of_none_is_refused(token: Command) -> None:
-    token("add", "desk", *ADD)
-    first = json.loads(token("revoke", "desk", "--json").stdout)
-    assert first == json.loads(token("revoke", "desk", "--json").stdout)
-    assert "revoked" in token("list").stdout
-    none = token("revoke", "nobody")
-    assert (none.exit_code, none.stderr) == (1, "there is no token 'nobody'\n")
+def test_second_revocation_shows_the_time_of_the_first(run: Command) -> None:
+    run(*ADD)
+    first, second = (run("token", "revoke", "desk", "--json").stdout for _ in range(2))
+    assert json.loads(first) == json.loads(second)
+    assert "revoked" in run("token", "list").stdout
+    unknown = run("token", "revoke", "nobody")
+    assert (unknown.exit_code, unknown.stderr) == (1, "there is no token 'nobody'\n")

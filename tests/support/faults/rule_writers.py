@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from cli.routing import explain
+from cli.routing.explanation import build_unit
 from router.handlers.dispatch import decide
 from router.handlers.units import keyed_hash
 from router.model.snapshot import Snapshot
@@ -193,7 +193,7 @@ async def archived(town: Installation, run: str) -> dict[str, dict[str, Any]]:
 def expected(said: dict[str, Any], ground: RoutingContext) -> dict[str, Any]:
     """What this version alone makes of a message that starts a conversation."""
     at = datetime.fromisoformat(said["receivedAt"])
-    unit = explain.build_unit(said["text"], NUMBER, at, "text")
+    unit = build_unit(said["text"], NUMBER, at, "text")
     decision = DecisionView(decide(unit, Snapshot(), ground)[0])
     found = {
         "department": decision.department,

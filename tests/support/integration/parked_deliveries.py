@@ -7,15 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from cli.main import main
 from deliverer.crm.settlements import Settlement, Settlements, make_settlement, park_settlement
 from services.contract import Delivery
 from services.ids import uuid7
 from services.postgres.database import Pool, connection_pool
-from services.postgres.migrations import migrate
-from tests.integration.conftest import all_migrations
+from tests.support.cli.command_line import postkamer
 from tests.support.installation import EXAMPLE
 
 T = TypeVar("T")
@@ -65,21 +63,16 @@ async def write(pool: Pool, *settled: Settlement) -> None:
     await settlements.write(list(settled))
 
 
-def filled(empty: str) -> str:
+def filled(url: str) -> str:
     """Six parked, one unreadable and one settled; the same address."""
-    asyncio.run(migrate(empty, all_migrations()))
     unread = Settlement(
         destination="crm", event=UUID(int=99), conversation="", state="parked", attempts=0,
         status=0, at=NOON, reason="an envelope that cannot be read", body=b"\xc1",
     )  # fmt: skip
     done = make_settlement(delivery(50), "crm", 1, 200, NOON)
-    on(
-        empty,
-        lambda pool: write(
-            pool, *(refused(n) for n in range(1, 6)), refused(6, "crm2", 400), unread, done
-        ),
-    )
-    return empty
+    parked = [*(refused(n) for n in range(1, 6)), refused(6, "crm2", 400)]
+    on(url, lambda pool: write(pool, *parked, unread, done))
+    return url
 
 
 def commands(table: str) -> Command:
@@ -87,7 +80,7 @@ def commands(table: str) -> Command:
     env = {"POSTKAMER_CONFIG": str(EXAMPLE), "POSTKAMER_DATABASE_URL": table}
 
     def run(*arguments: str) -> Result:
-        return CliRunner().invoke(main, arguments, env=env)
+        return postkamer(*arguments, env=env)
 
     return run
 

@@ -29,7 +29,7 @@ from sandbox.openklant.error_responses import BASE
 from sandbox.service import run_sandbox
 from sandbox.settings import SandboxSettings
 from services.config.organisation import Department, OpenKlantDestination
-from services.contract import Command, Delivery
+from services.contract import Delivery
 from services.postgres.database import Pool
 from tests.support.integration.destination_harness import ARCHIVER, NOON
 from tests.support.openklant.link import Link, ProcessEnded

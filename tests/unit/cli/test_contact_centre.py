@@ -1,6 +1,6 @@
-"""`postkamer notice`, `number` and `care`: what is misused or not set, and what a person reads.
+"""`postkamer notice`, `number` and `care`: misuse, settings, and lines for a person.
 
-A test of these that connected to anything would fail.
+A command that connected to anything would fail here.
 """
 
 from datetime import UTC, datetime
@@ -14,24 +14,22 @@ from cli.support.gateway_client import FieldProblem
 from tests.support.cli.command_line import postkamer
 
 CONVERSATION = f"10000001-{'a2' * 13}"
-SET = {"POSTKAMER_API_URL": "http://127.0.0.1:1", "POSTKAMER_API_TOKEN": "pk_secret"}
+SETTINGS = {"POSTKAMER_API_URL": "http://127.0.0.1:1", "POSTKAMER_API_TOKEN": "pk_secret"}
+NO_TOKEN = "POSTKAMER_API_TOKEN: expected a token: printable ASCII without spaces\n"
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("name", "value", "fault"),
     [
-        ({"POSTKAMER_API_TOKEN": ""}, "POSTKAMER_API_TOKEN: is missing\n"),
-        (
-            {"POSTKAMER_API_TOKEN": "pk_a\nX: y"},
-            "POSTKAMER_API_TOKEN: expected a token: printable ASCII without spaces\n",
-        ),
-        ({"POSTKAMER_API_URL": "ftp://x"}, "POSTKAMER_API_URL: String should match pattern"),
+        ("POSTKAMER_API_TOKEN", "", "POSTKAMER_API_TOKEN: is missing\n"),
+        ("POSTKAMER_API_TOKEN", "pk_a\nX: y", NO_TOKEN),
+        ("POSTKAMER_API_URL", "ftp://x", "POSTKAMER_API_URL: String should match pattern"),
     ],
 )
-def test_a_setting_that_is_wrong_is_named(given: dict[str, str], said: str) -> None:
-    done = postkamer("number", "list", env=SET | given)
+def test_wrong_setting_is_named(name: str, value: str, fault: str) -> None:
+    done = postkamer("number", "list", env=SETTINGS | {name: value})
     assert done.exit_code == 1
-    assert done.stderr.startswith(said)
+    assert done.stderr.startswith(fault)
 
 
 @pytest.mark.parametrize(
@@ -47,44 +45,36 @@ def test_a_setting_that_is_wrong_is_named(given: dict[str, str], said: str) -> N
         ("care", "confirm", f"{CONVERSATION}/../x"),
     ],
 )
-def test_a_misused_command_ends_with_2(
-    arguments: tuple[str, ...],
-) -> None:
-    assert postkamer(*arguments, env=SET).exit_code == 2
+def test_misused_command_has_exit_code_2(arguments: tuple[str, ...]) -> None:
+    assert postkamer(*arguments, env=SETTINGS).exit_code == 2
 
 
 @given(st.none() | st.text(), st.none() | st.text())
-def test_only_what_was_given_is_said(author: str | None, text: str | None) -> None:
+def test_body_has_only_given_members(author: str | None, text: str | None) -> None:
     body = build_body(author, text=text)
     assert body.get("text") == text
     assert ("author" in body) == (author is not None)
     assert None not in body.values()
 
 
-def test_a_fault_is_told_with_where_it_is() -> None:
-    assert str(FieldProblem("must be given", "/text")) == "/text: must be given"
-    assert (
-        str(FieldProblem("must be given", "", "Idempotency-Key"))
-        == "Idempotency-Key: must be given"
-    )
+def test_number_is_shown_with_the_end_of_its_notice_in_summer_time() -> None:
+    end = datetime(2026, 7, 1, 15, tzinfo=UTC)
+    number = Number("1", "open", None, None, Notice("Druk.", end))
+    assert [*format_number(number)] == ["1: open", "  notice until 2026-07-01 17:00: Druk."]
 
 
-def test_a_notice_that_ends_in_summer_time_is_shown_so() -> None:
-    ends = datetime(2026, 7, 1, 15, tzinfo=UTC)
-    [_, told] = format_number(Number("1", "open", None, None, Notice("Druk.", ends)))
-    assert told == "  notice until 2026-07-01 17:00: Druk."
+WAITS = "c: accepted: the router has not come to it yet"
 
 
 @pytest.mark.parametrize(
-    ("done", "line"),
+    ("result", "line"),
     [
         (CommandOutcome(number="1", id="x", status="done"), "1: done"),
         (CommandOutcome(number="1", reason="no"), "1: refused: no"),
-        (
-            CommandOutcome(conversation="c", id="x", status="accepted"),
-            "c: accepted: the router has not come to it yet",
-        ),
+        (CommandOutcome(conversation="c", id="x", status="accepted"), WAITS),
+        (FieldProblem("must be given", "/text"), "/text: must be given"),
+        (FieldProblem("must be given", "", "Idempotency-Key"), "Idempotency-Key: must be given"),
     ],
 )
-def test_how_an_order_went_is_one_line(done: CommandOutcome, line: str) -> None:
-    assert str(done) == line
+def test_outcome_or_problem_is_one_line(result: object, line: str) -> None:
+    assert str(result) == line

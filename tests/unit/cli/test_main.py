@@ -1,24 +1,48 @@
-"""The operator's command line: what it says, and with which exit code."""
+"""Commands are imported when they run; their output and exit codes."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from cli.archive.group import group as archive
+from cli.main import main, route
+from cli.support.lazy_group import LazyGroup
 from tests.support.cli.command_line import SETTINGS, TOML, postkamer
 
+HEAVY = {"pydantic", "asyncpg", "aio_pika", "aiohttp", "structlog", "services.config", "router"}
 
-def explained(*arguments: object, config: Path) -> Any:
-    done = postkamer(
-        "route", "explain", *arguments, "--json", env={"POSTKAMER_CONFIG": str(config)}
-    )
+
+@pytest.mark.parametrize(
+    ("group", "name"), [(group, name) for group in (main, route, archive) for name in group.places]
+)
+def test_command_is_where_the_table_says(group: LazyGroup, name: str) -> None:
+    command = group.get_command(click.Context(group), name)
+    assert command is not None and command.name == name
+    assert command.help and command.help[0].isupper()
+    assert group.get_command(click.Context(group), "nothing") is None
+
+
+def test_command_line_alone_imports_nothing_that_takes_long() -> None:
+    code = "import sys, cli.main; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "cli.main" in done.stdout.split()
+    assert not HEAVY & set(done.stdout.split())
+
+
+def explain(*arguments: object, config: Path) -> Any:
+    env = {"POSTKAMER_CONFIG": str(config)}
+    done = postkamer("route", "explain", *arguments, "--json", env=env)
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout)
 
 
-def test_a_text_is_explained_for_a_person_and_for_a_program(file: Path) -> None:
-    answer = explained("Waar laat ik mijn GROF VUIL?", config=file)
+def test_route_explain_prints_json_or_lines(file: Path) -> None:
+    answer = explain("Waar laat ik mijn GROF VUIL?", config=file)
     assert len(answer.pop("version")) == 12
     assert [timer["kind"] for timer in answer.pop("timers")] == ["idle", "window"]
     assert answer == {
@@ -31,24 +55,24 @@ def test_a_text_is_explained_for_a_person_and_for_a_program(file: Path) -> None:
         "careSteps": [],
         "language": "nl",
     }
-    env = {"POSTKAMER_CONFIG": str(file)}
-    done = postkamer("route", "explain", "grof vuil", env=env)
-    assert done.exit_code == 0
-    assert done.stdout.splitlines() == [
-        'Openbare ruimte (groen): "grof vuil" staat erin (regel afval)',
-        '  past       afval: "grof vuil" staat erin',
-    ]
+    done = postkamer("route", "explain", "grof vuil", env={"POSTKAMER_CONFIG": str(file)})
+    assert (done.exit_code, done.stdout.splitlines()) == (
+        0,
+        [
+            'Openbare ruimte (groen): "grof vuil" staat erin (regel afval)',
+            '  past       afval: "grof vuil" staat erin',
+        ],
+    )
 
 
-def test_without_a_match_the_fallback_of_the_number_is_named(file: Path) -> None:
-    answer = explained("hallo", config=file)
-    assert (answer["department"], answer["rule"], answer["tried"]) == ("kcc", None, ["afval"])
-    borne = explained("grof vuil", "--number", "20000001", config=file)
-    assert (borne["department"], borne["rule"], borne["tried"]) == ("kcc", None, [])
+def test_route_explain_names_the_fallback_of_the_number_without_a_match(file: Path) -> None:
+    for arguments, tried in ((["hallo"], ["afval"]), (["grof vuil", "--number", "20000001"], [])):
+        answer = explain(*arguments, config=file)
+        assert [answer[name] for name in ("department", "rule", "tried")] == ["kcc", None, tried]
 
 
 @pytest.mark.slow
-def test_without_a_configuration_the_shipped_example_is_asked(file: Path) -> None:
+def test_route_explain_uses_the_shipped_example_without_a_configuration(file: Path) -> None:
     done = postkamer("route", "explain", "mijn paspoort is verlopen", "--json")
     assert done.exit_code == 0
     assert json.loads(done.stdout)["department"] == "burgerzaken"
@@ -64,7 +88,7 @@ def test_without_a_configuration_the_shipped_example_is_asked(file: Path) -> Non
         ([], 2, "Missing argument"),
     ],
 )
-def test_misuse_is_said_with_exit_code_2(
+def test_misuse_of_route_explain_has_exit_code_2(
     file: Path, arguments: list[str], code: int, words: str
 ) -> None:
     done = postkamer("route", "explain", *arguments, env={"POSTKAMER_CONFIG": str(file)})
@@ -72,29 +96,45 @@ def test_misuse_is_said_with_exit_code_2(
     assert words in done.stderr
 
 
-def test_a_wrong_configuration_is_refused_with_exit_code_1(file: Path) -> None:
-    file.write_text(TOML.replace('fallback = "kcc"', 'fallback = "x"', 1))
-    done = postkamer("route", "explain", "x", env={"POSTKAMER_CONFIG": str(file)})
+@pytest.mark.parametrize(
+    ("right", "wrong", "fault"),
+    [
+        (
+            'fallback = "kcc"',
+            'fallback = "x"',
+            "10: numbers.0.fallback: 'almelo' has no department",
+        ),
+        ('words = ["afval", "grof vuil"]', 'pattern = "a(b"', "37: rules.0.pattern: It is no"),
+        (
+            'words = ["afval", "grof vuil"]',
+            'words = ["*"]',
+            "37: rules.0.words.0: '*': There is no",
+        ),
+    ],
+)
+def test_route_explain_refuses_a_wrong_configuration_as_check_does(
+    file: Path, right: str, wrong: str, fault: str
+) -> None:
+    file.write_text(TOML.replace(right, wrong, 1))
+    env = {"POSTKAMER_CONFIG": str(file)}
+    done = postkamer("route", "explain", "x", env=env)
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == f"{file}:10: numbers.0.fallback: 'almelo' has no department 'x'\n"
+    assert done.stderr.startswith(f"{file}:{fault}")
+    assert f"fault: {done.stderr}" in postkamer("check", env=SETTINGS | env).stdout
 
 
-def test_a_token_without_a_municipality_is_a_fault_where_there_are_several(file: Path) -> None:
-    tokens = {"POSTKAMER_API_TOKENS": "crm:hunter2"}
-    env = SETTINGS | tokens | {"POSTKAMER_CONFIG": str(file)}
-    said = "POSTKAMER_API_TOKENS: crm needs its municipality, as in crm@almelo:token"
+def test_token_without_a_municipality_is_a_fault_if_there_are_several(file: Path) -> None:
+    env = SETTINGS | {"POSTKAMER_API_TOKENS": "crm:hunter2", "POSTKAMER_CONFIG": str(file)}
+    fault = "POSTKAMER_API_TOKENS: crm needs its municipality, as in crm@almelo:token"
     done = postkamer("check", env=env)
-    assert done.exit_code == 1
-    assert done.stdout.splitlines()[0] == f"fault: {said}"
+    assert (done.exit_code, done.stdout.splitlines()[0]) == (1, f"fault: {fault}")
     for service in ("gateway", "archiver"):
-        stopped = postkamer(service, env=env)
-        assert (stopped.exit_code, stopped.stderr) == (1, said + "\n")
+        done = postkamer(service, env=env)
+        assert (done.exit_code, done.stderr) == (1, fault + "\n")
 
 
 @pytest.mark.parametrize("service", ["gateway", "router", "deliverer", "archiver"])
-def test_a_service_with_wrong_settings_does_not_start_and_names_all_of_them(
-    file: Path, service: str
-) -> None:
+def test_service_with_missing_settings_names_all_of_them(file: Path, service: str) -> None:
     done = postkamer(service)
     assert done.exit_code == 1
     assert "POSTKAMER_CONFIG: is missing" in done.stderr
@@ -102,20 +142,20 @@ def test_a_service_with_wrong_settings_does_not_start_and_names_all_of_them(
     assert "Traceback" not in done.output
 
 
-def test_a_deliverer_without_the_secret_of_a_destination_does_not_start(file: Path) -> None:
+def test_deliverer_without_the_secret_of_a_destination_does_not_start(file: Path) -> None:
     env = SETTINGS | {"POSTKAMER_CONFIG": str(file), "CRM_SECRET": ""}
     done = postkamer("deliverer", env=env)
     assert (done.exit_code, done.stderr) == (1, "CRM_SECRET (destination crm): is missing\n")
 
 
 @pytest.mark.parametrize("command", [["migrate"], ["topology", "declare"]])
-def test_what_needs_a_server_says_which_setting_is_missing(file: Path, command: list[str]) -> None:
+def test_command_for_a_server_names_the_missing_setting(file: Path, command: list[str]) -> None:
     done = postkamer(*command)
     assert done.exit_code == 1
     assert done.stderr.endswith("_URL: is missing\n")
 
 
-def test_the_topology_is_shown_and_can_be_imported(file: Path) -> None:
+def test_topology_is_printed_as_lines_as_json_and_as_definitions(file: Path) -> None:
     done = postkamer("topology", "show", "--config", file)
     assert done.exit_code == 0
     assert [line.split()[1] for line in done.stdout.splitlines()[1:]] == [
@@ -124,7 +164,6 @@ def test_the_topology_is_shown_and_can_be_imported(file: Path) -> None:
         "deliverer.destination.crm",
         "archiver.records",
     ]
-    rows = json.loads(postkamer("topology", "show", "--config", file, "--json").stdout)
-    assert len(rows) == 4
+    assert len(json.loads(postkamer("topology", "show", "--config", file, "--json").stdout)) == 4
     document = json.loads(postkamer("topology", "definitions", "--config", file).stdout)
     assert (len(document["queues"]), document["users"]) == (4, [])

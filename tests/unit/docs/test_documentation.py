@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from cli.routing.explain import explain
-from cli.support.example_config import EXAMPLE
+from cli.routing.explanation import explain
+from cli.support.configuration import EXAMPLE
 from deliverer.crm import response_policy
 from deliverer.destinations.cloudevents import Event
 from router.handlers import timer_fired

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from cli.support.example_config import EXAMPLE
+from cli.support.configuration import EXAMPLE
 from services.calendar.opening_hours import Closing
 from services.config import loader
 from services.config.organisation import (

@@ -1,4 +1,4 @@
-"""What was seen, added up: places in as few pieces as they take, and messages among them."""
+"""The exposure of a conversation: messages by ranges and one by one."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -8,47 +8,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.archive.breach_report import (
-    ExposureTotals,
-    PersonBuilder,
-    merge_ranges,
-    time_slices,
-    was_delivered,
-)
+from cli.archive.breach_report import ExposureTotals, merge_ranges, time_slices, was_delivered
 from services.ids import uuid7
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 IDS = [uuid7(AT, bytes([n] * 10)) for n in range(1, 5)]
-places = st.integers(0, 40)
-ranges = st.lists(st.tuples(places, places).map(lambda pair: (min(pair), max(pair))))
+POSITIONS = st.integers(0, 40)
+RANGES = st.lists(st.tuples(POSITIONS, POSITIONS).map(lambda pair: (min(pair), max(pair))))
 
 
-@given(ranges)
-def test_joined_pieces_hold_the_same_places_and_do_not_touch(some: list[tuple[int, int]]) -> None:
-    found = merge_ranges(some)
-    held = {n for first, last in some for n in range(first, last + 1)}
-    assert {n for first, last in found for n in range(first, last + 1)} == held
-    assert all(b[0] > a[1] + 1 for a, b in pairwise(found))
+@given(RANGES)
+def test_merged_ranges_have_the_same_positions_and_do_not_touch(
+    ranges: list[tuple[int, int]],
+) -> None:
+    merged = merge_ranges(ranges)
+    positions = {n for first, last in ranges for n in range(first, last + 1)}
+    assert {n for first, last in merged for n in range(first, last + 1)} == positions
+    assert all(after[0] > before[1] + 1 for before, after in pairwise(merged))
 
 
-def view(what: str, **said: Any) -> dict[str, Any]:
+def view(what: str, message: Any = None, **fields: Any) -> dict[str, Any]:
+    fields = {"what": what, "from": 2, "to": 6} | fields
     row = {"conversation": "c", "tenant": "almelo", "department": "balie", "at": AT}
-    return row | {"message": None, "fields": {"what": what, "from": 2, "to": 6} | said}
-
-
-def message(n: int, department: str = "balie", **said: Any) -> dict[str, Any]:
-    told = {"type": "text", "from": {"identities": [{"kind": "phone", "value": "+31600000011"}]}}
-    return {"message": IDS[n], "department": department, "sequence": 2 * n, "fields": told | said}
-
-
-def seen(*views: dict[str, Any]) -> PersonBuilder:
-    exposed = ExposureTotals()
-    for one in views:
-        exposed.add_view(one)
-    citizen = PersonBuilder(exposed.by_conversation["c"])
-    for n, department in enumerate(("balie", "balie", "jeugd", "balie")):
-        citizen.add(message(n, department))
-    return citizen
+    return row | {"message": message, "fields": fields}
 
 
 @pytest.mark.parametrize(
@@ -58,32 +40,38 @@ def seen(*views: dict[str, Any]) -> PersonBuilder:
         ([view("messages"), view("messages", **{"from": 0})], 3, ["text"]),
         ([view("search", messages=[str(IDS[0]), str(IDS[3])])], 2, ["text"]),
         ([view("conversation")], 0, ["conversation"]),
-        ([view("file") | {"message": IDS[0]}], 1, ["file", "text"]),
+        ([view("file", IDS[0])], 1, ["file", "text"]),
     ],
 )
-def test_of_what_was_seen_messages_are_counted_once(
+def test_exposed_messages_are_counted_once(
     views: list[dict[str, Any]], count: int, kinds: list[str]
 ) -> None:
-    person = seen(*views).person("c")
+    totals = ExposureTotals()
+    for each in views:
+        totals.add_view(each)
+    exposure = totals.by_conversation["c"]
+    sender = {"identities": [{"kind": "phone", "value": "+31600000011"}]}
+    for n, department in enumerate(("balie", "balie", "jeugd", "balie")):
+        row = {"message": IDS[n], "department": department, "sequence": 2 * n}
+        exposure.add_message(row | {"fields": {"type": "text", "from": sender}})
+    person = exposure.person("c")
     assert (person.messages, person.kinds, person.times) == (count, kinds, len(views))
     assert person.identifiers == [("phone", "31600000011")]
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
-    [
-        ({"state": "settled", "status": 200}, True),
-        ({"state": "parked", "status": 400}, True),
-        ({"state": "parked", "status": 0}, False),
-        ({"state": "dropped"}, False),
-    ],
+    ("state", "status", "delivered"),
+    [("settled", 200, True), ("parked", 400, True), ("parked", 0, False), ("dropped", 0, False)],
 )
-def test_what_a_destination_answered_it_had(said: dict[str, Any], expected: bool) -> None:
-    assert was_delivered(said) is expected
+def test_destination_that_answered_had_the_message(
+    state: str, status: int, delivered: bool
+) -> None:
+    fields = {"state": state} | ({"status": status} if state != "dropped" else {})
+    assert was_delivered(fields) is delivered
 
 
-def test_a_period_is_looked_through_in_days_without_a_gap() -> None:
+def test_period_is_read_in_days_without_a_gap() -> None:
     end = AT + timedelta(days=2, hours=1)
-    found = list(time_slices(AT, end))
-    assert [a for a, _ in found[1:]] == [b for _, b in found[:-1]]
-    assert (found[0][0], found[-1][1], len(found)) == (AT, end, 3)
+    slices = list(time_slices(AT, end))
+    assert [since for since, _ in slices[1:]] == [until for _, until in slices[:-1]]
+    assert (slices[0][0], slices[-1][1], len(slices)) == (AT, end, 3)

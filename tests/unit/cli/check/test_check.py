@@ -1,80 +1,108 @@
-"""What `postkamer check` finds: every fault at once, and what is doubtful, with file and line."""
+"""`postkamer check`: every fault of files, secrets, settings and certificates at once."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from bench.workloads.large_config import large_municipality
-from cli.support.example_config import EXAMPLE
+from cli.check.check import check
+from cli.support.configuration import EXAMPLE
+from services import clock
 from tests.support.cli.command_line import SETTINGS, TOML, postkamer
+from tests.support.test_ca import Authority
 
-FOLDER = Path(__file__).parents[4] / "deploy/examples/voorbeeldstad/texts"
+TEXTS = EXAMPLE.parent / "texts"
+NOTHING = "0 faults, 0 warnings\n"
+OAUTH = """\
+[destinations.oauth]
+token_url = "http://id.example/token"
+client_id = "postkamer"
+client_secret = "env:CRM_OAUTH"
+"""
 
 
-def test_a_good_installation_passes_the_check(file: Path) -> None:
-    done = postkamer("check", env=SETTINGS | {"POSTKAMER_CONFIG": str(file)})
-    assert (done.exit_code, done.output) == (0, "0 faults, 0 warnings\n")
-    done = postkamer("check", "--config", file)
-    assert (done.exit_code, done.output) == (0, "0 faults, 0 warnings\n")
+def install(file: Path, destination: str = "") -> dict[str, str]:
+    """Write the configuration with more fields of the destination; return the settings."""
+    secret = 'secret = "env:CRM_SECRET"\n'
+    file.write_text(TOML.replace(secret, secret + destination))
+    return SETTINGS | {"POSTKAMER_CONFIG": str(file)}
+
+
+def add_texts(file: Path, more: str, config: str = TOML) -> None:
+    """Write the configuration with the Dutch texts of the example and these."""
+    (file.parent / "texts").mkdir()
+    (file.parent / "texts/nl.toml").write_text((TEXTS / "nl.toml").read_text() + more)
+    file.write_text('texts = "texts"\n' + config)
+
+
+def test_good_installation_has_no_faults(file: Path) -> None:
+    for done in (postkamer("check", env=install(file)), postkamer("check", "--config", file)):
+        assert (done.exit_code, done.output) == (0, NOTHING)
 
 
 @pytest.mark.slow
-def test_the_shipped_example_has_no_fault() -> None:
+def test_shipped_example_has_no_faults() -> None:
     done = postkamer("check", "--config", EXAMPLE)
     assert done.exit_code == 0, done.output
 
 
-def test_every_fault_of_file_secrets_and_settings_is_told_at_once(file: Path) -> None:
+def test_large_municipality_has_no_faults_and_no_warnings(tmp_path: Path) -> None:
+    for name, text in large_municipality(200, 1000).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    done = postkamer("check", "--config", tmp_path / "postkamer.toml")
+    assert (done.exit_code, done.output) == (0, NOTHING)
+
+
+def test_faults_of_file_secrets_and_settings_are_reported_at_once(file: Path) -> None:
     env = {"POSTKAMER_CONFIG": str(file), "POSTKAMER_ARCHIVE_KEY": "hunter2"}
     done = postkamer("check", "--json", env=env)
-    assert done.exit_code == 1
-    found = json.loads(done.stdout)
-    assert found["warnings"] == []
-    assert found["faults"] == [
-        "CRM_SECRET (destination crm): is missing",
-        "POSTKAMER_AMQP_URL: is missing",
-        "POSTKAMER_API_TOKENS: is missing",
-        "POSTKAMER_ARCHIVE_KEY: expected 32 bytes in base64",
-        "POSTKAMER_DATABASE_URL: is missing",
-        "POSTKAMER_META_ACCESS_TOKEN: is missing",
-        "POSTKAMER_META_APP_SECRETS: is missing",
-        "POSTKAMER_META_GRAPH_URL: is missing",
-        "POSTKAMER_META_VERIFY_TOKEN: is missing",
-        "POSTKAMER_OBJECT_STORE: is missing",
-    ]
-    broken = TOML.replace('destination = "crm"', 'destination = "x"').replace("https", "ftp")
-    file.write_text(broken)
+    missing = ("AMQP_URL", "API_TOKENS", "DATABASE_URL", "META_ACCESS_TOKEN", "META_APP_SECRETS")
+    missing += ("META_GRAPH_URL", "META_VERIFY_TOKEN", "OBJECT_STORE")
+    key = "POSTKAMER_ARCHIVE_KEY: expected 32 bytes in base64"
+    of_settings = sorted([*(f"POSTKAMER_{name}: is missing" for name in missing), key])
+    faults = ["CRM_SECRET (destination crm): is missing", *of_settings]
+    assert (done.exit_code, json.loads(done.stdout)) == (1, {"faults": faults, "warnings": []})
+    file.write_text(
+        TOML.replace('destination = "crm"', 'destination = "x"').replace("https", "ftp")
+    )
     done = postkamer("check", env=env)
     assert done.exit_code == 1
-    assert f"fault: {file}:33: destinations.0.url: " in done.stdout
-    assert "POSTKAMER_AMQP_URL: is missing" in done.stdout
-    assert f"fault: {file}:19: departments.0.destination: there is no destination" in done.stdout
-    assert "fault: CRM_SECRET (destination crm): is missing" in done.stdout
+    for fault in (
+        f"{file}:33: destinations.0.url: ",
+        f"{file}:19: departments.0.destination: there is no destination",
+        *faults,
+    ):
+        assert f"fault: {fault}" in done.stdout
     assert done.stdout.endswith("14 faults, 0 warnings\n")
 
 
-def test_of_a_file_that_was_only_asked_about_no_secret_is_looked_for(file: Path) -> None:
+def test_check_of_a_named_file_looks_for_no_secret_and_no_certificate(file: Path) -> None:
+    install(file, 'client_certificate = "crm.pem"\n')
+    assert postkamer("check", "--config", file).output == NOTHING
     file.write_text(TOML.replace("https", "ftp"))
-    done = postkamer("check", "--config", file)
-    assert done.stdout.endswith("1 fault, 0 warnings\n")
+    assert postkamer("check", "--config", file).stdout.endswith("1 fault, 0 warnings\n")
+
+
+def test_wrong_name_of_a_secret_is_one_fault(file: Path) -> None:
+    env = install(file)
     file.write_text(TOML.replace("env:CRM_SECRET", "env:"))
-    done = postkamer("check", env=SETTINGS | {"POSTKAMER_CONFIG": str(file)})
+    done = postkamer("check", env=env)
     assert done.stdout.endswith("1 fault, 0 warnings\n")
     assert f"{file}:34: destinations.0.secret: " in done.stdout
 
 
-def test_what_contradicts_itself_hides_no_fault_of_words_or_texts(file: Path) -> None:
+def test_cross_reference_fault_hides_no_fault_of_words_or_texts(file: Path) -> None:
     wrong = TOML.replace('fallback = "kcc"', 'fallback = "x"', 1).replace(
         '"grof vuil"]', '"gr*of", "*"]\ngroups = ["tuin"]\nreply = "weg"'
     )
-    file.write_text('texts = "texts"\n' + wrong)
-    texts = file.parent / "texts"
-    texts.mkdir()
-    (texts / "nl.toml").write_text('owner = "KCC"\nversion = "1"\n')
-    done = postkamer("check", "--config", file, "--json")
-    found = json.loads(done.stdout)["faults"]
-    assert [f for f in found if f.startswith(f"{file}:")] == [
+    add_texts(file, "", wrong)
+    texts = file.parent / "texts/nl.toml"
+    texts.write_text('owner = "KCC"\nversion = "1"\n')
+    faults = json.loads(postkamer("check", "--config", file, "--json").stdout)["faults"]
+    assert [fault for fault in faults if fault.startswith(f"{file}:")] == [
         f"{file}:11: numbers.0.fallback: 'almelo' has no department 'x'",
         f"{file}:38: rules.0.words.1: 'gr*of': A star stands for the rest of a word:"
         " at its end or at its start, outside quotes",
@@ -82,7 +110,7 @@ def test_what_contradicts_itself_hides_no_fault_of_words_or_texts(file: Path) ->
         f"{file}:39: rules.0.groups: there is no group 'tuin'",
         f"{file}:40: rules.0.reply: there is no text 'weg'",
     ]
-    assert f"{texts / 'nl.toml'}:0: gesloten: is not there" in found
+    assert f"{texts}:0: gesloten: is not there" in faults
 
 
 @pytest.mark.parametrize(
@@ -93,24 +121,14 @@ def test_what_contradicts_itself_hides_no_fault_of_words_or_texts(file: Path) ->
         "Wat is uw burgerservicenummer?",
     ],
 )
-def test_no_text_and_no_template_may_ask_for_a_bsn(file: Path, asks: str) -> None:
-    texts = file.parent / "texts"
-    texts.mkdir()
-    nl = (FOLDER / "nl.toml").read_text()
-    (texts / "nl.toml").write_text(
-        nl + f'\n[sjabloon]\ntext = "{asks} Of mail ons."\nbuttons = ["Ja", "Nee"]\n'
-    )
-    file.write_text('texts = "texts"\n' + TOML)
+def test_template_that_asks_for_sensitive_data_is_a_fault(file: Path, asks: str) -> None:
+    add_texts(file, f'\n[sjabloon]\ntext = "{asks} Of mail ons."\nbuttons = ["Ja", "Nee"]\n')
     done = postkamer("check", "--config", file)
     assert done.exit_code == 1
     assert f"sjabloon.text: asks for what may not go by WhatsApp: {asks}" in done.stdout
 
 
-def test_neither_a_value_nor_a_menu_may_ask_for_a_bsn(file: Path) -> None:
-    texts = file.parent / "texts"
-    texts.mkdir()
-    nl = (FOLDER / "nl.toml").read_text()
-    (texts / "nl.toml").write_text(nl + '\n[uitleg]\ntext = "Wilt u hulp? {hulp}"\n')
+def test_value_or_menu_that_asks_for_sensitive_data_is_a_fault(file: Path) -> None:
     options = (
         '{id = "a", title = "Geef uw BSN", reply = "uitleg"}',
         '{id = "b", title = "Medewerker", description = "App uw BSN", department = "kcc"}',
@@ -119,17 +137,18 @@ def test_neither_a_value_nor_a_menu_may_ask_for_a_bsn(file: Path) -> None:
     )
     menu = f'[[menus]]\nid = "m"\noptions = [{", ".join(options)}]\n'
     values = '[tenants.values]\nhulp = "Wij helpen niet. Geef eerst uw BSN door."\n[[numbers]]'
-    file.write_text('texts = "texts"\n' + TOML.replace("[[numbers]]", values, 1) + menu)
+    config = TOML.replace("[[numbers]]", values, 1) + menu
+    add_texts(file, '\n[uitleg]\ntext = "Wilt u hulp? {hulp}"\n', config)
     done = postkamer("check", "--config", file)
-    for what in (
+    for fault in (
         "uitleg.text: asks for what may not go by WhatsApp: {hulp}",
         "menus.0: option 'Geef uw BSN' asks for what may not go by WhatsApp",
         "menus.0: what stands under 'Medewerker' asks for what may not go by WhatsApp",
     ):
-        assert what in done.stdout
+        assert fault in done.stdout
 
 
-def test_what_is_doubtful_is_told_with_its_file_and_line_and_is_no_fault(file: Path) -> None:
+def test_warnings_have_file_and_line_and_are_no_faults(file: Path) -> None:
     file.write_text(
         'include = ["more.toml"]\n'
         + TOML
@@ -150,9 +169,44 @@ def test_what_is_doubtful_is_told_with_its_file_and_line_and_is_no_fault(file: P
     )
 
 
-def test_a_large_town_has_no_faults_and_no_doubts(tmp_path: Path) -> None:
-    for name, text in large_municipality(200, 1000).items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    done = postkamer("check", "--config", tmp_path / "postkamer.toml")
-    assert (done.exit_code, done.output) == (0, "0 faults, 0 warnings\n")
+def test_missing_certificates_and_secrets_are_reported_with_file_and_line(file: Path) -> None:
+    env = install(file, f'client_certificate = "crm.pem"\nclient_key = "env:CRM_KEY"\n{OAUTH}')
+    end = [
+        f"warning: {file}:38: destination crm: its token_url is not https",
+        "2 faults, 1 warning",
+    ]
+    assert postkamer("check", env=env).output.splitlines() == [
+        "fault: CRM_OAUTH: is missing (client_secret of destination crm)",
+        f"fault: {file}:36: destinations.0.client_key: CRM_KEY is missing",
+        *end,
+    ]
+    missing = "cannot be read: No such file or directory"
+    done = postkamer("check", env=env | {"CRM_OAUTH": "x", "CRM_KEY": "crm.key"})
+    assert done.output.splitlines() == [
+        f"fault: {file}:35: destinations.0.client_certificate: {file.parent}/crm.pem {missing}",
+        f"fault: {file}:36: destinations.0.client_key: {file.parent}/crm.key {missing}",
+        *end,
+    ]
+
+
+def test_faults_of_the_file_hide_no_fault_of_its_certificates(file: Path) -> None:
+    env = install(file, f'certificate_authorities = "ca.pem"\nwindow = 0\n{OAUTH}')
+    done = postkamer("check", env=env)
+    for fault in (
+        f"{file}:36: destinations.0.window: ",
+        "CRM_OAUTH: is missing (client_secret of destination crm)",
+        "certificate_authorities (destination crm): ",
+    ):
+        assert f"fault: {fault}" in done.output
+    assert done.output.endswith("3 faults, 0 warnings\n")
+
+
+@pytest.mark.parametrize(("days", "words"), [(-31, ""), (-29, "expires on"), (1, "expired on")])
+def test_certificate_that_ends_soon_is_a_warning(file: Path, days: int, words: str) -> None:
+    own = Authority(file.parent / "tls", "ca").issued("crm", 100)
+    env = install(file, 'client_certificate = "tls/crm.pem"\nclient_key = "tls/crm.key"\n')
+    end = clock.now() + timedelta(days=100)
+    result = check(file, env, end + timedelta(days=days), settings_too=True)
+    warning = f"{file}:35: destination crm: its client certificate {words} {end:%Y-%m-%d}"
+    assert (result.faults, result.warnings) == ([], [warning] if words else [])
+    assert own.key.read_text() not in str(result)

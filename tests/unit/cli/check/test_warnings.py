@@ -1,229 +1,234 @@
-"""What is doubtful about a town that works: what nobody reaches, hours, care, names, addresses."""
+"""Warnings about a valid configuration: unreachable parts, hours, alarms, names, addresses."""
 
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from cli.check import warnings as doubtful
-from cli.check.warnings import find_warnings
+from cli.check.warnings import find_warnings, format_warning
 from services.config import loader
+from services.config.loader import LoadedConfig
 from tests.support.cli.command_line import TOML
+from tests.support.cli.rule_texts import cases, fields_toml, rules_toml
 from tests.support.example_town import FOLDER, VALUES
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
-SPORT = '[[departments]]\nid = "sport"\ntenant = "almelo"\nname = "Sport"\ndestination = "crm"\n'
-SPORT_IS = "department sport of almelo"
-UNREACHED = f"{SPORT_IS}: no number, rule, menu or other department leads to it"
-MENU = '[[menus]]\nid = "m"\noptions = [{id = "a", title = "Medewerker", department = "sport"}]\n'
-RULE = '[[rules]]\nid = "b"\nwords = ["x"]\n'
-CARE = '[[care]]\nid = "b"\nkind = "threat"\nwords = ["x"]\n'
-WAKES_NOBODY = [f"tenant {id}: its care rules wake nobody" for id in ("almelo", "borne")]
-BEFORE = '{phone_number_id = "555555", until = 2026-01-01T00:00:00Z}'
-CLOSED = "department kcc of almelo never opens again"
-CLOSING = "[[closings]]\nfirst = {}\n"
+SPORT = "department sport: tenant = almelo; name = Sport; destination = crm"
+UNREACHED = "department sport of almelo: no number, rule, menu or other department leads to it"
+MENU = 'menu m: options = [{id = "a", title = "Medewerker", department = "sport"}]'
+ALARMS = "tenant almelo: its care rules wake nobody\n    tenant borne: its care rules wake nobody"
+ADDED = f"""
+{SPORT}
+    {UNREACHED}
+{SPORT} | b: words = x; department = sport
+{SPORT} | care b: kind = threat; words = x; department = sport
+    tenant almelo: its care rules wake nobody
+{SPORT}; when_closed = bad
+| {SPORT.replace("sport", "bad")}
+    {UNREACHED}
+    {UNREACHED.replace("sport", "bad")}
+{SPORT} | b: words = x; department = sport; tenant = almelo
+| {SPORT.replace("almelo", "borne")}
+    {UNREACHED.replace("almelo", "borne")}
+# Closings: over, of an unknown department, overruled.
+closing 2026-12-24
+closing 2026-11-25
+closing 2025-12-24 | closing 2027-01-01
+closing 2025-12-24: last = 2025-12-31 | closing 2025-12-26
+    all closings are over, the last one was on 2025-12-31
+closing 2026-12-24: departments = groen, grone
+    closing of 2026-12-24: there is no department 'grone'
+closing 2026-12-24: hours = 09:00-12:00 | closing 2026-12-24
+    closing of 2026-12-24 never counts: a later one of the same day says otherwise
+closing 2026-12-24: last = 2026-12-26; departments = groen
+| closing 2026-12-23: last = 2026-12-28; hours = 09:00-12:00
+    closing of 2026-12-24 never counts: a later one of the same days says otherwise
+# Exceptions to a closing, and the same closing twice.
+closing 2026-12-24 | closing 2026-12-24
+closing 2026-12-24: last = 2026-12-31 | closing 2026-12-29: hours = 09:00-12:00
+closing 2026-12-24 | closing 2026-12-24: hours = 09:00-12:00; departments = groen
+| closing 2026-12-24: hours = 10:00-12:00; tenant = borne
+"""
+IN_DEPARTMENT = f"""
+when_closed = sport | {SPORT}
+escalate_to = sport | {SPORT}
+hours = Mo-Fr 09:00-17:00
+hours = off
+    department kcc of almelo never opens again
+hours = 2025 Mo-Fr 09:00-17:00
+    department kcc of almelo never opens again
+hours = 2027 Feb 28 10:00-12:00 | closing 2027-02-28
+    department kcc of almelo never opens again
+confidential = true
+    department kcc of almelo: confidential, and citizens are told its name
+confidential = true; public_name = De gemeente
+"""
+IN_TENANT = """
+care = {destinations = ["crm"]} | care b: kind = threat; words = x; tenant = almelo
+care = {destinations = ["crm"]} | care b: kind = threat; words = x
+    tenant borne: its care rules wake nobody
+automatic = ["gesloten", "hoera"]
+    tenant almelo: 'hoera' is no text that goes out by itself
+"""
 API = "https://ok.example/klantinteracties/api/v1"
-NO_API = "destination crm: its url does not end in /klantinteracties/api/v1"
-SECOND = 'name = "Klantcontact"\n'
+NO_API = ["destination crm: its url does not end in /klantinteracties/api/v1"]
 
 
-def almelo(more: str) -> str:
-    """The town where this is said of Almelo."""
-    return TOML.replace('name = "Gemeente Almelo"\n', f'name = "A"\n{more}\n')
-
-
-def first(key: str, value: str) -> str:
-    """The town with something more in its first department."""
-    return TOML.replace(SECOND, f"{SECOND}{key} = {value}\n", 1)
-
-
-def open_klant(url: str, link: str = "") -> str:
-    """The town whose CRM is one."""
-    given = f'kind = "openklant"\nurl = "{url}"\nlink = "{link}"\n'
-    return re.sub(r'kind = "cloudevents"\nurl = "[^"]*"\n', given, TOML, count=1)
-
-
-def said(folder: Path, town: str, now: datetime = NOW) -> list[str]:
+def load(folder: Path, town: str) -> LoadedConfig:
     file = folder / "postkamer.toml"
     file.write_text(town)
-    return [found.what for found in find_warnings(loader.load(file), now)]
+    return loader.load(file)
+
+
+def warnings(folder: Path, town: str, now: datetime = NOW) -> list[str]:
+    return [warning.what for warning in find_warnings(load(folder, town), now)]
+
+
+def insert(text: str, after: str) -> str:
+    """Return the town with the first part of a case after this line, and the others at the end."""
+    fields, _, added = text.partition(" | ")
+    return TOML.replace(f"{after}\n", f"{after}\n{fields_toml(fields)}", 1) + rules_toml(added)
+
+
+@pytest.mark.parametrize(("added", "found"), [("", []), *cases(ADDED)])
+def test_added_departments_and_closings(tmp_path: Path, added: str, found: list[str]) -> None:
+    assert warnings(tmp_path, TOML + rules_toml(added)) == found
+
+
+@pytest.mark.parametrize(("fields", "found"), cases(IN_DEPARTMENT))
+def test_fields_of_a_department(tmp_path: Path, fields: str, found: list[str]) -> None:
+    assert warnings(tmp_path, insert(fields, 'name = "Klantcontact"')) == found
+
+
+@pytest.mark.parametrize(("fields", "found"), cases(IN_TENANT))
+def test_fields_of_a_municipality(tmp_path: Path, fields: str, found: list[str]) -> None:
+    assert warnings(tmp_path, insert(fields, 'name = "Gemeente Almelo"')) == found
 
 
 @pytest.mark.parametrize(
-    ("town", "found"),
+    ("fields", "found"),
     [
-        (TOML, []),
-        # Departments.
-        (TOML + SPORT, [UNREACHED]),
-        (TOML + SPORT + RULE + 'department = "sport"\n', []),
-        (TOML + SPORT + CARE + 'department = "sport"\n', WAKES_NOBODY[:1]),
-        (first("when_closed", '"sport"') + SPORT, []),
-        (first("escalate_to", '"sport"') + SPORT, []),
+        (("cloudevents", "http://crm.example"), ["destination crm: its url is not https"]),
+        (("cloudevents", "http://[::1]:8090"), []),
+        (("openklant", API), []),
+        (("openklant", f"{API}/"), []),
+        (("openklant", f"{API}?x=1"), NO_API),
+        (("openklant", "https://ok.example"), NO_API),
+        (("openklant", API, "https://desk.example/?c={conversation}"), []),
         (
-            TOML + SPORT + 'when_closed = "bad"\n' + SPORT.replace("sport", "bad"),
-            [UNREACHED, UNREACHED.replace("sport", "bad")],
-        ),
-        (
-            TOML + SPORT + RULE + 'department = "sport"\ntenant = "almelo"\n'
-            + SPORT.replace("almelo", "borne"),
-            [UNREACHED.replace("almelo", "borne")],
-        ),
-        # Closings.
-        (TOML + CLOSING.format("2026-12-24"), []),
-        (TOML + CLOSING.format("2026-11-25"), []),
-        (TOML + CLOSING.format("2025-12-24") + CLOSING.format("2027-01-01"), []),
-        (
-            TOML + CLOSING.format("2025-12-24\nlast = 2025-12-31") + CLOSING.format("2025-12-26"),
-            ["all closings are over, the last one was on 2025-12-31"],
-        ),
-        (
-            TOML + CLOSING.format("2026-12-24") + 'departments = ["groen", "grone"]\n',
-            ["closing of 2026-12-24: there is no department 'grone'"],
-        ),
-        (
-            TOML + CLOSING.format('2026-12-24\nhours = "09:00-12:00"')
-            + CLOSING.format("2026-12-24"),
-            ["closing of 2026-12-24 never counts: a later one of the same day says otherwise"],
-        ),
-        (
-            TOML + CLOSING.format('2026-12-24\nlast = 2026-12-26\ndepartments = ["groen"]')
-            + CLOSING.format('2026-12-23\nlast = 2026-12-28\nhours = "09:00-12:00"'),
-            ["closing of 2026-12-24 never counts: a later one of the same days says otherwise"],
-        ),
-        # Exceptions, and what is said twice.
-        (TOML + 2 * CLOSING.format("2026-12-24"), []),
-        (
-            TOML + CLOSING.format("2026-12-24\nlast = 2026-12-31")
-            + CLOSING.format('2026-12-29\nhours = "09:00-12:00"'),
-            [],
-        ),
-        (
-            TOML + CLOSING.format("2026-12-24")
-            + CLOSING.format('2026-12-24\nhours = "09:00-12:00"\ndepartments = ["groen"]')
-            + CLOSING.format('2026-12-24\nhours = "10:00-12:00"\ntenant = "borne"'),
-            [],
-        ),
-        # Hours.
-        (first("hours", '"Mo-Fr 09:00-17:00"'), []),
-        (first("hours", '"off"'), [CLOSED]),
-        (first("hours", '"2025 Mo-Fr 09:00-17:00"'), [CLOSED]),
-        (first("hours", '"2027 Feb 28 10:00-12:00"') + CLOSING.format("2027-02-28"), [CLOSED]),
-        # Care, names, addresses.
-        (
-            almelo('care = {destinations = ["crm"]}') + CARE + 'tenant = "almelo"\n',
-            [],
-        ),
-        (
-            almelo('care = {destinations = ["crm"]}') + CARE,
-            WAKES_NOBODY[1:],
-        ),
-        (
-            first("confidential", "true"),
-            ["department kcc of almelo: confidential, and citizens are told its name"],
-        ),
-        (first("confidential", 'true\npublic_name = "De gemeente"'), []),
-        (TOML.replace("https", "http"), ["destination crm: its url is not https"]),
-        (TOML.replace("https://crm.example", "http://[::1]:8090"), []),
-        # An Open Klant.
-        (open_klant(API), []),
-        (open_klant(f"{API}/"), []),
-        (open_klant(f"{API}?x=1"), [NO_API]),
-        (open_klant("https://ok.example"), [NO_API]),
-        (open_klant(API, "https://desk.example/?c={conversation}"), []),
-        (
-            open_klant(API, "https://desk.example/"),
+            ("openklant", API, "https://desk.example/"),
             ["destination crm: its link leads to no {conversation}"],
-        ),
-        (
-            TOML.replace("fallback", f"previous = [{BEFORE}]\nfallback", 1),
-            [
-                "number 10000001: it moved; without a portfolio for each of its registrations"
-                " nobody can tell a citizen's new BSUID from a telephone number handed out again"
-            ],
-        ),
-        (
-            almelo('automatic = ["gesloten", "hoera"]'),
-            ["tenant almelo: 'hoera' is no text that goes out by itself"],
-        ),
-    ],
-)  # fmt: skip
-def test_what_is_doubtful_is_said_and_nothing_else(
-    tmp_path: Path, town: str, found: list[str]
-) -> None:
-    assert said(tmp_path, town) == found
-
-
-def test_hours_that_end_are_never_open_again_from_then_on(tmp_path: Path) -> None:
-    town = first("hours", '"2027 Mo-Fr 09:00-17:00"')
-    assert said(tmp_path, town, NOW) == []
-    assert said(tmp_path, town, datetime(2027, 12, 31, 15, tzinfo=UTC)) == []
-    assert said(tmp_path, town, datetime(2028, 1, 1, tzinfo=UTC)) != []
-
-
-TEXTS = 'texts = "texts"\n'
-VALUES_OF = "".join(f'{name} = "{value}"\n' for name, value in VALUES.items())
-TOWN = TEXTS + TOML.replace(
-    'name = "Gemeente Almelo"\n', f'name = "A"\nMENU\n[tenants.values]\n{VALUES_OF}'
-).replace('name = "Gemeente Borne"\n', f'name = "B"\n[tenants.values]\n{VALUES_OF}')
-
-
-@pytest.mark.parametrize(
-    ("key", "more", "found"),
-    [
-        ('menu = "m"', SPORT + MENU, []),
-        ("", SPORT + MENU, [UNREACHED, "menu m: nobody asks it"]),
-        (
-            "",
-            SPORT + MENU + '[[rules]]\nid = "b"\nwords = ["x"]\nmenu = "m"\ntenant = "almelo"\n',
-            [],
-        ),
-        (
-            'menu = "m"',
-            SPORT
-            + MENU.replace('department = "sport"', 'menu = "n"')
-            + MENU.replace('"m"', '"n"').replace('"Medewerker"', '"Sport"'),
-            [],
         ),
     ],
 )
-def test_menus_are_reached_from_the_town_from_rules_and_from_each_other(
-    tmp_path: Path, key: str, more: str, found: list[str]
+def test_address_of_a_destination(
+    tmp_path: Path, fields: tuple[str, ...], found: list[str]
+) -> None:
+    given = "".join(f'{k} = "{v}"\n' for k, v in zip(("kind", "url", "link"), fields, strict=False))
+    town = TOML.replace('kind = "cloudevents"\nurl = "https://crm.example/events"\n', given)
+    assert warnings(tmp_path, town) == found
+
+
+def test_moved_number_needs_a_portfolio_for_each_registration(tmp_path: Path) -> None:
+    before = '{phone_number_id = "555555", until = 2026-01-01T00:00:00Z}'
+    assert warnings(tmp_path, TOML.replace("fallback", f"previous = [{before}]\nfallback", 1)) == [
+        "number 10000001: it moved; without a portfolio for each of its registrations"
+        " nobody can tell a citizen's new BSUID from a telephone number handed out again"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("portfolios", "unnamed"),
+    [
+        (("", ""), ""),
+        (("one", "two"), ""),
+        (("one", "one"), ""),
+        (("one", "", ""), "30002, 30003"),
+    ],
+)
+def test_portfolio_is_named_for_all_numbers_of_a_municipality_or_for_none(
+    tmp_path: Path, portfolios: tuple[str, ...], unnamed: str
+) -> None:
+    numbers = "".join(
+        f'[[numbers]]\nid = "3000{n}"\ntenant = "almelo"\nfallback = "kcc"\n'
+        + (f'portfolio = "{portfolio}"\n' if portfolio else "")
+        for n, portfolio in enumerate(portfolios, 1)
+    )
+    first = TOML.index("[[numbers]]")
+    town = TOML[:first] + numbers + TOML[TOML.index("[[numbers]]", first + 1) :]
+    sentence = (
+        f"tenant almelo: {unnamed} name no portfolio while others do, so nobody can tell"
+        " whether a citizen's BSUID of the one holds at the other"
+    )
+    assert warnings(tmp_path, town) == ([sentence] if unnamed else [])
+
+
+def test_hours_that_end_give_a_warning_from_then_on(tmp_path: Path) -> None:
+    town = insert("hours = 2027 Mo-Fr 09:00-17:00", 'name = "Klantcontact"')
+    assert warnings(tmp_path, town, datetime(2027, 12, 31, 15, tzinfo=UTC)) == []
+    assert warnings(tmp_path, town, datetime(2028, 1, 1, tzinfo=UTC)) != []
+
+
+VALUES_OF = "".join(f'{name} = "{value}"\n' for name, value in VALUES.items())
+TOWN = 'texts = "texts"\n' + TOML.replace(
+    'name = "Gemeente Almelo"\n', f'name = "A"\nMENU\n[tenants.values]\n{VALUES_OF}'
+).replace('name = "Gemeente Borne"\n', f'name = "B"\n[tenants.values]\n{VALUES_OF}')
+TWO = MENU.replace('department = "sport"', 'menu = "n"')
+TWO += " | " + MENU.replace("menu m", "menu n").replace("Medewerker", "Sport")
+
+
+@pytest.mark.parametrize(
+    ("key", "added", "found"),
+    [
+        ('menu = "m"', f"{SPORT} | {MENU}", []),
+        ("", f"{SPORT} | {MENU}", [UNREACHED, "menu m: nobody asks it"]),
+        ("", f"{SPORT} | {MENU} | b: words = x; menu = m; tenant = almelo", []),
+        ('menu = "m"', f"{SPORT} | {TWO}", []),
+    ],
+)
+def test_menu_is_reached_from_a_municipality_a_rule_or_a_menu(
+    tmp_path: Path, key: str, added: str, found: list[str]
 ) -> None:
     (tmp_path / "texts").symlink_to(FOLDER)
-    assert said(tmp_path, TOWN.replace("MENU", key) + more) == found
+    assert warnings(tmp_path, TOWN.replace("MENU", key) + rules_toml(added)) == found
 
 
 OWN = "text eigen: no rule and no menu sends it"
 
 
 @pytest.mark.parametrize(
-    ("more", "found"),
-    [
-        ("", [OWN]),
-        (RULE + 'reply = "eigen"\n', []),
-        (CARE + 'reply = "eigen"\n', WAKES_NOBODY),
-        (MENU.replace('department = "sport"', 'reply = "eigen"'), ["menu m: nobody asks it"]),
-        (SPORT + MENU + 'text = "eigen"\n', [UNREACHED, "menu m: nobody asks it"]),
-    ],
+    ("added", "found"),
+    cases(f"""
+b: words = x; reply = eigen
+care b: kind = threat; words = x; reply = eigen
+    {ALARMS}
+{MENU.replace('department = "sport"', 'reply = "eigen"')}
+    menu m: nobody asks it
+{SPORT} | {MENU}; text = eigen
+    {UNREACHED}
+    menu m: nobody asks it
+"""),
 )
-def test_a_text_of_ones_own_that_nothing_sends_is_told_where_it_stands(
-    tmp_path: Path, more: str, found: list[str]
-) -> None:
-    texts = tmp_path / "texts"
-    texts.mkdir()
-    nl = (FOLDER / "nl.toml").read_text()
-    (texts / "nl.toml").write_text(nl + '\n[eigen]\ntext = "Dank u wel."\n')
-    file = tmp_path / "postkamer.toml"
-    file.write_text(TOWN.replace("MENU\n", "") + more)
-    told = find_warnings(loader.load(file), NOW)
-    assert [each.what for each in told] == found
-    line = len(nl.splitlines()) + 3
-    if found == [OWN]:
-        assert doubtful.format_warning(told[0]) == f"{texts / 'nl.toml'}:{line}: {OWN}"
+def test_text_is_sent_by_a_rule_or_a_menu(tmp_path: Path, added: str, found: list[str]) -> None:
+    write_own_text(tmp_path)
+    assert warnings(tmp_path, TOWN.replace("MENU\n", "") + rules_toml(added)) == found
+
+
+def test_text_that_nothing_sends_is_named_with_its_line(tmp_path: Path) -> None:
+    line = write_own_text(tmp_path)
+    [warning] = find_warnings(load(tmp_path, TOWN.replace("MENU\n", "")), NOW)
+    assert format_warning(warning) == f"{tmp_path / 'texts/nl.toml'}:{line}: {OWN}"
+
+
+def write_own_text(folder: Path) -> int:
+    """Add a text to those of the example, and return its line."""
+    (folder / "texts").mkdir()
+    texts = (FOLDER / "nl.toml").read_text()
+    (folder / "texts/nl.toml").write_text(texts + '\n[eigen]\ntext = "Dank u wel."\n')
+    return len(texts.splitlines()) + 3
 
 
 @pytest.mark.slow
-def test_nothing_is_doubtful_about_the_example_that_is_shipped() -> None:
+def test_shipped_example_has_no_warnings() -> None:
     """At a given moment: its closing days will be over one day."""
     assert find_warnings(loader.load(FOLDER.parent / "postkamer.toml"), NOW) == []

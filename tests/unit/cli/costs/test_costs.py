@@ -1,4 +1,4 @@
-"""What a month cost, in words: for a manager in a terminal, and for a spreadsheet."""
+"""The costs of a month: for a manager in a terminal, and for a spreadsheet."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -9,7 +9,7 @@ import pytest
 
 from cli.check.warnings import find_warnings
 from cli.costs.costs import _csv, format_costs, format_money
-from cli.costs.report import CostsFilter, compute_costs
+from cli.costs.report import Costs, CostsFilter, compute_costs
 from router.billing.costs import ChargeGroup
 from services.config import loader
 from services.config.model import Configuration, parse
@@ -22,19 +22,19 @@ from = 2026-10-01
 amounts = {service = "0.0456", utility = "0.05"}
 """
 NOVEMBER = date(2026, 11, 1)
-
-
-def town(budget: str = "") -> Configuration:
-    named = 'name = "Gemeente Almelo"'
-    return parse(TOML.replace(named, f"{named}\n{budget}") + RATES, "postkamer.toml")
-
-
-def group(count: int, type: str = "regular", **more: Any) -> ChargeGroup:
-    given = {"tenant": "almelo", "number": "10000001", "department": "kcc", "category": "service"}
-    return ChargeGroup(count=count, type=type, billable=None, **given | more)
-
-
+NAME = 'name = "Gemeente Almelo"\n'
 FREE = "free_customer_service"
+
+
+def town(budget: str = "", rates: str = RATES) -> Configuration:
+    return parse(TOML.replace(NAME, f"{NAME}{budget}\n") + rates, "postkamer.toml")
+
+
+def group(count: int, type: str = "regular", **overrides: Any) -> ChargeGroup:
+    fields = {"tenant": "almelo", "number": "10000001", "department": "kcc", "category": "service"}
+    return ChargeGroup(count=count, type=type, billable=None, **fields | overrides)
+
+
 GROUPS = [
     group(600, FREE),
     group(400, FREE, department="groen"),
@@ -45,12 +45,12 @@ GROUPS = [
 ]
 
 
-def told(groups: list[ChargeGroup], config: Configuration | None, **wanted: Any) -> list[str]:
-    return list(format_costs(compute_costs(groups, CostsFilter(month=NOVEMBER, **wanted), config)))
+def costs(groups: list[ChargeGroup], config: Configuration | None = None, **criteria: Any) -> Costs:
+    return compute_costs(groups, CostsFilter(**{"month": NOVEMBER} | criteria), config)
 
 
-def test_a_month_is_told_as_a_table_with_totals_the_rate_the_budget_and_what_is_free() -> None:
-    assert told(GROUPS, town('budget = "60.00"')) == [
+def test_table_has_totals_rates_budget_and_free_messages() -> None:
+    assert [*format_costs(costs(GROUPS, town('budget = "60.00"')))] == [
         "Kosten van november 2026: bezorgde berichten, zoals Meta ze rekende",
         "",
         "afdeling  nummer    categorie  bezorgd  gratis  betaald  onbekend   bedrag",
@@ -70,21 +70,15 @@ def test_a_month_is_told_as_a_table_with_totals_the_rate_the_budget_and_what_is_
     ]
 
 
-def test_the_month_in_the_paper_is_told_as_the_command_tells_it() -> None:
+def test_documentation_shows_what_the_command_prints() -> None:
+    config = town('budget = "250.00"', RATES.replace("0.0456", "0.05"))
     paper = (ROOT / "docs" / "municipality" / "costs.md").read_text()
-    config = parse(
-        TOML.replace('name = "Gemeente Almelo"', 'name = "Gemeente Almelo"\nbudget = "250.00"')
-        + RATES.replace("0.0456", "0.05"),
-        "postkamer.toml",
-    )
-    assert "\n".join(told(GROUPS[:4], config)) in paper
+    assert "\n".join(format_costs(costs(GROUPS[:4], config))) in paper
 
 
-def test_parts_are_told_apart_by_what_was_asked_and_municipalities_where_there_are_several() -> (
-    None
-):
+def test_rows_have_the_municipality_if_there_are_several() -> None:
     groups = [*GROUPS[:3], group(7, FREE, tenant="borne", number="20000001")]
-    assert told(groups, None, by=("department",))[2:7] == [
+    assert [*format_costs(costs(groups, by=("department",)))][2:7] == [
         "gemeente  afdeling  bezorgd  gratis  betaald  bedrag",
         "almelo    groen       1.634     400    1.234       -",
         "almelo    kcc           600     600        0       -",
@@ -96,49 +90,41 @@ def test_parts_are_told_apart_by_what_was_asked_and_municipalities_where_there_a
 @pytest.mark.parametrize(
     ("free", "charged", "agrees"),
     [
-        (0, 0, True),
-        (999, 0, True),
-        (1000, 0, True),
-        (1000, 1, True),
-        (999, 1, False),
-        (0, 1, False),
-        (1001, 0, False),
-        (1001, 9, False),
+        *((free, charged, True) for free, charged in ((0, 0), (999, 0), (1000, 0), (1000, 1))),
+        *((free, charged, False) for free, charged in ((999, 1), (0, 1), (1001, 0), (1001, 9))),
     ],
 )
-def test_it_is_told_where_what_is_charged_and_what_is_free_disagree(
+def test_disagreement_of_free_and_charged_messages_is_reported(
     free: int, charged: int, agrees: bool
 ) -> None:
-    groups = [group(free, FREE), group(charged), group(9, FREE, category="utility")]
-    found = compute_costs(groups, CostsFilter(month=NOVEMBER), None)
-    assert [(a.used, a.charged, a.agrees) for a in found.allowances] == [(free, charged, agrees)]
-    assert any("dat klopt niet" in line for line in format_costs(found)) is not agrees
+    result = costs([group(free, FREE), group(charged), group(9, FREE, category="utility")])
+    assert [(a.used, a.charged, a.agrees) for a in result.allowances] == [(free, charged, agrees)]
+    assert any("dat klopt niet" in line for line in format_costs(result)) is not agrees
 
 
-def test_the_free_ones_of_a_number_are_those_of_all_its_departments() -> None:
-    found = compute_costs(GROUPS, CostsFilter(month=NOVEMBER, department="kcc"), None)
-    assert [(a.number, a.used, a.charged) for a in found.allowances] == [
+def test_allowance_of_a_number_counts_all_its_departments() -> None:
+    result = costs(GROUPS, department="kcc")
+    assert [(a.number, a.used, a.charged) for a in result.allowances] == [
         ("10000001", 1000, 1234),
         ("10000002", 0, 0),
     ]
-    assert found.total.delivered == 607
+    assert result.total.delivered == 607
 
 
-def test_before_service_messages_were_charged_there_was_no_number_to_the_free_ones() -> None:
-    found = compute_costs([group(5000, FREE)], CostsFilter(month=date(2026, 9, 1)), None)
-    assert found.allowances == []
-    assert list(format_costs(found))[-1] == "Voor oktober 2026 waren alle serviceberichten gratis."
+def test_service_messages_were_free_before_october_2026() -> None:
+    result = costs([group(5000, FREE)], month=date(2026, 9, 1))
+    assert result.allowances == []
+    assert [*format_costs(result)][-1] == "Voor oktober 2026 waren alle serviceberichten gratis."
 
 
-def test_a_month_without_messages_is_told_as_that() -> None:
-    assert told([], town())[2:4] == [
-        "bezorgd  gratis  betaald  bedrag",
-        "      0       0        0       -",
-    ]
+def test_month_without_messages_has_a_row_of_zeros() -> None:
+    header, zeros = [*format_costs(costs([], town()))][2:4]
+    assert header == "bezorgd  gratis  betaald  bedrag"
+    assert zeros == "      0       0        0       -"
 
 
 @pytest.mark.parametrize(
-    ("amount", "currency", "expected"),
+    ("amount", "currency", "text"),
     [
         ("0.125", "EUR", "€ 0,13"),
         ("0.124999", "EUR", "€ 0,12"),
@@ -146,15 +132,12 @@ def test_a_month_without_messages_is_told_as_that() -> None:
         ("3", "USD", "USD 3,00"),
     ],
 )
-def test_money_is_rounded_to_cents_where_it_is_shown(
-    amount: str, currency: str, expected: str
-) -> None:
-    assert format_money(Decimal(amount), currency) == expected
+def test_money_is_rounded_to_cents(amount: str, currency: str, text: str) -> None:
+    assert format_money(Decimal(amount), currency) == text
 
 
-def test_a_spreadsheet_gets_exact_amounts() -> None:
-    found = compute_costs(GROUPS[2:4], CostsFilter(month=NOVEMBER), town())
-    assert _csv(found).splitlines() == [
+def test_spreadsheet_has_exact_amounts() -> None:
+    assert _csv(costs(GROUPS[2:4], town())).splitlines() == [
         "month,tenant,department,number,category,delivered,free,charged,unknown,amount,currency",
         "2026-11,almelo,groen,10000001,service,1234,0,1234,0,56.2704,EUR",
         "2026-11,almelo,groen,10000001,utility,30,0,30,0,1.50,EUR",
@@ -162,64 +145,54 @@ def test_a_spreadsheet_gets_exact_amounts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "code", "words"),
     [
-        (["--month", "2026-13"], "expected a month such as 2026-11"),
-        (["--month", "9999-12"], "no month from 2000-01 to 2999-12"),
-        (["--month", "0001-01"], "no month from 2000-01 to 2999-12"),
-        (["--month", "1999-12"], "no month from 2000-01 to 2999-12"),
-        (["--month", "november"], "expected a month such as 2026-11"),
-        (["--month", "2026-1-"], "expected a month such as 2026-11"),
-        (["--by", "citizen"], "'citizen' is not one of"),
-        (["--json", "--csv"], "--json or --csv, not both"),
+        (["--month", "2026-13"], 2, "expected a month such as 2026-11"),
+        (["--month", "9999-12"], 2, "no month from 2000-01 to 2999-12"),
+        (["--month", "0001-01"], 2, "no month from 2000-01 to 2999-12"),
+        (["--month", "1999-12"], 2, "no month from 2000-01 to 2999-12"),
+        (["--month", "november"], 2, "expected a month such as 2026-11"),
+        (["--month", "2026-1-"], 2, "expected a month such as 2026-11"),
+        (["--by", "citizen"], 2, "'citizen' is not one of"),
+        (["--json", "--csv"], 2, "--json or --csv, not both"),
+        ([], 1, "POSTKAMER_DATABASE_URL"),
     ],
 )
-def test_misuse_is_said_with_exit_code_2(arguments: list[str], words: str, file: Path) -> None:
+def test_misuse_or_a_missing_setting_is_reported(
+    arguments: list[str], code: int, words: str, file: Path
+) -> None:
     done = postkamer("costs", *arguments)
-    assert (done.exit_code, done.stdout) == (2, "")
+    assert (done.exit_code, done.stdout) == (code, "")
     assert words in done.stderr
 
 
-def test_a_setting_that_is_missing_is_said_with_exit_code_1(file: Path) -> None:
-    done = postkamer("costs")
-    assert (done.exit_code, done.stdout) == (1, "")
-    assert "POSTKAMER_DATABASE_URL" in done.stderr
-
-
-def test_a_budget_without_rates_is_doubtful(file: Path) -> None:
-    text = TOML.replace('name = "Gemeente Almelo"', 'name = "Gemeente Almelo"\nbudget = "9"')
-    file.write_text(text)
-    doubt = "tenant almelo: without [[rates]] nobody can tell what it spends"
-    assert doubt in postkamer("check", "--config", file).stdout
-    file.write_text(text + RATES)
-    assert doubt not in postkamer("check", "--config", file).stdout
-
-
-BUDGET = TOML.replace('name = "Gemeente Almelo"', 'name = "Gemeente Almelo"\nbudget = "9"')
-NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 FUTURE = RATES.replace("2026-10-01", "2026-12-01")
-NOT_YET = "as no [[rates]] hold before 2026-12-01, nobody can tell what it spends"
+NOT_YET = "as no [[rates]] hold before 2026-12-01,"
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("budget", "rates", "reason"),
     [
-        (BUDGET + RATES, []),
-        (BUDGET + RATES + FUTURE, []),
-        (BUDGET + FUTURE, [f"tenant almelo: {NOT_YET}"]),
-        (TOML + FUTURE, []),
+        ('budget = "9"', RATES, ""),
+        ('budget = "9"', RATES + FUTURE, ""),
+        ('budget = "9"', FUTURE, NOT_YET),
+        ('budget = "9"', "", "without [[rates]]"),
+        ("", FUTURE, ""),
     ],
 )
-def test_a_budget_whose_rates_do_not_hold_yet_is_doubtful(
-    text: str, found: list[str], file: Path
+def test_budget_without_rates_is_a_warning(
+    budget: str, rates: str, reason: str, file: Path
 ) -> None:
-    file.write_text(text)
-    assert [each.what for each in find_warnings(loader.load(file), NOW)] == found
+    file.write_text(TOML.replace(NAME, f"{NAME}{budget}\n") + rates)
+    now = datetime(2026, 11, 26, 12, tzinfo=UTC)
+    warning = f"tenant almelo: {reason} nobody can tell what it spends"
+    found = [each.what for each in find_warnings(loader.load(file), now)]
+    assert found == ([warning] if reason else [])
 
 
-def test_a_category_that_meta_does_not_have_is_doubtful_where_it_stands(file: Path) -> None:
+def test_unknown_category_is_a_warning_with_its_line(file: Path) -> None:
     file.write_text(TOML + RATES.replace("utility", "utilty"))
-    [doubt] = find_warnings(loader.load(file), NOW)
-    assert doubt.what.startswith("'utilty' is no category of Meta's that we know: ")
-    assert ", service, utility" in doubt.what
-    assert "utilty" in file.read_text().splitlines()[doubt.line - 1]
+    [warning] = find_warnings(loader.load(file), datetime(2026, 11, 26, 12, tzinfo=UTC))
+    assert warning.what.startswith("'utilty' is no category of Meta's that we know: ")
+    assert ", service, utility" in warning.what
+    assert "utilty" in file.read_text().splitlines()[warning.line - 1]

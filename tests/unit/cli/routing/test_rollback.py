@@ -1,4 +1,4 @@
-"""Going back to an earlier version of rules and texts: which files, where, and what is refused."""
+"""A rollback to an earlier version of rules and texts: its files, and reasons for a refusal."""
 
 import os
 from pathlib import Path
@@ -8,183 +8,161 @@ import pytest
 from cli.routing import rollback
 from cli.routing.rollback import BACKUP_SUFFIX, Plan, apply_plan, plan_rollback
 from cli.routing.rule_versions import diff_files
-from cli.support.database import CommandRefused
+from cli.support.output import CommandRefused
 from services.config import loader
 from tests.support.cli.command_line import TOML
+from tests.support.cli.rule_texts import rules_toml
 
 MAIN = 'include = ["rules/*.toml"]\n' + TOML
-RULE = '[[rules]]\nid = "{}"\nwords = ["{}"]\ndepartment = "groen"\n'
-THEN = {"postkamer.toml": MAIN, "rules/straat.toml": RULE.format("straat", "stoep")}
-VERSION = loader.version(THEN)
+STREET = rules_toml("straat: words = stoep", "groen")
+FILES = {"postkamer.toml": MAIN, "rules/straat.toml": STREET}
+VERSION = loader.version(FILES)
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """What is there now: another rule, and a file more."""
+    """The present configuration: it has another rule, and one more file."""
     folder = tmp_path / "town"
     (folder / "rules").mkdir(parents=True)
-    (folder / "rules" / "straat.toml").write_text(RULE.format("straat", "stoeptegel"))
-    (folder / "rules" / "water.toml").write_text(RULE.format("water", "gracht"))
+    (folder / "rules/straat.toml").write_text(STREET.replace("stoep", "stoeptegel"))
+    (folder / "rules/water.toml").write_text(rules_toml("water: words = gracht", "groen"))
     (folder / "notes.txt").write_text("of nobody's business")
-    path = folder / "postkamer.toml"
-    path.write_text(MAIN)
-    return path
+    (folder / "postkamer.toml").write_text(MAIN)
+    return folder / "postkamer.toml"
 
 
-def plan(path: Path, files: dict[str, str] = THEN) -> Plan:
+def plan(path: Path, files: dict[str, str] = FILES) -> Plan:
     return plan_rollback(loader.version(files), files, path)
 
 
-def there(path: Path) -> dict[str, str]:
-    folder = path.parent
-    return {
-        file.relative_to(folder).as_posix(): file.read_text()
-        for file in folder.rglob("*")
-        if file.is_file()
-    }
+def present_files(path: Path) -> dict[str, str]:
+    files = (file for file in path.parent.rglob("*") if file.is_file())
+    return {file.relative_to(path.parent).as_posix(): file.read_text() for file in files}
 
 
-def test_a_plan_names_each_file_and_changes_none(path: Path) -> None:
-    before = there(path)
-    assert plan(path) == Plan(
+def test_rollback_restores_the_version_and_keeps_replaced_files(path: Path) -> None:
+    before = present_files(path)
+    planned = plan(path)
+    assert planned == Plan(
         version=VERSION,
         written=["rules/straat.toml"],
         aside=["rules/water.toml"],
         same=["postkamer.toml"],
         restart=[],
     )
-    assert there(path) == before
-
-
-def test_afterwards_the_version_is_what_is_there_and_what_was_is_kept(path: Path) -> None:
-    before = there(path)
-    apply_plan(plan(path), THEN, path)
+    assert present_files(path) == before
+    apply_plan(planned, FILES, path)
     assert loader.load(path).version == VERSION
-    assert there(path) == THEN | {
-        "rules/straat.toml.before-rollback": before["rules/straat.toml"],
-        "rules/water.toml.before-rollback": before["rules/water.toml"],
-        "notes.txt": before["notes.txt"],
-    }
+    kept = [name for name in before if name.startswith("rules/")]
+    backups = {f"{name}.before-rollback": before[name] for name in kept}
+    assert present_files(path) == FILES | backups | {"notes.txt": before["notes.txt"]}
     again = plan(path)
     assert (again.written, again.aside) == ([], [])
 
 
-def test_files_and_folders_that_are_gone_come_back(path: Path) -> None:
+def test_missing_files_and_folders_are_restored(path: Path) -> None:
     for file in path.parent.glob("rules/*"):
         file.unlink()
     (path.parent / "rules").rmdir()
     path.write_text("nonsense = [")
-    apply_plan(plan(path), THEN, path)
+    apply_plan(plan(path), FILES, path)
     assert loader.load(path).version == VERSION
     assert path.with_name("postkamer.toml" + BACKUP_SUFFIX).read_text() == "nonsense = ["
 
 
-def test_what_is_written_may_be_read_by_who_could_read_what_was_there(path: Path) -> None:
+def test_written_file_has_the_mode_of_the_replaced_or_of_the_first_file(path: Path) -> None:
     rule = path.parent / "rules" / "straat.toml"
     rule.chmod(0o640)
     path.chmod(0o604)
-    apply_plan(plan(path), THEN, path)
+    apply_plan(plan(path), FILES, path)
     assert rule.stat().st_mode & 0o777 == 0o640
     rule.unlink()
-    apply_plan(plan(path), THEN, path)
+    apply_plan(plan(path), FILES, path)
     assert rule.stat().st_mode & 0o777 == 0o604
 
 
-def test_a_mark_of_windows_and_line_ends_are_no_difference(path: Path) -> None:
-    text = MAIN.replace("\n", "\r\n")
-    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+def test_byte_order_mark_and_line_ends_of_windows_are_no_difference(path: Path) -> None:
+    path.write_bytes(b"\xef\xbb\xbf" + MAIN.replace("\n", "\r\n").encode())
     assert plan(path).same == ["postkamer.toml"]
 
 
 @pytest.mark.parametrize(
     "name", ["../elsewhere.toml", "/etc/elsewhere.toml", "a/../../b.toml", "a/\0.toml"]
 )
-def test_a_name_does_not_leave_the_folder(path: Path, name: str) -> None:
+def test_name_outside_the_folder_is_refused(path: Path, name: str) -> None:
     with pytest.raises(CommandRefused, match="is not in the folder"):
-        plan(path, THEN | {name: ""})
+        plan(path, FILES | {name: ""})
 
 
-def test_nor_does_it_by_a_link_or_stand_for_a_folder(path: Path, tmp_path: Path) -> None:
+def test_link_out_of_the_folder_and_name_of_a_folder_are_refused(
+    path: Path, tmp_path: Path
+) -> None:
     (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "more.toml").touch()
     (path.parent / "link").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(CommandRefused, match="is not in the folder"):
-        plan(path, THEN | {"link/a.toml": ""})
-    with pytest.raises(CommandRefused, match="is a folder here"):
-        plan(path, THEN | {"rules": ""})
-    with pytest.raises(CommandRefused, match="is not in the folder"):  # what would be set aside
-        (tmp_path / "elsewhere" / "more.toml").touch()
-        linked = MAIN.replace("rules/*.toml", "*/*.toml")
-        plan(path, THEN | {"postkamer.toml": linked})
+    set_aside = {"postkamer.toml": MAIN.replace("rules/*.toml", "*/*.toml")}
+    for files, reason in (
+        ({"link/a.toml": ""}, "is not in the folder"),
+        ({"rules": ""}, "is a folder here"),
+        (set_aside, "is not in the folder"),
+    ):
+        with pytest.raises(CommandRefused, match=reason):
+            plan(path, FILES | files)
 
 
-WRONG = {
-    "a department that is not there": (
-        {"rules/straat.toml": RULE.format("straat", "stoep").replace("groen", "x")},
-        r"^rules/straat.toml:4: rules.1.department: .*'x'",
-    ),
-    "words that the router cannot read": (
-        {"rules/straat.toml": RULE.format("straat", "!?")},
-        r"^rules/straat.toml:3: rules.1.words.0: ",
-    ),
-    "no TOML": ({"postkamer.toml": "["}, r"^postkamer.toml:0: file: is no TOML"),
-    "a path of its own": (
-        {"postkamer.toml": MAIN.replace("rules/*.toml", "/etc/hostname*")},
-        "^",
-    ),
-    "what is kept beside it would be read": (
-        {"postkamer.toml": MAIN.replace("rules/*.toml", "rules/*")},
-        "stands here for the second time",
-    ),
-}
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("rules/straat.toml", STREET.replace("groen", "x"), r"^rules/straat.toml:4: .*'x'"),
+        ("rules/straat.toml", STREET.replace("stoep", "!?"), r"^rules/straat.toml:3: rules.1.wo"),
+        ("postkamer.toml", "[", r"^postkamer.toml:0: file: is not valid TOML"),
+        ("postkamer.toml", MAIN.replace("rules/*.toml", "/etc/hostname*"), "^"),
+        ("postkamer.toml", MAIN.replace("rules/*.toml", "rules/*"), "stands here for the second"),
+    ],
+    ids=["department", "words", "TOML", "absolute path", "backup would be read"],
+)
+def test_version_that_a_service_would_refuse_is_refused(
+    path: Path, name: str, text: str, reason: str
+) -> None:
+    before = present_files(path)
+    with pytest.raises(CommandRefused, match=reason):
+        plan(path, FILES | {name: text})
+    assert present_files(path) == before
 
 
-@pytest.mark.parametrize("case", WRONG)
-def test_a_version_that_a_service_would_refuse_is_refused(path: Path, case: str) -> None:
-    files, says = WRONG[case]
-    before = there(path)
-    with pytest.raises(CommandRefused, match=says):
-        plan(path, THEN | files)
-    assert there(path) == before
-
-
-def test_what_is_not_what_its_version_says_is_refused(path: Path) -> None:
+def test_changed_or_renamed_version_is_refused(path: Path) -> None:
     with pytest.raises(CommandRefused, match="its hash is another"):
-        plan_rollback("0" * 12, THEN, path)
+        plan_rollback("0" * 12, FILES, path)
     with pytest.raises(CommandRefused, match=r"has no postkamer\.toml"):
         plan(path, {"other.toml": TOML})
 
 
-def test_what_services_read_at_their_start_alone_is_told(path: Path) -> None:
+def test_tables_that_need_a_restart_are_named(path: Path) -> None:
     path.write_text("partitions = 4\n" + MAIN)
     assert plan(path).restart == ["partitions"]
 
 
-def test_a_disk_that_is_full_leaves_everything_as_it_was(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before, fsync = there(path), os.fsync
-    calls = iter(range(10))
+def test_full_disk_leaves_all_files_unchanged(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, fsync, calls = present_files(path), os.fsync, iter(range(10))
 
-    def full(file: int) -> None:
+    def fail_second(file: int) -> None:
         if next(calls) == 1:
             raise OSError(28, "No space left on device")
         fsync(file)
 
-    ready = plan(path)
-    monkeypatch.setattr(rollback.os, "fsync", full)
+    planned = plan(path)
+    monkeypatch.setattr(rollback.os, "fsync", fail_second)
     with pytest.raises(OSError, match="No space"):
-        apply_plan(ready, THEN, path)
-    assert there(path) == before
+        apply_plan(planned, FILES, path)
+    assert present_files(path) == before
 
 
-def test_a_difference_is_told_as_a_patch_for_each_file_that_differs() -> None:
+def test_differences_are_a_patch_for_each_file_that_differs() -> None:
     one = {"a.toml": "x = 1\ny = 2\n", "b.toml": "z = 3\n", "same.toml": ""}
     other = {"a.toml": "x = 1\ny = 3", "c.toml": "w = 4\n", "same.toml": ""}
-    found = {each.name: each.diff for each in diff_files(one, other)}
-    unended = "\\ No newline at end of file"
     head = ["--- a/a.toml", "+++ b/a.toml", "@@ -1,2 +1,2 @@"]
-    assert found == {
-        "a.toml": [*head, " x = 1", "-y = 2", "+y = 3", unended],
+    assert {each.name: each.diff for each in diff_files(one, other)} == {
+        "a.toml": [*head, " x = 1", "-y = 2", "+y = 3", "\\ No newline at end of file"],
         "b.toml": ["--- a/b.toml", "+++ /dev/null", "@@ -1 +0,0 @@", "-z = 3"],
         "c.toml": ["--- /dev/null", "+++ b/c.toml", "@@ -0,0 +1 @@", "+w = 4"],
     }

@@ -27,6 +27,7 @@ def test_regex_set_finds_what_each_pattern_finds_alone(given: list[str], text: s
     quiet.case_sensitive = False
     alone = [n for n, one in enumerate(given) if re2.compile(one, quiet).search(text)]
     assert regex_set.compile_patterns(given)(text) == frozenset(alone)
+    assert regex_set.compile_patterns(given, few_texts=True)(text) == frozenset(alone)
 
 
 def test_patterns_keep_their_places_when_compiled_in_several_sets(monkeypatch: MonkeyPatch) -> None:
@@ -66,5 +67,7 @@ def test_pattern_that_takes_too_much_memory_is_refused_by_itself() -> None:
             assert "little memory" in str(error) and not taken
 
 
-def test_pattern_is_found_in_a_text_that_is_no_unicode() -> None:
-    assert regex_set.compile_patterns(["a.b", "c"])("a\ud800b") == frozenset([0])
+@pytest.mark.parametrize("few_texts", [False, True])
+def test_pattern_is_found_in_a_text_that_is_no_unicode(few_texts: bool) -> None:
+    find = regex_set.compile_patterns(["a.b", "c"], few_texts=few_texts)
+    assert find("a\ud800b") == frozenset([0])

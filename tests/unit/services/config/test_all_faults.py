@@ -38,7 +38,7 @@ def told(folder: Path, first: str, **files: str) -> list[str]:
 BACKWARD = "[[closings]]\nfirst = 2026-12-25\nlast = 2026-12-24\n"
 NOT_BESIDE = "is no place beside this file: it is named from here"
 BROKEN = '[[rules]]\nid = "x"\nwords = = 1\n'
-NO_TOML = "a.toml:3: file: is no TOML: Invalid value (at line 3, column 9)"
+NO_TOML = "a.toml:3: file: is not valid TOML: Invalid value (at line 3, column 9)"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ NO_TOML = "a.toml:3: file: is no TOML: Invalid value (at line 3, column 9)"
         (
             TOML + BROKEN + MENUS + BROKEN + BACKWARD,
             {},
-            ["41: file: is no TOML: Invalid value (at line 41, column 9)"],
+            ["41: file: is not valid TOML: Invalid value (at line 41, column 9)"],
         ),
         (TOML + "id = 2\n[tenants]\n", {}, None),
         # Neither is a department that has no form, nor a text.
@@ -85,7 +85,7 @@ NO_TOML = "a.toml:3: file: is no TOML: Invalid value (at line 3, column 9)"
             [
                 "42: rules.1.groups: there is no group 'tuin'",
                 "43: rules.1.department: there is no department 'bomen'",
-                "texts/nl.toml:1: file: is no TOML: Invalid value (at line 1, column 5)",
+                "texts/nl.toml:1: file: is not valid TOML: Invalid value (at line 1, column 5)",
             ],
         ),
         (TOML + MENUS + "[[menus]]\nid = ['a']\n", {}, None),

@@ -115,7 +115,7 @@ WRONG = [
     ('[een]\ntext = "Dag."\nowner = ""\n', 3, "een", "has no owner"),
     ('[Een]\ntext = "Dag."\n', 3, "Een", "is no id"),
     ('een = "Dag."\n', 3, "een", "is no table"),
-    ("[een\n", 3, "file", "is no TOML"),
+    ("[een\n", 3, "file", "is not valid TOML"),
 ]
 
 

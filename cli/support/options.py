@@ -1,15 +1,38 @@
-"""Times on the command line: with an offset, or in the time zone of a place. A day is its start."""
+"""Options that several commands share: --json, --config, times, months, a reason, a name."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, tzinfo
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from services.calendar.opening_hours import AMSTERDAM
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True)
+config_option = click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
+by_option = click.option("--by", required=True, help="The person who is responsible; archived.")
+why_option = click.option(
+    "--why", required=True, help="The reason; archived. Without personal data."
+)
+
+
+def combine_options(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Return a decorator that adds these options to a command, in this order."""
+
+    def add(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
 
 class Time(click.ParamType[datetime]):
-    """A time, converted to UTC. Without a `zone` it needs an offset: stored times are exact."""
+    """A time, converted to UTC; a day is its start. Without a `zone` it needs an offset: stored
+    times are exact."""
 
     name = "time"
 

@@ -1,0 +1,55 @@
+"""The configuration that a command uses, and the example that is shipped."""
+
+import atexit
+import gc
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cli.support.output import fail
+from router.ruleset.validation import validate
+from services.config import loader
+from services.config.model import ConfigError, Configuration
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "deploy" / "examples" / "voorbeeldstad" / "postkamer.toml"
+
+
+def configured_path(path: Path | None) -> Path:
+    """Return the path of --config or POSTKAMER_CONFIG; exit without either."""
+    return path or path_in_environment() or fail("POSTKAMER_CONFIG: is missing", 2)
+
+
+def path_in_environment() -> Path | None:
+    name = os.environ.get("POSTKAMER_CONFIG")
+    return Path(name) if name else None
+
+
+def load_config(path: Path | None) -> Configuration:
+    """Load the configuration of --config or POSTKAMER_CONFIG; print all faults and exit if it has
+    any."""
+    try:
+        return loader.load(configured_path(path)).config
+    except ConfigError as error:
+        fail(str(error))
+
+
+def load_valid_config(path: Path) -> loader.LoadedConfig:
+    """Load a configuration as a service does, with compiled rules; print all faults and exit."""
+    try:
+        return validate(loader.load(path))
+    except ConfigError as error:
+        fail(str(error))
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Disable garbage collection. Compiled rules stay in use until the command ends, and scanning
+    them again and again takes a tenth of its time; so does the scan when the interpreter ends."""
+    gc.disable()
+    atexit.register(gc.freeze)
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -1,0 +1,41 @@
+"""A configuration of which two versions were in force, with a database and the command line."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from click.testing import Result
+
+from router.handlers.units import keyed_hash
+from router.ruleset.context import create_version
+from router.store.store import Store
+from services.config import loader
+from services.config.loader import LoadedConfig
+from services.postgres.database import connection_pool
+from tests.integration.router.test_active_rules import TOML
+from tests.support.cli.command_line import postkamer
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+class Town:
+    """The second of two versions, without an approval, is the present one."""
+
+    def __init__(self, path: Path, url: str) -> None:
+        self.path, self.url = path, url
+        self.first, self.second = (self.write(name) for name in ("De secretaris", ""))
+        asyncio.run(self._store_versions())
+
+    def write(self, approved_by: str) -> LoadedConfig:
+        self.path.write_text(TOML.format(approved_by))
+        return loader.load(self.path)
+
+    async def _store_versions(self) -> None:
+        async with connection_pool(self.url, "test", 1) as pool:
+            for n, each in enumerate((self.first, self.second)):
+                at = NOON + n * timedelta(days=1)
+                await Store(pool).store_version(create_version(each, at, keyed_hash(b"k")))
+
+    def __call__(self, *arguments: str, **env: str) -> Result:
+        env = {"POSTKAMER_CONFIG": str(self.path), "POSTKAMER_DATABASE_URL": self.url} | env
+        return postkamer("rules", *arguments, env=env)
