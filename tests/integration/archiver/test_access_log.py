@@ -6,9 +6,15 @@ from typing import Any
 import pytest
 
 from archiver.api.viewer import EMPLOYEE, REASON
-from archiver.index.processing_log import SHOWN, default_activity, processor_uri, span_of
+from archiver.index.blind_index import person_hash
+from archiver.index.processing_log import (
+    CONVERSATION,
+    SHOWN,
+    default_activity,
+    processor_uri,
+    span_of,
+)
 from archiver.log import writer
-from archiver.log.writer import CONVERSATION, person_hash
 from services import clock
 from services.postgres.database import Pool
 from tests.support.decrypted_record import keys_of, writer_of

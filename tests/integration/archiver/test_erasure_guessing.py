@@ -8,9 +8,8 @@ from typing import Any
 import msgspec
 
 from archiver.encryption.key_store import KeyStore
-from archiver.index.blind_index import word_token
+from archiver.index.blind_index import person_hash, word_token
 from archiver.log.erasure import Eraser
-from archiver.log.writer import person_hash
 from services import clock
 from services.contract import Record
 from services.postgres.database import Pool

@@ -11,11 +11,12 @@ import pytest
 
 from archiver.audit import search_index
 from archiver.audit.log_walk import Finding
+from archiver.index.blind_index import person_hash
 from archiver.intake import Batch, Intake
 from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.erasure import Eraser
 from archiver.log.inclusion_proof import prove_inclusion
-from archiver.log.writer import Writer, person_hash
+from archiver.log.writer import Writer
 from archiver.media.fetch_policy import FetchedFile
 from archiver.media.store import MediaStore
 from archiver.quarantine import Quarantine
