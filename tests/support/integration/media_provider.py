@@ -35,10 +35,11 @@ from services.http.server import serve
 from services.http.token_store import TokenStore
 from services.postgres.database import Pool
 from services.tasks import background_task
+from tests.support.archiver.records import NUMBER, message
 from tests.support.decrypted_record import keys_of, reader_of, writer_of
+from tests.support.observer import until
 from tests.support.tokens import bearer, key
 
-NUMBER = "106540352242922"
 CONVERSATION = f"{NUMBER}-{'a' * 26}"
 TOKEN = "Bearer of-the-provider"
 JPEG = b"\xff\xd8\xff\xe0" + bytes(2000)
@@ -141,6 +142,11 @@ class Room:
                 await self.hurry(id)
                 await asyncio.sleep(0.02)
 
+    async def reason(self, id: UUID) -> str:
+        """The reason why its first attempt came to nothing."""
+        reason = "select reason from archiver.media where id = $1"
+        return str(await until(lambda: self.pool.fetchval(reason, id), bool, 20))
+
     async def hurry(self, id: UUID) -> None:
         """Its next attempt is due, once the last one has said why it came to nothing."""
         row = await self.row(id)
@@ -155,14 +161,9 @@ def record(
     """A message with a file."""
     now = clock.now()
     medium = {"id": media, "mimeType": "image/jpeg", "sha256": "", "filename": ""} | told
-    data = {
-        "direction": "in", "type": "image", "text": "", "number": number,
-        "department": "balie", "decision": {"rule": "", "reason": ""},
-        "receivedAt": now, "sentAt": now - sent, "medium": medium,
-    }  # fmt: skip
-    return Record(
-        id=clock.new_id(), kind="message", at=now, data=msgspec.json.encode(data),
-        tenant="almelo", conversation=CONVERSATION, message=clock.new_id(), sequence=1,
+    return message(
+        "", type="image", number=number, at=now, sentAt=now - sent, medium=medium,
+        conversation=CONVERSATION,
     )  # fmt: skip
 
 
@@ -187,10 +188,7 @@ async def room(
     book = await book_of(pool)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        for loop in (
-            fetcher_loop,
-            looker_loop,
-        ):  # a second between two looks, for each of a hundred
+        for loop in (fetcher_loop, looker_loop):  # a second between two polls is long
             stack.enter_context(patch.object(loop, "POLL_SECONDS", 0.02))
         port = await enter(serve(api_app(provider.routes()), "127.0.0.1", 0))
         account = ProviderAccount(
@@ -201,10 +199,8 @@ async def room(
         account = msgspec.structs.replace(account, **changed)
         accounts = {NUMBER: account, "20000002": account}
         source = await enter(media_client(store, 4))
-        fetcher, looker = (
-            Fetcher(book, source, store, accounts),
-            ScanWorker(book, store, scanner),
-        )
+        fetcher = Fetcher(book, source, store, accounts)
+        looker = ScanWorker(book, store, scanner)
         many = {"per_second": 1000, "burst": 10_000}
         others = key("other", departments=frozenset({"jeugd"}), **many)
         ring = TokenStore(pool, [key("t", **many), others])
@@ -227,9 +223,9 @@ def lying(folder: Path) -> dict[str, Path]:
 async def got(place: Room, content: bytes = LARGE, id: str = "900") -> UUID:
     """A file that came and is handed out."""
     place.provider.files[id] = ("image/jpeg", content)
-    message = await place.came(id)
-    await place.until(message, "available")
-    return message
+    made = await place.came(id)
+    await place.until(made, "available")
+    return made
 
 
 async def hash_of(place: Room, id: UUID) -> str:
@@ -237,6 +233,11 @@ async def hash_of(place: Room, id: UUID) -> str:
     kept = await place.book.find(id)
     assert kept
     return kept.sha256
+
+
+def damage(path: Path, how: Callable[[bytes], bytes]) -> None:
+    path.chmod(0o600)
+    path.write_bytes(how(path.read_bytes()))
 
 
 def flipped(at: int) -> Callable[[bytes], bytes]:
