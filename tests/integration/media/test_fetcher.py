@@ -17,7 +17,6 @@ from tests.support.integration.media_provider import (
     JPEG,
     TOKEN,
     Room,
-    book_of,
     got,
     hash_of,
     lying,
@@ -65,7 +64,7 @@ async def test_file_older_than_a_week_is_fetched_or_else_lost_as_expired(scanned
     assert row["reason"] == EXPIRED
     status, body, _ = await scanned.get(id)
     assert status == 410 and b"7 dagen" in body
-    unpublished = await (await book_of(scanned.pool)).load_unpublished(10)
+    unpublished = await scanned.unpublished()
     lost = [one for one in unpublished if one.state == "lost"]
     assert [(one.reason, one.message) for one in lost] == [(EXPIRED, id)]
 

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -26,7 +26,7 @@ from archiver.media.scan_worker import ScanWorker
 from archiver.media.store import File, MediaStore
 from services import clock
 from services.config.accounts import ProviderAccount
-from services.contract import Record
+from services.contract import MediaOutcome, Record
 from services.files import object_store
 from services.files.clamd import Scanner
 from services.files.object_store import ObjectStore
@@ -110,7 +110,7 @@ class Room:
     ) -> None:
         self.pool, self.provider, self.fetcher, self.url = pool, provider, fetcher, url
         self.book = book
-        self.hurried: dict[UUID, int] = {}
+        self.hurried: dict[UUID, tuple[int, datetime]] = {}
 
     async def came(self, media: str, **more: Any) -> UUID:
         return await came(self.pool, media, **more)
@@ -148,11 +148,21 @@ class Room:
         return str(await until(lambda: self.pool.fetchval(reason, id), bool, 20))
 
     async def hurry(self, id: UUID) -> None:
-        """Its next attempt is due, once the last one has said why it came to nothing."""
+        """Make its next attempt due, once the last one has said why it came to nothing. An attempt
+        that is under way still sets another time when it ends: then this is done again."""
         row = await self.row(id)
-        if row["reason"] and row["attempts"] != self.hurried.get(id):
-            self.hurried[id] = row["attempts"]
+        attempt = row["attempts"], row["due_at"]
+        is_due = row["due_at"] is None or row["due_at"] <= clock.now()
+        if row["reason"] and not is_due and attempt != self.hurried.get(id):
+            self.hurried[id] = attempt
             await self.pool.execute("update archiver.media set due_at = now() where id = $1", id)
+
+    async def unpublished(self) -> list[MediaOutcome]:
+        """Outcomes that the router has not been told."""
+        return await self.book.load_unpublished(10)
+
+    async def mark_published(self, outcomes: list[MediaOutcome]) -> None:
+        await self.book.mark_published(outcomes)
 
 
 def record(
@@ -241,7 +251,13 @@ def damage(path: Path, how: Callable[[bytes], bytes]) -> None:
 
 
 def flipped(at: int) -> Callable[[bytes], bytes]:
-    return lambda body: body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
+    """A change of one bit in this byte, counted from the end if negative."""
+
+    def flip(body: bytes) -> bytes:
+        n = at % len(body)
+        return body[:n] + bytes([body[n] ^ 1]) + body[n + 1 :]
+
+    return flip
 
 
 async def dies(pool: Pool, store: ObjectStore, after: str) -> File:
