@@ -61,7 +61,11 @@ def test_altered_or_unsigned_note_is_refused(note: str, why: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x", "a+b", "a+b+c", "example.org/log+00000000+AQ==", PUBLISHED.replace("log", "other")],
+    [
+        *("", "x", "a+b", "a+b+c", "example.org/log+00000000+AQ=="),
+        PUBLISHED.replace("log", "other"),
+        PUBLISHED + "!",
+    ],
 )
 def test_text_that_is_no_public_key_is_refused(text: str) -> None:
     with pytest.raises(InvalidNote, match="expected a public key"):

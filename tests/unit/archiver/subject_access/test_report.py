@@ -71,6 +71,11 @@ def test_size_is_written_in_dutch_units(octets: int | None, expected: str) -> No
     assert labels.format_size(octets) == expected
 
 
+def test_count_has_the_singular_or_plural_of_its_noun() -> None:
+    counts = [labels.format_count(n, "gesprek", "gesprekken") for n in (0, 1, 1204)]
+    assert counts == ["0 gesprekken", "1 gesprek", "1.204 gesprekken"]
+
+
 def test_messages_are_numbered_by_day_in_amsterdam() -> None:
     late = msgspec.structs.replace(IN, at=at(11 * 60 + 30))
     assert late.at.day == 20
