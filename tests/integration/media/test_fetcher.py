@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import os
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -10,9 +9,7 @@ from uuid import UUID
 from aiohttp import web
 
 from archiver.media.fetch_policy import EXPIRED, LARGEST_BYTES, META_RETENTION, TOO_LARGE, UNUSABLE
-from services.files.clamd import Scanner
 from services.postgres.database import Pool
-from tests.support.clamav import Clamd
 from tests.support.integration.media_provider import (
     JPEG,
     TOKEN,
@@ -147,16 +144,6 @@ async def test_malformed_media_id_is_lost_and_never_asked(scanned: Room) -> None
         row = await scanned.until(await scanned.came(id), "lost")
         assert row["reason"] == UNUSABLE
     assert scanned.provider.asked == []
-
-
-async def test_hundred_megabytes_are_streamed(pool: Pool, tmp_path: Path, scanner: Clamd) -> None:
-    content = b"%PDF-1.7" + os.urandom(1024) * (LARGEST_BYTES // 1024 - 1)
-    async with room(pool, tmp_path, Scanner(scanner.url)) as place:
-        place.provider.files["900"] = ("application/pdf", content)
-        id = await place.came("900", mimeType="application/pdf")
-        row = await place.until(id, "available", "quarantined", seconds=120)
-        assert (row["state"], row["size"], row["reason"]) == ("available", len(content), "")
-        assert await hash_of(place, id) == hashlib.sha256(content).hexdigest()
 
 
 async def test_file_larger_than_whatsapp_allows_is_lost_and_not_stored(
