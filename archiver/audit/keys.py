@@ -6,11 +6,11 @@ what exists opens, and that destruction records were sealed by this archive.
 """
 
 from collections.abc import AsyncIterator
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from archiver.audit.log_walk import Finding
+from archiver.audit.log_walk import Finding, entry_finding
 from archiver.encryption.decrypt_rows import JOIN_KEYS, SELECT_COLUMNS
 from archiver.encryption.key_store import ALL_KEYS, MUNICIPAL_KEYS, KeyStore, Row
 from archiver.encryption.sealing import CannotDecrypt, Content, unseal_content
@@ -27,7 +27,7 @@ async def check_keys(connection: Connection, keys: KeyStore | None) -> AsyncIter
     """Yield the findings. Run in the transaction of the other checks."""
     for kind, sql, sentence in _UNRECORDED:
         async for row in connection.cursor(sql, prefetch=AT_ONCE):
-            yield _entry_finding(row, kind, sentence.format(row["conversation"]))
+            yield entry_finding(row, kind, sentence.format(row["conversation"]))
     async for finding in (
         _check_with_keys(connection, keys) if keys else _missing_municipality_keys(connection)
     ):
@@ -47,7 +47,7 @@ async def _check_with_keys(connection: Connection, keys: KeyStore) -> AsyncItera
         yield finding
     async for row in connection.cursor(_ENTRIES, prefetch=AT_ONCE):
         if fault := _entry_fault(row, keys):
-            yield _entry_finding(row, *fault)
+            yield entry_finding(row, *fault)
 
 
 def _entry_fault(row: Row, keys: KeyStore) -> tuple[str, str] | None:
@@ -106,10 +106,6 @@ async def _check_keys_open(connection: Connection, keys: KeyStore) -> AsyncItera
 
 def _key_name(row: Row) -> str:
     return f"{row['purpose']} key of municipality {row['tenant'] or '-'}"
-
-
-def _entry_finding(row: Any, kind: str, sentence: str) -> Finding:
-    return Finding(kind, sentence, row["position"], str(row["id"]))
 
 
 _COVERS = """

@@ -90,11 +90,11 @@ class LogWalk:
         findings = self._check_position(row)
         columns = PlainColumns(**{name: row[name] for name in PlainColumns.__struct_fields__})
         if entry_leaf_hash(columns, row["sealed"]) != row["leaf"]:
-            findings.append(_entry_finding(row, "altered", "this entry is not what it was"))
+            findings.append(entry_finding(row, "altered", "this entry is not what it was"))
         salt = row["salt"]
         if salt is not None and nonce(salt) != row["sealed"][:NONCE_BYTES]:
             findings.append(
-                _entry_finding(row, "salt", "the salt of this entry is not the one of then")
+                entry_finding(row, "salt", "the salt of this entry is not the one of then")
             )
         self._tile.append(row["leaf"])
         return findings
@@ -108,7 +108,7 @@ class LogWalk:
             missing = position - expected
             sentence = f"{missing} entries are missing before this one, from {expected} on"
             return [Finding("missing", sentence, expected, str(row["id"]))]
-        return [_entry_finding(row, "doubled", "two entries have this place")]
+        return [entry_finding(row, "doubled", "two entries have this place")]
 
     def _complete_tile(self, stored: StoredHashes) -> list[Finding]:
         """Complete a full tile. The walk goes on with the stored hash, so that a fault is reported
@@ -175,5 +175,6 @@ def _node_finding(level: int, index: int, stored: bytes | None) -> Finding:
     return Finding("tile", f"{sentence}, or the hash over them was", first)
 
 
-def _entry_finding(row: Row, kind: str, sentence: str) -> Finding:
+def entry_finding(row: Row, kind: str, sentence: str) -> Finding:
+    """Return a finding about one entry."""
     return Finding(kind, sentence, row["position"], str(row["id"]))

@@ -15,10 +15,10 @@ from archiver.audit.keys import AT_ONCE
 from archiver.audit.log_walk import Finding
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import MUNICIPAL_KEYS, KeyStore
-from archiver.index.blind_index import index_tokens
+from archiver.index.blind_index import index_tokens, person_hash
 from archiver.index.record_fields import CONTENT_KINDS, read_fields, subject_identities
 from archiver.log.append import SEARCHABLE_COLUMNS
-from archiver.log.writer import SealedBeforeErasure, person_hash
+from archiver.log.writer import SealedBeforeErasure
 from services.contract import Record
 from services.postgres.database import Connection
 

@@ -1,4 +1,4 @@
-"""Blind index: keyed hashes of the word roots of a record, called tokens. Pure.
+"""Blind index: keyed hashes of the word roots of a record, called tokens, and of persons. Pure.
 
 A word has the same token when a record is written and when it is searched, on any server. Without
 the municipality's key tokens reveal nothing. Two words share a token by chance once in 10^19; among
@@ -22,6 +22,8 @@ MAX_WORDS = 2000
 """Different words of one record; a text message of WhatsApp has at most 4,096 characters."""
 MAX_VALUES = 4000
 """Values of an outgoing message that are inspected; its body has at most 64 KiB."""
+HASH_BYTES = 16
+"""Length of the hash of a person: that of a UUID, which rules out collisions."""
 _READABLE_MEMBERS = """
 body button caption description display_text filename formatted_name text title
 """
@@ -74,6 +76,11 @@ def department_token(key: bytes, department: str) -> int:
     """Return the token of a department, indexed beside the words. A search for a common word within
     one department then does not read all messages with that word."""
     return _keyed_token(key, b"department", department)
+
+
+def person_hash(key: bytes, kind: str, value: str) -> bytes:
+    """Return the hash under which a person is indexed. Without the key it reveals nothing."""
+    return blake2b(f"{kind}\0{value}".encode(), key=key, digest_size=HASH_BYTES).digest()
 
 
 def _keyed_token(key: bytes, purpose: bytes, text: str) -> int:

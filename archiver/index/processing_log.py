@@ -15,6 +15,8 @@ from archiver.index.record_fields import RecordFields
 from services.contract import Record
 
 SUBJECT_TYPE = "postkamer-conversation"
+CONVERSATION = "conversation"
+"""Kind of the subject, whose hash is the pseudonym."""
 TRACE_BYTES, SPAN_BYTES = 16, 8
 SEARCH = "search"
 """Value of `what` in a view record of a search."""

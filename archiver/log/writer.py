@@ -8,7 +8,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from hashlib import blake2b
 from typing import cast
 from uuid import UUID
 
@@ -16,8 +15,14 @@ import msgspec
 
 from archiver.encryption.key_store import NOWHERE, KeyStore, Place
 from archiver.encryption.sealing import SALT_BYTES, CannotDecrypt, Content, seal, seal_content
-from archiver.index.blind_index import index_tokens
-from archiver.index.processing_log import Action, Activities, build_action, is_action
+from archiver.index.blind_index import index_tokens, person_hash
+from archiver.index.processing_log import (
+    CONVERSATION,
+    Action,
+    Activities,
+    build_action,
+    is_action,
+)
 from archiver.index.record_fields import RecordFields, read_fields, subject_identities
 from archiver.log.append import Entry, PendingMedia, append_entries
 from archiver.log.entry import entry_leaf_hash, plain_columns
@@ -30,10 +35,6 @@ DESTRUCTION = "destruction"
 YIELD_EVERY = 100
 """Records sealed without yielding, in some 2 ms. Yielding lets the previous batch be sent to the
 database and requests be answered."""
-HASH_BYTES = 16
-"""Length of a keyed hash: that of a UUID, which rules out collisions."""
-CONVERSATION = "conversation"
-"""Kind of the subject that the processing log contains as a hash."""
 UNIQUE_VIOLATION = "23505"
 """SQLSTATE of an id that exists already."""
 
@@ -211,11 +212,6 @@ def place_of_record(record: Record) -> Place:
     """Return the place whose key seals the record. A destruction record has no place, because it
     must outlive what was destroyed."""
     return NOWHERE if record.kind == DESTRUCTION else (record.tenant, record.conversation)
-
-
-def person_hash(key: bytes, kind: str, value: str) -> bytes:
-    """Return the hash under which a person is indexed. Without the key it reveals nothing."""
-    return blake2b(f"{kind}\0{value}".encode(), key=key, digest_size=HASH_BYTES).digest()
 
 
 def _pending_media(

@@ -9,8 +9,8 @@ import msgspec
 
 from archiver.api.queries import RecordReader
 from archiver.encryption.key_store import KeyStore
+from archiver.index.blind_index import person_hash
 from archiver.index.record_fields import normalise
-from archiver.log.writer import person_hash
 from archiver.search import log_position, sql
 from archiver.search.request import BOUNDED_COUNT, CitizenFilter, Cursor, SearchRequest
 from archiver.search.sql import Query, SearchScope

@@ -9,8 +9,8 @@ import msgspec
 
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
+from archiver.index.blind_index import person_hash
 from archiver.index.record_fields import PHONE, Identity, normalise
-from archiver.log.writer import person_hash
 from archiver.subject_access.identity_evidence import KINDS, identity_evidence
 from archiver.subject_access.identity_linking import IdentityGraph, IdentitySighting, Names, Person
 from services.postgres.database import Connection

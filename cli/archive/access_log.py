@@ -10,8 +10,8 @@ import msgspec
 
 from archiver.encryption.decrypt_rows import RECORDS
 from archiver.encryption.key_store import KeyStore
+from archiver.index.blind_index import person_hash
 from archiver.index.record_fields import EMPLOYEE
-from archiver.log.writer import person_hash
 from cli.support.archive_access import print_rows
 from cli.support.archive_rows import decrypt_batches, load_hash_keys
 from cli.support.audit import Operation

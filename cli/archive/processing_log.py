@@ -8,8 +8,9 @@ import click
 import msgspec
 
 from archiver.encryption.key_store import KeyStore
+from archiver.index.blind_index import person_hash
+from archiver.index.processing_log import CONVERSATION
 from archiver.index.record_fields import PHONE, Identity, normalise
-from archiver.log.writer import CONVERSATION, person_hash
 from cli.support.archive_access import print_rows
 from cli.support.archive_rows import BATCH, load_hash_keys
 from cli.support.audit import Operation

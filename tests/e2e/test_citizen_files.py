@@ -1,4 +1,4 @@
-"""A file of a citizen from phone to department: fetched, scanned by a real clamd, told, shown."""
+"""A file of a citizen from phone to department: fetched, scanned by a real clamd, handed out."""
 
 import hashlib
 import io
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.citizens import NUMBER, phone
-from tests.support.clamav import EICAR, FOUND, Clamd
+from tests.support.clamav import EICAR, FOUND, Clamd, clamd
 from tests.support.installation import Installation
 from tests.support.observer import BEARER, Watch, until
 
@@ -23,12 +23,8 @@ HELD_KIB = 90 * 1024
 
 @pytest.fixture(scope="module")
 def scanner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
-    one = Clamd(tmp_path_factory.mktemp("clamd"))
-    one.start()
-    try:
+    with clamd(tmp_path_factory.mktemp("clamd")) as one:
         yield one
-    finally:
-        one.stop()
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +80,7 @@ async def shown(watch: Watch, message: str) -> dict[str, Any]:
     return dict(known["media"][0])
 
 
-async def test_a_photo_is_with_the_department_within_seconds_byte_for_byte(watch: Watch) -> None:
+async def test_photo_reaches_the_department_byte_for_byte(watch: Watch) -> None:
     message = await sends(watch, JPEG, 401)
     [medium] = message["media"]
     assert medium == {
@@ -103,7 +99,7 @@ async def test_a_photo_is_with_the_department_within_seconds_byte_for_byte(watch
     assert (known["state"], known["sha256"], known["size"]) == ("available", sha256, len(JPEG))
 
 
-async def test_malware_in_a_photo_is_seen_by_nobody_and_said_to_the_department(
+async def test_malware_in_a_photo_is_reported_to_the_department_and_not_handed_out(
     watch: Watch,
 ) -> None:
     message = await sends(watch, JPEG + EICAR, 402)
@@ -115,9 +111,7 @@ async def test_malware_in_a_photo_is_seen_by_nobody_and_said_to_the_department(
     assert (known["state"], known["reason"]) == ("quarantined", data["reason"])
 
 
-async def test_while_the_scanner_is_away_nothing_is_shown_and_nothing_is_lost(
-    watch: Watch, scanner: Clamd
-) -> None:
+async def test_photo_waits_until_the_scanner_is_back(watch: Watch, scanner: Clamd) -> None:
     scanner.stop()
     try:
         message = await sends(watch, JPEG, 403)
@@ -132,7 +126,7 @@ async def test_while_the_scanner_is_away_nothing_is_shown_and_nothing_is_lost(
     assert await got(watch, link) == (200, JPEG)
 
 
-async def test_an_archiver_that_is_killed_loses_no_file_and_tells_of_each_once(
+async def test_killed_archiver_loses_no_file_and_reports_each_once(
     watch: Watch,
 ) -> None:
     messages = []
@@ -158,7 +152,7 @@ def highest_kib(town: Installation) -> int:
     return int(most)
 
 
-async def test_a_hundred_megabytes_pass_without_being_held_in_memory(watch: Watch) -> None:
+async def test_hundred_megabytes_are_not_held_in_memory(watch: Watch) -> None:
     before = highest_kib(watch.town)
     content = b"%PDF-1.7\n" + bytes(LARGEST - 9)
     message = await sends(watch, content, 430, "document", "application/pdf")

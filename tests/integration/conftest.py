@@ -74,11 +74,15 @@ def tables(server: Database) -> str:
 
 
 @pytest.fixture
-def empty(server: Database, request: pytest.FixtureRequest) -> str:
-    """The owner's URL of a database without anything; for whoever asks for `pool` too, of that."""
-    like = ""
-    if "pool" in request.fixturenames:
-        like = f" template {request.getfixturevalue('tables')}"
+def template(request: pytest.FixtureRequest) -> str:
+    """The database that `empty` copies, or '': tables for a test that asks for `pool` too."""
+    return request.getfixturevalue("tables") if "pool" in request.fixturenames else ""
+
+
+@pytest.fixture
+def empty(server: Database, template: str) -> str:
+    """The owner's URL of a database without anything, or with what `template` has."""
+    like = f" template {template}" if template else ""
     drop = "drop database if exists empty with (force)"
     server.execute(f"{drop};\ncreate database empty{like} strategy file_copy", "postgres")
     return server.url.rpartition("/")[0] + "/empty"

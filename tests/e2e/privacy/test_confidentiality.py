@@ -80,7 +80,7 @@ async def asked(session: aiohttp.ClientSession, url: str, token: str) -> tuple[i
         return answer.status, await answer.json()
 
 
-async def test_the_event_says_nothing_and_the_archive_tells_whoever_may(
+async def test_confidential_event_has_no_text_and_the_archive_shows_it_to_its_department(
     town: Installation, watch: Watch, session: aiohttp.ClientSession
 ) -> None:
     event = await told(watch, "wamid.secret")
@@ -106,7 +106,7 @@ async def test_the_event_says_nothing_and_the_archive_tells_whoever_may(
 
 
 @needs_chromium
-async def test_the_sandbox_desk_shows_what_it_asked_of_the_archive(
+async def test_sandbox_desk_shows_a_confidential_message_from_the_archive(
     town: Installation, watch: Watch
 ) -> None:
     async with async_playwright() as playwright:

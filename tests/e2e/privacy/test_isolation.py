@@ -93,7 +93,7 @@ async def parts(
 @each_with_a_subject
 @given(rights=st.sampled_from(RIGHTS), nth=st.integers(0, 5), example=st.integers(0, 30))
 @DRAWN
-async def test_a_token_gets_its_own_and_of_the_rest_not_even_that_it_is(
+async def test_token_reaches_its_own_parts_and_no_sign_of_the_rest(
     parts: Parts, world: World, operation: Operation, rights: Rights, nth: int, example: int
 ) -> None:
     part, token = world.parts[nth], parts.tokens[rights.name]
@@ -120,7 +120,7 @@ async def test_a_token_gets_its_own_and_of_the_rest_not_even_that_it_is(
 
 
 @pytest.mark.parametrize("operation", LISTING, ids=lambda one: one.path)
-async def test_a_list_has_what_is_of_the_municipality_and_of_nobody_else(
+async def test_list_has_what_belongs_to_the_municipality_only(
     parts: Parts, world: World, operation: Operation
 ) -> None:
     assert operation.path == "/v1/numbers"  # of another list, say here what is in it
@@ -136,7 +136,7 @@ async def test_a_list_has_what_is_of_the_municipality_and_of_nobody_else(
 
 
 @pytest.mark.parametrize("operation", SEARCHING, ids=lambda one: one.path)
-async def test_a_search_finds_and_counts_what_is_the_token_s_and_nothing_else(
+async def test_search_finds_and_counts_what_the_token_may_read_only(
     parts: Parts, world: World, operation: Operation
 ) -> None:
     assert operation.path == "/v1/messages/_search"  # of another one, say here what it finds
@@ -164,7 +164,7 @@ async def test_a_search_finds_and_counts_what_is_the_token_s_and_nothing_else(
 
 
 @each_guarded
-async def test_without_a_token_of_ours_nothing_is_told(
+async def test_operation_without_a_known_token_tells_nothing(
     parts: Parts, world: World, operation: Operation
 ) -> None:
     for part in world.parts:
@@ -177,7 +177,7 @@ async def test_without_a_token_of_ours_nothing_is_told(
 
 
 @pytest.mark.parametrize("operation", OPEN, ids=lambda one: f"{one.door} {one.method} {one.path}")
-async def test_what_needs_no_token_tells_nothing_of_anybody(
+async def test_open_operation_tells_nothing_about_citizens(
     parts: Parts, world: World, operation: Operation
 ) -> None:
     url = url_of(operation, NOWHERE, parts.town)
@@ -198,7 +198,7 @@ ORDERS = [
 @pytest.mark.parametrize(
     ("operation", "example"), ORDERS, ids=lambda one: getattr(one, "path", one)
 )
-async def test_a_token_that_may_does_it(
+async def test_command_of_a_token_with_the_rights_is_accepted(
     parts: Parts, world: World, operation: Operation, example: int
 ) -> None:
     mark = f"mag{ORDERS.index((operation, example))}"
@@ -214,7 +214,7 @@ async def test_a_token_that_may_does_it(
     assert status in (201, 202), said
 
 
-async def test_a_file_is_for_the_token_alone_that_uploaded_it(parts: Parts, world: World) -> None:
+async def test_uploaded_file_can_be_sent_by_its_own_token_only(parts: Parts, world: World) -> None:
     part = world.parts[1]
     media = {"type": "media", "media": {"kind": "document", "id": world.upload}}
     order = {"conversationId": part.conversation} | media
@@ -225,7 +225,7 @@ async def test_a_file_is_for_the_token_alone_that_uploaded_it(parts: Parts, worl
             assert status == (202 if rights.name == "almelo-send" else 400), said
 
 
-async def test_after_all_of_it_no_conversation_has_changed_that_was_not_the_token_s(
+async def test_no_token_has_changed_or_viewed_the_conversations_of_others(
     parts: Parts, world: World
 ) -> None:
     for tenant, department in (("almelo", "burgerzaken"), ("hengelo", "balie")):

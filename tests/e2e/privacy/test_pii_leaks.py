@@ -130,7 +130,7 @@ async def run(watch: Watch, stand_in: Between, marks: Marks, scanner: Clamd) -> 
     return Run(watch, stand_in, Asked(watch, marks, token), scanner)
 
 
-async def test_nothing_that_is_written_counted_refused_or_asked_tells_of_a_citizen(
+async def test_logs_metrics_refusals_and_addresses_have_no_personal_data(
     run: Run, marks: Marks
 ) -> None:
     await run.goes()

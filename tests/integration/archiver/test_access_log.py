@@ -1,233 +1,188 @@
-"""Whoever looks at the record is on it before they see anything; on a real PostgreSQL."""
+"""A viewer of the record is on it before anything is shown."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from archiver.api.viewer import EMPLOYEE, REASON
-from archiver.index.processing_log import SHOWN, default_activity, processor_uri, span_of
-from archiver.log import writer
-from archiver.log.writer import CONVERSATION, person_hash
-from services import clock
-from services.postgres.database import Pool
-from tests.support.decrypted_record import keys_of, writer_of
-from tests.support.integration.archive_readers import (
-    Said,
-    id_of,
-    looker,
-    opening,
-    said,
-    seen,
-    told,
-    typed,
+from archiver.index.blind_index import person_hash
+from archiver.index.processing_log import (
+    CONVERSATION,
+    SHOWN,
+    default_activity,
+    processor_uri,
+    span_of,
 )
+from archiver.log import writer
+from services import clock
+from services.contract import Record
+from services.postgres.database import Pool
+from tests.support.archiver.api import archive_api, views_of
+from tests.support.archiver.commands import OPERATOR, Archive
+from tests.support.archiver.records import id_of, message, message_id, opening
+from tests.support.decrypted_record import keys_of, writer_of
 from tests.support.observer import until
 
-HERE, THERE = "een", "twee"
-NAMED = {EMPLOYEE: "m.devries", REASON: "klacht 12"}
+HERE, THERE = id_of("een"), id_of("twee")
 PHONE = "31600000011"
 
 
 @pytest.fixture
-async def messages(pool: Pool) -> list[Said]:
-    """Of a conversation that two departments had, and of another."""
+async def messages(pool: Pool) -> list[Record]:
+    """Three of a conversation that two departments had, and one of another."""
     made = [
-        said(HERE, "balie", 2, PHONE),
-        said(HERE, "balie", 4, PHONE),
-        said(HERE, "jeugd", 6, PHONE),
-        said(THERE, "balie", 2, "31600000012"),
+        message("2", phone=PHONE, sequence=2),
+        message("4", phone=PHONE, sequence=4),
+        message("6", phone=PHONE, sequence=6, department="jeugd"),
+        message("2", "twee", phone="31600000012", sequence=2),
     ]
-    opened = [opening(HERE, "balie"), opening(THERE, "balie")]
-    await (await writer_of(pool)).add([*opened, *(one.record for one in made)])
+    await (await writer_of(pool)).add([opening("een", "balie"), opening("twee", "balie"), *made])
     return made
 
 
-async def test_a_page_of_messages_is_a_view_of_each_department_that_had_them(
-    pool: Pool, messages: list[Said]
+@pytest.fixture
+def paths(messages: list[Record]) -> list[str]:
+    return [f"messages/{one.message}" for one in messages]
+
+
+async def test_page_of_messages_is_a_view_per_department_with_what_was_shown(
+    pool: Pool, messages: list[Record]
 ) -> None:
-    async with looker(pool) as looks:
-        status, page = await looks.get(f"conversations/{id_of(HERE)}/messages", **NAMED)
-        assert (status, len(page["messages"])) == (200, 3)
-        views = {view["department"]: view for view in await seen(pool)}
-    assert set(views) == {"balie", "jeugd"}
-    told_of = ("token", "employee", "reason", "what", "count", "from", "to")
-    whole = {name: views["balie"].get(name) for name in told_of}
-    assert whole == {
+    async with archive_api(pool) as api:
+        named = {EMPLOYEE: "m.devries", REASON: "klacht 12"}
+        status, page = await api.get(f"conversations/{HERE}/messages", **named)
+    assert (status, len(page["messages"])) == (200, 3)
+    balie, jeugd = sorted(await views_of(pool), key=lambda view: str(view["department"]))
+    assert (balie["department"], jeugd["department"]) == ("balie", "jeugd")
+    assert balie | {
         "token": "crm", "employee": "m.devries", "reason": "klacht 12", "what": "messages",
-        "count": 2, "from": 2, "to": 4,
-    }  # fmt: skip
-    assert views["balie"]["message"] is None
-    assert views["jeugd"]["message"] == messages[2].id, "it was one"
+        "count": 2, "from": 2, "to": 4, "message": None,
+    } == balie  # fmt: skip
+    assert jeugd["message"] == messages[2].message, "it was one"
 
 
-async def test_a_message_and_a_conversation_are_views_too(pool: Pool, messages: list[Said]) -> None:
-    async with looker(pool, departments=frozenset(["jeugd"])) as looks:
-        await looks.get(f"messages/{messages[2].id}")
-        await looks.get(f"conversations/{id_of(HERE)}/messages?after=4")
-    async with looker(pool) as looks:
-        await looks.get(f"conversations/{id_of(HERE)}")
-    found = [(v["what"], v["department"], v["count"]) for v in await seen(pool)]
-    assert found == [
+async def test_message_and_conversation_are_views_of_the_departments_shown(
+    pool: Pool, paths: list[str]
+) -> None:
+    async with archive_api(pool, departments=frozenset(["jeugd"])) as api:
+        await api.get(paths[2])
+        await api.get(f"conversations/{HERE}/messages?after=4")
+    async with archive_api(pool) as api:
+        await api.get(f"conversations/{HERE}")
+    assert [(v["what"], v["department"], v["count"]) for v in await views_of(pool)] == [
         ("message", "jeugd", 1),
         ("messages", "jeugd", 1),
         ("conversation", "balie", 1),
     ]
 
 
-async def test_what_shows_nothing_writes_nothing(pool: Pool, messages: list[Said]) -> None:
-    async with looker(pool, departments=frozenset(["jeugd"])) as looks:
-        for path, status in (
-            (f"messages/{messages[0].id}", 404),
-            (f"messages/{clock.new_id()}", 503),
-            (f"conversations/{id_of(THERE)}", 404),
-            (f"conversations/{id_of(THERE)}/messages", 404),
-        ):
-            assert (await looks.get(path))[0] == status
-    async with looker(pool) as looks:
-        page = await looks.get(f"conversations/{id_of(HERE)}/messages?after=6")
+async def test_answer_that_shows_nothing_is_no_view(pool: Pool, paths: list[str]) -> None:
+    async with archive_api(pool, departments=frozenset(["jeugd"])) as api:
+        hidden = [paths[0], f"conversations/{THERE}", f"conversations/{THERE}/messages"]
+        assert {(await api.get(path))[0] for path in hidden} == {404}
+        assert (await api.get(f"messages/{clock.new_id()}"))[0] == 503
+    async with archive_api(pool) as api:
+        page = await api.get(f"conversations/{HERE}/messages?after=6")
         assert page == (200, {"messages": [], "next": None})
-    assert await seen(pool) == []
+    assert await views_of(pool) == []
 
 
-async def test_where_people_read_with_a_token_they_say_who_they_are(
-    pool: Pool, messages: list[Said]
-) -> None:
-    path = f"messages/{messages[0].id}"
-    async with looker(pool, people=True) as looks:
-        for headers in ({}, {EMPLOYEE: " "}):
-            status, refused = await looks.get(path, **headers)
-            assert (status, refused["code"]) == (400, "employee_missing")
-            assert [each["parameter"] for each in refused["errors"]] == [EMPLOYEE]
-        assert await seen(pool) == []
-        assert (await looks.get(path, **{EMPLOYEE: "m.devries"}))[0] == 200
-    (view,) = await seen(pool)
+async def test_token_for_people_must_name_the_employee(pool: Pool, paths: list[str]) -> None:
+    async with archive_api(pool, people=True) as api:
+        status, refused = await api.get(paths[0], **{EMPLOYEE: " "})
+        assert (status, refused["code"]) == (400, "employee_missing")
+        assert [each["parameter"] for each in refused["errors"]] == [EMPLOYEE]
+        assert await views_of(pool) == []
+        assert (await api.get(paths[0], **{EMPLOYEE: "m.devries"}))[0] == 200
+    [view] = await views_of(pool)
     assert view["employee"] == "m.devries"
 
 
-@pytest.mark.parametrize(
-    ("headers", "wrong"),
-    [
-        ({EMPLOYEE: "x" * 201}, [EMPLOYEE]),
-        ({EMPLOYEE: "a\tb"}, [EMPLOYEE]),
-        ({REASON: "x" * 501, EMPLOYEE: "x" * 201}, [EMPLOYEE, REASON]),
-        ({EMPLOYEE: "x" * 200, REASON: "é" * 500}, []),
-    ],
-)
-async def test_each_header_that_cannot_be_is_named(
-    pool: Pool, messages: list[Said], headers: dict[str, str], wrong: list[str]
-) -> None:
-    async with looker(pool) as looks:
-        status, answer = await looks.get(f"messages/{messages[0].id}", **headers)
-    named = [each["parameter"] for each in answer.get("errors", [])]
-    assert (status, named) == (400 if wrong else 200, wrong)
-
-
-async def test_what_cannot_be_written_down_is_not_shown(pool: Pool, messages: list[Said]) -> None:
-    async with looker(pool) as looks, pool.acquire() as connection:
+async def test_nothing_is_shown_while_views_cannot_be_written(pool: Pool, paths: list[str]) -> None:
+    async with archive_api(pool) as api, pool.acquire() as connection:
         async with connection.transaction():
             await connection.execute(writer._HEAD)
-            status, answer = await looks.get(f"messages/{messages[0].id}")
+            status, answer = await api.get(paths[0])
             assert (status, "hallo" in str(answer)) == (503, False)
-        path = f"messages/{messages[1].id}"
-        await until(lambda: looks.get(path), lambda found: found[0] == 200, 10)
+        await until(lambda: api.get(paths[1]), lambda found: found[0] == 200, 10)
 
 
-async def test_one_view_that_cannot_be_sealed_keeps_nobody_else_from_looking(
-    pool: Pool, messages: list[Said]
+async def test_view_that_cannot_be_sealed_does_not_stop_others(
+    pool: Pool, paths: list[str]
 ) -> None:
-    """Its conversation's key was altered."""
-    await pool.execute(_ALTERED, id_of(THERE))
-    async with looker(pool) as looks:
-        paths = [f"any/{id_of(THERE)}", *[f"messages/{messages[0].id}"] * 5]
-        found = await asyncio.gather(*(looks.get(path) for path in paths))
+    flip = "set_byte(wrapped, 20, get_byte(wrapped, 20) # 1)"
+    change = f"update archiver.conversation_key set wrapped = {flip} where conversation = $1"
+    await pool.execute(change, THERE)
+    async with archive_api(pool) as api:
+        found = await asyncio.gather(*map(api.get, [f"any/{THERE}", *[paths[0]] * 5]))
     assert [status for status, _ in found] == [503, *[200] * 5]
-    assert len(await seen(pool)) == 5
+    assert len(await views_of(pool)) == 5
 
 
-_ALTERED = """
-update archiver.conversation_key
-set wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1) where conversation = $1
-"""
+async def test_each_of_many_simultaneous_viewers_is_on_record(pool: Pool, paths: list[str]) -> None:
+    employees = [f"e{n}" for n in range(60)]
+    async with archive_api(pool) as api:
+        answers = await asyncio.gather(
+            *(api.get(paths[n % 4], **{EMPLOYEE: e}) for n, e in enumerate(employees))
+        )
+    assert {status for status, _ in answers} == {200}
+    assert sorted(view["employee"] for view in await views_of(pool)) == sorted(employees)
 
 
-async def test_many_who_look_at_once_are_each_on_record(pool: Pool, messages: list[Said]) -> None:
-    async with looker(pool) as looks:
-        asked = [
-            looks.get(f"messages/{messages[n % 4].id}", **{EMPLOYEE: f"e{n}"}) for n in range(60)
-        ]
-        assert {status for status, _ in await asyncio.gather(*asked)} == {200}
-    assert {view["employee"] for view in await seen(pool)} == {f"e{n}" for n in range(60)}
-
-
-async def test_who_looked_is_listed_by_conversation_by_employee_and_by_token(
-    pool: Pool, messages: list[Said], empty: str
+async def test_views_are_listed_by_conversation_employee_and_token(
+    pool: Pool, paths: list[str], archive: Archive
 ) -> None:
-    for name, employee, path in (
-        ("crm", "m.devries", f"conversations/{id_of(HERE)}/messages"),
-        ("crm", "j.bakker", f"messages/{messages[3].id}"),
-        ("balie", "m.devries", f"messages/{messages[3].id}"),
+    for token, employee, path in (
+        ("crm", "m.devries", f"conversations/{HERE}/messages"),
+        ("crm", "j.bakker", paths[3]),
+        ("balie", "m.devries", paths[3]),
     ):
-        async with looker(pool, name=name) as looks:
-            assert (await looks.get(path, **{EMPLOYEE: employee, REASON: "klacht"}))[0] == 200
-
-    async def listed(*arguments: str) -> list[tuple[str, str, str]]:
-        found = told(await typed(empty, "views", *arguments, "--json"))
-        return [(v["token"], v["employee"], v["what"]) for v in found]
-
+        async with archive_api(pool, name=token) as api:
+            assert (await api.get(path, **{EMPLOYEE: employee, REASON: "klacht"}))[0] == 200
     pages = [("crm", "m.devries", "messages")] * 2
     one, other = ("crm", "j.bakker", "message"), ("balie", "m.devries", "message")
-    assert await listed("--conversation", id_of(HERE)) == pages
-    assert await listed("--conversation", id_of(THERE)) == [one, other]
-    assert await listed("--employee", "m.devries") == [*pages, other]
-    assert await listed("--employee", "nobody") == []
-    assert await listed("--token", "crm") == [*pages, one]
-    assert await listed("--token", "crm", "--employee", "j.bakker") == [one]
-    assert await listed("--token", "crm", "--to", "2026-01-01") == []
-    words = (await typed(empty, "views", "--employee", "j.bakker")).stdout
-    assert f"crm, j.bakker  message {messages[3].id} of {id_of(THERE)} (balie): klacht" in words
-    assert (await typed(empty, "views")).exit_code == 2
-    asked = await pool.fetch("select what, by, about, data::text from access.operation order by id")
-    assert {(row["what"], row["by"]) for row in asked} == {("archive views", "S. Jansen")}
-    assert [row["about"] for row in asked[:3]] == [id_of(HERE), id_of(THERE), ""]
-    assert len(asked) == 8 and not any("m.devries" in row["data"] for row in asked)
+    for options, expected in (
+        (["--conversation", HERE], pages),
+        (["--conversation", THERE], [one, other]),
+        (["--employee", "m.devries"], [*pages, other]),
+        (["--employee", "nobody"], []),
+        (["--token", "crm"], [*pages, one]),
+        (["--token", "crm", "--employee", "j.bakker"], [one]),
+        (["--token", "crm", "--to", "2026-01-01"], []),
+    ):
+        views = await archive.lines("views", *options)
+        assert [(v["token"], v["employee"], v["what"]) for v in views] == expected, options
+    shown = (await archive("views", "--employee", "j.bakker")).stdout
+    id = paths[3].partition("/")[2]
+    assert f"crm, j.bakker  message {id} of {THERE} (balie): klacht" in shown
+    await archive("views", code=2)
+    rows = await pool.fetch("select what, by, about, data::text from access.operation order by id")
+    assert {(row["what"], row["by"]) for row in rows} == {("archive views", OPERATOR)}
+    assert [row["about"] for row in rows[:3]] == [HERE, THERE, ""]
+    assert len(rows) == 8 and not any("m.devries" in row["data"] for row in rows)
 
 
-async def test_a_view_is_in_the_processing_log_in_the_trace_of_whoever_asked(
-    pool: Pool, messages: list[Said]
+async def test_view_is_in_the_processing_log_with_the_trace_and_without_the_employee(
+    pool: Pool, messages: list[Record], paths: list[str]
 ) -> None:
     trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-    async with looker(pool) as looks:
-        await looks.get(f"messages/{messages[0].id}", traceparent=f"00-{trace}-{span}-01")
-        await looks.get(f"messages/{messages[0].id}")
-        await looks.get(f"conversations/{id_of(HERE)}/messages")
-    first, second, *page = await _shown(pool)
-    views = await seen(pool)
+    named = {"traceparent": f"00-{trace}-{span}-01", EMPLOYEE: "m.devries", REASON: "klacht 12"}
+    async with archive_api(pool) as api:
+        await api.get(paths[0], **named)
+        await api.get(paths[0])
+        await api.get(f"conversations/{HERE}/messages")
+    sql = "select * from archiver.processing where name = $1 order by start_time"
+    first, second, *page = rows = await pool.fetch(sql, SHOWN)
+    views = await views_of(pool)
     assert (first["trace_id"].hex(), first["parent_span_id"].hex()) == (trace, span)
     assert first["foreign_processor"] == processor_uri("almelo", "crm")
-    assert second["trace_id"] == messages[0].id.bytes
+    assert second["trace_id"] == message_id(messages[0]).bytes
     assert (second["parent_span_id"], second["foreign_processor"]) == (None, None)
     assert len({row["trace_id"] for row in page}) == 1, "two parts of one answer"
     assert [row["span_id"] for row in (first, second)] == [span_of(v["id"]) for v in views[:2]]
     key = await (await keys_of(pool)).hash_key("almelo")
-    assert {row["subject"] for row in (first, second, *page)} == {
-        person_hash(key, CONVERSATION, id_of(HERE))
-    }
-
-
-async def _shown(pool: Pool) -> list[dict[str, Any]]:
-    sql = "select * from archiver.processing where name = $1 order by start_time"
-    return [dict(row) for row in await pool.fetch(sql, SHOWN)]
-
-
-async def test_of_an_employee_nothing_is_in_the_processing_log(
-    pool: Pool, messages: list[Said]
-) -> None:
-    async with looker(pool) as looks:
-        await looks.get(f"messages/{messages[0].id}", **NAMED)
-    (row,) = await _shown(pool)
-    assert "devries" not in str(row)
-    assert (row["activity"], row["status"]) == (default_activity("almelo"), "Ok")
+    assert {row["subject"] for row in rows} == {person_hash(key, CONVERSATION, HERE)}
+    assert (first["activity"], first["status"]) == (default_activity("almelo"), "Ok")
     entries = await pool.fetch("select * from archiver.entry where kind = 'view'")
-    assert len(entries) == 1
-    assert "devries" not in str(entries)
+    assert len(entries) == 4
+    assert "devries" not in str([*map(dict, rows), *map(dict, entries)])

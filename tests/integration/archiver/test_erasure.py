@@ -1,95 +1,92 @@
-"""Destroying while records come in: what was sealed before and is written after lies under a new
-key, is found by its words, and nothing of what was destroyed stays; on real servers."""
+"""Erasure while records come in, and what an attacker with every key can still guess after it."""
 
 import asyncio
-from collections.abc import Sequence
-from pathlib import Path
+import hashlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import timedelta
 
 import msgspec
 import pytest
 
+from archiver.encryption.key_store import KeyStore
+from archiver.index.blind_index import person_hash, word_token
 from archiver.intake import PREFETCH, Intake
 from archiver.log.append import Entry
 from archiver.log.erasure import Eraser
 from archiver.log.writer import SealedBeforeErasure, Writer
+from archiver.media.fetch_policy import FetchedFile
+from archiver.media.store import MediaStore
 from archiver.quarantine import Quarantine
 from deploy.local.rabbitmq import Broker
+from services import clock
 from services.amqp import topology
 from services.amqp.connection import broker_connection
 from services.amqp.consumer import run_consumer
 from services.amqp.publisher import Publisher
 from services.contract import ArchiveBatch, Record
 from services.postgres.database import Pool
-from tests.integration.archiver.test_requests import ANNA, desk, opened
 from tests.integration.conftest import PASSWORDS
+from tests.support.archiver.records import id_of, message
+from tests.support.archiver.signed_log import Log, entry, entry_like
 from tests.support.decrypted_record import keys_of, rows_of, writer_of
 from tests.support.integration.archive_queue import QUEUE
-from tests.support.integration.log_fixture import logged, message
-from tests.support.integration.subject_persons import TENANT, Desk
+from tests.support.integration.media_provider import came
 from tests.support.observer import until
 
-__all__ = ["desk"]
-SECONDS = 20.0
 
+class ErasingWriter(Writer):
+    """Seals, and then the conversation is erased, so many times."""
 
-class Meanwhile(Writer):
-    """One that seals, and then the conversation is destroyed; `times`."""
-
-    destroyer: Eraser
-    times = 1
+    def __init__(self, pool: Pool, keys: KeyStore, times: int = 1) -> None:
+        super().__init__(pool, keys)
+        self._eraser, self._times = Eraser(pool, keys), times
 
     async def seal(self, records: Sequence[Record]) -> list[Entry]:
         entries = await super().seal(records)
-        if self.times:
-            self.times -= 1
-            await self.destroyer.erase_conversation("almelo", records[0].conversation, "meanwhile")
+        if self._times:
+            self._times -= 1
+            await self._eraser.erase_conversation("almelo", records[0].conversation, "meanwhile")
         return entries
 
 
 async def _kinds(pool: Pool) -> list[tuple[str, bool]]:
-    """Of the whole log, in order: what it is, and whether it opens."""
-    there = await pool.fetch("select id, kind from archiver.entry order by position")
+    """Kind of every entry, and true if it opens."""
+    entries = await pool.fetch("select id, kind from archiver.entry order by position")
     opens = {row["id"] for row in await rows_of(pool)}
-    return [(row["kind"], row["id"] in opens) for row in there]
+    return [(row["kind"], row["id"] in opens) for row in entries]
 
 
-async def _found(pool: Pool) -> list[int]:
-    """Rows by which messages, and people, are found."""
+async def _counts(pool: Pool) -> list[int]:
+    """Rows of the index of words, and of persons."""
     tables = ("searchable", "subject")
     return [await pool.fetchval(f"select count(*) from archiver.{table}") for table in tables]
 
 
-async def test_what_was_sealed_before_is_not_written_after(pool: Pool, tmp_path: Path) -> None:
-    async with logged(pool, tmp_path) as log:
-        new = message(0)
-        sealed = await log.writer.seal([new])
-        await log.destroyer.erase_conversation("almelo", new.conversation, "test")
-        with pytest.raises(SealedBeforeErasure):
-            await log.writer.write(sealed)
-        assert await log.writer.add([new]) == 1
-        assert await log.findings() == []
-    [*_, (said, _), last] = await _kinds(pool)
-    assert (said, last) == ("destruction", ("message", True))
+async def test_entry_that_was_sealed_before_an_erasure_is_not_written(log: Log) -> None:
+    record = entry(0)
+    sealed = await log.writer.seal([record])
+    await log.erase(0)
+    with pytest.raises(SealedBeforeErasure):
+        await log.writer.write(sealed)
+    assert await log.writer.add([record]) == 1
+    assert await log.findings() == []
+    [*_, (kind, _), last] = await _kinds(log.pool)
+    assert (kind, last) == ("destruction", ("message", True))
 
 
 @pytest.mark.parametrize("times", [1, 3])
-async def test_who_adds_seals_anew_as_often_as_something_is_destroyed(
-    pool: Pool, times: int
+async def test_writer_seals_again_after_each_erasure(pool: Pool, times: int) -> None:
+    assert await ErasingWriter(pool, await keys_of(pool), times).add([entry(0)]) == 1
+    assert await _kinds(pool) == [("destruction", True)] * times + [("message", True)]
+    assert await _counts(pool) == [1, 1]
+
+
+async def test_intake_writes_all_records_of_a_batch_after_an_erasure(
+    pool: Pool, broker: Broker
 ) -> None:
     keys = await keys_of(pool)
-    writer = Meanwhile(pool, keys)
-    writer.destroyer, writer.times = Eraser(pool, keys), times
-    assert await writer.add([message(0)]) == 1
-    assert await _kinds(pool) == [("destruction", True)] * times + [("message", True)]
-    assert await _found(pool) == [1, 1]
-
-
-async def test_the_intake_seals_anew_and_keeps_all_that_came(pool: Pool, broker: Broker) -> None:
-    keys = await keys_of(pool)
-    writer = Meanwhile(pool, keys)
-    writer.destroyer = Eraser(pool, keys)
-    intake = Intake(writer, Quarantine(pool, keys))
-    records = [message(n) for n in range(20)]
+    intake = Intake(ErasingWriter(pool, keys), Quarantine(pool, keys))
+    records = [entry(n) for n in range(20)]
     async with (
         broker_connection(broker.url_for("router", PASSWORDS["router"]), "test") as out,
         broker_connection(broker.url_for("archiver", PASSWORDS["archiver"]), "test") as link,
@@ -98,75 +95,162 @@ async def test_the_intake_seals_anew_and_keeps_all_that_came(pool: Pool, broker:
         batch = ArchiveBatch(records=records)
         await Publisher(out, topology.ARCHIVE).publish(topology.ARCHIVE_QUEUE, batch, 10)
         count = "select count(*) from archiver.entry where kind = 'message'"
-        await until(lambda: pool.fetchval(count), lambda n: n == len(records), SECONDS)
+        await until(lambda: pool.fetchval(count), lambda n: n == len(records), 20)
     assert await _kinds(pool) == [("destruction", True)] + [("message", True)] * len(records)
-    assert await _found(pool) == [len(records), len(records)]
+    assert await _counts(pool) == [len(records), len(records)]
     assert await pool.fetchval("select count(*) from archiver.quarantine") == 0
 
 
-async def test_after_a_municipality_was_destroyed_what_comes_is_found_by_its_new_key(
+async def test_record_after_an_erased_municipality_is_indexed_under_its_new_key(
     pool: Pool,
 ) -> None:
-    """Its old one is in the memory of who writes."""
-    writer, destroyer = await writer_of(pool), Eraser(pool, await keys_of(pool))
-    await writer.add([message(0)])
-    [before] = await pool.fetch("select words from archiver.searchable")
-    await destroyer.erase_municipality("almelo", "it is no more")
-    again = msgspec.structs.replace(message(0), sequence=7)
-    await writer.add([again])
-    [after] = await pool.fetch("select words from archiver.searchable")
-    assert not set(before["words"]) & set(after["words"])
-    words = (await (await writer_of(pool)).seal([again]))[0].index_tokens
-    assert words and list(words.words) == after["words"]
+    """The writer still has the old key in memory."""
+    writer, record = await writer_of(pool), entry(0)
+    await writer.add([record])
+    before = await pool.fetchval("select words from archiver.searchable")
+    await Eraser(pool, await keys_of(pool)).erase_municipality("almelo", "it is no more")
+    record = entry_like(record)
+    await writer.add([record])
+    after = await pool.fetchval("select words from archiver.searchable")
+    assert not set(before) & set(after)
+    [sealed] = await (await writer_of(pool)).seal([record])
+    assert sealed.index_tokens and list(sealed.index_tokens.words) == after
 
 
-async def test_it_is_said_and_done_or_neither(pool: Pool, tmp_path: Path) -> None:
-    async with logged(pool, tmp_path) as log:
-        size = len(await _kinds(pool))
-        await pool.execute(
-            "create function refuse() returns trigger language plpgsql"
-            " as $$ begin raise exception 'no'; end $$;"
-            "create trigger refuse before delete on archiver.searchable execute function refuse()"
-        )
-        with pytest.raises(Exception, match="no"):
-            await log.destroyer.erase_conversation("almelo", message(0).conversation, "test")
-        assert len(await _kinds(pool)) == size
-        assert all(opens for _, opens in await _kinds(pool))
-        assert await log.findings() == []
+async def test_failed_erasure_is_neither_recorded_nor_done(log: Log) -> None:
+    size = len(await _kinds(log.pool))
+    await log.pool.execute(
+        "create function refuse() returns trigger language plpgsql"
+        " as $$ begin raise exception 'no'; end $$;"
+        "create trigger refuse before delete on archiver.searchable execute function refuse()"
+    )
+    with pytest.raises(Exception, match="no"):
+        await log.erase(0)
+    assert await _kinds(log.pool) == [("message", True)] * size
+    assert await log.findings() == []
 
 
-async def test_many_are_destroyed_while_many_are_written(pool: Pool, tmp_path: Path) -> None:
-    async with logged(pool, tmp_path) as log:
+async def _write_and_erase_conversations(log: Log) -> None:
+    async def write(nth: int) -> None:
+        for n in range(10):
+            await log.writer.add([entry(nth + 5 * k) for k in range(n % 4 + 1)])
 
-        async def writes(nth: int) -> None:
-            for n in range(10):
-                await log.writer.add([message(nth + 5 * k) for k in range(n % 4 + 1)])
+    async def erase(nth: int) -> None:
+        for _ in range(5):
+            await log.erase(nth)
 
-        async def destroys(nth: int) -> None:
-            for _ in range(5):
-                await log.destroyer.erase_conversation("almelo", message(nth).conversation, "test")
-
-        await asyncio.gather(*map(writes, range(4)), *map(destroys, (0, 5, 10)))
-        assert await log.findings() == []
-        dark = await pool.fetch(
-            "select s.id from archiver.searchable s"
-            " left join archiver.conversation_key k using (tenant, conversation)"
-            " where k.tenant is null"
-        )
-        assert dark == []
+    await asyncio.gather(*map(write, range(4)), *map(erase, range(3)))
 
 
-async def test_whom_a_request_was_about_is_forgotten_with_the_last_that_it_was_about(
-    desk: Desk, empty: str, pool: Pool
+async def _write_and_erase_municipality(log: Log) -> None:
+    await log.pool.execute(
+        "create function slow() returns trigger language plpgsql"
+        " as $$ begin perform pg_sleep(0.002); return old; end $$;"
+        "create trigger slow before delete on archiver.conversation_key"
+        " for each row execute function slow()"
+    )
+
+    async def write() -> None:
+        for n in range(20):
+            await log.writer.add([entry(3000 + 5 * n)])
+
+    await asyncio.gather(log.eraser.erase_municipality("almelo", "it is no more"), write())
+
+
+@pytest.mark.parametrize("act", [_write_and_erase_conversations, _write_and_erase_municipality])
+async def test_log_and_index_fit_after_writing_and_erasing_at_once(
+    log: Log, act: Callable[[Log], Awaitable[None]]
 ) -> None:
-    for text in ("een", "twee"):
-        await desk.heard((ANNA, text), close=True)
-    await opened(empty)
-    asked = "select cardinality(hashes) from archiver.request"
-    conversations = await pool.fetchval("select conversations from archiver.request")
-    assert len(conversations) == 2
-    destroyer = Eraser(pool, await keys_of(pool))
-    for each in conversations:
-        assert await pool.fetchval(asked) > 0
-        await destroyer.erase_conversation(TENANT, each, "its time is over")
-    assert await pool.fetchval(asked) == 0
+    await act(log)
+    assert await log.findings(with_keys=True) == []
+    orphans = await log.pool.fetch(
+        "select s.id from archiver.searchable s"
+        " left join archiver.conversation_key k using (tenant, conversation)"
+        " where k.tenant is null"
+    )
+    assert orphans == []
+
+
+async def test_person_of_an_erased_entry_without_a_conversation_is_not_found(pool: Pool) -> None:
+    keys, alone = await keys_of(pool), msgspec.structs.replace(entry(7), conversation="")
+    await (await writer_of(pool)).add([alone])
+    await Eraser(pool, keys).erase_entry(alone.id, "test")
+    hash = person_hash(await keys.hash_key("almelo"), "phone", "31610000007")
+    assert await pool.fetch("select entry from archiver.subject where hash = $1", hash) == []
+
+
+async def test_file_in_transit_to_an_erased_message_is_not_stored(pool: Pool) -> None:
+    keys, id, now = await keys_of(pool), await came(pool, "900"), clock.now()
+    erased = await pool.fetchval("select id from archiver.entry where message = $1", id)
+    store = MediaStore(pool, keys)
+    file = await store.claim_to_fetch(now, clock.new_id(), [])
+    assert file
+    await Eraser(pool, keys).erase_entry(erased, "test")
+    assert not await store.start_fetch(file)
+    assert not await store.set_object(file, "cd" * 32)
+    await store.record_fetch(file, FetchedFile(3, "ab" * 32, "image/jpeg", b""), now)
+    kept = await store.find(id)
+    assert kept and (kept.state, kept.stream_key, kept.sha256) == ("lost", None, "")
+    assert await store.claim_to_fetch(now + timedelta(days=1), clock.new_id(), []) is None
+
+
+RANGE = [f"3162{n:07}" for n in range(5_000)]
+PHONE, TEXT, BSN = RANGE[4_321], "ja", "123456782"
+TEXTS = ["ja", "nee", "misschien", *(f"12345{n:04}" for n in range(6_000, 7_000))]
+
+
+def guessable() -> Record:
+    wamid, text = f"wamid.{PHONE}", f"{TEXT} {BSN}"
+    raw = {"id": wamid, "from": PHONE, "type": "text", "text": {"body": text}}
+    encoded = msgspec.json.encode(raw)
+    return message(text, "z", phone=PHONE, at=clock.now(), wamid=wamid, raw=encoded)
+
+
+def _plain(guess: str) -> Iterator[tuple[str, bytes]]:
+    """Forms that a guess has without a key."""
+    given = guess.encode()
+    if len(given) > 5:
+        yield guess, given
+        yield guess, given.hex().encode()
+    yield guess, hashlib.sha256(given).hexdigest().encode()
+    yield guess, hashlib.sha256(b"\0" + given).hexdigest().encode()
+    yield guess, hashlib.blake2b(given, digest_size=16).hexdigest().encode()
+
+
+def _guesses(key: bytes) -> Iterator[tuple[str, bytes]]:
+    """Every form in which the archive has ever kept or found a guess."""
+    for phone in RANGE:
+        yield phone, person_hash(key, "phone", phone).hex().encode()
+        yield from _plain(phone)
+        yield from _plain(f"wamid.{phone}")
+    for text in TEXTS:
+        yield text, str(word_token(key, text)).encode()
+        yield from _plain(text)
+
+
+async def _confirmed(pool: Pool) -> set[str]:
+    """Guesses that every table of the database, as text, confirms."""
+    tables = await pool.fetch(
+        "select format('%I.%I', schemaname, tablename) as name from pg_tables"
+        " where schemaname in ('archiver', 'access')"
+    )
+    rows: list[str] = []
+    for table in tables:
+        found = await pool.fetch(f"select t::text as row from {table['name']} t")
+        rows += [row["row"] for row in found]
+    everything = "\n".join(rows).encode()
+    key = await (await keys_of(pool)).hash_key("almelo")
+    return {guess for guess, looks in _guesses(key) if looks in everything}
+
+
+async def test_guess_is_confirmed_by_keyed_hashes_only_and_not_after_erasure(pool: Pool) -> None:
+    writer, eraser = await writer_of(pool), Eraser(pool, await keys_of(pool))
+    await writer.add([guessable()])
+    assert await _confirmed(pool) == {PHONE, TEXT, BSN}
+    await eraser.erase_conversation("almelo", id_of("z"), "test")
+    assert await _confirmed(pool) == set()
+    record = guessable()
+    await writer.add([record])
+    await eraser.erase_entry(record.id, "test")
+    # The conversation that is left tells that somebody wrote, but not what.
+    assert await _confirmed(pool) <= {PHONE}

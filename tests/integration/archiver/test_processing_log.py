@@ -1,6 +1,6 @@
-"""The processing log: a row in the transaction of each action, months that end, and its export; on
-a real PostgreSQL."""
+"""The processing log: a row in the transaction of each action, its export, and months that end."""
 
+from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,35 +12,32 @@ from archiver import table_partitions
 from archiver.index.processing_log import PASSED_ON, RECEIVED, SENT, Activities
 from archiver.log.writer import Writer
 from services import clock
+from services.contract import Record
 from services.ids import uuid7
 from services.postgres.database import Pool, connection_pool
+from tests.support.archiver.commands import OPERATOR, Archive
+from tests.support.archiver.records import NOON, delivery, id_of, message, message_id, opening
 from tests.support.decrypted_record import keys_of, writer_of
-from tests.support.integration.archive_readers import (
-    AT,
-    Said,
-    delivered,
-    id_of,
-    opening,
-    record,
-    said,
-    told,
-    typed,
-)
 
-PHONE = "31600000011"
+PHONE, OTHER_PHONE = "31600000011", "31600000012"
 REGISTER = "https://register.example/verwerking/7/versie/2"
+SINCE = ("processing", "--from", "2026-11-20")
 
 
-def world() -> list[Any]:
-    """A question, its answer and one that was refused, deliveries, and another citizen's."""
-    asked, other = said("een", "balie", 2, f"+{PHONE}"), said("twee", "balie", 2, "31600000012")
-    why = {"decision": {"rule": "", "reason": "x"}, "department": "balie", "type": "text"}
-    answer = {"direction": "out", "text": "dag", "status": "accepted"} | why
-    written = record("message", "een", 4, answer, message=clock.new_id())
-    refused = record("message", "een", 6, answer | {"status": "failed"}, message=clock.new_id())
-    parked = delivered(asked, "ander", AT, state="parked", status=400)
-    more = [written, refused, delivered(asked, "crm", AT), parked, other.record]
-    return [opening("een", "balie"), asked.record, *more]
+def question_and_answers() -> list[Record]:
+    """A question and its two deliveries, an answer and one that was refused; and a question of
+    another citizen."""
+    question = message("vraag", phone=f"+{PHONE}")
+    answer = {"direction": "out", "status": "accepted"}
+    return [
+        opening("een", "balie"),
+        question,
+        message("dag", **answer),
+        message("dag", **answer | {"status": "failed"}),
+        delivery(question, "crm", NOON),
+        delivery(question, "ander", NOON, state="parked", status=400),
+        message("vraag", "twee", phone=OTHER_PHONE),
+    ]
 
 
 async def rows(pool: Pool) -> list[dict[str, Any]]:
@@ -48,10 +45,8 @@ async def rows(pool: Pool) -> list[dict[str, Any]]:
     return [dict(row) for row in found]
 
 
-async def test_each_action_with_somebodys_data_is_one_row_however_often_it_is_written(
-    pool: Pool,
-) -> None:
-    records = world()
+async def test_each_action_is_one_row_however_often_it_is_written(pool: Pool) -> None:
+    records = question_and_answers()
     writer = Writer(pool, await keys_of(pool), Activities({"almelo": REGISTER}))
     for _ in range(2):
         await writer.add(records)
@@ -66,13 +61,13 @@ async def test_each_action_with_somebodys_data_is_one_row_however_often_it_is_wr
     ]
     assert {row["activity"] for row in found} == {REGISTER}
     assert len({row["subject"] for row in found}) == 2, "one for each citizen"
-    question = records[1].message.bytes
-    assert sum(row["trace_id"] == question for row in found) == 3, "received, and given to two"
+    trace = message_id(records[1]).bytes
+    assert sum(row["trace_id"] == trace for row in found) == 3, "received, and given to two"
 
 
-async def test_nothing_is_logged_of_what_is_not_written(pool: Pool) -> None:
+async def test_nothing_is_logged_of_entries_that_are_not_written(pool: Pool) -> None:
     writer = await writer_of(pool)
-    entries = await writer.seal(world())
+    entries = await writer.seal(question_and_answers())
     last = msgspec.structs.replace(entries[-1], subjects=("what the database refuses",))
     with pytest.raises(Exception, match="bytes"):
         await writer.write([*entries[:-1], last])
@@ -81,51 +76,53 @@ async def test_nothing_is_logged_of_what_is_not_written(pool: Pool) -> None:
     assert len(await rows(pool)) == 6
 
 
-async def test_the_export_has_the_names_of_the_standard(pool: Pool, empty: str) -> None:
-    await (await writer_of(pool)).add(world())
-    whole = told(await typed(empty, "processing", "--from", "2026-11-20", "--json"))
-    assert len(whole) == 6
-    (first,) = [one for one in whole if one["name"] == PASSED_ON and one["status"] == "Ok"]
-    milliseconds = int(AT.timestamp() * 1000)
+async def test_export_has_the_names_of_the_standard_and_no_person(
+    pool: Pool, archive: Archive
+) -> None:
+    await (await writer_of(pool)).add(question_and_answers())
+    exported = await archive.lines(*SINCE)
+    assert len(exported) == 6
+    [first] = [one for one in exported if one["name"] == PASSED_ON and one["status"] == "Ok"]
+    milliseconds = int(NOON.timestamp() * 1000)
     assert (first["start_time"], first["end_time"]) == (milliseconds, milliseconds)
     assert (len(first["trace_id"]), len(first["span_id"])) == (32, 16)
     assert first["resource"]["attributes"]["service.name"] == "postkamer"
     assert first["attributes"]["dpl.core.processing_activity_id"] == "urn:postkamer:almelo:whatsapp"
     assert first["attributes"]["dpl.core.data_subject_id_type"] == "postkamer-conversation"
     assert "parent_span_id" not in first
-    words = (await typed(empty, "processing", "--from", "2026-11-20")).stdout.splitlines()
-    assert len(words) == 6
-    assert not any(PHONE in line or id_of("een") in line for line in words)
+    lines = (await archive(*SINCE)).stdout.splitlines()
+    assert len(lines) == 6
+    assert not any(PHONE in line or id_of("een") in line for line in lines)
 
 
-async def test_of_one_citizen_the_export_has_theirs_alone(pool: Pool, empty: str) -> None:
-    await (await writer_of(pool)).add(world())
-    for phone, count in ((PHONE, 5), (f"+{PHONE}", 5), ("31600000012", 1), ("31600000099", 0)):
-        given = ("--from", "2026-11-20", "--subject-phone", phone, "--json")
-        assert len(told(await typed(empty, "processing", *given))) == count
-    for tenant, count in (("almelo", 6), ("hengelo", 0)):
-        given = ("--from", "2026-11-20", "--tenant", tenant, "--json")
-        assert len(told(await typed(empty, "processing", *given))) == count
-    ended = ("--from", "2026-11-20", "--to", AT.isoformat(), "--json")
-    assert told(await typed(empty, "processing", *ended)) == []
-
-
-async def test_who_asks_is_on_the_record_and_not_after_whom(
-    pool: Pool, empty: str, tmp_path: Path
+async def test_export_is_limited_to_a_citizen_a_municipality_and_a_period(
+    pool: Pool, archive: Archive
 ) -> None:
-    await (await writer_of(pool)).add(world())
+    await (await writer_of(pool)).add(question_and_answers())
+    for options, count in (
+        (["--subject-phone", PHONE], 5),
+        (["--subject-phone", f"+{PHONE}"], 5),
+        (["--subject-phone", OTHER_PHONE], 1),
+        (["--subject-phone", "31600000099"], 0),
+        (["--tenant", "almelo"], 6),
+        (["--tenant", "hengelo"], 0),
+        (["--to", NOON.isoformat()], 0),
+    ):
+        assert len(await archive.lines(*SINCE, *options)) == count, options
+    error = await archive.fails(*SINCE, "--subject-phone", "geen", code=2)
+    assert "--subject-phone: expected a telephone number" in error
+
+
+async def test_export_is_on_the_record_without_the_number(
+    pool: Pool, archive: Archive, tmp_path: Path
+) -> None:
+    await (await writer_of(pool)).add(question_and_answers())
     file = tmp_path / "number"
     file.write_text(f"+{PHONE}")
-    given = ("--from", "2026-11-20", "--phone-file", str(file), "--json")
-    assert len(told(await typed(empty, "processing", *given))) == 5
-    [asked] = await pool.fetch("select what, by, data::text from access.operation")
-    assert (asked["what"], asked["by"]) == ("archive processing", "S. Jansen")
-    assert '"of one citizen": true' in asked["data"] and PHONE not in asked["data"]
-
-
-async def test_what_is_no_number_is_said_to_be_none(pool: Pool, empty: str) -> None:
-    said = await typed(empty, "processing", "--from", "2026-11-20", "--subject-phone", "geen")
-    assert said.exit_code == 2 and "--subject-phone: expected a telephone number" in said.stderr
+    assert len(await archive.lines(*SINCE, "--phone-file", file)) == 5
+    [row] = await pool.fetch("select what, by, data::text from access.operation")
+    assert (row["what"], row["by"]) == ("archive processing", OPERATOR)
+    assert '"of one citizen": true' in row["data"] and PHONE not in row["data"]
 
 
 @pytest.mark.parametrize(
@@ -136,42 +133,35 @@ async def test_what_is_no_number_is_said_to_be_none(pool: Pool, empty: str) -> N
         (date(2026, 12, 31), 12, date(2025, 12, 1)),
     ],
 )
-def test_the_first_month_that_is_kept(today: date, count: int, expected: date) -> None:
+def test_first_month_that_is_kept(today: date, count: int, expected: date) -> None:
     assert table_partitions.months_before(today, count) == expected
 
 
-async def test_what_is_past_its_term_goes_and_a_year_stays_whatever_is_asked(
-    pool: Pool, archivers: Pool
-) -> None:
-    today = clock.now().date()
-    past = {count: table_partitions.months_before(today, count) for count in (0, 11, 14, 30, 50)}
-    await pool.execute("select archiver.make_processing_months($1, 40)", past[30])
-    messages = [_of(day) for day in past.values()]
-    await (await writer_of(pool)).add([one.record for one in messages])
-    await table_partitions.drop_expired(archivers, today, 24)
-    assert await _months(pool) == sorted(past[count] for count in (0, 11, 14))
-    await archivers.execute("select archiver.forget_processing('2999-01-01')")
-    assert await _months(pool) == sorted(past[count] for count in (0, 11))
-
-
 @pytest.fixture
-async def archivers(pool: Pool, empty: str) -> Any:
-    """As the service connects."""
+async def archivers(pool: Pool, empty: str) -> AsyncIterator[Pool]:
+    """A pool with the role of the service."""
     await pool.execute("alter role postkamer_archiver login password 'a'")
     url = empty.replace(empty.partition("://")[2].partition("@")[0], "postkamer_archiver:a", 1)
     async with connection_pool(url, "test", 1) as theirs:
         yield theirs
 
 
-def _of(day: date) -> Said:
-    at = AT.replace(year=day.year, month=day.month, day=1)
-    made = record(
-        "message", "een", 2, {"direction": "in", "department": "balie"},
-        at=at, id=uuid7(at, day.isoformat().encode()), message=clock.new_id(),
-    )  # fmt: skip
-    return Said(id_of("een"), "balie", made)
+def message_on(day: date) -> Record:
+    at = NOON.replace(year=day.year, month=day.month, day=1)
+    return message(at=at, id=uuid7(at, day.isoformat().encode()))
 
 
 async def _months(pool: Pool) -> list[date]:
     found = await pool.fetch("select start_time from archiver.processing order by 1")
     return [row["start_time"].date() for row in found]
+
+
+async def test_expired_months_are_dropped_and_a_year_cannot_be(pool: Pool, archivers: Pool) -> None:
+    today = clock.now().date()
+    past = {count: table_partitions.months_before(today, count) for count in (0, 11, 14, 30, 50)}
+    await pool.execute("select archiver.make_processing_months($1, 40)", past[30])
+    await (await writer_of(pool)).add([message_on(day) for day in past.values()])
+    await table_partitions.drop_expired(archivers, today, 24)
+    assert await _months(pool) == sorted(past[count] for count in (0, 11, 14))
+    await archivers.execute("select archiver.forget_processing('2999-01-01')")
+    assert await _months(pool) == sorted(past[count] for count in (0, 11))

@@ -1,108 +1,110 @@
-"""What is aside is shown, opened and put into the record after all; by the real commands, on a real
-PostgreSQL."""
+"""Records in quarantine: put there by the intake, listed, opened and released by command."""
 
-import json
 import stat
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import msgspec
 import pytest
 
+from archiver.intake import Batch, Intake
 from archiver.quarantine import Quarantine
 from services import contract
-from services.contract import ArchiveBatch
+from services.contract import ArchiveBatch, Record
 from services.postgres.database import Pool
+from tests.support.archiver.commands import OPERATOR, Archive
+from tests.support.archiver.signed_log import ENTRIES, Log, entry
 from tests.support.decrypted_record import keys_of, rows_of, writer_of
-from tests.support.integration.archive_readers import typed
-from tests.support.integration.log_fixture import message
 
-GOOD, BAD = message(1), message(2, text=5)
-OTHERS = [message(n) for n in (3, 4)]
+GOOD, BAD = entry(1), entry(2, text=5)
+OTHERS = [entry(n) for n in (3, 4)]
+NONSENSE = b"\x00nonsense of 31600000011"
 WHY = ("--why", "de sleutel is terug")
+QUARANTINED = "select count(*) from archiver.quarantine"
+OPERATIONS = "select what, by, about, data::text from access.operation"
 
 
 @pytest.fixture
 async def ids(pool: Pool) -> list[UUID]:
-    """A record that could be sealed now, an envelope of two, one that never can, and nonsense."""
-    put = Quarantine(pool, await keys_of(pool)).add
+    """A record that can be sealed, a batch of two, a record that cannot be, and nonsense."""
     bodies = [
         msgspec.msgpack.encode(GOOD),
         contract.encode(ArchiveBatch(records=OTHERS)),
         msgspec.msgpack.encode(BAD),
-        b"\x00nonsense of 31600000011",
+        NONSENSE,
     ]
-    return [await put("it cannot be sealed", body) for body in bodies]
+    quarantine = Quarantine(pool, await keys_of(pool))
+    return [await quarantine.add("it cannot be sealed", body) for body in bodies]
 
 
-async def listed(url: str) -> list[dict[str, Any]]:
-    said = await typed(url, "aside", "list", "--json")
-    assert said.exit_code == 0, said.output
-    found: list[dict[str, Any]] = json.loads(said.stdout)
-    return found
+async def _take_in(pool: Pool, records: list[Record]) -> None:
+    intake = Intake(await writer_of(pool), Quarantine(pool, await keys_of(pool)))
+    await intake._write_batch(Batch([], records, await intake._seal_records(records)))
 
 
-async def test_it_is_listed_with_its_reason_and_not_with_what_is_in_it(
-    ids: list[UUID], empty: str
+async def test_record_with_an_impossible_time_is_quarantined_alone(pool: Pool) -> None:
+    never = datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))
+    await _take_in(pool, [msgspec.structs.replace(entry(2), at=never), GOOD])
+    assert await pool.fetchval(QUARANTINED) == 1
+    assert await pool.fetchval("select id from archiver.entry") == GOOD.id
+
+
+async def test_foreign_hash_in_the_place_of_a_later_node_stops_no_record(log: Log) -> None:
+    await log.pool.execute("insert into archiver.node values (8, 2, '\\x00')")
+    await _take_in(log.pool, [entry(10_000 + n) for n in range(200)])
+    assert await log.pool.fetchval(QUARANTINED) == 0
+    assert await log.pool.fetchval("select size from archiver.head") == ENTRIES + 200
+    assert "tile" in await log.kinds()
+
+
+async def test_quarantine_is_listed_with_reasons_and_without_contents(
+    ids: list[UUID], archive: Archive
 ) -> None:
-    found = await listed(empty)
-    assert [one["id"] for one in found] == list(map(str, ids))
-    assert {one["reason"] for one in found} == {"it cannot be sealed"}
-    words = (await typed(empty, "aside", "list")).stdout
-    assert words.splitlines()[-1] == "4 aside" and "3160" not in words
+    listed = await archive.json("aside", "list")
+    assert [one["id"] for one in listed] == [str(id) for id in ids]
+    assert {one["reason"] for one in listed} == {"it cannot be sealed"}
+    shown = (await archive("aside", "list")).stdout
+    assert shown.splitlines()[-1] == "4 aside" and "3160" not in shown
 
 
-async def test_what_can_be_goes_into_the_record_once_and_is_aside_no_more(
-    pool: Pool, ids: list[UUID], empty: str
+async def test_sealable_records_are_written_once_and_leave_the_quarantine(
+    pool: Pool, ids: list[UUID], archive: Archive
 ) -> None:
     await (await writer_of(pool)).add(OTHERS[:1])  # the writer's publish was confirmed too late
-    done = await typed(empty, "aside", "again", str(ids[0]), str(ids[1]), *WHY)
-    assert (done.exit_code, done.stdout) == (0, "2 records are in the record now\n")
-    assert sorted(row["id"] for row in await rows_of(pool)) == sorted(
-        record.id for record in [GOOD, *OTHERS]
-    )
-    assert [one["id"] for one in await listed(empty)] == [str(id) for id in ids[2:]]
-    [told] = await pool.fetch("select what, by, data::text from access.operation")
-    assert (told["what"], told["by"]) == ("archive aside again", "S. Jansen")
-    assert json.loads(told["data"])["records"] == 2
-    gone = await typed(empty, "aside", "again", str(ids[0]), *WHY)
-    assert (gone.exit_code, gone.stderr) == (1, f"there is nothing aside under {ids[0]}\n")
+    done = await archive("aside", "again", *ids[:2], *WHY)
+    assert done.stdout == "2 records are in the record now\n"
+    written = sorted(row["id"] for row in await rows_of(pool))
+    assert written == sorted(record.id for record in [GOOD, *OTHERS])
+    assert [one["id"] for one in await archive.json("aside", "list")] == [str(id) for id in ids[2:]]
+    [operation] = await pool.fetch(OPERATIONS)
+    assert (operation["what"], operation["by"]) == ("archive aside again", OPERATOR)
+    assert msgspec.json.decode(operation["data"])["records"] == 2
+    error = await archive.fails("aside", "again", ids[0], *WHY)
+    assert error == f"there is nothing aside under {ids[0]}\n"
 
 
-@pytest.mark.parametrize(
-    ("nth", "why"),
-    [
-        (2, "its data is not what its kind says"),
-        (3, "it is neither a record nor an envelope of this version: see `open`"),
-    ],
-)
-async def test_of_several_of_which_one_cannot_be_none_is_taken(
-    pool: Pool, ids: list[UUID], empty: str, nth: int, why: str
+async def test_no_record_is_written_if_one_of_them_cannot_be(
+    pool: Pool, ids: list[UUID], archive: Archive
 ) -> None:
-    done = await typed(empty, "aside", "again", str(ids[0]), str(ids[nth]), *WHY)
-    assert (done.exit_code, done.stderr) == (1, f"{ids[nth]}: {why}\n")
-    assert len(await listed(empty)) == 4
-    assert await rows_of(pool) == []
-    assert await pool.fetchval("select count(*) from access.operation") == 0
+    nonsense = "it is neither a record nor an envelope of this version: see `open`"
+    for id, why in ((ids[2], "its data is not what its kind says"), (ids[3], nonsense)):
+        assert await archive.fails("aside", "again", ids[0], id, *WHY) == f"{id}: {why}\n"
+    await pool.execute("update archiver.quarantine set sealed = sealed || '\\x00'::bytea")
+    altered = await archive.fails("aside", "again", ids[0], *WHY)
+    assert "it was altered, or its key was" in altered
+    assert await pool.fetchval(QUARANTINED) == 4
+    assert await rows_of(pool) == await pool.fetch(OPERATIONS) == []
 
 
-async def test_somebody_may_look_and_that_is_on_the_record(
-    pool: Pool, ids: list[UUID], empty: str, tmp_path: Path
+async def test_opening_writes_a_private_file_and_is_on_the_record(
+    pool: Pool, ids: list[UUID], archive: Archive, tmp_path: Path
 ) -> None:
     out = tmp_path / "body"
-    done = await typed(empty, "aside", "open", str(ids[3]), "--out", str(out), *WHY)
-    assert done.exit_code == 0, done.output
-    assert out.read_bytes() == b"\x00nonsense of 31600000011"
+    await archive("aside", "open", ids[3], "--out", out, *WHY)
+    assert out.read_bytes() == NONSENSE
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
-    [told] = await pool.fetch("select what, about from access.operation")
-    assert tuple(told) == ("archive aside open", str(ids[3]))
-    assert len(await listed(empty)) == 4
-    assert (await typed(empty, "aside", "open", str(ids[3]), "--out", str(out))).exit_code == 2
-
-
-async def test_what_was_altered_is_said_and_left(pool: Pool, ids: list[UUID], empty: str) -> None:
-    await pool.execute("update archiver.quarantine set sealed = sealed || '\\x00'::bytea")
-    done = await typed(empty, "aside", "again", str(ids[0]), *WHY)
-    assert done.exit_code == 1 and "it was altered, or its key was" in done.stderr
-    assert len(await listed(empty)) == 4
+    [operation] = await pool.fetch(OPERATIONS)
+    assert tuple(operation)[:3] == ("archive aside open", OPERATOR, str(ids[3]))
+    assert await pool.fetchval(QUARANTINED) == 4
+    await archive("aside", "open", ids[3], "--out", out, code=2)

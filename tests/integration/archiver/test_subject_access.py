@@ -1,102 +1,95 @@
-"""`postkamer archive subject`: everything about one person and nothing of anybody else; the router
-that decides, the record and the commands are the real ones."""
+"""`postkamer archive subject`: everything about one person and nothing about anyone else, over a
+real router's decisions."""
 
-import json
 import random
 import stat
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from archiver.index.record_fields import Identity
-from archiver.subject_access.identity_linking import Names
 from archiver.subject_access.person_finder import PersonFinder
-from router.store.store import Store
 from services.calendar.opening_hours import AMSTERDAM
 from services.contract import Author
-from services.postgres.database import Pool, connection_pool
-from tests.support.decrypted_record import keys_of, writer_of
-from tests.support.integration.subject_persons import TENANT, Citizen, Desk, typed
-from tests.support.router.batch_office import Office, consent
+from services.postgres.database import Pool
+from tests.support.archiver.commands import OPERATOR, Archive
+from tests.support.archiver.desk import ANNA, BERT, CORA, TENANT, Citizen, Desk
+from tests.support.archiver.records import message
+from tests.support.decrypted_record import keys_of
+from tests.support.router.batch_office import consent
 
-ANNA, BERT, CORA = (Citizen(f"3160000001{n}", f"NL.100{n}") for n in range(3))
-LATER = Citizen(ANNA.phone, "NL.2000")
-"""Who has Anna's number after her."""
+SUCCESSOR = Citizen(ANNA.phone, "NL.2000")
+"""The holder of Anna's number after her."""
 WHY = ("--why", "verzoek om inzage")
 
 
-@pytest.fixture
-async def desk(empty: str, pool: Pool) -> AsyncIterator[Desk]:
-    async with connection_pool(f"{empty}?role=postkamer_router", "test", 4) as own:
-        store = Store(own)
-        office = Office(store, await store.take_epoch(0))
-        yield Desk(office, await writer_of(pool), pool)
+class Reporting:
+    """Makes reports about one person."""
 
+    def __init__(self, archive: Archive, folder: Path) -> None:
+        self.archive, self.file = archive, folder / "report.json"
 
-class Asking:
-    """About a citizen, on this database."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        self.url, self.file = url, folder / "report.json"
-
-    async def __call__(self, *arguments: str, **more: Any) -> dict[str, Any]:
-        to = ("--json", str(self.file))
-        done = await typed(self.url, "subject", *WHY, *to, *arguments, **more)
-        assert done.exit_code == 0, done.output
-        report: dict[str, Any] = json.loads(self.file.read_bytes())
+    async def __call__(self, *arguments: str, **more: str) -> dict[str, Any]:
+        done = await self.archive("subject", *WHY, "--json", self.file, *arguments, **more)
+        report: dict[str, Any] = msgspec.json.decode(self.file.read_bytes())
         return report | {"stderr": done.stderr}
 
+    async def texts(self, *arguments: str) -> list[str]:
+        return texts(await self(*arguments))
+
+    @property
+    def written(self) -> str:
+        return self.file.read_text()
+
 
 @pytest.fixture
-def about(empty: str, tmp_path: Path) -> Asking:
-    return Asking(empty, tmp_path)
+def about(town_archive: Archive, tmp_path: Path) -> Reporting:
+    return Reporting(town_archive, tmp_path)
 
 
 def texts(report: dict[str, Any]) -> list[str]:
     return [said["text"] for each in report["conversations"] for said in each["messages"]]
 
 
-async def test_of_three_citizens_in_one_body_each_gets_their_own_and_no_more(
-    desk: Desk, about: Asking
+async def test_report_has_one_of_three_citizens_who_came_in_one_body(
+    desk: Desk, about: Reporting
 ) -> None:
-    said = {citizen: f"woorden van {citizen.bsuid}" for citizen in (ANNA, BERT, CORA)}
-    await desk.heard(*said.items())
-    for citizen in said:
-        report = await about("--phone", f"+{citizen.phone}")
-        assert texts(report) == [said[citizen]]
-        whole = about.file.read_text()
-        for other in set(said) - {citizen}:
-            assert not any(mark in whole for mark in (other.phone, other.bsuid, said[other]))
+    words = {one: f"woorden van {one.bsuid}" for one in (ANNA, BERT, CORA)}
+    await desk.heard(*words.items())
+    for one, text in words.items():
+        report = await about("--phone", f"+{one.phone}")
+        assert texts(report) == [text]
+        for other in set(words) - {one}:
+            marks = (other.phone, other.bsuid, words[other])
+            assert not any(mark in about.written for mark in marks)
         assert [(each["value"], each["asked"]) for each in report["about"]] == [
-            (citizen.phone, True),
-            (citizen.bsuid, False),
-            (f"naam van {citizen.bsuid}", False),
+            (one.phone, True),
+            (one.bsuid, False),
+            (f"naam van {one.bsuid}", False),
         ]
 
 
-async def test_who_had_the_number_before_is_not_in_it_and_is_counted(
-    desk: Desk, about: Asking
+async def test_report_by_number_leaves_out_and_counts_its_former_holder(
+    desk: Desk, about: Reporting
 ) -> None:
     await desk.heard((ANNA, "van Anna"), close=True)
     await desk.heard((Citizen(bsuid=ANNA.bsuid), "van Anna, zonder nummer"), close=True)
-    await desk.heard((LATER, "van wie later kwam"), close=True)
+    await desk.heard((SUCCESSOR, "van wie later kwam"), close=True)
     report = await about("--phone", ANNA.phone)
     assert texts(report) == ["van wie later kwam"]
-    assert "van Anna" not in about.file.read_text()
+    assert "van Anna" not in about.written
     assert "1 more conversations by this number are somebody else's" in report["stderr"]
-    assert report["identityChanges"] == [
-        {"at": report["identityChanges"][0]["at"], "kind": "phone", "before": "",
-         "after": ANNA.phone}
-    ]  # fmt: skip
-    hers = await about("--bsuid", ANNA.bsuid)
-    assert texts(hers) == ["van Anna", "van Anna, zonder nummer"]
-    assert "later" not in about.file.read_text()
+    [change] = report["identityChanges"]
+    assert (change["kind"], change["before"], change["after"]) == ("phone", "", ANNA.phone)
+    hers = await about.texts("--bsuid", ANNA.bsuid)
+    assert hers == ["van Anna", "van Anna, zonder nummer"]
+    assert "later" not in about.written
 
 
-async def test_whoever_meta_says_is_the_same_is_in_it_under_every_name(
-    desk: Desk, about: Asking
+async def test_report_follows_a_person_through_changes_of_identity(
+    desk: Desk, about: Reporting
 ) -> None:
     new = Citizen("31600000019", "NL.3000")
     await desk.heard((ANNA, "een"), close=True)
@@ -105,179 +98,146 @@ async def test_whoever_meta_says_is_the_same_is_in_it_under_every_name(
     await desk.changed(Citizen(ANNA.phone, new.bsuid), "user_changed_number", wa_id=new.phone)
     await desk.heard((new, "drie"), close=True)
     await desk.heard((Citizen(ANNA.phone, "NL.9999"), "van een ander"), close=True)
-    for asked in (("--phone", new.phone), ("--bsuid", ANNA.bsuid), ("--bsuid", new.bsuid)):
-        report = await about(*asked)
-        assert [text for text in texts(report) if text in ("een", "twee", "drie")] == [
-            "een",
-            "twee",
-            "drie",
-        ]
-        assert "van een ander" not in about.file.read_text()
-    changed = [(c["kind"], c["before"], c["after"]) for c in report["identityChanges"]]
-    assert changed == [("bsuid", "", new.bsuid), ("phone", ANNA.phone, new.phone)]
-    assert texts(await about("--phone", ANNA.phone)) == ["van een ander"]
+    for name in (("--phone", new.phone), ("--bsuid", ANNA.bsuid), ("--bsuid", new.bsuid)):
+        report = await about(*name)
+        theirs = [text for text in texts(report) if text in ("een", "twee", "drie")]
+        assert theirs == ["een", "twee", "drie"]
+        assert "van een ander" not in about.written
+    changes = [(c["kind"], c["before"], c["after"]) for c in report["identityChanges"]]
+    assert changes == [("bsuid", "", new.bsuid), ("phone", ANNA.phone, new.phone)]
+    assert await about.texts("--phone", ANNA.phone) == ["van een ander"]
 
 
-async def test_what_was_merged_is_in_it_from_either_side(desk: Desk, about: Asking) -> None:
+async def test_report_has_both_sides_of_a_merge(desk: Desk, about: Reporting) -> None:
     [mine] = await desk.heard((ANNA, "van het ene nummer"))
     [other] = await desk.heard((BERT, "van het andere"))
-    merge = desk.office.order("merge", conversation=mine, other=other)
-    [(_, done, *_)] = await desk.takes(merge)
+    [(_, done, *_)] = await desk.takes(desk.office.order("merge", conversation=mine, other=other))
     assert done.status == "done"
-    for asked in (ANNA.phone, BERT.phone):
-        assert sorted(texts(await about("--phone", asked))) == [
-            "van het andere",
-            "van het ene nummer",
-        ]
+    for phone in (ANNA.phone, BERT.phone):
+        merged = sorted(await about.texts("--phone", phone))
+        assert merged == ["van het andere", "van het ene nummer"]
 
 
-async def test_nothing_is_found_over_the_border_of_a_municipality(
-    desk: Desk, about: Asking, tmp_path: Path
+async def test_report_leaves_out_other_municipalities_periods_and_destroyed_conversations(
+    desk: Desk, about: Reporting, pool: Pool
 ) -> None:
-    person = {"identities": [{"kind": "phone", "value": ANNA.phone}], "name": "Anna"}
-    data = {"direction": "in", "type": "text", "text": "elders", "from": person,
-            "department": "balie", "decision": {"rule": "", "reason": ""},
-            "receivedAt": desk.office.start}  # fmt: skip
-    await desk.heard((ANNA, "hier"))
-    await desk.kept("message", "206540352242923-" + "a" * 26, data, tenant="borne")
-    assert texts(await about("--phone", ANNA.phone)) == ["hier"]
-
-
-async def _much_became_of_it(desk: Desk, url: str) -> None:
-    [conversation] = await desk.heard((ANNA, "de container is vol"))
-    author = Author(kind="employee", id="m.devries")
-    sent = desk.office.order("text", conversation=conversation, text="Wij komen", author=author)
-    [(_, answer, *_)] = await desk.takes(sent)
-    note = desk.office.order("note", conversation=conversation, text="staat bij de school")
-    await desk.takes(note)
-    await desk.takes(
-        desk.office.order("consent", to=ANNA.phone, **consent("afval")),
-        desk.office.order("withdraw", to=ANNA.phone, purpose="afval"),
-    )
-    status = {"status": "read", "wamid": "w", "at": desk.office.later, "reason": ""}
-    await desk.kept("status", conversation, status, message=answer.message)
-    for state in ("settled", "settled", "parked"):
-        await desk.delivered(conversation, "crm", state)
-    view = {"token": "crm", "employee": "m.devries", "reason": "behandelen", "what": "gesprek"}
-    await desk.kept("view", conversation, view | {"department": "openbare-ruimte"})
-    first = await desk.pool.fetchval(
-        "select message from archiver.entry where kind = 'message' order by position limit 1"
-    )
-    done = await typed(
-        url, "annotate", str(first), "--text", "-", "--by", "P. Bakker", stdin="de overkant"
-    )
-    assert done.exit_code == 0, done.output
-
-
-async def test_all_that_became_of_it_is_in_it(desk: Desk, about: Asking, empty: str) -> None:
-    await _much_became_of_it(desk, empty)
-    report = await about("--phone", ANNA.phone)
-    [told] = report["conversations"]
-    heard, said = told["messages"]
-    assert (heard["direction"], heard["reason"], heard["department"]) == (
-        "in",
-        '"container" staat erin (regel afval)',
-        "Openbare ruimte",
-    )
-    [beside] = heard["annotations"]
-    assert (beside["by"], beside["text"]) == ("Openbare ruimte", "de overkant")
-    assert (said["author"], [step["status"] for step in said["statuses"]]) == (
-        "employee",
-        ["read"],
-    )
-    assert [note["text"] for note in told["notes"]] == ["staat bij de school"]
-    assert [(c["purpose"], bool(c["endedAt"])) for c in report["consents"]] == [("afval", True)]
-    assert [(d["state"], d["count"]) for d in report["deliveries"]] == [
-        ("delivered", 2),
-        ("parked", 1),
-    ]
-    [looked] = report["views"]
-    assert (looked["token"], looked["why"]) == ("crm", "behandelen")
-    places = [copy["place"] for copy in report["copies"]]
-    assert places[0].startswith("crm, het systeem van") and places[-1] == "Back-ups"
-    whole = about.file.read_text()
-    assert "m.devries" not in whole and "Bakker" not in whole
-
-
-async def test_it_is_on_the_record_who_asked_and_why_and_not_about_whom(
-    desk: Desk, about: Asking, pool: Pool
-) -> None:
-    [conversation] = await desk.heard((ANNA, "hallo"))
-    await about("--phone-file", "-", stdin=f"+31 6 {ANNA.phone[3:]}\n")
-    assert stat.S_IMODE(about.file.stat().st_mode) == 0o600
-    [row] = await pool.fetch("select * from access.operation")
-    data = json.loads(row["data"])
-    assert (row["what"], row["by"], row["tenant"]) == ("archive subject", "sanne", TENANT)
-    assert data["why"] == WHY[1] and data["conversations"] == [conversation]
-    hashes = await pool.fetch("select distinct encode(hash, 'hex') as hash from archiver.subject")
-    assert hashes and not any(each["hash"] in row["data"] for each in hashes)
-    assert ANNA.phone not in str(dict(row)) and ANNA.bsuid not in str(dict(row))
-
-
-async def test_of_a_period_it_has_what_was_said_in_it(desk: Desk, about: Asking) -> None:
-    await desk.heard((ANNA, "hallo"))
-    today = desk.office.start.astimezone(AMSTERDAM).date()
-    asked = ("--phone", ANNA.phone)
-    assert texts(await about(*asked, "--since", "2000-01-01", "--until", f"{today}"))
+    [gone] = await desk.heard((ANNA, "vernietigd"), close=True)
+    await desk.heard((ANNA, "hier"), close=True)
+    elsewhere = message("elders", phone=ANNA.phone, at=desk.office.start, tenant="borne")
+    await desk.writer.add([elsewhere])
+    await pool.execute("delete from archiver.conversation_key where conversation = $1", gone)
+    asked, today = ("--phone", ANNA.phone), desk.office.later.astimezone(AMSTERDAM).date()
+    assert await about.texts(*asked) == ["hier"]
+    assert await about.texts(*asked, "--since", "2000-01-01", "--until", f"{today}") == ["hier"]
     past = await about(*asked, "--until", "2000-01-01")
     assert past["conversations"] == [] and past["period"]["until"] == "2000-01-01"
 
 
-async def test_whose_key_was_destroyed_is_not_in_it(desk: Desk, about: Asking, pool: Pool) -> None:
-    [gone] = await desk.heard((ANNA, "vernietigd"), close=True)
-    await desk.heard((ANNA, "bewaard"), close=True)
-    await pool.execute("delete from archiver.conversation_key where conversation = $1", gone)
-    assert texts(await about("--phone", ANNA.phone)) == ["bewaard"]
-
-
-async def test_of_nobody_there_is_a_report_that_says_so(desk: Desk, about: Asking) -> None:
+async def test_report_about_an_unknown_person_says_so(desk: Desk, about: Reporting) -> None:
     await desk.heard((ANNA, "hallo"))
     report = await about("--phone", "+31699999999")
     assert report["conversations"] == [] and report["about"][0]["found"] is False
     assert [copy["place"] for copy in report["copies"]] == ["WhatsApp (Meta)", "Back-ups"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "stdin", "said"),
-    [
-        (("--phone", "0687654321"), "", "--phone: expected a telephone number with its country"),
-        (("--phone-file", "-"), "\xff geen nummer 31687654321", "--phone: expected a telephone"),
-        (("--bsuid", "jan de vries"), "", "--bsuid: expected Meta's id"),
-        ((), "", "say whom"),
-        (("--phone", "+31687654321", "--tenant", "borne"), "", "--tenant: there is no 'borne'"),
-        (("--phone", "+31687654321", "--why", ""), "", "--why: expected"),
-        (("--phone", "+31687654321", "--request", "AVG-1"), "", "almelo has no request 'AVG-1'"),
-    ],
-)
-async def test_what_is_wrong_is_said_without_what_was_given(
-    pool: Pool, empty: str, arguments: tuple[str, ...], stdin: str, said: str, tmp_path: Path
+async def _fill_conversation(desk: Desk, archive: Archive) -> None:
+    """One conversation with everything that the record can have of it."""
+    [id] = await desk.heard((ANNA, "de container is vol"))
+    author, order = Author(kind="employee", id="m.devries"), desk.office.order
+    sent = order("text", conversation=id, text="Wij komen", author=author)
+    [(_, answer, *_)] = await desk.takes(sent)
+    await desk.takes(order("note", conversation=id, text="staat bij de school"))
+    await desk.takes(
+        order("consent", to=ANNA.phone, **consent("afval")),
+        order("withdraw", to=ANNA.phone, purpose="afval"),
+    )
+    status = {"status": "read", "wamid": "w", "at": desk.office.later, "reason": ""}
+    await desk.add("status", id, status, message=answer.message)
+    for state in ("settled", "settled", "parked"):
+        await desk.delivered(id, "crm", state)
+    view = {"token": "crm", "employee": "m.devries", "reason": "behandelen", "what": "gesprek"}
+    await desk.add("view", id, view | {"department": "openbare-ruimte"})
+    first = await desk.pool.fetchval(
+        "select message from archiver.entry where kind = 'message' order by position limit 1"
+    )
+    await archive("annotate", first, "--text", "-", "--by", "P. Bakker", stdin="de overkant")
+
+
+async def test_report_has_all_that_the_record_has_but_no_employee(
+    desk: Desk, about: Reporting
 ) -> None:
-    to = ("--json", str(tmp_path / "r.json"))
-    done = await typed(empty, "subject", *WHY, *to, *arguments, stdin=stdin)
-    assert done.exit_code in (1, 2) and said in done.stderr
-    assert not any(given in done.output for given in ("0687654321", "31687654321", "jan de vries"))
+    await _fill_conversation(desk, about.archive)
+    report = await about("--phone", ANNA.phone)
+    [conversation] = report["conversations"]
+    heard, said = conversation["messages"]
+    assert (heard["direction"], heard["department"]) == ("in", "Openbare ruimte")
+    assert heard["reason"] == '"container" staat erin (regel afval)'
+    [annotation] = heard["annotations"]
+    assert (annotation["by"], annotation["text"]) == ("Openbare ruimte", "de overkant")
+    assert (said["author"], [s["status"] for s in said["statuses"]]) == ("employee", ["read"])
+    assert [note["text"] for note in conversation["notes"]] == ["staat bij de school"]
+    assert [(c["purpose"], bool(c["endedAt"])) for c in report["consents"]] == [("afval", True)]
+    deliveries = [(d["state"], d["count"]) for d in report["deliveries"]]
+    assert deliveries == [("delivered", 2), ("parked", 1)]
+    assert [(view["token"], view["why"]) for view in report["views"]] == [("crm", "behandelen")]
+    places = [copy["place"] for copy in report["copies"]]
+    assert places[0].startswith("crm, het systeem van") and places[-1] == "Back-ups"
+    assert "m.devries" not in about.written and "Bakker" not in about.written
+
+
+async def test_report_is_private_and_recorded_without_the_person(
+    desk: Desk, about: Reporting, pool: Pool
+) -> None:
+    [conversation] = await desk.heard((ANNA, "hallo"))
+    await about("--phone-file", "-", stdin=f"+31 6 {ANNA.phone[3:]}\n")
+    assert stat.S_IMODE(about.file.stat().st_mode) == 0o600
+    [row] = await pool.fetch("select * from access.operation")
+    data = msgspec.json.decode(row["data"])
+    assert (row["what"], row["by"], row["tenant"]) == ("archive subject", OPERATOR, TENANT)
+    assert data["why"] == WHY[1] and data["conversations"] == [conversation]
+    hashes = await pool.fetch("select distinct encode(hash, 'hex') as hash from archiver.subject")
+    assert hashes and not any(each["hash"] in row["data"] for each in hashes)
+    assert ANNA.phone not in str(dict(row)) and ANNA.bsuid not in str(dict(row))
+
+
+NUMBER = ("--phone", "+31687654321")
+
+
+async def test_wrong_options_are_refused_without_repeating_the_person(
+    pool: Pool, town_archive: Archive, tmp_path: Path
+) -> None:
+    for code, options, stdin, error in (
+        (2, ("--phone", "0687654321"), "", "--phone: expected a telephone number with its country"),
+        (2, ("--phone-file", "-"), "\xff geen 31687654321", "--phone: expected a telephone"),
+        (2, ("--bsuid", "jan de vries"), "", "--bsuid: expected Meta's id"),
+        (2, (), "", "say whom"),
+        (2, (*NUMBER, "--tenant", "borne"), "", "--tenant: there is no 'borne'"),
+        (2, (*NUMBER, "--why", ""), "", "--why: expected"),
+        (1, (*NUMBER, "--request", "AVG-1"), "", "almelo has no request 'AVG-1'"),
+    ):
+        report = ("subject", *WHY, "--json", tmp_path / "r.json", *options)
+        found = await town_archive.fails(*report, code=code, stdin=stdin)
+        assert error in found
+        assert not any(name in found for name in ("0687654321", "31687654321", "jan de vries"))
     assert not (tmp_path / "r.json").exists()
     assert await pool.fetchval("select count(*) from access.operation") == 0
 
 
-async def test_the_pdf_is_one(desk: Desk, empty: str, tmp_path: Path) -> None:
+async def test_report_can_be_a_pdf(desk: Desk, town_archive: Archive, tmp_path: Path) -> None:
     await desk.heard((ANNA, "hallo"))
     file = tmp_path / "r.pdf"
-    done = await typed(empty, "subject", *WHY, "--phone", ANNA.phone, "--pdf", str(file))
-    assert done.exit_code == 0, done.output
+    await town_archive("subject", *WHY, "--phone", ANNA.phone, "--pdf", file)
     assert file.read_bytes().startswith(b"%PDF-")
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_whom_the_router_takes_for_one_is_one_and_nobody_else(
+async def test_conversations_found_by_id_are_those_of_one_person_of_the_router(
     desk: Desk, pool: Pool, seed: int
 ) -> None:
-    """The router's own tables say whose each conversation is: by every name that was the one of
-    somebody at Meta exactly theirs are found."""
     chance = random.Random(seed)
-    phones, names = ("31600000021", "31600000022", ""), ("NL.1", "NL.2", "NL.3", "")
+    phones, ids = ("31600000021", "31600000022", ""), ("NL.1", "NL.2", "NL.3", "")
     for n in range(14):
-        citizen = Citizen(chance.choice(phones), chance.choice(names))
+        citizen = Citizen(chance.choice(phones), chance.choice(ids))
         if citizen == Citizen():
             continue
         if citizen.phone and chance.random() < 0.2:
@@ -288,11 +248,11 @@ async def test_whom_the_router_takes_for_one_is_one_and_nobody_else(
     for row in await pool.fetch("select id, person from router.conversation"):
         persons.setdefault(row["person"], set()).add(row["id"])
     keys = await keys_of(pool)
-    for name in names[:-1]:
-        asked: Names = frozenset([Identity("bsuid", name)])
+    for id in ids[:-1]:
         async with pool.acquire() as on, on.transaction():
             finder = PersonFinder(on, keys, TENANT, await keys.hash_key(TENANT))
-            found = set((await finder.find(asked)).conversations)
+            person = await finder.find(frozenset([Identity("bsuid", id)]))
+        found = set(person.conversations)
         theirs = [those for those in persons.values() if those & found]
-        assert found == set().union(*theirs), name
-        assert len(theirs) <= 1, name
+        assert found == set().union(*theirs), id
+        assert len(theirs) <= 1, id

@@ -1,112 +1,68 @@
-"""Reports about one person for a test: an ordinary one, a nasty one, a long one."""
+"""Reports about one person for a test: an ordinary one, one of given texts, a nasty one."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import msgspec
 
-from archiver.subject_access.report import (
-    Annotation,
-    Consent,
-    Conversation,
-    Copy,
-    Delivered,
-    File,
-    Identifier,
-    IdentityChange,
-    Message,
-    Municipality,
-    Note,
-    Period,
-    Purpose,
-    Report,
-    Request,
-    Step,
-    View,
-)
+from archiver.subject_access import report
+from archiver.subject_access.report import Conversation, Identifier, Message, Municipality, Report
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+WASTE = "Openbare ruimte"
 
 
 def at(minutes: float) -> datetime:
     return NOON + timedelta(minutes=minutes)
 
 
-IN = Message(
-    id="018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c11",
-    at=at(0),
-    direction="in",
-    type="text",
+def _message(nth: int, minutes: float, direction: str, type: str, **more: Any) -> Message:
+    given = {"id": f"018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c1{nth}", "department": WASTE} | more
+    return Message(at=at(minutes), direction=direction, type=type, **given)
+
+
+def _file(nth: int, **more: Any) -> report.File:
+    return report.File(id=f"018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c1{nth}", **more)
+
+
+IN = _message(
+    1, 0, "in", "text",
     text="Mijn container is vol, en hij wordt al weken niet geleegd.",
-    department="Openbare ruimte",
     reason='"container" staat erin (regel afval)',
-    annotations=(Annotation(at=at(4000), by="Openbare ruimte", text="Niet weken, maar één week."),),
+    annotations=(report.Annotation(at=at(4000), by=WASTE, text="Niet weken, maar één week."),),
+)  # fmt: skip
+PHOTO = _message(
+    2, 1, "in", "image", text="Kijk maar", reason="hoort bij het gesprek",
+    files=(_file(2, type="image/jpeg", size=48213, sha256="6c" * 32),),
+)  # fmt: skip
+STATUSES = (("sent", 12), ("delivered", 12.2), ("read", 1300))
+OUT = _message(
+    3, 12, "out", "text", text="Dank u wel. Morgen komen wij langs.", author="employee",
+    statuses=tuple(report.Step(status=status, at=at(minutes)) for status, minutes in STATUSES),
+)  # fmt: skip
+SCHEDULE = _file(
+    4, name="Ophaalschema 2026.pdf", type="application/pdf", size=1_248_213,
+    state="quarantined", reason="de virusscanner vond iets",
+)  # fmt: skip
+LETTER = _message(
+    4, 1310, "echo", "document", author="employee", department="Klantcontact", files=(SCHEDULE,)
 )
-PHOTO = Message(
-    id="018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c12",
-    at=at(1),
-    direction="in",
-    type="image",
-    text="Kijk maar",
-    department="Openbare ruimte",
-    reason="hoort bij het gesprek",
-    files=(
-        File(
-            id="018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c12",
-            type="image/jpeg",
-            size=48213,
-            sha256="6c" * 32,
-        ),
-    ),
-)
-OUT = Message(
-    id="018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c13",
-    at=at(12),
-    direction="out",
-    type="text",
-    text="Dank u wel. Morgen komen wij langs.",
-    author="employee",
-    department="Openbare ruimte",
-    statuses=(
-        Step(status="sent", at=at(12)),
-        Step(status="delivered", at=at(12.2)),
-        Step(status="read", at=at(1300)),
-    ),
-)
-LETTER = Message(
-    id="018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c14",
-    at=at(1310),
-    direction="echo",
-    type="document",
-    author="employee",
-    department="Klantcontact",
-    files=(
-        File(
-            id="018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c14",
-            name="Ophaalschema 2026.pdf",
-            type="application/pdf",
-            size=1_248_213,
-            state="quarantined",
-            reason="de virusscanner vond iets",
-        ),
-    ),
-)
+NOTE = report.Note(
+    id="018fe5a4-9d31-7c02-8b6a-51c3b8a0e7d4", at=at(6), department=WASTE,
+    text="Staat bij de school, niet bij het huis",
+)  # fmt: skip
 CONVERSATION = Conversation(
     id="106540352242922-mfrggzdfmztwq2lknnwg23tpoa",
     opened_at=at(0),
     closed_at=at(2000),
-    departments=("Klantcontact", "Openbare ruimte"),
+    departments=("Klantcontact", WASTE),
     zaak="ZAAK-2026-0012345",
     kept_until=date(2031, 11, 21),
     messages=(IN, PHOTO, OUT, LETTER),
-    notes=(
-        Note(
-            id="018fe5a4-9d31-7c02-8b6a-51c3b8a0e7d4",
-            at=at(6),
-            department="Openbare ruimte",
-            text="Staat bij de school, niet bij het huis",
-        ),
-    ),
+    notes=(NOTE,),
 )
+GROUND = "AVG, artikel 6, lid 1, onder e"
+PURPOSE = "Wij gebruiken uw gegevens om uw vraag te beantwoorden."
 REPORT = Report(
     municipality=Municipality(
         name="Gemeente Voorbeeldstad",
@@ -119,37 +75,38 @@ REPORT = Report(
     ),
     made_at=datetime(2026, 12, 1, 9, 30, tzinfo=UTC),
     made_by="Team Privacy",
-    request=Request(id="AVG-2026-0042", received_on=date(2026, 11, 25), due_on=date(2026, 12, 25)),
-    period=Period(since=date(2026, 1, 1), until=date(2026, 11, 30)),
-    purposes=(
-        Purpose(
-            text="Wij gebruiken uw gegevens om uw vraag te beantwoorden.",
-            ground="AVG, artikel 6, lid 1, onder e",
-        ),
+    request=report.Request(
+        id="AVG-2026-0042", received_on=date(2026, 11, 25), due_on=date(2026, 12, 25)
     ),
+    period=report.Period(since=date(2026, 1, 1), until=date(2026, 11, 30)),
+    purposes=(report.Purpose(text=PURPOSE, ground=GROUND),),
     retention=("Een gesprek bewaren wij een jaar nadat het is afgesloten.",),
     conversations=(CONVERSATION,),
     consents=(
-        Consent(
+        report.Consent(
             purpose="Melding als de container wordt geleegd",
             given_at=at(20),
             source="Formulier op de website",
         ),
     ),
     identity_changes=(
-        IdentityChange(at=at(-9000), kind="phone", before="31600000010", after="31600000011"),
+        report.IdentityChange(
+            at=at(-9000), kind="phone", before="31600000010", after="31600000011"
+        ),
     ),
-    deliveries=(Delivered(destination="Zaaksysteem", count=4, first_at=at(0), last_at=at(1310)),),
+    deliveries=(
+        report.Delivered(destination="Zaaksysteem", count=4, first_at=at(0), last_at=at(1310)),
+    ),
     views=(
-        View(at=at(3), department="Openbare ruimte", what="Gesprek", why="Behandelen"),
-        View(at=at(900), token="zaaksysteem", what="Bestand"),
+        report.View(at=at(3), department=WASTE, what="Gesprek", why="Behandelen"),
+        report.View(at=at(900), token="zaaksysteem", what="Bestand"),
     ),
     copies=(
-        Copy(place="Zaaksysteem", what="Uw berichten en bestanden"),
-        Copy(place="Back-ups", what="Een kopie van het archief", until=date(2027, 1, 15)),
+        report.Copy(place="Zaaksysteem", what="Uw berichten en bestanden"),
+        report.Copy(place="Back-ups", what="Een kopie van het archief", until=date(2027, 1, 15)),
     ),
 )
-"""As one is: a conversation of two days, with all that the record can have of it."""
+"""A conversation of two days, with everything that a report can have."""
 
 NASTY_TEXTS = (
     'Is dit *vet*, _schuin_, $x^2$, #emph[rood], `code`, \\ of <label> @ref? // nee "toch" -- =',
@@ -179,62 +136,62 @@ NASTY_TEXTS = (
 
 
 def of(*texts: str, conversations: int = 1) -> Report:
-    """A report with these messages, dealt out over the conversations."""
-    said = tuple(
+    """A report with these messages, divided over the conversations."""
+    messages = tuple(
         msgspec.structs.replace(
             IN if n % 3 else OUT, id=f"bericht-{n}", at=at(n * 7), text=text, annotations=()
         )
         for n, text in enumerate(texts)
     )
-    step = -(-len(said) // conversations)
-    told = tuple(
+    step = -(-len(messages) // conversations)
+    parts = [messages[n : n + step] for n in range(0, len(messages), step)]
+    made = tuple(
         msgspec.structs.replace(
-            CONVERSATION, id=f"gesprek-{n}", opened_at=said[n].at, messages=said[n : n + step]
+            CONVERSATION, id=f"gesprek-{n}", opened_at=part[0].at, messages=part
         )
-        for n in range(0, len(said), step)
+        for n, part in enumerate(parts)
     )
-    return msgspec.structs.replace(REPORT, conversations=told)
+    return msgspec.structs.replace(REPORT, conversations=made)
 
 
 def nasty() -> Report:
-    """Nasty in every place where anybody's text can come."""
+    """Nasty in every place where a text of others can be."""
     short = 'a\x00"\\#x[*😀 مر\u202e' + "w" * 80
-    told = of(*NASTY_TEXTS, conversations=2)
-    first = told.conversations[0]
-    file = msgspec.structs.replace(LETTER.files[0], name=short + ".pdf", reason=short, type=short)
-    said = msgspec.structs.replace(
+    made = of(*NASTY_TEXTS, conversations=2)
+    first, *others = made.conversations
+    message = msgspec.structs.replace(
         LETTER,
         type="soort" * 9,
-        files=(file,),
+        files=(_file(4, name=short + ".pdf", reason=short, type=short, state="quarantined"),),
         department=short,
         reason=short,
-        statuses=(Step(status=short, at=at(0), reason=short),),
-        annotations=(Annotation(at=at(1), by=short, text=NASTY_TEXTS[5]),),
+        statuses=(report.Step(status=short, at=at(0), reason=short),),
+        annotations=(report.Annotation(at=at(1), by=short, text=NASTY_TEXTS[5]),),
+    )
+    first = msgspec.structs.replace(
+        first,
+        departments=(short,) * 3,
+        zaak=short,
+        messages=(message, *first.messages),
+        notes=(report.Note(id="n", at=at(1), department=short, text=NASTY_TEXTS[13]),),
     )
     return msgspec.structs.replace(
-        told,
+        made,
         municipality=Municipality(name="'s-Gravenhage #1", contact=short, officer=short),
         about=(
             Identifier(kind=short, value=short),
             Identifier(kind="phone", value=short, found=False),
         ),
         made_by=short,
-        request=Request(id=short),
-        conversations=(
-            msgspec.structs.replace(
-                first,
-                departments=(short,) * 3,
-                zaak=short,
-                messages=(said, *first.messages),
-                notes=(Note(id="n", at=at(1), department=short, text=NASTY_TEXTS[13]),),
-            ),
-            *told.conversations[1:],
-        ),
-        consents=(Consent(purpose=short, source=short),),
-        identity_changes=(IdentityChange(at=at(0), kind=short, before=short, after=short),),
+        request=report.Request(id=short),
+        conversations=(first, *others),
+        consents=(report.Consent(purpose=short, source=short),),
+        identity_changes=(report.IdentityChange(at=at(0), kind=short, before=short, after=short),),
         deliveries=(
-            Delivered(destination=short, count=1234567, first_at=at(0), last_at=at(1), state=short),
+            report.Delivered(
+                destination=short, count=1234567, first_at=at(0), last_at=at(1), state=short
+            ),
         ),
-        views=(View(at=at(0), department=short, token=short, what=short, why=short),),
-        copies=(Copy(place=short, what=short),),
+        views=(report.View(at=at(0), department=short, token=short, what=short, why=short),),
+        copies=(report.Copy(place=short, what=short),),
     )

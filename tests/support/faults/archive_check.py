@@ -12,10 +12,10 @@ from archiver.audit import log
 from archiver.audit.checkpoints import Trust
 from archiver.audit.log import VerifyOptions
 from archiver.audit.log_walk import Finding
+from archiver.index.blind_index import person_hash
 from archiver.index.record_fields import read_fields, subject_identities
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer, sign_checkpoint
-from archiver.log.writer import person_hash
 from services.config.settings import derive_key
 from services.contract import Record
 from services.files.object_store import ObjectStore

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -26,7 +26,7 @@ from archiver.media.scan_worker import ScanWorker
 from archiver.media.store import File, MediaStore
 from services import clock
 from services.config.accounts import ProviderAccount
-from services.contract import Record
+from services.contract import MediaOutcome, Record
 from services.files import object_store
 from services.files.clamd import Scanner
 from services.files.object_store import ObjectStore
@@ -35,10 +35,11 @@ from services.http.server import serve
 from services.http.token_store import TokenStore
 from services.postgres.database import Pool
 from services.tasks import background_task
+from tests.support.archiver.records import NUMBER, message
 from tests.support.decrypted_record import keys_of, reader_of, writer_of
+from tests.support.observer import until
 from tests.support.tokens import bearer, key
 
-NUMBER = "106540352242922"
 CONVERSATION = f"{NUMBER}-{'a' * 26}"
 TOKEN = "Bearer of-the-provider"
 JPEG = b"\xff\xd8\xff\xe0" + bytes(2000)
@@ -109,7 +110,7 @@ class Room:
     ) -> None:
         self.pool, self.provider, self.fetcher, self.url = pool, provider, fetcher, url
         self.book = book
-        self.hurried: dict[UUID, int] = {}
+        self.hurried: dict[UUID, tuple[int, datetime]] = {}
 
     async def came(self, media: str, **more: Any) -> UUID:
         return await came(self.pool, media, **more)
@@ -141,12 +142,27 @@ class Room:
                 await self.hurry(id)
                 await asyncio.sleep(0.02)
 
+    async def reason(self, id: UUID) -> str:
+        """The reason why its first attempt came to nothing."""
+        reason = "select reason from archiver.media where id = $1"
+        return str(await until(lambda: self.pool.fetchval(reason, id), bool, 20))
+
     async def hurry(self, id: UUID) -> None:
-        """Its next attempt is due, once the last one has said why it came to nothing."""
+        """Make its next attempt due, once the last one has said why it came to nothing. An attempt
+        that is under way still sets another time when it ends: then this is done again."""
         row = await self.row(id)
-        if row["reason"] and row["attempts"] != self.hurried.get(id):
-            self.hurried[id] = row["attempts"]
+        attempt = row["attempts"], row["due_at"]
+        is_due = row["due_at"] is None or row["due_at"] <= clock.now()
+        if row["reason"] and not is_due and attempt != self.hurried.get(id):
+            self.hurried[id] = attempt
             await self.pool.execute("update archiver.media set due_at = now() where id = $1", id)
+
+    async def unpublished(self) -> list[MediaOutcome]:
+        """Outcomes that the router has not been told."""
+        return await self.book.outbox.fetch_unpublished(10, [])
+
+    async def mark_published(self, outcomes: list[MediaOutcome]) -> None:
+        await self.book.outbox.mark_published(outcomes)
 
 
 def record(
@@ -155,14 +171,9 @@ def record(
     """A message with a file."""
     now = clock.now()
     medium = {"id": media, "mimeType": "image/jpeg", "sha256": "", "filename": ""} | told
-    data = {
-        "direction": "in", "type": "image", "text": "", "number": number,
-        "department": "balie", "decision": {"rule": "", "reason": ""},
-        "receivedAt": now, "sentAt": now - sent, "medium": medium,
-    }  # fmt: skip
-    return Record(
-        id=clock.new_id(), kind="message", at=now, data=msgspec.json.encode(data),
-        tenant="almelo", conversation=CONVERSATION, message=clock.new_id(), sequence=1,
+    return message(
+        "", type="image", number=number, at=now, sentAt=now - sent, medium=medium,
+        conversation=CONVERSATION,
     )  # fmt: skip
 
 
@@ -187,10 +198,7 @@ async def room(
     book = await book_of(pool)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        for loop in (
-            fetcher_loop,
-            looker_loop,
-        ):  # a second between two looks, for each of a hundred
+        for loop in (fetcher_loop, looker_loop):  # a second between two polls is long
             stack.enter_context(patch.object(loop, "POLL_SECONDS", 0.02))
         port = await enter(serve(api_app(provider.routes()), "127.0.0.1", 0))
         account = ProviderAccount(
@@ -201,10 +209,8 @@ async def room(
         account = msgspec.structs.replace(account, **changed)
         accounts = {NUMBER: account, "20000002": account}
         source = await enter(media_client(store, 4))
-        fetcher, looker = (
-            Fetcher(book, source, store, accounts),
-            ScanWorker(book, store, scanner),
-        )
+        fetcher = Fetcher(book, source, store, accounts)
+        looker = ScanWorker(book, store, scanner)
         many = {"per_second": 1000, "burst": 10_000}
         others = key("other", departments=frozenset({"jeugd"}), **many)
         ring = TokenStore(pool, [key("t", **many), others])
@@ -227,9 +233,9 @@ def lying(folder: Path) -> dict[str, Path]:
 async def got(place: Room, content: bytes = LARGE, id: str = "900") -> UUID:
     """A file that came and is handed out."""
     place.provider.files[id] = ("image/jpeg", content)
-    message = await place.came(id)
-    await place.until(message, "available")
-    return message
+    made = await place.came(id)
+    await place.until(made, "available")
+    return made
 
 
 async def hash_of(place: Room, id: UUID) -> str:
@@ -239,8 +245,19 @@ async def hash_of(place: Room, id: UUID) -> str:
     return kept.sha256
 
 
+def damage(path: Path, how: Callable[[bytes], bytes]) -> None:
+    path.chmod(0o600)
+    path.write_bytes(how(path.read_bytes()))
+
+
 def flipped(at: int) -> Callable[[bytes], bytes]:
-    return lambda body: body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
+    """A change of one bit in this byte, counted from the end if negative."""
+
+    def flip(body: bytes) -> bytes:
+        n = at % len(body)
+        return body[:n] + bytes([body[n] ^ 1]) + body[n + 1 :]
+
+    return flip
 
 
 async def dies(pool: Pool, store: ObjectStore, after: str) -> File:

@@ -1,6 +1,7 @@
-"""What the archiver answers is what its document says, member by member."""
+"""Answers have the members that their document describes."""
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -8,7 +9,19 @@ from pydantic import BaseModel
 
 from archiver.api import examples, presenter
 from archiver.api.responses import Conversation, Happened, Message, Messages, Note, Page
-from tests.unit.archiver.api.test_presenter import NOTED, RECEIVED, SENT, row, sent, shown, told
+from tests.support.archiver.record_rows import (
+    NOTED,
+    RECEIVED,
+    SENT,
+    row,
+    send_row,
+    shown,
+    status_row,
+)
+
+
+def described(model: type[BaseModel]) -> set[str | None]:
+    return {field.alias for field in model.model_fields.values()}
 
 
 @pytest.mark.parametrize(
@@ -20,9 +33,12 @@ from tests.unit.archiver.api.test_presenter import NOTED, RECEIVED, SENT, row, s
         (Page, examples.PAGE),
     ],
 )
-def test_every_example_is_an_answer(model: type[BaseModel], example: object) -> None:
+def test_example_is_an_answer(model: type[BaseModel], example: object) -> None:
     read = model.model_validate_json(json.dumps(example))
     assert json.loads(read.model_dump_json(by_alias=True)) == example
+
+
+FAILED = send_row("failed", "failed", reason="131047: ...")
 
 
 @pytest.mark.parametrize(
@@ -30,26 +46,21 @@ def test_every_example_is_an_answer(model: type[BaseModel], example: object) -> 
     [
         shown(RECEIVED, raw=b'{"id": "wamid.theirs"}'),
         shown(RECEIVED | {"direction": "echo", "sentAt": None}),
-        shown(SENT, sent("failed", "failed", reason="131047: ..."), told("read"), told("odd")),
+        shown(SENT, FAILED, status_row("read"), status_row("odd")),
     ],
+    ids=["received", "echo", "sent"],
 )
-def test_every_member_of_a_message_is_described(answer: dict[str, object]) -> None:
+def test_every_member_of_a_message_is_described(answer: dict[str, Any]) -> None:
     Message.model_validate_json(json.dumps(answer))
-    assert answer.keys() == {field.alias for field in Message.model_fields.values()}
+    assert answer.keys() == described(Message)
 
 
-def test_every_member_of_a_note_is_described() -> None:
-    [note] = presenter.notes_json([row("note", NOTED)])
-    assert note.keys() == {field.alias for field in Note.model_fields.values()}
-
-
-def test_every_member_of_a_conversation_is_described() -> None:
+@pytest.mark.parametrize("left", [False, True])
+def test_every_member_of_a_conversation_is_described(left: bool) -> None:
     opened = {"event": "opened", "department": "groen", "decision": examples.DECISION}
-    for left in (False, True):
-        steps, notes = [row("conversation", opened, left=left)], [row("note", NOTED)]
-        made = presenter.conversation_json("10000001-x", steps, notes)
-        answer = msgspec.json.encode(made)
-        Conversation.model_validate_json(answer)
-        assert made.keys() == {field.alias for field in Conversation.model_fields.values()}
-        [step] = made["history"]
-        assert step.keys() == {field.alias for field in Happened.model_fields.values()}
+    steps = [row("conversation", opened, left=left)]
+    answer = presenter.conversation_json("10000001-x", steps, [row("note", NOTED)])
+    Conversation.model_validate_json(msgspec.json.encode(answer))
+    assert answer.keys() == described(Conversation)
+    [step], [note] = answer["history"], answer["notes"]
+    assert (step.keys(), note.keys()) == (described(Happened), described(Note))

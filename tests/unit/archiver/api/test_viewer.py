@@ -1,8 +1,7 @@
-"""Who looks, as they say it themselves, and what was shown, as it is written down."""
+"""Viewers as their requests describe them, and the view records of an answer."""
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import pytest
@@ -42,11 +41,11 @@ IDS = [uuid7(AT, bytes([n] * 10)) for n in range(1, 9)]
         ("", ("", "")),
     ],
 )
-def test_a_trace_is_taken_as_the_w3c_writes_it(header: str, expected: tuple[str, str]) -> None:
+def test_traceparent_is_read_as_the_w3c_defines_it(header: str, expected: tuple[str, str]) -> None:
     assert parse_traceparent(header) == expected
 
 
-def test_what_somebody_says_of_themselves_is_taken_without_spaces_around_it() -> None:
+def test_viewer_is_read_from_headers_without_surrounding_spaces() -> None:
     headers = {EMPLOYEE: " m.devries ", REASON: "klacht", "traceparent": f"00-{TRACE}-{SPAN}-01"}
     assert read_viewer(headers, CRM) == Viewer(CRM, "m.devries", "klacht", TRACE, SPAN)
 
@@ -59,52 +58,47 @@ def test_what_somebody_says_of_themselves_is_taken_without_spaces_around_it() ->
         ({EMPLOYEE: "  "}, PEOPLE, [EMPLOYEE]),
         ({EMPLOYEE: "é"}, PEOPLE, []),
         ({EMPLOYEE: "a\udc80"}, CRM, [EMPLOYEE]),
+        ({EMPLOYEE: "a\tb"}, CRM, [EMPLOYEE]),
         ({REASON: "a\x7f"}, PEOPLE, [REASON, EMPLOYEE]),
+        ({REASON: "x" * 501, EMPLOYEE: "x" * 201}, CRM, [EMPLOYEE, REASON]),
+        ({EMPLOYEE: "x" * 200, REASON: "é" * 500}, CRM, []),
     ],
 )
-def test_what_is_wrong_with_it_is_all_said(
+def test_every_wrong_header_of_a_viewer_is_named(
     headers: dict[str, str], rights: Rights, wrong: list[str]
 ) -> None:
     assert [fault.parameter for fault in find_faults(headers, rights)] == wrong
 
 
-def row(conversation: str, department: str, sequence: int, message: UUID | None) -> dict[str, Any]:
-    return {
-        "conversation": conversation,
-        "department": department,
-        "sequence": sequence,
-        "message": message,
-    }
+def row(conversation: str, department: str, sequence: int, nth: int) -> dict[str, Any]:
+    names = ("conversation", "department", "sequence", "message")
+    return dict(zip(names, (conversation, department, sequence, IDS[nth]), strict=True))
 
 
-def test_what_was_shown_is_told_by_conversation_and_department() -> None:
+def test_shown_messages_are_grouped_by_conversation_and_department() -> None:
     rows = [
-        row("a", "balie", 4, IDS[0]),
-        row("a", "jeugd", 6, IDS[1]),
-        row("b", "balie", 2, IDS[2]),
-        row("a", "balie", 8, IDS[3]),
-        row("", "", 0, IDS[4]),
+        row("a", "balie", 4, 0),
+        row("a", "jeugd", 6, 1),
+        row("b", "balie", 2, 2),
+        row("a", "balie", 8, 3),
+        row("", "", 0, 4),
     ]
-    told = [
-        (p.conversation, p.department, p.count, p.first, p.last, p.message)
-        for p in shown_ranges(rows)
-    ]
-    assert told == [
+    names = ("conversation", "department", "count", "first", "last", "message")
+    assert [tuple(getattr(part, name) for name in names) for part in shown_ranges(rows)] == [
         ("a", "balie", 2, 4, 8, None),
         ("a", "jeugd", 1, 6, 6, IDS[1]),
         ("b", "balie", 1, 2, 2, IDS[2]),
     ]
-    assert [part.listed for part in shown_ranges(rows, listed=True)] == [
-        (IDS[0], IDS[3]), (IDS[1],), (IDS[2],),
-    ]  # fmt: skip
+    listed = [part.listed for part in shown_ranges(rows, listed=True)]
+    assert listed == [(IDS[0], IDS[3]), (IDS[1],), (IDS[2],)]
 
 
-def test_the_parts_of_one_answer_stand_in_one_trace() -> None:
-    shown = list(shown_ranges([row("a", "balie", 4, IDS[0]), row("b", "balie", 4, IDS[1])]))
+def test_view_records_of_one_answer_share_a_trace() -> None:
+    parts = list(shown_ranges([row("a", "balie", 4, 0), row("b", "balie", 4, 1)]))
     for trace in ("", TRACE):
-        made = view_records(Viewer(CRM, trace=trace), "search", shown, IDS[2:4], AT)
-        assert {msgspec.json.decode(one.data)["trace"] for one in made} == {trace or IDS[2].hex}
-        assert [one.id for one in made] == IDS[2:4]
-    (alone,) = view_records(Viewer(CRM), "message", shown[:1], IDS[2:3], AT)
-    assert "trace" not in msgspec.json.decode(alone.data), "the message's own"
+        records = view_records(Viewer(CRM, trace=trace), "search", parts, IDS[2:4], AT)
+        traces = {msgspec.json.decode(record.data)["trace"] for record in records}
+        assert (traces, [record.id for record in records]) == ({trace or IDS[2].hex}, IDS[2:4])
+    [alone] = view_records(Viewer(CRM), "message", parts[:1], IDS[2:3], AT)
+    assert "trace" not in msgspec.json.decode(alone.data), "the trace of the message is used"
     assert view_records(Viewer(CRM), "message", [], [], AT) == []

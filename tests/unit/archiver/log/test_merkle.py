@@ -1,4 +1,4 @@
-"""The tree against RFC 6962's own definition, written out as it stands there."""
+"""The Merkle tree against the definitions of RFC 6962."""
 
 from hashlib import sha256
 
@@ -7,15 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.log import merkle
-from archiver.log.merkle import (
-    EMPTY,
-    Tree,
-    fold_peaks,
-    leaf_hash,
-    load_tree,
-    sibling_ranges,
-    whole_subtrees,
-)
+from archiver.log.merkle import Tree, leaf_hash
 
 
 def mth(leaves: list[bytes]) -> bytes:
@@ -39,6 +31,9 @@ def path(m: int, leaves: list[bytes]) -> list[bytes]:
 
 
 LEAVES = [leaf_hash(b"%d" % n) for n in range(1400)]
+ENTRY_IN_LOG = st.integers(1, 1400).flatmap(
+    lambda size: st.tuples(st.integers(0, size - 1), st.just(size))
+)
 
 
 def tree_of(leaves: list[bytes]) -> Tree:
@@ -48,61 +43,59 @@ def tree_of(leaves: list[bytes]) -> Tree:
     return tree
 
 
-def test_the_hashes_are_those_of_the_rfc() -> None:
-    # Test vectors of Certificate Transparency: the empty tree, and one empty leaf.
-    assert EMPTY.hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    empty = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
-    assert leaf_hash(b"").hex() == empty
+def test_hashes_are_the_test_vectors_of_certificate_transparency() -> None:
+    nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    empty_leaf = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
+    assert (merkle.EMPTY.hex(), leaf_hash(b"").hex()) == (nothing, empty_leaf)
 
 
 @pytest.mark.parametrize("size", [*range(20), 255, 256, 257, 511, 512, 513, 1023, 1024, 1400])
-def test_a_tree_that_grew_has_the_root_of_one_that_was_made_at_once(size: int) -> None:
+def test_root_of_a_grown_tree_is_that_of_the_rfc_also_after_loading(size: int) -> None:
     tree = tree_of(LEAVES[:size])
     assert tree.root() == mth(LEAVES[:size])
-    again = load_tree(size, tree.edge_bytes())
-    again.append(LEAVES[0])
-    assert again.root() == mth([*LEAVES[:size], LEAVES[0]])
+    loaded = merkle.load_tree(size, tree.edge_bytes())
+    loaded.append(LEAVES[0])
+    assert loaded.root() == mth([*LEAVES[:size], LEAVES[0]])
 
 
-def test_an_edge_of_another_size_is_refused() -> None:
+def test_edge_of_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match="edge"):
-        load_tree(3, bytes(32))
+        merkle.load_tree(3, bytes(32))
 
 
-def test_what_is_kept_are_whole_subtrees_of_256_and_of_256_of_these() -> None:
-    kept = {(level, index): hash for level, index, hash in tree_of(LEAVES).completed}
-    assert set(kept) == {(8, n) for n in range(5)}
-    assert kept[8, 3] == mth(LEAVES[768:1024])
-    many = tree_of([LEAVES[n % 1400] for n in range(1 << 16)])
-    assert [(level, index) for level, index, _ in many.completed if level == 16] == [(16, 0)]
-    assert many.completed[-1][2] == many.root()
+def test_completed_nodes_are_subtrees_of_256_and_of_256_of_these() -> None:
+    nodes = {(level, index): hash for level, index, hash in tree_of(LEAVES).completed}
+    assert set(nodes) == {(8, n) for n in range(5)}
+    assert nodes[8, 3] == mth(LEAVES[768:1024])
+    large = tree_of([LEAVES[n % 1400] for n in range(1 << 16)])
+    assert [(level, index) for level, index, _ in large.completed if level == 16] == [(16, 0)]
+    assert large.completed[-1][2] == large.root()
 
 
-@given(st.integers(1, 1400).flatmap(lambda n: st.tuples(st.integers(0, n - 1), st.just(n))))
-def test_a_proof_comes_to_the_root_and_is_the_rfc_s(of: tuple[int, int]) -> None:
+@given(ENTRY_IN_LOG)
+def test_inclusion_proof_is_that_of_the_rfc_and_leads_to_the_root(of: tuple[int, int]) -> None:
     index, size = of
     leaves = LEAVES[:size]
-    made = [mth(leaves[start:end]) for start, end in sibling_ranges(index, size)]
-    assert made == path(index, leaves)
-    assert merkle.root_from_path(leaves[index], index, size, made) == mth(leaves)
-    if made:
-        assert merkle.root_from_path(leaves[index], index, size, [*made[:-1], bytes(32)]) != mth(
-            leaves
-        )
-        assert merkle.root_from_path(leaves[index], index, size, made[1:]) is None
-    assert merkle.root_from_path(leaves[index], size, size, made) is None
+    proof = [mth(leaves[start:end]) for start, end in merkle.sibling_ranges(index, size)]
+    assert proof == path(index, leaves)
+    assert merkle.root_from_path(leaves[index], index, size, proof) == mth(leaves)
+    assert merkle.root_from_path(leaves[index], size, size, proof) is None
+    if proof:
+        wrong = [*proof[:-1], bytes(32)]
+        assert merkle.root_from_path(leaves[index], index, size, wrong) != mth(leaves)
+        assert merkle.root_from_path(leaves[index], index, size, proof[1:]) is None
 
 
 @pytest.mark.slow
-@given(st.integers(1, 1400).flatmap(lambda n: st.tuples(st.integers(0, n - 1), st.just(n))))
-def test_every_part_of_a_proof_is_made_of_what_is_kept(of: tuple[int, int]) -> None:
+@given(ENTRY_IN_LOG)
+def test_inclusion_proof_is_made_of_at_most_128_stored_nodes_a_part(of: tuple[int, int]) -> None:
     index, size = of
-    kept = {(level, n): hash for level, n, hash in tree_of(LEAVES).completed}
-    kept |= {(0, n): hash for n, hash in enumerate(LEAVES)}
-    for start, end in sibling_ranges(index, size):
+    nodes = {(level, n): hash for level, n, hash in tree_of(LEAVES).completed}
+    nodes |= {(0, n): hash for n, hash in enumerate(LEAVES)}
+    for start, end in merkle.sibling_ranges(index, size):
         peaks = []
-        for level, n in whole_subtrees((start, end)):
+        for level, n in merkle.whole_subtrees((start, end)):
             below, first, count = merkle.stored_nodes(level, n)
-            assert count <= 128, "some hundreds, and not all"
-            peaks.append(merkle.subtree_root([kept[below, first + each] for each in range(count)]))
-        assert fold_peaks(peaks) == mth(LEAVES[start:end])
+            assert count <= 128
+            peaks.append(merkle.subtree_root([nodes[below, first + each] for each in range(count)]))
+        assert merkle.fold_peaks(peaks) == mth(LEAVES[start:end])

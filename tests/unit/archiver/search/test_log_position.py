@@ -1,4 +1,4 @@
-"""A place in the log as it is told: the same each time, and nobody else's to read or to make."""
+"""A position in the log as answers show it: stable, and opaque to other municipalities."""
 
 import re
 
@@ -7,34 +7,28 @@ import pytest
 from archiver.search.log_position import FORM, decode_position, encode_position
 
 KEY, OTHER = b"k" * 32, b"o" * 32
+FIVE = encode_position(KEY, 5)
 
 
-@pytest.mark.parametrize("where", [0, 1, 255, 256, 412_806, 2**63 - 1])
-def test_it_is_told_the_same_each_time_and_opens_again(where: int) -> None:
-    text = encode_position(KEY, where)
+@pytest.mark.parametrize("position", [0, 1, 255, 256, 412_806, 2**63 - 1])
+def test_position_is_encoded_the_same_each_time_and_decoded(position: int) -> None:
+    text = encode_position(KEY, position)
     assert re.fullmatch(FORM, text)
-    assert text == encode_position(KEY, where)
-    assert decode_position(KEY, text) == where
+    assert text == encode_position(KEY, position) != encode_position(OTHER, position)
+    assert (decode_position(KEY, text), decode_position(OTHER, text)) == (position, None)
 
 
-def test_two_places_next_to_each_other_look_alike_in_nothing() -> None:
-    ours = [encode_position(KEY, n) for n in range(1000)]
-    assert len({*ours}) == 1000
-    assert len({text[:8] for text in ours}) == 1000
+def test_adjacent_positions_do_not_look_alike() -> None:
+    texts = [encode_position(KEY, n) for n in range(1000)]
+    assert len({*texts}) == len({text[:8] for text in texts}) == 1000
 
 
-def test_another_municipality_neither_reads_nor_makes_one() -> None:
-    assert encode_position(KEY, 5) != encode_position(OTHER, 5)
-    assert decode_position(OTHER, encode_position(KEY, 5)) is None
-
-
-@pytest.mark.parametrize("nth", range(48))
-def test_what_was_altered_does_not_open(nth: int) -> None:
-    text = encode_position(KEY, 5)
-    other = "a" if text[nth] != "a" else "b"
-    assert decode_position(KEY, text[:nth] + other + text[nth + 1 :]) is None
-
-
-@pytest.mark.parametrize("text", ["", "5", "a" * 47, "é" * 48, "a" * 48])
-def test_what_is_no_place_at_all_opens_nothing(text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "5", "a" * 47, "é" * 48, "a" * 48),
+        *(FIVE[:n] + ("b" if FIVE[n] == "a" else "a") + FIVE[n + 1 :] for n in range(48)),
+    ],
+)
+def test_altered_or_malformed_position_is_not_decoded(text: str) -> None:
     assert decode_position(KEY, text) is None

@@ -1,27 +1,16 @@
-"""What is made of any text before it goes on paper; what typst's complaints mean."""
+"""Any text, made fit for paper; and the complaints of typst."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.subject_access.pdf.glyphs import (
-    BOX,
-    CUT,
-    LONGEST_WORD,
-    MARKS,
-    PART,
-    break_long_words,
-    is_right_to_left,
-    keep_latin,
-    map_strings,
-    parse_missing,
-    replace_unknown,
-    sanitise,
-)
+from archiver.subject_access.pdf import glyphs
+from archiver.subject_access.pdf.glyphs import BOX, CUT, LONGEST_WORD, MARKS, PART, sanitise
+from archiver.subject_access.pdf.glyphs import break_long_words as broken
 
 
 @pytest.mark.parametrize(
-    ("text", "kept"),
+    ("text", "expected"),
     [
         ("gewoon\nwoord", "gewoon\nwoord"),
         ("a\x00b\x07c\x1b[0m\x7f\x9b", "abc[0m"),
@@ -33,12 +22,12 @@ from archiver.subject_access.pdf.glyphs import (
         ("e" + "\u0301" * 9 + "e\u0301", "e" + "\u0301" * MARKS + "e\u0301"),
     ],
 )
-def test_what_has_no_place_on_paper_is_taken_out(text: str, kept: str) -> None:
-    assert sanitise(text) == kept
+def test_characters_without_a_place_on_paper_are_removed(text: str, expected: str) -> None:
+    assert sanitise(text) == expected
 
 
 @given(st.text(st.characters(exclude_categories=[])))
-def test_what_is_clean_stays_as_it_is_and_can_be_written(text: str) -> None:
+def test_sanitised_text_can_be_encoded_and_stays_the_same(text: str) -> None:
     once = sanitise(text)
     assert sanitise(once) == once
     assert CUT not in once
@@ -46,58 +35,51 @@ def test_what_is_clean_stays_as_it_is_and_can_be_written(text: str) -> None:
 
 
 @given(st.text(min_size=1, max_size=200))
-def test_cutting_takes_nothing_away_and_is_done_once(text: str) -> None:
+def test_breaking_long_words_removes_nothing_and_is_done_once(text: str) -> None:
     whole = sanitise(text)
-    parts = break_long_words(whole)
-    assert parts.replace(CUT, "") == whole
-    assert break_long_words(parts) == parts
+    assert broken(whole).replace(CUT, "") == whole
+    assert broken(broken(whole)) == broken(whole)
 
 
-def test_a_word_is_cut_only_where_it_is_too_long() -> None:
-    assert break_long_words("a" * LONGEST_WORD + " b") == "a" * LONGEST_WORD + " b"
-    assert break_long_words("a" * (LONGEST_WORD + 1)).split(CUT)[0] == "a" * PART
+def test_only_long_words_are_broken() -> None:
+    assert broken("a" * LONGEST_WORD + " b") == "a" * LONGEST_WORD + " b"
+    assert broken("a" * (LONGEST_WORD + 1)).split(CUT)[0] == "a" * PART
 
 
-@pytest.mark.parametrize("sign", ["👨\u200d👩\u200d👧", "👍🏽", "e\u0301", "❤\ufe0f"])
-def test_what_is_one_sign_is_not_cut_in_two(sign: str) -> None:
-    assert {part.replace(sign, "") for part in break_long_words(sign * 40).split(CUT)} == {""}
-
-
-def test_flags_are_not_cut_in_two() -> None:
-    assert all(len(part) % 2 == 0 for part in break_long_words("🇳🇱" * 40 + "a").split(CUT)[:1])
+@pytest.mark.parametrize("sign", ["👨\u200d👩\u200d👧", "👍🏽", "e\u0301", "❤\ufe0f", "🇳🇱"])
+def test_sign_of_several_characters_is_not_broken(sign: str) -> None:
+    assert {part.replace(sign, "") for part in broken(sign * 40).split(CUT)} == {""}
 
 
 @pytest.mark.parametrize(
-    ("text", "is_rightward"),
+    ("text", "expected"),
     [("dag", False), ("مرحبا dag", True), ("dag مرحبا", False), ("12 - שלום", True), ("😀", False)],
 )
-def test_the_first_letter_says_in_which_direction_a_text_goes(
-    text: str, is_rightward: bool
-) -> None:
-    assert is_right_to_left(text) is is_rightward
+def test_direction_of_a_text_is_that_of_its_first_letter(text: str, expected: bool) -> None:
+    assert glyphs.is_right_to_left(text) is expected
 
 
-def test_what_no_font_has_is_read_out_of_what_typst_says() -> None:
-    told = "\n".join(
+def test_missing_glyphs_are_read_from_the_errors_of_typst() -> None:
+    errors = "\n".join(
         f'error: PDF/A-2b error: the text `"{text}"` could not be displayed with font `"Noto Sans"`'
         for text in ("中", r"\u{200d}", r"\"", r"\\", r"\n", r"x\u{1ab0}", "`")
     )
-    assert parse_missing(told) == {"中", "\u200d", '"', "\\", "\n", "x\u1ab0", "`"}
-    assert parse_missing("error: file not found") == frozenset()
+    assert glyphs.parse_missing(errors) == {"中", "\u200d", '"', "\\", "\n", "x\u1ab0", "`"}
+    assert glyphs.parse_missing("error: file not found") == frozenset()
 
 
-def test_marks_go_before_the_letters_under_them() -> None:
+def test_unknown_marks_are_removed_before_their_letters() -> None:
     unknown = frozenset({"1", "\ufe0f", "\u20e3", "中"})
-    assert replace_unknown(unknown)("1\ufe0f\u20e3 1 中") == "1 1 中"
-    assert replace_unknown(frozenset({"中", "中文"}))("中文 中 1") == f"{BOX} {BOX} 1"
+    assert glyphs.replace_unknown(unknown)("1\ufe0f\u20e3 1 中") == "1 1 中"
+    assert glyphs.replace_unknown(frozenset({"中", "中文"}))("中文 中 1") == f"{BOX} {BOX} 1"
 
 
 @given(st.text())
-def test_the_last_resort_leaves_letters_of_europe_alone(text: str) -> None:
-    assert all(each == BOX or ord(each) < 0x180 for each in keep_latin(text))
-    assert keep_latin("Łódź, één €") == f"Łódź, één {BOX}"
+def test_last_resort_keeps_letters_of_europe_only(text: str) -> None:
+    assert all(each == BOX or ord(each) < 0x180 for each in glyphs.keep_latin(text))
+    assert glyphs.keep_latin("Łódź, één €") == f"Łódź, één {BOX}"
 
 
-def test_every_string_is_reached() -> None:
+def test_every_string_of_the_pages_is_mapped() -> None:
     pages = {"a": ["b", {"c": ("d", 1, None, True)}]}
-    assert map_strings(pages, str.upper) == {"a": ["B", {"c": ["D", 1, None, True]}]}
+    assert glyphs.map_strings(pages, str.upper) == {"a": ["B", {"c": ["D", 1, None, True]}]}

@@ -1,17 +1,12 @@
-"""Citizens who write to a router over its real tables, and the record of it, sealed; and the
-commands of whoever looks for one of them."""
+"""Citizens who write to a router over its real tables, and the sealed record of it."""
 
-import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import msgspec
-from click.testing import CliRunner, Result
 
 from archiver.log.writer import Writer
-from cli.main import main
 from deliverer.crm.settlements import Settlement, settlement_record
 from router.conversation.placement import REOPEN_PERIOD
 from router.handlers.dispatch import records
@@ -19,12 +14,11 @@ from router.model.changes import Changes
 from router.model.work import WorkUnit
 from router.output.archive_records import receipt_record
 from services import clock
-from services.contract import Entry, Receipt, Record
+from services.contract import Entry, Receipt
 from services.postgres.database import Pool
 from services.whatsapp.parser import parse
+from tests.support.archiver.records import record
 from tests.support.citizens import WABA
-from tests.support.decrypted_record import KEY
-from tests.support.installation import EXAMPLE
 from tests.support.router.batch_office import NUMBER, Office
 from tests.support.router.decisions import DecisionView
 
@@ -34,10 +28,13 @@ AFTER_SECONDS = int(REOPEN_PERIOD.total_seconds()) + 1
 
 
 class Citizen(msgspec.Struct, frozen=True):
-    """By what Meta knows them; '' where it does not say."""
+    """The identities that Meta gives of a citizen."""
 
     phone: str = ""
     bsuid: str = ""
+
+
+ANNA, BERT, CORA = (Citizen(f"3160000001{n}", f"NL.100{n}") for n in range(3))
 
 
 class Desk:
@@ -48,18 +45,16 @@ class Desk:
         self.count = 0
 
     async def takes(self, *entries: Entry) -> list[tuple[WorkUnit, DecisionView, Changes]]:
-        """Decided, and on the record."""
-        said = await self.office.takes(*entries)
-        kept = [
-            record for unit, decision, *_ in said for record in records(unit, decision.decision)
-        ]
+        """Decide the entries and put them on the record."""
+        decided = await self.office.takes(*entries)
+        made = [one for unit, decision, *_ in decided for one in records(unit, decision.decision)]
         receipts = [entry for entry in entries if isinstance(entry, Receipt)]
-        kept += [receipt_record(each, list(parse(each.body))) for each in receipts]
-        await self.writer.add(kept)
-        return said
+        made += [receipt_record(each, list(parse(each.body))) for each in receipts]
+        await self.writer.add(made)
+        return decided
 
     async def heard(self, *said: tuple[Citizen, str], close: bool = False) -> list[str]:
-        """All in one body; the conversations that they came in. `close`: over at once."""
+        """Receive messages in one body and return their conversations; `close` ends these."""
         self.count += 1
         messages = [self._text(citizen, text, n) for n, (citizen, text) in enumerate(said)]
         decided = await self.takes(self.office.came(body(messages)))
@@ -70,7 +65,7 @@ class Desk:
         return conversations
 
     async def changed(self, before: Citizen, kind: str, **after: str) -> str:
-        """Meta says what somebody is called from now on."""
+        """Meta reports another identity of a citizen."""
         self.count += 1
         message = self._message(before, "system", 0)
         message["system"] = {"body": "changed", "type": kind} | after
@@ -92,29 +87,14 @@ class Desk:
     async def delivered(self, conversation: str, destination: str, state: str = "settled") -> None:
         """An event about it went there."""
         settled = Settlement(
-            destination=destination,
-            event=clock.new_id(),
-            conversation=conversation,
-            state=state,
-            attempts=1,
-            status=200,
-            at=self.office.later,
-            tenant=TENANT,
-        )
+            destination=destination, event=clock.new_id(), conversation=conversation, state=state,
+            attempts=1, status=200, at=self.office.later, tenant=TENANT,
+        )  # fmt: skip
         await self.writer.add([settlement_record(settled)])
 
-    async def kept(self, kind: str, conversation: str, data: Any, **more: Any) -> Record:
-        one = Record(
-            id=clock.new_id(),
-            kind=kind,
-            at=self.office.later,
-            data=msgspec.json.encode(data),
-            tenant=more.pop("tenant", TENANT),
-            conversation=conversation,
-            **more,
-        )
-        await self.writer.add([one])
-        return one
+    async def add(self, kind: str, conversation: str, data: Any, **fields: Any) -> None:
+        given = {"at": self.office.later, "conversation": conversation, "sequence": 0} | fields
+        await self.writer.add([record(kind, data, **given)])
 
 
 def body(messages: Sequence[dict[str, Any]]) -> bytes:
@@ -131,19 +111,3 @@ def body(messages: Sequence[dict[str, Any]]) -> bytes:
     }
     entry = {"id": WABA, "changes": [{"field": "messages", "value": value}]}
     return msgspec.json.encode({"object": "whatsapp_business_account", "entry": [entry]})
-
-
-async def typed(url: str, *arguments: str, stdin: str = "", config: Path = EXAMPLE) -> Result:
-    """`postkamer archive ...`, as its own process would run it."""
-    env = {
-        "POSTKAMER_CONFIG": str(config),
-        "POSTKAMER_DATABASE_URL": url,
-        "POSTKAMER_ARCHIVE_KEY": KEY,
-        "POSTKAMER_OPERATOR": "sanne",
-    }
-    run = CliRunner().invoke
-    return await asyncio.to_thread(run, main, ["archive", *arguments], input=stdin, env=env)
-
-
-def day(at: datetime, days: int = 0) -> str:
-    return f"{at + timedelta(days=days):%Y-%m-%d}"

@@ -1,0 +1,256 @@
+"""Every change that a person with all rights to the database makes to the log is found."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from archiver.encryption import signed_note
+from archiver.encryption.signed_note import Checkpoint
+from archiver.log.checkpoint_signer import sign_checkpoint
+from archiver.log.inclusion_proof import prove_inclusion
+from archiver.log.merkle import Tree
+from services import clock
+from services.files import object_store
+from services.files.object_store import ObjectStore, StoreUnavailable
+from tests.support.archiver.signed_log import ENTRIES, FIRST_SIGNED, Log, Place, conversation
+from tests.support.archiver.tampering import (
+    COPY_OF_ENTRY,
+    Deed,
+    load_head,
+    rewrite,
+    run_sql,
+    store_tree,
+)
+
+PLACE = 400
+"""An entry in the second tile, which is signed with the second checkpoint alone."""
+
+
+async def swap_contents(log: Log) -> None:
+    sql = f"select id, salt, sealed from archiver.entry where position in ({PLACE}, {PLACE + 1})"
+    rows = await log.pool.fetch(sql)
+    change = "update archiver.entry set salt = $1, sealed = $2 where id = $3"
+    for row, other in zip(rows, reversed(rows), strict=True):
+        await log.pool.execute(change, row["salt"], row["sealed"], other["id"])
+
+
+async def forge_checkpoint(log: Log) -> None:
+    """Sign with another key."""
+    tree = await load_head(log.pool)
+    checkpoint = Checkpoint(log.signer.origin, tree.size, tree.root(), clock.now())
+    note = signed_note.sign_note(checkpoint, bytes(32))
+    change = "update archiver.checkpoint set note = $1 where size = $2"
+    await log.pool.execute(change, note, tree.size)
+
+
+async def roll_back(log: Log) -> None:
+    """Restore the database as it was at the first checkpoint."""
+    await log.pool.execute(
+        f"delete from archiver.entry where position >= {FIRST_SIGNED};"
+        f"delete from archiver.checkpoint where size > {FIRST_SIGNED}"
+    )
+    tree = Tree()
+    for row in await log.pool.fetch("select leaf from archiver.entry order by position"):
+        tree.append(row["leaf"])
+    await store_tree(log.pool, tree)
+
+
+CHANGE, DELETE = "update archiver.entry set", "delete from archiver.entry"
+HEAD, NOTE = "update archiver.head set", "update archiver.checkpoint set note ="
+ONE = f"where position = {PLACE}"
+MOVED = f"{CHANGE} department = 'afval' {ONE}"
+SWAPPED = f"{CHANGE} position = {2 * PLACE + 1} - position where position in ({PLACE}, {PLACE + 1})"
+COLUMNS = {
+    "sealed": "set_byte(sealed, 40, get_byte(sealed, 40) # 1)",
+    "kind": "'note'",
+    "at": "at + interval '1 microsecond'",
+    "tenant": "'hengelo'",
+    "conversation": f"'{conversation(1)}'",
+    "department": "'afval'",
+    "message": "gen_random_uuid()",
+    "receipt": "gen_random_uuid()",
+    "item": "7",
+    "sequence": "sequence + 1",
+    "id": "archiver.first_id(now())",
+    "leaf": "sha256(leaf)",
+}
+DEEDS: dict[str, tuple[str | Deed, str, int | None]] = {
+    **{f"{name} changed": (f"{CHANGE} {name} = {value} {ONE}", "altered", PLACE)
+       for name, value in COLUMNS.items()},
+    "salt changed": (f"{CHANGE} salt = sha256(salt) {ONE}", "salt", PLACE),
+    "salt removed": (f"{CHANGE} salt = null {ONE}", "salt", PLACE),
+    "removed": (f"{DELETE} {ONE}", "missing", PLACE),
+    "last removed": (f"{DELETE} where position = {ENTRIES - 1}", "short", ENTRIES - 1),
+    "places swapped": (SWAPPED, "tile", 256),
+    "contents swapped": (swap_contents, "altered", PLACE),
+    "inserted between": (COPY_OF_ENTRY.format(PLACE) + ONE, "doubled", PLACE),
+    "appended": (COPY_OF_ENTRY.format(ENTRIES) + ONE, "altered", ENTRIES),
+    "leaf fits": (rewrite(MOVED, nodes=False, head=False, checkpoints=False), "tile", 256),
+    "tree fits": (rewrite(MOVED, checkpoints=False), "root", FIRST_SIGNED),
+    "database fits": (rewrite(MOVED), "root", FIRST_SIGNED),
+    "removed and database fits": (rewrite(f"{DELETE} {ONE}"), "short", ENTRIES - 1),
+    "rolled back": (roll_back, "short", FIRST_SIGNED),
+    "node changed": ("update archiver.node set hash = sha256(hash)", "tile", 0),
+    "node removed": ("delete from archiver.node where index = 1", "node", 256),
+    "node of nothing": ("insert into archiver.node values (8, 9, '')", "node", None),
+    "head changed": (f"{HEAD} peaks = set_byte(peaks, 0, get_byte(peaks, 0) # 1)", "head", None),
+    "head broken": (f"{HEAD} size = size + 1", "head", None),
+    "head removed": ("delete from archiver.head", "head", None),
+    "checkpoint changed": (f"{NOTE} replace(note, '700', '600')", "checkpoint", ENTRIES),
+    "checkpoint forged": (forge_checkpoint, "checkpoint", ENTRIES),
+    "checkpoint removed": (
+        f"delete from archiver.checkpoint where size = {ENTRIES}", "checkpoint", ENTRIES,
+    ),
+    "key removed": (
+        f"delete from archiver.conversation_key where conversation = '{conversation(80)}'",
+        "key", PLACE,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("deed", "kind", "position"), DEEDS.values(), ids=DEEDS)
+async def test_change_to_the_log_is_found_and_named(
+    log: Log, deed: str | Deed, kind: str, position: int | None
+) -> None:
+    await (run_sql(deed) if isinstance(deed, str) else deed)(log)
+    assert (kind, position) in await log.found()
+
+
+async def test_untouched_log_has_no_findings_signed_or_not(log: Log) -> None:
+    assert await log.findings() == []
+    await log.grow(1000)
+    assert await log.findings() == []
+    await log.sign()
+    assert await log.findings() == []
+
+
+async def test_entry_before_the_first_is_found(log: Log) -> None:
+    await log.pool.execute(COPY_OF_ENTRY.format(-1) + ONE)
+    assert await log.kinds() == ["doubled"]
+
+
+async def test_erased_entry_is_no_finding_but_a_removed_one_is(log: Log) -> None:
+    await log.erase(3)
+    await log.eraser.erase_entry(log.records[PLACE].id, "test")
+    assert await log.findings() == []
+    await log.pool.execute(f"{DELETE} {ONE}")
+    assert (await log.kinds())[:1] == ["missing"]
+
+
+async def test_check_since_a_time_covers_later_entries_only(log: Log) -> None:
+    await log.grow(600)
+    before = clock.now()
+    await log.grow(600)
+    await log.sign()
+    await log.pool.execute(f"{CHANGE} department = 'x' where position in (100, 1500)")
+    assert [position for _, position in await log.found(since=before)] == [1500]
+    assert [position for _, position in await log.found()] == [100, 1500]
+
+
+async def test_check_since_a_time_covers_all_when_earlier_nodes_are_gone(log: Log) -> None:
+    await log.grow(600)
+    await log.sign()
+    after = clock.now()
+    await log.pool.execute("delete from archiver.node where index = 1")
+    assert (await log.kinds(since=after))[:2] == ["node", "node"]
+
+
+async def test_checkpoint_that_is_missing_outside_is_found(log: Log, tmp_path: Path) -> None:
+    (tmp_path / "outside" / "checkpoint" / f"{ENTRIES:020}").unlink()
+    assert await log.found() == [("outside", ENTRIES)]
+
+
+async def test_checkpoint_signed_while_the_store_was_away_is_stored_later(
+    log: Log, tmp_path: Path
+) -> None:
+    store, log.outside = log.outside, ObjectStore((tmp_path / "away").as_uri())
+    (tmp_path / "away" / "checkpoint").write_text("a file where the folder should be")
+    for _ in range(2):
+        await log.grow(10)
+        with pytest.raises(StoreUnavailable):
+            await log.sign()
+    log.outside = store
+    sizes = [ENTRIES + 10, ENTRIES + 20]
+    assert await log.kinds() == ["outside"] * 2
+    assert await log.sign() == sizes[-1]
+    assert await log.findings() == []
+    assert all([await store.exists(object_store.checkpoint_key(size)) for size in sizes])
+
+
+async def test_foreign_file_or_row_beside_the_checkpoints_does_not_stop_signing(
+    log: Log, tmp_path: Path
+) -> None:
+    folder = tmp_path / "outside" / "checkpoint"
+    (folder / "README").write_text("x")
+    assert await log.findings() == []
+    await log.grow(1)
+    await log.pool.execute("insert into archiver.checkpoint values (701, now(), 'x')")
+    assert await log.sign() == 701
+    assert (folder / f"{701:020}").read_text() != "x"
+    assert {*await log.kinds(with_keys=True)} == {"checkpoint"}
+
+
+@pytest.mark.parametrize("size", [-1, 2**62 + 1, 2**63 - 1])
+async def test_checkpoint_of_an_impossible_size_is_found_and_proofs_go_on(
+    log: Log, size: int
+) -> None:
+    await log.pool.execute("insert into archiver.checkpoint values ($1, now(), 'x')", size)
+    assert await log.found(outside=False) == [("checkpoint", size)]
+    async with log.pool.acquire() as connection:
+        proof = await prove_inclusion(connection, log.records[3].id, log.signer.verifier)
+    assert proof.size == ENTRIES
+
+
+async def test_time_of_a_checkpoint_is_held_against_its_note(log: Log) -> None:
+    await log.pool.execute("update archiver.checkpoint set at = '2000-01-01' where size = 700")
+    assert ("checkpoint", 700) in await log.found(since=clock.now())
+
+
+async def test_each_of_many_checkpoints_is_held_against_the_log(log: Log) -> None:
+    """More of them than are checked in one batch."""
+    for _ in range(40):
+        await log.grow(1)
+        await log.sign()
+    assert await log.findings() == []
+    wrong: list[Place] = [("checkpoint", ENTRIES + 3), ("checkpoint", ENTRIES + 37)]
+    await log.pool.execute(
+        "update archiver.checkpoint set note = (select note from archiver.checkpoint"
+        " where size = $1) where size in ($2, $3)",
+        ENTRIES, *(size for _, size in wrong),
+    )  # fmt: skip
+    assert await log.found(outside=False) == wrong
+    await log.pool.execute("delete from archiver.checkpoint where size = $1", ENTRIES + 5)
+    gone = [one for one in await log.findings() if "gone from its table" in one.sentence]
+    assert [one.position for one in gone] == [ENTRIES + 5]
+    await log.pool.execute("delete from archiver.entry where position >= $1", ENTRIES + 10)
+    assert (await log.kinds(outside=False)).count("short") == 1
+
+
+async def test_unsigned_entries_are_found_after_an_hour(log: Log) -> None:
+    await log.grow(5)
+    hour_ago = "now() - interval '1 hour'"
+    await log.pool.execute(f"{CHANGE} written_at = {hour_ago} where position >= 700")
+    assert await log.found(with_keys=True) == [("unsigned", 700)]
+    await log.sign()
+    assert await log.findings(with_keys=True) == []
+
+
+class SigningStore(ObjectStore):
+    """A store of checkpoints; while it is listed, the archiver writes and signs."""
+
+    def __init__(self, log: Log, url: str) -> None:
+        super().__init__(url)
+        self._log, self._url = log, url
+
+    async def keys(self, folder: str) -> AsyncIterator[str]:
+        await self._log.grow(1)
+        await sign_checkpoint(self._log.pool, self._log.signer, ObjectStore(self._url))
+        async for one in super().keys(folder):
+            yield one
+
+
+async def test_checkpoint_signed_during_the_check_is_no_finding(log: Log, tmp_path: Path) -> None:
+    log.outside = SigningStore(log, (tmp_path / "outside").as_uri())
+    assert await log.findings() == []
+    assert await log.pool.fetchval("select max(size) from archiver.checkpoint") == ENTRIES + 1
