@@ -1,4 +1,4 @@
-"""What nobody asked for goes while consent holds, and by day; which numbers rest, how long."""
+"""Business-initiated messages go while consent holds, outside the quiet hours of the tenant."""
 
 from datetime import UTC, datetime
 
@@ -25,7 +25,7 @@ numbers = [{id = "10000001", tenant = "almelo", fallback = "kcc"},
 """
 
 
-def test_a_number_rests_in_the_night_of_its_own_municipality() -> None:
+def test_number_rests_in_the_quiet_hours_of_its_own_municipality() -> None:
     found = sending_accounts(parse(TOML, "x"), "https://graph.example", "token", {})
     assert quiet_hours_by_number(found, EVENING) == {"10000001": (MORNING, WAITS)}
     late = datetime(2026, 11, 26, 21, 15, tzinfo=UTC)
