@@ -120,7 +120,7 @@ def test_breaker_ignores_outcomes_of_messages_sent_before_it_opened() -> None:
 
 
 @pytest.mark.parametrize("verdict", [SENT, refused(131026), refused(131056)])
-def test_breaker_closes_at_the_first_answer_that_shows_that_meta_takes_messages(
+def test_breaker_closes_at_the_first_answer_that_shows_meta_takes_messages(
     verdict: Verdict,
 ) -> None:
     breaker = NumberBreaker(80)

@@ -1,4 +1,4 @@
-"""What is wrong with the files of certificates, all at once, and until when one is valid."""
+"""Faults in the files of certificates, all at once; and the end date of a certificate."""
 
 import asyncio
 import ssl
@@ -58,8 +58,8 @@ def destination(**given: str) -> CloudEventsDestination:
 
 
 @pytest.mark.parametrize("days", [1, 20_000])
-def test_a_certificate_says_until_when_it_is_valid(authority: Authority, days: int) -> None:
-    """After 2049 years are written in another form."""
+def test_end_date_is_read_from_a_certificate(authority: Authority, days: int) -> None:
+    """Beyond 2049, years are written in another form."""
     issued = authority.issued(f"for-{days}", days)
     said = openssl("x509", "-in", issued.certificate, "-noout", "-enddate")
     expected = datetime.strptime(said.strip(), "notAfter=%b %d %H:%M:%S %Y GMT").replace(tzinfo=UTC)
@@ -75,7 +75,7 @@ def test_end_date_is_that_of_the_first_certificate_in_a_file(
 
 
 @given(st.data())
-def test_a_certificate_that_is_cut_or_changed_has_a_date_or_a_fault(data: st.DataObject) -> None:
+def test_damaged_certificate_gives_an_end_date_or_a_fault(data: st.DataObject) -> None:
     at, end = data.draw(st.integers(0, len(DER) - 1)), data.draw(st.integers(0, len(DER)))
     _date_or_fault(DER[:at] + data.draw(st.binary(max_size=4)) + DER[at + 1 :])
     _date_or_fault(DER[:end])
@@ -105,7 +105,7 @@ def _date_or_fault(der: bytes) -> None:
         (30.1 * DAY, ""),
     ],
 )
-def test_a_person_hears_of_an_end_that_is_near(left: timedelta, said: str) -> None:
+def test_certificate_that_ends_within_a_month_gives_a_warning(left: timedelta, said: str) -> None:
     assert expiry_warning(NOON + left, NOON) == said
 
 
@@ -128,52 +128,59 @@ def test_certificate_path_may_be_relative_absolute_or_in_a_variable() -> None:
     assert raised.value.faults == [("client_key", "CRM_KEY is missing")]
 
 
+@pytest.fixture(scope="module")
+def files(
+    authority: Authority, ours: Issued, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("files")
+    openssl("ec", "-in", ours.key, "-out", folder / "locked", "-aes128", "-passout", "pass:x")
+    (folder / "empty").write_text("secret")
+    (folder / "large").write_bytes(b"x" * (MAX_BYTES + 1))
+    other = {"other": authority.issued("other").key, "folder": folder, "no path": Path("\0")}
+    written = {name: folder / name for name in ("locked", "empty", "large", "none")}
+    return {"certificate": ours.certificate, "key": ours.key} | other | written
+
+
+NO_KEY, NO_CERTIFICATE = "holds no key in PEM that can be used", "holds no certificate in PEM"
+
+
+@pytest.mark.parametrize(
+    ("given", "faults"),
+    [
+        (("certificate", "other"), {"client_key": "holds the key of another certificate"}),
+        (
+            ("certificate", "locked"),
+            {"client_key": "holds a key with a password: it must be there without one"},
+        ),
+        (("certificate", "empty"), {"client_key": NO_KEY}),
+        (("certificate",), {"client_certificate": NO_KEY}),
+        (
+            ("empty", "key", "empty"),
+            {"certificate_authorities": NO_CERTIFICATE, "client_certificate": NO_CERTIFICATE},
+        ),
+        (
+            ("none", "no path", "large"),
+            {
+                "certificate_authorities": "cannot be read: it is over 1048576 bytes",
+                "client_certificate": "cannot be read: No such file or directory",
+                "client_key": "cannot be read: it is no path",
+            },
+        ),
+        (("folder", "key"), {"client_certificate": "cannot be read: Is a directory"}),
+    ],
+)
 def test_all_certificate_faults_are_named_at_once_without_quoting_files(
-    authority: Authority, ours: Issued, tmp_path: Path
+    files: dict[str, Path], given: tuple[str, ...], faults: dict[str, str]
 ) -> None:
-    other = authority.issued("other")
-    locked, empty, large = tmp_path / "locked.key", tmp_path / "empty.pem", tmp_path / "large.pem"
-    openssl("ec", "-in", ours.key, "-out", locked, "-aes128", "-passout", "pass:x")
-    empty.write_text("secret")
-    large.write_bytes(b"x" * (MAX_BYTES + 1))
-    there = str(tmp_path)
-    for files, faults in (
-        ((ours.certificate, other.key, None), ["client_key: holds the key of another certificate"]),
-        (
-            (ours.certificate, locked, None),
-            ["client_key: holds a key with a password: it must be there without one"],
-        ),
-        ((ours.certificate, empty, None), ["client_key: holds no key in PEM that can be used"]),
-        (
-            (ours.certificate, None, None),
-            ["client_certificate: holds no key in PEM that can be used"],
-        ),
-        (
-            (empty, ours.key, empty),
-            [
-                "certificate_authorities: holds no certificate in PEM",
-                "client_certificate: holds no certificate in PEM",
-            ],
-        ),
-        (
-            (tmp_path / "none.pem", tmp_path / "\0", large),
-            [
-                "certificate_authorities: cannot be read: it is over 1048576 bytes",
-                "client_certificate: cannot be read: No such file or directory",
-                "client_key: cannot be read: it is no path",
-            ],
-        ),
-        ((tmp_path, ours.key, None), ["client_certificate: cannot be read: Is a directory"]),
-    ):
-        names = ("client_certificate", "client_key", "certificate_authorities")
-        with pytest.raises(CertificateFilesError) as raised:
-            load({name: path for name, path in zip(names, files, strict=True) if path})
-        told = [f"{field}: {what.partition(' ')[2]}" for field, what in raised.value.faults]
-        assert sorted(told) == faults
-        assert "secret" not in str(raised.value).replace(there, "")
+    names = ("client_certificate", "client_key", "certificate_authorities")
+    paths = {name: files[each] for name, each in zip(names, given, strict=False)}
+    with pytest.raises(CertificateFilesError) as raised:
+        load(paths)
+    assert {field: what.partition(" ")[2] for field, what in raised.value.faults} == faults
+    assert "secret" not in str(raised.value)
 
 
-def test_key_and_certificate_may_stand_in_one_file(ours: Issued, tmp_path: Path) -> None:
+def test_key_and_certificate_may_be_in_one_file(ours: Issued, tmp_path: Path) -> None:
     both = tmp_path / "both.pem"
     both.write_text(ours.key.read_text() + ours.certificate.read_text())
     assert load({"client_certificate": both}).not_after
@@ -187,7 +194,7 @@ OAUTH = {
 }
 
 
-def test_a_start_is_told_of_all_secrets_and_files_that_are_missing_at_once() -> None:
+def test_all_missing_secrets_and_files_are_named_at_once() -> None:
     crm = {"kind": "cloudevents", "url": "https://crm.example", "secret": "env:CRM_SECRET"}
     town = {
         "tenants": [{"id": "almelo", "name": "Gemeente Almelo"}],
