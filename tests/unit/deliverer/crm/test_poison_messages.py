@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from deliverer.crm.breaker import MAX_IN_A_ROW, SIDELINE_WAITS
+from deliverer.crm.breaker import SIDELINE_WAITS
 from deliverer.crm.session import POLL_SECONDS
 from deliverer.transport.response import Response
 from tests.support.deliverer.delivery_harness import (
@@ -22,7 +22,6 @@ from tests.support.deliverer.delivery_harness import (
 POISON, AFTER = 1, 2
 """The poison message, and the next one of its conversation."""
 FOREVER = 1e9
-ERROR = Response(status=500)
 
 
 def poisoned(seconds: float = FOREVER, status: int = 500) -> Harness:
@@ -100,32 +99,3 @@ async def test_sidelined_conversation_stays_sidelined_after_a_restart() -> None:
     assert [n for n in harness.crm.numbers if n < WRITERS][-2:] == [AFTER, AFTER + 1]
     [parked] = harness.settled("parked")
     assert parked.message and parked.message.int == POISON
-
-
-async def test_sidelined_conversation_continues_in_order_when_its_message_passes() -> None:
-    harness = poisoned(100)
-    async with writing(harness):
-        await deliver_both(harness)
-    assert {s.state for s in harness.tables.settled} == {"settled"}
-    assert harness.crm.numbers.count(AFTER) == 1
-
-
-@pytest.mark.slow
-async def test_no_message_is_parked_while_the_destination_is_away() -> None:
-    harness, back = Harness(Crm(fail_for(3600, ERROR), seconds=0.05)), now() + 3600
-    await harness.deliver(*(of(n, f"citizen {n % 40}") for n in range(200)))
-    assert {s.state for s in harness.tables.settled} == {"settled"}
-    assert max(at for at, _ in harness.crm.asked) < back + 60
-
-
-async def test_destination_pauses_after_ten_refused_messages_in_a_row() -> None:
-    harness = Harness(Crm(fail_for(600, Response(status=422)), seconds=0.05), window=1)
-    await harness.deliver(*(of(n, f"citizen {n}") for n in range(100)))
-    states = [s.state for s in harness.tables.settled]
-    assert states == ["parked"] * MAX_IN_A_ROW + ["settled"] * (100 - MAX_IN_A_ROW)
-
-
-async def test_destination_does_not_pause_when_one_message_in_ten_is_refused() -> None:
-    harness = Harness(Crm(lambda n: Response(status=200 if n % 10 else 400), seconds=0.05))
-    await harness.deliver(*(of(n, f"citizen {n % 17}") for n in range(200)))
-    assert len(harness.settled("parked")) == 20 and len(harness.crm.asked) == 200

@@ -136,46 +136,37 @@ def files(
     openssl("ec", "-in", ours.key, "-out", folder / "locked", "-aes128", "-passout", "pass:x")
     (folder / "empty").write_text("secret")
     (folder / "large").write_bytes(b"x" * (MAX_BYTES + 1))
-    other = {"other": authority.issued("other").key, "folder": folder, "no path": Path("\0")}
-    written = {name: folder / name for name in ("locked", "empty", "large", "none")}
-    return {"certificate": ours.certificate, "key": ours.key} | other | written
+    issued = {"cert": ours.certificate, "key": ours.key, "other": authority.issued("other").key}
+    return issued | {name: folder / name for name in ("", "\0", "locked", "empty", "large", "none")}
 
 
+AUTHORITIES, CERTIFICATE, KEY = "certificate_authorities", "client_certificate", "client_key"
+LOCKED = "holds a key with a password: it must be there without one"
 NO_KEY, NO_CERTIFICATE = "holds no key in PEM that can be used", "holds no certificate in PEM"
+LARGE, NO_PATH = "cannot be read: it is over 1048576 bytes", "cannot be read: it is no path"
+ABSENT, FOLDER = (
+    f"cannot be read: {why}" for why in ("No such file or directory", "Is a directory")
+)
 
 
 @pytest.mark.parametrize(
-    ("given", "faults"),
+    ("names", "faults"),
     [
-        (("certificate", "other"), {"client_key": "holds the key of another certificate"}),
-        (
-            ("certificate", "locked"),
-            {"client_key": "holds a key with a password: it must be there without one"},
-        ),
-        (("certificate", "empty"), {"client_key": NO_KEY}),
-        (("certificate",), {"client_certificate": NO_KEY}),
-        (
-            ("empty", "key", "empty"),
-            {"certificate_authorities": NO_CERTIFICATE, "client_certificate": NO_CERTIFICATE},
-        ),
-        (
-            ("none", "no path", "large"),
-            {
-                "certificate_authorities": "cannot be read: it is over 1048576 bytes",
-                "client_certificate": "cannot be read: No such file or directory",
-                "client_key": "cannot be read: it is no path",
-            },
-        ),
-        (("folder", "key"), {"client_certificate": "cannot be read: Is a directory"}),
+        (["cert", "other"], {KEY: "holds the key of another certificate"}),
+        (["cert", "locked"], {KEY: LOCKED}),
+        (["cert", "empty"], {KEY: NO_KEY}),
+        (["cert"], {CERTIFICATE: NO_KEY}),
+        (["empty", "key", "empty"], dict.fromkeys((AUTHORITIES, CERTIFICATE), NO_CERTIFICATE)),
+        (["none", "\0", "large"], {AUTHORITIES: LARGE, CERTIFICATE: ABSENT, KEY: NO_PATH}),
+        (["", "key"], {CERTIFICATE: FOLDER}),
     ],
 )
 def test_all_certificate_faults_are_named_at_once_without_quoting_files(
-    files: dict[str, Path], given: tuple[str, ...], faults: dict[str, str]
+    files: dict[str, Path], names: list[str], faults: dict[str, str]
 ) -> None:
-    names = ("client_certificate", "client_key", "certificate_authorities")
-    paths = {name: files[each] for name, each in zip(names, given, strict=False)}
+    fields = (CERTIFICATE, KEY, AUTHORITIES)
     with pytest.raises(CertificateFilesError) as raised:
-        load(paths)
+        load({field: files[name] for field, name in zip(fields, names, strict=False)})
     assert {field: what.partition(" ")[2] for field, what in raised.value.faults} == faults
     assert "secret" not in str(raised.value)
 
@@ -201,8 +192,8 @@ def test_all_missing_secrets_and_files_are_named_at_once() -> None:
         "numbers": [{"id": "10654", "tenant": "almelo", "fallback": "balie"}],
         "departments": [{"id": "balie", "tenant": "almelo", "name": "Balie", "destination": "a"}],
         "destinations": [
-            crm | {"id": "a", "client_certificate": "none.pem"},
-            crm | {"id": "b", "oauth": OAUTH, "certificate_authorities": "env:PKIO"},
+            crm | {"id": "a", CERTIFICATE: "none.pem"},
+            crm | {"id": "b", "oauth": OAUTH, AUTHORITIES: "env:PKIO"},
         ],
     }
     with pytest.raises(SettingsError) as raised:
@@ -212,8 +203,7 @@ def test_all_missing_secrets_and_files_are_named_at_once() -> None:
         "CRM_SECRET (destination a): is missing",
         "CRM_SECRET (destination b): is missing",
         "certificate_authorities (destination b): PKIO is missing",
-        "client_certificate (destination a): /nowhere/none.pem cannot be read:"
-        " No such file or directory",
+        f"client_certificate (destination a): /nowhere/none.pem {ABSENT}",
     ]
 
 
@@ -225,30 +215,30 @@ def measured_not_after() -> float | None:
 def test_renewed_certificate_is_used_only_once_its_files_are_complete(
     authority: Authority, tmp_path: Path
 ) -> None:
-    files = {"client_certificate": tmp_path / "crm.pem", "client_key": tmp_path / "crm.key"}
+    files = {CERTIFICATE: tmp_path / "crm.pem", KEY: tmp_path / "crm.key"}
     first, second = authority.issued("first", 5), authority.issued("second", 90)
 
     def write(certificate: Path, key: Path) -> None:
-        files["client_certificate"].write_bytes(certificate.read_bytes())
-        files["client_key"].write_bytes(key.read_bytes())
+        files[CERTIFICATE].write_bytes(certificate.read_bytes())
+        files[KEY].write_bytes(key.read_bytes())
+
+    def reload() -> bool:
+        """Whether another context is used since the start."""
+        asyncio.run(certificates.reload_if_changed())
+        return certificates.context() is not before
 
     write(first.certificate, first.key)
     with capture_logs() as logs:
         certificates = Certificates("renewed", files, load(files))
         certificates.report_expiry()
         before, until = certificates.context(), measured_not_after()
-        asyncio.run(certificates.reload_if_changed())
-        assert certificates.context() is before
+        assert not reload()
         write(second.certificate, first.key)
-        asyncio.run(certificates.reload_if_changed())
-        asyncio.run(certificates.reload_if_changed())
-        assert certificates.context() is before
+        assert not reload() and not reload()
         assert measured_not_after() == until
         write(second.certificate, second.key)
-        asyncio.run(certificates.reload_if_changed())
-    assert certificates.context() is not before
+        assert reload()
     assert until and measured_not_after() == pytest.approx(until + 85 * DAY.total_seconds(), abs=60)
-    assert [entry["event"] for entry in logs] == [
-        "certificate.ends", "certificate.refused", "certificate.taken"
-    ]  # fmt: skip
+    events = [entry["event"] for entry in logs]
+    assert events == ["certificate.ends", "certificate.refused", "certificate.taken"]
     assert logs[1]["reason"].endswith("holds the key of another certificate")
