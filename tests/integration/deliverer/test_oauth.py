@@ -133,7 +133,7 @@ async def redirect(_: web.Request) -> web.StreamResponse:
         (redirect, " refused us: 307", True),
     ],
 )
-async def test_nothing_is_posted_without_a_token_and_the_endpoint_asked_once(
+async def test_missing_token_pauses_the_destination_and_nothing_is_posted(
     handler: Handler, reason: str, alarm: bool
 ) -> None:
     crm, asked = Crm(), list[str]()

@@ -120,7 +120,7 @@ async def test_held_answer_waits_for_the_merged_person_after_a_merge(late: Late)
         await late.office.until(first, "sent")
 
 
-async def test_process_that_ends_before_it_holds_an_answer_neither_tells_nor_loses_it(
+async def test_process_that_ends_before_it_holds_an_answer_does_not_tell_of_it(
     late: Late,
 ) -> None:
     """Held and told are one transaction: what is claimed and not settled is known as such."""

@@ -75,7 +75,7 @@ async def test_document_goes_under_its_uploaded_name_unless_the_message_names_it
     assert names == ["besluit één.pdf", "Uw besluit.pdf"]
 
 
-async def test_file_for_many_citizens_is_uploaded_once_until_it_is_old_or_the_account_changes(
+async def test_file_is_uploaded_again_only_when_it_is_old_or_the_account_changes(
     office: Office,
 ) -> None:
     media = await office.uploaded(PNG)
@@ -111,7 +111,7 @@ async def test_only_the_citizen_of_a_file_waits_while_it_is_uploaded(office: Off
     assert office.sent_types[-2:] == ["image", "text"]
 
 
-async def test_upload_that_meta_puts_off_is_retried_and_its_message_says_why_it_waits(
+async def test_upload_that_meta_puts_off_is_retried_and_the_message_says_so(
     office: Office,
 ) -> None:
     office.provider.answers = [(502, {})]
@@ -161,7 +161,7 @@ async def test_missing_file_or_one_of_another_municipality_fails_its_message(
     assert office.provider.files == []
 
 
-async def test_a_process_that_stops_lets_go_of_a_file_and_the_next_one_brings_it(
+async def test_file_of_a_process_that_stops_is_uploaded_by_the_next(
     office: Office,
 ) -> None:
     office.provider.may_answer.clear()
@@ -174,7 +174,9 @@ async def test_a_process_that_stops_lets_go_of_a_file_and_the_next_one_brings_it
     assert len(office.provider.files) == 2
 
 
-async def test_a_process_that_was_killed_keeps_a_file_for_minutes_only(office: Office) -> None:
+async def test_file_of_a_killed_process_is_uploaded_by_another_after_minutes(
+    office: Office,
+) -> None:
     id = await office.queue_image()
     uploads = media_uploader.MediaUploadStore(office.pool, clock.new_id(), {NUMBER: ACCOUNT})
     (job,) = await uploads.claim(4)
@@ -249,7 +251,7 @@ async def test_refused_key_costs_no_message_and_a_start_with_another_sends_all(
             await office.until(id, "sent")
 
 
-async def test_attempts_that_meta_puts_off_are_recorded_and_the_one_that_it_takes_is_not(
+async def test_only_attempts_that_meta_puts_off_are_recorded(
     office: Office,
 ) -> None:
     office.provider.message_answers = [(400, {"error": {"code": 130429}})] * 2

@@ -47,7 +47,7 @@ async def test_file_waits_while_the_scanner_is_away(office: Office, clamav: Clam
     assert office.provider.files == [("image/png", CLEAN)]
 
 
-async def test_file_uploaded_before_there_was_a_scanner_is_scanned_before_it_goes_again(
+async def test_file_uploaded_without_a_scanner_is_scanned_before_it_goes_again(
     office: Office, clamav: Clamd
 ) -> None:
     bad, good = await office.uploaded(INFECTED), await office.uploaded(CLEAN)

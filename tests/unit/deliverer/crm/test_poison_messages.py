@@ -42,7 +42,7 @@ async def deliver_both(harness: Harness) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("status", [500, 403])
-async def test_poison_message_is_parked_after_a_quarter_of_an_hour_and_delays_no_others(
+async def test_poison_message_is_parked_after_15_minutes_and_delays_no_others(
     status: int,
 ) -> None:
     harness = poisoned(status=status)

@@ -25,7 +25,7 @@ from tests.support.deliverer.delivery_jobs import NOON, delivery
 SETTLED = make_settlement(delivery(7), "crm", 3, 200, NOON)
 
 
-def test_settlement_record_says_what_became_of_a_delivery_without_its_content() -> None:
+def test_settlement_record_has_the_outcome_of_a_delivery_and_no_content() -> None:
     made = settlement_record(SETTLED)
     assert (made.kind, made.at, made.tenant) == ("delivery", NOON, "almelo")
     assert (made.conversation, made.message, made.raw) == ("a", UUID(int=7), b"")

@@ -54,7 +54,7 @@ def test_conversation_added_during_a_scan_stays_until_the_next_one() -> None:
     assert "a" not in sidelined
 
 
-def test_only_one_sidelined_conversation_is_tried_while_the_destination_fails() -> None:
+def test_one_sidelined_conversation_is_tried_while_the_destination_fails() -> None:
     sidelined = Sidelined()
     sidelined.update({"a"})
     assert sidelined.room(only_one=True) == 1
