@@ -1,7 +1,7 @@
 """Settlement of a delivery: the row that is written, its record, and the destinations' secrets."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,9 +17,9 @@ from deliverer.crm.settlements import (
     park_settlement,
     settlement_record,
 )
-from services.config.model import Configuration, parse
 from services.config.settings import SettingsError
 from services.contract import Delivery
+from tests.support.deliverer.configuration import CRM, configuration
 from tests.support.deliverer.delivery_jobs import NOON, delivery
 
 SETTLED = make_settlement(delivery(7), "crm", 3, 200, NOON)
@@ -70,27 +70,19 @@ def test_parked_delivery_is_stored_with_all_that_a_replay_needs() -> None:
     assert stored["answer"] == b"x" * STORED_ANSWER_BYTES
 
 
-def configuration(*secrets: str) -> Configuration:
-    tables = "".join(
-        f'[[destinations]]\nid = "d{n}"\nkind = "cloudevents"\nurl = "https://x"\n'
-        f'secret = "{secret}"\n'
-        for n, secret in enumerate(secrets)
-    )
-    return parse(
-        '[[tenants]]\nid = "a"\nname = "A"\n'
-        '[[numbers]]\nid = "12345"\ntenant = "a"\nfallback = "k"\n'
-        '[[departments]]\nid = "k"\ntenant = "a"\nname = "K"\ndestination = "d0"\n' + tables,
-        "p.toml",
-    )
-
-
-def keys(config: Configuration, environ: Mapping[str, str]) -> dict[str, Keys]:
-    return {id: each.keys for id, each in load_secrets(config, environ).items()}
+def keys(secrets: Sequence[str | tuple[str, str]], environ: Mapping[str, str]) -> dict[str, Keys]:
+    """Keys of destinations with these secrets, or pairs of a secret and the next one."""
+    destinations = []
+    for n, secret in enumerate(secrets):
+        first, following = (secret, "") if isinstance(secret, str) else secret
+        destinations.append(CRM | {"id": f"d{n}", "secret": first, "secret_next": following})
+    found = load_secrets(configuration(*destinations), environ)
+    return {id: each.keys for id, each in found.items()}
 
 
 def test_each_destination_has_its_own_secret_or_two_during_rotation() -> None:
-    config = configuration("env:A", "plain text", "whsec_aHVudGVyMg==", 'one"\nsecret_next = "two')
-    assert keys(config, {"A": "from the environment"}) == {
+    secrets = ["env:A", "plain text", "whsec_aHVudGVyMg==", ("one", "two")]
+    assert keys(secrets, {"A": "from the environment"}) == {
         "d0": (b"from the environment",),
         "d1": (b"plain text",),
         "d2": (b"hunter2",),
@@ -99,17 +91,10 @@ def test_each_destination_has_its_own_secret_or_two_during_rotation() -> None:
 
 
 def test_all_missing_and_malformed_secrets_are_named_and_none_is_quoted() -> None:
-    config = configuration(
-        "env:CRM_SECRET",
-        "",
-        "whsec_hunter2",
-        "env:WRONG",
-        "env:FILE",
-        'a"\nsecret_next = "env:NEXT',
-    )
+    secrets = ["env:CRM_SECRET", "", "whsec_hunter2", "env:WRONG", "env:FILE", ("a", "env:NEXT")]
     environ = {"WRONG": "whsec_hunter2", "FILE_FILE": "/nowhere/hunter2"}
     with pytest.raises(SettingsError) as raised:
-        keys(config, environ)
+        keys(secrets, environ)
     assert raised.value.faults == [
         "CRM_SECRET (destination d0): is missing",
         "FILE (destination d4): No such file or directory",

@@ -6,17 +6,16 @@ from typing import Any
 import pytest
 
 from deliverer.meta.accounts import Account, sending_accounts
-from services.config.model import Configuration
 from services.config.settings import SettingsError
+from tests.support.deliverer.configuration import NUMBER, TENANT, configuration
 
 GRAPH = "https://graph.facebook.com/v26.0"
-META: dict[str, Any] = {"id": "10654", "tenant": "almelo", "fallback": "balie"}
-OWN: dict[str, Any] = META | {
+OWN: dict[str, Any] = NUMBER | {
     "phone_number_id": "77777",
     "access_token": "env:TOKEN",
     "graph_url": "http://127.0.0.1:8090/graph/v26.0",
 }
-BSP: dict[str, Any] = META | {
+BSP: dict[str, Any] = NUMBER | {
     "id": "20654",
     "provider": "360dialog",
     "phone_number_id": "99999",
@@ -28,13 +27,8 @@ BSP: dict[str, Any] = META | {
 def accounts(
     *numbers: dict[str, Any], tenant: dict[str, Any] | None = None, **environ: str
 ) -> dict[str, Account]:
-    config = {
-        "tenants": [{"id": "almelo", "name": "Gemeente Almelo"} | (tenant or {})],
-        "numbers": list(numbers),
-        "departments": [{"id": "balie", "tenant": "almelo", "name": "Balie", "destination": "crm"}],
-        "destinations": [{"id": "crm", "kind": "cloudevents", "url": "https://crm.example"}],
-    }
-    return sending_accounts(Configuration.model_validate(config), f"{GRAPH}/", "token", environ)
+    config = configuration(numbers=list(numbers), tenants=[TENANT | (tenant or {})])
+    return sending_accounts(config, f"{GRAPH}/", "token", environ)
 
 
 BEARER = "Authorization"
@@ -43,7 +37,7 @@ BEARER = "Authorization"
 @pytest.mark.parametrize(
     ("number", "name", "url", "headers"),
     [
-        (META, "meta:10654", f"{GRAPH}/10654", {BEARER: "Bearer token"}),
+        (NUMBER, "meta:10654", f"{GRAPH}/10654", {BEARER: "Bearer token"}),
         (OWN, "meta:77777", f"{OWN['graph_url']}/77777", {BEARER: "Bearer own"}),
         (BSP, "360dialog:99999", "https://waba-v2.360dialog.io", {"D360-API-KEY": "key"}),
     ],
@@ -61,7 +55,7 @@ def test_number_sends_with_its_own_address_token_and_id(
 
 def test_all_missing_secrets_are_named() -> None:
     with pytest.raises(SettingsError) as raised:
-        accounts(META | {"access_token": "env:A"}, BSP)
+        accounts(NUMBER | {"access_token": "env:A"}, BSP)
     assert raised.value.faults == [
         "A: is missing (number 10654)",
         "BSP_KEY: is missing (number 20654)",
@@ -72,4 +66,4 @@ def test_all_missing_secrets_are_named() -> None:
 def test_account_knows_how_many_days_a_template_counts_as_an_answer(
     tenant: dict[str, Any], days: int
 ) -> None:
-    assert accounts(META, tenant=tenant)["10654"].recent_contact == timedelta(days=days)
+    assert accounts(NUMBER, tenant=tenant)["10654"].recent_contact == timedelta(days=days)

@@ -21,9 +21,9 @@ from deliverer.transport.client_certificates import (
     resolve_paths,
 )
 from services import metrics
-from services.config.model import Configuration
 from services.config.organisation import CloudEventsDestination
 from services.config.settings import SettingsError
+from tests.support.deliverer.configuration import CRM, configuration
 from tests.support.test_ca import Authority, Issued, openssl
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -52,9 +52,7 @@ def ours(authority: Authority) -> Issued:
 
 
 def destination(**given: str) -> CloudEventsDestination:
-    return CloudEventsDestination.model_validate(
-        {"id": "crm", "kind": "cloudevents", "url": "https://crm.example"} | given
-    )
+    return CloudEventsDestination.model_validate(CRM | given)
 
 
 @pytest.mark.parametrize("days", [1, 20_000])
@@ -186,18 +184,13 @@ OAUTH = {
 
 
 def test_all_missing_secrets_and_files_are_named_at_once() -> None:
-    crm = {"kind": "cloudevents", "url": "https://crm.example", "secret": "env:CRM_SECRET"}
-    town = {
-        "tenants": [{"id": "almelo", "name": "Gemeente Almelo"}],
-        "numbers": [{"id": "10654", "tenant": "almelo", "fallback": "balie"}],
-        "departments": [{"id": "balie", "tenant": "almelo", "name": "Balie", "destination": "a"}],
-        "destinations": [
-            crm | {"id": "a", CERTIFICATE: "none.pem"},
-            crm | {"id": "b", "oauth": OAUTH, AUTHORITIES: "env:PKIO"},
-        ],
-    }
+    crm = CRM | {"secret": "env:CRM_SECRET"}
+    config = configuration(
+        crm | {"id": "a", CERTIFICATE: "none.pem"},
+        crm | {"id": "b", "oauth": OAUTH, AUTHORITIES: "env:PKIO"},
+    )
     with pytest.raises(SettingsError) as raised:
-        load_credentials(Configuration.model_validate(town), Path("/nowhere"), {})
+        load_credentials(config, Path("/nowhere"), {})
     assert raised.value.faults == [
         "CRM_OAUTH: is missing (client_secret of destination b)",
         "CRM_SECRET (destination a): is missing",
