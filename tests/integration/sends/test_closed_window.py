@@ -1,7 +1,5 @@
 """Answers to citizens who wrote over 24 hours ago: Meta takes only a template."""
 
-from typing import Any
-
 import msgspec
 import pytest
 
@@ -58,34 +56,15 @@ async def test_late_answer_goes_in_the_template_when_its_words_fit(with_template
     assert msgspec.msgpack.decode(told, type=SendOutcome).reason == IN_TEMPLATE
 
 
-@pytest.mark.parametrize(
-    ("hours", "stop", "elsewhere", "expected"),
-    [
-        (90, {"by": "stop", "hours": 24}, None, ("failed", WINDOW_CLOSED)),
-        (24 * 90, None, None, ("failed", WINDOW_CLOSED)),
-        (90, {"by": "meta", "hours": 24}, None, ("sent", IN_TEMPLATE)),
-        (90, {"by": "stop", "hours": 24 * 5}, None, ("sent", IN_TEMPLATE)),
-        (24 * 90, None, 30, ("sent", IN_TEMPLATE)),
-    ],
-    ids=["stopped", "long ago", "turned off at Meta", "wrote after stop", "at another number"],
-)
-async def test_late_template_goes_only_to_recent_writers_who_did_not_stop_it(
+async def test_late_answer_to_a_citizen_who_stopped_goes_in_no_template(
     with_template: Office,
-    hours: int,
-    stop: dict[str, Any] | None,
-    elsewhere: int | None,
-    expected: tuple[str, str],
 ) -> None:
     """Sent as an ordinary template it would need consent; and they may get it at night."""
-    office, person = with_template, await with_template.wrote(hours)
-    if stop:
-        await office.stopped(person, **stop)
-    if elsewhere:
-        await office.wrote(elsewhere, person, OTHER_NUMBER)
+    office, stopped = with_template, await with_template.wrote(90)
+    await office.stopped(stopped, hours=24)
     async with office.working():
-        line = await office.send(TEXT, person, end=expected[0])
-    assert line["reason"] == expected[1]
-    assert office.sent_types == (["template"] if expected[0] == "sent" else [])
+        line = await office.send(TEXT, stopped, end="failed")
+    assert line["reason"] == WINDOW_CLOSED and office.provider.messages == []
 
 
 async def test_answer_that_meta_refuses_as_late_goes_once_in_the_template(
@@ -107,14 +86,18 @@ async def test_answer_that_meta_refuses_as_late_goes_once_in_the_template(
             assert (line["attempt"], line["code"]) == (attempts, CLOSED)
 
 
-async def test_deliverer_may_read_when_the_citizen_wrote_and_stopped(
+async def test_claim_knows_when_the_citizen_last_wrote_anywhere_and_said_stop(
     office: Office, empty: str
 ) -> None:
-    person = await office.wrote(2)
-    await office.wrote(1, person, OTHER_NUMBER)
-    await office.stopped(person, hours=24)
-    await office.queue(TEXT, person)
+    """With the rights of the deliverer."""
+    both, turned_off = await office.wrote(2), await office.wrote(2)
+    await office.wrote(1, both, OTHER_NUMBER)
+    await office.stopped(both, hours=24)
+    await office.stopped(turned_off, "meta")
+    for person in (both, turned_off):
+        await office.queue(TEXT, person)
     async with connection_pool(f"{empty}?role=postkamer_deliverer", "test", 2) as own:
-        [line] = await Ledger(own, clock.new_id(), {}).claim(4, set())
+        line, other = await Ledger(own, clock.new_id(), {}).claim(4, set())
     heard, wrote, stopped = line.window_opened_at, line.last_inbound_at, line.stopped_at
     assert heard and wrote and stopped and stopped < heard < wrote
+    assert (other.last_inbound_at, other.stopped_at) == (other.window_opened_at, None)

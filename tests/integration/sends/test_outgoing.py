@@ -22,7 +22,6 @@ from tests.support.integration.message_provider import (
 from tests.support.observer import until
 
 IMAGE = {"type": "image", "image": {"caption": "Zo."}}
-DUE = "update deliverer.{} set due_at = now(), first_at = now() - interval '{}'"
 TOO_FAST = "130429: Meta neemt dit bericht nu niet aan; Postkamer probeert het opnieuw"
 
 
@@ -30,6 +29,15 @@ def stopped() -> float:
     """Attempts that stopped the number, as an alarm sees them."""
     labels = {"number": NUMBER, "outcome": STOPPED}
     return metrics.REGISTRY.get_sample_value("postkamer_sends_total", labels) or 0
+
+
+async def make_due(office: Office, media: UUID, days: int = 0) -> None:
+    """The upload is due now, and was first tried so many days ago."""
+    sql = (
+        "update deliverer.upload set due_at = now(), first_at = now() - make_interval(days => $2)"
+        " where media = $1"
+    )
+    await office.pool.execute(sql, media, days)
 
 
 async def until_files(office: Office, count: int) -> None:
@@ -51,28 +59,22 @@ async def until_state(office: Office, id: UUID, state: str) -> None:
     await until(line, lambda found: found["state"] == state, 30)
 
 
-async def test_file_is_uploaded_before_its_message_which_has_its_id(office: Office) -> None:
+async def test_file_is_uploaded_before_its_message_which_has_its_id_and_name(
+    office: Office,
+) -> None:
     content = PNG + bytes(2**20)
-    media = await office.uploaded(content)
+    media = await office.uploaded(content, name="besluit één.pdf")
     async with office.working():
-        await office.send(IMAGE, media=media)
+        for document in ({"caption": "Zo."}, {"filename": "Uw besluit.pdf"}):
+            await office.send({"type": "document", "document": document}, media=media)
     assert office.provider.files == [("image/png", content)]
     (headers,) = office.provider.headers
     assert headers["D360-API-KEY"] == "key"
     assert int(headers["Content-Length"]) > 2**20
-    (message,) = office.provider.messages
-    assert message["image"] == {"caption": "Zo.", "id": "1"}
-
-
-async def test_document_goes_under_its_uploaded_name_unless_the_message_names_it(
-    office: Office,
-) -> None:
-    media = await office.uploaded(b"%PDF-1.7", name="besluit één.pdf")
-    async with office.working():
-        for document in ({}, {"filename": "Uw besluit.pdf"}):
-            await office.send({"type": "document", "document": document}, media=media)
-    names = [message["document"]["filename"] for message in office.provider.messages]
-    assert names == ["besluit één.pdf", "Uw besluit.pdf"]
+    assert [message["document"] for message in office.provider.messages] == [
+        {"caption": "Zo.", "id": "1", "filename": "besluit één.pdf"},
+        {"filename": "Uw besluit.pdf", "id": "1"},
+    ]
 
 
 async def test_file_is_uploaded_again_only_when_it_is_old_or_the_account_changes(
@@ -84,7 +86,7 @@ async def test_file_is_uploaded_again_only_when_it_is_old_or_the_account_changes
             await office.until(id, "sent")
         left = "select due_at - now() > interval '28 days' from deliverer.upload"
         assert await office.pool.fetchval(left)
-        await office.pool.execute(DUE.format("upload", "1 day"))
+        await make_due(office, media, days=1)
         await office.send(IMAGE, media=media)
         anew = "select first_at > now() - interval '1 hour' from deliverer.upload"
         assert await office.pool.fetchval(anew)
@@ -111,7 +113,7 @@ async def test_only_the_citizen_of_a_file_waits_while_it_is_uploaded(office: Off
     assert office.sent_types[-2:] == ["image", "text"]
 
 
-async def test_upload_that_meta_puts_off_is_retried_and_the_message_says_so(
+async def test_upload_that_meta_puts_off_is_retried_for_a_day_and_message_says_so(
     office: Office,
 ) -> None:
     office.provider.answers = [(502, {})]
@@ -119,21 +121,18 @@ async def test_upload_that_meta_puts_off_is_retried_and_the_message_says_so(
     id = await office.queue(IMAGE, media=media)
     async with office.working():
         await office.until_reason(id, WAITING)
-        await office.pool.execute("update deliverer.upload set due_at = now()")
+        await make_due(office, media)
         await until_files(office, 2)
         assert (await office.until(id, "sent"))["reason"] == ""
-    [attempt] = office.attempts
+        office.provider.answers = [(502, {})] * 2
+        other = await office.uploaded(PNG)
+        id = await office.queue(IMAGE, media=other)
+        await office.until_reason(id, WAITING)
+        await make_due(office, other, days=1)
+        assert (await office.until(id, "failed"))["reason"] == UPLOAD_FAILED
+    attempt = office.attempts[0]
     data = {"number": NUMBER, "media": media, "attempt": 1, "status": 502, "code": 0}
     assert attempt.data == data | {"outcome": "later", "reason": WAITING, "whose": "provider"}
-
-
-async def test_message_fails_when_its_file_could_not_be_uploaded_for_a_day(office: Office) -> None:
-    office.provider.answers = [(502, {}), (502, {})]
-    id = await office.queue_image()
-    async with office.working():
-        await office.until_reason(id, WAITING)
-        await office.pool.execute(DUE.format("upload", "1 day"))
-        assert (await office.until(id, "failed"))["reason"] == UPLOAD_FAILED
 
 
 async def test_refused_file_fails_its_message_and_none_of_the_next_ones(office: Office) -> None:
