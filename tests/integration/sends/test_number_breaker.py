@@ -167,7 +167,7 @@ async def test_breakdown_at_meta_leaves_few_messages_unknown(office: Office, soo
 
 async def test_number_whose_provider_hangs_leaves_another_its_places(office: Office) -> None:
     meta = Meta(**{NUMBER: TAKEN, OTHER_NUMBER: TAKEN})
-    await backlog(office, 200, OTHER_NUMBER)
+    await backlog(office, 600, OTHER_NUMBER)
     loop = asyncio.get_running_loop()
 
     async def send_ten() -> None:
@@ -197,8 +197,10 @@ async def test_account_that_takes_no_files_leaves_another_its_places(office: Off
         )
         for n in range(2 * PER_ACCOUNT):
             await office.queue_image(bytes([n]), number=OTHER_NUMBER)
+        full = lambda count: count == PER_ACCOUNT  # noqa: E731
+        async with office.working(**{OTHER_NUMBER: dead}):
+            await until(lambda: office.pool.fetchval(at_it, name), full, LONG)
         async with office.working(**{NUMBER: office.account, OTHER_NUMBER: dead}):
-            full = lambda count: count == PER_ACCOUNT  # noqa: E731
             await until(lambda: office.pool.fetchval(at_it, name), full, LONG)
             await office.until(await office.queue_image(b"mine"), "sent")
             assert full(await office.pool.fetchval(at_it, name))
