@@ -246,16 +246,28 @@ def test_any_events_keep_order_and_bounds_and_lose_nothing(
     assert not any(world.unsettled.values())
 
 
+def scheduler_with(*sidelined: str) -> tuple[Scheduler, list[Action]]:
+    """A scheduler with an envelope of two deliveries, and its actions."""
+    scheduler, incoming = Scheduler(4), IncomingMessage("", b"", 1, 0)
+    jobs = [Job(delivery(n, f"c{n}"), IncomingBatch(incoming, 2)) for n in (1, 2)]
+    return scheduler, scheduler.on_batch(incoming, jobs, set(sidelined))
+
+
 def test_scheduler_starts_nothing_before_it_may_or_after_it_stops() -> None:
-    scheduler = Scheduler(4)
-    incoming = IncomingMessage("", b"", 1, 0)
-    frame = IncomingBatch(incoming, 2)
-    jobs = [Job(delivery(n, f"c{n}"), frame) for n in (1, 2)]
-    assert scheduler.on_batch(incoming, jobs, set()) == []
+    scheduler, actions = scheduler_with()
+    assert actions == []
     assert scheduler.tick(1000.0) == [] and scheduler.next_due is None
     scheduler.on_operator_pause(False)
     scheduler.stop()
     assert scheduler.tick(1000.0) == [] and scheduler.next_due is None
+
+
+def test_delivery_of_a_conversation_that_the_table_holds_is_sidelined() -> None:
+    scheduler, [sideline] = scheduler_with("c1")
+    assert isinstance(sideline, Sideline)
+    assert [job.delivery.sequence for job in sideline.jobs] == [1]
+    scheduler.on_operator_pause(False)
+    assert [start.job.delivery.sequence for start in scheduler.tick(1000.0)] == [2]
 
 
 def test_envelope_with_nothing_left_to_deliver_is_acknowledged_at_once() -> None:

@@ -24,6 +24,7 @@ DATE = "Thu, 26 Nov 2026 12:00:00 GMT"
         ("Tue Dec  1 12:00:00 2026", 5 * 86400.0),
         ("Thu, 26 Nov 2026 11:00:00 GMT", 0.0),
         ("Sunday, 06-Nov-94 08:49:37 GMT", 0.0),  # of the century before
+        ("Thursday, 26-Nov-76 12:00:00 GMT", 18263 * 86400.0),  # 50 years ahead at most
         ("Mon, 29 Feb 2028 12:00:00 GMT", 460 * 86400.0),
     ],
 )
