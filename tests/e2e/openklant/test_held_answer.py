@@ -40,7 +40,7 @@ def town(tmp_path_factory: pytest.TempPathFactory, clock: SimulatedClock) -> Ite
         town.stop()
 
 
-async def test_question_that_releases_a_held_answer_stays_to_do_in_open_klant(
+async def test_what_lets_a_held_answer_go_is_a_question_that_stays_to_do(
     watch: Watch, session: aiohttp.ClientSession, clock: SimulatedClock
 ) -> None:
     desk, phone = Desk(watch), Phone(watch, session, FATIMA)
