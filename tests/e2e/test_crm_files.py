@@ -4,7 +4,7 @@ import hashlib
 import io
 from typing import Any
 
-from tests.support.citizens import post, text, webhook
+from tests.support.e2e.crm_desk import Desk, wrote
 from tests.support.observer import BEARER, Watch, until
 
 PDF = b"%PDF-1.7\n" + bytes(range(256)) * 4096
@@ -23,51 +23,18 @@ async def upload(watch: Watch, content: bytes, mime_type: str, key: str) -> tupl
         return answer.status, await answer.json()
 
 
-async def send(watch: Watch, conversation: str, media: Any, key: str) -> tuple[int, Any]:
-    body = {
-        "conversationId": conversation,
-        "type": "media",
-        "media": media,
-        "author": {"kind": "employee", "id": "e1"},
-    }
-    url = f"{watch.town.gateway}/v1/messages"
-    headers = BEARER | {"Idempotency-Key": key}
-    async with watch.session.post(url, json=body, headers=headers) as answer:
-        return answer.status, await answer.json()
-
-
-async def asked(watch: Watch, words: str, citizen: int) -> str:
-    """The conversation of a citizen who wrote something."""
-    body = webhook(text(words, f"wamid.{words}", citizen))
-    assert await post(watch.session, watch.town.gateway, body) == 200
-    (event,) = await until(lambda: watch.events(words), bool, 10)
-    return str(event["conversationId"])
-
-
-async def test_a_document_of_a_crm_s_is_on_the_citizen_s_phone_byte_for_byte_and_by_its_name(
-    watch: Watch,
-) -> None:
-    conversation = await asked(watch, "document", 701)
+async def test_document_of_a_crm_reaches_the_phone_unchanged_under_its_name(watch: Watch) -> None:
+    desk, asked = Desk(watch), await wrote(watch, "document", "wamid.document", 701)
     status, file = await upload(watch, PDF, "application/pdf", "pdf")
     sha256 = hashlib.sha256(PDF).hexdigest()
-    assert status == 201
-    assert file == {
-        "id": file["id"],
-        "mimeType": "application/pdf",
-        "size": len(PDF),
-        "sha256": sha256,
-    }
+    expected = {"mimeType": "application/pdf", "size": len(PDF), "sha256": sha256}
+    assert (status, file) == (201, expected | {"id": file["id"]})
     assert await upload(watch, PDF, "application/pdf", "pdf") == (201, file)
     media = {"kind": "document", "id": file["id"]}
-    status, accepted = await send(watch, conversation, media, "send-pdf")
+    status, accepted = await desk.answer(asked["conversationId"], type="media", media=media)
     assert status == 202
-
-    async def state() -> str:
-        url = f"{watch.town.gateway}/v1/messages/{accepted['id']}"
-        async with watch.session.get(url, headers=BEARER) as answer:
-            return str((await answer.json())["status"])
-
-    await until(state, lambda said: said in ("delivered", "read"), 15)
+    taken = {"delivered", "read"}
+    await until(lambda: desk.status(accepted["id"]), lambda said: said["status"] in taken, 15)
     async with watch.session.get(f"{watch.town.sandbox}/phone/received") as answer:
         shown = [one["content"] for one in await answer.json() if one["type"] == "document"]
     assert [document["filename"] for document in shown] == ["besluit.pdf"]
@@ -78,12 +45,12 @@ async def test_a_document_of_a_crm_s_is_on_the_citizen_s_phone_byte_for_byte_and
     assert (medium["mime_type"], medium["sha256"]) == ("application/pdf", sha256)
 
 
-async def test_a_file_that_cannot_go_along_is_refused_where_it_stands(watch: Watch) -> None:
-    conversation = await asked(watch, "refused", 702)
+async def test_unknown_file_and_file_of_another_kind_are_refused(watch: Watch) -> None:
+    desk, asked = Desk(watch), await wrote(watch, "refused", "wamid.refused", 702)
     _, file = await upload(watch, PNG, "image/png", "png")
     unknown = {"kind": "image", "id": "01990000-0000-7000-8000-000000000001"}
     for media in (unknown, {"kind": "video", "id": file["id"]}):
-        status, problem = await send(watch, conversation, media, f"refused-{media['kind']}")
+        status, problem = await desk.answer(asked["conversationId"], type="media", media=media)
         assert status == 400
         assert [error["pointer"] for error in problem["errors"]] == ["/media/id"]
     status, problem = await upload(watch, PNG, "application/pdf", "no pdf")

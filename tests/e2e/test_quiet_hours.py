@@ -33,7 +33,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         yield installation
 
 
-async def test_at_night_only_what_was_asked_for_leaves(watch: Watch) -> None:
+async def test_reminder_waits_for_the_morning_and_answers_go_at_night(watch: Watch) -> None:
     desk, anna = Desk(watch), 181
     reminder = TEMPLATE | {"number": NUMBER, "to": phone(anna), "consent": CONSENT}
     status, unasked = await desk.post("/v1/messages", reminder)

@@ -103,7 +103,7 @@ async def _waits(desk: Desk, id: str) -> None:
     assert told["status"] == "accepted"
 
 
-async def test_a_question_of_friday_afternoon_is_answered_on_monday_though_too_late(
+async def test_friday_question_is_answered_on_monday_once_the_citizen_writes(
     watch: Watch, session: aiohttp.ClientSession, clock: SimulatedClock
 ) -> None:
     desk, phone = Desk(watch), Phone(watch, session, FATIMA)
@@ -168,7 +168,7 @@ def _ends(status: str) -> Callable[[list[tuple[str, str]]], bool]:
     return lambda told: bool(told) and told[-1][0] == status
 
 
-async def test_an_answer_to_who_never_writes_again_comes_back_after_a_week(
+async def test_held_answer_fails_after_a_week_when_the_citizen_never_writes(
     watch: Watch, session: aiohttp.ClientSession, clock: SimulatedClock
 ) -> None:
     desk, phone = Desk(watch), Phone(watch, session, JAN)
@@ -198,7 +198,7 @@ async def test_an_answer_to_who_never_writes_again_comes_back_after_a_week(
     assert got == ["schrijf_terug"] * 2
 
 
-async def test_whatever_dies_on_the_way_they_are_asked_once_and_answered_once(
+async def test_killed_router_and_deliverer_ask_once_and_answer_once(
     town: Installation, watch: Watch, session: aiohttp.ClientSession, clock: SimulatedClock
 ) -> None:
     desk, phone = Desk(watch), Phone(watch, session, SANNE)

@@ -11,14 +11,13 @@ import pytest
 
 from deploy.local.postgresql import Database
 from deploy.local.rabbitmq import Broker
-from services import clock
 from services.amqp import topology
 from services.files.clamd import Scanner
 from services.postgres.database import Pool, connection_pool
 from services.postgres.migrations import Migration, migrate, migrations
 from tests.support.clamav import Clamd, clamd
-from tests.support.integration.late_answers import HEARD, Late
-from tests.support.integration.message_provider import NUMBER, Account, Office, office
+from tests.support.integration.late_answers import Late
+from tests.support.integration.message_provider import Account, Office, office
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("services", "gateway", "router", "deliverer", "archiver")
@@ -106,26 +105,22 @@ async def pool(empty: str) -> AsyncIterator[Pool]:
         yield pool
 
 
-@pytest.fixture
-async def place(pool: Pool, tmp_path: Path) -> AsyncIterator[tuple[Office, Account]]:
-    """What sends to a provider, over that database."""
-    async with office(pool, tmp_path) as place:
-        yield place
+@pytest.fixture(name="office")
+async def sending_office(pool: Pool, tmp_path: Path) -> AsyncIterator[Office]:
+    async with office(pool, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
-def account(place: tuple[Office, Account]) -> Account:
-    """That of a number which asks citizens to write when an answer comes too late."""
-    return msgspec.structs.replace(place[1], asks_to_reopen=True)
+def place(office: Office) -> tuple[Office, Account]:
+    return office, office.account
 
 
 @pytest.fixture
-async def late(place: tuple[Office, Account]) -> Late:
-    """Of a citizen who wrote 30 hours ago."""
-    office, _ = place
-    late = Late(office, clock.new_id())
-    await office.pool.execute(HEARD, "c", NUMBER, late.person, 30)
-    return late
+async def late(office: Office) -> Late:
+    """A citizen who wrote 30 hours ago, at a number that asks them to write again."""
+    office.account = msgspec.structs.replace(office.account, asks_to_reopen=True)
+    return Late(office, await office.wrote(30, conversation="c"))
 
 
 @pytest.fixture(scope="session")

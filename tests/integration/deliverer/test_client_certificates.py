@@ -1,4 +1,4 @@
-"""Certificates that CRMs ask for and that they show: over real TLS, signed by our own."""
+"""Certificates that CRMs ask for and that they show: over real TLS, from a CA of the test."""
 
 import asyncio
 import http.server
@@ -32,8 +32,13 @@ def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path / "tls", "ca")
 
 
+@pytest.fixture
+def other(tmp_path: Path) -> Authority:
+    return Authority(tmp_path / "other", "other")
+
+
 class Files:
-    """Where a destination looks, and what is put there."""
+    """The files of a destination, and what is put in them."""
 
     def __init__(self, folder: Path, authority: Authority) -> None:
         self.paths = {
@@ -48,11 +53,16 @@ class Files:
         return Certificates("crm", self.paths, load(self.paths))
 
 
-class Strict(http.server.ThreadingHTTPServer):
-    """Says at once to whom it shows the door, as servers do and asyncio's does not."""
+@pytest.fixture
+def files(tmp_path: Path, authority: Authority) -> Files:
+    return Files(tmp_path, authority)
+
+
+class StrictServer(http.server.ThreadingHTTPServer):
+    """Refuses a client during the handshake, as servers do and asyncio's does not."""
 
     def __init__(self, tls: ssl.SSLContext) -> None:
-        super().__init__(("127.0.0.1", 0), Door)
+        super().__init__(("127.0.0.1", 0), StrictHandler)
         self.tls, self.turned_away, self.taken = tls, 0, 0
 
     def finish_request(self, request: Any, client_address: Any) -> None:
@@ -70,12 +80,12 @@ class Strict(http.server.ThreadingHTTPServer):
             super().finish_request(wrapped, client_address)
 
     def handle_error(self, *_: Any) -> None:
-        """Whoever goes in the middle of it is no news."""
+        """Clients that leave halfway are no news."""
 
 
-class Door(http.server.BaseHTTPRequestHandler):
+class StrictHandler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: Strict
+    server: StrictServer
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -84,12 +94,12 @@ class Door(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
-        """Not among what the tests say."""
+        pass
 
 
 @contextmanager
-def strict(tls: ssl.SSLContext) -> Iterator[tuple[Strict, str]]:
-    server = Strict(tls)
+def strict(authority: Authority) -> Iterator[tuple[StrictServer, str]]:
+    server = StrictServer(authority.shown_by(authority.issued("server"), asks=True))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -100,30 +110,11 @@ def strict(tls: ssl.SSLContext) -> Iterator[tuple[Strict, str]]:
         server.server_close()
 
 
-async def test_a_crm_that_asks_for_a_certificate_gets_everything(
-    broker: Broker, pool: Pool, authority: Authority, tmp_path: Path
+async def test_wrong_certificate_pauses_until_the_right_one_is_in_the_file(
+    broker: Broker, pool: Pool, authority: Authority, other: Authority, files: Files
 ) -> None:
-    crm, place, files = Crm(), Post(broker, pool), Files(tmp_path, authority)
-    shown = files.hold(authority.issued("ours"))
-    tls = authority.shown_by(authority.issued("server"), asks=True)
-    async with (
-        serving(crm.handle, tls) as url,
-        place.works({"url": url, "client_certificate": "crm.pem"}, certificates=shown),
-    ):
-        await place.receives(100)
-        await until(place.states, lambda states: states == {"settled": 100}, 30)
-    assert set(crm.taken.values()) == {1}
-    assert len(crm.serials) == 100
-
-
-async def test_a_wrong_certificate_pauses_until_the_right_one_is_in_the_file(
-    broker: Broker, pool: Pool, authority: Authority, tmp_path: Path
-) -> None:
-    place, files = Post(broker, pool), Files(tmp_path, authority)
-    shown = files.hold(Authority(tmp_path / "other", "other").issued("ours"))
-    right = authority.issued("ours")
-    tls = authority.shown_by(authority.issued("server"), asks=True)
-    with capture_logs() as logs, strict(tls) as (server, url):
+    place, shown = Post(broker, pool), files.hold(other.issued("ours"))
+    with capture_logs() as logs, strict(authority) as (server, url):
         given = {"url": url, "client_certificate": "crm.pem"}
         async with place.works(given, certificates=shown):
             await place.receives(100)
@@ -133,9 +124,10 @@ async def test_a_wrong_certificate_pauses_until_the_right_one_is_in_the_file(
 
             await until(turned_away, lambda times: times > 4, 30)
             assert (await place.states(), server.taken) == ({}, 0)
-            files.hold(right)
+            files.hold(authority.issued("ours"))
             await shown.reload_if_changed()
-            await until(place.states, lambda states: states == {"settled": 100}, 60)
+            await place.until_states(settled=100)
+    assert server.taken == 100
     paused = [entry for entry in logs if entry["event"] == "destination.paused"]
     reason = "the destination gave no answer: tls"
     assert ("error", reason) in {(entry["log_level"], entry["reason"]) for entry in paused}
@@ -146,33 +138,25 @@ async def posted(url: str, tls: Any) -> Response:
         return await sender.post(url, b'{"id": "a"}', SIGNED)
 
 
-async def test_who_shows_no_certificate_or_another_s_hears_so_and_nothing_is_taken(
-    authority: Authority, tmp_path: Path
+async def test_missing_and_foreign_client_certificates_alarm_and_nothing_is_taken(
+    authority: Authority, other: Authority, files: Files
 ) -> None:
-    other = Authority(tmp_path / "other", "other").issued("ours")
-    files = Files(tmp_path, authority)
-    tls = authority.shown_by(authority.issued("server"), asks=True)
     none = load({"certificate_authorities": authority.certificate})
-    with strict(tls) as (server, url):
-        for context in (none.context, files.hold(other).context()):
+    with strict(authority) as (server, url):
+        for context in (none.context, files.hold(other.issued("ours")).context()):
             answer = await posted(url, lambda context=context: context)
             assert (answer.failure, answer.status) == ("tls", 0)
             verdict = judge(answer)
-            assert (verdict.outcome, verdict.alarm, verdict.may_be_message) == (
-                "paused",
-                True,
-                False,
-            )
+            found = verdict.outcome, verdict.alarm, verdict.may_be_message
+            assert found == ("paused", True, False)
         assert server.taken == 0
-        right = files.hold(authority.issued("ours"))
-        assert (await posted(url, right.context)).status == 204
+        assert (await posted(url, files.hold(authority.issued("ours")).context)).status == 204
 
 
-async def test_a_crm_signed_by_nobody_whom_we_know_gets_nothing(
-    authority: Authority, tmp_path: Path
+async def test_crm_with_an_unknown_certificate_or_another_name_gets_nothing(
+    authority: Authority, other: Authority
 ) -> None:
     crm = Crm()
-    other = Authority(tmp_path / "other", "other")
     tls = authority.shown_by(authority.issued("server"), asks=False)
     async with serving(crm.handle, tls) as url:
         for known in ({}, {"certificate_authorities": other.certificate}):
@@ -187,13 +171,12 @@ async def test_a_crm_signed_by_nobody_whom_we_know_gets_nothing(
         assert (await posted(elsewhere, lambda: context)).failure in ("tls", "refused")
 
 
-async def test_a_certificate_that_is_renewed_on_disk_is_shown_without_a_restart(
-    authority: Authority, tmp_path: Path
+async def test_renewed_client_certificate_is_shown_without_a_restart(
+    authority: Authority, files: Files
 ) -> None:
-    crm, files = Crm(), Files(tmp_path, authority)
-    first, second = authority.issued("first"), authority.issued("second")
+    crm, second = Crm(), authority.issued("second")
     tls = authority.shown_by(authority.issued("server"), asks=True)
-    certificates = files.hold(first)
+    certificates = files.hold(authority.issued("first"))
     before = certificates.context()
     async with (
         serving(crm.handle, tls) as url,
@@ -213,6 +196,7 @@ async def test_a_certificate_that_is_renewed_on_disk_is_shown_without_a_restart(
         await until(is_new, bool, 10)
         await post()
         assert not watch.done()
-    assert len(crm.serials) == 16
-    assert [len(set(part)) for part in (crm.serials[:8], crm.serials[8:])] == [1, 1]
-    assert crm.serials[0] != crm.serials[8]
+    first_serials, second_serials = crm.serials[:8], crm.serials[8:]
+    assert [len(first_serials), len(second_serials)] == [8, 8]
+    assert len({*first_serials}) == len({*second_serials}) == 1
+    assert first_serials[0] != second_serials[0]

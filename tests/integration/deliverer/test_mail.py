@@ -1,4 +1,4 @@
-"""Alarms by mail: over a real connection, to a server that speaks SMTP and says what it is told."""
+"""Alarms by mail, over a real connection to an SMTP server that answers as it is told."""
 
 import asyncio
 import email
@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -34,14 +33,14 @@ DELIVERY = Delivery(
     received_at=NOON,
     data=b'{"conversationId":"106540352242922-abc","care":"suicide","nth":2}',
 )
-
-
+TRUSTED = {"EHLO": b"250-here\r\n250 STARTTLS\r\n", "STARTTLS": b"220 go on\r\n"}
+AUTH = {"EHLO": b"250-here\r\n250 AUTH PLAIN\r\n"}
 Says = bytes | list[bytes]
 
 
 class Server:
-    """Takes mail line by line; `says` is what it answers to a command instead of yes, each time or
-    one after the other; b"" is silence."""
+    """Takes mail line by line. `says` is its answer to a command instead of yes, each time or one
+    after another; b"" is silence."""
 
     def __init__(self, says: Mapping[str, Says], tls: ssl.SSLContext | None = None) -> None:
         self.says = {
@@ -105,22 +104,21 @@ async def server(
 
 
 async def posted(url: str, login: bytes = b"") -> tuple[str, bool]:
-    """What the policy makes of it: outcome, and whether somebody must look."""
+    """Outcome by the response policy, and whether it alarms."""
     verdict = judge(await answered(url, login))
     return verdict.outcome, verdict.alarm
 
 
 async def answered(url: str, login: bytes = b"") -> Response:
-    to = ("piket@voorbeeldstad.example", "wacht@voorbeeldstad.example")
-    destination = MailDestination(
-        id="piket", kind="mail", url=url, to=to, sender="postkamer@voorbeeldstad.example"
-    )
+    to = ("piket@stad.example", "wacht@stad.example")
+    sender = "postkamer@stad.example"
+    destination = MailDestination(id="piket", kind="mail", url=url, to=to, sender=sender)
     content = mail_format.body(DELIVERY, "")
     headers = mail_format.headers(DELIVERY, content, (), NOON)
     return await Mailer(destination, login).post(url, content, headers)
 
 
-async def test_an_alarm_arrives_with_its_conversation_and_without_a_word_of_it() -> None:
+async def test_alarm_has_its_conversation_and_nothing_that_was_said() -> None:
     async with server() as (mailbox, url):
         assert await posted(url) == ("settled", False)
     [raw] = mailbox.taken
@@ -140,39 +138,45 @@ async def test_an_alarm_arrives_with_its_conversation_and_without_a_word_of_it()
         ({"RCPT": b"550 nobody\r\n"}, "parked", False),
         ({"DATA": b"554 no\r\n"}, "parked", False),
         ({"END": b"452 full\r\n"}, "paused", False),
-        ({"EHLO": b"250-here\r\n250 AUTH PLAIN\r\n", "AUTH": b"535 no\r\n"}, "paused", True),
+        (AUTH | {"AUTH": b"535 no\r\n"}, "paused", True),
+        ({"RCPT": [b"550 nobody\r\n", b"250 yes\r\n"]}, "settled", False),
+        ({"RCPT": [b"550 nobody\r\n", b"450 busy\r\n"]}, "paused", False),
     ],
 )
-async def test_what_a_server_answers_decides_whether_it_is_tried_again(
-    says: dict[str, bytes], outcome: str, alarm: bool
+async def test_answer_of_the_mail_server_decides_the_outcome(
+    says: dict[str, Says], outcome: str, alarm: bool
 ) -> None:
-    async with server(**says) as (_, url):
+    async with server(**says) as (mailbox, url):
         login = b"piket:geheim" if "AUTH" in says else b""
         assert await posted(url, login) == (outcome, alarm)
+    assert len(mailbox.taken) == (outcome == "settled" or "END" in says)
 
 
-async def test_a_server_that_is_not_there_is_tried_again() -> None:
+async def test_absent_mail_server_pauses_and_an_unknown_name_alarms() -> None:
     async with server() as (_, url):
         pass
-    answer = await answered(url)
-    assert (answer.failure, answer.request_sent) == ("refused", False)
-    assert judge(answer).outcome == "paused" and not judge(answer).alarm
+    for to, failure, alarm in ((url, "refused", False), ("smtp://nowhere.invalid", "name", True)):
+        answer = await answered(to)
+        assert (answer.failure, answer.request_sent) == (failure, False)
+        verdict = judge(answer)
+        assert (verdict.outcome, verdict.alarm) == ("paused", alarm)
 
 
-async def test_server_whose_name_leads_nowhere_is_an_alarm() -> None:
-    answer = await answered("smtp://nowhere.invalid")
-    assert (answer.failure, answer.request_sent) == ("name", False)
-    assert judge(answer).alarm
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls"), "ca")
+
+
+@pytest.fixture(scope="module")
+def tls(authority: Authority) -> ssl.SSLContext:
+    return authority.shown_by(authority.issued("server"), asks=False)
 
 
 @pytest.mark.parametrize("from_the_first_byte", [True, False])
-async def test_server_without_a_certificate_that_we_trust_gets_no_mail(
-    from_the_first_byte: bool, tmp_path: Path
+async def test_mail_server_without_a_trusted_certificate_gets_no_mail(
+    from_the_first_byte: bool, tls: ssl.SSLContext
 ) -> None:
-    authority = Authority(tmp_path, "ca")
-    tls = authority.shown_by(authority.issued("server"), asks=False)
-    says = {"EHLO": b"250-here\r\n250 STARTTLS\r\n", "STARTTLS": b"220 go on\r\n"}
-    async with server(tls, from_the_first_byte, **says) as (mailbox, url):
+    async with server(tls, from_the_first_byte, **TRUSTED) as (mailbox, url):
         answer = await answered(url, b"piket:geheim")
     assert answer.failure == "tls" and judge(answer).alarm
     assert not mailbox.taken and "AUTH" not in mailbox.commands
@@ -180,49 +184,37 @@ async def test_server_without_a_certificate_that_we_trust_gets_no_mail(
 
 @pytest.mark.parametrize("from_the_first_byte", [True, False])
 @pytest.mark.parametrize(("host", "is_named"), [("127.0.0.1", True), ("127.0.0.2", False)])
-async def test_server_that_the_system_trusts_gets_the_mail_under_its_own_name_alone(
+async def test_trusted_mail_server_gets_mail_only_under_its_own_name(
     from_the_first_byte: bool,
     host: str,
     is_named: bool,
-    tmp_path: Path,
+    authority: Authority,
+    tls: ssl.SSLContext,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    authority = Authority(tmp_path, "ca")
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
-    tls = authority.shown_by(authority.issued("server"), asks=False)
-    says = {"EHLO": b"250-here\r\n250 STARTTLS\r\n", "STARTTLS": b"220 go on\r\n"}
-    said = {} if from_the_first_byte else says
-    async with server(tls, from_the_first_byte, host, **said) as (mailbox, url):
+    says = {} if from_the_first_byte else TRUSTED
+    async with server(tls, from_the_first_byte, host, **says) as (mailbox, url):
         answer = await answered(url)
     assert answer.failure == ("" if is_named else "tls")
     assert len(mailbox.taken) == is_named
 
 
-async def test_name_and_password_are_shown_to_a_server_that_asks_for_them() -> None:
-    says = {"EHLO": b"250-here\r\n250 AUTH PLAIN\r\n", "AUTH": b"235 welcome\r\n"}
-    async with server(**says) as (mailbox, url):
+async def test_login_comes_before_the_mail_where_the_server_asks_for_it() -> None:
+    async with server(**AUTH, AUTH=b"235 welcome\r\n") as (mailbox, url):
         assert await posted(url, b"piket:geheim") == ("settled", False)
     assert mailbox.commands.index("AUTH") < mailbox.commands.index("MAIL")
 
 
-async def test_mail_is_sent_when_one_of_its_recipients_is_taken() -> None:
-    async with server(RCPT=[b"550 nobody\r\n", b"250 yes\r\n"]) as (mailbox, url):
-        assert await posted(url) == ("settled", False)
-    assert len(mailbox.taken) == 1
-
-
-async def test_mail_that_all_refuse_is_tried_again_for_the_mildest_answer() -> None:
-    async with server(RCPT=[b"550 nobody\r\n", b"450 busy\r\n"]) as (_, url):
-        assert await posted(url) == ("paused", False)
-
-
-async def test_silent_server_is_given_up_within_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_silent_mail_server_is_given_up_within_a_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(smtp_client, "STEP_SECONDS", 0.2)
     async with server(MAIL=b"") as (_, url):
         assert (await answered(url)).failure == "timeout"
 
 
-async def test_goodbye_that_is_not_answered_takes_nothing_back(
+async def test_unanswered_quit_does_not_undo_a_delivery(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(smtp_client, "MAIL_SECONDS", 0.5)

@@ -1,4 +1,4 @@
-"""Events go to no private address whose network is not named, whatever a name leads to."""
+"""Events go to no private address whose network is not named, also behind a name."""
 
 import asyncio
 from ipaddress import ip_network
@@ -10,7 +10,7 @@ from deliverer.transport.response import Response
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
-async def test_a_private_address_is_not_even_connected_to_unless_its_network_is_named(
+async def test_private_address_is_not_connected_to_unless_its_network_is_named(
     name: str,
 ) -> None:
     asked: list[bytes] = []

@@ -1,6 +1,7 @@
-"""Answers to whoever wrote over 24 hours ago: Meta takes no more than a template."""
+"""Answers to citizens who wrote over 24 hours ago: Meta takes only a template."""
 
 import msgspec
+import pytest
 
 from deliverer.meta.closed_window import CLOSED, IN_TEMPLATE, MAX_LATE_CHARACTERS, WINDOW_CLOSED
 from deliverer.meta.ledger import Ledger
@@ -8,147 +9,95 @@ from services import clock
 from services.config.numbers import LateAnswerTemplate
 from services.contract import SendOutcome
 from services.postgres.database import connection_pool
-from tests.support.integration.message_provider import NUMBER, Account, Office
+from tests.support.integration.late_answers import PICTURE
+from tests.support.integration.message_provider import OTHER_NUMBER, TEXT, Office
 
-TEXT = {"type": "text", "text": {"body": "Ja."}}
-PICTURE = {"type": "image", "image": {"link": "https://almelo.example/a.png"}}
 TEMPLATE = {"type": "template", "template": {"name": "klaar", "language": {"code": "nl"}}}
-LATE = LateAnswerTemplate(name="antwoord")
-STOPPED = "insert into router.withdrawal values ('almelo', $1, $2, now() - interval '1 day')"
-HEARD = """
-insert into router.conversation (id, tenant, number, person, department, rule, reason, since,
-    opened_at, last_inbound_at, said_at, sequence, departments)
-select $1::text || '-' || $2::uuid, 'almelo', $1, $2, 'kcc', '', '', now(), now(), wrote, wrote, 1,
-    '{kcc}'
-from (select now() - make_interval(hours => $3) as wrote) as message
-"""
+LONG = {"type": "text", "text": {"body": "x" * (MAX_LATE_CHARACTERS + 1)}}
+REFUSED_AS_LATE = 400, {"error": {"code": CLOSED, "message": "Re-engagement"}}
 
 
-async def test_when_the_window_has_closed_only_a_template_goes_and_meta_need_not_say_so(
-    place: tuple[Office, Account],
-) -> None:
-    office, account = place
-    late, in_time, stranger = (clock.new_id() for _ in range(3))
-    await office.pool.execute(HEARD, NUMBER, late, 25)
-    await office.pool.execute(HEARD, NUMBER, in_time, 23)
-    async with office.working(**{NUMBER: account}):
-        refused = await office.queue(TEXT, late)
-        await office.until(refused, "failed")
-        assert (await office.line(refused))["reason"] == WINDOW_CLOSED
+@pytest.fixture
+def with_template(office: Office) -> Office:
+    template = LateAnswerTemplate(name="antwoord")
+    office.account = msgspec.structs.replace(office.account, late_template=template)
+    return office
+
+
+async def test_only_a_template_is_sent_once_the_window_has_closed(office: Office) -> None:
+    late, in_time, delayed = [await office.wrote(hours) for hours in (25, 23, 1)]
+    said = "update router.conversation set said_at = now() - interval '25 h' where person = $1"
+    await office.pool.execute(said, delayed)  # it came in an hour ago, and was written before
+    async with office.working():
+        for person in (late, delayed):
+            line = await office.send(TEXT, person, end="failed")
+            assert line["reason"] == WINDOW_CLOSED
         assert WINDOW_CLOSED.startswith("window_closed: de inwoner schreef langer dan 24 uur")
         assert office.provider.messages == []
-        await office.until(await office.queue(TEMPLATE, late), "sent")
-        await office.until(await office.queue(TEXT, in_time), "sent")
-        await office.until(await office.queue(TEXT, stranger), "sent")  # Meta knows, we do not
-    assert len(office.provider.messages) == 3
+        stranger = clock.new_id()  # Meta knows of them, we do not
+        for content, person in ((TEMPLATE, late), (TEXT, in_time), (TEXT, stranger)):
+            await office.send(content, person)
+    assert office.sent_types == ["template", "text", "text"]
 
 
-async def test_a_late_answer_goes_in_the_template_for_it_if_its_words_fit(
-    place: tuple[Office, Account],
-) -> None:
-    office, account = place
-    late = clock.new_id()
-    await office.pool.execute(HEARD, NUMBER, late, 25)
-    account = msgspec.structs.replace(account, late_template=LATE)
+async def test_late_answer_goes_in_the_template_when_its_words_fit(with_template: Office) -> None:
+    office, late = with_template, await with_template.wrote(25)
     answer = {"type": "text", "text": {"body": "Ja,\n\nhij is klaar."}}
-    long = {"type": "text", "text": {"body": "x" * (MAX_LATE_CHARACTERS + 1)}}
-    async with office.working(**{NUMBER: account}):
-        sent = await office.queue(answer, late, about_wamid="wamid.question")
-        await office.until(sent, "sent")
-        for content in (long, PICTURE):
-            await office.until(await office.queue(content, late), "failed")
+    async with office.working():
+        sent = await office.send(answer, late, about_wamid="wamid.question")
+        for content in (LONG, PICTURE):
+            await office.send(content, late, end="failed")
     [message] = office.provider.messages
-    assert message["template"] == {
-        "name": "antwoord",
-        "language": {"code": "nl"},
-        "components": [
-            {"type": "body", "parameters": [{"type": "text", "text": "Ja, hij is klaar."}]}
-        ],
-    }
-    assert "context" not in message
-    row = await office.line(sent)
-    assert (row["reason"], row["wamid"] != "") == (IN_TEMPLATE, True)
+    words = [{"type": "body", "parameters": [{"type": "text", "text": "Ja, hij is klaar."}]}]
+    expected = {"name": "antwoord", "language": {"code": "nl"}, "components": words}
+    assert message["template"] == expected and "context" not in message
+    assert (sent["reason"], sent["wamid"] != "") == (IN_TEMPLATE, True)
     told = await office.pool.fetchval("select body from deliverer.outcome order by position")
     assert msgspec.msgpack.decode(told, type=SendOutcome).reason == IN_TEMPLATE
 
 
-async def test_a_late_answer_to_who_said_stop_or_wrote_long_ago_goes_in_no_template(
-    place: tuple[Office, Account],
+async def test_late_answer_to_a_citizen_who_stopped_goes_in_no_template(
+    with_template: Office,
 ) -> None:
-    """Ordered as a template it would need consent; and they may get it at night."""
-    office, account = place
-    stopped, long_ago, turned_off, came_back, elsewhere = (clock.new_id() for _ in range(5))
-    for person, hours in ((stopped, 90), (long_ago, 24 * 90), (turned_off, 90), (came_back, 90)):
-        await office.pool.execute(HEARD, NUMBER, person, hours)
-    await office.pool.execute(HEARD, NUMBER, elsewhere, 24 * 90)
-    await office.pool.execute(HEARD, "20000001", elsewhere, 30)  # at another number of theirs
-    for person, by in ((stopped, "stop"), (turned_off, "meta")):
-        await office.pool.execute(STOPPED, person, by)
-    earlier = STOPPED.replace("1 day", "5 days")
-    await office.pool.execute(earlier, came_back, "stop")
-    account = msgspec.structs.replace(account, late_template=LATE)
-    async with office.working(**{NUMBER: account}):
-        for person in (stopped, long_ago):
-            line = await office.until(await office.queue(TEXT, person), "failed")
-            assert line["reason"] == WINDOW_CLOSED
-        assert office.provider.messages == []
-        for person in (turned_off, came_back, elsewhere):
-            line = await office.until(await office.queue(TEXT, person), "sent")
-            assert line["reason"] == IN_TEMPLATE
-    assert [m["type"] for m in office.provider.messages] == ["template"] * 3
+    """Sent as an ordinary template it would need consent; and they may get it at night."""
+    office, stopped = with_template, await with_template.wrote(90)
+    await office.stopped(stopped, hours=24)
+    async with office.working():
+        line = await office.send(TEXT, stopped, end="failed")
+    assert line["reason"] == WINDOW_CLOSED and office.provider.messages == []
 
 
-async def test_what_meta_refuses_as_too_late_goes_in_the_template_once_under_its_next_name(
-    place: tuple[Office, Account],
+async def test_answer_that_meta_refuses_as_late_goes_once_in_the_template(
+    with_template: Office,
 ) -> None:
-    office, account = place
-    person = clock.new_id()
-    await office.pool.execute(HEARD, NUMBER, person, 23)
-    closed = 400, {"error": {"code": CLOSED, "message": "Re-engagement"}}
-    account = msgspec.structs.replace(account, late_template=LATE)
-    async with office.working(**{NUMBER: account}):
-        office.provider.message_answers = [closed]
-        id = await office.queue(TEXT, person)
-        line = await office.until(id, "sent")
+    office, person = with_template, await with_template.wrote(23)
+    async with office.working():
+        office.provider.message_answers = [REFUSED_AS_LATE]
+        line = await office.send(TEXT, person)
         assert (line["attempt"], line["code"], line["reason"]) == (2, 0, IN_TEMPLATE)
         text, template = office.provider.messages
         assert (text["type"], template["type"]) == ("text", "template")
-        assert text["biz_opaque_callback_data"] == f"{id}.1"
-        assert template["biz_opaque_callback_data"] == f"{id}.2"
+        names = [message["biz_opaque_callback_data"] for message in (text, template)]
+        assert names == [f"{line['id']}.1", f"{line['id']}.2"]
         assert template["template"]["components"][0]["parameters"][0]["text"] == "Ja."
-        office.provider.message_answers = [closed, closed]
-        line = await office.until(await office.queue(TEXT, person), "failed")
-        assert (line["attempt"], line["code"]) == (2, CLOSED)
-        office.provider.message_answers = [closed]
-        line = await office.until(await office.queue(PICTURE, person), "failed")
-        assert (line["attempt"], line["code"]) == (1, CLOSED)
+        for content, attempts in ((TEXT, 2), (PICTURE, 1)):
+            office.provider.message_answers = [REFUSED_AS_LATE] * attempts
+            line = await office.send(content, person, end="failed")
+            assert (line["attempt"], line["code"]) == (attempts, CLOSED)
 
 
-async def test_the_window_is_counted_from_when_it_was_written_and_not_from_when_it_came_in(
-    place: tuple[Office, Account],
+async def test_claim_knows_when_the_citizen_last_wrote_anywhere_and_said_stop(
+    office: Office, empty: str
 ) -> None:
-    office, account = place
-    slow, quick = clock.new_id(), clock.new_id()
-    for person in (slow, quick):
-        await office.pool.execute(HEARD, NUMBER, person, 1)
-    said = "update router.conversation set said_at = now() - interval '25 h' where person = $1"
-    await office.pool.execute(said, slow)
-    async with office.working(**{NUMBER: account}):
-        line = await office.until(await office.queue(TEXT, slow), "failed")
-        assert line["reason"] == WINDOW_CLOSED
-        await office.until(await office.queue(TEXT, quick), "sent")
-
-
-async def test_the_deliverers_own_rights_are_enough_to_know_it(
-    place: tuple[Office, Account], empty: str
-) -> None:
-    office, _ = place
-    person = clock.new_id()
-    await office.pool.execute(HEARD, NUMBER, person, 2)
-    await office.pool.execute(HEARD, "20000001", person, 1)
-    await office.pool.execute(STOPPED, person, "stop")
-    await office.queue(TEXT, person)
+    """With the rights of the deliverer."""
+    both, turned_off = await office.wrote(2), await office.wrote(2)
+    await office.wrote(1, both, OTHER_NUMBER)
+    await office.stopped(both, hours=24)
+    await office.stopped(turned_off, "meta")
+    for person in (both, turned_off):
+        await office.queue(TEXT, person)
     async with connection_pool(f"{empty}?role=postkamer_deliverer", "test", 2) as own:
-        [line] = await Ledger(own, clock.new_id(), {}).claim(4, set())
+        line, other = await Ledger(own, clock.new_id(), {}).claim(4, set())
     heard, wrote, stopped = line.window_opened_at, line.last_inbound_at, line.stopped_at
     assert heard and wrote and stopped and stopped < heard < wrote
+    assert (other.last_inbound_at, other.stopped_at) == (other.window_opened_at, None)

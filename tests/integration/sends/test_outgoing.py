@@ -1,198 +1,183 @@
-"""What goes out with a file or about another message, from the ledger to a provider."""
+"""Messages with a file or about another message, from the ledger to a provider."""
 
-import asyncio
+from typing import Any
+from uuid import UUID
 
 import msgspec
 from structlog.testing import capture_logs
 
 from deliverer.meta import media_uploader
-from deliverer.meta.graph_api import STOPPED
+from deliverer.meta.graph_api import STOPPED, UNREACHABLE
 from deliverer.meta.media_upload import GONE, UPLOAD_FAILED, WAITING
 from deliverer.meta.send_loop import MESSAGE_UNKNOWN, NUMBER_UNKNOWN
 from services import clock, metrics
 from services.postgres.lease import LEASE_SECONDS
-from tests.support.integration.message_provider import ACCOUNT, NUMBER, Account, Office
+from tests.support.integration.message_provider import (
+    ACCOUNT,
+    NUMBER,
+    OTHER_NUMBER,
+    PNG,
+    TEXT,
+    Office,
+)
+from tests.support.observer import until
 
-TEXT = {"type": "text", "text": {"body": "Ja."}}
 IMAGE = {"type": "image", "image": {"caption": "Zo."}}
+TOO_FAST = "130429: Meta neemt dit bericht nu niet aan; Postkamer probeert het opnieuw"
 
 
 def stopped() -> float:
-    """How often the number was stopped, as an alarm sees it."""
+    """Attempts that stopped the number, as an alarm sees them."""
     labels = {"number": NUMBER, "outcome": STOPPED}
     return metrics.REGISTRY.get_sample_value("postkamer_sends_total", labels) or 0
 
 
-async def test_a_file_is_brought_before_its_message_and_the_message_has_its_id(
-    place: tuple[Office, Account],
+async def make_due(office: Office, media: UUID, days: int = 0) -> None:
+    """The upload is due now, and was first tried so many days ago."""
+    sql = (
+        "update deliverer.upload set due_at = now(), first_at = now() - make_interval(days => $2)"
+        " where media = $1"
+    )
+    await office.pool.execute(sql, media, days)
+
+
+async def until_files(office: Office, count: int) -> None:
+    async def files() -> int:
+        return len(office.provider.files)
+
+    await until(files, lambda found: found >= count, 10)
+
+
+async def until_state(office: Office, id: UUID, state: str) -> None:
+    """As `office.until`; a message that waits is due at once."""
+
+    async def line() -> dict[str, Any]:
+        await office.pool.execute(
+            "update deliverer.ledger set due_at = now() where state = 'queued'"
+        )
+        return await office.line(id)
+
+    await until(line, lambda found: found["state"] == state, 30)
+
+
+async def test_file_is_uploaded_before_its_message_which_has_its_id_and_name(
+    office: Office,
 ) -> None:
-    office, account = place
-    media = await office.uploaded(b"\x89PNG" + bytes(2**20))
-    id = await office.queue(IMAGE, media=media)
-    async with office.working(**{NUMBER: account}):
-        await office.until(id, "sent")
-    assert office.provider.files == [("image/png", b"\x89PNG" + bytes(2**20))]
+    content = PNG + bytes(2**20)
+    media = await office.uploaded(content, name="besluit één.pdf")
+    async with office.working():
+        for document in ({"caption": "Zo."}, {"filename": "Uw besluit.pdf"}):
+            await office.send({"type": "document", "document": document}, media=media)
+    assert office.provider.files == [("image/png", content)]
     (headers,) = office.provider.headers
     assert headers["D360-API-KEY"] == "key"
     assert int(headers["Content-Length"]) > 2**20
-    (message,) = office.provider.messages
-    assert message["image"] == {"caption": "Zo.", "id": "1"}
+    assert [message["document"] for message in office.provider.messages] == [
+        {"caption": "Zo.", "id": "1", "filename": "besluit één.pdf"},
+        {"filename": "Uw besluit.pdf", "id": "1"},
+    ]
 
 
-async def test_a_document_without_a_name_goes_under_the_one_that_it_was_uploaded_under(
-    place: tuple[Office, Account],
+async def test_file_is_uploaded_again_only_when_it_is_old_or_the_account_changes(
+    office: Office,
 ) -> None:
-    office, account = place
-    media = await office.uploaded(b"%PDF-1.7", name="besluit één.pdf")
-    async with office.working(**{NUMBER: account}):
-        for document in ({}, {"filename": "Uw besluit.pdf"}):
-            content = {"type": "document", "document": document}
-            await office.until(await office.queue(content, media=media), "sent")
-    names = [message["document"]["filename"] for message in office.provider.messages]
-    assert names == ["besluit één.pdf", "Uw besluit.pdf"]
-
-
-async def test_one_file_for_many_citizens_is_brought_once(place: tuple[Office, Account]) -> None:
-    office, account = place
-    media = await office.uploaded(b"\x89PNG")
-    async with office.working(**{NUMBER: account}):
+    media = await office.uploaded(PNG)
+    async with office.working():
         for id in [await office.queue(IMAGE, media=media) for _ in range(5)]:
             await office.until(id, "sent")
-    assert len(office.provider.files) == 1
-    assert {message["image"]["id"] for message in office.provider.messages} == {"1"}
-
-
-async def test_a_file_is_brought_again_when_it_is_old_or_the_number_is_elsewhere(
-    place: tuple[Office, Account],
-) -> None:
-    office, account = place
-    media = await office.uploaded(b"\x89PNG")
-    async with office.working(**{NUMBER: account}):
-        await office.until(await office.queue(IMAGE, media=media), "sent")
         left = "select due_at - now() > interval '28 days' from deliverer.upload"
         assert await office.pool.fetchval(left)
-        old = "update deliverer.upload set due_at = now(), first_at = now() - interval '1 day'"
-        await office.pool.execute(old)
-        await office.until(await office.queue(IMAGE, media=media), "sent")
+        await make_due(office, media, days=1)
+        await office.send(IMAGE, media=media)
         anew = "select first_at > now() - interval '1 hour' from deliverer.upload"
         assert await office.pool.fetchval(anew)
-    moved = msgspec.structs.replace(account, name=f"360dialog:{NUMBER}")
-    async with office.working(**{NUMBER: moved}):
-        await office.until(await office.queue(IMAGE, media=media), "sent")
-    assert [message["image"]["id"] for message in office.provider.messages] == ["1", "2", "3"]
+    office.account = msgspec.structs.replace(office.account, name=f"360dialog:{NUMBER}")
+    async with office.working():
+        await office.send(IMAGE, media=media)
+    ids = [message["image"]["id"] for message in office.provider.messages]
+    assert ids == ["1"] * 5 + ["2", "3"]
 
 
-async def test_while_a_file_is_on_its_way_only_its_own_citizen_waits_and_nothing_is_unknown(
-    place: tuple[Office, Account],
-) -> None:
-    office, account = place
+async def test_only_the_citizen_of_a_file_waits_while_it_is_uploaded(office: Office) -> None:
     office.provider.may_answer.clear()
-    media, person = await office.uploaded(b"\x89PNG"), clock.new_id()
+    media, person = await office.uploaded(PNG), clock.new_id()
     waiting = await office.queue(IMAGE, person, media=media)
     behind = await office.queue(TEXT, person)
-    async with office.working(**{NUMBER: account}):
+    async with office.working():
         for _ in range(3):
-            await office.until(await office.queue(TEXT), "sent")
+            await office.send(TEXT)
         line = await office.line(waiting)
         assert (line["state"], line["attempt"], line["claimed_at"]) == ("queued", 0, None)
         assert (await office.line(behind))["state"] == "queued"
         office.provider.may_answer.set()
         await office.until(behind, "sent")
-    assert [message["type"] for message in office.provider.messages[-2:]] == ["image", "text"]
+    assert office.sent_types[-2:] == ["image", "text"]
 
 
-async def test_what_meta_puts_off_is_tried_again_and_says_why_it_waits(
-    place: tuple[Office, Account],
+async def test_upload_that_meta_puts_off_is_retried_for_a_day_and_message_says_so(
+    office: Office,
 ) -> None:
-    office, account = place
     office.provider.answers = [(502, {})]
-    media = await office.uploaded(b"\x89PNG")
+    media = await office.uploaded(PNG)
     id = await office.queue(IMAGE, media=media)
-    async with office.working(**{NUMBER: account}):
-        async with asyncio.timeout(10):
-            while (await office.line(id))["reason"] != WAITING:
-                await asyncio.sleep(0.02)
-        put_off = "update deliverer.upload set due_at = now() where attempt = 1"
-        async with asyncio.timeout(10):
-            while len(office.provider.files) < 2:
-                await office.pool.execute(put_off)
-                await asyncio.sleep(0.02)
-        line = await office.until(id, "sent")
-    assert line["reason"] == ""
-    [told] = office.attempts
-    data = {"number": NUMBER, "media": media, "attempt": 1, "status": 502, "code": 0}
-    assert told.data == data | {"outcome": "later", "reason": WAITING, "whose": "provider"}
-
-
-async def test_a_file_that_could_not_be_brought_for_a_day_fails_its_message(
-    place: tuple[Office, Account],
-) -> None:
-    office, account = place
-    office.provider.answers = [(502, {}), (502, {})]
-    id = await office.queue(IMAGE, media=await office.uploaded(b"\x89PNG"))
-    async with office.working(**{NUMBER: account}):
-        async with asyncio.timeout(10):
-            while (await office.line(id))["reason"] != WAITING:
-                await asyncio.sleep(0.02)
-        old = "update deliverer.upload set due_at = now(), first_at = now() - interval '1 day'"
-        await office.pool.execute(old)
+    async with office.working():
+        await office.until_reason(id, WAITING)
+        await make_due(office, media)
+        await until_files(office, 2)
+        assert (await office.until(id, "sent"))["reason"] == ""
+        office.provider.answers = [(502, {})] * 2
+        other = await office.uploaded(PNG)
+        id = await office.queue(IMAGE, media=other)
+        await office.until_reason(id, WAITING)
+        await make_due(office, other, days=1)
         assert (await office.until(id, "failed"))["reason"] == UPLOAD_FAILED
+    attempt = office.attempts[0]
+    data = {"number": NUMBER, "media": media, "attempt": 1, "status": 502, "code": 0}
+    assert attempt.data == data | {"outcome": "later", "reason": WAITING, "whose": "provider"}
 
 
-async def test_a_file_that_meta_refuses_fails_its_messages_and_not_the_next_ones(
-    place: tuple[Office, Account],
-) -> None:
-    office, account = place
+async def test_refused_file_fails_its_message_and_none_of_the_next_ones(office: Office) -> None:
     office.provider.answers = [(400, {"error": {"code": 131053}})]
-    media, person = await office.uploaded(b"\x89PNG"), clock.new_id()
+    media, person = await office.uploaded(PNG), clock.new_id()
     first = await office.queue(IMAGE, person, media=media)
     next = await office.queue(TEXT, person)
-    async with office.working(**{NUMBER: account}):
+    async with office.working():
         line = await office.until(first, "failed")
         await office.until(next, "sent")
-        await office.until(await office.queue(IMAGE, media=media), "sent")
+        await office.send(IMAGE, media=media)
     assert (line["code"], line["reason"]) == (131053, "131053: Meta kon het bestand niet verwerken")
-    told = await office.pool.fetchval("select count(*) from deliverer.outcome")
-    assert told == 3
+    assert await office.pool.fetchval("select count(*) from deliverer.outcome") == 3
 
 
-async def test_a_file_that_is_not_there_or_another_municipality_s_fails(
-    place: tuple[Office, Account],
+async def test_missing_file_or_one_of_another_municipality_fails_its_message(
+    office: Office,
 ) -> None:
-    office, account = place
-    never = await office.queue(IMAGE, media=clock.new_id())
-    theirs = await office.queue(IMAGE, media=await office.uploaded(b"\x89PNG", "hengelo"))
-    lost = await office.uploaded(b"\x89PNG")
-    await office.pool.execute("update gateway.media set object = $2 where id = $1", lost, never)
-    gone = await office.queue(IMAGE, media=lost)
-    async with office.working(**{NUMBER: account}):
-        for id in (never, theirs, gone):
-            assert (await office.until(id, "failed"))["reason"] == GONE
+    lost, theirs = await office.uploaded(PNG), await office.uploaded(PNG, "hengelo")
+    unknown = clock.new_id()
+    await office.pool.execute("update gateway.media set object = $2 where id = $1", lost, unknown)
+    async with office.working():
+        for media in (unknown, theirs, lost):
+            assert (await office.send(IMAGE, media=media, end="failed"))["reason"] == GONE
     assert office.provider.files == []
 
 
-async def test_a_process_that_stops_lets_go_of_a_file_and_the_next_one_brings_it(
-    place: tuple[Office, Account],
+async def test_file_of_a_process_that_stops_is_uploaded_by_the_next(
+    office: Office,
 ) -> None:
-    office, account = place
     office.provider.may_answer.clear()
-    id = await office.queue(IMAGE, media=await office.uploaded(b"\x89PNG"))
-    async with office.working(**{NUMBER: account}):
-        async with asyncio.timeout(10):
-            while not office.provider.files:
-                await asyncio.sleep(0.02)
+    id = await office.queue_image()
+    async with office.working():
+        await until_files(office, 1)
     office.provider.may_answer.set()
-    async with office.working(**{NUMBER: account}):
+    async with office.working():
         await office.until(id, "sent")
     assert len(office.provider.files) == 2
 
 
-async def test_a_process_that_was_killed_keeps_a_file_for_a_minute_only(
-    place: tuple[Office, Account],
+async def test_file_of_a_killed_process_is_uploaded_by_another_after_a_minute(
+    office: Office,
 ) -> None:
-    office, account = place
-    media = await office.uploaded(b"\x89PNG")
-    id = await office.queue(IMAGE, media=media)
+    id = await office.queue_image()
     uploads = media_uploader.MediaUploadStore(office.pool, clock.new_id(), {NUMBER: ACCOUNT})
     (job,) = await uploads.claim(4)
     assert await uploads.claim(4) == []
@@ -201,7 +186,7 @@ async def test_a_process_that_was_killed_keeps_a_file_for_a_minute_only(
     await uploads.renew(job)
     assert LEASE_SECONDS - 10 < await office.pool.fetchval(left) <= LEASE_SECONDS
     await office.pool.execute("update deliverer.upload set due_at = now()")
-    async with office.working(**{NUMBER: account}):
+    async with office.working():
         await office.until(id, "sent")
     # The first one comes back from the dead: what it says no longer counts.
     await uploads.renew(job)
@@ -210,18 +195,14 @@ async def test_a_process_that_was_killed_keeps_a_file_for_a_minute_only(
     assert await office.pool.fetchval("select provider_id from deliverer.upload") == "1"
 
 
-async def test_a_quote_and_a_reaction_have_the_wamid_of_what_was_sent_before(
-    place: tuple[Office, Account],
-) -> None:
-    office, account = place
+async def test_quote_and_reaction_have_the_wamid_of_the_earlier_message(office: Office) -> None:
     person = clock.new_id()
     first = await office.queue(TEXT, person)
     quote = await office.queue(TEXT, person, about=first)
     heard = await office.queue(TEXT, person, about=clock.new_id(), about_wamid="wamid.citizen")
     reaction = {"type": "reaction", "reaction": {"emoji": "👍"}}
-    last = await office.queue(reaction, person, about=quote)
-    async with office.working(**{NUMBER: account}):
-        await office.until(last, "sent")
+    async with office.working():
+        await office.send(reaction, person, about=quote)
     assert (await office.line(heard))["state"] == "sent"
     sent = office.provider.messages
     assert sent[1]["context"] == {"message_id": "wamid.1"}
@@ -230,55 +211,73 @@ async def test_a_quote_and_a_reaction_have_the_wamid_of_what_was_sent_before(
     assert "context" not in sent[0] and "context" not in sent[3]
 
 
-async def test_what_is_about_something_that_this_citizen_never_got_fails(
-    place: tuple[Office, Account],
-) -> None:
-    office, account = place
+async def test_message_about_one_that_this_citizen_never_got_fails(office: Office) -> None:
     person = clock.new_id()
-    elsewhere = await office.queue(TEXT)
-    async with office.working(**{NUMBER: account}):
-        await office.until(elsewhere, "sent")
+    async with office.working():
+        elsewhere = await office.send(TEXT)
         await office.pool.execute("update deliverer.ledger set wamid = 'wamid.secret'")
-        for about in (elsewhere, clock.new_id()):
-            id = await office.queue(TEXT, person, about=about)
-            assert (await office.until(id, "failed"))["reason"] == MESSAGE_UNKNOWN
+        for about in (elsewhere["id"], clock.new_id()):
+            line = await office.send(TEXT, person, about=about, end="failed")
+            assert line["reason"] == MESSAGE_UNKNOWN
     assert len(office.provider.messages) == 1
 
 
-async def test_a_number_that_left_the_configuration_sends_nothing_from_another(
-    place: tuple[Office, Account],
-) -> None:
-    office, account = place
-    media = await office.uploaded(b"\x89PNG")
-    text = await office.queue(TEXT, number="206540352242923")
-    image = await office.queue(IMAGE, number="206540352242923", media=media)
-    async with office.working(**{NUMBER: account}):
-        for id in (text, image):
-            assert (await office.until(id, "failed"))["reason"] == NUMBER_UNKNOWN
+async def test_number_that_left_the_configuration_sends_nothing(office: Office) -> None:
+    media = await office.uploaded(PNG)
+    async with office.working():
+        for given in ({"content": TEXT}, {"content": IMAGE, "media": media}):
+            line = await office.send(**given, number=OTHER_NUMBER, end="failed")
+            assert line["reason"] == NUMBER_UNKNOWN
     assert (office.provider.messages, office.provider.files) == ([], [])
 
 
-async def test_a_key_that_is_refused_costs_no_message_and_the_next_start_with_another_sends_them(
-    place: tuple[Office, Account],
+async def test_refused_key_costs_no_message_and_a_start_with_another_sends_all(
+    office: Office,
 ) -> None:
-    office, account = place
     office.provider.key = "new"
     why = "http_401: de weg naar Meta is dicht; de beheerder moet iets doen"
     before = stopped()
-    text = await office.queue(TEXT)
-    image = await office.queue(IMAGE, media=await office.uploaded(b"\x89PNG"))
+    ids = [await office.queue(TEXT), await office.queue_image()]
     with capture_logs() as lines:
-        async with office.working(**{NUMBER: account}), asyncio.timeout(10):
-            while {(await office.line(id))["reason"] for id in (text, image)} != {why}:
-                await asyncio.sleep(0.02)
+        async with office.working():
+            for id in ids:
+                await office.until_reason(id, why)
     alarms = {line["event"]: line["reason"] for line in lines if line["log_level"] == "error"}
     assert alarms == {"number.stopped": why, "upload.put_off": why}
     assert stopped() >= before + 2
-    assert [(await office.line(id))["state"] for id in (text, image)] == ["queued", "queued"]
+    assert [(await office.line(id))["state"] for id in ids] == ["queued", "queued"]
     for table in ("ledger", "upload"):
         put_off = f"update deliverer.{table} set due_at = now() + interval '1 hour' where stopped"
         assert await office.pool.execute(put_off) == "UPDATE 1"
-    mended = msgspec.structs.replace(account, headers={"D360-API-KEY": "new"})
-    async with office.working(**{NUMBER: mended}):
-        for id in (text, image):
+    office.account = msgspec.structs.replace(office.account, headers={"D360-API-KEY": "new"})
+    async with office.working():
+        for id in ids:
             await office.until(id, "sent")
+
+
+async def test_only_attempts_that_meta_puts_off_are_recorded(
+    office: Office,
+) -> None:
+    office.provider.message_answers = [(400, {"error": {"code": 130429}})] * 2
+    id = await office.queue(TEXT)
+    async with office.working():
+        await until_state(office, id, "sent")
+    said = {"number": NUMBER, "status": 400, "code": 130429}
+    said |= {"outcome": "later", "reason": TOO_FAST, "whose": "provider"}
+    assert [attempt.data for attempt in office.attempts] == [said | {"attempt": n} for n in (1, 2)]
+    places = {(one.tenant, one.conversation, one.message) for one in office.attempts}
+    assert places == {("almelo", "c", id)}
+
+
+async def test_attempts_without_a_usable_answer_are_recorded(office: Office) -> None:
+    account, id = office.account, await office.queue(TEXT)
+    office.account = msgspec.structs.replace(account, messages_url="http://127.0.0.1:1/messages")
+    async with office.working():
+        await office.until_reason(id, UNREACHABLE)
+    office.account, office.provider.message_answers = account, [(503, {})]
+    async with office.working():
+        await until_state(office, id, "unknown")
+    said = [(each.data["status"], each.data["outcome"]) for each in office.attempts]
+    assert said == [(0, "later"), (503, "unknown")]
+    reasons = [each.data["reason"] for each in office.attempts]
+    assert reasons == [UNREACHABLE, "no usable answer"]

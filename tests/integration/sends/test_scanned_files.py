@@ -1,70 +1,65 @@
-"""Files of a CRM's are looked at by a real clamd before they go to a citizen."""
+"""Files of CRMs are scanned by a real clamd before they go to a citizen."""
 
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from deliverer.meta.media_upload import MALWARE, UNSCANNABLE, WAITING
 from services.files.clamd import Scanner
-from tests.support.clamav import EICAR, FOUND, Clamd, clamd
-from tests.support.integration.message_provider import NUMBER, Account, Office
-from tests.support.observer import until
+from tests.support.clamav import EICAR, FOUND, Clamd
+from tests.support.integration.message_provider import PNG, Office
 
-IMAGE = {"type": "image", "image": {"caption": "Zo."}}
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(1000)
+CLEAN, INFECTED, LARGE = PNG + b"0", PNG + EICAR, PNG + bytes(2**23)
+IMAGE = {"type": "image", "image": {}}
 
 
-async def test_what_the_scanner_finds_goes_to_nobody_and_its_sender_hears_what_it_is(
-    place: tuple[Office, Account], tmp_path: Path
+@pytest.fixture
+def clamav(tmp_path: Path) -> Iterator[Clamd]:
+    """A clamd that takes files up to 1 MB; each test starts it."""
+    one = Clamd(tmp_path / "clamd", most=1)
+    yield one
+    one.stop()
+
+
+async def test_infected_and_unscannable_files_fail_with_a_reason(
+    office: Office, clamav: Clamd
 ) -> None:
-    office, account = place
-    with clamd(tmp_path / "clamd", most=1) as one:
-        office.scanner = Scanner(one.url)
-        async with office.working(**{NUMBER: account}):
-            bad = await office.queue(IMAGE, media=await office.uploaded(PNG + EICAR))
-            large = await office.queue(IMAGE, media=await office.uploaded(PNG + bytes(2**23)))
-            good = await office.queue(IMAGE, media=await office.uploaded(PNG))
-            assert (await office.until(bad, "failed"))["reason"] == MALWARE.format(
-                f"{FOUND}.UNOFFICIAL"
-            )
-            assert (await office.until(large, "failed"))["reason"] == UNSCANNABLE
-            await office.until(good, "sent")
-    assert office.provider.files == [("image/png", PNG)]
+    clamav.start()
+    office.scanner = Scanner(clamav.url)
+    async with office.working():
+        bad, large, good = [await office.queue_image(each) for each in (INFECTED, LARGE, CLEAN)]
+        for id, reason in ((bad, MALWARE.format(f"{FOUND}.UNOFFICIAL")), (large, UNSCANNABLE)):
+            assert (await office.until(id, "failed"))["reason"] == reason
+        await office.until(good, "sent")
+    assert office.provider.files == [("image/png", CLEAN)]
 
 
-async def test_while_the_scanner_is_away_a_file_waits(
-    place: tuple[Office, Account], tmp_path: Path
-) -> None:
-    office, account = place
-    one = Clamd(tmp_path / "clamd")
-    office.scanner = Scanner(one.url)
-    media = await office.uploaded(PNG)
-    id = await office.queue(IMAGE, media=media)
-    async with office.working(**{NUMBER: account}):
-        waits = lambda line: line["reason"] == WAITING  # noqa: E731
-        await until(lambda: office.line(id), waits, 10)
+async def test_file_waits_while_the_scanner_is_away(office: Office, clamav: Clamd) -> None:
+    office.scanner = Scanner(clamav.url)
+    id = await office.queue_image(CLEAN)
+    async with office.working():
+        await office.until_reason(id, WAITING)
         assert office.provider.files == []
-        one.start()
-        try:
-            await office.pool.execute("update deliverer.upload set due_at = now()")
-            await office.until(id, "sent")
-        finally:
-            one.stop()
-    assert office.provider.files == [("image/png", PNG)]
+        clamav.start()
+        await office.pool.execute("update deliverer.upload set due_at = now()")
+        await office.until(id, "sent")
+    assert office.provider.files == [("image/png", CLEAN)]
 
 
-async def test_what_was_brought_before_there_was_a_scanner_is_looked_at_before_it_goes_again(
-    place: tuple[Office, Account], tmp_path: Path
+async def test_file_uploaded_without_a_scanner_is_scanned_before_it_goes_again(
+    office: Office, clamav: Clamd
 ) -> None:
-    office, account = place
-    bad, good = await office.uploaded(PNG + EICAR), await office.uploaded(PNG)
-    async with office.working(**{NUMBER: account}):
+    bad, good = await office.uploaded(INFECTED), await office.uploaded(CLEAN)
+    async with office.working():
         for media in (bad, good):
-            await office.until(await office.queue(IMAGE, media=media), "sent")
-    with clamd(tmp_path / "clamd") as one:
-        office.scanner = Scanner(one.url)
-        async with office.working(**{NUMBER: account}):
-            again = await office.queue(IMAGE, media=bad)
-            assert (await office.until(again, "failed"))["reason"].startswith("upload_malware")
-            await office.until(await office.queue(IMAGE, media=good), "sent")
-        async with office.working(**{NUMBER: account}):
-            await office.until(await office.queue(IMAGE, media=good), "sent")
+            await office.send(IMAGE, media=media)
+    clamav.start()
+    office.scanner = Scanner(clamav.url)
+    async with office.working():
+        refused = await office.send(IMAGE, media=bad, end="failed")
+        assert refused["reason"].startswith("upload_malware")
+        await office.send(IMAGE, media=good)
+    async with office.working():
+        await office.send(IMAGE, media=good)
     assert len(office.provider.files) == 3, "what was scanned once is not brought again"

@@ -1,8 +1,10 @@
-"""An engine with everything around it that it speaks to: a channel, a CRM, a book."""
+"""A destination's session with all that it speaks to: a channel, a CRM, tables in memory."""
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from itertools import count
 from typing import Any, cast
 from uuid import UUID
 
@@ -21,17 +23,20 @@ from deliverer.crm.sidelined import PER_CONVERSATION, SidelinedDelivery
 from deliverer.destinations import cloudevents
 from deliverer.transport.http_client import HttpClientProtocol
 from deliverer.transport.response import Response
-from services import contract
+from services import contract, metrics
 from services.amqp.consumer import Inbox
 from services.config.organisation import CloudEventsDestination
 from services.contract import Delivery, DeliveryBatch
 from tests.support.deliverer.delivery_jobs import delivery
 
 OK = Response(status=200)
+WRITERS = 10_000
+"""Numbers from here on are of `writing` citizens."""
+Answer = Callable[[int], Response]
 
 
 class Channel:
-    """A channel that writes down what was acknowledged, and has so much in hand at most."""
+    """A channel that notes what was acknowledged, and delivers up to its prefetch."""
 
     def __init__(self, prefetch: int) -> None:
         self.acked: list[int] = []
@@ -47,8 +52,8 @@ class Channel:
         self._room += 1
         self._hand_on()
 
-    def comes(self, arrived: Any) -> None:
-        self._waiting.append(arrived)
+    def put(self, message: Any) -> None:
+        self._waiting.append(message)
         self._hand_on()
 
     def _hand_on(self) -> None:
@@ -57,21 +62,27 @@ class Channel:
             self.inbox.put(self._waiting.popleft())
 
 
-class Arrived:
-    """An AMQP message as it comes in."""
-
+class AmqpMessage:
     headers: Mapping[str, Any] = {}
 
     def __init__(self, tag: int, body: bytes, type: str) -> None:
         self.delivery_tag, self.body, self.type = tag, body, type
 
 
-class Crm:
-    """Takes a while, answers what it is told to, and writes down when it was asked what."""
+def now() -> float:
+    return asyncio.get_running_loop().time()
 
-    def __init__(
-        self, answer: Callable[[int], Response] = lambda _: OK, seconds: float = 1
-    ) -> None:
+
+def fail_for(seconds: float, answer: Response, only: int | None = None) -> Answer:
+    """Answer so from now on, to everything or to one number; after these seconds take all."""
+    mended = now() + seconds
+    return lambda n: answer if now() < mended and only in (None, n) else OK
+
+
+class Crm:
+    """Takes `seconds` for each answer, and notes when it was asked for which number."""
+
+    def __init__(self, answer: Answer = lambda _: OK, seconds: float = 1) -> None:
         self.answer, self.seconds = answer, seconds
         self.asked: list[tuple[float, int]] = []
         self.open: dict[int, str] = {}
@@ -81,7 +92,7 @@ class Crm:
         event = msgspec.json.decode(body)
         number, conversation = int(event["sequence"]), event["data"]["conversation"]
         assert conversation not in self.open.values(), "two of one conversation at once"
-        self.asked.append((asyncio.get_running_loop().time(), number))
+        self.asked.append((now(), number))
         self.open[number] = conversation
         self.most = max(self.most, len(self.open))
         try:
@@ -95,136 +106,187 @@ class Crm:
         return [number for _, number in self.asked]
 
 
-class Book:
-    """What is settled, for good."""
+class Tables:
+    """The deliverer's tables, in memory: settlements, replays and sidelined deliveries."""
 
     def __init__(self) -> None:
         self.settled: list[Settlement] = []
         self.before: set[UUID] = set()
-        self.again: list[ReplayJob] = []
+        """Events that were settled by an earlier process."""
+        self.replays: list[ReplayJob] = []
         self.aside: dict[UUID, tuple[float, int, Job]] = {}
-        """Delivery -> when it is due, its place, and itself, as it was kept."""
-        self.still = False
+        """Delivery -> when it is due, its place, and itself."""
+        self.is_paused = False
 
     async def put(self, settled: Settlement, size: int) -> None:
         await asyncio.sleep(0.02)
         self.settled.append(settled)
-        if kept := self.aside.pop(settled.event, None):
-            attempts = settled.attempts + kept[2].attempts
+        if row := self.aside.pop(settled.event, None):
+            attempts = settled.attempts + row[2].attempts
             self.settled[-1] = msgspec.structs.replace(settled, attempts=attempts)
 
     async def is_paused_by_operator(self, destination: str) -> bool:
-        return self.still
+        return self.is_paused
 
     async def claim_due(
         self, destination: str, in_hand: Collection[UUID], *, is_paused: bool
     ) -> ReplayScan:
-        over = frozenset(in_hand).difference(again.delivery.id for again in self.again)
-        new = [again for again in self.again if again.delivery.id not in in_hand]
+        over = frozenset(in_hand).difference(again.delivery.id for again in self.replays)
+        new = [again for again in self.replays if again.delivery.id not in in_hand]
         return ReplayScan([] if is_paused else new, over)
 
     async def find_states(self, destination: str, events: list[UUID]) -> dict[UUID, str]:
-        there = dict.fromkeys(self.before, "settled") | dict.fromkeys(self.aside, "aside")
-        return {event: there[event] for event in events if event in there}
-
-
-class Table:
-    """What stands aside, in a book: as `SidelinedStore`, in memory."""
-
-    def __init__(self, book: Book) -> None:
-        self._aside = book.aside
+        states = dict.fromkeys(self.before, "settled") | dict.fromkeys(self.aside, "aside")
+        return {event: states[event] for event in events if event in states}
 
     async def conversations(self, destination: str) -> set[str]:
         await asyncio.sleep(0.01)
-        return {job.delivery.conversation for _, _, job in self._aside.values()}
+        return {job.delivery.conversation for _, _, job in self.aside.values()}
 
     async def insert(self, destination: str, jobs: Sequence[Job], wait: float) -> None:
         await asyncio.sleep(0.01)
-        due = asyncio.get_running_loop().time() + wait
         for job in jobs:
-            before = self._aside.get(job.delivery.id)
+            before = self.aside.get(job.delivery.id)
             attempts = job.attempts + (before[2].attempts if before else 0)
-            kept = msgspec.structs.replace(job, attempts=attempts)
-            self._aside[job.delivery.id] = (due, job.delivery.sequence, kept)
+            row = msgspec.structs.replace(job, attempts=attempts)
+            self.aside[job.delivery.id] = (now() + wait, job.delivery.sequence, row)
 
     async def due(
         self, destination: str, conversations: Collection[str], limit: int
     ) -> list[SidelinedDelivery]:
         await asyncio.sleep(0.01)
-        now, found = asyncio.get_running_loop().time(), list[SidelinedDelivery]()
-        for whose in conversations:
+        found = list[SidelinedDelivery]()
+        for conversation in conversations:
             rows = sorted(
                 (place, due, SidelinedDelivery(job.delivery, job.failures, job.attempts))
-                for due, place, job in self._aside.values()
-                if job.delivery.conversation == whose
+                for due, place, job in self.aside.values()
+                if job.delivery.conversation == conversation
             )
-            if rows and rows[0][1] <= now:
+            if rows and rows[0][1] <= now():
                 found += [waiting for _, _, waiting in rows[:PER_CONVERSATION]]
         return found
 
 
-class Hall:
-    """An engine at work on a channel of its own."""
+class Harness:
+    """The destination `crm` at work on a channel."""
 
     def __init__(
         self,
-        crm: Crm,
+        crm: Crm | None = None,
         window: int = 4,
         per_second: int | None = None,
         note: RecordAttempt | None = None,
     ) -> None:
-        self.crm, self.book = crm, Book()
+        self.crm, self.tables, self.tags = crm or Crm(), Tables(), 0
         self.attempts: list[Attempt] = []
-        """That settled nothing, where nobody else is told of them."""
+        """Attempts that settled nothing, unless `note` takes them."""
         self._note = note or self.attempts.append
-        self.opens()
-        destination = CloudEventsDestination(
+        self._destination = CloudEventsDestination(
             id="crm",
             kind="cloudevents",
             url="https://crm.example",
             window=window,
             per_second=per_second,
         )
-        self.destination = destination
-        self.posts_through(crm)
-        self.tags = 0
+        self.open_channel()
+        self.post_through(self.crm)
 
-    def posts_through(self, poster: HttpClientProtocol) -> None:
-        terms = DestinationEndpoint("https://crm.example", (b"key",), "")
-        book: Any = self.book
-        receiver = HttpReceiver(terms, cloudevents, poster)
-        self.engine = DeliveryAttempt(self.destination, receiver, book, book, self._note)
+    def post_through(self, client: HttpClientProtocol) -> None:
+        endpoint = DestinationEndpoint("https://crm.example", (b"key",), "")
+        tables: Any = self.tables
+        receiver = HttpReceiver(endpoint, cloudevents, client)
+        self._engine = DeliveryAttempt(self._destination, receiver, tables, tables, self._note)
 
-    def opens(self) -> None:
-        """A channel, with nothing in it."""
+    def open_channel(self) -> None:
         self.channel = Channel(BATCHES)
         self.inbox = self.channel.inbox
 
-    def receives(self, *deliveries: Delivery) -> None:
+    def receive(self, *deliveries: Delivery) -> None:
+        """One envelope with these."""
         batch = DeliveryBatch(destination="crm", deliveries=list(deliveries))
-        self.frame(contract.encode(batch))
+        self.receive_frame(contract.encode(batch))
 
-    def frame(self, body: bytes, kind: str = contract.DELIVERY_BATCH) -> None:
+    def receive_frame(self, body: bytes, kind: str = contract.DELIVERY_BATCH) -> None:
         self.tags += 1
-        self.channel.comes(Arrived(self.tags, body, kind))
+        self.channel.put(AmqpMessage(self.tags, body, kind))
 
     def session(self) -> Session:
-        book: Any = self.book
-        return Session(self.engine, book, Table(self.book), self.inbox)
+        tables: Any = self.tables
+        return Session(self._engine, tables, tables, self.inbox)
 
-    async def works(self, until: Callable[[], bool]) -> None:
-        """Until something holds; then it is stopped, in order."""
+    async def run_until(self, holds: Callable[[], bool]) -> None:
+        """Work until this holds; then stop in order."""
         task = asyncio.create_task(self.session().run())
-        await until_it_holds(lambda: until() or task.done())
+        await until(lambda: holds() or task.done())
         self.inbox.drain()
         await task
 
+    async def run_for(self, seconds: float) -> None:
+        task = asyncio.create_task(self.session().run())
+        await asyncio.wait([task], timeout=seconds)
+        self.inbox.drain()
+        await task
 
-async def until_it_holds(holds: Callable[[], bool]) -> None:
+    async def deliver(self, *deliveries: Delivery) -> None:
+        """Receive these, and work until all envelopes are acknowledged."""
+        if deliveries:
+            self.receive(*deliveries)
+        await self.run_until(lambda: len(self.channel.acked) == self.tags)
+
+    def settled(self, state: str = "settled") -> list[Settlement]:
+        return [each for each in self.tables.settled if each.state == state]
+
+
+async def until(holds: Callable[[], bool]) -> None:
     while not holds():
         await asyncio.sleep(0.1)
 
 
 def of(n: int, conversation: str) -> Delivery:
+    """Delivery number n, with its conversation in the event that the CRM gets."""
     data = msgspec.json.encode({"conversation": conversation})
     return delivery(n, conversation, data=data)
+
+
+def spread(numbers: range, conversations: str) -> list[Delivery]:
+    """Deliveries of these conversations in turn."""
+    return [of(n, conversations[n % len(conversations)]) for n in numbers]
+
+
+class Writers:
+    """Citizens who each write once, and when."""
+
+    def __init__(self, crm: Crm) -> None:
+        self._crm = crm
+        self.wrote: dict[int, float] = {}
+
+    def longest_wait(self) -> float:
+        """Seconds that one of them waited, or waits still."""
+        asked: dict[int, float] = {}
+        for at, n in self._crm.asked:
+            asked.setdefault(n, at)
+        return max(asked.get(n, now()) - at for n, at in self.wrote.items())
+
+
+@asynccontextmanager
+async def writing(
+    harness: Harness, every: float = 1.0, first: float = 0.0
+) -> AsyncIterator[Writers]:
+    """Another citizen writes every so many seconds."""
+    writers = Writers(harness.crm)
+
+    async def write() -> None:
+        await asyncio.sleep(first)
+        for n in count(WRITERS):
+            writers.wrote[n] = now()
+            harness.receive(of(n, f"writer {n}"))
+            await asyncio.sleep(every)
+
+    task = asyncio.create_task(write())
+    yield writers
+    task.cancel()
+
+
+def metric(name: str, **labels: str) -> float | None:
+    labels = labels or {"destination": "crm"}
+    return metrics.REGISTRY.get_sample_value(f"postkamer_{name}", labels)

@@ -1,13 +1,16 @@
-"""Deliveries for the tests of who hands them over."""
+"""Deliveries and jobs, for tests of what delivers them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from deliverer.crm.lanes import IncomingBatch
+from services.amqp.incoming_message import IncomingMessage
 from services.contract import Delivery
 from services.ids import uuid7
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+FRAME = IncomingBatch(IncomingMessage(type="", body=b"", delivery_tag=1, delivery_count=0), 0)
 
 
 def delivery(n: int, conversation: str = "a", **changed: Any) -> Delivery:

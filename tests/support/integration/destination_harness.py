@@ -2,7 +2,7 @@
 
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -28,6 +28,7 @@ from services.contract import Delivery, DeliveryBatch
 from services.ids import uuid7
 from services.postgres.database import Pool
 from tests.integration.conftest import PASSWORDS
+from tests.support.observer import until
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HERE = [ip_network("127.0.0.0/8")]
@@ -105,18 +106,28 @@ class Post:
                     yield
 
     async def receives(self, count: int) -> None:
+        deliveries = [delivery(n) for n in range(count)]
+        await self._receive(deliveries[n : n + 50] for n in range(0, count, 50))
+
+    async def receives_each(self, *deliveries: Delivery) -> None:
+        """Each in an envelope of its own."""
+        await self._receive([each] for each in deliveries)
+
+    async def _receive(self, envelopes: Iterable[list[Delivery]]) -> None:
         url = self._broker.url_for("router", PASSWORDS["router"])
         async with broker_connection(url, "test router") as link:
             publisher = Publisher(link, topology.DESTINATIONS)
-            for first in range(0, count, 50):
-                part = [delivery(n) for n in range(first, min(first + 50, count))]
-                batch = DeliveryBatch(destination="crm", deliveries=part)
+            for deliveries in envelopes:
+                batch = DeliveryBatch(destination="crm", deliveries=deliveries)
                 await publisher.publish(topology.destination_queue("crm"), batch, 10)
 
     async def states(self) -> dict[str, int]:
         """How many deliveries are settled, and parked."""
         sql = "select state, count(*) as n from deliverer.delivery group by state"
         return {row["state"]: row["n"] for row in await self._pool.fetch(sql)}
+
+    async def until_states(self, **states: int) -> None:
+        await until(self.states, lambda found: found == states, 60)
 
 
 def delivery(n: int) -> Delivery:

@@ -1,5 +1,6 @@
 """A citizen who wrote too long ago for Meta, and what waits for them in the ledger."""
 
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID
 
@@ -8,30 +9,16 @@ import msgspec
 from deliverer.meta.held_messages import HeldMessages
 from services import clock
 from services.contract import SendOutcome
-from tests.support.integration.message_provider import NUMBER, Office
+from tests.support.integration.message_provider import NUMBER, TEXT, Office
 
-TEXT = {"type": "text", "text": {"body": "Ja."}}
 PICTURE = {"type": "image", "image": {"link": "https://almelo.example/a.png"}}
 ASK = {"type": "template", "template": {"name": "schrijf_terug", "language": {"code": "nl"}}}
-HEARD = """
-insert into router.conversation (id, tenant, number, person, department, rule, reason, since,
-    opened_at, last_inbound_at, said_at, sequence, departments)
-select $1, 'almelo', $2, $3, 'kcc', '', '', now(), now(), wrote, wrote, 1, '{kcc}'
-from (select now() - make_interval(hours => $4) as wrote) as message
-"""
-WROTE = "update router.conversation set last_inbound_at = now(), said_at = now() where person = $1"
-SILENT = """
-update router.conversation set last_inbound_at = now() - interval '30 hours',
-    said_at = now() - interval '30 hours'
-where person = $1
-"""
-STOP = "insert into router.withdrawal values ('almelo', $1, 'stop', now())"
-OUTGOING = """
+REFUSED = 400, {"error": {"code": 132015}}
+_OUTGOING = """
 insert into router.outgoing (id, tenant, number, conversation, department, status, changed_at,
     reason, code, type)
-values ($1, 'almelo', $2, '', 'kcc', $3, now(), $4, $5, 'template')
+values ($1, 'almelo', $2, '', 'kcc', 'accepted', now(), '', 0, 'template')
 """
-AGED = "update deliverer.ledger set held_at = held_at - make_interval(secs => $2) where id = $1"
 
 
 class Late:
@@ -39,38 +26,55 @@ class Late:
 
     def __init__(self, office: Office, person: UUID) -> None:
         self.office, self.person = office, person
-        self.holding = HeldMessages(office.pool)
+
+    def working(self) -> AbstractAsyncContextManager[None]:
+        return self.office.working()
 
     async def answer(self, content: dict[str, Any] = TEXT, **more: Any) -> UUID:
         return await self.office.queue(content, self.person, **more)
 
-    async def held(self, content: dict[str, Any] = TEXT) -> UUID:
+    async def hold(self, content: dict[str, Any] = TEXT) -> UUID:
+        """An answer that came to be held."""
         id = await self.answer(content)
         await self.office.until(id, "held")
         return id
 
-    async def ask(self) -> UUID:
-        """As the router writes it."""
+    async def ask(self, end: str = "") -> UUID:
+        """The reopen request, as the router writes it; until it comes to this end."""
         id = await self.answer(ASK, asks=True)
-        await self.office.pool.execute(OUTGOING, id, NUMBER, "accepted", "", 0)
+        await self.office.pool.execute(_OUTGOING, id, NUMBER)
+        if end:
+            await self.office.until(id, end)
         return id
 
-    async def writes(self) -> None:
-        await self.office.pool.execute(WROTE, self.person)
+    async def ask_in_vain(self) -> None:
+        self.office.provider.message_answers = [REFUSED]
+        await self.ask("failed")
 
-    async def silent(self) -> None:
-        """They wrote before all of it, and not since."""
-        await self.office.pool.execute(SILENT, self.person)
+    async def write(self, hours_ago: int = 0, person: UUID | None = None) -> None:
+        sql = (
+            "update router.conversation set last_inbound_at = wrote, said_at = wrote from"
+            " (select now() - make_interval(hours => $2) as wrote) as message where person = $1"
+        )
+        await self.office.pool.execute(sql, person or self.person, hours_ago)
 
-    async def look(self) -> dict[str, int]:
-        return await self.holding.sweep(clock.now())
+    async def age(self, id: UUID, seconds: float) -> None:
+        """An answer that was held so much longer ago."""
+        sql = "update deliverer.ledger set held_at = held_at - make_interval(secs => $2)"
+        await self.office.pool.execute(f"{sql} where id = $1", id, seconds)
 
-    async def state(self, id: UUID) -> tuple[str, str]:
+    async def sweep(self) -> dict[str, int]:
+        return await HeldMessages(self.office.pool).sweep(clock.now())
+
+    async def state(self, id: UUID) -> str:
+        return str((await self.office.line(id))["state"])
+
+    async def state_and_reason(self, id: UUID) -> tuple[str, str]:
         line = await self.office.line(id)
         return line["state"], line["reason"]
 
     async def told(self, id: UUID) -> list[tuple[str, str]]:
-        """What the router is told of a message, in order."""
+        """Outcomes of a message that the router is told, in order."""
         rows = await self.office.pool.fetch("select body from deliverer.outcome order by position")
         said = [msgspec.msgpack.decode(row["body"], type=SendOutcome) for row in rows]
         return [(each.state, each.reason) for each in said if each.message == id]

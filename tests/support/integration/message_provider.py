@@ -25,8 +25,12 @@ from services.files.object_store import ObjectStore
 from services.http.server import serve
 from services.postgres.database import Pool
 from services.tasks import background_task
+from tests.support.observer import until
 
 NUMBER = "106540352242922"
+OTHER_NUMBER = "206540352242923"
+TEXT = {"type": "text", "text": {"body": "Ja."}}
+PNG = b"\x89PNG\r\n\x1a\n"
 ACCOUNT = f"meta:{NUMBER}"
 
 
@@ -96,13 +100,15 @@ class Provider:
 
 
 class Office:
-    """What sends, with everything that it stands on."""
+    """The send loop and the media uploader of one process, with their ledger and provider."""
 
-    def __init__(self, pool: Pool, store: ObjectStore, provider: Provider) -> None:
-        self.pool, self.store, self.provider = pool, store, provider
+    def __init__(
+        self, pool: Pool, store: ObjectStore, provider: Provider, account: Account
+    ) -> None:
+        self.pool, self.store, self.provider, self.account = pool, store, provider, account
         self.scanner: Scanner | None = None
         self.attempts: list[Attempt] = []
-        """That settled nothing."""
+        """Attempts that settled nothing."""
 
     async def uploaded(self, content: bytes, tenant: str = "almelo", name: str = "") -> UUID:
         """A file of a CRM's, and its row."""
@@ -125,18 +131,46 @@ class Office:
         await self.pool.execute(_LINE, id, person or clock.new_id(), body, *given.values())
         return id
 
+    async def queue_image(self, content: bytes = PNG, **more: Any) -> UUID:
+        media = await self.uploaded(content)
+        return await self.queue({"type": "image", "image": {}}, media=media, **more)
+
+    async def wrote(
+        self, hours: int, person: UUID | None = None, number: str = NUMBER, conversation: str = ""
+    ) -> UUID:
+        """A citizen who wrote so many hours ago."""
+        person = person or clock.new_id()
+        conversation = conversation or f"{number}-{person}"
+        await self.pool.execute(_WROTE, conversation, number, person, hours)
+        return person
+
+    async def stopped(self, person: UUID, by: str = "stop", hours: int = 0) -> None:
+        await self.pool.execute(_STOPPED, person, by, hours)
+
+    async def send(
+        self, content: dict[str, Any], person: UUID | None = None, *, end: str = "sent", **more: Any
+    ) -> dict[str, Any]:
+        """A line that comes to this end."""
+        return await self.until(await self.queue(content, person, **more), end)
+
     async def line(self, id: UUID) -> dict[str, Any]:
         return dict(await self.pool.fetchrow("select * from deliverer.ledger where id = $1", id))
 
     async def until(self, id: UUID, state: str) -> dict[str, Any]:
-        async with asyncio.timeout(10):
-            while (line := await self.line(id))["state"] != state:
-                await asyncio.sleep(0.02)
-        return line
+        return await until(lambda: self.line(id), lambda line: line["state"] == state, 10)
+
+    async def until_reason(self, id: UUID, begin: str) -> dict[str, Any]:
+        return await until(lambda: self.line(id), lambda line: line["reason"].startswith(begin), 10)
+
+    @property
+    def sent_types(self) -> list[str]:
+        """Types of the messages that the provider got, in order."""
+        return [message["type"] for message in self.provider.messages]
 
     @asynccontextmanager
     async def working(self, **accounts: Account) -> AsyncIterator[None]:
-        """Messages and files go out, as by one process."""
+        """Messages and files go out, as by one process; of its own account by default."""
+        accounts = accounts or {NUMBER: self.account}
         names = {number: account.name for number, account in accounts.items()}
         process = clock.new_id()
         ledger = Ledger(self.pool, process, names)
@@ -150,8 +184,7 @@ class Office:
 
 
 @asynccontextmanager
-async def office(pool: Pool, folder: Path) -> AsyncIterator[tuple[Office, Account]]:
-    """With the account at which it sends."""
+async def office(pool: Pool, folder: Path) -> AsyncIterator[Office]:
     provider = Provider()
     app = web.Application(client_max_size=2**24)
     app.router.add_post("/messages", provider.message)
@@ -168,10 +201,21 @@ async def office(pool: Pool, folder: Path) -> AsyncIterator[tuple[Office, Accoun
             per_second=80,
             recent_contact=timedelta(days=56),
         )
-        yield Office(pool, ObjectStore(folder.as_uri()), provider), account
+        yield Office(pool, ObjectStore(folder.as_uri()), provider, account)
         provider.may_answer.set()
         provider.may_mark.set()
 
+
+_WROTE = """
+insert into router.conversation (id, tenant, number, person, department, rule, reason, since,
+    opened_at, last_inbound_at, said_at, sequence, departments)
+select $1, 'almelo', $2, $3, 'kcc', '', '', now(), now(), wrote, wrote, 1, '{kcc}'
+from (select now() - make_interval(hours => $4) as wrote) as message
+"""
+
+_STOPPED = """
+insert into router.withdrawal values ('almelo', $1, $2, now() - make_interval(hours => $3))
+"""
 
 _MEDIA = """
 insert into gateway.media (id, token, tenant, object, mime_type, size, sha256, filename, created_at)

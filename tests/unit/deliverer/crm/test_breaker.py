@@ -2,8 +2,6 @@
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from deliverer.crm.breaker import (
     FAILURES_BEFORE_SIDELINE,
@@ -12,13 +10,12 @@ from deliverer.crm.breaker import (
     SUCCESSES_REQUIRED,
     DestinationBreaker,
 )
-from deliverer.crm.lanes import IncomingBatch, Job
+from deliverer.crm.lanes import Job
 from deliverer.crm.response_policy import Verdict, judge
 from deliverer.transport.response import Response
-from services.amqp.incoming_message import IncomingMessage
-from tests.support.deliverer.delivery_jobs import delivery
+from tests.support.deliverer.delivery_jobs import FRAME, delivery
 
-FRAME = IncomingBatch(IncomingMessage(type="", body=b"", delivery_tag=1, delivery_count=0), 0)
+UNSENT = Response(failure="refused", request_sent=False)
 ERROR, REFUSED = (judge(Response(status=status)) for status in (500, 422))
 
 
@@ -26,129 +23,121 @@ def job(conversation: str = "poison") -> Job:
     return Job(delivery(1, conversation), FRAME)
 
 
-def fails(health: DestinationBreaker, one: Job, verdict: Verdict = ERROR) -> Verdict:
-    """What an attempt comes to, and the pause that it may be."""
-    found = health.classify(one, verdict)
+def jobs(count: int) -> list[Job]:
+    return [job(str(n)) for n in range(count)]
+
+
+def fail(breaker: DestinationBreaker, one: Job, verdict: Verdict = ERROR) -> Verdict:
+    """Classify an attempt, and pause where it says so."""
+    found = breaker.classify(one, verdict)
     if found.outcome == "paused":
-        health.on_failure()
+        breaker.on_failure()
     return found
 
 
-def takes(health: DestinationBreaker, others: int) -> None:
-    health.probes = 0
+def outcomes(breaker: DestinationBreaker, jobs: list[Job], verdict: Verdict = ERROR) -> list[str]:
+    return [fail(breaker, one, verdict).outcome for one in jobs]
+
+
+def succeed(breaker: DestinationBreaker, others: int = SUCCESSES_REQUIRED) -> None:
+    breaker.probes = 0
     for _ in range(others):
-        health.on_success()
+        breaker.on_success()
 
 
 def test_failing_message_is_sidelined_then_parked_while_others_pass() -> None:
-    health, poison = DestinationBreaker(), job()
-    assert fails(health, poison).outcome == "paused"
-    waits = []
+    breaker, poison, waits = DestinationBreaker(), job(), []
+    assert fail(breaker, poison).outcome == "paused"
     for _ in SIDELINE_WAITS:
-        takes(health, SUCCESSES_REQUIRED)
-        found = fails(health, poison)
+        succeed(breaker)
+        found = fail(breaker, poison)
         assert found.outcome == "aside"
         waits.append(found.wait)
-    assert tuple(waits) == SIDELINE_WAITS
-    takes(health, SUCCESSES_REQUIRED)
-    found = fails(health, poison)
+    assert tuple(waits) == SIDELINE_WAITS and sum(waits) == 15 * 60
+    succeed(breaker)
+    found = fail(breaker, poison)
     assert found.outcome == "parked"
-    assert found.reason == ("the destination answered 500, 7 times, and took what came between")
-    assert sum(SIDELINE_WAITS) == 15 * 60
+    assert found.reason == "the destination answered 500, 7 times, and took what came between"
+    assert FAILURES_BEFORE_SIDELINE == 2  # the sentences in the docs say "twice"
 
 
 def test_message_is_not_sidelined_when_all_others_fail_too() -> None:
-    health, jobs = DestinationBreaker(), [job(str(n)) for n in range(5)]
+    breaker, all_jobs = DestinationBreaker(), jobs(5)
     for _ in range(100):
-        assert {fails(health, one).outcome for one in jobs} == {"paused"}
+        assert set(outcomes(breaker, all_jobs)) == {"paused"}
 
 
-def test_a_destination_that_mostly_fails_parks_nothing() -> None:
-    health, jobs = DestinationBreaker(), [job(str(n)) for n in range(50)]
+def test_destination_that_mostly_fails_parks_nothing() -> None:
+    breaker, all_jobs = DestinationBreaker(), jobs(50)
     for turn in range(1000):
-        assert fails(health, jobs[turn % 50]).outcome in ("paused", "aside")
-        takes(health, SUCCESSES_REQUIRED - 1)
-        fails(health, job(f"new {turn}"))  # as it does with whatever comes first
+        assert fail(breaker, all_jobs[turn % 50]).outcome in ("paused", "aside")
+        succeed(breaker, SUCCESSES_REQUIRED - 1)
+        fail(breaker, job(f"new {turn}"))  # as it does with whatever comes first
 
 
 def test_sidelined_message_waits_no_longer_when_all_others_fail_too() -> None:
-    health, poison = DestinationBreaker(), job()
-    fails(health, poison)
-    takes(health, SUCCESSES_REQUIRED)
-    assert fails(health, poison).wait == SIDELINE_WAITS[0]
-    for _ in range(10):
-        fails(health, job("other"))
-        assert fails(health, poison).wait == SIDELINE_WAITS[0]
+    breaker, poison = DestinationBreaker(), job()
+    fail(breaker, poison)
+    succeed(breaker)
+    for _ in range(11):
+        assert fail(breaker, poison).wait == SIDELINE_WAITS[0]
+        fail(breaker, job("other"))
 
 
-@given(
-    st.sampled_from(
-        [judge(Response(status=401)), judge(Response(failure="refused", request_sent=False))]
-    )
-)
-def test_breaker_never_blames_a_message_for_a_failure_of_the_destination(verdict: Verdict) -> None:
-    health, one = DestinationBreaker(), job()
+@pytest.mark.parametrize("answer", [Response(status=401), UNSENT])
+def test_breaker_never_blames_a_message_for_a_failure_of_the_destination(answer: Response) -> None:
+    breaker, one, verdict = DestinationBreaker(), job(), judge(answer)
     for _ in range(20):
-        assert fails(health, one, verdict) == verdict
-        takes(health, SUCCESSES_REQUIRED)
+        assert fail(breaker, one, verdict) == verdict
+        succeed(breaker)
 
 
 @pytest.mark.parametrize("status", [302, 403, 404, 410, 425, 429, 500, 503, 599])
 def test_any_failing_status_sidelines_a_message_when_others_pass(status: int) -> None:
-    health, one = DestinationBreaker(), job()
-    fails(health, one, judge(Response(status=status)))
-    takes(health, SUCCESSES_REQUIRED)
-    assert fails(health, one, judge(Response(status=status))).outcome == "aside"
+    breaker, one, verdict = DestinationBreaker(), job(), judge(Response(status=status))
+    fail(breaker, one, verdict)
+    succeed(breaker)
+    assert fail(breaker, one, verdict).outcome == "aside"
 
 
-def test_ten_that_are_refused_in_a_row_are_not_the_messages_fault_any_more() -> None:
-    health = DestinationBreaker()
-    for n in range(MAX_IN_A_ROW):
-        assert fails(health, job(str(n)), REFUSED).outcome == "parked"
-    found = fails(health, job("another"), REFUSED)
+def test_destination_pauses_after_ten_refusals_until_a_message_passes() -> None:
+    breaker = DestinationBreaker()
+    assert set(outcomes(breaker, jobs(MAX_IN_A_ROW), REFUSED)) == {"parked"}
+    found = fail(breaker, job("another"), REFUSED)
     assert (found.outcome, found.alarm) == ("paused", True)
     assert found.reason.startswith("ten messages in a row were refused")
-    takes(health, 1)
-    assert fails(health, job("another"), REFUSED).outcome == "parked"
+    succeed(breaker, 1)
+    assert fail(breaker, job("another"), REFUSED).outcome == "parked"
 
 
 def test_refusals_in_one_conversation_count_once_for_the_breaker() -> None:
-    health = DestinationBreaker()
-    assert {fails(health, job(), REFUSED).outcome for _ in range(100)} == {"parked"}
+    assert set(outcomes(DestinationBreaker(), [job()] * 100, REFUSED)) == {"parked"}
+
+
+def test_refused_replays_do_not_pause_the_destination() -> None:
+    breaker = DestinationBreaker()
+    replays = [msgspec.structs.replace(one, replays=1) for one in jobs(3 * MAX_IN_A_ROW)]
+    assert set(outcomes(breaker, [*replays, job("new")], REFUSED)) == {"parked"}
 
 
 def test_sidelined_messages_are_parked_however_slowly_others_pass() -> None:
-    health, poisons = DestinationBreaker(), [job(name) for name in "abc"]
+    breaker, poisons = DestinationBreaker(), jobs(3)
     for _ in range(2):
-        for one in poisons:
-            fails(health, one)
-        takes(health, SUCCESSES_REQUIRED)
+        outcomes(breaker, poisons)
+        succeed(breaker)
     for _ in range(100):
-        found = [fails(health, one).outcome for one in poisons]
-        takes(health, 1)
+        found = outcomes(breaker, poisons)
+        succeed(breaker, 1)
     assert found == ["parked"] * 3
 
 
 def test_sidelined_messages_pause_the_destination_when_nothing_passes() -> None:
-    health, jobs = DestinationBreaker(), [job(str(n)) for n in range(MAX_IN_A_ROW + 1)]
-    for one in jobs:
-        fails(health, one)
-        takes(health, 1)
-        assert fails(health, one).outcome == "aside"
-    takes(health, 1)
-    found = [fails(health, one).outcome for one in jobs]
-    assert found == ["aside"] * MAX_IN_A_ROW + ["paused"]
-    takes(health, 1)
-    assert fails(health, jobs[0]).outcome == "aside"
-
-
-def test_refused_replays_do_not_pause_the_destination() -> None:
-    health = DestinationBreaker()
-    for n in range(3 * MAX_IN_A_ROW):
-        again = msgspec.structs.replace(job(str(n)), replays=1)
-        assert fails(health, again, REFUSED).outcome == "parked"
-    assert fails(health, job("new"), REFUSED).outcome == "parked"
-
-
-def test_suspicion_takes_more_than_one_failure() -> None:
-    assert FAILURES_BEFORE_SIDELINE == 2  # the sentences in the docs say "twice"
+    breaker, all_jobs = DestinationBreaker(), jobs(MAX_IN_A_ROW + 1)
+    for one in all_jobs:
+        fail(breaker, one)
+        succeed(breaker, 1)
+        assert fail(breaker, one).outcome == "aside"
+    succeed(breaker, 1)
+    assert outcomes(breaker, all_jobs) == ["aside"] * MAX_IN_A_ROW + ["paused"]
+    succeed(breaker, 1)
+    assert fail(breaker, all_jobs[0]).outcome == "aside"

@@ -1,4 +1,4 @@
-"""A window against destinations of every size: it finds how much each works at, and no more."""
+"""A concurrency window finds how much a destination of any size can take, and no more."""
 
 import heapq
 import random
@@ -20,7 +20,7 @@ Taking = Callable[[float, random.Random], float]
 
 
 class Destination:
-    """So many at once, the others wait their turn."""
+    """Works at so many deliveries at once; the others wait their turn."""
 
     def __init__(self, at_once: int, taking: Taking) -> None:
         self.free, self.taking = [0.0] * at_once, taking
@@ -33,9 +33,9 @@ class Destination:
         return ends
 
 
-def carried(window: ConcurrencyWindow, to: Destination, seconds: float) -> tuple[float, list[int]]:
-    """Deliveries a second in the second half, with as many in flight as may be; and the sizes."""
-    now, flying, sizes, count = 0.0, list[tuple[float, float]](), list[int](), 0
+def run(window: ConcurrencyWindow, to: Destination, seconds: float) -> tuple[float, list[int]]:
+    """Deliveries a second and sizes in the second half, with as many in flight as may be."""
+    now, flying, sizes = 0.0, list[tuple[float, float]](), list[int]()
     while now < seconds:
         while len(flying) < window.size:
             heapq.heappush(flying, (to.answers_at(now), now))
@@ -43,9 +43,8 @@ def carried(window: ConcurrencyWindow, to: Destination, seconds: float) -> tuple
         now, left = heapq.heappop(flying)
         window.on_response(left, now, is_full=full)
         if now > seconds / 2:
-            count += 1
             sizes.append(window.size)
-    return count / (seconds / 2), sizes
+    return len(sizes) / (seconds / 2), sizes
 
 
 def evenly(seconds: float) -> Taking:
@@ -70,10 +69,11 @@ def unevenly(seconds: float) -> Taking:
         (8, unevenly(0.001), 0.001),
     ],
 )
-def test_a_destination_gets_what_it_can_take(at_once: int, taking: Taking, mean: float) -> None:
-    rate, sizes = carried(
-        ConcurrencyWindow(512), Destination(at_once, taking), 120 if mean > 0.01 else 20
-    )
+def test_window_gives_a_destination_what_it_can_take(
+    at_once: int, taking: Taking, mean: float
+) -> None:
+    seconds = 120 if mean > 0.01 else 20
+    rate, sizes = run(ConcurrencyWindow(512), Destination(at_once, taking), seconds)
     assert rate > 0.85 * at_once / mean
     if at_once > INITIAL_SIZE and mean > NEVER_LATE_SECONDS:  # else it begins with more than that
         assert sum(sizes) / len(sizes) < 4 * at_once
@@ -83,52 +83,60 @@ def test_a_destination_gets_what_it_can_take(at_once: int, taking: Taking, mean:
 def test_window_stays_between_one_and_its_maximum(most: int) -> None:
     window = ConcurrencyWindow(most)
     assert 1 <= window.size <= min(most, INITIAL_SIZE)
-    _, sizes = carried(window, Destination(4, unevenly(0.05)), 10)
+    _, sizes = run(window, Destination(4, unevenly(0.05)), 10)
     assert 1 <= min(sizes) <= max(sizes) <= most
 
 
 def test_window_shrinks_when_a_destination_becomes_slower_for_good() -> None:
     slower: Taking = lambda now, chance: 0.05 if now < 30 else 0.4  # noqa: E731
-    rate, sizes = carried(ConcurrencyWindow(512), Destination(16, slower), 240)
+    rate, sizes = run(ConcurrencyWindow(512), Destination(16, slower), 240)
     assert rate > 0.9 * 16 / 0.4
     assert sum(sizes) / len(sizes) < 8 * 16
 
 
-def test_window_does_not_grow_when_it_is_not_full() -> None:
-    window = ConcurrencyWindow(64)
-    for n in range(1000):
-        window.on_response(n, n + 0.05, is_full=False)
-    assert window.size == INITIAL_SIZE
+def respond(
+    window: ConcurrencyWindow,
+    count: int,
+    since: float,
+    after: float = 0.05,
+    *,
+    is_full: bool = True,
+) -> None:
+    """So many responses, one a second, each so long after its request."""
+    for n in range(count):
+        window.on_response(since + n, since + n + after, is_full=is_full)
 
 
-def known(size: int) -> ConcurrencyWindow:
-    """A window that has grown to this."""
+def grown(size: int) -> ConcurrencyWindow:
     window = ConcurrencyWindow(size)
-    for n in range(10 * size + 10 * SAMPLES):
-        window.on_response(n, n + 0.05, is_full=True)
+    respond(window, 10 * size + 10 * SAMPLES, 0)
     assert window.size == size
     return window
 
 
+def test_window_does_not_grow_when_it_is_not_full() -> None:
+    window = ConcurrencyWindow(64)
+    respond(window, 1000, 0, is_full=False)
+    assert window.size == INITIAL_SIZE
+
+
 def test_window_drops_to_one_after_a_failure_and_grows_back_to_half() -> None:
-    window = known(64)
+    window = grown(64)
     window.on_failure(10_000)
     assert window.size == 1
     window.on_failure(10_001)  # nor does a probe that fails make it forget
     for n in range(31):
         assert window.size == 1 + n
-        window.on_response(10_002 + n, 10_002.05 + n, is_full=True)
+        respond(window, 1, 10_002 + n)
     assert window.size == 32
-    for n in range(30):
-        window.on_response(10_100 + n, 10_100.05 + n, is_full=True)
+    respond(window, 30, 10_100)
     assert window.size == 32, "from here on it takes a round for one more"
-    for n in range(5):
-        window.on_response(10_200 + n, 10_200.05 + n, is_full=True)
+    respond(window, 5, 10_200)
     assert window.size == 33
 
 
 def test_window_ignores_responses_to_requests_from_before_a_failure() -> None:
-    window = known(64)
+    window = grown(64)
     window.on_failure(10_000)
     for n in range(63):
         window.on_response(9_999.9, 10_000.1 + n, is_full=True)
@@ -136,13 +144,13 @@ def test_window_ignores_responses_to_requests_from_before_a_failure() -> None:
 
 
 def test_window_ignores_one_late_response() -> None:
-    window = known(64)
+    window = grown(64)
     window.on_response(10_000, 10_001, is_full=True)
     assert window.size == 64
 
 
-def test_answers_that_are_late_together_halve_it_once_for_each_round() -> None:
-    window = known(64)
+def test_window_halves_once_a_round_when_responses_are_late_together() -> None:
+    window = grown(64)
     for _ in range(200):
         window.on_response(10_000, 10_000.2, is_full=True)
     assert window.size == 32

@@ -1,4 +1,4 @@
-"""A token for each delivery, asked for as seldom as can be; on a clock that jumps."""
+"""A token for each delivery, requested as seldom as can be."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -9,23 +9,23 @@ from structlog.testing import capture_logs
 
 from deliverer.crm.oauth_session import FAILURE_SECONDS, OAuthSession, TokenCache
 from deliverer.transport.response import Response
-from services import metrics
 from services.config.organisation import OAuth
-from tests.support.deliverer.delivery_harness import OK, Crm, Hall, of
-from tests.support.virtual_clock import run
+from tests.support.deliverer.delivery_harness import OK, Crm, Harness, metric, now, spread
 
-HERE = OAuth(token_url="https://id.example/token", client_id="a", client_secret="env:A")
+SETTINGS = OAuth(token_url="https://id.example/token", client_id="a", client_secret="env:A")
 CRM = "https://crm.example"
 
 
 class World:
-    """A token endpoint and a CRM that takes the tokens of `valid`."""
+    """A token endpoint, and a CRM that takes the tokens of `valid`."""
 
-    def __init__(self) -> None:
-        self.says: Callable[[int], Response] = self.token
+    def __init__(self, crm: Crm | None = None) -> None:
+        self.answer: Callable[[int], Response] = self.token
+        self.crm = crm
         self.valid: set[str] = set()
-        self.asked, self.posted = 0, list[str]()
-        self.seconds = 2.0
+        self.requests, self.posted = 0, list[str]()
+        self.tokens = TokenCache("crm", SETTINGS, "secret", self)
+        self.session = OAuthSession(self, self.tokens)
 
     def token(self, nth: int) -> Response:
         self.valid.add(f"t{nth}")
@@ -33,151 +33,103 @@ class World:
         return Response(status=200, body=msgspec.json.encode(given))
 
     async def post(self, url: str, body: Any, headers: Mapping[str, str]) -> Response:
-        if url == HERE.token_url:
-            self.asked += 1
-            await asyncio.sleep(self.seconds)
-            return self.says(self.asked)
+        if url == SETTINGS.token_url:
+            self.requests += 1
+            await asyncio.sleep(2)
+            return self.answer(self.requests)
         await asyncio.sleep(0.1)
         shown = headers["Authorization"].removeprefix("Bearer ")
         self.posted.append(shown)
-        return OK if shown in self.valid else Response(status=401)
+        if shown not in self.valid:
+            return Response(status=401)
+        return await self.crm.post(url, body, headers) if self.crm else OK
 
-    def bearer(self) -> OAuthSession:
-        return OAuthSession(self, TokenCache("crm", HERE, "secret", self))
+    async def deliver(self) -> Response:
+        return await self.session.post(CRM, b"{}", {"a": "b"})
 
-
-async def many(poster: OAuthSession, count: int = 64) -> list[int]:
-    answers = await asyncio.gather(*(poster.post(CRM, b"{}", {"a": "b"}) for _ in range(count)))
-    return [answer.status for answer in answers]
-
-
-def test_waiting_deliveries_share_one_token_until_shortly_before_its_end() -> None:
-    async def work() -> None:
-        world = World()
-        bearer = world.bearer()
-        assert await many(bearer) == [200] * 64
-        await asyncio.sleep(86)
-        assert await many(bearer) == [200] * 64
-        assert world.asked == 1
-        await asyncio.sleep(5)
-        assert await many(bearer) == [200] * 64
-        assert world.asked == 2
-        assert world.posted[-1] == "t2"
-
-    run(work())
+    async def deliver_window(self) -> list[int]:
+        answers = await asyncio.gather(*(self.deliver() for _ in range(64)))
+        return [answer.status for answer in answers]
 
 
-def test_a_token_that_is_refused_is_replaced_and_each_is_tried_once_more() -> None:
-    async def work() -> None:
-        world = World()
-        bearer = world.bearer()
-        await many(bearer)
-        world.valid.clear()
-        world.posted.clear()
-        assert await many(bearer) == [200] * 64
-        assert sorted(world.posted) == ["t1"] * 64 + ["t2"] * 64
-        assert world.asked == 2
-
-    run(work())
+async def test_waiting_deliveries_share_one_token_until_shortly_before_its_end() -> None:
+    world = World()
+    for seconds, requests in ((0, 1), (86, 1), (5, 2)):
+        await asyncio.sleep(seconds)
+        assert await world.deliver_window() == [200] * 64
+        assert world.requests == requests
+    assert world.posted[-1] == "t2"
 
 
-def test_destination_response_stands_when_it_refuses_a_fresh_token() -> None:
-    async def work() -> None:
-        world = World()
-        same = Response(status=200, body=b'{"access_token":"always the same"}'.replace(b" ", b"-"))
-        world.says = lambda _: same
-        bearer = world.bearer()
-        assert await bearer.post(CRM, b"", {}) == Response(status=401)
-        assert (world.asked, len(world.posted)) == (2, 2)
-        assert await many(bearer) == [401] * 64
-        assert (world.asked, len(world.posted)) == (3, 2 + 128), "once for all of them"
-
-    run(work())
+async def test_refused_token_is_replaced_and_each_delivery_tried_once_more() -> None:
+    world = World()
+    await world.deliver_window()
+    world.valid.clear()
+    world.posted.clear()
+    assert await world.deliver_window() == [200] * 64
+    assert sorted(world.posted) == ["t1"] * 64 + ["t2"] * 64
+    assert world.requests == 2
 
 
-def test_a_failure_to_get_one_is_shared_and_nothing_is_posted() -> None:
-    async def work() -> None:
-        world = World()
-        world.says = lambda _: Response(status=503, retry_after=9.0)
-        bearer = world.bearer()
-        answers = await asyncio.gather(*(bearer.post(CRM, b"", {}) for _ in range(64)))
-        assert {(a.status, a.responder, a.retry_after) for a in answers} == {
-            (503, "token endpoint", 9.0)
-        }
-        assert (world.asked, world.posted) == (1, [])
-        await bearer.post(CRM, b"", {})
-        assert world.asked == 1, "it has just failed"
-        await asyncio.sleep(FAILURE_SECONDS)
-        world.says = world.token
-        assert await many(bearer) == [200] * 64
-        assert world.asked == 2
-
-    run(work())
+async def test_destination_response_stands_when_it_refuses_a_fresh_token() -> None:
+    world = World()
+    world.answer = lambda _: Response(status=200, body=b'{"access_token":"always-the-same"}')
+    assert await world.deliver() == Response(status=401)
+    assert (world.requests, len(world.posted)) == (2, 2)
+    assert await world.deliver_window() == [401] * 64
+    assert (world.requests, len(world.posted)) == (3, 2 + 128), "once for all of them"
 
 
-def test_cancelled_delivery_does_not_cancel_the_token_request_of_others() -> None:
-    async def work() -> None:
-        world = World()
-        tokens = TokenCache("crm", HERE, "secret", world)
-        bearer = OAuthSession(world, tokens)
-        first = asyncio.create_task(bearer.post(CRM, b"", {}))
-        others = asyncio.create_task(many(bearer))
-        await asyncio.sleep(1)
-        first.cancel()
-        assert await others == [200] * 64
-        assert world.asked == 1
-        world.valid.clear()
-        last = asyncio.create_task(bearer.post(CRM, b"", {}))
-        await asyncio.sleep(1)
-        last.cancel()
-        await tokens.stop()
-        assert world.asked == 2
-
-    run(work())
+async def test_failure_to_get_a_token_is_shared_and_nothing_is_posted() -> None:
+    world = World()
+    world.answer = lambda _: Response(status=503, retry_after=9.0)
+    answers = await asyncio.gather(*(world.deliver() for _ in range(64)))
+    found = {(each.status, each.responder, each.retry_after) for each in answers}
+    assert found == {(503, "token endpoint", 9.0)}
+    await world.deliver()
+    assert (world.requests, world.posted) == (1, []), "it has just failed"
+    await asyncio.sleep(FAILURE_SECONDS)
+    world.answer = world.token
+    assert await world.deliver_window() == [200] * 64
+    assert world.requests == 2
 
 
-def counted(outcome: str) -> float:
-    labels = {"destination": "crm", "outcome": outcome}
-    return metrics.REGISTRY.get_sample_value("postkamer_destination_tokens_total", labels) or 0.0
+async def test_cancelled_delivery_does_not_cancel_the_token_request_of_others() -> None:
+    world = World()
+    first = asyncio.create_task(world.deliver())
+    others = asyncio.create_task(world.deliver_window())
+    await asyncio.sleep(1)
+    first.cancel()
+    assert await others == [200] * 64
+    assert world.requests == 1
+    world.valid.clear()
+    last = asyncio.create_task(world.deliver())
+    await asyncio.sleep(1)
+    last.cancel()
+    await world.tokens.stop()
+    assert world.requests == 2
 
 
-class Both(World):
-    """With a CRM that writes down what it gets, and how it comes in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.crm = Crm()
-
-    async def post(self, url: str, body: Any, headers: Mapping[str, str]) -> Response:
-        said = await super().post(url, body, headers)
-        return await self.crm.post(url, body, headers) if said == OK else said
+def count_tokens() -> dict[str, float]:
+    name, outcomes = "destination_tokens_total", ("given", "refused", "failed")
+    return {each: metric(name, destination="crm", outcome=each) or 0.0 for each in outcomes}
 
 
-def test_destination_pauses_without_a_token_and_resumes_with_one() -> None:
-    async def work() -> None:
-        loop = asyncio.get_running_loop()
-        before = [counted(outcome) for outcome in ("given", "refused", "failed")]
-        back, world = loop.time() + 600, Both()
-        says = [
-            Response(status=401, body=b'{"error":"invalid_client"}'),
-            Response(failure="timeout"),
-        ]
-        world.says = lambda nth: world.token(nth) if loop.time() > back else says[nth % 2]
-        hall = Hall(world.crm)
-        hall.posts_through(world.bearer())
-        hall.receives(*(of(n, "abcdefgh"[n % 8]) for n in range(24)))
-        with capture_logs() as logs:
-            await hall.works(lambda: hall.channel.acked == [1])
-        assert {s.state for s in hall.book.settled} == {"settled"}
-        assert sorted(hall.crm.numbers) == list(range(24))
-        assert world.asked < 60, "it is not flooded"
-        after = [counted(outcome) for outcome in ("given", "refused", "failed")]
-        given, refused, failed = (a - b for a, b in zip(after, before, strict=True))
-        assert (given, given + refused + failed) == (1, world.asked)
-        paused = {(e["log_level"], e["reason"]) for e in logs if e["event"] == "destination.paused"}
-        assert paused == {
-            ("error", "the token endpoint refused us: 401 invalid_client"),
-            ("warning", "the token endpoint gave no answer: timeout"),
-        }
-
-    run(work())
+async def test_destination_pauses_without_a_token_and_resumes_with_one() -> None:
+    harness, before, back = Harness(), count_tokens(), now() + 600
+    world = World(harness.crm)
+    failures = Response(failure="timeout"), Response(status=401, body=b'{"error":"invalid_client"}')
+    world.answer = lambda nth: world.token(nth) if now() > back else failures[nth % 2]
+    harness.post_through(world.session)
+    with capture_logs() as logs:
+        await harness.deliver(*spread(range(24), "abcdefgh"))
+    assert {s.state for s in harness.tables.settled} == {"settled"}
+    assert sorted(harness.crm.numbers) == list(range(24))
+    assert world.requests < 60, "it is not flooded"
+    counted = {outcome: n - before[outcome] for outcome, n in count_tokens().items()}
+    assert (counted["given"], sum(counted.values())) == (1, world.requests)
+    paused = {(e["log_level"], e["reason"]) for e in logs if e["event"] == "destination.paused"}
+    assert paused == {
+        ("error", "the token endpoint refused us: 401 invalid_client"),
+        ("warning", "the token endpoint gave no answer: timeout"),
+    }

@@ -9,7 +9,7 @@ from deliverer.crm.session import POLL_SECONDS
 from deliverer.transport.response import Response
 from services import metrics
 from services.amqp.consumer import ChannelLost
-from tests.support.deliverer.delivery_harness import OK, Crm, Hall, of
+from tests.support.deliverer.delivery_harness import OK, Crm, Harness, of
 from tests.support.virtual_clock import run
 
 
@@ -20,19 +20,19 @@ def paused() -> float | None:
 
 def test_paused_destination_gets_everything_in_order_when_it_resumes() -> None:
     async def work() -> None:
-        hall = Hall(Crm())
-        hall.book.still = True
-        hall.receives(*(of(n, "ab"[n % 2]) for n in range(10)))
-        task = asyncio.create_task(hall.works(lambda: hall.channel.acked == [1]))
+        harness = Harness()
+        harness.tables.is_paused = True
+        harness.receive(*(of(n, "ab"[n % 2]) for n in range(10)))
+        task = asyncio.create_task(harness.run_until(lambda: harness.channel.acked == [1]))
         await asyncio.sleep(1000)
-        assert hall.crm.asked == []
+        assert harness.crm.asked == []
         assert paused() == 1
-        hall.book.still = False
+        harness.tables.is_paused = False
         await asyncio.sleep(2 * POLL_SECONDS)
         assert paused() == 0
         await task
         for lane in range(2):
-            own = [n for n in hall.crm.numbers if n % 2 == lane]
+            own = [n for n in harness.crm.numbers if n % 2 == lane]
             assert own == sorted(own)
 
     run(work())
@@ -40,18 +40,22 @@ def test_paused_destination_gets_everything_in_order_when_it_resumes() -> None:
 
 def test_replays_go_once_and_between_new_deliveries() -> None:
     async def work() -> None:
-        hall = Hall(Crm())
-        hall.book.again = [ReplayJob(of(7, "a"), 1), ReplayJob(of(8, "b"), 2)]
-        hall.receives(*(of(n, "c") for n in range(3)))
+        harness = Harness()
+        harness.tables.replays = [ReplayJob(of(7, "a"), 1), ReplayJob(of(8, "b"), 2)]
+        harness.receive(*(of(n, "c") for n in range(3)))
 
         def settled() -> bool:
-            done = {s.event for s in hall.book.settled}
-            hall.book.again = [a for a in hall.book.again if a.delivery.id not in done]
-            return hall.channel.acked == [1] and not hall.book.again
+            done = {s.event for s in harness.tables.settled}
+            harness.tables.replays = [
+                a for a in harness.tables.replays if a.delivery.id not in done
+            ]
+            return harness.channel.acked == [1] and not harness.tables.replays
 
-        await hall.works(settled)
-        assert sorted(hall.crm.numbers) == [0, 1, 2, 7, 8]
-        again = {s.message.int: s.replays for s in hall.book.settled if s.message and s.replays}
+        await harness.run_until(settled)
+        assert sorted(harness.crm.numbers) == [0, 1, 2, 7, 8]
+        again = {
+            s.message.int: s.replays for s in harness.tables.settled if s.message and s.replays
+        }
         assert again == {7: 1, 8: 2}
 
     run(work())
@@ -61,38 +65,40 @@ def test_replays_go_once_and_between_new_deliveries() -> None:
 def test_withdrawn_replay_is_not_delivered(held_still: bool) -> None:
     async def work() -> None:
         away = [True]
-        hall = Hall(Crm(lambda _: Response(status=503) if away[0] else OK))
-        hall.book.again = [ReplayJob(of(n, "abcd"[n]), 1) for n in range(4)]
-        task = asyncio.create_task(hall.works(lambda: hall.channel.acked == [1]))
+        harness = Harness(Crm(lambda _: Response(status=503) if away[0] else OK))
+        harness.tables.replays = [ReplayJob(of(n, "abcd"[n]), 1) for n in range(4)]
+        task = asyncio.create_task(harness.run_until(lambda: harness.channel.acked == [1]))
         await asyncio.sleep(100)
-        hall.book.still = held_still
-        hall.book.again = [one for one in hall.book.again if one.delivery.sequence == 2]
+        harness.tables.is_paused = held_still
+        harness.tables.replays = [
+            one for one in harness.tables.replays if one.delivery.sequence == 2
+        ]
         await asyncio.sleep(100)
-        away[0], hall.book.still, before = False, False, len(hall.crm.asked)
-        hall.receives(of(7, "a"), of(8, "b"))
+        away[0], harness.tables.is_paused, before = False, False, len(harness.crm.asked)
+        harness.receive(of(7, "a"), of(8, "b"))
         await task
-        assert {*hall.crm.numbers[before:]} == {2, 7, 8}
-        assert {one.message.int for one in hall.book.settled if one.message} == {2, 7, 8}
+        assert {*harness.crm.numbers[before:]} == {2, 7, 8}
+        assert {one.message.int for one in harness.tables.settled if one.message} == {2, 7, 8}
 
     run(work())
 
 
-def test_a_fault_in_looking_gives_the_queue_back_and_is_told() -> None:
+def test_fault_in_a_poll_of_the_tables_gives_the_queue_back() -> None:
     async def work() -> None:
-        hall = Hall(Crm())
-        hall.book.claim_due = None  # type: ignore[assignment,method-assign]
+        harness = Harness()
+        harness.tables.claim_due = None  # type: ignore[assignment,method-assign]
         with pytest.raises(ChannelLost):
-            await hall.session().run()
+            await harness.session().run()
 
     run(work())
 
 
 def test_refused_replay_is_parked_again() -> None:
     async def work() -> None:
-        hall = Hall(Crm(lambda _: Response(status=422)))
-        hall.book.again = [ReplayJob(of(7, "a"), 1)]
-        await hall.works(lambda: bool(hall.book.settled))
-        [parked] = hall.book.settled
+        harness = Harness(Crm(lambda _: Response(status=422)))
+        harness.tables.replays = [ReplayJob(of(7, "a"), 1)]
+        await harness.run_until(lambda: bool(harness.tables.settled))
+        [parked] = harness.tables.settled
         assert (parked.state, parked.replays) == ("parked", 1)
 
     run(work())
@@ -102,10 +108,10 @@ def test_replay_waits_while_its_destination_is_away() -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
         back = loop.time() + 600
-        hall = Hall(Crm(lambda _: OK if loop.time() > back else Response(status=503)))
-        hall.book.again = [ReplayJob(of(7, "a"), 1)]
-        await hall.works(lambda: bool(hall.book.settled))
-        assert {s.state for s in hall.book.settled} == {"settled"}
-        assert len(hall.crm.asked) < 60
+        harness = Harness(Crm(lambda _: OK if loop.time() > back else Response(status=503)))
+        harness.tables.replays = [ReplayJob(of(7, "a"), 1)]
+        await harness.run_until(lambda: bool(harness.tables.settled))
+        assert {s.state for s in harness.tables.settled} == {"settled"}
+        assert len(harness.crm.asked) < 60
 
     run(work())

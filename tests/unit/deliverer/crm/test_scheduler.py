@@ -246,38 +246,33 @@ def test_any_events_keep_order_and_bounds_and_lose_nothing(
     assert not any(world.unsettled.values())
 
 
+def scheduler_with(*sidelined: str) -> tuple[Scheduler, list[Action]]:
+    """A scheduler with an envelope of two deliveries, and its actions."""
+    scheduler, incoming = Scheduler(4), IncomingMessage("", b"", 1, 0)
+    jobs = [Job(delivery(n, f"c{n}"), IncomingBatch(incoming, 2)) for n in (1, 2)]
+    return scheduler, scheduler.on_batch(incoming, jobs, set(sidelined))
+
+
 def test_scheduler_starts_nothing_before_it_may_or_after_it_stops() -> None:
-    scheduler = Scheduler(4)
-    incoming = IncomingMessage("", b"", 1, 0)
-    frame = IncomingBatch(incoming, 2)
-    jobs = [Job(delivery(n, f"c{n}"), frame) for n in (1, 2)]
-    assert scheduler.on_batch(incoming, jobs, set()) == []
+    scheduler, actions = scheduler_with()
+    assert actions == []
     assert scheduler.tick(1000.0) == [] and scheduler.next_due is None
     scheduler.on_operator_pause(False)
     scheduler.stop()
     assert scheduler.tick(1000.0) == [] and scheduler.next_due is None
 
 
-def test_an_envelope_with_nothing_left_to_deliver_is_acknowledged_at_once() -> None:
+def test_delivery_of_a_conversation_that_the_table_holds_is_sidelined() -> None:
+    scheduler, [sideline] = scheduler_with("c1")
+    assert isinstance(sideline, Sideline)
+    assert [job.delivery.sequence for job in sideline.jobs] == [1]
+    scheduler.on_operator_pause(False)
+    assert [start.job.delivery.sequence for start in scheduler.tick(1000.0)] == [2]
+
+
+def test_envelope_with_nothing_left_to_deliver_is_acknowledged_at_once() -> None:
     incoming = IncomingMessage("", b"", 1, 0)
     assert Scheduler(4).on_batch(incoming, [], set()) == [Ack(incoming)]
-
-
-@pytest.mark.parametrize("per_second", [5, 50])
-def test_a_rate_limit_is_waited_for_with_one_timer(per_second: int) -> None:
-    world = World(64, per_second)
-    next(world.polling)
-    world.batch(list(range(200)))
-    began = world.now
-    ticks = 0
-    while world.flying or not world.acked:
-        while world.flying or world.writing:
-            world.land(0, OK)
-            world.write(0)
-        world.advance(0.01)
-        ticks += 1
-        assert ticks < 10_000
-    assert world.now - began == pytest.approx(200 / per_second, rel=0.1)
 
 
 def world_with(conversations: int) -> World:
@@ -287,19 +282,6 @@ def world_with(conversations: int) -> World:
     world.batch(list(range(conversations)))
     assert len(world.flying) == 4
     return world
-
-
-def test_paused_destination_is_probed_once_its_pause_is_over() -> None:
-    world = world_with(6)
-    for _ in range(4):
-        world.land(0, Response(status=503))
-    due = world.scheduler.next_due
-    assert due and FIRST_WAIT / 2 <= due - world.now <= FIRST_WAIT
-    assert world.scheduler.is_paused and not world.flying
-    world.advance(due - world.now)
-    assert [start.probes for start in world.flying] == [1]
-    world.land(0, OK)
-    assert not world.scheduler.is_paused and world.flying
 
 
 def test_delivery_started_before_a_failure_is_no_probe_after_it() -> None:
@@ -323,12 +305,3 @@ def test_probe_goes_at_once_when_the_operator_resumes_the_destination() -> None:
         for _ in range(5):
             next(world.polling)
         assert len(world.flying) == (0 if wanted else 1)
-
-
-def test_nothing_is_acknowledged_while_one_of_its_deliveries_is_in_hand() -> None:
-    world = world_with(4)
-    while world.flying:
-        world.land(0, OK)
-    for left in range(3, -1, -1):
-        world.write(0)
-        assert world.acked == ([] if left else [1])

@@ -1,4 +1,4 @@
-"""One destination through good and bad times, on a clock that jumps: order, window, pause."""
+"""One destination through good and bad times: order, window, pause, acknowledgement."""
 
 import asyncio
 from itertools import pairwise
@@ -12,249 +12,172 @@ from deliverer.transport.response import Response
 from services import contract, metrics
 from services.amqp.consumer import ChannelLost
 from services.contract import Delivery
-from tests.support.deliverer.delivery_harness import OK, Crm, Hall, of, until_it_holds
-from tests.support.virtual_clock import run
+from tests.support.deliverer.delivery_harness import (
+    OK,
+    Crm,
+    Harness,
+    fail_for,
+    metric,
+    now,
+    of,
+    spread,
+    until,
+)
+
+AWAY = Response(status=503)
 
 
-def test_conversations_go_side_by_side_within_the_window_each_in_order() -> None:
-    async def work() -> None:
-        hall = Hall(Crm(), window=3)
-        hall.receives(*(of(n, "abcde"[n % 5]) for n in range(15)))
-        hall.receives(*(of(n, "a") for n in range(15, 20)))
-        await hall.works(lambda: hall.channel.acked == [1, 2])
-        assert hall.crm.most == 3
-        assert sorted(hall.crm.numbers) == list(range(20))
-        for conversation in range(5):
-            own = [n for n in hall.crm.numbers if n < 15 and n % 5 == conversation]
-            assert own == sorted(own)
-        assert len(hall.book.settled) == 20
-        assert {s.state for s in hall.book.settled} == {"settled"}
-
-    run(work())
+def assert_in_order(numbers: list[int], conversations: int) -> None:
+    for conversation in range(conversations):
+        own = [n for n in numbers if n % conversations == conversation]
+        assert own == sorted(own)
 
 
-def test_an_envelope_is_acknowledged_once_all_of_it_is_written_down() -> None:
-    async def work() -> None:
-        hall = Hall(Crm(seconds=5))
-        hall.receives(of(1, "a"), of(2, "a"))
-        await hall.works(lambda: len(hall.book.settled) == 1)
-        assert hall.channel.acked == []
-        assert hall.crm.numbers == [1, 2], "what flew was finished"
-        assert len(hall.book.settled) == 2
-
-    # It stopped when the second flew already: that one is finished, and then it is acknowledged.
-    async def finished() -> None:
-        hall = Hall(Crm())
-        hall.receives(of(1, "a"))
-        await hall.works(lambda: bool(hall.crm.asked))
-        assert hall.channel.acked == [1]
-
-    run(finished())
+async def test_envelope_is_not_acknowledged_before_all_of_it_is_settled() -> None:
+    harness = Harness(Crm(seconds=5))
+    task = asyncio.create_task(harness.deliver(of(1, "a"), of(2, "a")))
+    await until(lambda: len(harness.settled()) == 1)
+    assert harness.channel.acked == []
+    await task
+    assert harness.crm.numbers == [1, 2] and harness.channel.acked == [1]
 
 
-def test_dead_destination_is_probed_ever_later_until_it_answers() -> None:
-    async def work() -> None:
-        loop = asyncio.get_running_loop()
-        back = loop.time() + 600
-        crm = Crm(lambda _: OK if loop.time() > back else Response(status=503))
-        hall = Hall(crm, window=8)
-        hall.receives(*(of(n, "abcdefgh"[n % 8]) for n in range(24)))
-        await hall.works(lambda: hall.channel.acked == [1])
-        probes = [at for at, _ in crm.asked[8:] if at <= back - 1]
-        gaps = [later - earlier - 1 for earlier, later in pairwise(probes)]
-        assert all(gap >= FIRST_WAIT / 2 for gap in gaps)
-        assert all(LONGEST_WAIT / 2 <= gap <= LONGEST_WAIT + 1 for gap in gaps[8:])
-        assert len(probes) < 60, "it is not flooded while it is away"
-        settled = [int(s.message.int) for s in hall.book.settled if s.message]
-        assert sorted(settled) == list(range(24))
-        for conversation in range(8):
-            own = [n for n in settled if n % 8 == conversation]
-            assert own == sorted(own)
-        after = [at for at, _ in crm.asked if at > back]
-        assert max(after) - min(after) < LONGEST_WAIT, "it drains at full speed"
-
-    run(work())
+async def test_session_that_stops_settles_and_acknowledges_what_is_in_flight() -> None:
+    harness = Harness()
+    harness.receive(of(1, "a"))
+    await harness.run_until(lambda: bool(harness.crm.asked))
+    assert harness.channel.acked == [1]
 
 
-def metric(name: str) -> float:
-    value = metrics.REGISTRY.get_sample_value(f"postkamer_{name}", {"destination": "crm"})
-    return -1 if value is None else value
+async def test_dead_destination_is_probed_ever_later_until_it_answers() -> None:
+    harness, back = Harness(Crm(fail_for(600, AWAY)), window=8), now() + 600
+    task = asyncio.create_task(harness.deliver(*spread(range(24), "abcdefgh")))
+    await asyncio.sleep(10)
+    assert metric("destination_paused") == 1
+    await task
+    assert metric("destination_paused") == 0
+    moments = [at for at, _ in harness.crm.asked]
+    assert len(set(moments[:4])) == 1, "failures together count once"
+    assert harness.crm.most == 4
+    probes = [at for at in moments[3:] if at <= back - 1]
+    for n, (earlier, later) in enumerate(pairwise(probes)):
+        longest = min(FIRST_WAIT * 2**n, LONGEST_WAIT)
+        assert longest / 2 <= later - earlier - 1 <= longest + 0.01
+    assert len(probes) < 60, "it is not flooded while it is away"
+    settled = [s.message.int for s in harness.settled() if s.message]
+    assert sorted(settled) == list(range(24))
+    assert_in_order(settled, 8)
+    after = [at for at in moments if at > back]
+    assert max(after) - min(after) < LONGEST_WAIT, "it drains at full speed"
 
 
-def test_failures_together_count_once_and_each_pause_doubles() -> None:
-    async def work() -> None:
-        hall = Hall(Crm(lambda _: Response(status=503)), window=4)
-        hall.receives(*(of(n, "abcdefgh"[n]) for n in range(8)))
-        await hall.works(lambda: len(hall.crm.asked) >= 10)
-        assert hall.crm.most == 4
-        moments = [at for at, _ in hall.crm.asked]
-        assert len(set(moments[:4])) == 1
-        gaps = [later - earlier - 1 for earlier, later in pairwise(moments[3:])]
-        for n, gap in enumerate(gaps):
-            longest = min(FIRST_WAIT * 2**n, LONGEST_WAIT)
-            assert longest / 2 <= gap <= longest + 0.01
-        assert metric("destination_paused") == 1
-
-    run(work())
+async def test_trip_is_measured_only_of_messages_that_were_taken() -> None:
+    count = "postkamer_trip_seconds_count"
+    before = metrics.REGISTRY.get_sample_value(count) or 0
+    moved = msgspec.structs.replace(of(2, "b"), type="nl.postkamer.conversation-transferred.v1")
+    harness = Harness(Crm(lambda n: Response(status=400) if n == 3 else OK))
+    await harness.deliver(of(1, "a"), moved, of(3, "c"))
+    assert metrics.REGISTRY.get_sample_value(count) == before + 1
 
 
-def test_a_pause_shows_for_as_long_as_it_lasts() -> None:
-    async def work() -> None:
-        loop = asyncio.get_running_loop()
-        back = loop.time() + 10
-        hall = Hall(Crm(lambda _: OK if loop.time() > back else Response(status=503)))
-        hall.receives(of(1, "a"))
-        task = asyncio.create_task(hall.works(lambda: hall.channel.acked == [1]))
-        await asyncio.sleep(5)
-        assert metric("destination_paused") == 1
+async def test_each_probe_is_of_another_conversation() -> None:
+    harness = Harness(Crm(lambda _: Response(status=500)), window=1)
+    harness.receive(of(1, "a"), of(2, "b"), of(3, "c"))
+    await harness.run_until(lambda: len(harness.crm.asked) >= 7)
+    # Of those that were not tried yet the newest: what fails is likely to have come together.
+    assert harness.crm.numbers[:7] == [1, 3, 2, 1, 3, 2, 1]
+
+
+async def test_destination_is_probed_when_its_retry_after_is_over() -> None:
+    busy = Response(status=429, retry_after=200.0)
+    harness = Harness(Crm(fail_for(100, busy)), window=1)
+    await harness.deliver(of(1, "a"), of(2, "b"))
+    [first, second, third, *_] = [at for at, _ in harness.crm.asked]
+    # The first time it is looked at after a minute: it may have been about that message alone.
+    assert second - first == pytest.approx(61, abs=0.1)
+    assert third - second == pytest.approx(201, abs=0.1)
+
+
+async def test_refused_message_is_parked_whole_and_the_next_one_delivered() -> None:
+    refusal = Response(status=422, body=b"no such department" * 100)
+    harness = Harness(Crm(lambda n: refusal if n == 1 else OK))
+    await harness.deliver(of(1, "a"), of(2, "a"))
+    parked, settled = harness.tables.settled
+    assert (parked.state, parked.status, parked.attempts) == ("parked", 422, 1)
+    assert (settled.state, settled.status, settled.body) == ("settled", 200, None)
+    assert parked.body
+    stored = msgspec.msgpack.decode(parked.body)
+    assert msgspec.convert(stored["delivery"], Delivery) == of(1, "a")
+    assert stored["answer"] == refusal.body[:1024]
+
+
+async def test_settled_delivery_is_not_delivered_again() -> None:
+    harness = Harness()
+    harness.tables.before = {of(1, "a").id, of(3, "a").id}
+    harness.receive(of(1, "a"), of(2, "a"))
+    await harness.deliver(of(3, "a"))
+    assert harness.crm.numbers == [2]
+
+
+async def test_unreadable_envelope_is_parked_whole() -> None:
+    harness = Harness()
+    harness.receive_frame(b"\xc1 no MessagePack")
+    batch = contract.encode(contract.ArchiveBatch(records=[]))
+    harness.receive_frame(batch, contract.ARCHIVE_BATCH)
+    await harness.deliver(of(1, "a"))
+    assert [s.body for s in harness.settled("parked")] == [b"\xc1 no MessagePack", batch]
+
+
+async def test_envelope_of_a_newer_version_stays_in_the_queue() -> None:
+    harness = Harness()
+    harness.receive_frame(b"\x80", "delivery-batch.v2")
+    with pytest.raises(KeyError):
+        await harness.session().run()
+    assert harness.channel.acked == []
+
+
+@pytest.mark.parametrize("answer", [OK, AWAY])
+async def test_session_delivers_nothing_more_once_its_channel_is_lost(answer: Response) -> None:
+    """The next holder of the queue delivers all of it: twice at once would be out of order."""
+    harness = Harness(Crm(lambda _: answer), window=2)
+    harness.receive(*spread(range(40), "abcd"))
+    task = asyncio.create_task(harness.session().run())
+    await until(lambda: len(harness.crm.asked) >= 3 and not harness.crm.open)
+    harness.inbox.mark_lost()
+    with pytest.raises(ChannelLost):
         await task
-        assert metric("destination_paused") == 0
-
-    run(work())
-
-
-def test_the_trip_of_a_message_is_measured_and_of_nothing_else() -> None:
-    async def work() -> None:
-        count = "postkamer_trip_seconds_count"
-        before = metrics.REGISTRY.get_sample_value(count)
-        hall = Hall(Crm(lambda n: Response(status=400) if n == 3 else OK))
-        moved = msgspec.structs.replace(of(2, "b"), type="nl.postkamer.conversation-transferred.v1")
-        hall.receives(of(1, "a"), moved, of(3, "c"))
-        await hall.works(lambda: hall.channel.acked == [1])
-        assert (metrics.REGISTRY.get_sample_value(count) or 0) - (before or 0) == 1
-
-    run(work())
+    asked = len(harness.crm.asked)
+    await asyncio.sleep(1000)
+    assert len(harness.crm.asked) == asked
 
 
-def test_a_probe_is_another_conversations_each_time() -> None:
-    async def work() -> None:
-        hall = Hall(Crm(lambda _: Response(status=500)), window=1)
-        hall.receives(of(1, "a"), of(2, "b"), of(3, "c"))
-        await hall.works(lambda: len(hall.crm.asked) >= 7)
-        # Of those that were not tried yet the newest: what fails is likely to have come together.
-        assert hall.crm.numbers[:7] == [1, 3, 2, 1, 3, 2, 1]
+async def test_fault_in_a_delivery_gives_the_queue_back() -> None:
+    def broken(_: int) -> Response:
+        raise RuntimeError("a fault")
 
-    run(work())
-
-
-def test_a_destination_that_says_when_is_asked_then() -> None:
-    async def work() -> None:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        crm = Crm(lambda _: OK if loop.time() > began + 100 else busy)
-        busy = Response(status=429, retry_after=200.0)
-        hall = Hall(crm, window=1)
-        hall.receives(of(1, "a"), of(2, "b"))
-        await hall.works(lambda: hall.channel.acked == [1])
-        [first, second, third, *_] = [at for at, _ in crm.asked]
-        # The first time it is looked at after a minute: it may have been about that message alone.
-        assert second - first == pytest.approx(61, abs=0.1)
-        assert third - second == pytest.approx(201, abs=0.1)
-
-    run(work())
+    harness = Harness(Crm(broken))
+    harness.receive(of(1, "a"))
+    with pytest.raises(ChannelLost):
+        await harness.session().run()
+    assert harness.channel.acked == []
 
 
-def test_a_message_that_is_refused_is_parked_whole_and_the_next_one_goes() -> None:
-    async def work() -> None:
-        refusal = Response(status=422, body=b"no such department" * 100)
-        hall = Hall(Crm(lambda n: refusal if n == 1 else OK))
-        hall.receives(of(1, "a"), of(2, "a"))
-        await hall.works(lambda: hall.channel.acked == [1])
-        parked, settled = hall.book.settled
-        assert (parked.state, parked.status, parked.attempts) == ("parked", 422, 1)
-        assert (settled.state, settled.status) == ("settled", 200)
-        assert parked.body and settled.body is None
-        kept = msgspec.msgpack.decode(parked.body)
-        assert msgspec.convert(kept["delivery"], Delivery) == of(1, "a")
-        assert kept["answer"] == refusal.body[:1024]
+async def test_destination_with_a_rate_limit_is_kept_to_it_by_one_timer() -> None:
+    harness = Harness(Crm(seconds=0.01), window=64, per_second=20)
+    harness.receive(*(of(n, f"citizen {n}") for n in range(200)))
+    session, began, ticks = harness.session(), now(), 0
+    tick = session._scheduler.tick
 
-    run(work())
+    def count(now: float) -> list[StartDelivery]:
+        nonlocal ticks
+        ticks += 1
+        return tick(now)
 
-
-def test_settled_delivery_is_not_delivered_again() -> None:
-    async def work() -> None:
-        hall = Hall(Crm())
-        hall.book.before = {of(1, "a").id, of(3, "a").id}
-        hall.receives(of(1, "a"), of(2, "a"))
-        hall.receives(of(3, "a"))
-        await hall.works(lambda: len(hall.channel.acked) == 2)
-        assert hall.crm.numbers == [2]
-        assert sorted(hall.channel.acked) == [1, 2]
-
-    run(work())
-
-
-def test_an_envelope_that_cannot_be_read_is_kept_whole_and_a_newer_one_stays() -> None:
-    async def work() -> None:
-        hall = Hall(Crm())
-        hall.frame(b"\xc1 no MessagePack")
-        hall.frame(contract.encode(contract.ArchiveBatch(records=[])), contract.ARCHIVE_BATCH)
-        hall.receives(of(1, "a"))
-        await hall.works(lambda: len(hall.channel.acked) == 3)
-        kept = [s.body for s in hall.book.settled if s.state == "parked"]
-        assert kept[0] == b"\xc1 no MessagePack" and len(kept) == 2
-        newer = Hall(Crm())
-        newer.frame(b"\x80", "delivery-batch.v2")
-        with pytest.raises(KeyError):
-            await newer.session().run()
-        assert newer.channel.acked == []
-
-    run(work())
-
-
-@pytest.mark.parametrize("answer", [OK, Response(status=503)])
-def test_session_delivers_nothing_more_once_its_channel_is_lost(answer: Response) -> None:
-    """Whoever holds the queue next delivers all of it: twice at once would be out of order."""
-
-    async def work() -> None:
-        hall = Hall(Crm(lambda _: answer), window=2)
-        hall.receives(*(of(n, "abcd"[n % 4]) for n in range(40)))
-        task = asyncio.create_task(hall.session().run())
-        await until_it_holds(lambda: len(hall.crm.asked) >= 3 and not hall.crm.open)
-        hall.inbox.mark_lost()
-        with pytest.raises(ChannelLost):
-            await task
-        asked = len(hall.crm.asked)
-        await asyncio.sleep(1000)
-        assert len(hall.crm.asked) == asked
-
-    run(work())
-
-
-def test_a_fault_of_ours_gives_the_queue_back() -> None:
-    async def work() -> None:
-        def broken(_: int) -> Response:
-            raise RuntimeError("a fault")
-
-        hall = Hall(Crm(broken))
-        hall.receives(of(1, "a"))
-        with pytest.raises(ChannelLost):
-            await hall.session().run()
-        assert hall.channel.acked == []
-
-    run(work())
-
-
-def test_a_destination_is_asked_no_more_often_than_it_may_be() -> None:
-    async def work() -> None:
-        hall = Hall(Crm(seconds=0.01), window=64, per_second=20)
-        hall.receives(*(of(n, f"citizen {n}") for n in range(200)))
-        loop, session = asyncio.get_running_loop(), hall.session()
-        began, looks = loop.time(), 0
-        tick = session._scheduler.tick
-
-        def counted(now: float) -> list[StartDelivery]:
-            nonlocal looks
-            looks += 1
-            return tick(now)
-
-        session._scheduler.tick = counted  # type: ignore[method-assign]
-        task = asyncio.create_task(session.run())
-        await until_it_holds(lambda: hall.channel.acked == [1])
-        hall.inbox.drain()
-        await task
-        seconds = hall.crm.asked[-1][0] - began
-        assert 9 <= seconds <= 11
-        assert looks < 2 * (seconds / PACE_SECONDS + len(hall.crm.asked)), "by one timer"
-
-    run(work())
+    session._scheduler.tick = count  # type: ignore[method-assign]
+    task = asyncio.create_task(session.run())
+    await until(lambda: harness.channel.acked == [1])
+    harness.inbox.drain()
+    await task
+    seconds = harness.crm.asked[-1][0] - began
+    assert 9 <= seconds <= 11
+    assert ticks < 2 * (seconds / PACE_SECONDS + len(harness.crm.asked))

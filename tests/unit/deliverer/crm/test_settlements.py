@@ -1,7 +1,7 @@
-"""What is written down of a delivery, and the record that is made of it."""
+"""Settlement of a delivery: the row that is written, its record, and the destinations' secrets."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,18 +17,18 @@ from deliverer.crm.settlements import (
     park_settlement,
     settlement_record,
 )
-from services.config.model import Configuration, parse
 from services.config.settings import SettingsError
 from services.contract import Delivery
+from tests.support.deliverer.configuration import CRM, configuration
 from tests.support.deliverer.delivery_jobs import NOON, delivery
 
 SETTLED = make_settlement(delivery(7), "crm", 3, 200, NOON)
 
 
-def test_a_record_says_what_became_of_a_delivery_and_nothing_of_its_content() -> None:
+def test_settlement_record_has_the_outcome_of_a_delivery_and_no_content() -> None:
     made = settlement_record(SETTLED)
     assert (made.kind, made.at, made.tenant) == ("delivery", NOON, "almelo")
-    assert (made.conversation, made.message) == ("a", UUID(int=7))
+    assert (made.conversation, made.message, made.raw) == ("a", UUID(int=7), b"")
     assert msgspec.json.decode(made.data) == {
         "destination": "crm",
         "event": str(delivery(7).id),
@@ -37,10 +37,9 @@ def test_a_record_says_what_became_of_a_delivery_and_nothing_of_its_content() ->
         "status": 200,
         "reason": "",
     }
-    assert made.raw == b""
 
 
-def test_a_record_can_be_made_again_from_what_the_database_keeps() -> None:
+def test_settlement_record_can_be_made_again_from_the_row() -> None:
     """Without the body: it is not read back, and has no part in the record."""
     full = park_settlement(SETTLED, delivery(7), "refused", b"answer")
     row = msgspec.structs.asdict(full)
@@ -62,58 +61,44 @@ def test_settlement_record_id_follows_from_event_and_destination() -> None:
     assert settlement_record(later).id == id
 
 
-def test_a_parked_delivery_is_kept_with_what_it_takes_to_try_it_again() -> None:
+def test_parked_delivery_is_stored_with_all_that_a_replay_needs() -> None:
     made = park_settlement(SETTLED, delivery(7), "refused: 422", b"x" * 5000)
     assert (made.state, made.reason) == ("parked", "refused: 422")
     assert made.body
-    kept = msgspec.msgpack.decode(made.body)
-    assert msgspec.convert(kept["delivery"], Delivery) == delivery(7)
-    assert kept["answer"] == b"x" * STORED_ANSWER_BYTES
+    stored = msgspec.msgpack.decode(made.body)
+    assert msgspec.convert(stored["delivery"], Delivery) == delivery(7)
+    assert stored["answer"] == b"x" * STORED_ANSWER_BYTES
 
 
-def configured(*secrets: str) -> Configuration:
-    tables = "".join(
-        f'[[destinations]]\nid = "d{n}"\nkind = "cloudevents"\nurl = "https://x"\n'
-        f'secret = "{secret}"\n'
-        for n, secret in enumerate(secrets)
-    )
-    return parse(
-        '[[tenants]]\nid = "a"\nname = "A"\n'
-        '[[numbers]]\nid = "12345"\ntenant = "a"\nfallback = "k"\n'
-        '[[departments]]\nid = "k"\ntenant = "a"\nname = "K"\ndestination = "d0"\n' + tables,
-        "p.toml",
-    )
+def keys(secrets: Sequence[str | tuple[str, str]], environ: Mapping[str, str]) -> dict[str, Keys]:
+    """Keys of destinations with these secrets, or pairs of a secret and the next one."""
+    destinations = []
+    for n, secret in enumerate(secrets):
+        first, following = (secret, "") if isinstance(secret, str) else secret
+        destinations.append(CRM | {"id": f"d{n}", "secret": first, "secret_next": following})
+    found = load_secrets(configuration(*destinations), environ)
+    return {id: each.keys for id, each in found.items()}
 
 
-def test_every_destination_has_its_key() -> None:
-    config = configured("env:CRM_SECRET", "plain text", "whsec_aHVudGVyMg==")
-    assert keys(config, {"CRM_SECRET": "from the environment"}) == {
+def test_each_destination_has_its_own_secret_or_two_during_rotation() -> None:
+    secrets = ["env:A", "plain text", "whsec_aHVudGVyMg==", ("one", "two")]
+    assert keys(secrets, {"A": "from the environment"}) == {
         "d0": (b"from the environment",),
         "d1": (b"plain text",),
         "d2": (b"hunter2",),
+        "d3": (b"one", b"two"),
     }
 
 
-def keys(config: Configuration, environ: Mapping[str, str]) -> dict[str, Keys]:
-    return {id: each.keys for id, each in load_secrets(config, environ).items()}
-
-
-def test_a_destination_may_have_two_while_they_are_replaced() -> None:
-    config = configured('one"\nsecret_next = "env:NEXT')
-    assert keys(config, {"NEXT": "two"}) == {"d0": (b"one", b"two")}
-    with pytest.raises(SettingsError) as raised:
-        keys(config, {})
-    assert raised.value.faults == ["NEXT (destination d0): is missing"]
-
-
-def test_every_secret_that_is_missing_or_wrong_is_named_and_none_is_quoted() -> None:
-    config = configured("env:CRM_SECRET", "", "whsec_hunter2", "env:WRONG", "env:FILE")
+def test_all_missing_and_malformed_secrets_are_named_and_none_is_quoted() -> None:
+    secrets = ["env:CRM_SECRET", "", "whsec_hunter2", "env:WRONG", "env:FILE", ("a", "env:NEXT")]
     environ = {"WRONG": "whsec_hunter2", "FILE_FILE": "/nowhere/hunter2"}
     with pytest.raises(SettingsError) as raised:
-        keys(config, environ)
+        keys(secrets, environ)
     assert raised.value.faults == [
         "CRM_SECRET (destination d0): is missing",
         "FILE (destination d4): No such file or directory",
+        "NEXT (destination d5): is missing",
         "WRONG (destination d3): what follows whsec_ is no base64",
         "secret (destination d1): is missing",
         "secret (destination d2): what follows whsec_ is no base64",

@@ -15,14 +15,14 @@ def test_table_has_each_kind_of_the_configuration_with_its_settings() -> None:
 
 
 @pytest.mark.parametrize("name", ["cloudevents", "openklant"])
-def test_secret_that_is_missing_is_a_fault_where_one_is_required(name: str) -> None:
+def test_missing_secret_is_a_fault_where_one_is_required(name: str) -> None:
     kind, faults = DESTINATIONS[name], list[str]()
     destination = kind.config.model_validate({"id": "a", "kind": name, "url": "https://a.example"})
     kind.secrets(destination, {}, faults)
     assert faults == ["secret (destination a): is missing"]
 
 
-def test_mail_goes_without_a_secret() -> None:
+def test_mail_destination_needs_no_secret() -> None:
     kind, faults = DESTINATIONS["mail"], list[str]()
     given = {"id": "a", "kind": "mail", "url": "smtp://a.example", "to": ["b@c.nl"]}
     destination = kind.config.model_validate(given | {"sender": "d@e.nl"})

@@ -1,4 +1,4 @@
-"""What comes after the 24 hours, and in which template it goes while it is an answer still."""
+"""Answers after the 24 hours: in a template, held for a reply, or failed."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,80 +26,80 @@ from deliverer.meta.graph_api import (
     RetryLater,
     Sent,
     Unknown,
+    Verdict,
 )
 from deliverer.meta.ledger_entry import LedgerEntry
-from services import clock
 from services.config.numbers import LateAnswerTemplate
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
+from tests.support.deliverer import sending
+from tests.support.deliverer.sending import ledger_entry
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
-DAY = timedelta(days=1)
-SECOND = timedelta(seconds=1)
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 TEMPLATE = {"type": "template", "template": {"name": "klaar", "language": {"code": "nl"}}}
+PICTURE = {"type": "image", "image": {"link": "https://almelo.example/a.png"}}
+REACTION = {"type": "reaction", "reaction": {"emoji": "x"}}
 REFUSED = Failed(CLOSED, "131047: te laat")
-ACCOUNT = Account(
-    name="meta:1",
-    number="1",
-    tenant="almelo",
-    messages_url="",
-    media_url="",
-    headers={},
-    per_second=80,
-    late_template=LateAnswerTemplate(name="antwoord"),
-    recent_contact=56 * DAY,
-)
+IN_NEXT_TEMPLATE = RetryLater(0, CLOSED, NEXT_IN_TEMPLATE)
 
 
-def line(words: str = "Ja.", **more: Any) -> LedgerEntry:
-    given: dict[str, Any] = {"content": {"type": "text", "text": {"body": words}}} | more
-    return LedgerEntry(
-        id=clock.new_id(),
-        number="1",
-        conversation="1-c",
-        address_kind="phone",
-        address="31611111111",
-        attempt=1,
-        **given,
-    )
+def account(**changed: Any) -> Account:
+    return msgspec.structs.replace(sending.ACCOUNT, **changed)
 
 
-def wrote(ago: timedelta, **more: Any) -> LedgerEntry:
-    return line(last_inbound_at=NOW - ago, **more)
+ACCOUNT = account(late_template=LateAnswerTemplate(name="antwoord"))
+ASKS = account(asks_to_reopen=True)
+BOTH = account(late_template=ACCOUNT.late_template, asks_to_reopen=True)
+STRANGER = ledger_entry()
 
 
-def test_window_closes_a_day_after_the_citizen_wrote_or_when_meta_says_so() -> None:
-    assert not is_window_closed(line(window_opened_at=NOW - CUSTOMER_SERVICE_WINDOW + SECOND), NOW)
-    assert is_window_closed(line(window_opened_at=NOW - CUSTOMER_SERVICE_WINDOW), NOW)
-    assert not is_window_closed(line(), NOW)
-    assert not is_window_closed(
-        line(content=TEMPLATE, window_opened_at=NOW - CUSTOMER_SERVICE_WINDOW, code=CLOSED), NOW
-    )
-    assert is_window_closed(line(window_opened_at=NOW, code=CLOSED), NOW)  # Meta knows better
+def wrote(ago: timedelta, words: str = "Ja.", **more: Any) -> LedgerEntry:
+    return ledger_entry(words, last_inbound_at=NOW - ago, **more)
+
+
+def opened(ago: timedelta, **more: Any) -> LedgerEntry:
+    return ledger_entry(window_opened_at=NOW - ago, **more)
 
 
 @pytest.mark.parametrize(
-    ("given", "goes"),
+    ("line", "closed"),
+    [
+        (opened(CUSTOMER_SERVICE_WINDOW - SECOND), False),
+        (opened(CUSTOMER_SERVICE_WINDOW), True),
+        (STRANGER, False),
+        (opened(CUSTOMER_SERVICE_WINDOW, content=TEMPLATE, code=CLOSED), False),
+        (opened(0 * DAY, code=CLOSED), True),  # Meta knows better
+    ],
+)
+def test_window_closes_a_day_after_the_citizen_wrote_or_when_meta_says_so(
+    line: LedgerEntry, closed: bool
+) -> None:
+    assert is_window_closed(line, NOW) is closed
+
+
+@pytest.mark.parametrize(
+    ("line", "goes"),
     [
         (wrote(2 * DAY), True),
         (wrote(56 * DAY - SECOND), True),
         (wrote(56 * DAY), False),
-        (line(), False),
+        (STRANGER, False),
         (wrote(2 * DAY, stopped_at=NOW - DAY), False),
         (wrote(2 * DAY, stopped_at=NOW - 2 * DAY), False),  # what they wrote is the STOP
         (wrote(2 * DAY, stopped_at=NOW - 2 * DAY - SECOND), True),
+        (wrote(DAY, automatic=True), False),
     ],
 )
 def test_late_template_goes_only_to_recent_writers_who_did_not_stop_it(
-    given: LedgerEntry, goes: bool
+    line: LedgerEntry, goes: bool
 ) -> None:
-    assert (late_template(given, ACCOUNT, NOW) is not None) is goes
+    assert (late_template(line, ACCOUNT, NOW) is not None) is goes
 
 
-def test_late_answer_needs_a_template_and_a_term() -> None:
-    none = msgspec.structs.replace(ACCOUNT, late_template=None)
-    no_term = msgspec.structs.replace(ACCOUNT, recent_contact=timedelta())
-    for account in (none, no_term):
-        assert late_template(wrote(SECOND), account, NOW) is None
+@pytest.mark.parametrize("changed", [{"late_template": None}, {"recent_contact": timedelta()}])
+def test_late_answer_needs_a_template_and_a_term(changed: dict[str, Any]) -> None:
+    without = msgspec.structs.replace(ACCOUNT, **changed)
+    assert late_template(wrote(SECOND), without, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -111,28 +111,40 @@ def test_late_answer_needs_a_template_and_a_term() -> None:
         ("\U0001f600" * (MAX_LATE_CHARACTERS // 2 + 1), False),
     ],
 )
-def test_words_are_counted_as_meta_may_count_them_and_never_shortened(
+def test_late_template_has_all_words_as_meta_counts_them_or_does_not_go(
     words: str, fits: bool
 ) -> None:
-    given = late_template(wrote(DAY, words=words), ACCOUNT, NOW)
-    if not fits:
-        assert given is None
-        return
-    assert given is not None
-    [component] = given["template"]["components"]
-    assert component["parameters"] == [{"type": "text", "text": words}]
+    given = late_template(wrote(DAY, words), ACCOUNT, NOW)
+    assert (given is not None) is fits
+    if given:
+        [component] = given["template"]["components"]
+        assert component["parameters"] == [{"type": "text", "text": words}]
 
 
-def test_late_answer_is_retried_in_the_template() -> None:
-    given = wrote(DAY)
-    assert retry_in_template(REFUSED, given, ACCOUNT, NOW) == RetryLater(
-        0, CLOSED, NEXT_IN_TEMPLATE
-    )
-    stopped, tired = wrote(DAY, stopped_at=NOW), wrote(DAY, tried=MAX_RETRY_SECONDS)
-    for other in (line(), stopped, tired, wrote(DAY, content=TEMPLATE)):
-        assert retry_in_template(REFUSED, other, ACCOUNT, NOW) == REFUSED
-    for verdict in (Sent("wamid.a"), RetryLater(4), Unknown("no answer"), Failed(131026, "")):
-        assert retry_in_template(verdict, given, ACCOUNT, NOW) == verdict
+@pytest.mark.parametrize(
+    ("verdict", "line", "account", "expected"),
+    [
+        (REFUSED, wrote(DAY), ACCOUNT, IN_NEXT_TEMPLATE),
+        (REFUSED, STRANGER, ACCOUNT, REFUSED),
+        (REFUSED, wrote(DAY, stopped_at=NOW), ACCOUNT, REFUSED),
+        (REFUSED, wrote(DAY, tried=MAX_RETRY_SECONDS), ACCOUNT, REFUSED),
+        (REFUSED, wrote(DAY, content=TEMPLATE), ACCOUNT, REFUSED),
+        *(
+            (verdict, wrote(DAY), ACCOUNT, verdict)
+            for verdict in (Sent("a"), RetryLater(4), Unknown("no answer"), Failed(131026, ""))
+        ),
+        (REFUSED, wrote(DAY), BOTH, IN_NEXT_TEMPLATE),
+        (REFUSED, wrote(DAY, content=PICTURE), BOTH, HoldForReply(CLOSED, HELD)),
+        (REFUSED, wrote(DAY, tried=MAX_RETRY_SECONDS), BOTH, HoldForReply(CLOSED, HELD)),
+        (REFUSED, STRANGER, BOTH, REFUSED),
+        (REFUSED, wrote(DAY, content=TEMPLATE), BOTH, REFUSED),
+        (REFUSED, wrote(DAY, automatic=True), BOTH, REFUSED),
+    ],
+)
+def test_answer_that_meta_refuses_as_late_goes_in_the_template_or_waits(
+    verdict: Verdict, line: LedgerEntry, account: Account, expected: Verdict
+) -> None:
+    assert retry_in_template(verdict, line, account, NOW) == expected
 
 
 def test_sent_status_says_that_an_answer_went_in_a_template() -> None:
@@ -140,40 +152,21 @@ def test_sent_status_says_that_an_answer_went_in_a_template() -> None:
     assert mark_sent_in_template(REFUSED) == REFUSED
 
 
-PICTURE = {"type": "image", "image": {"link": "https://almelo.example/a.png"}}
-REACTION = {"type": "reaction", "reaction": {"emoji": "x"}}
-ASKS = msgspec.structs.replace(ACCOUNT, late_template=None, asks_to_reopen=True)
-
-
 @pytest.mark.parametrize(
-    ("given", "waits"),
+    ("line", "waits"),
     [
         (wrote(2 * DAY), True),
-        (wrote(2 * DAY, words="x" * (MAX_LATE_CHARACTERS + 1)), True),
+        (wrote(2 * DAY, "x" * (MAX_LATE_CHARACTERS + 1)), True),
         (wrote(2 * DAY, content=PICTURE), True),
         (wrote(2 * DAY, content=REACTION), False),
         (wrote(2 * DAY, automatic=True), False),
         (wrote(56 * DAY), False),
         (wrote(2 * DAY, stopped_at=NOW), False),
-        (line(), False),
+        (STRANGER, False),
     ],
 )
-def test_an_answer_of_any_length_and_type_waits_where_the_number_asks(
-    given: LedgerEntry, waits: bool
+def test_answer_of_any_length_and_type_waits_where_the_number_asks(
+    line: LedgerEntry, waits: bool
 ) -> None:
-    assert hold_for_reply(given, ASKS, NOW) == (HoldForReply(0, HELD) if waits else None)
-    assert hold_for_reply(given, ACCOUNT, NOW) is None
-
-
-def test_late_answer_waits_for_a_reply_when_no_template_fits() -> None:
-    both = msgspec.structs.replace(ACCOUNT, asks_to_reopen=True)
-    text, picture = wrote(DAY), wrote(DAY, content=PICTURE)
-    assert retry_in_template(REFUSED, text, both, NOW) == RetryLater(0, CLOSED, NEXT_IN_TEMPLATE)
-    for waiting in (picture, wrote(DAY, tried=MAX_RETRY_SECONDS)):
-        assert retry_in_template(REFUSED, waiting, both, NOW) == HoldForReply(CLOSED, HELD)
-    for no_answer in (line(), wrote(DAY, content=TEMPLATE), wrote(DAY, automatic=True)):
-        assert retry_in_template(REFUSED, no_answer, both, NOW) == REFUSED
-
-
-def test_automatic_reply_never_goes_in_the_late_template() -> None:
-    assert late_template(wrote(DAY, automatic=True), ACCOUNT, NOW) is None
+    assert hold_for_reply(line, ASKS, NOW) == (HoldForReply(0, HELD) if waits else None)
+    assert hold_for_reply(line, ACCOUNT, NOW) is None

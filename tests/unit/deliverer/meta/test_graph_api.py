@@ -1,4 +1,4 @@
-"""What Meta's answer means: sent, later, failed, or nobody knows; decided by `error.code` alone."""
+"""Meaning of Meta's answer: sent, later, failed or unknown; decided by `error.code` alone."""
 
 from typing import Any
 
@@ -35,15 +35,12 @@ from services.whatsapp.delivery_status import (
     error_explanation,
 )
 
-REFUSED = sorted(
-    REASONS.keys() - (RETRY_CODES | RETRY_BOUNDED_CODES | HOURLY_LIMIT_CODES | STOP_CODES)
-)
-
-
+RETRIED = RETRY_CODES | RETRY_BOUNDED_CODES
+REFUSED = sorted(REASONS.keys() - (RETRIED | HOURLY_LIMIT_CODES | STOP_CODES))
 SHUT = (301, 307, 308, 401, 403, 404, 405, 407, 410)
-"""Whoever stands before Meta says so before it passes anything on."""
+"""Statuses by which a proxy refuses a request before it passes anything on."""
 NEITHER = (204, 302, 303, 400, 408, 409, 413, 415, 422, 425, 500, 501, 502, 503, 504, 520, 599)
-"""What may be said of something that was passed on first."""
+"""Statuses of requests that may have been passed on first."""
 
 
 def error(code: Any, status: int = 400, retry_after: float | None = None) -> Response:
@@ -51,40 +48,25 @@ def error(code: Any, status: int = 400, retry_after: float | None = None) -> Res
     return Response(status=status, body=msgspec.json.encode(body), retry_after=retry_after)
 
 
-def accepted(**changed: Any) -> Response:
-    body = {
-        "messaging_product": "whatsapp",
-        "contacts": [{"input": "+31611111111", "wa_id": "31611111111"}],
-        "messages": [{"id": "wamid.HBgL"}],
-    } | changed
+def accepted(messages: Any) -> Response:
+    contacts = [{"input": "+31611111111", "wa_id": "31611111111"}]
+    body = {"messaging_product": "whatsapp", "contacts": contacts, "messages": messages}
     return Response(status=200, body=msgspec.json.encode(body))
 
 
-def test_a_wamid_is_the_proof_that_it_was_sent() -> None:
-    assert judge(accepted(), 1) == Sent("wamid.HBgL")
+def test_message_is_sent_when_meta_gives_a_wamid() -> None:
+    assert judge(accepted([{"id": "wamid.HBgL"}]), 1) == Sent("wamid.HBgL")
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        accepted(messages=[]),
-        accepted(messages=[{}]),
-        accepted(messages=[{"id": ""}]),
-        accepted(messages=[{"id": 7}]),
-        accepted(messages=None),
-        Response(status=200),
-        Response(status=200, body=b"OK"),
-        Response(status=200, body=b"\xff"),
-        Response(status=200, body=b"[" * 8192),
-        Response(status=200, body=b"[]"),
+        *(accepted(messages) for messages in ([], [{}], [{"id": ""}], [{"id": 7}], None)),
+        *(Response(status=200, body=body) for body in (b"", b"OK", b"\xff", b"[" * 8192, b"[]")),
         Response(status=500, body=b'{"error":{"message":"\xff","code":1}}'),
         *(Response(status=status, body=b"<html>") for status in NEITHER),
         Response(status=503, body=b'{"error":{"message":"cut off'),
-        error(None),
-        error("131000"),
-        error(1.5),
-        error(True),
-        error(2**40),
+        *(error(code) for code in (None, "131000", 1.5, True, 2**40)),
     ],
 )
 def test_inconclusive_response_is_unknown_and_never_retried(answer: Response) -> None:
@@ -92,7 +74,7 @@ def test_inconclusive_response_is_unknown_and_never_retried(answer: Response) ->
 
 
 @pytest.mark.parametrize("failure", ["timeout", "reset"])
-def test_a_failure_after_the_first_byte_is_unknown(failure: Any) -> None:
+def test_failure_after_the_first_byte_is_unknown(failure: Any) -> None:
     assert judge(Response(failure=failure, request_sent=True), 1) == Unknown("no answer")
 
 
@@ -104,12 +86,12 @@ def test_blocked_way_to_meta_stops_the_number_and_retries_for_a_day(
     answer = Response(status=status, body=body)
     reason = f"http_{status}: de weg naar Meta is dicht; de beheerder moet iets doen"
     for attempt, seconds in ((1, 4.0), (2, 16.0), (3, 60.0), (9999, 60.0)):
-        later = RetryLater(seconds, 0, reason, stop=True)
-        assert judge(answer, attempt, MAX_RETRY_SECONDS - 1) == later
+        verdict = judge(answer, attempt, MAX_RETRY_SECONDS - 1)
+        assert verdict == RetryLater(seconds, 0, reason, stop=True)
     assert judge(answer, 1, MAX_RETRY_SECONDS) == Failed(0, reason)
 
 
-def test_too_many_at_a_gateway_are_put_off_and_no_number_stops() -> None:
+def test_too_many_requests_at_a_proxy_are_retried_and_stop_no_number() -> None:
     answer = Response(status=429, body=b"slow down")
     reason = "http_429: het is te druk op de weg naar Meta; Postkamer probeert het opnieuw"
     assert [judge(answer, attempt) for attempt in (1, 2, MAX_ATTEMPTS)] == [
@@ -129,9 +111,7 @@ def test_only_some_statuses_prove_a_failure_without_an_error_body(
 
 
 @pytest.mark.parametrize("failure", ["refused", "name", "tls", "timeout"])
-def test_unsent_request_is_retried_for_a_day_and_then_fails(
-    failure: Any,
-) -> None:
+def test_unsent_request_is_retried_for_a_day_and_then_fails(failure: Any) -> None:
     answer = Response(failure=failure, request_sent=False)
     assert judge(answer, 1) == RetryLater(4.0, 0, UNREACHABLE)
     assert judge(answer, 1000, MAX_RETRY_SECONDS - 1) == RetryLater(LONGEST_WAIT, 0, UNREACHABLE)
@@ -141,19 +121,20 @@ def test_unsent_request_is_retried_for_a_day_and_then_fails(
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        *((code, "retry") for code in RETRY_CODES | RETRY_BOUNDED_CODES),
+        *((code, "retry") for code in RETRIED),
         *((code, "slow") for code in HOURLY_LIMIT_CODES),
         *((code, "stop") for code in (*STOP_CODES, 200, 230, 299)),
         *((code, "failed") for code in (*REFUSED, 100, 131008, 131009, 132000, 999999, -1, 300)),
     ],
 )
-def test_the_code_decides_and_the_http_status_does_not(code: int, kind: str) -> None:
+def test_error_code_decides_and_the_http_status_does_not(code: int, kind: str) -> None:
     # An error under 200 is nothing that Meta documents: nobody knows.
     assert judge(error(code, 200), 1) == Unknown("no usable answer")
+    why = f"{code}: {REASONS.get(code, PUT_OFF)}"
     expected = {
-        "retry": RetryLater(4.0, code, f"{code}: {REASONS.get(code, PUT_OFF)}"),
-        "slow": RetryLater(LONGEST_WAIT, code, f"{code}: {REASONS.get(code, PUT_OFF)}"),
-        "stop": RetryLater(4.0, code, f"{code}: {REASONS.get(code, PUT_OFF)}", stop=True),
+        "retry": RetryLater(4.0, code, why),
+        "slow": RetryLater(LONGEST_WAIT, code, why),
+        "stop": RetryLater(4.0, code, why, stop=True),
         "failed": Failed(code, f"{code}: {REASONS.get(code, OTHER)}"),
     }
     for status in (400, 401, 403, 429, 500, 503):
@@ -170,19 +151,12 @@ def test_failed_message_has_a_reason_of_its_own_for_each_error_code(code: int) -
     verdict = judge(error(code), 1)
     assert isinstance(verdict, Failed)
     assert OTHER not in verdict.reason and verdict.reason.startswith(f"{code}: ")
-    same = [each for each in REASONS if REASONS[each] == REASONS[code]]
-    assert same == [code]
+    assert [each for each in REASONS if REASONS[each] == REASONS[code]] == [code]
 
 
-def test_a_code_has_one_meaning() -> None:
-    meanings = [
-        RETRY_CODES,
-        RETRY_BOUNDED_CODES,
-        HOURLY_LIMIT_CODES,
-        STOP_CODES,
-        frozenset(range(200, 300)),
-        frozenset(REFUSED),
-    ]
+def test_each_error_code_has_one_meaning() -> None:
+    meanings = [RETRY_CODES, RETRY_BOUNDED_CODES, HOURLY_LIMIT_CODES, STOP_CODES]
+    meanings += [frozenset(range(200, 300)), frozenset(REFUSED)]
     assert len(frozenset().union(*meanings)) == sum(map(len, meanings))
 
 
@@ -202,7 +176,7 @@ def test_unexplained_refusal_by_meta_fails_after_twenty_minutes(code: int) -> No
 
 
 @pytest.mark.parametrize("code", sorted(RETRY_CODES))
-def test_an_outage_that_meta_tells_of_costs_no_message_for_a_day(code: int) -> None:
+def test_message_during_an_outage_at_meta_is_retried_for_a_day(code: int) -> None:
     assert waits(code, 20) == WAITS + [LONGEST_WAIT] * 13
     last = judge(error(code), 9999, MAX_RETRY_SECONDS - 1)
     assert last == RetryLater(LONGEST_WAIT, code, f"{code}: {PUT_OFF}")
@@ -212,18 +186,15 @@ def test_an_outage_that_meta_tells_of_costs_no_message_for_a_day(code: int) -> N
 @pytest.mark.parametrize("code", [*STOP_CODES, *HOURLY_LIMIT_CODES, 250])
 def test_message_from_a_stopped_number_fails_after_a_day(code: int) -> None:
     assert isinstance(judge(error(code), 9999, MAX_RETRY_SECONDS - 1), RetryLater)
-    otherwise = NEVER_TAKEN if code in HOURLY_LIMIT_CODES else OTHER
-    assert judge(error(code), 2, MAX_RETRY_SECONDS) == Failed(
-        code, error_explanation(code, otherwise)
-    )
+    why = error_explanation(code, NEVER_TAKEN if code in HOURLY_LIMIT_CODES else OTHER)
+    assert judge(error(code), 2, MAX_RETRY_SECONDS) == Failed(code, why)
 
 
-@given(
-    st.sampled_from(sorted(RETRY_CODES | RETRY_BOUNDED_CODES | HOURLY_LIMIT_CODES)),
-    st.floats(0, allow_nan=False),
-    st.integers(1, MAX_ATTEMPTS - 1),
-)
-def test_meta_says_when_to_come_back_within_reason(
+RETRY_AFTER = st.floats(0, allow_nan=False)
+
+
+@given(st.sampled_from(sorted(RETRIED | HOURLY_LIMIT_CODES)), RETRY_AFTER, st.integers(1, 7))
+def test_retry_after_of_meta_is_kept_within_a_bound(
     code: int, retry_after: float, attempt: int
 ) -> None:
     verdict = judge(error(code, retry_after=retry_after), attempt)
@@ -234,14 +205,14 @@ def test_meta_says_when_to_come_back_within_reason(
 
 
 @given(st.integers(0, 599), st.binary(max_size=40), st.integers(1, 20), st.booleans())
-def test_any_answer_has_a_meaning(status: int, body: bytes, attempt: int, sent: bool) -> None:
+def test_any_answer_has_a_verdict(status: int, body: bytes, attempt: int, sent: bool) -> None:
     verdict = judge(Response(status=status, body=body, request_sent=sent), attempt)
     assert isinstance(verdict, Sent | RetryLater | Failed | Unknown)
 
 
-def test_a_reason_never_quotes_meta() -> None:
-    for code in (1, 4, 100, 131026):
-        assert "Sanne" not in repr(judge(error(code), MAX_ATTEMPTS))
+@pytest.mark.parametrize("code", [1, 4, 100, 131026])
+def test_reason_never_quotes_meta(code: int) -> None:
+    assert "Sanne" not in repr(judge(error(code), MAX_ATTEMPTS))
 
 
 @pytest.mark.parametrize(
@@ -252,7 +223,9 @@ def test_a_reason_never_quotes_meta() -> None:
         ("bsuid", "NL.4821930577162048", {"recipient": "NL.4821930577162048"}),
     ],
 )
-def test_a_request_is_what_meta_documents(kind: str, address: str, to: dict[str, str]) -> None:
+def test_message_request_is_what_meta_documents(
+    kind: str, address: str, to: dict[str, str]
+) -> None:
     content = {"type": "text", "text": {"body": "Één"}}
     assert msgspec.json.decode(message_request(kind, address, content, "id.1")) == {
         "messaging_product": "whatsapp",
@@ -263,19 +236,15 @@ def test_a_request_is_what_meta_documents(kind: str, address: str, to: dict[str,
     }
 
 
-@pytest.mark.parametrize("typing", [False, True])
-def test_a_mark_is_no_message_and_names_the_citizens(typing: bool) -> None:
+@pytest.mark.parametrize(
+    ("typing", "indicator"), [(False, {}), (True, {"typing_indicator": {"type": "text"}})]
+)
+def test_read_receipt_request_is_what_meta_documents(
+    typing: bool, indicator: dict[str, Any]
+) -> None:
     body = msgspec.json.decode(read_receipt_request("wamid.HBgL", typing=typing))
-    indicator = {"typing_indicator": {"type": "text"}} if typing else {}
-    assert (
-        body
-        == {
-            "messaging_product": "whatsapp",
-            "status": "read",
-            "message_id": "wamid.HBgL",
-        }
-        | indicator
-    )
+    receipt = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.HBgL"}
+    assert body == receipt | indicator
 
 
 def test_read_receipt_with_an_unknown_outcome_is_retried() -> None:
@@ -291,7 +260,6 @@ def test_error_codes_mean_the_same_for_read_receipts_as_for_messages() -> None:
         assert isinstance(judge_read_receipt(error(code), 1), Failed)
     for code in (*RETRY_CODES, *HOURLY_LIMIT_CODES):
         assert isinstance(judge_read_receipt(error(code), 1), RetryLater)
-    for answer in (*(error(code) for code in STOP_CODES), *(Response(status=one) for one in SHUT)):
+    for answer in (*map(error, STOP_CODES), *(Response(status=one) for one in SHUT)):
         verdict = judge_read_receipt(answer, 1)
-        assert isinstance(verdict, RetryLater)
-        assert verdict.stop
+        assert isinstance(verdict, RetryLater) and verdict.stop

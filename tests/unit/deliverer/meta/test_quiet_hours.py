@@ -1,4 +1,4 @@
-"""What nobody asked for goes while consent holds, and by day; which numbers rest, how long."""
+"""Business-initiated messages go while consent holds, outside the quiet hours of the tenant."""
 
 from datetime import UTC, datetime
 
@@ -6,27 +6,21 @@ from deliverer.meta.accounts import sending_accounts
 from deliverer.meta.graph_api import Failed, RetryLater
 from deliverer.meta.quiet_hours import business_initiated_refusal, quiet_hours_by_number
 from services.calendar.quiet_hours import parse_quiet_hours
-from services.config.model import parse
+from tests.support.deliverer.configuration import NUMBER, configuration
 
 EVENING = datetime(2026, 11, 26, 20, 30, tzinfo=UTC)  # half past nine in Amsterdam
 MORNING = datetime(2026, 11, 27, 7, tzinfo=UTC)
 NIGHT = parse_quiet_hours("21:00-08:00")
 WAITS = "night_rest: wacht tot 8:00 uur"
-TOML = """
-departments = [{id = "kcc", tenant = "almelo", name = "KCC", destination = "crm"},
-    {id = "kcc", tenant = "borne", name = "KCC", destination = "crm"},
-    {id = "kcc", tenant = "delden", name = "KCC", destination = "crm"}]
-destinations = [{id = "crm", kind = "cloudevents", url = "https://crm.example/events"}]
-tenants = [{id = "almelo", name = "Almelo"}, {id = "borne", name = "Borne", night = ""},
-    {id = "delden", name = "Delden", night = "22:15-06:30"}]
-numbers = [{id = "10000001", tenant = "almelo", fallback = "kcc"},
-    {id = "20000001", tenant = "borne", fallback = "kcc"},
-    {id = "30000001", tenant = "delden", fallback = "kcc"}]
-"""
+TENANTS = {"almelo": {}, "borne": {"night": ""}, "delden": {"night": "22:15-06:30"}}
 
 
-def test_a_number_rests_in_the_night_of_its_own_municipality() -> None:
-    found = sending_accounts(parse(TOML, "x"), "https://graph.example", "token", {})
+def test_number_rests_in_the_quiet_hours_of_its_own_municipality() -> None:
+    config = configuration(
+        tenants=[{"id": id, "name": id} | night for id, night in TENANTS.items()],
+        numbers=[NUMBER | {"id": f"{n}0000001", "tenant": id} for n, id in enumerate(TENANTS, 1)],
+    )
+    found = sending_accounts(config, "https://graph.example", "token", {})
     assert quiet_hours_by_number(found, EVENING) == {"10000001": (MORNING, WAITS)}
     late = datetime(2026, 11, 26, 21, 15, tzinfo=UTC)
     early = datetime(2026, 11, 27, 5, 30, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""What is wrong with the files of certificates, all at once, and until when one is valid."""
+"""Faults in the files of certificates, all at once; and the end date of a certificate."""
 
 import asyncio
 import ssl
@@ -21,9 +21,9 @@ from deliverer.transport.client_certificates import (
     resolve_paths,
 )
 from services import metrics
-from services.config.model import Configuration
 from services.config.organisation import CloudEventsDestination
 from services.config.settings import SettingsError
+from tests.support.deliverer.configuration import CRM, configuration
 from tests.support.test_ca import Authority, Issued, openssl
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -52,14 +52,12 @@ def ours(authority: Authority) -> Issued:
 
 
 def destination(**given: str) -> CloudEventsDestination:
-    return CloudEventsDestination.model_validate(
-        {"id": "crm", "kind": "cloudevents", "url": "https://crm.example"} | given
-    )
+    return CloudEventsDestination.model_validate(CRM | given)
 
 
 @pytest.mark.parametrize("days", [1, 20_000])
-def test_a_certificate_says_until_when_it_is_valid(authority: Authority, days: int) -> None:
-    """After 2049 years are written in another form."""
+def test_end_date_is_read_from_a_certificate(authority: Authority, days: int) -> None:
+    """Beyond 2049, years are written in another form."""
     issued = authority.issued(f"for-{days}", days)
     said = openssl("x509", "-in", issued.certificate, "-noout", "-enddate")
     expected = datetime.strptime(said.strip(), "notAfter=%b %d %H:%M:%S %Y GMT").replace(tzinfo=UTC)
@@ -75,7 +73,7 @@ def test_end_date_is_that_of_the_first_certificate_in_a_file(
 
 
 @given(st.data())
-def test_a_certificate_that_is_cut_or_changed_has_a_date_or_a_fault(data: st.DataObject) -> None:
+def test_damaged_certificate_gives_an_end_date_or_a_fault(data: st.DataObject) -> None:
     at, end = data.draw(st.integers(0, len(DER) - 1)), data.draw(st.integers(0, len(DER)))
     _date_or_fault(DER[:at] + data.draw(st.binary(max_size=4)) + DER[at + 1 :])
     _date_or_fault(DER[:end])
@@ -105,7 +103,7 @@ def _date_or_fault(der: bytes) -> None:
         (30.1 * DAY, ""),
     ],
 )
-def test_a_person_hears_of_an_end_that_is_near(left: timedelta, said: str) -> None:
+def test_certificate_that_ends_within_a_month_gives_a_warning(left: timedelta, said: str) -> None:
     assert expiry_warning(NOON + left, NOON) == said
 
 
@@ -128,52 +126,50 @@ def test_certificate_path_may_be_relative_absolute_or_in_a_variable() -> None:
     assert raised.value.faults == [("client_key", "CRM_KEY is missing")]
 
 
+@pytest.fixture(scope="module")
+def files(
+    authority: Authority, ours: Issued, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("files")
+    openssl("ec", "-in", ours.key, "-out", folder / "locked", "-aes128", "-passout", "pass:x")
+    (folder / "empty").write_text("secret")
+    (folder / "large").write_bytes(b"x" * (MAX_BYTES + 1))
+    issued = {"cert": ours.certificate, "key": ours.key, "other": authority.issued("other").key}
+    return issued | {name: folder / name for name in ("", "\0", "locked", "empty", "large", "none")}
+
+
+AUTHORITIES, CERTIFICATE, KEY = "certificate_authorities", "client_certificate", "client_key"
+LOCKED = "holds a key with a password: it must be there without one"
+NO_KEY, NO_CERTIFICATE = "holds no key in PEM that can be used", "holds no certificate in PEM"
+LARGE, NO_PATH = "cannot be read: it is over 1048576 bytes", "cannot be read: it is no path"
+ABSENT, FOLDER = (
+    f"cannot be read: {why}" for why in ("No such file or directory", "Is a directory")
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "faults"),
+    [
+        (["cert", "other"], {KEY: "holds the key of another certificate"}),
+        (["cert", "locked"], {KEY: LOCKED}),
+        (["cert", "empty"], {KEY: NO_KEY}),
+        (["cert"], {CERTIFICATE: NO_KEY}),
+        (["empty", "key", "empty"], dict.fromkeys((AUTHORITIES, CERTIFICATE), NO_CERTIFICATE)),
+        (["none", "\0", "large"], {AUTHORITIES: LARGE, CERTIFICATE: ABSENT, KEY: NO_PATH}),
+        (["", "key"], {CERTIFICATE: FOLDER}),
+    ],
+)
 def test_all_certificate_faults_are_named_at_once_without_quoting_files(
-    authority: Authority, ours: Issued, tmp_path: Path
+    files: dict[str, Path], names: list[str], faults: dict[str, str]
 ) -> None:
-    other = authority.issued("other")
-    locked, empty, large = tmp_path / "locked.key", tmp_path / "empty.pem", tmp_path / "large.pem"
-    openssl("ec", "-in", ours.key, "-out", locked, "-aes128", "-passout", "pass:x")
-    empty.write_text("secret")
-    large.write_bytes(b"x" * (MAX_BYTES + 1))
-    there = str(tmp_path)
-    for files, faults in (
-        ((ours.certificate, other.key, None), ["client_key: holds the key of another certificate"]),
-        (
-            (ours.certificate, locked, None),
-            ["client_key: holds a key with a password: it must be there without one"],
-        ),
-        ((ours.certificate, empty, None), ["client_key: holds no key in PEM that can be used"]),
-        (
-            (ours.certificate, None, None),
-            ["client_certificate: holds no key in PEM that can be used"],
-        ),
-        (
-            (empty, ours.key, empty),
-            [
-                "certificate_authorities: holds no certificate in PEM",
-                "client_certificate: holds no certificate in PEM",
-            ],
-        ),
-        (
-            (tmp_path / "none.pem", tmp_path / "\0", large),
-            [
-                "certificate_authorities: cannot be read: it is over 1048576 bytes",
-                "client_certificate: cannot be read: No such file or directory",
-                "client_key: cannot be read: it is no path",
-            ],
-        ),
-        ((tmp_path, ours.key, None), ["client_certificate: cannot be read: Is a directory"]),
-    ):
-        names = ("client_certificate", "client_key", "certificate_authorities")
-        with pytest.raises(CertificateFilesError) as raised:
-            load({name: path for name, path in zip(names, files, strict=True) if path})
-        told = [f"{field}: {what.partition(' ')[2]}" for field, what in raised.value.faults]
-        assert sorted(told) == faults
-        assert "secret" not in str(raised.value).replace(there, "")
+    fields = (CERTIFICATE, KEY, AUTHORITIES)
+    with pytest.raises(CertificateFilesError) as raised:
+        load({field: files[name] for field, name in zip(fields, names, strict=False)})
+    assert {field: what.partition(" ")[2] for field, what in raised.value.faults} == faults
+    assert "secret" not in str(raised.value)
 
 
-def test_key_and_certificate_may_stand_in_one_file(ours: Issued, tmp_path: Path) -> None:
+def test_key_and_certificate_may_be_in_one_file(ours: Issued, tmp_path: Path) -> None:
     both = tmp_path / "both.pem"
     both.write_text(ours.key.read_text() + ours.certificate.read_text())
     assert load({"client_certificate": both}).not_after
@@ -187,26 +183,20 @@ OAUTH = {
 }
 
 
-def test_a_start_is_told_of_all_secrets_and_files_that_are_missing_at_once() -> None:
-    crm = {"kind": "cloudevents", "url": "https://crm.example", "secret": "env:CRM_SECRET"}
-    town = {
-        "tenants": [{"id": "almelo", "name": "Gemeente Almelo"}],
-        "numbers": [{"id": "10654", "tenant": "almelo", "fallback": "balie"}],
-        "departments": [{"id": "balie", "tenant": "almelo", "name": "Balie", "destination": "a"}],
-        "destinations": [
-            crm | {"id": "a", "client_certificate": "none.pem"},
-            crm | {"id": "b", "oauth": OAUTH, "certificate_authorities": "env:PKIO"},
-        ],
-    }
+def test_all_missing_secrets_and_files_are_named_at_once() -> None:
+    crm = CRM | {"secret": "env:CRM_SECRET"}
+    config = configuration(
+        crm | {"id": "a", CERTIFICATE: "none.pem"},
+        crm | {"id": "b", "oauth": OAUTH, AUTHORITIES: "env:PKIO"},
+    )
     with pytest.raises(SettingsError) as raised:
-        load_credentials(Configuration.model_validate(town), Path("/nowhere"), {})
+        load_credentials(config, Path("/nowhere"), {})
     assert raised.value.faults == [
         "CRM_OAUTH: is missing (client_secret of destination b)",
         "CRM_SECRET (destination a): is missing",
         "CRM_SECRET (destination b): is missing",
         "certificate_authorities (destination b): PKIO is missing",
-        "client_certificate (destination a): /nowhere/none.pem cannot be read:"
-        " No such file or directory",
+        f"client_certificate (destination a): /nowhere/none.pem {ABSENT}",
     ]
 
 
@@ -218,30 +208,30 @@ def measured_not_after() -> float | None:
 def test_renewed_certificate_is_used_only_once_its_files_are_complete(
     authority: Authority, tmp_path: Path
 ) -> None:
-    files = {"client_certificate": tmp_path / "crm.pem", "client_key": tmp_path / "crm.key"}
+    files = {CERTIFICATE: tmp_path / "crm.pem", KEY: tmp_path / "crm.key"}
     first, second = authority.issued("first", 5), authority.issued("second", 90)
 
     def write(certificate: Path, key: Path) -> None:
-        files["client_certificate"].write_bytes(certificate.read_bytes())
-        files["client_key"].write_bytes(key.read_bytes())
+        files[CERTIFICATE].write_bytes(certificate.read_bytes())
+        files[KEY].write_bytes(key.read_bytes())
+
+    def reload() -> bool:
+        """Whether another context is used since the start."""
+        asyncio.run(certificates.reload_if_changed())
+        return certificates.context() is not before
 
     write(first.certificate, first.key)
     with capture_logs() as logs:
         certificates = Certificates("renewed", files, load(files))
         certificates.report_expiry()
         before, until = certificates.context(), measured_not_after()
-        asyncio.run(certificates.reload_if_changed())
-        assert certificates.context() is before
+        assert not reload()
         write(second.certificate, first.key)
-        asyncio.run(certificates.reload_if_changed())
-        asyncio.run(certificates.reload_if_changed())
-        assert certificates.context() is before
+        assert not reload() and not reload()
         assert measured_not_after() == until
         write(second.certificate, second.key)
-        asyncio.run(certificates.reload_if_changed())
-    assert certificates.context() is not before
+        assert reload()
     assert until and measured_not_after() == pytest.approx(until + 85 * DAY.total_seconds(), abs=60)
-    assert [entry["event"] for entry in logs] == [
-        "certificate.ends", "certificate.refused", "certificate.taken"
-    ]  # fmt: skip
+    events = [entry["event"] for entry in logs]
+    assert events == ["certificate.ends", "certificate.refused", "certificate.taken"]
     assert logs[1]["reason"].endswith("holds the key of another certificate")

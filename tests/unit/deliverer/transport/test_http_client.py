@@ -1,4 +1,4 @@
-"""How a request fails, and whether anything of it may have left; what is read of an answer."""
+"""Failures of a request, and whether a byte of it may have left; reading of an answer."""
 
 import asyncio
 import ssl
@@ -10,16 +10,16 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.client_reqrep import ConnectionKey
 
 from deliverer.transport.http_client import ANSWER_BYTES, HttpClient, _classify_error
-from tests.support.virtual_clock import run
+from deliverer.transport.response import Response
 
 KEY = ConnectionKey("crm.example", 443, True, True, None, None, None)
 
 
-def caused(cause: ssl.SSLError, reason: str) -> aiohttp.ClientOSError:
-    """As aiohttp tells of what the other side says while it is written to."""
-    cause.reason = reason
+def tls_alert(reason: str) -> aiohttp.ClientOSError:
+    """As aiohttp raises an alert that comes while it writes."""
     error = aiohttp.ClientOSError(1, "x")
-    error.__cause__ = cause
+    error.__cause__ = ssl.SSLError(1, "x")
+    error.__cause__.reason = reason
     return error
 
 
@@ -37,20 +37,20 @@ def caused(cause: ssl.SSLError, reason: str) -> aiohttp.ClientOSError:
         (aiohttp.ClientOSError(104, "reset"), "reset", True),
         (aiohttp.ClientPayloadError(), "reset", True),
         (ConnectionResetError(), "reset", True),
-        (caused(ssl.SSLError(1, "x"), "TLSV13_ALERT_CERTIFICATE_REQUIRED"), "tls", True),
-        (caused(ssl.SSLError(1, "x"), "TLSV1_ALERT_UNKNOWN_CA"), "tls", True),
-        (caused(ssl.SSLError(1, "x"), "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"), "reset", True),
+        (tls_alert("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "tls", True),
+        (tls_alert("TLSV1_ALERT_UNKNOWN_CA"), "tls", True),
+        (tls_alert("APPLICATION_DATA_AFTER_CLOSE_NOTIFY"), "reset", True),
     ],
 )
-def test_a_failure_says_whether_a_first_byte_may_have_left(
+def test_failure_says_whether_a_first_byte_may_have_left(
     error: Exception, failure: str, sent: bool
 ) -> None:
-    """Where in doubt it may: then nothing is ever sent to a citizen twice."""
+    """In doubt it may: then nothing is ever sent to a citizen twice."""
     assert _classify_error(error) == (failure, sent)
 
 
 class Session:
-    """Answers 200 with these pieces, one after the other."""
+    """Answers 200 with these pieces, one after another."""
 
     def __init__(self, *pieces: bytes, error: Exception | None = None) -> None:
         self.pieces, self.error = pieces, error
@@ -81,38 +81,34 @@ class Session:
         self.feeding.cancel()
 
 
-def answered(*pieces: bytes, error: Exception | None = None) -> bytes:
-    async def work() -> bytes:
-        session: Any = Session(*pieces, error=error)
-        answer = await HttpClient(session).post("https://x", b"{}", {})
-        assert (answer.status, answer.retry_after) == (200, 7.0)
-        return answer.body
-
-    return run(work())
+async def response(*pieces: bytes, error: Exception | None = None) -> Response:
+    session: Any = Session(*pieces, error=error)
+    return await HttpClient(session).post("https://x", b"{}", {})
 
 
-def test_an_answer_is_read_to_its_end_however_it_comes() -> None:
-    assert answered() == b""
-    assert answered(b'{"messages":', b'[{"id":"w"}]}') == b'{"messages":[{"id":"w"}]}'
+@pytest.mark.parametrize(
+    ("pieces", "error", "body"),
+    [
+        ([], None, b""),
+        ([b'{"messages":', b'[{"id":"w"}]}'], None, b'{"messages":[{"id":"w"}]}'),
+        ([b"x" * 1000] * 20, None, b"x" * ANSWER_BYTES),
+        ([b"x" * 100_000], None, b"x" * ANSWER_BYTES),
+        ([b"half"], aiohttp.ClientPayloadError("cut off"), b"half"),
+        ([b"half"], TimeoutError(), b"half"),
+    ],
+    ids=["empty", "in pieces", "endless", "large", "cut off", "stalled"],
+)
+async def test_answer_is_read_up_to_a_bound_and_keeps_its_status(
+    pieces: list[bytes], error: Exception | None, body: bytes
+) -> None:
+    answer = await response(*pieces, error=error)
+    assert (answer.status, answer.retry_after, answer.body) == (200, 7.0, body)
 
 
-def test_an_answer_without_end_is_read_to_a_bound() -> None:
-    assert answered(*[b"x" * 1000] * 20) == b"x" * ANSWER_BYTES
-    assert answered(b"x" * 100_000) == b"x" * ANSWER_BYTES
-
-
-@pytest.mark.parametrize("error", [aiohttp.ClientPayloadError("cut off"), TimeoutError()])
-def test_an_answer_that_breaks_off_still_has_its_status(error: Exception) -> None:
-    assert answered(b"half", error=error) == b"half"
-
-
-def test_a_date_until_which_it_is_to_be_left_alone_is_by_its_own_clock() -> None:
-    async def work() -> float | None:
-        session: Any = Session()
-        session.said = {
-            "Date": "Wed, 25 Nov 1998 12:00:00 GMT",
-            "Retry-After": "Wed, 25 Nov 1998 12:01:30 GMT",
-        }
-        return (await HttpClient(session).post("https://x", b"{}", {})).retry_after
-
-    assert run(work()) == 90
+async def test_date_in_retry_after_counts_from_the_date_of_the_answer() -> None:
+    session: Any = Session()
+    session.said = {
+        "Date": "Wed, 25 Nov 1998 12:00:00 GMT",
+        "Retry-After": "Wed, 25 Nov 1998 12:01:30 GMT",
+    }
+    assert (await HttpClient(session).post("https://x", b"{}", {})).retry_after == 90

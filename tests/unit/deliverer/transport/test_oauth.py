@@ -24,20 +24,17 @@ from deliverer.transport.response import Response
 from services.config.organisation import OAuth
 
 SECRET = "a secret: with/odd+signs&é"
-GIVEN: dict[str, Any] = {
-    "token_url": "https://id.example/token",
-    "client_id": "postkamer:almelo",
-    "client_secret": "env:CRM_OAUTH",
-}
+GIVEN = {"token_url": "https://id.example/token", "client_id": "postkamer:almelo"}
 
 
-def asked(**more: str) -> tuple[dict[str, list[str]], str]:
-    body, headers = token_request(OAuth.model_validate(GIVEN | more), SECRET)
+def asked(secret: str = SECRET, **more: str) -> tuple[dict[str, list[str]], str]:
+    given = GIVEN | more | ({"client_secret": "env:CRM_OAUTH"} if secret else {})
+    body, headers = token_request(OAuth.model_validate(given), secret)
     assert headers["Content-Type"] == "application/x-www-form-urlencoded"
     return parse_qs(body.decode(), strict_parsing=True), headers.get("Authorization", "")
 
 
-def test_a_client_shows_its_secret_in_a_header_each_part_as_in_a_form() -> None:
+def test_token_request_has_id_and_secret_form_encoded_in_a_header() -> None:
     form, header = asked()
     assert form == {"grant_type": ["client_credentials"]}
     pair = base64.b64decode(header.removeprefix("Basic ")).decode()
@@ -57,13 +54,9 @@ def test_token_request_puts_the_secret_in_the_form_when_asked() -> None:
 
 
 def test_token_request_uses_the_certificate_alone_when_asked() -> None:
-    tls = OAuth(token_url="https://id.example/token", client_id="postkamer", client_auth="tls")
-    body, headers = token_request(tls, "")
-    assert parse_qs(body.decode()) == {
-        "grant_type": ["client_credentials"],
-        "client_id": ["postkamer"],
-    }
-    assert "Authorization" not in headers
+    form, header = asked("", client_auth="tls")
+    assert header == ""
+    assert form == {"grant_type": ["client_credentials"], "client_id": ["postkamer:almelo"]}
 
 
 def answered(body: Any, status: int = 200) -> Response:
@@ -73,7 +66,7 @@ def answered(body: Any, status: int = 200) -> Response:
 
 @pytest.mark.parametrize("status", [200, 201])
 @pytest.mark.parametrize("kind", [{"token_type": "Bearer"}, {"token_type": "bearer"}, {}])
-def test_an_answer_gives_a_token(status: int, kind: dict[str, str]) -> None:
+def test_token_is_read_from_an_answer(status: int, kind: dict[str, str]) -> None:
     got = read_token(
         answered({"access_token": "abc.~+/=", "expires_in": 600, "more": [1]} | kind, status)
     )
@@ -82,33 +75,25 @@ def test_an_answer_gives_a_token(status: int, kind: dict[str, str]) -> None:
 
 
 NONSENSE: list[Any] = [
-    b"",
-    b"<html>",
-    b"[" * 8192,
-    b'{"x":' * 1000,
-    b'{"access_token":"\xff"}',
-    b'{"access_token":"' + b"x" * 9000,
-    [],
-    "token",
-    {},
-    {"access_token": ""},
-    {"access_token": None},
-    {"access_token": 7},
-    {"access_token": "two words"},
-    {"access_token": "a\r\nX-More: b"},
-    {"access_token": "é"},
-    {"access_token": "abc", "token_type": "mac"},
-    {"access_token": "abc", "token_type": None},
+    *(b"", b"<html>", b"[" * 8192, b'{"x":' * 1000),
+    *(b'{"access_token":"\xff"}', b'{"access_token":"' + b"x" * 9000),
+    *([], "token", {}),
+    *({"access_token": token} for token in ("", None, 7, "two words", "a\r\nX-More: b", "é")),
+    *({"access_token": "abc", "token_type": kind} for kind in ("mac", None)),
 ]
 
 
-@pytest.mark.parametrize("body", NONSENSE, ids=range(len(NONSENSE)))
-def test_an_answer_without_a_token_says_so_and_calls_for_a_person(body: Any) -> None:
-    got = read_token(answered(body))
+def assert_paused(got: Token | Response, reason: str, *, alarm: bool) -> Response:
     assert isinstance(got, Response)
     verdict = judge(got)
-    assert (verdict.outcome, verdict.alarm, verdict.may_be_message) == ("paused", True, False)
-    assert verdict.reason == "the token endpoint's answer holds no bearer token"
+    assert (verdict.outcome, verdict.alarm, verdict.may_be_message) == ("paused", alarm, False)
+    assert verdict.reason == f"the token endpoint{reason}"
+    return got
+
+
+@pytest.mark.parametrize("body", NONSENSE, ids=range(len(NONSENSE)))
+def test_answer_without_a_token_pauses_with_an_alarm(body: Any) -> None:
+    got = assert_paused(read_token(answered(body)), "'s answer holds no bearer token", alarm=True)
     assert got.body == b""
 
 
@@ -127,14 +112,10 @@ def test_an_answer_without_a_token_says_so_and_calls_for_a_person(body: Any) -> 
         (500, b"[" * 8192, "answered: 500", False),
     ],
 )
-def test_a_refusal_is_told_from_being_away_and_parks_nothing(
+def test_token_endpoint_that_refuses_alarms_and_one_that_is_away_does_not(
     status: int, body: Any, reason: str, alarm: bool
 ) -> None:
-    got = read_token(answered(body, status))
-    assert isinstance(got, Response)
-    verdict = judge(got)
-    assert (verdict.outcome, verdict.alarm, verdict.may_be_message) == ("paused", alarm, False)
-    assert verdict.reason == f"the token endpoint {reason}"
+    got = assert_paused(read_token(answered(body, status)), f" {reason}", alarm=alarm)
     assert got.retry_after == 7.0
 
 
@@ -144,10 +125,10 @@ def test_a_refusal_is_told_from_being_away_and_parks_nothing(
 )
 def test_missing_token_response_names_the_token_endpoint(failure: Any, alarm: bool) -> None:
     got = read_token(Response(failure=failure))
-    assert isinstance(got, Response)
-    verdict = judge(got)
-    assert (verdict.outcome, verdict.alarm, verdict.may_be_message) == ("paused", alarm, False)
-    assert verdict.reason == f"the token endpoint gave no answer: {failure}"
+    assert_paused(got, f" gave no answer: {failure}", alarm=alarm)
+
+
+def test_token_endpoint_at_a_private_address_is_named() -> None:
     inside = read_token(Response(failure="inside", request_sent=False))
     assert isinstance(inside, Response)
     assert judge(inside).reason.startswith("the token endpoint's address is private")
@@ -174,7 +155,7 @@ def test_missing_token_response_names_the_token_endpoint(failure: Any, alarm: bo
         (1, MIN_SECONDS),
     ],
 )
-def test_a_token_is_used_until_shortly_before_its_end_within_bounds(
+def test_token_is_used_until_shortly_before_its_end_within_bounds(
     expires_in: Any, seconds: float
 ) -> None:
     assert usable_seconds(expires_in) == seconds
@@ -202,7 +183,6 @@ def test_token_lifetime_is_bounded(expires_in: Any) -> None:
 def test_any_token_response_gives_a_token_or_a_pause(body: Any, status: int) -> None:
     got = read_token(answered(body, status))
     if isinstance(got, Response):
-        assert judge(got).outcome == "paused"
-        assert judge(got).may_be_message is False
+        assert (judge(got).outcome, judge(got).may_be_message) == ("paused", False)
     else:
         assert got.value.isascii() and got.value.isprintable() and " " not in got.value

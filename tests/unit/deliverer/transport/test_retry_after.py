@@ -1,4 +1,4 @@
-"""How long an answer asks to be left alone: each form there is, and nothing of what is none."""
+"""Seconds that a `Retry-After` asks for, in each of its forms."""
 
 from datetime import UTC, datetime
 
@@ -22,12 +22,13 @@ DATE = "Thu, 26 Nov 2026 12:00:00 GMT"
         ("Thursday, 26-Nov-26 12:02:00 GMT", 120.0),
         ("Thu Nov 26 12:02:00 2026", 120.0),
         ("Tue Dec  1 12:00:00 2026", 5 * 86400.0),
-        ("Thu, 26 Nov 2026 11:00:00 GMT", 0.0),  # it is over
+        ("Thu, 26 Nov 2026 11:00:00 GMT", 0.0),
         ("Sunday, 06-Nov-94 08:49:37 GMT", 0.0),  # of the century before
+        ("Thursday, 26-Nov-76 12:00:00 GMT", 18263 * 86400.0),  # 50 years ahead at most
         ("Mon, 29 Feb 2028 12:00:00 GMT", 460 * 86400.0),
     ],
 )
-def test_each_form_is_understood(asked: str, seconds: float) -> None:
+def test_retry_after_is_read_in_each_form(asked: str, seconds: float) -> None:
     assert retry_after_seconds(asked, DATE, NOW) == seconds
 
 
@@ -58,7 +59,7 @@ def test_malformed_retry_after_asks_for_no_wait(asked: str) -> None:
         ("yesterday", 60.0),
     ],
 )
-def test_a_date_counts_from_that_of_the_answer(date: str, seconds: float) -> None:
+def test_date_in_retry_after_counts_from_the_date_of_the_answer(date: str, seconds: float) -> None:
     assert retry_after_seconds("Thu, 26 Nov 2026 12:01:00 GMT", date, NOW) == seconds
     assert retry_after_seconds("7", date, NOW) == 7
 

@@ -1,4 +1,4 @@
-"""Where events may go, and where only when the operator names the network."""
+"""Addresses that events may go to, and those that only a named network allows."""
 
 from ipaddress import ip_network
 
@@ -37,11 +37,11 @@ def test_private_address_is_refused_unless_its_network_is_named(address: str) ->
 
 
 @pytest.mark.parametrize("address", OUTSIDE)
-def test_the_internet_is_reached(address: str) -> None:
+def test_public_address_is_allowed(address: str) -> None:
     assert is_allowed_address(address, ())
 
 
-def test_a_network_that_is_named_is_reached_and_no_other() -> None:
+def test_address_in_a_named_network_is_allowed_and_no_other_private_one() -> None:
     networks = [ip_network("10.1.0.0/16"), ip_network("fd00::/64")]
     assert is_allowed_address("10.1.2.3", networks)
     assert is_allowed_address("::ffff:10.1.2.3", networks)
@@ -61,6 +61,6 @@ def test_a_network_that_is_named_is_reached_and_no_other() -> None:
         ("127.0.0.0/8", "::ffff:127.0.0.1"),
     ],
 )
-def test_each_of_these_is_reached_when_its_network_is_named(network: str, address: str) -> None:
+def test_special_address_is_allowed_when_its_network_is_named(network: str, address: str) -> None:
     assert not is_allowed_address(address, [])
     assert is_allowed_address(address, [ip_network(network)])

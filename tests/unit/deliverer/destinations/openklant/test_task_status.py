@@ -1,4 +1,4 @@
-"""What a look at a task in an Open Klant finds, when the next is, and what the router is told."""
+"""Findings of a poll of a task in an Open Klant, the next poll, and the command to the router."""
 
 from typing import Any
 from uuid import UUID
@@ -54,7 +54,7 @@ def test_task_is_done_only_when_it_is_ours_and_closed(change: dict[str, Any], wh
     assert classify_task(TASK, THERE | change) == what
 
 
-def test_a_task_that_was_taken_away_is_not_done() -> None:
+def test_deleted_task_is_not_done() -> None:
     assert classify_task(TASK, None) == "gone"
     without = PolledTask(TASK.event, TASK.conversation, TASK.internetaak, None)
     assert classify_task(without, THERE) == "foreign"
