@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from services.whatsapp.items import AnyItem
+from services.whatsapp.items import AnyItem, Message
 from services.whatsapp.parser import parse
 
 NUMBER = "106540352242922"
@@ -33,6 +33,12 @@ def nested(levels: int) -> bytes:
 
 def only(body: bytes) -> AnyItem:
     (item,) = parse(body)
+    return item
+
+
+def only_message(body: bytes) -> Message:
+    item = only(body)
+    assert isinstance(item, Message)
     return item
 
 

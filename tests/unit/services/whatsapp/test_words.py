@@ -1,4 +1,4 @@
-"""What rules look at: the words of the citizen, and nothing else that stands in a message."""
+"""Words of a message that rules see."""
 
 from pathlib import Path
 
@@ -29,6 +29,5 @@ WORDS = {
 @pytest.mark.parametrize("name", WORDS)
 def test_rules_see_only_what_the_citizen_said_or_chose(name: str) -> None:
     message = parse((EXAMPLES / f"{name}.json").read_bytes())[0]
-
     assert isinstance(message, Message)
     assert words(message) == WORDS[name]
