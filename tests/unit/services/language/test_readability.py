@@ -1,4 +1,4 @@
-"""The rules of plain language, each with texts that pass and texts that do not."""
+"""Rules of plain language, each with texts that pass and texts that do not."""
 
 import time
 
@@ -40,7 +40,7 @@ SENTENCES = [
 
 
 @pytest.mark.parametrize(("text", "count"), SENTENCES)
-def test_sentences_are_told_apart(text: str, count: int) -> None:
+def test_sentences_are_split(text: str, count: int) -> None:
     assert len(readability.sentences(text)) == count, readability.sentences(text)
 
 
@@ -65,7 +65,7 @@ def test_words_are_counted_as_a_person_would(text: str, count: int) -> None:
     assert readability.words(text) == count
 
 
-def test_a_sentence_of_fifteen_words_is_short_enough_and_one_of_sixteen_is_not() -> None:
+def test_sentence_may_have_fifteen_words() -> None:
     fifteen = " ".join(["woord"] * 15)
     assert list(readability.readability_faults(f"{fifteen}. {fifteen}!")) == []
     assert list(readability.readability_faults(f"Dag. {fifteen} te. Dag.")) == [
@@ -76,16 +76,12 @@ def test_a_sentence_of_fifteen_words_is_short_enough_and_one_of_sixteen_is_not()
 def test_words_are_counted_with_the_values_of_placeholders() -> None:
     text = " ".join(["woord"] * 14) + " {opent}."
     assert list(readability.readability_faults(text)) == []
-    found = list(
-        readability.readability_faults(
-            text, lambda part: part.replace("{opent}", "maandag om negen uur")
-        )
-    )
-    assert found[0].startswith("a sentence of 18 words")
+    [fault] = readability.readability_faults(text, lambda part: part.replace("{opent}", "a b c d"))
+    assert fault.startswith("a sentence of 18 words")
 
 
 @pytest.mark.parametrize("text", ["", " \n\t", "...", "😊 - !"])
-def test_a_text_without_a_word_is_empty(text: str) -> None:
+def test_text_without_a_word_is_empty(text: str) -> None:
     assert list(readability.readability_faults(text)) == ["is empty"]
 
 
@@ -119,13 +115,8 @@ OTHERWISE_TOO = [
 
 
 @pytest.mark.parametrize("text", ONLY_BY_PHONE)
-def test_a_text_that_only_tells_to_call_is_refused(text: str) -> None:
+def test_text_with_the_telephone_as_the_only_way_is_refused(text: str) -> None:
     assert list(readability.readability_faults(text)) == ["names the telephone as the only way on"]
-
-
-@pytest.mark.parametrize("text", OTHERWISE_TOO)
-def test_a_text_with_another_way_on_or_no_call_at_all_passes(text: str) -> None:
-    assert list(readability.readability_faults(text)) == []
 
 
 ASKS = [
@@ -167,35 +158,30 @@ DOES_NOT_ASK = [
 
 
 @pytest.mark.parametrize("text", ASKS)
-def test_a_text_that_asks_for_a_bsn_or_for_papers_is_refused(text: str) -> None:
-    assert [what for what in readability.readability_faults(text) if what.startswith("asks for")], (
-        text
-    )
+def test_text_that_asks_for_a_bsn_or_for_papers_is_refused(text: str) -> None:
+    assert any(what.startswith("asks for") for what in readability.readability_faults(text))
 
 
-@pytest.mark.parametrize("text", DOES_NOT_ASK)
-def test_a_text_that_warns_or_tells_about_a_bsn_passes(text: str) -> None:
+@pytest.mark.parametrize("text", OTHERWISE_TOO + DOES_NOT_ASK)
+def test_text_with_another_way_on_or_without_such_a_request_passes(text: str) -> None:
     assert list(readability.readability_faults(text)) == []
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_all_readability_faults_are_reported_at_once() -> None:
     text = f"Geef uw BSN. {'woord ' * 16}. Bel ons."
-    assert [what.split()[0] for what in readability.readability_faults(text)] == [
-        "asks",
-        "a",
-        "names",
-    ]
+    first_words = [what.split()[0] for what in readability.readability_faults(text)]
+    assert first_words == ["asks", "a", "names"]
 
 
 @pytest.mark.parametrize(("text", "most"), [("", 0), ("één", 3), ("😊", 2), ("\ud800", 1)])
-def test_characters_are_counted_as_whoever_counts_most(text: str, most: int) -> None:
+def test_length_is_in_utf16_code_units(text: str, most: int) -> None:
     assert readability.length(text) == most
 
 
 @given(st.text(st.characters(), max_size=300))
 @example("\ud800. \x00 bsn \udfff!")
 @example("J. " * 50)
-def test_no_text_is_too_strange(text: str) -> None:
+def test_any_text_is_read_without_losing_a_word(text: str) -> None:
     """And no word of it is lost, or read twice."""
     list(readability.readability_faults(text))
     read = [word for sentence in readability.sentences(text) for word in sentence.split()]
@@ -204,11 +190,15 @@ def test_no_text_is_too_strange(text: str) -> None:
     ]
 
 
-BAD = ["{", "{a", "1 ", "a.", "!", "wij hebben ", "ik heb bsn ", "@", "x\n", "burger ", "a-", "("]
+PARTS = [
+    "{", "{a", "1 ", "a.", "!", "wij hebben ", "ik heb bsn ", "@", "x\n", "burger ", "a-", "(",
+    "uw ", "bsn ", "uw bsn niet, ", "foto van ", "stuur ", "geef ons ", "zonder ", "als ",
+    "over uw\n", "b.", "b ", "niet ", ", ", "- uw\n", "x:\n", "\u200b", "burger", "paspoort ",
+]  # fmt: skip
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", BAD)
+@pytest.mark.parametrize("part", PARTS)
 def test_reading_a_text_takes_time_in_proportion_to_its_length(part: str) -> None:
     """Sixteen times the text: 256 times the work if it were quadratic."""
 
@@ -218,4 +208,5 @@ def test_reading_a_text_takes_time_in_proportion_to_its_length(part: str) -> Non
         return time.process_time() - start
 
     cost(100)
-    assert cost(16_000) < 64 * max(cost(1_000), 0.0005)
+    once = min(cost(1_000) for _ in range(3))
+    assert cost(16_000) < 64 * max(once, 0.0005)
