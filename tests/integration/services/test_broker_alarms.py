@@ -1,4 +1,4 @@
-"""A real RabbitMQ at the limit of its memory or disk: what is published then, and after."""
+"""Publishing to a real RabbitMQ at the limit of its memory or disk, and after."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -69,7 +69,7 @@ async def block(publisher: Publisher) -> None:
 
 
 @pytest.mark.parametrize("kind", ALARMS)
-async def test_a_publish_during_an_alarm_is_refused_at_once_and_taken_after_it(
+async def test_publish_during_an_alarm_is_rejected_at_once_and_confirmed_after_it(
     broker: Broker, kind: str
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -91,7 +91,7 @@ async def test_a_publish_during_an_alarm_is_refused_at_once_and_taken_after_it(
             await publisher.publish(KEY, batch(), BACK_SECONDS)
 
 
-async def test_who_must_go_on_waits_for_the_end_of_the_alarm_without_trying_all_the_time(
+async def test_publish_until_confirmed_waits_for_the_end_of_an_alarm(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with publishing(broker) as (link, publisher):
@@ -125,7 +125,7 @@ async def test_who_must_go_on_waits_for_the_end_of_the_alarm_without_trying_all_
                 await publish_until_confirmed(publisher, KEY, batch(), may_stop=lambda: stop)
 
 
-async def test_a_blocked_connection_that_hears_nothing_any_more_is_given_up(
+async def test_blocked_connection_without_heartbeats_is_given_up(
     broker: Broker,
 ) -> None:
     async with publishing(broker, "?heartbeat=2") as (link, publisher):

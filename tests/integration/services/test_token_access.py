@@ -1,8 +1,8 @@
-"""Tokens and rates on a real PostgreSQL: whom a guard lets in, and what its headers promise."""
+"""Tokens and rate limits on a real PostgreSQL: who is admitted, and what the headers promise."""
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,6 +21,7 @@ from services.http.rights import Rights, Role
 from services.http.server import serve
 from services.http.token_store import REFRESH_SECONDS, TokenStore, run_token_store
 from services.postgres.database import Pool, connection_pool
+from tests.support.observer import until
 from tests.support.tokens import bearer, key
 
 SEVERAL = 40
@@ -48,32 +49,16 @@ async def asked(url: str, token: str | None) -> tuple[int, str, Any]:
         return answer.status, await answer.text(), answer.headers
 
 
-async def until(holds: Callable[[], Awaitable[bool]]) -> float:
-    """Seconds that it took."""
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    async with asyncio.timeout(10 * REFRESH_SECONDS):
-        while not await holds():
-            await asyncio.sleep(0.05)
-    return loop.time() - started
-
-
-async def test_a_token_of_the_table_comes_in_until_it_is_revoked_and_never_again(
-    pool: Pool,
-) -> None:
+async def test_token_is_admitted_until_it_is_revoked(pool: Pool) -> None:
+    loop, seconds = asyncio.get_running_loop(), 10 * REFRESH_SECONDS
     async with run_token_store(pool, ()) as ring, door(ring) as url:
         token = await add_token(pool, TokenRequest(name="desk", tenant="almelo", roles=["read"]))
-
-        async def is_in() -> bool:
-            return (await asked(url, token))[0] == 200
-
-        async def is_out() -> bool:
-            return (await asked(url, token))[0] == 401
-
-        await until(is_in)
-        assert (await asked(url, token))[1] == "desk of almelo"
+        admitted = await until(lambda: asked(url, token), lambda it: it[0] == 200, seconds)
+        assert admitted[1] == "desk of almelo"
         await revoke_token(pool, "desk")
-        assert await until(is_out) < 2 * REFRESH_SECONDS
+        revoked_at = loop.time()
+        await until(lambda: asked(url, token), lambda it: it[0] == 401, seconds)
+        assert loop.time() - revoked_at < 2 * REFRESH_SECONDS
         answers = {await words(url, given) for given in (token, None, "pk_unknown")}
         assert len(answers) == 1
 
@@ -83,7 +68,7 @@ async def words(url: str, token: str | None) -> tuple[int, str, str]:
     return status, text, headers["WWW-Authenticate"]
 
 
-async def test_an_expired_token_is_refused_like_one_that_never_was(pool: Pool) -> None:
+async def test_expired_token_is_unknown(pool: Pool) -> None:
     token = await add_token(pool, TokenRequest(name="old", tenant="almelo", roles=["read"]))
     await pool.execute("update access.token set expires_at = now() + interval '1 hour'")
     ring = TokenStore(pool, ())
@@ -94,15 +79,15 @@ async def test_an_expired_token_is_refused_like_one_that_never_was(pool: Pool) -
     assert ring.find(token, clock.now()) is None
 
 
-async def test_a_missing_role_is_403_and_counts_like_any_other_request(pool: Pool) -> None:
+async def test_missing_role_is_403_and_counts_for_the_rate(pool: Pool) -> None:
     ring = TokenStore(pool, [key("t", burst=2, per_second=1, roles=frozenset(["send"]))])
     async with door(ring, "read") as url:
         answers = [await asked(url, "t") for _ in range(3)]
     assert [status for status, _, _ in answers] == [403, 403, 429]
-    assert [told(headers)["r"] for _, _, headers in answers] == [1, 0, 0]
+    assert [rate_headers(headers)["r"] for _, _, headers in answers] == [1, 0, 0]
 
 
-def told(headers: Any) -> dict[str, int]:
+def rate_headers(headers: Any) -> dict[str, int]:
     """q, w, r and t, in the form of the draft."""
     policy = re.fullmatch(r'"default";q=(\d+);w=(\d+)', headers["RateLimit-Policy"])
     state = re.fullmatch(r'"default";r=(\d+);t=(\d+)', headers["RateLimit"])
@@ -110,7 +95,7 @@ def told(headers: Any) -> dict[str, int]:
     return dict(zip("qwrt", map(int, (*policy.groups(), *state.groups())), strict=True))
 
 
-async def test_two_guards_at_once_grant_no_more_than_one_burst_and_say_so(pool: Pool) -> None:
+async def test_two_guards_together_grant_one_burst(pool: Pool) -> None:
     mine = key("t", burst=10, per_second=1)
     rings = TokenStore(pool, [mine]), TokenStore(pool, [mine])
     async with door(rings[0]) as one, door(rings[1]) as other:
@@ -121,12 +106,15 @@ async def test_two_guards_at_once_grant_no_more_than_one_burst_and_say_so(pool: 
     granted = [headers for status, _, headers in answers if status == 200]
     refused = [headers for status, _, headers in answers if status != 200]
     assert 10 <= len(granted) <= 10 + seconds + 1
-    assert {(told(h)["q"], told(h)["w"]) for h in granted} == {(10, 10)}
-    assert len({told(h)["r"] for h in granted}) >= 10  # each of 9 to 0, no two the same
-    assert all(told(h)["r"] == 0 and int(h["Retry-After"]) == told(h)["t"] for h in refused)
+    rates = [rate_headers(headers) for headers in granted]
+    assert {(rate["q"], rate["w"]) for rate in rates} == {(10, 10)}
+    assert len({rate["r"] for rate in rates}) >= 10  # each of 9 to 0, no two the same
+    assert all(
+        rate_headers(h)["r"] == 0 and int(h["Retry-After"]) == rate_headers(h)["t"] for h in refused
+    )
 
 
-async def test_without_the_database_no_token_of_the_table_comes_in_and_it_may_be_tried_again(
+async def test_token_of_the_table_is_503_without_the_database(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = await add_token(pool, TokenRequest(name="desk", tenant="almelo", roles=["read"]))
@@ -144,7 +132,7 @@ async def test_without_the_database_no_token_of_the_table_comes_in_and_it_may_be
         assert int(headers["Retry-After"]) > 0
 
 
-async def test_what_a_refusal_says_to_wait_is_enough(pool: Pool) -> None:
+async def test_retry_after_of_a_refusal_is_long_enough(pool: Pool) -> None:
     async with door(TokenStore(pool, [key("t", burst=1, per_second=1)])) as url:
         assert (await asked(url, "t"))[0] == 200
         status, _, headers = await asked(url, "t")
@@ -153,7 +141,7 @@ async def test_what_a_refusal_says_to_wait_is_enough(pool: Pool) -> None:
         assert (await asked(url, "t"))[0] == 200
 
 
-async def test_the_database_counts_as_the_arithmetic_does(pool: Pool) -> None:
+async def test_database_counts_as_the_arithmetic_does(pool: Pool) -> None:
     mine = key("t", burst=5, per_second=100).rights
     arrival = 0
     for _ in range(30):
@@ -167,7 +155,7 @@ async def test_the_database_counts_as_the_arithmetic_does(pool: Pool) -> None:
         arrival = row["arrival"]
 
 
-async def test_a_clock_that_was_set_back_does_not_shut_a_token_out(pool: Pool) -> None:
+async def test_clock_set_back_does_not_shut_a_token_out(pool: Pool) -> None:
     mine = key("t", burst=1, per_second=1).rights
     await TokenStore(pool, ()).consume_rate(mine)
     assert not (await TokenStore(pool, ()).consume_rate(mine)).granted
@@ -175,7 +163,7 @@ async def test_a_clock_that_was_set_back_does_not_shut_a_token_out(pool: Pool) -
     assert (await TokenStore(pool, ()).consume_rate(mine)).granted
 
 
-async def test_whoever_goes_on_after_a_refusal_costs_the_database_nothing(pool: Pool) -> None:
+async def test_requests_after_a_refusal_cost_the_database_nothing(pool: Pool) -> None:
     ring, mine = TokenStore(pool, ()), key("t", burst=1, per_second=1).rights
     await ring.consume_rate(mine)
     await ring.consume_rate(mine)
@@ -186,7 +174,7 @@ async def test_whoever_goes_on_after_a_refusal_costs_the_database_nothing(pool: 
     assert await pool.fetchval("select asked from access.budget") == before
 
 
-async def test_counting_writes_nothing_that_a_commit_waits_for(pool: Pool) -> None:
+async def test_counting_requests_writes_no_logged_row(pool: Pool) -> None:
     ring, mine = TokenStore(pool, ()), key("t").rights
     await ring.consume_rate(mine)
     before = await pool.fetchval("select pg_current_wal_insert_lsn()")
@@ -198,7 +186,7 @@ async def test_counting_writes_nothing_that_a_commit_waits_for(pool: Pool) -> No
 
 
 @pytest.mark.parametrize("role", ["gateway", "archiver"])
-async def test_a_service_reads_tokens_and_keeps_budgets_and_no_more(
+async def test_service_reads_tokens_and_writes_budgets_and_no_more(
     migrated: str, server: Database, role: str
 ) -> None:
     server.execute(f"alter role postkamer_{role} login password 'x'", "postgres")
@@ -223,7 +211,7 @@ async def test_a_service_reads_tokens_and_keeps_budgets_and_no_more(
 
 
 @pytest.mark.parametrize("role", ["router", "deliverer"])
-async def test_the_other_services_know_of_no_tokens(
+async def test_other_services_cannot_read_tokens(
     migrated: str, server: Database, role: str
 ) -> None:
     server.execute(f"alter role postkamer_{role} login password 'x'", "postgres")
