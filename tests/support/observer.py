@@ -14,7 +14,7 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
 async def until(look: Callable[[], Awaitable[T]], holds: Callable[[T], bool], seconds: float) -> T:
-    """What `look` gives once `holds` is true of it; AssertionError with the last one otherwise."""
+    """Return the first result of `look` that holds; AssertionError with the last one otherwise."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     while True:

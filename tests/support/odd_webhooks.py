@@ -54,7 +54,7 @@ def pieces(items: Iterable[AnyItem]) -> Pieces:
 
 
 def travels(item: AnyItem) -> bool:
-    """Whether an item can be sent and stored: no U+0000, nothing that MessagePack refuses."""
+    """True if an item can be sent and stored: no U+0000, nothing that MessagePack refuses."""
     derived = msgspec.structs.replace(item, raw=b"", contact=b"")
     msgspec.msgpack.encode(derived)
     return "\0" not in repr(derived) and "\\x00" not in repr(derived)

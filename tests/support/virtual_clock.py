@@ -31,7 +31,7 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """What `work` returns, as soon as the processor allows."""
+    """Return the result of `work`, as soon as the processor allows."""
     with asyncio.Runner(loop_factory=Loop) as runner:
         return runner.run(work)
 

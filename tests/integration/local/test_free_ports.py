@@ -17,7 +17,7 @@ ANOTHER = f"import random; from deploy.local.state import free_port; random.seed
 
 
 def another(then: str) -> str:
-    """What another process prints that looks through the same ports in the same order."""
+    """Output of another process that looks through the same ports in the same order."""
     command = [sys.executable, "-c", ANOTHER + then]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 

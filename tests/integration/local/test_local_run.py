@@ -101,7 +101,7 @@ def stop(run: Run, number: signal.Signals) -> None:
     assert stopped == [*services, "RabbitMQ", "PostgreSQL"]
 
 
-def test_local_run_has_a_role_for_each_service_refuses_a_second_and_stops_on_sigterm(
+def test_local_run_has_a_role_for_each_service_and_refuses_a_second_run(
     start: Callable[..., Run], folder: Path
 ) -> None:
     run = start()
@@ -115,7 +115,7 @@ def test_local_run_has_a_role_for_each_service_refuses_a_second_and_stops_on_sig
     stop(run, signal.SIGTERM)
 
 
-def test_killed_local_run_leaves_no_process_and_the_next_one_stops_on_sigint(
+def test_killed_local_run_leaves_no_process_and_can_be_started_again(
     start: Callable[..., Run],
 ) -> None:
     run = start()

@@ -52,7 +52,7 @@ async def heard(broker: Broker) -> AsyncIterator[Heard]:
 
 @asynccontextmanager
 async def rulebook(broker: Broker, pool: Pool) -> AsyncIterator[ActiveRules]:
-    """That of a router which has just started."""
+    """Rules of a router which has just started."""
     async with broker_connection(
         broker.url_for("router", PASSWORDS["router"]), "test rules"
     ) as link:

@@ -125,9 +125,7 @@ async def test_publish_until_confirmed_waits_for_the_end_of_an_alarm(
                 await publish_until_confirmed(publisher, KEY, batch(), may_stop=lambda: stop)
 
 
-async def test_blocked_connection_without_heartbeats_is_given_up(
-    broker: Broker,
-) -> None:
+async def test_blocked_connection_without_heartbeats_is_given_up(broker: Broker) -> None:
     async with publishing(broker, "?heartbeat=2") as (link, publisher):
         before = await link.connection()
         with alarm(broker, "memory"):

@@ -156,9 +156,7 @@ async def test_interrupted_upload_leaves_no_object_and_no_parts(bucket: Bucket, 
     assert (bucket.objects, bucket.parts) == ({}, {})
 
 
-async def test_refusing_bucket_is_unavailable_and_its_error_names_no_object(
-    bucket: Bucket,
-) -> None:
+async def test_refusing_bucket_is_unavailable_and_its_error_names_no_object(bucket: Bucket) -> None:
     bucket.away = True
     store, key = ObjectStore("s3://files"), upload_key(clock.new_id())
     for work in (store.put(key, pieces(1)), store.read(key), store.delete(key)):

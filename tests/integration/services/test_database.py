@@ -160,6 +160,6 @@ async def test_record_that_the_database_refuses_is_no_transient_error(pool: Pool
 
 
 async def test_connection_commits_durably_and_compiles_nothing(pool: Pool) -> None:
-    """Whatever the default of the server."""
+    """Both do not depend on the default of the server."""
     assert await pool.fetchval("show synchronous_commit") == "on"
     assert await pool.fetchval("show jit") == "off"

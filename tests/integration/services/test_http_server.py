@@ -146,10 +146,7 @@ async def is_not_served(reader: asyncio.StreamReader) -> bool:
 
 @on_both_loops
 async def test_connection_over_the_limit_is_answered_503_until_there_is_room() -> None:
-    async with (
-        asyncio.timeout(LONG),
-        serve(hello(), "127.0.0.1", 0, connections=3) as port,
-    ):
+    async with asyncio.timeout(LONG), serve(hello(), "127.0.0.1", 0, connections=3) as port:
         async with connected(port, 3) as within:
             for connection in within:
                 assert await answered(connection)
@@ -187,7 +184,7 @@ async def test_many_connections_are_accepted_in_one_turn_of_the_loop() -> None:
 
 
 @on_both_loops
-async def test_stopping_server_answers_requests_in_hand_and_closes_idle_connections() -> None:
+async def test_stopping_server_answers_requests_and_closes_idle_connections() -> None:
     started, go_on = asyncio.Event(), asyncio.Event()
     async with asyncio.timeout(LONG):
         serving = serve(hello(started, go_on), "127.0.0.1", 0)

@@ -1,4 +1,4 @@
-"""A record with something to find, and asking for it over HTTP as whoever has which rights."""
+"""Messages to search for, and a client that searches over HTTP with given rights."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -43,7 +43,7 @@ def message(
     sequence: int = 1,
     **more: Any,
 ) -> Record:
-    """Of a citizen, unless `more` says otherwise; `within`: the name of its conversation."""
+    """Message of a citizen, unless `more` says otherwise; `within` names its conversation."""
     said = {
         "direction": "in",
         "type": "text",
@@ -106,7 +106,7 @@ class Asking:
         return answer
 
     async def ids(self, **asked: Any) -> list[UUID]:
-        """Of all the messages that are found, page by page; with `total` told right."""
+        """Ids of all the messages that are found, page by page; checks their total."""
         found: list[UUID] = []
         after: Json = {}
         while True:

@@ -96,7 +96,7 @@ def test_archiver_is_judged_beside_a_bare_copy_of_the_same_round() -> None:
 
 
 def costs(last: float) -> list[BatchCost]:
-    """Of 1,000 records: the first five as slow as can be, the last 50 so many times as slow."""
+    """Batches of 1,000 records: the first five very slow, the last 50 so many times as slow."""
     total = 200
     slow = {n: last for n in range(total - PART // 1000, total)} | dict.fromkeys(
         range(WARM_UP // 1000), 99.0

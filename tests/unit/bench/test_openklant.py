@@ -50,7 +50,7 @@ def test_sparkline_scales_to_its_highest_value() -> None:
 
 
 def held(messages: int) -> dict[str, Any]:
-    """What there is after so many, one contact and one task of each."""
+    """Contents of Open Klant after so many messages: one contact and one task of each."""
     of_each = ("klantcontacten", "betrokkenen", "internetaken")
     counts = dict.fromkeys((*of_each, "digitaleadressen", "actorklantcontacten"), messages)
     contacts = {str(n): {"metadata": {"gesprek": str(n)}, "taken": [{}]} for n in range(messages)}

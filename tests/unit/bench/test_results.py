@@ -44,8 +44,7 @@ def test_ratio_is_of_the_same_round() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "shown"),
-    [([], "-"), ([2.0], "2.00"), ([3.0, 1.0, 2.0], "2.00 (1.00-3.00)")],
+    ("values", "shown"), [([], "-"), ([2.0], "2.00"), ([3.0, 1.0, 2.0], "2.00 (1.00-3.00)")]
 )
 def test_spread_shows_the_median_the_lowest_and_the_highest(
     values: list[float], shown: str

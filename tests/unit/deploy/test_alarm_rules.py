@@ -201,7 +201,7 @@ def test_alarm_selects_label_values_as_the_services_write_them(
     assert {value for each in selected for value in each.split("|")} == values
 
 
-def test_archive_queue_alarm_goes_off_at_a_quarter_of_the_limit_of_that_queue() -> None:
+def test_archive_queue_alarm_goes_off_at_a_quarter_of_the_queue_limit() -> None:
     [queue] = [queue for queue in topology.queues(0, ()) if queue.kind == "archive"]
     bounds = re.findall(r"\d{4,}", rule("PostkamerArchiveQueueGrows")["expr"])
     assert bounds == [str(queue.max_bytes // 4)] == [str(QUARTER)]

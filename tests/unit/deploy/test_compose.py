@@ -203,9 +203,7 @@ def test_sandbox_is_the_only_private_address_for_events() -> None:
 
 
 @pytest.mark.slow
-def test_broker_definitions_hold_every_user_with_its_password(
-    tmp_path: Path,
-) -> None:
+def test_broker_definitions_hold_every_user_with_its_password(tmp_path: Path) -> None:
     given = environment("definitions") | {"POSTKAMER_CONFIG": str(inside(tmp_path))}
     written = json.loads(definitions.document(given))
     table = topology.queues(TOWN.partitions, [d.id for d in TOWN.destinations])

@@ -84,9 +84,7 @@ def test_every_operation_has_a_unique_id_a_summary_and_known_tags(document: Json
 
 
 @each
-def test_every_answer_has_a_version_and_every_error_is_a_problem_with_an_example(
-    document: Json,
-) -> None:
+def test_answers_have_a_version_and_errors_are_problems_with_an_example(document: Json) -> None:
     for path, status, operation, answer in responses(document):
         assert "API-Version" in answer["headers"], (path, status)
         assert answer["description"]
@@ -102,9 +100,7 @@ def test_every_answer_has_a_version_and_every_error_is_a_problem_with_an_example
 
 
 @each
-def test_operation_takes_a_token_except_the_document_and_the_webhook(
-    document: Json,
-) -> None:
+def test_operation_takes_a_token_except_the_document_and_the_webhook(document: Json) -> None:
     assert document["security"] == [{"bearer": []}]
     for path, _, operation in operations(document):
         answers = operation["responses"]

@@ -21,7 +21,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 def local(text: str, fold: int = 0) -> datetime:
-    """What the clock in Amsterdam shows; `fold` 1: when it shows that for the second time."""
+    """Moment at which the clock in Amsterdam shows this; `fold` 1: for the second time."""
     return datetime.fromisoformat(text).replace(tzinfo=AMSTERDAM, fold=fold).astimezone(UTC)
 
 

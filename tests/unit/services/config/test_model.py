@@ -1,4 +1,4 @@
-"""What a municipality decides: every fault of the file at once, each with its line."""
+"""Configuration of a municipality: every fault of the file at once, each with its line."""
 
 from pathlib import Path
 
@@ -154,7 +154,7 @@ def test_fault_line_is_counted_as_editors_count_lines() -> None:
     assert faults(text.replace('fallback = "kcc"', 'fallback = "x"'))[0].line == 9
 
 
-def test_faults_of_form_and_of_references_are_reported_together_in_file_order() -> None:
+def test_faults_of_form_and_of_references_are_reported_in_file_order() -> None:
     text = (
         GOOD.replace('fallback = "kcc"', 'fallback = "x"')
         .replace('destination = "crm"', 'destination = "x"')

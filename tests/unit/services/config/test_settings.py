@@ -34,12 +34,7 @@ GOOD = {
     "POSTKAMER_ARCHIVE_KEY": KEY,
     "POSTKAMER_OBJECT_STORE": "file:///var/lib/postkamer",
 }
-KINDS: list[type[Settings]] = [
-    GatewaySettings,
-    RouterSettings,
-    DelivererSettings,
-    ArchiverSettings,
-]
+KINDS: list[type[Settings]] = [GatewaySettings, RouterSettings, DelivererSettings, ArchiverSettings]
 
 COMMON = "AMQP_URL CONFIG DATABASE_URL"
 REQUIRED: dict[type[Settings], str] = {

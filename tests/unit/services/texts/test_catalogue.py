@@ -1,4 +1,4 @@
-"""What citizens are told: the texts that are shipped, reading files, filling in values."""
+"""Catalogue of texts: the shipped ones, reading files, filling in values."""
 
 from pathlib import Path
 
@@ -35,9 +35,7 @@ def test_shipped_texts_have_no_faults(shipped: Texts) -> None:
     assert list(text_warnings(shipped)) == []
 
 
-def test_the_languages_that_are_shipped_have_the_same_texts_and_placeholders(
-    shipped: Texts,
-) -> None:
+def test_shipped_languages_have_the_same_texts_and_placeholders(shipped: Texts) -> None:
     dutch, english = shipped.languages["nl"], shipped.languages["en"]
     assert list(dutch) == list(english) == [id for id in dutch if id in TEXTS]
     assert set(TEXTS) == set(dutch)
@@ -48,7 +46,7 @@ def test_the_languages_that_are_shipped_have_the_same_texts_and_placeholders(
         assert len(dutch[id].buttons) == len(english[id].buttons)
 
 
-def test_every_placeholder_is_used_and_those_that_are_computed_have_their_length() -> None:
+def test_placeholders_are_used_and_the_computed_ones_have_a_length() -> None:
     used = {name for text in load(FOLDER).languages["nl"].values() for name in names(text)}
     assert used == set(PLACEHOLDERS)
     assert set(WORDS) == {name for name, source in PLACEHOLDERS.items() if source == COMPUTED}
@@ -76,9 +74,7 @@ TELLING = (
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])
-def test_whoever_reads_along_is_not_told_what_a_message_was_about(
-    shipped: Texts, language: str
-) -> None:
+def test_privacy_texts_do_not_tell_the_subject_of_a_message(shipped: Texts, language: str) -> None:
     text = shipped.find(language, "geweld")
     assert text
     said = set(text.body.casefold().replace(":", " ").replace(".", " ").split())

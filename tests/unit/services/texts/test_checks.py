@@ -22,7 +22,7 @@ def made(body: str, id: str = "eigen", **more: object) -> Text:
 
 
 def refused(text: Text, shipped: Texts) -> list[str]:
-    """What is told of one text among all the others."""
+    """Faults of one text among all the others."""
     texts = Texts({"nl": shipped.languages["nl"] | {text.id: text}}, {"nl": "nl.toml"})
     found = list(text_errors(texts, TOWN))
     assert {(fault.path, fault.line) for fault in found} <= {("nl.toml", 9)}

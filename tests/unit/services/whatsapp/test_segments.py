@@ -98,7 +98,7 @@ def test_shared_contact_belongs_to_the_first_message_of_its_change() -> None:
     ]  # fmt: skip
 
 
-def test_contact_without_a_message_and_too_large_a_contact_stay_in_the_remainder() -> None:
+def test_contact_without_a_message_or_too_large_stays_in_the_remainder() -> None:
     done, _ = cut_whole(body(change(contacts=[known(1), known(2)], messages=[written(1)])))
     assert b"Burger 2" in done.rest and b"Burger 1" not in done.rest
     large = known(1) | {"about": "x" * MAX_CONTACT}
@@ -186,7 +186,7 @@ def test_bad_items_are_segments_too(bad: list[bytes]) -> None:
 
 
 def largest(messages: int) -> bytes:
-    """Of one citizen each, with their contact."""
+    """Body with one message of each citizen, and their contacts."""
     phones = [str(31600000000 + n) for n in range(messages)]
     listed = [written(1) | {"id": f"wamid.{phone}", "from": phone} for phone in phones]
     people = [known(1) | {"wa_id": phone} for phone in phones]

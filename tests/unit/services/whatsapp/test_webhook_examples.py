@@ -10,7 +10,7 @@ import pytest
 from services.whatsapp.account_events import NOTICES
 from services.whatsapp.content import CONTENTS
 from services.whatsapp.items import AnyItem, Identity, Message, Notice, Status, Unknown
-from services.whatsapp.parser import parse, routing_keys
+from services.whatsapp.parser import parse, routing_keys, words
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "whatsapp"
 NUMBER, BORNE = "106540352242922", "106540352242923"
@@ -67,6 +67,12 @@ MESSAGES: dict[str, dict[str, Any]] = {
     "request_welcome": {"content.detail": {}},
     "new_type": {"content.type": "hologram", "content.detail": {"id": "1", "depth": 3}},
 }  # fmt: skip
+
+WITHOUT_WORDS = {
+    "contacts", "interactive_flow", "reaction", "system", "system_older", "system_user_id",
+    "unsupported", "unsupported_bare",
+}  # fmt: skip
+"""Messages in which rules see nothing that the citizen said or chose."""
 
 EVENTS = {
     "account_alerts": "INCREASED_CAPABILITIES_ELIGIBILITY_FAILED",
@@ -174,6 +180,7 @@ def test_message_of_every_type_is_parsed(name: str) -> None:
     assert message.id == f"wamid.{name.upper()}"
     assert message.sent_at is not None
     assert not message.outgoing
+    assert words(message) == ("" if name in WITHOUT_WORDS else message.content.text)
 
 
 @pytest.mark.parametrize("name", EVENTS)
