@@ -144,8 +144,5 @@ def test_verification_is_judged_by_speed_false_alarms_and_misses(
     assert judged == verdicts.split()
     assert ("not found: salt" in lines) == bool(tampered.missed)
     assert "archive verify: 1,000 entries in 0.5 s, 2,000/s, 110 MiB" in lines
-
-
-def test_proof_times_are_the_median_and_the_99th_percentile() -> None:
     found = proof_times([float(n) for n in range(1, 100)])
     assert (found.p50, found.p99) == (50.0, 99.0)

@@ -42,20 +42,16 @@ def texts(count: int, seed: int = 1) -> list[str]:
     return list(islice(write_texts(TEXTS, about, seed), count))
 
 
-def test_texts_are_real_ones_of_3_to_40_words_with_some_new_words() -> None:
+def test_texts_are_real_ones_of_3_to_40_words_about_subjects_of_the_rules() -> None:
     first, second = texts(1000), texts(1000, seed=2)
     assert first == texts(1000) != second
     assert all(FEWEST_WORDS <= len(text.split()) <= MOST_WORDS for text in first)
     once = {word for text in first for word in text.split()}
     words = [word for text in second for word in text.split()]
-    assert 0.03 < len([word for word in words if word not in once]) / len(words) < 0.08
-
-
-def test_three_of_four_texts_name_a_subject_of_the_rules() -> None:
+    assert 0.03 < len([word for word in words if word not in once]) / len(words) < 0.08, "new ones"
     about = subjects(rule_words(100))
-    assert not any(set(word) & set('"*') for word in about)
-    named = [text for text in texts(1000) if any(word in text for word in about)]
-    assert 700 < len(named) < 800
+    assert not any(set(word) & set('"*') for word in about), "as a citizen writes it"
+    assert 700 < len([text for text in first if any(word in text for word in about)]) < 800
 
 
 def bodies(wave: Wave) -> list[bytes]:
@@ -122,14 +118,8 @@ def test_many_rules_have_all_words_of_the_few() -> None:
     assert large_municipality(*NONE).keys() == large_municipality(*FEW).keys()
 
 
-def taken(check: float, new: float) -> rules.RulesSample:
+def sample(check: float, new: float) -> rules.RulesSample:
     return rules.RulesSample(compile=1.0, check=check, matching=1e-5, new=new, known=1e-4)
-
-
-def lines_of_rules(check: float, new: float) -> list[str]:
-    few = [taken(0.5, 1e-4), taken(0.5, 3e-4)]
-    many = [taken(check, new), taken(check, 3 * new)]
-    return list(rules.table({NONE: few, FEW: few, MANY: many}))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +129,9 @@ def lines_of_rules(check: float, new: float) -> list[str]:
 def test_many_rules_are_judged_against_few_of_the_same_round(
     check: float, new: float, verdicts: str
 ) -> None:
-    lines = lines_of_rules(check, new)
+    few = [sample(0.5, 1e-4), sample(0.5, 3e-4)]
+    many = [sample(check, new), sample(check, 3 * new)]
+    lines = list(rules.table({NONE: few, FEW: few, MANY: many}))
     assert [line.split()[-1] for line in lines[-3:]] == verdicts.split()
     (row,) = [line for line in lines if line.startswith("decided, of a new citizen")]
     assert row.split()[-4:-2] == ["200", "(100-300)"]
@@ -155,17 +147,25 @@ postkamer_duplicates_total 4.0
 
 
 def test_handled_count_sums_decisions_and_duplicates() -> None:
-    assert handled_count(METRICS) == 19
-    assert handled_count("") == 0
+    assert (handled_count(METRICS), handled_count("")) == (19, 0)
 
 
-def test_missing_records_and_events_are_described() -> None:
-    came = {"receipt": 5, "message": 5, RECEIVED: 5, "configuration": 1, "conversation": 5}
-    repeated = f"5 of 0 message, 5 of 0 {RECEIVED}, 0 of 5 segment"
-    assert describe_missing(NEW, 5, came) == ""
-    assert describe_missing(KNOWN, 5, came | {"message": 4}) == "4 of 5 message"
-    assert describe_missing(REPEATED, 5, came) == repeated
-    assert describe_missing(REPEATED, 5, {"receipt": 5, "configuration": 1, "segment": 5}) == ""
+CAME = {"receipt": 5, "message": 5, RECEIVED: 5, "configuration": 1, "conversation": 5}
+
+
+@pytest.mark.parametrize(
+    ("kind", "came", "missing"),
+    [
+        (NEW, CAME, ""),
+        (KNOWN, CAME | {"message": 4}, "4 of 5 message"),
+        (REPEATED, CAME, f"5 of 0 message, 5 of 0 {RECEIVED}, 0 of 5 segment"),
+        (REPEATED, {"receipt": 5, "configuration": 1, "segment": 5}, ""),
+    ],
+)
+def test_missing_records_and_events_are_described(
+    kind: str, came: dict[str, int], missing: str
+) -> None:
+    assert describe_missing(kind, 5, came) == missing
 
 
 def of(rate: float) -> list[router_report.RouterSample]:
