@@ -1,4 +1,4 @@
-"""Conversations of a town in the archive, its API, and a client of it."""
+"""A record with conversations of a town, its API, and whoever looks at it there."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -83,7 +83,7 @@ def delivered(message: Said, destination: str, at: datetime, **changed: Any) -> 
 
 
 class Looker:
-    """Client of the API, with a token of some rights."""
+    """Who asks the API, with a token of some rights."""
 
     def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
         self._url, self._session = url, session
@@ -122,7 +122,7 @@ async def looker(pool: Pool, **rights: Any) -> AsyncIterator[Looker]:
 
 
 async def seen(pool: Pool) -> list[dict[str, Any]]:
-    """Records of the access log: open and sealed fields together."""
+    """What the record says of who looked: what stands open, and what was sealed, as one."""
     rows = [row for row in await rows_of(pool) if row["kind"] == "view"]
     return [msgspec.json.decode(row["data"]) | _open(row) for row in rows]
 

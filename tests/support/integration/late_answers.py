@@ -70,7 +70,7 @@ class Late:
         return line["state"], line["reason"]
 
     async def told(self, id: UUID) -> list[tuple[str, str]]:
-        """Outcomes of a message for the router, in order."""
+        """What the router is told of a message, in order."""
         rows = await self.office.pool.fetch("select body from deliverer.outcome order by position")
         said = [msgspec.msgpack.decode(row["body"], type=SendOutcome) for row in rows]
         return [(each.state, each.reason) for each in said if each.message == id]

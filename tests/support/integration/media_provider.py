@@ -122,7 +122,7 @@ class Room:
             return answer.status, await answer.read(), answer.headers
 
     async def asked(self) -> list[str]:
-        """Requests that the provider got, in order."""
+        """What the provider was asked, in order."""
         return [what for what, _ in self.provider.asked]
 
     async def row(self, id: UUID) -> dict[str, Any]:
@@ -201,7 +201,10 @@ async def room(
         account = msgspec.structs.replace(account, **changed)
         accounts = {NUMBER: account, "20000002": account}
         source = await enter(media_client(store, 4))
-        fetcher, looker = (Fetcher(book, source, store, accounts), ScanWorker(book, store, scanner))
+        fetcher, looker = (
+            Fetcher(book, source, store, accounts),
+            ScanWorker(book, store, scanner),
+        )
         many = {"per_second": 1000, "burst": 10_000}
         others = key("other", departments=frozenset({"jeugd"}), **many)
         ring = TokenStore(pool, [key("t", **many), others])

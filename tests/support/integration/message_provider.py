@@ -38,9 +38,9 @@ class Provider:
         self.files: list[tuple[str, bytes]] = []
         self.headers: list[dict[str, str]] = []
         self.answers: list[tuple[int, dict[str, Any]]] = []
-        """Answers to the next files."""
+        """To the next files."""
         self.message_answers: list[tuple[int, dict[str, Any]]] = []
-        """Answers to the next messages."""
+        """To the next messages."""
         self.key = ""
         """The only one that it lets in, where it has one; to others it says no as a gateway does,
         not as Meta."""
@@ -49,7 +49,7 @@ class Provider:
         """Held back: files, not messages."""
         self.marks: list[dict[str, Any]] = []
         self.mark_answers: list[tuple[int, dict[str, Any]]] = []
-        """Answers to the next read receipts."""
+        """To the next of these."""
         self.may_mark = asyncio.Event()
         self.may_mark.set()
 
@@ -96,13 +96,13 @@ class Provider:
 
 
 class Office:
-    """A sender, with all that it needs."""
+    """What sends, with everything that it stands on."""
 
     def __init__(self, pool: Pool, store: ObjectStore, provider: Provider) -> None:
         self.pool, self.store, self.provider = pool, store, provider
         self.scanner: Scanner | None = None
         self.attempts: list[Attempt] = []
-        """Attempts that settled nothing."""
+        """That settled nothing."""
 
     async def uploaded(self, content: bytes, tenant: str = "almelo", name: str = "") -> UUID:
         """A file of a CRM's, and its row."""

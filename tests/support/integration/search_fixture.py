@@ -1,4 +1,4 @@
-"""Messages to search for, and a client that searches over HTTP with given rights."""
+"""A record with something to find, and asking for it over HTTP as whoever has which rights."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -43,7 +43,7 @@ def message(
     sequence: int = 1,
     **more: Any,
 ) -> Record:
-    """Message of a citizen, unless `more` says otherwise; `within` names its conversation."""
+    """Of a citizen, unless `more` says otherwise; `within`: the name of its conversation."""
     said = {
         "direction": "in",
         "type": "text",
@@ -106,7 +106,7 @@ class Asking:
         return answer
 
     async def ids(self, **asked: Any) -> list[UUID]:
-        """Ids of all the messages that are found, page by page; checks their total."""
+        """Of all the messages that are found, page by page; with `total` told right."""
         found: list[UUID] = []
         after: Json = {}
         while True:
