@@ -31,7 +31,7 @@ AFTER_SECONDS = int(REOPEN_PERIOD.total_seconds()) + 1
 
 
 class Citizen(msgspec.Struct, frozen=True):
-    """Identities at Meta; '' where it does not say."""
+    """By what Meta knows them; '' where it does not say."""
 
     phone: str = ""
     bsuid: str = ""
