@@ -37,6 +37,13 @@ def hello(started: asyncio.Event | None = None, go_on: asyncio.Event | None = No
 
 
 @asynccontextmanager
+async def serving(app: web.Application | None = None, **limits: Any) -> AsyncIterator[int]:
+    """The port of a server, for a test that hangs no longer than LONG."""
+    async with asyncio.timeout(LONG), serve(app or hello(), "127.0.0.1", 0, **limits) as port:
+        yield port
+
+
+@asynccontextmanager
 async def connected(port: int, count: int, said: bytes = b"") -> AsyncIterator[list[Connection]]:
     """Connections on which this was said."""
     made: list[Connection] = []
@@ -81,8 +88,7 @@ async def answered(connection: Connection) -> bool:
 @on_both_loops
 async def test_half_headers_are_closed_in_time_while_others_are_served() -> None:
     async with (
-        asyncio.timeout(LONG),
-        serve(hello(), "127.0.0.1", 0, connections=400, silent_seconds=SILENT_SECONDS) as port,
+        serving(connections=400, silent_seconds=SILENT_SECONDS) as port,
         connected(port, 300, HALF) as silent,
     ):
         ends = asyncio.gather(*(closed(reader) for reader, _ in silent))
@@ -98,8 +104,7 @@ async def test_half_headers_are_closed_in_time_while_others_are_served() -> None
 @on_both_loops
 async def test_half_a_second_header_is_closed_in_time() -> None:
     async with (
-        asyncio.timeout(LONG),
-        serve(hello(), "127.0.0.1", 0, silent_seconds=SILENT_SECONDS) as port,
+        serving(silent_seconds=SILENT_SECONDS) as port,
         connected(port, 1) as (connection,),
     ):
         assert await answered(connection)
@@ -112,8 +117,7 @@ async def test_answer_may_take_longer_than_the_silence_limit() -> None:
     started, go_on = asyncio.Event(), asyncio.Event()
     app = hello(started, go_on)
     async with (
-        asyncio.timeout(LONG),
-        serve(app, "127.0.0.1", 0, silent_seconds=SILENT_SECONDS) as port,
+        serving(app, silent_seconds=SILENT_SECONDS) as port,
         connected(port, 1) as (slow,),
     ):
         answer = asyncio.create_task(answered(slow))
@@ -146,7 +150,7 @@ async def is_not_served(reader: asyncio.StreamReader) -> bool:
 
 @on_both_loops
 async def test_connection_over_the_limit_is_answered_503_until_there_is_room() -> None:
-    async with asyncio.timeout(LONG), serve(hello(), "127.0.0.1", 0, connections=3) as port:
+    async with serving(connections=3) as port:
         async with connected(port, 3) as within:
             for connection in within:
                 assert await answered(connection)
@@ -168,8 +172,7 @@ async def test_connection_over_the_limit_is_answered_503_until_there_is_room() -
 @on_both_loops
 async def test_many_connections_are_accepted_in_one_turn_of_the_loop() -> None:
     async with (
-        asyncio.timeout(LONG),
-        serve(hello(), "127.0.0.1", 0, connections=600) as port,
+        serving(connections=600) as port,
         connected(port, 500) as there,
     ):
         turns = 0
@@ -203,7 +206,7 @@ async def test_stopping_server_answers_requests_and_closes_idle_connections() ->
 
 
 async def test_port_in_use_is_an_oserror() -> None:
-    async with serve(hello(), "127.0.0.1", 0) as port:
+    async with serving() as port:
         with pytest.raises(OSError, match="Address already in use"):
             async with serve(hello(), "127.0.0.1", port):
                 pass
@@ -221,8 +224,7 @@ async def test_refusal_is_delayed_unless_a_body_is_still_to_come(
     loop = asyncio.get_running_loop()
     head = b"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
     async with (
-        asyncio.timeout(LONG),
-        serve(api_app([web.post("/hello", page)]), "127.0.0.1", 0) as port,
+        serving(api_app([web.post("/hello", page)])) as port,
         connected(port, 1, head + b"abc") as (whole,),
         connected(port, 1, head) as (half,),
     ):
