@@ -29,13 +29,13 @@ SEVERAL = 40
 
 
 @asynccontextmanager
-async def door(ring: TokenStore, role: Role = "read") -> AsyncIterator[str]:
+async def guarded(store: TokenStore, role: Role = "read") -> AsyncIterator[str]:
     """The URL of a page behind a guard, which says whose token it was."""
 
     async def page(_: web.Request, rights: Rights) -> web.Response:
         return web.Response(text=f"{rights.name} of {rights.tenant}")
 
-    routes = [web.get("/", require_token(page, ring, role))]
+    routes = [web.get("/", require_token(page, store, role))]
     async with serve(api_app(routes), "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}/"
 
@@ -51,7 +51,7 @@ async def asked(url: str, token: str | None) -> tuple[int, str, Any]:
 
 async def test_token_is_admitted_until_it_is_revoked(pool: Pool) -> None:
     loop, seconds = asyncio.get_running_loop(), 10 * REFRESH_SECONDS
-    async with run_token_store(pool, ()) as ring, door(ring) as url:
+    async with run_token_store(pool, ()) as store, guarded(store) as url:
         token = await add_token(pool, TokenRequest(name="desk", tenant="almelo", roles=["read"]))
         admitted = await until(lambda: asked(url, token), lambda it: it[0] == 200, seconds)
         assert admitted[1] == "desk of almelo"
@@ -70,16 +70,16 @@ async def words(url: str, token: str | None) -> tuple[int, str, str]:
 
 async def test_expiry_of_a_token_is_read_from_the_table(pool: Pool) -> None:
     token = await add_token(pool, TokenRequest(name="old", tenant="almelo", roles=["read"]))
-    ring = TokenStore(pool, ())
+    store = TokenStore(pool, ())
     for expires, found in (("1 hour", True), ("-1 second", False)):
         await pool.execute(f"update access.token set expires_at = now() + interval '{expires}'")
-        await ring.refresh()
-        assert (ring.find(token, clock.now()) is not None) is found
+        await store.refresh()
+        assert (store.find(token, clock.now()) is not None) is found
 
 
 async def test_missing_role_is_403_and_counts_for_the_rate(pool: Pool) -> None:
-    ring = TokenStore(pool, [key("t", burst=2, per_second=1, roles=frozenset(["send"]))])
-    async with door(ring, "read") as url:
+    store = TokenStore(pool, [key("t", burst=2, per_second=1, roles=frozenset(["send"]))])
+    async with guarded(store, "read") as url:
         answers = [await asked(url, "t") for _ in range(3)]
     assert [status for status, _, _ in answers] == [403, 403, 429]
     assert [rate_headers(headers)["r"] for _, _, headers in answers] == [1, 0, 0]
@@ -94,9 +94,9 @@ def rate_headers(headers: Any) -> dict[str, int]:
 
 
 async def test_two_guards_together_grant_one_burst(pool: Pool) -> None:
-    mine = key("t", burst=10, per_second=1)
-    rings = TokenStore(pool, [mine]), TokenStore(pool, [mine])
-    async with door(rings[0]) as one, door(rings[1]) as other:
+    rights = key("t", burst=10, per_second=1)
+    stores = TokenStore(pool, [rights]), TokenStore(pool, [rights])
+    async with guarded(stores[0]) as one, guarded(stores[1]) as other:
         started = asyncio.get_running_loop().time()
         answers = await asyncio.gather(*(asked((one, other)[n % 2], "t") for n in range(SEVERAL)))
         seconds = asyncio.get_running_loop().time() - started
@@ -116,10 +116,10 @@ async def test_token_of_the_table_is_503_without_the_database(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = await add_token(pool, TokenRequest(name="desk", tenant="almelo", roles=["read"]))
-    ring = TokenStore(pool, [key("e")])
-    async with door(ring) as url:
+    store = TokenStore(pool, [key("e")])
+    async with guarded(store) as url:
         before = await asked(url, token)
-        await ring.refresh()
+        await store.refresh()
         assert (before[0], (await asked(url, token))[0]) == (503, 200)
         monkeypatch.setattr("services.http.token_store.TRUST_SECONDS", 0.0)
         assert (await asked(url, token))[0] == 503
@@ -131,7 +131,7 @@ async def test_token_of_the_table_is_503_without_the_database(
 
 
 async def test_retry_after_of_a_refusal_is_long_enough(pool: Pool) -> None:
-    async with door(TokenStore(pool, [key("t", burst=1, per_second=1)])) as url:
+    async with guarded(TokenStore(pool, [key("t", burst=1, per_second=1)])) as url:
         assert (await asked(url, "t"))[0] == 200
         status, _, headers = await asked(url, "t")
         assert (status, headers["Retry-After"]) == (429, "1")
@@ -140,44 +140,44 @@ async def test_retry_after_of_a_refusal_is_long_enough(pool: Pool) -> None:
 
 
 async def test_database_counts_as_the_arithmetic_does(pool: Pool) -> None:
-    mine = key("t", burst=5, per_second=100).rights
+    rights = key("t", burst=5, per_second=100).rights
     arrival = 0
     for _ in range(30):
-        standing = await TokenStore(pool, ()).consume_rate(mine)
+        state = await TokenStore(pool, ()).consume_rate(rights)
         row = await pool.fetchrow("select arrival, asked from access.budget")
         assert row
         due = max(arrival, row["asked"])
-        assert standing.granted == (due - row["asked"] <= limit(mine).max_ahead)
-        assert row["arrival"] == due + limit(mine).interval * standing.granted
-        assert 0 <= remaining(standing, limit(mine)) < 5
+        assert state.granted == (due - row["asked"] <= limit(rights).max_ahead)
+        assert row["arrival"] == due + limit(rights).interval * state.granted
+        assert 0 <= remaining(state, limit(rights)) < 5
         arrival = row["arrival"]
 
 
 async def test_clock_set_back_does_not_shut_a_token_out(pool: Pool) -> None:
-    mine = key("t", burst=1, per_second=1).rights
-    await TokenStore(pool, ()).consume_rate(mine)
-    assert not (await TokenStore(pool, ()).consume_rate(mine)).granted
+    rights = key("t", burst=1, per_second=1).rights
+    await TokenStore(pool, ()).consume_rate(rights)
+    assert not (await TokenStore(pool, ()).consume_rate(rights)).granted
     await pool.execute("update access.budget set arrival = arrival + 3600000000")
-    assert (await TokenStore(pool, ()).consume_rate(mine)).granted
+    assert (await TokenStore(pool, ()).consume_rate(rights)).granted
 
 
 async def test_requests_after_a_refusal_cost_the_database_nothing(pool: Pool) -> None:
-    ring, mine = TokenStore(pool, ()), key("t", burst=1, per_second=1).rights
-    await ring.consume_rate(mine)
-    await ring.consume_rate(mine)
+    store, rights = TokenStore(pool, ()), key("t", burst=1, per_second=1).rights
+    await store.consume_rate(rights)
+    await store.consume_rate(rights)
     before = await pool.fetchval("select asked from access.budget")
-    standing = await ring.consume_rate(mine)
-    assert not standing.granted
-    assert remaining(standing, limit(mine)) == 0
+    state = await store.consume_rate(rights)
+    assert not state.granted
+    assert remaining(state, limit(rights)) == 0
     assert await pool.fetchval("select asked from access.budget") == before
 
 
 async def test_counting_requests_writes_no_logged_row(pool: Pool) -> None:
-    ring, mine = TokenStore(pool, ()), key("t").rights
-    await ring.consume_rate(mine)
+    store, rights = TokenStore(pool, ()), key("t").rights
+    await store.consume_rate(rights)
     before = await pool.fetchval("select pg_current_wal_insert_lsn()")
     for _ in range(20):
-        await ring.consume_rate(mine)
+        await store.consume_rate(rights)
     written = "select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), $1::pg_lsn)"
     # A commit's own record, which is not waited for; a logged row would be some hundred bytes more.
     assert await pool.fetchval(written, before) < 20 * 60
@@ -189,7 +189,7 @@ FORBIDDEN = [
     "delete from access.token",
     "delete from access.budget",
     "truncate access.budget",
-    "create table access.mine (n int)",
+    "create table access.own (n int)",
 ]
 
 
@@ -212,6 +212,6 @@ async def test_gateway_and_archiver_read_tokens_and_write_budgets_and_no_more(
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await pool.execute(statement)
         if forbidden is FORBIDDEN:
-            ring = TokenStore(pool, ())
-            await ring.refresh()
-            assert (await ring.consume_rate(key("t", name=role).rights)).granted
+            store = TokenStore(pool, ())
+            await store.refresh()
+            assert (await store.consume_rate(key("t", name=role).rights)).granted

@@ -39,7 +39,7 @@ def test_opening_hours_that_make_sense_are_accepted(expression: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("expression", "said"),
+    ("expression", "words"),
     [
         # What cannot be read
         ("ma-vr 09:00-17:00", "cannot be read: 'ma-vr 09:00-17:00'"),
@@ -77,13 +77,13 @@ def test_opening_hours_that_make_sense_are_accepted(expression: str) -> None:
         ("PH off; PH 10:00-12:00", "PH closed is replaced"),
     ],
 )  # fmt: skip
-def test_opening_hours_that_make_no_sense_have_a_fault(expression: str, said: str) -> None:
-    assert said in fault(expression)
+def test_opening_hours_that_make_no_sense_have_a_fault(expression: str, words: str) -> None:
+    assert words in fault(expression)
     assert spoken(expression) == ""
 
 
 @pytest.mark.parametrize(
-    ("expression", "said"),
+    ("expression", "dutch"),
     [
         ("24/7", "elke dag de hele dag"),
         ("24/7; PH off", "elke dag de hele dag, niet op feestdagen"),
@@ -116,20 +116,20 @@ def test_opening_hours_that_make_no_sense_have_a_fault(expression: str, said: st
         ("Mo 09:00-10:00; Tu 09:00-11:00; We 09:00-12:00; Th 09:00-13:00", ""),
     ],
 )  # fmt: skip
-def test_simple_hours_are_spoken_in_dutch(expression: str, said: str) -> None:
+def test_simple_hours_are_spoken_in_dutch(expression: str, dutch: str) -> None:
     assert fault(expression) == ""
-    assert spoken(expression) == said
+    assert spoken(expression) == dutch
 
 
 DAYS = ["maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag"]
 
 
-def understood(said: str) -> set[tuple[int, str, str]]:
+def understood(sentence: str) -> set[tuple[int, str, str]]:
     """(Day, from, till) of each opening that a sentence tells of."""
     words = rf"{'|'.join(DAYS)}|elke dag|tot en met|de hele dag|van \d\d.\d\d tot \d\d.\d\d"
     days: list[int] = []
     week, through, timed = set(), False, True
-    for word in re.findall(words, said):
+    for word in re.findall(words, sentence):
         if word in DAYS or word == "elke dag":
             days, timed = ([], False) if timed else (days, False)
             day = DAYS.index(word) if word in DAYS else 6
@@ -162,13 +162,13 @@ WEEKS = st.lists(st.tuples(RULES, st.sampled_from(["; ", ", "])), min_size=1, ma
 @pytest.mark.slow
 @given(WEEKS)
 def test_spoken_hours_are_those_in_which_it_is_open(expression: str) -> None:
-    if said := spoken(expression):
-        told = understood(said)
+    if sentence := spoken(expression):
+        openings = understood(sentence)
         for quarter in range(7 * 96):
             at = MONDAY + timedelta(minutes=15 * quarter)
             clock = f"{at:%H.%M}"
-            is_told = any(d == at.weekday() and f <= clock < t for d, f, t in told)
-            assert is_told is parse_expression(expression).is_open(at)
+            is_spoken = any(d == at.weekday() and f <= clock < t for d, f, t in openings)
+            assert is_spoken is parse_expression(expression).is_open(at)
 
 
 TOKENS = st.sampled_from(

@@ -72,7 +72,7 @@ def test_cost_is_exact() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "fault_words"),
     [
         *((wrong, f"rates.0.amounts.service: {AS_TEXT}") for wrong in (
             "{service = 0.05}", '{service = "-1"}', '{service = "NaN"}', '{service = "1,5"}')),
@@ -80,9 +80,9 @@ def test_cost_is_exact() -> None:
         ("{}", "rates.0.amounts: "),
     ],
 )  # fmt: skip
-def test_wrong_amount_is_a_fault_with_its_line(wrong: str, told: str) -> None:
+def test_wrong_amount_is_a_fault_with_its_line(wrong: str, fault_words: str) -> None:
     text = TOML + f"[[rates]]\nfrom = 2026-10-01\namounts = {wrong}\n"
-    with pytest.raises(ConfigError, match=told) as caught:
+    with pytest.raises(ConfigError, match=fault_words) as caught:
         parse(text, "postkamer.toml")
     assert [fault.line for fault in caught.value.faults] == [text.count("\n")]
 

@@ -40,7 +40,7 @@ def test_shipped_languages_have_the_same_texts_and_placeholders(shipped: Texts) 
     assert list(dutch) == list(english) == [id for id in dutch if id in TEXTS]
     assert set(TEXTS) == set(dutch)
     for id in dutch:
-        names = [sorted(set(PLACEHOLDER.findall(there[id].body))) for there in (dutch, english)]
+        names = [sorted(set(PLACEHOLDER.findall(texts[id].body))) for texts in (dutch, english)]
         assert names[0] == names[1], id
         assert dutch[id].owner == english[id].owner
         assert len(dutch[id].buttons) == len(english[id].buttons)
@@ -77,8 +77,8 @@ TELLING = (
 def test_privacy_texts_do_not_tell_the_subject_of_a_message(shipped: Texts, language: str) -> None:
     text = shipped.find(language, "geweld")
     assert text
-    said = set(text.body.casefold().replace(":", " ").replace(".", " ").split())
-    assert not said & set(TELLING.split())
+    used = set(text.body.casefold().replace(":", " ").replace(".", " ").split())
+    assert not used & set(TELLING.split())
 
 
 def read(text: str, language: str = "nl") -> tuple[dict[str, Text], list[ConfigFault]]:

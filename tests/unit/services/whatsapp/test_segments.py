@@ -26,9 +26,9 @@ PRIVATE = (b"3160000", b"wamid.", b"wacid.", b"Noor", b"Daan", b"Sanne", b"NL.",
 def cut_whole(body: bytes) -> tuple[SegmentedBody, Pieces]:
     """Both, of a body that comes together again."""
     items = parse(body)
-    done, given = split_body(body, items), pieces(items)
-    assert join_body(done, given) == body
-    return done, given
+    done, parts = split_body(body, items), pieces(items)
+    assert join_body(done, parts) == body
+    return done, parts
 
 
 def written(n: int, words: str = "hallo") -> dict[str, Any]:
@@ -71,23 +71,23 @@ def test_body_remainder_of_every_example_holds_no_pii(
 
 
 def test_items_and_contacts_of_three_citizens_are_separate_segments() -> None:
-    done, given = cut_whole(THREE)
+    done, parts = cut_whole(THREE)
     assert [(hole.item, hole.part) for hole in done.holes] == [
         (1, "contact"), (0, "contact"), (0, "item"), (1, "item"), (2, "item"), (2, "contact")
     ]  # fmt: skip
     for n in (1, 2, 3):
-        mine = [given[hole.item, hole.part] for hole in done.holes if hole.item == n - 1]
-        assert all(b"3161111111%d" % n in piece for piece in mine)
+        own = [parts[hole.item, hole.part] for hole in done.holes if hole.item == n - 1]
+        assert all(b"3161111111%d" % n in piece for piece in own)
         assert b"3161111111%d" % n not in done.rest and b"Burger %d" % n not in done.rest
     assert b"wamid" not in done.rest and b"hallo" not in done.rest
 
 
 @pytest.mark.parametrize("nth", range(6))
 def test_body_cannot_be_joined_without_any_one_piece(nth: int) -> None:
-    done, given = cut_whole(THREE)
+    done, parts = cut_whole(THREE)
     hole = done.holes[nth]
-    del given[hole.item, hole.part]
-    assert join_body(done, given) is None
+    del parts[hole.item, hole.part]
+    assert join_body(done, parts) is None
 
 
 def test_shared_contact_belongs_to_the_first_message_of_its_change() -> None:
@@ -102,8 +102,8 @@ def test_contact_without_a_message_or_too_large_stays_in_the_remainder() -> None
     done, _ = cut_whole(body(change(contacts=[known(1), known(2)], messages=[written(1)])))
     assert b"Burger 2" in done.rest and b"Burger 1" not in done.rest
     large = known(1) | {"about": "x" * MAX_CONTACT}
-    done, given = cut_whole(body(change(contacts=[large], messages=[written(1)])))
-    assert given[0, "contact"] == b"" and b"Burger 1" in done.rest
+    done, parts = cut_whole(body(change(contacts=[large], messages=[written(1)])))
+    assert parts[0, "contact"] == b"" and b"Burger 1" in done.rest
 
 
 def test_item_equal_to_other_bytes_is_cut_in_its_own_place() -> None:
@@ -145,13 +145,13 @@ def test_body_without_its_items_stays_whole() -> None:
 CITIZENS = st.integers(0, 9)
 WELL_FORMED = st.lists(
     st.builds(
-        lambda number, people, told: change(
+        lambda number, people, informed: change(
             number,
-            contacts=[known(n) for n in {*people, *told}],
+            contacts=[known(n) for n in {*people, *informed}],
             messages=[written(n, f"woorden van {n}") for n in people],
             statuses=[
                 {"id": f"wamid.ours{n}", "status": "read", "recipient_id": f"3161111111{n}"}
-                for n in told
+                for n in informed
             ],
         ),
         st.sampled_from([NUMBER, BORNE]),
@@ -173,8 +173,8 @@ def test_body_remainder_of_well_formed_bodies_holds_no_pii(
         patched.setattr(segments, "FEW", few)
         done = split_body(content, items)
     assert join_body(done, pieces(items)) == content
-    said = (b"3161111111", b"wamid", b"woorden", b"Burger")
-    assert [word for word in said if word in done.rest] == []
+    private = (b"3161111111", b"wamid", b"woorden", b"Burger")
+    assert [word for word in private if word in done.rest] == []
     assert done.holes == sorted(done.holes, key=lambda hole: hole.at)
 
 
