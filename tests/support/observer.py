@@ -25,6 +25,13 @@ async def until(look: Callable[[], Awaitable[T]], holds: Callable[[T], bool], se
         await asyncio.sleep(0.02)
 
 
+async def until_true(holds: Callable[[], object], seconds: float = 10) -> None:
+    async def look() -> object:
+        return holds()
+
+    await until(look, bool, seconds)
+
+
 class Watch:
     def __init__(self, town: Installation, session: aiohttp.ClientSession) -> None:
         self.town, self.session = town, session

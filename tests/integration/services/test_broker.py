@@ -17,7 +17,7 @@ from services.amqp.publisher import Publisher, PublishUnconfirmed
 from services.contract import ArchiveBatch, PartitionBatch, Record
 from services.tasks import background_task, cancel_and_wait
 from tests.integration.conftest import PASSWORDS
-from tests.support.observer import until
+from tests.support.observer import until, until_true
 
 QUEUE = topology.queues(2, ["crm"])[0]
 KEY = QUEUE.name
@@ -75,10 +75,7 @@ class Acknowledger:
             self.took += len(incoming)
 
     async def until_took(self, count: int, seconds: float = 15) -> None:
-        async def took() -> int:
-            return self.took
-
-        await until(took, lambda n: n >= count, seconds)
+        await until_true(lambda: self.took >= count, seconds)
 
 
 async def test_publish_returns_once_confirmed_and_the_message_arrives(
@@ -164,7 +161,7 @@ async def test_one_consumer_is_active_and_the_next_takes_over_its_messages(
     async with connected(broker, "router") as link:
         first = Consumer(link, QUEUE, 16, hold)
         holding = asyncio.create_task(first.run())
-        await until_confirmed(first)
+        await until_true(lambda: first.confirmed_by_broker)
         async with run_consumer(router, QUEUE, 16, second.work):
             for n in range(3):
                 await publisher.publish(KEY, batch(n), 5)
@@ -173,13 +170,6 @@ async def test_one_consumer_is_active_and_the_next_takes_over_its_messages(
             await cancel_and_wait(holding)
             await second.until_took(3)
     assert second.numbers == [0, 1, 2]
-
-
-async def until_confirmed(consumer: Consumer) -> None:
-    async def confirmed() -> bool:
-        return consumer.confirmed_by_broker
-
-    await until(confirmed, bool, 10)
 
 
 def queue(name: str, exchange: str, kind: str) -> topology.Queue:
@@ -193,7 +183,7 @@ async def test_consumer_cancelled_by_the_broker_declares_its_queue_and_goes_on(
 ) -> None:
     own, consumer = queue("router.partition.7", topology.PARTITIONS, "partition"), Acknowledger()
     async with run_consumer(router, own, 16, consumer.work) as held:
-        await until_confirmed(held)
+        await until_true(lambda: held.confirmed_by_broker)
         broker.control("delete_queue", "-p", topology.VHOST, own.name)
         admin = await aio_pika.connect(broker.url)
         channel = await admin.channel(on_return_raises=True)

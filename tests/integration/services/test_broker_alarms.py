@@ -13,7 +13,7 @@ from services.amqp.connection import BLOCKED, BrokerConnection, broker_connectio
 from services.amqp.publisher import Publisher, PublishUnconfirmed, publish_until_confirmed
 from services.contract import PartitionBatch
 from tests.integration.conftest import PASSWORDS
-from tests.support.observer import until
+from tests.support.observer import until_true
 
 KEY = topology.partition_queue(0)
 ALARMS = {
@@ -56,10 +56,6 @@ def batch() -> PartitionBatch:
     return PartitionBatch(source=clock.new_id(), number=0, entries=[])
 
 
-async def blocked(link: BrokerConnection) -> bool:
-    return link.is_blocked
-
-
 async def block(publisher: Publisher) -> None:
     """The broker tells of its alarm when something is published; what that was is unknown."""
     async with asyncio.timeout(1):
@@ -84,7 +80,7 @@ async def test_publish_during_an_alarm_is_rejected_at_once_and_confirmed_after_i
                 assert (raised.value.reason, raised.value.rejected) == (BLOCKED, True)
             assert loop.time() - started < 1
             assert link.is_connected, "a connection that is only blocked is kept"
-        await until(lambda: blocked(link), lambda it_is: not it_is, BACK_SECONDS)
+        await until_true(lambda: not link.is_blocked, BACK_SECONDS)
         assert link.obstacles() == []
         # The same channel goes on: the late confirm of what was in flight harms nobody.
         for _ in range(3):
@@ -132,7 +128,7 @@ async def test_blocked_connection_without_heartbeats_is_given_up(broker: Broker)
             await block(publisher)
             broker.pause()
             try:
-                await until(lambda: blocked(link), lambda it_is: not it_is, 30)
+                await until_true(lambda: not link.is_blocked, 30)
                 assert not link.is_connected
             finally:
                 broker.resume()

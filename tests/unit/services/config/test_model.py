@@ -51,15 +51,15 @@ def places(text: str) -> list[tuple[int, str]]:
     return [(fault.line, fault.where) for fault in faults(text)]
 
 
-def test_configuration_finds_numbers_and_departments_by_id() -> None:
+def test_configuration_finds_its_entries_by_id() -> None:
     config = parse(GOOD, "p.toml")
     assert config.partitions == 2
-    number = config.number("106540352242922")
-    assert number and number.tenant == "almelo"
-    assert config.number("106540352242923") is None
-    department = config.department("almelo", "kcc")
-    assert department and department.destination == "crm"
-    assert config.department("borne", "kcc") is None
+    assert config.number("106540352242922") is config.numbers[0]
+    assert config.tenant("almelo") is config.tenants[0]
+    assert config.department("almelo", "kcc") is config.departments[0]
+    assert config.destination("crm") is config.destinations[0]
+    assert config.number("106540352242923") is config.tenant("borne") is None
+    assert config.department("borne", "kcc") is config.destination("other") is None
 
 
 RULE = 'department = "kcc"'

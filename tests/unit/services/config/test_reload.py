@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from services.config.reload import WatchedFiles, watch_config
 from services.tasks import background_task
 from services.toml.errors import ConfigFault
 from tests.support.config_files import RULE, TOML, replaced, two_files
-from tests.support.observer import until
+from tests.support.observer import until_true
 
 PHONE = "+31612345678"
 
@@ -44,13 +44,6 @@ def refused() -> float:
 def shown_versions() -> set[str]:
     families = metrics.rules_version.collect()
     return {sample.labels["version"] for family in families for sample in family.samples}
-
-
-async def soon(holds: Callable[[], object]) -> None:
-    async def look() -> object:
-        return holds()
-
-    await until(look, bool, 5)
 
 
 class Town:
@@ -80,7 +73,7 @@ class Town:
         watching = watch_config(self.path, self.held, self.load, self.take)
         async with background_task(watching) as task:
             # Until then a SIGHUP would end these tests.
-            await soon(lambda: signal.getsignal(signal.SIGHUP) not in (signal.SIG_DFL, None))
+            await until_true(lambda: signal.getsignal(signal.SIGHUP) not in (signal.SIG_DFL, None))
             yield
             assert not task.done()
 
@@ -94,19 +87,19 @@ def town(path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
 async def test_changed_files_are_taken_and_their_version_is_shown(town: Town, rule: Path) -> None:
     second = rule.with_name("straat.toml")
     async with town.following():
-        await soon(lambda: town.loads == 1)  # what it was started with, once more
+        await until_true(lambda: town.loads == 1)  # what it was started with, once more
         assert metric("version", version=town.held.version) == 1
         replaced(rule, RULE.format("bank"))
-        await soon(lambda: town.words() == [("bank",)])
+        await until_true(lambda: town.words() == [("bank",)])
         version = town.taken[0].version
-        await soon(lambda: shown_versions() == {version})
+        await until_true(lambda: shown_versions() == {version})
         second.write_text(RULE.format("stoep").replace("afval", "straat"))
-        await soon(lambda: len(town.taken) == 2)
+        await until_true(lambda: len(town.taken) == 2)
         assert [rule.id for rule in town.taken[1].config.rules] == ["afval", "straat"]
         second.unlink()
-        await soon(lambda: len(town.taken) == 3)
+        await until_true(lambda: len(town.taken) == 3)
         assert town.taken[2].version == version
-        await soon(lambda: shown_versions() == {version})
+        await until_true(lambda: shown_versions() == {version})
     assert metric("loaded_timestamp_seconds") > 0
 
 
@@ -126,12 +119,12 @@ async def test_faulty_file_changes_nothing_and_is_reported_once(
     with capture_logs() as logs:
         async with town.following():
             replaced(path, TOML + faulty)
-            await soon(refused)
+            await until_true(refused)
             loads, seen = town.loads, polls
-            await soon(lambda: polls > seen + 9)
+            await until_true(lambda: polls > seen + 9)
             assert town.loads == loads
             replaced(path, TOML)
-            await soon(lambda: not refused())
+            await until_true(lambda: not refused())
     assert town.taken == [] and shown_versions() == {town.held.version}
     assert metric("reads_total", outcome="refused") == refusals + 1
     faults = [line for line in logs if line["event"] == "rules.fault"]
@@ -158,9 +151,9 @@ async def test_refused_file_is_logged_with_its_fault(
     with capture_logs() as logs:
         async with town.following():
             replaced(path, text)
-            await soon(refused)
+            await until_true(refused)
             replaced(path, TOML)
-            await soon(lambda: not refused())
+            await until_true(lambda: not refused())
     faults = [each for each in logs if each["event"] == "rules.fault" and each["field"] == field]
     assert {each["path"] for each in faults} == {f"{path}:{line}"}
     assert [each for each in faults if what in each["what"]]
@@ -172,17 +165,17 @@ async def test_sighup_reads_at_once_and_again_what_was_refused(
     town: Town, rule: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with town.following():
-        await soon(lambda: town.loads == 1)
+        await until_true(lambda: town.loads == 1)
         monkeypatch.setattr("services.config.reload.POLL_SECONDS", 3600.0)
         os.kill(os.getpid(), signal.SIGHUP)  # ends the short wait that began before
-        await soon(lambda: town.loads >= 2)
+        await until_true(lambda: town.loads >= 2)
         town.error = ConfigError([ConfigFault("x", 1, "y", "is wrong")])
         replaced(rule, RULE.format("bank"))
         os.kill(os.getpid(), signal.SIGHUP)
-        await soon(refused)
+        await until_true(refused)
         town.error = None
         os.kill(os.getpid(), signal.SIGHUP)
-        await soon(lambda: not refused())
+        await until_true(lambda: not refused())
     assert town.words() == [("bank",)]
 
 
@@ -190,10 +183,10 @@ async def test_unexpected_error_in_reading_does_not_end_the_watch(town: Town, ru
     town.error = RuntimeError("a fault")
     async with town.following():
         replaced(rule, RULE.format("bank"))
-        await soon(refused)
+        await until_true(refused)
         town.error = None
         replaced(rule, RULE.format("kast"))
-        await soon(lambda: town.taken and not refused())
+        await until_true(lambda: town.taken and not refused())
 
 
 async def test_file_written_during_a_read_is_read_again(town: Town, rule: Path) -> None:
@@ -207,5 +200,5 @@ async def test_file_written_during_a_read_is_read_again(town: Town, rule: Path) 
     town.load = load  # type: ignore[method-assign]
     async with town.following():
         replaced(rule, RULE.format("half"))
-        await soon(lambda: town.taken)
+        await until_true(lambda: town.taken)
     assert town.words() == [("heel",)]
