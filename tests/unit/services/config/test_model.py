@@ -85,6 +85,7 @@ WRONG = [
     ('name = "Gemeente Almelo"', 'name = " "', 3, "tenants.0.name", "at least 1"),
     ('name = "Klant', f'name = "{"x" * 200}', 13, "departments.0.name", "at most 200"),
     ("[[tenants]]", "partitions = 0\n[[tenants]]", 1, "partitions", "greater"),
+    ("[[tenants]]", f'approved_by = "{"x" * 201}"\n[[tenants]]', 1, "approved_by", "at most 200"),
     ('kind = "cloudevents"', 'kind = "pigeons"', 18, "destinations.0.kind", "cloudevents"),
     ('url = "https', 'url = "ftp', 19, "destinations.0.url", "pattern"),
     ("env:CRM_SECRET", " env: ", 20, "destinations.0.secret", "name of a variable"),
