@@ -50,6 +50,7 @@ REQUIRED: dict[type[Settings], str] = {
 def faults(kind: type[Settings], environ: dict[str, str]) -> list[str]:
     with pytest.raises(SettingsError) as raised:
         load(kind, environ)
+    assert str(raised.value) == "\n".join(raised.value.faults)
     return raised.value.faults
 
 
