@@ -1,4 +1,4 @@
-"""Free ports: given to one process at a time, for its servers and nobody else's."""
+"""Free ports: given to one process at a time, for its own servers."""
 
 import os
 import random
@@ -31,7 +31,7 @@ def test_free_port_is_given_once_until_its_process_ends() -> None:
     theirs = another("print(free_port(), free_port())").split()
     assert len(set(theirs)) == 2
     ours = the_same_again()
-    assert str(ours) == theirs[0], "whoever had it has ended"
+    assert str(ours) == theirs[0], "its process has ended"
     assert the_same_again() != ours
     assert int(another("print(free_port())")) != ours
 

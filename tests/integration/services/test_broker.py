@@ -137,7 +137,7 @@ async def test_unacknowledged_messages_come_back_in_order_when_the_work_fails(
         if failures < 2:
             await inbox.take(4)
             failures += 1
-            raise ValueError("a fault of ours")
+            raise ValueError("a fault of the work")
         await consumer.work(inbox)
 
     for n in range(10):

@@ -82,7 +82,7 @@ async def test_publish_during_an_alarm_is_rejected_at_once_and_confirmed_after_i
             assert link.is_connected, "a connection that is only blocked is kept"
         await until_true(lambda: not link.is_blocked, BACK_SECONDS)
         assert link.obstacles() == []
-        # The same channel goes on: the late confirm of what was in flight harms nobody.
+        # The same channel goes on: a late confirm of the publish in flight does no harm.
         for _ in range(3):
             await publisher.publish(KEY, batch(), BACK_SECONDS)
 

@@ -67,7 +67,7 @@ async def closed(reader: asyncio.StreamReader) -> bool:
 
 
 async def refused(port: int) -> bool:
-    """Nobody listens there any more."""
+    """True if the port has no listener any more."""
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except ConnectionRefusedError:

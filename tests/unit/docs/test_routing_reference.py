@@ -48,7 +48,7 @@ TABLES: dict[str, type[BaseModel] | tuple[type[BaseModel], ...]] = {
 }
 UNITS = ("seconds", "minutes", "days")
 OFF = re.compile(r'^# {1,3}(?=\[\[\w+\]\]|\[\w+\.\w+\]|\w+ = |    "|\]$)', re.MULTILINE)
-"""Before what stands in the example and is not used."""
+"""Comment marks before settings of the example that are not used."""
 
 
 def fields(model: type[BaseModel] | tuple[type[BaseModel], ...]) -> dict[str, FieldInfo]:

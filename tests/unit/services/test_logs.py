@@ -101,7 +101,7 @@ def test_log_line_of_an_exception_tells_its_type_and_place_only(
 
 
 def test_log_line_of_a_library_tells_its_logger_and_level_only(lines: list[dict[str, Any]]) -> None:
-    """HTTP that cannot be parsed writes none; a fault of ours in the HTTP server does."""
+    """HTTP that cannot be parsed writes none; an error in a handler does."""
     spoke = [line for line in lines if line["event"] == "library.spoke"]
     assert [(line["what"], line["kind"], line.get("error")) for line in spoke] == [
         ("aio_pika.channel", "ERROR", None),

@@ -184,7 +184,7 @@ async def test_entry_times_out_while_its_batch_goes_on() -> None:
         await asyncio.sleep(10)
         sent.seconds = 0
         assert await put_all(batcher, "d") == ["sent"]
-    # What was late while it waited is not sent at all: its sender tries again.
+    # An entry that timed out in the queue is not sent: its sender tries again.
     assert sent.batches == [["a", "b"], ["d"]]
 
 

@@ -41,7 +41,7 @@ def test_opening_hours_that_make_sense_are_accepted(expression: str) -> None:
 @pytest.mark.parametrize(
     ("expression", "words"),
     [
-        # What cannot be read
+        # Unreadable
         ("ma-vr 09:00-17:00", "cannot be read: 'ma-vr 09:00-17:00'"),
         ("Mo-Fr 9-17", "cannot be read: '9-17'"),
         ("Mo-Fr 09.00-17.00", "cannot be read: '09.00-17.00'"),
@@ -50,7 +50,7 @@ def test_opening_hours_that_make_sense_are_accepted(expression: str) -> None:
         ("2026-2020 Mo off", "cannot be read: '2026-2020 Mo off'"),
         ("\x00", r"cannot be read: '\x00'"), ("\ud800", r"cannot be read: '\ud800'"),
         ("Mo-Fr 09:00-17:00" + " " * LONGEST, "at most 500 characters"),
-        # What is read, and does not say when it is open
+        # Readable, but without an answer to when it is open
         ('Mo-Fr 09:00-17:00 "op afspraak"', "comment"),
         ("Mo-Fr 09:00-17:00; Sa unknown", "should be known"),
         ("Mo-Fr 09:00-17:00 || Sa 10:00-12:00", "||"),

@@ -43,12 +43,12 @@ NO_TOML = "a.toml:3: file: is no TOML: Invalid value (at line 3, column 9)"
 @pytest.mark.parametrize(
     ("first", "files", "found"),
     [
-        # What may stand in a file that cannot be read is not missed.
+        # An unreadable file may hold anything: nothing of it is reported as missing.
         ('include = ["a.toml"]\n' + TOML + GROUPED, {}, ["1: include: there is no file 'a.toml'"]),
         ('include = ["a.toml"]\n' + TOML + GROUPED, {"a": BROKEN}, [NO_TOML]),
         ('include = ["b.toml", "c.toml"]\n', {"b": TOML},
          ["1: include: there is no file 'c.toml'"]),
-        # What is surely wrong in other files is reported beside it.
+        # Certain faults of other files are reported beside it.
         ('include = ["a.toml", "b.toml", "c.toml"]\n' + TOML.replace("https", "ftp"),
          {"a": BROKEN, "b": '[[rules]]\nid = "y"\nwords = ["a*b"]\nhold = true\n'},
          ["1: include: there is no file 'c.toml'",

@@ -71,7 +71,7 @@ id = 'terug'
 title = 'Terug'
 menu = 'm'
 """
-# What is replaced, by what; the line and the place that are named; words of the sentence.
+# Text to replace, its replacement; line and place of the fault, words of its sentence.
 WRONG = [
     ('name = "Gemeente Almelo"', "name = 7", 3, "tenants.0.name", "string"),
     ('name = "Gemeente Almelo"', "", 1, "tenants.0.name", "required"),

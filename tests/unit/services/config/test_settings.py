@@ -216,7 +216,7 @@ def test_no_settings_or_error_show_a_secret(environ: dict[str, str]) -> None:
             assert "tiger" not in f"{error}{error.faults}"
             assert "hunter2" not in f"{error}"
         else:
-            # What is no secret may be shown: where the configuration is, Meta's address.
+            # Other settings may be shown: the path of the configuration, Meta's address.
             hidden = f"{loaded!r} {loaded}".replace(environ.get("POSTKAMER_CONFIG", "\0"), "")
             assert "hunter2" not in hidden and KEY not in hidden
 

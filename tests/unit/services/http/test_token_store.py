@@ -79,7 +79,7 @@ def row(name: str, token: str, **fields: Any) -> dict[str, Any]:
 
 
 class Table:
-    """Stands where the pool does: rows, or an error."""
+    """Stand-in for the pool: rows, or an error."""
 
     def __init__(self, *rows: dict[str, Any]) -> None:
         self.rows: list[dict[str, Any]] | Exception = list(rows)

@@ -99,7 +99,7 @@ def test_text_has_the_owner_and_version_of_its_file_or_its_own() -> None:
     assert texts["twee"] == two
 
 
-# What stands in the file after owner and version; line and place of the fault, words of it.
+# Text after owner and version; line and place of the fault, words of it.
 WRONG = [
     ("[een]\n", 3, "een", "has no text"),
     ('[een]\ntext = ""\n', 3, "een", "has no text"),

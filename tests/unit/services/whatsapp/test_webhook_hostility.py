@@ -20,7 +20,7 @@ from tests.support.odd_webhooks import (
     webhook,
 )
 
-# What is no envelope.
+# Bodies that are no webhook.
 
 
 @pytest.mark.slow
