@@ -119,7 +119,8 @@ async def test_service_has_no_rights_beyond_its_work(migrated: str, service: str
 
 
 def record(**fields: str) -> Record:
-    return Record(id=clock.new_id(), kind="message", at=clock.now(), data=b"{}", **fields)
+    data = b'{"text":"hallo"}'
+    return Record(id=clock.new_id(), kind="message", at=clock.now(), data=data, **fields)
 
 
 async def test_records_are_added_once_to_the_partition_of_their_month(pool: Pool) -> None:

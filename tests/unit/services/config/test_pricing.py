@@ -66,6 +66,7 @@ def test_rate_holds_until_the_next_one_begins() -> None:
 
 def test_cost_is_exact() -> None:
     rate = Rate.model_validate({"from": "2026-10-01", "amounts": {"utility": "0.0456"}})
+    assert rate.cost("utility") == Decimal("0.0456")
     assert rate.cost("utility", 3) == Decimal("0.1368")
     assert str(rate.cost("utility", 1_000_000)) == "45600.0000"
     assert rate.cost("marketing", 3) is None

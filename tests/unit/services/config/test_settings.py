@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from services.config.settings import (
+    ApiSettings,
     ArchiverSettings,
     DelivererSettings,
     GatewaySettings,
@@ -80,6 +81,7 @@ def test_missing_and_empty_settings_are_all_named_at_once(kind: type[Settings]) 
 
 AMQP = "expected amqp:// or amqps:// URLs with a host, comma separated"
 DATABASE = "expected a postgresql:// or postgres:// URL"
+SCANNER = "expected tcp://host:port or unix:///path"
 STORE = "expected file:///folder or s3://bucket/prefix"
 WITH_STORE = [GatewaySettings, DelivererSettings]
 # Kinds of settings that have it, its name, the sentence if it is fixed, and wrong values.
@@ -106,6 +108,8 @@ WRONG: list[tuple[list[type[Settings]], str, str, list[str]]] = [
     ]),
     (KINDS, "DATABASE_URL", DATABASE,
      ["hunter2", "mysql://u:hunter2@db/postkamer", "host=db password=hunter2"]),
+    ([DelivererSettings, ArchiverSettings], "SCANNER_URL", SCANNER,
+     ["hunter2", "http://hunter2:1", "tcp://hunter2", "tcp://hunter2:99999", "unix:///"]),
     (WITH_STORE, "OBJECT_STORE", STORE, [
         "/var/lib/postkamer",
         "file://var/lib/postkamer",  # "var" would be a host
@@ -143,6 +147,8 @@ def test_wrong_setting_is_named_and_never_quoted(
         ("OBJECT_STORE", "file:///srv/met%20spatie"),
         ("OBJECT_STORE", "s3://bucket"),
         ("OBJECT_STORE", "s3://b.u-c/a/b"),
+        ("SCANNER_URL", "tcp://clamd:3310"),
+        ("SCANNER_URL", "unix:///run/clamav/clamd.sock"),
         ("AMQP_URL", "amqps://u:p@mq1:5671/postkamer, amqps://u:p@[::1]/postkamer,"),
         ("AMQP_URL", "amqp://u:a%2Fb%2Cc@mq"),
         ("DATABASE_URL", "postgres://u:p@db1:5432,db2:5432/postkamer?target_session_attrs=any"),
@@ -167,6 +173,18 @@ def test_api_tokens_are_split_into_names_and_tokens(
     kind: type[GatewaySettings | ArchiverSettings], value: str, tokens: list[tuple[str, str]]
 ) -> None:
     assert revealed(load(kind, GOOD | {"POSTKAMER_API_TOKENS": value}).api_tokens) == tokens
+
+
+@pytest.mark.parametrize("token", ["hunter2 x", "hünter2", "hunter2\n"])
+def test_token_that_no_header_can_hold_is_a_hidden_fault(token: str) -> None:
+    environ = {"POSTKAMER_API_TOKEN": token}
+    with pytest.raises(SettingsError) as raised:
+        load(ApiSettings, environ)
+    [fault] = raised.value.faults
+    assert fault.startswith("POSTKAMER_API_TOKEN: expected a token")
+    assert "nter2" not in fault
+    token_of = load(ApiSettings, {"POSTKAMER_API_TOKEN": "hunter2"}).api_token
+    assert token_of.get_secret_value() == "hunter2"
 
 
 def test_secret_is_read_from_a_file(tmp_path: Path) -> None:
