@@ -1,8 +1,8 @@
-"""What travels and what is kept stays readable: by newer versions, and by older ones.
+"""Messages and stored bodies stay readable: by newer versions, and by older ones.
 
-A golden is a pair of files in `golden/`. `<kind>--<variant>.json` is written by hand and says what
-stands in it; `.hex` holds the MessagePack of it, as it travelled once. A golden is never changed:
-what it holds is still in somebody's queue. For a new kind or field write a new .json and run
+A golden is a pair of files in `golden/`. `<kind>--<variant>.json` is written by hand and says its
+contents; `.hex` holds the MessagePack of it, as it was sent once. A golden is never changed: the
+same bytes may still be in a queue. For a new kind or field write a new .json and run
 
     .venv/bin/python tests/contract/test_golden.py NAME
 
@@ -59,7 +59,7 @@ def with_bytes(value: Any, field: str = "") -> Any:
 
 
 def content(name: str) -> Any:
-    """What the golden says stands in it."""
+    """Contents according to the golden's JSON."""
     return msgspec.convert(with_bytes(shown(name)), kind_of(name))
 
 
@@ -72,12 +72,12 @@ def decoded(name: str, body: bytes) -> Any:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_golden_is_read_as_what_it_says(name: str) -> None:
+def test_golden_is_decoded_as_its_json_says(name: str) -> None:
     assert decoded(name, wire(name)) == content(name)
 
 
 @pytest.mark.parametrize("name", FULL)
-def test_what_was_read_is_written_as_it_was(name: str) -> None:
+def test_full_golden_is_encoded_as_it_was(name: str) -> None:
     value = decoded(name, wire(name))
     body = msgspec.msgpack.encode(value)
     assert body == wire(name)
@@ -86,9 +86,7 @@ def test_what_was_read_is_written_as_it_was(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OLDEST)
-def test_the_oldest_form_has_no_field_that_came_later_and_is_read_with_defaults(
-    name: str,
-) -> None:
+def test_oldest_golden_has_no_later_field_and_is_read_with_defaults(name: str) -> None:
     assert fields(content(name), given_only=True) == []
     written = msgspec.msgpack.decode(wire(name))
     assert written == _only(written, shown(name))
@@ -102,7 +100,7 @@ def tomorrows(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_fields_of_a_newer_version_are_passed_over(name: str) -> None:
+def test_unknown_fields_of_a_newer_version_are_ignored(name: str) -> None:
     newer = msgspec.msgpack.encode(tomorrows(msgspec.msgpack.decode(wire(name))))
     assert newer != wire(name)
     assert decoded(name, newer) == content(name)
@@ -146,7 +144,7 @@ def _collect(info: Any, seen: set[type[msgspec.Struct]]) -> None:
         _collect(info.item_type, seen)
 
 
-def test_every_field_of_everything_that_travels_is_set_in_some_golden() -> None:
+def test_every_field_of_every_contract_is_set_in_some_golden() -> None:
     wanted = {
         (struct.__name__, field.name)
         for kind in KINDS.values()
@@ -163,7 +161,7 @@ def test_every_kind_has_a_golden_in_full_and_in_its_oldest_form() -> None:
     assert {path.stem for path in GOLDEN.iterdir()} == set(NAMES)
 
 
-def test_an_unknown_kind_is_another_error_than_an_unreadable_body() -> None:
+def test_unknown_kind_is_another_error_than_an_unreadable_body() -> None:
     with pytest.raises(KeyError):
         contract.decode("partition-batch.v2", b"\x80")
     with pytest.raises(msgspec.DecodeError):
@@ -172,10 +170,10 @@ def test_an_unknown_kind_is_another_error_than_an_unreadable_body() -> None:
 
 @settings(deadline=None)
 @given(st.sampled_from(FULL), st.data())
-def test_a_body_with_broken_bytes_is_read_or_refused_and_nothing_else(
+def test_body_with_broken_bytes_is_decoded_or_a_decode_error(
     name: str, data: st.DataObject
 ) -> None:
-    """Whoever takes it from a queue keeps it aside for a DecodeError; another would stop them."""
+    """A consumer puts a message aside for a DecodeError; another error would stop it."""
     body = wire(name)
     at = data.draw(st.integers(0, len(body) - 1))
     new = data.draw(st.binary(max_size=4))
@@ -189,7 +187,7 @@ NO_MESSAGES = [b"", b"\xc1", b"\x81\xa2\xff\xfe\x01", b"\x91" * 5000, b"\x81\xa1
 
 
 @pytest.mark.parametrize("body", NO_MESSAGES)
-def test_what_is_no_message_at_all_is_refused(body: bytes) -> None:
+def test_body_that_is_no_messagepack_is_a_decode_error(body: bytes) -> None:
     for kind in contract.KINDS:
         with pytest.raises(msgspec.DecodeError):
             contract.decode(kind, body)

@@ -1,4 +1,4 @@
-"""What we make of an order, against Meta's own OpenAPI.
+"""Payloads of outgoing messages against Meta's own OpenAPI.
 
 The document describes v23. What is newer than it is not compared: three kinds of interactive
 messages, and named parameters of templates.
@@ -19,7 +19,7 @@ NEWER_THAN_V23 = {"link", "place", "phone"}
 
 
 @pytest.mark.parametrize("name", sorted(examples.MESSAGES.keys() - NEWER_THAN_V23))
-def test_a_content_is_what_meta_describes(name: str) -> None:
+def test_message_payload_matches_metas_openapi(name: str) -> None:
     body = as_sent(json.loads(graph_payload(message(name))))
     if body["type"] == "document":
         del body["document"]["filename"]  # which their pages have, and their OpenAPI forgot
@@ -30,7 +30,7 @@ def test_a_content_is_what_meta_describes(name: str) -> None:
     assert faults_against(merged(reference.rpartition("/")[2]), body) == []
 
 
-def test_a_content_that_meta_describes_otherwise_is_noticed() -> None:
+def test_payload_that_differs_from_metas_openapi_has_faults() -> None:
     body = as_sent(json.loads(graph_payload(message("location"))))
     body["location"]["latitude"] = 52.35
     assert faults_against(merged("LocationMessage"), body)

@@ -20,12 +20,7 @@ Json = dict[str, Any]
 EXAMPLES = Path(__file__).parents[1] / "examples" / "whatsapp"
 pytestmark = pytest.mark.usefixtures("meta_openapi")
 
-FIELDS = {
-    "messages",
-    "group_lifecycle_update",
-    "group_settings_update",
-    "group_participant_update",
-}
+FIELDS = {"messages", "group_lifecycle_update", "group_settings_update", "group_participant_update"}
 OTHERWISE = {
     "batch": "a sender without a phone number; a field of the account",
     "edit": "type newer than the document",
@@ -60,8 +55,8 @@ INCOMING = {
     "ContactObject": "ContactObject_1",
     "ErrorObject": "ErrorObject_2",
 }
-"""Of two schemas with one name the document numbers the second, but goes on pointing at the first,
-which is that of an outgoing message. This is where its webhooks should point."""
+"""Targets at which its webhooks should point: of two schemas with one name the document numbers the
+second, but goes on pointing at the first, which is that of an outgoing message."""
 
 
 def examples() -> dict[str, Json]:
@@ -104,11 +99,11 @@ def pointed(value: Any) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(COVERED.keys() - OTHERWISE.keys()))
-def test_an_example_is_what_meta_describes(name: str) -> None:
+def test_webhook_example_matches_metas_openapi(name: str) -> None:
     assert [error.message for error in validator().iter_errors(COVERED[name])] == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(OTHERWISE))
-def test_an_example_that_differs_from_metas_description_is_known_to(name: str) -> None:
+def test_listed_webhook_example_differs_from_metas_openapi(name: str) -> None:
     assert not validator().is_valid(COVERED[name])

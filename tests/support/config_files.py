@@ -1,7 +1,25 @@
-"""A configuration of two files, that tests change as people do."""
+"""Small configurations, of one file and of two, that tests change as people do."""
 
 from pathlib import Path
 
+ONE_DEPARTMENT = """
+[[tenants]]
+id = "almelo"
+name = "Gemeente Almelo"
+[[numbers]]
+id = "10000001"
+tenant = "almelo"
+fallback = "kcc"
+[[departments]]
+id = "kcc"
+tenant = "almelo"
+name = "Klantcontact"
+destination = "crm"
+[[destinations]]
+id = "crm"
+kind = "cloudevents"
+url = "https://crm.example/events"
+"""
 TOML = """\
 include = ["rules/*.toml"]
 approved_by = "De secretaris"

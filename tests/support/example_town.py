@@ -1,8 +1,9 @@
-"""The example municipality: where its texts are, and the values that it gives for them."""
+"""Texts of the example municipality, its values for them, and examples of plain language."""
 
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[2] / "deploy/examples/voorbeeldstad/texts"
+PLAIN_LANGUAGE = Path(__file__).parents[1] / "examples" / "plain_language.toml"
 VALUES = {
     "gemeente": "gemeente Voorbeeldstad",
     "gemeente_en": "the municipality of Voorbeeldstad",

@@ -14,7 +14,7 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
 async def until(look: Callable[[], Awaitable[T]], holds: Callable[[T], bool], seconds: float) -> T:
-    """What `look` gives once `holds` is true of it; AssertionError with the last one otherwise."""
+    """Return the first result of `look` that holds; AssertionError with the last one otherwise."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     while True:
@@ -23,6 +23,13 @@ async def until(look: Callable[[], Awaitable[T]], holds: Callable[[T], bool], se
             return seen
         assert loop.time() < deadline, f"after {seconds} s still: {str(seen)[:500]}"
         await asyncio.sleep(0.02)
+
+
+async def until_true(holds: Callable[[], object], seconds: float = 10) -> None:
+    async def look() -> object:
+        return holds()
+
+    await until(look, bool, seconds)
 
 
 class Watch:

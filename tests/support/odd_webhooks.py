@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from services.whatsapp.items import AnyItem
+from services.whatsapp.items import AnyItem, Message
 from services.whatsapp.parser import parse
 
 NUMBER = "106540352242922"
@@ -36,6 +36,12 @@ def only(body: bytes) -> AnyItem:
     return item
 
 
+def only_message(body: bytes) -> Message:
+    item = only(body)
+    assert isinstance(item, Message)
+    return item
+
+
 Pieces = dict[tuple[int, str], bytes]
 
 
@@ -48,7 +54,7 @@ def pieces(items: Iterable[AnyItem]) -> Pieces:
 
 
 def travels(item: AnyItem) -> bool:
-    """Whether an item can be sent and stored: no U+0000, nothing that MessagePack refuses."""
+    """True if an item can be sent and stored: no U+0000, nothing that MessagePack refuses."""
     derived = msgspec.structs.replace(item, raw=b"", contact=b"")
     msgspec.msgpack.encode(derived)
     return "\0" not in repr(derived) and "\\x00" not in repr(derived)

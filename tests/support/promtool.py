@@ -3,7 +3,9 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -15,24 +17,40 @@ needs_promtool = pytest.mark.skipif(
 )
 
 
-def goes_off(series: dict[str, str], minute: int, alerts: list[str], folder: Path) -> None:
-    """These, and no others, at that minute."""
-    case = {
-        "interval": "1m",
-        "input_series": [{"series": s, "values": values} for s, values in series.items()],
-        "promql_expr_test": [
-            {
-                "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
-                "eval_time": f"{minute}m",
-                "exp_samples": [
-                    {"labels": f'{{alertname="{alert}"}}', "value": 1} for alert in alerts
-                ],
-            }
-        ],
-    }
+class AlarmCase(NamedTuple):
+    """Series with their values, one a minute; the alarms that have gone off at a minute."""
+
+    name: str
+    series: dict[str, str]
+    minute: int
+    alarms: list[str]
+
+    def as_test(self) -> dict[str, Any]:
+        # promtool prints the expression of a case that fails: hence the name in a comment.
+        expression = f'count by (alertname) (ALERTS{{alertstate="firing"}})  # {self.name}'
+        return {
+            "interval": "1m",
+            "input_series": [{"series": s, "values": values} for s, values in self.series.items()],
+            "promql_expr_test": [
+                {
+                    "expr": expression,
+                    "eval_time": f"{self.minute}m",
+                    "exp_samples": [
+                        {"labels": f'{{alertname="{alarm}"}}', "value": 1} for alarm in self.alarms
+                    ],
+                }
+            ],
+        }
+
+
+def run_cases(cases: Sequence[AlarmCase], folder: Path) -> None:
+    """Fail with the output of promtool, which names every case that failed."""
     tests = folder / "tests.yml"
-    rules = str(FOLDER / "rules.yml")
-    tests.write_text(yaml.safe_dump({"rule_files": [rules], "tests": [case]}))
+    document = {
+        "rule_files": [str(FOLDER / "rules.yml")],
+        "tests": [case.as_test() for case in cases],
+    }
+    tests.write_text(yaml.safe_dump(document))
     done = subprocess.run(
         ["promtool", "test", "rules", str(tests)],
         capture_output=True, text=True, check=False, timeout=60,

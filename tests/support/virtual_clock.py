@@ -1,8 +1,9 @@
 """An event loop whose clock jumps to the next timer, so that waiting takes no time and no luck."""
 
 import asyncio
+import functools
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -30,6 +31,16 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """What `work` returns, as soon as the processor allows."""
+    """Return the result of `work`, as soon as the processor allows."""
     with asyncio.Runner(loop_factory=Loop) as runner:
         return runner.run(work)
+
+
+def on_virtual_clock(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """An async test, run by that clock."""
+
+    @functools.wraps(test)
+    def in_no_time(*args: Any, **kwargs: Any) -> None:
+        run(test(*args, **kwargs))
+
+    return in_no_time

@@ -1,4 +1,4 @@
-"""Children: pid files, ends, and what becomes of them when their parent is killed."""
+"""Child processes: pid files, their end, and the end of their parent."""
 
 import signal
 import subprocess
@@ -21,7 +21,7 @@ def program(folder: Path, *arguments: str) -> Program:
     )
 
 
-def test_a_pid_file_that_names_another_process_is_harmless(tmp_path: Path) -> None:
+def test_pid_file_that_names_another_process_is_harmless(tmp_path: Path) -> None:
     bystander = subprocess.Popen([sys.executable, "-c", SLEEPER], start_new_session=True)
     try:
         stale = tmp_path / "child.pid"
@@ -35,7 +35,7 @@ def test_a_pid_file_that_names_another_process_is_harmless(tmp_path: Path) -> No
         bystander.wait()
 
 
-def test_a_leftover_of_an_earlier_run_is_ended_before_the_next_one_starts(tmp_path: Path) -> None:
+def test_leftover_of_an_earlier_run_is_ended_before_a_start(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", SLEEPER], start_new_session=True) as leftover:
         (tmp_path / "child.pid").write_text(identity(leftover.pid))
         process = Process(program(tmp_path, "-c", SLEEPER))
@@ -45,7 +45,7 @@ def test_a_leftover_of_an_earlier_run_is_ended_before_the_next_one_starts(tmp_pa
         assert not (tmp_path / "child.pid").exists()
 
 
-def test_children_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+def test_child_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     parent_code = f"""
 import signal, sys
 from pathlib import Path
@@ -68,7 +68,7 @@ signal.pause()
     assert not runs(child)
 
 
-def test_a_child_that_ends_by_itself_is_named_with_the_end_of_its_log(tmp_path: Path) -> None:
+def test_child_that_ends_is_named_with_the_end_of_its_log(tmp_path: Path) -> None:
     process = Process(program(tmp_path, "-c", "print('last words'); raise SystemExit(3)"))
     process.start()
     with an_end_of(process.pid) as ended:
@@ -77,7 +77,7 @@ def test_a_child_that_ends_by_itself_is_named_with_the_end_of_its_log(tmp_path: 
         process.must_run()
 
 
-def test_one_that_ignores_the_request_is_killed_when_there_is_a_hurry(tmp_path: Path) -> None:
+def test_stubborn_child_is_killed_in_a_hurry(tmp_path: Path) -> None:
     stubborn = (
         "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True)\n"
         "while True: signal.pause()"
@@ -90,7 +90,7 @@ def test_one_that_ignores_the_request_is_killed_when_there_is_a_hurry(tmp_path: 
     assert process.exit_code == -signal.SIGKILL
 
 
-def test_one_that_is_frozen_can_still_be_stopped(tmp_path: Path) -> None:
+def test_frozen_child_can_be_stopped(tmp_path: Path) -> None:
     process = Process(program(tmp_path, "-c", SLEEPER))
     process.start()
     process.send(signal.SIGSTOP)

@@ -17,27 +17,10 @@ from deploy.local.postgresql import Database
 from deploy.local.process_tree import alive, descendants
 from deploy.local.rabbitmq import Broker
 from deploy.local.state import free_port
+from tests.support.config_files import ONE_DEPARTMENT as TOML
 from tests.support.local import service_stand_in
 from tests.support.local.process_ends import an_end_of
 
-TOWN = """
-[[tenants]]
-id = "almelo"
-name = "Gemeente Almelo"
-[[numbers]]
-id = "106540352242922"
-tenant = "almelo"
-fallback = "klantcontact"
-[[departments]]
-id = "klantcontact"
-tenant = "almelo"
-name = "Klantcontact"
-destination = "crm"
-[[destinations]]
-id = "crm"
-kind = "cloudevents"
-url = "http://127.0.0.1:8090/crm/events"
-"""
 STAND_IN = Path(service_stand_in.__file__)
 CALL = """
 import os, sys
@@ -80,7 +63,7 @@ class Run:
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     town = tmp_path_factory.mktemp("town") / "postkamer.toml"
-    town.write_text(TOWN)
+    town.write_text(TOML)
     ports = {port.variable: str(free_port()) for port in plan.PORTS}
     return {"PATH": os.environ["PATH"], "POSTKAMER_CONFIG": str(town)} | ports
 
@@ -106,12 +89,8 @@ def start(folder: Path, environment: dict[str, str]) -> Iterator[Callable[..., R
         run.ends()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_everything_in_reverse_and_leaves_nothing(
-    start: Callable[..., Run], number: signal.Signals
-) -> None:
-    run = start()
-    run.until_ready()
+def stop(run: Run, number: signal.Signals) -> None:
+    """Ask for an end, which stops all parts in reverse and leaves no process."""
     members = descendants(run.process.pid)
     assert len(members) > 10
     run.process.send_signal(number)
@@ -122,7 +101,23 @@ def test_a_signal_stops_everything_in_reverse_and_leaves_nothing(
     assert stopped == [*services, "RabbitMQ", "PostgreSQL"]
 
 
-def test_a_killed_run_leaves_no_process_and_the_next_one_works(start: Callable[..., Run]) -> None:
+def test_local_run_has_a_role_for_each_service_and_refuses_a_second_run(
+    start: Callable[..., Run], folder: Path
+) -> None:
+    run = start()
+    run.until_ready()
+    for name in plan.REAL:
+        log = folder / ".local" / "log" / f"{name}.log"
+        assert f"logged in as postkamer_{name}" in log.read_text()
+    second = start()
+    assert second.ends() == 1
+    assert f"running already, as process {run.process.pid}" in second.printed
+    stop(run, signal.SIGTERM)
+
+
+def test_killed_local_run_leaves_no_process_and_can_be_started_again(
+    start: Callable[..., Run],
+) -> None:
     run = start()
     run.until_ready()
     members = descendants(run.process.pid)
@@ -133,11 +128,10 @@ def test_a_killed_run_leaves_no_process_and_the_next_one_works(start: Callable[.
     assert alive(members) == []
     again = start()
     again.until_ready()
-    again.process.terminate()
-    assert again.ends() == 0
+    stop(again, signal.SIGINT)
 
 
-def test_a_service_that_ends_by_itself_stops_everything_and_is_named(
+def test_service_that_ends_stops_the_local_run_and_is_named(
     start: Callable[..., Run], environment: dict[str, str]
 ) -> None:
     run = start()
@@ -151,22 +145,7 @@ def test_a_service_that_ends_by_itself_stops_everything_and_is_named(
     assert alive(members) == []
 
 
-def test_each_service_has_its_own_name_and_a_second_run_is_refused(
-    start: Callable[..., Run], folder: Path
-) -> None:
-    run = start()
-    run.until_ready()
-    for name in plan.REAL:
-        log = folder / ".local" / "log" / f"{name}.log"
-        assert f"logged in as postkamer_{name}" in log.read_text()
-    second = start()
-    assert second.ends() == 1
-    assert f"running already, as process {run.process.pid}" in second.printed
-    run.process.terminate()
-    assert run.ends() == 0
-
-
-def test_servers_that_the_environment_names_are_used_and_left_alone(
+def test_servers_of_the_environment_are_used_and_left_running(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     with (
@@ -188,9 +167,7 @@ def test_servers_that_the_environment_names_are_used_and_left_alone(
     assert not (clone / ".local" / "postgresql").exists()
 
 
-def test_a_port_in_use_is_named_with_its_service_and_its_variable(
-    start: Callable[..., Run],
-) -> None:
+def test_port_in_use_is_refused_with_its_service_and_variable(start: Callable[..., Run]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         run = start(POSTKAMER_ARCHIVER_PORT=str(port))
@@ -199,11 +176,11 @@ def test_a_port_in_use_is_named_with_its_service_and_its_variable(
     assert "Traceback" not in run.printed
 
 
-def test_a_wrong_configuration_is_refused_with_file_and_line(
+def test_wrong_configuration_is_refused_with_file_and_line(
     start: Callable[..., Run], tmp_path: Path
 ) -> None:
     wrong = tmp_path / "wrong.toml"
-    wrong.write_text(TOWN.replace('destination = "crm"', 'destination = "nowhere"'))
+    wrong.write_text(TOML.replace('destination = "crm"', 'destination = "nowhere"', 1))
     run = start(POSTKAMER_CONFIG=str(wrong))
     assert run.ends() == 1
     assert f"{wrong}:13: departments.0.destination" in run.printed

@@ -1,4 +1,4 @@
-"""A version of the rules is on record before anything is decided by it, once, whoever says so."""
+"""A version of the rules is archived, once, before the router uses it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,35 +23,17 @@ from services.config.model import ConfigError
 from services.postgres.database import Pool, connection_pool
 from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
+from tests.support.config_files import ONE_DEPARTMENT
 from tests.support.decrypted_record import writer_of
 from tests.support.integration.archive_queue import Heard, hearing
 from tests.support.observer import until
 
-TOML = """\
-approved_by = "{}"
-[[tenants]]
-id = "almelo"
-name = "Gemeente Almelo"
-[[numbers]]
-id = "10000001"
-tenant = "almelo"
-fallback = "kcc"
-[[departments]]
-id = "kcc"
-tenant = "almelo"
-name = "Klantcontact"
-destination = "crm"
-[[destinations]]
-id = "crm"
-kind = "cloudevents"
-url = "https://crm.example/events"
-"""
 HASH = keyed_hash(b"k" * 32)
 
 
 def chosen(folder: Path, approved_by: str) -> LoadedConfig:
     path = folder / "postkamer.toml"
-    path.write_text(TOML.format(approved_by))
+    path.write_text(f'approved_by = "{approved_by}"\n{ONE_DEPARTMENT}')
     return loader.load(path)
 
 
@@ -70,7 +52,7 @@ async def heard(broker: Broker) -> AsyncIterator[Heard]:
 
 @asynccontextmanager
 async def rulebook(broker: Broker, pool: Pool) -> AsyncIterator[ActiveRules]:
-    """That of a router which has just started."""
+    """Rules of a router which has just started."""
     async with broker_connection(
         broker.url_for("router", PASSWORDS["router"]), "test rules"
     ) as link:
@@ -81,7 +63,7 @@ async def rows(pool: Pool) -> list[Any]:
     return await pool.fetch("select * from router.version order by first_at")
 
 
-async def test_a_version_is_kept_and_goes_into_the_archive(
+async def test_activated_version_is_stored_and_archived(
     broker: Broker, own: Pool, pool: Pool, heard: Heard, tmp_path: Path
 ) -> None:
     town = chosen(tmp_path, "De secretaris")
@@ -98,7 +80,7 @@ async def test_a_version_is_kept_and_goes_into_the_archive(
     assert msgspec.json.decode(record.data)["approvedBy"] == "De secretaris"
 
 
-async def test_two_routers_and_later_starts_say_the_same_and_the_archive_keeps_it_once(
+async def test_version_activated_by_several_routers_is_archived_once(
     broker: Broker, own: Pool, pool: Pool, heard: Heard, tmp_path: Path
 ) -> None:
     one, other = (chosen(tmp_path, name) for name in ("De secretaris", "De griffier"))
@@ -119,7 +101,7 @@ async def test_two_routers_and_later_starts_say_the_same_and_the_archive_keeps_i
     assert await archive.add(heard.records) == 1
 
 
-async def test_nothing_is_decided_by_a_version_before_it_is_confirmed(
+async def test_version_is_not_used_before_the_archive_confirms_it(
     broker: Broker, own: Pool, pool: Pool, heard: Heard, tmp_path: Path
 ) -> None:
     town = chosen(tmp_path, "De secretaris")
@@ -148,7 +130,7 @@ async def test_nothing_is_decided_by_a_version_before_it_is_confirmed(
     assert [row["record"] for row in await rows(pool)] == [heard.records[0].id]
 
 
-async def test_a_batch_that_began_keeps_the_version_that_it_began_with(
+async def test_batch_keeps_the_version_that_it_began_with(
     broker: Broker, own: Pool, heard: Heard, tmp_path: Path
 ) -> None:
     one, other = (chosen(tmp_path, name) for name in ("De secretaris", "De griffier"))
@@ -160,7 +142,7 @@ async def test_a_batch_that_began_keeps_the_version_that_it_began_with(
         assert begun.config is one.config
 
 
-async def test_a_version_that_is_too_large_for_the_archive_is_refused_and_the_other_stays(
+async def test_version_too_large_for_the_archive_is_refused(
     broker: Broker, own: Pool, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = (chosen(tmp_path, name) for name in ("De secretaris", "D" * 200))
@@ -176,7 +158,7 @@ async def test_a_version_that_is_too_large_for_the_archive_is_refused_and_the_ot
     assert len(await rows(pool)) == 2
 
 
-async def test_a_router_follows_its_files_from_its_start(
+async def test_router_activates_changed_files(
     broker: Broker, own: Pool, heard: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.config.reload.POLL_SECONDS", 0.02)

@@ -1,4 +1,4 @@
-"""Publishing and consuming on a real RabbitMQ: what is confirmed, refused, returned or unknown."""
+"""Publishing and consuming on a real RabbitMQ: confirmed, refused, returned or unknown."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,219 +9,182 @@ import pytest
 from aio_pika.exceptions import PublishError
 
 from deploy.local.rabbitmq import Broker
-from services import clock
+from services import clock, contract
 from services.amqp import topology
 from services.amqp.connection import BrokerConnection, broker_connection
 from services.amqp.consumer import Consumer, Inbox, run_consumer
-from services.amqp.incoming_message import IncomingMessage
 from services.amqp.publisher import Publisher, PublishUnconfirmed
-from services.contract import ArchiveBatch, Batch, PartitionBatch, Record
+from services.contract import ArchiveBatch, PartitionBatch, Record
+from services.tasks import background_task, cancel_and_wait
 from tests.integration.conftest import PASSWORDS
-from tests.support.observer import until
+from tests.support.observer import until, until_true
 
 QUEUE = topology.queues(2, ["crm"])[0]
 KEY = QUEUE.name
 
 
-def _batch(number: int) -> PartitionBatch:
+def batch(number: int) -> PartitionBatch:
     return PartitionBatch(source=clock.new_id(), number=number, entries=[])
 
 
-def _number(incoming: IncomingMessage) -> int:
-    from services.contract import decode
-
-    batch: Batch = decode(incoming.type, incoming.body)
-    assert isinstance(batch, PartitionBatch)
-    return batch.number
-
-
 @asynccontextmanager
-async def _connected(broker: Broker, user: str) -> AsyncIterator[BrokerConnection]:
+async def connected(broker: Broker, user: str) -> AsyncIterator[BrokerConnection]:
     async with broker_connection(broker.url_for(user, PASSWORDS[user]), "test") as link:
         async with asyncio.timeout(10):
             await link.connection()
         yield link
 
 
-async def test_a_publish_returns_once_it_is_confirmed_and_arrives_as_it_was(broker: Broker) -> None:
-    async with _connected(broker, "gateway") as link, _connected(broker, "router") as reader:
-        publisher = Publisher(link, topology.PARTITIONS)
-        for n in range(3):
-            await publisher.publish(KEY, _batch(n), 5)
-        seen = await _take(reader, 3)
-        assert [_number(incoming) for incoming in seen] == [0, 1, 2]
+@pytest.fixture
+async def publisher(broker: Broker) -> AsyncIterator[Publisher]:
+    """Publisher of the gateway."""
+    async with connected(broker, "gateway") as link:
+        yield Publisher(link, topology.PARTITIONS)
 
 
-async def _take(reader: BrokerConnection, count: int) -> list[IncomingMessage]:
-    """The next messages of the queue, acknowledged."""
-    seen: list[IncomingMessage] = []
-    enough = asyncio.Event()
+@pytest.fixture
+async def router(broker: Broker) -> AsyncIterator[BrokerConnection]:
+    async with connected(broker, "router") as link:
+        yield link
 
-    async def work(inbox: Inbox) -> None:
+
+async def is_published(publisher: Publisher) -> bool:
+    try:
+        await publisher.publish(KEY, batch(0), 1)
+    except PublishUnconfirmed:
+        return False
+    return True
+
+
+class Acknowledger:
+    """Work that takes messages, acknowledges them and remembers their numbers."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self.took = 0
+
+    async def work(self, inbox: Inbox) -> None:
         while True:
-            frames = await inbox.take(16)
-            seen.extend(frames)
-            await inbox.ack_all(frames)
-            if len(seen) >= count:
-                enough.set()
+            incoming = await inbox.take(16)
+            for one in incoming:
+                if one.type in contract.KINDS:
+                    found = contract.decode(one.type, one.body)
+                    assert isinstance(found, PartitionBatch)
+                    self.numbers.append(found.number)
+            await inbox.ack_all(incoming)
+            self.took += len(incoming)
 
-    async with run_consumer(reader, QUEUE, 16, work), asyncio.timeout(15):
-        await enough.wait()
-    return seen
-
-
-async def test_a_publish_that_no_queue_takes_is_an_error_and_not_a_success(broker: Broker) -> None:
-    async with _connected(broker, "gateway") as link:
-        publisher = Publisher(link, topology.PARTITIONS)
-        with pytest.raises(PublishUnconfirmed) as raised:
-            await publisher.publish("router.partition.99", _batch(0), 5)
-        assert (raised.value.reason, raised.value.rejected) == ("no such queue", True)
-        await publisher.publish(KEY, _batch(1), 5)
+    async def until_took(self, count: int, seconds: float = 15) -> None:
+        await until_true(lambda: self.took >= count, seconds)
 
 
-async def test_a_full_queue_refuses_and_takes_again_when_there_is_room(broker: Broker) -> None:
+async def test_publish_returns_once_confirmed_and_the_message_arrives(
+    publisher: Publisher, router: BrokerConnection
+) -> None:
+    for n in range(3):
+        await publisher.publish(KEY, batch(n), 5)
+    consumer = Acknowledger()
+    async with run_consumer(router, QUEUE, 16, consumer.work):
+        await consumer.until_took(3)
+    assert consumer.numbers == [0, 1, 2]
+
+
+async def test_publish_to_an_unknown_queue_is_rejected(publisher: Publisher) -> None:
+    with pytest.raises(PublishUnconfirmed) as raised:
+        await publisher.publish("router.partition.99", batch(0), 5)
+    assert (raised.value.reason, raised.value.rejected) == ("no such queue", True)
+    await publisher.publish(KEY, batch(1), 5)
+
+
+async def test_full_queue_rejects_until_there_is_room(broker: Broker, publisher: Publisher) -> None:
     limit = '{"max-length-bytes":2000,"overflow":"reject-publish"}'
     where = ("-p", topology.VHOST, "--priority", "50", "--apply-to", "queues")
     broker.control("set_policy", *where, "small", f"^{KEY}$", limit)
     try:
-        async with _connected(broker, "gateway") as link:
-            publisher = Publisher(link, topology.PARTITIONS)
-            with pytest.raises(PublishUnconfirmed) as raised:
-                for n in range(500):
-                    await publisher.publish(KEY, _batch(n), 5)
-            assert (raised.value.reason, raised.value.rejected) == ("the queue is full", True)
-            broker.control("clear_policy", "-p", topology.VHOST, "small")
-
-            async def publish() -> bool:
-                try:
-                    await publisher.publish(KEY, _batch(0), 5)
-                except PublishUnconfirmed:
-                    return False
-                return True
-
-            await until(publish, bool, 15)
+        with pytest.raises(PublishUnconfirmed) as raised:
+            for n in range(500):
+                await publisher.publish(KEY, batch(n), 5)
+        assert (raised.value.reason, raised.value.rejected) == ("the queue is full", True)
     finally:
-        broker.control("set_policy", *where, "small", "^nothing$", limit)
         broker.control("clear_policy", "-p", topology.VHOST, "small")
+    await until(lambda: is_published(publisher), bool, 15)
 
 
-async def test_a_frozen_broker_is_unknown_within_the_bound_and_works_again(broker: Broker) -> None:
-    async with _connected(broker, "gateway") as link:
-        publisher = Publisher(link, topology.PARTITIONS)
-        await publisher.publish(KEY, _batch(0), 5)
-        loop = asyncio.get_running_loop()
-        broker.pause()
-        try:
-            started = loop.time()
-            with pytest.raises(PublishUnconfirmed) as raised:
-                await publisher.publish(KEY, _batch(1), 1)
-            assert not raised.value.rejected
-            assert loop.time() - started < 2
-        finally:
-            broker.resume()
-
-        async def publish() -> bool:
-            try:
-                await publisher.publish(KEY, _batch(2), 1)
-            except PublishUnconfirmed:
-                return False
-            return True
-
-        await until(publish, bool, 15)
-
-
-async def test_what_was_not_acknowledged_comes_back_in_order_when_the_work_fails(
-    broker: Broker,
+async def test_publish_to_a_frozen_broker_is_unknown_in_time(
+    broker: Broker, publisher: Publisher
 ) -> None:
-    failures = 0
-    seen: list[int] = []
-    done = asyncio.Event()
+    await publisher.publish(KEY, batch(0), 5)
+    loop = asyncio.get_running_loop()
+    broker.pause()
+    try:
+        started = loop.time()
+        with pytest.raises(PublishUnconfirmed) as raised:
+            await publisher.publish(KEY, batch(1), 1)
+        assert not raised.value.rejected
+        assert loop.time() - started < 2
+    finally:
+        broker.resume()
+    await until(lambda: is_published(publisher), bool, 15)
+
+
+async def test_unacknowledged_messages_come_back_in_order_when_the_work_fails(
+    publisher: Publisher, router: BrokerConnection
+) -> None:
+    consumer, failures = Acknowledger(), 0
 
     async def work(inbox: Inbox) -> None:
         nonlocal failures
-        while True:
-            frames = await inbox.take(4)
-            if failures < 2:
-                failures += 1
-                raise ValueError("a fault of ours")
-            seen.extend(_number(frame) for frame in frames)
-            await inbox.ack_all(frames)
-            if len(seen) >= 10:
-                done.set()
+        if failures < 2:
+            await inbox.take(4)
+            failures += 1
+            raise ValueError("a fault of the work")
+        await consumer.work(inbox)
 
-    async with _connected(broker, "gateway") as link, _connected(broker, "router") as reader:
-        publisher = Publisher(link, topology.PARTITIONS)
-        for n in range(10):
-            await publisher.publish(KEY, _batch(n), 5)
-        async with run_consumer(reader, QUEUE, 16, work), asyncio.timeout(30):
-            await done.wait()
-    assert seen == list(range(10))
+    for n in range(10):
+        await publisher.publish(KEY, batch(n), 5)
+    async with run_consumer(router, QUEUE, 16, work):
+        await consumer.until_took(10, 30)
+    assert consumer.numbers == list(range(10))
 
 
-async def test_only_one_consumer_is_active_and_the_next_takes_over_what_is_left(
-    broker: Broker,
+async def test_one_consumer_is_active_and_the_next_takes_over_its_messages(
+    broker: Broker, publisher: Publisher, router: BrokerConnection
 ) -> None:
-    first_got, second_got = asyncio.Event(), asyncio.Event()
+    first_got = asyncio.Event()
 
     async def hold(inbox: Inbox) -> None:
         await inbox.take(16)
         first_got.set()
         await asyncio.Event().wait()
 
-    numbers: list[int] = []
-
-    async def take(inbox: Inbox) -> None:
-        while True:
-            frames = await inbox.take(16)
-            numbers.extend(_number(frame) for frame in frames)
-            await inbox.ack_all(frames)
-            if len(numbers) == 3:
-                second_got.set()
-
-    async with _connected(broker, "gateway") as link, _connected(broker, "router") as two:
-        publisher = Publisher(link, topology.PARTITIONS)
-        async with _connected(broker, "router") as one:
-            first = Consumer(one, QUEUE, 16, hold)
-            holding = asyncio.create_task(first.run())
-            async with asyncio.timeout(10):
-                while not first.confirmed_by_broker:
-                    await asyncio.sleep(0.01)
-            async with run_consumer(two, QUEUE, 16, take):
-                for n in range(3):
-                    await publisher.publish(KEY, _batch(n), 5)
-                await asyncio.wait_for(first_got.wait(), 10)
-                assert not numbers
-                holding.cancel()
-                await asyncio.wait([holding])
-                await asyncio.wait_for(second_got.wait(), 15)
-    assert numbers == [0, 1, 2]
+    second = Acknowledger()
+    async with connected(broker, "router") as link:
+        first = Consumer(link, QUEUE, 16, hold)
+        holding = asyncio.create_task(first.run())
+        await until_true(lambda: first.confirmed_by_broker)
+        async with run_consumer(router, QUEUE, 16, second.work):
+            for n in range(3):
+                await publisher.publish(KEY, batch(n), 5)
+            await asyncio.wait_for(first_got.wait(), 10)
+            assert not second.numbers
+            await cancel_and_wait(holding)
+            await second.until_took(3)
+    assert second.numbers == [0, 1, 2]
 
 
-async def test_a_consumer_that_the_broker_cancels_is_there_again(broker: Broker) -> None:
-    got = asyncio.Event()
-
-    async def work(inbox: Inbox) -> None:
-        while True:
-            frames = await inbox.take(16)
-            await inbox.ack_all(frames)
-            got.set()
-
-    queue = topology.Queue(
-        name="router.partition.7",
-        exchange=topology.PARTITIONS,
-        kind="partition",
-        single_active_consumer=True,
-        max_bytes=1,
+def queue(name: str, exchange: str, kind: str) -> topology.Queue:
+    return topology.Queue(
+        name=name, exchange=exchange, kind=kind, single_active_consumer=True, max_bytes=1
     )
-    async with (
-        _connected(broker, "router") as reader,
-        run_consumer(reader, queue, 16, work) as held,
-    ):
-        async with asyncio.timeout(10):
-            while not held.confirmed_by_broker:
-                await asyncio.sleep(0.01)
-        # Deleting the queue cancels its consumers; the consumer declares it again and holds on.
-        broker.control("delete_queue", "-p", topology.VHOST, queue.name)
+
+
+async def test_consumer_cancelled_by_the_broker_declares_its_queue_and_goes_on(
+    broker: Broker, router: BrokerConnection
+) -> None:
+    own, consumer = queue("router.partition.7", topology.PARTITIONS, "partition"), Acknowledger()
+    async with run_consumer(router, own, 16, consumer.work) as held:
+        await until_true(lambda: held.confirmed_by_broker)
+        broker.control("delete_queue", "-p", topology.VHOST, own.name)
         admin = await aio_pika.connect(broker.url)
         channel = await admin.channel(on_return_raises=True)
 
@@ -229,43 +192,32 @@ async def test_a_consumer_that_the_broker_cancels_is_there_again(broker: Broker)
             """One message only: the queue has no room for a second."""
             message = aio_pika.Message(b"x", type="x", message_id="1")
             try:
-                await channel.default_exchange.publish(message, routing_key=queue.name)
+                await channel.default_exchange.publish(message, routing_key=own.name)
             except PublishError:
                 return False
             return True
 
         await until(queued, bool, 20)
-        await asyncio.wait_for(got.wait(), 20)
+        await consumer.until_took(1, 20)
         await admin.close()
-    broker.control("delete_queue", "-p", topology.VHOST, queue.name)
+    broker.control("delete_queue", "-p", topology.VHOST, own.name)
 
 
-async def test_a_queue_that_was_declared_otherwise_is_refused_not_used(broker: Broker) -> None:
-    other = topology.Queue(
-        name=topology.ARCHIVE_QUEUE,
-        exchange=topology.ARCHIVE,
-        kind="archive",
-        single_active_consumer=True,
-        max_bytes=1,
-    )
-
+async def test_queue_that_was_declared_otherwise_is_not_consumed(broker: Broker) -> None:
     async def work(inbox: Inbox) -> None:
         raise AssertionError("there must be no inbox")
 
-    async with _connected(broker, "archiver") as link:
+    other = queue(topology.ARCHIVE_QUEUE, topology.ARCHIVE, "archive")
+    async with connected(broker, "archiver") as link:
         consumer = Consumer(link, other, 16, work)
-        task = asyncio.create_task(consumer.run())
-        done, _ = await asyncio.wait([task], timeout=1)
-        assert not done
-        assert not consumer.confirmed_by_broker
-        task.cancel()
-        await asyncio.wait([task])
+        async with background_task(consumer.run()) as task:
+            done, _ = await asyncio.wait([task], timeout=1)
+            assert not done
+            assert not consumer.confirmed_by_broker
 
 
-async def test_a_large_message_goes_through(broker: Broker) -> None:
-    record = Record(
-        id=clock.new_id(), kind="receipt", at=clock.now(), data=b"{}", raw=b"x" * 8_000_000
-    )
-    async with _connected(broker, "router") as link:
-        publisher = Publisher(link, topology.ARCHIVE)
-        await publisher.publish(topology.ARCHIVE_QUEUE, ArchiveBatch(records=[record]), 10)
+async def test_large_message_is_published(router: BrokerConnection) -> None:
+    at = clock.now()
+    record = Record(id=clock.new_id(), kind="receipt", at=at, data=b"{}", raw=b"x" * 8_000_000)
+    publisher = Publisher(router, topology.ARCHIVE)
+    await publisher.publish(topology.ARCHIVE_QUEUE, ArchiveBatch(records=[record]), 10)

@@ -1,4 +1,4 @@
-"""A real RabbitMQ at the limit of its memory or disk: what is published then, and after."""
+"""Publishing to a real RabbitMQ at the limit of its memory or disk, and after."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -13,7 +13,7 @@ from services.amqp.connection import BLOCKED, BrokerConnection, broker_connectio
 from services.amqp.publisher import Publisher, PublishUnconfirmed, publish_until_confirmed
 from services.contract import PartitionBatch
 from tests.integration.conftest import PASSWORDS
-from tests.support.observer import until
+from tests.support.observer import until_true
 
 KEY = topology.partition_queue(0)
 ALARMS = {
@@ -56,10 +56,6 @@ def batch() -> PartitionBatch:
     return PartitionBatch(source=clock.new_id(), number=0, entries=[])
 
 
-async def blocked(link: BrokerConnection) -> bool:
-    return link.is_blocked
-
-
 async def block(publisher: Publisher) -> None:
     """The broker tells of its alarm when something is published; what that was is unknown."""
     async with asyncio.timeout(1):
@@ -69,7 +65,7 @@ async def block(publisher: Publisher) -> None:
 
 
 @pytest.mark.parametrize("kind", ALARMS)
-async def test_a_publish_during_an_alarm_is_refused_at_once_and_taken_after_it(
+async def test_publish_during_an_alarm_is_rejected_at_once_and_confirmed_after_it(
     broker: Broker, kind: str
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -84,14 +80,14 @@ async def test_a_publish_during_an_alarm_is_refused_at_once_and_taken_after_it(
                 assert (raised.value.reason, raised.value.rejected) == (BLOCKED, True)
             assert loop.time() - started < 1
             assert link.is_connected, "a connection that is only blocked is kept"
-        await until(lambda: blocked(link), lambda it_is: not it_is, BACK_SECONDS)
+        await until_true(lambda: not link.is_blocked, BACK_SECONDS)
         assert link.obstacles() == []
-        # The same channel goes on: the late confirm of what was in flight harms nobody.
+        # The same channel goes on: a late confirm of the publish in flight does no harm.
         for _ in range(3):
             await publisher.publish(KEY, batch(), BACK_SECONDS)
 
 
-async def test_who_must_go_on_waits_for_the_end_of_the_alarm_without_trying_all_the_time(
+async def test_publish_until_confirmed_waits_for_the_end_of_an_alarm(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with publishing(broker) as (link, publisher):
@@ -125,16 +121,14 @@ async def test_who_must_go_on_waits_for_the_end_of_the_alarm_without_trying_all_
                 await publish_until_confirmed(publisher, KEY, batch(), may_stop=lambda: stop)
 
 
-async def test_a_blocked_connection_that_hears_nothing_any_more_is_given_up(
-    broker: Broker,
-) -> None:
+async def test_blocked_connection_without_heartbeats_is_given_up(broker: Broker) -> None:
     async with publishing(broker, "?heartbeat=2") as (link, publisher):
         before = await link.connection()
         with alarm(broker, "memory"):
             await block(publisher)
             broker.pause()
             try:
-                await until(lambda: blocked(link), lambda it_is: not it_is, 30)
+                await until_true(lambda: not link.is_blocked, 30)
                 assert not link.is_connected
             finally:
                 broker.resume()

@@ -102,10 +102,10 @@ async def bucket(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bucket]:
     app = web.Application(client_max_size=2**26)
     app.add_routes(bucket.routes())
     async with serve(app, "127.0.0.1", 0) as port:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "us")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        monkeypatch.setenv("AWS_REGION", "eu-central-1")
+        settings = {"ENDPOINT_URL": f"http://127.0.0.1:{port}", "REGION": "eu-central-1"}
+        settings |= {"ACCESS_KEY_ID": "us", "SECRET_ACCESS_KEY": "secret"}
+        for name, value in settings.items():
+            monkeypatch.setenv(f"AWS_{name}", value)
         yield bucket
 
 
@@ -117,7 +117,7 @@ async def pieces(size: int, *, broken: bool = False) -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize("size", [0, 1, PIECE_BYTES, 3 * PIECE_BYTES + 1])
-async def test_what_was_put_in_a_bucket_is_read_again_and_gone_when_deleted(
+async def test_object_in_a_bucket_can_be_read_until_it_is_deleted(
     bucket: Bucket, size: int
 ) -> None:
     store, key = ObjectStore("s3://files/postkamer/x"), upload_key(clock.new_id())
@@ -132,8 +132,9 @@ async def test_what_was_put_in_a_bucket_is_read_again_and_gone_when_deleted(
         await store.read(key)
 
 
-async def test_what_is_whole_gets_its_name_in_a_bucket_once(bucket: Bucket) -> None:
-    store, key, name = ObjectStore("s3://files/x"), media_key(clock.new_id()), sealed_key("a" * 64)
+async def test_complete_object_in_a_bucket_gets_its_final_name_once(bucket: Bucket) -> None:
+    store, key = ObjectStore("s3://files/x"), media_key(clock.new_id())
+    name, other = sealed_key("a" * 64), sealed_key("b" * 64)
     await store.put(key, pieces(7))
     await store.make_permanent(key, name)
     assert bucket.objects == {f"x/{name}": bytes(7)}
@@ -141,23 +142,21 @@ async def test_what_is_whole_gets_its_name_in_a_bucket_once(bucket: Bucket) -> N
     await store.make_permanent(key, name)  # of a try of which the answer was lost
     assert (bucket.objects, bucket.parts) == ({f"x/{name}": bytes(7)}, {})
     with pytest.raises(ObjectNotFound):
-        await store.make_permanent(key, sealed_key("b" * 64))
+        await store.make_permanent(key, other)
     bucket.away = True
     with pytest.raises(StoreUnavailable):
-        await store.make_permanent(key, sealed_key("b" * 64))
+        await store.make_permanent(key, other)
     assert bucket.objects.keys() == {f"x/{name}"}
 
 
 @pytest.mark.parametrize("size", [1, 3 * PIECE_BYTES])
-async def test_what_breaks_off_leaves_no_object_and_no_parts(bucket: Bucket, size: int) -> None:
+async def test_interrupted_upload_leaves_no_object_and_no_parts(bucket: Bucket, size: int) -> None:
     with pytest.raises(ConnectionResetError, match="gone"):
         await ObjectStore("s3://files").put(upload_key(clock.new_id()), pieces(size, broken=True))
     assert (bucket.objects, bucket.parts) == ({}, {})
 
 
-async def test_a_bucket_that_refuses_us_is_away_and_says_nothing_of_what_was_asked(
-    bucket: Bucket,
-) -> None:
+async def test_refusing_bucket_is_unavailable_and_its_error_names_no_object(bucket: Bucket) -> None:
     bucket.away = True
     store, key = ObjectStore("s3://files"), upload_key(clock.new_id())
     for work in (store.put(key, pieces(1)), store.read(key), store.delete(key)):

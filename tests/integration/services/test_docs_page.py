@@ -20,7 +20,7 @@ async def url() -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{port}/v1"
 
 
-async def test_the_document_is_for_any_web_page_and_may_be_kept(url: str) -> None:
+async def test_openapi_document_is_cacheable_and_for_any_origin(url: str) -> None:
     async with aiohttp.ClientSession() as session, session.get(f"{url}/openapi.json") as answer:
         assert await answer.json() == document
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
@@ -33,7 +33,7 @@ async def test_the_document_is_for_any_web_page_and_may_be_kept(url: str) -> Non
             assert again.headers["ETag"] == tag and await again.read() == b""
 
 
-async def test_the_page_may_do_nothing_but_show_its_own_style(url: str) -> None:
+async def test_docs_page_may_only_show_its_own_style(url: str) -> None:
     async with aiohttp.ClientSession() as session, session.get(f"{url}/openapi.html") as answer:
         assert answer.content_type == "text/html"
         page = await answer.text()

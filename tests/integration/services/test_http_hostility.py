@@ -1,21 +1,22 @@
-"""HTTP that is none, or means two things at once, said to a real server through a raw socket.
+"""Malformed and ambiguous HTTP, sent to a real server through a raw socket.
 
 Each is refused with one problem that quotes nothing, or is one request; nothing hangs.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
 
 from services.http.application import api_app
 from services.http.server import serve
-from services.lifecycle import run_event_loop
+from tests.support.integration.event_loops import on_both_loops
 from tests.support.integration.raw_http import (
     CHUNKED,
     HOST,
+    LONG,
     POST,
     SECRET,
     THREE,
@@ -25,12 +26,7 @@ from tests.support.integration.raw_http import (
     said,
 )
 
-Run = Callable[[Coroutine[Any, Any, None]], None]
-both_loops = pytest.mark.parametrize(
-    "run", [asyncio.run, run_event_loop], ids=["asyncio", "installed"]
-)
-
-REFUSED = {
+BAD = {
     "a length and chunks": POST
     + b"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /seen HTTP/1.1\r\n\r\n",
     "chunks and a length": POST
@@ -91,58 +87,40 @@ ONE = {
 }
 
 
-@both_loops
-@pytest.mark.parametrize("what", REFUSED)
-def test_what_means_two_things_or_nothing_is_one_problem_and_the_end(run: Run, what: str) -> None:
-    async def work() -> None:
-        seen = Seen()
-        async with serve(seen.app, "127.0.0.1", 0) as port:
-            (answer,) = await said(port, REFUSED[what])
-            refused(answer, 400)
-        assert seen.bodies == []
-
-    run(work())
+REFUSED = [
+    *((400, name, sent) for name, sent in BAD.items()),
+    *((431, name, sent) for name, sent in TOO_LARGE.items()),
+    *((408, name, sent) for name, sent in ENDLESS.items()),
+]
 
 
-@both_loops
-@pytest.mark.parametrize("what", TOO_LARGE)
-def test_a_header_without_bounds_is_431_and_the_end(run: Run, what: str) -> None:
-    async def work() -> None:
-        seen = Seen()
-        async with serve(seen.app, "127.0.0.1", 0) as port:
-            (answer,) = await said(port, TOO_LARGE[what])
-            refused(answer, 431)
-        assert seen.bodies == []
-
-    run(work())
+@asynccontextmanager
+async def seeing() -> AsyncIterator[tuple[Seen, int]]:
+    """A server, and its port."""
+    seen = Seen()
+    async with serve(seen.app, "127.0.0.1", 0) as port:
+        yield seen, port
 
 
-@both_loops
-@pytest.mark.parametrize("what", ENDLESS)
-def test_a_body_that_does_not_end_is_cut_off_in_time(run: Run, what: str) -> None:
-    async def work() -> None:
-        seen = Seen()
-        async with serve(seen.app, "127.0.0.1", 0) as port:
-            (answer,) = await said(port, ENDLESS[what])
-            refused(answer, 408)
-        assert seen.bodies == []
-
-    run(work())
+@pytest.mark.parametrize(
+    ("status", "sent"), [one[::2] for one in REFUSED], ids=[one[1] for one in REFUSED]
+)
+@on_both_loops
+async def test_hostile_request_is_one_problem_and_the_end(status: int, sent: bytes) -> None:
+    async with seeing() as (seen, port):
+        (answer,) = await said(port, sent)
+        refused(answer, status)
+    assert seen.bodies == []
 
 
-@both_loops
-@pytest.mark.parametrize("what", ONE)
-def test_what_means_one_thing_is_one_request(run: Run, what: str) -> None:
-    async def work() -> None:
-        seen = Seen()
-        async with serve(seen.app, "127.0.0.1", 0) as port:
-            assert [status for status, _, _ in await closing(port, ONE[what])] == [200, 200]
-        assert seen.bodies == [b"abc", b""]
-
-    run(work())
+@pytest.mark.parametrize("sent", ONE.values(), ids=ONE)
+@on_both_loops
+async def test_unusual_request_is_one_request(sent: bytes) -> None:
+    async with seeing() as (seen, port):
+        assert [status for status, _, _ in await closing(port, sent)] == [200, 200]
+    assert seen.bodies == [b"abc", b""]
 
 
-@both_loops
 @pytest.mark.parametrize(
     ("asked", "status"),
     [
@@ -151,24 +129,21 @@ def test_what_means_one_thing_is_one_request(run: Run, what: str) -> None:
         (b"PUT /seen HTTP/1.1\r\n" + HOST + THREE, 405),
     ],
 )
-def test_what_no_handler_is_for_is_a_problem_and_the_next_request_goes_on(
-    run: Run, asked: bytes, status: int
+@on_both_loops
+async def test_request_without_a_handler_is_a_problem_and_the_connection_goes_on(
+    asked: bytes, status: int
 ) -> None:
-    async def work() -> None:
-        seen = Seen()
-        async with serve(seen.app, "127.0.0.1", 0) as port:
-            answer, (next_one, _, _) = await closing(port, asked)
-            refused(answer, status)
-            assert next_one == 200
-            assert status != 405 or answer[1]["allow"] == "GET,HEAD,POST"
-        assert seen.bodies == [b""]
-
-    run(work())
+    async with seeing() as (seen, port):
+        answer, (next_one, _, _) = await closing(port, asked)
+        refused(answer, status)
+        assert next_one == 200
+        assert status != 405 or answer[1]["allow"] == "GET,HEAD,POST"
+    assert seen.bodies == [b""]
 
 
-@both_loops
-def test_a_fault_of_ours_is_a_problem_that_says_nothing_more(
-    run: Run, capsys: pytest.CaptureFixture[str]
+@on_both_loops
+async def test_unexpected_error_is_a_problem_that_says_nothing_more(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     async def broken(_: web.Request) -> web.Response:
         raise ValueError(SECRET.decode())
@@ -176,72 +151,56 @@ def test_a_fault_of_ours_is_a_problem_that_says_nothing_more(
     async def late(_: web.Request) -> web.Response:
         raise TimeoutError
 
-    async def work() -> None:
-        app = api_app([web.get("/broken", broken), web.get("/late", late)])
-        async with serve(app, "127.0.0.1", 0) as port:
-            for path in (b"/broken", b"/late"):
-                (answer,) = await said(port, b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")
-                refused(answer, 500)
-
-    run(work())
+    app = api_app([web.get("/broken", broken), web.get("/late", late)])
+    async with serve(app, "127.0.0.1", 0) as port:
+        for path in (b"/broken", b"/late"):
+            (answer,) = await said(port, b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+            refused(answer, 500)
     assert capsys.readouterr().out.count("http.failed") == 2
 
 
-@both_loops
-def test_requests_one_behind_the_other_are_answered_one_by_one(run: Run) -> None:
-    async def work() -> None:
-        seen = Seen()
-        async with serve(seen.app, "127.0.0.1", 0) as port:
-            given = await closing(port, (POST + THREE) * 200)
-        assert [status for status, _, _ in given] == [200] * 201
-        assert seen.bodies == [b"abc"] * 200 + [b""]
-
-    run(work())
+@on_both_loops
+async def test_pipelined_requests_are_answered_one_by_one() -> None:
+    async with seeing() as (seen, port):
+        answers = await closing(port, (POST + THREE) * 200)
+    assert [status for status, _, _ in answers] == [200] * 201
+    assert seen.bodies == [b"abc"] * 200 + [b""]
 
 
-@both_loops
-def test_a_request_byte_by_byte_is_one_request(run: Run) -> None:
-    async def work() -> None:
-        seen = Seen()
-        whole = CHUNKED + b"3\r\nabc\r\n0\r\n\r\n"
-        async with serve(seen.app, "127.0.0.1", 0) as port:
-            given = await closing(port, *(whole[n : n + 16] for n in range(0, len(whole), 16)))
-        assert [status for status, _, _ in given] == [200, 200]
-        assert seen.bodies == [b"abc", b""]
-
-    run(work())
+@on_both_loops
+async def test_request_in_small_pieces_is_one_request() -> None:
+    whole = CHUNKED + b"3\r\nabc\r\n0\r\n\r\n"
+    async with seeing() as (seen, port):
+        answers = await closing(port, *(whole[n : n + 16] for n in range(0, len(whole), 16)))
+    assert [status for status, _, _ in answers] == [200, 200]
+    assert seen.bodies == [b"abc", b""]
 
 
-@both_loops
 @pytest.mark.parametrize("rest", [b"geheim\r\n", b"3\r\nabcgeheim\r\n"])
-def test_a_body_that_turns_out_to_be_none_is_one_problem_and_no_fault(
-    run: Run, rest: bytes, capsys: pytest.CaptureFixture[str]
+@on_both_loops
+async def test_body_that_becomes_malformed_is_one_problem_and_no_error(
+    rest: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def work() -> None:
-        seen = Seen()
-        async with serve(seen.app, "127.0.0.1", 0) as port:
-            (answer,) = await said(port, CHUNKED, b"3\r\nabc\r\n", rest)
-            refused(answer, 400, 408)
-        assert seen.bodies == []
-
-    run(work())
+    async with seeing() as (seen, port):
+        (answer,) = await said(port, CHUNKED, b"3\r\nabc\r\n", rest)
+        refused(answer, 400, 408)
+    assert seen.bodies == []
     assert "http.failed" not in capsys.readouterr().out
 
 
-@both_loops
-def test_who_leaves_in_the_middle_of_a_body_is_no_fault_of_ours(
-    run: Run, capsys: pytest.CaptureFixture[str]
+@on_both_loops
+async def test_sender_that_leaves_in_the_middle_of_a_body_is_no_error(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async def work() -> None:
-        seen = Seen()
-        async with serve(seen.app, "127.0.0.1", 0) as port:
-            for begun in (CHUNKED + b"3\r\na", POST + b"Content-Length: 9\r\n\r\nabc"):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.write(begun)
-                await asyncio.sleep(0.05)  # so that it has begun
-                writer.close()
-            await closing(port, POST + THREE)
-        assert seen.bodies == [b"abc", b""]
-
-    run(work())
+    async with seeing() as (seen, port):
+        for begun in (CHUNKED + b"3\r\na", POST + b"Content-Length: 9\r\n\r\nabc"):
+            reading = seen.reading
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(begun)
+            async with asyncio.timeout(LONG):
+                while seen.reading == reading:
+                    await asyncio.sleep(0.001)
+            writer.close()
+        await closing(port, POST + THREE)
+    assert seen.bodies == [b"abc", b""]
     assert "http.failed" not in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""What bodies that break off leave behind, before the collector of cycles has looked: not them."""
+"""Interrupted bodies are freed before the collector of cycles has looked."""
 
 import asyncio
 import gc
@@ -42,7 +42,7 @@ async def broken_off(port: int, begun: bytes) -> None:
     await writer.wait_closed()
 
 
-def test_bodies_that_break_off_are_gone_at_once() -> None:
+def test_interrupted_bodies_are_freed_at_once() -> None:
     announced = POST + b"Content-Length: %d\r\n\r\n" % (2 * MIB) + b"x" * MIB
     chunked = CHUNKED + b"%x\r\n" % MIB + b"x" * MIB + b"\r\n"
 

@@ -1,7 +1,7 @@
-"""The listening side of every service, with real sockets: bounds, silence, and an orderly end."""
+"""HTTP server of every service, with real sockets: limits, silence, and an orderly end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -13,9 +13,8 @@ from services.http import application as http_application
 from services.http.application import api_app, delay_rejection
 from services.http.problems import HEADERS, problem_response
 from services.http.server import serve
-from services.lifecycle import run_event_loop
+from tests.support.integration.event_loops import on_both_loops
 
-Run = Callable[[Coroutine[Any, Any, None]], None]
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 HALF = b"GET /hello HTTP/1.1\r\nHost: x\r\nX-Half"
@@ -23,10 +22,6 @@ WHOLE = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
 SILENT_SECONDS = 0.5
 LONG = 10.0
 """Seconds after which a test fails that waits for what should come at once."""
-
-both_loops = pytest.mark.parametrize(
-    "run", [asyncio.run, run_event_loop], ids=["asyncio", "installed"]
-)
 
 
 def hello(started: asyncio.Event | None = None, go_on: asyncio.Event | None = None) -> Any:
@@ -39,6 +34,13 @@ def hello(started: asyncio.Event | None = None, go_on: asyncio.Event | None = No
         return web.Response(text="hello")
 
     return api_app([web.get("/hello", page)])
+
+
+@asynccontextmanager
+async def serving(app: web.Application | None = None, **limits: Any) -> AsyncIterator[int]:
+    """The port of a server, for a test that hangs no longer than LONG."""
+    async with asyncio.timeout(LONG), serve(app or hello(), "127.0.0.1", 0, **limits) as port:
+        yield port
 
 
 @asynccontextmanager
@@ -65,7 +67,7 @@ async def closed(reader: asyncio.StreamReader) -> bool:
 
 
 async def refused(port: int) -> bool:
-    """Nobody listens there any more."""
+    """True if the port has no listener any more."""
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except ConnectionRefusedError:
@@ -83,62 +85,50 @@ async def answered(connection: Connection) -> bool:
     return head.startswith(b"HTTP/1.1 200") and await reader.readexactly(5) == b"hello"
 
 
-@both_loops
-def test_half_a_header_is_closed_in_time_and_others_are_served_meanwhile(run: Run) -> None:
-    async def work() -> None:
-        async with (
-            asyncio.timeout(LONG),
-            serve(hello(), "127.0.0.1", 0, connections=400, silent_seconds=SILENT_SECONDS) as port,
-            connected(port, 300, HALF) as silent,
-        ):
-            ends = asyncio.gather(*(closed(reader) for reader, _ in silent))
-            served = 0
-            while not ends.done():
-                async with connected(port, 1) as (genuine,):
-                    assert await answered(genuine)
-                served += 1
-            assert await ends == [True] * 300
-            assert served > 0
-
-    run(work())
+@on_both_loops
+async def test_half_headers_are_closed_in_time_while_others_are_served() -> None:
+    async with (
+        serving(connections=400, silent_seconds=SILENT_SECONDS) as port,
+        connected(port, 300, HALF) as silent,
+    ):
+        ends = asyncio.gather(*(closed(reader) for reader, _ in silent))
+        served = 0
+        while not ends.done():
+            async with connected(port, 1) as (genuine,):
+                assert await answered(genuine)
+            served += 1
+        assert await ends == [True] * 300
+        assert served > 0
 
 
-@both_loops
-def test_half_a_second_header_is_closed_in_time_too(run: Run) -> None:
-    async def work() -> None:
-        async with (
-            asyncio.timeout(LONG),
-            serve(hello(), "127.0.0.1", 0, silent_seconds=SILENT_SECONDS) as port,
-            connected(port, 1) as (connection,),
-        ):
-            assert await answered(connection)
-            connection[1].write(HALF)
-            assert await closed(connection[0])
-
-    run(work())
+@on_both_loops
+async def test_half_a_second_header_is_closed_in_time() -> None:
+    async with (
+        serving(silent_seconds=SILENT_SECONDS) as port,
+        connected(port, 1) as (connection,),
+    ):
+        assert await answered(connection)
+        connection[1].write(HALF)
+        assert await closed(connection[0])
 
 
-@both_loops
-def test_an_answer_that_takes_longer_than_silence_may_last_is_given(run: Run) -> None:
-    async def work() -> None:
-        started, go_on = asyncio.Event(), asyncio.Event()
-        app = hello(started, go_on)
-        async with (
-            asyncio.timeout(LONG),
-            serve(app, "127.0.0.1", 0, silent_seconds=SILENT_SECONDS) as port,
-            connected(port, 1) as (slow,),
-        ):
-            answer = asyncio.create_task(answered(slow))
-            await started.wait()
-            async with connected(port, 1, HALF) as (later,):
-                assert await closed(later[0]), "opened later, and ended by its silence"
-            go_on.set()
-            assert await answer
-
-    run(work())
+@on_both_loops
+async def test_answer_may_take_longer_than_the_silence_limit() -> None:
+    started, go_on = asyncio.Event(), asyncio.Event()
+    app = hello(started, go_on)
+    async with (
+        serving(app, silent_seconds=SILENT_SECONDS) as port,
+        connected(port, 1) as (slow,),
+    ):
+        answer = asyncio.create_task(answered(slow))
+        await started.wait()
+        async with connected(port, 1, HALF) as (later,):
+            assert await closed(later[0]), "opened later, and ended by its silence"
+        go_on.set()
+        assert await answer
 
 
-async def told_off(reader: asyncio.StreamReader) -> bool:
+async def is_rejected(reader: asyncio.StreamReader) -> bool:
     """A whole 503 and the end, without a reset."""
     head, _, body = (await reader.read()).partition(b"\r\n\r\n")
     status, *lines = head.decode().split("\r\n")
@@ -150,7 +140,7 @@ async def told_off(reader: asyncio.StreamReader) -> bool:
     return bool(msgspec.json.decode(body)["status"] == 503)
 
 
-async def not_served(reader: asyncio.StreamReader) -> bool:
+async def is_not_served(reader: asyncio.StreamReader) -> bool:
     """The 503 or a part of it, or a reset, and the end."""
     received = b""
     with suppress(ConnectionError):
@@ -158,105 +148,88 @@ async def not_served(reader: asyncio.StreamReader) -> bool:
     return b"HTTP/1.1 503 ".startswith(received[:13])
 
 
-@both_loops
-def test_a_connection_over_the_bound_is_answered_503_and_there_is_room_again(run: Run) -> None:
-    async def work() -> None:
-        async with (
-            asyncio.timeout(LONG),
-            serve(hello(), "127.0.0.1", 0, connections=3) as port,
-        ):
-            async with connected(port, 3) as within:
-                for connection in within:
+@on_both_loops
+async def test_connection_over_the_limit_is_answered_503_until_there_is_room() -> None:
+    async with serving(connections=3) as port:
+        async with connected(port, 3) as within:
+            for connection in within:
+                assert await answered(connection)
+            async with connected(port, 20) as over:
+                assert all(await asyncio.gather(*(is_rejected(reader) for reader, _ in over)))
+            async with connected(port, 20, WHOLE + b"x" * 100_000) as over:
+                assert all(await asyncio.gather(*(is_not_served(reader) for reader, _ in over)))
+            for connection in within:
+                assert await answered(connection)
+        while True:  # until the server has seen that they left
+            async with connected(port, 1) as (connection,):
+                try:
                     assert await answered(connection)
-                async with connected(port, 20) as over:
-                    assert all(await asyncio.gather(*(told_off(reader) for reader, _ in over)))
-                async with connected(port, 20, WHOLE + b"x" * 100_000) as over:
-                    assert all(await asyncio.gather(*(not_served(reader) for reader, _ in over)))
-                for connection in within:
-                    assert await answered(connection)
-            while True:  # until the server has seen that they left
-                async with connected(port, 1) as (connection,):
-                    try:
-                        assert await answered(connection)
-                        break
-                    except (AssertionError, asyncio.IncompleteReadError, ConnectionError):
-                        continue
-
-    run(work())
+                    break
+                except (AssertionError, asyncio.IncompleteReadError, ConnectionError):
+                    continue
 
 
-@both_loops
-def test_thousands_who_come_at_once_do_not_wait_for_those_who_are_busy(run: Run) -> None:
-    async def work() -> None:
-        async with (
-            asyncio.timeout(LONG),
-            serve(hello(), "127.0.0.1", 0, connections=600) as port,
-            connected(port, 500) as there,
-        ):
-            turns = 0
-            for _, writer in there:
-                writer.write(WHOLE)
-            everyone = asyncio.gather(*(r.readuntil(b"hello") for r, _ in there))
-            while not everyone.done():
-                await asyncio.sleep(0)
-                turns += 1
-            assert len(await everyone) == 500
-            assert turns < 250, "not one connection in a turn"
-
-    run(work())
+@on_both_loops
+async def test_many_connections_are_accepted_in_one_turn_of_the_loop() -> None:
+    async with (
+        serving(connections=600) as port,
+        connected(port, 500) as there,
+    ):
+        turns = 0
+        for _, writer in there:
+            writer.write(WHOLE)
+        everyone = asyncio.gather(*(r.readuntil(b"hello") for r, _ in there))
+        while not everyone.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert len(await everyone) == 500
+        assert turns < 250, "not one connection in a turn"
 
 
-@both_loops
-def test_a_server_that_stops_answers_what_it_has_in_hand_and_ends_the_silent(run: Run) -> None:
-    async def work() -> None:
-        started, go_on = asyncio.Event(), asyncio.Event()
-        async with asyncio.timeout(LONG):
-            serving = serve(hello(started, go_on), "127.0.0.1", 0)
-            port = await serving.__aenter__()
-            async with connected(port, 1, HALF) as (silent,), connected(port, 1) as (busy,):
-                answer = asyncio.create_task(answered(busy))
-                await started.wait()
-                stopping = asyncio.create_task(serving.__aexit__(None, None, None))
-                while not await refused(port):
-                    pass
-                assert not stopping.done()
-                go_on.set()
-                assert await answer
-                await stopping
-                assert await closed(silent[0])
-
-    run(work())
+@on_both_loops
+async def test_stopping_server_answers_requests_and_closes_idle_connections() -> None:
+    started, go_on = asyncio.Event(), asyncio.Event()
+    async with asyncio.timeout(LONG):
+        serving = serve(hello(started, go_on), "127.0.0.1", 0)
+        port = await serving.__aenter__()
+        async with connected(port, 1, HALF) as (silent,), connected(port, 1) as (busy,):
+            answer = asyncio.create_task(answered(busy))
+            await started.wait()
+            stopping = asyncio.create_task(serving.__aexit__(None, None, None))
+            while not await refused(port):
+                pass
+            assert not stopping.done()
+            go_on.set()
+            assert await answer
+            await stopping
+            assert await closed(silent[0])
 
 
-async def test_a_port_that_is_taken_is_an_oserror() -> None:
-    async with serve(hello(), "127.0.0.1", 0) as port:
+async def test_port_in_use_is_an_oserror() -> None:
+    async with serving() as port:
         with pytest.raises(OSError, match="Address already in use"):
             async with serve(hello(), "127.0.0.1", port):
                 pass
 
 
-@both_loops
-def test_a_refusal_is_held_for_a_moment_unless_a_body_is_still_to_come(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+@on_both_loops
+async def test_refusal_is_delayed_unless_a_body_is_still_to_come(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(http_application, "REJECTION_DELAY_SECONDS", 0.4)
 
     async def page(request: web.Request) -> web.Response:
         return await delay_rejection(request, problem_response(503, "Service Unavailable"), 0.0)
 
-    async def work() -> None:
-        loop = asyncio.get_running_loop()
-        head = b"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
-        async with (
-            asyncio.timeout(LONG),
-            serve(api_app([web.post("/hello", page)]), "127.0.0.1", 0) as port,
-            connected(port, 1, head + b"abc") as (whole,),
-            connected(port, 1, head) as (half,),
-        ):
-            started = loop.time()
-            assert b"Connection: close" in await half[0].readuntil(b"\r\n\r\n")
-            assert loop.time() - started < 0.2
-            assert b"503" in await whole[0].readuntil(b"\r\n\r\n")
-            assert 0.2 <= loop.time() - started <= 1.0
-
-    run(work())
+    loop = asyncio.get_running_loop()
+    head = b"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
+    async with (
+        serving(api_app([web.post("/hello", page)])) as port,
+        connected(port, 1, head + b"abc") as (whole,),
+        connected(port, 1, head) as (half,),
+    ):
+        started = loop.time()
+        assert b"Connection: close" in await half[0].readuntil(b"\r\n\r\n")
+        assert loop.time() - started < 0.2
+        assert b"503" in await whole[0].readuntil(b"\r\n\r\n")
+        assert 0.2 <= loop.time() - started <= 1.0

@@ -1,8 +1,8 @@
-"""Tokens and rates on a real PostgreSQL: whom a guard lets in, and what its headers promise."""
+"""Tokens and rate limits on a real PostgreSQL: who is admitted, and what the headers promise."""
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,6 +21,7 @@ from services.http.rights import Rights, Role
 from services.http.server import serve
 from services.http.token_store import REFRESH_SECONDS, TokenStore, run_token_store
 from services.postgres.database import Pool, connection_pool
+from tests.support.observer import until
 from tests.support.tokens import bearer, key
 
 SEVERAL = 40
@@ -28,13 +29,13 @@ SEVERAL = 40
 
 
 @asynccontextmanager
-async def door(ring: TokenStore, role: Role = "read") -> AsyncIterator[str]:
+async def guarded(store: TokenStore, role: Role = "read") -> AsyncIterator[str]:
     """The URL of a page behind a guard, which says whose token it was."""
 
     async def page(_: web.Request, rights: Rights) -> web.Response:
         return web.Response(text=f"{rights.name} of {rights.tenant}")
 
-    routes = [web.get("/", require_token(page, ring, role))]
+    routes = [web.get("/", require_token(page, store, role))]
     async with serve(api_app(routes), "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}/"
 
@@ -48,32 +49,16 @@ async def asked(url: str, token: str | None) -> tuple[int, str, Any]:
         return answer.status, await answer.text(), answer.headers
 
 
-async def until(holds: Callable[[], Awaitable[bool]]) -> float:
-    """Seconds that it took."""
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    async with asyncio.timeout(10 * REFRESH_SECONDS):
-        while not await holds():
-            await asyncio.sleep(0.05)
-    return loop.time() - started
-
-
-async def test_a_token_of_the_table_comes_in_until_it_is_revoked_and_never_again(
-    pool: Pool,
-) -> None:
-    async with run_token_store(pool, ()) as ring, door(ring) as url:
+async def test_token_is_admitted_until_it_is_revoked(pool: Pool) -> None:
+    loop, seconds = asyncio.get_running_loop(), 10 * REFRESH_SECONDS
+    async with run_token_store(pool, ()) as store, guarded(store) as url:
         token = await add_token(pool, TokenRequest(name="desk", tenant="almelo", roles=["read"]))
-
-        async def is_in() -> bool:
-            return (await asked(url, token))[0] == 200
-
-        async def is_out() -> bool:
-            return (await asked(url, token))[0] == 401
-
-        await until(is_in)
-        assert (await asked(url, token))[1] == "desk of almelo"
+        admitted = await until(lambda: asked(url, token), lambda it: it[0] == 200, seconds)
+        assert admitted[1] == "desk of almelo"
         await revoke_token(pool, "desk")
-        assert await until(is_out) < 2 * REFRESH_SECONDS
+        revoked_at = loop.time()
+        await until(lambda: asked(url, token), lambda it: it[0] == 401, seconds)
+        assert loop.time() - revoked_at < 2 * REFRESH_SECONDS
         answers = {await words(url, given) for given in (token, None, "pk_unknown")}
         assert len(answers) == 1
 
@@ -83,26 +68,24 @@ async def words(url: str, token: str | None) -> tuple[int, str, str]:
     return status, text, headers["WWW-Authenticate"]
 
 
-async def test_an_expired_token_is_refused_like_one_that_never_was(pool: Pool) -> None:
+async def test_expiry_of_a_token_is_read_from_the_table(pool: Pool) -> None:
     token = await add_token(pool, TokenRequest(name="old", tenant="almelo", roles=["read"]))
-    await pool.execute("update access.token set expires_at = now() + interval '1 hour'")
-    ring = TokenStore(pool, ())
-    await ring.refresh()
-    assert ring.find(token, clock.now())
-    await pool.execute("update access.token set expires_at = now() - interval '1 second'")
-    await ring.refresh()
-    assert ring.find(token, clock.now()) is None
+    store = TokenStore(pool, ())
+    for expires, found in (("1 hour", True), ("-1 second", False)):
+        await pool.execute(f"update access.token set expires_at = now() + interval '{expires}'")
+        await store.refresh()
+        assert (store.find(token, clock.now()) is not None) is found
 
 
-async def test_a_missing_role_is_403_and_counts_like_any_other_request(pool: Pool) -> None:
-    ring = TokenStore(pool, [key("t", burst=2, per_second=1, roles=frozenset(["send"]))])
-    async with door(ring, "read") as url:
+async def test_missing_role_is_403_and_counts_for_the_rate(pool: Pool) -> None:
+    store = TokenStore(pool, [key("t", burst=2, per_second=1, roles=frozenset(["send"]))])
+    async with guarded(store, "read") as url:
         answers = [await asked(url, "t") for _ in range(3)]
     assert [status for status, _, _ in answers] == [403, 403, 429]
-    assert [told(headers)["r"] for _, _, headers in answers] == [1, 0, 0]
+    assert [rate_headers(headers)["r"] for _, _, headers in answers] == [1, 0, 0]
 
 
-def told(headers: Any) -> dict[str, int]:
+def rate_headers(headers: Any) -> dict[str, int]:
     """q, w, r and t, in the form of the draft."""
     policy = re.fullmatch(r'"default";q=(\d+);w=(\d+)', headers["RateLimit-Policy"])
     state = re.fullmatch(r'"default";r=(\d+);t=(\d+)', headers["RateLimit"])
@@ -110,10 +93,10 @@ def told(headers: Any) -> dict[str, int]:
     return dict(zip("qwrt", map(int, (*policy.groups(), *state.groups())), strict=True))
 
 
-async def test_two_guards_at_once_grant_no_more_than_one_burst_and_say_so(pool: Pool) -> None:
-    mine = key("t", burst=10, per_second=1)
-    rings = TokenStore(pool, [mine]), TokenStore(pool, [mine])
-    async with door(rings[0]) as one, door(rings[1]) as other:
+async def test_two_guards_together_grant_one_burst(pool: Pool) -> None:
+    rights = key("t", burst=10, per_second=1)
+    stores = TokenStore(pool, [rights]), TokenStore(pool, [rights])
+    async with guarded(stores[0]) as one, guarded(stores[1]) as other:
         started = asyncio.get_running_loop().time()
         answers = await asyncio.gather(*(asked((one, other)[n % 2], "t") for n in range(SEVERAL)))
         seconds = asyncio.get_running_loop().time() - started
@@ -121,19 +104,22 @@ async def test_two_guards_at_once_grant_no_more_than_one_burst_and_say_so(pool: 
     granted = [headers for status, _, headers in answers if status == 200]
     refused = [headers for status, _, headers in answers if status != 200]
     assert 10 <= len(granted) <= 10 + seconds + 1
-    assert {(told(h)["q"], told(h)["w"]) for h in granted} == {(10, 10)}
-    assert len({told(h)["r"] for h in granted}) >= 10  # each of 9 to 0, no two the same
-    assert all(told(h)["r"] == 0 and int(h["Retry-After"]) == told(h)["t"] for h in refused)
+    rates = [rate_headers(headers) for headers in granted]
+    assert {(rate["q"], rate["w"]) for rate in rates} == {(10, 10)}
+    assert len({rate["r"] for rate in rates}) >= 10  # each of 9 to 0, no two the same
+    assert all(
+        rate_headers(h)["r"] == 0 and int(h["Retry-After"]) == rate_headers(h)["t"] for h in refused
+    )
 
 
-async def test_without_the_database_no_token_of_the_table_comes_in_and_it_may_be_tried_again(
+async def test_token_of_the_table_is_503_without_the_database(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = await add_token(pool, TokenRequest(name="desk", tenant="almelo", roles=["read"]))
-    ring = TokenStore(pool, [key("e")])
-    async with door(ring) as url:
+    store = TokenStore(pool, [key("e")])
+    async with guarded(store) as url:
         before = await asked(url, token)
-        await ring.refresh()
+        await store.refresh()
         assert (before[0], (await asked(url, token))[0]) == (503, 200)
         monkeypatch.setattr("services.http.token_store.TRUST_SECONDS", 0.0)
         assert (await asked(url, token))[0] == 503
@@ -144,8 +130,8 @@ async def test_without_the_database_no_token_of_the_table_comes_in_and_it_may_be
         assert int(headers["Retry-After"]) > 0
 
 
-async def test_what_a_refusal_says_to_wait_is_enough(pool: Pool) -> None:
-    async with door(TokenStore(pool, [key("t", burst=1, per_second=1)])) as url:
+async def test_retry_after_of_a_refusal_is_long_enough(pool: Pool) -> None:
+    async with guarded(TokenStore(pool, [key("t", burst=1, per_second=1)])) as url:
         assert (await asked(url, "t"))[0] == 200
         status, _, headers = await asked(url, "t")
         assert (status, headers["Retry-After"]) == (429, "1")
@@ -153,81 +139,79 @@ async def test_what_a_refusal_says_to_wait_is_enough(pool: Pool) -> None:
         assert (await asked(url, "t"))[0] == 200
 
 
-async def test_the_database_counts_as_the_arithmetic_does(pool: Pool) -> None:
-    mine = key("t", burst=5, per_second=100).rights
+async def test_database_counts_as_the_arithmetic_does(pool: Pool) -> None:
+    rights = key("t", burst=5, per_second=100).rights
     arrival = 0
     for _ in range(30):
-        standing = await TokenStore(pool, ()).consume_rate(mine)
+        state = await TokenStore(pool, ()).consume_rate(rights)
         row = await pool.fetchrow("select arrival, asked from access.budget")
         assert row
         due = max(arrival, row["asked"])
-        assert standing.granted == (due - row["asked"] <= limit(mine).max_ahead)
-        assert row["arrival"] == due + limit(mine).interval * standing.granted
-        assert 0 <= remaining(standing, limit(mine)) < 5
+        assert state.granted == (due - row["asked"] <= limit(rights).max_ahead)
+        assert row["arrival"] == due + limit(rights).interval * state.granted
+        assert 0 <= remaining(state, limit(rights)) < 5
         arrival = row["arrival"]
 
 
-async def test_a_clock_that_was_set_back_does_not_shut_a_token_out(pool: Pool) -> None:
-    mine = key("t", burst=1, per_second=1).rights
-    await TokenStore(pool, ()).consume_rate(mine)
-    assert not (await TokenStore(pool, ()).consume_rate(mine)).granted
+async def test_clock_set_back_does_not_shut_a_token_out(pool: Pool) -> None:
+    rights = key("t", burst=1, per_second=1).rights
+    await TokenStore(pool, ()).consume_rate(rights)
+    assert not (await TokenStore(pool, ()).consume_rate(rights)).granted
     await pool.execute("update access.budget set arrival = arrival + 3600000000")
-    assert (await TokenStore(pool, ()).consume_rate(mine)).granted
+    assert (await TokenStore(pool, ()).consume_rate(rights)).granted
 
 
-async def test_whoever_goes_on_after_a_refusal_costs_the_database_nothing(pool: Pool) -> None:
-    ring, mine = TokenStore(pool, ()), key("t", burst=1, per_second=1).rights
-    await ring.consume_rate(mine)
-    await ring.consume_rate(mine)
+async def test_requests_after_a_refusal_cost_the_database_nothing(pool: Pool) -> None:
+    store, rights = TokenStore(pool, ()), key("t", burst=1, per_second=1).rights
+    await store.consume_rate(rights)
+    await store.consume_rate(rights)
     before = await pool.fetchval("select asked from access.budget")
-    standing = await ring.consume_rate(mine)
-    assert not standing.granted
-    assert remaining(standing, limit(mine)) == 0
+    state = await store.consume_rate(rights)
+    assert not state.granted
+    assert remaining(state, limit(rights)) == 0
     assert await pool.fetchval("select asked from access.budget") == before
 
 
-async def test_counting_writes_nothing_that_a_commit_waits_for(pool: Pool) -> None:
-    ring, mine = TokenStore(pool, ()), key("t").rights
-    await ring.consume_rate(mine)
+async def test_counting_requests_writes_no_logged_row(pool: Pool) -> None:
+    store, rights = TokenStore(pool, ()), key("t").rights
+    await store.consume_rate(rights)
     before = await pool.fetchval("select pg_current_wal_insert_lsn()")
     for _ in range(20):
-        await ring.consume_rate(mine)
+        await store.consume_rate(rights)
     written = "select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), $1::pg_lsn)"
     # A commit's own record, which is not waited for; a logged row would be some hundred bytes more.
     assert await pool.fetchval(written, before) < 20 * 60
 
 
-@pytest.mark.parametrize("role", ["gateway", "archiver"])
-async def test_a_service_reads_tokens_and_keeps_budgets_and_no_more(
-    migrated: str, server: Database, role: str
+FORBIDDEN = [
+    "insert into access.token (name) values ('x')",
+    "update access.token set revoked_at = null",
+    "delete from access.token",
+    "delete from access.budget",
+    "truncate access.budget",
+    "create table access.own (n int)",
+]
+
+
+@pytest.mark.parametrize(
+    ("role", "forbidden"),
+    [
+        ("gateway", FORBIDDEN),
+        ("archiver", FORBIDDEN),
+        ("router", ["select * from access.token"]),
+        ("deliverer", ["select * from access.token"]),
+    ],
+)
+async def test_gateway_and_archiver_read_tokens_and_write_budgets_and_no_more(
+    migrated: str, server: Database, role: str, forbidden: list[str]
 ) -> None:
     server.execute(f"alter role postkamer_{role} login password 'x'", "postgres")
     url = server.url_for(f"postkamer_{role}", "x", "migrated")
-    forbidden = [
-        "insert into access.token (name) values ('x')",
-        "update access.token set revoked_at = null",
-        "delete from access.token",
-        "delete from access.budget",
-        "truncate access.budget",
-        "create table access.mine (n int)",
-    ]
-    connection = await asyncpg.connect(url)
-    for statement in forbidden:
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await connection.execute(statement)
-    await connection.close()
     async with connection_pool(url, "test", 1) as pool:
-        ring = TokenStore(pool, ())
-        await ring.refresh()
-        assert (await ring.consume_rate(key("t", name=role).rights)).granted
-
-
-@pytest.mark.parametrize("role", ["router", "deliverer"])
-async def test_the_other_services_know_of_no_tokens(
-    migrated: str, server: Database, role: str
-) -> None:
-    server.execute(f"alter role postkamer_{role} login password 'x'", "postgres")
-    connection = await asyncpg.connect(server.url_for(f"postkamer_{role}", "x", "migrated"))
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await connection.fetch("select * from access.token")
-    await connection.close()
+        for statement in forbidden:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await pool.execute(statement)
+        if forbidden is FORBIDDEN:
+            store = TokenStore(pool, ())
+            await store.refresh()
+            assert (await store.consume_rate(key("t", name=role).rights)).granted

@@ -1,4 +1,4 @@
-"""What goes to the archive, where no archiver runs."""
+"""The archive's queue, where no archiver runs."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ QUEUE = topology.queues(0, [])[0]
 
 
 class Heard:
-    """What came into the archive's queue."""
+    """Records that came into the archive's queue."""
 
     def __init__(self) -> None:
         self.records: list[Record] = []

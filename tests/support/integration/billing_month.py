@@ -54,13 +54,13 @@ from = 2027-01-01
 amounts = {service = "1", utility = "1", marketing = "1"}
 """
 MILLIONTHS = {"service": 45_600, "utility": 50_000, "marketing": 132_300}
-"""Of a euro, in November: by hand, in whole numbers."""
+"""Millionths of a euro for a message in November: by hand, in whole numbers."""
 NUMBERS = {"10000001": ("almelo", 2300), "10000002": ("almelo", 500), "20000001": ("borne", 300)}
 """Number -> whose, and how many messages it sent."""
 DEPARTMENTS = {"almelo": ["kcc", "groen", "geld"], "borne": ["kcc"]}
 FREE = ("service", "free_customer_service")
 BEGIN, END = datetime(2026, 10, 31, 23, tzinfo=UTC), datetime(2026, 11, 30, 23, tzinfo=UTC)
-"""Of November, by the clock of Amsterdam."""
+"""Bounds of November, by the clock of Amsterdam."""
 SECOND = timedelta(seconds=1)
 EDGES = [BEGIN - SECOND, BEGIN, END - SECOND, END]
 MONTH = "2026-11"
@@ -106,7 +106,7 @@ class Invented(msgspec.Struct, kw_only=True):
 
 
 def invented(chance: Random) -> list[Invented]:
-    """What three numbers sent around a November, charged as Meta does."""
+    """Messages that three numbers sent around a November, charged as Meta does."""
     made = []
     for number, (tenant, count) in NUMBERS.items():
         for n in range(count):

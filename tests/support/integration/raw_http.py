@@ -24,9 +24,12 @@ class Seen:
 
     def __init__(self) -> None:
         self.bodies: list[bytes | None] = []
+        self.reading = 0
+        """Bodies of which the reading began."""
         self.app = api_app([web.post("/seen", self.page), web.get("/seen", self.page)])
 
     async def page(self, request: web.Request) -> web.Response:
+        self.reading += 1
         try:
             self.bodies.append(await read_body(request, 1000, BODY_SECONDS))
         except TimeoutError:

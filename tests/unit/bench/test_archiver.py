@@ -1,5 +1,4 @@
-"""The benchmarks of the archiver and of its record: what they load with, and what they make of
-their samples."""
+"""Benchmarks of the archiver and of its log: their workload and their verdicts."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -41,44 +40,37 @@ TEXTS = example_texts(EXAMPLES.read_text())
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> list[list[Record]]:
-    """What 300 citizens leave."""
+def batches(tmp_path: Path) -> list[list[Record]]:
+    """Records of 300 citizens."""
     (tmp_path / "postkamer.toml").write_text(EXAMPLE.read_text())
     ground = build_context(loader.load(tmp_path / "postkamer.toml"), keyed_hash(b"bench"))
     waves = ((wave, AT) for wave in split_waves(7, 300))
     return list(record_batches(waves, write_texts(TEXTS, (), 1), ground))
 
 
-def test_each_citizen_leaves_what_a_conversation_with_an_answer_leaves(
-    told: list[list[Record]],
+def test_archive_workload_leaves_what_conversations_with_an_answer_leave(
+    batches: list[list[Record]],
 ) -> None:
-    records = [record for envelope in told for record in envelope]
+    records = [record for batch in batches for record in batch]
     assert len({record.id for record in records}) == len(records) == 300 * RECORDS_PER_CITIZEN
-    assert Counter(record.kind for record in records) == {
-        "receipt": 900,
-        "conversation": 300,
-        "message": 600,
-        "send": 300,
-        "status": 600,
-        "delivery": 900,
-    }
+    kinds = {"receipt": 900, "conversation": 300, "message": 600, "send": 300}
+    kinds |= {"status": 600, "delivery": 900}
+    assert Counter(record.kind for record in records) == kinds
     of_each = Counter(record.conversation for record in records if record.conversation)
     assert len(of_each) == 300 and set(of_each.values()) == {RECORDS_PER_CITIZEN - 3}
-
-
-def test_envelopes_are_no_larger_than_the_routers(told: list[list[Record]]) -> None:
-    for envelope in told:
-        assert 0 < len(envelope) <= ITEMS
-        assert sum(len(r.data) + len(r.raw) + len(r.contact) for r in envelope) <= BYTES
-
-
-@pytest.mark.slow
-def test_ids_are_of_the_time_that_is_given(told: list[list[Record]]) -> None:
-    moments = [created_at(record.id) for envelope in told for record in envelope]
+    moments = [created_at(record.id) for record in records]
     assert min(moments) >= AT and max(moments) < AT + timedelta(minutes=3)
 
 
-def test_citizens_come_so_many_at_once() -> None:
+def test_archive_workload_has_batches_no_larger_than_the_routers(
+    batches: list[list[Record]],
+) -> None:
+    for batch in batches:
+        assert 0 < len(batch) <= ITEMS
+        assert sum(len(r.data) + len(r.raw) + len(r.contact) for r in batch) <= BYTES
+
+
+def test_waves_hold_so_many_citizens_at_once() -> None:
     assert list(split_waves(7, CITIZENS_PER_BATCH + 1)) == [
         Wave(7, CITIZENS_PER_BATCH),
         Wave(7 + CITIZENS_PER_BATCH, 1),
@@ -92,7 +84,7 @@ def a_round(rate: float, keyed: float, plain: float) -> ArchiverSample:
     return ArchiverSample(rates, spent, memory=rate / 100)
 
 
-def test_an_archiver_is_shown_beside_a_bare_copy_of_the_same_round() -> None:
+def test_archiver_is_judged_beside_a_bare_copy_of_the_same_round() -> None:
     rounds = [a_round(10_000, 25_000, 50_000), a_round(20_000, 50_000, 100_000)]
     lines = list(table_of_archiver(rounds))
     (row,) = [line for line in lines if line.startswith(KEYED)]
@@ -103,8 +95,8 @@ def test_an_archiver_is_shown_beside_a_bare_copy_of_the_same_round() -> None:
     assert judged == [["0.50", "yes"], ["0.40", "yes"], ["0.20", "NO"]]
 
 
-def batches(last: float) -> list[BatchCost]:
-    """Of 1,000 records: the first five as slow as can be, the last 50 so many times as slow."""
+def costs(last: float) -> list[BatchCost]:
+    """Batches of 1,000 records: the first five very slow, the last 50 so many times as slow."""
     total = 200
     slow = {n: last for n in range(total - PART // 1000, total)} | dict.fromkeys(
         range(WARM_UP // 1000), 99.0
@@ -120,10 +112,10 @@ def batches(last: float) -> list[BatchCost]:
     ("last", "measured"),
     [(1.2, ["1.20", "yes", "1.13", "yes"]), (1.6, ["1.60", "NO", "1.40", "NO"])],
 )
-def test_the_end_is_held_against_the_beginning_without_the_first(
+def test_last_batches_are_judged_against_the_first_without_the_warm_up(
     last: float, measured: list[str]
 ) -> None:
-    lines = list(table(batches(last), bytes=200_000 * 900))
+    lines = list(table(costs(last), bytes=200_000 * 900))
     assert [word for line in lines[-2:] for word in line.split()[-2:]] == measured
     assert "900 bytes of disk a record, indexes included" in lines
     rows = [line.split() for line in lines if line[:14].strip().replace(",", "").isdecimal()]
@@ -144,16 +136,13 @@ def verified(early: float, found: int = 0, *missed: str) -> Verification:
         (verified(100), verified(100, 1, "salt"), "yes yes NO"),
     ],
 )
-def test_a_proof_finds_all_that_is_wrong_and_nothing_else(
+def test_verification_is_judged_by_speed_false_alarms_and_misses(
     whole: Verification, tampered: Verification, verdicts: str
 ) -> None:
     lines = list(verification_table(whole, tampered, 2, ProofTimes(2.0, 9.0)))
-    said = [line for line in lines if line.endswith((" yes", " NO"))]
-    assert [line.split()[-1] for line in said] == verdicts.split()
+    judged = [line.split()[-1] for line in lines if line.endswith((" yes", " NO"))]
+    assert judged == verdicts.split()
     assert ("not found: salt" in lines) == bool(tampered.missed)
     assert "archive verify: 1,000 entries in 0.5 s, 2,000/s, 110 MiB" in lines
-
-
-def test_proofs_are_shown_by_the_middle_and_by_the_slow_ones() -> None:
     found = proof_times([float(n) for n in range(1, 100)])
     assert (found.p50, found.p99) == (50.0, 99.0)

@@ -1,4 +1,4 @@
-"""The benchmark of an Open Klant at its limit: what it makes of what it sees."""
+"""Benchmark of an Open Klant at its limit: its samples and its verdicts."""
 
 from typing import Any
 
@@ -36,13 +36,12 @@ postkamer_destination_window{destination="crm"} 64.0
 """
 
 
-def test_a_look_is_of_one_destination_and_of_nothing_before_that_is_there() -> None:
+def test_sample_is_of_one_destination_and_none_before_it_has_metrics() -> None:
     assert read_sample(METRICS, "openklant", 5.0) == WindowSample(5.0, 8.0, 12.0, 2.0)
-    assert read_sample(METRICS, "other", 5.0) is None
-    assert read_sample("", "openklant", 5.0) is None
+    assert read_sample(METRICS, "other", 5.0) is None is read_sample("", "openklant", 5.0)
 
 
-def test_the_course_of_a_window_is_drawn_in_bars_as_high_as_its_highest() -> None:
+def test_sparkline_scales_to_its_highest_value() -> None:
     assert sparkline([4, 8, 32]) == "▂▃█"
     many = sparkline([float(n) for n in range(1, 801)])
     assert len(many) == COLUMNS
@@ -50,18 +49,15 @@ def test_the_course_of_a_window_is_drawn_in_bars_as_high_as_its_highest() -> Non
 
 
 def held(messages: int) -> dict[str, Any]:
-    """What there is after so many, one contact and one task of each."""
+    """Contents of Open Klant after so many messages: one contact and one task of each."""
     of_each = ("klantcontacten", "betrokkenen", "internetaken")
     counts = dict.fromkeys((*of_each, "digitaleadressen", "actorklantcontacten"), messages)
     contacts = {str(n): {"metadata": {"gesprek": str(n)}, "taken": [{}]} for n in range(messages)}
     return {"counts": counts | {"actoren": 2}, "contacts": contacts}
 
 
-def test_nothing_is_amiss_with_one_contact_and_one_task_of_each_conversation() -> None:
+def test_missing_and_double_objects_of_open_klant_are_described() -> None:
     assert describe_differences(held(3), 3) == ""
-
-
-def test_what_is_there_twice_or_not_at_all_is_named() -> None:
     assert describe_differences(held(2), 3).startswith(
         "2 klantcontacten, 2 betrokkenen, 2 internetaken"
     )
@@ -74,7 +70,7 @@ def test_what_is_there_twice_or_not_at_all_is_named() -> None:
     assert describe_differences(moved, 3) == "2 contacts with no task, or several"
 
 
-def test_each_message_is_the_first_of_a_citizen_who_can_be_called() -> None:
+def test_new_conversations_are_first_messages_with_a_phone_number() -> None:
     found: list[Delivery] = list(new_conversations(3))
     assert len({each.conversation for each in found}) == 3
     assert all(parse_event(each).task and each.message for each in found)
@@ -106,7 +102,7 @@ def lines(rate: float, failed: float = 0.0, late: float = 5.0) -> list[str]:
         ((40, 0.0, 6.1), ("times p50 alone, with 5 times",)),
     ],
 )
-def test_the_verdicts_are_by_the_best_of_the_bare_client_and_by_the_crm_alone(
+def test_verdicts_compare_with_the_bare_client_and_with_the_crm_alone(
     given: tuple[float, ...], wrong: tuple[str, ...]
 ) -> None:
     verdicts = [line for line in lines(*given) if line.split()[-1:] in (["yes"], ["NO"])]
@@ -116,12 +112,12 @@ def test_the_verdicts_are_by_the_best_of_the_bare_client_and_by_the_crm_alone(
     assert all(line.startswith(words) for line, words in zip(refused, wrong, strict=True))
 
 
-def test_what_went_through_meanwhile_is_told_in_messages_of_four_calls() -> None:
+def test_throughput_meanwhile_is_counted_in_messages_of_four_calls() -> None:
     rows = lines(40)[lines(40).index(f"{'':30}{'messages/s there':>20}{'processors idle':>24}") :]
     assert [row.split()[-2:] for row in rows[1:4]] == [["40.0", "0.25"]] * 3
 
 
-def test_what_the_machine_is_idle_is_part_of_what_passes() -> None:
+def test_idle_ticks_are_part_of_all_ticks() -> None:
     before, idle = machine_ticks()
     while (after := machine_ticks())[0] == before:
         pass

@@ -1,4 +1,4 @@
-"""What the benchmark makes of its samples: ratios by round, a verdict by the median."""
+"""Results of the benchmarks: ratios by round, a verdict by the median."""
 
 from datetime import UTC, datetime
 
@@ -35,54 +35,47 @@ def rates(gateway: float, single: float = 100) -> dict[tuple[Case, str], list[Ra
     return {(case, kind): each[kind] for case in CASES for kind in KINDS}
 
 
-def test_a_share_is_of_the_same_round_so_that_a_slow_minute_changes_nothing() -> None:
+def test_ratio_is_of_the_same_round() -> None:
     assert ratios(rates(700), MANY, GATEWAY, BARE) == [0.7, 0.7]
-
-
-def test_a_round_in_which_nothing_was_answered_has_no_share() -> None:
+    # A round in which nothing was answered has none.
     none = rates(700) | {(MANY, BARE): [RateSample(0), RateSample(500)]}
     assert ratios(none, MANY, GATEWAY, BARE) == [0.7]
 
 
-@pytest.mark.parametrize(
-    ("values", "shown"),
-    [([], "-"), ([2.0], "2.00"), ([3.0, 1.0, 2.0], "2.00 (1.00-3.00)")],
-)
-def test_the_scatter_is_shown_as_lowest_and_highest(values: list[float], shown: str) -> None:
-    assert spread(values) == shown
+def test_spread_shows_the_median_the_lowest_and_the_highest() -> None:
+    shown = [spread(values) for values in ([], [2.0], [3.0, 1.0, 2.0])]
+    assert shown == ["-", "2.00", "2.00 (1.00-3.00)"]
 
 
-def test_each_case_shows_each_kind_with_messages_bytes_and_what_was_not_200() -> None:
+def test_tables_show_rates_in_each_case_and_latencies_beside_the_bare_server() -> None:
     lines = list(rates_table(rates(700), {1: 500, 25: 7000, 900: 240_000}))
     gateway = [line.split() for line in lines if line.startswith(GATEWAY)]
     assert len(gateway) == len(CASES)
     assert gateway[2][1:] == ["525", "(350-700)", "0.70", "(0.70-0.70)", "13,125", "3.7", "7"]
-
-
-def verdicts(measured: dict[tuple[Case, str], list[RateSample]]) -> list[str]:
-    return [line.split()[-1] for line in demands_table(measured) if line.startswith("times")]
-
-
-def test_a_demand_is_met_by_the_median_or_it_says_no() -> None:
-    assert verdicts(rates(650)) == ["yes", "yes", "yes"]
-    assert verdicts(rates(550)) == ["NO", "yes", "yes"]
-    assert verdicts(rates(650, single=300)) == ["yes", "yes", "NO"]
-
-
-def test_latencies_stand_beside_the_bare_servers_at_the_same_rate() -> None:
     outcome = Outcome(p50=1.5, p99=9.25, late_p50=0.5, late_p99=1.0, other=2)
     lines = list(latency_table({(1, BARE): [outcome], (1, GATEWAY): [outcome]}, {1: 5000}))
     assert [line.split()[-5:] for line in lines[-2:]] == [["5,000", "1.5", "9.2", "1.0", "2"]] * 2
 
 
-def test_moments_are_the_same_each_time_in_order_and_as_many_as_the_rate_says() -> None:
+@pytest.mark.parametrize(
+    ("gateway", "single", "verdicts"),
+    [(650, 100, "yes yes yes"), (550, 100, "NO yes yes"), (650, 300, "yes yes NO")],
+)
+def test_demand_is_met_by_the_median_or_missed(
+    gateway: float, single: float, verdicts: str
+) -> None:
+    lines = [line for line in demands_table(rates(gateway, single)) if line.startswith("times")]
+    assert [line.split()[-1] for line in lines] == verdicts.split()
+
+
+def test_schedule_is_repeatable_ordered_and_as_long_as_the_rate_says() -> None:
     moments = schedule(1000, 10)
     assert moments == schedule(1000, 10) == sorted(moments)
     assert moments[-1] < 10
     assert 9_500 < len(moments) < 10_500
 
 
-def test_a_percentile_is_a_value_that_was_measured() -> None:
+def test_percentile_is_a_measured_value() -> None:
     assert [percentile(range(100), share) for share in (0.0, 0.5, 0.99, 1.0)] == [0, 50, 99, 99]
     assert percentile([], 0.5) == 0.0
 
@@ -96,22 +89,19 @@ def test_a_percentile_is_a_value_that_was_measured() -> None:
         (b"HTTP/1.1 503 No\r\ncontent-length: 2\r\nX: y\r\n\r\n{}", True),
     ],
 )
-def test_an_answer_is_whole_at_its_length(answer: bytes, whole: bool) -> None:
+def test_answer_is_whole_at_its_content_length(answer: bytes, whole: bool) -> None:
     assert is_whole(answer) == whole
 
 
 @pytest.mark.parametrize("messages", [1, 25, 900])
-def test_a_body_has_the_messages_that_it_should_have_and_is_signed(messages: int) -> None:
+def test_generated_webhook_has_its_messages_and_is_signed(messages: int) -> None:
     (line,) = signed_lines(1, messages)
     head, _, content = request(line).partition(b"\r\n\r\n")
     assert content == body(0, messages)
     assert len(parse(content)) == messages
     signature = head.partition(b"X-Hub-Signature-256: ")[2].partition(b"\r\n")[0].decode()
-    ours = OriginVerifier(
-        [WebhookSecret(provider="meta", secret=b"sandbox-app-secret", numbers=frozenset("1"))]
-    )
-    shown = {"X-Hub-Signature-256": signature}
-    assert ours.verify(content, ours.find_signatures(shown), datetime.now(UTC)) and is_signed(
-        content, signature
-    )
+    secret = WebhookSecret(provider="meta", secret=b"sandbox-app-secret", numbers=frozenset("1"))
+    ours = OriginVerifier([secret])
+    shown = ours.find_signatures({"X-Hub-Signature-256": signature})
+    assert ours.verify(content, shown, datetime.now(UTC)) and is_signed(content, signature)
     assert not is_signed(content + b" ", signature) and not is_signed(content, signature[:-1])

@@ -1,4 +1,4 @@
-"""The benchmarks of rules and router: what they load with, and what they make of their samples."""
+"""Benchmarks of rules and router: their workload and their verdicts."""
 
 import os
 from datetime import UTC, datetime
@@ -42,27 +42,23 @@ def texts(count: int, seed: int = 1) -> list[str]:
     return list(islice(write_texts(TEXTS, about, seed), count))
 
 
-def test_messages_are_real_ones_of_3_to_40_words_with_new_words_in_them_each_time() -> None:
+def test_texts_are_real_ones_of_3_to_40_words_about_subjects_of_the_rules() -> None:
     first, second = texts(1000), texts(1000, seed=2)
     assert first == texts(1000) != second
     assert all(FEWEST_WORDS <= len(text.split()) <= MOST_WORDS for text in first)
     once = {word for text in first for word in text.split()}
     words = [word for text in second for word in text.split()]
-    assert 0.03 < len([word for word in words if word not in once]) / len(words) < 0.08
-
-
-def test_three_of_four_name_a_subject_of_the_town_as_a_citizen_writes_it() -> None:
+    assert 0.03 < len([word for word in words if word not in once]) / len(words) < 0.08, "new ones"
     about = subjects(rule_words(100))
-    assert not any(set(word) & set('"*') for word in about)
-    named = [text for text in texts(1000) if any(word in text for word in about)]
-    assert 700 < len(named) < 800
+    assert not any(set(word) & set('"*') for word in about), "as a citizen writes it"
+    assert 700 < len([text for text in first if any(word in text for word in about)]) < 800
 
 
 def bodies(wave: Wave) -> list[bytes]:
     return [receipt.body for _, receipt in receipts(wave, write_texts(TEXTS, (), 1), AT)]
 
 
-def test_a_receipt_is_one_signed_message_for_the_number_that_it_was_written_to() -> None:
+def test_receipt_is_one_signed_message_for_its_number() -> None:
     numbers = (NUMBER, NEIGHBOUR_NUMBER)
     given = list(receipts(Wave(7, 4), write_texts(TEXTS, (), 1), AT, numbers))
     assert [number for number, _ in given] == [*numbers, *numbers]
@@ -74,7 +70,7 @@ def test_a_receipt_is_one_signed_message_for_the_number_that_it_was_written_to()
     assert len({receipt.id for _, receipt in given}) == 4
 
 
-def test_who_writes_again_is_the_same_person_and_what_is_said_again_the_same_message() -> None:
+def test_later_wave_has_the_same_persons_and_a_repeat_the_same_messages() -> None:
     (first,) = parse(bodies(Wave(7, 1))[0])
     (second,) = parse(bodies(Wave(7, 1, nth=1))[0])
     (again,) = parse(bodies(Wave(7, 1, nth=1, repeat=1))[0])
@@ -87,7 +83,7 @@ def test_who_writes_again_is_the_same_person_and_what_is_said_again_the_same_mes
     assert one.id != other.id
 
 
-def test_envelopes_are_as_large_as_the_gateways_and_keep_the_order_of_each_partition() -> None:
+def test_receipt_batches_are_as_large_as_the_gateways_and_in_order() -> None:
     bounds = BatchLimits()
     numbers = (NUMBER, NEIGHBOUR_NUMBER)
     given = list(receipts(Wave(0, 1500), write_texts(TEXTS, (), 1), AT, numbers))
@@ -105,7 +101,7 @@ def test_envelopes_are_as_large_as_the_gateways_and_keep_the_order_of_each_parti
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [NONE, FEW])
-def test_a_generated_town_is_one_that_can_be_decided_by(
+def test_generated_municipality_can_be_compiled_and_decided_by(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
     path = rules.write_municipality(tmp_path, size)
@@ -117,29 +113,25 @@ def test_a_generated_town_is_one_that_can_be_decided_by(
     assert all(0 < each < 1 for each in spent)
 
 
-def test_every_word_that_the_few_rules_have_the_many_have_too() -> None:
+def test_many_rules_have_all_words_of_the_few() -> None:
     assert rule_words(MANY[1])[: FEW[1]] == rule_words(FEW[1])
     assert large_municipality(*NONE).keys() == large_municipality(*FEW).keys()
 
 
-def taken(check: float, new: float) -> rules.RulesSample:
+def sample(check: float, new: float) -> rules.RulesSample:
     return rules.RulesSample(compile=1.0, check=check, matching=1e-5, new=new, known=1e-4)
-
-
-def lines_of_rules(check: float, new: float) -> list[str]:
-    few = [taken(0.5, 1e-4), taken(0.5, 3e-4)]
-    many = [taken(check, new), taken(check, 3 * new)]
-    return list(rules.table({NONE: few, FEW: few, MANY: many}))
 
 
 @pytest.mark.parametrize(
     ("check", "new", "verdicts"),
     [(1.9, 1.4e-4, "yes yes yes"), (2.1, 1.4e-4, "NO yes yes"), (1.9, 1.6e-4, "yes NO yes")],
 )
-def test_many_rules_are_held_against_few_of_the_same_round(
+def test_many_rules_are_judged_against_few_of_the_same_round(
     check: float, new: float, verdicts: str
 ) -> None:
-    lines = lines_of_rules(check, new)
+    few = [sample(0.5, 1e-4), sample(0.5, 3e-4)]
+    many = [sample(check, new), sample(check, 3 * new)]
+    lines = list(rules.table({NONE: few, FEW: few, MANY: many}))
     assert [line.split()[-1] for line in lines[-3:]] == verdicts.split()
     (row,) = [line for line in lines if line.startswith("decided, of a new citizen")]
     assert row.split()[-4:-2] == ["200", "(100-300)"]
@@ -154,19 +146,26 @@ postkamer_duplicates_total 4.0
 """
 
 
-def test_what_was_decided_and_what_was_known_already_is_done() -> None:
-    assert handled_count(METRICS) == 19
-    assert handled_count("") == 0
+def test_handled_count_sums_decisions_and_duplicates() -> None:
+    assert (handled_count(METRICS), handled_count("")) == (19, 0)
 
 
-def test_what_did_not_come_out_is_named() -> None:
-    came = {"receipt": 5, "message": 5, RECEIVED: 5, "configuration": 1, "conversation": 5}
-    assert describe_missing(NEW, 5, came) == ""
-    assert describe_missing(KNOWN, 5, came | {"message": 4}) == "4 of 5 message"
-    assert (
-        describe_missing(REPEATED, 5, came) == f"5 of 0 message, 5 of 0 {RECEIVED}, 0 of 5 segment"
-    )
-    assert describe_missing(REPEATED, 5, {"receipt": 5, "configuration": 1, "segment": 5}) == ""
+CAME = {"receipt": 5, "message": 5, RECEIVED: 5, "configuration": 1, "conversation": 5}
+
+
+@pytest.mark.parametrize(
+    ("kind", "came", "missing"),
+    [
+        (NEW, CAME, ""),
+        (KNOWN, CAME | {"message": 4}, "4 of 5 message"),
+        (REPEATED, CAME, f"5 of 0 message, 5 of 0 {RECEIVED}, 0 of 5 segment"),
+        (REPEATED, {"receipt": 5, "configuration": 1, "segment": 5}, ""),
+    ],
+)
+def test_missing_records_and_events_are_described(
+    kind: str, came: dict[str, int], missing: str
+) -> None:
+    assert describe_missing(kind, 5, came) == missing
 
 
 def of(rate: float) -> list[router_report.RouterSample]:
@@ -174,7 +173,7 @@ def of(rate: float) -> list[router_report.RouterSample]:
     return [router_report.RouterSample(r, spent, memory=100 + r / 1000) for r in (rate, 3 * rate)]
 
 
-def test_a_router_is_shown_beside_the_bare_ceiling_and_what_was_asked() -> None:
+def test_router_is_judged_beside_the_bare_ceiling() -> None:
     rates = {BARE: 50_000.0, NEW: 4_900.0, KNOWN: 5_100.0, REPEATED: 10_000.0}
     lines = list(router_report.table({kind: of(rates[kind]) for kind in KINDS}))
     (row,) = [line for line in lines if line.startswith(REPEATED) and "yes" not in line]
@@ -182,7 +181,7 @@ def test_a_router_is_shown_beside_the_bare_ceiling_and_what_was_asked() -> None:
     assert [line.split()[-1] for line in lines[-3:]] == ["NO", "yes", "yes"]
 
 
-def test_what_this_process_uses_is_known() -> None:
+def test_cpu_seconds_and_peak_memory_of_a_process_are_read() -> None:
     before = cpu_seconds(os.getpid())
     while cpu_seconds(os.getpid()) == before:
         keyed_hash(b"busy")("for some ticks of the clock")

@@ -1,4 +1,4 @@
-"""deploy/compose.yaml and what stands beside it: true of the settings and safe by default."""
+"""deploy/compose.yaml and the files beside it: true of the settings and safe by default."""
 
 import json
 import re
@@ -40,7 +40,7 @@ EXAMPLE = DEPLOY / "examples" / "voorbeeldstad"
 
 
 def inside(folder: Path) -> Path:
-    """What the containers find at /etc/postkamer: the example with the destinations of compose."""
+    """Configuration at /etc/postkamer: the example with the destinations of compose."""
     shutil.copytree(EXAMPLE, folder, dirs_exist_ok=True)
     shutil.copy(DEPLOY / "compose" / "destinations.toml", folder)
     return folder / "postkamer.toml"
@@ -70,7 +70,7 @@ def environment(service: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("service", KINDS)
-def test_a_service_starts_with_what_it_is_given_and_is_given_nothing_else(service: str) -> None:
+def test_service_gets_the_settings_that_it_needs_and_no_others(service: str) -> None:
     given = environment(service)
     load(KINDS[service], given)
     known = {"POSTKAMER_" + field.upper() for field in KINDS[service].model_fields}
@@ -79,7 +79,7 @@ def test_a_service_starts_with_what_it_is_given_and_is_given_nothing_else(servic
     assert own <= given.keys()
 
 
-def test_the_sandbox_starts_with_what_it_is_given_and_is_given_nothing_else() -> None:
+def test_sandbox_gets_the_settings_that_it_needs_and_no_others() -> None:
     given = environment("sandbox")
     sandbox.load(given)
     assert given.keys() <= {variable for variable, _ in sandbox.VARIABLES.values()}
@@ -88,7 +88,7 @@ def test_the_sandbox_starts_with_what_it_is_given_and_is_given_nothing_else() ->
 
 
 @pytest.mark.parametrize("service", KINDS)
-def test_a_service_has_a_broker_user_and_a_database_role_of_its_own(service: str) -> None:
+def test_service_has_its_own_broker_user_and_database_role(service: str) -> None:
     given = SERVICES[service]["environment"]
     amqp = GIVEN.sub(r"<\1>", given["POSTKAMER_AMQP_URL"])
     database = GIVEN.sub(r"<\1>", given["POSTKAMER_DATABASE_URL"])
@@ -98,28 +98,24 @@ def test_a_service_has_a_broker_user_and_a_database_role_of_its_own(service: str
     assert database == f"postgresql://{role}@postgres/postkamer"
 
 
-def test_each_service_can_be_reached_from_beside_its_container() -> None:
-    for service in [*KINDS, "sandbox"]:
-        assert SERVICES[service]["environment"]["POSTKAMER_BIND"] == "0.0.0.0"
+@pytest.mark.parametrize("service", [*KINDS, "sandbox"])
+def test_service_can_be_reached_from_outside_its_container(service: str) -> None:
+    assert SERVICES[service]["environment"]["POSTKAMER_BIND"] == "0.0.0.0"
 
 
-def test_every_container_is_hardened() -> None:
-    for name, service in SERVICES.items():
-        assert service["read_only"] is True, name
-        assert service["cap_drop"] == ["ALL"], name
-        assert service["security_opt"] == ["no-new-privileges:true"], name
-        assert "privileged" not in service, name
-        assert "cap_add" not in service, name
+@pytest.mark.parametrize("service", SERVICES)
+def test_container_is_hardened_and_its_image_pinned(service: str) -> None:
+    container = SERVICES[service]
+    assert container["read_only"] is True
+    assert container["cap_drop"] == ["ALL"]
+    assert container["security_opt"] == ["no-new-privileges:true"]
+    assert not container.keys() & {"privileged", "cap_add"}
+    assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+(\.\d+)?", container["image"])
 
 
-def test_every_image_is_pinned_to_a_version() -> None:
-    for name, service in SERVICES.items():
-        assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+(\.\d+)?", service["image"]), name
+def test_image_is_built_on_a_pinned_python_with_the_version_of_the_project() -> None:
     bases = re.findall(r"^ARG PYTHON=(.*)", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
     assert [bool(re.fullmatch(r"python:\d+\.\d+\.\d+-slim-\w+", base)) for base in bases] == [True]
-
-
-def test_the_image_has_the_version_of_the_project() -> None:
     project = re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert project
     ours = {s["image"] for s in SERVICES.values() if "build" in s}
@@ -133,13 +129,13 @@ def test_only_the_gateway_is_published_beyond_this_machine() -> None:
     assert all(port.startswith("127.0.0.1:") for listed in ports.values() for port in listed)
 
 
-def test_the_broker_the_database_and_their_readers_have_no_way_out() -> None:
+def test_broker_database_and_router_have_no_way_out() -> None:
     assert COMPOSE["networks"]["inside"]["internal"] is True
     for name in ("rabbitmq", "postgres", "router", "migrate", "roles"):
         assert SERVICES[name]["networks"] == ["inside"], name
 
 
-def test_no_secret_stands_in_the_files_and_each_is_in_the_example() -> None:
+def test_secrets_are_named_in_the_example_and_stand_in_no_file() -> None:
     example = (DEPLOY / ".env.example").read_text()
     used = set(GIVEN.findall((DEPLOY / "compose.yaml").read_text()))
     assert used == set(names_in_example()) - {"COMPOSE_PROFILES"}
@@ -152,7 +148,7 @@ def test_no_secret_stands_in_the_files_and_each_is_in_the_example() -> None:
 
 
 @pytest.mark.parametrize("service", KINDS)
-def test_health_is_asked_on_the_port_that_the_service_has_by_itself(service: str) -> None:
+def test_health_check_asks_the_default_port_of_the_service(service: str) -> None:
     kind = KINDS[service]
     port = kind.model_fields[f"{service}_ops_port"].default
     asked = SERVICES[service]["healthcheck"]["test"]
@@ -174,7 +170,7 @@ def test_prometheus_scrapes_the_operations_port_of_every_service() -> None:
     }
 
 
-def test_whatever_is_mounted_from_the_repository_is_there() -> None:
+def test_mounted_files_of_the_repository_exist() -> None:
     mounted = [
         volume.split(":")[0]
         for service in SERVICES.values()
@@ -186,7 +182,7 @@ def test_whatever_is_mounted_from_the_repository_is_there() -> None:
 
 
 @pytest.mark.slow
-def test_the_containers_configuration_is_the_example_with_another_address_of_the_crm() -> None:
+def test_configuration_of_containers_is_the_example_with_another_crm_address() -> None:
     example = loader.load(EXAMPLE / "postkamer.toml").config
     here = [d.model_copy(update={"url": ""}) for d in TOWN.destinations]
     outside = [d.model_copy(update={"url": ""}) for d in example.destinations]
@@ -196,7 +192,7 @@ def test_the_containers_configuration_is_the_example_with_another_address_of_the
     assert {d.url for d in TOWN.destinations} == {"http://desk:8090/crm/events"}
 
 
-def test_events_may_go_to_the_sandbox_and_to_nothing_else_that_is_private() -> None:
+def test_sandbox_is_the_only_private_address_for_events() -> None:
     desk = COMPOSE["networks"]["desk"]
     [subnet] = [one["subnet"] for one in desk["ipam"]["config"]]
     assert environment("deliverer")["POSTKAMER_PRIVATE_NETWORKS"] == subnet
@@ -207,9 +203,7 @@ def test_events_may_go_to_the_sandbox_and_to_nothing_else_that_is_private() -> N
 
 
 @pytest.mark.slow
-def test_the_definitions_hold_every_user_with_the_password_that_its_service_has(
-    tmp_path: Path,
-) -> None:
+def test_broker_definitions_hold_every_user_with_its_password(tmp_path: Path) -> None:
     given = environment("definitions") | {"POSTKAMER_CONFIG": str(inside(tmp_path))}
     written = json.loads(definitions.document(given))
     table = topology.queues(TOWN.partitions, [d.id for d in TOWN.destinations])
@@ -218,17 +212,14 @@ def test_the_definitions_hold_every_user_with_the_password_that_its_service_has(
     assert {user["name"] for user in written["users"]} == KINDS.keys()
 
 
-def test_the_definitions_name_every_password_that_is_missing() -> None:
+def test_broker_definitions_name_every_missing_password() -> None:
     with pytest.raises(SettingsError) as raised:
         definitions.passwords({"GATEWAY_BROKER_PASSWORD": "x"})
-    assert raised.value.faults == [
-        "ARCHIVER_BROKER_PASSWORD: is missing",
-        "DELIVERER_BROKER_PASSWORD: is missing",
-        "ROUTER_BROKER_PASSWORD: is missing",
-    ]
+    missing = ("ARCHIVER", "DELIVERER", "ROUTER")
+    assert raised.value.faults == [f"{name}_BROKER_PASSWORD: is missing" for name in missing]
 
 
-def test_every_role_that_the_migrations_make_gets_its_own_password() -> None:
+def test_every_database_role_gets_its_own_password() -> None:
     sql = (DEPLOY / "compose" / "roles.sql").read_text()
     made = re.findall(r"alter role postkamer_(\w+) login password :'(\w+)';", sql)
     taken = dict(re.findall(r"\\getenv (\w+) (\w+)", sql))
@@ -238,7 +229,7 @@ def test_every_role_that_the_migrations_make_gets_its_own_password() -> None:
         assert taken[value] in SERVICES["roles"]["environment"]
 
 
-def test_the_database_logs_no_values_of_rows_and_statements_here_as_under_make_run() -> None:
+def test_database_logs_no_values_of_rows_and_statements() -> None:
     quiet = {name: value for name, value in SETTINGS.items() if name in QUIET}
     assert quiet.keys() == QUIET
     given = SERVICES["postgres"]["command"][1:]

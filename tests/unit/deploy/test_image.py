@@ -1,4 +1,4 @@
-"""deploy/Dockerfile: what it copies is all that the commands need."""
+"""deploy/Dockerfile copies all that the commands need, and builds from pinned packages."""
 
 import fnmatch
 import re
@@ -11,7 +11,7 @@ PACKAGES = ("services", "gateway", "router", "deliverer", "archiver", "sandbox",
 
 
 def copied() -> list[str]:
-    """What the Dockerfile takes from the repository."""
+    """Paths that the Dockerfile takes from the repository."""
     lines = re.findall(r"^COPY (?!--from)(.*)", DOCKERFILE, re.MULTILINE)
     return [source for line in lines for source in line.split()[:-1]]
 
@@ -31,7 +31,7 @@ def is_below(path: Path, folders: list[str]) -> bool:
     return any(str(path) == folder or Path(folder) in path.parents for folder in folders)
 
 
-def test_everything_that_the_commands_read_is_copied() -> None:
+def test_image_has_every_file_that_the_commands_read() -> None:
     files = list(needed())
     assert {".py", ".sql", ".js", ".css", ".html", ".png", ".svg", ".toml"} <= {
         path.suffix for path in files
@@ -39,7 +39,7 @@ def test_everything_that_the_commands_read_is_copied() -> None:
     assert [str(path) for path in files if not is_below(path, copied())] == []
 
 
-def test_everything_that_is_copied_is_there_and_reaches_the_builder() -> None:
+def test_copied_paths_exist_and_are_not_ignored() -> None:
     ignored = (ROOT / "deploy" / "Dockerfile.dockerignore").read_text().splitlines()
     allowed = [line.removeprefix("!") for line in ignored if line.startswith("!")]
     assert ignored[1] == "*"
@@ -49,7 +49,7 @@ def test_everything_that_is_copied_is_there_and_reaches_the_builder() -> None:
     assert not any(fnmatch.fnmatch("deploy/.env", pattern) for pattern in allowed)
 
 
-def test_every_package_is_named_with_a_hash_and_comes_as_a_wheel() -> None:
+def test_packages_are_installed_by_hash_and_as_wheels() -> None:
     stage = DOCKERFILE.replace("\\\n", " ")
     installs = re.findall(r"python -m pip [^&\n]*install [^&\n]*", stage)
     ours = [line for line in installs if "/wheels/" in line]
@@ -61,18 +61,14 @@ def test_every_package_is_named_with_a_hash_and_comes_as_a_wheel() -> None:
             assert "--only-binary :all:" in line, line
 
 
-def test_what_builds_is_what_the_set_up_builds_with() -> None:
+def test_image_and_set_up_build_with_the_same_packages() -> None:
     pattern = re.compile(r"wanted = /\^\(([^)]*)\)==/")
-    here, there = (
-        pattern.search(DOCKERFILE),
-        pattern.search((ROOT / "deploy" / "setup.sh").read_text()),
-    )
-    assert here
-    assert there
-    assert here[1] == there[1]
+    image = pattern.findall(DOCKERFILE)
+    assert len(image) == 1
+    assert image == pattern.findall((ROOT / "deploy" / "setup.sh").read_text())
 
 
-def test_the_image_runs_as_nobody_in_particular() -> None:
+def test_image_runs_as_an_unprivileged_user() -> None:
     last = DOCKERFILE.rpartition("\nFROM ")[2]
     assert re.search(r"^USER 10001:10001$", last, re.MULTILINE)
     assert 'ENTRYPOINT ["postkamer"]' in last

@@ -1,4 +1,4 @@
-"""The papers are true: what they name exists, what they show is what the code does."""
+"""The documentation is true: it names what exists and shows what the code does."""
 
 import re
 import shlex
@@ -35,7 +35,7 @@ from services.whatsapp.items import Message
 from services.whatsapp.parser import parse, words
 
 ROOT = Path(__file__).parents[3]
-PAPERS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 KINDS: list[type[Settings]] = [GatewaySettings, RouterSettings, DelivererSettings, ArchiverSettings]
 PICTURE_BYTES = 400_000
 
@@ -48,18 +48,10 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def name_of(paper: Path) -> str:
-    return str(paper.relative_to(ROOT))
-
-
-def test_the_queues_in_the_architecture_are_drawn_from_the_table() -> None:
-    shown = re.search(
-        r"<!-- topology -->\n```text\n(.*?)\n```\n<!-- /topology -->",
-        read("ARCHITECTURE.md"),
-        re.DOTALL,
-    )
-    assert shown
-    assert shown[1].split("\n") == topology.format_table(topology.queues(2, ["crm"]))
+def test_architecture_shows_the_topology() -> None:
+    drawn = "\n".join(topology.format_table(topology.queues(2, ["crm"])))
+    marked = f"<!-- topology -->\n```text\n{drawn}\n```\n<!-- /topology -->"
+    assert marked in read("ARCHITECTURE.md")
 
 
 def anchors(page: Path) -> set[str]:
@@ -75,48 +67,17 @@ def is_resolved(page: Path, link: str) -> bool:
     return target.exists() and (not anchor or anchor in anchors(target))
 
 
-@pytest.mark.parametrize("paper", PAPERS, ids=name_of)
-def test_every_relative_link_and_anchor_resolves(paper: Path) -> None:
-    links = re.findall(r"\]\(([^)\s]+)[^)]*\)", paper.read_text())
-    inside = [link for link in links if "://" not in link]
-    assert [link for link in inside if not is_resolved(paper, link)] == []
+def unresolved_links(page: Path, text: str) -> list[str]:
+    links = re.findall(r"\]\(([^)\s]+)[^)]*\)", text)
+    return [link for link in links if "://" not in link and not is_resolved(page, link)]
 
 
-def test_the_list_of_pages_has_every_page_once() -> None:
-    folder = ROOT / "docs"
-    listed = re.findall(r"^\| \[.*?\]\((\S+)\)", read("docs/README.md"), re.MULTILINE)
-    pages = [path for path in folder.glob("*/*.md") if path.parent.name != "decisions"]
-    assert sorted(listed) == sorted(str(page.relative_to(folder)) for page in pages)
-
-
-@pytest.mark.parametrize("paper", PAPERS, ids=name_of)
-def test_every_file_that_is_named_exists(paper: Path) -> None:
+def missing_files(text: str) -> list[str]:
     made_later = {"deploy/.env", ".local/environment"}
-    named = re.findall(r"`([\w.][\w./-]*/[\w./-]*|\w+\.(?:md|toml|yml))`", paper.read_text())
-    ours = {path.parts[0] for path in map(Path, named)} & {p.name for p in ROOT.iterdir()}
-    missing = [
-        path
-        for path in named
-        if Path(path).parts[0] in ours and path not in made_later and not (ROOT / path).exists()
-    ]
-    assert missing == []
-
-
-def test_every_package_is_in_the_map() -> None:
-    paper = read("ARCHITECTURE.md")
-    folders = ("services", "gateway", "router", "deliverer", "archiver")
-    inits = [init for folder in folders for init in (ROOT / folder).rglob("__init__.py")]
-    packages = [str(init.parent.relative_to(ROOT)) for init in inits]
-    assert len(packages) > 40
-    named = [f"`{package}`" if "/" in package else f"`{package}/`" for package in packages]
-    assert [name for name in named if name not in paper] == []
-
-
-@pytest.mark.parametrize("paper", PAPERS, ids=name_of)
-def test_every_make_target_that_is_named_exists(paper: Path) -> None:
-    targets = set(re.findall(r"^(\w+):.*## ", read("Makefile"), re.MULTILINE))
-    named = set(re.findall(r"(?:^|`)make (\w+)", paper.read_text(), re.MULTILINE))
-    assert named <= targets
+    named = re.findall(r"`([\w.][\w./-]*/[\w./-]*|\w+\.(?:md|toml|yml))`", text)
+    here = {path.name for path in ROOT.iterdir()}
+    ours = [path for path in named if Path(path).parts[0] in here and path not in made_later]
+    return [path for path in ours if not (ROOT / path).exists()]
 
 
 def commands(group: click.Command, before: str = "postkamer") -> Iterator[str]:
@@ -129,16 +90,36 @@ def commands(group: click.Command, before: str = "postkamer") -> Iterator[str]:
             yield from commands(command, f"{before} {name}")
 
 
-@pytest.mark.parametrize("paper", PAPERS, ids=name_of)
-def test_every_command_that_is_named_exists_or_is_said_to_be_missing(paper: Path) -> None:
-    known = set(commands(main)) | {"postkamer status"}  # docs/status.md: not there yet
-    named = re.findall(r"(?:^|`)(?:\.venv/bin/)?(postkamer(?: [a-z]+)*)", paper.read_text(), re.M)
-    assert set(named) - known == set()
+COMMANDS = {*commands(main), "postkamer status"}  # docs/status.md: not there yet
+TARGETS = {*re.findall(r"^(\w+):.*## ", read("Makefile"), re.MULTILINE)}
 
 
-@pytest.mark.parametrize("paper", PAPERS, ids=name_of)
-def test_no_paper_knows_the_machine_that_it_was_written_on(paper: Path) -> None:
-    assert not re.search(r"(?<![\w.])/(work|tmp|root|home)/", paper.read_text())
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_page_names_only_links_files_and_commands_that_exist(page: Path) -> None:
+    text = page.read_text()
+    assert unresolved_links(page, text) == []
+    assert missing_files(text) == []
+    assert {*re.findall(r"(?:^|`)make (\w+)", text, re.MULTILINE)} <= TARGETS
+    named = re.findall(r"(?:^|`)(?:\.venv/bin/)?(postkamer(?: [a-z]+)*)", text, re.MULTILINE)
+    assert {*named} - COMMANDS == set()
+    assert not re.search(r"(?<![\w.])/(work|tmp|root|home)/", text), "a path of some machine"
+
+
+def test_list_of_pages_has_every_page_once() -> None:
+    folder = ROOT / "docs"
+    listed = re.findall(r"^\| \[.*?\]\((\S+)\)", read("docs/README.md"), re.MULTILINE)
+    pages = [path for path in folder.glob("*/*.md") if path.parent.name != "decisions"]
+    assert sorted(listed) == sorted(str(page.relative_to(folder)) for page in pages)
+
+
+def test_architecture_names_every_package() -> None:
+    paper = read("ARCHITECTURE.md")
+    folders = ("services", "gateway", "router", "deliverer", "archiver")
+    inits = [init for folder in folders for init in (ROOT / folder).rglob("__init__.py")]
+    packages = [str(init.parent.relative_to(ROOT)) for init in inits]
+    assert len(packages) > 40
+    named = [f"`{package}`" if "/" in package else f"`{package}/`" for package in packages]
+    assert [name for name in named if name not in paper] == []
 
 
 def settings_table() -> dict[str, tuple[str, str]]:
@@ -149,7 +130,7 @@ def settings_table() -> dict[str, tuple[str, str]]:
     return {name: (who, default) for name, who, default in rows}
 
 
-def test_the_readme_has_every_setting_with_whom_it_is_for_and_its_default() -> None:
+def test_readme_has_every_setting_with_its_services_and_default() -> None:
     table = settings_table()
     table.pop("POSTKAMER_SANDBOX_PORT")
     assert table.keys() == {"POSTKAMER_" + f.upper() for kind in KINDS for f in kind.model_fields}
@@ -164,7 +145,7 @@ def test_the_readme_has_every_setting_with_whom_it_is_for_and_its_default() -> N
         assert default.startswith(starts), variable
 
 
-def test_the_sandboxs_settings_and_modes_are_all_named() -> None:
+def test_sandbox_page_names_all_settings_and_modes() -> None:
     paper = read("docs/integrators/sandbox.md")
     assert [name for name, _ in VARIABLES.values() if f"`{name}`" not in paper] == []
     modes = {
@@ -174,7 +155,7 @@ def test_the_sandboxs_settings_and_modes_are_all_named() -> None:
 
 
 @pytest.mark.slow
-def test_the_question_in_the_readme_gets_the_answer_in_the_readme(
+def test_routing_question_in_the_readme_has_the_answer_of_the_readme(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("POSTKAMER_CONFIG", raising=False)
@@ -186,7 +167,7 @@ def test_the_question_in_the_readme_gets_the_answer_in_the_readme(
 
 
 @pytest.mark.slow
-def test_the_webhook_in_the_readme_is_a_message_that_goes_where_the_readme_says() -> None:
+def test_webhook_in_the_readme_is_routed_as_the_readme_says() -> None:
     body = re.search(r"^body='(.*)'$", read("README.md"), re.MULTILINE)
     assert body
     [item] = parse(body[1].encode())
@@ -196,7 +177,7 @@ def test_the_webhook_in_the_readme_is_a_message_that_goes_where_the_readme_says(
     assert f"the desk at *{answer['name']}*" in " ".join(read("README.md").split())
 
 
-def test_the_picture_in_the_readme_is_of_the_page_and_quick_to_load() -> None:
+def test_picture_in_the_readme_is_of_the_page_and_small() -> None:
     picture = (ROOT / "docs" / "images" / "page.png").read_bytes()
     width, height = int.from_bytes(picture[16:20], "big"), int.from_bytes(picture[20:24], "big")
     assert picture.startswith(b"\x89PNG")
@@ -204,19 +185,15 @@ def test_the_picture_in_the_readme_is_of_the_page_and_quick_to_load() -> None:
     assert len(picture) < PICTURE_BYTES
 
 
-def always(field: msgspec.structs.FieldInfo) -> bool:
-    """Whether every event has it."""
-    return field.default is not msgspec.UNSET
-
-
-def test_the_event_shown_to_crm_builders_has_the_fields_of_an_event() -> None:
+def test_events_page_shows_an_event_with_its_fields() -> None:
     [shown] = blocks(read("docs/integrators/events.md"), "json")
     event = msgspec.json.decode(shown)
-    assert list(event) == [field.name for field in msgspec.structs.fields(Event) if always(field)]
+    always = [f.name for f in msgspec.structs.fields(Event) if f.default is not msgspec.UNSET]
+    assert list(event) == always
     assert event["type"] == crm_events.RECEIVED
 
 
-def test_the_types_of_event_that_are_listed_are_those_that_are_sent() -> None:
+def test_events_page_lists_the_types_that_are_sent() -> None:
     page = read("docs/integrators/events.md")
     listed = re.findall(r"^\| `(nl\.postkamer\.[\w.-]+)` \|", page, re.MULTILINE)
     sent = [
@@ -230,12 +207,14 @@ def test_the_types_of_event_that_are_listed_are_those_that_are_sent() -> None:
     assert sorted(listed) == sorted(sent)
 
 
-def test_the_answers_that_park_a_message_are_those_of_the_policy() -> None:
-    row = ", ".join(str(status) for status in sorted(response_policy.PARKED_STATUSES))
-    assert f"| {row} | takes the message to be at fault" in read("docs/integrators/events.md")
-    assert ", ".join(map(str, sorted(response_policy.TRANSIENT_STATUSES))) in read(
-        "docs/integrators/events.md"
+def test_events_page_lists_the_statuses_that_park_and_that_are_retried() -> None:
+    page = read("docs/integrators/events.md")
+    parked, transient = (
+        ", ".join(map(str, sorted(statuses)))
+        for statuses in (response_policy.PARKED_STATUSES, response_policy.TRANSIENT_STATUSES)
     )
+    assert f"| {parked} | takes the message to be at fault" in page
+    assert transient in page
 
 
 def test_every_decision_is_listed_and_has_its_three_parts() -> None:

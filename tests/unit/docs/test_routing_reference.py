@@ -1,4 +1,4 @@
-"""The settings of routing: the paper has each with its default, the example has each in Dutch."""
+"""Settings of routing: the page has each with its default, the example has each in Dutch."""
 
 import re
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from services.config.pricing import Rate
 from services.config.routing_rules import Condition, Group, Menu, Option, Rule, SafetyRule
 
 ROOT = Path(__file__).parents[3]
-PAPER = (ROOT / "docs" / "municipality" / "settings.md").read_text()
+PAGE = (ROOT / "docs" / "municipality" / "settings.md").read_text()
 DESTINATIONS = (CloudEventsDestination, OpenKlantDestination, MailDestination)
 TABLES: dict[str, type[BaseModel] | tuple[type[BaseModel], ...]] = {
     "`[[tenants]]`": Tenant,
@@ -48,11 +48,11 @@ TABLES: dict[str, type[BaseModel] | tuple[type[BaseModel], ...]] = {
 }
 UNITS = ("seconds", "minutes", "days")
 OFF = re.compile(r'^# {1,3}(?=\[\[\w+\]\]|\[\w+\.\w+\]|\w+ = |    "|\]$)', re.MULTILINE)
-"""Before what stands in the example and is not used."""
+"""Comment marks before settings of the example that are not used."""
 
 
 def fields(model: type[BaseModel] | tuple[type[BaseModel], ...]) -> dict[str, FieldInfo]:
-    """Those of its own, as they are written; of several kinds together."""
+    """Own fields by the name in the file; of several kinds together."""
     if isinstance(model, tuple):
         return {name: field for each in model for name, field in fields(each).items()}
     shared = Condition.model_fields if issubclass(model, Rule | SafetyRule) else {}
@@ -60,10 +60,10 @@ def fields(model: type[BaseModel] | tuple[type[BaseModel], ...]) -> dict[str, Fi
     return {f.alias or n: f for n, f in own.items()}
 
 
-def told(heading: str) -> dict[str, tuple[str, str]]:
+def table(heading: str) -> dict[str, tuple[str, str]]:
     """Setting -> its default and what it is, from the table under this heading."""
-    table = PAPER.split(f"\n## {heading}\n")[1].partition("\n#")[0]
-    rows = re.findall(r"^\| (`.*?`) \| (.*?) \| (.*) \|$", table, re.MULTILINE)
+    text = PAGE.split(f"\n## {heading}\n")[1].partition("\n#")[0]
+    rows = re.findall(r"^\| (`.*?`) \| (.*?) \| (.*) \|$", text, re.MULTILINE)
     return {
         name: (default, what) for names, default, what in rows for name in re.findall(r"\w+", names)
     }
@@ -88,8 +88,8 @@ def bounds(field: FieldInfo) -> str:
 
 
 @pytest.mark.parametrize("heading", TABLES)
-def test_the_paper_has_every_setting_with_its_default_and_its_bounds(heading: str) -> None:
-    rows, known = told(heading), fields(TABLES[heading])
+def test_settings_page_has_every_setting_with_its_default_and_bounds(heading: str) -> None:
+    rows, known = table(heading), fields(TABLES[heading])
     assert rows.keys() == known.keys()
     for name, field in known.items():
         assert rows[name][0] == default(field), name
@@ -103,7 +103,7 @@ def files(folder: Path) -> Iterator[Path]:
     yield from sorted((folder / "rules").glob("*.toml"))
 
 
-def test_the_example_has_every_setting() -> None:
+def test_example_has_every_setting() -> None:
     text = "\n".join(file.read_text() for file in files(EXAMPLE.parent))
     written = set(re.findall(r"^(?:# {1,3})?(\w+) = ", text, re.MULTILINE))
     written |= set(re.findall(r"[{,\[] ?(\w+) = ", text))
@@ -113,7 +113,7 @@ def test_the_example_has_every_setting() -> None:
 
 
 @pytest.mark.slow
-def test_what_is_off_in_the_example_would_be_taken(tmp_path: Path) -> None:
+def test_commented_settings_of_the_example_are_valid(tmp_path: Path) -> None:
     copied = copytree(EXAMPLE.parent, tmp_path / "town")
     on = 0
     for file in files(copied):

@@ -12,7 +12,7 @@ MOMENTS = st.integers(0, 2**53).map(lambda n: EPOCH + timedelta(microseconds=n))
 CHANCE = st.binary(min_size=10, max_size=10)
 
 
-def test_the_example_of_the_rfc_is_made() -> None:
+def test_uuid7_is_that_of_the_rfc_for_its_example() -> None:
     """RFC 9562, appendix A.6: rand_a 0xCC3, rand_b 0x18C4DC0C0C07398F."""
     at = datetime(2022, 2, 22, 14, 22, 22, tzinfo=timezone(-timedelta(hours=5)))
     chance = (0xCC3 << 62 | 0x18C4DC0C0C07398F).to_bytes(10, "big")
@@ -21,7 +21,7 @@ def test_the_example_of_the_rfc_is_made() -> None:
 
 @given(MOMENTS, CHANCE)
 @example(EPOCH + timedelta(milliseconds=1_700_000_000_001), b"\xff" * 10)
-def test_version_variant_milliseconds_and_chance_stand_where_the_rfc_puts_them(
+def test_uuid7_holds_version_time_and_randomness_as_the_rfc_says(
     at: datetime, chance: bytes
 ) -> None:
     id = uuid7(at, chance)
@@ -32,16 +32,14 @@ def test_version_variant_milliseconds_and_chance_stand_where_the_rfc_puts_them(
 
 
 @given(MOMENTS, MOMENTS, CHANCE, CHANCE)
-def test_ids_sort_by_the_moment_they_were_made_at(
-    one: datetime, other: datetime, some: bytes, more: bytes
-) -> None:
+def test_ids_sort_by_their_time(one: datetime, other: datetime, some: bytes, more: bytes) -> None:
     earlier, later = sorted([one, other])
     if (later - earlier) >= timedelta(milliseconds=1):
         assert uuid7(earlier, some) < uuid7(later, more)
         assert uuid7(earlier, some).bytes < uuid7(later, more).bytes
 
 
-def test_a_fresh_id_says_when_it_was_made_and_is_never_made_twice() -> None:
+def test_new_ids_are_unique_and_hold_their_time() -> None:
     before = clock.now()
     ids = [clock.new_id() for _ in range(1000)]
     after = clock.now()
@@ -51,6 +49,6 @@ def test_a_fresh_id_says_when_it_was_made_and_is_never_made_twice() -> None:
         assert before - timedelta(milliseconds=1) < made <= after
 
 
-def test_the_moment_in_an_id_is_read_back_to_the_millisecond() -> None:
+def test_created_at_is_read_from_an_id_to_the_millisecond() -> None:
     at = datetime(2026, 11, 25, 10, 30, 0, 123456, tzinfo=UTC)
     assert created_at(uuid7(at, b"0123456789")) == at.replace(microsecond=123000)

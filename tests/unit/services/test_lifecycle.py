@@ -1,4 +1,4 @@
-"""When is a service broken? When a part of it ends that nobody ended."""
+"""A service is broken when a part of it ends that was not told to end."""
 
 import asyncio
 import gc
@@ -38,7 +38,7 @@ async def is_cancelled_from_within() -> None:
         (is_cancelled_from_within, RuntimeError("a part was cancelled by none of us")),
     ],
 )
-async def test_a_part_that_ends_is_the_end(part: Any, error: Exception) -> None:
+async def test_first_failure_is_the_part_that_ends(part: Any, error: Exception) -> None:
     async with background_task(for_ever()) as other, background_task(part()) as task:
         broken = first_failure(other, task)
         await asyncio.wait([broken])
@@ -48,7 +48,7 @@ async def test_a_part_that_ends_is_the_end(part: Any, error: Exception) -> None:
         assert not other.done()
 
 
-async def test_while_a_service_stops_no_part_that_ends_disturbs_the_others() -> None:
+async def test_part_that_ends_while_a_service_stops_cancels_no_other() -> None:
     async with background_task(for_ever()) as link, background_task(ends()) as consumer:
         broken = first_failure(link, consumer)
         await asyncio.wait([consumer])
@@ -56,7 +56,7 @@ async def test_while_a_service_stops_no_part_that_ends_disturbs_the_others() -> 
         assert broken.done() and not link.cancelling()
 
 
-async def test_what_its_owner_ends_has_not_broken() -> None:
+async def test_part_that_its_owner_cancels_is_no_failure() -> None:
     async with background_task(for_ever()) as one, background_task(for_ever()) as other:
         broken = first_failure(one, other)
         await cancel_and_wait(other)
@@ -65,7 +65,7 @@ async def test_what_its_owner_ends_has_not_broken() -> None:
 
 
 @pytest.mark.slow
-async def test_an_end_that_nobody_looks_at_is_no_complaint_of_asyncio() -> None:
+async def test_unread_failure_is_no_complaint_of_asyncio() -> None:
     complaints: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, said: complaints.append(said))
     async with background_task(breaks()) as task:
@@ -76,7 +76,7 @@ async def test_an_end_that_nobody_looks_at_is_no_complaint_of_asyncio() -> None:
     assert complaints == []
 
 
-async def test_work_beside_ends_with_its_owner_even_when_it_does_not_want_to() -> None:
+async def test_background_task_ends_with_its_owner_whatever_it_raises() -> None:
     steps: list[str] = []
 
     async def stubborn() -> None:
@@ -92,7 +92,7 @@ async def test_work_beside_ends_with_its_owner_even_when_it_does_not_want_to() -
     assert steps == ["cleaned up"]
 
 
-async def test_whoever_waits_for_an_end_can_be_cancelled() -> None:
+async def test_cancel_and_wait_can_be_cancelled() -> None:
     async def slow() -> None:
         try:
             await for_ever()

@@ -1,4 +1,4 @@
-"""What a log line may say. Logging is set up for a whole process, so each of these has its own."""
+"""Log lines: allowed fields, no secrets. Logging is set up for a whole process: hence others."""
 
 import json
 import subprocess
@@ -36,15 +36,22 @@ def logged(code: str, level: str = "info") -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_a_line_says_only_what_is_allowed_and_nothing_of_an_exception_but_its_type() -> None:
-    lines = logged(
+@pytest.fixture(scope="module")
+def lines() -> list[dict[str, Any]]:
+    """Everything that the tests below look at, written by one process."""
+    return logged(
         """
         log.info("plain", phone=secret, text=secret, wamid=secret, name=secret, body=b"x", count=3)
         log.info("long", reason="x" * 10_000)
         log.info("types", count=1, seconds=0.5, ready=True, code=None, kind=["a"], field={"b": 1})
+        log.info("unwritable", reason="half \\ud800", count=2**70, seconds=float("nan"))
 
         def inner():
             raise ValueError(secret)
+
+        class Odd(Exception):
+            def __str__(self):
+                raise RuntimeError(secret)
 
         try:
             inner()
@@ -54,47 +61,13 @@ def test_a_line_says_only_what_is_allowed_and_nothing_of_an_exception_but_its_ty
             log.exception("as exception")
         log.error("none", exc_info=True)
         log.error("text", exc_info=secret, stack_info=True)
-
-        class Odd(Exception):
-            def __str__(self):
-                raise RuntimeError(secret)
         log.error("odd", exc_info=Odd(secret))
-        """
-    )
-    said = {line["event"]: line for line in lines}
-    assert SECRET not in json.dumps(lines) and "Sanne" not in json.dumps(lines)
-    assert all(line.keys() <= ALLOWED for line in lines)
-    assert all(line["service"] == "gateway" and line["at"].endswith("Z") for line in lines)
-    assert said["plain"]["count"] == 3 and said["plain"]["level"] == "info"
-    assert len(said["long"]["reason"]) == LONGEST_VALUE
-    assert (said["types"]["seconds"], said["types"]["ready"]) == (0.5, True)
-    assert (said["types"]["code"], said["types"]["kind"]) == (None, "['a']")
-    for event in ("given", "current", "as exception"):
-        assert said[event]["error"] == "ValueError"
-        assert "inner:" in said[event]["where"]
-    assert "error" not in said["none"] and "error" not in said["text"]
-    assert said["odd"]["error"] == "Odd"
 
-
-def test_of_what_a_library_says_only_who_said_it_is_passed_on() -> None:
-    lines = logged(
-        """
         logging.getLogger("aio_pika.channel").error("cannot send %s", secret)
         logging.getLogger("asyncio").warning(secret, exc_info=ValueError(secret))
         logging.getLogger("aiohttp").info(secret)
         asyncio.run(asyncio.sleep(0))
-        """
-    )
-    assert [(line["event"], line["what"], line["kind"]) for line in lines] == [
-        ("library.spoke", "aio_pika.channel", "ERROR"),
-        ("library.spoke", "asyncio", "WARNING"),
-    ]
-    assert "Sanne" not in json.dumps(lines)
 
-
-def test_http_that_cannot_be_parsed_writes_no_line_and_a_fault_of_ours_does() -> None:
-    lines = logged(
-        """
         from aiohttp.http_exceptions import BadStatusLine, LineTooLong
         server = logging.getLogger("aiohttp.server")
         for error in (BadStatusLine(secret), LineTooLong(b"GET", 8190), KeyError(secret)):
@@ -102,29 +75,54 @@ def test_http_that_cannot_be_parsed_writes_no_line_and_a_fault_of_ours_does() ->
         server.error(secret)
         """
     )
-    assert [(line["event"], line.get("error")) for line in lines] == [
-        ("library.spoke", "KeyError"),
-        ("library.spoke", None),
+
+
+def test_log_lines_hold_only_allowed_fields_and_no_secret(lines: list[dict[str, Any]]) -> None:
+    assert SECRET not in json.dumps(lines) and "Sanne" not in json.dumps(lines)
+    assert all(line.keys() <= ALLOWED for line in lines)
+    assert all(line["service"] == "gateway" and line["at"].endswith("Z") for line in lines)
+    plain, long, types, unwritable = lines[:4]
+    assert (plain["event"], plain["count"], plain["level"]) == ("plain", 3, "info")
+    assert len(long["reason"]) == LONGEST_VALUE
+    assert (types["seconds"], types["ready"], types["code"]) == (0.5, True, None)
+    assert types["kind"] == "['a']"
+    assert unwritable["event"] == "unwritable"
+
+
+def test_log_line_of_an_exception_tells_its_type_and_place_only(
+    lines: list[dict[str, Any]],
+) -> None:
+    by_event = {line["event"]: line for line in lines}
+    for event in ("given", "current", "as exception"):
+        assert by_event[event]["error"] == "ValueError"
+        assert "inner:" in by_event[event]["where"]
+    assert "error" not in by_event["none"] and "error" not in by_event["text"]
+    assert by_event["odd"]["error"] == "Odd"
+
+
+def test_log_line_of_a_library_tells_its_logger_and_level_only(lines: list[dict[str, Any]]) -> None:
+    """HTTP that cannot be parsed writes none; an error in a handler does."""
+    spoke = [line for line in lines if line["event"] == "library.spoke"]
+    assert [(line["what"], line["kind"], line.get("error")) for line in spoke] == [
+        ("aio_pika.channel", "ERROR", None),
+        ("asyncio", "WARNING", "ValueError"),
+        ("aiohttp.server", "ERROR", "KeyError"),
+        ("aiohttp.server", "ERROR", None),
     ]
 
 
 @pytest.mark.parametrize(
     ("level", "events"), [("info", ["a", "b", "c"]), ("warning", ["b", "c"]), ("error", ["c"])]
 )
-def test_a_level_leaves_out_what_is_below_it(level: str, events: list[str]) -> None:
+def test_log_level_leaves_out_lower_levels(level: str, events: list[str]) -> None:
     lines = logged('log.info("a"); log.warning("b"); log.error("c")', level)
     assert [line["event"] for line in lines] == events
-
-
-def test_what_cannot_be_written_ends_no_work() -> None:
-    lines = logged('log.info("odd", reason="half \\ud800", count=2**70, seconds=float("nan"))')
-    assert [line["event"] for line in lines] == ["odd"]
 
 
 NO_LABELS = {"phone", "name", "text", "wamid", "conversation", "message", "receipt", "person"}
 
 
-def test_metrics_follow_the_conventions_and_have_labels_that_are_bounded() -> None:
+def test_metrics_follow_the_conventions_and_have_bounded_labels() -> None:
     metrics = list(REGISTRY.collect())
     assert len(metrics) > 10
     for metric in metrics:

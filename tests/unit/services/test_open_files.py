@@ -20,7 +20,7 @@ UNBOUNDED = resource.RLIM_INFINITY
         (UNBOUNDED, UNBOUNDED, None),
     ],
 )
-def test_the_limit_is_raised_as_far_as_is_needed_and_allowed(
+def test_open_file_limit_is_raised_as_far_as_needed_and_allowed(
     monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, then: tuple[int, int] | None
 ) -> None:
     made: list[tuple[int, int]] = []
@@ -30,5 +30,5 @@ def test_the_limit_is_raised_as_far_as_is_needed_and_allowed(
     assert made == ([then] if then else [])
 
 
-def test_all_connections_of_two_ports_fit() -> None:
+def test_connections_of_two_ports_fit_in_the_open_file_limit() -> None:
     assert PUBLIC_CONNECTIONS + INTERNAL_CONNECTIONS + 2 * ACCEPTED_AT_ONCE <= OPEN_FILES - 256

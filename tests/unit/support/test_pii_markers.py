@@ -1,4 +1,4 @@
-"""The searcher of what citizens are known by finds it however it is written, and shows it not."""
+"""Personal data of marked citizens is found however it is written, and never shown."""
 
 import base64
 import json
@@ -50,7 +50,7 @@ def log_line(text: str) -> str:
 
 @pytest.mark.parametrize("coding", CODINGS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_word_is_found_in_every_coding_and_not_shown(kind: str, coding: str) -> None:
+def test_marked_word_is_found_in_every_coding_and_not_shown(kind: str, coding: str) -> None:
     said = CODINGS[coding](f"Dag {MARKS[kind]} 12")
     [trace] = MARKS.traces("a.log", f"first\n{log_line(said)}")
     assert trace[:3] == (kind, "a.log", 2)
@@ -60,21 +60,21 @@ def test_a_word_is_found_in_every_coding_and_not_shown(kind: str, coding: str) -
 
 @pytest.mark.parametrize("coding", CODINGS)
 @pytest.mark.parametrize("number", NUMBERS)
-def test_a_telephone_number_is_found_however_it_is_written(number: str, coding: str) -> None:
+def test_telephone_number_is_found_however_it_is_written(number: str, coding: str) -> None:
     said = CODINGS[coding](number)
     [trace] = MARKS.traces("a.log", log_line(said))
     assert trace.kind == "phone"
     assert MARKS.kinds(trace.shown) == []
 
 
-def test_a_wamid_is_found_by_its_form_and_by_the_telephone_number_in_it() -> None:
+def test_wamid_is_found_by_its_form_and_by_its_telephone_number() -> None:
     assert MARKS.kinds(log_line(WAMID)) == ["phone", "wamid"]
     assert MARKS.kinds(log_line(WAMID.removeprefix("wamid."))) == ["phone"]
     assert MARKS.kinds(log_line("wamid.HBgLMzE2MDAw")) == ["wamid"]
     assert MARKS.kinds(MARKS.redacted(log_line(WAMID))) == []
 
 
-def test_several_kinds_in_one_line_are_each_told() -> None:
+def test_several_kinds_in_one_line_are_all_reported() -> None:
     said = log_line(f"{MARKS['name']} {PHONE}")
     assert MARKS.kinds(said) == ["name", "phone"]
     assert [trace.kind for trace in MARKS.traces("a.log", said)] == ["name", "phone"]
@@ -92,11 +92,11 @@ def test_several_kinds_in_one_line_are_each_told() -> None:
         "hex 0686424a23, wamid of",
     ],
 )
-def test_what_is_of_nobody_is_not_found(line: str) -> None:
+def test_line_without_personal_data_has_no_finding(line: str) -> None:
     assert MARKS.kinds(line) == []
 
 
-def test_two_runs_have_no_word_in_common() -> None:
+def test_two_runs_have_no_marked_word_in_common() -> None:
     other = Marks(Random(8))
     assert set(other.words.values()).isdisjoint(MARKS.words.values())
     assert all(other.kinds(word) == [] for word in MARKS.words.values())

@@ -19,7 +19,7 @@ from services.amqp.batcher import (
     BatchTimeout,
     run_batcher,
 )
-from tests.support.virtual_clock import run
+from tests.support.virtual_clock import on_virtual_clock, run
 
 NO_ROOM = BatchLimits(max_queued=2, max_queued_bytes=100)
 
@@ -41,232 +41,189 @@ class Sent:
             raise self.error
 
 
-async def put_all(batcher: Batcher[Any], items: Sequence[Any], size: int = 1) -> list[Any]:
-    """The answers of all, put at the same moment."""
+async def put_all(batcher: Batcher[Any], items: Sequence[Any], size: int = 1) -> list[str]:
+    """Put all at the same moment; `sent` or the name of the error for each."""
     puts = [batcher.put(item, size) for item in items]
-    return list(await asyncio.gather(*puts, return_exceptions=True))
+    answers = await asyncio.gather(*puts, return_exceptions=True)
+    return ["sent" if answer is None else type(answer).__name__ for answer in answers]
 
 
-def test_a_lone_entry_after_a_gap_is_not_delayed() -> None:
-    async def work() -> None:
-        sent, loop = Sent(), asyncio.get_running_loop()
-        async with run_batcher(sent, BatchLimits(min_interval=0.5)) as batcher:
-            for _ in range(3):
-                asked = loop.time()
-                await batcher.put("x", 1)
-                assert sent.started[-1] == asked
-                await asyncio.sleep(0.5)
-
-    run(work())
-
-
-def test_entry_that_arrives_during_a_publish_goes_in_the_next_batch() -> None:
-    async def work() -> None:
-        sent = Sent(seconds=1)
-        async with run_batcher(sent, BatchLimits()) as batcher:
-            first = asyncio.create_task(batcher.put("a", 1))
+@on_virtual_clock
+async def test_lone_entry_after_a_gap_is_not_delayed() -> None:
+    sent, loop = Sent(), asyncio.get_running_loop()
+    async with run_batcher(sent, BatchLimits(min_interval=0.5)) as batcher:
+        for _ in range(3):
+            asked = loop.time()
+            await batcher.put("x", 1)
+            assert sent.started[-1] == asked
             await asyncio.sleep(0.5)
-            await put_all(batcher, "bcd")
-            await first
-        assert sent.batches == [["a"], ["b", "c", "d"]]
-
-    run(work())
 
 
-def test_batches_start_at_least_the_minimum_interval_apart() -> None:
-    async def work() -> None:
-        sent, pace = Sent(), 0.010
-        async with run_batcher(sent, BatchLimits(min_interval=pace)) as batcher:
-            for _ in range(20):
-                await batcher.put("x", 1)
-        gaps = [b - a for a, b in zip(sent.started, sent.started[1:], strict=False)]
-        assert len(gaps) == 19
-        assert all(gap == pytest.approx(pace) for gap in gaps)
+@on_virtual_clock
+async def test_entry_that_arrives_during_a_publish_goes_in_the_next_batch() -> None:
+    sent = Sent(seconds=1)
+    async with run_batcher(sent, BatchLimits()) as batcher:
+        first = asyncio.create_task(batcher.put("a", 1))
+        await asyncio.sleep(0.5)
+        await put_all(batcher, "bcd")
+        await first
+    assert sent.batches == [["a"], ["b", "c", "d"]]
 
-    run(work())
+
+@on_virtual_clock
+async def test_batches_start_at_least_the_minimum_interval_apart() -> None:
+    sent, pace = Sent(), 0.010
+    async with run_batcher(sent, BatchLimits(min_interval=pace)) as batcher:
+        for _ in range(20):
+            await batcher.put("x", 1)
+    gaps = [b - a for a, b in zip(sent.started, sent.started[1:], strict=False)]
+    assert len(gaps) == 19
+    assert all(gap == pytest.approx(pace) for gap in gaps)
 
 
 @pytest.mark.parametrize(("entries", "size"), [(8, 1), (2, 50), (1, 100)])
-def test_a_batch_that_is_large_enough_goes_without_the_pace(entries: int, size: int) -> None:
-    async def work() -> None:
-        sent, loop = Sent(), asyncio.get_running_loop()
-        async with run_batcher(
-            sent, BatchLimits(min_interval=5, flush_size=8, bytes=100)
-        ) as batcher:
-            await batcher.put("first", 1)
-            asked = loop.time()
-            few = asyncio.create_task(batcher.put("x", 1))
-            await asyncio.sleep(1)
-            assert len(sent.batches) == 1, "few wait"
-            await put_all(batcher, ["y"] * entries, size)
-            assert sent.started[1] == asked + 1
-            await few
-            await batcher.put("last", 1)
-            assert sent.started[-1] == sent.started[-2] + 5, "few wait again"
-
-    run(work())
+@on_virtual_clock
+async def test_large_batch_is_sent_before_the_interval_is_over(entries: int, size: int) -> None:
+    sent, loop = Sent(), asyncio.get_running_loop()
+    async with run_batcher(sent, BatchLimits(min_interval=5, flush_size=8, bytes=100)) as batcher:
+        await batcher.put("first", 1)
+        asked = loop.time()
+        few = asyncio.create_task(batcher.put("x", 1))
+        await asyncio.sleep(1)
+        assert len(sent.batches) == 1, "few wait"
+        await put_all(batcher, ["y"] * entries, size)
+        assert sent.started[1] == asked + 1
+        await few
+        await batcher.put("last", 1)
+        assert sent.started[-1] == sent.started[-2] + 5, "few wait again"
 
 
 @given(st.lists(st.integers(0, 150), max_size=60), st.integers(1, 10), st.integers(1, 100))
-def test_batches_keep_order_and_bounds_and_lose_nothing(
+@on_virtual_clock
+async def test_batches_keep_order_and_limits_and_lose_nothing(
     sizes: list[int], items: int, most: int
 ) -> None:
-    async def work() -> None:
-        sent = Sent()
-        bounds = BatchLimits(items=items, bytes=most, min_interval=0)
-        async with run_batcher(sent, bounds) as batcher:
-            puts = [batcher.put((n, size), size) for n, size in enumerate(sizes)]
-            await asyncio.gather(*puts)
-            assert batcher.waiting == 0
-        assert [entry for batch in sent.batches for entry in batch] == list(enumerate(sizes))
-        for batch in sent.batches:
-            assert 1 <= len(batch) <= items
-            assert sum(size for _, size in batch) <= most or len(batch) == 1
-
-    run(work())
+    sent = Sent()
+    bounds = BatchLimits(items=items, bytes=most, min_interval=0)
+    async with run_batcher(sent, bounds) as batcher:
+        puts = [batcher.put((n, size), size) for n, size in enumerate(sizes)]
+        await asyncio.gather(*puts)
+        assert batcher.waiting == 0
+    assert [entry for batch in sent.batches for entry in batch] == list(enumerate(sizes))
+    for batch in sent.batches:
+        assert 1 <= len(batch) <= items
+        assert sum(size for _, size in batch) <= most or len(batch) == 1
 
 
-def test_full_batcher_refuses_an_entry_at_once() -> None:
-    async def work() -> None:
-        sent = Sent()
-        async with run_batcher(sent, NO_ROOM) as batcher:
-            assert [repr(a) for a in await put_all(batcher, "abc")] == [
-                "None",
-                "None",
-                "BatchQueueFull()",
-            ]
-            assert [repr(a) for a in await put_all(batcher, "de", 60)] == [
-                "None",
-                "BatchQueueFull()",
-            ]
-            with pytest.raises(BatchQueueFull):
-                await batcher.put("larger than all room", 101)
-            # Room is given back, to the byte.
-            assert await put_all(batcher, "fg", 50) == [None, None]
-        assert "".join(entry for batch in sent.batches for entry in batch) == "abdfg"
-
-    run(work())
+@on_virtual_clock
+async def test_full_batcher_refuses_an_entry_at_once() -> None:
+    sent = Sent()
+    async with run_batcher(sent, NO_ROOM) as batcher:
+        assert await put_all(batcher, "abc") == ["sent", "sent", "BatchQueueFull"]
+        assert await put_all(batcher, "de", 60) == ["sent", "BatchQueueFull"]
+        with pytest.raises(BatchQueueFull):
+            await batcher.put("larger than all room", 101)
+        # Room is given back, to the byte.
+        assert await put_all(batcher, "fg", 50) == ["sent", "sent"]
+    assert "".join(entry for batch in sent.batches for entry in batch) == "abdfg"
 
 
-def test_publish_error_reaches_only_the_entries_of_its_batch() -> None:
-    async def work() -> None:
-        sent = Sent(error=OSError("away"))
-        async with run_batcher(sent, BatchLimits(items=2)) as batcher:
-            answers = put_all(batcher, "abc")
-            done = asyncio.create_task(answers)
-            while not sent.batches:
-                await asyncio.sleep(0)
-            sent.error = None
-            assert [repr(a) for a in await done] == ["OSError('away')", "OSError('away')", "None"]
-            await batcher.put("d", 1)
-
-    run(work())
+@on_virtual_clock
+async def test_publish_error_reaches_only_the_entries_of_its_batch() -> None:
+    sent = Sent(error=OSError("away"))
+    async with run_batcher(sent, BatchLimits(items=2)) as batcher:
+        answers = put_all(batcher, "abc")
+        done = asyncio.create_task(answers)
+        while not sent.batches:
+            await asyncio.sleep(0)
+        sent.error = None
+        assert await done == ["OSError", "OSError", "sent"]
+        await batcher.put("d", 1)
 
 
-def test_cancelled_entry_leaves_the_batch_before_it_is_sent() -> None:
-    async def work() -> None:
-        sent = Sent(seconds=1)
-        async with run_batcher(sent, NO_ROOM) as batcher:
-            first = asyncio.create_task(batcher.put("a", 1))
-            await asyncio.sleep(0.1)
-            gone = asyncio.create_task(batcher.put("gone", 50))
-            stays = asyncio.create_task(batcher.put("stays", 50))
-            await asyncio.sleep(0.1)
-            gone.cancel()
-            await asyncio.gather(first, stays)
-            with pytest.raises(asyncio.CancelledError):
-                await gone
-            assert await put_all(batcher, "bc", 50) == [None, None], "its room is free again"
-        assert sent.batches == [["a"], ["stays"], ["b", "c"]]
-
-    run(work())
-
-
-def test_cancellation_during_a_publish_does_not_affect_other_entries() -> None:
-    async def work() -> None:
-        sent = Sent(seconds=1)
-        async with run_batcher(sent, BatchLimits()) as batcher:
-            one, other = (asyncio.create_task(batcher.put(x, 1)) for x in "ab")
-            await asyncio.sleep(0.5)
-            one.cancel()
-            await other
-        assert sent.batches == [["a", "b"]]
-        assert one.cancelled()
-
-    run(work())
-
-
-def test_entry_times_out_while_its_batch_goes_on() -> None:
-    async def work() -> None:
-        sent, loop = Sent(seconds=10), asyncio.get_running_loop()
-        async with run_batcher(sent, BatchLimits(queue_timeout=1.5)) as batcher:
-            asked = loop.time()
-            answers = put_all(batcher, "ab")
-            assert [repr(a) for a in await answers] == ["BatchTimeout()", "BatchTimeout()"]
-            assert 1.5 <= loop.time() - asked <= 1.5 + 2 * SWEEP_SECONDS
-            later = asyncio.create_task(batcher.put("c", 1))
-            with pytest.raises(BatchTimeout):
-                await later
-            await asyncio.sleep(10)
-            sent.seconds = 0
-            assert await put_all(batcher, "d") == [None]
-        # What was late while it waited is not sent at all: its sender tries again.
-        assert sent.batches == [["a", "b"], ["d"]]
-
-    run(work())
-
-
-def test_entry_waits_without_end_when_no_timeout_is_set() -> None:
-    async def work() -> None:
-        sent = Sent(seconds=1000)
-        async with run_batcher(sent, BatchLimits()) as batcher:
-            await batcher.put("a", 1)
-        assert sent.batches == [["a"]]
-
-    run(work())
-
-
-def test_when_it_stops_in_the_middle_of_a_batch_its_waiters_are_cancelled() -> None:
-    async def work() -> None:
-        sent = Sent(seconds=10)
-        async with run_batcher(sent, BatchLimits()) as batcher:
-            waiting = asyncio.create_task(batcher.put("a", 1))
-            await asyncio.sleep(1)
+@on_virtual_clock
+async def test_cancelled_entry_leaves_the_batch_before_it_is_sent() -> None:
+    sent = Sent(seconds=1)
+    async with run_batcher(sent, NO_ROOM) as batcher:
+        first = asyncio.create_task(batcher.put("a", 1))
+        await asyncio.sleep(0.1)
+        gone = asyncio.create_task(batcher.put("gone", 50))
+        stays = asyncio.create_task(batcher.put("stays", 50))
+        await asyncio.sleep(0.1)
+        gone.cancel()
+        await asyncio.gather(first, stays)
         with pytest.raises(asyncio.CancelledError):
-            await waiting
+            await gone
+        assert await put_all(batcher, "bc", 50) == ["sent", "sent"], "its room is free again"
+    assert sent.batches == [["a"], ["stays"], ["b", "c"]]
 
-    run(work())
+
+@on_virtual_clock
+async def test_cancellation_during_a_publish_does_not_affect_other_entries() -> None:
+    sent = Sent(seconds=1)
+    async with run_batcher(sent, BatchLimits()) as batcher:
+        one, other = (asyncio.create_task(batcher.put(x, 1)) for x in "ab")
+        await asyncio.sleep(0.5)
+        one.cancel()
+        await other
+    assert sent.batches == [["a", "b"]]
+    assert one.cancelled()
 
 
-def test_batcher_counts_seconds_since_its_last_progress() -> None:
-    async def work() -> None:
-        sent = Sent(seconds=2, error=OSError("away"))
-        async with run_batcher(sent, BatchLimits(queue_timeout=1.0)) as batcher:
-            assert (batcher.seconds_since_progress, batcher.unanswered) == (0.0, 0)
-            assert [repr(a) for a in await put_all(batcher, "ab")] == [
-                "BatchTimeout()",
-                "BatchTimeout()",
-            ]
-            assert batcher.seconds_since_progress >= 1 and batcher.unanswered == 2, (
-                "they are still on their way"
-            )
-            await asyncio.sleep(3)
-            assert batcher.seconds_since_progress >= 4 and batcher.unanswered == 0, (
-                "also without anyone waiting"
-            )
-            sent.seconds, sent.error = 0.5, None
-            assert await put_all(batcher, "c") == [None]
-            assert batcher.seconds_since_progress == 0.0
-            first = asyncio.create_task(batcher.put("d", 1))
-            await asyncio.sleep(0.25)
-            later = asyncio.create_task(batcher.put("e", 1))
-            await first
-            assert batcher.seconds_since_progress == pytest.approx(0.25), (
-                "the oldest that still waits"
-            )
+@on_virtual_clock
+async def test_entry_times_out_while_its_batch_goes_on() -> None:
+    sent, loop = Sent(seconds=10), asyncio.get_running_loop()
+    async with run_batcher(sent, BatchLimits(queue_timeout=1.5)) as batcher:
+        asked = loop.time()
+        answers = put_all(batcher, "ab")
+        assert await answers == ["BatchTimeout", "BatchTimeout"]
+        assert 1.5 <= loop.time() - asked <= 1.5 + 2 * SWEEP_SECONDS
+        later = asyncio.create_task(batcher.put("c", 1))
+        with pytest.raises(BatchTimeout):
             await later
+        await asyncio.sleep(10)
+        sent.seconds = 0
+        assert await put_all(batcher, "d") == ["sent"]
+    # An entry that timed out in the queue is not sent: its sender tries again.
+    assert sent.batches == [["a", "b"], ["d"]]
 
-    run(work())
+
+@on_virtual_clock
+async def test_entry_without_a_timeout_waits_for_its_batch() -> None:
+    async with run_batcher(Sent(seconds=1000), BatchLimits()) as batcher:
+        await batcher.put("a", 1)
+
+
+@on_virtual_clock
+async def test_batcher_that_stops_in_the_middle_of_a_batch_cancels_its_waiters() -> None:
+    sent = Sent(seconds=10)
+    async with run_batcher(sent, BatchLimits()) as batcher:
+        waiting = asyncio.create_task(batcher.put("a", 1))
+        await asyncio.sleep(1)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+@on_virtual_clock
+async def test_batcher_counts_seconds_since_its_last_progress() -> None:
+    sent = Sent(seconds=2, error=OSError("away"))
+    async with run_batcher(sent, BatchLimits(queue_timeout=1.0)) as batcher:
+        assert (batcher.seconds_since_progress, batcher.unanswered) == (0.0, 0)
+        assert await put_all(batcher, "ab") == ["BatchTimeout", "BatchTimeout"]
+        assert batcher.seconds_since_progress >= 1
+        assert batcher.unanswered == 2, "they are still on their way"
+        await asyncio.sleep(3)
+        assert batcher.seconds_since_progress >= 4, "also without anyone waiting"
+        assert batcher.unanswered == 0
+        sent.seconds, sent.error = 0.5, None
+        assert await put_all(batcher, "c") == ["sent"]
+        assert batcher.seconds_since_progress == 0.0
+        first = asyncio.create_task(batcher.put("d", 1))
+        await asyncio.sleep(0.25)
+        later = asyncio.create_task(batcher.put("e", 1))
+        await first
+        assert batcher.seconds_since_progress == pytest.approx(0.25), "the oldest that still waits"
+        await later
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import pytest
 from services.amqp.consumer import IDLE_SECONDS, Inbox, _suspicion
 
 NOW = 1000.0
+LONG = IDLE_SECONDS + 1
 ABSENT = "the broker knows no consumer of this queue"
 IDLE = "messages wait and none comes"
 
@@ -14,26 +15,15 @@ IDLE = "messages wait and none comes"
 @pytest.mark.parametrize(
     ("ready", "consumers", "quiet_seconds", "unacked", "reason"),
     [
-        (0, 1, 1.0, 0, ""),
-        (0, 0, 1.0, 0, ABSENT),
-        (5, 0, None, 3, ABSENT),
-        (5, 1, IDLE_SECONDS + 1, 0, IDLE),
-        (5, 2, IDLE_SECONDS + 1, 0, IDLE),
-        (5, 1, IDLE_SECONDS, 0, ""),
-        (0, 1, IDLE_SECONDS + 1, 0, ""),
-        (5, 1, IDLE_SECONDS + 1, 1, ""),
-        (5, 1, None, 0, ""),
-    ],
-    ids=[
-        "in order",
-        "not at the broker",
-        "not at the broker, with work in hand",
-        "idle while messages wait",
-        "idle beside another consumer",
-        "idle for exactly as long as allowed",
-        "idle with an empty queue",
-        "silent with a message in hand",
-        "silent since its start",
+        pytest.param(0, 1, 1.0, 0, "", id="in order"),
+        pytest.param(0, 0, 1.0, 0, ABSENT, id="not at the broker"),
+        pytest.param(5, 0, None, 3, ABSENT, id="not at the broker, with work in hand"),
+        pytest.param(5, 1, LONG, 0, IDLE, id="idle while messages wait"),
+        pytest.param(5, 2, LONG, 0, IDLE, id="idle beside another consumer"),
+        pytest.param(5, 1, IDLE_SECONDS, 0, "", id="idle for exactly as long as allowed"),
+        pytest.param(0, 1, LONG, 0, "", id="idle with an empty queue"),
+        pytest.param(5, 1, LONG, 1, "", id="silent with a message in hand"),
+        pytest.param(5, 1, None, 0, "", id="silent since its start"),
     ],
 )
 def test_watchdog_doubts_a_consumer_that_is_absent_or_idle(

@@ -1,4 +1,4 @@
-"""The one table of the broker: complete, consistent, and no right more than is needed."""
+"""The topology of the broker: complete, consistent, and no right more than is needed."""
 
 import re
 from collections import Counter
@@ -21,7 +21,7 @@ PASSWORDS = {service: f"secret of {service}" for service in PERMISSIONS}
 DOCUMENT = definitions(TABLE, PASSWORDS)
 NAMES = [queue.name for queue in TABLE]
 
-# What each service does, read from its code: the exchanges that it publishes to (its Publishers),
+# Read from the code of each service: the exchanges that it publishes to (its Publishers) and
 # the queues that it consumes (its Consumers), which it also declares.
 PUBLISHES = {
     "gateway": {"partitions"},
@@ -47,7 +47,7 @@ def allowed(pattern: str) -> set[str]:
 
 
 @pytest.mark.parametrize("service", PERMISSIONS)
-def test_a_service_may_do_what_it_does_and_nothing_else(service: str) -> None:
+def test_service_has_the_rights_that_it_uses_and_no_others(service: str) -> None:
     configure, write, read = map(allowed, PERMISSIONS[service])
     assert write == PUBLISHES[service]
     assert read == CONSUMES[service]
@@ -72,7 +72,7 @@ def test_every_queue_is_bound_once_to_an_existing_exchange() -> None:
     assert {b["source"] for b in DOCUMENT["bindings"]} == exchanges, "an exchange leads nowhere"
 
 
-def test_every_queue_is_a_quorum_queue_that_deletes_nothing_by_itself() -> None:
+def test_every_queue_is_a_quorum_queue_that_drops_no_message() -> None:
     assert len(set(NAMES)) == len(NAMES) == len(DOCUMENT["queues"])
     for queue in DOCUMENT["queues"]:
         assert queue["durable"] and not queue["auto_delete"]
@@ -102,19 +102,16 @@ def test_broker_users_are_services_with_a_password_and_no_administrators() -> No
     none: dict[str, Any] = definitions(TABLE, {})
     assert none["users"] == none["permissions"] == []
     assert "secret of" not in str(DOCUMENT)
+    assert definitions(queues(3, ["crm", "open-klant"]), PASSWORDS) == DOCUMENT, "deterministic"
 
 
-def test_broker_definitions_are_deterministic() -> None:
-    assert definitions(queues(3, ["crm", "open-klant"]), PASSWORDS) == DOCUMENT
-
-
-def test_a_password_is_hashed_as_rabbitmq_documents() -> None:
+def test_password_is_hashed_as_rabbitmq_documents() -> None:
     """https://www.rabbitmq.com/docs/passwords: its example with salt 908DC60A and `test12`."""
     hash = topology.password_hash("test12", bytes.fromhex("908DC60A"))
     assert hash == "kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR"
 
 
-def test_the_table_is_drawn_with_a_line_for_each_queue() -> None:
+def test_topology_is_formatted_with_a_line_for_each_queue() -> None:
     drawn = topology.format_table(TABLE)
     assert len(drawn) == len(TABLE) + 1
     assert drawn[1].split() == ["partitions", "router.partition.0", "yes", "1", "GB"]

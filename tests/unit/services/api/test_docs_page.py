@@ -33,44 +33,37 @@ class Outline(HTMLParser):
         self.links += filter(None, [given.get("href"), given.get("src")])
 
 
-def outline(page: str) -> Outline:
-    made = Outline()
-    made.feed(page)
-    return made
+OUTLINE = Outline()
+OUTLINE.feed(PAGE)
 
 
-def test_headings_descend_one_step_at_a_time() -> None:
-    levels = outline(PAGE).levels
+def test_docs_page_headings_descend_one_step_at_a_time() -> None:
+    levels = OUTLINE.levels
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-def test_every_id_is_there_once_and_every_link_within_the_page_leads_to_one() -> None:
-    seen = outline(PAGE)
-    assert len(set(seen.ids)) == len(seen.ids)
-    within = {link[1:] for link in seen.links if link.startswith("#")}
-    assert within <= {*seen.ids}
-    assert {name for name in document["components"]["schemas"]} <= {*seen.ids}
+def test_docs_page_ids_are_unique_and_links_lead_to_them() -> None:
+    ids = {*OUTLINE.ids}
+    assert len(ids) == len(OUTLINE.ids)
+    assert {link[1:] for link in OUTLINE.links if link.startswith("#")} <= ids
+    assert document["components"]["schemas"].keys() <= ids
 
 
-def test_it_needs_no_script_and_nothing_from_elsewhere() -> None:
-    seen = outline(PAGE)
-    assert not seen.tags & {"script", "link", "img", "iframe", "object"}
+def test_docs_page_needs_no_script_and_nothing_from_elsewhere() -> None:
+    assert not OUTLINE.tags & {"script", "link", "img", "iframe", "object"}
     assert "@import" not in STYLE and "url(" not in STYLE
     assert not re.search(r'\s(on[a-z]+|style)="', PAGE)
 
 
-def test_every_operation_is_on_it_with_a_command() -> None:
-    for item in document["paths"].values():
-        for method in METHODS:
-            if method in item:
-                assert f'id="{item[method]["operationId"]}"' in PAGE
-    assert PAGE.count("curl -X ") == sum(
-        method in item for item in document["paths"].values() for method in METHODS
-    )
+def test_docs_page_shows_every_operation_with_a_command() -> None:
+    items = document["paths"].values()
+    ids = [item[method]["operationId"] for item in items for method in METHODS if method in item]
+    assert all(f'id="{id}"' in PAGE for id in ids)
+    assert PAGE.count("curl -X ") == len(ids)
 
 
-def test_what_stands_in_a_document_is_never_read_as_html() -> None:
+def test_docs_page_escapes_the_document() -> None:
     hostile = "<script>alert(1)</script>"
     info = document["info"] | {"title": hostile, "description": f"`{hostile}` {hostile}"}
     page = render(document | {"info": info}, STYLE)
@@ -78,12 +71,12 @@ def test_what_stands_in_a_document_is_never_read_as_html() -> None:
     assert str(prose("a `<b>`\n\nc")) == "<p>a <code>&lt;b&gt;</code></p>\n<p>c</p>"
 
 
-def test_a_command_has_what_the_operation_needs_and_is_quoted_for_a_shell() -> None:
+def test_curl_command_is_complete_and_quoted_for_a_shell() -> None:
     send = document["paths"]["/messages"]["post"]
-    told = curl(document, "/v1/messages", "post", send)
-    assert told.startswith('curl -X POST \\\n  "$POSTKAMER/v1/messages" \\\n')
-    assert '-H "Authorization: Bearer $TOKEN"' in told
-    assert "-H 'Idempotency-Key: vraag-2026-118-antwoord-1'" in told
+    command = curl(document, "/v1/messages", "post", send)
+    assert command.startswith('curl -X POST \\\n  "$POSTKAMER/v1/messages" \\\n')
+    assert '-H "Authorization: Bearer $TOKEN"' in command
+    assert "-H 'Idempotency-Key: vraag-2026-118-antwoord-1'" in command
     example: dict[str, Any] = {"value": {"text": "foto's"}}
     body = {"content": {"application/json": {"examples": {"one": example}}}}
     assert "foto'\"'\"'s" in curl(document, "/x", "post", send | {"requestBody": body})
@@ -91,9 +84,8 @@ def test_a_command_has_what_the_operation_needs_and_is_quoted_for_a_shell() -> N
     assert upload.endswith("-H 'Content-Type: application/pdf' \\\n  --data-binary @besluit.pdf")
     hook = document["paths"]["/webhooks/whatsapp"]
     assert "hub.challenge=1158201444" in curl(document, "/x", "get", hook["get"])
-    assert '-H "X-Hub-Signature-256: sha256=$SIGNATURE"' in curl(
-        document, "/x", "post", hook["post"]
-    )
+    signed = curl(document, "/x", "post", hook["post"])
+    assert '-H "X-Hub-Signature-256: sha256=$SIGNATURE"' in signed
 
 
 SCHEMAS: list[tuple[dict[str, Any], str, str]] = [
@@ -110,6 +102,6 @@ SCHEMAS: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("schema", "words", "bounds"), SCHEMAS, ids=[one[1] for one in SCHEMAS])
-def test_a_schema_is_said_in_words(schema: dict[str, Any], words: str, bounds: str) -> None:
+def test_schema_is_described_in_words(schema: dict[str, Any], words: str, bounds: str) -> None:
     assert "".join(word.text for word in kind(schema)) == words
     assert limits(schema) == bounds

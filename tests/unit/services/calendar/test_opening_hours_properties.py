@@ -1,4 +1,4 @@
-"""Opening hours of any kind, at any moment: what they say of now, of next and of a wait agrees."""
+"""Opening hours of any kind, at any moment: open now, next change and open time agree."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -54,7 +54,7 @@ OWN = st.lists(
 @given(EXPRESSIONS, OWN, INSTANTS, st.integers(0, 99))
 @example(NIGHT, [], datetime(2026, 3, 28, 21, tzinfo=UTC), 99)
 @example(NIGHT, [], datetime(2026, 10, 24, 20, tzinfo=UTC), 99)
-def test_between_now_the_next_closing_and_the_next_opening_nothing_changes(
+def test_opening_hours_change_only_at_the_next_opening_and_closing(
     expression: str, own: list[Closing], at: datetime, percent: int
 ) -> None:
     hours = compile_hours(expression, own)
@@ -76,7 +76,7 @@ def test_between_now_the_next_closing_and_the_next_opening_nothing_changes(
 
 @pytest.mark.slow
 @given(EXPRESSIONS, INSTANTS)
-def test_by_the_wall_it_is_open_when_the_library_says_so(expression: str, at: datetime) -> None:
+def test_opening_hours_agree_with_the_library_on_local_time(expression: str, at: datetime) -> None:
     """But for the hour that comes twice, which the wall alone cannot tell apart."""
     wall = at.astimezone(AMSTERDAM)
     if wall.replace(fold=0).utcoffset() == wall.replace(fold=1).utcoffset():
@@ -90,7 +90,7 @@ def test_by_the_wall_it_is_open_when_the_library_says_so(expression: str, at: da
 @given(
     EXPRESSIONS, OWN, INSTANTS, *[st.integers(1, 60 * 60).map(lambda n: timedelta(minutes=n))] * 2
 )
-def test_a_wait_in_two_parts_is_as_long_as_in_one(
+def test_open_time_added_in_two_parts_is_as_long_as_in_one(
     expression: str, own: list[Closing], at: datetime, one: timedelta, other: timedelta
 ) -> None:
     hours = compile_hours(expression, own)
@@ -114,7 +114,7 @@ class Counted:
         return self.expression.intervals(start, end)
 
 
-def test_a_week_is_worked_out_once_and_a_bounded_number_is_kept() -> None:
+def test_weeks_are_computed_once_and_a_bounded_number_is_cached() -> None:
     library = Counted("off")
     hours = Hours(library, {})
     at = datetime(2026, 11, 27, 9, tzinfo=UTC)

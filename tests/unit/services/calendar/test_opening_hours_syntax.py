@@ -1,4 +1,4 @@
-"""Opening hours as people write them: taken, refused in a sentence, and said in Dutch."""
+"""Opening hours as people write them: accepted, refused in a sentence, and spoken in Dutch."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -34,25 +34,23 @@ MONDAY = datetime(2026, 11, 23)  # noqa: DTZ001 - by the wall
         "Sa-Su 00:00-24:00",
     ],
 )
-def test_what_a_department_can_mean_is_taken(expression: str) -> None:
+def test_opening_hours_that_make_sense_are_accepted(expression: str) -> None:
     assert fault(expression) == ""
 
 
 @pytest.mark.parametrize(
-    ("expression", "said"),
+    ("expression", "words"),
     [
-        # What cannot be read
+        # Unreadable
         ("ma-vr 09:00-17:00", "cannot be read: 'ma-vr 09:00-17:00'"),
         ("Mo-Fr 9-17", "cannot be read: '9-17'"),
         ("Mo-Fr 09.00-17.00", "cannot be read: '09.00-17.00'"),
         ("Mo-Fr 09:00–17:00", r"cannot be read: '\u201317:00'"),
-        ("Mo-Fr 09:00-17:00;", "cannot be read: ''"),
-        (" ", "cannot be read: ''"),
+        ("Mo-Fr 09:00-17:00;", "cannot be read: ''"), (" ", "cannot be read: ''"),
         ("2026-2020 Mo off", "cannot be read: '2026-2020 Mo off'"),
-        ("\x00", r"cannot be read: '\x00'"),
-        ("\ud800", r"cannot be read: '\ud800'"),
+        ("\x00", r"cannot be read: '\x00'"), ("\ud800", r"cannot be read: '\ud800'"),
         ("Mo-Fr 09:00-17:00" + " " * LONGEST, "at most 500 characters"),
-        # What is read, and does not say when it is open
+        # Readable, but without an answer to when it is open
         ('Mo-Fr 09:00-17:00 "op afspraak"', "comment"),
         ("Mo-Fr 09:00-17:00; Sa unknown", "should be known"),
         ("Mo-Fr 09:00-17:00 || Sa 10:00-12:00", "||"),
@@ -79,13 +77,13 @@ def test_what_a_department_can_mean_is_taken(expression: str) -> None:
         ("PH off; PH 10:00-12:00", "PH closed is replaced"),
     ],
 )  # fmt: skip
-def test_what_no_department_can_mean_is_refused_in_a_sentence(expression: str, said: str) -> None:
-    assert said in fault(expression)
+def test_opening_hours_that_make_no_sense_have_a_fault(expression: str, words: str) -> None:
+    assert words in fault(expression)
     assert spoken(expression) == ""
 
 
 @pytest.mark.parametrize(
-    ("expression", "said"),
+    ("expression", "dutch"),
     [
         ("24/7", "elke dag de hele dag"),
         ("24/7; PH off", "elke dag de hele dag, niet op feestdagen"),
@@ -118,20 +116,20 @@ def test_what_no_department_can_mean_is_refused_in_a_sentence(expression: str, s
         ("Mo 09:00-10:00; Tu 09:00-11:00; We 09:00-12:00; Th 09:00-13:00", ""),
     ],
 )  # fmt: skip
-def test_hours_are_said_in_dutch_when_they_are_simple(expression: str, said: str) -> None:
+def test_simple_hours_are_spoken_in_dutch(expression: str, dutch: str) -> None:
     assert fault(expression) == ""
-    assert spoken(expression) == said
+    assert spoken(expression) == dutch
 
 
 DAYS = ["maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag"]
 
 
-def understood(said: str) -> set[tuple[int, str, str]]:
+def understood(sentence: str) -> set[tuple[int, str, str]]:
     """(Day, from, till) of each opening that a sentence tells of."""
     words = rf"{'|'.join(DAYS)}|elke dag|tot en met|de hele dag|van \d\d.\d\d tot \d\d.\d\d"
     days: list[int] = []
     week, through, timed = set(), False, True
-    for word in re.findall(words, said):
+    for word in re.findall(words, sentence):
         if word in DAYS or word == "elke dag":
             days, timed = ([], False) if timed else (days, False)
             day = DAYS.index(word) if word in DAYS else 6
@@ -163,15 +161,14 @@ WEEKS = st.lists(st.tuples(RULES, st.sampled_from(["; ", ", "])), min_size=1, ma
 
 @pytest.mark.slow
 @given(WEEKS)
-def test_what_is_said_is_when_it_is_open(expression: str) -> None:
-
-    if said := spoken(expression):
-        told = understood(said)
+def test_spoken_hours_are_those_in_which_it_is_open(expression: str) -> None:
+    if sentence := spoken(expression):
+        openings = understood(sentence)
         for quarter in range(7 * 96):
             at = MONDAY + timedelta(minutes=15 * quarter)
             clock = f"{at:%H.%M}"
-            is_told = any(d == at.weekday() and f <= clock < t for d, f, t in told)
-            assert is_told is parse_expression(expression).is_open(at)
+            is_spoken = any(d == at.weekday() and f <= clock < t for d, f, t in openings)
+            assert is_spoken is parse_expression(expression).is_open(at)
 
 
 TOKENS = st.sampled_from(
@@ -189,7 +186,7 @@ TOKENS = st.sampled_from(
     | st.lists(TOKENS, max_size=12).map("".join)
     | st.tuples(TOKENS, st.integers(1, 2**14)).map(lambda pair: pair[0] * pair[1])
 )
-def test_whatever_is_written_has_a_fault_or_a_meaning(expression: str) -> None:
+def test_any_expression_has_a_fault_or_can_be_compiled(expression: str) -> None:
     if not fault(expression):
         assert len(expression) <= LONGEST
         at = MONDAY.replace(tzinfo=UTC)

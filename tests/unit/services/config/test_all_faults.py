@@ -1,5 +1,4 @@
-"""Every fault of all files at once, whatever stands in them; and none that only follows from
-another."""
+"""Faults of all files at once, and none that only follows from another."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +24,7 @@ options = [{id = "a", title = "Medewerker", department = "groen"}]
 GROUPED = '[[rules]]\nid = "g"\ngroups = ["tuin"]\ndepartment = "bomen"\nreply = "uitleg"\n'
 
 
-def told(folder: Path, first: str, **files: str) -> list[str]:
+def faults_of(folder: Path, first: str, **files: str) -> list[str]:
     """File, line and sentence of each fault; `a__b` is the file a/b.toml."""
     for name, text in {"postkamer": first, **files}.items():
         file = folder / f"{name.replace('__', '/')}.toml"
@@ -44,82 +43,55 @@ NO_TOML = "a.toml:3: file: is not valid TOML: Invalid value (at line 3, column 9
 @pytest.mark.parametrize(
     ("first", "files", "found"),
     [
-        # What may stand in a file that cannot be read is not missed.
+        # An unreadable file may hold anything: nothing of it is reported as missing.
         ('include = ["a.toml"]\n' + TOML + GROUPED, {}, ["1: include: there is no file 'a.toml'"]),
         ('include = ["a.toml"]\n' + TOML + GROUPED, {"a": BROKEN}, [NO_TOML]),
-        (
-            'include = ["b.toml", "c.toml"]\n',
-            {"b": TOML},
-            ["1: include: there is no file 'c.toml'"],
-        ),
-        # What is surely wrong in other files is told beside it.
-        (
-            'include = ["a.toml", "b.toml", "c.toml"]\n' + TOML.replace("https", "ftp"),
-            {"a": BROKEN, "b": '[[rules]]\nid = "y"\nwords = ["a*b"]\nhold = true\n'},
-            [
-                "1: include: there is no file 'c.toml'",
-                "34: destinations.0.url: String should match pattern '^https?://[^\\s]+$'",
-                NO_TOML,
-                "b.toml:3: rules.1.words.0: 'a*b': A star stands for the rest of a word:"
-                " at its end or at its start, outside quotes",
-            ],
-        ),
-        (
-            TOML + BROKEN + MENUS + BROKEN + BACKWARD,
-            {},
-            ["41: file: is not valid TOML: Invalid value (at line 41, column 9)"],
-        ),
+        ('include = ["b.toml", "c.toml"]\n', {"b": TOML},
+         ["1: include: there is no file 'c.toml'"]),
+        # Certain faults of other files are reported beside it.
+        ('include = ["a.toml", "b.toml", "c.toml"]\n' + TOML.replace("https", "ftp"),
+         {"a": BROKEN, "b": '[[rules]]\nid = "y"\nwords = ["a*b"]\nhold = true\n'},
+         ["1: include: there is no file 'c.toml'",
+          "34: destinations.0.url: String should match pattern '^https?://[^\\s]+$'",
+          NO_TOML,
+          "b.toml:3: rules.1.words.0: 'a*b': A star stands for the rest of a word:"
+          " at its end or at its start, outside quotes"]),
+        (TOML + BROKEN + MENUS + BROKEN + BACKWARD, {},
+         ["41: file: is not valid TOML: Invalid value (at line 41, column 9)"]),
         (TOML + "id = 2\n[tenants]\n", {}, None),
         # Neither is a department that has no form, nor a text.
-        (
-            TOML.replace('name = "Openbare ruimte"', "name = 7") + MENUS,
-            {},
-            [
-                "23: departments.1.name: Input should be a valid string",
-                "39: menus.0.text: there is no text 'keuze'",
-            ],
-        ),
-        (
-            'texts = "texts"\n' + TOML + GROUPED,
-            {"texts__nl": "a = = 1\n"},
-            [
-                "42: rules.1.groups: there is no group 'tuin'",
-                "43: rules.1.department: there is no department 'bomen'",
-                "texts/nl.toml:1: file: is not valid TOML: Invalid value (at line 1, column 5)",
-            ],
-        ),
+        (TOML.replace('name = "Openbare ruimte"', "name = 7") + MENUS, {},
+         ["23: departments.1.name: Input should be a valid string",
+          "39: menus.0.text: there is no text 'keuze'"]),
+        ('texts = "texts"\n' + TOML + GROUPED, {"texts__nl": "a = = 1\n"},
+         ["42: rules.1.groups: there is no group 'tuin'",
+          "43: rules.1.department: there is no department 'bomen'",
+          "texts/nl.toml:1: file: is not valid TOML: Invalid value (at line 1, column 5)"]),
         (TOML + MENUS + "[[menus]]\nid = ['a']\n", {}, None),
         ("texts = 7\n" + TOML + MENUS, {}, ["1: texts: Input should be a valid string"]),
         # Files that are not beside the first one.
-        (
-            f'include = ["{FOLDER.parent}/*.toml"]\n' + TOML,
-            {},
-            [f"1: include: '{FOLDER.parent}/*.toml' {NOT_BESIDE}"],
-        ),
-        (
-            f'texts = "{FOLDER}"\n' + TOML,
-            {},
-            [f"1: texts: '{FOLDER}' {NOT_BESIDE}"],
-        ),
+        (f'include = ["{FOLDER.parent}/*.toml"]\n' + TOML, {},
+         [f"1: include: '{FOLDER.parent}/*.toml' {NOT_BESIDE}"]),
+        (f'texts = "{FOLDER}"\n' + TOML, {}, [f"1: texts: '{FOLDER}' {NOT_BESIDE}"]),
         ('texts = "a\\u0000"\n' + TOML, {}, None),
         ('include = ["a\\u0000"]\n' + TOML, {}, None),
     ],
 )  # fmt: skip
-def test_every_fault_of_all_files_is_told_at_once_and_no_other(
+def test_check_reports_every_fault_of_all_files_and_no_consequence_of_one(
     tmp_path: Path, first: str, files: dict[str, str], found: list[str] | None
 ) -> None:
-    got = told(tmp_path, first, **files)
+    got = faults_of(tmp_path, first, **files)
     want = None if found is None else [
         f if ".toml:" in f else f"postkamer.toml:{f}" for f in found
     ]  # fmt: skip
     assert got and (want is None or sorted(got) == sorted(want))
 
 
-def test_a_file_that_cannot_be_read_hides_no_fault_of_the_texts(tmp_path: Path) -> None:
+def test_missing_file_hides_no_fault_of_the_texts(tmp_path: Path) -> None:
     (tmp_path / "texts").mkdir()
     nl = (FOLDER / "nl.toml").read_text()
     (tmp_path / "texts" / "nl.toml").write_text(nl + '\n[vraag]\ntext = "Wat is uw BSN?"\n')
-    found = told(tmp_path, 'texts = "texts"\ninclude = ["weg.toml"]\n' + TOML)
+    found = faults_of(tmp_path, 'texts = "texts"\ninclude = ["weg.toml"]\n' + TOML)
     assert [f for f in found if "weg.toml" in f] == [
         "postkamer.toml:2: include: there is no file 'weg.toml'"
     ]
@@ -176,7 +148,7 @@ TOPS = st.sampled_from(["include", "texts", "partitions", *FIELDS])
 
 @pytest.mark.slow
 @given(st.lists(st.tuples(PLACES, ODD), max_size=3), st.lists(st.tuples(TOPS, ODD), max_size=1))
-def test_whatever_a_field_holds_there_are_faults_and_no_error(
+def test_any_value_of_a_field_is_accepted_or_reported_as_a_fault(
     changes: list[tuple[tuple[str, str], Any]], tops: list[tuple[str, Any]]
 ) -> None:
     text = TOML + ENTRIES

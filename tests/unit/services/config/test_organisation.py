@@ -1,4 +1,4 @@
-"""What a destination is shown and asked: certificates and tokens, every fault with its line."""
+"""Credentials of a destination: certificates and tokens, every fault with its line."""
 
 import pytest
 
@@ -13,6 +13,7 @@ token_url = "https://id.example/token"
 client_id = "postkamer"
 client_secret = "env:CRM_OAUTH"
 """
+WITHOUT_SECRET = OAUTH.replace("env:CRM_OAUTH", "")
 
 
 def town(own: str) -> str:
@@ -20,7 +21,7 @@ def town(own: str) -> str:
     return TOML.replace(SECRET, SECRET + own)
 
 
-def test_a_destination_has_certificates_and_a_token_of_its_own() -> None:
+def test_destination_takes_certificates_and_oauth() -> None:
     [crm] = parse(town(CERTIFICATE + OAUTH), "p.toml").destinations
     assert crm.client_certificate == "crm.pem"
     assert crm.oauth and crm.oauth.client_auth == "basic"
@@ -36,7 +37,7 @@ def test_a_destination_has_certificates_and_a_token_of_its_own() -> None:
         ('client_key = "crm.key"\n', 30, "", "goes with a client_certificate"),
         (OAUTH.replace("https:", "ftp:"), 36, "oauth.token_url", "pattern"),
         (OAUTH.replace("env:CRM_OAUTH", "tiger"), 38, "oauth.client_secret", "pattern"),
-        (OAUTH.replace("env:CRM_OAUTH", ""), 35, "oauth", "client_auth = 'tls' without one"),
+        (WITHOUT_SECRET, 35, "oauth", "client_auth = 'tls' without one"),
         (OAUTH + 'client_auth = "tls"\n', 35, "oauth", "client_auth = 'tls' without one"),
         (OAUTH + 'client_auth = "jwt"\n', 39, "oauth.client_auth", "'basic', 'post' or 'tls'"),
         (OAUTH + 'scope = "a\\tb"\n', 39, "oauth.scope", "pattern"),
@@ -44,15 +45,10 @@ def test_a_destination_has_certificates_and_a_token_of_its_own() -> None:
         (OAUTH.replace('client_id = "postkamer"\n', ""), 35, "oauth.client_id", "required"),
         ("oauth = {}\n", 35, "oauth.client_id", "required"),
         ("oauth = 7\n", 35, "oauth", "valid dictionary"),
-        (
-            OAUTH.replace("env:CRM_OAUTH", "") + 'client_auth = "tls"\n',
-            30,
-            "",
-            "needs a client_certificate",
-        ),
+        (WITHOUT_SECRET + 'client_auth = "tls"\n', 30, "", "needs a client_certificate"),
     ],
 )
-def test_a_fault_is_told_with_its_line_and_never_quotes_a_secret(
+def test_fault_of_a_destination_has_its_line_and_quotes_no_secret(
     own: str, line: int, where: str, words: str
 ) -> None:
     with pytest.raises(ConfigError) as raised:
@@ -63,7 +59,7 @@ def test_a_fault_is_told_with_its_line_and_never_quotes_a_secret(
     assert "tiger" not in str(raised.value)
 
 
-def test_certificates_are_for_https_and_mail_has_none() -> None:
+def test_certificates_are_for_https_only_and_not_for_mail() -> None:
     clear = town(CERTIFICATE).replace("https://crm", "http://crm")
     with pytest.raises(ConfigError, match="for an address by https"):
         parse(clear, "p.toml")
@@ -76,7 +72,7 @@ def test_certificates_are_for_https_and_mail_has_none() -> None:
             parse(TOML + more, "p.toml")
 
 
-def test_what_else_is_wrong_with_a_destination_hides_neither_its_secrets_nor_its_files() -> None:
+def test_wrong_destination_still_tells_its_secrets_and_files() -> None:
     for own, secret in ((CERTIFICATE + OAUTH, "env:CRM_OAUTH"), ("oauth = 7\n", None)):
         with pytest.raises(ConfigError) as raised:
             parse(town(own).replace("https://crm", "ftp://crm"), "p.toml")

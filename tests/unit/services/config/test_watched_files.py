@@ -1,4 +1,4 @@
-"""Which files are looked at again, when they lie still, and what of them may change."""
+"""Watched configuration files: which are polled, when they are stable, what of them may change."""
 
 import os
 from collections.abc import Callable
@@ -22,17 +22,17 @@ def path(tmp_path: Path) -> Path:
     return two_files(tmp_path)
 
 
-def test_a_picture_is_taken_once_and_only_when_it_was_the_same_twice() -> None:
-    watched = ChangeDetector()
+def test_snapshot_is_new_and_stable_when_seen_twice_and_not_processed() -> None:
+    detector = ChangeDetector()
     one, other = {"a": (1, 2, 3)}, {"a": (1, 2, 4)}
-    assert [watched.is_new_and_stable(each) for each in (one, one)] == [False, True]
-    watched.processed = one
-    assert [watched.is_new_and_stable(each) for each in (one, other, one, one)] == [False] * 4
-    assert [watched.is_new_and_stable(each) for each in (other, other)] == [False, True]
-    assert watched.is_new_and_stable(other), "until it is taken, it is to be taken"
+    assert [detector.is_new_and_stable(each) for each in (one, one)] == [False, True]
+    detector.processed = one
+    assert [detector.is_new_and_stable(each) for each in (one, other, one, one)] == [False] * 4
+    assert [detector.is_new_and_stable(each) for each in (other, other)] == [False, True]
+    assert detector.is_new_and_stable(other), "until it is processed, it is new"
 
 
-def test_the_picture_has_each_file_that_would_be_read_and_no_other(path: Path) -> None:
+def test_poll_returns_each_file_that_would_be_read_and_no_other(path: Path) -> None:
     rules, texts = path.parent / "rules", path.parent / "texts"
     files = WatchedFiles(path)
     seen = files.poll()
@@ -51,7 +51,7 @@ def test_the_picture_has_each_file_that_would_be_read_and_no_other(path: Path) -
 
 
 @pytest.mark.parametrize("change", ["text", "mode", "link"])
-def test_whatever_changes_with_a_file_changes_the_picture(path: Path, change: str) -> None:
+def test_poll_notices_new_text_mode_or_link_of_a_file(path: Path, change: str) -> None:
     file = path.parent / "rules" / "afval.toml"
     same = file.with_suffix(".other")
     same.write_text(RULE.format("containes"))
@@ -72,7 +72,7 @@ def test_whatever_changes_with_a_file_changes_the_picture(path: Path, change: st
 
 
 @pytest.mark.parametrize("broken", ["include = [", "", None])
-def test_while_the_first_file_cannot_be_read_what_it_named_is_looked_at(
+def test_included_files_are_polled_while_the_first_file_is_unreadable(
     path: Path, broken: str | None
 ) -> None:
     files = WatchedFiles(path)
@@ -94,7 +94,7 @@ def test_while_the_first_file_cannot_be_read_what_it_named_is_looked_at(
         ({"include": "a.toml", "texts": 7}, []),
     ],
 )
-def test_where_the_other_files_are_is_read_as_far_as_it_can_be(
+def test_included_patterns_are_read_from_a_partly_wrong_file(
     given: dict[str, object], found: list[str]
 ) -> None:
     assert list(included_patterns(given)) == found
@@ -109,13 +109,13 @@ CHANGES: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("table", FIXED)
-def test_what_services_read_at_their_start_alone_does_not_change(path: Path, table: str) -> None:
+def test_fixed_table_cannot_be_reloaded(path: Path, table: str) -> None:
     held = loader.load(path).config
     path.write_text(CHANGES[table](TOML))
     assert non_reloadable_changes(held, loader.load(path).config) == [table]
 
 
-def test_everything_else_changes_and_so_does_the_order_of_tables(path: Path) -> None:
+def test_all_other_settings_and_the_order_of_tables_can_be_reloaded(path: Path) -> None:
     second = '[[destinations]]\nid = "a"\nkind = "cloudevents"\nurl = "https://a.example"\n'
     path.write_text(TOML + second)
     held = loader.load(path).config

@@ -14,6 +14,9 @@ COMPOUND = frozenset(
 )
 MP4 = frozenset({"audio/aac", "audio/mp4", "video/mp4"})
 NOTHING: frozenset[str] = frozenset()
+AAC = (b"\xf0", b"\xf1", b"\xf8", b"\xf9")
+MP3 = (b"\xfa", b"\xfb", b"\xf3", b"\xe3")
+"""Second bytes of a frame: version, layer and checksum differ."""
 
 
 def ftyp(major: bytes, *compatible: bytes) -> bytes:
@@ -30,18 +33,12 @@ def ftyp(major: bytes, *compatible: bytes) -> bytes:
         (b"RIFF\x10\0\0\0WEBPVP8 ", {"image/webp"}),
         (b"RIFF\x10\0\0\0WAVEfmt ", NOTHING),
         (b"RIFX\x10\0\0\0WEBPVP8 ", NOTHING),
-        (b"\xff\xf1\x50\x80", {"audio/aac"}),
-        (b"\xff\xf9\x50\x80", {"audio/aac"}),
-        (b"\xff\xf0\x50\x80", {"audio/aac"}),
-        (b"\xff\xf8\x50\x80", {"audio/aac"}),
+        *((b"\xff" + second + b"\x50\x80", {"audio/aac"}) for second in AAC),
         (b"ADIF\0", {"audio/aac"}),
         (b"#!AMR\n<\x91", {"audio/amr"}),
         (b"#!AMR-WB\n", {"audio/amr"}),
         (b"ID3\x04\0", {"audio/mpeg"}),
-        (b"\xff\xfb\x90\x64", {"audio/mpeg"}),
-        (b"\xff\xfa\x90\x64", {"audio/mpeg"}),
-        (b"\xff\xf3\x84\xc4", {"audio/mpeg"}),
-        (b"\xff\xe3\x84\xc4", {"audio/mpeg"}),
+        *((b"\xff" + second + b"\x90\x64", {"audio/mpeg"}) for second in MP3),
         (b"OggS\0\x02" + bytes(20) + b"\x01\x13OpusHead\x01\x01", {"audio/ogg"}),
         (ftyp(b"M4A ", b"mp42"), MP4),
         (ftyp(b"isom"), MP4),
@@ -53,10 +50,7 @@ def ftyp(major: bytes, *compatible: bytes) -> bytes:
         (bytes(HEAD_BYTES - 4) + b"%PDF-1.4", NOTHING),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0", COMPOUND),
         (b"PK\x03\x04\x14\0", ZIPPED),
-        (b"MZ\x90\0\x03", NOTHING),
-        (b"<html><script>", NOTHING),
-        (b"\xff", NOTHING),
-        (b"", NOTHING),
+        *((head, NOTHING) for head in (b"MZ\x90\0\x03", b"<html><script>", b"\xff", b"")),
     ],
 )
 def test_has_signature_of_these_types_and_no_others(head: bytes, types: frozenset[str]) -> None:

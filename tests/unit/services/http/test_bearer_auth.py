@@ -20,7 +20,7 @@ from services.http.bearer_auth import parse_bearer
         ("Bearer two words", "two words"),
     ],
 )
-def test_the_token_is_what_follows_the_word_bearer(header: str, token: str | None) -> None:
+def test_token_is_parsed_after_the_word_bearer(header: str, token: str | None) -> None:
     assert parse_bearer(header) == token
 
 

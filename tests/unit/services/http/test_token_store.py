@@ -1,4 +1,4 @@
-"""Whose a token is: exactly, and no longer than it can be known."""
+"""Tokens of the environment and of the table, which is trusted for a limited time."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -20,8 +20,9 @@ from services.http.token_store import (
     environment_tokens,
 )
 from services.postgres.database import Pool
-from tests.support import virtual_clock
+from services.tasks import background_task
 from tests.support.tokens import key
+from tests.support.virtual_clock import on_virtual_clock
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
 
@@ -34,24 +35,21 @@ def towns(*names: str) -> Configuration:
     return Configuration.model_construct(tenants=tuple(Tenant(id=n, name=n) for n in names))
 
 
+TWO = towns("almelo", "hengelo")
+
+
 def test_environment_token_belongs_to_the_only_municipality() -> None:
     first, second = environment_tokens(environment("crm:a,crm:b"), towns("almelo"))
     assert {first.hash, second.hash} == {digest("a"), digest("b")}
     assert (first.rights.name, first.rights.tenant) == ("crm", "almelo")
-    assert (first.rights.roles, first.rights.departments) == (
-        {"send", "read", "kcc", "care"},
-        frozenset(),
-    )
+    assert first.rights.roles == {"send", "read", "kcc", "care"}
+    assert first.rights.departments == frozenset()
 
 
 def test_environment_token_names_its_municipality_when_there_are_two() -> None:
-    keys = environment_tokens(
-        environment("crm@almelo:a,zaak@hengelo:b"), towns("almelo", "hengelo")
-    )
-    assert [(k.rights.name, k.rights.tenant) for k in keys] == [
-        ("crm", "almelo"),
-        ("zaak", "hengelo"),
-    ]
+    given = environment("crm@almelo:a,zaak@hengelo:b")
+    names = [(k.rights.name, k.rights.tenant) for k in environment_tokens(given, TWO)]
+    assert names == [("crm", "almelo"), ("zaak", "hengelo")]
 
 
 @pytest.mark.parametrize(
@@ -68,26 +66,20 @@ def test_environment_token_without_one_municipality_is_a_hidden_fault(
     tokens: str, fault: str
 ) -> None:
     with pytest.raises(SettingsError) as raised:
-        environment_tokens(environment(tokens), towns("almelo", "hengelo"))
+        environment_tokens(environment(tokens), TWO)
     assert raised.value.faults == [f"POSTKAMER_API_TOKENS: {fault}"]
 
 
-def row(name: str, token: str, **more: Any) -> dict[str, Any]:
-    return {
-        "name": name,
-        "hash": digest(token),
-        "tenant": "almelo",
-        "roles": ["read"],
-        "departments": [],
-        "people": False,
-        "per_second": 1,
-        "burst": 1,
-        "expires_at": None,
-    } | more
+DEFAULTS = {"tenant": "almelo", "roles": ["read"], "departments": [], "people": False}
+DEFAULTS |= {"per_second": 1, "burst": 1, "expires_at": None}
+
+
+def row(name: str, token: str, **fields: Any) -> dict[str, Any]:
+    return DEFAULTS | {"name": name, "hash": digest(token)} | fields
 
 
 class Table:
-    """Stands where the pool does: rows, or an error."""
+    """Stand-in for the pool: rows, or an error."""
 
     def __init__(self, *rows: dict[str, Any]) -> None:
         self.rows: list[dict[str, Any]] | Exception = list(rows)
@@ -98,98 +90,81 @@ class Table:
         return self.rows
 
 
-def ring(table: Table, *tokens: str) -> TokenStore:
+def store(table: Table, *tokens: str) -> TokenStore:
+    """A store of this table, and of these tokens of the environment."""
     return TokenStore(cast(Pool, table), [key(token) for token in tokens])
 
 
-def test_token_table_expires_when_unread_but_environment_tokens_stay() -> None:
-    async def play() -> None:
-        table = Table(row("desk", "t"))
-        keyring = ring(table, "e")
+async def refreshed(*rows: dict[str, Any], environment: tuple[str, ...] = ()) -> TokenStore:
+    tokens = store(Table(*rows), *environment)
+    await tokens.refresh()
+    return tokens
+
+
+@on_virtual_clock
+async def test_token_table_expires_when_unread_but_environment_tokens_stay() -> None:
+    table = Table(row("desk", "t"))
+    tokens = store(table, "e")
+    with pytest.raises(TokensUnavailable):
+        tokens.find("t", NOW)
+    await tokens.refresh()
+    assert tokens.find("t", NOW)
+    table.rows = OSError()
+    with pytest.raises(OSError):
+        await tokens.refresh()
+    await asyncio.sleep(TRUST_SECONDS)
+    assert tokens.find("t", NOW)
+    await asyncio.sleep(0.001)
+    for token in ("t", "unknown"):
         with pytest.raises(TokensUnavailable):
-            keyring.find("t", NOW)
-        await keyring.refresh()
-        assert keyring.find("t", NOW)
-        table.rows = OSError()
-        with pytest.raises(OSError):
-            await keyring.refresh()
-        await asyncio.sleep(TRUST_SECONDS)
-        assert keyring.find("t", NOW)
-        await asyncio.sleep(0.001)
-        for token in ("t", "unknown"):
-            with pytest.raises(TokensUnavailable):
-                keyring.find(token, NOW)
-        assert keyring.find("e", NOW)
-
-    virtual_clock.run(play())
+            tokens.find(token, NOW)
+    assert tokens.find("e", NOW)
 
 
-def test_a_table_that_answers_again_is_trusted_again() -> None:
-    async def play() -> None:
-        table = Table(row("desk", "t"))
-        table.rows, rows = OSError(), table.rows
-        keyring = ring(table)
-        task = asyncio.create_task(keyring.refresh_forever())
+@on_virtual_clock
+async def test_token_table_that_answers_again_is_trusted_again() -> None:
+    table = Table(row("desk", "t"))
+    table.rows, rows = OSError(), table.rows
+    tokens = store(table)
+    async with background_task(tokens.refresh_forever()):
         await asyncio.sleep(60)
         with pytest.raises(TokensUnavailable):
-            keyring.find("t", NOW)
+            tokens.find("t", NOW)
         table.rows = rows
         await asyncio.sleep(3)
-        assert keyring.find("t", NOW)
-        task.cancel()
-        await asyncio.wait([task])
-
-    virtual_clock.run(play())
+        assert tokens.find("t", NOW)
 
 
-def test_a_token_ends_at_its_moment_and_not_at_the_next_look() -> None:
-    async def play() -> None:
-        keyring = ring(Table(row("desk", "t", expires_at=NOW)))
-        await keyring.refresh()
-        assert keyring.find("t", NOW - timedelta(microseconds=1))
-        assert keyring.find("t", NOW) is None
-
-    virtual_clock.run(play())
+@on_virtual_clock
+async def test_token_expires_at_its_moment_and_not_at_the_next_refresh() -> None:
+    tokens = await refreshed(row("desk", "t", expires_at=NOW))
+    assert tokens.find("t", NOW - timedelta(microseconds=1))
+    assert tokens.find("t", NOW) is None
 
 
-def test_a_name_of_the_environment_is_nobody_else_s() -> None:
-    async def play() -> None:
-        keyring = ring(Table(row("crm", "t", tenant="hengelo")), "e")
-        await keyring.refresh()
-        assert keyring.find("t", NOW) is None
-        found = keyring.find("e", NOW)
-        assert found
-        assert found.tenant == "almelo"
-
-    virtual_clock.run(play())
+@on_virtual_clock
+async def test_name_of_an_environment_token_cannot_be_used_in_the_table() -> None:
+    tokens = await refreshed(row("crm", "t", tenant="hengelo"), environment=("e",))
+    assert tokens.find("t", NOW) is None
+    found = tokens.find("e", NOW)
+    assert found and found.tenant == "almelo"
 
 
-def test_token_store_is_bounded() -> None:
-    async def play() -> None:
-        keyring = ring(Table(*(row(f"n{n}", f"t{n}") for n in range(MAX_TOKENS + 1))))
-        await keyring.refresh()
-        assert keyring.find(f"t{MAX_TOKENS - 1}", NOW)
-        assert keyring.find(f"t{MAX_TOKENS}", NOW) is None
-
-    virtual_clock.run(play())
+@on_virtual_clock
+async def test_token_store_is_bounded() -> None:
+    tokens = await refreshed(*(row(f"n{n}", f"t{n}") for n in range(MAX_TOKENS + 1)))
+    assert tokens.find(f"t{MAX_TOKENS - 1}", NOW)
+    assert tokens.find(f"t{MAX_TOKENS}", NOW) is None
 
 
-def test_a_role_of_a_newer_version_opens_nothing() -> None:
-    async def play() -> None:
-        keyring = ring(Table(row("desk", "t", roles=["read", "mayor"])))
-        await keyring.refresh()
-        found = keyring.find("t", NOW)
-        assert found
-        assert found.roles == {"read"}
-
-    virtual_clock.run(play())
+@on_virtual_clock
+async def test_unknown_role_of_a_token_is_ignored() -> None:
+    found = (await refreshed(row("desk", "t", roles=["read", "mayor"]))).find("t", NOW)
+    assert found and found.roles == {"read"}
 
 
 @given(st.text(), st.sets(st.text(min_size=1), max_size=4))
-def test_token_store_finds_only_exact_tokens(given_token: str, tokens: set[str]) -> None:
-    async def play() -> None:
-        keyring = ring(Table(*(row(f"n{n}", t) for n, t in enumerate(sorted(tokens)))))
-        await keyring.refresh()
-        assert (keyring.find(given_token, NOW) is not None) == (given_token in tokens)
-
-    virtual_clock.run(play())
+@on_virtual_clock
+async def test_token_store_finds_only_exact_tokens(given_token: str, known: set[str]) -> None:
+    tokens = await refreshed(*(row(f"n{n}", t) for n, t in enumerate(sorted(known))))
+    assert (tokens.find(given_token, NOW) is not None) == (given_token in known)

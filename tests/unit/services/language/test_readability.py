@@ -1,13 +1,16 @@
-"""The rules of plain language, each with texts that pass and texts that do not."""
+"""Rules of plain language, each with texts that pass and texts that do not."""
 
 import time
+import tomllib
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.language import readability
+from tests.support.example_town import PLAIN_LANGUAGE
 
+EXAMPLES = tomllib.loads(PLAIN_LANGUAGE.read_text())
 SENTENCES = [
     ("Wij zijn nu gesloten. Wij lezen uw bericht morgen.", 2),
     ("Kunt u niet wachten? Bel ons! Of mail.", 3),
@@ -40,7 +43,7 @@ SENTENCES = [
 
 
 @pytest.mark.parametrize(("text", "count"), SENTENCES)
-def test_sentences_are_told_apart(text: str, count: int) -> None:
+def test_sentences_are_split(text: str, count: int) -> None:
     assert len(readability.sentences(text)) == count, readability.sentences(text)
 
 
@@ -65,7 +68,7 @@ def test_words_are_counted_as_a_person_would(text: str, count: int) -> None:
     assert readability.words(text) == count
 
 
-def test_a_sentence_of_fifteen_words_is_short_enough_and_one_of_sixteen_is_not() -> None:
+def test_sentence_may_have_fifteen_words() -> None:
     fifteen = " ".join(["woord"] * 15)
     assert list(readability.readability_faults(f"{fifteen}. {fifteen}!")) == []
     assert list(readability.readability_faults(f"Dag. {fifteen} te. Dag.")) == [
@@ -76,126 +79,40 @@ def test_a_sentence_of_fifteen_words_is_short_enough_and_one_of_sixteen_is_not()
 def test_words_are_counted_with_the_values_of_placeholders() -> None:
     text = " ".join(["woord"] * 14) + " {opent}."
     assert list(readability.readability_faults(text)) == []
-    found = list(
-        readability.readability_faults(
-            text, lambda part: part.replace("{opent}", "maandag om negen uur")
-        )
-    )
-    assert found[0].startswith("a sentence of 18 words")
+    [fault] = readability.readability_faults(text, lambda part: part.replace("{opent}", "a b c d"))
+    assert fault.startswith("a sentence of 18 words")
 
 
 @pytest.mark.parametrize("text", ["", " \n\t", "...", "😊 - !"])
-def test_a_text_without_a_word_is_empty(text: str) -> None:
+def test_text_without_a_word_is_empty(text: str) -> None:
     assert list(readability.readability_faults(text)) == ["is empty"]
 
 
-ONLY_BY_PHONE = [
-    "Bel {telefoon}.",
-    "Is er gevaar? Bel 112.",
-    "Lukt dat niet? U kunt ons altijd bellen.",
-    "U bereikt ons op 0546-12 34 56.",
-    "U bereikt ons op +31 546 123456.",
-    "Dit is ons nummer: 14 0546.",
-    "Veilig Thuis: 0800-2000.",
-    "Via WhatsApp kunnen wij geen hulp sturen. Bel 112.",
-    "U kunt ons niet mailen. Bel {telefoon}.",
-    "Is it urgent? Call us.",
-    "You cannot e-mail us. Call {telefoon}.",
-]
-OTHERWISE_TOO = [
-    "Bel {telefoon} of mail naar {mail}.",
-    "Bel {telefoon} of kom naar de balie.",
-    "Bel 113 of chat op www.113.nl.",
-    "Bel 0546-12 34 56. Of kijk op voorbeeldstad.nl/contact.",
-    "Bel 112. Kunt u niet bellen? Gebruik de app 112NL.",
-    "Is er gevaar? Bel 112. Het nieuws staat op {website}.",
-    "Bel ons. Of schrijf naar info@voorbeeldstad.nl!",
-    "Call {telefoon} or come to the desk.",
-    "U hoeft niet te bellen.",
-    "U kunt het bericht wissen op uw eigen telefoon.",
-    "Wij zijn open op 24-12-2026 van 9 tot 17 uur.",
-    "U hoeft niets te doen.",
-]
-
-
-@pytest.mark.parametrize("text", ONLY_BY_PHONE)
-def test_a_text_that_only_tells_to_call_is_refused(text: str) -> None:
+@pytest.mark.parametrize("text", EXAMPLES["only_by_phone"])
+def test_text_with_the_telephone_as_the_only_way_is_refused(text: str) -> None:
     assert list(readability.readability_faults(text)) == ["names the telephone as the only way on"]
 
 
-@pytest.mark.parametrize("text", OTHERWISE_TOO)
-def test_a_text_with_another_way_on_or_no_call_at_all_passes(text: str) -> None:
+@pytest.mark.parametrize("text", EXAMPLES["passes"])
+def test_text_with_another_way_on_or_without_a_request_passes(text: str) -> None:
     assert list(readability.readability_faults(text)) == []
 
 
-ASKS = [
-    "Geef uw BSN.",
-    "Stuur ons uw BSN en uw geboortedatum.",
-    "Wat is uw burgerservicenummer?",
-    "Wilt u uw burger service nummer typen?",
-    "Typ hier het BSN van uw kind.",
-    "Uw BSN-nummer graag!",
-    "Mag ik uw sofinummer?",
-    "Wij hebben ook nog uw BSN nodig.",
-    "Wij vragen u om uw bsn.",
-    "Stuur een foto van uw paspoort.",
-    "Stuur ons een kopie van uw rijbewijs of ID-kaart.",
-    "Vergeet niet uw BSN te sturen.",
-    "Stuur niet alleen uw naam, ook uw BSN.",
-    "What is your citizen service number?",
-    "Please send us your BSN.",
-    "We need your BSN.",
-    "Send a photo of your passport.",
-    "*Stuur uw (BSN)!*",
-]
-DOES_NOT_ASK = [
-    "Stuur geen burgerservicenummer (BSN), geen foto van uw paspoort en geen geld.",
-    "In uw bericht staat misschien een BSN of een rekeningnummer.",
-    "Stuur uw BSN niet via WhatsApp.",
-    "Wij vragen nooit om uw BSN.",
-    "Houd uw BSN bij de hand.",
-    "Neem uw paspoort mee naar de balie.",
-    "Wilt u een BSN aanvragen? Vul het formulier in.",
-    "Vul voor een nieuw BSN het formulier in.",
-    "Heeft u vragen over uw BSN? Typ uw vraag hier.",
-    "Stuur een foto van de kapotte lantaarn.",
-    "Wat is een BSN?",
-    "Do not send your citizen service number (BSN) or a photo of your passport.",
-    "There may be a BSN in your message.",
-    "Never send us your BSN.",
-]
-
-
-@pytest.mark.parametrize("text", ASKS)
-def test_a_text_that_asks_for_a_bsn_or_for_papers_is_refused(text: str) -> None:
-    assert [what for what in readability.readability_faults(text) if what.startswith("asks for")], (
-        text
-    )
-
-
-@pytest.mark.parametrize("text", DOES_NOT_ASK)
-def test_a_text_that_warns_or_tells_about_a_bsn_passes(text: str) -> None:
-    assert list(readability.readability_faults(text)) == []
-
-
-def test_every_fault_is_told_at_once() -> None:
+def test_all_readability_faults_are_reported_at_once() -> None:
     text = f"Geef uw BSN. {'woord ' * 16}. Bel ons."
-    assert [what.split()[0] for what in readability.readability_faults(text)] == [
-        "asks",
-        "a",
-        "names",
-    ]
+    first_words = [what.split()[0] for what in readability.readability_faults(text)]
+    assert first_words == ["asks", "a", "names"]
 
 
 @pytest.mark.parametrize(("text", "most"), [("", 0), ("één", 3), ("😊", 2), ("\ud800", 1)])
-def test_characters_are_counted_as_whoever_counts_most(text: str, most: int) -> None:
+def test_length_is_in_utf16_code_units(text: str, most: int) -> None:
     assert readability.length(text) == most
 
 
 @given(st.text(st.characters(), max_size=300))
 @example("\ud800. \x00 bsn \udfff!")
 @example("J. " * 50)
-def test_no_text_is_too_strange(text: str) -> None:
+def test_any_text_is_read_without_losing_a_word(text: str) -> None:
     """And no word of it is lost, or read twice."""
     list(readability.readability_faults(text))
     read = [word for sentence in readability.sentences(text) for word in sentence.split()]
@@ -204,11 +121,15 @@ def test_no_text_is_too_strange(text: str) -> None:
     ]
 
 
-BAD = ["{", "{a", "1 ", "a.", "!", "wij hebben ", "ik heb bsn ", "@", "x\n", "burger ", "a-", "("]
+PARTS = [
+    "{", "{a", "1 ", "a.", "!", "wij hebben ", "ik heb bsn ", "@", "x\n", "burger ", "a-", "(",
+    "uw ", "bsn ", "uw bsn niet, ", "foto van ", "stuur ", "geef ons ", "zonder ", "als ",
+    "over uw\n", "b.", "b ", "niet ", ", ", "- uw\n", "x:\n", "\u200b", "burger", "paspoort ",
+]  # fmt: skip
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", BAD)
+@pytest.mark.parametrize("part", PARTS)
 def test_reading_a_text_takes_time_in_proportion_to_its_length(part: str) -> None:
     """Sixteen times the text: 256 times the work if it were quadratic."""
 
@@ -218,4 +139,5 @@ def test_reading_a_text_takes_time_in_proportion_to_its_length(part: str) -> Non
         return time.process_time() - start
 
     cost(100)
-    assert cost(16_000) < 64 * max(cost(1_000), 0.0005)
+    once = min(cost(1_000) for _ in range(3))
+    assert cost(16_000) < 64 * max(once, 0.0005)

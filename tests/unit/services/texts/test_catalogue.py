@@ -1,4 +1,4 @@
-"""What citizens are told: the texts that are shipped, reading files, filling in values."""
+"""Catalogue of texts: the shipped ones, reading files, filling in values."""
 
 from pathlib import Path
 
@@ -29,26 +29,24 @@ def shipped() -> Texts:
     return load(FOLDER)
 
 
-def test_every_text_that_is_shipped_is_fit_to_send(shipped: Texts) -> None:
+def test_shipped_texts_have_no_faults(shipped: Texts) -> None:
     assert sorted(shipped.languages) == ["en", "nl"]
     assert [str(fault) for fault in text_errors(shipped, TOWN)] == []
     assert list(text_warnings(shipped)) == []
 
 
-def test_the_languages_that_are_shipped_have_the_same_texts_and_placeholders(
-    shipped: Texts,
-) -> None:
+def test_shipped_languages_have_the_same_texts_and_placeholders(shipped: Texts) -> None:
     dutch, english = shipped.languages["nl"], shipped.languages["en"]
     assert list(dutch) == list(english) == [id for id in dutch if id in TEXTS]
     assert set(TEXTS) == set(dutch)
     for id in dutch:
-        names = [sorted(set(PLACEHOLDER.findall(there[id].body))) for there in (dutch, english)]
+        names = [sorted(set(PLACEHOLDER.findall(texts[id].body))) for texts in (dutch, english)]
         assert names[0] == names[1], id
         assert dutch[id].owner == english[id].owner
         assert len(dutch[id].buttons) == len(english[id].buttons)
 
 
-def test_every_placeholder_is_used_and_those_that_are_computed_have_their_length() -> None:
+def test_placeholders_are_used_and_the_computed_ones_have_a_length() -> None:
     used = {name for text in load(FOLDER).languages["nl"].values() for name in names(text)}
     assert used == set(PLACEHOLDERS)
     assert set(WORDS) == {name for name, source in PLACEHOLDERS.items() if source == COMPUTED}
@@ -76,13 +74,11 @@ TELLING = (
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])
-def test_whoever_reads_along_is_not_told_what_a_message_was_about(
-    shipped: Texts, language: str
-) -> None:
+def test_privacy_texts_do_not_tell_the_subject_of_a_message(shipped: Texts, language: str) -> None:
     text = shipped.find(language, "geweld")
     assert text
-    said = set(text.body.casefold().replace(":", " ").replace(".", " ").split())
-    assert not said & set(TELLING.split())
+    used = set(text.body.casefold().replace(":", " ").replace(".", " ").split())
+    assert not used & set(TELLING.split())
 
 
 def read(text: str, language: str = "nl") -> tuple[dict[str, Text], list[ConfigFault]]:
@@ -92,7 +88,7 @@ def read(text: str, language: str = "nl") -> tuple[dict[str, Text], list[ConfigF
 GENERAL = 'owner = "KCC"\nversion = "1"\n'
 
 
-def test_a_text_has_the_owner_and_version_of_its_file_or_its_own() -> None:
+def test_text_has_the_owner_and_version_of_its_file_or_its_own() -> None:
     texts, faults = read(
         f'{GENERAL}[een]\ntext = " Dag. "\n[twee]\nowner = "Zorg"\nversion = "2"\n'
         'text = """\nKies. """\nbutton = "Kies"\nbuttons = ["Ja", "Nee"]\n'
@@ -103,7 +99,7 @@ def test_a_text_has_the_owner_and_version_of_its_file_or_its_own() -> None:
     assert texts["twee"] == two
 
 
-# What stands in the file after owner and version; line and place of the fault, words of it.
+# Text after owner and version; line and place of the fault, words of it.
 WRONG = [
     ("[een]\n", 3, "een", "has no text"),
     ('[een]\ntext = ""\n', 3, "een", "has no text"),
@@ -120,7 +116,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "line", "where", "what"), WRONG)
-def test_a_fault_of_form_is_told_with_its_line_and_place(
+def test_malformed_text_is_a_fault_with_its_line_and_place(
     text: str, line: int, where: str, what: str
 ) -> None:
     texts, faults = read(GENERAL + text)
@@ -129,18 +125,13 @@ def test_a_fault_of_form_is_told_with_its_line_and_place(
     assert texts == {}
 
 
-def test_faults_of_the_file_itself_are_told_beside_those_of_its_texts() -> None:
+def test_faults_of_a_file_are_reported_beside_those_of_its_texts() -> None:
     _, faults = read('version = 7\n[een]\ntext = 7\n[twee]\ntext = "Dag."\n', "Dutch")
-    assert [(fault.line, fault.where) for fault in faults] == [
-        (0, "file"),
-        (1, "version"),
-        (2, "een"),
-        (3, "een.text"),
-        (4, "twee"),
-    ]
+    places = [(fault.line, fault.where) for fault in faults]
+    assert places == [(0, "file"), (1, "version"), (2, "een"), (3, "een.text"), (4, "twee")]
 
 
-def test_a_folder_is_read_a_file_for_each_language(tmp_path: Path) -> None:
+def test_folder_has_a_file_for_each_language(tmp_path: Path) -> None:
     (tmp_path / "nl.toml").write_text(f'\ufeff{GENERAL}[een]\ntext = "Dag."\n', "utf-8")
     (tmp_path / "fr.toml").write_bytes(b"\xff")
     (tmp_path / "nl.toml~").write_text("[[[")
@@ -149,14 +140,14 @@ def test_a_folder_is_read_a_file_for_each_language(tmp_path: Path) -> None:
     assert [(fault.path, fault.line) for fault in texts.faults] == [(str(tmp_path / "fr.toml"), 0)]
 
 
-def test_without_dutch_there_is_nothing_to_fall_back_on(tmp_path: Path) -> None:
+def test_missing_dutch_file_is_a_fault(tmp_path: Path) -> None:
     texts = load(tmp_path / "nowhere")
     assert [str(fault) for fault in text_errors(texts, TOWN)] == [
         f"{tmp_path}/nowhere/nl.toml:0: file: is not there"
     ]
 
 
-def test_a_text_is_found_in_its_language_else_in_dutch(shipped: Texts) -> None:
+def test_text_is_found_in_its_language_else_in_dutch(shipped: Texts) -> None:
     dutch, english = shipped.languages["nl"], shipped.languages["en"]
     some = Texts({"nl": dutch, "en": {"bsn": english["bsn"]}}, {})
     assert some.find("en", "bsn") == english["bsn"]
@@ -164,14 +155,14 @@ def test_a_text_is_found_in_its_language_else_in_dutch(shipped: Texts) -> None:
     assert some.find("nl", "geen") is None
 
 
-def test_values_are_put_in_once_and_bring_no_placeholders() -> None:
+def test_rendered_value_brings_no_placeholders() -> None:
     values = {"gemeente": "{mail}{", "mail": "a\\1 %s {0.__class__}"}
     assert render("{gemeente} {mail} {gemeente}", values) == (
         "{mail}{ a\\1 %s {0.__class__} {mail}{"
     )
 
 
-def test_what_has_no_value_stays_and_is_named() -> None:
+def test_placeholder_without_a_value_stays_and_is_missing() -> None:
     text = "{opent} {mail} {Mail} {} {mail.x} {mail!r} {{mail}} {opent}"
     assert render(text, {"mail": "x", "opent": ""}) == (
         "{opent} x {Mail} {} {mail.x} {mail!r} {x} {opent}"
@@ -180,14 +171,13 @@ def test_what_has_no_value_stays_and_is_named() -> None:
 
 
 @given(st.text(st.characters()), st.dictionaries(st.sampled_from("ab"), st.text(st.characters())))
-def test_a_text_without_placeholders_is_left_alone(text: str, values: dict[str, str]) -> None:
+def test_text_without_placeholders_is_rendered_unchanged(text: str, values: dict[str, str]) -> None:
     body = text.replace("{", "(")
     assert render(body, values) == body
     assert render(f"{body}{{a}}", {"a": text}) == body + (text or "{a}")
 
 
-def test_a_value_may_differ_between_languages() -> None:
+def test_value_may_differ_between_languages() -> None:
     values = {"mail": "nl@x", "mail_en": "en@x", "website": "x"}
-    assert localised_values("nl", values)["mail"] == "nl@x"
-    assert localised_values("en", values)["mail"] == "en@x"
-    assert localised_values("en", values)["website"] == "x"
+    dutch, english = localised_values("nl", values), localised_values("en", values)
+    assert (dutch["mail"], english["mail"], english["website"]) == ("nl@x", "en@x", "x")

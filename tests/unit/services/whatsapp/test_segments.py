@@ -1,4 +1,4 @@
-"""A body in pieces: they come together again, and the rest says nothing of anybody."""
+"""A body in segments: joined they are the body again, and the remainder holds no PII."""
 
 import json
 import time
@@ -20,26 +20,21 @@ EXAMPLES = Path(__file__).parents[3] / "examples" / "whatsapp"
 PATHS = sorted(EXAMPLES.glob("*.json"))
 NUMBER, BORNE = "106540352242922", "106540352242923"
 PRIVATE = (b"3160000", b"wamid.", b"wacid.", b"Noor", b"Daan", b"Sanne", b"NL.", b"Kerkstraat")
-"""What the examples say of citizens: telephones, ids, names, the names that Meta gives, words."""
+"""Personal data in the examples: telephones, ids, names, the names that Meta gives, words."""
 
 
 def cut_whole(body: bytes) -> tuple[SegmentedBody, Pieces]:
     """Both, of a body that comes together again."""
     items = parse(body)
-    done, given = split_body(body, items), pieces(items)
-    assert join_body(done, given) == body
-    return done, given
+    done, parts = split_body(body, items), pieces(items)
+    assert join_body(done, parts) == body
+    return done, parts
 
 
 def written(n: int, words: str = "hallo") -> dict[str, Any]:
     """A message of citizen n."""
-    return {
-        "from": f"3161111111{n}",
-        "id": f"wamid.{n}",
-        "timestamp": "1764061200",
-        "type": "text",
-        "text": {"body": words},
-    }
+    sender = {"from": f"3161111111{n}", "id": f"wamid.{n}", "timestamp": "1764061200"}
+    return sender | {"type": "text", "text": {"body": words}}
 
 
 def known(n: int) -> dict[str, Any]:
@@ -75,29 +70,24 @@ def test_body_remainder_of_every_example_holds_no_pii(
     assert [word for word in PRIVATE if word in done.rest] == []
 
 
-def test_three_citizens_of_two_municipalities_are_each_a_piece() -> None:
-    done, given = cut_whole(THREE)
+def test_items_and_contacts_of_three_citizens_are_separate_segments() -> None:
+    done, parts = cut_whole(THREE)
     assert [(hole.item, hole.part) for hole in done.holes] == [
-        (1, "contact"),
-        (0, "contact"),
-        (0, "item"),
-        (1, "item"),
-        (2, "item"),
-        (2, "contact"),
-    ]
+        (1, "contact"), (0, "contact"), (0, "item"), (1, "item"), (2, "item"), (2, "contact")
+    ]  # fmt: skip
     for n in (1, 2, 3):
-        mine = [given[hole.item, hole.part] for hole in done.holes if hole.item == n - 1]
-        assert all(b"3161111111%d" % n in piece for piece in mine)
+        own = [parts[hole.item, hole.part] for hole in done.holes if hole.item == n - 1]
+        assert all(b"3161111111%d" % n in piece for piece in own)
         assert b"3161111111%d" % n not in done.rest and b"Burger %d" % n not in done.rest
     assert b"wamid" not in done.rest and b"hallo" not in done.rest
 
 
 @pytest.mark.parametrize("nth", range(6))
 def test_body_cannot_be_joined_without_any_one_piece(nth: int) -> None:
-    done, given = cut_whole(THREE)
+    done, parts = cut_whole(THREE)
     hole = done.holes[nth]
-    del given[hole.item, hole.part]
-    assert join_body(done, given) is None
+    del parts[hole.item, hole.part]
+    assert join_body(done, parts) is None
 
 
 def test_shared_contact_belongs_to_the_first_message_of_its_change() -> None:
@@ -108,18 +98,15 @@ def test_shared_contact_belongs_to_the_first_message_of_its_change() -> None:
     ]  # fmt: skip
 
 
-def test_a_contact_that_nobody_came_with_stays() -> None:
+def test_contact_without_a_message_or_too_large_stays_in_the_remainder() -> None:
     done, _ = cut_whole(body(change(contacts=[known(1), known(2)], messages=[written(1)])))
     assert b"Burger 2" in done.rest and b"Burger 1" not in done.rest
-
-
-def test_a_contact_too_large_to_keep_with_each_message_stays() -> None:
     large = known(1) | {"about": "x" * MAX_CONTACT}
-    done, given = cut_whole(body(change(contacts=[large], messages=[written(1)])))
-    assert given[0, "contact"] == b"" and b"Burger 1" in done.rest
+    done, parts = cut_whole(body(change(contacts=[large], messages=[written(1)])))
+    assert parts[0, "contact"] == b"" and b"Burger 1" in done.rest
 
 
-def test_an_item_like_what_stands_elsewhere_is_found_in_its_own_place() -> None:
+def test_item_equal_to_other_bytes_is_cut_in_its_own_place() -> None:
     content = webhook(b"1", b'{"id":"1"}', b'"messages"', b"1", GOOD)
     done, _ = cut_whole(content)
     assert done.rest == webhook(b"", b"", b"", b"", b"")
@@ -143,12 +130,12 @@ def test_malformed_body_is_split_and_joined_unchanged(content: bytes) -> None:
     assert join_body(split_body(content, items), pieces(items)) == content
 
 
-def test_a_body_may_stand_between_spaces() -> None:
+def test_body_between_spaces_is_split() -> None:
     done, _ = cut_whole(b"\r\n " + webhook(*[GOOD] * 9) + b"\n")
     assert len(done.holes) == 9 and b"wamid" not in done.rest
 
 
-def test_a_body_without_items_stays_whole() -> None:
+def test_body_without_its_items_stays_whole() -> None:
     assert split_body(b"no JSON", []) == SegmentedBody(b"no JSON", [])
     assert join_body(SegmentedBody(b"no JSON", []), {}) == b"no JSON"
     elsewhere = parse(webhook(GOOD))
@@ -158,13 +145,13 @@ def test_a_body_without_items_stays_whole() -> None:
 CITIZENS = st.integers(0, 9)
 WELL_FORMED = st.lists(
     st.builds(
-        lambda number, people, told: change(
+        lambda number, people, informed: change(
             number,
-            contacts=[known(n) for n in {*people, *told}],
+            contacts=[known(n) for n in {*people, *informed}],
             messages=[written(n, f"woorden van {n}") for n in people],
             statuses=[
                 {"id": f"wamid.ours{n}", "status": "read", "recipient_id": f"3161111111{n}"}
-                for n in told
+                for n in informed
             ],
         ),
         st.sampled_from([NUMBER, BORNE]),
@@ -186,20 +173,20 @@ def test_body_remainder_of_well_formed_bodies_holds_no_pii(
         patched.setattr(segments, "FEW", few)
         done = split_body(content, items)
     assert join_body(done, pieces(items)) == content
-    said = (b"3161111111", b"wamid", b"woorden", b"Burger")
-    assert [word for word in said if word in done.rest] == []
+    private = (b"3161111111", b"wamid", b"woorden", b"Burger")
+    assert [word for word in private if word in done.rest] == []
     assert done.holes == sorted(done.holes, key=lambda hole: hole.at)
 
 
 @given(st.lists(st.sampled_from([*BAD_ITEMS, GOOD]), max_size=12))
-def test_bad_items_are_pieces_too(bad: list[bytes]) -> None:
+def test_bad_items_are_segments_too(bad: list[bytes]) -> None:
     done, _ = cut_whole(webhook(*bad))
     items = [hole.item for hole in done.holes if hole.part == "item"]
     assert items == list(range(len(bad) or 1))
 
 
 def largest(messages: int) -> bytes:
-    """Of one citizen each, with their contact."""
+    """Body with one message of each citizen, and their contacts."""
     phones = [str(31600000000 + n) for n in range(messages)]
     listed = [written(1) | {"id": f"wamid.{phone}", "from": phone} for phone in phones]
     people = [known(1) | {"wa_id": phone} for phone in phones]
@@ -207,7 +194,7 @@ def largest(messages: int) -> bytes:
 
 
 @pytest.mark.slow
-def test_the_largest_body_is_cut_in_a_time_that_grows_with_it_and_no_faster() -> None:
+def test_splitting_time_grows_in_proportion_to_the_body() -> None:
     took = []
     for messages in (2_000, 20_000):
         content = largest(messages)
@@ -217,11 +204,10 @@ def test_the_largest_body_is_cut_in_a_time_that_grows_with_it_and_no_faster() ->
         took.append(time.process_time() - started)
         assert len(done.holes) == 2 * messages
         assert join_body(done, pieces(items)) == content
-    print(f"\n  2,000 messages {took[0] * 1e3:.0f} ms, 20,000 messages {took[1] * 1e3:.0f} ms")
     assert took[1] < 40 * took[0] + 0.1  # ten times as many; a hundred times, were it quadratic
 
 
-def test_a_hole_travels_as_an_array() -> None:
+def test_gap_is_encoded_as_an_array() -> None:
     hole = Gap(12, 3, "contact")
     assert msgspec.json.encode([hole]) == b'[[12,3,"contact"]]'
     assert msgspec.json.decode(b'[[12,3,"contact"]]', type=list[Gap]) == [hole]
