@@ -103,7 +103,7 @@ def measure(choices: Any, line: Measure) -> Figures:
     rows = [row for row in file["messages"] if line.applies(row)]
     errors = []
     for row in rows:
-        if error := line.judge(row, hear(open_town_hall(choices, WEDNESDAY), row)[0]):
+        if error := line.judge(row, hear(open_town_hall(choices, WEDNESDAY), row)):
             errors.append(error)
             print(f"  {error}: {row['text'][:90]!r}")
     missed = errors.count(MISSED) if line.applies is is_danger else None

@@ -40,8 +40,7 @@ class Stadhuis:
         self.router = Router(given, texts, context)
         self.now = wall(start) if isinstance(start, str) else start
         self.number = number
-        self.said: dict[str, Any] = {}
-        self.wamid = ""
+        self.body = b""
         self.count = 0
         self.done: list[DecidedUnit] = []
         self.looked: dict[str, int] = {}
@@ -67,9 +66,13 @@ class Stadhuis:
 
     def brings(self, field: str, lists: dict[str, Any], **more: Any) -> list[DecisionView]:
         """A body of Meta's, for our number unless another is named."""
+        self.body = body(change(more.get("number", self.number), field, **lists))
+        return self.repeats()
+
+    def repeats(self) -> list[DecisionView]:
+        """The last body of Meta's, in a receipt of its own."""
         self.count += 1
-        value = change(more.get("number", self.number), field, **lists)
-        return self.takes(receipt(body(value), second=self.second, name=str(self.count)))
+        return self.takes(receipt(self.body, second=self.second, name=str(self.count)))
 
     def taps(self, row: str, title: str = "Iets", **more: Any) -> DecisionView:
         """A row of a list of ours."""

@@ -156,11 +156,9 @@ def _done(hall: Stadhuis, step: Step, where: dict[tuple[str, str], str]) -> list
     begin = len(hall.done)
     hall.reaches(hall.now + _time(step.after))
     if step.again:
-        hear(hall, hall.said, hall.wamid)
+        hall.repeats()
     elif step.citizen is not None:
-        hall.said, hall.wamid = _message(step), f"wamid.{hall.count}"
-        [decision] = hear(hall, hall.said, hall.wamid)
-        where[step.phone] = decision.conversation
+        where[step.phone] = hear(hall, _message(step)).conversation
     elif step.colleague:
         _orders(hall, step, where)
     elif step.centre:

@@ -32,23 +32,18 @@ def open_town_hall(choices: LoadedConfig, start: datetime) -> Stadhuis:
     return Stadhuis(start, context=CONTEXTS[choices.version], number=NUMBER)
 
 
-def hear(hall: Stadhuis, said: dict[str, Any], wamid: str = "wamid.1") -> list[DecisionView]:
+def hear(hall: Stadhuis, said: dict[str, Any]) -> DecisionView:
     """Let a citizen write: `said` has type, text, from, number, late (a timedelta)."""
     type, phone = said.get("type", "text"), said.get("from", CITIZEN)
-    named = ("choice", "kind", "to")
-    content = content_of(
-        type, said.get("text", ""), **{name: said[name] for name in named if said.get(name)}
-    )
-    decided = hall.hears_again(
+    more = {name: said[name] for name in ("choice", "kind", "to") if said.get(name)}
+    return hall.hears(
         type=type,
-        content=content,
-        wamid=wamid,
+        content=content_of(type, said.get("text", ""), **more),
         who={"bsuid": said.get("bsuid") or f"NL.{phone}", "phone": phone},
         number=said.get("number", NUMBER),
         late=said.get("late", timedelta()) / timedelta(minutes=1),
         beside={"referral": said["referral"]} if said.get("referral") else {},
     )
-    return decided
 
 
 def tasks(done: Sequence[DecidedUnit]) -> int:
