@@ -13,7 +13,7 @@ from deliverer.crm.settlements import settlement_record as settled
 from router.handlers.batch import archive_records
 from router.handlers.units import parse_items
 from router.model.changes import Changes, DecidedUnit
-from router.model.decision import Decision
+from router.model.decision import Decision, Labels, MessageDecision, StatusDecision
 from router.model.work import WorkUnit
 from services import clock
 from services.contract import Receipt, Record
@@ -102,18 +102,23 @@ def _decided(opened: tuple[Receipt, list[Any]], numbers: Sequence[int]) -> Itera
         key = hashlib.blake2b(item.raw, digest_size=16).digest()
         unit = WorkUnit(key, receipt, item, item_index=place)
         is_message = item.raw.find(b'"status"') < 0
-        decision = Decision(
-            kind="message" if is_message else "status",
-            record=unit.id("record"),
-            tenant=TENANT,
-            conversation=conversation(n % CITIZENS),
-            department=DEPARTMENTS[n % len(DEPARTMENTS)],
-            destination="crm",
-            sequence=2 * n + 1,
-            message=unit.id("message"),
-            event=unit.id("event") if is_message else None,
-            opened=unit.id("opened") if is_message and n < CITIZENS else None,
-        )
+        fields: dict[str, Any] = {
+            "record": unit.id("record"),
+            "tenant": TENANT,
+            "conversation": conversation(n % CITIZENS),
+            "department": DEPARTMENTS[n % len(DEPARTMENTS)],
+            "destination": "crm",
+            "sequence": 2 * n + 1,
+            "message": unit.id("message"),
+        }
+        if is_message:
+            opened_at = unit.id("opened") if n < CITIZENS else None
+            event = unit.id("event")
+            decision: Decision = MessageDecision(
+                **fields, labels=Labels(), event=event, opened=opened_at
+            )
+        else:
+            decision = StatusDecision(**fields, status="delivered")
         yield unit, decision, Changes()
 
 

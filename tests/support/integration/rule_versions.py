@@ -12,8 +12,8 @@ from router.store.store import Store
 from services.config import loader
 from services.config.loader import LoadedConfig
 from services.postgres.database import connection_pool
-from tests.integration.router.test_active_rules import TOML
 from tests.support.cli.command_line import postkamer
+from tests.support.config_files import ONE_DEPARTMENT
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -27,7 +27,7 @@ class Town:
         asyncio.run(self._store_versions())
 
     def write(self, approved_by: str) -> LoadedConfig:
-        self.path.write_text(TOML.format(approved_by))
+        self.path.write_text(ONE_DEPARTMENT.format(approved_by))
         return loader.load(self.path)
 
     async def _store_versions(self) -> None:
