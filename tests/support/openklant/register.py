@@ -31,6 +31,7 @@ from sandbox.settings import SandboxSettings
 from services.config.organisation import Department, OpenKlantDestination
 from services.contract import Command, Delivery
 from services.postgres.database import Pool
+from services.postgres.outbox import LIMIT
 from tests.support.integration.destination_harness import ARCHIVER, NOON
 from tests.support.openklant.flaky_register import Died, Road
 
@@ -85,7 +86,7 @@ class Register:
 
     async def closes(self) -> list[Command]:
         """What waits for the router to be told."""
-        return await self.closings().outbox.fetch_unpublished(10, [])
+        return await self.closings().outbox.fetch_unpublished(LIMIT, [])
 
     async def does(self, contact: int = 0, task: int = -1) -> None:
         """An employee does this task of this contact, and says so where the task is."""
