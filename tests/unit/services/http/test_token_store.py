@@ -84,10 +84,10 @@ class Table:
     def __init__(self, *rows: dict[str, Any]) -> None:
         self.rows: list[dict[str, Any]] | Exception = list(rows)
 
-    async def fetch(self, *_: Any) -> list[dict[str, Any]]:
+    async def fetch(self, _: str, limit: int) -> list[dict[str, Any]]:
         if isinstance(self.rows, Exception):
             raise self.rows
-        return self.rows
+        return self.rows[:limit]
 
 
 def store(table: Table, *tokens: str) -> TokenStore:
