@@ -9,6 +9,7 @@ from cli.deliveries.parked_store import GIVEN_UP, NOBODY
 from deliverer.crm.replays import Replays
 from deliverer.crm.settlements import Settlement, settlement_record
 from services.postgres.database import Pool
+from services.postgres.outbox import LIMIT
 from tests.support.integration.parked_deliveries import (
     ANSWER,
     ONE,
@@ -94,7 +95,7 @@ def test_dropped_delivery_is_published_with_its_reason(command: Command, table: 
     assert json.loads(done.stdout) == {"count": 1, "dryRun": False}
 
     async def unpublished(pool: Pool) -> list[Settlement]:
-        return await Replays(pool, ONE).outbox.fetch_unpublished(10, [])
+        return await Replays(pool, ONE).outbox.fetch_unpublished(LIMIT, [])
 
     [dropped] = on(table, unpublished)
     assert (dropped.event, dropped.state) == (delivery(6).id, "dropped")

@@ -13,6 +13,7 @@ from deliverer.crm.session import POLL_SECONDS
 from deliverer.crm.settlements import Settlement, settlement_record
 from services import clock
 from services.postgres.database import Pool
+from services.postgres.outbox import LIMIT
 from tests.support.integration.parked_deliveries import (
     ONE,
     OTHER,
@@ -191,11 +192,11 @@ def test_outcome_of_a_replay_is_published_under_its_own_id(
 
     async def publish(pool: Pool) -> list[Settlement]:
         outbox = Replays(pool, clock.new_id()).outbox
-        assert await outbox.fetch_unpublished(10, []) == []
+        assert await outbox.fetch_unpublished(LIMIT, []) == []
         await write(pool, outcome)
-        unpublished = await outbox.fetch_unpublished(10, [])
+        unpublished = await outbox.fetch_unpublished(LIMIT, [])
         await outbox.mark_published(unpublished)
-        assert await outbox.fetch_unpublished(10, []) == []
+        assert await outbox.fetch_unpublished(LIMIT, []) == []
         return unpublished
 
     [published] = on(table, publish)

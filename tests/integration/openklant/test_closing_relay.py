@@ -20,7 +20,7 @@ from services.amqp.consumer import Inbox, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.contract import Command, PartitionBatch
 from services.postgres.database import Pool, connection_pool
-from services.postgres.outbox import Relay
+from services.postgres.outbox import LIMIT, Relay
 from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
 from tests.support.citizens import text, webhook
@@ -126,7 +126,7 @@ async def test_a_conversation_with_a_newer_message_stays_open(
     [(_, first, _)] = await office.takes(office.came(webhook(text("container", "wamid.1", 1))))
     await add_closing(own, first.conversation, first.department, first.sequence)
     await office.takes(office.came(webhook(text("En hij stinkt", "wamid.2", 1))))
-    [closing] = await ClosingStore(own).outbox.fetch_unpublished(10, [])
+    [closing] = await ClosingStore(own).outbox.fetch_unpublished(LIMIT, [])
     [(_, decision, _)] = await office.takes(closing)
     assert (decision.kind, decision.reason.partition(":")[0]) == ("refused", "asked_meanwhile")
     assert await pool.fetchval("select count(*) from router.conversation where closed_at is null")

@@ -148,7 +148,7 @@ async def test_outbox_returns_oldest_unmarked_entries_except_suspended(
             return [getattr(each, case.id_of) for each in entries]
 
         assert await fetch_ids(10) == ids
-        first_time, again = [await outbox.fetch_unpublished(10, []) for _ in range(2)]
+        first_time, again = [await outbox.fetch_unpublished(LIMIT, []) for _ in range(2)]
         assert first_time == again, "published twice, an entry has the same id and contents"
         assert await fetch_ids(3) == ids[:3]
         [first] = await outbox.fetch_unpublished(1, [])

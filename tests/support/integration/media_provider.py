@@ -34,6 +34,7 @@ from services.http.application import api_app
 from services.http.server import serve
 from services.http.token_store import TokenStore
 from services.postgres.database import Pool
+from services.postgres.outbox import LIMIT
 from services.tasks import background_task
 from tests.support.archiver.records import NUMBER, message
 from tests.support.decrypted_record import keys_of, reader_of, writer_of
@@ -159,7 +160,7 @@ class Room:
 
     async def unpublished(self) -> list[MediaOutcome]:
         """Outcomes that the router has not been told."""
-        return await self.book.outbox.fetch_unpublished(10, [])
+        return await self.book.outbox.fetch_unpublished(LIMIT, [])
 
     async def mark_published(self, outcomes: list[MediaOutcome]) -> None:
         await self.book.outbox.mark_published(outcomes)

@@ -31,6 +31,7 @@ from sandbox.settings import SandboxSettings
 from services.config.organisation import Department, OpenKlantDestination
 from services.contract import Delivery
 from services.postgres.database import Pool
+from services.postgres.outbox import LIMIT
 from tests.support.integration.destination_harness import ARCHIVER, NOON
 from tests.support.openklant.link import Link, ProcessEnded
 
@@ -92,7 +93,7 @@ class Register:
 
     async def closings(self) -> list[tuple[str, str, int | None]]:
         """Return conversation, department and last place of each closing for the router."""
-        commands = await self.closing_store.outbox.fetch_unpublished(10, [])
+        commands = await self.closing_store.outbox.fetch_unpublished(LIMIT, [])
         return [(c.conversation, c.department, c.action.last_seen_sequence) for c in commands]
 
     async def complete_task(self, contact: int = 0, task: int = -1) -> None:
