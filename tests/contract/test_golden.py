@@ -183,6 +183,22 @@ def test_body_with_broken_bytes_is_decoded_or_a_decode_error(
             contract.decode(kind, broken)
 
 
+@pytest.mark.parametrize(
+    "change", [{"action": "tomorrow"}, {"type": "tomorrow"}, {"content": 7}, {"action": [1]}]
+)
+def test_action_that_this_version_cannot_read_spoils_no_other_entry(change: Any) -> None:
+    name = "partition-batch.v1--full"
+    body = msgspec.msgpack.decode(wire(name))
+    place = next(n for n, each in enumerate(body["entries"]) if each["entry"] == "command")
+    body["entries"][place]["action"] |= change
+    read = contract.decode(contract.PARTITION_BATCH, msgspec.msgpack.encode(body))
+    expected = content(name).entries
+    assert read.entries[place].action == contract.UnknownAction()
+    assert read.entries[place].id == expected[place].id
+    del read.entries[place], expected[place]
+    assert read.entries == expected
+
+
 NO_MESSAGES = [b"", b"\xc1", b"\x81\xa2\xff\xfe\x01", b"\x91" * 5000, b"\x81\xa1x" + b"\x91" * 5000]
 
 

@@ -263,3 +263,29 @@ def test_department_hears_of_every_transfer_by_a_person() -> None:
     hall.orders("transfer", to_department="groen")
     hall.hears("en nu?")
     assert [event.type for event in hall.told] == [RECEIVED, TRANSFERRED, TRANSFERRED, RECEIVED]
+
+
+def test_closing_of_a_merged_conversation_names_its_own_zaak() -> None:
+    hall, bert = with_bert("ik maak bezwaar tegen mijn paspoort")
+    hall.orders("link", zaak="ZAAK-ANNA")
+    hall.orders("link", conversation=bert, zaak="ZAAK-BERT")
+    hall.orders("merge", other=bert)
+    closed = data(hall.told[-1])
+    assert (hall.told[-1].type, closed["conversationId"]) == (CLOSED_EVENT, bert)
+    assert closed["zaak"] == "ZAAK-BERT"
+
+
+def test_transfer_tells_the_next_department_deadline_and_language() -> None:
+    hall = at_work("ik maak bezwaar tegen mijn paspoort")
+    hall.orders("transfer", to_department="groen", employee="m.devries")
+    transferred = data(hall.told[-1])
+    assert hall.told[-1].type == TRANSFERRED
+    assert transferred["due"] == str(hall.state.due) and transferred["language"] == "nl"
+    assert transferred["assignee"] == "m.devries"
+
+
+def test_record_of_a_refused_merge_names_the_other_conversation() -> None:
+    hall, bert = with_bert("ik meld fraude")
+    hall.orders("merge", other=bert)
+    [refused] = [data(each) for each in records_of(hall.done) if data(each).get("order") == "merge"]
+    assert (refused["event"], refused["other"]) == ("refused", bert)
