@@ -87,11 +87,17 @@ async def test_answer_that_shows_nothing_is_no_view(pool: Pool, paths: list[str]
     assert await views_of(pool) == []
 
 
-async def test_token_for_people_must_name_the_employee(pool: Pool, paths: list[str]) -> None:
+async def test_token_for_people_must_name_the_employee_and_wrong_headers_are_named(
+    pool: Pool, paths: list[str]
+) -> None:
     async with archive_api(pool, people=True) as api:
         status, refused = await api.get(paths[0], **{EMPLOYEE: " "})
         assert (status, refused["code"]) == (400, "employee_missing")
         assert [each["parameter"] for each in refused["errors"]] == [EMPLOYEE]
+        long = {EMPLOYEE: "x" * 201, REASON: "x" * 501}
+        status, refused = await api.get(paths[0], **long)
+        assert [each["parameter"] for each in refused["errors"]] == [EMPLOYEE, REASON]
+        assert status == 400 and refused.get("code") != "employee_missing"
         assert await views_of(pool) == []
         assert (await api.get(paths[0], **{EMPLOYEE: "m.devries"}))[0] == 200
     [view] = await views_of(pool)
