@@ -8,7 +8,7 @@ from services.postgres.database import Pool
 from tests.support.decrypted_record import rows_of, writer_of
 from tests.support.integration.archive_queue import hearing
 from tests.support.integration.destination_harness import Post, serving
-from tests.support.observer import until
+from tests.support.observer import until_true
 
 
 class Failing:
@@ -26,14 +26,11 @@ async def test_failed_attempts_and_the_delivery_are_on_the_record(
     broker: Broker, pool: Pool
 ) -> None:
     crm, post = Failing(3), Post(broker, pool)
-
-    async def kinds() -> list[str]:
-        return sorted(record.kind for record in heard.records)
-
+    expected = ["attempt"] * 3 + ["delivery"]
     async with serving(crm.handle) as at, hearing(broker) as heard:
         await post.receives(1)
         async with post.works({"url": f"{at}events", "secret": "x"}):
-            await until(kinds, lambda found: found == ["attempt"] * 3 + ["delivery"], 20)
+            await until_true(lambda: sorted(each.kind for each in heard.records) == expected, 20)
     [delivered] = [record for record in heard.records if record.kind == "delivery"]
     data = msgspec.json.decode(delivered.data)
     assert data["attempts"] == 4

@@ -21,7 +21,7 @@ from deploy.local.rabbitmq import Broker
 from services.postgres.database import Pool
 from services.tasks import background_task
 from tests.support.integration.destination_harness import HERE, Crm, Post, serving
-from tests.support.observer import until
+from tests.support.observer import until_true
 from tests.support.test_ca import Authority, Issued
 
 SIGNED = {"webhook-signature": "v1,x"}
@@ -118,11 +118,7 @@ async def test_wrong_certificate_pauses_until_the_right_one_is_in_the_file(
         given = {"url": url, "client_certificate": "crm.pem"}
         async with place.works(given, certificates=shown):
             await place.receives(100)
-
-            async def turned_away() -> int:
-                return server.turned_away
-
-            await until(turned_away, lambda times: times > 4, 30)
+            await until_true(lambda: server.turned_away > 4, 30)
             assert (await place.states(), server.taken) == ({}, 0)
             files.hold(authority.issued("ours"))
             await shown.reload_if_changed()
@@ -188,12 +184,9 @@ async def test_renewed_client_certificate_is_shown_without_a_restart(
             answers = (sender.post(url, b'{"id": "a"}', SIGNED) for _ in range(8))
             assert {answer.status for answer in await asyncio.gather(*answers)} == {204}
 
-        async def is_new() -> bool:
-            return certificates.context() is not before
-
         await post()
         files.hold(second)
-        await until(is_new, bool, 10)
+        await until_true(lambda: certificates.context() is not before)
         await post()
         assert not watch.done()
     first_serials, second_serials = crm.serials[:8], crm.serials[8:]

@@ -12,7 +12,7 @@ from deploy.local.rabbitmq import Broker
 from services.contract import Delivery
 from services.postgres.database import Pool
 from tests.support.integration.destination_harness import Post, delivery, serving
-from tests.support.observer import until
+from tests.support.observer import until, until_true
 
 POISON = 1000
 AFTER = range(POISON + 1, POISON + 41)
@@ -37,10 +37,7 @@ class Failing:
         return web.Response(status=204)
 
     async def until_taken(self, numbers: Iterable[int]) -> None:
-        async def missing() -> set[int]:
-            return set(numbers) - set(self.taken)
-
-        await until(missing, lambda found: not found, 30)
+        await until_true(lambda: set(numbers) <= set(self.taken), 30)
 
 
 def of(n: int, conversation: str) -> Delivery:

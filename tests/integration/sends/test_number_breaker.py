@@ -19,7 +19,7 @@ from deliverer.transport.response import Body, Response
 from services import clock
 from services.tasks import background_task
 from tests.support.integration.message_provider import NUMBER, OTHER_NUMBER, TEXT, Office
-from tests.support.observer import until
+from tests.support.observer import until, until_true
 
 LONG = 30.0
 TAKEN = Response(status=200, body=b'{"messages": [{"id": "wamid.1"}]}')
@@ -55,11 +55,7 @@ class Meta:
 
     async def until_posts(self, count: int, number: str = NUMBER) -> float:
         """The time at which it has got so many."""
-
-        async def posts() -> int:
-            return self.posts[number]
-
-        await until(posts, lambda found: found >= count, LONG)
+        await until_true(lambda: self.posts[number] >= count, LONG)
         return asyncio.get_running_loop().time()
 
     async def rate(self, since: int, count: int) -> float:

@@ -20,7 +20,7 @@ from tests.support.integration.message_provider import (
     TEXT,
     Office,
 )
-from tests.support.observer import until
+from tests.support.observer import until, until_true
 
 IMAGE = {"type": "image", "image": {"caption": "Zo."}}
 TOO_FAST = "130429: Meta neemt dit bericht nu niet aan; Postkamer probeert het opnieuw"
@@ -42,10 +42,7 @@ async def make_due(office: Office, media: UUID, days: int = 0) -> None:
 
 
 async def until_files(office: Office, count: int) -> None:
-    async def files() -> int:
-        return len(office.provider.files)
-
-    await until(files, lambda found: found >= count, 10)
+    await until_true(lambda: len(office.provider.files) >= count)
 
 
 async def until_state(office: Office, id: UUID, state: str) -> None:

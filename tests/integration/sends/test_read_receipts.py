@@ -16,7 +16,7 @@ from services import clock, metrics
 from services.postgres.database import connection_pool
 from services.tasks import background_task
 from tests.support.integration.message_provider import NUMBER, OTHER_NUMBER, TEXT, Office
-from tests.support.observer import until
+from tests.support.observer import until, until_true
 
 REFUSED = (400, {"error": {"code": 131009}})
 BUSY = (503, {"error": {"code": 131016}})
@@ -49,10 +49,7 @@ async def until_left(office: Office, count: int = 0) -> None:
 
 
 async def until_offered(office: Office, count: int) -> None:
-    async def offered() -> int:
-        return len(office.provider.marks)
-
-    await until(offered, lambda found: found >= count, 15)
+    await until_true(lambda: len(office.provider.marks) >= count, 15)
 
 
 async def mark_all(office: Office) -> list[dict[str, Any]]:
