@@ -53,6 +53,10 @@ department = "groen"
 """
 
 
+def approved_rules(approved_by: str) -> str:
+    return f'approved_by = "{approved_by}"\n{ONE_DEPARTMENT}'
+
+
 def two_files(folder: Path) -> Path:
     """A configuration of two files."""
     (folder / "rules").mkdir()

@@ -20,7 +20,7 @@ from services.ids import created_at
 from services.postgres.database import Pool, connection_pool
 from services.tasks import background_task
 from tests.support.cli.command_line import postkamer
-from tests.support.config_files import ONE_DEPARTMENT
+from tests.support.config_files import approved_rules
 from tests.support.decrypted_record import rows_of, writer_of
 from tests.support.installation import EXAMPLE
 from tests.support.integration.parked_deliveries import ids, on
@@ -147,7 +147,7 @@ def test_change_that_cannot_go_on_record_is_not_made(rules: Town) -> None:
     assert run(rules.url, "token", "list").stdout == ""
     assert rules("rollback", rules.first.version).exit_code == 1
     assert loader.load(rules.path).version == rules.second.version
-    assert rules.path.read_text() == ONE_DEPARTMENT.format("")
+    assert rules.path.read_text() == approved_rules("")
 
 
 def test_operator_is_named_by_the_environment_or_the_machine(table: str) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from services.config import loader
-from tests.support.config_files import ONE_DEPARTMENT
+from tests.support.config_files import approved_rules
 from tests.support.integration.parked_deliveries import on
 from tests.support.integration.rule_versions import Town
 
@@ -47,7 +47,7 @@ def test_version_in_force_is_marked_if_it_is_known(rules: Town) -> None:
 
 def test_files_of_a_version_are_shown(rules: Town) -> None:
     done = rules("show", rules.first.version)
-    text = ONE_DEPARTMENT.format("De secretaris")
+    text = approved_rules("De secretaris")
     assert (done.exit_code, done.stdout) == (0, f"==> postkamer.toml <==\n{text}\n")
     shown = json.loads(rules("show", rules.first.version, "--json").stdout)
     assert shown == {"version": rules.first.version, "files": {"postkamer.toml": text}}
@@ -81,7 +81,7 @@ def test_rollback_restores_the_version_and_keeps_the_replaced_file(rules: Town) 
     }
     assert loader.load(rules.path).version == rules.first.version
     kept = rules.path.with_name("postkamer.toml.before-rollback")
-    assert kept.read_text() == ONE_DEPARTMENT.format("")
+    assert kept.read_text() == approved_rules("")
     assert rules("rollback", rules.first.version).stdout == "postkamer.toml is the same\n"
     newest, oldest = rules("list").stdout.splitlines()
     assert newest.startswith(rules.second.version) and newest.endswith("-")
@@ -90,7 +90,7 @@ def test_rollback_restores_the_version_and_keeps_the_replaced_file(rules: Town) 
 
 
 def test_rollback_warns_of_tables_that_need_a_restart(rules: Town) -> None:
-    rules.path.write_text("partitions = 4\n" + ONE_DEPARTMENT.format(""))
+    rules.path.write_text("partitions = 4\n" + approved_rules(""))
     warning = "warning: partitions differ: services that run refuse it until they are restarted"
     assert rules("rollback", rules.first.version, "--dry-run").stdout.splitlines()[1] == warning
 

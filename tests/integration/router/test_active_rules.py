@@ -23,7 +23,7 @@ from services.config.model import ConfigError
 from services.postgres.database import Pool, connection_pool
 from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
-from tests.support.config_files import ONE_DEPARTMENT
+from tests.support.config_files import approved_rules
 from tests.support.decrypted_record import writer_of
 from tests.support.integration.archive_queue import Heard, hearing
 from tests.support.observer import until
@@ -33,7 +33,7 @@ HASH = keyed_hash(b"k" * 32)
 
 def chosen(folder: Path, approved_by: str) -> LoadedConfig:
     path = folder / "postkamer.toml"
-    path.write_text(f'approved_by = "{approved_by}"\n{ONE_DEPARTMENT}')
+    path.write_text(approved_rules(approved_by))
     return loader.load(path)
 
 

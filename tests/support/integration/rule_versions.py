@@ -13,7 +13,7 @@ from services.config import loader
 from services.config.loader import LoadedConfig
 from services.postgres.database import connection_pool
 from tests.support.cli.command_line import postkamer
-from tests.support.config_files import ONE_DEPARTMENT
+from tests.support.config_files import approved_rules
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -27,7 +27,7 @@ class Town:
         asyncio.run(self._store_versions())
 
     def write(self, approved_by: str) -> LoadedConfig:
-        self.path.write_text(ONE_DEPARTMENT.format(approved_by))
+        self.path.write_text(approved_rules(approved_by))
         return loader.load(self.path)
 
     async def _store_versions(self) -> None:
