@@ -18,8 +18,6 @@ from router.handlers.pending_command import (
     PendingCommand,
     Result,
     command_status,
-    no_events,
-    no_needs,
     status_of,
 )
 from router.identity import resolver
@@ -338,37 +336,27 @@ def _refuse_unknown(pending: PendingCommand, action: UnknownAction) -> Result:
 Change = Callable[[PendingCommand, Any, Conversation], Outcome]
 
 
-def _in_conversation(change: Change) -> Callable[[PendingCommand, Any], Result]:
-    """Return the decision on a command of a department that has the conversation."""
+def _in_conversation(
+    change: Change, *, is_anyones: bool = False
+) -> Callable[[PendingCommand, Any], Result]:
+    """Return the decision on a change by a department that has the conversation. `is_anyones`: any
+    department of the municipality may make it."""
 
     def decide(pending: PendingCommand, action: Any) -> Result:
-        return _decide(pending, action, change, is_anyones=False)
+        command = pending.command
+        conversation = pending.snapshot.conversations.get(command.conversation)
+        if not refusals.is_conversation_of(conversation, command, pending.number):
+            return pending.refuse(refusals.NO_CONVERSATION)
+        if not is_anyones and (refusal := refusals.department_refusal(command, conversation)):
+            return pending.refuse(refusal, conversation)
+        outcome = change(pending, action, conversation)
+        if isinstance(outcome, Refusal):
+            return pending.refuse(outcome, conversation)
+        decision, changes = outcome
+        status = command_status(pending.unit, command, decision)
+        return decision, msgspec.structs.replace(changes, outgoing=status)
 
     return decide
-
-
-def _in_any_conversation(change: Change) -> Callable[[PendingCommand, Any], Result]:
-    """Return the decision on a command of any department of the municipality."""
-
-    def decide(pending: PendingCommand, action: Any) -> Result:
-        return _decide(pending, action, change, is_anyones=True)
-
-    return decide
-
-
-def _decide(pending: PendingCommand, action: Any, change: Change, *, is_anyones: bool) -> Result:
-    command = pending.command
-    conversation = pending.snapshot.conversations.get(command.conversation)
-    if not refusals.is_conversation_of(conversation, command, pending.number):
-        return pending.refuse(refusals.NO_CONVERSATION)
-    if not is_anyones and (refusal := refusals.department_refusal(command, conversation)):
-        return pending.refuse(refusal, conversation)
-    outcome = change(pending, action, conversation)
-    if isinstance(outcome, Refusal):
-        return pending.refuse(outcome, conversation)
-    decision, changes = outcome
-    status = command_status(pending.unit, command, decision)
-    return decision, msgspec.structs.replace(changes, outgoing=status)
 
 
 def _citizen_text(
@@ -409,24 +397,18 @@ def _record_of_change(
 
 CONVERSATION_COMMANDS: dict[type[Action], CommandHandler] = {
     TransferConversation: CommandHandler(
-        _in_conversation(_transfer), _transfer_record, _transfer_events, no_needs
+        _in_conversation(_transfer), _transfer_record, _transfer_events
     ),
-    CloseConversation: CommandHandler(
-        _in_conversation(_close), _close_record, _close_events, no_needs
-    ),
-    AddNote: CommandHandler(_in_conversation(_note), _note_record, no_events, no_needs),
-    LinkCase: CommandHandler(_in_conversation(_link), _link_record, no_events, no_needs),
-    MarkRead: CommandHandler(_in_conversation(_read), _read_record, no_events, no_needs),
+    CloseConversation: CommandHandler(_in_conversation(_close), _close_record, _close_events),
+    AddNote: CommandHandler(_in_conversation(_note), _note_record),
+    LinkCase: CommandHandler(_in_conversation(_link), _link_record),
+    MarkRead: CommandHandler(_in_conversation(_read), _read_record),
     # An alarm wakes people of any department.
-    ConfirmAlarm: CommandHandler(
-        _in_any_conversation(_confirm), _confirm_record, no_events, no_needs
-    ),
-    ReleaseConversation: CommandHandler(
-        _in_conversation(_release), _release_record, no_events, no_needs
-    ),
+    ConfirmAlarm: CommandHandler(_in_conversation(_confirm, is_anyones=True), _confirm_record),
+    ReleaseConversation: CommandHandler(_in_conversation(_release), _release_record),
     MergeConversation: CommandHandler(
         _in_conversation(_merge), _merge_record, _merge_events, _merge_needs
     ),
-    UnknownAction: CommandHandler(_refuse_unknown, _unknown_record, no_events, no_needs),
+    UnknownAction: CommandHandler(_refuse_unknown, _unknown_record),
 }
 """Action on a conversation -> its handler."""

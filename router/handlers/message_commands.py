@@ -11,7 +11,6 @@ from router.handlers.pending_command import (
     PendingCommand,
     Result,
     command_status,
-    no_events,
     status_of,
 )
 from router.identity import resolver
@@ -246,6 +245,6 @@ def _needs(command: Command, message: SendMessage) -> Needs:
 
 
 MESSAGE_COMMANDS: dict[type[Action], CommandHandler] = {
-    SendMessage: CommandHandler(_decide, _record, no_events, _needs)
+    SendMessage: CommandHandler(_decide, _record, needs=_needs)
 }
 """Action that sends a message -> its handler."""

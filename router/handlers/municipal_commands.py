@@ -11,8 +11,6 @@ from router.handlers.pending_command import (
     PendingCommand,
     Result,
     command_status,
-    no_events,
-    no_needs,
     status_of,
 )
 from router.identity import resolver
@@ -117,8 +115,8 @@ def _consent_needs(command: Command, action: ConsentAction) -> Needs:
     return Needs(consents=True)
 
 
-_NUMBER = CommandHandler(_decide_for_number, _number_record, no_events, no_needs)
-_CONSENT = CommandHandler(_decide_for_person, _consent_record, no_events, _consent_needs)
+_NUMBER = CommandHandler(_decide_for_number, _number_record)
+_CONSENT = CommandHandler(_decide_for_person, _consent_record, needs=_consent_needs)
 MUNICIPAL_COMMANDS: dict[type[Action], CommandHandler] = {
     SetNotice: _NUMBER,
     SetNumberState: _NUMBER,

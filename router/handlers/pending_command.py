@@ -67,16 +67,6 @@ class PendingCommand(msgspec.Struct, frozen=True):
         return refuse(self.unit, self.command, refusal, self.context, conversation)
 
 
-class CommandHandler(NamedTuple):
-    """Decides one action, and makes its record and its events."""
-
-    decide: Callable[[PendingCommand, Any], Result]
-    record: Callable[[Command, Any, Decision], KindAndData]
-    events: Callable[[WorkUnit, Command, Any, CommandAccepted], Iterator[AddressedEvent]]
-    needs: Callable[[Command, Any], Needs]
-    """Rows that it reads beyond those of every command."""
-
-
 def no_events(
     unit: WorkUnit, command: Command, action: Any, decision: CommandAccepted
 ) -> Iterator[AddressedEvent]:
@@ -85,6 +75,18 @@ def no_events(
 
 def no_needs(command: Command, action: Any) -> Needs:
     return Needs()
+
+
+class CommandHandler(NamedTuple):
+    """Decides one action, and makes its record and its events."""
+
+    decide: Callable[[PendingCommand, Any], Result]
+    record: Callable[[Command, Any, Decision], KindAndData]
+    events: Callable[[WorkUnit, Command, Any, CommandAccepted], Iterator[AddressedEvent]] = (
+        no_events
+    )
+    needs: Callable[[Command, Any], Needs] = no_needs
+    """Rows that it reads beyond those of every command."""
 
 
 def refuse(
