@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from router.conversation import menus
+from router.conversation.burst import has_replied_in_burst
 from router.conversation.interpretation import Interpretation
 from router.conversation.reply_text import (
     WELCOME,
@@ -237,13 +238,6 @@ def find_pending_reply(message: ReplyContext, context: RoutingContext) -> str:
             if is_due and _build(message, candidate, context):
                 return candidate.name
     return ""
-
-
-def has_replied_in_burst(state: ConversationState) -> bool:
-    """True if an automatic text has been sent in this burst."""
-    return bool(
-        state.auto_texts_at and state.burst_at and state.auto_texts_at[-1] >= state.burst_at
-    )
 
 
 def has_reached_limit(state: ConversationState, at: datetime) -> bool:

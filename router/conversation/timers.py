@@ -7,6 +7,7 @@ costs no write to postpone an earlier timer.
 from datetime import datetime, timedelta
 
 from router.conversation import menus, window_warning
+from router.conversation.burst import burst_ends_at, is_undecided
 from router.conversation.message_context import MessageContext
 from router.model.changes import Timer
 from router.model.conversation import Conversation
@@ -31,10 +32,8 @@ def after_message(message: MessageContext, conversation: Conversation) -> tuple[
     due_at: dict[str, datetime | None] = {}
     if message.is_new_conversation or message.placement.reopened:
         due_at[IDLE] = at + tenant.idle_timeout
-    if state.pending_texts or (
-        _expects_more(message) and not (state.has_question or state.answered_at)
-    ):
-        due_at[BURST_ENDED] = at + tenant.burst_window
+    if state.pending_texts or (_expects_more(message) and is_undecided(state)):
+        due_at[BURST_ENDED] = burst_ends_at(at, tenant)
     if conversation.department != message.previous.department or message.is_new_conversation:
         due_at[DEPARTMENT_OPENS] = department_reopens_at(conversation, at, message.context)
     if state.menu and state.menu_at == at:

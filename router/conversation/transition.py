@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from router.conversation.auto_reply import MAX_AUTO_TEXTS
+from router.conversation.burst import continues_burst
 from router.conversation.message_context import MessageContext
 from router.conversation.reply_text import ReplyCandidate
 from router.identity import resolver
@@ -65,19 +66,12 @@ def _placement(message: MessageContext) -> dict[str, Any]:
         "too_old_to_answer": meaning.too_old,
         "welcome": state.welcome or message.is_first_contact,
         # A tapped row expects the reply that it leads to.
-        "burst_at": state.burst_at if _is_same_burst(message) and not placement.choice else at,
+        "burst_at": state.burst_at if continues_burst(message) and not placement.choice else at,
         "menu": "" if placement.is_decided and answers_menu else state.menu,
         "held": state.held or placement.verdict.hold,
         "reopened": state.reopened + placement.reopened,
         "answered_at": None if placement.reopened else state.answered_at,
     }
-
-
-def _is_same_burst(message: MessageContext) -> bool:
-    last, answered = message.previous.last_inbound_at, message.previous.state.answered_at
-    if last is None or message.unit.at - last > message.tenant.burst_window:
-        return False
-    return answered is None or answered <= last
 
 
 def _open_request(message: MessageContext, after: Conversation) -> dict[str, Any]:

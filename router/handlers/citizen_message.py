@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from router.conversation import auto_reply, consent, outgoing, timers, transition
+from router.conversation.burst import is_undecided
 from router.conversation.interpretation import interpret
 from router.conversation.message_context import MessageContext
 from router.conversation.placement import (
@@ -201,7 +202,7 @@ def _decision(
     former = None
     if not message.is_new_conversation:
         former = transition.former_owner(unit, message.previous, conversation, message.context)
-    provisional = not (state.has_question or state.answered_at)
+    provisional = is_undecided(state)
     care = interpretation.outcome.care
     return MessageDecision(
         record=unit.id("record"),

@@ -8,7 +8,15 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from router.conversation import auto_reply, outgoing, refusals, timers, transition, window_warning
+from router.conversation import (
+    auto_reply,
+    burst,
+    outgoing,
+    refusals,
+    timers,
+    transition,
+    window_warning,
+)
 from router.conversation.placement import home_reason
 from router.conversation.reply_text import ReplyCandidate, render_reply
 from router.conversation.transition import apply_auto_reply
@@ -127,15 +135,15 @@ def _next_timers(
 def _burst_ended(timer: TimerContext) -> TimerOutcome:
     """Make work of a conversation with only a greeting or a photograph; or send a pending text."""
     state, last = timer.conversation.state, timer.conversation.last_inbound_at
-    is_undecided = not (state.has_question or state.answered_at)
+    is_undecided = burst.is_undecided(state)
     if last is None or not (is_undecided or state.pending_texts):
         return TimerOutcome()
-    if last + timer.tenant.burst_window > timer.entry.at:
-        return TimerOutcome(next_due=last + timer.tenant.burst_window)
+    if (end := burst.burst_ends_at(last, timer.tenant)) > timer.entry.at:
+        return TimerOutcome(next_due=end)
     menu = next((m for m in timer.context.config.menus if m.id == timer.tenant.menu), None)
     reply = (
         ReplyCandidate(menu.text, menu_path=menu.id)
-        if menu and not auto_reply.has_replied_in_burst(state)
+        if menu and not burst.has_replied_in_burst(state)
         else None
     )
     if state.pending_texts:
