@@ -46,7 +46,7 @@ check: ## format, lint, types, import rules, dead dependencies, rules of the hou
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
-	.venv/bin/lint-imports --config importlinter.toml
+	.venv/bin/lint-imports importlinter.toml
 	.venv/bin/deptry .
 	$(PYTHON) -m deploy.house_rules
 
