@@ -411,7 +411,8 @@ def _decode_known(name: str, body: bytes) -> Batch:
 def _without_unknown_actions(batch: Any) -> Any:
     entries = batch.get("entries") if isinstance(batch, dict) else None
     for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, dict) and not _is_action(entry.get("action")):
+        is_command = isinstance(entry, dict) and entry.get("entry") == "command"
+        if is_command and not _is_action(entry.get("action")):
             entry["action"] = {"action": "unknown"}
     return batch
 
