@@ -1,6 +1,7 @@
 """The six outboxes on a real PostgreSQL, and the relay between it and a real RabbitMQ."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,7 @@ from services.amqp.connection import broker_connection
 from services.amqp.consumer import Inbox, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.contract import PartitionBatch, SendOutcome
+from services.ids import uuid7
 from services.postgres.database import Pool, connection_pool
 from services.postgres.outbox import LIMIT, Outbox, Relay
 from services.tasks import background_task
@@ -118,7 +120,8 @@ def outcome(number: str = FIRST) -> SendOutcome:
 
 
 async def insert_row(pool: Pool, case: Case, number: str, n: int) -> UUID:
-    at, one = NOON - timedelta(hours=1, seconds=-n), outcome(number)
+    at = NOON - timedelta(hours=1, seconds=-n)
+    one = msgspec.structs.replace(outcome(number), id=uuid7(at, os.urandom(16)))
     async with pool.acquire() as connection:
         if case.insert:
             await connection.execute(case.insert, one.id, number, at)
