@@ -21,7 +21,9 @@ DELIVERY_BATCH = "delivery-batch.v1"
 ARCHIVE_BATCH = "archive-batch.v1"
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="receipt"):
+class Receipt(
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="entry", tag="receipt"
+):
     """One webhook body, exactly as it came in.
 
     A receipt has no tenant: one body can concern several municipalities. `keys` names the items
@@ -43,7 +45,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag=
     keys are quarantined and not trusted."""
 
 
-class Author(msgspec.Struct, frozen=True, kw_only=True):
+class Author(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Author of an outgoing message."""
 
     kind: Literal["employee", "system", "automated"]
@@ -54,7 +56,7 @@ AUTOMATED_AUTHOR = Author(kind="automated", id="postkamer")
 """Author of automatic messages."""
 
 
-class Action(msgspec.Struct, frozen=True, kw_only=True, tag_field="action"):
+class Action(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="action"):
     """An action that a command asks for. Its tag is the type of the command."""
 
 
@@ -65,7 +67,7 @@ MessageType = Literal[
 """Meta's types of a message to a citizen."""
 
 
-class ConsentEvidence(msgspec.Struct, frozen=True, kw_only=True):
+class ConsentEvidence(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Evidence that a citizen agreed to business-initiated messages."""
 
     given_at: datetime
@@ -73,7 +75,7 @@ class ConsentEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """Place where the evidence can be looked up, in the CRM's words."""
 
 
-class SendMessage(Action, frozen=True, kw_only=True, tag="message"):
+class SendMessage(Action, frozen=True, gc=False, kw_only=True, tag="message"):
     """Send a message to a citizen."""
 
     type: MessageType
@@ -91,7 +93,7 @@ class SendMessage(Action, frozen=True, kw_only=True, tag="message"):
     """Evidence of that consent, which a template may carry along."""
 
 
-class TransferConversation(Action, frozen=True, kw_only=True, tag="transfer"):
+class TransferConversation(Action, frozen=True, gc=False, kw_only=True, tag="transfer"):
     """Transfer a conversation to another department, or into an employee's queue."""
 
     to_department: str = ""
@@ -102,7 +104,7 @@ class TransferConversation(Action, frozen=True, kw_only=True, tag="transfer"):
     """Reason that its author wrote."""
 
 
-class CloseConversation(Action, frozen=True, kw_only=True, tag="close"):
+class CloseConversation(Action, frozen=True, gc=False, kw_only=True, tag="close"):
     """Close a conversation: the question is answered."""
 
     reason: str = ""
@@ -114,41 +116,41 @@ class CloseConversation(Action, frozen=True, kw_only=True, tag="close"):
     citizen asked something after that, as it was not dealt with."""
 
 
-class AddNote(Action, frozen=True, kw_only=True, tag="note"):
+class AddNote(Action, frozen=True, gc=False, kw_only=True, tag="note"):
     """Write a note for colleagues, which the citizen does not see."""
 
     text: str
 
 
-class LinkCase(Action, frozen=True, kw_only=True, tag="link"):
+class LinkCase(Action, frozen=True, gc=False, kw_only=True, tag="link"):
     """Link a conversation to the zaak that it belongs to."""
 
     zaak: str
 
 
-class MarkRead(Action, frozen=True, kw_only=True, tag="read"):
+class MarkRead(Action, frozen=True, gc=False, kw_only=True, tag="read"):
     """Show the citizen that the conversation was read."""
 
     typing: bool = False
     """True if an employee is typing an answer."""
 
 
-class ConfirmAlarm(Action, frozen=True, kw_only=True, tag="confirm"):
+class ConfirmAlarm(Action, frozen=True, gc=False, kw_only=True, tag="confirm"):
     """Confirm that a person has seen the alarm."""
 
 
-class ReleaseConversation(Action, frozen=True, kw_only=True, tag="release"):
+class ReleaseConversation(Action, frozen=True, gc=False, kw_only=True, tag="release"):
     """Release the withheld events of a conversation."""
 
 
-class MergeConversation(Action, frozen=True, kw_only=True, tag="merge"):
+class MergeConversation(Action, frozen=True, gc=False, kw_only=True, tag="merge"):
     """Merge another conversation, and its person, into this one."""
 
     other: str
     """The other conversation, of the same number."""
 
 
-class SetNotice(Action, frozen=True, kw_only=True, tag="notice"):
+class SetNotice(Action, frozen=True, gc=False, kw_only=True, tag="notice"):
     """Set the notice of a number; an empty text removes it."""
 
     text: str = ""
@@ -156,7 +158,7 @@ class SetNotice(Action, frozen=True, kw_only=True, tag="notice"):
     """Time at which the notice ends."""
 
 
-class SetNumberState(Action, frozen=True, kw_only=True, tag="state"):
+class SetNumberState(Action, frozen=True, gc=False, kw_only=True, tag="state"):
     """Set the state of a number."""
 
     state: str
@@ -167,20 +169,20 @@ class SetNumberState(Action, frozen=True, kw_only=True, tag="state"):
     """Time at which the number opens again."""
 
 
-class RecordConsent(Action, frozen=True, kw_only=True, tag="consent"):
+class RecordConsent(Action, frozen=True, gc=False, kw_only=True, tag="consent"):
     """Record that a citizen agreed to business-initiated messages for a purpose."""
 
     purpose: str
     evidence: ConsentEvidence
 
 
-class EndConsent(Action, frozen=True, kw_only=True, tag="withdraw"):
+class EndConsent(Action, frozen=True, gc=False, kw_only=True, tag="withdraw"):
     """Record that a citizen withdraws their consent for a purpose."""
 
     purpose: str
 
 
-class UnknownAction(Action, frozen=True, kw_only=True, tag="unknown"):
+class UnknownAction(Action, frozen=True, gc=False, kw_only=True, tag="unknown"):
     """An action that this version cannot read, because only a newer one knows it. Its sender hears
     so."""
 
@@ -203,7 +205,9 @@ AnyAction = (
 )
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="command"):
+class Command(
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="entry", tag="command"
+):
     """A command of a CRM, accepted by the gateway: an action, its sender, and what it concerns.
 
     `conversation` or `to` identifies the citizen; a notice or state of a number concerns none. An
@@ -236,7 +240,9 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag=
         return str(self.action.__struct_config__.tag)
 
 
-class SendOutcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="send-outcome"):
+class SendOutcome(
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="entry", tag="send-outcome"
+):
     """Outcome of a message that the deliverer offered to the Graph API."""
 
     id: UUID
@@ -253,7 +259,9 @@ class SendOutcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", 
     """One sentence for the sender, without personal data."""
 
 
-class Timeout(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="timeout"):
+class Timeout(
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="entry", tag="timeout"
+):
     """A timer of a conversation has fired. kind: quiet, menu, waiting, window, idle, opens,
     care."""
 
@@ -269,7 +277,7 @@ class Timeout(msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag=
 
 
 class MediaOutcome(
-    msgspec.Struct, frozen=True, kw_only=True, tag_field="entry", tag="media-outcome"
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="entry", tag="media-outcome"
 ):
     """Outcome of a file that came with a message: the archiver has it, has quarantined it, or could
     not get it."""
@@ -301,7 +309,7 @@ class MediaOutcome(
 Entry = Receipt | Command | SendOutcome | Timeout | MediaOutcome
 
 
-class PartitionBatch(msgspec.Struct, frozen=True, kw_only=True):
+class PartitionBatch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Entries of one partition; `source` numbers its batches, so that a missing batch shows."""
 
     source: UUID
@@ -309,7 +317,7 @@ class PartitionBatch(msgspec.Struct, frozen=True, kw_only=True):
     entries: list[Entry]
 
 
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+class Delivery(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One event for a CRM; `data` is the JSON object of the CloudEvent's `data`."""
 
     id: UUID
@@ -328,12 +336,12 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """Path at the archiver of the full data, if `data` leaves something out."""
 
 
-class DeliveryBatch(msgspec.Struct, frozen=True, kw_only=True):
+class DeliveryBatch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     destination: str
     deliveries: list[Delivery]
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, rename={"item_index": "item"}):
+class Record(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename={"item_index": "item"}):
     """One event for the archive; `data` is a JSON object.
 
     kind: receipt, message, status, notice, note, delivery, send, attempt, media, quarantine,
@@ -360,7 +368,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename={"item_index": "i
     """Original bytes of the entry of `contacts` that belongs to the item."""
 
 
-class ArchiveBatch(msgspec.Struct, frozen=True, kw_only=True):
+class ArchiveBatch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     records: list[Record]
 
 

@@ -22,7 +22,7 @@ WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 Kind = Literal["free", "charged", "unknown"]
 
 
-class Charge(msgspec.Struct, frozen=True, kw_only=True):
+class Charge(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The charge for one message; '' and None for what no status has said."""
 
     id: UUID

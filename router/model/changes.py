@@ -12,7 +12,7 @@ from router.model.decision import Decision
 from router.model.work import WorkUnit
 
 
-class EarlyStatus(msgspec.Struct, frozen=True, kw_only=True):
+class EarlyStatus(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Status that arrived before its message's wamid was known. It is stored until Meta's answer to
     the send names that wamid, at most as long as Meta repeats a webhook. A status that has matched
     nothing by then belongs to a message that Postkamer did not send."""
@@ -29,7 +29,7 @@ class EarlyStatus(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime
 
 
-class Template(msgspec.Struct, frozen=True, kw_only=True):
+class Template(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Last report of Meta about a template. Some notices give its status, others only its
     category."""
 
@@ -53,7 +53,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self if late else notice, category=category)
 
 
-class Identity(msgspec.Struct, frozen=True):
+class Identity(msgspec.Struct, frozen=True, gc=False):
     """An identifier of a person from `valid_from` on; `valid_to` is set once it has ended. `scope`
     is the portfolio in which a BSUID was seen."""
 
@@ -71,7 +71,7 @@ class Identity(msgspec.Struct, frozen=True):
         return self.tenant, self.kind, self.hash
 
 
-class OutgoingStatus(msgspec.Struct, frozen=True, kw_only=True):
+class OutgoingStatus(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Status of a command that its sender may ask for: an outgoing message, or an action on a
     conversation."""
 
@@ -89,7 +89,7 @@ class OutgoingStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Type of an accepted command, else ''."""
 
 
-class LedgerInsert(msgspec.Struct, frozen=True, kw_only=True):
+class LedgerInsert(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Ledger entry that the deliverer will offer to Meta."""
 
     id: UUID
@@ -116,7 +116,7 @@ class LedgerInsert(msgspec.Struct, frozen=True, kw_only=True):
     """Sequence number in the conversation: the message answers nothing that arrived later."""
 
 
-class InboundRef(msgspec.Struct, frozen=True):
+class InboundRef(msgspec.Struct, frozen=True, gc=False):
     """Ids of a citizen's message, ours and Meta's, so that an answer can quote it."""
 
     message: UUID
@@ -124,7 +124,7 @@ class InboundRef(msgspec.Struct, frozen=True):
     conversation: str
 
 
-class Timer(msgspec.Struct, frozen=True, kw_only=True):
+class Timer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Due time for a conversation; a new timer replaces the earlier one of its kind."""
 
     id: UUID
@@ -134,7 +134,7 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime
 
 
-class NumberNotice(msgspec.Struct, frozen=True, kw_only=True):
+class NumberNotice(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """State and notice that the contact centre set for a number, outside the rules."""
 
     number: str
@@ -153,7 +153,7 @@ class NumberNotice(msgspec.Struct, frozen=True, kw_only=True):
         return self.notice if current else ""
 
 
-class Changes(msgspec.Struct, frozen=True, kw_only=True):
+class Changes(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Changes that a decision makes to the router's state."""
 
     conversation: Conversation | None = None

@@ -10,7 +10,7 @@ STOP, META, CRM = "stop", "meta", "crm"
 it."""
 
 
-class OptOut(msgspec.Struct, frozen=True, kw_only=True):
+class OptOut(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Last choice of a citizen for one category of messages: `stop` or `resume`."""
 
     tenant: str
@@ -24,7 +24,7 @@ class OptOut(msgspec.Struct, frozen=True, kw_only=True):
         return self.tenant, self.person, self.category
 
 
-class Consent(msgspec.Struct, frozen=True, kw_only=True):
+class Consent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Newest consent of a citizen to business-initiated messages for one purpose."""
 
     tenant: str
@@ -48,7 +48,7 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, ended_at=at, ended_by=by)
 
 
-class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
+class Withdrawal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Moment at which a citizen last withdrew all consent in the way `by`. It is kept beside the
     consents because it also outweighs an earlier consent that arrives later or is recorded
     meanwhile by another partition."""

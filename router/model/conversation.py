@@ -8,7 +8,7 @@ import msgspec
 from router.rules.engine import Verdict
 
 
-class ConversationState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ConversationState(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """State of a conversation that later decisions need. It is stored as JSON beside the
     conversation, so fields are only added, and each with a default."""
 
@@ -75,7 +75,7 @@ class ConversationState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     them."""
 
 
-class Labels(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Labels(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """Labels of a conversation that its department sees."""
 
     tags: tuple[str, ...] = ()
@@ -86,7 +86,7 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     assignee: str = ""
 
 
-class ReadReceipt(msgspec.Struct, frozen=True, kw_only=True):
+class ReadReceipt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Read receipt for the deliverer to send: everything up to this message was read."""
 
     number: str
@@ -98,7 +98,7 @@ class ReadReceipt(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
-class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+class Conversation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A conversation between one number and one person. `rule` is '' while only the number's
     fallback decided; otherwise a rule's id, or a constant of `router.rules.engine` for a person's
     choice."""

@@ -23,7 +23,7 @@ UNPROVEN = "the signature is of another number's secret"
 """Reason to quarantine an item whose verified origin does not cover its number."""
 
 
-class WorkUnit(msgspec.Struct, frozen=True):
+class WorkUnit(msgspec.Struct, frozen=True, gc=False):
     """One thing to decide: an item of a receipt, a command, a send outcome, a media outcome or a
     timer. `key` identifies it across redeliveries."""
 

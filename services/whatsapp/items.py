@@ -11,14 +11,14 @@ from typing import Any
 import msgspec
 
 
-class Identity(msgspec.Struct, frozen=True):
+class Identity(msgspec.Struct, frozen=True, gc=False):
     """One identifier of a person. kind: bsuid, parent_bsuid, phone."""
 
     kind: str
     value: str
 
 
-class Person(msgspec.Struct, frozen=True, kw_only=True):
+class Person(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The citizen who sent or gets a message; identifiers are best first (bsuid before phone)."""
 
     identities: tuple[Identity, ...] = ()
@@ -26,7 +26,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     username: str = ""
 
 
-class Content(msgspec.Struct, frozen=True, kw_only=True):
+class Content(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Content of a message: `type` is Meta's, `text` its words (body, caption, title)."""
 
     type: str
@@ -44,7 +44,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     """Content object as Meta sent it."""
 
 
-class Item(msgspec.Struct, frozen=True, kw_only=True):
+class Item(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Base of every item; `key` is its partition key: number, else `waba:<id>`, else ''."""
 
     raw: bytes
@@ -62,7 +62,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
         return self.number or (f"waba:{self.waba}" if self.waba else "")
 
 
-class Message(Item, frozen=True, kw_only=True):
+class Message(Item, frozen=True, gc=False, kw_only=True):
     """A message of a citizen, an echo of a message that staff sent in the Business app, or history.
 
     `field` tells them apart: `messages`, `smb_message_echoes`, `history`. `person` is the citizen
@@ -85,7 +85,7 @@ class Message(Item, frozen=True, kw_only=True):
     """New identifiers of the person in a `system` message; `person` has the old ones."""
 
 
-class Status(Item, frozen=True, kw_only=True):
+class Status(Item, frozen=True, gc=False, kw_only=True):
     """The status of a message that we sent."""
 
     id: str
@@ -100,7 +100,7 @@ class Status(Item, frozen=True, kw_only=True):
     pricing: dict[str, Any] = {}
 
 
-class Notice(Item, frozen=True, kw_only=True):
+class Notice(Item, frozen=True, gc=False, kw_only=True):
     """An account, template, quality, preference or other event that is no message.
 
     `event` is Meta's word for the event, or '' if Meta has none.
@@ -112,7 +112,7 @@ class Notice(Item, frozen=True, kw_only=True):
     """Original text of Meta's `entry.time`, which distinguishes equal events at different times."""
 
 
-class Unknown(Item, frozen=True, kw_only=True):
+class Unknown(Item, frozen=True, gc=False, kw_only=True):
     """A part of a body that could not be read; `reason` holds no personal data."""
 
     reason: str
