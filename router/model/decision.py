@@ -1,7 +1,7 @@
 """Types for the decision on one unit: a kind for each outcome. No logic.
 
-Values cannot form cycles, so the garbage collector does not track them (`gc=False`), here and in the
-other types of the model and the contract. Tracking them took 10 to 25 microseconds a message.
+Values cannot form cycles, so the garbage collector does not track them (`gc=False`), here and in
+the other types of the model and the contract. Tracking took 10 to 25 microseconds a message.
 """
 
 from datetime import datetime
