@@ -31,7 +31,7 @@ async def drop_expired(pool: Pool, today: date, retained_months: int) -> None:
         "select archiver.forget_processing($1)", months_before(today, retained_months)
     )
     if dropped:
-        log.info("processing.forgotten", months=dropped)
+        log.info("processing.forgotten", count=dropped)
 
 
 def months_before(today: date, count: int) -> date:

@@ -1,8 +1,10 @@
 """Log lines: allowed fields, no secrets. Logging is set up for a whole process: hence others."""
 
+import ast
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from textwrap import dedent
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from services.logs import ALLOWED, LONGEST_VALUE
 from services.metrics import REGISTRY
+from tests.support.installation import ROOT
 
 pytestmark = pytest.mark.slow  # a process for each
 
@@ -133,3 +136,23 @@ def test_metrics_follow_the_conventions_and_have_bounded_labels() -> None:
             assert metric.name.endswith(("_seconds", "_size"))
         labels = {label for sample in metric.samples for label in sample.labels}
         assert not labels & NO_LABELS
+
+
+PRODUCT = ("services", "gateway", "router", "deliverer", "archiver", "sandbox", "cli", "deploy")
+LEVELS = {"debug", "info", "warning", "error", "exception"}
+
+
+def logged_fields(source: str) -> Iterator[str]:
+    """Yield the fields that a module gives to `log`."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="log"), attr=level)):
+                if level in LEVELS:
+                    yield from (each.arg for each in node.keywords if each.arg)
+
+
+def test_every_field_that_is_logged_is_one_that_a_line_may_carry() -> None:
+    modules = [path for folder in PRODUCT for path in (ROOT / folder).rglob("*.py")]
+    fields = {field for path in modules for field in logged_fields(path.read_text())}
+    assert len(fields) > 20
+    assert fields - ALLOWED <= {"exc_info"}
