@@ -52,7 +52,7 @@ from services.postgres.outbox import Relay
 from services.tasks import background_task
 
 POOL_SIZE = 16
-"""Connections to PostgreSQL: for each destination, the ledger and each relay, and some spare."""
+"""Connections to PostgreSQL: one for each destination, the ledger and each relay; some spare."""
 SETTLE_LIMITS = BatchLimits(min_interval=0.020, flush_size=256)
 """Settlements are written every 20 ms. Only their batch message waits for it, no citizen does."""
 

@@ -117,13 +117,15 @@ def _send(
         opened=unit.id("opened") if is_new else None,
         purpose=permission.purpose,
     )
-    receipt = read_receipts.build_receipt_with_answer(unit, command, after, context)
+    receipt = None
+    if is_answer:
+        receipt = read_receipts.build_receipt_with_answer(unit, command, after, context)
     changes = Changes(
         conversation=after,
         outgoing=command_status(unit, command, decision),
         send=_ledger_insert(pending, message, after, to, permission.purpose),
         consent=permission.consent,
-        read_receipt=receipt if is_answer else None,
+        read_receipt=receipt,
     )
     return decision, changes
 

@@ -48,7 +48,7 @@ class Relay(Generic[Entry]):
         seconds."""
         self._outbox, self._publish, self._seconds = outbox, publish, seconds
         self._suspended: dict[str, float] = {}
-        """Key -> end of its pause, on the loop's clock."""
+        """Key -> end of its pause, on the loop's clock. Each poll adds at most LIMIT."""
 
     async def run(self) -> None:
         """Publish entries for as long as this runs."""

@@ -20,30 +20,15 @@ id = "crm"
 kind = "cloudevents"
 url = "https://crm.example/events"
 """
-TOML = """\
+TOML = f"""\
 include = ["rules/*.toml"]
 approved_by = "De secretaris"
-[[tenants]]
-id = "almelo"
-name = "Gemeente Almelo"
-[[numbers]]
-id = "10000001"
-tenant = "almelo"
-fallback = "kcc"
-[[departments]]
-id = "kcc"
-tenant = "almelo"
-name = "Klantcontact"
-destination = "crm"
+{ONE_DEPARTMENT.strip()}
 [[departments]]
 id = "groen"
 tenant = "almelo"
 name = "Groen"
 destination = "crm"
-[[destinations]]
-id = "crm"
-kind = "cloudevents"
-url = "https://crm.example/events"
 """
 RULE = """\
 [[rules]]

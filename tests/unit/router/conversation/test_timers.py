@@ -89,6 +89,14 @@ def test_unanswered_conversation_is_escalated_after_an_hour() -> None:
     assert data(moved)["from"] == "klantcontact" and data(waiting)["department"] == "teamleider"
 
 
+def test_event_of_a_timer_tells_deadline_and_language() -> None:
+    hall = play("= 2026-11-25 13:00 menu=\n ik maak bezwaar tegen mijn paspoort -> officieel")
+    hall.after(hours=2)
+    [waiting] = [data(event) for event in hall.told if event.type == WAITING]
+    assert (waiting["due"], waiting["language"]) == (str(hall.state.due), "nl")
+    assert waiting["tags"] == ["officieel"]
+
+
 def test_escalation_without_a_department_raises_the_priority() -> None:
     hall = play("= 2026-11-25 13:00 menu=\n mijn container")
     play("+1h -> duurt_langer, ~waiting, @groen, #afval", hall)

@@ -247,6 +247,14 @@ def test_command_of_an_unknown_type_is_refused(to_a_number: bool) -> None:
     assert router.outgoing[given.id].status == "failed"
 
 
+def test_record_of_an_unknown_command_says_that_it_was_refused() -> None:
+    router, conversation = with_conversation()
+    [record] = records_of(router.takes(command("a", "unknown", conversation=conversation)))
+    kept = data(record)
+    assert (record.kind, kept["event"], kept["order"]) == ("conversation", "refused", "unknown")
+    assert (kept["status"], kept["by"]["token"]) == ("failed", "crm")
+
+
 def test_every_type_that_the_gateway_takes_is_known() -> None:
     kinds = set(get_args(Media.model_fields["kind"].annotation))
     types = {get_args(body.model_fields["type"].annotation)[0] for body in BODIES}

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.router.config_full import BORNE, NUMBER
+from tests.support.router.decisions import data, records_of
 from tests.support.router.script import play
 from tests.support.router.simulation import Stadhuis, wall
 
@@ -99,6 +100,10 @@ def test_number_of_another_municipality_is_refused(type: str, number: str, tenan
     refused = hall.says(type, STORM, state="closed", number=number, tenant=tenant)
     assert (refused.kind, refused.reason.partition(":")[0]) == ("refused", "number_unknown")
     assert hall.router.standings == {}
+    [record] = records_of(hall.done)
+    kept = data(record)
+    assert (record.kind, kept["event"], kept["status"]) == ("number", type, "failed")
+    assert kept["reason"] == refused.reason
 
 
 def test_number_notice_is_archived_and_published_to_no_crm() -> None:
@@ -106,3 +111,9 @@ def test_number_notice_is_archived_and_published_to_no_crm() -> None:
     done = hall.says("notice", STORM, until=hall.now + timedelta(hours=2))
     assert (done.kind, done.status, done.conversation) == ("accepted", "done", "")
     assert hall.told == []
+    [record] = records_of(hall.done)
+    kept = data(record)
+    assert (record.kind, record.tenant, record.conversation) == ("number", "hengelo", "")
+    assert (kept["event"], kept["number"], kept["text"]) == ("notice", NUMBER, STORM)
+    assert (kept["status"], kept["state"], kept["reason"]) == ("done", None, None)
+    assert kept["until"] == "2026-11-25T15:00:00+01:00"
