@@ -1,11 +1,15 @@
 """Closed departments: who has their conversations meanwhile, and the text that goes once."""
 
+from datetime import timedelta
+
+import msgspec
 import pytest
 
 from router.output.crm_events import TRANSFERRED
 from tests.support.router.config_full import DESK, config
 from tests.support.router.script import play
 from tests.support.router.simulation import Stadhuis, wall
+from tests.support.router.timer_delivery import timeout
 
 BURGERZAKEN = '"paspoort" staat erin (regel paspoort)'
 EVENING = f"{BURGERZAKEN}; Burgerzaken is gesloten"
@@ -173,3 +177,13 @@ def test_opening_hours_count_real_hours_through_the_clock_change() -> None:
     )
     hall = play("= 2026-10-24 22:00\n de nachtbus; @2026-10-25 05:29", given=given)
     play("@2026-10-25 05:30 -> duurt_langer, ~waiting", hall)
+
+
+def test_timer_before_opening_time_is_set_anew() -> None:
+    hall = play(AT_SIX)
+    [timer] = [each for each in hall.router.timers.values() if each.kind == "opens"]
+    early = msgspec.structs.replace(timeout(timer), at=timer.due_at - timedelta(hours=1))
+    hall.takes(early)
+    [anew] = [each for each in hall.router.timers.values() if each.kind == "opens"]
+    assert (anew.due_at, hall.conversation.department) == (timer.due_at, "avond")
+    assert hall.happened == []

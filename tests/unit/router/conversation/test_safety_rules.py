@@ -5,7 +5,7 @@ import pytest
 from router.conversation.auto_reply import MAX_AUTO_TEXTS
 from router.output.crm_events import CARE_ALARM
 from tests.support.router.config_full import config
-from tests.support.router.decisions import data
+from tests.support.router.decisions import data, records_of
 from tests.support.router.script import play
 from tests.support.router.simulation import Stadhuis
 
@@ -162,3 +162,11 @@ def test_alarm_holds_no_pii_and_no_text() -> None:
     for event in alarms:
         assert not any(word in event.data.decode() for word in ("dood", "3161", "wamid", "ZAAK"))
         assert event.message is None
+
+
+def test_confirmation_of_an_alarm_is_archived_with_its_author() -> None:
+    hall = play(ALARMED)
+    hall.orders("confirm")
+    kept = data(records_of(hall.done)[-1])
+    assert (kept["event"], kept["order"], kept["status"]) == ("confirmed", "confirm", "done")
+    assert kept["by"]["author"]["id"] == "sanne"

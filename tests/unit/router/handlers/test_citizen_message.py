@@ -343,3 +343,8 @@ def test_two_forgeries_of_one_message_are_both_quarantined() -> None:
         message = text("wamid.1", words, **ANNA)
         said = router.takes(forged(body(change(NUMBER, messages=[message])), NUMBER, second=n))
         assert [d.kind for d in decisions(said)] == ["quarantined"]
+
+
+def test_event_of_a_text_announces_no_file() -> None:
+    [event] = events(Router().takes(inbound(text("wamid.1", "hallo", **ANNA))))
+    assert data(event)["media"] == []
