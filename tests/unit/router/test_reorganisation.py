@@ -106,3 +106,14 @@ def test_removed_menu_is_not_followed() -> None:
     assert hall.heard == ["keuze", "keuze_onduidelijk"]
     hall.after(minutes=30)
     assert hall.happened == []
+
+
+@pytest.mark.parametrize("order", ["close", "note", "confirm"])
+def test_command_in_a_removed_department_is_published_to_no_destination(order: str) -> None:
+    hall = Stadhuis()
+    hall.hears("jeugdzorg")
+    before = len(hall.told)
+    reorganised(hall, "zorg")
+    done = hall.orders(order)
+    assert (done.kind, done.destination, done.event) == ("accepted", "", None)
+    assert len(hall.told) == before
