@@ -247,6 +247,17 @@ def test_command_of_an_unknown_type_is_refused(to_a_number: bool) -> None:
     assert router.outgoing[given.id].status == "failed"
 
 
+def test_refused_command_has_no_type_in_its_status() -> None:
+    router, conversation = with_conversation()
+    done, refused = (
+        command(name, conversation=conversation, department=department)
+        for name, department in (("a", ""), ("b", "groen"))
+    )
+    decided = router.takes(done, refused)
+    assert [router.outgoing[each.id].type for each in (done, refused)] == ["text", ""]
+    assert all("purpose" not in data(record) for record in records_of(decided))
+
+
 def test_record_of_an_unknown_command_says_that_it_was_refused() -> None:
     router, conversation = with_conversation()
     [record] = records_of(router.takes(command("a", "unknown", conversation=conversation)))
