@@ -91,9 +91,10 @@ class Broker:
         return f"amqp://{user}:{password}@127.0.0.1:{self.ports.amqp}/{VHOST}"
 
     def start(self) -> None:
-        """Start the node and wait until it accepts connections."""
+        """Start the node, wait until it accepts connections, and make it survive a crash."""
         self.launch()
         self.wait()
+        self.flush()
 
     def launch(self) -> None:
         """Start the node without waiting."""
@@ -117,16 +118,17 @@ class Broker:
                     f"Its log, {log}, ends:\n{last_lines(log)}"
                 )
             time.sleep(POLL_SECONDS)
-        definitions = (self.folder / "definitions.json").read_text()
-        if not self._flushed.exists() or self._flushed.read_text() != definitions:
-            self._flush(definitions)
 
-    def _flush(self, definitions: str) -> None:
-        """Flush the node's table of queues to disk.
+    def flush(self) -> None:
+        """Flush the node's table of queues to disk, once for each definitions.
 
         RabbitMQ 4.0 writes it some seconds late. A node that is killed before comes back with a
-        queue that has lost its log and never elects a leader: it hangs for ever.
+        queue that has lost its log and never elects a leader: it hangs for ever. So a node that
+        was never flushed starts with nothing the next time.
         """
+        definitions = (self.folder / "definitions.json").read_text()
+        if self._flushed.exists() and self._flushed.read_text() == definitions:
+            return
         self.control("eval", "[ok = dets:sync(Table) || Table <- dets:all()].")
         write_private(self._flushed, definitions)
 

@@ -59,6 +59,7 @@ class Servers:
     def wait(self) -> None:
         if self.broker:
             self.broker.wait()
+            self.broker.flush()
             self._report(f"RabbitMQ answers on port {self.broker.ports.amqp}")
 
     def let_services_in(self) -> None:

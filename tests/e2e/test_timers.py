@@ -92,6 +92,7 @@ async def no_router(town: Installation) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def no_broker(town: Installation) -> AsyncIterator[None]:
+    await asyncio.to_thread(town.broker.flush)
     await asyncio.to_thread(town.broker.kill)
     yield
     await asyncio.to_thread(town.broker.start)

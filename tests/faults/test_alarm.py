@@ -56,7 +56,7 @@ async def ready(session: aiohttp.ClientSession, town: Installation) -> tuple[int
 
 
 @pytest.mark.parametrize("kind", ALARMS)
-async def test_during_an_alarm_the_door_says_so_and_after_it_everything_goes_on(
+async def test_gateway_answers_503_during_a_broker_alarm_and_goes_on_after_it(
     town: Installation, watch: Watch, session: aiohttp.ClientSession, kind: str
 ) -> None:
     loop = asyncio.get_running_loop()

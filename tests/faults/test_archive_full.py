@@ -27,7 +27,7 @@ FULL = "the queue is full"
 NAMES = {"archive": r"^archiver\.records$", "partition": r"^router\.partition\."}
 
 
-async def test_while_the_archive_stands_still_every_message_goes_its_way(
+async def test_messages_reach_the_crm_while_the_archiver_stands_still(
     town: Installation, watch: Watch, session: aiohttp.ClientSession
 ) -> None:
     run = "still"
@@ -52,7 +52,7 @@ async def test_while_the_archive_stands_still_every_message_goes_its_way(
     )
 
 
-async def test_once_its_queue_is_full_no_crm_is_told_what_is_not_in_it_and_the_door_closes(
+async def test_full_archive_queue_stops_the_events_and_closes_the_gateway(
     town: Installation, watch: Watch, session: aiohttp.ClientSession
 ) -> None:
     await asyncio.to_thread(town.kill, "archiver")

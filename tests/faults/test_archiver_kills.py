@@ -41,10 +41,10 @@ from tests.support.faults.archiver_pair import (
 from tests.support.installation import Installation, installed
 from tests.support.observer import until
 
-MESSAGES = int(os.environ.get("POSTKAMER_TEST_ARCHIVER_MESSAGES", "6000"))
+MESSAGES = int(os.environ.get("POSTKAMER_TEST_ARCHIVER_MESSAGES", "3000"))
 """Of citizens; some three records each."""
-KILLS = int(os.environ.get("POSTKAMER_TEST_ARCHIVER_KILLS", "40"))
-"""By SIGKILL, of a real archiver; a second each."""
+KILLS = int(os.environ.get("POSTKAMER_TEST_ARCHIVER_KILLS", "20"))
+"""By SIGKILL, of a real archiver; half a second each."""
 STOPS = 4
 """By SIGTERM, in the middle."""
 EVERY = 16
@@ -69,7 +69,7 @@ async def archivers(town: Installation) -> AsyncIterator[Archivers]:
         yield archivers
 
 
-async def test_however_often_archivers_are_killed_each_record_is_in_the_log_once(
+async def test_each_record_is_in_the_log_once_however_often_archivers_are_killed(
     archivers: Archivers,
 ) -> None:
     began, flowing = (
@@ -118,7 +118,7 @@ def show(archivers: Archivers, seconds: float) -> None:
         print(f"{moment:20} {archivers.deaths[moment, True]:4} of {count:4}")
 
 
-async def test_an_archiver_that_is_asked_to_stop_finishes_what_it_writes_and_loses_no_confirm(
+async def test_stopping_archiver_finishes_its_batch_and_loses_no_confirm(
     archivers: Archivers,
 ) -> None:
     await asyncio.to_thread(archivers.town.kill, SECOND)
@@ -165,7 +165,7 @@ def bad_ones() -> dict[str, list[Record]]:
     }
 
 
-async def test_what_cannot_become_an_entry_is_kept_aside_once_and_its_siblings_are_in_the_log(
+async def test_unreadable_record_is_quarantined_once_and_its_batch_is_logged(
     archivers: Archivers,
 ) -> None:
     """Killed while the first is put aside, then once all is done and the broker does not know."""

@@ -17,6 +17,13 @@ from tests.support.observer import BEARER, Watch, until
 from tests.support.tokens import admitted, bearer, made
 
 CITIZENS, EACH = 20, 5
+MODES = (
+    *("refuse", "error", "too-many", "reset", "lost", "half", "large", "redirect"),
+    *("unauthorized", "gone"),
+)
+"""Failures of a CRM that hold its messages up, and park none."""
+FAILURES = 2
+"""Of each mode in a row: the first pauses the destination, the second lengthens the wait."""
 PAUSED = 'postkamer_destination_paused{destination="crm"} '
 
 
@@ -32,37 +39,6 @@ async def _read(
         return dict(await answer.json())
 
 
-@pytest.mark.parametrize(
-    "mode",
-    [
-        *("refuse", "error", "too-many", "reset", "lost", "half", "large", "redirect"),
-        *("unauthorized", "gone"),
-    ],
-)
-async def test_a_crm_that_fails_for_a_while_gets_everything_in_order_all_the_same(
-    town: Installation, watch: Watch, session: aiohttp.ClientSession, mode: str
-) -> None:
-    run = f"crm-{mode}"
-    before = await _read(session, f"{town.sandbox}/crm/summary")
-    await _mode(session, town, mode=mode, count=3)
-
-    async def one(citizen: int) -> None:
-        async for _ in write(session, town.gateway, citizen, EACH, run):
-            pass
-
-    await asyncio.gather(*(one(citizen) for citizen in range(CITIZENS)))
-    events = await until(
-        lambda: watch.events(run),
-        lambda seen: len({event["id"] for event in seen}) == CITIZENS * EACH,
-        60,
-    )
-    said = {f"{run} {citizen} {n}" for citizen in range(CITIZENS) for n in range(EACH)}
-    assert {event["event"]["data"]["text"] for event in events} == said
-    after = await _read(session, f"{town.sandbox}/crm/summary")
-    assert after["orderViolations"] == before["orderViolations"]
-    assert after["changed"] == 0
-
-
 async def _conversation_with_one_parked(
     town: Installation, watch: Watch, session: aiohttp.ClientSession, citizen: int, run: str
 ) -> str:
@@ -76,7 +52,7 @@ async def _conversation_with_one_parked(
     return conversation
 
 
-async def test_message_that_the_crm_refuses_is_parked_and_the_next_one_goes_on(
+async def test_refused_message_is_parked_and_the_next_one_is_delivered(
     town: Installation, watch: Watch, session: aiohttp.ClientSession
 ) -> None:
     conversation = await _conversation_with_one_parked(town, watch, session, 900, "parked")
@@ -102,7 +78,7 @@ async def _postkamer(town: Installation, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-async def test_parked_message_is_tried_again_by_command_and_both_are_recorded(
+async def test_replayed_parked_message_is_delivered_and_both_attempts_are_recorded(
     town: Installation, watch: Watch, session: aiohttp.ClientSession
 ) -> None:
     conversation = await _conversation_with_one_parked(town, watch, session, 901, "replayed")
@@ -125,7 +101,7 @@ async def test_parked_message_is_tried_again_by_command_and_both_are_recorded(
     await until(states, lambda seen: sorted(seen) == ["parked", "settled"], 15)
 
 
-async def test_a_destination_that_is_held_still_gets_everything_in_order_once_it_is_freed(
+async def test_paused_destination_gets_everything_in_order_once_resumed(
     town: Installation, watch: Watch, session: aiohttp.ClientSession
 ) -> None:
     before = await _read(session, f"{town.sandbox}/crm/summary")
@@ -176,7 +152,7 @@ async def _send(session: aiohttp.ClientSession, town: Installation, to: str, key
 
 
 @pytest.mark.parametrize(("to", "fate", "reason"), FATES)
-async def test_what_meta_says_ends_in_a_status_that_the_sender_can_read(
+async def test_sender_reads_status_and_reason_of_each_answer_of_meta(
     town: Installation, session: aiohttp.ClientSession, to: str, fate: str, reason: str
 ) -> None:
     location = await _send(session, town, to, f"fate-{to}")
@@ -185,7 +161,7 @@ async def test_what_meta_says_ends_in_a_status_that_the_sender_can_read(
     assert (said["reason"] or "").startswith(reason)
 
 
-async def test_an_answer_of_meta_that_was_lost_is_never_sent_again(
+async def test_send_whose_answer_was_lost_is_never_repeated(
     town: Installation, watch: Watch, session: aiohttp.ClientSession
 ) -> None:
     location = await _send(session, town, "31600000499", "lost-answer")
@@ -197,7 +173,7 @@ async def test_an_answer_of_meta_that_was_lost_is_never_sent_again(
     assert summary["repeats"] == 0
 
 
-async def test_one_citizen_whom_meta_puts_off_holds_back_no_other(
+async def test_postponed_citizen_holds_back_no_other(
     town: Installation, session: aiohttp.ClientSession
 ) -> None:
     held = [await _send(session, town, "31600131056", f"held-{n}") for n in range(3)]
@@ -212,7 +188,7 @@ async def test_one_citizen_whom_meta_puts_off_holds_back_no_other(
 
 
 @pytest.mark.parametrize("code", [190, 131042, 131031, 4])
-async def test_a_message_that_waits_says_why(
+async def test_waiting_message_says_why(
     town: Installation, session: aiohttp.ClientSession, code: int
 ) -> None:
     location = await _send(session, town, f"316{code:08}", f"waits-{code}")
@@ -228,7 +204,7 @@ async def test_a_message_that_waits_says_why(
         await asyncio.to_thread(town.restart, "deliverer")
 
 
-async def test_a_deliverer_killed_while_it_sends_sends_nothing_twice(
+async def test_deliverer_killed_while_sending_sends_nothing_twice(
     town: Installation, watch: Watch, session: aiohttp.ClientSession
 ) -> None:
     citizens, each = 60, 10
@@ -266,29 +242,34 @@ async def test_a_deliverer_killed_while_it_sends_sends_nothing_twice(
     assert summary["repeats"] == 0
 
 
-async def test_a_crm_that_fails_in_one_way_after_the_other_and_refuses_one_in_ten(
+async def _write_until(
+    enough: asyncio.Event, session: aiohttp.ClientSession, town: Installation, citizen: int
+) -> int:
+    """Write one message after the other; return how many."""
+    written = 0
+    async for _ in write(session, town.gateway, citizen, 10_000, "angry"):
+        written += 1
+        if enough.is_set():
+            break
+    return written
+
+
+async def test_crm_that_fails_in_every_way_in_turn_gets_everything_in_order(
     town: Installation, watch: Watch, session: aiohttp.ClientSession
 ) -> None:
     """What is refused is parked; all else comes, in order and unchanged."""
     before = await _read(session, f"{town.sandbox}/crm/summary")
     enough = asyncio.Event()
-
-    async def one(citizen: int) -> int:
-        written = 0
-        async for _ in write(session, town.gateway, citizen, 10_000, "angry"):
-            written += 1
-            if enough.is_set():
-                break
-        return written
-
     # What is told of earlier tests' messages may still come, and be refused too.
     ours = "position('\"angry '::bytea in body) > 0"
     were = f"select event from deliverer.delivery where state = 'parked' and {ours}"
-    citizens = [asyncio.create_task(one(citizen)) for citizen in range(CITIZENS)]
-    for mode in ("reset", "error", "half", "too-many", "large", "redirect", "lost", "refuse"):
-        await _mode(session, town, mode=mode, count=3)
+    writing = (_write_until(enough, session, town, citizen) for citizen in range(CITIZENS))
+    citizens = [asyncio.create_task(each) for each in writing]
+    for mode in MODES:
+        await _mode(session, town, mode=mode, count=FAILURES)
         await until(partial(_left, session, town), lambda left: left == "ok", 30)
         await until(partial(_metric, session, town, PAUSED), lambda value: value == 0, 30)
+        assert await asyncio.to_thread(town.database.execute, were) == "", f"{mode} parks nothing"
     await _mode(session, town, mode="bad-request", oneIn=10)
 
     async def settled() -> tuple[int, int, int]:

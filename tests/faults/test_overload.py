@@ -16,8 +16,8 @@ from tests.support.installation import ROOT, Installation
 from tests.support.observer import Watch, until
 
 CONNECTIONS = 2560
-SECONDS = float(os.environ.get("POSTKAMER_TEST_OVERLOAD_SECONDS", "10"))
-"""60 for the whole promise; 10 show whether it holds."""
+SECONDS = float(os.environ.get("POSTKAMER_TEST_OVERLOAD_SECONDS", "6"))
+"""60 for the whole promise; 6 show whether it holds."""
 ANSWER_SECONDS = 10.0
 """Of the slowest answer: senders, broker and all services share two cores."""
 MORE_MIB = 160.0
@@ -68,7 +68,7 @@ async def sampled(look: Callable[[], float], until_done: "asyncio.Task[Outcome]"
 
 
 @pytest.mark.timeout(300 + 15 * SECONDS)
-async def test_ten_times_the_load_is_answered_in_the_same_memory_and_is_over_when_it_is_over(
+async def test_overloaded_gateway_answers_everyone_in_bounded_memory(
     town: Installation, watch: Watch, session: aiohttp.ClientSession
 ) -> None:
     loop = asyncio.get_running_loop()

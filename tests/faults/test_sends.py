@@ -63,7 +63,7 @@ async def letters(
         await letters.database.close()
 
 
-async def test_wherever_in_a_send_a_deliverer_dies_nobody_gets_a_message_twice_or_none_unnoticed(
+async def test_deliverer_killed_at_any_step_of_a_send_sends_once_or_reports_it(
     letters: Letters,
 ) -> None:
     await letters.opens("step", CITIZENS, first=0)
@@ -125,7 +125,7 @@ async def some_moment(letters: Letters) -> None:
     await asyncio.sleep(random.uniform(0, 0.2))  # any moment, not a condition
 
 
-async def test_at_whatever_moment_a_deliverer_dies_nobody_gets_a_message_twice_or_none_unnoticed(
+async def test_deliverer_killed_at_any_moment_sends_once_or_reports_it(
     letters: Letters,
 ) -> None:
     await letters.opens("moment", CITIZENS, first=1000)

@@ -198,7 +198,7 @@ def words(content: dict[str, Any]) -> str:
     return str(body["text"] if isinstance(body, dict) else body)[:BEGINS]
 
 
-async def test_what_is_waited_for_comes_once_though_routers_die_while_it_is_due(
+async def test_timer_fires_once_though_routers_are_killed_when_it_is_due(
     town: Installation, watch: Watch, witness: Witness
 ) -> None:
     everybody = [Citizens(watch, WAITS[n % len(WAITS)], 1000 * n) for n in range(STRIKES)]

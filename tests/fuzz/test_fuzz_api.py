@@ -221,7 +221,7 @@ def _summary(calls: Calls) -> Iterator[str]:
 
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("service", ["gateway", "archiver"])
-def test_an_api_does_what_its_document_says(town: Installation, known: Known, service: str) -> None:
+def test_api_answers_as_its_document_says(town: Installation, known: Known, service: str) -> None:
     calls = Calls(town, getattr(town, service), known)
     strategies = [
         operation.as_strategy(generation_mode=mode)

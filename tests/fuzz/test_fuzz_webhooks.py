@@ -133,7 +133,7 @@ def _summary(run: Run) -> Iterator[str]:
 
 
 @pytest.mark.timeout(7200)
-def test_whatever_comes_is_answered_and_what_is_taken_is_kept(
+def test_every_webhook_is_answered_and_every_accepted_one_is_kept(
     town: Installation, tmp_path: Path
 ) -> None:
     with Run(town, Accounts(tmp_path)) as run:

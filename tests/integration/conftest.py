@@ -16,6 +16,7 @@ from services.files.clamd import Scanner
 from services.postgres.database import Pool, connection_pool
 from services.postgres.migrations import Migration, migrate, migrations
 from tests.support.clamav import Clamd, clamd
+from tests.support.integration.clean_database import CleanDatabase
 from tests.support.integration.late_answers import Late
 from tests.support.integration.message_provider import Account, Office, office
 
@@ -72,30 +73,36 @@ def tables(server: Database) -> str:
     return "tables"
 
 
-@pytest.fixture
-def template(request: pytest.FixtureRequest) -> str:
-    """The database that `empty` copies, or '': tables for a test that asks for `pool` too."""
-    return request.getfixturevalue("tables") if "pool" in request.fixturenames else ""
+@pytest.fixture(scope="session")
+def reused(server: Database, tables: str) -> CleanDatabase:
+    return CleanDatabase(server, "reused", tables)
+
+
+@pytest.fixture(scope="session")
+def reused_alone(server: Database, tables: str) -> CleanDatabase:
+    return CleanDatabase(server, "reused_alone", tables)
 
 
 @pytest.fixture
-def empty(server: Database, template: str) -> str:
-    """The owner's URL of a database without anything, or with what `template` has."""
-    like = f" template {template}" if template else ""
+def clean(request: pytest.FixtureRequest) -> CleanDatabase | None:
+    """The database that `empty` is: tables for a test that asks for `pool` too, otherwise None."""
+    return request.getfixturevalue("reused") if "pool" in request.fixturenames else None
+
+
+@pytest.fixture
+def empty(server: Database, clean: CleanDatabase | None) -> str:
+    """The owner's URL of a database without anything, or with what `clean` has."""
+    if clean:
+        return clean.renew()
     drop = "drop database if exists empty with (force)"
-    server.execute(f"{drop};\ncreate database empty{like} strategy file_copy", "postgres")
+    server.execute(f"{drop};\ncreate database empty strategy file_copy", "postgres")
     return server.url.rpartition("/")[0] + "/empty"
 
 
 @pytest.fixture
-def fresh(server: Database, tables: str) -> str:
-    """The owner's URL of a fresh database with all tables."""
-    server.execute(
-        f"drop database if exists fresh with (force);\n"
-        f"create database fresh template {tables} strategy file_copy",
-        "postgres",
-    )
-    return server.url.rpartition("/")[0] + "/fresh"
+def fresh(reused_alone: CleanDatabase) -> str:
+    """The owner's URL of a database of its own with all tables."""
+    return reused_alone.renew()
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ create table if not exists opened.record (
     contact bytea, written_at timestamptz
 );
 create index if not exists record_receipt on opened.record (receipt);
+create index if not exists record_position on opened.record (position);
 create table if not exists opened.receipt (id uuid primary key, body bytea)
 """
 """`opened.receipt`: webhook bodies put together again."""
@@ -60,14 +61,16 @@ async def rows_of(pool: Pool, master: bytes = MASTER, after: int = -1) -> list[d
     return list(decrypt_rows(await pool.fetch(sql, after), keys))
 
 
-async def refresh(pool: Pool, master: bytes = MASTER) -> None:
-    """`opened.record` as the record is now."""
+async def refresh(pool: Pool, master: bytes = MASTER) -> bool:
+    """Bring `opened.record` up to date; return True if the record has grown."""
     await pool.execute(TABLE)
     last = await pool.fetchval("select coalesce(max(position), -1) from opened.record")
     rows = [
         tuple(row[name].decode() if name == "data" else row[name] for name in COLUMNS)
         for row in await rows_of(pool, master, last)
     ]
+    if not rows:
+        return False
     places = ", ".join(f"${n + 1}" for n in range(len(COLUMNS)))
     sql = (
         f"insert into opened.record ({', '.join(COLUMNS)}) values ({places}) on conflict do nothing"
@@ -75,8 +78,10 @@ async def refresh(pool: Pool, master: bytes = MASTER) -> None:
     await pool.executemany(sql, rows)
     await pool.execute(
         "update opened.record o set written_at = e.written_at from archiver.entry e"
-        " where o.id = e.id and o.written_at is null"
+        " where o.id = e.id and o.position > $1",
+        last,
     )
+    return True
 
 
 async def join(pool: Pool) -> None:
@@ -111,5 +116,5 @@ class Readable(Database):
 
     async def _refresh(self) -> None:
         async with connection_pool(self.url, "test", 1) as pool:
-            await refresh(pool)
-            await join(pool)
+            if await refresh(pool):
+                await join(pool)

@@ -93,12 +93,16 @@ class Installation:
         return f"http://127.0.0.1:{self._asked[name]}"
 
     def start(self) -> None:
+        """Start everything. A test that ends the broker flushes it before."""
         self.broker.launch()
         self.database.start()
-        self.broker.wait()
         self._run("migrate", {"POSTKAMER_DATABASE_URL": self.database.url})
-        for name, password in self._passwords.items():
-            self.database.execute(f"alter role postkamer_{name} login password '{password}'")
+        roles = (
+            f"alter role postkamer_{name} login password '{password}';"
+            for name, password in self._passwords.items()
+        )
+        self.database.execute("".join(roles))
+        self.broker.wait()
         for service in SERVICES:
             self.services[service.name] = Process(self._program(service.name))
             self.services[service.name].start()

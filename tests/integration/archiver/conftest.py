@@ -17,6 +17,7 @@ from tests.support.archiver.desk import Desk
 from tests.support.archiver.signed_log import Log, fill_log
 from tests.support.decrypted_record import keys_of, writer_of
 from tests.support.installation import EXAMPLE
+from tests.support.integration.clean_database import CleanDatabase
 from tests.support.router.batch_office import Office
 
 
@@ -44,12 +45,15 @@ def signed_log(
     return SignedLog(name, folder, asyncio.run(fill()))
 
 
+@pytest.fixture(scope="session")
+def reused_log(server: Database, signed_log: SignedLog) -> CleanDatabase:
+    return CleanDatabase(server, "reused_log", signed_log.database)
+
+
 @pytest.fixture
-def template(template: str, request: pytest.FixtureRequest) -> str:
-    if "log" not in request.fixturenames:
-        return template
-    made: SignedLog = request.getfixturevalue("signed_log")
-    return made.database
+def clean(clean: CleanDatabase | None, request: pytest.FixtureRequest) -> CleanDatabase | None:
+    is_of_log = "log" in request.fixturenames
+    return request.getfixturevalue("reused_log") if is_of_log else clean
 
 
 @pytest.fixture
