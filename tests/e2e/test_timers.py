@@ -52,7 +52,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         town.start()
         yield town
     finally:
-        town.stop()
+        town.discard()
 
 
 async def greeted(watch: Watch) -> str:

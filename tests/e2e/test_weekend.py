@@ -48,7 +48,7 @@ def town(tmp_path_factory: pytest.TempPathFactory, clock: SimulatedClock) -> Ite
         town.start()
         yield town
     finally:
-        town.stop()
+        town.discard()
 
 
 class Phone:

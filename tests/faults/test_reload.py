@@ -39,7 +39,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         town.start()
         yield town
     finally:
-        town.stop()
+        town.discard()
 
 
 RULES: dict[Path, Rules] = {}

@@ -82,7 +82,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         town.wait_until_ready(SECOND)
         yield town
     finally:
-        town.stop()
+        town.discard()
 
 
 @pytest.fixture

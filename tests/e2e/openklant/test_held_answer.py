@@ -35,7 +35,7 @@ def town(tmp_path_factory: pytest.TempPathFactory, clock: SimulatedClock) -> Ite
         town.start()
         yield town
     finally:
-        town.stop()
+        town.discard()
 
 
 async def test_a_question_that_releases_a_held_answer_stays_to_do(

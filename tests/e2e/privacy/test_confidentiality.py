@@ -62,7 +62,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         town.start()
         yield town
     finally:
-        town.stop()
+        town.discard()
 
 
 async def told(watch: Watch, wamid: str) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def town(
         town.start()
         yield town
     finally:
-        town.stop()
+        town.discard()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
+from services.http import server
 from services.http.application import api_app
 from services.http.server import serve
 from tests.support.integration.event_loops import on_both_loops
@@ -92,6 +93,12 @@ REFUSED = [
     *((431, name, sent) for name, sent in TOO_LARGE.items()),
     *((408, name, sent) for name, sent in ENDLESS.items()),
 ]
+
+
+@pytest.fixture(autouse=True)
+def short_linger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest of a refused body is read for less long than the 2 s that a slow sender gets."""
+    monkeypatch.setattr(server, "LINGER_SECONDS", 0.3)
 
 
 @asynccontextmanager
