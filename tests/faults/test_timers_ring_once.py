@@ -35,11 +35,12 @@ and data->>'event' in ('decided', 'waiting', 'closed', 'alarmed', 'unconfirmed')
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """A wait: what the citizen says, how long nothing follows, and what comes of it: events, texts
-    on the phone, and how the archive calls it."""
+    """A wait: what the citizen says, how long nothing follows, since when in the conversation's
+    state, and what comes of it: events, texts on the phone, and how the archive calls it."""
 
     says: str
     time: str
+    since: str
     events: dict[str, int] = {}
     texts: tuple[str, ...] = ()
     kept: dict[str, int] = {}
@@ -51,19 +52,40 @@ ASKED, UNCLEAR, LONGER = "Waarover gaat uw v", "Wij weten nog niet", "Sorry, u w
 BEGINS = 18
 """How three texts begin: with so many characters."""
 KINDS = {
-    "quiet": Kind("Goedemorgen", "0 s", {"conversation-decided": 1}, (ASKED,), {"decided": 1}),
+    "quiet": Kind("Goedemorgen", "0 s", "", {"conversation-decided": 1}, (ASKED,), {"decided": 1}),
     "menu": Kind(
         "Hoe zit het met die vogels op het dak",
         "2 min",
+        "menu_at",
         {"conversation-decided": 1},
         (ASKED, UNCLEAR),
         {"decided": 1},
     ),
     "waiting": Kind(
-        "mijn container is vol", "2 min", {"conversation-waiting": 1}, (LONGER,), {"waiting": 1}
+        "mijn container is vol",
+        "2 min",
+        "waiting_since",
+        {"conversation-waiting": 1},
+        (LONGER,),
+        {"waiting": 1},
     ),
-    "care": Kind("er is brand", "2 min", {"care-alarm": 2}, (), {"alarmed": 1, "unconfirmed": 1}),
-    "idle": Kind("een container", "2 days", {"conversation-closed": 1}, (), {"closed": 1}, True),
+    "care": Kind(
+        "er is brand",
+        "2 min",
+        "care_at",
+        {"care-alarm": 2},
+        (),
+        {"alarmed": 1, "unconfirmed": 1},
+    ),
+    "idle": Kind(
+        "een container",
+        "2 days",
+        "answered_at",
+        {"conversation-closed": 1},
+        (),
+        {"closed": 1},
+        True,
+    ),
 }
 
 WAITS = [kind for kind in KINDS if kind != "quiet"]
@@ -124,14 +146,14 @@ class Citizens:
             order["author"] = {"kind": "employee", "id": "sanne"}
             async with self._watch.session.post(url, json=order, headers=headers) as answer:
                 assert answer.status == 202, await answer.text()
-        ids = ", ".join(f"'{id}'" for id in self.conversations.values())
-        answered = f"select count(*) from router.conversation where id in ({ids})"
-        answered += " and state ? 'answered_at'"
-        await until(lambda: self._watch.count(answered), lambda n: n == CITIZENS, SETTLE_SECONDS)
 
     async def wait(self) -> None:
-        """Time passes in which they say nothing more."""
+        """Time passes in which they say nothing more, once all of them wait."""
         ids = list(self.conversations.values())
+        quoted = ", ".join(f"'{id}'" for id in ids)
+        waiting = f"select count(*) from router.conversation where id in ({quoted})"
+        waiting += f" and state ? '{self.kind.since}'"
+        await until(lambda: self._watch.count(waiting), lambda n: n == CITIZENS, SETTLE_SECONDS)
         await asyncio.to_thread(passes, self._watch.town, self.kind.time, ids)
 
 
