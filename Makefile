@@ -6,7 +6,7 @@ ARGS ?=
 # Test files that run beside one another, each worker with servers of its own: two fill two cores.
 WORKERS ?= 2
 BESIDE = $(PYTEST) -n $(WORKERS) --dist loadfile
-# What breaks things on purpose runs alone, afterwards: it waits for what is quiet.
+# Tests that bound a time or a memory run alone, afterwards.
 
 # Halves of the quick tests, equally long. Workers of pytest-xdist would each collect all of them, which takes longer.
 ONE_HALF = $(addprefix tests/unit/,router deliverer archiver cli docs)
@@ -33,8 +33,8 @@ unit: ## run the quick unit and contract tests, without servers, in seconds
 
 test: ## run all tests against real servers, seeded and short (ARGS="-k words" for some)
 	@deploy/setup.sh servers scanner browser paper clock alarms tools
-	@$(if $(ARGS),$(BESIDE) $(ARGS),$(BESIDE) --ignore=tests/faults --ignore=tests/fuzz)
-	@$(if $(ARGS),:,$(PYTEST) tests/faults tests/fuzz)
+	@$(if $(ARGS),$(BESIDE) $(ARGS),$(BESIDE) -m "not alone")
+	@$(if $(ARGS),:,$(PYTEST) -m alone tests/faults tests/fuzz)
 
 thorough: ## run all tests at full length, with new examples and long fault runs: hours, before a release
 	@deploy/setup.sh servers scanner browser paper clock alarms tools

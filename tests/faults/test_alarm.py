@@ -10,6 +10,8 @@ from tests.support.citizens import post, text, webhook
 from tests.support.installation import Installation
 from tests.support.observer import Watch, until
 
+pytestmark = pytest.mark.alone
+
 CITIZENS = 50
 ANSWER_SECONDS = 2.0
 BACK_SECONDS = 5.0

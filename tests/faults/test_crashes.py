@@ -11,6 +11,8 @@ from tests.support.citizens import post, text, webhook, write
 from tests.support.installation import Installation
 from tests.support.observer import Watch, until
 
+pytestmark = pytest.mark.alone
+
 CITIZENS, EACH = 50, 40
 """2,000 messages; each citizen writes one after the other, all at once."""
 DRAIN_SECONDS = 60.0

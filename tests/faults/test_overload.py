@@ -15,6 +15,8 @@ from tests.support.faults.load_generator import Outcome
 from tests.support.installation import ROOT, Installation
 from tests.support.observer import Watch, until
 
+pytestmark = pytest.mark.alone
+
 CONNECTIONS = 2560
 SECONDS = float(os.environ.get("POSTKAMER_TEST_OVERLOAD_SECONDS", "6"))
 """60 for the whole promise; 6 show whether it holds."""

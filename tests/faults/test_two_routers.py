@@ -25,6 +25,8 @@ from tests.support.faults.partition_holders import (
 from tests.support.installation import Installation, installed
 from tests.support.observer import Watch, until
 
+pytestmark = pytest.mark.alone
+
 CONVERSATIONS = 200
 MESSAGES = int(os.environ.get("POSTKAMER_TEST_ROUTER_MESSAGES", "10000"))
 """Past routers that are killed; a quarter of a minute on two cores."""

@@ -23,6 +23,8 @@ from tests.support.fuzz.wire import Answer, Wires
 from tests.support.installation import Installation
 from tests.support.observer import until
 
+pytestmark = pytest.mark.alone
+
 SHARE = 0.8
 """Of all inputs, that are webhooks; the others are calls of the API."""
 INPUTS = int(WHOLE * SHARE)
