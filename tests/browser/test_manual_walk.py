@@ -3,27 +3,26 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
 import archiver.openapi
 import gateway.api_docs.document
 from services.api.docs_page import routes
 from services.http.application import api_app
 from services.http.server import serve
-from tests.support.browser.page import ARTIFACTS, RULES, chromium, needs_chromium
+from tests.support.browser.page import IN_CHROMIUM, take_picture, violations
 
-pytestmark = needs_chromium
+pytestmark = IN_CHROMIUM
 
 DOCUMENTS = {"gateway": gateway.api_docs.document.document, "archiver": archiver.openapi.document}
 
 
-@pytest.fixture(params=DOCUMENTS)
-async def page(request: pytest.FixtureRequest) -> AsyncIterator[Page]:
+@pytest_asyncio.fixture(params=DOCUMENTS, loop_scope="module")
+async def page(request: pytest.FixtureRequest, browser: Browser) -> AsyncIterator[Page]:
     """A page, opened at the top: it complains of nothing and asks for nothing else."""
     served = api_app(routes(DOCUMENTS[request.param]))
-    async with serve(served, "127.0.0.1", 0) as port, async_playwright() as playwright:
-        browser = await chromium(playwright)
+    async with serve(served, "127.0.0.1", 0) as port:
         opened = await browser.new_page()
         errors: list[str] = []
         opened.on("console", lambda line: errors.append(line.text))
@@ -33,7 +32,7 @@ async def page(request: pytest.FixtureRequest) -> AsyncIterator[Page]:
         yield opened
         assert errors == []
         assert {url.partition("#")[0] for url in asked} <= {opened.url.partition("#")[0]}
-        await browser.close()
+        await opened.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (1280, "light")])
@@ -42,12 +41,9 @@ async def test_it_fits_reads_and_axe_finds_nothing(page: Page, width: int, schem
     await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     await page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
     assert await page.evaluate("document.documentElement.scrollWidth") == width
-    options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
-    results = await Axe().run(page, options=options)
-    assert [found["id"] for found in results.response["violations"]] == []
-    ARTIFACTS.mkdir(exist_ok=True)
+    assert await violations(page) == []
     title = (await page.title()).split()[2]
-    await page.screenshot(path=ARTIFACTS / f"manual-{title}-{width}-{scheme}.png")
+    await take_picture(page, f"manual-{title}-{width}-{scheme}")
 
 
 async def test_the_first_key_skips_to_the_operations(page: Page) -> None:

@@ -3,30 +3,11 @@
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.support.browser.page import MailroomPage, needs_chromium
+from tests.support.browser.faults import ONE_PART, faults_at
+from tests.support.browser.page import IN_CHROMIUM
 from tests.support.browser.walks import SENTENCES, SIZES, conversation, town_and_page
 
-pytestmark = needs_chromium
-
-ONE_PART = ("phone", "small", "narrow", "short", "zoomed")
-"""Sizes at which one part of the page is shown at a time."""
-
-
-async def resize(mailroom: MailroomPage, size: str) -> None:
-    """Another window, as when a phone is turned; all of it at its top."""
-    width, height = SIZES[size]
-    await mailroom.page.set_viewport_size({"width": width, "height": height})
-    await mailroom.page.evaluate(
-        "for (const one of document.querySelectorAll('html, main, #chat-scroll')) one.scrollTop = 0"
-    )
-
-
-async def faults(mailroom: MailroomPage) -> list[object]:
-    """All that is wrong with the page as it stands, for the eye, the finger and axe-core."""
-    wide = await mailroom.overflow()
-    found: list[object] = [f"{wide} pixels too wide"] if wide > 0 else []
-    found += await mailroom.violations()
-    return [*found, *await mailroom.small_targets(), *await mailroom.covered()]
+pytestmark = IN_CHROMIUM
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])
@@ -35,10 +16,7 @@ async def test_the_first_sight_of_the_page_says_what_to_do_and_has_no_faults_at_
 ) -> None:
     async with town_and_page(browser, language=language) as (_, mailroom):
         await expect(mailroom.page.get_by_text(mailroom.word("phone.empty.lead"))).to_be_visible()
-        for size in SIZES:
-            await resize(mailroom, size)
-            await mailroom.picture(f"empty-{size}-{language}")
-            assert await faults(mailroom) == [], size
+        assert await faults_at(mailroom, tuple(SIZES), "empty") == {}
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])
@@ -55,10 +33,7 @@ async def test_on_a_small_screen_every_part_is_a_tab_away_and_has_no_faults_at_a
         for view in ("phone", "desk", "record"):
             await mailroom.use(mailroom.page.locator(f".views [data-view={view}]"))
             await expect(mailroom.page.locator(f"#{view}")).to_be_visible()
-            for size in ONE_PART:
-                await resize(mailroom, size)
-                await mailroom.picture(f"{size}-{view}-{language}")
-                assert await faults(mailroom) == [], size
+            assert await faults_at(mailroom, ONE_PART, view) == {}
 
 
 async def test_everything_that_takes_the_focus_shows_it(browser: Browser) -> None:

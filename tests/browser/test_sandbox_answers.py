@@ -9,11 +9,12 @@ from playwright.async_api import Browser, expect
 
 from gateway.requests.changes import Close, Note, Transfer
 from gateway.requests.messages import MediaMessage, ReactionMessage, TextMessage
-from tests.support.browser.page import MailroomPage, needs_chromium
+from tests.support.browser.faults import layout_faults
+from tests.support.browser.page import IN_CHROMIUM, MailroomPage
 from tests.support.browser.small_town import SmallTown
 from tests.support.browser.walks import town_and_page
 
-pytestmark = needs_chromium
+pytestmark = IN_CHROMIUM
 
 QUESTION = "Mijn paspoort verloopt"
 
@@ -39,9 +40,11 @@ async def test_every_kind_of_answer_has_its_fields_and_no_faults(
         assert len(kinds) == 11
         for kind in kinds:
             await mailroom.choose(kind)
-            assert await mailroom.violations() == [], kind
-            assert await mailroom.small_targets() == [], kind
+            assert await layout_faults(mailroom) == [], kind
+            if language == "nl":  # the fields are the same in English
+                assert await mailroom.violations() == [], kind
         await mailroom.choose("list")
+        assert await mailroom.violations() == []
         await mailroom.picture(f"compose-{language}")
 
 

@@ -3,11 +3,11 @@
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.test_sandbox_access import faults
-from tests.support.browser.page import needs_chromium
+from tests.support.browser.faults import faults
+from tests.support.browser.page import IN_CHROMIUM
 from tests.support.browser.walks import town_and_page
 
-pytestmark = needs_chromium
+pytestmark = IN_CHROMIUM
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])

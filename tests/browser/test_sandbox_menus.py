@@ -7,13 +7,13 @@ from playwright.async_api import Browser, expect
 
 from router.conversation import menus
 from services.config.routing_rules import Menu, Option
-from tests.browser.test_sandbox_access import ONE_PART, faults, resize
-from tests.support.browser.page import MailroomPage, needs_chromium
+from tests.support.browser.faults import ONE_PART, faults, faults_at
+from tests.support.browser.page import IN_CHROMIUM, MailroomPage
 from tests.support.browser.record_entries import outgoing
 from tests.support.browser.small_town import SmallTown
 from tests.support.browser.walks import town_and_page
 
-pytestmark = needs_chromium
+pytestmark = IN_CHROMIUM
 
 STREET = Menu(
     id="straat",
@@ -124,8 +124,4 @@ async def test_an_open_list_has_no_faults_on_a_small_screen(
         await ask(town, "onderwerp", SUBJECTS)
         await mailroom.use(mailroom.button(menus.LIST_BUTTON, "#chat"))
         await expect(mailroom.page.get_by_role("dialog")).to_be_visible()
-        for size in ONE_PART:
-            await resize(mailroom, size)
-            await mailroom.picture(f"menu-{size}-{language}")
-            wide, wrong = await mailroom.overflow(), await mailroom.violations()
-            assert (wide <= 0, wrong, await mailroom.small_targets()) == (True, [], []), size
+        assert await faults_at(mailroom, ONE_PART, "menu", dialog=True) == {}

@@ -7,12 +7,12 @@ from playwright.async_api import Browser, expect
 
 from gateway.requests.changes import Close, Confirm, Transfer
 from services import clock
-from tests.browser.test_sandbox_access import ONE_PART, faults, resize
-from tests.support.browser.page import MailroomPage, needs_chromium
+from tests.support.browser.faults import ONE_PART, faults, faults_at, resize
+from tests.support.browser.page import IN_CHROMIUM, MailroomPage
 from tests.support.browser.small_town import SmallTown
 from tests.support.browser.walks import town_and_page
 
-pytestmark = needs_chromium
+pytestmark = IN_CHROMIUM
 
 QUESTION = "Ik maak bezwaar en ik wil niet meer. Mijn paspoort ligt hier."
 TOLD = "Wilt u bezwaar maken? " + "Dat kan niet via WhatsApp. Doe het via het formulier. " * 4
@@ -61,15 +61,9 @@ async def test_a_letter_shows_all_that_is_known_of_it_without_faults_at_any_size
         await expect(mailroom.thread.get_by_text("BSN")).to_be_visible()
         urgent = mailroom.letters.get_by_text(mailroom.word("priority.urgent"))
         await expect(urgent).to_be_visible()
-        for size in ("desktop", "laptop", "tablet"):
-            await resize(mailroom, size)
-            await mailroom.picture(f"routed-{size}-{language}")
-            assert await faults(mailroom) == [], size
+        assert await faults_at(mailroom, ("desktop", "laptop", "tablet"), "routed") == {}
         await mailroom.page.locator(".views [data-view=desk]").evaluate("one => one.click()")
-        for size in ONE_PART:
-            await resize(mailroom, size)
-            await mailroom.picture(f"routed-{size}-{language}")
-            assert await faults(mailroom) == [], size
+        assert await faults_at(mailroom, ONE_PART, "routed") == {}
 
 
 async def test_a_text_that_went_by_itself_is_marked_unfolds_and_is_no_answer(

@@ -4,10 +4,10 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.support.browser.media_server import INFECTED
-from tests.support.browser.page import needs_chromium
+from tests.support.browser.page import IN_CHROMIUM
 from tests.support.browser.walks import SENTENCES, conversation, town_and_page
 
-pytestmark = needs_chromium
+pytestmark = IN_CHROMIUM
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])
