@@ -60,7 +60,7 @@ async def greeted(mailroom: MailroomPage) -> None:
     await expect(mailroom.thread.get_by_text("Goedemorgen")).to_be_visible()
 
 
-async def test_a_list_opens_closes_and_is_chosen_from_with_the_keyboard(browser: Browser) -> None:
+async def test_list_opens_closes_and_is_chosen_from_with_the_keyboard(browser: Browser) -> None:
     async with town_and_page(browser) as (town, mailroom):
         await greeted(mailroom)
         await ask(town, "onderwerp", SUBJECTS)
@@ -81,7 +81,7 @@ async def test_a_list_opens_closes_and_is_chosen_from_with_the_keyboard(browser:
         assert last_choice(town)["list_reply"]["id"] == "menu:onderwerp/straat"
 
 
-async def test_a_menu_within_a_menu_leads_back_and_an_older_one_still_works(
+async def test_submenu_leads_back_and_an_older_menu_still_works(
     browser: Browser,
 ) -> None:
     async with town_and_page(browser) as (town, mailroom):
@@ -102,7 +102,7 @@ async def test_a_menu_within_a_menu_leads_back_and_an_older_one_still_works(
         await mailroom.send("Ik typ het liever")
 
 
-async def test_a_menu_of_buttons_is_tapped_and_its_address_can_be_opened(browser: Browser) -> None:
+async def test_menu_of_buttons_is_tapped_and_its_address_can_be_opened(browser: Browser) -> None:
     async with town_and_page(browser) as (town, mailroom):
         await greeted(mailroom)
         assert BUTTONS.has_buttons
@@ -115,9 +115,7 @@ async def test_a_menu_of_buttons_is_tapped_and_its_address_can_be_opened(browser
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])
-async def test_an_open_list_has_no_faults_on_a_small_screen(
-    browser: Browser, language: str
-) -> None:
+async def test_open_list_has_no_faults_on_a_small_screen(browser: Browser, language: str) -> None:
     async with town_and_page(browser, "phone", language) as (town, mailroom):
         await mailroom.send("Goedemorgen")
         await expect(mailroom.chat.locator(".is-accepted")).to_be_visible()

@@ -47,7 +47,7 @@ async def asked(town: SmallTown, mailroom: MailroomPage, **beside: Any) -> None:
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])
-async def test_a_letter_shows_all_that_is_known_of_it_without_faults_at_any_size(
+async def test_letter_shows_all_that_is_known_of_it_without_faults_at_any_size(
     browser: Browser, language: str
 ) -> None:
     async with town_and_page(browser, language=language) as (town, mailroom):
@@ -66,7 +66,7 @@ async def test_a_letter_shows_all_that_is_known_of_it_without_faults_at_any_size
         assert await faults_at(mailroom, ONE_PART, "routed") == {}
 
 
-async def test_a_text_that_went_by_itself_is_marked_unfolds_and_is_no_answer(
+async def test_automatic_reply_is_marked_unfolds_and_is_no_answer(
     browser: Browser,
 ) -> None:
     async with town_and_page(browser) as (town, mailroom):
@@ -80,7 +80,7 @@ async def test_a_text_that_went_by_itself_is_marked_unfolds_and_is_no_answer(
         await expect(mailroom.letters).to_contain_text(mailroom.word("desk.unanswered"))
 
 
-async def test_what_nobody_can_place_yet_is_no_work_until_it_is_decided(browser: Browser) -> None:
+async def test_provisional_conversation_is_no_work_until_it_is_decided(browser: Browser) -> None:
     async with town_and_page(browser) as (town, mailroom):
         await asked(town, mailroom, provisional=True, task=False)
         open_still = mailroom.word("mark.provisional")
@@ -108,7 +108,9 @@ async def test_thanks_after_an_answer_make_no_work(browser: Browser) -> None:
         await expect(mailroom.letters).to_contain_text(mailroom.word("desk.answered"))
 
 
-async def test_who_waits_too_long_is_noted_with_a_higher_priority(browser: Browser) -> None:
+async def test_conversation_that_waits_too_long_gets_a_note_and_a_higher_priority(
+    browser: Browser,
+) -> None:
     async with town_and_page(browser) as (town, mailroom):
         await asked(town, mailroom)
         [conversation] = town.records
@@ -118,7 +120,7 @@ async def test_who_waits_too_long_is_noted_with_a_higher_priority(browser: Brows
         await expect(mailroom.letters).to_contain_text(mailroom.word("priority.high"))
 
 
-async def test_an_alarm_stands_over_all_until_it_is_confirmed(browser: Browser) -> None:
+async def test_alarm_is_shown_over_all_until_it_is_confirmed(browser: Browser) -> None:
     async with town_and_page(browser) as (town, mailroom):
         await asked(town, mailroom, **STANDING)
         alarms = mailroom.page.get_by_role("region", name=mailroom.word("alarm.region"))
@@ -142,7 +144,7 @@ async def test_an_alarm_stands_over_all_until_it_is_confirmed(browser: Browser) 
         await expect(alarms).to_be_hidden()
 
 
-async def test_what_is_official_is_closed_with_what_was_done_about_it(browser: Browser) -> None:
+async def test_official_conversation_closes_only_with_an_outcome(browser: Browser) -> None:
     async with town_and_page(browser) as (town, mailroom):
         await asked(town, mailroom, tags=["officieel"])
         await mailroom.choose("close")
@@ -161,7 +163,7 @@ async def test_what_is_official_is_closed_with_what_was_done_about_it(browser: B
         assert order.outcome == "redirected"
 
 
-async def test_an_order_that_is_not_done_stays_at_the_desk_with_its_reason(
+async def test_refused_order_stays_at_the_desk_with_its_reason(
     browser: Browser,
 ) -> None:
     async with town_and_page(browser) as (town, mailroom):
@@ -176,7 +178,7 @@ async def test_an_order_that_is_not_done_stays_at_the_desk_with_its_reason(
         await expect(mailroom.answer_box).to_have_value("Klaar")
 
 
-async def test_a_conversation_goes_to_the_front_desk_or_to_a_colleague(browser: Browser) -> None:
+async def test_conversation_goes_to_the_front_desk_or_to_a_colleague(browser: Browser) -> None:
     async with town_and_page(browser) as (town, mailroom):
         await asked(town, mailroom)
         await mailroom.choose("transfer")
@@ -190,7 +192,7 @@ async def test_a_conversation_goes_to_the_front_desk_or_to_a_colleague(browser: 
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])
-async def test_the_contact_centre_says_what_holds_of_the_number(
+async def test_contact_centre_shows_and_changes_the_state_and_notice_of_a_number(
     browser: Browser, language: str
 ) -> None:
     async with town_and_page(browser, language=language) as (town, mailroom):

@@ -29,7 +29,7 @@ async def mailroom(browser: Browser, town: Installation) -> AsyncIterator[Mailro
     await context.close()
 
 
-async def test_a_citizen_asks_a_desk_answers_and_the_record_shows_both(
+async def test_citizen_asks_desk_answers_and_the_record_shows_both(
     mailroom: MailroomPage,
 ) -> None:
     question, answer = "De container zit vol", "Wij legen hem morgen."
@@ -54,7 +54,7 @@ async def test_a_citizen_asks_a_desk_answers_and_the_record_shows_both(
     await mailroom.picture("trip-nl")
 
 
-async def test_a_desk_asks_sends_a_file_notes_passes_on_and_closes(
+async def test_desk_asks_sends_a_file_notes_passes_on_and_closes(
     mailroom: MailroomPage, tmp_path: Path
 ) -> None:
     letter = tmp_path / "brief.pdf"
@@ -88,7 +88,7 @@ async def test_a_desk_asks_sends_a_file_notes_passes_on_and_closes(
     await expect(mailroom.thread.get_by_text(mailroom.word("desk.closed"))).to_be_visible()
 
 
-async def test_a_photo_of_a_citizen_is_on_the_desk_as_the_archive_has_it(
+async def test_photo_of_a_citizen_is_on_the_desk_as_the_archive_has_it(
     mailroom: MailroomPage,
 ) -> None:
     await mailroom.use(mailroom.button(mailroom.word("phone.attach")))

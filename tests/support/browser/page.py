@@ -54,13 +54,15 @@ async def take_picture(page: Page, name: str) -> None:
         await page.screenshot(path=ARTIFACTS / f"{name}.png")
 
 
-async def violations(page: Page) -> list[dict[str, Any]]:
+async def violations(
+    page: Page, within: str = "document", **options: object
+) -> list[dict[str, Any]]:
     """Faults that axe-core finds in the page as it is after every animation has run."""
     if await page.evaluate("typeof axe === 'undefined'"):
         await page.evaluate(AXE_SCRIPT)
-    options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
+    asked = json.dumps({"runOnly": RULES, "resultTypes": ["violations"]} | options)
     found: list[dict[str, Any]] = await page.evaluate(
-        f"{SETTLE}; axe.run({json.dumps(options)}).then((results) => results.violations)"
+        f"{SETTLE}; axe.run({within}, {asked}).then((results) => results.violations)"
     )
     return [
         {
