@@ -1,6 +1,5 @@
 """What a citizen sees of whoever reads and types at the desk: blue ticks, and that they type."""
 
-import pytest
 from playwright.async_api import Browser, expect
 
 from tests.support.browser.faults import faults
@@ -10,11 +9,10 @@ from tests.support.browser.walks import town_and_page
 pytestmark = IN_CHROMIUM
 
 
-@pytest.mark.parametrize("language", ["nl", "en"])
 async def test_citizen_sees_that_a_message_was_read_and_typing_until_the_answer_arrives(
-    browser: Browser, language: str
+    browser: Browser,
 ) -> None:
-    async with town_and_page(browser, language=language) as (town, mailroom):
+    async with town_and_page(browser) as (town, mailroom):
         await mailroom.send("Mijn paspoort")
         await expect(mailroom.thread.get_by_text("Mijn paspoort")).to_be_visible()
         phone = mailroom.page.locator(".screen-head")
