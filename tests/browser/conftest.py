@@ -1,16 +1,14 @@
-"""One Chromium for each test."""
+"""One Chromium for the tests of a module; each test opens a context of its own in it."""
 
 from collections.abc import AsyncIterator
 
-import pytest
-from playwright.async_api import Browser, async_playwright
+import pytest_asyncio
+from playwright.async_api import Browser
 
 from tests.support.browser.page import chromium
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        started = await chromium(playwright)
+    async with chromium() as started:
         yield started
-        await started.close()

@@ -3,46 +3,24 @@
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.support.browser.page import MailroomPage, needs_chromium
+from tests.support.browser.faults import ONE_PART, faults_at
+from tests.support.browser.page import IN_CHROMIUM
 from tests.support.browser.walks import SENTENCES, SIZES, conversation, town_and_page
 
-pytestmark = needs_chromium
-
-ONE_PART = ("phone", "small", "narrow", "short", "zoomed")
-"""Sizes at which one part of the page is shown at a time."""
-
-
-async def resize(mailroom: MailroomPage, size: str) -> None:
-    """Another window, as when a phone is turned; all of it at its top."""
-    width, height = SIZES[size]
-    await mailroom.page.set_viewport_size({"width": width, "height": height})
-    await mailroom.page.evaluate(
-        "for (const one of document.querySelectorAll('html, main, #chat-scroll')) one.scrollTop = 0"
-    )
-
-
-async def faults(mailroom: MailroomPage) -> list[object]:
-    """All that is wrong with the page as it stands, for the eye, the finger and axe-core."""
-    wide = await mailroom.overflow()
-    found: list[object] = [f"{wide} pixels too wide"] if wide > 0 else []
-    found += await mailroom.violations()
-    return [*found, *await mailroom.small_targets(), *await mailroom.covered()]
+pytestmark = IN_CHROMIUM
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])
-async def test_the_first_sight_of_the_page_says_what_to_do_and_has_no_faults_at_any_size(
+async def test_empty_page_says_what_to_do_and_has_no_faults_at_any_size(
     browser: Browser, language: str
 ) -> None:
     async with town_and_page(browser, language=language) as (_, mailroom):
         await expect(mailroom.page.get_by_text(mailroom.word("phone.empty.lead"))).to_be_visible()
-        for size in SIZES:
-            await resize(mailroom, size)
-            await mailroom.picture(f"empty-{size}-{language}")
-            assert await faults(mailroom) == [], size
+        assert await faults_at(mailroom, tuple(SIZES), "empty") == {}
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])
-async def test_on_a_small_screen_every_part_is_a_tab_away_and_has_no_faults_at_any_size(
+async def test_small_screen_has_every_part_a_tab_away_and_no_faults_at_any_size(
     browser: Browser, language: str
 ) -> None:
     async with town_and_page(browser, "phone", language) as (_, mailroom):
@@ -55,13 +33,10 @@ async def test_on_a_small_screen_every_part_is_a_tab_away_and_has_no_faults_at_a
         for view in ("phone", "desk", "record"):
             await mailroom.use(mailroom.page.locator(f".views [data-view={view}]"))
             await expect(mailroom.page.locator(f"#{view}")).to_be_visible()
-            for size in ONE_PART:
-                await resize(mailroom, size)
-                await mailroom.picture(f"{size}-{view}-{language}")
-                assert await faults(mailroom) == [], size
+            assert await faults_at(mailroom, ONE_PART, view) == {}
 
 
-async def test_everything_that_takes_the_focus_shows_it(browser: Browser) -> None:
+async def test_every_focused_element_shows_its_focus(browser: Browser) -> None:
     async with town_and_page(browser) as (_, mailroom):
         await conversation(mailroom, "nl")
         await mailroom.page.reload()
@@ -77,7 +52,7 @@ async def test_everything_that_takes_the_focus_shows_it(browser: Browser) -> Non
         assert seen > 20
 
 
-async def test_the_skip_links_come_first_and_lead_to_the_parts(browser: Browser) -> None:
+async def test_skip_links_come_first_and_lead_to_the_parts(browser: Browser) -> None:
     async with town_and_page(browser) as (_, mailroom):
         await mailroom.press("Tab", "Tab")
         await expect(mailroom.page.get_by_role("link", name="Naar de postvakken")).to_be_focused()
@@ -87,21 +62,21 @@ async def test_the_skip_links_come_first_and_lead_to_the_parts(browser: Browser)
         await expect(mailroom.page.locator("#outage")).to_be_focused()
 
 
-async def test_the_chosen_language_is_remembered(browser: Browser) -> None:
+async def test_chosen_language_is_kept_after_a_reload(browser: Browser) -> None:
     async with town_and_page(browser, language="en") as (_, mailroom):
         await mailroom.page.reload()
         await expect(mailroom.page.locator("html")).to_have_attribute("lang", "en")
         await expect(mailroom.page).to_have_title(mailroom.word("title"))
 
 
-async def test_news_is_announced_in_words(browser: Browser) -> None:
+async def test_arriving_message_is_announced_in_words(browser: Browser) -> None:
     async with town_and_page(browser) as (_, mailroom):
         await mailroom.send("De container is vol")
         said = mailroom.word("say.arrived", name="Fatima El Amrani", department="Openbare ruimte")
         await expect(mailroom.announcer).to_contain_text(said)
 
 
-async def test_who_wants_no_motion_gets_none(browser: Browser) -> None:
+async def test_reduced_motion_stops_every_animation(browser: Browser) -> None:
     async with town_and_page(browser) as (_, mailroom):
         await mailroom.page.emulate_media(reduced_motion="reduce")
         await conversation(mailroom, "nl")

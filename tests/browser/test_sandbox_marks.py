@@ -1,20 +1,18 @@
 """What a citizen sees of whoever reads and types at the desk: blue ticks, and that they type."""
 
-import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.test_sandbox_access import faults
-from tests.support.browser.page import needs_chromium
+from tests.support.browser.faults import faults
+from tests.support.browser.page import IN_CHROMIUM
 from tests.support.browser.walks import town_and_page
 
-pytestmark = needs_chromium
+pytestmark = IN_CHROMIUM
 
 
-@pytest.mark.parametrize("language", ["nl", "en"])
-async def test_the_citizen_sees_that_it_was_read_and_that_somebody_types_until_the_answer_is_there(
-    browser: Browser, language: str
+async def test_citizen_sees_that_a_message_was_read_and_typing_until_the_answer_arrives(
+    browser: Browser,
 ) -> None:
-    async with town_and_page(browser, language=language) as (town, mailroom):
+    async with town_and_page(browser) as (town, mailroom):
         await mailroom.send("Mijn paspoort")
         await expect(mailroom.thread.get_by_text("Mijn paspoort")).to_be_visible()
         phone = mailroom.page.locator(".screen-head")
@@ -35,7 +33,7 @@ async def test_the_citizen_sees_that_it_was_read_and_that_somebody_types_until_t
         await expect(phone.get_by_text(typing)).to_be_hidden()
 
 
-async def test_whoever_writes_for_colleagues_is_not_seen_typing(browser: Browser) -> None:
+async def test_note_for_colleagues_shows_the_citizen_no_typing(browser: Browser) -> None:
     async with town_and_page(browser) as (town, mailroom):
         await mailroom.send("Mijn paspoort")
         await expect(mailroom.thread.get_by_text("Mijn paspoort")).to_be_visible()
@@ -47,7 +45,7 @@ async def test_whoever_writes_for_colleagues_is_not_seen_typing(browser: Browser
         assert town.reads == []
 
 
-async def test_after_as_long_as_whatsapp_shows_it_nobody_types_any_more(browser: Browser) -> None:
+async def test_typing_mark_disappears_after_as_long_as_whatsapp_shows_it(browser: Browser) -> None:
     async with town_and_page(browser) as (_, mailroom):
         await mailroom.page.clock.install()
         await mailroom.send("Mijn paspoort")

@@ -4,14 +4,14 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.support.browser.media_server import INFECTED
-from tests.support.browser.page import needs_chromium
+from tests.support.browser.page import IN_CHROMIUM
 from tests.support.browser.walks import SENTENCES, conversation, town_and_page
 
-pytestmark = needs_chromium
+pytestmark = IN_CHROMIUM
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])
-async def test_a_question_is_asked_answered_and_read_with_the_keyboard_alone(
+async def test_question_is_asked_answered_and_read_with_the_keyboard_alone(
     browser: Browser, language: str
 ) -> None:
     async with town_and_page(browser, language=language) as (_, mailroom):
@@ -24,7 +24,7 @@ async def test_a_question_is_asked_answered_and_read_with_the_keyboard_alone(
         await mailroom.picture(f"desktop-{language}")
 
 
-async def test_what_a_crm_sends_to_who_never_wrote_is_shown_with_whom_it_went_to(
+async def test_message_to_a_new_citizen_shows_the_phone_number_it_went_to(
     browser: Browser,
 ) -> None:
     async with town_and_page(browser) as (town, mailroom):
@@ -36,7 +36,7 @@ async def test_what_a_crm_sends_to_who_never_wrote_is_shown_with_whom_it_went_to
         await expect(mailroom.page.locator("#thread-who")).to_have_text("+31 6 00000077")
 
 
-async def test_what_is_being_typed_at_the_desk_is_not_taken_away(browser: Browser) -> None:
+async def test_half_typed_answer_survives_an_arriving_message(browser: Browser) -> None:
     async with town_and_page(browser) as (_, mailroom):
         await mailroom.send("Mijn paspoort")
         await expect(mailroom.thread.get_by_text("Mijn paspoort")).to_be_visible()
@@ -57,7 +57,7 @@ async def test_what_is_being_typed_at_the_desk_is_not_taken_away(browser: Browse
         await expect(mailroom.hole("Burgerzaken")).to_have_attribute("aria-selected", "true")
 
 
-async def test_a_phone_that_is_put_away_reads_nothing(browser: Browser) -> None:
+async def test_phone_that_is_put_away_reads_nothing(browser: Browser) -> None:
     async with town_and_page(browser) as (_, mailroom):
         await mailroom.send("Mijn paspoort")
         await expect(mailroom.thread.get_by_text("Mijn paspoort")).to_be_visible()
@@ -72,7 +72,7 @@ async def test_a_phone_that_is_put_away_reads_nothing(browser: Browser) -> None:
         await expect(mailroom.thread.get_by_text(mailroom.word("status.read"))).to_be_visible()
 
 
-async def test_a_photo_and_a_location_travel_to_the_desk(browser: Browser) -> None:
+async def test_photo_and_location_travel_to_the_desk(browser: Browser) -> None:
     async with town_and_page(browser) as (_, mailroom):
         attach = mailroom.button(mailroom.word("phone.attach"))
         await mailroom.use(attach)
@@ -87,7 +87,7 @@ async def test_a_photo_and_a_location_travel_to_the_desk(browser: Browser) -> No
         await expect(mailroom.chat.get_by_text("Marktplein").first).to_be_visible()
 
 
-async def test_a_file_that_nobody_may_see_says_so(browser: Browser) -> None:
+async def test_infected_file_is_not_shown_and_says_why(browser: Browser) -> None:
     async with town_and_page(browser) as (_, mailroom):
         request = mailroom.page.request
         upload = await request.post(
@@ -110,7 +110,7 @@ async def test_a_file_that_nobody_may_see_says_so(browser: Browser) -> None:
         assert await mailroom.violations() == []
 
 
-async def test_a_thumb_can_be_given_and_taken_back(browser: Browser) -> None:
+async def test_citizen_gives_a_thumb_and_takes_it_back(browser: Browser) -> None:
     async with town_and_page(browser) as (town, mailroom):
         await conversation(mailroom, "nl")
         thumb = mailroom.button(mailroom.word("phone.like"))
@@ -128,7 +128,7 @@ async def test_a_thumb_can_be_given_and_taken_back(browser: Browser) -> None:
         assert [reaction.get("emoji") for reaction in reactions] == ["👍", None]
 
 
-async def test_a_message_that_the_mailroom_refuses_says_that_it_waits(browser: Browser) -> None:
+async def test_message_that_the_mailroom_refuses_says_that_it_waits(browser: Browser) -> None:
     async with town_and_page(browser) as (town, mailroom):
         town.answer = 503
         await mailroom.send("Mijn paspoort")
@@ -140,7 +140,7 @@ async def test_a_message_that_the_mailroom_refuses_says_that_it_waits(browser: B
         await expect(mailroom.thread.get_by_text("Mijn paspoort")).to_be_visible()
 
 
-async def test_a_refused_answer_stays_in_the_box_with_the_reason_beside_it(
+async def test_refused_answer_stays_in_the_box_with_the_reason_beside_it(
     browser: Browser,
 ) -> None:
     async with town_and_page(browser) as (town, mailroom):
@@ -157,7 +157,7 @@ async def test_a_refused_answer_stays_in_the_box_with_the_reason_beside_it(
         mailroom.errors.clear()  # the browser itself reports the refusal
 
 
-async def test_an_outage_of_the_crm_can_be_played_and_is_said(browser: Browser) -> None:
+async def test_played_outage_of_the_crm_is_said(browser: Browser) -> None:
     async with town_and_page(browser) as (_, mailroom):
         outage = mailroom.button(mailroom.word("desk.outage"))
         await mailroom.use(outage, "Space")
@@ -169,7 +169,7 @@ async def test_an_outage_of_the_crm_can_be_played_and_is_said(browser: Browser) 
         await expect(outage).to_have_attribute("aria-pressed", "false")
 
 
-async def test_a_page_that_is_opened_again_shows_what_happened_before(browser: Browser) -> None:
+async def test_reloaded_page_shows_what_happened_before(browser: Browser) -> None:
     async with town_and_page(browser) as (_, mailroom):
         await conversation(mailroom, "nl")
         await mailroom.page.reload()

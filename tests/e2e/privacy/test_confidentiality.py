@@ -6,7 +6,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
 from tests.support.browser.page import MailroomPage, chromium, needs_chromium
 from tests.support.citizens import NUMBER, phone, post, text, webhook
@@ -109,8 +109,7 @@ async def test_confidential_event_has_no_text_and_the_archive_shows_it_to_its_de
 async def test_sandbox_desk_shows_a_confidential_message_from_the_archive(
     town: Installation, watch: Watch
 ) -> None:
-    async with async_playwright() as playwright:
-        browser = await chromium(playwright)
+    async with chromium() as browser:
         context = await browser.new_context(viewport={"width": 1440, "height": 900})
         page = MailroomPage(await context.new_page(), town.sandbox)
         await page.open()
@@ -123,4 +122,3 @@ async def test_sandbox_desk_shows_a_confidential_message_from_the_archive(
         assert page.errors == []
         assert await page.violations() == []
         await page.picture("confidential-nl")
-        await browser.close()

@@ -1,17 +1,21 @@
 """The sandbox's page as a person meets it: by its words, its regions and its keys.
 
 Everything here goes through the keyboard, or through what a screen reader would find; a test that
-uses it says nothing about how the page is built.
+uses it says nothing about how the page is built. Pictures of it are taken where `tests/artifacts`
+exists.
 """
 
+import json
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from shutil import which
 from typing import Any
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Locator, Page, Playwright, expect
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 from sandbox import page_server
 
@@ -22,15 +26,52 @@ needs_chromium = pytest.mark.skipif(
     not Path(CHROMIUM).exists() and not os.environ.get("CI"),
     reason=f"there is no Chromium at {CHROMIUM}",
 )
+IN_CHROMIUM = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+"""Marks of a module whose tests share a browser: a browser is bound to the loop it started in."""
 QUIET = ("--no-sandbox", "--disable-background-networking", "--disable-component-update")
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 TABS_MOST = 120
 """Presses of Tab in which everything on the page is reached."""
+SETTLE = "document.getAnimations().forEach((one) => one.finish())"
+"""End every animation now; within the same question as what is asked of the page at rest."""
+FOCUSED = "one => one.isConnected ? one === document.activeElement : null"
+"""Whether an element has the focus; null for one that was drawn anew meanwhile."""
 
 
-async def chromium(playwright: Playwright) -> Browser:
-    return await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """A Chromium without a window. Starting one takes longer than most tests."""
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield started
+        await started.close()
+
+
+async def take_picture(page: Page, name: str) -> None:
+    """Save what a person would see, for a person to look at: no test reads it."""
+    if ARTIFACTS.exists():
+        await page.screenshot(path=ARTIFACTS / f"{name}.png")
+
+
+async def violations(
+    page: Page, within: str = "document", **options: object
+) -> list[dict[str, Any]]:
+    """Faults that axe-core finds in the page as it is after every animation has run."""
+    if await page.evaluate("typeof axe === 'undefined'"):
+        await page.evaluate(AXE_SCRIPT)
+    asked = json.dumps({"runOnly": RULES, "resultTypes": ["violations"]} | options)
+    found: list[dict[str, Any]] = await page.evaluate(
+        f"{SETTLE}; axe.run({within}, {asked}).then((results) => results.violations)"
+    )
+    return [
+        {
+            "rule": one["id"],
+            "help": one["help"],
+            "where": [node["target"] for node in one["nodes"]],
+        }
+        for one in found
+    ]
 
 
 def words(language: str) -> dict[str, str]:
@@ -47,7 +88,7 @@ class MailroomPage:
     def __init__(self, page: Page, url: str, language: str = "nl") -> None:
         self.page = page
         self.url = url
-        self.words = words(language)
+        self.language, self.words = language, words(language)
         self.errors: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on(
@@ -63,7 +104,8 @@ class MailroomPage:
 
     async def open(self) -> None:
         await self.page.goto(self.url)
-        await expect(self.page.locator("#live")).to_have_attribute("data-on", "true")
+        # It asks again sooner than `expect`, which waits a tenth of a second.
+        await self.page.locator("#live[data-on=true]").wait_for(state="attached")
 
     # -- keys ---------------------------------------------------------------------------------
 
@@ -76,20 +118,20 @@ class MailroomPage:
 
     async def tab_to(self, target: Locator) -> None:
         """Press Tab until `target` has the focus; fails where Tab never gets there."""
+        one = await target.first.element_handle()
         for _ in range(TABS_MOST):
-            if await self._has_focus(target):
+            focused = await one.evaluate(FOCUSED)
+            if focused:
                 return
-            await self.page.keyboard.press("Tab")
+            if focused is None:
+                one = await target.first.element_handle()
+            else:
+                await self.page.keyboard.press("Tab")
         raise AssertionError(f"Tab does not reach {target}")
 
     async def use(self, target: Locator, key: str = "Enter") -> None:
         await self.tab_to(target)
         await self.page.keyboard.press(key)
-
-    async def _has_focus(self, target: Locator) -> bool:
-        if not await target.count():
-            return False
-        return bool(await target.first.evaluate("one => one === document.activeElement"))
 
     async def focus_is_visible(self) -> bool:
         """Whether what has the focus shows it, and is not covered by anything."""
@@ -147,16 +189,15 @@ class MailroomPage:
 
     async def switch_language(self, language: str) -> None:
         await self.use(self.page.locator(f"[data-language={language}]"))
-        self.words = words(language)
+        self.language, self.words = language, words(language)
         await expect(self.page.locator("html")).to_have_attribute("lang", language)
 
     async def choose_citizen(self, name: str) -> None:
         await self.use(self.page.locator("#citizens button", has_text=name))
 
     async def send(self, text: str) -> None:
-        """Send a message from the phone."""
-        await self.tab_to(self.message_box)
-        await self.type(text)
+        """Send a message from the phone, with the focus put into its box at once."""
+        await self.message_box.fill(text)
         await self.press("Enter")
         await expect(self.chat.get_by_text(text)).to_be_visible()
 
@@ -200,26 +241,14 @@ class MailroomPage:
     # -- judgement ----------------------------------------------------------------------------
 
     async def violations(self) -> list[dict[str, Any]]:
-        """What axe-core finds wrong with the page as it stands."""
-        await self.page.evaluate(
-            "Promise.allSettled(document.getAnimations().map((one) => one.finished))"
-        )
-        options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
-        results = await Axe().run(self.page, options=options)
-        return [
-            {
-                "rule": found["id"],
-                "help": found["help"],
-                "where": [node["target"] for node in found["nodes"]],
-            }
-            for found in results.response["violations"]
-        ]
+        return await violations(self.page)
 
     async def overflow(self) -> int:
         """Pixels by which the page, or what scrolls in it, is wider than its window."""
         return int(
             await self.page.evaluate(
-                """() => Math.max(...["html", "main"].map((name) => {
+                f"{SETTLE};"
+                """Math.max(...["html", "main"].map((name) => {
                   const one = document.querySelector(name);
                   return one.scrollWidth - one.clientWidth;
                 }))"""
@@ -229,7 +258,8 @@ class MailroomPage:
     async def covered(self) -> list[str]:
         """Controls of which something else lies over the middle, once scrolled to."""
         found: list[str] = await self.page.evaluate(
-            """() => [...document.querySelectorAll("button, select, textarea, label.file")]
+            f"{SETTLE};"
+            """[...document.querySelectorAll("button, select, textarea, label.file")]
               .filter((one) => one.checkVisibility({ visibilityProperty: true }))
               .filter((one) => !one.closest("[inert]"))
               .filter((one) => {
@@ -245,7 +275,8 @@ class MailroomPage:
     async def small_targets(self) -> list[str]:
         """Controls on screen of less than 24 by 24 pixels."""
         found: list[str] = await self.page.evaluate(
-            """() => [...document.querySelectorAll("button, select, textarea, summary, label.file")]
+            f"{SETTLE};"
+            """[...document.querySelectorAll("button, select, textarea, summary, label.file")]
               .filter((one) => one.checkVisibility({ visibilityProperty: true }))
               .filter((one) => {
                 const box = one.getBoundingClientRect();
@@ -256,5 +287,4 @@ class MailroomPage:
         return found
 
     async def picture(self, name: str) -> None:
-        ARTIFACTS.mkdir(exist_ok=True)
-        await self.page.screenshot(path=ARTIFACTS / f"{name}.png")
+        await take_picture(self.page, name)

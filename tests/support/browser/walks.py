@@ -51,9 +51,11 @@ async def town_and_page(
 
 
 async def conversation(mailroom: MailroomPage, language: str) -> None:
-    """A question from the phone, an answer from the desk, read on the phone."""
+    """A question from the phone, an answer from the desk, read on the phone: by key alone."""
     question, answer = SENTENCES[language]
-    await mailroom.send(question)
+    await mailroom.tab_to(mailroom.message_box)
+    await mailroom.type(question)
+    await mailroom.press("Enter")
     await expect(mailroom.thread.get_by_text(question)).to_be_visible()
     await mailroom.answer(answer)
     await expect(mailroom.chat.get_by_text(answer)).to_be_visible()
