@@ -99,7 +99,14 @@ UNFIT = [
     ("  ", "must not be empty"),
     ("a" * 4097, "is over 4096 characters"),
 ]
-FIT = ["Het is druk.", f"{CALL} Of mail ons.", "Stuur geen:\n- BSN\n- ID.", "Het is druk. " * 300]
+FIFTEEN = "Het is nu druk en daarom duurt ons antwoord aan u wat langer dan anders."
+FIT = [
+    "Het is druk.",
+    FIFTEEN,
+    f"{CALL} Of mail ons.",
+    "Stuur geen:\n- BSN\n- ID.",
+    "Het is druk. " * 300,
+]
 
 
 @pytest.mark.parametrize(("text", "said"), UNFIT, ids=[str(n) for n in range(len(UNFIT))])

@@ -150,6 +150,7 @@ def test_latest_marketing_preference_wins() -> None:
     for n, (value, timestamp) in enumerate([("stop", 1795600060), ("resume", "1795600000")]):
         router.takes(preference(second=n, wa_id="31611111111", value=value, timestamp=timestamp))
     assert [c.opt_out.value for c in router.changes if c.opt_out] == ["stop", "resume"]
+    assert [len(c.withdrawals) for c in router.changes] == [1, 0], "only a stop ends consent"
     assert [choice.value for choice in router.opt_outs.values()] == ["stop"]
 
 
