@@ -65,7 +65,7 @@ def _entries(
 ) -> Iterator[list[Entry]]:
     """Yield batches of the router; `snapshot` is what it knows after the one before."""
     yield [receipt for _, receipt in receipts(wave, texts, at, numbers)]
-    conversations = list(snapshot.conversations.values())
+    conversations = list(snapshot.conversations.loaded().values())
     commands = [_command(c.id, c.number, next(texts), at + ANSWER_DELAY) for c in conversations]
     yield list[Entry](commands)
     yield [_send_outcome(command, at + ANSWER_DELAY + STATUS_DELAY) for command in commands]

@@ -95,10 +95,7 @@ def _conversations_with(id: str, snapshot: Snapshot) -> Iterator[Conversation]:
     if (conversation := snapshot.conversations.get(id)) is None:
         return
     yield conversation
-    for other in snapshot.conversations.values():
-        is_same_pair = (other.number, other.person) == (conversation.number, conversation.person)
-        if is_same_pair and other.id != conversation.id:
-            yield other
+    yield from snapshot.conversations_like(conversation)
 
 
 def _has_written(outcome: SendOutcome, conversations: list[Conversation]) -> bool:

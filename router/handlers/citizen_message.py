@@ -61,12 +61,13 @@ INBOUND = "messages"
 
 
 def needs(unit: WorkUnit, item: items.Message, ground: RoutingContext) -> Needs:
-    """The sender, and their consents where the words withdraw them."""
+    """The sender and their last message, and their consents where the words withdraw them."""
     identities = (*item.person.identities, *item.becomes)
     return Needs(
         numbers=(item.number,),
         identities=identity_hashes(item.number, identities, ground),
         consents=small_talk.opt_choice(words(item)) == "stop",
+        last_heard=True,
     )
 
 

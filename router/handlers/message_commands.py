@@ -109,7 +109,7 @@ def _send(
         return pending.refuse(permission, previous)
     is_answer = _is_answer(command, message, previous)
     after = _after_sending(pending, previous, is_answer=is_answer)
-    is_new = previous.id not in pending.snapshot.conversations
+    is_new = previous.id not in pending.snapshot.conversations.loaded()
     decision = pending.accept_in(
         after,
         message=command.id,
@@ -237,12 +237,14 @@ def _content(message: SendMessage) -> Any:
 
 
 def _needs(command: Command, message: SendMessage) -> Needs:
-    """The message that it quotes, its template, and the consent of the citizen."""
+    """The message that it quotes, its template, and the consent and last message of the citizen."""
     quoted, template = message.reply_to_message, refusals.read_template(message)
+    is_template = message.type == "template"
     return Needs(
         quoted=(quoted,) if quoted else (),
         templates=(template,) if template else (),
-        consents=message.type == "template",
+        consents=is_template,
+        last_heard=is_template,
     )
 
 

@@ -18,23 +18,24 @@ from router.model.changes import (
 from router.model.consent import Consent, OptOut, Withdrawal
 from router.model.conversation import Conversation
 from router.model.decision import Decision
-from router.model.needs import Needs, NotLoaded
+from router.model.needs import Declared, Needs, NotLoaded
 
 K = TypeVar("K")
 V = TypeVar("V")
 D = TypeVar("D")
 
 
-class Rows(dict[K, V], Generic[K, V]):
-    """Rows of one table by key. A miss of a key that was not declared is NotLoaded, not None."""
+class Rows(Generic[K, V]):
+    """Rows of one table by key. Reading a key that was not declared raises NotLoaded."""
 
     def __init__(self, what: str, is_declared: Callable[[K], bool]) -> None:
-        super().__init__()
         self._what, self._is_declared = what, is_declared
+        self._rows: dict[K, V] = {}
 
-    def __missing__(self, key: K) -> V:
-        self._check(key)
-        raise KeyError(key)
+    def __getitem__(self, key: K) -> V:
+        if key not in self._rows:
+            self._check(key)
+        return self._rows[key]
 
     @overload
     def get(self, key: K, default: None = None, /) -> V | None: ...
@@ -46,10 +47,21 @@ class Rows(dict[K, V], Generic[K, V]):
     def get(self, key: K, default: D, /) -> V | D: ...
 
     def get(self, key: K, default: D | None = None, /) -> V | D | None:
-        if key in self:
-            return super().__getitem__(key)
+        if key in self._rows:
+            return self._rows[key]
         self._check(key)
         return default
+
+    def __setitem__(self, key: K, row: V) -> None:
+        self._rows[key] = row
+
+    def remove(self, key: K) -> None:
+        """Remove a row, if it is there."""
+        self._rows.pop(key, None)
+
+    def loaded(self) -> dict[K, V]:
+        """Rows that are here, of whatever key: for loading, not for deciding."""
+        return self._rows
 
     def _check(self, key: K) -> None:
         if key and not self._is_declared(key):
@@ -60,77 +72,37 @@ class Snapshot:
     """Rows by table. With `needs`, reading beyond them raises NotLoaded; without, all is there."""
 
     def __init__(self, needs: Needs | None = None) -> None:
-        self._needs = needs
-        self._message_conversations: set[str] = set()
+        declared = Declared(needs)
+        self._declared = declared
         self.decided: dict[bytes, tuple[UUID, Decision]] = {}
         self.identities: Rows[tuple[str, str, bytes], Identity] = Rows(
-            "an identity", self._declares_identity
+            "an identity", declared.is_identity
         )
-        self.people: dict[UUID, list[Identity]] = {}
+        self._people: dict[UUID, list[Identity]] = {}
         self.conversations: Rows[str, Conversation] = Rows(
-            "a conversation", self._declares_conversation
+            "a conversation", declared.is_conversation
         )
-        self.open: dict[tuple[str, UUID], str] = {}
-        self.closed: dict[tuple[str, UUID], str] = {}
+        self.open: Rows[tuple[str, UUID], str] = Rows("an open conversation", declared.is_person)
+        self.closed: Rows[tuple[str, UUID], str] = Rows("a closed conversation", declared.is_person)
         """Conversation with this person that was closed last."""
-        self.last_heard: dict[UUID, datetime] = {}
-        """Time of a person's last message to any number; complete only for people whose consents
-        were loaded."""
-        self.outgoing: Rows[UUID, OutgoingStatus] = Rows("a message", self._declares_message)
-        self.message_by_wamid: Rows[bytes, UUID] = Rows("a wamid", self._declares_wamid)
+        self.last_heard: Rows[UUID, datetime] = Rows("a last message", declared.is_last_heard)
+        """Time of a person's last message to any number."""
+        self.outgoing: Rows[UUID, OutgoingStatus] = Rows("a message", declared.is_message)
+        self.message_by_wamid: Rows[bytes, UUID] = Rows("a wamid", declared.is_wamid)
         self.early_statuses: Rows[bytes, list[EarlyStatus]] = Rows(
-            "an early status", self._declares_early_status
+            "an early status", declared.is_early_status
         )
-        self.charges: Rows[UUID, Charge] = Rows("a charge", self._declares_charge)
-        self.inbound: Rows[UUID, InboundRef] = Rows(
-            "a quoted message", self._declares_quoted_message
+        self.charges: Rows[UUID, Charge] = Rows("a charge", declared.is_charge)
+        self.inbound: Rows[UUID, InboundRef] = Rows("a quoted message", declared.is_quoted_message)
+        self.templates: Rows[tuple[str, str, str], Template] = Rows(
+            "a template", lambda key: declared.is_template(*key[1:])
         )
-        self.templates: dict[tuple[str, str, str], Template] = {}
-        self.opt_outs: Rows[tuple[str, UUID, str], OptOut] = Rows(
-            "an opt-out", self._declares_opt_out
-        )
-        self.consents: Rows[tuple[str, UUID, str], Consent] = Rows(
-            "a consent", self._declares_consent
-        )
+        self.opt_outs: Rows[tuple[str, UUID, str], OptOut] = Rows("an opt-out", declared.is_opt_out)
+        self.consents: Rows[tuple[str, UUID, str], Consent] = Rows("a consent", declared.is_consent)
         self.withdrawals: Rows[tuple[str, UUID, str], Withdrawal] = Rows(
-            "a withdrawal", self._declares_consent
+            "a withdrawal", declared.is_consent
         )
-        self.number_notices: Rows[str, NumberNotice] = Rows(
-            "a number notice", self._declares_number
-        )
-
-    def _declares_identity(self, key: tuple[str, str, bytes]) -> bool:
-        return self._needs is None or key[2] in self._needs.identities
-
-    def _declares_conversation(self, id: str) -> bool:
-        declared = self._needs is None or id in self._needs.conversations
-        return declared or id in self._message_conversations
-
-    def _declares_message(self, id: UUID) -> bool:
-        return (
-            self._needs is None or id in self._needs.messages or self._declares_quoted_message(id)
-        )
-
-    def _declares_quoted_message(self, id: UUID) -> bool:
-        return self._needs is None or id in self._needs.quoted
-
-    def _declares_wamid(self, hash: bytes) -> bool:
-        return self._needs is None or hash in self._needs.wamids
-
-    def _declares_early_status(self, hash: bytes) -> bool:
-        return self._needs is None or hash in self._needs.early
-
-    def _declares_charge(self, _: UUID) -> bool:
-        return self._needs is None or self._needs.charges or bool(self._needs.early)
-
-    def _declares_opt_out(self, _: tuple[str, UUID, str]) -> bool:
-        return self._needs is None or bool(self._needs.templates)
-
-    def _declares_consent(self, _: tuple[str, UUID, str]) -> bool:
-        return self._needs is None or self._needs.consents
-
-    def _declares_number(self, id: str) -> bool:
-        return self._needs is None or id in self._needs.numbers
+        self.number_notices: Rows[str, NumberNotice] = Rows("a number notice", declared.is_number)
 
     def apply(self, changes: Changes) -> None:
         for identity in changes.identities:
@@ -155,24 +127,27 @@ class Snapshot:
         if changes.early_status:
             self.add_early_status(changes.early_status)
         if changes.early_status_consumed:
-            self.early_statuses.pop(changes.early_status_consumed, None)
+            self.early_statuses.remove(changes.early_status_consumed)
         if changes.charge:
             self.charges[changes.charge.id] = changes.charge
 
     def add_identity(self, identity: Identity) -> None:
         if identity.valid_to:
-            self.identities.pop(identity.key, None)
+            self.identities.remove(identity.key)
         else:
             self.identities[identity.key] = identity
-            self.people.setdefault(identity.person, []).append(identity)
+            self._people.setdefault(identity.person, []).append(identity)
+
+    def people(self) -> list[UUID]:
+        """Ids of the people who are here."""
+        return list(self._people)
 
     def identities_of(self, person: UUID) -> list[Identity]:
         """Return the present identities of this person."""
-        return [
-            identity
-            for identity in self.people.get(person, ())
-            if self.identities.get(identity.key) == identity
-        ]
+        if not self._declared.is_anyone():
+            raise NotLoaded("a person was read that no handler declared")
+        present = self.identities.loaded()
+        return [each for each in self._people.get(person, ()) if present.get(each.key) == each]
 
     def add_conversation(self, conversation: Conversation) -> None:
         self.conversations[conversation.id] = conversation
@@ -182,37 +157,45 @@ class Snapshot:
         if conversation.closed_at is None:
             self.open[key] = conversation.id
             return
-        if self.open.get(key) == conversation.id:
-            del self.open[key]
-        other = self.conversations.get(self.closed.get(key, ""))
+        if self.open.loaded().get(key) == conversation.id:
+            self.open.remove(key)
+        other = self.conversations.loaded().get(self.closed.loaded().get(key, ""))
         if not (other and other.closed_at and other.closed_at > conversation.closed_at):
             self.closed[key] = conversation.id
 
+    def conversations_like(self, conversation: Conversation) -> list[Conversation]:
+        """Return the other conversations between its citizen and its number: the open one, and the
+        one that was closed last."""
+        key = conversation.number, conversation.person
+        ids = {self.open.get(key), self.closed.get(key)} - {None, conversation.id}
+        return [self.conversations[id] for id in ids if id]
+
     def record_inbound(self, person: UUID, at: datetime) -> None:
-        self.last_heard[person] = max(at, self.last_heard.get(person, at))
+        self.last_heard[person] = max(at, self.last_heard.loaded().get(person, at))
 
     def add_outgoing(self, outgoing: OutgoingStatus) -> None:
         self.outgoing[outgoing.id] = outgoing
-        self._message_conversations.add(outgoing.conversation)
+        self._declared.add_message(outgoing)
         if outgoing.wamid_hash:
             self.message_by_wamid[outgoing.wamid_hash] = outgoing.id
 
     def add_early_status(self, status: EarlyStatus) -> None:
-        self.early_statuses.setdefault(status.wamid_hash, []).append(status)
+        self.early_statuses.loaded().setdefault(status.wamid_hash, []).append(status)
 
     def templates_named(self, name: str, language: str) -> list[Template]:
         """Templates of every account by this name."""
-        if self._needs is not None and (name, language) not in self._needs.templates:
+        if not self._declared.is_template(name, language):
             raise NotLoaded("a template was read that no handler declared")
-        return [t for t in self.templates.values() if (t.name, t.language) == (name, language)]
+        return [
+            t for t in self.templates.loaded().values() if (t.name, t.language) == (name, language)
+        ]
 
     def add_template(self, template: Template) -> None:
-        previous = self.templates.get(template.key)
+        previous = self.templates.loaded().get(template.key)
         self.templates[template.key] = previous.apply_notice(template) if previous else template
 
     def add_opt_out(self, choice: OptOut) -> None:
-        # Not `get`: a citizen's choice is recorded without reading the one previous.
-        previous = dict.get(self.opt_outs, choice.key)
+        previous = self.opt_outs.loaded().get(choice.key)
         if previous is None or previous.at <= choice.at:
             self.opt_outs[choice.key] = choice
 
@@ -232,7 +215,7 @@ class Snapshot:
                 self.consents[consent.key] = consent.end(withdrawal.at, withdrawal.by)
 
     def consents_of(self, tenant: str, person: UUID) -> list[Consent]:
-        if self._needs is not None and not self._needs.consents:
+        if not self._declared.is_consent((tenant, person, "")):
             raise NotLoaded("consents were read that no handler declared")
         person_key = tenant, person
-        return [c for c in self.consents.values() if (c.tenant, c.person) == person_key]
+        return [c for c in self.consents.loaded().values() if (c.tenant, c.person) == person_key]

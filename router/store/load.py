@@ -6,7 +6,6 @@ from uuid import UUID
 import msgspec
 
 from router.billing.charges import Charge
-from router.conversation.refusals import MARKETING
 from router.handlers.dispatch import needs_of
 from router.model.changes import (
     EarlyStatus,
@@ -40,11 +39,15 @@ async def load_snapshot(
     await _quoted(connection, needs, snapshot)
     await _messages(connection, needs, snapshot)
     await _charges(connection, needs, snapshot)
-    conversations = [*needs.conversations, *{m.conversation for m in snapshot.outgoing.values()}]
+    conversations = [
+        *needs.conversations,
+        *{m.conversation for m in snapshot.outgoing.loaded().values()},
+    ]
     await _people(connection, needs, conversations, snapshot)
     await _conversations(connection, conversations, snapshot)
     await _templates(connection, needs, snapshot)
     await _consents(connection, needs, snapshot)
+    await _last_heard(connection, needs, snapshot)
     await _numbers(connection, needs, snapshot)
     return snapshot
 
@@ -77,8 +80,9 @@ async def _messages(connection: Connection, needs: Needs, snapshot: Snapshot) ->
 
 
 async def _charges(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:
-    if snapshot.outgoing and (needs.charges or snapshot.early_statuses):
-        for row in await connection.fetch(_CHARGES, list(snapshot.outgoing)):
+    messages = list(snapshot.outgoing.loaded())
+    if messages and (needs.charges or snapshot.early_statuses.loaded()):
+        for row in await connection.fetch(_CHARGES, messages):
             snapshot.charges[row["id"]] = Charge(**row)
 
 
@@ -94,8 +98,8 @@ async def _people(
 async def _conversations(
     connection: Connection, conversations: Sequence[str], snapshot: Snapshot
 ) -> None:
-    if conversations or snapshot.people:
-        people = list(snapshot.people)
+    people = snapshot.people()
+    if conversations or people:
         for row in await connection.fetch(_CONVERSATIONS, conversations, people):
             fields = dict(row)
             departments = tuple(fields.pop("departments"))
@@ -104,29 +108,35 @@ async def _conversations(
 
 
 async def _templates(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:
-    """Status of the templates, and the opt-outs of the people where one is marketing."""
+    """Status of the templates, and the opt-outs of the people: any template may become marketing
+    within the batch."""
     if not needs.templates:
         return
     names, languages = zip(*needs.templates, strict=True)
     for row in await connection.fetch(_TEMPLATES, names, languages):
         snapshot.add_template(Template(**row))
-    if any(template.category == MARKETING for template in snapshot.templates.values()):
-        for row in await connection.fetch(_OPT_OUTS, list(snapshot.people)):
-            snapshot.add_opt_out(OptOut(**row))
+    for row in await connection.fetch(_OPT_OUTS, snapshot.people()):
+        snapshot.add_opt_out(OptOut(**row))
 
 
 async def _consents(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:
-    """Consents and withdrawals of the people, and when they last wrote."""
-    if not (snapshot.people and needs.consents):
+    """Consents and withdrawals of the people."""
+    people = snapshot.people()
+    if not (people and needs.consents):
         return
-    people = list(snapshot.people)
     for row in await connection.fetch(_CONSENTS, people):
         consent = Consent(**row)
         snapshot.consents[consent.key] = consent
     for row in await connection.fetch(_WITHDRAWALS, people):
         snapshot.add_withdrawal(Withdrawal(**row))
-    for row in await connection.fetch(_LAST_HEARD, people):
-        snapshot.record_inbound(row["person"], row["at"])
+
+
+async def _last_heard(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:
+    """Times of the people's last messages to any number."""
+    people = snapshot.people()
+    if people and needs.last_heard:
+        for row in await connection.fetch(_LAST_HEARD, people):
+            snapshot.record_inbound(row["person"], row["at"])
 
 
 async def _numbers(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:

@@ -83,11 +83,11 @@ async def _save_templates_and_opt_outs(connection: Connection, changes: Sequence
         latest.add_template(template)
     for choice in (c.opt_out for c in changes if c.opt_out):
         latest.add_opt_out(choice)
-    if latest.templates:
-        rows = [msgspec.structs.astuple(latest.templates[key]) for key in sorted(latest.templates)]
+    if templates := latest.templates.loaded():
+        rows = [msgspec.structs.astuple(templates[key]) for key in sorted(templates)]
         await connection.execute(UPSERT_TEMPLATE, *columns(rows, 7))
-    if latest.opt_outs:
-        rows = [msgspec.structs.astuple(latest.opt_outs[key]) for key in sorted(latest.opt_outs)]
+    if opt_outs := latest.opt_outs.loaded():
+        rows = [msgspec.structs.astuple(opt_outs[key]) for key in sorted(opt_outs)]
         await connection.execute(UPSERT_OPT_OUT, *columns(rows, 5))
 
 
@@ -99,7 +99,7 @@ async def _save_consents(connection: Connection, changes: Sequence[Changes]) -> 
     latest = Snapshot()
     for withdrawal in (each for c in changes for each in c.withdrawals):
         latest.add_withdrawal(withdrawal)
-    if withdrawals := latest.withdrawals:
+    if withdrawals := latest.withdrawals.loaded():
         rows = [msgspec.structs.astuple(withdrawals[key]) for key in sorted(withdrawals)]
         await connection.execute(UPSERT_WITHDRAWAL, *columns(rows, 4))
         await connection.execute(END_CONSENT, *columns(rows, 4))

@@ -105,10 +105,10 @@ class Router:
         self.outgoing: dict[UUID, OutgoingStatus] = {}
         self.charges: dict[UUID, Charge] = {}
         told = Snapshot()
-        self.heard, self.templates, self.opt_outs = told.inbound, told.templates, told.opt_outs
-        self.standings = told.number_notices
-        self.consents, self.withdrawals = told.consents, told.withdrawals
-        self.early = told.early_statuses
+        self.heard, self.early = told.inbound.loaded(), told.early_statuses.loaded()
+        self.templates, self.opt_outs = told.templates.loaded(), told.opt_outs.loaded()
+        self.consents, self.withdrawals = told.consents.loaded(), told.withdrawals.loaded()
+        self.standings = told.number_notices.loaded()
         self.timers: dict[tuple[str, str], Timer] = {}
         self._told = told
         self.changes: list[Changes] = []
@@ -132,30 +132,45 @@ class Router:
         needs = union(needs_of(unit, self.ground) for unit in new)
         loaded = Snapshot(needs)
         loaded.decided.update(self.inbox)
-        loaded.inbound.update(pick(self.heard, lambda id: id in needs.quoted))
+        loaded.inbound.loaded().update(pick(self.heard, lambda id: id in needs.quoted))
         for outgoing in self.outgoing.values():
             named = outgoing.id in {*needs.messages, *needs.quoted}
             if named or outgoing.wamid_hash in needs.wamids:
                 loaded.add_outgoing(outgoing)
         early = pick(self.early, lambda key: key in needs.early)
-        loaded.early_statuses.update({key: list(statuses) for key, statuses in early.items()})
-        if needs.charges or loaded.early_statuses:
-            loaded.charges.update(pick(self.charges, lambda id: id in loaded.outgoing))
+        loaded.early_statuses.loaded().update(
+            {key: list(statuses) for key, statuses in early.items()}
+        )
+        if needs.charges or early:
+            loaded.charges.loaded().update(
+                pick(self.charges, lambda id: id in loaded.outgoing.loaded())
+            )
         self._load_people(needs, loaded)
-        loaded.number_notices.update(pick(self.standings, lambda number: number in needs.numbers))
-        if needs.templates:
-            loaded.templates.update(pick(self.templates, lambda key: key[1:] in needs.templates))
-            loaded.opt_outs.update(pick(self.opt_outs, lambda key: key[1] in loaded.people))
-        if needs.consents:
-            loaded.consents.update(pick(self.consents, lambda key: key[1] in loaded.people))
-            loaded.withdrawals.update(pick(self.withdrawals, lambda key: key[1] in loaded.people))
-            for conversation in self.conversations.values():
-                if conversation.person in loaded.people and conversation.last_inbound_at:
-                    loaded.record_inbound(conversation.person, conversation.last_inbound_at)
+        notices = pick(self.standings, lambda number: number in needs.numbers)
+        loaded.number_notices.loaded().update(notices)
+        self._load_people_rows(needs, loaded)
         return loaded
 
+    def _load_people_rows(self, needs: Needs, loaded: Snapshot) -> None:
+        people = set(loaded.people())
+        if needs.templates:
+            for template in pick(self.templates, lambda key: key[1:] in needs.templates).values():
+                loaded.add_template(template)
+            loaded.opt_outs.loaded().update(pick(self.opt_outs, lambda key: key[1] in people))
+        if needs.consents:
+            loaded.consents.loaded().update(pick(self.consents, lambda key: key[1] in people))
+            withdrawals = pick(self.withdrawals, lambda key: key[1] in people)
+            loaded.withdrawals.loaded().update(withdrawals)
+        if needs.last_heard:
+            for conversation in self.conversations.values():
+                if conversation.person in people and conversation.last_inbound_at:
+                    loaded.record_inbound(conversation.person, conversation.last_inbound_at)
+
     def _load_people(self, needs: Needs, loaded: Snapshot) -> None:
-        named = {*needs.conversations, *(one.conversation for one in loaded.outgoing.values())}
+        named = {
+            *needs.conversations,
+            *(one.conversation for one in loaded.outgoing.loaded().values()),
+        }
         people = {i.person for i in self.identities.values() if i.hash in needs.identities}
         people |= {c.person for id, c in self.conversations.items() if id in named}
         for identity in self.identities.values():
@@ -167,8 +182,8 @@ class Router:
 
     def _is_current(self, conversation: Conversation, loaded: Snapshot) -> bool:
         """True if it is open, or the last one of its person and number that was closed."""
-        if conversation.person not in loaded.people or conversation.closed_at is None:
-            return conversation.person in loaded.people
+        if conversation.person not in loaded.people() or conversation.closed_at is None:
+            return conversation.person in loaded.people()
         same = (
             other.closed_at
             for other in self.conversations.values()

@@ -11,7 +11,7 @@ from router.handlers.units import parse_units
 from router.model.changes import Changes
 from router.model.decision import Decision
 from router.model.needs import Needs, NotLoaded, union
-from router.model.snapshot import Snapshot
+from router.model.snapshot import Rows, Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from services.contract import Receipt
 from services.whatsapp import items
@@ -36,6 +36,10 @@ READS = {
     "consent": lambda rows: rows.consents.get(("almelo", PERSON, "news")),
     "every consent": lambda rows: rows.consents_of("almelo", PERSON),
     "withdrawal": lambda rows: rows.withdrawals.get(("almelo", PERSON, "stop")),
+    "open conversation": lambda rows: rows.open.get(("1", PERSON)),
+    "closed conversation": lambda rows: rows.closed.get(("1", PERSON)),
+    "last message": lambda rows: rows.last_heard.get(PERSON),
+    "person": lambda rows: rows.identities_of(PERSON),
     "number": lambda rows: rows.number_notices.get("1"),
     "number by index": lambda rows: rows.number_notices["1"],
 }
@@ -50,13 +54,33 @@ EVERYTHING = Needs(
     templates={("name", "nl")},
     charges=True,
     consents=True,
+    last_heard=True,
 )
+PEOPLE = Needs(identities={b"hash"})
+"""Citizens, and nothing that belongs to them but their conversations."""
 
 
 @pytest.mark.parametrize("read", READS)
 def test_reading_beyond_the_needs_raises_not_loaded(read: str) -> None:
     with pytest.raises(NotLoaded):
         READS[read](Snapshot(Needs()))
+
+
+@pytest.mark.parametrize(
+    "read", ["opt-out", "consent", "every consent", "withdrawal", "last message"]
+)
+def test_declared_person_comes_without_consents_opt_outs_and_last_message(read: str) -> None:
+    with pytest.raises(NotLoaded):
+        READS[read](Snapshot(PEOPLE))
+
+
+def test_every_table_of_a_snapshot_is_guarded() -> None:
+    plain = {"_declared", "decided", "_people"}
+    tables = vars(Snapshot())
+    assert {name for name, table in tables.items() if not isinstance(table, Rows)} == plain
+    for name in tables.keys() - plain:
+        with pytest.raises(NotLoaded):
+            getattr(Snapshot(Needs()), name).get(("almelo", PERSON, "x"))
 
 
 @pytest.mark.parametrize("read", READS)
