@@ -59,6 +59,7 @@ class Inbox:
         self.lost = asyncio.Event()
         self.stopping = False
         self.unacked = 0
+        self.opened = clock.monotonic()
         self.last_delivery: float | None = None
 
     async def take(self, limit: int, max_bytes: int | None = None) -> list[IncomingMessage]:
@@ -220,8 +221,10 @@ def _suspicion(inbox: Inbox, ready: int, consumers: int, now: float) -> str:
     """Return why this consumer seems dead, or '' if it seems alive."""
     if consumers == 0:
         return "the broker knows no consumer of this queue"
-    idle = inbox.last_delivery is not None and now - inbox.last_delivery > IDLE_SECONDS
-    if ready and idle and not inbox.unacked:
+    # One that stands by beside another gets nothing, rightly, until the other is gone.
+    stands_by = inbox.last_delivery is None and consumers > 1
+    idle = now - (inbox.last_delivery or inbox.opened) > IDLE_SECONDS
+    if ready and idle and not stands_by and not inbox.unacked:
         return "messages wait and none comes"
     return ""
 

@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 import aio_pika
 import pytest
 from aio_pika.exceptions import DeliveryError
+from structlog.testing import capture_logs
 
 from deploy.local.rabbitmq import Broker
 from services import clock, contract
+from services.amqp import consumer as amqp_consumer
 from services.amqp import topology
 from services.amqp.connection import BrokerConnection, broker_connection
 from services.amqp.consumer import Consumer, Inbox, run_consumer
@@ -87,6 +89,31 @@ async def test_publish_returns_once_confirmed_and_the_message_arrives(
     async with run_consumer(router, QUEUE, 16, consumer.work):
         await consumer.until_took(3)
     assert consumer.numbers == [0, 1, 2]
+
+
+async def test_consumer_that_the_broker_has_forgotten_starts_again(
+    publisher: Publisher, router: BrokerConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The channel lives and nothing is told: only asking the broker shows it."""
+    monkeypatch.setattr(amqp_consumer, "CHECK_SECONDS", 0.2)
+    acknowledger = Acknowledger()
+    inboxes: list[Inbox] = []
+
+    async def work(inbox: Inbox) -> None:
+        inboxes.append(inbox)
+        await acknowledger.work(inbox)
+
+    with capture_logs() as lines:
+        async with run_consumer(router, QUEUE, 16, work) as consumer:
+            await until_true(lambda: consumer.confirmed_by_broker)
+            channel = await inboxes[0]._channel.get_underlay_channel()
+            [tag] = channel.consumers
+            await channel.basic_cancel(tag)
+            await until_true(lambda: len(inboxes) == 2 and consumer.confirmed_by_broker)
+            await publisher.publish(KEY, batch(1), 5)
+            await acknowledger.until_took(1)
+    [doubt] = [line for line in lines if line["event"] == "consumer.doubted"]
+    assert doubt["reason"] == "the broker knows no consumer of this queue"
 
 
 async def test_publish_to_an_unknown_queue_is_rejected(publisher: Publisher) -> None:

@@ -23,7 +23,8 @@ IDLE = "messages wait and none comes"
         pytest.param(5, 1, IDLE_SECONDS, 0, "", id="idle for exactly as long as allowed"),
         pytest.param(0, 1, LONG, 0, "", id="idle with an empty queue"),
         pytest.param(5, 1, LONG, 1, "", id="silent with a message in hand"),
-        pytest.param(5, 1, None, 0, "", id="silent since its start"),
+        pytest.param(5, 1, None, 0, IDLE, id="silent since its start"),
+        pytest.param(5, 2, None, 0, "", id="standing by beside another consumer"),
     ],
 )
 def test_watchdog_doubts_a_consumer_that_is_absent_or_idle(
@@ -31,6 +32,6 @@ def test_watchdog_doubts_a_consumer_that_is_absent_or_idle(
 ) -> None:
     channel: Any = None
     inbox = Inbox(channel)
-    inbox.unacked = unacked
+    inbox.unacked, inbox.opened = unacked, NOW - LONG
     inbox.last_delivery = None if quiet_seconds is None else NOW - quiet_seconds
     assert _suspicion(inbox, ready, consumers, NOW) == reason
