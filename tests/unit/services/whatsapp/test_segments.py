@@ -106,6 +106,15 @@ def test_contact_without_a_message_or_too_large_stays_in_the_remainder() -> None
     assert parts[0, "contact"] == b"" and b"Burger 1" in done.rest
 
 
+@pytest.mark.parametrize(("about", "is_cut"), [("x", True), ("x" * MAX_CONTACT, False)])
+def test_head_of_a_thread_of_history_is_cut_unless_it_is_too_large(
+    about: str, is_cut: bool
+) -> None:
+    thread = {"id": "31611111111", "about": about, "messages": [written(1)]}
+    done, _ = cut_whole(body(change(field="history", history=[{"threads": [thread]}])))
+    assert (b"31611111111" not in done.rest) is is_cut
+
+
 def test_item_equal_to_other_bytes_is_cut_in_its_own_place() -> None:
     content = webhook(b"1", b'{"id":"1"}', b'"messages"', b"1", GOOD)
     done, _ = cut_whole(content)
