@@ -8,9 +8,10 @@ that it knows.
 import re
 import unicodedata
 from functools import cache
-from importlib.resources import files
 
 import msgspec
+
+from services.package_data import load_table
 
 READ = 2000
 """Characters that are read, at most: the language shows long before."""
@@ -64,8 +65,7 @@ class _Index(msgspec.Struct, frozen=True):
 
 @cache
 def load_languages() -> Languages:
-    file = files("router.text") / "languages.toml"
-    return msgspec.toml.decode(file.read_bytes(), type=Languages)
+    return load_table("router.text", "languages.toml", Languages)
 
 
 @cache

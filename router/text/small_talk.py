@@ -14,10 +14,11 @@ import string
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
 from typing import Literal
 
 import msgspec
+
+from services.package_data import load_table
 
 Kind = Literal["greeting", "thanks", ""]
 Choice = Literal["stop", "start", ""]
@@ -41,8 +42,7 @@ class SmallTalk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load_small_talk() -> SmallTalk:
-    file = files("router.text") / "small_talk.toml"
-    return msgspec.toml.decode(file.read_bytes(), type=SmallTalk)
+    return load_table("router.text", "small_talk.toml", SmallTalk)
 
 
 _FACES = frozenset(":;=<")
