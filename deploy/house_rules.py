@@ -5,6 +5,7 @@ file        at most 600 lines
 function    at most 45 lines
 docstring   begins with its subject, not with a relative clause
 class       one meaning in a package
+pure core   the rules in `deploy/pure_core.py`
 """
 
 import ast
@@ -12,6 +13,8 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from deploy.pure_core import faults_of_pure_core
 
 ROOT = Path(__file__).parents[1]
 PRODUCT = (
@@ -97,6 +100,7 @@ def faults() -> list[str]:
         source = path.read_text(encoding="utf-8")
         folders[path.parent][path] = ast.parse(source)
         found += faults_of_file(path, folders[path.parent][path], source.count("\n"))
+        found += faults_of_pure_core(path, folders[path.parent][path])
     for folder, trees in folders.items():
         found += [*faults_of_folder(folder, list(trees)), *faults_of_classes(folder, trees)]
     return found
