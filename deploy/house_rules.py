@@ -11,7 +11,7 @@ pure core   the rules in `deploy/pure_core.py`
 import ast
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from deploy.pure_core import faults_of_pure_core
@@ -81,15 +81,23 @@ def faults_of_folder(folder: Path, modules: list[Path]) -> Iterator[str]:
         yield f"{where}: no __init__.py that says what it is about"
 
 
+def classes(nodes: Iterable[ast.AST]) -> Iterator[ast.ClassDef]:
+    """Classes of a module, also those within `if`, `try` and `with`."""
+    for node in nodes:
+        if isinstance(node, ast.ClassDef):
+            yield node
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from classes(ast.iter_child_nodes(node))
+
+
 def faults_of_classes(folder: Path, trees: Mapping[Path, ast.Module]) -> Iterator[str]:
-    """Public classes of one folder that share a name."""
+    """Classes in two modules of one folder that share a name, private ones too."""
     first: dict[str, Path] = {}
     for path, tree in trees.items():
-        for name in (node.name for node in tree.body if isinstance(node, ast.ClassDef)):
-            if name in first and not name.startswith("_"):
-                both = f"{first[name].name} and {path.name}"
-                yield f"{folder.relative_to(ROOT)}: class {name} has two meanings: {both}"
-            first[name] = path
+        for node in classes(tree.body):
+            if first.setdefault(node.name, path) != path:
+                both = f"{first[node.name].name} and {path.name}"
+                yield f"{folder.relative_to(ROOT)}: class {node.name} has two meanings: {both}"
 
 
 def faults() -> list[str]:
