@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from bench.reports.results import spread, verdict
-from router.output.crm_events import RECEIVED
 from router.ruleset.context import RECORD
+from services.event_types import RECEIVED
 
 BARE, NEW, KNOWN, REPEATED = KINDS = ("bare", "new citizens", "known citizens", "said again")
 """Nothing is decided; each message opens a conversation; the next message in it; a repeat of it."""

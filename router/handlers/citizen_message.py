@@ -36,7 +36,6 @@ from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.output.archive_records import KindAndData, ended_consent_data
 from router.output.crm_events import (
-    RECEIVED,
     AddressedEvent,
     build_alarm,
     build_event,
@@ -52,6 +51,7 @@ from router.text import small_talk
 from router.text.pii import mask_pii
 from services.config.numbers import Number
 from services.contract import REACTION
+from services.event_types import RECEIVED
 from services.whatsapp import items
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 from services.whatsapp.parser import words

@@ -20,14 +20,9 @@ from router.model.needs import Needs
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.output.archive_records import KindAndData
-from router.output.crm_events import (
-    STATUS_CHANGED,
-    AddressedEvent,
-    build_event,
-    conversation_json,
-    reply_json,
-)
+from router.output.crm_events import AddressedEvent, build_event, conversation_json, reply_json
 from services.contract import SendOutcome
+from services.event_types import STATUS_CHANGED
 from services.whatsapp import items
 from services.whatsapp.delivery_status import COMMAND_DONE, STATUS_RANK, error_explanation
 

@@ -9,14 +9,10 @@ from router.model.needs import Needs
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.output.archive_records import KindAndData
-from router.output.crm_events import (
-    MEDIA_AVAILABLE,
-    AddressedEvent,
-    build_event,
-    conversation_json,
-)
+from router.output.crm_events import AddressedEvent, build_event, conversation_json
 from services.config.organisation import Department
 from services.contract import MediaOutcome
+from services.event_types import MEDIA_AVAILABLE
 from services.whatsapp.items import Content
 
 LINK = "/v1/media/{}"

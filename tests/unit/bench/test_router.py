@@ -25,9 +25,9 @@ from bench.workloads.receipts import Wave, receipt_batches, receipts
 from bench.workloads.texts import FEWEST_WORDS, MOST_WORDS, example_texts, subjects, write_texts
 from gateway.intake import OVERHEAD_BYTES
 from router.handlers.units import keyed_hash
-from router.output.crm_events import RECEIVED
 from services.amqp.batcher import BatchLimits
 from services.amqp.topology import partition_of
+from services.event_types import RECEIVED
 from services.whatsapp import items
 from services.whatsapp.parser import parse
 from tests.support.citizens import NUMBER, SECRET, signature

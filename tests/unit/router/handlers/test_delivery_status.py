@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.handlers.delivery_status import STATUS_RANK, wamid_key
-from router.output.crm_events import STATUS_CHANGED
 from services.contract import Receipt
+from services.event_types import STATUS_CHANGED
 from tests.support.router.commands import command
 from tests.support.router.decisions import data, decisions, events, records_of
 from tests.support.router.harness import Router, decide_one, router_with_message
