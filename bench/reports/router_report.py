@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from bench.reports.results import spread, verdict
+from bench.reports.results import Line, TargetLine, spread
 from router.ruleset.context import RECORD
 from services.event_types import RECEIVED
 
@@ -48,7 +48,7 @@ def handled_count(metrics: str) -> int:
     return sum(int(float(line.rpartition(" ")[2])) for line in lines)
 
 
-def table(samples: Mapping[str, Sequence[RouterSample]]) -> Iterator[str]:
+def table(samples: Mapping[str, Sequence[RouterSample]]) -> Iterator[Line]:
     """Yield each kind compared with the baseline, then the targets."""
     yield ""
     yield f"{'':16}{'messages/s':>24}{'of bare':>18}{'CPU us a message':>39}{'MiB':>7}"
@@ -66,7 +66,7 @@ def table(samples: Mapping[str, Sequence[RouterSample]]) -> Iterator[str]:
     for kind in (NEW, KNOWN, REPEATED):
         rates = [sample.rate for sample in samples[kind]]
         met = statistics.median(rates) >= RATE
-        yield f"{kind:30}{RATE:10,}{spread(rates, ',.0f'):>28}  {verdict(met=met)}"
+        yield TargetLine(f"{kind:30}{RATE:10,}{spread(rates, ',.0f'):>28}", met)
 
 
 def _middle(samples: Sequence[RouterSample], name: str) -> float:
