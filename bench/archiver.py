@@ -86,9 +86,9 @@ def _make_batches(stage: Stage, first: int, citizens: int) -> Iterator[list[Reco
     config = loader.load(stage.config_file)
     about = [word for rule in config.config.rules for word in rule.words]
     texts = write_texts(example_texts(EXAMPLES.read_text()), about, seed=first)
-    ground = build_context(config, keyed_hash(b"bench"))
+    context = build_context(config, keyed_hash(b"bench"))
     waves = ((wave, clock.now()) for wave in split_waves(first, citizens))
-    return record_batches(waves, texts, ground, NUMBERS)
+    return record_batches(waves, texts, context, NUMBERS)
 
 
 async def _measure_archiver(

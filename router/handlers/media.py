@@ -34,7 +34,7 @@ def attachment_info(content: Content) -> dict[str, str]:
     }
 
 
-def needs(unit: WorkUnit, outcome: MediaOutcome, ground: RoutingContext) -> Needs:
+def needs(unit: WorkUnit, outcome: MediaOutcome, context: RoutingContext) -> Needs:
     """The conversation of the message that brought the file."""
     return Needs(numbers=(outcome.number,), conversations=(outcome.conversation,))
 

@@ -77,7 +77,7 @@ class TimerOutcome(msgspec.Struct, frozen=True, kw_only=True):
     alarm: Alarm | None = None
 
 
-def needs(unit: WorkUnit, entry: Timeout, ground: RoutingContext) -> Needs:
+def needs(unit: WorkUnit, entry: Timeout, context: RoutingContext) -> Needs:
     """The conversation that the timer belongs to."""
     return Needs(numbers=(entry.number,), conversations=(entry.conversation,))
 
