@@ -22,10 +22,9 @@ from bench import (
     rules,
     search,
 )
-from bench.reports.results import is_missed
+from bench.reports.results import Line, Report, TargetLine
 
 Options = argparse.Namespace
-Report = Callable[[str], None]
 Part = Callable[[Path, Options, Report], None]
 PARTS: dict[str, tuple[str, Part]] = {
     "door": ("The front door", lambda at, o, say: gateway.measure(at, o.rounds, o.seconds, say)),
@@ -60,8 +59,8 @@ class Printer:
     def __init__(self) -> None:
         self.missed = 0
 
-    def __call__(self, line: str) -> None:
-        self.missed += is_missed(line)
+    def __call__(self, line: Line) -> None:
+        self.missed += isinstance(line, TargetLine) and not line.met
         print(f"  {line}".rstrip(), flush=True)
 
 

@@ -8,13 +8,14 @@ indexes, and the entries alone with only their primary key, and without any inde
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import aio_pika
 
 from bench.harness import Stage, start_stage
 from bench.reports.archiver_report import ARCHIVER, KEYED, PLAIN, WHOLE, ArchiverSample, table
+from bench.reports.results import Report
 from bench.rules import EXAMPLES
 from bench.usage import peak_memory
 from bench.workloads.archive_workload import RECORDS_PER_CITIZEN, record_batches, split_waves
@@ -40,7 +41,7 @@ BARE_TABLES = {KEYED: "alter table bare add primary key (id)", PLAIN: ""}
 """Kind of a bare COPY of the entries -> statement that adds the indexes to its table."""
 
 
-def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], None]) -> None:
+def measure(folder: Path, rounds: int, messages: int, report: Report) -> None:
     """Measure and print. Half of the `messages` are answers."""
     logs.log_to_stdout("bench", "error")  # for what is published here
     samples: list[ArchiverSample] = []
@@ -85,9 +86,9 @@ def _make_batches(stage: Stage, first: int, citizens: int) -> Iterator[list[Reco
     config = loader.load(stage.config_file)
     about = [word for rule in config.config.rules for word in rule.words]
     texts = write_texts(example_texts(EXAMPLES.read_text()), about, seed=first)
-    ground = build_context(config, keyed_hash(b"bench"))
+    context = build_context(config, keyed_hash(b"bench"))
     waves = ((wave, clock.now()) for wave in split_waves(first, citizens))
-    return record_batches(waves, texts, ground, NUMBERS)
+    return record_batches(waves, texts, context, NUMBERS)
 
 
 async def _measure_archiver(

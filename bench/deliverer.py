@@ -25,7 +25,7 @@ from bench.peers.crm import (
     run_process,
     wait_until_received,
 )
-from bench.reports.results import at_least, at_most, spread
+from bench.reports.results import Line, Report, at_least, at_most, spread
 from bench.servers import ROOT
 from bench.usage import peak_memory
 from deploy.local.state import free_port
@@ -54,7 +54,7 @@ Samples = dict[str, list[DelivererSample]]
 BARE, ALONE, BESIDE = "bare client", "deliverer", "beside a dead one"
 
 
-def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], None]) -> None:
+def measure(folder: Path, rounds: int, messages: int, report: Report) -> None:
     logs.log_to_stdout("bench", "error")  # for what is published here
     port = free_port()
     change = lambda text: add_failing_destinations(text, port)  # noqa: E731
@@ -124,7 +124,9 @@ from generate_series(1, {count})
 """
 
 
-def table(samples: Samples, back: DelivererSample, of_steady: float, paced: float) -> Iterator[str]:
+def table(
+    samples: Samples, back: DelivererSample, of_steady: float, paced: float
+) -> Iterator[Line]:
     yield ""
     yield f"{'':20}{'deliveries/s':>24}{'of bare':>18}{'CPU us':>10}{'MiB':>7}"
     for kind, rounds in samples.items():

@@ -8,10 +8,11 @@ import json
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bench.load import wrk_command
+from bench.reports.results import Line, Report
 from bench.usage import cpu_seconds
 from bench.workloads.webhooks import signed_lines
 from tests.support.installation import Installation, installed
@@ -25,7 +26,7 @@ QUIET_SECONDS = 3.0
 POLL_SECONDS = 0.05
 
 
-def measure(folder: Path, messages: int, report: Callable[[str], None]) -> None:
+def measure(folder: Path, messages: int, report: Report) -> None:
     """Send `messages` webhooks of one message each, and follow them to both ends."""
     folder.mkdir(parents=True)
     lines = folder / "webhooks.txt"
@@ -81,7 +82,7 @@ def _get(url: str) -> bytes:
 
 def table(
     installation: Installation, arrived: int, took: float, spent: Mapping[str, float]
-) -> Iterator[str]:
+) -> Iterator[Line]:
     """Yield the throughput, and the usage of each process."""
     sql = "select count(*) from archiver.entry where kind = 'message'"
     archived = int(installation.database.execute(sql))

@@ -5,7 +5,7 @@ disturbance hits all three. Then the latency at a fixed rate is compared with th
 """
 
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.load import measure_fixed_rate, measure_max_rate
@@ -17,6 +17,7 @@ from bench.reports.results import (
     KINDS,
     Case,
     RateSample,
+    Report,
     demands_table,
     latency_table,
     rates_table,
@@ -27,7 +28,6 @@ from bench.workloads.webhooks import body, signed_lines
 LINES = {1: 5000, 25: 400, 900: 16}
 """Messages in a body -> number of different bodies: some MB of each."""
 WARMING_SECONDS = 1
-Report = Callable[[str], None]
 
 
 def measure(folder: Path, rounds: int, seconds: int, report: Report) -> None:

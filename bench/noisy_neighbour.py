@@ -6,7 +6,7 @@ waiting.
 """
 
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -23,7 +23,7 @@ from bench.peers.crm import (
     wait_until_received,
 )
 from bench.peers.receiver import FAILING
-from bench.reports.results import at_most, spread
+from bench.reports.results import Line, Report, at_most, spread
 from bench.usage import peak_memory
 from deploy.local.state import free_port
 from services import logs
@@ -55,7 +55,7 @@ class LatencySample(msgspec.Struct, frozen=True):
 Samples = dict[str, list[LatencySample]]
 
 
-def measure(folder: Path, rounds: int, report: Callable[[str], None]) -> None:
+def measure(folder: Path, rounds: int, report: Report) -> None:
     logs.log_to_stdout("bench", "error")  # for what is published here
     port = free_port()
     samples: Samples = {ALONE: [], FEW: [], MANY: []}
@@ -94,7 +94,7 @@ def measure_deliveries(
     return sample
 
 
-def table(samples: Samples) -> Iterator[str]:
+def table(samples: Samples) -> Iterator[Line]:
     yield ""
     yield f"{PER_SECOND}/s to a CRM that works; the others answer nothing, break off, or refuse"
     yield from times_table(samples)
@@ -113,7 +113,7 @@ def times_table(samples: Samples) -> Iterator[str]:
         )
 
 
-def verdicts(samples: Samples) -> Iterator[str]:
+def verdicts(samples: Samples) -> Iterator[Line]:
     """Yield the verdicts on the kinds: alone, beside few events waiting, beside many."""
     alone, few, many = samples
     for field in ("p50", "p99"):

@@ -7,7 +7,6 @@ accept, a CRM beside it is offered deliveries at an even rate, as in `bench.nois
 
 import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +25,7 @@ from bench.reports.openklant_report import (
     read_sample,
     table,
 )
+from bench.reports.results import Report
 from bench.usage import cpu_seconds, machine_ticks, peak_memory
 from deploy.local.plan import DELIVERER_OPS
 from deploy.local.process import Process
@@ -51,7 +51,7 @@ class Place(NamedTuple):
     stand_in: Process
 
 
-def measure(folder: Path, rounds: int, conversations: int, report: Callable[[str], None]) -> None:
+def measure(folder: Path, rounds: int, conversations: int, report: Report) -> None:
     logs.log_to_stdout("bench", "error")  # for what is published here
     port, other, results = free_port(), free_port(), Results()
     change = lambda text: openklant_stand_in.add_openklant(text, port, other)  # noqa: E731

@@ -10,7 +10,7 @@ import itertools
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from bench.reports.log_report import (
     table,
     verification_table,
 )
+from bench.reports.results import Report
 from bench.rules import EXAMPLES
 from bench.servers import EXAMPLE, KEY, ROOT, process_environment
 from bench.usage import cpu_seconds
@@ -56,7 +57,7 @@ PROOFS = 200
 SIGNER = Signer("bench.example/log", bytes(range(32)))
 
 
-def measure(folder: Path, records: int, report: Callable[[str], None]) -> None:
+def measure(folder: Path, records: int, report: Report) -> None:
     """Measure and print."""
     folder.mkdir(parents=True)
     with Database(folder / "postgresql") as database:

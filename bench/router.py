@@ -9,12 +9,12 @@ import asyncio
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import aio_pika
 
 from bench.harness import Stage, start_stage
+from bench.reports.results import Report
 from bench.reports.router_report import (
     BARE,
     KINDS,
@@ -46,7 +46,7 @@ POLLS = 50
 process itself, so more of them would affect the result."""
 
 
-def measure(folder: Path, rounds: int, messages: int, report: Callable[[str], None]) -> None:
+def measure(folder: Path, rounds: int, messages: int, report: Report) -> None:
     """Measure and print `rounds` of each kind, with `messages` in each."""
     logs.log_to_stdout("bench", "error")  # for what is published here
     samples: dict[str, list[RouterSample]] = {kind: [] for kind in KINDS}

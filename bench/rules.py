@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.reports.results import spread, verdict
+from bench.reports.results import Line, Report, TargetLine, spread
 from bench.workloads.large_config import large_municipality, rule_words
 from bench.workloads.receipts import Wave, receipts
 from bench.workloads.texts import example_texts, subjects, write_texts
@@ -67,7 +67,7 @@ DEMANDS: tuple[tuple[str, Callable[[RulesSample], float], Size | None, float], .
 Samples = Mapping[Size, Sequence[RulesSample]]
 
 
-def measure(folder: Path, rounds: int, report: Callable[[str], None]) -> None:
+def measure(folder: Path, rounds: int, report: Report) -> None:
     """Measure and print `rounds` of each municipality, alternating."""
     paths = {size: write_municipality(folder / str(size[0]), size) for size in SIZES}
     about = subjects(rule_words(FEW[1]))  # known to both sizes with rules
@@ -151,7 +151,7 @@ def _measure_matching(context: RoutingContext, texts: Iterator[str]) -> float:
     return (time.process_time() - began) / MESSAGES
 
 
-def table(samples: Samples) -> Iterator[str]:
+def table(samples: Samples) -> Iterator[Line]:
     """Yield each measurement by size, then the targets."""
     yield f"{'rules':30}" + "".join(f"{rules:>22,}" for rules, _ in samples)
     yield f"{'words':30}" + "".join(f"{words:>22,}" for _, words in samples)
@@ -163,7 +163,7 @@ def table(samples: Samples) -> Iterator[str]:
     for name, value, of, most in DEMANDS:
         measured = list(_compare(samples, value, of))
         met = statistics.median(measured) <= most
-        yield f"{name:38}{most:8.1f}{spread(measured):>22}  {verdict(met=met)}"
+        yield TargetLine(f"{name:38}{most:8.1f}{spread(measured):>22}", met)
 
 
 def _compare(

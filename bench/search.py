@@ -26,7 +26,7 @@ from archiver.log.append import Entry
 from archiver.log.writer import Writer
 from archiver.search.request import SEARCH
 from archiver.search.search import Search
-from bench.reports.results import at_most, spread
+from bench.reports.results import Line, Report, at_most, spread
 from bench.servers import KEY
 from bench.usage import cpu_seconds
 from bench.workloads.corpus import DEPARTMENTS, GREETING, MONTHS, TENANT, Town
@@ -49,7 +49,6 @@ MOST_MS = 200.0
 EXACTLY = "frequent word, counted exactly"
 RIGHTS = Rights(name="bench", tenant=TENANT, roles=frozenset(["read"]))
 Json = dict[str, Any]
-Report = Callable[[str], None]
 
 
 class Subjects(msgspec.Struct, frozen=True):
@@ -155,8 +154,8 @@ async def _measure(url: str, records: int, spent: Callable[[], float], report: R
         for name, kind in KINDS.items():
             questions = [kind(subjects) for _ in range(QUESTIONS)]
             results[name] = await _time_questions(finder, questions, spent)
-    for line in table(results):
-        report(line)
+    for row in table(results):
+        report(row)
 
 
 async def _fill_archive(writer: Writer, town: Town, records: int) -> list[str]:
@@ -254,7 +253,7 @@ async def _time_questions(
     return Result(ms, totals, (spent() - before) / len(ms) * 1000)
 
 
-def table(results: Mapping[str, Result]) -> Iterator[str]:
+def table(results: Mapping[str, Result]) -> Iterator[Line]:
     """Yield each kind of search, then the target."""
     heads = f"{'p50':>9}{'p95':>9}{'processor':>11}{'hits':>9}"
     yield f"{'ms to find, count and open a page':34}{heads}"

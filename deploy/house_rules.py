@@ -5,13 +5,16 @@ file        at most 600 lines
 function    at most 45 lines
 docstring   begins with its subject, not with a relative clause
 class       one meaning in a package
+pure core   the rules in `deploy/pure_core.py`
 """
 
 import ast
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+
+from deploy.pure_core import faults_of_pure_core
 
 ROOT = Path(__file__).parents[1]
 PRODUCT = (
@@ -78,15 +81,23 @@ def faults_of_folder(folder: Path, modules: list[Path]) -> Iterator[str]:
         yield f"{where}: no __init__.py that says what it is about"
 
 
+def classes(nodes: Iterable[ast.AST]) -> Iterator[ast.ClassDef]:
+    """Classes of a module, also those within `if`, `try` and `with`."""
+    for node in nodes:
+        if isinstance(node, ast.ClassDef):
+            yield node
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from classes(ast.iter_child_nodes(node))
+
+
 def faults_of_classes(folder: Path, trees: Mapping[Path, ast.Module]) -> Iterator[str]:
-    """Public classes of one folder that share a name."""
+    """Classes in two modules of one folder that share a name, private ones too."""
     first: dict[str, Path] = {}
     for path, tree in trees.items():
-        for name in (node.name for node in tree.body if isinstance(node, ast.ClassDef)):
-            if name in first and not name.startswith("_"):
-                both = f"{first[name].name} and {path.name}"
-                yield f"{folder.relative_to(ROOT)}: class {name} has two meanings: {both}"
-            first[name] = path
+        for node in classes(tree.body):
+            if first.setdefault(node.name, path) != path:
+                both = f"{first[node.name].name} and {path.name}"
+                yield f"{folder.relative_to(ROOT)}: class {node.name} has two meanings: {both}"
 
 
 def faults() -> list[str]:
@@ -97,6 +108,7 @@ def faults() -> list[str]:
         source = path.read_text(encoding="utf-8")
         folders[path.parent][path] = ast.parse(source)
         found += faults_of_file(path, folders[path.parent][path], source.count("\n"))
+        found += faults_of_pure_core(path, folders[path.parent][path])
     for folder, trees in folders.items():
         found += [*faults_of_folder(folder, list(trees)), *faults_of_classes(folder, trees)]
     return found

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from services import event_types
+
 Json = dict[str, Any]
 
 MESSAGE_ID = "018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c11"
@@ -59,7 +61,7 @@ MESSAGE: Json = {
     "deliveries": [
         {
             "destination": "crm",
-            "event": "nl.postkamer.message-received.v1",
+            "event": event_types.RECEIVED,
             "state": "delivered",
             "attempts": 1,
             "at": "2026-11-20T08:14:04Z",

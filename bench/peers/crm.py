@@ -13,7 +13,7 @@ from bench.harness import Stage
 from bench.peers.receiver import FAILING
 from bench.servers import ROOT
 from deploy.local.process import Process, Program
-from services import clock
+from services import clock, event_types
 from services.contract import Delivery
 from services.ids import uuid7
 from tests.support.citizens import NUMBER
@@ -67,7 +67,7 @@ def make_events(count: int) -> Iterator[Delivery]:
         now = clock.now()
         yield Delivery(
             id=uuid7(now, n.to_bytes(10, "big")),
-            type="nl.postkamer.message-received.v1",
+            type=event_types.RECEIVED,
             tenant="almelo",
             conversation=f"{NUMBER}-{n:026}",
             department="klantcontact",

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from bench.reports.results import at_least, spread
+from bench.reports.results import Line, at_least, spread
 
 ARCHIVER, WHOLE, KEYED, PLAIN = KINDS = (
     "archiver",
@@ -29,7 +29,7 @@ class ArchiverSample(msgspec.Struct, frozen=True):
     memory: float
 
 
-def table(rounds: Sequence[ArchiverSample]) -> Iterator[str]:
+def table(rounds: Sequence[ArchiverSample]) -> Iterator[Line]:
     """Yield each kind compared with the archiver, its resource usage, then the targets."""
     yield ""
     yield f"{'':22}{'records/s':>26}{'archiver, of it':>22}"

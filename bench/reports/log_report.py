@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from bench.reports.results import at_least, at_most
+from bench.reports.results import Line, at_least, at_most
 
 WARM_UP, PART = 5_000, 50_000
 """Records: left out at the start, and compared at the beginning and at the end."""
@@ -49,7 +49,7 @@ class ProofTimes(msgspec.Struct, frozen=True):
     p99: float
 
 
-def table(batches: Sequence[BatchCost], bytes: int) -> Iterator[str]:
+def table(batches: Sequence[BatchCost], bytes: int) -> Iterator[Line]:
     """Yield a row for each tenth, then the targets."""
     total = sum(batch.count for batch in batches)
     yield ""
@@ -86,7 +86,7 @@ def growth(batches: Sequence[BatchCost], name: str) -> float:
 
 def verification_table(
     whole: Verification, tampered: Verification, deeds: int, times: ProofTimes
-) -> Iterator[str]:
+) -> Iterator[Line]:
     """Yield the results of verification and proofs; `deeds`: the number of manipulations."""
     yield ""
     yield (

@@ -9,7 +9,7 @@ import msgspec
 from bench import noisy_neighbour
 from bench.baselines.openklant import APART, BEST_OF, SINGLE
 from bench.noisy_neighbour import PER_SECOND, Samples
-from bench.reports.results import at_least, at_most, spread, verdict_line
+from bench.reports.results import Line, at_least, at_most, spread, target_line
 from sandbox.openklant.latency import WorkerStatistics
 
 MEASURED = {SINGLE: 231.0, APART: 47.8}
@@ -98,7 +98,7 @@ def read_sample(metrics: str, destination: str, at: float) -> WindowSample | Non
     return WindowSample(at, window, settled, otherwise) if window else None
 
 
-def table(results: Results) -> Iterator[str]:
+def table(results: Results) -> Iterator[Line]:
     yield from _stand_in_table(results.bare)
     yield from _deliverer_table(results.bare, results.courses)
     yield from _neighbour_table(results)
@@ -110,7 +110,7 @@ def table(results: Results) -> Iterator[str]:
     shares = statistics.median(_shares(results.bare, results.courses))
     yield at_least("of the bare client's best, at least", OF_BARE, shares)
     failed = max(course.samples[-1].failed for course in results.courses)
-    yield verdict_line("attempts that failed", 0, failed, met=failed == 0)
+    yield target_line("attempts that failed", 0, failed, met=failed == 0)
     yield from noisy_neighbour.verdicts(results.crm)
 
 

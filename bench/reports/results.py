@@ -5,11 +5,26 @@ to minute. The median counts; the lowest and the highest value show the spread.
 """
 
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from bench.open_loop import Outcome
+
+
+class TargetLine(msgspec.Struct, frozen=True):
+    """A line of a report that compares a measurement with its target."""
+
+    words: str
+    met: bool
+
+    def __str__(self) -> str:
+        return f"{self.words}  {'yes' if self.met else 'NO'}"
+
+
+Line = str | TargetLine
+Report = Callable[[Line], None]
+"""Prints a line of a report."""
 
 BARE, SINGLE, GATEWAY = KINDS = ("bare HTTP and HMAC", "a publish per webhook", "gateway")
 
@@ -75,16 +90,6 @@ def spread(values: Iterable[float], form: str = ".2f") -> str:
     return f"{median} ({ordered[0]:{form}}-{ordered[-1]:{form}})"
 
 
-def verdict(*, met: bool) -> str:
-    """Return the last word of a line that compares a measurement with its target."""
-    return "yes" if met else "NO"
-
-
-def is_missed(line: str) -> bool:
-    """True for a line of a report whose target is missed."""
-    return line.split()[-1:] == [verdict(met=False)]
-
-
 def rates_table(rates: Rates, body_bytes: Mapping[int, int]) -> Iterator[str]:
     """Yield the maximum rates of each case. `body_bytes`: messages in a body -> its size."""
     for case in dict.fromkeys(case for case, _ in rates):
@@ -128,7 +133,7 @@ def latency_table(steady: Steady, webhooks: Mapping[int, float]) -> Iterator[str
         )
 
 
-def demands_table(rates: Rates) -> Iterator[str]:
+def demands_table(rates: Rates) -> Iterator[Line]:
     """Yield the gateway's targets, and the verdict on the median."""
     yield ""
     yield f"{'The gateway':58}{'target':>8}{'measured':>20}"
@@ -136,17 +141,17 @@ def demands_table(rates: Rates) -> Iterator[str]:
         measured = ratios(rates, demand.case, GATEWAY, demand.of)
         met = bool(measured) and statistics.median(measured) >= demand.times
         what = f"times {demand.of}, {demand.case.connections} connections"
-        yield f"{what:58}{demand.times:8.1f}{spread(measured):>20}  {verdict(met=met)}"
+        yield TargetLine(f"{what:58}{demand.times:8.1f}{spread(measured):>20}", met)
 
 
-def verdict_line(what: str, target: float, measured: float, *, met: bool) -> str:
-    """Format one line: the target, the measurement, and the verdict."""
-    return f"{what:44}{target:10.2f}{measured:10.2f}  {verdict(met=met)}"
+def target_line(what: str, target: float, measured: float, *, met: bool) -> TargetLine:
+    """Return a line with the target and the measurement."""
+    return TargetLine(f"{what:44}{target:10.2f}{measured:10.2f}", met)
 
 
-def at_most(what: str, most: float, measured: float) -> str:
-    return verdict_line(what, most, measured, met=measured <= most)
+def at_most(what: str, most: float, measured: float) -> TargetLine:
+    return target_line(what, most, measured, met=measured <= most)
 
 
-def at_least(what: str, least: float, measured: float) -> str:
-    return verdict_line(what, least, measured, met=measured >= least)
+def at_least(what: str, least: float, measured: float) -> TargetLine:
+    return target_line(what, least, measured, met=measured >= least)

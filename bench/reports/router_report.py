@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from bench.reports.results import spread, verdict
-from router.output.crm_events import RECEIVED
+from bench.reports.results import Line, TargetLine, spread
 from router.ruleset.context import RECORD
+from services.event_types import RECEIVED
 
 BARE, NEW, KNOWN, REPEATED = KINDS = ("bare", "new citizens", "known citizens", "said again")
 """Nothing is decided; each message opens a conversation; the next message in it; a repeat of it."""
@@ -48,7 +48,7 @@ def handled_count(metrics: str) -> int:
     return sum(int(float(line.rpartition(" ")[2])) for line in lines)
 
 
-def table(samples: Mapping[str, Sequence[RouterSample]]) -> Iterator[str]:
+def table(samples: Mapping[str, Sequence[RouterSample]]) -> Iterator[Line]:
     """Yield each kind compared with the baseline, then the targets."""
     yield ""
     yield f"{'':16}{'messages/s':>24}{'of bare':>18}{'CPU us a message':>39}{'MiB':>7}"
@@ -66,7 +66,7 @@ def table(samples: Mapping[str, Sequence[RouterSample]]) -> Iterator[str]:
     for kind in (NEW, KNOWN, REPEATED):
         rates = [sample.rate for sample in samples[kind]]
         met = statistics.median(rates) >= RATE
-        yield f"{kind:30}{RATE:10,}{spread(rates, ',.0f'):>28}  {verdict(met=met)}"
+        yield TargetLine(f"{kind:30}{RATE:10,}{spread(rates, ',.0f'):>28}", met)
 
 
 def _middle(samples: Sequence[RouterSample], name: str) -> float:

@@ -56,7 +56,6 @@ from archiver.entry e where position = $1
 """
 _SWAPPED = "position = 2 * $1::bigint + 1 - position where position between $1 and $1::bigint + 1"
 _TILE = "where level = 8 and index = $1::bigint >> 8"
-_HASH = f"set hash = sha256(hash) {_TILE}"
 _PEAKS = "peaks = sha256(peaks) || substr(peaks, 33) where $1::bigint = 0"
 _ONE = "where position = $1"
 _FITS = ""

@@ -23,7 +23,8 @@ from archiver.subject_access.requests.legal_grounds import (
     refusal,
 )
 from archiver.subject_access.requests.letters import letter
-from archiver.subject_access.requests.store import NewRequest, Request, RequestEvent, RequestStore
+from archiver.subject_access.requests.request import Request
+from archiver.subject_access.requests.store import NewRequest, RequestEvent, RequestStore
 from cli.support.archive_access import change_archive, load_keys
 from cli.support.audit import Operation, parse_name
 from cli.support.configuration import load_config

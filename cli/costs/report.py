@@ -144,7 +144,7 @@ def _total(groups: Iterable[ChargeGroup], rate: Rate | None) -> MessageTotals:
 
 
 def _sum(group: ChargeGroup, rate: Rate | None) -> MessageTotals:
-    charged = group.charged
+    charged = group.charged_count
     amount = rate.cost(group.category, charged) if rate else None
     charge = classify_charge(group.type, group.billable)
     return MessageTotals(
@@ -162,7 +162,7 @@ def _allowances(groups: Iterable[ChargeGroup]) -> Iterator[Allowance]:
     for (tenant, number), alike in _split(groups, ("tenant", "number")):
         services = [group for group in alike if group.category == SERVICE]
         free = sum(group.count for group in services if group.type == FREE_ALLOWANCE)
-        charged = sum(group.charged for group in services)
+        charged = sum(group.charged_count for group in services)
         agrees = free == FREE_SERVICE if charged else free <= FREE_SERVICE
         yield Allowance(tenant=tenant, number=number, used=free, charged=charged, agrees=agrees)
 

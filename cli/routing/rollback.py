@@ -37,8 +37,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     restart: list[str]
     """Tables that differ and that services read only when they start."""
 
-    @property
-    def replaced(self) -> list[str]:
+    def list_replaced(self) -> list[str]:
+        """List the files of which a backup is kept."""
         return [*self.written, *self.aside]
 
 
@@ -142,7 +142,7 @@ def apply_plan(plan: Plan, files: Mapping[str, str], path: Path) -> None:
     """
     staged: list[tuple[Path, Path]] = []
     try:
-        for name in sorted(plan.replaced, key=lambda name: name == path.name):
+        for name in sorted(plan.list_replaced(), key=lambda name: name == path.name):
             for each in _stage(path, name, files.get(name)):
                 staged.append(each)  # one by one: after an error `finally` removes half a pair too
         for temporary, target in staged:

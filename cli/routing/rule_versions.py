@@ -175,7 +175,7 @@ def _roll_back(version: str, first: Path, *, dry_run: bool) -> Plan:
         plan = _refuse_file_errors(first, lambda: plan_rollback(version, files, first))
         data = {"written": plan.written, "aside": plan.aside}
         operation = Operation(what="rules rollback", about=version, data=data)
-        return plan, operation if plan.replaced and not dry_run else None
+        return plan, operation if plan.list_replaced() and not dry_run else None
 
     def write_files(plan: Plan) -> None:
         _refuse_file_errors(first, lambda: apply_plan(plan, files, first))

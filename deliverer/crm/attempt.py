@@ -26,8 +26,7 @@ from services.amqp.batcher import Batcher
 from services.amqp.incoming_message import IncomingMessage
 from services.config.organisation import Destination
 from services.contract import Delivery, DeliveryBatch
-
-MESSAGE_RECEIVED = "nl.postkamer.message-received.v1"
+from services.event_types import RECEIVED
 
 log = structlog.get_logger()
 
@@ -83,7 +82,7 @@ class DeliveryAttempt:
                 reason=verdict.reason,
             )
             metrics.parked.labels(queue=self.destination.id).inc()
-        elif delivery.type == MESSAGE_RECEIVED:
+        elif delivery.type == RECEIVED:
             metrics.trip_seconds.observe((settled_at - delivery.received_at).total_seconds())
         await self._batcher.put(settlement, len(settlement.body or b"") + 200)
 

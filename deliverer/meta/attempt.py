@@ -5,10 +5,10 @@ from uuid import UUID
 
 from deliverer.audit.attempts import Attempt, FaultOwner
 from deliverer.meta.accounts import Account
-from deliverer.meta.closed_window import CLOSED
 from deliverer.meta.graph_api import STOPPED, RetryLater, Unknown
 from deliverer.meta.ledger_entry import LedgerEntry
 from deliverer.transport.response import Response
+from services.whatsapp.delivery_status import WINDOW_CLOSED_CODE
 
 
 def send_attempt(
@@ -48,6 +48,6 @@ def _verdict_fields(verdict: RetryLater | Unknown) -> dict[str, Any]:
 def _fault_owner(verdict: RetryLater | Unknown) -> FaultOwner:
     if isinstance(verdict, RetryLater) and verdict.stop:
         return "account"
-    if isinstance(verdict, RetryLater) and verdict.code == CLOSED:
+    if isinstance(verdict, RetryLater) and verdict.code == WINDOW_CLOSED_CODE:
         return "message"
     return "provider"

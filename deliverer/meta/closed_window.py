@@ -17,11 +17,9 @@ from deliverer.meta.ledger_entry import LedgerEntry
 from services.config.numbers import LateAnswerTemplate
 from services.contract import REACTION
 from services.language.readability import length
-from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW, REASONS
+from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW, REASONS, WINDOW_CLOSED_CODE
 
-CLOSED = 131047
-"""Meta's code: the citizen wrote more than 24 hours ago, according to Meta."""
-WINDOW_CLOSED = f"window_closed: {REASONS[CLOSED]}"
+WINDOW_CLOSED = f"window_closed: {REASONS[WINDOW_CLOSED_CODE]}"
 IN_TEMPLATE = "late_template: in een sjabloon verstuurd, na 24 uur zonder bericht van de inwoner"
 NEXT_IN_TEMPLATE = "late_template: gaat zo in een sjabloon, na 24 uur zonder bericht van de inwoner"
 HELD = "held: wacht tot de inwoner weer schrijft"
@@ -36,7 +34,7 @@ def is_window_closed(entry: LedgerEntry, now: datetime) -> bool:
     ago. If we never saw them write, Meta decides: they may have written before our time."""
     if entry.content.get("type") == "template":
         return False
-    return entry.code == CLOSED or (
+    return entry.code == WINDOW_CLOSED_CODE or (
         entry.window_opened_at is not None
         and now >= entry.window_opened_at + CUSTOMER_SERVICE_WINDOW
     )
@@ -69,12 +67,12 @@ def retry_in_template(
 ) -> Verdict:
     """Retry in the template, or hold, what Meta refuses although we thought the window open. The
     retry is a separate attempt with its own id."""
-    is_refused = isinstance(verdict, Failed) and verdict.code == CLOSED
+    is_refused = isinstance(verdict, Failed) and verdict.code == WINDOW_CLOSED_CODE
     if not is_refused or entry.content.get("type") == "template":
         return verdict
     if entry.tried < MAX_RETRY_SECONDS and late_template(entry, account, now) is not None:
-        return RetryLater(0, CLOSED, NEXT_IN_TEMPLATE)
-    return hold_for_reply(entry, account, now, CLOSED) or verdict
+        return RetryLater(0, WINDOW_CLOSED_CODE, NEXT_IN_TEMPLATE)
+    return hold_for_reply(entry, account, now, WINDOW_CLOSED_CODE) or verdict
 
 
 def _is_still_answer(entry: LedgerEntry, account: Account, now: datetime) -> bool:

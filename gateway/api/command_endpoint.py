@@ -39,7 +39,9 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def id(self) -> UUID:
-        return idempotency.command_id(self.rights.tenant, self.rights.name, self.key)
+        return idempotency.derive_id(
+            idempotency.COMMANDS, self.rights.tenant, self.rights.name, self.key
+        )
 
     @property
     def fingerprint(self) -> bytes:

@@ -9,7 +9,9 @@ HEADER = "Idempotency-Key"
 KEY_CHARACTERS = 255
 KEY = re.compile(rf"[\x20-\x7e]{{1,{KEY_CHARACTERS}}}")
 REQUIREMENT = f"must be given once, as 1 to {KEY_CHARACTERS} characters of printable ASCII"
-NAMESPACE = uuid.UUID("b7a1f5a4-52b7-5d7e-9a4e-0d2f0c6f3c11")
+COMMANDS = uuid.UUID("b7a1f5a4-52b7-5d7e-9a4e-0d2f0c6f3c11")
+UPLOADS = uuid.UUID("0b8f2c0a-6a53-5b6c-8f0e-5a0b9d7c1e42")
+"""Namespaces of ids: a key for a command and the same key for an upload have two ids."""
 MESSAGES = "/v1/messages"
 
 
@@ -23,10 +25,10 @@ def single_key(values: Sequence[str]) -> str:
     return values[0] if len(values) == 1 and is_key(values[0]) else ""
 
 
-def command_id(tenant: str, token: str, key: str) -> uuid.UUID:
+def derive_id(namespace: uuid.UUID, tenant: str, token: str, key: str) -> uuid.UUID:
     """Return the id that follows from a token's key. The municipality is part of it, because the
     name of a token may later belong to another municipality."""
-    return uuid.uuid5(NAMESPACE, f"{tenant}\n{token}\n{key}")
+    return uuid.uuid5(namespace, f"{tenant}\n{token}\n{key}")
 
 
 def fingerprint(path: str, body: bytes) -> bytes:

@@ -3,7 +3,6 @@
 The table is Meta's own ("Media", supported types) for files that a business sends.
 """
 
-import uuid
 from typing import Literal
 
 import msgspec
@@ -17,7 +16,6 @@ KIB, MIB = 1024, 1024 * 1024
 LARGEST_BYTES = 100 * MIB
 STILL_STICKER_BYTES = 100 * KIB
 """An animated sticker may be five times as large."""
-NAMESPACE = uuid.UUID("0b8f2c0a-6a53-5b6c-8f0e-5a0b9d7c1e42")
 
 OFFICE = "application/vnd.openxmlformats-officedocument."
 CONTROLS = bytes({*range(32)} - {*b"\t\n\f\r"})
@@ -86,8 +84,3 @@ def max_bytes(mime_type: str, head: bytes) -> int:
 def _is_animated(webp: bytes) -> bool:
     """Return True for the extended WebP format with the animation flag set."""
     return webp[12:16] == b"VP8X" and len(webp) > 20 and bool(webp[20] & 0x02)
-
-
-def media_id(tenant: str, token: str, key: str) -> uuid.UUID:
-    """Return the id of an upload: the same for the same token and idempotency key, at any time."""
-    return uuid.uuid5(NAMESPACE, f"{tenant}\n{token}\n{key}")

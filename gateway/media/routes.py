@@ -207,7 +207,7 @@ def _read_headers(request: web.Request, rights: Rights) -> UploadRequest:
         largest = media_types.MEDIA_TYPES[mime_type].max_bytes
         raise UploadRejected(413, f"a file of this type is at most {largest} bytes")
     return UploadRequest(
-        id=media_types.media_id(rights.tenant, rights.name, key),
+        id=idempotency.derive_id(idempotency.UPLOADS, rights.tenant, rights.name, key),
         mime_type=mime_type,
         filename=parse_filename(headers.get("Content-Disposition", "")),
     )

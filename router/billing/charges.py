@@ -39,7 +39,7 @@ class Charge(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """First delivery time in a status, by Meta's clock. It decides in which month this counts."""
 
     @property
-    def charged(self) -> bool:
+    def is_charged(self) -> bool:
         return (
             self.delivered_at is not None and classify_charge(self.type, self.billable) == "charged"
         )

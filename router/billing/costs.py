@@ -21,13 +21,13 @@ class ChargeGroup(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
     @property
-    def charged(self) -> int:
+    def charged_count(self) -> int:
         return self.count if classify_charge(self.type, self.billable) == "charged" else 0
 
 
 def total_cost(groups: Iterable[ChargeGroup], rate: Rate) -> Decimal:
     """Return the cost of the charged messages whose category has an amount."""
-    costs = (rate.cost(group.category, group.charged) for group in groups)
+    costs = (rate.cost(group.category, group.charged_count) for group in groups)
     return sum((each for each in costs if each is not None), Decimal(0))
 
 

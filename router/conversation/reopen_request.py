@@ -19,13 +19,10 @@ from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from services.config.numbers import ReopenTemplate
 from services.contract import SendOutcome
-from services.whatsapp.delivery_status import REOPEN_REQUEST_VALID_FOR
+from services.whatsapp.delivery_status import REOPEN_REQUEST_VALID_FOR, WINDOW_CLOSED_CODE
 
 ASKED = "held: wacht tot de inwoner weer schrijft; Postkamer vraagt daar met een sjabloon om"
 NOT_ASKED = "held: wacht tot de inwoner weer schrijft; daar kon niet om worden gevraagd"
-CLOSED = 131047
-"""Meta's code for a closed window: the citizen wrote over 24 hours ago, whatever our own clock
-says."""
 MAX_REQUESTS = 3
 """Requests whose buttons are still recognised: as many as are sent while one answer is on hold."""
 
@@ -100,7 +97,7 @@ def _conversations_with(id: str, snapshot: Snapshot) -> Iterator[Conversation]:
 
 def _has_written(outcome: SendOutcome, conversations: list[Conversation]) -> bool:
     """True if the citizen has written since, so that the answer will be sent."""
-    if outcome.code == CLOSED:
+    if outcome.code == WINDOW_CLOSED_CODE:
         last_inbound_at = filter(None, (each.last_inbound_at for each in conversations))
         return any(at > outcome.at for at in last_inbound_at)
     return any(outgoing.is_window_open(conversation, outcome.at) for conversation in conversations)

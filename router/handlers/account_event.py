@@ -39,12 +39,12 @@ UTILITY = "UTILITY"
 INFORMATIONAL = "INFORMATIONAL"
 
 
-def needs(unit: WorkUnit, item: Notice, ground: RoutingContext) -> Needs:
+def needs(unit: WorkUnit, item: Notice, context: RoutingContext) -> Needs:
     """The citizen whose preference changed, with their consents."""
     holder = preference_holder(item)
     return Needs(
         numbers=(item.number,),
-        identities=identity_hashes(item.number, holder, ground),
+        identities=identity_hashes(item.number, holder, context),
         consents=bool(holder),
     )
 

@@ -36,7 +36,6 @@ from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.output.archive_records import KindAndData, ended_consent_data
 from router.output.crm_events import (
-    RECEIVED,
     AddressedEvent,
     build_alarm,
     build_event,
@@ -52,6 +51,7 @@ from router.text import small_talk
 from router.text.pii import mask_pii
 from services.config.numbers import Number
 from services.contract import REACTION
+from services.event_types import RECEIVED
 from services.whatsapp import items
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 from services.whatsapp.parser import words
@@ -60,12 +60,12 @@ INBOUND = "messages"
 """Webhook field of citizens' messages. Echoes and history are archived and never routed."""
 
 
-def needs(unit: WorkUnit, item: items.Message, ground: RoutingContext) -> Needs:
+def needs(unit: WorkUnit, item: items.Message, context: RoutingContext) -> Needs:
     """The sender and their last message, and their consents where the words withdraw them."""
     identities = (*item.person.identities, *item.becomes)
     return Needs(
         numbers=(item.number,),
-        identities=identity_hashes(item.number, identities, ground),
+        identities=identity_hashes(item.number, identities, context),
         consents=small_talk.opt_choice(words(item)) == "stop",
         last_heard=True,
     )
@@ -86,7 +86,7 @@ def decide_message(
     who = resolver.resolve_person(unit, number, identities, snapshot, context)
     message = _message_context(unit, item, number, who, snapshot, context)
     conversation = transition.apply_message(message)
-    closed_till = _closed_till(conversation, unit, context)
+    closed_till = _find_next_opening(conversation, unit, context)
     to = resolver.find_reply_address(who, number, snapshot)
     reply_context = _reply_context(message, conversation, closed_till)
     chosen = auto_reply.choose_reply(reply_context, context) if to else None
@@ -148,9 +148,10 @@ def _message_context(
     )
 
 
-def _closed_till(
+def _find_next_opening(
     conversation: Conversation, unit: WorkUnit, context: RoutingContext
 ) -> datetime | None:
+    """Return when the closed department of a conversation opens; None while it is open."""
     hours = context.hours.get((conversation.tenant, conversation.department))
     return None if hours is None or hours.is_open(unit.at) else hours.next_opening(unit.at)
 

@@ -39,8 +39,6 @@ from router.output.archive_records import (
     ended_consent_data,
 )
 from router.output.crm_events import (
-    CLOSED,
-    TRANSFERRED,
     AddressedEvent,
     build_delivery,
     build_event,
@@ -65,6 +63,7 @@ from services.contract import (
     TransferConversation,
     UnknownAction,
 )
+from services.event_types import CLOSED, TRANSFERRED
 from services.refusal import Refusal
 
 REASON = "overgedragen"

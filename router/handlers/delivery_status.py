@@ -20,24 +20,19 @@ from router.model.needs import Needs
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.output.archive_records import KindAndData
-from router.output.crm_events import (
-    STATUS_CHANGED,
-    AddressedEvent,
-    build_event,
-    conversation_json,
-    reply_json,
-)
+from router.output.crm_events import AddressedEvent, build_event, conversation_json, reply_json
 from services.contract import SendOutcome
+from services.event_types import STATUS_CHANGED
 from services.whatsapp import items
 from services.whatsapp.delivery_status import COMMAND_DONE, STATUS_RANK, error_explanation
 
 _pricing = msgspec.json.Decoder(dict[str, Any])
 
 
-def needs_of_outcome(unit: WorkUnit, said: SendOutcome, ground: RoutingContext) -> Needs:
+def needs_of_outcome(unit: WorkUnit, outcome: SendOutcome, context: RoutingContext) -> Needs:
     """The message, and the statuses that came before its wamid was known."""
-    early = (wamid_key(said.wamid, ground),) if said.wamid else ()
-    return Needs(numbers=(said.number,), messages=(said.message,), early=early)
+    early = (wamid_key(outcome.wamid, context),) if outcome.wamid else ()
+    return Needs(numbers=(outcome.number,), messages=(outcome.message,), early=early)
 
 
 def decide_send_outcome(
@@ -118,13 +113,13 @@ def _apply_early_statuses(
     )
 
 
-def needs_of_status(unit: WorkUnit, said: items.Status, ground: RoutingContext) -> Needs:
+def needs_of_status(unit: WorkUnit, status: items.Status, context: RoutingContext) -> Needs:
     """The message, by the value that we gave Meta or by its wamid, and its charge."""
-    message = message_id_from_opaque(said)
+    message = message_id_from_opaque(status)
     return Needs(
-        numbers=(said.number,),
+        numbers=(status.number,),
         messages=(message,) if message else (),
-        wamids=(wamid_key(said.id, ground),),
+        wamids=(wamid_key(status.id, context),),
         charges=True,
     )
 
@@ -209,7 +204,7 @@ def _charge_changes(
         charge = charges.apply_pricing(charge, *each)
     if charge == previous:
         return {}
-    return {"charge": charge, "is_newly_charged": charge.charged and not previous.charged}
+    return {"charge": charge, "is_newly_charged": charge.is_charged and not previous.is_charged}
 
 
 def _outgoing_message(id: UUID, snapshot: Snapshot) -> OutgoingStatus | None:

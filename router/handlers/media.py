@@ -9,14 +9,10 @@ from router.model.needs import Needs
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.output.archive_records import KindAndData
-from router.output.crm_events import (
-    MEDIA_AVAILABLE,
-    AddressedEvent,
-    build_event,
-    conversation_json,
-)
+from router.output.crm_events import AddressedEvent, build_event, conversation_json
 from services.config.organisation import Department
 from services.contract import MediaOutcome
+from services.event_types import MEDIA_AVAILABLE
 from services.whatsapp.items import Content
 
 LINK = "/v1/media/{}"
@@ -38,7 +34,7 @@ def attachment_info(content: Content) -> dict[str, str]:
     }
 
 
-def needs(unit: WorkUnit, outcome: MediaOutcome, ground: RoutingContext) -> Needs:
+def needs(unit: WorkUnit, outcome: MediaOutcome, context: RoutingContext) -> Needs:
     """The conversation of the message that brought the file."""
     return Needs(numbers=(outcome.number,), conversations=(outcome.conversation,))
 

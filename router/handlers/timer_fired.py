@@ -29,11 +29,6 @@ from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.output.archive_records import KindAndData, conversation_event_data
 from router.output.crm_events import (
-    CLOSED,
-    DECIDED,
-    TEXT_SENT,
-    WAITING,
-    WINDOW_CLOSING,
     AddressedEvent,
     build_alarm,
     build_event,
@@ -45,6 +40,7 @@ from router.output.crm_events import (
 from router.rules.engine import Verdict, higher_priority
 from services.config.organisation import Tenant
 from services.contract import Timeout
+from services.event_types import CLOSED, DECIDED, TEXT_SENT, WAITING, WINDOW_CLOSING
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 
 WAITED = "er is te lang geen antwoord gegeven"
@@ -81,7 +77,7 @@ class TimerOutcome(msgspec.Struct, frozen=True, kw_only=True):
     alarm: Alarm | None = None
 
 
-def needs(unit: WorkUnit, entry: Timeout, ground: RoutingContext) -> Needs:
+def needs(unit: WorkUnit, entry: Timeout, context: RoutingContext) -> Needs:
     """The conversation that the timer belongs to."""
     return Needs(numbers=(entry.number,), conversations=(entry.conversation,))
 

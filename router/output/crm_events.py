@@ -14,18 +14,8 @@ from router.model.conversation import Labels
 from router.model.decision import Alarm, CommandAccepted, Data, Decision, FormerOwner
 from router.model.work import WorkUnit
 from services.contract import Command, Delivery
+from services.event_types import CARE_ALARM, TRANSFERRED
 from services.whatsapp import items
-
-RECEIVED = "nl.postkamer.message-received.v1"
-STATUS_CHANGED = "nl.postkamer.message-status-changed.v1"
-TRANSFERRED = "nl.postkamer.conversation-transferred.v1"
-CLOSED = "nl.postkamer.conversation-closed.v1"
-DECIDED = "nl.postkamer.conversation-decided.v1"
-WAITING = "nl.postkamer.conversation-waiting.v1"
-TEXT_SENT = "nl.postkamer.text-sent.v1"
-MEDIA_AVAILABLE = "nl.postkamer.media-available.v1"
-WINDOW_CLOSING = "nl.postkamer.window-closing.v1"
-CARE_ALARM = "nl.postkamer.care-alarm.v1"
 
 AddressedEvent = tuple[str, Delivery]
 """Id of a destination, and an event for it."""

@@ -28,7 +28,7 @@ from router.handlers.dispatch import crm_events, quarantine_unit
 from router.handlers.units import opaque_unit, parse_items, split_entry
 from router.model.changes import DecidedUnit
 from router.model.work import RoutingContext, WorkUnit
-from router.output.crm_events import CARE_ALARM, AddressedEvent
+from router.output.crm_events import AddressedEvent
 from router.partition import decision_metrics
 from router.partition.batch_gaps import BatchGapDetector
 from router.store.store import Store
@@ -38,6 +38,7 @@ from services.amqp.consumer import Inbox
 from services.amqp.incoming_message import IncomingMessage
 from services.amqp.publisher import Publisher, publish_until_confirmed
 from services.contract import ArchiveBatch, DeliveryBatch, Entry, PartitionBatch, Record
+from services.event_types import CARE_ALARM
 from services.postgres.database import retry_while_unavailable
 
 FRAMES = 16

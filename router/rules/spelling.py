@@ -6,12 +6,12 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
-from importlib.resources import files
 from itertools import accumulate
 
 import msgspec
 
 from services.language.words import APART, Stem, stem
+from services.package_data import load_table
 
 SHORTEST = 6
 """Letters of a word that may be misspelled, at least: a shorter word, one letter off, is mostly
@@ -35,8 +35,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _load_not_mistakes() -> frozenset[str]:
-    file = files("router.rules") / "spelling.toml"
-    return frozenset(msgspec.toml.decode(file.read_bytes(), type=_File).not_mistakes.split())
+    return frozenset(load_table("router.rules", "spelling.toml", _File).not_mistakes.split())
 
 
 NOT_MISTAKES = _load_not_mistakes()

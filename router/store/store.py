@@ -69,10 +69,10 @@ class Store:
                     await asyncio.wait([taking])
         return epoch
 
-    async def load(self, units: Sequence[WorkUnit], ground: RoutingContext) -> Snapshot:
+    async def load(self, units: Sequence[WorkUnit], context: RoutingContext) -> Snapshot:
         """Load everything that deciding these units takes."""
         async with self._pool.acquire() as connection:
-            return await load_snapshot(connection, units, ground)
+            return await load_snapshot(connection, units, context)
 
     async def commit(
         self, partition: int, epoch: int, decided: Sequence[DecidedUnit]

@@ -8,9 +8,10 @@ that it knows.
 import re
 import unicodedata
 from functools import cache
-from importlib.resources import files
 
 import msgspec
+
+from services.package_data import load_table
 
 READ = 2000
 """Characters that are read, at most: the language shows long before."""
@@ -48,7 +49,7 @@ class Languages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shared_scripts: dict[str, list[tuple[str, str]]]
 
 
-class _Index(msgspec.Struct, frozen=True):
+class _LanguageIndex(msgspec.Struct, frozen=True):
     """Languages, arranged for searching. `weights`: word -> languages, and its weight for each;
     `runs`: letters of one script, in a group with its name; `shared`: script -> its languages and
     the letters of each."""
@@ -64,8 +65,7 @@ class _Index(msgspec.Struct, frozen=True):
 
 @cache
 def load_languages() -> Languages:
-    file = files("router.text") / "languages.toml"
-    return msgspec.toml.decode(file.read_bytes(), type=Languages)
+    return load_table("router.text", "languages.toml", Languages)
 
 
 @cache
@@ -78,12 +78,12 @@ def detectable_languages() -> frozenset[str]:
 
 
 @cache
-def _index() -> _Index:
+def _index() -> _LanguageIndex:
     """Build the index on first use: it takes 10 ms, and few commands need it."""
     languages = load_languages()
     letters = {one: code for code, several in languages.letters.items() for one in several}
     scripts = languages.scripts
-    return _Index(
+    return _LanguageIndex(
         greetings={
             greeting: code
             for code, greetings in languages.greetings.items()

@@ -14,10 +14,11 @@ import string
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
 from typing import Literal
 
 import msgspec
+
+from services.package_data import load_table
 
 Kind = Literal["greeting", "thanks", ""]
 Choice = Literal["stop", "start", ""]
@@ -41,8 +42,7 @@ class SmallTalk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load_small_talk() -> SmallTalk:
-    file = files("router.text") / "small_talk.toml"
-    return msgspec.toml.decode(file.read_bytes(), type=SmallTalk)
+    return load_table("router.text", "small_talk.toml", SmallTalk)
 
 
 _FACES = frozenset(":;=<")
@@ -62,7 +62,7 @@ class _Node(msgspec.Struct):
     kind: str = ""
 
 
-class _Index(msgspec.Struct, frozen=True):
+class _PhraseIndex(msgspec.Struct, frozen=True):
     """Small talk, arranged for searching.
 
     `known`: all its words; `before_name`: initials and particles; `also_names`: these and names;
@@ -82,7 +82,7 @@ class _Index(msgspec.Struct, frozen=True):
 
 
 @cache
-def _index() -> _Index:
+def _index() -> _PhraseIndex:
     """Build the index on first use: it takes 15 ms, and few commands need it."""
     small_talk = load_small_talk()
     words = {name: frozenset(listed.split()) for name, listed in small_talk.words.items()}
@@ -94,7 +94,7 @@ def _index() -> _Index:
     opts = {
         phrase: choice for choice, written in small_talk.opt.items() for phrase in _expand(written)
     }
-    return _Index(
+    return _PhraseIndex(
         phrases=_build_tree([*phrases, *(((name,), FILLER) for name in names)]),
         known=known.union(map(_squeeze, known)),
         before_name=before_name,

@@ -7,6 +7,7 @@ import msgspec
 
 from sandbox.crm.event_validation import Event
 from sandbox.memory import Ring, remember
+from services.event_types import CARE_ALARM
 
 EVENTS_KEPT = 20_000
 """Whole events, about 1 KiB each; the oldest are dropped first."""
@@ -14,9 +15,6 @@ IDS_KEPT = 500_000
 """Ids remembered to detect repeats, about 150 bytes each: more than a fault test sends."""
 CONVERSATIONS_KEPT = 100_000
 """Conversations whose last sequence is remembered; the longest silent are forgotten first."""
-CARE_ALARM = "nl.postkamer.care-alarm.v1"
-"""Alarm that takes its own route, to a duty officer, so its sequence has no order with the events
-of a department."""
 VIOLATIONS_KEPT = 100
 """Violations kept in full; further ones are only counted."""
 

@@ -41,14 +41,14 @@ class FaultShown(Shown):
 
     pointer: str
     """JSON pointer (RFC 6901) to it in the body; empty for the body as a whole. `*` in it stands
-    for the name of a member that may itself be somebody's."""
+    for the name of a member that may itself be personal data."""
     detail: str
     parameter: str = ""
-    """Instead of a pointer: the header, or the member of the query, in which it is."""
+    """Name of the header or of the member of the query that is wrong; the pointer is then empty."""
 
 
 class Problem(Shown):
-    """Why a request was refused (RFC 9457)."""
+    """Refusal of a request (RFC 9457)."""
 
     status: int
     title: str
@@ -59,8 +59,8 @@ class Problem(Shown):
     code: str = ""
     """Tells refusals of one status apart."""
     last: str | None = None
-    """With `answered_meanwhile`: the id of the last answer, null for none. Left out where it is
-    another department's than those of this token."""
+    """With `answered_meanwhile`: the id of the last answer, null for none. Left out if that answer
+    is from a department for which this token may not act."""
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -101,15 +101,6 @@ class Hours:
         """
         return next((start for start, _ in self.openings(at) if start > at), None)
 
-    def next_closing(self, at: datetime) -> datetime | None:
-        """Return the first moment after `at` at which the department closes, within LOOK_AHEAD.
-
-        While it is closed, that is the closing after its next opening. None if there is none.
-        """
-        end = next((end for _, end in self.openings(at)), None)
-        # A span that reaches the end of the search may not end there.
-        return end if end and end < _midnight(_week_number(at) + LOOK_AHEAD) else None
-
     def openings(self, at: datetime) -> Iterator[Span]:
         """Yield the open spans that end after `at`, in order, within LOOK_AHEAD, in UTC.
 
@@ -171,10 +162,6 @@ def format_moment(at: datetime, language: str = "nl") -> str:
 def _week_number(at: datetime) -> int:
     """Return the number of the week in Amsterdam, Monday to Sunday, counted from the year 1."""
     return (at.astimezone(AMSTERDAM).toordinal() - 1) // 7
-
-
-def _midnight(week: int) -> datetime:
-    return instant(datetime.fromordinal(7 * week + 1))
 
 
 def _week(

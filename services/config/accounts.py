@@ -1,4 +1,4 @@
-"""Addresses and tokens for our numbers at their providers, read once at the start. Pure.
+"""Addresses and tokens for our numbers at their providers, read once at the start.
 
 An account is one of our numbers at its current provider.
 """

@@ -6,6 +6,7 @@ The check covers every readable part of the files, so that it reports all faults
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from services.config.organisation import ALARM_KINDS
 from services.toml.errors import Location
 
 TABLES = {
@@ -139,10 +140,14 @@ def _department_faults(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location
             yield ("departments", n, "tenant"), f"there is no tenant {tenant!r}"
         if _none_has(rows["destinations"], id=destination):
             yield ("departments", n, "destination"), f"there is no destination {destination!r}"
-        elif destination is not None and any(
-            (d["id"], d["kind"]) == (destination, "mail") for d in rows["destinations"]
-        ):
-            yield ("departments", n, "destination"), "mail is for alarms alone"
+        elif kind := _alarm_kind(destination, rows["destinations"]):
+            yield ("departments", n, "destination"), f"{kind} is for alarms alone"
+
+
+def _alarm_kind(destination: str | None, destinations: list[Row]) -> str | None:
+    """Return the kind of a destination, if it receives alarms only."""
+    kinds = [row["kind"] for row in destinations if destination and row["id"] == destination]
+    return next((kind for kind in kinds if kind in ALARM_KINDS), None)
 
 
 def _rule_faults(table: str, rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:

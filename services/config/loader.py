@@ -20,8 +20,9 @@ from services.config.model import (
     locate_error,
     merge_files,
 )
-from services.texts import catalogue
+from services.texts.catalogue import Texts
 from services.texts.checks import text_errors, text_warnings
+from services.texts.folder import load_texts
 from services.toml.errors import ConfigFault, toml
 
 BYTES = 8 * 1024 * 1024
@@ -34,7 +35,7 @@ class LoadedConfig(msgspec.Struct, frozen=True):
     `postkamer.toml`, to the contents of the file."""
 
     config: Configuration
-    texts: catalogue.Texts
+    texts: Texts
     files: dict[str, str]
     version: str
     warnings: tuple[str, ...] = ()
@@ -85,16 +86,16 @@ def _merge(
 
 def _load_texts(
     path: Path, partial: PartialConfig, sources: Sequence[ConfigFile]
-) -> tuple[catalogue.Texts | None, list[ConfigFault]]:
+) -> tuple[Texts | None, list[ConfigFault]]:
     """Load the texts from their folder; None if the name of the folder is lost or not allowed."""
     name = partial.config.texts
     if "texts" in partial.lost:
         return None, []
     if not name:
-        return catalogue.Texts({}, {}), []
+        return Texts({}, {}), []
     if "\0" in name or not (path.parent / name).is_relative_to(path.parent):
         return None, [locate_error(sources, ("texts",), BESIDE.format(name))]
-    return catalogue.load(path.parent / name), []
+    return load_texts(path.parent / name), []
 
 
 def version(files: dict[str, str]) -> str:

@@ -1,7 +1,7 @@
 """The configuration of a municipality, its departments and its destinations."""
 
 from datetime import timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -178,6 +178,9 @@ class Destination(ConfigModel):
     """A destination of events, with the settings of every kind. `kind` selects the class with the
     other settings."""
 
+    alarms_only: ClassVar[bool] = False
+    """True if people receive alarms there, and no department its events."""
+
     id: Id
     kind: str
     url: str
@@ -253,6 +256,8 @@ class MailDestination(Destination):
     """People who get alarms only, by mail. `secret` is `name:password`, if their mail server
     requires it."""
 
+    alarms_only: ClassVar[bool] = True
+
     kind: Literal["mail"]
     url: Annotated[str, Field(pattern=r"^smtps?://[^\s]+$")]
     to: tuple[Mail, ...] = Field(min_length=1, max_length=20)
@@ -262,6 +267,16 @@ class MailDestination(Destination):
 AnyDestination = Annotated[
     CloudEventsDestination | OpenKlantDestination | MailDestination, Field(discriminator="kind")
 ]
+
+
+def alarm_kinds(destinations: Any) -> frozenset[str]:
+    """Return the kinds that receive alarms only, of a union of destinations."""
+    union, _ = get_args(destinations)
+    kinds = [(each.model_fields["kind"].annotation, each) for each in get_args(union)]
+    return frozenset(get_args(kind)[0] for kind, each in kinds if each.alarms_only)
+
+
+ALARM_KINDS = alarm_kinds(AnyDestination)
 
 
 class TaggedContacts(ConfigModel):

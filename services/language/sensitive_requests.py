@@ -8,14 +8,12 @@ Neither may go by WhatsApp. There are too many ways to ask to list them all, so 
 import re
 import unicodedata
 from collections.abc import Iterable
-from importlib.resources import files
 
-import msgspec
+from services.package_data import load_table
 
 
 def _load_lists() -> dict[str, list[str]]:
-    file = files("services.language") / "sensitive_requests.toml"
-    lists = msgspec.toml.decode(file.read_bytes(), type=dict[str, str])
+    lists = load_table("services.language", "sensitive_requests.toml", dict[str, str])
     return {name: words.split() for name, words in lists.items()}
 
 

@@ -4,10 +4,11 @@ import re
 import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
-from importlib.resources import files
 
 import msgspec
 import snowballstemmer
+
+from services.package_data import load_table
 
 FOLD_CACHE = 4096
 """Number of characters in the cache of folded characters."""
@@ -27,8 +28,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _load() -> tuple[dict[str, str], frozenset[str]]:
-    path = files("services.language") / "words.toml"
-    file = msgspec.toml.decode(path.read_bytes(), type=_File)
+    file = load_table("services.language", "words.toml", _File)
     forms = {form: word for word, forms in file.forms.items() for form in forms.split()}
     return forms, frozenset(file.apart.split())
 

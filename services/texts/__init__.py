@@ -1,1 +1,1 @@
-"""Texts for citizens: the catalogue and its checks."""
+"""Texts for citizens: their folder, the catalogue and its checks."""

@@ -1,8 +1,7 @@
-"""The texts for citizens, loaded from `texts/<language>.toml`, and their placeholders."""
+"""The texts for citizens, in a file for each language, and their placeholders. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -105,35 +104,8 @@ class Texts(msgspec.Struct, frozen=True):
         return text or self.languages.get(DEFAULT, {}).get(id)
 
 
-def load(folder: Path) -> Texts:
-    """Load the texts in a folder, one file per language, with their faults."""
-    languages: dict[str, dict[str, Text]] = {}
-    paths: dict[str, str] = {DEFAULT: str(folder / f"{DEFAULT}.toml")}
-    faults: list[ConfigFault] = []
-    files = _files(folder)
-    for path in files:
-        try:
-            text = path.read_text(encoding="utf-8-sig")  # Windows adds a byte order mark
-        except (OSError, UnicodeDecodeError) as error:
-            faults.append(ConfigFault(str(path), 0, "file", f"cannot be read: {error}"))
-            continue
-        languages[path.stem], parse_faults = parse(path.stem, text, str(path))
-        paths[path.stem] = str(path)
-        faults += parse_faults
-    if folder / f"{DEFAULT}.toml" not in files:
-        faults.append(ConfigFault(paths[DEFAULT], 0, "file", "is not there"))
-    return Texts(languages, paths, tuple(faults))
-
-
-def _files(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.glob("*.toml"))
-    except OSError:  # no folder can have this name
-        return []
-
-
 def parse(language: str, text: str, path: str) -> tuple[dict[str, Text], list[ConfigFault]]:
-    """Parse the texts in one file; return them by id, with every fault of their form. Pure."""
+    """Parse the texts in one file; return them by id, with every fault of their form."""
     entries = toml(text, path)
     if isinstance(entries, ConfigFault):
         return {}, [entries]

@@ -25,6 +25,11 @@ class Unparseable(ValueError):
     """The body is no webhook of Meta. The message gives the reason and quotes nothing."""
 
 
+def partition_key(number: str, waba: str) -> str:
+    """Return the key of a change or an item: its number, else `waba:<id>`, else ''."""
+    return number or (f"waba:{waba}" if waba else "")
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One change of one entry. `members` is None if it cannot be read; then `fault` is the
     reason."""
@@ -40,21 +45,21 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        return self.number or (f"waba:{self.waba}" if self.waba else "")
+        return partition_key(self.number, self.waba)
 
 
 class _Metadata(msgspec.Struct, gc=False):
     phone_number_id: Annotated[str, msgspec.Meta(min_length=1)]
 
 
-class _Value(msgspec.Struct, gc=False):
+class _NumberedValue(msgspec.Struct, gc=False):
     metadata: _Metadata
 
 
 class _Usual(msgspec.Struct, gc=False):
     """A usual change, which has a number."""
 
-    value: _Value
+    value: _NumberedValue
 
 
 class _Entry(msgspec.Struct):

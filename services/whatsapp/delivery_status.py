@@ -28,6 +28,8 @@ COMMAND_DONE = "done"
 
 WITHDRAWN = Refusal("consent_missing", "de inwoner heeft deze toestemming ingetrokken")
 """Reason of a refusal, both when the message is accepted and when it is sent."""
+WINDOW_CLOSED_CODE = 131047
+"""Meta's code: the citizen wrote more than 24 hours ago, according to Meta's clock."""
 OTHER = "Meta weigerde dit bericht"
 STOPPED = "Meta laat dit nummer nu niets versturen; de beheerder moet iets doen"
 PUT_OFF = "Meta neemt dit bericht nu niet aan; Postkamer probeert het opnieuw"
@@ -38,7 +40,7 @@ REASONS = {
     **dict.fromkeys((3, 10, 33, 368, 131005, 131031, 131045, 131048, 131064, 133010), STOPPED),
     131042: "de rekening van Meta is niet in orde; de beheerder moet iets doen",
     131026: "dit nummer kan geen WhatsApp-bericht ontvangen",
-    131047: "de inwoner schreef langer dan 24 uur geleden: stuur een sjabloon",
+    WINDOW_CLOSED_CODE: "de inwoner schreef langer dan 24 uur geleden: stuur een sjabloon",
     131049: "Meta bezorgt dit bericht nu niet",
     131050: "de inwoner wil deze berichten niet meer krijgen",
     131053: "Meta kon het bestand niet verwerken",

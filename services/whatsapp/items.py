@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from services.whatsapp.body import partition_key
+
 
 class Identity(msgspec.Struct, frozen=True, gc=False):
     """One identifier of a person. kind: bsuid, parent_bsuid, phone."""
@@ -45,7 +47,7 @@ class Content(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Item(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """Base of every item; `key` is its partition key: number, else `waba:<id>`, else ''."""
+    """Base of every item; `key` is its partition key."""
 
     raw: bytes
     waba: str = ""
@@ -59,7 +61,7 @@ class Item(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def key(self) -> str:
-        return self.number or (f"waba:{self.waba}" if self.waba else "")
+        return partition_key(self.number, self.waba)
 
 
 class Message(Item, frozen=True, gc=False, kw_only=True):

@@ -56,7 +56,7 @@ class _Piece(msgspec.Struct, frozen=True, order=True):
     part: Part
 
 
-class _Value(msgspec.Struct, frozen=True):
+class _EqualValue(msgspec.Struct, frozen=True):
     """A value in the body that equals the bytes of an item or a contact; `change` identifies its
     change."""
 
@@ -147,7 +147,7 @@ class _Search:
     values."""
 
     def __init__(self, items: Iterable[AnyItem]) -> None:
-        self.values: list[_Value] = []
+        self.values: list[_EqualValue] = []
         self._targets = {raw for item in items for raw in (item.raw, item.contact) if raw}
         self._sizes = {len(raw) for raw in self._targets}
         self._change = 0
@@ -167,12 +167,12 @@ class _Search:
             if level == CHANGES:
                 self._change = at + start
             if is_target:
-                self.values.append(_Value(at + start, value, self._change))
+                self.values.append(_EqualValue(at + start, value, self._change))
             else:
                 self.walk(value, at + start, level + 1)
 
 
-def _assign(body: bytes, items: Sequence[AnyItem], values: Iterable[_Value]) -> list[_Piece]:
+def _assign(body: bytes, items: Sequence[AnyItem], values: Iterable[_EqualValue]) -> list[_Piece]:
     """Assign each value to an item.
 
     Equal items get their values in order. A contact belongs to the first item of its change that
@@ -182,7 +182,7 @@ def _assign(body: bytes, items: Sequence[AnyItem], values: Iterable[_Value]) -> 
     for nth, item in enumerate(items):
         waiting[item.raw].append(nth)
     pieces: list[_Piece] = []
-    others: list[_Value] = []
+    others: list[_EqualValue] = []
     owners: dict[tuple[int, bytes], int] = {}
     for value in values:
         if places := waiting.get(value.raw):

@@ -19,7 +19,7 @@ from services.config.loader import LoadedConfig, version
 from services.config.model import parse
 from services.contract import Author, Entry, Receipt, Record
 from services.ids import uuid7
-from services.texts import catalogue
+from services.texts.folder import load_texts
 from tests.support.citizens import phone, text, webhook
 from tests.support.example_town import FOLDER, VALUES
 from tests.support.router.commands import build_command
@@ -136,9 +136,7 @@ menu = "onderwerp"
 
 def town(said: str = TOWN) -> LoadedConfig:
     """With the texts of the example."""
-    return LoadedConfig(
-        parse(said, "town.toml"), catalogue.load(FOLDER), {}, version({"town": said})
-    )
+    return LoadedConfig(parse(said, "town.toml"), load_texts(FOLDER), {}, version({"town": said}))
 
 
 class Week:

@@ -10,7 +10,7 @@ from archiver.subject_access.legal_notice import COMPLAINT, RIGHTS
 from archiver.subject_access.pdf.labels import format_date
 from archiver.subject_access.report import Copy
 from archiver.subject_access.requests.legal_grounds import Ground, Kind, extension, refusal
-from archiver.subject_access.requests.store import Request
+from archiver.subject_access.requests.request import Request
 
 GREETING = "Beste heer of mevrouw,"
 REQUESTS: dict[Kind, str] = {

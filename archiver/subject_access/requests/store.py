@@ -14,31 +14,13 @@ from archiver.log.writer import writer_in_transaction
 from archiver.subject_access.person_finder import SubjectMatch
 from archiver.subject_access.requests import deadlines
 from archiver.subject_access.requests.legal_grounds import Kind
+from archiver.subject_access.requests.request import Request
 from services import clock
 from services.contract import Record
 from services.postgres.database import Connection
 
 MAX_LISTED = 1_000
 """Most requests in one list."""
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A request. `hashes` and `conversations`: the person, as found when the request was opened."""
-
-    id: str
-    tenant: str
-    kind: Kind
-    received_on: date
-    due_on: date
-    extension: str = ""
-    decision: str | None = None
-    ground: str = ""
-    decided_at: datetime | None = None
-    hashes: tuple[bytes, ...] = ()
-    conversations: tuple[str, ...] = ()
-
-    def state(self, today: date) -> deadlines.State:
-        return deadlines.state(self.due_on, today, decided=self.decision is not None)
 
 
 class NewRequest(msgspec.Struct, frozen=True, kw_only=True):

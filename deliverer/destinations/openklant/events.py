@@ -6,11 +6,6 @@ import msgspec
 
 from services.contract import Delivery
 
-RECEIVED = "nl.postkamer.message-received.v1"
-DECIDED = "nl.postkamer.conversation-decided.v1"
-TRANSFERRED = "nl.postkamer.conversation-transferred.v1"
-CLOSED = "nl.postkamer.conversation-closed.v1"
-STATUS_CHANGED = "nl.postkamer.message-status-changed.v1"
 SENT_STATUSES = frozenset({"sent", "delivered", "read", "played"})
 """Statuses of an outgoing message that has been sent."""
 FAILED = "failed"

@@ -26,6 +26,7 @@ from deliverer.destinations.openklant.payloads import PayloadOptions
 from deliverer.destinations.openklant.store import Contact, OutgoingRef, SagaStore
 from deliverer.destinations.openklant.tasks import Tasks
 from deliverer.transport.response import Response
+from services import event_types
 from services.config.organisation import Department, OpenKlantDestination
 from services.contract import Delivery
 
@@ -57,11 +58,11 @@ class OpenKlantReceiver:
             Tasks(options, store, actors),
         )
         self._steps: Mapping[str, tuple[Step, ...]] = {
-            events.RECEIVED: (self._on_message, self._assign_if_task),
-            events.DECIDED: (self._assign,),
-            events.TRANSFERRED: (self._end_tasks, self._on_transfer),
-            events.CLOSED: (self._end_tasks,),
-            events.STATUS_CHANGED: (self._on_answer, self._on_failed_answer),
+            event_types.RECEIVED: (self._on_message, self._assign_if_task),
+            event_types.DECIDED: (self._assign,),
+            event_types.TRANSFERRED: (self._end_tasks, self._on_transfer),
+            event_types.CLOSED: (self._end_tasks,),
+            event_types.STATUS_CHANGED: (self._on_answer, self._on_failed_answer),
         }
         """Event type -> its steps. Events of other types are not delivered: employees do not need
         them."""
@@ -179,9 +180,9 @@ class OpenKlantReceiver:
     def _closing_remark(self, context: DeliveryContext) -> str:
         """Return the remark that tells an employee why the task has ended."""
         event = context.event
-        if context.delivery.type == events.STATUS_CHANGED:
+        if context.delivery.type == event_types.STATUS_CHANGED:
             return "Beantwoord via WhatsApp."
-        if context.delivery.type == events.CLOSED:
+        if context.delivery.type == event_types.CLOSED:
             return f"Gesprek gesloten. {event.reason or event.outcome or ''}"
         department = self._department_of(context)
         name = department.name if department else event.department

@@ -11,7 +11,6 @@ from deliverer.destinations.openklant.closing_store import ClosingStore
 from deliverer.destinations.openklant.task_status import PolledTask
 from deploy.local.rabbitmq import Broker
 from router.handlers.dispatch import crm_events
-from router.output.crm_events import CLOSED
 from router.store.store import Store
 from services import clock, contract
 from services.amqp import topology
@@ -19,6 +18,7 @@ from services.amqp.connection import broker_connection
 from services.amqp.consumer import Inbox, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.contract import Command, PartitionBatch
+from services.event_types import CLOSED
 from services.postgres.database import Pool, connection_pool
 from services.postgres.outbox import LIMIT, Relay
 from services.tasks import background_task

@@ -3,18 +3,19 @@
 import msgspec
 import pytest
 
-from deliverer.meta.closed_window import CLOSED, IN_TEMPLATE, MAX_LATE_CHARACTERS, WINDOW_CLOSED
+from deliverer.meta.closed_window import IN_TEMPLATE, MAX_LATE_CHARACTERS, WINDOW_CLOSED
 from deliverer.meta.ledger import Ledger
 from services import clock
 from services.config.numbers import LateAnswerTemplate
 from services.contract import SendOutcome
 from services.postgres.database import connection_pool
+from services.whatsapp.delivery_status import WINDOW_CLOSED_CODE
 from tests.support.integration.late_answers import PICTURE
 from tests.support.integration.message_provider import OTHER_NUMBER, TEXT, Office
 
 TEMPLATE = {"type": "template", "template": {"name": "klaar", "language": {"code": "nl"}}}
 LONG = {"type": "text", "text": {"body": "x" * (MAX_LATE_CHARACTERS + 1)}}
-REFUSED_AS_LATE = 400, {"error": {"code": CLOSED, "message": "Re-engagement"}}
+REFUSED_AS_LATE = 400, {"error": {"code": WINDOW_CLOSED_CODE, "message": "Re-engagement"}}
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ async def test_answer_that_meta_refuses_as_late_goes_once_in_the_template(
         for content, attempts in ((TEXT, 2), (PICTURE, 1)):
             office.provider.message_answers = [REFUSED_AS_LATE] * attempts
             line = await office.send(content, person, end="failed")
-            assert (line["attempt"], line["code"]) == (attempts, CLOSED)
+            assert (line["attempt"], line["code"]) == (attempts, WINDOW_CLOSED_CODE)
 
 
 async def test_claim_knows_when_the_citizen_last_wrote_anywhere_and_said_stop(

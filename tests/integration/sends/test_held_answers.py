@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from deliverer.meta.closed_window import CLOSED, HELD, IN_TEMPLATE
+from deliverer.meta.closed_window import HELD, IN_TEMPLATE
 from deliverer.meta.held_messages import HeldMessages
 from deliverer.meta.ledger import Ledger
 from services import clock
@@ -14,6 +14,7 @@ from services.calendar.opening_hours import AMSTERDAM
 from services.calendar.quiet_hours import QuietHours
 from services.config.numbers import LateAnswerTemplate
 from services.postgres.database import connection_pool
+from services.whatsapp.delivery_status import WINDOW_CLOSED_CODE
 from tests.support.integration.late_answers import ASK, PICTURE, Late
 from tests.support.integration.message_provider import NUMBER, TEXT
 
@@ -96,7 +97,7 @@ async def test_text_goes_in_the_template_unless_an_earlier_answer_is_held(late: 
 async def test_answer_that_meta_refuses_as_late_waits_for_the_next_message(late: Late) -> None:
     await late.write()
     async with late.working():
-        late.office.provider.message_answers = [(400, {"error": {"code": CLOSED}})]
+        late.office.provider.message_answers = [(400, {"error": {"code": WINDOW_CLOSED_CODE}})]
         first = await late.hold()
         await late.sweep()
         assert await late.state(first) == "held"  # they wrote nothing new

@@ -86,7 +86,7 @@ def a_round(rate: float, keyed: float, plain: float) -> ArchiverSample:
 
 def test_archiver_is_judged_beside_a_bare_copy_of_the_same_round() -> None:
     rounds = [a_round(10_000, 25_000, 50_000), a_round(20_000, 50_000, 100_000)]
-    lines = list(table_of_archiver(rounds))
+    lines = list(map(str, table_of_archiver(rounds)))
     (row,) = [line for line in lines if line.startswith(KEYED)]
     assert row.split()[-2:] == ["0.40", "(0.40-0.40)"]
     (used,) = [line for line in lines if line.startswith("archiver") and "24" in line]
@@ -115,7 +115,7 @@ def costs(last: float) -> list[BatchCost]:
 def test_last_batches_are_judged_against_the_first_without_the_warm_up(
     last: float, measured: list[str]
 ) -> None:
-    lines = list(table(costs(last), bytes=200_000 * 900))
+    lines = list(map(str, table(costs(last), bytes=200_000 * 900)))
     assert [word for line in lines[-2:] for word in line.split()[-2:]] == measured
     assert "900 bytes of disk a record, indexes included" in lines
     rows = [line.split() for line in lines if line[:14].strip().replace(",", "").isdecimal()]
@@ -139,7 +139,7 @@ def verified(early: float, found: int = 0, *missed: str) -> Verification:
 def test_verification_is_judged_by_speed_false_alarms_and_misses(
     whole: Verification, tampered: Verification, verdicts: str
 ) -> None:
-    lines = list(verification_table(whole, tampered, 2, ProofTimes(2.0, 9.0)))
+    lines = list(map(str, verification_table(whole, tampered, 2, ProofTimes(2.0, 9.0))))
     judged = [line.split()[-1] for line in lines if line.endswith((" yes", " NO"))]
     assert judged == verdicts.split()
     assert ("not found: salt" in lines) == bool(tampered.missed)

@@ -90,7 +90,7 @@ def lines(rate: float, failed: float = 0.0, late: float = 5.0) -> list[str]:
     for kind in KINDS:
         found.crm[kind].append(LatencySample(late if kind == KINDS[2] else 4.0, 10.0, 90.0))
         found.meanwhile[kind].append(MachineLoad(calls=160.0, idle=0.25))
-    return list(table(found))
+    return list(map(str, table(found)))
 
 
 @pytest.mark.parametrize(

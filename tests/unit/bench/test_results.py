@@ -13,6 +13,7 @@ from bench.reports.results import (
     SINGLE,
     Case,
     RateSample,
+    TargetLine,
     demands_table,
     latency_table,
     rates_table,
@@ -64,8 +65,8 @@ def test_tables_show_rates_in_each_case_and_latencies_beside_the_bare_server() -
 def test_demand_is_met_by_the_median_or_missed(
     gateway: float, single: float, verdicts: str
 ) -> None:
-    lines = [line for line in demands_table(rates(gateway, single)) if line.startswith("times")]
-    assert [line.split()[-1] for line in lines] == verdicts.split()
+    lines = [each for each in demands_table(rates(gateway, single)) if isinstance(each, TargetLine)]
+    assert [str(line).split()[-1] for line in lines] == verdicts.split()
 
 
 def test_schedule_is_repeatable_ordered_and_as_long_as_the_rate_says() -> None:

@@ -25,9 +25,9 @@ from bench.workloads.receipts import Wave, receipt_batches, receipts
 from bench.workloads.texts import FEWEST_WORDS, MOST_WORDS, example_texts, subjects, write_texts
 from gateway.intake import OVERHEAD_BYTES
 from router.handlers.units import keyed_hash
-from router.output.crm_events import RECEIVED
 from services.amqp.batcher import BatchLimits
 from services.amqp.topology import partition_of
+from services.event_types import RECEIVED
 from services.whatsapp import items
 from services.whatsapp.parser import parse
 from tests.support.citizens import NUMBER, SECRET, signature
@@ -131,7 +131,7 @@ def test_many_rules_are_judged_against_few_of_the_same_round(
 ) -> None:
     few = [sample(0.5, 1e-4), sample(0.5, 3e-4)]
     many = [sample(check, new), sample(check, 3 * new)]
-    lines = list(rules.table({NONE: few, FEW: few, MANY: many}))
+    lines = list(map(str, rules.table({NONE: few, FEW: few, MANY: many})))
     assert [line.split()[-1] for line in lines[-3:]] == verdicts.split()
     (row,) = [line for line in lines if line.startswith("decided, of a new citizen")]
     assert row.split()[-4:-2] == ["200", "(100-300)"]
@@ -175,7 +175,7 @@ def of(rate: float) -> list[router_report.RouterSample]:
 
 def test_router_is_judged_beside_the_bare_ceiling() -> None:
     rates = {BARE: 50_000.0, NEW: 4_900.0, KNOWN: 5_100.0, REPEATED: 10_000.0}
-    lines = list(router_report.table({kind: of(rates[kind]) for kind in KINDS}))
+    lines = list(map(str, router_report.table({kind: of(rates[kind]) for kind in KINDS})))
     (row,) = [line for line in lines if line.startswith(REPEATED) and "yes" not in line]
     assert " ".join(row.split()[2:]) == "20,000 (10,000-30,000) 0.20 (0.20-0.20) 100 20 30 130"
     assert [line.split()[-1] for line in lines[-3:]] == ["NO", "yes", "yes"]

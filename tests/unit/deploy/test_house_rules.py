@@ -75,7 +75,29 @@ def test_folder_without_a_description_is_found() -> None:
     assert "__init__.py" in fault
 
 
-def test_class_in_two_modules_of_a_folder_is_found() -> None:
-    trees = {Path(name): ast.parse("class C: ...\nclass _Own: ...") for name in ("a.py", "b.py")}
+@pytest.mark.parametrize(
+    "source",
+    [
+        "class C: ...",
+        "if DEBUG:\n    class C: ...",
+        "try:\n    import a\nexcept ImportError:\n    class C: ...",
+    ],
+)
+def test_class_in_two_modules_of_a_folder_is_found(source: str) -> None:
+    trees = {Path("a.py"): ast.parse("class C: ..."), Path("b.py"): ast.parse(source)}
     [fault] = faults_of_classes(SERVICES, trees)
     assert "class C has two meanings: a.py and b.py" in fault
+
+
+def test_private_class_in_two_modules_of_a_folder_is_found() -> None:
+    trees = {Path(name): ast.parse("class _Own: ...") for name in ("a.py", "b.py")}
+    assert len(list(faults_of_classes(SERVICES, trees))) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["class D:\n    class C: ...", "def f():\n    class C: ...", "class D: ...\nclass D: ..."],
+)
+def test_class_of_another_class_or_function_or_of_the_same_module_is_ignored(source: str) -> None:
+    trees = {Path("a.py"): ast.parse("class C: ..."), Path("b.py"): ast.parse(source)}
+    assert list(faults_of_classes(SERVICES, trees)) == []

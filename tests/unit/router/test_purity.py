@@ -15,8 +15,8 @@ from router.handlers.dispatch import decide
 from router.handlers.units import parse_units
 from router.model.changes import DecidedUnit
 from router.model.snapshot import Rows, Snapshot
-from router.output.crm_events import CARE_ALARM
 from services.contract import Entry
+from services.event_types import CARE_ALARM
 from tests.support.example_count import example_count
 from tests.support.router.commands import MACHINE, SANNE
 from tests.support.router.config_full import BORNE, CONFIG, DESK, NUMBER, TEXTS, config

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from router.output.crm_events import TRANSFERRED
 from services.config.model import Configuration
+from services.event_types import TRANSFERRED
 from tests.support.router.config_full import CONFIG, TEXTS
 from tests.support.router.harness import ground
 from tests.support.router.simulation import Stadhuis

@@ -17,8 +17,8 @@ from archiver.subject_access.requests.legal_grounds import (
     refusal,
 )
 from archiver.subject_access.requests.letters import COPIES, KINDS_WITH_COPIES, letter
+from archiver.subject_access.requests.request import Request
 from archiver.subject_access.requests.request_metrics import STATES
-from archiver.subject_access.requests.store import Request
 from services.language import readability
 
 TODAY = date(2026, 11, 26)

@@ -12,9 +12,10 @@ from deliverer.crm.breaker import SIDELINE_WAITS
 from deliverer.crm.lanes import Job
 from deliverer.crm.response_policy import Verdict, judge
 from deliverer.meta.attempt import send_attempt, upload_attempt
-from deliverer.meta.closed_window import CLOSED, NEXT_IN_TEMPLATE
+from deliverer.meta.closed_window import NEXT_IN_TEMPLATE
 from deliverer.meta.graph_api import RetryLater, Unknown
 from deliverer.transport.response import Response
+from services.whatsapp.delivery_status import WINDOW_CLOSED_CODE
 from tests.support.deliverer.delivery_harness import OK, Crm, Harness, fail_for, of, spread, writing
 from tests.support.deliverer.delivery_jobs import NOON, delivery
 from tests.support.deliverer.sending import ACCOUNT, NUMBER, ledger_entry
@@ -69,7 +70,7 @@ def test_attempt_record_says_whose_fault_a_failure_may_be(
     [
         (RetryLater(4.0, 130429, "130429: te snel"), "later", "provider"),
         (RetryLater(60.0, 190, "190: verlopen", stop=True), "stopped", "account"),
-        (RetryLater(0.0, CLOSED, NEXT_IN_TEMPLATE), "later", "message"),
+        (RetryLater(0.0, WINDOW_CLOSED_CODE, NEXT_IN_TEMPLATE), "later", "message"),
         (Unknown("no answer"), "unknown", "provider"),
     ],
 )

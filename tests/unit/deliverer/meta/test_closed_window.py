@@ -8,7 +8,6 @@ import pytest
 
 from deliverer.meta.accounts import Account
 from deliverer.meta.closed_window import (
-    CLOSED,
     HELD,
     IN_TEMPLATE,
     MAX_LATE_CHARACTERS,
@@ -30,7 +29,7 @@ from deliverer.meta.graph_api import (
 )
 from deliverer.meta.ledger_entry import LedgerEntry
 from services.config.numbers import LateAnswerTemplate
-from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
+from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW, WINDOW_CLOSED_CODE
 from tests.support.deliverer import sending
 from tests.support.deliverer.sending import ledger_entry
 
@@ -39,8 +38,8 @@ DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 TEMPLATE = {"type": "template", "template": {"name": "klaar", "language": {"code": "nl"}}}
 PICTURE = {"type": "image", "image": {"link": "https://almelo.example/a.png"}}
 REACTION = {"type": "reaction", "reaction": {"emoji": "x"}}
-REFUSED = Failed(CLOSED, "131047: te laat")
-IN_NEXT_TEMPLATE = RetryLater(0, CLOSED, NEXT_IN_TEMPLATE)
+REFUSED = Failed(WINDOW_CLOSED_CODE, "131047: te laat")
+IN_NEXT_TEMPLATE = RetryLater(0, WINDOW_CLOSED_CODE, NEXT_IN_TEMPLATE)
 
 
 def account(**changed: Any) -> Account:
@@ -67,8 +66,8 @@ def opened(ago: timedelta, **more: Any) -> LedgerEntry:
         (opened(CUSTOMER_SERVICE_WINDOW - SECOND), False),
         (opened(CUSTOMER_SERVICE_WINDOW), True),
         (STRANGER, False),
-        (opened(CUSTOMER_SERVICE_WINDOW, content=TEMPLATE, code=CLOSED), False),
-        (opened(0 * DAY, code=CLOSED), True),  # Meta knows better
+        (opened(CUSTOMER_SERVICE_WINDOW, content=TEMPLATE, code=WINDOW_CLOSED_CODE), False),
+        (opened(0 * DAY, code=WINDOW_CLOSED_CODE), True),  # Meta knows better
     ],
 )
 def test_window_closes_a_day_after_the_citizen_wrote_or_when_meta_says_so(
@@ -134,8 +133,13 @@ def test_late_template_has_all_words_as_meta_counts_them_or_does_not_go(
             for verdict in (Sent("a"), RetryLater(4), Unknown("no answer"), Failed(131026, ""))
         ),
         (REFUSED, wrote(DAY), BOTH, IN_NEXT_TEMPLATE),
-        (REFUSED, wrote(DAY, content=PICTURE), BOTH, HoldForReply(CLOSED, HELD)),
-        (REFUSED, wrote(DAY, tried=MAX_RETRY_SECONDS), BOTH, HoldForReply(CLOSED, HELD)),
+        (REFUSED, wrote(DAY, content=PICTURE), BOTH, HoldForReply(WINDOW_CLOSED_CODE, HELD)),
+        (
+            REFUSED,
+            wrote(DAY, tried=MAX_RETRY_SECONDS),
+            BOTH,
+            HoldForReply(WINDOW_CLOSED_CODE, HELD),
+        ),
         (REFUSED, STRANGER, BOTH, REFUSED),
         (REFUSED, wrote(DAY, content=TEMPLATE), BOTH, REFUSED),
         (REFUSED, wrote(DAY, automatic=True), BOTH, REFUSED),

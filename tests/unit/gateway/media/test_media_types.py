@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.media import media_types
-from gateway.media.media_types import KIB, MEDIA_TYPES, MIB, max_bytes, media_id, media_type_error
+from gateway.media.media_types import KIB, MEDIA_TYPES, MIB, max_bytes, media_type_error
 from services.files.file_signatures import SIGNATURES
 
 OFFICE = "application/vnd.openxmlformats-officedocument."
@@ -93,14 +93,3 @@ def test_file_of_its_announced_type_has_no_error(mime_type: str) -> None:
 def test_each_type_has_metas_size(mime_type: str, head: bytes, size: int) -> None:
     assert max_bytes(mime_type, head) == size
     assert size <= media_types.LARGEST_BYTES
-
-
-def test_an_id_is_the_same_for_the_same_key_and_of_one_token_alone() -> None:
-    assert media_id("almelo", "crm", "k") == media_id("almelo", "crm", "k")
-    others = {
-        media_id("almelo", "crm", "k"),
-        media_id("almelo", "crm", "l"),
-        media_id("almelo", "kcc", "k"),
-        media_id("hengelo", "crm", "k"),
-    }
-    assert len(others) == 4

@@ -85,7 +85,10 @@ def test_delivered_status_decides_the_charge_over_a_sent_status() -> None:
 def test_only_a_delivered_message_that_is_not_free_is_charged(words: str, delivered: bool) -> None:
     for pricing, costs in ((UTILITY, True), (FREE, False), ({}, False)):
         found = charged(*(status(word, pricing) for word in words.split()))
-        assert (found.delivered_at is not None, found.charged) == (delivered, delivered and costs)
+        assert (found.delivered_at is not None, found.is_charged) == (
+            delivered,
+            delivered and costs,
+        )
 
 
 @pytest.mark.parametrize(
@@ -165,7 +168,7 @@ def test_invalid_price_leaves_the_message_delivered(pricing: Any) -> None:
     router.takes(statuses(said("delivered", message, pricing), second=1))
     found = router.charges[message]
     assert found.delivered_at is not None
-    assert (found.category, found.type, found.billable, found.charged) == ("", "", None, False)
+    assert (found.category, found.type, found.billable, found.is_charged) == ("", "", None, False)
 
 
 def test_message_of_another_number_is_not_charged() -> None:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from router.output.crm_events import DECIDED, RECEIVED, TRANSFERRED
+from services.event_types import DECIDED, RECEIVED, TRANSFERRED
 from tests.support.router.decisions import data
 from tests.support.router.script import play
 from tests.support.router.simulation import Stadhuis

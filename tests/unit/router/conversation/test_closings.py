@@ -6,7 +6,7 @@ import pytest
 
 from router.conversation.refusals import ASKED, TRANSFERRED
 from router.conversation.refusals import CLOSED as CLOSED_ALREADY
-from router.output.crm_events import CLOSED, STATUS_CHANGED
+from services.event_types import CLOSED, STATUS_CHANGED
 from tests.support.router.commands import command
 from tests.support.router.crm_desk import Desk
 from tests.support.router.decisions import addressed_events, data, decisions, events, records_of

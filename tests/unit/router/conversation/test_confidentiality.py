@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.conversation.confidentiality import DATA_BYTES, VISIBLE_FIELDS, redact_event
-from router.output.crm_events import CARE_ALARM, CLOSED, RECEIVED, STATUS_CHANGED, TRANSFERRED
 from services.config.model import parse
 from services.contract import Delivery
+from services.event_types import CARE_ALARM, CLOSED, RECEIVED, STATUS_CHANGED, TRANSFERRED
 from tests.support.router.config_full import CONFIG, DISCREET, TOML
 from tests.support.router.decisions import data
 from tests.support.router.simulation import Stadhuis

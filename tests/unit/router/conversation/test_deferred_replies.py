@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.output.crm_events import TEXT_SENT
+from services.event_types import TEXT_SENT
 from tests.support.router.config_full import CONFIG, config
 from tests.support.router.decisions import data
 from tests.support.router.script import play

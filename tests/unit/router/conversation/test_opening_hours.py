@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from router.output.crm_events import TRANSFERRED
+from services.event_types import TRANSFERRED
 from tests.support.router.config_full import DESK, config
 from tests.support.router.script import play
 from tests.support.router.simulation import Stadhuis, wall

@@ -9,10 +9,10 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from router.conversation.reopen_request import ASKED, CLOSED, MAX_REQUESTS, NOT_ASKED
-from router.output.crm_events import STATUS_CHANGED
+from router.conversation.reopen_request import ASKED, MAX_REQUESTS, NOT_ASKED
 from services.config.model import parse
-from services.whatsapp.delivery_status import MAX_HOLD, REOPEN_REQUEST_VALID_FOR
+from services.event_types import STATUS_CHANGED
+from services.whatsapp.delivery_status import MAX_HOLD, REOPEN_REQUEST_VALID_FOR, WINDOW_CLOSED_CODE
 from tests.support.router.commands import command
 from tests.support.router.decisions import data, decisions, events, records_of
 from tests.support.router.harness import TOML, Router, decide_one
@@ -125,12 +125,12 @@ def written_before_it_was_held(late: Late) -> None:
 
 
 def refused_by_meta(late: Late) -> None:
-    late.hold(late.orders("text", 0.9), 0.91, code=CLOSED)
+    late.hold(late.orders("text", 0.9), 0.91, code=WINDOW_CLOSED_CODE)
 
 
 def refused_by_meta_and_written_since(late: Late) -> None:
     late.writes(0.92)
-    late.hold(late.orders("text", 0.93), 0.915, code=CLOSED)
+    late.hold(late.orders("text", 0.93), 0.915, code=WINDOW_CLOSED_CODE)
 
 
 def request_failed(late: Late) -> None:

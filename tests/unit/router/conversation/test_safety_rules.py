@@ -3,7 +3,7 @@
 import pytest
 
 from router.conversation.auto_reply import MAX_AUTO_TEXTS
-from router.output.crm_events import CARE_ALARM
+from services.event_types import CARE_ALARM
 from tests.support.router.config_full import config
 from tests.support.router.decisions import data, records_of
 from tests.support.router.script import play

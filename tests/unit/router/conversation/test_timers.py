@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from router.output.crm_events import CLOSED, TRANSFERRED, WAITING
+from services.event_types import CLOSED, TRANSFERRED, WAITING
 from tests.support.router.decisions import data
 from tests.support.router.script import give_command, play
 from tests.support.router.timer_delivery import timeout

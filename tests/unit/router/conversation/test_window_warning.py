@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.conversation.window_warning import LAST_WARNING, warning_moments
-from router.output.crm_events import WINDOW_CLOSING
 from services.calendar.opening_hours import AMSTERDAM, compile_hours
+from services.event_types import WINDOW_CLOSING
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 from tests.support.router.config_full import config
 from tests.support.router.decisions import data

@@ -9,9 +9,9 @@ import pytest
 from router.handlers.units import parse_items
 from router.model.work import UNPROVEN
 from router.output.archive_records import receipt_record
-from router.output.crm_events import RECEIVED, STATUS_CHANGED, TRANSFERRED
 from services.config.model import parse
 from services.contract import Receipt
+from services.event_types import RECEIVED, STATUS_CHANGED, TRANSFERRED
 from services.whatsapp.parser import routing_keys
 from tests.support.router.commands import command
 from tests.support.router.decisions import addressed_events, data, decisions, events, records_of

@@ -7,8 +7,8 @@ import pytest
 
 from router.conversation.refusals import NO_CONVERSATION, NO_DEPARTMENT, TRANSFERRED
 from router.model.changes import OutgoingStatus
-from router.output.crm_events import CLOSED, RECEIVED, STATUS_CHANGED
-from router.output.crm_events import TRANSFERRED as MOVED
+from services.event_types import CLOSED, RECEIVED, STATUS_CHANGED
+from services.event_types import TRANSFERRED as MOVED
 from tests.support.router.crm_desk import Desk
 from tests.support.router.decisions import addressed_events, data, decisions, events, records_of
 from tests.support.router.names import NUMBER, OTHER_NUMBER, at

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.handlers.delivery_status import STATUS_RANK, wamid_key
-from router.output.crm_events import STATUS_CHANGED
 from services.contract import Receipt
+from services.event_types import STATUS_CHANGED
 from tests.support.router.commands import command
 from tests.support.router.decisions import data, decisions, events, records_of
 from tests.support.router.harness import Router, decide_one, router_with_message
@@ -226,7 +226,7 @@ def test_early_status_keeps_its_price_and_its_reason() -> None:
     _, changes = decide_one(router, outcome(message, "sent", wamid="wamid.ours", second=2))
     charge = changes.charge
     assert charge and (charge.id, charge.category) == (message, "service")
-    assert charge.charged and changes.is_newly_charged
+    assert charge.is_charged and changes.is_newly_charged
     router, message = router_with_message()
     router.takes(reports("failed", code=131026))
     [event] = events(router.takes(outcome(message, "sent", wamid="wamid.ours", second=2)))

@@ -7,8 +7,8 @@ import pytest
 from router.conversation.auto_reply import MAX_AUTO_TEXTS
 from router.conversation.refusals import CLOSED, HELD, NO_CONVERSATION, OUTCOME_NEEDED, SAME
 from router.handlers.conversation_commands import MOVES, TOO_OFTEN
-from router.output.crm_events import CLOSED as CLOSED_EVENT
-from router.output.crm_events import RECEIVED, TRANSFERRED
+from services.event_types import CLOSED as CLOSED_EVENT
+from services.event_types import RECEIVED, TRANSFERRED
 from tests.support.router.config_full import BORNE, DESK, config
 from tests.support.router.decisions import data, records_of
 from tests.support.router.names import BERT

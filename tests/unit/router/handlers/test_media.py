@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from router.conversation.confidentiality import VISIBLE_FIELDS
-from router.output.crm_events import MEDIA_AVAILABLE
 from services.contract import MediaOutcome
+from services.event_types import MEDIA_AVAILABLE
 from services.ids import uuid7
 from tests.support.router.commands import command
 from tests.support.router.config_full import DISCREET

@@ -1,9 +1,9 @@
 import pytest
 
-from router.output import crm_events
 from sandbox.crm import inbox
 from sandbox.crm.event_validation import Event
 from sandbox.crm.inbox import Inbox
+from services.event_types import CARE_ALARM
 
 
 def add(box: Inbox, *events: tuple[str, int, str]) -> list[bool]:
@@ -37,10 +37,9 @@ def test_disorder_is_counted_for_first_arrivals_within_a_conversation() -> None:
 def test_a_care_alarm_has_no_order_with_other_events() -> None:
     box = Inbox()
     add(box, ("a", 3, "c"))
-    box.add(Event("b", inbox.CARE_ALARM, 1, "c", b"{}"))
+    box.add(Event("b", CARE_ALARM, 1, "c", b"{}"))
     add(box, ("c", 4, "c"))
     assert box.summary()["orderViolations"] == 0
-    assert inbox.CARE_ALARM == crm_events.CARE_ALARM
 
 
 def test_dropped_events_and_forgotten_ids_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,7 +112,7 @@ def test_opening_and_closing_when_the_clocks_change(
     hours = compile_hours(expression, ())
     start, end = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (opens, closes))
     eve = start - timedelta(hours=1)
-    assert (hours.next_opening(eve), hours.next_closing(eve)) == (start, end)
+    assert (hours.next_opening(eve), next(hours.openings(eve))) == (start, (start, end))
     assert not hours.is_open(start - MICROSECOND) and hours.is_open(start)
     assert hours.is_open(end - MICROSECOND) and not hours.is_open(end)
 
@@ -136,18 +136,23 @@ def test_opening_within_the_skipped_hour_does_not_exist() -> None:
         ("2026-04-03 17:00", "2026-04-07 09:00", "2026-04-07 17:00"),
     ],
 )
-def test_next_opening_and_closing_come_after_now(at: str, opens: str, closes: str) -> None:
+def test_next_opening_and_the_end_of_its_span_come_after_now(
+    at: str, opens: str, closes: str
+) -> None:
     hours = compile_hours(OFFICE, ())
     assert hours.next_opening(local(at)) == local(opens)
-    assert hours.next_closing(local(at)) == local(closes)
+    _, end = next(hours.openings(local(at)))
+    assert end == local(closes)
 
 
 def test_always_open_hours_open_and_close_only_around_a_closing() -> None:
     at = local("2026-12-01 12:00")
     assert compile_hours("", ()).next_opening(at) is None
-    assert compile_hours("24/7", ()).next_closing(at) is None
+    [(_, end)] = compile_hours("24/7", ()).openings(at)
+    assert end > at + timedelta(days=366)
     ours = compile_hours("", [closing("2026-12-25", "2026-12-26")])
-    assert ours.next_closing(at) == local("2026-12-25 00:00")
+    _, end = next(ours.openings(at))
+    assert end == local("2026-12-25 00:00")
     assert ours.next_opening(at) == local("2026-12-27 00:00")
 
 
@@ -173,7 +178,7 @@ def test_never_opens_is_true_without_an_opening_in_a_year_and_a_day(
     assert never_opens(hours, at) is never
     if never:
         assert hours.next_opening(at) is None
-        assert hours.next_closing(at) is None
+        assert list(hours.openings(at)) == []
         assert add_open_time(hours, at, MICROSECOND) is None
 
 

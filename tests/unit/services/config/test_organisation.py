@@ -1,8 +1,18 @@
 """Credentials of a destination: certificates and tokens, every fault with its line."""
 
+from typing import Annotated, ClassVar, Literal
+
 import pytest
+from pydantic import Field
 
 from services.config.model import ConfigError, parse
+from services.config.organisation import (
+    ALARM_KINDS,
+    CloudEventsDestination,
+    Destination,
+    MailDestination,
+    alarm_kinds,
+)
 from tests.support.cli.command_line import TOML
 
 SECRET = 'secret = "env:CRM_SECRET"\n'
@@ -81,3 +91,23 @@ def test_wrong_destination_still_tells_its_secrets_and_files() -> None:
         assert (crm.id, crm.secret) == ("crm", "env:CRM_SECRET")
         assert crm.client_certificate == ("crm.pem" if secret else "")
         assert (crm.oauth.client_secret if crm.oauth else None) == secret
+
+
+class Pager(Destination):
+    alarms_only: ClassVar[bool] = True
+    kind: Literal["pager"]
+
+
+def test_class_of_a_destination_says_that_it_is_for_alarms_only() -> None:
+    kinds = CloudEventsDestination | MailDestination | Pager
+    assert alarm_kinds(Annotated[kinds, Field(discriminator="kind")]) == {"mail", "pager"}
+    assert {"mail"} == ALARM_KINDS
+
+
+def test_department_has_no_destination_that_is_for_alarms_only() -> None:
+    mail = 'kind = "mail"\nto = ["a@b.nl"]\nsender = "a@b.nl"\n'
+    toml = TOML.replace("https://crm", "smtps://crm").replace('kind = "cloudevents"\n', mail)
+    with pytest.raises(ConfigError) as raised:
+        parse(toml, "p.toml")
+    faults = [fault.what for fault in raised.value.faults if fault.where.endswith(".destination")]
+    assert set(faults) == {"mail is for alarms alone"}

@@ -13,20 +13,20 @@ from services.texts.catalogue import (
     TEXTS,
     Text,
     Texts,
-    load,
     localised_values,
     missing_placeholders,
     parse,
     render,
 )
 from services.texts.checks import WORDS, text_errors, text_warnings
+from services.texts.folder import load_texts
 from services.toml.errors import ConfigFault
 from tests.support.example_town import FOLDER, TOWN
 
 
 @pytest.fixture(scope="module")
 def shipped() -> Texts:
-    return load(FOLDER)
+    return load_texts(FOLDER)
 
 
 def test_shipped_texts_have_no_faults(shipped: Texts) -> None:
@@ -47,7 +47,7 @@ def test_shipped_languages_have_the_same_texts_and_placeholders(shipped: Texts) 
 
 
 def test_placeholders_are_used_and_the_computed_ones_have_a_length() -> None:
-    used = {name for text in load(FOLDER).languages["nl"].values() for name in names(text)}
+    used = {name for text in load_texts(FOLDER).languages["nl"].values() for name in names(text)}
     assert used == set(PLACEHOLDERS)
     assert set(WORDS) == {name for name, source in PLACEHOLDERS.items() if source == COMPUTED}
     assert {name for known in TEXTS.values() for name in known} == set(WORDS)
@@ -135,13 +135,13 @@ def test_folder_has_a_file_for_each_language(tmp_path: Path) -> None:
     (tmp_path / "nl.toml").write_text(f'\ufeff{GENERAL}[een]\ntext = "Dag."\n', "utf-8")
     (tmp_path / "fr.toml").write_bytes(b"\xff")
     (tmp_path / "nl.toml~").write_text("[[[")
-    texts = load(tmp_path)
+    texts = load_texts(tmp_path)
     assert list(texts.languages["nl"]) == ["een"]
     assert [(fault.path, fault.line) for fault in texts.faults] == [(str(tmp_path / "fr.toml"), 0)]
 
 
 def test_missing_dutch_file_is_a_fault(tmp_path: Path) -> None:
-    texts = load(tmp_path / "nowhere")
+    texts = load_texts(tmp_path / "nowhere")
     assert [str(fault) for fault in text_errors(texts, TOWN)] == [
         f"{tmp_path}/nowhere/nl.toml:0: file: is not there"
     ]

@@ -5,15 +5,16 @@ from pathlib import Path
 import pytest
 
 from services.language import readability
-from services.texts.catalogue import Text, Texts, join_texts, load
+from services.texts.catalogue import Text, Texts, join_texts
 from services.texts.checks import button_faults, menu_faults, text_errors, text_warnings
+from services.texts.folder import load_texts
 from services.toml.errors import ConfigFault
 from tests.support.example_town import FOLDER, TOWN, VALUES
 
 
 @pytest.fixture(scope="module")
 def shipped() -> Texts:
-    return load(FOLDER)
+    return load_texts(FOLDER)
 
 
 def made(body: str, id: str = "eigen", **more: object) -> Text:
@@ -145,10 +146,10 @@ def test_unreadable_text_is_not_also_missing(tmp_path: Path) -> None:
         text = (FOLDER / f"{language}.toml").read_text()
         broken = text.replace("[bsn]\n", "[bsn]\nboton = 7\n")
         (tmp_path / f"{language}.toml").write_text(broken if language == "nl" else text)
-    texts = load(tmp_path)
+    texts = load_texts(tmp_path)
     assert [fault.where for fault in text_errors(texts, TOWN)] == ["bsn.boton"]
     (tmp_path / "nl.toml").write_text("[")
-    assert [fault.where for fault in text_errors(load(tmp_path), TOWN)] == ["file"]
+    assert [fault.where for fault in text_errors(load_texts(tmp_path), TOWN)] == ["file"]
 
 
 def test_translation_with_other_placeholders_is_a_warning(shipped: Texts) -> None:

@@ -1,0 +1,14 @@
+"""Types of the events that CRMs receive. Each is on the wire, so its value never changes. Pure."""
+
+from typing import Final
+
+RECEIVED: Final = "nl.postkamer.message-received.v1"
+STATUS_CHANGED: Final = "nl.postkamer.message-status-changed.v1"
+TRANSFERRED: Final = "nl.postkamer.conversation-transferred.v1"
+CLOSED: Final = "nl.postkamer.conversation-closed.v1"
+DECIDED: Final = "nl.postkamer.conversation-decided.v1"
+WAITING: Final = "nl.postkamer.conversation-waiting.v1"
+TEXT_SENT: Final = "nl.postkamer.text-sent.v1"
+MEDIA_AVAILABLE: Final = "nl.postkamer.media-available.v1"
+WINDOW_CLOSING: Final = "nl.postkamer.window-closing.v1"
+CARE_ALARM: Final = "nl.postkamer.care-alarm.v1"
