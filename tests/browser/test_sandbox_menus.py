@@ -48,7 +48,7 @@ async def ask(town: SmallTown, path: str, menu: Menu) -> None:
 
 
 def last_choice(town: SmallTown) -> dict[str, Any]:
-    """As Meta brought it; statuses come between, whenever they come."""
+    """The citizen's last choice, as Meta brought it. Statuses can come between the messages."""
     values = [webhook["entry"][0]["changes"][0]["value"] for webhook in town.webhooks]
     messages = [message for value in values for message in value.get("messages", ())]
     interactive: dict[str, Any] = messages[-1]["interactive"]

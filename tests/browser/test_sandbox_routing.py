@@ -1,4 +1,4 @@
-"""What routing decides, as the desk shows it: labels, texts that went by themselves, alarms."""
+"""The desk shows the decisions of routing: labels, automatic texts and alarms."""
 
 from typing import Any
 

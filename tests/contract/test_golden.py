@@ -30,7 +30,7 @@ KINDS: dict[str, Any] = {
     "router.inbox.decision": AnyDecision,
     "deliverer.outcome.body": contract.SendOutcome,
 }
-"""On the wire; and in columns of bytea, which live longer than a version."""
+"""Kinds of stored bytes: messages on the wire, and columns of bytea, which outlive a version."""
 NAMES = sorted(path.stem for path in GOLDEN.glob("*.json"))
 FULL = [name for name in NAMES if name.endswith("full")]
 OLDEST = [name for name in NAMES if name.endswith("--oldest")]
@@ -64,7 +64,7 @@ def content(name: str) -> Any:
 
 
 def decoded(name: str, body: bytes) -> Any:
-    """As the services decode it."""
+    """Decode a golden file as the services do."""
     kind = name.partition("--")[0]
     if kind in contract.KINDS:
         return contract.decode(kind, body)

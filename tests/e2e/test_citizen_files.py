@@ -69,7 +69,7 @@ async def got(watch: Watch, link: str) -> tuple[int, bytes]:
 
 
 async def shown(watch: Watch, message: str) -> dict[str, Any]:
-    """As the record has it, once it knows what became of the file."""
+    """The file of a message as the record has it, once its fate is known."""
 
     async def look() -> dict[str, Any]:
         url = f"{watch.town.archiver}/v1/messages/{message}"

@@ -22,7 +22,7 @@ def consent(given_at: str = GIVEN) -> dict[str, Any]:
 
 
 async def ends(desk: Desk, answer: tuple[int, Any]) -> dict[str, Any]:
-    """What became of an order."""
+    """Wait for the final status of an order."""
     status, accepted = answer
     assert status == 202, accepted
     final = ("delivered", "failed", "done")

@@ -1,5 +1,7 @@
-"""What the contact centre says of a number from a terminal, as far as the citizen's phone; an alarm
-that is seen, a hold let go, two people who are one."""
+"""The contact centre gives its orders about a number, and each reaches the citizen's phone.
+
+It does so from a terminal. It also confirms an alarm, releases a hold and merges two people.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -28,7 +30,7 @@ def tokens() -> dict[str, str]:
 
 @pytest.fixture
 async def token(watch: Watch, tokens: dict[str, str]) -> str:
-    """With the roles of a contact centre, once the gateway knows it."""
+    """Token with the roles of a contact centre, once the gateway knows it."""
     if not tokens:
         roles = ("kcc", "care", "send")
         tokens["kcc"] = await made(watch.town.database.url, "kcc", "almelo", roles=roles)

@@ -1,4 +1,4 @@
-"""What a desk sends, through Meta's stand-in, and what it cost: in the command and the metrics."""
+"""The command and the metrics show the costs of the messages that a desk sends to the stand-in."""
 
 import asyncio
 import json

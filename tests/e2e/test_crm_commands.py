@@ -1,5 +1,5 @@
-"""What a CRM may do with a conversation, over the real API and as far as the phone, the other CRM
-and the record: answers of every kind, transfer, closing, notes, a zaak; and two people at once."""
+"""A CRM gives every command over the real API; its effect shows on the phone, at the other CRM and
+on the record. The commands are answers of every kind, transfer, closing, notes and a zaak."""
 
 import asyncio
 from typing import Any

@@ -1,5 +1,7 @@
-"""At night, with all of it running: what nobody asked for waits, its sender is told how long, and
-what the same citizen is answered meanwhile goes at once."""
+"""An unasked message waits for the morning while an answer to the same citizen goes at once.
+
+Its sender hears how long it waits. All of the installation runs.
+"""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What a conversation waits for comes, once, whatever was away when its time came."""
+"""Each time-out of a conversation comes once, also when a service was away at its time."""
 
 import asyncio
 import itertools

@@ -64,7 +64,7 @@ class Phone:
             assert answer.status == 200, await answer.text()
 
     async def asks(self, words: str) -> dict[str, Any]:
-        """As the CRM gets it."""
+        """Write as the citizen, and return the message as the CRM gets it."""
         await self.writes(words)
         (event,) = await until(lambda: self.watch.events(words), bool, SECONDS)
         return dict(event["event"]["data"])
@@ -81,8 +81,8 @@ class Phone:
 
 
 async def _answered(desk: Desk, conversation: str, words: str) -> str:
-    """As any CRM does it: 503 is tried again, with the same key. A connection that is being made to
-    the database when the clock jumps by days ends in one: its server has waited long enough."""
+    """Answer as any CRM does, which tries 503 again with the same key. One comes when the clock
+    jumps by days while a connection to the database is made: its server has waited long enough."""
     order = {"conversationId": conversation, "author": AUTHOR, "type": "text"}
     body, key = order | {"text": {"body": words}}, f"{conversation} {words}"
     taken = await until(
@@ -93,7 +93,7 @@ async def _answered(desk: Desk, conversation: str, words: str) -> str:
 
 
 async def _held(watch: Watch, count: int) -> None:
-    """As the deliverer shows it, at its next look."""
+    """Wait until the deliverer's metric shows so many held answers."""
     held = "postkamer_answers_held"
     await until(lambda: watch.metric("deliverer", held), lambda n: n == count, SECONDS)
 
@@ -138,7 +138,7 @@ async def test_friday_question_is_answered_on_monday_once_the_citizen_writes(
 
 
 async def _is_on_the_record(watch: Watch, conversation: str, held: str) -> None:
-    """What was said, in order; and of an answer that waited also that."""
+    """The record has all messages in order; a held answer also says that it waited."""
     said = await until(lambda: watch.messages(conversation), lambda m: len(m) == 5, SECONDS)
     assert [(m["direction"], m["type"], m["text"]) for m in said] == [
         ("in", "text", "is mijn vergunning al klaar"),

@@ -21,12 +21,12 @@ CONNECTIONS = 2560
 SECONDS = float(os.environ.get("POSTKAMER_TEST_OVERLOAD_SECONDS", "6"))
 """60 for the whole promise; 6 show whether it holds."""
 ANSWER_SECONDS = 10.0
-"""Of the slowest answer: senders, broker and all services share two cores."""
+"""Seconds of the slowest answer: senders, broker and all services share two cores."""
 MORE_MIB = 160.0
-"""What the gateway may grow by: 2,560 connections of some 32 KiB with a request and an answer each,
-1,024 requests in hand, and batches on their way."""
+"""Growth that the gateway may have: 2,560 connections of some 32 KiB with a request and an answer
+each, 1,024 requests in hand, and batches on their way."""
 FLAT_MIB = 24.0
-"""And by how much between the first third of the load and its end."""
+"""Growth that it may have between the first third of the load and its end."""
 HELD_UP_SECONDS = 1.0
 """Less than who waits is told that it took too long."""
 NORMAL_SECONDS = 10.0
@@ -51,8 +51,8 @@ async def overload(port: int, run: str) -> Outcome:
 
 
 async def held_up(town: Installation) -> None:
-    """In the middle of it the broker stands still: what is in hand piles up until the door closes.
-    Without, the senders wait in their sockets and all are taken in."""
+    """Pause the broker in the middle of the load, so that requests pile up until the door closes.
+    Without it the senders wait in their sockets and all are taken in."""
     await asyncio.sleep(SECONDS / 2)  # in the middle, and for so long: a condition of the load
     town.broker.pause()
     try:

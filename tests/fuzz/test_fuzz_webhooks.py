@@ -26,18 +26,19 @@ from tests.support.observer import until
 pytestmark = pytest.mark.alone
 
 SHARE = 0.8
-"""Of all inputs, that are webhooks; the others are calls of the API."""
+"""Share of webhooks in all inputs; the others are calls of the API."""
 INPUTS = int(WHOLE * SHARE)
 VOLLEY = 16
 """Requests under way at once: group commit has something to do, and two cores are not drowned."""
 LARGE = 2
-"""Of them, large ones: what a process has held at once it keeps, and a leak would hide in that.
-What many large ones at once do is a question of overload, and not of what they hold."""
+"""Large webhooks in each round. A process keeps the memory of many at once, and a leak would hide
+in that; many at once are a question of overload."""
 WARM = 10
-"""Of the largest, before memory is looked at."""
+"""Largest webhooks that are sent before memory is looked at."""
 SETTLE_SECONDS = 120.0
 TAKEN_SHARE = 0.5
-"""Of all inputs, at least: a door that refuses everything would lose nothing either."""
+"""Smallest share of inputs that is taken: a door that refuses everything would lose nothing
+either."""
 
 
 class Run:

@@ -1,4 +1,4 @@
-"""What a confidential department is told, and how whoever may comes by the rest."""
+"""A confidential department's CRM is told little; a colleague with the right reads the rest."""
 
 import itertools
 from collections.abc import Iterator

@@ -49,9 +49,9 @@ COMMANDS = (
     "archive views --token sandbox",
     "archive processing --from 2026-01-01 --to 2036-01-01",
 )
-"""What an operator looks at day by day; none with an option that shows what was said."""
+"""Commands of an operator's day; none has an option that shows a citizen's words."""
 PARKED = 3
-"""That are looked at one by one."""
+"""Number of parked deliveries that are looked at one by one."""
 HAPPENED = {
     "metrics of router, before": (r"postkamer_messages_received_total\{.*[1-9]",),
     "metrics of router": (r"_duplicates_total .*[1-9]", r"_quarantined_total\{.*[1-9]"),
@@ -83,7 +83,7 @@ QUOTED = {
     "graph, 502",
     "graph, 130429",
 }
-"""Where others answered with the words of citizens."""
+"""Faults whose answer quoted the words of citizens."""
 SAID_HERE_ALONE = {"path", "note", "user id", "error", "group", "username", "caption"}
 """Kinds that need not come as far as a CRM or Meta."""
 
@@ -179,14 +179,15 @@ def assert_it_happened(run: Run, found: dict[str, str]) -> None:
 
 
 def outside_the_log(found: dict[str, str]) -> list[str]:
-    """Where a service of ours wrote what is no line of its log: nothing bounds what that says."""
+    """Sources where a service wrote something other than a line of its log: nothing bounds that
+    text."""
     ours = [f"{name}.log{old}" for name in REAL for old in ("", ".old")]
     lines = ((source, line) for source in ours for line in found[source].splitlines())
     return [source for source, line in lines if not line.startswith('{"')]
 
 
 def told(traces: list[Trace]) -> str:
-    """How often what stands where, and a line of each."""
+    """Each kind of trace and its source with a count, then a line of each."""
     counts = Counter((trace.kind, trace.source) for trace in traces)
     lines = [f"{kind} in {source}: {n} times" for (kind, source), n in counts.most_common()]
     some = {(trace.kind, trace.source): trace for trace in traces}

@@ -34,7 +34,7 @@ HANDLED = [
 
 
 class Part(msgspec.Struct, frozen=True):
-    """What one department had of a conversation."""
+    """Records of one department's part in a conversation."""
 
     tenant: str
     conversation: str

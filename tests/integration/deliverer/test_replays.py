@@ -1,4 +1,4 @@
-"""What is tried again, by a destination at work: as fast as was asked, however much of it waits."""
+"""A destination at work replays events as fast as was asked, however many wait."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from tests.support.integration.destination_harness import Crm, Post, delivery, s
 MANY = 3 * MAX_PER_SECOND
 WAITING = 20_000
 BLOCKS = 100
-"""Of 8 KiB, that a look may touch: the levels of two indexes. From end to end they have more."""
+"""Blocks of 8 KiB that a look may touch: the levels of two indexes. Both have more in all."""
 
 
 async def park(pool: Pool, count: int) -> None:

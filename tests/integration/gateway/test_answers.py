@@ -18,7 +18,7 @@ ANSWER = {
 
 @pytest.fixture(autouse=True)
 async def conversation(pool: Pool) -> None:
-    """At the first of the departments."""
+    """A conversation of the first department."""
     await opened(pool, CONVERSATION, OWN)
 
 

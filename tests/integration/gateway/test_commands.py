@@ -45,7 +45,7 @@ async def test_what_is_no_conversation_is_not_found_whatever_stands_in_its_place
 
 
 def said_of(said: Any) -> list[str]:
-    """Where each fault is: pointer or header."""
+    """Pointer or header of each fault."""
     return [fault["pointer"] or fault.get("parameter", "") for fault in said["errors"]]
 
 

@@ -21,7 +21,7 @@ Answer = tuple[int, str, str]
 
 @pytest.fixture(autouse=True)
 async def conversation(pool: Pool) -> None:
-    """At one department, after another."""
+    """A conversation of one department, which another had before."""
     await opened(pool, CONVERSATION, OWN, OTHER)
 
 

@@ -1,5 +1,5 @@
-"""What the contact centre says of a number, over a real socket, into a real PostgreSQL and a real
-broker: who may, what is refused, and how the numbers stand."""
+"""The contact centre gives commands for a number over a real socket, into a real PostgreSQL and a
+real broker. Rights, refusals and the state of the numbers are checked."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping

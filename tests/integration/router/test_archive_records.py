@@ -1,4 +1,4 @@
-"""What a partition gives to the archive of a receipt, also of one that was handed to it before."""
+"""A partition gives the records of a receipt to the archive, also when the receipt comes again."""
 
 import msgspec
 

@@ -88,7 +88,7 @@ async def postkamer(url: str, file: Path | None, *arguments: str) -> str:
 
 
 class Month:
-    """What came in, on a standing router, and the command that tells of it."""
+    """Messages and statuses of a month in a router, and the command that reports their costs."""
 
     def __init__(self, standing: Standing, pool: Pool, url: str, file: Path) -> None:
         self.standing, self.pool, self.url, self.file = standing, pool, url, file
@@ -124,7 +124,7 @@ async def month(
 
 
 def counted(name: str) -> float:
-    """Over all categories."""
+    """Sum of a metric over all categories."""
     found = [s for m in metrics.REGISTRY.collect() for s in m.samples if s.name == name]
     return sum(sample.value for sample in found)
 
@@ -179,7 +179,8 @@ async def _is_told_in_parts(month: Month) -> None:
 async def _has_the_free_ones_and_the_budget(
     month: Month, told: Any, ground: RoutingContext
 ) -> None:
-    """Of all departments of a number; Meta's word, and ours where it contradicts itself."""
+    """The report shows Meta's word on all departments of a number, and the router's own count where
+    Meta contradicts itself."""
     november = [one for one in month.made if one.arrived and BEGIN <= one.at < END]
     free = Counter(one.order.number for one in november if one.told == FREE)
     cost = Counter(one.order.number for one in november if one.told == ("service", "regular"))

@@ -26,7 +26,7 @@ from tests.support.router.commands import build_command
 
 
 async def is_handed_again(standing: Standing, *entries: Entry) -> None:
-    """What was handed out before, until it is done."""
+    """Hand entries out again, and wait until the partition has done them."""
     batch = PartitionBatch(source=clock.new_id(), number=0, entries=list(entries))
     inbox = _Redelivered(IncomingMessage("partition-batch.v1", encode(batch), 1, delivery_count=2))
     work = asyncio.create_task(standing.partition.work(inbox))

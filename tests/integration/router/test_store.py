@@ -1,4 +1,5 @@
-"""What the router decides about departments, people and Meta's notices, through the real tables."""
+"""The router's decisions about departments, people and Meta's notices pass through the real
+tables."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -120,7 +121,7 @@ async def test_what_is_to_be_shown_as_read_is_asked_for_with_the_order_and_the_n
 
 
 def status_of(id: UUID, attempt: int) -> dict[str, Any]:
-    """What Meta tells of an attempt, by our own value."""
+    """Meta's status of an attempt, which it knows by our own value."""
     said = {"id": "wamid.ours", "status": "sent", "biz_opaque_callback_data": f"{id}.{attempt}"}
     return {"metadata": {"phone_number_id": NUMBER}, "statuses": [said]}
 

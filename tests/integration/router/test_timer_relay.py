@@ -51,7 +51,7 @@ class Relays:
             yield TimerRelay(self.store, PartitionPublisher(link, clock.new_id(), partitions))
 
     async def told(self) -> list[Timeout]:
-        """What stands in the partitions' queues, in their order; it is taken out."""
+        """Take the time-outs out of the partitions' queues, in their order."""
         heard: list[list[Timeout]] = [[] for _ in range(COUNT)]
         async with AsyncExitStack() as stack:
             link = await stack.enter_async_context(broker_connection(self._url, "test partitions"))

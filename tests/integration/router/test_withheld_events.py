@@ -53,7 +53,7 @@ def ground(tmp_path: Path) -> RoutingContext:
 
 @asynccontextmanager
 async def _crm(broker: Broker) -> AsyncIterator[Callable[[], Awaitable[list[Delivery]]]]:
-    """What the CRM's deliverer has been told so far."""
+    """Events that the CRM's deliverer has been told so far."""
     told: list[Delivery] = []
 
     async def so_far() -> list[Delivery]:

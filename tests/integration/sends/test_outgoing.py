@@ -46,7 +46,7 @@ async def until_files(office: Office, count: int) -> None:
 
 
 async def until_state(office: Office, id: UUID, state: str) -> None:
-    """As `office.until`; a message that waits is due at once."""
+    """Wait for a state as `office.until` does; a message that waits is due at once."""
 
     async def line() -> dict[str, Any]:
         await office.pool.execute(

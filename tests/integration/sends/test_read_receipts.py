@@ -43,7 +43,7 @@ async def marking(office: Office) -> AsyncIterator[None]:
 
 
 async def until_left(office: Office, count: int = 0) -> None:
-    """Until no more of them wait."""
+    """Wait until at most `count` read receipts are left."""
     left = "select count(*) from deliverer.mark"
     await until(lambda: office.pool.fetchval(left), lambda found: found <= count, 15)
 

@@ -1,4 +1,4 @@
-"""What people want of a destination: held still, and what was parked tried again; clock jumps."""
+"""An operator holds a destination or replays its parked events, also when the clock jumps."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""How a token is asked for, what an answer gives, and how long it is used."""
+"""The client asks for a token, reads the answer and uses the token for its time."""
 
 import base64
 from typing import Any

@@ -1,4 +1,4 @@
-"""What Meta gets of an order, and what the record keeps of its words."""
+"""Meta gets the payload of an order, and the record keeps its words."""
 
 import json
 from typing import Any
@@ -222,7 +222,7 @@ DISCLOSED = {
     "quote": "/text/body",
     "automated": "/text/body",
 }
-"""Where the disclosure goes under the words."""
+"""Place of the disclosure under the words."""
 ALONE = {"photo"}
 """A file without words: the disclosure is all that stands under it."""
 

@@ -1,4 +1,4 @@
-"""What a desk may order beside messages: what goes with what, and what citizens may be told."""
+"""A desk's orders beside messages allow certain combinations, and certain words to citizens."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What may stand in an order: Meta's limits, and what each member may be."""
+"""An order keeps to Meta's limits, and to the values that each member allows."""
 
 from typing import Any
 

@@ -112,7 +112,7 @@ def test_former_portfolio_without_a_name_identifies_nobody() -> None:
 
 
 def test_person_of_another_portfolio_is_another_person() -> None:
-    """In one municipality, at two numbers in two portfolios, with one telephone."""
+    """The town has two numbers in two portfolios, and the person one telephone."""
     town = Town(changed(OTHER_NUMBER, portfolio="elsewhere"))
     there = town.hears(OTHER_NUMBER, bsuid="NL.elsewhere", phone=PHONE)
     people = town.router.conversations
@@ -229,7 +229,7 @@ WHO = st.tuples(
 @pytest.mark.slow
 @given(st.lists(WHO, min_size=1, max_size=12))
 def test_bsuid_never_changes_hands_within_a_portfolio(messages: list[tuple[str, str, str]]) -> None:
-    """Whatever phone numbers come along with them, and through whichever provider."""
+    """The phone numbers and the providers that come along do not matter."""
     town = Town()
     people: dict[str, Any] = {}
     for number, letter, phone in messages:
