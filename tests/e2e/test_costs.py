@@ -36,7 +36,7 @@ def priced(town: Installation, tmp_path: Path) -> Path:
     return path
 
 
-async def test_what_a_desk_sends_is_in_the_costs_of_the_month(
+async def test_costs_of_the_month_have_the_messages_of_a_desk(
     town: Installation, watch: Watch, session: aiohttp.ClientSession, priced: Path
 ) -> None:
     desk = Desk(watch)

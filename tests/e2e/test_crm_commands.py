@@ -169,7 +169,7 @@ async def test_a_note_is_kept_and_goes_nowhere_and_a_zaak_goes_along_from_then_o
         assert "Belde ook al" not in await answer.text()
 
 
-async def test_what_is_done_with_a_conversation_ends_at_done(watch: Watch) -> None:
+async def test_change_of_a_conversation_ends_at_done(watch: Watch) -> None:
     desk = Desk(watch)
     asked = await wrote(watch, "do it all", "wamid.done", 139)
     conversation = asked["conversationId"]
@@ -193,7 +193,7 @@ async def test_what_is_done_with_a_conversation_ends_at_done(watch: Watch) -> No
     assert len(closed) == 1
 
 
-async def test_of_two_people_who_answer_at_once_one_is_told(watch: Watch) -> None:
+async def test_second_answer_is_refused_when_two_people_answer_at_once(watch: Watch) -> None:
     one, other = Desk(watch), Desk(watch)
     asked = await wrote(watch, "both of you", "wamid.both", 136)
     conversation = asked["conversationId"]

@@ -157,7 +157,7 @@ async def test_a_municipality_whose_key_was_destroyed_goes_on_under_another(
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
-async def test_without_any_one_of_its_pieces_a_body_does_not_come_together(
+async def test_body_cannot_be_joined_when_one_of_its_pieces_is_gone(
     town: Installation, watch: Watch, session: aiohttp.ClientSession, n: int
 ) -> None:
     """The loss of any of its citizens, in any order, keeps a body apart."""

@@ -37,7 +37,7 @@ async def park(pool: Pool, count: int) -> None:
     await asyncio.gather(*(pool.execute(sql, *row) for row in rows))
 
 
-async def test_what_is_tried_again_goes_as_fast_as_was_asked(broker: Broker, pool: Pool) -> None:
+async def test_replay_goes_as_fast_as_was_asked(broker: Broker, pool: Pool) -> None:
     crm, post = Crm(), Post(broker, pool)
     at: list[float] = []
 

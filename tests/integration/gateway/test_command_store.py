@@ -88,7 +88,7 @@ async def test_an_accepted_answer_is_given_again_though_others_answered_since(
     assert not (await store.accept(first)).confirmed
 
 
-async def test_of_many_at_once_who_saw_the_same_one_answers(store: CommandStore) -> None:
+async def test_one_answer_is_taken_when_many_saw_the_same_last_answer(store: CommandStore) -> None:
     last: UUID | None = None
     for _ in range(10):
         tries = [answer(last) for _ in range(8)]
@@ -257,7 +257,7 @@ async def test_an_answer_that_was_never_confirmed_takes_its_turn_anew_when_it_co
 
 
 @pytest.mark.parametrize("confirmed", [True, False])
-async def test_what_is_safe_counts_however_long_ago(
+async def test_safe_answer_counts_whatever_its_age(
     store: CommandStore, pool: Pool, confirmed: bool
 ) -> None:
     """Its publish was confirmed, or the router has it though nobody heard."""

@@ -36,7 +36,7 @@ BODIES = {
 
 @pytest.mark.parametrize("id", ["%00", f"{CONVERSATION}%00", CONVERSATION, "x", "%ED%A0%80"])
 @pytest.mark.parametrize("verb", VERBS)
-async def test_what_is_no_conversation_is_not_found_whatever_stands_in_its_place(
+async def test_change_of_an_unknown_conversation_is_not_found(
     desk: Desk, verb: str, id: str
 ) -> None:
     status, said = await desk.post(f"conversations/{id}/{verb}", BODIES[verb])

@@ -114,7 +114,9 @@ async def test_people_say_who_they_are(gateways: Pool) -> None:
 
 
 @pytest.mark.parametrize("id", ["1", "x", "%00", "%ED%A0%80", "206540352242923"])
-async def test_what_is_no_number_of_the_municipality_is_not_found(desk: Desk, id: str) -> None:
+async def test_notice_of_a_number_outside_the_municipality_is_not_found(
+    desk: Desk, id: str
+) -> None:
     status, told = await desk.ask("DELETE", f"numbers/{id}/notice")
     assert (status, told["detail"]) == (404, "there is no such number")
 
@@ -222,7 +224,7 @@ async def arrived(broker: Broker, partition: int) -> list[Command]:
     return found
 
 
-async def test_what_is_said_of_a_number_goes_to_the_partition_of_its_messages(
+async def test_command_for_a_number_goes_to_the_partition_of_its_messages(
     broker: Broker, gateways: Pool
 ) -> None:
     for queue in topology.queues(2, ["crm"]):

@@ -90,7 +90,7 @@ async def test_a_refusal_has_every_header_whichever_way_it_was_taken(
 
 
 @both_ways
-async def test_who_expects_a_word_before_the_body_gets_it(ahead: bool) -> None:
+async def test_webhook_that_expects_100_continue_gets_it(ahead: bool) -> None:
     """curl does so with bodies of some size, and would otherwise wait a second."""
     kept = Taken()
     head, _, body = WHOLE.partition(b"\r\n\r\n")

@@ -273,7 +273,7 @@ async def test_the_share_of_a_budget_is_that_of_the_month_and_goes_with_the_budg
     ],
 )
 @pytest.mark.usefixtures("pool")
-async def test_who_is_not_in_the_configuration_is_not_told_to_cost_nothing(
+async def test_costs_command_refuses_a_name_outside_the_configuration(
     empty: str, file: Path, asked: list[str], said: list[str]
 ) -> None:
     words = "".join(f"{each}\n" for each in said)
@@ -302,7 +302,9 @@ def slip(tmp_path: Path) -> Path:
     return path
 
 
-async def test_what_is_wrong_is_said_in_a_line_with_exit_code_1(empty: str, slip: Path) -> None:
+async def test_costs_command_says_a_fault_in_a_line_with_exit_code_1(
+    empty: str, slip: Path
+) -> None:
     away = await run("postgresql://127.0.0.1:1/nobody", None)
     assert away[:2] == (1, "")
     assert away[2].startswith("costs: ")

@@ -88,7 +88,7 @@ def test_a_reaction_is_about_a_message_and_a_file_goes_along() -> None:
     )
 
 
-def test_under_what_a_machine_wrote_it_says_so() -> None:
+def test_text_of_a_machine_ends_with_the_disclosure() -> None:
     said = commanded(IN_CONVERSATION | {"author": {"kind": "automated", "id": "bot"}}, HELD)
     assert said.action.text == "Goedemiddag\n\nDit schreef een machine."
     assert msgspec.json.decode(said.action.content)["text"]["body"] == said.action.text
@@ -109,7 +109,7 @@ def test_under_what_a_machine_wrote_it_says_so() -> None:
         ("sticker", None, None),
     ],
 )
-def test_under_a_file_of_a_machine_it_says_so_where_words_can_stand(
+def test_file_of_a_machine_has_the_disclosure_where_it_takes_a_caption(
     kind: str, caption: str | None, expected: str | None
 ) -> None:
     media = {"kind": kind, "id": OTHER} | ({"caption": caption} if caption else {})

@@ -39,7 +39,7 @@ def test_a_closing_says_what_was_done(outcome: str) -> None:
 
 
 @pytest.mark.parametrize("outcome", ["", "done", "Handled", 1])
-def test_nothing_else_is_an_outcome(outcome: Any) -> None:
+def test_unknown_outcome_is_refused(outcome: Any) -> None:
     assert list(faults({"outcome": outcome}, changes.CLOSE)) == ["/outcome"]
 
 
@@ -79,7 +79,7 @@ def test_a_time_is_rfc_3339_with_any_offset(given: str, read: datetime) -> None:
 
 
 @pytest.mark.parametrize("given", NO_FORMS)
-def test_nothing_else_is_a_time(given: Any) -> None:
+def test_malformed_time_is_refused(given: Any) -> None:
     assert list(faults(NOTICE | {"until": given}, changes.NOTICE)) == ["/until"]
 
 
