@@ -170,7 +170,7 @@ class Traffic:
             found += page
 
 
-def restarted(town: Installation) -> None:
+def restart_services(town: Installation) -> None:
     """Restart all services as an operator does: stop one cleanly, then start it again."""
     for name in ("archiver", "router", "gateway", "deliverer"):
         assert town.services[name].stop()
@@ -196,7 +196,7 @@ async def test_a_number_moves_to_a_bsp_in_mid_traffic_and_conversations_go_on(
         text = town.config.read_text()
         tomorrow = clock.now() + timedelta(days=1)
         town.config.write_text(at_the_bsp(text, town.sandbox, tomorrow))
-        await asyncio.to_thread(restarted, town)
+        await asyncio.to_thread(restart_services, town)
         await traffic.ask(f"/phone/numbers/{NUMBER}/_provider", AT_BSP)
         before = {phone: n for phone, n in traffic.written.items()}
         for phone in CITIZENS:

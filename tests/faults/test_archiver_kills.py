@@ -86,7 +86,7 @@ async def test_each_record_is_in_the_log_once_however_often_archivers_are_killed
         await archivers.dies(moment, *names)
         archivers.hungry = False
         await archivers.starts(*names)
-        await besides(archivers, round)
+        await strike_servers(archivers, round)
     archivers.over = True
     await flowing
     await archivers.drained()
@@ -96,7 +96,7 @@ async def test_each_record_is_in_the_log_once_however_often_archivers_are_killed
     assert hits.total() > KILLS // 2, "most had nothing in hand, so little was tried"
 
 
-async def besides(archivers: Archivers, round: int) -> None:
+async def strike_servers(archivers: Archivers, round: int) -> None:
     """Kill the database in some rounds, and close the broker's connections in others."""
     town = archivers.town
     if round % EVERY == EVERY // 2:
@@ -185,7 +185,7 @@ async def test_unreadable_record_is_quarantined_once_and_its_batch_is_logged(
     await archivers.dies("unacknowledged", *names)
     await archivers.starts(FIRST)
     await archivers.drained()
-    kept = await aside(archivers.pool)
+    kept = await read_quarantine(archivers.pool)
     assert kept == sorted((why, msgspec.msgpack.encode(r)) for why, rs in bad.items() for r in rs)
     refused = {record.id for record in chain(*bad.values())}
     good = [record for record in chain(*batches) if record.id not in refused]
@@ -193,7 +193,7 @@ async def test_unreadable_record_is_quarantined_once_and_its_batch_is_logged(
     assert await findings(archivers.pool, archivers.town.objects) == []
 
 
-async def aside(pool: Pool) -> list[tuple[str, bytes]]:
+async def read_quarantine(pool: Pool) -> list[tuple[str, bytes]]:
     """Reasons and opened bodies of the records in quarantine."""
     keys = await (await keys_of(pool)).ensure_conversation_keys([NOWHERE])
     rows = await pool.fetch("select reason, salt, sealed from archiver.quarantine")

@@ -57,7 +57,9 @@ async def witness(town: Installation) -> AsyncIterator[Witness]:
         yield witness
 
 
-def points(scene: Scene, found: list[tuple[str, Decision]], died: float) -> dict[str, str]:
+def undone_step_of_each(
+    scene: Scene, found: list[tuple[str, Decision]], died: float
+) -> dict[str, str]:
     """The first step that a router had left undone when it died, for each message."""
     return {
         wamid: point(decision, wamid in scene.committed, scene.witness, died)
@@ -116,13 +118,15 @@ async def test_batch_is_published_as_first_decided_wherever_the_router_died(
         if at == COMMIT:
             await waiting(watch, 1)
         else:
-            await until(lambda: kept_at(scene), lambda held: held == PLACES[at], SETTLE_SECONDS)
+            await until(
+                lambda: undone_steps(scene), lambda held: held == PLACES[at], SETTLE_SECONDS
+            )
         await scene.dies()
     await scene.meanwhile()
     await scene.succeeds()
     found = await scene.seen()
     batch = [(wamid, d) for wamid, d in found.decided if wamid.endswith(".1")]
-    assert set(points(scene, batch, scene.died).values()) == DIED[at]
+    assert set(undone_step_of_each(scene, batch, scene.died).values()) == DIED[at]
     await check(scene, found)
 
 
@@ -154,7 +158,7 @@ MOMENTS = (
 not know yet that this arrived."""
 
 
-async def kept_at(scene: Scene) -> Counter[str]:
+async def undone_steps(scene: Scene) -> Counter[str]:
     """Count the steps that are still undone for the messages of the batch."""
     now = asyncio.get_running_loop().time()
     found = [each for each in await decided(scene.watch, scene.run) if each[0].endswith(".1")]
@@ -178,6 +182,6 @@ async def test_router_killed_at_any_moment_never_contradicts_itself(
         found = await scene.seen()
         await check(scene, found)
         batch = [each for each in found.decided if not each[0].endswith(".0")]
-        hit.update(set(points(scene, batch, scene.died).values()))
+        hit.update(set(undone_step_of_each(scene, batch, scene.died).values()))
     print(f"\nof {STRIKES} routers died so many with this still to be done: {dict(hit)}")
     assert hit[EVENT] + hit[ACKNOWLEDGEMENT], "not one in the middle of saying it"

@@ -50,7 +50,7 @@ async def overload(port: int, run: str) -> Outcome:
     return msgspec.json.decode(output, type=Outcome)
 
 
-async def held_up(town: Installation) -> None:
+async def pause_broker(town: Installation) -> None:
     """Pause the broker in the middle of the load, so that requests pile up until the door closes.
     Without it the senders wait in their sockets and all are taken in."""
     await asyncio.sleep(SECONDS / 2)  # in the middle, and for so long: a condition of the load
@@ -61,7 +61,7 @@ async def held_up(town: Installation) -> None:
         town.broker.resume()
 
 
-async def sampled(look: Callable[[], float], until_done: "asyncio.Task[Outcome]") -> list[float]:
+async def sample(look: Callable[[], float], until_done: "asyncio.Task[Outcome]") -> list[float]:
     found = []
     while not until_done.done():
         found.append(look())
@@ -85,8 +85,8 @@ async def test_overloaded_gateway_answers_everyone_in_bounded_memory(
     before = town.memory("gateway")
     port = town.ports["POSTKAMER_GATEWAY_PORT"]
     loading = asyncio.create_task(overload(port, "flood"))
-    holding = asyncio.create_task(held_up(town))
-    sizes = await sampled(lambda: town.memory("gateway"), loading)
+    holding = asyncio.create_task(pause_broker(town))
+    sizes = await sample(lambda: town.memory("gateway"), loading)
     outcome = await loading
     await holding
 

@@ -161,10 +161,10 @@ async def check(letters: Letters) -> None:
         places = [order[id] for id in ids if id in arrived]
         assert places == sorted(places)
     wanted = {id: "delivered" if id in told else WORDS[states[id]] for id in mine}
-    await until(lambda: unsaid(letters, wanted), lambda left: not left, SETTLE_SECONDS)
+    await until(lambda: missing_events(letters, wanted), lambda left: not left, SETTLE_SECONDS)
     for words in (await letters.said()).values():
         assert len({word for _, word in words}) == len(words), "one word, two events"
-    await alarmed(letters, states)
+    await check_alarm(letters, states)
     show(letters, arrived, states)
 
 
@@ -173,13 +173,13 @@ WORDS = {"sent": "", "unconfirmed": "unknown", "failed": "failed"}
 nothing, of what Meta has taken."""
 
 
-async def unsaid(letters: Letters, wanted: dict[str, str]) -> dict[str, str]:
+async def missing_events(letters: Letters, wanted: dict[str, str]) -> dict[str, str]:
     """Messages whose last event, as wanted here, is missing."""
     last = {id: words[-1][1] for id, words in (await letters.said()).items()}
     return {id: word for id, word in wanted.items() if last.get(id, "") != word}
 
 
-async def alarmed(letters: Letters, states: dict[str, str]) -> None:
+async def check_alarm(letters: Letters, states: dict[str, str]) -> None:
     """The metric counts every unconfirmed message, whichever deliverer found it."""
     count = list(states.values()).count("unconfirmed")
     assert count, "nothing was left unconfirmed, so nothing was tried"

@@ -194,7 +194,7 @@ Seen = Counter[tuple[str, str]]
 """(conversation or phone, what came) -> how often."""
 
 
-def owed(citizens: Citizens) -> Seen:
+def expected_effects(citizens: Citizens) -> Seen:
     kind, found = citizens.kind, Seen()
     for there, conversation in citizens.conversations.items():
         found.update({(conversation, TYPE.format(event)): n for event, n in kind.events.items()})
@@ -203,7 +203,7 @@ def owed(citizens: Citizens) -> Seen:
     return found
 
 
-async def seen(watch: Watch) -> Seen:
+async def seen_effects(watch: Watch) -> Seen:
     """Effects of all time-outs: at CRMs, in the archive, on the phones."""
     events = {event["id"]: event for event in await watch.received()}.values()
     found = Seen((e["conversationId"], e["type"]) for e in events if e["type"] in EVENTS)
@@ -236,14 +236,14 @@ async def test_timer_fires_once_though_routers_are_killed_when_it_is_due(
         await asyncio.wait_for(moment, SETTLE_SECONDS)
         await strike(town, VICTIMS[n % len(VICTIMS)])
         await until(others.opened, lambda n: n == CITIZENS, SETTLE_SECONDS)
-    wanted = sum((owed(citizens) for citizens in (*everybody, *greeting)), Seen())
+    wanted = sum((expected_effects(citizens) for citizens in (*everybody, *greeting)), Seen())
 
     async def lacking() -> Seen:
-        return wanted - await seen(watch)
+        return wanted - await seen_effects(watch)
 
     await until(lacking, lambda left: not left, SETTLE_SECONDS)
     await until(lambda: watch.count(DUE), lambda n: n == 0, SETTLE_SECONDS)
-    found = await seen(watch)
+    found = await seen_effects(watch)
     assert {what: n for what, n in found.items() if n != wanted.get(what, 1)} == {}
     assert witness.contradictions() == []
     again = sum(len(heard) > 1 for heard in witness.timeouts.values())

@@ -105,7 +105,7 @@ def large_ones() -> st.SearchStrategy[list[Request]]:
     return st.lists(asked, min_size=2, max_size=2)
 
 
-async def _settled(run: Run) -> None:
+async def _wait_until_settled(run: Run) -> None:
     """Everything that was promised has had the time to arrive."""
     town, accounts = run.town, run.accounts
     receipts = accounts.taken.total()
@@ -142,10 +142,10 @@ def test_every_webhook_is_answered_and_every_accepted_one_is_kept(
     with Run(town, Accounts(tmp_path)) as run:
         run.fire([_large(n) for n in range(WARM)])
         fuzz(run.fire, large_ones(), examples=40)
-        asyncio.run(_settled(run))  # in the archiver too, or its height is none yet
+        asyncio.run(_wait_until_settled(run))  # in the archiver too, or its height is none yet
         while (left := INPUTS - run.accounts.inputs) > 0:
             fuzz(run.fire, volleys(VOLLEY), examples=-(-left // VOLLEY))
-        asyncio.run(_settled(run))
+        asyncio.run(_wait_until_settled(run))
         for line in _summary(run):
             print(f"  {line}")
     assert run.accounts.taken.total() > TAKEN_SHARE * INPUTS

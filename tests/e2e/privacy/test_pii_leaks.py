@@ -134,14 +134,14 @@ async def test_logs_metrics_refusals_and_addresses_have_no_personal_data(
     run: Run, marks: Marks
 ) -> None:
     await run.goes()
-    found = await written(run)
+    found = await collect_texts(run)
     assert_it_happened(run, found)
     assert outside_the_log(found) == []
     traces = [trace for source, text in found.items() for trace in marks.traces(source, text)]
-    assert not traces, told(traces)
+    assert not traces, list_traces(traces)
 
 
-async def written(run: Run) -> dict[str, str]:
+async def collect_texts(run: Run) -> dict[str, str]:
     """Everything that is to be read, by where it stands."""
     town, asked, stand_in = run.town, run.asked, run.stand_in
     found = run.counted | {
@@ -186,7 +186,7 @@ def outside_the_log(found: dict[str, str]) -> list[str]:
     return [source for source, line in lines if not line.startswith('{"')]
 
 
-def told(traces: list[Trace]) -> str:
+def list_traces(traces: list[Trace]) -> str:
     """Each kind of trace and its source with a count, then a line of each."""
     counts = Counter((trace.kind, trace.source) for trace in traces)
     lines = [f"{kind} in {source}: {n} times" for (kind, source), n in counts.most_common()]

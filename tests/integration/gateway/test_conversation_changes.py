@@ -25,7 +25,7 @@ async def conversation(pool: Pool) -> None:
     await opened(pool, CONVERSATION, OWN, OTHER)
 
 
-async def said(pool: Pool, verb: str, body: Any, *departments: str) -> Answer:
+async def post_change(pool: Pool, verb: str, body: Any, *departments: str) -> Answer:
     """Status, code, and where the faults are; and whether it went on as it should."""
     async with desk_of(pool, *departments) as desk:
         status, told = await desk.post(f"{HERE}/{verb}", body)
@@ -38,7 +38,7 @@ async def said(pool: Pool, verb: str, body: Any, *departments: str) -> Answer:
 async def test_alarm_is_confirmed_from_any_department(
     pool: Pool, departments: tuple[str, ...]
 ) -> None:
-    assert await said(pool, "_confirm", {}, *departments) == (202, "", "")
+    assert await post_change(pool, "_confirm", {}, *departments) == (202, "", "")
 
 
 @pytest.mark.parametrize("verb", ["_confirm", "_release", "_merge"])
@@ -59,7 +59,7 @@ async def test_release_and_merge_belong_to_the_department_of_the_conversation(
 ) -> None:
     await opened(pool, SECOND, department)
     body = WITH if verb == "_merge" else {}
-    assert (await said(pool, verb, body, department))[:2] == (status, code)
+    assert (await post_change(pool, verb, body, department))[:2] == (status, code)
 
 
 NOT_OURS = (400, "", "/with: is no conversation of ours")
@@ -79,7 +79,7 @@ async def test_the_other_conversation_is_the_tokens_own_too(
 ) -> None:
     if been:
         await opened(pool, SECOND, been[-1], *been[:-1])
-    assert await said(pool, "_merge", WITH, OWN) == expected
+    assert await post_change(pool, "_merge", WITH, OWN) == expected
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ async def test_the_other_conversation_is_the_tokens_own_too(
 async def test_merge_names_the_fault_of_the_other_conversation(
     pool: Pool, other: str, fault: str
 ) -> None:
-    assert await said(pool, "_merge", {"with": other}) == (400, "", f"/with: {fault}")
+    assert await post_change(pool, "_merge", {"with": other}) == (400, "", f"/with: {fault}")
 
 
 async def test_all_that_is_wrong_with_putting_together_is_said_at_once(pool: Pool) -> None:
@@ -123,7 +123,7 @@ async def test_closed_conversation_is_not_transferred_and_closing_takes_an_outco
     pool: Pool,
 ) -> None:
     await pool.execute("update router.conversation set closed_at = now()")
-    assert await said(pool, "_transfer", {"reason": "x"}) == (409, "closed", "")
+    assert await post_change(pool, "_transfer", {"reason": "x"}) == (409, "closed", "")
     async with desk_of(pool) as desk:
         status, _ = await desk.post(f"{HERE}/_close", {"outcome": "forwarded"})
         assert (status, desk.commands[0].action.outcome) == (202, "forwarded")

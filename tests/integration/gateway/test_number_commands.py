@@ -163,7 +163,7 @@ PAST, AHEAD = NOW - timedelta(minutes=1), NOW + timedelta(hours=1)
 OPEN = {"id": NUMBER, "state": "open", "text": None, "until": None, "notice": None}
 
 
-def shown(at: datetime) -> str:
+def as_timestamp(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
@@ -172,11 +172,17 @@ STANDING: list[tuple[tuple[Any, ...], Mapping[str, Any]]] = [
     (("closed", "Dicht.", None, "", None), {"state": "closed", "text": "Dicht."}),
     (
         ("closed", "Dicht.", AHEAD, "", None),
-        {"state": "closed", "text": "Dicht.", "until": shown(AHEAD)},
+        {"state": "closed", "text": "Dicht.", "until": as_timestamp(AHEAD)},
     ),
     (("closed", "Dicht.", PAST, "", None), {}),
-    (("receive-only", "", AHEAD, "", None), {"state": "receive-only", "until": shown(AHEAD)}),
-    (("open", "", None, "Druk.", AHEAD), {"notice": {"text": "Druk.", "until": shown(AHEAD)}}),
+    (
+        ("receive-only", "", AHEAD, "", None),
+        {"state": "receive-only", "until": as_timestamp(AHEAD)},
+    ),
+    (
+        ("open", "", None, "Druk.", AHEAD),
+        {"notice": {"text": "Druk.", "until": as_timestamp(AHEAD)}},
+    ),
     (("open", "", None, "Druk.", PAST), {}),
     (("closed", "Dicht.", PAST, "Druk.", None), {"notice": {"text": "Druk.", "until": None}}),
 ]
@@ -201,7 +207,7 @@ async def taking(broker: Broker) -> AsyncIterator[Intake]:
             yield door
 
 
-async def arrived(broker: Broker, partition: int) -> list[Command]:
+async def commands_in(broker: Broker, partition: int) -> list[Command]:
     """The commands that wait in a partition's queue, once there is one."""
     found: list[Command] = []
     enough = asyncio.Event()
@@ -232,7 +238,7 @@ async def test_command_for_a_number_goes_to_the_partition_of_its_messages(
     async with taking(broker) as door, desk_of(gateways, intake=door) as desk:
         status, told = await desk.ask("PUT", STATE, {"state": "closed", "text": TEXT})
         assert status == 202
-    (command,) = await arrived(broker, topology.partition_of(NUMBER, 2))
+    (command,) = await commands_in(broker, topology.partition_of(NUMBER, 2))
     assert (str(command.id), command.action.state, command.action.text) == (
         told["id"],
         "closed",

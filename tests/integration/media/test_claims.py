@@ -59,12 +59,12 @@ async def test_late_fetcher_does_not_change_a_file_that_another_fetched(
             stands_still.set()
             await until(place.asked, lambda asked: asked.count("bytes") == 2, LONG)
             sealed = [row["ciphertext_sha256"]]
-            await until(lambda: listed(tmp_path), lambda names: names == sealed, LONG)
+            await until(lambda: names_in_store(tmp_path), lambda names: names == sealed, LONG)
         assert await place.row(id) == row
         assert (await place.get(id))[:2] == (200, JPEG)
 
 
-async def listed(folder: Path) -> list[str]:
+async def names_in_store(folder: Path) -> list[str]:
     """All that there is in the store, while it comes or for good."""
     found = await asyncio.to_thread(lambda: list((folder / "objects").rglob("*")))
     return [path.name for path in found if path.is_file()]
@@ -125,7 +125,7 @@ async def test_stored_parts_of_a_killed_process_are_swept(pool: Pool, tmp_path: 
     async with room(pool, tmp_path) as place:
         place.provider.files["900"] = ("image/jpeg", JPEG)
         await place.until(id, "available")
-        assert await listed(tmp_path) == [(await place.row(id))["ciphertext_sha256"]]
+        assert await names_in_store(tmp_path) == [(await place.row(id))["ciphertext_sha256"]]
 
 
 async def test_two_that_get_files_get_each_once(pool: Pool, tmp_path: Path, scanner: Clamd) -> None:

@@ -102,7 +102,7 @@ class Watched(Router):
         return super().takes(*entries)
 
 
-def played(steps: list[tuple[int, dict[str, Any]]]) -> Stadhuis:
+def play(steps: list[tuple[int, dict[str, Any]]]) -> Stadhuis:
     automatic = ["eerste_contact", *CONFIG.tenants[0].automatic]
     given = config(tenant={"automatic": automatic})
     hall = Stadhuis(given=given)
@@ -181,7 +181,7 @@ def texts(hall: Stadhuis, owed: bool) -> dict[str, list[datetime]]:
 def test_decisions_keep_their_invariants_in_any_course_of_events(
     steps: list[tuple[int, dict[str, Any]]],
 ) -> None:
-    hall = played(steps)
+    hall = play(steps)
     every_message_has_a_department_that_is_told(hall)
     order_grows_in_each_conversation(hall)
     texts_are_few(hall)
