@@ -44,7 +44,7 @@ ROWS = ["menu:keuze/afval", "menu:keuze/wonen", "menu:keuze/wonen/terug", "menu:
 GAPS = [0, 1, 20, 59, 61, 600, 3700, 30_000, 90_000, 1_300_000]
 ORDERS = [
     *("text", "text", "reaction", "template", "transfer", "transfer", "close", "close", "close"),
-    *("note", "link", "read", "confirm", "release", "merge", "iets"),
+    *("note", "link", "read", "confirm", "release", "merge"),
 ]
 
 message = st.fixed_dictionaries(
