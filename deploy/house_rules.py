@@ -3,12 +3,14 @@
 folder      at most 20 modules, and an `__init__.py` that says in one line what they are about
 file        at most 600 lines
 function    at most 45 lines
-docstring   begins with its subject, not with a relative clause
+docstring   begins with its subject, not with a relative clause; in tests too
+test        is named by its subject, not by "what" or "who"
 class       one meaning in a package
 pure core   the rules in `deploy/pure_core.py`
 """
 
 import ast
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,17 +19,19 @@ from pathlib import Path
 from deploy.pure_core import faults_of_pure_core
 
 ROOT = Path(__file__).parents[1]
-PRODUCT = (
-    "services", "gateway", "router", "deliverer", "archiver", "cli", "sandbox", "deploy", "bench",
-)  # fmt: skip
+PRODUCT = sorted(init.parent.name for init in ROOT.glob("*/__init__.py"))
+"""Packages of the product; `tests` has no `__init__.py`."""
 MODULES, FILE_LINES, FUNCTION_LINES = 20, 600, 45
 RELATIVE = {
-    "what", "who", "whom", "whose", "whoever", "whatever", "whether", "that", "of", "to",
+    "what", "who", "whom", "whose", "whoever", "whatever", "whether", "which", "whichever", "that",
+    "how", "where", "when", "until", "as", "of", "to",
 }  # fmt: skip
 """First words that open a relative clause. "Of" and "To" name a subject nobody has read yet."""
 OPENINGS_BY = {"what", "whom", "whose", "which"}
 """After "By", "With", "From", "In": the same."""
 PREPOSITIONS = {"by", "with", "from", "in", "on", "for", "at"}
+NAMELESS = re.compile("test_(what|who|whatever|whoever|whom|whose)_")
+"""Names of tests that open with a relative clause."""
 
 
 def is_relative(docstring: str) -> bool:
@@ -55,14 +59,23 @@ def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 yield statement.lineno, text
 
 
+def faults_of_words(path: Path, tree: ast.Module) -> Iterator[str]:
+    """Docstrings and tests' names of one file that open with a relative clause."""
+    name = path.relative_to(ROOT)
+    for line, text in docstrings(tree):
+        if is_relative(text):
+            yield f"{name}:{line}: begins with a relative clause: {text.split('.')[0][:60]}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and NAMELESS.match(node.name):
+            yield f"{name}:{node.lineno}: {node.name}: a test is named by its subject"
+
+
 def faults_of_file(path: Path, tree: ast.Module, lines: int) -> Iterator[str]:
     """Faults of one file, with their lines."""
     name = path.relative_to(ROOT)
     if lines > FILE_LINES:
         yield f"{name}: {lines} lines, at most {FILE_LINES}"
-    for line, text in docstrings(tree):
-        if is_relative(text):
-            yield f"{name}:{line}: begins with a relative clause: {text.split('.')[0][:60]}"
+    yield from faults_of_words(path, tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
             size = node.end_lineno - node.lineno + 1
@@ -101,7 +114,7 @@ def faults_of_classes(folder: Path, trees: Mapping[Path, ast.Module]) -> Iterato
 
 
 def faults() -> list[str]:
-    """Every fault of the product's code."""
+    """Every fault of the product's code, and of the words in its tests."""
     folders: dict[Path, dict[Path, ast.Module]] = defaultdict(dict)
     found: list[str] = []
     for path in (path for folder in PRODUCT for path in sorted((ROOT / folder).rglob("*.py"))):
@@ -111,6 +124,8 @@ def faults() -> list[str]:
         found += faults_of_pure_core(path, folders[path.parent][path])
     for folder, trees in folders.items():
         found += [*faults_of_folder(folder, list(trees)), *faults_of_classes(folder, trees)]
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        found += faults_of_words(path, ast.parse(path.read_text(encoding="utf-8")))
     return found
 
 

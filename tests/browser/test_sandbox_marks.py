@@ -1,4 +1,4 @@
-"""What a citizen sees of whoever reads and types at the desk: blue ticks, and that they type."""
+"""Blue ticks and the typing mark, as a citizen sees them while a colleague reads and types."""
 
 from playwright.async_api import Browser, expect
 

@@ -48,21 +48,21 @@ async def ask(town: SmallTown, path: str, menu: Menu) -> None:
 
 
 def last_choice(town: SmallTown) -> dict[str, Any]:
-    """As Meta brought it; statuses come between, whenever they come."""
+    """The citizen's last choice, as Meta brought it. Statuses can come between the messages."""
     values = [webhook["entry"][0]["changes"][0]["value"] for webhook in town.webhooks]
     messages = [message for value in values for message in value.get("messages", ())]
     interactive: dict[str, Any] = messages[-1]["interactive"]
     return interactive
 
 
-async def greeted(mailroom: MailroomPage) -> None:
+async def say_good_morning(mailroom: MailroomPage) -> None:
     await mailroom.send("Goedemorgen")
     await expect(mailroom.thread.get_by_text("Goedemorgen")).to_be_visible()
 
 
 async def test_list_opens_closes_and_is_chosen_from_with_the_keyboard(browser: Browser) -> None:
     async with town_and_page(browser) as (town, mailroom):
-        await greeted(mailroom)
+        await say_good_morning(mailroom)
         await ask(town, "onderwerp", SUBJECTS)
         opens = mailroom.button(menus.LIST_BUTTON, "#chat")
         await mailroom.use(opens)
@@ -85,7 +85,7 @@ async def test_submenu_leads_back_and_an_older_menu_still_works(
     browser: Browser,
 ) -> None:
     async with town_and_page(browser) as (town, mailroom):
-        await greeted(mailroom)
+        await say_good_morning(mailroom)
         await ask(town, "onderwerp", SUBJECTS)
         await expect(mailroom.button(menus.LIST_BUTTON, "#chat")).to_have_count(1)
         await ask(town, "onderwerp/straat", STREET)
@@ -104,7 +104,7 @@ async def test_submenu_leads_back_and_an_older_menu_still_works(
 
 async def test_menu_of_buttons_is_tapped_and_its_address_can_be_opened(browser: Browser) -> None:
     async with town_and_page(browser) as (town, mailroom):
-        await greeted(mailroom)
+        await say_good_morning(mailroom)
         assert BUTTONS.has_buttons
         await ask(town, "taal", BUTTONS)
         link = mailroom.chat.get_by_role("link", name="https://www.stad.example")

@@ -1,4 +1,4 @@
-"""What routing decides, as the desk shows it: labels, texts that went by themselves, alarms."""
+"""The desk shows the decisions of routing: labels, automatic texts and alarms."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ async def alarm(town: SmallTown, nth: int = 1, **care: str) -> None:
     await town.tell(CARE_ALARM, {"conversationId": conversation, "nth": nth} | care)
 
 
-async def asked(town: SmallTown, mailroom: MailroomPage, **beside: Any) -> None:
+async def ask_question(town: SmallTown, mailroom: MailroomPage, **beside: Any) -> None:
     """A citizen wrote something that a CRM is told all of this of."""
     town.beside = beside
     await mailroom.send(QUESTION)
@@ -51,7 +51,7 @@ async def test_letter_shows_all_that_is_known_of_it_without_faults_at_any_size(
     browser: Browser, language: str
 ) -> None:
     async with town_and_page(browser, language=language) as (town, mailroom):
-        await asked(town, mailroom, **STANDING, **automatic("officieel", TOLD))
+        await ask_question(town, mailroom, **STANDING, **automatic("officieel", TOLD))
         await alarm(town, care="suicide")
         german = "Duits" if language == "nl" else "German"
         care = f"{mailroom.word('mark.care')}: {mailroom.word('care.suicide')}"
@@ -70,7 +70,7 @@ async def test_automatic_reply_is_marked_unfolds_and_is_no_answer(
     browser: Browser,
 ) -> None:
     async with town_and_page(browser) as (town, mailroom):
-        await asked(town, mailroom, task=True, **automatic("officieel", TOLD))
+        await ask_question(town, mailroom, task=True, **automatic("officieel", TOLD))
         own = mailroom.thread.locator(".automatic")
         await expect(own).to_contain_text(f"{mailroom.word('desk.automatic')} officieel")
         whole = own.get_by_text(TOLD.strip())
@@ -82,7 +82,7 @@ async def test_automatic_reply_is_marked_unfolds_and_is_no_answer(
 
 async def test_provisional_conversation_is_no_work_until_it_is_decided(browser: Browser) -> None:
     async with town_and_page(browser) as (town, mailroom):
-        await asked(town, mailroom, provisional=True, task=False)
+        await ask_question(town, mailroom, provisional=True, task=False)
         open_still = mailroom.word("mark.provisional")
         await expect(mailroom.thread.get_by_text(open_still)).to_be_visible()
         await expect(mailroom.letters).to_contain_text(open_still)
@@ -99,7 +99,7 @@ async def test_provisional_conversation_is_no_work_until_it_is_decided(browser: 
 
 async def test_thanks_after_an_answer_make_no_work(browser: Browser) -> None:
     async with town_and_page(browser) as (town, mailroom):
-        await asked(town, mailroom)
+        await ask_question(town, mailroom)
         await mailroom.answer("Dat is geregeld.")
         await expect(mailroom.letters).to_contain_text(mailroom.word("desk.answered"))
         town.beside = {"task": False}
@@ -112,7 +112,7 @@ async def test_conversation_that_waits_too_long_gets_a_note_and_a_higher_priorit
     browser: Browser,
 ) -> None:
     async with town_and_page(browser) as (town, mailroom):
-        await asked(town, mailroom)
+        await ask_question(town, mailroom)
         [conversation] = town.records
         about = {"conversationId": conversation, "department": "burgerzaken", "priority": "high"}
         await town.tell("nl.postkamer.conversation-waiting.v1", about | {"reason": "Te lang."})
@@ -122,7 +122,7 @@ async def test_conversation_that_waits_too_long_gets_a_note_and_a_higher_priorit
 
 async def test_alarm_is_shown_over_all_until_it_is_confirmed(browser: Browser) -> None:
     async with town_and_page(browser) as (town, mailroom):
-        await asked(town, mailroom, **STANDING)
+        await ask_question(town, mailroom, **STANDING)
         alarms = mailroom.page.get_by_role("region", name=mailroom.word("alarm.region"))
         await expect(alarms).to_be_hidden()
         await alarm(town, care="suicide")
@@ -146,7 +146,7 @@ async def test_alarm_is_shown_over_all_until_it_is_confirmed(browser: Browser) -
 
 async def test_official_conversation_closes_only_with_an_outcome(browser: Browser) -> None:
     async with town_and_page(browser) as (town, mailroom):
-        await asked(town, mailroom, tags=["officieel"])
+        await ask_question(town, mailroom, tags=["officieel"])
         await mailroom.choose("close")
         outcome = mailroom.field("outcome")
         await mailroom.tab_to(mailroom.answer_box)
@@ -167,7 +167,7 @@ async def test_refused_order_stays_at_the_desk_with_its_reason(
     browser: Browser,
 ) -> None:
     async with town_and_page(browser) as (town, mailroom):
-        await asked(town, mailroom)
+        await ask_question(town, mailroom)
         town.beside = {"tags": ["officieel"]}  # which the desk has not heard of yet
         await mailroom.choose("close")
         await mailroom.tab_to(mailroom.answer_box)
@@ -180,7 +180,7 @@ async def test_refused_order_stays_at_the_desk_with_its_reason(
 
 async def test_conversation_goes_to_the_front_desk_or_to_a_colleague(browser: Browser) -> None:
     async with town_and_page(browser) as (town, mailroom):
-        await asked(town, mailroom)
+        await ask_question(town, mailroom)
         await mailroom.choose("transfer")
         await mailroom.do("Weet ik niet.", employee="m.devries")
         await mailroom.open_hole("Klantcontactcentrum")

@@ -30,7 +30,7 @@ KINDS: dict[str, Any] = {
     "router.inbox.decision": AnyDecision,
     "deliverer.outcome.body": contract.SendOutcome,
 }
-"""On the wire; and in columns of bytea, which live longer than a version."""
+"""Kinds of stored bytes: messages on the wire, and columns of bytea, which outlive a version."""
 NAMES = sorted(path.stem for path in GOLDEN.glob("*.json"))
 FULL = [name for name in NAMES if name.endswith("full")]
 OLDEST = [name for name in NAMES if name.endswith("--oldest")]
@@ -46,7 +46,7 @@ def wire(name: str) -> bytes:
     return bytes.fromhex((GOLDEN / f"{name}.hex").read_text())
 
 
-def shown(name: str) -> Any:
+def load_golden(name: str) -> Any:
     return json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
 
 
@@ -60,11 +60,11 @@ def with_bytes(value: Any, field: str = "") -> Any:
 
 def content(name: str) -> Any:
     """Contents according to the golden's JSON."""
-    return msgspec.convert(with_bytes(shown(name)), kind_of(name))
+    return msgspec.convert(with_bytes(load_golden(name)), kind_of(name))
 
 
-def decoded(name: str, body: bytes) -> Any:
-    """As the services decode it."""
+def decode_golden(name: str, body: bytes) -> Any:
+    """Decode a golden file as the services do."""
     kind = name.partition("--")[0]
     if kind in contract.KINDS:
         return contract.decode(kind, body)
@@ -73,12 +73,12 @@ def decoded(name: str, body: bytes) -> Any:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_golden_is_decoded_as_its_json_says(name: str) -> None:
-    assert decoded(name, wire(name)) == content(name)
+    assert decode_golden(name, wire(name)) == content(name)
 
 
 @pytest.mark.parametrize("name", FULL)
 def test_full_golden_is_encoded_as_it_was(name: str) -> None:
-    value = decoded(name, wire(name))
+    value = decode_golden(name, wire(name))
     body = msgspec.msgpack.encode(value)
     assert body == wire(name)
     if kind_of(name) in contract.NAMES:
@@ -89,7 +89,7 @@ def test_full_golden_is_encoded_as_it_was(name: str) -> None:
 def test_oldest_golden_has_no_later_field_and_is_read_with_defaults(name: str) -> None:
     assert fields(content(name), given_only=True) == []
     written = msgspec.msgpack.decode(wire(name))
-    assert written == _only(written, shown(name))
+    assert written == _only(written, load_golden(name))
 
 
 def tomorrows(value: Any) -> Any:
@@ -103,7 +103,7 @@ def tomorrows(value: Any) -> Any:
 def test_unknown_fields_of_a_newer_version_are_ignored(name: str) -> None:
     newer = msgspec.msgpack.encode(tomorrows(msgspec.msgpack.decode(wire(name))))
     assert newer != wire(name)
-    assert decoded(name, newer) == content(name)
+    assert decode_golden(name, newer) == content(name)
 
 
 def fields(value: Any, *, given_only: bool) -> list[tuple[str, str]]:
@@ -222,7 +222,7 @@ def write(name: str) -> None:
     """Make the .hex of a golden whose .json is there; run by hand, see above."""
     path = GOLDEN / f"{name}.hex"
     body = msgspec.msgpack.decode(msgspec.msgpack.encode(content(name)))
-    text = msgspec.msgpack.encode(_only(body, shown(name))).hex()
+    text = msgspec.msgpack.encode(_only(body, load_golden(name))).hex()
     with path.open("x", encoding="ascii") as file:
         file.write("\n".join(textwrap.wrap(text, 96)) + "\n")
 

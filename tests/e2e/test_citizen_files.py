@@ -58,18 +58,18 @@ async def sends(
     return dict(event["event"]["data"])
 
 
-async def told(watch: Watch, conversation: str, seconds: float = 20) -> dict[str, Any]:
+async def media_event(watch: Watch, conversation: str, seconds: float = 20) -> dict[str, Any]:
     (data,) = await until(lambda: watch.told(conversation, "media-available"), bool, seconds)
     return data
 
 
-async def got(watch: Watch, link: str) -> tuple[int, bytes]:
+async def get_file(watch: Watch, link: str) -> tuple[int, bytes]:
     async with watch.session.get(watch.town.archiver + link, headers=BEARER) as answer:
         return answer.status, await answer.read()
 
 
-async def shown(watch: Watch, message: str) -> dict[str, Any]:
-    """As the record has it, once it knows what became of the file."""
+async def media_on_record(watch: Watch, message: str) -> dict[str, Any]:
+    """The file of a message as the record has it, once its fate is known."""
 
     async def look() -> dict[str, Any]:
         url = f"{watch.town.archiver}/v1/messages/{message}"
@@ -89,13 +89,13 @@ async def test_photo_reaches_the_department_byte_for_byte(watch: Watch) -> None:
         "mimeType": "image/jpeg",
         "filename": "",
     }
-    data = await told(watch, message["conversationId"])
+    data = await media_event(watch, message["conversationId"])
     assert (data["state"], data["scanned"], data["messageId"]) == ("available", True, medium["id"])
     sha256 = hashlib.sha256(JPEG).hexdigest()
     assert data["media"][0]["sha256"] == sha256
     assert data["department"] == message["department"]
-    assert await got(watch, data["media"][0]["link"]) == (200, JPEG)
-    known = await shown(watch, message["messageId"])
+    assert await get_file(watch, data["media"][0]["link"]) == (200, JPEG)
+    known = await media_on_record(watch, message["messageId"])
     assert (known["state"], known["sha256"], known["size"]) == ("available", sha256, len(JPEG))
 
 
@@ -103,11 +103,11 @@ async def test_malware_in_a_photo_is_reported_to_the_department_and_not_handed_o
     watch: Watch,
 ) -> None:
     message = await sends(watch, JPEG + EICAR, 402)
-    data = await told(watch, message["conversationId"])
+    data = await media_event(watch, message["conversationId"])
     assert data["state"] == "quarantined" and FOUND in data["reason"]
-    status, body = await got(watch, message["media"][0]["link"])
+    status, body = await get_file(watch, message["media"][0]["link"])
     assert status == 451 and EICAR not in body
-    known = await shown(watch, message["messageId"])
+    known = await media_on_record(watch, message["messageId"])
     assert (known["state"], known["reason"]) == ("quarantined", data["reason"])
 
 
@@ -118,12 +118,12 @@ async def test_photo_waits_until_the_scanner_is_back(watch: Watch, scanner: Clam
         link = message["media"][0]["link"]
         waits = "select count(*) from archiver.media where state = 'fetched' and reason <> ''"
         await until(lambda: watch.count(waits), lambda n: n == 1, 20)
-        assert (await got(watch, link))[0] == 202
+        assert (await get_file(watch, link))[0] == 202
         assert await watch.told(message["conversationId"], "media-available") == []
     finally:
         scanner.start()
-    assert (await told(watch, message["conversationId"], 40))["state"] == "available"
-    assert await got(watch, link) == (200, JPEG)
+    assert (await media_event(watch, message["conversationId"], 40))["state"] == "available"
+    assert await get_file(watch, link) == (200, JPEG)
 
 
 async def test_killed_archiver_loses_no_file_and_reports_each_once(
@@ -137,9 +137,9 @@ async def test_killed_archiver_loses_no_file_and_reports_each_once(
             watch.town.restart("archiver")
     watch.town.wait_until_ready("archiver")
     for n, message in enumerate(messages):
-        data = await told(watch, message["conversationId"], 90)
+        data = await media_event(watch, message["conversationId"], 90)
         assert data["state"] == "available"
-        assert await got(watch, message["media"][0]["link"]) == (200, JPEG + bytes([n]))
+        assert await get_file(watch, message["media"][0]["link"]) == (200, JPEG + bytes([n]))
     records = "select count(*) from opened.record where kind = 'media' and message = any('{%s}')"
     ids = ",".join(message["messageId"] for message in messages)
     await until(lambda: watch.count(records % ids), lambda n: n == len(messages), 10)
@@ -156,8 +156,8 @@ async def test_hundred_megabytes_are_not_held_in_memory(watch: Watch) -> None:
     before = highest_kib(watch.town)
     content = b"%PDF-1.7\n" + bytes(LARGEST - 9)
     message = await sends(watch, content, 430, "document", "application/pdf")
-    data = await told(watch, message["conversationId"], 90)
+    data = await media_event(watch, message["conversationId"], 90)
     assert (data["state"], data["media"][0]["size"]) == ("available", LARGEST)
-    status, body = await got(watch, data["media"][0]["link"])
+    status, body = await get_file(watch, data["media"][0]["link"])
     assert (status, hashlib.sha256(body).digest()) == (200, hashlib.sha256(content).digest())
     assert highest_kib(watch.town) - before < HELD_KIB

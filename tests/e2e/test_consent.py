@@ -21,8 +21,8 @@ def consent(given_at: str = GIVEN) -> dict[str, Any]:
     return {"consent": proof}
 
 
-async def ends(desk: Desk, answer: tuple[int, Any]) -> dict[str, Any]:
-    """What became of an order."""
+async def final_status(desk: Desk, answer: tuple[int, Any]) -> dict[str, Any]:
+    """Wait for the final status of an order."""
     status, accepted = answer
     assert status == 202, accepted
     final = ("delivered", "failed", "done")
@@ -31,7 +31,7 @@ async def ends(desk: Desk, answer: tuple[int, Any]) -> dict[str, Any]:
 
 async def sends(desk: Desk, citizen: int, key: str = "", **more: Any) -> dict[str, Any]:
     body = TEMPLATE | {"to": phone(citizen)} | more
-    return await ends(desk, await desk.post("/v1/messages", body, key))
+    return await final_status(desk, await desk.post("/v1/messages", body, key))
 
 
 def missing(told: dict[str, Any]) -> bool:
@@ -56,7 +56,7 @@ async def test_a_template_to_a_stranger_goes_with_consent_alone_until_they_say_s
     for given in ({"purpose": "herinneringen"}, consent(), {}):
         assert missing(await sends(desk, anna, **given))
     free = {"type": "text", "text": {"body": "Goed."}, "number": NUMBER, "to": phone(anna)}
-    told = await ends(desk, await desk.post("/v1/messages", free | {"author": AUTHOR}))
+    told = await final_status(desk, await desk.post("/v1/messages", free | {"author": AUTHOR}))
     assert told["status"] == "delivered"  # they did write: the window is open
     anew = await sends(desk, anna, **consent(clock.now().isoformat()))
     assert anew["status"] == "delivered"
@@ -68,11 +68,13 @@ async def test_consent_is_put_on_record_and_ended_over_the_api_and_is_in_the_arc
     desk, bart = Desk(watch), 172
     whom = {"number": NUMBER, "to": phone(bart), "author": AUTHOR}
     agreed = whom | consent()["consent"]
-    assert (await ends(desk, await desk.post("/v1/consents", agreed)))["status"] == "done"
+    assert (await final_status(desk, await desk.post("/v1/consents", agreed)))["status"] == "done"
     assert (await sends(desk, bart, purpose="herinneringen"))["status"] == "delivered"
     ended = await desk.post("/v1/consents/_end", whom | {"purpose": "herinneringen"})
-    assert (await ends(desk, ended))["status"] == "done"
+    assert (await final_status(desk, ended))["status"] == "done"
     assert missing(await sends(desk, bart, purpose="herinneringen"))
-    assert missing(await ends(desk, await desk.post("/v1/consents", agreed | {"givenAt": GIVEN})))
+    assert missing(
+        await final_status(desk, await desk.post("/v1/consents", agreed | {"givenAt": GIVEN}))
+    )
     kept = "select count(*) from opened.record where kind = 'consent' and tenant = 'almelo'"
     await until(lambda: watch.count(kept), lambda count: count >= 3, 10)

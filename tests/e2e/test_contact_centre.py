@@ -1,5 +1,7 @@
-"""What the contact centre says of a number from a terminal, as far as the citizen's phone; an alarm
-that is seen, a hold let go, two people who are one."""
+"""The contact centre gives its orders about a number, and each reaches the citizen's phone.
+
+It does so from a terminal. It also confirms an alarm, releases a hold and merges two people.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -28,7 +30,7 @@ def tokens() -> dict[str, str]:
 
 @pytest.fixture
 async def token(watch: Watch, tokens: dict[str, str]) -> str:
-    """With the roles of a contact centre, once the gateway knows it."""
+    """Token with the roles of a contact centre, once the gateway knows it."""
     if not tokens:
         roles = ("kcc", "care", "send")
         tokens["kcc"] = await made(watch.town.database.url, "kcc", "almelo", roles=roles)
@@ -45,13 +47,13 @@ def postkamer(watch: Watch, token: str) -> Run:
     return run
 
 
-async def writes(watch: Watch, words: str, citizen: int) -> None:
+async def write_now(watch: Watch, words: str, citizen: int) -> None:
     """Just now: nothing goes out by itself to what is long past."""
     at = int(clock.now().timestamp())
     await wrote(watch, words, f"wamid.{words.replace(' ', '.')}", citizen, at=at)
 
 
-async def received(watch: Watch, citizen: int) -> list[str]:
+async def texts_on_phone(watch: Watch, citizen: int) -> list[str]:
     """The texts that came to a phone."""
     async with watch.session.get(f"{watch.town.sandbox}/phone/received") as answer:
         page = await answer.json()
@@ -66,17 +68,17 @@ async def test_a_notice_comes_once_in_a_conversation_until_it_is_taken_away(
     assert (done.exit_code, done.stdout) == (0, f"{NUMBER}: done\n")
     listed = await postkamer("number", "list")
     assert listed.stdout.startswith(f"{NUMBER}: open\n  notice until ")
-    await writes(watch, "storm een", 901)
-    await until(lambda: received(watch, 901), lambda texts: texts == [NOTICE], 10)
-    await writes(watch, "storm twee", 901)
+    await write_now(watch, "storm een", 901)
+    await until(lambda: texts_on_phone(watch, 901), lambda texts: texts == [NOTICE], 10)
+    await write_now(watch, "storm twee", 901)
     cleared = await postkamer("notice", "clear", "--number", NUMBER, "--author", "sanne")
     assert (cleared.exit_code, cleared.stdout) == (0, f"{NUMBER}: done\n")
-    await writes(watch, "storm drie", 902)
+    await write_now(watch, "storm drie", 902)
     assert (await postkamer("number", "list")).stdout == f"{NUMBER}: open\n"
     # Their order is kept: what was to be said to them before this was said.
     await answered(watch, 901, 902)
-    assert await received(watch, 901) == [NOTICE, "Goedemiddag"]
-    assert await received(watch, 902) == ["Goedemiddag"]
+    assert await texts_on_phone(watch, 901) == [NOTICE, "Goedemiddag"]
+    assert await texts_on_phone(watch, 902) == ["Goedemiddag"]
 
 
 async def answered(watch: Watch, *citizens: int) -> None:
@@ -88,7 +90,7 @@ async def answered(watch: Watch, *citizens: int) -> None:
         assert (await desk.post("/v1/messages", order | text))[0] == 202
     for citizen in citizens:
         await until(
-            lambda citizen=citizen: received(watch, citizen),  # type: ignore[misc]
+            lambda citizen=citizen: texts_on_phone(watch, citizen),  # type: ignore[misc]
             lambda texts: "Goedemiddag" in texts,
             10,
         )
@@ -98,8 +100,8 @@ async def test_a_closed_number_says_so_and_loses_nothing(watch: Watch, postkamer
     done = await postkamer("number", "state", "closed", "--text", CLOSED)
     assert (done.exit_code, done.stdout) == (0, f"{NUMBER}: done\n")
     assert (await postkamer("number", "list")).stdout == f"{NUMBER}: closed: {CLOSED}\n"
-    await writes(watch, "dicht vandaag", 903)
-    await until(lambda: received(watch, 903), lambda texts: texts == [CLOSED], 10)
+    await write_now(watch, "dicht vandaag", 903)
+    await until(lambda: texts_on_phone(watch, 903), lambda texts: texts == [CLOSED], 10)
     assert (await postkamer("number", "state", "open")).exit_code == 0
     kept = "select count(*) from opened.record where kind = 'number'"
     await until(lambda: watch.count(kept), lambda n: n >= 2, 10)

@@ -1,4 +1,4 @@
-"""What a desk sends, through Meta's stand-in, and what it cost: in the command and the metrics."""
+"""The command and the metrics show the costs of the messages that a desk sends to the stand-in."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ def priced(town: Installation, tmp_path: Path) -> Path:
     return path
 
 
-async def test_what_a_desk_sends_is_in_the_costs_of_the_month(
+async def test_costs_of_the_month_have_the_messages_of_a_desk(
     town: Installation, watch: Watch, session: aiohttp.ClientSession, priced: Path
 ) -> None:
     desk = Desk(watch)

@@ -1,5 +1,5 @@
-"""What a CRM may do with a conversation, over the real API and as far as the phone, the other CRM
-and the record: answers of every kind, transfer, closing, notes, a zaak; and two people at once."""
+"""A CRM gives every command over the real API; its effect shows on the phone, at the other CRM and
+on the record. The commands are answers of every kind, transfer, closing, notes and a zaak."""
 
 import asyncio
 from typing import Any
@@ -169,7 +169,7 @@ async def test_a_note_is_kept_and_goes_nowhere_and_a_zaak_goes_along_from_then_o
         assert "Belde ook al" not in await answer.text()
 
 
-async def test_what_is_done_with_a_conversation_ends_at_done(watch: Watch) -> None:
+async def test_change_of_a_conversation_ends_at_done(watch: Watch) -> None:
     desk = Desk(watch)
     asked = await wrote(watch, "do it all", "wamid.done", 139)
     conversation = asked["conversationId"]
@@ -193,7 +193,7 @@ async def test_what_is_done_with_a_conversation_ends_at_done(watch: Watch) -> No
     assert len(closed) == 1
 
 
-async def test_of_two_people_who_answer_at_once_one_is_told(watch: Watch) -> None:
+async def test_second_answer_is_refused_when_two_people_answer_at_once(watch: Watch) -> None:
     one, other = Desk(watch), Desk(watch)
     asked = await wrote(watch, "both of you", "wamid.both", 136)
     conversation = asked["conversationId"]

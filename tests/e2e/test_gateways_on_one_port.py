@@ -52,7 +52,8 @@ async def webhooks_taken(session: aiohttp.ClientSession, operations: str) -> flo
 
 
 def listening_sockets(port: int) -> int:
-    """Of all processes, on an IPv4 port; 0A is the kernel's number for listening."""
+    """Count the listening sockets of all processes on an IPv4 port; 0A is the kernel's number for
+    listening."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)
 

@@ -24,13 +24,13 @@ from tests.support.observer import BEARER, Watch, until
 
 CITIZENS = [f"3160000{n:04}" for n in range(21, 27)]
 PACE_SECONDS = 0.2
-"""Between two messages of one citizen: five a second, which no citizen keeps up; and between two
-looks of the CRM at what it has got."""
+"""Seconds between two messages of one citizen, and between two looks of the CRM at its events. No
+citizen keeps up five messages a second."""
 BEFORE, AFTER = 8, 8
 """Messages of each citizen before the file is changed and after the number has moved."""
 MOST = PAIR_MESSAGES - 5
-"""Of each citizen, however slow the machine: beyond Meta's limit the answers to them are paced.
-Some are left for what is said to them automatically."""
+"""Most messages of one citizen, however slow the machine. Beyond Meta's limit the answers are
+paced, and the automatic texts need some of it."""
 WAITED_SECONDS = 60.0
 """A number that is refused is tried again after 4 s, and after 16 more where it has not moved by
 then; all that waited goes out behind that."""
@@ -48,7 +48,7 @@ VARIABLES = {
     "POSTKAMER_SANDBOX_PLATFORM_SECRET": "almelo-platform-secret",
 }
 FIRST = f'id = "{NUMBER}"'
-"""How the number's table begins in the example."""
+"""First line of the number's table in the example."""
 
 
 AT_META = f'{FIRST}\nportfolio = "{OLD}"'
@@ -97,7 +97,7 @@ class Traffic:
         self.watch, self.http = watch, watch.session
         self.written = dict.fromkeys(CITIZENS, 0)
         self.most = MOST - AFTER
-        """Of one citizen, until the number has moved."""
+        """Most messages of one citizen until the number has moved."""
         self.ended = asyncio.Event()
         self.answered: set[str] = set()
 
@@ -170,8 +170,8 @@ class Traffic:
             found += page
 
 
-def restarted(town: Installation) -> None:
-    """As an operator does it: each stopped cleanly, and started again when it is gone."""
+def restart_services(town: Installation) -> None:
+    """Restart all services as an operator does: stop one cleanly, then start it again."""
     for name in ("archiver", "router", "gateway", "deliverer"):
         assert town.services[name].stop()
         town.restart(name)
@@ -196,7 +196,7 @@ async def test_a_number_moves_to_a_bsp_in_mid_traffic_and_conversations_go_on(
         text = town.config.read_text()
         tomorrow = clock.now() + timedelta(days=1)
         town.config.write_text(at_the_bsp(text, town.sandbox, tomorrow))
-        await asyncio.to_thread(restarted, town)
+        await asyncio.to_thread(restart_services, town)
         await traffic.ask(f"/phone/numbers/{NUMBER}/_provider", AT_BSP)
         before = {phone: n for phone, n in traffic.written.items()}
         for phone in CITIZENS:
@@ -221,7 +221,7 @@ async def test_a_number_moves_to_a_bsp_in_mid_traffic_and_conversations_go_on(
 
 
 async def until_answered(traffic: Traffic, total: int) -> list[dict[str, Any]]:
-    """What reached the phones, once every message has its answer."""
+    """Messages on the phones, once every message of a citizen has its answer."""
     return await until(traffic.received, lambda seen: len(seen) >= total, WAITED_SECONDS)
 
 

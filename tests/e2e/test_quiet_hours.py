@@ -1,5 +1,7 @@
-"""At night, with all of it running: what nobody asked for waits, its sender is told how long, and
-what the same citizen is answered meanwhile goes at once."""
+"""An unasked message waits for the morning while an answer to the same citizen goes at once.
+
+Its sender hears how long it waits. All of the installation runs.
+"""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -45,9 +47,9 @@ async def test_reminder_waits_for_the_morning_and_answers_go_at_night(watch: Wat
     for body in ({}, TEMPLATE):
         status, answer = await desk.answer(asked["conversationId"], **body)
         assert status == 202
-        await until(lambda id=answer["id"]: desk.status(id), _delivered, 10)  # type: ignore[misc]
+        await until(lambda id=answer["id"]: desk.status(id), _is_delivered, 10)  # type: ignore[misc]
     assert (await desk.status(unasked["id"])) == told
 
 
-def _delivered(told: dict[str, Any]) -> bool:
+def _is_delivered(told: dict[str, Any]) -> bool:
     return bool(told["status"] == "delivered")

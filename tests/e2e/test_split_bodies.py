@@ -45,7 +45,7 @@ def body() -> bytes:
 
 
 class Archive:
-    """What whoever has the master key and the database can do."""
+    """The archive, as it is open to a holder of the master key and the database."""
 
     def __init__(self, town: Installation, pool: Pool, keys: KeyStore) -> None:
         self.town, self.pool, self.keys = town, pool, keys
@@ -69,7 +69,7 @@ class Archive:
         return found.body
 
     async def wrong(self) -> list[Any]:
-        """What the log says of itself, after it was signed once more."""
+        """Findings of the log's own check, after it was signed once more."""
         seed = derive_key([SecretStr(KEY)], checkpoint_signer.PURPOSE)
         signer = Signer("postkamer", seed)
         store = ObjectStore(self.town.objects.as_uri())
@@ -137,7 +137,7 @@ async def test_each_is_lost_alone_and_with_the_first_of_them_the_signed_bytes(
 
 
 async def _nothing_is_left(kept: Archive) -> None:
-    """Of what the three wrote nobody opens anything any more, whatever keys there are."""
+    """No key opens anything that the three citizens wrote."""
     rows = await kept.pool.fetch(
         "select e.kind from archiver.entry e left join archiver.conversation_key k"
         " using (tenant, conversation) where k.wrapped is not null and e.salt is not null"
@@ -157,10 +157,10 @@ async def test_a_municipality_whose_key_was_destroyed_goes_on_under_another(
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
-async def test_without_any_one_of_its_pieces_a_body_does_not_come_together(
+async def test_body_cannot_be_joined_when_one_of_its_pieces_is_gone(
     town: Installation, watch: Watch, session: aiohttp.ClientSession, n: int
 ) -> None:
-    """Whichever of its citizens is lost first."""
+    """The loss of any of its citizens, in any order, keeps a body apart."""
     run = 30 + 3 * n
     parts = [text(f"pieces {run + each}", f"wamid.p{run + each}", run + each) for each in range(3)]
     sent = webhook(*parts)

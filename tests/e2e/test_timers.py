@@ -1,4 +1,4 @@
-"""What a conversation waits for comes, once, whatever was away when its time came."""
+"""Each time-out of a conversation comes once, also when a service was away at its time."""
 
 import asyncio
 import itertools
@@ -55,7 +55,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         town.discard()
 
 
-async def greeted(watch: Watch) -> str:
+async def greet(watch: Watch) -> str:
     """The conversation of somebody who said no more than that."""
     citizen = next(CITIZENS)
     body = webhook(text(GREETING, f"wamid.greeting.{citizen}", citizen))
@@ -74,7 +74,7 @@ async def greeted(watch: Watch) -> str:
     return str(data["conversationId"])
 
 
-async def decided(watch: Watch, conversation: str) -> list[dict[str, Any]]:
+async def decision_events(watch: Watch, conversation: str) -> list[dict[str, Any]]:
     return await watch.told(conversation, "conversation-decided")
 
 
@@ -109,11 +109,11 @@ AWAY: dict[str, Callable[[Installation], AbstractAsyncContextManager[None]]] = {
 async def test_a_greeting_that_nothing_follows_is_decided_once(
     town: Installation, watch: Watch, away: str
 ) -> None:
-    conversation = await greeted(watch)
+    conversation = await greet(watch)
     async with AWAY[away](town):
         if away != "nothing":
             await until(lambda: watch.count(DUE), bool, SECONDS)
-    told = await until(lambda: decided(watch, conversation), bool, SECONDS)
+    told = await until(lambda: decision_events(watch, conversation), bool, SECONDS)
     assert {each["conversationId"] for each in told} == {conversation}
     assert "na de groet" in told[0]["reason"]
     await until(lambda: watch.count(WAITING), lambda n: n == 0, SECONDS)
@@ -129,7 +129,7 @@ async def test_a_greeting_that_nothing_follows_is_decided_once(
 async def test_a_database_that_stands_still_holds_time_outs_up_and_loses_none(
     town: Installation, watch: Watch, session: aiohttp.ClientSession
 ) -> None:
-    conversations = [await greeted(watch) for _ in range(3)]
+    conversations = [await greet(watch) for _ in range(3)]
     loop = asyncio.get_running_loop()
     with frozen_database(town):
         until_then = loop.time() + 2  # all are due by then
@@ -139,5 +139,5 @@ async def test_a_database_that_stands_still_holds_time_outs_up_and_loses_none(
 
         await until(time, lambda now: now > until_then, SECONDS)
     for conversation in conversations:
-        await until(lambda: decided(watch, conversation), bool, SECONDS)  # noqa: B023
+        await until(lambda: decision_events(watch, conversation), bool, SECONDS)  # noqa: B023
     await until(lambda: watch.count(WAITING), lambda n: n == 0, SECONDS)

@@ -64,7 +64,7 @@ class Phone:
             assert answer.status == 200, await answer.text()
 
     async def asks(self, words: str) -> dict[str, Any]:
-        """As the CRM gets it."""
+        """Write as the citizen, and return the message as the CRM gets it."""
         await self.writes(words)
         (event,) = await until(lambda: self.watch.events(words), bool, SECONDS)
         return dict(event["event"]["data"])
@@ -80,9 +80,9 @@ class Phone:
         ]
 
 
-async def _answered(desk: Desk, conversation: str, words: str) -> str:
-    """As any CRM does it: 503 is tried again, with the same key. A connection that is being made to
-    the database when the clock jumps by days ends in one: its server has waited long enough."""
+async def _answer(desk: Desk, conversation: str, words: str) -> str:
+    """Answer as any CRM does, which tries 503 again with the same key. One comes when the clock
+    jumps by days while a connection to the database is made: its server has waited long enough."""
     order = {"conversationId": conversation, "author": AUTHOR, "type": "text"}
     body, key = order | {"text": {"body": words}}, f"{conversation} {words}"
     taken = await until(
@@ -92,8 +92,8 @@ async def _answered(desk: Desk, conversation: str, words: str) -> str:
     return str(taken[1]["id"])
 
 
-async def _held(watch: Watch, count: int) -> None:
-    """As the deliverer shows it, at its next look."""
+async def _wait_for_held(watch: Watch, count: int) -> None:
+    """Wait until the deliverer's metric shows so many held answers."""
     held = "postkamer_answers_held"
     await until(lambda: watch.metric("deliverer", held), lambda n: n == count, SECONDS)
 
@@ -118,12 +118,12 @@ async def test_friday_question_is_answered_on_monday_once_the_citizen_writes(
     assert clock.now() < FRIDAY.replace(hour=17)
 
     clock.set(MONDAY)  # nobody answered: 66 hours later
-    first = await _answered(desk, conversation, TEXTS[0])
+    first = await _answer(desk, conversation, TEXTS[0])
     await _waits(desk, first)
     assert await until(phone.got, bool, SECONDS) == ["schrijf_terug"]
-    second = await _answered(desk, conversation, TEXTS[1])
+    second = await _answer(desk, conversation, TEXTS[1])
     await _waits(desk, second)
-    await _held(watch, 2)
+    await _wait_for_held(watch, 2)
 
     clock.passes(timedelta(hours=3))
     ask = await _last_template(watch)
@@ -131,14 +131,14 @@ async def test_friday_question_is_answered_on_monday_once_the_citizen_writes(
     got = await until(phone.got, lambda got: len(got) == 3, SECONDS)
     assert got == ["schrijf_terug", *TEXTS]
     for id in (first, second):
-        await until(lambda id=id: desk.status(id), _arrived, SECONDS)  # type: ignore[misc]
+        await until(lambda id=id: desk.status(id), _is_delivered, SECONDS)  # type: ignore[misc]
     (pressed,) = await watch.events("Ja, stuur maar")
     assert not pressed["event"]["data"]["task"]
     await _is_on_the_record(watch, conversation, first)
 
 
 async def _is_on_the_record(watch: Watch, conversation: str, held: str) -> None:
-    """What was said, in order; and of an answer that waited also that."""
+    """The record has all messages in order; a held answer also says that it waited."""
     said = await until(lambda: watch.messages(conversation), lambda m: len(m) == 5, SECONDS)
     assert [(m["direction"], m["type"], m["text"]) for m in said] == [
         ("in", "text", "is mijn vergunning al klaar"),
@@ -153,18 +153,18 @@ async def _is_on_the_record(watch: Watch, conversation: str, held: str) -> None:
         f" and message = '{held}' and data->>'state' in ('held', 'sent')"
     )
     await until(lambda: watch.count(states), lambda n: n == 2, SECONDS)
-    ends = _ends("delivered")
-    told = await until(lambda: _told(watch, conversation, held), ends, SECONDS)
+    ends = _ends_with("delivered")
+    told = await until(lambda: _status_events(watch, conversation, held), ends, SECONDS)
     assert (told[0], told[-1]) == (("accepted", ASKED), ("delivered", ""))
 
 
-async def _told(watch: Watch, conversation: str, message: str) -> list[tuple[str, str]]:
+async def _status_events(watch: Watch, conversation: str, message: str) -> list[tuple[str, str]]:
     """Status and reason, as the CRM heard of it."""
     told = await watch.told(conversation, "message-status-changed")
     return [(each["status"], each["reason"]) for each in told if each["messageId"] == message]
 
 
-def _ends(status: str) -> Callable[[list[tuple[str, str]]], bool]:
+def _ends_with(status: str) -> Callable[[list[tuple[str, str]]], bool]:
     return lambda told: bool(told) and told[-1][0] == status
 
 
@@ -177,23 +177,25 @@ async def test_held_answer_fails_after_a_week_when_the_citizen_never_writes(
     clock.set(MONDAY + timedelta(days=7))
     conversation = asked["conversationId"]
     assert await _meta_says(watch, JAN) == 131047
-    answer = await _answered(desk, conversation, TEXTS[0])
+    answer = await _answer(desk, conversation, TEXTS[0])
     await _waits(desk, answer)
     assert await until(phone.got, bool, SECONDS) == ["schrijf_terug"]
 
     clock.passes(timedelta(days=MAX_HOLD.days, minutes=-10))
-    await _held(watch, 1)
+    await _wait_for_held(watch, 1)
     assert (await desk.status(answer))["status"] == "accepted"
     clock.passes(timedelta(minutes=10))
     told = await until(lambda: desk.status(answer), lambda s: s["status"] != "accepted", SECONDS)
     assert (told["status"], told["reason"]) == ("failed", EXPIRED)
-    told_of_it = await until(lambda: _told(watch, conversation, answer), _ends("failed"), SECONDS)
+    told_of_it = await until(
+        lambda: _status_events(watch, conversation, answer), _ends_with("failed"), SECONDS
+    )
     assert [status for status, _ in told_of_it] == ["accepted", "failed"]
-    await _held(watch, 0)
+    await _wait_for_held(watch, 0)
     assert await phone.got() == ["schrijf_terug"]
 
     # What asked a week ago is no question any more: for what is answered now there is another.
-    await _waits(desk, await _answered(desk, conversation, TEXTS[1]))
+    await _waits(desk, await _answer(desk, conversation, TEXTS[1]))
     got = await until(phone.got, lambda got: len(got) == 2, SECONDS)
     assert got == ["schrijf_terug"] * 2
 
@@ -206,7 +208,7 @@ async def test_killed_router_and_deliverer_ask_once_and_answer_once(
     asked = await phone.asks("mag mijn hond los in het park")
     clock.set(MONDAY + timedelta(days=21))
     await _without(town, "deliverer")
-    answer = await _answered(desk, asked["conversationId"], TEXTS[0])
+    answer = await _answer(desk, asked["conversationId"], TEXTS[0])
     line = f"select count(*) from deliverer.ledger where id = '{answer}'"
     await until(lambda: watch.count(line), bool, SECONDS)
     await _without(town, "router")
@@ -224,7 +226,7 @@ async def test_killed_router_and_deliverer_ask_once_and_answer_once(
     await phone.writes("ja graag")
     await until(lambda: watch.archived("ja graag"), bool, SECONDS)
     await _again(town, "deliverer")
-    await until(lambda: desk.status(answer), _arrived, SECONDS)
+    await until(lambda: desk.status(answer), _is_delivered, SECONDS)
     assert await phone.got() == ["schrijf_terug", TEXTS[0]]
 
 
@@ -255,5 +257,5 @@ async def _last_template(watch: Watch) -> str:
     return str(templates[-1]["wamid"])
 
 
-def _arrived(told: dict[str, Any]) -> bool:
+def _is_delivered(told: dict[str, Any]) -> bool:
     return bool(told["status"] == "delivered")

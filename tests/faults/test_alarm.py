@@ -16,7 +16,7 @@ CITIZENS = 50
 ANSWER_SECONDS = 2.0
 BACK_SECONDS = 5.0
 DURING_SECONDS = 5.0
-"""Of the alarm: longer than three confirms may take, after which a connection is given up."""
+"""Seconds of the alarm. Three confirms may take less, after which a connection is given up."""
 
 
 class Citizens:

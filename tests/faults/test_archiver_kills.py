@@ -42,17 +42,17 @@ from tests.support.installation import Installation, installed
 from tests.support.observer import until
 
 MESSAGES = int(os.environ.get("POSTKAMER_TEST_ARCHIVER_MESSAGES", "3000"))
-"""Of citizens; some three records each."""
+"""Messages of citizens; each has some three records."""
 KILLS = int(os.environ.get("POSTKAMER_TEST_ARCHIVER_KILLS", "20"))
-"""By SIGKILL, of a real archiver; half a second each."""
+"""Kills of a real archiver by SIGKILL; each takes half a second."""
 STOPS = 4
-"""By SIGTERM, in the middle."""
+"""Stops of an archiver by SIGTERM, in the middle of its work."""
 EVERY = 16
 """Deaths between two of the database, and between two ends of all connections to the broker."""
 
 ENDLESS = 10**9
 RECORDS = 3
-"""Of each message, at least."""
+"""Fewest records of each message."""
 
 pytestmark = pytest.mark.timeout(180 + 3 * KILLS + MESSAGES // 50)
 
@@ -86,7 +86,7 @@ async def test_each_record_is_in_the_log_once_however_often_archivers_are_killed
         await archivers.dies(moment, *names)
         archivers.hungry = False
         await archivers.starts(*names)
-        await besides(archivers, round)
+        await strike_servers(archivers, round)
     archivers.over = True
     await flowing
     await archivers.drained()
@@ -96,8 +96,8 @@ async def test_each_record_is_in_the_log_once_however_often_archivers_are_killed
     assert hits.total() > KILLS // 2, "most had nothing in hand, so little was tried"
 
 
-async def besides(archivers: Archivers, round: int) -> None:
-    """What else happens to an archive."""
+async def strike_servers(archivers: Archivers, round: int) -> None:
+    """Kill the database in some rounds, and close the broker's connections in others."""
     town = archivers.town
     if round % EVERY == EVERY // 2:
         await asyncio.to_thread(town.database.kill)
@@ -148,7 +148,7 @@ async def all_of(archivers: Archivers, batches: Sequence[list[Record]]) -> None:
 
 
 def bad_ones() -> dict[str, list[Record]]:
-    """Why it cannot become an entry -> each that cannot."""
+    """Records that cannot become an entry, by the reason."""
     (good, *_), *_ = envelopes(1, "bad")
 
     def changed(**to: object) -> Record:
@@ -185,7 +185,7 @@ async def test_unreadable_record_is_quarantined_once_and_its_batch_is_logged(
     await archivers.dies("unacknowledged", *names)
     await archivers.starts(FIRST)
     await archivers.drained()
-    kept = await aside(archivers.pool)
+    kept = await read_quarantine(archivers.pool)
     assert kept == sorted((why, msgspec.msgpack.encode(r)) for why, rs in bad.items() for r in rs)
     refused = {record.id for record in chain(*bad.values())}
     good = [record for record in chain(*batches) if record.id not in refused]
@@ -193,8 +193,8 @@ async def test_unreadable_record_is_quarantined_once_and_its_batch_is_logged(
     assert await findings(archivers.pool, archivers.town.objects) == []
 
 
-async def aside(pool: Pool) -> list[tuple[str, bytes]]:
-    """What is kept aside, opened."""
+async def read_quarantine(pool: Pool) -> list[tuple[str, bytes]]:
+    """Reasons and opened bodies of the records in quarantine."""
     keys = await (await keys_of(pool)).ensure_conversation_keys([NOWHERE])
     rows = await pool.fetch("select reason, salt, sealed from archiver.quarantine")
     opened = [unseal(keys[NOWHERE], row["salt"], row["sealed"], PURPOSE) for row in rows]

@@ -35,7 +35,7 @@ class Writing:
             self.taken += 1
 
     async def reach(self, count: int) -> None:
-        """Until `count` were taken, with others still to be written."""
+        """Wait until `count` messages were taken, with others still to be written."""
 
         async def taken() -> int:
             return self.taken

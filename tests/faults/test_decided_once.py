@@ -42,7 +42,7 @@ STRIKES = int(os.environ.get("POSTKAMER_TEST_ROUTER_STRIKES", "6"))
 WRITTEN = 2 * FRAMES
 """Bodies that wait for it then: two full batches."""
 WITHIN_SECONDS = 0.2
-"""In which it decides, commits and says these, on two busy cores."""
+"""Seconds in which a router decides, commits and publishes a batch, on two busy cores."""
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +57,10 @@ async def witness(town: Installation) -> AsyncIterator[Witness]:
         yield witness
 
 
-def points(scene: Scene, found: list[tuple[str, Decision]], died: float) -> dict[str, str]:
-    """Of each message, what a router that died then had not done yet."""
+def undone_step_of_each(
+    scene: Scene, found: list[tuple[str, Decision]], died: float
+) -> dict[str, str]:
+    """The first step that a router had left undone when it died, for each message."""
     return {
         wamid: point(decision, wamid in scene.committed, scene.witness, died)
         for wamid, decision in found
@@ -66,7 +68,7 @@ def points(scene: Scene, found: list[tuple[str, Decision]], died: float) -> dict
 
 
 async def check(scene: Scene, found: Seen) -> None:
-    """What was committed stands; the rest was decided by the new rules; all is told once, alike."""
+    """Committed decisions stand and the new rules decide the rest; all is told once, alike."""
     final = dict(found.decided)
     await scene.witness.catch_up(final.values())
     assert {wamid: final[wamid] for wamid in scene.committed} == scene.committed
@@ -116,13 +118,15 @@ async def test_batch_is_published_as_first_decided_wherever_the_router_died(
         if at == COMMIT:
             await waiting(watch, 1)
         else:
-            await until(lambda: kept_at(scene), lambda held: held == PLACES[at], SETTLE_SECONDS)
+            await until(
+                lambda: undone_steps(scene), lambda held: held == PLACES[at], SETTLE_SECONDS
+            )
         await scene.dies()
     await scene.meanwhile()
     await scene.succeeds()
     found = await scene.seen()
     batch = [(wamid, d) for wamid, d in found.decided if wamid.endswith(".1")]
-    assert set(points(scene, batch, scene.died).values()) == DIED[at]
+    assert set(undone_step_of_each(scene, batch, scene.died).values()) == DIED[at]
     await check(scene, found)
 
 
@@ -133,7 +137,7 @@ DIED = {
     EVENT: {EVENT},
     ACKNOWLEDGEMENT: {EVENT, ACKNOWLEDGEMENT},
 }
-"""Where a router is kept -> what was still to be done, of each message of its batch."""
+"""The step at which a router is kept -> the steps left undone for the messages of its batch."""
 PLACES = {
     RECORD: {RECORD: CITIZENS},
     EVENT: {EVENT: CITIZENS},
@@ -150,12 +154,12 @@ MOMENTS = (
     lambda witness: witness.next(ArchiveBatch),
     lambda witness: witness.next(DeliveryBatch),
 )
-"""When a router is killed: at some time, or just as something was said, of which it may know or
-not."""
+"""Moments at which a router is killed: any time, or just after it has published something. It may
+not know yet that this arrived."""
 
 
-async def kept_at(scene: Scene) -> Counter[str]:
-    """What is still to be done of the batch, as it stands."""
+async def undone_steps(scene: Scene) -> Counter[str]:
+    """Count the steps that are still undone for the messages of the batch."""
     now = asyncio.get_running_loop().time()
     found = [each for each in await decided(scene.watch, scene.run) if each[0].endswith(".1")]
     return Counter(point(decision, True, scene.witness, now) for _, decision in found)
@@ -178,6 +182,6 @@ async def test_router_killed_at_any_moment_never_contradicts_itself(
         found = await scene.seen()
         await check(scene, found)
         batch = [each for each in found.decided if not each[0].endswith(".0")]
-        hit.update(set(points(scene, batch, scene.died).values()))
+        hit.update(set(undone_step_of_each(scene, batch, scene.died).values()))
     print(f"\nof {STRIKES} routers died so many with this still to be done: {dict(hit)}")
     assert hit[EVENT] + hit[ACKNOWLEDGEMENT], "not one in the middle of saying it"

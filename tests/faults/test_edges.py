@@ -23,7 +23,8 @@ MODES = (
 )
 """Failures of a CRM that hold its messages up, and park none."""
 FAILURES = 2
-"""Of each mode in a row: the first pauses the destination, the second lengthens the wait."""
+"""Failures of each mode in a row: the first pauses the destination, the second lengthens the
+wait."""
 PAUSED = 'postkamer_destination_paused{destination="crm"} '
 
 
@@ -70,7 +71,7 @@ async def test_refused_message_is_parked_and_the_next_one_is_delivered(
 
 
 async def _postkamer(town: Installation, *arguments: str) -> Any:
-    """What a command says, as JSON."""
+    """Output of a command, as JSON."""
     env = {"POSTKAMER_DATABASE_URL": town.database.url, "POSTKAMER_CONFIG": str(town.config)}
     invoke = partial(CliRunner().invoke, main, [*arguments, "--json"], env=env)
     done = await asyncio.to_thread(invoke)
@@ -257,7 +258,7 @@ async def _write_until(
 async def test_crm_that_fails_in_every_way_in_turn_gets_everything_in_order(
     town: Installation, watch: Watch, session: aiohttp.ClientSession
 ) -> None:
-    """What is refused is parked; all else comes, in order and unchanged."""
+    """A refused event is parked; all others arrive in order and unchanged."""
     before = await _read(session, f"{town.sandbox}/crm/summary")
     enough = asyncio.Event()
     # What is told of earlier tests' messages may still come, and be refused too.
@@ -273,8 +274,8 @@ async def test_crm_that_fails_in_every_way_in_turn_gets_everything_in_order(
     await _mode(session, town, mode="bad-request", oneIn=10)
 
     async def settled() -> tuple[int, int, int]:
-        """How many are settled: came, or are parked. One may be both: it came, its answer was lost,
-        and then it was refused."""
+        """Count the events that are settled, arrived and parked. One may be both of the last two:
+        its answer was lost after it arrived, and then it was refused."""
         came = {event["id"] for event in await watch.events("angry")}
         parked = set((await asyncio.to_thread(town.database.execute, were)).split())
         return len(came | parked), len(came), len(parked)

@@ -21,12 +21,12 @@ CONNECTIONS = 2560
 SECONDS = float(os.environ.get("POSTKAMER_TEST_OVERLOAD_SECONDS", "6"))
 """60 for the whole promise; 6 show whether it holds."""
 ANSWER_SECONDS = 10.0
-"""Of the slowest answer: senders, broker and all services share two cores."""
+"""Seconds of the slowest answer: senders, broker and all services share two cores."""
 MORE_MIB = 160.0
-"""What the gateway may grow by: 2,560 connections of some 32 KiB with a request and an answer each,
-1,024 requests in hand, and batches on their way."""
+"""Growth that the gateway may have: 2,560 connections of some 32 KiB with a request and an answer
+each, 1,024 requests in hand, and batches on their way."""
 FLAT_MIB = 24.0
-"""And by how much between the first third of the load and its end."""
+"""Growth that it may have between the first third of the load and its end."""
 HELD_UP_SECONDS = 1.0
 """Less than who waits is told that it took too long."""
 NORMAL_SECONDS = 10.0
@@ -50,9 +50,9 @@ async def overload(port: int, run: str) -> Outcome:
     return msgspec.json.decode(output, type=Outcome)
 
 
-async def held_up(town: Installation) -> None:
-    """In the middle of it the broker stands still: what is in hand piles up until the door closes.
-    Without, the senders wait in their sockets and all are taken in."""
+async def pause_broker(town: Installation) -> None:
+    """Pause the broker in the middle of the load, so that requests pile up until the door closes.
+    Without it the senders wait in their sockets and all are taken in."""
     await asyncio.sleep(SECONDS / 2)  # in the middle, and for so long: a condition of the load
     town.broker.pause()
     try:
@@ -61,7 +61,7 @@ async def held_up(town: Installation) -> None:
         town.broker.resume()
 
 
-async def sampled(look: Callable[[], float], until_done: "asyncio.Task[Outcome]") -> list[float]:
+async def sample(look: Callable[[], float], until_done: "asyncio.Task[Outcome]") -> list[float]:
     found = []
     while not until_done.done():
         found.append(look())
@@ -85,8 +85,8 @@ async def test_overloaded_gateway_answers_everyone_in_bounded_memory(
     before = town.memory("gateway")
     port = town.ports["POSTKAMER_GATEWAY_PORT"]
     loading = asyncio.create_task(overload(port, "flood"))
-    holding = asyncio.create_task(held_up(town))
-    sizes = await sampled(lambda: town.memory("gateway"), loading)
+    holding = asyncio.create_task(pause_broker(town))
+    sizes = await sample(lambda: town.memory("gateway"), loading)
     outcome = await loading
     await holding
 

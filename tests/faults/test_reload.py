@@ -28,7 +28,7 @@ from tests.support.observer import BEARER, Watch, until
 BROKEN = VERSIONS["one"].replace('"verkeer"', '"vervoer"')
 CHANGES = 8
 BY_THEMSELVES = 2
-"""Of the changes, those that nobody tells the router of."""
+"""Changes that the router must find without being told."""
 
 
 @pytest.fixture(scope="module")

@@ -24,14 +24,15 @@ from tests.support.installation import Installation, installed
 from tests.support.observer import Watch, until
 
 KILLS = int(os.environ.get("POSTKAMER_TEST_SEND_KILLS", "16"))
-"""By SIGKILL, of a real deliverer; half of them at a step, half at a moment that nobody chose. Two
-seconds each."""
+"""Kills of a real deliverer by SIGKILL: half of them at a step, half at a random moment. Each takes
+two seconds."""
 CITIZENS, AT_ONCE = 48, 4
-"""In all; with a message at the step where a deliverer dies, and one more that waits behind it."""
+"""Citizens in all, and those with two messages when a deliverer dies at a step: the second message
+waits behind the first."""
 CROWD = 16
-"""With a message on its way when a deliverer dies at any moment."""
+"""Citizens with a message on its way when a deliverer dies at any moment."""
 STARTS_SECONDS = 2.0
-"""In which a deliverer has started, on two busy cores."""
+"""Seconds in which a deliverer starts, on two busy cores."""
 UNCONFIRMED = "postkamer_sends_unconfirmed"
 
 pytestmark = pytest.mark.timeout(180 + 5 * KILLS)
@@ -89,7 +90,7 @@ async def nothing_yet(_: Letters) -> None:
 
 
 AFTER = (Letters.noticed, nothing_yet, Letters.succeeded)
-"""What happens between a death and what it was kept by letting go."""
+"""Events between a death and the end of the hold that kept the deliverer at its step."""
 
 
 async def after_all(letters: Letters) -> None:
@@ -160,10 +161,10 @@ async def check(letters: Letters) -> None:
         places = [order[id] for id in ids if id in arrived]
         assert places == sorted(places)
     wanted = {id: "delivered" if id in told else WORDS[states[id]] for id in mine}
-    await until(lambda: unsaid(letters, wanted), lambda left: not left, SETTLE_SECONDS)
+    await until(lambda: missing_events(letters, wanted), lambda left: not left, SETTLE_SECONDS)
     for words in (await letters.said()).values():
         assert len({word for _, word in words}) == len(words), "one word, two events"
-    await alarmed(letters, states)
+    await check_alarm(letters, states)
     show(letters, arrived, states)
 
 
@@ -172,14 +173,14 @@ WORDS = {"sent": "", "unconfirmed": "unknown", "failed": "failed"}
 nothing, of what Meta has taken."""
 
 
-async def unsaid(letters: Letters, wanted: dict[str, str]) -> dict[str, str]:
-    """What should have been said last of a message, and was not."""
+async def missing_events(letters: Letters, wanted: dict[str, str]) -> dict[str, str]:
+    """Messages whose last event, as wanted here, is missing."""
     last = {id: words[-1][1] for id, words in (await letters.said()).items()}
     return {id: word for id, word in wanted.items() if last.get(id, "") != word}
 
 
-async def alarmed(letters: Letters, states: dict[str, str]) -> None:
-    """As many as nobody knows of, whichever deliverer found them."""
+async def check_alarm(letters: Letters, states: dict[str, str]) -> None:
+    """The metric counts every unconfirmed message, whichever deliverer found it."""
     count = list(states.values()).count("unconfirmed")
     assert count, "nothing was left unconfirmed, so nothing was tried"
     await until(
@@ -188,7 +189,7 @@ async def alarmed(letters: Letters, states: dict[str, str]) -> None:
 
 
 def show(letters: Letters, arrived: list[str], states: dict[str, str]) -> None:
-    """Where deaths met messages, and what became of these."""
+    """Print the steps at which deaths met messages, and the fate of these."""
     found = Counter(
         (where, states[id], "on the phone" if id in arrived else "not on the phone")
         for id, where in letters.hits

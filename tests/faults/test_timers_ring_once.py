@@ -45,12 +45,12 @@ class Kind(msgspec.Struct, frozen=True):
     texts: tuple[str, ...] = ()
     kept: dict[str, int] = {}
     answered: bool = False
-    """What nobody answered stays open."""
+    """True for a conversation with an answer; one without stays open."""
 
 
 ASKED, UNCLEAR, LONGER = "Waarover gaat uw v", "Wij weten nog niet", "Sorry, u wacht lan"
 BEGINS = 18
-"""How three texts begin: with so many characters."""
+"""Characters that tell three texts apart by their beginning."""
 KINDS = {
     "quiet": Kind("Goedemorgen", "0 s", "", {"conversation-decided": 1}, (ASKED,), {"decided": 1}),
     "menu": Kind(
@@ -89,7 +89,7 @@ KINDS = {
 }
 
 WAITS = [kind for kind in KINDS if kind != "quiet"]
-"""Whose time does not pass in the test: it is made to."""
+"""Kinds of timers whose time the test moves, for it does not pass here."""
 EVENTS = {TYPE.format(event) for kind in KINDS.values() for event in kind.events}
 
 
@@ -120,7 +120,7 @@ class Citizens:
         self.kind, self._watch = KINDS[kind], watch
         self._phones = {phone(n): n for n in range(first, first + CITIZENS)}
         self.conversations: dict[str, str] = {}
-        """Of each phone."""
+        """Conversation of each phone."""
 
     async def write(self) -> None:
         now = await self._watch.count("select extract(epoch from now())::bigint")
@@ -128,7 +128,7 @@ class Citizens:
         assert await post(self._watch.session, self._watch.town.gateway, webhook(*said)) == 200
 
     async def opened(self) -> int:
-        """Of how many the CRM knows the conversation."""
+        """Count the phones whose conversation the CRM knows."""
         for event in await self._watch.events():
             data = event["event"]["data"]
             for name in data["from"]["identities"]:
@@ -194,7 +194,7 @@ Seen = Counter[tuple[str, str]]
 """(conversation or phone, what came) -> how often."""
 
 
-def owed(citizens: Citizens) -> Seen:
+def expected_effects(citizens: Citizens) -> Seen:
     kind, found = citizens.kind, Seen()
     for there, conversation in citizens.conversations.items():
         found.update({(conversation, TYPE.format(event)): n for event, n in kind.events.items()})
@@ -203,8 +203,8 @@ def owed(citizens: Citizens) -> Seen:
     return found
 
 
-async def seen(watch: Watch) -> Seen:
-    """What came of time-outs, for everybody: at CRMs, in the archive, on the phones."""
+async def seen_effects(watch: Watch) -> Seen:
+    """Effects of all time-outs: at CRMs, in the archive, on the phones."""
     events = {event["id"]: event for event in await watch.received()}.values()
     found = Seen((e["conversationId"], e["type"]) for e in events if e["type"] in EVENTS)
     rows = await asyncio.to_thread(watch.town.database.execute, KEPT)
@@ -215,7 +215,7 @@ async def seen(watch: Watch) -> Seen:
 
 
 def words(content: dict[str, Any]) -> str:
-    """How a text begins, on a phone; with a menu it stands one deeper."""
+    """Beginning of a text on a phone; a text with a menu is one level deeper."""
     body = content["body"]
     return str(body["text"] if isinstance(body, dict) else body)[:BEGINS]
 
@@ -236,14 +236,14 @@ async def test_timer_fires_once_though_routers_are_killed_when_it_is_due(
         await asyncio.wait_for(moment, SETTLE_SECONDS)
         await strike(town, VICTIMS[n % len(VICTIMS)])
         await until(others.opened, lambda n: n == CITIZENS, SETTLE_SECONDS)
-    wanted = sum((owed(citizens) for citizens in (*everybody, *greeting)), Seen())
+    wanted = sum((expected_effects(citizens) for citizens in (*everybody, *greeting)), Seen())
 
     async def lacking() -> Seen:
-        return wanted - await seen(watch)
+        return wanted - await seen_effects(watch)
 
     await until(lacking, lambda left: not left, SETTLE_SECONDS)
     await until(lambda: watch.count(DUE), lambda n: n == 0, SETTLE_SECONDS)
-    found = await seen(watch)
+    found = await seen_effects(watch)
     assert {what: n for what, n in found.items() if n != wanted.get(what, 1)} == {}
     assert witness.contradictions() == []
     again = sum(len(heard) > 1 for heard in witness.timeouts.values())

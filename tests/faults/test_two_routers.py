@@ -31,24 +31,24 @@ CONVERSATIONS = 200
 MESSAGES = int(os.environ.get("POSTKAMER_TEST_ROUTER_MESSAGES", "10000"))
 """Past routers that are killed; a quarter of a minute on two cores."""
 KILLING_SECONDS = 12.0
-"""At least, for all that is written: twice a router is killed, noticed and started again."""
+"""Shortest time for all messages: twice a router is killed, noticed and started again."""
 ROLLING_EACH, ROLLING_SECONDS = 20, 10.0
 PAUSE_SECONDS = 5.0
-"""In which no conversation of a number goes on while its partition changes hands: a second or less
-on an idle machine."""
+"""Longest pause of all conversations of a number while its partition changes hands: a second or
+less on an idle machine."""
 CUT = 40, 5, 0.0
 """Citizens, messages of each, and seconds that they take, when a router is cut off."""
 DRAIN_SECONDS = 120.0
 HOLDS_SECONDS = 15.0
-"""Until another router holds a partition: it is told at once that the other one's connection is
-gone, and takes the epoch with the first message."""
+"""Longest wait until another router holds a partition. It hears at once that the other one's
+connection is gone, and takes the epoch with the first message."""
 FIRST, SECOND = "router", "router-2"
 BROKER = "POSTKAMER_AMQP_URL"
 
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """With two routers whose every turn and every write is written down."""
+    """An installation with two routers whose every turn and every write is recorded."""
     with installed(tmp_path_factory.mktemp("two-routers")) as town:
         town.services[FIRST].stop()
         watched(town)
@@ -67,7 +67,7 @@ async def witness(town: Installation) -> AsyncIterator[Witness]:
 
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    """As many connections as there are citizens."""
+    """A session that opens as many connections as there are citizens."""
     timeout, connector = aiohttp.ClientTimeout(total=10), aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
         yield session
@@ -96,7 +96,7 @@ async def check(found: Seen, witness: Witness, crowd: Crowd) -> None:
 
 
 def check_turns(town: Installation) -> None:
-    """In every turn its holder wrote, and nobody else."""
+    """Only its holder wrote in each turn."""
     found = turns(town)
     assert [turn for turn in found if set(turn.writers) - {turn.process}] == []
     for partition in {turn.partition for turn in found}:
@@ -172,7 +172,8 @@ async def road(town: Installation) -> AsyncIterator[Road]:
 async def test_router_cut_off_from_the_broker_is_fenced(
     town: Installation, watch: Watch, session: aiohttp.ClientSession, witness: Witness, road: Road
 ) -> None:
-    """It has a batch of each in hand, and does not know that the broker gave them to the other."""
+    """The first router has a batch of each partition in hand, and does not know that the broker
+    gave them to the other."""
     run = "cut"
     arrivals, crowd = await arriving(watch, run), Crowd(session, town, run)
     async with locked(watch, "access exclusive"):

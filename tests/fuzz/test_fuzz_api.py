@@ -1,4 +1,4 @@
-"""What the APIs say of themselves is what they do, whatever they are asked.
+"""The APIs do as their documents say, for every request.
 
 Requests are made from the documents that the services give, as they should be and as they should
 not be; each answer is held against the same document.
@@ -37,10 +37,10 @@ from tests.support.fuzz.rounds import WHOLE, fuzz
 from tests.support.installation import Installation
 
 SHARE = 0.2
-"""Of all inputs, that are calls of the two APIs; the others are webhooks."""
+"""Share of calls of the two APIs in all inputs; the others are webhooks."""
 INPUTS = int(WHOLE * SHARE / 2)
 AWAY_SHARE = 0.01
-"""Of all calls, at most: a 503 is documented, but nothing is away here but what is too slow."""
+"""Largest share of 503 in all calls: it is documented, but only a slow service gives it here."""
 TOKEN = "fuzz-api-token"
 CITIZENS = 20
 MOSTLY = (True,) * 9 + (False,)
@@ -58,11 +58,12 @@ CHECKS = [
     response_schema_conformance,
 ]
 DONE_SHARE = 0.2
-"""Of all calls, at least: an API that refuses everything would lose nothing either."""
+"""Smallest share of calls that succeed: an API that refuses everything would lose nothing
+either."""
 
 
 class Known(msgspec.Struct):
-    """What is there to be asked for: ids that get a request behind the first check."""
+    """Ids that exist, so that a request passes the first check."""
 
     conversations: list[str]
     messages: list[str]
@@ -142,7 +143,7 @@ class Calls:
 
     @property
     def done(self) -> int:
-        """How many were answered by doing what they asked."""
+        """Count the answers of success."""
         return sum(times for status, times in self.answers.items() if status < 400)
 
     def _count(self, status: int) -> None:
@@ -159,7 +160,7 @@ class Calls:
             case.body = _filled(deepcopy(case.body), self._known, draw)
 
     def _subjects(self, path: str) -> Sequence[str]:
-        """What there is of the kind that an operation is about."""
+        """Ids of the kind that an operation is about."""
         if "/numbers/" in path:
             return [NUMBER]
         ids = self._known.messages if "/messages/{id}" in path else None
@@ -167,14 +168,14 @@ class Calls:
 
 
 def _longest_line(request: Any) -> int:
-    """Of what came before the body, about."""
+    """Length of the longest line before the body, roughly."""
     return max(
         len(request.url), *(len(name) + len(value) for name, value in request.headers.items())
     )
 
 
 def _has_wrong_body(case: Any) -> bool:
-    """Whether the body is not what the document allows; then it stays as it is."""
+    """True when the document does not allow the body, which then stays as it is."""
     body = case.meta.components.get(ParameterLocation.BODY)
     return body is not None and bool(body.mode.is_negative)
 

@@ -26,18 +26,19 @@ from tests.support.observer import until
 pytestmark = pytest.mark.alone
 
 SHARE = 0.8
-"""Of all inputs, that are webhooks; the others are calls of the API."""
+"""Share of webhooks in all inputs; the others are calls of the API."""
 INPUTS = int(WHOLE * SHARE)
 VOLLEY = 16
 """Requests under way at once: group commit has something to do, and two cores are not drowned."""
 LARGE = 2
-"""Of them, large ones: what a process has held at once it keeps, and a leak would hide in that.
-What many large ones at once do is a question of overload, and not of what they hold."""
+"""Large webhooks in each round. A process keeps the memory of many at once, and a leak would hide
+in that; many at once are a question of overload."""
 WARM = 10
-"""Of the largest, before memory is looked at."""
+"""Largest webhooks that are sent before memory is looked at."""
 SETTLE_SECONDS = 120.0
 TAKEN_SHARE = 0.5
-"""Of all inputs, at least: a door that refuses everything would lose nothing either."""
+"""Smallest share of inputs that is taken: a door that refuses everything would lose nothing
+either."""
 
 
 class Run:
@@ -104,7 +105,7 @@ def large_ones() -> st.SearchStrategy[list[Request]]:
     return st.lists(asked, min_size=2, max_size=2)
 
 
-async def _settled(run: Run) -> None:
+async def _wait_until_settled(run: Run) -> None:
     """Everything that was promised has had the time to arrive."""
     town, accounts = run.town, run.accounts
     receipts = accounts.taken.total()
@@ -141,10 +142,10 @@ def test_every_webhook_is_answered_and_every_accepted_one_is_kept(
     with Run(town, Accounts(tmp_path)) as run:
         run.fire([_large(n) for n in range(WARM)])
         fuzz(run.fire, large_ones(), examples=40)
-        asyncio.run(_settled(run))  # in the archiver too, or its height is none yet
+        asyncio.run(_wait_until_settled(run))  # in the archiver too, or its height is none yet
         while (left := INPUTS - run.accounts.inputs) > 0:
             fuzz(run.fire, volleys(VOLLEY), examples=-(-left // VOLLEY))
-        asyncio.run(_settled(run))
+        asyncio.run(_wait_until_settled(run))
         for line in _summary(run):
             print(f"  {line}")
     assert run.accounts.taken.total() > TAKEN_SHARE * INPUTS

@@ -41,7 +41,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 @pytest.fixture
 async def broker(running: Broker) -> Broker:
-    """With nothing in it of an earlier test."""
+    """A broker whose queues are empty, whatever an earlier test left there."""
     async with await aiormq.connect(running.url) as connection:
         channel = await connection.channel()
         for queue in QUEUES:
@@ -138,7 +138,7 @@ def scanner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
 
 @pytest.fixture
 async def scanned(pool: Pool, tmp_path: Path, scanner: Clamd) -> AsyncIterator[Any]:
-    """Where files are got and scanned, a `Room`."""
+    """A `Room`, which gets and scans files."""
     from tests.support.integration.media_provider import room
 
     async with room(pool, tmp_path, Scanner(scanner.url)) as made:

@@ -26,7 +26,7 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Play:
 
 
 @pytest.mark.parametrize("id", ROWS)
-def test_what_comes_of_a_conversation(id: str, play: Play) -> None:
+def test_conversation_goes_as_its_row_says(id: str, play: Play) -> None:
     """A row that says that it differs fails too, so that it is not forgotten."""
     seen = play(id)
     assert not seen.wrong, "\n".join([seen.row.why, *seen.wrong, seen.row.differs])

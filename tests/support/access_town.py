@@ -25,10 +25,10 @@ from tests.support.observer import until
 from tests.support.tokens import GENEROUS, admitted, bearer, made
 
 SECONDS = 20.0
-"""For what should come within one or two."""
+"""Most seconds for an event that should come within one or two."""
 NUMBERS = {"almelo": NUMBER, "hengelo": NEIGHBOUR_NUMBER}
 WORDS = {"openbare-ruimte": "container", "burgerzaken": "paspoort", "balie": "hallo"}
-"""What a citizen says to come to a department."""
+"""Word of a citizen that brings a message to each department."""
 DEPARTMENTS = {
     "almelo": ("openbare-ruimte", "burgerzaken", "belastingen"),
     "hengelo": ("balie",),
@@ -40,7 +40,7 @@ OTHER_ROLE = "operator"
 
 
 class Part(msgspec.Struct, frozen=True):
-    """What one department did in one conversation."""
+    """One department's part in one conversation."""
 
     tenant: str
     department: str
@@ -113,7 +113,7 @@ class Parts:
         return await self._answered(part)
 
     async def _answered(self, part: Part) -> Part:
-        """With the answer that its department gave, once that is on the record."""
+        """The part with its department's answer, once that is on the record."""
         said = {"type": "text", "text": {"body": f"{part.mark} antwoord"}}
         order = {"conversationId": part.conversation} | said
         answer = await self.ordered(f"{part.tenant}-send", "/v1/messages", order)

@@ -22,7 +22,7 @@ START_SECONDS = 30.0
 
 
 class Clamd:
-    """On a port of this machine."""
+    """A clamd on a port of this machine."""
 
     def __init__(self, folder: Path, most: int = STREAM_MEBIBYTES) -> None:
         self.port = free_port()

@@ -52,7 +52,7 @@ def two_files(folder: Path) -> Path:
 
 
 def replaced(file: Path, text: str) -> None:
-    """In one go, as an editor or a deployment does."""
+    """Replace a file in one step, as an editor or a deployment does."""
     new = file.with_name(f".{file.name}.new")
     new.write_text(text)
     new.replace(file)

@@ -52,7 +52,7 @@ READY_SECONDS = 60.0
 
 class Installation:
     def __init__(self, folder: Path, change: Callable[[str], str] = lambda text: text) -> None:
-        """With the example's configuration and a neighbour's, as `change` makes it."""
+        """Take the example's configuration and a neighbour's, as `change` makes it."""
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.ports = {port.variable: free_port() for port in PORTS}
@@ -86,7 +86,7 @@ class Installation:
 
     @property
     def objects(self) -> Path:
-        """Where files are."""
+        """Folder of the stored files."""
         return self.folder / ".local" / "objects"
 
     def operations(self, name: str) -> str:
@@ -154,8 +154,7 @@ class Installation:
         self.database.kill()
 
     def says(self, *arguments: str) -> str:
-        """What a command of the operator's says, as the owner of the database, whatever becomes of
-        it."""
+        """Output of an operator's command, run as the owner of the database, also when it fails."""
         owner = {"POSTKAMER_DATABASE_URL": self.database.url}
         settings = self._settings("operator") | owner
         done = CliRunner().invoke(main, arguments, env=settings)
@@ -218,7 +217,7 @@ class Installation:
 
 
 def _service(name: str) -> Service:
-    """Whose process this is."""
+    """Service whose process has this name."""
     return next(service for service in SERVICES if service.name == name.removesuffix("-2"))
 
 
@@ -240,7 +239,7 @@ def frozen_database(town: Installation) -> Iterator[None]:
 
 
 def answers(url: str) -> bool:
-    """Whether `url` answers 200 now."""
+    """True when `url` answers 200 now."""
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:
             return bool(answer.status == 200)

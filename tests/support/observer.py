@@ -1,4 +1,4 @@
-"""What the outside world and the archive have seen; waiting for conditions, never for time."""
+"""An observer of the outside world and the archive; it waits for conditions, never for time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

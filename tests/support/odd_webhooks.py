@@ -46,7 +46,7 @@ Pieces = dict[tuple[int, str], bytes]
 
 
 def pieces(items: Iterable[AnyItem]) -> Pieces:
-    """As the records of the items have them."""
+    """Pieces of the items as their records have them."""
     found: Pieces = {}
     for nth, item in enumerate(items):
         found |= {(nth, "item"): item.raw, (nth, "contact"): item.contact}

@@ -1,4 +1,4 @@
-"""What a run's citizens may be known by, and where something of it stands, however it is written.
+"""Marks that identify a run's citizens, and a search for their traces, however they are written.
 
 Words of a run are chance, so that none stands anywhere by itself; telephone numbers are of a range
 that nothing else of a test has. What is found is shown without the find.
@@ -17,7 +17,7 @@ KINDS = (
     "name", "username", "user id", "text", "caption", "button", "card", "place", "filename",
     "group", "error", "note", "answer", "path",
 )  # fmt: skip
-"""What is said of or by somebody; each has a word of its own in a run."""
+"""Kinds of words from or about a citizen; each has a word of its own in a run."""
 LETTERS = "ghjklmnopqrstvwxyz"
 """Those that no hexadecimal number has."""
 WORD_LETTERS = 9
@@ -34,7 +34,7 @@ PHONE = re.compile(
     rf"|(?<![.\da-f])0{_DIGITS.replace('.', '')}(?:[\s-]?\d){{3}}",
     re.IGNORECASE,
 )
-"""Of a citizen, written in any of the usual ways."""
+"""Telephone number of a citizen, written in any of the usual ways."""
 WAMID = re.compile(r"wamid\.[A-Za-z0-9+/=_-]{6,}")
 
 
@@ -74,7 +74,7 @@ class Marks:
                 yield Trace(kind, source, n, self.redacted(line))
 
     def kinds(self, line: str) -> list[str]:
-        """Of what there is something in a line."""
+        """Kinds that a line has something of."""
         found = {
             kind
             for view in views(line)

@@ -36,7 +36,7 @@ class SimulatedClock:
         self._move(at - clock.now())
 
     def set(self, at: datetime) -> None:
-        """It is `at` from here on, and goes on from there. Never back: a clock goes on."""
+        """Set the time to `at`; it goes on from there. A clock never goes back."""
         assert at >= self.now(), "the simulated clock would go back"
         self._move(at - clock.now())
 

@@ -135,7 +135,7 @@ menu = "onderwerp"
 
 
 def town(said: str = TOWN) -> LoadedConfig:
-    """With the texts of the example."""
+    """A town with the texts of the example."""
     return LoadedConfig(parse(said, "town.toml"), load_texts(FOLDER), {}, version({"town": said}))
 
 
@@ -151,7 +151,7 @@ class Week:
         self._count = 0
 
     def passes(self, **time: float) -> None:
-        """What is due meanwhile is told when it is."""
+        """Let time pass; each time-out comes when it is due."""
         until = self.now + timedelta(**time)
         while due := [t for t in self._timers.values() if t.due_at <= until]:
             timer = min(due, key=lambda t: (t.due_at, t.id))

@@ -33,7 +33,7 @@ class Authority:
         return made
 
     def shown_by(self, issued: Issued, *, asks: bool) -> ssl.SSLContext:
-        """What a server uses; `asks`: for a certificate that this authority signed."""
+        """Context of a server; with `asks` it wants a certificate that this authority signed."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(issued.certificate, issued.key)
         if asks:

@@ -11,7 +11,7 @@ from services.postgres.database import connection_pool
 from tests.support.observer import until
 
 GENEROUS = {"per_second": 1000, "burst": 10_000}
-"""For a test that is not about rates."""
+"""Limits of a token for a test that is not about rates."""
 
 
 async def made(url: str, name: str, tenant: str, **wanted: Any) -> str:

@@ -1,4 +1,5 @@
-"""From a citizen's phone to the tasks of an Open Klant and back, with all of it running."""
+"""A message goes from a citizen's phone to the tasks of an Open Klant and back, with all
+running."""
 
 import asyncio
 from collections.abc import Iterator

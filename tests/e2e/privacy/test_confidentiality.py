@@ -1,4 +1,4 @@
-"""What a confidential department is told, and how whoever may comes by the rest."""
+"""A confidential department's CRM is told little; a colleague with the right reads the rest."""
 
 import itertools
 from collections.abc import Iterator
@@ -65,7 +65,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         town.discard()
 
 
-async def told(watch: Watch, wamid: str) -> dict[str, Any]:
+async def write_confidentially(watch: Watch, wamid: str) -> dict[str, Any]:
     """The event of a confidential message, as the CRM got it."""
     seen = len(await watch.received())
     body = webhook(text(SECRET, wamid, next(CITIZENS)))
@@ -75,7 +75,7 @@ async def told(watch: Watch, wamid: str) -> dict[str, Any]:
     return event
 
 
-async def asked(session: aiohttp.ClientSession, url: str, token: str) -> tuple[int, Any]:
+async def get_json(session: aiohttp.ClientSession, url: str, token: str) -> tuple[int, Any]:
     async with session.get(url, headers=bearer(token)) as answer:
         return answer.status, await answer.json()
 
@@ -83,7 +83,7 @@ async def asked(session: aiohttp.ClientSession, url: str, token: str) -> tuple[i
 async def test_confidential_event_has_no_text_and_the_archive_shows_it_to_its_department(
     town: Installation, watch: Watch, session: aiohttp.ClientSession
 ) -> None:
-    event = await told(watch, "wamid.secret")
+    event = await write_confidentially(watch, "wamid.secret")
     assert event["data"]["department"] == "jeugd" and event["data"]["task"]
     raw = str(event)
     assert "slaapt" not in raw and phone(300_000) not in raw
@@ -93,14 +93,14 @@ async def test_confidential_event_has_no_text_and_the_archive_shows_it_to_its_de
         await admitted(session, town.archiver, token)
 
     async def found() -> tuple[int, Any]:
-        return await asked(session, event["dataref"], theirs)
+        return await get_json(session, event["dataref"], theirs)
 
     status, message = await until(found, lambda said: said[0] != 503, 10)
     assert (status, message["text"], message["id"]) == (200, SECRET, event["data"]["messageId"])
     assert {"kind": "phone", "value": phone(300_000)} in message["from"]["identities"]
 
     async def hidden() -> tuple[int, Any]:
-        return await asked(session, event["dataref"], others)
+        return await get_json(session, event["dataref"], others)
 
     await until(hidden, lambda said: said[0] == 404, 10)
 

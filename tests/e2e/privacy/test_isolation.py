@@ -39,7 +39,7 @@ DRAWN = settings(
 )
 RIGHTS = sorted(all_rights(), key=lambda rights: rights.name)
 INSIDER = "almelo-send-burgerzaken"
-"""Of the department that the documents' examples are about."""
+"""Token of the department that the documents' examples are about."""
 
 
 GUARDED = [operation for operation in operations() if operation.roles]

@@ -49,9 +49,9 @@ COMMANDS = (
     "archive views --token sandbox",
     "archive processing --from 2026-01-01 --to 2036-01-01",
 )
-"""What an operator looks at day by day; none with an option that shows what was said."""
+"""Commands of an operator's day; none has an option that shows a citizen's words."""
 PARKED = 3
-"""That are looked at one by one."""
+"""Number of parked deliveries that are looked at one by one."""
 HAPPENED = {
     "metrics of router, before": (r"postkamer_messages_received_total\{.*[1-9]",),
     "metrics of router": (r"_duplicates_total .*[1-9]", r"_quarantined_total\{.*[1-9]"),
@@ -83,7 +83,7 @@ QUOTED = {
     "graph, 502",
     "graph, 130429",
 }
-"""Where others answered with the words of citizens."""
+"""Faults whose answer quoted the words of citizens."""
 SAID_HERE_ALONE = {"path", "note", "user id", "error", "group", "username", "caption"}
 """Kinds that need not come as far as a CRM or Meta."""
 
@@ -134,14 +134,14 @@ async def test_logs_metrics_refusals_and_addresses_have_no_personal_data(
     run: Run, marks: Marks
 ) -> None:
     await run.goes()
-    found = await written(run)
+    found = await collect_texts(run)
     assert_it_happened(run, found)
     assert outside_the_log(found) == []
     traces = [trace for source, text in found.items() for trace in marks.traces(source, text)]
-    assert not traces, told(traces)
+    assert not traces, list_traces(traces)
 
 
-async def written(run: Run) -> dict[str, str]:
+async def collect_texts(run: Run) -> dict[str, str]:
     """Everything that is to be read, by where it stands."""
     town, asked, stand_in = run.town, run.asked, run.stand_in
     found = run.counted | {
@@ -179,14 +179,15 @@ def assert_it_happened(run: Run, found: dict[str, str]) -> None:
 
 
 def outside_the_log(found: dict[str, str]) -> list[str]:
-    """Where a service of ours wrote what is no line of its log: nothing bounds what that says."""
+    """Sources where a service wrote something other than a line of its log: nothing bounds that
+    text."""
     ours = [f"{name}.log{old}" for name in REAL for old in ("", ".old")]
     lines = ((source, line) for source in ours for line in found[source].splitlines())
     return [source for source, line in lines if not line.startswith('{"')]
 
 
-def told(traces: list[Trace]) -> str:
-    """How often what stands where, and a line of each."""
+def list_traces(traces: list[Trace]) -> str:
+    """Each kind of trace and its source with a count, then a line of each."""
     counts = Counter((trace.kind, trace.source) for trace in traces)
     lines = [f"{kind} in {source}: {n} times" for (kind, source), n in counts.most_common()]
     some = {(trace.kind, trace.source): trace for trace in traces}

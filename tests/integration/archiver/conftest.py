@@ -69,7 +69,7 @@ def archive(empty: str) -> Archive:
 
 @pytest.fixture
 def town_archive(empty: str) -> Archive:
-    """Of the municipality in the shipped example."""
+    """Archive commands for the municipality in the shipped example."""
     return Archive(empty, POSTKAMER_CONFIG=str(EXAMPLE))
 
 

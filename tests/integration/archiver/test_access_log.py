@@ -104,7 +104,9 @@ async def test_token_for_people_must_name_the_employee_and_wrong_headers_are_nam
     assert view["employee"] == "m.devries"
 
 
-async def test_nothing_is_shown_while_views_cannot_be_written(pool: Pool, paths: list[str]) -> None:
+async def test_archive_shows_no_record_while_views_cannot_be_written(
+    pool: Pool, paths: list[str]
+) -> None:
     async with archive_api(pool) as api, pool.acquire() as connection:
         async with connection.transaction():
             await connection.execute(writer._HEAD)

@@ -64,7 +64,7 @@ async def recipe(tmp_path: Path, archive: Archive, log: Log) -> Recipe:
 async def test_stranger_checks_a_proof_and_reads_only_an_opened_one(
     log: Log, archive: Archive, recipe: Recipe
 ) -> None:
-    """At the edges of tiles and checkpoints."""
+    """The entries are at the edges of tiles and checkpoints."""
     edges = (0, 1, 255, 256, 257, FIRST_SIGNED - 1, FIRST_SIGNED, 511, 512, ENTRIES - 2)
     for place in (*edges, ENTRIES - 1):
         record = log.records[place]

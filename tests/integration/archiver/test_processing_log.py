@@ -65,7 +65,7 @@ async def test_each_action_is_one_row_however_often_it_is_written(pool: Pool) ->
     assert sum(row["trace_id"] == trace for row in found) == 3, "received, and given to two"
 
 
-async def test_nothing_is_logged_of_entries_that_are_not_written(pool: Pool) -> None:
+async def test_processing_log_has_no_row_of_an_entry_that_is_not_written(pool: Pool) -> None:
     writer = await writer_of(pool)
     entries = await writer.seal(question_and_answers())
     last = msgspec.structs.replace(entries[-1], subjects=("what the database refuses",))

@@ -34,7 +34,7 @@ HANDLED = [
 
 
 class Part(msgspec.Struct, frozen=True):
-    """What one department had of a conversation."""
+    """Records of one department's part in a conversation."""
 
     tenant: str
     conversation: str
@@ -212,7 +212,7 @@ async def test_wrong_numbers_of_a_query_are_named_and_wrong_ids_not_found(pool: 
     assert wrong == PAGES
 
 
-async def test_nothing_is_read_without_the_role(pool: Pool) -> None:
+async def test_archive_refuses_a_read_without_the_role(pool: Pool) -> None:
     for role in ("send", "rules", "kcc", "records", "archivist", "privacy", "operator"):
         async with archive_api(pool, roles=frozenset([role])) as api:
             for path in (f"conversations/{MOVED}", f"messages/{clock.new_id()}"):

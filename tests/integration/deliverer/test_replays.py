@@ -1,4 +1,4 @@
-"""What is tried again, by a destination at work: as fast as was asked, however much of it waits."""
+"""A destination at work replays events as fast as was asked, however many wait."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from tests.support.integration.destination_harness import Crm, Post, delivery, s
 MANY = 3 * MAX_PER_SECOND
 WAITING = 20_000
 BLOCKS = 100
-"""Of 8 KiB, that a look may touch: the levels of two indexes. From end to end they have more."""
+"""Blocks of 8 KiB that a look may touch: the levels of two indexes. Both have more in all."""
 
 
 async def park(pool: Pool, count: int) -> None:
@@ -37,7 +37,7 @@ async def park(pool: Pool, count: int) -> None:
     await asyncio.gather(*(pool.execute(sql, *row) for row in rows))
 
 
-async def test_what_is_tried_again_goes_as_fast_as_was_asked(broker: Broker, pool: Pool) -> None:
+async def test_replay_goes_as_fast_as_was_asked(broker: Broker, pool: Pool) -> None:
     crm, post = Crm(), Post(broker, pool)
     at: list[float] = []
 

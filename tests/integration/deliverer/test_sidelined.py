@@ -16,7 +16,7 @@ from tests.support.observer import until, until_true
 
 POISON = 1000
 AFTER = range(POISON + 1, POISON + 41)
-"""In more envelopes than are in hand at once."""
+"""Envelopes after the bad one, more than are in hand at once."""
 OTHERS = range(100, 150)
 
 

@@ -18,7 +18,7 @@ ANSWER = {
 
 @pytest.fixture(autouse=True)
 async def conversation(pool: Pool) -> None:
-    """At the first of the departments."""
+    """A conversation of the first department."""
     await opened(pool, CONVERSATION, OWN)
 
 
@@ -45,7 +45,7 @@ async def test_only_who_may_know_of_the_last_answer_hears_which_it_is(
     assert ("last" in said) is tells and said.get("last") == (str(last.id) if tells else None)
 
 
-async def test_after_a_reaction_nobody_has_answered_yet(pool: Pool) -> None:
+async def test_reaction_does_not_count_as_an_answer(pool: Pool) -> None:
     reaction = {"messageId": str(clock.new_id()), "emoji": "\N{THUMBS UP SIGN}"}
     thumb = {"conversationId": CONVERSATION, "type": "reaction", "reaction": reaction}
     async with desk_of(pool) as desk:

@@ -88,7 +88,7 @@ async def test_an_accepted_answer_is_given_again_though_others_answered_since(
     assert not (await store.accept(first)).confirmed
 
 
-async def test_of_many_at_once_who_saw_the_same_one_answers(store: CommandStore) -> None:
+async def test_one_answer_is_taken_when_many_saw_the_same_last_answer(store: CommandStore) -> None:
     last: UUID | None = None
     for _ in range(10):
         tries = [answer(last) for _ in range(8)]
@@ -117,7 +117,9 @@ async def test_an_order_is_read_by_its_own_token_once_it_is_safe(store: CommandS
         assert await store.find_message(order.id, msgspec.structs.replace(RIGHTS, **other)) is None
 
 
-async def decided(store: CommandStore, pool: Pool, status: str, offered: bool) -> NewCommand:
+async def accept_and_decide(
+    store: CommandStore, pool: Pool, status: str, offered: bool
+) -> NewCommand:
     """An order that named no conversation, as it stands with the router; and in the ledger, when it
     was offered to Meta."""
     order = msgspec.structs.replace(answer(), conversation="")
@@ -147,7 +149,7 @@ async def decide(
 async def test_the_message_that_opened_a_conversation_is_its_last_answer(
     store: CommandStore, pool: Pool, status: str
 ) -> None:
-    opening = await decided(store, pool, status, offered=True)
+    opening = await accept_and_decide(store, pool, status, offered=True)
     with pytest.raises(AnsweredMeanwhile):
         await store.accept(answer(clock.new_id()))
     follow_up = answer(opening.id)
@@ -161,7 +163,7 @@ async def test_the_message_that_opened_a_conversation_is_its_last_answer(
 async def test_a_note_and_what_the_router_refused_are_no_answers(
     store: CommandStore, pool: Pool, status: str
 ) -> None:
-    order = await decided(store, pool, status, offered=False)
+    order = await accept_and_decide(store, pool, status, offered=False)
     with pytest.raises(AnsweredMeanwhile) as refused:
         await store.accept(answer(order.id))
     assert refused.value.last is None
@@ -189,7 +191,7 @@ async def test_a_message_to_a_number_into_the_same_conversation_is_its_last_answ
 ) -> None:
     first = answer(None)
     await store.accept(first)
-    last = await decided(store, pool, "accepted", offered=True)
+    last = await accept_and_decide(store, pool, "accepted", offered=True)
     for _ in range(2):
         for stale in (None, first.id):
             with pytest.raises(AnsweredMeanwhile) as refused:
@@ -198,7 +200,7 @@ async def test_a_message_to_a_number_into_the_same_conversation_is_its_last_answ
         tries = [answer(last.id) for _ in range(20)]
         results = await asyncio.gather(*map(store.accept, tries), return_exceptions=True)
         [first] = [t for t, r in zip(tries, results, strict=True) if not isinstance(r, Exception)]
-        last = await decided(store, pool, "sent", offered=True)
+        last = await accept_and_decide(store, pool, "sent", offered=True)
 
 
 async def test_a_reaction_is_no_answer_and_is_not_given_to_who_missed_one(
@@ -257,7 +259,7 @@ async def test_an_answer_that_was_never_confirmed_takes_its_turn_anew_when_it_co
 
 
 @pytest.mark.parametrize("confirmed", [True, False])
-async def test_what_is_safe_counts_however_long_ago(
+async def test_safe_answer_counts_whatever_its_age(
     store: CommandStore, pool: Pool, confirmed: bool
 ) -> None:
     """Its publish was confirmed, or the router has it though nobody heard."""

@@ -36,7 +36,7 @@ BODIES = {
 
 @pytest.mark.parametrize("id", ["%00", f"{CONVERSATION}%00", CONVERSATION, "x", "%ED%A0%80"])
 @pytest.mark.parametrize("verb", VERBS)
-async def test_what_is_no_conversation_is_not_found_whatever_stands_in_its_place(
+async def test_change_of_an_unknown_conversation_is_not_found(
     desk: Desk, verb: str, id: str
 ) -> None:
     status, said = await desk.post(f"conversations/{id}/{verb}", BODIES[verb])
@@ -44,8 +44,8 @@ async def test_what_is_no_conversation_is_not_found_whatever_stands_in_its_place
     assert desk.commands == []
 
 
-def said_of(said: Any) -> list[str]:
-    """Where each fault is: pointer or header."""
+def places_of_faults(said: Any) -> list[str]:
+    """Pointer or header of each fault."""
     return [fault["pointer"] or fault.get("parameter", "") for fault in said["errors"]]
 
 
@@ -74,7 +74,7 @@ async def test_a_key_that_is_none_is_told_together_with_what_is_wrong_with_the_b
     desk: Desk, headers: list[tuple[str, str]], body: Any, pointers: list[str]
 ) -> None:
     status, said = await desk.post("messages", body, headers)
-    assert (status, said_of(said)) == (400, ["Idempotency-Key", *pointers])
+    assert (status, places_of_faults(said)) == (400, ["Idempotency-Key", *pointers])
     assert desk.commands == []
 
 
@@ -93,7 +93,7 @@ async def test_faults_of_the_words_and_of_the_configuration_are_told_together(
     desk: Desk, path: str, body: Any, pointers: list[str]
 ) -> None:
     status, said = await desk.post(path, body)
-    assert (status, said_of(said)) == (400, pointers)
+    assert (status, places_of_faults(said)) == (400, pointers)
 
 
 KEY = ("Idempotency-Key", "k")

@@ -21,11 +21,11 @@ Answer = tuple[int, str, str]
 
 @pytest.fixture(autouse=True)
 async def conversation(pool: Pool) -> None:
-    """At one department, after another."""
+    """A conversation of one department, which another had before."""
     await opened(pool, CONVERSATION, OWN, OTHER)
 
 
-async def said(pool: Pool, verb: str, body: Any, *departments: str) -> Answer:
+async def post_change(pool: Pool, verb: str, body: Any, *departments: str) -> Answer:
     """Status, code, and where the faults are; and whether it went on as it should."""
     async with desk_of(pool, *departments) as desk:
         status, told = await desk.post(f"{HERE}/{verb}", body)
@@ -35,14 +35,14 @@ async def said(pool: Pool, verb: str, body: Any, *departments: str) -> Answer:
 
 
 @pytest.mark.parametrize("departments", [(), (OWN,), (OTHER,), (THIRD,)])
-async def test_whoever_is_woken_confirms_whichever_department_they_are_of(
+async def test_alarm_is_confirmed_from_any_department(
     pool: Pool, departments: tuple[str, ...]
 ) -> None:
-    assert await said(pool, "_confirm", {}, *departments) == (202, "", "")
+    assert await post_change(pool, "_confirm", {}, *departments) == (202, "", "")
 
 
 @pytest.mark.parametrize("verb", ["_confirm", "_release", "_merge"])
-async def test_nobody_of_another_municipality_knows_of_it(pool: Pool, verb: str) -> None:
+async def test_conversation_is_not_found_from_another_municipality(pool: Pool, verb: str) -> None:
     async with desk_of(pool, tenant="elsewhere") as desk:
         body = WITH if verb == "_merge" else {}
         status, told = await desk.post(f"{HERE}/{verb}", body)
@@ -54,12 +54,12 @@ async def test_nobody_of_another_municipality_knows_of_it(pool: Pool, verb: str)
     ("department", "status", "code"),
     [(OWN, 202, ""), (OTHER, 409, "transferred"), (THIRD, 404, "")],
 )
-async def test_what_is_held_or_put_together_is_the_departments_own(
+async def test_release_and_merge_belong_to_the_department_of_the_conversation(
     pool: Pool, verb: str, department: str, status: int, code: str
 ) -> None:
     await opened(pool, SECOND, department)
     body = WITH if verb == "_merge" else {}
-    assert (await said(pool, verb, body, department))[:2] == (status, code)
+    assert (await post_change(pool, verb, body, department))[:2] == (status, code)
 
 
 NOT_OURS = (400, "", "/with: is no conversation of ours")
@@ -79,7 +79,7 @@ async def test_the_other_conversation_is_the_tokens_own_too(
 ) -> None:
     if been:
         await opened(pool, SECOND, been[-1], *been[:-1])
-    assert await said(pool, "_merge", WITH, OWN) == expected
+    assert await post_change(pool, "_merge", WITH, OWN) == expected
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,10 @@ async def test_the_other_conversation_is_the_tokens_own_too(
         ("x", "must be the id of a conversation"),
     ],
 )
-async def test_what_cannot_be_put_together_is_said(pool: Pool, other: str, fault: str) -> None:
-    assert await said(pool, "_merge", {"with": other}) == (400, "", f"/with: {fault}")
+async def test_merge_names_the_fault_of_the_other_conversation(
+    pool: Pool, other: str, fault: str
+) -> None:
+    assert await post_change(pool, "_merge", {"with": other}) == (400, "", f"/with: {fault}")
 
 
 async def test_all_that_is_wrong_with_putting_together_is_said_at_once(pool: Pool) -> None:
@@ -117,15 +119,17 @@ async def test_a_transfer_is_to_the_front_desk_or_into_somebodys_queue(
     assert (status, command.action.to_department, command.action.employee) == (202, to, employee)
 
 
-async def test_nobody_hands_over_what_is_closed_and_closing_says_what_was_done(pool: Pool) -> None:
+async def test_closed_conversation_is_not_transferred_and_closing_takes_an_outcome(
+    pool: Pool,
+) -> None:
     await pool.execute("update router.conversation set closed_at = now()")
-    assert await said(pool, "_transfer", {"reason": "x"}) == (409, "closed", "")
+    assert await post_change(pool, "_transfer", {"reason": "x"}) == (409, "closed", "")
     async with desk_of(pool) as desk:
         status, _ = await desk.post(f"{HERE}/_close", {"outcome": "forwarded"})
         assert (status, desk.commands[0].action.outcome) == (202, "forwarded")
 
 
-async def test_what_was_accepted_once_is_answered_as_it_was_when_the_other_has_gone(
+async def test_repeated_merge_is_answered_as_before_when_the_conversations_have_moved(
     pool: Pool,
 ) -> None:
     await opened(pool, SECOND, OWN)
@@ -152,7 +156,7 @@ async def test_what_was_accepted_once_is_answered_as_it_was_when_the_other_has_g
         (marking("never", OWN), THIRD, 404, ""),
     ],
 )
-async def test_who_may_show_citizens_that_something_was_read_and_where_nobody_may(
+async def test_read_receipt_is_allowed_by_the_settings_and_the_departments(
     pool: Pool, town: Configuration, department: str, status: int, code: str
 ) -> None:
     async with desk_of(pool, department, town=town) as desk:
@@ -183,7 +187,7 @@ async def test_the_roles_that_open_an_operation_are_those_that_the_document_name
 
 
 @pytest.mark.parametrize("role", COMMAND_ROLES)
-async def test_whoever_ordered_it_may_ask_what_became_of_it(pool: Pool, role: Any) -> None:
+async def test_order_status_is_open_to_the_role_that_gave_the_order(pool: Pool, role: Any) -> None:
     ways = {"send": "_note", "care": "_confirm", "kcc": "_release"}
     async with desk_of(pool, roles=frozenset([role])) as desk:
         body = {"text": "x"} if role == "send" else {}

@@ -1,5 +1,5 @@
-"""What the contact centre says of a number, over a real socket, into a real PostgreSQL and a real
-broker: who may, what is refused, and how the numbers stand."""
+"""The contact centre gives commands for a number over a real socket, into a real PostgreSQL and a
+real broker. Rights, refusals and the state of the numbers are checked."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -114,7 +114,9 @@ async def test_people_say_who_they_are(gateways: Pool) -> None:
 
 
 @pytest.mark.parametrize("id", ["1", "x", "%00", "%ED%A0%80", "206540352242923"])
-async def test_what_is_no_number_of_the_municipality_is_not_found(desk: Desk, id: str) -> None:
+async def test_notice_of_a_number_outside_the_municipality_is_not_found(
+    desk: Desk, id: str
+) -> None:
     status, told = await desk.ask("DELETE", f"numbers/{id}/notice")
     assert (status, told["detail"]) == (404, "there is no such number")
 
@@ -161,7 +163,7 @@ PAST, AHEAD = NOW - timedelta(minutes=1), NOW + timedelta(hours=1)
 OPEN = {"id": NUMBER, "state": "open", "text": None, "until": None, "notice": None}
 
 
-def shown(at: datetime) -> str:
+def as_timestamp(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
@@ -170,11 +172,17 @@ STANDING: list[tuple[tuple[Any, ...], Mapping[str, Any]]] = [
     (("closed", "Dicht.", None, "", None), {"state": "closed", "text": "Dicht."}),
     (
         ("closed", "Dicht.", AHEAD, "", None),
-        {"state": "closed", "text": "Dicht.", "until": shown(AHEAD)},
+        {"state": "closed", "text": "Dicht.", "until": as_timestamp(AHEAD)},
     ),
     (("closed", "Dicht.", PAST, "", None), {}),
-    (("receive-only", "", AHEAD, "", None), {"state": "receive-only", "until": shown(AHEAD)}),
-    (("open", "", None, "Druk.", AHEAD), {"notice": {"text": "Druk.", "until": shown(AHEAD)}}),
+    (
+        ("receive-only", "", AHEAD, "", None),
+        {"state": "receive-only", "until": as_timestamp(AHEAD)},
+    ),
+    (
+        ("open", "", None, "Druk.", AHEAD),
+        {"notice": {"text": "Druk.", "until": as_timestamp(AHEAD)}},
+    ),
     (("open", "", None, "Druk.", PAST), {}),
     (("closed", "Dicht.", PAST, "Druk.", None), {"notice": {"text": "Druk.", "until": None}}),
 ]
@@ -199,7 +207,7 @@ async def taking(broker: Broker) -> AsyncIterator[Intake]:
             yield door
 
 
-async def arrived(broker: Broker, partition: int) -> list[Command]:
+async def commands_in(broker: Broker, partition: int) -> list[Command]:
     """The commands that wait in a partition's queue, once there is one."""
     found: list[Command] = []
     enough = asyncio.Event()
@@ -222,7 +230,7 @@ async def arrived(broker: Broker, partition: int) -> list[Command]:
     return found
 
 
-async def test_what_is_said_of_a_number_goes_to_the_partition_of_its_messages(
+async def test_command_for_a_number_goes_to_the_partition_of_its_messages(
     broker: Broker, gateways: Pool
 ) -> None:
     for queue in topology.queues(2, ["crm"]):
@@ -230,7 +238,7 @@ async def test_what_is_said_of_a_number_goes_to_the_partition_of_its_messages(
     async with taking(broker) as door, desk_of(gateways, intake=door) as desk:
         status, told = await desk.ask("PUT", STATE, {"state": "closed", "text": TEXT})
         assert status == 202
-    (command,) = await arrived(broker, topology.partition_of(NUMBER, 2))
+    (command,) = await commands_in(broker, topology.partition_of(NUMBER, 2))
     assert (str(command.id), command.action.state, command.action.text) == (
         told["id"],
         "closed",

@@ -113,7 +113,7 @@ async def test_the_same_key_and_bytes_are_one_upload_and_other_bytes_are_refused
     assert sorted(desk.files()) == [PNG + b"1", PNG + b"2"]
 
 
-async def test_of_the_same_upload_twice_at_once_both_get_the_same_answer(desk: Desk) -> None:
+async def test_repeated_upload_gets_the_same_answer_when_both_come_at_once(desk: Desk) -> None:
     answers = await asyncio.gather(*(desk.post(PNG + b"1") for _ in range(UPLOADS_PER_TOKEN)))
     assert {status for status, _ in answers} == {201}
     assert len({said["id"] for _, said in answers}) == 1
@@ -133,7 +133,7 @@ async def test_of_the_same_upload_twice_at_once_both_get_the_same_answer(desk: D
         (PNG + bytes(5 * MIB), {}, 413),
     ],
 )
-async def test_what_meta_would_not_take_is_refused_and_leaves_nothing(
+async def test_upload_that_meta_would_not_take_is_refused_and_leaves_no_file(
     desk: Desk, content: bytes, headers: dict[str, str], status: int
 ) -> None:
     given = {name.replace("-", "_"): value for name, value in headers.items()}
@@ -144,7 +144,7 @@ async def test_what_meta_would_not_take_is_refused_and_leaves_nothing(
     assert desk.files() == []
 
 
-async def test_of_two_keys_neither_is_it(desk: Desk) -> None:
+async def test_upload_with_two_keys_is_refused(desk: Desk) -> None:
     given = [("Idempotency-Key", "a"), ("Idempotency-Key", "a"), ("Content-Type", "image/png")]
     async with (
         aiohttp.ClientSession() as session,
@@ -186,7 +186,7 @@ async def test_a_file_that_breaks_off_leaves_nothing_and_may_be_sent_again(desk:
     assert (await desk.post(PNG, key="half"))[0] == 201
 
 
-async def test_who_stops_in_the_middle_loses_the_place(
+async def test_upload_that_stops_halfway_loses_its_place(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(routes, "IDLE_SECONDS", 0.2)
@@ -214,7 +214,7 @@ async def test_more_at_once_than_there_are_places_are_asked_to_come_back(desk: D
     assert (await desk.post(PNG, "one too many"))[0] == 201
 
 
-async def test_what_a_process_left_when_it_was_killed_is_swept_after_an_hour(
+async def test_upload_of_a_killed_process_is_swept_after_an_hour(
     pool: Pool, tmp_path: Path
 ) -> None:
     async with opened(pool, tmp_path) as (desk, media):

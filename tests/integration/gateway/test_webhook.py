@@ -90,8 +90,8 @@ async def test_a_refusal_has_every_header_whichever_way_it_was_taken(
 
 
 @both_ways
-async def test_who_expects_a_word_before_the_body_gets_it(ahead: bool) -> None:
-    """As curl does with bodies of some size: it would wait a second otherwise."""
+async def test_webhook_that_expects_100_continue_gets_it(ahead: bool) -> None:
+    """curl does so with bodies of some size, and would otherwise wait a second."""
     kept = Taken()
     head, _, body = WHOLE.partition(b"\r\n\r\n")
     async with door(kept, ahead) as port, asyncio.timeout(LONG):
@@ -104,7 +104,7 @@ async def test_who_expects_a_word_before_the_body_gets_it(ahead: bool) -> None:
     assert len(kept.entries) == 1
 
 
-def counted(status: int) -> float:
+def request_count(status: int) -> float:
     return (
         metrics.REGISTRY.get_sample_value(
             "postkamer_webhook_requests_total", {"status": str(status)}
@@ -115,12 +115,12 @@ def counted(status: int) -> float:
 
 @both_ways
 async def test_a_body_that_breaks_off_is_counted(ahead: bool) -> None:
-    kept, before = Taken(), counted(400)
+    kept, before = Taken(), request_count(400)
     async with door(kept, ahead) as port, asyncio.timeout(LONG):
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(POST + SIGNED + WHOLE[:-1])
         await writer.drain()
         writer.close()
-        while counted(400) == before:
+        while request_count(400) == before:
             await asyncio.sleep(0.01)
-    assert (counted(400) - before, kept.entries) == (1, [])
+    assert (request_count(400) - before, kept.entries) == (1, [])

@@ -14,7 +14,8 @@ from tests.support.local.process_ends import processes
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """In a folder that only its owner can enter, as pytest's are; runs after each test."""
+    """A database that runs after each test, in a folder that only its owner can enter, as pytest's
+    are."""
     folder = tmp_path_factory.mktemp("database") / "a folder"
     with Database(folder, durable=False) as database:
         yield database

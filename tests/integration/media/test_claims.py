@@ -42,7 +42,7 @@ async def test_a_number_whose_provider_hangs_leaves_the_others_their_files(
             hangs.set()
 
 
-async def test_who_was_thought_dead_changes_nothing_of_what_another_fetched(
+async def test_late_fetcher_does_not_change_a_file_that_another_fetched(
     pool: Pool, tmp_path: Path, scanner: Clamd
 ) -> None:
     async with room(pool, tmp_path, Scanner(scanner.url), scanned_only=True) as place:
@@ -59,12 +59,12 @@ async def test_who_was_thought_dead_changes_nothing_of_what_another_fetched(
             stands_still.set()
             await until(place.asked, lambda asked: asked.count("bytes") == 2, LONG)
             sealed = [row["ciphertext_sha256"]]
-            await until(lambda: listed(tmp_path), lambda names: names == sealed, LONG)
+            await until(lambda: names_in_store(tmp_path), lambda names: names == sealed, LONG)
         assert await place.row(id) == row
         assert (await place.get(id))[:2] == (200, JPEG)
 
 
-async def listed(folder: Path) -> list[str]:
+async def names_in_store(folder: Path) -> list[str]:
     """All that there is in the store, while it comes or for good."""
     found = await asyncio.to_thread(lambda: list((folder / "objects").rglob("*")))
     return [path.name for path in found if path.is_file()]
@@ -113,7 +113,7 @@ async def test_a_message_that_is_recorded_again_brings_no_file_anew(scanned: Roo
     assert [what for what, _ in scanned.provider.asked] == ["about", "bytes"]
 
 
-async def test_what_a_killed_process_left_in_the_store_is_swept(pool: Pool, tmp_path: Path) -> None:
+async def test_stored_parts_of_a_killed_process_are_swept(pool: Pool, tmp_path: Path) -> None:
     id = await came(pool, "900")
     book = await book_of(pool)
     taken = await book.claim_to_fetch(clock.now(), clock.new_id(), [])
@@ -125,7 +125,7 @@ async def test_what_a_killed_process_left_in_the_store_is_swept(pool: Pool, tmp_
     async with room(pool, tmp_path) as place:
         place.provider.files["900"] = ("image/jpeg", JPEG)
         await place.until(id, "available")
-        assert await listed(tmp_path) == [(await place.row(id))["ciphertext_sha256"]]
+        assert await names_in_store(tmp_path) == [(await place.row(id))["ciphertext_sha256"]]
 
 
 async def test_two_that_get_files_get_each_once(pool: Pool, tmp_path: Path, scanner: Clamd) -> None:
@@ -140,7 +140,9 @@ async def test_two_that_get_files_get_each_once(pool: Pool, tmp_path: Path, scan
         assert len(place.provider.asked) == 80
 
 
-async def test_what_was_in_hand_at_the_end_is_due_at_once(pool: Pool, tmp_path: Path) -> None:
+async def test_file_in_hand_is_due_at_once_when_the_fetcher_stops(
+    pool: Pool, tmp_path: Path
+) -> None:
     async with room(pool, tmp_path) as place:
         reached, release = asyncio.Event(), asyncio.Event()
 
@@ -156,7 +158,7 @@ async def test_what_was_in_hand_at_the_end_is_due_at_once(pool: Pool, tmp_path: 
     assert row["state"] == "waiting" and row["due_at"] <= clock.now()
 
 
-async def test_what_a_killed_process_had_is_taken_by_another_and_no_sooner(pool: Pool) -> None:
+async def test_file_of_a_killed_process_is_taken_by_another_when_its_lease_ends(pool: Pool) -> None:
     id = await came(pool, "900")
     book, now = await book_of(pool), clock.now()
     taken = await book.claim_to_fetch(now, clock.new_id(), [])
@@ -191,7 +193,7 @@ async def test_a_claim_takes_one_however_few_the_planner_thinks_there_are(pool: 
     assert await pool.fetchval("select count(*) from archiver.media where attempts > 0") == 1
 
 
-async def test_who_comes_too_late_with_a_fetch_ends_nothing_that_is_looked_at(pool: Pool) -> None:
+async def test_late_fetch_does_not_end_a_scan(pool: Pool) -> None:
     id, book = await came(pool, "900"), await book_of(pool)
     now = clock.now()
     late = await book.claim_to_fetch(now, clock.new_id(), [])

@@ -21,7 +21,7 @@ LONG = 20.0
 
 
 @pytest.mark.parametrize("after", ["begun", "put", "named", "kept", "fetched"])
-async def test_whoever_is_killed_leaves_nothing_that_nobody_knows_of(
+async def test_killed_fetcher_leaves_no_unknown_object(
     pool: Pool, tmp_path: Path, after: str
 ) -> None:
     id = await came(pool, "900")
@@ -60,7 +60,7 @@ class Slow:
 
 
 @pytest.mark.parametrize("before", [True, False])
-async def test_who_stood_still_at_the_last_name_leaves_another_s_file_alone(
+async def test_late_rename_leaves_the_file_of_another_fetcher_alone(
     pool: Pool, tmp_path: Path, *, before: bool
 ) -> None:
     async with room(pool, tmp_path) as place:
@@ -99,7 +99,7 @@ class Stuck:
         await self._store.delete(key)
 
 
-async def test_nothing_is_given_up_while_something_of_it_may_be_there(
+async def test_file_is_not_given_up_while_a_part_of_it_may_be_stored(
     pool: Pool, tmp_path: Path
 ) -> None:
     async with room(pool, tmp_path) as place:
@@ -113,7 +113,7 @@ async def test_nothing_is_given_up_while_something_of_it_may_be_there(
         assert stuck.refused > 1
 
 
-async def test_who_was_thought_dead_names_nothing_any_more(pool: Pool) -> None:
+async def test_late_fetcher_names_no_object(pool: Pool) -> None:
     id, book, now = await came(pool, "900"), await book_of(pool), clock.now()
     late = await book.claim_to_fetch(now, clock.new_id(), [])
     assert late and await book.start_fetch(late) and await book.set_object(late, "aa")

@@ -1,4 +1,4 @@
-"""What a partition gives to the archive of a receipt, also of one that was handed to it before."""
+"""A partition gives the records of a receipt to the archive, also when the receipt comes again."""
 
 import msgspec
 
@@ -37,7 +37,7 @@ async def heard_of(heard: Heard, came: Receipt, pieces: int) -> list[Record]:
     return await until(look, lambda found: len(found) >= pieces, SECONDS)
 
 
-async def test_what_meta_repeats_is_a_segment_and_both_bodies_come_together_again(
+async def test_repeated_message_is_a_segment_and_both_bodies_can_be_joined(
     broker: Broker, pool: Pool
 ) -> None:
     one, other = text("afval", "wamid.p1", 1), text("hallo", "wamid.p2", 2)

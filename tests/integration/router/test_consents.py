@@ -75,7 +75,7 @@ async def test_stop_ends_consent_for_the_next_batch_and_what_is_given_later_coun
     assert refused.reason == str(WITHDRAWN)
 
 
-async def test_in_one_batch_a_stop_ends_what_stands_before_it_and_not_what_follows(
+async def test_stop_ends_the_consents_before_it_in_a_batch_and_none_after_it(
     office: Office, pool: Pool
 ) -> None:
     old = template()
@@ -93,7 +93,7 @@ async def test_in_one_batch_a_stop_ends_what_stands_before_it_and_not_what_follo
     assert await pool.fetchval("select count(*) from router.withdrawal") == 1
 
 
-async def test_who_wrote_in_a_conversation_that_was_closed_before_another_is_answered(
+async def test_template_without_purpose_is_taken_when_the_citizen_wrote_in_an_earlier_conversation(
     office: Office, pool: Pool
 ) -> None:
     """The one that was closed last, in which only we wrote, hides nothing."""

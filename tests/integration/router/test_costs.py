@@ -45,7 +45,7 @@ from tests.support.integration.running_partition import Standing
 from tests.support.observer import until
 
 
-def shown(rows: list[dict[str, Any]], *keys: str) -> Sums:
+def sums_of_rows(rows: list[dict[str, Any]], *keys: str) -> Sums:
     """The same of what the command says."""
     return {tuple(str(row[key]) for key in ("tenant", *keys)): in_all(row) for row in rows}
 
@@ -88,7 +88,7 @@ async def postkamer(url: str, file: Path | None, *arguments: str) -> str:
 
 
 class Month:
-    """What came in, on a standing router, and the command that tells of it."""
+    """Messages and statuses of a month in a router, and the command that reports their costs."""
 
     def __init__(self, standing: Standing, pool: Pool, url: str, file: Path) -> None:
         self.standing, self.pool, self.url, self.file = standing, pool, url, file
@@ -123,14 +123,17 @@ async def month(
         yield Month(standing, pool, empty, file)
 
 
-def counted(name: str) -> float:
-    """Over all categories."""
+def metric_sum(name: str) -> float:
+    """Sum of a metric over all categories."""
     found = [s for m in metrics.REGISTRY.collect() for s in m.samples if s.name == name]
     return sum(sample.value for sample in found)
 
 
 async def test_a_month_costs_what_a_sum_by_hand_says(month: Month, ground: RoutingContext) -> None:
-    before = counted("postkamer_messages_charged_total"), counted("postkamer_message_cost_total")
+    before = (
+        metric_sum("postkamer_messages_charged_total"),
+        metric_sum("postkamer_message_cost_total"),
+    )
     made, statuses = month.made, receipts(month.made, month.chance)
     known = len(made) + len({(s["id"], s["status"]) for one in made for s in one.statuses()})
     await month.comes([one.order for one in made], at_once=100)
@@ -141,7 +144,7 @@ async def test_a_month_costs_what_a_sum_by_hand_says(month: Month, ground: Routi
     everything = ("department", "number", "category")
     told = await month.told()
     sums = by_hand(made, *everything)
-    assert shown(told["rows"], *everything) == sums
+    assert sums_of_rows(told["rows"], *everything) == sums
     assert in_all(told["total"]) == [sum(each) for each in zip(*sums.values(), strict=True)]
     assert sums[("almelo", "kcc", "10000001", "service")][2] > 100  # past what is free
     await _is_told_in_parts(month)
@@ -154,32 +157,33 @@ async def test_a_month_costs_what_a_sum_by_hand_says(month: Month, ground: Routi
     await month.decided(known + 1)
     assert await month.told() == told
     charged = [one for one in made if one.arrived and one.told[1] == "regular"]
-    more = counted("postkamer_messages_charged_total") - before[0]
+    more = metric_sum("postkamer_messages_charged_total") - before[0]
     assert more == len(charged) > 1000
-    cost = counted("postkamer_message_cost_total") - before[1]
+    cost = metric_sum("postkamer_message_cost_total") - before[1]
     assert cost == pytest.approx(sum(MILLIONTHS[one.category] for one in charged) / 1_000_000)
 
 
 async def _is_told_in_parts(month: Month) -> None:
     for by in ("department", "number", "category"):
         told = await month.told("--by", by)
-        assert shown(told["rows"], by) == by_hand(month.made, by)
+        assert sums_of_rows(told["rows"], by) == by_hand(month.made, by)
     told = await month.told("--tenant", "almelo", "--department", "groen", "--by", "category")
     only = {"tenant": "almelo", "department": "groen"}
-    assert shown(told["rows"], "category") == by_hand(month.made, "category", **only)
+    assert sums_of_rows(told["rows"], "category") == by_hand(month.made, "category", **only)
     assert [each["number"] for each in told["allowances"]] == ["10000001", "10000002"]
     told = await month.told("--number", "20000001")
     assert {row["number"] for row in told["rows"]} == {"20000001"}
     done = await month.costs("--csv")
     rows = list(csv.DictReader(io.StringIO(done)))
     keys = ("department", "number", "category")
-    assert shown(rows, *keys) == by_hand(month.made, *keys)
+    assert sums_of_rows(rows, *keys) == by_hand(month.made, *keys)
 
 
 async def _has_the_free_ones_and_the_budget(
     month: Month, told: Any, ground: RoutingContext
 ) -> None:
-    """Of all departments of a number; Meta's word, and ours where it contradicts itself."""
+    """The report shows Meta's word on all departments of a number, and the router's own count where
+    Meta contradicts itself."""
     november = [one for one in month.made if one.arrived and BEGIN <= one.at < END]
     free = Counter(one.order.number for one in november if one.told == FREE)
     cost = Counter(one.order.number for one in november if one.told == ("service", "regular"))
@@ -272,7 +276,7 @@ async def test_the_share_of_a_budget_is_that_of_the_month_and_goes_with_the_budg
     ],
 )
 @pytest.mark.usefixtures("pool")
-async def test_who_is_not_in_the_configuration_is_not_told_to_cost_nothing(
+async def test_costs_command_refuses_a_name_outside_the_configuration(
     empty: str, file: Path, asked: list[str], said: list[str]
 ) -> None:
     words = "".join(f"{each}\n" for each in said)
@@ -301,7 +305,9 @@ def slip(tmp_path: Path) -> Path:
     return path
 
 
-async def test_what_is_wrong_is_said_in_a_line_with_exit_code_1(empty: str, slip: Path) -> None:
+async def test_costs_command_says_a_fault_in_a_line_with_exit_code_1(
+    empty: str, slip: Path
+) -> None:
     away = await run("postgresql://127.0.0.1:1/nobody", None)
     assert away[:2] == (1, "")
     assert away[2].startswith("costs: ")

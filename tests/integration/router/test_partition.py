@@ -26,7 +26,7 @@ from tests.support.router.commands import build_command
 
 
 async def is_handed_again(standing: Standing, *entries: Entry) -> None:
-    """What was handed out before, until it is done."""
+    """Hand entries out again, and wait until the partition has done them."""
     batch = PartitionBatch(source=clock.new_id(), number=0, entries=list(entries))
     inbox = _Redelivered(IncomingMessage("partition-batch.v1", encode(batch), 1, delivery_count=2))
     work = asyncio.create_task(standing.partition.work(inbox))
@@ -69,7 +69,7 @@ async def test_a_router_that_lost_its_partition_writes_nothing(pool: Pool) -> No
         assert await pool.fetchval(f"select count(*) from router.{table}") == 0
 
 
-async def test_what_was_decided_is_known_again_and_not_decided_twice(pool: Pool) -> None:
+async def test_committed_decision_is_known_again_and_not_made_twice(pool: Pool) -> None:
     store = Store(pool)
     epoch = await store.take_epoch(0)
     todo = list(parse_units(receipt(webhook(text("afval", "wamid.once", 1))), GROUND))

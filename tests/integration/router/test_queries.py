@@ -1,4 +1,4 @@
-"""What a batch asks of the router's tables is found by an index, however large they have grown."""
+"""An index serves each query of a batch, however large the router's tables have grown."""
 
 import hashlib
 import json
@@ -14,8 +14,8 @@ from services.postgres.database import Pool
 
 ROWS = 20_000
 BLOCKS = 150
-"""Of 8 KiB, that a batch may touch: for each of eight keys the levels of an index and a row, in
-each part of a query. From end to end, each of these tables has more."""
+"""Blocks of 8 KiB that a batch may touch: for each of eight keys the levels of an index and a row,
+in each part of a query. Each of these tables has more in all."""
 
 FILL = """
 insert into router.identity (tenant, kind, hash, value, person, valid_from)

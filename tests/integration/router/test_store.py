@@ -1,4 +1,5 @@
-"""What the router decides about departments, people and Meta's notices, through the real tables."""
+"""The router's decisions about departments, people and Meta's notices pass through the real
+tables."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -67,7 +68,7 @@ async def test_a_conversation_keeps_when_its_citizen_wrote(office: Office, pool:
     assert heard.window_until == (await pool.fetchval(row)) + CUSTOMER_SERVICE_WINDOW
 
 
-async def test_what_a_citizen_wrote_is_quoted_by_its_wamid_and_what_we_wrote_by_the_ledgers(
+async def test_reply_quotes_the_wamid_of_a_citizens_message_and_of_a_sent_answer(
     office: Office, pool: Pool
 ) -> None:
     [(_, heard, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
@@ -91,7 +92,7 @@ async def test_what_a_citizen_wrote_is_quoted_by_its_wamid_and_what_we_wrote_by_
     assert refused.reason.startswith("message_unknown: ")
 
 
-async def test_what_is_to_be_shown_as_read_is_asked_for_with_the_order_and_the_newest_stands(
+async def test_read_receipt_is_queued_with_its_order_and_the_newest_replaces_it(
     office: Office, pool: Pool
 ) -> None:
     office.ground = msgspec.structs.replace(GROUND, config=marking("answered"))
@@ -120,13 +121,13 @@ async def test_what_is_to_be_shown_as_read_is_asked_for_with_the_order_and_the_n
 
 
 def status_of(id: UUID, attempt: int) -> dict[str, Any]:
-    """What Meta tells of an attempt, by our own value."""
+    """Meta's status of an attempt, which it knows by our own value."""
     said = {"id": "wamid.ours", "status": "sent", "biz_opaque_callback_data": f"{id}.{attempt}"}
     return {"metadata": {"phone_number_id": NUMBER}, "statuses": [said]}
 
 
 @pytest.mark.parametrize("state", ["queued", "sending", "unknown", "unconfirmed", "failed"])
-async def test_what_meta_tells_of_has_gone_and_does_not_go_again(
+async def test_message_with_a_status_of_meta_counts_as_sent_and_does_not_go_again(
     office: Office, pool: Pool, state: str
 ) -> None:
     order = office.order(to="31611111111")

@@ -51,7 +51,7 @@ class Relays:
             yield TimerRelay(self.store, PartitionPublisher(link, clock.new_id(), partitions))
 
     async def told(self) -> list[Timeout]:
-        """What stands in the partitions' queues, in their order; it is taken out."""
+        """Take the time-outs out of the partitions' queues, in their order."""
         heard: list[list[Timeout]] = [[] for _ in range(COUNT)]
         async with AsyncExitStack() as stack:
             link = await stack.enter_async_context(broker_connection(self._url, "test partitions"))
@@ -116,7 +116,7 @@ async def told_at(pool: Pool, id: UUID) -> datetime | None:
     return at
 
 
-async def test_what_is_due_is_told_to_its_partition_and_what_is_not_waits(
+async def test_due_timer_is_told_to_its_partition_and_a_later_one_waits(
     relays: Relays, relay: TimerRelay, pool: Pool
 ) -> None:
     late = await waits(pool, NOON - 90 * SECOND, kind="care")
@@ -150,7 +150,7 @@ async def test_what_is_due_is_told_to_its_partition_and_what_is_not_waits(
     assert [each.id for each in await relays.told()] == [later]
 
 
-async def test_what_was_told_and_is_still_there_is_told_again_after_ten_minutes(
+async def test_timer_is_told_again_after_ten_minutes_when_it_is_still_there(
     relays: Relays, relay: TimerRelay, pool: Pool
 ) -> None:
     id = await waits(pool, NOON)
@@ -169,7 +169,9 @@ async def test_what_was_told_and_is_still_there_is_told_again_after_ten_minutes(
     assert metrics.REGISTRY.get_sample_value("postkamer_timeouts_late_seconds") == 0
 
 
-async def test_it_is_told_how_long_the_oldest_event_is_held(relay: TimerRelay, pool: Pool) -> None:
+async def test_metric_tells_how_long_the_oldest_event_is_held(
+    relay: TimerRelay, pool: Pool
+) -> None:
     held = "postkamer_held_seconds"
     for hours in (1, 30, 2):
         await pool.execute(
@@ -243,7 +245,7 @@ async def test_a_relay_that_is_cut_off_leaves_what_it_told_to_another_router(
     assert await TimerRelay(relays.store, saying).publish_due() == 1
 
 
-async def test_without_a_broker_nothing_is_told_and_with_it_everything_is(
+async def test_timer_is_told_only_when_there_is_a_broker(
     relays: Relays, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("router.timer_relay.CONFIRM_SECONDS", 0.2)

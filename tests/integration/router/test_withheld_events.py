@@ -53,7 +53,7 @@ def ground(tmp_path: Path) -> RoutingContext:
 
 @asynccontextmanager
 async def _crm(broker: Broker) -> AsyncIterator[Callable[[], Awaitable[list[Delivery]]]]:
-    """What the CRM's deliverer has been told so far."""
+    """Events that the CRM's deliverer has been told so far."""
     told: list[Delivery] = []
 
     async def so_far() -> list[Delivery]:
@@ -78,7 +78,7 @@ async def _crm(broker: Broker) -> AsyncIterator[Callable[[], Awaitable[list[Deli
         yield so_far
 
 
-async def test_what_was_held_is_told_when_it_is_let_go_all_of_it_once_and_in_order(
+async def test_held_events_are_told_once_and_in_order_when_they_are_released(
     broker: Broker, pool: Pool, ground: RoutingContext
 ) -> None:
     texts = [text("vasthouden a.u.b.", f"wamid.h{n}", 1, FIRST + n) for n in range(TEXTS)]

@@ -164,7 +164,7 @@ async def test_a_file_that_was_claimed_as_the_end_came_is_free_for_the_next_proc
     assert (at > 3, (await office.line(id))["state"]) == (True, "queued")
 
 
-async def test_what_flies_as_the_end_comes_is_not_given_back_and_comes_to_its_end(
+async def test_send_in_flight_is_finished_when_the_sender_stops(
     place: tuple[Office, Account],
 ) -> None:
     office, account = place

@@ -90,7 +90,7 @@ async def test_answer_that_meta_refuses_as_late_goes_once_in_the_template(
 async def test_claim_knows_when_the_citizen_last_wrote_anywhere_and_said_stop(
     office: Office, empty: str
 ) -> None:
-    """With the rights of the deliverer."""
+    """The claim works with the rights of the deliverer."""
     both, turned_off = await office.wrote(2), await office.wrote(2)
     await office.wrote(1, both, OTHER_NUMBER)
     await office.stopped(both, hours=24)

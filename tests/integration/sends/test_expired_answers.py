@@ -65,7 +65,7 @@ async def test_held_answer_ends_at_once_when_the_citizen_says_stop(late: Late) -
 async def test_held_answer_fails_a_minute_after_its_reopen_request_fails(
     late: Late, by_status: bool
 ) -> None:
-    """At Meta at once, or by a status later."""
+    """Meta refuses the request at once, or by a status later."""
     code, why = NO_WHATSAPP if by_status else UNKNOWN_TEMPLATE
     async with late.working():
         first = await late.hold()

@@ -26,7 +26,7 @@ IMAGE = {"type": "image", "image": {"caption": "Zo."}}
 TOO_FAST = "130429: Meta neemt dit bericht nu niet aan; Postkamer probeert het opnieuw"
 
 
-def stopped() -> float:
+def stop_count() -> float:
     """Attempts that stopped the number, as an alarm sees them."""
     labels = {"number": NUMBER, "outcome": STOPPED}
     return metrics.REGISTRY.get_sample_value("postkamer_sends_total", labels) or 0
@@ -46,7 +46,7 @@ async def until_files(office: Office, count: int) -> None:
 
 
 async def until_state(office: Office, id: UUID, state: str) -> None:
-    """As `office.until`; a message that waits is due at once."""
+    """Wait for a state as `office.until` does; a message that waits is due at once."""
 
     async def line() -> dict[str, Any]:
         await office.pool.execute(
@@ -233,7 +233,7 @@ async def test_refused_key_costs_no_message_and_a_start_with_another_sends_all(
 ) -> None:
     office.provider.key = "new"
     why = "http_401: de weg naar Meta is dicht; de beheerder moet iets doen"
-    before = stopped()
+    before = stop_count()
     ids = [await office.queue(TEXT), await office.queue_image()]
     with capture_logs() as lines:
         async with office.working():
@@ -241,7 +241,7 @@ async def test_refused_key_costs_no_message_and_a_start_with_another_sends_all(
                 await office.until_reason(id, why)
     alarms = {line["event"]: line["reason"] for line in lines if line["log_level"] == "error"}
     assert alarms == {"number.stopped": why, "upload.put_off": why}
-    assert stopped() >= before + 2
+    assert stop_count() >= before + 2
     assert [(await office.line(id))["state"] for id in ids] == ["queued", "queued"]
     for table in ("ledger", "upload"):
         put_off = f"update deliverer.{table} set due_at = now() + interval '1 hour' where stopped"

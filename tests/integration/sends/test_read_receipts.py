@@ -43,7 +43,7 @@ async def marking(office: Office) -> AsyncIterator[None]:
 
 
 async def until_left(office: Office, count: int = 0) -> None:
-    """Until no more of them wait."""
+    """Wait until at most `count` read receipts are left."""
     left = "select count(*) from deliverer.mark"
     await until(lambda: office.pool.fetchval(left), lambda found: found <= count, 15)
 
@@ -58,13 +58,13 @@ async def mark_all(office: Office) -> list[dict[str, Any]]:
     return office.provider.marks
 
 
-def counted(outcome: str) -> float:
+def mark_count(outcome: str) -> float:
     labels = {"number": NUMBER, "outcome": outcome}
     return metrics.REGISTRY.get_sample_value("postkamer_marks_total", labels) or 0
 
 
 async def test_mark_is_offered_once_and_then_forgotten(office: Office) -> None:
-    before = counted("marked")
+    before = mark_count("marked")
     await ask(office)
     async with marking(office):
         await until_left(office)
@@ -76,7 +76,7 @@ async def test_mark_is_offered_once_and_then_forgotten(office: Office) -> None:
         plain | {"message_id": "wamid.c"},
         plain | {"message_id": "wamid.later", "typing_indicator": {"type": "text"}},
     ]
-    assert counted("marked") == before + 2
+    assert mark_count("marked") == before + 2
 
 
 async def test_only_the_newest_mark_of_a_citizen_is_offered(office: Office) -> None:
@@ -146,12 +146,12 @@ async def test_typing_indicator_ends_after_its_time_or_with_an_answer(
 
 
 async def test_mark_that_meta_puts_off_is_retried_and_dropped_in_the_end(office: Office) -> None:
-    later, dropped = counted("later"), counted("dropped")
+    later, dropped = mark_count("later"), mark_count("dropped")
     office.provider.mark_answers = [BUSY] * MAX_ATTEMPTS
     await ask(office)
 
     async def left() -> int:
-        attempt = int(counted("later") - later)  # a claim in flight has a higher one
+        attempt = int(mark_count("later") - later)  # a claim in flight has a higher one
         put_off = "update deliverer.mark set due_at = now() where attempt = $1"
         await office.pool.execute(put_off, attempt)
         return int(await office.pool.fetchval("select count(*) from deliverer.mark"))
@@ -159,16 +159,16 @@ async def test_mark_that_meta_puts_off_is_retried_and_dropped_in_the_end(office:
     async with marking(office):
         await until(left, lambda found: found == 0, 30)
     assert len(office.provider.marks) == MAX_ATTEMPTS
-    assert counted("later") == later + MAX_ATTEMPTS - 1
-    assert counted("dropped") == dropped + 1
+    assert mark_count("later") == later + MAX_ATTEMPTS - 1
+    assert mark_count("dropped") == dropped + 1
 
 
 async def test_mark_that_meta_refuses_is_dropped_at_once(office: Office) -> None:
-    before = counted("refused")
+    before = mark_count("refused")
     office.provider.mark_answers = [REFUSED]
     await ask(office)
     assert len(await mark_all(office)) == 1
-    assert counted("refused") == before + 1
+    assert mark_count("refused") == before + 1
 
 
 async def test_marks_of_a_stopped_number_expire_and_delay_no_answer(office: Office) -> None:

@@ -24,7 +24,7 @@ from tests.support.router.decisions import DecisionView
 
 TENANT = "almelo"
 AFTER_SECONDS = int(REOPEN_PERIOD.total_seconds()) + 1
-"""After a closing: what is said then begins another conversation."""
+"""Seconds after a closing when a message begins another conversation."""
 
 
 class Citizen(msgspec.Struct, frozen=True):

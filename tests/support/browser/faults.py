@@ -19,7 +19,8 @@ async def resize(mailroom: MailroomPage, size: str) -> None:
 
 
 async def layout_faults(mailroom: MailroomPage) -> list[object]:
-    """What does not fit or cannot be hit; it depends on how long the words of a language are."""
+    """Elements that do not fit or cannot be hit. Both depend on the length of a language's
+    words."""
     wide = await mailroom.overflow()
     found: list[object] = [f"{wide} pixels too wide"] if wide > 0 else []
     return [*found, *await mailroom.small_targets()]

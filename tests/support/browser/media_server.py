@@ -9,7 +9,7 @@ from services.http.problems import problem_response
 from tests.support.browser.record_entries import now
 
 INFECTED = b"infected"
-"""What this town's scanner finds."""
+"""Bytes that this town's scanner finds."""
 
 
 class Files:
@@ -29,7 +29,7 @@ class Files:
     async def came(
         self, http: aiohttp.ClientSession, graph: str, message: dict[str, Any], id: str
     ) -> dict[str, Any] | None:
-        """What a CRM is told of the file of a message, once it is here; None where it has none."""
+        """The CRM's view of a message's file once it is here; None where it has none."""
         about = message.get(message["type"])
         if not isinstance(about, dict) or "mime_type" not in about:
             return None

@@ -1,4 +1,5 @@
-"""What a gateway of one file takes and tells of a number, for the contact centre's panel."""
+"""A gateway in one file that takes and shows changes of a number, for the contact centre's
+panel."""
 
 from typing import Any
 

@@ -36,7 +36,7 @@ TABS_MOST = 120
 SETTLE = "document.getAnimations().forEach((one) => one.finish())"
 """End every animation now; within the same question as what is asked of the page at rest."""
 FOCUSED = "one => one.isConnected ? one === document.activeElement : null"
-"""Whether an element has the focus; null for one that was drawn anew meanwhile."""
+"""Script that tells if an element has the focus; null for one that was drawn anew meanwhile."""
 
 
 @asynccontextmanager
@@ -134,7 +134,7 @@ class MailroomPage:
         await self.page.keyboard.press(key)
 
     async def focus_is_visible(self) -> bool:
-        """Whether what has the focus shows it, and is not covered by anything."""
+        """True when the element with the focus shows it, and nothing covers the element."""
         return bool(
             await self.page.evaluate(
                 """() => {
@@ -218,7 +218,7 @@ class MailroomPage:
         await expect(self.answer_box).to_have_value("")
 
     async def choose(self, kind: str) -> None:
-        """What to do at the desk: an answer of some kind, a note, passing on, closing."""
+        """Choose an action of the desk: an answer of some kind, a note, a transfer, a closing."""
         select = self.page.locator("#answer-kind")
         await self.tab_to(select)
         await select.select_option(kind)

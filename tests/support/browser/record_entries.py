@@ -1,4 +1,4 @@
-"""What stands in the record of a small town, as the archiver would show it."""
+"""Entries in the record of a small town, as the archiver would show them."""
 
 import json
 import os

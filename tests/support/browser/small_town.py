@@ -46,7 +46,7 @@ ACTIONS: dict[str, TypeAdapter[Any]] = {
 }
 NUMBER = "106540352242922"
 OUTCOME_NEEDED = "outcome_needed: zeg wat er met dit officiële bericht is gedaan"
-"""What the router says of a closing that says too little."""
+"""The router's refusal of a closing that says too little."""
 FRONT_DESK = "klantcontact"
 WORDS = {
     "paspoort": "burgerzaken",
@@ -57,14 +57,14 @@ WORDS = {
     "vergunning": "vergunningen",
 }
 TOLD = ("conversationId", "department", "type", "text", "receivedAt", "sentAt", "decision")
-"""What a CRM is told of a message as it stands in the record."""
+"""Fields of a message in the record that a CRM is told too."""
 
 
 class SmallTown:
     def __init__(self) -> None:
         self.crm = self.graph = ""
         self.answer = 200
-        """What the door answers to a webhook."""
+        """Status that the door answers to a webhook."""
         self.webhooks: list[dict[str, Any]] = []
         self.conversations: dict[str, str] = {}
         self.departments: dict[str, str] = {}
@@ -78,7 +78,7 @@ class SmallTown:
         self.refused: dict[str, str] = {}
         """Ids of orders that were not done, and why."""
         self.beside: dict[str, Any] = {}
-        """What a CRM is told of the next message beside what stands in it: labels, a text."""
+        """Labels and text that a CRM is told with the next message, beside its own fields."""
         self.number, self.files = NumberDesk(NUMBER), Files(TOKEN)
         self.sequence = 0
         self.http: aiohttp.ClientSession | None = None
@@ -164,7 +164,8 @@ class SmallTown:
         return web.json_response({"id": entry["id"]}, status=202, headers=location)
 
     async def filled(self, message: Message, content: dict[str, Any]) -> dict[str, Any]:
-        """With what only the mailroom knows: Meta's ids of files and of other messages."""
+        """The content with Meta's ids of files and of other messages, which only the mailroom
+        knows."""
         known = {one["id"]: one["wamid"] for record in self.records.values() for one in record}
         if (upload := upload_of(message)) and content["type"] == upload.kind:
             content[upload.kind]["id"] = await self.put(*self.uploads[str(upload.id)])

@@ -24,7 +24,7 @@ def _some(of: list[str]) -> Any:
 
 
 WORDS = _some(["a", "b", "c", "a b", "b c"])
-"""Of one letter: they are in no other form, and never written as one."""
+"""Words of one letter, which have no other form and are never written as one."""
 LEAVES = {
     "words": WORDS,
     "without": WORDS,

@@ -1,5 +1,5 @@
-"""What a CRM asks of gateway and archiver about the citizens of a run, rightly and wrongly, and
-every word with which it is refused."""
+"""Requests of a CRM to gateway and archiver about the citizens of a run, right and wrong ones, and
+every word of a refusal."""
 
 import asyncio
 import json
@@ -45,7 +45,7 @@ class Asked:
             return said
 
     async def raw(self, door: str, sent: bytes) -> None:
-        """What is no HTTP, and the answer to it."""
+        """Send bytes that are no HTTP, and count the answer."""
         address = urlsplit(door)
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         writer.write(sent)
@@ -84,7 +84,7 @@ class Asked:
         await self.post(f"{where}/_close", closing)
 
     async def _twice(self, order: dict[str, Any]) -> None:
-        """With one key and other words; and with an answer in between."""
+        """Send an order with one key and other words, and with an answer in between."""
         key = {"Idempotency-Key": f"{self.marks['path']}".encode("ascii", "replace").decode()}
         await self.post("/v1/messages", order, headers=key)
         other = order | {"text": {"body": f"{self.marks['answer']} anders"}}
@@ -92,7 +92,7 @@ class Asked:
         await self.post("/v1/messages", order | {"ifLast": None})
 
     async def to_new(self, citizens: range) -> None:
-        """To citizens by their telephone."""
+        """Write to citizens by their telephone numbers."""
         for n in citizens:
             text = {"type": "text", "text": {"body": f"{self.marks['answer']} {n}"}}
             await self.post("/v1/messages", {"number": NUMBER, "to": f"+{phone(n)}"} | text)
@@ -126,7 +126,7 @@ class Asked:
             await self.ask("POST", url, data=content, headers=wrong)
 
     async def reads(self, conversation: str, citizen: int, files: list[str]) -> None:
-        """Of the record: what there is, and what nobody should ask in an address."""
+        """Read the record: things that exist, and personal data that has no place in an address."""
         archiver, said = self.town.archiver, self.marks
         there = f"{archiver}/v1/conversations/{conversation}"
         page = json.loads(await self.ask("GET", f"{there}/messages?limit=5"))
@@ -153,7 +153,7 @@ class Asked:
             await self.ask("GET", f"{self.town.gateway}/webhooks/whatsapp?{handshake}")
 
     async def nonsense(self, citizen: int) -> None:
-        """At every port, in what is hardly HTTP."""
+        """Send bytes that are hardly HTTP to every port."""
         said = f"{self.marks['path']} {phone(citizen)}".encode()
         doors = [
             self.town.operations(name) for name in ("gateway", "router", "deliverer", "archiver")

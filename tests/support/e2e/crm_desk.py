@@ -39,7 +39,7 @@ class Desk:
 
 
 async def colleague(watch: Watch, name: str, **rights: Any) -> Desk:
-    """With a token of their own, once the gateway knows it."""
+    """Desk with a token of its own, once the gateway knows it."""
     token = await made(watch.town.database.url, name, "almelo", **rights)
     desk = Desk(watch, bearer(token))
     await until(lambda: desk.status(str(uuid.UUID(int=0))), lambda s: s["status"] == 404, 10)

@@ -21,11 +21,11 @@ from tests.support.pii_markers import phone
 
 MESSAGES = 5000
 CITIZENS = range(400)
-"""Who write them; others have something else happen to them each."""
+"""Citizens who write the messages; a fault meets some of them."""
 NEIGHBOURS = range(400, 410)
-"""Who write to the other municipality, which has an Open Klant."""
+"""Citizens who write to the other municipality, which has an Open Klant."""
 NEW = range(410, 430)
-"""Who never wrote, and are written to."""
+"""Citizens who never wrote, and get a message."""
 REFUSED_BY_CRM, REFUSED_BY_REGISTER, REFUSED_BY_DATABASE = 500, 501, 502
 ODD, FILES, DESK = 503, 504, 505
 META = {
@@ -112,7 +112,7 @@ class Run:
             return await answer.text()
 
     async def _brings(self, body: bytes) -> None:
-        """Until it is taken, as Meta does."""
+        """Post a body until it is taken, as Meta does."""
         while await post(self.watch.session, self.town.gateway, body) != 200:
             await asyncio.sleep(0.05)  # Meta's wait between two attempts, not a condition of ours
 
@@ -129,21 +129,22 @@ class Run:
         await asyncio.gather(*(carry() for _ in range(AT_ONCE)))
 
     async def _dies(self, name: str) -> None:
-        """In the middle of it all, and starts again."""
+        """Kill a service in the middle of the run, and start it again."""
         self.counted[f"metrics of {name}, before"] = await self.metrics(name)
         await asyncio.to_thread(self.town.kill, name)
         await asyncio.to_thread(self.town.restart, name)
         await asyncio.to_thread(self.town.wait_until_ready, name)
 
     async def _without_database(self) -> None:
-        """Whoever asks then is told so."""
+        """Ask while the database is away; the answers say so."""
         await asyncio.to_thread(self.town.database.kill)
         await self.asked.to_new(NEW[:1])
         await self.asked.ask("GET", f"{self.town.archiver}/v1/conversations/{NUMBER}-{'a' * 26}")
         await asyncio.to_thread(self.town.database.start)
 
     async def _without_crm(self) -> None:
-        """What nobody can use comes too while it is away; afterwards some is refused for good."""
+        """Bring unusable messages too while the CRM is away; it refuses some for good
+        afterwards."""
         self.stand_in.away = True
         for citizen in (REFUSED_BY_CRM, REFUSED_BY_DATABASE, ODD, DESK):
             await self._brings(self._marked.one(citizen))
@@ -214,6 +215,6 @@ class Run:
         )
 
     async def _reads(self) -> None:
-        """What is on the record, with files that Meta had and that it had not."""
+        """Read the record, with files that Meta had and files that it had not."""
         links = self.stand_in.files[phone(FILES)] | self.stand_in.files[phone(CITIZENS[6])]
         await self.asked.reads(await self._conversation(DESK), DESK, sorted(links))

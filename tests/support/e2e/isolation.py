@@ -20,7 +20,7 @@ NOWHERE = Part(
     mark="nowhere",
     to="+31600000099",
 )
-"""What is not there at all."""
+"""A part that does not exist."""
 
 
 def url_of(operation: Operation, part: Part, town: Installation) -> str:
@@ -64,7 +64,7 @@ class World(msgspec.Struct, frozen=True):
     tokens: dict[str, str]
     parts: list[Part]
     upload: str
-    """By the token that may do all in almelo."""
+    """Upload by the token that may do all in almelo."""
 
     def parts_of(self, part: Part) -> list[Part]:
         """All of its conversation, in their order."""
@@ -83,7 +83,7 @@ async def uploaded(parts: Parts, name: str) -> str:
 
 
 def more_of(operation: Operation, part: Part, upload: str, example: int) -> dict[str, Any]:
-    """What goes along with a request."""
+    """Body and headers of a request."""
     if operation.takes_files:
         return {"data": PDF, "headers": {"Content-Type": "application/pdf"}}
     if not operation.bodies:
@@ -93,7 +93,7 @@ def more_of(operation: Operation, part: Part, upload: str, example: int) -> dict
 
 
 def is_inside(rights: Rights, operation: Operation, part: Part, world: World) -> bool:
-    """Whether a token gets what it asks for, its role apart."""
+    """True when a token gets an answer to its request, its role apart."""
     if "numbers" in operation.path or operation.path.endswith("_confirm"):
         return rights.tenant == part.tenant  # whatever its departments
     if operation.is_order:
@@ -106,7 +106,7 @@ def is_inside(rights: Rights, operation: Operation, part: Part, world: World) ->
 
 
 def has_seen(rights: Rights, part: Part, world: World) -> bool:
-    """Whether some of the conversation was its."""
+    """True when some of the conversation was the token's."""
     return any(each.is_for(rights) for each in world.parts_of(part))
 
 
@@ -126,7 +126,7 @@ def assert_tells_nothing(said: bytes, rights: Rights | None, world: World) -> No
 
 
 def refusals(operation: Operation, body: Any, rights: Rights, was: bool) -> set[int]:
-    """How an order may be answered that is not for a conversation of the token's own."""
+    """Possible answers to an order for a conversation of another department."""
     if operation.takes_files:
         return {201}  # it names nobody else's
     if "numbers" in operation.path:

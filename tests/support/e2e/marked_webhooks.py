@@ -1,4 +1,4 @@
-"""What Meta posts about the citizens of a run: everything that tells of them carries a mark.
+"""Meta's webhooks about the citizens of a run: everything about them carries a mark.
 
 Made of the examples of each type and field (`tests/examples/whatsapp`).
 """
@@ -143,7 +143,7 @@ class Marked:
 
 
 def body(*changes: Json) -> bytes:
-    """As Meta writes it, now with escapes and now without."""
+    """A body as Meta writes it, now with escapes and now without."""
     tree = {
         "object": "whatsapp_business_account",
         "entry": [{"id": WABA, "changes": list(changes)}],

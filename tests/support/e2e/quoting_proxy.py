@@ -32,7 +32,7 @@ class Between:
         self.asked: list[str] = []
         """Each request: its method, its address, its headers."""
         self.addresses: list[str] = []
-        """What stands in an event beside its data, and the addresses in it."""
+        """Addresses in an event, and its values beside the data."""
         self.conversations: dict[str, str] = {}
         """Telephone -> the conversation in which it wrote."""
         self.messages: set[str] = set()
@@ -140,7 +140,7 @@ def _of_open_klant(body: bytes) -> dict[str, Any]:
 
 @asynccontextmanager
 async def between(sandbox: str, port: int, marks: Marks) -> AsyncIterator[Between]:
-    """On this port."""
+    """A proxy on this port."""
     connections = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connections, auto_decompress=False) as http:
         one = Between(sandbox, http, marks)

@@ -1,6 +1,5 @@
-"""What a town's day leaves for the archive, made by the router's and the deliverer's own code, in
-envelopes as they publish them.
-"""
+"""A town's day of records for the archive, made by the router's and the deliverer's own code, in
+envelopes as they publish them."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -32,7 +31,7 @@ DEPARTMENTS = ("burgerzaken", "belastingen", "openbare-ruimte")
 
 
 def envelopes(count: int, run: str) -> Iterator[list[Record]]:
-    """Of so many messages, in order."""
+    """Envelopes of so many messages, in order."""
     for numbers in _some(range(count), BATCH):
         said: list[DecidedUnit] = []
         entries = []
@@ -51,7 +50,7 @@ def _some(numbers: Sequence[int], size: int) -> Iterator[Sequence[int]]:
 
 
 def conversation(citizen: int) -> str:
-    """As long as one is."""
+    """An id of a conversation, as long as a real one."""
     return f"{NUMBER}-" + f"{citizen:026d}".translate(
         {ord("0") + n: ord("a") + n for n in range(10)}
     )

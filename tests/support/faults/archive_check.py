@@ -1,4 +1,4 @@
-"""Whether all that was published is in the archive, once, unbroken, and says what was said."""
+"""The archive has everything that was published, once, unbroken and with the same words."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from services.postgres.database import Pool
 from tests.support.decrypted_record import KEY, keys_of, rows_of
 
 LOG = "postkamer"
-"""As the archivers sign, where the configuration does not name it."""
+"""Name under which archivers sign where the configuration gives none."""
 SAME = ("kind", "at", "tenant", "conversation", "message", "receipt", "item", "sequence", "raw")
 FIELDS = {"item": "item_index"}
 """Column -> field of the record, where they differ."""
@@ -60,7 +60,7 @@ def _says(row: dict[str, Any], wanted: dict[Any, Record]) -> bool:
 
 
 async def findings(pool: Pool, store: Path) -> list[Finding]:
-    """What is wrong, after everything has been signed; also with what is kept outside."""
+    """Findings of the log's check after all was signed; also of the copies outside the database."""
     signer = Signer(LOG, derive_key([SecretStr(KEY)], checkpoint_signer.PURPOSE))
     outside = ObjectStore(store.as_uri())
     await sign_checkpoint(pool, signer, outside)
@@ -84,7 +84,7 @@ async def files(pool: Pool, published: Sequence[Record]) -> None:
 
 
 async def check_subjects(pool: Pool, published: Sequence[Record]) -> None:
-    """Of each conversation everybody's names, once."""
+    """Each conversation has everybody's names once."""
     keys = await keys_of(pool)
     hashing = {tenant: await keys.hash_key(tenant) for tenant in {r.tenant for r in published}}
     wanted = {

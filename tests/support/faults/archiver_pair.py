@@ -50,7 +50,7 @@ class Archivers:
         """Records after which nothing more is published, but for whoever waits to have some."""
         self.hungry = self.over = False
         self.until_dead = AsyncExitStack()
-        """What holds them where they are, until they are dead."""
+        """Holds that keep the archivers where they are until they are dead."""
         self.before = 0
         """Entries that were there when we came."""
 
@@ -65,7 +65,7 @@ class Archivers:
         return set(await self.one("select array_agg(id) from archiver.entry"))
 
     async def publish(self, records: Sequence[Record]) -> None:
-        """Until it is confirmed."""
+        """Publish records, and wait for the confirm."""
         await self.put(ArchiveBatch(records=list(records)))
         self.published += records
 
@@ -92,7 +92,7 @@ class Archivers:
             await asyncio.to_thread(self.town.restart, name)
 
     async def dies(self, moment: str, *names: str) -> bool:
-        """By SIGKILL, all of these; whether one had something in hand."""
+        """Kill these archivers by SIGKILL; true when one of them had something in hand."""
         for name in names:
             self.taps[name].left = 0
             self.town.services[name].send(signal.SIGKILL)
@@ -111,7 +111,7 @@ class Archivers:
         return {name: tap.held for name, tap in self.taps.items()}
 
     async def busiest(self) -> str:
-        """Whoever has most in hand, once somebody has something."""
+        """The archiver with most in hand, once one has something."""
         found = await until(self.held, lambda hands: any(hands.values()), REACH_SECONDS)
         return max(found, key=lambda name: found[name])
 
@@ -152,7 +152,7 @@ async def some_entries_later(archivers: Archivers) -> Sequence[str]:
 
 
 async def unacknowledged(archivers: Archivers) -> Sequence[str]:
-    """It is written, and the broker does not know yet."""
+    """Archivers that have written a batch before the broker knows."""
     for tap in archivers.taps.values():
         tap.keep_acknowledgements()
 
@@ -186,7 +186,7 @@ async def both(archivers: Archivers) -> Sequence[str]:
 
 
 COPIED = {"archiver.entry": 'COPY "archiver"."entry"'}
-"""How a statement begins that writes into a table, where it is no insert."""
+"""Beginning of a statement that writes into a table, where it is no insert."""
 Moment = Callable[[Archivers], Awaitable[Sequence[str]]]
 MOMENTS: dict[str, Moment] = {
     "just taken": just_taken,
@@ -199,7 +199,7 @@ MOMENTS: dict[str, Moment] = {
 
 @asynccontextmanager
 async def locked(archivers: Archivers, table: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """With nobody writing into a table; gives what waits until an archiver wants to."""
+    """Lock a table against writing; gives a wait for an archiver that wants to write."""
 
     async def wanted() -> None:
         begins = COPIED.get(table, f"insert into {table}")

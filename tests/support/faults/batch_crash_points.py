@@ -16,7 +16,7 @@ from tests.support.observer import Watch, until
 
 COMMIT, RECORD, EVENT, ACKNOWLEDGEMENT = "commit", "record", "event", "acknowledgement"
 DONE = "nothing"
-"""What was still to be done of a decision when the router died."""
+"""Point of a decision that was wholly done when the router died."""
 CRM, OTHER_CRM = "crm", "crm-2"
 REACH_SECONDS = 15.0
 SESSIONS = "select count(*) from pg_stat_activity where application_name = 'postkamer-router'"
@@ -25,14 +25,14 @@ Hold = Callable[[Watch, Witness], AbstractAsyncContextManager[None]]
 
 
 async def waiting(watch: Watch, count: int) -> None:
-    """Until so many statements of routers wait for a lock."""
+    """Wait until so many statements of routers wait for a lock."""
     locked = f"{SESSIONS} and wait_event_type = 'Lock'"
     await until(lambda: watch.count(locked), lambda n: n >= count, REACH_SECONDS)
 
 
 async def gone(watch: Watch) -> None:
-    """Until the database has noticed that no router is there any more: a commit that was under way
-    is done by then, or never will be."""
+    """Wait until the database has noticed that no router is left. A commit under way is done then,
+    or never will be."""
     await until(lambda: watch.count(SESSIONS), lambda n: n == 0, REACH_SECONDS)
 
 
@@ -58,12 +58,12 @@ HOLDS: dict[str, Hold] = {
     EVENT: _unreachable(_CRM, _OTHER),
     ACKNOWLEDGEMENT: _unreachable(_OTHER),
 }
-"""What keeps a router from doing the next thing with a batch. It acknowledges when both CRMs were
-told: here one of them is, and the other is not."""
+"""Holds that keep a router from the next step of a batch. It acknowledges when both CRMs were told:
+here one of them is, and the other is not."""
 
 
 def point(decision: Decision, committed: bool, witness: Witness, died: float) -> str:
-    """What a router that died had not done yet of a decision; on the loop's clock."""
+    """The first step of a decision that a dead router had left undone, on the loop's clock."""
     if not committed:
         return COMMIT
     if not _before(witness.records.get(decision.record, []), died):

@@ -10,21 +10,21 @@ from tests.support.installation import NEIGHBOUR_NUMBER, Installation
 from tests.support.observer import until
 
 NUMBERS = (NUMBER, NEIGHBOUR_NUMBER)
-"""In two partitions; a citizen writes to one of them."""
+"""Numbers in two partitions; a citizen writes to one of them."""
 REPEATED = 20
-"""Of so many messages Meta brings one twice."""
+"""Meta brings one message in so many twice."""
 AGAIN_SECONDS = 0.05
 """Meta's wait between two attempts, not a condition of ours."""
 REACH_SECONDS = 120.0
 
 
 class Crowd:
-    """What they write, and what the door said to it."""
+    """Citizens who write, and the door's answers to them."""
 
     def __init__(self, session: aiohttp.ClientSession, town: Installation, run: str) -> None:
         self._session, self._gateway, self._run = session, town.gateway, run
         self.texts: list[list[str]] = []
-        """Of each citizen, in order."""
+        """Texts of each citizen, in order."""
         self.taken = 0
         self.answers: Counter[int] = Counter()
         """Statuses of the door, 0 where there was no answer."""
@@ -39,7 +39,7 @@ class Crowd:
         return sum(map(len, self.texts))
 
     async def reach(self, count: int) -> None:
-        """Until `count` are taken, with others still to be written."""
+        """Wait until `count` messages are taken, with others still to be written."""
 
         async def taken() -> int:
             return self.taken

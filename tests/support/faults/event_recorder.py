@@ -93,12 +93,12 @@ class Witness:
                         self._said[Timeout].set()
 
     def contradictions(self) -> list[list[Heard]]:
-        """What was said in two ways under one id."""
+        """Messages that share an id and differ."""
         said = [*self.records.values(), *self.events.values()]
         return [heard for heard in said if any(one.what != heard[0].what for one in heard)]
 
     async def catch_up(self, decisions: Collection[Decision]) -> None:
-        """Until we have heard what was decided, as others have."""
+        """Wait until this witness has heard all decisions too."""
 
         async def heard() -> bool:
             return all(d.record in self.records and d.event in self.events for d in decisions)
@@ -106,7 +106,7 @@ class Witness:
         await until(heard, bool, BEHIND_SECONDS)
 
     def told_before_kept(self, decision: Decision) -> bool:
-        """Whether CRMs were told before it was on its way to the archive."""
+        """True when CRMs were told before the record was on its way to the archive."""
         assert decision.event
         return self.events[decision.event][0].at < self.records[decision.record][0].at
 
@@ -123,7 +123,7 @@ def _at_each_start(what: Record | Delivery | Timeout) -> bool:
 
 @asynccontextmanager
 async def listening(town: Installation) -> AsyncIterator[Witness]:
-    """Beside every queue of `town`, for as long as this is entered."""
+    """A witness beside every queue of `town`, until the block ends."""
     config = load(town.config).config
     queues = topology.queues(config.partitions, [each.id for each in config.destinations])
     async with await aio_pika.connect(town.broker.url) as connection:

@@ -19,11 +19,11 @@ HEAD = re.compile(
 )
 FILES = 8192
 ANSWER_SECONDS = 20.0
-"""What has no answer by then hangs."""
+"""Seconds after which a request without an answer counts as hanging."""
 
 
 class Outcome(msgspec.Struct):
-    """What the senders were told."""
+    """Answers to the senders."""
 
     statuses: dict[int, int] = {}
     taken: list[int] = []

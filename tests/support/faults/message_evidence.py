@@ -1,6 +1,5 @@
-"""What became of each message, in the three places where it is kept: what the router decided, what
-the archive holds, and what the CRM was told. They must say the same.
-"""
+"""The fate of each message in three places: the router's decisions, the records of the archive and
+the events of the CRM. They must agree."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -27,13 +26,13 @@ COUNT = "select count(*) from opened.record where kind = 'message' and data->>'w
 
 
 class Arrivals:
-    """What CRMs were told from some moment on: more than the stand-in remembers, when it is read in
-    time."""
+    """Events at CRMs from some moment on. It has more than the stand-in remembers, when it is read
+    in time."""
 
     def __init__(self, watch: Watch, run: str, last: int) -> None:
         self._watch, self._run, self._last = watch, run, last
         self.all: list[dict[str, Any]] = []
-        """In order of arrival, repeats and all."""
+        """Events in order of arrival, with repeats."""
         self._ids: set[str] = set()
 
     async def read(self) -> int:
@@ -58,13 +57,13 @@ class Arrivals:
 
 
 async def arriving(watch: Watch, run: str) -> Arrivals:
-    """From now on."""
+    """Events at CRMs from this moment on."""
     async with watch.session.get(f"{watch.town.sandbox}/crm/summary") as answer:
         return Arrivals(watch, run, (await answer.json())["count"])
 
 
 class Seen(msgspec.Struct):
-    """What there is of one run, everywhere."""
+    """Everything of one run, in all places."""
 
     decided: list[tuple[str, Decision]]
     """(wamid, decision)."""
@@ -98,7 +97,7 @@ class Seen(msgspec.Struct):
         return [id for id, said in ways.items() if len(said) > 1]
 
     def disagreements(self) -> Iterator[str]:
-        """Of each message that was not decided, kept and told once and alike: what is wrong."""
+        """Faults of each message that was not decided, kept and told once and alike."""
         kept = _grouped((record["data"]["wamid"], record) for record in self.archived)
         told = _grouped((event["event"]["data"]["messageId"], event) for event in self.first_told())
         counts = Counter(wamid for wamid, _ in self.decided)
@@ -127,7 +126,7 @@ async def decided(watch: Watch, run: str) -> list[tuple[str, Decision]]:
 
 
 async def of_conversation(watch: Watch, conversation: str, kind: str) -> list[DecisionView]:
-    """What was decided of one kind in a conversation."""
+    """Decisions of one kind in a conversation."""
     found = [_decode(row["decision"]) for row in await rows(watch, ALL)]
     views = [DecisionView(decision) for decision in found]
     return [view for view in views if (view.conversation, view.kind) == (conversation, kind)]

@@ -1,5 +1,5 @@
-"""Who held a partition and who wrote in it, as the database saw it: a row for each, in the order in
-which they came about, by triggers that the routers know nothing of.
+"""Holders and writers of each partition, as the database saw them. Triggers that the routers do not
+know write a row for each, in order.
 
 A router takes a partition's epoch by an update of a row that every commit locks, so the order of
 these rows is the order of holding and writing.
@@ -74,7 +74,7 @@ def named(town: Installation, name: str, **settings: str) -> None:
 
 
 def watched(town: Installation) -> None:
-    """From here on; every router that runs is `named`."""
+    """Record holders and writers from here on; every router that runs is `named`."""
     town.database.execute(WATCH)
 
 
@@ -92,7 +92,7 @@ def turns(town: Installation) -> list[Turn]:
 
 
 def holders(town: Installation) -> list[str]:
-    """Of each partition that was ever held, by whom it is."""
+    """The present holder of each partition that was ever held."""
     return town.database.execute(HOLDERS).splitlines()
 
 

@@ -17,22 +17,23 @@ import msgspec
 from tests.support.citizens import NUMBER, WABA
 
 BEFORE, HALF, TAKEN, HEAD = "unread", "half read", "taken", "half answered"
-"""Where it can stop in a request."""
+"""Points at which Meta can stop in a request."""
 READ, ANSWERED, REFUSED = "read", "answered", "refused"
-"""How far it can come with one beside: it has not decided yet; it has, and said so."""
+"""Points that Meta can reach with a request while it stops at another: not decided yet; decided and
+answered."""
 AT_ONCE, SOON, LATE, NEVER = "at once", "soon", "late", "never"
-"""When Meta tells that a message was delivered: also before its own answer; while nobody knows;
-when that was given up."""
+"""Moments at which Meta tells that a message was delivered: even before its own answer; while its
+fate is unknown; after it was given up."""
 HALF_BYTES = 100
-"""Of a body, which has some 300."""
+"""Bytes read of a body, which has some 300."""
 AGAIN_SECONDS = 0.05
 """Meta's wait between two attempts to bring a status, not a condition of ours."""
 
 Tell = Callable[[bytes], Awaitable[int]]
 Whim = Callable[[], Awaitable[int]]
-"""What Meta does with a request that does not stop: `error.code` of a refusal, 0 for none, LOST."""
+"""Meta's answer to a request that does not stop: `error.code` of a refusal, 0 for none, or LOST."""
 LOST = -1
-"""It never got to anybody at Meta who reads it, and has no answer."""
+"""Outcome of a request that no part of Meta reads, and that has no answer."""
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -48,7 +49,7 @@ class Arrival(msgspec.Struct, frozen=True):
 
 
 def length(head: bytes) -> int:
-    """Of a body, by the head of its request."""
+    """Length of a body, by the head of its request."""
     found = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
     assert found
     return int(found[1])
@@ -60,12 +61,13 @@ def answer(status: int, content: dict[str, Any]) -> bytes:
 
 
 def told_when(id: str) -> str:
-    """Of each message when its status comes, if it arrives: a quarter of them each."""
+    """Moment of a message's status, if it arrives: a quarter of the messages have each."""
     return (AT_ONCE, SOON, LATE, NEVER)[zlib.crc32(id.encode()) % 4]
 
 
 def is_lost(id: str) -> bool:
-    """Whether a message that Meta has not taken when we die is lost: every second one."""
+    """True for every second message: it is lost when Meta has not taken it as the deliverer
+    dies."""
     return bool(zlib.crc32(id.encode()) & 16)
 
 
@@ -81,7 +83,7 @@ class Phones:
         self.reached: dict[str, str] = {}
         """Attempt -> how far Meta came with it before whoever sent it died, or in the end."""
         self.asker = 0
-        """Who lives that asks; 0: nobody."""
+        """Number of the living deliverer that asks; 0 for none."""
         self.requests = self.standing = 0
         """So many came; stand still now."""
         self._where, self._goes_on = "", asyncio.Event()
@@ -107,7 +109,7 @@ class Phones:
         writer.close()
 
     async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Whether the connection is to be kept."""
+        """Answer a request; true when the connection is to be kept."""
         head = await reader.readuntil(b"\r\n\r\n")
         self.requests += 1
         asker = self.asker
@@ -133,12 +135,12 @@ class Phones:
         return True
 
     def _note(self, opaque: str, where: str, asker: int) -> None:
-        """How far an attempt has come while whoever made it lives."""
+        """Note the point that an attempt has reached while its deliverer lives."""
         if asker == self.asker:
             self.reached[opaque] = where
 
     async def _stand(self, where: str) -> str:
-        """Where it stood still, if it did."""
+        """Point at which the request stood still, or ""."""
         if self._where != where:
             return ""
         self.standing += 1
@@ -169,7 +171,7 @@ class Phones:
         return [id for id, n in Counter(each.id for each in self.arrivals).items() if n > 1]
 
     def tell(self, arrivals: Collection[Arrival]) -> None:
-        """That these were delivered, until it is taken."""
+        """Send the statuses of these deliveries until they are taken."""
         for arrival in arrivals:
             task = asyncio.create_task(self._until_taken(arrival))
             self._telling.add(task)
@@ -186,7 +188,7 @@ class Phones:
             await asyncio.wait(self._telling)
 
     def of(self, ids: Collection[str], when: str) -> list[Arrival]:
-        """What arrived of these, and has its status then, and not yet."""
+        """Arrivals among these whose status is to come at this moment, and has not come yet."""
         found = (a for a in self.arrivals if a.id in ids and a.id not in self.told)
         return [arrival for arrival in found if told_when(arrival.id) == when]
 

@@ -1,6 +1,5 @@
-"""What happens around the death of a router: citizens write, it dies, the rules become others and a
-CRM gives its orders, the next one starts.
-"""
+"""The story around the death of a router. Citizens write, it dies, the rules change, a CRM gives
+its orders, and the next one starts."""
 
 import asyncio
 import re
@@ -42,7 +41,7 @@ def with_two_crms(config: str) -> str:
 
 
 def department(config: str, citizen: int) -> str:
-    """Where the rules put what a citizen says."""
+    """Department to which the rules bring a citizen's words."""
     return _rule(config, list(WORDS)[citizen % len(WORDS)])[2]
 
 
@@ -80,7 +79,7 @@ class Scene:
         self.answer = f"{run} antwoord"
 
     async def opens(self) -> None:
-        """With two conversations, which the CRM knows."""
+        """Begin with two conversations, which the CRM knows."""
         self.arrivals = await arriving(self.watch, self.run)
         await self.writes(0, (MOVED, ANSWERED))
         await until(self.arrivals.read, lambda n: n == 2, SETTLE_SECONDS)
@@ -107,7 +106,7 @@ class Scene:
         await asyncio.to_thread(self.town.kill, "router")
 
     async def meanwhile(self) -> None:
-        """What was committed is kept; the rules become others; the CRM gives its orders."""
+        """Keep the committed decisions, change the rules and give the CRM's orders."""
         await gone(self.watch)
         self.committed = dict(await decided(self.watch, self.run))
         self.versions.append(load(self.town.config).version)
@@ -138,13 +137,13 @@ class Scene:
         return await seen(self.watch, self.arrivals, self.run, self.written, SETTLE_SECONDS)
 
     async def sent(self) -> list[str]:
-        """What is on the phone of the citizen who was answered."""
+        """Texts on the phone of the citizen who was answered."""
         async with self.watch.session.get(f"{self.town.sandbox}/phone/received") as answer:
             there = phone(self._first + ANSWERED)
             return [m["content"]["body"] for m in await answer.json() if m["phone"] == there]
 
     async def transfers(self) -> list[dict[str, Any]]:
-        """What CRMs were told of the transfer."""
+        """The transfer's events at CRMs."""
         await self.arrivals.read()
         about = TRANSFERRED, self.conversations[MOVED]
         return [e for e in self.arrivals.all if (e["type"], e["conversationId"]) == about]

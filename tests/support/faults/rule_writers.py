@@ -101,7 +101,7 @@ EACH = 25
 """Messages that are taken in under each version, at least."""
 SECONDS = 20.0
 DECIDED = ("department", "decision", "tags", "priority", "due")
-"""What of a record comes from the rules."""
+"""Fields of a record that the rules decide."""
 
 
 class Rules:
@@ -119,20 +119,20 @@ class Rules:
             self.versions[found.version] = build_context(found, keyed_hash(b"k"))
 
     def write(self, content: str) -> None:
-        """In one go, as an editor or a deployment does."""
+        """Write the file in one step, as an editor or a deployment does."""
         new = self._file.with_suffix(".new")
         new.write_text(content)
         new.replace(self._file)
 
     def write_half(self, content: str) -> None:
-        """What is there while somebody copies a file."""
+        """Leave the file as it is in the middle of a copy."""
         self._file.write_text(content[: len(content) // 2])
 
     def tell(self) -> None:
         os.kill(self._town.services["router"].pid, signal.SIGHUP)
 
     def version(self, name: str) -> str:
-        """What the version is called that is written under this name."""
+        """Version of the rules that were written under this name."""
         return list(self.versions)[list(VERSIONS).index(name)]
 
 
@@ -162,7 +162,7 @@ class Writing:
             await asyncio.sleep(PACE_SECONDS)  # the pace of the citizens
 
     async def more(self, count: int = EACH) -> None:
-        """Until so many more were taken in."""
+        """Wait until so many more were taken in."""
         wanted = len(self.taken) + count
 
         async def taken() -> int:
@@ -182,7 +182,7 @@ async def in_force(watch: Watch, service: str = "router") -> str:
 
 
 async def archived(town: Installation, run: str) -> dict[str, dict[str, Any]]:
-    """What is on the record of each message of a run, by what was written."""
+    """Record of each message of a run, by its text."""
     rows = await asyncio.to_thread(
         town.database.execute,
         f"select data from opened.record where kind = 'message' and data->>'text' like '{run} %'",
@@ -191,7 +191,7 @@ async def archived(town: Installation, run: str) -> dict[str, dict[str, Any]]:
 
 
 def expected(said: dict[str, Any], ground: RoutingContext) -> dict[str, Any]:
-    """What this version alone makes of a message that starts a conversation."""
+    """Decision of this version alone about a message that starts a conversation."""
     at = datetime.fromisoformat(said["receivedAt"])
     unit = build_unit(said["text"], NUMBER, at, "text")
     decision = DecisionView(decide(unit, Snapshot(), ground)[0])

@@ -40,7 +40,7 @@ async def _in_state(letters: Letters, state: str, ids: list[str]) -> None:
 
 
 async def _waiting(letters: Letters, statement: str, count: int) -> None:
-    """Until so many of the deliverer's statements that begin like this wait for a lock."""
+    """Wait until so many of the deliverer's statements that begin like this wait for a lock."""
     sql = f"select count(*) from {SESSIONS} and wait_event_type = 'Lock' and query like $1"
     begins = f"%{statement}%"
     await until(lambda: letters.one(sql, begins), lambda n: n >= count, REACH_SECONDS)
@@ -69,7 +69,7 @@ def _at_meta(where: str) -> Hold:
 
 
 async def _standing(letters: Letters, ids: list[str]) -> None:
-    """Until Meta has as many in hand as were claimed, and these are among them."""
+    """Wait until Meta has as many in hand as were claimed, these among them."""
 
     async def there() -> bool:
         states = {id: state for id, (state, _) in (await letters.states()).items()}

@@ -1,6 +1,5 @@
-"""What happens around the death of a deliverer: desks write to citizens, it is killed on the way to
-Meta, time passes without anybody waiting for it, the next one starts.
-"""
+"""The story around the death of a deliverer. Desks write to citizens, it is killed on the way to
+Meta, time passes without a wait, and the next one starts."""
 
 import asyncio
 import signal
@@ -31,9 +30,8 @@ UNTOLD = "select body from deliverer.outcome where published_at is null"
 AUTHOR = {"kind": "employee", "id": "sanne"}
 REACH_SECONDS, SETTLE_SECONDS = 20.0, 60.0
 CLAIMED, SETTLED, PUBLISHED, GIVEN_UP = "claimed", "settled", "published", "given up"
-"""Where a message was when the deliverer died, beside how far Meta came with it: Meta has heard
-nothing of it; the outcome is written down; it is published too, which nobody has noted; that nobody
-knows is written down."""
+"""Points of a message at the deliverer's death, beside those of Meta. Meta has heard nothing of it;
+the outcome is stored; the outcome is published too, which is not noted; it is stored as unknown."""
 
 Left = dict[str, tuple[int, str]]
 """Message -> its attempt, and the outcome that is not known to be published; '': it is underway."""
@@ -118,7 +116,7 @@ class Letters:
         await asyncio.to_thread(self.town.restart, "deliverer")
 
     async def dies(self) -> None:
-        """By SIGKILL: nothing that it does at its end is done."""
+        """Kill the deliverer by SIGKILL, so that it does nothing at its end."""
         await self.ends()
         assert self.town.services["deliverer"].exit_code == -signal.SIGKILL
         self.kills += 1
@@ -143,7 +141,7 @@ class Letters:
         await self.gone()
 
     async def gone(self) -> None:
-        """What the dead one had asked for is done by then, or never will be."""
+        """Wait until the dead deliverer's statements are done, or never will be."""
         left = f"select count(*) from {SESSIONS}"
         await until(lambda: self.one(left), lambda n: n == 0, REACH_SECONDS)
 
@@ -160,7 +158,7 @@ class Letters:
         await until(standing, lambda n: n == 0, REACH_SECONDS)
 
     async def left(self) -> Left:
-        """What a death left; nobody overtook anybody by then, and nobody had anything twice."""
+        """States that a death left. No message has overtaken another or arrived twice."""
         assert self.phones.twice() == []
         assert await self.one(OVERTAKEN) == 0
         untold = await self.untold()
@@ -204,7 +202,7 @@ class Letters:
         await until(lambda: self.one(known, told), lambda n: n == len(told), REACH_SECONDS)
 
     async def finish(self) -> None:
-        """Until nothing is on its way any more, and everything is told; one runs then."""
+        """Run one deliverer until no message is on its way, and every outcome is told."""
         left = f"select count(*) from deliverer.ledger where state in {IN_FLIGHT}"
         async with asyncio.timeout(SETTLE_SECONDS):
             while await self.one(left):

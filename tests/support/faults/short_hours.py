@@ -108,6 +108,6 @@ commit;
 
 
 def passes(town: Installation, time: str, conversations: list[str]) -> None:
-    """As if all that happened in them had happened so much earlier: what they wait for comes."""
+    """Move all that happened in the conversations back in time, so that their timers are due."""
     ids = ", ".join(f"'{id}'" for id in conversations)
     town.database.execute(PASS.format(ids=ids, time=time))

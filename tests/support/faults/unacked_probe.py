@@ -19,7 +19,7 @@ Method = tuple[int, tuple[int, int], bytes]
 
 
 def methods(waiting: bytearray) -> Iterator[Method]:
-    """What has come whole; it is taken away."""
+    """Take the whole methods out of the bytes that have come."""
     while len(waiting) >= 7:
         kind, channel, size = struct.unpack_from(">BHI", waiting)
         if len(waiting) < 8 + size:
@@ -31,7 +31,7 @@ def methods(waiting: bytearray) -> Iterator[Method]:
 
 
 class Hand:
-    """What one connection holds."""
+    """Messages that one connection holds."""
 
     def __init__(self) -> None:
         self.held: set[tuple[int, int]] = set()
@@ -62,7 +62,7 @@ class Tap:
         self.kept = 0
         """Acknowledgements that are being kept back."""
         self.left = 0
-        """Of the connections that have ended: what they held at their end."""
+        """Messages that the ended connections held at their end."""
 
     @property
     def open(self) -> int:

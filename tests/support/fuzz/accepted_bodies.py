@@ -30,7 +30,7 @@ class Accounts:
         self.doubtful: Counter[str] = Counter()
         """Those that were not, and may have been kept all the same."""
         self._items: dict[bytes, set[str]] = {}
-        """By identity: the bytes that an item came in."""
+        """Raw bytes of each item, by its identity."""
         self.unparseable = 0
         self.bytes = 0
 
@@ -64,7 +64,7 @@ class Accounts:
             self._items.setdefault(key.digest()[:16], set()).add(digest(item.raw))
 
     def missing_receipts(self, town: Installation) -> list[str]:
-        """What is wrong with the receipts in the archive, compared with the answers."""
+        """Differences between the receipts in the archive and the answers."""
         kept = archived_receipts(town)
         wrong = [
             f"{body}: answered 200 {times} times, in the archive {kept[body]} times"
@@ -75,7 +75,7 @@ class Accounts:
         return wrong + [f"{body}: in the archive, and never answered 200" for body in strange]
 
     def missing_items(self, town: Installation) -> Iterator[str]:
-        """What is wrong with the records of items: each once, in bytes that it came in."""
+        """Faults of the records of items: each item has one record, in bytes that it came in."""
         rows = town.database.execute(
             f"select encode(sha256(raw), 'hex') from opened.record where {DECIDED}"
         ).splitlines()
@@ -101,7 +101,7 @@ def archived_receipts(town: Installation) -> Counter[str]:
 
 
 def faults(town: Installation) -> list[str]:
-    """What was put aside because we could not, and not because of what it was."""
+    """Records that were put aside by a fault of the software, and not for their content."""
     rows = town.database.execute(
         "select data->>'reason', left(encode(raw, 'escape'), 400) from opened.record"
         f" where {FAULTS} limit 20"

@@ -1,4 +1,4 @@
-"""What is looked at when a fuzz run is over: logs, metrics, processes and what they hold."""
+"""Logs, metrics, processes and their memory, as a fuzz run leaves them."""
 
 import urllib.request
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from tests.support.fuzz.hostile_bodies import MARKS
 from tests.support.installation import Installation
 
 LOOKS = 100
-"""At the memory of each service, over a whole run."""
+"""Looks at the memory of each service, over a whole run."""
 GROWTH_MIB = 16
-"""Of the most that is resident, from the second fifth of a run to its last: bodies of 4 MiB come
-and go, so that what is held at one moment is chance; but the most does not rise."""
+"""Growth of the highest resident memory from the second fifth of a run to its last. Bodies of 4 MiB
+come and go, so that the memory of one moment is chance; but the highest does not rise."""
 SHOWN = 10
-"""Of each kind of thing that is wrong, where there are many."""
+"""Examples shown of each kind of fault, where there are many."""
 FAULTS = ("decision.failed", "http.failed", "service.broken", "Traceback")
 
 
@@ -51,12 +51,12 @@ class Processes:
 
 
 def passed(done: int, last: int, parts: int, whole: int) -> bool:
-    """Whether with the last ones another part of the whole is done."""
+    """True when the last inputs complete another part of the whole."""
     return done * parts // whole > (done - last) * parts // whole
 
 
 def grown(seen: list[float]) -> float:
-    """How much higher the top of the last fifth is than that of the second."""
+    """Difference between the highest value of the last fifth and that of the second."""
     fifth = max(1, len(seen) // 5)
     early = seen[fifth : 2 * fifth] or seen[:1]
     return max(seen[-fifth:]) - max(early)

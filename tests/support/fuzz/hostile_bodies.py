@@ -23,7 +23,7 @@ PHONE = "3168642"
 MARKS = (WORD, PHONE)
 CITIZENS = 2000
 MOST_BYTES = 4 * 1024 * 1024
-"""That the door takes of one body."""
+"""Bytes that the door takes of one body."""
 _serial = itertools.count(1000)
 """Most messages are new; what becomes of one that came before is told by the others."""
 Json = Any
@@ -206,7 +206,7 @@ def _written(tree: Json, ascii: bool) -> bytes:
 
 @st.composite
 def valid(draw: Any) -> bytes:
-    """As Meta sends it, of every type and field."""
+    """Body as Meta sends it, of every type and field."""
     return _written(_envelope(draw), draw(st.booleans()))
 
 

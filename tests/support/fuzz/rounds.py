@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 WHOLE = int(os.environ.get("FUZZ_INPUTS", "2000"))
 """Inputs of all parts together."""
 SEED = int(os.environ.get("FUZZ_SEED") or (0 if "CI" in os.environ else random.getrandbits(32)))
-"""Of the first round; the next ones count on."""
+"""Seed of the first round; the next ones count on."""
 MOST = 100
 """Examples in a round."""
 ROUND = settings(

@@ -15,13 +15,14 @@ TAKEN = frozenset([200, 503])
 REFUSED = frozenset([401])
 EITHER = TAKEN | REFUSED
 LARGE_BYTES = 64 * 1024
-"""From here on a body is still being sent when its header is refused."""
+"""Size from which a body is still being sent when its header is refused."""
 OVERSIZED = frozenset([0, 413, 415, 431])
-"""Whatever is found first; the answer may be lost with the connection."""
+"""Answers to a body that is too large: the first fault found; the answer may be lost with the
+connection."""
 SHOWN = 1500
 """Bytes of a request, where one is shown."""
 MALFORMED = frozenset([0, 400, 401, 403, 405, 408, 411, 413, 414, 415, 417, 431, 501, 505])
-"""Of what is no HTTP of ours; 0: the connection is closed."""
+"""Answers to a request that is no valid HTTP here; 0 when the connection is closed."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -31,7 +32,7 @@ class Request(msgspec.Struct, frozen=True):
     allowed: frozenset[int]
     body: bytes | None = None
     alone: bool = False
-    """What may not be followed by another on the same connection."""
+    """True for a request that no other may follow on the same connection."""
 
     @property
     def is_large(self) -> bool:

@@ -7,7 +7,7 @@ import msgspec
 ANSWER_SECONDS = 30.0
 """More than any bound of the door; nothing within it is a fault of its own."""
 PATIENCE_SECONDS = 0.5
-"""With the answer to what is no request: the door may be waiting for the rest of it."""
+"""Patience with the answer to a request that is none: the door may wait for the rest of it."""
 NO_ANSWER = 0
 CONTINUE = 100
 """Not an answer yet: `go on`, to who asked for it."""
@@ -20,11 +20,11 @@ class Answer(msgspec.Struct, frozen=True):
     head: bytes = b""
     body: bytes = b""
     before: bytes = b""
-    """Of the answer before it on the same connection, its head."""
+    """Head of the answer before it on the same connection."""
 
     @property
     def is_last(self) -> bool:
-        """Whether nothing more comes on this connection."""
+        """True when no other answer follows on this connection."""
         ends = self.header(b"Connection").lower() == b"close"
         return ends or not self.head.startswith(b"HTTP/1.1")
 
@@ -85,7 +85,7 @@ class Wire:
         return Answer(int(head.split(b" ", 2)[1]), head)
 
     async def _send(self, request: bytes) -> None:
-        """Beside the reading: a door that refuses answers before it has been told everything."""
+        """Send while the answer is read: a door may refuse before it has been told everything."""
         assert self._writer
         self._writer.write(request)
         await self._writer.drain()

@@ -8,7 +8,8 @@ WAMID, MEDIA = "wamid.X", "1003383421387256"
 
 
 def as_sent(content: dict[str, Any]) -> dict[str, Any]:
-    """With a recipient, the message that it is about, and a file's id where one is missing."""
+    """The content with a recipient, the message that it is about, and a file's id where one is
+    missing."""
     about = WAMID if content["type"] == "reaction" else ""
     head = {
         "messaging_product": "whatsapp",

@@ -92,7 +92,8 @@ class Invented(msgspec.Struct, kw_only=True):
         return (self.category, self.type) if priced else ("", "")
 
     def statuses(self) -> Iterator[dict[str, Any]]:
-        """As Meta sends them; read comes some minutes, and maybe a month, after delivered."""
+        """Statuses as Meta sends them; read comes some minutes, and maybe a month, after
+        delivered."""
         pricing = {"pricing_model": "PMP", "category": self.category, "type": self.type}
         pricing |= {"billable": self.type == "regular"}
         first = next((w for w in self.story if w.rstrip("$") in ("delivered", "read")), "")

@@ -73,9 +73,9 @@ class Desk:
 async def desk_of(
     pool: Pool, *departments: str, intake: Any = None, town: Configuration = TOWN, **given: Any
 ) -> AsyncIterator[Desk]:
-    """Of a token for these departments, for all of them when none is named, with the roles that
-    order anything; `given` are rights of its own. `intake`: instead of one that takes everything.
-    """
+    """Desk of a token for these departments, or for all of them when none is named. It has the
+    roles that order anything; `given` are rights of its own. `intake` replaces one that takes
+    everything."""
     taken = intake or Taken()
     rights: dict[str, Any] = {
         "departments": frozenset(departments),

@@ -122,7 +122,7 @@ class Post:
                 await publisher.publish(topology.destination_queue("crm"), batch, 10)
 
     async def states(self) -> dict[str, int]:
-        """How many deliveries are settled, and parked."""
+        """Number of deliveries in each state."""
         sql = "select state, count(*) as n from deliverer.delivery group by state"
         return {row["state"]: row["n"] for row in await self._pool.fetch(sql)}
 

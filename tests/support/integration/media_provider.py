@@ -59,7 +59,7 @@ class Provider:
         self.address: Callable[[str, str], str] = lambda origin, id: f"{origin}/bytes/{id}"
         self.size: int | None = None
         self.hangs: asyncio.Event | None = None
-        """Until then the file called `hangs` is not told of."""
+        """Event that the answer about the file called `hangs` waits for."""
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/v26.0/{id}", self._about), web.get("/bytes/{id}", self._bytes)]
@@ -104,7 +104,7 @@ class Provider:
 
 
 class Room:
-    """Where files are got, and handed out; times are those of the test."""
+    """A place where files are got and handed out; its times are those of the test."""
 
     def __init__(
         self, book: MediaStore, pool: Pool, provider: Provider, fetcher: Fetcher, url: str
@@ -124,7 +124,7 @@ class Room:
             return answer.status, await answer.read(), answer.headers
 
     async def asked(self) -> list[str]:
-        """What the provider was asked, in order."""
+        """Requests to the provider, in order."""
         return [what for what, _ in self.provider.asked]
 
     async def row(self, id: UUID) -> dict[str, Any]:

@@ -42,9 +42,9 @@ class Provider:
         self.files: list[tuple[str, bytes]] = []
         self.headers: list[dict[str, str]] = []
         self.answers: list[tuple[int, dict[str, Any]]] = []
-        """To the next files."""
+        """Answers to the next files."""
         self.message_answers: list[tuple[int, dict[str, Any]]] = []
-        """To the next messages."""
+        """Answers to the next messages."""
         self.key = ""
         """The only one that it lets in, where it has one; to others it says no as a gateway does,
         not as Meta."""
@@ -53,7 +53,7 @@ class Provider:
         """Held back: files, not messages."""
         self.marks: list[dict[str, Any]] = []
         self.mark_answers: list[tuple[int, dict[str, Any]]] = []
-        """To the next of these."""
+        """Answers to the next read receipts."""
         self.may_mark = asyncio.Event()
         self.may_mark.set()
 

@@ -21,7 +21,7 @@ Command = Callable[..., Result]
 Work = Callable[[Pool], Coroutine[Any, Any, T]]
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 ANSWER = b'{"detail":[{"loc":["data","text"],"input":"over mijn paspoort"}]}'
-"""As FastAPI refuses: it quotes what it was sent."""
+"""Refusal of FastAPI, which quotes the input."""
 ONE, OTHER = UUID(int=1), UUID(int=2)
 """Processes."""
 

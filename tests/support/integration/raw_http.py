@@ -58,7 +58,7 @@ async def closing(port: int, *parts: bytes) -> list[tuple[int, dict[str, str], b
 
 
 async def all_of(reader: asyncio.StreamReader) -> bytes:
-    """Until the end, also when that is a reset: more was sent than is read."""
+    """Read until the end. That may be a reset: the door does not read all that is sent."""
     received = b""
     try:
         while more := await reader.read(65536):

@@ -1,4 +1,4 @@
-"""Which processes are to end, and waiting for the end of one, a child of ours or not."""
+"""Processes that are to end, and a wait for the end of one, a child of ours or not."""
 
 import os
 import select

@@ -17,7 +17,7 @@ def town(*rules: Rule, care: tuple[SafetyRule, ...] = (), **groups: list[str]) -
 
 
 def table(*rules: Rule, care: tuple[SafetyRule, ...] = (), **groups: list[str]) -> RuleTable:
-    """As Almelo has them."""
+    """Rules of Almelo, compiled."""
     return compile_rules(town(*rules, care=care, **groups), "almelo")
 
 
@@ -47,7 +47,7 @@ def decided(text: str, *rules: Rule, **more: Any) -> str:
 
 
 def why(text: str, condition: dict[str, Any], **more: Any) -> str | None:
-    """Why a rule with this condition fits; None when it does not."""
+    """Reason for which a rule with this condition fits; None when it does not."""
     groups = {"tuin": ["boom", "gras"]}
     found = evaluate(table(rule(**condition), **groups), facts(text, **more)).verdict
     return found.reason if found else None

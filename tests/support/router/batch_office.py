@@ -37,7 +37,7 @@ class Office:
 
     @property
     def later(self) -> datetime:
-        """Than all that came so far, and not after what comes next."""
+        """A moment later than all that came so far, and not after the next."""
         return self.start + timedelta(seconds=self.count + 0.5)
 
     async def takes(self, *entries: Entry) -> list[tuple[WorkUnit, DecisionView, Changes]]:
@@ -69,7 +69,7 @@ class Office:
 
 
 def template(name: str = "markt") -> dict[str, Any]:
-    """To Anna, with her consent."""
+    """A template to Anna, with her consent."""
     content = {"type": "template", "template": {"name": name, "language": {"code": "nl"}}}
     return {"content": msgspec.json.encode(content), "to": "31611111111"} | consent()
 

@@ -23,5 +23,5 @@ def id_of(*words: object) -> UUID:
 
 
 def stamp(second: float) -> str:
-    """As Meta writes a moment."""
+    """A moment as Meta writes it."""
     return str(int(at(second).timestamp()))

@@ -80,7 +80,7 @@ class Stadhuis:
         return self.hears(type="interactive", content=reply, **more)
 
     def orders(self, type: str, **more: Any) -> DecisionView:
-        """What a colleague does, in the last conversation unless another is named."""
+        """Give a colleague's order, in the last conversation unless another is named."""
         self.count += 1
         given = {"conversation": self.id, "number": self.number, "author": SANNE} | more
         given |= {"text": more.get("text", "Goedemiddag" if type == "text" else "")}
@@ -88,7 +88,7 @@ class Stadhuis:
         return decision
 
     def says(self, type: str, text: str = "", **more: Any) -> DecisionView:
-        """What the contact centre says of the number: notice or state."""
+        """Give an order of the contact centre for the number: a notice or a state."""
         return self.orders(type, text=text, conversation="", **more)
 
     def takes(self, *entries: Entry) -> list[DecisionView]:
@@ -138,7 +138,7 @@ class Stadhuis:
 
     @property
     def happened(self) -> list[str]:
-        """What came of time since this was last looked at."""
+        """Effects of time-outs since the last look."""
         return [d.effect for d in self._fresh("happened") if d.effect]
 
     @property

@@ -90,14 +90,14 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Seen(msgspec.Struct):
-    """What came of one step: what was decided, and the conversation after it."""
+    """Effects of one step: its decisions, and the conversation after it."""
 
     decided: list[DecidedUnit]
     last: DecisionView | None
     now: Conversation | None
     texts: list[str]
     words: str
-    """Of the last text."""
+    """Words of the last text."""
 
     @property
     def happened(self) -> list[str]:
@@ -152,7 +152,7 @@ def played(row: Row, choices: LoadedConfig) -> Played:
 
 
 def _done(hall: Stadhuis, step: Step, where: dict[tuple[str, str], str]) -> list[DecidedUnit]:
-    """What was decided since the step before."""
+    """Do a step, and return the decisions since the step before."""
     begin = len(hall.done)
     hall.reaches(hall.now + _time(step.after))
     if step.again:

@@ -61,7 +61,7 @@ def names_in_example() -> list[str]:
 
 
 def environment(service: str) -> dict[str, str]:
-    """As compose would give it, with the name of each secret in the secret's place."""
+    """Environment as compose would give it, with the name of each secret in the secret's place."""
     special = {"ARCHIVE_KEY": KEY, "META_GRAPH_URL": "http://sandbox:8090/graph/v26.0"}
     return {
         name: GIVEN.sub(lambda found: special.get(found[1], found[1].lower()), str(value))

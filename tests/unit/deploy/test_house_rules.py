@@ -9,10 +9,12 @@ from deploy.house_rules import (
     FILE_LINES,
     FUNCTION_LINES,
     MODULES,
+    PRODUCT,
     ROOT,
     faults_of_classes,
     faults_of_file,
     faults_of_folder,
+    faults_of_words,
     is_relative,
 )
 
@@ -26,9 +28,13 @@ def faults_of(source: str) -> list[str]:
 
 RELATIVE = [
     "What a rule adds.", "Whoever asks.", "Whether it fits.", "Of one message.",
-    "To a department.", "By whom it was sent.", "`What` it is.",
+    "To a department.", "By whom it was sent.", "`What` it is.", "In which it decides.",
+    "Where files are.", "How many wait.", "Until it is taken.", "As Meta sends it.",
 ]  # fmt: skip
-OTHERS = ["Return what a rule adds.", "Department of a conversation.", "By number.", "Whatsoever"]
+OTHERS = [
+    "Return what a rule adds.", "Department of a conversation.", "By number.", "Asked.",
+    "Whatsoever",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("docstring", [*RELATIVE, *OTHERS, ""])
@@ -48,6 +54,26 @@ def test_docstring_that_opens_with_a_relative_clause_is_found(docstring: str) ->
 def test_docstring_of_every_kind_is_read(source: str) -> None:
     [fault] = faults_of(source)
     assert "relative clause" in fault
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("test_what_is_due_is_told", 1),
+        ("test_who_asks_is_told", 1),
+        ("test_whoever_asks_is_told", 1),
+        ("test_whole_body_is_kept", 0),
+        ("test_timer_tells_what_is_due", 0),
+    ],
+)
+def test_test_that_is_not_named_by_its_subject_is_found(name: str, found: int) -> None:
+    tree = ast.parse(f"async def {name}() -> None: ...")
+    assert len(list(faults_of_words(ROOT / "tests" / "invented.py", tree))) == found
+
+
+def test_packages_of_the_product_are_read_from_the_tree() -> None:
+    assert {"services", "router", "deploy", "bench"} <= set(PRODUCT)
+    assert "tests" not in PRODUCT
 
 
 def test_text_that_is_no_docstring_is_ignored() -> None:

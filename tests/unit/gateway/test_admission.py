@@ -20,7 +20,7 @@ from gateway.admission import (
 
 NOTHING = Load(requests=0, bytes=0, stalled=0.0)
 LATE_TICKS = 15
-"""After so many ticks whoever waits is told that it took too long."""
+"""Ticks after which a waiting request is told that it took too long."""
 
 
 class Door:
@@ -53,7 +53,7 @@ def test_an_overload_is_bounded_does_not_flutter_and_is_over_when_it_is_over(
     door, in_hand, finished = Door(measure), 0, 0
 
     def tick(arriving: int) -> int:
-        """How many of those who came in this tick were refused."""
+        """Do one tick, and return how many arrivals it refused."""
         nonlocal in_hand, finished
         refused = 0
         for _ in range(arriving):

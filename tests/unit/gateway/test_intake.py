@@ -1,4 +1,4 @@
-"""What comes in is safe when all of it is, and every way of not being safe has its word."""
+"""A body is safe when all of it is, and every other outcome has its word."""
 
 import uuid
 from datetime import UTC, datetime

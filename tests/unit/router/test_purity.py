@@ -44,7 +44,7 @@ ROWS = ["menu:keuze/afval", "menu:keuze/wonen", "menu:keuze/wonen/terug", "menu:
 GAPS = [0, 1, 20, 59, 61, 600, 3700, 30_000, 90_000, 1_300_000]
 ORDERS = [
     *("text", "text", "reaction", "template", "transfer", "transfer", "close", "close", "close"),
-    *("note", "link", "read", "confirm", "release", "merge", "iets"),
+    *("note", "link", "read", "confirm", "release", "merge"),
 ]
 
 message = st.fixed_dictionaries(
@@ -102,7 +102,7 @@ class Watched(Router):
         return super().takes(*entries)
 
 
-def played(steps: list[tuple[int, dict[str, Any]]]) -> Stadhuis:
+def play(steps: list[tuple[int, dict[str, Any]]]) -> Stadhuis:
     automatic = ["eerste_contact", *CONFIG.tenants[0].automatic]
     given = config(tenant={"automatic": automatic})
     hall = Stadhuis(given=given)
@@ -150,7 +150,7 @@ def speaks(hall: Stadhuis, what: dict[str, Any], seen: list[Entry]) -> None:
 
 
 def tells(hall: Stadhuis, what: dict[str, Any], seen: list[Entry]) -> None:
-    """What became of the last thing that was sent."""
+    """Tell the outcome of the last message that was sent."""
     for id in list(hall.router.outgoing)[-1:]:
         hall.takes(outcome(id, "sent", second=hall.second, wamid=f"w.{id}"))
         hall.brings("messages", {"statuses": [status(f"w.{id}", what["status"], f"{id}.1")]})
@@ -167,7 +167,7 @@ ACTS: dict[str, Callable[[Stadhuis, dict[str, Any], list[Entry]], object]] = {
 
 
 def texts(hall: Stadhuis, owed: bool) -> dict[str, list[datetime]]:
-    """When texts went out by themselves, by conversation."""
+    """Times of the automatic texts, by conversation."""
     found: dict[str, list[datetime]] = {}
     for unit, decision, _ in hall.done:
         if decision.reply and (decision.reply.name in OWED) is owed:
@@ -181,7 +181,7 @@ def texts(hall: Stadhuis, owed: bool) -> dict[str, list[datetime]]:
 def test_decisions_keep_their_invariants_in_any_course_of_events(
     steps: list[tuple[int, dict[str, Any]]],
 ) -> None:
-    hall = played(steps)
+    hall = play(steps)
     every_message_has_a_department_that_is_told(hall)
     order_grows_in_each_conversation(hall)
     texts_are_few(hall)
@@ -213,8 +213,8 @@ def order_grows_in_each_conversation(hall: Stadhuis) -> None:
 
 
 def texts_are_few(hall: Stadhuis) -> None:
-    """Of those that anything holds back: one in a burst, MOST in a day. Of the others: MOST in an
-    hour."""
+    """Texts that a bound holds back go once in a burst and MOST times in a day. The others go MOST
+    times in an hour."""
     for owed, within in ((False, timedelta(days=1)), (True, timedelta(hours=1))):
         for times in texts(hall, owed).values():
             sixth = zip(times, times[MAX_AUTO_TEXTS:], strict=False)
@@ -224,7 +224,7 @@ def texts_are_few(hall: Stadhuis) -> None:
 
 
 def bursts(hall: Stadhuis, id: str) -> list[int]:
-    """How many texts answered each burst: a minute of silence, an answer or a choice ends it."""
+    """Texts that answered each burst; a minute of silence, an answer or a choice ends a burst."""
     found: list[int] = [0]
     last: datetime | None = None
     for (unit, *_), decision in zip(hall.done, decisions(hall.done), strict=True):
@@ -245,7 +245,8 @@ def bursts(hall: Stadhuis, id: str) -> list[int]:
 
 
 def nothing_waits_for_ever(hall: Stadhuis) -> None:
-    """But for what a person must answer, let go, or say what was done about."""
+    """Only a person's task keeps a conversation open: to answer, to release, or to say the
+    outcome."""
     for conversation in hall.router.conversations.values():
         state = conversation.state
         theirs = state.waiting_since or state.held or OFFICIAL in state.tags

@@ -1,4 +1,4 @@
-"""How many files a service may have open: as many as it needs, where the system allows it."""
+"""A service may open as many files as it needs, where the system allows it."""
 
 import resource
 

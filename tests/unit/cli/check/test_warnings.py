@@ -230,5 +230,5 @@ def write_own_text(folder: Path) -> int:
 
 @pytest.mark.slow
 def test_shipped_example_has_no_warnings() -> None:
-    """At a given moment: its closing days will be over one day."""
+    """The moment is fixed, as the example's closing days will be over one day."""
     assert find_warnings(loader.load(FOLDER.parent / "postkamer.toml"), NOW) == []

@@ -1,4 +1,4 @@
-"""Whose fault a failure is: the message's, when others pass meanwhile; else the destination's."""
+"""A failure is the message's fault when others pass meanwhile, and else the destination's."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""What people want of a destination: held still, and what was parked tried again; clock jumps."""
+"""An operator holds a destination or replays its parked events, also when the clock jumps."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from tests.support.deliverer.delivery_harness import OK, Crm, Harness, of
 from tests.support.virtual_clock import run
 
 
-def paused() -> float | None:
+def pause_metric() -> float | None:
     name = "postkamer_destination_paused"
     return metrics.REGISTRY.get_sample_value(name, {"destination": "crm"})
 
@@ -26,10 +26,10 @@ def test_paused_destination_gets_everything_in_order_when_it_resumes() -> None:
         task = asyncio.create_task(harness.run_until(lambda: harness.channel.acked == [1]))
         await asyncio.sleep(1000)
         assert harness.crm.asked == []
-        assert paused() == 1
+        assert pause_metric() == 1
         harness.tables.is_paused = False
         await asyncio.sleep(2 * POLL_SECONDS)
-        assert paused() == 0
+        assert pause_metric() == 0
         await task
         for lane in range(2):
             own = [n for n in harness.crm.numbers if n % 2 == lane]

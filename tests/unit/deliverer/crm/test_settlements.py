@@ -40,7 +40,7 @@ def test_settlement_record_has_the_outcome_of_a_delivery_and_no_content() -> Non
 
 
 def test_settlement_record_can_be_made_again_from_the_row() -> None:
-    """Without the body: it is not read back, and has no part in the record."""
+    """The body is left out: it is not read back, and has no part in the record."""
     full = park_settlement(SETTLED, delivery(7), "refused", b"answer")
     row = msgspec.structs.asdict(full)
     del row["body"]

@@ -25,7 +25,7 @@ def headers(keys: Sequence[bytes] = (KEY,), at: datetime = NOON) -> dict[str, st
 
 
 def is_signed(key: bytes, headers: dict[str, str], body: bytes = BODY) -> bool:
-    """As the library of Standard Webhooks signs `id.timestamp.body`; one of several may fit."""
+    """True when one signature is that of Standard Webhooks' library for `id.timestamp.body`."""
     at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
     expected = Webhook(key).sign(headers["webhook-id"], at, body.decode())
     return expected in headers["webhook-signature"].split(" ")

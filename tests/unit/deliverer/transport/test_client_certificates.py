@@ -216,7 +216,7 @@ def test_renewed_certificate_is_used_only_once_its_files_are_complete(
         files[KEY].write_bytes(key.read_bytes())
 
     def reload() -> bool:
-        """Whether another context is used since the start."""
+        """Reload; true when another context is used since the start."""
         asyncio.run(certificates.reload_if_changed())
         return certificates.context() is not before
 

@@ -16,7 +16,7 @@ KEY = ConnectionKey("crm.example", 443, True, True, None, None, None)
 
 
 def tls_alert(reason: str) -> aiohttp.ClientOSError:
-    """As aiohttp raises an alert that comes while it writes."""
+    """An alert that comes while aiohttp writes, as it raises it."""
     error = aiohttp.ClientOSError(1, "x")
     error.__cause__ = ssl.SSLError(1, "x")
     error.__cause__.reason = reason
@@ -45,7 +45,7 @@ def tls_alert(reason: str) -> aiohttp.ClientOSError:
 def test_failure_says_whether_a_first_byte_may_have_left(
     error: Exception, failure: str, sent: bool
 ) -> None:
-    """In doubt it may: then nothing is ever sent to a citizen twice."""
+    """A doubt counts as sent, so that a citizen never gets anything twice."""
     assert _classify_error(error) == (failure, sent)
 
 

@@ -1,4 +1,4 @@
-"""How a token is asked for, what an answer gives, and how long it is used."""
+"""The client asks for a token, reads the answer and uses the token for its time."""
 
 import base64
 from typing import Any
@@ -27,7 +27,7 @@ SECRET = "a secret: with/odd+signs&é"
 GIVEN = {"token_url": "https://id.example/token", "client_id": "postkamer:almelo"}
 
 
-def asked(secret: str = SECRET, **more: str) -> tuple[dict[str, list[str]], str]:
+def build_request(secret: str = SECRET, **more: str) -> tuple[dict[str, list[str]], str]:
     given = GIVEN | more | ({"client_secret": "env:CRM_OAUTH"} if secret else {})
     body, headers = token_request(OAuth.model_validate(given), secret)
     assert headers["Content-Type"] == "application/x-www-form-urlencoded"
@@ -35,14 +35,16 @@ def asked(secret: str = SECRET, **more: str) -> tuple[dict[str, list[str]], str]
 
 
 def test_token_request_has_id_and_secret_form_encoded_in_a_header() -> None:
-    form, header = asked()
+    form, header = build_request()
     assert form == {"grant_type": ["client_credentials"]}
     pair = base64.b64decode(header.removeprefix("Basic ")).decode()
     assert pair == "postkamer%3Aalmelo:a+secret%3A+with%2Fodd%2Bsigns%26%C3%A9"
 
 
 def test_token_request_puts_the_secret_in_the_form_when_asked() -> None:
-    form, header = asked(client_auth="post", scope="read  write", audience="https://crm.example")
+    form, header = build_request(
+        client_auth="post", scope="read  write", audience="https://crm.example"
+    )
     assert header == ""
     assert form == {
         "grant_type": ["client_credentials"],
@@ -54,12 +56,12 @@ def test_token_request_puts_the_secret_in_the_form_when_asked() -> None:
 
 
 def test_token_request_uses_the_certificate_alone_when_asked() -> None:
-    form, header = asked("", client_auth="tls")
+    form, header = build_request("", client_auth="tls")
     assert header == ""
     assert form == {"grant_type": ["client_credentials"], "client_id": ["postkamer:almelo"]}
 
 
-def answered(body: Any, status: int = 200) -> Response:
+def build_response(body: Any, status: int = 200) -> Response:
     raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
     return Response(status=status, body=raw, retry_after=7.0)
 
@@ -68,7 +70,7 @@ def answered(body: Any, status: int = 200) -> Response:
 @pytest.mark.parametrize("kind", [{"token_type": "Bearer"}, {"token_type": "bearer"}, {}])
 def test_token_is_read_from_an_answer(status: int, kind: dict[str, str]) -> None:
     got = read_token(
-        answered({"access_token": "abc.~+/=", "expires_in": 600, "more": [1]} | kind, status)
+        build_response({"access_token": "abc.~+/=", "expires_in": 600, "more": [1]} | kind, status)
     )
     assert got == Token("abc.~+/=", 570.0)
     assert authorization(got) == {"Authorization": "Bearer abc.~+/="}
@@ -93,7 +95,9 @@ def assert_paused(got: Token | Response, reason: str, *, alarm: bool) -> Respons
 
 @pytest.mark.parametrize("body", NONSENSE, ids=range(len(NONSENSE)))
 def test_answer_without_a_token_pauses_with_an_alarm(body: Any) -> None:
-    got = assert_paused(read_token(answered(body)), "'s answer holds no bearer token", alarm=True)
+    got = assert_paused(
+        read_token(build_response(body)), "'s answer holds no bearer token", alarm=True
+    )
     assert got.body == b""
 
 
@@ -115,7 +119,7 @@ def test_answer_without_a_token_pauses_with_an_alarm(body: Any) -> None:
 def test_token_endpoint_that_refuses_alarms_and_one_that_is_away_does_not(
     status: int, body: Any, reason: str, alarm: bool
 ) -> None:
-    got = assert_paused(read_token(answered(body, status)), f" {reason}", alarm=alarm)
+    got = assert_paused(read_token(build_response(body, status)), f" {reason}", alarm=alarm)
     assert got.retry_after == 7.0
 
 
@@ -181,7 +185,7 @@ def test_token_lifetime_is_bounded(expires_in: Any) -> None:
     st.integers(200, 599),
 )
 def test_any_token_response_gives_a_token_or_a_pause(body: Any, status: int) -> None:
-    got = read_token(answered(body, status))
+    got = read_token(build_response(body, status))
     if isinstance(got, Response):
         assert (judge(got).outcome, judge(got).may_be_message) == ("paused", False)
     else:

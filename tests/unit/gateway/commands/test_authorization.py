@@ -1,4 +1,4 @@
-"""What a token may do in a conversation, and what it may know."""
+"""A token's rights decide its commands in a conversation, and its knowledge of it."""
 
 import pytest
 

@@ -50,13 +50,13 @@ def pointers(given: dict[str, Any], token: Rights) -> list[str]:
     return [fault.pointer for fault in faults(given, token)]
 
 
-def commanded(given: dict[str, Any], held: ConversationView | None = None) -> Command:
+def build(given: dict[str, Any], held: ConversationView | None = None) -> Command:
     by = CommandContext(rights=rights("kcc"), id=uuid.UUID(OTHER), at=AT)
     return build_message(body(messages.MESSAGE, given), held, by, CONFIG)
 
 
 def test_a_text_to_a_number_is_a_command_of_that_number() -> None:
-    assert commanded(TO_NUMBER) == build_command(
+    assert build(TO_NUMBER) == build_command(
         "text",
         uuid.UUID(OTHER),
         AT,
@@ -70,17 +70,17 @@ def test_a_text_to_a_number_is_a_command_of_that_number() -> None:
 
 
 def test_an_answer_is_a_command_of_its_conversation() -> None:
-    said = commanded(IN_CONVERSATION | {"replyTo": OTHER, "department": "kcc"}, HELD)
+    said = build(IN_CONVERSATION | {"replyTo": OTHER, "department": "kcc"}, HELD)
     assert (said.conversation, said.number, said.to) == (CONVERSATION, NUMBER, "")
     assert (said.action.reply_to_message, said.department) == (uuid.UUID(OTHER), "kcc")
 
 
 def test_a_reaction_is_about_a_message_and_a_file_goes_along() -> None:
     reaction = {"type": "reaction", "reaction": {"messageId": OTHER, "emoji": "👍"}}
-    said = commanded({"conversationId": CONVERSATION} | reaction, HELD)
+    said = build({"conversationId": CONVERSATION} | reaction, HELD)
     assert (said.type, said.action.reply_to_message) == ("reaction", uuid.UUID(OTHER))
     photo = {"type": "media", "media": {"kind": "image", "id": OTHER, "caption": "Uw straat"}}
-    said = commanded({"conversationId": CONVERSATION} | photo, HELD)
+    said = build({"conversationId": CONVERSATION} | photo, HELD)
     assert (said.type, said.action.media, said.action.text) == (
         "image",
         uuid.UUID(OTHER),
@@ -88,13 +88,13 @@ def test_a_reaction_is_about_a_message_and_a_file_goes_along() -> None:
     )
 
 
-def test_under_what_a_machine_wrote_it_says_so() -> None:
-    said = commanded(IN_CONVERSATION | {"author": {"kind": "automated", "id": "bot"}}, HELD)
+def test_text_of_a_machine_ends_with_the_disclosure() -> None:
+    said = build(IN_CONVERSATION | {"author": {"kind": "automated", "id": "bot"}}, HELD)
     assert said.action.text == "Goedemiddag\n\nDit schreef een machine."
     assert msgspec.json.decode(said.action.content)["text"]["body"] == said.action.text
     assert said.author == Author(kind="automated", id="bot")
     for kind in ("employee", "system"):
-        said = commanded(IN_CONVERSATION | {"author": {"kind": kind, "id": "x"}}, HELD)
+        said = build(IN_CONVERSATION | {"author": {"kind": kind, "id": "x"}}, HELD)
         assert said.action.text == "Goedemiddag"
 
 
@@ -109,15 +109,15 @@ def test_under_what_a_machine_wrote_it_says_so() -> None:
         ("sticker", None, None),
     ],
 )
-def test_under_a_file_of_a_machine_it_says_so_where_words_can_stand(
+def test_file_of_a_machine_has_the_disclosure_where_it_takes_a_caption(
     kind: str, caption: str | None, expected: str | None
 ) -> None:
     media = {"kind": kind, "id": OTHER} | ({"caption": caption} if caption else {})
     sent = {"conversationId": CONVERSATION, "type": "media", "media": media}
-    said = commanded(sent | {"author": {"kind": "automated"}}, HELD)
+    said = build(sent | {"author": {"kind": "automated"}}, HELD)
     assert msgspec.json.decode(said.action.content)[kind].get("caption") == expected
     assert said.action.text == (expected or "")
-    by_hand = commanded(sent | {"author": {"kind": "system"}}, HELD)
+    by_hand = build(sent | {"author": {"kind": "system"}}, HELD)
     assert msgspec.json.decode(by_hand.action.content)[kind].get("caption") == caption
 
 

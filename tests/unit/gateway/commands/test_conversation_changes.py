@@ -1,5 +1,4 @@
-"""What is done with a conversation, and said of a number: a command for the router, or what stands
-against it."""
+"""A change of a conversation or a number becomes a command for the router, or a refusal."""
 
 import uuid
 from datetime import UTC, datetime, timedelta, timezone

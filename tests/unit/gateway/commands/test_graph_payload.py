@@ -1,4 +1,4 @@
-"""What Meta gets of an order, and what the record keeps of its words."""
+"""Meta gets the payload of an order, and the record keeps its words."""
 
 import json
 from typing import Any
@@ -203,7 +203,7 @@ def test_message_with_a_link_or_without_a_file_has_no_upload() -> None:
 
 
 @pytest.mark.parametrize("name", examples.MESSAGES)
-def test_nothing_of_whom_it_is_for_or_from_stands_in_a_content(name: str) -> None:
+def test_payload_names_no_recipient_and_no_author(name: str) -> None:
     text = graph_payload(message(name)).decode()
     for told in (examples.CONVERSATION, "31600000011", "s.jansen", examples.MESSAGE):
         assert told not in text
@@ -222,7 +222,7 @@ DISCLOSED = {
     "quote": "/text/body",
     "automated": "/text/body",
 }
-"""Where the disclosure goes under the words."""
+"""Place of the disclosure under the words."""
 ALONE = {"photo"}
 """A file without words: the disclosure is all that stands under it."""
 

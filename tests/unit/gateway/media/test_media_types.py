@@ -1,4 +1,4 @@
-"""Which files Meta takes."""
+"""Meta takes some types of files and refuses others."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a desk may order beside messages: what goes with what, and what citizens may be told."""
+"""A desk's orders beside messages allow certain combinations, and certain words to citizens."""
 
 import json
 from datetime import UTC, datetime
@@ -19,14 +19,14 @@ CALL = "Bel ons op 14 0546."
 LONG = "Wij " + "lezen " * 15 + "alles."
 
 
-def taken(kind: TypeAdapter[Any], **members: Any) -> Any:
+def parse_change(kind: TypeAdapter[Any], **members: Any) -> Any:
     made = parse_body(json.dumps(members).encode(), kind)
     assert not isinstance(made, list), made
     return made
 
 
 def test_transfer_may_name_an_employee_without_a_department() -> None:
-    made = taken(changes.TRANSFER, reason="x", employee="s.jansen")
+    made = parse_change(changes.TRANSFER, reason="x", employee="s.jansen")
     assert (made.department, made.employee) == (None, "s.jansen")
     assert list(faults({"reason": "x", "employee": "a" * 256}, changes.TRANSFER)) == ["/employee"]
     assert list(faults({"employee": "x"}, changes.TRANSFER)) == ["/reason"]
@@ -34,17 +34,20 @@ def test_transfer_may_name_an_employee_without_a_department() -> None:
 
 @pytest.mark.parametrize("outcome", ["forwarded", "redirected", "handled"])
 def test_a_closing_says_what_was_done(outcome: str) -> None:
-    assert taken(changes.CLOSE, outcome=outcome).outcome == outcome
-    assert taken(changes.CLOSE).outcome is None
+    assert parse_change(changes.CLOSE, outcome=outcome).outcome == outcome
+    assert parse_change(changes.CLOSE).outcome is None
 
 
 @pytest.mark.parametrize("outcome", ["", "done", "Handled", 1])
-def test_nothing_else_is_an_outcome(outcome: Any) -> None:
+def test_unknown_outcome_is_refused(outcome: Any) -> None:
     assert list(faults({"outcome": outcome}, changes.CLOSE)) == ["/outcome"]
 
 
 def test_a_conversation_is_put_together_with_one_that_has_the_form_of_an_id() -> None:
-    assert taken(changes.MERGE, **{"with": examples.CONVERSATION}).other == examples.CONVERSATION
+    assert (
+        parse_change(changes.MERGE, **{"with": examples.CONVERSATION}).other
+        == examples.CONVERSATION
+    )
     assert list(faults({}, changes.MERGE)) == ["/with"]
     assert list(faults({"with": "106540352242922"}, changes.MERGE)) == ["/with"]
     assert list(faults({"other": examples.CONVERSATION}, changes.MERGE)) == ["/other", "/with"]
@@ -75,11 +78,11 @@ NO_FORMS = [
 
 @pytest.mark.parametrize(("given", "read"), FORMS)
 def test_a_time_is_rfc_3339_with_any_offset(given: str, read: datetime) -> None:
-    assert taken(changes.NOTICE, **(NOTICE | {"until": given})).until == read
+    assert parse_change(changes.NOTICE, **(NOTICE | {"until": given})).until == read
 
 
 @pytest.mark.parametrize("given", NO_FORMS)
-def test_nothing_else_is_a_time(given: Any) -> None:
+def test_malformed_time_is_refused(given: Any) -> None:
     assert list(faults(NOTICE | {"until": given}, changes.NOTICE)) == ["/until"]
 
 

@@ -1,4 +1,4 @@
-"""What goes with what in an order: each fault is said where it stands."""
+"""An order allows certain combinations; each fault is reported at its own place."""
 
 from typing import Any
 

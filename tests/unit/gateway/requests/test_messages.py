@@ -1,4 +1,4 @@
-"""What may stand in an order: Meta's limits, and what each member may be."""
+"""An order keeps to Meta's limits, and to the values that each member allows."""
 
 from typing import Any
 
@@ -182,12 +182,12 @@ def test_a_zaak_has_an_identification_or_an_address(zaak: str) -> None:
 
 
 @pytest.mark.parametrize("zaak", ["", "a" * 41, "http://zaken.example.nl/1", "https://u@x/1"])
-def test_nothing_else_is_a_zaak(zaak: str) -> None:
+def test_malformed_zaak_is_refused(zaak: str) -> None:
     assert list(faults({"zaak": zaak}, changes.LINK_CASE)) == ["/zaak"]
 
 
 @pytest.mark.parametrize(("name", "kind", "body"), ORDERS, ids=[one[0] for one in ORDERS])
-def test_nothing_but_the_last_answer_may_be_null(
+def test_null_is_refused_for_all_but_the_last_answer(
     name: str, kind: TypeAdapter[Any], body: Json
 ) -> None:
     for path in paths(body):

@@ -1,4 +1,4 @@
-"""Which secrets open which door, and for which numbers."""
+"""Certain secrets open each door, for certain numbers."""
 
 import hashlib
 import hmac
@@ -65,7 +65,7 @@ AT = datetime(2026, 11, 26, tzinfo=UTC)
 
 
 def numbers(door: WebhookEndpoint, header: str, secret: str, at: datetime = AT) -> set[str]:
-    """For whom a body with this secret's signature speaks at a door."""
+    """Numbers that a body with this secret's signature speaks for at a door."""
     digest = hmac.new(secret.encode(), b"{}", hashlib.sha256).hexdigest()
     prefix = "sha256=" if header == "X-Hub-Signature-256" else ""
     proof = door.origins.verify(b"{}", door.origins.find_signatures({header: prefix + digest}), at)

@@ -1,4 +1,5 @@
-"""Who says so, and for whom: each provider in its own way, each secret for its own numbers."""
+"""A signature proves its provider, each in its own way, and each secret speaks for its own
+numbers."""
 
 import hashlib
 import hmac

@@ -168,7 +168,7 @@ def test_night_in_which_the_clock_changes_is_one_closed_period(moment: str, open
 
 
 def test_opening_hours_count_real_hours_through_the_clock_change() -> None:
-    """From 22:00 to 06:00 there are nine hours in the night in which summer ends."""
+    """The night in which summer ends has nine hours from 22:00 to 06:00."""
     night = {"id": "nacht", "name": "Nacht", "hours": "Mo-Su 22:00-06:00", "tenant": "hengelo"}
     given = config(
         departments=[night | {"destination": "crm"}],

@@ -291,7 +291,7 @@ def test_every_type_that_the_gateway_takes_is_known() -> None:
 def test_refused_command_is_archived_for_the_department_that_gave_it(
     more: dict[str, Any], department: str, to_a_number: bool
 ) -> None:
-    """In a conversation that belastingen had, and klantcontact has again."""
+    """The conversation was at belastingen, and is at klantcontact again."""
     router, conversation = with_conversation()
     for n, to in enumerate(("belastingen", "klantcontact"), 2):
         given = {"conversation": conversation, "to_department": to}

@@ -39,7 +39,7 @@ PHONE = "31611111111"
 OWN, BSP = {"bsuid": "NL.own", "phone": PHONE}, {"bsuid": "NL.bsp", "phone": PHONE}
 
 
-def changed(id: str, **more: Any) -> Configuration:
+def config_with(id: str, **more: Any) -> Configuration:
     """The same, with something else of one number."""
     given = MOVED.model_dump(mode="json", by_alias=True)
     given["numbers"] = [n | more if n["id"] == id else n for n in given["numbers"]]
@@ -108,12 +108,12 @@ def test_former_portfolio_identifies_a_citizen_for_some_weeks(second: float, sam
 
 
 def test_former_portfolio_without_a_name_identifies_nobody() -> None:
-    assert not Town(changed(NUMBER, previous=[{"until": at(UNTIL)}])).continues()
+    assert not Town(config_with(NUMBER, previous=[{"until": at(UNTIL)}])).continues()
 
 
 def test_person_of_another_portfolio_is_another_person() -> None:
-    """In one municipality, at two numbers in two portfolios, with one telephone."""
-    town = Town(changed(OTHER_NUMBER, portfolio="elsewhere"))
+    """The town has two numbers in two portfolios, and the person one telephone."""
+    town = Town(config_with(OTHER_NUMBER, portfolio="elsewhere"))
     there = town.hears(OTHER_NUMBER, bsuid="NL.elsewhere", phone=PHONE)
     people = town.router.conversations
     for number, who in ((AFTER, BSP), (BEFORE, OWN)):
@@ -154,7 +154,7 @@ def test_bsuid_from_before_portfolios_were_named_belongs_to_the_one_of_its_day(
 def test_renamed_portfolio_is_learnt_from_the_next_message() -> None:
     town = Town()
     town.hears(AFTER, bsuid="NL.bsp")
-    town.router.ground = ground(changed(NUMBER, portfolio="b2"))
+    town.router.ground = ground(config_with(NUMBER, portfolio="b2"))
     town.hears(AFTER, bsuid="NL.bsp")
     assert [identity.scope for identity in town.router.identities.values()] == ["b2"]
 
@@ -182,7 +182,7 @@ def test_copy_of_a_body_names_its_items_by_the_id_of_meta() -> None:
     assert unit.item and unit.item.number == NUMBER
 
 
-def renamed(**system: str) -> Receipt:
+def rename_receipt(**system: str) -> Receipt:
     message = {"id": "wamid.sys", "timestamp": stamp(50), "type": "system", "system": system}
     old = {"from": PHONE} if "wa_id" in system else {}
     return receipt(body(change(BEFORE, messages=[message | old])), second=50)
@@ -204,7 +204,7 @@ BSUID_CHANGE = {"user_id": "NL.new", "previous_user_id": "NL.anna"}
 def test_new_holder_of_an_old_number_is_another_person(system: dict[str, str]) -> None:
     town = Town()
     anna = town.hears(bsuid="NL.anna", phone=PHONE)
-    _, changes = decide_one(town.router, renamed(**system))
+    _, changes = decide_one(town.router, rename_receipt(**system))
     ended = [(i.value, i.valid_to) for i in changes.identities if i.valid_to]
     assert ended == [(PHONE, at(50))]
     assert town.hears(phone=PHONE).conversation != anna.conversation
@@ -214,7 +214,7 @@ def test_new_holder_of_an_old_number_is_another_person(system: dict[str, str]) -
 def test_change_of_bsuid_alone_leaves_the_phone_number() -> None:
     town = Town()
     anna = town.hears(bsuid="NL.anna", phone=PHONE)
-    town.router.takes(renamed(type="user_changed_user_id", **BSUID_CHANGE))
+    town.router.takes(rename_receipt(type="user_changed_user_id", **BSUID_CHANGE))
     for who in ({"phone": PHONE}, {"bsuid": "NL.new"}):
         assert town.hears(**who).conversation == anna.conversation
 
@@ -229,7 +229,7 @@ WHO = st.tuples(
 @pytest.mark.slow
 @given(st.lists(WHO, min_size=1, max_size=12))
 def test_bsuid_never_changes_hands_within_a_portfolio(messages: list[tuple[str, str, str]]) -> None:
-    """Whatever phone numbers come along with them, and through whichever provider."""
+    """The phone numbers and the providers that come along do not matter."""
     town = Town()
     people: dict[str, Any] = {}
     for number, letter, phone in messages:

@@ -165,7 +165,7 @@ MESSAGES = st.lists(st.tuples(st.integers(0, 5), st.sampled_from([NUMBER, OTHER_
 def test_every_body_can_be_joined_again_after_any_repeats(
     bodies: list[list[tuple[int, str]]], chance: random.Random
 ) -> None:
-    """In batches of any size, each done again by a router that died."""
+    """The batches have any size, and a router that died did each before."""
     names = list(PEOPLE)
 
     def change_of(n: int, number: str) -> dict[str, Any]:

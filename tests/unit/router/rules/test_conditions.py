@@ -123,7 +123,7 @@ ODD = ["\ud800", "a\udfffb", "\0", "x" * 65_536, "a " * 32_768, "\u0301" * 65_53
 
 @pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))
 def test_odd_text_fits_no_condition(text: str) -> None:
-    """And none of these fits: with rules that have patterns, and with rules that have none."""
+    """The rules have patterns or none; the text fits neither."""
     patterns = [rule("p", pattern="^zaak"), rule("q", pattern="[^\\x00-\\x7f]{3}niets")]
     assert decided(text, *patterns, rule("w", "boom", "🗑️ vol")) == ""
     assert decided(text, rule("w", "boom")) == ""
@@ -140,7 +140,7 @@ def test_backtracking_pattern_ends_at_once() -> None:
 
 @pytest.mark.slow
 def test_two_thousand_patterns_are_told_apart() -> None:
-    """As many as a large town has rules."""
+    """The rules are as many as a large town has."""
     pattern = "\\bcode-{}-(foo|bar|straat)*[a-z]{{0,40}}\\b"
     rules = table(*(rule(f"r{n}", pattern=pattern.format(n)) for n in range(2000)))
     for n in (0, 7, 1999):

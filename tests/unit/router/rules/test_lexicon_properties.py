@@ -38,7 +38,7 @@ def _terms(phrase: str) -> list[str]:
 
 
 def _known(phrases: list[list[str]]) -> Known:
-    """Whether a word is one of any phrase, a form of one, or two of them together."""
+    """Predicate of a word that is one of any phrase, a form of one, or two of them together."""
     terms = [term for phrase in phrases for term in phrase]
     exact = {term.removeprefix('"') for term in terms}
     stems = {stem(term) for term in terms if term[0].isalnum() and term[-1].isalnum()}
@@ -48,7 +48,7 @@ def _known(phrases: list[list[str]]) -> Known:
 
 
 def _how(term: str, word: str, known: Known) -> str:
-    """How one word is one of a phrase; '' if it is not."""
+    """Manner in which a word is one of a phrase; '' if it is not."""
     if term.startswith('"'):
         return "exact" if term[1:] == word else ""
     if term.endswith("*"):
@@ -132,7 +132,7 @@ def test_lexicon_of_any_phrases_reads_any_text_alike_each_time(
 
 
 def _calls(lexicon: Lexicon, text: str) -> int:
-    """What is done to find, in calls: the same on every machine."""
+    """Work of a search in calls, which is the same on every machine."""
     calls = 0
 
     def count(frame: object, event: str, arg: object) -> None:

@@ -42,7 +42,7 @@ def test_patterns_keep_their_places_when_compiled_in_several_sets(monkeypatch: M
 def test_many_long_patterns_fit_in_the_memory_of_a_search(
     monkeypatch: MonkeyPatch, words: int, letters: int
 ) -> None:
-    """Of 220 with 490 letters each, what is sought does not fit in one; in halves it does."""
+    """The search for 220 patterns of 490 letters does not fit in one set; in halves it does."""
     monkeypatch.setattr(regex_set, "LETTERS", letters)
     random = Random(1)
     each = [
@@ -55,7 +55,7 @@ def test_many_long_patterns_fit_in_the_memory_of_a_search(
 
 
 def test_pattern_that_takes_too_much_memory_is_refused_by_itself() -> None:
-    """Under the 8 MiB that RE2 itself would take."""
+    """The bound is lower than RE2's own 8 MiB."""
     for pattern, taken in ((r"\pL{10}", True), (r"\pL{100}", False)):
         try:
             assert (

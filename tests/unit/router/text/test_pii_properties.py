@@ -18,7 +18,7 @@ def bsn(first: str) -> str:
 
 
 def iban(country: str, account: str) -> str:
-    """With check digits that are right."""
+    """An IBAN with the right check digits."""
     turned = "".join(str(int(character, 36)) for character in account + country + "00")
     return f"{country}{98 - int(turned) % 97:02}{account}"
 

@@ -228,7 +228,8 @@ async def test_batcher_counts_seconds_since_its_last_progress() -> None:
 
 @pytest.mark.slow
 def test_failed_batch_is_freed_with_its_errors() -> None:
-    """Before the collector of cycles has looked: it counts objects, and they may be large."""
+    """The batch is free before the collector of cycles has looked: it counts objects, which may be
+    large."""
 
     class Body:
         pass

@@ -84,7 +84,7 @@ def test_opening_hours_change_only_at_the_next_opening_and_closing(
 @pytest.mark.slow
 @given(EXPRESSIONS, INSTANTS)
 def test_opening_hours_agree_with_the_library_on_local_time(expression: str, at: datetime) -> None:
-    """But for the hour that comes twice, which the wall alone cannot tell apart."""
+    """The hour that comes twice is left out, as local time alone cannot tell the two apart."""
     wall = at.astimezone(AMSTERDAM)
     if wall.replace(fold=0).utcoffset() == wall.replace(fold=1).utcoffset():
         library = parse_expression(expression or "24/7")

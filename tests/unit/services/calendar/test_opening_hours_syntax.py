@@ -11,7 +11,7 @@ from services.calendar.opening_hours import compile_hours
 from services.calendar.opening_hours_syntax import LONGEST, fault, parse_expression, spoken
 
 MONDAY = datetime(2026, 11, 23)  # noqa: DTZ001 - by the wall
-"""In a week without a holiday."""
+"""Monday of a week without a holiday."""
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ READ: TypeAdapter[str] = TypeAdapter(NightHours)
 
 
 def wall(clock: str, fold: int = 0) -> datetime:
-    """As Amsterdam's clocks show it."""
+    """A time as Amsterdam's clocks show it."""
     return datetime.fromisoformat(clock).replace(tzinfo=AMSTERDAM, fold=fold)
 
 

@@ -191,7 +191,9 @@ def test_report_that_is_too_large_is_refused_before_typst_runs(report: Report) -
         pdf(report)
 
 
-def test_without_typst_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pdf_error_names_the_package_to_install_when_typst_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "typst", None)
     with pytest.raises(Unprintable, match=r"pdf_missing: .* pip install 'postkamer\[pdf\]'"):
         pdf(REPORT)
