@@ -19,7 +19,7 @@ from archiver.search.request import SEARCH
 from services import ids
 from services.api.json_body import UNREAD_REFUSALS
 from services.api.openapi import build_document
-from services.api.operations import AWAY, DOCUMENT, Answer, Api, Content, Operation, Refusal
+from services.api.operations import AWAY, DOCUMENT, Answer, Api, Content, Operation, ProblemExample
 from services.http.problems import VERSION
 
 Json = dict[str, Any]
@@ -78,7 +78,7 @@ VIEWER_HEADERS: tuple[Json, ...] = (
 )
 """Headers of every operation that shows content; each view is on the record."""
 
-INVALID_VIEWER = Refusal(
+INVALID_VIEWER = ProblemExample(
     INVALID_HEADERS,
     "The employee is missing while people read with the token, or a header is invalid.",
     {
@@ -86,32 +86,37 @@ INVALID_VIEWER = Refusal(
         "errors": [{"pointer": "", "detail": EMPLOYEE_REQUIRED, "parameter": EMPLOYEE}],
     },
 )
-UNRECORDED = Refusal(NOT_RECORDED, "The view could not be recorded, so nothing is shown.")
-VIEW_REFUSALS: dict[int, Sequence[Refusal]] = {400: [INVALID_VIEWER], 503: [AWAY, UNRECORDED]}
+UNRECORDED = ProblemExample(NOT_RECORDED, "The view could not be recorded, so nothing is shown.")
+VIEW_REFUSALS: dict[int, Sequence[ProblemExample]] = {
+    400: [INVALID_VIEWER],
+    503: [AWAY, UNRECORDED],
+}
 
-NO_CONVERSATION = Refusal(
+NO_CONVERSATION = ProblemExample(
     "there is no such conversation", "It does not exist, or the token may not see it."
 )
-NO_MESSAGE = Refusal("there is no such message", "It does not exist, or the token may not see it.")
-NO_FILE = Refusal("there is no such file", "It does not exist, or the token may not see it.")
-FILE_LOST = Refusal(
+NO_MESSAGE = ProblemExample(
+    "there is no such message", "It does not exist, or the token may not see it."
+)
+NO_FILE = ProblemExample("there is no such file", "It does not exist, or the token may not see it.")
+FILE_LOST = ProblemExample(
     "this file is not there: media_expired: Meta bewaart bestanden 7 dagen, en dit is ouder",
     "The file could not be fetched while Meta had it.",
 )
-FILE_QUARANTINED = Refusal(
+FILE_QUARANTINED = ProblemExample(
     "this file is kept from everybody: media_malware: de virusscanner vond Eicar-Test-Signature",
     "The file is quarantined; the detail says why.",
 )
-FILE_MISSING = Refusal(
+FILE_MISSING = ProblemExample(
     "this file is not where it should be",
     "The file is missing from the store: the operator must inspect it.",
 )
-FILE_DAMAGED = Refusal(
+FILE_DAMAGED = ProblemExample(
     "this file is not what was kept",
     "The stored file was altered: the operator must inspect it. If this shows halfway, the answer"
     " ends before its Content-Length.",
 )
-INVALID_QUERY = Refusal(
+INVALID_QUERY = ProblemExample(
     "the query is not what it should be",
     "`after` or `limit` is invalid; `errors` lists every fault.",
     {
@@ -199,12 +204,12 @@ READ_MEDIA = Operation(
         500: [FILE_MISSING, FILE_DAMAGED],
     },
 )
-INVALID_SEARCH = Refusal(
+INVALID_SEARCH = ProblemExample(
     "the body is not what it should be",
     "The body is invalid; `errors` lists every fault.",
     {"errors": [{"pointer": "/until", "detail": "must be later than from"}]},
 )
-TOO_BROAD = Refusal(
+TOO_BROAD = ProblemExample(
     "it takes too long to count: ask for a shorter time, or count bounded",
     "`too_broad`: the search takes over 3 seconds, or an exact count over 10 seconds.",
     {"code": "too_broad"},

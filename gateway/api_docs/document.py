@@ -9,7 +9,7 @@ from gateway.api_docs.operations import CHANGES, CONSENTS, NUMBERS, READ, SEND, 
 from gateway.api_docs.parameters import HANDSHAKE
 from services.api.json_body import SLOW
 from services.api.openapi import build_document
-from services.api.operations import DOCUMENT, Answer, Api, Content, Operation, Refusal
+from services.api.operations import DOCUMENT, Answer, Api, Content, Operation, ProblemExample
 from services.http.problems import VERSION
 
 Json = dict[str, Any]
@@ -27,7 +27,9 @@ VERIFY = Operation(
     answers={
         200: Answer(description="The challenge.", content_type="text/plain", example="1158201444")
     },
-    refusals={403: [Refusal("the verify token is not ours", "The verify token is not ours.")]},
+    refusals={
+        403: [ProblemExample("the verify token is not ours", "The verify token is not ours.")]
+    },
     at_root=True,
 )
 RECEIVE = Operation(
@@ -46,11 +48,15 @@ RECEIVE = Operation(
     ),
     answers={200: Answer(description="The webhook is safe.")},
     refusals={
-        401: [Refusal("the signature is not valid", "There is no signature, or it is not valid.")],
+        401: [
+            ProblemExample(
+                "the signature is not valid", "There is no signature, or it is not valid."
+            )
+        ],
         408: [SLOW],
-        413: [Refusal("a webhook is at most 4194304 bytes", "The body is too large.")],
-        415: [Refusal("a webhook has no Content-Encoding", "The body is compressed.")],
-        503: [Refusal("the broker does not answer", "The webhook cannot be made safe now.")],
+        413: [ProblemExample("a webhook is at most 4194304 bytes", "The body is too large.")],
+        415: [ProblemExample("a webhook has no Content-Encoding", "The body is compressed.")],
+        503: [ProblemExample("the broker does not answer", "The webhook cannot be made safe now.")],
     },
     at_root=True,
 )

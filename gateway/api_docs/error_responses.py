@@ -2,55 +2,55 @@
 
 from gateway.api_docs import examples
 from services.api.json_body import UNREAD_REFUSALS
-from services.api.operations import Refusal
+from services.api.operations import ProblemExample
 
-WRONG = Refusal(
+WRONG = ProblemExample(
     "the body is not what it should be",
     "The key or the body is not valid; `errors` has all faults.",
     {"errors": [{"pointer": "/text/body", "detail": "is over 4096 characters"}]},
 )
-KEY_USED = Refusal(
+KEY_USED = ProblemExample(
     "this Idempotency-Key came with another request before",
     "`key_used`: the key came with another request before.",
     {"code": "key_used"},
 )
-TRANSFERRED = Refusal(
+TRANSFERRED = ProblemExample(
     "another department has this conversation now",
     "`transferred`: another department owns the conversation now.",
     {"code": "transferred"},
 )
-CLOSED = Refusal(
+CLOSED = ProblemExample(
     "the conversation is closed",
     "`closed`: a closed conversation cannot be transferred.",
     {"code": "closed"},
 )
-MARKS_OFF = Refusal(
+MARKS_OFF = ProblemExample(
     "this number shows nobody that a message was read",
     "`marks_off`: the configuration of the number allows no read receipts.",
     {"code": "marks_off"},
 )
-CONFIDENTIAL = Refusal(
+CONFIDENTIAL = ProblemExample(
     "a confidential department shows nobody that a message was read",
     "`confidential`: a department that owns or owned the conversation is confidential and sends no"
     " read receipts.",
     {"code": "confidential"},
 )
-ANSWERED = Refusal(
+ANSWERED = ProblemExample(
     "another answer was given",
     "`answered_meanwhile`: there is an answer that the sender has not seen.",
     {"code": "answered_meanwhile", "last": examples.MESSAGE},
 )
-NO_MESSAGE = Refusal(
+NO_MESSAGE = ProblemExample(
     "there is no such message", "There is no such message, or another token sent it."
 )
-NO_CONVERSATION = Refusal(
+NO_CONVERSATION = ProblemExample(
     "there is no such conversation",
     "There is no such conversation, or this token may not see it.",
 )
-NO_NUMBER = Refusal(
+NO_NUMBER = ProblemExample(
     "there is no such number", "There is no such number, or it is another municipality's."
 )
-UNFIT_TEXT = Refusal(
+UNFIT_TEXT = ProblemExample(
     "the body is not what it should be",
     "The key or the body is not valid; `errors` has all faults. A text has no sentence of over 15"
     " words, asks for no BSN or copy of papers, and does not name the telephone as the only way to"
@@ -62,5 +62,5 @@ UNFIT_TEXT = Refusal(
         ]
     },
 )
-BODY_REFUSALS: dict[int, list[Refusal]] = {400: [WRONG]} | UNREAD_REFUSALS
+BODY_REFUSALS: dict[int, list[ProblemExample]] = {400: [WRONG]} | UNREAD_REFUSALS
 """Refusals that every command can get for its key and body."""

@@ -21,7 +21,7 @@ from gateway.api_docs.parameters import CONVERSATION, DISPOSITION, ID, KEY, NUMB
 from gateway.api_docs.responses import Accepted, MediaAccepted, MessageStatus, Numbers
 from gateway.media import media_types
 from gateway.requests import changes, messages
-from services.api.operations import Answer, Content, Operation, Refusal
+from services.api.operations import Answer, Content, Operation, ProblemExample
 
 
 def _accepted(description: str) -> dict[int, Answer]:
@@ -85,16 +85,20 @@ UPLOAD = Operation(
     },
     refusals={
         400: [
-            Refusal(
+            ProblemExample(
                 "the file is not of the type that its Content-Type says",
                 "The key is missing, the file is empty, the file is not of the type that its"
                 " Content-Type says, or it is Opus with more than one channel.",
             )
         ],
-        408: [Refusal("the file stopped coming", "The file did not arrive in time.")],
+        408: [ProblemExample("the file stopped coming", "The file did not arrive in time.")],
         409: [KEY_USED],
-        413: [Refusal("a file of this type is at most 5242880 bytes", "The file is too large.")],
-        415: [Refusal("a file is one of: image/jpeg, ...", "Meta does not accept this type.")],
+        413: [
+            ProblemExample("a file of this type is at most 5242880 bytes", "The file is too large.")
+        ],
+        415: [
+            ProblemExample("a file is one of: image/jpeg, ...", "Meta does not accept this type.")
+        ],
     },
 )
 
@@ -104,7 +108,7 @@ def _change_operation(
     id: str,
     summary: str,
     description: str,
-    conflicts: Sequence[Refusal] = (TRANSFERRED,),
+    conflicts: Sequence[ProblemExample] = (TRANSFERRED,),
 ) -> Operation:
     kind, roles = changes.VERBS[verb]
     return Operation(

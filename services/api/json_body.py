@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from services.api.field_types import OURS
-from services.api.operations import Refusal
+from services.api.operations import ProblemExample
 
 T = TypeVar("T")
 
@@ -57,13 +57,13 @@ SENTENCES = {
 """
 UNIONS = ("union_tag_invalid", "union_tag_not_found")
 """Errors of an object's `type` that pydantic places at the object."""
-SLOW = Refusal("the body did not arrive in time", "The body did not arrive in time.")
-LARGE = Refusal(f"a body is at most {BODY_BYTES} bytes", "The body is too large.")
-NO_JSON = Refusal(
+SLOW = ProblemExample("the body did not arrive in time", "The body did not arrive in time.")
+LARGE = ProblemExample(f"a body is at most {BODY_BYTES} bytes", "The body is too large.")
+NO_JSON = ProblemExample(
     "the body must be application/json",
     "The body is not application/json in UTF-8, or has a Content-Encoding.",
 )
-UNREAD_REFUSALS: dict[int, list[Refusal]] = {408: [SLOW], 413: [LARGE], 415: [NO_JSON]}
+UNREAD_REFUSALS: dict[int, list[ProblemExample]] = {408: [SLOW], 413: [LARGE], 415: [NO_JSON]}
 """Refusals that are made without reading the whole body."""
 
 NO_TEXT = "holds U+0000 or half a character (an unpaired surrogate), which cannot be stored"

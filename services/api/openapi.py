@@ -25,7 +25,7 @@ from services.api.operations import (
     Model,
     Operation,
     Problem,
-    Refusal,
+    ProblemExample,
 )
 
 CONTACT = {
@@ -126,7 +126,7 @@ def _answer(answer: Answer, operation: Operation, names: Mapping[int, Json]) -> 
     return described
 
 
-def _refusal(status: int, ways: Sequence[Refusal], operation: Operation) -> Json:
+def _refusal(status: int, ways: Sequence[ProblemExample], operation: Operation) -> Json:
     examples: Json = {}
     for way in ways:
         detail = way.detail.replace("{role}", " or ".join(map(repr, operation.roles)))

@@ -48,7 +48,7 @@ class FaultShown(Shown):
 
 
 class Problem(Shown):
-    """Refusal of a request (RFC 9457)."""
+    """ProblemExample of a request (RFC 9457)."""
 
     status: int
     title: str
@@ -63,9 +63,9 @@ class Problem(Shown):
     is from a department for which this token may not act."""
 
 
-class Refusal(msgspec.Struct, frozen=True):
-    """One reason to refuse a request. `detail` is an example of the sentence in the answer, `when`
-    its description; without it `detail` is the description."""
+class ProblemExample(msgspec.Struct, frozen=True):
+    """Example of a refusal, one for each reason. `detail` is the sentence in the answer, `when` its
+    description; without it `detail` is the description."""
 
     detail: str
     when: str = ""
@@ -113,7 +113,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     parameters: Sequence[Json] = ()
     content: Content | None = None
     answers: Mapping[int, Answer]
-    refusals: Mapping[int, Sequence[Refusal]] = {}
+    refusals: Mapping[int, Sequence[ProblemExample]] = {}
     at_root: bool = False
 
 
@@ -170,21 +170,27 @@ HEADERS: dict[str, Json] = {
     },
 }
 RATES = ("RateLimit-Policy", "RateLimit")
-UNREADABLE = Refusal("the request cannot be read as HTTP", "It is no HTTP that can be read.")
-TOO_LONG = Refusal(
+UNREADABLE = ProblemExample("the request cannot be read as HTTP", "It is no HTTP that can be read.")
+TOO_LONG = ProblemExample(
     "a line of the request is too long, or there are too many",
     "The address or a header is too long, or there are too many headers.",
 )
-PORT_REFUSALS: dict[int, Sequence[Refusal]] = {400: [UNREADABLE], 431: [TOO_LONG]}
+PORT_REFUSALS: dict[int, Sequence[ProblemExample]] = {400: [UNREADABLE], 431: [TOO_LONG]}
 """Refusals of every operation, from the port itself."""
-AWAY = Refusal(
+AWAY = ProblemExample(
     "the database does not answer",
     "Nothing is wrong with the request: try again after Retry-After, an order with the same key.",
 )
-TOKEN_REFUSALS: dict[int, Sequence[Refusal]] = {
-    401: [Refusal("a bearer token is needed", "Without a token, or with one that is not valid.")],
-    403: [Refusal("this token has not the role {role}", "The token has not the role.")],
-    429: [Refusal("this token asks more often than it may", "Too many requests of this token.")],
+TOKEN_REFUSALS: dict[int, Sequence[ProblemExample]] = {
+    401: [
+        ProblemExample(
+            "a bearer token is needed", "Without a token, or with one that is not valid."
+        )
+    ],
+    403: [ProblemExample("this token has not the role {role}", "The token has not the role.")],
+    429: [
+        ProblemExample("this token asks more often than it may", "Too many requests of this token.")
+    ],
     503: [AWAY],
 }
 """Refusals of every operation that needs a token."""
