@@ -35,7 +35,7 @@ MESSAGE: Json = {
     "provisional": False,
     "held": False,
     "marks": ['"bezwaar" staat erin (regel bezwaar)'],
-    "author": None,
+    "author": {"kind": "citizen", "id": ""},
     "status": "received",
     "statuses": [],
     "media": [

@@ -36,7 +36,7 @@ def _message_json(row: Row, outcome_rows: Sequence[Row]) -> dict[str, Any]:
         "department": data["department"],
         "decision": _decision_json(data["decision"]),
         **{name: data.get(name) or nothing for name, nothing in DECISION_DEFAULTS.items()},
-        "author": data.get("author"),
+        "author": _message_author(data),
         "status": max(
             [first, *(s["status"] for s in statuses)], key=lambda s: STATUS_RANK.get(s, -1)
         ),
@@ -57,6 +57,15 @@ def _message_json(row: Row, outcome_rows: Sequence[Row]) -> dict[str, Any]:
         "sentAt": data.get("sentAt"),
         "raw": _raw_json(row["raw"]),
     }
+
+
+def _message_author(data: dict[str, Any]) -> dict[str, str]:
+    """Return who wrote a message: an employee where nothing is said, because a CRM may leave it out
+    and the app on the business phone does."""
+    if data["direction"] == "in":
+        return {"kind": "citizen", "id": ""}
+    author: dict[str, str] = data.get("author") or {"kind": "employee", "id": ""}
+    return author
 
 
 DECISION_DEFAULTS: dict[str, Any] = {

@@ -27,6 +27,15 @@ class Author(Shown):
     id: str
 
 
+class MessageAuthor(Shown):
+    """Author of a message. Only an `employee` has answered a citizen: a `system` is a machine of a
+    CRM, `automated` is Postkamer."""
+
+    kind: Literal["citizen", "employee", "system", "automated"]
+    id: str
+    """As the CRM named them; empty for a citizen, and where it did not."""
+
+
 class Step(Shown):
     """Status of an outgoing message at a moment."""
 
@@ -128,8 +137,8 @@ class Message(Shown):
     """True if no department received the message before an official released the conversation."""
     marks: tuple[str, ...]
     """Reason of each rule that set a label, a date, a text or the department."""
-    author: Author | None
-    """Author of an outgoing message."""
+    author: MessageAuthor
+    """Author of the message."""
     status: str
     """Furthest status: received for incoming messages; accepted, sent, delivered, read, played or
     failed for outgoing messages."""

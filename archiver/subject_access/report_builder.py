@@ -10,7 +10,6 @@ import msgspec
 from archiver.api import presenter
 from archiver.subject_access.report import (
     Annotation,
-    AuthorKind,
     Conversation,
     Delivered,
     File,
@@ -92,7 +91,7 @@ def _message(
         direction=fields["direction"],
         type=fields["type"],
         text=fields["text"] or "",
-        author=_author(fields),
+        author=fields["author"]["kind"],
         department=department_name(fields["department"] or ""),
         reason=fields["decision"]["reason"],
         statuses=tuple(_step(each) for each in fields["statuses"]),
@@ -101,15 +100,6 @@ def _message(
             _annotation(fate, department_name) for fate in fates if fate["kind"] == "annotation"
         ),
     )
-
-
-def _author(fields: dict[str, Any]) -> AuthorKind:
-    """Return the kind of author. A message without one, sent from the app on the business phone, is
-    an employee's."""
-    if fields["direction"] == "in":
-        return "citizen"
-    kind: AuthorKind = (fields["author"] or {}).get("kind", "employee")
-    return kind
 
 
 def _step(fields: dict[str, Any]) -> Step:

@@ -10,7 +10,7 @@ from services.contract import Delivery
 VISIBLE_FIELDS = frozenset(
     {
         "conversationId", "messageId", "department", "receivedAt", "sentAt", "at", "status", "task",
-        "provisional", "reopened", "windowUntil", "state",
+        "provisional", "reopened", "windowUntil", "state", "author",
     }
 )  # fmt: skip
 """Fields of an event's data that say there is work, and nothing about its content or its

@@ -27,6 +27,7 @@ def outgoing_changes(
         status="accepted",
         changed_at=unit.at,
         type=content_type(reply),
+        author_kind=AUTOMATED_AUTHOR.kind,
     )
     send = LedgerInsert(
         id=reply.id,

@@ -309,6 +309,7 @@ def _event_data(unit: WorkUnit, message: items.Message, decision: MessageDecisio
             "type": content.type,
             "text": _mask(content.text, decision),
             "choice": content.choice,
+            "author": {"kind": "citizen"},
             "from": person_json(message.person) | {"name": _mask(message.person.name, decision)},
             "receivedAt": unit.at,
             "sentAt": message.sent_at,

@@ -274,6 +274,7 @@ def _decision(
         message=after.id,
         event=unit.id("event") if has_event else None,
         status=after.status,
+        author_kind=after.author_kind,
         # Only the department that has the conversation now sees the zaak: it may reveal the matter.
         zaak=conversation.zaak if conversation and is_owner else "",
         held=conversation is not None and conversation.state.held,
@@ -294,6 +295,7 @@ def events(
         "status": decision.status,
         "reason": decision.reason,
         "at": meta_time or unit.at,
+        "author": {"kind": decision.author_kind},
     }
     data = conversation_json(decision) | data | reply_json(decision)
     yield build_event(unit, decision, STATUS_CHANGED, decision.event, data)

@@ -7,9 +7,11 @@ import msgspec
 from router.conversation import consent, read_receipts, refusals, timers
 from router.conversation.placement import find_conversation, open_conversation
 from router.handlers.pending_command import (
+    EMPLOYEE,
     CommandHandler,
     PendingCommand,
     Result,
+    author_kind,
     command_status,
     status_of,
 )
@@ -144,11 +146,10 @@ def _permission(
 
 
 def _is_answer(command: Command, message: SendMessage, previous: Conversation) -> bool:
-    """True for an answer by a person; not for an automated message, a reaction, a template or a
+    """True for an answer by a person; not for a message of a system, a reaction, a template or a
     first message."""
-    is_automated = command.author is not None and command.author.kind == "automated"
     is_opening = message.type in (REACTION, "template") or previous.last_inbound_at is None
-    return not (is_automated or is_opening)
+    return author_kind(command) == EMPLOYEE and not is_opening
 
 
 def _after_sending(

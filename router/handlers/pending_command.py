@@ -18,11 +18,13 @@ from router.model.work import RoutingContext, WorkUnit
 from router.output.archive_records import KindAndData
 from router.output.crm_events import AddressedEvent
 from services.config.numbers import Number
-from services.contract import Command
+from services.contract import Command, SendMessage
 from services.refusal import Refusal
 from services.whatsapp.delivery_status import COMMAND_DONE
 
 Result = tuple[Decision, Changes]
+EMPLOYEE = "employee"
+"""Kind of author whose message is an answer of a person."""
 
 
 class PendingCommand(msgspec.Struct, frozen=True):
@@ -127,7 +129,13 @@ def command_status(unit: WorkUnit, command: Command, decision: Decision) -> Outg
         reason="" if is_accepted else decision.reason,
         changed_at=unit.at,
         type=command.type if is_accepted else "",
+        author_kind=author_kind(command) if isinstance(command.action, SendMessage) else "",
     )
+
+
+def author_kind(command: Command) -> str:
+    """Return who wrote the message of a command: an employee, where its sender does not say."""
+    return command.author.kind if command.author else EMPLOYEE
 
 
 def _department_of_sender(command: Command, conversation: Conversation | None, tenant: str) -> str:

@@ -108,7 +108,8 @@ create table router.outgoing (
     wamid_hash bytea,
     changed_at timestamptz not null,
     -- Type of an accepted command, else ''. A reaction is no answer, and cannot be quoted.
-    type text not null default ''
+    type text not null default '',
+    author_kind text not null default ''    -- employee, system, automated: who wrote it
 );
 create unique index outgoing_wamid on router.outgoing (wamid_hash) where wamid_hash is not null;
 -- The newest answer of a conversation, whichever token gave the command.

@@ -87,6 +87,8 @@ class OutgoingStatus(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     wamid_hash: bytes | None = None
     type: str = ""
     """Type of an accepted command, else ''."""
+    author_kind: str = ""
+    """Kind of the message's author: `employee`, `system` or `automated`; '' without a message."""
 
 
 class LedgerInsert(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -140,6 +140,8 @@ class StatusDecision(
     """An outgoing message has a status, from Meta or from the deliverer."""
 
     status: str
+    author_kind: str = ""
+    """Kind of the message's author: `employee`, `system` or `automated`."""
 
 
 class MediaDecision(Decision, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="media"):

@@ -156,7 +156,7 @@ select decision, message, wamid from router.inbox where message = any($1::uuid[]
 
 _OUTGOING = """
 select id, tenant, number, conversation, department, status, changed_at, reason, code, wamid_hash,
-    type
+    type, author_kind
 from router.outgoing where id = any($1::uuid[]) or wamid_hash = any($2::bytea[])
 """
 

@@ -30,7 +30,7 @@ async def save_changes(connection: Connection, changes: Sequence[Changes]) -> No
     messages = [each for c in changes for each in (c.outgoing, c.reopen_message) if each]
     if outgoing := {message.id: message for message in messages}:
         rows = [msgspec.structs.astuple(o) for o in outgoing.values()]
-        await connection.execute(UPSERT_OUTGOING, *columns(rows, 11))
+        await connection.execute(UPSERT_OUTGOING, *columns(rows, 12))
     if charges := {c.charge.id: c.charge for c in changes if c.charge}:
         rows = [msgspec.structs.astuple(charge) for charge in charges.values()]
         await connection.execute(UPSERT_CHARGE, *columns(rows, 10))
@@ -181,9 +181,9 @@ on conflict (number) do update set state = excluded.state, state_text = excluded
 
 UPSERT_OUTGOING = """
 insert into router.outgoing (id, tenant, number, conversation, department, status, changed_at,
-    reason, code, wamid_hash, type)
+    reason, code, wamid_hash, type, author_kind)
 select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-    $7::timestamptz[], $8::text[], $9::int[], $10::bytea[], $11::text[])
+    $7::timestamptz[], $8::text[], $9::int[], $10::bytea[], $11::text[], $12::text[])
 on conflict (id) do update set status = excluded.status, changed_at = excluded.changed_at,
     reason = excluded.reason, code = excluded.code, wamid_hash = excluded.wamid_hash
 """

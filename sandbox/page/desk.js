@@ -5,7 +5,7 @@ import * as compose from "/page/compose.js";
 import { kind } from "/page/contents.js";
 import { h, icon, sync } from "/page/dom.js";
 import { signOf, urgent } from "/page/marks.js";
-import { said, tenantOf, undecided, waits } from "/page/state.js";
+import { alarming, said, tenantOf, undecided, waits } from "/page/state.js";
 import * as thread from "/page/thread.js";
 import { clock, counted, word } from "/page/words.js";
 
@@ -91,13 +91,13 @@ function departments(page) {
   return page.state.town.departments.filter((one) => one.tenant === here);
 }
 
-// The conversations of this municipality, the latest first.
+// The conversations of this municipality: those about care that wait for a person, then the latest.
 function mine(page) {
   const here = tenant(page);
   const all = [...page.state.conversations.values()];
   return all
     .filter((one) => tenantOf(page.state, one) === here)
-    .sort((a, b) => new Date(b.at ?? 0) - new Date(a.at ?? 0));
+    .sort((a, b) => alarming(page.state, b) - alarming(page.state, a) || new Date(b.at ?? 0) - new Date(a.at ?? 0));
 }
 
 function hole(page, department, all) {

@@ -54,17 +54,19 @@ export const EVENTS = {
     const conversation = open(state, data);
     let entry = conversation.entries.find((one) => one.id === data.messageId);
     if (!entry) {
+      // Of a confidential department only this event tells that a system wrote it.
       const text = offer ? wordsOf(offer.type, offer.content) : "";
       entry = { ...answered(data.messageId, text, data.at), type: offer?.type ?? "text" };
       add(conversation.entries, entry);
     }
+    entry.author = data.author?.kind;
     if (offer && conversation.identities.length === 0) conversation.identities = recipient(offer);
     conversation.at ??= data.at;
     const higher = RANKS.indexOf(data.status) > RANKS.indexOf(entry.status);
     if (higher || !RANKS.includes(data.status)) entry.status = data.status;
     if (data.reason || higher) entry.why = data.reason; // a reason to wait no longer applies
     automatic(conversation, data, event);
-    return entry.automatic ? null : { say: "say.status", conversation, status: entry.status };
+    return entry.author === "automated" ? null : { say: "say.status", conversation, status: entry.status };
   },
 
   "nl.postkamer.conversation-transferred.v1"(state, data, event) {
@@ -149,8 +151,9 @@ function automatic(conversation, { automatic: told }, { time }) {
   const { messageId: id, name } = told;
   const text = told.text || name; // a template has only a name here
   const known = conversation.entries.find((one) => one.id === id);
-  if (known) Object.assign(known, { automatic: name, text });
-  else add(conversation.entries, { ...answered(id, text, time), automatic: name });
+  const written = { automatic: name, author: "automated" };
+  if (known) Object.assign(known, { ...written, text });
+  else add(conversation.entries, { ...answered(id, text, time), ...written });
 }
 
 function recipient({ phone, bsuid }) {

@@ -23,12 +23,12 @@ export function mark(status) {
 
 // An item for `sync`; where(id) is a department's name, quote() and react() are the desk's actions.
 export function entry(one, before, { where, quote, react }) {
-  const seen = [one.status, one.why, one.text, one.quoted, one.reaction, one.automatic, one.sealed, signOf(one),
+  const seen = [one.status, one.why, one.text, one.quoted, one.reaction, one.automatic, one.author, one.sealed, signOf(one),
     ...(one.media ?? []).map(({ state }) => state)];
   const sign = [...seen, document.documentElement.lang].join(" ");
   const make = () => {
     if (one.note) return note(one, where);
-    if (one.automatic) return byItself(one);
+    if (one.author === "automated") return byItself(one);
     return one.mine ? answer(one) : letter(one, before, { quote, react });
   };
   return { key: one.id, sign, make };
@@ -138,7 +138,7 @@ function byItself(one) {
     { class: "reply automatic" },
     h("div", { class: "sheet" },
       h("p", { class: "kind" }, icon("gear"), h("span", {}, word("desk.automatic"), " ",
-        h("code", { class: "rule", title: one.id }, one.automatic))),
+        one.automatic && h("code", { class: "rule", title: one.id }, one.automatic))),
       long
         ? h("details", {}, h("summary", { "data-focus": "all" }, `${one.text.slice(0, SHOWN).trim()} …`), h("p", {}, one.text))
         : h("p", {}, one.text),

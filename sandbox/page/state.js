@@ -22,18 +22,29 @@ export function chatKey(number, phone) {
   return `${number} ${phone}`;
 }
 
-// Messages of people: no notes, no reactions, no automatic texts.
+// Messages of people: no notes, no reactions, nothing that a system wrote.
 export function said(conversation) {
-  return conversation.entries.filter((one) => !one.note && !one.automatic && one.type !== "reaction");
+  return conversation.entries.filter((one) => !one.note && one.type !== "reaction" && (!one.mine || byPerson(one)));
+}
+
+// A person at the desk wrote it; a CRM may leave out the author of what its employees write.
+function byPerson(one) {
+  return one.mine && (one.author ?? "employee") === "employee";
 }
 
 // A conversation waits when an employee must act: the citizen wrote last and it is a task, the answer
 // did not arrive, or a colleague transferred it.
 export function waits(conversation) {
   const moved = conversation.entries.findLastIndex((one) => one.given);
-  if (moved > conversation.entries.findLastIndex((one) => one.mine)) return !conversation.closed;
+  if (moved > conversation.entries.findLastIndex(byPerson)) return !conversation.closed;
   const last = said(conversation).findLast((one) => one.mine || one.task);
   return !conversation.closed && Boolean(last) && (!last.mine || last.status === "failed");
+}
+
+// It is about care, and nobody has answered it or confirmed its alarm: it stays on top.
+export function alarming(state, conversation) {
+  return Boolean(conversation.care) && (waits(conversation) || state.alarms.has(conversation.id))
+    && !conversation.entries.some((one) => one.note === "confirmed");
 }
 
 // The department is not decided yet.

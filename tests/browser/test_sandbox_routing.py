@@ -7,6 +7,7 @@ from playwright.async_api import Browser, expect
 
 from gateway.requests.changes import Close, Confirm, Transfer
 from services import clock
+from services.event_types import CARE_ALARM, STATUS_CHANGED
 from tests.support.browser.faults import ONE_PART, faults, faults_at, layout_faults, resize
 from tests.support.browser.page import IN_CHROMIUM, MailroomPage
 from tests.support.browser.small_town import SmallTown
@@ -27,7 +28,6 @@ STANDING: dict[str, Any] = {
     "sensitive": ["bsn"],
     "windowUntil": "2026-11-27T03:35:27Z",
 }
-CARE_ALARM = "nl.postkamer.care-alarm.v1"
 
 
 def automatic(name: str, text: str) -> dict[str, Any]:
@@ -77,6 +77,24 @@ async def test_automatic_reply_is_marked_unfolds_and_is_no_answer(
         await expect(whole).to_be_hidden()
         await mailroom.use(own.locator("summary"))
         await expect(whole).to_be_visible()
+        await expect(mailroom.letters).to_contain_text(mailroom.word("desk.unanswered"))
+
+
+@pytest.mark.parametrize("kind", ["automated", "system"])
+async def test_confidential_message_of_a_system_is_no_answer(browser: Browser, kind: str) -> None:
+    """Its text is left out, so only the author's kind tells it from an employee's answer."""
+    async with town_and_page(browser) as (town, mailroom):
+        await ask_question(town, mailroom, task=True)
+        [conversation] = town.records
+        status = {
+            "messageId": str(clock.new_id()),
+            "status": "delivered",
+            "at": "2026-11-26T10:00:00Z",
+        }
+        about = {"conversationId": conversation, "department": "burgerzaken"}
+        await town.tell(STATUS_CHANGED, about | status | {"author": {"kind": kind}})
+        delivered = mailroom.thread.get_by_text(mailroom.word("status.delivered"))
+        await expect(delivered.first).to_be_visible()
         await expect(mailroom.letters).to_contain_text(mailroom.word("desk.unanswered"))
 
 

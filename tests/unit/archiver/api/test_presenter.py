@@ -34,7 +34,7 @@ def test_received_message_is_shown_with_its_decision_and_its_original() -> None:
         "id": str(MESSAGE),
         "conversationId": "10000001-x",
         "decision": UNVERSIONED,
-        "author": None,
+        "author": {"kind": "citizen", "id": ""},
         "status": "received",
         "statuses": [],
         "media": [],

@@ -59,6 +59,15 @@ def test_every_event_of_a_confidential_department_is_redacted(hall: Stadhuis) ->
     assert all(event.dataref and is_redacted(event) for event in events)
 
 
+def test_automatic_text_is_no_employees_message_in_a_confidential_department(
+    hall: Stadhuis,
+) -> None:
+    reply = hall.hears("ik wil dood").reply
+    hall.brings("messages", {"statuses": [status("wamid.reply", "delivered", f"{reply.id}.1")]})
+    [event] = events_of(hall, STATUS_CHANGED)
+    assert data(event)["author"] == {"kind": "automated"} and is_redacted(event)
+
+
 def test_later_events_of_another_department_hide_the_reason_of_the_transfer(
     hall: Stadhuis,
 ) -> None:

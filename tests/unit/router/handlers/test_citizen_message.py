@@ -104,6 +104,7 @@ def test_event_holds_all_that_its_contract_promises() -> None:
         "type": "image",
         "text": "mijn container",
         "choice": "",
+        "author": {"kind": "citizen"},
         "from": {"identities": people, "name": ""},
         "receivedAt": "2026-11-25T12:00:03Z",
         "sentAt": "2026-11-25T12:00:00Z",

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.handlers.delivery_status import STATUS_RANK, wamid_key
-from services.contract import Receipt
+from services.contract import Author, Receipt
 from services.event_types import STATUS_CHANGED
-from tests.support.router.commands import command
+from tests.support.router.commands import MACHINE, SANNE, command
 from tests.support.router.decisions import data, decisions, events, records_of
 from tests.support.router.harness import Router, decide_one, router_with_message
-from tests.support.router.names import BORNE, OTHER_NUMBER, at, id_of
+from tests.support.router.names import ANNA, BORNE, OTHER_NUMBER, at, id_of
 from tests.support.router.webhooks import inbound, outcome, status, statuses, text
 
 WORDS = ["sent", "delivered", "read", "played", "failed", "deleted", "", "accepted"]
@@ -27,6 +27,25 @@ def reports(word: str, message: UUID | None = None, second: float = 1, **more: A
     opaque = f"{message}.1" if message else ""
     given = status(more.pop("wamid", "wamid.ours"), word, opaque, **more)
     return statuses(given, second=second, **number)
+
+
+@pytest.mark.parametrize(
+    ("author", "kind"),
+    [
+        (None, "employee"),
+        (SANNE, "employee"),
+        (Author(kind="system", id="crm"), "system"),
+        (MACHINE, "automated"),
+    ],
+)
+def test_status_event_names_the_kind_of_author_and_no_more(
+    author: Author | None, kind: str
+) -> None:
+    router = Router()
+    message = command("a", to=ANNA["phone"], author=author)
+    router.takes(message)
+    [event] = events(router.takes(reports("delivered", message.id)))
+    assert data(event)["author"] == {"kind": kind}
 
 
 @pytest.mark.parametrize("order", list(permutations(["sent", "delivered", "read", "failed"])))
@@ -70,6 +89,7 @@ def test_status_before_the_outcome_of_the_send_is_matched_by_our_own_value() -> 
         "status": "delivered",
         "reason": "",
         "at": "2026-11-25T09:46:41Z",
+        "author": {"kind": "employee"},
     }
     # From now on the wamid alone will do, and nothing is left to settle.
     decision, changes = decide_one(router, reports("read", second=2))

@@ -7,8 +7,10 @@ import pytest
 from router.conversation.auto_reply import MAX_AUTO_TEXTS
 from router.conversation.refusals import CLOSED, HELD, NO_CONVERSATION, OUTCOME_NEEDED, SAME
 from router.handlers.conversation_commands import MOVES, TOO_OFTEN
+from services.contract import Author
 from services.event_types import CLOSED as CLOSED_EVENT
 from services.event_types import RECEIVED, TRANSFERRED
+from tests.support.router.commands import MACHINE, SANNE
 from tests.support.router.config_full import BORNE, DESK, config
 from tests.support.router.decisions import data, records_of
 from tests.support.router.names import BERT
@@ -157,6 +159,24 @@ def test_merged_people_continue_in_one_conversation() -> None:
     assert people == {hall.conversation.person}
     hall.after(days=1)
     assert hall.orders("text", conversation="", to=BERT["phone"]).conversation == anna
+
+
+@pytest.mark.parametrize(
+    ("author", "still_waits"),
+    [
+        (None, False),
+        (SANNE, False),
+        (Author(kind="system", id="crm"), True),
+        (MACHINE, True),
+    ],
+)
+def test_only_an_employees_message_ends_the_waiting(
+    author: Author | None, still_waits: bool
+) -> None:
+    hall = at_work()
+    hall.hears("mijn container is vol")
+    hall.orders("text", author=author)
+    assert bool(hall.state.waiting_since) is still_waits
 
 
 def test_merge_keeps_open_work_and_is_published_to_the_former_department() -> None:
