@@ -95,8 +95,6 @@ class Contacts:
 
 def _may_be_same_person(left: Sequence[Identity], right: Sequence[Identity]) -> bool:
     """Return False if both have a BSUID, which comes first, and the two differ."""
-    if not left or not right:
-        return True
     return left[0].kind != "bsuid" or right[0].kind != "bsuid" or left[0] == right[0]
 
 
