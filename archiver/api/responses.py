@@ -33,7 +33,7 @@ class MessageAuthor(Shown):
 
     kind: Literal["citizen", "employee", "system", "automated"]
     id: str
-    """As the CRM named them; empty for a citizen, and where it did not."""
+    """Id that the CRM gave; empty for a citizen, and where it gave none."""
 
 
 class Step(Shown):
