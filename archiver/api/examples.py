@@ -94,6 +94,8 @@ CONVERSATION: Json = {
             "reason": "Gaat over een container",
             "author": {"kind": "employee", "id": "m.devries"},
             "zaak": None,
+            "care": None,
+            "asked": None,
         },
         {
             "event": "linked",
@@ -103,6 +105,8 @@ CONVERSATION: Json = {
             "reason": None,
             "author": {"kind": "employee", "id": "m.devries"},
             "zaak": "ZAAK-2026-0012345",
+            "care": None,
+            "asked": None,
         },
     ],
     "notes": [

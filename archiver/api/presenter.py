@@ -228,4 +228,6 @@ def _history_json(
         "reason": step.get("reason") or None,
         "author": actor.get("author"),
         "zaak": step.get("zaak") or None,
+        "care": step.get("care") or None,
+        "asked": step.get("asked") or None,
     }

@@ -181,6 +181,10 @@ class Happened(Shown):
     """Author of the event; null if there is none, as when a rule caused it."""
     zaak: str | None
     """Zaak that the conversation was linked to at that time."""
+    care: str | None
+    """Danger for which a person was alarmed: emergency, suicide, violence, threat."""
+    asked: str | None
+    """Destination that was alarmed."""
 
 
 class Note(Shown):

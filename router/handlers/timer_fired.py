@@ -27,7 +27,7 @@ from router.model.decision import Alarm, Decision, Reply, TimerDecision
 from router.model.needs import Needs
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
-from router.output.archive_records import KindAndData, conversation_event_data
+from router.output.archive_records import KindAndData, alarm_data, conversation_event_data
 from router.output.crm_events import (
     AddressedEvent,
     build_alarm,
@@ -351,5 +351,5 @@ def record(unit: WorkUnit, entry: Timeout, decision: Decision) -> KindAndData | 
         return None
     data = conversation_event_data(decision.effect, decision)
     if decision.alarm:
-        data |= {"care": decision.alarm.care, "asked": decision.alarm.destination}
+        data |= alarm_data(decision.alarm)
     return "conversation", data

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from router.conversation.outgoing import AUTHOR, content_type, format_reason
-from router.model.decision import CommandAccepted, Data, Decision, MessageDecision, Reply
+from router.model.decision import Alarm, CommandAccepted, Data, Decision, MessageDecision, Reply
 from router.model.work import WorkUnit
 from router.output.crm_events import case_json, decision_json
 from services.contract import Command, ConsentEvidence, Receipt, Record
@@ -73,6 +73,10 @@ def records_before(unit: WorkUnit, decision: Decision) -> Iterator[Record]:
         data = conversation_event_data("transferred", decision)
         data |= {"from": decision.former.department}
         yield _change_record(unit, decision, "conversation", decision.former.transfer, data)
+    if isinstance(decision, MessageDecision) and decision.alarm:
+        data = conversation_event_data("alarmed", decision) | alarm_data(decision.alarm)
+        record = _change_record(unit, decision, "conversation", decision.alarm.event, data)
+        yield msgspec.structs.replace(record, sequence=decision.sequence)
     if decision.identity:
         data = _identity(unit, decision)
         yield _change_record(unit, decision, "identity", decision.identity, data)
@@ -86,6 +90,11 @@ def conversation_event_data(event: str, decision: Decision) -> Data:
         "decision": decision_json(decision),
     }
     return data | case_json(decision)
+
+
+def alarm_data(alarm: Alarm) -> Data:
+    """Return the danger, the destination that was alarmed, and the number of the alarm."""
+    return {"care": alarm.care, "asked": alarm.destination, "nth": alarm.nth}
 
 
 def _change_record(unit: WorkUnit, decision: Decision, kind: str, id: UUID, data: Data) -> Record:

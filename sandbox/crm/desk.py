@@ -65,6 +65,7 @@ class Desk:
             web.post("/desk/media", self._upload),
             web.get("/desk/media/{id}", self._file),
             web.get("/desk/record/{conversation}", self._record),
+            web.get("/desk/history/{conversation}", self._history),
         ]
 
     async def _answer(self, request: web.Request) -> web.Response:
@@ -134,6 +135,15 @@ class Desk:
         if record.status == HTTPStatus.OK:
             remember(self._watched, conversation, read_messages(record), MAX_WATCHED)
         return record
+
+    async def _history(self, request: web.Request) -> web.Response:
+        """GET what happened in a conversation beside its messages; empty while the archive does not
+        have it yet."""
+        id = quote(request.match_info["conversation"], safe="")
+        answer = await self._client.archiver(f"/v1/conversations/{id}")
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return json_response({"history": []})
+        return answer
 
     async def _fetch(self, conversation: str, after: int = 0) -> web.Response:
         path = f"/v1/conversations/{quote(conversation, safe='')}/messages"

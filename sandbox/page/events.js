@@ -119,6 +119,7 @@ export const EVENTS = {
   "nl.postkamer.conversation-destroyed.v1"(state, data) {
     state.conversations.delete(data.conversationId);
     state.records.delete(data.conversationId);
+    state.histories.delete(data.conversationId);
     return null;
   },
 };

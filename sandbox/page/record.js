@@ -33,8 +33,24 @@ export function draw(page) {
   by("folder-tab").textContent = shown ? `${word("record.id")} …${shown.slice(-ID_SHOWN)}  ${count}` : "";
   by("folder-tab").hidden = !shown;
   empty(messages.length > 0);
-  following(by("record-scroll"), () =>
-    sync(by("timeline"), messages.map((message) => item(page, message))));
+  const alarms = messages.length ? alarmsIn(page.state.histories.get(shown) ?? []) : [];
+  const all = [...messages.map((one) => [one.receivedAt, item(page, one)]), ...alarms];
+  all.sort(([one], [other]) => new Date(one) - new Date(other));
+  following(by("record-scroll"), () => sync(by("timeline"), all.map(([, drawn]) => drawn)));
+}
+
+const ALARMS = { alarmed: "alert", unconfirmed: "alert", confirmed: "heart" };
+
+// The care alarms in a history, as items of the timeline with their times.
+function alarmsIn(history) {
+  return history.filter(({ event }) => event in ALARMS).map(({ event, at, asked, author }) => {
+    const title = word(`record.${event}`, { asked: asked ?? "", who: author?.id || word("record.somebody") });
+    const make = () =>
+      h("li", { class: "item alarm" },
+        h("h3", {}, icon(ALARMS[event]), title),
+        h("p", { class: "ids" }, h("time", { datetime: at, title: at }, clock(at, { seconds: true }))));
+    return [at, { key: `${event} ${at}`, sign: title, make }];
+  });
 }
 
 // An event came for a conversation: if it is the open one, fetch its record again in a moment.
@@ -49,6 +65,8 @@ async function load(page) {
   const wanted = shown;
   const answer = await ask(`/desk/record/${encodeURIComponent(wanted)}`);
   if (answer.ok) page.state.records.set(wanted, answer.body);
+  const told = await ask(`/desk/history/${encodeURIComponent(wanted)}`);
+  if (told.ok) page.state.histories.set(wanted, told.body.history);
   if (wanted === shown) missing = !answer.ok;
   page.redraw();
 }

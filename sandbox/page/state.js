@@ -12,6 +12,7 @@ export function empty(town) {
     conversations: new Map(), // id -> the departments' view of it
     offers: new Map(), // id of a message -> content sent to Meta, and the recipient
     records: new Map(), // id -> its record in the archive
+    histories: new Map(), // id -> what happened in it beside the messages, as the archive has it
     alarms: new Map(), // id of a conversation -> its unconfirmed care alarm
     ids: new Set(), // of events already applied
     mode: "ok", // of the CRM

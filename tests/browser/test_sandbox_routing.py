@@ -138,6 +138,23 @@ async def test_conversation_that_waits_too_long_gets_a_note_and_a_higher_priorit
         await expect(mailroom.letters).to_contain_text(mailroom.word("priority.high"))
 
 
+async def test_record_shows_for_whom_an_alarm_was_raised_and_who_confirmed_it(
+    browser: Browser,
+) -> None:
+    by_sanne = {"event": "confirmed", "author": {"kind": "employee", "id": "sanne"}}
+    async with town_and_page(browser) as (town, mailroom):
+        town.history = [
+            {"event": "alarmed", "at": "2026-11-26T10:00:00Z", "asked": "piket", "author": None},
+            {"at": "2026-11-26T10:04:00Z", "asked": None} | by_sanne,
+            {"event": "linked", "at": "2026-11-26T10:05:00Z", "asked": None, "author": None},
+        ]
+        await ask_question(town, mailroom, **STANDING)
+        alarms = mailroom.page.locator("#timeline .alarm")
+        await expect(alarms).to_have_count(2)
+        await expect(alarms.first).to_contain_text(mailroom.word("record.alarmed", asked="piket"))
+        await expect(alarms.last).to_contain_text(mailroom.word("record.confirmed", who="sanne"))
+
+
 async def test_alarm_is_shown_over_all_until_it_is_confirmed(browser: Browser) -> None:
     async with town_and_page(browser) as (town, mailroom):
         await ask_question(town, mailroom, **STANDING)

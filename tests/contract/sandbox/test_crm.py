@@ -181,6 +181,7 @@ async def test_the_contact_centre_sets_the_state_and_notice_of_a_number(sandbox:
 async def test_a_desk_polls_a_record_for_messages_that_it_does_not_have(sandbox: World) -> None:
     records: list[dict[str, Any]] = [{"id": f"m{n}", "sequence": n} for n in (3, 7, 9)]
     assert await sandbox.ask("GET", "/desk/record/c1") == (200, {"messages": []})
+    assert await sandbox.ask("GET", "/desk/history/c1") == (200, {"history": []})
     async with sandbox.http.get(sandbox.url + "/stream") as stream:
         for record in records:
             sandbox.services.record.append(record)

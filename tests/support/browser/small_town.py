@@ -69,6 +69,8 @@ class SmallTown:
         self.conversations: dict[str, str] = {}
         self.departments: dict[str, str] = {}
         self.records: dict[str, list[dict[str, Any]]] = {}
+        self.history: list[dict[str, Any]] = []
+        """What the archive says of every conversation, beside its messages."""
         self.outgoing: dict[str, dict[str, Any]] = {}
         self.uploads: dict[str, tuple[str, bytes]] = {}
         self.orders: list[object] = []
@@ -90,6 +92,7 @@ class SmallTown:
             web.post("/v1/media", self.upload),
             web.post("/v1/conversations/{id}/_{action}", self.act),
             web.get("/v1/conversations/{id}/messages", self.record),
+            web.get("/v1/conversations/{id}", self.conversation),
             web.get("/v1/messages/{id}", self.became),
             *self.number.routes(),
             *self.files.routes(),
@@ -286,6 +289,9 @@ class SmallTown:
         if messages is None:
             return problem_response(404, "there is no such conversation")
         return web.json_response({"messages": messages})
+
+    async def conversation(self, _: web.Request) -> web.Response:
+        return web.json_response({"history": self.history})
 
     async def tell(self, kind: str, data: dict[str, Any]) -> None:
         self.sequence += 1

@@ -11,7 +11,7 @@ from services.config import loader
 
 FILES = page_server.load_files()
 KEY = re.compile(r'^  "([a-z0-9_.-]+)": "(.*)",$', re.MULTILINE)
-LINES_MOST = 300
+LINES_MOST = 600
 SHIPPED = Path(__file__).parents[3] / "deploy/examples/voorbeeldstad/postkamer.toml"
 
 

@@ -180,11 +180,12 @@ def test_conversation_has_its_last_department_and_every_step() -> None:
         _step(0, "opened", "kcc"),
         _step(9, "transferred", "groen", **{"from": "kcc"}, reason="een boom", by=by),
         _step(12, "linked", "groen", reason="", by=by, zaak="ZAAK-1"),
+        _step(14, "alarmed", "groen", care="suicide", asked="piket", nth=1),
         _step(15, "closed", "groen", reason="klaar", by=by | {"author": None}),
     ]
 
     def listed(second: int, event: str, department: str, **more: Any) -> dict[str, Any]:
-        step = dict.fromkeys(("from", "reason", "author", "zaak")) | more
+        step = dict.fromkeys(("from", "reason", "author", "zaak", "care", "asked")) | more
         at = NOON + timedelta(seconds=second)
         return step | {"event": event, "department": department, "at": at}
 
@@ -198,6 +199,7 @@ def test_conversation_has_its_last_department_and_every_step() -> None:
             listed(0, "opened", "kcc"),
             listed(9, "transferred", "groen", **{"from": "kcc"}, reason="een boom", author=SANNE),
             listed(12, "linked", "groen", author=SANNE, zaak="ZAAK-1"),
+            listed(14, "alarmed", "groen", care="suicide", asked="piket"),
             listed(15, "closed", "groen", reason="klaar"),
         ],
         "notes": presenter.notes_json([row("note", NOTED)]),

@@ -164,6 +164,18 @@ def test_alarm_holds_no_pii_and_no_text() -> None:
         assert event.message is None
 
 
+def test_each_alarm_is_on_record_with_its_danger_and_its_destination() -> None:
+    hall = play(f"{ALARMED} +10m -> ~alarmed, !piket")
+    records = [record for record in records_of(hall.done) if record.kind == "conversation"]
+    alarms = [data(record) for record in records if data(record)["event"] == "alarmed"]
+    assert [(a["care"], a["asked"], a["nth"]) for a in alarms] == [
+        ("suicide", "wacht", 1),
+        ("suicide", "piket", 2),
+    ]
+    messages = [record for record in records_of(hall.done) if record.kind == "message"]
+    assert messages[0].sequence == 1 and not messages[0].data.count(b"alarmed")
+
+
 def test_confirmation_of_an_alarm_is_archived_with_its_author() -> None:
     hall = play(ALARMED)
     hall.orders("confirm")
