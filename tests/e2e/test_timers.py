@@ -50,6 +50,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     town.config.write_text(TOML.replace("SANDBOX", town.sandbox))
     try:
         town.start()
+        town.broker.flush()
         yield town
     finally:
         town.discard()
@@ -92,7 +93,6 @@ async def no_router(town: Installation) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def no_broker(town: Installation) -> AsyncIterator[None]:
-    await asyncio.to_thread(town.broker.flush)
     await asyncio.to_thread(town.broker.kill)
     yield
     await asyncio.to_thread(town.broker.start)

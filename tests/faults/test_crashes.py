@@ -111,10 +111,10 @@ async def test_killed_server_loses_nothing(
     town: Installation, watch: Watch, session: aiohttp.ClientSession, server: str
 ) -> None:
     run = f"kill-{server}"
+    await asyncio.to_thread(town.broker.flush)
     writing = Writing(session, town, run)
     await writing.reach(300)
     killed = town.broker if server == "broker" else town.database
-    await asyncio.to_thread(town.broker.flush)
     await asyncio.to_thread(killed.kill)
     await asyncio.to_thread(killed.start)
     await writing.task
