@@ -70,7 +70,7 @@ class SmallTown:
         self.departments: dict[str, str] = {}
         self.records: dict[str, list[dict[str, Any]]] = {}
         self.history: list[dict[str, Any]] = []
-        """What the archive says of every conversation, beside its messages."""
+        """Events of every conversation in the archive, beside its messages."""
         self.outgoing: dict[str, dict[str, Any]] = {}
         self.uploads: dict[str, tuple[str, bytes]] = {}
         self.orders: list[object] = []
