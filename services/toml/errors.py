@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 from pydantic_core import ErrorDetails
 
+from services.toml.unclosed import find_unclosed_list
+
 Location = tuple[int | str, ...]
 """Location in a parsed file: `("rules", 2, "words")` is `words` of the third `[[rules]]`."""
 FILES = 32
@@ -36,8 +38,19 @@ def toml(text: str, path: str) -> dict[str, Any] | ConfigFault:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # not all of them are TOMLDecodeErrors
-        line = re.search(r"line (\d+)", str(error))
-        return ConfigFault(path, int(line[1]) if line else 0, "file", f"is not valid TOML: {error}")
+        return _syntax_fault(text, path, str(error))
+
+
+def _syntax_fault(text: str, path: str, error: str) -> ConfigFault:
+    """Return the fault that the parser reports, or the unclosed list that caused it."""
+    match = re.search(r"\(at line (\d+)", error)
+    line = int(match[1]) if match else 0
+    at_end = error.endswith("(at end of document)")
+    unclosed = find_unclosed_list(text) if line or at_end else None
+    # An error before the list, or after the setting that follows it, has another cause.
+    if unclosed and (at_end or unclosed.opens <= line <= (unclosed.before or line)):
+        return ConfigFault(path, unclosed.opens, unclosed.setting, str(unclosed))
+    return ConfigFault(path, line, "file", f"is not valid TOML: {error}")
 
 
 def fault(path: str, text: str, where: Location, what: str) -> ConfigFault:

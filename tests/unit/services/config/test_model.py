@@ -133,6 +133,31 @@ WRONG = [
 ]  # fmt: skip
 
 
+MISNAMED = MENU.replace("id = 'm'", "id = 'menu'").replace("= 'm'", "= 'mneu'")
+# Text to replace, its replacement, the sentence of the fault.
+MISSPELT = [
+    ('fallback = "kcc"', 'fallback = "kc"',
+     "'almelo' has no department 'kc': did you mean 'kcc'?"),
+    (RULE, 'department = "KCC"', "there is no department 'KCC': did you mean 'kcc'?"),
+    (RULE, 'department = "parkeren"', "there is no department 'parkeren'"),
+    (RULE, f'{RULE}\ntenant = "almleo"', "there is no tenant 'almleo': did you mean 'almelo'?"),
+    ('destination = "crm"', 'destination = "crm1"',
+     "there is no destination 'crm1': did you mean 'crm'?"),
+    (RULE, f'{RULE}\nnumbers = ["10654035224292"]',
+     "there is no number '10654035224292': did you mean '106540352242922'?"),
+    ("[[rules]]", f"{MISNAMED}[[rules]]",
+     "there is no menu 'mneu': did you mean 'menu'?"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "sentence"), MISSPELT)
+def test_misspelt_reference_names_the_id_that_was_probably_meant(
+    old: str, new: str, sentence: str
+) -> None:
+    assert old in GOOD
+    assert sentence in [fault.what for fault in faults(GOOD.replace(old, new, 1))]
+
+
 @pytest.mark.parametrize(("old", "new", "line", "where", "words"), WRONG)
 def test_fault_is_reported_with_its_line_its_place_and_a_sentence(
     old: str, new: str, line: int, where: str, words: str
