@@ -5,7 +5,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 from pydantic_core import ErrorDetails
@@ -28,9 +28,11 @@ class ConfigFault(msgspec.Struct, frozen=True, order=True):
     line: int
     where: str
     what: str
+    place: str = ""
+    """The location in words, such as `rule afval: department`; '' if it is `where`."""
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.where}: {self.what}"
+        return f"{self.path}:{self.line}: {self.place or self.where}: {self.what}"
 
 
 def toml(text: str, path: str) -> dict[str, Any] | ConfigFault:
@@ -67,6 +69,24 @@ def shape_faults(errors: list[ErrorDetails]) -> Iterator[tuple[Location, str]]:
     for error in errors:
         if not (error["type"] == "too_short" and error["loc"] in faulty):
             yield error["loc"], error["msg"]
+
+
+def setting_names(kind: Any, where: Location) -> Iterator[str]:
+    """Yield the names of the settings that may be in a table.
+
+    `kind` is the type of the whole file: a model, or an annotation with models in it.
+    """
+    fields = getattr(kind, "model_fields", None)
+    if fields is None:
+        rest = where[1:] if get_origin(kind) is tuple else where
+        for part in get_args(kind):
+            yield from setting_names(part, rest)
+        return
+    for name, field in fields.items():
+        if not where:
+            yield field.alias or name
+        elif where[0] == (field.alias or name):
+            yield from setting_names(field.annotation, where[1:])
 
 
 def line_of(text: str, where: Location) -> int:

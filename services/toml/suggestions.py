@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import lru_cache
 
-SIMILARITY = 0.7
-"""Smallest similarity of a suggestion: `nmae` and `name` have 0.75, `bomen` and `groen` 0.6."""
+SIMILARITY = 0.65
+"""Smallest similarity of a suggestion: `crn` and `crm` have 0.67, `bomen` and `groen` 0.6."""
 NAMES, LENGTH = 1000, 100
 """Most known names, and most characters of a name, that are compared: the time grows with both."""
 

@@ -71,8 +71,8 @@ def test_faults_of_file_secrets_and_settings_are_reported_at_once(file: Path) ->
     done = postkamer("check", env=env)
     assert done.exit_code == 1
     for fault in (
-        f"{file}:33: destinations.0.url: ",
-        f"{file}:19: departments.0.destination: there is no destination",
+        f"{file}:33: destination crm: url: ",
+        f"{file}:19: department kcc: destination: there is no destination",
         *faults,
     ):
         assert f"fault: {fault}" in done.stdout
@@ -91,7 +91,7 @@ def test_wrong_name_of_a_secret_is_one_fault(file: Path) -> None:
     file.write_text(TOML.replace("env:CRM_SECRET", "env:"))
     done = postkamer("check", env=env)
     assert done.stdout.endswith("1 fault, 0 warnings\n")
-    assert f"{file}:34: destinations.0.secret: " in done.stdout
+    assert f"{file}:34: destination crm: secret: " in done.stdout
 
 
 def test_cross_reference_fault_hides_no_fault_of_words_or_texts(file: Path) -> None:
@@ -103,12 +103,12 @@ def test_cross_reference_fault_hides_no_fault_of_words_or_texts(file: Path) -> N
     texts.write_text('owner = "KCC"\nversion = "1"\n')
     faults = json.loads(postkamer("check", "--config", file, "--json").stdout)["faults"]
     assert [fault for fault in faults if fault.startswith(f"{file}:")] == [
-        f"{file}:11: numbers.0.fallback: 'almelo' has no department 'x'",
-        f"{file}:38: rules.0.words.1: 'gr*of': A star stands for the rest of a word:"
+        f"{file}:11: number 10000001: fallback: 'almelo' has no department 'x'",
+        f"{file}:38: rule afval: words.1: 'gr*of': A star stands for the rest of a word:"
         " at its end or at its start, outside quotes",
-        f"{file}:38: rules.0.words.2: '*': There is no word or emoji in it",
-        f"{file}:39: rules.0.groups: there is no group 'tuin'",
-        f"{file}:40: rules.0.reply: there is no text 'weg'",
+        f"{file}:38: rule afval: words.2: '*': There is no word or emoji in it",
+        f"{file}:39: rule afval: groups: there is no group 'tuin'",
+        f"{file}:40: rule afval: reply: there is no text 'weg'",
     ]
     assert f"{texts}:0: gesloten: is not there" in faults
 
@@ -142,8 +142,8 @@ def test_value_or_menu_that_asks_for_sensitive_data_is_a_fault(file: Path) -> No
     done = postkamer("check", "--config", file)
     for fault in (
         "uitleg.text: asks for what may not go by WhatsApp: {hulp}",
-        "menus.0: option 'Geef uw BSN' asks for what may not go by WhatsApp",
-        "menus.0: what stands under 'Medewerker' asks for what may not go by WhatsApp",
+        "menu m: option 'Geef uw BSN' asks for what may not go by WhatsApp",
+        "menu m: what stands under 'Medewerker' asks for what may not go by WhatsApp",
     ):
         assert fault in done.stdout
 
@@ -177,14 +177,14 @@ def test_missing_certificates_and_secrets_are_reported_with_file_and_line(file: 
     ]
     assert postkamer("check", env=env).output.splitlines() == [
         "fault: CRM_OAUTH: is missing (client_secret of destination crm)",
-        f"fault: {file}:36: destinations.0.client_key: CRM_KEY is missing",
+        f"fault: {file}:36: destination crm: client_key: CRM_KEY is missing",
         *end,
     ]
     missing = "cannot be read: No such file or directory"
     done = postkamer("check", env=env | {"CRM_OAUTH": "x", "CRM_KEY": "crm.key"})
     assert done.output.splitlines() == [
-        f"fault: {file}:35: destinations.0.client_certificate: {file.parent}/crm.pem {missing}",
-        f"fault: {file}:36: destinations.0.client_key: {file.parent}/crm.key {missing}",
+        f"fault: {file}:35: destination crm: client_certificate: {file.parent}/crm.pem {missing}",
+        f"fault: {file}:36: destination crm: client_key: {file.parent}/crm.key {missing}",
         *end,
     ]
 
@@ -193,7 +193,7 @@ def test_faults_of_the_file_hide_no_fault_of_its_certificates(file: Path) -> Non
     env = install(file, f'certificate_authorities = "ca.pem"\nwindow = 0\n{OAUTH}')
     done = postkamer("check", env=env)
     for fault in (
-        f"{file}:36: destinations.0.window: ",
+        f"{file}:36: destination crm: window: ",
         "CRM_OAUTH: is missing (client_secret of destination crm)",
         "certificate_authorities (destination crm): ",
     ):

@@ -12,7 +12,7 @@ FIELDS = ("id", "department", "words", "when_closed", "name", "hours")
     [
         ("departement", "department"), ("Department", "department"), ("nmae", "name"),
         ("woords", "words"), ("when-closed", "when_closed"), ("hour", "hours"),
-        ("afdeling", ""), ("x", ""), ("", ""), ("words", ""), ("d" * 101, ""),
+        ("nam", "name"), ("afdeling", ""), ("x", ""), ("", ""), ("words", ""), ("d" * 101, ""),
     ],
 )  # fmt: skip
 def test_only_a_similar_name_is_suggested(name: str, meant: str) -> None:
