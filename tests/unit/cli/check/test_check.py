@@ -1,6 +1,7 @@
 """`postkamer check`: every fault of files, secrets, settings and certificates at once."""
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.support.cli.command_line import SETTINGS, TOML, postkamer
 from tests.support.test_ca import Authority
 
 TEXTS = EXAMPLE.parent / "texts"
-NOTHING = "0 faults, 0 warnings\n"
+NOTHING = "\n0 faults, 0 warnings\n"
 OAUTH = """\
 [destinations.oauth]
 token_url = "http://id.example/token"
@@ -39,7 +40,43 @@ def add_texts(file: Path, more: str, config: str = TOML) -> None:
 
 def test_good_installation_has_no_faults(file: Path) -> None:
     for done in (postkamer("check", env=install(file)), postkamer("check", "--config", file)):
-        assert (done.exit_code, done.output) == (0, NOTHING)
+        assert done.exit_code == 0
+        assert done.output.endswith(NOTHING)
+
+
+ENTRIES = "2 municipalities, 2 numbers, 3 departments, 1 destination, 1 rule"
+SECRETS = "the addresses, secrets and certificates of the environment"
+
+
+def test_good_installation_is_told_what_was_checked(file: Path) -> None:
+    done = postkamer("check", env=install(file))
+    assert done.output.splitlines()[:-1] == [
+        f"checked: {file}: {ENTRIES}",
+        f"checked: {SECRETS}",
+    ]
+    file.write_text('include = ["more.toml"]\n' + TOML)
+    (file.parent / "more.toml").write_text('[[groups]]\nid = "tuin"\nwords = ["boom"]\n')
+    done = postkamer("check", "--config", file, env={"POSTKAMER_LOG_LEVEL": "info"})
+    assert done.output.splitlines()[-3:-1] == [
+        f"checked: {file} and 1 other file: {ENTRIES}, 1 group of words",
+        f"not checked: {SECRETS}",
+    ]
+
+
+def test_without_an_environment_the_configuration_alone_is_checked(file: Path) -> None:
+    unset = dict.fromkeys([name for name in os.environ if name.startswith("POSTKAMER_")])
+    done = postkamer("check", "--config", file, env=unset)
+    reason = "which has no POSTKAMER_ variable"
+    assert done.output.splitlines()[-2:] == [f"not checked: {SECRETS}, {reason}", NOTHING.strip()]
+    done = postkamer("check", env=unset)
+    assert (done.exit_code, reason in done.output) == (0, True), done.output
+    done = postkamer("check", env=unset | {"POSTKAMER_LOG_LEVEL": "info"})
+    assert (done.exit_code, "POSTKAMER_AMQP_URL: is missing" in done.output) == (1, True)
+
+
+def test_faulty_installation_is_not_told_what_was_checked(file: Path) -> None:
+    file.write_text(TOML.replace("https", "ftp"))
+    assert "checked" not in postkamer("check", "--config", file).output
 
 
 @pytest.mark.slow
@@ -53,7 +90,8 @@ def test_large_municipality_has_no_faults_and_no_warnings(tmp_path: Path) -> Non
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     done = postkamer("check", "--config", tmp_path / "postkamer.toml")
-    assert (done.exit_code, done.output) == (0, NOTHING)
+    assert done.exit_code == 0
+    assert done.output.startswith("checked: ") and done.output.endswith(NOTHING)
 
 
 def test_faults_of_file_secrets_and_settings_are_reported_at_once(file: Path) -> None:
@@ -64,7 +102,10 @@ def test_faults_of_file_secrets_and_settings_are_reported_at_once(file: Path) ->
     key = "POSTKAMER_ARCHIVE_KEY: expected 32 bytes in base64"
     of_settings = sorted([*(f"POSTKAMER_{name}: is missing" for name in missing), key])
     faults = ["CRM_SECRET (destination crm): is missing", *of_settings]
-    assert (done.exit_code, json.loads(done.stdout)) == (1, {"faults": faults, "warnings": []})
+    assert (done.exit_code, json.loads(done.stdout)) == (
+        1,
+        {"faults": faults, "warnings": [], "checked": []},
+    )
     file.write_text(
         TOML.replace('destination = "crm"', 'destination = "x"').replace("https", "ftp")
     )
@@ -81,7 +122,7 @@ def test_faults_of_file_secrets_and_settings_are_reported_at_once(file: Path) ->
 
 def test_check_of_a_named_file_looks_for_no_secret_and_no_certificate(file: Path) -> None:
     install(file, 'client_certificate = "crm.pem"\n')
-    assert postkamer("check", "--config", file).output == NOTHING
+    assert postkamer("check", "--config", file).output.endswith(NOTHING)
     file.write_text(TOML.replace("https", "ftp"))
     assert postkamer("check", "--config", file).stdout.endswith("1 fault, 0 warnings\n")
 
@@ -158,7 +199,8 @@ def test_warnings_have_file_and_line_and_are_no_faults(file: Path) -> None:
     more = file.parent / "more.toml"
     more.write_text('\n[[rules]]\nid = "c"\ntypes = ["brief"]\ntag = ["post"]\n')
     done = postkamer("check", "--config", file)
-    assert (done.exit_code, done.stdout.splitlines()) == (
+    warnings = [line for line in done.stdout.splitlines() if "checked: " not in line]
+    assert (done.exit_code, warnings) == (
         0,
         [
             f"warning: {more}:2: rule c never holds: Meta has no type of message brief",
