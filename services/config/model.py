@@ -223,6 +223,10 @@ DESTINATIONS: dict[Any, Any] = {
 """Kind -> model of a destination."""
 
 
+ABOVE = ": it belongs above the first [[table]] of postkamer.toml"
+"""End of a sentence: in TOML each setting after a table belongs to the table."""
+
+
 def _name_unknown_setting(error: ErrorDetails) -> ErrorDetails:
     """Say which setting is unknown, and which was probably meant."""
     if error["type"] != "extra_forbidden":
@@ -235,6 +239,8 @@ def _name_unknown_setting(error: ErrorDetails) -> ErrorDetails:
         kind = DESTINATIONS[name_of_kind]
         of_kind = "" if table else f" for the kind {name_of_kind!r}"
     meant = did_you_mean(name, setting_names(kind, table))
+    if error["loc"][1:] and name in Configuration.model_fields.keys() - ENTRIES.keys():
+        meant = meant or ABOVE
     return {**error, "msg": f"there is no {noun} {name!r}{of_kind}{meant}"}
 
 

@@ -140,6 +140,8 @@ MISSPELT = [
     (RULE, f'{RULE}\nall = [{{wrds = ["a"]}}]',
      "there is no setting 'wrds': did you mean 'words'?"),
     (RULE, f"{RULE}\nfoo = 1", "there is no setting 'foo'"),
+    (RULE, f'{RULE}\ntexts = "texts"',
+     "there is no setting 'texts': it belongs above the first [[table]] of postkamer.toml"),
     ("[[rules]]", "[[ruls]]", "there is no table 'ruls': did you mean 'rules'?"),
     ("[[numbers]]", '[tenants.privcy]\ncontact = "x"\n[[numbers]]',
      "there is no setting 'privcy': did you mean 'privacy'?"),
