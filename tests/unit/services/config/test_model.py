@@ -139,6 +139,9 @@ MISSPELT = [
     (RULE, 'departement = "kcc"', "there is no setting 'departement': did you mean 'department'?"),
     (RULE, f'{RULE}\nall = [{{wrds = ["a"]}}]',
      "there is no setting 'wrds': did you mean 'words'?"),
+    ('name = "Gemeente Almelo"', 'name = "x"\nnight = "21-8"', "Write a night as in 21:00-08:00"),
+    (RULE, f'{RULE}\n[[closings]]\nfirst = 2026-12-24\nhours = "9-12"',
+     "Write the hours of a closing as in 09:00-12:00,13:00-15:00"),
     (RULE, f"{RULE}\nfoo = 1", "there is no setting 'foo'"),
     (RULE, f'{RULE}\ntexts = "texts"',
      "there is no setting 'texts': it belongs above the first [[table]] of postkamer.toml"),
@@ -165,7 +168,7 @@ MISSPELT = [
 
 
 @pytest.mark.parametrize(("old", "new", "sentence"), MISSPELT)
-def test_misspelt_reference_names_the_id_that_was_probably_meant(
+def test_misspelt_name_or_time_is_told_what_was_probably_meant(
     old: str, new: str, sentence: str
 ) -> None:
     assert old in GOOD
