@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from cli.check.certificates import check_certificates
+from cli.check.coverage import count, describe_coverage, has_environment
 from cli.check.warnings import find_warnings, format_warning
 from cli.support.configuration import EXAMPLE, without_collection
 from cli.support.options import config_option, json_option
@@ -36,6 +37,8 @@ class CheckResult(msgspec.Struct):
 
     faults: list[str]
     warnings: list[str]
+    checked: list[str] = []
+    """Sentences about the extent of the check, if it found no fault."""
 
 
 def check(
@@ -44,6 +47,7 @@ def check(
     """Check the configuration and, with `settings_too`, the settings in the environment."""
     result = CheckResult([], [])
     sources: Sequence[ConfigFile] = ()
+    loaded = None
     try:
         loaded = validation.validate(loader.load(path))
         config, sources = loaded.config, loaded.sources
@@ -63,6 +67,8 @@ def check(
         result.faults += faults
         result.warnings += warnings
         result.faults += sorted(_setting_faults(environ))
+    if loaded and not result.faults:
+        result.checked += describe_coverage(path, loaded, environ, settings_too=settings_too)
     return result
 
 
@@ -132,11 +138,9 @@ def _setting_faults(environ: Mapping[str, str]) -> set[str]:
 def format_result(result: CheckResult) -> Iterator[str]:
     yield from (f"fault: {fault}" for fault in result.faults)
     yield from (f"warning: {warning}" for warning in result.warnings)
-    yield f"{_count(len(result.faults), 'fault')}, {_count(len(result.warnings), 'warning')}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    yield from result.checked
+    faults = count(len(result.faults), "fault|faults")
+    yield f"{faults}, {count(len(result.warnings), 'warning|warnings')}"
 
 
 @click.command("check")
@@ -146,11 +150,12 @@ def command(path: Path | None, as_json: bool) -> None:
     """Check the whole configuration: every fault at once, and warnings.
 
     With --config, check that file and the files that it includes, and not the environment: no
-    secrets, no addresses.
+    secrets, no addresses. The same holds if the environment has no POSTKAMER_ variable.
     """
     file = path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE))
     with without_collection():
-        result = check(file, os.environ, clock.now(), settings_too=path is None)
+        settings_too = path is None and has_environment(os.environ)
+        result = check(file, os.environ, clock.now(), settings_too=settings_too)
     if as_json:
         click.echo(msgspec.json.encode(result))
     else:

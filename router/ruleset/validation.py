@@ -16,6 +16,7 @@ from services.config.organisation import Tenant
 from services.config.routing_rules import Condition, Rule, SafetyRule
 from services.language.words import plain_words
 from services.toml.errors import Location
+from services.toml.suggestions import did_you_mean
 
 Fault = tuple[Location, str]
 PATTERNS_TOO_LARGE = (
@@ -122,7 +123,7 @@ def _unknown_ids(
 ) -> Iterator[Fault]:
     for id in ids:
         if id not in known_ids:
-            yield location, f"there is no {kind} {id!r}"
+            yield location, f"there is no {kind} {id!r}{did_you_mean(id, known_ids)}"
 
 
 def _pattern_faults(tenant: Tenant, config: Configuration) -> Iterator[Fault]:

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
 from itertools import pairwise
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from opening_hours import OpeningHours, State
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.calendar.opening_hours_syntax import DAYS, parse_expression
@@ -44,6 +45,14 @@ Span = tuple[datetime, datetime]
 """Start, inclusive, and end, exclusive."""
 
 
+def _check_times(hours: str) -> str:
+    if hours and not re.fullmatch(f"{TIMES}(,{TIMES})*", hours):
+        raise PydanticCustomError(
+            "times", "Write the hours of a closing as in 09:00-12:00,13:00-15:00"
+        )
+    return hours
+
+
 class Closing(ConfigModel):
     """One or more days on which departments are closed or, with `hours`, have other hours.
 
@@ -58,7 +67,7 @@ class Closing(ConfigModel):
     tenant: str = ""
     departments: tuple[str, ...] = ()
     """Departments that the closing holds for; empty means all."""
-    hours: str = Field(default="", max_length=100, pattern=f"^({TIMES}(,{TIMES})*)?$")
+    hours: Annotated[str, Field(max_length=100), AfterValidator(_check_times)] = ""
     """Hours of each day, such as `09:00-12:00,13:00-15:00`; '' is closed all day."""
 
     @model_validator(mode="after")

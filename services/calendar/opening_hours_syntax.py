@@ -11,6 +11,8 @@ from itertools import groupby
 import msgspec
 from opening_hours import OpeningHours, ParserError  # type: ignore[attr-defined]
 
+from services.calendar.dutch_hours import rewrite_hours
+
 LONGEST = 500
 """Most characters in an expression. Hours for each day of each season take about 300, and the
 library parses any 500 characters in less than a millisecond."""
@@ -21,6 +23,10 @@ WEEK = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 DAYS = ("maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag")
 HOLIDAY = "PH"
 
+WRITTEN = (
+    "Write hours as in Mo-Fr 09:00-17:00; PH off, with Mo Tu We Th Fr Sa Su for the days and PH for"
+    " public holidays"
+)
 REFUSED = (
     ('"', "A comment in quotes is for people: whether it is open then is not known"),
     ("unknown", "Whether it is open should be known: write times, or off"),
@@ -62,10 +68,19 @@ def fault(expression: str) -> str:
     if len(expression) > LONGEST:
         return f"Hours should be at most {LONGEST} characters"
     try:
-        # The library writes a whole day without its times, like a day without any times.
-        normalised = str(parse_expression(expression.replace("00:00-24:00", "00:00-23:59")))
+        return _meaning_fault(_normalise(expression))
     except (ParserError, UnicodeEncodeError) as error:
         return _unreadable(" ".join(expression.split()), str(error))
+
+
+def _normalise(expression: str) -> str:
+    """Return an expression in the library's notation; raises its error if it cannot be read."""
+    # The library writes a whole day without its times, like a day without any times.
+    return str(parse_expression(expression.replace("00:00-24:00", "00:00-23:59")))
+
+
+def _meaning_fault(normalised: str) -> str:
+    """Return a sentence about an expression that can be read and that no department can mean."""
     refusals = (sentence for pattern, sentence in REFUSED if re.search(pattern, normalised))
     return next(refusals, "") or _conflict(_rules(normalised))
 
@@ -73,7 +88,20 @@ def fault(expression: str) -> str:
 def _unreadable(text: str, error: str) -> str:
     place = re.search(r"--> 1:(\d+)", error)
     rest = text[int(place[1]) - 1 :] if place else text
-    return f"Write hours as in Mo-Fr 09:00-17:00; PH off: this cannot be read: {rest[:20]!a}"
+    guess = _guess_hours(text)
+    meant = f": did you mean {guess!r}?" if guess else ""
+    return f"{WRITTEN}: this cannot be read: {rest[:20]!a}{meant}"
+
+
+def _guess_hours(text: str) -> str:
+    """Return the hours that were probably meant; '' unless they are hours of each week."""
+    guess = rewrite_hours(text)
+    try:
+        normalised = _normalise(guess)
+    except (ParserError, UnicodeEncodeError):
+        return ""
+    is_weekly = all(rule.days for rule in _rules(normalised))
+    return guess if guess and is_weekly and not _meaning_fault(normalised) else ""
 
 
 def _conflict(rules: list[_Rule]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from services.config.organisation import ALARM_KINDS
 from services.toml.errors import Location
+from services.toml.suggestions import did_you_mean
 
 TABLES = {
     "tenants": ("id",),
@@ -100,14 +101,29 @@ def _none_has(rows: list[Row], **values: str | None) -> bool:
     )
 
 
+def _missing(noun: str, id: str | None, rows: list[Row]) -> str:
+    """Return the sentence about an id that none of these rows has."""
+    return f"there is no {noun} {id!r}{_suggestion(id, rows)}"
+
+
+def _suggestion(id: str | None, rows: list[Row]) -> str:
+    return did_you_mean(id or "", (row["id"] for row in rows))
+
+
+def _departments_of(tenant: str | None, rows: Mapping[str, list[Row]]) -> list[Row]:
+    """Return the departments of a municipality; all, if it is not named."""
+    return [row for row in rows["departments"] if tenant in (None, row["tenant"])]
+
+
 def _number_faults(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
     for n, number in enumerate(rows["numbers"]):
         tenant, fallback = number["tenant"], number["fallback"]
         if _none_has(rows["tenants"], id=tenant):
-            yield ("numbers", n, "tenant"), f"there is no tenant {tenant!r}"
+            yield ("numbers", n, "tenant"), _missing("tenant", tenant, rows["tenants"])
         elif fallback is not None and _none_has(rows["departments"], tenant=tenant, id=fallback):
             subject = f"{tenant!r} has" if tenant is not None else "there is"
-            yield ("numbers", n, "fallback"), f"{subject} no department {fallback!r}"
+            meant = _suggestion(fallback, _departments_of(tenant, rows))
+            yield ("numbers", n, "fallback"), f"{subject} no department {fallback!r}{meant}"
 
 
 def _shared_meta_ids(numbers: Any) -> Iterator[tuple[Location, str]]:
@@ -137,9 +153,10 @@ def _department_faults(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location
     for n, department in enumerate(rows["departments"]):
         tenant, destination = department["tenant"], department["destination"]
         if _none_has(rows["tenants"], id=tenant):
-            yield ("departments", n, "tenant"), f"there is no tenant {tenant!r}"
+            yield ("departments", n, "tenant"), _missing("tenant", tenant, rows["tenants"])
         if _none_has(rows["destinations"], id=destination):
-            yield ("departments", n, "destination"), f"there is no destination {destination!r}"
+            what = _missing("destination", destination, rows["destinations"])
+            yield ("departments", n, "destination"), what
         elif kind := _alarm_kind(destination, rows["destinations"]):
             yield ("departments", n, "destination"), f"{kind} is for alarms alone"
 
@@ -164,19 +181,19 @@ def _missing_department(
     if not _none_has(rows["tenants"], id=tenant) and _none_has(
         rows["departments"], tenant=tenant, id=department
     ):
-        yield where, f"there is no department {department!r}"
+        yield where, _missing("department", department, _departments_of(tenant, rows))
 
 
 def _tenant_faults(table: str, rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
     for n, row in enumerate(rows[table]):
         if row["tenant"] and _none_has(rows["tenants"], id=row["tenant"]):
-            yield (table, n, "tenant"), f"there is no tenant {row['tenant']!r}"
+            yield (table, n, "tenant"), _missing("tenant", row["tenant"], rows["tenants"])
 
 
 def _menu_faults(table: str, rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
     for n, row in enumerate(rows[table]):
         if row["menu"] and _none_has(rows["menus"], id=row["menu"]):
-            yield (table, n, "menu"), f"there is no menu {row['menu']!r}"
+            yield (table, n, "menu"), _missing("menu", row["menu"], rows["menus"])
         tenant = row["id"] if table == "tenants" else row["tenant"]
         owners = [menu["tenant"] for menu in rows["menus"] if menu["id"] == row["menu"]]
         if row["menu"] and tenant and any(owner not in ("", None, tenant) for owner in owners):
@@ -216,7 +233,7 @@ def _list_faults(
         for n, entry in enumerate(entries if isinstance(entries, list) else []):
             for id in _at(entry, path):
                 if isinstance(id, str) and _none_has(rows[target], id=id.strip()):
-                    yield (table, n, *path), f"there is no {noun} {id!r}"
+                    yield (table, n, *path), _missing(noun, id, rows[target])
 
 
 def _at(entry: Any, path: Location) -> list[Any]:
@@ -237,7 +254,7 @@ def _option_faults(menus: Any, rows: Mapping[str, list[Row]]) -> Iterator[tuple[
                     (*where, "department"), owner, option["department"], rows
                 )
             if option["menu"] and _none_has(rows["menus"], id=option["menu"]):
-                yield (*where, "menu"), f"there is no menu {option['menu']!r}"
+                yield (*where, "menu"), _missing("menu", option["menu"], rows["menus"])
             if option["id"] == BACK:
                 yield (*where, "id"), f"{BACK!r} is the way back, which stands there by itself"
             if option["id"] is not None and option["id"] in seen:

@@ -1,5 +1,6 @@
 """The model of `postkamer.toml` and the files that it includes; it reports every fault at once."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -28,8 +29,16 @@ from services.config.routing_rules import (
     Rule,
     SafetyRule,
 )
-from services.toml.errors import ConfigFault, Location, fault, shape_faults, toml
+from services.toml.errors import (
+    ConfigFault,
+    Location,
+    fault,
+    setting_names,
+    shape_faults,
+    toml,
+)
 from services.toml.model import ConfigModel
+from services.toml.suggestions import did_you_mean
 
 NOBODY = "none"
 """Id that no number has."""
@@ -187,7 +196,7 @@ def merge_files(
         context = None if patterns else UNCHECKED_PATTERNS
         config = Configuration.model_validate(tables, context=context)
     except ValidationError as error:
-        errors = map(_without_kind, error.errors())
+        errors = map(_without_kind, map(_name_unknown_setting, error.errors()))
         located += shape_faults([each for each in errors if is_whole or not _is_missing(each)])
     faults += [locate_error(sources, *each) for each in located]
     if faults or config is None or not is_whole:
@@ -207,6 +216,34 @@ def _append_tables(sources: Sequence[ConfigFile]) -> tuple[dict[str, Any], list[
     return tables, faults
 
 
+DESTINATIONS: dict[Any, Any] = {
+    get_args(model.model_fields["kind"].annotation)[0]: model
+    for model in get_args(get_args(AnyDestination)[0])
+}
+"""Kind -> model of a destination."""
+
+
+ABOVE = ": it belongs above the first [[table]] of postkamer.toml"
+"""End of a sentence: in TOML each setting after a table belongs to the table."""
+
+
+def _name_unknown_setting(error: ErrorDetails) -> ErrorDetails:
+    """Say which setting is unknown, and which was probably meant."""
+    if error["type"] != "extra_forbidden":
+        return error
+    table, name = error["loc"][:-1], str(error["loc"][-1])
+    kind, of_kind = Configuration, ""
+    noun = "table" if not table and isinstance(error["input"], list | dict) else "setting"
+    if table[:1] == ("destinations",):
+        name_of_kind, table = str(table[2]), table[3:]
+        kind = DESTINATIONS[name_of_kind]
+        of_kind = "" if table else f" for the kind {name_of_kind!r}"
+    meant = did_you_mean(name, setting_names(kind, table))
+    if error["loc"][1:] and name in Configuration.model_fields.keys() - ENTRIES.keys():
+        meant = meant or ABOVE
+    return {**error, "msg": f"there is no {noun} {name!r}{of_kind}{meant}"}
+
+
 def _without_kind(error: ErrorDetails) -> ErrorDetails:
     """Remove the kind of a destination from the location of an error: pydantic adds it, and no file
     has it there."""
@@ -218,8 +255,6 @@ def _without_kind(error: ErrorDetails) -> ErrorDetails:
     if error["type"] == "union_tag_invalid":
         what = f"Input should be one of {error['ctx']['expected_tags']}"
         return {**error, "loc": (*where, "kind"), "msg": what}
-    if error["type"] == "extra_forbidden" and len(where) == 4:
-        what = f"{what} for the kind '{where[2]}'"
     return {**error, "loc": where[:2] + where[3:], "msg": what}
 
 
@@ -273,12 +308,35 @@ def locate_error(sources: Sequence[ConfigFile], where: Location, what: str) -> C
     table, nth, *rest = (*where, None, None)[: max(len(where), 2)]
     for source in sources:
         entries = source.tables.get(str(table))
-        count = len(entries) if isinstance(entries, list) else 0
-        if isinstance(nth, int) and nth < count:
+        entries = entries if isinstance(entries, list) else []
+        if isinstance(nth, int) and nth < len(entries):
             local = fault(source.path, source.text, (str(table), nth, *rest), what)  # type: ignore[arg-type]
-            return msgspec.structs.replace(local, where=".".join(map(str, where)))
-        nth = nth - count if isinstance(nth, int) else nth
+            place = _name_place(where, entries[nth])
+            return msgspec.structs.replace(local, where=".".join(map(str, where)), place=place)
+        nth = nth - len(entries) if isinstance(nth, int) else nth
     return fault(sources[0].path, sources[0].text, where, what)
+
+
+NOUNS = {
+    "tenants": "tenant",
+    "numbers": "number",
+    "departments": "department",
+    "destinations": "destination",
+    "rules": "rule",
+    "care": "care rule",
+    "groups": "group",
+    "menus": "menu",
+}
+"""Table -> noun for one entry."""
+PLAIN_ID = re.compile(r"[\w-]{1,63}")
+
+
+def _name_place(where: Location, entry: Any) -> str:
+    """Return a location with the id of its entry, as nobody counts rules; '' without an id."""
+    noun, id = NOUNS.get(str(where[0])), entry.get("id") if isinstance(entry, dict) else None
+    if not noun or not isinstance(id, str) or not PLAIN_ID.fullmatch(id.strip()):
+        return ""
+    return ": ".join(filter(None, [f"{noun} {id.strip()}", ".".join(map(str, where[2:]))]))
 
 
 CREDENTIALS = (

@@ -5,10 +5,12 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 from pydantic_core import ErrorDetails
+
+from services.toml.unclosed import find_unclosed_list
 
 Location = tuple[int | str, ...]
 """Location in a parsed file: `("rules", 2, "words")` is `words` of the third `[[rules]]`."""
@@ -26,9 +28,11 @@ class ConfigFault(msgspec.Struct, frozen=True, order=True):
     line: int
     where: str
     what: str
+    place: str = ""
+    """The location in words, such as `rule afval: department`; '' if it is `where`."""
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.where}: {self.what}"
+        return f"{self.path}:{self.line}: {self.place or self.where}: {self.what}"
 
 
 def toml(text: str, path: str) -> dict[str, Any] | ConfigFault:
@@ -36,8 +40,19 @@ def toml(text: str, path: str) -> dict[str, Any] | ConfigFault:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # not all of them are TOMLDecodeErrors
-        line = re.search(r"line (\d+)", str(error))
-        return ConfigFault(path, int(line[1]) if line else 0, "file", f"is not valid TOML: {error}")
+        return _syntax_fault(text, path, str(error))
+
+
+def _syntax_fault(text: str, path: str, error: str) -> ConfigFault:
+    """Return the fault that the parser reports, or the unclosed list that caused it."""
+    match = re.search(r"\(at line (\d+)", error)
+    line = int(match[1]) if match else 0
+    at_end = error.endswith("(at end of document)")
+    unclosed = find_unclosed_list(text) if line or at_end else None
+    # An error before the list, or after the setting that follows it, has another cause.
+    if unclosed and (at_end or unclosed.opens <= line <= (unclosed.before or line)):
+        return ConfigFault(path, unclosed.opens, unclosed.setting, str(unclosed))
+    return ConfigFault(path, line, "file", f"is not valid TOML: {error}")
 
 
 def fault(path: str, text: str, where: Location, what: str) -> ConfigFault:
@@ -54,6 +69,24 @@ def shape_faults(errors: list[ErrorDetails]) -> Iterator[tuple[Location, str]]:
     for error in errors:
         if not (error["type"] == "too_short" and error["loc"] in faulty):
             yield error["loc"], error["msg"]
+
+
+def setting_names(kind: Any, where: Location) -> Iterator[str]:
+    """Yield the names of the settings that may be in a table.
+
+    `kind` is the type of the whole file: a model, or an annotation with models in it.
+    """
+    fields = getattr(kind, "model_fields", None)
+    if fields is None:
+        rest = where[1:] if get_origin(kind) is tuple else where
+        for part in get_args(kind):
+            yield from setting_names(part, rest)
+        return
+    for name, field in fields.items():
+        if not where:
+            yield field.alias or name
+        elif where[0] == (field.alias or name):
+            yield from setting_names(field.annotation, where[1:])
 
 
 def line_of(text: str, where: Location) -> int:

@@ -183,5 +183,5 @@ def test_wrong_configuration_is_refused_with_file_and_line(
     wrong.write_text(TOML.replace('destination = "crm"', 'destination = "nowhere"', 1))
     run = start(POSTKAMER_CONFIG=str(wrong))
     assert run.ends() == 1
-    assert f"{wrong}:13: departments.0.destination" in run.printed
+    assert f"{wrong}:13: department kcc: destination" in run.printed
     assert "Traceback" not in run.printed

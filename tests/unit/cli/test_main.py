@@ -102,13 +102,13 @@ def test_misuse_of_route_explain_has_exit_code_2(
         (
             'fallback = "kcc"',
             'fallback = "x"',
-            "10: numbers.0.fallback: 'almelo' has no department",
+            "10: number 10000001: fallback: 'almelo' has no department",
         ),
-        ('words = ["afval", "grof vuil"]', 'pattern = "a(b"', "37: rules.0.pattern: It is no"),
+        ('words = ["afval", "grof vuil"]', 'pattern = "a(b"', "37: rule afval: pattern: It is no"),
         (
             'words = ["afval", "grof vuil"]',
             'words = ["*"]',
-            "37: rules.0.words.0: '*': There is no",
+            "37: rule afval: words.0: '*': There is no",
         ),
     ],
 )

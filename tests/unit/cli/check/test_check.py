@@ -1,6 +1,7 @@
 """`postkamer check`: every fault of files, secrets, settings and certificates at once."""
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.support.cli.command_line import SETTINGS, TOML, postkamer
 from tests.support.test_ca import Authority
 
 TEXTS = EXAMPLE.parent / "texts"
-NOTHING = "0 faults, 0 warnings\n"
+NOTHING = "\n0 faults, 0 warnings\n"
 OAUTH = """\
 [destinations.oauth]
 token_url = "http://id.example/token"
@@ -39,7 +40,43 @@ def add_texts(file: Path, more: str, config: str = TOML) -> None:
 
 def test_good_installation_has_no_faults(file: Path) -> None:
     for done in (postkamer("check", env=install(file)), postkamer("check", "--config", file)):
-        assert (done.exit_code, done.output) == (0, NOTHING)
+        assert done.exit_code == 0
+        assert done.output.endswith(NOTHING)
+
+
+ENTRIES = "2 municipalities, 2 numbers, 3 departments, 1 destination, 1 rule"
+SECRETS = "the addresses, secrets and certificates of the environment"
+
+
+def test_good_installation_is_told_what_was_checked(file: Path) -> None:
+    done = postkamer("check", env=install(file))
+    assert done.output.splitlines()[:-1] == [
+        f"checked: {file}: {ENTRIES}",
+        f"checked: {SECRETS}",
+    ]
+    file.write_text('include = ["more.toml"]\n' + TOML)
+    (file.parent / "more.toml").write_text('[[groups]]\nid = "tuin"\nwords = ["boom"]\n')
+    done = postkamer("check", "--config", file, env={"POSTKAMER_LOG_LEVEL": "info"})
+    assert done.output.splitlines()[-3:-1] == [
+        f"checked: {file} and 1 other file: {ENTRIES}, 1 group of words",
+        f"not checked: {SECRETS}",
+    ]
+
+
+def test_without_an_environment_the_configuration_alone_is_checked(file: Path) -> None:
+    unset = dict.fromkeys([name for name in os.environ if name.startswith("POSTKAMER_")])
+    done = postkamer("check", "--config", file, env=unset)
+    reason = "which has no POSTKAMER_ variable"
+    assert done.output.splitlines()[-2:] == [f"not checked: {SECRETS}, {reason}", NOTHING.strip()]
+    done = postkamer("check", env=unset)
+    assert (done.exit_code, reason in done.output) == (0, True), done.output
+    done = postkamer("check", env=unset | {"POSTKAMER_LOG_LEVEL": "info"})
+    assert (done.exit_code, "POSTKAMER_AMQP_URL: is missing" in done.output) == (1, True)
+
+
+def test_faulty_installation_is_not_told_what_was_checked(file: Path) -> None:
+    file.write_text(TOML.replace("https", "ftp"))
+    assert "checked" not in postkamer("check", "--config", file).output
 
 
 @pytest.mark.slow
@@ -53,7 +90,8 @@ def test_large_municipality_has_no_faults_and_no_warnings(tmp_path: Path) -> Non
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     done = postkamer("check", "--config", tmp_path / "postkamer.toml")
-    assert (done.exit_code, done.output) == (0, NOTHING)
+    assert done.exit_code == 0
+    assert done.output.startswith("checked: ") and done.output.endswith(NOTHING)
 
 
 def test_faults_of_file_secrets_and_settings_are_reported_at_once(file: Path) -> None:
@@ -64,15 +102,18 @@ def test_faults_of_file_secrets_and_settings_are_reported_at_once(file: Path) ->
     key = "POSTKAMER_ARCHIVE_KEY: expected 32 bytes in base64"
     of_settings = sorted([*(f"POSTKAMER_{name}: is missing" for name in missing), key])
     faults = ["CRM_SECRET (destination crm): is missing", *of_settings]
-    assert (done.exit_code, json.loads(done.stdout)) == (1, {"faults": faults, "warnings": []})
+    assert (done.exit_code, json.loads(done.stdout)) == (
+        1,
+        {"faults": faults, "warnings": [], "checked": []},
+    )
     file.write_text(
         TOML.replace('destination = "crm"', 'destination = "x"').replace("https", "ftp")
     )
     done = postkamer("check", env=env)
     assert done.exit_code == 1
     for fault in (
-        f"{file}:33: destinations.0.url: ",
-        f"{file}:19: departments.0.destination: there is no destination",
+        f"{file}:33: destination crm: url: ",
+        f"{file}:19: department kcc: destination: there is no destination",
         *faults,
     ):
         assert f"fault: {fault}" in done.stdout
@@ -81,7 +122,7 @@ def test_faults_of_file_secrets_and_settings_are_reported_at_once(file: Path) ->
 
 def test_check_of_a_named_file_looks_for_no_secret_and_no_certificate(file: Path) -> None:
     install(file, 'client_certificate = "crm.pem"\n')
-    assert postkamer("check", "--config", file).output == NOTHING
+    assert postkamer("check", "--config", file).output.endswith(NOTHING)
     file.write_text(TOML.replace("https", "ftp"))
     assert postkamer("check", "--config", file).stdout.endswith("1 fault, 0 warnings\n")
 
@@ -91,7 +132,7 @@ def test_wrong_name_of_a_secret_is_one_fault(file: Path) -> None:
     file.write_text(TOML.replace("env:CRM_SECRET", "env:"))
     done = postkamer("check", env=env)
     assert done.stdout.endswith("1 fault, 0 warnings\n")
-    assert f"{file}:34: destinations.0.secret: " in done.stdout
+    assert f"{file}:34: destination crm: secret: " in done.stdout
 
 
 def test_cross_reference_fault_hides_no_fault_of_words_or_texts(file: Path) -> None:
@@ -103,12 +144,12 @@ def test_cross_reference_fault_hides_no_fault_of_words_or_texts(file: Path) -> N
     texts.write_text('owner = "KCC"\nversion = "1"\n')
     faults = json.loads(postkamer("check", "--config", file, "--json").stdout)["faults"]
     assert [fault for fault in faults if fault.startswith(f"{file}:")] == [
-        f"{file}:11: numbers.0.fallback: 'almelo' has no department 'x'",
-        f"{file}:38: rules.0.words.1: 'gr*of': A star stands for the rest of a word:"
+        f"{file}:11: number 10000001: fallback: 'almelo' has no department 'x'",
+        f"{file}:38: rule afval: words.1: 'gr*of': A star stands for the rest of a word:"
         " at its end or at its start, outside quotes",
-        f"{file}:38: rules.0.words.2: '*': There is no word or emoji in it",
-        f"{file}:39: rules.0.groups: there is no group 'tuin'",
-        f"{file}:40: rules.0.reply: there is no text 'weg'",
+        f"{file}:38: rule afval: words.2: '*': There is no word or emoji in it",
+        f"{file}:39: rule afval: groups: there is no group 'tuin'",
+        f"{file}:40: rule afval: reply: there is no text 'weg'",
     ]
     assert f"{texts}:0: gesloten: is not there" in faults
 
@@ -142,8 +183,8 @@ def test_value_or_menu_that_asks_for_sensitive_data_is_a_fault(file: Path) -> No
     done = postkamer("check", "--config", file)
     for fault in (
         "uitleg.text: asks for what may not go by WhatsApp: {hulp}",
-        "menus.0: option 'Geef uw BSN' asks for what may not go by WhatsApp",
-        "menus.0: what stands under 'Medewerker' asks for what may not go by WhatsApp",
+        "menu m: option 'Geef uw BSN' asks for what may not go by WhatsApp",
+        "menu m: what stands under 'Medewerker' asks for what may not go by WhatsApp",
     ):
         assert fault in done.stdout
 
@@ -158,7 +199,8 @@ def test_warnings_have_file_and_line_and_are_no_faults(file: Path) -> None:
     more = file.parent / "more.toml"
     more.write_text('\n[[rules]]\nid = "c"\ntypes = ["brief"]\ntag = ["post"]\n')
     done = postkamer("check", "--config", file)
-    assert (done.exit_code, done.stdout.splitlines()) == (
+    warnings = [line for line in done.stdout.splitlines() if "checked: " not in line]
+    assert (done.exit_code, warnings) == (
         0,
         [
             f"warning: {more}:2: rule c never holds: Meta has no type of message brief",
@@ -177,14 +219,14 @@ def test_missing_certificates_and_secrets_are_reported_with_file_and_line(file: 
     ]
     assert postkamer("check", env=env).output.splitlines() == [
         "fault: CRM_OAUTH: is missing (client_secret of destination crm)",
-        f"fault: {file}:36: destinations.0.client_key: CRM_KEY is missing",
+        f"fault: {file}:36: destination crm: client_key: CRM_KEY is missing",
         *end,
     ]
     missing = "cannot be read: No such file or directory"
     done = postkamer("check", env=env | {"CRM_OAUTH": "x", "CRM_KEY": "crm.key"})
     assert done.output.splitlines() == [
-        f"fault: {file}:35: destinations.0.client_certificate: {file.parent}/crm.pem {missing}",
-        f"fault: {file}:36: destinations.0.client_key: {file.parent}/crm.key {missing}",
+        f"fault: {file}:35: destination crm: client_certificate: {file.parent}/crm.pem {missing}",
+        f"fault: {file}:36: destination crm: client_key: {file.parent}/crm.key {missing}",
         *end,
     ]
 
@@ -193,7 +235,7 @@ def test_faults_of_the_file_hide_no_fault_of_its_certificates(file: Path) -> Non
     env = install(file, f'certificate_authorities = "ca.pem"\nwindow = 0\n{OAUTH}')
     done = postkamer("check", env=env)
     for fault in (
-        f"{file}:36: destinations.0.window: ",
+        f"{file}:36: destination crm: window: ",
         "CRM_OAUTH: is missing (client_secret of destination crm)",
         "certificate_authorities (destination crm): ",
     ):

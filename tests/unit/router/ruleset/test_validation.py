@@ -103,7 +103,7 @@ def test_valid_configuration_compiles_and_a_fault_has_its_line(file: Path) -> No
     bad = loader.load(file)
     with pytest.raises(ConfigError) as refused:
         validate(bad)
-    assert str(refused.value) == f"{more}:5: rules.0.words.0: 'par*keer': {STAR}"
+    assert str(refused.value) == f"{more}:5: rule a: words.0: 'par*keer': {STAR}"
     assert refused.value.read and refused.value.read.config is bad.config
 
 

@@ -209,7 +209,7 @@ def test_open_time_leaves_out_weekends_and_holidays(
         ({"last": "2026-12-23"}, "0 to 365 days after the first"),
         ({"last": "2028-01-01"}, "0 to 365 days after the first"),
         ({"first": "0206-12-24"}, "2000"),
-        *(({"hours": h}, "match pattern") for h in ("9-12", "09:00-12:00,", "Mo 09:00-12:00")),
+        *(({"hours": h}, "as in 09:00-12:00") for h in ("9-12", "09:00-12:00,", "Mo 09:00-12:00")),
         *(({"hours": h}, "follow each other")
           for h in ("22:00-03:00", "09:00-09:00", "13:00-15:00,09:00-12:00")),
         ({"until": "2026-12-25"}, "not permitted"),

@@ -120,17 +120,59 @@ WRONG = [
     ('kind = "cloudevents"', 'kind = 7', 18, "destinations.0.kind", "one of 'cloudevents'"),
     ('kind = "cloudevents"', "", 16, "destinations.0.kind", "required"),
     ('kind = "cloudevents"', 'kind = "cloudevents"\nlink = "x"', 19, "destinations.0.link",
-     "not permitted for the kind 'cloudevents'"),
+     "no setting 'link' for the kind 'cloudevents'"),
     ('url = "https://crm.example/events"', 'url = "smtp://a.nl"', 19, "destinations.0.url",
      "'^https?:"),
     ('department = "kcc"', 'department = "x"', 25, "rules.0.department", "no department 'x'"),
     ('department = "kcc"', 'department = "kcc"\ntenant = "x"', 26, "rules.0.tenant", "no tenant"),
     ("[[tenants]]", "[tenants]", 1, "tenants", "tuple"),
     ("[[tenants]]", "partitions = 65\n[[tenants]]", 1, "partitions", "less"),
-    ("[[tenants]]", "nonsense = 1\n[[tenants]]", 1, "nonsense", "not permitted"),
-    ("[[tenants]]", "[nonsense]\n[[tenants]]", 1, "nonsense", "not permitted"),
-    ("[[rules]]", "[[nonsense]]", 22, "nonsense", "not permitted"),
+    ("[[tenants]]", "nonsense = 1\n[[tenants]]", 1, "nonsense", "no setting 'nonsense'"),
+    ("[[tenants]]", "[nonsense]\n[[tenants]]", 1, "nonsense", "no table 'nonsense'"),
+    ("[[rules]]", "[[nonsense]]", 22, "nonsense", "no table 'nonsense'"),
 ]  # fmt: skip
+
+
+MISNAMED = MENU.replace("id = 'm'", "id = 'menu'").replace("= 'm'", "= 'mneu'")
+# Text to replace, its replacement, the sentence of the fault.
+MISSPELT = [
+    (RULE, 'departement = "kcc"', "there is no setting 'departement': did you mean 'department'?"),
+    (RULE, f'{RULE}\nall = [{{wrds = ["a"]}}]',
+     "there is no setting 'wrds': did you mean 'words'?"),
+    ('name = "Gemeente Almelo"', 'name = "x"\nnight = "21-8"', "Write a night as in 21:00-08:00"),
+    (RULE, f'{RULE}\n[[closings]]\nfirst = 2026-12-24\nhours = "9-12"',
+     "Write the hours of a closing as in 09:00-12:00,13:00-15:00"),
+    (RULE, f"{RULE}\nfoo = 1", "there is no setting 'foo'"),
+    (RULE, f'{RULE}\ntexts = "texts"',
+     "there is no setting 'texts': it belongs above the first [[table]] of postkamer.toml"),
+    ("[[rules]]", "[[ruls]]", "there is no table 'ruls': did you mean 'rules'?"),
+    ("[[numbers]]", '[tenants.privcy]\ncontact = "x"\n[[numbers]]',
+     "there is no setting 'privcy': did you mean 'privacy'?"),
+    ("[[tenants]]", 'text = "texts"\n[[tenants]]',
+     "there is no setting 'text': did you mean 'texts'?"),
+    ("secret =", "secrt =",
+     "there is no setting 'secrt' for the kind 'cloudevents': did you mean 'secret'?"),
+    ("secret =", "sendr =", "there is no setting 'sendr' for the kind 'cloudevents'"),
+    ('fallback = "kcc"', 'fallback = "kc"',
+     "'almelo' has no department 'kc': did you mean 'kcc'?"),
+    (RULE, 'department = "KCC"', "there is no department 'KCC': did you mean 'kcc'?"),
+    (RULE, 'department = "parkeren"', "there is no department 'parkeren'"),
+    (RULE, f'{RULE}\ntenant = "almleo"', "there is no tenant 'almleo': did you mean 'almelo'?"),
+    ('destination = "crm"', 'destination = "crm1"',
+     "there is no destination 'crm1': did you mean 'crm'?"),
+    (RULE, f'{RULE}\nnumbers = ["10654035224292"]',
+     "there is no number '10654035224292': did you mean '106540352242922'?"),
+    ("[[rules]]", f"{MISNAMED}[[rules]]",
+     "there is no menu 'mneu': did you mean 'menu'?"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "sentence"), MISSPELT)
+def test_misspelt_name_or_time_is_told_what_was_probably_meant(
+    old: str, new: str, sentence: str
+) -> None:
+    assert old in GOOD
+    assert sentence in [fault.what for fault in faults(GOOD.replace(old, new, 1))]
 
 
 @pytest.mark.parametrize(("old", "new", "line", "where", "words"), WRONG)
