@@ -9,7 +9,7 @@ import pytest
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.client_reqrep import ConnectionKey
 
-from deliverer.transport.http_client import ANSWER_BYTES, HttpClient, _classify_error
+from deliverer.transport.http_client import ANSWER_BYTES, HttpClient, Sessions, _classify_error
 from deliverer.transport.response import Response
 
 KEY = ConnectionKey("crm.example", 443, True, True, None, None, None)
@@ -82,8 +82,11 @@ class Session:
 
 
 async def response(*pieces: bytes, error: Exception | None = None) -> Response:
-    session: Any = Session(*pieces, error=error)
-    return await HttpClient(session).post("https://x", b"{}", {})
+    return await post_in(Session(*pieces, error=error))
+
+
+async def post_in(session: Any) -> Response:
+    return await HttpClient(Sessions(session, session)).post("https://x", b"{}", {})
 
 
 @pytest.mark.parametrize(
@@ -106,9 +109,9 @@ async def test_answer_is_read_up_to_a_bound_and_keeps_its_status(
 
 
 async def test_date_in_retry_after_counts_from_the_date_of_the_answer() -> None:
-    session: Any = Session()
+    session = Session()
     session.said = {
         "Date": "Wed, 25 Nov 1998 12:00:00 GMT",
         "Retry-After": "Wed, 25 Nov 1998 12:01:30 GMT",
     }
-    assert (await HttpClient(session).post("https://x", b"{}", {})).retry_after == 90
+    assert (await post_in(session)).retry_after == 90
