@@ -8,15 +8,13 @@ idle so briefly that no server closes it yet is reused.
 
 from typing import NamedTuple
 
-import aiohttp
-
 from deliverer.transport.response import Body, Response
 
 SHORTEST_IDLE_SECONDS = 1.0
 """Longest time that a connection to Meta, or to a BSP's gateway, is idle and still reused. Of usual
 servers gunicorn closes first, after 2 s, so a slow round trip of a second fits in between. A longer
 time saves one TLS handshake for a message after a quiet second; a shorter one costs handshakes in a
-burst. A message that crosses a close is `unknown`, and a person must settle it."""
+burst. A message that crosses a close is `unknown`: if no status settles it, a person must."""
 
 
 class ConnectionReuse(NamedTuple):
@@ -30,16 +28,6 @@ class ConnectionReuse(NamedTuple):
 
 
 NOT_REPEATED = ConnectionReuse()
-
-
-def is_closed_before_answer(error: BaseException, *, reused: bool) -> bool:
-    """Return True if a reused connection was closed before a byte of the answer. aiohttp puts the
-    part of the head that arrived in the error. A reset brings none, and counts as no byte."""
-    if not reused or isinstance(error, aiohttp.ClientConnectorError | TimeoutError):
-        return False
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return isinstance(error.message, str)
-    return isinstance(error, aiohttp.ClientOSError | ConnectionError)
 
 
 def may_repeat(method: str, body: Body, answer: Response, repeatable: frozenset[str]) -> bool:

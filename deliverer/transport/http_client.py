@@ -11,22 +11,18 @@ from typing import Any, NamedTuple, Protocol
 import aiohttp
 import msgspec
 
-from deliverer.transport.connection_reuse import (
-    NOT_REPEATED,
-    ConnectionReuse,
-    is_closed_before_answer,
-    may_repeat,
-)
+from deliverer.transport.connection_reuse import NOT_REPEATED, ConnectionReuse, may_repeat
 from deliverer.transport.response import Body, Failure, Response
 from deliverer.transport.retry_after import retry_after_seconds
 from deliverer.transport.ssrf import Network, is_allowed_address
 from services import clock
 
 ATTEMPT_SECONDS, CONNECT_SECONDS = 15.0, 2.0
-"""Time limits of a whole attempt, and of making its connection."""
+"""Time limits of a whole request, and of making its connection."""
 ANSWER_BYTES = 8192
 """Bytes read of an answer. Errors of the Graph API and problem details of a CRM fit; the rest is
 discarded."""
+
 Tls = Callable[[], ssl.SSLContext | bool]
 """Returns the TLS context for new connections; True means the system's authorities."""
 
@@ -70,7 +66,8 @@ class HttpClient:
         if not may_repeat(method, body, answer, self._repeatable):
             return answer
         answer = await self._request(self._sessions.unpooled, method, url, body, headers)
-        return msgspec.structs.replace(answer, calls=2)
+        # The first may have left us, so even if the second could not, the message is in doubt.
+        return msgspec.structs.replace(answer, calls=2, request_sent=True)
 
     async def _request(
         self,
@@ -99,7 +96,7 @@ class HttpClient:
                 )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure, sent = _classify_error(error)
-            closed = is_closed_before_answer(error, reused=use.reused)
+            closed = use.reused and failure == "reset" and _is_without_answer(error)
             return Response(failure=failure, request_sent=sent, closed_before_answer=closed)
 
 
@@ -134,6 +131,14 @@ def _classify_error(error: BaseException) -> tuple[Failure, bool]:
     if isinstance(error.__cause__, ssl.SSLError) and "_ALERT_" in (error.__cause__.reason or ""):
         return "tls", True  # with TLS 1.3 the server checks our certificate after we start to write
     return "reset", True
+
+
+def _is_without_answer(error: BaseException) -> bool:
+    """Return True if a connection closed before a byte of the answer. aiohttp puts the part of the
+    head that arrived in the error. A reset brings none, and counts as no byte."""
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return isinstance(error.message, str)
+    return isinstance(error, aiohttp.ClientOSError | ConnectionError)
 
 
 class PrivateAddressError(OSError):

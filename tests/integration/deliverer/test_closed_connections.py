@@ -30,6 +30,8 @@ class ClosingCrm:
 
     def __init__(self, answers: int = 1) -> None:
         self.answers = answers
+        self.last_words = b""
+        """Written to the request that crossed the close."""
         self.opens = 1000
         """Connections that it accepts; it closes any more at once."""
         self.taken = Counter[str]()
@@ -51,7 +53,9 @@ class ClosingCrm:
             writer.write(ANSWER)
         else:
             self.crossed += bool(await read_request(reader))
-        if self.crossed % 2:
+        if self.last_words:
+            writer.write(self.last_words)
+        elif self.crossed % 2:
             writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, RESET)
         writer.close()
 
@@ -109,6 +113,14 @@ async def test_second_close_is_a_failure_and_is_not_repeated() -> None:
     _, second = await post_twice(crm, ConnectionReuse(60, POSTS))
     assert second == Response(failure="reset", calls=2)
     assert (crm.connections, crm.taken) == (2, {"0": 1})
+
+
+async def test_request_whose_answer_had_begun_is_not_repeated() -> None:
+    crm = ClosingCrm()
+    crm.last_words = ANSWER[:12]
+    _, second = await post_twice(crm, ConnectionReuse(60, POSTS))
+    assert second == Response(failure="reset")
+    assert (crm.crossed, crm.connections, crm.taken) == (1, 1, {"0": 1})
 
 
 async def test_message_to_meta_that_crosses_a_close_is_sent_once() -> None:

@@ -1,46 +1,13 @@
-"""Requests that may be made again at once, and the failures that count as a closed connection."""
+"""Requests that may be made again at once."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
-import aiohttp
 import pytest
-from aiohttp.client_reqrep import ConnectionKey
 
-from deliverer.transport.connection_reuse import (
-    NOT_REPEATED,
-    is_closed_before_answer,
-    may_repeat,
-)
+from deliverer.transport.connection_reuse import NOT_REPEATED, may_repeat
 from deliverer.transport.response import Body, Response
 
-KEY = ConnectionKey("crm.example", 443, True, True, None, None, None)
-HALF_A_HEAD: Any = object()
-"""Stands in for the message that aiohttp's parser had begun."""
 EVENTS = frozenset({"POST"})
-
-
-@pytest.mark.parametrize(
-    ("error", "closed"),
-    [
-        (aiohttp.ServerDisconnectedError(), True),
-        (aiohttp.ServerDisconnectedError(HALF_A_HEAD), False),
-        (aiohttp.ClientOSError(104, "reset"), True),
-        (aiohttp.ClientConnectionResetError("closing transport"), True),
-        (ConnectionResetError(), True),
-        (BrokenPipeError(), True),
-        (aiohttp.ClientConnectorError(KEY, ConnectionRefusedError()), False),
-        (aiohttp.ClientPayloadError(), False),
-        (TimeoutError(), False),
-        (aiohttp.SocketTimeoutError(), False),
-        (aiohttp.ConnectionTimeoutError(), False),
-    ],
-)
-def test_only_a_reused_connection_can_have_been_closed_before(
-    error: Exception, closed: bool
-) -> None:
-    assert is_closed_before_answer(error, reused=True) is closed
-    assert is_closed_before_answer(error, reused=False) is False
 
 
 async def stream() -> AsyncIterator[bytes]:

@@ -9,7 +9,13 @@ import pytest
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.client_reqrep import ConnectionKey
 
-from deliverer.transport.http_client import ANSWER_BYTES, HttpClient, Sessions, _classify_error
+from deliverer.transport.http_client import (
+    ANSWER_BYTES,
+    HttpClient,
+    Sessions,
+    _classify_error,
+    _is_without_answer,
+)
 from deliverer.transport.response import Response
 
 KEY = ConnectionKey("crm.example", 443, True, True, None, None, None)
@@ -47,6 +53,28 @@ def test_failure_says_whether_a_first_byte_may_have_left(
 ) -> None:
     """A doubt counts as sent, so that a citizen never gets anything twice."""
     assert _classify_error(error) == (failure, sent)
+
+
+HALF_A_HEAD: Any = object()
+"""Stands in for the message that aiohttp's parser had begun."""
+
+
+@pytest.mark.parametrize(
+    ("error", "without"),
+    [
+        (aiohttp.ServerDisconnectedError(), True),
+        (aiohttp.ServerDisconnectedError(HALF_A_HEAD), False),
+        (aiohttp.ClientOSError(104, "reset"), True),
+        (aiohttp.ClientConnectionResetError("closing transport"), True),
+        (ConnectionResetError(), True),
+        (BrokenPipeError(), True),
+        (aiohttp.ClientPayloadError(), False),
+        (TimeoutError(), False),
+        (aiohttp.SocketTimeoutError(), False),
+    ],
+)
+def test_failure_says_whether_a_byte_of_the_answer_came(error: Exception, without: bool) -> None:
+    assert _is_without_answer(error) is without
 
 
 class Session:
@@ -115,3 +143,22 @@ async def test_date_in_retry_after_counts_from_the_date_of_the_answer() -> None:
         "Retry-After": "Wed, 25 Nov 1998 12:01:30 GMT",
     }
     assert (await post_in(session)).retry_after == 90
+
+
+class Failing:
+    """Fails so, over a reused connection."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def request(self, method: str, url: str, *, trace_request_ctx: Any, **_: Any) -> Any:
+        trace_request_ctx.reused = True
+        raise self.error
+
+
+async def test_message_stays_in_doubt_if_only_the_first_of_two_requests_left() -> None:
+    closed: Any = Failing(aiohttp.ServerDisconnectedError())
+    refused: Any = Failing(aiohttp.ClientConnectorError(KEY, ConnectionRefusedError()))
+    client = HttpClient(Sessions(closed, refused), repeatable=frozenset({"POST"}))
+    answer = await client.post("https://x", b"{}", {})
+    assert answer == Response(failure="refused", request_sent=True, calls=2)
