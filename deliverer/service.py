@@ -31,6 +31,7 @@ from deliverer.meta.read_receipt_store import ReadReceiptStore
 from deliverer.meta.read_receipts import ATTEMPT_SECONDS, MAX_IN_FLIGHT, ReadReceiptSender
 from deliverer.meta.send_loop import WINDOW, SendLoop
 from deliverer.meta.send_outcomes import outcome_outbox
+from deliverer.transport.connection_reuse import ConnectionReuse
 from deliverer.transport.http_client import http_client
 from services import clock, metrics
 from services.amqp import topology
@@ -188,7 +189,8 @@ async def _run_read_receipts(
     pool: Pool, accounts: Mapping[str, Account]
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Run the tasks that send read receipts."""
-    async with http_client(MAX_IN_FLIGHT, ATTEMPT_SECONDS) as poster:
+    reuse = ConnectionReuse(repeatable=frozenset({"POST"}))  # marking as read is idempotent
+    async with http_client(MAX_IN_FLIGHT, ATTEMPT_SECONDS, reuse=reuse) as poster:
         sender = ReadReceiptSender(ReadReceiptStore(pool), poster, accounts)
         async with (
             background_task(sender.sweep()) as sweep,

@@ -16,6 +16,7 @@ from deliverer.crm.http_receiver import DestinationEndpoint, HttpReceiver
 from deliverer.crm.oauth_session import oauth_session
 from deliverer.destinations import cloudevents
 from deliverer.destinations.cloudevents import key_of
+from deliverer.transport.connection_reuse import ConnectionReuse
 from deliverer.transport.http_client import http_client, system_tls_context
 from services.config.organisation import CloudEventsDestination
 from services.config.settings import resolve_env
@@ -41,8 +42,11 @@ async def receiver(
     """Yield a receiver with one connection more than deliveries in flight, for its tokens."""
     tls = credentials.certificates.context if credentials.certificates else system_tls_context
     endpoint = DestinationEndpoint(destination.url, credentials.keys, context.archiver)
+    # A CRM recognises an event by its id, and a token may be fetched twice.
+    reuse = ConnectionReuse(destination.keep_alive_seconds, frozenset({"POST"}))
+    connections = destination.window + 1
     async with (
-        http_client(destination.window + 1, networks=context.networks, tls=tls) as sender,
+        http_client(connections, networks=context.networks, tls=tls, reuse=reuse) as sender,
         oauth_session(destination, credentials.client_secret, sender) as poster,
     ):
         yield HttpReceiver(endpoint, cloudevents, poster), []

@@ -4,23 +4,24 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Protocol
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, NamedTuple, Protocol
 
 import aiohttp
+import msgspec
 
+from deliverer.transport.connection_reuse import NOT_REPEATED, ConnectionReuse, may_repeat
 from deliverer.transport.response import Body, Failure, Response
 from deliverer.transport.retry_after import retry_after_seconds
 from deliverer.transport.ssrf import Network, is_allowed_address
 from services import clock
 
 ATTEMPT_SECONDS, CONNECT_SECONDS = 15.0, 2.0
-"""Time limits of a whole attempt, and of making its connection."""
+"""Time limits of a whole request, and of making its connection."""
 ANSWER_BYTES = 8192
 """Bytes read of an answer. Errors of the Graph API and problem details of a CRM fit; the rest is
 discarded."""
-IDLE_SECONDS = 15.0
-"""Time after which an idle connection is closed. Most servers close later; if they closed first,
-the next attempt would fail."""
 
 Tls = Callable[[], ssl.SSLContext | bool]
 """Returns the TLS context for new connections; True means the system's authorities."""
@@ -30,14 +31,29 @@ def system_tls_context() -> bool:
     return True
 
 
+class Sessions(NamedTuple):
+    """Session with reused connections, and one that makes a connection for each request."""
+
+    pooled: aiohttp.ClientSession
+    unpooled: aiohttp.ClientSession
+
+
+class ConnectionUse:
+    """Connection of one request, as aiohttp's tracing reports it."""
+
+    reused = False
+
+
 class HttpClient:
     def __init__(
         self,
-        session: aiohttp.ClientSession,
+        sessions: Sessions,
         tls: Tls = system_tls_context,
         max_bytes: int = ANSWER_BYTES,
+        repeatable: frozenset[str] = frozenset(),
     ) -> None:
-        self._session, self._tls, self._max_bytes = session, tls, max_bytes
+        self._sessions, self._tls, self._max_bytes = sessions, tls, max_bytes
+        self._repeatable = repeatable
 
     async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Response:
         return await self.request("POST", url, body, headers)
@@ -45,10 +61,33 @@ class HttpClient:
     async def request(
         self, method: str, url: str, body: Body, headers: Mapping[str, str]
     ) -> Response:
-        """Make one attempt. Redirects are not followed: they would carry the content elsewhere."""
+        """Make one attempt, and repeat it once, over a new connection, if it met a closed one."""
+        answer = await self._request(self._sessions.pooled, method, url, body, headers)
+        if not may_repeat(method, body, answer, self._repeatable):
+            return answer
+        answer = await self._request(self._sessions.unpooled, method, url, body, headers)
+        # The first may have left us, so even if the second could not, the message is in doubt.
+        return msgspec.structs.replace(answer, calls=2, request_sent=True)
+
+    async def _request(
+        self,
+        session: aiohttp.ClientSession,
+        method: str,
+        url: str,
+        body: Body,
+        headers: Mapping[str, str],
+    ) -> Response:
+        """Make one request. Redirects are not followed: they would carry the content elsewhere."""
+        use = ConnectionUse()
         try:
-            async with self._session.request(
-                method, url, data=body, headers=headers, allow_redirects=False, ssl=self._tls()
+            async with session.request(
+                method,
+                url,
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                ssl=self._tls(),
+                trace_request_ctx=use,
             ) as response:
                 return Response(
                     status=response.status,
@@ -57,7 +96,8 @@ class HttpClient:
                 )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure, sent = _classify_error(error)
-            return Response(failure=failure, request_sent=sent)
+            closed = use.reused and failure == "reset" and _is_without_answer(error)
+            return Response(failure=failure, request_sent=sent, closed_before_answer=closed)
 
 
 async def _read_limited(content: aiohttp.StreamReader, max_bytes: int) -> bytes:
@@ -93,6 +133,14 @@ def _classify_error(error: BaseException) -> tuple[Failure, bool]:
     return "reset", True
 
 
+def _is_without_answer(error: BaseException) -> bool:
+    """Return True if a connection closed before a byte of the answer. aiohttp puts the part of the
+    head that arrived in the error. A reset brings none, and counts as no byte."""
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return isinstance(error.message, str)
+    return isinstance(error, aiohttp.ClientOSError | ConnectionError)
+
+
 class PrivateAddressError(OSError):
     """Address that we may not connect to."""
 
@@ -112,6 +160,33 @@ def _restricted_socket_factory(
     return create_socket
 
 
+def _connection_tracing() -> aiohttp.TraceConfig:
+    """Return the tracing that notes in a request's `ConnectionUse` which connection it got. aiohttp
+    repeats a GET itself, so the last connection counts."""
+
+    async def on_reuse(_: Any, context: SimpleNamespace, __: Any) -> None:
+        context.trace_request_ctx.reused = True
+
+    async def on_create(_: Any, context: SimpleNamespace, __: Any) -> None:
+        context.trace_request_ctx.reused = False
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_reuseconn.append(on_reuse)
+    tracing.on_connection_create_start.append(on_create)
+    return tracing
+
+
+def _session(connector: aiohttp.TCPConnector, seconds: float) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,  # the limit on an answer counts the bytes as they arrive
+        headers={"User-Agent": "postkamer", "Accept-Encoding": "identity"},
+        trace_configs=[_connection_tracing()],
+    )
+
+
 @asynccontextmanager
 async def http_client(
     connections: int,
@@ -119,24 +194,20 @@ async def http_client(
     networks: Collection[Network] | None = None,
     tls: Tls = system_tls_context,
     answer_bytes: int = ANSWER_BYTES,
+    reuse: ConnectionReuse = NOT_REPEATED,
 ) -> AsyncIterator[HttpClient]:
-    """Open a client with at most `connections` connections and `seconds` per attempt. With
+    """Open a client with at most `connections` requests at once and `seconds` per request. With
     `networks`, it connects only to the internet and these networks."""
-    connector = aiohttp.TCPConnector(
+    connector = partial(
+        aiohttp.TCPConnector,
         limit=connections,
         ttl_dns_cache=60,
-        keepalive_timeout=IDLE_SECONDS,
         socket_factory=None if networks is None else _restricted_socket_factory(networks),
     )
-    timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
-    async with aiohttp.ClientSession(
-        connector=connector,
-        timeout=timeout,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,  # the limit on an answer counts the bytes as they arrive
-        headers={"User-Agent": "postkamer", "Accept-Encoding": "identity"},
-    ) as session:
-        yield HttpClient(session, tls, answer_bytes)
+    unpooled = connector(force_close=True)
+    pooled = connector(keepalive_timeout=reuse.idle_seconds) if reuse.idle_seconds else unpooled
+    async with _session(pooled, seconds) as first, _session(unpooled, seconds) as second:
+        yield HttpClient(Sessions(first, second), tls, answer_bytes, reuse.repeatable)
 
 
 class HttpClientProtocol(Protocol):

@@ -18,6 +18,8 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     failure: Failure = ""
     request_sent: bool = True
     """False only if no byte of the request can have left us."""
+    closed_before_answer: bool = False
+    """True if a reused connection was closed before a byte of the answer came."""
     retry_after: float | None = None
     """Seconds."""
     body: bytes = b""

@@ -203,6 +203,10 @@ class HttpDestination(Destination):
     """Path of the key of the certificate, unless it is in the same file."""
     certificate_authorities: Given = ""
     """Path of the authorities that may sign the server's certificate, instead of the system's."""
+    keep_alive_seconds: float = Field(default=1.5, ge=0, le=60)
+    """Longest time that a connection is idle and still reused; 0: each request has its own. A
+    server that closes first breaks the next request. Node, uvicorn and Apache close after 5 s,
+    gunicorn after 2."""
 
     @property
     def addresses(self) -> tuple[str, ...]:

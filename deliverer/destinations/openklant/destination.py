@@ -19,6 +19,7 @@ from deliverer.destinations.openklant.closing_store import ClosingStore
 from deliverer.destinations.openklant.saga import OpenKlantReceiver
 from deliverer.destinations.openklant.store import SagaStore
 from deliverer.destinations.openklant.task_poller import TaskPoller, poll_intervals
+from deliverer.transport.connection_reuse import ConnectionReuse
 from deliverer.transport.http_client import http_client, system_tls_context
 from services.config.organisation import OpenKlantDestination
 from services.tasks import background_task
@@ -37,8 +38,14 @@ async def receiver(
 ) -> AsyncIterator[RunningReceiver]:
     """Yield a receiver with one connection more than deliveries in flight, for the poller."""
     tls = credentials.certificates.context if credentials.certificates else system_tls_context
+    # A POST may have created its object: the saga looks it up before the next attempt.
+    reuse = ConnectionReuse(destination.keep_alive_seconds, frozenset({"GET"}))
     async with http_client(
-        destination.window + 1, networks=context.networks, tls=tls, answer_bytes=ANSWER_BYTES
+        destination.window + 1,
+        networks=context.networks,
+        tls=tls,
+        answer_bytes=ANSWER_BYTES,
+        reuse=reuse,
     ) as sender:
         options = payloads.PayloadOptions(destination.channel, context.archiver, destination.link)
         store = SagaStore(context.pool, destination.id)

@@ -9,7 +9,13 @@ import pytest
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.client_reqrep import ConnectionKey
 
-from deliverer.transport.http_client import ANSWER_BYTES, HttpClient, _classify_error
+from deliverer.transport.http_client import (
+    ANSWER_BYTES,
+    HttpClient,
+    Sessions,
+    _classify_error,
+    _is_without_answer,
+)
 from deliverer.transport.response import Response
 
 KEY = ConnectionKey("crm.example", 443, True, True, None, None, None)
@@ -49,6 +55,28 @@ def test_failure_says_whether_a_first_byte_may_have_left(
     assert _classify_error(error) == (failure, sent)
 
 
+HALF_A_HEAD: Any = object()
+"""Stands in for the message that aiohttp's parser had begun."""
+
+
+@pytest.mark.parametrize(
+    ("error", "without"),
+    [
+        (aiohttp.ServerDisconnectedError(), True),
+        (aiohttp.ServerDisconnectedError(HALF_A_HEAD), False),
+        (aiohttp.ClientOSError(104, "reset"), True),
+        (aiohttp.ClientConnectionResetError("closing transport"), True),
+        (ConnectionResetError(), True),
+        (BrokenPipeError(), True),
+        (aiohttp.ClientPayloadError(), False),
+        (TimeoutError(), False),
+        (aiohttp.SocketTimeoutError(), False),
+    ],
+)
+def test_failure_says_whether_a_byte_of_the_answer_came(error: Exception, without: bool) -> None:
+    assert _is_without_answer(error) is without
+
+
 class Session:
     """Answers 200 with these pieces, one after another."""
 
@@ -82,8 +110,11 @@ class Session:
 
 
 async def response(*pieces: bytes, error: Exception | None = None) -> Response:
-    session: Any = Session(*pieces, error=error)
-    return await HttpClient(session).post("https://x", b"{}", {})
+    return await post_in(Session(*pieces, error=error))
+
+
+async def post_in(session: Any) -> Response:
+    return await HttpClient(Sessions(session, session)).post("https://x", b"{}", {})
 
 
 @pytest.mark.parametrize(
@@ -106,9 +137,28 @@ async def test_answer_is_read_up_to_a_bound_and_keeps_its_status(
 
 
 async def test_date_in_retry_after_counts_from_the_date_of_the_answer() -> None:
-    session: Any = Session()
+    session = Session()
     session.said = {
         "Date": "Wed, 25 Nov 1998 12:00:00 GMT",
         "Retry-After": "Wed, 25 Nov 1998 12:01:30 GMT",
     }
-    assert (await HttpClient(session).post("https://x", b"{}", {})).retry_after == 90
+    assert (await post_in(session)).retry_after == 90
+
+
+class Failing:
+    """Fails so, over a reused connection."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def request(self, method: str, url: str, *, trace_request_ctx: Any, **_: Any) -> Any:
+        trace_request_ctx.reused = True
+        raise self.error
+
+
+async def test_message_stays_in_doubt_if_only_the_first_of_two_requests_left() -> None:
+    closed: Any = Failing(aiohttp.ServerDisconnectedError())
+    refused: Any = Failing(aiohttp.ClientConnectorError(KEY, ConnectionRefusedError()))
+    client = HttpClient(Sessions(closed, refused), repeatable=frozenset({"POST"}))
+    answer = await client.post("https://x", b"{}", {})
+    assert answer == Response(failure="refused", request_sent=True, calls=2)
