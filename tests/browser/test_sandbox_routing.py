@@ -98,6 +98,20 @@ async def test_confidential_message_of_a_system_is_no_answer(browser: Browser, k
         await expect(mailroom.letters).to_contain_text(mailroom.word("desk.unanswered"))
 
 
+async def test_care_conversation_stays_on_top_until_a_person_answers(browser: Browser) -> None:
+    async with town_and_page(browser) as (town, mailroom):
+        await ask_question(town, mailroom, **STANDING)
+        town.beside = {"task": True}
+        await mailroom.choose_citizen("Jan")
+        await mailroom.send("Mijn paspoort is verlopen")
+        letters = mailroom.letters
+        await expect(letters).to_have_count(2)
+        await expect(letters.first).to_contain_text("Fatima")
+        await mailroom.use(letters.first.locator("button"))
+        await mailroom.answer("Ik bel u nu.")
+        await expect(letters.first).to_contain_text("Jan")
+
+
 async def test_provisional_conversation_is_no_work_until_it_is_decided(browser: Browser) -> None:
     async with town_and_page(browser) as (town, mailroom):
         await ask_question(town, mailroom, provisional=True, task=False)

@@ -97,7 +97,7 @@ async def test_faulty_rules_file_is_refused_and_counted(
     assert (await check(town, rules, writing)).keys() == {before}
     logged = [msgspec.json.decode(line) for line in town.logs().splitlines() if "rules." in line]
     said = {line["what"] for line in logged if line["event"] == "rules.fault"}
-    assert "there is no department 'vervoer'" in said
+    assert "there is no department 'vervoer': did you mean 'verkeer'?" in said
     rules.write(VERSIONS["other"])
     await until(lambda: watch.metric("router", refused), lambda n: n == 0, SECONDS)
     assert await in_force(watch) == rules.version("other")

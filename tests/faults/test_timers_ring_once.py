@@ -75,7 +75,7 @@ KINDS = {
         "care_at",
         {"care-alarm": 2},
         (),
-        {"alarmed": 1, "unconfirmed": 1},
+        {"alarmed": 2, "unconfirmed": 1},
     ),
     "idle": Kind(
         "een container",
