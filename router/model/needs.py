@@ -65,7 +65,7 @@ def union(needs: Iterable[Needs]) -> Needs:
     )
 
 
-class Declared:
+class DeclaredKeys:
     """Predicates on keys: True for a row that the needs cover, so that its absence is known.
 
     A person's rows are covered as soon as any person can be: their id comes from a row that was

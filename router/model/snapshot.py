@@ -18,7 +18,7 @@ from router.model.changes import (
 from router.model.consent import Consent, OptOut, Withdrawal
 from router.model.conversation import Conversation
 from router.model.decision import Decision
-from router.model.needs import Declared, Needs, NotLoaded
+from router.model.needs import DeclaredKeys, Needs, NotLoaded
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -72,7 +72,7 @@ class Snapshot:
     """Rows by table. With `needs`, reading beyond them raises NotLoaded; without, all is there."""
 
     def __init__(self, needs: Needs | None = None) -> None:
-        declared = Declared(needs)
+        declared = DeclaredKeys(needs)
         self._declared = declared
         self.decided: dict[bytes, tuple[UUID, Decision]] = {}
         self.identities: Rows[tuple[str, str, bytes], Identity] = Rows(

@@ -5,7 +5,7 @@ import * as compose from "/page/compose.js";
 import { kind } from "/page/contents.js";
 import { h, icon, sync } from "/page/dom.js";
 import { signOf, urgent } from "/page/marks.js";
-import { alarming, said, tenantOf, undecided, waits } from "/page/state.js";
+import { presses, said, tenantOf, undecided, waits } from "/page/state.js";
 import * as thread from "/page/thread.js";
 import { clock, counted, word } from "/page/words.js";
 
@@ -97,7 +97,7 @@ function mine(page) {
   const all = [...page.state.conversations.values()];
   return all
     .filter((one) => tenantOf(page.state, one) === here)
-    .sort((a, b) => alarming(page.state, b) - alarming(page.state, a) || new Date(b.at ?? 0) - new Date(a.at ?? 0));
+    .sort((a, b) => presses(page.state, b) - presses(page.state, a) || new Date(b.at ?? 0) - new Date(a.at ?? 0));
 }
 
 function hole(page, department, all) {

@@ -63,7 +63,7 @@ function happened(kind, data) {
   if (news && page.ready) tell(news);
   if (kind === "crm" && page.ready) desk.arrived(page, data.data);
   if (kind === "content" && page.ready) desk.arrived(page, data);
-  if (kind === "crm" || kind === "answer") record.refresh(page, data);
+  if (["crm", "answer", "confirmed"].includes(kind)) record.refresh(page, data);
   if (kind === "town") phone.arrived(page);
   redraw();
 }

@@ -65,10 +65,17 @@ async function load(page) {
   const wanted = shown;
   const answer = await ask(`/desk/record/${encodeURIComponent(wanted)}`);
   if (answer.ok) page.state.records.set(wanted, answer.body);
-  const told = await ask(`/desk/history/${encodeURIComponent(wanted)}`);
-  if (told.ok) page.state.histories.set(wanted, told.body.history);
+  if (dangerous(page.state, wanted)) {
+    const told = await ask(`/desk/history/${encodeURIComponent(wanted)}`);
+    if (told.ok) page.state.histories.set(wanted, told.body.history);
+  }
   if (wanted === shown) missing = !answer.ok;
   page.redraw();
+}
+
+// Only then does a history have alarms; each look at it is a view on the record.
+function dangerous({ conversations, alarms, histories }, id) {
+  return Boolean(conversations.get(id)?.care) || alarms.has(id) || histories.has(id);
 }
 
 function empty(full) {

@@ -42,10 +42,11 @@ export function waits(conversation) {
   return !conversation.closed && Boolean(last) && (!last.mine || last.status === "failed");
 }
 
-// It is about care, and nobody has answered it or confirmed its alarm: it stays on top.
-export function alarming(state, conversation) {
-  return Boolean(conversation.care) && (waits(conversation) || state.alarms.has(conversation.id))
-    && !conversation.entries.some((one) => one.note === "confirmed");
+// A person must act because of danger: nobody has answered since, or confirmed the last alarm.
+export function presses(state, conversation) {
+  const danger = conversation.entries.findLastIndex((one) => one.care);
+  const confirmed = conversation.entries.findLastIndex((one) => one.note === "confirmed");
+  return waits(conversation) && (state.alarms.has(conversation.id) || danger > confirmed);
 }
 
 // The department is not decided yet.

@@ -112,6 +112,33 @@ async def test_care_conversation_stays_on_top_until_a_person_answers(browser: Br
         await expect(letters.first).to_contain_text("Jan")
 
 
+async def test_new_danger_is_on_top_again_after_a_confirmation(browser: Browser) -> None:
+    async with town_and_page(browser) as (town, mailroom):
+        await ask_question(town, mailroom, **STANDING)
+        await alarm(town, care="suicide")
+        await mailroom.use(mailroom.button(mailroom.word("alarm.confirm"), "#alarms"))
+        await expect(mailroom.thread.get_by_text(mailroom.word("desk.confirmed"))).to_be_visible()
+        await mailroom.send("Ik kan echt niet meer.")  # the town is told of the same danger
+        town.beside = {"task": True}
+        await mailroom.choose_citizen("Jan")
+        await mailroom.send("Mijn paspoort is verlopen")
+        await expect(mailroom.letters).to_have_count(2)
+        await expect(mailroom.letters.first).to_contain_text("Fatima")
+
+
+async def test_confirmed_danger_waits_in_its_place(browser: Browser) -> None:
+    async with town_and_page(browser) as (town, mailroom):
+        await ask_question(town, mailroom, **STANDING)
+        await alarm(town, care="suicide")
+        await mailroom.use(mailroom.button(mailroom.word("alarm.confirm"), "#alarms"))
+        await expect(mailroom.thread.get_by_text(mailroom.word("desk.confirmed"))).to_be_visible()
+        town.beside = {"task": True}
+        await mailroom.choose_citizen("Jan")
+        await mailroom.send("Mijn paspoort is verlopen")
+        await expect(mailroom.letters).to_have_count(2)
+        await expect(mailroom.letters.first).to_contain_text("Jan")
+
+
 async def test_provisional_conversation_is_no_work_until_it_is_decided(browser: Browser) -> None:
     async with town_and_page(browser) as (town, mailroom):
         await ask_question(town, mailroom, provisional=True, task=False)

@@ -63,12 +63,12 @@ class CleanDatabase:
 
     def renew(self) -> str:
         """End all connections and leave the rows that the template has; return the owner's URL."""
-        if not self._schema or not self._emptied():
+        if not self._schema or not self._empty_unless_changed():
             self._copy()
         return self.url
 
-    def _emptied(self) -> bool:
-        """Return False if the schema is no longer the template's."""
+    def _empty_unless_changed(self) -> bool:
+        """Empty the tables; return False, and leave them, if the schema is no longer the template's."""
         check = f"""do $$ begin if ({SCHEMA}) <> '{self._schema}' then
             raise exception '{CHANGED}'; end if; end $$;"""
         try:
