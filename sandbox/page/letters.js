@@ -137,7 +137,7 @@ function byItself(one) {
     "li",
     { class: "reply automatic" },
     h("div", { class: "sheet" },
-      h("p", { class: "kind" }, icon("gear"), h("span", {}, word("desk.automatic"), " ",
+      h("p", { class: "kind" }, icon("gear"), h("span", {}, word(one.automatic ? "desk.automatic" : "record.automatic"), " ",
         one.automatic && h("code", { class: "rule", title: one.id }, one.automatic))),
       long
         ? h("details", {}, h("summary", { "data-focus": "all" }, `${one.text.slice(0, SHOWN).trim()} …`), h("p", {}, one.text))

@@ -68,7 +68,7 @@ class CleanDatabase:
         return self.url
 
     def _empty_unless_changed(self) -> bool:
-        """Empty the tables; return False, and leave them, if the schema is no longer the template's."""
+        """Empty the tables; or return False, if the schema is no longer the template's."""
         check = f"""do $$ begin if ({SCHEMA}) <> '{self._schema}' then
             raise exception '{CHANGED}'; end if; end $$;"""
         try:
