@@ -25,6 +25,7 @@ STATES = ("open", "receive-only", "closed")
 SUCCESSFUL = ("done", "accepted")
 """Status of a command without faults."""
 NOT_ROUTED = "the router has not come to it yet"
+SETTINGS_OF_RUN = "beside `make run`, this sets them: set -a; . .local/environment; set +a"
 T = TypeVar("T")
 
 
@@ -63,8 +64,14 @@ class CommandOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def load_gateway(environ: Mapping[str, str]) -> Gateway:
     """Return a client of the gateway; SettingsError lists settings that are missing or wrong."""
-    options = settings.load(settings.ApiSettings, environ)
-    return Gateway(options.api_url.rstrip("/"), options.api_token.get_secret_value())
+    renamed = {"POSTKAMER_GATEWAY_URL": environ.get("POSTKAMER_API_URL", "")}  # its first name
+    try:
+        options = settings.load(settings.ApiSettings, renamed | dict(environ))
+    except settings.SettingsError as error:
+        is_missing = any(fault.endswith(": is missing") for fault in error.faults)
+        hint = [SETTINGS_OF_RUN] if is_missing else []
+        raise settings.SettingsError([*error.faults, *hint]) from None
+    return Gateway(options.gateway_url.rstrip("/"), options.api_token.get_secret_value())
 
 
 def build_body(author: str | None, **members: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from deploy.local.errors import Refusal
 from deploy.local.servers import Servers
 from deploy.local.state import State, write_private
 from deploy.local.supervisor import Stopped, Supervisor, check_disk, check_ports, only_one
+from services.config.settings import read
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (str(Path(sys.executable).with_name("postkamer")),)
@@ -61,12 +62,9 @@ def start(
     stack.enter_context(only_one(folder))
     check_disk(folder)
     state = State(folder / "state.json")
-    environment = plan.environment(
-        overrides,
-        root=root,
-        archive_key=state.secret("archive key", key),
-        crm_secret=state.secret("crm secret", key),
-    )
+    tokens = read("POSTKAMER_API_TOKENS", overrides) or f"sandbox:{state.secret('api token')}"
+    drawn = state.secret("archive key", key), state.secret("crm secret", key)
+    environment = plan.environment(overrides, root=root, secrets=plan.Secrets(*drawn, tokens))
     check_ports(environment)
     if "POSTKAMER_CONFIG" not in overrides:
         environment |= {"POSTKAMER_CONFIG": str(example(folder, environment))}

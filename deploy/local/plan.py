@@ -58,18 +58,26 @@ FIXED = {
     "POSTKAMER_META_VERIFY_TOKEN": "sandbox-verify-token",
     "POSTKAMER_META_ACCESS_TOKEN": "sandbox-access-token",
     "POSTKAMER_PRIVATE_NETWORKS": "127.0.0.0/8,::1/128",
-    "POSTKAMER_API_TOKENS": "sandbox:sandbox-api-token",
-    "POSTKAMER_API_TOKEN": "sandbox-api-token",
     "PYTHONUNBUFFERED": "1",
 }
 """These are no secrets: they protect sandbox data, on ports of this machine only."""
 
 
-def environment(
-    overrides: Mapping[str, str], *, root: Path, archive_key: str, crm_secret: str
-) -> dict[str, str]:
+@dataclass(frozen=True)
+class Secrets:
+    """Secrets of one installation, drawn once unless its user gave them."""
+
+    archive_key: str
+    """32 bytes in base64."""
+    crm_secret: str
+    """32 bytes in base64."""
+    api_tokens: str
+    """`name:token` pairs, comma separated; the sandbox and the command line use the first."""
+
+
+def environment(overrides: Mapping[str, str], *, root: Path, secrets: Secrets) -> dict[str, str]:
     """Return the environment of all our processes. Variables in `overrides` win, and addresses
-    follow from their ports. The keys are 32 bytes in base64.
+    follow from their ports.
     """
     ports = {port.variable: str(port.default) for port in PORTS}
     chosen = FIXED | ports | dict(overrides)
@@ -82,10 +90,17 @@ def environment(
     defaults = {
         "POSTKAMER_CONFIG": str(root / "deploy" / "examples" / "voorbeeldstad" / "postkamer.toml"),
         "POSTKAMER_OBJECT_STORE": (root / ".local" / "objects").as_uri(),
-        "POSTKAMER_ARCHIVE_KEY": archive_key,
-        "CRM_SECRET": f"whsec_{crm_secret}",
+        "POSTKAMER_ARCHIVE_KEY": secrets.archive_key,
+        "CRM_SECRET": f"whsec_{secrets.crm_secret}",
+        "POSTKAMER_API_TOKENS": secrets.api_tokens,
+        "POSTKAMER_API_TOKEN": first_token(secrets.api_tokens),
     }
     return FIXED | ports | addresses | defaults | dict(overrides)
+
+
+def first_token(tokens: str) -> str:
+    """Return the first token of `name:token` pairs, with which the sandbox calls the APIs."""
+    return tokens.partition(",")[0].partition(":")[2].strip()
 
 
 def example_for(text: str, sandbox: str) -> str:
@@ -125,15 +140,14 @@ def addresses(environment: Mapping[str, str]) -> str:
     def at(port: Port, path: str = "/") -> str:
         return f"http://{host}:{environment[port.variable]}{path}"
 
-    token = environment["POSTKAMER_API_TOKENS"].partition(":")[2].partition(",")[0]
     rows = [
         ("Sandbox page", at(SANDBOX), "a citizen's phone, a CRM desk"),
         ("Webhooks", at(GATEWAY, "/webhooks/whatsapp"), "signed with the app secret"),
         ("Gateway API", at(GATEWAY, "/v1/messages"), "POST to send, GET /{id} for its status"),
         ("Archiver API", at(ARCHIVER, "/v1/conversations"), "GET /{id}/messages"),
         *[(f"Metrics {s.name}", at(s.port, "/metrics"), "") for s in SERVICES if s.is_real],
-        ("API token", token, "Authorization: Bearer ..."),
-        ("Command line", ".venv/bin/postkamer --help", "first: set -a; . .local/environment"),
+        ("API token", "POSTKAMER_API_TOKEN", "in .local/environment; Authorization: Bearer ..."),
+        ("Command line", ".venv/bin/postkamer", "first: set -a; . .local/environment; set +a"),
         ("Logs", ".local/log/", "one file for each process"),
         ("Stop", "Ctrl-C", "drains first; twice: at once"),
     ]

@@ -188,7 +188,7 @@ class ApiSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    api_url: Url = "http://127.0.0.1:8080"
+    gateway_url: Url
     api_token: Annotated[SecretStr, AfterValidator(_check_header)]
 
 

@@ -41,7 +41,7 @@ async def token(watch: Watch, tokens: dict[str, str]) -> str:
 @pytest.fixture
 def postkamer(watch: Watch, token: str) -> Run:
     async def run(*arguments: str) -> Result:
-        env = {"POSTKAMER_API_URL": watch.town.gateway, "POSTKAMER_API_TOKEN": token}
+        env = {"POSTKAMER_GATEWAY_URL": watch.town.gateway, "POSTKAMER_API_TOKEN": token}
         return await asyncio.to_thread(CliRunner().invoke, main, arguments, env=env)
 
     return run

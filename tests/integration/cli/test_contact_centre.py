@@ -74,7 +74,7 @@ class StandIn:
         self.answers[f"GET /v1/messages/{ID}"] = list(statuses)
 
     def run(self, *arguments: str, **env: str) -> Result:
-        given = {"POSTKAMER_API_URL": self.url, "POSTKAMER_API_TOKEN": TOKEN}
+        given = {"POSTKAMER_GATEWAY_URL": self.url, "POSTKAMER_API_TOKEN": TOKEN}
         return postkamer(*arguments, env=given | env)
 
 
@@ -193,7 +193,7 @@ def test_refusal_of_the_gateway_is_one_line(
     "address", ["127.0.0.1:1", "127.0.0.1:99999", "127.0.0.1:x", "127.0.0.1:1/é", "a" * 70 + ".nl"]
 )
 def test_missing_gateway_is_reported_without_the_token(gateway: StandIn, address: str) -> None:
-    done = gateway.run("number", "list", POSTKAMER_API_URL=f"http://{address}")
+    done = gateway.run("number", "list", POSTKAMER_GATEWAY_URL=f"http://{address}")
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.startswith(f"http://{address} does not answer: ")
     assert TOKEN not in done.stderr

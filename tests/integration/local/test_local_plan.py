@@ -9,14 +9,16 @@ from deploy.local.errors import Refusal
 
 
 def environment(**given: str) -> dict[str, str]:
-    return plan.environment(given, root=Path("/clone"), archive_key="a2V5", crm_secret="c2VjcmV0")
+    secrets = plan.Secrets("a2V5", "c2VjcmV0", given.get("POSTKAMER_API_TOKENS", "sandbox:drawn"))
+    return plan.environment(given, root=Path("/clone"), secrets=secrets)
 
 
 def test_sandbox_defaults_are_the_documented_ones() -> None:
     defaults = {
         "POSTKAMER_META_APP_SECRETS": "sandbox-app-secret",
         "POSTKAMER_META_VERIFY_TOKEN": "sandbox-verify-token",
-        "POSTKAMER_API_TOKENS": "sandbox:sandbox-api-token",
+        "POSTKAMER_API_TOKENS": "sandbox:drawn",
+        "POSTKAMER_API_TOKEN": "drawn",
         "POSTKAMER_META_GRAPH_URL": "http://127.0.0.1:8090/graph/v26.0",
         "POSTKAMER_CONFIG": "/clone/deploy/examples/voorbeeldstad/postkamer.toml",
         "POSTKAMER_OBJECT_STORE": "file:///clone/.local/objects",
@@ -28,6 +30,16 @@ def test_sandbox_defaults_are_the_documented_ones() -> None:
 def test_given_variable_is_kept() -> None:
     assert environment(POSTKAMER_CONFIG="/mine.toml")["POSTKAMER_CONFIG"] == "/mine.toml"
     assert environment(CRM_SECRET="mine")["CRM_SECRET"] == "mine"
+    given = environment(POSTKAMER_API_TOKENS="desk@almelo:new, desk@almelo:old")
+    assert given["POSTKAMER_API_TOKENS"] == "desk@almelo:new, desk@almelo:old"
+    assert given["POSTKAMER_API_TOKEN"] == "new"
+
+
+def test_token_is_in_the_file_of_settings_and_not_in_what_is_printed() -> None:
+    settings = environment()
+    assert "POSTKAMER_API_TOKEN=drawn\n" in plan.settings_file(settings)
+    assert "drawn" not in plan.addresses(settings)
+    assert "POSTKAMER_API_TOKEN " in plan.addresses(settings)
 
 
 def test_addresses_follow_the_given_ports() -> None:

@@ -24,6 +24,7 @@ from services import event_types
 from services.amqp import topology
 from services.config import loader
 from services.config.settings import (
+    ApiSettings,
     ArchiverSettings,
     DelivererSettings,
     GatewaySettings,
@@ -132,6 +133,10 @@ def settings_table() -> dict[str, tuple[str, str]]:
 def test_readme_has_every_setting_with_its_services_and_default() -> None:
     table = settings_table()
     table.pop("POSTKAMER_SANDBOX_PORT")
+    for variable in ("POSTKAMER_" + field.upper() for field in ApiSettings.model_fields):
+        who, default = table.pop(variable)
+        assert who == "commands, sandbox" and default.startswith("must be given")
+        assert variable in {name for name, _ in VARIABLES.values()}
     assert table.keys() == {"POSTKAMER_" + f.upper() for kind in KINDS for f in kind.model_fields}
     for variable, (who, default) in table.items():
         field = variable.removeprefix("POSTKAMER_").lower()
