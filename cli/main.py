@@ -27,6 +27,7 @@ COMMANDS = {
     "router": "cli.services:router",
     "rules": "cli.routing.rule_versions:group",
     "sandbox": "cli.services:sandbox",
+    "status": "cli.status:command",
     "token": "cli.tokens:group",
     "topology": "cli.topology:group",
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from services.config.settings import SettingsError, read
+from services.config.settings import SettingsError, parse_ops_urls, read
 
 HIGHEST_PORT = 65_535
 
@@ -37,6 +37,9 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seed that makes delays and the disorder of statuses the same in every run."""
     status_seconds: tuple[float, float] = (0.2, 2.0)
     """Shortest and longest delay of a status."""
+    ops_urls: tuple[tuple[str, str], ...] = ()
+    """Names of services, each with the address of its operations port, to learn of a change of the
+    rules that they refused."""
     limits: bool = False
     """True if the Graph API applies Meta's rate limits: 80 messages/s a number, 45 a citizen."""
 
@@ -125,5 +128,6 @@ VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
     "config": ("POSTKAMER_CONFIG", Path),
     "seed": ("POSTKAMER_SANDBOX_SEED", _whole),
     "status_seconds": ("POSTKAMER_SANDBOX_STATUS_SECONDS", _range),
+    "ops_urls": ("POSTKAMER_OPS_URLS", parse_ops_urls),
     "limits": ("POSTKAMER_SANDBOX_LIMITS", _use_limits),
 }

@@ -35,7 +35,7 @@ def main(
                 environment = start(supervisor, stack, overrides, root, command)
                 print(f"\nPostkamer is ready after {time.monotonic() - began:.1f} s.\n")
                 print(plan.addresses(environment), flush=True)
-                supervisor.watch()
+                supervisor.watch(environment)
             except (Refusal, OSError) as error:
                 print(f"\n{error}\n", file=sys.stderr, flush=True)
                 supervisor.give_up()
@@ -47,7 +47,6 @@ def main(
         return 0
     except (Refusal, OSError):
         return 1
-    raise AssertionError("watch() never returns")
 
 
 def start(

@@ -82,7 +82,13 @@ def environment(overrides: Mapping[str, str], *, root: Path, secrets: Secrets) -
     ports = {port.variable: str(port.default) for port in PORTS}
     chosen = FIXED | ports | dict(overrides)
     host = reachable(chosen["POSTKAMER_BIND"])
+    operations = {
+        service.name: f"http://{host}:{chosen[service.port.variable]}"
+        for service in SERVICES
+        if service.is_real
+    }
     addresses = {
+        "POSTKAMER_OPS_URLS": ",".join(f"{name}={url}" for name, url in operations.items()),
         "POSTKAMER_GATEWAY_URL": f"http://{host}:{chosen[GATEWAY.variable]}",
         "POSTKAMER_ARCHIVER_URL": f"http://{host}:{chosen[ARCHIVER.variable]}",
         "POSTKAMER_META_GRAPH_URL": f"http://{host}:{chosen[SANDBOX.variable]}/graph/v26.0",
@@ -113,6 +119,12 @@ def port_number(environment: Mapping[str, str], port: Port) -> int:
     if not text.isdecimal() or not 0 < int(text) <= HIGHEST_PORT:
         raise Refusal(f"{port.variable} must be a port from 1 to {HIGHEST_PORT}, not {text!r}.")
     return int(text)
+
+
+def address(service: Service, environment: Mapping[str, str]) -> tuple[str, int]:
+    """Return host and port at which a service answers if it is ready."""
+    host = reachable(environment["POSTKAMER_BIND"]).strip("[]")
+    return host, port_number(environment, service.port)
 
 
 def reachable(bind: str) -> str:

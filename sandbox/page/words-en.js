@@ -182,6 +182,11 @@ export const en = {
   "alarm.open": "Open conversation",
   "alarm.confirm": "Confirm: I look",
 
+  "rules.region": "Rules and texts",
+  "rules.refused": "A change of the rules or texts is not in force; the version before it still is.",
+  "rules.more": "(and {n} more)",
+  "rules.mended": "The rules and texts are in order again.",
+
   "centre.title": "Contact centre",
   "centre.unknown": "unknown",
   "centre.until": "until {moment}",

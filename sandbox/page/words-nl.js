@@ -182,6 +182,11 @@ export const nl = {
   "alarm.open": "Open gesprek",
   "alarm.confirm": "Bevestig: ik kijk",
 
+  "rules.region": "Regels en teksten",
+  "rules.refused": "Een wijziging van de regels of teksten is niet van kracht; wat ervoor gold, geldt nog.",
+  "rules.more": "(en nog {n})",
+  "rules.mended": "De regels en teksten zijn weer in orde.",
+
   "centre.title": "Klantcontact",
   "centre.unknown": "onbekend",
   "centre.until": "tot {moment}",

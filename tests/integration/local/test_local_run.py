@@ -44,12 +44,16 @@ class Run:
         )
 
     def until_ready(self) -> None:
+        self.until("Stop ")
+
+    def until(self, words: str) -> None:
+        """Read until a line begins with these words."""
         assert self.process.stdout
         for line in self.process.stdout:
             self.printed += line
-            if line.startswith("  Stop "):
+            if line.strip().startswith(words.strip()):
                 return
-        raise AssertionError(f"ended before it was ready:\n{self.printed}")
+        raise AssertionError(f"ended before {words}:\n{self.printed}")
 
     def ends(self) -> int:
         """Its exit code; reads the rest of what it printed."""
@@ -131,17 +135,24 @@ def test_killed_local_run_leaves_no_process_and_can_be_started_again(
     stop(again, signal.SIGINT)
 
 
-def test_service_that_ends_stops_the_local_run_and_is_named(
-    start: Callable[..., Run], environment: dict[str, str]
+def test_service_that_ends_is_started_again_and_a_server_that_ends_stops_everything(
+    start: Callable[..., Run], environment: dict[str, str], folder: Path
 ) -> None:
     run = start()
     run.until_ready()
-    members = descendants(run.process.pid)
+    router = f"http://127.0.0.1:{environment[plan.ROUTER_OPS.variable]}"
     with pytest.raises(OSError):
-        urllib.request.urlopen(f"http://127.0.0.1:{environment[plan.ROUTER_OPS.variable]}/end")
+        urllib.request.urlopen(f"{router}/end")
+    run.until("router ended by itself (exit code 7); it is started again in 1 s")
+    run.until("router is ready again")
+    assert urllib.request.urlopen(f"{router}/health/ready").status == 200
+    log = folder / ".local" / "log" / "router.log.old"
+    assert "the last words of router" in log.read_text()
+    members = descendants(run.process.pid)
+    broker = (folder / ".local" / "rabbitmq" / "rabbitmq.pid").read_text()
+    os.kill(int(broker.partition(" ")[0]), signal.SIGKILL)
     assert run.ends() == 1
-    assert "router ended by itself (exit code 7)" in run.printed
-    assert "the last words of router" in run.printed
+    assert "rabbitmq ended by itself (killed by SIGKILL)" in run.printed
     assert alive(members) == []
 
 
