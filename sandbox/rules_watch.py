@@ -31,18 +31,22 @@ class RulesWatch:
         self._http, self._addresses = http, addresses
         self._folder = config.absolute().parent if config else None
         self._stream = stream
-        self._shown: RefusedChange | None = None
+        self.shown: RefusedChange | None = None
 
     async def run(self) -> None:
-        """Ask the services, and publish each change of what they refuse, until cancelled."""
+        """Look until cancelled."""
         while True:
-            statuses = await asyncio.gather(*(self._ask(each) for each in self._addresses))
-            refused = first_refusal(statuses)
-            # A silent service may still refuse.
-            if refused != self._shown and (refused or None not in statuses):
-                self._shown = refused
-                self._stream.publish(KIND, describe(refused, self._folder))
+            await self.look()
             await asyncio.sleep(POLL_SECONDS)
+
+    async def look(self) -> None:
+        """Ask the services, and publish if they refuse something else than before."""
+        statuses = await asyncio.gather(*(self._ask(each) for each in self._addresses))
+        refused = first_refusal(statuses)
+        # A silent service may still refuse.
+        if refused != self.shown and (refused or None not in statuses):
+            self.shown = refused
+            self._stream.publish(KIND, describe(refused, self._folder))
 
     async def _ask(self, address: str) -> ServiceStatus | None:
         """Return the status of a service, or None if it shows none."""

@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -20,48 +18,9 @@ from deploy.local.state import free_port
 from tests.support.config_files import ONE_DEPARTMENT as TOML
 from tests.support.local import service_stand_in
 from tests.support.local.process_ends import an_end_of
+from tests.support.local.run import Run
 
-STAND_IN = Path(service_stand_in.__file__)
-CALL = """
-import os, sys
-from pathlib import Path
-from deploy.local.__main__ import main
-sys.exit(main(os.environ, root=Path(sys.argv[1]), command=(sys.executable, sys.argv[2])))
-"""
-
-
-class Run:
-    """One run in a process of its own, and what it printed."""
-
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self.printed = ""
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", CALL, str(folder), str(STAND_IN)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def until_ready(self) -> None:
-        self.until("Stop ")
-
-    def until(self, words: str) -> None:
-        """Read until a line begins with these words."""
-        assert self.process.stdout
-        for line in self.process.stdout:
-            self.printed += line
-            if line.strip().startswith(words.strip()):
-                return
-        raise AssertionError(f"ended before {words}:\n{self.printed}")
-
-    def ends(self) -> int:
-        """Its exit code; reads the rest of what it printed."""
-        assert self.process.stdout
-        if not self.process.stdout.closed:
-            self.printed += self.process.stdout.read()
-            self.process.stdout.close()
-        return self.process.wait(timeout=60)
+STAND_IN = str(Path(service_stand_in.__file__))
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +42,7 @@ def start(folder: Path, environment: dict[str, str]) -> Iterator[Callable[..., R
     runs: list[Run] = []
 
     def started(**more: str) -> Run:
-        runs.append(Run(folder, environment | more))
+        runs.append(Run(folder, environment | more, STAND_IN))
         return runs[-1]
 
     yield started
@@ -166,7 +125,7 @@ def test_servers_of_the_environment_are_used_and_left_running(
         urls = {"POSTKAMER_DATABASE_URL": database.url, "POSTKAMER_AMQP_URL": broker.url}
         clone = tmp_path / "clone"
         clone.mkdir()
-        run = Run(clone, environment | urls)
+        run = Run(clone, environment | urls, STAND_IN)
         run.until_ready()
         run.process.terminate()
         assert run.ends() == 0

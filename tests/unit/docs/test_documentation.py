@@ -30,6 +30,7 @@ from services.config.settings import (
     GatewaySettings,
     RouterSettings,
     Settings,
+    StatusSettings,
 )
 from services.whatsapp.items import Message
 from services.whatsapp.parser import parse, words
@@ -133,9 +134,11 @@ def settings_table() -> dict[str, tuple[str, str]]:
 def test_readme_has_every_setting_with_its_services_and_default() -> None:
     table = settings_table()
     table.pop("POSTKAMER_SANDBOX_PORT")
-    for variable in ("POSTKAMER_" + field.upper() for field in ApiSettings.model_fields):
+    fields = ApiSettings.model_fields | StatusSettings.model_fields
+    for variable, field in (("POSTKAMER_" + name.upper(), each) for name, each in fields.items()):
         who, default = table.pop(variable)
-        assert who == "commands, sandbox" and default.startswith("must be given")
+        assert who == "commands, sandbox"
+        assert default.startswith("must be given") == field.is_required()
         assert variable in {name for name, _ in VARIABLES.values()}
     assert table.keys() == {"POSTKAMER_" + f.upper() for kind in KINDS for f in kind.model_fields}
     for variable, (who, default) in table.items():
