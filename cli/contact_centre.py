@@ -21,7 +21,13 @@ from services.calendar.opening_hours import AMSTERDAM
 from services.config import settings
 from services.ids import CONVERSATION
 
-STATES = ("open", "receive-only", "closed")
+MEANINGS = {
+    "open": "works as usual, within the opening hours of its departments",
+    "receive-only": "receives messages, sends no automatic text",
+    "closed": "",
+}
+"""Meaning of each state of a number; that of a closed one is its text."""
+STATES = tuple(MEANINGS)
 SUCCESSFUL = ("done", "accepted")
 """Status of a command without faults."""
 NOT_ROUTED = "the router has not come to it yet"
@@ -115,8 +121,8 @@ def list_numbers(gateway: Gateway) -> list[Number]:
 
 def format_number(number: Number) -> Iterator[str]:
     """Yield the state and the notice of a number as lines for a terminal."""
-    text = f": {number.text}" if number.text else ""
-    yield f"{number.id}: {number.state}{_until(number.until)}{text}"
+    meaning = number.text or MEANINGS.get(number.state, "")
+    yield f"{number.id}: state {number.state}{_until(number.until)}: {meaning}"
     if notice := number.notice:
         yield f"  notice{_until(notice.until)}: {notice.text}"
 

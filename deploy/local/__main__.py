@@ -89,16 +89,17 @@ def start(
 
 
 def example(folder: Path, environment: Mapping[str, str]) -> Path:
-    """Return the shipped configuration, or a copy of it if the sandbox listens on another port."""
+    """Return the shipped configuration, or a copy of it if the sandbox listens on another port or
+    all departments are to be open."""
     shipped = Path(environment["POSTKAMER_CONFIG"])
-    port = environment[plan.SANDBOX.variable]
-    if port == str(plan.SANDBOX.default):
+    port, is_always_open = environment[plan.SANDBOX.variable], plan.is_always_open(environment)
+    if port == str(plan.SANDBOX.default) and not is_always_open:
         return shipped
     own = folder / shipped.parent.name
     for file in shipped.parent.rglob("*.toml"):
         copy = own / file.relative_to(shipped.parent)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(plan.example_for(file.read_text(), port))
+        copy.write_text(plan.example_for(file.read_text(), port, is_always_open=is_always_open))
     return own / shipped.name
 
 

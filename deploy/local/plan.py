@@ -1,5 +1,6 @@
 """Plan of the local run: processes, ports and settings, as tables and pure functions."""
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -109,9 +110,20 @@ def first_token(tokens: str) -> str:
     return tokens.partition(",")[0].partition(":")[2].strip()
 
 
-def example_for(text: str, sandbox: str) -> str:
-    """Return a file of the shipped configuration with its CRM at another port of this machine."""
+def example_for(text: str, sandbox: str, *, is_always_open: bool = False) -> str:
+    """Return a file of the shipped configuration with its CRM at another port of this machine.
+    With `is_always_open` without opening hours and closings."""
+    if is_always_open:
+        text = re.sub(r"^\[\[closings\]\]\n(?:.+\n)*|^hours = .*\n", "", text, flags=re.MULTILINE)
     return text.replace(f"//127.0.0.1:{SANDBOX.default}/", f"//127.0.0.1:{sandbox}/")
+
+
+def is_always_open(environment: Mapping[str, str]) -> bool:
+    """Return True if POSTKAMER_EXAMPLE asks for the example without opening hours."""
+    variant = environment.get("POSTKAMER_EXAMPLE", "")
+    if variant not in ("", "always-open"):
+        raise Refusal(f"POSTKAMER_EXAMPLE is always-open or nothing, not {variant!r}.")
+    return bool(variant)
 
 
 def port_number(environment: Mapping[str, str], port: Port) -> int:

@@ -158,8 +158,8 @@ def test_slow_command_is_reported_as_accepted(
 def test_numbers_are_listed_in_dutch_time(gateway: StandIn) -> None:
     gateway.answers["GET /v1/numbers"] = [(200, {"numbers": [OPEN, CLOSED]})]
     assert gateway.run("number", "list").stdout == (
-        "10000001: open\n"
-        "10000002: closed until 2026-12-01 08:30: Wij zijn dicht.\n"
+        "10000001: state open: works as usual, within the opening hours of its departments\n"
+        "10000002: state closed until 2026-12-01 08:30: Wij zijn dicht.\n"
         "  notice until 2026-07-01 17:00: Het is druk.\n"
     )
     assert json.loads(gateway.run("number", "list", "--json").stdout) == [OPEN, CLOSED]

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from deploy.local import plan
+from deploy.local.__main__ import ROOT, example
 from deploy.local.errors import Refusal
+from services.config import loader
 
 
 def environment(**given: str) -> dict[str, str]:
@@ -70,6 +72,26 @@ def test_settings_file_holds_quoted_settings_and_nothing_else() -> None:
 
 def test_gateway_starts_last_and_so_stops_first() -> None:
     assert [service.name for service in plan.SERVICES][-1] == "gateway"
+
+
+EXAMPLE = ROOT / "deploy" / "examples" / "voorbeeldstad" / "postkamer.toml"
+
+
+@pytest.mark.parametrize("variant", ["always-open", ""])
+def test_example_has_no_opening_hours_if_it_is_to_be_always_open(
+    variant: str, tmp_path: Path
+) -> None:
+    given = environment(POSTKAMER_CONFIG=str(EXAMPLE), POSTKAMER_EXAMPLE=variant)
+    config = loader.load(example(tmp_path, given)).config
+    assert len(config.departments) == 8
+    assert any(department.hours for department in config.departments) == (variant == "")
+    assert bool(config.closings) == (variant == "")
+    assert EXAMPLE.read_text().count("hours = ") > 8
+
+
+def test_other_variant_of_the_example_is_refused() -> None:
+    with pytest.raises(Refusal, match="POSTKAMER_EXAMPLE is always-open or nothing, not 'open'"):
+        plan.is_always_open({"POSTKAMER_EXAMPLE": "open"})
 
 
 def test_example_configuration_follows_the_port_of_the_sandbox() -> None:

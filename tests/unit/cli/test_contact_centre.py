@@ -75,7 +75,10 @@ def test_body_has_only_given_members(author: str | None, text: str | None) -> No
 def test_number_is_shown_with_the_end_of_its_notice_in_summer_time() -> None:
     end = datetime(2026, 7, 1, 15, tzinfo=UTC)
     number = Number("1", "open", None, None, Notice("Druk.", end))
-    assert [*format_number(number)] == ["1: open", "  notice until 2026-07-01 17:00: Druk."]
+    assert [*format_number(number)] == [
+        "1: state open: works as usual, within the opening hours of its departments",
+        "  notice until 2026-07-01 17:00: Druk.",
+    ]
 
 
 WAITS = "c: accepted: the router has not come to it yet"
