@@ -11,6 +11,7 @@ import msgspec
 
 from cli.check.certificates import check_certificates
 from cli.check.coverage import count, describe_coverage, has_environment
+from cli.check.servers import check_servers
 from cli.check.warnings import find_warnings, format_warning
 from cli.support.configuration import EXAMPLE, without_collection
 from cli.support.options import config_option, json_option
@@ -145,17 +146,24 @@ def format_result(result: CheckResult) -> Iterator[str]:
 
 @click.command("check")
 @config_option
+@click.option("--live", "is_live", is_flag=True, help="Also connect to broker and database.")
 @json_option
-def command(path: Path | None, as_json: bool) -> None:
+def command(path: Path | None, is_live: bool, as_json: bool) -> None:
     """Check the whole configuration: every fault at once, and warnings.
 
     With --config, check that file and the files that it includes, and not the environment: no
-    secrets, no addresses. The same holds if the environment has no POSTKAMER_ variable.
+    secrets, no addresses. The same holds if the environment has no POSTKAMER_ variable. With
+    --live, connect to POSTKAMER_AMQP_URL and POSTKAMER_DATABASE_URL, and judge their versions.
     """
     file = path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE))
     with without_collection():
         settings_too = path is None and has_environment(os.environ)
         result = check(file, os.environ, clock.now(), settings_too=settings_too)
+    if is_live:
+        servers = check_servers(os.environ)
+        result.faults += [fault for fault in servers.faults if fault not in result.faults]
+        result.warnings += servers.warnings
+        result.checked += servers.checked
     if as_json:
         click.echo(msgspec.json.encode(result))
     else:
