@@ -72,10 +72,14 @@ UPLOAD = Operation(
     id="uploadMedia",
     tag="media",
     summary="Upload a file to send later",
-    description="The body is the file itself. Its type decides how large it may be.",
+    description="The body is the file itself. Its type decides how large it may be. The type is the"
+    " `Content-Type`, or with `application/octet-stream` the extension of the name in"
+    f" `Content-Disposition`: {', '.join(media_types.EXTENSIONS)}.",
     roles=["send"],
     parameters=[KEY, DISPOSITION],
-    content=Content(files=list(media_types.MEDIA_TYPES), description="The bytes of the file."),
+    content=Content(
+        files=[media_types.UNNAMED, *media_types.MEDIA_TYPES], description="The bytes of the file."
+    ),
     answers={
         201: Answer(
             description="The file is safe and can be sent by its id.",
@@ -87,8 +91,9 @@ UPLOAD = Operation(
         400: [
             ProblemExample(
                 "the file is not of the type that its Content-Type says",
-                "The key is missing, the file is empty, the file is not of the type that its"
-                " Content-Type says, or it is Opus with more than one channel.",
+                "The key is missing, the Content-Disposition is too long, the file is empty, the"
+                " file is not of the type that its Content-Type says, or it is Opus with more than"
+                " one channel.",
             )
         ],
         408: [ProblemExample("the file stopped coming", "The file did not arrive in time.")],
@@ -97,7 +102,10 @@ UPLOAD = Operation(
             ProblemExample("a file of this type is at most 5242880 bytes", "The file is too large.")
         ],
         415: [
-            ProblemExample("a file is one of: image/jpeg, ...", "Meta does not accept this type.")
+            ProblemExample(
+                "a file is one of: image/jpeg, ...",
+                "Meta does not accept this type, or the name of the file does not show it.",
+            )
         ],
     },
 )

@@ -185,14 +185,10 @@ class ClearNotice(Body):
 
 
 CLOSED_HAS_TEXT: Json = {
-    "oneOf": [
-        {"properties": {"state": {"const": "closed"}}, "required": ["text"]},
-        {"properties": {"state": {"const": "receive-only"}}, "not": {"required": ["text"]}},
-        {
-            "properties": {"state": {"const": "open"}},
-            "not": {"anyOf": [{"required": ["text"]}, {"required": ["until"]}]},
-        },
-    ]
+    "if": {"properties": {"state": {"const": "closed"}}},
+    "then": {"required": ["text"]},
+    "else": {"not": {"required": ["text"]}},
+    "dependentSchemas": {"until": {"properties": {"state": {"not": {"const": "open"}}}}},
 }
 """The rules of the validators below, in JSON Schema."""
 

@@ -102,7 +102,7 @@ class Section(Body):
     rows: Annotated[tuple[Row, ...], Field(min_length=1, max_length=ROWS)]
 
 
-class List(_Interactive):
+class ListMenu(_Interactive):
     """A menu behind a button: at most ten rows, in sections."""
 
     kind: Literal["list"]
@@ -172,5 +172,5 @@ class Flow(_Interactive):
 
 
 Interactive = Annotated[
-    Buttons | List | Url | AskLocation | AskContact | Flow, Field(discriminator="kind")
+    Buttons | ListMenu | Url | AskLocation | AskContact | Flow, Field(discriminator="kind")
 ]

@@ -61,13 +61,9 @@ class Author(Body):
 
 
 RECIPIENT_SCHEMA: Json = {
-    "oneOf": [
-        {
-            "required": ["conversationId"],
-            "not": {"anyOf": [{"required": ["number"]}, {"required": ["to"]}]},
-        },
-        {"required": ["number", "to"], "not": {"required": ["conversationId"]}},
-    ],
+    "if": {"required": ["conversationId"]},
+    "then": {"not": {"anyOf": [{"required": ["number"]}, {"required": ["to"]}]}},
+    "else": {"required": ["number", "to"]},
     "dependentRequired": {"ifLast": ["conversationId"], "replyTo": ["conversationId"]},
 }
 """The rules of the validators below, in JSON Schema."""

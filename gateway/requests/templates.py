@@ -65,14 +65,14 @@ class CurrencyParameter(Body):
     parameter_name: Annotated[Name | None, SPARED] = optional_not_null()
 
 
-class DateTime(Body):
+class TemplateDate(Body):
     fallback_value: ParameterText
     """Text that is shown, such as `3 december 2026`."""
 
 
 class DateTimeParameter(Body):
     type: Literal["date_time"]
-    date_time: DateTime
+    date_time: TemplateDate
     parameter_name: Annotated[Name | None, SPARED] = optional_not_null()
 
 

@@ -147,9 +147,12 @@ class DistinctItems(msgspec.Struct, frozen=True):
 
 
 ID_OR_LINK: Json = {
-    "oneOf": [{"required": ["id"]}, {"required": ["link"]}],
+    "if": {"required": ["id"]},
+    "then": {"not": {"required": ["link"]}},
+    "else": {"required": ["link"]},
 }
-"""Exactly one of `id` and `link`, in JSON Schema; `exactly_one_of` checks it."""
+"""Exactly one of `id` and `link`, in JSON Schema; `exactly_one_of` checks it. Not with `oneOf`, of
+which makers of clients make a type for each way."""
 
 LINK_CHARACTERS = 2000
 """Largest length of a URL that browsers and Meta's own buttons accept."""

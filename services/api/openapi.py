@@ -79,8 +79,10 @@ def _operation(operation: Operation, names: Mapping[int, Json]) -> Json:
         "description": _description(operation),
         "parameters": list(operation.parameters),
         "responses": dict(_responses(operation, names)),
-        "security": [{"bearer": [role]} for role in operation.roles] or list(operation.security),
+        "security": [{"bearer": []}] if operation.roles else list(operation.security),
     }
+    if operation.roles:
+        described["x-roles"] = list(operation.roles)
     if operation.content:
         described["requestBody"] = _request(operation.content, names)
     return described
@@ -93,7 +95,7 @@ def _description(operation: Operation) -> str:
 
 
 def _request(content: Content, names: Mapping[int, Json]) -> Json:
-    media: Json = {kind: {"schema": BYTES} for kind in content.files}
+    media: Json = {kind: {"schema": BYTES | {"minLength": 1}} for kind in content.files}
     if content.model:
         examples = {name: {"value": value} for name, value in content.examples.items()}
         schema = names[id(content.model)]
