@@ -23,6 +23,10 @@ from gateway.media import media_types
 from gateway.requests import changes, messages
 from services.api.operations import Answer, Content, Operation, ProblemExample
 
+MEDIA_RANGES = sorted({f"{each.partition('/')[0]}/*" for each in media_types.MEDIA_TYPES})
+"""Content types of uploads, as ranges: a maker of clients warns of every type that it does not
+know, with the whole operation each time."""
+
 
 def _accepted(description: str) -> dict[int, Answer]:
     return {
@@ -74,11 +78,13 @@ UPLOAD = Operation(
     summary="Upload a file to send later",
     description="The body is the file itself. Its type decides how large it may be. The type is the"
     " `Content-Type`, or with `application/octet-stream` the extension of the name in"
-    f" `Content-Disposition`: {', '.join(media_types.EXTENSIONS)}.",
+    " `Content-Disposition`."
+    f"\n\nTypes: {', '.join(f'`{each}`' for each in media_types.MEDIA_TYPES)}."
+    f"\n\nExtensions: {', '.join(f'`{each}`' for each in media_types.EXTENSIONS)}.",
     roles=["send"],
     parameters=[KEY, DISPOSITION],
     content=Content(
-        files=[media_types.UNNAMED, *media_types.MEDIA_TYPES], description="The bytes of the file."
+        files=[media_types.UNNAMED, *MEDIA_RANGES], description="The bytes of the file."
     ),
     answers={
         201: Answer(

@@ -51,8 +51,8 @@ DISPOSITION: Json = {
     "name": "Content-Disposition",
     "in": "header",
     "required": False,
-    "description": "The file's name (RFC 6266). Needed with `application/octet-stream`: its extension"
-    " then says the type of the file.",
+    "description": "The file's name (RFC 6266). Needed with `application/octet-stream`: its"
+    " extension then says the type of the file.",
     "schema": {"type": "string", "maxLength": HEADER_CHARACTERS},
     "example": 'attachment; filename="besluit.pdf"',
 }

@@ -45,8 +45,8 @@ TITLES = {
     415: "Unsupported Media Type",
 }
 UNKNOWN_TYPE = (
-    f"a file is one of: {', '.join(media_types.MEDIA_TYPES)}; or {media_types.UNNAMED} with a name in"
-    f" Content-Disposition that ends in one of: {', '.join(media_types.EXTENSIONS)}"
+    f"a file is one of: {', '.join(media_types.MEDIA_TYPES)}; or {media_types.UNNAMED} with a name"
+    f" in Content-Disposition that ends in one of: {', '.join(media_types.EXTENSIONS)}"
 )
 
 log = structlog.get_logger()

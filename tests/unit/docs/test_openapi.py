@@ -122,6 +122,18 @@ def test_operation_takes_a_token_except_the_document_and_the_webhook(document: J
             assert counted == answers.keys() - {"401", "431"}
 
 
+BUILT_IN = {"Any", "Date", "DateTime", "Dict", "File", "List", "Map", "Object", "Set", "String"}
+"""Names that a made client needs for types of its language."""
+
+
+@each
+def test_schemas_give_every_object_one_class_in_a_made_client(document: Json) -> None:
+    schemas = document["components"]["schemas"]
+    assert not BUILT_IN & schemas.keys()
+    for name, schema in schemas.items():
+        assert "properties" not in schema or not {"oneOf", "anyOf", "allOf"} & schema.keys(), name
+
+
 def faults(document: Json, schema: Json, value: Any) -> list[str]:
     whole = schema | {"components": document["components"]}
     validator = Draft202012Validator(whole, format_checker=FormatChecker())
