@@ -65,7 +65,7 @@ def build_document(api: Api, operations: Sequence[Operation]) -> Json:
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "headers": HEADERS,
+            "headers": _used_headers(paths),
             "securitySchemes": {"bearer": BEARER} | dict(api.security_schemes),
         },
     }
@@ -148,6 +148,13 @@ def _headers(counted: Operation | None, others: Sequence[str]) -> Json:
     rates = RATES if counted and counted.roles else ()
     names = ("API-Version", *rates, *others)
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _used_headers(paths: Mapping[str, Json]) -> Json:
+    described = [path[method] for path in paths.values() for method in path if method != "servers"]
+    answers = [answer for each in described for answer in each["responses"].values()]
+    used = {name for answer in answers for name in answer["headers"]}
+    return {name: header for name, header in HEADERS.items() if name in used}
 
 
 def _component(name: str) -> Json:
