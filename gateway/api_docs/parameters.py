@@ -69,7 +69,7 @@ HANDSHAKE: Json = {
         "properties": {
             "hub.mode": {"const": "subscribe"},
             "hub.verify_token": {"type": "string"},
-            "hub.challenge": {"type": "string", "maxLength": 200},
+            "hub.challenge": {"type": "string", "minLength": 1, "maxLength": 200},
         },
     },
     "example": {

@@ -120,8 +120,8 @@ def _answer(answer: Answer, operation: Operation, names: Mapping[int, Json]) -> 
     if answer.model:
         media: Json = {"schema": names[id(answer.model)], "example": answer.example}
         described["content"] = {answer.content_type: media}
-    elif answer.binary:
-        described["content"] = {answer.content_type: {"schema": BYTES}}
+    elif answer.files:
+        described["content"] = {each: {"schema": BYTES} for each in answer.files}
     elif answer.example is not None:
         schema = {"type": "object" if isinstance(answer.example, dict) else "string"}
         described["content"] = {answer.content_type: {"schema": schema, "example": answer.example}}

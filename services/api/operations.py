@@ -81,8 +81,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str = "application/json"
     headers: Sequence[str] = ()
     """Names in HEADERS, in addition to those of every answer."""
-    binary: bool = False
-    """True if the body is raw bytes."""
+    files: Sequence[str] = ()
+    """Content types of a body of raw bytes."""
     example: Any = None
 
 

@@ -112,6 +112,9 @@ async def test_handshake_echoes_the_challenge_only_with_the_verify_token(watch: 
         assert (answer.status, await answer.text()) == (200, "1158201444")
     async with watch.session.get(url, params=query | {"hub.verify_token": "guess"}) as answer:
         assert answer.status == 403
+    for challenge, status in (("1" * 200, 200), ("1" * 201, 400), ("", 400)):
+        async with watch.session.get(url, params=shown | {"hub.challenge": challenge}) as answer:
+            assert answer.status == status
 
 
 async def test_forged_and_large_bodies_are_refused_and_unreadable_ones_kept(watch: Watch) -> None:

@@ -92,6 +92,7 @@ SCHEMAS: list[tuple[dict[str, Any], str, str]] = [
     ({"$ref": "#/components/schemas/Note"}, "Note", ""),
     ({"type": "string", "minLength": 1, "maxLength": 20}, "text", "at most 20 characters"),
     ({"type": "string", "format": "uuid"}, "UUID", ""),
+    ({"type": "string", "pattern": r"\S"}, "text", "not blank"),
     ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "whole number or null", ""),
     ({"type": "array", "items": {"type": "string"}, "minItems": 2}, "list of text", "at least 2"),
     ({"enum": ["a", "b"], "type": "string"}, '"a" or "b"', ""),
