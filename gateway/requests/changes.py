@@ -137,8 +137,22 @@ class Merge(Body):
         return contract.MergeConversation(other=self.other)
 
 
+BY_EMPLOYEE: Json = {
+    "dependentSchemas": {
+        "author": {
+            "properties": {
+                "author": {"required": ["id"], "properties": {"kind": {"const": "employee"}}}
+            }
+        }
+    }
+}
+"""The rule of the validator below, in JSON Schema."""
+
+
 class Settle(Body):
     """Settle a message with status `unknown`: say what a person saw at Meta."""
+
+    model_config = ConfigDict(json_schema_extra=BY_EMPLOYEE)
 
     message: Id
     """Id of the message."""
