@@ -28,7 +28,13 @@ from services.config.model import Configuration
 from services.contract import Receipt
 from services.http.application import delay_rejection
 from services.http.body import BodyBudget, BodyBudgetExceeded, read_body
-from services.http.problems import HEADERS, VERSION, problem_response, service_unavailable
+from services.http.problems import (
+    HEADERS,
+    SERVER,
+    VERSION,
+    problem_response,
+    service_unavailable,
+)
 from services.whatsapp.parser import routing_keys
 
 PATH = "/webhooks/whatsapp"
@@ -50,7 +56,7 @@ THREAD_WAIT_SECONDS = 1.0
 """Longest wait for such a thread; after it the webhook is refused as overload."""
 CHALLENGE_CHARACTERS = 200
 NO_CHALLENGE = f"hub.challenge must be given, in at most {CHALLENGE_CHARACTERS} characters"
-_ACCEPTED_HEADERS = CIMultiDict({"API-Version": VERSION})
+_ACCEPTED_HEADERS = CIMultiDict({"API-Version": VERSION, "Server": SERVER})
 """Headers of an accepted webhook. The other HEADERS concern the body of an answer, and this answer
 has none."""
 
