@@ -240,7 +240,7 @@ CONSENTS = (
     _consent_operation(
         "/consents",
         "recordConsent",
-        Content(model=changes.GIVE_CONSENT, examples={"example": examples.GIVE_CONSENT}),
+        Content(model=changes.GIVE_CONSENT, examples={"fromAppointment": examples.GIVE_CONSENT}),
         "Record a citizen's consent",
         "The consent is for one purpose and holds for all numbers of your municipality. Consent"
         " from before the citizen sent STOP no longer counts: the command ends at `failed`, with a"
@@ -250,7 +250,7 @@ CONSENTS = (
     _consent_operation(
         "/consents/_end",
         "endConsent",
-        Content(model=changes.WITHDRAW_CONSENT, examples={"example": examples.WITHDRAW_CONSENT}),
+        Content(model=changes.WITHDRAW_CONSENT, examples={"onePurpose": examples.WITHDRAW_CONSENT}),
         "Record that a citizen withdraws consent",
         "The command succeeds also if there was no consent. A citizen who sends STOP withdraws all"
         " consent.",
@@ -295,7 +295,7 @@ NUMBERS = (
         "put",
         "notice",
         "putNotice",
-        Content(model=changes.NOTICE, examples={"example": examples.NOTICE}),
+        Content(model=changes.NOTICE, examples={"storm": examples.NOTICE}),
         "Set a notice for citizens",
         "The notice is sent once in each conversation, instead of another automatic text. It ends"
         " at `until`, within 31 days. A new notice replaces the previous one.",
@@ -306,7 +306,7 @@ NUMBERS = (
         "deleteNotice",
         Content(
             model=changes.CLEAR_NOTICE,
-            examples={"example": examples.CLEAR_NOTICE},
+            examples={"byEmployee": examples.CLEAR_NOTICE},
             description="Required only for a token of people: it names the author.",
             required=False,
         ),

@@ -3,6 +3,7 @@
 The Dutch API Design Rules 2.2 require a contact, a version on every answer, problems for errors.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -97,11 +98,19 @@ def _description(operation: Operation) -> str:
 def _request(content: Content, names: Mapping[int, Json]) -> Json:
     media: Json = {kind: {"schema": BYTES | {"minLength": 1}} for kind in content.files}
     if content.model:
-        examples = {name: {"value": value} for name, value in content.examples.items()}
+        examples = {
+            name: {"summary": _words(name), "value": value}
+            for name, value in content.examples.items()
+        }
         schema = names[id(content.model)]
         media["application/json"] = {"schema": schema, "examples": examples}
     described = {"description": content.description} if content.description else {}
     return described | {"required": content.required, "content": media}
+
+
+def _words(name: str) -> str:
+    """Return a name in camelCase as words."""
+    return re.sub("[A-Z]", lambda letter: f" {letter[0].lower()}", name).capitalize()
 
 
 def _responses(operation: Operation, names: Mapping[int, Json]) -> Iterator[tuple[str, Json]]:
@@ -133,7 +142,8 @@ def _refusal(status: int, ways: Sequence[ProblemExample], operation: Operation) 
     for way in ways:
         detail = way.detail.replace("{role}", " or ".join(map(repr, operation.roles)))
         value = {"status": status, "title": TITLES[status], "detail": detail} | way.more
-        examples[way.more.get("code", f"example{len(examples) or ''}")] = {"value": value}
+        name = way.more.get("code", f"example{len(examples) or ''}")
+        examples[name] = {"summary": way.detail.split(":")[0], "value": value}
     return {
         "description": " ".join(way.when or f"{way.detail}." for way in ways),
         "headers": _headers(None if status in UNCOUNTED else operation, HEADERS_OF.get(status, ())),

@@ -36,7 +36,7 @@ class Shown(BaseModel):
     )
 
 
-class FaultShown(Shown):
+class RequestFault(Shown):
     """One thing wrong with a request."""
 
     pointer: str
@@ -48,13 +48,13 @@ class FaultShown(Shown):
 
 
 class Problem(Shown):
-    """ProblemExample of a request (RFC 9457)."""
+    """Refusal of a request (RFC 9457)."""
 
     status: int
     title: str
     detail: str
     """A sentence, never with what was sent."""
-    errors: tuple[FaultShown, ...] = ()
+    errors: tuple[RequestFault, ...] = ()
     """Everything that is wrong with the request, at once."""
     code: str = ""
     """Tells refusals of one status apart."""

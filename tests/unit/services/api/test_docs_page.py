@@ -63,6 +63,21 @@ def test_docs_page_shows_every_operation_with_a_command() -> None:
     assert PAGE.count("curl -X ") == len(ids)
 
 
+def test_docs_page_contents_lead_to_every_operation_and_schema() -> None:
+    contents = Outline()
+    contents.feed(PAGE[PAGE.index("<nav") : PAGE.index("</nav>")])
+    items = document["paths"].values()
+    ids = {item[method]["operationId"] for item in items for method in METHODS if method in item}
+    named = {link[1:] for link in contents.links}
+    assert ids | document["components"]["schemas"].keys() | {"schemas"} <= named
+
+
+def test_docs_page_names_every_example() -> None:
+    titles = re.findall("<summary>(Example.*?)</summary>", PAGE)
+    assert "Example: Business initiated" in titles and len(titles) > 100
+    assert not [title for title in titles if re.fullmatch(r"Example(: Example\d*)?", title)]
+
+
 def test_docs_page_escapes_the_document() -> None:
     hostile = "<script>alert(1)</script>"
     info = document["info"] | {"title": hostile, "description": f"`{hostile}` {hostile}"}
