@@ -42,15 +42,6 @@ ALL_NAMED_OR_NONE: JsonDict = {
     "if": {"contains": {"required": ["parameterName"]}},
     "then": {"items": {"required": ["parameterName"]}},
 }
-ONE_OF_A_KIND: JsonDict = {
-    "not": {
-        "anyOf": [
-            {"contains": {"properties": {"type": {"const": kind}}}, "minContains": 2}
-            for kind in ("header", "body")
-        ]
-    }
-}
-
 Name = Annotated[
     str, PatternText(r"[a-z][a-z0-9_]{0,59}", "must be a parameter's name: a-z, 0-9 and _")
 ]
@@ -297,10 +288,10 @@ class Template(Body):
     ]
     components: Annotated[
         tuple[Component, ...],
-        Field(max_length=12, json_schema_extra=ONE_OF_A_KIND),
+        Field(max_length=12),
         DistinctItems("index", "must have buttons with indexes that differ"),
     ] = ()
-    """A header, a body and at most ten buttons, whose indexes differ."""
+    """At most one header, one body and ten buttons, whose indexes differ."""
 
     @field_validator("components")
     @classmethod

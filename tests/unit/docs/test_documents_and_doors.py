@@ -45,6 +45,7 @@ NOT_IN_SCHEMAS = (
     "must be one emoji",
     "must be later than from",
     "must have at most 10 rows together",
+    "must have at most one header and one body",
     "must have buttons with indexes that differ",
     "must have ids that differ",
     "must have names that differ",
