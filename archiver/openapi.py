@@ -202,7 +202,7 @@ READ_MEDIA = Operation(
         200: Answer(
             description="The file, with its type if it is one that WhatsApp supports.",
             files=["application/octet-stream", *FILE_RANGES],
-            headers=["ETag"],
+            headers=["Content-Disposition", "ETag"],
         ),
         202: Answer(
             description="The file is still being fetched: try again after Retry-After.",

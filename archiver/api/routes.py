@@ -97,7 +97,7 @@ class RecordRoutes:
         `next` is null on the last page."""
         id = request.match_info["id"]
         after, limit = (
-            _parse_integer(request.query.getall(parameter.name, []), parameter)
+            parse_integer(request.query.getall(parameter.name, []), parameter)
             for parameter in (AFTER, LIMIT)
         )
         if after is None or limit is None:
@@ -136,7 +136,7 @@ def is_still_in_transit(id: UUID, now: datetime, lag: timedelta) -> bool:
     )
 
 
-def _parse_integer(texts: Sequence[str], parameter: IntegerParameter) -> int | None:
+def parse_integer(texts: Sequence[str], parameter: IntegerParameter) -> int | None:
     """Return the number in a query; None if it is invalid. Pure."""
     if not texts:
         return parameter.default

@@ -163,6 +163,11 @@ HEADERS: dict[str, Json] = {
         "schema": {"type": "string"},
         "example": "Bearer",
     },
+    "Content-Disposition": {
+        "description": "Name of the file, to save it under (RFC 6266).",
+        "schema": {"type": "string"},
+        "example": "attachment; filename*=UTF-8''container.jpg",
+    },
     "ETag": {
         "description": "Version of the document, for `If-None-Match`.",
         "schema": {"type": "string"},

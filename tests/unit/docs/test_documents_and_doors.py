@@ -11,8 +11,9 @@ import jsonschema_rs
 import pytest
 from pydantic import TypeAdapter
 
-import archiver.openapi
 import gateway.api_docs.document
+from archiver import openapi
+from archiver.api.routes import AFTER, LIMIT, IntegerParameter, parse_integer
 from archiver.api.viewer import find_faults
 from archiver.openapi import SEARCH_MESSAGES, VIEWER_HEADERS
 from gateway.api_docs.operations import CHANGES, CONSENTS, NUMBERS, SEND
@@ -30,7 +31,7 @@ Json = dict[str, Any]
 
 DOCUMENTS: dict[str, Json] = {
     "gateway": gateway.api_docs.document.document,
-    "archiver": archiver.openapi.document,
+    "archiver": openapi.document,
 }
 VALUES: list[Any] = [
     None, True, -1, 1.5, 10**9, [], {}, [1], {"x": 1}, "", " ", "\t", "a\tb", "a\nb", "é", " a",
@@ -133,6 +134,22 @@ def test_viewer_header_is_accepted_exactly_if_its_schema_allows_it(
 ) -> None:
     is_refused = bool(find_faults({header["name"]: value}, READER))
     assert is_refused != allows("archiver", header["schema"], value)
+
+
+@pytest.mark.parametrize("text", ["0", "1", "1000", "1001", "-1", "9223372036854775807", "9" * 19])
+@pytest.mark.parametrize(("described", "door"), [(openapi.AFTER, AFTER), (openapi.LIMIT, LIMIT)])
+def test_number_in_a_query_is_accepted_exactly_if_its_schema_allows_it(
+    described: Json, door: IntegerParameter, text: str
+) -> None:
+    assert (parse_integer([text], door) is not None) == allows(
+        "archiver", described["schema"], int(text)
+    )
+    assert parse_integer([], door) == described["schema"]["default"]
+
+
+@pytest.mark.parametrize("texts", [["+5"], ["5.0"], ["x"], [""], ["1", "2"], ["٣"]])
+def test_other_texts_in_a_query_are_no_number(texts: list[str]) -> None:
+    assert parse_integer(texts, AFTER) is None
 
 
 @pytest.mark.parametrize("key", ["a", "a b", "~", "", "é", "a\tb", "x" * 255, "x" * 256])
