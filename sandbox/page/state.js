@@ -2,6 +2,7 @@
 
 const CONVERSATIONS_MOST = 300;
 const ENTRIES_MOST = 200;
+const SAME_MS = 1500; // whole seconds, and the time until the webhook is made
 
 export function empty(town) {
   return {
@@ -16,6 +17,7 @@ export function empty(town) {
     alarms: new Map(), // id of a conversation -> its unconfirmed care alarm
     ids: new Set(), // of events already applied
     mode: "ok", // of the CRM
+    drains: false, // the CRM is down, or messages that waited meanwhile are still on their way
   };
 }
 
@@ -47,6 +49,27 @@ export function presses(state, conversation) {
   const danger = conversation.entries.findLastIndex((one) => one.care);
   const confirmed = conversation.entries.findLastIndex((one) => one.note === "confirmed");
   return waits(conversation) && (state.alarms.has(conversation.id) || danger > confirmed);
+}
+
+// Messages that the mailroom has accepted and the desks have not received.
+export function undelivered(state) {
+  return [...state.chats.values()].flat().filter(isUndelivered).length;
+}
+
+function isUndelivered({ mine, state, arrived }) {
+  return mine && !arrived && (state === "accepted" || state === "seen");
+}
+
+// The desks received a message. Meta's time, in whole seconds, tells which: a confidential event names no
+// citizen, and only the number of messages counts.
+export function arrive(state, { conversationId, sentAt }) {
+  const oldest = [...state.chats]
+    .filter(([key]) => conversationId.startsWith(key.split(" ")[0]))
+    .flatMap(([, messages]) => messages)
+    .filter((one) => one.mine && !one.arrived && Math.abs(new Date(one.at) - new Date(sentAt)) < SAME_MS)
+    .sort((a, b) => new Date(a.at) - new Date(b.at))[0];
+  if (oldest) oldest.arrived = true;
+  state.drains &&= undelivered(state) > 0;
 }
 
 // The department is not decided yet.
