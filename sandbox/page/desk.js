@@ -33,6 +33,7 @@ function outage(state) {
   const [told, waiting] = down ? ["desk.outage.on", "desk.outage.held"] : ["desk.outage.off", "desk.outage.left"];
   by("outage").setAttribute("aria-pressed", String(down));
   by("outage-note").hidden = !state.drains;
+  by("outage-note").dataset.down = String(down);
   by("outage-note").textContent = `${word(told)} ${n ? counted(waiting, n) : word("desk.outage.none")}`;
 }
 

@@ -2,7 +2,8 @@
 
 const CONVERSATIONS_MOST = 300;
 const ENTRIES_MOST = 200;
-const SAME_MS = 1500; // whole seconds, and the time until the webhook is made
+const SECOND_MS = 1000;
+const MADE_MS = 200; // longest time between sending a message and making its webhook
 
 export function empty(town) {
   return {
@@ -63,12 +64,14 @@ function isUndelivered({ mine, state, arrived }) {
 // The desks received a message. Meta's time, in whole seconds, tells which: a confidential event names no
 // citizen, and only the number of messages counts.
 export function arrive(state, { conversationId, sentAt }) {
-  const oldest = [...state.chats]
+  const sent = [...state.chats]
     .filter(([key]) => conversationId.startsWith(key.split(" ")[0]))
     .flatMap(([, messages]) => messages)
-    .filter((one) => one.mine && !one.arrived && Math.abs(new Date(one.at) - new Date(sentAt)) < SAME_MS)
-    .sort((a, b) => new Date(a.at) - new Date(b.at))[0];
-  if (oldest) oldest.arrived = true;
+    .filter((one) => one.mine && !one.arrived);
+  const later = (one) => new Date(one.at) - new Date(sentAt);
+  const found = sent.find((one) => later(one) >= 0 && later(one) < SECOND_MS)
+    ?? sent.find((one) => later(one) < 0 && later(one) > -MADE_MS);
+  if (found) found.arrived = true;
   state.drains &&= undelivered(state) > 0;
 }
 
