@@ -119,7 +119,8 @@ function card(page, citizen) {
       h("span", { class: "face", "aria-hidden": "true" }, initials(citizen.name)),
       h("span", { class: "name" }, citizen.name.split(" ")[0]),
       citizen.hidden && h("span", { class: "unseen" }, word("phone.hidden")),
-      unread > 0 && h("span", { class: "count" }, h("span", { class: "unseen" }, ", "), fresh(unread)),
+      unread > 0 && h("span", { class: "count", "aria-hidden": "true" }, unread),
+      unread > 0 && h("span", { class: "unseen" }, `, ${fresh(unread)}`),
     );
   return { key: citizen.phone, sign: `${chosen} ${unread}`, make };
 }

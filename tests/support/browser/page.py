@@ -287,7 +287,7 @@ class MailroomPage:
               const top = (at) => {
                 range.setStart(text, at);
                 range.setEnd(text, at + 1);
-                return [...range.getClientRects()].at(-1).top;
+                return [...range.getClientRects()].at(-1)?.top;
               };
               const letters = [...text.data.matchAll(/\\p{L}(?=\\p{L})/gu)];
               return letters.some(({ index }) => top(index) !== top(index + 1));
