@@ -141,7 +141,7 @@ export const en = {
   "field.code": "Language code",
   "field.file": "File",
   "field.department": "To department",
-  "field.department.front": "The front desk of this number",
+  "field.department.front": "The front desk",
   "field.employee": "For colleague (optional)",
   "field.outcome": "What was done about it?",
   "field.outcome.none": "Not needed",

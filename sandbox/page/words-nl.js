@@ -141,7 +141,7 @@ export const nl = {
   "field.code": "Taalcode",
   "field.file": "Bestand",
   "field.department": "Naar afdeling",
-  "field.department.front": "De balie van dit nummer",
+  "field.department.front": "De balie",
   "field.employee": "Voor collega (mag leeg)",
   "field.outcome": "Wat is ermee gedaan?",
   "field.outcome.none": "Niet nodig",

@@ -42,8 +42,9 @@ async def test_page_with_an_alarm_fits_tablets_and_laptops(browser: Browser, lan
         await town.tell(CARE_ALARM, {"conversationId": danger, "nth": 1, "care": "suicide"})
         alarms = mailroom.page.locator("#alarms")
         await expect(alarms).to_be_visible()
-        await mailroom.choose("template")
-        await mailroom.use(mailroom.page.locator("#centre summary"))
+        kind = mailroom.page.locator("#answer-kind")
+        await kind.select_option("template")
+        await mailroom.page.locator("#centre summary").click()
         for width, height in WIDTHS.items():
             await resize(mailroom, width, height)
             assert await mailroom.overflow() == 0, width
@@ -51,8 +52,8 @@ async def test_page_with_an_alarm_fits_tablets_and_laptops(browser: Browser, lan
             assert await mailroom.broken_words() == [], width
             assert await mailroom.covered() == [], width
             await mailroom.picture(f"alarm-{width}-{language}")
-        await mailroom.choose("text")
-        await mailroom.use(mailroom.page.locator("#centre summary"))
+        await kind.select_option("text")
+        await mailroom.page.locator("#centre summary").click()
         await resize(mailroom, 1280, 720)
         await mailroom.picture(f"alarm-1280-{language}")
         height = await mailroom.page.locator("#thread-scroll").evaluate("(one) => one.clientHeight")
