@@ -4,7 +4,8 @@
 import { currentLanguage, languageName, word } from "/page/words.js";
 
 const RULE = / \((?:zorg)?regel [^()]+\)/; // the page shows the rule beside the reason
-const CODE = /^(?:\d+|held|[a-z]+_[a-z_]+): /; // for machines
+const CODE = /^(?:held|[a-z]+_[a-z_]+): /; // for machines
+const META = /^(\d+: )?(.*)$/s; // Meta's number of an error stays, to look it up
 
 const WHOLE = [
   ["geen enkele regel past; dit is de afdeling voor de rest", "no rule matches; this department takes the rest"],
@@ -57,8 +58,8 @@ const JOINTS = [[/; /, "; "], [/ en (?=(?:[^"]*"[^"]*")*[^"]*$)/, " and "]];
 
 // The sentence without its code and without its rule.
 export function plainly(reason = "") {
-  const dutch = reason.replace(RULE, "").replace(CODE, "").trim();
-  return currentLanguage() === "nl" ? dutch.replace(/"([^"]+)"/g, "“$1”") : english(dutch);
+  const [, number = "", dutch] = META.exec(reason.replace(RULE, "").replace(CODE, "").trim());
+  return number + (currentLanguage() === "nl" ? dutch.replace(/"([^"]+)"/g, "“$1”") : english(dutch));
 }
 
 // The rule with its kind; "" for a choice that a person made.

@@ -10,6 +10,7 @@ from router.conversation import reopen_request
 from router.handlers import conversation_commands, timer_fired
 from router.rules import engine
 from router.rules.conditions import STATES, TYPES
+from services.whatsapp.delivery_status import WINDOW_CLOSED_CODE, error_explanation
 from tests.support.browser.page import IN_CHROMIUM
 from tests.support.browser.small_town import VERSION
 from tests.support.browser.walks import town_and_page
@@ -28,6 +29,7 @@ OTHER_REASONS = (
     conversation_commands.REASON,
     reopen_request.ASKED,
     reopen_request.NOT_ASKED,
+    error_explanation(WINDOW_CLOSED_CODE),
     '"Afval" is gekozen uit het menu; Parkeren is gesloten',
     "overgedragen: Gaat over de leges.",
 )
@@ -83,4 +85,6 @@ async def test_reasons_of_rules_read_in_the_language_of_the_page(browser: Browse
         english = await mailroom.page.evaluate(IN_ENGLISH, [*reasons_of_rules(), *OTHER_REASONS])
         own = {reason: QUOTED.sub("", words) for reason, words in english.items()}
         assert [reason for reason, words in own.items() if DUTCH.search(words)] == []
+        late = error_explanation(WINDOW_CLOSED_CODE)
+        assert english[late].startswith("131047: the citizen wrote")
         assert english["overgedragen: Gaat over de leges."] == "passed on: Gaat over de leges."
