@@ -6,7 +6,7 @@ import { kind } from "/page/contents.js";
 import { h, icon, sync } from "/page/dom.js";
 import { soften } from "/page/hyphens.js";
 import { signOf, urgent } from "/page/marks.js";
-import { presses, said, tenantOf, undecided, undelivered, waits } from "/page/state.js";
+import { presses, said, tenantOf, undecided, countUndelivered, waits } from "/page/state.js";
 import * as thread from "/page/thread.js";
 import { clock, counted, word } from "/page/words.js";
 
@@ -27,9 +27,9 @@ export function start(page) {
 }
 
 // How many messages wait while the CRM is down, and then until the last one is delivered.
-function outage(state) {
+function showOutage(state) {
   const down = state.mode !== "ok";
-  const n = undelivered(state);
+  const n = countUndelivered(state);
   const [told, waiting] = down ? ["desk.outage.on", "desk.outage.held"] : ["desk.outage.off", "desk.outage.left"];
   by("outage").setAttribute("aria-pressed", String(down));
   by("outage-note").hidden = !state.drains;
@@ -53,7 +53,7 @@ export function relabel(page) {
 
 export function draw(page) {
   const { state } = page;
-  outage(state);
+  showOutage(state);
   const all = mine(page);
   const waiting = all.filter(waits).length;
   by("waiting-count").textContent = waiting ? counted("desk.waiting", waiting) : "";

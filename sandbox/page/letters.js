@@ -3,7 +3,7 @@
 import { kind, place } from "/page/contents.js";
 import { h, icon } from "/page/dom.js";
 import { marks, signOf } from "/page/marks.js";
-import { plainly, ruleName } from "/page/reasons.js";
+import { explain, ruleName } from "/page/reasons.js";
 import { clock, moment, word } from "/page/words.js";
 
 const SHOWN = 90; // characters shown of an automatic text before it is unfolded
@@ -48,7 +48,7 @@ const NOTES = {
 };
 
 function because({ reason }) {
-  return reason ? [": ", plainly(reason)] : [];
+  return reason ? [": ", explain(reason)] : [];
 }
 
 function note(one, where) {
@@ -80,7 +80,7 @@ function letter(one, before, { quote, react }) {
 // Rule and version are for whoever looks further, so they unfold.
 function reason({ reason: words, rule, version }) {
   return h("div", { class: "why" }, icon("signpost"),
-    h("div", {}, h("p", {}, h("strong", {}, word("desk.why"), ": "), plainly(words)),
+    h("div", {}, h("p", {}, h("strong", {}, word("desk.why"), ": "), explain(words)),
       (ruleName(rule) || version) && h("details", {},
         h("summary", { "data-focus": "rule" }, ruleName(rule) || word("record.why")),
         version && h("p", {}, `${word("desk.version")} `, h("code", {}, version)))));
@@ -102,7 +102,7 @@ function contents(one) {
 function attached({ id, state = "waiting", reason = "", filename = "" }, { type, text }) {
   const name = filename || word(kind(type));
   if (state !== "available") {
-    const why = state === "waiting" ? word("media.waiting") : `${word(`media.${state}`)}: ${plainly(reason)}`;
+    const why = state === "waiting" ? word("media.waiting") : `${word(`media.${state}`)}: ${explain(reason)}`;
     return h("p", { class: `kind is-${state}` }, icon(state === "waiting" ? "clock" : "alert"), `${name} ${why}`);
   }
   const src = `/desk/media/${encodeURIComponent(id)}`;
@@ -130,7 +130,7 @@ function foot({ status, at, why }) {
     h("p", { class: `foot is-${status}` },
       at && h("time", { datetime: at }, clock(at)),
       h("span", { class: "mark" }, drawing, words)),
-    why && h("p", { class: "because" }, plainly(why)),
+    why && h("p", { class: "because" }, explain(why)),
   ];
 }
 

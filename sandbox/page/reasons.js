@@ -57,9 +57,9 @@ const CLAUSES = [
 const JOINTS = [[/; /, "; "], [/ en (?=(?:[^"]*"[^"]*")*[^"]*$)/, " and "]];
 
 // The sentence without its code and without its rule.
-export function plainly(reason = "") {
+export function explain(reason = "") {
   const [, number = "", dutch] = META.exec(reason.replace(RULE, "").replace(CODE, "").trim());
-  return number + (currentLanguage() === "nl" ? dutch.replace(/"([^"]+)"/g, "“$1”") : english(dutch));
+  return number + (currentLanguage() === "nl" ? dutch.replace(/"([^"]+)"/g, "“$1”") : translate(dutch));
 }
 
 // The rule with its kind; "" for a choice that a person made.
@@ -67,15 +67,15 @@ export function ruleName(rule) {
   return rule && !rule.startsWith("_") ? `${word("desk.rule")} ${rule}` : "";
 }
 
-export function english(dutch) {
+function translate(dutch) {
   const whole = WHOLE.find(([sentence]) => sentence === dutch);
   if (whole) return whole[1];
   const clause = CLAUSES.find(([pattern]) => pattern.test(dutch));
-  if (clause) return inWords(clause, dutch);
+  if (clause) return fillIn(clause, dutch);
   const joint = JOINTS.find(([between]) => between.test(dutch));
-  return joint ? dutch.split(joint[0]).map(english).join(joint[1]) : dutch;
+  return joint ? dutch.split(joint[0]).map(translate).join(joint[1]) : dutch;
 }
 
-function inWords([pattern, words, translate = (named) => named], dutch) {
-  return dutch.replace(pattern, (_, named = "") => words.replace("$1", () => translate(named)));
+function fillIn([pattern, words, name = (named) => named], dutch) {
+  return dutch.replace(pattern, (_, named = "") => words.replace("$1", () => name(named)));
 }

@@ -5,7 +5,7 @@ import { kind } from "/page/contents.js";
 import { following, h, icon, sync } from "/page/dom.js";
 import { marks } from "/page/marks.js";
 import { departmentName, tenantOf } from "/page/state.js";
-import { plainly, ruleName } from "/page/reasons.js";
+import { explain, ruleName } from "/page/reasons.js";
 import { after, clock, counted, word } from "/page/words.js";
 
 const CATCH_UP_MS = [250, 1500]; // the archive is a moment behind the events of the page
@@ -157,7 +157,7 @@ function received(message, name) {
 function because({ rule, reason, version } = {}) {
   if (!reason) return null;
   return h("details", {}, h("summary", { "data-focus": "why" }, ruleName(rule) || word("record.why")),
-    h("p", {}, plainly(reason)), version && h("p", {}, `${word("desk.version")} `, h("code", {}, version)));
+    h("p", {}, explain(reason)), version && h("p", {}, `${word("desk.version")} `, h("code", {}, version)));
 }
 
 // The result for the file of a message.
@@ -165,7 +165,7 @@ function file({ state, reason, filename, scanned }) {
   const shown = state === "available" ? (scanned ? "scanned" : "available") : state;
   const drawing = { waiting: "clock", available: "tick", scanned: "tick" }[shown] ?? "alert";
   const bad = state === "quarantined" || state === "lost";
-  return { icon: drawing, text: word(`record.file.${shown}`), detail: filename || plainly(reason), bad };
+  return { icon: drawing, text: word(`record.file.${shown}`), detail: filename || explain(reason), bad };
 }
 
 function drawn({ author }, incoming) {
@@ -191,11 +191,11 @@ function sent(message) {
   const found = [{ icon: "pen", text: word(own), at: message.receivedAt }];
   for (const { status, at, reason } of message.statuses ?? []) {
     if (status === "accepted" && reason) {
-      found.push({ icon: "clock", text: word("record.out.waits"), detail: plainly(reason), at });
+      found.push({ icon: "clock", text: word("record.out.waits"), detail: explain(reason), at });
     }
     if (!(status in SENT)) continue;
     const [drawing, key] = SENT[status];
-    found.push({ icon: drawing, text: word(key), detail: plainly(reason), at, bad: status === "failed" });
+    found.push({ icon: drawing, text: word(key), detail: explain(reason), at, bad: status === "failed" });
   }
   return found;
 }

@@ -53,7 +53,7 @@ export function presses(state, conversation) {
 }
 
 // Messages that the mailroom has accepted and the desks have not received.
-export function undelivered(state) {
+export function countUndelivered(state) {
   return [...state.chats.values()].flat().filter(isUndelivered).length;
 }
 
@@ -72,7 +72,7 @@ export function arrive(state, { conversationId, sentAt }) {
   const found = sent.find((one) => later(one) >= 0 && later(one) < SECOND_MS)
     ?? sent.find((one) => later(one) < 0 && later(one) > -MADE_MS);
   if (found) found.arrived = true;
-  state.drains &&= undelivered(state) > 0;
+  state.drains &&= countUndelivered(state) > 0;
 }
 
 // The department is not decided yet.

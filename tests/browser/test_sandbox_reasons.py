@@ -52,8 +52,8 @@ DUTCH = re.compile(r"\b(?:het|de|een|en|niet|geen|staat|erin|regel|van|gesprek|i
 QUOTED = re.compile(r"“[^”]*”|: .*")
 """Words of a citizen or an employee, which stay as they are."""
 IN_ENGLISH = """async (reasons) => {
-  const { plainly } = await import("/page/reasons.js");
-  return Object.fromEntries(reasons.map((one) => [one, plainly(one)]));
+  const { explain } = await import("/page/reasons.js");
+  return Object.fromEntries(reasons.map((one) => [one, explain(one)]));
 }"""
 
 
