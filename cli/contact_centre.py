@@ -157,7 +157,10 @@ _for_numbers = combine_options(
 
 @click.group("notice")
 def notice() -> None:
-    """A temporary text for citizens (POSTKAMER_API_TOKEN, with the role kcc)."""
+    """A temporary text for citizens.
+
+    Needs POSTKAMER_API_TOKEN, with the role kcc.
+    """
 
 
 @notice.command("set")
@@ -178,7 +181,10 @@ def notice_clear(numbers: tuple[str, ...], author: str | None, as_json: bool) ->
 
 @click.group("number")
 def number() -> None:
-    """Your numbers (POSTKAMER_API_TOKEN, with the role kcc)."""
+    """Your numbers: their state and their notice.
+
+    Needs POSTKAMER_API_TOKEN, with the role kcc.
+    """
 
 
 @number.command("list")
@@ -201,7 +207,10 @@ def number_state(numbers: tuple[str, ...], as_json: bool, **members: Any) -> Non
 
 @click.group("care")
 def care() -> None:
-    """Alarms (POSTKAMER_API_TOKEN, with the role care or send)."""
+    """Alarms about citizens in danger.
+
+    Needs POSTKAMER_API_TOKEN, with the role care or send.
+    """
 
 
 @care.command("confirm")

@@ -19,8 +19,8 @@ from archiver.media.store import MediaStore
 from cli.support.archive_access import load_object_store, with_archive
 from cli.support.audit import Operation, parse_name, record_access, run_audited
 from cli.support.database import with_database
-from cli.support.options import by_option, json_option
-from cli.support.output import CommandRefused, fail, print_result
+from cli.support.options import by_option, json_option, renamed_option
+from cli.support.output import CommandRefused, count, fail, print_result
 from services.files.object_store import ObjectNotFound
 from services.postgres.database import Connection, Pool
 
@@ -48,7 +48,10 @@ class File(msgspec.Struct, frozen=True, rename="camel"):
 
 @click.group("files")
 def group() -> None:
-    """Files of citizens (POSTKAMER_DATABASE_URL, as its owner)."""
+    """Files of citizens that wait or are quarantined.
+
+    Needs POSTKAMER_DATABASE_URL, as its owner.
+    """
 
 
 @group.command("list")
@@ -71,10 +74,10 @@ def _format_files(files: Sequence[File]) -> Iterator[str]:
         is_pending = file.state in ("waiting", "fetched")
         attempt = f"attempt {file.attempts}: " if is_pending else ""
         reason = file.reason or "on its way"
-        yield f"    {file.mime_type or '-'}  {file.size} bytes  {attempt}{reason}"
+        yield f"    {file.mime_type or '-'}  {count(file.size, 'byte|bytes')}  {attempt}{reason}"
         if file.state == "quarantined":
             yield f"    {file.object}"
-    yield f"{len(files)} file{'s' * (len(files) != 1)}"
+    yield count(len(files), "file|files")
 
 
 @group.command("release")
@@ -86,7 +89,7 @@ def release_command(file: UUID, by: str, as_json: bool) -> None:
 
     The department gets an event, and the archive records who released the file.
     """
-    name = parse_name(by, code=1)
+    name = parse_name(by)
     if not run_audited("files", lambda connection: _release(connection, file, name), name):
         fail("no file that is kept from everybody has this id")
     lines = ["released; the department is told within seconds"]
@@ -95,8 +98,10 @@ def release_command(file: UUID, by: str, as_json: bool) -> None:
 
 @group.command("open")
 @click.argument("file", type=click.UUID)
-@click.option("--to", "out", required=True, type=click.Path(path_type=Path), help="A new file.")
-@click.option("--by", required=True, help="The person who looks at it; archived.")
+@renamed_option(
+    "--out", former="--to", required=True, type=click.Path(path_type=Path), help="A new file."
+)
+@by_option
 @json_option
 def open_command(file: UUID, out: Path, by: str, as_json: bool) -> None:
     """Write a file as the citizen sent it, for a person who has to look at a quarantined one.
@@ -105,9 +110,10 @@ def open_command(file: UUID, out: Path, by: str, as_json: bool) -> None:
 
     Also needs POSTKAMER_ARCHIVE_KEY and POSTKAMER_OBJECT_STORE.
     """
-    name = parse_name(by, code=1)
+    name = parse_name(by)
     size = with_archive("files", lambda pool, keys: _open_file(pool, keys, file, out, name))
-    print_result({"id": file, "size": size}, [f"{size} bytes written to {out}"], as_json=as_json)
+    line = f"{count(size, 'byte|bytes')} written to {out}"
+    print_result({"id": file, "size": size}, [line], as_json=as_json)
 
 
 async def _open_file(pool: Pool, keys: KeyStore, file: UUID, out: Path, by: str) -> int:
@@ -135,7 +141,7 @@ def _create_private_file(path: Path) -> Iterator[BinaryIO]:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise CommandRefused(f"--to: {error.strerror}") from None
+        raise CommandRefused(f"--out: {error.strerror}") from None
     with os.fdopen(handle, "wb") as file:
         try:
             yield file

@@ -10,10 +10,11 @@ import click
 import msgspec
 
 from cli.check.certificates import check_certificates
-from cli.check.coverage import count, describe_coverage, has_environment
+from cli.check.coverage import describe_coverage, has_environment
 from cli.check.warnings import find_warnings, format_warning
 from cli.support.configuration import EXAMPLE, without_collection
 from cli.support.options import config_option, json_option
+from cli.support.output import count
 from deliverer.meta.accounts import sending_accounts
 from gateway.webhook.endpoints import build_endpoints
 from router.ruleset import validation
@@ -147,7 +148,7 @@ def format_result(result: CheckResult) -> Iterator[str]:
 @config_option
 @json_option
 def command(path: Path | None, as_json: bool) -> None:
-    """Check the whole configuration: every fault at once, and warnings.
+    """Check the configuration: every fault at once, and warnings.
 
     With --config, check that file and the files that it includes, and not the environment: no
     secrets, no addresses. The same holds if the environment has no POSTKAMER_ variable.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from cli.support.output import count
 from services.config import settings
 from services.config.loader import LoadedConfig
 
@@ -40,9 +41,3 @@ def describe_coverage(
     else:
         why = "" if has_environment(environ) else f", which has no {settings.PREFIX} variable"
         yield f"not checked: {secrets}{why}"
-
-
-def count(number: int, nouns: str) -> str:
-    """Return a number with its noun, given as `file|files`."""
-    one, several = nouns.split("|")
-    return f"{number} {one if number == 1 else several}"

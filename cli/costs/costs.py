@@ -22,7 +22,7 @@ from cli.costs.report import (
 )
 from cli.support.configuration import path_in_environment
 from cli.support.database import with_database
-from cli.support.options import Month, json_option
+from cli.support.options import Month, json_option, renamed_option
 from cli.support.output import CommandRefused, fail, format_table, print_result
 from router.billing.costs import ChargeGroup
 from router.budget_monitor import TooManyGroups, load_charges
@@ -45,8 +45,13 @@ SUMS = ("bezorgd", "gratis", "betaald", "onbekend", "bedrag")
 @click.option("--tenant", help="The municipality's id.")
 @click.option("--department", help="Its id.")
 @click.option("--number", help="Our number's id.")
-@click.option(
-    "--by", multiple=True, type=click.Choice(GROUPINGS), help="Group by this; left out: by all."
+@renamed_option(
+    "--group-by",
+    "by",
+    former="--by",
+    multiple=True,
+    type=click.Choice(GROUPINGS),
+    help="May be repeated; left out: by all.",
 )
 @click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG; it has the rates.")
 @json_option
@@ -59,10 +64,10 @@ def command(
     as_csv: bool,
     **ids: Any,
 ) -> None:
-    """Show the costs of a month's messages (POSTKAMER_DATABASE_URL, as its owner).
+    """Show the costs of a month's messages.
 
     The counts are of delivered messages, as Meta charged them. The amounts follow from the
-    [[rates]] in postkamer.toml.
+    [[rates]] in postkamer.toml. Needs POSTKAMER_DATABASE_URL, as its owner.
     """
     if as_json and as_csv:
         fail("--json or --csv, not both", 2)

@@ -101,7 +101,10 @@ def _diff_lines(line: str) -> Iterator[str]:
 
 @click.group("rules")
 def group() -> None:
-    """Versions of rules and texts (POSTKAMER_DATABASE_URL, as its owner)."""
+    """Versions of rules and texts.
+
+    Needs POSTKAMER_DATABASE_URL, as its owner.
+    """
 
 
 @group.command("list")

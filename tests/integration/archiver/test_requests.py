@@ -209,7 +209,7 @@ async def test_report_answers_a_request_of_the_same_person_only(
 ) -> None:
     await desk.heard((ANNA, "van Anna"), (BERT, "van Bert"))
     id, file = await requests.open("access"), tmp_path / "r.json"
-    report = ("subject", "--json", file, "--why", "inzage", "--request", id)
+    report = ("subject", "--out", file, "--reason", "inzage", "--request", id)
     error = await town_archive.fails(*report, "--phone", BERT.phone)
     assert error == f"{id} is about somebody else\n"
     assert not file.exists()

@@ -84,9 +84,9 @@ def test_command_without_criteria_changes_nothing(command: Command) -> None:
 
 def test_dry_run_counts_and_changes_nothing(command: Command) -> None:
     done = command("parked", "replay", "--destination", "crm", "--dry-run")
-    assert done.stdout == "5 would be tried again\n"
+    assert done.stdout == "5 deliveries would be tried again\n"
     done = command("parked", "drop", "--tenant", "borne", "--reason", "x", "--dry-run")
-    assert done.stdout == "3 would be given up\n"
+    assert done.stdout == "3 deliveries would be given up\n"
     assert len(parked(command)) == 6
 
 

@@ -153,7 +153,7 @@ def test_spreadsheet_has_exact_amounts() -> None:
         (["--month", "1999-12"], 2, "no month from 2000-01 to 2999-12"),
         (["--month", "november"], 2, "expected a month such as 2026-11"),
         (["--month", "2026-1-"], 2, "expected a month such as 2026-11"),
-        (["--by", "citizen"], 2, "'citizen' is not one of"),
+        (["--group-by", "citizen"], 2, "'citizen' is not one of"),
         (["--json", "--csv"], 2, "--json or --csv, not both"),
         ([], 1, "POSTKAMER_DATABASE_URL"),
     ],
