@@ -53,7 +53,6 @@ from services.config.numbers import Number
 from services.contract import REACTION
 from services.event_types import RECEIVED
 from services.whatsapp import items
-from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 from services.whatsapp.parser import words
 
 INBOUND = "messages"
@@ -231,17 +230,12 @@ def _decision(
         care_reason=interpretation.outcome.care_reason,
         alarm=_alarm(message),
         reply=reply,
-        window_until=_window_until(conversation),
+        window_until=conversation.window_until(),
         held=state.held,
         releases=message.previous.state.held and not state.held,
         marks=interpretation.outcome.annotations.rules,
         former=former,
     )
-
-
-def _window_until(conversation: Conversation) -> datetime | None:
-    said_at = conversation.said_at
-    return said_at + CUSTOMER_SERVICE_WINDOW if said_at else None
 
 
 def _alarm(message: MessageContext) -> Alarm | None:
@@ -298,7 +292,7 @@ def events(unit: WorkUnit, message: items.Message, decision: Decision) -> Iterat
 
 
 def _event_data(unit: WorkUnit, message: items.Message, decision: MessageDecision) -> Data:
-    content, labels = message.content, decision.labels
+    content = message.content
     filename = _mask(content.filename, decision)
     media = {"id": decision.message, "mimeType": content.mime_type, "filename": filename}
     media["link"] = LINK.format(decision.message)
@@ -321,7 +315,7 @@ def _event_data(unit: WorkUnit, message: items.Message, decision: MessageDecisio
             "sensitive": decision.sensitive,
             "windowUntil": decision.window_until,
         }
-        | labels_json(labels, care=decision.care, window_until=decision.window_until)
+        | labels_json(decision, decision.care)
         | reply_json(decision)
     )
 

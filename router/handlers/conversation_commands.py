@@ -381,7 +381,7 @@ def _citizen_text(
 def _event_of_change(command: Command, reason: str, decision: CommandAccepted) -> Data:
     """Return what an event says of a change by a person."""
     by = {"reason": reason, "by": sender_json(command)}
-    return conversation_json(decision) | by | labels_json(decision.labels) | reply_json(decision)
+    return conversation_json(decision) | by | labels_json(decision) | reply_json(decision)
 
 
 def _record_of_change(

@@ -61,6 +61,7 @@ class PendingCommand(msgspec.Struct, frozen=True):
             zaak=conversation.zaak,
             version=self.context.version,
             labels=conversation.labels(),
+            window_until=conversation.window_until(),
             held=conversation.state.held,
         )
         return msgspec.structs.replace(decision, **fields)

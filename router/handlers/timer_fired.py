@@ -41,7 +41,6 @@ from router.rules.engine import Verdict, higher_priority
 from services.config.organisation import Tenant
 from services.contract import Timeout
 from services.event_types import CLOSED, DECIDED, TEXT_SENT, WAITING, WINDOW_CLOSING
-from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 
 WAITED = "er is te lang geen antwoord gegeven"
 SILENT = "na de groet kwam er niets meer; dit is de afdeling voor de rest"
@@ -310,15 +309,9 @@ def _decision(
         reply=reply,
         effect=outcome.effect,
         held=after.state.held,
-        window_until=_window_until(outcome, after),
+        window_until=after.window_until(),
         former=transition.former_owner(unit, previous, after, context),
     )
-
-
-def _window_until(outcome: TimerOutcome, conversation: Conversation) -> datetime | None:
-    if outcome.effect != "window" or conversation.said_at is None:
-        return None
-    return conversation.said_at + CUSTOMER_SERVICE_WINDOW
 
 
 EVENTS = {
@@ -339,9 +332,8 @@ def events(unit: WorkUnit, entry: Timeout, decision: Decision) -> Iterator[Addre
         yield build_alarm(unit, decision, decision.alarm)
     yield from build_transfer(unit, decision)
     if decision.event:
-        labels = labels_json(decision.labels, window_until=decision.window_until)
         reason = {"reason": decision.reason}
-        data = conversation_json(decision) | labels | reply_json(decision) | reason
+        data = conversation_json(decision) | labels_json(decision) | reply_json(decision) | reason
         yield build_event(unit, decision, EVENTS[decision.effect], decision.event, data)
 
 

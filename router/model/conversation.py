@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from router.rules.engine import Verdict
+from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 
 
 class ConversationState(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -84,6 +85,8 @@ class Labels(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=
     due: date | None = None
     """Statutory deadline."""
     assignee: str = ""
+    care: str = ""
+    """Danger in the conversation that no person has confirmed yet."""
 
 
 class ReadReceipt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -143,7 +146,12 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             language=state.language,
             due=state.due,
             assignee=state.assignee,
+            care="" if state.confirmed_by else state.care,
         )
+
+    def window_until(self) -> datetime | None:
+        """Return the end of the customer service window, until which any message may be sent."""
+        return self.said_at + CUSTOMER_SERVICE_WINDOW if self.said_at else None
 
     def with_next_sequence(self) -> "Conversation":
         """Return the conversation with the place of one more event."""

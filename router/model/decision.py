@@ -162,6 +162,8 @@ class CommandAccepted(
     """Purpose of the consent that permits a business-initiated template."""
     ended: tuple[str, ...] = ()
     """Purposes for which consent ended with this decision."""
+    window_until: datetime | None = None
+    """End of the customer service window."""
 
 
 class CommandRefused(
@@ -179,7 +181,7 @@ class TimerDecision(Decision, frozen=True, gc=False, kw_only=True, omit_defaults
     labels: Labels = Labels()
     alarm: Alarm | None = None
     window_until: datetime | None = None
-    """End of the customer service window, where the timer warns of it."""
+    """End of the customer service window."""
 
 
 class Archived(Decision, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="archived"):

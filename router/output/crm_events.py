@@ -4,14 +4,20 @@ Events are made from the unit and the decision alone, so that a repeat sends the
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from router.conversation.confidentiality import redact_event
-from router.model.conversation import Labels
-from router.model.decision import Alarm, CommandAccepted, Data, Decision, FormerOwner
+from router.model.decision import (
+    Alarm,
+    CommandAccepted,
+    Data,
+    Decision,
+    FormerOwner,
+    MessageDecision,
+    TimerDecision,
+)
 from router.model.work import WorkUnit
 from services.contract import Command, Delivery
 from services.event_types import CARE_ALARM, TRANSFERRED
@@ -19,6 +25,9 @@ from services.whatsapp import items
 
 AddressedEvent = tuple[str, Delivery]
 """Id of a destination, and an event for it."""
+
+Labelled = MessageDecision | CommandAccepted | TimerDecision
+"""Decision that knows the labels of its conversation."""
 
 _json = msgspec.json.encode
 
@@ -60,7 +69,7 @@ def build_alarm(unit: WorkUnit, decision: Decision, alarm: Alarm) -> AddressedEv
     return alarm.destination, msgspec.structs.replace(event, message=None)
 
 
-def build_transfer(unit: WorkUnit, decision: Decision) -> Iterator[AddressedEvent]:
+def build_transfer(unit: WorkUnit, decision: Labelled) -> Iterator[AddressedEvent]:
     """Yield the transfer by a rule or a timer, just before the event that caused it.
 
     Both departments get it, unless they share a destination.
@@ -68,7 +77,11 @@ def build_transfer(unit: WorkUnit, decision: Decision) -> Iterator[AddressedEven
     former = decision.former
     if former is None or former.transfer is None:
         return
-    data = conversation_json(decision) | {"from": former.department, "reason": decision.reason}
+    data = (
+        conversation_json(decision)
+        | {"from": former.department, "reason": decision.reason}
+        | labels_json(decision)
+    )
     destination, event = build_event(unit, decision, TRANSFERRED, former.transfer, data)
     event = msgspec.structs.replace(event, sequence=decision.sequence - 1, message=None)
     yield destination, event
@@ -98,15 +111,19 @@ def conversation_json(decision: Decision) -> Data:
     return {"conversationId": decision.conversation, "department": decision.department}
 
 
-def labels_json(labels: Labels, *, care: str = "", window_until: datetime | None = None) -> Data:
-    """Return the labels of the conversation, without those that are empty."""
+def labels_json(decision: Labelled, care: str | None = None) -> Data:
+    """Return the labels and the terms of the conversation, without those that are empty.
+
+    `care` is the danger in the message itself; left out: the danger that is not yet confirmed.
+    """
+    labels = decision.labels
     fields = {
         "tags": labels.tags,
         "priority": labels.priority,
         "language": labels.language,
         "due": labels.due,
-        "care": care,
-        "windowUntil": window_until,
+        "care": labels.care if care is None else care,
+        "windowUntil": decision.window_until,
         "assignee": labels.assignee,
     }
     return {name: value for name, value in fields.items() if value}

@@ -108,12 +108,16 @@ async def test_each_citizen_has_one_contact_and_one_task_although_the_deliverer_
 
 
 async def transfer_and_close(desk: Desk, openklant: OpenKlant, conversation: str) -> None:
-    """Transfer and close a conversation at a desk; its tasks follow."""
+    """Transfer and close a conversation at a desk; its tasks follow, and know the 24 hours."""
 
-    async def tasks() -> list[tuple[list[str], str]]:
+    async def remote_tasks() -> list[dict[str, Any]]:
         contacts = await openklant.contacts()
         [one] = [c for c in contacts if c["metadata"]["gesprek"] == conversation]
-        return [(task["actoren"], task["status"]) for task in one["taken"]]
+        tasks: list[dict[str, Any]] = one["taken"]
+        return tasks
+
+    async def tasks() -> list[tuple[list[str], str]]:
+        return [(task["actoren"], task["status"]) for task in await remote_tasks()]
 
     path = f"/v1/conversations/{conversation}"
     body = {"department": "burgerzaken", "reason": "hoort daar"}
@@ -121,6 +125,8 @@ async def transfer_and_close(desk: Desk, openklant: OpenKlant, conversation: str
     assert code == 202, answer
     transferred = [(FIRST, "verwerkt"), (SECOND, "te_verwerken")]
     await until(tasks, lambda found: found == transferred, 20)
+    [_, new] = await remote_tasks()
+    assert "Antwoorden via WhatsApp kan tot" in new["toelichting"]
     code, answer = await desk.post(f"{path}/_close", {"reason": "klaar", "outcome": "handled"})
     assert code == 202, answer
     closed = [(FIRST, "verwerkt"), (SECOND, "verwerkt")]

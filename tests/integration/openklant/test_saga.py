@@ -40,6 +40,13 @@ async def test_a_burst_is_one_contact_with_a_task_for_each_department(register: 
         'Waarom hier: "container" staat erin',
         "Doorgezet naar Burgerzaken. verkeerd",
     ]
+    assert second["toelichting"].splitlines()[:5] == [
+        "Gesprek: https://desk.example/10000001-c1",
+        "Waarom hier: verkeerd",
+        "Prioriteit: hoog",
+        "Wettelijke termijn: 06-01-2027",
+        "Antwoorden via WhatsApp kan tot donderdag 26 november om 13.00 uur",
+    ]
     assert [task["status"] for task in contact["taken"]] == ["verwerkt", "verwerkt"]
     assert {code for method, _, code in register.link.answers if method == "POST"} == {201}
 

@@ -269,7 +269,14 @@ class Conversation:
         return self.event("message-received", after, data, message=id)
 
     def transfer(self, to: str, after: float) -> Delivery:
-        data = {"department": to, "from": "afval", "reason": "verkeerd"}
+        data = {
+            "department": to,
+            "from": "afval",
+            "reason": "verkeerd",
+            "priority": "high",
+            "due": "2027-01-06",
+            "windowUntil": NOON + timedelta(days=1),
+        }
         return self.event("conversation-transferred", after, data)
 
     def close(self, after: float) -> Delivery:

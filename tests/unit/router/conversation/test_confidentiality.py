@@ -100,7 +100,7 @@ def test_transfer_to_or_from_a_confidential_department_hides_its_reason(hall: St
     transfers = events_of(hall, TRANSFERRED)
     assert len(transfers) == 4
     for event in transfers:
-        assert set(data(event)) == {"conversationId", "department"}
+        assert set(data(event)) == {"conversationId", "department", "windowUntil"}
         assert event.dataref == f"/v1/conversations/{event.conversation}"
     hall.hears("nog iets over mijn container")
     assert data(hall.told[-1])["text"] == "nog iets over mijn container"

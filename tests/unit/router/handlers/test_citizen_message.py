@@ -58,6 +58,8 @@ def test_transfer_event_comes_just_before_the_message_that_caused_it() -> None:
         "from": "klantcontact",
         "department": "groen",
         "reason": CONTAINER,
+        "priority": "normal",
+        "windowUntil": data(message)["windowUntil"],
     }
     numbered = [(r.kind, r.sequence) for r in records_of(moved)]
     assert numbered == [("conversation", 2), ("message", 3)]

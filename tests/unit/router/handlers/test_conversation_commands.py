@@ -29,6 +29,7 @@ def test_transfer_is_published_to_both_departments_each_under_its_own_id() -> No
         "reason": "gaat over een boom",
         "by": {"token": "crm", "author": {"kind": "employee", "id": "sanne"}},
         "priority": "normal",
+        "windowUntil": "2026-11-26T12:00:00Z",
     }
     assert data(new) == data(former) == transfer
     [record] = records_of(done)

@@ -9,7 +9,7 @@ from router.conversation.refusals import CLOSED, HELD, NO_CONVERSATION, OUTCOME_
 from router.handlers.conversation_commands import MOVES, TOO_OFTEN
 from services.contract import Author
 from services.event_types import CLOSED as CLOSED_EVENT
-from services.event_types import RECEIVED, TRANSFERRED
+from services.event_types import RECEIVED, TRANSFERRED, WAITING
 from tests.support.router.commands import MACHINE, SANNE
 from tests.support.router.config_full import BORNE, DESK, config
 from tests.support.router.decisions import data, records_of
@@ -295,13 +295,45 @@ def test_closing_of_a_merged_conversation_names_its_own_zaak() -> None:
     assert closed["zaak"] == "ZAAK-BERT"
 
 
-def test_transfer_tells_the_next_department_deadline_and_language() -> None:
+LABELS = ("due", "language", "priority", "tags", "windowUntil")
+"""Fields of a citizen's message that the next department needs too."""
+
+
+def test_transfer_by_a_person_tells_the_next_department_what_is_known() -> None:
     hall = at_work("ik maak bezwaar tegen mijn paspoort")
+    received = data(hall.told[-1])
     hall.orders("transfer", to_department="groen", employee="m.devries")
     transferred = data(hall.told[-1])
     assert hall.told[-1].type == TRANSFERRED
-    assert transferred["due"] == str(hall.state.due) and transferred["language"] == "nl"
+    assert {name: transferred[name] for name in LABELS} == {name: received[name] for name in LABELS}
+    assert transferred["windowUntil"] and transferred["due"] and "officieel" in transferred["tags"]
     assert transferred["assignee"] == "m.devries"
+
+
+def test_transfer_by_a_rule_tells_the_next_department_what_is_known() -> None:
+    hall = at_work("hoi")
+    hall.hears("ik maak bezwaar tegen mijn paspoort")
+    transferred, received = (data(event) for event in hall.told[-2:])
+    assert [event.type for event in hall.told[-2:]] == [TRANSFERRED, RECEIVED]
+    assert {name: transferred[name] for name in LABELS} == {name: received[name] for name in LABELS}
+
+
+def test_transfer_names_a_danger_until_a_person_confirmed_it() -> None:
+    hall = at_work("ik sla jullie")
+    hall.orders("transfer", to_department="groen")
+    assert data(hall.told[-1])["care"]
+    hall.orders("confirm")
+    hall.orders("transfer", to_department="burgerzaken")
+    assert "care" not in data(hall.told[-1])
+
+
+def test_events_of_timers_and_closings_say_until_when_an_answer_may_go() -> None:
+    hall = at_work()
+    until = data(hall.told[-1])["windowUntil"]
+    hall.after(hours=1)
+    assert hall.told[-1].type == WAITING and data(hall.told[-1])["windowUntil"] == until
+    hall.orders("close")
+    assert hall.told[-1].type == CLOSED_EVENT and data(hall.told[-1])["windowUntil"] == until
 
 
 def test_record_of_a_refused_merge_names_the_other_conversation() -> None:
