@@ -10,7 +10,7 @@ from cli.replay.recorded import MessageRecord, read_message
 from cli.support.output import format_table
 from router.conversation.interpretation import collect_facts
 from router.model.work import RoutingContext, WorkUnit
-from router.rules.engine import FALLBACK, Outcome, evaluate
+from router.rules.engine import Outcome, evaluate
 from services.config.numbers import Number
 from services.whatsapp import items
 
@@ -49,16 +49,17 @@ def place_of(message: WorkUnit, context: RoutingContext) -> Place:
     if number is None:
         return Place()
     facts = collect_facts(message, item, None, number, context)
-    return _place(evaluate(context.rules[number.tenant], facts), number)
+    outcome = evaluate(context.rules[number.tenant], facts)
+    return _place(outcome, number, context.reasons.fallback)
 
 
-def _place(outcome: Outcome, number: Number) -> Place:
+def _place(outcome: Outcome, number: Number, fallback_reason: str) -> Place:
     care, verdict, tags = outcome.care, outcome.verdict, frozenset(outcome.annotations.tags)
     kind = care.kind if care else NONE
     if care and care.department:
         return Place(care.department, care.id, outcome.care_reason, kind, tags)
     if verdict is None:
-        return Place(number.fallback, NONE, FALLBACK, kind, tags)
+        return Place(number.fallback, NONE, fallback_reason, kind, tags)
     department = verdict.department or number.fallback
     return Place(department, verdict.rule, verdict.reason, kind, tags)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import Any
 
 import click
 import msgspec
@@ -16,27 +16,17 @@ SHORT_HELP = 64
 """Characters of a command's line in the help: what 80 leave beside the longest name."""
 
 
-class JsonError(click.ClickException):
-    """An error, as one JSON object on stderr."""
-
-    def __init__(self, error: click.ClickException) -> None:
-        super().__init__(error.format_message())
-        self.exit_code = error.exit_code
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        error = {"exit": self.exit_code, "message": self.message}
-        click.echo(msgspec.json.encode({"error": error}), file=file, err=file is None)
-
-
 @contextmanager
-def convert_errors(*, as_json: bool) -> Iterator[None]:
-    """Turn the error that ends a command into JSON, if asked."""
+def print_errors(*, as_json: bool) -> Iterator[None]:
+    """Print the error that ends a command as one JSON object on stderr, if JSON is asked for."""
     try:
         yield
     except click.ClickException as error:
-        if as_json:
-            raise JsonError(error) from None
-        raise
+        if not as_json:
+            raise
+        members = {"exit": error.exit_code, "message": error.format_message()}
+        click.echo(msgspec.json.encode({"error": members}), err=True)
+        raise click.exceptions.Exit(error.exit_code) from None
 
 
 def asks_json(arguments: Sequence[str]) -> bool:
@@ -56,13 +46,13 @@ class CommandLine(LazyGroup):
         self, info_name: str | None, args: list[str], *more: Any, **extra: Any
     ) -> click.Context:
         as_json = asks_json(args)
-        with convert_errors(as_json=as_json):
+        with print_errors(as_json=as_json):
             context = super().make_context(info_name, args, *more, **extra)
         context.meta[JSON] = as_json
         return context
 
     def invoke(self, ctx: click.Context) -> Any:
-        with convert_errors(as_json=ctx.meta[JSON]):
+        with print_errors(as_json=ctx.meta[JSON]):
             return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

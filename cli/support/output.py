@@ -12,19 +12,21 @@ class CommandRefused(Exception):
 
 
 class CommandFailed(click.ClickException):
-    """Ends the command with an exit code. Its message is a sentence for each fault."""
-
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.exit_code = code
+    """Ends the command with exit code 1. Its message is a sentence for each fault."""
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(self.message, file=file, err=file is None)
 
 
+class CommandMisused(CommandFailed):
+    """Ends the command with exit code 2."""
+
+    exit_code = 2
+
+
 def fail(message: str, code: int = 1) -> NoReturn:
     """Print the message and exit. Code 1: refused. Code 2: misused."""
-    raise CommandFailed(message, code)
+    raise (CommandMisused if code == CommandMisused.exit_code else CommandFailed)(message)
 
 
 def print_result(result: Any, lines: Iterable[str], *, as_json: bool, empty: str = "") -> None:
