@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from cli.support.language import LANGUAGE
 from cli.support.output import count
 from services.config import settings
 from services.config.loader import LoadedConfig
@@ -21,8 +22,8 @@ COUNTED = {
 
 
 def has_environment(environ: Mapping[str, str]) -> bool:
-    """Return True if the environment has any setting of Postkamer."""
-    return any(name.startswith(settings.PREFIX) for name in environ)
+    """Return True if the environment has any setting of Postkamer besides the language."""
+    return any(name.startswith(settings.PREFIX) and name != LANGUAGE for name in environ)
 
 
 def describe_coverage(

@@ -194,7 +194,7 @@ async def _has_the_free_ones_and_the_budget(
     assert not found["20000001"]["agrees"]
     assert found["10000002"]["agrees"]
     table = await month.costs()
-    assert "let op: nummer 20000001: 1 serviceberichten gerekend met" in table
+    assert "let op: nummer 20000001: 1 servicebericht gerekend met" in table
     assert table.splitlines()[-1].startswith("Gratis serviceberichten van nummer 20000001: ")
 
     spent = sum(sum[4] for key, sum in by_hand(month.made).items() if key == ("almelo",))
