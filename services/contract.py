@@ -150,6 +150,16 @@ class MergeConversation(Action, frozen=True, gc=False, kw_only=True, tag="merge"
     """The other conversation, of the same number."""
 
 
+class SettleSend(Action, frozen=True, gc=False, kw_only=True, tag="settle"):
+    """Settle a send that Meta did not confirm, with what a person saw there."""
+
+    message: UUID
+    was_sent: bool
+    """False: the message is sent again."""
+    reason: str = ""
+    """Where the person saw it."""
+
+
 class SetNotice(Action, frozen=True, gc=False, kw_only=True, tag="notice"):
     """Set the notice of a number; an empty text removes it."""
 
@@ -197,6 +207,7 @@ AnyAction = (
     | ConfirmAlarm
     | ReleaseConversation
     | MergeConversation
+    | SettleSend
     | SetNotice
     | SetNumberState
     | RecordConsent

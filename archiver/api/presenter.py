@@ -37,9 +37,7 @@ def _message_json(row: Row, outcome_rows: Sequence[Row]) -> dict[str, Any]:
         "decision": _decision_json(data["decision"]),
         **{name: data.get(name) or nothing for name, nothing in DECISION_DEFAULTS.items()},
         "author": _message_author(data),
-        "status": max(
-            [first, *(s["status"] for s in statuses)], key=lambda s: STATUS_RANK.get(s, -1)
-        ),
+        "status": _furthest_status([first, *(s["status"] for s in statuses)], outcomes),
         "statuses": statuses,
         "media": _media_json(row, data, outcomes),
         "annotations": [
@@ -57,6 +55,17 @@ def _message_json(row: Row, outcome_rows: Sequence[Row]) -> dict[str, Any]:
         "sentAt": data.get("sentAt"),
         "raw": _raw_json(row["raw"]),
     }
+
+
+def _furthest_status(
+    statuses: Sequence[str], outcomes: Sequence[tuple[Row, dict[str, Any]]]
+) -> str:
+    """Return the furthest status; `unknown` no longer counts once a person has settled it."""
+    states = [outcome["state"] for entry, outcome in outcomes if entry["kind"] == "send"]
+    doubts = [state for state in states if state in ("unknown", "settled")]
+    is_settled = doubts[-1:] == ["settled"]
+    counting = [status for status in statuses if not (is_settled and status == "unknown")]
+    return max(counting, key=lambda status: STATUS_RANK.get(status, -1))
 
 
 def _message_author(data: dict[str, Any]) -> dict[str, str]:
@@ -100,6 +109,7 @@ def _statuses_json(outcomes: Sequence[tuple[Row, dict[str, Any]]]) -> list[dict[
             "status": outcome["status"],
             "at": outcome.get("at") or entry["at"],
             "reason": outcome["reason"],
+            "author": (outcome.get("by") or {}).get("author"),
         }
         for entry, outcome in outcomes
         if entry["kind"] == "status" or (entry["kind"] == "send" and _is_news(outcome, known))

@@ -42,6 +42,8 @@ class Step(Shown):
     status: str
     at: datetime.datetime
     reason: str
+    author: Author | None
+    """Person who settled a message of which the result was unknown; null for Meta's statuses."""
 
 
 class Medium(Shown):

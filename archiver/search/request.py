@@ -91,6 +91,9 @@ class SearchRequest(Body):
     """Message types, in Meta's terms, or `note`."""
     direction: Annotated[Literal["in", "out", "echo"] | None, SPARED] = optional_not_null()
     """Direction, as of a message; it excludes notes."""
+    status: Annotated[Literal["unknown"] | None, SPARED] = optional_not_null()
+    """`unknown`: only messages to citizens of which it is not known now, whatever `asOf` is, if
+    Meta sent them. A person must look (`POST /v1/conversations/{id}/_settle` at the gateway)."""
     conversation: Annotated[Conversation | None, SPARED] = optional_not_null()
     order: Literal["newest", "oldest"] = "newest"
     """Order of the hits."""

@@ -26,6 +26,11 @@ IN_CONVERSATION = "s.conversation <> ''"
 """The index covers only these rows, and PostgreSQL uses it only if the condition is in the
 query."""
 
+IN_DOUBT = """s.id in (select e.id from deliverer.ledger l
+    join archiver.entry e on e.message = l.id and e.kind = 'message'
+    where l.state = 'unconfirmed')"""
+"""The deliverer's ledger is asked, because it has an index of these few."""
+
 
 class SearchScope(msgspec.Struct, frozen=True, kw_only=True):
     """Scope of a request: the size of the log, the hash key, and for a person the conversations and
@@ -102,6 +107,8 @@ def _conditions(
     conditions += [
         f"s.{column} = any({arguments(list(values))})" for column, values in lists if values
     ]
+    if request.status:
+        conditions.append(IN_DOUBT)
     if request.conversation:
         conditions.append(
             f"s.conversation = {arguments(request.conversation)} and {IN_CONVERSATION}"

@@ -239,9 +239,13 @@ grant usage on sequence deliverer.referentienummer to postkamer_deliverer;
 -- decides it. A status that carries our own value settles a send whose answer was lost. The wamid of
 -- an earlier message is needed to quote it.
 grant usage on schema deliverer to postkamer_router;
-grant insert, select (id, state, wamid, conversation), update (state, wamid) on deliverer.ledger
-    to postkamer_router;
+grant insert, select (id, state, wamid, conversation),
+    update (state, wamid, due_at, first_at, code, reason) on deliverer.ledger to postkamer_router;
 grant select, insert, update on deliverer.mark to postkamer_router;
+
+-- The archiver finds the messages of which it is not known if they were sent.
+grant usage on schema deliverer to postkamer_archiver;
+grant select (id, state) on deliverer.ledger to postkamer_archiver;
 
 -- The gateway tells a sender why a message waits; it reads neither content nor address.
 grant usage on schema deliverer to postkamer_gateway;

@@ -192,6 +192,20 @@ CHANGES: dict[str, dict[str, Json]] = {
     "_merge": {
         "example": {"with": "106540352242922-nbswy3dpo5xxe3debzwk4lumfy", "author": EMPLOYEE}
     },
+    "_settle": {
+        "sent": {
+            "message": "01a21062-22ad-7393-be16-cef1b31ce927",
+            "seen": "sent",
+            "reason": "De inwoner heeft het bericht.",
+            "author": EMPLOYEE,
+        },
+        "notSent": {
+            "message": "01a21062-22ad-7393-be16-cef1b31ce927",
+            "seen": "not_sent",
+            "reason": "Het staat niet in WhatsApp Manager.",
+            "author": EMPLOYEE,
+        },
+    },
 }
 """Verb -> name of the example -> request body."""
 

@@ -7,6 +7,7 @@ fault at once.
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NamedTuple
+from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationInfo, field_validator
 
@@ -136,6 +137,32 @@ class Merge(Body):
         return contract.MergeConversation(other=self.other)
 
 
+class Settle(Body):
+    """Settle a message with status `unknown`: say what a person saw at Meta."""
+
+    message: UUID
+    """Id of the message."""
+    seen: Literal["sent", "not_sent"]
+    """What the person saw, in WhatsApp Manager or at the citizen: `sent`: the message arrived.
+    `not_sent`: it did not arrive, so it is sent again now."""
+    reason: Annotated[str, BoundedText(500)]
+    """Where the person saw it, for the archive."""
+    author: Author
+    """Person who looked: an employee with an id."""
+
+    @field_validator("author")
+    @classmethod
+    def _check_author(cls, author: Author) -> Author:
+        if author.kind != "employee" or not author.id:
+            raise validation_error("must be an employee with an id: the person who looked")
+        return author
+
+    def action(self) -> contract.SettleSend:
+        return contract.SettleSend(
+            message=self.message, was_sent=self.seen == "sent", reason=self.reason
+        )
+
+
 def _text_faults(text: str) -> Iterator[str]:
     """Yield the faults of an automatic text, by the rules for plain language and safety."""
     if not any(map(str.isalnum, text)):
@@ -259,7 +286,7 @@ class WithdrawConsent(Body):
         return contract.EndConsent(purpose=self.purpose)
 
 
-Change = Transfer | Close | Note | LinkCase | Read | Confirm | Release | Merge
+Change = Transfer | Close | Note | LinkCase | Read | Confirm | Release | Merge | Settle
 """Commands for a conversation."""
 NumberCommand = Notice | ClearNotice | State
 ConsentCommand = GiveConsent | WithdrawConsent
@@ -267,7 +294,7 @@ ConsentCommand = GiveConsent | WithdrawConsent
 TRANSFER, CLOSE = TypeAdapter(Transfer), TypeAdapter(Close)
 NOTE, LINK_CASE = TypeAdapter(Note), TypeAdapter(LinkCase)
 CONFIRM, RELEASE, MERGE = TypeAdapter(Confirm), TypeAdapter(Release), TypeAdapter(Merge)
-READ = TypeAdapter(Read)
+READ, SETTLE = TypeAdapter(Read), TypeAdapter(Settle)
 NOTICE, CLEAR_NOTICE, STATE = TypeAdapter(Notice), TypeAdapter(ClearNotice), TypeAdapter(State)
 GIVE_CONSENT, WITHDRAW_CONSENT = TypeAdapter(GiveConsent), TypeAdapter(WithdrawConsent)
 CONSENT_COMMANDS = (GIVE_CONSENT, WITHDRAW_CONSENT)
@@ -294,4 +321,5 @@ VERBS: dict[str, Verb] = {
     "_confirm": Verb(CONFIRM, ("care", "send")),
     "_release": Verb(RELEASE, (CONTACT_CENTRE,)),
     "_merge": Verb(MERGE, (CONTACT_CENTRE,)),
+    "_settle": Verb(SETTLE, ("send", CONTACT_CENTRE)),
 }

@@ -13,11 +13,14 @@ from router.conversation import auto_reply, consent, merge, outgoing, read_recei
 from router.conversation.confidentiality import is_confidential
 from router.conversation.reply_text import ReplyCandidate, render_reply
 from router.conversation.transition import apply_auto_reply, owner_before
+from router.handlers import unconfirmed_sends
 from router.handlers.pending_command import (
     CommandHandler,
+    Outcome,
     PendingCommand,
     Result,
     command_status,
+    record_of_change,
     status_of,
 )
 from router.identity import resolver
@@ -33,11 +36,7 @@ from router.model.decision import (
 )
 from router.model.needs import Needs
 from router.model.work import WorkUnit
-from router.output.archive_records import (
-    KindAndData,
-    conversation_event_data,
-    ended_consent_data,
-)
+from router.output.archive_records import KindAndData, ended_consent_data
 from router.output.crm_events import (
     AddressedEvent,
     build_delivery,
@@ -60,6 +59,7 @@ from services.contract import (
     MarkRead,
     MergeConversation,
     ReleaseConversation,
+    SettleSend,
     TransferConversation,
     UnknownAction,
 )
@@ -71,8 +71,6 @@ TOO_OFTEN = "te vaak doorgestuurd zonder antwoord; terug naar de afdeling voor d
 MOVES = 8
 """Maximum transfers without an answer between them: more means two machines, or departments that
 all refuse it. The conversation then stays with the number's fallback until an employee answers."""
-
-Outcome = tuple[CommandAccepted, Changes] | Refusal
 
 
 def _transfer(
@@ -145,7 +143,7 @@ def _transfer_record(
     if decision.former:
         came_from = decision.former.department
     fields = {"from": came_from, "to": action.to_department}
-    return _record_of_change("transferred", command, decision, action.reason, **fields)
+    return record_of_change("transferred", command, decision, action.reason, **fields)
 
 
 def _close(pending: PendingCommand, action: CloseConversation, previous: Conversation) -> Outcome:
@@ -180,7 +178,7 @@ def _close_events(
 
 def _close_record(command: Command, action: CloseConversation, decision: Decision) -> KindAndData:
     outcome = action.outcome or None
-    return _record_of_change("closed", command, decision, action.reason, outcome=outcome)
+    return record_of_change("closed", command, decision, action.reason, outcome=outcome)
 
 
 def _note(pending: PendingCommand, action: AddNote, previous: Conversation) -> Outcome:
@@ -209,7 +207,7 @@ def _link(pending: PendingCommand, action: LinkCase, previous: Conversation) -> 
 
 
 def _link_record(command: Command, action: LinkCase, decision: Decision) -> KindAndData:
-    return _record_of_change("linked", command, decision, zaak=action.zaak)
+    return record_of_change("linked", command, decision, zaak=action.zaak)
 
 
 def _read(pending: PendingCommand, action: MarkRead, previous: Conversation) -> Outcome:
@@ -222,7 +220,7 @@ def _read(pending: PendingCommand, action: MarkRead, previous: Conversation) -> 
 
 
 def _read_record(command: Command, action: MarkRead, decision: Decision) -> KindAndData:
-    return _record_of_change("read", command, decision, typing=action.typing)
+    return record_of_change("read", command, decision, typing=action.typing)
 
 
 def _confirm(pending: PendingCommand, action: ConfirmAlarm, previous: Conversation) -> Outcome:
@@ -233,7 +231,7 @@ def _confirm(pending: PendingCommand, action: ConfirmAlarm, previous: Conversati
 
 
 def _confirm_record(command: Command, action: ConfirmAlarm, decision: Decision) -> KindAndData:
-    return _record_of_change("confirmed", command, decision)
+    return record_of_change("confirmed", command, decision)
 
 
 def _release(
@@ -247,7 +245,7 @@ def _release(
 def _release_record(
     command: Command, action: ReleaseConversation, decision: Decision
 ) -> KindAndData:
-    return _record_of_change("released", command, decision)
+    return record_of_change("released", command, decision)
 
 
 def _merge(pending: PendingCommand, action: MergeConversation, previous: Conversation) -> Outcome:
@@ -317,7 +315,7 @@ def _merge_events(
 def _merge_record(command: Command, action: MergeConversation, decision: Decision) -> KindAndData:
     ended = decision.ended if isinstance(decision, CommandAccepted) else ()
     consents = ended_consent_data(ended)
-    return _record_of_change("merged", command, decision, other=action.other, **consents)
+    return record_of_change("merged", command, decision, other=action.other, **consents)
 
 
 def _merge_needs(command: Command, action: MergeConversation) -> Needs:
@@ -325,7 +323,7 @@ def _merge_needs(command: Command, action: MergeConversation) -> Needs:
 
 
 def _unknown_record(command: Command, action: UnknownAction, decision: Decision) -> KindAndData:
-    return _record_of_change("refused", command, decision)
+    return record_of_change("refused", command, decision)
 
 
 def _refuse_unknown(pending: PendingCommand, action: UnknownAction) -> Result:
@@ -384,16 +382,6 @@ def _event_of_change(command: Command, reason: str, decision: CommandAccepted) -
     return conversation_json(decision) | by | labels_json(decision) | reply_json(decision)
 
 
-def _record_of_change(
-    event: str, command: Command, decision: Decision, reason: str = "", **fields: Any
-) -> KindAndData:
-    """Return what the record of a change by a person says, done or refused."""
-    outcome = event if isinstance(decision, CommandAccepted) else "refused"
-    cause = {"order": command.type, "by": sender_json(command), "status": status_of(decision)}
-    data = conversation_event_data(outcome, decision) | cause | {"reason": reason}
-    return "conversation", data | fields
-
-
 CONVERSATION_COMMANDS: dict[type[Action], CommandHandler] = {
     TransferConversation: CommandHandler(
         _in_conversation(_transfer), _transfer_record, _transfer_events
@@ -407,6 +395,12 @@ CONVERSATION_COMMANDS: dict[type[Action], CommandHandler] = {
     ReleaseConversation: CommandHandler(_in_conversation(_release), _release_record),
     MergeConversation: CommandHandler(
         _in_conversation(_merge), _merge_record, _merge_events, _merge_needs
+    ),
+    SettleSend: CommandHandler(
+        _in_conversation(unconfirmed_sends.settle),
+        unconfirmed_sends.record,
+        unconfirmed_sends.events,
+        unconfirmed_sends.needs,
     ),
     UnknownAction: CommandHandler(_refuse_unknown, _unknown_record),
 }

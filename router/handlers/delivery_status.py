@@ -82,7 +82,7 @@ def _put_on_hold(
     requested, sent = reopen_request.apply_request(unit, conversation, request)
     decision = msgspec.structs.replace(decision, reply=request[0], sequence=conversation.sequence)
     return decision, msgspec.structs.replace(
-        changes, conversation=requested, send=sent.send, reopen_message=sent.outgoing
+        changes, conversation=requested, send=sent.send, other_outgoing=sent.outgoing
     )
 
 

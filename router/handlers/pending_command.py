@@ -15,14 +15,16 @@ from router.model.decision import CommandAccepted, CommandRefused, Decision
 from router.model.needs import Needs
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
-from router.output.archive_records import KindAndData
-from router.output.crm_events import AddressedEvent
+from router.output.archive_records import KindAndData, conversation_event_data
+from router.output.crm_events import AddressedEvent, sender_json
 from services.config.numbers import Number
 from services.contract import Command, SendMessage
 from services.refusal import Refusal
 from services.whatsapp.delivery_status import COMMAND_DONE
 
 Result = tuple[Decision, Changes]
+Outcome = tuple[CommandAccepted, Changes] | Refusal
+"""Outcome of a command in its conversation."""
 EMPLOYEE = "employee"
 """Kind of author whose message is an answer of a person."""
 
@@ -115,6 +117,16 @@ def refuse(
 def status_of(decision: Decision) -> str:
     """Return the status of a command after a decision."""
     return decision.status if isinstance(decision, CommandAccepted) else "failed"
+
+
+def record_of_change(
+    event: str, command: Command, decision: Decision, reason: str = "", **fields: Any
+) -> KindAndData:
+    """Return what the record of a change by a person says, done or refused."""
+    outcome = event if isinstance(decision, CommandAccepted) else "refused"
+    cause = {"order": command.type, "by": sender_json(command), "status": status_of(decision)}
+    data = conversation_event_data(outcome, decision) | cause | {"reason": reason}
+    return "conversation", data | fields
 
 
 def command_status(unit: WorkUnit, command: Command, decision: Decision) -> OutgoingStatus:

@@ -161,11 +161,15 @@ class Changes(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     conversation: Conversation | None = None
     identities: tuple[Identity, ...] = ()
     outgoing: OutgoingStatus | None = None
-    reopen_message: OutgoingStatus | None = None
-    """Message that the router sends because of the result of another."""
+    other_outgoing: OutgoingStatus | None = None
+    """Second message that changes: a reopen request that goes out because of the result of the
+    first, or a send that a command settles."""
     send: LedgerInsert | None = None
     settled_send: tuple[UUID, str] | None = None
-    """Send with an unknown result and its wamid, confirmed by a status that carries our own id."""
+    """Send with an unknown result and its wamid, confirmed by a status that carries our own id, or
+    by a person who knows no wamid ('')."""
+    repeated_send: UUID | None = None
+    """Send that a person saw had not arrived: it goes again."""
     early_status: EarlyStatus | None = None
     early_status_consumed: bytes | None = None
     """Hash of a wamid whose early statuses have been matched to their message."""

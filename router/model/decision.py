@@ -164,6 +164,8 @@ class CommandAccepted(
     """Purposes for which consent ended with this decision."""
     window_until: datetime | None = None
     """End of the customer service window."""
+    author_kind: str = ""
+    """Kind of author of the message that the command settles."""
 
 
 class CommandRefused(

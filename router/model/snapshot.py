@@ -122,7 +122,7 @@ class Snapshot:
 
     def _apply_outgoing(self, changes: Changes) -> None:
         """Apply the changes of an outgoing message."""
-        for outgoing in filter(None, (changes.outgoing, changes.reopen_message)):
+        for outgoing in filter(None, (changes.outgoing, changes.other_outgoing)):
             self.add_outgoing(outgoing)
         if changes.early_status:
             self.add_early_status(changes.early_status)

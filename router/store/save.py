@@ -27,7 +27,7 @@ async def save_changes(connection: Connection, changes: Sequence[Changes]) -> No
     if conversations := {conversation.id: conversation for conversation in changed}:
         rows = [_conversation_row(c) for c in conversations.values()]
         await connection.execute(UPSERT_CONVERSATION, *columns(rows, 16))
-    messages = [each for c in changes for each in (c.outgoing, c.reopen_message) if each]
+    messages = [each for c in changes for each in (c.outgoing, c.other_outgoing) if each]
     if outgoing := {message.id: message for message in messages}:
         rows = [msgspec.structs.astuple(o) for o in outgoing.values()]
         await connection.execute(UPSERT_OUTGOING, *columns(rows, 12))
@@ -38,6 +38,8 @@ async def save_changes(connection: Connection, changes: Sequence[Changes]) -> No
         await connection.execute(INSERT_SEND, *columns(sends, 16))
     if settled := [c.settled_send for c in changes if c.settled_send]:
         await connection.execute(SETTLE_SEND, *columns(settled, 2))
+    if repeated := [c.repeated_send for c in changes if c.repeated_send]:
+        await connection.execute(REPEAT_SEND, repeated)
     await _save_early_statuses(connection, changes)
     await _save_read_receipts(connection, changes)
     await _save_templates_and_opt_outs(connection, changes)
@@ -223,7 +225,13 @@ on conflict (id) do nothing
 SETTLE_SEND = """
 update deliverer.ledger l set state = 'sent', wamid = s.wamid
 from unnest($1::uuid[], $2::text[]) s (id, wamid)
-where l.id = s.id and l.state <> 'sent'
+where l.id = s.id and (l.state <> 'sent' or l.wamid = '')
+"""
+
+# The order of arrival counts again: the message goes before later ones to its citizen that wait.
+REPEAT_SEND = """
+update deliverer.ledger set state = 'queued', due_at = now(), first_at = null, code = 0, reason = ''
+where id = any($1::uuid[]) and state = 'unconfirmed'
 """
 
 INSERT_EARLY = """

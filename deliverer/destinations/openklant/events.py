@@ -8,7 +8,11 @@ from services.contract import Delivery
 
 SENT_STATUSES = frozenset({"sent", "delivered", "read", "played"})
 """Statuses of an outgoing message that has been sent."""
-FAILED = "failed"
+UNDELIVERED = {
+    "failed": "Antwoord niet verstuurd. {}",
+    "unknown": "Niet zeker of het antwoord is verstuurd: vraag het de inwoner. {}",
+}
+"""Status after which a question is still open -> remark for the employee, with the reason."""
 
 
 class Identity(msgspec.Struct, frozen=True):

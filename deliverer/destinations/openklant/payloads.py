@@ -220,8 +220,19 @@ def close_task(remote: Json, remark: str) -> Json | None:
     """Return the change that ends an existing task; None if it is done already."""
     if remote.get("status") == DONE:
         return None
-    whole = "\n".join(filter(None, (remote.get("toelichting"), _clean(remark))))
-    return {"status": DONE, "toelichting": whole[:MAX_TEXT]}
+    return {"status": DONE, "toelichting": _append(remote, remark)}
+
+
+def remark_on_task(remote: Json, remark: str) -> Json | None:
+    """Return the change that adds a remark to an existing task; None if it is there already."""
+    if remark in (remote.get("toelichting") or ""):
+        return None
+    return {"toelichting": _append(remote, remark)}
+
+
+def _append(remote: Json, remark: str) -> str:
+    """Return the remarks of a task and one more. What an employee wrote stays."""
+    return "\n".join(filter(None, (remote.get("toelichting"), _clean(remark))))[:MAX_TEXT]
 
 
 def contact_text(delivery: Delivery, event: EventData, options: PayloadOptions) -> str:

@@ -62,7 +62,7 @@ class OpenKlantReceiver:
             event_types.DECIDED: (self._assign,),
             event_types.TRANSFERRED: (self._end_tasks, self._on_transfer),
             event_types.CLOSED: (self._end_tasks,),
-            event_types.STATUS_CHANGED: (self._on_answer, self._on_failed_answer),
+            event_types.STATUS_CHANGED: (self._on_answer, self._on_undelivered_answer),
         }
         """Event type -> its steps. Events of other types are not delivered: employees do not need
         them."""
@@ -112,9 +112,12 @@ class OpenKlantReceiver:
         if department and department.destination == self._id:
             await self._assign(context)
 
-    async def _assign_once(self, context: DeliveryContext, contact: Contact) -> None:
-        """Create a task, unless an open task of the contact covers this event too."""
-        if not await self._tasks.is_open(context, contact):
+    async def _assign_once(
+        self, context: DeliveryContext, contact: Contact, remark: str = ""
+    ) -> None:
+        """Create a task, unless an open task of the contact covers this event too; that one gets
+        the remark."""
+        if not await self._tasks.is_open(context, contact, remark):
             await self._assign_contact(context, contact)
 
     async def _assign(self, context: DeliveryContext) -> None:
@@ -154,12 +157,18 @@ class OpenKlantReceiver:
             await self._store.mark_answered(question, outgoing.place)
             await self._store.set_linked(answer, addressed=True, linked=True)
 
-    async def _on_failed_answer(self, context: DeliveryContext) -> None:
-        """Create a task if an employee's answer failed: the question is still open, or again."""
-        if context.event.status != events.FAILED:
+    async def _on_undelivered_answer(self, context: DeliveryContext) -> None:
+        """Say on the task that an employee's answer failed, or that its result is unknown: the
+        question is still open, or again."""
+        remark = events.UNDELIVERED.get(context.event.status)
+        if remark is None:
             return
-        if question := await self._question(context, await self._employee_answer(context)):
-            await self._assign_once(context, question)
+        answer = await self._employee_answer(context)
+        if answer and (question := await self._question(context, answer)):
+            # The task is about what was asked before the answer, which still ends it if it was sent.
+            delivery = msgspec.structs.replace(context.delivery, sequence=answer.place)
+            context = context._replace(delivery=delivery)
+            await self._assign_once(context, question, remark.format(context.event.reason))
 
     async def _employee_answer(self, context: DeliveryContext) -> OutgoingRef | None:
         message = context.delivery.message

@@ -47,9 +47,9 @@ class Tasks:
         )
         await self._store.set_assigned(task, created["uuid"])
 
-    async def is_open(self, context: DeliveryContext, contact: Contact) -> bool:
+    async def is_open(self, context: DeliveryContext, contact: Contact, remark: str = "") -> bool:
         """True if Open Klant has an open task about the contact; that task then covers this event
-        too."""
+        too, and gets the remark if there is one."""
         for task in await self._store.open_tasks(
             context.delivery.conversation, context.delivery.id
         ):
@@ -59,6 +59,8 @@ class Tasks:
             if not remote or remote["status"] == payloads.DONE:
                 continue
             if await self._store.extend_task(task, context.delivery.sequence):
+                if remark and (change := payloads.remark_on_task(remote, remark)):
+                    await context.calls.patch(TASKS, remote["uuid"], change)
                 return True
         return False
 

@@ -71,6 +71,32 @@ async def test_a_failed_answer_reopens_the_question_it_answered_once(
     assert "131026: onbereikbaar" in question["taken"][1]["toelichting"]
 
 
+async def test_the_open_task_says_once_that_the_answer_is_in_doubt_until_it_was_sent(
+    register: Register, asked: Scene
+) -> None:
+    for _ in range(2):
+        await asked.status("unknown")
+    [question] = await register.contacts()
+    [task] = question["taken"]
+    assert task["status"] == "te_verwerken"
+    assert task["toelichting"].count("Niet zeker of het antwoord is verstuurd") == 1
+    assert task["toelichting"].startswith("Gesprek: ")
+    await asked.status("accepted")
+    assert await asked.tasks() == [["te_verwerken"]]
+    await asked.status("sent")
+    assert await asked.tasks() == [["verwerkt"], []]
+
+
+async def test_an_answer_in_doubt_after_the_task_was_done_makes_a_task(
+    register: Register, asked: Scene
+) -> None:
+    await register.complete_task()
+    await asked.status("unknown")
+    assert await asked.tasks() == [["verwerkt", "te_verwerken"]]
+    await asked.status("delivered")
+    assert await asked.tasks() == [["verwerkt", "verwerkt"], []]
+
+
 async def test_an_answer_ends_and_refers_to_what_was_asked_before_it(
     register: Register, asked: Scene
 ) -> None:

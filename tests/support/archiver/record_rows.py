@@ -60,10 +60,12 @@ def status_row(
     return row("status", data | {"pricing": {}}, second)
 
 
-def send_row(state: str, status: str, wamid: str = "", reason: str = "") -> dict[str, Any]:
+def send_row(
+    state: str, status: str, wamid: str = "", reason: str = "", **more: Any
+) -> dict[str, Any]:
     """The outcome of sending, recorded by the deliverer."""
     data = {"state": state, "status": status, "wamid": wamid, "code": 0, "reason": reason}
-    return row("send", data | {"at": "2026-11-25T12:00:30Z"})
+    return row("send", data | {"at": "2026-11-25T12:00:30Z"} | more)
 
 
 def shown(message: dict[str, Any], *about: dict[str, Any], raw: bytes = b"") -> dict[str, Any]:

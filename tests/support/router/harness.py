@@ -202,7 +202,7 @@ class Router:
             self.conversations[conversation.id] = conversation
         self.timers = {k: t for k, t in self.timers.items() if t.id != changes.fired_timer}
         self.timers |= {(t.conversation, t.kind): t for t in changes.timers}
-        for outgoing in filter(None, (changes.outgoing, changes.reopen_message)):
+        for outgoing in filter(None, (changes.outgoing, changes.other_outgoing)):
             self.outgoing[outgoing.id] = outgoing
         if changes.charge:
             self.charges[changes.charge.id] = changes.charge

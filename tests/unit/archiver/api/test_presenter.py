@@ -59,6 +59,27 @@ FAILED = send_row("failed", "failed", reason="131026: kan niet")
 UNKNOWN = send_row("unknown", "unknown")
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "status"),
+    [
+        ([UNKNOWN], "unknown"),
+        ([UNKNOWN, send_row("settled", "sent")], "sent"),
+        ([UNKNOWN, send_row("settled", "accepted")], "accepted"),
+        ([UNKNOWN, send_row("settled", "accepted"), ACCEPTED, status_row("sent")], "sent"),
+        ([UNKNOWN, send_row("settled", "accepted"), UNKNOWN], "unknown"),
+        ([UNKNOWN, send_row("settled", "accepted"), FAILED], "failed"),
+    ],
+)
+def test_settled_message_is_no_longer_in_doubt(outcomes: list[Any], status: str) -> None:
+    assert shown(SENT, *outcomes)["status"] == status
+
+
+def test_status_names_the_person_who_settled_it() -> None:
+    by = {"token": "crm", "author": SANNE}
+    message = shown(SENT, UNKNOWN, send_row("settled", "sent", by=by))
+    assert [status["author"] for status in message["statuses"]] == [None, SANNE]
+
+
 def test_sent_message_has_its_author_and_the_wamid_of_any_record_about_it() -> None:
     message = shown(SENT, FAILED, status_row("sent"))
     assert (message["author"], message["raw"], message["sentAt"]) == (SANNE, None, None)
