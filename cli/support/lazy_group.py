@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from cli.examples import EXAMPLES
 
@@ -29,6 +30,11 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(module), name)
         add_examples(f"{self._path} {cmd_name}".strip(), command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the name of a command without importing the commands, which takes a second."""
+        names = (name for name in self.list_commands(ctx) if name.startswith(incomplete))
+        return [*map(CompletionItem, names), *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 def add_examples(path: str, command: click.Command) -> None:

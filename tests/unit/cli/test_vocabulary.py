@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from collections.abc import Iterator
 
 import click
 import pytest
@@ -11,6 +10,7 @@ from cli.examples import EXAMPLES
 from cli.main import HEADINGS, main
 from cli.support.options import RenamedOption
 from tests.support.cli.command_line import postkamer
+from tests.support.cli.command_tree import walk_commands
 from tests.support.installation import ROOT
 
 PAGE = (ROOT / "docs" / "operators" / "command-line.md").read_text()
@@ -52,22 +52,7 @@ FORMER = {
 }  # fmt: skip
 
 
-def commands() -> Iterator[tuple[str, click.Command]]:
-    yield from _walk("", main)
-
-
-def _walk(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
-    if not isinstance(command, click.Group):
-        yield path, command
-        return
-    context = click.Context(command)
-    for name in command.list_commands(context):
-        member = command.get_command(context, name)
-        assert member is not None
-        yield from _walk(f"{path} {name}".strip(), member)
-
-
-ALL = dict(commands())
+ALL = dict(walk_commands(main))
 OPTIONS = {
     path: [each for each in command.params if isinstance(each, click.Option)]
     for path, command in ALL.items()
