@@ -157,7 +157,7 @@ class SettleSend(Action, frozen=True, gc=False, kw_only=True, tag="settle"):
     was_sent: bool
     """False: the message is sent again."""
     reason: str = ""
-    """Where the person saw it."""
+    """Place or person that showed it, in the words of the author."""
 
 
 class SetNotice(Action, frozen=True, gc=False, kw_only=True, tag="notice"):

@@ -196,8 +196,8 @@ CHANGES = (
         "Settle a message of which the result is unknown",
         "For a message with status `unknown`: nobody knows whether Meta sent it, so Postkamer does"
         " not send it again. A person looks in WhatsApp Manager or asks the citizen, and says what"
-        " they saw. After `sent` its status is `sent`; after `not_sent` it is `accepted` and is sent"
-        " again now. The department that sent it gets"
+        " they saw. After `sent` its status is `sent`; after `not_sent` it is `accepted`, and it is"
+        " sent again now. The department that sent it gets"
         " `nl.postkamer.message-status-changed.v1`. The command ends at `failed`, with a reason"
         " that begins with `not_in_doubt`, if the result is known meanwhile.",
     ),

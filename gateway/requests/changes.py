@@ -143,10 +143,10 @@ class Settle(Body):
     message: UUID
     """Id of the message."""
     seen: Literal["sent", "not_sent"]
-    """What the person saw, in WhatsApp Manager or at the citizen: `sent`: the message arrived.
-    `not_sent`: it did not arrive, so it is sent again now."""
+    """`sent`: the message is in WhatsApp Manager, or with the citizen. `not_sent`: it is not, so it
+    is sent again now."""
     reason: Annotated[str, BoundedText(500)]
-    """Where the person saw it, for the archive."""
+    """Place or person that showed it, for the archive."""
     author: Author
     """Person who looked: an employee with an id."""
 

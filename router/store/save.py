@@ -34,12 +34,7 @@ async def save_changes(connection: Connection, changes: Sequence[Changes]) -> No
     if charges := {c.charge.id: c.charge for c in changes if c.charge}:
         rows = [msgspec.structs.astuple(charge) for charge in charges.values()]
         await connection.execute(UPSERT_CHARGE, *columns(rows, 10))
-    if sends := [msgspec.structs.astuple(c.send) for c in changes if c.send]:
-        await connection.execute(INSERT_SEND, *columns(sends, 16))
-    if settled := [c.settled_send for c in changes if c.settled_send]:
-        await connection.execute(SETTLE_SEND, *columns(settled, 2))
-    if repeated := [c.repeated_send for c in changes if c.repeated_send]:
-        await connection.execute(REPEAT_SEND, repeated)
+    await _save_sends(connection, changes)
     await _save_early_statuses(connection, changes)
     await _save_read_receipts(connection, changes)
     await _save_templates_and_opt_outs(connection, changes)
@@ -48,6 +43,16 @@ async def save_changes(connection: Connection, changes: Sequence[Changes]) -> No
     if notices := {c.number_notice.number: c.number_notice for c in changes if c.number_notice}:
         rows = [msgspec.structs.astuple(notice) for notice in notices.values()]
         await connection.execute(UPSERT_STANDING, *columns(rows, 7))
+
+
+async def _save_sends(connection: Connection, changes: Sequence[Changes]) -> None:
+    """Accept messages for Meta, and settle or repeat sends with an unknown result."""
+    if sends := [msgspec.structs.astuple(c.send) for c in changes if c.send]:
+        await connection.execute(INSERT_SEND, *columns(sends, 16))
+    if settled := [c.settled_send for c in changes if c.settled_send]:
+        await connection.execute(SETTLE_SEND, *columns(settled, 2))
+    if repeated := [c.repeated_send for c in changes if c.repeated_send]:
+        await connection.execute(REPEAT_SEND, repeated)
 
 
 async def _save_early_statuses(connection: Connection, changes: Sequence[Changes]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.citizens import post, text, webhook
 from tests.support.e2e.crm_desk import AUTHOR, Desk, colleague, wrote
-from tests.support.observer import Watch, until
+from tests.support.observer import BEARER, Watch, until
 
 ANSWERS: dict[str, dict[str, Any]] = {
     "text": {"type": "text", "text": {"body": "Dat kan", "previewUrl": True}},
@@ -228,3 +228,57 @@ async def test_a_machine_s_answer_says_that_it_is_one(watch: Watch) -> None:
             return str(await answer.json())
 
     await until(received, lambda page: repr(said)[1:-1] in page, 10)
+
+
+async def in_doubt(watch: Watch, words: str, citizen: int) -> tuple[str, str]:
+    """A conversation, and the id of an answer during whose sending the deliverer died, ten minutes
+    ago; its CRM has heard so."""
+    asked = await wrote(watch, words, f"wamid.doubt.{citizen}", citizen)
+    conversation = asked["conversationId"]
+    await asyncio.to_thread(watch.town.kill, "deliverer")
+    _, accepted = await Desk(watch).answer(conversation, text={"body": f"Antwoord: {words}"})
+    id = accepted["id"]
+    queued = f"select count(*) from deliverer.ledger where id = '{id}'"
+    await until(lambda: watch.count(queued), bool, 10)
+    died = (
+        "update deliverer.ledger set state = 'sending', attempt = 1, claimed_by = id,"
+        f" claimed_at = now() - interval '11 minutes' where id = '{id}'"
+    )
+    await asyncio.to_thread(watch.town.database.execute, died)
+    await asyncio.to_thread(watch.town.restart, "deliverer")
+    statuses = lambda: watch.told(conversation, "message-status-changed")  # noqa: E731
+    await until(statuses, lambda told: any(one["status"] == "unknown" for one in told), 20)
+    return conversation, id
+
+
+async def search_in_doubt(watch: Watch) -> list[str]:
+    """Ids of the messages that the archive's search finds to be in doubt."""
+    url, body = f"{watch.town.archiver}/v1/messages/_search", {"status": "unknown"}
+    async with watch.session.post(url, json=body, headers=BEARER) as answer:
+        assert answer.status == 200, await answer.text()
+        return [message["id"] for message in (await answer.json())["messages"]]
+
+
+async def test_person_settles_sends_of_which_nobody_knows_whether_they_went(watch: Watch) -> None:
+    desk = Desk(watch)
+    went, lost = await in_doubt(watch, "did it go", 140), await in_doubt(watch, "did it not", 141)
+    assert await search_in_doubt(watch) == [lost[1], went[1]]
+    for (conversation, id), seen in ((went, "sent"), (lost, "not_sent")):
+        body = {"message": id, "seen": seen, "reason": "De inwoner belde.", "author": AUTHOR}
+        status, accepted = await desk.does(conversation, "_settle", **body)
+        assert status == 202, accepted
+        await until(
+            lambda id=accepted["id"]: desk.status(id),  # type: ignore[misc]
+            lambda s: s["status"] == "done",
+            10,
+        )
+    assert (await desk.status(went[1]))["status"] == "sent"
+    await until(lambda: desk.status(lost[1]), lambda s: s["status"] == "delivered", 10)
+    async with watch.session.get(f"{watch.town.sandbox}/phone/received") as answer:
+        page = await answer.text()
+    assert page.count("Antwoord: did it not") == 1 and "Antwoord: did it go" not in page
+    assert await search_in_doubt(watch) == []
+    [kept] = [m for m in await watch.messages(lost[0]) if m["id"] == lost[1]]
+    words = [status["status"] for status in kept["statuses"]]
+    assert words[:2] == ["unknown", "accepted"] and kept["status"] == "delivered"
+    assert kept["statuses"][1]["author"] == AUTHOR

@@ -165,7 +165,7 @@ class OpenKlantReceiver:
             return
         answer = await self._employee_answer(context)
         if answer and (question := await self._question(context, answer)):
-            # The task is about what was asked before the answer, which still ends it if it was sent.
+            # The task is about what was asked before the answer: it still ends if that was sent.
             delivery = msgspec.structs.replace(context.delivery, sequence=answer.place)
             context = context._replace(delivery=delivery)
             await self._assign_once(context, question, remark.format(context.event.reason))

@@ -87,7 +87,7 @@ def test_status_of_the_first_attempt_still_counts_after_it_was_to_go_again() -> 
 
 
 def test_message_of_another_conversation_or_of_nobody_is_not_settled() -> None:
-    desk, message = desk_in_doubt()
+    desk, _ = desk_in_doubt()
     other = command("b", to=BERT["phone"])
     desk.router.takes(other, outcome(other.id, "unknown", second=701))
     note = desk.order("note", text="let op")
