@@ -91,7 +91,7 @@ def release_command(file: UUID, by: str, as_json: bool) -> None:
     """
     name = parse_name(by)
     if not run_audited("files", lambda connection: _release(connection, file, name), name):
-        fail("no file that is kept from everybody has this id")
+        fail("no quarantined file has this id")
     lines = ["released; the department is told within seconds"]
     print_result({"id": file, "state": "available"}, lines, as_json=as_json)
 
@@ -121,7 +121,7 @@ async def _open_file(pool: Pool, keys: KeyStore, file: UUID, out: Path, by: str)
     row = await pool.fetchrow(_OPEN, file)
     stored = await MediaStore(pool, keys).find(file) if row else None
     if row is None or stored is None:
-        raise CommandRefused("no file that is here has this id")
+        raise CommandRefused("no stored file has this id")
     objects = load_object_store()
     data = {name: row[name] for name in ("department", "conversation")}
     operation = Operation(what="files open", about=str(file), tenant=row["tenant"], data=data)

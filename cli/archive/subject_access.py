@@ -171,7 +171,7 @@ async def _load_request(
     of_person, of_request = set(match.conversations), set(row["conversations"])
     is_apart = of_request and of_person.isdisjoint(of_request)
     if is_apart or set(row["hashes"]).isdisjoint(match.hashes):
-        raise CommandRefused(f"{options.request} is about somebody else")
+        raise CommandRefused(f"{options.request} is about another person")
     return Request(id=options.request, received_on=row["received_on"], due_on=row["due_on"])
 
 
@@ -264,7 +264,7 @@ def annotate(message: UUID, text: str, by: str, request: str, as_json: bool) -> 
     name = parse_name(by)
     data = {"by": name, "text": correction, "request": request}
     id = change_archive(lambda each, keys: _annotate(each, keys, message, data), by=name)
-    print_result({"id": id, "message": message}, [f"{id} stands beside {message}"], as_json=as_json)
+    print_result({"id": id, "message": message}, [f"{id} corrects {message}"], as_json=as_json)
 
 
 async def _annotate(
@@ -277,7 +277,7 @@ async def _annotate(
     if id := data["request"]:
         request = await _find_request(connection, id, tenant)
         if row["conversation"] not in request["conversations"]:
-            raise CommandRefused(f"{id} is not about whoever this message is from or to")
+            raise CommandRefused(f"{id} is about another person than this message")
     record = Record(
         id=clock.new_id(now),
         kind="annotation",

@@ -94,10 +94,12 @@ def list_command(path: Path | None, as_json: bool) -> None:
 def _format_destinations(destinations: Sequence[DestinationSummary]) -> Iterator[str]:
     for each in destinations:
         replaying = f", {each.replaying} being tried again" if each.replaying else ""
-        aside = f", {each.aside} standing aside" if each.aside else ""
+        aside = f", {each.aside} sidelined" if each.aside else ""
         since = each.held_since
-        paused = f"; held since {since:%Y-%m-%d %H:%M}Z: {each.reason}" if since else ""
-        gone = "" if each.configured else "; not in the configuration: nobody delivers to it"
+        paused = f"; paused since {since:%Y-%m-%d %H:%M}Z: {each.reason}" if since else ""
+        gone = (
+            "" if each.configured else "; not in the configuration: its deliveries are never made"
+        )
         yield f"{each.id}: {each.parked} parked{replaying}{aside}{paused}{gone}"
 
 
@@ -115,7 +117,7 @@ def pause_command(id: str, path: Path | None, as_json: bool, reason: str) -> Non
     _require_known(id, path)
     reason = parse_reason(reason)
     run_audited("destination", lambda connection: pause(connection, id, reason))
-    print_result({"id": id, "held": True}, [f"{id} is held still"], as_json=as_json)
+    print_result({"id": id, "held": True}, [f"{id} is paused"], as_json=as_json)
 
 
 @group.command("resume")
@@ -126,7 +128,7 @@ def resume_command(id: str, path: Path | None, as_json: bool) -> None:
     """Resume deliveries to ID, in order."""
     _require_known(id, path)
     run_audited("destination", lambda connection: resume(connection, id))
-    print_result({"id": id, "held": False}, [f"{id} is delivered to again"], as_json=as_json)
+    print_result({"id": id, "held": False}, [f"deliveries to {id} go on"], as_json=as_json)
 
 
 def _require_known(id: str, path: Path | None) -> None:

@@ -211,7 +211,7 @@ async def test_report_answers_a_request_of_the_same_person_only(
     id, file = await requests.open("access"), tmp_path / "r.json"
     report = ("subject", "--out", file, "--reason", "inzage", "--request", id)
     error = await town_archive.fails(*report, "--phone", BERT.phone)
-    assert error == f"{id} is about somebody else\n"
+    assert error == f"{id} is about another person\n"
     assert not file.exists()
     await town_archive(*report, "--bsuid", ANNA.bsuid)
     answered = msgspec.json.decode(file.read_bytes())["request"]

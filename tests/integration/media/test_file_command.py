@@ -70,7 +70,7 @@ async def test_file_that_cannot_be_opened_whole_is_not_written(
         damage(path, flipped(-1))
         for file, error in (
             (id, "this file is not what was kept"),
-            (waiting, "no file that is here"),
+            (waiting, "no stored file"),
         ):
             refused = await open_file(file)
             assert refused.exit_code == 1
