@@ -17,7 +17,12 @@ from deliverer.meta.ledger_entry import LedgerEntry
 from services.config.numbers import LateAnswerTemplate
 from services.contract import REACTION
 from services.language.readability import length
-from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW, REASONS, WINDOW_CLOSED_CODE
+from services.whatsapp.delivery_status import (
+    CUSTOMER_SERVICE_WINDOW,
+    REASONS,
+    WINDOW_CLOSED_CODE,
+    WINDOW_CLOSED_CODES,
+)
 
 WINDOW_CLOSED = f"window_closed: {REASONS[WINDOW_CLOSED_CODE]}"
 IN_TEMPLATE = "late_template: in een sjabloon verstuurd, na 24 uur zonder bericht van de inwoner"
@@ -59,7 +64,9 @@ def hold_for_reply(
 
 def mark_sent_in_template(verdict: Verdict) -> Verdict:
     """Add to a sent message that it went in the template, so that its sender can see that."""
-    return Sent(verdict.wamid, IN_TEMPLATE) if isinstance(verdict, Sent) else verdict
+    if not isinstance(verdict, Sent):
+        return verdict
+    return Sent(verdict.wamid, verdict.reason or IN_TEMPLATE)
 
 
 def retry_in_template(
@@ -67,7 +74,7 @@ def retry_in_template(
 ) -> Verdict:
     """Retry in the template, or hold, what Meta refuses although we thought the window open. The
     retry is a separate attempt with its own id."""
-    is_refused = isinstance(verdict, Failed) and verdict.code == WINDOW_CLOSED_CODE
+    is_refused = isinstance(verdict, Failed) and verdict.code in WINDOW_CLOSED_CODES
     if not is_refused or entry.content.get("type") == "template":
         return verdict
     if entry.tried < MAX_RETRY_SECONDS and late_template(entry, account, now) is not None:

@@ -20,7 +20,13 @@ import msgspec
 
 from deliverer.transport.response import Response
 from services.backoff import delay
-from services.whatsapp.delivery_status import NEVER_TAKEN, OTHER, PUT_OFF, error_explanation
+from services.whatsapp.delivery_status import (
+    NEVER_TAKEN,
+    OTHER,
+    PUT_OFF,
+    WAITS_AT_META,
+    error_explanation,
+)
 
 RETRY_CODES = frozenset({1, 2, 613, 130429, 131016, 131056, 131057, 133004})
 """Codes of temporary trouble: too fast, overloaded, in maintenance. An outage that Meta reports is
@@ -71,7 +77,7 @@ class Sent(msgspec.Struct, frozen=True):
     wamid: str
     """Meta's id of the message."""
     reason: str = ""
-    """Peculiarity of how it was sent, such as in a template."""
+    """Peculiarity of how it was sent: in a template, or it still waits at Meta."""
 
 
 class RetryLater(msgspec.Struct, frozen=True):
@@ -159,8 +165,9 @@ def judge(answer: Response, attempt: int, elapsed: float = 0.0) -> Verdict:
         return Unknown("no answer") if answer.request_sent else _judge_unreachable(attempt, elapsed)
     body = decode_object(answer.body)
     if answer.status == 200:
-        wamid = _wamid(body)
-        return Sent(wamid) if wamid else Unknown("no usable answer")
+        wamid, word = _first_message(body)
+        reason = WAITS_AT_META.get(word, "")
+        return Sent(wamid, reason) if wamid else Unknown("no usable answer")
     return judge_not_sent(answer, body, attempt, elapsed) or Unknown("no usable answer")
 
 
@@ -235,8 +242,10 @@ def decode_object(body: bytes) -> dict[str, Any]:
     return decoded if isinstance(decoded, dict) else {}
 
 
-def _wamid(body: dict[str, Any]) -> str:
+def _first_message(body: dict[str, Any]) -> tuple[str, str]:
+    """Return wamid and `message_status` of an accepted message, each '' if it is absent."""
     match body.get("messages"):
-        case [{"id": str(wamid)}, *_]:
-            return wamid
-    return ""
+        case [{"id": str(wamid), **rest}, *_]:
+            word = rest.get("message_status")
+            return wamid, word if isinstance(word, str) else ""
+    return "", ""

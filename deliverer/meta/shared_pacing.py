@@ -1,27 +1,30 @@
-"""Rate limit shared by all deliverer processes: a leaky bucket in PostgreSQL.
+"""Rate limit shared by all deliverer processes: the messages of the last second, in PostgreSQL.
 
-Two processes that look at the same moment both see room and both send; then both wait for that
-debt. So the rate is right over a few seconds, and no process holds a lock that its death would
-keep.
+Two processes that look at the same moment both see room and both send; then both wait. So no
+process holds a lock that its death would keep.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from deliverer.transport.pacer import BURST_SECONDS
 from services.postgres.database import Connection
 
 Rooms = Mapping[str, int]
 Rates = Mapping[str, float]
 
+TENTHS = 11
+"""Tenths of a second that count: a whole second before the present tenth, which has just begun. So
+a number sends its `per_second` in 1.0 to 1.1 seconds, and never more in one: a burst on top of the
+rate would be refused by Meta."""
+
 
 async def shared_capacity(connection: Connection, rooms: Rooms, rates: Rates) -> dict[str, int]:
-    """Return the rooms of this process, limited to what the other processes leave."""
+    """Return the rooms of this process, limited to what was not sent in the last second."""
     paced = [number for number in rates if rooms.get(number)]
     if not paced:
         return dict(rooms)
     limits = [rooms[number] for number in paced], [rates[number] for number in paced]
-    rows = await connection.fetch(_CAPACITY, paced, *limits)
+    rows = await connection.fetch(_CAPACITY, paced, *limits, TENTHS)
     return dict(rooms) | {row["number"]: row["room"] for row in rows}
 
 
@@ -29,28 +32,27 @@ async def consume_shared(connection: Connection, numbers: Iterable[str], rates: 
     """Count one message for each of these numbers."""
     counts = Counter(number for number in numbers if number in rates)
     if counts:
-        messages = list(counts.values()), [rates[number] for number in counts]
-        await connection.execute(_CONSUME, list(counts), *messages)
+        await connection.execute(_CONSUME, list(counts), list(counts.values()))
 
 
-_CAPACITY = """
+_NOW = "floor(extract(epoch from now()) * 10)::bigint"
+
+_CAPACITY = f"""
 select n.number,
-    greatest(0, least(n.room, floor(extract(epoch from now() - p.paid_until) * n.rate)))::int
-        as room
+    greatest(0, least(n.room, floor(n.rate) - coalesce(sum(p.messages), 0)))::int as room
 from unnest($1::text[], $2::int[], $3::float8[]) n (number, room, rate)
-    left join deliverer.pace p using (number)
+    left join deliverer.pace p on p.number = n.number and p.tenth > {_NOW} - $4::int
+group by n.number, n.room, n.rate
 """
 
-# The burst is that of a pacer in one process, and at least one message. Rows are locked in order of
-# their numbers, so that processes cannot deadlock.
-_BURST = f"make_interval(secs => greatest({BURST_SECONDS}, 1 / {{0}}.per_second))"
+# Rows are locked in order of their numbers, so that processes cannot deadlock. A tenth that is
+# older than the one in its place comes from a process that was held up, and its messages are over.
 _CONSUME = f"""
-insert into deliverer.pace as p (number, per_second, paid_until)
-select number, per_second,
-    now() - {_BURST.format("n")} + make_interval(secs => messages / per_second)
-from unnest($1::text[], $2::int[], $3::float8[]) n (number, messages, per_second)
+insert into deliverer.pace as p (number, place, tenth, messages)
+select number, {_NOW} % 16, {_NOW}, messages
+from unnest($1::text[], $2::int[]) n (number, messages)
 order by number
-on conflict (number) do update set per_second = excluded.per_second,
-    paid_until = greatest(p.paid_until, now() - {_BURST.format("excluded")})
-        + (excluded.paid_until - (now() - {_BURST.format("excluded")}))
+on conflict (number, place) do update set tenth = excluded.tenth,
+    messages = excluded.messages + case when p.tenth = excluded.tenth then p.messages else 0 end
+where p.tenth <= excluded.tenth
 """

@@ -147,12 +147,14 @@ create table deliverer.mark (
 );
 create index mark_due on deliverer.mark (number, due_at);
 
--- Shared pace of a number, however many processes send for it: sent messages are a debt that time
--- pays.
+-- Messages that a number sent lately, by all processes together: a ring of sixteen tenths of a
+-- second, because Meta limits the messages in any second.
 create table deliverer.pace (
-    number text primary key,
-    per_second float8 not null,         -- rate of the last messages
-    paid_until timestamptz not null     -- end of the debt; in the past: so much may go at once
+    number text not null,
+    place smallint not null,            -- tenth modulo 16
+    tenth bigint not null,              -- tenths of a second since 1970
+    messages int not null,
+    primary key (number, place)
 );
 
 -- Progress of each klantcontact and internetaak in Open Klant. A number is drawn before anything is

@@ -24,7 +24,12 @@ from router.output.crm_events import AddressedEvent, build_event, conversation_j
 from services.contract import SendOutcome
 from services.event_types import STATUS_CHANGED
 from services.whatsapp import items
-from services.whatsapp.delivery_status import COMMAND_DONE, STATUS_RANK, error_explanation
+from services.whatsapp.delivery_status import (
+    COMMAND_DONE,
+    STATUS_RANK,
+    WAITS_AT_META,
+    error_explanation,
+)
 
 _pricing = msgspec.json.Decoder(dict[str, Any])
 
@@ -46,8 +51,9 @@ def decide_send_outcome(
     if outcome.state == "sent":
         # Meta has accepted the message. A status of Meta's will say that it was sent.
         after = _with_wamid(previous, outcome.wamid, context)
-        if previous.status == "accepted":
-            after = msgspec.structs.replace(after, reason="")  # it is no longer on hold
+        if previous.status == "accepted":  # it is no longer on hold, unless at Meta
+            waits = outcome.reason in WAITS_AT_META.values()
+            after = msgspec.structs.replace(after, reason=outcome.reason if waits else "")
         return _apply_early_statuses(unit, previous, after, snapshot, context)
     if outcome.state == "held":
         return _put_on_hold(unit, outcome, previous, snapshot, context)

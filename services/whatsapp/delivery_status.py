@@ -30,6 +30,8 @@ WITHDRAWN = Refusal("consent_missing", "de inwoner heeft deze toestemming ingetr
 """Reason of a refusal, both when the message is accepted and when it is sent."""
 WINDOW_CLOSED_CODE = 131047
 """Meta's code: the citizen wrote more than 24 hours ago, according to Meta's clock."""
+WINDOW_CLOSED_CODES = frozenset({WINDOW_CLOSED_CODE, 470})
+"""Codes that say so: 470 is that of Meta's older interface, which BSPs still pass on."""
 OTHER = "Meta weigerde dit bericht"
 STOPPED = "Meta laat dit nummer nu niets versturen; de beheerder moet iets doen"
 PUT_OFF = "Meta neemt dit bericht nu niet aan; Postkamer probeert het opnieuw"
@@ -40,7 +42,9 @@ REASONS = {
     **dict.fromkeys((3, 10, 33, 368, 131005, 131031, 131045, 131048, 131064, 133010), STOPPED),
     131042: "de rekening van Meta is niet in orde; de beheerder moet iets doen",
     131026: "dit nummer kan geen WhatsApp-bericht ontvangen",
-    WINDOW_CLOSED_CODE: "de inwoner schreef langer dan 24 uur geleden: stuur een sjabloon",
+    **dict.fromkeys(
+        WINDOW_CLOSED_CODES, "de inwoner schreef langer dan 24 uur geleden: stuur een sjabloon"
+    ),
     131049: "Meta bezorgt dit bericht nu niet",
     131050: "de inwoner wil deze berichten niet meer krijgen",
     131053: "Meta kon het bestand niet verwerken",
@@ -69,6 +73,13 @@ REASONS = {
     137000: "de identiteit van deze inwoner is veranderd",
 }
 """Meta's `error.code` -> its meaning for the author of the message."""
+
+WAITS_AT_META = {
+    "held_for_quality_assessment": "held_for_quality_assessment: Meta beoordeelt dit sjabloon eerst"
+    " en verstuurt het daarna",
+    "paused": "paused: Meta heeft dit sjabloon gepauzeerd en verstuurt het bericht misschien niet",
+}
+"""`message_status` in Meta's answer to a send -> reason why the message is still `accepted`."""
 
 
 def error_explanation(code: int, otherwise: str = OTHER) -> str:

@@ -8,7 +8,7 @@ import pytest
 from deliverer.meta.graph_api import RetryLater, Sent
 from deliverer.meta.ledger import PACE_SECONDS, Ledger
 from deliverer.meta.ledger_sql import CLAIM, PAIR_MESSAGES, PAIR_SECONDS
-from deliverer.transport.pacer import BURST_SECONDS
+from deliverer.meta.shared_pacing import TENTHS, consume_shared, shared_capacity
 from services import clock
 from services.postgres.database import Pool
 
@@ -233,15 +233,35 @@ async def test_message_that_was_due_first_goes_first(pool: Pool) -> None:
     assert order == [second, third, first]
 
 
+AGE = "update deliverer.pace set tenth = tenth + $1::int"
+"""What was sent counts so many tenths of a second longer."""
+FOREVER = 36000
+
+
 @pytest.mark.parametrize("rate", [80.0, 1.0])
 async def test_rate_of_a_number_is_shared_by_all_processes(pool: Pool, rate: float) -> None:
-    most = max(1, int(rate * BURST_SECONDS))
+    most = int(rate)
     await _queue(pool, 3 * most)
-    first, second, third = (Ledger(pool, clock.new_id(), {}) for _ in range(3))
-    rooms, rates = {NUMBER: most}, {NUMBER: rate}
-    assert len(await first.claim(100, set(), rooms, rates)) == most
-    assert len(await second.claim(100, set(), rooms, rates)) <= most // 4  # it takes some ms
-    await pool.execute("update deliverer.pace set paid_until = now() - interval '1 hour'")
-    assert len(await third.claim(100, set(), {NUMBER: 100}, rates)) >= most
-    hour_is_lost = "select paid_until > now() - interval '1 minute' from deliverer.pace"
-    assert await pool.fetchval(hour_is_lost)
+    first, second = (Ledger(pool, clock.new_id(), {}) for _ in range(2))
+    rooms, rates = {NUMBER: 1000}, {NUMBER: rate}
+    assert len(await first.claim(1000, set(), rooms, rates)) == most
+    await pool.execute(AGE, FOREVER)
+    assert await second.claim(1000, set(), rooms, rates) == []
+    await pool.execute(AGE, -2 * FOREVER)
+    assert len(await second.claim(1000, set(), rooms, rates)) == most
+
+
+async def test_messages_of_a_tenth_add_up_and_older_ones_make_room(pool: Pool) -> None:
+    add = (
+        "insert into deliverer.pace values ($1, $2, floor(extract(epoch from now()) * 10) + $3, 9)"
+    )
+    await pool.execute(add, NUMBER, 16, FOREVER)  # places that no tenth has
+    await pool.execute(add, NUMBER, 17, -TENTHS)
+    async with pool.acquire() as connection:
+        room = await shared_capacity(connection, {NUMBER: 100}, {NUMBER: 80.0})
+        assert room == {NUMBER: 71}
+        async with connection.transaction():  # one moment
+            for _ in range(2):
+                await consume_shared(connection, [NUMBER] * 3, {NUMBER: 80.0})
+            room = await shared_capacity(connection, {NUMBER: 100}, {NUMBER: 80.0})
+    assert room == {NUMBER: 65}

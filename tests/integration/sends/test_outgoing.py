@@ -278,3 +278,16 @@ async def test_attempts_without_a_usable_answer_are_recorded(office: Office) -> 
     assert said == [(0, "later"), (503, "unknown")]
     reasons = [each.data["reason"] for each in office.attempts]
     assert reasons == [UNREACHABLE, "no usable answer"]
+
+
+async def test_number_sends_at_most_its_rate_in_any_second(office: Office) -> None:
+    ids = [await office.queue(TEXT) for _ in range(110)]
+    async with office.working():
+        for id in ids:
+            await office.until(id, "sent")
+    busiest = """
+    select max(n) from (select count(*) over (order by claimed_at
+        range between interval '999999 microseconds' preceding and current row) as n
+        from deliverer.ledger) as seconds
+    """
+    assert 1 < await office.pool.fetchval(busiest) <= office.account.per_second

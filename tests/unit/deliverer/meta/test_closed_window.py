@@ -132,6 +132,7 @@ def test_late_template_has_all_words_as_meta_counts_them_or_does_not_go(
             (verdict, wrote(DAY), ACCOUNT, verdict)
             for verdict in (Sent("a"), RetryLater(4), Unknown("no answer"), Failed(131026, ""))
         ),
+        (Failed(470, "470: te laat"), wrote(DAY), ACCOUNT, IN_NEXT_TEMPLATE),
         (REFUSED, wrote(DAY), BOTH, IN_NEXT_TEMPLATE),
         (REFUSED, wrote(DAY, content=PICTURE), BOTH, HoldForReply(WINDOW_CLOSED_CODE, HELD)),
         (
@@ -153,6 +154,7 @@ def test_answer_that_meta_refuses_as_late_goes_in_the_template_or_waits(
 
 def test_sent_status_says_that_an_answer_went_in_a_template() -> None:
     assert mark_sent_in_template(Sent("wamid.a")) == Sent("wamid.a", IN_TEMPLATE)
+    assert mark_sent_in_template(Sent("wamid.a", "paused: ...")) == Sent("wamid.a", "paused: ...")
     assert mark_sent_in_template(REFUSED) == REFUSED
 
 

@@ -32,6 +32,7 @@ from services.whatsapp.delivery_status import (
     OTHER,
     PUT_OFF,
     REASONS,
+    WINDOW_CLOSED_CODE,
     error_explanation,
 )
 
@@ -56,6 +57,28 @@ def accepted(messages: Any) -> Response:
 
 def test_message_is_sent_when_meta_gives_a_wamid() -> None:
     assert judge(accepted([{"id": "wamid.HBgL"}]), 1) == Sent("wamid.HBgL")
+
+
+@pytest.mark.parametrize(
+    ("word", "begin"),
+    [
+        ("accepted", ""),
+        ("held_for_quality_assessment", "held_for_quality_assessment: "),
+        ("paused", "paused: "),
+        ("tomorrow", ""),
+        (7, ""),
+    ],
+)
+def test_sent_message_that_waits_at_meta_says_so(word: Any, begin: str) -> None:
+    verdict = judge(accepted([{"id": "wamid.HBgL", "message_status": word}]), 1)
+    assert isinstance(verdict, Sent) and verdict.wamid == "wamid.HBgL"
+    assert verdict.reason.startswith(begin) and bool(verdict.reason) == bool(begin)
+
+
+def test_older_code_means_that_the_window_is_closed() -> None:
+    older, newer = (judge(error(code), 1) for code in (470, WINDOW_CLOSED_CODE))
+    assert isinstance(older, Failed) and isinstance(newer, Failed)
+    assert older.reason.partition(": ")[2] == newer.reason.partition(": ")[2]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +169,7 @@ FAULT = (100, 131008, 131009, 131051, 131053, 132000, 132012, 132018, 135000, 13
 OF_A_TEMPLATE = (132001, 132005, 132007, 132015, 132016, 132068, 132069)
 
 
-@pytest.mark.parametrize("code", [131047, *RECIPIENT, *FAULT, *OF_A_TEMPLATE])
+@pytest.mark.parametrize("code", [*RECIPIENT, *FAULT, *OF_A_TEMPLATE])
 def test_failed_message_has_a_reason_of_its_own_for_each_error_code(code: int) -> None:
     verdict = judge(error(code), 1)
     assert isinstance(verdict, Failed)

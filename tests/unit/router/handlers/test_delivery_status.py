@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from router.handlers.delivery_status import STATUS_RANK, wamid_key
 from services.contract import Author, Receipt
 from services.event_types import STATUS_CHANGED
+from services.whatsapp.delivery_status import WAITS_AT_META
 from tests.support.router.commands import MACHINE, SANNE, command
 from tests.support.router.decisions import data, decisions, events, records_of
 from tests.support.router.harness import Router, decide_one, router_with_message
@@ -103,6 +104,20 @@ def test_send_outcome_records_only_the_wamid() -> None:
     assert router.outgoing[message].status == "accepted"
     decision, changes = decide_one(router, reports("sent"))
     assert (decision.message, decision.status, changes.settled_send) == (message, "sent", None)
+
+
+@pytest.mark.parametrize("reason", WAITS_AT_META.values())
+def test_message_that_waits_at_meta_says_so_until_it_is_sent(reason: str) -> None:
+    router, message = router_with_message()
+    done = router.takes(outcome(message, "sent", wamid="wamid.ours", reason=reason))
+    [event] = events(done)
+    assert (data(event)["status"], data(event)["reason"]) == ("accepted", reason)
+    assert (router.outgoing[message].status, router.outgoing[message].reason) == (
+        "accepted",
+        reason,
+    )
+    router.takes(reports("sent"))
+    assert (router.outgoing[message].status, router.outgoing[message].reason) == ("sent", "")
 
 
 def test_command_outcome_and_status_are_matched_within_one_batch() -> None:
