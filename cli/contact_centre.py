@@ -70,7 +70,7 @@ class CommandOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
     number: str = ""
     conversation: str = ""
     id: str = ""
-    status: str = "refused"
+    status: str = ""
     reason: str = ""
 
 
@@ -93,7 +93,7 @@ def send_command(
     try:
         command = gateway.send_command(method, path, body, str(clock.new_id()))
     except GatewayRefused as refused:
-        return CommandOutcome(**subject, reason=str(refused))
+        return CommandOutcome(**subject, status="refused", reason=str(refused))
     return CommandOutcome(
         **subject, id=command.id, status=command.status, reason=command.reason or ""
     )

@@ -151,7 +151,7 @@ def list_command(only_open: bool, overdue: bool, as_json: bool) -> None:
             return await store.list_requests(open=only_open, before=today() if overdue else None)
 
     requests = [summarise(each) for each in with_database("archive", work)]
-    print_result(requests, map(str, requests), as_json=as_json, empty="there is no such request")
+    print_result(requests, map(str, requests), as_json=as_json, empty="no request matches")
 
 
 @group.command("show")

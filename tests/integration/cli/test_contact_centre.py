@@ -130,6 +130,8 @@ def test_command_refused_for_one_number_is_done_for_the_others(gateway: StandIn)
     gateway.answers["PUT /v1/numbers/2/notice"] = [(400, {"detail": "no", "errors": errors})]
     done = gateway.run(*SET, "--number", "2", "--number", "10000001", "--number", "2")
     assert (done.exit_code, done.stdout) == (1, "10000001: done\n")
+    as_json = json.loads(gateway.run(*SET, "--number", "2", "--json").stdout)
+    assert [each["status"] for each in as_json] == ["refused"]
     assert done.stderr == (
         "2: refused: /text: sentence 1 has 17 words, 15 at most; Idempotency-Key: must be given\n"
     )

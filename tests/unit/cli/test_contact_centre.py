@@ -80,7 +80,7 @@ WAITS = "c: accepted: the router has not come to it yet"
     ("result", "line"),
     [
         (CommandOutcome(number="1", id="x", status="done"), "1: done"),
-        (CommandOutcome(number="1", reason="no"), "1: refused: no"),
+        (CommandOutcome(number="1", status="refused", reason="no"), "1: refused: no"),
         (CommandOutcome(conversation="c", id="x", status="accepted"), WAITS),
     ],
 )
