@@ -137,7 +137,8 @@ def test_removed_destination_is_listed_as_long_as_it_has_deliveries(
     started = "update deliverer.delivery set state = 'replay' where destination = 'crm2'"
     on(table, lambda pool: pool.execute(started))
     assert command("destination", "list").stdout.splitlines()[-1] == (
-        "crm2: 0 parked, 1 being tried again; not in the configuration: its deliveries are never made"
+        "crm2: 0 parked, 1 being tried again;"
+        " not in the configuration: its deliveries are never made"
     )
     listed = json.loads(command("destination", "list", "--json").stdout)
     assert [each["id"] for each in listed if not each["configured"]] == ["crm2"]

@@ -5,6 +5,7 @@ import shlex
 
 import click
 import pytest
+from click.shell_completion import BashComplete
 
 from cli.examples import EXAMPLES
 from cli.main import HEADINGS, main
@@ -90,6 +91,16 @@ def test_former_names_still_work_and_are_not_shown() -> None:
 
 def option_parser(path: str, context: click.Context) -> click.parser._OptionParser:
     return ALL[path].make_parser(context)
+
+
+def test_shell_completes_commands_and_options_by_their_present_names() -> None:
+    complete = BashComplete(main, {}, "postkamer", "_POSTKAMER_COMPLETE").get_completions
+    assert {item.value for item in complete([], "")} == {*main.places}
+    assert [item.value for item in complete(["archive"], "se")] == ["search"]
+    assert {item.value for item in complete(["costs"], "--")} == {
+        *("--month", "--tenant", "--department", "--number", "--group-by", "--config"),
+        *("--lang", "--json", "--csv", "--help"),
+    }
 
 
 def test_each_command_has_an_example_that_can_be_typed() -> None:
