@@ -91,7 +91,7 @@ class GraphApi:
                 text="<html>Bad Gateway</html>",
                 content_type="text/html",
             )
-        return json_response(send_response(sent))
+        return json_response(send_response(sent, behaviour.message_status))
 
     def _make_sent(self, number: Number, send: Send) -> Sent:
         handsets = self._world.handsets
@@ -185,8 +185,11 @@ class GraphApi:
         )
 
 
-def send_response(sent: Sent) -> dict[str, Any]:
+def send_response(sent: Sent, message_status: str = "") -> dict[str, Any]:
     """Return Meta's response to an accepted message, which does not promise delivery."""
+    message = {"id": sent.wamid}
+    if message_status:
+        message["message_status"] = message_status
     if sent.to_bsuid:
         contact = {"input": sent.bsuid, "user_id": sent.bsuid}
     else:
@@ -194,5 +197,5 @@ def send_response(sent: Sent) -> dict[str, Any]:
     return {
         "messaging_product": "whatsapp",
         "contacts": [contact],
-        "messages": [{"id": sent.wamid}],
+        "messages": [message],
     }

@@ -65,6 +65,8 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     statuses: tuple[str, ...] = ("sent", "delivered")
     late_code: int = 0
     """Error in a `failed` status."""
+    message_status: str = ""
+    """Word in the answer for a template that waits at Meta."""
 
 
 NORMAL = Behaviour()
@@ -94,6 +96,8 @@ MAGIC: dict[str, Behaviour] = {
     "31603000003": Behaviour(statuses=("delivered", "sent")),
     "31603000004": Behaviour(statuses=("sent", "read")),
     "31603000005": Behaviour(statuses=("read", "delivered", "sent")),
+    "31603000006": Behaviour(statuses=(), message_status="held_for_quality_assessment"),
+    "31603000007": Behaviour(statuses=(), message_status="paused"),
 }
 
 

@@ -234,7 +234,7 @@ async def test_message_that_was_due_first_goes_first(pool: Pool) -> None:
 
 
 AGE = "update deliverer.pace set tenth = tenth + $1::int"
-"""What was sent counts so many tenths of a second longer."""
+"""Messages that were sent count so many tenths of a second longer."""
 FOREVER = 36000
 
 
