@@ -237,7 +237,10 @@ def number_list(lang: str, as_json: bool) -> None:
 @click.option("--until", type=Time(), help="At most 31 days ahead; then the number opens again.")
 @_for_numbers
 def number_state(**options: Any) -> None:
-    """Open a number, let it receive messages without automatic texts, or close it with a text."""
+    """Open a number, let it only receive, or close it with a text.
+
+    A number that only receives sends no automatic texts.
+    """
     _command_numbers("PUT", "state", **options)
 
 
@@ -253,7 +256,10 @@ def care() -> None:
 @click.argument("conversation")
 @_by_and_output
 def care_confirm(conversation: str, by: str | None, lang: str, as_json: bool) -> None:
-    """Confirm the alarm about CONVERSATION: a person has seen it, so no other person is woken."""
+    """Confirm that a person has seen the alarm about CONVERSATION.
+
+    No other person is woken.
+    """
     if not CONVERSATION.fullmatch(conversation):
         raise click.BadParameter("it is no id of a conversation", param_hint="CONVERSATION")
     path, body = f"/v1/conversations/{conversation}/_confirm", build_body(by)

@@ -30,7 +30,10 @@ def _load_queues(path: Path | None) -> list[topology.Queue]:
 @group.command()
 @config_option
 def definitions(path: Path | None) -> None:
-    """Print RabbitMQ's definitions, without users: exchanges, queues, bindings, policies."""
+    """Print RabbitMQ's definitions, as it imports them.
+
+    They have exchanges, queues, bindings and policies, and no users.
+    """
     click.echo(
         msgspec.json.format(msgspec.json.encode(topology.definitions(_load_queues(path), {})))
     )

@@ -110,9 +110,9 @@ order by e.at, e.id
 @renamed_option("--until", former="--to", type=Time(), help="Left out: now.")
 @click.option("--json", "as_json", is_flag=True, help="A line of JSON for each view.")
 def command(since: datetime | None, until: datetime | None, as_json: bool, **fields: str) -> None:
-    """Show who viewed the archive, when, what, and why; the oldest view first.
+    """Show who viewed the archive, when, what, and why.
 
-    Your use of this command is archived.
+    The oldest view comes first. Your use of this command is archived.
     """
     if not any(fields.values()):
         fail("--conversation, --employee or --token: one of them is needed", 2)

@@ -138,10 +138,10 @@ where e.conversation <> '' and e.conversation = any($1::text[]) and e.kind = 'me
 @reason_option
 @json_option
 def command(as_json: bool, **fields: Any) -> None:
-    """Show whose data was shown or delivered in a period, and how to reach these citizens.
+    """Show whose data was shown or delivered in a period.
 
-    Revoke a leaked token with `postkamer token revoke NAME`. The result is personal data of
-    citizens, and your use of this command is archived.
+    The result says how to reach these citizens: it is personal data, and your use of this command
+    is archived. Revoke a leaked token with `postkamer token revoke NAME`.
     """
     criteria = ExposureFilter(**fields)
     for sentence in filter_faults(criteria, clock.now()):

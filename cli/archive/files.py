@@ -58,9 +58,10 @@ def group() -> None:
 @click.option("--state", type=click.Choice(STATES), help="Only files in this state.")
 @json_option
 def list_command(state: str | None, as_json: bool) -> None:
-    """Show the files that wait, are quarantined, or could not be fetched; the oldest first.
+    """Show the files that need attention, the oldest first.
 
-    waiting: to be fetched. fetched: to be scanned.
+    waiting: to be fetched. fetched: to be scanned. quarantined: refused by the scanner. lost: it
+    could not be fetched.
     """
     states = [state] if state else list(STATES)
     rows = with_database("files", lambda pool: pool.fetch(_LIST, states, MAX_FILES))
@@ -104,9 +105,9 @@ def release_command(file: UUID, by: str, as_json: bool) -> None:
 @by_option
 @json_option
 def open_command(file: UUID, out: Path, by: str, as_json: bool) -> None:
-    """Write a file as the citizen sent it, for a person who has to look at a quarantined one.
+    """Write a file as the citizen sent it.
 
-    It may be malware.
+    A person can look at a quarantined file so. It may be malware.
 
     Also needs POSTKAMER_ARCHIVE_KEY and POSTKAMER_OBJECT_STORE.
     """

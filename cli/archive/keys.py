@@ -57,7 +57,7 @@ def rotate(master: bool, tenant: str | None, as_json: bool) -> None:
 @click.command()
 @json_option
 def reindex(as_json: bool) -> None:
-    """Rebuild missing and wrong entries of the index of messages and people.
+    """Rebuild missing and wrong entries of the search index.
 
     `archive verify --index` shows if there are any. The services can keep running. If the command
     is interrupted, run it again.

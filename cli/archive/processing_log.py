@@ -42,9 +42,9 @@ def command(
     phone_file: TextIO | None,
     as_json: bool,
 ) -> None:
-    """Show what was done with citizens' data, without their names; the oldest row first.
+    """Show what was done with citizens' data, without their names.
 
-    Your use of this command is archived.
+    The oldest row comes first. Your use of this command is archived.
     """
     numbers = parse_phones(phone, phone_file)
     until = until or clock.now()

@@ -26,7 +26,10 @@ UNREADABLE = "it is neither a record nor an envelope of this version: see `open`
 
 @click.group("aside")
 def group() -> None:
-    """Messages that the archiver received and could not archive: stored whole, and encrypted."""
+    """Messages that could not be archived.
+
+    They are stored whole, and encrypted.
+    """
 
 
 @group.command("list")
@@ -50,7 +53,10 @@ def _format_entries(entries: Sequence[QuarantinedEntry]) -> Iterator[str]:
 @reason_option
 @json_option
 def open_command(id: UUID, out: Path, reason: str, as_json: bool) -> None:
-    """Write the quarantined message ID to a file as it was received: personal data, in msgpack."""
+    """Write the quarantined message ID to a file, as it was received.
+
+    The file is personal data, in msgpack.
+    """
     reason = parse_reason(reason)
 
     async def look_up(connection: Connection, keys: KeyStore) -> tuple[bytes, Operation]:

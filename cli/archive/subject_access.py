@@ -89,13 +89,14 @@ class MadeReport(msgspec.Struct, frozen=True):
 )
 @reason_option
 @click.option("--request", default="", help="Id of the request that the report answers.")
-@click.option("--since", type=Day, help="The first day.")
-@click.option("--until", type=Day, help="The last day.")
+@click.option("--since", type=Day, metavar="DAY", help="The first day.")
+@click.option("--until", type=Day, metavar="DAY", help="The last day.")
 @click.option("--made-by", default=MADE_BY, help="The department or role that answers.")
 def subject(files: tuple[Path, ...], as_json: str | None, **values: Any) -> None:
-    """Write a report of all data about one person in one municipality, as JSON and PDF.
+    """Write a report of all data about one person.
 
-    The archive records who made the report, why, and the conversations in it.
+    It is of one municipality, as JSON, as PDF or as both. The archive records who made the report,
+    why, and the conversations in it.
     """
     if as_json not in (None, PRINT):  # the former --json FILE
         files = (*files, Path(as_json))

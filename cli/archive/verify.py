@@ -80,10 +80,11 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
 def verify(
     since: datetime | None, public_key: str | None, media: bool, index: bool, as_json: bool
 ) -> None:
-    """Verify the whole archive, and name the first entry that was changed or is missing.
+    """Verify the whole archive.
 
-    With --public-key the master key is not needed. Checkpoints in POSTKAMER_OBJECT_STORE are
-    verified too. Exit code 1 if there is any finding.
+    The first entry that was changed or is missing is named. With --public-key the master key is not
+    needed. Checkpoints in POSTKAMER_OBJECT_STORE are verified too. Exit code 1 if there is any
+    finding.
     """
 
     async def work(pool: Pool) -> Verification:
@@ -172,10 +173,11 @@ def _format_finding(finding: Finding) -> str:
     "--reason", former="--why", help="With --open: the reason; archived. Without personal data."
 )
 def prove(message: UUID, out: Path | None, opens: bool, reason: str | None) -> None:
-    """Prove that MESSAGE, or another entry with this id, is in the archive.
+    """Prove that MESSAGE is in the archive.
 
-    Anyone can check the proof with the recipe in docs/municipality/archive.md. Without --open it
-    reveals nothing of the content; with --open, your use of this command is archived.
+    MESSAGE is the id of a message or of another entry. Anyone can check the proof with the recipe
+    in docs/municipality/archive.md. Without --open it reveals nothing of the content; with
+    --open, your use of this command is archived.
     """
     reason = parse_reason(reason) if opens else ""
 
@@ -202,7 +204,10 @@ def prove(message: UUID, out: Path | None, opens: bool, reason: str | None) -> N
 @click.command()
 @json_option
 def checkpoint(as_json: bool) -> None:
-    """Sign the archive as it is now, and store the checkpoint outside the database too."""
+    """Sign the archive as it is now.
+
+    The checkpoint is stored outside the database too.
+    """
 
     async def work(pool: Pool, keys: KeyStore) -> Any:
         return await sign_checkpoint(pool, load_signer(), load_object_store())

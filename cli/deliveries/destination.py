@@ -81,7 +81,7 @@ def group() -> None:
 @config_option
 @json_option
 def list_command(path: Path | None, as_json: bool) -> None:
-    """Show the destinations, each with the number of its parked deliveries.
+    """Show the destinations, and how many deliveries are parked.
 
     The list includes destinations that are no longer in the configuration and have deliveries left.
     """

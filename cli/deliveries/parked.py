@@ -52,9 +52,10 @@ def group() -> None:
 @_filtered
 @click.option("--unreadable", is_flag=True, help="Batch messages that could not be read, instead.")
 def list_command(as_json: bool, **fields: Any) -> None:
-    """Show the deliveries that are parked, sidelined or waiting for a replay; the oldest first.
+    """Show the parked deliveries, the oldest first.
 
-    The list has no contents of messages.
+    Sidelined ones and those that wait for a replay are in the list too. The list has no contents of
+    messages.
     """
     criteria = ParkedFilter(**fields)
     deliveries = with_database("parked", lambda pool: parked_store.list_parked(pool, criteria))

@@ -143,7 +143,7 @@ order by e.id"""
 def command(
     path: Path | None, lang: str, as_json: bool, until: datetime | None, **fields: Any
 ) -> None:
-    """Apply other rules to the messages of a period, and show which would have gone elsewhere.
+    """Show which messages other rules would have sent elsewhere.
 
     Each message is routed as the first of its conversation: menus, bursts of messages and the state
     of a conversation are ignored. Nothing changes. Without --examples no text of a citizen is

@@ -123,6 +123,13 @@ def test_each_command_belongs_to_one_heading_of_the_help() -> None:
         assert "..." not in section
 
 
+def test_help_of_a_group_has_a_whole_sentence_for_each_command() -> None:
+    groups = {path.rpartition(" ")[0] for path in ALL} - {""}
+    for group in groups:
+        listed = postkamer(*group.split(), "--help").stdout.partition("Commands:")[2]
+        assert listed and "..." not in listed, group
+
+
 def test_page_of_the_command_line_has_each_example_and_common_option() -> None:
     assert [example for example in EXAMPLES.values() if f"postkamer {example}" not in PAGE] == []
     assert [option for option in COMMON if f"`{option}" not in PAGE] == []
