@@ -108,7 +108,7 @@ def test_rollback_is_on_record_once(rules: Town) -> None:
         {"written": ["postkamer.toml"], "aside": []},
     )
     assert operations(rules.url) == [entry]
-    assert rules("rollback", rules.first.version).stdout == "postkamer.toml is the same\n"
+    assert rules("rollback", rules.first.version).stdout == "postkamer.toml is hetzelfde\n"
     assert operations(rules.url) == [entry]
 
 
