@@ -28,6 +28,9 @@ SUCCESSFUL = ("done", "accepted")
 WORDS = {
     "nl": {
         "open": "open", "receive-only": "alleen ontvangen", "closed": "gesloten",
+        "state": "{}: stand {}{}: {}",
+        "means open": "werkt zoals anders, binnen de openingstijden van de afdelingen",
+        "means receive-only": "ontvangt berichten, stuurt geen automatische tekst",
         "until": " tot {}", "notice": "  mededeling{}: {}",
         "none": "deze gemeente heeft geen nummer",
         "done": "gedaan", "accepted": "aanvaard: de router is er nog niet aan toegekomen",
@@ -35,13 +38,18 @@ WORDS = {
     },
     "en": {
         "open": "open", "receive-only": "receive-only", "closed": "closed",
+        "state": "{}: state {}{}: {}",
+        "means open": "works as usual, within the opening hours of its departments",
+        "means receive-only": "receives messages, sends no automatic text",
         "until": " until {}", "notice": "  notice{}: {}",
         "none": "this municipality has no number",
         "done": "done", "accepted": "accepted: the router has not come to it yet",
         "failed": "failed", "refused": "refused",
     },
 }  # fmt: skip
+"""Words and sentences by language. A closed number means what its text says."""
 Words = Mapping[str, str]
+SETTINGS_OF_RUN = "beside `make run`, this sets them: set -a; . .local/environment; set +a"
 T = TypeVar("T")
 
 
@@ -76,8 +84,14 @@ class CommandOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def load_gateway(environ: Mapping[str, str]) -> Gateway:
     """Return a client of the gateway; SettingsError lists settings that are missing or wrong."""
-    options = settings.load(settings.ApiSettings, environ)
-    return Gateway(options.api_url.rstrip("/"), options.api_token.get_secret_value())
+    renamed = {"POSTKAMER_GATEWAY_URL": environ.get("POSTKAMER_API_URL", "")}  # its first name
+    try:
+        options = settings.load(settings.ApiSettings, renamed | dict(environ))
+    except settings.SettingsError as error:
+        is_missing = any(fault.endswith(": is missing") for fault in error.faults)
+        hint = [SETTINGS_OF_RUN] if is_missing else []
+        raise settings.SettingsError([*error.faults, *hint]) from None
+    return Gateway(options.gateway_url.rstrip("/"), options.api_token.get_secret_value())
 
 
 def build_body(by: str | None, **members: Any) -> dict[str, Any]:
@@ -121,9 +135,9 @@ def list_numbers(gateway: Gateway) -> list[Number]:
 
 def format_number(number: Number, words: Words) -> Iterator[str]:
     """Yield the state and the notice of a number as lines for a terminal."""
-    text = f": {number.text}" if number.text else ""
     state = words.get(number.state, number.state)
-    yield f"{number.id}: {state}{_until(number.until, words)}{text}"
+    meaning = number.text or words.get(f"means {number.state}", "")
+    yield words["state"].format(number.id, state, _until(number.until, words), meaning)
     if notice := number.notice:
         yield words["notice"].format(_until(notice.until, words), notice.text)
 

@@ -56,6 +56,7 @@ EXAMPLES = {
     "files list": "files list --state quarantined",
     "files open": f"files open {MESSAGE} --out file.bin --by 'A. Arts'",
     "files release": f"files release {MESSAGE} --by 'A. Arts'",
+    "status": "status",
     "migrate": "migrate",
     "topology declare": "topology declare",
     "topology definitions": "topology definitions > definitions.json",

@@ -28,6 +28,7 @@ COMMANDS = {
     "router": "cli.services:router",
     "rules": "cli.routing.rule_versions:group",
     "sandbox": "cli.services:sandbox",
+    "status": "cli.status:command",
     "token": "cli.tokens:group",
     "topology": "cli.topology:group",
 }
@@ -36,7 +37,7 @@ HEADINGS = {
     "Rules, numbers and costs": ("route", "check", "rules", "number", "notice", "care", "costs"),
     "Deliveries and access": ("parked", "destination", "token"),
     "The record and privacy": ("archive", "files"),
-    "Installation": ("migrate", "topology"),
+    "Installation": ("status", "migrate", "topology"),
     "Services": ("gateway", "router", "deliverer", "archiver", "sandbox"),
 }
 """Heading in the help -> its commands, the most wanted first."""

@@ -11,6 +11,7 @@ import msgspec
 
 from cli.check.certificates import check_certificates
 from cli.check.coverage import WORDS, describe_coverage, has_environment
+from cli.check.servers import check_servers
 from cli.check.warnings import find_warnings, format_warning
 from cli.support.configuration import EXAMPLE, without_collection
 from cli.support.language import lang_option
@@ -149,16 +150,23 @@ def format_result(result: CheckResult, lang: str = "nl") -> Iterator[str]:
 @click.command("check")
 @config_option
 @lang_option
+@click.option("--live", "is_live", is_flag=True, help="Also connect to broker and database.")
 @json_option
-def command(path: Path | None, lang: str, as_json: bool) -> None:
+def command(path: Path | None, is_live: bool, lang: str, as_json: bool) -> None:
     """Check the configuration: every fault at once, and warnings.
 
     With --config, check that file and the files that it includes, and not the environment: no
-    secrets, no addresses. The same holds if the environment has no POSTKAMER_ variable.
+    secrets, no addresses. The same holds if the environment has no POSTKAMER_ variable. With
+    --live, connect to POSTKAMER_AMQP_URL and POSTKAMER_DATABASE_URL, and judge their versions.
     """
     file = path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE))
     with without_collection():
         settings_too = path is None and has_environment(os.environ)
         result = check(file, os.environ, clock.now(), lang, settings_too=settings_too)
+    if is_live:
+        servers = check_servers(os.environ)
+        result.faults += [fault for fault in servers.faults if fault not in result.faults]
+        result.warnings += servers.warnings
+        result.checked += servers.checked
     print_result(result, format_result(result, lang), as_json=as_json)
     sys.exit(1 if result.faults else 0)

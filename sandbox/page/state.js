@@ -16,6 +16,7 @@ export function empty(town) {
     alarms: new Map(), // id of a conversation -> its unconfirmed care alarm
     ids: new Set(), // of events already applied
     mode: "ok", // of the CRM
+    refused: null, // change of the rules that is not in force
   };
 }
 

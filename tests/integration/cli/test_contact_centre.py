@@ -75,7 +75,7 @@ class StandIn:
 
     def run(self, *arguments: str, **env: str) -> Result:
         env = {"POSTKAMER_LANG": "en"} | env
-        given = {"POSTKAMER_API_URL": self.url, "POSTKAMER_API_TOKEN": TOKEN}
+        given = {"POSTKAMER_GATEWAY_URL": self.url, "POSTKAMER_API_TOKEN": TOKEN}
         return postkamer(*arguments, env=given | env)
 
 
@@ -161,14 +161,14 @@ def test_slow_command_is_reported_as_accepted(
 def test_numbers_are_listed_in_dutch_time(gateway: StandIn) -> None:
     gateway.answers["GET /v1/numbers"] = [(200, {"numbers": [OPEN, CLOSED]})]
     assert gateway.run("number", "list").stdout == (
-        "10000001: open\n"
-        "10000002: closed until 2026-12-01 08:30: Wij zijn dicht.\n"
+        "10000001: state open: works as usual, within the opening hours of its departments\n"
+        "10000002: state closed until 2026-12-01 08:30: Wij zijn dicht.\n"
         "  notice until 2026-07-01 17:00: Het is druk.\n"
     )
     assert json.loads(gateway.run("number", "list", "--json").stdout) == [OPEN, CLOSED]
     assert gateway.run("number", "list", "--lang", "nl").stdout == (
-        "10000001: open\n"
-        "10000002: gesloten tot 2026-12-01 08:30: Wij zijn dicht.\n"
+        "10000001: stand open: werkt zoals anders, binnen de openingstijden van de afdelingen\n"
+        "10000002: stand gesloten tot 2026-12-01 08:30: Wij zijn dicht.\n"
         "  mededeling tot 2026-07-01 17:00: Het is druk.\n"
     )
 
@@ -207,7 +207,7 @@ def test_refusal_of_the_gateway_is_one_line(
     "address", ["127.0.0.1:1", "127.0.0.1:99999", "127.0.0.1:x", "127.0.0.1:1/é", "a" * 70 + ".nl"]
 )
 def test_missing_gateway_is_reported_without_the_token(gateway: StandIn, address: str) -> None:
-    done = gateway.run("number", "list", POSTKAMER_API_URL=f"http://{address}")
+    done = gateway.run("number", "list", POSTKAMER_GATEWAY_URL=f"http://{address}")
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.startswith(f"http://{address} does not answer: ")
     assert TOKEN not in done.stderr

@@ -35,6 +35,7 @@ EXITS = {
         "route explain",
     ),
     "rules": ("", "rules list", "rules show"),
+    "status": ("", "", "status x"),
     "token": ("", "token list", "token add"),
     "topology": (
         "topology show --config good.toml",

@@ -34,6 +34,7 @@ OWN = {
     },
     "archive subject": {"--request", "--made-by"},
     "archive verify": {"--public-key", "--media", "--index"},
+    "check": {"--live"},
     "costs": {"--month", "--group-by", "--csv"},
     "files list": {"--state"},
     "parked drop": {"--status", "--unreadable"},

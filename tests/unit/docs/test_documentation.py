@@ -24,11 +24,13 @@ from services import event_types
 from services.amqp import topology
 from services.config import loader
 from services.config.settings import (
+    ApiSettings,
     ArchiverSettings,
     DelivererSettings,
     GatewaySettings,
     RouterSettings,
     Settings,
+    StatusSettings,
 )
 from services.whatsapp.items import Message
 from services.whatsapp.parser import parse, words
@@ -91,7 +93,7 @@ def commands(
             yield from commands(command, f"{before} {name}")
 
 
-COMMANDS = {**dict(commands(main)), "postkamer status": main}  # docs/status.md: not there yet
+COMMANDS = dict(commands(main))
 TAKE_WORDS = tuple(
     f"{name} "
     for name, command in COMMANDS.items()
@@ -139,6 +141,12 @@ def settings_table() -> dict[str, tuple[str, str]]:
 def test_readme_has_every_setting_with_its_services_and_default() -> None:
     table = settings_table()
     table.pop("POSTKAMER_SANDBOX_PORT")
+    fields = ApiSettings.model_fields | StatusSettings.model_fields
+    for variable, field in (("POSTKAMER_" + name.upper(), each) for name, each in fields.items()):
+        who, default = table.pop(variable)
+        assert who == "commands, sandbox"
+        assert default.startswith("must be given") == field.is_required()
+        assert variable in {name for name, _ in VARIABLES.values()}
     assert table.keys() == {"POSTKAMER_" + f.upper() for kind in KINDS for f in kind.model_fields}
     for variable, (who, default) in table.items():
         field = variable.removeprefix("POSTKAMER_").lower()
