@@ -135,3 +135,4 @@ def test_page_of_the_command_line_has_each_example_and_common_option() -> None:
     assert [example for example in EXAMPLES.values() if f"postkamer {example}" not in PAGE] == []
     assert [option for option in COMMON if f"`{option}" not in PAGE] == []
     assert [heading for heading in HEADINGS if f"### {heading}" not in PAGE] == []
+    assert postkamer("archive", "search", "zwembad", "--json").stderr in PAGE
