@@ -7,6 +7,8 @@ import pytest
 from deploy.local import plan
 from deploy.local.__main__ import ROOT, example
 from deploy.local.errors import Refusal
+from deploy.local.servers import Servers
+from deploy.local.state import State
 from services.config import loader
 
 
@@ -98,3 +100,18 @@ def test_example_configuration_follows_the_port_of_the_sandbox() -> None:
     shipped = 'url = "http://127.0.0.1:8090/crm/events"\nother = "http://127.0.0.1:80901/"'
     moved = plan.example_for(shipped, "18090")
     assert moved == 'url = "http://127.0.0.1:18090/crm/events"\nother = "http://127.0.0.1:80901/"'
+
+
+def test_address_of_our_own_server_is_not_taken_for_one_that_the_user_has(tmp_path: Path) -> None:
+    state = State(tmp_path / "state.json")
+    amqp, database = state.port("rabbitmq amqp"), state.port("postgresql")
+    own = {
+        "POSTKAMER_AMQP_URL": f"amqp://postkamer:x@127.0.0.1:{amqp}/postkamer",
+        "POSTKAMER_DATABASE_URL": f"postgresql://postkamer:x@127.0.0.1:{database}/postkamer",
+    }
+    given = {"POSTKAMER_CONFIG": str(EXAMPLE)}
+    private = Servers(tmp_path, state, given | own, print)
+    assert private.broker and private.database
+    elsewhere = {name: url.replace("127.0.0.1", "db.example") for name, url in own.items()}
+    external = Servers(tmp_path, state, given | elsewhere, print)
+    assert (external.broker, external.database) == (None, None)
