@@ -123,6 +123,11 @@ const FOLDS = {
     return { say: mode === "ok" ? "say.outage.off" : "say.outage.on" };
   },
 
+  rules(state, { refused }) {
+    state.refused = refused;
+    return { say: refused ? "rules.refused" : "rules.mended" };
+  },
+
   missed(_, { count }) {
     return { say: "say.missed", values: { count } };
   },

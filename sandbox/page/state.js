@@ -19,6 +19,7 @@ export function empty(town) {
     ids: new Set(), // of events already applied
     mode: "ok", // of the CRM
     drains: false, // the CRM is down, or messages that waited meanwhile are still on their way
+    refused: null, // change of the rules that is not in force
   };
 }
 
