@@ -14,7 +14,7 @@ from pathlib import Path
 import aio_pika
 
 from bench.reports.results import BARE, GATEWAY, SINGLE
-from deploy.local.plan import PORTS, environment
+from deploy.local.plan import PORTS, Secrets, environment
 from deploy.local.postgresql import Database
 from deploy.local.rabbitmq import Broker
 from deploy.local.servers import definitions
@@ -74,7 +74,7 @@ def process_environment(folder: Path, config: Path, amqp: str, database: str) ->
     """Return the environment of our processes, with free ports."""
     ports = {port.variable: str(free_port()) for port in PORTS}
     variables = ports | {"POSTKAMER_CONFIG": str(config), "PATH": os.environ["PATH"]}
-    settings = environment(variables, root=folder, archive_key=KEY, crm_secret=KEY)
+    settings = environment(variables, root=folder, secrets=Secrets(KEY, KEY, f"bench:{token()}"))
     return settings | {
         "POSTKAMER_AMQP_URL": amqp,
         "POSTKAMER_DATABASE_URL": database,

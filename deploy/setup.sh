@@ -20,6 +20,10 @@ FREE_MIB=1024      # the packages take about 450 MiB, .venv 200 (runtime) to 500
 LOG=.local/log/setup.log
 OFFLINE=.local/log/package-lists-failed
 POLICY=/usr/sbin/policy-rc.d
+NETWORK_ERRORS="failed to fetch|could not connect|could not resolve|unable to connect|network is unreachable"
+NETWORK_ERRORS+="|no matching distribution|proxyerror|connection broken|connecttimeout|temporary failure"
+PROXY="There is no way to the network. Behind a proxy, set http_proxy and https_proxy; PIP_INDEX_URL names "
+PROXY+="a mirror of PyPI, and a file in /etc/apt/apt.conf.d one of the distribution."
 NO_CLUSTER=/etc/postgresql-common/createcluster.d/postkamer-setup.conf
 OURS='# Of the set-up of Postkamer: nothing is started while packages are installed.'
 
@@ -55,6 +59,9 @@ step() {
     ((interrupted == 0)) || exit 130
     if ((code)); then
         tail -n "+$((before + 1))" "$LOG" | tail -n 15 | sed 's/^/    /' >&2
+        if tail -n "+$((before + 1))" "$LOG" | grep -qiE "$NETWORK_ERRORS"; then
+            refuse "$what failed. $PROXY The whole log is in $LOG."
+        fi
         refuse "$what failed; the whole log is in $LOG."
     fi
     say "  done in $((SECONDS - began)) s"
@@ -109,16 +116,16 @@ may_install() {
 install_packages() {
     may_install
     check_space /usr /var
-    trap let_services_start EXIT
-    keep_services_off
     step "Reading the package lists" update_lists
     local package
     for package in "${missing[@]}"; do
         if ! apt-cache show "$package" >>"$LOG" 2>&1; then
-            [[ ! -e $OFFLINE ]] || refuse "The package lists could not be read; is there a network?"
+            [[ ! -e $OFFLINE ]] || refuse "The package lists could not be read. $PROXY"
             refuse "This distribution has no package $package; install it by hand and try again."
         fi
     done
+    trap let_services_start EXIT
+    keep_services_off
     finish_first=1
     step "Installing ${missing[*]} (a minute or two)" \
         apt_get install --yes --no-install-recommends "${missing[@]}"
@@ -135,7 +142,9 @@ update_lists() {
 }
 
 apt_get() {
+    # sudo drops the addresses of proxies.
     as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+        ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
         apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@"
 }
 

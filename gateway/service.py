@@ -18,7 +18,7 @@ from services.amqp.partition_publisher import PartitionPublisher
 from services.api import docs_page
 from services.config.loader import LoadedConfig, load
 from services.config.model import Configuration
-from services.config.reload import watch_config
+from services.config.reload import ActiveVersion, watch_config
 from services.config.settings import GatewaySettings
 from services.files.object_store import ObjectStore
 from services.http.application import Route, api_app, operations_app
@@ -56,12 +56,14 @@ async def gateway(
         )
         client = ClientCertificate(settings.meta_client_name_header, settings.meta_client_name)
         webhook = Webhook(intake, endpoints, config, client)
-        api, tasks = await enter(_api(settings, loaded, pool, intake))
+        version = ActiveVersion(loaded)
+        api, tasks = await enter(_api(settings, version, pool, intake))
 
         async def obstacles() -> list[str]:
             return link.obstacles()
 
-        await enter(serve(operations_app(obstacles), settings.bind, settings.gateway_ops_port))
+        operations = operations_app(obstacles, lambda: version.status)
+        await enter(serve(operations, settings.bind, settings.gateway_ops_port))
         app = api_app([*webhook.routes(), *api, *docs_page.routes(document)])
         app[POST_HANDLERS] = {PATH: webhook.receive}
         # The operations port opens first and is not shared, so a second gateway that was started by
@@ -73,19 +75,20 @@ async def gateway(
 
 @asynccontextmanager
 async def _api(
-    settings: GatewaySettings, loaded: LoadedConfig, pool: Pool, intake: Intake
+    settings: GatewaySettings, version: ActiveVersion, pool: Pool, intake: Intake
 ) -> AsyncIterator[tuple[list[Route], list["asyncio.Task[None]"]]]:
     """Yield the routes that CRMs call, and the background tasks that they need."""
     uploads = UploadStore(pool)
+    config = version.loaded.config
     media = MediaRoutes(uploads, ObjectStore(settings.object_store))
     async with (
-        run_token_store(pool, environment_tokens(settings, loaded.config)) as ring,
+        run_token_store(pool, environment_tokens(settings, config)) as ring,
         background_task(media.sweep()) as sweep,
     ):
-        api = MessageRoutes(intake, CommandStore(pool), uploads, loaded.config, ring)
+        api = MessageRoutes(intake, CommandStore(pool), uploads, config, ring)
 
         async def apply(new: LoadedConfig) -> None:
             api.reload(new.config)
 
-        async with background_task(watch_config(settings.config, loaded, load, apply)) as watch:
+        async with background_task(watch_config(settings.config, version, load, apply)) as watch:
             yield [*api.routes(), *media.routes(ring)], [ring.task, sweep, watch]

@@ -15,7 +15,7 @@ from services.amqp import topology
 from services.amqp.publisher import Publisher, publish_until_confirmed
 from services.config.loader import LoadedConfig, load
 from services.config.model import ConfigError
-from services.config.reload import watch_config
+from services.config.reload import ActiveVersion, watch_config
 from services.contract import ArchiveBatch
 from services.postgres.database import retry_while_unavailable
 from services.toml.errors import ConfigFault
@@ -40,10 +40,10 @@ class ActiveRules:
     def problems(self) -> list[str]:
         return [] if self._context else [UNRECORDED]
 
-    async def run(self, path: Path, config: LoadedConfig) -> None:
+    async def run(self, path: Path, version: ActiveVersion) -> None:
         """Activate the configuration that was read at the start, then each later change."""
-        await self.activate(config)
-        await watch_config(path, config, _load, self.activate)
+        await self.activate(version.loaded)
+        await watch_config(path, version, _load, self.activate)
 
     async def activate(self, config: LoadedConfig) -> None:
         """Put a version on record, then in force; ConfigError when it is too large."""

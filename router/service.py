@@ -18,6 +18,7 @@ from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
 from services.config.loader import LoadedConfig
 from services.config.model import Configuration
+from services.config.reload import ActiveVersion
 from services.config.settings import RouterSettings, derive_key
 from services.http.application import operations_app
 from services.http.server import serve
@@ -47,7 +48,8 @@ async def router(
         archive = Publisher(outgoing, topology.ARCHIVE)
         hash = keyed_hash(derive_key(settings.archive_key, "router"))
         rules = ActiveRules(store, archive, hash)
-        rules_task = await enter(background_task(rules.run(settings.config, loaded)))
+        version = ActiveVersion(loaded)
+        rules_task = await enter(background_task(rules.run(settings.config, version)))
         destinations = Publisher(outgoing, topology.DESTINATIONS)
         consumers = [
             await enter(
@@ -69,7 +71,8 @@ async def router(
         async def problems() -> list[str]:
             return rules.problems() + await readiness_problems(pool, consumers)
 
-        await enter(serve(operations_app(problems), settings.bind, settings.router_ops_port))
+        operations = operations_app(problems, lambda: version.status)
+        await enter(serve(operations, settings.bind, settings.router_ops_port))
         consumer_tasks = [consumer.task for consumer in consumers]
         links = [link.task for link in (outgoing, incoming, relaying)]
         yield first_failure(*links, rules_task, relay_task, budget_task, *consumer_tasks)

@@ -28,6 +28,7 @@ from sandbox.meta.world import World
 from sandbox.openklant.control import Control
 from sandbox.organisation import Carrier, Town
 from sandbox.phone.routes import Phone
+from sandbox.rules_watch import RulesWatch
 from sandbox.settings import SandboxSettings
 from services import clock
 from services.config import loader
@@ -69,6 +70,8 @@ async def run_sandbox(settings: SandboxSettings) -> AsyncIterator[RunningSandbox
         desks = [*desk.routes(), *ContactCentre(client).routes()]
         openklant = Control(settings.openklant_token)
         crms = [*crm.routes(), *openklant.routes()]
+        addresses = [address for _, address in settings.ops_urls]
+        rules = RulesWatch(http, addresses, settings.config, world.stream)
         routes = [*graph.routes(), *crms, *desks, *other_routes(world)]
         app = api_app(routes)
         app.middlewares.append(own_pages_only)
@@ -76,8 +79,9 @@ async def run_sandbox(settings: SandboxSettings) -> AsyncIterator[RunningSandbox
             serve(app, settings.bind, settings.port, connections=PUBLIC_CONNECTIONS) as port,
             background_task(desk.watch()) as desk_task,
             background_task(fetcher.run()) as fetch_task,
+            background_task(rules.run()) as rules_task,
         ):
-            broken = first_failure(desk_task, fetch_task)
+            broken = first_failure(desk_task, fetch_task, rules_task)
             try:
                 yield RunningSandbox(f"http://{settings.bind}:{port}", broken)
             finally:

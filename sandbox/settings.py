@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from services.config.settings import SettingsError, read
+from services.config.settings import SettingsError, parse_ops_urls, read
 
 HIGHEST_PORT = 65_535
 
@@ -22,7 +22,8 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Port to listen on; 0 takes any free port."""
     gateway_url: str = "http://127.0.0.1:8080"
     archiver_url: str = "http://127.0.0.1:8083"
-    api_token: str = "sandbox-api-token"
+    api_token: str = ""
+    """Token of its desks; without one the gateway refuses what they write."""
     app_secret: str = "sandbox-app-secret"
     access_token: str = "sandbox-access-token"
     platform_secret: str = "sandbox-platform-secret"
@@ -36,6 +37,9 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seed that makes delays and the disorder of statuses the same in every run."""
     status_seconds: tuple[float, float] = (0.2, 2.0)
     """Shortest and longest delay of a status."""
+    ops_urls: tuple[tuple[str, str], ...] = ()
+    """Names of services, each with the address of its operations port, to learn of a change of the
+    rules that they refused."""
     limits: bool = False
     """True if the Graph API applies Meta's rate limits: 80 messages/s a number, 45 a citizen."""
 
@@ -124,5 +128,6 @@ VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
     "config": ("POSTKAMER_CONFIG", Path),
     "seed": ("POSTKAMER_SANDBOX_SEED", _whole),
     "status_seconds": ("POSTKAMER_SANDBOX_STATUS_SECONDS", _range),
+    "ops_urls": ("POSTKAMER_OPS_URLS", parse_ops_urls),
     "limits": ("POSTKAMER_SANDBOX_LIMITS", _use_limits),
 }

@@ -14,6 +14,7 @@ from deploy.local.errors import Refusal
 from deploy.local.servers import Servers
 from deploy.local.state import State, write_private
 from deploy.local.supervisor import Stopped, Supervisor, check_disk, check_ports, only_one
+from services.config.settings import read
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (str(Path(sys.executable).with_name("postkamer")),)
@@ -34,7 +35,7 @@ def main(
                 environment = start(supervisor, stack, overrides, root, command)
                 print(f"\nPostkamer is ready after {time.monotonic() - began:.1f} s.\n")
                 print(plan.addresses(environment), flush=True)
-                supervisor.watch()
+                supervisor.watch(environment)
             except (Refusal, OSError) as error:
                 print(f"\n{error}\n", file=sys.stderr, flush=True)
                 supervisor.give_up()
@@ -46,7 +47,6 @@ def main(
         return 0
     except (Refusal, OSError):
         return 1
-    raise AssertionError("watch() never returns")
 
 
 def start(
@@ -61,12 +61,9 @@ def start(
     stack.enter_context(only_one(folder))
     check_disk(folder)
     state = State(folder / "state.json")
-    environment = plan.environment(
-        overrides,
-        root=root,
-        archive_key=state.secret("archive key", key),
-        crm_secret=state.secret("crm secret", key),
-    )
+    tokens = read("POSTKAMER_API_TOKENS", overrides) or f"sandbox:{state.secret('api token')}"
+    drawn = state.secret("archive key", key), state.secret("crm secret", key)
+    environment = plan.environment(overrides, root=root, secrets=plan.Secrets(*drawn, tokens))
     check_ports(environment)
     if "POSTKAMER_CONFIG" not in overrides:
         environment |= {"POSTKAMER_CONFIG": str(example(folder, environment))}
@@ -92,16 +89,17 @@ def start(
 
 
 def example(folder: Path, environment: Mapping[str, str]) -> Path:
-    """Return the shipped configuration, or a copy of it if the sandbox listens on another port."""
+    """Return the shipped configuration, or a copy of it if the sandbox listens on another port or
+    all departments are to be open."""
     shipped = Path(environment["POSTKAMER_CONFIG"])
-    port = environment[plan.SANDBOX.variable]
-    if port == str(plan.SANDBOX.default):
+    port, is_always_open = environment[plan.SANDBOX.variable], plan.is_always_open(environment)
+    if port == str(plan.SANDBOX.default) and not is_always_open:
         return shipped
     own = folder / shipped.parent.name
     for file in shipped.parent.rglob("*.toml"):
         copy = own / file.relative_to(shipped.parent)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(plan.example_for(file.read_text(), port))
+        copy.write_text(plan.example_for(file.read_text(), port, is_always_open=is_always_open))
     return own / shipped.name
 
 

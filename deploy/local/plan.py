@@ -1,5 +1,6 @@
 """Plan of the local run: processes, ports and settings, as tables and pure functions."""
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,23 +59,37 @@ FIXED = {
     "POSTKAMER_META_VERIFY_TOKEN": "sandbox-verify-token",
     "POSTKAMER_META_ACCESS_TOKEN": "sandbox-access-token",
     "POSTKAMER_PRIVATE_NETWORKS": "127.0.0.0/8,::1/128",
-    "POSTKAMER_API_TOKENS": "sandbox:sandbox-api-token",
-    "POSTKAMER_API_TOKEN": "sandbox-api-token",
     "PYTHONUNBUFFERED": "1",
 }
 """These are no secrets: they protect sandbox data, on ports of this machine only."""
 
 
-def environment(
-    overrides: Mapping[str, str], *, root: Path, archive_key: str, crm_secret: str
-) -> dict[str, str]:
+@dataclass(frozen=True)
+class Secrets:
+    """Secrets of one installation, drawn once unless its user gave them."""
+
+    archive_key: str
+    """32 bytes in base64."""
+    crm_secret: str
+    """32 bytes in base64."""
+    api_tokens: str
+    """`name:token` pairs, comma separated; the sandbox and the command line use the first."""
+
+
+def environment(overrides: Mapping[str, str], *, root: Path, secrets: Secrets) -> dict[str, str]:
     """Return the environment of all our processes. Variables in `overrides` win, and addresses
-    follow from their ports. The keys are 32 bytes in base64.
+    follow from their ports.
     """
     ports = {port.variable: str(port.default) for port in PORTS}
     chosen = FIXED | ports | dict(overrides)
     host = reachable(chosen["POSTKAMER_BIND"])
+    operations = {
+        service.name: f"http://{host}:{chosen[service.port.variable]}"
+        for service in SERVICES
+        if service.is_real
+    }
     addresses = {
+        "POSTKAMER_OPS_URLS": ",".join(f"{name}={url}" for name, url in operations.items()),
         "POSTKAMER_GATEWAY_URL": f"http://{host}:{chosen[GATEWAY.variable]}",
         "POSTKAMER_ARCHIVER_URL": f"http://{host}:{chosen[ARCHIVER.variable]}",
         "POSTKAMER_META_GRAPH_URL": f"http://{host}:{chosen[SANDBOX.variable]}/graph/v26.0",
@@ -82,15 +97,33 @@ def environment(
     defaults = {
         "POSTKAMER_CONFIG": str(root / "deploy" / "examples" / "voorbeeldstad" / "postkamer.toml"),
         "POSTKAMER_OBJECT_STORE": (root / ".local" / "objects").as_uri(),
-        "POSTKAMER_ARCHIVE_KEY": archive_key,
-        "CRM_SECRET": f"whsec_{crm_secret}",
+        "POSTKAMER_ARCHIVE_KEY": secrets.archive_key,
+        "CRM_SECRET": f"whsec_{secrets.crm_secret}",
+        "POSTKAMER_API_TOKENS": secrets.api_tokens,
+        "POSTKAMER_API_TOKEN": first_token(secrets.api_tokens),
     }
     return FIXED | ports | addresses | defaults | dict(overrides)
 
 
-def example_for(text: str, sandbox: str) -> str:
-    """Return a file of the shipped configuration with its CRM at another port of this machine."""
+def first_token(tokens: str) -> str:
+    """Return the first token of `name:token` pairs, with which the sandbox calls the APIs."""
+    return tokens.partition(",")[0].partition(":")[2].strip()
+
+
+def example_for(text: str, sandbox: str, *, is_always_open: bool = False) -> str:
+    """Return a file of the shipped configuration with its CRM at another port of this machine.
+    With `is_always_open` without opening hours and closings."""
+    if is_always_open:
+        text = re.sub(r"^\[\[closings\]\]\n(?:.+\n)*|^hours = .*\n", "", text, flags=re.MULTILINE)
     return text.replace(f"//127.0.0.1:{SANDBOX.default}/", f"//127.0.0.1:{sandbox}/")
+
+
+def is_always_open(environment: Mapping[str, str]) -> bool:
+    """Return True if POSTKAMER_EXAMPLE asks for the example without opening hours."""
+    variant = environment.get("POSTKAMER_EXAMPLE", "")
+    if variant not in ("", "always-open"):
+        raise Refusal(f"POSTKAMER_EXAMPLE is always-open or nothing, not {variant!r}.")
+    return bool(variant)
 
 
 def port_number(environment: Mapping[str, str], port: Port) -> int:
@@ -98,6 +131,12 @@ def port_number(environment: Mapping[str, str], port: Port) -> int:
     if not text.isdecimal() or not 0 < int(text) <= HIGHEST_PORT:
         raise Refusal(f"{port.variable} must be a port from 1 to {HIGHEST_PORT}, not {text!r}.")
     return int(text)
+
+
+def address(service: Service, environment: Mapping[str, str]) -> tuple[str, int]:
+    """Return host and port at which a service answers if it is ready."""
+    host = reachable(environment["POSTKAMER_BIND"]).strip("[]")
+    return host, port_number(environment, service.port)
 
 
 def reachable(bind: str) -> str:
@@ -125,7 +164,6 @@ def addresses(environment: Mapping[str, str]) -> str:
     def at(port: Port, path: str = "/") -> str:
         return f"http://{host}:{environment[port.variable]}{path}"
 
-    token = environment["POSTKAMER_API_TOKENS"].partition(":")[2].partition(",")[0]
     rows = [
         ("Sandbox page", at(SANDBOX), "a citizen's phone, a CRM desk"),
         ("Webhooks", at(GATEWAY, "/webhooks/whatsapp"), "signed with the app secret"),
@@ -133,8 +171,8 @@ def addresses(environment: Mapping[str, str]) -> str:
         ("Archiver API", at(ARCHIVER, "/v1/conversations"), "GET /{id}/messages"),
         ("API pages", at(GATEWAY, "/v1/openapi.html"), at(ARCHIVER, "/v1/openapi.html")),
         *[(f"Metrics {s.name}", at(s.port, "/metrics"), "") for s in SERVICES if s.is_real],
-        ("API token", token, "Authorization: Bearer ..."),
-        ("Command line", ".venv/bin/postkamer --help", "first: set -a; . .local/environment"),
+        ("API token", "POSTKAMER_API_TOKEN", "in .local/environment; Authorization: Bearer ..."),
+        ("Command line", ".venv/bin/postkamer", "first: set -a; . .local/environment; set +a"),
         ("Logs", ".local/log/", "one file for each process"),
         ("Stop", "Ctrl-C", "drains first; twice: at once"),
     ]

@@ -29,18 +29,20 @@ class Servers:
         report: Callable[[str], None],
     ) -> None:
         self._state = state
-        self._external = {name: read(name, settings) for name in (AMQP, DATABASE)}
+        given = {name: read(name, settings) or "" for name in (AMQP, DATABASE)}
+        # A shell that has read `.local/environment` has the addresses of our own.
+        self._external = {name: url for name, url in given.items() if not state.is_own(url)}
         self._report = report
         self.broker: Broker | None = None
         self.database: Database | None = None
-        if not self._external[AMQP]:
+        if not self._external.get(AMQP):
             self.broker = Broker(
                 folder / "rabbitmq",
                 definitions(Path(settings["POSTKAMER_CONFIG"]), self._passwords("broker")),
                 ports=Ports(lambda name: self._state.port(f"rabbitmq {name}")),
                 report=report,
             )
-        if not self._external[DATABASE]:
+        if not self._external.get(DATABASE):
             self.database = Database(
                 folder / "postgresql", port=self._state.port("postgresql"), report=report
             )

@@ -48,6 +48,10 @@ class State:
             self._store(name, str(free_port()))
         return int(self._values[name])
 
+    def is_own(self, url: str) -> bool:
+        """Return True if a URL is that of a server of an earlier run, at one of these ports."""
+        return any(f"@127.0.0.1:{value}/" in url for value in self._values.values())
+
     def _store(self, name: str, value: str) -> None:
         self._values[name] = value
         write_private(self._path, json.dumps(self._values, indent=2))

@@ -1,9 +1,7 @@
 """Starts processes in order, reports when they are ready, watches them, stops them in reverse."""
 
 import fcntl
-import http.client
 import os
-import select
 import shutil
 import signal
 import time
@@ -12,12 +10,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from deploy.local import plan
 from deploy.local.errors import Refusal, last_lines
 from deploy.local.process import Process, Program
 from deploy.local.process_tree import POLL_SECONDS
 from deploy.local.state import obstacle
+from deploy.local.watch import RULES_SECONDS, Watch, Watched, ask, wait_for_end
 
 READY_SECONDS = 60.0
 """Time limit of one service, from its start to its first 200 on /health/ready."""
@@ -151,10 +151,9 @@ class Supervisor:
 
     def wait_ready(self, service: plan.Service, environment: Mapping[str, str]) -> None:
         """Wait until a service reports that it is ready. Refusal if it takes too long."""
-        host = plan.reachable(environment["POSTKAMER_BIND"]).strip("[]")
-        port = plan.port_number(environment, service.port)
+        address = plan.address(service, environment)
         deadline = time.monotonic() + READY_SECONDS
-        while obstacle := ask(host, port, service.path):
+        while obstacle := ask(address, service.path):
             self._check_running()
             if time.monotonic() > deadline:
                 log = self.folder / "log" / f"{service.name}.log"
@@ -164,16 +163,23 @@ class Supervisor:
                 )
             time.sleep(POLL_SECONDS)
 
-    def watch(self) -> None:
-        """Wait until a process ends, which raises Refusal, or until a signal comes."""
-        with ExitStack() as opened:
-            poll = select.poll()
-            for process in (*self.services, *self.servers):
-                descriptor = os.pidfd_open(process.pid)
-                opened.callback(os.close, descriptor)
-                poll.register(descriptor, select.POLLIN)
-            poll.poll()
-        self._check_running()
+    def watch(self, environment: Mapping[str, str]) -> NoReturn:
+        """Keep the services running until a signal comes. Refusal if a server ends, or a service
+        cannot be kept running.
+        """
+        watched = [
+            Watched(service, process, plan.address(service, environment))
+            for service, process in zip(plan.SERVICES, self.services, strict=True)
+        ]
+        watch, rules_at = Watch(watched, self.report), 0.0
+        while True:
+            for server in self.servers:
+                server.must_run()
+            watch.keep_running(now := time.monotonic())
+            if now >= rules_at:
+                watch.report_rules()
+                rules_at = now + RULES_SECONDS
+            wait_for_end((*self.services, *self.servers), watch.pause_seconds())
 
     def give_up(self) -> None:
         """Stop all services at once: after a failure one may wait for another that never comes."""
@@ -190,17 +196,3 @@ class Supervisor:
         clean = process.stop(self.interruption.hurry)
         how = "stopped" if clean else "killed"
         self.report(f"{process.name} {how} after {time.monotonic() - began:.1f} s")
-
-
-def ask(host: str, port: int, path: str) -> str:
-    """Return why a service is not ready; '' when it answers 200."""
-    connection = http.client.HTTPConnection(host, port, timeout=5)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        body = answer.read(2000).decode(errors="replace").strip()
-        return "" if answer.status == 200 else f"it answers {answer.status} {body}"
-    except (OSError, http.client.HTTPException) as error:
-        return f"it does not answer ({error})"
-    finally:
-        connection.close()

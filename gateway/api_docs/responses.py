@@ -45,6 +45,7 @@ class NumberStatus(Shown):
 
     id: str
     state: Literal["open", "receive-only", "closed"]
+    """State that the contact centre set. It is not the opening hours, which departments have."""
     text: str | None
     """Text for citizens while the number is closed."""
     until: datetime.datetime | None

@@ -9,6 +9,7 @@ import { fold } from "/page/fold.js";
 import { careName } from "/page/marks.js";
 import * as phone from "/page/phone.js";
 import * as record from "/page/record.js";
+import * as rules from "/page/rules.js";
 import { departmentName, empty, tenantOf } from "/page/state.js";
 import { listen } from "/page/stream.js";
 import { currentLanguage, fill, setLanguage, word } from "/page/words.js";
@@ -36,6 +37,7 @@ function redraw() {
     drawing = false;
     phone.draw(page);
     alarms.draw(page);
+    rules.draw(page);
     desk.draw(page);
     centre.draw(page);
     record.draw(page);
@@ -149,6 +151,7 @@ async function start() {
   for (const link of document.querySelectorAll("[data-go]")) {
     link.addEventListener("click", () => show(link.dataset.go, { focus: true }));
   }
+  window.addEventListener("resize", redraw);
   chooseLanguage(currentLanguage());
   listen({ hello, ready, happened, live });
 }

@@ -1,7 +1,7 @@
 // The connection over which all events arrive; the browser reconnects it automatically.
 
 const KINDS = [
-  "citizen", "webhook", "seen", "town", "offered", "crm", "content", "answer", "note", "confirmed", "record", "mode", "missed",
+  "citizen", "webhook", "seen", "town", "offered", "crm", "content", "answer", "note", "confirmed", "record", "mode", "rules", "missed",
 ];
 
 // hello(run): connected to this run of the sandbox; ready(): all remembered events have arrived.

@@ -15,6 +15,7 @@ import structlog
 from services import clock, metrics
 from services.config.loader import LoadedConfig
 from services.config.model import ConfigError, Configuration
+from services.config.rules_status import RefusedChange, RulesStatus, refused_change
 from services.toml.errors import ConfigFault, toml
 
 POLL_SECONDS = 2.0
@@ -22,6 +23,8 @@ POLL_SECONDS = 2.0
 elsewhere; a poll costs one `stat` per file."""
 LOGGED_FAULTS = 20
 """Number of faults that one reload logs; `postkamer check` prints all."""
+
+UNREAD = ConfigFault("", 0, "files", "cannot be read: see rules.unread in the log")
 
 Stamp = tuple[int, int, int]
 """Inode, size and change time (ns) of a file; the change time covers its contents and its rights.
@@ -118,21 +121,45 @@ def non_reloadable_changes(active: Configuration, new: Configuration) -> list[st
     return [table for table, part in FIXED.items() if part(active) != part(new)]
 
 
-async def watch_config(path: Path, active: LoadedConfig, load: Load, activate: Activate) -> None:
+class ActiveVersion:
+    """The version in force and the change that was refused, for metrics and operations port."""
+
+    def __init__(self, loaded: LoadedConfig) -> None:
+        self.loaded = loaded
+        self._refused: RefusedChange | None = None
+
+    @property
+    def status(self) -> RulesStatus:
+        return RulesStatus(self.loaded.version, self._refused)
+
+    def activate(self, loaded: LoadedConfig) -> None:
+        """Show the version that is in force from now on."""
+        self.loaded = loaded
+        metrics.rules_version.clear()
+        metrics.rules_version.labels(version=loaded.version).set(1)
+        metrics.rules_loaded.set(clock.now().timestamp())
+
+    def show_refusal(self, refused: RefusedChange | None) -> None:
+        """Show the refusal of the files as they are now, or None if they are in force."""
+        self._refused = refused
+        metrics.rules_refused.set(refused is not None)
+
+
+async def watch_config(path: Path, active: ActiveVersion, load: Load, activate: Activate) -> None:
     """Watch the files until cancelled, and `activate` each new version. `active` is the current."""
     reload_requested = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_requested.set)
-    publish_active_version(active)
+    active.activate(active.loaded)
     files, detector = WatchedFiles(path), ChangeDetector()
     while True:
         is_requested = await _wait_for(reload_requested, POLL_SECONDS)
         snapshot = await asyncio.to_thread(files.poll)
         if not (detector.is_new_and_stable(snapshot) or is_requested):
             continue
-        result = await _load(path, active, load)
+        result = await _load(path, active.loaded, load)
         if await asyncio.to_thread(files.poll) == snapshot:  # else: read during a write
             detector.processed = snapshot
-            active = await _activate(result, active, activate)
+            await _activate(result, active, activate)
 
 
 async def _wait_for(event: asyncio.Event, seconds: float) -> bool:
@@ -161,33 +188,26 @@ async def _load(path: Path, active: LoadedConfig, load: Load) -> LoadedConfig | 
 
 
 async def _activate(
-    result: LoadedConfig | Exception, active: LoadedConfig, activate: Activate
-) -> LoadedConfig:
-    """Activate the loaded version, or log why not; return the active version."""
+    result: LoadedConfig | Exception, active: ActiveVersion, activate: Activate
+) -> None:
+    """Activate the loaded version, or log and show why not."""
     try:
         if isinstance(result, Exception):
             raise result
-        if result.version != active.version:
+        if result.version != active.loaded.version:
             await activate(result)
-            publish_active_version(result)
+            active.activate(result)
             metrics.rules_reads.labels(outcome="taken").inc()
             log.info("rules.taken", version=result.version, count=len(result.files))
     except Exception as error:
-        _log_refusal(error, active)
-        return active
-    metrics.rules_refused.set(0)
-    return result
-
-
-def publish_active_version(active: LoadedConfig) -> None:
-    """Show the active version in the metrics."""
-    metrics.rules_version.clear()
-    metrics.rules_version.labels(version=active.version).set(1)
-    metrics.rules_loaded.set(clock.now().timestamp())
+        _log_refusal(error, active.loaded)
+        faults = error.faults if isinstance(error, ConfigError) else [UNREAD]
+        active.show_refusal(refused_change(faults))
+    else:
+        active.show_refusal(None)
 
 
 def _log_refusal(error: Exception, active: LoadedConfig) -> None:
-    metrics.rules_refused.set(1)
     metrics.rules_reads.labels(outcome="refused").inc()
     if not isinstance(error, ConfigError):
         log.error("rules.unread", version=active.version, exc_info=error)

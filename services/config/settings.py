@@ -25,6 +25,12 @@ from pydantic import (
 )
 
 PREFIX = "POSTKAMER_"
+URL = r"^https?://[^\s/?#@]+[^\s?#@]*$"
+OPS_URLS = (
+    "router=http://127.0.0.1:9081,gateway=http://127.0.0.1:9080,"
+    "deliverer=http://127.0.0.1:9082,archiver=http://127.0.0.1:9083"
+)
+"""Addresses of the operations ports when nothing else is set: this machine."""
 OBJECT_STORE = "expected file:///folder or s3://bucket/prefix"
 
 
@@ -49,6 +55,19 @@ def _parse_tokens(value: Any) -> Any:
     if not all(name and token for name, token in pairs):
         raise ValueError("expected name:token pairs, comma separated")
     return tuple(pairs)
+
+
+def parse_ops_urls(value: Any) -> Any:
+    """Return the `name=address` pairs of a text; anything else stays as it is."""
+    if not isinstance(value, str):
+        return value
+    pairs = [each.partition("=") for each in _split(value)]
+    urls = [(name.strip(), url.strip().rstrip("/")) for name, _, url in pairs]
+    if not all(name and re.fullmatch(URL, url) for name, url in urls):
+        raise ValueError(
+            "expected name=address pairs, comma separated, such as router=http://127.0.0.1:9081"
+        )
+    return tuple(urls)
 
 
 def _partition(pair: str) -> tuple[str, str, str]:
@@ -139,7 +158,9 @@ Keys = Annotated[
 """The current key, then the earlier ones."""
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_split)]
 ObjectStore = Annotated[str, AfterValidator(object_store)]
-Url = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+[^\s?#@]*$")]
+Url = Annotated[str, Field(pattern=URL)]
+OpsUrls = Annotated[tuple[tuple[str, str], ...], BeforeValidator(parse_ops_urls)]
+"""Names of services, each with the address of its operations port."""
 GraphUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
 ScannerUrl = Annotated[str, AfterValidator(_check_scanner_url)]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -188,8 +209,16 @@ class ApiSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    api_url: Url = "http://127.0.0.1:8080"
+    gateway_url: Url
     api_token: Annotated[SecretStr, AfterValidator(_check_header)]
+
+
+class StatusSettings(BaseModel):
+    """Addresses at which the services show their status."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ops_urls: OpsUrls = Field(default=OPS_URLS, validate_default=True)
 
 
 class GatewaySettings(Settings, TokenSettings):

@@ -11,7 +11,9 @@ from aiohttp import web
 from multidict import CIMultiDict
 from prometheus_client import generate_latest
 
-from services.http.problems import HEADERS, problem_response
+from services.config.rules_status import RulesStatus
+from services.http.problems import HEADERS, json_response, problem_response
+from services.http.service_status import STATUS_PATH, ServiceStatus
 from services.metrics import REGISTRY
 
 EXTRA_HEADERS = web.RequestKey("extra_headers", dict[str, str])
@@ -20,6 +22,7 @@ EXTRA_HEADERS = web.RequestKey("extra_headers", dict[str, str])
 Route = web.RouteDef
 Ready = Callable[[], Awaitable[list[str]]]
 """Returns the obstacles to being ready, a sentence for each; empty if the service is ready."""
+RulesInForce = Callable[[], RulesStatus]
 
 
 REJECTION_DELAY_SECONDS = 1.0
@@ -41,8 +44,9 @@ async def delay_rejection(
     return answer
 
 
-def operations_app(ready: Ready) -> web.Application:
-    """Return the application of the operations port: /health/live, /health/ready, /metrics."""
+def operations_app(ready: Ready, rules: RulesInForce | None = None) -> web.Application:
+    """Return the application of the operations port: /health/live, /health/ready, /health/status,
+    /metrics. `rules` is given by a service that goes by rules."""
 
     async def live(_: web.Request) -> web.Response:
         return web.Response(text="live\n")
@@ -52,6 +56,10 @@ def operations_app(ready: Ready) -> web.Application:
             return problem_response(503, "not ready", "; ".join(obstacles))
         return web.Response(text="ready\n")
 
+    async def status(_: web.Request) -> web.Response:
+        obstacles = tuple(await ready())
+        return json_response(ServiceStatus(not obstacles, obstacles, rules() if rules else None))
+
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(
             body=generate_latest(REGISTRY), headers={"Content-Type": "text/plain; version=0.0.4"}
@@ -60,6 +68,7 @@ def operations_app(ready: Ready) -> web.Application:
     app = web.Application()
     app.router.add_get("/health/live", live)
     app.router.add_get("/health/ready", is_ready)
+    app.router.add_get(STATUS_PATH, status)
     app.router.add_get("/metrics", metrics)
     return app
 

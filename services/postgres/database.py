@@ -57,6 +57,15 @@ async def connection_pool(url: str, name: str, size: int) -> AsyncIterator[Pool]
             pool.terminate()
 
 
+async def read_database_version(url: str) -> str:
+    """Connect once, and return the version of the server."""
+    connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
+    try:
+        return str(await connection.fetchval("show server_version"))
+    finally:
+        await connection.close()
+
+
 def is_transient(error: BaseException) -> bool:
     """Return True if the same statement may succeed later: the server caused the error, not the
     data.

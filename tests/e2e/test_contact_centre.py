@@ -18,6 +18,7 @@ from tests.support.e2e.crm_desk import AUTHOR, Desk, wrote
 from tests.support.observer import Watch, until
 from tests.support.tokens import admitted, bearer, made
 
+OPEN = f"{NUMBER}: state open: works as usual, within the opening hours of its departments\n"
 NOTICE = "Het is druk door de storm. Het laatste nieuws staat op www.example.nl."
 CLOSED = "Dit nummer is even dicht. Mail ons op gemeente@example.nl."
 Run = Callable[..., Any]
@@ -41,7 +42,8 @@ async def token(watch: Watch, tokens: dict[str, str]) -> str:
 @pytest.fixture
 def postkamer(watch: Watch, token: str) -> Run:
     async def run(*arguments: str) -> Result:
-        env = {"POSTKAMER_API_URL": watch.town.gateway, "POSTKAMER_API_TOKEN": token}
+        env = {"POSTKAMER_GATEWAY_URL": watch.town.gateway, "POSTKAMER_API_TOKEN": token}
+        env |= {"POSTKAMER_LANG": "en"}
         return await asyncio.to_thread(CliRunner().invoke, main, arguments, env=env)
 
     return run
@@ -67,14 +69,14 @@ async def test_a_notice_comes_once_in_a_conversation_until_it_is_taken_away(
     done = await postkamer("notice", "set", NOTICE, "--until", until_then)
     assert (done.exit_code, done.stdout) == (0, f"{NUMBER}: done\n")
     listed = await postkamer("number", "list")
-    assert listed.stdout.startswith(f"{NUMBER}: open\n  notice until ")
+    assert listed.stdout.startswith(f"{OPEN}  notice until ")
     await write_now(watch, "storm een", 901)
     await until(lambda: texts_on_phone(watch, 901), lambda texts: texts == [NOTICE], 10)
     await write_now(watch, "storm twee", 901)
-    cleared = await postkamer("notice", "clear", "--number", NUMBER, "--author", "sanne")
+    cleared = await postkamer("notice", "clear", "--number", NUMBER, "--by", "sanne")
     assert (cleared.exit_code, cleared.stdout) == (0, f"{NUMBER}: done\n")
     await write_now(watch, "storm drie", 902)
-    assert (await postkamer("number", "list")).stdout == f"{NUMBER}: open\n"
+    assert (await postkamer("number", "list")).stdout == OPEN
     # Their order is kept: what was to be said to them before this was said.
     await answered(watch, 901, 902)
     assert await texts_on_phone(watch, 901) == [NOTICE, "Goedemiddag"]
@@ -99,7 +101,7 @@ async def answered(watch: Watch, *citizens: int) -> None:
 async def test_a_closed_number_says_so_and_loses_nothing(watch: Watch, postkamer: Run) -> None:
     done = await postkamer("number", "state", "closed", "--text", CLOSED)
     assert (done.exit_code, done.stdout) == (0, f"{NUMBER}: done\n")
-    assert (await postkamer("number", "list")).stdout == f"{NUMBER}: closed: {CLOSED}\n"
+    assert (await postkamer("number", "list")).stdout == f"{NUMBER}: state closed: {CLOSED}\n"
     await write_now(watch, "dicht vandaag", 903)
     await until(lambda: texts_on_phone(watch, 903), lambda texts: texts == [CLOSED], 10)
     assert (await postkamer("number", "state", "open")).exit_code == 0
@@ -112,7 +114,7 @@ async def test_an_alarm_is_seen_from_a_terminal_and_on_the_record(
 ) -> None:
     asked = await wrote(watch, "alarm gezien", "wamid.alarm", 904)
     conversation = asked["conversationId"]
-    done = await postkamer("care", "confirm", conversation, "--author", "wacht")
+    done = await postkamer("care", "confirm", conversation, "--by", "wacht")
     assert (done.exit_code, done.stdout) == (0, f"{conversation}: done\n")
     confirmed = (
         "select count(*) from opened.record where kind = 'conversation'"

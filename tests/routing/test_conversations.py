@@ -1,6 +1,8 @@
 """Conversations from beginning to end: the tasks that are made and the texts that go out by
 themselves, in a table that says what a careful municipality wants. With `-s` it prints them all."""
 
+import itertools
+import re
 from collections.abc import Callable
 from functools import cache
 
@@ -11,6 +13,7 @@ from tests.support.routing.town_variants import town
 
 pytestmark = pytest.mark.slow
 
+CLOCK = re.compile(r"\b\d{1,2}[.:]\d\d\b|\b(?:van|from) \d{1,2}(?::00)? (?:tot|to) \d{1,2}\b")
 ENOUGH = 35
 """Conversations, of every kind that a front desk knows."""
 ROWS = {row.id: row for row in rows()}
@@ -31,6 +34,16 @@ def test_conversation_goes_as_its_row_says(id: str, play: Play) -> None:
     seen = play(id)
     assert not seen.wrong, "\n".join([seen.row.why, *seen.wrong, seen.row.differs])
     assert not seen.row.differs, "it does not differ any more: take `differs` away"
+
+
+def test_texts_after_each_other_give_one_time(play: Play) -> None:
+    """ "From 9 to 17" beside "from Monday at 8.30" leaves a citizen to guess. A text about a delay
+    may: it promises a new time, after hours of waiting."""
+    for id in ROWS:
+        texts = zip(play(id).texts, play(id).bodies, strict=True)
+        bodies = [body for name, body in texts if name != "duurt_langer"]
+        for text, following in itertools.pairwise(["", *bodies, ""]):
+            assert len({*CLOCK.findall(f"{text} {following}")}) <= 1, (id, text, following)
 
 
 def test_the_table_of_conversations(play: Play) -> None:

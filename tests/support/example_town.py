@@ -7,8 +7,8 @@ PLAIN_LANGUAGE = Path(__file__).parents[1] / "examples" / "plain_language.toml"
 VALUES = {
     "gemeente": "gemeente Voorbeeldstad",
     "gemeente_en": "the municipality of Voorbeeldstad",
-    "openingstijden": "maandag tot en met vrijdag van 9 tot 17 uur",
-    "openingstijden_en": "Monday to Friday from 9:00 to 17:00",
+    "openingstijden": "werkdagen",
+    "openingstijden_en": "working days",
     "privacy": "https://www.voorbeeldstad.example/privacy",
     "website": "https://www.voorbeeldstad.example",
     "mail": "gemeente@voorbeeldstad.example",

@@ -19,7 +19,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from cli.main import main
-from deploy.local.plan import PORTS, REAL, SERVICES, Service, environment
+from deploy.local.plan import PORTS, REAL, SERVICES, Secrets, Service, environment
 from deploy.local.process import Process, Program
 from deploy.local.rabbitmq import Broker
 from deploy.local.servers import definitions
@@ -180,8 +180,7 @@ class Installation:
     def _settings(self, name: str) -> dict[str, str]:
         ports = {variable: str(port) for variable, port in self.ports.items()}
         given = ports | {"POSTKAMER_CONFIG": str(self.config), "PATH": "/usr/bin:/bin"}
-        given["POSTKAMER_API_TOKENS"] = TOKENS
-        settings = environment(given, root=self.folder, archive_key=KEY, crm_secret=KEY)
+        settings = environment(given, root=self.folder, secrets=Secrets(KEY, KEY, TOKENS))
         settings |= self.more
         if name in REAL:
             password = self._passwords[name]

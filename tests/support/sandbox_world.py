@@ -181,7 +181,8 @@ async def world(**settings: Any) -> AsyncIterator[World]:
     app.router.add_get("/v1/conversations/{id}/messages", services.messages)
     async with serve(app, "127.0.0.1", 0) as port:
         url = f"http://127.0.0.1:{port}"
-        defaults = {"gateway_url": url, "archiver_url": url, "status_seconds": (0.0, 0.05)}
+        at = {"gateway_url": url, "archiver_url": url, "api_token": "sandbox-api-token"}
+        defaults = at | {"status_seconds": (0.0, 0.05)}
         asked = SandboxSettings(port=0, seed=1, **(defaults | settings))
         async with run_sandbox(asked) as sandbox, aiohttp.ClientSession() as http:
             yield World(sandbox, services, http)

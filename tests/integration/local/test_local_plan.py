@@ -5,18 +5,24 @@ from pathlib import Path
 import pytest
 
 from deploy.local import plan
+from deploy.local.__main__ import ROOT, example
 from deploy.local.errors import Refusal
+from deploy.local.servers import Servers
+from deploy.local.state import State
+from services.config import loader
 
 
 def environment(**given: str) -> dict[str, str]:
-    return plan.environment(given, root=Path("/clone"), archive_key="a2V5", crm_secret="c2VjcmV0")
+    secrets = plan.Secrets("a2V5", "c2VjcmV0", given.get("POSTKAMER_API_TOKENS", "sandbox:drawn"))
+    return plan.environment(given, root=Path("/clone"), secrets=secrets)
 
 
 def test_sandbox_defaults_are_the_documented_ones() -> None:
     defaults = {
         "POSTKAMER_META_APP_SECRETS": "sandbox-app-secret",
         "POSTKAMER_META_VERIFY_TOKEN": "sandbox-verify-token",
-        "POSTKAMER_API_TOKENS": "sandbox:sandbox-api-token",
+        "POSTKAMER_API_TOKENS": "sandbox:drawn",
+        "POSTKAMER_API_TOKEN": "drawn",
         "POSTKAMER_META_GRAPH_URL": "http://127.0.0.1:8090/graph/v26.0",
         "POSTKAMER_CONFIG": "/clone/deploy/examples/voorbeeldstad/postkamer.toml",
         "POSTKAMER_OBJECT_STORE": "file:///clone/.local/objects",
@@ -28,6 +34,16 @@ def test_sandbox_defaults_are_the_documented_ones() -> None:
 def test_given_variable_is_kept() -> None:
     assert environment(POSTKAMER_CONFIG="/mine.toml")["POSTKAMER_CONFIG"] == "/mine.toml"
     assert environment(CRM_SECRET="mine")["CRM_SECRET"] == "mine"
+    given = environment(POSTKAMER_API_TOKENS="desk@almelo:new, desk@almelo:old")
+    assert given["POSTKAMER_API_TOKENS"] == "desk@almelo:new, desk@almelo:old"
+    assert given["POSTKAMER_API_TOKEN"] == "new"
+
+
+def test_token_is_in_the_file_of_settings_and_not_in_what_is_printed() -> None:
+    settings = environment()
+    assert "POSTKAMER_API_TOKEN=drawn\n" in plan.settings_file(settings)
+    assert "drawn" not in plan.addresses(settings)
+    assert "POSTKAMER_API_TOKEN " in plan.addresses(settings)
 
 
 def test_addresses_follow_the_given_ports() -> None:
@@ -61,7 +77,42 @@ def test_gateway_starts_last_and_so_stops_first() -> None:
     assert [service.name for service in plan.SERVICES][-1] == "gateway"
 
 
+EXAMPLE = ROOT / "deploy" / "examples" / "voorbeeldstad" / "postkamer.toml"
+
+
+@pytest.mark.parametrize("variant", ["always-open", ""])
+def test_example_has_no_opening_hours_if_it_is_to_be_always_open(
+    variant: str, tmp_path: Path
+) -> None:
+    given = environment(POSTKAMER_CONFIG=str(EXAMPLE), POSTKAMER_EXAMPLE=variant)
+    config = loader.load(example(tmp_path, given)).config
+    assert len(config.departments) == 8
+    assert any(department.hours for department in config.departments) == (variant == "")
+    assert bool(config.closings) == (variant == "")
+    assert EXAMPLE.read_text().count("hours = ") > 8
+
+
+def test_other_variant_of_the_example_is_refused() -> None:
+    with pytest.raises(Refusal, match="POSTKAMER_EXAMPLE is always-open or nothing, not 'open'"):
+        plan.is_always_open({"POSTKAMER_EXAMPLE": "open"})
+
+
 def test_example_configuration_follows_the_port_of_the_sandbox() -> None:
     shipped = 'url = "http://127.0.0.1:8090/crm/events"\nother = "http://127.0.0.1:80901/"'
     moved = plan.example_for(shipped, "18090")
     assert moved == 'url = "http://127.0.0.1:18090/crm/events"\nother = "http://127.0.0.1:80901/"'
+
+
+def test_address_of_our_own_server_is_not_taken_for_one_that_the_user_has(tmp_path: Path) -> None:
+    state = State(tmp_path / "state.json")
+    amqp, database = state.port("rabbitmq amqp"), state.port("postgresql")
+    own = {
+        "POSTKAMER_AMQP_URL": f"amqp://postkamer:x@127.0.0.1:{amqp}/postkamer",
+        "POSTKAMER_DATABASE_URL": f"postgresql://postkamer:x@127.0.0.1:{database}/postkamer",
+    }
+    given = {"POSTKAMER_CONFIG": str(EXAMPLE)}
+    private = Servers(tmp_path, state, given | own, print)
+    assert private.broker and private.database
+    elsewhere = {name: url.replace("127.0.0.1", "db.example") for name, url in own.items()}
+    external = Servers(tmp_path, state, given | elsewhere, print)
+    assert (external.broker, external.database) == (None, None)

@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -20,44 +18,9 @@ from deploy.local.state import free_port
 from tests.support.config_files import ONE_DEPARTMENT as TOML
 from tests.support.local import service_stand_in
 from tests.support.local.process_ends import an_end_of
+from tests.support.local.run import Run
 
-STAND_IN = Path(service_stand_in.__file__)
-CALL = """
-import os, sys
-from pathlib import Path
-from deploy.local.__main__ import main
-sys.exit(main(os.environ, root=Path(sys.argv[1]), command=(sys.executable, sys.argv[2])))
-"""
-
-
-class Run:
-    """One run in a process of its own, and what it printed."""
-
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self.printed = ""
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", CALL, str(folder), str(STAND_IN)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def until_ready(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
-            self.printed += line
-            if line.startswith("  Stop "):
-                return
-        raise AssertionError(f"ended before it was ready:\n{self.printed}")
-
-    def ends(self) -> int:
-        """Its exit code; reads the rest of what it printed."""
-        assert self.process.stdout
-        if not self.process.stdout.closed:
-            self.printed += self.process.stdout.read()
-            self.process.stdout.close()
-        return self.process.wait(timeout=60)
+STAND_IN = str(Path(service_stand_in.__file__))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +42,7 @@ def start(folder: Path, environment: dict[str, str]) -> Iterator[Callable[..., R
     runs: list[Run] = []
 
     def started(**more: str) -> Run:
-        runs.append(Run(folder, environment | more))
+        runs.append(Run(folder, environment | more, STAND_IN))
         return runs[-1]
 
     yield started
@@ -131,17 +94,24 @@ def test_killed_local_run_leaves_no_process_and_can_be_started_again(
     stop(again, signal.SIGINT)
 
 
-def test_service_that_ends_stops_the_local_run_and_is_named(
-    start: Callable[..., Run], environment: dict[str, str]
+def test_service_that_ends_is_started_again_and_a_server_that_ends_stops_everything(
+    start: Callable[..., Run], environment: dict[str, str], folder: Path
 ) -> None:
     run = start()
     run.until_ready()
-    members = descendants(run.process.pid)
+    router = f"http://127.0.0.1:{environment[plan.ROUTER_OPS.variable]}"
     with pytest.raises(OSError):
-        urllib.request.urlopen(f"http://127.0.0.1:{environment[plan.ROUTER_OPS.variable]}/end")
+        urllib.request.urlopen(f"{router}/end")
+    run.until("router ended by itself (exit code 7); it is started again in 1 s")
+    run.until("router is ready again")
+    assert urllib.request.urlopen(f"{router}/health/ready").status == 200
+    log = folder / ".local" / "log" / "router.log.old"
+    assert "the last words of router" in log.read_text()
+    members = descendants(run.process.pid)
+    broker = (folder / ".local" / "rabbitmq" / "rabbitmq.pid").read_text()
+    os.kill(int(broker.partition(" ")[0]), signal.SIGKILL)
     assert run.ends() == 1
-    assert "router ended by itself (exit code 7)" in run.printed
-    assert "the last words of router" in run.printed
+    assert "rabbitmq ended by itself (killed by SIGKILL)" in run.printed
     assert alive(members) == []
 
 
@@ -155,7 +125,7 @@ def test_servers_of_the_environment_are_used_and_left_running(
         urls = {"POSTKAMER_DATABASE_URL": database.url, "POSTKAMER_AMQP_URL": broker.url}
         clone = tmp_path / "clone"
         clone.mkdir()
-        run = Run(clone, environment | urls)
+        run = Run(clone, environment | urls, STAND_IN)
         run.until_ready()
         run.process.terminate()
         assert run.ends() == 0

@@ -20,6 +20,7 @@ from services.amqp.publisher import Publisher
 from services.config import loader
 from services.config.loader import LoadedConfig
 from services.config.model import ConfigError
+from services.config.reload import ActiveVersion
 from services.postgres.database import Pool, connection_pool
 from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
@@ -165,7 +166,7 @@ async def test_router_activates_changed_files(
     town = chosen(tmp_path, "De secretaris")
     async with (
         rulebook(broker, own) as book,
-        background_task(book.run(tmp_path / "postkamer.toml", town)),
+        background_task(book.run(tmp_path / "postkamer.toml", ActiveVersion(town))),
     ):
 
         async def version() -> str:

@@ -35,7 +35,12 @@ async def town_and_page(
     width, height = SIZES[size]
     async with small_town() as (town, url):
         settings = SandboxSettings(
-            port=0, gateway_url=url, archiver_url=url, status_seconds=(0.02, 0.1), seed=3
+            port=0,
+            gateway_url=url,
+            archiver_url=url,
+            api_token="sandbox-api-token",
+            status_seconds=(0.02, 0.1),
+            seed=3,
         )
         async with run_sandbox(settings) as sandbox:
             town.crm = sandbox.url + "/crm/events"

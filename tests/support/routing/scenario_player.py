@@ -96,8 +96,13 @@ class Seen(msgspec.Struct):
     last: DecisionView | None
     now: Conversation | None
     texts: list[str]
-    words: str
-    """Words of the last text."""
+    bodies: list[str]
+    """Words of each text."""
+
+    @property
+    def words(self) -> str:
+        """Words of the last text."""
+        return self.bodies[-1] if self.bodies else ""
 
     @property
     def happened(self) -> list[str]:
@@ -111,6 +116,8 @@ class Played(msgspec.Struct):
     alarms: list[str]
     ends: list[str]
     wrong: list[str]
+    bodies: list[str]
+    """Words of each text."""
 
 
 LOOKS: dict[str, Callable[[Seen], Any]] = {
@@ -141,12 +148,14 @@ def played(row: Row, choices: LoadedConfig) -> Played:
     where: dict[tuple[str, str], str] = {}
     said: list[str] = []
     wrong: list[str] = []
+    bodies: list[str] = []
     for n, step in enumerate(row.steps, 1):
         seen = _seen(hall, _done(hall, step, where), where.get(step.phone, ""))
         said += seen.texts
+        bodies += seen.bodies
         wrong += [f"step {n}: {what}" for what in _wrong(step, seen)]
     ends = [conversation.department for conversation in hall.router.conversations.values()]
-    whole = Played(row, tasks(hall.done), said, _alarms(hall.done), ends, wrong)
+    whole = Played(row, tasks(hall.done), said, _alarms(hall.done), ends, wrong, bodies)
     wrong += _totals(whole)
     return whole
 
@@ -197,7 +206,7 @@ def _seen(hall: Stadhuis, decided: list[DecidedUnit], conversation: str) -> Seen
         last=decisions(decided)[-1] if decided else None,
         now=hall.router.conversations.get(conversation),
         texts=[_called(reply, hall.router.ground.texts) for reply in replies],
-        words=replies[-1].text if replies else "",
+        bodies=[reply.text for reply in replies],
     )
 
 

@@ -13,7 +13,8 @@ from services import metrics
 from services.config import loader
 from services.config.loader import LoadedConfig
 from services.config.model import ConfigError
-from services.config.reload import WatchedFiles, watch_config
+from services.config.reload import ActiveVersion, WatchedFiles, watch_config
+from services.config.rules_status import RefusedChange, RulesStatus
 from services.tasks import background_task
 from services.toml.errors import ConfigFault
 from tests.support.config_files import RULE, TOML, replaced, two_files
@@ -70,7 +71,8 @@ class Town:
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
-        watching = watch_config(self.path, self.held, self.load, self.take)
+        self.active = ActiveVersion(self.held)
+        watching = watch_config(self.path, self.active, self.load, self.take)
         async with background_task(watching) as task:
             # Until then a SIGHUP would end these tests.
             await until_true(lambda: signal.getsignal(signal.SIGHUP) not in (signal.SIG_DFL, None))
@@ -120,12 +122,17 @@ async def test_faulty_file_changes_nothing_and_is_reported_once(
         async with town.following():
             replaced(path, TOML + faulty)
             await until_true(refused)
+            what = "contacts.0.tenant: there is no tenant 'borne'"
+            change = RefusedChange(str(path), 25, what, 2)
+            assert town.active.status == RulesStatus(town.held.version, change)
+            assert str(change) == f"{path}:25: {what} (and 1 more)"
             loads, seen = town.loads, polls
             await until_true(lambda: polls > seen + 9)
             assert town.loads == loads
             replaced(path, TOML)
             await until_true(lambda: not refused())
     assert town.taken == [] and shown_versions() == {town.held.version}
+    assert town.active.status == RulesStatus(town.held.version)
     assert metric("reads_total", outcome="refused") == refusals + 1
     faults = [line for line in logs if line["event"] == "rules.fault"]
     assert [line["field"] for line in faults] == ["contacts.0.tenant", "contacts.0.phones.0"]
@@ -184,6 +191,7 @@ async def test_unexpected_error_in_reading_does_not_end_the_watch(town: Town, ru
     async with town.following():
         replaced(rule, RULE.format("bank"))
         await until_true(refused)
+        assert "see rules.unread in the log" in str(town.active.status.refused)
         town.error = None
         replaced(rule, RULE.format("kast"))
         await until_true(lambda: town.taken and not refused())

@@ -1,0 +1,60 @@
+"""`postkamer check --live`: connects to broker and database, and judges their versions."""
+
+import asyncio
+from collections.abc import Mapping
+
+import msgspec
+
+from cli.check.server_versions import describe_broker_fault, describe_database_fault
+from services.amqp.broker_version import read_broker_version
+from services.amqp.connection import BROKER_ERRORS
+from services.config import settings
+from services.postgres.database import DATABASE_ERRORS, read_database_version
+
+
+class ServerCheck(msgspec.Struct):
+    faults: list[str] = []
+    warnings: list[str] = []
+    checked: list[str] = []
+
+
+def check_servers(environ: Mapping[str, str]) -> ServerCheck:
+    """Check the servers that the environment names."""
+    result = ServerCheck()
+    asyncio.run(_check_broker(environ, result))
+    asyncio.run(_check_database(environ, result))
+    return result
+
+
+async def _check_broker(environ: Mapping[str, str], result: ServerCheck) -> None:
+    try:
+        urls = settings.load(settings.BrokerSettings, environ).amqp_url.get_secret_value()
+    except settings.SettingsError as error:
+        result.faults += error.faults
+        return
+    for url in urls.split(","):
+        try:
+            version = await read_broker_version(url.strip())
+        except BROKER_ERRORS as error:
+            reason = f"POSTKAMER_AMQP_URL: a broker cannot be used ({type(error).__name__})"
+            result.faults.append(reason)
+            continue
+        result.checked.append(f"checked: RabbitMQ {version} answers")
+        if fault := describe_broker_fault(version):
+            result.warnings.append(fault)
+
+
+async def _check_database(environ: Mapping[str, str], result: ServerCheck) -> None:
+    try:
+        url = settings.load(settings.DatabaseSettings, environ).database_url.get_secret_value()
+        version = await read_database_version(url)
+    except settings.SettingsError as error:
+        result.faults += error.faults
+        return
+    except DATABASE_ERRORS as error:
+        reason = f"POSTKAMER_DATABASE_URL: the database cannot be used ({type(error).__name__})"
+        result.faults.append(reason)
+        return
+    result.checked.append(f"checked: PostgreSQL {version} answers")
+    if fault := describe_database_fault(version):
+        result.faults.append(fault)

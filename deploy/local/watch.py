@@ -1,0 +1,142 @@
+"""Watch over the services: starts one again that ended, and reports changes of the rules."""
+
+import os
+import select
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+import msgspec
+
+from deploy.local import plan
+from deploy.local.process import Process, ending
+from deploy.local.watch_policy import RESTARTS, merge_rules, report_rules, restart_pause
+from services.config.rules_status import RulesStatus
+from services.http.service_status import STATUS_PATH, ServiceStatus
+
+POLL_SECONDS = 0.2
+"""Interval between looks at a service that is starting."""
+RULES_SECONDS = 2.0
+"""Interval between looks at the rules; the services read changed files as often."""
+ANSWER_SECONDS = 5.0
+ANSWER_BYTES = 64 * 1024
+
+
+@dataclass
+class Watched:
+    """One service under watch."""
+
+    service: plan.Service
+    process: Process
+    address: tuple[str, int]
+    """Host and port at which it answers."""
+    ends: list[float] = field(default_factory=list)
+    """Times at which it ended."""
+    start_at: float | None = None
+    """Time of its next start; None while it runs."""
+    is_ready: bool = True
+
+
+@dataclass
+class Watch:
+    """All services of one run. `report` shows a line to the user."""
+
+    services: Sequence[Watched]
+    report: Callable[[str], None]
+    rules: RulesStatus | None = None
+
+    def keep_running(self, now: float) -> None:
+        """Start again what ended and is due. Refusal if one ends too often, or cannot start."""
+        for each in self.services:
+            if each.start_at is not None:
+                self._start(each, now)
+            elif each.process.exit_code is not None:
+                self._plan_start(each, now)
+            elif not each.is_ready and not ask(each.address, each.service.path):
+                each.is_ready = True
+                self.report(f"{each.service.name} is ready again")
+
+    def _plan_start(self, each: Watched, now: float) -> None:
+        code = each.process.exit_code
+        assert code is not None
+        if not each.is_ready and code >= 0:  # wrong settings, mostly: a crash ends by a signal
+            each.process.must_run()
+        each.ends.append(now)
+        pause = restart_pause(each.ends, now)
+        if pause is None:
+            self.report(f"{each.service.name} was started again {RESTARTS} times")
+            each.process.must_run()
+            return
+        how = f"{each.service.name} ended by itself ({ending(code)})"
+        self.report(f"{how}; it is started again in {pause:.0f} s")
+        each.start_at = now + pause
+
+    def _start(self, each: Watched, now: float) -> None:
+        if each.start_at is not None and now >= each.start_at:
+            each.start_at, each.is_ready = None, False
+            each.process.start()
+
+    def report_rules(self) -> None:
+        """Report if a change of the rules was taken or refused since the last time."""
+        asked = [each for each in self.services if each.service.is_real]
+        rules = merge_rules([ask_status(each.address) for each in asked])
+        if rules is None:
+            return
+        if line := report_rules(self.rules or RulesStatus(rules.version), shorten(rules)):
+            self.report(line)
+        self.rules = shorten(rules)
+
+    def pause_seconds(self) -> float:
+        """Return the time until the next look, unless a process ends before."""
+        is_starting = any(each.start_at or not each.is_ready for each in self.services)
+        return POLL_SECONDS if is_starting else RULES_SECONDS
+
+
+def shorten(rules: RulesStatus) -> RulesStatus:
+    """Return the rules with the file of a refusal relative to the current folder, if below it."""
+    if rules.refused is None or not Path(rules.refused.file).is_relative_to(Path.cwd()):
+        return rules
+    file = str(Path(rules.refused.file).relative_to(Path.cwd()))
+    return msgspec.structs.replace(rules, refused=msgspec.structs.replace(rules.refused, file=file))
+
+
+def wait_for_end(processes: Iterable[Process], seconds: float) -> None:
+    """Wait until one of the running processes ends, at most so long."""
+    with ExitStack() as opened:
+        poll = select.poll()
+        for process in processes:
+            if process.exit_code is None:
+                descriptor = os.pidfd_open(process.pid)
+                opened.callback(os.close, descriptor)
+                poll.register(descriptor, select.POLLIN)
+        poll.poll(seconds * 1000)
+
+
+def ask(address: tuple[str, int], path: str) -> str:
+    """Return why a service is not ready; '' when it answers 200."""
+    try:
+        status, body = _get(address, path)
+        text = body.decode(errors="replace").strip()
+        return "" if status == 200 else f"it answers {status} {text}"
+    except (OSError, HTTPException) as error:
+        return f"it does not answer ({error})"
+
+
+def ask_status(address: tuple[str, int]) -> ServiceStatus | None:
+    """Return the status of a service, or None if it shows none."""
+    try:
+        return msgspec.json.decode(_get(address, STATUS_PATH)[1], type=ServiceStatus)
+    except (OSError, HTTPException, msgspec.DecodeError):
+        return None
+
+
+def _get(address: tuple[str, int], path: str) -> tuple[int, bytes]:
+    connection = HTTPConnection(*address, timeout=ANSWER_SECONDS)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read(ANSWER_BYTES)
+    finally:
+        connection.close()

@@ -1,0 +1,45 @@
+"""Policy of the watch: pauses before a service is started again, lines about the rules. Pure."""
+
+from collections.abc import Sequence
+
+from services.config.rules_status import RulesStatus
+from services.http.service_status import ServiceStatus
+
+RESTARTS = 5
+"""Times that one service is started again within WINDOW_SECONDS; then something is wrong that a
+start does not mend."""
+WINDOW_SECONDS = 600.0
+FIRST_PAUSE_SECONDS = 1.0
+"""Pause before the first start; each next one is twice as long, so the fifth is 16 s."""
+
+
+def restart_pause(ends: Sequence[float], now: float) -> float | None:
+    """Return the pause before a service is started that ended at these times, the last just now.
+    None if it ended too often.
+    """
+    recent = sum(now - end < WINDOW_SECONDS for end in ends)
+    return FIRST_PAUSE_SECONDS * 2 ** (recent - 1) if recent <= RESTARTS else None
+
+
+def merge_rules(statuses: Sequence[ServiceStatus | None]) -> RulesStatus | None:
+    """Return the rules of all services as one: those of a service that refused a change, if any.
+
+    None while a service is silent, or has not taken a version yet that another has.
+    """
+    rules = [status.rules for status in statuses if status and status.rules]
+    if not rules or None in statuses:
+        return None
+    if refused := next((each for each in rules if each.refused), None):
+        return refused
+    return rules[0] if len({each.version for each in rules}) == 1 else None
+
+
+def report_rules(before: RulesStatus, after: RulesStatus) -> str:
+    """Return the line that tells how the rules changed; '' if they did not."""
+    if after.refused == before.refused and after.version == before.version:
+        return ""
+    if after.refused:
+        return f"A change of the rules is NOT in force: {after.refused}"
+    if before.refused:
+        return f"The rules are in order again: version {after.version} is in force"
+    return f"Changed rules are in force: version {after.version}"

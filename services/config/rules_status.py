@@ -1,0 +1,34 @@
+"""The rules in force in a service, and the change that it refused. Pure."""
+
+import msgspec
+
+from services.toml.errors import ConfigFault
+
+
+class RefusedChange(msgspec.Struct, frozen=True):
+    """Files that were changed and not taken, by their first fault."""
+
+    file: str
+    line: int
+    """Line of the fault; 0 is the file as a whole."""
+    what: str
+    count: int = 1
+    """Number of faults."""
+
+    def __str__(self) -> str:
+        more = f" (and {self.count - 1} more)" if self.count > 1 else ""
+        return f"{self.file}:{self.line}: {self.what}{more}"
+
+
+class RulesStatus(msgspec.Struct, frozen=True):
+    version: str
+    """Version of the rules and texts in force."""
+    refused: RefusedChange | None = None
+    """A change that is in the files and not in force."""
+
+
+def refused_change(faults: list[ConfigFault]) -> RefusedChange:
+    """Return the refusal of a change with these faults, of which there is at least one."""
+    first = faults[0]
+    what = f"{first.place or first.where}: {first.what}"
+    return RefusedChange(first.path, first.line, what, len(faults))

@@ -1,0 +1,43 @@
+"""`postkamer check --live`: real servers, and servers that are not there."""
+
+import json
+from typing import Any
+
+from cli.check.server_versions import describe_broker_fault
+from deploy.local.rabbitmq import Broker
+from tests.support.cli.command_line import postkamer
+from tests.support.installation import EXAMPLE
+
+
+def check(broker: str, database: str) -> dict[str, Any]:
+    env = {"POSTKAMER_AMQP_URL": broker, "POSTKAMER_DATABASE_URL": database}
+    done = postkamer("check", "--live", "--config", str(EXAMPLE), "--json", env=env)
+    result: dict[str, Any] = json.loads(done.stdout)
+    assert done.exit_code == bool(result["faults"])
+    assert "hunter2" not in done.output
+    return result
+
+
+def test_live_check_says_the_versions_of_broker_and_database(broker: Broker, fresh: str) -> None:
+    result = check(broker.url, fresh)
+    assert result["faults"] == []
+    [rabbitmq, postgresql] = result["checked"][-2:]
+    version = rabbitmq.removeprefix("checked: RabbitMQ ").removesuffix(" answers")
+    assert postgresql.startswith("checked: PostgreSQL ")
+    fault = describe_broker_fault(version)
+    assert [each for each in result["warnings"] if "RabbitMQ" in each] == [fault] * bool(fault)
+
+
+def test_live_check_names_the_setting_of_a_server_that_is_not_there() -> None:
+    broker, database = "amqp://u:hunter2@127.0.0.1:1/", "postgresql://u:hunter2@127.0.0.1:1/x"
+    first, second = check(broker, database)["faults"][-2:]
+    assert first == "POSTKAMER_AMQP_URL: a broker cannot be used (AMQPConnectionError)"
+    assert second == "POSTKAMER_DATABASE_URL: the database cannot be used (ConnectionRefusedError)"
+
+
+def test_live_check_needs_the_addresses() -> None:
+    faults = check("", "")["faults"]
+    assert faults[-2:] == [
+        "POSTKAMER_AMQP_URL: is missing",
+        "POSTKAMER_DATABASE_URL: is missing",
+    ]
