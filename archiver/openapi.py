@@ -54,8 +54,7 @@ LIMIT: Json = {
     "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE},
 }
 PRINTABLE = r"^[^\x00-\x1f\x7f-\xa0\xad]*$"
-"""Characters of a header without control characters; the door also refuses invisible ones of other
-scripts."""
+"""Texts without control characters. The archiver also refuses what is invisible in other scripts."""
 VIEWER_HEADERS: tuple[Json, ...] = (
     {
         "name": EMPLOYEE,
@@ -188,7 +187,7 @@ READ_MESSAGE = Operation(
     refusals=VIEW_REFUSALS | {404: [NO_MESSAGE]},
 )
 FILE_RANGES = sorted({f"{each.partition('/')[0]}/*" for each in SIGNATURES})
-"""Content types of files, as ranges: a maker of clients warns of every type it does not know."""
+"""Content types of files, as ranges, like those of uploads."""
 READ_MEDIA = Operation(
     method="get",
     path="/media/{id}",

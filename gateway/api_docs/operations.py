@@ -24,8 +24,8 @@ from gateway.requests import changes, messages
 from services.api.operations import Answer, Content, Operation, ProblemExample
 
 MEDIA_RANGES = sorted({f"{each.partition('/')[0]}/*" for each in media_types.MEDIA_TYPES})
-"""Content types of uploads, as ranges: a maker of clients warns of every type that it does not
-know, with the whole operation each time."""
+"""Content types of uploads, as ranges: openapi-python-client prints a page for each type that it
+does not support."""
 
 
 def _accepted(description: str) -> dict[int, Answer]:

@@ -157,8 +157,8 @@ ID_OR_LINK: Json = {
     "then": {"not": {"required": ["link"]}},
     "else": {"required": ["link"]},
 }
-"""Exactly one of `id` and `link`, in JSON Schema; `exactly_one_of` checks it. Not with `oneOf`, of
-which makers of clients make a type for each way."""
+"""Exactly one of `id` and `link`, in JSON Schema; `exactly_one_of` checks it. It is no `oneOf`, of
+which client generators make a class for each way."""
 
 
 def _check_uuid(text: object) -> object:

@@ -143,7 +143,7 @@ def _refusal(status: int, ways: Sequence[ProblemExample], operation: Operation) 
         detail = way.detail.replace("{role}", " or ".join(map(repr, operation.roles)))
         value = {"status": status, "title": TITLES[status], "detail": detail} | way.more
         name = way.more.get("code", f"example{len(examples) or ''}")
-        examples[name] = {"summary": way.detail.split(":")[0], "value": value}
+        examples[name] = {"summary": detail.split(":")[0], "value": value}
     return {
         "description": " ".join(way.when or f"{way.detail}." for way in ways),
         "headers": _headers(None if status in UNCOUNTED else operation, HEADERS_OF.get(status, ())),

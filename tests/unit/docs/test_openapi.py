@@ -126,11 +126,11 @@ def test_operation_takes_a_token_except_the_document_and_the_webhook(document: J
 
 
 BUILT_IN = {"Any", "Date", "DateTime", "Dict", "File", "List", "Map", "Object", "Set", "String"}
-"""Names that a made client needs for types of its language."""
+"""Names that a generated client needs for types of its language."""
 
 
 @each
-def test_schemas_give_every_object_one_class_in_a_made_client(document: Json) -> None:
+def test_schemas_give_every_object_one_class_in_a_generated_client(document: Json) -> None:
     schemas = document["components"]["schemas"]
     assert not BUILT_IN & schemas.keys()
     for name, schema in schemas.items():

@@ -75,6 +75,7 @@ def test_docs_page_contents_lead_to_every_operation_and_schema() -> None:
 def test_docs_page_names_every_example() -> None:
     titles = re.findall("<summary>(Example.*?)</summary>", PAGE)
     assert "Example: Business initiated" in titles and len(titles) > 100
+    assert "{" not in "".join(titles)
     assert not [title for title in titles if re.fullmatch(r"Example(: Example\d*)?", title)]
 
 
