@@ -54,7 +54,7 @@ LIMIT: Json = {
     "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE},
 }
 PRINTABLE = r"^[^\x00-\x1f\x7f-\xa0\xad]*$"
-"""Texts without control characters. The archiver also refuses what is invisible in other scripts."""
+"""Texts without control characters. The archiver refuses invisible ones of other scripts too."""
 VIEWER_HEADERS: tuple[Json, ...] = (
     {
         "name": EMPLOYEE,

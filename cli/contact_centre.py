@@ -3,8 +3,7 @@
 The commands use the gateway's API, as any CRM does.
 """
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any, TypeVar
@@ -13,18 +12,21 @@ from urllib.parse import quote
 import click
 import msgspec
 
+from cli.support.api_command import (
+    CommandOutcome,
+    build_body,
+    print_outcomes,
+    run_with_gateway,
+    send_command,
+)
 from cli.support.gateway_client import Gateway, GatewayRefused
 from cli.support.language import lang_option
 from cli.support.options import Time, combine_options, json_option, renamed_option
-from cli.support.output import fail, print_result
-from services import clock
+from cli.support.output import print_result
 from services.calendar.opening_hours import AMSTERDAM
-from services.config import settings
 from services.ids import CONVERSATION
 
 STATES = ("open", "receive-only", "closed")
-SUCCESSFUL = ("done", "accepted")
-"""Status of a command without faults."""
 WORDS = {
     "nl": {
         "open": "open", "receive-only": "alleen ontvangen", "closed": "gesloten",
@@ -33,8 +35,6 @@ WORDS = {
         "means receive-only": "ontvangt berichten, stuurt geen automatische tekst",
         "until": " tot {}", "notice": "  mededeling{}: {}",
         "none": "deze gemeente heeft geen nummer",
-        "done": "gedaan", "accepted": "aanvaard: de router is er nog niet aan toegekomen",
-        "failed": "mislukt", "refused": "geweigerd",
     },
     "en": {
         "open": "open", "receive-only": "receive-only", "closed": "closed",
@@ -43,13 +43,10 @@ WORDS = {
         "means receive-only": "receives messages, sends no automatic text",
         "until": " until {}", "notice": "  notice{}: {}",
         "none": "this municipality has no number",
-        "done": "done", "accepted": "accepted: the router has not come to it yet",
-        "failed": "failed", "refused": "refused",
     },
 }  # fmt: skip
 """Words and sentences by language. A closed number means what its text says."""
 Words = Mapping[str, str]
-SETTINGS_OF_RUN = "beside `make run`, this sets them: set -a; . .local/environment; set +a"
 T = TypeVar("T")
 
 
@@ -70,47 +67,6 @@ class Number(msgspec.Struct):
 
 class Numbers(msgspec.Struct):
     numbers: list[Number]
-
-
-class CommandOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The outcome of a command for one number or conversation."""
-
-    number: str = ""
-    conversation: str = ""
-    id: str = ""
-    status: str = ""
-    reason: str = ""
-
-
-def load_gateway(environ: Mapping[str, str]) -> Gateway:
-    """Return a client of the gateway; SettingsError lists settings that are missing or wrong."""
-    renamed = {"POSTKAMER_GATEWAY_URL": environ.get("POSTKAMER_API_URL", "")}  # its first name
-    try:
-        options = settings.load(settings.ApiSettings, renamed | dict(environ))
-    except settings.SettingsError as error:
-        is_missing = any(fault.endswith(": is missing") for fault in error.faults)
-        hint = [SETTINGS_OF_RUN] if is_missing else []
-        raise settings.SettingsError([*error.faults, *hint]) from None
-    return Gateway(options.gateway_url.rstrip("/"), options.api_token.get_secret_value())
-
-
-def build_body(by: str | None, **members: Any) -> dict[str, Any]:
-    """Return the body of a command with its author, without members that are None."""
-    person = {"author": {"kind": "employee", "id": by}} if by is not None else {}
-    return {name: value for name, value in members.items() if value is not None} | person
-
-
-def send_command(
-    gateway: Gateway, method: str, path: str, body: Any, **subject: str
-) -> CommandOutcome:
-    """Send one command about `subject`; a refusal becomes the reason of the outcome."""
-    try:
-        command = gateway.send_command(method, path, body, str(clock.new_id()))
-    except GatewayRefused as refused:
-        return CommandOutcome(**subject, status="refused", reason=str(refused))
-    return CommandOutcome(
-        **subject, id=command.id, status=command.status, reason=command.reason or ""
-    )
 
 
 def send_to_numbers(
@@ -147,20 +103,6 @@ def _until(at: datetime | None, words: Words) -> str:
     return words["until"].format(f"{at.astimezone(AMSTERDAM):%Y-%m-%d %H:%M}") if at else ""
 
 
-def format_outcome(outcome: CommandOutcome, words: Words) -> str:
-    status = words.get(outcome.status, outcome.status)
-    subject = outcome.number or outcome.conversation
-    return ": ".join(filter(None, (subject, status, outcome.reason)))
-
-
-def _run(work: Callable[[Gateway], T]) -> T:
-    """Return the result of `work`; print a refusal and exit with code 1."""
-    try:
-        return work(load_gateway(os.environ))
-    except (GatewayRefused, settings.SettingsError) as error:
-        fail(str(error))
-
-
 def _command_numbers(
     method: str,
     resource: str,
@@ -172,24 +114,10 @@ def _command_numbers(
     **members: Any,
 ) -> None:
     words, body = WORDS[lang], build_body(by, **members)
-    outcomes = _run(
+    outcomes = run_with_gateway(
         lambda gateway: send_to_numbers(gateway, numbers, method, resource, body, words["none"])
     )
-    _print_outcomes(outcomes, outcomes, words, as_json=as_json)
-
-
-def _print_outcomes(
-    outcomes: Sequence[CommandOutcome], result: Any, words: Words, *, as_json: bool
-) -> None:
-    """Print the outcomes, or `result` as JSON; exit with code 1 unless all succeeded."""
-    refused = [outcome for outcome in outcomes if outcome.status not in SUCCESSFUL]
-    if as_json:
-        click.echo(msgspec.json.encode(result))
-    else:
-        for outcome in outcomes:
-            click.echo(format_outcome(outcome, words), err=outcome in refused)
-    if refused:
-        raise SystemExit(1)
+    print_outcomes(outcomes, outcomes, lang, as_json=as_json)
 
 
 _by_and_output = combine_options(
@@ -240,7 +168,7 @@ def number() -> None:
 @json_option
 def number_list(lang: str, as_json: bool) -> None:
     """Show the state and the notice of each number."""
-    numbers, words = _run(list_numbers), WORDS[lang]
+    numbers, words = run_with_gateway(list_numbers), WORDS[lang]
     lines = chain.from_iterable(format_number(number, words) for number in numbers)
     print_result(numbers, lines, as_json=as_json, empty=words["none"])
 
@@ -277,7 +205,7 @@ def care_confirm(conversation: str, by: str | None, lang: str, as_json: bool) ->
     if not CONVERSATION.fullmatch(conversation):
         raise click.BadParameter("it is no id of a conversation", param_hint="CONVERSATION")
     path, body = f"/v1/conversations/{conversation}/_confirm", build_body(by)
-    outcome = _run(
+    outcome = run_with_gateway(
         lambda gateway: send_command(gateway, "POST", path, body, conversation=conversation)
     )
-    _print_outcomes([outcome], outcome, WORDS[lang], as_json=as_json)
+    print_outcomes([outcome], outcome, lang, as_json=as_json)

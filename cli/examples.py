@@ -21,6 +21,9 @@ EXAMPLES = {
     "parked show": f"parked show {MESSAGE}",
     "parked replay": "parked replay --destination crm --dry-run",
     "parked drop": "parked drop --destination crm --reason 'CRM is gone' --dry-run",
+    "sends list": "sends list --number 106540352242922",
+    "sends settle": f"sends settle {CONVERSATION} {MESSAGE} --saw not-sent"
+    " --reason 'not in WhatsApp Manager' --by s.jansen",
     "destination list": "destination list",
     "destination pause": "destination pause crm --reason 'upgrade until 18:00'",
     "destination resume": "destination resume crm",

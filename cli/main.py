@@ -28,6 +28,7 @@ COMMANDS = {
     "router": "cli.services:router",
     "rules": "cli.routing.rule_versions:group",
     "sandbox": "cli.services:sandbox",
+    "sends": "cli.deliveries.sends:group",
     "status": "cli.status:command",
     "token": "cli.tokens:group",
     "topology": "cli.topology:group",
@@ -35,7 +36,7 @@ COMMANDS = {
 """Name of a command -> its module and attribute."""
 HEADINGS = {
     "Rules, numbers and costs": ("route", "check", "rules", "number", "notice", "care", "costs"),
-    "Deliveries and access": ("parked", "destination", "token"),
+    "Deliveries and access": ("parked", "sends", "destination", "token"),
     "The record and privacy": ("archive", "files"),
     "Installation": ("status", "migrate", "topology"),
     "Services": ("gateway", "router", "deliverer", "archiver", "sandbox"),

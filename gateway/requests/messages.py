@@ -210,8 +210,8 @@ EMOJI_STYLE = "\ufe0f"
 form."""
 EMOJI_PATTERN = r"^[^\sA-Za-z]{0,20}$"
 """Form of an emoji, for readers of JSON Schema; not every text of this form is one. It needs no
-flag `u` in JavaScript, where the longest emoji has 15 characters. OpenAPI Generator finds no example
-for narrower patterns."""
+flag `u` in JavaScript, where the longest emoji has 15 characters. OpenAPI Generator finds no
+example for narrower patterns."""
 
 
 def _check_emoji(text: str) -> str:

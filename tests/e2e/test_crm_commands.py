@@ -2,13 +2,16 @@
 on the record. The commands are answers of every kind, transfer, closing, notes and a zaak."""
 
 import asyncio
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from click.testing import CliRunner, Result
 
+from cli.main import main
 from gateway.api_docs import examples
 from tests.support.citizens import TOKEN, post, text, webhook
 from tests.support.e2e.crm_desk import AUTHOR, Desk, colleague, wrote
@@ -315,6 +318,15 @@ async def in_doubt(watch: Watch, words: str, citizen: int) -> tuple[str, str]:
     return conversation, id
 
 
+async def command_line(watch: Watch, *arguments: str) -> Result:
+    env = {
+        "POSTKAMER_GATEWAY_URL": watch.town.gateway,
+        "POSTKAMER_API_TOKEN": TOKEN,
+        "POSTKAMER_DATABASE_URL": watch.town.database.url,
+    }
+    return await asyncio.to_thread(CliRunner().invoke, main, arguments, env=env)
+
+
 async def search_in_doubt(watch: Watch) -> list[str]:
     """Ids of the messages that the archive's search finds to be in doubt."""
     url, body = f"{watch.town.archiver}/v1/messages/_search", {"status": "unknown"}
@@ -327,16 +339,18 @@ async def test_person_settles_sends_of_which_nobody_knows_whether_they_went(watc
     desk = Desk(watch)
     went, lost = await in_doubt(watch, "did it go", 140), await in_doubt(watch, "did it not", 141)
     assert await search_in_doubt(watch) == [lost[1], went[1]]
-    for (conversation, id), seen in ((went, "sent"), (lost, "not_sent")):
-        body = {"message": id, "seen": seen, "reason": "De inwoner belde.", "author": AUTHOR}
-        status, accepted = await desk.does(conversation, "_settle", **body)
-        assert status == 202, accepted
-        await until(
-            lambda id=accepted["id"]: desk.status(id),  # type: ignore[misc]
-            lambda s: s["status"] == "done",
-            10,
-        )
+    listed = json.loads((await command_line(watch, "sends", "list", "--json")).stdout)
+    assert [(one["conversation"], one["message"]) for one in listed] == [went, lost]
+    body = {"message": went[1], "seen": "sent", "reason": "De inwoner belde.", "author": AUTHOR}
+    status, accepted = await desk.does(went[0], "_settle", **body)
+    assert status == 202, accepted
+    await until(lambda: desk.status(accepted["id"]), lambda s: s["status"] == "done", 10)
     assert (await desk.status(went[1]))["status"] == "sent"
+    saw = ("--saw", "not-sent", "--reason", "niet te zien", "--by", AUTHOR["id"])
+    settled = await command_line(watch, "sends", "settle", *lost, *saw)
+    assert (settled.exit_code, settled.stdout) == (0, f"{lost[0]}: done\n")
+    again = await command_line(watch, "sends", "settle", *went, *saw)
+    assert again.exit_code == 1 and "not_in_doubt" in again.stderr
     await until(lambda: desk.status(lost[1]), lambda s: s["status"] == "delivered", 10)
     async with watch.session.get(f"{watch.town.sandbox}/phone/received") as answer:
         page = await answer.text()

@@ -8,6 +8,7 @@ from tests.support.decrypted_record import KEY
 LISTS = {
     "token list": "there is no token",
     "parked list": "no delivery is parked, sidelined or waiting for a replay",
+    "sends list": "no message is in doubt",
     "files list": "0 files",
     "rules list": "nog geen versie heeft een bericht beoordeeld",
     "rules list --lang en": "no version has decided a message yet",

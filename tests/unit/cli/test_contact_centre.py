@@ -9,16 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.contact_centre import (
-    WORDS,
-    CommandOutcome,
-    Notice,
-    Number,
-    build_body,
-    format_number,
-    format_outcome,
-    load_gateway,
-)
+from cli.contact_centre import WORDS, Notice, Number, format_number
+from cli.support.api_command import CommandOutcome, build_body, format_outcome, load_gateway
 from cli.support.gateway_client import FieldProblem
 from tests.support.cli.command_line import postkamer
 
@@ -98,7 +90,7 @@ WAITS = "c: accepted: the router has not come to it yet"
     ],
 )
 def test_outcome_is_one_line(result: CommandOutcome, line: str) -> None:
-    assert format_outcome(result, WORDS["en"]) == line
+    assert format_outcome(result, "en") == line
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,11 @@ EXITS = {
         "route explain",
     ),
     "rules": ("", "rules list", "rules show"),
+    "sends": (
+        "",
+        "sends list",
+        "sends settle x 019ac5d2-7f00-7000-8000-0000000000a1 --saw sent --reason x --by x",
+    ),
     "status": ("", "", "status x"),
     "token": ("", "token list", "token add"),
     "topology": (

@@ -9,6 +9,7 @@ from cli.contact_centre import WORDS as NUMBERS
 from cli.costs.costs import WORDS as COSTS
 from cli.replay.diff import WORDS as REPLAY
 from cli.routing.rule_versions import WORDS as RULES
+from cli.support.api_command import WORDS as STATUSES
 from cli.support.language import locale_language
 from cli.support.output import count
 from tests.support.cli.command_line import postkamer
@@ -54,7 +55,7 @@ def test_unknown_language_is_misuse(file: Path) -> None:
         assert done.exit_code == 2 and "'fr' is not one of 'nl', 'en'" in done.stderr
 
 
-@pytest.mark.parametrize("words", [CHECK, COSTS, NUMBERS, REPLAY, RULES])
+@pytest.mark.parametrize("words", [CHECK, COSTS, NUMBERS, REPLAY, RULES, STATUSES])
 def test_each_sentence_exists_in_both_languages(words: dict[str, dict[str, str]]) -> None:
     places = [{key: text.count("{}") for key, text in words[lang].items()} for lang in words]
     assert list(words) == ["nl", "en"] and places[0] == places[1]

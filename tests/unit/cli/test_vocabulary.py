@@ -43,6 +43,7 @@ OWN = {
     "parked show": {"--content"},
     "route explain": {"--at"},
     "route replay": {"--before", "--examples"},
+    "sends settle": {"--saw"},
     "token add": {"--role", "--people", "--per-second", "--burst", "--note"},
 }  # fmt: skip
 """Options that one command has alone."""
