@@ -3,16 +3,22 @@ on the record. The commands are answers of every kind, transfer, closing, notes 
 
 import asyncio
 import json
+from datetime import datetime
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import main
+from gateway.api_docs import examples
 from tests.support.citizens import TOKEN, post, text, webhook
 from tests.support.e2e.crm_desk import AUTHOR, Desk, colleague, wrote
+from tests.support.e2e.generated_client import generated_client
 from tests.support.observer import BEARER, Watch, until
 
+PDF = b"%PDF-1.7\n"
 ANSWERS: dict[str, dict[str, Any]] = {
     "text": {"type": "text", "text": {"body": "Dat kan", "previewUrl": True}},
     "buttons": {
@@ -231,6 +237,64 @@ async def test_a_machine_s_answer_says_that_it_is_one(watch: Watch) -> None:
             return str(await answer.json())
 
     await until(received, lambda page: repr(said)[1:-1] in page, 10)
+
+
+def example_for(name: str, asked: dict[str, Any], upload: UUID) -> dict[str, Any]:
+    """An example of the document as a message to this citizen, without what others decided."""
+    body = {k: v for k, v in examples.MESSAGES[name].items() if k not in ("ifLast", "department")}
+    ids = {"conversationId": asked["conversationId"], "replyTo": asked["messageId"]}
+    body |= {key: value for key, value in ids.items() if key in body}
+    match body:
+        case {"reaction": reaction}:
+            body["reaction"] = reaction | {"messageId": asked["messageId"]}
+        case {"media": {"id": _} as media}:
+            body["media"] = media | {"id": str(upload)}
+    return body
+
+
+async def test_a_generated_client_sends_every_type_typed(
+    watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    asked = await wrote(watch, "typed client", "wamid.typed", 156)
+    async with generated_client("gateway_client", watch.town.gateway, TOKEN, tmp_path) as made:
+        upload = await made.call(
+            "media",
+            "upload_media",
+            body=made.module("types").File(payload=PDF),
+            idempotency_key="typed",
+            content_disposition='attachment; filename="besluit.pdf"',
+        )
+        assert (upload.mime_type, upload.size) == ("application/pdf", len(PDF))
+        for name in examples.MESSAGES:
+            body = example_for(name, asked, upload.id)
+            typed = made.model(f"{body['type'].title()}Message").from_dict(body)
+            assert typed.to_dict() == body
+            key = f"typed {name}"
+            sent = await made.call("messages", "send_message", body=typed, idempotency_key=key)
+            assert (type(sent).__name__, sent.status) == ("Accepted", "accepted"), name
+            status = await made.call("messages", "read_message", sent.id)
+            assert status.id == sent.id and isinstance(status.accepted_at, datetime)
+        typed.contacts = []
+        refused = await made.call("messages", "send_message", body=typed, idempotency_key="none")
+        assert [fault.pointer for fault in refused.errors] == ["/contacts"]
+
+
+async def test_a_generated_client_reads_the_record_typed(
+    watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    asked = await wrote(watch, "typed reader", "wamid.reader", 157)
+    conversation = asked["conversationId"]
+    await until(lambda: watch.messages(conversation), bool, 10)
+    async with generated_client("archiver_client", watch.town.archiver, TOKEN, tmp_path) as made:
+        page = await made.call("conversations", "read_messages", conversation)
+        assert (page.messages[0].id, page.messages[0].text) == (
+            UUID(asked["messageId"]),
+            "typed reader",
+        )
+        history = await made.call("conversations", "read_conversation", conversation)
+        assert history.department == asked["department"]
 
 
 async def in_doubt(watch: Watch, words: str, citizen: int) -> tuple[str, str]:
