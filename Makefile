@@ -2,6 +2,7 @@
 
 PYTHON := .venv/bin/python
 PYTEST := .venv/bin/pytest
+SPECTRAL := .local/spectral/node_modules/.bin/spectral
 ARGS ?=
 # Test files that run beside one another, each worker with servers of its own: two fill two cores.
 WORKERS ?= 2
@@ -41,14 +42,17 @@ thorough: ## run all tests at full length, with new examples and long fault runs
 	@$(BESIDE) --hypothesis-profile=thorough --ignore=tests/faults --ignore=tests/fuzz $(ARGS)
 	@$(LONG_RUNS) $(PYTEST) --hypothesis-profile=thorough --timeout=7200 tests/faults tests/fuzz $(ARGS)
 
-check: ## format, lint, types, import rules, dead dependencies, rules of the house
-	@deploy/setup.sh tools
+check: ## format, lint, types, import rules, dead dependencies, rules of the house, API documents
+	@deploy/setup.sh tools spectral
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports importlinter.toml
 	.venv/bin/deptry .
 	$(PYTHON) -m deploy.house_rules
+	@$(PYTHON) -m deploy.api_documents .local/api
+	$(SPECTRAL) lint --fail-severity warn --fail-on-unmatched-globs --ruleset deploy/api_design_rules.yaml \
+	    .local/api/gateway.json .local/api/archiver.json
 
 bench: ## measure throughput and latency; fails if a target is missed (ARGS="--report-only" does not)
 	@deploy/setup.sh servers load tools
@@ -68,7 +72,7 @@ fuzz: ## send 100,000 odd webhooks and API calls to a real installation (FUZZ_IN
 	@FUZZ_INPUTS=$${FUZZ_INPUTS:-100000} $(PYTEST) -s tests/fuzz $(ARGS)
 
 setup: ## install what the above need, without running anything
-	@deploy/setup.sh servers scanner browser paper clock alarms tools
+	@deploy/setup.sh servers scanner browser paper clock alarms tools spectral
 
 format: ## put the code in its one form
 	@deploy/setup.sh tools

@@ -20,6 +20,7 @@ from services import ids
 from services.api.json_body import UNREAD_REFUSALS
 from services.api.openapi import build_document
 from services.api.operations import AWAY, DOCUMENT, Answer, Api, Content, Operation, ProblemExample
+from services.files.file_signatures import SIGNATURES
 from services.http.problems import VERSION
 
 Json = dict[str, Any]
@@ -52,20 +53,31 @@ LIMIT: Json = {
     "description": "Messages on a page.",
     "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE},
 }
+PRINTABLE = r"^[^\x00-\x1f\x7f-\xa0\xad]*$"
+"""Texts without control characters. The archiver refuses invisible ones of other scripts too."""
 VIEWER_HEADERS: tuple[Json, ...] = (
     {
         "name": EMPLOYEE,
         "in": "header",
         "description": "Employee who views, by the id of your system; recorded. Required if people"
         " read with the token.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS[EMPLOYEE]},
+        "schema": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_CHARACTERS[EMPLOYEE],
+            "pattern": PRINTABLE,
+        },
         "example": "m.devries",
     },
     {
         "name": REASON,
         "in": "header",
         "description": "Reason of the view; recorded. Printable UTF-8, like the employee.",
-        "schema": {"type": "string", "maxLength": MAX_CHARACTERS[REASON]},
+        "schema": {
+            "type": "string",
+            "maxLength": MAX_CHARACTERS[REASON],
+            "pattern": PRINTABLE,
+        },
         "example": "klacht 2026-118",
     },
     {
@@ -174,6 +186,8 @@ READ_MESSAGE = Operation(
     answers={200: Answer(description="The message.", model=Message, example=examples.MESSAGE)},
     refusals=VIEW_REFUSALS | {404: [NO_MESSAGE]},
 )
+FILE_RANGES = sorted({f"{each.partition('/')[0]}/*" for each in SIGNATURES})
+"""Content types of files, as ranges, like those of uploads."""
 READ_MEDIA = Operation(
     method="get",
     path="/media/{id}",
@@ -185,10 +199,9 @@ READ_MEDIA = Operation(
     parameters=[MESSAGE_ID, *VIEWER_HEADERS],
     answers={
         200: Answer(
-            description="The file.",
-            content_type="application/octet-stream",
-            headers=["ETag"],
-            binary=True,
+            description="The file, with its type if it is one that WhatsApp supports.",
+            files=["application/octet-stream", *FILE_RANGES],
+            headers=["Content-Disposition", "ETag"],
         ),
         202: Answer(
             description="The file is still being fetched: try again after Retry-After.",

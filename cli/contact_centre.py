@@ -3,8 +3,7 @@
 The commands use the gateway's API, as any CRM does.
 """
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any, TypeVar
@@ -13,25 +12,41 @@ from urllib.parse import quote
 import click
 import msgspec
 
+from cli.support.api_command import (
+    CommandOutcome,
+    build_body,
+    print_outcomes,
+    run_with_gateway,
+    send_command,
+)
 from cli.support.gateway_client import Gateway, GatewayRefused
-from cli.support.options import Time, combine_options, json_option
-from cli.support.output import fail, print_result
-from services import clock
+from cli.support.language import lang_option
+from cli.support.options import Time, combine_options, json_option, renamed_option
+from cli.support.output import print_result
 from services.calendar.opening_hours import AMSTERDAM
-from services.config import settings
 from services.ids import CONVERSATION
 
-MEANINGS = {
-    "open": "works as usual, within the opening hours of its departments",
-    "receive-only": "receives messages, sends no automatic text",
-    "closed": "",
-}
-"""Meaning of each state of a number; that of a closed one is its text."""
-STATES = tuple(MEANINGS)
-SUCCESSFUL = ("done", "accepted")
-"""Status of a command without faults."""
-NOT_ROUTED = "the router has not come to it yet"
-SETTINGS_OF_RUN = "beside `make run`, this sets them: set -a; . .local/environment; set +a"
+STATES = ("open", "receive-only", "closed")
+WORDS = {
+    "nl": {
+        "open": "open", "receive-only": "alleen ontvangen", "closed": "gesloten",
+        "state": "{}: stand {}{}: {}",
+        "means open": "werkt zoals anders, binnen de openingstijden van de afdelingen",
+        "means receive-only": "ontvangt berichten, stuurt geen automatische tekst",
+        "until": " tot {}", "notice": "  mededeling{}: {}",
+        "none": "deze gemeente heeft geen nummer",
+    },
+    "en": {
+        "open": "open", "receive-only": "receive-only", "closed": "closed",
+        "state": "{}: state {}{}: {}",
+        "means open": "works as usual, within the opening hours of its departments",
+        "means receive-only": "receives messages, sends no automatic text",
+        "until": " until {}", "notice": "  notice{}: {}",
+        "none": "this municipality has no number",
+    },
+}  # fmt: skip
+"""Words and sentences by language. A closed number means what its text says."""
+Words = Mapping[str, str]
 T = TypeVar("T")
 
 
@@ -54,59 +69,14 @@ class Numbers(msgspec.Struct):
     numbers: list[Number]
 
 
-class CommandOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The outcome of a command for one number or conversation."""
-
-    number: str = ""
-    conversation: str = ""
-    id: str = ""
-    status: str = "refused"
-    reason: str = ""
-
-    def __str__(self) -> str:
-        why = self.reason or (NOT_ROUTED if self.status == "accepted" else "")
-        return ": ".join(filter(None, (self.number or self.conversation, self.status, why)))
-
-
-def load_gateway(environ: Mapping[str, str]) -> Gateway:
-    """Return a client of the gateway; SettingsError lists settings that are missing or wrong."""
-    renamed = {"POSTKAMER_GATEWAY_URL": environ.get("POSTKAMER_API_URL", "")}  # its first name
-    try:
-        options = settings.load(settings.ApiSettings, renamed | dict(environ))
-    except settings.SettingsError as error:
-        is_missing = any(fault.endswith(": is missing") for fault in error.faults)
-        hint = [SETTINGS_OF_RUN] if is_missing else []
-        raise settings.SettingsError([*error.faults, *hint]) from None
-    return Gateway(options.gateway_url.rstrip("/"), options.api_token.get_secret_value())
-
-
-def build_body(author: str | None, **members: Any) -> dict[str, Any]:
-    """Return the body of a command with its author, without members that are None."""
-    person = {"author": {"kind": "employee", "id": author}} if author is not None else {}
-    return {name: value for name, value in members.items() if value is not None} | person
-
-
-def send_command(
-    gateway: Gateway, method: str, path: str, body: Any, **subject: str
-) -> CommandOutcome:
-    """Send one command about `subject`; a refusal becomes the reason of the outcome."""
-    try:
-        command = gateway.send_command(method, path, body, str(clock.new_id()))
-    except GatewayRefused as refused:
-        return CommandOutcome(**subject, reason=str(refused))
-    return CommandOutcome(
-        **subject, id=command.id, status=command.status, reason=command.reason or ""
-    )
-
-
 def send_to_numbers(
-    gateway: Gateway, numbers: Sequence[str], method: str, resource: str, body: Any
+    gateway: Gateway, numbers: Sequence[str], method: str, resource: str, body: Any, none: str
 ) -> list[CommandOutcome]:
     """Send the same command for each of these numbers; without any, for all numbers of the
-    municipality."""
+    municipality; `none` is the refusal if it has no number."""
     ids = numbers or [each.id for each in list_numbers(gateway)]
     if not ids:
-        raise GatewayRefused("this municipality has no number")
+        raise GatewayRefused(none)
     return [
         send_command(
             gateway, method, f"/v1/numbers/{quote(id, safe='')}/{resource}", body, number=id
@@ -119,87 +89,88 @@ def list_numbers(gateway: Gateway) -> list[Number]:
     return gateway.request(Numbers, "GET", "/v1/numbers").numbers
 
 
-def format_number(number: Number) -> Iterator[str]:
+def format_number(number: Number, words: Words) -> Iterator[str]:
     """Yield the state and the notice of a number as lines for a terminal."""
-    meaning = number.text or MEANINGS.get(number.state, "")
-    yield f"{number.id}: state {number.state}{_until(number.until)}: {meaning}"
+    state = words.get(number.state, number.state)
+    meaning = number.text or words.get(f"means {number.state}", "")
+    yield words["state"].format(number.id, state, _until(number.until, words), meaning)
     if notice := number.notice:
-        yield f"  notice{_until(notice.until)}: {notice.text}"
+        yield words["notice"].format(_until(notice.until, words), notice.text)
 
 
-def _until(at: datetime | None) -> str:
+def _until(at: datetime | None, words: Words) -> str:
     """Return ` until` with the time in the Netherlands, or '' without an end."""
-    return f" until {at.astimezone(AMSTERDAM):%Y-%m-%d %H:%M}" if at else ""
-
-
-def _run(work: Callable[[Gateway], T]) -> T:
-    """Return the result of `work`; print a refusal and exit with code 1."""
-    try:
-        return work(load_gateway(os.environ))
-    except (GatewayRefused, settings.SettingsError) as error:
-        fail(str(error))
+    return words["until"].format(f"{at.astimezone(AMSTERDAM):%Y-%m-%d %H:%M}") if at else ""
 
 
 def _command_numbers(
-    numbers: Sequence[str], method: str, resource: str, body: Any, *, as_json: bool
+    method: str,
+    resource: str,
+    *,
+    by: str | None,
+    numbers: Sequence[str],
+    lang: str,
+    as_json: bool,
+    **members: Any,
 ) -> None:
-    outcomes = _run(lambda gateway: send_to_numbers(gateway, numbers, method, resource, body))
-    _print_outcomes(outcomes, outcomes, as_json=as_json)
+    words, body = WORDS[lang], build_body(by, **members)
+    outcomes = run_with_gateway(
+        lambda gateway: send_to_numbers(gateway, numbers, method, resource, body, words["none"])
+    )
+    print_outcomes(outcomes, outcomes, lang, as_json=as_json)
 
 
-def _print_outcomes(outcomes: Sequence[CommandOutcome], result: Any, *, as_json: bool) -> None:
-    """Print the outcomes, or `result` as JSON; exit with code 1 unless all succeeded."""
-    refused = [outcome for outcome in outcomes if outcome.status not in SUCCESSFUL]
-    if as_json:
-        click.echo(msgspec.json.encode(result))
-    else:
-        for outcome in outcomes:
-            click.echo(str(outcome), err=outcome in refused)
-    if refused:
-        raise SystemExit(1)
-
-
-_author_and_json = combine_options(
-    click.option("--author", help="The author, as your CRM calls them."), json_option
+_by_and_output = combine_options(
+    renamed_option("--by", former="--author", help="The person, as your CRM calls them; archived."),
+    lang_option,
+    json_option,
 )
 _for_numbers = combine_options(
     click.option("--number", "numbers", multiple=True, help="Left out: all your numbers."),
-    _author_and_json,
+    _by_and_output,
 )
 
 
 @click.group("notice")
 def notice() -> None:
-    """A temporary text for citizens (POSTKAMER_API_TOKEN, with the role kcc)."""
+    """A temporary text for citizens.
+
+    Needs POSTKAMER_API_TOKEN, with the role kcc.
+    """
 
 
 @notice.command("set")
 @click.argument("text")
 @click.option("--until", required=True, type=Time(), help="At most 31 days ahead.")
 @_for_numbers
-def notice_set(numbers: tuple[str, ...], as_json: bool, **members: Any) -> None:
+def notice_set(**options: Any) -> None:
     """Send citizens TEXT, once in each conversation, until TIME."""
-    _command_numbers(numbers, "PUT", "notice", build_body(**members), as_json=as_json)
+    _command_numbers("PUT", "notice", **options)
 
 
 @notice.command("clear")
 @_for_numbers
-def notice_clear(numbers: tuple[str, ...], author: str | None, as_json: bool) -> None:
+def notice_clear(**options: Any) -> None:
     """Remove the notice."""
-    _command_numbers(numbers, "DELETE", "notice", build_body(author), as_json=as_json)
+    _command_numbers("DELETE", "notice", **options)
 
 
 @click.group("number")
 def number() -> None:
-    """Your numbers (POSTKAMER_API_TOKEN, with the role kcc)."""
+    """Your numbers: their state and their notice.
+
+    Needs POSTKAMER_API_TOKEN, with the role kcc.
+    """
 
 
 @number.command("list")
+@lang_option
 @json_option
-def number_list(as_json: bool) -> None:
+def number_list(lang: str, as_json: bool) -> None:
     """Show the state and the notice of each number."""
-    numbers = _run(list_numbers)
-    print_result(numbers, chain.from_iterable(map(format_number, numbers)), as_json=as_json)
+    numbers, words = run_with_gateway(list_numbers), WORDS[lang]
+    lines = chain.from_iterable(format_number(number, words) for number in numbers)
+    print_result(numbers, lines, as_json=as_json, empty=words["none"])
 
 
 @number.command("state")
@@ -207,25 +178,34 @@ def number_list(as_json: bool) -> None:
 @click.option("--text", help="Text for citizens; required with closed, else refused.")
 @click.option("--until", type=Time(), help="At most 31 days ahead; then the number opens again.")
 @_for_numbers
-def number_state(numbers: tuple[str, ...], as_json: bool, **members: Any) -> None:
-    """Open a number, let it receive messages without automatic texts, or close it with a text."""
-    _command_numbers(numbers, "PUT", "state", build_body(**members), as_json=as_json)
+def number_state(**options: Any) -> None:
+    """Open a number, let it only receive, or close it with a text.
+
+    A number that only receives sends no automatic texts.
+    """
+    _command_numbers("PUT", "state", **options)
 
 
 @click.group("care")
 def care() -> None:
-    """Alarms (POSTKAMER_API_TOKEN, with the role care or send)."""
+    """Alarms about citizens in danger.
+
+    Needs POSTKAMER_API_TOKEN, with the role care or send.
+    """
 
 
 @care.command("confirm")
 @click.argument("conversation")
-@_author_and_json
-def care_confirm(conversation: str, author: str | None, as_json: bool) -> None:
-    """Confirm the alarm about CONVERSATION: a person has seen it, so no other person is woken."""
+@_by_and_output
+def care_confirm(conversation: str, by: str | None, lang: str, as_json: bool) -> None:
+    """Confirm that a person has seen the alarm about CONVERSATION.
+
+    No other person is woken.
+    """
     if not CONVERSATION.fullmatch(conversation):
         raise click.BadParameter("it is no id of a conversation", param_hint="CONVERSATION")
-    path, body = f"/v1/conversations/{conversation}/_confirm", build_body(author)
-    outcome = _run(
+    path, body = f"/v1/conversations/{conversation}/_confirm", build_body(by)
+    outcome = run_with_gateway(
         lambda gateway: send_command(gateway, "POST", path, body, conversation=conversation)
     )
-    _print_outcomes([outcome], outcome, as_json=as_json)
+    print_outcomes([outcome], outcome, lang, as_json=as_json)

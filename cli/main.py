@@ -1,12 +1,13 @@
 """`postkamer`: run a service, check the configuration, explain where a message would go.
 
-Every command that prints a result has --json. Exit codes: 0 success, 1 refused or faults found, 2
-wrong usage. A command is imported when it runs: importing all of them takes a second. The
-commands of `postkamer archive` are in `cli.archive.group`.
+The vocabulary and the exit codes are in `docs/operators/command-line.md`. A command is imported
+when it runs: importing all of them takes a second. The commands of `postkamer archive` are in
+`cli.archive.group`.
 """
 
 import click
 
+from cli.support.command_line import CommandLine
 from cli.support.lazy_group import LazyGroup
 
 COMMANDS = {
@@ -27,11 +28,20 @@ COMMANDS = {
     "router": "cli.services:router",
     "rules": "cli.routing.rule_versions:group",
     "sandbox": "cli.services:sandbox",
+    "sends": "cli.deliveries.sends:group",
     "status": "cli.status:command",
     "token": "cli.tokens:group",
     "topology": "cli.topology:group",
 }
 """Name of a command -> its module and attribute."""
+HEADINGS = {
+    "Rules, numbers and costs": ("route", "check", "rules", "number", "notice", "care", "costs"),
+    "Deliveries and access": ("parked", "sends", "destination", "token"),
+    "The record and privacy": ("archive", "files"),
+    "Installation": ("status", "migrate", "topology"),
+    "Services": ("gateway", "router", "deliverer", "archiver", "sandbox"),
+}
+"""Heading in the help -> its commands, the most wanted first."""
 ROUTE_COMMANDS = {
     "explain": "cli.routing.explain:command",
     "replay": "cli.replay.replay:command",
@@ -39,16 +49,22 @@ ROUTE_COMMANDS = {
 
 
 @click.group(
-    cls=LazyGroup, places=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=CommandLine,
+    places=COMMANDS,
+    headings=HEADINGS,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="postkamer")
 def main() -> None:
-    """Postkamer, the WhatsApp mailroom of a Dutch town hall."""
+    """Postkamer, the WhatsApp mailroom of a Dutch town hall.
+
+    `postkamer COMMAND --help` shows the options of a command, and an example.
+    """
 
 
-@click.group(cls=LazyGroup, places=ROUTE_COMMANDS)
+@click.group(cls=LazyGroup, places=ROUTE_COMMANDS, path="route")
 def route() -> None:
-    """Explain where messages go."""
+    """Explain where messages go, by these rules or by others."""
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 import click
 
 from cli.support.configuration import ROOT, load_valid_config
-from cli.support.output import fail
+from cli.support.options import json_option
+from cli.support.output import count, fail, print_result
 from services import lifecycle, logs
 from services.config import settings
 from services.http.token_store import environment_tokens
@@ -105,7 +106,7 @@ def archiver() -> None:
 
 @click.command()
 def sandbox() -> None:
-    """Run the sandbox: stand-ins for Meta and a CRM, with a page that shows both."""
+    """Run the sandbox: stand-ins for Meta and a CRM, with a page."""
     from sandbox.service import sandbox as service
     from sandbox.settings import load
 
@@ -117,14 +118,21 @@ def sandbox() -> None:
 
 
 @click.command("migrate")
-def migrate_command() -> None:
-    """Bring the database up to date (POSTKAMER_DATABASE_URL, as its owner)."""
+@json_option
+def migrate_command(as_json: bool) -> None:
+    """Bring the database up to date.
+
+    Needs POSTKAMER_DATABASE_URL, as its owner.
+    """
     url = load_settings(settings.DatabaseSettings).database_url.get_secret_value()
     required = [m for name in MIGRATION_ORDER for m in migrations(name, ROOT / name / "migrations")]
     try:
         applied = asyncio.run(migrate(url, required))
     except (MigrationError, *DATABASE_ERRORS) as error:
         fail(f"migrate: {error}")
-    for name in applied:
-        click.echo(f"applied {name}")
-    click.echo(f"{len(applied)} applied, {len(required) - len(applied)} were there")
+    there = len(required) - len(applied)
+    lines = [
+        *(f"applied {name}" for name in applied),
+        f"{count(len(applied), 'migration|migrations')} applied, {there} there already",
+    ]
+    print_result({"applied": applied, "there": there}, lines, as_json=as_json)

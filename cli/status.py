@@ -90,9 +90,10 @@ def _row(service: Service) -> list[str]:
 @click.command("status")
 @json_option
 def command(as_json: bool) -> None:
-    """Show which services are live and ready, and by which rules they go (POSTKAMER_OPS_URLS).
+    """Show which services are live and ready, or why not.
 
-    The exit code is 1 if anything is wrong.
+    It also shows the rules in force. POSTKAMER_OPS_URLS has the addresses of the services. The exit
+    code is 1 if anything is wrong.
     """
     try:
         addresses = settings.load(settings.StatusSettings, os.environ).ops_urls

@@ -15,7 +15,7 @@ import msgspec
 from cli.support.audit import Operation, run_audited
 from cli.support.configuration import load_config
 from cli.support.database import with_database
-from cli.support.options import Time, config_option, json_option
+from cli.support.options import Time, config_option, json_option, renamed_option
 from cli.support.output import CommandRefused, fail, print_result
 from services import clock
 from services.config import settings
@@ -88,7 +88,7 @@ def request_faults(
         if each not in departments
     ]
     if request.expires_at and request.expires_at <= now:
-        faults.append("--expires: that is not in the future")
+        faults.append("--until: that is not in the future")
     return faults
 
 
@@ -175,7 +175,10 @@ _REVOKE = "update access.token set revoked_at = now() where name = $1 returning 
 
 @click.group("token")
 def group() -> None:
-    """Tokens for the APIs (POSTKAMER_DATABASE_URL, as its owner)."""
+    """Tokens for the APIs.
+
+    Needs POSTKAMER_DATABASE_URL, as its owner.
+    """
 
 
 @group.command("add")
@@ -184,7 +187,9 @@ def group() -> None:
 @click.option("--role", "roles", multiple=True, required=True, type=click.Choice(ROLES))
 @click.option("--department", "departments", multiple=True, help="Left out: all departments.")
 @click.option("--people", is_flag=True, help="People use it, so a message must name its author.")
-@click.option("--expires", "expires_at", type=Time(zone=None), help="RFC 3339.")
+@renamed_option(
+    "--until", "expires_at", former="--expires", type=Time(), help="Left out: it does not expire."
+)
 @click.option("--per-second", default=REQUESTS_PER_SECOND, type=click.IntRange(1, MOST_PER_SECOND))
 @click.option("--burst", default=BURST, type=click.IntRange(1, LARGEST_BURST))
 @click.option("--note", default="", help="A note for readers of the list.")
@@ -209,7 +214,7 @@ def add_command(path: Path | None, as_json: bool, **fields: Any) -> None:
 def list_command(as_json: bool) -> None:
     """Show all tokens, also revoked and expired ones."""
     tokens = with_database("token", list_tokens)
-    print_result(tokens, map(_line, tokens), as_json=as_json)
+    print_result(tokens, map(_line, tokens), as_json=as_json, empty="there is no token")
 
 
 def _line(token: TokenSummary) -> str:
@@ -235,5 +240,5 @@ def revoke_command(name: str, as_json: bool) -> None:
     """
     at = run_audited("token", lambda connection: revoke_token(connection, name))
     words = f"{name} is revoked since {at:%Y-%m-%d %H:%M:%S}Z"
-    saw = f"Whose data it saw: postkamer archive exposure --token {name} --from TIME --to TIME"
+    saw = f"Whose data it saw: postkamer archive exposure --token {name} --since TIME --until TIME"
     print_result({"name": name, "revokedAt": at}, [words, saw], as_json=as_json)

@@ -8,8 +8,8 @@ import click
 import msgspec
 
 from cli.support.configuration import EXAMPLE, load_valid_config, path_in_environment
-from cli.support.options import json_option
-from cli.support.output import fail, print_result
+from cli.support.options import config_option, json_option
+from cli.support.output import count, fail, print_result
 from services.amqp import topology
 from services.amqp.connection import BROKER_ERRORS
 from services.amqp.declare import declare as declare_topology
@@ -28,18 +28,25 @@ def _load_queues(path: Path | None) -> list[topology.Queue]:
 
 
 @group.command()
-@click.option("--config", "path", type=Path)
+@config_option
 def definitions(path: Path | None) -> None:
-    """Print RabbitMQ's definitions, without users: exchanges, queues, bindings, policies."""
+    """Print RabbitMQ's definitions, as it imports them.
+
+    They have exchanges, queues, bindings and policies, and no users.
+    """
     click.echo(
         msgspec.json.format(msgspec.json.encode(topology.definitions(_load_queues(path), {})))
     )
 
 
 @group.command()
-@click.option("--config", "path", type=Path)
-def declare(path: Path | None) -> None:
-    """Declare exchanges, queues and bindings (POSTKAMER_AMQP_URL, as administrator)."""
+@config_option
+@json_option
+def declare(path: Path | None, as_json: bool) -> None:
+    """Declare exchanges, queues and bindings.
+
+    Needs POSTKAMER_AMQP_URL, as administrator.
+    """
     queues = _load_queues(path)
     try:
         url = settings.load(settings.BrokerSettings, os.environ).amqp_url.get_secret_value()
@@ -48,11 +55,12 @@ def declare(path: Path | None) -> None:
         fail(str(error))
     except BROKER_ERRORS as error:
         fail(f"topology declare: {error}")
-    click.echo(f"{len(queues)} queues are there")
+    line = f"declared, or there already: {count(len(queues), 'queue|queues')}"
+    print_result({"queues": len(queues)}, [line], as_json=as_json)
 
 
 @group.command()
-@click.option("--config", "path", type=Path)
+@config_option
 @json_option
 def show(path: Path | None, as_json: bool) -> None:
     """Show the queues."""

@@ -8,6 +8,7 @@
 #   clock     libfaketime, for the tests that move the clock
 #   alarms    promtool, for the tests of the alarm rules
 #   load      wrk, for the benchmarks
+#   spectral  Spectral and Node.js, for the check of the API documents: into .local/spectral
 #   runtime   .venv with the packages that Postkamer needs to run
 #   tools     the same, with the packages for its tests and checks
 #
@@ -223,6 +224,21 @@ build_tools() {
 
 pip_install() { .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off "$@"; }
 
+# ---- Spectral ------------------------------------------------------------------------------------
+
+SPECTRAL=@stoplight/spectral-cli@6.16.3
+SPECTRAL_DAY=2026-11-20 # what Spectral needs is taken as it was on this day
+
+has_spectral() { grep -qsxF "$SPECTRAL $SPECTRAL_DAY" .local/spectral/made-from; }
+
+make_spectral() {
+    check_space
+    rm -rf .local/spectral
+    step "Installing Spectral (half a minute)" npm install --prefix .local/spectral --before "$SPECTRAL_DAY" \
+        --no-save --no-package-lock --ignore-scripts --no-audit --no-fund "$SPECTRAL"
+    printf '%s %s\n' "$SPECTRAL" "$SPECTRAL_DAY" >.local/spectral/made-from
+}
+
 # ---- the requested parts -------------------------------------------------------------------------
 
 had_epmd=0
@@ -244,9 +260,13 @@ for part in "$@"; do
     clock) need libfaketime has_clock ;;
     alarms) need promtool command -v promtool ;;
     load) need wrk command -v wrk ;;
+    spectral)
+        need nodejs command -v node
+        need npm command -v npm
+        ;;
     runtime) locks=(requirements.txt requirements-dev.txt) ;; # the second contains the first
     tools) locks=(requirements-dev.txt) ;;
-    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, clock, alarms, load, runtime, tools." ;;
+    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, clock, alarms, load, spectral, runtime, tools." ;;
     esac
 done
 
@@ -261,6 +281,7 @@ if ((${#locks[@]})) && ! is_current "${locks[@]}"; then
 fi
 if ((${#missing[@]})); then install_packages; fi
 if ((makes_venv)); then make_venv "${locks[0]}"; fi
+if [[ " $* " == *" spectral "* ]] && ! has_spectral; then make_spectral; fi
 if ((${#missing[@]})) && [[ " $* " == *" servers "* ]]; then
     has_postgresql || refuse "This distribution's PostgreSQL is older than 15; install a newer one."
 fi

@@ -10,6 +10,14 @@ _MILLISECOND = timedelta(milliseconds=1)
 CONVERSATION = re.compile(r"([0-9]{5,32})-[a-z2-7]{26}")
 """Id of a conversation: the id of our number (group 1), then 128 bits that cannot be guessed."""
 
+UUID_FORM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def parse_uuid(text: str) -> uuid.UUID | None:
+    """Return a UUID in the notation of RFC 9562, or None. Parsers accept more: without hyphens, in
+    braces, as a URN."""
+    return uuid.UUID(text) if UUID_FORM.fullmatch(text) else None
+
 
 def uuid7(at: datetime, chance: bytes) -> uuid.UUID:
     """Return a UUIDv7 (RFC 9562, section 5.7): 48 bits of milliseconds, 74 of `chance` (10 bytes).

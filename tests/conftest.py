@@ -1,5 +1,6 @@
 """One installation for the tests of a module that ask for it, and a client."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.support.installation import Installation, installed
 from tests.support.observer import Watch
 from tests.support.published_openapi import META, OPEN_KLANT, require
 
+os.environ["LC_ALL"] = "C.UTF-8"  # a command speaks the language of the locale
 # No deadline: the time that an example takes says something about the machine.
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=25)
 settings.register_profile(THOROUGH, deadline=None, max_examples=100)

@@ -121,7 +121,7 @@ CONVERSATION: Json = {
 
 SEARCHES: Json = {
     "words": {"words": "volle container"},
-    "closely": {
+    "allConditions": {
         "anyOf": ["zwembad", "zwemles kinderen"],
         "from": "2026-11-01T00:00:00+01:00",
         "until": "2026-12-01T00:00:00+01:00",
@@ -130,12 +130,12 @@ SEARCHES: Json = {
         "limit": 20,
         "count": "exact",
     },
-    "person": {
+    "onePerson": {
         "person": {"kind": "phone", "value": "+31600000011"},
         "direction": "in",
         "order": "oldest",
     },
-    "again": {
+    "nextPage": {
         "words": "volle container",
         "asOf": AS_OF,
         "after": f"{AS_OF}.018fe5a452b77d7e9a4e0d2f0c6f3c11",

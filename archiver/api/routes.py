@@ -16,7 +16,7 @@ from services.http.bearer_auth import require_token
 from services.http.problems import json_response, problem_response, service_unavailable
 from services.http.rights import Rights
 from services.http.token_store import TokenStore
-from services.ids import CONVERSATION, created_at
+from services.ids import CONVERSATION, created_at, parse_uuid
 
 PAGE, LARGEST_PAGE = 200, 1000
 """Messages in one answer: default and maximum."""
@@ -39,6 +39,8 @@ the difference between two clocks."""
 NOT_YET = "the record may not have this message yet: try again"
 TIMED_UUID = 7
 """Version of the UUIDs that contain their time, as Postkamer's do."""
+MESSAGE = "/v1/messages/{id:(?!_)[^/]+}"
+"""Path of one message. It excludes `_search`, to which only a POST leads."""
 DIGITS = re.compile(r"[0-9]{1,19}")
 """Digits of a number; 19 are enough for the largest 64-bit number."""
 
@@ -63,7 +65,7 @@ class RecordRoutes:
         table = {
             "/v1/conversations/{id}": self.get_conversation,
             "/v1/conversations/{id}/messages": self.get_messages,
-            "/v1/messages/{id}": self.get_message,
+            MESSAGE: self.get_message,
         }
         return [
             web.get(
@@ -95,7 +97,7 @@ class RecordRoutes:
         `next` is null on the last page."""
         id = request.match_info["id"]
         after, limit = (
-            _parse_integer(request.query.getall(parameter.name, []), parameter)
+            parse_integer(request.query.getall(parameter.name, []), parameter)
             for parameter in (AFTER, LIMIT)
         )
         if after is None or limit is None:
@@ -113,9 +115,8 @@ class RecordRoutes:
 
     async def get_message(self, request: web.Request, rights: Rights) -> web.Response:
         """Answer GET /v1/messages/{id}."""
-        try:
-            id = UUID(request.match_info["id"])
-        except ValueError:
+        id = parse_uuid(request.match_info["id"])
+        if id is None:
             return problem_response(404, "Not Found", "there is no such message")
         rows = await self._store.load_message(id, rights)
         if not rows:
@@ -135,7 +136,7 @@ def is_still_in_transit(id: UUID, now: datetime, lag: timedelta) -> bool:
     )
 
 
-def _parse_integer(texts: Sequence[str], parameter: IntegerParameter) -> int | None:
+def parse_integer(texts: Sequence[str], parameter: IntegerParameter) -> int | None:
     """Return the number in a query; None if it is invalid. Pure."""
     if not texts:
         return parameter.default

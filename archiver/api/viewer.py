@@ -16,6 +16,7 @@ MAX_CHARACTERS = {EMPLOYEE: 200, REASON: 500}
 """Maximum length of a header in characters."""
 EMPLOYEE_MISSING = "employee_missing"
 EMPLOYEE_REQUIRED = "must be given: people read with this token"
+EMPLOYEE_EMPTY = "must name a person, or be left out"
 TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 """W3C Trace Context: version, trace, the caller's own span, flags; later versions may add
 fields."""
@@ -62,8 +63,8 @@ def find_faults(headers: Mapping[str, str], rights: Rights) -> list[Fault]:
         for name, longest in MAX_CHARACTERS.items()
         if len(value := headers.get(name, "")) > longest or not value.isprintable()
     ]
-    if rights.people and not headers.get(EMPLOYEE, "").strip():
-        faults.append(Fault(EMPLOYEE, EMPLOYEE_REQUIRED))
+    if not headers.get(EMPLOYEE, "").strip() and (rights.people or EMPLOYEE in headers):
+        faults.append(Fault(EMPLOYEE, EMPLOYEE_REQUIRED if rights.people else EMPLOYEE_EMPTY))
     return faults
 
 

@@ -106,7 +106,7 @@ class LogWalk:
         self.is_broken = True
         if position > expected:
             missing = position - expected
-            sentence = f"{missing} entries are missing before this one, from {expected} on"
+            sentence = f"missing before this one: {missing}, from {expected} on"
             return [Finding("missing", sentence, expected, str(row["id"]))]
         return [entry_finding(row, "doubled", "two entries have this place")]
 

@@ -19,6 +19,7 @@ from services.http.bearer_auth import require_token
 from services.http.problems import json_response, problem_response, service_unavailable
 from services.http.rights import Rights
 from services.http.token_store import TokenStore
+from services.ids import parse_uuid
 
 SOON_SECONDS = 5
 """Retry-After while a file is on its way: most files arrive within a few seconds."""
@@ -66,9 +67,8 @@ class MediaRoutes:
     async def get_file(self, request: web.Request, rights: Rights) -> web.StreamResponse:
         """GET /v1/media/{id}: the bytes; 202 while the file is on its way, 451 if it is
         quarantined, 410 if it could not be fetched."""
-        try:
-            id = UUID(request.match_info["id"])
-        except ValueError:
+        id = parse_uuid(request.match_info["id"])
+        if id is None:
             return problem_response(404, "Not Found", NO_SUCH_FILE)
         rows = await self._store.load_message(id, rights)
         file = await self._media_store.find(id) if rows else None

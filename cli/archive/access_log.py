@@ -15,7 +15,7 @@ from archiver.index.record_fields import EMPLOYEE
 from cli.support.archive_access import print_rows
 from cli.support.archive_rows import decrypt_batches, load_hash_keys
 from cli.support.audit import Operation
-from cli.support.options import Time
+from cli.support.options import Time, renamed_option
 from cli.support.output import fail
 from services import clock
 from services.postgres.database import Connection
@@ -106,13 +106,13 @@ order by e.at, e.id
 @click.option("--conversation", default="", help="Its id.")
 @click.option("--employee", default="", help="The employee, as the CRM calls them.")
 @click.option("--token", default="", help="The token's name.")
-@click.option("--from", "since", type=Time(), help="A time or a day, in Amsterdam.")
-@click.option("--to", "until", type=Time(), help="Left out: now.")
+@renamed_option("--since", former="--from", type=Time(), help="A time or a day, in Amsterdam.")
+@renamed_option("--until", former="--to", type=Time(), help="Left out: now.")
 @click.option("--json", "as_json", is_flag=True, help="A line of JSON for each view.")
 def command(since: datetime | None, until: datetime | None, as_json: bool, **fields: str) -> None:
-    """Show who viewed the archive, when, what, and why; the oldest view first.
+    """Show who viewed the archive, when, what, and why.
 
-    Your use of this command is archived.
+    The oldest view comes first. Your use of this command is archived.
     """
     if not any(fields.values()):
         fail("--conversation, --employee or --token: one of them is needed", 2)
@@ -122,7 +122,7 @@ def command(since: datetime | None, until: datetime | None, as_json: bool, **fie
         async for view in find_views(connection, keys, criteria):
             yield msgspec.json.encode(view).decode() if as_json else view.line()
 
-    print_rows("views", _operation(criteria), lines)
+    print_rows("views", _operation(criteria), lines, "" if as_json else "no view matches")
 
 
 def _operation(criteria: ViewFilter) -> Operation:

@@ -25,8 +25,8 @@ from cli.archive.breach_report import (
 from cli.support.archive_access import change_archive
 from cli.support.archive_rows import RowBatch, decrypt_batches
 from cli.support.audit import Operation, parse_reason
-from cli.support.options import Time, json_option
-from cli.support.output import CommandRefused, fail, print_result
+from cli.support.options import Time, json_option, reason_option, renamed_option
+from cli.support.output import CommandRefused, count, fail, print_result
 from services import clock
 from services.postgres.database import Connection
 
@@ -44,7 +44,7 @@ class ExposureFilter(msgspec.Struct, frozen=True, kw_only=True):
     token: str = ""
     employee: str = ""
     destination: str = ""
-    why: str = ""
+    reason: str = ""
 
     @property
     def subject(self) -> dict[str, str]:
@@ -131,20 +131,23 @@ where e.conversation <> '' and e.conversation = any($1::text[]) and e.kind = 'me
 @click.option("--token", default="", help="What this token saw.")
 @click.option("--employee", default="", help="What this employee saw, as the CRM calls them.")
 @click.option("--destination", default="", help="What was delivered to the destination of this id.")
-@click.option("--from", "since", required=True, type=Time(), help="A time or a day, in Amsterdam.")
-@click.option("--to", "until", required=True, type=Time(), help="The end of the period.")
-@click.option("--why", required=True, help="The incident; archived.")
+@renamed_option(
+    "--since", former="--from", required=True, type=Time(), help="A time or a day, in Amsterdam."
+)
+@renamed_option("--until", former="--to", required=True, type=Time(), help="The end of the period.")
+@reason_option
 @json_option
 def command(as_json: bool, **fields: Any) -> None:
-    """Show whose data was shown or delivered in a period, and how to reach these citizens.
+    """Show whose data was shown or delivered in a period.
 
-    Revoke a leaked token with `postkamer token revoke NAME`. The result is personal data of
-    citizens, and your use of this command is archived.
+    The result says how to reach these citizens: it is personal data, and your use of this command
+    is archived. Revoke a leaked token with `postkamer token revoke NAME`.
     """
     criteria = ExposureFilter(**fields)
     for sentence in filter_faults(criteria, clock.now()):
         fail(sentence, 2)
-    criteria = msgspec.structs.replace(criteria, why=parse_reason(criteria.why, REASON_CHARACTERS))
+    reason = parse_reason(criteria.reason, REASON_CHARACTERS)
+    criteria = msgspec.structs.replace(criteria, reason=reason)
 
     async def look_up(connection: Connection, keys: KeyStore) -> tuple[Exposure, Operation]:
         try:
@@ -164,14 +167,14 @@ def filter_faults(criteria: ExposureFilter, now: datetime) -> Iterator[str]:
     if len(criteria.subject) != 1:
         yield "--token, --employee, --destination: exactly one of them is needed"
     if criteria.since >= criteria.until or criteria.since >= now:
-        yield "--from: expected a time before --to, and not in the future"
+        yield "--since: expected a time before --until, and not in the future"
 
 
 def _operation(criteria: ExposureFilter, exposure: Exposure) -> Operation:
     (about,) = criteria.subject.values()
     data = {
         "of": next(iter(criteria.subject)),
-        "why": criteria.why,
+        "why": criteria.reason,
         "since": criteria.since,
         "until": criteria.until,
         "conversations": exposure.conversations,
@@ -185,7 +188,7 @@ def format_exposure(exposure: Exposure) -> Iterator[str]:
     since = f", since {exposure.first_at:%Y-%m-%d %H:%M:%S}Z" if exposure.first_at else ""
     yield f"conversations: {exposure.conversations}; messages: {exposure.messages}{since}"
     if exposure.destroyed:
-        yield f"destroyed since, of whomever: {exposure.destroyed} times"
+        yield f"destroyed since, of whomever: {count(exposure.destroyed, 'time|times')}"
 
 
 def _progress(criteria: ExposureFilter) -> Callable[[datetime], None]:

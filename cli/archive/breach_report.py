@@ -7,6 +7,8 @@ from uuid import UUID
 
 import msgspec
 
+from cli.support.output import count
+
 MAX_CONVERSATIONS = 100_000
 """Most conversations in one list, some 1 KB each. For more, ask for parts of the period."""
 SLICE = timedelta(days=1)
@@ -39,8 +41,9 @@ class Person(msgspec.Struct, frozen=True, rename="camel"):
         identifiers = ", ".join(f"{kind} {value}" for kind, value in self.identifiers)
         yield f"{self.conversation}  {self.tenant}  {identifiers or 'by no name that is known'}"
         period = f"{self.first_at:%Y-%m-%d %H:%M:%S}Z to {self.last_at:%Y-%m-%d %H:%M:%S}Z"
+        times = count(self.times, "time|times")
         data = f"{', '.join(self.kinds)}; messages: {self.messages}"
-        yield f"    {', '.join(self.departments) or '-'}  {data}  {period}, {self.times} times"
+        yield f"    {', '.join(self.departments) or '-'}  {data}  {period}, {times}"
 
 
 class SubjectExposure(msgspec.Struct):

@@ -19,8 +19,8 @@ from archiver.media.store import MediaStore
 from cli.support.archive_access import load_object_store, with_archive
 from cli.support.audit import Operation, parse_name, record_access, run_audited
 from cli.support.database import with_database
-from cli.support.options import by_option, json_option
-from cli.support.output import CommandRefused, fail, print_result
+from cli.support.options import by_option, json_option, renamed_option
+from cli.support.output import CommandRefused, count, fail, print_result
 from services.files.object_store import ObjectNotFound
 from services.postgres.database import Connection, Pool
 
@@ -48,16 +48,20 @@ class File(msgspec.Struct, frozen=True, rename="camel"):
 
 @click.group("files")
 def group() -> None:
-    """Files of citizens (POSTKAMER_DATABASE_URL, as its owner)."""
+    """Files of citizens that wait or are quarantined.
+
+    Needs POSTKAMER_DATABASE_URL, as its owner.
+    """
 
 
 @group.command("list")
 @click.option("--state", type=click.Choice(STATES), help="Only files in this state.")
 @json_option
 def list_command(state: str | None, as_json: bool) -> None:
-    """Show the files that wait, are quarantined, or could not be fetched; the oldest first.
+    """Show the files that need attention, the oldest first.
 
-    waiting: to be fetched. fetched: to be scanned.
+    waiting: to be fetched. fetched: to be scanned. quarantined: refused by the scanner. lost: it
+    could not be fetched.
     """
     states = [state] if state else list(STATES)
     rows = with_database("files", lambda pool: pool.fetch(_LIST, states, MAX_FILES))
@@ -71,10 +75,10 @@ def _format_files(files: Sequence[File]) -> Iterator[str]:
         is_pending = file.state in ("waiting", "fetched")
         attempt = f"attempt {file.attempts}: " if is_pending else ""
         reason = file.reason or "on its way"
-        yield f"    {file.mime_type or '-'}  {file.size} bytes  {attempt}{reason}"
+        yield f"    {file.mime_type or '-'}  {count(file.size, 'byte|bytes')}  {attempt}{reason}"
         if file.state == "quarantined":
             yield f"    {file.object}"
-    yield f"{len(files)} file{'s' * (len(files) != 1)}"
+    yield count(len(files), "file|files")
 
 
 @group.command("release")
@@ -86,28 +90,31 @@ def release_command(file: UUID, by: str, as_json: bool) -> None:
 
     The department gets an event, and the archive records who released the file.
     """
-    name = parse_name(by, code=1)
+    name = parse_name(by)
     if not run_audited("files", lambda connection: _release(connection, file, name), name):
-        fail("no file that is kept from everybody has this id")
+        fail("no quarantined file has this id")
     lines = ["released; the department is told within seconds"]
     print_result({"id": file, "state": "available"}, lines, as_json=as_json)
 
 
 @group.command("open")
 @click.argument("file", type=click.UUID)
-@click.option("--to", "out", required=True, type=click.Path(path_type=Path), help="A new file.")
-@click.option("--by", required=True, help="The person who looks at it; archived.")
+@renamed_option(
+    "--out", former="--to", required=True, type=click.Path(path_type=Path), help="A new file."
+)
+@by_option
 @json_option
 def open_command(file: UUID, out: Path, by: str, as_json: bool) -> None:
-    """Write a file as the citizen sent it, for a person who has to look at a quarantined one.
+    """Write a file as the citizen sent it.
 
-    It may be malware.
+    A person can look at a quarantined file so. It may be malware.
 
     Also needs POSTKAMER_ARCHIVE_KEY and POSTKAMER_OBJECT_STORE.
     """
-    name = parse_name(by, code=1)
+    name = parse_name(by)
     size = with_archive("files", lambda pool, keys: _open_file(pool, keys, file, out, name))
-    print_result({"id": file, "size": size}, [f"{size} bytes written to {out}"], as_json=as_json)
+    line = f"{count(size, 'byte|bytes')} written to {out}"
+    print_result({"id": file, "size": size}, [line], as_json=as_json)
 
 
 async def _open_file(pool: Pool, keys: KeyStore, file: UUID, out: Path, by: str) -> int:
@@ -115,7 +122,7 @@ async def _open_file(pool: Pool, keys: KeyStore, file: UUID, out: Path, by: str)
     row = await pool.fetchrow(_OPEN, file)
     stored = await MediaStore(pool, keys).find(file) if row else None
     if row is None or stored is None:
-        raise CommandRefused("no file that is here has this id")
+        raise CommandRefused("no stored file has this id")
     objects = load_object_store()
     data = {name: row[name] for name in ("department", "conversation")}
     operation = Operation(what="files open", about=str(file), tenant=row["tenant"], data=data)
@@ -135,7 +142,7 @@ def _create_private_file(path: Path) -> Iterator[BinaryIO]:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise CommandRefused(f"--to: {error.strerror}") from None
+        raise CommandRefused(f"--out: {error.strerror}") from None
     with os.fdopen(handle, "wb") as file:
         try:
             yield file

@@ -23,6 +23,9 @@ COMMANDS = {
 }
 
 
-@click.group("archive", cls=LazyGroup, places=COMMANDS)
+@click.group("archive", cls=LazyGroup, places=COMMANDS, path="archive")
 def group() -> None:
-    """The archive (POSTKAMER_DATABASE_URL, as its owner, and POSTKAMER_ARCHIVE_KEY)."""
+    """The record: search, verify, report about a person, correct.
+
+    Needs POSTKAMER_DATABASE_URL, as its owner, and POSTKAMER_ARCHIVE_KEY.
+    """

@@ -9,8 +9,8 @@ from archiver.log.writer import SealedBeforeErasure
 from cli.support.archive_access import Progress, with_archive
 from cli.support.audit import Operation, record_access, write_operation
 from cli.support.database import snapshot
-from cli.support.options import json_option
-from cli.support.output import CommandRefused, fail, print_result
+from cli.support.options import json_option, renamed_option
+from cli.support.output import CommandRefused, count, fail, print_result
 from services.postgres.database import Connection, Pool
 
 
@@ -18,45 +18,46 @@ from services.postgres.database import Connection, Pool
 @click.option(
     "--master", is_flag=True, help="Encrypt all keys with the first key of POSTKAMER_ARCHIVE_KEY."
 )
-@click.option("--municipality", help="Give this municipality a new key.")
+@renamed_option("--tenant", former="--municipality", help="Give this municipality a new key.")
 @json_option
-def rotate(master: bool, municipality: str | None, as_json: bool) -> None:
+def rotate(master: bool, tenant: str | None, as_json: bool) -> None:
     """Encrypt keys with a new key. The data that they decrypt is not rewritten.
 
     The services can keep running. If the command is interrupted, run it again: it continues where
     it was.
     """
-    if master == bool(municipality):
-        fail("expected one of --master and --municipality", 2)
+    if master == bool(tenant):
+        fail("expected one of --master and --tenant", 2)
     progress = Progress("keys")
 
     async def work(pool: Pool, keys: KeyStore) -> int:
-        if municipality is None:
-            count = await key_rotation.rewrap_municipality_keys(pool, keys)
+        if tenant is None:
+            rotated = await key_rotation.rewrap_municipality_keys(pool, keys)
         else:
-            if (total := await key_rotation.count_conversation_keys(pool, municipality)) == 0:
-                raise CommandRefused(f"no municipality {municipality!r} has anything in the record")
-            count = await key_rotation.rotate_municipality_key(
-                pool, keys, municipality, lambda done: progress(done, total)
+            if (total := await key_rotation.count_conversation_keys(pool, tenant)) == 0:
+                raise CommandRefused(f"no municipality {tenant!r} has anything in the record")
+            rotated = await key_rotation.rotate_municipality_key(
+                pool, keys, tenant, lambda done: progress(done, total)
             )
         operation = Operation(
             what="archive rotate",
-            about=municipality or "master",
-            tenant=municipality or "",
-            data={"count": count},
+            about=tenant or "master",
+            tenant=tenant or "",
+            data={"count": rotated},
         )
         await record_access(pool, operation)
-        return count
+        return rotated
 
-    count = with_archive("rotate", work)
-    what = "keys of conversations" if municipality else "keys of municipalities"
-    print_result({"count": count}, [f"{count:,} {what} lie under a new one"], as_json=as_json)
+    rotated = with_archive("rotate", work)
+    owners = "conversations" if tenant else "municipalities"
+    line = f"{count(rotated, 'key|keys')} of {owners} encrypted with a new one"
+    print_result({"count": rotated}, [line], as_json=as_json)
 
 
 @click.command()
 @json_option
 def reindex(as_json: bool) -> None:
-    """Rebuild missing and wrong entries of the index of messages and people.
+    """Rebuild missing and wrong entries of the search index.
 
     `archive verify --index` shows if there are any. The services can keep running. If the command
     is interrupted, run it again.
@@ -72,20 +73,20 @@ def reindex(as_json: bool) -> None:
         return counts
 
     counts = with_archive("reindex", work)
-    lines = [f"{counts['laid']:,} rows were laid anew, {counts['taken']:,} taken away"]
+    lines = [f"{count(counts['laid'], 'row|rows')} added, {counts['taken']:,} removed"]
     print_result(counts, lines, as_json=as_json)
 
 
 async def _rebuild_index(pool: Pool, keys: KeyStore, progress: Progress) -> int:
-    count = 0
+    rebuilt = 0
     async with snapshot(pool) as reading, pool.acquire() as writing:
         log = await search_index.load_log_state(reading)
         async for missing in search_index.find_missing_rows(reading, keys):
             if missing.words or missing.subjects:
                 async with writing.transaction():
-                    count += await _rebuild_entries(writing, missing, log.destructions)
+                    rebuilt += await _rebuild_entries(writing, missing, log.destructions)
             progress(missing.seen, log.size)
-    return count
+    return rebuilt
 
 
 async def _rebuild_entries(

@@ -14,7 +14,7 @@ from archiver.index.record_fields import PHONE, Identity, normalise
 from cli.support.archive_access import print_rows
 from cli.support.archive_rows import BATCH, load_hash_keys
 from cli.support.audit import Operation
-from cli.support.options import Time
+from cli.support.options import Time, renamed_option
 from cli.support.person_options import parse_phones, phone_file
 from services import clock
 from services.postgres.database import Connection
@@ -24,10 +24,12 @@ Row: TypeAlias = Any
 
 
 @click.command("processing")
-@click.option("--from", "since", required=True, type=Time(), help="A time or a day, in Amsterdam.")
-@click.option("--to", "until", type=Time(), help="Left out: now.")
+@renamed_option(
+    "--since", former="--from", required=True, type=Time(), help="A time or a day, in Amsterdam."
+)
+@renamed_option("--until", former="--to", type=Time(), help="Left out: now.")
 @click.option("--tenant", default="", help="Only this municipality.")
-@click.option("--subject-phone", "phone", help="Only the citizen with this number.")
+@renamed_option("--phone", former="--subject-phone", help="Only the citizen with this number.")
 @phone_file
 @click.option(
     "--json", "as_json", is_flag=True, help="A line of JSON for each row, with LDV's names."
@@ -40,11 +42,11 @@ def command(
     phone_file: TextIO | None,
     as_json: bool,
 ) -> None:
-    """Show what was done with citizens' data, without their names; the oldest row first.
+    """Show what was done with citizens' data, without their names.
 
-    Your use of this command is archived.
+    The oldest row comes first. Your use of this command is archived.
     """
-    numbers = parse_phones(phone, phone_file, "--subject-phone")
+    numbers = parse_phones(phone, phone_file)
     until = until or clock.now()
     criteria = {"since": since, "until": until, "of one citizen": bool(numbers)}
 
@@ -55,7 +57,7 @@ def command(
             yield msgspec.json.encode(ldv_record(row)).decode() if as_json else format_row(row)
 
     operation = Operation(what="archive processing", tenant=tenant, data=criteria)
-    print_rows("processing", operation, lines)
+    print_rows("processing", operation, lines, "" if as_json else "nothing was done in this period")
 
 
 async def pseudonyms(connection: Connection, keys: KeyStore, phones: Sequence[str]) -> list[bytes]:

@@ -15,8 +15,8 @@ from archiver.quarantine import QuarantinedEntry
 from cli.support.archive_access import change_archive, write_private_file
 from cli.support.audit import Operation, parse_reason
 from cli.support.database import with_database
-from cli.support.options import json_option, why_option
-from cli.support.output import CommandRefused, print_result
+from cli.support.options import json_option, reason_option
+from cli.support.output import CommandRefused, count, print_result
 from services.postgres.database import Connection
 
 MAX_LISTED = 1_000
@@ -26,7 +26,10 @@ UNREADABLE = "it is neither a record nor an envelope of this version: see `open`
 
 @click.group("aside")
 def group() -> None:
-    """Messages that the archiver received and could not archive: stored whole, and encrypted."""
+    """Messages that could not be archived.
+
+    They are stored whole, and encrypted.
+    """
 
 
 @group.command("list")
@@ -39,18 +42,22 @@ def list_command(as_json: bool) -> None:
 
 def _format_entries(entries: Sequence[QuarantinedEntry]) -> Iterator[str]:
     for entry in entries:
-        yield f"{entry.id}  {entry.at:%Y-%m-%d %H:%M:%S}Z  {entry.size} bytes  {entry.reason}"
-    yield f"{len(entries)} aside"
+        size = count(entry.size, "byte|bytes")
+        yield f"{entry.id}  {entry.at:%Y-%m-%d %H:%M:%S}Z  {size}  {entry.reason}"
+    yield f"{count(len(entries), 'message|messages')} aside"
 
 
 @group.command("open")
 @click.argument("id", type=click.UUID)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A file.")
-@why_option
+@reason_option
 @json_option
-def open_command(id: UUID, out: Path, why: str, as_json: bool) -> None:
-    """Write the quarantined message ID to a file as it was received: personal data, in msgpack."""
-    reason = parse_reason(why, code=1)
+def open_command(id: UUID, out: Path, reason: str, as_json: bool) -> None:
+    """Write the quarantined message ID to a file, as it was received.
+
+    The file is personal data, in msgpack.
+    """
+    reason = parse_reason(reason)
 
     async def look_up(connection: Connection, keys: KeyStore) -> tuple[bytes, Operation]:
         body = await _open_body(connection, keys, id)
@@ -58,45 +65,45 @@ def open_command(id: UUID, out: Path, why: str, as_json: bool) -> None:
 
     body = change_archive(look_up)
     write_private_file(out, body)
-    print_result(
-        {"id": id, "size": len(body)}, [f"{len(body)} bytes written to {out}"], as_json=as_json
-    )
+    line = f"{count(len(body), 'byte|bytes')} written to {out}"
+    print_result({"id": id, "size": len(body)}, [line], as_json=as_json)
 
 
 @group.command("again")
 @click.argument("ids", type=click.UUID, nargs=-1, required=True)
-@why_option
+@reason_option
 @json_option
-def again_command(ids: tuple[UUID, ...], why: str, as_json: bool) -> None:
+def again_command(ids: tuple[UUID, ...], reason: str, as_json: bool) -> None:
     """Archive the quarantined messages IDS: all of them, or none.
 
     Use this when the cause is gone: a key that was missing, a database that refused, a version that
     could not read the message. Records that are in the archive already are not added twice.
     """
-    reason = parse_reason(why, code=1)
+    reason = parse_reason(reason)
 
     async def archive(connection: Connection, keys: KeyStore) -> tuple[int, Operation]:
-        count = 0
+        records = 0
         for id in ids:
-            count += await _archive_again(connection, keys, id)
-        data = {"why": reason, "ids": ids, "records": count}
-        return count, Operation(what="archive aside again", data=data)
+            records += await _archive_again(connection, keys, id)
+        data = {"why": reason, "ids": ids, "records": records}
+        return records, Operation(what="archive aside again", data=data)
 
-    count = change_archive(archive)
-    print_result({"records": count}, [f"{count} records are in the record now"], as_json=as_json)
+    records = change_archive(archive)
+    line = f"{count(records, 'record|records')} added to the archive"
+    print_result({"records": records}, [line], as_json=as_json)
 
 
 async def _archive_again(connection: Connection, keys: KeyStore, id: UUID) -> int:
     body = await _open_body(connection, keys, id)
     try:
         records = quarantine.decode_records(body)
-        count = await writer_in_transaction(connection, keys).add(records)
+        added = await writer_in_transaction(connection, keys).add(records)
     except msgspec.DecodeError:
         raise CommandRefused(f"{id}: {UNREADABLE}") from None
     except CannotSeal as error:
         raise CommandRefused(f"{id}: {error}") from None
     await quarantine.remove_entry(connection, id)
-    return count
+    return added
 
 
 async def _open_body(connection: Connection, keys: KeyStore, id: UUID) -> bytes:

@@ -108,13 +108,17 @@ def present_step(at: datetime, event: RequestEvent) -> RequestStep:
 
 @click.group("request")
 def group() -> None:
-    """Requests of citizens about their data (AVG, articles 15 to 21): when they came, when they are
-    due, the decision and its ground."""
+    """Requests of citizens about their data (AVG).
+
+    Articles 15 to 21: when they came, when they are due, the decision and its ground.
+    """
 
 
 @group.command("open")
 @click.option("--kind", required=True, type=click.Choice(KINDS))
-@click.option("--received", required=True, type=Day, help="The day on which it came.")
+@click.option(
+    "--received", required=True, type=Day, metavar="DAY", help="The day on which it came."
+)
 @person_options
 @by_option
 @json_option
@@ -151,7 +155,7 @@ def list_command(only_open: bool, overdue: bool, as_json: bool) -> None:
             return await store.list_requests(open=only_open, before=today() if overdue else None)
 
     requests = [summarise(each) for each in with_database("archive", work)]
-    print_result(requests, map(str, requests), as_json=as_json)
+    print_result(requests, map(str, requests), as_json=as_json, empty="no request matches")
 
 
 @group.command("show")
@@ -181,7 +185,7 @@ def _format_request(summary: RequestSummary, details: RequestDetails) -> Iterato
 @click.argument("id")
 @config_option
 def letter_command(id: str, path: Path | None) -> None:
-    """Print the letter to the citizen about the present state of the request ID, in Dutch.
+    """Print the letter to the citizen about the request ID, in Dutch.
 
     Your use of this command is archived.
     """
@@ -197,7 +201,7 @@ def letter_command(id: str, path: Path | None) -> None:
 
 @group.command("extend")
 @click.argument("id")
-@click.option("--until", required=True, type=Day, help="At most two further months.")
+@click.option("--until", required=True, type=Day, metavar="DAY", help="At most two further months.")
 @click.option("--ground", "code", required=True, help="The ground; an unknown one lists all.")
 @by_option
 @json_option

@@ -20,7 +20,7 @@ from archiver.search.search import (
 )
 from cli.support.archive_access import change_archive
 from cli.support.audit import Operation, parse_reason
-from cli.support.options import Time, json_option, why_option
+from cli.support.options import Time, json_option, reason_option
 from cli.support.output import CommandRefused, fail, format_table, print_result
 from cli.support.person_options import parse_phones, phone_file
 from services.api.json_body import parse_body
@@ -61,14 +61,14 @@ OPTIONS = {
 @click.option("--as-of", help="Search the archive as it was then: the value of an earlier result.")
 @click.option("--count", is_flag=True, help="Count all, and show none.")
 @click.option("--tenant", help="The municipality's id; required if there are several.")
-@why_option
+@reason_option
 @json_option
-def command(*, tenant: str | None, why: str, count: bool, as_json: bool, **options: Any) -> None:
+def command(*, tenant: str | None, reason: str, count: bool, as_json: bool, **options: Any) -> None:
     """Find messages and notes that contain all WORDS, in any form.
 
     The result is personal data. Your search and your reason are archived.
     """
-    reason = parse_reason(why)
+    reason = parse_reason(reason)
     numbers = parse_phones(options["phone"], options["phone_file"])
     if len(numbers) + bool(options["bsuid"]) > 1:
         fail("--phone, --phone-file and --bsuid: one of them", 2)
@@ -111,7 +111,7 @@ class AuditedSearch(msgspec.Struct, frozen=True):
 
     request: SearchRequest
     tenant: str | None
-    why: str
+    reason: str
     count: bool
 
     async def run(self, connection: Connection, keys: KeyStore) -> tuple[SearchPage, Operation]:
@@ -141,7 +141,7 @@ class AuditedSearch(msgspec.Struct, frozen=True):
     def _operation(self, tenant: str, result: SearchPage) -> Operation:
         """Return the audit entry, without words and people: they may be personal data."""
         data = {
-            "why": self.why,
+            "why": self.reason,
             "by": [name for name in AUDITED_CRITERIA if getattr(self.request, name)],
             "departments": list(self.request.departments),
             "since": self.request.since,

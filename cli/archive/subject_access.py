@@ -28,8 +28,8 @@ from archiver.subject_access.report import (
 )
 from cli.support.archive_access import change_archive, write_private_file
 from cli.support.audit import Operation, parse_name, parse_reason
-from cli.support.options import by_option, json_option
-from cli.support.output import CommandRefused, fail, print_result
+from cli.support.options import by_option, json_option, reason_option, renamed_option
+from cli.support.output import CommandRefused, count, fail, print_note, print_result
 from cli.support.person_options import PersonFilter, find_person, parse_person, person_options
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
@@ -38,21 +38,25 @@ from services.contract import Record
 from services.postgres.database import Connection
 
 MADE_BY = "Gemeente"
-NO_OUTPUT = "say where it goes: --json FILE, --pdf FILE or both"
-LONGEST_WHY, LONGEST_TEXT = 500, 4_000
+NO_OUTPUT = "--out: say where it goes: a file .json, a file .pdf or both"
+LONGEST_REASON, LONGEST_TEXT = 500, 4_000
 OTHERS = (
-    "{} more conversations by this number are somebody else's: they had another id at Meta then."
-    " If they are the same person after all, say so with --bsuid"
+    "{} by this number: another person's, with another id at Meta then. If it is the same person"
+    " after all, say so with --bsuid"
 )
 Out = click.Path(path_type=Path, dir_okay=False)
 Day = click.DateTime(["%Y-%m-%d"])
+REPORTS: dict[str, Callable[[Report], bytes]] = {".json": encode_report, ".pdf": pdf}
+"""Ending of a file's name -> the form of the report in it."""
+PRINT = "-"
+"""Value of --json if no file follows it."""
 
 
 class ReportOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of a report."""
 
     person: PersonFilter
-    why: str
+    reason: str
     request: str
     period: Period
     made_by: str
@@ -67,43 +71,66 @@ class MadeReport(msgspec.Struct, frozen=True):
 
 @click.command("subject")
 @person_options
-@click.option("--json", "as_json", type=Out, help="A JSON file that only its owner can read.")
-@click.option("--pdf", "as_pdf", type=Out, help="A PDF file that only its owner can read.")
-@click.option("--why", required=True, help="The reason; archived. Without names and numbers.")
+@renamed_option(
+    "--out",
+    "files",
+    former="--pdf",
+    multiple=True,
+    type=Out,
+    help="A file .json or .pdf, or both, that only its owner can read.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=False,
+    flag_value=PRINT,
+    metavar="",
+    help="Print JSON, also for an error.",
+)
+@reason_option
 @click.option("--request", default="", help="Id of the request that the report answers.")
-@click.option("--since", type=Day, help="The first day.")
-@click.option("--until", type=Day, help="The last day.")
+@click.option("--since", type=Day, metavar="DAY", help="The first day.")
+@click.option("--until", type=Day, metavar="DAY", help="The last day.")
 @click.option("--made-by", default=MADE_BY, help="The department or role that answers.")
-def subject(as_json: Path | None, as_pdf: Path | None, **values: Any) -> None:
-    """Write a report of all data about one person in one municipality, as JSON and PDF.
+def subject(files: tuple[Path, ...], as_json: str | None, **values: Any) -> None:
+    """Write a report of all data about one person.
 
-    The archive records who made the report, why, and the conversations in it.
+    It is of one municipality, as JSON, as PDF or as both. The archive records who made the report,
+    why, and the conversations in it.
     """
-    if not (as_json or as_pdf):
+    if as_json not in (None, PRINT):  # the former --json FILE
+        files = (*files, Path(as_json))
+    if not files or any(file.suffix not in REPORTS for file in files):
         fail(NO_OUTPUT, 2)
     options = _parse_options(**values)
     made = change_archive(lambda connection, keys: _make_report(connection, keys, options))
-    if made.others:
-        click.echo(OTHERS.format(made.others), err=True)
-    if as_json:
-        write_private_file(as_json, encode_report(made.report))
-    if as_pdf:
+    for file in files:
         try:
-            write_private_file(as_pdf, pdf(made.report))
+            write_private_file(file, REPORTS[file.suffix](made.report))
         except Unprintable as error:
             fail(str(error))
-    conversations = len(made.report.conversations)
-    click.echo(f"{conversations} conversations, {count_messages(made.report)} messages", err=True)
+    _print_report(made, as_json=as_json == PRINT)
 
 
-def _parse_options(*, why: str, request: str, made_by: str, **others: Any) -> ReportOptions:
-    reason = parse_reason(why, LONGEST_WHY, noun="one line")
+def _print_report(made: MadeReport, *, as_json: bool) -> None:
+    conversations, messages = len(made.report.conversations), count_messages(made.report)
+    if made.others:
+        others = count(made.others, "more conversation|more conversations")
+        print_note(OTHERS.format(others), as_json=as_json)
+    result = {"conversations": conversations, "messages": messages, "others": made.others}
+    contents = count(conversations, "conversation|conversations")
+    line = f"{contents}, {count(messages, 'message|messages')}"
+    print_result(result, [line], as_json=as_json)
+
+
+def _parse_options(*, reason: str, request: str, made_by: str, **others: Any) -> ReportOptions:
+    reason = parse_reason(reason, LONGEST_REASON, noun="one line")
     since, until = _day(others.pop("since")), _day(others.pop("until"))
     if since and until and since > until:
         fail("--until: expected --since or a later day", 2)
     return ReportOptions(
         person=parse_person(**others),
-        why=reason,
+        reason=reason,
         request=request,
         period=Period(since=since, until=until),
         made_by=made_by,
@@ -145,7 +172,7 @@ async def _load_request(
     of_person, of_request = set(match.conversations), set(row["conversations"])
     is_apart = of_request and of_person.isdisjoint(of_request)
     if is_apart or set(row["hashes"]).isdisjoint(match.hashes):
-        raise CommandRefused(f"{options.request} is about somebody else")
+        raise CommandRefused(f"{options.request} is about another person")
     return Request(id=options.request, received_on=row["received_on"], due_on=row["due_on"])
 
 
@@ -160,7 +187,7 @@ def _operation(options: ReportOptions, report: Report) -> Operation:
     """Return the audit entry. It names the conversations and not a hash of the person: a hash would
     still identify the person when the conversations are destroyed."""
     data = {
-        "why": options.why,
+        "why": options.reason,
         "conversations": [each.id for each in report.conversations if each.id],
         "since": options.period.since,
         "until": options.period.until,
@@ -238,7 +265,7 @@ def annotate(message: UUID, text: str, by: str, request: str, as_json: bool) -> 
     name = parse_name(by)
     data = {"by": name, "text": correction, "request": request}
     id = change_archive(lambda each, keys: _annotate(each, keys, message, data), by=name)
-    print_result({"id": id, "message": message}, [f"{id} stands beside {message}"], as_json=as_json)
+    print_result({"id": id, "message": message}, [f"{id} corrects {message}"], as_json=as_json)
 
 
 async def _annotate(
@@ -251,7 +278,7 @@ async def _annotate(
     if id := data["request"]:
         request = await _find_request(connection, id, tenant)
         if row["conversation"] not in request["conversations"]:
-            raise CommandRefused(f"{id} is not about whoever this message is from or to")
+            raise CommandRefused(f"{id} is about another person than this message")
     record = Record(
         id=clock.new_id(now),
         kind="annotation",

@@ -39,8 +39,8 @@ from cli.support.archive_access import (
 )
 from cli.support.audit import Operation, parse_reason, write_operation
 from cli.support.database import run_or_fail, snapshot, with_database
-from cli.support.options import Time, json_option, why_option
-from cli.support.output import CommandRefused, print_result
+from cli.support.options import Time, json_option, reason_option, renamed_option
+from cli.support.output import CommandRefused, count, print_result
 from services.config import settings
 from services.files.object_store import ObjectStore
 from services.postgres.database import Pool
@@ -80,10 +80,11 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
 def verify(
     since: datetime | None, public_key: str | None, media: bool, index: bool, as_json: bool
 ) -> None:
-    """Verify the whole archive, and name the first entry that was changed or is missing.
+    """Verify the whole archive.
 
-    With --public-key the master key is not needed. Checkpoints in POSTKAMER_OBJECT_STORE are
-    verified too. Exit code 1 if there is any finding.
+    The first entry that was changed or is missing is named. With --public-key the master key is not
+    needed. Checkpoints in POSTKAMER_OBJECT_STORE are verified too. Exit code 1 if there is any
+    finding.
     """
 
     async def work(pool: Pool) -> Verification:
@@ -135,7 +136,7 @@ async def _collect(findings: AsyncIterator[T]) -> list[T]:
 
 def _format_verification(result: Verification) -> list[str]:
     per_second = f"{result.entries / result.seconds:,.0f}/s"
-    rate = f"{result.entries:,} entries in {result.seconds:.1f} s, {per_second}"
+    rate = f"{count(result.entries, 'entry|entries')} in {result.seconds:.1f} s, {per_second}"
     lines = [] if result.outside else ["Checkpoints outside were not looked at: no object store."]
     lines += _format_findings(rate, [_format_finding(each) for each in result.findings])
     if result.index:
@@ -143,7 +144,7 @@ def _format_verification(result: Verification) -> list[str]:
         lines += _format_findings("What things are found by", of_index)
     if result.files is not None:
         of_files = [f"{each.object}: {each.sentence}" for each in result.file_findings]
-        lines += _format_findings(f"{result.files:,} files", of_files)
+        lines += _format_findings(count(result.files, "file|files"), of_files)
     return lines
 
 
@@ -168,13 +169,17 @@ def _format_finding(finding: Finding) -> str:
 @click.argument("message", type=click.UUID)
 @click.option("--out", type=click.Path(path_type=Path), help="A file; left out: print it.")
 @click.option("--open", "opens", is_flag=True, help="Include the key that decrypts the content.")
-@click.option("--why", help="With --open: the reason; archived. Without personal data.")
-def prove(message: UUID, out: Path | None, opens: bool, why: str | None) -> None:
-    """Prove that MESSAGE, or another entry with this id, is in the archive.
+@renamed_option(
+    "--reason", former="--why", help="With --open: the reason; archived. Without personal data."
+)
+def prove(message: UUID, out: Path | None, opens: bool, reason: str | None) -> None:
+    """Prove that MESSAGE is in the archive.
 
-    Anyone can check the proof with the recipe in docs/municipality/archive.md. Without --open it
-    reveals nothing of the content; with --open, your use of this command is archived.
+    MESSAGE is the id of a message or of another entry. Anyone can check the proof with the recipe
+    in docs/municipality/archive.md. Without --open it reveals nothing of the content; with
+    --open, your use of this command is archived.
     """
+    reason = parse_reason(reason) if opens else ""
 
     async def work(pool: Pool, keys: KeyStore) -> InclusionProof:
         signer = load_signer()
@@ -183,7 +188,6 @@ def prove(message: UUID, out: Path | None, opens: bool, why: str | None) -> None
                 result = await prove_inclusion(connection, message, signer.verifier)
                 if opens:
                     result = await with_entry_key(connection, keys, result)
-                    reason = parse_reason(why, code=1)
                     await write_operation(connection, _access("archive prove", message, reason))
             except NotProvable as error:
                 raise CommandRefused(str(error)) from None
@@ -200,39 +204,44 @@ def prove(message: UUID, out: Path | None, opens: bool, why: str | None) -> None
 @click.command()
 @json_option
 def checkpoint(as_json: bool) -> None:
-    """Sign the archive as it is now, and store the checkpoint outside the database too."""
+    """Sign the archive as it is now.
+
+    The checkpoint is stored outside the database too.
+    """
 
     async def work(pool: Pool, keys: KeyStore) -> Any:
         return await sign_checkpoint(pool, load_signer(), load_object_store())
 
     signed = with_archive("checkpoint", work)
     result = {"size": signed.size, "root": signed.root.hex(), "at": signed.at}
-    line = f"{signed.size:,} entries, signed {signed.at:%Y-%m-%d %H:%M:%S}Z"
+    line = f"{count(signed.size, 'entry|entries')}, signed {signed.at:%Y-%m-%d %H:%M:%S}Z"
     print_result(result, [line], as_json=as_json)
 
 
 @click.command()
-def key() -> None:
+@json_option
+def key(as_json: bool) -> None:
     """Print the public key that verifies checkpoints. Publish it, for example on your website."""
 
     async def work() -> str:
         return load_signer().verifier
 
-    click.echo(run_or_fail("key", work))
+    public_key = run_or_fail("key", work)
+    print_result({"publicKey": public_key}, [public_key], as_json=as_json)
 
 
 @click.command()
 @click.argument("receipt", type=click.UUID)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A file for the body.")
-@why_option
+@reason_option
 @json_option
-def receipt(receipt: UUID, out: Path, why: str, as_json: bool) -> None:
+def receipt(receipt: UUID, out: Path, reason: str, as_json: bool) -> None:
     """Reassemble a webhook body as it was signed. Your use of this command is archived.
 
     With POSTKAMER_META_APP_SECRETS the signature is verified again.
     """
 
-    reason = parse_reason(why, code=1)
+    reason = parse_reason(reason)
 
     async def work(pool: Pool, keys: KeyStore) -> AssembledBody:
         async with pool.acquire() as connection, connection.transaction():
@@ -248,13 +257,13 @@ def receipt(receipt: UUID, out: Path, why: str, as_json: bool) -> None:
     is_valid, proof = _is_signature_valid(assembled), assembled.remainder.proof
     result = {"bytes": len(assembled.body), "proof": proof, "signatureHolds": is_valid}
     words = {True: "and it holds", False: "AND IT DOES NOT HOLD", None: "not checked again"}
-    line = f"{len(assembled.body)} bytes; signature: {proof}, {words[is_valid]}"
+    line = f"{count(len(assembled.body), 'byte|bytes')}; signature: {proof}, {words[is_valid]}"
     print_result(result, [line], as_json=as_json)
     raise SystemExit(1 if is_valid is False else 0)
 
 
-def _access(what: str, id: UUID, why: str) -> Operation:
-    return Operation(what=what, about=str(id), data={"why": why})
+def _access(what: str, id: UUID, reason: str) -> Operation:
+    return Operation(what=what, about=str(id), data={"why": reason})
 
 
 def _is_signature_valid(assembled: AssembledBody) -> bool | None:

@@ -10,11 +10,13 @@ import click
 import msgspec
 
 from cli.check.certificates import check_certificates
-from cli.check.coverage import count, describe_coverage, has_environment
+from cli.check.coverage import WORDS, describe_coverage, has_environment
 from cli.check.servers import check_servers
 from cli.check.warnings import find_warnings, format_warning
 from cli.support.configuration import EXAMPLE, without_collection
+from cli.support.language import lang_option
 from cli.support.options import config_option, json_option
+from cli.support.output import count, print_result
 from deliverer.meta.accounts import sending_accounts
 from gateway.webhook.endpoints import build_endpoints
 from router.ruleset import validation
@@ -43,7 +45,7 @@ class CheckResult(msgspec.Struct):
 
 
 def check(
-    path: Path, environ: Mapping[str, str], now: datetime, *, settings_too: bool
+    path: Path, environ: Mapping[str, str], now: datetime, lang: str = "nl", *, settings_too: bool
 ) -> CheckResult:
     """Check the configuration and, with `settings_too`, the settings in the environment."""
     result = CheckResult([], [])
@@ -69,7 +71,7 @@ def check(
         result.warnings += warnings
         result.faults += sorted(_setting_faults(environ))
     if loaded and not result.faults:
-        result.checked += describe_coverage(path, loaded, environ, settings_too=settings_too)
+        result.checked += describe_coverage(path, loaded, environ, lang, settings_too=settings_too)
     return result
 
 
@@ -136,20 +138,22 @@ def _setting_faults(environ: Mapping[str, str]) -> set[str]:
     return faults
 
 
-def format_result(result: CheckResult) -> Iterator[str]:
-    yield from (f"fault: {fault}" for fault in result.faults)
-    yield from (f"warning: {warning}" for warning in result.warnings)
+def format_result(result: CheckResult, lang: str = "nl") -> Iterator[str]:
+    words = WORDS[lang]
+    yield from map(words["fault"].format, result.faults)
+    yield from map(words["warning"].format, result.warnings)
     yield from result.checked
-    faults = count(len(result.faults), "fault|faults")
-    yield f"{faults}, {count(len(result.warnings), 'warning|warnings')}"
+    faults = count(len(result.faults), words["faults"])
+    yield f"{faults}, {count(len(result.warnings), words['warnings'])}"
 
 
 @click.command("check")
 @config_option
+@lang_option
 @click.option("--live", "is_live", is_flag=True, help="Also connect to broker and database.")
 @json_option
-def command(path: Path | None, is_live: bool, as_json: bool) -> None:
-    """Check the whole configuration: every fault at once, and warnings.
+def command(path: Path | None, is_live: bool, lang: str, as_json: bool) -> None:
+    """Check the configuration: every fault at once, and warnings.
 
     With --config, check that file and the files that it includes, and not the environment: no
     secrets, no addresses. The same holds if the environment has no POSTKAMER_ variable. With
@@ -158,15 +162,11 @@ def command(path: Path | None, is_live: bool, as_json: bool) -> None:
     file = path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE))
     with without_collection():
         settings_too = path is None and has_environment(os.environ)
-        result = check(file, os.environ, clock.now(), settings_too=settings_too)
+        result = check(file, os.environ, clock.now(), lang, settings_too=settings_too)
     if is_live:
         servers = check_servers(os.environ)
         result.faults += [fault for fault in servers.faults if fault not in result.faults]
         result.warnings += servers.warnings
         result.checked += servers.checked
-    if as_json:
-        click.echo(msgspec.json.encode(result))
-    else:
-        for line in format_result(result):
-            click.echo(line)
+    print_result(result, format_result(result, lang), as_json=as_json)
     sys.exit(1 if result.faults else 0)

@@ -3,46 +3,74 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from cli.support.language import LANGUAGE
+from cli.support.output import count
 from services.config import settings
 from services.config.loader import LoadedConfig
 
 COUNTED = {
-    "tenants": "municipality|municipalities",
-    "numbers": "number|numbers",
-    "departments": "department|departments",
-    "destinations": "destination|destinations",
-    "rules": "rule|rules",
-    "care": "safety rule|safety rules",
-    "groups": "group of words|groups of words",
-    "menus": "menu|menus",
+    "tenants": {"nl": "gemeente|gemeenten", "en": "municipality|municipalities"},
+    "numbers": {"nl": "nummer|nummers", "en": "number|numbers"},
+    "departments": {"nl": "afdeling|afdelingen", "en": "department|departments"},
+    "destinations": {"nl": "bestemming|bestemmingen", "en": "destination|destinations"},
+    "rules": {"nl": "regel|regels", "en": "rule|rules"},
+    "care": {"nl": "zorgregel|zorgregels", "en": "safety rule|safety rules"},
+    "groups": {"nl": "woordgroep|woordgroepen", "en": "group of words|groups of words"},
+    "menus": {"nl": "menu|menu's", "en": "menu|menus"},
 }
-"""Table -> noun for one entry and for several."""
+"""Table -> noun for one entry and for several, by language."""
+WORDS = {
+    "nl": {
+        "others": " en {}",
+        "other files": "ander bestand|andere bestanden",
+        "texts": "tekst|teksten",
+        "checked": "gecontroleerd: {}",
+        "not checked": "niet gecontroleerd: {}",
+        "environment": "de adressen, geheimen en certificaten van de omgeving",
+        "no variable": ", want daarin staat geen {}-variabele",
+        "fault": "fout: {}",
+        "warning": "let op: {}",
+        "faults": "fout|fouten",
+        "warnings": "waarschuwing|waarschuwingen",
+    },
+    "en": {
+        "others": " and {}",
+        "other files": "other file|other files",
+        "texts": "text|texts",
+        "checked": "checked: {}",
+        "not checked": "not checked: {}",
+        "environment": "the addresses, secrets and certificates of the environment",
+        "no variable": ", which has no {} variable",
+        "fault": "fault: {}",
+        "warning": "warning: {}",
+        "faults": "fault|faults",
+        "warnings": "warning|warnings",
+    },
+}
 
 
 def has_environment(environ: Mapping[str, str]) -> bool:
-    """Return True if the environment has any setting of Postkamer."""
-    return any(name.startswith(settings.PREFIX) for name in environ)
+    """Return True if the environment has any setting of Postkamer besides the language."""
+    return any(name.startswith(settings.PREFIX) and name != LANGUAGE for name in environ)
 
 
 def describe_coverage(
-    path: Path, loaded: LoadedConfig, environ: Mapping[str, str], *, settings_too: bool
+    path: Path, loaded: LoadedConfig, environ: Mapping[str, str], lang: str, *, settings_too: bool
 ) -> Iterator[str]:
     """Yield a sentence about the configuration, and one about the environment."""
-    others = len(loaded.files) - 1
-    and_others = f" and {count(others, 'other file|other files')}" if others else ""
-    entries = ((len(getattr(loaded.config, table)), nouns) for table, nouns in COUNTED.items())
+    words, others = WORDS[lang], len(loaded.files) - 1
+    and_others = words["others"].format(count(others, words["other files"])) if others else ""
+    entries = (
+        (len(getattr(loaded.config, table)), nouns[lang]) for table, nouns in COUNTED.items()
+    )
     texts = sum(map(len, loaded.texts.languages.values()))
-    counts = [count(number, nouns) for number, nouns in (*entries, (texts, "text|texts")) if number]
-    yield f"checked: {path}{and_others}: {', '.join(counts)}"
-    secrets = "the addresses, secrets and certificates of the environment"
+    counts = [
+        count(number, nouns) for number, nouns in (*entries, (texts, words["texts"])) if number
+    ]
+    yield words["checked"].format(f"{path}{and_others}: {', '.join(counts)}")
     if settings_too:
-        yield f"checked: {secrets}"
+        yield words["checked"].format(words["environment"])
     else:
-        why = "" if has_environment(environ) else f", which has no {settings.PREFIX} variable"
-        yield f"not checked: {secrets}{why}"
-
-
-def count(number: int, nouns: str) -> str:
-    """Return a number with its noun, given as `file|files`."""
-    one, several = nouns.split("|")
-    return f"{number} {one if number == 1 else several}"
+        is_empty = not has_environment(environ)
+        why = words["no variable"].format(settings.PREFIX) if is_empty else ""
+        yield words["not checked"].format(words["environment"] + why)

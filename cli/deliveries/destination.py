@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 import msgspec
 
-from cli.support.audit import Operation, run_audited
+from cli.support.audit import Operation, parse_reason, run_audited
 from cli.support.configuration import load_config
 from cli.support.database import with_database
-from cli.support.options import config_option, json_option
+from cli.support.options import config_option, json_option, reason_option
 from cli.support.output import fail, print_result
 from services.postgres.database import Connection, Pool
 
@@ -71,29 +71,35 @@ _FREE = "delete from deliverer.pause where destination = $1 returning true"
 
 @click.group("destination")
 def group() -> None:
-    """Destinations of deliveries (POSTKAMER_CONFIG; POSTKAMER_DATABASE_URL, as its owner)."""
+    """Destinations of deliveries: pause and resume them.
+
+    Needs POSTKAMER_CONFIG, and POSTKAMER_DATABASE_URL, as its owner.
+    """
 
 
 @group.command("list")
 @config_option
 @json_option
 def list_command(path: Path | None, as_json: bool) -> None:
-    """Show the destinations, each with the number of its parked deliveries.
+    """Show the destinations, and how many deliveries are parked.
 
     The list includes destinations that are no longer in the configuration and have deliveries left.
     """
     ids = load_destination_ids(path)
     destinations = with_database("destination", lambda pool: list_destinations(pool, ids))
-    print_result(destinations, _format_destinations(destinations), as_json=as_json)
+    none = "there is no destination"
+    print_result(destinations, _format_destinations(destinations), as_json=as_json, empty=none)
 
 
 def _format_destinations(destinations: Sequence[DestinationSummary]) -> Iterator[str]:
     for each in destinations:
         replaying = f", {each.replaying} being tried again" if each.replaying else ""
-        aside = f", {each.aside} standing aside" if each.aside else ""
+        aside = f", {each.aside} sidelined" if each.aside else ""
         since = each.held_since
-        paused = f"; held since {since:%Y-%m-%d %H:%M}Z: {each.reason}" if since else ""
-        gone = "" if each.configured else "; not in the configuration: nobody delivers to it"
+        paused = f"; paused since {since:%Y-%m-%d %H:%M}Z: {each.reason}" if since else ""
+        gone = (
+            "" if each.configured else "; not in the configuration: its deliveries are never made"
+        )
         yield f"{each.id}: {each.parked} parked{replaying}{aside}{paused}{gone}"
 
 
@@ -101,15 +107,17 @@ def _format_destinations(destinations: Sequence[DestinationSummary]) -> Iterator
 @click.argument("id")
 @config_option
 @json_option
-@click.option("--reason", required=True, help="The reason, for readers of the list.")
+@reason_option
 def pause_command(id: str, path: Path | None, as_json: bool, reason: str) -> None:
     """Pause deliveries to ID. New ones are kept in order until it is resumed.
 
-    The pause takes effect within a second; deliveries that have started are finished.
+    The pause takes effect within a second; deliveries that have started are finished. The list
+    shows the reason.
     """
     _require_known(id, path)
+    reason = parse_reason(reason)
     run_audited("destination", lambda connection: pause(connection, id, reason))
-    print_result({"id": id, "held": True}, [f"{id} is held still"], as_json=as_json)
+    print_result({"id": id, "held": True}, [f"{id} is paused"], as_json=as_json)
 
 
 @group.command("resume")
@@ -120,7 +128,7 @@ def resume_command(id: str, path: Path | None, as_json: bool) -> None:
     """Resume deliveries to ID, in order."""
     _require_known(id, path)
     run_audited("destination", lambda connection: resume(connection, id))
-    print_result({"id": id, "held": False}, [f"{id} is delivered to again"], as_json=as_json)
+    print_result({"id": id, "held": False}, [f"deliveries to {id} go on"], as_json=as_json)
 
 
 def _require_known(id: str, path: Path | None) -> None:

@@ -10,10 +10,16 @@ import msgspec
 from cli.deliveries import parked_store
 from cli.deliveries.destination import load_destination_ids
 from cli.deliveries.parked_store import Parked, ParkedFilter, StoredDelivery
-from cli.support.audit import Operation, record_access, run_audited
+from cli.support.audit import Operation, parse_reason, record_access, run_audited
 from cli.support.database import with_database
-from cli.support.options import Time, combine_options, config_option, json_option
-from cli.support.output import fail, print_result
+from cli.support.options import (
+    Time,
+    combine_options,
+    config_option,
+    json_option,
+    reason_option,
+)
+from cli.support.output import count, fail, print_result
 from services.postgres.database import Connection, Pool
 
 PER_SECOND, MAX_PER_SECOND = 20, 200
@@ -38,7 +44,7 @@ _filtered = combine_options(
 def group() -> None:
     """Deliveries that a destination refused.
 
-    POSTKAMER_DATABASE_URL, as its owner; for `replay` POSTKAMER_CONFIG too.
+    Needs POSTKAMER_DATABASE_URL, as its owner; `replay` needs POSTKAMER_CONFIG too.
     """
 
 
@@ -46,19 +52,21 @@ def group() -> None:
 @_filtered
 @click.option("--unreadable", is_flag=True, help="Batch messages that could not be read, instead.")
 def list_command(as_json: bool, **fields: Any) -> None:
-    """Show the deliveries that are parked, sidelined or waiting for a replay; the oldest first.
+    """Show the parked deliveries, the oldest first.
 
-    The list has no contents of messages.
+    Sidelined ones and those that wait for a replay are in the list too. The list has no contents of
+    messages.
     """
     criteria = ParkedFilter(**fields)
     deliveries = with_database("parked", lambda pool: parked_store.list_parked(pool, criteria))
-    print_result(deliveries, _format_deliveries(deliveries), as_json=as_json)
+    none = "no delivery is parked, sidelined or waiting for a replay"
+    print_result(deliveries, _format_deliveries(deliveries), as_json=as_json, empty=none)
 
 
 def _format_deliveries(deliveries: Sequence[Parked]) -> Iterator[str]:
     for each in deliveries:
-        replays = f", set back {each.replays} times" if each.replays else ""
-        attempts = f"{each.attempts} attempt{'s' * (each.attempts != 1)}{replays}"
+        replays = f", set back {count(each.replays, 'time|times')}" if each.replays else ""
+        attempts = f"{count(each.attempts, 'attempt|attempts')}{replays}"
         if each.due_at:
             attempts += f", tried again from {each.due_at:%Y-%m-%d %H:%M:%S}Z"
         yield f"{each.event}  {each.at:%Y-%m-%d %H:%M:%S}Z  {each.destination}  {each.tenant}"
@@ -143,7 +151,7 @@ def replay_command(as_json: bool, everything: bool, cancel: bool, **fields: Any)
 @_filtered
 @click.option("--all", "everything", is_flag=True, help="All parked deliveries.")
 @click.option("--unreadable", is_flag=True, help="Batch messages that could not be read, instead.")
-@click.option("--reason", required=True, help="The reason; archived. Without personal data.")
+@reason_option
 @click.option("--dry-run", is_flag=True, help="Only count the deliveries.")
 def drop_command(
     as_json: bool, everything: bool, reason: str, dry_run: bool, **fields: Any
@@ -154,6 +162,7 @@ def drop_command(
     messages.
     """
     criteria = _require_criteria(ParkedFilter(**fields), everything)
+    reason = parse_reason(reason)
 
     async def work(connection: Connection) -> int:
         if dry_run:
@@ -177,18 +186,19 @@ def _change(
     there is none if nothing was changed."""
 
     async def change(connection: Connection) -> tuple[int, Operation | None]:
-        count = await work(connection)
+        number = await work(connection)
         entry = msgspec.structs.replace(
             operation,
             about=criteria.destination or "",
             tenant=criteria.tenant or "",
-            data=operation.data | criteria.as_data() | {"count": count},
+            data=operation.data | criteria.as_data() | {"count": number},
         )
-        return count, entry if count and not dry_run else None
+        return number, entry if number and not dry_run else None
 
-    count = run_audited("parked", change)
-    line = f"{count} {'would be' if dry_run else 'are'} {result}"
-    print_result({"count": count, "dryRun": dry_run}, [line], as_json=as_json)
+    number = run_audited("parked", change)
+    verb = "would be" if dry_run else "is" if number == 1 else "are"
+    line = f"{count(number, 'delivery|deliveries')} {verb} {result}"
+    print_result({"count": number, "dryRun": dry_run}, [line], as_json=as_json)
 
 
 def _require_criteria(criteria: ParkedFilter, everything: bool) -> ParkedFilter:

@@ -1,16 +1,16 @@
 """Compare where two versions of rules send the same messages; count the differences. Pure."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from cli.replay.recorded import MessageRecord, read_message
-from cli.support.output import format_table
+from cli.support.output import count, format_table
 from router.conversation.interpretation import collect_facts
 from router.model.work import RoutingContext, WorkUnit
-from router.rules.engine import FALLBACK, Outcome, evaluate
+from router.rules.engine import Outcome, evaluate
 from services.config.numbers import Number
 from services.whatsapp import items
 
@@ -49,16 +49,17 @@ def place_of(message: WorkUnit, context: RoutingContext) -> Place:
     if number is None:
         return Place()
     facts = collect_facts(message, item, None, number, context)
-    return _place(evaluate(context.rules[number.tenant], facts), number)
+    outcome = evaluate(context.rules[number.tenant], facts)
+    return _place(outcome, number, context.reasons.fallback)
 
 
-def _place(outcome: Outcome, number: Number) -> Place:
+def _place(outcome: Outcome, number: Number, fallback_reason: str) -> Place:
     care, verdict, tags = outcome.care, outcome.verdict, frozenset(outcome.annotations.tags)
     kind = care.kind if care else NONE
     if care and care.department:
         return Place(care.department, care.id, outcome.care_reason, kind, tags)
     if verdict is None:
-        return Place(number.fallback, NONE, FALLBACK, kind, tags)
+        return Place(number.fallback, NONE, fallback_reason, kind, tags)
     department = verdict.department or number.fallback
     return Place(department, verdict.rule, verdict.reason, kind, tags)
 
@@ -135,29 +136,53 @@ class Differences:
         return names | {"reasonThen": then, "reasonNow": now} | counts
 
 
-COLUMNS = ("from", "to", "messages", "conversations", "rule then", "rule now", "why now, mostly")
 KEYS = ("from", "to", "messages", "conversations", "ruleThen", "ruleNow", "reasonNow")
+WORDS = {
+    "nl": {
+        "columns": "van|naar|berichten|gesprekken|regel toen|regel nu|waarom nu, meestal",
+        "messages": "bericht|berichten",
+        "conversations": "gesprek|gesprekken",
+        "all": "{} in {}",
+        "unread": "niet meer te lezen: {}",
+        "elsewhere": "{} in {} zouden elders terechtkomen,"
+        " {} bij dezelfde afdeling door een andere regel",
+        "tag": "label {}: {} erbij, {} eraf",
+        "care": "zorg {} -> {}: {}",
+    },
+    "en": {
+        "columns": "from|to|messages|conversations|rule then|rule now|why now, mostly",
+        "messages": "message|messages",
+        "conversations": "conversation|conversations",
+        "all": "{} in {}",
+        "unread": "no longer readable: {}",
+        "elsewhere": "{} in {} would go elsewhere, {} to the same department by another rule",
+        "tag": "label {}: {} more, {} fewer",
+        "care": "care {} -> {}: {}",
+    },
+}
 
 
-def format_differences(differences: dict[str, Any]) -> Iterator[str]:
+def format_differences(differences: dict[str, Any], lang: str = "nl") -> Iterator[str]:
     """Yield the differences as lines for a terminal."""
-    yield f"{differences['messages']} messages in {differences['conversations']} conversations"
+    words, elsewhere = WORDS[lang], differences["elsewhere"]
+    yield words["all"].format(*_counts(differences, words))
     if differences["unread"]:
-        yield f"{differences['unread']} records cannot be read any more"
-    elsewhere = differences["elsewhere"]
-    yield (
-        f"{elsewhere['messages']} messages in {elsewhere['conversations']} conversations would go"
-        f" elsewhere, {differences['otherRule']} to the same department by another rule"
-    )
+        yield words["unread"].format(differences["unread"])
+    yield words["elsewhere"].format(*_counts(elsewhere, words), differences["otherRule"])
     if differences["moves"]:
         yield ""
         moves = ([str(move[key]) for key in KEYS] for move in differences["moves"])
-        yield from format_table([COLUMNS, *moves])
+        yield from format_table([words["columns"].split("|"), *moves])
         yield ""
     for tag in differences["tags"]:
-        yield f"label {tag['tag']}: {tag['more']} messages more, {tag['fewer']} fewer"
+        yield words["tag"].format(tag["tag"], count(tag["more"], words["messages"]), tag["fewer"])
     for care in differences["care"]:
-        yield f"care {care['then']} -> {care['now']}: {care['messages']} messages"
+        messages = count(care["messages"], words["messages"])
+        yield words["care"].format(care["then"], care["now"], messages)
     for example in differences.get("examples", ()):
         text = msgspec.json.encode(example.text).decode()
         yield f"{example.then} -> {example.now}: {text}"
+
+
+def _counts(group: Mapping[str, int], words: Mapping[str, str]) -> list[str]:
+    return [count(group[name], words[name]) for name in ("messages", "conversations")]

@@ -18,10 +18,12 @@ from cli.support.archive_access import with_archive
 from cli.support.audit import Operation, record_access
 from cli.support.configuration import configured_path, path_in_environment
 from cli.support.database import snapshot
+from cli.support.language import lang_option
 from cli.support.options import Time, json_option
 from cli.support.output import CommandRefused, fail, print_result
 from router.handlers.units import keyed_hash
 from router.model.work import RoutingContext
+from router.rules.reasons import REASONS
 from router.ruleset.context import build_context
 from services import clock
 from services.config import loader
@@ -61,7 +63,7 @@ async def compare_rules(
         if version and version != after.version:
             files = await load_files(connection, version)
             loaded = load_version(version, files, _first_file(version, files, path))
-            before = build_context(loaded, keyed_hash(b"replayed"))
+            before = build_context(loaded, keyed_hash(b"replayed"), reasons=after.reasons)
         differences = Differences(before, after, criteria.examples)
         async for rows in _messages(connection, keys, criteria):
             for row in rows:
@@ -136,9 +138,12 @@ order by e.id"""
     default=0,
     help="Show so many texts that would go elsewhere: personal data of citizens.",
 )
+@lang_option
 @json_option
-def command(path: Path | None, as_json: bool, until: datetime | None, **fields: Any) -> None:
-    """Apply other rules to the messages of a period, and show which would have gone elsewhere.
+def command(
+    path: Path | None, lang: str, as_json: bool, until: datetime | None, **fields: Any
+) -> None:
+    """Show which messages other rules would have sent elsewhere.
 
     Each message is routed as the first of its conversation: menus, bursts of messages and the state
     of a conversation are ignored. Nothing changes. Without --examples no text of a citizen is
@@ -149,10 +154,10 @@ def command(path: Path | None, as_json: bool, until: datetime | None, **fields: 
     if criteria.since >= criteria.until:
         fail("--until: expected a time after --since", 2)
     try:
-        after = build_context(loader.load(path), keyed_hash(b"replayed"))
+        after = build_context(loader.load(path), keyed_hash(b"replayed"), reasons=REASONS[lang])
     except ConfigError as error:
         fail(str(error))
     result = with_archive(
         "replay", lambda pool, keys: compare_rules(pool, keys, path, after, criteria)
     )
-    print_result(result, format_differences(result), as_json=as_json)
+    print_result(result, format_differences(result, lang), as_json=as_json)

@@ -1,101 +1,154 @@
-"""`postkamer route explain`: explain where a message would go and why, in Dutch."""
+"""`postkamer route explain`: explain where a message would go and why."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from cli.routing.explanation import OUTCOMES, explain
 from cli.support.configuration import EXAMPLE, without_collection
+from cli.support.language import lang_option
 from cli.support.options import Time, json_option
-from cli.support.output import fail
+from cli.support.output import count, fail, print_note, print_result
 from services import clock
 from services.config import loader
 from services.config.model import ConfigError
 
-EXAMPLE_NOTE = "(volgens het voorbeeld voorbeeldstad: geen --config en geen POSTKAMER_CONFIG)"
+OPEN_DECISION = {
+    "nl": "nog niet beslist: {}; blijft het {} stil, dan gaat het naar {}",
+    "en": "not decided yet: {}; after {} of silence it goes to {}",
+}
+WORDS = {
+    "nl": {
+        "example": "(volgens het voorbeeld voorbeeldstad: geen --config en geen POSTKAMER_CONFIG)",
+        "care rules": "zorgregels, die voor alle andere gaan:",
+        "rules": "gewone regels:",
+        "rules too late": "gewone regels, die hier niet meer beslissen waar het heen gaat:",
+        "consequence": "gevolg",
+        "no question": "er is nog niets gevraagd",
+        "no words": "het is een bericht zonder woorden",
+        "no care rule": "geen van de zorgregels past (--all noemt ze)",
+        "no rule": "geen van de regels past (--all noemt ze)",
+        "care rules before": "de zorgregels daarvoor passen niet (--all noemt ze)",
+        "rules before": "de regels daarvoor passen niet (--all noemt ze)",
+        "urgent": "dringend",
+        "wakes": "gewekt wordt {}",
+        "then": ", dan ",
+        "after": " (telkens na {})",
+        "minutes": "minuut|minuten",
+        "seconds": "seconde|seconden",
+        "wakes none": "niemand wordt gewekt",
+        "reads": "de inwoner leest de tekst {}",
+        "reads none": "de inwoner leest geen tekst",
+        "held": "vastgehouden tot iemand het vrijgeeft",
+        "care": "zorg: {}: {}",
+        "text": "tekst: {}",
+        "tags": "labels", "priority": "voorrang", "language": "taal", "due": "uiterlijk",
+        OUTCOMES["no"]: "past niet", OUTCOMES["marks"]: "markeert", OUTCOMES["fits"]: "past",
+    },
+    "en": {
+        "example": "(by the example voorbeeldstad: no --config and no POSTKAMER_CONFIG)",
+        "care rules": "safety rules, which go before all others:",
+        "rules": "ordinary rules:",
+        "rules too late": "ordinary rules, which no longer decide where it goes:",
+        "consequence": "effect",
+        "no question": "nothing has been asked yet",
+        "no words": "it is a message without words",
+        "no care rule": "no safety rule matches (--all lists them)",
+        "no rule": "no rule matches (--all lists them)",
+        "care rules before": "the safety rules before it do not match (--all lists them)",
+        "rules before": "the rules before it do not match (--all lists them)",
+        "urgent": "urgent",
+        "wakes": "{} is woken",
+        "then": ", then ",
+        "after": " (each after {})",
+        "minutes": "minute|minutes",
+        "seconds": "second|seconds",
+        "wakes none": "no person is woken",
+        "reads": "the citizen reads the text {}",
+        "reads none": "the citizen reads no text",
+        "held": "held until a person releases it",
+        "care": "safety: {}: {}",
+        "text": "text: {}",
+        "tags": "labels", "priority": "priority", "language": "language", "due": "due",
+        OUTCOMES["no"]: "no match", OUTCOMES["marks"]: "marks", OUTCOMES["fits"]: "matches",
+    },
+}  # fmt: skip
+NAMED = ("tags", "priority", "language", "due")
+Words = Mapping[str, str]
 
-NAMED = {"tags": "labels", "priority": "voorrang", "language": "taal", "due": "uiterlijk"}
 
-
-def format_answer(answer: dict[str, Any], *, every: bool = False) -> Iterator[str]:
+def format_answer(
+    answer: dict[str, Any], lang: str = "nl", *, every: bool = False
+) -> Iterator[str]:
     """Yield the explanation. `every`: with the rules that do not match, and the reply text."""
-
-    yield _first(answer)
-    care = answer.get("care")
+    care, words = answer.get("care"), WORDS[lang]
+    yield _first(answer, lang)
     if care or (every and answer["careSteps"]):
-        yield "zorgregels, die voor alle andere gaan:"
-        yield from _steps(answer["careSteps"], "zorgregels", every=every)
+        yield words["care rules"]
+        yield from _steps(answer["careSteps"], "care rule", words, every=every)
     if care:
-        yield f"  gevolg     {_care_consequences(answer)}"
+        yield f"  {words['consequence']:<10} {_care_consequences(answer, words)}"
     if care or (every and answer["careSteps"]):
-        yield _rules_heading(answer)
-    yield from _steps(answer["steps"], "regels", every=every)
-    yield from _consequences(answer, every=every)
+        yield _rules_heading(answer, words)
+    yield from _steps(answer["steps"], "rule", words, every=every)
+    yield from _consequences(answer, words, every=every)
 
 
-def _first(answer: dict[str, Any]) -> str:
+def _first(answer: dict[str, Any], lang: str) -> str:
     department = f"{answer['name']} ({answer['department']})"
     if not (undecided := answer.get("undecided")):
         return f"{department}: {answer['reason']}"
-    has_words = undecided["words"]
-    reason = "er is nog niets gevraagd" if has_words else "het is een bericht zonder woorden"
-    later = f"blijft het {undecided['seconds']} seconden stil, dan gaat het naar"
-    return f"nog niet beslist: {reason}; {later} {department}"
+    words = WORDS[lang]
+    reason = words["no question" if undecided["words"] else "no words"]
+    silence = count(undecided["seconds"], words["seconds"])
+    return OPEN_DECISION[lang].format(reason, silence, department)
 
 
-def _steps(steps: list[dict[str, str]], noun: str, *, every: bool) -> Iterator[str]:
+def _steps(steps: list[dict[str, str]], noun: str, words: Words, *, every: bool) -> Iterator[str]:
     shown = [step for step in steps if every or step["outcome"] != OUTCOMES["no"]]
     for step in shown:
         matched = f": {step['matched']}" if step["matched"] else ""
-        yield f"  {step['outcome']:<10} {step['rule']}{matched}"
+        yield f"  {words[step['outcome']]:<10} {step['rule']}{matched}"
     if len(shown) < len(steps):
-        rest = f"de {noun} daarvoor passen niet" if shown else f"geen van de {noun} past"
-        yield f"  {rest} (--all noemt ze)"
+        yield f"  {words[f'{noun}s before' if shown else f'no {noun}']}"
 
 
-def _care_consequences(answer: dict[str, Any]) -> str:
+def _care_consequences(answer: dict[str, Any], words: Words) -> str:
     """Return the consequences of a safety rule."""
-    wakes = ", dan ".join(answer["wakes"])
-    after = f" (telkens na {answer['confirmMinutes']} minuten)" if len(answer["wakes"]) > 1 else ""
-    text = answer.get("text")
-    return "; ".join(
-        (
-            "dringend",
-            f"gewekt wordt {wakes}{after}" if wakes else "niemand wordt gewekt",
-            f"de inwoner leest de tekst {text['name']}" if text else "de inwoner leest geen tekst",
-        )
-    )
+    wakes, text = answer["wakes"], answer.get("text")
+    minutes = count(answer["confirmMinutes"], words["minutes"])
+    after = words["after"].format(minutes) if len(wakes) > 1 else ""
+    woken = words["wakes"].format(words["then"].join(wakes)) + after
+    read = words["reads"].format(text["name"]) if text else words["reads none"]
+    return "; ".join((words["urgent"], woken if wakes else words["wakes none"], read))
 
 
-def _rules_heading(answer: dict[str, Any]) -> str:
+def _rules_heading(answer: dict[str, Any], words: Words) -> str:
     """Return the heading of the other rules. A safety rule may have decided before them."""
     care_rule = answer["careSteps"][-1]["rule"] if answer.get("care") else ""
-    if care_rule and answer["rule"] == care_rule:
-        return "gewone regels, die hier niet meer beslissen waar het heen gaat:"
-    return "gewone regels:"
+    return words["rules too late" if care_rule and answer["rule"] == care_rule else "rules"]
 
 
-def _consequences(answer: dict[str, Any], *, every: bool) -> Iterator[str]:
-    for key, word in NAMED.items():
+def _consequences(answer: dict[str, Any], words: Words, *, every: bool) -> Iterator[str]:
+    for key in NAMED:
         if value := answer.get(key):
-            yield f"{word}: {', '.join(value) if isinstance(value, list) else value}"
+            yield f"{words[key]}: {', '.join(value) if isinstance(value, list) else value}"
     if answer.get("held"):
-        yield "vastgehouden tot iemand het vrijgeeft"
+        yield words["held"]
     if answer.get("care"):
-        yield f"zorg: {answer['care']}: {answer['careReason']}"
+        yield words["care"].format(answer["care"], answer["careReason"])
     if text := answer.get("text"):
-        yield f"tekst: {text['name']}"
+        yield words["text"].format(text["name"])
         yield from (f"  {line}" for line in text["body"].splitlines() if every)
 
 
-def _explain(file: Path, *message: Any) -> dict[str, Any]:
+def _explain(file: Path, *message: Any, lang: str) -> dict[str, Any]:
     """Explain with patterns that are compiled once. Only the whole check names the one at fault."""
     try:
-        return explain(loader.load(file, patterns=False), *message)
+        return explain(loader.load(file, patterns=False), *message, lang=lang)
     except ConfigError:
         loader.load(file)
         raise
@@ -108,22 +161,21 @@ def _explain(file: Path, *message: Any) -> dict[str, Any]:
 @click.option("--config", "path", type=Path, help="Left out: POSTKAMER_CONFIG, or the example.")
 @click.option("--type", "type", default="text", help="Meta's type of message.")
 @click.option("--all", "every", is_flag=True, help="Also show other rules, and the text.")
+@lang_option
 @json_option
-def command(text: str, path: Path | None, every: bool, as_json: bool, **message: Any) -> None:
+def command(
+    text: str, path: Path | None, every: bool, lang: str, as_json: bool, **options: Any
+) -> None:
     """Explain where TEXT would go, and why."""
     file = path or os.environ.get("POSTKAMER_CONFIG")
     if not file:
-        click.echo(EXAMPLE_NOTE, err=True)
-    at = message["at"] or clock.now()
+        print_note(WORDS[lang]["example"], as_json=as_json)
+    message = text, options["number"], options["at"] or clock.now(), options["type"]
     try:
         with without_collection():
-            answer = _explain(Path(file or EXAMPLE), text, message["number"], at, message["type"])
+            answer = _explain(Path(file or EXAMPLE), *message, lang=lang)
     except ConfigError as error:
         fail(str(error))
     except ValueError as error:
         fail(str(error), 2)
-    if as_json:
-        click.echo(msgspec.json.encode(answer))
-        return
-    for line in format_answer(answer, every=every):
-        click.echo(line)
+    print_result(answer, format_answer(answer, lang, every=every), as_json=as_json)

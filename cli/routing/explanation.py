@@ -14,6 +14,7 @@ from router.model.decision import MessageDecision
 from router.model.snapshot import Snapshot
 from router.model.work import WorkUnit
 from router.rules.engine import RuleStep, trace_rules, trace_safety_rules, with_quotes
+from router.rules.reasons import REASONS
 from router.ruleset.context import build_context
 from services.config.loader import LoadedConfig
 from services.config.organisation import Tenant
@@ -26,9 +27,16 @@ OUTCOMES = {"no": "past niet", "marks": "markeert", "fits": "past"}
 
 
 def explain(
-    loaded: LoadedConfig, text: str, number_id: str | None, at: datetime, type: str = "text"
+    loaded: LoadedConfig,
+    text: str,
+    number_id: str | None,
+    at: datetime,
+    type: str = "text",
+    *,
+    lang: str = "nl",
 ) -> dict[str, Any]:
-    """Return the router's decision about a text that starts a conversation.
+    """Return the router's decision about a text that starts a conversation; its reasons are in
+    `lang`.
 
     ValueError for a number that is not in the configuration, ConfigError if the
     configuration cannot be compiled.
@@ -39,7 +47,8 @@ def explain(
         raise ValueError(f"--number: {number_id} is not in the configuration")
     tenant = config.tenant(number.tenant)
     assert tenant is not None
-    context = build_context(loaded, keyed_hash(b"explained"), few_texts=True)
+    hash = keyed_hash(b"explained")
+    context = build_context(loaded, hash, few_texts=True, reasons=REASONS[lang])
     # The user of the command wrote the text, so the explanation may quote it.
     quoting = {tenant: with_quotes(table) for tenant, table in context.rules.items()}
     context = msgspec.structs.replace(context, rules=quoting)

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -15,11 +15,40 @@ from cli.routing.rollback import BACKUP_SUFFIX, Plan, apply_plan, plan_rollback
 from cli.support.audit import Operation, run_audited
 from cli.support.configuration import configured_path, path_in_environment
 from cli.support.database import with_database
+from cli.support.language import lang_option
 from cli.support.options import config_option, json_option
-from cli.support.output import CommandRefused, print_result
+from cli.support.output import CommandRefused, print_note, print_result
 from services.config import loader
 from services.postgres.database import Connection, Pool
 
+WORDS = {
+    "nl": {
+        "in force": "geldt nu",
+        "none": "nog geen versie heeft een bericht beoordeeld",
+        "unreadable": "let op: POSTKAMER_CONFIG is niet te lezen: zie postkamer check",
+        "undecided": "let op: versie {}, die er nu is, heeft nog geen bericht beoordeeld",
+        "no difference": "de versies {} en {} zijn gelijk",
+        "written": "{} is geschreven",
+        "to write": "{} zou geschreven worden",
+        "aside": "{} is opzijgezet als {}",
+        "to set aside": "{} zou opzijgezet worden als {}",
+        "same": "{} is hetzelfde",
+        "restart": "let op: {} verschilt: diensten die draaien weigeren dat tot ze opnieuw starten",
+    },
+    "en": {
+        "in force": "in force",
+        "none": "no version has decided a message yet",
+        "unreadable": "warning: POSTKAMER_CONFIG cannot be read: see postkamer check",
+        "undecided": "warning: version {}, which is there now, has decided no message yet",
+        "no difference": "versions {} and {} are the same",
+        "written": "{} is written",
+        "to write": "{} would be written",
+        "aside": "{} is set aside as {}",
+        "to set aside": "{} would be set aside as {}",
+        "same": "{} is the same",
+        "restart": "warning: {} differs: running services refuse that until they are restarted",
+    },
+}
 MAX_VERSIONS = 1000
 """Most versions in one list, the newest first: four years with a new one each working day."""
 T = TypeVar("T")
@@ -101,12 +130,16 @@ def _diff_lines(line: str) -> Iterator[str]:
 
 @click.group("rules")
 def group() -> None:
-    """Versions of rules and texts (POSTKAMER_DATABASE_URL, as its owner)."""
+    """Versions of rules and texts.
+
+    Needs POSTKAMER_DATABASE_URL, as its owner.
+    """
 
 
 @group.command("list")
+@lang_option
 @json_option
-def list_command(as_json: bool) -> None:
+def list_command(lang: str, as_json: bool) -> None:
     """Show the versions that decided any message, the newest first.
 
     The list marks the version of the files of POSTKAMER_CONFIG.
@@ -114,16 +147,18 @@ def list_command(as_json: bool) -> None:
     path = path_in_environment()
     current = current_version(path) if path else ""
     versions = with_database("rules", lambda pool: list_versions(pool, current))
-    print_result(versions, map(_line, versions), as_json=as_json)
+    words = WORDS[lang]
+    lines = (_line(each, words["in force"]) for each in versions)
+    print_result(versions, lines, as_json=as_json, empty=words["none"])
     if path and not current:
-        click.echo("warning: POSTKAMER_CONFIG cannot be read: see postkamer check", err=True)
+        print_note(words["unreadable"], as_json=as_json)
     elif current and not any(each.in_force for each in versions):
-        click.echo(f"warning: nothing was decided yet by {current}, which is there now", err=True)
+        print_note(words["undecided"].format(current), as_json=as_json)
 
 
-def _line(each: VersionSummary) -> str:
+def _line(each: VersionSummary, in_force: str) -> str:
     line = f"{each.version}  {each.first_at:%Y-%m-%d %H:%M:%S}Z  {each.approved_by or '-'}"
-    return f"{line}  (in force)" if each.in_force is True else line
+    return f"{line}  ({in_force})" if each.in_force is True else line
 
 
 @group.command("show")
@@ -139,8 +174,9 @@ def show_command(version: str, as_json: bool) -> None:
 @group.command("diff")
 @click.argument("one")
 @click.argument("other")
+@lang_option
 @json_option
-def diff_command(one: str, other: str, as_json: bool) -> None:
+def diff_command(one: str, other: str, lang: str, as_json: bool) -> None:
     """Show the differences between two versions, as a unified diff."""
 
     async def both(pool: Pool) -> tuple[dict[str, str], dict[str, str]]:
@@ -148,22 +184,29 @@ def diff_command(one: str, other: str, as_json: bool) -> None:
 
     files = list(diff_files(*with_database("rules", both)))
     lines = [line for each in files for line in each.diff]
-    print_result({"from": one, "to": other, "files": files}, lines, as_json=as_json)
+    result = {"from": one, "to": other, "files": files}
+    print_result(result, lines, as_json=as_json)
+    if not files:
+        print_note(WORDS[lang]["no difference"].format(one, other), as_json=as_json)
 
 
 @group.command("rollback")
 @click.argument("version")
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @config_option
+@lang_option
 @json_option
-def rollback_command(version: str, dry_run: bool, path: Path | None, as_json: bool) -> None:
+def rollback_command(
+    version: str, dry_run: bool, path: Path | None, lang: str, as_json: bool
+) -> None:
     """Restore the files of VERSION in the folder of POSTKAMER_CONFIG.
 
     Running services reload them. The replaced files are kept beside them.
     """
     plan = _roll_back(version, configured_path(path), dry_run=dry_run)
     result = msgspec.to_builtins(plan) | {"dryRun": dry_run}
-    print_result(result, list(_format_plan(plan, dry_run=dry_run)), as_json=as_json)
+    lines = _format_plan(plan, WORDS[lang], dry_run=dry_run)
+    print_result(result, lines, as_json=as_json)
 
 
 def _roll_back(version: str, first: Path, *, dry_run: bool) -> Plan:
@@ -193,10 +236,9 @@ def _refuse_file_errors(first: Path, work: Callable[[], T]) -> T:
         raise CommandRefused(message) from None
 
 
-def _format_plan(plan: Plan, *, dry_run: bool) -> Iterator[str]:
-    would = "would be " if dry_run else ""
-    yield from (f"{name} {would}written" for name in plan.written)
-    yield from (f"{name} {would}set aside as {name}{BACKUP_SUFFIX}" for name in plan.aside)
-    yield from (f"{name} is the same" for name in plan.same)
-    for table in plan.restart:
-        yield f"warning: {table} differ: services that run refuse it until they are restarted"
+def _format_plan(plan: Plan, words: Mapping[str, str], *, dry_run: bool) -> Iterator[str]:
+    written, aside = ("to write", "to set aside") if dry_run else ("written", "aside")
+    yield from map(words[written].format, plan.written)
+    yield from (words[aside].format(name, f"{name}{BACKUP_SUFFIX}") for name in plan.aside)
+    yield from map(words["same"].format, plan.same)
+    yield from map(words["restart"].format, plan.restart)

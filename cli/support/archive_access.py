@@ -80,14 +80,20 @@ def print_rows(
     command: str,
     operation: Operation,
     lines: Callable[[Connection, KeyStore], AsyncIterator[str]],
+    empty: str,
 ) -> None:
-    """Archive the access, then print the lines as they are read from the archive."""
+    """Archive the access, then print the lines as they are read from the archive; `empty` is the
+    sentence if there are none."""
 
     async def work(pool: Pool, keys: KeyStore) -> None:
         await record_access(pool, operation)
+        is_empty = True
         async with pool.acquire() as connection, connection.transaction(readonly=True):
             async for line in lines(connection, keys):
+                is_empty = False
                 click.echo(line)
+        if is_empty and empty:
+            click.echo(empty)
 
     with_archive(command, work)
 

@@ -88,20 +88,18 @@ def operator(environ: Mapping[str, str]) -> str:
     return name
 
 
-def parse_name(by: str, code: int = 2) -> str:
+def parse_name(by: str) -> str:
     """Return the name of a person as it is archived; print a fault and exit."""
     name = by.strip()
-    return name if _is_line(name, LONGEST_NAME) else fail(f"--by: {NAME}", code)
+    return name if _is_line(name, LONGEST_NAME) else fail(f"--by: {NAME}", 2)
 
 
-def parse_reason(
-    why: str | None, longest: int = LONGEST_REASON, code: int = 2, noun: str = "a reason"
-) -> str:
+def parse_reason(reason: str | None, longest: int = LONGEST_REASON, noun: str = "a reason") -> str:
     """Return the reason of an access as it is archived; print a fault and exit."""
-    reason = (why or "").strip()
-    if not _is_line(reason, longest):
-        fail(f"--why: expected {noun} of 1 to {longest} characters", code)
-    return reason
+    line = (reason or "").strip()
+    if not _is_line(line, longest):
+        fail(f"--reason: expected {noun} of 1 to {longest} characters", 2)
+    return line
 
 
 def _is_line(text: str, longest: int) -> bool:

@@ -70,7 +70,11 @@ class Gateway(msgspec.Struct, frozen=True):
 
     def request(self, kind: type[T], method: str, path: str, body: Any = None, key: str = "") -> T:
         """Return the answer; GatewayRefused if it refuses, does not answer, or is no gateway."""
-        headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
+        headers = {
+            "Authorization": f"Bearer {self.token}",
+            "Accept": "application/json",
+            "User-Agent": "postkamer",
+        }
         if key:
             headers |= {"Idempotency-Key": key, "Content-Type": "application/json"}
         data = msgspec.json.encode(body) if body is not None else None

@@ -1,7 +1,8 @@
-"""Options that several commands share: --json, --config, times, months, a reason, a name."""
+"""Options that several commands share. `docs/operators/command-line.md` is their vocabulary."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,45 +12,37 @@ from services.calendar.opening_hours import AMSTERDAM
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-json_option = click.option("--json", "as_json", is_flag=True)
-config_option = click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
-by_option = click.option("--by", required=True, help="The person who is responsible; archived.")
-why_option = click.option(
-    "--why", required=True, help="The reason; archived. Without personal data."
-)
+
+class RenamedOption(click.Option):
+    """An option that is also accepted under its `former` name, which no help shows."""
+
+    def __init__(self, *args: Any, former: str, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.former = former
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        shown = self.opts
+        self.opts = [*shown, self.former]
+        super().add_to_parser(parser, ctx)
+        self.opts = shown
 
 
-def combine_options(*options: Callable[[F], F]) -> Callable[[F], F]:
-    """Return a decorator that adds these options to a command, in this order."""
-
-    def add(command: F) -> F:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
+renamed_option = partial(click.option, cls=RenamedOption)
 
 
 class Time(click.ParamType[datetime]):
-    """A time, converted to UTC; a day is its start. Without a `zone` it needs an offset: stored
-    times are exact."""
+    """A time, converted to UTC; a day is its start. Without an offset it is Dutch time."""
 
     name = "time"
-
-    def __init__(self, zone: tzinfo | None = AMSTERDAM) -> None:
-        self._zone = zone
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
-        example = "2026-12-01T17:00 (Dutch time)" if self._zone else "2027-01-01T00:00:00+01:00"
         try:
             at = datetime.fromisoformat(value)
         except ValueError:
-            at = None
-        if at is None or (at.tzinfo is None and self._zone is None):
-            self.fail(f"expected a time such as {example}", param, ctx)
-        return (at if at.tzinfo else at.replace(tzinfo=self._zone)).astimezone(UTC)
+            self.fail("expected a time such as 2026-12-01T17:00 (Dutch time)", param, ctx)
+        return (at if at.tzinfo else at.replace(tzinfo=AMSTERDAM)).astimezone(UTC)
 
 
 YEARS = range(2000, 3000)
@@ -71,3 +64,25 @@ class Month(click.ParamType[date]):
         if first.year not in YEARS:
             self.fail(f"no month from {YEARS[0]}-01 to {YEARS[-1]}-12", param, ctx)
         return first
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, also for an error.")
+config_option = click.option("--config", "path", type=Path, help="Instead of POSTKAMER_CONFIG.")
+by_option = click.option("--by", required=True, help="The person who is responsible; archived.")
+reason_option = renamed_option(
+    "--reason",
+    former="--why",
+    required=True,
+    help="The reason; archived. Without personal data.",
+)
+
+
+def combine_options(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Return a decorator that adds these options to a command, in this order."""
+
+    def add(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add

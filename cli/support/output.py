@@ -1,7 +1,7 @@
 """Print the result of a command, or the reason why it failed; and exit codes."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import click
 import msgspec
@@ -11,16 +11,44 @@ class CommandRefused(Exception):
     """A command is refused; the message has a sentence for each fault."""
 
 
+class CommandFailed(click.ClickException):
+    """Ends the command with exit code 1. Its message is a sentence for each fault."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(self.message, file=file, err=file is None)
+
+
+class CommandMisused(CommandFailed):
+    """Ends the command with exit code 2."""
+
+    exit_code = 2
+
+
 def fail(message: str, code: int = 1) -> NoReturn:
     """Print the message and exit. Code 1: refused. Code 2: misused."""
-    click.echo(message, err=True)
-    raise SystemExit(code)
+    raise (CommandMisused if code == CommandMisused.exit_code else CommandFailed)(message)
 
 
-def print_result(result: Any, lines: Iterable[str], *, as_json: bool) -> None:
-    """Print `result` as JSON, or `lines`."""
-    for line in [msgspec.json.encode(result).decode()] if as_json else lines:
+def print_result(result: Any, lines: Iterable[str], *, as_json: bool, empty: str = "") -> None:
+    """Print `result` as JSON, or `lines`; `empty` is the sentence if there are none."""
+    if as_json:
+        click.echo(msgspec.json.encode(result))
+        return
+    for line in list(lines) or filter(None, [empty]):
         click.echo(line)
+
+
+def print_note(note: str, *, as_json: bool) -> None:
+    """Print a note for a person to stderr. With JSON, stderr has nothing but an error."""
+    if not as_json:
+        click.echo(note, err=True)
+
+
+def count(number: int, nouns: str, separator: str = ",") -> str:
+    """Return a number with its noun, given as `file|files`."""
+    one, several = nouns.split("|")
+    digits = f"{number:,}".replace(",", separator)
+    return f"{digits} {one if number == 1 else several}"
 
 
 def format_table(rows: Sequence[Sequence[str]], left: int | None = None) -> Iterator[str]:

@@ -71,7 +71,7 @@ def parse_person(
     return PersonFilter(config, resolve_tenant(config, tenant), identities)
 
 
-def parse_phones(phone: str | None, file: TextIO | None, option: str = "--phone") -> list[str]:
+def parse_phones(phone: str | None, file: TextIO | None) -> list[str]:
     """Return the phone numbers of the option and of the file, without separators; print a fault and
     exit."""
     values = [phone] if phone is not None else []
@@ -79,7 +79,7 @@ def parse_phones(phone: str | None, file: TextIO | None, option: str = "--phone"
         values.append(_read_file(file))
     numbers = [SEPARATORS.sub("", each.strip()) for each in values]
     if not all(map(E164.fullmatch, numbers)):
-        fail(f"{option}: {NO_PHONE}", 2)
+        fail(f"--phone: {NO_PHONE}", 2)
     return numbers
 
 

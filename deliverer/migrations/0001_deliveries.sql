@@ -147,14 +147,12 @@ create table deliverer.mark (
 );
 create index mark_due on deliverer.mark (number, due_at);
 
--- Messages that a number sent lately, by all processes together: a ring of sixteen tenths of a
--- second, because Meta limits the messages in any second.
+-- Shared pace of a number, however many processes send for it: sent messages are a debt that time
+-- pays.
 create table deliverer.pace (
-    number text not null,
-    place smallint not null,            -- tenth modulo 16
-    tenth bigint not null,              -- tenths of a second since 1970
-    messages int not null,
-    primary key (number, place)
+    number text primary key,
+    per_second float8 not null,         -- rate of the last messages
+    paid_until timestamptz not null     -- end of the debt; in the past: so much may go at once
 );
 
 -- Progress of each klantcontact and internetaak in Open Klant. A number is drawn before anything is
@@ -241,13 +239,9 @@ grant usage on sequence deliverer.referentienummer to postkamer_deliverer;
 -- decides it. A status that carries our own value settles a send whose answer was lost. The wamid of
 -- an earlier message is needed to quote it.
 grant usage on schema deliverer to postkamer_router;
-grant insert, select (id, state, wamid, conversation),
-    update (state, wamid, due_at, first_at, code, reason) on deliverer.ledger to postkamer_router;
+grant insert, select (id, state, wamid, conversation), update (state, wamid) on deliverer.ledger
+    to postkamer_router;
 grant select, insert, update on deliverer.mark to postkamer_router;
-
--- The archiver finds the messages of which it is not known if they were sent.
-grant usage on schema deliverer to postkamer_archiver;
-grant select (id, state) on deliverer.ledger to postkamer_archiver;
 
 -- The gateway tells a sender why a message waits; it reads neither content nor address.
 grant usage on schema deliverer to postkamer_gateway;

@@ -169,6 +169,7 @@ def addresses(environment: Mapping[str, str]) -> str:
         ("Webhooks", at(GATEWAY, "/webhooks/whatsapp"), "signed with the app secret"),
         ("Gateway API", at(GATEWAY, "/v1/messages"), "POST to send, GET /{id} for its status"),
         ("Archiver API", at(ARCHIVER, "/v1/conversations"), "GET /{id}/messages"),
+        ("API pages", at(GATEWAY, "/v1/openapi.html"), at(ARCHIVER, "/v1/openapi.html")),
         *[(f"Metrics {s.name}", at(s.port, "/metrics"), "") for s in SERVICES if s.is_real],
         ("API token", "POSTKAMER_API_TOKEN", "in .local/environment; Authorization: Bearer ..."),
         ("Command line", ".venv/bin/postkamer", "first: set -a; . .local/environment; set +a"),

@@ -6,7 +6,6 @@ conversation; `gateway.api.command_endpoint` does the rest.
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
-from uuid import UUID
 
 from aiohttp import web
 from msgspec import UNSET
@@ -36,7 +35,7 @@ from services.http.bearer_auth import require_token
 from services.http.problems import json_response, problem_response
 from services.http.rights import Rights
 from services.http.token_store import TokenStore
-from services.ids import CONVERSATION
+from services.ids import CONVERSATION, parse_uuid
 
 
 class MessageRoutes:
@@ -77,11 +76,8 @@ class MessageRoutes:
 
     async def read(self, request: web.Request, rights: Rights) -> web.Response:
         """GET /v1/messages/{id}: the status of a command of this token."""
-        try:
-            id = UUID(request.match_info["id"])
-        except ValueError:
-            return problem_response(404, "Not Found", "there is no such message")
-        message = await self._store.find_message(id, rights)
+        id = parse_uuid(request.match_info["id"])
+        message = await self._store.find_message(id, rights) if id else None
         if message is None:
             return problem_response(404, "Not Found", "there is no such message")
         return json_response(message)

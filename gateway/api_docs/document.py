@@ -28,7 +28,13 @@ VERIFY = Operation(
         200: Answer(description="The challenge.", content_type="text/plain", example="1158201444")
     },
     refusals={
-        403: [ProblemExample("the verify token is not ours", "The verify token is not ours.")]
+        400: [
+            ProblemExample(
+                "hub.challenge must be given, in at most 200 characters",
+                "The verify token is ours, and the challenge is missing or too long.",
+            )
+        ],
+        403: [ProblemExample("the verify token is not ours", "The verify token is not ours.")],
     },
     at_root=True,
 )
@@ -69,7 +75,8 @@ API = Api(
     " citizens as signed CloudEvents."
     "\n\nEvery command has an `Idempotency-Key`. It is answered once it is safe, or refused with"
     " all its faults at once. Times are in UTC. A request with unknown members is refused; expect"
-    " new members in answers.",
+    " new members in answers. Lengths count as Meta may count them: an emoji is two characters or"
+    " more. A body is JSON, also with the `Content-Type` that curl gives it without `-H`.",
     tags={
         "messages": "Messages to citizens.",
         "consents": "Consent of citizens to messages that the municipality starts.",

@@ -56,7 +56,7 @@ MESSAGES: dict[str, Json] = {
             ],
         },
     },
-    "unasked": {
+    "businessInitiated": {
         "number": "106540352242922",
         "to": "+31600000011",
         "author": {"kind": "system", "id": "afspraken"},
@@ -100,12 +100,12 @@ MESSAGES: dict[str, Json] = {
             "url": "https://www.almelo.nl/afspraak",
         },
     },
-    "place": _ANSWER
+    "askLocation": _ANSWER
     | {
         "type": "interactive",
         "interactive": {"kind": "location", "body": "Waar staat de container?"},
     },
-    "phone": _ANSWER
+    "askPhoneNumber": _ANSWER
     | {
         "type": "interactive",
         "interactive": {"kind": "contact", "body": "Op welk nummer kunnen wij u bellen?"},
@@ -163,34 +163,34 @@ MESSAGES: dict[str, Json] = {
 
 CHANGES: dict[str, dict[str, Json]] = {
     "_transfer": {
-        "department": {
+        "toDepartment": {
             "department": "openbare-ruimte",
             "from": "burgerzaken",
             "reason": "Het gaat over een container.",
             "author": EMPLOYEE,
         },
-        "colleague": {
+        "toEmployee": {
             "department": "burgerzaken",
             "employee": "m.devries",
             "reason": "Zij behandelt deze aanvraag.",
             "author": EMPLOYEE,
         },
-        "frontDesk": {"reason": "Dit is niet voor ons.", "author": EMPLOYEE},
+        "toFrontDesk": {"reason": "Dit is niet voor ons.", "author": EMPLOYEE},
     },
     "_close": {
-        "example": {"reason": "Beantwoord", "author": EMPLOYEE},
-        "official": {"outcome": "redirected", "reason": "Formulier gewezen", "author": EMPLOYEE},
+        "answered": {"reason": "Beantwoord", "author": EMPLOYEE},
+        "withOutcome": {"outcome": "redirected", "reason": "Formulier gewezen", "author": EMPLOYEE},
     },
-    "_note": {"example": {"text": "Belt morgen terug.", "author": EMPLOYEE}},
-    "_link": {"example": {"zaak": "ZAAK-2026-0000012345", "author": EMPLOYEE}},
+    "_note": {"note": {"text": "Belt morgen terug.", "author": EMPLOYEE}},
+    "_link": {"zaak": {"zaak": "ZAAK-2026-0000012345", "author": EMPLOYEE}},
     "_read": {
         "read": {"author": EMPLOYEE},
-        "typing": {"typing": True, "author": EMPLOYEE},
+        "readAndTyping": {"typing": True, "author": EMPLOYEE},
     },
-    "_confirm": {"example": {"author": EMPLOYEE}},
-    "_release": {"example": {"author": EMPLOYEE}},
+    "_confirm": {"byEmployee": {"author": EMPLOYEE}},
+    "_release": {"byEmployee": {"author": EMPLOYEE}},
     "_merge": {
-        "example": {"with": "106540352242922-nbswy3dpo5xxe3debzwk4lumfy", "author": EMPLOYEE}
+        "sameNumber": {"with": "106540352242922-nbswy3dpo5xxe3debzwk4lumfy", "author": EMPLOYEE}
     },
     "_settle": {
         "sent": {

@@ -23,6 +23,10 @@ from gateway.media import media_types
 from gateway.requests import changes, messages
 from services.api.operations import Answer, Content, Operation, ProblemExample
 
+MEDIA_RANGES = sorted({f"{each.partition('/')[0]}/*" for each in media_types.MEDIA_TYPES})
+"""Content types of uploads, as ranges: openapi-python-client prints a page for each type that it
+does not support."""
+
 
 def _accepted(description: str) -> dict[int, Answer]:
     return {
@@ -72,10 +76,16 @@ UPLOAD = Operation(
     id="uploadMedia",
     tag="media",
     summary="Upload a file to send later",
-    description="The body is the file itself. Its type decides how large it may be.",
+    description="The body is the file itself. Its type decides how large it may be. The type is the"
+    " `Content-Type`, or with `application/octet-stream` the extension of the name in"
+    " `Content-Disposition`."
+    f"\n\nTypes: {', '.join(f'`{each}`' for each in media_types.MEDIA_TYPES)}."
+    f"\n\nExtensions: {', '.join(f'`{each}`' for each in media_types.EXTENSIONS)}.",
     roles=["send"],
     parameters=[KEY, DISPOSITION],
-    content=Content(files=list(media_types.MEDIA_TYPES), description="The bytes of the file."),
+    content=Content(
+        files=[media_types.UNNAMED, *MEDIA_RANGES], description="The bytes of the file."
+    ),
     answers={
         201: Answer(
             description="The file is safe and can be sent by its id.",
@@ -87,8 +97,9 @@ UPLOAD = Operation(
         400: [
             ProblemExample(
                 "the file is not of the type that its Content-Type says",
-                "The key is missing, the file is empty, the file is not of the type that its"
-                " Content-Type says, or it is Opus with more than one channel.",
+                "The key is missing, the Content-Disposition is too long, the file is empty, the"
+                " file is not of the type that its Content-Type says, or it is Opus with more than"
+                " one channel.",
             )
         ],
         408: [ProblemExample("the file stopped coming", "The file did not arrive in time.")],
@@ -97,7 +108,10 @@ UPLOAD = Operation(
             ProblemExample("a file of this type is at most 5242880 bytes", "The file is too large.")
         ],
         415: [
-            ProblemExample("a file is one of: image/jpeg, ...", "Meta does not accept this type.")
+            ProblemExample(
+                "a file is one of: image/jpeg, ...",
+                "Meta does not accept this type, or the name of the file does not show it.",
+            )
         ],
     },
 )
@@ -226,7 +240,7 @@ CONSENTS = (
     _consent_operation(
         "/consents",
         "recordConsent",
-        Content(model=changes.GIVE_CONSENT, examples={"example": examples.GIVE_CONSENT}),
+        Content(model=changes.GIVE_CONSENT, examples={"fromAppointment": examples.GIVE_CONSENT}),
         "Record a citizen's consent",
         "The consent is for one purpose and holds for all numbers of your municipality. Consent"
         " from before the citizen sent STOP no longer counts: the command ends at `failed`, with a"
@@ -236,7 +250,7 @@ CONSENTS = (
     _consent_operation(
         "/consents/_end",
         "endConsent",
-        Content(model=changes.WITHDRAW_CONSENT, examples={"example": examples.WITHDRAW_CONSENT}),
+        Content(model=changes.WITHDRAW_CONSENT, examples={"onePurpose": examples.WITHDRAW_CONSENT}),
         "Record that a citizen withdraws consent",
         "The command succeeds also if there was no consent. A citizen who sends STOP withdraws all"
         " consent.",
@@ -281,7 +295,7 @@ NUMBERS = (
         "put",
         "notice",
         "putNotice",
-        Content(model=changes.NOTICE, examples={"example": examples.NOTICE}),
+        Content(model=changes.NOTICE, examples={"storm": examples.NOTICE}),
         "Set a notice for citizens",
         "The notice is sent once in each conversation, instead of another automatic text. It ends"
         " at `until`, within 31 days. A new notice replaces the previous one.",
@@ -292,7 +306,7 @@ NUMBERS = (
         "deleteNotice",
         Content(
             model=changes.CLEAR_NOTICE,
-            examples={"example": examples.CLEAR_NOTICE},
+            examples={"byEmployee": examples.CLEAR_NOTICE},
             description="Required only for a token of people: it names the author.",
             required=False,
         ),

@@ -4,6 +4,7 @@ from typing import Any
 
 from gateway.api_docs import examples
 from gateway.commands.idempotency import KEY_CHARACTERS
+from gateway.media.filenames import HEADER_CHARACTERS
 from services import ids
 
 Json = dict[str, Any]
@@ -50,8 +51,9 @@ DISPOSITION: Json = {
     "name": "Content-Disposition",
     "in": "header",
     "required": False,
-    "description": "The file's name (RFC 6266).",
-    "schema": {"type": "string", "maxLength": 1000},
+    "description": "The file's name (RFC 6266). Needed with `application/octet-stream`: its"
+    " extension then says the type of the file.",
+    "schema": {"type": "string", "maxLength": HEADER_CHARACTERS},
     "example": 'attachment; filename="besluit.pdf"',
 }
 HANDSHAKE: Json = {
@@ -67,7 +69,7 @@ HANDSHAKE: Json = {
         "properties": {
             "hub.mode": {"const": "subscribe"},
             "hub.verify_token": {"type": "string"},
-            "hub.challenge": {"type": "string", "maxLength": 200},
+            "hub.challenge": {"type": "string", "minLength": 1, "maxLength": 200},
         },
     },
     "example": {

@@ -17,7 +17,7 @@ from gateway.requests.interactive import (
     Buttons,
     Flow,
     Interactive,
-    List,
+    ListMenu,
     MediaHeader,
     TextHeader,
     Url,
@@ -215,7 +215,7 @@ def _action(interactive: Interactive) -> tuple[str, Json]:
         case Buttons(buttons=buttons):
             replies = [{"type": "reply", "reply": _dump(button)} for button in buttons]
             return "button", {"buttons": replies}
-        case List(button=button, sections=sections):
+        case ListMenu(button=button, sections=sections):
             return "list", {"button": button, "sections": [_dump(one) for one in sections]}
         case Url(button=button, url=url):
             return "cta_url", _named_action("cta_url", {"display_text": button, "url": url})

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gateway.commands.graph_payload import append_disclosure, caption, with_disclosure
-from gateway.requests.interactive import Buttons, Flow, Interactive, List, TextHeader, Url
+from gateway.requests.interactive import Buttons, Flow, Interactive, ListMenu, TextHeader, Url
 from gateway.requests.messages import (
     ContactsMessage,
     InteractiveMessage,
@@ -63,7 +63,7 @@ def _interactive_words(interactive: Interactive, disclosure: str) -> Iterator[st
     match interactive:
         case Buttons(buttons=buttons):
             yield from (f"[{button.title}]" for button in buttons)
-        case List(button=button, sections=sections):
+        case ListMenu(button=button, sections=sections):
             yield f"[{button}]"
             for section in sections:
                 yield section.title or ""

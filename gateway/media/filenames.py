@@ -6,6 +6,9 @@ from urllib.parse import unquote
 
 CHARACTERS = 240
 """Longest name. Meta names no limit; most file systems have one of 255 bytes."""
+HEADER_CHARACTERS = 1000
+"""Longest header: a name of CHARACTERS with four bytes each, of three characters in the header,
+would need more, but no file system stores it."""
 EXTENSION_CHARACTERS = 10
 """Longest extension; longer text behind the last dot is part of the name."""
 EXTENDED = re.compile(r"filename\*\s*=\s*utf-8'[^']*'([^;\s]+)", re.IGNORECASE)

@@ -50,6 +50,42 @@ MEDIA_TYPES: dict[str, MediaType] = {
     f"{OFFICE}presentationml.presentation": DOCUMENT,
 }
 
+UNNAMED = "application/octet-stream"
+"""Content type of clients that know no other for bytes; the name of the file then says its type."""
+EXTENSIONS = {
+    "aac": "audio/aac",
+    "amr": "audio/amr",
+    "m4a": "audio/mp4",
+    "mp3": "audio/mpeg",
+    "ogg": "audio/ogg",
+    "opus": "audio/ogg",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "3gp": "video/3gpp",
+    "mp4": "video/mp4",
+    "txt": "text/plain",
+    "pdf": "application/pdf",
+    "doc": "application/msword",
+    "xls": "application/vnd.ms-excel",
+    "ppt": "application/vnd.ms-powerpoint",
+    "docx": f"{OFFICE}wordprocessingml.document",
+    "xlsx": f"{OFFICE}spreadsheetml.sheet",
+    "pptx": f"{OFFICE}presentationml.presentation",
+}
+"""Extension of a file's name -> its content type."""
+
+
+def resolve_type(content_type: str, filename: str) -> str:
+    """Return the content type without its parameters, or that of the file's name for UNNAMED; ''
+    if Meta accepts no such file."""
+    mime_type = content_type.partition(";")[0].strip().lower()
+    if mime_type == UNNAMED:
+        _, dot, extension = filename.rpartition(".")
+        return EXTENSIONS.get(extension.lower(), "") if dot else ""
+    return mime_type if mime_type in MEDIA_TYPES else ""
+
 
 def media_type_error(mime_type: str, head: bytes) -> str:
     """Return the reason why Meta would refuse a file that begins with `head`, or ''."""

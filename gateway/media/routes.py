@@ -13,7 +13,7 @@ from aiohttp import StreamReader, web
 
 from gateway.commands import idempotency
 from gateway.media import media_types
-from gateway.media.filenames import parse_filename
+from gateway.media.filenames import HEADER_CHARACTERS, parse_filename
 from gateway.media.upload_store import Upload, UploadStore
 from services import clock
 from services.files import object_store
@@ -44,6 +44,10 @@ TITLES = {
     413: "Content Too Large",
     415: "Unsupported Media Type",
 }
+UNKNOWN_TYPE = (
+    f"a file is one of: {', '.join(media_types.MEDIA_TYPES)}; or {media_types.UNNAMED} with a name"
+    f" in Content-Disposition that ends in one of: {', '.join(media_types.EXTENSIONS)}"
+)
 
 log = structlog.get_logger()
 
@@ -198,9 +202,13 @@ def _read_headers(request: web.Request, rights: Rights) -> UploadRequest:
     key = idempotency.single_key(headers.getall(idempotency.HEADER, []))
     if not key:
         raise UploadRejected(400, f"{idempotency.HEADER} {idempotency.REQUIREMENT}")
-    mime_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if mime_type not in media_types.MEDIA_TYPES:
-        raise UploadRejected(415, f"a file is one of: {', '.join(media_types.MEDIA_TYPES)}")
+    disposition = headers.get("Content-Disposition", "")
+    if len(disposition) > HEADER_CHARACTERS:
+        raise UploadRejected(400, f"Content-Disposition has over {HEADER_CHARACTERS} characters")
+    filename = parse_filename(disposition)
+    mime_type = media_types.resolve_type(headers.get("Content-Type", ""), filename)
+    if not mime_type:
+        raise UploadRejected(415, UNKNOWN_TYPE)
     if "Content-Encoding" in headers:  # the decompressed size would be unknown
         raise UploadRejected(415, "a file has no Content-Encoding")
     if (request.content_length or 0) > media_types.MEDIA_TYPES[mime_type].max_bytes:
@@ -209,7 +217,7 @@ def _read_headers(request: web.Request, rights: Rights) -> UploadRequest:
     return UploadRequest(
         id=idempotency.derive_id(idempotency.UPLOADS, rights.tenant, rights.name, key),
         mime_type=mime_type,
-        filename=parse_filename(headers.get("Content-Disposition", "")),
+        filename=filename,
     )
 
 

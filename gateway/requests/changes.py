@@ -7,7 +7,6 @@ fault at once.
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NamedTuple
-from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationInfo, field_validator
 
@@ -19,6 +18,7 @@ from services.api.field_types import (
     BoundedText,
     Conversation,
     Department,
+    Id,
     Json,
     Moment,
     OurNumber,
@@ -137,10 +137,24 @@ class Merge(Body):
         return contract.MergeConversation(other=self.other)
 
 
+BY_EMPLOYEE: Json = {
+    "dependentSchemas": {
+        "author": {
+            "properties": {
+                "author": {"required": ["id"], "properties": {"kind": {"const": "employee"}}}
+            }
+        }
+    }
+}
+"""The rule of the validator below, in JSON Schema."""
+
+
 class Settle(Body):
     """Settle a message with status `unknown`: say what a person saw at Meta."""
 
-    message: UUID
+    model_config = ConfigDict(json_schema_extra=BY_EMPLOYEE)
+
+    message: Id
     """Id of the message."""
     seen: Literal["sent", "not_sent"]
     """`sent`: the message is in WhatsApp Manager, or with the citizen. `not_sent`: it is not, so it
@@ -212,14 +226,10 @@ class ClearNotice(Body):
 
 
 CLOSED_HAS_TEXT: Json = {
-    "oneOf": [
-        {"properties": {"state": {"const": "closed"}}, "required": ["text"]},
-        {"properties": {"state": {"const": "receive-only"}}, "not": {"required": ["text"]}},
-        {
-            "properties": {"state": {"const": "open"}},
-            "not": {"anyOf": [{"required": ["text"]}, {"required": ["until"]}]},
-        },
-    ]
+    "if": {"properties": {"state": {"const": "closed"}}},
+    "then": {"required": ["text"]},
+    "else": {"not": {"required": ["text"]}},
+    "dependentSchemas": {"until": {"properties": {"state": {"not": {"const": "open"}}}}},
 }
 """The rules of the validators below, in JSON Schema."""
 

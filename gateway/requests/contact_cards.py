@@ -3,7 +3,7 @@
 import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from services.api.field_types import (
     SPARED,
@@ -40,6 +40,10 @@ Day = Annotated[
 
 
 class PersonName(Body):
+    """A name as a whole, and at least one of its parts."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 2})
+
     formatted_name: ShortText
     """Name as WhatsApp shows it."""
     first_name: Annotated[ShortText | None, SPARED] = optional_not_null()

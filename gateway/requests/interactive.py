@@ -5,9 +5,9 @@ The limits are Meta's. Where two of Meta's pages differ, the stricter one applie
 """
 
 from typing import Annotated, Literal
-from uuid import UUID
 
 from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, field_validator
+from pydantic.config import JsonDict
 
 from services.api.field_types import (
     ID_OR_LINK,
@@ -15,6 +15,7 @@ from services.api.field_types import (
     Body,
     BoundedText,
     DistinctItems,
+    Id,
     Link,
     PatternText,
     exactly_one_of,
@@ -43,7 +44,7 @@ class MediaHeader(Body):
     model_config = ConfigDict(json_schema_extra=ID_OR_LINK)
 
     kind: Literal["image", "video", "document"]
-    id: Annotated[UUID | None, SPARED] = optional_not_null()
+    id: Annotated[Id | None, SPARED] = optional_not_null()
     """Id of an upload (`POST /v1/media`)."""
     link: Annotated[Link | None, SPARED] = optional_not_null()
     """Address from which Meta fetches the file."""
@@ -87,6 +88,7 @@ class Buttons(_Interactive):
         DistinctItems("id", "must have ids that differ"),
         DistinctItems("title", "must have titles that differ"),
     ]
+    """Buttons whose ids and titles differ."""
 
 
 class Row(Body):
@@ -98,18 +100,24 @@ class Row(Body):
 
 class Section(Body):
     title: Annotated[str | None, BoundedText(24), SPARED] = optional_not_null()
-    """Title, required if there is more than one section."""
+    """Title; required if there is more than one section."""
     rows: Annotated[tuple[Row, ...], Field(min_length=1, max_length=ROWS)]
 
 
-class List(_Interactive):
+TITLED: JsonDict = {"if": {"minItems": 2}, "then": {"items": {"required": ["title"]}}}
+
+
+class ListMenu(_Interactive):
     """A menu behind a button: at most ten rows, in sections."""
 
     kind: Literal["list"]
     header: Annotated[TextHeader | None, SPARED] = optional_not_null()
     button: Label
     """Text on the button that opens the menu."""
-    sections: Annotated[tuple[Section, ...], Field(min_length=1, max_length=10)]
+    sections: Annotated[
+        tuple[Section, ...], Field(min_length=1, max_length=10, json_schema_extra=TITLED)
+    ]
+    """Sections with at most ten rows together, whose ids differ."""
 
     @field_validator("sections")
     @classmethod
@@ -149,6 +157,8 @@ class AskContact(Body):
 class Flow(_Interactive):
     """A flow: a form of Meta's inside WhatsApp."""
 
+    model_config = ConfigDict(json_schema_extra={"dependentRequired": {"data": ["screen"]}})
+
     kind: Literal["flow"]
     flow_id: Annotated[str, PatternText(r"[0-9]{1,32}", "must be the id of a flow: digits")]
     button: Annotated[str, BoundedText(30)]
@@ -172,5 +182,5 @@ class Flow(_Interactive):
 
 
 Interactive = Annotated[
-    Buttons | List | Url | AskLocation | AskContact | Flow, Field(discriminator="kind")
+    Buttons | ListMenu | Url | AskLocation | AskContact | Flow, Field(discriminator="kind")
 ]

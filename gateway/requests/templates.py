@@ -5,9 +5,9 @@ this module refuses what no template accepts.
 """
 
 from typing import Annotated, Literal
-from uuid import UUID
 
 from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, field_validator
+from pydantic.config import JsonDict
 
 from services.api.field_types import (
     ID_OR_LINK,
@@ -16,6 +16,7 @@ from services.api.field_types import (
     BoundedText,
     DistinctItems,
     Filename,
+    Id,
     Link,
     PatternText,
     exactly_one_of,
@@ -28,6 +29,19 @@ MAX_PARAMETERS = 50
 """Parameters of one component: more than a text of 1,024 characters has room for."""
 HEADER_CHARACTERS = 60
 
+# Rules of the validators below, in JSON Schema.
+SHORT_TEXT: JsonDict = {
+    "not": {
+        "contains": {
+            "required": ["text"],
+            "properties": {"text": {"minLength": HEADER_CHARACTERS + 1}},
+        }
+    }
+}
+ALL_NAMED_OR_NONE: JsonDict = {
+    "if": {"contains": {"required": ["parameterName"]}},
+    "then": {"items": {"required": ["parameterName"]}},
+}
 Name = Annotated[
     str, PatternText(r"[a-z][a-z0-9_]{0,59}", "must be a parameter's name: a-z, 0-9 and _")
 ]
@@ -35,7 +49,7 @@ ParameterText = Annotated[
     str,
     BoundedText(1024),
     PatternText(
-        r"(?:[^\S\r\n\t]{0,4}[^\s])*[^\S\r\n\t]{0,4}",
+        r"(?:[^\S\r\n\t]{0,4}[^\s])+[^\S\r\n\t]{0,4}",
         "must be one line, without tabs and without more than four spaces in a row",
     ),
 ]
@@ -65,14 +79,14 @@ class CurrencyParameter(Body):
     parameter_name: Annotated[Name | None, SPARED] = optional_not_null()
 
 
-class DateTime(Body):
+class TemplateDate(Body):
     fallback_value: ParameterText
     """Text that is shown, such as `3 december 2026`."""
 
 
 class DateTimeParameter(Body):
     type: Literal["date_time"]
-    date_time: DateTime
+    date_time: TemplateDate
     parameter_name: Annotated[Name | None, SPARED] = optional_not_null()
 
 
@@ -81,7 +95,7 @@ class TemplateFile(Body):
 
     model_config = ConfigDict(json_schema_extra=ID_OR_LINK)
 
-    id: Annotated[UUID | None, SPARED] = optional_not_null()
+    id: Annotated[Id | None, SPARED] = optional_not_null()
     """Id of an upload (`POST /v1/media`)."""
     link: Annotated[Link | None, SPARED] = optional_not_null()
 
@@ -133,7 +147,11 @@ class HeaderFilling(Body):
     """The header above the text: one parameter."""
 
     type: Literal["header"]
-    parameters: Annotated[tuple[HeaderParameter, ...], Field(min_length=1, max_length=1)]
+    parameters: Annotated[
+        tuple[HeaderParameter, ...],
+        Field(min_length=1, max_length=1, json_schema_extra=SHORT_TEXT),
+    ]
+    """One parameter; a text has at most 60 characters."""
 
     @field_validator("parameters")
     @classmethod
@@ -157,9 +175,10 @@ class BodyFilling(Body):
     type: Literal["body"]
     parameters: Annotated[
         tuple[BodyParameter, ...],
-        Field(min_length=1, max_length=MAX_PARAMETERS),
+        Field(min_length=1, max_length=MAX_PARAMETERS, json_schema_extra=ALL_NAMED_OR_NONE),
         DistinctItems("parameter_name", "must have names that differ"),
     ]
+    """Parameters with names that differ, or without names in their order."""
 
     @field_validator("parameters")
     @classmethod
@@ -215,10 +234,28 @@ PARAMETER_TYPES = {
     "flow": "action",
 }
 """Kind of a button -> type of its parameter."""
+TYPE_OF_BUTTON: JsonDict = {
+    "dependentSchemas": {
+        "subType": {
+            "oneOf": [
+                {
+                    "properties": {
+                        "subType": {"const": kind},
+                        "parameters": {"items": {"properties": {"type": {"const": type}}}},
+                    }
+                }
+                for kind, type in PARAMETER_TYPES.items()
+            ]
+        }
+    }
+}
+"""The same in JSON Schema."""
 
 
 class ButtonFilling(Body):
     """The parameter of a button, of the type that goes with `subType`."""
+
+    model_config = ConfigDict(json_schema_extra=TYPE_OF_BUTTON)
 
     type: Literal["button"]
     sub_type: Literal["quick_reply", "url", "copy_code", "flow"]
@@ -254,7 +291,7 @@ class Template(Body):
         Field(max_length=12),
         DistinctItems("index", "must have buttons with indexes that differ"),
     ] = ()
-    """A header, a body and at most ten buttons."""
+    """At most one header, one body and ten buttons, whose indexes differ."""
 
     @field_validator("components")
     @classmethod

@@ -28,7 +28,13 @@ from services.config.model import Configuration
 from services.contract import Receipt
 from services.http.application import delay_rejection
 from services.http.body import BodyBudget, BodyBudgetExceeded, read_body
-from services.http.problems import HEADERS, VERSION, problem_response, service_unavailable
+from services.http.problems import (
+    HEADERS,
+    SERVER,
+    VERSION,
+    problem_response,
+    service_unavailable,
+)
 from services.whatsapp.parser import routing_keys
 
 PATH = "/webhooks/whatsapp"
@@ -49,7 +55,8 @@ HASHING_THREADS = 2
 THREAD_WAIT_SECONDS = 1.0
 """Longest wait for such a thread; after it the webhook is refused as overload."""
 CHALLENGE_CHARACTERS = 200
-_ACCEPTED_HEADERS = CIMultiDict({"API-Version": VERSION})
+NO_CHALLENGE = f"hub.challenge must be given, in at most {CHALLENGE_CHARACTERS} characters"
+_ACCEPTED_HEADERS = CIMultiDict({"API-Version": VERSION, "Server": SERVER})
 """Headers of an accepted webhook. The other HEADERS concern the body of an answer, and this answer
 has none."""
 
@@ -92,11 +99,13 @@ class Webhook:
         endpoint = self._endpoints.get(request.match_info.get("tenant", SHARED_ENDPOINT))
         query = request.query
         token = query.get("hub.verify_token", "").encode()
-        challenge = query.get("hub.challenge", "")[:CHALLENGE_CHARACTERS]
+        challenge = query.get("hub.challenge", "")
         tokens = endpoint.verify_tokens if endpoint else ()
         matches = any([hmac.compare_digest(token, each) for each in tokens])
         if not matches or query.get("hub.mode") != "subscribe":
             return problem_response(403, "Forbidden", "the verify token is not ours")
+        if not 0 < len(challenge) <= CHALLENGE_CHARACTERS:
+            return problem_response(400, "Bad Request", NO_CHALLENGE)
         return web.Response(text=challenge)
 
     async def receive(self, request: web.Request) -> web.Response:

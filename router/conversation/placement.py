@@ -16,7 +16,7 @@ from router.conversation.menus import MenuChoice
 from router.model.conversation import Conversation, ConversationState
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
-from router.rules.engine import FALLBACK, MENU, OPENED, TRANSFER, Verdict
+from router.rules.engine import MENU, OPENED, TRANSFER, Verdict
 from services.config.numbers import Number
 from services.whatsapp import items
 
@@ -115,7 +115,7 @@ def _keep_department(previous: Conversation, number: Number, context: RoutingCon
     """Return the present department, if it still exists."""
     if context.config.department(previous.tenant, previous.department):
         return Verdict(previous.department, previous.rule, previous.reason)
-    return Verdict(number.fallback, "", FALLBACK)
+    return Verdict(number.fallback, "", context.reasons.fallback)
 
 
 def _place(
@@ -174,7 +174,7 @@ def _place_by_choice(
         )
     if not may_move or department is None:
         return Placement(previous=previous, verdict=current, is_decided=True, choice=choice)
-    reason = f'"{option.title}" is gekozen uit het menu'
+    reason = context.reasons.menu.format(option.title)
     verdict = Verdict(option.department, f"{MENU}:{choice.path}/{option.id}", reason)
     return Placement(previous=previous, verdict=verdict, is_decided=True, choice=choice)
 
@@ -221,7 +221,7 @@ def _stay_home(previous: Conversation | None, number: Number, context: RoutingCo
     number's fallback, because it can no longer receive events."""
     if previous and context.config.department(previous.tenant, _home_department(previous)):
         return Verdict(_home_department(previous), previous.rule, home_reason(previous, context))
-    return Verdict(number.fallback, "", FALLBACK)
+    return Verdict(number.fallback, "", context.reasons.fallback)
 
 
 def _home_department(previous: Conversation) -> str:
@@ -237,7 +237,8 @@ def home_reason(previous: Conversation, context: RoutingContext) -> str:
         department = context.config.department(previous.tenant, department_id)
         if department is None or department_id == previous.department:
             break
-        department_id, closed = department.when_closed, f"{closed}; {department.name} is gesloten"
+        department_id = department.when_closed
+        closed += context.reasons.closed.format(department.name)
     return previous.reason.removesuffix(closed)
 
 
@@ -260,7 +261,8 @@ def apply_deputy(
         hours = context.hours.get((tenant, department_id))
         if department is None or not department.when_closed or not hours or hours.is_open(unit.at):
             break
-        department_id, reason = department.when_closed, f"{reason}; {department.name} is gesloten"
+        department_id = department.when_closed
+        reason += context.reasons.closed.format(department.name)
     deputised = msgspec.structs.replace(verdict, department=department_id, reason=reason)
     return msgspec.structs.replace(placement, verdict=deputised, home_department=home)
 

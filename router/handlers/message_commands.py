@@ -194,7 +194,7 @@ def _ledger_insert(
         about_wamid=quoted.wamid if quoted else "",
         media=message.media,
         purpose=purpose,
-        author_kind=command.author.kind if command.author else "",
+        author_kind=author_kind(command),
         author=command.author.id if command.author else "",
         place=conversation.sequence,
     )

@@ -9,6 +9,7 @@ import msgspec
 
 from router.model.conversation import Conversation
 from router.rules.engine import RuleTable
+from router.rules.reasons import DUTCH, Reasons
 from services.calendar.opening_hours import Hours
 from services.config.model import Configuration
 from services.config.organisation import Department
@@ -66,6 +67,8 @@ class RoutingContext(msgspec.Struct, frozen=True):
     """Tags by person: (tenant, telephone number without +)."""
     texts: Texts = Texts({}, {})
     version: str = ""
+    reasons: Reasons = DUTCH
+    """Language of the reasons. The router writes Dutch; a command may explain in English."""
 
     def department(
         self, tenant: str, id: str, conversation: Conversation | None

@@ -1,39 +1,26 @@
-"""Compile conditions to tests on a message, which also explain in Dutch why they hold. Pure.
+"""Compile conditions to tests on a message, which also explain why they hold. Pure.
 
 All conditions of a municipality share one lexicon and one set of patterns: a text is read once for
 any number of rules, and only rules that may match something in it are tested.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import msgspec
 
 from router.rules.matcher import Matches, MessageFacts, PatternCollector
+from router.rules.reasons import Reasons
 from services.calendar import opening_hours
 from services.config.routing_rules import Condition
 from services.language.words import plain_words
-
-TYPES = {
-    "text": "een tekst", "image": "een foto", "video": "een video", "audio": "een spraakbericht",
-    "voice": "een spraakbericht", "document": "een bestand", "sticker": "een sticker",
-    "location": "een locatie", "contacts": "een contactkaart", "interactive": "een keuze",
-    "button": "een knop", "reaction": "een reactie", "order": "een bestelling",
-}  # fmt: skip
-STATES = {
-    "new": "nieuw",
-    "undecided": "nog onbeslist",
-    "decided": "al toegewezen",
-    "answered": "al beantwoord",
-    "reopened": "heropend",
-}
 
 CACHED_LINKS = 64
 """Link texts to cache: many rules may ask for the same ones."""
 
 
 Test = Callable[[MessageFacts, Matches], str | None]
-"""Test of a message. It returns a Dutch clause that says why the condition holds, None if it does
+"""Test of a message. It returns a clause that says why the condition holds, None if it does
 not."""
 
 
@@ -55,10 +42,10 @@ def compile_condition(condition: Condition, collector: PatternCollector) -> Comp
     ]
     if len(parts) == 1:
         return parts[0]
-    return _combine(parts)
+    return _combine(parts, collector.reasons)
 
 
-def _combine(parts: Sequence[CompiledCondition]) -> CompiledCondition:
+def _combine(parts: Sequence[CompiledCondition], reasons: Reasons) -> CompiledCondition:
     """Combine conditions that must all hold. The first one with words or patterns selects the
     messages to test."""
     indexed = sorted(
@@ -67,20 +54,22 @@ def _combine(parts: Sequence[CompiledCondition]) -> CompiledCondition:
     tests = [part.test for part in parts]
     narrowest = indexed[0] if indexed else CompiledCondition(tests[0])
     return CompiledCondition(
-        lambda facts, matches: _explain_all(tests, facts, matches),
+        lambda facts, matches: _explain_all(tests, reasons, facts, matches),
         narrowest.index_keys,
         narrowest.is_common,
     )
 
 
-def _explain_all(tests: list[Test], facts: MessageFacts, matches: Matches) -> str | None:
+def _explain_all(
+    tests: list[Test], reasons: Reasons, facts: MessageFacts, matches: Matches
+) -> str | None:
     clauses: list[str] = []
     for test in tests:
         if (clause := test(facts, matches)) is None:
             return None
         if clause:
             clauses.append(clause)
-    return " en ".join(clauses)
+    return reduce(reasons.both.format, clauses) if clauses else ""
 
 
 def _explain_any(tests: list[Test], facts: MessageFacts, matches: Matches) -> str | None:
@@ -128,28 +117,30 @@ def _compile_fact(
 
 
 def _compile_numbers(condition: Condition, collector: PatternCollector) -> CompiledCondition:
-    return _compile_fact(
-        "number", condition.numbers, lambda _: "het kwam op dit nummer binnen", collector
-    )
+    reason = collector.reasons.number
+    return _compile_fact("number", condition.numbers, lambda _: reason, collector)
 
 
 def _compile_choices(condition: Condition, collector: PatternCollector) -> CompiledCondition:
-    return _compile_fact("choice", condition.choices, lambda c: f'gekozen is "{c}"', collector)
+    return _compile_fact("choice", condition.choices, collector.reasons.choice.format, collector)
 
 
 def _compile_types(condition: Condition, collector: PatternCollector) -> CompiledCondition:
-    return _compile_fact("type", condition.types, lambda t: f"het is {TYPES.get(t, t)}", collector)
-
-
-def _compile_languages(condition: Condition, collector: PatternCollector) -> CompiledCondition:
+    reasons = collector.reasons
     return _compile_fact(
-        "language", condition.languages, lambda code: f"de taal is {code}", collector
+        "type", condition.types, lambda t: reasons.type.format(reasons.types.get(t, t)), collector
     )
 
 
+def _compile_languages(condition: Condition, collector: PatternCollector) -> CompiledCondition:
+    explain = collector.reasons.language.format
+    return _compile_fact("language", condition.languages, explain, collector)
+
+
 def _compile_states(condition: Condition, collector: PatternCollector) -> CompiledCondition:
+    reasons = collector.reasons
     return _compile_fact(
-        "state", condition.states, lambda s: f"het gesprek is {STATES[s]}", collector
+        "state", condition.states, lambda s: reasons.state.format(reasons.states[s]), collector
     )
 
 
@@ -158,9 +149,8 @@ def _compile_referral(condition: Condition, collector: PatternCollector) -> Comp
 
     def test(facts: MessageFacts, _: Matches) -> str | None:
         words = _pad_words(facts.referral)
-        return next(
-            (f'de link noemt "{phrase}"' for phrase, padded in phrases if padded in words), None
-        )
+        named = (phrase for phrase, padded in phrases if padded in words)
+        return next(map(collector.reasons.referral.format, named), None)
 
     return CompiledCondition(
         test, frozenset([collector.index_fact("referral", "yes")]), is_common=True
@@ -177,24 +167,25 @@ def _compile_tags(condition: Condition, collector: PatternCollector) -> Compiled
 
     def test(facts: MessageFacts, _: Matches) -> str | None:
         tags = sorted(accepted & facts.tags)
-        return f"het label {tags[0]} staat erbij" if tags else None
+        return collector.reasons.tag.format(tags[0]) if tags else None
 
     return CompiledCondition(
         test, frozenset(collector.index_fact("tag", tag) for tag in accepted), is_common=True
     )
 
 
-def _compile_hours(condition: Condition, _: PatternCollector) -> CompiledCondition:
+def _compile_hours(condition: Condition, collector: PatternCollector) -> CompiledCondition:
     hours = opening_hours.compile_hours(condition.hours, ())
 
     def test(facts: MessageFacts, _: Matches) -> str | None:
-        return "het is binnen de tijden van de regel" if hours.is_open(facts.at) else None
+        return collector.reasons.hours if hours.is_open(facts.at) else None
 
     return CompiledCondition(test)
 
 
 def _compile_all(condition: Condition, collector: PatternCollector) -> CompiledCondition:
-    return _combine([compile_condition(part, collector) for part in condition.all])
+    parts = [compile_condition(part, collector) for part in condition.all]
+    return _combine(parts, collector.reasons)
 
 
 def _compile_any(condition: Condition, collector: PatternCollector) -> CompiledCondition:

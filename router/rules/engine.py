@@ -11,13 +11,13 @@ import msgspec
 
 from router.rules.conditions import CompiledCondition, compile_condition
 from router.rules.matcher import Matcher, Matches, MessageFacts, PatternCollector
+from router.rules.reasons import DUTCH, Reasons
 from services.config.model import Configuration
 from services.config.routing_rules import Mask, Rule, SafetyRule
 
 TRANSFER, OPENED, MENU = "_transfer", "_opened", "_menu"
 """Values of `rule` if a person chose the department; no rule has such an id. Like a rule's choice,
 it sticks."""
-FALLBACK = "geen enkele regel past; dit is de afdeling voor de rest"
 PRIORITIES = ("low", "normal", "high", "urgent")
 
 R = TypeVar("R", Rule, SafetyRule)
@@ -44,7 +44,7 @@ class Annotations(msgspec.Struct, frozen=True):
     due_days: int = 0
     rules: tuple[str, ...] = ()
 
-    def with_rule(self, rule: Rule, clause: str) -> "Annotations":
+    def with_rule(self, rule: Rule, reason: str) -> "Annotations":
         """Return these annotations with those of one more rule, and the reason that it matched."""
         days = [n for n in (self.due_days, rule.due_days) if n]
         return Annotations(
@@ -53,7 +53,7 @@ class Annotations(msgspec.Struct, frozen=True):
             priority=higher_priority(self.priority, rule.priority),
             mask=(*self.mask, *(kind for kind in rule.mask if kind not in self.mask)),
             due_days=min(days, default=0),
-            rules=(*self.rules, explain_match(rule, clause)),
+            rules=(*self.rules, reason),
         )
 
 
@@ -107,13 +107,18 @@ def higher_priority(one: str, other: str) -> str:
 
 
 def compile_rules(
-    config: Configuration, tenant: str, *, misspelled: bool = True, few_texts: bool = False
+    config: Configuration,
+    tenant: str,
+    *,
+    misspelled: bool = True,
+    few_texts: bool = False,
+    reasons: Reasons = DUTCH,
 ) -> RuleTable:
     """Compile the rules that apply to `tenant`: its own, and those for a department that it has.
     They match misspelled words unless `misspelled` is false, which compiles twice as fast. For
     `few_texts` they compile as fast, and match slower."""
     departments = {d.id for d in config.departments if d.tenant == tenant}
-    collector = PatternCollector(config.groups)
+    collector = PatternCollector(config.groups, reasons)
     rules = _index_rules([r for r in config.rules if applies_to(r, tenant, departments)], collector)
     care = _index_rules([c for c in config.care if applies_to(c, tenant, departments)], collector)
     matcher = collector.build_matcher(misspelled=misspelled, few_texts=few_texts)
@@ -134,32 +139,35 @@ def applies_to(rule: Rule | SafetyRule, tenant: str, departments: Container[str]
     return rule.tenant in ("", tenant) and (not rule.department or rule.department in departments)
 
 
-def compile_rule_tables(config: Configuration, *, few_texts: bool = False) -> dict[str, RuleTable]:
+def compile_rule_tables(
+    config: Configuration, *, few_texts: bool = False, reasons: Reasons = DUTCH
+) -> dict[str, RuleTable]:
     """Return the compiled rules by tenant."""
     tenants = [tenant.id for tenant in config.tenants]
-    return {id: compile_rules(config, id, few_texts=few_texts) for id in tenants}
+    return {id: compile_rules(config, id, few_texts=few_texts, reasons=reasons) for id in tenants}
 
 
 def evaluate(table: RuleTable, facts: MessageFacts) -> Outcome:
     """Apply the rules to a message."""
-    matches = table.matcher.match_facts(facts)
+    matches, reasons = table.matcher.match_facts(facts), table.matcher.reasons
     care, care_clause = next(table.care.find_matching(facts, matches), (None, ""))
-    care_reason = f"{care_clause} (zorgregel {care.id})" if care else ""
+    care_reason = reasons.safety_rule.format(care_clause, care.id) if care else ""
     annotations = Annotations()
     for rule, clause in table.rules.find_matching(facts, matches):
-        annotations = annotations.with_rule(rule, clause)
+        reason = explain_match(rule, clause, reasons)
+        annotations = annotations.with_rule(rule, reason)
         if rule.decides:
-            return Outcome(_decide(rule, clause), annotations, care, care_reason)
+            return Outcome(_decide(rule, reason), annotations, care, care_reason)
     return Outcome(None, annotations, care, care_reason)
 
 
-def _decide(rule: Rule, clause: str) -> Verdict:
-    return Verdict(rule.department, rule.id, explain_match(rule, clause), rule.menu, rule.hold)
+def _decide(rule: Rule, reason: str) -> Verdict:
+    return Verdict(rule.department, rule.id, reason, rule.menu, rule.hold)
 
 
-def explain_match(rule: Rule, clause: str) -> str:
+def explain_match(rule: Rule, clause: str, reasons: Reasons) -> str:
     """Return the reason for a match, in a sentence for officials."""
-    return f"{clause} (regel {rule.id})" if clause else f"regel {rule.id} past"
+    return reasons.rule.format(clause, rule.id) if clause else reasons.rule_alone.format(rule.id)
 
 
 def trace_rules(table: RuleTable, facts: MessageFacts) -> list[RuleStep]:

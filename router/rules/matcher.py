@@ -7,10 +7,10 @@ import msgspec
 
 from router.rules import regex_set
 from router.rules.lexicon import HOWS, Lexicon, PhraseMatch, compile_lexicon
+from router.rules.reasons import DUTCH, Reasons
 from router.rules.regex_set import PatternFinder
 from services.config.routing_rules import Group
 
-PATTERN_MATCHES = "het patroon past"
 MAX_QUOTE = 80
 """Characters of a quotation, at most."""
 
@@ -30,7 +30,7 @@ class MessageFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Matches = Mapping[int, str]
-"""Matches of a message, each with a Dutch clause. The key is the position of a word list or of a
+"""Matches of a message, each with a clause. The key is the position of a word list or of a
 fact, or `~position` of a pattern."""
 Fact = tuple[str, str]
 """Kind and value of a fact: ("type", "image")."""
@@ -39,7 +39,8 @@ Fact = tuple[str, str]
 class PatternCollector:
     """Collects the words and patterns of many conditions."""
 
-    def __init__(self, groups: Iterable[Group]) -> None:
+    def __init__(self, groups: Iterable[Group], reasons: Reasons = DUTCH) -> None:
+        self.reasons = reasons
         self.groups = {group.id: group.words for group in groups}
         self.lists: list[tuple[str, ...]] = []
         self.patterns: list[str] = []
@@ -64,7 +65,13 @@ class PatternCollector:
         find_patterns = regex_set.compile_patterns(self.patterns, few_texts=few_texts)
         pattern_texts = tuple(self.patterns)
         return Matcher(
-            lexicon, tuple(phrases), lists_by_phrase, find_patterns, self.facts, pattern_texts
+            lexicon,
+            tuple(phrases),
+            lists_by_phrase,
+            find_patterns,
+            self.facts,
+            pattern_texts,
+            self.reasons,
         )
 
 
@@ -79,6 +86,7 @@ class Matcher(msgspec.Struct, frozen=True):
     """Facts that any condition asks for, with their positions."""
     pattern_texts: tuple[str, ...] = ()
     """Source texts of the patterns."""
+    reasons: Reasons = DUTCH
     quotes: bool = False
     """Quote the words that a pattern matches. Not in the router: the words are the citizen's, and a
     reason goes wherever the conversation goes, past the masking of a BSN."""
@@ -88,7 +96,7 @@ class Matcher(msgspec.Struct, frozen=True):
             return {}
         matches = {~place: self._explain_pattern(place, text) for place in self.patterns(text)}
         for match in sorted(self.lexicon.find(text), key=_uncertainty, reverse=True):
-            clause = _explain_phrase(self.phrases[match.phrase], match)
+            clause = self._explain_phrase(match)
             # The surest match comes last, so its clause remains.
             matches.update(dict.fromkeys(self.lists_by_phrase[match.phrase], clause))
         return matches
@@ -99,10 +107,15 @@ class Matcher(msgspec.Struct, frozen=True):
         return {**facts_matched, **self.match_text(facts.text)}
 
     def _explain_pattern(self, place: int, text: str) -> str:
+        pattern = self.reasons.pattern
         if not self.quotes:
-            return PATTERN_MATCHES
+            return pattern
         words = " ".join(regex_set.find_fragment(self.pattern_texts[place], text).split())
-        return f'{PATTERN_MATCHES} op "{_shorten(words)}"' if words else PATTERN_MATCHES
+        return pattern + self.reasons.quote.format(_shorten(words)) if words else pattern
+
+    def _explain_phrase(self, match: PhraseMatch) -> str:
+        clause = self.reasons.word.format(self.phrases[match.phrase].replace('"', ""))
+        return clause + (self.reasons.misspelled if match.how == "mistake" else "")
 
 
 def _list_facts(facts: MessageFacts) -> Iterator[Fact]:
@@ -124,8 +137,3 @@ def _shorten(words: str) -> str:
 
 def _uncertainty(match: PhraseMatch) -> int:
     return HOWS.index(match.how)
-
-
-def _explain_phrase(phrase: str, match: PhraseMatch) -> str:
-    note = ", verkeerd gespeld" if match.how == "mistake" else ""
-    return f'"{phrase.replace(chr(34), "")}" staat erin{note}'

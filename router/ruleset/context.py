@@ -8,6 +8,7 @@ import re2
 
 from router.model.work import Hash, RoutingContext
 from router.rules.engine import RuleTable, compile_rule_tables
+from router.rules.reasons import DUTCH, Reasons
 from router.ruleset.validation import validate
 from services.calendar.opening_hours import Hours, compile_hours
 from services.config.loader import LoadedConfig
@@ -34,24 +35,29 @@ class RulesetVersion(msgspec.Struct, frozen=True, kw_only=True):
     """MessagePack: name -> text."""
 
 
-def build_context(loaded: LoadedConfig, hash: Hash, *, few_texts: bool = False) -> RoutingContext:
+def build_context(
+    loaded: LoadedConfig, hash: Hash, *, few_texts: bool = False, reasons: Reasons = DUTCH
+) -> RoutingContext:
     """Raise ConfigError if the router cannot decide by some part of it. For `few_texts` it is built
     in half of the time, and decides slower."""
     config = validate(loaded, patterns=False).config
     return RoutingContext(
         config=config,
-        rules=_compile_rules(loaded, few_texts=few_texts),
+        rules=_compile_rules(loaded, few_texts=few_texts, reasons=reasons),
         hash=hash,
         hours=compile_opening_hours(config),
         contacts=index_contacts(config),
         texts=loaded.texts,
         version=loaded.version,
+        reasons=reasons,
     )
 
 
-def _compile_rules(loaded: LoadedConfig, *, few_texts: bool) -> dict[str, RuleTable]:
+def _compile_rules(
+    loaded: LoadedConfig, *, few_texts: bool, reasons: Reasons
+) -> dict[str, RuleTable]:
     try:
-        return compile_rule_tables(loaded.config, few_texts=few_texts)
+        return compile_rule_tables(loaded.config, few_texts=few_texts, reasons=reasons)
     except re2.error:  # the patterns take too much memory together
         validate(loaded)
         raise

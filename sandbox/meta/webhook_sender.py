@@ -143,5 +143,6 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
     """Open the sandbox's only outgoing HTTP session."""
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
     connector = aiohttp.TCPConnector(limit=CONCURRENT * 2)
-    async with aiohttp.ClientSession(timeout=timeout, connector=connector) as http:
+    agent = {"User-Agent": "postkamer-sandbox"}
+    async with aiohttp.ClientSession(timeout=timeout, connector=connector, headers=agent) as http:
         yield http

@@ -4,8 +4,9 @@ import { post } from "/page/api.js";
 import * as compose from "/page/compose.js";
 import { kind } from "/page/contents.js";
 import { h, icon, sync } from "/page/dom.js";
+import { soften } from "/page/hyphens.js";
 import { signOf, urgent } from "/page/marks.js";
-import { presses, said, tenantOf, undecided, waits } from "/page/state.js";
+import { presses, said, tenantOf, undecided, countUndelivered, waits } from "/page/state.js";
 import * as thread from "/page/thread.js";
 import { clock, counted, word } from "/page/words.js";
 
@@ -25,23 +26,45 @@ export function start(page) {
   );
 }
 
+// How many messages wait while the CRM is down, and then until the last one is delivered.
+function showOutage(state) {
+  const down = state.mode !== "ok";
+  const n = countUndelivered(state);
+  const [told, waiting] = down ? ["desk.outage.on", "desk.outage.held"] : ["desk.outage.off", "desk.outage.left"];
+  by("outage").setAttribute("aria-pressed", String(down));
+  by("outage-note").hidden = !state.drains;
+  by("outage-note").dataset.down = String(down);
+  by("outage-note").textContent = `${word(told)} ${n ? counted(waiting, n) : word("desk.outage.none")}`;
+}
+
+// Scroll the row of pigeonholes to the chosen one, when another is chosen or the row gets another width.
+function reveal(page) {
+  const wall = by("wall");
+  const chosen = by(`tab-${page.department}`);
+  const shown = [page.department, document.body.dataset.view, innerWidth].join();
+  if (!chosen || wall.dataset.shown === shown) return;
+  wall.dataset.shown = shown;
+  wall.scrollLeft = chosen.offsetLeft - (wall.clientWidth - chosen.offsetWidth) / 2;
+}
+
 export function relabel(page) {
   compose.relabel(page, departments);
 }
 
 export function draw(page) {
   const { state } = page;
-  const down = state.mode !== "ok";
-  by("outage").setAttribute("aria-pressed", String(down));
-  by("outage-note").hidden = !down;
+  showOutage(state);
   const all = mine(page);
   const waiting = all.filter(waits).length;
   by("waiting-count").textContent = waiting ? counted("desk.waiting", waiting) : "";
   const wall = departments(page);
   const across = columns(wall.map(({ name }) => name));
   by("wall").style.setProperty("--columns", across);
-  by("wall").dataset.high = String(wall.length > 2 * across);
+  const row = all.length > 0;
+  by("wall").dataset.row = String(row);
+  by("wall").dataset.high = String(!row && wall.length > 2 * across);
   sync(by("wall"), wall.map((one) => hole(page, one, all)));
+  reveal(page);
   by("hole").setAttribute("aria-labelledby", `tab-${page.department}`);
   const inside = all.filter((one) => one.department === page.department);
   sync(by("letters"), inside.slice(0, CONVERSATIONS_SHOWN).map((one) => letter(page, one)));
@@ -120,10 +143,11 @@ function hole(page, department, all) {
         tabindex: chosen ? "0" : "-1",
         onclick: () => openHole(page, department.id),
       },
-      h("span", { class: "label", lang: "nl" }, department.name),
+      h("span", { class: "label", lang: "nl" }, soften(department.name)),
       h("span", { class: "inside", "aria-hidden": "true" },
         Array.from({ length: letters }, () => h("span", { class: "envelope" }))),
-      h("span", { class: "told" }, pressing && icon("alert"), pressing && `${word("priority.urgent")}: `, told),
+      h("span", { class: "told" }, pressing && icon("alert"),
+        pressing && h("span", { class: "pressing" }, `${word("priority.urgent")}: `), told),
     );
   return { key: department.id, sign: `${chosen} ${told} ${letters} ${pressing}`, make };
 }
@@ -188,7 +212,7 @@ function letter(page, conversation) {
         urgent(conversation),
         h("span", { class: "from" }, name),
         h("span", { class: "first-line" }, last?.text || word(kind(last?.type))),
-        h("span", { class: drawing === "letter" ? "stamp waiting" : "stamp" }, icon(drawing), word(key),
+        h("span", { class: drawing === "letter" ? "stamp waiting" : "stamp" }, icon(drawing), h("span", {}, word(key)),
           conversation.at && h("time", { datetime: conversation.at }, clock(conversation.at))),
       ),
     );

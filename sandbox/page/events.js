@@ -1,6 +1,6 @@
 // Apply the events that a CRM gets: the departments' view of each conversation.
 
-import { add, answered, open, wordsOf } from "/page/state.js";
+import { add, answered, arrive, open, wordsOf } from "/page/state.js";
 
 const RANKS = ["sending", "accepted", "sent", "delivered", "read"];
 
@@ -8,6 +8,7 @@ export const EVENTS = {
   "nl.postkamer.message-received.v1"(state, data, event) {
     const conversation = stands(open(state, data), data);
     const { from = {}, decision = {}, task = true, provisional = false } = data;
+    if (data.type !== "reaction") arrive(state, data);
     conversation.name = from.name || conversation.name;
     conversation.identities = from.identities ?? conversation.identities;
     conversation.closed = false;

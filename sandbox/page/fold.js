@@ -1,7 +1,7 @@
 // Apply the events of the stream: each kind changes the state of the page.
 
 import { EVENTS } from "/page/events.js";
-import { add, answered, chat, chatKey, find } from "/page/state.js";
+import { add, answered, chat, chatKey, find, countUndelivered } from "/page/state.js";
 
 const IDS_MOST = 5000;
 const PEOPLE_MOST = 1000; // citizens by user id; a citizen has several after a number's move
@@ -119,6 +119,7 @@ const FOLDS = {
 
   mode(state, { mode }) {
     state.mode = mode;
+    state.drains = mode !== "ok" || countUndelivered(state) > 0;
     return { say: mode === "ok" ? "say.outage.off" : "say.outage.on" };
   },
 

@@ -3,7 +3,8 @@
 import { kind, place } from "/page/contents.js";
 import { h, icon } from "/page/dom.js";
 import { marks, signOf } from "/page/marks.js";
-import { clock, meaning, moment, word } from "/page/words.js";
+import { explain, ruleName } from "/page/reasons.js";
+import { clock, moment, word } from "/page/words.js";
 
 const SHOWN = 90; // characters shown of an automatic text before it is unfolded
 const MARKS = {
@@ -47,7 +48,7 @@ const NOTES = {
 };
 
 function because({ reason }) {
-  return reason ? [": ", reason] : [];
+  return reason ? [": ", explain(reason)] : [];
 }
 
 function note(one, where) {
@@ -56,7 +57,8 @@ function note(one, where) {
 }
 
 function letter(one, before, { quote, react }) {
-  const same = before && ["reason", "rule", "version"].every((name) => before[name] === one[name]);
+  const same = before && (before.told ? one.reason.endsWith(before.told)
+    : ["reason", "rule", "version"].every((name) => before[name] === one[name]));
   const why = one.reason && !same && one.type !== "reaction";
   return h(
     "li",
@@ -75,11 +77,13 @@ function letter(one, before, { quote, react }) {
   );
 }
 
+// Rule and version are for whoever looks further, so they unfold.
 function reason({ reason: words, rule, version }) {
-  return h("p", { class: "why" }, icon("signpost"),
-    h("span", {}, h("strong", {}, word("desk.why"), ": "), words, " ",
-      rule && h("span", { class: "rule" }, `${word("desk.rule")} ${rule}`), " ",
-      version && h("span", { class: "version" }, `${word("desk.version")} ${version}`)));
+  return h("div", { class: "why" }, icon("signpost"),
+    h("div", {}, h("p", {}, h("strong", {}, word("desk.why"), ": "), explain(words)),
+      (ruleName(rule) || version) && h("details", {},
+        h("summary", { "data-focus": "rule" }, ruleName(rule) || word("record.why")),
+        version && h("p", {}, `${word("desk.version")} `, h("code", {}, version)))));
 }
 
 function contents(one) {
@@ -98,7 +102,7 @@ function contents(one) {
 function attached({ id, state = "waiting", reason = "", filename = "" }, { type, text }) {
   const name = filename || word(kind(type));
   if (state !== "available") {
-    const why = state === "waiting" ? word("media.waiting") : `${word(`media.${state}`)}: ${meaning(reason)}`;
+    const why = state === "waiting" ? word("media.waiting") : `${word(`media.${state}`)}: ${explain(reason)}`;
     return h("p", { class: `kind is-${state}` }, icon(state === "waiting" ? "clock" : "alert"), `${name} ${why}`);
   }
   const src = `/desk/media/${encodeURIComponent(id)}`;
@@ -126,7 +130,7 @@ function foot({ status, at, why }) {
     h("p", { class: `foot is-${status}` },
       at && h("time", { datetime: at }, clock(at)),
       h("span", { class: "mark" }, drawing, words)),
-    why && h("p", { class: "because" }, why),
+    why && h("p", { class: "because" }, explain(why)),
   ];
 }
 

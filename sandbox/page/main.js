@@ -151,6 +151,7 @@ async function start() {
   for (const link of document.querySelectorAll("[data-go]")) {
     link.addEventListener("click", () => show(link.dataset.go, { focus: true }));
   }
+  window.addEventListener("resize", redraw);
   chooseLanguage(currentLanguage());
   listen({ hello, ready, happened, live });
 }

@@ -2,18 +2,21 @@
 
 import { ask, inWords, post } from "/page/api.js";
 import { bubble, gist } from "/page/bubbles.js";
-import { following, h, icon, sync } from "/page/dom.js";
+import { h, icon, sync } from "/page/dom.js";
+import { soften } from "/page/hyphens.js";
 import * as rows from "/page/rows.js";
 import { chatKey } from "/page/state.js";
 import { clock, day, word } from "/page/words.js";
 
 const SUGGESTIONS = ["suggest.1", "suggest.2", "suggest.3"];
 const LARGEST_PHOTO = 5 * 1024 * 1024;
+const NEAR = 12; // pixels that do not count as scrolling
 const READ_AFTER_MS = 600; // long enough to see two ticks turn blue
 
 let away = false;
 let reading = null;
 let hush = null; // time at which the typing indicator disappears
+let shown = {}; // chat and window, last message, and position to which the chat was last scrolled
 
 const by = (id) => document.getElementById(id);
 
@@ -57,7 +60,7 @@ export function relabel(page) {
     ...SUGGESTIONS.map((key) =>
       h(
         "button",
-        { type: "button", lang: "nl", onclick: () => suggest(page, word(key)) },
+        { type: "button", onclick: () => suggest(page, word(key)) },
         word(key),
       ),
     ),
@@ -69,16 +72,32 @@ export function draw(page) {
   const { state, number, citizen } = page;
   const tenant = state.town.numbers.find((one) => one.id === number).tenant;
   const name = state.town.tenants.find((one) => one.id === tenant)?.name ?? tenant;
-  by("account").textContent = name;
+  by("account").textContent = soften(name);
   by("seal").textContent = name.replace(/^gemeente\s+/i, "").slice(0, 1);
   typing(page);
   sync(by("citizens"), state.town.citizens.map((one) => card(page, one)));
   const messages = state.chats.get(chatKey(number, citizen.phone)) ?? [];
   by("chat-empty").hidden = messages.length > 0;
-  const fill = () => sync(by("chat"), chat(page, messages));
-  if (messages.length) following(by("chat-scroll"), fill);
-  else fill(); // instructions are read from the beginning
   lock(page, messages);
+  follow(messages, chatKey(number, citizen.phone), () => sync(by("chat"), chat(page, messages)));
+}
+
+// Show what was last sent, from its beginning if it is long, with what the citizen sent above it if both
+// fit. A citizen who scrolled back stays there until sending something.
+function follow(messages, chat, change) {
+  const scroller = by("chat-scroll");
+  const last = messages.at(-1);
+  const where = [chat, document.body.dataset.view, away, innerWidth, innerHeight].join();
+  const left = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
+  const follows = left < NEAR || Math.abs(scroller.scrollTop - shown.at) < NEAR;
+  const sent = last?.mine && last.wamid !== shown.last;
+  change();
+  if (!last || !(follows || sent || where !== shown.where)) return;
+  const own = [...by("chat").querySelectorAll(".mine")].at(-1);
+  const newest = by("chat").lastElementChild;
+  const both = own && newest.offsetTop - own.offsetTop < scroller.clientHeight / 2;
+  scroller.scrollTop = (both ? own : newest).offsetTop - scroller.offsetTop - NEAR;
+  shown = { where, last: last.wamid, at: scroller.scrollTop };
 }
 
 // A message arrived: it is read if the phone is in hand and the page is visible.
@@ -100,7 +119,8 @@ function card(page, citizen) {
       h("span", { class: "face", "aria-hidden": "true" }, initials(citizen.name)),
       h("span", { class: "name" }, citizen.name.split(" ")[0]),
       citizen.hidden && h("span", { class: "unseen" }, word("phone.hidden")),
-      unread > 0 && h("span", { class: "count" }, h("span", { class: "unseen" }, ", "), fresh(unread)),
+      unread > 0 && h("span", { class: "count", "aria-hidden": "true" }, unread),
+      unread > 0 && h("span", { class: "unseen" }, `, ${fresh(unread)}`),
     );
   return { key: citizen.phone, sign: `${chosen} ${unread}`, make };
 }

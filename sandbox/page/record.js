@@ -5,7 +5,8 @@ import { kind } from "/page/contents.js";
 import { following, h, icon, sync } from "/page/dom.js";
 import { marks } from "/page/marks.js";
 import { departmentName, tenantOf } from "/page/state.js";
-import { after, clock, counted, meaning, word } from "/page/words.js";
+import { explain, ruleName } from "/page/reasons.js";
+import { after, clock, counted, word } from "/page/words.js";
 
 const CATCH_UP_MS = [250, 1500]; // the archive is a moment behind the events of the page
 const ID_SHOWN = 8;
@@ -131,19 +132,13 @@ function steps(message, incoming, name) {
 }
 
 function received(message, name) {
-  const { rule, reason, version } = message.decision ?? {};
-  const because = [
-    reason,
-    rule && `${word("desk.rule")} ${rule}`,
-    version && `${word("desk.version")} ${version}`,
-  ].filter(Boolean).join(" · ");
   const found = [
     { icon: "letter", text: word("record.sent"), at: message.sentAt },
     { icon: "tray", text: word("record.received"), at: message.receivedAt },
   ];
   if (message.department) {
     const text = word("record.decided", { department: name(message.department) });
-    found.push({ icon: "signpost", text, detail: because });
+    found.push({ icon: "signpost", text, detail: because(message.decision) });
   }
   if (message.automatic) {
     found.push({ icon: "gear", text: word("desk.automatic"), detail: message.automatic });
@@ -158,12 +153,19 @@ function received(message, name) {
   return [...found, ...files.map(file)];
 }
 
+// The desk shows the reason already; here it unfolds, with the version of the rules.
+function because({ rule, reason, version } = {}) {
+  if (!reason) return null;
+  return h("details", {}, h("summary", { "data-focus": "why" }, ruleName(rule) || word("record.why")),
+    h("p", {}, explain(reason)), version && h("p", {}, `${word("desk.version")} `, h("code", {}, version)));
+}
+
 // The result for the file of a message.
 function file({ state, reason, filename, scanned }) {
   const shown = state === "available" ? (scanned ? "scanned" : "available") : state;
   const drawing = { waiting: "clock", available: "tick", scanned: "tick" }[shown] ?? "alert";
   const bad = state === "quarantined" || state === "lost";
-  return { icon: drawing, text: word(`record.file.${shown}`), detail: filename || meaning(reason), bad };
+  return { icon: drawing, text: word(`record.file.${shown}`), detail: filename || explain(reason), bad };
 }
 
 function drawn({ author }, incoming) {
@@ -189,11 +191,11 @@ function sent(message) {
   const found = [{ icon: "pen", text: word(own), at: message.receivedAt }];
   for (const { status, at, reason } of message.statuses ?? []) {
     if (status === "accepted" && reason) {
-      found.push({ icon: "clock", text: word("record.out.waits"), detail: meaning(reason), at });
+      found.push({ icon: "clock", text: word("record.out.waits"), detail: explain(reason), at });
     }
     if (!(status in SENT)) continue;
     const [drawing, key] = SENT[status];
-    found.push({ icon: drawing, text: word(key), detail: reason, at, bad: status === "failed" });
+    found.push({ icon: drawing, text: word(key), detail: explain(reason), at, bad: status === "failed" });
   }
   return found;
 }

@@ -2,6 +2,8 @@
 
 const CONVERSATIONS_MOST = 300;
 const ENTRIES_MOST = 200;
+const SECOND_MS = 1000;
+const MADE_MS = 200; // longest time between sending a message and making its webhook
 
 export function empty(town) {
   return {
@@ -16,6 +18,7 @@ export function empty(town) {
     alarms: new Map(), // id of a conversation -> its unconfirmed care alarm
     ids: new Set(), // of events already applied
     mode: "ok", // of the CRM
+    drains: false, // the CRM is down, or messages that waited meanwhile are still on their way
     refused: null, // change of the rules that is not in force
   };
 }
@@ -48,6 +51,29 @@ export function presses(state, conversation) {
   const danger = conversation.entries.findLastIndex((one) => one.care);
   const confirmed = conversation.entries.findLastIndex((one) => one.note === "confirmed");
   return waits(conversation) && (state.alarms.has(conversation.id) || danger > confirmed);
+}
+
+// Messages that the mailroom has accepted and the desks have not received.
+export function countUndelivered(state) {
+  return [...state.chats.values()].flat().filter(isUndelivered).length;
+}
+
+function isUndelivered({ mine, state, arrived }) {
+  return mine && !arrived && (state === "accepted" || state === "seen");
+}
+
+// The desks received a message. Meta's time, in whole seconds, tells which: a confidential event names no
+// citizen, and only the number of messages counts.
+export function arrive(state, { conversationId, sentAt }) {
+  const sent = [...state.chats]
+    .filter(([key]) => conversationId.startsWith(key.split(" ")[0]))
+    .flatMap(([, messages]) => messages)
+    .filter((one) => one.mine && !one.arrived);
+  const later = (one) => new Date(one.at) - new Date(sentAt);
+  const found = sent.find((one) => later(one) >= 0 && later(one) < SECOND_MS)
+    ?? sent.find((one) => later(one) < 0 && later(one) > -MADE_MS);
+  if (found) found.arrived = true;
+  state.drains &&= countUndelivered(state) > 0;
 }
 
 // The department is not decided yet.

@@ -17,6 +17,7 @@ const silent = new Set(); // conversations for which the mailroom refuses typing
 
 const NEAR = 12; // pixels that do not count as scrolling
 let placed = 0; // position to which the thread was last scrolled
+let size = ""; // of the window in which it was
 
 const by = (id) => document.getElementById(id);
 
@@ -47,7 +48,8 @@ export function draw(page, inside) {
   compose.fit(conversation);
   const where = (id) => departmentName(page.state, tenantOf(page.state, conversation), id);
   const fresh = by("thread").dataset.of !== conversation.id;
-  reading(by("thread-scroll"), fresh, () => {
+  const resized = size !== (size = `${innerWidth} ${innerHeight}`);
+  reading(by("thread-scroll"), fresh || resized, () => {
     if (fresh) {
       by("entries").replaceChildren();
       by("thread").dataset.of = conversation.id;
@@ -65,6 +67,7 @@ export function draw(page, inside) {
         react: () => react(page, conversation, one),
       });
       if (!one.note && !one.mine) before = one;
+      else if (one.note && one.reason) before = { told: one.reason };
       return row;
     });
     sync(by("entries"), rows);

@@ -27,11 +27,6 @@ export function word(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-// The part of a mailroom's reason after its code.
-export function meaning(reason = "") {
-  return reason.slice(reason.indexOf(": ") + 1).trim();
-}
-
 export function hasWord(key) {
   return key in TABLES[language];
 }

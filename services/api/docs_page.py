@@ -14,6 +14,8 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from services.api.field_types import NOT_BLANK
+
 Json = dict[str, Any]
 
 FOLDER = Path(__file__).parent / "pages"
@@ -113,6 +115,7 @@ def render(document: Json, style: str) -> str:
         curl=lambda path, method, operation: curl(document, path, method, operation),
         kind=lambda schema: list(kind(schema)),
         limits=limits,
+        not_blank=NOT_BLANK,
     )
 
 
@@ -176,6 +179,8 @@ def limits(schema: Json) -> str:
     bounds = [words.format(schema[name]) for name, words in COUNTS.items() if name in schema]
     if schema.get("minLength") == 1 and "maxLength" in schema:
         bounds.remove("at least 1 characters")
+    if schema.get("pattern") == NOT_BLANK:
+        bounds.append("not blank")
     return ", ".join(bounds)
 
 

@@ -7,10 +7,12 @@ the input.
 import re
 from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -21,7 +23,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from services.ids import CONVERSATION
+from services.ids import CONVERSATION, UUID_FORM
 from services.language.readability import length
 
 OURS = "ours"
@@ -49,6 +51,9 @@ class Body(BaseModel):
     )
 
 
+NOT_BLANK = r"\S"
+
+
 class BoundedText(msgspec.Struct, frozen=True):
     """A text that is not blank, of at most `max_length` characters."""
 
@@ -62,7 +67,8 @@ class BoundedText(msgspec.Struct, frozen=True):
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> Json:
-        return handler(schema) | {"minLength": 1, "maxLength": self.max_length}
+        bounds = {"minLength": 1, "maxLength": self.max_length}
+        return {"pattern": NOT_BLANK} | handler(schema) | bounds
 
     def _check(self, text: str) -> str:
         if not text.strip():
@@ -147,9 +153,21 @@ class DistinctItems(msgspec.Struct, frozen=True):
 
 
 ID_OR_LINK: Json = {
-    "oneOf": [{"required": ["id"]}, {"required": ["link"]}],
+    "if": {"required": ["id"]},
+    "then": {"not": {"required": ["link"]}},
+    "else": {"required": ["link"]},
 }
-"""Exactly one of `id` and `link`, in JSON Schema; `exactly_one_of` checks it."""
+"""Exactly one of `id` and `link`, in JSON Schema; `exactly_one_of` checks it. It is no `oneOf`, of
+which client generators make a class for each way."""
+
+
+def _check_uuid(text: object) -> object:
+    if isinstance(text, str) and not UUID_FORM.fullmatch(text):
+        raise validation_error("must be a UUID")
+    return text
+
+
+Id = Annotated[UUID, BeforeValidator(_check_uuid)]
 
 LINK_CHARACTERS = 2000
 """Largest length of a URL that browsers and Meta's own buttons accept."""
@@ -167,7 +185,10 @@ Link = Annotated[
 Filename = Annotated[
     str,
     BoundedText(240),
-    PatternText(r"[^/\\\x00-\x1f]*", "must be a name without path or control characters"),
+    PatternText(
+        r"[^/\\\x00-\x1f]*[^/\\\s\x00-\x1f][^/\\\x00-\x1f]*",
+        "must be a name without path or control characters",
+    ),
 ]
 
 MOMENT = re.compile(

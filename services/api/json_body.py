@@ -50,7 +50,6 @@ SENTENCES = {
     "tuple_type": "must be a list",
     "union_tag_invalid": "must be one of {expected_tags}",
     "union_tag_not_found": "must be given, as one of those in the documentation",
-    "uuid_parsing": "must be a UUID",
     "uuid_type": "must be a UUID",
 }
 """Type of pydantic's error -> our sentence. The braces hold limits of our models, never the input.

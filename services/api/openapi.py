@@ -3,6 +3,7 @@
 The Dutch API Design Rules 2.2 require a contact, a version on every answer, problems for errors.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -65,7 +66,7 @@ def build_document(api: Api, operations: Sequence[Operation]) -> Json:
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "headers": HEADERS,
+            "headers": _used_headers(paths),
             "securitySchemes": {"bearer": BEARER} | dict(api.security_schemes),
         },
     }
@@ -79,8 +80,10 @@ def _operation(operation: Operation, names: Mapping[int, Json]) -> Json:
         "description": _description(operation),
         "parameters": list(operation.parameters),
         "responses": dict(_responses(operation, names)),
-        "security": [{"bearer": [role]} for role in operation.roles] or list(operation.security),
+        "security": [{"bearer": []}] if operation.roles else list(operation.security),
     }
+    if operation.roles:
+        described["x-roles"] = list(operation.roles)
     if operation.content:
         described["requestBody"] = _request(operation.content, names)
     return described
@@ -93,13 +96,21 @@ def _description(operation: Operation) -> str:
 
 
 def _request(content: Content, names: Mapping[int, Json]) -> Json:
-    media: Json = {kind: {"schema": BYTES} for kind in content.files}
+    media: Json = {kind: {"schema": BYTES | {"minLength": 1}} for kind in content.files}
     if content.model:
-        examples = {name: {"value": value} for name, value in content.examples.items()}
+        examples = {
+            name: {"summary": _words(name), "value": value}
+            for name, value in content.examples.items()
+        }
         schema = names[id(content.model)]
         media["application/json"] = {"schema": schema, "examples": examples}
     described = {"description": content.description} if content.description else {}
     return described | {"required": content.required, "content": media}
+
+
+def _words(name: str) -> str:
+    """Return a name in camelCase as words."""
+    return re.sub("[A-Z]", lambda letter: f" {letter[0].lower()}", name).capitalize()
 
 
 def _responses(operation: Operation, names: Mapping[int, Json]) -> Iterator[tuple[str, Json]]:
@@ -118,8 +129,8 @@ def _answer(answer: Answer, operation: Operation, names: Mapping[int, Json]) -> 
     if answer.model:
         media: Json = {"schema": names[id(answer.model)], "example": answer.example}
         described["content"] = {answer.content_type: media}
-    elif answer.binary:
-        described["content"] = {answer.content_type: {"schema": BYTES}}
+    elif answer.files:
+        described["content"] = {each: {"schema": BYTES} for each in answer.files}
     elif answer.example is not None:
         schema = {"type": "object" if isinstance(answer.example, dict) else "string"}
         described["content"] = {answer.content_type: {"schema": schema, "example": answer.example}}
@@ -131,7 +142,8 @@ def _refusal(status: int, ways: Sequence[ProblemExample], operation: Operation) 
     for way in ways:
         detail = way.detail.replace("{role}", " or ".join(map(repr, operation.roles)))
         value = {"status": status, "title": TITLES[status], "detail": detail} | way.more
-        examples[way.more.get("code", f"example{len(examples) or ''}")] = {"value": value}
+        name = way.more.get("code", f"example{len(examples) or ''}")
+        examples[name] = {"summary": detail.split(":")[0], "value": value}
     return {
         "description": " ".join(way.when or f"{way.detail}." for way in ways),
         "headers": _headers(None if status in UNCOUNTED else operation, HEADERS_OF.get(status, ())),
@@ -146,6 +158,13 @@ def _headers(counted: Operation | None, others: Sequence[str]) -> Json:
     rates = RATES if counted and counted.roles else ()
     names = ("API-Version", *rates, *others)
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _used_headers(paths: Mapping[str, Json]) -> Json:
+    described = [path[method] for path in paths.values() for method in path if method != "servers"]
+    answers = [answer for each in described for answer in each["responses"].values()]
+    used = {name for answer in answers for name in answer["headers"]}
+    return {name: header for name, header in HEADERS.items() if name in used}
 
 
 def _component(name: str) -> Json:

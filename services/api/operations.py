@@ -36,7 +36,7 @@ class Shown(BaseModel):
     )
 
 
-class FaultShown(Shown):
+class RequestFault(Shown):
     """One thing wrong with a request."""
 
     pointer: str
@@ -48,13 +48,13 @@ class FaultShown(Shown):
 
 
 class Problem(Shown):
-    """ProblemExample of a request (RFC 9457)."""
+    """Refusal of a request (RFC 9457)."""
 
     status: int
     title: str
     detail: str
     """A sentence, never with what was sent."""
-    errors: tuple[FaultShown, ...] = ()
+    errors: tuple[RequestFault, ...] = ()
     """Everything that is wrong with the request, at once."""
     code: str = ""
     """Tells refusals of one status apart."""
@@ -81,8 +81,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str = "application/json"
     headers: Sequence[str] = ()
     """Names in HEADERS, in addition to those of every answer."""
-    binary: bool = False
-    """True if the body is raw bytes."""
+    files: Sequence[str] = ()
+    """Content types of a body of raw bytes."""
     example: Any = None
 
 
@@ -162,6 +162,11 @@ HEADERS: dict[str, Json] = {
         "description": "The way to prove who asks.",
         "schema": {"type": "string"},
         "example": "Bearer",
+    },
+    "Content-Disposition": {
+        "description": "Name of the file, to save it under (RFC 6266).",
+        "schema": {"type": "string"},
+        "example": "attachment; filename*=UTF-8''container.jpg",
     },
     "ETag": {
         "description": "Version of the document, for `If-None-Match`.",

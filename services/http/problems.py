@@ -7,10 +7,13 @@ import msgspec
 from aiohttp import web
 
 VERSION = "0.1.0"
+SERVER = "Postkamer"
+"""Name in `Server`, without the versions of Python and aiohttp that it would have otherwise."""
 HEADERS = {
     "API-Version": VERSION,
     "Cache-Control": "no-store",
     "Content-Security-Policy": "frame-ancestors 'none'",
+    "Server": SERVER,
     "Strict-Transport-Security": "max-age=31536000",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

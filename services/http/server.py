@@ -16,7 +16,12 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
-from services.http.problems import HEADERS, problem_response, too_many_connections_response
+from services.http.problems import (
+    HEADERS,
+    SERVER,
+    problem_response,
+    too_many_connections_response,
+)
 
 log = structlog.get_logger()
 
@@ -149,6 +154,10 @@ def _handler(posts: Mapping[str, Handle], application: Handle) -> Handle:
     return handle
 
 
+async def _name_server(_: web.Request, answer: web.StreamResponse) -> None:
+    answer.headers["Server"] = SERVER
+
+
 def _listening_socket(bind: str, port: int, shared: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in bind else socket.AF_INET
     return socket.create_server((bind, port), family=family, backlog=BACKLOG, reuse_port=shared)
@@ -169,6 +178,7 @@ async def serve(
     With `shared`, other processes that also set it may listen on the same port. Raises OSError if
     the port is not available.
     """
+    app.on_response_prepare.append(_name_server)
     runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     server = runner.server

@@ -73,8 +73,8 @@ async def test_first_tab_on_the_api_manual_skips_to_the_operations(page: Page) -
 
 
 async def test_api_manual_opens_an_example_by_key_and_has_targets_large_enough(page: Page) -> None:
-    summary = page.locator("summary").first
-    example = page.locator("details pre").first
+    summary = page.locator("main summary").first
+    example = page.locator("main details pre").first
     await expect(example).to_be_hidden()
     await summary.press("Enter")
     await expect(example).to_be_visible()
@@ -88,3 +88,16 @@ async def test_api_manual_opens_an_example_by_key_and_has_targets_large_enough(p
 async def test_printed_api_manual_shows_every_example(page: Page) -> None:
     await page.emulate_media(media="print")
     await expect(page.locator("details pre").first).to_be_visible()
+
+
+async def test_contents_of_the_api_manual_stay_beside_what_a_key_opens(page: Page) -> None:
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    contents = page.get_by_role("navigation", name="Contents")
+    link = contents.get_by_role("link", name="Read this document")
+    await link.press("Enter")
+    await expect(page.locator("#readDocument")).to_be_in_viewport()
+    await expect(link).to_be_in_viewport()
+    await contents.locator("summary").press("Enter")
+    await contents.get_by_role("link", name="Problem", exact=True).press("Enter")
+    await expect(page.locator("#Problem")).to_be_in_viewport()
+    await take_picture(page, f"manual-{(await page.title()).split()[2]}-contents")

@@ -15,7 +15,7 @@ from tests.support.gateway.commands import message
 from tests.support.gateway.sent_payload import as_sent
 
 pytestmark = pytest.mark.usefixtures("meta_openapi")
-NEWER_THAN_V23 = {"link", "place", "phone"}
+NEWER_THAN_V23 = {"link", "askLocation", "askPhoneNumber"}
 
 
 @pytest.mark.parametrize("name", sorted(examples.MESSAGES.keys() - NEWER_THAN_V23))

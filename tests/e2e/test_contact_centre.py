@@ -43,6 +43,7 @@ async def token(watch: Watch, tokens: dict[str, str]) -> str:
 def postkamer(watch: Watch, token: str) -> Run:
     async def run(*arguments: str) -> Result:
         env = {"POSTKAMER_GATEWAY_URL": watch.town.gateway, "POSTKAMER_API_TOKEN": token}
+        env |= {"POSTKAMER_LANG": "en"}
         return await asyncio.to_thread(CliRunner().invoke, main, arguments, env=env)
 
     return run
@@ -72,7 +73,7 @@ async def test_a_notice_comes_once_in_a_conversation_until_it_is_taken_away(
     await write_now(watch, "storm een", 901)
     await until(lambda: texts_on_phone(watch, 901), lambda texts: texts == [NOTICE], 10)
     await write_now(watch, "storm twee", 901)
-    cleared = await postkamer("notice", "clear", "--number", NUMBER, "--author", "sanne")
+    cleared = await postkamer("notice", "clear", "--number", NUMBER, "--by", "sanne")
     assert (cleared.exit_code, cleared.stdout) == (0, f"{NUMBER}: done\n")
     await write_now(watch, "storm drie", 902)
     assert (await postkamer("number", "list")).stdout == OPEN
@@ -113,7 +114,7 @@ async def test_an_alarm_is_seen_from_a_terminal_and_on_the_record(
 ) -> None:
     asked = await wrote(watch, "alarm gezien", "wamid.alarm", 904)
     conversation = asked["conversationId"]
-    done = await postkamer("care", "confirm", conversation, "--author", "wacht")
+    done = await postkamer("care", "confirm", conversation, "--by", "wacht")
     assert (done.exit_code, done.stdout) == (0, f"{conversation}: done\n")
     confirmed = (
         "select count(*) from opened.record where kind = 'conversation'"

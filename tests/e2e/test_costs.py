@@ -54,7 +54,7 @@ async def test_costs_of_the_month_have_the_messages_of_a_desk(
         sent(NOBODY, "failed", **TEMPLATE),
     )
     env = {"POSTKAMER_DATABASE_URL": town.database.url}
-    arguments = ("--month", month, "--by", "category", "--config", priced, "--json")
+    arguments = ("--month", month, "--group-by", "category", "--config", priced, "--json")
     done = await asyncio.to_thread(postkamer, "costs", *arguments, env=env)
     found = json.loads(done.stdout)
     rows = {row["category"]: (row["free"], row["charged"], row["amount"]) for row in found["rows"]}

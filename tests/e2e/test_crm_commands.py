@@ -2,14 +2,23 @@
 on the record. The commands are answers of every kind, transfer, closing, notes and a zaak."""
 
 import asyncio
+import json
+from datetime import datetime
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+from click.testing import CliRunner, Result
 
-from tests.support.citizens import post, text, webhook
+from cli.main import main
+from gateway.api_docs import examples
+from tests.support.citizens import TOKEN, post, text, webhook
 from tests.support.e2e.crm_desk import AUTHOR, Desk, colleague, wrote
+from tests.support.e2e.generated_client import generated_client
 from tests.support.observer import BEARER, Watch, until
 
+PDF = b"%PDF-1.7\n"
 ANSWERS: dict[str, dict[str, Any]] = {
     "text": {"type": "text", "text": {"body": "Dat kan", "previewUrl": True}},
     "buttons": {
@@ -230,6 +239,64 @@ async def test_a_machine_s_answer_says_that_it_is_one(watch: Watch) -> None:
     await until(received, lambda page: repr(said)[1:-1] in page, 10)
 
 
+def example_for(name: str, asked: dict[str, Any], upload: UUID) -> dict[str, Any]:
+    """An example of the document as a message to this citizen, without what others decided."""
+    body = {k: v for k, v in examples.MESSAGES[name].items() if k not in ("ifLast", "department")}
+    ids = {"conversationId": asked["conversationId"], "replyTo": asked["messageId"]}
+    body |= {key: value for key, value in ids.items() if key in body}
+    match body:
+        case {"reaction": reaction}:
+            body["reaction"] = reaction | {"messageId": asked["messageId"]}
+        case {"media": {"id": _} as media}:
+            body["media"] = media | {"id": str(upload)}
+    return body
+
+
+async def test_a_generated_client_sends_every_type_typed(
+    watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    asked = await wrote(watch, "typed client", "wamid.typed", 156)
+    async with generated_client("gateway_client", watch.town.gateway, TOKEN, tmp_path) as made:
+        upload = await made.call(
+            "media",
+            "upload_media",
+            body=made.module("types").File(payload=PDF),
+            idempotency_key="typed",
+            content_disposition='attachment; filename="besluit.pdf"',
+        )
+        assert (upload.mime_type, upload.size) == ("application/pdf", len(PDF))
+        for name in examples.MESSAGES:
+            body = example_for(name, asked, upload.id)
+            typed = made.model(f"{body['type'].title()}Message").from_dict(body)
+            assert typed.to_dict() == body
+            key = f"typed {name}"
+            sent = await made.call("messages", "send_message", body=typed, idempotency_key=key)
+            assert (type(sent).__name__, sent.status) == ("Accepted", "accepted"), name
+            status = await made.call("messages", "read_message", sent.id)
+            assert status.id == sent.id and isinstance(status.accepted_at, datetime)
+        typed.contacts = []
+        refused = await made.call("messages", "send_message", body=typed, idempotency_key="none")
+        assert [fault.pointer for fault in refused.errors] == ["/contacts"]
+
+
+async def test_a_generated_client_reads_the_record_typed(
+    watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    asked = await wrote(watch, "typed reader", "wamid.reader", 157)
+    conversation = asked["conversationId"]
+    await until(lambda: watch.messages(conversation), bool, 10)
+    async with generated_client("archiver_client", watch.town.archiver, TOKEN, tmp_path) as made:
+        page = await made.call("conversations", "read_messages", conversation)
+        assert (page.messages[0].id, page.messages[0].text) == (
+            UUID(asked["messageId"]),
+            "typed reader",
+        )
+        history = await made.call("conversations", "read_conversation", conversation)
+        assert history.department == asked["department"]
+
+
 async def in_doubt(watch: Watch, words: str, citizen: int) -> tuple[str, str]:
     """A conversation, and the id of an answer during whose sending the deliverer died, ten minutes
     ago; its CRM has heard so."""
@@ -251,6 +318,15 @@ async def in_doubt(watch: Watch, words: str, citizen: int) -> tuple[str, str]:
     return conversation, id
 
 
+async def command_line(watch: Watch, *arguments: str) -> Result:
+    env = {
+        "POSTKAMER_GATEWAY_URL": watch.town.gateway,
+        "POSTKAMER_API_TOKEN": TOKEN,
+        "POSTKAMER_DATABASE_URL": watch.town.database.url,
+    }
+    return await asyncio.to_thread(CliRunner().invoke, main, arguments, env=env)
+
+
 async def search_in_doubt(watch: Watch) -> list[str]:
     """Ids of the messages that the archive's search finds to be in doubt."""
     url, body = f"{watch.town.archiver}/v1/messages/_search", {"status": "unknown"}
@@ -263,16 +339,18 @@ async def test_person_settles_sends_of_which_nobody_knows_whether_they_went(watc
     desk = Desk(watch)
     went, lost = await in_doubt(watch, "did it go", 140), await in_doubt(watch, "did it not", 141)
     assert await search_in_doubt(watch) == [lost[1], went[1]]
-    for (conversation, id), seen in ((went, "sent"), (lost, "not_sent")):
-        body = {"message": id, "seen": seen, "reason": "De inwoner belde.", "author": AUTHOR}
-        status, accepted = await desk.does(conversation, "_settle", **body)
-        assert status == 202, accepted
-        await until(
-            lambda id=accepted["id"]: desk.status(id),  # type: ignore[misc]
-            lambda s: s["status"] == "done",
-            10,
-        )
+    listed = json.loads((await command_line(watch, "sends", "list", "--json")).stdout)
+    assert [(one["conversation"], one["message"]) for one in listed] == [went, lost]
+    body = {"message": went[1], "seen": "sent", "reason": "De inwoner belde.", "author": AUTHOR}
+    status, accepted = await desk.does(went[0], "_settle", **body)
+    assert status == 202, accepted
+    await until(lambda: desk.status(accepted["id"]), lambda s: s["status"] == "done", 10)
     assert (await desk.status(went[1]))["status"] == "sent"
+    saw = ("--saw", "not-sent", "--reason", "niet te zien", "--by", AUTHOR["id"])
+    settled = await command_line(watch, "sends", "settle", *lost, *saw)
+    assert (settled.exit_code, settled.stdout) == (0, f"{lost[0]}: done\n")
+    again = await command_line(watch, "sends", "settle", *went, *saw)
+    assert again.exit_code == 1 and "not_in_doubt" in again.stderr
     await until(lambda: desk.status(lost[1]), lambda s: s["status"] == "delivered", 10)
     async with watch.session.get(f"{watch.town.sandbox}/phone/received") as answer:
         page = await answer.text()

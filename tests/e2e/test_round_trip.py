@@ -1,6 +1,8 @@
 """The whole trip: a webhook to the CRM and the archive, an answer back to the phone."""
 
 import asyncio
+import re
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -8,6 +10,7 @@ import msgspec
 from tests.support.citizens import NUMBER, phone, post, signature, text, webhook
 from tests.support.e2e.crm_desk import AUTHOR, Desk, wrote
 from tests.support.installation import NEIGHBOUR_NUMBER, frozen_database
+from tests.support.integration.raw_http import said
 from tests.support.observer import BEARER, Watch, until
 
 MIB = 1024 * 1024
@@ -104,6 +107,35 @@ async def test_request_without_a_token_is_refused(watch: Watch) -> None:
             assert answer.headers["API-Version"]
 
 
+def request(line: str, *headers: str, body: bytes = b"") -> bytes:
+    lines = (line, "Host: x", "Connection: close", f"Content-Length: {len(body)}", *headers)
+    return "\r\n".join((*lines, "", "")).encode() + body
+
+
+async def test_no_listener_names_the_software_and_versions_behind_it(watch: Watch) -> None:
+    body = webhook(text("nameless", "wamid.nameless", 41))
+    asked = {
+        "page": request("GET / HTTP/1.1"),
+        "metrics": request("GET /metrics HTTP/1.1"),
+        "document": request("GET /v1/openapi.json HTTP/1.1"),
+        "refused": request("POST /v1/openapi.json HTTP/1.1"),
+        "without a token": request("GET /v1/messages/x HTTP/1.1"),
+        "webhook": request(
+            "POST /webhooks/whatsapp HTTP/1.1", f"X-Hub-Signature-256: {signature(body)}", body=body
+        ),
+        "no HTTP": b"nonsense\r\n\r\n",
+        "too long": request("GET / HTTP/1.1", f"X: {'x' * 5000}"),
+    }
+    seen = Counter[int]()
+    for port in watch.town.ports.values():
+        for name, raw in asked.items():
+            [(status, headers, _)] = await said(port, raw)
+            assert headers["server"] == "Postkamer", (port, name)
+            assert not re.search("aiohttp|python", str(headers), re.IGNORECASE), (port, name)
+            seen[status] += 1
+    assert seen.keys() >= {200, 400, 401, 404, 405, 431}
+
+
 async def test_handshake_echoes_the_challenge_only_with_the_verify_token(watch: Watch) -> None:
     query = {"hub.mode": "subscribe", "hub.challenge": "1158201444"}
     url = f"{watch.town.gateway}/webhooks/whatsapp"
@@ -112,6 +144,9 @@ async def test_handshake_echoes_the_challenge_only_with_the_verify_token(watch: 
         assert (answer.status, await answer.text()) == (200, "1158201444")
     async with watch.session.get(url, params=query | {"hub.verify_token": "guess"}) as answer:
         assert answer.status == 403
+    for challenge, status in (("1" * 200, 200), ("1" * 201, 400), ("", 400)):
+        async with watch.session.get(url, params=shown | {"hub.challenge": challenge}) as answer:
+            assert answer.status == status
 
 
 async def test_forged_and_large_bodies_are_refused_and_unreadable_ones_kept(watch: Watch) -> None:

@@ -88,6 +88,25 @@ async def test_desk_asks_sends_a_file_notes_passes_on_and_closes(
     await expect(mailroom.thread.get_by_text(mailroom.word("desk.closed"))).to_be_visible()
 
 
+async def test_desk_says_how_many_messages_wait_until_the_crm_works_again(
+    mailroom: MailroomPage,
+) -> None:
+    told = mailroom.page.locator("#outage-note")
+    await mailroom.use(mailroom.page.locator("#outage"))
+    await expect(told).to_contain_text(mailroom.word("desk.outage.none"))
+    await mailroom.choose_citizen("Sanne")
+    await mailroom.send("De lantaarn is kapot")
+    await expect(told).to_contain_text(mailroom.word("desk.outage.held"))
+    await mailroom.send("En de container zit vol")
+    await expect(told).to_contain_text(mailroom.word("desk.outage.held.many", n="2"))
+    await mailroom.page.reload()
+    await expect(told).to_contain_text(mailroom.word("desk.outage.held.many", n="2"))
+    await mailroom.use(mailroom.page.locator("#outage"))
+    await expect(told).to_be_hidden(timeout=30_000)
+    waits = mailroom.word("desk.waiting", n="1")
+    await expect(mailroom.hole("Openbare ruimte")).to_contain_text(waits)
+
+
 async def test_photo_of_a_citizen_is_on_the_desk_as_the_archive_has_it(
     mailroom: MailroomPage,
 ) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from sandbox import page_server
 from services.calendar.opening_hours import AMSTERDAM
 from tests.support.routing.town_hall import example, hear, open_town_hall
 
@@ -125,6 +126,17 @@ def stated() -> dict[tuple[str, str], Figures]:
 
 def test_the_page_has_a_line_for_each_measure() -> None:
     assert list(stated()) == [(line.file, line.title) for line in MEASURES]
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+def test_examples_on_the_page_find_their_department_by_a_rule(choices: Any, language: str) -> None:
+    texts = page_server.load_files()[f"words-{language}.js"].content.decode()
+    examples = re.findall(r'"suggest\.\d": "(.+)"', texts)
+    found = [hear(open_town_hall(choices, WEDNESDAY), {"text": one}) for one in examples]
+    expected = ["burgerzaken", "openbare-ruimte", "vergunningen"]
+    assert [decision.department for decision in found] == expected
+    assert all(decision.rule for decision in found)
+    assert found[0].language == language
 
 
 @pytest.mark.parametrize("line", MEASURES, ids=lambda line: f"{line.file}-{line.title}")

@@ -156,7 +156,7 @@ async def test_views_are_listed_by_conversation_employee_and_token(
         (["--employee", "nobody"], []),
         (["--token", "crm"], [*pages, one]),
         (["--token", "crm", "--employee", "j.bakker"], [one]),
-        (["--token", "crm", "--to", "2026-01-01"], []),
+        (["--token", "crm", "--until", "2026-01-01"], []),
     ):
         views = await archive.lines("views", *options)
         assert [(v["token"], v["employee"], v["what"]) for v in views] == expected, options

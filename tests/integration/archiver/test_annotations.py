@@ -56,5 +56,5 @@ async def test_annotation_for_a_request_is_of_a_message_of_the_same_person(
     request = await town_archive.json("request", "open", *given)
     hers, his = [row["message"] for row in await pool.fetch(MESSAGES)]
     annotation = ("--text", "x", *BY, "--request", request["id"])
-    assert "is not about whoever" in await town_archive.fails("annotate", his, *annotation)
+    assert "is about another person" in await town_archive.fails("annotate", his, *annotation)
     await town_archive("annotate", hers, *annotation)

@@ -17,7 +17,7 @@ from tests.support.archiver.records import NOON, delivery, id_of, message, openi
 from tests.support.decrypted_record import writer_of
 
 PHONES = {"een": "31600000011", "twee": "31600000012", "drie": "31600000013", "vier": "31600000014"}
-WHY = ("--why", "datalek 7")
+WHY = ("--reason", "datalek 7")
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def messages(pool: Pool) -> dict[str, list[Record]]:
 
 def period(since: datetime, until: datetime | None = None) -> tuple[str, ...]:
     end = until or clock.now() + timedelta(milliseconds=1)
-    return ("--from", since.isoformat(), "--to", end.isoformat())
+    return ("--since", since.isoformat(), "--until", end.isoformat())
 
 
 def persons(report: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -119,13 +119,13 @@ async def test_views_of_an_employee_are_reported_and_destroyed_conversations_cou
     [
         (),
         ("--token", "a", "--employee", "b"),
-        ("--token", "a", "--to", "2026-11-19"),
-        ("--token", "a", "--from", "2999-01-01", "--to", "2999-01-02"),
-        ("--token", "a", "--why", " "),
+        ("--token", "a", "--until", "2026-11-19"),
+        ("--token", "a", "--since", "2999-01-01", "--until", "2999-01-02"),
+        ("--token", "a", "--reason", " "),
     ],
 )
 async def test_wrong_options_of_exposure_are_refused(arguments: tuple[str, ...]) -> None:
-    given = ("--from", "2026-11-20", "--to", "2026-11-21", "--why", "x", *arguments)
+    given = ("--since", "2026-11-20", "--until", "2026-11-21", "--reason", "x", *arguments)
     await Archive("postgresql://nowhere")("exposure", *given, code=2)
 
 

@@ -21,7 +21,7 @@ from tests.support.decrypted_record import KEY
 
 ROOT = Path(__file__).parents[3]
 OTHER = Signer("postkamer", bytes(32)).verifier
-WHY = ("--open", "--why", "klacht 12")
+WHY = ("--open", "--reason", "klacht 12")
 
 
 @pytest.fixture
@@ -77,8 +77,8 @@ async def test_stranger_checks_a_proof_and_reads_only_an_opened_one(
         assert f'"bericht {place}"' in (await recipe.run()).stdout
     rows = await log.pool.fetch("select what, by from access.operation")
     assert [tuple(row) for row in rows] == [("archive prove", OPERATOR)] * (len(edges) + 1)
-    error = await archive.fails("prove", log.records[0].message, "--open")
-    assert "--why: expected a reason" in error
+    error = await archive.fails("prove", log.records[0].message, "--open", code=2)
+    assert "--reason: expected a reason" in error
 
 
 async def test_changed_proof_or_another_key_is_refused_by_the_recipe(
@@ -109,7 +109,7 @@ async def test_erased_entry_is_proved_but_not_opened(
     command = ("prove", log.records[10].message, "--out", recipe.proof)
     await archive(*command)
     assert (await recipe.run()).returncode == 0
-    assert "was destroyed" in await archive.fails(*command, "--open")
+    assert "was destroyed" in await archive.fails(*command, *WHY)
 
 
 async def test_entry_is_proved_once_it_is_signed(log: Log, archive: Archive) -> None:

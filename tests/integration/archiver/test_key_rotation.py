@@ -63,7 +63,7 @@ async def test_key_of_a_municipality_is_rotated_while_records_come(
 
     adding = asyncio.create_task(add_conversations())
     for _ in range(3):
-        rotated = await archive.json("rotate", "--municipality", "almelo")
+        rotated = await archive.json("rotate", "--tenant", "almelo")
         assert rotated["count"] >= ENTRIES // 5
     done.set()
     added = await adding
@@ -82,7 +82,7 @@ async def test_rotation_needs_a_master_key_or_a_municipality_with_records(
     log: Log, archive: Archive
 ) -> None:
     assert "expected one of" in await archive.fails("rotate", code=2)
-    error = await archive.fails("rotate", "--municipality", "almeloo")
+    error = await archive.fails("rotate", "--tenant", "almeloo")
     assert "no municipality 'almeloo' has anything in the record" in error
     keys = "select count(*) from archiver.municipality_key where tenant = 'almeloo'"
     assert await log.pool.fetchval(keys) == 0

@@ -21,7 +21,7 @@ from tests.support.decrypted_record import keys_of, writer_of
 
 PHONE, OTHER_PHONE = "31600000011", "31600000012"
 REGISTER = "https://register.example/verwerking/7/versie/2"
-SINCE = ("processing", "--from", "2026-11-20")
+SINCE = ("processing", "--since", "2026-11-20")
 
 
 def question_and_answers() -> list[Record]:
@@ -100,17 +100,17 @@ async def test_export_is_limited_to_a_citizen_a_municipality_and_a_period(
 ) -> None:
     await (await writer_of(pool)).add(question_and_answers())
     for options, count in (
-        (["--subject-phone", PHONE], 5),
-        (["--subject-phone", f"+{PHONE}"], 5),
-        (["--subject-phone", OTHER_PHONE], 1),
-        (["--subject-phone", "31600000099"], 0),
+        (["--phone", PHONE], 5),
+        (["--phone", f"+{PHONE}"], 5),
+        (["--phone", OTHER_PHONE], 1),
+        (["--phone", "31600000099"], 0),
         (["--tenant", "almelo"], 6),
         (["--tenant", "hengelo"], 0),
-        (["--to", NOON.isoformat()], 0),
+        (["--until", NOON.isoformat()], 0),
     ):
         assert len(await archive.lines(*SINCE, *options)) == count, options
-    error = await archive.fails(*SINCE, "--subject-phone", "geen", code=2)
-    assert "--subject-phone: expected a telephone number" in error
+    error = await archive.fails(*SINCE, "--phone", "geen", code=2)
+    assert "--phone: expected a telephone number" in error
 
 
 async def test_export_is_on_the_record_without_the_number(

@@ -20,7 +20,7 @@ from tests.support.decrypted_record import keys_of, rows_of, writer_of
 GOOD, BAD = entry(1), entry(2, text=5)
 OTHERS = [entry(n) for n in (3, 4)]
 NONSENSE = b"\x00nonsense of 31600000011"
-WHY = ("--why", "de sleutel is terug")
+WHY = ("--reason", "de sleutel is terug")
 QUARANTINED = "select count(*) from archiver.quarantine"
 OPERATIONS = "select what, by, about, data::text from access.operation"
 
@@ -65,7 +65,7 @@ async def test_quarantine_is_listed_with_reasons_and_without_contents(
     assert [one["id"] for one in listed] == [str(id) for id in ids]
     assert {one["reason"] for one in listed} == {"it cannot be sealed"}
     shown = (await archive("aside", "list")).stdout
-    assert shown.splitlines()[-1] == "4 aside" and "3160" not in shown
+    assert shown.splitlines()[-1] == "4 messages aside" and "3160" not in shown
 
 
 async def test_sealable_records_are_written_once_and_leave_the_quarantine(
@@ -73,7 +73,7 @@ async def test_sealable_records_are_written_once_and_leave_the_quarantine(
 ) -> None:
     await (await writer_of(pool)).add(OTHERS[:1])  # the writer's publish was confirmed too late
     done = await archive("aside", "again", *ids[:2], *WHY)
-    assert done.stdout == "2 records are in the record now\n"
+    assert done.stdout == "2 records added to the archive\n"
     written = sorted(row["id"] for row in await rows_of(pool))
     assert written == sorted(record.id for record in [GOOD, *OTHERS])
     assert [one["id"] for one in await archive.json("aside", "list")] == [str(id) for id in ids[2:]]

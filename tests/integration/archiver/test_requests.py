@@ -209,11 +209,13 @@ async def test_report_answers_a_request_of_the_same_person_only(
 ) -> None:
     await desk.heard((ANNA, "van Anna"), (BERT, "van Bert"))
     id, file = await requests.open("access"), tmp_path / "r.json"
-    report = ("subject", "--json", file, "--why", "inzage", "--request", id)
-    error = await town_archive.fails(*report, "--phone", BERT.phone)
-    assert error == f"{id} is about somebody else\n"
+    report = ("subject", "--request", id)
+    reason = ("--out", file, "--reason", "inzage")
+    error = await town_archive.fails(*report, *reason, "--phone", BERT.phone)
+    assert error == f"{id} is about another person\n"
     assert not file.exists()
-    await town_archive(*report, "--bsuid", ANNA.bsuid)
+    former = ("--json", file, "--why", "inzage")
+    await town_archive(*report, *former, "--bsuid", ANNA.bsuid)
     answered = msgspec.json.decode(file.read_bytes())["request"]
     assert answered == {"id": id, "receivedOn": f"{TODAY}", "dueOn": DUE}
 

@@ -12,7 +12,7 @@ from tests.support.archiver.records import NOON, id_of, message, minutes, note
 from tests.support.decrypted_record import keys_of, writer_of
 
 PHONE = "31600000011"
-WHY = ("--why", "Woo-verzoek 2026-17")
+WHY = ("--reason", "Woo-verzoek 2026-17")
 COUNT = ("search", *WHY, "--count")
 SEARCH = ("search", *WHY, "zwembad")
 
@@ -112,8 +112,8 @@ async def test_wrong_options_are_refused_and_nothing_is_searched(
         (("--phone", PHONE, "--bsuid", "NL.1", *WHY), ONE_PERSON),
         (("--phone", PHONE, "--phone-file", tmp_path / "number", *WHY), ONE_PERSON),
         (("--after", "x", "--conversation", "y", *WHY), "--conversation: must be the id"),
-        (("zwembad", "--why", " "), "--why: expected a reason of 1 to 200 characters"),
-        (("zwembad",), "Missing option '--why'"),
+        (("zwembad", "--reason", " "), "--reason: expected a reason of 1 to 200 characters"),
+        (("zwembad",), "Missing option '--reason'"),
         (("zwembad", "--limit", "201", *WHY), "--limit"),
     ):
         assert error in await archive.fails("search", *arguments, code=2)

@@ -22,7 +22,7 @@ from tests.support.router.batch_office import consent
 
 SUCCESSOR = Citizen(ANNA.phone, "NL.2000")
 """The holder of Anna's number after her."""
-WHY = ("--why", "verzoek om inzage")
+WHY = ("--reason", "verzoek om inzage")
 
 
 class Reporting:
@@ -32,7 +32,7 @@ class Reporting:
         self.archive, self.file = archive, folder / "report.json"
 
     async def __call__(self, *arguments: str, **more: str) -> dict[str, Any]:
-        done = await self.archive("subject", *WHY, "--json", self.file, *arguments, **more)
+        done = await self.archive("subject", *WHY, "--out", self.file, *arguments, **more)
         report: dict[str, Any] = msgspec.json.decode(self.file.read_bytes())
         return report | {"stderr": done.stderr}
 
@@ -80,7 +80,7 @@ async def test_report_by_number_leaves_out_and_counts_its_former_holder(
     report = await about("--phone", ANNA.phone)
     assert texts(report) == ["van wie later kwam"]
     assert "van Anna" not in about.written
-    assert "1 more conversations by this number are somebody else's" in report["stderr"]
+    assert "1 more conversation by this number: another person's" in report["stderr"]
     [change] = report["identityChanges"]
     assert (change["kind"], change["before"], change["after"]) == ("phone", "", ANNA.phone)
     hers = await about.texts("--bsuid", ANNA.bsuid)
@@ -212,10 +212,10 @@ async def test_wrong_options_are_refused_without_repeating_the_person(
         (2, ("--bsuid", "jan de vries"), "", "--bsuid: expected Meta's id"),
         (2, (), "", "say whom"),
         (2, (*NUMBER, "--tenant", "borne"), "", "--tenant: there is no 'borne'"),
-        (2, (*NUMBER, "--why", ""), "", "--why: expected"),
+        (2, (*NUMBER, "--reason", ""), "", "--reason: expected"),
         (1, (*NUMBER, "--request", "AVG-1"), "", "almelo has no request 'AVG-1'"),
     ):
-        report = ("subject", *WHY, "--json", tmp_path / "r.json", *options)
+        report = ("subject", *WHY, "--out", tmp_path / "r.json", *options)
         found = await town_archive.fails(*report, code=code, stdin=stdin)
         assert error in found
         assert not any(name in found for name in ("0687654321", "31687654321", "jan de vries"))
@@ -226,7 +226,7 @@ async def test_wrong_options_are_refused_without_repeating_the_person(
 async def test_report_can_be_a_pdf(desk: Desk, town_archive: Archive, tmp_path: Path) -> None:
     await desk.heard((ANNA, "hallo"))
     file = tmp_path / "r.pdf"
-    await town_archive("subject", *WHY, "--phone", ANNA.phone, "--pdf", file)
+    await town_archive("subject", *WHY, "--phone", ANNA.phone, "--out", file)
     assert file.read_bytes().startswith(b"%PDF-")
 
 

@@ -74,6 +74,7 @@ class StandIn:
         self.answers[f"GET /v1/messages/{ID}"] = list(statuses)
 
     def run(self, *arguments: str, **env: str) -> Result:
+        env = {"POSTKAMER_LANG": "en"} | env
         given = {"POSTKAMER_GATEWAY_URL": self.url, "POSTKAMER_API_TOKEN": TOKEN}
         return postkamer(*arguments, env=given | env)
 
@@ -110,7 +111,7 @@ def test_command_without_a_number_is_sent_for_all_each_with_its_key(gateway: Sta
     gateway.answers["GET /v1/numbers"] = [(200, {"numbers": [OPEN, CLOSED]})]
     gateway.accept(f"DELETE {NOTICE}", DONE)
     gateway.accept("DELETE /v1/numbers/10000002/notice", DONE)
-    done = gateway.run("notice", "clear", "--author", "s.jansen", "--json")
+    done = gateway.run("notice", "clear", "--by", "s.jansen", "--json")
     assert done.exit_code == 0
     assert json.loads(done.stdout) == [
         {"number": number["id"], "id": ID, "status": "done"} for number in (OPEN, CLOSED)
@@ -129,6 +130,8 @@ def test_command_refused_for_one_number_is_done_for_the_others(gateway: StandIn)
     gateway.answers["PUT /v1/numbers/2/notice"] = [(400, {"detail": "no", "errors": errors})]
     done = gateway.run(*SET, "--number", "2", "--number", "10000001", "--number", "2")
     assert (done.exit_code, done.stdout) == (1, "10000001: done\n")
+    as_json = json.loads(gateway.run(*SET, "--number", "2", "--json").stdout)
+    assert [each["status"] for each in as_json] == ["refused"]
     assert done.stderr == (
         "2: refused: /text: sentence 1 has 17 words, 15 at most; Idempotency-Key: must be given\n"
     )
@@ -163,6 +166,17 @@ def test_numbers_are_listed_in_dutch_time(gateway: StandIn) -> None:
         "  notice until 2026-07-01 17:00: Het is druk.\n"
     )
     assert json.loads(gateway.run("number", "list", "--json").stdout) == [OPEN, CLOSED]
+    assert gateway.run("number", "list", "--lang", "nl").stdout == (
+        "10000001: stand open: werkt zoals anders, binnen de openingstijden van de afdelingen\n"
+        "10000002: stand gesloten tot 2026-12-01 08:30: Wij zijn dicht.\n"
+        "  mededeling tot 2026-07-01 17:00: Het is druk.\n"
+    )
+
+
+def test_municipality_without_numbers_says_so(gateway: StandIn) -> None:
+    gateway.answers["GET /v1/numbers"] = [(200, {"numbers": []})]
+    assert gateway.run("number", "list").stdout == "this municipality has no number\n"
+    assert gateway.run("number", "list", "--json").stdout == "[]\n"
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def operations(url: str) -> list[tuple[str, str, str, dict[str, Any]]]:
 
 
 def test_token_is_on_record_with_its_rights_and_without_itself(table: str) -> None:
-    made = run(table, *TOKEN, "--department", "burgerzaken", "--expires", "2099-01-01T00:00:00Z")
+    made = run(table, *TOKEN, "--department", "burgerzaken", "--until", "2099-01-01T00:00:00Z")
     for _ in range(2):  # the second time nothing changes
         assert run(table, "token", "revoke", "desk").exit_code == 0
         assert run(table, *TOKEN).exit_code == 1
@@ -108,7 +108,7 @@ def test_rollback_is_on_record_once(rules: Town) -> None:
         {"written": ["postkamer.toml"], "aside": []},
     )
     assert operations(rules.url) == [entry]
-    assert rules("rollback", rules.first.version).stdout == "postkamer.toml is the same\n"
+    assert rules("rollback", rules.first.version).stdout == "postkamer.toml is hetzelfde\n"
     assert operations(rules.url) == [entry]
 
 
@@ -144,7 +144,7 @@ def test_commands_that_change_nothing_are_not_on_record(table: str) -> None:
 def test_change_that_cannot_go_on_record_is_not_made(rules: Town) -> None:
     on(rules.url, lambda pool: pool.execute("alter table access.operation add check (false)"))
     assert run(rules.url, *TOKEN).exit_code == 1
-    assert run(rules.url, "token", "list").stdout == ""
+    assert run(rules.url, "token", "list").stdout == "there is no token\n"
     assert rules("rollback", rules.first.version).exit_code == 1
     assert loader.load(rules.path).version == rules.second.version
     assert rules.path.read_text() == approved_rules("")

@@ -84,9 +84,9 @@ def test_command_without_criteria_changes_nothing(command: Command) -> None:
 
 def test_dry_run_counts_and_changes_nothing(command: Command) -> None:
     done = command("parked", "replay", "--destination", "crm", "--dry-run")
-    assert done.stdout == "5 would be tried again\n"
+    assert done.stdout == "5 deliveries would be tried again\n"
     done = command("parked", "drop", "--tenant", "borne", "--reason", "x", "--dry-run")
-    assert done.stdout == "3 would be given up\n"
+    assert done.stdout == "3 deliveries would be given up\n"
     assert len(parked(command)) == 6
 
 
@@ -137,7 +137,8 @@ def test_removed_destination_is_listed_as_long_as_it_has_deliveries(
     started = "update deliverer.delivery set state = 'replay' where destination = 'crm2'"
     on(table, lambda pool: pool.execute(started))
     assert command("destination", "list").stdout.splitlines()[-1] == (
-        "crm2: 0 parked, 1 being tried again; not in the configuration: nobody delivers to it"
+        "crm2: 0 parked, 1 being tried again;"
+        " not in the configuration: its deliveries are never made"
     )
     listed = json.loads(command("destination", "list", "--json").stdout)
     assert [each["id"] for each in listed if not each["configured"]] == ["crm2"]
@@ -152,12 +153,12 @@ def test_destination_is_paused_and_resumed(command: Command, table: str) -> None
 
     assert not on(table, is_paused)
     done = command("destination", "pause", "crm", "--reason", "upgrade")
-    assert done.stdout == "crm is held still\n"
+    assert done.stdout == "crm is paused\n"
     assert on(table, is_paused)
     listed = json.loads(command("destination", "list", "--json").stdout)
     [crm] = [each for each in listed if each["id"] == "crm"]
     assert (crm["reason"], crm["parked"]) == ("upgrade", 6)
-    assert "; held since" in command("destination", "list").stdout
+    assert "; paused since" in command("destination", "list").stdout
     assert command("destination", "resume", "crm").exit_code == 0
     assert not on(table, is_paused)
     assert "crm: 6 parked\n" in command("destination", "list").stdout

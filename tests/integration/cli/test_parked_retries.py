@@ -101,7 +101,7 @@ def test_delivery_that_is_settled_during_a_claim_is_not_claimed(
 
 
 def test_one_process_replays_a_destination_at_a_time(command: Command, table: str) -> None:
-    assert command(*REPLAY, *ids(1, 2)).stdout == "2 are tried again\n"
+    assert command(*REPLAY, *ids(1, 2)).stdout == "2 deliveries are tried again\n"
     execute(table, ALL_DUE)
     assert due(table, ONE) == [1, 2]
     assert command(*REPLAY, *ids(3)).exit_code == 0
@@ -130,7 +130,7 @@ def test_waiting_replay_is_listed_and_can_be_cancelled(command: Command, table: 
     assert ", tried again from 20" in command("parked", "list", "--conversation", "c1").stdout
     assert "paspoort" in command("parked", "show", *ids(1), "--content").stdout
     counted = command(*REPLAY, "--tenant", "almelo", "--cancel", "--dry-run")
-    assert counted.stdout == "2 would be parked again\n"
+    assert counted.stdout == "2 deliveries would be parked again\n"
     assert states(command, *CRM) == waiting
 
     async def cancel(pool: Pool) -> set[UUID]:
@@ -140,7 +140,7 @@ def test_waiting_replay_is_listed_and_can_be_cancelled(command: Command, table: 
         held = {each.delivery.id for each in claim.due}
         assert held == {delivery(n).id for n in (1, 2, 3)}
         done = await asyncio.to_thread(command, *REPLAY, *ids(1, 3, 4), "--cancel")
-        assert done.stdout == "2 are parked again\n"  # 4 was not waiting for a replay
+        assert done.stdout == "2 deliveries are parked again\n"  # 4 was not waiting for a replay
         return {*(await replays.claim_due("crm", held, is_paused=True)).over}
 
     assert on(table, cancel) == {delivery(n).id for n in (1, 3)}

@@ -105,7 +105,7 @@ async def test_texts_are_shown_only_as_examples_and_on_record(
     assert found["elsewhere"]["conversations"] == 40
     assert {(m["from"], m["to"]) for m in found["moves"]} >= {("afval", "balie")}
     said = await replay(empty, file, "--since", "2026-11-23", "--config", new)
-    assert f"{found['elsewhere']['messages']} messages in 40 conversations would go" in said
+    assert f"{found['elsewhere']['messages']} berichten in 40 gesprekken zouden elders" in said
     assert "Sanne" not in said + json.dumps(found)
     shown = await replay(empty, file, "--since", "2026-11-23", "--config", new, "--examples", 2)
     assert [line for line in shown.splitlines() if " -> " in line] == [

@@ -13,15 +13,16 @@ from tests.support.integration.rule_versions import Town
 def versions_in_force(rules: Town, **env: str) -> tuple[list[bool | None], str]:
     """Return `inForce` of each version, the newest first, and the warning."""
     done = rules("list", "--json", **env)
-    assert done.exit_code == 0
-    return [each.get("inForce") for each in json.loads(done.stdout)], done.stderr
+    assert (done.exit_code, done.stderr) == (0, "")
+    in_force = [each.get("inForce") for each in json.loads(done.stdout)]
+    return in_force, rules("list", "--lang", "en", **env).stderr
 
 
 def test_versions_are_listed_the_newest_first(rules: Town) -> None:
     done = rules("list")
     assert (done.exit_code, done.stdout) == (
         0,
-        f"{rules.second.version}  2026-11-26 12:00:00Z  -  (in force)\n"
+        f"{rules.second.version}  2026-11-26 12:00:00Z  -  (geldt nu)\n"
         f"{rules.first.version}  2026-11-25 12:00:00Z  De secretaris\n",
     )
     second, first = json.loads(rules("list", "--json").stdout)
@@ -37,7 +38,7 @@ def test_versions_are_listed_the_newest_first(rules: Town) -> None:
 
 def test_version_in_force_is_marked_if_it_is_known(rules: Town) -> None:
     new = rules.write("Een ander").version
-    warning = f"warning: nothing was decided yet by {new}, which is there now\n"
+    warning = f"warning: version {new}, which is there now, has decided no message yet\n"
     assert versions_in_force(rules) == ([False, False], warning)
     rules.path.write_text("nonsense")
     warning = "warning: POSTKAMER_CONFIG cannot be read: see postkamer check\n"
@@ -62,12 +63,13 @@ def test_difference_between_two_versions_is_shown(rules: Town) -> None:
     assert (result["from"], result["to"]) == versions
     [file] = result["files"]
     assert (file["name"], file["diff"]) == ("postkamer.toml", done.stdout.splitlines())
-    assert rules("diff", *versions[:1], *versions[:1]).stdout == ""
+    same = rules("diff", *versions[:1], *versions[:1])
+    assert (same.stdout, same.stderr[:23]) == ("", f"de versies {versions[0]}")
 
 
 def test_rollback_restores_the_version_and_keeps_the_replaced_file(rules: Town) -> None:
     done = rules("rollback", rules.first.version, "--dry-run")
-    assert (done.exit_code, done.stdout) == (0, "postkamer.toml would be written\n")
+    assert (done.exit_code, done.stdout) == (0, "postkamer.toml zou geschreven worden\n")
     assert loader.load(rules.path).version == rules.second.version
     done = rules("rollback", rules.first.version, "--json")
     assert done.exit_code == 0
@@ -82,17 +84,18 @@ def test_rollback_restores_the_version_and_keeps_the_replaced_file(rules: Town) 
     assert loader.load(rules.path).version == rules.first.version
     kept = rules.path.with_name("postkamer.toml.before-rollback")
     assert kept.read_text() == approved_rules("")
-    assert rules("rollback", rules.first.version).stdout == "postkamer.toml is the same\n"
+    assert rules("rollback", rules.first.version).stdout == "postkamer.toml is hetzelfde\n"
     newest, oldest = rules("list").stdout.splitlines()
     assert newest.startswith(rules.second.version) and newest.endswith("-")
-    assert oldest.startswith(rules.first.version) and oldest.endswith("(in force)")
+    assert oldest.startswith(rules.first.version) and oldest.endswith("(geldt nu)")
     assert versions_in_force(rules) == ([False, True], "")
 
 
 def test_rollback_warns_of_tables_that_need_a_restart(rules: Town) -> None:
     rules.path.write_text("partitions = 4\n" + approved_rules(""))
-    warning = "warning: partitions differ: services that run refuse it until they are restarted"
-    assert rules("rollback", rules.first.version, "--dry-run").stdout.splitlines()[1] == warning
+    warning = "warning: partitions differs: running services refuse that until they are restarted"
+    done = rules("rollback", rules.first.version, "--dry-run", "--lang", "en")
+    assert done.stdout.splitlines()[1] == warning
 
 
 FIRST = "0" * 12

@@ -15,7 +15,7 @@ def run(fresh: str) -> Command:
 
 
 def test_token_is_shown_once_and_its_hash_never(run: Command) -> None:
-    more = ("--department", "burgerzaken", "--people", "--expires", "2099-01-01T00:00:00+01:00")
+    more = ("--department", "burgerzaken", "--people", "--until", "2099-01-01T00:00:00+01:00")
     done = run(*ADD, *more, "--per-second", "5", "--burst", "7", "--json")
     assert done.exit_code == 0, done.output
     token = json.loads(done.stdout)["token"]

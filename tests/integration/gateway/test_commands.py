@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.api_docs import examples
 from gateway.media.upload_store import Upload
 from gateway.requests.changes import VERBS
 from services import clock
@@ -31,6 +32,7 @@ BODIES = {
     "_confirm": {},
     "_release": {},
     "_merge": {"with": f"{NUMBER}-{'b3' * 13}"},
+    "_settle": examples.CHANGES["_settle"]["sent"],
 }
 
 

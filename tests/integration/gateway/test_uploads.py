@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 
 from gateway.media import routes
+from gateway.media.filenames import HEADER_CHARACTERS
 from gateway.media.media_types import KIB, MIB
 from gateway.media.routes import UPLOADS_PER_TOKEN, MediaRoutes
 from gateway.media.upload_store import UploadStore
@@ -126,6 +127,7 @@ async def test_repeated_upload_gets_the_same_answer_when_both_come_at_once(desk:
         (PNG, {"Idempotency-Key": ""}, 400),
         (PNG, {"Content-Type": "application/octet-stream"}, 415),
         (PNG, {"Content-Type": ""}, 415),
+        (PNG, {"Content-Disposition": f"attachment; filename={'x' * 980}"}, 400),
         (PNG, {"Content-Encoding": "gzip"}, 415),
         (PNG, {"Content-Type": "image/jpeg"}, 400),
         (b"", {}, 400),
@@ -142,6 +144,15 @@ async def test_upload_that_meta_would_not_take_is_refused_and_leaves_no_file(
     assert (refused, said["status"]) == (status, status)
     await until_nobody_uploads(desk)
     assert desk.files() == []
+
+
+async def test_upload_of_plain_bytes_has_the_type_of_its_name(desk: Desk) -> None:
+    name = f"attachment; filename={'x' * 975}.png"
+    assert len(name) == HEADER_CHARACTERS
+    given = {"Content_Type": "application/octet-stream", "Content_Disposition": name}
+    status, said = await desk.post(PNG, **given)
+    assert (status, said["mimeType"]) == (201, "image/png")
+    assert (await desk.post(b"%PDF-1.7", "other", **given))[0] == 400
 
 
 async def test_upload_with_two_keys_is_refused(desk: Desk) -> None:

@@ -51,6 +51,7 @@ def test_addresses_follow_the_given_ports() -> None:
     assert settings["POSTKAMER_META_GRAPH_URL"] == "http://127.0.0.1:18090/graph/v26.0"
     assert settings["POSTKAMER_GATEWAY_URL"] == "http://127.0.0.1:18080"
     assert "http://127.0.0.1:18080/webhooks/whatsapp" in plan.addresses(settings)
+    assert "http://127.0.0.1:18080/v1/openapi.html" in plan.addresses(settings)
 
 
 def test_service_that_listens_everywhere_is_reached_locally() -> None:

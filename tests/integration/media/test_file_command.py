@@ -27,7 +27,7 @@ class OpenFile:
         }
 
     async def __call__(self, id: Any, **changed: str | None) -> Result:
-        typed = ["files", "open", str(id), "--to", str(self.out), "--by", "A. Arts"]
+        typed = ["files", "open", str(id), "--out", str(self.out), "--by", "A. Arts"]
         run = lambda: CliRunner().invoke(main, typed, env=self._env | changed)  # noqa: E731
         return await asyncio.to_thread(run)
 
@@ -56,7 +56,7 @@ async def test_quarantined_file_is_written_as_it_was_sent_and_recorded(
         [row] = await pool.fetch("select tenant, by, what, about from access.operation")
         assert tuple(row) == ("almelo", "A. Arts", "files open", str(id))
         again = await open_file(id)
-        assert (again.exit_code, again.stderr) == (1, "--to: File exists\n")
+        assert (again.exit_code, again.stderr) == (1, "--out: File exists\n")
 
 
 async def test_file_that_cannot_be_opened_whole_is_not_written(
@@ -70,7 +70,7 @@ async def test_file_that_cannot_be_opened_whole_is_not_written(
         damage(path, flipped(-1))
         for file, error in (
             (id, "this file is not what was kept"),
-            (waiting, "no file that is here"),
+            (waiting, "no stored file"),
         ):
             refused = await open_file(file)
             assert refused.exit_code == 1

@@ -165,9 +165,9 @@ async def test_a_month_costs_what_a_sum_by_hand_says(month: Month, ground: Routi
 
 async def _is_told_in_parts(month: Month) -> None:
     for by in ("department", "number", "category"):
-        told = await month.told("--by", by)
+        told = await month.told("--group-by", by)
         assert sums_of_rows(told["rows"], by) == by_hand(month.made, by)
-    told = await month.told("--tenant", "almelo", "--department", "groen", "--by", "category")
+    told = await month.told("--tenant", "almelo", "--department", "groen", "--group-by", "category")
     only = {"tenant": "almelo", "department": "groen"}
     assert sums_of_rows(told["rows"], "category") == by_hand(month.made, "category", **only)
     assert [each["number"] for each in told["allowances"]] == ["10000001", "10000002"]
@@ -194,7 +194,7 @@ async def _has_the_free_ones_and_the_budget(
     assert not found["20000001"]["agrees"]
     assert found["10000002"]["agrees"]
     table = await month.costs()
-    assert "let op: nummer 20000001: 1 serviceberichten gerekend met" in table
+    assert "let op: nummer 20000001: 1 servicebericht gerekend met" in table
     assert table.splitlines()[-1].startswith("Gratis serviceberichten van nummer 20000001: ")
 
     spent = sum(sum[4] for key, sum in by_hand(month.made).items() if key == ("almelo",))

@@ -255,6 +255,46 @@ class MailroomPage:
             )
         )
 
+    async def clipped(self) -> list[str]:
+        """Controls that are cut off at a side, or whose words are. The row of pigeonholes scrolls
+        to those that are."""
+        found: list[str] = await self.page.evaluate(
+            f"{SETTLE};"
+            """[...document.querySelectorAll("button, select, textarea, summary, label.file")]
+              .filter((one) => one.checkVisibility({ visibilityProperty: true }))
+              .filter((one) => !one.closest(".wall"))
+              .filter((one) => {
+                const box = one.getBoundingClientRect();
+                if (one.matches("button") && one.scrollWidth > one.clientWidth + 1) return true;
+                for (let around = one; around; around = around.parentElement) {
+                  const sides = around.getBoundingClientRect();
+                  const cuts = getComputedStyle(around).overflowX !== "visible";
+                  const out = box.right > sides.right + 1 || box.left < sides.left - 1;
+                  if (cuts && out) return true;
+                }
+                return box.right > innerWidth;
+              })
+              .map((one) => `${one.tagName} ${one.id} ${one.textContent.trim()}`)"""
+        )
+        return found
+
+    async def broken_words(self) -> list[str]:
+        """Names that go on in the next line within a word, without a hyphen."""
+        found: list[str] = await self.page.evaluate(
+            """[...document.querySelectorAll(".label, #account")].filter((one) => {
+              const text = one.firstChild;
+              const range = document.createRange();
+              const top = (at) => {
+                range.setStart(text, at);
+                range.setEnd(text, at + 1);
+                return [...range.getClientRects()].at(-1)?.top;
+              };
+              const letters = [...text.data.matchAll(/\\p{L}(?=\\p{L})/gu)];
+              return letters.some(({ index }) => top(index) !== top(index + 1));
+            }).map((one) => one.textContent)"""
+        )
+        return found
+
     async def covered(self) -> list[str]:
         """Controls of which something else lies over the middle, once scrolled to."""
         found: list[str] = await self.page.evaluate(

@@ -6,6 +6,7 @@ from base64 import b32encode
 from datetime import UTC, datetime
 from typing import Any
 
+from router.rules.engine import FALLBACK
 from sandbox.crm.event_validation import signature
 from services import clock
 
@@ -68,12 +69,9 @@ def media(message: dict[str, Any], id: str) -> list[dict[str, str]]:
     return [{"id": id, "link": link, "mimeType": about["mime_type"], "filename": ""}]
 
 
-def reason(word: str, earlier: str | None) -> str:
-    if word:
-        return f"Het woord “{word}” staat in het bericht."
-    if earlier:
-        return "Het gesprek loopt al bij deze afdeling."
-    return "Geen enkele regel past op dit bericht."
+def reason(word: str) -> str:
+    """Sentence of the router's for this word."""
+    return f'"{word}" staat erin (regel {word})' if word else FALLBACK
 
 
 def now() -> str:

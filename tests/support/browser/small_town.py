@@ -45,6 +45,8 @@ ACTIONS: dict[str, TypeAdapter[Any]] = {
     "confirm": CONFIRM,
 }
 NUMBER = "106540352242922"
+VERSION = "9184c2c9b97e"
+"""Version of the rules, as the router names it."""
 OUTCOME_NEEDED = "outcome_needed: zeg wat er met dit officiële bericht is gedaan"
 """The router's refusal of a closing that says too little."""
 FRONT_DESK = "klantcontact"
@@ -138,11 +140,10 @@ class SmallTown:
         earlier = self.departments.get(conversation)
         department = WORDS.get(word) or earlier or FRONT_DESK
         self.departments[conversation] = department
-        rule = word or ("vervolg" if earlier else "vangnet")
-        return {
-            "department": department,
-            "decision": {"rule": rule, "reason": reason(word, earlier)},
-        }
+        known = [one["decision"] for one in self.records.get(conversation, []) if "decision" in one]
+        decision = {"rule": word, "reason": reason(word), "version": VERSION}
+        is_same = bool(earlier and known and not word)
+        return {"department": department, "decision": known[-1] if is_same else decision}
 
     async def send(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != "Bearer sandbox-api-token":

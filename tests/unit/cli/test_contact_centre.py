@@ -9,14 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.contact_centre import (
-    CommandOutcome,
-    Notice,
-    Number,
-    build_body,
-    format_number,
-    load_gateway,
-)
+from cli.contact_centre import WORDS, Notice, Number, format_number
+from cli.support.api_command import CommandOutcome, build_body, format_outcome, load_gateway
 from cli.support.gateway_client import FieldProblem
 from tests.support.cli.command_line import postkamer
 
@@ -65,20 +59,23 @@ def test_misused_command_has_exit_code_2(arguments: tuple[str, ...]) -> None:
 
 
 @given(st.none() | st.text(), st.none() | st.text())
-def test_body_has_only_given_members(author: str | None, text: str | None) -> None:
-    body = build_body(author, text=text)
+def test_body_has_only_given_members(by: str | None, text: str | None) -> None:
+    body = build_body(by, text=text)
     assert body.get("text") == text
-    assert ("author" in body) == (author is not None)
+    assert ("author" in body) == (by is not None)
     assert None not in body.values()
 
 
 def test_number_is_shown_with_the_end_of_its_notice_in_summer_time() -> None:
     end = datetime(2026, 7, 1, 15, tzinfo=UTC)
     number = Number("1", "open", None, None, Notice("Druk.", end))
-    assert [*format_number(number)] == [
-        "1: state open: works as usual, within the opening hours of its departments",
-        "  notice until 2026-07-01 17:00: Druk.",
-    ]
+    meanings = {
+        "nl": "stand open: werkt zoals anders, binnen de openingstijden van de afdelingen",
+        "en": "state open: works as usual, within the opening hours of its departments",
+    }
+    for lang, notice in (("nl", "mededeling tot"), ("en", "notice until")):
+        lines = [f"1: {meanings[lang]}", f"  {notice} 2026-07-01 17:00: Druk."]
+        assert [*format_number(number, WORDS[lang])] == lines
 
 
 WAITS = "c: accepted: the router has not come to it yet"
@@ -88,11 +85,20 @@ WAITS = "c: accepted: the router has not come to it yet"
     ("result", "line"),
     [
         (CommandOutcome(number="1", id="x", status="done"), "1: done"),
-        (CommandOutcome(number="1", reason="no"), "1: refused: no"),
+        (CommandOutcome(number="1", status="refused", reason="no"), "1: refused: no"),
         (CommandOutcome(conversation="c", id="x", status="accepted"), WAITS),
+    ],
+)
+def test_outcome_is_one_line(result: CommandOutcome, line: str) -> None:
+    assert format_outcome(result, "en") == line
+
+
+@pytest.mark.parametrize(
+    ("problem", "line"),
+    [
         (FieldProblem("must be given", "/text"), "/text: must be given"),
         (FieldProblem("must be given", "", "Idempotency-Key"), "Idempotency-Key: must be given"),
     ],
 )
-def test_outcome_or_problem_is_one_line(result: object, line: str) -> None:
-    assert str(result) == line
+def test_problem_is_one_line(problem: FieldProblem, line: str) -> None:
+    assert str(problem) == line

@@ -120,14 +120,14 @@ def test_route_explain_refuses_a_wrong_configuration_as_check_does(
     done = postkamer("route", "explain", "x", env=env)
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.startswith(f"{file}:{fault}")
-    assert f"fault: {done.stderr}" in postkamer("check", env=SETTINGS | env).stdout
+    assert f"fout: {done.stderr}" in postkamer("check", env=SETTINGS | env).stdout
 
 
 def test_token_without_a_municipality_is_a_fault_if_there_are_several(file: Path) -> None:
     env = SETTINGS | {"POSTKAMER_API_TOKENS": "crm:hunter2", "POSTKAMER_CONFIG": str(file)}
     fault = "POSTKAMER_API_TOKENS: crm needs its municipality, as in crm@almelo:token"
     done = postkamer("check", env=env)
-    assert (done.exit_code, done.stdout.splitlines()[0]) == (1, f"fault: {fault}")
+    assert (done.exit_code, done.stdout.splitlines()[0]) == (1, f"fout: {fault}")
     for service in ("gateway", "archiver"):
         done = postkamer(service, env=env)
         assert (done.exit_code, done.stderr) == (1, fault + "\n")

@@ -37,7 +37,7 @@ def token(*arguments: str, path: Path | None = EXAMPLE, **env: str) -> Result:
         ({"name": "desk\n"}, "'desk\\n' is no name"),
         ({"tenant": "borne"}, "--tenant: there is no 'borne'; there is almelo"),
         ({"departments": ["jeugd"]}, "--department: almelo has no 'jeugd'; it has "),
-        ({"expires_at": NOW}, "--expires: that is not in the future"),
+        ({"expires_at": NOW}, "--until: that is not in the future"),
     ],
 )
 def test_fault_of_a_request_says_what_is_possible(change: dict[str, Any], fault: str) -> None:
@@ -72,8 +72,7 @@ def test_faults_of_a_request_are_reported_at_once() -> None:
         ("add", "desk", "--tenant", "almelo"),
         ("add", "desk", "--role", "read"),
         ("add", "desk", "--tenant", "almelo", "--role", "mayor"),
-        (*ADD, "--expires", "tomorrow"),
-        (*ADD, "--expires", "2099-01-01"),
+        (*ADD, "--until", "tomorrow"),
         (*ADD, "--per-second", "0"),
         (*ADD, "--burst", "10001"),
         ("revoke",),

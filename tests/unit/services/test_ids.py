@@ -1,15 +1,32 @@
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services import clock
-from services.ids import created_at, uuid7
+from services.ids import created_at, parse_uuid, uuid7
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOMENTS = st.integers(0, 2**53).map(lambda n: EPOCH + timedelta(microseconds=n))
 CHANCE = st.binary(min_size=10, max_size=10)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c11", True),
+        ("018FE5A4-52B7-7D7E-9A4E-0D2F0C6F3C11", True),
+        ("018fe5a452b77d7e9a4e0d2f0c6f3c11", False),
+        ("{018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c11}", False),
+        ("urn:uuid:018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c11", False),
+        ("018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c1", False),
+        ("", False),
+    ],
+)
+def test_uuid_is_parsed_in_one_notation(text: str, is_one: bool) -> None:
+    assert (parse_uuid(text) is not None) == is_one
 
 
 def test_uuid7_is_that_of_the_rfc_for_its_example() -> None:

@@ -56,6 +56,8 @@ def test_viewer_is_read_from_headers_without_surrounding_spaces() -> None:
         ({}, CRM, []),
         ({}, PEOPLE, [EMPLOYEE]),
         ({EMPLOYEE: "  "}, PEOPLE, [EMPLOYEE]),
+        ({EMPLOYEE: ""}, CRM, [EMPLOYEE]),
+        ({REASON: ""}, CRM, []),
         ({EMPLOYEE: "é"}, PEOPLE, []),
         ({EMPLOYEE: "a\udc80"}, CRM, [EMPLOYEE]),
         ({EMPLOYEE: "a\tb"}, CRM, [EMPLOYEE]),

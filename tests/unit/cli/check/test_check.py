@@ -38,6 +38,24 @@ def add_texts(file: Path, more: str, config: str = TOML) -> None:
     file.write_text('texts = "texts"\n' + config)
 
 
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "en_GB.UTF-8")
+
+
+def test_dutch_result_has_dutch_words_around_the_faults(file: Path) -> None:
+    done = postkamer("check", "--config", file, "--lang", "nl")
+    assert done.stdout.splitlines() == [
+        f"gecontroleerd: {file}: 2 gemeenten, 2 nummers, 3 afdelingen, 1 bestemming, 1 regel",
+        "niet gecontroleerd: de adressen, geheimen en certificaten van de omgeving, want daarin"
+        " staat geen POSTKAMER_-variabele",
+        "0 fouten, 0 waarschuwingen",
+    ]
+    file.write_text(file.read_text().replace('fallback = "kcc"', 'fallback = "x"', 1))
+    fault, total = postkamer("check", "--config", file, "--lang", "nl").stdout.splitlines()
+    assert fault.startswith("fout: ") and total == "1 fout, 0 waarschuwingen"
+
+
 def test_good_installation_has_no_faults(file: Path) -> None:
     for done in (postkamer("check", env=install(file)), postkamer("check", "--config", file)):
         assert done.exit_code == 0

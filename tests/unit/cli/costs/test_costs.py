@@ -70,6 +70,27 @@ def test_table_has_totals_rates_budget_and_free_messages() -> None:
     ]
 
 
+def test_english_table_has_english_words_and_numbers() -> None:
+    groups = [group(1234, department="groen"), group(1, "", category=""), group(1, category="new")]
+    assert [*format_costs(costs(groups, town('budget = "60.00"')), "en")] == [
+        "Costs of November 2026: delivered messages, as Meta charged them",
+        "",
+        "department  number    category  delivered  free  charged  unknown   amount",
+        "groen       10000001  service       1,234     0    1,234        0  € 56.27",
+        "kcc         10000001  unknown           1     0        0        1        -",
+        "kcc         10000001  new               1     0        1        0        -",
+        "total                               1,236     0    1,235        1  € 56.27",
+        "",
+        "Rate from 2026-10-01 in EUR: service 0.0456, utility 0.05",
+        "note: 1 charged message is of a category without a rate",
+        "note: Meta did not say how it charged 1 delivered message",
+        "Budget of almelo: € 56.27 of € 60.00 used (93.8%)",
+        "note: number 10000001: 1,234 service messages charged with 0 of 1,000 used;"
+        " these do not agree",
+        "Free service messages of number 10000001: 0 of 1,000 used",
+    ]
+
+
 def test_documentation_shows_what_the_command_prints() -> None:
     config = town('budget = "250.00"', RATES.replace("0.0456", "0.05"))
     paper = (ROOT / "docs" / "municipality" / "costs.md").read_text()
@@ -117,10 +138,13 @@ def test_service_messages_were_free_before_october_2026() -> None:
     assert [*format_costs(result)][-1] == "Voor oktober 2026 waren alle serviceberichten gratis."
 
 
-def test_month_without_messages_has_a_row_of_zeros() -> None:
-    header, zeros = [*format_costs(costs([], town()))][2:4]
-    assert header == "bezorgd  gratis  betaald  bedrag"
-    assert zeros == "      0       0        0       -"
+def test_month_without_messages_says_so() -> None:
+    lines = [[*format_costs(costs([], town()), lang)] for lang in ("nl", "en")]
+    sentences = [
+        "In deze maand is geen bericht bezorgd.",
+        "No message was delivered in this month.",
+    ]
+    assert [each[2] for each in lines] == sentences
 
 
 @pytest.mark.parametrize(
@@ -153,7 +177,7 @@ def test_spreadsheet_has_exact_amounts() -> None:
         (["--month", "1999-12"], 2, "no month from 2000-01 to 2999-12"),
         (["--month", "november"], 2, "expected a month such as 2026-11"),
         (["--month", "2026-1-"], 2, "expected a month such as 2026-11"),
-        (["--by", "citizen"], 2, "'citizen' is not one of"),
+        (["--group-by", "citizen"], 2, "'citizen' is not one of"),
         (["--json", "--csv"], 2, "--json or --csv, not both"),
         ([], 1, "POSTKAMER_DATABASE_URL"),
     ],

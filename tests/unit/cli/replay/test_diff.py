@@ -116,9 +116,11 @@ def test_changed_labels_and_alarms_are_counted() -> None:
         {"then": "-", "now": "threat", "messages": 1},
         {"then": "suicide", "now": "-", "messages": 1},
     ]
-    lines = list(format_differences(found))
-    assert "label juridisch: 1 messages more, 0 fewer" in lines
-    assert "care suicide -> -: 1 messages" in lines
+    for lang, lines in {
+        "nl": ["label juridisch: 1 bericht erbij, 0 eraf", "zorg suicide -> -: 1 bericht"],
+        "en": ["label juridisch: 1 message more, 0 fewer", "care suicide -> -: 1 message"],
+    }.items():
+        assert set(lines) <= set(format_differences(found, lang))
 
 
 def test_other_rule_to_the_same_department_is_no_move() -> None:
@@ -153,7 +155,7 @@ def test_messages_of_one_body_are_in_the_order_of_the_body() -> None:
 def test_differences_are_a_table_on_a_terminal() -> None:
     other = changed(*AFVAL_TO_MILIEU, ('words = ["paspoort"]', 'words = ["rijbewijs"]'))
     week = week_of((2, CONTAINER), (3, "is er afval?"), (4, PASSPORT))
-    table = list(format_differences(compare(week, other)))
+    table = list(format_differences(compare(week, other), "en"))
     assert table[:3] == [
         "3 messages in 3 conversations",
         "3 messages in 3 conversations would go elsewhere, 0 to the same department by another"
@@ -176,4 +178,4 @@ def test_unreadable_records_are_counted_and_do_not_stop_the_comparison() -> None
     week.records.append(msgspec.structs.replace(week.records[last], data=b'{"direction": 5}'))
     found = compare(week, SAME)
     assert (found["messages"], found["unread"]) == (1, 2)
-    assert "2 records cannot be read any more" in list(format_differences(found))
+    assert "no longer readable: 2" in list(format_differences(found, "en"))

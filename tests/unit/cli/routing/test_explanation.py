@@ -1,4 +1,4 @@
-"""An explanation in Dutch: safety rules first, the words that a pattern matches, open decisions."""
+"""An explanation in two languages: safety rules first, the words that a pattern matches."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli.routing.explain import format_answer
+from cli.routing.explain import WORDS, format_answer
 from cli.routing.explanation import explain
 from services.config import loader
 from tests.support.cli.command_line import TOML
@@ -55,6 +55,35 @@ def test_safety_rules_come_first_and_their_consequences_apart(tmp_path: Path) ->
         f"zorg: violence: {fits} (zorgregel geweld)",
     ]
     assert "  past niet  dreiging" in format_answer(found, every=True)
+
+
+def test_english_explanation_has_english_reasons_and_the_same_codes(tmp_path: Path) -> None:
+    file = tmp_path / "postkamer.toml"
+    file.write_text(TOML.replace('name = "Gemeente Almelo"\n', WAKES) + CARE + PIKET)
+    text = "mijn man slaat mij bij het grof vuil"
+    found = explain(loader.load(file), text, None, NOON, lang="en")
+    fits = 'the pattern matches "man slaat"'
+    assert found["careSteps"] == [
+        {"rule": "dreiging", "outcome": "past niet", "matched": ""},
+        {"rule": "geweld", "outcome": "past", "matched": fits},
+    ]
+    assert list(format_answer(found, "en")) == [
+        f"Openbare ruimte (groen): {fits} (safety rule geweld)",
+        "safety rules, which go before all others:",
+        f"  matches    geweld: {fits}",
+        "  the safety rules before it do not match (--all lists them)",
+        "  effect     urgent; crm, then piket is woken (each after 5 minutes);"
+        " the citizen reads no text",
+        "ordinary rules, which no longer decide where it goes:",
+        '  matches    afval: it contains "grof vuil"',
+        "priority: urgent",
+        "language: nl",
+        f"safety: violence: {fits} (safety rule geweld)",
+    ]
+
+
+def test_words_of_the_explanation_exist_in_both_languages() -> None:
+    assert WORDS["nl"].keys() == WORDS["en"].keys()
 
 
 def test_safety_rule_without_a_department_leaves_it_to_the_other_rules(tmp_path: Path) -> None:

@@ -76,11 +76,14 @@ def test_buttons_and_lists_are_in_metas_form() -> None:
 
 
 def test_interactive_payload_names_its_type() -> None:
-    made = {name: content(name)["interactive"] for name in ("link", "place", "phone", "flow")}
+    made = {
+        name: content(name)["interactive"]
+        for name in ("link", "askLocation", "askPhoneNumber", "flow")
+    }
     assert {name: one["type"] for name, one in made.items()} == {
         "link": "cta_url",
-        "place": "location_request_message",
-        "phone": "request_contact_info",
+        "askLocation": "location_request_message",
+        "askPhoneNumber": "request_contact_info",
         "flow": "flow",
     }
     assert made["flow"]["action"] == {
@@ -216,8 +219,8 @@ DISCLOSED = {
     "buttons": "/interactive/body",
     "list": "/interactive/body",
     "link": "/interactive/body",
-    "place": "/interactive/body",
-    "phone": "/interactive/body",
+    "askLocation": "/interactive/body",
+    "askPhoneNumber": "/interactive/body",
     "flow": "/interactive/body",
     "quote": "/text/body",
     "automated": "/text/body",
@@ -273,7 +276,7 @@ WORDS = {
         "Iets anders, medewerker"
     ),
     "link": "U kunt online een afspraak maken.\n[Maak een afspraak] https://www.almelo.nl/afspraak",
-    "place": "Waar staat de container?",
+    "askLocation": "Waar staat de container?",
     "flow": "Wilt u een melding doen?\n[Doe een melding]",
     "upload": "besluit.pdf\nHet besluit",
     "photo": "",

@@ -36,6 +36,28 @@ def test_each_type_has_an_example_and_but_for_text_a_signature() -> None:
     assert REAL.keys() == MEDIA_TYPES.keys() == SIGNATURES.keys() | {"text/plain"}
 
 
+def test_every_type_has_an_extension_that_names_it() -> None:
+    assert {*media_types.EXTENSIONS.values()} == MEDIA_TYPES.keys()
+
+
+@pytest.mark.parametrize(
+    ("content_type", "filename", "resolved"),
+    [
+        ("Image/PNG; x=y", "a.pdf", "image/png"),
+        ("application/octet-stream", "Besluit.PDF", "application/pdf"),
+        ("application/octet-stream", "pdf", ""),
+        ("application/octet-stream", "a.exe", ""),
+        ("application/octet-stream", "", ""),
+        ("application/zip", "a.pdf", ""),
+        ("", "a.pdf", ""),
+    ],
+)
+def test_type_is_resolved_from_the_header_or_the_name(
+    content_type: str, filename: str, resolved: str
+) -> None:
+    assert media_types.resolve_type(content_type, filename) == resolved
+
+
 @pytest.mark.parametrize(
     ("mime_type", "head"),
     [

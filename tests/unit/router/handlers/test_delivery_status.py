@@ -45,6 +45,8 @@ def test_status_event_names_the_kind_of_author_and_no_more(
     router = Router()
     message = command("a", to=ANNA["phone"], author=author)
     router.takes(message)
+    send = router.changes[-1].send
+    assert send is not None and send.author_kind == kind  # registers read it
     [event] = events(router.takes(reports("delivered", message.id)))
     assert data(event)["author"] == {"kind": kind}
 

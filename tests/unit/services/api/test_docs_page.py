@@ -63,6 +63,22 @@ def test_docs_page_shows_every_operation_with_a_command() -> None:
     assert PAGE.count("curl -X ") == len(ids)
 
 
+def test_docs_page_contents_lead_to_every_operation_and_schema() -> None:
+    contents = Outline()
+    contents.feed(PAGE[PAGE.index("<nav") : PAGE.index("</nav>")])
+    items = document["paths"].values()
+    ids = {item[method]["operationId"] for item in items for method in METHODS if method in item}
+    named = {link[1:] for link in contents.links}
+    assert ids | document["components"]["schemas"].keys() | {"schemas"} <= named
+
+
+def test_docs_page_names_every_example() -> None:
+    titles = re.findall("<summary>(Example.*?)</summary>", PAGE)
+    assert "Example: Business initiated" in titles and len(titles) > 100
+    assert "{" not in "".join(titles)
+    assert not [title for title in titles if re.fullmatch(r"Example(: Example\d*)?", title)]
+
+
 def test_docs_page_escapes_the_document() -> None:
     hostile = "<script>alert(1)</script>"
     info = document["info"] | {"title": hostile, "description": f"`{hostile}` {hostile}"}
@@ -92,6 +108,7 @@ SCHEMAS: list[tuple[dict[str, Any], str, str]] = [
     ({"$ref": "#/components/schemas/Note"}, "Note", ""),
     ({"type": "string", "minLength": 1, "maxLength": 20}, "text", "at most 20 characters"),
     ({"type": "string", "format": "uuid"}, "UUID", ""),
+    ({"type": "string", "pattern": r"\S"}, "text", "not blank"),
     ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "whole number or null", ""),
     ({"type": "array", "items": {"type": "string"}, "minItems": 2}, "list of text", "at least 2"),
     ({"enum": ["a", "b"], "type": "string"}, '"a" or "b"', ""),

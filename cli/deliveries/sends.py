@@ -1,0 +1,113 @@
+"""`postkamer sends`: messages of which it is not known if Meta sent them; list and settle them."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import click
+import msgspec
+
+from cli.support.api_command import (
+    build_body,
+    print_outcomes,
+    run_with_gateway,
+    send_command,
+)
+from cli.support.database import with_database
+from cli.support.options import by_option, json_option, reason_option
+from cli.support.output import print_result
+from services.ids import CONVERSATION
+from services.postgres.database import Pool
+
+MAX_LISTED = 1000
+"""Most messages in one list, the oldest first."""
+
+
+class DoubtfulSend(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A message of which it is not known if Meta sent it, without its contents."""
+
+    message: UUID
+    conversation: str
+    tenant: str
+    department: str
+    number: str
+    type: str
+    author: str
+    """Kind of author."""
+    at: datetime
+    """Time of the attempt."""
+
+
+_LIST = """
+select l.id as message, l.conversation, o.tenant, o.department, l.number, o.type,
+    l.author_kind as author, l.claimed_at as at
+from deliverer.ledger l join router.outgoing o using (id)
+where l.state = 'unconfirmed' and ($1::text is null or o.tenant = $1)
+    and ($2::text is null or l.number = $2)
+order by l.claimed_at limit $3
+"""
+
+
+@click.group("sends")
+def group() -> None:
+    """Messages to citizens that may or may not have been sent.
+
+    `list` needs POSTKAMER_DATABASE_URL, as its owner; `settle` needs POSTKAMER_API_TOKEN, with the
+    role send or kcc.
+    """
+
+
+@group.command("list")
+@click.option("--tenant", help="The municipality's id.")
+@click.option("--number", help="Its id.")
+@json_option
+def list_command(tenant: str | None, number: str | None, as_json: bool) -> None:
+    """Show the messages in doubt: it is not known if Meta sent them.
+
+    The oldest comes first. Look in WhatsApp Manager or ask the citizen, then settle each. The list
+    has no contents.
+    """
+
+    async def work(pool: Pool) -> list[DoubtfulSend]:
+        rows = await pool.fetch(_LIST, tenant, number, MAX_LISTED)
+        return [DoubtfulSend(**row) for row in rows]
+
+    sends = with_database("sends", work)
+    print_result(sends, _format(sends), as_json=as_json, empty="no message is in doubt")
+
+
+def _format(sends: Sequence[DoubtfulSend]) -> Iterator[str]:
+    for each in sends:
+        yield f"{each.at:%Y-%m-%d %H:%M:%S}Z  {each.number}  {each.tenant}/{each.department}"
+        yield f"    {each.type or 'text'} by {each.author or 'employee'}"
+        yield f"    {each.conversation} {each.message}"
+
+
+@group.command("settle")
+@click.argument("conversation")
+@click.argument("message", type=click.UUID)
+@click.option(
+    "--saw",
+    required=True,
+    type=click.Choice(["sent", "not-sent"]),
+    help="sent: it arrived. not-sent: it did not, so it is sent again.",
+)
+@reason_option
+@by_option
+@json_option
+def settle_command(
+    conversation: str, message: UUID, saw: str, reason: str, by: str, as_json: bool
+) -> None:
+    """Settle MESSAGE in CONVERSATION with what you saw at Meta.
+
+    A message that did not arrive is sent again. --reason says where you saw it.
+    """
+    if not CONVERSATION.fullmatch(conversation):
+        raise click.BadParameter("it is no id of a conversation", param_hint="CONVERSATION")
+    path = f"/v1/conversations/{conversation}/_settle"
+    seen = saw.replace("-", "_")
+    body = build_body(by, message=str(message), seen=seen, reason=reason)
+    outcome = run_with_gateway(
+        lambda gateway: send_command(gateway, "POST", path, body, conversation=conversation)
+    )
+    print_outcomes([outcome], outcome, "en", as_json=as_json)

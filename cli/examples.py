@@ -1,0 +1,73 @@
+"""An example of each command, for its help; a test parses them all."""
+
+CONVERSATION = "106540352242922-a3n7cqk2w5o4xjtz6bdl3fyvue"
+MESSAGE = "019ac5d2-7f00-7000-8000-0000000000a1"
+
+EXAMPLES = {
+    "route explain": "route explain 'mijn container is niet geleegd' --lang en",
+    "route replay": "route replay --since 2026-11-01 --config new/postkamer.toml",
+    "check": "check --config new/postkamer.toml",
+    "rules list": "rules list",
+    "rules show": "rules show 3f9c2a7b10de",
+    "rules diff": "rules diff 3f9c2a7b10de 8b11e04c77aa",
+    "rules rollback": "rules rollback 3f9c2a7b10de --dry-run",
+    "number list": "number list",
+    "number state": "number state closed --text 'Wij zijn verhuisd.' --by s.jansen",
+    "notice set": "notice set 'Het is druk.' --until 2026-12-01T17:00 --by s.jansen",
+    "notice clear": "notice clear --by s.jansen",
+    "care confirm": f"care confirm {CONVERSATION} --by s.jansen",
+    "costs": "costs --month 2026-11 --group-by department",
+    "parked list": "parked list --destination crm --since 2026-11-28",
+    "parked show": f"parked show {MESSAGE}",
+    "parked replay": "parked replay --destination crm --dry-run",
+    "parked drop": "parked drop --destination crm --reason 'CRM is gone' --dry-run",
+    "sends list": "sends list --number 106540352242922",
+    "sends settle": f"sends settle {CONVERSATION} {MESSAGE} --saw not-sent"
+    " --reason 'not in WhatsApp Manager' --by s.jansen",
+    "destination list": "destination list",
+    "destination pause": "destination pause crm --reason 'upgrade until 18:00'",
+    "destination resume": "destination resume crm",
+    "token add": "token add desk --tenant almelo --role send --role read",
+    "token list": "token list",
+    "token revoke": "token revoke desk",
+    "archive search": "archive search zwembad sluiting --since 2026-11-01 --reason 'Woo 17'",
+    "archive annotate": f"archive annotate {MESSAGE} --text - --by 'P. Bakker'",
+    "archive aside again": f"archive aside again {MESSAGE} --reason 'the key is back'",
+    "archive aside list": "archive aside list",
+    "archive aside open": f"archive aside open {MESSAGE} --out body.bin --reason 'fault 12'",
+    "archive checkpoint": "archive checkpoint",
+    "archive exposure": "archive exposure --token crm --since 2026-11-20 --until 2026-11-23"
+    " --reason 'data breach 7'",
+    "archive key": "archive key",
+    "archive processing": "archive processing --since 2026-11-01 --tenant almelo",
+    "archive prove": f"archive prove {MESSAGE} --out proof.json",
+    "archive receipt": f"archive receipt {MESSAGE} --out body.json --reason 'complaint 12'",
+    "archive reindex": "archive reindex",
+    "archive request decide": "archive request decide AVG-2026-0001 --decision granted"
+    " --by 'P. Bakker'",
+    "archive request extend": "archive request extend AVG-2026-0001 --until 2027-01-25"
+    " --ground ingewikkeld --by 'P. Bakker'",
+    "archive request letter": "archive request letter AVG-2026-0001",
+    "archive request list": "archive request list --open",
+    "archive request open": "archive request open --kind access --received 2026-11-25"
+    " --phone-file - --by 'P. Bakker'",
+    "archive request show": "archive request show AVG-2026-0001",
+    "archive rotate": "archive rotate --tenant almelo",
+    "archive subject": "archive subject --phone-file - --reason inzage --out a.json --out a.pdf",
+    "archive verify": "archive verify --index --media",
+    "archive views": "archive views --employee m.devries --since 2026-11-01",
+    "files list": "files list --state quarantined",
+    "files open": f"files open {MESSAGE} --out file.bin --by 'A. Arts'",
+    "files release": f"files release {MESSAGE} --by 'A. Arts'",
+    "status": "status",
+    "migrate": "migrate",
+    "topology declare": "topology declare",
+    "topology definitions": "topology definitions > definitions.json",
+    "topology show": "topology show",
+    "gateway": "gateway",
+    "router": "router",
+    "deliverer": "deliverer",
+    "archiver": "archiver",
+    "sandbox": "sandbox",
+}
+"""Words of a command -> the words after `postkamer`."""

@@ -1,0 +1,27 @@
+"""Language of a command that speaks Dutch and English: --lang, POSTKAMER_LANG, or the locale."""
+
+import os
+from collections.abc import Mapping
+
+import click
+
+LANGUAGES = ("nl", "en")
+LANGUAGE = "POSTKAMER_LANG"
+LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
+"""Variables of the locale, in the order of POSIX: the first one that is set decides."""
+
+
+def locale_language(environ: Mapping[str, str]) -> str:
+    """Return the language of the locale; Dutch for one that is neither Dutch nor English, as C."""
+    locale = next(filter(None, (environ.get(name) for name in LOCALE)), "")
+    language = locale.replace("-", "_").partition("_")[0].lower()
+    return language if language in LANGUAGES else LANGUAGES[0]
+
+
+lang_option = click.option(
+    "--lang",
+    type=click.Choice(LANGUAGES),
+    envvar=LANGUAGE,
+    default=lambda: locale_language(os.environ),
+    help=f"Left out: {LANGUAGE}, else the locale, else nl.",
+)

@@ -1,0 +1,101 @@
+"""Sentences that say why a rule matched, in Dutch and in English. Pure."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class Reasons(msgspec.Struct, frozen=True, kw_only=True):
+    """Sentences of one language; `{}` is a word of the rule or of the configuration."""
+
+    both: str
+    """Between two clauses that both hold."""
+    word: str
+    misspelled: str
+    pattern: str
+    quote: str
+    """Words that a pattern matches."""
+    number: str
+    choice: str
+    type: str
+    types: Mapping[str, str]
+    language: str
+    state: str
+    states: Mapping[str, str]
+    referral: str
+    tag: str
+    hours: str
+    rule: str
+    """Clause, and the rule that it is of."""
+    rule_alone: str
+    safety_rule: str
+    fallback: str
+    menu: str
+    closed: str
+    """Department that is closed, after the reason for the department."""
+
+
+DUTCH = Reasons(
+    both="{} en {}",
+    word='"{}" staat erin',
+    misspelled=", verkeerd gespeld",
+    pattern="het patroon past",
+    quote=' op "{}"',
+    number="het kwam op dit nummer binnen",
+    choice='gekozen is "{}"',
+    type="het is {}",
+    types={
+        "text": "een tekst", "image": "een foto", "video": "een video",
+        "audio": "een spraakbericht", "voice": "een spraakbericht", "document": "een bestand",
+        "sticker": "een sticker",
+        "location": "een locatie", "contacts": "een contactkaart", "interactive": "een keuze",
+        "button": "een knop", "reaction": "een reactie", "order": "een bestelling",
+    },
+    language="de taal is {}",
+    state="het gesprek is {}",
+    states={
+        "new": "nieuw", "undecided": "nog onbeslist", "decided": "al toegewezen",
+        "answered": "al beantwoord", "reopened": "heropend",
+    },
+    referral='de link noemt "{}"',
+    tag="het label {} staat erbij",
+    hours="het is binnen de tijden van de regel",
+    rule="{} (regel {})",
+    rule_alone="regel {} past",
+    safety_rule="{} (zorgregel {})",
+    fallback="geen enkele regel past; dit is de afdeling voor de rest",
+    menu='"{}" is gekozen uit het menu',
+    closed="; {} is gesloten",
+)  # fmt: skip
+ENGLISH = Reasons(
+    both="{} and {}",
+    word='it contains "{}"',
+    misspelled=", misspelled",
+    pattern="the pattern matches",
+    quote=' "{}"',
+    number="it came in on this number",
+    choice='"{}" was chosen',
+    type="it is {}",
+    types={
+        "text": "a text", "image": "a picture", "video": "a video", "audio": "a voice message",
+        "voice": "a voice message", "document": "a file", "sticker": "a sticker",
+        "location": "a location", "contacts": "a contact card", "interactive": "a choice",
+        "button": "a button", "reaction": "a reaction", "order": "an order",
+    },
+    language="the language is {}",
+    state="the conversation is {}",
+    states={
+        "new": "new", "undecided": "still undecided", "decided": "already assigned",
+        "answered": "already answered", "reopened": "reopened",
+    },
+    referral='the link names "{}"',
+    tag="it has the label {}",
+    hours="it is within the hours of the rule",
+    rule="{} (rule {})",
+    rule_alone="rule {} matches",
+    safety_rule="{} (safety rule {})",
+    fallback="no rule matches; this is the department for the rest",
+    menu='"{}" was chosen from the menu',
+    closed="; {} is closed",
+)  # fmt: skip
+REASONS = {"nl": DUTCH, "en": ENGLISH}

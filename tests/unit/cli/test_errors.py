@@ -1,0 +1,118 @@
+"""Exit codes 0, 1 and 2, and errors as JSON."""
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.main import HEADINGS, main
+from tests.support.cli.command_line import postkamer
+from tests.support.cli.command_tree import walk_commands
+from tests.support.installation import ROOT
+
+WITH_JSON = [
+    path
+    for path, command in walk_commands(main)
+    if any("--json" in parameter.opts for parameter in command.params)
+]
+EXITS = {
+    "archive": ("", "archive verify", "archive views"),
+    "care": ("", "care confirm 10000001-a2a2a2a2a2a2a2a2a2a2a2a2a2", "care confirm x"),
+    "check": ("check --config good.toml", "check --config wrong.toml", "check x"),
+    "costs": ("", "costs", "costs --month x"),
+    "destination": ("", "destination list --config good.toml", "destination list"),
+    "files": ("", "files list", "files list --state x"),
+    "migrate": ("", "migrate", "migrate x"),
+    "notice": ("", "notice clear", "notice set x"),
+    "number": ("", "number list", "number state x"),
+    "parked": ("", "parked list", "parked drop --reason x"),
+    "route": (
+        "route explain hallo --config good.toml",
+        "route explain hallo --config wrong.toml",
+        "route explain",
+    ),
+    "rules": ("", "rules list", "rules show"),
+    "sends": (
+        "",
+        "sends list",
+        "sends settle x 019ac5d2-7f00-7000-8000-0000000000a1 --saw sent --reason x --by x",
+    ),
+    "status": ("", "", "status x"),
+    "token": ("", "token list", "token add"),
+    "topology": (
+        "topology show --config good.toml",
+        "topology show --config wrong.toml",
+        "topology show x",
+    ),
+}
+"""Group -> commands that are done, refused and misused, without any setting."""
+
+
+TYPED = [(code, line) for lines in EXITS.values() for code, line in enumerate(lines) if line]
+REAL = ("--version", "token list --json", "token add --json")
+
+
+@pytest.fixture
+def folder(file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The present folder, with a good and a wrong configuration."""
+    (file.parent / "good.toml").write_text(file.read_text())
+    (file.parent / "wrong.toml").write_text(file.read_text().replace('"kcc"', '"x"', 1))
+    monkeypatch.chdir(file.parent)
+    return file.parent
+
+
+@pytest.mark.parametrize(("code", "line"), TYPED)
+def test_command_ends_with_the_documented_exit_code(folder: Path, code: int, line: str) -> None:
+    done = postkamer(*shlex.split(line))
+    assert done.exit_code == code, done.output
+    assert bool(done.stderr) == (code > 0 and not line.startswith("check --config"))
+
+
+@pytest.mark.slow
+def test_program_ends_with_the_exit_code_of_its_command(folder: Path) -> None:
+    for code, line in enumerate(REAL):
+        command = [sys.executable, "-m", "cli.main", *line.split()]
+        ended = subprocess.run(command, env={"PYTHONPATH": str(ROOT)}, capture_output=True)
+        assert ended.returncode == code
+        assert code == 0 or json.loads(ended.stderr)["error"]["exit"] == code
+
+
+def test_each_group_has_its_exit_codes_in_the_table() -> None:
+    assert EXITS.keys() == main.places.keys() - set(HEADINGS["Services"])
+
+
+@pytest.mark.parametrize("path", WITH_JSON)
+def test_misuse_with_json_is_one_json_object_on_stderr(path: str) -> None:
+    done = postkamer(*path.split(), "--json", "--nonsense")
+    assert (done.exit_code, done.stdout) == (2, "")
+    error = json.loads(done.stderr)["error"]
+    assert (error["exit"], error["message"][:28]) == (2, "No such option '--nonsense'.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("token", "list", "--json"), 1, "POSTKAMER_DATABASE_URL: is missing"),
+        (("costs", "--json", "--csv"), 2, "--json or --csv, not both"),
+        (("rules", "diff", "one", "--json"), 2, "Missing argument 'OTHER'."),
+        (("nothing", "--json"), 2, "No such command 'nothing'."),
+        (("route", "explain", "x", "--number", "999", "--json"), 2, "--number: 999 is not in the"),
+        (("archive", "subject", "--reason", "x", "--json"), 2, "--out: say where it goes: a file"),
+    ],
+)
+def test_refusal_with_json_is_one_json_object_on_stderr(
+    file: Path, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    done = postkamer(*arguments)
+    assert (done.exit_code, done.stdout) == (code, "")
+    error = json.loads(done.stderr)["error"]
+    assert error["exit"] == code and error["message"].startswith(message)
+
+
+def test_json_after_a_double_dash_is_a_word(file: Path) -> None:
+    done = postkamer("route", "explain", "--number", "999", "--", "--json")
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1] == "--number: 999 is not in the configuration"

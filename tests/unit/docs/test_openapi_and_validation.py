@@ -1,0 +1,166 @@
+"""Both APIs accept exactly the requests that their documents allow."""
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import emoji
+import jsonschema_rs
+import pytest
+from pydantic import TypeAdapter
+
+import gateway.api_docs.document
+from archiver import openapi
+from archiver.api.routes import AFTER, LIMIT, IntegerParameter, parse_integer
+from archiver.api.viewer import find_faults
+from archiver.openapi import SEARCH_MESSAGES, VIEWER_HEADERS
+from gateway.api_docs.operations import CHANGES, CONSENTS, NUMBERS, SEND
+from gateway.api_docs.parameters import DISPOSITION, KEY
+from gateway.commands.idempotency import single_key
+from gateway.media.filenames import HEADER_CHARACTERS
+from gateway.requests.messages import EMOJI_PATTERN, EMOJI_STYLE
+from services.api.json_body import parse_body
+from services.api.operations import Operation
+from services.http.rights import Rights
+from tests.support.gateway.commands import at, changed, paths
+from tests.unit.gateway.requests.test_combinations import WRONG
+
+Json = dict[str, Any]
+
+DOCUMENTS: dict[str, Json] = {
+    "gateway": gateway.api_docs.document.document,
+    "archiver": openapi.document,
+}
+VALUES: list[Any] = [
+    None, True, -1, 1.5, 10**9, [], {}, [1], {"x": 1}, "", " ", "\t", "a\tb", "a\nb", "é", " a",
+    "a ", "nl\n", "31600000011\n", "https://x/\n", "http://x", "https://x y", "x" * 5000, "x" * 256,
+    "2026-12-01", "2026-12-01T17:00:00", "2026-12-01 17:00:00Z", "2026-13-01T00:00:00Z",
+    "018FE5A4-52B7-7D7E-9A4E-0D2F0C6F3C11", "018fe5a452b77d7e9a4e0d2f0c6f3c11",
+    "{018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c11}", "urn:uuid:018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c11",
+]  # fmt: skip
+NOT_IN_SCHEMAS = (
+    "has no word",
+    "names the telephone as the only way on",
+    "must be one emoji",
+    "must be later than from",
+    "must have at most 10 rows together",
+    "must have at most one header and one body",
+    "must have buttons with indexes that differ",
+    "must have ids that differ",
+    "must have names that differ",
+    "must have rows with ids that differ",
+    "must have titles that differ",
+)
+"""Refusals for which JSON Schema has no word; a description says each of them."""
+
+
+@cache
+def validator(name: str, schema: str) -> Any:
+    """Validator of a schema of a document, with the regular expressions of JavaScript."""
+    whole = json.loads(schema) | {"components": DOCUMENTS[name]["components"]}
+    return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
+
+
+def allows(name: str, schema: Json, value: Any) -> bool:
+    return bool(validator(name, json.dumps(schema)).is_valid(value))
+
+
+def changes_of(body: Any) -> Iterator[Any]:
+    """Yield the body with each value replaced, each member left out and each list doubled."""
+    for path in paths(body):
+        yield from (changed(body, path, value) for value in VALUES)
+        if path and isinstance(path[-1], str):
+            without = copy.deepcopy(body)
+            del at(without, path[:-1])[path[-1]]
+            yield without
+        elif path:
+            yield changed(body, path[:-1], at(body, path[:-1]) * 2)
+
+
+def disagreement(name: str, schema: Json, kind: TypeAdapter[Any], body: Any) -> str:
+    """Return the faults of an allowed body, or that a forbidden one is accepted; else ''."""
+    read = parse_body(json.dumps(body).encode(), kind)
+    is_allowed = allows(name, schema, body)
+    if not isinstance(read, list):
+        return "" if is_allowed else "accepted"
+    details = "; ".join(fault.detail for fault in read)
+    return details if is_allowed and not details.startswith(NOT_IN_SCHEMAS) else ""
+
+
+BODIES = [
+    *(("gateway", each) for each in (SEND, *CHANGES, *CONSENTS, *NUMBERS) if each.content),
+    ("archiver", SEARCH_MESSAGES),
+]
+
+
+@pytest.mark.parametrize(("name", "operation"), BODIES, ids=[one.id for _, one in BODIES])
+def test_body_is_accepted_exactly_if_its_schema_allows_it(name: str, operation: Operation) -> None:
+    content = operation.content
+    assert content and isinstance(content.model, TypeAdapter)
+    described = DOCUMENTS[name]["paths"][operation.path][operation.method]["requestBody"]
+    schema = described["content"]["application/json"]["schema"]
+    for example in content.examples.values():
+        for body in changes_of(example):
+            assert not disagreement(name, schema, content.model, body), body
+
+
+@pytest.mark.parametrize("body", [one[1] for one in WRONG], ids=[one[0] for one in WRONG])
+def test_conflicting_members_are_in_the_schema(body: Json) -> None:
+    assert SEND.content and isinstance(SEND.content.model, TypeAdapter)
+    schema = {"$ref": "#/components/schemas/Message"}
+    assert disagreement("gateway", schema, SEND.content.model, body) == ""
+
+
+def test_every_emoji_has_the_form_in_the_schema() -> None:
+    wide = [text.encode("utf-16-le")[::2].decode("latin-1") for text in emoji.EMOJI_DATA]
+    assert max(map(len, wide)) <= 20, "JavaScript counts UTF-16"
+    for text in ("", *emoji.EMOJI_DATA):
+        assert re.search(EMOJI_PATTERN, text) and re.search(EMOJI_PATTERN, text + EMOJI_STYLE)
+
+
+HEADERS: list[tuple[Json, str]] = [
+    (header, value)
+    for header in VIEWER_HEADERS
+    for value in ("m.devries", "Zoë", "a b", "", "a\tb", "a\x7f", "a\xa0b", "x" * 200, "x" * 201)
+]  # fmt: skip
+READER = Rights(name="crm", tenant="almelo", roles=frozenset({"read"}))
+
+
+@pytest.mark.parametrize(("header", "value"), HEADERS)
+def test_viewer_header_is_accepted_exactly_if_its_schema_allows_it(
+    header: Json, value: str
+) -> None:
+    is_refused = bool(find_faults({header["name"]: value}, READER))
+    assert is_refused != allows("archiver", header["schema"], value)
+
+
+@pytest.mark.parametrize("text", ["0", "1", "1000", "1001", "-1", "9223372036854775807", "9" * 19])
+@pytest.mark.parametrize(
+    ("described", "parameter"), [(openapi.AFTER, AFTER), (openapi.LIMIT, LIMIT)]
+)
+def test_number_in_a_query_is_accepted_exactly_if_its_schema_allows_it(
+    described: Json, parameter: IntegerParameter, text: str
+) -> None:
+    assert (parse_integer([text], parameter) is not None) == allows(
+        "archiver", described["schema"], int(text)
+    )
+    assert parse_integer([], parameter) == described["schema"]["default"]
+
+
+@pytest.mark.parametrize("texts", [["+5"], ["5.0"], ["x"], [""], ["1", "2"], ["٣"]])
+def test_other_texts_in_a_query_are_no_number(texts: list[str]) -> None:
+    assert parse_integer(texts, AFTER) is None
+
+
+@pytest.mark.parametrize("key", ["a", "a b", "~", "", "é", "a\tb", "x" * 255, "x" * 256])
+def test_key_is_accepted_exactly_if_its_schema_allows_it(key: str) -> None:
+    assert bool(single_key([key])) == allows("gateway", KEY["schema"], key)
+
+
+def test_the_bounds_of_an_upload_are_in_its_document() -> None:
+    assert DISPOSITION["schema"]["maxLength"] == HEADER_CHARACTERS
+    content = DOCUMENTS["gateway"]["paths"]["/media"]["post"]["requestBody"]["content"]
+    assert all(not allows("gateway", each["schema"], "") for each in content.values())
