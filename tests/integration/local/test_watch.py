@@ -76,6 +76,11 @@ def watched(tmp_path: Path) -> Callable[[str], tuple[Watch, list[str]]]:
     return start
 
 
+def until_it_ends(service: Watched) -> None:
+    while service.start_at is None and service.process.exit_code is None:
+        wait_for_end([service.process], 10)
+
+
 KILLED = "import os; os.kill(os.getpid(), 9)"
 
 
@@ -86,8 +91,7 @@ def test_service_that_is_killed_again_and_again_is_given_up(
     [router] = watch.services
     with pytest.raises(Refusal, match=r"router ended by itself \(killed by SIGKILL\)"):
         for second in range(100):
-            while router.start_at is None and router.process.exit_code is None:
-                wait_for_end([router.process], 1)
+            until_it_ends(router)
             watch.keep_running(float(second))
     pauses = [line.rpartition(" in ")[2] for line in lines[:-1]]
     assert pauses == ["1 s", "2 s", "4 s", "8 s", "16 s"]
@@ -101,6 +105,6 @@ def test_service_that_cannot_start_again_stops_everything_with_the_reason(
     [router] = watch.services
     with pytest.raises(Refusal, match="POSTKAMER_X: is missing"):
         for second in range(3):
-            wait_for_end([router.process], 10)
+            until_it_ends(router)
             watch.keep_running(float(second))
     assert lines == ["router ended by itself (exit code 1); it is started again in 1 s"]
