@@ -8,8 +8,7 @@ from playwright.async_api import Browser, expect
 
 from router.conversation import reopen_request
 from router.handlers import conversation_commands, timer_fired
-from router.rules import engine
-from router.rules.conditions import STATES, TYPES
+from router.rules.reasons import DUTCH as SENTENCES
 from services.whatsapp.delivery_status import WINDOW_CLOSED_CODE, error_explanation
 from tests.support.browser.page import IN_CHROMIUM
 from tests.support.browser.small_town import VERSION
@@ -20,7 +19,7 @@ from tests.support.router.names import NUMBER
 pytestmark = IN_CHROMIUM
 
 OTHER_REASONS = (
-    engine.FALLBACK,
+    SENTENCES.fallback,
     timer_fired.WAITED,
     timer_fired.SILENT,
     timer_fired.UNANSWERED,
@@ -43,8 +42,8 @@ CONDITIONS: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
     ({"hours": "Mo-Fr 09:00-17:00"}, {}),
     ({"tagged": ["pers"]}, {"tags": frozenset({"pers"})}),
     ({"not": {"words": ["boom"]}}, {"text": "gras"}),
-    *(({"types": [type], "words": ["a"]}, {"type": type, "text": "a"}) for type in TYPES),
-    *(({"states": [state]}, {"state": state}) for state in STATES),
+    *(({"types": [type], "words": ["a"]}, {"type": type, "text": "a"}) for type in SENTENCES.types),
+    *(({"states": [state]}, {"state": state}) for state in SENTENCES.states),
 )
 """Conditions of rules, each with a message for which it holds: every clause of the router's."""
 DUTCH = re.compile(r"\b(?:het|de|een|en|niet|geen|staat|erin|regel|van|gesprek|inwoner|is ge\w+)\b")

@@ -87,7 +87,7 @@ async def test_change_to_the_index_is_found_and_mended(
 
 async def test_complete_index_is_not_changed(world: Pool, archive: Archive) -> None:
     assert await findings(archive, 0) == []
-    assert (await archive("reindex")).stdout == "0 rows were laid anew, 0 taken away\n"
+    assert (await archive("reindex")).stdout == "0 rows added, 0 removed\n"
     shown = (await archive("verify", "--index")).stdout
     assert "What things are found by: nothing is wrong." in shown
     error = (await archive("verify", "--index", code=1, POSTKAMER_ARCHIVE_KEY="")).stderr

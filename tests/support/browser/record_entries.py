@@ -6,7 +6,7 @@ from base64 import b32encode
 from datetime import UTC, datetime
 from typing import Any
 
-from router.rules.engine import FALLBACK
+from router.rules.reasons import DUTCH
 from sandbox.crm.event_validation import signature
 from services import clock
 
@@ -71,7 +71,7 @@ def media(message: dict[str, Any], id: str) -> list[dict[str, str]]:
 
 def reason(word: str) -> str:
     """Sentence of the router's for this word."""
-    return f'"{word}" staat erin (regel {word})' if word else FALLBACK
+    return f'"{word}" staat erin (regel {word})' if word else DUTCH.fallback
 
 
 def now() -> str:
