@@ -167,6 +167,6 @@ def command(path: Path | None, is_live: bool, lang: str, as_json: bool) -> None:
         servers = check_servers(os.environ)
         result.faults += [fault for fault in servers.faults if fault not in result.faults]
         result.warnings += servers.warnings
-        result.checked += servers.checked
+        result.checked += [WORDS[lang]["answers"].format(server) for server in servers.checked]
     print_result(result, format_result(result, lang), as_json=as_json)
     sys.exit(1 if result.faults else 0)

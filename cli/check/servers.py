@@ -16,6 +16,7 @@ class ServerCheck(msgspec.Struct):
     faults: list[str] = []
     warnings: list[str] = []
     checked: list[str] = []
+    """Servers that answer, each with its version."""
 
 
 def check_servers(environ: Mapping[str, str]) -> ServerCheck:
@@ -39,7 +40,7 @@ async def _check_broker(environ: Mapping[str, str], result: ServerCheck) -> None
             reason = f"POSTKAMER_AMQP_URL: a broker cannot be used ({type(error).__name__})"
             result.faults.append(reason)
             continue
-        result.checked.append(f"checked: RabbitMQ {version} answers")
+        result.checked.append(f"RabbitMQ {version}")
         if fault := describe_broker_fault(version):
             result.warnings.append(fault)
 
@@ -55,6 +56,6 @@ async def _check_database(environ: Mapping[str, str], result: ServerCheck) -> No
         reason = f"POSTKAMER_DATABASE_URL: the database cannot be used ({type(error).__name__})"
         result.faults.append(reason)
         return
-    result.checked.append(f"checked: PostgreSQL {version} answers")
+    result.checked.append(f"PostgreSQL {version}")
     if fault := describe_database_fault(version):
         result.faults.append(fault)

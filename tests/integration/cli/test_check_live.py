@@ -11,7 +11,8 @@ from tests.support.installation import EXAMPLE
 
 def check(broker: str, database: str) -> dict[str, Any]:
     env = {"POSTKAMER_AMQP_URL": broker, "POSTKAMER_DATABASE_URL": database}
-    done = postkamer("check", "--live", "--config", str(EXAMPLE), "--json", env=env)
+    options = ("--live", "--config", str(EXAMPLE), "--json", "--lang", "en")
+    done = postkamer("check", *options, env=env)
     result: dict[str, Any] = json.loads(done.stdout)
     assert done.exit_code == bool(result["faults"])
     assert "hunter2" not in done.output
