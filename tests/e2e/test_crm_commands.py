@@ -4,6 +4,7 @@ on the record. The commands are answers of every kind, transfer, closing, notes 
 import asyncio
 import json
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -297,25 +298,33 @@ async def test_a_generated_client_reads_the_record_typed(
         assert history.department == asked["department"]
 
 
-async def in_doubt(watch: Watch, words: str, citizen: int) -> tuple[str, str]:
-    """A conversation, and the id of an answer during whose sending the deliverer died, ten minutes
-    ago; its CRM has heard so."""
-    asked = await wrote(watch, words, f"wamid.doubt.{citizen}", citizen)
-    conversation = asked["conversationId"]
+DIED = """
+update deliverer.ledger set state = 'sending', attempt = 1, claimed_by = id,
+    claimed_at = now() - interval '11 minutes' where state = 'queued'
+"""
+"""A deliverer died while it sent these, eleven minutes ago."""
+
+
+async def in_doubt(watch: Watch, *words: str) -> list[tuple[str, str]]:
+    """Conversations, each with the id of an answer during whose sending the deliverer died; its CRM
+    has heard so."""
+    asked = [
+        (await wrote(watch, each, f"wamid.doubt.{n}", 140 + n))["conversationId"]
+        for n, each in enumerate(words)
+    ]
     await asyncio.to_thread(watch.town.kill, "deliverer")
-    _, accepted = await Desk(watch).answer(conversation, text={"body": f"Antwoord: {words}"})
-    id = accepted["id"]
-    queued = f"select count(*) from deliverer.ledger where id = '{id}'"
-    await until(lambda: watch.count(queued), bool, 10)
-    died = (
-        "update deliverer.ledger set state = 'sending', attempt = 1, claimed_by = id,"
-        f" claimed_at = now() - interval '11 minutes' where id = '{id}'"
-    )
-    await asyncio.to_thread(watch.town.database.execute, died)
+    sends = []
+    for conversation, question in zip(asked, words, strict=True):
+        _, accepted = await Desk(watch).answer(conversation, text={"body": f"Antwoord: {question}"})
+        sends.append((conversation, accepted["id"]))
+    queued = "select count(*) from deliverer.ledger where state = 'queued'"
+    await until(lambda: watch.count(queued), lambda n: n == len(words), 10)
+    await asyncio.to_thread(watch.town.database.execute, DIED)
     await asyncio.to_thread(watch.town.restart, "deliverer")
-    statuses = lambda: watch.told(conversation, "message-status-changed")  # noqa: E731
-    await until(statuses, lambda told: any(one["status"] == "unknown" for one in told), 20)
-    return conversation, id
+    for conversation in asked:
+        statuses = partial(watch.told, conversation, "message-status-changed")
+        await until(statuses, lambda told: any(one["status"] == "unknown" for one in told), 20)
+    return sends
 
 
 async def command_line(watch: Watch, *arguments: str) -> Result:
@@ -337,10 +346,10 @@ async def search_in_doubt(watch: Watch) -> list[str]:
 
 async def test_person_settles_sends_of_which_nobody_knows_whether_they_went(watch: Watch) -> None:
     desk = Desk(watch)
-    went, lost = await in_doubt(watch, "did it go", 140), await in_doubt(watch, "did it not", 141)
+    went, lost = await in_doubt(watch, "did it go", "did it not")
     assert await search_in_doubt(watch) == [lost[1], went[1]]
     listed = json.loads((await command_line(watch, "sends", "list", "--json")).stdout)
-    assert [(one["conversation"], one["message"]) for one in listed] == [went, lost]
+    assert {(one["conversation"], one["message"]) for one in listed} == {went, lost}
     body = {"message": went[1], "seen": "sent", "reason": "De inwoner belde.", "author": AUTHOR}
     status, accepted = await desk.does(went[0], "_settle", **body)
     assert status == 202, accepted
