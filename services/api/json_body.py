@@ -13,7 +13,7 @@ import msgspec
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from services.api.field_types import OURS
+from services.api.field_types import OURS, OURS_OF_OBJECT
 from services.api.operations import ProblemExample
 
 T = TypeVar("T")
@@ -253,6 +253,8 @@ def _pointer(error: ErrorDetails, value: Any) -> str:
         steps.append(error["loc"][-1])  # an unknown member with the name of its object's type
     if error["type"] in UNIONS:
         steps.append(error["ctx"]["discriminator"].strip("'"))
+    if error["type"] == OURS_OF_OBJECT:
+        steps.pop()
     return "".join(f"/{_token(step)}" for step in steps)
 
 
@@ -269,6 +271,6 @@ def _member(value: Any, step: str | int) -> Any:
 
 
 def _sentence(error: ErrorDetails) -> str:
-    if error["type"] == OURS:
+    if error["type"] in (OURS, OURS_OF_OBJECT):
         return error["msg"]
     return SENTENCES.get(error["type"], OTHERWISE).format_map(error.get("ctx", {}))

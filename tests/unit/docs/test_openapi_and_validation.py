@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -124,8 +125,12 @@ def test_every_emoji_has_the_form_in_the_schema() -> None:
 HEADERS: list[tuple[Json, str]] = [
     (header, value)
     for header in VIEWER_HEADERS
-    for value in ("m.devries", "Zoë", "a b", "", "a\tb", "a\x7f", "a\xa0b", "x" * 200, "x" * 201)
+    for value in ("m.devries", "Zoë", "a b", "", "a\tb", "a\x7f", "a\xa0b", "x" * 200, "x" * 201,
+                  "a\u2028b", "a\u200bb", "a\u202eb", "a\u3000b")
 ]  # fmt: skip
+UNSAYABLE = ("Cn", "Cs")
+"""Categories of characters of which the schema does not speak: those that Unicode has not assigned
+yet, and halves of characters, which no header in UTF-8 can have."""
 READER = Rights(name="crm", tenant="almelo", roles=frozenset({"read"}))
 
 
@@ -135,6 +140,13 @@ def test_viewer_header_is_accepted_exactly_if_its_schema_allows_it(
 ) -> None:
     is_refused = bool(find_faults({header["name"]: value}, READER))
     assert is_refused != allows("archiver", header["schema"], value)
+
+
+def test_every_character_of_a_viewer_header_is_accepted_exactly_if_its_schema_allows_it() -> None:
+    pattern = re.compile(openapi.PRINTABLE)
+    for character in map(chr, range(0x10000)):
+        if unicodedata.category(character) not in UNSAYABLE:
+            assert bool(pattern.fullmatch(character)) == character.isprintable(), ascii(character)
 
 
 @pytest.mark.parametrize("text", ["0", "1", "1000", "1001", "-1", "9223372036854775807", "9" * 19])

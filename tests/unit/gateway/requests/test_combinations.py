@@ -191,7 +191,15 @@ WRONG: list[tuple[str, Json, dict[str, str]]] = [
     (
         "a nameless card",
         examples.MESSAGES["contacts"] | {"contacts": [{"name": {"formattedName": "X"}}]},
-        {"/contacts/0/name/suffix": "must be given, or another part of the name"},
+        {"/contacts/0/name": "must have a part of the name, such as firstName"},
+    ),
+    (
+        "an empty name alone",
+        examples.MESSAGES["contacts"] | {"contacts": [{"name": {"formattedName": ""}}]},
+        {
+            "/contacts/0/name": "must have a part of the name, such as firstName",
+            "/contacts/0/name/formattedName": "must not be empty",
+        },
     ),
 ]
 
