@@ -208,7 +208,7 @@ async def test_second_answer_is_refused_when_two_people_answer_at_once(watch: Wa
     asked = await wrote(watch, "both of you", "wamid.both", 136)
     conversation = asked["conversationId"]
     answers = await asyncio.gather(
-        one.answer(conversation, ifLast=None), other.answer(conversation, ifLast=None)
+        one.answer(conversation, ifLast="none"), other.answer(conversation, ifLast="none")
     )
     assert sorted(status for status, _ in answers) == [202, 409]
     accepted, refused = sorted(answers, key=lambda answer: answer[0])

@@ -62,7 +62,7 @@ WRONG: list[tuple[str, Json, dict[str, str]]] = [
             "/to": "does not go with conversationId",
         },
     ),
-    ("last without", NOBODY | SOMEBODY | {"ifLast": None}, {"/ifLast": WITHOUT}),
+    ("last without", NOBODY | SOMEBODY | {"ifLast": "none"}, {"/ifLast": WITHOUT}),
     ("quote without", NOBODY | SOMEBODY | {"replyTo": examples.MESSAGE}, {"/replyTo": WITHOUT}),
     ("quote", TEMPLATE | {"replyTo": examples.MESSAGE}, {"/replyTo": "is not known"}),
     ("no file", _members(MEDIA, "media", id=None), {"/media/id": "must be a UUID"}),
