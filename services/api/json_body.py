@@ -242,7 +242,7 @@ def _pointer(error: ErrorDetails, value: Any) -> str:
     which must be skipped: the value of an object's `type` or `kind`, before the object's member."""
     steps: list[str | int] = []
     here, tags = value, _tags(value)
-    for step in error["loc"]:
+    for step in error["loc"][:-1] if error["type"] == OURS_OF_OBJECT else error["loc"]:
         if tags[:1] == [step]:
             tags = tags[1:]
             continue
@@ -253,8 +253,6 @@ def _pointer(error: ErrorDetails, value: Any) -> str:
         steps.append(error["loc"][-1])  # an unknown member with the name of its object's type
     if error["type"] in UNIONS:
         steps.append(error["ctx"]["discriminator"].strip("'"))
-    if error["type"] == OURS_OF_OBJECT:
-        steps.pop()
     return "".join(f"/{_token(step)}" for step in steps)
 
 

@@ -195,10 +195,12 @@ WRONG: list[tuple[str, Json, dict[str, str]]] = [
     ),
     (
         "an empty name alone",
-        examples.MESSAGES["contacts"] | {"contacts": [{"name": {"formattedName": ""}}]},
+        examples.MESSAGES["contacts"]
+        | {"contacts": [{"name": {"formattedName": "", "type": "suffix"}}]},
         {
             "/contacts/0/name": "must have a part of the name, such as firstName",
             "/contacts/0/name/formattedName": "must not be empty",
+            "/contacts/0/name/type": "is not known",
         },
     ),
 ]
