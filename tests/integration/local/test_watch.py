@@ -1,9 +1,13 @@
 """The watch over the services of `make run`: restarts and their bound, lines about the rules."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import TCPServer
+from threading import Thread
 
+import msgspec
 import pytest
 
 from deploy.local import plan
@@ -81,18 +85,23 @@ def config(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def watched(tmp_path: Path, config: Path) -> Callable[[str], tuple[Watch, list[str]]]:
+def watched(tmp_path: Path, config: Path) -> Iterator[Callable[[str], tuple[Watch, list[str]]]]:
+    processes: list[Process] = []
+
     def start(code: str) -> tuple[Watch, list[str]]:
         lines: list[str] = []
         command = (sys.executable, "-c", code)
         program = Program(name="router", arguments=command, environment={}, folder=tmp_path)
         process = Process(program)
+        processes.append(process)
         process.start()
         service = plan.Service("router", plan.ROUTER_OPS)
         watch = Watch([Watched(service, process, ("127.0.0.1", 1))], lines.append, config)
         return watch, lines
 
-    return start
+    yield start
+    for process in processes:
+        process.kill()
 
 
 def until_it_ends(service: Watched) -> None:
@@ -147,3 +156,32 @@ def test_service_is_tried_until_the_fault_in_the_configuration_is_mended(
     with pytest.raises(Refusal, match="POSTKAMER_X: is missing"):
         look(watch, range(192, 300))
     assert lines[3:] == [*(ENDED.format(pause) for pause in (2, 4, 8, 16)), GIVEN_UP]
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A service that refused a change."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(msgspec.json.encode(status(REFUSED)))
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def refusing() -> Iterator[tuple[str, int]]:
+    with TCPServer(("127.0.0.1", 0), Refusing) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield "127.0.0.1", server.server_address[1]
+        server.shutdown()
+
+
+def test_service_is_tried_while_another_refuses_a_change_without_a_fault_in_the_files(
+    watched: Callable[[str], tuple[Watch, list[str]]], refusing: tuple[str, int]
+) -> None:
+    watch, lines = watched(REFUSES)
+    watch.services[0].address = refusing
+    look(watch, range(100))
+    assert lines[1:] == [f"router cannot start: {FAULT}; it is tried again until this is mended"]
