@@ -58,6 +58,7 @@ class Watch:
     services: Sequence[Watched]
     report: Callable[[str], None]
     config: Path
+    """The services' `postkamer.toml`."""
     rules: RulesStatus | None = None
 
     def keep_running(self, now: float) -> None:
@@ -74,6 +75,7 @@ class Watch:
     def _plan_start(self, each: Watched, now: float) -> None:
         code = each.process.exit_code
         assert code is not None
+        # A crash ends by a signal; what refuses to start, by an exit code.
         if not each.is_ready and code > 0 and (fault := self._find_fault()):
             self._await_mending(each, fault, now)
             return

@@ -109,7 +109,6 @@ async def test_faulty_rule_is_shown_and_a_killed_service_comes_back_once_it_is_m
         assert problem in (await run.command("status"))[1]["problems"]
         run.config.write_text(run.right)
         await run.write("Mijn container is vol")
-        await run.until("router is ready again")
         await run.until("The rules are in order again: version ")
         await expect(bar).to_be_hidden()
     assert (await run.command("status"))[0] == 0
