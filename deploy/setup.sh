@@ -23,8 +23,9 @@ OFFLINE=.local/log/package-lists-failed
 POLICY=/usr/sbin/policy-rc.d
 NETWORK_ERRORS="failed to fetch|could not connect|could not resolve|unable to connect|network is unreachable"
 NETWORK_ERRORS+="|no matching distribution|proxyerror|connection broken|connecttimeout|temporary failure"
+NETWORK_ERRORS+="|econnrefused|econnreset|enetunreach|ehostunreach|enotfound|etimedout|eai_again|err_socket_timeout"
 PROXY="There is no way to the network. Behind a proxy, set http_proxy and https_proxy; PIP_INDEX_URL names "
-PROXY+="a mirror of PyPI, and a file in /etc/apt/apt.conf.d one of the distribution."
+PROXY+="a mirror of PyPI, npm_config_registry one of npm, and a file in /etc/apt/apt.conf.d one of the distribution."
 NO_CLUSTER=/etc/postgresql-common/createcluster.d/postkamer-setup.conf
 OURS='# Of the set-up of Postkamer: nothing is started while packages are installed.'
 

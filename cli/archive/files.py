@@ -20,12 +20,10 @@ from cli.support.archive_access import load_object_store, with_archive
 from cli.support.audit import Operation, parse_name, record_access, run_audited
 from cli.support.database import with_database
 from cli.support.options import by_option, json_option, renamed_option
-from cli.support.output import CommandRefused, count, fail, print_result
+from cli.support.output import TO_FETCH, CommandRefused, count, fail, print_list, print_result
 from services.files.object_store import ObjectNotFound
 from services.postgres.database import Connection, Pool
 
-MAX_FILES = 1000
-"""Most files in one list. There are more only after a serious failure."""
 STATES = ("waiting", "fetched", "quarantined", "lost")
 
 
@@ -64,9 +62,10 @@ def list_command(state: str | None, as_json: bool) -> None:
     could not be fetched.
     """
     states = [state] if state else list(STATES)
-    rows = with_database("files", lambda pool: pool.fetch(_LIST, states, MAX_FILES))
+    rows = with_database("files", lambda pool: pool.fetch(_LIST, states, TO_FETCH))
     files = [File(**row) for row in rows]
-    print_result(files, _format_files(files), as_json=as_json)
+    none = f"no file is in the state {state}" if state else "no file needs attention"
+    print_list(files, _format_files, as_json=as_json, empty=none)
 
 
 def _format_files(files: Sequence[File]) -> Iterator[str]:
@@ -78,7 +77,8 @@ def _format_files(files: Sequence[File]) -> Iterator[str]:
         yield f"    {file.mime_type or '-'}  {count(file.size, 'byte|bytes')}  {attempt}{reason}"
         if file.state == "quarantined":
             yield f"    {file.object}"
-    yield count(len(files), "file|files")
+    if files:
+        yield count(len(files), "file|files")
 
 
 @group.command("release")

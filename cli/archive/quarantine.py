@@ -16,11 +16,9 @@ from cli.support.archive_access import change_archive, write_private_file
 from cli.support.audit import Operation, parse_reason
 from cli.support.database import with_database
 from cli.support.options import json_option, reason_option
-from cli.support.output import CommandRefused, count, print_result
+from cli.support.output import TO_FETCH, CommandRefused, count, print_list, print_result
 from services.postgres.database import Connection
 
-MAX_LISTED = 1_000
-"""Most entries in one list."""
 UNREADABLE = "it is neither a record nor an envelope of this version: see `open`"
 
 
@@ -36,15 +34,16 @@ def group() -> None:
 @json_option
 def list_command(as_json: bool) -> None:
     """Show the quarantined messages and the reasons, the oldest first."""
-    entries = with_database("archive", lambda pool: quarantine.list_entries(pool, MAX_LISTED))
-    print_result(entries, _format_entries(entries), as_json=as_json)
+    entries = with_database("archive", lambda pool: quarantine.list_entries(pool, TO_FETCH))
+    print_list(entries, _format_entries, as_json=as_json, empty="no message is aside")
 
 
 def _format_entries(entries: Sequence[QuarantinedEntry]) -> Iterator[str]:
     for entry in entries:
         size = count(entry.size, "byte|bytes")
         yield f"{entry.id}  {entry.at:%Y-%m-%d %H:%M:%S}Z  {size}  {entry.reason}"
-    yield f"{count(len(entries), 'message|messages')} aside"
+    if entries:
+        yield f"{count(len(entries), 'message|messages')} aside"
 
 
 @group.command("open")

@@ -19,7 +19,7 @@ from cli.support.options import (
     json_option,
     reason_option,
 )
-from cli.support.output import count, fail, print_result
+from cli.support.output import count, fail, print_list, print_result
 from services.postgres.database import Connection, Pool
 
 PER_SECOND, MAX_PER_SECOND = 20, 200
@@ -60,7 +60,7 @@ def list_command(as_json: bool, **fields: Any) -> None:
     criteria = ParkedFilter(**fields)
     deliveries = with_database("parked", lambda pool: parked_store.list_parked(pool, criteria))
     none = "no delivery is parked, sidelined or waiting for a replay"
-    print_result(deliveries, _format_deliveries(deliveries), as_json=as_json, empty=none)
+    print_list(deliveries, _format_deliveries, as_json=as_json, empty=none)
 
 
 def _format_deliveries(deliveries: Sequence[Parked]) -> Iterator[str]:

@@ -7,12 +7,10 @@ from uuid import UUID
 
 import msgspec
 
-from cli.support.output import CommandRefused
+from cli.support.output import TO_FETCH, CommandRefused
 from services.contract import Delivery
 from services.postgres.database import Connection, Pool
 
-MAX_LISTED = 1000
-"""Most deliveries in one list, the oldest first."""
 MAX_EVENT_IDS = 100
 """Most event ids in one audit entry, 4 kB; the entry also has their number."""
 GIVEN_UP = "{} was given up: what was said is in the archive, and not here to be tried again"
@@ -92,8 +90,8 @@ class StoredDelivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def list_parked(pool: Pool, criteria: ParkedFilter) -> list[Parked]:
-    """Return the matching deliveries, the oldest first."""
-    rows = await pool.fetch(_LIST, *criteria.arguments(), MAX_LISTED)
+    """Return the matching deliveries, the oldest first, at most TO_FETCH."""
+    rows = await pool.fetch(_LIST, *criteria.arguments(), TO_FETCH)
     return [Parked(**row) for row in rows]
 
 

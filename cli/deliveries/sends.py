@@ -13,15 +13,16 @@ from cli.support.api_command import (
     run_with_gateway,
     send_command,
 )
+from cli.support.audit import parse_reason
 from cli.support.database import with_database
 from cli.support.options import by_option, json_option, reason_option
-from cli.support.output import print_result
+from cli.support.output import TO_FETCH, print_list
 from deliverer.meta.ledger import UNKNOWN_SECONDS
 from services.ids import CONVERSATION
 from services.postgres.database import Pool
 
-MAX_LISTED = 1000
-"""Most messages in one list, the oldest first."""
+LONGEST_REASON = 500
+"""Longest reason; the gateway's API takes no more."""
 
 
 class DoubtfulSend(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -73,11 +74,11 @@ def list_command(tenant: str | None, number: str | None, as_json: bool) -> None:
     """
 
     async def work(pool: Pool) -> list[DoubtfulSend]:
-        rows = await pool.fetch(_LIST, tenant, number, MAX_LISTED, UNKNOWN_SECONDS)
+        rows = await pool.fetch(_LIST, tenant, number, TO_FETCH, UNKNOWN_SECONDS)
         return [DoubtfulSend(**row) for row in rows]
 
     sends = with_database("sends", work)
-    print_result(sends, _format(sends), as_json=as_json, empty="no message is in doubt")
+    print_list(sends, _format, as_json=as_json, empty="no message is in doubt")
 
 
 def _format(sends: Sequence[DoubtfulSend]) -> Iterator[str]:
@@ -109,6 +110,7 @@ def settle_command(
     """
     if not CONVERSATION.fullmatch(conversation):
         raise click.BadParameter("it is no id of a conversation", param_hint="CONVERSATION")
+    reason = parse_reason(reason, LONGEST_REASON, noun="one line")
     path = f"/v1/conversations/{conversation}/_settle"
     seen = saw.replace("-", "_")
     body = build_body(by, message=str(message), seen=seen, reason=reason)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 
 import click
+from click.core import ParameterSource
 
 LANGUAGES = ("nl", "en")
 LANGUAGE = "POSTKAMER_LANG"
@@ -18,8 +19,18 @@ def locale_language(environ: Mapping[str, str]) -> str:
     return language if language in LANGUAGES else LANGUAGES[0]
 
 
+class LanguageOption(click.Option):
+    """Option whose errors name the variable if the value came from there."""
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        if ctx and ctx.get_parameter_source("lang") is ParameterSource.ENVIRONMENT:
+            return f"'{LANGUAGE}'"
+        return super().get_error_hint(ctx)
+
+
 lang_option = click.option(
     "--lang",
+    cls=LanguageOption,
     type=click.Choice(LANGUAGES),
     envvar=LANGUAGE,
     default=lambda: locale_language(os.environ),

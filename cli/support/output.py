@@ -1,10 +1,16 @@
 """Print the result of a command, or the reason why it failed; and exit codes."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import IO, Any, NoReturn
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import IO, Any, NoReturn, TypeVar
 
 import click
 import msgspec
+
+MAX_LISTED = 1_000
+"""Most entries in one list."""
+TO_FETCH = MAX_LISTED + 1
+"""Entries to fetch for a list: one more shows that it stops too early."""
+T = TypeVar("T")
 
 
 class CommandRefused(Exception):
@@ -36,6 +42,20 @@ def print_result(result: Any, lines: Iterable[str], *, as_json: bool, empty: str
         return
     for line in list(lines) or filter(None, [empty]):
         click.echo(line)
+
+
+def print_list(
+    entries: Sequence[T],
+    format: Callable[[Sequence[T]], Iterable[str]],
+    *,
+    as_json: bool,
+    empty: str,
+) -> None:
+    """Print entries, of which at most TO_FETCH were fetched, and a note if there are more."""
+    listed = entries[:MAX_LISTED]
+    print_result(listed, format(listed), as_json=as_json, empty=empty)
+    if len(entries) > MAX_LISTED:
+        print_note(f"these are the first {MAX_LISTED:,}; there are more", as_json=as_json)
 
 
 def print_note(note: str, *, as_json: bool) -> None:

@@ -171,7 +171,8 @@ class Supervisor:
             Watched(service, process, plan.address(service, environment))
             for service, process in zip(plan.SERVICES, self.services, strict=True)
         ]
-        watch, rules_at = Watch(watched, self.report), 0.0
+        watch = Watch(watched, self.report, Path(environment["POSTKAMER_CONFIG"]))
+        rules_at = 0.0
         while True:
             for server in self.servers:
                 server.must_run()

@@ -12,9 +12,17 @@ import msgspec
 
 from deploy.local import plan
 from deploy.local.process import Process, ending
-from deploy.local.watch_policy import RESTARTS, merge_rules, report_rules, restart_pause
-from services.config.rules_status import RulesStatus
-from services.http.service_status import STATUS_PATH, ServiceStatus
+from deploy.local.watch_policy import (
+    RESTARTS,
+    mending_pause,
+    merge_rules,
+    report_rules,
+    restart_pause,
+)
+from services.config import loader
+from services.config.model import ConfigError
+from services.config.rules_status import RefusedChange, RulesStatus, refused_change
+from services.http.service_status import STATUS_PATH, ServiceStatus, first_refusal
 
 POLL_SECONDS = 0.2
 """Interval between looks at a service that is starting."""
@@ -33,7 +41,11 @@ class Watched:
     address: tuple[str, int]
     """Host and port at which it answers."""
     ends: list[float] = field(default_factory=list)
-    """Times at which it ended."""
+    """Times at which it ended, unless a fault in the configuration ended it."""
+    fault: RefusedChange | None = None
+    """Fault in the configuration that ended its last start."""
+    pause: float = 0.0
+    """Pause in which that fault may be mended, before the next start."""
     start_at: float | None = None
     """Time of its next start; None while it runs."""
     is_ready: bool = True
@@ -45,24 +57,28 @@ class Watch:
 
     services: Sequence[Watched]
     report: Callable[[str], None]
+    config: Path
+    """The services' `postkamer.toml`."""
     rules: RulesStatus | None = None
 
     def keep_running(self, now: float) -> None:
-        """Start again what ended and is due. Refusal if one ends too often, or cannot start."""
+        """Start again what ended and is due. Refusal if one ends too often."""
         for each in self.services:
             if each.start_at is not None:
                 self._start(each, now)
             elif each.process.exit_code is not None:
                 self._plan_start(each, now)
             elif not each.is_ready and not ask(each.address, each.service.path):
-                each.is_ready = True
+                each.is_ready, each.fault, each.pause = True, None, 0.0
                 self.report(f"{each.service.name} is ready again")
 
     def _plan_start(self, each: Watched, now: float) -> None:
         code = each.process.exit_code
         assert code is not None
-        if not each.is_ready and code >= 0:  # wrong settings, mostly: a crash ends by a signal
-            each.process.must_run()
+        # A crash ends by a signal; what refuses to start, by an exit code.
+        if not each.is_ready and code > 0 and (fault := self._find_fault()):
+            self._await_mending(each, fault, now)
+            return
         each.ends.append(now)
         pause = restart_pause(each.ends, now)
         if pause is None:
@@ -73,6 +89,21 @@ class Watch:
         self.report(f"{how}; it is started again in {pause:.0f} s")
         each.start_at = now + pause
 
+    def _await_mending(self, each: Watched, fault: RefusedChange, now: float) -> None:
+        if fault != each.fault:
+            self.report(
+                f"{each.service.name} cannot start: {fault}; it is tried again until this is mended"
+            )
+        each.fault, each.pause = fault, mending_pause(each.pause)
+        each.start_at = now + each.pause
+
+    def _find_fault(self) -> RefusedChange | None:
+        """Return the fault of the configuration for a service that starts: one in the files, else
+        the change that a running service refused.
+        """
+        fault = find_fault(self.config) or first_refusal(self._ask_statuses())
+        return shorten(fault) if fault else None
+
     def _start(self, each: Watched, now: float) -> None:
         if each.start_at is not None and now >= each.start_at:
             each.start_at, each.is_ready = None, False
@@ -80,13 +111,17 @@ class Watch:
 
     def report_rules(self) -> None:
         """Report if a change of the rules was taken or refused since the last time."""
-        asked = [each for each in self.services if each.service.is_real]
-        rules = merge_rules([ask_status(each.address) for each in asked])
+        rules = merge_rules(self._ask_statuses())
         if rules is None:
             return
-        if line := report_rules(self.rules or RulesStatus(rules.version), shorten(rules)):
+        if rules.refused:
+            rules = msgspec.structs.replace(rules, refused=shorten(rules.refused))
+        if line := report_rules(self.rules or RulesStatus(rules.version), rules):
             self.report(line)
-        self.rules = shorten(rules)
+        self.rules = rules
+
+    def _ask_statuses(self) -> list[ServiceStatus | None]:
+        return [ask_status(each.address) for each in self.services if each.service.is_real]
 
     def pause_seconds(self) -> float:
         """Return the time until the next look, unless a process ends before."""
@@ -94,12 +129,22 @@ class Watch:
         return POLL_SECONDS if is_starting else RULES_SECONDS
 
 
-def shorten(rules: RulesStatus) -> RulesStatus:
-    """Return the rules with the file of a refusal relative to the current folder, if below it."""
-    if rules.refused is None or not Path(rules.refused.file).is_relative_to(Path.cwd()):
-        return rules
-    file = str(Path(rules.refused.file).relative_to(Path.cwd()))
-    return msgspec.structs.replace(rules, refused=msgspec.structs.replace(rules.refused, file=file))
+def find_fault(config: Path) -> RefusedChange | None:
+    """Return the fault in the files of a configuration, None if there is none."""
+    try:
+        loader.load(config)
+    except ConfigError as error:
+        return refused_change(error.faults)
+    except OSError as error:  # a file that has just disappeared
+        return RefusedChange(str(config), 0, f"file: cannot be read: {error.strerror}")
+    return None
+
+
+def shorten(change: RefusedChange) -> RefusedChange:
+    """Return a refused change with its file relative to the current folder, if below it."""
+    if not Path(change.file).is_relative_to(Path.cwd()):
+        return change
+    return msgspec.structs.replace(change, file=str(Path(change.file).relative_to(Path.cwd())))
 
 
 def wait_for_end(processes: Iterable[Process], seconds: float) -> None:

@@ -11,6 +11,8 @@ start does not mend."""
 WINDOW_SECONDS = 600.0
 FIRST_PAUSE_SECONDS = 1.0
 """Pause before the first start; each next one is twice as long, so the fifth is 16 s."""
+LONGEST_PAUSE_SECONDS = 30.0
+"""Longest pause while a person mends a file: a start costs a second of processor time."""
 
 
 def restart_pause(ends: Sequence[float], now: float) -> float | None:
@@ -21,16 +23,23 @@ def restart_pause(ends: Sequence[float], now: float) -> float | None:
     return FIRST_PAUSE_SECONDS * 2 ** (recent - 1) if recent <= RESTARTS else None
 
 
+def mending_pause(last: float) -> float:
+    """Return the pause in which a fault in the configuration may be mended; `last` is the one
+    before, 0 if there was none. No pause is the last: a person mends the file when there is time.
+    """
+    return min(max(2 * last, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+
+
 def merge_rules(statuses: Sequence[ServiceStatus | None]) -> RulesStatus | None:
     """Return the rules of all services as one: those of a service that refused a change, if any.
 
-    None while a service is silent, or has not taken a version yet that another has.
+    Else None while a service is silent, or has not taken a version yet that another has.
     """
     rules = [status.rules for status in statuses if status and status.rules]
-    if not rules or None in statuses:
-        return None
     if refused := next((each for each in rules if each.refused), None):
         return refused
+    if None in statuses:
+        return None
     return rules[0] if len({each.version for each in rules}) == 1 else None
 
 

@@ -9,10 +9,11 @@ LISTS = {
     "token list": "there is no token",
     "parked list": "no delivery is parked, sidelined or waiting for a replay",
     "sends list": "no message is in doubt",
-    "files list": "0 files",
+    "files list": "no file needs attention",
+    "files list --state lost": "no file is in the state lost",
     "rules list": "nog geen versie heeft een bericht beoordeeld",
     "rules list --lang en": "no version has decided a message yet",
-    "archive aside list": "0 messages aside",
+    "archive aside list": "no message is aside",
     "archive request list": "no request matches",
 }
 ROWS = {

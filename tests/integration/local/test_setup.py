@@ -18,6 +18,12 @@ echo "  Could not connect to 127.0.0.1:1 (127.0.0.1). - connect (111: Connection
 exit 100
 """
 """Answer of apt-get to a proxy that is not there."""
+NPM = """#!/bin/sh
+echo "npm error code EAI_AGAIN"
+echo "npm error request to https://registry.npmjs.org/@stoplight%2fspectral-cli failed"
+exit 1
+"""
+"""Answer of npm without a name server."""
 MISSING = "wrk"
 
 
@@ -36,9 +42,10 @@ def clone(tmp_path: Path) -> Path:
 def refusal(clone: Path, part: str, path: str) -> str:
     """The last line of the script, which refuses."""
     proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY"), DEAD)
+    npm = {"npm_config_fetch_retries": "0"}
     pip = {"PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull, "HOME": str(clone)}
     command = [str(clone / "deploy" / "setup.sh"), part]
-    env = {"PATH": path} | proxies | pip
+    env = {"PATH": path} | proxies | pip | npm
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1, done.stdout + done.stderr
     return done.stderr.strip().splitlines()[-1]
@@ -73,3 +80,22 @@ def test_packages_of_the_distribution_without_a_network(clone: Path) -> None:
     last = refusal(clone, "load", str(tools))
     assert last.startswith("The package lists could not be read.")
     assert SENTENCE in last
+
+
+@pytest.mark.parametrize(
+    "is_real",
+    [
+        pytest.param(True, marks=pytest.mark.skipif(not shutil.which("npm"), reason="no npm")),
+        False,
+    ],
+)
+def test_packages_of_node_without_a_network(clone: Path, is_real: bool) -> None:
+    path = os.environ["PATH"]
+    if not is_real:
+        executable(clone / "bin" / "npm", NPM)
+        executable(clone / "bin" / "node", "#!/bin/sh\n")
+        path = f"{clone / 'bin'}:{path}"
+    last = refusal(clone, "spectral", path)
+    assert last.startswith("Installing Spectral (half a minute) failed.")
+    assert SENTENCE in last
+    assert "npm_config_registry one of npm" in last

@@ -210,9 +210,8 @@ class Run:
         )
         queues = [line for line in listed.splitlines()[1:] if not line.endswith("\t0")]
         sends, files = await self.watch.count(SENDS), await self._fetched()
-        return (
-            queues + [f"{sends} sends"] * bool(sends) + [files] * (not files.startswith("0 files"))
-        )
+        waiting = [] if files.startswith("no file is") else [files]
+        return queues + [f"{sends} sends"] * bool(sends) + waiting
 
     async def _reads(self) -> None:
         """Read the record, with files that Meta had and files that it had not."""

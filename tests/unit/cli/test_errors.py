@@ -55,6 +55,12 @@ TYPED = [(code, line) for lines in EXITS.values() for code, line in enumerate(li
 REAL = ("--version", "token list --json", "token add --json")
 
 
+SETTLE = (
+    *("sends", "settle", "106540352242922-a3n7cqk2w5o4xjtz6bdl3fyvue"),
+    *("019ac5d2-7f00-7000-8000-0000000000a1", "--saw", "sent", "--by", "s.jansen"),
+)
+
+
 @pytest.fixture
 def folder(file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The present folder, with a good and a wrong configuration."""
@@ -100,6 +106,8 @@ def test_misuse_with_json_is_one_json_object_on_stderr(path: str) -> None:
         (("rules", "diff", "one", "--json"), 2, "Missing argument 'OTHER'."),
         (("nothing", "--json"), 2, "No such command 'nothing'."),
         (("route", "explain", "x", "--number", "999", "--json"), 2, "--number: 999 is not in the"),
+        ((*SETTLE, "--reason", "a\nb", "--json"), 2, "--reason: expected one line of 1 to 500"),
+        ((*SETTLE, "--reason", "a" * 501, "--json"), 2, "--reason: expected one line of 1 to 500"),
         (("archive", "subject", "--reason", "x", "--json"), 2, "--out: say where it goes: a file"),
     ],
 )

@@ -50,9 +50,14 @@ def test_option_goes_before_the_variable_and_the_variable_before_the_locale(
 
 
 def test_unknown_language_is_misuse(file: Path) -> None:
-    for arguments, env in ((("--lang", "fr"), {}), ((), {"POSTKAMER_LANG": "fr"})):
+    for arguments, env, name in (
+        (("--lang", "fr"), {}, "--lang"),
+        ((), {"POSTKAMER_LANG": "fr"}, "POSTKAMER_LANG"),
+        (("--lang", "fr"), {"POSTKAMER_LANG": "nl"}, "--lang"),
+    ):
         done = postkamer("check", *arguments, env=env)
-        assert done.exit_code == 2 and "'fr' is not one of 'nl', 'en'" in done.stderr
+        error = f"Error: Invalid value for '{name}': 'fr' is not one of 'nl', 'en'.\n"
+        assert done.exit_code == 2 and done.stderr.endswith(error)
 
 
 @pytest.mark.parametrize("words", [CHECK, COSTS, NUMBERS, REPLAY, RULES, STATUSES])
