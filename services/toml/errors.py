@@ -10,6 +10,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 from pydantic_core import ErrorDetails
 
+from services.toml.syntax_faults import describe_syntax, find_setting
 from services.toml.unclosed import find_unclosed_list
 
 Location = tuple[int | str, ...]
@@ -52,7 +53,8 @@ def _syntax_fault(text: str, path: str, error: str) -> ConfigFault:
     # An error before the list, or after the setting that follows it, has another cause.
     if unclosed and (at_end or unclosed.opens <= line <= (unclosed.before or line)):
         return ConfigFault(path, unclosed.opens, unclosed.setting, str(unclosed))
-    return ConfigFault(path, line, "file", f"is not valid TOML: {error}")
+    place = find_setting(text.split("\n"), line)
+    return ConfigFault(path, line, "file", describe_syntax(text, error), place)
 
 
 def fault(path: str, text: str, where: Location, what: str) -> ConfigFault:
