@@ -13,6 +13,7 @@ from cli.support.api_command import (
     run_with_gateway,
     send_command,
 )
+from cli.support.configuration import require_known
 from cli.support.database import with_database
 from cli.support.options import by_option, json_option, reason_option
 from cli.support.output import print_result
@@ -77,6 +78,8 @@ def list_command(tenant: str | None, number: str | None, as_json: bool) -> None:
         return [DoubtfulSend(**row) for row in rows]
 
     sends = with_database("sends", work)
+    if not sends:
+        require_known(number=number, tenant=tenant)
     print_result(sends, _format(sends), as_json=as_json, empty="no message is in doubt")
 
 

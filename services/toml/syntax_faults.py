@@ -15,6 +15,10 @@ ENTRY = re.compile(r"""["'][^"']*["']|[^\s"',\]#]+""")
 LOGICAL = {"ja": "true", "nee": "false", "yes": "true", "no": "false"}
 PRIVATE = re.compile("^$|secret|token|password|key|phone", re.IGNORECASE)
 """Setting whose value may be a secret or a citizen's number: it is not shown."""
+AT_END = "(at end of document)"
+OPEN_TEXTS = {"Unterminated string": '"""', 'Expected "\'"': "'", "Expected \"'''\"": "'''"}
+"""Beginning of a message at the end of the file -> quote of the text that is open."""
+OPEN_TEXT = "the quote at the end of this text is missing"
 STATEMENT = "expected a setting, as in name = value, or a table, as in [[rules]]"
 BRACKET = "a ] is missing after the name of the table"
 SENTENCES = {
@@ -32,9 +36,17 @@ SENTENCES = {
 """Beginning of a message of the parser -> sentence."""
 
 
+def find_open_text(text: str, error: str) -> int:
+    """Return the line of the text that is open at the end of the file, which is the last with its
+    quote; 0 if there is none."""
+    quote = next((OPEN_TEXTS[start] for start in OPEN_TEXTS if error.startswith(start)), "")
+    at = text.rfind(quote) if quote else -1
+    return text.count("\n", 0, at) + 1 if at >= 0 else 0
+
+
 def find_setting(lines: list[str], number: int) -> str:
     """Return the setting that line `number` belongs to, counted from 1; '' if it has none."""
-    if miswritten := MISWRITTEN.match(lines[number - 1]):
+    if number and (miswritten := MISWRITTEN.match(lines[number - 1])):
         return miswritten[1]
     for line in reversed(lines[:number]):
         if opening := OPENING.match(line):
@@ -48,7 +60,10 @@ def describe_syntax(text: str, error: str) -> str:
     """Return a sentence about the error of the parser, with what is probably missing."""
     place = PLACE.search(error)
     if not place:
-        return f"is not valid TOML: {error}"
+        is_end = error.endswith(AT_END)
+        return (
+            f"is not valid TOML: {'it ends too early' if is_end else 'it is too long or too deep'}"
+        )
     message, number, column = error[: place.start()], int(place[1]), int(place[2])
     lines = text.split("\n")
     line = lines[number - 1].rstrip("\r")
@@ -62,7 +77,7 @@ def describe_syntax(text: str, error: str) -> str:
         entry = ENTRY.match(rest)
         before = f"before {entry[0]}" if entry and may_quote else "here"
         return f"a comma or a quote may be missing {before}"
-    return _describe_statement(message, line) or f"is not valid TOML: {error}"
+    return _describe_statement(message, line) or f"is not valid TOML: {message}"
 
 
 def _need_quotes(text: str, *, may_quote: bool) -> str:
@@ -77,6 +92,8 @@ def _describe_value(rest: str, *, may_quote: bool) -> str:
     if not bare:
         return "a value is missing here, or it has a sign too many"
     text = bare[0].strip()
+    if text.startswith("("):
+        return "write a list in square brackets: [ ]"
     if rest[bare.end() : bare.end() + 1] in ('"', "'"):
         return f"a quote is missing before {text}" if may_quote else "a quote is missing here"
     logical = LOGICAL.get(text.casefold(), text.casefold())
