@@ -4,7 +4,7 @@ A row waits in `access.operation` until its action is on the record, and is then
 process ends in between, the action is added again, which changes nothing.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,15 +25,18 @@ AddRecords = Callable[[Sequence[Record]], Awaitable[object]]
 log = structlog.get_logger()
 
 
-async def record_operator_actions(pool: Pool, add: AddRecords) -> None:
+async def record_operator_actions(pool: Pool, tenants: Collection[str], add: AddRecords) -> None:
     """Record actions for as long as the service runs. Those refused stay in the table."""
-    await Relay(operation_outbox(pool), partial(_add_records, add=add), REFUSED_SECONDS).run()
+    outbox = operation_outbox(pool, tenants)
+    await Relay(outbox, partial(_add_records, add=add), REFUSED_SECONDS).run()
 
 
-def operation_outbox(pool: Pool) -> Outbox[Record]:
+def operation_outbox(pool: Pool, tenants: Collection[str]) -> Outbox[Record]:
+    """Return the actions that wait. `tenants` are the municipalities in the configuration."""
+
     async def fetch(limit: int, suspended: Sequence[str]) -> list[Record]:
         rows = await pool.fetch(_UNRECORDED, limit, suspended)
-        return [_record_of_row(row) for row in rows]
+        return [_record_of_row(row, tenants) for row in rows]
 
     async def delete(records: Sequence[Record]) -> None:
         await pool.execute(_DELETE_RECORDED, [record.id for record in records])
@@ -54,19 +57,26 @@ async def _add_records(records: Sequence[Record], add: AddRecords) -> Sequence[R
     return records
 
 
-def _record_of_row(row: Any) -> Record:
+def _record_of_row(row: Any, tenants: Collection[str]) -> Record:
+    """Return the record of an action. A municipality that is neither in the configuration nor on
+    the record is only named in it: its own record would make keys for a typing error."""
     fields = {"what": row["what"], "about": row["about"], "by": row["by"]}
+    is_known = row["has_keys"] or row["tenant"] in ("", *tenants)
+    if not is_known:
+        fields["tenant"] = row["tenant"]
     return Record(
         id=row["id"],
         kind="operation",
         at=row["at"],
-        tenant=row["tenant"],
+        tenant=row["tenant"] if is_known else "",
         data=msgspec.json.encode(msgspec.json.decode(row["data"]) | fields),
     )
 
 
 _UNRECORDED = """
-select id, at, tenant, by, what, about, data from access.operation
+select id, at, tenant, by, what, about, data, exists (
+    select from archiver.municipality_key k where k.tenant = operation.tenant) as has_keys
+from access.operation
 where id <> all($2::text[]::uuid[]) order by id limit $1
 """
 _DELETE_RECORDED = "select archiver.operations_moved($1::uuid[])"

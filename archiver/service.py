@@ -112,13 +112,13 @@ async def _maintenance_tasks(
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Run the maintenance of the record: table partitions, operator actions, checkpoints, and the
     count of open subject access requests."""
-    pool = archive.pool
+    pool, tenants = archive.pool, [tenant.id for tenant in config.tenants]
     signer = Signer(config.log, derive_key(settings.archive_key, checkpoint_signer.PURPOSE))
     works = [
         _prepare_and_maintain(archive, config.processing_months),
-        record_operator_actions(pool, archive.writer.add),
+        record_operator_actions(pool, tenants, archive.writer.add),
         checkpoint_signer.sign_periodically(pool, signer, objects),
-        request_metrics.count(pool, [tenant.id for tenant in config.tenants]),
+        request_metrics.count(pool, tenants),
     ]
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(background_task(work)) for work in works]

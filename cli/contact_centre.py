@@ -19,6 +19,7 @@ from cli.support.api_command import (
     run_with_gateway,
     send_command,
 )
+from cli.support.audit import OPERATOR
 from cli.support.gateway_client import Gateway, GatewayRefused
 from cli.support.language import lang_option
 from cli.support.options import Time, combine_options, json_option, renamed_option
@@ -121,7 +122,12 @@ def _command_numbers(
 
 
 _by_and_output = combine_options(
-    renamed_option("--by", former="--author", help="The person, as your CRM calls them; archived."),
+    renamed_option(
+        "--by",
+        former="--author",
+        envvar=OPERATOR,
+        help="The person, as your CRM calls them; archived.",
+    ),
     lang_option,
     json_option,
 )

@@ -15,7 +15,7 @@ from archiver.index.record_fields import EMPLOYEE
 from cli.support.archive_access import print_rows
 from cli.support.archive_rows import decrypt_batches, load_hash_keys
 from cli.support.audit import Operation
-from cli.support.options import Time, renamed_option
+from cli.support.options import Time, renamed_option, require_period
 from cli.support.output import fail
 from services import clock
 from services.postgres.database import Connection
@@ -117,6 +117,7 @@ def command(since: datetime | None, until: datetime | None, as_json: bool, **fie
     if not any(fields.values()):
         fail("--conversation, --employee or --token: one of them is needed", 2)
     criteria = ViewFilter(since or BEGINNING, until or clock.now(), **fields)
+    require_period(criteria.since, criteria.until)
 
     async def lines(connection: Connection, keys: KeyStore) -> AsyncIterator[str]:
         async for view in find_views(connection, keys, criteria):

@@ -7,6 +7,7 @@ from archiver.encryption import key_rotation
 from archiver.encryption.key_store import KeyStore
 from archiver.log.writer import SealedBeforeErasure
 from cli.support.archive_access import Progress, with_archive
+from cli.support.archive_rows import require_tenant
 from cli.support.audit import Operation, record_access, write_operation
 from cli.support.database import snapshot
 from cli.support.options import json_option, renamed_option
@@ -34,8 +35,9 @@ def rotate(master: bool, tenant: str | None, as_json: bool) -> None:
         if tenant is None:
             rotated = await key_rotation.rewrap_municipality_keys(pool, keys)
         else:
-            if (total := await key_rotation.count_conversation_keys(pool, tenant)) == 0:
-                raise CommandRefused(f"no municipality {tenant!r} has anything in the record")
+            async with pool.acquire() as connection:
+                await require_tenant(connection, tenant)
+            total = await key_rotation.count_conversation_keys(pool, tenant)
             rotated = await key_rotation.rotate_municipality_key(
                 pool, keys, tenant, lambda done: progress(done, total)
             )

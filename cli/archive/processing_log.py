@@ -14,7 +14,7 @@ from archiver.index.record_fields import PHONE, Identity, normalise
 from cli.support.archive_access import print_rows
 from cli.support.archive_rows import BATCH, load_hash_keys
 from cli.support.audit import Operation
-from cli.support.options import Time, renamed_option
+from cli.support.options import Time, renamed_option, require_period
 from cli.support.person_options import parse_phones, phone_file
 from services import clock
 from services.postgres.database import Connection
@@ -48,6 +48,7 @@ def command(
     """
     numbers = parse_phones(phone, phone_file)
     until = until or clock.now()
+    require_period(since, until)
     criteria = {"since": since, "until": until, "of one citizen": bool(numbers)}
 
     async def lines(connection: Connection, keys: KeyStore) -> AsyncIterator[str]:

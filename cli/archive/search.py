@@ -19,6 +19,7 @@ from archiver.search.search import (
     open_hits,
 )
 from cli.support.archive_access import change_archive
+from cli.support.archive_rows import require_tenant
 from cli.support.audit import Operation, parse_reason
 from cli.support.options import Time, json_option, reason_option
 from cli.support.output import CommandRefused, fail, format_table, print_result
@@ -117,7 +118,7 @@ class AuditedSearch(msgspec.Struct, frozen=True):
     async def run(self, connection: Connection, keys: KeyStore) -> tuple[SearchPage, Operation]:
         """Return the result and the audit entry."""
         try:
-            tenant = await self._find_tenant(connection)
+            tenant = await require_tenant(connection, self.tenant)
             rights = Rights(name="cli", tenant=tenant, roles=frozenset(["read"]))
             key = await keys.hash_key(tenant)
             hits = await SearchTransaction(connection, key, BOUNDS).find_hits(self.request, rights)
@@ -129,14 +130,6 @@ class AuditedSearch(msgspec.Struct, frozen=True):
             hits = msgspec.structs.replace(hits, ids=[], next=None)
         result = await open_hits(hits, RecordReader(connection, keys), rights)  # type: ignore[arg-type]
         return result, self._operation(tenant, result)
-
-    async def _find_tenant(self, connection: Connection) -> str:
-        ids = [row["tenant"] for row in await connection.fetch(_TENANTS)]
-        if self.tenant is None and len(ids) == 1:
-            return str(ids[0])
-        if self.tenant in ids:
-            return str(self.tenant)
-        raise CommandRefused(f"--tenant: expected one of {', '.join(ids) or 'none: it is empty'}")
 
     def _operation(self, tenant: str, result: SearchPage) -> Operation:
         """Return the audit entry, without words and people: they may be personal data."""
@@ -193,9 +186,3 @@ def _shorten(text: str) -> str:
     """Return the beginning of a text, without control characters for the terminal."""
 
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:TEXT_CHARACTERS]
-
-
-_TENANTS = """
-select distinct tenant from archiver.municipality_key
-where purpose = 'hash' and tenant <> '' order by tenant
-"""

@@ -10,10 +10,10 @@ import click
 import msgspec
 
 from cli.check.certificates import check_certificates
-from cli.check.coverage import WORDS, describe_coverage, has_environment
+from cli.check.coverage import WORDS, describe_coverage
 from cli.check.servers import check_servers
 from cli.check.warnings import find_warnings, format_warning
-from cli.support.configuration import EXAMPLE, without_collection
+from cli.support.configuration import configured_path, without_collection
 from cli.support.language import lang_option
 from cli.support.options import config_option, json_option
 from cli.support.output import count, print_result
@@ -155,14 +155,13 @@ def format_result(result: CheckResult, lang: str = "nl") -> Iterator[str]:
 def command(path: Path | None, is_live: bool, lang: str, as_json: bool) -> None:
     """Check the configuration: every fault at once, and warnings.
 
-    With --config, check that file and the files that it includes, and not the environment: no
-    secrets, no addresses. The same holds if the environment has no POSTKAMER_ variable. With
-    --live, connect to POSTKAMER_AMQP_URL and POSTKAMER_DATABASE_URL, and judge their versions.
+    Without --config, check the file that POSTKAMER_CONFIG names, and the secrets and addresses of
+    the environment. With it, check that file and the files that it includes, and nothing else.
+    With --live, connect to POSTKAMER_AMQP_URL and POSTKAMER_DATABASE_URL, and judge their versions.
     """
-    file = path or Path(os.environ.get("POSTKAMER_CONFIG", EXAMPLE))
+    file = configured_path(path)
     with without_collection():
-        settings_too = path is None and has_environment(os.environ)
-        result = check(file, os.environ, clock.now(), lang, settings_too=settings_too)
+        result = check(file, os.environ, clock.now(), lang, settings_too=path is None)
     if is_live:
         servers = check_servers(os.environ)
         result.faults += [fault for fault in servers.faults if fault not in result.faults]

@@ -11,6 +11,7 @@ from cli.deliveries import parked_store
 from cli.deliveries.destination import load_destination_ids
 from cli.deliveries.parked_store import Parked, ParkedFilter, StoredDelivery
 from cli.support.audit import Operation, parse_reason, record_access, run_audited
+from cli.support.configuration import require_known
 from cli.support.database import with_database
 from cli.support.options import (
     Time,
@@ -18,6 +19,7 @@ from cli.support.options import (
     config_option,
     json_option,
     reason_option,
+    require_period,
 )
 from cli.support.output import count, fail, print_list, print_result
 from services.postgres.database import Connection, Pool
@@ -58,7 +60,10 @@ def list_command(as_json: bool, **fields: Any) -> None:
     messages.
     """
     criteria = ParkedFilter(**fields)
+    require_period(criteria.since, criteria.until)
     deliveries = with_database("parked", lambda pool: parked_store.list_parked(pool, criteria))
+    if not deliveries:
+        require_known(destination=criteria.destination, tenant=criteria.tenant)
     none = "no delivery is parked, sidelined or waiting for a replay"
     print_list(deliveries, _format_deliveries, as_json=as_json, empty=none)
 
@@ -196,6 +201,8 @@ def _change(
         return number, entry if number and not dry_run else None
 
     number = run_audited("parked", change)
+    if not number:
+        require_known(destination=criteria.destination, tenant=criteria.tenant)
     verb = "would be" if dry_run else "is" if number == 1 else "are"
     line = f"{count(number, 'delivery|deliveries')} {verb} {result}"
     print_result({"count": number, "dryRun": dry_run}, [line], as_json=as_json)
@@ -204,4 +211,5 @@ def _change(
 def _require_criteria(criteria: ParkedFilter, everything: bool) -> ParkedFilter:
     if not (everything or criteria.is_narrow):
         fail("which? Name events, or say by --destination, --since ...; --all is all of them", 2)
+    require_period(criteria.since, criteria.until)
     return criteria

@@ -14,6 +14,7 @@ from cli.support.api_command import (
     send_command,
 )
 from cli.support.audit import parse_reason
+from cli.support.configuration import require_known
 from cli.support.database import with_database
 from cli.support.options import by_option, json_option, reason_option
 from cli.support.output import TO_FETCH, print_list
@@ -78,6 +79,8 @@ def list_command(tenant: str | None, number: str | None, as_json: bool) -> None:
         return [DoubtfulSend(**row) for row in rows]
 
     sends = with_database("sends", work)
+    if not sends:
+        require_known(number=number, tenant=tenant)
     print_list(sends, _format, as_json=as_json, empty="no message is in doubt")
 
 

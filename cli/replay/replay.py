@@ -19,7 +19,7 @@ from cli.support.audit import Operation, record_access
 from cli.support.configuration import configured_path, path_in_environment
 from cli.support.database import snapshot
 from cli.support.language import lang_option
-from cli.support.options import Time, json_option
+from cli.support.options import Time, json_option, require_period
 from cli.support.output import CommandRefused, fail, print_result
 from router.handlers.units import keyed_hash
 from router.model.work import RoutingContext
@@ -151,8 +151,7 @@ def command(
     """
     criteria = ReplayFilter(until=until or clock.now(), **fields)
     path = configured_path(path)
-    if criteria.since >= criteria.until:
-        fail("--until: expected a time after --since", 2)
+    require_period(criteria.since, criteria.until)
     try:
         after = build_context(loader.load(path), keyed_hash(b"replayed"), reasons=REASONS[lang])
     except ConfigError as error:

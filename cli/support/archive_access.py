@@ -15,6 +15,7 @@ from archiver.encryption.sealing import CannotDecrypt
 from archiver.encryption.signed_note import InvalidNote, read_verifier
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer
+from cli.support.archive_rows import require_tenant
 from cli.support.audit import Operation, record_access, run_audited
 from cli.support.configuration import path_in_environment
 from cli.support.database import with_database
@@ -83,9 +84,12 @@ def print_rows(
     empty: str,
 ) -> None:
     """Archive the access, then print the lines as they are read from the archive; `empty` is the
-    sentence if there are none."""
+    sentence if there are none. A municipality that is not in the archive is refused first."""
 
     async def work(pool: Pool, keys: KeyStore) -> None:
+        if operation.tenant:
+            async with pool.acquire() as connection:
+                await require_tenant(connection, operation.tenant)
         await record_access(pool, operation)
         is_empty = True
         async with pool.acquire() as connection, connection.transaction(readonly=True):

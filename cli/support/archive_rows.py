@@ -7,6 +7,7 @@ import msgspec
 
 from archiver.encryption.decrypt_rows import decrypt_rows
 from archiver.encryption.key_store import KeyStore
+from cli.support.output import fail
 from services.postgres.database import Connection
 
 BATCH = 500
@@ -40,10 +41,28 @@ def decode_data(row: Mapping[str, Any]) -> dict[str, Any]:
 
 async def load_hash_keys(connection: Connection, keys: KeyStore) -> dict[str, bytes]:
     """Return the key of the index of people for each municipality in the archive."""
-    rows = await connection.fetch(_MUNICIPALITIES)
-    return {row["tenant"]: await keys.hash_key(row["tenant"]) for row in rows}
+    return {tenant: await keys.hash_key(tenant) for tenant in await load_tenants(connection)}
+
+
+async def load_tenants(connection: Connection) -> list[str]:
+    """Return the municipalities that have anything in the archive, in order."""
+    return [row["tenant"] for row in await connection.fetch(_MUNICIPALITIES)]
+
+
+async def require_tenant(connection: Connection, tenant: str | None) -> str:
+    """Return the municipality; without an id the only one in the archive. Print a fault and exit.
+
+    Call it before an audit entry is written: an entry of an unknown municipality is a wrong record.
+    """
+    tenants = await load_tenants(connection)
+    if tenant is None and len(tenants) == 1:
+        return tenants[0]
+    if tenant not in tenants:
+        fail(f"--tenant: expected one of {', '.join(tenants) or 'none: the archive is empty'}", 2)
+    return tenant
 
 
 _MUNICIPALITIES = """
-select distinct tenant from archiver.municipality_key where purpose = 'hash' and tenant <> ''
+select distinct tenant from archiver.municipality_key
+where purpose = 'hash' and tenant <> '' order by tenant
 """

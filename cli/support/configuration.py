@@ -35,6 +35,23 @@ def load_config(path: Path | None) -> Configuration:
         fail(str(error))
 
 
+def require_known(**ids: str | None) -> None:
+    """Refuse an id that the configuration does not have, given by its noun; name the others.
+
+    Call it when nothing was found, since an id of before may still have rows. Without a
+    configuration that can be read, no id is refused.
+    """
+    file = path_in_environment()
+    try:
+        config = loader.load(file).config if file else None
+    except ConfigError:
+        config = None
+    for noun, id in ids.items() if config else ():
+        known = [entry.id for entry in getattr(config, f"{noun}s")]
+        if id and id not in known:
+            fail(f"--{noun}: there is no {id!r}; there is {', '.join(known)}", 2)
+
+
 def load_valid_config(path: Path) -> loader.LoadedConfig:
     """Load a configuration as a service does, with compiled rules; print all faults and exit."""
     try:

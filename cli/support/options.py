@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from cli.support.output import fail
 from services.calendar.opening_hours import AMSTERDAM
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -43,6 +44,12 @@ class Time(click.ParamType[datetime]):
         except ValueError:
             self.fail("expected a time such as 2026-12-01T17:00 (Dutch time)", param, ctx)
         return (at if at.tzinfo else at.replace(tzinfo=AMSTERDAM)).astimezone(UTC)
+
+
+def require_period(since: datetime | None, until: datetime | None) -> None:
+    """Print a fault and exit if the end of a period is not after its beginning."""
+    if since and until and since >= until:
+        fail("--until: expected a time after --since", 2)
 
 
 YEARS = range(2000, 3000)

@@ -87,7 +87,9 @@ def _meaning_fault(normalised: str) -> str:
 
 def _unreadable(text: str, error: str) -> str:
     place = re.search(r"--> 1:(\d+)", error)
-    rest = text[int(place[1]) - 1 :] if place else text
+    # The library reads the first letters of werkdagen as a day: the whole word is shown.
+    begin = text.rfind(" ", 0, int(place[1])) + 1 if place else 0
+    rest = text[begin:]
     guess = _guess_hours(text)
     meant = f": did you mean {guess!r}?" if guess else ""
     return f"{WRITTEN}: this cannot be read: {rest[:20]!a}{meant}"

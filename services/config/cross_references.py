@@ -73,7 +73,6 @@ def cross_reference_errors(
     yield from _list_faults(tables, rows)
     yield from _option_faults(tables.get("menus"), rows)
     yield from _menu_cycles(tables.get("menus"))
-    yield from _repeated_ids(rows)
     yield from _repeated_rates(tables.get("rates"))
 
 
@@ -281,15 +280,14 @@ def _menu_cycles(menus: Any) -> Iterator[tuple[Location, str]]:
             yield ("menus", n, "id"), "it leads back to itself"
 
 
-def _repeated_ids(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
+def repeated_ids(tables: Mapping[str, Any]) -> Iterator[tuple[Location, Location, str]]:
+    """Find ids used twice: yield where, where the first one is, and the id."""
     for table, key in TABLES.items():
-        seen: set[tuple[str | None, ...]] = set()
-        for n, row in enumerate(rows[table]):
+        seen: dict[tuple[str | None, ...], int] = {}
+        for n, row in enumerate(_rows(tables.get(table))):
             id = tuple(row[part] for part in key)
-            if id in seen:
-                yield (table, n, "id"), f"{row['id']!r} stands here for the second time"
-            if None not in id:
-                seen.add(id)
+            if None not in id and seen.setdefault(id, n) != n:
+                yield (table, n, "id"), (table, seen[id], "id"), str(row["id"])
 
 
 def _repeated_rates(rates: Any) -> Iterator[tuple[Location, str]]:

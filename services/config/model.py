@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from services.calendar.opening_hours import Closing
-from services.config.cross_references import OPTIONAL, cross_reference_errors
+from services.config.cross_references import OPTIONAL, cross_reference_errors, repeated_ids
 from services.config.numbers import Number
 from services.config.organisation import (
     AnyDestination,
@@ -38,7 +38,8 @@ from services.toml.errors import (
     toml,
 )
 from services.toml.model import ConfigModel
-from services.toml.suggestions import did_you_mean
+from services.toml.suggestions import find_similar
+from services.toml.value_faults import describe_value
 
 NOBODY = "none"
 """Id that no number has."""
@@ -191,12 +192,16 @@ def merge_files(
     """
     tables, faults = _append_tables(sources)
     located = list(cross_reference_errors(tables, is_whole=is_whole))
+    for where, first, id in repeated_ids(tables):
+        place = locate_error(sources, first, "")
+        what = f"{id!r} stands here for the second time; first at {place.path}:{place.line}"
+        located.append((where, what))
     config = None
     try:
         context = None if patterns else UNCHECKED_PATTERNS
         config = Configuration.model_validate(tables, context=context)
     except ValidationError as error:
-        errors = map(_without_kind, map(_name_unknown_setting, error.errors()))
+        errors = map(_without_kind, map(_describe, error.errors()))
         located += shape_faults([each for each in errors if is_whole or not _is_missing(each)])
     faults += [locate_error(sources, *each) for each in located]
     if faults or config is None or not is_whole:
@@ -210,6 +215,7 @@ def _append_tables(sources: Sequence[ConfigFile]) -> tuple[dict[str, Any], list[
         for key, value in source.tables.items():
             if not isinstance(value, list) or key == "include":
                 what = "only [[tables]] may stand in a file that is included"
+                what += f": write [[{key}]]" if key in ENTRIES and isinstance(value, dict) else ""
                 faults.append(fault(source.path, source.text, (key,), what))
             elif isinstance(entries := tables.get(key, []), list):
                 tables[key] = [*entries, *value]
@@ -227,10 +233,31 @@ ABOVE = ": it belongs above the first [[table]] of postkamer.toml"
 """End of a sentence: in TOML each setting after a table belongs to the table."""
 
 
+DUTCH = {
+    "regel": "rules", "regels": "rules", "groep": "groups", "groepen": "groups",
+    "zorg": "care", "keuzemenu": "menus", "gemeente": "tenants", "gemeenten": "tenants",
+    "nummer": "numbers", "nummers": "numbers", "bestemming": "destinations",
+    "bestemmingen": "destinations", "afdelingen": "departments", "sluitingen": "closings",
+    "woorden": "words", "woord": "words", "zonder": "without", "patroon": "pattern",
+    "afdeling": "department", "antwoord": "reply", "tekst": "reply", "uren": "hours",
+    "openingstijden": "hours", "naam": "name", "voorrang": "priority", "prioriteit": "priority",
+    "termijn": "due_days", "label": "tag",
+}  # fmt: skip
+"""Dutch word -> name that a Dutch manager means by it."""
+
+
+def _describe(error: ErrorDetails) -> ErrorDetails:
+    """Replace the message of an error by a sentence for a person who is no programmer."""
+    where = error["loc"]
+    if error["type"] == "extra_forbidden":
+        return _name_unknown_setting(error)
+    if error["type"] == "missing" and where[2:] == ("id",) and where[0] in NOUNS:
+        return {**error, "msg": f"a {NOUNS[str(where[0])]} needs an id"}
+    return {**error, "msg": describe_value(error)}
+
+
 def _name_unknown_setting(error: ErrorDetails) -> ErrorDetails:
     """Say which setting is unknown, and which was probably meant."""
-    if error["type"] != "extra_forbidden":
-        return error
     table, name = error["loc"][:-1], str(error["loc"][-1])
     kind, of_kind = Configuration, ""
     noun = "table" if not table and isinstance(error["input"], list | dict) else "setting"
@@ -238,7 +265,11 @@ def _name_unknown_setting(error: ErrorDetails) -> ErrorDetails:
         name_of_kind, table = str(table[2]), table[3:]
         kind = DESTINATIONS[name_of_kind]
         of_kind = "" if table else f" for the kind {name_of_kind!r}"
-    meant = did_you_mean(name, setting_names(kind, table))
+    names = frozenset(setting_names(kind, table))
+    english = DUTCH.get(name.casefold(), "")
+    meant = english if english in names else find_similar(name, names)
+    if meant:
+        meant = f": did you mean {f'[[{meant}]]' if noun == 'table' else repr(meant)}?"
     if error["loc"][1:] and name in Configuration.model_fields.keys() - ENTRIES.keys():
         meant = meant or ABOVE
     return {**error, "msg": f"there is no {noun} {name!r}{of_kind}{meant}"}
@@ -251,9 +282,9 @@ def _without_kind(error: ErrorDetails) -> ErrorDetails:
     if where[:1] != ("destinations",):
         return error
     if error["type"] == "union_tag_not_found":
-        return {**error, "loc": (*where, "kind"), "msg": "Field required"}
+        return {**error, "loc": (*where, "kind"), "msg": "is missing"}
     if error["type"] == "union_tag_invalid":
-        what = f"Input should be one of {error['ctx']['expected_tags']}"
+        what = f"expected one of {error['ctx']['expected_tags']}"
         return {**error, "loc": (*where, "kind"), "msg": what}
     return {**error, "loc": where[:2] + where[3:], "msg": what}
 
@@ -314,7 +345,8 @@ def locate_error(sources: Sequence[ConfigFile], where: Location, what: str) -> C
             place = _name_place(where, entries[nth])
             return msgspec.structs.replace(local, where=".".join(map(str, where)), place=place)
         nth = nth - len(entries) if isinstance(nth, int) else nth
-    return fault(sources[0].path, sources[0].text, where, what)
+    source = next((each for each in sources if table in each.tables), sources[0])
+    return fault(source.path, source.text, where, what)
 
 
 NOUNS = {
@@ -332,11 +364,13 @@ PLAIN_ID = re.compile(r"[\w-]{1,63}")
 
 
 def _name_place(where: Location, entry: Any) -> str:
-    """Return a location with the id of its entry, as nobody counts rules; '' without an id."""
+    """Return a location with the id of its entry, as nobody counts rules; '' for other tables."""
     noun, id = NOUNS.get(str(where[0])), entry.get("id") if isinstance(entry, dict) else None
-    if not noun or not isinstance(id, str) or not PLAIN_ID.fullmatch(id.strip()):
+    if not noun:
         return ""
-    return ": ".join(filter(None, [f"{noun} {id.strip()}", ".".join(map(str, where[2:]))]))
+    if isinstance(id, str) and PLAIN_ID.fullmatch(id.strip()):
+        noun = f"{noun} {id.strip()}"
+    return ": ".join(filter(None, [noun, ".".join(map(str, where[2:]))]))
 
 
 CREDENTIALS = (

@@ -8,6 +8,7 @@ from services.config.routing_rules import Menu
 from services.texts.catalogue import DEFAULT, Texts
 from services.texts.checks import button_faults, menu_faults, unreadable_texts
 from services.toml.errors import Location
+from services.toml.suggestions import did_you_mean
 
 BACK = "Terug"
 """Title of the way back, which every nested menu has as its last row."""
@@ -43,7 +44,8 @@ def text_reference_errors(
 
 def _missing_text(where: Location, id: str, texts: Texts) -> Iterator[tuple[Location, str]]:
     if texts.find(DEFAULT, id) is None and not {id, "file"} & unreadable_texts(texts, DEFAULT):
-        yield where, f"there is no text {id!r}"
+        meant = did_you_mean(id, texts.languages.get(DEFAULT, {}))
+        yield where, f"there is no text {id!r}{meant}"
 
 
 def _menu_faults(menu: Menu, nested: bool, texts: Texts) -> Iterator[str]:

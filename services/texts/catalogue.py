@@ -173,8 +173,9 @@ def _fault(key: str, value: Any) -> str:
         return "is not known here"
     try:
         msgspec.convert(value, KEYS[key])
-    except msgspec.ValidationError as error:
-        return str(error)
+    except msgspec.ValidationError:
+        is_list = KEYS[key] is not str
+        return f"expected {'a list of texts' if is_list else 'a text'} in quotes"
     return ""
 
 

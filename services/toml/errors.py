@@ -10,6 +10,13 @@ from typing import Any, get_args, get_origin
 import msgspec
 from pydantic_core import ErrorDetails
 
+from services.toml.syntax_faults import (
+    AT_END,
+    OPEN_TEXT,
+    describe_syntax,
+    find_open_text,
+    find_setting,
+)
 from services.toml.unclosed import find_unclosed_list
 
 Location = tuple[int | str, ...]
@@ -47,12 +54,15 @@ def _syntax_fault(text: str, path: str, error: str) -> ConfigFault:
     """Return the fault that the parser reports, or the unclosed list that caused it."""
     match = re.search(r"\(at line (\d+)", error)
     line = int(match[1]) if match else 0
-    at_end = error.endswith("(at end of document)")
+    at_end = error.endswith(AT_END)
     unclosed = find_unclosed_list(text) if line or at_end else None
     # An error before the list, or after the setting that follows it, has another cause.
     if unclosed and (at_end or unclosed.opens <= line <= (unclosed.before or line)):
         return ConfigFault(path, unclosed.opens, unclosed.setting, str(unclosed))
-    return ConfigFault(path, line, "file", f"is not valid TOML: {error}")
+    what = describe_syntax(text, error)
+    if at_end and (opens := find_open_text(text, error)):
+        line, what = opens, OPEN_TEXT
+    return ConfigFault(path, line, "file", what, find_setting(text.split("\n"), line))
 
 
 def fault(path: str, text: str, where: Location, what: str) -> ConfigFault:

@@ -105,12 +105,20 @@ async def test_export_is_limited_to_a_citizen_a_municipality_and_a_period(
         (["--phone", OTHER_PHONE], 1),
         (["--phone", "31600000099"], 0),
         (["--tenant", "almelo"], 6),
-        (["--tenant", "hengelo"], 0),
         (["--until", NOON.isoformat()], 0),
     ):
         assert len(await archive.lines(*SINCE, *options)) == count, options
     error = await archive.fails(*SINCE, "--phone", "geen", code=2)
     assert "--phone: expected a telephone number" in error
+
+
+async def test_export_of_an_unknown_municipality_is_refused_and_not_on_the_record(
+    pool: Pool, archive: Archive
+) -> None:
+    await (await writer_of(pool)).add(question_and_answers())
+    error = await archive.fails(*SINCE, "--tenant", "almeloo", code=2)
+    assert error == "--tenant: expected one of almelo\n"
+    assert await pool.fetchval("select count(*) from access.operation") == 0
 
 
 async def test_export_is_on_the_record_without_the_number(

@@ -121,6 +121,17 @@ def test_command_without_a_number_is_sent_for_all_each_with_its_key(gateway: Sta
     assert len(set(gateway.keys)) == 2
 
 
+def test_command_without_a_person_is_of_the_operator(gateway: StandIn) -> None:
+    gateway.accept(f"DELETE {NOTICE}", DONE)
+    clear = ("notice", "clear", "--number", "10000001")
+    gateway.run(*clear, POSTKAMER_OPERATOR="S. Jansen")
+    gateway.run(*clear, "--by", "a.arts", POSTKAMER_OPERATOR="S. Jansen")
+    gateway.run(*clear)
+    bodies = [each for method, _, each in gateway.requests if method == "DELETE"]
+    named = [{"author": {"kind": "employee", "id": name}} for name in ("S. Jansen", "a.arts")]
+    assert bodies == [*named, {}]
+
+
 def test_command_refused_for_one_number_is_done_for_the_others(gateway: StandIn) -> None:
     errors = [
         {"pointer": "/text", "detail": "sentence 1 has 17 words, 15 at most"},

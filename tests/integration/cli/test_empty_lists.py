@@ -4,6 +4,7 @@ import pytest
 
 from tests.support.cli.command_line import postkamer
 from tests.support.decrypted_record import KEY
+from tests.support.installation import EXAMPLE
 
 LISTS = {
     "token list": "there is no token",
@@ -21,6 +22,12 @@ ROWS = {
     "archive processing --since 2026-11-01": "nothing was done in this period",
 }
 """Commands that print a JSON object for each row."""
+UNKNOWN = {
+    "parked list --destination nosuch": "--destination: there is no 'nosuch'; there is crm",
+    "parked drop --tenant almeloo --reason x": "--tenant: there is no 'almeloo'; there is almelo",
+    "sends list --number 123": "--number: there is no '123'; there is ",
+}
+"""Commands about what is not in the configuration."""
 
 
 def test_list_without_entries_says_so(fresh: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,3 +38,12 @@ def test_list_without_entries_says_so(fresh: str, monkeypatch: pytest.MonkeyPatc
         assert (done.exit_code, done.output) == (0, f"{sentence}\n")
         done = postkamer(*line.split(), "--json", env=env)
         assert (done.exit_code, done.output) == (0, "" if line in ROWS else "[]\n")
+
+
+def test_unknown_id_is_named_instead_of_an_empty_list(fresh: str) -> None:
+    env = {"POSTKAMER_DATABASE_URL": fresh, "POSTKAMER_CONFIG": str(EXAMPLE)}
+    for line, fault in UNKNOWN.items():
+        done = postkamer(*line.split(), env=env)
+        assert (done.exit_code, done.stdout) == (2, "") and done.stderr.startswith(fault)
+        without = postkamer(*line.split(), env=env | {"POSTKAMER_CONFIG": ""})
+        assert without.exit_code == 0

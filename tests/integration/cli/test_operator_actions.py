@@ -28,6 +28,8 @@ from tests.support.integration.rule_versions import Town
 from tests.support.observer import until
 
 SECONDS = 20.0
+KNOWN = ("almelo",)
+"""Municipalities in the configuration of the archiver."""
 TOKEN = ("token", "add", "desk", "--tenant", "almelo", "--role", ROLES[0])
 
 
@@ -161,12 +163,15 @@ def test_operator_is_named_by_the_environment_or_the_machine(table: str) -> None
     assert [row["by"] for row in on(table, rows)] == names
 
 
-async def insert(pool: Pool, count: int = 1, what: str = "token revoke") -> None:
+async def insert(
+    pool: Pool, count: int = 1, what: str = "token revoke", tenant: str = "almelo"
+) -> None:
     await pool.execute(
         "insert into access.operation (id, tenant, by, what, about, data)"
-        " select unnest($1::uuid[]), 'almelo', 'sanne', $2, 'desk', '{\"count\":3,\"by\":\"x\"}'",
+        " select unnest($1::uuid[]), $3, 'sanne', $2, 'desk', '{\"count\":3,\"by\":\"x\"}'",
         [clock.new_id() for _ in range(count)],
         what,
+        tenant,
     )
 
 
@@ -185,7 +190,7 @@ async def wait_for_rows(pool: Pool, count: int) -> None:
 async def record_all(pool: Pool, add: Any = None, left: int = 0) -> list[Any]:
     """Record actions until so many rows are left, and return all records."""
     add = add or (await writer_of(pool)).add
-    async with background_task(record_operator_actions(pool, add)):
+    async with background_task(record_operator_actions(pool, KNOWN, add)):
         await wait_for_rows(pool, left)
     return await records(pool)
 
@@ -194,7 +199,7 @@ async def test_action_is_recorded_once(pool: Pool, empty: str) -> None:
     url = f"{empty}?role=postkamer_archiver"  # with its rights and no more
     async with (
         connection_pool(url, "test", 2) as own,
-        background_task(record_operator_actions(own, (await writer_of(own)).add)),
+        background_task(record_operator_actions(own, KNOWN, (await writer_of(own)).add)),
     ):
         await wait_for_rows(pool, 0)
         await insert(pool)  # while it runs
@@ -208,6 +213,21 @@ async def test_action_is_recorded_once(pool: Pool, empty: str) -> None:
     assert (clock.now() - created_at(record["id"])).total_seconds() < SECONDS
 
 
+async def test_action_of_an_unknown_municipality_makes_no_keys_of_it(pool: Pool) -> None:
+    for tenant in ("almelo", "almeloo"):
+        await insert(pool, tenant=tenant)
+    known, unknown = await record_all(pool)
+    assert (known["tenant"], unknown["tenant"]) == ("almelo", "")
+    named = [json.loads(row["data"]).get("tenant") for row in (known, unknown)]
+    assert named == [None, "almeloo"]
+    owners = await pool.fetch("select distinct tenant from archiver.municipality_key order by 1")
+    assert [row["tenant"] for row in owners] == ["", "almelo"]
+    await insert(pool)  # whose record has keys, though no configuration has it any more
+    async with background_task(record_operator_actions(pool, (), (await writer_of(pool)).add)):
+        await wait_for_rows(pool, 0)
+    assert (await records(pool))[-1]["tenant"] == "almelo"
+
+
 async def test_archiver_that_dies_after_adding_records_an_action_once(pool: Pool) -> None:
     await insert(pool, 3)
     is_added, never = asyncio.Event(), asyncio.Event()
@@ -217,7 +237,7 @@ async def test_archiver_that_dies_after_adding_records_an_action_once(pool: Pool
         is_added.set()
         await never.wait()
 
-    dying = asyncio.create_task(record_operator_actions(pool, add))
+    dying = asyncio.create_task(record_operator_actions(pool, KNOWN, add))
     async with asyncio.timeout(SECONDS):
         await is_added.wait()
     dying.cancel()
@@ -233,7 +253,7 @@ async def test_refused_action_stays_and_holds_up_no_other(pool: Pool) -> None:
     id = next(row["id"] for row in await rows(pool) if row["what"] == "x")
     await pool.execute(f"alter table archiver.entry add check (id <> '{id}')")
     add = (await writer_of(pool)).add
-    async with background_task(record_operator_actions(pool, add)):
+    async with background_task(record_operator_actions(pool, KNOWN, add)):
         await until(lambda: rows(pool), lambda left: len(left) == 1, SECONDS)
         await insert(pool)  # while that one is suspended
         recorded = await until(lambda: records(pool), lambda added: len(added) == 3, SECONDS)

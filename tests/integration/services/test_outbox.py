@@ -107,7 +107,7 @@ CASES = {
     ),
     "operations": Case(
         "archiver",
-        lambda pool, _: operation_outbox(pool),
+        lambda pool, _: operation_outbox(pool, ()),
         "insert into access.operation (id, by, what, about, at) values ($1, 'x', 'x', $2, $3)",
         key_of="id",
     ),

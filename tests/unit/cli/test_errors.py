@@ -124,3 +124,20 @@ def test_json_after_a_double_dash_is_a_word(file: Path) -> None:
     done = postkamer("route", "explain", "--number", "999", "--", "--json")
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1] == "--number: 999 is not in the configuration"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "archive views --token x",
+        "archive processing",
+        "parked list",
+        "parked drop --reason x",
+        "route replay",
+    ],
+)
+def test_period_that_ends_before_it_begins_is_misuse(file: Path, command: str) -> None:
+    period = ("--since", "2027-01-01", "--until", "2026-01-01")
+    done = postkamer(*command.split(), *period, env={"POSTKAMER_CONFIG": str(file)})
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == "--until: expected a time after --since\n"

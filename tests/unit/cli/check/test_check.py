@@ -81,14 +81,18 @@ def test_good_installation_is_told_what_was_checked(file: Path) -> None:
     ]
 
 
-def test_without_an_environment_the_configuration_alone_is_checked(file: Path) -> None:
+def test_configuration_must_be_named_and_is_checked_alone_without_an_environment(
+    file: Path,
+) -> None:
     unset = dict.fromkeys([name for name in os.environ if name.startswith("POSTKAMER_")])
     done = postkamer("check", "--config", file, env=unset)
     reason = "which has no POSTKAMER_ variable"
     assert done.output.splitlines()[-2:] == [f"not checked: {SECRETS}, {reason}", NOTHING.strip()]
-    done = postkamer("check", env=unset)
-    assert (done.exit_code, reason in done.output) == (0, True), done.output
-    done = postkamer("check", env=unset | {"POSTKAMER_LOG_LEVEL": "info"})
+    for env in (unset, unset | {"POSTKAMER_LOG_LEVEL": "info"}, unset | {"POSTKAMER_CONFIG": ""}):
+        done = postkamer("check", env=env)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert done.stderr.startswith("POSTKAMER_CONFIG: is missing")
+    done = postkamer("check", env=unset | {"POSTKAMER_CONFIG": str(file)})
     assert (done.exit_code, "POSTKAMER_AMQP_URL: is missing" in done.output) == (1, True)
 
 

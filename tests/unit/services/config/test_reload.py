@@ -148,7 +148,7 @@ FIXED = "cannot change while services run: restart all of them"
     ("text", "line", "field", "what"),
     [
         (TOML.replace("rules/*.toml", "/etc/hostname"), 1, "include", "named from here"),
-        (TOML + '[[menus]]\nid = ["a"]\n', 25, "menus.0.id", "valid string"),
+        (TOML + '[[menus]]\nid = ["a"]\n', 25, "menus.0.id", "a text in quotes"),
         ("partitions = 4\n" + TOML, 0, "partitions", FIXED),
     ],
 )

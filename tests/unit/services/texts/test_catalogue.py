@@ -103,15 +103,15 @@ def test_text_has_the_owner_and_version_of_its_file_or_its_own() -> None:
 WRONG = [
     ("[een]\n", 3, "een", "has no text"),
     ('[een]\ntext = ""\n', 3, "een", "has no text"),
-    ("[een]\ntext = 7\n", 4, "een.text", "Expected `str`"),
-    ('[een]\ntext = "Dag."\nbutton = 7\n', 5, "een.button", "Expected `str`"),
-    ('[een]\ntext = "Dag."\nbuttons = "Ja"\n', 5, "een.buttons", "Expected `array`"),
-    ('[een]\ntext = "Dag."\nbuttons = ["Ja", 7]\n', 5, "een.buttons", "Expected `str`"),
+    ("[een]\ntext = 7\n", 4, "een.text", "expected a text in quotes"),
+    ('[een]\ntext = "Dag."\nbutton = 7\n', 5, "een.button", "expected a text in quotes"),
+    ('[een]\ntext = "Dag."\nbuttons = "Ja"\n', 5, "een.buttons", "a list of texts"),
+    ('[een]\ntext = "Dag."\nbuttons = ["Ja", 7]\n', 5, "een.buttons", "a list of texts"),
     ('[een]\ntext = "Dag."\nboton = "Ja"\n', 5, "een.boton", "not known"),
     ('[een]\ntext = "Dag."\nowner = ""\n', 3, "een", "has no owner"),
     ('[Een]\ntext = "Dag."\n', 3, "Een", "is no id"),
     ('een = "Dag."\n', 3, "een", "is no table"),
-    ("[een\n", 3, "file", "is not valid TOML"),
+    ("[een\n", 3, "file", "a ] is missing"),
 ]
 
 

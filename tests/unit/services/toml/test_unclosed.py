@@ -31,7 +31,7 @@ def test_unclosed_list_is_reported_where_it_opens(text: str, line: int, before: 
     [
         ("a = = 1\n" + OPEN + NEXT, 1), ("[[rules]\n" + NEXT, 1), ('a = ["x]\nb = 1\n', 1),
         ('a = ["x" "y"]\nb = 1\n', 1), ("a = afval\nb = [1]\n", 1), ("a = [1\n, = 2]\n", 2),
-        ("a = [1]]\nb = 1", 1), ('a = """x\nb = [', 0),
+        ("a = [1]]\nb = 1", 1), ('a = """x\nb = [', 1),
     ],
 )  # fmt: skip
 def test_other_fault_of_syntax_keeps_the_line_of_the_parser(text: str, line: int) -> None:
