@@ -2,13 +2,17 @@
 
 import { add, answered, arrive, open, wordsOf } from "/page/state.js";
 
-const RANKS = ["sending", "accepted", "sent", "delivered", "read"];
+const RANKS = ["sending", "accepted", "sent", "delivered", "read", "played"];
 
 export const EVENTS = {
   "nl.postkamer.message-received.v1"(state, data, event) {
     const conversation = stands(open(state, data), data);
     const { from = {}, decision = {}, task = true, provisional = false } = data;
-    if (data.type !== "reaction") arrive(state, data);
+    if (data.type !== "reaction") {
+      arrive(state, data);
+      // After a task the page knows enough; a greeting or thanks may follow an earlier question.
+      if (task || Number(event.sequence) === 1) conversation.partial = false;
+    }
     conversation.name = from.name || conversation.name;
     conversation.identities = from.identities ?? conversation.identities;
     conversation.closed = false;
@@ -57,10 +61,12 @@ export const EVENTS = {
     if (!entry) {
       // Of a confidential department only this event tells that a system wrote it.
       const text = offer ? wordsOf(offer.type, offer.content) : "";
-      entry = { ...answered(data.messageId, text, data.at), type: offer?.type ?? "text" };
+      entry = { ...answered(data.messageId, text, data.at), type: offer?.type ?? "text", late: !offer };
       add(conversation.entries, entry);
     }
-    entry.author = data.author?.kind;
+    entry.author = data.author?.kind ?? entry.author;
+    if (offer) entry.late = false;
+    if (offer && entry.author === "employee") conversation.partial = false; // sent since the page listens
     if (offer && conversation.identities.length === 0) conversation.identities = recipient(offer);
     conversation.at ??= data.at;
     const higher = RANKS.indexOf(data.status) > RANKS.indexOf(entry.status);
@@ -104,7 +110,7 @@ export const EVENTS = {
 
   "nl.postkamer.conversation-closed.v1"(state, data, event) {
     const conversation = stands(open(state, data), data);
-    conversation.closed = true;
+    Object.assign(conversation, { closed: true, partial: false });
     note(conversation, event, { note: "closed", reason: data.reason, outcome: data.outcome });
     automatic(conversation, data, event);
     return null;

@@ -20,6 +20,9 @@ const WHOLE = [
   ["Meta neemt dit bericht nu niet aan; Postkamer probeert het opnieuw", "Meta does not accept this message now; Postkamer will try again"],
   ["Meta nam dit bericht niet aan, hoe vaak Postkamer het ook probeerde", "Meta did not accept this message, however often Postkamer tried"],
   ["Meta weigerde dit bericht", "Meta refused this message"],
+  ["Meta heeft niet bevestigd of dit bericht is verstuurd", "Meta has not confirmed whether this message was sent"],
+  ["een medewerker zag bij Meta dat dit bericht is verstuurd", "an employee saw at Meta that this message was sent"],
+  ["een medewerker zag bij Meta dat dit bericht niet is verstuurd; het gaat nu opnieuw", "an employee saw at Meta that this message was not sent; it is now sent again"],
 ];
 const NOUNS = {
   nieuw: "new", "nog onbeslist": "not decided yet", "al toegewezen": "assigned already",
