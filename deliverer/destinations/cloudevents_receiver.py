@@ -35,6 +35,12 @@ def secrets(destination: CloudEventsDestination, environ: Environ, faults: list[
     return Secrets(tuple(keys), client_secret)
 
 
+def connection_reuse(destination: CloudEventsDestination) -> ConnectionReuse:
+    """Return the rules for its connections. A CRM recognises an event by its id, and a token may be
+    fetched twice."""
+    return ConnectionReuse(destination.keep_alive_seconds, frozenset({"POST"}))
+
+
 @asynccontextmanager
 async def receiver(
     destination: CloudEventsDestination, credentials: Credentials, context: ReceiverContext
@@ -42,8 +48,7 @@ async def receiver(
     """Yield a receiver with one connection more than deliveries in flight, for its tokens."""
     tls = credentials.certificates.context if credentials.certificates else system_tls_context
     endpoint = DestinationEndpoint(destination.url, credentials.keys, context.archiver)
-    # A CRM recognises an event by its id, and a token may be fetched twice.
-    reuse = ConnectionReuse(destination.keep_alive_seconds, frozenset({"POST"}))
+    reuse = connection_reuse(destination)
     connections = destination.window + 1
     async with (
         http_client(connections, networks=context.networks, tls=tls, reuse=reuse) as sender,

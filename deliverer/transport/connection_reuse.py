@@ -25,6 +25,9 @@ class ConnectionReuse(NamedTuple):
     """Longest time that a connection is idle and still reused; 0: each request has its own."""
     repeatable: frozenset[str] = frozenset()
     """Methods of requests that may be made twice."""
+    unpooled: frozenset[str] = frozenset()
+    """Methods of requests that each have their own connection: they may not be made twice, and
+    their server may close an idle connection at once."""
 
 
 NOT_REPEATED = ConnectionReuse()

@@ -50,10 +50,10 @@ class HttpClient:
         sessions: Sessions,
         tls: Tls = system_tls_context,
         max_bytes: int = ANSWER_BYTES,
-        repeatable: frozenset[str] = frozenset(),
+        reuse: ConnectionReuse = NOT_REPEATED,
     ) -> None:
         self._sessions, self._tls, self._max_bytes = sessions, tls, max_bytes
-        self._repeatable = repeatable
+        self._reuse = reuse
 
     async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Response:
         return await self.request("POST", url, body, headers)
@@ -62,10 +62,12 @@ class HttpClient:
         self, method: str, url: str, body: Body, headers: Mapping[str, str]
     ) -> Response:
         """Make one attempt, and repeat it once, over a new connection, if it met a closed one."""
-        answer = await self._request(self._sessions.pooled, method, url, body, headers)
-        if not may_repeat(method, body, answer, self._repeatable):
+        pooled, unpooled = self._sessions
+        session = unpooled if method in self._reuse.unpooled else pooled
+        answer = await self._request(session, method, url, body, headers)
+        if not may_repeat(method, body, answer, self._reuse.repeatable):
             return answer
-        answer = await self._request(self._sessions.unpooled, method, url, body, headers)
+        answer = await self._request(unpooled, method, url, body, headers)
         # The first may have left us, so even if the second could not, the message is in doubt.
         return msgspec.structs.replace(answer, calls=2, request_sent=True)
 
@@ -207,7 +209,7 @@ async def http_client(
     unpooled = connector(force_close=True)
     pooled = connector(keepalive_timeout=reuse.idle_seconds) if reuse.idle_seconds else unpooled
     async with _session(pooled, seconds) as first, _session(unpooled, seconds) as second:
-        yield HttpClient(Sessions(first, second), tls, answer_bytes, reuse.repeatable)
+        yield HttpClient(Sessions(first, second), tls, answer_bytes, reuse)
 
 
 class HttpClientProtocol(Protocol):

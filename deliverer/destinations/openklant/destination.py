@@ -32,20 +32,32 @@ def secrets(destination: OpenKlantDestination, environ: Environ, faults: list[st
     return Secrets((resolve_key(destination, "secret", environ, faults),))
 
 
+def connection_reuse(destination: OpenKlantDestination) -> ConnectionReuse:
+    """Return the rules for its connections.
+
+    A PATCH sets values, so it may be made twice. A POST that crosses a close may have created its
+    object, and its conversation would wait until the saga has looked it up: each has its own
+    connection.
+    """
+    return ConnectionReuse(
+        destination.keep_alive_seconds,
+        repeatable=frozenset({"GET", "PATCH"}),
+        unpooled=frozenset({"POST"}),
+    )
+
+
 @asynccontextmanager
 async def receiver(
     destination: OpenKlantDestination, credentials: Credentials, context: ReceiverContext
 ) -> AsyncIterator[RunningReceiver]:
     """Yield a receiver with one connection more than deliveries in flight, for the poller."""
     tls = credentials.certificates.context if credentials.certificates else system_tls_context
-    # A POST may have created its object: the saga looks it up before the next attempt.
-    reuse = ConnectionReuse(destination.keep_alive_seconds, frozenset({"GET"}))
     async with http_client(
         destination.window + 1,
         networks=context.networks,
         tls=tls,
         answer_bytes=ANSWER_BYTES,
-        reuse=reuse,
+        reuse=connection_reuse(destination),
     ) as sender:
         options = payloads.PayloadOptions(destination.channel, context.archiver, destination.link)
         store = SagaStore(context.pool, destination.id)

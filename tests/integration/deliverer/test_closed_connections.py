@@ -107,6 +107,13 @@ async def test_repeated_request_gets_a_new_connection_and_counts_as_two_calls() 
     assert (crm.crossed, crm.connections, crm.taken) == (1, 2, {"0": 1, "1": 1})
 
 
+async def test_request_with_a_connection_of_its_own_crosses_no_close() -> None:
+    crm = ClosingCrm()
+    answers = await post_twice(crm, ConnectionReuse(60, unpooled=POSTS))
+    assert [(answer.status, answer.calls) for answer in answers] == [(200, 1)] * 2
+    assert (crm.crossed, crm.connections, crm.taken) == (0, 2, {"0": 1, "1": 1})
+
+
 async def test_second_close_is_a_failure_and_is_not_repeated() -> None:
     crm = ClosingCrm()
     crm.opens = 1

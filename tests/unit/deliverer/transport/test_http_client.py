@@ -9,6 +9,7 @@ import pytest
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.client_reqrep import ConnectionKey
 
+from deliverer.transport.connection_reuse import ConnectionReuse
 from deliverer.transport.http_client import (
     ANSWER_BYTES,
     HttpClient,
@@ -159,6 +160,7 @@ class Failing:
 async def test_message_stays_in_doubt_if_only_the_first_of_two_requests_left() -> None:
     closed: Any = Failing(aiohttp.ServerDisconnectedError())
     refused: Any = Failing(aiohttp.ClientConnectorError(KEY, ConnectionRefusedError()))
-    client = HttpClient(Sessions(closed, refused), repeatable=frozenset({"POST"}))
+    reuse = ConnectionReuse(repeatable=frozenset({"POST"}))
+    client = HttpClient(Sessions(closed, refused), reuse=reuse)
     answer = await client.post("https://x", b"{}", {})
     assert answer == Response(failure="refused", request_sent=True, calls=2)
