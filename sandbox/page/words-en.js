@@ -109,7 +109,7 @@ export const en = {
   "desk.partial": "not everything is known",
   "desk.partial.lead": "Messages may be missing here. The record has them all.",
   "desk.lost": "Message not known",
-  "desk.gaps": "This page does not remember everything. Earlier conversations are in the archive and are not counted here.",
+  "desk.gaps": "More citizens may be waiting: this page does not remember everything, the archive does.",
   "desk.doubt": "answer uncertain",
   "settle.sent": "It arrived",
   "settle.not_sent": "Not arrived: send again",

@@ -109,7 +109,7 @@ export const nl = {
   "desk.partial": "niet alles is bekend",
   "desk.partial.lead": "Hier kunnen berichten ontbreken. In het dossier staan ze allemaal.",
   "desk.lost": "Bericht niet bekend",
-  "desk.gaps": "Deze pagina onthoudt niet alles. Gesprekken van eerder staan in het archief en tellen hier niet mee.",
+  "desk.gaps": "Er wachten misschien meer inwoners: deze pagina onthoudt niet alles, het archief wel.",
   "desk.doubt": "antwoord onzeker",
   "settle.sent": "Het is aangekomen",
   "settle.not_sent": "Niet aangekomen: stuur opnieuw",
