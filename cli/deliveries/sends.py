@@ -16,6 +16,7 @@ from cli.support.api_command import (
 from cli.support.database import with_database
 from cli.support.options import by_option, json_option, reason_option
 from cli.support.output import print_result
+from deliverer.meta.ledger import UNKNOWN_SECONDS
 from services.ids import CONVERSATION
 from services.postgres.database import Pool
 
@@ -36,13 +37,16 @@ class DoubtfulSend(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Kind of author."""
     at: datetime
     """Time of the attempt."""
+    settled_from: datetime | None = None
+    """Time from which a person may settle it: until then Meta may still report. None: now."""
 
 
 _LIST = """
 select l.id as message, l.conversation, o.tenant, o.department, l.number, o.type,
-    l.author_kind as author, l.claimed_at as at
+    l.author_kind as author, l.claimed_at as at,
+    case when l.state = 'unknown' then l.claimed_at + make_interval(secs => $4) end as settled_from
 from deliverer.ledger l join router.outgoing o using (id)
-where l.state = 'unconfirmed' and ($1::text is null or o.tenant = $1)
+where l.state in ('unknown', 'unconfirmed') and ($1::text is null or o.tenant = $1)
     and ($2::text is null or l.number = $2)
 order by l.claimed_at limit $3
 """
@@ -64,12 +68,12 @@ def group() -> None:
 def list_command(tenant: str | None, number: str | None, as_json: bool) -> None:
     """Show the messages in doubt: it is not known if Meta sent them.
 
-    The oldest comes first. Look in WhatsApp Manager or ask the citizen, then settle each. The list
-    has no contents.
+    The oldest comes first. Look in WhatsApp Manager or ask the citizen, then settle each. In the
+    first ten minutes Meta may still report. The list has no contents.
     """
 
     async def work(pool: Pool) -> list[DoubtfulSend]:
-        rows = await pool.fetch(_LIST, tenant, number, MAX_LISTED)
+        rows = await pool.fetch(_LIST, tenant, number, MAX_LISTED, UNKNOWN_SECONDS)
         return [DoubtfulSend(**row) for row in rows]
 
     sends = with_database("sends", work)
@@ -79,7 +83,8 @@ def list_command(tenant: str | None, number: str | None, as_json: bool) -> None:
 def _format(sends: Sequence[DoubtfulSend]) -> Iterator[str]:
     for each in sends:
         yield f"{each.at:%Y-%m-%d %H:%M:%S}Z  {each.number}  {each.tenant}/{each.department}"
-        yield f"    {each.type or 'text'} by {each.author or 'employee'}"
+        wait = f", to settle from {each.settled_from:%H:%M:%S}Z" if each.settled_from else ""
+        yield f"    {each.type or 'text'} by {each.author or 'employee'}{wait}"
         yield f"    {each.conversation} {each.message}"
 
 

@@ -150,6 +150,7 @@ class CommandStore:
             "status": row["status"] or "accepted",
             "reason": row["reason"] or None,
             "code": row["code"] or None,
+            "author": {"kind": row["author_kind"]} if row["author_kind"] else None,
             "acceptedAt": row["accepted_at"],
             "changedAt": row["changed_at"] or row["accepted_at"],
         }
@@ -225,7 +226,7 @@ where number = any($1::text[])
 # Until the router has a reason of its own, the ledger says why the message waits; also for a
 # message that was on hold and is now on its way.
 _MESSAGE = """
-select c.id, c.accepted_at, o.conversation, o.status, o.changed_at,
+select c.id, c.accepted_at, o.conversation, o.status, o.changed_at, o.author_kind,
     case when l.state = 'queued' and o.status = 'accepted' then l.reason
         else coalesce(nullif(o.reason, ''), l.reason) end as reason,
     coalesce(nullif(o.code, 0), l.code) as code

@@ -255,6 +255,7 @@ STATUS: Json = {
     "status": "delivered",
     "reason": None,
     "code": None,
+    "author": {"kind": "employee"},
     "acceptedAt": "2026-11-20T08:14:03Z",
     "changedAt": "2026-11-20T08:14:05Z",
 }

@@ -15,6 +15,12 @@ class Accepted(Shown):
     status: Literal["accepted"]
 
 
+class MessageAuthor(Shown):
+    """Kind of the author of a message. Only an `employee` has answered a citizen."""
+
+    kind: Literal["employee", "system", "automated"]
+
+
 class MessageStatus(Shown):
     """The status of a message, or of another command."""
 
@@ -29,6 +35,8 @@ class MessageStatus(Shown):
     `transferred: ...`."""
     code: int | None
     """Meta's error code."""
+    author: MessageAuthor | None
+    """Null for a command that is no message, and until the router has taken the message."""
     accepted_at: datetime.datetime
     changed_at: datetime.datetime
 

@@ -99,7 +99,14 @@ class Confirm(Body):
     """Confirm an alarm: a person has seen it, so no other person is woken."""
 
     author: Annotated[Author | None, SPARED] = optional_not_null()
-    """Person who confirms; archived."""
+    """Person who confirms; archived. A machine cannot confirm."""
+
+    @field_validator("author")
+    @classmethod
+    def _check_author(cls, author: Author | None) -> Author | None:
+        if author is not None and author.kind != "employee":
+            raise validation_error("must be an employee: a machine cannot look")
+        return author
 
     def action(self) -> contract.ConfirmAlarm:
         return contract.ConfirmAlarm()

@@ -15,6 +15,9 @@ VISIBLE_FIELDS = frozenset(
 )  # fmt: skip
 """Fields of an event's data that say there is work, and nothing about its content or its
 citizen."""
+HANDOVER_FIELDS = VISIBLE_FIELDS | {"due", "priority", "language", "care"}
+"""Fields that a department needs for a conversation that a confidential one hands over to it: its
+terms, and a danger that is not yet confirmed. What was said, and why it comes, stay behind."""
 DATA_BYTES = 63 * 1024
 """The NL GOV profile limits an event to 64 KiB; everything but the data takes less than 1 KiB."""
 
@@ -45,13 +48,13 @@ def is_confidential(config: Configuration, tenant: str, department: str, destina
     return config.confidential(tenant, [department]) or (target is not None and target.confidential)
 
 
-def redact_event(event: Delivery, *, confidential: bool) -> Delivery:
-    """Return the event without its content, and with a reference to it, if the receiver may not get
-    the content or it is too large."""
+def redact_event(
+    event: Delivery, *, confidential: bool, fields: frozenset[str] = VISIBLE_FIELDS
+) -> Delivery:
+    """Return the event with these fields alone, and with a reference to the others, if the receiver
+    may not get the content or it is too large."""
     if not confidential and len(event.data) <= DATA_BYTES:
         return event
-    visible = {
-        name: value for name, value in _data.decode(event.data).items() if name in VISIBLE_FIELDS
-    }
+    visible = {name: value for name, value in _data.decode(event.data).items() if name in fields}
     path = f"messages/{event.message}" if event.message else f"conversations/{event.conversation}"
     return msgspec.structs.replace(event, data=msgspec.json.encode(visible), dataref=f"/v1/{path}")

@@ -38,7 +38,11 @@ CONFIDENTIAL = Refusal(
     "confidential", "een vertrouwelijke afdeling laat niemand zien dat iets is gelezen"
 )
 NOTHING_TO_MARK = Refusal("nothing_to_mark", "de inwoner schreef hier de laatste 30 dagen niets")
-NOT_IN_DOUBT = Refusal("not_in_doubt", "van dit bericht is bekend of het is verstuurd")
+NOT_IN_DOUBT = Refusal(
+    "not_in_doubt",
+    "de status van dit bericht is niet unknown: het wacht nog, of het is al bekend",
+)
+PERSON_NEEDED = Refusal("person_needed", "alleen een medewerker kan een zorgalarm bevestigen")
 OPTED_OUT = Refusal("opted_out", "de inwoner wil deze berichten niet meer krijgen")
 
 BLOCKED = {

@@ -15,10 +15,12 @@ from router.conversation.reply_text import ReplyCandidate, render_reply
 from router.conversation.transition import apply_auto_reply, owner_before
 from router.handlers import unconfirmed_sends
 from router.handlers.pending_command import (
+    EMPLOYEE,
     CommandHandler,
     Outcome,
     PendingCommand,
     Result,
+    author_kind,
     command_status,
     record_of_change,
     status_of,
@@ -63,7 +65,7 @@ from services.contract import (
     TransferConversation,
     UnknownAction,
 )
-from services.event_types import CLOSED, TRANSFERRED
+from services.event_types import CARE_CONFIRMED, CLOSED, TRANSFERRED
 from services.refusal import Refusal
 
 REASON = "overgedragen"
@@ -224,10 +226,26 @@ def _read_record(command: Command, action: MarkRead, decision: Decision) -> Kind
 
 
 def _confirm(pending: PendingCommand, action: ConfirmAlarm, previous: Conversation) -> Outcome:
-    """Confirm that a person has seen the alarm: no further person is alarmed."""
+    """Confirm that a person has seen the alarm: no further person is alarmed.
+
+    A machine cannot: then nobody might look. The department hears of the first confirmation.
+    """
+    if author_kind(pending.command) != EMPLOYEE:
+        return refusals.PERSON_NEEDED
+    is_new = bool(previous.state.care) and not previous.state.confirmed_by
+    destination = pending.context.destination_of(previous)
     author = pending.command.author.id if pending.command.author else ""
     after = previous.with_next_sequence().with_state(confirmed_by=author or pending.command.token)
-    return pending.accept_in(after), Changes(conversation=after)
+    event = pending.unit.id("event") if is_new and destination else None
+    return pending.accept_in(after, event=event), Changes(conversation=after)
+
+
+def _confirm_events(
+    unit: WorkUnit, command: Command, action: ConfirmAlarm, decision: CommandAccepted
+) -> Iterator[AddressedEvent]:
+    if decision.event:
+        data = conversation_json(decision) | {"by": sender_json(command)}
+        yield build_event(unit, decision, CARE_CONFIRMED, decision.event, data)
 
 
 def _confirm_record(command: Command, action: ConfirmAlarm, decision: Decision) -> KindAndData:
@@ -391,7 +409,9 @@ CONVERSATION_COMMANDS: dict[type[Action], CommandHandler] = {
     LinkCase: CommandHandler(_in_conversation(_link), _link_record),
     MarkRead: CommandHandler(_in_conversation(_read), _read_record),
     # An alarm wakes people of any department.
-    ConfirmAlarm: CommandHandler(_in_conversation(_confirm, is_anyones=True), _confirm_record),
+    ConfirmAlarm: CommandHandler(
+        _in_conversation(_confirm, is_anyones=True), _confirm_record, _confirm_events
+    ),
     ReleaseConversation: CommandHandler(_in_conversation(_release), _release_record),
     MergeConversation: CommandHandler(
         _in_conversation(_merge), _merge_record, _merge_events, _merge_needs

@@ -20,8 +20,8 @@ from services.whatsapp.delivery_status import COMMAND_DONE
 
 UNKNOWN = "unknown"
 """Status of a message of which it is not known whether Meta sent it."""
-WENT = "een medewerker zag bij Meta dat dit bericht is verstuurd"
-SENT_AGAIN = "een medewerker zag bij Meta dat dit bericht niet is verstuurd; het gaat nu opnieuw"
+WENT = "een medewerker stelde vast dat dit bericht is verstuurd"
+SENT_AGAIN = "een medewerker stelde vast dat dit bericht niet is verstuurd; het gaat nu opnieuw"
 
 
 def needs(command: Command, action: SettleSend) -> Needs:
@@ -77,7 +77,8 @@ def _status_after(action: SettleSend) -> str:
 
 
 def _reason(action: SettleSend) -> str:
-    return WENT if action.was_sent else SENT_AGAIN
+    """Return the outcome, and in the person's own words where they saw it."""
+    return f"{WENT if action.was_sent else SENT_AGAIN} ({action.reason})"
 
 
 def events(
@@ -109,5 +110,4 @@ def record(command: Command, action: SettleSend, decision: Decision) -> KindAndD
         "status": _status_after(action),
         "at": command.received_at,
         "by": sender_json(command),
-        "seen": action.reason,
     }

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from router.conversation.confidentiality import redact_event
+from router.conversation.confidentiality import HANDOVER_FIELDS, VISIBLE_FIELDS, redact_event
 from router.model.decision import (
     Alarm,
     CommandAccepted,
@@ -96,7 +96,9 @@ def redact(decision: Decision, events: Iterable[AddressedEvent]) -> Iterator[Add
         confidential = decision.confidential or (owner is not None and owner.confidential)
         # An alarm has no content that could be redacted.
         confidential = confidential and event.type != CARE_ALARM
-        yield destination, redact_event(event, confidential=confidential)
+        takes_over = not decision.confidential and destination == decision.destination
+        fields = HANDOVER_FIELDS if takes_over else VISIBLE_FIELDS
+        yield destination, redact_event(event, confidential=confidential, fields=fields)
 
 
 def _owner_in(event: Delivery, decision: Decision) -> FormerOwner | None:

@@ -29,6 +29,7 @@ ERRORS: dict[int, GraphError] = {
         GraphError(100, 400, "Invalid parameter", "A parameter is unknown or wrong."),
         GraphError(190, 401, "Access token has expired", "The access token is not valid."),
         GraphError(368, 403, "Temporarily blocked for policies violations", "Account restricted."),
+        GraphError(470, 400, "Re-engagement message", "The older code of 131047."),
         GraphError(130403, 400, "User blocked", "This business blocked the user."),
         GraphError(130429, 429, "Rate limit hit", "The number's throughput was reached."),
         GraphError(131000, 500, "Something went wrong", "The message failed for an unknown cause."),
@@ -73,7 +74,7 @@ NORMAL = Behaviour()
 FAILED = ("failed",)
 
 REFUSED = (
-    *(1, 2, 4, 100, 190, 368, 130403, 130429, 131000, 131005, 131016, 131021, 131026),
+    *(1, 2, 4, 100, 190, 368, 470, 130403, 130429, 131000, 131005, 131016, 131021, 131026),
     *(131031, 131042, 131047, 131048, 131053, 131056, 131057, 133010, 137000),
 )
 

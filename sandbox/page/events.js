@@ -123,6 +123,15 @@ export const EVENTS = {
     return { say: "say.alarm", care };
   },
 
+  // The page's own confirmation is told at once; this is one from elsewhere, or the same once more.
+  "nl.postkamer.care-confirmed.v1"(state, { conversationId }, event) {
+    state.alarms.delete(conversationId);
+    const conversation = state.conversations.get(conversationId);
+    if (!conversation || conversation.entries.at(-1)?.note === "confirmed") return null;
+    note(conversation, event, { note: "confirmed" });
+    return { say: "say.confirmed" };
+  },
+
   "nl.postkamer.conversation-destroyed.v1"(state, data) {
     state.conversations.delete(data.conversationId);
     state.records.delete(data.conversationId);

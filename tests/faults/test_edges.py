@@ -135,6 +135,7 @@ async def _metric(session: aiohttp.ClientSession, town: Installation, name: str)
 FATES = [
     ("31600131026", "failed", "131026: dit nummer kan geen WhatsApp-bericht ontvangen"),
     ("31600131047", "failed", "131047: de inwoner schreef langer dan 24 uur geleden"),
+    ("31600000470", "failed", "470: de inwoner schreef langer dan 24 uur geleden"),
     ("31600130403", "failed", "130403: deze inwoner is geblokkeerd"),
     ("31600000100", "failed", "100: Meta kan een deel van dit bericht niet lezen"),
     ("31600000499", "delivered", ""),

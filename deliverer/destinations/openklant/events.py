@@ -1,6 +1,7 @@
 """Events, as far as Open Klant receives their data. Pure."""
 
 from datetime import date, datetime
+from typing import Any
 
 import msgspec
 
@@ -52,6 +53,8 @@ class EventData(msgspec.Struct, frozen=True, rename="camel"):
     reason: str = ""
     task: bool = False
     outcome: str | None = None
+    by: dict[str, Any] | None = None
+    """Person who made the change; in a status, who settled a message in doubt."""
     tags: list[str] = []
     priority: str = ""
     language: str = ""

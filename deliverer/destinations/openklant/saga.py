@@ -62,7 +62,11 @@ class OpenKlantReceiver:
             event_types.DECIDED: (self._assign,),
             event_types.TRANSFERRED: (self._end_tasks, self._on_transfer),
             event_types.CLOSED: (self._end_tasks,),
-            event_types.STATUS_CHANGED: (self._on_answer, self._on_undelivered_answer),
+            event_types.STATUS_CHANGED: (
+                self._on_answer,
+                self._on_undelivered_answer,
+                self._on_settled_answer,
+            ),
         }
         """Event type -> its steps. Events of other types are not delivered: employees do not need
         them."""
@@ -169,6 +173,16 @@ class OpenKlantReceiver:
             delivery = msgspec.structs.replace(context.delivery, sequence=answer.place)
             context = context._replace(delivery=delivery)
             await self._assign_once(context, question, remark.format(context.event.reason))
+
+    async def _on_settled_answer(self, context: DeliveryContext) -> None:
+        """Say on a task that is still open what a person found out about the answer in doubt."""
+        if context.event.by is None:
+            return
+        answer = await self._employee_answer(context)
+        if answer and (question := await self._question(context, answer)):
+            delivery = msgspec.structs.replace(context.delivery, sequence=answer.place)
+            remark = f"Over het antwoord: {context.event.reason}"
+            await self._tasks.is_open(context._replace(delivery=delivery), question, remark)
 
     async def _employee_answer(self, context: DeliveryContext) -> OutgoingRef | None:
         message = context.delivery.message

@@ -81,8 +81,12 @@ async def test_the_open_task_says_once_that_the_answer_is_in_doubt_until_it_was_
     assert task["status"] == "te_verwerken"
     assert task["toelichting"].count("Niet zeker of het antwoord is verstuurd") == 1
     assert task["toelichting"].startswith("Gesprek: ")
-    await asked.status("accepted")
+    by = {"token": "crm", "author": {"kind": "employee", "id": "sanne"}}
+    await asked.status("accepted", reason="niet verstuurd; het gaat nu opnieuw", by=by)
     assert await asked.tasks() == [["te_verwerken"]]
+    [question] = await register.contacts()
+    remarks = question["taken"][0]["toelichting"]
+    assert remarks.endswith("Over het antwoord: niet verstuurd; het gaat nu opnieuw")
     await asked.status("sent")
     assert await asked.tasks() == [["verwerkt"], []]
 

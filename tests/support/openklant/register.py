@@ -283,9 +283,9 @@ class Conversation:
         data = {"department": "afval", "reason": "afgehandeld", "outcome": "handled"}
         return self.event("conversation-closed", after, data)
 
-    def status(self, status: str, after: float, id: UUID = ANSWER) -> Delivery:
+    def status(self, status: str, after: float, id: UUID = ANSWER, **more: Any) -> Delivery:
         """Return a status of an answer."""
-        data = {"status": status, "department": "afval", "reason": "131026: onbereikbaar"}
+        data = {"status": status, "department": "afval", "reason": "131026: onbereikbaar"} | more
         return self.event("message-status-changed", after, data, message=id)
 
 
@@ -311,8 +311,10 @@ class Scene:
         place = self.talk.sequence
         await self.register.add_answer(self.talk.id, id=id, place=place, **content)
 
-    async def status(self, status: str, after: float = 7260, id: UUID = ANSWER) -> None:
-        await deliver(self.deliverer, self.talk.status(status, after, id))
+    async def status(
+        self, status: str, after: float = 7260, id: UUID = ANSWER, **more: Any
+    ) -> None:
+        await deliver(self.deliverer, self.talk.status(status, after, id, **more))
 
     async def tasks(self) -> list[list[str]]:
         """Return the status of each task of each contact, also of contacts that are answers."""

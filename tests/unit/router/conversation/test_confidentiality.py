@@ -99,8 +99,11 @@ def test_transfer_to_or_from_a_confidential_department_hides_its_reason(hall: St
         hall.orders("transfer", to_department=to, reason="reden")
     transfers = events_of(hall, TRANSFERRED)
     assert len(transfers) == 4
+    hidden = {"conversationId", "department", "windowUntil"}
+    fields = [set(data(event)) for event in transfers]
+    # The department that takes over needs the terms of its work; nobody else learns more.
+    assert fields == [hidden, hidden, hidden | {"priority"}, hidden]
     for event in transfers:
-        assert set(data(event)) == {"conversationId", "department", "windowUntil"}
         assert event.dataref == f"/v1/conversations/{event.conversation}"
     hall.hears("nog iets over mijn container")
     assert data(hall.told[-1])["text"] == "nog iets over mijn container"

@@ -3,7 +3,10 @@
 import pytest
 
 from router.conversation.auto_reply import MAX_AUTO_TEXTS
-from services.event_types import CARE_ALARM
+from router.conversation.refusals import PERSON_NEEDED
+from services.contract import Author
+from services.event_types import CARE_ALARM, CARE_CONFIRMED
+from tests.support.router.commands import MACHINE
 from tests.support.router.config_full import config
 from tests.support.router.decisions import data, records_of
 from tests.support.router.script import play
@@ -182,3 +185,23 @@ def test_confirmation_of_an_alarm_is_archived_with_its_author() -> None:
     kept = data(records_of(hall.done)[-1])
     assert (kept["event"], kept["order"], kept["status"]) == ("confirmed", "confirm", "done")
     assert kept["by"]["author"]["id"] == "sanne"
+
+
+def test_department_hears_once_that_an_alarm_was_confirmed_and_by_whom() -> None:
+    hall = play(ALARMED)
+    before = len(hall.told)
+    for _ in range(2):
+        hall.orders("confirm")
+    [event] = hall.told[before:]
+    assert event.type == CARE_CONFIRMED and event.message is None
+    assert data(event)["by"]["author"] == {"kind": "employee", "id": "sanne"}
+
+
+@pytest.mark.parametrize("author", [MACHINE, Author(kind="system", id="crm")])
+def test_machine_confirms_no_alarm(author: Author) -> None:
+    hall = play(ALARMED)
+    refused = hall.orders("confirm", author=author)
+    assert refused.reason == str(PERSON_NEEDED)
+    assert hall.state.confirmed_by == ""
+    hall.after(minutes=10)
+    assert hall.told[-1].type == CARE_ALARM and data(hall.told[-1])["nth"] == 2

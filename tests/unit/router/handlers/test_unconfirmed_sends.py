@@ -42,14 +42,15 @@ def test_person_settles_a_message_and_its_department_hears_it(
     [(destination, event)] = addressed_events(done)
     assert (destination, event.type, event.message) == ("crm", STATUS_CHANGED, message)
     told = data(event)
-    assert (told["status"], told["reason"], told["messageId"]) == (word, reason, str(message))
+    assert (told["status"], told["messageId"]) == (word, str(message))
+    assert told["reason"] == f"{reason} (het staat in WhatsApp Manager)"
     assert told["author"] == {"kind": "employee"} and told["by"]["author"]["id"] == "sanne"
     assert (desk.router.outgoing[message].status, event.sequence) == (word, desk.now.sequence)
     [record] = records_of(done)
     assert (record.kind, record.message) == ("send", message)
     kept = data(record)
-    assert (kept["state"], kept["status"], kept["reason"]) == ("settled", word, reason)
-    assert kept["by"]["author"]["id"] == "sanne" and "WhatsApp Manager" in kept["seen"]
+    assert (kept["state"], kept["status"], kept["reason"]) == ("settled", word, told["reason"])
+    assert kept["by"]["author"]["id"] == "sanne" and "WhatsApp Manager" in kept["reason"]
 
 
 def test_message_that_went_is_settled_in_the_ledger_and_one_that_did_not_goes_again() -> None:
