@@ -77,7 +77,7 @@ LOST = """async () => {
   found.gaps.push(full.gaps);
   return found;
 }"""
-"""How conversations stand of which the page lost a part."""
+"""Standing of conversations of which the page lost a part."""
 
 
 @asynccontextmanager
@@ -248,6 +248,7 @@ async def test_answer_in_doubt_waits_until_a_person_settles_it(browser: Browser)
             await mailroom.use(mailroom.button(mailroom.word(f"settle.{seen}")))
             became = mailroom.thread.get_by_text(mailroom.word(f"status.{status}"), exact=True)
             await expect(became).to_be_visible()
+            await expect(mailroom.thread.get_by_text("stelde vast")).to_be_visible()
             await expect(mailroom.letters).to_contain_text(mailroom.word("desk.answered"))
             settled = town.orders[-1]
             assert isinstance(settled, Settle)

@@ -29,6 +29,7 @@ from gateway.requests.changes import (
     Transfer,
 )
 from gateway.requests.messages import MESSAGE, Message, ReactionMessage
+from router.handlers.unconfirmed_sends import SENT_AGAIN, WENT
 from services import clock
 from services.api.json_body import parse_body
 from services.event_types import STATUS_CHANGED
@@ -62,8 +63,6 @@ VERSION = "9184c2c9b97e"
 """Version of the rules, as the router names it."""
 OUTCOME_NEEDED = "outcome_needed: zeg wat er met dit officiële bericht is gedaan"
 """The router's refusal of a closing that says too little."""
-SETTLED = "een medewerker zag bij Meta dat dit bericht is verstuurd"
-"""Reason in the event of a settled send."""
 FRONT_DESK = "klantcontact"
 WORDS = {
     "paspoort": "burgerzaken",
@@ -241,8 +240,10 @@ class SmallTown:
             await self.tell("nl.postkamer.conversation-closed.v1", told)
 
         if isinstance(order, Settle):
-            status = "sent" if order.seen == "sent" else "accepted"
-            await self.tell_status(self.outgoing[str(order.message)], status, SETTLED)
+            went = order.seen == "sent"
+            status, finding = ("sent", WENT) if went else ("accepted", SENT_AGAIN)
+            reason = f"{finding} ({order.reason})"
+            await self.tell_status(self.outgoing[str(order.message)], status, reason)
 
     async def mark(self, conversation: str, order: Read) -> None:
         """Show the citizen that it was read; no order of which anything comes at the desk."""
