@@ -53,8 +53,9 @@ export const EVENTS = {
 
   "nl.postkamer.message-status-changed.v1"(state, data, event) {
     const offer = state.offers.get(data.messageId);
-    // The page does not know this message, so there is nothing to show.
-    if (!offer && !state.conversations.has(data.conversationId)) return null;
+    // A message that the page does not know is shown only where a person must act.
+    const pressing = data.status === "unknown" && data.author?.kind === "employee";
+    if (!offer && !pressing && !state.conversations.has(data.conversationId)) return null;
     if (offer?.type === "reaction") return null; // it is shown on the message it is about
     const conversation = open(state, data);
     let entry = conversation.entries.find((one) => one.id === data.messageId);

@@ -73,6 +73,8 @@ LOST = """async () => {
   found.forgotten = stand(full, "b");
   status(full, "b", "answer", "read");
   found.lateStatusOfForgotten = stand(full, "b");
+  status(full, "d", "doubtful", "unknown");
+  found.doubtInForgotten = stand(full, "d");
   found.remembered = [...full.conversations.values()].filter(waits).length;
   found.gaps.push(full.gaps);
   return found;
@@ -277,6 +279,7 @@ async def test_conversation_known_in_part_is_never_answered(browser: Browser) ->
             "closedBeforeMissed": "waits",
             "forgotten": "unknown",
             "lateStatusOfForgotten": "unknown",
+            "doubtInForgotten": "waits",
             "remembered": 300,
             "gaps": [False, True, True],
         }
