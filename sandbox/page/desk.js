@@ -189,8 +189,8 @@ function walk(page, event) {
 // State of a conversation: [icon, key of its text].
 function standing(conversation) {
   if (conversation.closed) return ["tick", "desk.ended"];
-  if (isPartial(conversation)) return ["question", "desk.partial"];
   if (isInDoubt(conversation)) return ["question", "desk.doubt"];
+  if (isPartial(conversation)) return ["question", "desk.partial"];
   if (waits(conversation)) return ["letter", "desk.unanswered"];
   if (undecided(conversation)) return ["question", "mark.provisional"];
   return ["tick", isHandled(conversation) ? "desk.answered" : "mark.no.task"];

@@ -56,9 +56,8 @@ export function isPartial(conversation) {
 
 // It is not known whether an answer to the citizen's last message was sent.
 export function isInDoubt(conversation) {
-  const words = said(conversation);
-  const asked = words.findLastIndex((one) => !one.mine && one.task);
-  return words.some((one, nth) => nth > asked && one.mine && one.status === "unknown");
+  const asked = conversation.entries.findLastIndex((one) => !one.mine && one.task);
+  return conversation.entries.some((one, nth) => nth > asked && one.author === "employee" && one.status === "unknown");
 }
 
 export function isHandled(conversation) {

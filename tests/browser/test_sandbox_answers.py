@@ -19,7 +19,7 @@ pytestmark = IN_CHROMIUM
 
 QUESTION = "Mijn paspoort verloopt"
 LOST = """async () => {
-  const { empty, isHandled, waits } = await import("/page/state.js");
+  const { empty, isHandled, isInDoubt, waits } = await import("/page/state.js");
   const { fold } = await import("/page/fold.js");
   const at = "2026-11-29T10:00:00Z";
   let count = 0;
@@ -41,7 +41,8 @@ LOST = """async () => {
   };
   const stand = (state, id) => {
     const one = state.conversations.get(id);
-    return !one ? "unknown" : waits(one) ? "waits" : isHandled(one) ? "handled" : "idle";
+    if (!one) return "unknown";
+    return isInDoubt(one) ? "in doubt" : waits(one) ? "waits" : isHandled(one) ? "handled" : "idle";
   };
   const found = {};
 
@@ -237,6 +238,9 @@ async def test_answer_in_doubt_waits_until_a_person_settles_it(browser: Browser)
         read = mailroom.thread.get_by_text(mailroom.word("status.read"), exact=True)
         await expect(read).to_be_visible()
         [answer] = town.outgoing.values()
+        await town.tell_status(answer, "played")
+        played = mailroom.thread.get_by_text(mailroom.word("status.played"))
+        await expect(played).to_be_visible()
         hole = mailroom.hole("Burgerzaken")
         for seen, status in (("sent", "sent"), ("not_sent", "accepted")):
             await expect(hole).to_contain_text(mailroom.word("desk.done", n="1"))
@@ -279,7 +283,7 @@ async def test_conversation_known_in_part_is_never_answered(browser: Browser) ->
             "closedBeforeMissed": "waits",
             "forgotten": "unknown",
             "lateStatusOfForgotten": "unknown",
-            "doubtInForgotten": "waits",
+            "doubtInForgotten": "in doubt",
             "remembered": 300,
             "gaps": [False, True, True],
         }

@@ -238,7 +238,6 @@ class SmallTown:
                 return
             told |= {"reason": order.reason, "outcome": order.outcome}
             await self.tell("nl.postkamer.conversation-closed.v1", told)
-
         if isinstance(order, Settle):
             went = order.seen == "sent"
             status, finding = ("sent", WENT) if went else ("accepted", SENT_AGAIN)
