@@ -53,8 +53,13 @@ LIMIT: Json = {
     "description": "Messages on a page.",
     "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE},
 }
-PRINTABLE = r"^[^\x00-\x1f\x7f-\xa0\xad]*$"
-"""Texts without control characters. The archiver refuses invisible ones of other scripts too."""
+PRINTABLE = (
+    r"^[^\x00-\x1f\x7f-\xa0\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u1680\u180e"
+    r"\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ue000-\uf8ff\ufeff\ufff9-\ufffb]*$"
+)
+"""Texts without control characters, invisible characters and spaces of other kinds. The archiver
+also refuses unassigned characters and invisible ones beyond U+FFFF, for which a pattern without the
+flag `u` has no words."""
 VIEWER_HEADERS: tuple[Json, ...] = (
     {
         "name": EMPLOYEE,

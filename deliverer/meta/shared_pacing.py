@@ -12,9 +12,9 @@ from services.postgres.database import Connection
 Rooms = Mapping[str, int]
 Rates = Mapping[str, float]
 
-TENTHS = 11
-"""Tenths of a second that count: a whole second before the present tenth, which has just begun. So
-a number sends its `per_second` in 1.0 to 1.1 seconds, and never more in one: a burst on top of the
+TICKS = 51
+"""Ticks of 20 ms that count: a whole second before the present tick, which has just begun. So a
+number sends its `per_second` in 1.00 to 1.02 seconds, and never more in one: a burst on top of the
 rate would be refused by Meta."""
 
 
@@ -24,7 +24,7 @@ async def shared_capacity(connection: Connection, rooms: Rooms, rates: Rates) ->
     if not paced:
         return dict(rooms)
     limits = [rooms[number] for number in paced], [rates[number] for number in paced]
-    rows = await connection.fetch(_CAPACITY, paced, *limits, TENTHS)
+    rows = await connection.fetch(_CAPACITY, paced, *limits, TICKS)
     return dict(rooms) | {row["number"]: row["room"] for row in rows}
 
 
@@ -35,24 +35,24 @@ async def consume_shared(connection: Connection, numbers: Iterable[str], rates: 
         await connection.execute(_CONSUME, list(counts), list(counts.values()))
 
 
-_NOW = "floor(extract(epoch from now()) * 10)::bigint"
+_NOW = "floor(extract(epoch from now()) * 50)::bigint"
 
 _CAPACITY = f"""
 select n.number,
     greatest(0, least(n.room, floor(n.rate) - coalesce(sum(p.messages), 0)))::int as room
 from unnest($1::text[], $2::int[], $3::float8[]) n (number, room, rate)
-    left join deliverer.pace p on p.number = n.number and p.tenth > {_NOW} - $4::int
+    left join deliverer.pace p on p.number = n.number and p.tick > {_NOW} - $4::int
 group by n.number, n.room, n.rate
 """
 
-# Rows are locked in order of their numbers, so that processes cannot deadlock. A tenth that is
+# Rows are locked in order of their numbers, so that processes cannot deadlock. A tick that is
 # older than the one in its place comes from a process that was held up, and its messages are over.
 _CONSUME = f"""
-insert into deliverer.pace as p (number, place, tenth, messages)
-select number, {_NOW} % 16, {_NOW}, messages
+insert into deliverer.pace as p (number, place, tick, messages)
+select number, {_NOW} % 64, {_NOW}, messages
 from unnest($1::text[], $2::int[]) n (number, messages)
 order by number
-on conflict (number, place) do update set tenth = excluded.tenth,
-    messages = excluded.messages + case when p.tenth = excluded.tenth then p.messages else 0 end
-where p.tenth <= excluded.tenth
+on conflict (number, place) do update set tick = excluded.tick,
+    messages = excluded.messages + case when p.tick = excluded.tick then p.messages else 0 end
+where p.tick <= excluded.tick
 """

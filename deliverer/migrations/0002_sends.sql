@@ -1,10 +1,10 @@
--- Messages that a number sent lately, by all processes together: a ring of sixteen tenths of a
--- second, because Meta limits the messages in any second. It was a debt, to which a burst came on top.
+-- Messages that a number sent lately, by all processes together: a ring of 64 ticks of 20 ms,
+-- because Meta limits the messages in any second. It was a debt, to which a burst came on top.
 drop table deliverer.pace;
 create table deliverer.pace (
     number text not null,
-    place smallint not null,            -- tenth modulo 16
-    tenth bigint not null,              -- tenths of a second since 1970
+    place smallint not null,            -- tick modulo 64
+    tick bigint not null,               -- fiftieths of a second since 1970
     messages int not null,
     primary key (number, place)
 );

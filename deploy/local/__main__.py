@@ -61,9 +61,8 @@ def start(
     stack.enter_context(only_one(folder))
     check_disk(folder)
     state = State(folder / "state.json")
-    tokens = read("POSTKAMER_API_TOKENS", overrides) or f"sandbox:{state.secret('api token')}"
-    drawn = state.secret("archive key", key), state.secret("crm secret", key)
-    environment = plan.environment(overrides, root=root, secrets=plan.Secrets(*drawn, tokens))
+    drawn = installation_secrets(state, overrides)
+    environment = plan.environment(overrides, root=root, secrets=drawn)
     check_ports(environment)
     if "POSTKAMER_CONFIG" not in overrides:
         environment |= {"POSTKAMER_CONFIG": str(example(folder, environment))}
@@ -86,6 +85,12 @@ def start(
         supervisor.wait_ready(service, environment)
         supervisor.report(f"{service.name} is ready")
     return environment
+
+
+def installation_secrets(state: State, overrides: Mapping[str, str]) -> plan.Secrets:
+    """Return the secrets of this installation, drawn once; tokens that are given win."""
+    tokens = read("POSTKAMER_API_TOKENS", overrides) or f"sandbox:{state.secret('api token')}"
+    return plan.Secrets(state.secret("archive key", key), state.secret("crm secret", key), tokens)
 
 
 def example(folder: Path, environment: Mapping[str, str]) -> Path:

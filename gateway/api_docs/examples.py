@@ -21,7 +21,7 @@ MESSAGES: dict[str, Json] = {
     | {
         "type": "text",
         "text": {"body": "Uw paspoort ligt klaar. U kunt het morgen ophalen."},
-        "ifLast": None,
+        "ifLast": "none",
     },
     "quote": _ANSWER
     | {

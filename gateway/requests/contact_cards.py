@@ -11,6 +11,7 @@ from services.api.field_types import (
     BoundedText,
     Link,
     PatternText,
+    object_error,
     optional_not_null,
     validation_error,
 )
@@ -57,7 +58,7 @@ class PersonName(Body):
     def _require_a_part(cls, suffix: str | None, info: ValidationInfo) -> str | None:
         parts = ("first_name", "last_name", "middle_name", "prefix")
         if suffix is None and all(info.data.get(part, "") is None for part in parts):
-            raise validation_error("must be given, or another part of the name")
+            raise object_error("must have a part of the name, such as firstName")
         return suffix
 
 

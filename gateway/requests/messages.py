@@ -9,7 +9,16 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from emoji import is_emoji
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from gateway.requests.contact_cards import ContactCard
 from gateway.requests.interactive import Interactive
@@ -34,6 +43,7 @@ from services.api.field_types import (
     optional_not_null,
     validation_error,
 )
+from services.ids import UUID_FORM
 
 TEXT_CHARACTERS, CAPTION_CHARACTERS = 4096, 1024
 """Meta's limits."""
@@ -61,6 +71,26 @@ class Author(Body):
     """Id in the CRM."""
 
 
+NO_ANSWER = "none"
+LAST_ANSWER_PATTERN = r"^(?:none|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$"
+
+
+def _read_last_answer(last: object) -> object:
+    if last == NO_ANSWER:
+        return None
+    if isinstance(last, str) and not UUID_FORM.fullmatch(last):
+        raise validation_error("must be a UUID, or none")
+    return last
+
+
+LastAnswer = Annotated[
+    UUID | None,
+    BeforeValidator(_read_last_answer),
+    WithJsonSchema({"type": "string", "pattern": LAST_ANSWER_PATTERN}),
+]
+"""Id of an answer, or `none`. Null means `none` too, but the schema does not name it: OpenAPI
+Generator's clients send null for an absent member that may be null."""
+
 RECIPIENT_SCHEMA: Json = {
     "if": {"required": ["conversationId"]},
     "then": {"not": {"anyOf": [{"required": ["number"]}, {"required": ["to"]}]}},
@@ -85,9 +115,9 @@ class _Message(Body):
     department: Annotated[Department | None, SPARED] = optional_not_null()
     """Department for which the message is written; refused if another department owns the
     conversation."""
-    if_last: Id | None = None
-    """Id of the last answer that the sender saw, or null for none; refused if there is a newer one.
-    Left out: not checked."""
+    if_last: LastAnswer = None
+    """Id of the last answer that the sender saw, or `none`; refused if there is a newer one. Left
+    out: not checked."""
 
     @field_validator("number", "to")
     @classmethod
@@ -104,7 +134,7 @@ class _Message(Body):
 
     @property
     def has_if_last(self) -> bool:
-        """True if the request has `ifLast`, also with the value null."""
+        """True if the request has `ifLast`, also with the value `none`."""
         return "if_last" in self.model_fields_set
 
 

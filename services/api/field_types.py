@@ -28,6 +28,8 @@ from services.language.readability import length
 
 OURS = "ours"
 """Type of an error whose message is our own sentence."""
+OURS_OF_OBJECT = "ours of the object"
+"""Type of such an error that is about the object that has the member, not about the member."""
 
 Json = dict[str, Any]
 
@@ -35,6 +37,13 @@ Json = dict[str, Any]
 def validation_error(sentence: str, **numbers: int) -> PydanticCustomError:
     """Return an error with our own sentence; `numbers` fills in our own limits."""
     return PydanticCustomError(OURS, sentence, numbers)
+
+
+def object_error(sentence: str) -> PydanticCustomError:
+    """Return an error about an object, for the validator of one of its members. A validator of the
+    object would run only if all members are valid, and the caller would not get all faults at once.
+    """
+    return PydanticCustomError(OURS_OF_OBJECT, sentence)
 
 
 class Body(BaseModel):

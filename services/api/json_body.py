@@ -13,7 +13,7 @@ import msgspec
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from services.api.field_types import OURS
+from services.api.field_types import OURS, OURS_OF_OBJECT
 from services.api.operations import ProblemExample
 
 T = TypeVar("T")
@@ -242,7 +242,7 @@ def _pointer(error: ErrorDetails, value: Any) -> str:
     which must be skipped: the value of an object's `type` or `kind`, before the object's member."""
     steps: list[str | int] = []
     here, tags = value, _tags(value)
-    for step in error["loc"]:
+    for step in error["loc"][:-1] if error["type"] == OURS_OF_OBJECT else error["loc"]:
         if tags[:1] == [step]:
             tags = tags[1:]
             continue
@@ -269,6 +269,6 @@ def _member(value: Any, step: str | int) -> Any:
 
 
 def _sentence(error: ErrorDetails) -> str:
-    if error["type"] == OURS:
+    if error["type"] in (OURS, OURS_OF_OBJECT):
         return error["msg"]
     return SENTENCES.get(error["type"], OTHERWISE).format_map(error.get("ctx", {}))

@@ -12,7 +12,7 @@ ANSWER = {
     "conversationId": CONVERSATION,
     "type": "text",
     "text": {"body": "Goedemiddag"},
-    "ifLast": None,
+    "ifLast": "none",
 }
 
 
@@ -49,7 +49,7 @@ async def test_reaction_does_not_count_as_an_answer(pool: Pool) -> None:
     reaction = {"messageId": str(clock.new_id()), "emoji": "\N{THUMBS UP SIGN}"}
     thumb = {"conversationId": CONVERSATION, "type": "reaction", "reaction": reaction}
     async with desk_of(pool) as desk:
-        for n, body in enumerate((thumb, thumb | {"ifLast": None}, ANSWER)):
+        for n, body in enumerate((thumb, thumb | {"ifLast": "none"}, ANSWER)):
             status, said = await desk.post("messages", body, [("Idempotency-Key", str(n))])
             assert (status, said.get("code")) == (202, None)
         status, refused = await desk.post("messages", thumb | {"ifLast": None})

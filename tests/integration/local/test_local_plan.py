@@ -1,11 +1,12 @@
 """The tables of the local run: settings, addresses, order."""
 
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
 
 from deploy.local import plan
-from deploy.local.__main__ import ROOT, example
+from deploy.local.__main__ import ROOT, example, installation_secrets
 from deploy.local.errors import Refusal
 from deploy.local.servers import Servers
 from deploy.local.state import State
@@ -44,6 +45,15 @@ def test_token_is_in_the_file_of_settings_and_not_in_what_is_printed() -> None:
     assert "POSTKAMER_API_TOKEN=drawn\n" in plan.settings_file(settings)
     assert "drawn" not in plan.addresses(settings)
     assert "POSTKAMER_API_TOKEN " in plan.addresses(settings)
+
+
+def test_each_installation_draws_its_own_secrets_once(tmp_path: Path) -> None:
+    states = [State(tmp_path / name) for name in ("one", "other")]
+    one, other = (installation_secrets(state, {}) for state in states)
+    assert not set(astuple(one)) & set(astuple(other))
+    assert installation_secrets(State(tmp_path / "one"), {}) == one
+    given = installation_secrets(states[0], {"POSTKAMER_API_TOKENS": "desk:given"})
+    assert given.api_tokens == "desk:given"
 
 
 def test_addresses_follow_the_given_ports() -> None:

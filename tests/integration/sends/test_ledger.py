@@ -8,7 +8,7 @@ import pytest
 from deliverer.meta.graph_api import RetryLater, Sent
 from deliverer.meta.ledger import PACE_SECONDS, Ledger
 from deliverer.meta.ledger_sql import CLAIM, PAIR_MESSAGES, PAIR_SECONDS
-from deliverer.meta.shared_pacing import TENTHS, consume_shared, shared_capacity
+from deliverer.meta.shared_pacing import TICKS, consume_shared, shared_capacity
 from services import clock
 from services.postgres.database import Pool
 
@@ -233,8 +233,8 @@ async def test_message_that_was_due_first_goes_first(pool: Pool) -> None:
     assert order == [second, third, first]
 
 
-AGE = "update deliverer.pace set tenth = tenth + $1::int"
-"""Messages that were sent count so many tenths of a second longer."""
+AGE = "update deliverer.pace set tick = tick + $1::int"
+"""Messages that were sent count so many ticks longer."""
 FOREVER = 36000
 
 
@@ -251,12 +251,12 @@ async def test_rate_of_a_number_is_shared_by_all_processes(pool: Pool, rate: flo
     assert len(await second.claim(1000, set(), rooms, rates)) == most
 
 
-async def test_messages_of_a_tenth_add_up_and_older_ones_make_room(pool: Pool) -> None:
+async def test_messages_of_a_tick_add_up_and_older_ones_make_room(pool: Pool) -> None:
     add = (
-        "insert into deliverer.pace values ($1, $2, floor(extract(epoch from now()) * 10) + $3, 9)"
+        "insert into deliverer.pace values ($1, $2, floor(extract(epoch from now()) * 50) + $3, 9)"
     )
-    await pool.execute(add, NUMBER, 16, FOREVER)  # places that no tenth has
-    await pool.execute(add, NUMBER, 17, -TENTHS)
+    await pool.execute(add, NUMBER, 64, FOREVER)  # places that no tick has
+    await pool.execute(add, NUMBER, 65, -TICKS)
     async with pool.acquire() as connection:
         room = await shared_capacity(connection, {NUMBER: 100}, {NUMBER: 80.0})
         assert room == {NUMBER: 71}

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateway.api_docs import examples
 from gateway.requests import changes, messages
-from services.api.field_types import OURS
+from services.api.field_types import OURS, OURS_OF_OBJECT
 from services.api.json_body import (
     BODY_BYTES,
     DEPTH,
@@ -120,7 +120,7 @@ def test_every_validation_error_has_a_sentence_that_quotes_nothing() -> None:
             if isinstance(found, list):
                 assert found == sorted(set(found))
                 assert not [one for one in found if MARK in one.detail or one.detail == OTHERWISE]
-    assert seen - {OURS} == SENTENCES.keys()
+    assert seen - {OURS, OURS_OF_OBJECT} == SENTENCES.keys()
 
 
 @pytest.mark.slow

@@ -62,7 +62,7 @@ WRONG: list[tuple[str, Json, dict[str, str]]] = [
             "/to": "does not go with conversationId",
         },
     ),
-    ("last without", NOBODY | SOMEBODY | {"ifLast": None}, {"/ifLast": WITHOUT}),
+    ("last without", NOBODY | SOMEBODY | {"ifLast": "none"}, {"/ifLast": WITHOUT}),
     ("quote without", NOBODY | SOMEBODY | {"replyTo": examples.MESSAGE}, {"/replyTo": WITHOUT}),
     ("quote", TEMPLATE | {"replyTo": examples.MESSAGE}, {"/replyTo": "is not known"}),
     ("no file", _members(MEDIA, "media", id=None), {"/media/id": "must be a UUID"}),
@@ -191,7 +191,17 @@ WRONG: list[tuple[str, Json, dict[str, str]]] = [
     (
         "a nameless card",
         examples.MESSAGES["contacts"] | {"contacts": [{"name": {"formattedName": "X"}}]},
-        {"/contacts/0/name/suffix": "must be given, or another part of the name"},
+        {"/contacts/0/name": "must have a part of the name, such as firstName"},
+    ),
+    (
+        "an empty name alone",
+        examples.MESSAGES["contacts"]
+        | {"contacts": [{"name": {"formattedName": "", "type": "suffix"}}]},
+        {
+            "/contacts/0/name": "must have a part of the name, such as firstName",
+            "/contacts/0/name/formattedName": "must not be empty",
+            "/contacts/0/name/type": "is not known",
+        },
     ),
 ]
 

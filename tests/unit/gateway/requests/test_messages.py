@@ -86,8 +86,11 @@ def test_anything_else_is_nobody(to: str) -> None:
     assert list(faults(TEMPLATE | {"to": to})) == ["/to"]
 
 
-def test_if_last_null_differs_from_an_absent_guard() -> None:
-    assert message("text").has_if_last and message("text").if_last is None
+def test_if_last_none_differs_from_an_absent_guard() -> None:
+    for none in ("none", None):
+        guarded = message("text", ifLast=none)
+        assert guarded.has_if_last and guarded.if_last is None
+    assert faults(TEXT | {"ifLast": "None"}) == {"/ifLast": "must be a UUID, or none"}
     assert not message("photo").has_if_last
     assert str(message("quote").if_last) == examples.MESSAGE
 
