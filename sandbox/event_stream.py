@@ -101,9 +101,10 @@ class EventStream:
                 await response.write(b": still here\n\n")
 
     def _encode(self, batch: list[StreamEvent], position: int) -> bytes:
-        """Encode events; if some were missed, a first event gives their number."""
+        """Encode events; a first event gives the number that the page missed, while it was open
+        or before."""
         missed = batch[0].n - position - 1
-        parts = [b'event: missed\ndata: {"count": %d}\n\n' % missed] if missed and position else []
+        parts = [b'event: missed\ndata: {"count": %d}\n\n' % missed] if missed else []
         for event in batch:
             head = f"id: {self._run}.{event.n}\nevent: {event.kind}\ndata: ".encode()
             # JSON from outside may hold line ends, which would end the event.

@@ -44,7 +44,7 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
     """The body of POST /desk/actions, for commands on a conversation itself."""
 
     conversation_id: str
-    action: Literal["transfer", "close", "note", "read", "confirm"]
+    action: Literal["transfer", "close", "note", "read", "confirm", "settle"]
     body: dict[str, Any] = {}
     """Body for the gateway, without its author."""
     key: str = ""

@@ -6,7 +6,9 @@ import { kind } from "/page/contents.js";
 import { h, icon, sync } from "/page/dom.js";
 import { soften } from "/page/hyphens.js";
 import { signOf, urgent } from "/page/marks.js";
-import { presses, said, tenantOf, undecided, countUndelivered, waits } from "/page/state.js";
+import {
+  countUndelivered, isHandled, isInDoubt, isPartial, presses, said, tenantOf, undecided, waits,
+} from "/page/state.js";
 import * as thread from "/page/thread.js";
 import { clock, counted, word } from "/page/words.js";
 
@@ -54,6 +56,7 @@ export function relabel(page) {
 export function draw(page) {
   const { state } = page;
   showOutage(state);
+  by("gaps-note").hidden = !state.gaps;
   const all = mine(page);
   const waiting = all.filter(waits).length;
   by("waiting-count").textContent = waiting ? counted("desk.waiting", waiting) : "";
@@ -156,7 +159,9 @@ function contained(inside, waiting) {
   if (waiting) return counted("desk.waiting", waiting);
   const open = inside.filter(undecided).length;
   if (open) return word("desk.undecided", { n: open });
-  return inside.length ? word("desk.done", { n: inside.length }) : word("desk.none");
+  const handled = inside.filter(isHandled).length;
+  if (handled) return word("desk.done", { n: handled });
+  return word(inside.length ? "mark.no.task" : "desk.none");
 }
 
 function openHole(page, id) {
@@ -184,8 +189,11 @@ function walk(page, event) {
 // State of a conversation: [icon, key of its text].
 function standing(conversation) {
   if (conversation.closed) return ["tick", "desk.ended"];
+  if (isInDoubt(conversation)) return ["question", "desk.doubt"];
+  if (isPartial(conversation)) return ["question", "desk.partial"];
   if (waits(conversation)) return ["letter", "desk.unanswered"];
-  return undecided(conversation) ? ["question", "mark.provisional"] : ["tick", "desk.answered"];
+  if (undecided(conversation)) return ["question", "mark.provisional"];
+  return ["tick", isHandled(conversation) ? "desk.answered" : "mark.no.task"];
 }
 
 function letter(page, conversation) {
@@ -211,8 +219,8 @@ function letter(page, conversation) {
         },
         urgent(conversation),
         h("span", { class: "from" }, name),
-        h("span", { class: "first-line" }, last?.text || word(kind(last?.type))),
-        h("span", { class: drawing === "letter" ? "stamp waiting" : "stamp" }, icon(drawing), h("span", {}, word(key)),
+        h("span", { class: "first-line" }, last ? last.text || word(kind(last.type)) : word("desk.lost")),
+        h("span", { class: waits(conversation) ? "stamp waiting" : "stamp" }, icon(drawing), h("span", {}, word(key)),
           conversation.at && h("time", { datetime: conversation.at }, clock(conversation.at))),
       ),
     );

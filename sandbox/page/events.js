@@ -2,13 +2,17 @@
 
 import { add, answered, arrive, open, wordsOf } from "/page/state.js";
 
-const RANKS = ["sending", "accepted", "sent", "delivered", "read"];
+const RANKS = ["sending", "accepted", "sent", "delivered", "read", "played"];
 
 export const EVENTS = {
   "nl.postkamer.message-received.v1"(state, data, event) {
     const conversation = stands(open(state, data), data);
     const { from = {}, decision = {}, task = true, provisional = false } = data;
-    if (data.type !== "reaction") arrive(state, data);
+    if (data.type !== "reaction") {
+      arrive(state, data);
+      // After a task the page knows enough; a greeting or thanks may follow an earlier question.
+      if (task || Number(event.sequence) === 1) conversation.partial = false;
+    }
     conversation.name = from.name || conversation.name;
     conversation.identities = from.identities ?? conversation.identities;
     conversation.closed = false;
@@ -49,18 +53,21 @@ export const EVENTS = {
 
   "nl.postkamer.message-status-changed.v1"(state, data, event) {
     const offer = state.offers.get(data.messageId);
-    // The page does not know this message, so there is nothing to show.
-    if (!offer && !state.conversations.has(data.conversationId)) return null;
+    // A message that the page does not know is shown only where a person must act.
+    const pressing = data.status === "unknown" && data.author?.kind === "employee";
+    if (!offer && !pressing && !state.conversations.has(data.conversationId)) return null;
     if (offer?.type === "reaction") return null; // it is shown on the message it is about
     const conversation = open(state, data);
     let entry = conversation.entries.find((one) => one.id === data.messageId);
     if (!entry) {
       // Of a confidential department only this event tells that a system wrote it.
       const text = offer ? wordsOf(offer.type, offer.content) : "";
-      entry = { ...answered(data.messageId, text, data.at), type: offer?.type ?? "text" };
+      entry = { ...answered(data.messageId, text, data.at), type: offer?.type ?? "text", late: !offer };
       add(conversation.entries, entry);
     }
-    entry.author = data.author?.kind;
+    entry.author = data.author?.kind ?? entry.author;
+    if (offer) entry.late = false;
+    if (offer && entry.author === "employee") conversation.partial = false; // sent since the page listens
     if (offer && conversation.identities.length === 0) conversation.identities = recipient(offer);
     conversation.at ??= data.at;
     const higher = RANKS.indexOf(data.status) > RANKS.indexOf(entry.status);
@@ -104,7 +111,7 @@ export const EVENTS = {
 
   "nl.postkamer.conversation-closed.v1"(state, data, event) {
     const conversation = stands(open(state, data), data);
-    conversation.closed = true;
+    Object.assign(conversation, { closed: true, partial: false });
     note(conversation, event, { note: "closed", reason: data.reason, outcome: data.outcome });
     automatic(conversation, data, event);
     return null;

@@ -1,7 +1,7 @@
 // Apply the events of the stream: each kind changes the state of the page.
 
 import { EVENTS } from "/page/events.js";
-import { add, answered, chat, chatKey, find, countUndelivered } from "/page/state.js";
+import { add, answered, chat, chatKey, find, countUndelivered, lose } from "/page/state.js";
 
 const IDS_MOST = 5000;
 const PEOPLE_MOST = 1000; // citizens by user id; a citizen has several after a number's move
@@ -92,7 +92,8 @@ const FOLDS = {
       if (about) about.reaction = data.text;
       return null;
     }
-    const said = { text: data.text, type: data.type, quoted: about?.text ?? "" };
+    const said = { text: data.text, type: data.type, quoted: about?.text ?? "", author: "employee", late: false };
+    conversation.partial = false;
     const known = conversation.entries.find((entry) => entry.id === data.messageId);
     if (known) Object.assign(known, said);
     else add(conversation.entries, { ...answered(data.messageId, "", data.at), ...said });
@@ -128,7 +129,8 @@ const FOLDS = {
     return { say: refused ? "rules.refused" : "rules.mended" };
   },
 
-  missed(_, { count }) {
+  missed(state, { count }) {
+    lose(state);
     return { say: "say.missed", values: { count } };
   },
 };

@@ -12,6 +12,7 @@ const MARKS = {
   sent: "tick",
   delivered: "ticks",
   read: "ticks",
+  played: "ticks",
   failed: "cross",
   unknown: "question",
 };
@@ -22,15 +23,15 @@ export function mark(status) {
   return { words, icon: icon(MARKS[status] ?? "question") };
 }
 
-// An item for `sync`; where(id) is a department's name, quote() and react() are the desk's actions.
-export function entry(one, before, { where, quote, react }) {
+// An item for `sync`; where(id) is a department's name; quote(), react() and settle(seen) are the desk's actions.
+export function entry(one, before, { where, quote, react, settle }) {
   const seen = [one.status, one.why, one.text, one.quoted, one.reaction, one.automatic, one.author, one.sealed, signOf(one),
     ...(one.media ?? []).map(({ state }) => state)];
   const sign = [...seen, document.documentElement.lang].join(" ");
   const make = () => {
     if (one.note) return note(one, where);
     if (one.author === "automated") return byItself(one);
-    return one.mine ? answer(one) : letter(one, before, { quote, react });
+    return one.mine ? answer(one, settle) : letter(one, before, { quote, react });
   };
   return { key: one.id, sign, make };
 }
@@ -41,6 +42,7 @@ const NOTES = {
   moved: (one, where) => ["signpost", word("desk.moved", { from: where(one.from) }), ...because(one),
     one.assignee && ` ${word("desk.queue", { assignee: one.assignee })}`],
   decided: (one, where) => ["signpost", word("desk.decided", { to: where(one.to) }), ...because(one)],
+  partial: () => ["question", word("desk.partial.lead")],
   window: (one) => ["clock", h("strong", {}, word("desk.window", { moment: moment(one.until) })), ...because(one)],
   waiting: (one) => ["clock", h("strong", {}, word("desk.waited")), ...because(one)],
   closed: (one) => ["tick", word("desk.closed"), one.outcome && `, ${word(`outcome.${one.outcome}`)}`, ...because(one)],
@@ -110,7 +112,7 @@ function attached({ id, state = "waiting", reason = "", filename = "" }, { type,
   return h("p", { class: "kind" }, icon("paper"), h("a", { href: src, download: filename }, name));
 }
 
-function answer(one) {
+function answer(one, settle) {
   return h(
     "li",
     { class: "reply" },
@@ -119,8 +121,16 @@ function answer(one) {
       one.quoted && h("p", { class: "quoted" }, one.quoted),
       one.type !== "text" && h("p", { class: "kind" }, icon("paper"), word(kind(one.type))),
       h("p", {}, one.text),
-      foot(one)),
+      foot(one),
+      one.status === "unknown" && settling(settle)),
   );
+}
+
+// A person who looked at Meta, or asked the citizen, says whether a message in doubt went.
+function settling(settle) {
+  const choice = (seen) =>
+    h("button", { type: "button", class: "quiet", "data-focus": seen, onclick: () => settle(seen) }, word(`settle.${seen}`));
+  return h("p", { class: "settling" }, choice("sent"), choice("not_sent"));
 }
 
 // Time, status and error of an entry.

@@ -20,6 +20,7 @@ const WHOLE = [
   ["Meta neemt dit bericht nu niet aan; Postkamer probeert het opnieuw", "Meta does not accept this message now; Postkamer will try again"],
   ["Meta nam dit bericht niet aan, hoe vaak Postkamer het ook probeerde", "Meta did not accept this message, however often Postkamer tried"],
   ["Meta weigerde dit bericht", "Meta refused this message"],
+  ["Meta heeft niet bevestigd of dit bericht is verstuurd", "Meta has not confirmed whether this message was sent"],
 ];
 const NOUNS = {
   nieuw: "new", "nog onbeslist": "not decided yet", "al toegewezen": "assigned already",
@@ -52,6 +53,9 @@ const CLAUSES = [
   [/^overgedragen(: .+)?$/s, "passed on$1"],
   [/^samengevoegd met (.+)$/, "merged with $1"],
   [/^de virusscanner vond (.+)$/, "the virus scanner found $1"],
+  [/^een medewerker stelde vast dat dit bericht is verstuurd( \(.+\))?$/s, "an employee found that this message was sent$1"],
+  [/^een medewerker stelde vast dat dit bericht niet is verstuurd; het gaat nu opnieuw( \(.+\))?$/s,
+    "an employee found that this message was not sent; it now goes again$1"],
 ];
 // Between clauses, but not between the words that a clause quotes.
 const JOINTS = [[/; /, "; "], [/ en (?=(?:[^"]*"[^"]*")*[^"]*$)/, " and "]];

@@ -20,6 +20,7 @@ export function empty(town) {
     mode: "ok", // of the CRM
     drains: false, // the CRM is down, or messages that waited meanwhile are still on their way
     refused: null, // change of the rules that is not in force
+    gaps: false, // the page missed events, or forgot conversations
   };
 }
 
@@ -32,18 +33,35 @@ export function said(conversation) {
   return conversation.entries.filter((one) => !one.note && one.type !== "reaction" && (!one.mine || byPerson(one)));
 }
 
-// A person at the desk wrote it; a CRM may leave out the author of what its employees write.
+// An employee wrote it. A late status does not tell when: the citizen may have written since.
 function byPerson(one) {
-  return one.mine && (one.author ?? "employee") === "employee";
+  return one.mine && one.author === "employee" && !one.late;
 }
 
 // A conversation waits when an employee must act: the citizen wrote last and it is a task, the answer
-// did not arrive, or a colleague transferred it.
+// did not arrive or may not have, a colleague transferred it, or the page does not know enough of it.
 export function waits(conversation) {
+  if (conversation.closed) return false;
   const moved = conversation.entries.findLastIndex((one) => one.given);
-  if (moved > conversation.entries.findLastIndex(byPerson)) return !conversation.closed;
+  if (moved > conversation.entries.findLastIndex(byPerson)) return true;
+  if (isPartial(conversation) || isInDoubt(conversation)) return true;
   const last = said(conversation).findLast((one) => one.mine || one.task);
-  return !conversation.closed && Boolean(last) && (!last.mine || last.status === "failed");
+  return Boolean(last) && (!last.mine || last.status === "failed");
+}
+
+// The page does not know what the citizen said last: it has only a part of the conversation.
+export function isPartial(conversation) {
+  return conversation.partial || said(conversation).length === 0;
+}
+
+// It is not known whether an answer to the citizen's last message was sent.
+export function isInDoubt(conversation) {
+  const asked = conversation.entries.findLastIndex((one) => !one.mine && one.task);
+  return conversation.entries.some((one, nth) => nth > asked && one.author === "employee" && one.status === "unknown");
+}
+
+export function isHandled(conversation) {
+  return conversation.closed || (!waits(conversation) && conversation.entries.some(byPerson));
 }
 
 // A person must act because of danger: nobody has answered since, or confirmed the last alarm.
@@ -106,13 +124,27 @@ export function open(state, { conversationId, department = "" }) {
   let conversation = state.conversations.get(conversationId);
   if (!conversation) {
     const nobody = { name: "", identities: [], entries: [], tags: [], priority: "normal" };
-    conversation = { id: conversationId, department, ...nobody };
+    conversation = { id: conversationId, department, partial: true, ...nobody };
     state.conversations.set(conversationId, conversation);
-    if (state.conversations.size > CONVERSATIONS_MOST) {
-      state.conversations.delete(state.conversations.keys().next().value);
-    }
+    if (state.conversations.size > CONVERSATIONS_MOST) forget(state);
   }
   return conversation;
+}
+
+// Forget one conversation whole, preferably one in which no person must act.
+function forget(state) {
+  const all = [...state.conversations.values()];
+  const { id, entries } = all.find((one) => !waits(one)) ?? all.find((one) => !presses(state, one)) ?? all[0];
+  for (const one of entries) state.offers.delete(one.id); // else a late status shows a part of it again
+  state.conversations.delete(id);
+  state.gaps = true;
+}
+
+// Events were lost: in any conversation, the citizen may have written since.
+export function lose(state) {
+  for (const one of state.conversations.values()) Object.assign(one, { partial: true, closed: false });
+  state.offers.clear();
+  state.gaps = true;
 }
 
 export function answered(id, text, at) {

@@ -5,7 +5,7 @@ import * as compose from "/page/compose.js";
 import { sync } from "/page/dom.js";
 import { entry, mark } from "/page/letters.js";
 import { failed } from "/page/orders.js";
-import { departmentName, tenantOf } from "/page/state.js";
+import { departmentName, isPartial, tenantOf } from "/page/state.js";
 import { moment, word } from "/page/words.js";
 
 let draft = { key: "", said: "" };
@@ -57,7 +57,8 @@ export function draw(page, inside) {
       compose.quote(page, null);
     }
     let before = null;
-    const rows = conversation.entries.map((one) => {
+    const lost = isPartial(conversation) ? [{ id: "partial", note: "partial" }] : [];
+    const rows = [...lost, ...conversation.entries].map((one) => {
       const row = entry(one, before, {
         where,
         quote: () => {
@@ -65,6 +66,7 @@ export function draw(page, inside) {
           by("answer-text").focus();
         },
         react: () => react(page, conversation, one),
+        settle: (seen) => settle(page, conversation, one, seen),
       });
       if (!one.note && !one.mine) before = one;
       else if (one.note && one.reason) before = { told: one.reason };
@@ -162,6 +164,15 @@ async function react(page, conversation, { id, reaction }) {
   complain("");
   const given = await post("/desk/answers", { conversationId: conversation.id, text: emoji, message });
   if (!given.ok) complain(`${word("error.answer")} ${inWords(given)}`);
+}
+
+// The status that follows changes the bubble on every page.
+async function settle(page, { id: conversationId }, { id: message }, seen) {
+  complain("");
+  const body = { message, seen, reason: word("settle.reason") };
+  const given = await post("/desk/actions", { conversationId, action: "settle", body });
+  const refusal = given.ok ? await failed(given.body.id) : inWords(given);
+  if (refusal) complain(`${word("error.order")} ${refusal}`);
 }
 
 function complain(text) {

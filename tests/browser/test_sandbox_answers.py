@@ -7,16 +7,80 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from gateway.requests.changes import Close, Note, Transfer
+from deliverer.meta.ledger import UNCONFIRMED
+from gateway.requests.changes import Close, Note, Settle, Transfer
 from gateway.requests.messages import MediaMessage, ReactionMessage, TextMessage
 from tests.support.browser.faults import layout_faults
 from tests.support.browser.page import IN_CHROMIUM, MailroomPage
-from tests.support.browser.small_town import SmallTown
+from tests.support.browser.small_town import NUMBER, SmallTown
 from tests.support.browser.walks import town_and_page
 
 pytestmark = IN_CHROMIUM
 
 QUESTION = "Mijn paspoort verloopt"
+LOST = """async () => {
+  const { empty, isHandled, isInDoubt, waits } = await import("/page/state.js");
+  const { fold } = await import("/page/fold.js");
+  const at = "2026-11-29T10:00:00Z";
+  let count = 0;
+  const tell = (state, type, data) =>
+    fold(state, "crm", {
+      id: count += 1, type: `nl.postkamer.${type}.v1`, time: at, sequence: "7", data,
+    });
+  const ask = (state, conversationId, task = true) =>
+    tell(state, "message-received", {
+      conversationId, messageId: count, type: "text", task, sentAt: at,
+    });
+  const status = (state, conversationId, messageId, status) =>
+    tell(state, "message-status-changed", {
+      conversationId, messageId, status, at, author: { kind: "employee" },
+    });
+  const answer = (state, conversationId, messageId) => {
+    fold(state, "offered", { messageId, type: "text", content: { body: "Dag" } });
+    status(state, conversationId, messageId, "sent");
+  };
+  const stand = (state, id) => {
+    const one = state.conversations.get(id);
+    if (!one) return "unknown";
+    return isInDoubt(one) ? "in doubt" : waits(one) ? "waits" : isHandled(one) ? "handled" : "idle";
+  };
+  const found = {};
+
+  const state = empty({ numbers: [], departments: [] });
+  ask(state, "a");
+  found.asked = stand(state, "a");
+  answer(state, "a", "answer");
+  found.answered = stand(state, "a");
+  status(state, "a", "answer", "read");
+  found.readAgain = stand(state, "a");
+  ask(state, "late");
+  status(state, "late", "older", "read"); // of an answer that the page did not see go
+  found.lateStatus = stand(state, "late");
+  tell(state, "conversation-waiting", { conversationId: "thanks" });
+  ask(state, "thanks", false);
+  found.thanksAfterLoss = stand(state, "thanks");
+  tell(state, "conversation-closed", { conversationId: "closed" });
+  found.gaps = [state.gaps];
+  fold(state, "missed", { count: 3 });
+  found.afterMissed = stand(state, "a");
+  found.closedBeforeMissed = stand(state, "closed");
+  found.gaps.push(state.gaps);
+
+  const full = empty({ numbers: [], departments: [] });
+  ask(full, "first");
+  ask(full, "b");
+  answer(full, "b", "answer");
+  for (let n = 0; n < 299; n += 1) ask(full, `c${n}`);
+  found.forgotten = stand(full, "b");
+  status(full, "b", "answer", "read");
+  found.lateStatusOfForgotten = stand(full, "b");
+  status(full, "d", "doubtful", "unknown");
+  found.doubtInForgotten = stand(full, "d");
+  found.remembered = [...full.conversations.values()].filter(waits).length;
+  found.gaps.push(full.gaps);
+  return found;
+}"""
+"""Standing of conversations of which the page lost a part."""
 
 
 @asynccontextmanager
@@ -166,3 +230,60 @@ async def test_invalid_answer_stays_at_the_desk_with_its_reason(
         await expect(mailroom.answer_box).to_have_value("Komt u?")
         await expect(mailroom.field("options")).to_have_value("Ja\nNee\nMisschien\nLater")
         mailroom.errors.clear()  # the browser itself reports the refusal
+
+
+async def test_answer_in_doubt_waits_until_a_person_settles_it(browser: Browser) -> None:
+    async with asked(browser) as (town, mailroom):
+        await mailroom.answer("Kom maar langs.")
+        read = mailroom.thread.get_by_text(mailroom.word("status.read"), exact=True)
+        await expect(read).to_be_visible()
+        [answer] = town.outgoing.values()
+        await town.tell_status(answer, "played")
+        played = mailroom.thread.get_by_text(mailroom.word("status.played"))
+        await expect(played).to_be_visible()
+        hole = mailroom.hole("Burgerzaken")
+        for seen, status in (("sent", "sent"), ("not_sent", "accepted")):
+            await expect(hole).to_contain_text(mailroom.word("desk.done", n="1"))
+            await town.tell_status(answer, "unknown", UNCONFIRMED)
+            await expect(mailroom.letters).to_contain_text(mailroom.word("desk.doubt"))
+            await expect(hole).to_contain_text(mailroom.word("desk.waiting", n="1"))
+            await expect(mailroom.thread.get_by_text(UNCONFIRMED)).to_be_visible()
+            assert await layout_faults(mailroom) == []
+            assert await mailroom.violations() == []
+            await mailroom.picture(f"doubt-{seen}-nl")
+            await mailroom.use(mailroom.button(mailroom.word(f"settle.{seen}")))
+            became = mailroom.thread.get_by_text(mailroom.word(f"status.{status}"), exact=True)
+            await expect(became).to_be_visible()
+            await expect(mailroom.thread.get_by_text("stelde vast")).to_be_visible()
+            await expect(mailroom.letters).to_contain_text(mailroom.word("desk.answered"))
+            settled = town.orders[-1]
+            assert isinstance(settled, Settle)
+            assert (settled.seen, settled.author.id) == (seen, "sandbox")
+        await expect(hole).to_contain_text(mailroom.word("desk.done", n="1"))
+
+
+async def test_conversation_known_in_part_is_never_answered(browser: Browser) -> None:
+    async with town_and_page(browser) as (town, mailroom):
+        await town.write_first("31600000077", NUMBER, "Wij lezen dit morgen.", author="automated")
+        await expect(mailroom.letters).to_contain_text(mailroom.word("desk.partial"))
+        await mailroom.open_hole("Klantcontact")
+        await mailroom.open_hole("Burgerzaken")
+        hole = mailroom.hole("Burgerzaken")
+        await expect(hole).to_contain_text(mailroom.word("desk.waiting", n="1"))
+        await expect(mailroom.thread).to_contain_text(mailroom.word("desk.partial.lead"))
+        assert await mailroom.violations() == []
+        await mailroom.picture("partial-nl")
+        assert await mailroom.page.evaluate(LOST) == {
+            "asked": "waits",
+            "answered": "handled",
+            "readAgain": "handled",
+            "lateStatus": "waits",
+            "thanksAfterLoss": "waits",
+            "afterMissed": "waits",
+            "closedBeforeMissed": "waits",
+            "forgotten": "unknown",
+            "lateStatusOfForgotten": "unknown",
+            "doubtInForgotten": "in doubt",
+            "remembered": 300,
+            "gaps": [False, True, True],
+        }

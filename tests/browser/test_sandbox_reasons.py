@@ -6,8 +6,9 @@ from typing import Any
 
 from playwright.async_api import Browser, expect
 
+from deliverer.meta.ledger import UNCONFIRMED
 from router.conversation import reopen_request
-from router.handlers import conversation_commands, timer_fired
+from router.handlers import conversation_commands, timer_fired, unconfirmed_sends
 from router.rules.reasons import DUTCH as SENTENCES
 from services.whatsapp.delivery_status import WINDOW_CLOSED_CODE, error_explanation
 from tests.support.browser.page import IN_CHROMIUM
@@ -29,6 +30,9 @@ OTHER_REASONS = (
     reopen_request.ASKED,
     reopen_request.NOT_ASKED,
     error_explanation(WINDOW_CLOSED_CODE),
+    UNCONFIRMED,
+    f"{unconfirmed_sends.WENT} (WhatsApp Manager)",
+    f"{unconfirmed_sends.SENT_AGAIN} (WhatsApp Manager)",
     '"Afval" is gekozen uit het menu; Parkeren is gesloten',
     "overgedragen: Gaat over de leges.",
 )

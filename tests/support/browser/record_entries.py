@@ -47,6 +47,7 @@ def outgoing(conversation: str, text: str, kind: str = "text") -> dict[str, Any]
         "wamid": "",
         "conversationId": conversation,
         "direction": "out",
+        "author": {"kind": "employee"},
         "type": kind,
         "text": text,
         "status": "accepted",

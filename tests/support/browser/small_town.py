@@ -16,10 +16,23 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from gateway.commands.graph_payload import graph_payload, upload_of
-from gateway.requests.changes import CLOSE, CONFIRM, NOTE, READ, TRANSFER, Close, Read, Transfer
+from gateway.requests.changes import (
+    CLOSE,
+    CONFIRM,
+    NOTE,
+    READ,
+    SETTLE,
+    TRANSFER,
+    Close,
+    Read,
+    Settle,
+    Transfer,
+)
 from gateway.requests.messages import MESSAGE, Message, ReactionMessage
+from router.handlers.unconfirmed_sends import SENT_AGAIN, WENT
 from services import clock
 from services.api.json_body import parse_body
+from services.event_types import STATUS_CHANGED
 from services.http.problems import problem_response
 from services.http.server import serve
 from tests.support.browser.media_server import Files
@@ -43,6 +56,7 @@ ACTIONS: dict[str, TypeAdapter[Any]] = {
     "note": NOTE,
     "read": READ,
     "confirm": CONFIRM,
+    "settle": SETTLE,
 }
 NUMBER = "106540352242922"
 VERSION = "9184c2c9b97e"
@@ -224,6 +238,11 @@ class SmallTown:
                 return
             told |= {"reason": order.reason, "outcome": order.outcome}
             await self.tell("nl.postkamer.conversation-closed.v1", told)
+        if isinstance(order, Settle):
+            went = order.seen == "sent"
+            status, finding = ("sent", WENT) if went else ("accepted", SENT_AGAIN)
+            reason = f"{finding} ({order.reason})"
+            await self.tell_status(self.outgoing[str(order.message)], status, reason)
 
     async def mark(self, conversation: str, order: Read) -> None:
         """Show the citizen that it was read; no order of which anything comes at the desk."""
@@ -240,10 +259,13 @@ class SmallTown:
         reason = self.refused.get(request.match_info["id"])
         return web.json_response({"status": "failed" if reason else "done", "reason": reason})
 
-    async def write_first(self, phone: str, number: str, text: str) -> None:
+    async def write_first(
+        self, phone: str, number: str, text: str, author: str = "employee"
+    ) -> None:
         """A CRM sends to a citizen of whom only the phone number is known."""
         conversation = new_conversation(number)
         entry = outgoing(conversation, text) | {"department": "burgerzaken"}
+        entry["author"] = {"kind": author}
         self.departments[conversation] = "burgerzaken"
         self.records[conversation] = [entry]
         self.outgoing[entry["id"]] = entry
@@ -274,16 +296,12 @@ class SmallTown:
         entry["statuses"].append({"status": status["status"], "at": now()})
         ranks = ["accepted", "sent", "delivered", "read", "failed"]
         entry["status"] = max(entry["status"], status["status"], key=ranks.index)
-        await self.tell(
-            "nl.postkamer.message-status-changed.v1",
-            {
-                "conversationId": entry["conversationId"],
-                "messageId": id,
-                "department": entry["department"],
-                "status": status["status"],
-                "at": now(),
-            },
-        )
+        await self.tell_status(entry, status["status"])
+
+    async def tell_status(self, entry: dict[str, Any], status: str, reason: str = "") -> None:
+        told = {name: entry[name] for name in ("conversationId", "department", "author")}
+        about = {"messageId": entry["id"], "status": status, "reason": reason, "at": now()}
+        await self.tell(STATUS_CHANGED, told | about)
 
     async def record(self, request: web.Request) -> web.Response:
         messages = self.records.get(request.match_info["id"])

@@ -9,7 +9,8 @@ def test_a_page_that_fell_behind_learns_how_many_events_it_missed() -> None:
         stream.publish("kind", {})
     assert len(stream.since(0)) == MAX_BATCH
     assert b'event: missed\ndata: {"count": 3}' in stream._encode(stream.since(2), 2)
-    assert b"missed" not in stream._encode(stream.since(0), 0)
+    assert b'event: missed\ndata: {"count": 5}' in stream._encode(stream.since(0), 0)
+    assert b"missed" not in stream._encode(stream.since(5), 5)
 
 
 def test_line_ends_in_foreign_json_do_not_end_an_event() -> None:
