@@ -30,7 +30,7 @@ export function entry(one, before, { where, quote, react, settle }) {
   const sign = [...seen, document.documentElement.lang].join(" ");
   const make = () => {
     if (one.note) return note(one, where);
-    if (one.author === "automated") return byItself(one);
+    if (["automated", "system"].includes(one.author)) return byItself(one);
     return one.mine ? answer(one, settle) : letter(one, before, { quote, react });
   };
   return { key: one.id, sign, make };
@@ -144,14 +144,16 @@ function foot({ status, at, why }) {
   ];
 }
 
-// An automatic text: set apart, with the name of the text, and folded if it is long.
+const MACHINES = { system: "record.system" };
+
+// An automatic text, or one of a CRM's machine: set apart, with the name of the text, and folded if it is long.
 function byItself(one) {
   const long = one.text.length > SHOWN;
   return h(
     "li",
     { class: "reply automatic" },
     h("div", { class: "sheet" },
-      h("p", { class: "kind" }, icon("gear"), h("span", {}, word(one.automatic ? "desk.automatic" : "record.automatic"), " ",
+      h("p", { class: "kind" }, icon("gear"), h("span", {}, word(MACHINES[one.author] ?? (one.automatic ? "desk.automatic" : "record.automatic")), " ",
         one.automatic && h("code", { class: "rule", title: one.id }, one.automatic))),
       long
         ? h("details", {}, h("summary", { "data-focus": "all" }, `${one.text.slice(0, SHOWN).trim()} …`), h("p", {}, one.text))

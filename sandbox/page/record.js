@@ -112,6 +112,7 @@ function item(page, message) {
 function titled({ author, department }, incoming, name) {
   if (incoming) return word("record.in");
   if (author?.kind === "automated") return word("record.automatic");
+  if (author?.kind === "system") return word("record.system");
   return department ? word("record.out", { department: name(department) }) : word("record.out.none");
 }
 
@@ -170,7 +171,7 @@ function file({ state, reason, filename, scanned }) {
 
 function drawn({ author }, incoming) {
   if (incoming) return "letter";
-  return author?.kind === "automated" ? "gear" : "pen";
+  return ["automated", "system"].includes(author?.kind) ? "gear" : "pen";
 }
 
 const HANDED = {

@@ -64,11 +64,16 @@ export function isHandled(conversation) {
   return conversation.closed || (!waits(conversation) && conversation.entries.some(byPerson));
 }
 
-// A person must act because of danger: nobody has answered since, or confirmed the last alarm.
+// A person must act because of danger: nobody has answered since, or confirmed the last alarm. Closing the
+// conversation, which a machine may do, is neither.
 export function presses(state, conversation) {
   const danger = conversation.entries.findLastIndex((one) => one.care);
   const confirmed = conversation.entries.findLastIndex((one) => one.note === "confirmed");
-  return waits(conversation) && (state.alarms.has(conversation.id) || danger > confirmed);
+  return isOpen(conversation, danger) && (state.alarms.has(conversation.id) || danger > confirmed);
+}
+
+function isOpen(conversation, danger) {
+  return conversation.closed ? conversation.entries.findLastIndex(byPerson) <= danger : waits(conversation);
 }
 
 // Messages that the mailroom has accepted and the desks have not received.

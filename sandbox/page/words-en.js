@@ -236,6 +236,7 @@ export const en = {
   "record.out": "Answer from {department}",
   "record.out.none": "Answer from the municipality",
   "record.automatic": "Automatic text",
+  "record.system": "Message of a computer system",
   "record.decided.text": "Chosen together with the department",
   "record.raw": "As Meta sent it",
   "record.id": "Reference",

@@ -236,6 +236,7 @@ export const nl = {
   "record.out": "Antwoord van {department}",
   "record.out.none": "Antwoord van de gemeente",
   "record.automatic": "Automatische tekst",
+  "record.system": "Bericht van een computersysteem",
   "record.decided.text": "Gekozen samen met de afdeling",
   "record.raw": "Zoals Meta het stuurde",
   "record.id": "Kenmerk",
