@@ -7,7 +7,7 @@ from playwright.async_api import Browser, expect
 
 from gateway.requests.changes import Close, Confirm, Transfer
 from services import clock
-from services.event_types import CARE_ALARM, STATUS_CHANGED
+from services.event_types import CARE_ALARM, CLOSED, STATUS_CHANGED
 from tests.support.browser.faults import ONE_PART, faults, faults_at, layout_faults, resize
 from tests.support.browser.page import IN_CHROMIUM, MailroomPage
 from tests.support.browser.small_town import SmallTown
@@ -96,6 +96,8 @@ async def test_confidential_message_of_a_system_is_no_answer(browser: Browser, k
         delivered = mailroom.thread.get_by_text(mailroom.word("status.delivered"))
         await expect(delivered.first).to_be_visible()
         await expect(mailroom.letters).to_contain_text(mailroom.word("desk.unanswered"))
+        machine = mailroom.word("record.system" if kind == "system" else "record.automatic")
+        await expect(mailroom.thread).to_contain_text(machine)
 
 
 async def test_care_conversation_stays_on_top_until_a_person_answers(browser: Browser) -> None:
@@ -106,6 +108,12 @@ async def test_care_conversation_stays_on_top_until_a_person_answers(browser: Br
         await mailroom.send("Mijn paspoort is verlopen")
         letters = mailroom.letters
         await expect(letters).to_have_count(2)
+        await expect(letters.first).to_contain_text("Fatima")
+        asked, *_ = town.records
+        machine = {"token": "crm", "author": {"kind": "system", "id": "bot"}}
+        about = {"conversationId": asked, "department": "burgerzaken"}
+        await town.tell(CLOSED, about | {"reason": "", "outcome": None, "by": machine})
+        await expect(letters.first).to_contain_text(mailroom.word("desk.ended"))
         await expect(letters.first).to_contain_text("Fatima")
         await mailroom.use(letters.first.locator("button"))
         await mailroom.answer("Ik bel u nu.")
