@@ -144,7 +144,7 @@ def test_service_is_tried_until_the_fault_in_the_configuration_is_mended(
     [first, fault] = lines
     assert first == ENDED.format(1)
     line = len(config.read_text().splitlines())
-    assert fault.startswith(f"router cannot start: {config}:{line}: file: is not valid TOML")
+    assert fault.startswith(f"router cannot start: {config}:{line}: id: a quote is missing")
     assert fault.endswith("; it is tried again until this is mended")
     [router] = watch.services
     assert (router.pause, router.start_at) == (30, 161)
