@@ -20,7 +20,7 @@ exit 100
 """Answer of apt-get to a proxy that is not there."""
 NPM = """#!/bin/sh
 echo "npm error code EAI_AGAIN"
-echo "npm error request to https://registry.npmjs.org/@stoplight%2fspectral-cli failed"
+echo "npm error request to https://registry.example/@stoplight%2fspectral-cli failed"
 exit 1
 """
 """Answer of npm without a name server."""
