@@ -167,7 +167,8 @@ class Settle(Body):
     """`sent`: the message is in WhatsApp Manager, or with the citizen. `not_sent`: it is not, so it
     is sent again now."""
     reason: Annotated[str, BoundedText(500)]
-    """Place or person that showed it, for the archive."""
+    """Place or person that showed it. The department reads it and it is archived, so without
+    personal data."""
     author: Author
     """Person who looked: an employee with an id."""
 

@@ -7,7 +7,7 @@ from playwright.async_api import Browser, expect
 
 from gateway.requests.changes import Close, Confirm, Transfer
 from services import clock
-from services.event_types import CARE_ALARM, CLOSED, STATUS_CHANGED
+from services.event_types import CARE_ALARM, CARE_CONFIRMED, CLOSED, STATUS_CHANGED
 from tests.support.browser.faults import ONE_PART, faults, faults_at, layout_faults, resize
 from tests.support.browser.page import IN_CHROMIUM, MailroomPage
 from tests.support.browser.small_town import SmallTown
@@ -225,6 +225,13 @@ async def test_alarm_is_shown_over_all_until_it_is_confirmed(browser: Browser) -
         assert [type(order) for order in town.orders] == [Confirm]
         await mailroom.page.reload()
         await expect(mailroom.thread.get_by_text(QUESTION)).to_be_visible()
+        await expect(alarms).to_be_hidden()
+        await alarm(town, care="suicide")
+        await expect(alarms).to_be_visible()
+        [conversation] = town.records
+        by = {"token": "crm", "author": {"kind": "employee", "id": "s.jansen"}}
+        about = {"conversationId": conversation, "department": "burgerzaken"}
+        await town.tell(CARE_CONFIRMED, about | {"by": by})  # at another CRM
         await expect(alarms).to_be_hidden()
 
 

@@ -384,7 +384,8 @@ async def test_person_settles_sends_of_which_nobody_knows_whether_they_went(watc
     status, accepted = await desk.does(went[0], "_settle", **body)
     assert status == 202, accepted
     await until(lambda: desk.status(accepted["id"]), lambda s: s["status"] == "done", 10)
-    assert (await desk.status(went[1]))["status"] == "sent"
+    known = await desk.status(went[1])
+    assert (known["status"], known["author"]) == ("sent", {"kind": "employee"})
     saw = ("--saw", "not-sent", "--reason", "niet te zien", "--by", AUTHOR["id"])
     settled = await command_line(watch, "sends", "settle", *lost, *saw)
     assert (settled.exit_code, settled.stdout) == (0, f"{lost[0]}: done\n")

@@ -225,7 +225,7 @@ def close_task(remote: Json, remark: str) -> Json | None:
 
 def remark_on_task(remote: Json, remark: str) -> Json | None:
     """Return the change that adds a remark to an existing task; None if it is there already."""
-    if remark in (remote.get("toelichting") or ""):
+    if _clean(remark) in (remote.get("toelichting") or ""):
         return None
     return {"toelichting": _append(remote, remark)}
 

@@ -169,10 +169,8 @@ class OpenKlantReceiver:
             return
         answer = await self._employee_answer(context)
         if answer and (question := await self._question(context, answer)):
-            # The task is about what was asked before the answer: it still ends if that was sent.
-            delivery = msgspec.structs.replace(context.delivery, sequence=answer.place)
-            context = context._replace(delivery=delivery)
-            await self._assign_once(context, question, remark.format(context.event.reason))
+            remark = remark.format(context.event.reason)
+            await self._assign_once(_at_place(context, answer), question, remark)
 
     async def _on_settled_answer(self, context: DeliveryContext) -> None:
         """Say on a task that is still open what a person found out about the answer in doubt."""
@@ -180,9 +178,8 @@ class OpenKlantReceiver:
             return
         answer = await self._employee_answer(context)
         if answer and (question := await self._question(context, answer)):
-            delivery = msgspec.structs.replace(context.delivery, sequence=answer.place)
             remark = f"Over het antwoord: {context.event.reason}"
-            await self._tasks.is_open(context._replace(delivery=delivery), question, remark)
+            await self._tasks.is_open(_at_place(context, answer), question, remark)
 
     async def _employee_answer(self, context: DeliveryContext) -> OutgoingRef | None:
         message = context.delivery.message
@@ -210,6 +207,13 @@ class OpenKlantReceiver:
         department = self._department_of(context)
         name = department.name if department else event.department
         return f"Doorgezet naar {name}. {event.reason}"
+
+
+def _at_place(context: DeliveryContext, answer: OutgoingRef) -> DeliveryContext:
+    """Return the delivery at the place of an answer: a task about it covers what was asked before,
+    so it still ends if the answer was sent after all."""
+    delivery = msgspec.structs.replace(context.delivery, sequence=answer.place)
+    return context._replace(delivery=delivery)
 
 
 def is_answer(outgoing: OutgoingRef) -> bool:

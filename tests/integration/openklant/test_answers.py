@@ -91,6 +91,15 @@ async def test_the_open_task_says_once_that_the_answer_is_in_doubt_until_it_was_
     assert await asked.tasks() == [["verwerkt"], []]
 
 
+async def test_doubt_of_a_confidential_department_is_said_once_without_a_reason(
+    register: Register, asked: Scene
+) -> None:
+    for _ in range(2):
+        await asked.status("unknown", reason="")
+    [question] = await register.contacts()
+    assert question["taken"][0]["toelichting"].count("Niet zeker") == 1
+
+
 async def test_an_answer_in_doubt_after_the_task_was_done_makes_a_task(
     register: Register, asked: Scene
 ) -> None:

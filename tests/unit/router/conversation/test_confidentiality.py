@@ -110,6 +110,14 @@ def test_transfer_to_or_from_a_confidential_department_hides_its_reason(hall: St
     assert {"text", "from", "decision"} <= set(data(hall.told[-1]))
 
 
+def test_danger_and_deadline_go_along_out_of_a_confidential_department(hall: Stadhuis) -> None:
+    hall.hears("ik maak bezwaar tegen mijn container en ik sla jullie")
+    for to in ("zorg", "groen"):
+        hall.orders("transfer", to_department=to, reason="reden")
+    taken = data(events_of(hall, TRANSFERRED)[2])
+    assert taken["care"] and taken["due"] and not taken.keys() & {"reason", "tags", "by", "from"}
+
+
 @pytest.mark.slow
 @given(st.integers(DATA_BYTES - 2000, DATA_BYTES + 2000))
 def test_event_that_would_be_too_large_is_redacted(size: int) -> None:
