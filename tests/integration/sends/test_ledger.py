@@ -9,6 +9,8 @@ from deliverer.meta.graph_api import RetryLater, Sent
 from deliverer.meta.ledger import PACE_SECONDS, Ledger
 from deliverer.meta.ledger_sql import CLAIM, PAIR_MESSAGES, PAIR_SECONDS
 from deliverer.meta.shared_pacing import TICKS, consume_shared, shared_capacity
+from router.model.changes import Changes
+from router.store.save import save_changes
 from services import clock
 from services.postgres.database import Pool
 
@@ -265,3 +267,29 @@ async def test_messages_of_a_tick_add_up_and_older_ones_make_room(pool: Pool) ->
                 await consume_shared(connection, [NUMBER] * 3, {NUMBER: 80.0})
             room = await shared_capacity(connection, {NUMBER: 100}, {NUMBER: 80.0})
     assert room == {NUMBER: 65}
+
+
+async def test_settled_send_still_learns_its_wamid_and_only_a_doubtful_one_goes_again(
+    pool: Pool,
+) -> None:
+    went, lost, sent = await _queue(pool, 3)
+    state = "update deliverer.ledger set state = $2, wamid = $3, first_at = now() where id = $1"
+    await pool.execute(state, went, "unconfirmed", "")
+    await pool.execute(state, lost, "unconfirmed", "")
+    await pool.execute(state, sent, "sent", "wamid.known")
+    steps = [
+        Changes(settled_send=(went, "")),
+        Changes(settled_send=(went, "wamid.late")),
+        Changes(settled_send=(sent, "wamid.other")),
+        *(Changes(repeated_send=id) for id in (lost, sent)),
+    ]
+    async with pool.acquire() as connection:
+        for step in steps:
+            await save_changes(connection, [step])
+    rows = await pool.fetch("select id, state, wamid, first_at from deliverer.ledger")
+    lines = {row["id"]: (row["state"], row["wamid"], row["first_at"] is None) for row in rows}
+    assert lines == {
+        went: ("sent", "wamid.late", False),
+        lost: ("queued", "", True),
+        sent: ("sent", "wamid.known", False),
+    }
