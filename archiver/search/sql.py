@@ -26,7 +26,7 @@ IN_CONVERSATION = "s.conversation <> ''"
 """The index covers only these rows, and PostgreSQL uses it only if the condition is in the
 query."""
 
-IN_DOUBT = """s.id in (select e.id from deliverer.ledger l
+UNCONFIRMED = """s.id in (select e.id from deliverer.ledger l
     join archiver.entry e on e.message = l.id and e.kind = 'message'
     where l.state = 'unconfirmed')"""
 """The deliverer's ledger is asked, because it has an index of these few."""
@@ -108,7 +108,7 @@ def _conditions(
         f"s.{column} = any({arguments(list(values))})" for column, values in lists if values
     ]
     if request.status:
-        conditions.append(IN_DOUBT)
+        conditions.append(UNCONFIRMED)
     if request.conversation:
         conditions.append(
             f"s.conversation = {arguments(request.conversation)} and {IN_CONVERSATION}"

@@ -26,7 +26,7 @@ LONGEST_REASON = 500
 """Longest reason; the gateway's API takes no more."""
 
 
-class DoubtfulSend(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class UnconfirmedSend(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A message of which it is not known if Meta sent it, without its contents."""
 
     message: UUID
@@ -74,9 +74,9 @@ def list_command(tenant: str | None, number: str | None, as_json: bool) -> None:
     first ten minutes Meta may still report. The list has no contents.
     """
 
-    async def work(pool: Pool) -> list[DoubtfulSend]:
+    async def work(pool: Pool) -> list[UnconfirmedSend]:
         rows = await pool.fetch(_LIST, tenant, number, TO_FETCH, UNKNOWN_SECONDS)
-        return [DoubtfulSend(**row) for row in rows]
+        return [UnconfirmedSend(**row) for row in rows]
 
     sends = with_database("sends", work)
     if not sends:
@@ -84,7 +84,7 @@ def list_command(tenant: str | None, number: str | None, as_json: bool) -> None:
     print_list(sends, _format, as_json=as_json, empty="no message is in doubt")
 
 
-def _format(sends: Sequence[DoubtfulSend]) -> Iterator[str]:
+def _format(sends: Sequence[UnconfirmedSend]) -> Iterator[str]:
     for each in sends:
         yield f"{each.at:%Y-%m-%d %H:%M:%S}Z  {each.number}  {each.tenant}/{each.department}"
         wait = f", to settle from {each.settled_from:%H:%M:%S}Z" if each.settled_from else ""
