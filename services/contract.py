@@ -116,6 +116,13 @@ class CloseConversation(Action, frozen=True, gc=False, kw_only=True, tag="close"
     citizen asked something after that, as it was not dealt with."""
 
 
+class ReopenConversation(Action, frozen=True, gc=False, kw_only=True, tag="reopen"):
+    """Open a closed conversation again: its question is not answered after all."""
+
+    reason: str = ""
+    """Reason that its author wrote."""
+
+
 class AddNote(Action, frozen=True, gc=False, kw_only=True, tag="note"):
     """Write a note for colleagues, which the citizen does not see."""
 
@@ -201,6 +208,7 @@ AnyAction = (
     SendMessage
     | TransferConversation
     | CloseConversation
+    | ReopenConversation
     | AddNote
     | LinkCase
     | MarkRead
@@ -242,6 +250,9 @@ class Command(
     """Departments for which the token may act."""
     department: str = ""
     """Department for which this is done; '' for the department that owns the conversation."""
+    reply_to: str = ""
+    """Destination that gets an event if the command is refused, because no caller asks for its
+    status; '' for none."""
 
     @property
     def type(self) -> str:
