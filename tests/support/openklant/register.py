@@ -162,7 +162,7 @@ class Register:
             found = [await self._contact(f"{row['number']:010}") for row in rows]
             return [one for one in found if one]
         contacts = (await self.control("GET", "summary"))["contacts"]
-        return [contacts[number] for number in sorted(contacts)]
+        return [one for key, one in contacts.items() if key != one["uuid"] or is_marked(one)]
 
     async def _contact(self, number: str) -> Json | None:
         """Return a contact of a real one in the form of the stand-in's summary."""
@@ -220,6 +220,11 @@ async def run_register(pool: Pool) -> AsyncIterator[Register]:
         if REAL:  # employees would see them among its departments
             for actor in await register.department_actors():
                 await register.remove("actoren", actor["uuid"])
+
+
+def is_marked(contact: Json) -> bool:
+    """Return True if a contact of the stand-in's summary has our mark."""
+    return any(one["codeRegister"] == "postkamer" for one in contact["onderwerpen"])
 
 
 def department(tenant: str, id: str) -> Department | None:
