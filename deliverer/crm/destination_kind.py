@@ -27,6 +27,8 @@ class Secrets(NamedTuple):
     keys: Keys
     client_secret: str = ""
     """Secret that proves our identity to its token endpoint."""
+    objects_token: str = ""
+    """Token for the Objecten API beside an Open Klant."""
 
 
 class Credentials(NamedTuple):
@@ -35,6 +37,7 @@ class Credentials(NamedTuple):
     keys: Keys
     client_secret: str
     certificates: Certificates | None
+    objects_token: str = ""
 
 
 class ReceiverContext(NamedTuple):

@@ -31,7 +31,11 @@ each text has 1,000 characters of four bytes."""
 
 
 def secrets(destination: OpenKlantDestination, environ: Environ, faults: list[str]) -> Secrets:
-    return Secrets((resolve_key(destination, "secret", environ, faults),))
+    keys = (resolve_key(destination, "secret", environ, faults),)
+    if not destination.objects_url:
+        return Secrets(keys)
+    token = resolve_key(destination, "objects_secret", environ, faults).decode()
+    return Secrets(keys, objects_token=token)
 
 
 def connection_reuse(destination: OpenKlantDestination) -> ConnectionReuse:
