@@ -1,0 +1,147 @@
+"""Judgement of the answers of an Open Klant, and of the Objecten API beside it. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from deliverer.crm.response_policy import PRIVATE_ADDRESS
+from deliverer.transport.response import Response
+from router.ruleset.validation import Fault
+from services.config.model import Configuration
+from services.config.organisation import Department, OpenKlantDestination
+
+OPEN_KLANT, OBJECTS_API = "Open Klant", "the Objecten API"
+HINTS = {
+    400: "it may not know the host name of this address (ALLOWED_HOSTS)",
+    401: "it does not know this token",
+    403: "this token may not read there",
+    404: "this address has no such path",
+}
+"""Status -> its usual cause."""
+RELEASES = {"0.6": "2.15", "0.7": "2.16", "0.8": "2.17", "0.9": "2.18"}
+"""First two numbers of the header `API-version` -> release of Open Klant, from
+`src/openklant/conf/api.py` of its tags."""
+OLDEST, *_, NEWEST = RELEASES.values()
+
+
+class Unit(msgspec.Struct):
+    """Department or group in the Objecten API; the fields that ITA uses."""
+
+    naam: str | None = None
+    email: str | None = None
+
+
+class Record(msgspec.Struct):
+    data: Unit
+
+
+class StoredUnit(msgspec.Struct):
+    record: Record
+
+
+class Units(msgspec.Struct):
+    results: list[StoredUnit]
+
+
+class Page(msgspec.Struct):
+    """A list of any objects."""
+
+    results: list[msgspec.Raw]
+
+
+class Judgement(NamedTuple):
+    checked: list[str]
+    faults: list[Fault]
+    warnings: list[Fault]
+
+
+def departments_at(config: Configuration, destination: str) -> dict[int, Department]:
+    """Return the departments whose events go there, by their index in the configuration."""
+    departments = enumerate(config.departments)
+    return {m: each for m, each in departments if each.destination == destination}
+
+
+def describe_failure(service: str, answer: Response) -> str:
+    """Return the reason why this is no list of that service; '' if it is one."""
+    if answer.failure == "inside":
+        return PRIVATE_ADDRESS.format("destination")
+    if answer.failure:
+        return f"{service} gave no answer: {answer.failure}"
+    if answer.status != 200:
+        hint = HINTS.get(answer.status)
+        return f"{service} answered {answer.status}" + (f": {hint}" if hint else "")
+    kind = Units if service == OBJECTS_API else Page
+    try:
+        msgspec.json.decode(answer.body, type=kind)
+    except msgspec.DecodeError:
+        return f"the answer is not one of {service}"
+    return ""
+
+
+def release_of(api_version: str) -> str:
+    """Return the release of an Open Klant with this `API-version`; '' if it is not known."""
+    return RELEASES.get(".".join(api_version.split(".")[:2]), "")
+
+
+def judge_open_klant(n: int, destination: OpenKlantDestination, answer: Response) -> Judgement:
+    """Judge the answer to a request for actors. `n` counts the destinations."""
+    where = ("destinations", n, "url")
+    if failure := describe_failure(OPEN_KLANT, answer):
+        return Judgement([], [(where, failure)], [])
+    release = release_of(answer.api_version)
+    if release:
+        return Judgement([f"{OPEN_KLANT} {release} ({destination.id})"], [], [])
+    doubt = (
+        f"destination {destination.id}: the version of its {OPEN_KLANT} is unknown (API-version"
+        f" {answer.api_version!r}), newer or older than {OLDEST} to {NEWEST}"
+    )
+    return Judgement([f"{OPEN_KLANT} ({destination.id})"], [], [(where, doubt)])
+
+
+def judge_units(
+    n: int,
+    destination: OpenKlantDestination,
+    departments: Mapping[int, Department],
+    answers: Mapping[int, Response],
+) -> list[Fault]:
+    """Judge what the Objecten API answered about departments, which are counted by their keys."""
+    warnings: list[Fault] = []
+    for m, answer in answers.items():
+        if failure := describe_failure(OBJECTS_API, answer):
+            sentence = f"destination {destination.id}: {failure}; departments were not compared"
+            warnings.append((("destinations", n, "objects_url"), sentence))
+            continue
+        stored = msgspec.json.decode(answer.body, type=Units).results
+        department = departments[m]
+        subject = f"department {department.id} of {department.tenant}"
+        for doubt in describe_unit(department, [each.record.data for each in stored]):
+            warnings.append((("departments", m), f"{subject}: {doubt}"))
+    return warnings
+
+
+def describe_unit(department: Department, units: Sequence[Unit]) -> Iterator[str]:
+    """Yield the reasons why ITA finds no such department or mails no one, and what to change.
+    `units` are the objects with its identification."""
+    id = f"identificatie {(department.register_id or department.id)!r}"
+    if not units:
+        yield (
+            f"the Objecten API shows no object with {id}: set register_id to the one there, or let"
+            " the token of objects_secret read departments and groups"
+        )
+    elif len(units) > 1:
+        yield (
+            f"the Objecten API has {len(units)} objects with {id}, so ITA mails no one: keep one"
+        )
+    else:
+        yield from _describe_only_unit(department, units[0])
+
+
+def _describe_only_unit(department: Department, unit: Unit) -> Iterator[str]:
+    if unit.naam != (department.register_name or department.name):
+        yield (
+            f"its name in the Objecten API is {unit.naam!r}: set register_name to that, to the"
+            " letter, or ITA shows it no tasks"
+        )
+    if not (unit.email or "").strip():
+        yield "it has no email in the Objecten API, so ITA mails no one: enter one there"

@@ -1,0 +1,131 @@
+"""Judgement of an Open Klant's version, and of departments in the Objecten API."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from cli.check.openklant_answers import (
+    OBJECTS_API,
+    OPEN_KLANT,
+    describe_failure,
+    describe_unit,
+    judge_open_klant,
+    judge_units,
+    release_of,
+)
+from deliverer.transport.response import Response
+from services.config.organisation import Department, OpenKlantDestination
+
+DESTINATION = OpenKlantDestination(
+    id="ok", kind="openklant", url="https://ok.example/klantinteracties/api/v1"
+)
+GROEN = Department(
+    id="groen", tenant="almelo", name="Groen", destination="ok", register_id="BOR",
+    register_name="Beheer Openbare Ruimte",
+)  # fmt: skip
+UNIT = {"identificatie": "BOR", "naam": "Beheer Openbare Ruimte", "email": "bor@almelo.example"}
+PAGE = b'{"count":1,"results":[{"uuid":"x"}]}'
+NAME = (
+    "its name in the Objecten API is {!r}: set register_name to that, to the letter, or ITA shows"
+    " it no tasks"
+)
+EMAIL = "it has no email in the Objecten API, so ITA mails no one: enter one there"
+ABSENT = (
+    "the Objecten API shows no object with identificatie 'BOR': set register_id to the one there,"
+    " or let the token of objects_secret read departments and groups"
+)
+TWICE = "the Objecten API has 2 objects with identificatie 'BOR', so ITA mails no one: keep one"
+
+
+def objects(*units: Any) -> Response:
+    results = [{"uuid": "x", "record": {"data": unit}} for unit in units]
+    return Response(status=200, body=msgspec.json.encode({"count": len(units), "results": results}))
+
+
+@pytest.mark.parametrize(
+    ("header", "release"),
+    [
+        ("0.6.0", "2.15"),
+        ("0.7.0", "2.16"),
+        ("0.8.0", "2.17"),
+        ("0.9.0", "2.18"),
+        ("0.9.1", "2.18"),
+        ("0.5.0", ""),
+        ("0.10.0", ""),
+        ("1.6.0", ""),
+        ("0.60.0", ""),
+        ("", ""),
+    ],
+)
+def test_release_follows_from_the_version_of_the_api(header: str, release: str) -> None:
+    assert release_of(header) == release
+    answer = Response(status=200, body=PAGE, api_version=header)
+    checked, faults, warnings = judge_open_klant(3, DESTINATION, answer)
+    assert (checked, faults) == (
+        [f"Open Klant {release} (ok)" if release else "Open Klant (ok)"],
+        [],
+    )
+    assert len(warnings) == (not release)
+    for where, what in warnings:
+        assert where == ("destinations", 3, "url")
+        assert repr(header) in what and "newer or older than 2.15 to 2.18" in what
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Response(failure="refused"), "Open Klant gave no answer: refused"),
+        (Response(failure="inside"), "POSTKAMER_PRIVATE_NETWORKS does not name its network"),
+        (Response(status=401, body=b"{}"), "Open Klant answered 401: it does not know this token"),
+        (Response(status=400, body=b"<h1>Bad Request"), "host name of this address (ALLOWED_HOSTS"),
+        (Response(status=502), "Open Klant answered 502"),
+        (Response(status=301), "Open Klant answered 301"),
+        (Response(status=200, body=b"<html>"), "the answer is not one of Open Klant"),
+        (Response(status=200, body=b"[]"), "the answer is not one of Open Klant"),
+    ],
+)
+def test_open_klant_that_cannot_be_used_is_a_fault(answer: Response, words: str) -> None:
+    checked, [(where, what)], warnings = judge_open_klant(0, DESTINATION, answer)
+    assert (checked, warnings, where) == ([], [], ("destinations", 0, "url"))
+    assert what.endswith(words) or words in what
+
+
+@pytest.mark.parametrize(
+    ("units", "doubts"),
+    [
+        ([UNIT], []),
+        ([UNIT | {"naam": "beheer openbare ruimte"}], [NAME.format("beheer openbare ruimte")]),
+        ([UNIT | {"naam": "Beheer Openbare Ruimte "}], [NAME.format("Beheer Openbare Ruimte ")]),
+        ([UNIT | {"email": " "}], [EMAIL]),
+        ([{"naam": None, "email": None}], [NAME.format(None), EMAIL]),
+        ([], [ABSENT]),
+        ([UNIT, UNIT], [TWICE]),
+    ],
+)
+def test_department_is_compared_as_ita_looks_for_it(
+    units: Sequence[dict[str, Any]], doubts: list[str]
+) -> None:
+    assert judge_units(0, DESTINATION, {4: GROEN}, {4: objects(*units)}) == [
+        (("departments", 4), f"department groen of almelo: {doubt}") for doubt in doubts
+    ]
+
+
+def test_department_without_names_of_the_register_is_sought_by_its_own() -> None:
+    plain = GROEN.model_copy(update={"register_id": "", "register_name": ""})
+    [doubt] = describe_unit(plain, [])
+    assert "identificatie 'groen'" in doubt
+    assert judge_units(0, DESTINATION, {0: plain}, {0: objects(UNIT | {"naam": "Groen"})}) == []
+
+
+def test_objecten_api_that_refuses_is_a_warning_and_compares_nothing() -> None:
+    [(where, what)] = judge_units(2, DESTINATION, {0: GROEN}, {0: Response(status=403)})
+    assert where == ("destinations", 2, "objects_url")
+    assert what == (
+        "destination ok: the Objecten API answered 403: this token may not read there; departments"
+        " were not compared"
+    )
+    page = Response(status=200, body=PAGE)  # of another API
+    assert describe_failure(OPEN_KLANT, page) == ""
+    assert describe_failure(OBJECTS_API, page) == "the answer is not one of the Objecten API"
