@@ -1,6 +1,6 @@
 """ITA for one employee: list, open, take, forward, register, close and reopen tasks."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 import aiohttp
@@ -31,6 +31,8 @@ class LogEntry(msgspec.Struct, frozen=True):
     type: str
     note: str = ""
     contact: str = ""
+    shown: str = ""
+    """Channel and text of the contact."""
 
 
 def mailbox_of_each(kind: str, id: str) -> list[str]:
@@ -57,14 +59,14 @@ class Ita:
         self.mails: list[tuple[str, str]] = []
         """Address and subject."""
 
-    async def department_tasks(self, name: str, status: str = "te_verwerken") -> list[Task]:
-        """Return the tasks of the actors with exactly this name, newest first."""
+    async def department_tasks(
+        self, name: str, status: str = "te_verwerken"
+    ) -> AsyncIterator[Task]:
+        """Yield the tasks of the actors with exactly this name, newest first."""
         query = {"status": status, "actoren__naam": name, "pageSize": PAGE_SIZE}
-        return [
-            await self._load(row)
-            async for page in self._api.pages("internetaken", **query)
-            for row in page
-        ]
+        async for page in self._api.pages("internetaken", **query):
+            for row in page:
+                yield await self._load(row)
 
     async def open_task(self, nummer: str) -> Task:
         """Open the task of the contact with this number."""
@@ -118,7 +120,8 @@ class Ita:
                 await self._api.patch("internetaken", task.uuid, {"status": "verwerkt"})
         except ApiError as error:
             raise Refused(Refusal(409, f"UNEXPECTED_ERROR: {error}")) from error
-        self._note(task, "klantcontact", form.note, answer)
+        shown = f"{form.channel}: {form.text}"
+        self.log.append(LogEntry(task.uuid, "klantcontact", form.note, answer, shown))
         if form.close:
             self._note(task, "verwerkt")
         return answer
@@ -220,8 +223,8 @@ class Ita:
                 waiting += [one["uuid"] for one in reversed(found)]
         return chain[-1]
 
-    def _note(self, task: Task, type: str, note: str = "", contact: str = "") -> None:
-        self.log.append(LogEntry(task.uuid, type, note, contact))
+    def _note(self, task: Task, type: str, note: str = "") -> None:
+        self.log.append(LogEntry(task.uuid, type, note))
 
 
 def check(refusal: Refusal | None) -> None:

@@ -10,7 +10,7 @@ from sandbox.ita.rules import EXPANSION, AddressOf, find_addresses
 
 class NotifierRun(msgspec.Struct):
     state: datetime
-    """When the last task that is done with was assigned; the next run begins after it."""
+    """Time at which the last task that is done with was assigned; the next run begins after it."""
     mails: list[tuple[str, str]] = []
     """Address and subject."""
     stopped: str = ""

@@ -50,6 +50,7 @@ NOT_DONE = Refusal(409, "Dit contactverzoek is niet gesloten en kan niet worden 
 MANAGERS_ONLY = Refusal(403, "Alleen een functioneel beheerder heropent een contactverzoek.")
 NO_CHANNELS = Refusal(409, "Er zijn nog geen kanalen ingeregeld.")
 UNKNOWN_CHANNEL = Refusal(400, "Selecteer een kanaal")
+UNKNOWN_UNIT = Refusal(400, "Selecteer een afdeling of groep")
 NO_TEXT = Refusal(400, "Informatie voor burger / bedrijf is verplicht")
 NO_UNIT = Refusal(
     422,
@@ -94,8 +95,8 @@ class Task(msgspec.Struct, frozen=True):
         return str(self.row["uuid"])
 
 
-class Registration(msgspec.Struct, frozen=True, kw_only=True):
-    """What the form "Contact registreren" holds."""
+class Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Form "Contact registreren"."""
 
     text: str
     """Informatie voor burger / bedrijf."""
