@@ -64,6 +64,7 @@ export const en = {
   "first.3": "Answer from the pigeonhole. The file shows every step.",
 
   "desk.title": "The pigeonholes",
+  "desk.ita": "Tasks, as in ITA (Dutch)",
   "desk.outage": "CRM outage",
   "desk.outage.on": "The CRM is down.",
   "desk.outage.none": "Messages wait in the mailroom, in order.",

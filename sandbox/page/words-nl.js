@@ -64,6 +64,7 @@ export const nl = {
   "first.3": "Antwoord vanuit het vak. Het dossier laat elke stap zien.",
 
   "desk.title": "De postvakken",
+  "desk.ita": "Contactverzoeken, zoals ITA",
   "desk.outage": "Storing in het CRM",
   "desk.outage.on": "Het CRM ligt plat.",
   "desk.outage.none": "Berichten wachten in de postkamer, op volgorde.",
