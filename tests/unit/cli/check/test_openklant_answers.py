@@ -9,10 +9,12 @@ import pytest
 from cli.check.openklant_answers import (
     OBJECTS_API,
     OPEN_KLANT,
+    Answers,
+    describe_actor,
     describe_failure,
     describe_unit,
+    judge,
     judge_open_klant,
-    judge_units,
     release_of,
 )
 from deliverer.transport.response import Response
@@ -26,7 +28,8 @@ GROEN = Department(
     register_name="Beheer Openbare Ruimte",
 )  # fmt: skip
 UNIT = {"identificatie": "BOR", "naam": "Beheer Openbare Ruimte", "email": "bor@almelo.example"}
-PAGE = b'{"count":1,"results":[{"uuid":"x"}]}'
+PAGE = b'{"count":1,"results":[{"uuid":"x","naam":"Groen"}]}'
+GOOD = Response(status=200, body=PAGE, api_version="0.6.0")
 NAME = (
     "its name in the Objecten API is {!r}: set register_name to that, to the letter, or ITA shows"
     " it no tasks"
@@ -37,6 +40,17 @@ ABSENT = (
     " or let the token of objects_secret read departments and groups"
 )
 TWICE = "the Objecten API has 2 objects with identificatie 'BOR', so ITA mails no one: keep one"
+
+
+def warnings_about(
+    department: Department, *, actor: Response | None = None, unit: Response | None = None
+) -> list[Any]:
+    """Warnings about the fifth department, at the third destination."""
+    own_actors, units = ({4: each} if each else {} for each in (actor, unit))
+    answers = Answers(GOOD, own_actors, units)
+    checked, faults, warnings = judge(2, DESTINATION, {4: department}, answers)
+    assert (checked, faults) == (["Open Klant 2.15 (ok)"], [])
+    return warnings
 
 
 def objects(*units: Any) -> Response:
@@ -107,25 +121,38 @@ def test_open_klant_that_cannot_be_used_is_a_fault(answer: Response, words: str)
 def test_department_is_compared_as_ita_looks_for_it(
     units: Sequence[dict[str, Any]], doubts: list[str]
 ) -> None:
-    assert judge_units(0, DESTINATION, {4: GROEN}, {4: objects(*units)}) == [
+    assert warnings_about(GROEN, unit=objects(*units)) == [
         (("departments", 4), f"department groen of almelo: {doubt}") for doubt in doubts
     ]
+
+
+def test_actor_of_another_name_hides_the_tasks_of_a_department() -> None:
+    sentence = (
+        "its actor in Open Klant is called 'Groen': rename that one to 'Beheer Openbare Ruimte', or"
+        " ITA shows it no tasks"
+    )
+    assert warnings_about(GROEN, actor=GOOD) == [
+        (("departments", 4), f"department groen of almelo: {sentence}")
+    ]
+    assert list(describe_actor(GROEN, [])) == []
+    assert list(describe_actor(GROEN, ["Beheer Openbare Ruimte", "Groen"])) == []
 
 
 def test_department_without_names_of_the_register_is_sought_by_its_own() -> None:
     plain = GROEN.model_copy(update={"register_id": "", "register_name": ""})
     [doubt] = describe_unit(plain, [])
     assert "identificatie 'groen'" in doubt
-    assert judge_units(0, DESTINATION, {0: plain}, {0: objects(UNIT | {"naam": "Groen"})}) == []
+    assert warnings_about(plain, actor=GOOD, unit=objects(UNIT | {"naam": "Groen"})) == []
 
 
-def test_objecten_api_that_refuses_is_a_warning_and_compares_nothing() -> None:
-    [(where, what)] = judge_units(2, DESTINATION, {0: GROEN}, {0: Response(status=403)})
-    assert where == ("destinations", 2, "objects_url")
-    assert what == (
-        "destination ok: the Objecten API answered 403: this token may not read there; departments"
-        " were not compared"
-    )
-    page = Response(status=200, body=PAGE)  # of another API
-    assert describe_failure(OPEN_KLANT, page) == ""
-    assert describe_failure(OBJECTS_API, page) == "the answer is not one of the Objecten API"
+def test_departments_that_cannot_be_read_are_one_warning() -> None:
+    sentence = "destination ok: {}; departments were not compared"
+    assert warnings_about(GROEN, actor=Response(status=500), unit=Response(status=403)) == [
+        (("destinations", 2), sentence.format("Open Klant answered 500")),
+        (
+            ("destinations", 2),
+            sentence.format("the Objecten API answered 403: this token may not read there"),
+        ),
+    ]
+    assert describe_failure(OPEN_KLANT, GOOD) == ""
+    assert describe_failure(OBJECTS_API, GOOD) == "the answer is not one of the Objecten API"
