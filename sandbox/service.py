@@ -68,7 +68,7 @@ async def run_sandbox(settings: SandboxSettings) -> AsyncIterator[RunningSandbox
         desk = Desk(client, stream=world.stream)
         graph = GraphApi(world)
         desks = [*desk.routes(), *ContactCentre(client).routes()]
-        openklant = Control(settings.openklant_token)
+        openklant = Control(settings.openklant_token, settings.openklant_version)
         crms = [*crm.routes(), *openklant.routes()]
         addresses = [address for _, address in settings.ops_urls]
         rules = RulesWatch(http, addresses, settings.config, world.stream)

@@ -110,7 +110,8 @@ class CloseConversation(Action, frozen=True, gc=False, kw_only=True, tag="close"
     reason: str = ""
     """Reason that its author wrote."""
     outcome: str = ""
-    """forwarded, redirected or handled."""
+    """answered, forwarded, redirected, handled (dealt with, without a message to the citizen) or
+    silent (neither a message nor a word on what was done)."""
     last_seen_sequence: int | None = None
     """Last sequence number of the conversation that its author had seen. Nothing is closed when the
     citizen asked something after that, as it was not dealt with."""

@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple
 
@@ -45,6 +45,7 @@ class ReceiverContext(NamedTuple):
 
     pool: Pool
     department: Callable[[str, str], Department | None]
+    departments: Sequence[Department]
     networks: Collection[Network]
     archiver: str
     """Address of the archiver's API."""

@@ -13,7 +13,7 @@ from router.conversation import auto_reply, consent, merge, outgoing, read_recei
 from router.conversation.confidentiality import is_confidential
 from router.conversation.reply_text import ReplyCandidate, render_reply
 from router.conversation.transition import apply_auto_reply, owner_before
-from router.handlers import unconfirmed_sends
+from router.handlers import reopening, unconfirmed_sends
 from router.handlers.pending_command import (
     EMPLOYEE,
     CommandHandler,
@@ -22,6 +22,7 @@ from router.handlers.pending_command import (
     Result,
     author_kind,
     command_status,
+    event_of_change,
     record_of_change,
     status_of,
 )
@@ -46,8 +47,6 @@ from router.output.crm_events import (
     case_json,
     conversation_json,
     decision_json,
-    labels_json,
-    reply_json,
     sender_json,
 )
 from router.rules.engine import TRANSFER, Verdict
@@ -61,11 +60,12 @@ from services.contract import (
     MarkRead,
     MergeConversation,
     ReleaseConversation,
+    ReopenConversation,
     SettleSend,
     TransferConversation,
     UnknownAction,
 )
-from services.event_types import CARE_CONFIRMED, CLOSED, TRANSFERRED
+from services.event_types import CARE_CONFIRMED, CASE_LINKED, CLOSED, TRANSFERRED
 from services.refusal import Refusal
 
 REASON = "overgedragen"
@@ -131,7 +131,7 @@ def _transfer_events(
     former = decision.former
     if decision.event is None or former is None:
         return
-    data = _event_of_change(command, action.reason, decision) | {"from": former.department}
+    data = event_of_change(command, action.reason, decision) | {"from": former.department}
     destination, event = build_event(unit, decision, TRANSFERRED, decision.event, data)
     yield destination, event
     if former.event:
@@ -154,9 +154,15 @@ def _close(pending: PendingCommand, action: CloseConversation, previous: Convers
         return refusal
     if previous.closed_at is not None:
         return pending.accept_in(previous), Changes()
-    unit = pending.unit
+    unit, due = pending.unit, previous.state.due
     after = msgspec.structs.replace(previous.with_next_sequence(), closed_at=unit.at).with_state(
-        waiting_since=None, escalated=False, menu="", due=None, idle=False, held=False
+        waiting_since=None,
+        escalated=False,
+        menu="",
+        due=None,
+        closed_due=due,
+        idle=False,
+        held=False,
     )
     after, reply, changes = _citizen_text("afgesloten", pending, after)
     decision = pending.accept_in(
@@ -173,7 +179,7 @@ def _close_events(
     unit: WorkUnit, command: Command, action: CloseConversation, decision: CommandAccepted
 ) -> Iterator[AddressedEvent]:
     if decision.event:
-        data = _event_of_change(command, action.reason, decision)
+        data = event_of_change(command, action.reason, decision)
         data |= {"outcome": action.outcome or None}
         yield build_event(unit, decision, CLOSED, decision.event, data)
 
@@ -203,9 +209,20 @@ def _note_record(command: Command, action: AddNote, decision: Decision) -> KindA
 
 
 def _link(pending: PendingCommand, action: LinkCase, previous: Conversation) -> Outcome:
-    """Link to a zaak, which all later events and records of the conversation name."""
+    """Link to a zaak, which all later events and records of the conversation name. The department
+    gets an event of its own only if the link is another one."""
     after = msgspec.structs.replace(previous.with_next_sequence(), zaak=action.zaak)
-    return pending.accept_in(after), Changes(conversation=after)
+    is_told = action.zaak != previous.zaak and pending.context.destination_of(after)
+    event = pending.unit.id("event") if is_told else None
+    return pending.accept_in(after, event=event), Changes(conversation=after)
+
+
+def _link_events(
+    unit: WorkUnit, command: Command, action: LinkCase, decision: CommandAccepted
+) -> Iterator[AddressedEvent]:
+    if decision.event:
+        data = conversation_json(decision) | {"by": sender_json(command)}
+        yield build_event(unit, decision, CASE_LINKED, decision.event, data)
 
 
 def _link_record(command: Command, action: LinkCase, decision: Decision) -> KindAndData:
@@ -394,19 +411,16 @@ def _citizen_text(
     return conversation, reply, outgoing.outgoing_changes(unit, conversation, reply, to)
 
 
-def _event_of_change(command: Command, reason: str, decision: CommandAccepted) -> Data:
-    """Return what an event says of a change by a person."""
-    by = {"reason": reason, "by": sender_json(command)}
-    return conversation_json(decision) | by | labels_json(decision) | reply_json(decision)
-
-
 CONVERSATION_COMMANDS: dict[type[Action], CommandHandler] = {
     TransferConversation: CommandHandler(
         _in_conversation(_transfer), _transfer_record, _transfer_events
     ),
     CloseConversation: CommandHandler(_in_conversation(_close), _close_record, _close_events),
+    ReopenConversation: CommandHandler(
+        _in_conversation(reopening.reopen), reopening.record, reopening.events
+    ),
     AddNote: CommandHandler(_in_conversation(_note), _note_record),
-    LinkCase: CommandHandler(_in_conversation(_link), _link_record),
+    LinkCase: CommandHandler(_in_conversation(_link), _link_record, _link_events),
     MarkRead: CommandHandler(_in_conversation(_read), _read_record),
     # An alarm wakes people of any department.
     ConfirmAlarm: CommandHandler(

@@ -17,19 +17,20 @@ import aiohttp
 import msgspec
 import pytest
 
-from deliverer.destinations.openklant import payloads
-from deliverer.destinations.openklant.client import OpenKlantClient
-from deliverer.destinations.openklant.closing_store import ClosingStore
+from deliverer.destinations.openklant.client import OpenKlantClient, Server
+from deliverer.destinations.openklant.desk_store import DeskStore, command_outbox
 from deliverer.destinations.openklant.destination import ANSWER_BYTES
+from deliverer.destinations.openklant.events import PayloadOptions
+from deliverer.destinations.openklant.poll_round import Desk
 from deliverer.destinations.openklant.saga import OpenKlantReceiver
 from deliverer.destinations.openklant.store import SagaStore
-from deliverer.destinations.openklant.task_poller import PollIntervals, TaskPoller
+from deliverer.destinations.openklant.task_poller import TaskPoller
 from deliverer.transport.http_client import HttpClient, http_client
 from sandbox.openklant.error_responses import BASE
 from sandbox.service import run_sandbox
 from sandbox.settings import SandboxSettings
 from services.config.organisation import Department, OpenKlantDestination
-from services.contract import Delivery
+from services.contract import CloseConversation, Command, Delivery
 from services.postgres.database import Pool
 from services.postgres.outbox import LIMIT
 from tests.support.integration.destination_harness import ARCHIVER, NOON
@@ -59,17 +60,22 @@ class Register:
         self.api = REAL or url + BASE
         self.token = os.environ.get("OPENKLANT_TOKEN") or SandboxSettings().openklant_token
         self._runs = [secrets.token_hex(8)]
-        self.link, self.closing_store = Link(sender), ClosingStore(pool)
+        self.link, self.desk_store = Link(sender), DeskStore(pool, "crm")
+        self.server = Server("crm")
+        self.answer_channel = ""
 
     def client(self, link: Link | None = None) -> OpenKlantClient:
-        return OpenKlantClient(link or self.sender, self.api, self.token)
+        return OpenKlantClient(link or self.sender, self.api, self.token, self.server)
 
     def deliverer(self, link: Link | None = None, **settings: Any) -> OpenKlantReceiver:
         """Return the receiver of a process that starts now."""
         fixed = {"id": "crm", "kind": "openklant", "url": self.api, "secret": "env:TOKEN"}
         destination = OpenKlantDestination.model_validate(fixed | settings)
-        options = payloads.PayloadOptions(
-            destination.channel, ARCHIVER, "https://desk.example/{conversation}"
+        options = PayloadOptions(
+            destination.channel,
+            ARCHIVER,
+            "https://desk.example/{conversation}",
+            destination.cases_url,
         )
         return OpenKlantReceiver(
             destination,
@@ -87,14 +93,22 @@ class Register:
     async def poll(self, link: Link | None = None) -> bool:
         """Run a round of the poller at once."""
         await self._pool.execute("delete from deliverer.look")
-        intervals = PollIntervals(60, 0)
+        found = [self._department("almelo", id) for id in (*NAMES, ELSEWHERE)]
+        desk = Desk("crm", self.desk_store, [one for one in found if one], {})
         new_client = lambda: self.client(link or self.link)  # noqa: E731
-        return await TaskPoller("crm", self.closing_store, new_client, intervals).poll_once()
+        return await TaskPoller(desk, self.answer_channel, new_client, 60).poll_once()
+
+    async def commands(self) -> list[Command]:
+        """Return the commands for the router that wait for nothing, in order."""
+        return await command_outbox(self._pool).fetch_unpublished(LIMIT, [])
 
     async def closings(self) -> list[tuple[str, str, int | None]]:
         """Return conversation, department and last place of each closing for the router."""
-        commands = await self.closing_store.outbox.fetch_unpublished(LIMIT, [])
-        return [(c.conversation, c.department, c.action.last_seen_sequence) for c in commands]
+        return [
+            (command.conversation, command.department, command.action.last_seen_sequence)
+            for command in await self.commands()
+            if isinstance(command.action, CloseConversation)
+        ]
 
     async def complete_task(self, contact: int = 0, task: int = -1) -> None:
         """Complete a task of a contact as an employee does."""
@@ -125,7 +139,7 @@ class Register:
     async def reset(self) -> None:
         """Start anew: nothing is in our tables, nor in the stand-in."""
         self._runs.append(secrets.token_hex(8))
-        tables = ("klantcontact", "internetaak", "closing", "look")
+        tables = ("klantcontact", "internetaak", "registration", "found_command", "look")
         await self._pool.execute(f"truncate {', '.join(f'deliverer.{name}' for name in tables)}")
         await self.control("DELETE", "summary")
 
@@ -158,15 +172,18 @@ class Register:
     async def contacts(self) -> list[Json]:
         """Return all contacts with the objects that refer to them; of a real one only ours."""
         if REAL:
-            rows = await self._pool.fetch("select number from deliverer.klantcontact order by 1")
-            found = [await self._contact(f"{row['number']:010}") for row in rows]
-            return [one for one in found if one]
+            sql = (
+                "select klantcontact from deliverer.klantcontact where klantcontact is not null"
+                " order by number"
+            )
+            found = [await self._contact(row["klantcontact"]) for row in await self._pool.fetch(sql)]
+            return [without_mark(one) for one in found if one]
         contacts = (await self.control("GET", "summary"))["contacts"]
-        return [contacts[number] for number in sorted(contacts)]
+        return [without_mark(one) for one in contacts.values() if is_marked(one)]
 
-    async def _contact(self, number: str) -> Json | None:
+    async def _contact(self, id: UUID) -> Json | None:
         """Return a contact of a real one in the form of the stand-in's summary."""
-        contact = await self.client().find("klantcontacten", referentienummer=number)
+        contact = await self.client().get("klantcontacten", str(id))
         if contact is None:
             return None
         uuid = contact["uuid"]
@@ -182,10 +199,11 @@ class Register:
         links = await self.list("actorklantcontacten", klantcontact__uuid=uuid)
         return contact | {
             "betrokkenen": parties,
-            "taken": sorted(tasks, key=lambda task: task["referentienummer"] or "~"),
+            "taken": tasks,
             "actoren": [await self._name(one["actor"]) for one in links],
             "onderwerpen": [
-                {"wasKlantcontact": one["wasKlantcontact"]["uuid"]}
+                {"wasKlantcontact": (one["wasKlantcontact"] or {}).get("uuid")}
+                | one["onderwerpobjectidentificator"]
                 for one in await self.list("onderwerpobjecten", klantcontact__uuid=uuid)
             ],
         }
@@ -214,12 +232,23 @@ async def run_register(pool: Pool) -> AsyncIterator[Register]:
         register = Register(sandbox.url, http, pool, sender)
         await register.control("POST", "pace", {"factor": 0})
         if REAL:  # it still has the numbers of earlier runs
-            start = 5_000_000_000 + secrets.randbelow(4_000_000_000)
+            start = 5_000_000_000 + secrets.randbelow(3_000_000_000)
             await pool.execute(f"alter sequence deliverer.referentienummer restart with {start}")
         yield register
         if REAL:  # employees would see them among its departments
             for actor in await register.department_actors():
                 await register.remove("actoren", actor["uuid"])
+
+
+def is_marked(contact: Json) -> bool:
+    """Return True if a contact of the stand-in's summary has our mark."""
+    return any(one["codeRegister"] == "postkamer" for one in contact["onderwerpen"])
+
+
+def without_mark(contact: Json) -> Json:
+    """Return a contact without the mark by which it is found again."""
+    subjects = [one for one in contact["onderwerpen"] if one["codeRegister"] != "postkamer"]
+    return contact | {"onderwerpen": subjects}
 
 
 def department(tenant: str, id: str) -> Department | None:
