@@ -6,10 +6,12 @@ from typing import NamedTuple
 import msgspec
 
 from deliverer.crm.response_policy import PRIVATE_ADDRESS
+from deliverer.destinations.openklant.version import RELEASES, describe_version, parse_version
 from deliverer.transport.response import Response
 from router.ruleset.validation import Fault
 from services.config.model import Configuration
 from services.config.organisation import Department, OpenKlantDestination
+from services.toml.errors import Location
 
 OPEN_KLANT, OBJECTS_API = "Open Klant", "the Objecten API"
 HINTS = {
@@ -19,9 +21,6 @@ HINTS = {
     404: "this address has no such path",
 }
 """Status -> its usual cause."""
-RELEASES = {"0.6": "2.15", "0.7": "2.16", "0.8": "2.17", "0.9": "2.18"}
-"""First two numbers of the header `API-version` -> release of Open Klant, from
-`src/openklant/conf/api.py` of its tags."""
 OLDEST, *_, NEWEST = RELEASES.values()
 
 
@@ -96,11 +95,6 @@ def describe_failure(service: str, answer: Response) -> str:
     return ""
 
 
-def release_of(api_version: str) -> str:
-    """Return the release of an Open Klant with this `API-version`; '' if it is not known."""
-    return RELEASES.get(".".join(api_version.split(".")[:2]), "")
-
-
 def judge(
     n: int,
     destination: OpenKlantDestination,
@@ -125,17 +119,16 @@ def judge(
 
 def judge_open_klant(n: int, destination: OpenKlantDestination, answer: Response) -> Judgement:
     """Judge the answer to a request for any actor."""
-    where = ("destinations", n, "url")
+    where: Location = ("destinations", n, "url")
     if failure := describe_failure(OPEN_KLANT, answer):
         return Judgement([], [(where, failure)], [])
-    release = release_of(answer.api_version)
-    if release:
+    version = parse_version(answer.api_version)
+    release = describe_version(version)
+    if version in RELEASES:
         return Judgement([f"{OPEN_KLANT} {release} ({destination.id})"], [], [])
-    doubt = (
-        f"destination {destination.id}: the version of its {OPEN_KLANT} is unknown (API-version"
-        f" {answer.api_version!r}), newer or older than {OLDEST} to {NEWEST}"
-    )
-    return Judgement([f"{OPEN_KLANT} ({destination.id})"], [], [(where, doubt)])
+    doubt = f"is {release}, newer or older than {OLDEST} to {NEWEST}"
+    sentence = f"destination {destination.id}: the release of its {OPEN_KLANT} {doubt}"
+    return Judgement([f"{OPEN_KLANT} ({destination.id})"], [], [(where, sentence)])
 
 
 def _describe_found(department: Department, service: str, answer: Response) -> Iterator[str]:

@@ -98,11 +98,11 @@ async def _get(client: HttpClient, url: str, token: str, filters: Filters) -> Re
 
 def actor_filters(department: Department) -> Filters:
     """Return the filters with which the deliverer looks for the actor of a department."""
-    identifier = department_actor(department)["actoridentificator"]
-    parts = {
-        f"actoridentificator{part[0].upper()}{part[1:]}": identifier[part] for part in identifier
-    }
-    return parts | {"indicatieActief": "true", "pageSize": "1"}
+    actor = department_actor(department)
+    parts = actor["actoridentificator"].items()
+    filters = {f"actoridentificator{name[0].upper()}{name[1:]}": value for name, value in parts}
+    kind = {"soortActor": actor["soortActor"], "indicatieActief": "true"}
+    return filters | kind | {"pageSize": "1"}
 
 
 def unit_filters(department: Department) -> Filters:

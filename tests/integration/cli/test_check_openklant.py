@@ -26,6 +26,7 @@ UNIT = {
     "actoridentificatorCodeObjecttype": "afd",
     "actoridentificatorCodeRegister": "obj",
     "actoridentificatorCodeSoortObjectId": "idf",
+    "soortActor": "organisatorische_eenheid",
     "indicatieActief": "true",
 }
 ENV = {"OK_TOKEN": "ok-geheim", "OBJECTS_TOKEN": "ob-geheim"}
