@@ -75,7 +75,7 @@ class RequestRefused(Exception):
     @property
     def is_certain(self) -> bool:
         """True if Open Klant itself has answered, and not a proxy or nobody."""
-        return bool(self.answer.api_version)
+        return bool(self.answer.api_version) and self.problem is not None
 
     def has(self, code: str, field: str = "") -> bool:
         faults = self.problem.invalid_params if self.problem else []
@@ -122,6 +122,11 @@ class OpenKlantClient:
         self._sender, self._url, self.server = sender, url.rstrip("/"), server
         self._headers = {"Authorization": f"Token {token}", "Accept": "application/json"}
         self.count = 0
+
+    async def learn_version(self) -> None:
+        """Ask for anything if no answer has shown the version yet."""
+        if self.server.version is None:
+            await self.find(ACTORS)
 
     async def find(self, resource: str, **filters: str) -> Json | None:
         """Return the first match, or None. `__` in a filter is Open Klant's syntax."""

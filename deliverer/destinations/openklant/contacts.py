@@ -61,12 +61,11 @@ class Contacts:
         if not contact.addressed:
             if contact.betrokkene:
                 await self._add_addresses(context, str(contact.betrokkene), may_exist)
-            await self._store.set_linked(contact, addressed=True, linked=False)
+            contact = await self._store.set_linked(contact, addressed=True, linked=False)
         if not contact.linked:
             await self._link_actor(context, contact, payloads.POSTKAMER_ACTOR, may_exist=may_exist)
-            await self._store.set_linked(contact, addressed=True, linked=True)
-        await self.link_case(context, contact)
-        return contact
+            contact = await self._store.set_linked(contact, addressed=True, linked=True)
+        return await self.link_case(context, contact)
 
     async def extend(self, context: DeliveryContext, contact: Contact) -> bool:
         """Add the message to the text of the contact. False if the contact was deleted.
@@ -87,11 +86,11 @@ class Contacts:
             await context.calls.patch(CONTACTS, remote["uuid"], {"inhoud": whole})
         return True
 
-    async def link_case(self, context: DeliveryContext, contact: Contact) -> None:
+    async def link_case(self, context: DeliveryContext, contact: Contact) -> Contact:
         """Refer to the zaak of the conversation. One that an employee linked instead stays."""
         case = payloads.case_id(context.event.zaak, self._options.cases_url)
         if not case or case == contact.zaak or contact.klantcontact is None:
-            return
+            return contact
         uuid, calls = str(contact.klantcontact), context.calls
         kind = {"onderwerpobjectidentificatorCodeObjecttype": payloads.CASE_CODES[0]}
         existing = await calls.find(SUBJECTS, klantcontact__uuid=uuid, **kind)
@@ -100,7 +99,7 @@ class Contacts:
             await calls.post(SUBJECTS, body)
         elif existing["onderwerpobjectidentificator"]["objectId"] == contact.zaak:
             await calls.patch(SUBJECTS, existing["uuid"], body)
-        await self._store.set_zaak(contact, case)
+        return await self._store.set_zaak(contact, case)
 
     async def complete_answer(
         self, context: DeliveryContext, answer: Contact, outgoing: OutgoingRef, question: Contact
@@ -114,7 +113,7 @@ class Contacts:
             await self._link_actor(
                 context, answer, payloads.employee_actor(outgoing.author), may_exist=may_exist
             )
-            await self._store.set_linked(answer, addressed=False, linked=True)
+            answer = await self._store.set_linked(answer, addressed=False, linked=True)
         await self._refer_to_question(context, answer, question, may_exist)
         return answer
 

@@ -84,6 +84,7 @@ async def post_numbered(
 ) -> Json:
     """Post with the fields of a number. Where Open Klant numbers by itself there are none, and the
     row says so until the answer is here: only that keeps a second post from being made."""
+    await calls.learn_version()
     if calls.server.takes_numbers:
         return await post(numbers(row.number))
     await store.set_posting(row, True)

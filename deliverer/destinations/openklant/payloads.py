@@ -136,6 +136,7 @@ def _marked(delivery: Delivery, fields: Json, party: Json, number: ContactNumber
         "metadata": metadata,
     }
     mark = {
+        "klantcontact": None,
         "wasKlantcontact": None,
         "onderwerpobjectidentificator": identifier(str(number.mark), MARK_CODES),
     }

@@ -53,7 +53,7 @@ ROUND_SECONDS = 60.0
 """Longest time for single tasks; the remaining ones come first in the next round."""
 MAX_ACTORS = 1000
 """Actors whose codes are remembered: the departments and employees of a town hall."""
-ODD_SHAPES = (LookupError, TypeError, ValueError, RecursionError)
+ODD_SHAPES = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
 """Errors of reading an answer that is not as its document says."""
 
 log = structlog.get_logger()

@@ -90,7 +90,7 @@ class OpenKlantReceiver:
                 await step(context)
         except RequestRefused as refused:
             return msgspec.structs.replace(refused.answer, calls=context.calls.count)
-        except (LookupError, TypeError, ValueError) as error:  # an answer of another shape
+        except (AttributeError, LookupError, TypeError, ValueError) as error:  # an answer of another shape
             kind = type(error).__name__  # not its text, which quotes
             log.error("openklant.strange", destination=self._id, record=delivery.id, reason=kind)
             return msgspec.structs.replace(UNEXPECTED_RESPONSE, calls=context.calls.count)

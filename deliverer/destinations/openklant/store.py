@@ -113,16 +113,18 @@ class SagaStore:
         await self._rows(_SET_CREATED, self._destination, contact.event, *ids)
         return msgspec.structs.replace(contact, klantcontact=klantcontact, betrokkene=betrokkene)
 
-    async def set_linked(self, contact: Contact, *, addressed: bool, linked: bool) -> None:
+    async def set_linked(self, contact: Contact, *, addressed: bool, linked: bool) -> Contact:
         await self._rows(_SET_LINKED, self._destination, contact.event, addressed, linked)
+        return msgspec.structs.replace(contact, addressed=addressed, linked=linked)
 
     async def set_posting(self, row: Contact | Task, posting: bool) -> None:
         """Store that a post was made whose answer is still to come, or that it came."""
         table = "klantcontact" if isinstance(row, Contact) else "internetaak"
         await self._rows(_SET_POSTING.format(table), self._destination, row.event, posting)
 
-    async def set_zaak(self, contact: Contact, zaak: str) -> None:
+    async def set_zaak(self, contact: Contact, zaak: str) -> Contact:
         await self._rows(_SET_ZAAK, self._destination, contact.event, zaak)
+        return msgspec.structs.replace(contact, zaak=zaak)
 
     async def start_adding(self, contact: Contact, message: UUID, characters: int) -> None:
         """Store that the text of a message is added to one of so many characters."""

@@ -74,15 +74,17 @@ async def test_a_refusal_is_parked_with_its_codes_and_without_what_it_quotes(
     assert "Geheim" not in verdict.reason
 
 
-async def test_a_message_after_a_lost_answer_is_added_to_the_contact(
+async def test_a_message_after_a_lost_answer_is_a_contact_and_the_first_is_found_again(
     register: Register, scene: Scene
 ) -> None:
     lost = register.deliverer(Link(register.sender, 1, answered=True))
+    first = scene.talk.message("Eerst", task=False)
     with pytest.raises(ProcessEnded):
-        await lost.deliver(scene.talk.message("Eerst", task=False))
+        await lost.deliver(first)
     await scene.ask("Dan", after=60, task=False)  # the first was parked meanwhile
-    [contact] = await register.contacts()
-    assert contact["inhoud"] == "Eerst\n\nDan"
+    await deliver(scene.deliverer, first)  # and is delivered again
+    assert {one["inhoud"] for one in await register.contacts()} == {"Eerst", "Dan"}
+    assert len(await register.contacts()) == 2
 
 
 async def test_a_task_of_others_with_our_number_is_left_alone(

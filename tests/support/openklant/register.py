@@ -234,6 +234,7 @@ async def run_register(pool: Pool) -> AsyncIterator[Register]:
         if REAL:  # it still has the numbers of earlier runs
             start = 5_000_000_000 + secrets.randbelow(3_000_000_000)
             await pool.execute(f"alter sequence deliverer.referentienummer restart with {start}")
+        await register.client().learn_version()
         yield register
         if REAL:  # employees would see them among its departments
             for actor in await register.department_actors():
