@@ -97,7 +97,7 @@ class Register:
 
     async def poll(self, link: Link | None = None) -> bool:
         """Run a round of the poller at once."""
-        await self._pool.execute("delete from deliverer.look")
+        await self._pool.execute("update deliverer.look set next_at = now()")
         found = [self._department("almelo", id) for id in (*NAMES, ELSEWHERE)]
         desk = Desk("crm", self.desk_store, [one for one in found if one], {})
         new_client = lambda: self.client(link or self.link)  # noqa: E731
@@ -181,7 +181,9 @@ class Register:
                 "select klantcontact from deliverer.klantcontact where klantcontact is not null"
                 " order by number"
             )
-            found = [await self._contact(row["klantcontact"]) for row in await self._pool.fetch(sql)]
+            found = [
+                await self._contact(row["klantcontact"]) for row in await self._pool.fetch(sql)
+            ]
             return [without_mark(one) for one in found if one]
         contacts = (await self.control("GET", "summary"))["contacts"]
         return [without_mark(one) for one in contacts.values() if is_marked(one)]
