@@ -90,7 +90,12 @@ class OpenKlantReceiver:
                 await step(context)
         except RequestRefused as refused:
             return msgspec.structs.replace(refused.answer, calls=context.calls.count)
-        except (AttributeError, LookupError, TypeError, ValueError) as error:  # an answer of another shape
+        except (
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:  # an answer of another shape
             kind = type(error).__name__  # not its text, which quotes
             log.error("openklant.strange", destination=self._id, record=delivery.id, reason=kind)
             return msgspec.structs.replace(UNEXPECTED_RESPONSE, calls=context.calls.count)
@@ -98,6 +103,11 @@ class OpenKlantReceiver:
 
     def _department_of(self, context: DeliveryContext) -> Department | None:
         return self._department(context.delivery.tenant, context.event.department)
+
+    def _own_department(self, context: DeliveryContext) -> Department | None:
+        """Return the department of an event if it works in this Open Klant."""
+        department = self._department_of(context)
+        return department if department and department.destination == self._id else None
 
     async def _on_message(self, context: DeliveryContext) -> None:
         """Add a citizen's message: as a new contact, or to the contact that goes on."""
@@ -132,8 +142,8 @@ class OpenKlantReceiver:
 
     async def _on_transfer(self, context: DeliveryContext) -> None:
         """Give the open tasks to the new department; end them if it works elsewhere."""
-        department = self._department_of(context)
-        if department is None or department.destination != self._id:
+        department = self._own_department(context)
+        if department is None:
             return await self._end_tasks(context)
         remark = f"Doorgezet naar {department.name}. {context.event.reason}"
         moved = [
@@ -261,7 +271,7 @@ class OpenKlantReceiver:
             if question := await self._store.find_registered(message, "failed"):
                 remark = events.UNDELIVERED["failed"].format(event.reason)
                 await self._reopen(context, question, remark)
-        elif event.order == "transfer" and (department := self._department_of(context)):
+        elif event.order == "transfer" and (department := self._own_department(context)):
             for task in await self._store.open_tasks(context.delivery.conversation):
                 remark = f"Niet doorgezet. {event.reason}"
                 await self._tasks.move(context, task, department, remark)
