@@ -73,7 +73,7 @@ class Ita:
         if not nummer:
             raise Refused(rules.NO_NUMBER)
         found = await self.api.first_page("internetaken", klantcontact__nummer=nummer)
-        check(rules.pick_task(found))
+        check(rules.opening_refusal(found))
         task = await self._load(found[0])
         check(None if rules.may_open(self.employee, task) else rules.NO_ACCESS)
         return task
@@ -164,9 +164,7 @@ class Ita:
         return Task(row, contact, await self._actors(row))
 
     async def _actors(self, row: Json) -> list[Json]:
-        return [
-            await self.api.get(f"actoren/{one['uuid']}") for one in row["toegewezenAanActoren"]
-        ]
+        return [await self.api.get(f"actoren/{one['uuid']}") for one in row["toegewezenAanActoren"]]
 
     async def _check_status(self, task: Task, status: str) -> None:
         """Read the status again before a change."""

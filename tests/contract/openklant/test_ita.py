@@ -156,6 +156,39 @@ async def test_a_registration_that_ita_refuses_stores_nothing(registry: Registry
     await ita.register(task, Registration(text="", channel="Telefoon", succeeded=False))
 
 
+STEPS = [
+    ("actoren", "POST", [], "te_verwerken"),
+    ("klantcontacten", "POST", [], "te_verwerken"),
+    ("actorklantcontacten", "POST", [(0, 0)], "te_verwerken"),
+    ("onderwerpobjecten", "POST", [(1, 0)], "te_verwerken"),
+    ("internetaken", "PATCH", [(1, 1)], "te_verwerken"),
+    ("", "", [(1, 1)], "verwerkt"),
+]
+"""Call that fails, and then for each contact with the answer its actors and its links to the
+question, and the status of the task."""
+
+
+@pytest.mark.skipif(bool(REAL), reason="a real one has no modes of failure")
+@pytest.mark.parametrize(("resource", "method", "left", "status"), STEPS)
+async def test_a_failure_half_way_leaves_what_was_stored_before(
+    registry: Registry, resource: str, method: str, left: list[tuple[int, int]], status: str
+) -> None:
+    number, ita = await registry.ask(), registry.ita(registry.streets)
+    task = await ita.open_task(number)
+    closing = Registration(text="Gedaan", channel=registry.channel + "!", close=True)
+    with_channel = registry.ita(registry.streets, channels=[closing.channel])
+    if resource:
+        await registry.set_mode("error", resource=resource, method=method)
+        with pytest.raises(Refused, match="UNEXPECTED_ERROR"):
+            await with_channel.register(task, closing)
+        await registry.set_mode("ok")
+    else:
+        await with_channel.register(task, closing)
+    answers = await registry.api.first_page("klantcontacten", kanaal=closing.channel)
+    found = [(len(a["hadBetrokkenActoren"]), len(a["gingOverOnderwerpobjecten"])) for a in answers]
+    assert (found, (await ita.open_task(number)).row["status"]) == (left, status)
+
+
 async def test_a_manager_reopens_a_task_and_an_employee_who_left_makes_room(
     registry: Registry,
 ) -> None:

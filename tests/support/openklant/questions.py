@@ -9,6 +9,7 @@ from sandbox.ita import rules
 from sandbox.ita.client import OpenKlantClient
 from sandbox.ita.desk import Ita
 from sandbox.ita.rules import Employee, Unit
+from sandbox.openklant.error_responses import BASE
 
 
 class Registry:
@@ -28,6 +29,12 @@ class Registry:
         names = tuple(unit.name.upper() for unit in units)
         employee = Employee(f"sanne@{self.run}.nl", f"Sanne {self.run}", names, is_manager)
         return Ita(self.http, self.url, self.token, employee, **settings)
+
+    async def set_mode(self, mode: str, **restrictions: Any) -> None:
+        """Set the mode of the stand-in."""
+        url = self.url.removesuffix(BASE) + "/openklant/mode"
+        async with self.http.post(url, json={"mode": mode, **restrictions}) as answer:
+            assert answer.status == 200, await answer.text()
 
     async def ask(self, *, tasks: int = 1, number: str | None = "") -> str:
         """Create a question for the streets department; return its number. A number of None is
