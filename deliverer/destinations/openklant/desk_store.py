@@ -1,4 +1,4 @@
-"""What employees did on our tasks, in PostgreSQL: each finding together with its command for the
+"""Work of employees on our tasks, in PostgreSQL: each finding together with its command for the
 router, in one transaction, so that it is found once."""
 
 from collections.abc import Awaitable, Callable, Sequence
