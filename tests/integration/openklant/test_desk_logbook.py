@@ -25,7 +25,7 @@ async def objects(register: Register, desk: Desk) -> AsyncIterator[ObjectsApi]:
         yield register.objects
 
 
-async def test_what_is_done_there_has_its_author_and_the_note(
+async def test_a_change_made_there_has_its_author_and_the_note(
     register: Register,
     scene: Scene,
     desk: Desk,
