@@ -16,7 +16,7 @@ from services.contract import (
     SendMessage,
     TransferConversation,
 )
-from tests.support.openklant.desk import SEND, Desk
+from tests.support.openklant.desk import Desk
 from tests.support.openklant.link import Link, ProcessEnded
 from tests.support.openklant.register import REAL, Conversation, Register, deliver
 
@@ -97,7 +97,7 @@ class History:
         await self._register("Telefoon")
 
     async def reply(self) -> None:
-        await self._register(SEND)
+        await self._register(self.register.answer_channel)
 
     async def _register(self, channel: str) -> None:
         form = Registration(text="Gebeld.", channel=channel, close=self.random.random() < 0.5)
