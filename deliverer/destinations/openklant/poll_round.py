@@ -1,7 +1,8 @@
 """One round of polling an Open Klant: what did employees do on our tasks since the last one?
 
 A round lists the open tasks of the whole register, because Open Klant cannot list what changed.
-Only tasks that the list lacks are asked for one by one. A refusal of one task does not stop the round.
+Only tasks that the list lacks are asked for one by one. A refusal of one task does not stop the
+round.
 """
 
 import asyncio

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from deliverer.destinations.openklant.client import Json
+from deliverer.destinations.openklant.contact_text import Json
 from deliverer.destinations.openklant.payloads import IDENTIFIER_FIELDS, UNIT_CODES
 from deliverer.destinations.openklant.task_payloads import DONE, TO_DO
 from services.backoff import delay

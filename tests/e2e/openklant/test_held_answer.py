@@ -63,4 +63,6 @@ async def test_a_question_that_releases_a_held_answer_stays_to_do(
     await until(tasks, lambda found: found == expected, SECONDS)
     *_, answer = await openklant.contacts()
     assert answer["inhoud"] == ANSWER
-    assert [each["wasKlantcontact"] for each in answer["onderwerpen"] if each["wasKlantcontact"]] == [first["uuid"]]
+    assert [
+        each["wasKlantcontact"] for each in answer["onderwerpen"] if each["wasKlantcontact"]
+    ] == [first["uuid"]]

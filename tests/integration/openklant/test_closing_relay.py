@@ -6,8 +6,8 @@ from uuid import UUID
 
 import msgspec
 import pytest
-
 from deliverer.destinations.openklant.closing_store import ClosingStore
+
 from deliverer.destinations.openklant.task_status import PolledTask
 from deploy.local.rabbitmq import Broker
 from router.handlers.dispatch import crm_events

@@ -24,7 +24,9 @@ from tests.support.openklant.register import (
 )
 
 
-async def test_a_burst_is_one_contact_with_one_task_that_moves_to_the_next_department(register: Register) -> None:
+async def test_a_burst_is_one_contact_with_one_task_that_moves_to_the_next_department(
+    register: Register,
+) -> None:
     await deliver_all(register, burst())
     [contact] = await register.contacts()
     assert contact["inhoud"] == f"{FULL}\n\nDorpsstraat 12"

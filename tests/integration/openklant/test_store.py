@@ -4,7 +4,6 @@ import asyncio
 
 from deliverer.destinations.openklant.store import MAX_CONNECTIONS, SagaStore
 from deliverer.service import POOL_SIZE
-from services import clock
 from services.config.organisation import OpenKlantDestination
 from services.postgres.database import connection_pool
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from deliverer.destinations.openklant.closing_store import ClosingStore
 from structlog.testing import capture_logs
 
 from archiver.media import store as media_store
@@ -18,7 +19,6 @@ from archiver.media.store import MediaStore
 from archiver.operator_actions import operation_outbox
 from deliverer.crm import replays
 from deliverer.crm.replays import Replays
-from deliverer.destinations.openklant.closing_store import ClosingStore
 from deliverer.meta import send_outcomes
 from deliverer.meta.send_outcomes import enqueue_outcome, outcome_outbox, send_outcome
 from deploy.local.rabbitmq import Broker

@@ -176,7 +176,9 @@ class Register:
                 "select klantcontact from deliverer.klantcontact where klantcontact is not null"
                 " order by number"
             )
-            found = [await self._contact(row["klantcontact"]) for row in await self._pool.fetch(sql)]
+            found = [
+                await self._contact(row["klantcontact"]) for row in await self._pool.fetch(sql)
+            ]
             return [without_mark(one) for one in found if one]
         contacts = (await self.control("GET", "summary"))["contacts"]
         return [without_mark(one) for one in contacts.values() if is_marked(one)]
