@@ -91,9 +91,7 @@ class OpenKlantReceiver:
         except RequestRefused as refused:
             return msgspec.structs.replace(refused.answer, calls=context.calls.count)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            kind = type(
-                error
-            ).__name__  # the answer has another shape, and the error's text quotes it
+            kind = type(error).__name__  # its text quotes an answer of another shape
             log.error("openklant.strange", destination=self._id, record=delivery.id, reason=kind)
             return msgspec.structs.replace(UNEXPECTED_RESPONSE, calls=context.calls.count)
         return Response(status=DONE, calls=context.calls.count)
