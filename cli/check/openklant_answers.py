@@ -6,10 +6,12 @@ from typing import NamedTuple
 import msgspec
 
 from deliverer.crm.response_policy import PRIVATE_ADDRESS
+from deliverer.destinations.openklant.version import RELEASES, describe_version, parse_version
 from deliverer.transport.response import Response
 from router.ruleset.validation import Fault
 from services.config.model import Configuration
 from services.config.organisation import Department, OpenKlantDestination
+from services.toml.errors import Location
 
 OPEN_KLANT, OBJECTS_API = "Open Klant", "the Objecten API"
 HINTS = {
@@ -19,9 +21,6 @@ HINTS = {
     404: "this address has no such path",
 }
 """Status -> its usual cause."""
-RELEASES = {"0.6": "2.15", "0.7": "2.16", "0.8": "2.17", "0.9": "2.18"}
-"""First two numbers of the header `API-version` -> release of Open Klant, from
-`src/openklant/conf/api.py` of its tags."""
 OLDEST, *_, NEWEST = RELEASES.values()
 
 
@@ -44,10 +43,28 @@ class Units(msgspec.Struct):
     results: list[StoredUnit]
 
 
-class Page(msgspec.Struct):
-    """A list of any objects."""
+class Actor(msgspec.Struct):
+    naam: str
 
-    results: list[msgspec.Raw]
+
+class Actors(msgspec.Struct):
+    results: list[Actor]
+
+
+ANSWERS: Mapping[str, type[Actors | Units]] = {OPEN_KLANT: Actors, OBJECTS_API: Units}
+"""Service -> form of its lists."""
+
+
+class Answers(NamedTuple):
+    """Answers about one destination; those about a department by its index, up to the first that
+    cannot be used."""
+
+    actors: Response
+    """Open Klant's answer to a request for any actor."""
+    own_actors: Mapping[int, Response]
+    """Its answers to requests for the actor of a department."""
+    units: Mapping[int, Response]
+    """Answers of the Objecten API to requests for a department."""
 
 
 class Judgement(NamedTuple):
@@ -71,58 +88,70 @@ def describe_failure(service: str, answer: Response) -> str:
     if answer.status != 200:
         hint = HINTS.get(answer.status)
         return f"{service} answered {answer.status}" + (f": {hint}" if hint else "")
-    kind = Units if service == OBJECTS_API else Page
     try:
-        msgspec.json.decode(answer.body, type=kind)
+        msgspec.json.decode(answer.body, type=ANSWERS[service])
     except msgspec.DecodeError:
         return f"the answer is not one of {service}"
     return ""
 
 
-def release_of(api_version: str) -> str:
-    """Return the release of an Open Klant with this `API-version`; '' if it is not known."""
-    return RELEASES.get(".".join(api_version.split(".")[:2]), "")
-
-
-def judge_open_klant(n: int, destination: OpenKlantDestination, answer: Response) -> Judgement:
-    """Judge the answer to a request for actors. `n` counts the destinations."""
-    where = ("destinations", n, "url")
-    if failure := describe_failure(OPEN_KLANT, answer):
-        return Judgement([], [(where, failure)], [])
-    release = release_of(answer.api_version)
-    if release:
-        return Judgement([f"{OPEN_KLANT} {release} ({destination.id})"], [], [])
-    doubt = (
-        f"destination {destination.id}: the version of its {OPEN_KLANT} is unknown (API-version"
-        f" {answer.api_version!r}), newer or older than {OLDEST} to {NEWEST}"
-    )
-    return Judgement([f"{OPEN_KLANT} ({destination.id})"], [], [(where, doubt)])
-
-
-def judge_units(
+def judge(
     n: int,
     destination: OpenKlantDestination,
     departments: Mapping[int, Department],
-    answers: Mapping[int, Response],
-) -> list[Fault]:
-    """Judge what the Objecten API answered about departments, which are counted by their keys."""
-    warnings: list[Fault] = []
-    for m, answer in answers.items():
-        if failure := describe_failure(OBJECTS_API, answer):
-            sentence = f"destination {destination.id}: {failure}; departments were not compared"
-            warnings.append((("destinations", n, "objects_url"), sentence))
-            continue
-        stored = msgspec.json.decode(answer.body, type=Units).results
-        department = departments[m]
-        subject = f"department {department.id} of {department.tenant}"
-        for doubt in describe_unit(department, [each.record.data for each in stored]):
-            warnings.append((("departments", m), f"{subject}: {doubt}"))
-    return warnings
+    answers: Answers,
+) -> Judgement:
+    """Judge the answers about a destination. `n` and the keys of the departments are their indexes
+    in the configuration."""
+    checked, faults, warnings = judge_open_klant(n, destination, answers.actors)
+    for service, found in ((OPEN_KLANT, answers.own_actors), (OBJECTS_API, answers.units)):
+        for m, answer in found.items():
+            if failure := describe_failure(service, answer):
+                sentence = f"destination {destination.id}: {failure}; departments were not compared"
+                warnings.append((("destinations", n), sentence))
+                continue
+            department = departments[m]
+            subject = f"department {department.id} of {department.tenant}"
+            doubts = _describe_found(department, service, answer)
+            warnings += [(("departments", m), f"{subject}: {doubt}") for doubt in doubts]
+    return Judgement(checked, faults, warnings)
+
+
+def judge_open_klant(n: int, destination: OpenKlantDestination, answer: Response) -> Judgement:
+    """Judge the answer to a request for any actor."""
+    where: Location = ("destinations", n, "url")
+    if failure := describe_failure(OPEN_KLANT, answer):
+        return Judgement([], [(where, failure)], [])
+    version = parse_version(answer.api_version)
+    release = describe_version(version)
+    if version in RELEASES:
+        return Judgement([f"{OPEN_KLANT} {release} ({destination.id})"], [], [])
+    doubt = f"is {release}, newer or older than {OLDEST} to {NEWEST}"
+    sentence = f"destination {destination.id}: the release of its {OPEN_KLANT} {doubt}"
+    return Judgement([f"{OPEN_KLANT} ({destination.id})"], [], [(where, sentence)])
+
+
+def _describe_found(department: Department, service: str, answer: Response) -> Iterator[str]:
+    found = msgspec.json.decode(answer.body, type=ANSWERS[service])
+    if isinstance(found, Actors):
+        return describe_actor(department, [each.naam for each in found.results])
+    return describe_unit(department, [each.record.data for each in found.results])
+
+
+def describe_actor(department: Department, names: Sequence[str]) -> Iterator[str]:
+    """Yield the reason why ITA shows a department no tasks, by the names of its actors in Open
+    Klant. Without one, the deliverer creates it under the right name."""
+    name = name_of(department)
+    if names and names[0] != name:
+        yield (
+            f"its actor in Open Klant is called {names[0]!r}: rename that one to {name!r}, or ITA"
+            " shows it no tasks"
+        )
 
 
 def describe_unit(department: Department, units: Sequence[Unit]) -> Iterator[str]:
-    """Yield the reasons why ITA finds no such department or mails no one, and what to change.
-    `units` are the objects with its identification."""
+    """Yield the reasons why ITA shows a department no tasks or mails no one. `units` are the
+    objects with its identification in the Objecten API."""
     id = f"identificatie {(department.register_id or department.id)!r}"
     if not units:
         yield (
@@ -130,18 +159,21 @@ def describe_unit(department: Department, units: Sequence[Unit]) -> Iterator[str
             " the token of objects_secret read departments and groups"
         )
     elif len(units) > 1:
-        yield (
-            f"the Objecten API has {len(units)} objects with {id}, so ITA mails no one: keep one"
-        )
+        yield f"the Objecten API has {len(units)} objects with {id}, so ITA mails no one: keep one"
     else:
         yield from _describe_only_unit(department, units[0])
 
 
 def _describe_only_unit(department: Department, unit: Unit) -> Iterator[str]:
-    if unit.naam != (department.register_name or department.name):
+    if unit.naam != name_of(department):
         yield (
             f"its name in the Objecten API is {unit.naam!r}: set register_name to that, to the"
             " letter, or ITA shows it no tasks"
         )
     if not (unit.email or "").strip():
         yield "it has no email in the Objecten API, so ITA mails no one: enter one there"
+
+
+def name_of(department: Department) -> str:
+    """Return the name of a department in the municipality's register."""
+    return department.register_name or department.name

@@ -53,7 +53,7 @@ class Ita:
         address_of: AddressOf = mailbox_of_each,
         channels: Sequence[str] = rules.CHANNELS,
     ) -> None:
-        self._api = OpenKlantClient(http, url, token)
+        self.api = OpenKlantClient(http, url, token)
         self.employee, self._address_of, self._channels = employee, address_of, channels
         self.log: list[LogEntry] = []
         self.mails: list[tuple[str, str]] = []
@@ -64,7 +64,7 @@ class Ita:
     ) -> AsyncIterator[Task]:
         """Yield the tasks of the actors with exactly this name, newest first."""
         query = {"status": status, "actoren__naam": name, "pageSize": PAGE_SIZE}
-        async for page in self._api.pages("internetaken", **query):
+        async for page in self.api.pages("internetaken", **query):
             for row in page:
                 yield await self._load(row)
 
@@ -72,7 +72,7 @@ class Ita:
         """Open the task of the contact with this number."""
         if not nummer:
             raise Refused(rules.NO_NUMBER)
-        found = await self._api.first_page("internetaken", klantcontact__nummer=nummer)
+        found = await self.api.first_page("internetaken", klantcontact__nummer=nummer)
         check(rules.pick_task(found))
         task = await self._load(found[0])
         check(None if rules.may_open(self.employee, task) else rules.NO_ACCESS)
@@ -85,7 +85,7 @@ class Ita:
         """Assign to oneself: the employee replaces other employees, units stay."""
         await self._check_status(task, "te_verwerken")
         actor = await self._own_actor()
-        row = await self._api.get(f"internetaken/{task.uuid}")
+        row = await self.api.get(f"internetaken/{task.uuid}")
         actors = [one for one in await self._actors(row) if one["soortActor"] != "medewerker"]
         await self._assign(task, [*actors, actor])
         self._note(task, "toegewezen")
@@ -103,7 +103,7 @@ class Ita:
         addresses = rules.find_addresses(actors, self._address_of)
         check(None if addresses else rules.NO_MAILBOX[unit.kind])
         await self._assign(task, actors)
-        contact = await self._api.get(f"klantcontacten/{task.contact['uuid']}")
+        contact = await self.api.get(f"klantcontacten/{task.contact['uuid']}")
         if contact["nummer"]:
             subject = f"Contactverzoek Doorgestuurd - {contact['nummer']}"
             self.mails += [(address, subject) for address in addresses]
@@ -117,7 +117,7 @@ class Ita:
         try:
             answer = await self._create_answer(task.contact, form)
             if form.close:
-                await self._api.patch("internetaken", task.uuid, {"status": "verwerkt"})
+                await self.api.patch("internetaken", task.uuid, {"status": "verwerkt"})
         except ApiError as error:
             raise Refused(Refusal(409, f"UNEXPECTED_ERROR: {error}")) from error
         shown = f"{form.channel}: {form.text}"
@@ -130,53 +130,53 @@ class Ita:
         """Reopen a task that is done. An employee who left makes room for the units."""
         check(None if self.employee.is_manager else rules.MANAGERS_ONLY)
         await self._check_status(task, "verwerkt")
-        row = await self._api.get(f"internetaken/{task.uuid}")
+        row = await self.api.get(f"internetaken/{task.uuid}")
         actors = await self._actors(row)
         units = [one for one in actors if one["soortActor"] == "organisatorische_eenheid"]
         others = [one for one in actors if one["soortActor"] == "medewerker"]
         if not all(one["indicatieActief"] for one in others):
             check(None if units else rules.NO_UNIT)
             await self._assign(task, units)
-        await self._api.patch("internetaken", task.uuid, {"status": "te_verwerken"})
+        await self.api.patch("internetaken", task.uuid, {"status": "te_verwerken"})
         self._note(task, "heropend", reason)
 
     async def run_notifier(self, state: datetime) -> NotifierRun:
         """Run the mailer of new tasks once; `state` is where its last run ended."""
-        return await run_notifier(self._api, self._address_of, state)
+        return await run_notifier(self.api, self._address_of, state)
 
     async def find_faults(self, channel: str) -> list[str]:
         """Return what ITA cannot work with, of all contacts of a channel."""
         return [
             fault
-            async for page in self._api.pages("klantcontacten", kanaal=channel)
+            async for page in self.api.pages("klantcontacten", kanaal=channel)
             for contact in page
             for fault in rules.find_faults(contact, await self._tasks_of(contact))
         ]
 
     async def _tasks_of(self, contact: Json) -> list[Task]:
         links = contact["leiddeTotInterneTaken"]
-        rows = [await self._api.get(f"internetaken/{one['uuid']}") for one in links]
+        rows = [await self.api.get(f"internetaken/{one['uuid']}") for one in links]
         return [Task(row, contact, await self._actors(row)) for row in rows]
 
     async def _load(self, row: Json) -> Task:
         uuid = row["aanleidinggevendKlantcontact"]["uuid"]
-        contact = await self._api.get(f"klantcontacten/{uuid}", expand=rules.EXPANSION)
+        contact = await self.api.get(f"klantcontacten/{uuid}", expand=rules.EXPANSION)
         return Task(row, contact, await self._actors(row))
 
     async def _actors(self, row: Json) -> list[Json]:
         return [
-            await self._api.get(f"actoren/{one['uuid']}") for one in row["toegewezenAanActoren"]
+            await self.api.get(f"actoren/{one['uuid']}") for one in row["toegewezenAanActoren"]
         ]
 
     async def _check_status(self, task: Task, status: str) -> None:
         """Read the status again before a change."""
-        row = await self._api.get(f"internetaken/{task.uuid}")
+        row = await self.api.get(f"internetaken/{task.uuid}")
         wrong = rules.DONE if status == "te_verwerken" else rules.NOT_DONE
         check(None if row["status"] == status else wrong)
 
     async def _assign(self, task: Task, actors: Sequence[Json]) -> None:
         uuids = [{"uuid": one["uuid"]} for one in actors]
-        await self._api.patch("internetaken", task.uuid, {"toegewezenAanActoren": uuids})
+        await self.api.patch("internetaken", task.uuid, {"toegewezenAanActoren": uuids})
 
     async def _own_actor(self) -> Json:
         return await self._find_actor(rules.LOGGED_IN, self.employee.email, self.employee.name)
@@ -187,27 +187,27 @@ class Ita:
         parts = new["actoridentificator"].items()
         query = {f"actoridentificator{part[0].upper()}{part[1:]}": text for part, text in parts}
         query |= {"soortActor": new["soortActor"], "indicatieActief": "true"}
-        found = await self._api.first_page("actoren", **query)
-        return found[0] if found else await self._api.post("actoren", new)
+        found = await self.api.first_page("actoren", **query)
+        return found[0] if found else await self.api.post("actoren", new)
 
     async def _create_answer(self, question: Json, form: Registration) -> str:
         previous = await self._chain_end(question["uuid"])
         actor = await self._own_actor()
         body = rules.answer_contact(question, form, clock.now())
-        answer = {"uuid": (await self._api.post("klantcontacten", body))["uuid"]}
+        answer = {"uuid": (await self.api.post("klantcontacten", body))["uuid"]}
         link = {"actor": {"uuid": actor["uuid"]}, "klantcontact": answer}
-        await self._api.post("actorklantcontacten", link)
+        await self.api.post("actorklantcontacten", link)
         codes = ("klantcontact", "openklant", "uuid")
         subject = {
             "klantcontact": answer,
             "wasKlantcontact": {"uuid": previous},
             "onderwerpobjectidentificator": rules.identifier(codes, previous),
         }
-        await self._api.post("onderwerpobjecten", subject)
+        await self.api.post("onderwerpobjecten", subject)
         parties = question["_expand"]["hadBetrokkenen"]
         if parties and (party := parties[0]["wasPartij"]):
             person = {"wasPartij": {"uuid": party["uuid"]}, "hadKlantcontact": answer}
-            await self._api.post("betrokkenen", person | {"rol": "klant", "initiator": True})
+            await self.api.post("betrokkenen", person | {"rol": "klant", "initiator": True})
         return str(answer["uuid"])
 
     async def _chain_end(self, question: str) -> str:
@@ -219,7 +219,7 @@ class Ita:
             if (uuid := waiting.pop()) not in chain:
                 chain.append(uuid)
                 query = {"onderwerpobject__onderwerpobjectidentificatorObjectId": uuid}
-                found = await self._api.first_page("klantcontacten", **query)
+                found = await self.api.first_page("klantcontacten", **query)
                 waiting += [one["uuid"] for one in reversed(found)]
         return chain[-1]
 

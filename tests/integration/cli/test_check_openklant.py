@@ -21,6 +21,14 @@ UNITS = {
     "kcc": {"naam": "Klantcontact", "email": "kcc@almelo.example"},
     "BOR": {"naam": "Beheer", "email": ""},
 }
+ACTORS = {"kcc": "Klantcontact", "2": "KCC Borne"}
+UNIT = {
+    "actoridentificatorCodeObjecttype": "afd",
+    "actoridentificatorCodeRegister": "obj",
+    "actoridentificatorCodeSoortObjectId": "idf",
+    "soortActor": "organisatorische_eenheid",
+    "indicatieActief": "true",
+}
 ENV = {"OK_TOKEN": "ok-geheim", "OBJECTS_TOKEN": "ob-geheim"}
 LOCAL = {"POSTKAMER_PRIVATE_NETWORKS": "127.0.0.0/8"}
 
@@ -36,8 +44,11 @@ class Registers(BaseHTTPRequestHandler):
         elif self.headers["Authorization"] != TOKENS[url.path]:
             self._answer(401, {"code": "authentication_failed"})
         elif url.path.endswith("actoren"):
-            assert filters == {"pageSize": "1"}
-            self._answer(200, {"count": 0, "results": []})
+            name = ACTORS.get(filters.get("actoridentificatorObjectId", ""))
+            assert filters.pop("pageSize") == "1" and (
+                not filters or filters.items() >= UNIT.items()
+            )
+            self._answer(200, {"results": [{"naam": name}] if name else []})
         else:
             assert self.headers["Accept-Crs"] == self.headers["Content-Crs"] == "EPSG:4326"
             id = filters["data_attr"].removeprefix("identificatie__exact__")
@@ -97,10 +108,12 @@ def test_version_is_shown_and_departments_are_compared(registers: str, tmp_path:
     assert result["faults"] == []
     assert result["checked"][-1] == "checked: Open Klant 2.15 (crm) answers"
     assert result["warnings"] == [
-        "department groen of almelo: its name in the Objecten API is 'Beheer': set register_name"
-        " to that, to the letter, or ITA shows it no tasks",
         "department groen of almelo: it has no email in the Objecten API, so ITA mails no one:"
         " enter one there",
+        "department groen of almelo: its name in the Objecten API is 'Beheer': set register_name"
+        " to that, to the letter, or ITA shows it no tasks",
+        "department kcc of borne: its actor in Open Klant is called 'KCC Borne': rename that one to"
+        " 'Klantcontact', or ITA shows it no tasks",
         "department kcc of borne: the Objecten API shows no object with identificatie '2':"
         " set register_id to the one there, or let the token of objects_secret read departments"
         " and groups",

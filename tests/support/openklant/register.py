@@ -64,6 +64,11 @@ class Register:
         self.server = Server("crm")
         self.answer_channel = ""
 
+    @property
+    def run(self) -> str:
+        """Suffix of the ids of departments, by which the actors of this run are known."""
+        return self._runs[-1]
+
     def client(self, link: Link | None = None) -> OpenKlantClient:
         return OpenKlantClient(link or self.sender, self.api, self.token, self.server)
 
@@ -92,7 +97,7 @@ class Register:
 
     async def poll(self, link: Link | None = None) -> bool:
         """Run a round of the poller at once."""
-        await self._pool.execute("delete from deliverer.look")
+        await self._pool.execute("update deliverer.look set next_at = now()")
         found = [self._department("almelo", id) for id in (*NAMES, ELSEWHERE)]
         desk = Desk("crm", self.desk_store, [one for one in found if one], {})
         new_client = lambda: self.client(link or self.link)  # noqa: E731
@@ -315,6 +320,15 @@ class Conversation:
         data = {"department": "afval", "reason": "afgehandeld", "outcome": "handled"}
         return self.event("conversation-closed", after, data)
 
+    def reopen(self, after: float) -> Delivery:
+        data = {"department": "afval", "reason": "toch niet klaar"}
+        return self.event("conversation-reopened", after, data)
+
+    def refusal(self, order: str, reason: str, id: UUID | None = None) -> Delivery:
+        """Return the refusal of something that an employee did in Open Klant."""
+        data = {"department": "afval", "order": order, "reason": reason}
+        return self.event("command-refused", 7200, data, message=id)
+
     def status(self, status: str, after: float, id: UUID = ANSWER, **more: Any) -> Delivery:
         """Return a status of an answer."""
         data = {"status": status, "department": "afval", "reason": "131026: onbereikbaar"} | more
@@ -336,6 +350,12 @@ class Scene:
 
     async def close(self, after: float = 120) -> None:
         await deliver(self.deliverer, self.talk.close(after))
+
+    async def reopen(self, after: float = 180) -> None:
+        await deliver(self.deliverer, self.talk.reopen(after))
+
+    async def refusal(self, order: str, reason: str, id: UUID | None = None) -> None:
+        await deliver(self.deliverer, self.talk.refusal(order, reason, id))
 
     async def accept_answer(self, id: UUID = ANSWER, **content: Any) -> None:
         """An employee answers, at this place in the conversation."""

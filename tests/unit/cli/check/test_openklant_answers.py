@@ -9,11 +9,12 @@ import pytest
 from cli.check.openklant_answers import (
     OBJECTS_API,
     OPEN_KLANT,
+    Answers,
+    describe_actor,
     describe_failure,
     describe_unit,
+    judge,
     judge_open_klant,
-    judge_units,
-    release_of,
 )
 from deliverer.transport.response import Response
 from services.config.organisation import Department, OpenKlantDestination
@@ -26,7 +27,8 @@ GROEN = Department(
     register_name="Beheer Openbare Ruimte",
 )  # fmt: skip
 UNIT = {"identificatie": "BOR", "naam": "Beheer Openbare Ruimte", "email": "bor@almelo.example"}
-PAGE = b'{"count":1,"results":[{"uuid":"x"}]}'
+PAGE = b'{"count":1,"results":[{"uuid":"x","naam":"Groen"}]}'
+GOOD = Response(status=200, body=PAGE, api_version="0.6.0")
 NAME = (
     "its name in the Objecten API is {!r}: set register_name to that, to the letter, or ITA shows"
     " it no tasks"
@@ -39,38 +41,41 @@ ABSENT = (
 TWICE = "the Objecten API has 2 objects with identificatie 'BOR', so ITA mails no one: keep one"
 
 
+def warnings_about(
+    department: Department, *, actor: Response | None = None, unit: Response | None = None
+) -> list[Any]:
+    """Warnings about the fifth department, at the third destination."""
+    own_actors, units = ({4: each} if each else {} for each in (actor, unit))
+    answers = Answers(GOOD, own_actors, units)
+    checked, faults, warnings = judge(2, DESTINATION, {4: department}, answers)
+    assert (checked, faults) == (["Open Klant 2.15 (ok)"], [])
+    return warnings
+
+
 def objects(*units: Any) -> Response:
     results = [{"uuid": "x", "record": {"data": unit}} for unit in units]
     return Response(status=200, body=msgspec.json.encode({"count": len(units), "results": results}))
 
 
 @pytest.mark.parametrize(
-    ("header", "release"),
+    ("header", "checked", "doubt"),
     [
-        ("0.6.0", "2.15"),
-        ("0.7.0", "2.16"),
-        ("0.8.0", "2.17"),
-        ("0.9.0", "2.18"),
-        ("0.9.1", "2.18"),
-        ("0.5.0", ""),
-        ("0.10.0", ""),
-        ("1.6.0", ""),
-        ("0.60.0", ""),
-        ("", ""),
+        ("0.6.0", "Open Klant 2.15 (ok)", ""),
+        ("0.9.1", "Open Klant 2.18 (ok)", ""),
+        ("0.5.0", "Open Klant (ok)", "unknown (API 0.5)"),
+        ("0.10.0", "Open Klant (ok)", "unknown (API 0.10)"),
+        ("", "Open Klant (ok)", "unknown"),
     ],
 )
-def test_release_follows_from_the_version_of_the_api(header: str, release: str) -> None:
-    assert release_of(header) == release
+def test_release_other_than_the_tested_ones_is_a_warning(
+    header: str, checked: str, doubt: str
+) -> None:
     answer = Response(status=200, body=PAGE, api_version=header)
-    checked, faults, warnings = judge_open_klant(3, DESTINATION, answer)
-    assert (checked, faults) == (
-        [f"Open Klant {release} (ok)" if release else "Open Klant (ok)"],
-        [],
+    sentence = (
+        "destination ok: the release of its Open Klant is {}, newer or older than 2.15 to 2.18"
     )
-    assert len(warnings) == (not release)
-    for where, what in warnings:
-        assert where == ("destinations", 3, "url")
-        assert repr(header) in what and "newer or older than 2.15 to 2.18" in what
+    warning = (("destinations", 3, "url"), sentence.format(doubt))
+    assert judge_open_klant(3, DESTINATION, answer) == ([checked], [], [warning] * bool(doubt))
 
 
 @pytest.mark.parametrize(
@@ -107,25 +112,38 @@ def test_open_klant_that_cannot_be_used_is_a_fault(answer: Response, words: str)
 def test_department_is_compared_as_ita_looks_for_it(
     units: Sequence[dict[str, Any]], doubts: list[str]
 ) -> None:
-    assert judge_units(0, DESTINATION, {4: GROEN}, {4: objects(*units)}) == [
+    assert warnings_about(GROEN, unit=objects(*units)) == [
         (("departments", 4), f"department groen of almelo: {doubt}") for doubt in doubts
     ]
+
+
+def test_actor_of_another_name_hides_the_tasks_of_a_department() -> None:
+    sentence = (
+        "its actor in Open Klant is called 'Groen': rename that one to 'Beheer Openbare Ruimte', or"
+        " ITA shows it no tasks"
+    )
+    assert warnings_about(GROEN, actor=GOOD) == [
+        (("departments", 4), f"department groen of almelo: {sentence}")
+    ]
+    assert list(describe_actor(GROEN, [])) == []
+    assert list(describe_actor(GROEN, ["Beheer Openbare Ruimte", "Groen"])) == []
 
 
 def test_department_without_names_of_the_register_is_sought_by_its_own() -> None:
     plain = GROEN.model_copy(update={"register_id": "", "register_name": ""})
     [doubt] = describe_unit(plain, [])
     assert "identificatie 'groen'" in doubt
-    assert judge_units(0, DESTINATION, {0: plain}, {0: objects(UNIT | {"naam": "Groen"})}) == []
+    assert warnings_about(plain, actor=GOOD, unit=objects(UNIT | {"naam": "Groen"})) == []
 
 
-def test_objecten_api_that_refuses_is_a_warning_and_compares_nothing() -> None:
-    [(where, what)] = judge_units(2, DESTINATION, {0: GROEN}, {0: Response(status=403)})
-    assert where == ("destinations", 2, "objects_url")
-    assert what == (
-        "destination ok: the Objecten API answered 403: this token may not read there; departments"
-        " were not compared"
-    )
-    page = Response(status=200, body=PAGE)  # of another API
-    assert describe_failure(OPEN_KLANT, page) == ""
-    assert describe_failure(OBJECTS_API, page) == "the answer is not one of the Objecten API"
+def test_departments_that_cannot_be_read_are_one_warning() -> None:
+    sentence = "destination ok: {}; departments were not compared"
+    assert warnings_about(GROEN, actor=Response(status=500), unit=Response(status=403)) == [
+        (("destinations", 2), sentence.format("Open Klant answered 500")),
+        (
+            ("destinations", 2),
+            sentence.format("the Objecten API answered 403: this token may not read there"),
+        ),
+    ]
+    assert describe_failure(OPEN_KLANT, GOOD) == ""
+    assert describe_failure(OBJECTS_API, GOOD) == "the answer is not one of the Objecten API"
