@@ -160,7 +160,7 @@ def test_zaak_has_the_codes_that_ita_and_kiss_look_for() -> None:
     [
         ({}, ("Openbare Ruimte", "ruimte", "afd")),
         ({"register_id": "A-7"}, ("Openbare Ruimte", "A-7", "afd")),
-        ({"register_name": "Openbare ruimte "}, ("Openbare ruimte ", "ruimte", "afd")),
+        ({"register_name": "Openbare ruimte"}, ("Openbare ruimte", "ruimte", "afd")),
         ({"register_kind": "groep"}, ("Openbare Ruimte", "ruimte", "grp")),
     ],
 )
