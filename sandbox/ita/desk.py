@@ -164,9 +164,7 @@ class Ita:
         return Task(row, contact, await self._actors(row))
 
     async def _actors(self, row: Json) -> list[Json]:
-        return [
-            await self.api.get(f"actoren/{one['uuid']}") for one in row["toegewezenAanActoren"]
-        ]
+        return [await self.api.get(f"actoren/{one['uuid']}") for one in row["toegewezenAanActoren"]]
 
     async def _check_status(self, task: Task, status: str) -> None:
         """Read the status again before a change."""

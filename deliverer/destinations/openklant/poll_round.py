@@ -77,7 +77,7 @@ class PollRound:
         self._desk, self._store, self._calls, self._started = desk, desk.store, calls, started
         self._registrations = Registrations(desk.destination, desk.store, calls, channel)
         self._counts = Counter[TaskStatus]()
-        self._passed = frozenset[str]()
+        self._passed, self._is_listed = frozenset[str](), False
 
     async def run(self) -> bool:
         """Run the round. False if Open Klant is unavailable.
@@ -92,7 +92,10 @@ class PollRound:
                 if found := listed.get(str(task.internetaak)):
                     self._counts[await self._apply(task, found)] += 1
             await self._registrations.read_new()
-            return await self._poll_missing(missing_tasks(tasks, listed))
+            answered = await self._poll_missing(missing_tasks(tasks, listed))
+            if answered and self._is_listed:
+                await self._store.mark_listed(self._started)
+            return answered
         except RequestRefused as refused:
             return self._on_refusal(refused)
         except ODD_SHAPES:
@@ -118,7 +121,7 @@ class PollRound:
                 has_next, tasks = False, []
             listed |= dict(filter(None, map(_read_listed, tasks)))
             if not has_next:
-                await self._store.mark_listed(self._started)
+                self._is_listed = True
                 break
         self._passed = find_passed(listed.items())
         return listed
