@@ -72,7 +72,8 @@ REASON = "overgedragen"
 TOO_OFTEN = "te vaak doorgestuurd zonder antwoord; terug naar de afdeling voor de rest"
 MOVES = 8
 """Maximum transfers without an answer between them: more means two machines, or departments that
-all refuse it. The conversation then stays with the number's fallback until an employee answers."""
+all refuse it. The conversation then stays with the number's fallback until an employee answers.
+Employees who take it over within a department do not count."""
 
 
 def _transfer(
@@ -86,15 +87,16 @@ def _transfer(
         return refusal
     verdict = _transfer_verdict(pending, action, previous)
     is_same = verdict.department == previous.department
-    # Naming an employee must not get around the maximum of transfers either.
-    employee = action.employee if previous.state.moves < MOVES else ""
+    # Naming an employee of another department must not get around the maximum of transfers.
+    is_allowed = previous.state.moves < MOVES or action.to_department == previous.department
+    employee = action.employee if is_allowed else ""
     if is_same and employee == previous.state.assignee:
         return pending.accept_in(previous), Changes()
     after = previous.moved_to(verdict, pending.unit.at).with_next_sequence()
     after = after.with_state(
         home_department=verdict.department,
         assignee=employee,
-        moves=previous.state.moves + 1,
+        moves=previous.state.moves + (not is_same),
         has_question=True,
         menu="",
     )
@@ -114,7 +116,7 @@ def _transfer_verdict(
     pending: PendingCommand, action: TransferConversation, previous: Conversation
 ) -> Verdict:
     fallback = pending.number.fallback
-    if previous.state.moves >= MOVES:
+    if previous.state.moves >= MOVES and action.to_department != previous.department:
         return Verdict(fallback, TRANSFER, TOO_OFTEN)
     # The reason goes on to the next department, so one from a confidential department is left out.
     # The command's own record has it in any case.

@@ -73,7 +73,7 @@ class Ita:
         if not nummer:
             raise Refused(rules.NO_NUMBER)
         found = await self.api.first_page("internetaken", klantcontact__nummer=nummer)
-        check(rules.pick_task(found))
+        check(rules.opening_refusal(found))
         task = await self._load(found[0])
         check(None if rules.may_open(self.employee, task) else rules.NO_ACCESS)
         return task

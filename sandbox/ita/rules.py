@@ -150,7 +150,7 @@ def identifier(codes: Codes, object_id: str) -> Json:
     return {"objectId": object_id} | dict(zip(names, codes, strict=True))
 
 
-def pick_task(found: Sequence[Json]) -> Refusal | None:
+def opening_refusal(found: Sequence[Json]) -> Refusal | None:
     """Return why no task can be opened by the number of its contact: it opens only if it is the
     only one, done ones included."""
     if not found:

@@ -168,12 +168,12 @@ def read_expansion(resource: str, query: Mapping[str, str]) -> frozenset[str] | 
     return paths
 
 
-def parameters(version: Version, resource: str) -> dict[str, Filter]:
+def list_filters(version: Version, resource: str) -> dict[str, Filter]:
     """Return the filters of a list in this version."""
     return {name: each for name, each in FILTERS[resource].items() if each.since <= version}
 
 
-def unknown_parameters(query: Mapping[str, str], known: Collection[str]) -> Refusal | None:
+def refuse_unknown(query: Mapping[str, str], known: Collection[str]) -> Refusal | None:
     """Return a refusal if a parameter is unknown; the server does not ignore it."""
     unknown = sorted({*query}.difference(known))
     reason = f"Onbekende query parameters: {', '.join(unknown)}"
@@ -184,9 +184,9 @@ def read_filters(
     version: Version, resource: str, query: Mapping[str, str]
 ) -> dict[Filter, Any] | Refusal:
     """Return each filter with its value."""
-    filters = parameters(version, resource)
+    filters = list_filters(version, resource)
     expand = {"expand"} if resource in EXPANDABLE else set[str]()
-    if refusal := unknown_parameters(query, filters.keys() | PAGING | expand):
+    if refusal := refuse_unknown(query, filters.keys() | PAGING | expand):
         return refusal
     values: dict[Filter, Any] = {}
     for name, each in filters.items():

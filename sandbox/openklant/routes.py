@@ -8,7 +8,7 @@ from sandbox.failure_mode import FailureSwitch
 from sandbox.openklant import error_responses, writes
 from sandbox.openklant.error_responses import BASE, Refusal
 from sandbox.openklant.latency import Workers, work_seconds
-from sandbox.openklant.lists import EXPANDABLE, list_page, read_expansion, unknown_parameters
+from sandbox.openklant.lists import EXPANDABLE, list_page, read_expansion, refuse_unknown
 from sandbox.openklant.modes import OpenKlantMode, Races, break_response, reject
 from sandbox.openklant.request_body import Unreadable, parse
 from sandbox.openklant.schema import RESOURCES, TOGETHER
@@ -171,7 +171,7 @@ def read_one(
 ) -> Json | Refusal:
     """Return the response to GET on a row."""
     known = {"expand"} if resource in EXPANDABLE else set[str]()
-    if refusal := unknown_parameters(query, known):
+    if refusal := refuse_unknown(query, known):
         return refusal
     paths = read_expansion(resource, query)
     if isinstance(paths, Refusal):

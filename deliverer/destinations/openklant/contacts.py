@@ -142,12 +142,17 @@ class Contacts:
 
     async def _add_addresses(self, context: DeliveryContext, party: str, may_exist: bool) -> None:
         calls = context.calls
+
+        async def find(value: str) -> Json | None:
+            # Compared here: no number may stand in an address.
+            held, _ = await calls.list_page(ADDRESSES, verstrektDoorBetrokkene__uuid=party)
+            return next((one for one in held if one["adres"] == value), None)
+
         for body in payloads.address_payloads(context.event, party):
-            filters = {"verstrektDoorBetrokkene__uuid": party, "adres": body["adres"]}
             try:
                 await create_once(
                     partial(calls.post, ADDRESSES, body),
-                    partial(calls.find, ADDRESSES, **filters),
+                    partial(find, body["adres"]),
                     may_exist=may_exist,
                 )
             except RequestRefused as refused:  # if the party was deleted, there is nothing to do

@@ -1,5 +1,5 @@
-"""Findings on our tasks in an Open Klant, in PostgreSQL: each is stored together with its command
-for the router, in one transaction, so that it is found once."""
+"""Work of employees on our tasks, in PostgreSQL: each finding together with its command for the
+router, in one transaction, so that it is found once."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime

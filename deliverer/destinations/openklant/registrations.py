@@ -1,7 +1,7 @@
 """Contacts that employees register in ITA on our tasks; some are answers to the citizen.
 
 ITA refers a new contact to the one before it, by an onderwerpobject that it writes last: to the
-question, or to the end of the chain of earlier answers. A contact without such a reference is not
+question, or to the end of the chain of earlier answers. A contact without a reference is not
 complete yet.
 """
 

@@ -99,6 +99,11 @@ class OpenKlantReceiver:
     def _department_of(self, context: DeliveryContext) -> Department | None:
         return self._department(context.delivery.tenant, context.event.department)
 
+    def _own_department(self, context: DeliveryContext) -> Department | None:
+        """Return the department of an event if it works in this Open Klant."""
+        department = self._department_of(context)
+        return department if department and department.destination == self._id else None
+
     async def _on_message(self, context: DeliveryContext) -> None:
         """Add a citizen's message: as a new contact, or to the contact that goes on."""
         contact = await self._place_message(context)
@@ -132,8 +137,8 @@ class OpenKlantReceiver:
 
     async def _on_transfer(self, context: DeliveryContext) -> None:
         """Give the open tasks to the new department; end them if it works elsewhere."""
-        department = self._department_of(context)
-        if department is None or department.destination != self._id:
+        department = self._own_department(context)
+        if department is None:
             return await self._end_tasks(context)
         remark = f"Doorgezet naar {department.name}. {context.event.reason}"
         moved = [
@@ -261,7 +266,7 @@ class OpenKlantReceiver:
             if question := await self._store.find_registered(message, "failed"):
                 remark = events.UNDELIVERED["failed"].format(event.reason)
                 await self._reopen(context, question, remark)
-        elif event.order == "transfer" and (department := self._department_of(context)):
+        elif event.order == "transfer" and (department := self._own_department(context)):
             for task in await self._store.open_tasks(context.delivery.conversation):
                 remark = f"Niet doorgezet. {event.reason}"
                 await self._tasks.move(context, task, department, remark)

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import secrets
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -11,78 +10,18 @@ import aiohttp
 import pytest
 
 from sandbox.ita import rules
-from sandbox.ita.client import OpenKlantClient
 from sandbox.ita.desk import Ita
-from sandbox.ita.rules import Employee, Refusal, Refused, Registration, Task, Unit
+from sandbox.ita.rules import Refusal, Refused, Registration, Task
 from sandbox.openklant.error_responses import BASE
 from sandbox.openklant.versions import NEWEST, Version
 from sandbox.service import run_sandbox
 from sandbox.settings import SandboxSettings
+from tests.support.openklant.questions import Registry
 
 REAL = os.environ.get("OPENKLANT_URL", "").rstrip("/")
 VERSIONS: tuple[Version, ...] = (NEWEST,) if REAL else ("2.15", NEWEST)
 AT = datetime(2000, 1, 1, tzinfo=UTC)
 ANSWER = Registration(text="Wij komen morgen.", channel="WhatsApp versturen")
-
-
-class Registry:
-    """An Open Klant with departments whose names no other run has."""
-
-    def __init__(self, http: aiohttp.ClientSession, url: str, token: str) -> None:
-        self.http, self.url, self.token = http, url, token
-        self.api = OpenKlantClient(http, url, token)
-        self.run = secrets.token_hex(4)
-        self.streets, self.taxes = (
-            Unit(kind, f"{name}-{self.run}", f"{name} {self.run}")
-            for kind, name in (("afd", "Straten"), ("grp", "Belastingen"))
-        )
-        self.channel = f"WhatsApp {self.run}"
-
-    def ita(self, *units: Unit, is_manager: bool = False, **settings: Any) -> Ita:
-        names = tuple(unit.name.upper() for unit in units)
-        employee = Employee(f"sanne@{self.run}.nl", f"Sanne {self.run}", names, is_manager)
-        return Ita(self.http, self.url, self.token, employee, **settings)
-
-    async def ask(self, *, tasks: int = 1, number: str | None = "") -> str:
-        """Create a question for the streets department; return its number. A number of None is
-        left out, as on 2.15."""
-        actor = await self.api.post(
-            "actoren",
-            rules.new_actor(rules.UNITS["afd"], self.streets.id, self.streets.name),
-        )
-        contact = {
-            "kanaal": self.channel,
-            "onderwerp": "Container vol",
-            "inhoud": "Kan hij leeg?",
-            "taal": "nld",
-            "vertrouwelijk": True,
-        }
-        drawn = str(3_000_000_000 + secrets.randbelow(10**9)) if number == "" else number
-        contact |= {"nummer": drawn} if drawn else {}
-        name = {"voorletters": "", "voornaam": "Sam", "voorvoegselAchternaam": "", "achternaam": ""}
-        party = {"rol": "klant", "initiator": True, "wasPartij": None, "contactnaam": name}
-        made = await self.api.post(
-            "maak-klantcontact", {"klantcontact": contact, "betrokkene": party}
-        )
-        for phone, label in (("+31612345678", "WhatsApp"), ("0612345678", "lokaal")):
-            address = {
-                "verstrektDoorBetrokkene": {"uuid": made["betrokkene"]["uuid"]},
-                "verstrektDoorPartij": None,
-                "adres": phone,
-                "soortDigitaalAdres": "telefoonnummer",
-                "omschrijving": label,
-            }
-            await self.api.post("digitaleadressen", address)
-        for _ in range(tasks):
-            task = {
-                "gevraagdeHandeling": "Beantwoorden",
-                "aanleidinggevendKlantcontact": {"uuid": made["klantcontact"]["uuid"]},
-                "toegewezenAanActoren": [{"uuid": actor["uuid"]}],
-                "toelichting": "Tot 18 uur",
-                "status": "te_verwerken",
-            }
-            await self.api.post("internetaken", task)
-        return str(made["klantcontact"]["nummer"] or "")
 
 
 @pytest.fixture(params=VERSIONS)
@@ -215,6 +154,39 @@ async def test_a_registration_that_ita_refuses_stores_nothing(registry: Registry
     assert not found
     assert (await ita.open_task(number)).row["status"] == "te_verwerken"
     await ita.register(task, Registration(text="", channel="Telefoon", succeeded=False))
+
+
+STEPS = [
+    ("actoren", "POST", [], "te_verwerken"),
+    ("klantcontacten", "POST", [], "te_verwerken"),
+    ("actorklantcontacten", "POST", [(0, 0)], "te_verwerken"),
+    ("onderwerpobjecten", "POST", [(1, 0)], "te_verwerken"),
+    ("internetaken", "PATCH", [(1, 1)], "te_verwerken"),
+    ("", "", [(1, 1)], "verwerkt"),
+]
+"""Call that fails, and then for each contact with the answer its actors and its links to the
+question, and the status of the task."""
+
+
+@pytest.mark.skipif(bool(REAL), reason="a real one has no modes of failure")
+@pytest.mark.parametrize(("resource", "method", "left", "status"), STEPS)
+async def test_a_failure_half_way_leaves_what_was_stored_before(
+    registry: Registry, resource: str, method: str, left: list[tuple[int, int]], status: str
+) -> None:
+    number, ita = await registry.ask(), registry.ita(registry.streets)
+    task = await ita.open_task(number)
+    closing = Registration(text="Gedaan", channel=registry.channel + "!", close=True)
+    with_channel = registry.ita(registry.streets, channels=[closing.channel])
+    if resource:
+        await registry.set_mode("error", resource=resource, method=method)
+        with pytest.raises(Refused, match="UNEXPECTED_ERROR"):
+            await with_channel.register(task, closing)
+        await registry.set_mode("ok")
+    else:
+        await with_channel.register(task, closing)
+    answers = await registry.api.first_page("klantcontacten", kanaal=closing.channel)
+    found = [(len(a["hadBetrokkenActoren"]), len(a["gingOverOnderwerpobjecten"])) for a in answers]
+    assert (found, (await ita.open_task(number)).row["status"]) == (left, status)
 
 
 async def test_a_manager_reopens_a_task_and_an_employee_who_left_makes_room(

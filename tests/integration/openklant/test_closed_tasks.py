@@ -43,6 +43,7 @@ async def test_tasks_that_we_end_are_never_taken_for_completed_by_an_employee(
             try:
                 await deliver(deliverer, delivery)
             except ProcessEnded:
+                await register.settle_posts()
                 assert await register.poll()
                 await deliver(register.deliverer(), delivery)
         assert await register.poll()

@@ -115,6 +115,12 @@ class Register:
             if isinstance(command.action, CloseConversation)
         ]
 
+    async def settle_posts(self) -> None:
+        """Let the minute pass in which a post without an answer may still be carried out."""
+        for table in ("klantcontact", "internetaak"):
+            sql = f"update deliverer.{table} set posted_at = posted_at - interval '61 s'"
+            await self._pool.execute(sql)
+
     async def complete_task(self, contact: int = 0, task: int = -1) -> None:
         """Complete a task of a contact as an employee does."""
         uuid = (await self.contacts())[contact]["taken"][task]["uuid"]
@@ -206,7 +212,7 @@ class Register:
         links = await self.list("actorklantcontacten", klantcontact__uuid=uuid)
         return contact | {
             "betrokkenen": parties,
-            "taken": tasks,
+            "taken": tasks[::-1],  # oldest first
             "actoren": [await self._name(one["actor"]) for one in links],
             "onderwerpen": [
                 {"wasKlantcontact": (one["wasKlantcontact"] or {}).get("uuid")}
@@ -411,6 +417,7 @@ async def deliver_all(
         try:
             await deliver(deliverer, delivery)
         except ProcessEnded:
+            await register.settle_posts()
             deliverer = register.deliverer(link)
             await deliver(deliverer, delivery)
 
