@@ -35,6 +35,7 @@ UNSETTLED = Response(status=503, code="unsettled")
 UNEXPECTED_RESPONSE = Response(status=502, code="shape")
 """Our own answer when Open Klant's has another shape than its specification. The request may have
 been carried out."""
+STILL_IN_DOUBT = "an earlier attempt may still be carried out: Open Klant draws the number itself"
 NOT_AS_DOCUMENTED = "Open Klant's answer is not as its document says"
 NOT_OPEN_KLANT = "something before Open Klant answered {}"
 
@@ -183,6 +184,8 @@ def judge_answer(answer: Response) -> Verdict:
     from a proxy, or from a server that does not know the host name. Pure."""
     if answer.code == NUMBERS_EXHAUSTED.code:
         return Verdict("paused", NUMBERS_TAKEN, alarm=True)
+    if answer.code == UNSETTLED.code:
+        return Verdict("paused", STILL_IN_DOUBT, may_be_message=True)
     if answer.code == UNEXPECTED_RESPONSE.code:
         return Verdict("paused", NOT_AS_DOCUMENTED, alarm=True, may_be_message=True)
     if answer.status in PARKED_STATUSES and not answer.body.lstrip().startswith(b"{"):

@@ -77,7 +77,8 @@ class PollRound:
         self._desk, self._store, self._calls, self._started = desk, desk.store, calls, started
         self._registrations = Registrations(desk.destination, desk.store, calls, channel)
         self._counts = Counter[TaskStatus]()
-        self._passed, self._is_listed = frozenset[str](), False
+        self._passed = frozenset[str]()
+        self._is_complete = False
 
     async def run(self) -> bool:
         """Run the round. False if Open Klant is unavailable.
@@ -91,9 +92,11 @@ class PollRound:
             for task in tasks:
                 if found := listed.get(str(task.internetaak)):
                     self._counts[await self._apply(task, found)] += 1
+                    if not self._is_complete:
+                        await self._store.mark_polled(task)
             await self._registrations.read_new()
             answered = await self._poll_missing(missing_tasks(tasks, listed))
-            if answered and self._is_listed:
+            if answered and self._is_complete:
                 await self._store.mark_listed(self._started)
             return answered
         except RequestRefused as refused:
@@ -115,13 +118,13 @@ class PollRound:
             except RequestRefused as refused:
                 if refused.answer.status in UNAVAILABLE_STATUSES:
                     raise
-                if refused.answer.status != NOT_FOUND:  # the last page may be gone meanwhile
+                self._is_complete = refused.answer.status == NOT_FOUND  # the page went meanwhile
+                if not self._is_complete:
                     self._log_refusal(refused)
-                    return listed
-                has_next, tasks = False, []
+                break
             listed |= dict(filter(None, map(_read_listed, tasks)))
-            if not has_next:
-                self._is_listed = True
+            self._is_complete = not has_next
+            if self._is_complete:
                 break
         self._passed = find_passed(listed.items())
         return listed
@@ -172,7 +175,7 @@ class PollRound:
     async def _close(self, task: KnownTask, found: ListedTask) -> TaskStatus:
         """Close the conversation of a task that an employee set to done. Its registrations are read
         once more, because ITA writes an answer just before."""
-        if str(task.klantcontact) in self._passed:
+        if await self._is_passed(task):
             return "passed"
         if is_moved(task, found):
             await self._move(task, found)
@@ -182,6 +185,13 @@ class PollRound:
         outcome = closing_outcome(is_answered=is_answered, is_registered=is_registered)
         await self._store.mark_done(task, clock.new_id(), outcome)
         return "done"
+
+    async def _is_passed(self, task: KnownTask) -> bool:
+        """True if the contact has another open task: KISS passes work on by one."""
+        if self._is_complete or str(task.klantcontact) in self._passed:
+            return str(task.klantcontact) in self._passed
+        filters = {"klantcontact__uuid": str(task.klantcontact), "status": TO_DO}
+        return await self._calls.find(TASKS, **filters) is not None
 
     async def _poll_missing(self, tasks: Sequence[KnownTask]) -> bool:
         """Poll tasks one by one, and store each result before the next is polled."""

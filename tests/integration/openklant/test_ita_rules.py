@@ -9,7 +9,7 @@ from tests.support.openklant.desk import SEND, Desk
 from tests.support.openklant.history import LAST, History
 from tests.support.openklant.register import Register
 
-STEPS = 25
+STEPS = 20
 
 
 @pytest.mark.parametrize("part", range(4))
@@ -18,7 +18,7 @@ async def test_ita_opens_every_contact_and_its_mailer_runs_through_after_any_his
 ) -> None:
     """Each contact has a number, at most one task, and one department; the last question is open."""
     register.answer_channel = SEND
-    for seed in range(part, example_count(800), 4):
+    for seed in range(part, example_count(200), 4):
         await register.reset()
         history = History(register, desk, Random(seed), f"10000001-h{seed}")
         await history.run(STEPS)

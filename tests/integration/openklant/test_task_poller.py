@@ -195,7 +195,7 @@ async def test_a_list_that_is_refused_leaves_its_tasks_to_be_polled_one_by_one(
     register: Register, pool: Pool, status: int
 ) -> None:
     await add_tasks(register, 2, completed=[1])
-    link = Link(RefusingSender(register.sender, ["status=te_verwerken"], status))
+    link = Link(RefusingSender(register.sender, ["internetaken?status="], status))
     assert await register.poll(link)
     assert await closed(register) == ["10000001-c1"]
     assert len([path for _, path, _ in link.requests if path.startswith("/internetaken/")]) == 2

@@ -46,7 +46,8 @@ class History:
             self.taken.append(step.__name__)
             await step()
         self.taken.append("last")
-        await self.poll()
+        if self.random.random() < 0.5:
+            await self.poll()
         await self.ask(LAST)
 
     async def ask(self, text: str = "", *, task: bool = True) -> None:
