@@ -16,7 +16,8 @@ STEPS = 20
 async def test_ita_opens_every_contact_and_its_mailer_runs_through_after_any_history(
     register: Register, desk: Desk, part: int
 ) -> None:
-    """Each contact has a number, at most one task, and one department; the last question is open."""
+    """Each contact has a number, at most one task, and one department; the last question is
+    open."""
     register.answer_channel = SEND
     for seed in range(part, example_count(200), 4):
         await register.reset()
