@@ -105,7 +105,10 @@ class PollRound:
                     if not self._is_complete:
                         await self._store.mark_polled(task)
             await self._registrations.read_new()
-            return await self._poll_missing(missing_tasks(tasks, listed))
+            answered = await self._poll_missing(missing_tasks(tasks, listed))
+            if answered and self._is_complete:
+                await self._store.mark_listed(self._started)
+            return answered
         except RequestRefused as refused:
             return self._on_refusal(refused)
         except ODD_SHAPES:
@@ -133,8 +136,6 @@ class PollRound:
             self._is_complete = not has_next
             if self._is_complete:
                 break
-        if self._is_complete:
-            await self._store.mark_listed(self._started)
         self._passed = find_passed(listed.items())
         return listed
 

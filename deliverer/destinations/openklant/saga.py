@@ -90,13 +90,8 @@ class OpenKlantReceiver:
                 await step(context)
         except RequestRefused as refused:
             return msgspec.structs.replace(refused.answer, calls=context.calls.count)
-        except (
-            AttributeError,
-            LookupError,
-            TypeError,
-            ValueError,
-        ) as error:  # an answer of another shape
-            kind = type(error).__name__  # not its text, which quotes
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            kind = type(error).__name__  # its text quotes an answer of another shape
             log.error("openklant.strange", destination=self._id, record=delivery.id, reason=kind)
             return msgspec.structs.replace(UNEXPECTED_RESPONSE, calls=context.calls.count)
         return Response(status=DONE, calls=context.calls.count)

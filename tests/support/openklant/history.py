@@ -35,9 +35,9 @@ class History:
         self.clock, self.answers = 0.0, list[UUID]()
         self.department, self.handled = "afval", set[UUID]()
         self._steps: tuple[Callable[[], Awaitable[None]], ...] = (
-            self.ask, self.ask, self.thank, self.transfer, self.answer, self.fail_answer, self.close,
-            self.reopen, self.forward, self.take, self.telephone, self.reply, self.finish,
-            self.open_again, self.remove, self.poll, self.poll, self.change_version,
+            self.ask, self.ask, self.thank, self.transfer, self.answer, self.fail_answer,
+            self.close, self.reopen, self.forward, self.take, self.telephone, self.reply,
+            self.finish, self.open_again, self.remove, self.poll, self.poll, self.change_version,
         )  # fmt: skip
 
     async def run(self, steps: int) -> None:
