@@ -18,6 +18,7 @@ from deliverer.destinations.openklant import found_commands
 from deliverer.destinations.openklant.client import (
     ACTORS,
     NOT_FOUND,
+    ODD_SHAPES,
     TASKS,
     Json,
     OpenKlantClient,
@@ -61,8 +62,6 @@ ROUND_SECONDS = 60.0
 """Longest time for single tasks; the remaining ones come first in the next round."""
 MAX_ACTORS = 1000
 """Actors whose codes are remembered: the departments and employees of a town hall."""
-ODD_SHAPES = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
-"""Errors of reading an answer that is not as its document says."""
 
 log = structlog.get_logger()
 

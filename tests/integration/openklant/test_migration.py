@@ -23,11 +23,13 @@ async def test_open_tasks_and_closings_on_their_way_are_kept(empty: str) -> None
             " heard_at) values ('crm', $1, $2, $3, now())",
             CONTACT, CONVERSATION, THERE,
         )  # fmt: skip
-        await pool.execute(
-            "insert into deliverer.internetaak (destination, event, conversation, contact,"
-            " department, covers, internetaak) values ('crm', $1, $2, $3, 'afval', 5, $4)",
-            DECIDED, CONVERSATION, CONTACT, THERE,
-        )  # fmt: skip
+        for event, department, ended in ((CONTACT, "kcc", True), (DECIDED, "afval", False)):
+            await pool.execute(
+                "insert into deliverer.internetaak (destination, event, conversation, contact,"
+                " department, covers, internetaak, ended)"
+                " values ('crm', $1, $2, $3, $4, 5, $5, $6)",
+                event, CONVERSATION, CONTACT, department, THERE, ended,
+            )  # fmt: skip
         await pool.execute(
             "insert into deliverer.closing values ($1, 'crm', '10000001-c2', 'afval', 7)", CLOSING
         )
@@ -37,7 +39,7 @@ async def test_open_tasks_and_closings_on_their_way_are_kept(empty: str) -> None
         started = await store.claim_round(60)
         assert started
         [task] = await store.known_tasks([], started)
-        assert (task.event, task.klantcontact, task.actors) == (CONTACT, THERE, None)
+        assert (task.event, task.klantcontact, task.department) == (CONTACT, THERE, "afval")
         [command] = await command_outbox(pool).fetch_unpublished(LIMIT, [])
         assert (command.id, command.conversation) == (CLOSING, "10000001-c2")
         assert command.action == found_commands.closing("handled", 7)
