@@ -65,7 +65,7 @@ faults: ## break things on purpose and count what is lost (nothing)
 openklant: ## hand over to a real Open Klant (OPENKLANT_URL=https://.../klantinteracties/api/v1 OPENKLANT_TOKEN=...)
 	@deploy/setup.sh servers tools
 	@if [ -z "$$OPENKLANT_URL" ]; then echo "Skipped: OPENKLANT_URL and OPENKLANT_TOKEN say which Open Klant."; \
-	    else $(PYTEST) tests/integration/openklant $(ARGS); fi
+	    else $(PYTEST) tests/integration/openklant tests/contract/openklant/test_ita.py $(ARGS); fi
 
 fuzz: ## send 100,000 odd webhooks and API calls to a real installation (FUZZ_INPUTS=n for others)
 	@deploy/setup.sh servers tools

@@ -33,7 +33,10 @@ def load_credentials(
             faults += [describe_fault(destination, *wrong) for wrong in error.faults]
     if faults:
         raise SettingsError(faults)
-    return {id: Credentials(*each, certificates.get(id)) for id, each in resolved.items()}
+    return {
+        id: Credentials(each.keys, each.client_secret, certificates.get(id), each.objects_token)
+        for id, each in resolved.items()
+    }
 
 
 def describe_fault(destination: Destination, field: str, what: str) -> str:

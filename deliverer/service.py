@@ -15,7 +15,7 @@ from deliverer.crm.session import Session
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.destinations import DESTINATIONS
-from deliverer.destinations.openklant.closing_store import ClosingStore
+from deliverer.destinations.openklant.desk_store import command_outbox
 from deliverer.meta.accounts import Account, sending_accounts
 from deliverer.meta.held_messages import run_held_messages
 from deliverer.meta.ledger import Ledger
@@ -85,7 +85,7 @@ async def deliverer(
         attempts = await enter(attempt_recorder(Publisher(outgoing, topology.ARCHIVE)))
         replays = Replays(pool, clock.new_id())
         networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
-        receivers = ReceiverContext(pool, config.department, networks, archiver)
+        receivers = ReceiverContext(pool, config.department, config.departments, networks, archiver)
         shared = SharedResources(
             incoming, settlements, replays, SidelinedStore(pool), receivers, attempts.record
         )
@@ -125,12 +125,12 @@ class SharedResources(NamedTuple):
 def _relays(
     pool: Pool, shared: SharedResources, outgoing: BrokerConnection, count: int
 ) -> list[Relay[Any]]:
-    """Return the relays of outcomes, closings and settlements. The first two have a publisher each,
-    since a source has one unconfirmed publish into a partition at a time."""
-    outcomes, closings = (PartitionPublisher(outgoing, clock.new_id(), count) for _ in range(2))
+    """Return the relays of outcomes, found commands and settlements. The first two have a publisher
+    each, since a source has one unconfirmed publish into a partition at a time."""
+    outcomes, found = (PartitionPublisher(outgoing, clock.new_id(), count) for _ in range(2))
     return [
         Relay(outcome_outbox(pool), outcomes.publish_by_number),
-        Relay(ClosingStore(pool).outbox, closings.publish_by_number),
+        Relay(command_outbox(pool), found.publish_by_number),
         Relay(shared.replays.outbox, shared.settlements.publish),
     ]
 

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from services.config.model import Configuration
+from services.config.organisation import OpenKlantDestination
 
 Carrier = Literal["meta", "360dialog"]
 """Carrier of a number's messages: Meta itself, or a business solution provider."""
@@ -59,12 +60,17 @@ class Department(msgspec.Struct, frozen=True):
     name: str
     confidential: bool = False
     """True if the department sends no read receipts."""
+    register_id: str = ""
+    register_name: str = ""
+    """Id and name in the municipality's own register; '' if they are the same as here."""
+    register_kind: str = "afdeling"
 
 
 class Town(msgspec.Struct, frozen=True):
     tenants: tuple[Tenant, ...]
     numbers: tuple[Number, ...]
     departments: tuple[Department, ...]
+    has_openklant: bool = False
 
 
 def from_config(config: Configuration) -> Town:
@@ -83,8 +89,18 @@ def from_config(config: Configuration) -> Town:
             for n in config.numbers
         ),
         departments=tuple(
-            Department(d.id, d.tenant, d.name, d.confidential) for d in config.departments
+            Department(
+                d.id,
+                d.tenant,
+                d.name,
+                d.confidential,
+                d.register_id,
+                d.register_name,
+                d.register_kind,
+            )
+            for d in config.departments
         ),
+        has_openklant=any(isinstance(d, OpenKlantDestination) for d in config.destinations),
     )
 
 

@@ -70,6 +70,9 @@ def routes(town: Town, files: dict[str, File]) -> list[web.RouteDef]:
     async def index(request: web.Request) -> web.Response:
         return send_file(request, files.get("index.html"))
 
+    async def ita(request: web.Request) -> web.Response:
+        return send_file(request, files.get("ita/index.html"))
+
     async def file(request: web.Request) -> web.Response:
         return send_file(request, files.get(request.match_info["name"]))
 
@@ -78,6 +81,7 @@ def routes(town: Town, files: dict[str, File]) -> list[web.RouteDef]:
 
     return [
         web.get("/", index),
+        web.get("/ita/", ita),
         web.get("/page/{name:.+}", file),
         web.get("/town", town_hall),
     ]
@@ -112,6 +116,7 @@ def describe(town: Town, files: dict[str, File]) -> dict[str, Any]:
             for each in town.numbers
         ],
         "departments": town.departments,
+        "openklant": town.has_openklant,
         "citizens": [describe_citizen(citizen) for citizen in EXAMPLES],
         "troubled": [describe_citizen(citizen) for citizen in TROUBLED],
         "samples": sorted(list_samples(files)),

@@ -16,6 +16,7 @@ from sandbox.crm.desk import Desk
 from sandbox.crm.postkamer_client import PostkamerClient
 from sandbox.crm.receiver import CrmReceiver
 from sandbox.event_stream import EventStream
+from sandbox.ita.routes import ItaRoutes
 from sandbox.meta import webhook_sender
 from sandbox.meta.graph_api import GraphApi
 from sandbox.meta.handsets import Handsets
@@ -68,8 +69,9 @@ async def run_sandbox(settings: SandboxSettings) -> AsyncIterator[RunningSandbox
         desk = Desk(client, stream=world.stream)
         graph = GraphApi(world)
         desks = [*desk.routes(), *ContactCentre(client).routes()]
-        openklant = Control(settings.openklant_token)
-        crms = [*crm.routes(), *openklant.routes()]
+        ita = ItaRoutes(http, settings.openklant_token, town.departments)
+        openklant = Control(settings.openklant_token, settings.openklant_version)
+        crms = [*crm.routes(), *openklant.routes(), *ita.routes()]
         addresses = [address for _, address in settings.ops_urls]
         rules = RulesWatch(http, addresses, settings.config, world.stream)
         routes = [*graph.routes(), *crms, *desks, *other_routes(world)]

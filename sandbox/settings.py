@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from sandbox.openklant.versions import API_VERSIONS, NEWEST, Version
 from services.config.settings import SettingsError, parse_ops_urls, read
 
 HIGHEST_PORT = 65_535
@@ -31,6 +32,7 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     crm_secret: bytes = b"sandbox-crm-secret"
     openklant_token: str = "5a6d626f7800000000000000000000000000beef"
     """Token for Open Klant: 40 characters, like its own tokens."""
+    openklant_version: Version = NEWEST
     config: Path | None = None
     """Path of postkamer.toml; without it the page shows an example municipality."""
     seed: int | None = None
@@ -91,6 +93,12 @@ def crm_secret(text: str) -> bytes:
         raise ValueError("expected base64 after whsec_") from error
 
 
+def _version(text: str) -> str:
+    if text not in API_VERSIONS:
+        raise ValueError(f"expected one of {', '.join(API_VERSIONS)}")
+    return text
+
+
 def _whole(text: str) -> int:
     try:
         return int(text)
@@ -125,6 +133,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
     "platform_secret": ("POSTKAMER_SANDBOX_PLATFORM_SECRET", str),
     "crm_secret": ("CRM_SECRET", crm_secret),
     "openklant_token": ("POSTKAMER_SANDBOX_OPENKLANT_TOKEN", str),
+    "openklant_version": ("POSTKAMER_SANDBOX_OPENKLANT_VERSION", _version),
     "config": ("POSTKAMER_CONFIG", Path),
     "seed": ("POSTKAMER_SANDBOX_SEED", _whole),
     "status_seconds": ("POSTKAMER_SANDBOX_STATUS_SECONDS", _range),

@@ -110,10 +110,18 @@ class CloseConversation(Action, frozen=True, gc=False, kw_only=True, tag="close"
     reason: str = ""
     """Reason that its author wrote."""
     outcome: str = ""
-    """forwarded, redirected or handled."""
+    """answered, forwarded, redirected, handled (dealt with, without a message to the citizen) or
+    silent (neither a message nor a word on what was done)."""
     last_seen_sequence: int | None = None
     """Last sequence number of the conversation that its author had seen. Nothing is closed when the
     citizen asked something after that, as it was not dealt with."""
+
+
+class ReopenConversation(Action, frozen=True, gc=False, kw_only=True, tag="reopen"):
+    """Open a closed conversation again: its question is not answered after all."""
+
+    reason: str = ""
+    """Reason that its author wrote."""
 
 
 class AddNote(Action, frozen=True, gc=False, kw_only=True, tag="note"):
@@ -201,6 +209,7 @@ AnyAction = (
     SendMessage
     | TransferConversation
     | CloseConversation
+    | ReopenConversation
     | AddNote
     | LinkCase
     | MarkRead
@@ -242,6 +251,9 @@ class Command(
     """Departments for which the token may act."""
     department: str = ""
     """Department for which this is done; '' for the department that owns the conversation."""
+    reply_to: str = ""
+    """Destination that gets an event if the command is refused, because no caller asks for its
+    status; '' for none."""
 
     @property
     def type(self) -> str:

@@ -55,6 +55,12 @@ openklant_looks = _counter(
     "destination",
     "outcome",
 )
+openklant_registrations = _counter(
+    "postkamer_openklant_registrations_total",
+    "Contacts that employees registered in an Open Klant, sent to the citizen or only kept",
+    "destination",
+    "outcome",
+)
 openklant_unseen_seconds = _gauge(
     "postkamer_openklant_unseen_seconds",
     "How long ago the task was looked at that waits longest for it",

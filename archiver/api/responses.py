@@ -170,15 +170,15 @@ class Happened(Shown):
     """Event in a conversation."""
 
     event: str
-    """Kind of event: opened, transferred, closed, linked, read, confirmed, released, merged; or,
-    without a command, decided, waiting, alarmed, unconfirmed, window."""
+    """Kind of event: opened, transferred, closed, reopened, linked, read, confirmed, released,
+    merged; or, without a command, decided, waiting, alarmed, unconfirmed, window."""
     department: str
     """Department that owned the conversation from this event on."""
     at: datetime.datetime
     from_department: str | None = Field(alias="from")
     """Department that owned the conversation before a transfer."""
     reason: str | None
-    """Reason of a transfer or a closing, in its author's words."""
+    """Reason of a transfer, a closing or a reopening, in its author's words."""
     author: Author | None
     """Author of the event; null if there is none, as when a rule caused it."""
     zaak: str | None

@@ -66,10 +66,13 @@ def build_conversation(part: ConversationPart, department_name: DepartmentName) 
 def _closing_time(
     steps: Sequence[tuple[datetime, dict[str, Any]]], messages: Sequence[Row]
 ) -> datetime | None:
-    """Return when the conversation was last closed; None if a message followed."""
-    closings = [at for at, step in steps if step["event"] == "closed"]
-    later = [row for row in messages if closings and row["at"] > closings[-1]]
-    return closings[-1] if closings and not later else None
+    """Return when the conversation was last closed; None if a message followed, or a person opened
+    it again."""
+    ends = [(at, step["event"]) for at, step in steps if step["event"] in ("closed", "reopened")]
+    if not ends or ends[-1][1] == "reopened":
+        return None
+    closed_at = ends[-1][0]
+    return None if any(row["at"] > closed_at for row in messages) else closed_at
 
 
 def build_messages(part: ConversationPart, department_name: DepartmentName) -> Iterable[Message]:

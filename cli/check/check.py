@@ -11,7 +11,7 @@ import msgspec
 
 from cli.check.certificates import check_certificates
 from cli.check.coverage import WORDS, describe_coverage
-from cli.check.servers import check_servers
+from cli.check.servers import ServerCheck, check_servers
 from cli.check.warnings import find_warnings, format_warning
 from cli.support.configuration import configured_path, without_collection
 from cli.support.language import lang_option
@@ -138,6 +138,17 @@ def _setting_faults(environ: Mapping[str, str]) -> set[str]:
     return faults
 
 
+def _check_openklants(path: Path, environ: Mapping[str, str]) -> ServerCheck:
+    """Check each Open Klant of a configuration without faults."""
+    # Imported late: it imports all that a service needs, which takes a while.
+    from cli.check.openklants import check_openklants
+
+    try:
+        return check_openklants(loader.load(path, patterns=False), path.parent, environ)
+    except ConfigError:  # its faults are reported already
+        return ServerCheck()
+
+
 def format_result(result: CheckResult, lang: str = "nl") -> Iterator[str]:
     words = WORDS[lang]
     yield from map(words["fault"].format, result.faults)
@@ -150,22 +161,23 @@ def format_result(result: CheckResult, lang: str = "nl") -> Iterator[str]:
 @click.command("check")
 @config_option
 @lang_option
-@click.option("--live", "is_live", is_flag=True, help="Also connect to broker and database.")
+@click.option("--live", "is_live", is_flag=True, help="Also connect to the servers.")
 @json_option
 def command(path: Path | None, is_live: bool, lang: str, as_json: bool) -> None:
     """Check the configuration: every fault at once, and warnings.
 
     Without --config, check the file that POSTKAMER_CONFIG names, and the secrets and addresses of
     the environment. With it, check that file and the files that it includes, and nothing else.
-    With --live, connect to POSTKAMER_AMQP_URL and POSTKAMER_DATABASE_URL, and judge their versions.
+    With --live, connect to POSTKAMER_AMQP_URL, POSTKAMER_DATABASE_URL and each Open Klant, judge
+    their versions, and compare the departments with the Objecten API.
     """
     file = configured_path(path)
     with without_collection():
         result = check(file, os.environ, clock.now(), lang, settings_too=path is None)
     if is_live:
-        servers = check_servers(os.environ)
-        result.faults += [fault for fault in servers.faults if fault not in result.faults]
-        result.warnings += servers.warnings
-        result.checked += [WORDS[lang]["answers"].format(server) for server in servers.checked]
+        for servers in (check_servers(os.environ), _check_openklants(file, os.environ)):
+            result.faults += [fault for fault in servers.faults if fault not in result.faults]
+            result.warnings += servers.warnings
+            result.checked += [WORDS[lang]["answers"].format(server) for server in servers.checked]
     print_result(result, format_result(result, lang), as_json=as_json)
     sys.exit(1 if result.faults else 0)

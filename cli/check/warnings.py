@@ -11,10 +11,16 @@ from services.calendar import opening_hours
 from services.calendar.opening_hours import AMSTERDAM, Closing
 from services.config.loader import LoadedConfig
 from services.config.model import Configuration, locate_error
+from services.config.organisation import Department, Destination
 from services.config.pricing import CATEGORIES, find_rate, month_of
 from services.toml.errors import ConfigFault
 
-KLANTINTERACTIES = "/klantinteracties/api/v1"
+API_ROOTS = (
+    ("url", "/klantinteracties/api/v1"),
+    ("cases_url", "/zaken/api/v1"),
+    ("objects_url", "/api/v2"),
+)
+"""Address of an Open Klant's destination, and the end of its path."""
 CONVERSATION = "{conversation}"
 """Placeholder in a destination's link for the id of the conversation."""
 MOVED = (
@@ -142,23 +148,59 @@ def _unnamed_portfolios(config: Configuration) -> Iterator[Fault]:
 
 def _unencrypted(config: Configuration) -> Iterator[Fault]:
     for n, destination in enumerate(config.destinations):
-        if _is_remote_http(destination.url):
-            yield ("destinations", n, "url"), f"destination {destination.id}: its url is not https"
+        where, subject = ("destinations", n), f"destination {destination.id}"
+        for field in ("url", "objects_url"):  # with a cases_url no request is made
+            if _is_remote_http(getattr(destination, field, "")):
+                yield (*where, field), f"{subject}: its {field} is not https"
         oauth = destination.oauth if destination.kind == "cloudevents" else None
         if oauth and _is_remote_http(oauth.token_url):
-            where = ("destinations", n, "oauth", "token_url")
-            yield where, f"destination {destination.id}: its token_url is not https"
+            yield (*where, "oauth", "token_url"), f"{subject}: its token_url is not https"
 
 
 def _open_klants(config: Configuration) -> Iterator[Fault]:
     for n, d in enumerate(config.destinations):
         if d.kind != "openklant":
             continue
-        where, url = ("destinations", n), urlsplit(d.url)
-        if not url.path.rstrip("/").endswith(KLANTINTERACTIES) or url.query or url.fragment:
-            yield (*where, "url"), f"destination {d.id}: its url does not end in {KLANTINTERACTIES}"
+        where, subject = ("destinations", n), f"destination {d.id}"
+        for field, end in API_ROOTS:
+            address = getattr(d, field)
+            if address and not _is_api_root(address, end):
+                yield (*where, field), f"{subject}: its {field} does not end in {end}"
         if d.link and CONVERSATION not in d.link:
-            yield (*where, "link"), f"destination {d.id}: its link leads to no {CONVERSATION}"
+            yield (*where, "link"), f"{subject}: its link leads to no {CONVERSATION}"
+        if d.answer_channel and (names := _confidential_departments(config, d)):
+            readable = f"registered answers of {', '.join(names)} can be read in Open Klant"
+            yield (*where, "answer_channel"), f"{subject}: although confidential, {readable}"
+
+
+def _is_api_root(address: str, end: str) -> bool:
+    url = urlsplit(address)
+    return url.path.rstrip("/").endswith(end) and not url.query and not url.fragment
+
+
+def _confidential_departments(config: Configuration, destination: Destination) -> list[str]:
+    """Return the ids of the departments whose texts this destination does not get."""
+    return [
+        department.id
+        for department in config.departments
+        if department.destination == destination.id
+        and (department.confidential or destination.confidential)
+    ]
+
+
+def _shared_actors(config: Configuration) -> Iterator[Fault]:
+    """Warn about departments that are the same actor in an Open Klant: what is forwarded there to
+    the one may be meant for the other."""
+    registries = {d.id: d.url.rstrip("/") for d in config.destinations if d.kind == "openklant"}
+    owners: dict[tuple[str, str, str], Department] = {}
+    for n, d in enumerate(config.departments):
+        if not (registry := registries.get(d.destination)):
+            continue
+        first = owners.setdefault((registry, d.register_kind, d.register_id or d.id), d)
+        if first is not d:
+            same = f"department {d.id} of {d.tenant}: has the register_id and register_kind"
+            other = f"{first.id} of {first.tenant}, so in Open Klant and ITA they are one"
+            yield ("departments", n), f"{same} of department {other}"
 
 
 def _is_remote_http(address: str) -> bool:
@@ -178,4 +220,5 @@ CHECKS: tuple[Callable[[Configuration], Iterator[Fault]], ...] = (
     _unnamed_portfolios,
     _unencrypted,
     _open_klants,
+    _shared_actors,
 )

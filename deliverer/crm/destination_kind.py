@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple
 
@@ -27,6 +27,8 @@ class Secrets(NamedTuple):
     keys: Keys
     client_secret: str = ""
     """Secret that proves our identity to its token endpoint."""
+    objects_token: str = ""
+    """Token for the Objecten API beside an Open Klant."""
 
 
 class Credentials(NamedTuple):
@@ -35,6 +37,7 @@ class Credentials(NamedTuple):
     keys: Keys
     client_secret: str
     certificates: Certificates | None
+    objects_token: str = ""
 
 
 class ReceiverContext(NamedTuple):
@@ -42,6 +45,7 @@ class ReceiverContext(NamedTuple):
 
     pool: Pool
     department: Callable[[str, str], Department | None]
+    departments: Sequence[Department]
     networks: Collection[Network]
     archiver: str
     """Address of the archiver's API."""

@@ -22,6 +22,8 @@ ATTEMPT_SECONDS, CONNECT_SECONDS = 15.0, 2.0
 ANSWER_BYTES = 8192
 """Bytes read of an answer. Errors of the Graph API and problem details of a CRM fit; the rest is
 discarded."""
+VERSION_CHARACTERS = 20
+"""Longest `API-version` that is read; real ones have five."""
 
 Tls = Callable[[], ssl.SSLContext | bool]
 """Returns the TLS context for new connections; True means the system's authorities."""
@@ -94,6 +96,7 @@ class HttpClient:
                 return Response(
                     status=response.status,
                     retry_after=_retry_after(response.headers),
+                    api_version=response.headers.get("API-version", "")[:VERSION_CHARACTERS],
                     body=await _read_limited(response.content, self._max_bytes),
                 )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

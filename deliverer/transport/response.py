@@ -22,6 +22,8 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     """True if a reused connection was closed before a byte of the answer came."""
     retry_after: float | None = None
     """Seconds."""
+    api_version: str = ""
+    """Header `API-version` of a Dutch government API; '' without one."""
     body: bytes = b""
     """First part of the body."""
     responder: Literal["destination", "token endpoint"] = "destination"

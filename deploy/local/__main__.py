@@ -95,16 +95,16 @@ def installation_secrets(state: State, overrides: Mapping[str, str]) -> plan.Sec
 
 def example(folder: Path, environment: Mapping[str, str]) -> Path:
     """Return the shipped configuration, or a copy of it if the sandbox listens on another port or
-    all departments are to be open."""
+    POSTKAMER_EXAMPLE asks for a change."""
     shipped = Path(environment["POSTKAMER_CONFIG"])
-    port, is_always_open = environment[plan.SANDBOX.variable], plan.is_always_open(environment)
-    if port == str(plan.SANDBOX.default) and not is_always_open:
+    port, variants = environment[plan.SANDBOX.variable], plan.variants(environment)
+    if port == str(plan.SANDBOX.default) and not variants:
         return shipped
     own = folder / shipped.parent.name
     for file in shipped.parent.rglob("*.toml"):
         copy = own / file.relative_to(shipped.parent)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(plan.example_for(file.read_text(), port, is_always_open=is_always_open))
+        copy.write_text(plan.example_for(file.read_text(), port, variants))
     return own / shipped.name
 
 

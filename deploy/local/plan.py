@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,8 +60,24 @@ FIXED = {
     "POSTKAMER_META_ACCESS_TOKEN": "sandbox-access-token",
     "POSTKAMER_PRIVATE_NETWORKS": "127.0.0.0/8,::1/128",
     "PYTHONUNBUFFERED": "1",
+    "OPENKLANT_TOKEN": "5a6d626f7800000000000000000000000000beef",
 }
 """These are no secrets: they protect sandbox data, on ports of this machine only."""
+
+VARIANTS = ("always-open", "openklant")
+"""Changes of the shipped example that POSTKAMER_EXAMPLE makes."""
+CRM = r"""^id = "crm"
+kind = "cloudevents"
+url = "http://127\.0\.0\.1:8090/crm/events"
+secret = "env:CRM_SECRET"$"""
+OPEN_KLANT = """id = "crm"
+kind = "openklant"
+url = "http://127.0.0.1:8090/openklant/klantinteracties/api/v1"
+secret = "env:OPENKLANT_TOKEN"
+answer_channel = "WhatsApp versturen"
+objects_url = "http://127.0.0.1:8090/objecten/api/v2"
+objects_secret = "env:OPENKLANT_TOKEN"
+look_seconds = 15"""
 
 
 @dataclass(frozen=True)
@@ -110,20 +126,23 @@ def first_token(tokens: str) -> str:
     return tokens.partition(",")[0].partition(":")[2].strip()
 
 
-def example_for(text: str, sandbox: str, *, is_always_open: bool = False) -> str:
-    """Return a file of the shipped configuration with its CRM at another port of this machine.
-    With `is_always_open` without opening hours and closings."""
-    if is_always_open:
+def example_for(text: str, sandbox: str, variants: Collection[str] = ()) -> str:
+    """Return a file of the shipped configuration with its CRM at another port of this machine:
+    `always-open` without opening hours and closings, `openklant` with an Open Klant as its CRM."""
+    if "openklant" in variants:
+        text = re.sub(CRM, OPEN_KLANT, text, flags=re.MULTILINE)
+    if "always-open" in variants:
         text = re.sub(r"^\[\[closings\]\]\n(?:.+\n)*|^hours = .*\n", "", text, flags=re.MULTILINE)
     return text.replace(f"//127.0.0.1:{SANDBOX.default}/", f"//127.0.0.1:{sandbox}/")
 
 
-def is_always_open(environment: Mapping[str, str]) -> bool:
-    """Return True if POSTKAMER_EXAMPLE asks for the example without opening hours."""
-    variant = environment.get("POSTKAMER_EXAMPLE", "")
-    if variant not in ("", "always-open"):
-        raise Refusal(f"POSTKAMER_EXAMPLE is always-open or nothing, not {variant!r}.")
-    return bool(variant)
+def variants(environment: Mapping[str, str]) -> frozenset[str]:
+    """Return how POSTKAMER_EXAMPLE wants the example to differ: comma separated."""
+    chosen = frozenset(environment.get("POSTKAMER_EXAMPLE", "").split(",")) - {""}
+    if unknown := sorted(chosen.difference(VARIANTS)):
+        possible = ", ".join(VARIANTS)
+        raise Refusal(f"POSTKAMER_EXAMPLE is one or more of {possible}, not {unknown[0]!r}.")
+    return chosen
 
 
 def port_number(environment: Mapping[str, str], port: Port) -> int:

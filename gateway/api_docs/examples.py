@@ -181,6 +181,9 @@ CHANGES: dict[str, dict[str, Json]] = {
         "answered": {"reason": "Beantwoord", "author": EMPLOYEE},
         "withOutcome": {"outcome": "redirected", "reason": "Formulier gewezen", "author": EMPLOYEE},
     },
+    "_reopen": {
+        "notAnswered": {"reason": "De inwoner wacht nog op het formulier.", "author": EMPLOYEE}
+    },
     "_note": {"note": {"text": "Belt morgen terug.", "author": EMPLOYEE}},
     "_link": {"zaak": {"zaak": "ZAAK-2026-0000012345", "author": EMPLOYEE}},
     "_read": {

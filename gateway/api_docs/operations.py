@@ -160,6 +160,17 @@ CHANGES = (
         " that begins with `outcome_needed`.",
     ),
     _change_operation(
+        "_reopen",
+        "reopenConversation",
+        "Open a closed conversation again",
+        "For a question that is not answered after all. The conversation is open again at the"
+        " department that closed it, with the deadline that it had; the citizen waits from now on,"
+        " and gets no text. The department gets the event `nl.postkamer.conversation-reopened.v1`."
+        " The command succeeds also if the conversation is open already. It ends at `failed`, with"
+        " a reason that begins with `other_open`, if another conversation with this citizen is open"
+        " at the number.",
+    ),
+    _change_operation(
         "_note",
         "noteConversation",
         "Write a note for colleagues",
@@ -169,7 +180,8 @@ CHANGES = (
         "_link",
         "linkConversation",
         "Link a conversation to a zaak",
-        "Later events and records include the link.",
+        "Later events and records include the link. If it is another link than before, the"
+        " department gets the event `nl.postkamer.conversation-linked.v1`.",
     ),
     _change_operation(
         "_read",

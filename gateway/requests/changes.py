@@ -57,15 +57,26 @@ class Close(Body):
     """Close a conversation: the question is answered."""
 
     reason: Annotated[str | None, BoundedText(500), SPARED] = optional_not_null()
-    outcome: Annotated[Literal["forwarded", "redirected", "handled"] | None, SPARED] = (
+    outcome: Annotated[Literal["answered", "forwarded", "redirected", "handled"] | None, SPARED] = (
         optional_not_null()
     )
-    """Outcome: `forwarded` to the body that decides, `redirected` the citizen to the right channel,
-    or `handled`. Required for a conversation with the label `officieel`."""
+    """Outcome: `answered` the citizen, `forwarded` to the body that decides, `redirected` the
+    citizen to the right channel, or `handled` in another way. Required for a conversation with the
+    label `officieel`."""
     author: Annotated[Author | None, SPARED] = optional_not_null()
 
     def action(self) -> contract.CloseConversation:
         return contract.CloseConversation(reason=self.reason or "", outcome=self.outcome or "")
+
+
+class Reopen(Body):
+    """Open a closed conversation again: its question is not answered after all."""
+
+    reason: Annotated[str | None, BoundedText(500), SPARED] = optional_not_null()
+    author: Annotated[Author | None, SPARED] = optional_not_null()
+
+    def action(self) -> contract.ReopenConversation:
+        return contract.ReopenConversation(reason=self.reason or "")
 
 
 class Note(Body):
@@ -304,12 +315,12 @@ class WithdrawConsent(Body):
         return contract.EndConsent(purpose=self.purpose)
 
 
-Change = Transfer | Close | Note | LinkCase | Read | Confirm | Release | Merge | Settle
+Change = Transfer | Close | Reopen | Note | LinkCase | Read | Confirm | Release | Merge | Settle
 """Commands for a conversation."""
 NumberCommand = Notice | ClearNotice | State
 ConsentCommand = GiveConsent | WithdrawConsent
 
-TRANSFER, CLOSE = TypeAdapter(Transfer), TypeAdapter(Close)
+TRANSFER, CLOSE, REOPEN = TypeAdapter(Transfer), TypeAdapter(Close), TypeAdapter(Reopen)
 NOTE, LINK_CASE = TypeAdapter(Note), TypeAdapter(LinkCase)
 CONFIRM, RELEASE, MERGE = TypeAdapter(Confirm), TypeAdapter(Release), TypeAdapter(Merge)
 READ, SETTLE = TypeAdapter(Read), TypeAdapter(Settle)
@@ -333,6 +344,7 @@ class Verb(NamedTuple):
 VERBS: dict[str, Verb] = {
     "_transfer": Verb(TRANSFER),
     "_close": Verb(CLOSE),
+    "_reopen": Verb(REOPEN),
     "_note": Verb(NOTE),
     "_link": Verb(LINK_CASE),
     "_read": Verb(READ),

@@ -27,6 +27,7 @@ NAME_DEPARTMENT = Refusal("department_unknown", "zeg voor welke afdeling dit ber
 NO_MESSAGE = Refusal("message_unknown", "het bericht waarop dit slaat hoort niet bij dit gesprek")
 TRANSFERRED = Refusal("transferred", "dit gesprek is nu bij een andere afdeling")
 CLOSED = Refusal("closed", "dit gesprek is gesloten")
+OTHER_OPEN = Refusal("other_open", "met deze inwoner is al een ander gesprek open")
 TYPE_UNKNOWN = Refusal("type_unknown", "dit soort opdracht bestaat niet")
 FAULT = Refusal("fault", "Postkamer kon dit niet uitvoeren; de beheerder moet kijken waarom")
 ASKED = Refusal("asked_meanwhile", "de inwoner vroeg nog iets dat daar niet is gezien")
@@ -128,6 +129,17 @@ def close_refusal(action: CloseConversation, conversation: Conversation) -> Refu
     if last_seen is not None and state.last_request_sequence > last_seen:
         return ASKED
     return OUTCOME_NEEDED if OFFICIAL in state.tags and not action.outcome else None
+
+
+def reopen_refusal(
+    conversation: Conversation, snapshot: Snapshot, context: RoutingContext
+) -> Refusal | None:
+    """Refuse to open a conversation again if the citizen has another open one at this number, as a
+    message of theirs must have one place, or if its department is gone and no one would hear it."""
+    if context.config.department(conversation.tenant, conversation.department) is None:
+        return NO_DEPARTMENT
+    is_other_open = snapshot.open.get((conversation.number, conversation.person)) is not None
+    return OTHER_OPEN if is_other_open else None
 
 
 def quoted_message_refusal(

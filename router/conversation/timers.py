@@ -66,6 +66,25 @@ def after_opening(
     return (build_timer(unit, conversation, IDLE, unit.at + tenant.idle_timeout, context),)
 
 
+def after_reopening(
+    unit: WorkUnit, conversation: Conversation, context: RoutingContext
+) -> tuple[Timer, ...]:
+    """Return the timers of a conversation that a person opened again. Those from before the closing
+    are gone, or are replaced by these."""
+    tenant, at = context.config.tenant(conversation.tenant), unit.at
+    assert tenant is not None
+    does_wait = conversation.state.waiting_since and tenant.wait_minutes
+    due_at = {
+        IDLE: at + tenant.idle_timeout,
+        DEPARTMENT_OPENS: department_reopens_at(conversation, at, context),
+        WAITING: waiting_due(conversation, at, context) if does_wait else None,
+        WINDOW: window_warning.warning_due(conversation, at, context),
+    }
+    return tuple(
+        build_timer(unit, conversation, kind, due, context) for kind, due in due_at.items() if due
+    )
+
+
 def _expects_more(message: MessageContext) -> bool:
     """True if more messages may follow, or else a person must look. Thanks expect neither, unless
     they open the conversation."""

@@ -315,9 +315,19 @@ def _event_data(unit: WorkUnit, message: items.Message, decision: MessageDecisio
             "sensitive": decision.sensitive,
             "windowUntil": decision.window_until,
         }
+        | _place_json(content)
         | labels_json(decision, decision.care)
         | reply_json(decision)
     )
+
+
+def _place_json(content: items.Content) -> Data:
+    """Return the place that a citizen shared, in degrees; nothing without one."""
+    place = content.detail if content.type == "location" else {}
+    degrees = place.get("latitude"), place.get("longitude")
+    if not all(isinstance(each, int | float) for each in degrees):
+        return {}
+    return {"place": {"latitude": degrees[0], "longitude": degrees[1]}}
 
 
 def _mask(text: str, decision: MessageDecision) -> str:

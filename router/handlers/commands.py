@@ -2,19 +2,33 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from router.conversation import refusals
 from router.handlers.conversation_commands import CONVERSATION_COMMANDS
 from router.handlers.message_commands import MESSAGE_COMMANDS
 from router.handlers.municipal_commands import MUNICIPAL_COMMANDS
-from router.handlers.pending_command import CommandHandler, PendingCommand, refuse
+from router.handlers.pending_command import (
+    CommandHandler,
+    PendingCommand,
+    refuse,
+)
 from router.model.changes import Changes, OutgoingStatus
-from router.model.decision import CommandAccepted, Decision
+from router.model.decision import (
+    CommandAccepted,
+    CommandRefused,
+    Data,
+    Decision,
+    Quarantined,
+    RefusalEvent,
+)
 from router.model.needs import Needs, identity_hashes, union
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.output.archive_records import KindAndData
 from router.output.crm_events import AddressedEvent
-from services.contract import Action, Command, UnknownAction
+from services.contract import Action, Command, Delivery, SendMessage, UnknownAction
+from services.event_types import COMMAND_REFUSED
 from services.ids import CONVERSATION
 from services.whatsapp.identities import address
 
@@ -50,10 +64,40 @@ def decide_command(
 
 
 def events(unit: WorkUnit, command: Command, decision: Decision) -> Iterator[AddressedEvent]:
-    """Yield the events of a command that was carried out."""
+    """Yield the events of a command that was carried out, or its refusal for the destination that
+    gave it."""
     if isinstance(decision, CommandAccepted):
         action = command.action
         yield from COMMANDS[type(action)].events(unit, command, action, decision)
+    elif isinstance(decision, CommandRefused | Quarantined) and decision.refusal_event:
+        yield _build_refusal(unit, command, decision.refusal_event)
+
+
+def _build_refusal(unit: WorkUnit, command: Command, refusal: RefusalEvent) -> AddressedEvent:
+    """Return the event of a refusal, without a word of the command.
+
+    It changes nothing in the conversation, so it has the sequence number of the last event there.
+    """
+    message = command.id if isinstance(command.action, SendMessage) else None
+    data: Data = {
+        "conversationId": refusal.conversation,
+        "department": refusal.department,
+        "order": command.type,
+        "reason": refusal.reason,
+    }
+    event = Delivery(
+        id=refusal.id,
+        type=COMMAND_REFUSED,
+        tenant=refusal.tenant,
+        conversation=refusal.conversation,
+        department=refusal.department,
+        sequence=refusal.sequence,
+        time=unit.at,
+        received_at=unit.at,
+        data=msgspec.json.encode(data | ({"messageId": message} if message else {})),
+        message=message,
+    )
+    return refusal.destination, event
 
 
 def record(unit: WorkUnit, command: Command, decision: Decision) -> KindAndData:

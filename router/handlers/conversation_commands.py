@@ -13,7 +13,7 @@ from router.conversation import auto_reply, consent, merge, outgoing, read_recei
 from router.conversation.confidentiality import is_confidential
 from router.conversation.reply_text import ReplyCandidate, render_reply
 from router.conversation.transition import apply_auto_reply, owner_before
-from router.handlers import unconfirmed_sends
+from router.handlers import reopening, unconfirmed_sends
 from router.handlers.pending_command import (
     EMPLOYEE,
     CommandHandler,
@@ -22,6 +22,7 @@ from router.handlers.pending_command import (
     Result,
     author_kind,
     command_status,
+    event_of_change,
     record_of_change,
     status_of,
 )
@@ -46,8 +47,6 @@ from router.output.crm_events import (
     case_json,
     conversation_json,
     decision_json,
-    labels_json,
-    reply_json,
     sender_json,
 )
 from router.rules.engine import TRANSFER, Verdict
@@ -61,18 +60,20 @@ from services.contract import (
     MarkRead,
     MergeConversation,
     ReleaseConversation,
+    ReopenConversation,
     SettleSend,
     TransferConversation,
     UnknownAction,
 )
-from services.event_types import CARE_CONFIRMED, CLOSED, TRANSFERRED
+from services.event_types import CARE_CONFIRMED, CASE_LINKED, CLOSED, TRANSFERRED
 from services.refusal import Refusal
 
 REASON = "overgedragen"
 TOO_OFTEN = "te vaak doorgestuurd zonder antwoord; terug naar de afdeling voor de rest"
 MOVES = 8
 """Maximum transfers without an answer between them: more means two machines, or departments that
-all refuse it. The conversation then stays with the number's fallback until an employee answers."""
+all refuse it. The conversation then stays with the number's fallback until an employee answers.
+Employees who take it over within a department do not count."""
 
 
 def _transfer(
@@ -86,15 +87,16 @@ def _transfer(
         return refusal
     verdict = _transfer_verdict(pending, action, previous)
     is_same = verdict.department == previous.department
-    # Naming an employee must not get around the maximum of transfers either.
-    employee = action.employee if previous.state.moves < MOVES else ""
+    # Naming an employee of another department must not get around the maximum of transfers.
+    is_allowed = previous.state.moves < MOVES or action.to_department == previous.department
+    employee = action.employee if is_allowed else ""
     if is_same and employee == previous.state.assignee:
         return pending.accept_in(previous), Changes()
     after = previous.moved_to(verdict, pending.unit.at).with_next_sequence()
     after = after.with_state(
         home_department=verdict.department,
         assignee=employee,
-        moves=previous.state.moves + 1,
+        moves=previous.state.moves + (not is_same),
         has_question=True,
         menu="",
     )
@@ -114,7 +116,7 @@ def _transfer_verdict(
     pending: PendingCommand, action: TransferConversation, previous: Conversation
 ) -> Verdict:
     fallback = pending.number.fallback
-    if previous.state.moves >= MOVES:
+    if previous.state.moves >= MOVES and action.to_department != previous.department:
         return Verdict(fallback, TRANSFER, TOO_OFTEN)
     # The reason goes on to the next department, so one from a confidential department is left out.
     # The command's own record has it in any case.
@@ -131,7 +133,7 @@ def _transfer_events(
     former = decision.former
     if decision.event is None or former is None:
         return
-    data = _event_of_change(command, action.reason, decision) | {"from": former.department}
+    data = event_of_change(command, action.reason, decision) | {"from": former.department}
     destination, event = build_event(unit, decision, TRANSFERRED, decision.event, data)
     yield destination, event
     if former.event:
@@ -154,9 +156,15 @@ def _close(pending: PendingCommand, action: CloseConversation, previous: Convers
         return refusal
     if previous.closed_at is not None:
         return pending.accept_in(previous), Changes()
-    unit = pending.unit
+    unit, due = pending.unit, previous.state.due
     after = msgspec.structs.replace(previous.with_next_sequence(), closed_at=unit.at).with_state(
-        waiting_since=None, escalated=False, menu="", due=None, idle=False, held=False
+        waiting_since=None,
+        escalated=False,
+        menu="",
+        due=None,
+        closed_due=due,
+        idle=False,
+        held=False,
     )
     after, reply, changes = _citizen_text("afgesloten", pending, after)
     decision = pending.accept_in(
@@ -173,7 +181,7 @@ def _close_events(
     unit: WorkUnit, command: Command, action: CloseConversation, decision: CommandAccepted
 ) -> Iterator[AddressedEvent]:
     if decision.event:
-        data = _event_of_change(command, action.reason, decision)
+        data = event_of_change(command, action.reason, decision)
         data |= {"outcome": action.outcome or None}
         yield build_event(unit, decision, CLOSED, decision.event, data)
 
@@ -203,9 +211,20 @@ def _note_record(command: Command, action: AddNote, decision: Decision) -> KindA
 
 
 def _link(pending: PendingCommand, action: LinkCase, previous: Conversation) -> Outcome:
-    """Link to a zaak, which all later events and records of the conversation name."""
+    """Link to a zaak, which all later events and records of the conversation name. The department
+    gets an event of its own only if the link is another one."""
     after = msgspec.structs.replace(previous.with_next_sequence(), zaak=action.zaak)
-    return pending.accept_in(after), Changes(conversation=after)
+    is_told = action.zaak != previous.zaak and pending.context.destination_of(after)
+    event = pending.unit.id("event") if is_told else None
+    return pending.accept_in(after, event=event), Changes(conversation=after)
+
+
+def _link_events(
+    unit: WorkUnit, command: Command, action: LinkCase, decision: CommandAccepted
+) -> Iterator[AddressedEvent]:
+    if decision.event:
+        data = conversation_json(decision) | {"by": sender_json(command)}
+        yield build_event(unit, decision, CASE_LINKED, decision.event, data)
 
 
 def _link_record(command: Command, action: LinkCase, decision: Decision) -> KindAndData:
@@ -394,19 +413,16 @@ def _citizen_text(
     return conversation, reply, outgoing.outgoing_changes(unit, conversation, reply, to)
 
 
-def _event_of_change(command: Command, reason: str, decision: CommandAccepted) -> Data:
-    """Return what an event says of a change by a person."""
-    by = {"reason": reason, "by": sender_json(command)}
-    return conversation_json(decision) | by | labels_json(decision) | reply_json(decision)
-
-
 CONVERSATION_COMMANDS: dict[type[Action], CommandHandler] = {
     TransferConversation: CommandHandler(
         _in_conversation(_transfer), _transfer_record, _transfer_events
     ),
     CloseConversation: CommandHandler(_in_conversation(_close), _close_record, _close_events),
+    ReopenConversation: CommandHandler(
+        _in_conversation(reopening.reopen), reopening.record, reopening.events
+    ),
     AddNote: CommandHandler(_in_conversation(_note), _note_record),
-    LinkCase: CommandHandler(_in_conversation(_link), _link_record),
+    LinkCase: CommandHandler(_in_conversation(_link), _link_record, _link_events),
     MarkRead: CommandHandler(_in_conversation(_read), _read_record),
     # An alarm wakes people of any department.
     ConfirmAlarm: CommandHandler(

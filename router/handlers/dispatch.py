@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from router.conversation.confidentiality import flag_confidential
+from router.conversation.refusals import FAULT
 from router.handlers import (
     account_event,
     citizen_message,
@@ -18,6 +19,7 @@ from router.handlers import (
     media,
     timer_fired,
 )
+from router.handlers.pending_command import plan_refusal_event
 from router.identity.changes import add_identity_changes
 from router.model.changes import Changes
 from router.model.decision import Decision, Quarantined
@@ -68,7 +70,7 @@ def _subject(unit: WorkUnit) -> object:
 def crm_events(unit: WorkUnit, decision: Decision) -> Iterator[AddressedEvent]:
     """Yield the events of one decision, in order; none if no CRM hears of it."""
     subject = _subject(unit)
-    if subject is None or isinstance(decision, Quarantined):
+    if subject is None or (isinstance(decision, Quarantined) and not decision.refusal_event):
         return
     yield from redact(decision, HANDLERS[type(subject)].events(unit, subject, decision))
 
@@ -130,10 +132,13 @@ def quarantine_unit(
 
     The sender of a command hears that it failed.
     """
-    entry = unit.entry
-    failed = commands.failed_command(unit, entry, context) if isinstance(entry, Command) else None
+    entry, decision = unit.entry, quarantine(unit, reason)
+    if isinstance(entry, Command):
+        event = plan_refusal_event(unit, entry, FAULT, context)
+        decision = msgspec.structs.replace(decision, refusal_event=event)
+        return decision, Changes(outgoing=commands.failed_command(unit, entry, context))
     fired = entry.id if isinstance(entry, Timeout) else None  # or it would fire for ever
-    return quarantine(unit, reason), Changes(outgoing=failed, fired_timer=fired)
+    return decision, Changes(fired_timer=fired)
 
 
 HANDLERS: dict[type, Handler] = {

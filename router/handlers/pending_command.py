@@ -11,14 +11,21 @@ import msgspec
 from router.conversation.refusals import may_act_for
 from router.model.changes import Changes, OutgoingStatus
 from router.model.conversation import Conversation
-from router.model.decision import CommandAccepted, CommandRefused, Decision
+from router.model.decision import CommandAccepted, CommandRefused, Data, Decision, RefusalEvent
 from router.model.needs import Needs
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.output.archive_records import KindAndData, conversation_event_data
-from router.output.crm_events import AddressedEvent, sender_json
+from router.output.crm_events import (
+    AddressedEvent,
+    conversation_json,
+    labels_json,
+    reply_json,
+    sender_json,
+)
 from services.config.numbers import Number
 from services.contract import Command, SendMessage
+from services.ids import CONVERSATION
 from services.refusal import Refusal
 from services.whatsapp.delivery_status import COMMAND_DONE
 
@@ -110,8 +117,35 @@ def refuse(
         department=command.department or _department_of_sender(command, conversation, tenant),
         message=command.id,
         reason=str(refusal),
+        refusal_event=plan_refusal_event(unit, command, refusal, context, conversation),
     )
     return decision, Changes(outgoing=command_status(unit, command, decision))
+
+
+def plan_refusal_event(
+    unit: WorkUnit,
+    command: Command,
+    refusal: Refusal,
+    context: RoutingContext,
+    conversation: Conversation | None = None,
+) -> RefusalEvent | None:
+    """Return the event of a refusal for the destination that the command names; None without one.
+
+    `conversation` is the one that its sender may know of.
+    """
+    is_addressed = context.config.destination(command.reply_to) is not None
+    if not (is_addressed and CONVERSATION.fullmatch(command.conversation)):
+        return None
+    number = context.config.number(command.number)
+    return RefusalEvent(
+        id=unit.id("event"),
+        destination=command.reply_to,
+        tenant=command.tenant or (number.tenant if number else ""),
+        conversation=command.conversation,
+        department=conversation.department if conversation else "",
+        sequence=conversation.sequence if conversation else 0,
+        reason=str(refusal),
+    )
 
 
 def status_of(decision: Decision) -> str:
@@ -127,6 +161,12 @@ def record_of_change(
     cause = {"order": command.type, "by": sender_json(command), "status": status_of(decision)}
     data = conversation_event_data(outcome, decision) | cause | {"reason": reason}
     return "conversation", data | fields
+
+
+def event_of_change(command: Command, reason: str, decision: CommandAccepted) -> Data:
+    """Return what an event says of a change by a person."""
+    by = {"reason": reason, "by": sender_json(command)}
+    return conversation_json(decision) | by | labels_json(decision) | reply_json(decision)
 
 
 def command_status(unit: WorkUnit, command: Command, decision: Decision) -> OutgoingStatus:

@@ -49,6 +49,8 @@ class ConversationState(msgspec.Struct, frozen=True, gc=False, kw_only=True, omi
     priority: str = "normal"
     due: date | None = None
     """Statutory deadline."""
+    closed_due: date | None = None
+    """Statutory deadline at the last closing by a person. It counts again if that was a mistake."""
     held: bool = False
     assignee: str = ""
     """Employee to whom a person assigned the conversation."""

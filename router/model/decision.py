@@ -168,10 +168,27 @@ class CommandAccepted(
     """Kind of author of the message that the command settles."""
 
 
+class RefusalEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """Event by which a destination learns that a command of its own was refused. The decision
+    itself belongs to no conversation, so these are of the one that the command was for."""
+
+    id: UUID
+    destination: str
+    tenant: str
+    conversation: str
+    department: str = ""
+    """Department that owns the conversation; '' if that is unknown."""
+    sequence: int = 0
+    """Last sequence number of the conversation; 0 if there is none."""
+    reason: str
+
+
 class CommandRefused(
     Decision, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="refused"
 ):
     """A command is refused, with the reason for its sender."""
+
+    refusal_event: RefusalEvent | None = None
 
 
 class TimerDecision(Decision, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="timer"):
@@ -197,6 +214,9 @@ class Quarantined(
     Decision, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="quarantined"
 ):
     """A unit that cannot be decided, with the reason for the operator."""
+
+    refusal_event: RefusalEvent | None = None
+    """Set for a command."""
 
 
 AnyDecision = (

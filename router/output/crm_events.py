@@ -20,7 +20,7 @@ from router.model.decision import (
 )
 from router.model.work import WorkUnit
 from services.contract import Command, Delivery
-from services.event_types import CARE_ALARM, TRANSFERRED
+from services.event_types import CARE_ALARM, COMMAND_REFUSED, TRANSFERRED
 from services.whatsapp import items
 
 AddressedEvent = tuple[str, Delivery]
@@ -28,6 +28,10 @@ AddressedEvent = tuple[str, Delivery]
 
 Labelled = MessageDecision | CommandAccepted | TimerDecision
 """Decision that knows the labels of its conversation."""
+
+WITHOUT_CONTENT = frozenset({CARE_ALARM, COMMAND_REFUSED})
+"""Types of events that are written without content, so that nothing is left out of them. The reason
+of a refusal is a sentence of Postkamer."""
 
 _json = msgspec.json.encode
 
@@ -94,8 +98,7 @@ def redact(decision: Decision, events: Iterable[AddressedEvent]) -> Iterator[Add
     for destination, event in events:
         owner = _owner_in(event, decision)
         confidential = decision.confidential or (owner is not None and owner.confidential)
-        # An alarm has no content that could be redacted.
-        confidential = confidential and event.type != CARE_ALARM
+        confidential = confidential and event.type not in WITHOUT_CONTENT
         takes_over = not decision.confidential and destination == decision.destination
         fields = HANDOVER_FIELDS if takes_over else VISIBLE_FIELDS
         yield destination, redact_event(event, confidential=confidential, fields=fields)

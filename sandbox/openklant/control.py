@@ -11,6 +11,7 @@ from sandbox.openklant.modes import OpenKlantMode
 from sandbox.openklant.routes import OpenKlant
 from sandbox.openklant.store import CONTACTS_KEPT, Store
 from sandbox.openklant.summary import summary
+from sandbox.openklant.versions import NEWEST, Version
 from services.http.problems import json_response, problem_response
 
 MAX_LISTED = 1_000
@@ -25,10 +26,17 @@ class Pace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Factor by which it is slower than the measured real server; 0 is without delay."""
 
 
+class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /openklant/version: an upgrade or a roll-back, which keeps all rows."""
+
+    version: Version
+
+
 class Control:
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, version: Version = NEWEST) -> None:
         self.failures = FailureSwitch(OpenKlantMode)
         self._store, self._workers = Store(), Workers()
+        self._store.version = version
         self._api = OpenKlant(token, self._store, self.failures, self._workers)
 
     def routes(self) -> list[web.RouteDef]:
@@ -37,6 +45,7 @@ class Control:
             web.get("/openklant/summary", self._summary),
             web.delete("/openklant/summary", self._clear),
             web.post("/openklant/mode", self.failures.set_mode),
+            web.post("/openklant/version", self._set_version),
             web.get("/openklant/pace", self._pace),
             web.post("/openklant/pace", self._set_pace),
         ]
@@ -45,7 +54,11 @@ class Control:
         last = request.query.get("last", str(MAX_LISTED))
         if not last.isdecimal() or not 1 <= int(last) <= CONTACTS_KEPT:
             return problem_response(400, f"last: expected a whole number from 1 to {CONTACTS_KEPT}")
-        state = {"mode": self.failures.mode.mode, "pace": self._workers.factor}
+        state = {
+            "mode": self.failures.mode.mode,
+            "pace": self._workers.factor,
+            "version": self._store.version,
+        }
         return json_response(summary(self._store, int(last)) | state)
 
     async def _clear(self, _: web.Request) -> web.Response:
@@ -62,3 +75,11 @@ class Control:
             return problem_response(400, "this pace is not possible", str(error))
         self._workers.set_factor(pace.factor)
         return json_response(pace)
+
+    async def _set_version(self, request: web.Request) -> web.Response:
+        try:
+            release = msgspec.json.decode(await request.read(), type=Release)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return problem_response(400, "this version is not known", str(error))
+        self._store.version = release.version
+        return json_response(release)

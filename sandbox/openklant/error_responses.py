@@ -7,7 +7,6 @@ import msgspec
 from sandbox.openklant.validation import Fault
 
 BASE = "/openklant/klantinteracties/api/v1"
-VERSION = {"API-version": "0.9.0"}
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -34,6 +33,9 @@ NOT_FOUND = Refusal(404, "not_found", "Niet gevonden.", "NotFound")
 NO_SUCH_PAGE = Refusal(404, "not_found", "Ongeldige pagina.", "NotFound")
 NOT_ACCEPTABLE = Refusal(
     406, "not_acceptable", "Kan niet voldoen aan de opgegeven Accept header.", "NotAcceptable"
+)
+EXHAUSTED = Refusal(
+    409, "conflict", "Er kon niet automatisch een opvolgend nummer worden gegenereerd.", "Conflict"
 )
 TOO_MANY = Refusal(429, "throttled", "Aanvraag werd verstikt.", "Throttled")
 BROKEN = Refusal(500, "error", "Er is een serverfout opgetreden.", "APIException")

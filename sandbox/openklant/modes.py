@@ -43,8 +43,8 @@ class OpenKlantMode(FailureMode, frozen=True):
 
     hang: no response; reset: breaks the connection at once; slow: answers late; lost: stores, but
     breaks the connection before the response; half: breaks it in the middle of the response; late:
-    stores, and a proxy answers 504; race: checks all posts with the same referentienummer before
-    the first of them is stored.
+    stores, and a proxy answers 504; race: checks all posts with the same number, sent or drawn,
+    before the first of them is stored.
     """
 
     mode: Literal[

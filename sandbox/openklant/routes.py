@@ -1,18 +1,21 @@
 """Routes of Open Klant: authentication, responses, and failures of responses."""
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
 from sandbox.failure_mode import FailureSwitch
 from sandbox.openklant import error_responses, writes
-from sandbox.openklant.error_responses import BASE, VERSION, Refusal
+from sandbox.openklant.error_responses import BASE, Refusal
 from sandbox.openklant.latency import Workers, work_seconds
-from sandbox.openklant.lists import list_page
+from sandbox.openklant.lists import EXPANDABLE, list_page, read_expansion, refuse_unknown
 from sandbox.openklant.modes import OpenKlantMode, Races, break_response, reject
 from sandbox.openklant.request_body import Unreadable, parse
 from sandbox.openklant.schema import RESOURCES, TOGETHER
-from sandbox.openklant.serializers import Serializer
-from sandbox.openklant.store import Conflict, Store
-from sandbox.openklant.writes import CheckedWrite, Stamp
+from sandbox.openklant.serializers import Json, Serializer
+from sandbox.openklant.store import Conflict, Row, Store
+from sandbox.openklant.versions import API_VERSIONS
+from sandbox.openklant.writes import CheckedWrite, NumbersExhausted, Stamp
 from services import clock
 from services.http.body import read_body
 from services.http.problems import json_response
@@ -50,7 +53,7 @@ class OpenKlant:
         if isinstance(refused, web.Response):
             return refused
         response = await self._answer(request, mode, refused)
-        response.headers.update(VERSION)
+        response.headers["API-version"] = API_VERSIONS[self._store.version]
         return break_response(request, mode, response)
 
     async def _answer(
@@ -103,7 +106,10 @@ class OpenKlant:
             values = parse(as_uwsgi(request, body))
         except Unreadable:
             return error_responses.UNREADABLE
-        checked = writes.check_write(self._store, resource, values, existing)
+        try:
+            checked = writes.check_write(self._store, resource, values, existing)
+        except NumbersExhausted:
+            return error_responses.EXHAUSTED
         return checked if isinstance(checked, CheckedWrite) else error_responses.invalid(*checked)
 
     def _carry_out(self, request: web.Request, plan: Plan) -> web.Response:
@@ -135,19 +141,43 @@ class OpenKlant:
 
     def _read_or_remove(self, request: web.Request) -> web.Response:
         resource, uuid = path_parts(request)
+        row = self._store.get(resource, uuid)
+        if row and request.method == "DELETE":
+            return self._remove(request, resource, row)
         serializer = self._serializer(request)
-        if request.method == "DELETE":
-            self._store.remove(resource, uuid)
+        found = (
+            read_one(serializer, resource, row, request.query)
+            if row
+            else list_page(serializer, resource, request.url)
+        )
+        return (
+            refusal_response(request, found) if isinstance(found, Refusal) else json_response(found)
+        )
+
+    def _remove(self, request: web.Request, resource: str, row: Row) -> web.Response:
+        if resource != "onderwerpobjecten" or request.query.get("cascade", "").lower() != "true":
+            self._store.remove(resource, row["uuid"])
             return web.Response(status=204)
-        if row := self._store.get(resource, uuid):
-            return json_response(serializer.serialize(resource, row))
-        page = list_page(serializer, resource, request.url)
-        if isinstance(page, Refusal):
-            return refusal_response(request, page)
-        return json_response(page)
+        link = self._serializer(request).link
+        kept = writes.remove_with_contacts(self._store, row)
+        return json_response({"behouden": [link("klantcontacten", uuid)["url"] for uuid in kept]})
 
     def _serializer(self, request: web.Request) -> Serializer:
         return Serializer(self._store, str(request.url.origin()) + BASE)
+
+
+def read_one(
+    serializer: Serializer, resource: str, row: Row, query: Mapping[str, str]
+) -> Json | Refusal:
+    """Return the response to GET on a row."""
+    known = {"expand"} if resource in EXPANDABLE else set[str]()
+    if refusal := refuse_unknown(query, known):
+        return refusal
+    paths = read_expansion(resource, query)
+    if isinstance(paths, Refusal):
+        return paths
+    expansion = {"_expand": serializer.expand(resource, row, paths)} if paths else {}
+    return serializer.serialize(resource, row) | expansion
 
 
 def path_parts(request: web.Request) -> tuple[str, str]:

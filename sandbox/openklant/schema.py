@@ -1,4 +1,4 @@
-"""Fields of each resource, in one table, made from what the server was seen to accept. Pure."""
+"""Fields of each resource in the newest version, in one table, as the server took them. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -8,7 +8,7 @@ import msgspec
 Kind = Literal[
     "text", "choice", "yes", "moment", "metadata", "group", "ref", "refs", "ignored",
 ]  # fmt: skip
-Form = Literal["", "digits", "phone", "email"]
+Form = Literal["", "digits", "phone", "older-phone", "email", "url"]
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +50,19 @@ def parent(to: str) -> Field:
 
 def choice(*values: str) -> Field:
     return Field(kind="choice", one_of=values, required=True)
+
+
+def address_value(phone: Form) -> Field:
+    """Return the field of an address, whose form depends on the kind of address."""
+    return Field(
+        max_length=80,
+        required=True,
+        selector="soortDigitaalAdres",
+        variants={
+            "email": Field(form="email", max_length=80, required=True),
+            "telefoonnummer": Field(form=phone, max_length=80, required=True),
+        },
+    )
 
 
 def ignored(default: Any) -> Field:
@@ -119,15 +132,7 @@ RESOURCES: Mapping[str, Fields] = {
         "verstrektDoorPartij": Field(
             kind="ref", to="partijen", null=True, required=True, default=None
         ),
-        "adres": Field(
-            max_length=80,
-            required=True,
-            selector="soortDigitaalAdres",
-            variants={
-                "email": Field(form="email", max_length=80, required=True),
-                "telefoonnummer": Field(form="phone", max_length=80, required=True),
-            },
-        ),
+        "adres": address_value("phone"),
         "soortDigitaalAdres": choice("email", "telefoonnummer", "overig"),
         "isStandaardAdres": ignored(False),
         "omschrijving": text(40),
@@ -153,8 +158,8 @@ RESOURCES: Mapping[str, Fields] = {
         "inhoud": text(1000),
         "reactie": text(4000),
         "indicatieContactGelukt": Field(kind="yes", null=True, default=None),
-        "hoofdOnderwerpType": ignored(""),
-        "verdereActieOndernomen": ignored(False),
+        "hoofdOnderwerpType": Field(form="url", max_length=200, blank=True),
+        "verdereActieOndernomen": Field(kind="yes", default=False),
         "taal": text(3, required=True),
         "vertrouwelijk": YES,
         "plaatsgevondenOp": Field(kind="moment"),

@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from sandbox.openklant.schema import PARTS, RESOURCES
+from sandbox.openklant.schema import PARTS
 from sandbox.openklant.store import Row, Store
+from sandbox.openklant.versions import FIELDS
 
 Json = dict[str, Any]
 
@@ -32,13 +33,33 @@ class Serializer(msgspec.Struct, frozen=True):
 
     def serialize(self, resource: str, row: Row) -> Json:
         row_data = self.link(resource, row["uuid"])
-        for name, field in RESOURCES[resource].items():
+        for name, field in FIELDS[self.store.version][resource].items():
             value = row[name]
             row_data[name] = self._links(field.to, value) if field.to else format_value(value)
         for name, (other, back) in BACK.get(resource, {}).items():
             rows = self.store.children(other, back, row["uuid"])
             row_data[name] = [self.link(other, each["uuid"]) for each in rows]
         return row_data | self._derived_fields(resource, row, row_data)
+
+    def expand(self, resource: str, row: Row, paths: frozenset[str]) -> Json:
+        """Return the `_expand` of a row: whole rows in place of links, and theirs inside them."""
+        expansion: Json = {}
+        for name in sorted(path for path in paths if "." not in path):
+            inner = frozenset(p.partition(".")[2] for p in paths if p.startswith(f"{name}."))
+            if name in BACK.get(resource, {}):
+                other, back = BACK[resource][name]
+                children = self.store.children(other, back, row["uuid"])
+                expansion[name] = [self._serialize_expanded(other, one, inner) for one in children]
+            elif field := FIELDS[self.store.version][resource].get(name):
+                one = row[name] and self.store.get(field.to, row[name])
+                expansion[name] = one and self._serialize_expanded(field.to, one, inner)
+            else:
+                expansion[name] = []
+        return expansion
+
+    def _serialize_expanded(self, resource: str, row: Row, paths: frozenset[str]) -> Json:
+        expansion = self.expand(resource, row, paths) if paths else {}
+        return self.serialize(resource, row) | ({"_expand": expansion} if expansion else {})
 
     def _links(self, to: str, value: Any) -> Any:
         if isinstance(value, tuple):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sandbox.openklant.schema import RESOURCES, UNIQUE
+from sandbox.openklant.versions import NEWEST, Version
 
 Row = dict[str, Any]
 
@@ -19,6 +20,9 @@ class Conflict(Exception):
 
 
 class Store:
+    version: Version = NEWEST
+    """Version of the server; an upgrade or a roll-back keeps the rows."""
+
     def __init__(self, *, contacts: int = CONTACTS_KEPT, others: int = ROWS_KEPT) -> None:
         self._most = dict.fromkeys(RESOURCES, others) | {"klantcontacten": contacts}
         self.clear()

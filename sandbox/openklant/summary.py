@@ -9,23 +9,24 @@ from sandbox.openklant.store import Row, Store
 Json = dict[str, Any]
 
 CONTACT_FIELDS = (
-    "uuid", "kanaal", "onderwerp", "inhoud", "reactie", "plaatsgevondenOp", "metadata",
+    "uuid", "nummer", "kanaal", "onderwerp", "inhoud", "reactie", "indicatieContactGelukt",
+    "plaatsgevondenOp", "metadata",
 )  # fmt: skip
 TASK_FIELDS = (
-    "uuid", "referentienummer", "gevraagdeHandeling", "toelichting", "status", "afgehandeldOp",
+    "uuid", "nummer", "referentienummer", "gevraagdeHandeling", "toelichting", "status",
+    "afgehandeldOp",
 )  # fmt: skip
 
 
 def summary(store: Store, most: int) -> Json:
-    """Return the newest `most` contacts, by their number."""
+    """Return the newest `most` contacts, oldest first, each by its reference number, or by its uuid
+    if it has none."""
     contacts = list(store.all("klantcontacten"))[-most:]
     return {
         "counts": {name: store.count(name) for name in RESOURCES},
         "dropped": store.dropped,
         "contacts": {
-            row["referentienummer"]: contact_json(store, row)
-            for row in contacts
-            if row["referentienummer"] is not None
+            row["referentienummer"] or row["uuid"]: contact_json(store, row) for row in contacts
         },
     }
 
@@ -45,7 +46,7 @@ def contact_json(store: Store, row: Row) -> Json:
         ],
         "actoren": [actor_name(store, one["actor"]) for one in links],
         "onderwerpen": [
-            pick(one, ("wasKlantcontact",)) | one["onderwerpobjectidentificator"]
+            pick(one, ("uuid", "wasKlantcontact")) | one["onderwerpobjectidentificator"]
             for one in subjects
         ],
     }

@@ -19,7 +19,9 @@ WHOLE = "nonFieldErrors"
 FORMS: Mapping[str, re.Pattern[str]] = {
     "digits": re.compile(r"-?[0-9]+"),
     "email": re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+"),
+    "older-phone": re.compile(r"(?!0800|0900|088)(0[1-9][0-9]{8}|\+[0-9]{9,15}|00[0-9]{7,13})"),
     "phone": re.compile(r"(?!0800|0900)(0[1-9][0-9]{8}|\+[0-9]{9,15}|00[0-9]{7,13})"),
+    "url": re.compile(r"https?://[^\s/?#]+\.[^\s/?#]+([/?#]\S*)?"),
 }
 Exists = Callable[[str, str], bool]
 """True if the resource has a row with this uuid."""

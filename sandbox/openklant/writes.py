@@ -13,6 +13,14 @@ import msgspec
 from sandbox.openklant.schema import PARTS, RESOURCES, TOGETHER, UNIQUE, Fields, default_row
 from sandbox.openklant.store import Row, Store
 from sandbox.openklant.validation import WHOLE, Fault, ReadResult, read_fields, refuse
+from sandbox.openklant.versions import DRAWN, DRAWS, FIELDS
+
+DIGITS = 10
+"""Digits of a number that the server draws."""
+
+
+class NumbersExhausted(Exception):
+    """The server cannot draw a number, since the highest one is in use."""
 
 
 class Stamp(msgspec.Struct, frozen=True):
@@ -34,17 +42,18 @@ class CheckedWrite(msgspec.Struct, frozen=True):
     def number(self) -> str:
         """Number that concurrent requests may bring too."""
         inner = self.values.get("klantcontact") if self.resource == TOGETHER else self.values
-        return str((inner or {}).get("referentienummer") or "")
+        inner = inner or {}
+        return str(inner.get("referentienummer") or inner.get("nummer") or "")
 
 
 def check_write(
     store: Store, resource: str, body: object, previous: Row | None = None
 ) -> CheckedWrite | list[Fault]:
     """Check a body; return what may be stored, or all its faults. `previous` is the row that is
-    changed; fields that are left out then do not change."""
+    changed; fields that are left out then do not change. Raises NumbersExhausted."""
     if resource == TOGETHER:
         return _check_together(store, body)
-    result = _check(store, resource, RESOURCES[resource], body, previous)
+    result = _check(store, resource, FIELDS[store.version][resource], body, previous)
     if result.faults:
         return result.faults
     return CheckedWrite(resource, result.value, previous["uuid"] if previous else "")
@@ -61,7 +70,24 @@ def _check(
     if resource == "internetaken" and not result.faults and "toegewezenAanActoren" not in row:
         reason = "een van `toegewezen_aan_actor` en `toegewezen_aan_actoren` is vereist."
         result.faults.append(Fault(WHOLE, "invalid", reason))
+    if row.get("verdereActieOndernomen") and row.get("indicatieContactGelukt"):
+        reason = "Als het contact gelukt is kan er geen verdere actie zijn ondernomen"
+        result.faults.append(Fault(WHOLE, "no-further-action-when-contact-succesful", reason))
+    if not result.faults and resource in DRAWN and store.version <= DRAWS:
+        result.value["nummer"] = row.get("nummer") or draw_number(store, resource)
     return result
+
+
+def draw_number(store: Store, resource: str) -> str:
+    """Return the number after the highest one. Raises NumbersExhausted.
+
+    Like the server it takes no lock, so two requests at once can draw the same one.
+    """
+    numbers = (int(row["nummer"]) for row in store.all(resource) if row["nummer"])
+    number = f"{max(numbers, default=0) + 1:0{DIGITS}}"
+    if len(number) > DIGITS:
+        raise NumbersExhausted
+    return number
 
 
 def _unique_faults(store: Store, resource: str, values: dict[str, Any], row: Row) -> list[Fault]:
@@ -85,7 +111,7 @@ def _check_together(store: Store, body: object) -> CheckedWrite | list[Fault]:
         if name in body and body[name] is None:
             faults.append(Fault(name, "null", "Dit veld mag niet leeg zijn."))
         elif name in body:
-            fields = {field: kind for field, kind in RESOURCES[resource].items() if field != link}
+            fields = {k: v for k, v in FIELDS[store.version][resource].items() if k != link}
             result = _check(store, resource, fields, body[name], None)
             faults += [fault.nested_in(name) for fault in result.faults]
             values[name] = result.value
@@ -116,6 +142,29 @@ def change(store: Store, checked: CheckedWrite, at: datetime) -> Row:
     after = (store.get(checked.resource, checked.uuid) or {}) | checked.values
     values = checked.values | _server_fields(checked.resource, after, at)
     return store.change(checked.resource, checked.uuid, values)
+
+
+def remove_with_contacts(store: Store, row: Row) -> list[str]:
+    """Remove an onderwerpobject with both its contacts and the addresses of their parties; return
+    the contacts that stay, since another onderwerpobject refers to them."""
+    uuid, kept = row["uuid"], list[str]()
+    for contact in filter(None, (row["klantcontact"], row["wasKlantcontact"])):
+        subjects = [
+            other["uuid"]
+            for field in ("klantcontact", "wasKlantcontact")
+            for other in store.children("onderwerpobjecten", field, contact)
+        ]
+        if {*subjects} - {uuid}:
+            kept.append(contact)
+        elif store.exists("klantcontacten", contact):
+            for party in store.children("betrokkenen", "hadKlantcontact", contact):
+                held = store.children("digitaleadressen", "verstrektDoorBetrokkene", party["uuid"])
+                for address in held:
+                    store.remove("digitaleadressen", address["uuid"])
+            store.remove("klantcontacten", contact)
+    if store.exists("onderwerpobjecten", uuid):
+        store.remove("onderwerpobjecten", uuid)
+    return kept
 
 
 def _server_fields(resource: str, row: Row, at: datetime) -> Row:

@@ -117,6 +117,18 @@ export const EVENTS = {
     return null;
   },
 
+  "nl.postkamer.conversation-reopened.v1"(state, data, event) {
+    const conversation = stands(open(state, data), data);
+    conversation.closed = false;
+    note(conversation, event, { note: "reopened", reason: data.reason, given: true });
+    return { say: "say.reopened", conversation };
+  },
+
+  "nl.postkamer.conversation-linked.v1"(state, data) {
+    open(state, data).zaak = data.zaak ?? "";
+    return null;
+  },
+
   // For a confidential department the event does not give the kind of danger.
   "nl.postkamer.care-alarm.v1"(state, { conversationId, care = "other", nth }, { time }) {
     const { since = time } = nth > 1 ? state.alarms.get(conversationId) ?? {} : {};

@@ -46,6 +46,7 @@ const NOTES = {
   window: (one) => ["clock", h("strong", {}, word("desk.window", { moment: moment(one.until) })), ...because(one)],
   waiting: (one) => ["clock", h("strong", {}, word("desk.waited")), ...because(one)],
   closed: (one) => ["tick", word("desk.closed"), one.outcome && `, ${word(`outcome.${one.outcome}`)}`, ...because(one)],
+  reopened: (one) => ["question", word("desk.reopened"), ...because(one)],
   confirmed: () => ["heart", word("desk.confirmed")],
 };
 

@@ -138,6 +138,7 @@ async function start() {
   page.number = answer.body.numbers[0].id;
   page.citizen = answer.body.citizens[0];
   numbers(answer.body);
+  document.getElementById("ita").hidden = !answer.body.openklant;
   phone.start(page);
   desk.start(page);
   centre.start(page);

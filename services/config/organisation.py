@@ -138,6 +138,11 @@ class Department(ConfigModel):
     register_id: str = Field(default="", max_length=200)
     """Id of the department in the municipality's own register (`objectId` of the actor in Open
     Klant); '' if it is the same as `id`."""
+    register_name: str = Field(default="", max_length=200)
+    """Name in that register, to the letter; ITA shows a department the tasks of its own name. '' if
+    it is the same as `name`."""
+    register_kind: Literal["afdeling", "groep"] = "afdeling"
+    """Kind of unit in that register."""
 
     @property
     def called(self) -> str:
@@ -254,6 +259,32 @@ class OpenKlantDestination(HttpDestination):
     """Interval of polling for tasks that were completed in Open Klant."""
     link: str = Field(default="", max_length=500, pattern=r"^(https?://[^\s]+)?$")
     """URL of a conversation for employees, with '{conversation}' for its id."""
+    answer_channel: str = Field(default="", max_length=50)
+    """Value of `kanaal` with which an employee registers an answer that goes to the citizen's
+    phone; '' sends none."""
+    cases_url: str = Field(default="", max_length=500, pattern=r"^(https?://[^\s]+)?$")
+    """Root of the Zaken API that employees' front end reads. Contacts are linked to its zaken
+    alone; '' links to none."""
+    objects_url: str = Field(default="", max_length=500, pattern=r"^(https?://[^\s]+)?$")
+    """Root of the Objecten API with the departments and ITA's logbooks; '' if it may not be
+    read."""
+    objects_secret: str = Field(default="", pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*)?$")
+    """Name of the variable with its token."""
+
+    @model_validator(mode="after")
+    def _check_answer_channel(self) -> Self:
+        if self.answer_channel.casefold() == self.channel.casefold():
+            # Each contact that we write would be read as an answer to a citizen.
+            raise PydanticCustomError(
+                "answer_channel", "The answer_channel must be another than the channel"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_objects(self) -> Self:
+        if bool(self.objects_url) != bool(self.objects_secret):
+            raise PydanticCustomError("objects", "An objects_url goes with an objects_secret")
+        return self
 
 
 class MailDestination(Destination):

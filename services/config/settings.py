@@ -237,14 +237,20 @@ class RouterSettings(Settings):
     router_ops_port: Port = 9081
 
 
-class DelivererSettings(Settings):
+class NetworkSettings(BaseModel):
+    """Private networks in which CRMs may be, such as `10.1.0.0/16`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    private_networks: Networks = ()
+
+
+class DelivererSettings(Settings, NetworkSettings):
     meta_access_token: SecretStr
     meta_graph_url: GraphUrl
     object_store: ObjectStore
     scanner_url: ScannerUrl = ""
     """URL of clamd; '' scans no file."""
-    private_networks: Networks = ()
-    """Private networks in which CRMs may be, such as `10.1.0.0/16`."""
     archiver_url: Url = "http://127.0.0.1:8083"
     """Address of the archiver's API for CRMs, which ask there for content that events leave out."""
     deliverer_ops_port: Port = 9082

@@ -7,7 +7,14 @@ from playwright.async_api import Browser, expect
 
 from gateway.requests.changes import Close, Confirm, Transfer
 from services import clock
-from services.event_types import CARE_ALARM, CARE_CONFIRMED, CLOSED, STATUS_CHANGED
+from services.event_types import (
+    CARE_ALARM,
+    CARE_CONFIRMED,
+    CASE_LINKED,
+    CLOSED,
+    REOPENED,
+    STATUS_CHANGED,
+)
 from tests.support.browser.faults import ONE_PART, faults, faults_at, layout_faults, resize
 from tests.support.browser.page import IN_CHROMIUM, MailroomPage
 from tests.support.browser.small_town import SmallTown
@@ -252,6 +259,16 @@ async def test_official_conversation_closes_only_with_an_outcome(browser: Browse
         [order] = town.orders
         assert isinstance(order, Close)
         assert order.outcome == "redirected"
+        [conversation] = town.records
+        about = {"conversationId": conversation, "department": "burgerzaken"}
+        await town.tell(REOPENED, about | {"reason": "Formulier is kwijt"})
+        again = mailroom.thread.get_by_text(mailroom.word("desk.reopened"))
+        await expect(again).to_contain_text("Formulier is kwijt")
+        await expect(mailroom.letters).to_contain_text(mailroom.word("desk.unanswered"))
+        await town.tell(CASE_LINKED, about | {"zaak": "ZAAK-7"})
+        await expect(mailroom.page.locator("body")).to_contain_text("ZAAK-7")
+        await town.tell(CLOSED, about | {"reason": "", "outcome": "silent"})
+        await expect(mailroom.thread).to_contain_text(mailroom.word("outcome.silent"))
 
 
 async def test_refused_order_stays_at_the_desk_with_its_reason(

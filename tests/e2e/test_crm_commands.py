@@ -190,6 +190,7 @@ async def test_change_of_a_conversation_ends_at_done(watch: Watch) -> None:
         ("_transfer", {"department": "burgerzaken", "reason": "paspoort"}),
         ("_close", {}),
         ("_close", {}),
+        ("_reopen", {"reason": "wacht nog"}),
     ):
         status, accepted = await desk.does(conversation, verb, author=AUTHOR, **body)
         assert (status, accepted["status"]) == (202, "accepted")
@@ -200,8 +201,11 @@ async def test_change_of_a_conversation_ends_at_done(watch: Watch) -> None:
         )
         assert (said["status"], said["reason"]) == ("done", None), verb
         assert said["conversationId"] == conversation
-    closed = await until(lambda: watch.told(conversation, "conversation-closed"), bool, 10)
-    assert len(closed) == 1
+    await until(lambda: watch.told(conversation, "conversation-reopened"), bool, 10)
+    for type in ("conversation-linked", "conversation-closed", "conversation-reopened"):
+        assert len(await watch.told(conversation, type)) == 1, type
+    is_open = f"id = '{conversation}' and closed_at is null"
+    assert await watch.count(f"select count(*) from router.conversation where {is_open}") == 1
 
 
 async def test_second_answer_is_refused_when_two_people_answer_at_once(watch: Watch) -> None:

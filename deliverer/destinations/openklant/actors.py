@@ -6,13 +6,18 @@ Open Klant does not prevent duplicate actors, so one task at a time looks up and
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from deliverer.destinations.openklant.client import Json, OpenKlantClient, RequestRefused
+from deliverer.destinations.openklant.client import (
+    ACTORS,
+    Json,
+    OpenKlantClient,
+    RequestRefused,
+)
+from deliverer.destinations.openklant.payloads import IDENTIFIER_FIELDS
 
 MAX_KNOWN = 1000
 """Actors whose id is remembered: the departments and employees of a town hall."""
 ACTOR_FIELDS = ("actor.uuid", "toegewezenAanActoren")
 """Fields that Open Klant calls `invalid` if an actor no longer exists."""
-IDENTIFIER_FIELDS = ("objectId", "codeObjecttype", "codeRegister", "codeSoortObjectId")
 
 
 class Actors:
@@ -47,7 +52,8 @@ class Actors:
                     f"actoridentificator{part[0].upper()}{part[1:]}": identifier[part]
                     for part in IDENTIFIER_FIELDS
                 }
-                existing = await calls.find("actoren", **filters)
-                remote = existing or await calls.post("actoren", actor)
+                filters |= {"soortActor": actor["soortActor"], "indicatieActief": "true"}
+                existing = await calls.find(ACTORS, **filters)
+                remote = existing or await calls.post(ACTORS, actor)
                 self._known[key] = str(remote["uuid"])
             return self._known[key]

@@ -1,15 +1,28 @@
-"""Requests to Open Klant (Klantinteracties 0.9), and verdicts on its answers."""
+"""Requests to Open Klant (Klantinteracties 0.6 to 0.9), and verdicts on its answers."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import msgspec
+import structlog
 
 from deliverer.crm.response_policy import PARKED_STATUSES, Verdict, judge
+from deliverer.destinations.openklant.version import (
+    Version,
+    describe_version,
+    parse_version,
+    takes_numbers,
+)
 from deliverer.transport.response import Body, Response
 
+CREATE_CONTACT, CONTACTS, TASKS = "maak-klantcontact", "klantcontacten", "internetaken"
+PARTIES, ADDRESSES = "betrokkenen", "digitaleadressen"
+LINKS, SUBJECTS, ACTORS = "actorklantcontacten", "onderwerpobjecten", "actoren"
+NUMBERED = frozenset({CREATE_CONTACT, TASKS})
+"""Resources whose objects have a number."""
 Json = dict[str, Any]
 NOT_FOUND, BROKEN = 404, 500
 SAFE_WORD = re.compile(r"[A-Za-z0-9_.]{1,80}")
@@ -17,11 +30,18 @@ SAFE_WORD = re.compile(r"[A-Za-z0-9_.]{1,80}")
 NUMBERS_EXHAUSTED = Response(status=409, code="numbers")
 """Our own answer when every number that we tried is taken."""
 NUMBERS_TAKEN = "others in this Open Klant use the numbers that are drawn here (referentienummer)"
+UNSETTLED = Response(status=503, code="unsettled")
+"""Our own answer while an earlier post without a number may still be carried out."""
 UNEXPECTED_RESPONSE = Response(status=502, code="shape")
 """Our own answer when Open Klant's has another shape than its specification. The request may have
 been carried out."""
+STILL_IN_DOUBT = "an earlier attempt may still be carried out: Open Klant draws the number itself"
+ODD_SHAPES = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
+"""Errors of reading an answer that is not as its document says."""
 NOT_AS_DOCUMENTED = "Open Klant's answer is not as its document says"
 NOT_OPEN_KLANT = "something before Open Klant answered {}"
+
+log = structlog.get_logger()
 
 
 class Sender(Protocol):
@@ -55,6 +75,11 @@ class RequestRefused(Exception):
         of simultaneous posts with one number, one is stored and the others are answered 500."""
         return self.answer.status == BROKEN or self.has("unique")
 
+    @property
+    def is_certain(self) -> bool:
+        """True if Open Klant itself has answered, and not a proxy or nobody."""
+        return bool(self.answer.api_version) and self.problem is not None
+
     def has(self, code: str, field: str = "") -> bool:
         faults = self.problem.invalid_params if self.problem else []
         return any(fault.code == code and field in fault.name for fault in faults)
@@ -71,19 +96,50 @@ class RequestRefused(Exception):
         return ", ".join(f"{fault.name} {fault.code}" for fault in safe[:5])
 
 
+class Server:
+    """An Open Klant as its last answer showed it; all clients of a destination share it."""
+
+    def __init__(self, destination: str) -> None:
+        self._destination = destination
+        self.version: Version | None = None
+        self.numbering = asyncio.Lock()
+        """Held by a post that the server numbers: of two at once, one would be answered 500."""
+
+    @property
+    def takes_numbers(self) -> bool:
+        return takes_numbers(self.version)
+
+    def note_version(self, header: str) -> None:
+        """Read the version of an answer. An answer without one is a proxy's and says nothing."""
+        version = parse_version(header)
+        if version and version != self.version:
+            self.version = version
+            name = describe_version(version)
+            log.info("openklant.version", destination=self._destination, version=name)
+
+
 class OpenKlantClient:
     """Makes the requests of one delivery, and counts them."""
 
-    def __init__(self, sender: Sender, url: str, token: str) -> None:
-        self._sender, self._url = sender, url.rstrip("/")
+    def __init__(self, sender: Sender, url: str, token: str, server: Server) -> None:
+        self._sender, self._url, self.server = sender, url.rstrip("/"), server
         self._headers = {"Authorization": f"Token {token}", "Accept": "application/json"}
         self.count = 0
 
+    async def learn_version(self) -> None:
+        """Ask for anything if no answer has shown the version yet."""
+        if self.server.version is None:
+            await self.find(ACTORS)
+
     async def find(self, resource: str, **filters: str) -> Json | None:
         """Return the first match, or None. `__` in a filter is Open Klant's syntax."""
-        query = urlencode(filters | {"pageSize": "1"})
-        page = await self._request("GET", f"{resource}?{query}")
-        return next(iter(page.get("results") or []), None)
+        results, _ = await self.list_page(resource, pageSize="1", **filters)
+        return next(iter(results), None)
+
+    async def list_page(self, resource: str, **filters: str) -> tuple[list[Json], bool]:
+        """Return the matches of one page, and True if there is a next page."""
+        page = await self._request("GET", f"{resource}?{urlencode(filters)}")
+        return page.get("results") or [], bool(page.get("next"))
 
     async def get(self, resource: str, uuid: str) -> Json | None:
         """Return the object, or None if it does not exist."""
@@ -95,7 +151,10 @@ class OpenKlantClient:
             raise
 
     async def post(self, resource: str, body: Json) -> Json:
-        return await self._request("POST", resource, body)
+        if resource not in NUMBERED or self.server.takes_numbers:
+            return await self._request("POST", resource, body)
+        async with self.server.numbering:
+            return await self._request("POST", resource, body)
 
     async def patch(self, resource: str, uuid: str, body: Json) -> Json:
         return await self._request("PATCH", f"{resource}/{uuid}", body)
@@ -107,6 +166,7 @@ class OpenKlantClient:
         if body is not None:
             content, headers = msgspec.json.encode(body), headers | JSON
         answer = await self._sender.request(method, f"{self._url}/{path}", content, headers)
+        self.server.note_version(answer.api_version)
         if not 200 <= answer.status < 300:
             raise RequestRefused(answer)
         try:
@@ -126,6 +186,8 @@ def judge_answer(answer: Response) -> Verdict:
     from a proxy, or from a server that does not know the host name. Pure."""
     if answer.code == NUMBERS_EXHAUSTED.code:
         return Verdict("paused", NUMBERS_TAKEN, alarm=True)
+    if answer.code == UNSETTLED.code:
+        return Verdict("paused", STILL_IN_DOUBT, may_be_message=True)
     if answer.code == UNEXPECTED_RESPONSE.code:
         return Verdict("paused", NOT_AS_DOCUMENTED, alarm=True, may_be_message=True)
     if answer.status in PARKED_STATUSES and not answer.body.lstrip().startswith(b"{"):

@@ -1,26 +1,38 @@
-"""Contacts of an Open Klant and the objects attached to them: created once, and found again."""
+"""Contacts of an Open Klant and the objects attached to them: created once, and found again.
+
+A contact carries a mark of ours, an onderwerpobject, that is created together with it. By it the
+contact is found again on every version, also if its answer was lost.
+"""
 
 from collections.abc import Callable
 from functools import partial
 from uuid import UUID
 
-from deliverer.destinations.openklant import payloads
+from deliverer.destinations.openklant import contact_text, payloads
 from deliverer.destinations.openklant.actors import Actors
-from deliverer.destinations.openklant.client import Json, OpenKlantClient, RequestRefused
+from deliverer.destinations.openklant.client import (
+    ADDRESSES,
+    CONTACTS,
+    CREATE_CONTACT,
+    LINKS,
+    PARTIES,
+    SUBJECTS,
+    Json,
+    OpenKlantClient,
+    RequestRefused,
+)
+from deliverer.destinations.openklant.events import PayloadOptions
 from deliverer.destinations.openklant.idempotent_call import (
     DeliveryContext,
-    NumberTaken,
+    NumberedCalls,
     create_numbered,
     create_once,
-    format_number,
+    numbers,
+    post_numbered,
 )
-from deliverer.destinations.openklant.payloads import PayloadOptions
 from deliverer.destinations.openklant.store import Contact, OutgoingRef, SagaStore
 
-CREATE_CONTACT, CONTACTS = "maak-klantcontact", "klantcontacten"
-PARTIES, ADDRESSES = "betrokkenen", "digitaleadressen"
-LINKS, SUBJECTS = "actorklantcontacten", "onderwerpobjecten"
-Body = Callable[[payloads.ContactKey, PayloadOptions], Json]
+Body = Callable[[payloads.ContactNumber, PayloadOptions], Json]
 
 
 class Contacts:
@@ -28,8 +40,8 @@ class Contacts:
         self._options, self._store, self._actors = options, store, actors
 
     async def complete(self, context: DeliveryContext, contact: Contact) -> Contact:
-        """Create the contact of a citizen with its address and actor, as far as they are missing.
-        Recreate it if it is deleted meanwhile."""
+        """Create the contact of a citizen with its addresses, actor and zaak, as far as they are
+        missing. Recreate it if it is deleted meanwhile."""
         try:
             return await self._complete(context, contact)
         except RequestRefused as refused:
@@ -44,28 +56,50 @@ class Contacts:
     async def _complete(self, context: DeliveryContext, contact: Contact) -> Contact:
         may_exist = not contact.fresh
         if contact.klantcontact is None:
-            contact = await self._create(
-                context, contact, partial(payloads.contact_payload, context.delivery, context.event)
-            )
+            body = partial(payloads.contact_payload, context.delivery, context.event)
+            contact = await self._create(context, contact, body)
         if not contact.addressed:
             if contact.betrokkene:
-                await self._add_address(context, str(contact.betrokkene), may_exist)
-            await self._store.set_linked(contact, addressed=True, linked=False)
+                await self._add_addresses(context, str(contact.betrokkene), may_exist)
+            contact = await self._store.set_linked(contact, addressed=True, linked=False)
         if not contact.linked:
             await self._link_actor(context, contact, payloads.POSTKAMER_ACTOR, may_exist=may_exist)
-            await self._store.set_linked(contact, addressed=True, linked=True)
-        return contact
+            contact = await self._store.set_linked(contact, addressed=True, linked=True)
+        return await self.link_case(context, contact)
 
     async def extend(self, context: DeliveryContext, contact: Contact) -> bool:
-        """Add the message to the contact. False if the contact was deleted."""
+        """Add the message to the text of the contact. False if the contact was deleted.
+
+        The length of the text before is stored first: a text of another length has the message.
+        """
         remote = await context.calls.get(CONTACTS, str(contact.klantcontact))
         if remote is None:
             return False
-        if change := payloads.extend_contact(
-            context.delivery, context.event, remote, self._options
-        ):
-            await context.calls.patch(CONTACTS, remote["uuid"], change)
+        delivery, previous = context.delivery, remote.get("inhoud") or ""
+        if contact.adding == delivery.id and len(previous) != contact.adding_to:
+            return True
+        addition = contact_text.describe_message(delivery, context.event, self._options)
+        url = contact_text.conversation_url(delivery, self._options)
+        whole = contact_text.extend_text(previous, addition, url)
+        if whole != previous:
+            await self._store.start_adding(contact, delivery.id, len(previous))
+            await context.calls.patch(CONTACTS, remote["uuid"], {"inhoud": whole})
         return True
+
+    async def link_case(self, context: DeliveryContext, contact: Contact) -> Contact:
+        """Refer to the zaak of the conversation. One that an employee linked instead stays."""
+        case = payloads.case_id(context.event.zaak, self._options.cases_url)
+        if not case or case == contact.zaak or contact.klantcontact is None:
+            return contact
+        uuid, calls = str(contact.klantcontact), context.calls
+        kind = {"onderwerpobjectidentificatorCodeObjecttype": payloads.CASE_CODES[0]}
+        existing = await calls.find(SUBJECTS, klantcontact__uuid=uuid, **kind)
+        body = payloads.case_payload(uuid, case)
+        if existing is None:
+            await calls.post(SUBJECTS, body)
+        elif existing["onderwerpobjectidentificator"]["objectId"] == contact.zaak:
+            await calls.patch(SUBJECTS, existing["uuid"], body)
+        return await self._store.set_zaak(contact, case)
 
     async def complete_answer(
         self, context: DeliveryContext, answer: Contact, outgoing: OutgoingRef, question: Contact
@@ -79,35 +113,51 @@ class Contacts:
             await self._link_actor(
                 context, answer, payloads.employee_actor(outgoing.author), may_exist=may_exist
             )
-            await self._store.set_linked(answer, addressed=False, linked=True)
+            answer = await self._store.set_linked(answer, addressed=False, linked=True)
         await self._refer_to_question(context, answer, question, may_exist)
         return answer
 
     async def _create(self, context: DeliveryContext, contact: Contact, body: Body) -> Contact:
-        async def post(row: Contact) -> Json:
-            key = payloads.ContactKey(format_number(row.number), str(row.event))
-            return await context.calls.post(CREATE_CONTACT, body(key, self._options))
+        calls = context.calls
 
-        contact, created = await create_numbered(
-            contact, post, partial(_find_own, context.calls), self._store.renumber
-        )
+        async def post(row: Contact) -> Json:
+            async def create(fields: Json) -> Json:
+                number = payloads.ContactNumber(row.event, fields)
+                return await calls.post(CREATE_CONTACT, body(number, self._options))
+
+            return await post_numbered(calls, self._store, row, create)
+
+        async def give_number(row: Contact, created: Json) -> Json:
+            if not created["klantcontact"].get("nummer"):
+                uuid = created["klantcontact"]["uuid"]
+                await calls.patch(CONTACTS, uuid, numbers(row.number))
+            return created
+
+        find = partial(_find_marked, calls)
+        created_by = NumberedCalls(post, find, give_number, self._store.renumber)
+        contact, created = await create_numbered(contact, created_by)
         party = created["betrokkene"]
         ids = UUID(created["klantcontact"]["uuid"]), UUID(party["uuid"]) if party else None
         return await self._store.set_created(contact, *ids)
 
-    async def _add_address(self, context: DeliveryContext, party: str, may_exist: bool) -> None:
-        body = payloads.address_payload(context.event, party)
-        if body is None:
-            return
-        try:
-            await create_once(
-                lambda: context.calls.post(ADDRESSES, body),
-                lambda: context.calls.find(ADDRESSES, verstrektDoorBetrokkene__uuid=party),
-                may_exist=may_exist,
-            )
-        except RequestRefused as refused:  # if the party was deleted, there is nothing to do
-            if not refused.is_missing("verstrektDoorBetrokkene"):
-                raise
+    async def _add_addresses(self, context: DeliveryContext, party: str, may_exist: bool) -> None:
+        calls = context.calls
+
+        async def find(value: str) -> Json | None:
+            # Compared here: no number may stand in an address.
+            held, _ = await calls.list_page(ADDRESSES, verstrektDoorBetrokkene__uuid=party)
+            return next((one for one in held if one["adres"] == value), None)
+
+        for body in payloads.address_payloads(context.event, party):
+            try:
+                await create_once(
+                    partial(calls.post, ADDRESSES, body),
+                    partial(find, body["adres"]),
+                    may_exist=may_exist,
+                )
+            except RequestRefused as refused:  # if the party was deleted, there is nothing to do
+                if not refused.is_missing("verstrektDoorBetrokkene"):
+                    raise
 
     async def _link_actor(
         self, context: DeliveryContext, contact: Contact, actor: Json, *, may_exist: bool
@@ -128,12 +178,14 @@ class Contacts:
     async def _refer_to_question(
         self, context: DeliveryContext, answer: Contact, question: Contact, may_exist: bool
     ) -> None:
+        """Refer to the question, without an identification: by that ITA chains its own answers."""
         answer_id, question_id = str(answer.klantcontact), str(question.klantcontact)
         body = {"klantcontact": {"uuid": answer_id}, "wasKlantcontact": {"uuid": question_id}}
+        filters = {"klantcontact__uuid": answer_id, "wasKlantcontact__uuid": question_id}
         try:
             await create_once(
                 lambda: context.calls.post(SUBJECTS, body),
-                lambda: context.calls.find(SUBJECTS, klantcontact__uuid=answer_id),
+                lambda: context.calls.find(SUBJECTS, **filters),
                 may_exist=may_exist,
             )
         except RequestRefused as refused:  # if the question was deleted, there is nothing to do
@@ -141,13 +193,11 @@ class Contacts:
                 raise
 
 
-async def _find_own(calls: OpenKlantClient, contact: Contact) -> Json | None:
-    """Return the contact with this number, and its party unless that was deleted. NumberTaken if
-    we did not create that contact."""
-    remote = await calls.find(CONTACTS, referentienummer=format_number(contact.number))
+async def _find_marked(calls: OpenKlantClient, contact: Contact) -> Json | None:
+    """Return the contact with our mark, and its party unless that was deleted."""
+    mark = {"onderwerpobject__onderwerpobjectidentificatorObjectId": str(contact.event)}
+    remote = await calls.find(CONTACTS, **mark)
     if remote is None:
         return None
-    if (remote.get("metadata") or {}).get("gebeurtenis") != str(contact.event):
-        raise NumberTaken
     party = await calls.find(PARTIES, hadKlantcontact__uuid=remote["uuid"])
     return {"klantcontact": remote, "betrokkene": party}

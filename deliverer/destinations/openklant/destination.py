@@ -13,23 +13,30 @@ from deliverer.crm.destination_kind import (
     Secrets,
     resolve_key,
 )
-from deliverer.destinations.openklant import payloads
-from deliverer.destinations.openklant.client import OpenKlantClient
-from deliverer.destinations.openklant.closing_store import ClosingStore
+from deliverer.destinations.openklant.client import OpenKlantClient, Server
+from deliverer.destinations.openklant.desk_store import DeskStore
+from deliverer.destinations.openklant.events import PayloadOptions
+from deliverer.destinations.openklant.logbook import ObjectsApi
+from deliverer.destinations.openklant.poll_round import Desk
 from deliverer.destinations.openklant.saga import OpenKlantReceiver
 from deliverer.destinations.openklant.store import SagaStore
-from deliverer.destinations.openklant.task_poller import TaskPoller, poll_intervals
+from deliverer.destinations.openklant.task_poller import PacedSender, TaskPoller, poll_intervals
 from deliverer.transport.connection_reuse import ConnectionReuse
 from deliverer.transport.http_client import http_client, system_tls_context
 from services.config.organisation import OpenKlantDestination
 from services.tasks import background_task
 
-ANSWER_BYTES = 64 * 1024
-"""Bytes read of an answer: one contact with its text, and the objects it refers to."""
+ANSWER_BYTES = 1024 * 1024
+"""Bytes read of an answer: a page of 100 tasks or contacts takes 110 KiB, and at most some 800 when
+each text has 1,000 characters of four bytes."""
 
 
 def secrets(destination: OpenKlantDestination, environ: Environ, faults: list[str]) -> Secrets:
-    return Secrets((resolve_key(destination, "secret", environ, faults),))
+    keys = (resolve_key(destination, "secret", environ, faults),)
+    if not destination.objects_url:
+        return Secrets(keys)
+    token = resolve_key(destination, "objects_secret", environ, faults).decode()
+    return Secrets(keys, objects_token=token)
 
 
 def connection_reuse(destination: OpenKlantDestination) -> ConnectionReuse:
@@ -59,13 +66,25 @@ async def receiver(
         answer_bytes=ANSWER_BYTES,
         reuse=connection_reuse(destination),
     ) as sender:
-        options = payloads.PayloadOptions(destination.channel, context.archiver, destination.link)
-        store = SagaStore(context.pool, destination.id)
-        new_client = partial(OpenKlantClient, sender, destination.url, credentials.keys[0].decode())
-        saga = OpenKlantReceiver(destination, options, context.department, store, new_client)
-        poller = TaskPoller(
-            destination.id, ClosingStore(context.pool), new_client, poll_intervals(destination)
+        id, token = destination.id, credentials.keys[0].decode()
+        options = PayloadOptions(
+            destination.channel, context.archiver, destination.link, destination.cases_url
         )
+        server, intervals = Server(id), poll_intervals(destination)
+        client = partial(OpenKlantClient, url=destination.url, token=token, server=server)
+        saga = OpenKlantReceiver(
+            destination,
+            options,
+            context.department,
+            SagaStore(context.pool, id),
+            partial(client, sender),
+        )
+        paced = PacedSender(sender, intervals.pause)
+        url, objects_token = destination.objects_url, credentials.objects_token
+        objects = ObjectsApi(paced, url, objects_token) if url else None
+        desk = Desk(id, DeskStore(context.pool, id), context.departments, {}, objects)
+        calls = partial(client, paced)
+        poller = TaskPoller(desk, destination.answer_channel, calls, intervals.every)
         async with background_task(poller.run()) as polling:
             yield saga, [polling]
 

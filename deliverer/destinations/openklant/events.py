@@ -30,6 +30,26 @@ class DecisionReason(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Place that a citizen shared, in degrees (WGS 84)."""
+
+    latitude: float
+    longitude: float
+
+
+class PayloadOptions(msgspec.Struct, frozen=True):
+    """Settings of a municipality for its Open Klant."""
+
+    channel: str
+    """Name of WhatsApp in its list of channels: `kanaal`."""
+    archiver: str
+    """Address of the archiver's API."""
+    link: str
+    """Address where an employee sees a conversation; '{conversation}' is replaced by its id."""
+    cases_url: str = ""
+    """Root of the Zaken API that employees read."""
+
+
 class Attachment(msgspec.Struct, frozen=True):
     """File of a message; its link is a path at the archiver."""
 
@@ -44,6 +64,9 @@ class EventData(msgspec.Struct, frozen=True, rename="camel"):
     type: str = ""
     text: str = ""
     media: list[Attachment] = []
+    place: Place | None = None
+    state: str = ""
+    """State of a file."""
     status: str = ""
     citizen: Citizen | str | None = msgspec.field(name="from", default=None)
     """Citizen who wrote; in a transfer, the id of the previous department."""
@@ -60,6 +83,9 @@ class EventData(msgspec.Struct, frozen=True, rename="camel"):
     language: str = ""
     due: date | None = None
     window_until: datetime | None = None
+    zaak: str = ""
+    order: str = ""
+    """Type of the command that was refused."""
 
 
 _decode = msgspec.json.Decoder(EventData).decode

@@ -2,21 +2,32 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from deliverer.destinations.openklant.client import (
     NUMBERS_EXHAUSTED,
+    UNSETTLED,
     Json,
     OpenKlantClient,
     RequestRefused,
 )
 from deliverer.destinations.openklant.events import EventData
-from deliverer.destinations.openklant.store import Contact, Task
+from deliverer.destinations.openklant.store import Contact, SagaStore, Task
 from services.contract import Delivery
 
 MAX_NUMBERS = 5
 """Numbers that we try for one contact or task. Another client may number in the same range."""
 Row = TypeVar("Row", Contact, Task)
+
+
+class NumberedCalls(NamedTuple, Generic[Row]):
+    """Calls that create an object with a number."""
+
+    post: Callable[[Row], Awaitable[Json]]
+    find: Callable[[Row], Awaitable[Json | None]]
+    give_number: Callable[[Row, Json], Awaitable[Json]]
+    """Numbers an object that has no number: a server that was upgraded meanwhile drew none."""
+    renumber: Callable[[Row], Awaitable[Row]]
 
 
 class DeliveryContext(NamedTuple):
@@ -25,10 +36,6 @@ class DeliveryContext(NamedTuple):
     delivery: Delivery
     event: EventData
     calls: OpenKlantClient
-
-
-class NumberTaken(Exception):
-    """Another client has used the number."""
 
 
 async def create_once(
@@ -49,23 +56,47 @@ async def create_once(
         raise
 
 
-async def create_numbered(
-    row: Row,
-    post: Callable[[Row], Awaitable[Json]],
-    find: Callable[[Row], Awaitable[Json | None]],
-    renumber: Callable[[Row], Awaitable[Row]],
-) -> tuple[Row, Json]:
-    """Create an object with a number once; draw another number if `find` raises NumberTaken."""
+async def create_numbered(row: Row, calls: NumberedCalls[Row]) -> tuple[Row, Json]:
+    """Create an object with a number once; draw another number if ours is taken."""
+    may_exist = not row.fresh
     for _ in range(MAX_NUMBERS):
         try:
-            return row, await create_once(
-                partial(post, row), partial(find, row), may_exist=not row.fresh
-            )
-        except NumberTaken:
-            row = await renumber(row)
+            post, find = partial(_post_settled, row, calls.post), partial(calls.find, row)
+            created = await create_once(post, find, may_exist=may_exist)
+            return row, await calls.give_number(row, created)
+        except RequestRefused as refused:
+            if not refused.has("unique"):
+                raise
+        row, may_exist = await calls.renumber(row), True
     raise RequestRefused(NUMBERS_EXHAUSTED)
 
 
-def format_number(number: int) -> str:
-    """Return a number as `referentienummer`, in ten digits."""
-    return f"{number:010}"
+async def _post_settled(row: Row, post: Callable[[Row], Awaitable[Json]]) -> Json:
+    """Post, unless an earlier post may still be carried out: it has no number of ours that would
+    make it unique."""
+    if row.unsettled:
+        raise RequestRefused(UNSETTLED)
+    return await post(row)
+
+
+async def post_numbered(
+    calls: OpenKlantClient, store: SagaStore, row: Row, post: Callable[[Json], Awaitable[Json]]
+) -> Json:
+    """Post with the fields of a number. Where Open Klant numbers by itself there are none, and the
+    row says so until the answer is here: only that keeps a second post from being made."""
+    await calls.learn_version()
+    if calls.server.takes_numbers:
+        return await post(numbers(row.number))
+    await store.set_posting(row, True)
+    try:
+        return await post({})
+    except RequestRefused as refused:
+        if refused.is_certain:
+            await store.set_posting(row, False)
+        raise
+
+
+def numbers(number: int) -> Json:
+    """Return both fields of a number, in ten digits. ITA and KISS read `nummer`, which is
+    deprecated from Open Klant 2.16 on."""
+    return {"nummer": f"{number:010}", "referentienummer": f"{number:010}"}

@@ -7,6 +7,7 @@ lost, or several attempts may have run at once.
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 
 import msgspec
 import structlog
@@ -15,14 +16,15 @@ from deliverer.crm.response_policy import Verdict
 from deliverer.destinations.openklant import events
 from deliverer.destinations.openklant.actors import Actors
 from deliverer.destinations.openklant.client import (
+    ODD_SHAPES,
     UNEXPECTED_RESPONSE,
     OpenKlantClient,
     RequestRefused,
     judge_answer,
 )
 from deliverer.destinations.openklant.contacts import Contacts
+from deliverer.destinations.openklant.events import PayloadOptions
 from deliverer.destinations.openklant.idempotent_call import DeliveryContext
-from deliverer.destinations.openklant.payloads import PayloadOptions
 from deliverer.destinations.openklant.store import Contact, OutgoingRef, SagaStore
 from deliverer.destinations.openklant.tasks import Tasks
 from deliverer.transport.response import Response
@@ -58,15 +60,19 @@ class OpenKlantReceiver:
             Tasks(options, store, actors),
         )
         self._steps: Mapping[str, tuple[Step, ...]] = {
-            event_types.RECEIVED: (self._on_message, self._assign_if_task),
+            event_types.RECEIVED: (self._on_message,),
             event_types.DECIDED: (self._assign,),
-            event_types.TRANSFERRED: (self._end_tasks, self._on_transfer),
-            event_types.CLOSED: (self._end_tasks,),
+            event_types.TRANSFERRED: (self._on_transfer,),
+            event_types.CASE_LINKED: (self._on_case,),
+            event_types.MEDIA_AVAILABLE: (self._on_file,),
+            event_types.CLOSED: (self._end_tasks, self._on_close),
+            event_types.REOPENED: (self._on_reopening,),
             event_types.STATUS_CHANGED: (
                 self._on_answer,
                 self._on_undelivered_answer,
                 self._on_settled_answer,
             ),
+            event_types.COMMAND_REFUSED: (self._on_refusal,),
         }
         """Event type -> its steps. Events of other types are not delivered: employees do not need
         them."""
@@ -85,8 +91,8 @@ class OpenKlantReceiver:
                 await step(context)
         except RequestRefused as refused:
             return msgspec.structs.replace(refused.answer, calls=context.calls.count)
-        except (LookupError, TypeError, ValueError) as error:  # an answer of another shape
-            kind = type(error).__name__  # not its text, which quotes
+        except ODD_SHAPES as error:
+            kind = type(error).__name__  # its text quotes an answer of another shape
             log.error("openklant.strange", destination=self._id, record=delivery.id, reason=kind)
             return msgspec.structs.replace(UNEXPECTED_RESPONSE, calls=context.calls.count)
         return Response(status=DONE, calls=context.calls.count)
@@ -94,41 +100,78 @@ class OpenKlantReceiver:
     def _department_of(self, context: DeliveryContext) -> Department | None:
         return self._department(context.delivery.tenant, context.event.department)
 
-    async def _on_message(self, context: DeliveryContext) -> None:
-        """Add a citizen's message: as a new contact, or to the contact of the same burst."""
-        delivery = context.delivery
-        written_at = events.written_at(delivery, context.event)
-        existing = await self._store.find_or_create_contact(delivery, written_at, self._burst)
-        if delivery.id in existing.told:
-            return
-        contact = await self._contacts.complete(context, existing)
-        # An existing contact may lack this message, or have it already.
-        if not existing.fresh and not await self._contacts.extend(context, contact):
-            await self._contacts.recreate(context, contact)  # it was deleted
-        await self._store.add_event(contact, delivery.id, written_at)
-
-    async def _assign_if_task(self, context: DeliveryContext) -> None:
-        if context.event.task:
-            await self._assign_once(context, await self._newest_contact(context))
-
-    async def _on_transfer(self, context: DeliveryContext) -> None:
+    def _own_department(self, context: DeliveryContext) -> Department | None:
+        """Return the department of an event if it works in this Open Klant."""
         department = self._department_of(context)
-        if department and department.destination == self._id:
-            await self._assign(context)
+        return department if department and department.destination == self._id else None
 
-    async def _assign_once(
-        self, context: DeliveryContext, contact: Contact, remark: str = ""
-    ) -> None:
-        """Create a task, unless an open task of the contact covers this event too; that one gets
-        the remark."""
-        if not await self._tasks.is_open(context, contact, remark):
+    async def _on_message(self, context: DeliveryContext) -> None:
+        """Add a citizen's message: as a new contact, or to the contact that goes on."""
+        contact = await self._place_message(context)
+        if context.event.task:
             await self._assign_contact(context, contact)
 
+    async def _place_message(self, context: DeliveryContext) -> Contact:
+        """Return the contact that contains the message."""
+        delivery = context.delivery
+        written_at = events.written_at(delivery, context.event)
+        find = partial(self._store.find_or_create_contact, delivery, written_at, self._burst)
+        contact = await find()
+        if delivery.id in contact.told:
+            return contact
+        if contact.event != delivery.id and not await self._continue(context, contact):
+            await self._store.finish_contact(contact)
+            contact = await find()
+        contact = await self._contacts.complete(context, contact)
+        await self._store.add_event(contact, delivery.id, written_at)
+        return contact
+
+    async def _continue(self, context: DeliveryContext, contact: Contact) -> bool:
+        """Add the message to an existing contact. False if it was deleted, or if its task is done,
+        also if that happened meanwhile: nobody would see the message."""
+        is_work = context.event.task
+        if is_work and not await self._tasks.is_open(context, contact):
+            return False
+        if not await self._contacts.extend(context, contact):
+            return False
+        return not is_work or await self._tasks.cover(context, contact)
+
+    async def _on_transfer(self, context: DeliveryContext) -> None:
+        """Give the open tasks to the new department; end them if it works elsewhere."""
+        department = self._own_department(context)
+        if department is None:
+            return await self._end_tasks(context)
+        remark = f"Doorgezet naar {department.name}. {context.event.reason}"
+        moved = [
+            await self._tasks.move(context, task, department, remark)
+            for task in await self._store.open_tasks(context.delivery.conversation)
+        ]
+        if not any(moved):
+            await self._assign(context)
+
+    async def _on_case(self, context: DeliveryContext) -> None:
+        for task in await self._store.open_tasks(context.delivery.conversation):
+            if contact := await self._store.contact_of(task):
+                await self._contacts.link_case(context, contact)
+
+    async def _on_file(self, context: DeliveryContext) -> None:
+        """Say on the open tasks that a file cannot be opened."""
+        if context.event.state not in ("quarantined", "lost"):
+            return
+        remark = f"Een bestand is niet te openen. {context.event.reason}"
+        for task in await self._store.open_tasks(context.delivery.conversation):
+            await self._tasks.remark(context, task, remark)
+
     async def _assign(self, context: DeliveryContext) -> None:
-        """Create a task for the department, on the conversation's newest contact."""
-        await self._assign_contact(context, await self._newest_contact(context))
+        """Give the conversation's newest contact a task for the department; a new contact if that
+        one's task is done."""
+        contact = await self._newest_contact(context)
+        if not contact.fresh and not await self._tasks.is_open(context, contact):
+            contact = await self._new_contact(context)
+        await self._assign_contact(context, contact)
 
     async def _assign_contact(self, context: DeliveryContext, contact: Contact) -> None:
+        """Create the task of a contact, or let its open task cover this event."""
         if department := self._department_of(context):
             contact = await self._contacts.complete(context, contact)
             try:
@@ -144,10 +187,18 @@ class OpenKlantReceiver:
         written_at = events.written_at(context.delivery, context.event)
         return await self._store.find_or_create_contact(context.delivery, written_at, None)
 
+    async def _new_contact(self, context: DeliveryContext) -> Contact:
+        """Return the contact of this event itself, which says where the text is."""
+        written_at = events.written_at(context.delivery, context.event)
+        return await self._store.create_contact(context.delivery, written_at)
+
     async def _on_answer(self, context: DeliveryContext) -> None:
         """Add an employee's answer: a contact that refers to the question. End the tasks of what
-        was asked before it."""
+        was asked before it. An answer that was registered here is here already."""
         if context.event.status not in events.SENT_STATUSES:
+            return
+        message = context.delivery.message
+        if message and await self._store.find_registered(message, "sent"):
             return
         outgoing = await self._employee_answer(context)
         question = await self._question(context, outgoing)
@@ -167,10 +218,30 @@ class OpenKlantReceiver:
         remark = events.UNDELIVERED.get(context.event.status)
         if remark is None:
             return
-        answer = await self._employee_answer(context)
-        if answer and (question := await self._question(context, answer)):
+        question, place = await self._question_in_doubt(context)
+        if question:
             remark = remark.format(context.event.reason)
-            await self._assign_once(_at_place(context, answer), question, remark)
+            await self._reopen(_at_place(context, place), question, remark)
+
+    async def _question_in_doubt(self, context: DeliveryContext) -> tuple[Contact | None, int]:
+        """Return the question of an answer that was not sent, and the answer's place. An answer
+        that was registered here is known by its message."""
+        message, status = context.delivery.message, context.event.status
+        answer = await self._employee_answer(context)
+        place = answer.place if answer else context.delivery.sequence
+        if message and (question := await self._store.find_registered(message, status)):
+            return question, place
+        return await self._question(context, answer), place
+
+    async def _reopen(self, context: DeliveryContext, question: Contact, remark: str) -> None:
+        """Open the task of a question again, with a remark. A question that was deleted comes back
+        as a new contact, if its conversation is open."""
+        task = await self._store.task_of(question)
+        if task is None:
+            return await self._assign_contact(_with_reason(context, remark), question)
+        if not await self._tasks.reopen(context, task, remark) and not question.closed:
+            contact = await self._new_contact(context)
+            await self._assign_contact(_with_reason(context, remark), contact)
 
     async def _on_settled_answer(self, context: DeliveryContext) -> None:
         """Say on a task that is still open what a person found out about the answer in doubt."""
@@ -179,7 +250,31 @@ class OpenKlantReceiver:
         answer = await self._employee_answer(context)
         if answer and (question := await self._question(context, answer)):
             remark = f"Over het antwoord: {context.event.reason}"
-            await self._tasks.is_open(_at_place(context, answer), question, remark)
+            if task := await self._store.task_of(question):
+                await self._tasks.remark(_at_place(context, answer.place), task, remark)
+
+    async def _on_reopening(self, context: DeliveryContext) -> None:
+        """Open the task of a conversation again that was opened again elsewhere."""
+        await self._store.close_contacts(context.delivery.conversation, False)
+        contact = await self._newest_contact(context)
+        await self._reopen(context, contact, f"Gesprek heropend. {context.event.reason}")
+
+    async def _on_refusal(self, context: DeliveryContext) -> None:
+        """Say on the task why the router refused an action that an employee did here, and undo it:
+        the answer was not sent, or the task stays with its department."""
+        event, message = context.event, context.delivery.message
+        if message:
+            if question := await self._store.find_registered(message, "failed"):
+                remark = events.UNDELIVERED["failed"].format(event.reason)
+                await self._reopen(context, question, remark)
+        elif event.order == "reopen":
+            for task in await self._store.open_tasks(context.delivery.conversation):
+                remark = f"Het gesprek zelf blijft gesloten. {event.reason}"
+                await self._tasks.remark(context, task, remark)
+        elif event.order == "transfer" and (department := self._own_department(context)):
+            for task in await self._store.open_tasks(context.delivery.conversation):
+                remark = f"Niet doorgezet. {event.reason}"
+                await self._tasks.move(context, task, department, remark)
 
     async def _employee_answer(self, context: DeliveryContext) -> OutgoingRef | None:
         message = context.delivery.message
@@ -197,6 +292,9 @@ class OpenKlantReceiver:
     async def _end_tasks(self, context: DeliveryContext) -> None:
         await self._tasks.end(context, self._closing_remark(context), context.delivery.sequence)
 
+    async def _on_close(self, context: DeliveryContext) -> None:
+        await self._store.close_contacts(context.delivery.conversation, True)
+
     def _closing_remark(self, context: DeliveryContext) -> str:
         """Return the remark that tells an employee why the task has ended."""
         event = context.event
@@ -209,11 +307,16 @@ class OpenKlantReceiver:
         return f"Doorgezet naar {name}. {event.reason}"
 
 
-def _at_place(context: DeliveryContext, answer: OutgoingRef) -> DeliveryContext:
+def _at_place(context: DeliveryContext, place: int) -> DeliveryContext:
     """Return the delivery at the place of an answer: a task about it covers what was asked before,
     so it still ends if the answer was sent after all."""
-    delivery = msgspec.structs.replace(context.delivery, sequence=answer.place)
+    delivery = msgspec.structs.replace(context.delivery, sequence=place)
     return context._replace(delivery=delivery)
+
+
+def _with_reason(context: DeliveryContext, reason: str) -> DeliveryContext:
+    """Return the delivery with this reason for its task."""
+    return context._replace(event=msgspec.structs.replace(context.event, reason=reason))
 
 
 def is_answer(outgoing: OutgoingRef) -> bool:

@@ -2,6 +2,7 @@
 object, and updated after the answer, so that a resumed saga knows which objects may exist."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -18,16 +19,26 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     they are known."""
 
     event: UUID
-    """Event of its first message."""
+    """Event of its first message, and the mark by which the contact is found again."""
     number: int
-    """`referentienummer`, to find the contact again."""
+    """`nummer` and `referentienummer`, where Open Klant does not number by itself."""
     klantcontact: UUID | None = None
     betrokkene: UUID | None = None
     addressed: bool = False
-    """True if its address is stored; for an answer, if its reference to the question is."""
+    """True if its addresses are stored; for an answer, if its reference to the question is."""
     linked: bool = False
     told: list[UUID] = []
     """Events of the messages that it contains."""
+    adding: UUID | None = None
+    """Message whose text is being added."""
+    adding_to: int | None = None
+    """Characters of the text before that message."""
+    zaak: str = ""
+    """Zaak that it is linked to."""
+    closed: bool = False
+    """True if its conversation was closed."""
+    unsettled: bool = False
+    """True if a post of a short while ago has no answer, and may still be carried out."""
     fresh: bool = False
     """True if no call for it was ever made."""
 
@@ -43,16 +54,21 @@ class OutgoingRef(msgspec.Struct, frozen=True):
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """Task about a contact; `internetaak` is Open Klant's id, once it is known."""
+    """The one task of a contact; `internetaak` is Open Klant's id, once it is known."""
 
     event: UUID
-    """Event that created the task."""
-    contact: UUID
     """Event of its contact."""
+    conversation: str
     number: int
+    department: str
+    """Department whose work it is."""
+    covers: int
+    """Place in the conversation of the last message that it is about."""
     internetaak: UUID | None = None
     klantcontact: UUID | None = None
-    """Open Klant's id of that contact."""
+    """Open Klant's id of the contact."""
+    ended: bool = False
+    unsettled: bool = False
     fresh: bool = False
 
 
@@ -72,12 +88,23 @@ class SagaStore:
     async def find_or_create_contact(
         self, event: Delivery, at: datetime, burst: timedelta | None
     ) -> Contact:
-        """Return the contact of this event: its own, or that of its burst; else a new one with a
-        new number. With `burst` None, the newest of the conversation."""
+        """Return the contact of this event: its own, or the conversation's newest if that goes on;
+        else a new one with a new number. A contact goes on while its task is open, and within a
+        burst. With `burst` None, the newest of the conversation."""
         parameters = (self._destination, event.id, event.conversation, at)
         for row in await self._rows(_FIND_CONTACT, *parameters, burst):
             return Contact(**row)
-        return Contact(**await self._one(_INSERT_CONTACT, *parameters, event.sequence), fresh=True)
+        return await self.create_contact(event, at)
+
+    async def create_contact(self, event: Delivery, at: datetime) -> Contact:
+        """Return the contact of this event itself; new, with a new number, if there is none."""
+        parameters = (self._destination, event.id, event.conversation, at, event.sequence)
+        return Contact(**await self._one(_INSERT_CONTACT, *parameters))
+
+    async def contact_of(self, task: Task) -> Contact | None:
+        for row in await self._rows(_FIND_ANSWER, self._destination, task.event):
+            return Contact(**row)
+        return None
 
     async def set_created(
         self, contact: Contact, klantcontact: UUID, betrokkene: UUID | None
@@ -86,8 +113,40 @@ class SagaStore:
         await self._rows(_SET_CREATED, self._destination, contact.event, *ids)
         return msgspec.structs.replace(contact, klantcontact=klantcontact, betrokkene=betrokkene)
 
-    async def set_linked(self, contact: Contact, *, addressed: bool, linked: bool) -> None:
+    async def set_linked(self, contact: Contact, *, addressed: bool, linked: bool) -> Contact:
         await self._rows(_SET_LINKED, self._destination, contact.event, addressed, linked)
+        return msgspec.structs.replace(contact, addressed=addressed, linked=linked)
+
+    async def set_posting(self, row: Contact | Task, posting: bool) -> None:
+        """Store that a post was made whose answer is still to come, or that it came."""
+        table = "klantcontact" if isinstance(row, Contact) else "internetaak"
+        await self._rows(_SET_POSTING.format(table), self._destination, row.event, posting)
+
+    async def set_zaak(self, contact: Contact, zaak: str) -> Contact:
+        await self._rows(_SET_ZAAK, self._destination, contact.event, zaak)
+        return msgspec.structs.replace(contact, zaak=zaak)
+
+    async def start_adding(self, contact: Contact, message: UUID, characters: int) -> None:
+        """Store that the text of a message is added to one of so many characters."""
+        await self._rows(_START_ADDING, self._destination, contact.event, message, characters)
+
+    async def add_event(self, contact: Contact, event: UUID, at: datetime) -> None:
+        """Store that the contact contains this message, written at `at`."""
+        await self._rows(_ADD_EVENT, self._destination, contact.event, event, at)
+
+    async def finish_contact(self, contact: Contact) -> None:
+        """Let the citizen's next message begin another contact."""
+        await self._rows(_FINISH_CONTACT, self._destination, contact.event)
+
+    async def close_contacts(self, conversation: str, closed: bool) -> None:
+        """Store that the conversation of these contacts was closed, or is open again."""
+        await self._rows(_CLOSE_CONTACTS, self._destination, conversation, closed)
+
+    async def renumber(self, contact: Contact) -> Contact:
+        """Give a contact a new number and no ids, because it was deleted or its number is taken.
+        Its task went with it."""
+        row = await self._one(_RENUMBER_CONTACT, self._destination, contact.event)
+        return Contact(**row)
 
     async def outgoing_message(self, message: UUID) -> OutgoingRef | None:
         """Return an outgoing message of an employee or of Postkamer."""
@@ -102,6 +161,13 @@ class SagaStore:
             return Contact(**row)
         return None
 
+    async def find_registered(self, message: UUID, outcome: str) -> Contact | None:
+        """Return the contact about which an employee registered this message in Open Klant, and
+        store its outcome: `sent` lets the closing that waits for it go, `failed` drops it."""
+        for row in await self._rows(_SETTLE_REGISTRATION, self._destination, message, outcome):
+            return Contact(**row)
+        return None
+
     async def find_or_create_answer(
         self, message: UUID, conversation: str, question: Contact
     ) -> Contact:
@@ -109,52 +175,60 @@ class SagaStore:
         for row in await self._rows(_FIND_ANSWER, self._destination, message):
             return Contact(**row)
         parameters = (self._destination, message, conversation, question.event)
-        return Contact(**await self._one(_INSERT_ANSWER, *parameters), fresh=True)
+        return Contact(**await self._one(_INSERT_ANSWER, *parameters))
 
     async def mark_answered(self, question: Contact, before: int) -> None:
-        """Mark the question as answered, unless an open task covers something after this place."""
+        """Mark the question as answered, unless its open task covers something after this place."""
         await self._rows(_MARK_ANSWERED, self._destination, question.event, before)
 
-    async def add_event(self, contact: Contact, event: UUID, at: datetime) -> None:
-        """Store that the contact contains this message, written at `at`."""
-        await self._rows(_ADD_EVENT, self._destination, contact.event, event, at)
-
-    async def renumber(self, contact: Contact) -> Contact:
-        """Give a contact a new number and no ids, because it was deleted or its number is taken."""
-        row = await self._one(_RENUMBER_CONTACT, self._destination, contact.event)
-        return Contact(**row, fresh=True)
+    async def task_of(self, contact: Contact) -> Task | None:
+        for row in await self._rows(_FIND_TASK, self._destination, contact.event):
+            return Task(**row)
+        return None
 
     async def find_or_create_task(self, event: Delivery, contact: Contact, department: str) -> Task:
-        """Return the task of this event; a new one with a new number if there is none."""
-        parameters = (self._destination, event.id, event.conversation, contact.event)
-        for row in await self._rows(_FIND_TASK, *parameters[:2]):
-            return Task(**row)
-        new = await self._one(_INSERT_TASK, *parameters, department, event.sequence)
-        return Task(**new, fresh=True)
+        """Return the task of this contact; a new one with a new number if there is none."""
+        if task := await self.task_of(contact):
+            return task
+        ids = (self._destination, contact.event, event.conversation, event.tenant)
+        return Task(**await self._one(_INSERT_TASK, *ids, department, event.sequence))
 
-    async def set_assigned(self, task: Task, internetaak: str) -> None:
-        await self._rows(_SET_ASSIGNED, self._destination, task.event, UUID(internetaak))
+    async def set_assigned(self, task: Task, internetaak: str, actors: Sequence[str]) -> None:
+        ids = UUID(internetaak), sorted(map(UUID, actors))
+        await self._rows(_SET_ASSIGNED, self._destination, task.event, *ids)
 
     async def renumber_task(self, task: Task) -> Task:
-        return Task(**await self._one(_RENUMBER_TASK, self._destination, task.event), fresh=True)
+        return Task(**await self._one(_RENUMBER_TASK, self._destination, task.event))
 
-    async def open_tasks(self, conversation: str, except_event: UUID) -> list[Task]:
-        """Return the open tasks of a conversation, except that of this event itself."""
-        rows = await self._rows(_OPEN_TASKS, self._destination, conversation, except_event)
-        return [Task(**row) for row in rows]
+    async def open_tasks(self, conversation: str) -> list[Task]:
+        """Return the open tasks of a conversation, the oldest first."""
+        rows = await self._rows(_OPEN_TASKS, self._destination, conversation)
+        return sorted((Task(**row) for row in rows), key=lambda task: task.event)
 
     async def extend_task(self, task: Task, sequence: int) -> bool:
         """Extend an open task to cover the conversation up to this place. False if it has ended."""
         return bool(await self._rows(_EXTEND_TASK, self._destination, task.event, sequence))
 
+    async def start_moving(self, task: Task, department: str, actors: Sequence[str]) -> None:
+        """Store the department and actors that the task gets, before Open Klant hears of them."""
+        new = department, sorted(map(UUID, actors))
+        await self._rows(_START_MOVING, self._destination, task.event, *new)
+
+    async def start_reopening(self, task: Task) -> None:
+        """Store that the task is open again, before Open Klant hears of it."""
+        await self._rows(_START_REOPENING, self._destination, task.event)
+
+    async def mark_reopened(self, task: Task) -> None:
+        await self._rows(_MARK_REOPENED, self._destination, task.event)
+
     async def start_ending(self, event: Delivery, before: int) -> list[Task]:
-        """Mark and return the open tasks that cover nothing after this place, before we end them in
-        Open Klant: if the poller finds one done from here on, we may have ended it ourselves."""
-        parameters = (self._destination, event.conversation, event.id, before)
-        rows = await self._rows(_START_ENDING, *parameters)
+        """Mark open tasks of the conversation that cover nothing after this place as ending, before
+        Open Klant hears of it, and return them, the oldest first."""
+        rows = await self._rows(_START_ENDING, self._destination, event.conversation, before)
         return sorted((Task(**row) for row in rows), key=lambda task: task.event)
 
     async def mark_ended(self, task: Task) -> None:
+        """Mark a task as ended; the citizen's next message begins another contact."""
         await self._rows(_MARK_ENDED, self._destination, task.event)
 
     async def _one(self, statement: str, *parameters: object) -> dict[str, Any]:
@@ -174,23 +248,35 @@ class SagaStore:
 
 MAX_MESSAGES = 200
 """Messages of one contact. Its text has room for fewer."""
-_CONTACT = "event, number, klantcontact, betrokkene, addressed, linked, told"
+_CONTACT = """k.event, k.number, k.klantcontact, k.betrokkene, k.addressed, k.linked, k.told,
+    k.adding, k.adding_to, k.zaak, k.closed,
+    coalesce(k.posted_at > now() - interval '60 s', false) as unsettled"""
+# True for a row that this statement inserted, false for one that it found.
+_FRESH = "(xmax = 0) as fresh"
+_SET_POSTING = """
+update deliverer.{} set posted_at = case when $3 then now() end
+where destination = $1 and event = $2
+"""
 
-# A repeated event finds its own contact first. A message belongs to the newest burst, unless too
-# much time has passed since the last message of that burst.
+# A repeated event finds its own contact first. A contact that Open Klant never got is that of its
+# own event alone.
 _FIND_CONTACT = f"""
-select {_CONTACT} from deliverer.klantcontact
+select {_CONTACT} from deliverer.klantcontact k
 where destination = $1 and conversation = $3 and answers is null
-    and (event = $2 or $2 = any(told) or $5::interval is null
-        or heard_at >= $4::timestamptz - $5::interval and cardinality(told) < {MAX_MESSAGES}
-            and not answered)
+    and (event = $2 or $2 = any(told)
+        or klantcontact is not null and ($5::interval is null
+            or not answered and cardinality(told) < {MAX_MESSAGES}
+                and (heard_at >= $4::timestamptz - $5::interval or exists (
+                    select from deliverer.internetaak t
+                    where (t.destination, t.event) = (k.destination, k.event)
+                        and not t.ended and not t.ending))))
 order by event = $2 or $2 = any(told) desc, heard_at desc, event desc limit 1
 """
 _INSERT_CONTACT = f"""
-insert into deliverer.klantcontact (destination, event, conversation, heard_at, place)
+insert into deliverer.klantcontact as k (destination, event, conversation, heard_at, place)
 values ($1, $2, $3, $4, $5)
 on conflict (destination, event) do update set event = excluded.event
-returning {_CONTACT}
+returning {_CONTACT}, {_FRESH}
 """
 _SET_CREATED = """
 update deliverer.klantcontact set klantcontact = $3, betrokkene = $4
@@ -200,74 +286,129 @@ _SET_LINKED = """
 update deliverer.klantcontact set addressed = addressed or $3, linked = linked or $4
 where destination = $1 and event = $2
 """
+_SET_ZAAK = """
+update deliverer.klantcontact set zaak = $3 where destination = $1 and event = $2
+"""
+_START_ADDING = """
+update deliverer.klantcontact set adding = $3, adding_to = $4
+where destination = $1 and event = $2
+"""
 _ADD_EVENT = """
 update deliverer.klantcontact
 set told = array_append(told, $3::uuid), heard_at = greatest(heard_at, $4)
 where destination = $1 and event = $2 and $3::uuid <> all(told)
 """
+_FINISH_CONTACT = """
+update deliverer.klantcontact set answered = true where destination = $1 and event = $2
+"""
+_CLOSE_CONTACTS = """
+update deliverer.klantcontact set closed = $3
+where destination = $1 and conversation = $2 and answers is null and closed <> $3
+"""
 _RENUMBER_CONTACT = f"""
-update deliverer.klantcontact
+with task as (
+    update deliverer.internetaak
+    set internetaak = null, actors = null, actors_before = null, ended = false, ending = false,
+        number = nextval('deliverer.referentienummer')
+    where destination = $1 and event = $2)
+update deliverer.klantcontact k
 set number = nextval('deliverer.referentienummer'), klantcontact = null, betrokkene = null,
-    addressed = false, linked = false
+    addressed = false, linked = false, zaak = '', adding = null, adding_to = null
 where destination = $1 and event = $2
 returning {_CONTACT}
 """
 _OUTGOING_MESSAGE = "select content, author_kind, author, place from deliverer.ledger where id = $1"
 _FIND_QUESTION = f"""
-select {_CONTACT} from deliverer.klantcontact
+select {_CONTACT} from deliverer.klantcontact k
 where destination = $1 and conversation = $2 and answers is null and klantcontact is not null
     and place <= $3
 order by heard_at desc, event desc limit 1
 """
+_SETTLE_REGISTRATION = f"""
+with registration as (
+    update deliverer.registration
+    set settled = case when $3 in ('sent', 'failed') then $3 else settled end
+    where destination = $1 and message = $2
+    returning contact),
+released as (
+    update deliverer.found_command set waits_for = null where waits_for = $2 and $3 = 'sent'),
+dropped as (
+    delete from deliverer.found_command where waits_for = $2 and $3 = 'failed')
+select {_CONTACT} from deliverer.klantcontact k, registration r
+where k.destination = $1 and k.event = r.contact
+"""
 _FIND_ANSWER = f"""
-select {_CONTACT} from deliverer.klantcontact where destination = $1 and event = $2
+select {_CONTACT} from deliverer.klantcontact k where destination = $1 and event = $2
 """
 _INSERT_ANSWER = f"""
-insert into deliverer.klantcontact (destination, event, conversation, answers, heard_at)
+insert into deliverer.klantcontact as k (destination, event, conversation, answers, heard_at)
 values ($1, $2, $3, $4, now())
 on conflict (destination, event) do update set event = excluded.event
-returning {_CONTACT}
+returning {_CONTACT}, {_FRESH}
 """
 _MARK_ANSWERED = """
 update deliverer.klantcontact k set answered = true
 where destination = $1 and event = $2 and not exists (
     select from deliverer.internetaak t
-    where t.destination = $1 and t.conversation = k.conversation and t.contact = $2
-        and not t.ended and t.covers > $3)
+    where t.destination = $1 and t.event = $2 and not t.ended and t.covers > $3)
 """
-_TASK_COLUMNS = """t.event, t.contact, t.number, t.internetaak, (select k.klantcontact
-    from deliverer.klantcontact k where (k.destination, k.event) = (t.destination, t.contact))"""
+_TASK = """t.event, t.conversation, t.number, t.department, t.covers, t.internetaak, t.ended,
+    coalesce(t.posted_at > now() - interval '60 s', false) as unsettled,
+    (select k.klantcontact from deliverer.klantcontact k
+        where (k.destination, k.event) = (t.destination, t.event)) as klantcontact"""
 _FIND_TASK = f"""
-select {_TASK_COLUMNS} from deliverer.internetaak t where destination = $1 and event = $2
+select {_TASK} from deliverer.internetaak t where destination = $1 and event = $2
 """
 _INSERT_TASK = f"""
-insert into deliverer.internetaak as t (destination, event, conversation, contact, department,
-    covers)
-values ($1, $2, $3, $4, $5, $6)
+insert into deliverer.internetaak as t (destination, event, contact, conversation, tenant,
+    department, covers)
+values ($1, $2, $2, $3, $4, $5, $6)
 on conflict (destination, event) do update set event = excluded.event
-returning {_TASK_COLUMNS}
+returning {_TASK}, {_FRESH}
 """
 _SET_ASSIGNED = """
-update deliverer.internetaak set internetaak = $3 where destination = $1 and event = $2
+update deliverer.internetaak set internetaak = $3, actors = $4
+where destination = $1 and event = $2
 """
 _RENUMBER_TASK = f"""
 update deliverer.internetaak t set number = nextval('deliverer.referentienummer')
 where destination = $1 and event = $2
-returning {_TASK_COLUMNS}
+returning {_TASK}
 """
 _OPEN_TASKS = f"""
-select {_TASK_COLUMNS} from deliverer.internetaak t
-where destination = $1 and conversation = $2 and event <> $3 and not ended
-order by event
+select {_TASK} from deliverer.internetaak t
+where destination = $1 and conversation = $2 and not ended
 """
 _EXTEND_TASK = """
 update deliverer.internetaak set covers = greatest(covers, $3), ending = false
 where destination = $1 and event = $2 and not ended
 returning event
 """
+_START_MOVING = """
+update deliverer.internetaak
+set department = $3, employee = '',
+    actors_before = case when actors = $4 then actors_before else actors end, actors = $4
+where destination = $1 and event = $2
+"""
+# The contact goes on: the citizen's next message is about this question.
+_START_REOPENING = """
+with contact as (
+    update deliverer.klantcontact set answered = false where destination = $1 and event = $2)
+update deliverer.internetaak
+set ended = false, ending = false, ended_at = null, handled_at = null, reopening = true
+where destination = $1 and event = $2
+"""
+_MARK_REOPENED = """
+update deliverer.internetaak set reopening = false where destination = $1 and event = $2
+"""
 _START_ENDING = f"""
 update deliverer.internetaak t set ending = true
-where destination = $1 and conversation = $2 and event <> $3 and not ended and covers <= $4
-returning {_TASK_COLUMNS}
+where destination = $1 and conversation = $2 and not ended and covers <= $3
+returning {_TASK}
 """
-_MARK_ENDED = "update deliverer.internetaak set ended = true where destination = $1 and event = $2"
+_MARK_ENDED = """
+with contact as (
+    update deliverer.klantcontact set answered = true where destination = $1 and event = $2)
+update deliverer.internetaak set ended = true, ended_at = now()
+where destination = $1 and event = $2
+"""

@@ -1,20 +1,21 @@
-"""Status of polled tasks in an Open Klant, the wait between rounds, and the command for the router.
-Pure."""
+"""Tasks as employees left them in an Open Klant, against those that we know. Pure."""
 
-from datetime import datetime
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
 
-from deliverer.destinations.openklant import payloads
-from deliverer.destinations.openklant.client import Json
+from deliverer.destinations.openklant.contact_text import Json
+from deliverer.destinations.openklant.payloads import IDENTIFIER_FIELDS, UNIT_CODES
+from deliverer.destinations.openklant.task_payloads import DONE, TO_DO
 from services.backoff import delay
-from services.contract import Author, CloseConversation, Command
+from services.config.organisation import Department
 
-TaskStatus = Literal["open", "done", "passed", "gone", "foreign", "strange", "refused"]
-REASON = "Afgehandeld in Open Klant"
-OUTCOME = "handled"
+TaskStatus = Literal[
+    "open", "done", "passed", "gone", "foreign", "strange", "refused", "moved", "reopened", "actor"
+]
+"""Result of a look at one task. `actor`: it went to an actor that is no department of ours."""
 UNAVAILABLE_STATUSES = frozenset({0, 401, 408, 429, 502, 503, 504})
 """HTTP statuses that concern no single task: no answer, our credentials, overload, a proxy."""
 REFUSED_IN_A_ROW = 3
@@ -26,53 +27,117 @@ JITTER = 0.1
 keep polling at the same moment."""
 
 
-class PolledTask(msgspec.Struct, frozen=True):
-    """Task that we have not ended, with Open Klant's ids of it and of its contact."""
+class KnownTask(msgspec.Struct, frozen=True, kw_only=True):
+    """Task as we know it, with Open Klant's ids of it and of its contact."""
 
     event: UUID
     conversation: str
+    tenant: str
     internetaak: UUID
     klantcontact: UUID | None
-
-
-class Closing(msgspec.Struct, frozen=True):
-    """Conversation without open tasks in an Open Klant. `seen` is the last place in the
-    conversation that its tasks cover."""
-
-    id: UUID
-    destination: str
-    conversation: str
     department: str
-    seen: int
-    found_at: datetime
+    employee: str = ""
+    covers: int = 0
+    actors: list[UUID] | None = None
+    """Actors there, sorted; None until they were read."""
+    actors_before: list[UUID] | None = None
+    """Actors before our last change, which may not have arrived."""
+    ended: bool = False
 
 
-def classify_task(task: PolledTask, remote: Json | None) -> TaskStatus:
-    """Return the status of a task. `done` requires matching ids, so that it is surely ours."""
-    if remote is None:
-        return "gone"
-    try:
-        ids = remote["uuid"], remote["aanleidinggevendKlantcontact"]["uuid"]
-        status = remote["status"]
-    except (LookupError, TypeError):
-        return "strange"
-    if ids != (str(task.internetaak), str(task.klantcontact)):
+class ListedTask(NamedTuple):
+    """Task as Open Klant shows it."""
+
+    status: str
+    klantcontact: str
+    actors: tuple[str, ...]
+
+
+class Assignee(NamedTuple):
+    """Department and employee of a task; None for a department that is not ours."""
+
+    department: Department | None
+    employee: str
+
+
+def read_task(remote: Json) -> tuple[str, ListedTask]:
+    """Return the id and the state of a task. LookupError or TypeError if it has another shape."""
+    actors = tuple(sorted(str(actor["uuid"]) for actor in remote["toegewezenAanActoren"]))
+    klantcontact = str(remote["aanleidinggevendKlantcontact"]["uuid"])
+    return str(remote["uuid"]), ListedTask(str(remote["status"]), klantcontact, actors)
+
+
+def classify_task(task: KnownTask, listed: ListedTask) -> TaskStatus:
+    """Return what became of a task. It must be about our contact, so that it is surely ours."""
+    if listed.klantcontact != str(task.klantcontact):
         return "foreign"
-    if status == payloads.DONE:
-        return "done"
-    return "open" if status == payloads.TO_DO else "strange"
-
-
-def classify_followup(task: PolledTask, other: Json | None) -> TaskStatus:
-    """Classify a completed task: `passed` if another task for the same contact is open, else
-    `done`. Open Klant passes work on by completing one task and creating another."""
-    if other is None:
-        return "done"
-    try:
-        fields = other["status"], other["aanleidinggevendKlantcontact"]["uuid"]
-    except (LookupError, TypeError):
+    if listed.status not in (TO_DO, DONE):
         return "strange"
-    return "passed" if fields == (payloads.TO_DO, str(task.klantcontact)) else "strange"
+    if listed.status == DONE:
+        return "open" if task.ended else "done"
+    if task.ended:
+        return "reopened"
+    return "moved" if is_moved(task, listed) else "open"
+
+
+def is_moved(task: KnownTask, listed: ListedTask) -> bool:
+    """True if an employee gave the task to other actors."""
+    known = [sorted(map(str, each)) for each in (task.actors, task.actors_before) if each]
+    return task.actors is not None and list(listed.actors) not in known
+
+
+def find_passed(tasks: Iterable[tuple[str, ListedTask]]) -> frozenset[str]:
+    """Return the contacts that have an open task: of those no task counts as done. KISS passes work
+    on by another task for the same contact."""
+    return frozenset(each.klantcontact for _, each in tasks if each.status == TO_DO)
+
+
+def read_assignee(
+    actors: Iterable[Json],
+    departments: Sequence[Department],
+    task: KnownTask,
+) -> Assignee:
+    """Return the department of a task by the codes of its actors, and the employee if it names
+    one."""
+    employee, unit = "", None
+    for actor in actors:
+        object_id, kind, *_ = (
+            str((actor.get("actoridentificator") or {}).get(part) or "")
+            for part in IDENTIFIER_FIELDS
+        )
+        if kind == "mdw":
+            employee = employee or object_id or str(actor.get("naam") or "")
+        elif unit is None and kind in UNIT_CODES.values():
+            unit = kind, object_id
+    return Assignee(_find_department(departments, task, unit), employee)
+
+
+def _find_department(
+    departments: Sequence[Department], task: KnownTask, unit: tuple[str, str] | None
+) -> Department | None:
+    for department in departments:
+        key = UNIT_CODES[department.register_kind], department.register_id or department.id
+        if key == unit and task.tenant in ("", department.tenant):
+            return department
+    return None
+
+
+def read_author(contact: Json) -> str:
+    """Return the mail address or id of the employee who registered a contact; '' if it names none.
+    ITA writes `mdw`, `msei`, `email`."""
+    for actor in contact.get("hadBetrokkenActoren") or []:
+        identifier = actor.get("actoridentificator") or {}
+        if identifier.get("codeObjecttype") == "mdw":
+            return str(identifier.get("objectId") or "")
+    return ""
+
+
+def closing_outcome(*, is_answered: bool, is_registered: bool) -> str:
+    """Return the truth about a task that an employee set to done: the citizen got an answer, it was
+    dealt with otherwise, or nothing says how."""
+    if is_answered:
+        return "answered"
+    return "handled" if is_registered else "silent"
 
 
 def is_unavailable(status: int, refused: int, polled: int) -> bool:
@@ -87,16 +152,6 @@ def wait_before_round(every: float, failures: int, chance: float) -> float:
     return delay(failures, every, max(every, LONGEST_WAIT), 1 + JITTER * chance)
 
 
-def close_command(closing: Closing) -> Command:
-    """Return the command to close the conversation, as a CRM would give it. The router checks if
-    there is new work since."""
-    return Command(
-        id=closing.id,
-        received_at=closing.found_at,
-        token=f"openklant:{closing.destination}",
-        action=CloseConversation(reason=REASON, outcome=OUTCOME, last_seen_sequence=closing.seen),
-        conversation=closing.conversation,
-        number=closing.conversation.partition("-")[0],
-        author=Author(kind="system", id="openklant"),
-        department=closing.department,
-    )
+def missing_tasks(tasks: Iterable[KnownTask], listed: Mapping[str, ListedTask]) -> list[KnownTask]:
+    """Return the open tasks that the list of open tasks lacks: done, deleted, or skipped."""
+    return [task for task in tasks if not task.ended and str(task.internetaak) not in listed]

@@ -1,21 +1,24 @@
-"""Tasks of an Open Klant: work of a department about a contact, until it is done."""
+"""Tasks of an Open Klant: a contact has one, for ever, because ITA opens no contact that has more.
+
+Work that comes after a task is done begins a new contact; an answer that fails opens the same task
+again; another department gets the same task.
+"""
 
 from functools import partial
 
-from deliverer.destinations.openklant import payloads
+from deliverer.destinations.openklant import payloads, task_payloads
 from deliverer.destinations.openklant.actors import Actors
-from deliverer.destinations.openklant.client import Json, OpenKlantClient
+from deliverer.destinations.openklant.client import TASKS, Json, OpenKlantClient
+from deliverer.destinations.openklant.events import PayloadOptions
 from deliverer.destinations.openklant.idempotent_call import (
     DeliveryContext,
-    NumberTaken,
+    NumberedCalls,
     create_numbered,
-    format_number,
+    numbers,
+    post_numbered,
 )
-from deliverer.destinations.openklant.payloads import PayloadOptions
 from deliverer.destinations.openklant.store import Contact, SagaStore, Task
 from services.config.organisation import Department
-
-TASKS = "internetaken"
 
 
 class Tasks:
@@ -25,67 +28,114 @@ class Tasks:
     async def assign(
         self, context: DeliveryContext, contact: Contact, department: Department
     ) -> None:
-        """Create the task of this event, on an existing contact."""
-        delivery = context.delivery
+        """Create the task of a contact, unless it has it."""
+        delivery, calls = context.delivery, context.calls
         task = await self._store.find_or_create_task(delivery, contact, department.id)
         if task.internetaak:
             return
+        klantcontact = str(contact.klantcontact)
 
         async def post(row: Task) -> Json:
-            ids = format_number(row.number), str(contact.klantcontact)
-
             async def create(actor: str) -> Json:
-                body = payloads.task_payload(delivery, context.event, (*ids, actor), self._options)
-                return await context.calls.post(TASKS, body)
+                body = task_payloads.task_payload(
+                    delivery, context.event, klantcontact, actor, self._options
+                )
+                send = lambda fields: calls.post(TASKS, fields | body)  # noqa: E731
+                return await post_numbered(calls, self._store, row, send)
 
-            return await self._actors.act_as(
-                context.calls, payloads.department_actor(department), create
-            )
+            return await self._actors.act_as(calls, payloads.department_actor(department), create)
 
-        task, created = await create_numbered(
-            task, post, partial(_find_own, context.calls), self._store.renumber_task
-        )
-        await self._store.set_assigned(task, created["uuid"])
+        async def give_number(row: Task, created: Json) -> Json:
+            if created.get("nummer"):
+                return created
+            return await calls.patch(TASKS, created["uuid"], numbers(row.number))
 
-    async def is_open(self, context: DeliveryContext, contact: Contact, remark: str = "") -> bool:
-        """True if Open Klant has an open task about the contact; that task then covers this event
-        too, and gets the remark if there is one."""
-        for task in await self._store.open_tasks(
-            context.delivery.conversation, context.delivery.id
-        ):
-            remote = (
-                await _fetch_remote(context.calls, task) if task.contact == contact.event else None
-            )
-            if not remote or remote["status"] == payloads.DONE:
-                continue
-            if await self._store.extend_task(task, context.delivery.sequence):
-                if remark and (change := payloads.remark_on_task(remote, remark)):
-                    await context.calls.patch(TASKS, remote["uuid"], change)
-                return True
-        return False
+        find = partial(_find_task, calls, klantcontact)
+        created_by = NumberedCalls(post, find, give_number, self._store.renumber_task)
+        task, created = await create_numbered(task, created_by)
+        await self._store.set_assigned(task, created["uuid"], _actors_of(created))
+
+    async def is_open(self, context: DeliveryContext, contact: Contact) -> bool:
+        """True if the contact's task is open, or the contact has none yet."""
+        task = await self._store.task_of(contact)
+        if task is None:
+            return True
+        if task.ended:
+            return False
+        remote = await _fetch_remote(context.calls, task)
+        return remote["status"] == task_payloads.TO_DO if remote else task.internetaak is None
+
+    async def cover(self, context: DeliveryContext, contact: Contact) -> bool:
+        """Let the contact's task cover this event too. False if it is done: nobody would see it."""
+        if not await self.is_open(context, contact):
+            return False
+        task = await self._store.task_of(contact)
+        return task is None or await self._store.extend_task(task, context.delivery.sequence)
+
+    async def move(
+        self, context: DeliveryContext, task: Task, department: Department, remark: str
+    ) -> bool:
+        """Give an open task to another department. False if it is done or was deleted.
+
+        A task that the department has already keeps its employee: it was forwarded there.
+        """
+        calls, store = context.calls, self._store
+        remote = await _fetch_remote(calls, task)
+        if remote is None or remote["status"] == task_payloads.DONE:
+            return False
+
+        async def assign(actor: str) -> Json:
+            if actor in _actors_of(remote):
+                return remote
+            await store.start_moving(task, department.id, [actor])
+            change = task_payloads.move_task(remote, context.event, actor, remark)
+            return await calls.patch(TASKS, remote["uuid"], change)
+
+        await self._actors.act_as(calls, payloads.department_actor(department), assign)
+        return await store.extend_task(task, context.delivery.sequence)
+
+    async def reopen(self, context: DeliveryContext, task: Task, remark: str) -> bool:
+        """Open a task again with a remark; an open one only gets the remark. False if it was
+        deleted."""
+        remote = await _fetch_remote(context.calls, task)
+        if remote is None:
+            return False
+        change = task_payloads.reopen_task(remote, remark) or {}
+        if task.ended or "status" in change:
+            await self._store.start_reopening(task)
+        if change:
+            await context.calls.patch(TASKS, remote["uuid"], change)
+        await self._store.mark_reopened(task)
+        await self._store.extend_task(task, context.delivery.sequence)
+        return True
+
+    async def remark(self, context: DeliveryContext, task: Task, remark: str) -> None:
+        """Add a remark to a task that is open."""
+        remote = await _fetch_remote(context.calls, task)
+        if remote and remote["status"] == task_payloads.TO_DO:
+            if change := task_payloads.reopen_task(remote, remark):
+                await context.calls.patch(TASKS, remote["uuid"], change)
+            await self._store.extend_task(task, context.delivery.sequence)
 
     async def end(self, context: DeliveryContext, remark: str, before: int) -> None:
         """End the open tasks of the conversation that cover nothing after this place."""
         for task in await self._store.start_ending(context.delivery, before):
             remote = await _fetch_remote(context.calls, task)
-            if remote and (change := payloads.close_task(remote, remark)):
+            if remote and (change := task_payloads.close_task(remote, remark)):
                 await context.calls.patch(TASKS, remote["uuid"], change)
             await self._store.mark_ended(task)
+
+
+def _actors_of(remote: Json) -> list[str]:
+    return [actor["uuid"] for actor in remote["toegewezenAanActoren"]]
 
 
 async def _fetch_remote(calls: OpenKlantClient, task: Task) -> Json | None:
     """Return the task in Open Klant; None if it was never created, or was deleted."""
     if task.internetaak:
         return await calls.get(TASKS, str(task.internetaak))
-    try:
-        return await _find_own(calls, task)
-    except NumberTaken:
-        return None
+    return await _find_task(calls, str(task.klantcontact), task) if task.klantcontact else None
 
 
-async def _find_own(calls: OpenKlantClient, task: Task) -> Json | None:
-    """Return the task with this number. NumberTaken if it is about another contact than ours."""
-    remote = await calls.find(TASKS, referentienummer=format_number(task.number))
-    if remote and remote["aanleidinggevendKlantcontact"]["uuid"] != str(task.klantcontact):
-        raise NumberTaken
-    return remote
+async def _find_task(calls: OpenKlantClient, klantcontact: str, _: Task) -> Json | None:
+    return await calls.find(TASKS, aanleidinggevendKlantcontact__uuid=klantcontact)

@@ -26,6 +26,7 @@ async def desk(pool: Pool) -> AsyncIterator[Desk]:
 BODIES = {
     "_transfer": {"department": "burgerzaken", "reason": "x"},
     "_close": {},
+    "_reopen": {},
     "_note": {"text": "x"},
     "_link": {"zaak": "ZAAK-1"},
     "_read": {"typing": True},

@@ -10,7 +10,12 @@ from deploy.local.__main__ import ROOT, example, installation_secrets
 from deploy.local.errors import Refusal
 from deploy.local.servers import Servers
 from deploy.local.state import State
+from sandbox.ita import objects
+from sandbox.ita.rules import CHANNELS
+from sandbox.openklant.error_responses import BASE
+from sandbox.settings import SandboxSettings
 from services.config import loader
+from services.config.organisation import OpenKlantDestination
 
 
 def environment(**given: str) -> dict[str, str]:
@@ -103,8 +108,19 @@ def test_example_has_no_opening_hours_if_it_is_to_be_always_open(
 
 
 def test_other_variant_of_the_example_is_refused() -> None:
-    with pytest.raises(Refusal, match="POSTKAMER_EXAMPLE is always-open or nothing, not 'open'"):
-        plan.is_always_open({"POSTKAMER_EXAMPLE": "open"})
+    with pytest.raises(Refusal, match=r"POSTKAMER_EXAMPLE is one or more of .*, not 'open'"):
+        plan.variants({"POSTKAMER_EXAMPLE": "openklant,open"})
+
+
+def test_example_can_have_an_open_klant_as_its_crm(tmp_path: Path) -> None:
+    given = environment(POSTKAMER_CONFIG=str(EXAMPLE), POSTKAMER_EXAMPLE="openklant")
+    config = loader.load(example(tmp_path, given)).config
+    [crm] = [each for each in config.destinations if isinstance(each, OpenKlantDestination)]
+    assert crm.answer_channel in CHANNELS
+    assert crm.url.endswith(BASE)
+    assert crm.objects_url.endswith(objects.BASE)
+    assert given["OPENKLANT_TOKEN"] == SandboxSettings().openklant_token
+    assert {department.destination for department in config.departments} == {crm.id}
 
 
 def test_example_configuration_follows_the_port_of_the_sandbox() -> None:

@@ -4,8 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 
+from deliverer.destinations.openklant import poll_round
 from deliverer.transport.http_client import HttpClient
 from deliverer.transport.response import Body, Response
+from services.contract import AddNote
 from services.postgres.database import Pool
 from tests.support.openklant.link import Link, ProcessEnded
 from tests.support.openklant.register import OPEN_TASKS, Register, Scene, burst, deliver
@@ -22,9 +24,11 @@ async def test_a_completed_task_closes_its_conversation_once(
     assert await register.poll()
     assert await register.closings() == [(ID, "afval", 1)]
     before = len(register.link.requests)
-    assert await register.poll(), "no task is left to poll"
+    assert await register.poll(), "only the list of open tasks is read"
     await scene.close()  # the closing comes back, and there is nothing to end
-    assert len(register.link.requests) == before and len(await register.closings()) == 1
+    requests = [path for _, path, _ in register.link.requests[before:]]
+    assert requests and all(path.startswith("/internetaken?status=") for path in requests)
+    assert len(await register.closings()) == 1
 
 
 async def test_tasks_that_we_end_are_never_taken_for_completed_by_an_employee(
@@ -42,6 +46,7 @@ async def test_tasks_that_we_end_are_never_taken_for_completed_by_an_employee(
             try:
                 await deliver(deliverer, delivery)
             except ProcessEnded:
+                await register.settle_posts()
                 assert await register.poll()
                 await deliver(register.deliverer(), delivery)
         assert await register.poll()
@@ -52,12 +57,13 @@ async def test_a_conversation_closes_when_its_last_task_is_completed(
     register: Register, scene: Scene
 ) -> None:
     await scene.ask()
-    await scene.ask("En mijn paspoort?", after=7200)
+    await scene.accept_answer()
     await register.complete_task(0)
+    await scene.ask("En mijn paspoort?", after=7200)
     assert await register.poll() and await register.closings() == []
     await register.complete_task(1)
     assert await register.poll()
-    assert await register.closings() == [(ID, "afval", 2)]
+    assert await register.closings() == [(ID, "afval", 3)]
 
 
 async def test_a_closing_is_of_the_department_that_has_the_conversation(
@@ -71,8 +77,9 @@ async def test_a_closing_is_of_the_department_that_has_the_conversation(
     assert await register.closings() == [(ID, "burgerzaken", 2)]
 
 
+@pytest.mark.parametrize("pages", [poll_round.MAX_PAGES, 1], ids=["whole list", "part of it"])
 async def test_a_task_passed_on_in_open_klant_closes_when_the_other_task_is_completed(
-    register: Register, scene: Scene, pool: Pool
+    register: Register, scene: Scene, pool: Pool, monkeypatch: pytest.MonkeyPatch, pages: int
 ) -> None:
     """KISS passes a task on by another task for the same contact."""
     await scene.ask()
@@ -81,8 +88,11 @@ async def test_a_task_passed_on_in_open_klant_closes_when_the_other_task_is_comp
     task = {"gevraagdeHandeling": "bellen", "status": "te_verwerken", "toegewezenAanActoren": []}
     other = await register.create("internetaken", task | about)
     await register.complete_task(0, 0)
+    await Scene(register, "10000001-c2").ask()  # the newest task, alone on the first page
+    monkeypatch.setattr(poll_round, "PAGE", "1")
+    monkeypatch.setattr(poll_round, "MAX_PAGES", pages)
     assert await register.poll() and await register.poll()
-    assert await register.closings() == [] and await pool.fetchval(OPEN_TASKS) == 1
+    assert await register.closings() == [] and await pool.fetchval(OPEN_TASKS) == 2
     await register.change("internetaken", other["uuid"], {"status": "verwerkt"})
     assert await register.poll()
     assert await register.closings() == [(ID, "afval", 1)]
@@ -102,8 +112,8 @@ async def test_a_message_after_its_task_was_completed_is_a_new_task(
     await deliver(scene.deliverer, late)
     assert await register.poll()
     assert await register.closings() == ([(ID, "afval", 2)] if polled_first else [])
-    assert await scene.tasks() == [["verwerkt", "te_verwerken"]]
-    await register.complete_task()
+    assert await scene.tasks() == [["verwerkt"], ["te_verwerken"]]
+    await register.complete_task(1)
     assert await register.poll()
     assert (ID, "afval", 3) in await register.closings()
 
@@ -138,7 +148,7 @@ async def test_a_task_completed_while_a_message_is_delivered_does_not_cover_the_
     await deliver(late, scene.talk.message("Hij stinkt ook", after=60))
     assert meanwhile.acted
     assert await register.closings() == [(ID, "afval", 1)]
-    assert await scene.tasks() == [["verwerkt", "te_verwerken"]]
+    assert await scene.tasks() == [["verwerkt"], ["te_verwerken"]]
 
 
 async def test_a_removed_task_and_a_task_of_another_contact_close_nothing(
@@ -153,10 +163,12 @@ async def test_a_removed_task_and_a_task_of_another_contact_close_nothing(
     about = {"aanleidinggevendKlantcontact": {"uuid": theirs["uuid"]}, "status": "verwerkt"}
     await register.change("internetaken", moved["taken"][0]["uuid"], about)
     assert await register.poll()
-    assert await register.closings() == [] and await pool.fetchval(OPEN_TASKS) == 2
+    assert await register.closings() == [] and await pool.fetchval(OPEN_TASKS) == 1
+    [note] = await register.commands()
+    assert note.conversation == "10000001-c1" and isinstance(note.action, AddNote)
 
 
-async def test_an_answer_that_fails_after_the_closing_is_a_new_task(
+async def test_an_answer_that_fails_after_the_closing_opens_its_task_again(
     register: Register, scene: Scene
 ) -> None:
     await scene.ask()
@@ -165,4 +177,4 @@ async def test_an_answer_that_fails_after_the_closing_is_a_new_task(
     assert await register.poll() and len(await register.closings()) == 1
     await scene.close()
     await scene.status("failed")
-    assert (await scene.tasks())[0] == ["verwerkt", "te_verwerken"]
+    assert (await scene.tasks())[0] == ["te_verwerken"]

@@ -54,6 +54,7 @@ async def test_a_contact_deleted_at_any_moment_is_there_once_with_its_task_in_th
         with pytest.raises(ProcessEnded):
             await register.deliverer(Link(register.sender, nth)).deliver(message)
         await delete_contact(register)
+        await register.settle_posts()
         await deliver(register.deliverer(), message)
         [contact] = await register.contacts()
         assert [len(contact[name]) for name in ("taken", "actoren")] == [1, 1], nth

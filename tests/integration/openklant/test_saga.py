@@ -24,30 +24,31 @@ from tests.support.openklant.register import (
 )
 
 
-async def test_a_burst_is_one_contact_with_a_task_for_each_department(register: Register) -> None:
+async def test_a_burst_is_one_contact_with_one_task_that_moves_to_the_next_department(
+    register: Register,
+) -> None:
     await deliver_all(register, burst())
     [contact] = await register.contacts()
     assert contact["inhoud"] == f"{FULL}\n\nDorpsstraat 12"
     assert contact["onderwerp"] == FULL
-    assert contact["plaatsgevondenOp"] == "2026-11-25T12:01:00Z"
+    assert contact["plaatsgevondenOp"] == "2026-11-25T12:00:00Z"
     [party] = contact["betrokkenen"]
-    assert party["adressen"] == [{"adres": "+31612345678", "soort": "telefoonnummer"}]
+    assert party["adressen"] == [
+        {"adres": "+31612345678", "soort": "telefoonnummer"},
+        {"adres": "0612345678", "soort": "telefoonnummer"},
+    ]
     assert contact["actoren"] == ["Postkamer"]
-    first, second = contact["taken"]
-    assert (first["actoren"], second["actoren"]) == (["Openbare Ruimte"], ["Burgerzaken"])
-    assert first["toelichting"].splitlines() == [
+    [task] = contact["taken"]
+    assert (task["actoren"], task["status"]) == (["Burgerzaken"], "verwerkt")
+    assert task["toelichting"].splitlines() == [
         "Gesprek: https://desk.example/10000001-c1",
         'Waarom hier: "container" staat erin',
         "Doorgezet naar Burgerzaken. verkeerd",
-    ]
-    assert second["toelichting"].splitlines()[:5] == [
-        "Gesprek: https://desk.example/10000001-c1",
-        "Waarom hier: verkeerd",
-        "Prioriteit: hoog",
         "Wettelijke termijn: 06-01-2027",
         "Antwoorden via WhatsApp kan tot donderdag 26 november om 13.00 uur",
+        "Prioriteit: hoog",
+        "Gesprek gesloten. afgehandeld",
     ]
-    assert [task["status"] for task in contact["taken"]] == ["verwerkt", "verwerkt"]
     assert {code for method, _, code in register.link.answers if method == "POST"} == {201}
 
 
@@ -79,7 +80,7 @@ async def test_a_post_whose_answer_is_lost_creates_no_duplicate(
     await deliver(scene.deliverer, delivery)
     [contact] = await register.contacts()
     assert len(contact["taken"]) == len(contact["betrokkenen"]) == len(contact["actoren"]) == 1
-    assert len(contact["betrokkenen"][0]["adressen"]) == 1
+    assert len(contact["betrokkenen"][0]["adressen"]) == 2
 
 
 @pytest.mark.parametrize("step", ["maak-klantcontact", "internetaken"])
@@ -93,16 +94,21 @@ async def test_four_simultaneous_deliveries_end_with_one_of_each(
     delivery = Conversation().message()
     deliverers = [register.deliverer() for _ in range(4)]
     answers = await asyncio.gather(*(each.deliver(delivery) for each in deliverers))
+    if not register.server.takes_numbers:  # no number keeps a second one out: the others wait
+        await register.settle_posts()
+        answers = [await each.deliver(delivery) for each in deliverers]
     assert [answer.status for answer in answers] == [200] * 4
     posts = ("POST", f"/{step}")
     tried = Counter(code for *request, code in register.link.answers if tuple(request) == posts)
     # One of them may have found what another had created, before it posted.
-    assert tried[201] == 2 and tried[500] + tried[400] >= (0 if REAL else 2), tried
+    assert tried[201] == 2, tried
+    if not REAL:
+        assert tried[500] + tried[400] >= 2, tried
     ours = [one for one in await register.contacts() if one["inhoud"] == FULL]
     assert [len(one["taken"]) for one in ours] == [1]
 
 
-async def test_a_burst_has_one_task_until_an_employee_completes_it(
+async def test_work_after_a_completed_task_is_a_new_contact_and_never_a_second_task(
     register: Register, scene: Scene
 ) -> None:
     for n in range(3):
@@ -111,4 +117,7 @@ async def test_a_burst_has_one_task_until_an_employee_completes_it(
     await register.complete_task()
     await scene.ask("Nog iets", after=240)
     await scene.ask("Een uur later", after=7200)
-    assert await scene.tasks() == [["verwerkt", "te_verwerken"], ["te_verwerken"]]
+    assert await scene.tasks() == [["verwerkt"], ["te_verwerken"]]
+    first, second = await register.contacts()
+    assert first["inhoud"] == "Regel 0\n\nRegel 1\n\nRegel 2"
+    assert second["inhoud"] == "Nog iets\n\nEen uur later", "its task is open"

@@ -47,6 +47,8 @@ id = "afval"
 words = ["afval", "grof vuil"]
 department = "groen"
 """
+TWO_ACTORS = TOML.replace('"borne"\nname = "Klant', '"borne"\nregister_id = "2"\nname = "Klant')
+"""The same, where Open Klant can tell the departments of both municipalities apart."""
 SETTINGS = {
     "POSTKAMER_AMQP_URL": "amqp://localhost",
     "POSTKAMER_DATABASE_URL": "postgresql://localhost",

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from gateway.requests.changes import VERBS
 from sandbox.meta.webhook_payloads import wamid
 from services import clock
 from tests.support.citizens import NUMBER
@@ -71,7 +72,7 @@ class Asked:
         for wrong in wrong_orders(said, citizen):
             await self.post("/v1/messages", to | wrong)
         strange = {said["note"]: phone(citizen), phone(citizen): said["name"]}
-        for verb in ("_note", "_transfer", "_close", "_link", "_read", "_confirm", "_release"):
+        for verb in VERBS:
             await self.post(f"{where}/{verb}", strange)
             await self.post(f"/v1/conversations/{said['path']}{phone(citizen)}/{verb}", strange)
         reason = {"department": "belastingen", "reason": f"{said['note']} {phone(citizen)}"}

@@ -17,19 +17,21 @@ import aiohttp
 import msgspec
 import pytest
 
-from deliverer.destinations.openklant import payloads
-from deliverer.destinations.openklant.client import OpenKlantClient
-from deliverer.destinations.openklant.closing_store import ClosingStore
+from deliverer.destinations.openklant.client import OpenKlantClient, Server
+from deliverer.destinations.openklant.desk_store import DeskStore, command_outbox
 from deliverer.destinations.openklant.destination import ANSWER_BYTES
+from deliverer.destinations.openklant.events import PayloadOptions
+from deliverer.destinations.openklant.logbook import ObjectsApi
+from deliverer.destinations.openklant.poll_round import Desk
 from deliverer.destinations.openklant.saga import OpenKlantReceiver
 from deliverer.destinations.openklant.store import SagaStore
-from deliverer.destinations.openklant.task_poller import PollIntervals, TaskPoller
+from deliverer.destinations.openklant.task_poller import TaskPoller
 from deliverer.transport.http_client import HttpClient, http_client
 from sandbox.openklant.error_responses import BASE
 from sandbox.service import run_sandbox
 from sandbox.settings import SandboxSettings
 from services.config.organisation import Department, OpenKlantDestination
-from services.contract import Delivery
+from services.contract import CloseConversation, Command, Delivery
 from services.postgres.database import Pool
 from services.postgres.outbox import LIMIT
 from tests.support.integration.destination_harness import ARCHIVER, NOON
@@ -59,17 +61,29 @@ class Register:
         self.api = REAL or url + BASE
         self.token = os.environ.get("OPENKLANT_TOKEN") or SandboxSettings().openklant_token
         self._runs = [secrets.token_hex(8)]
-        self.link, self.closing_store = Link(sender), ClosingStore(pool)
+        self.link, self.desk_store = Link(sender), DeskStore(pool, "crm")
+        self.server = Server("crm")
+        self.channel, self.answer_channel = "WhatsApp", ""
+        self.objects: ObjectsApi | None = None
+
+    @property
+    def run(self) -> str:
+        """Suffix of the ids of departments, by which the actors of this run are known."""
+        return self._runs[-1]
 
     def client(self, link: Link | None = None) -> OpenKlantClient:
-        return OpenKlantClient(link or self.sender, self.api, self.token)
+        return OpenKlantClient(link or self.sender, self.api, self.token, self.server)
 
     def deliverer(self, link: Link | None = None, **settings: Any) -> OpenKlantReceiver:
         """Return the receiver of a process that starts now."""
         fixed = {"id": "crm", "kind": "openklant", "url": self.api, "secret": "env:TOKEN"}
+        fixed["channel"] = self.channel
         destination = OpenKlantDestination.model_validate(fixed | settings)
-        options = payloads.PayloadOptions(
-            destination.channel, ARCHIVER, "https://desk.example/{conversation}"
+        options = PayloadOptions(
+            destination.channel,
+            ARCHIVER,
+            "https://desk.example/{conversation}",
+            destination.cases_url,
         )
         return OpenKlantReceiver(
             destination,
@@ -86,15 +100,29 @@ class Register:
 
     async def poll(self, link: Link | None = None) -> bool:
         """Run a round of the poller at once."""
-        await self._pool.execute("delete from deliverer.look")
-        intervals = PollIntervals(60, 0)
+        await self._pool.execute("update deliverer.look set next_at = now()")
+        found = [self._department("almelo", id) for id in (*NAMES, ELSEWHERE)]
+        desk = Desk("crm", self.desk_store, [one for one in found if one], {}, self.objects)
         new_client = lambda: self.client(link or self.link)  # noqa: E731
-        return await TaskPoller("crm", self.closing_store, new_client, intervals).poll_once()
+        return await TaskPoller(desk, self.answer_channel, new_client, 60).poll_once()
+
+    async def commands(self) -> list[Command]:
+        """Return the commands for the router that wait for nothing, in order."""
+        return await command_outbox(self._pool).fetch_unpublished(LIMIT, [])
 
     async def closings(self) -> list[tuple[str, str, int | None]]:
         """Return conversation, department and last place of each closing for the router."""
-        commands = await self.closing_store.outbox.fetch_unpublished(LIMIT, [])
-        return [(c.conversation, c.department, c.action.last_seen_sequence) for c in commands]
+        return [
+            (command.conversation, command.department, command.action.last_seen_sequence)
+            for command in await self.commands()
+            if isinstance(command.action, CloseConversation)
+        ]
+
+    async def settle_posts(self) -> None:
+        """Let the minute pass in which a post without an answer may still be carried out."""
+        for table in ("klantcontact", "internetaak"):
+            sql = f"update deliverer.{table} set posted_at = posted_at - interval '61 s'"
+            await self._pool.execute(sql)
 
     async def complete_task(self, contact: int = 0, task: int = -1) -> None:
         """Complete a task of a contact as an employee does."""
@@ -125,9 +153,18 @@ class Register:
     async def reset(self) -> None:
         """Start anew: nothing is in our tables, nor in the stand-in."""
         self._runs.append(secrets.token_hex(8))
-        tables = ("klantcontact", "internetaak", "closing", "look")
+        tables = ("klantcontact", "internetaak", "registration", "found_command", "look")
         await self._pool.execute(f"truncate {', '.join(f'deliverer.{name}' for name in tables)}")
         await self.control("DELETE", "summary")
+        if REAL:
+            await self.remove_answers()
+
+    async def remove_answers(self) -> None:
+        """Remove the answers of earlier runs from a real one: their messages have the same ids."""
+        for message in (ANSWER, SECOND_ANSWER):
+            mark = {"onderwerpobject__onderwerpobjectidentificatorObjectId": str(message)}
+            for contact in await self.list("klantcontacten", **mark):
+                await self.remove("klantcontacten", contact["uuid"])
 
     async def add_answer(
         self,
@@ -158,15 +195,20 @@ class Register:
     async def contacts(self) -> list[Json]:
         """Return all contacts with the objects that refer to them; of a real one only ours."""
         if REAL:
-            rows = await self._pool.fetch("select number from deliverer.klantcontact order by 1")
-            found = [await self._contact(f"{row['number']:010}") for row in rows]
-            return [one for one in found if one]
+            sql = (
+                "select klantcontact from deliverer.klantcontact where klantcontact is not null"
+                " order by number"
+            )
+            found = [
+                await self._contact(row["klantcontact"]) for row in await self._pool.fetch(sql)
+            ]
+            return [without_mark(one) for one in found if one]
         contacts = (await self.control("GET", "summary"))["contacts"]
-        return [contacts[number] for number in sorted(contacts)]
+        return [without_mark(one) for one in contacts.values() if is_marked(one)]
 
-    async def _contact(self, number: str) -> Json | None:
+    async def _contact(self, id: UUID) -> Json | None:
         """Return a contact of a real one in the form of the stand-in's summary."""
-        contact = await self.client().find("klantcontacten", referentienummer=number)
+        contact = await self.client().get("klantcontacten", str(id))
         if contact is None:
             return None
         uuid = contact["uuid"]
@@ -174,7 +216,8 @@ class Register:
         for party in parties:
             held = await self.list("digitaleadressen", verstrektDoorBetrokkene__uuid=party["uuid"])
             party["adressen"] = [
-                {"adres": one["adres"], "soort": one["soortDigitaalAdres"]} for one in held
+                {"adres": one["adres"], "soort": one["soortDigitaalAdres"]}
+                for one in held[::-1]  # oldest first
             ]
         tasks = await self.list("internetaken", klantcontact__uuid=uuid)
         for task in tasks:
@@ -182,10 +225,11 @@ class Register:
         links = await self.list("actorklantcontacten", klantcontact__uuid=uuid)
         return contact | {
             "betrokkenen": parties,
-            "taken": sorted(tasks, key=lambda task: task["referentienummer"] or "~"),
+            "taken": tasks[::-1],  # oldest first
             "actoren": [await self._name(one["actor"]) for one in links],
             "onderwerpen": [
-                {"wasKlantcontact": one["wasKlantcontact"]["uuid"]}
+                {"wasKlantcontact": (one["wasKlantcontact"] or {}).get("uuid")}
+                | one["onderwerpobjectidentificator"]
                 for one in await self.list("onderwerpobjecten", klantcontact__uuid=uuid)
             ],
         }
@@ -214,12 +258,25 @@ async def run_register(pool: Pool) -> AsyncIterator[Register]:
         register = Register(sandbox.url, http, pool, sender)
         await register.control("POST", "pace", {"factor": 0})
         if REAL:  # it still has the numbers of earlier runs
-            start = 5_000_000_000 + secrets.randbelow(4_000_000_000)
+            start = 5_000_000_000 + secrets.randbelow(3_000_000_000)
             await pool.execute(f"alter sequence deliverer.referentienummer restart with {start}")
+            await register.remove_answers()
+        await register.client().learn_version()
         yield register
         if REAL:  # employees would see them among its departments
             for actor in await register.department_actors():
                 await register.remove("actoren", actor["uuid"])
+
+
+def is_marked(contact: Json) -> bool:
+    """Return True if a contact of the stand-in's summary has our mark."""
+    return any(one["codeRegister"] == "postkamer" for one in contact["onderwerpen"])
+
+
+def without_mark(contact: Json) -> Json:
+    """Return a contact without the mark by which it is found again."""
+    subjects = [one for one in contact["onderwerpen"] if one["codeRegister"] != "postkamer"]
+    return contact | {"onderwerpen": subjects}
 
 
 def department(tenant: str, id: str) -> Department | None:
@@ -283,6 +340,15 @@ class Conversation:
         data = {"department": "afval", "reason": "afgehandeld", "outcome": "handled"}
         return self.event("conversation-closed", after, data)
 
+    def reopen(self, after: float) -> Delivery:
+        data = {"department": "afval", "reason": "toch niet klaar"}
+        return self.event("conversation-reopened", after, data)
+
+    def refusal(self, order: str, reason: str, id: UUID | None = None) -> Delivery:
+        """Return the refusal of something that an employee did in Open Klant."""
+        data = {"department": "afval", "order": order, "reason": reason}
+        return self.event("command-refused", 7200, data, message=id)
+
     def status(self, status: str, after: float, id: UUID = ANSWER, **more: Any) -> Delivery:
         """Return a status of an answer."""
         data = {"status": status, "department": "afval", "reason": "131026: onbereikbaar"} | more
@@ -304,6 +370,12 @@ class Scene:
 
     async def close(self, after: float = 120) -> None:
         await deliver(self.deliverer, self.talk.close(after))
+
+    async def reopen(self, after: float = 180) -> None:
+        await deliver(self.deliverer, self.talk.reopen(after))
+
+    async def refusal(self, order: str, reason: str, id: UUID | None = None) -> None:
+        await deliver(self.deliverer, self.talk.refusal(order, reason, id))
 
     async def accept_answer(self, id: UUID = ANSWER, **content: Any) -> None:
         """An employee answers, at this place in the conversation."""
@@ -359,6 +431,7 @@ async def deliver_all(
         try:
             await deliver(deliverer, delivery)
         except ProcessEnded:
+            await register.settle_posts()
             deliverer = register.deliverer(link)
             await deliver(deliverer, delivery)
 

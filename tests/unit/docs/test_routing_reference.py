@@ -1,6 +1,7 @@
 """Settings of routing: the page has each with its default, the example has each in Dutch."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import copytree
@@ -110,6 +111,14 @@ def test_example_has_every_setting() -> None:
     tables = set(re.findall(r"^(?:# {1,3})?\[+(?:\w+\.)?(\w+)\]", text, re.MULTILINE))
     known = {name for model in TABLES.values() for name in fields(model)}
     assert known - written - tables == set()
+
+
+def test_settings_on_the_page_about_podiumd_are_valid() -> None:
+    page = (ROOT / "docs" / "integrators" / "podiumd.md").read_text()
+    [text] = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    shown = tomllib.loads(text)
+    assert [OpenKlantDestination.model_validate(each) for each in shown["destinations"]]
+    assert [Department.model_validate(each) for each in shown["departments"]]
 
 
 @pytest.mark.slow

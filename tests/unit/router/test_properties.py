@@ -68,7 +68,7 @@ class Meta(RuleBasedStateMachine):
 
     @rule(
         target=entries,
-        type=st.sampled_from(["text", "transfer", "close", "note", "link"]),
+        type=st.sampled_from(["text", "transfer", "close", "reopen", "note", "link"]),
         to=st.sampled_from(["klantcontact", "groen", "belastingen"]),
         allowed=st.sampled_from([(), ("klantcontact",), ("groen", "belastingen")]),
         which=st.integers(0, 3),
@@ -149,7 +149,7 @@ class Meta(RuleBasedStateMachine):
             place = record.conversation, record.sequence
             if record.conversation and record.sequence and place in numbered:
                 said = msgspec.json.decode(record.data)
-                assert said["order"] == "close" or said["from"] == said["to"]
+                assert said["order"] in ("close", "reopen") or said["from"] == said["to"]
             numbered.add(place)
 
     @invariant()

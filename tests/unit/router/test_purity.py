@@ -15,8 +15,8 @@ from router.handlers.dispatch import decide
 from router.handlers.units import parse_units
 from router.model.changes import DecidedUnit
 from router.model.snapshot import Rows, Snapshot
+from router.output.crm_events import WITHOUT_CONTENT
 from services.contract import Entry
-from services.event_types import CARE_ALARM
 from tests.support.example_count import example_count
 from tests.support.router.commands import MACHINE, SANNE
 from tests.support.router.config_full import BORNE, CONFIG, DESK, NUMBER, TEXTS, config
@@ -44,7 +44,7 @@ ROWS = ["menu:keuze/afval", "menu:keuze/wonen", "menu:keuze/wonen/terug", "menu:
 GAPS = [0, 1, 20, 59, 61, 600, 3700, 30_000, 90_000, 1_300_000]
 ORDERS = [
     *("text", "text", "reaction", "template", "transfer", "transfer", "close", "close", "close"),
-    *("note", "link", "read", "confirm", "release", "merge"),
+    *("reopen", "reopen", "note", "link", "read", "confirm", "release", "merge"),
 ]
 
 message = st.fixed_dictionaries(
@@ -65,6 +65,7 @@ order = st.fixed_dictionaries(
         "employee": st.sampled_from(["", "", "piet"]),
         "outcome": st.sampled_from(["", "handled"]),
         "departments": st.sampled_from([[], [], ["groen"]]),
+        "reply_to": st.sampled_from(["", "buiten"]),
     }
 )
 standing = st.fixed_dictionaries(
@@ -201,7 +202,7 @@ def every_message_has_a_department_that_is_told(hall: Stadhuis) -> None:
 def order_grows_in_each_conversation(hall: Stadhuis) -> None:
     heard: dict[tuple[str, str], list[int]] = {}
     for destination, event in addressed_events(hall.done):
-        if event.type != CARE_ALARM:
+        if event.type not in WITHOUT_CONTENT:  # these take no place in the conversation
             heard.setdefault((destination, event.conversation), []).append(event.sequence)
     for numbers in heard.values():
         assert all(one < next for one, next in pairwise(numbers))

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from router.conversation.refusals import NO_DEPARTMENT
 from services.config.model import Configuration
 from services.event_types import TRANSFERRED
 from tests.support.router.config_full import CONFIG, TEXTS
@@ -106,6 +107,14 @@ def test_removed_menu_is_not_followed() -> None:
     assert hall.heard == ["keuze", "keuze_onduidelijk"]
     hall.after(minutes=30)
     assert hall.happened == []
+
+
+def test_closed_conversation_of_a_removed_department_is_not_opened_again() -> None:
+    hall = Stadhuis()
+    hall.hears("jeugdzorg")
+    hall.orders("close")
+    reorganised(hall, "zorg")
+    assert hall.orders("reopen").reason == str(NO_DEPARTMENT)
 
 
 @pytest.mark.parametrize("order", ["close", "note", "confirm"])

@@ -20,6 +20,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         ("CRM_SECRET", "geheim €", "crm_secret", "geheim €".encode()),
         ("POSTKAMER_SANDBOX_STATUS_SECONDS", "0.2-2", "status_seconds", (0.2, 2.0)),
         ("POSTKAMER_SANDBOX_LIMITS", "meta", "limits", True),
+        ("POSTKAMER_SANDBOX_OPENKLANT_VERSION", "2.15", "openklant_version", "2.15"),
     ],
 )
 def test_a_setting_is_read_from_its_variable(
@@ -38,6 +39,7 @@ WRONG = {
     "POSTKAMER_GATEWAY_URL": "gateway:8080",
     "POSTKAMER_SANDBOX_STATUS_SECONDS": "2-1",
     "POSTKAMER_SANDBOX_LIMITS": "some",
+    "POSTKAMER_SANDBOX_OPENKLANT_VERSION": "2.14",
     "POSTKAMER_SANDBOX_SEED": "x",
     "CRM_SECRET": "whsec_!",
     "POSTKAMER_API_TOKEN_FILE": "/nowhere/at/all",

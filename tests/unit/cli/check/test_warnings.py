@@ -8,7 +8,7 @@ import pytest
 from cli.check.warnings import find_warnings, format_warning
 from services.config import loader
 from services.config.loader import LoadedConfig
-from tests.support.cli.command_line import TOML
+from tests.support.cli.command_line import TOML, TWO_ACTORS
 from tests.support.cli.rule_texts import cases, fields_toml, rules_toml
 from tests.support.example_town import FOLDER, VALUES
 
@@ -73,6 +73,21 @@ automatic = ["gesloten", "hoera"]
 API = "https://ok.example/klantinteracties/api/v1"
 NO_API = ["destination crm: its url does not end in /klantinteracties/api/v1"]
 
+CRM = 'kind = "cloudevents"\nurl = "https://crm.example/events"\n'
+JEUGD = """\
+id = "jeugd"
+tenant = "almelo"
+name = "Jeugd"
+public_name = "de gemeente"
+confidential = true
+destination = "crm"
+"""
+
+
+def open_klant(own: str = "", more: str = "") -> str:
+    """The town whose destination is an Open Klant with these settings, and more entries."""
+    return TWO_ACTORS.replace(CRM, f'kind = "openklant"\nurl = "{API}"\n{own}') + more
+
 
 def load(folder: Path, town: str) -> LoadedConfig:
     file = folder / "postkamer.toml"
@@ -125,8 +140,57 @@ def test_address_of_a_destination(
     tmp_path: Path, fields: tuple[str, ...], found: list[str]
 ) -> None:
     given = "".join(f'{k} = "{v}"\n' for k, v in zip(("kind", "url", "link"), fields, strict=False))
-    town = TOML.replace('kind = "cloudevents"\nurl = "https://crm.example/events"\n', given)
+    town = TWO_ACTORS.replace(CRM, given)
     assert warnings(tmp_path, town) == found
+
+
+def test_open_klant_is_asked_at_the_roots_of_its_apis(tmp_path: Path) -> None:
+    own = 'objects_secret = "env:OBJECTS_TOKEN"\ncases_url = "{}"\nobjects_url = "{}"\n'
+    wrong = own.format("https://zaken.example", "http://objecten.example/api")
+    assert warnings(tmp_path, open_klant(wrong)) == [
+        "destination crm: its cases_url does not end in /zaken/api/v1",
+        "destination crm: its objects_url does not end in /api/v2",
+        "destination crm: its objects_url is not https",
+    ]
+    right = own.format("http://zaken.example/zaken/api/v1/", "https://objecten.example/api/v2")
+    assert warnings(tmp_path, open_klant(right)) == []
+
+
+def test_answers_of_confidential_departments_can_be_read_in_open_klant(tmp_path: Path) -> None:
+    jeugd = f"\n[[departments]]\n{JEUGD}" + rules_toml("b: words = x; department = jeugd")
+    answers = 'answer_channel = "WhatsApp versturen"\n'
+    assert warnings(tmp_path, open_klant(answers, jeugd)) == [
+        "destination crm: although confidential, registered answers of jeugd can be read in Open"
+        " Klant"
+    ]
+    assert warnings(tmp_path, open_klant("", jeugd)) == []
+    assert warnings(tmp_path, open_klant(answers)) == []
+    [warning] = warnings(tmp_path, open_klant(answers + "confidential = true\n"))
+    assert "registered answers of kcc, groen, kcc can" in warning
+
+
+@pytest.mark.parametrize(
+    ("own", "is_shared"),
+    [
+        ('register_id = "kcc"\n', True),
+        ('register_id = "kcc"\nregister_kind = "groep"\n', False),
+        ('register_id = "KCC"\n', False),
+        ("", False),
+    ],
+)
+def test_two_departments_of_one_open_klant_have_their_own_register_id(
+    tmp_path: Path, own: str, *, is_shared: bool
+) -> None:
+    added = f"\n[[departments]]\n{JEUGD}{own}" + rules_toml("b: words = x; department = jeugd")
+    assert (
+        warnings(tmp_path, open_klant(more=added))
+        == [
+            "department jeugd of almelo: has the register_id and register_kind of department kcc of"
+            " almelo, so in Open Klant and ITA they are one"
+        ]
+        * is_shared
+    )
+    assert warnings(tmp_path, TOML + added) == []  # a CRM knows the municipality too
 
 
 def test_moved_number_needs_a_portfolio_for_each_registration(tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ CHANGES: list[tuple[TypeAdapter[Any], dict[str, Any], dict[str, Any]]] = [
     (changes.CLOSE, {"reason": "klaar"}, {"type": "close", "reason": "klaar"}),
     (changes.NOTE, {"text": "Belde ook al"}, {"type": "note", "text": "Belde ook al"}),
     (changes.CLOSE, {"outcome": "handled"}, {"type": "close", "outcome": "handled"}),
+    (changes.REOPEN, {}, {"type": "reopen"}),
+    (changes.REOPEN, {"reason": "wacht"}, {"type": "reopen", "reason": "wacht"}),
     (changes.LINK_CASE, {"zaak": "ZAAK-12"}, {"type": "link", "zaak": "ZAAK-12"}),
     (changes.READ, {}, {"type": "read"}),
     (changes.READ, {"typing": False}, {"type": "read"}),

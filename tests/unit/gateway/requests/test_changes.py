@@ -32,13 +32,13 @@ def test_transfer_may_name_an_employee_without_a_department() -> None:
     assert list(faults({"employee": "x"}, changes.TRANSFER)) == ["/reason"]
 
 
-@pytest.mark.parametrize("outcome", ["forwarded", "redirected", "handled"])
+@pytest.mark.parametrize("outcome", ["answered", "forwarded", "redirected", "handled"])
 def test_a_closing_says_what_was_done(outcome: str) -> None:
     assert parse_change(changes.CLOSE, outcome=outcome).outcome == outcome
     assert parse_change(changes.CLOSE).outcome is None
 
 
-@pytest.mark.parametrize("outcome", ["", "done", "Handled", 1])
+@pytest.mark.parametrize("outcome", ["", "done", "Handled", "silent", 1])
 def test_unknown_outcome_is_refused(outcome: Any) -> None:
     assert list(faults({"outcome": outcome}, changes.CLOSE)) == ["/outcome"]
 

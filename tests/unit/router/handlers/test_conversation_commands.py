@@ -7,7 +7,7 @@ import pytest
 
 from router.conversation.refusals import NO_CONVERSATION, NO_DEPARTMENT, TRANSFERRED
 from router.model.changes import OutgoingStatus
-from services.event_types import CLOSED, RECEIVED, STATUS_CHANGED
+from services.event_types import CASE_LINKED, CLOSED, RECEIVED, STATUS_CHANGED
 from services.event_types import TRANSFERRED as MOVED
 from tests.support.router.crm_desk import Desk
 from tests.support.router.decisions import addressed_events, data, decisions, events, records_of
@@ -177,8 +177,15 @@ def test_zaak_is_not_published_to_a_department_that_the_conversation_has_left() 
 def test_everything_after_a_link_carries_the_zaak() -> None:
     desk = Desk()
     linked = desk.orders("link", zaak="ZAAK-2026-12")
-    assert events(linked) == []
-    [record] = records_of(linked)
+    [told], [record] = events(linked), records_of(linked)
+    assert data(told) == {
+        "conversationId": desk.id,
+        "department": "klantcontact",
+        "by": {"token": "crm", "author": {"kind": "employee", "id": "sanne"}},
+        "zaak": "ZAAK-2026-12",
+    }
+    assert (told.type, told.sequence) == (CASE_LINKED, record.sequence)
+    assert events(desk.orders("link", zaak="ZAAK-2026-12")) == []  # nothing new
     assert (data(record)["event"], data(record)["zaak"]) == ("linked", "ZAAK-2026-12")
     answer = desk.order("text", text="Dag")
     said = desk.router.takes(

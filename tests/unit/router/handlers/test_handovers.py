@@ -103,8 +103,13 @@ def test_transfer_to_a_colleague_sends_no_text() -> None:
     said = hall.orders("transfer", to_department="groen", employee="piet")
     assert (said.assignee, hall.state.assignee, hall.heard) == ("piet", "piet", [])
     assert said.event and data(hall.told[-1])["assignee"] == "piet"
+    by = data(hall.told[-1])["by"]["author"], data(records_of(hall.done)[-1])["by"]["author"]
+    assert by == ({"kind": "employee", "id": "sanne"},) * 2
     again = hall.orders("transfer", to_department="groen", employee="piet")
     assert again.event is None
+    system = Author(kind="system", id="openklant")
+    hall.orders("transfer", to_department="groen", employee="klaas", author=system)
+    assert data(hall.told[-1])["by"]["author"] == {"kind": "system", "id": "openklant"}
     assert hall.orders("transfer", to_department="burgerzaken").assignee == ""
 
 

@@ -111,3 +111,21 @@ def test_department_has_no_destination_that_is_for_alarms_only() -> None:
         parse(toml, "p.toml")
     faults = [fault.what for fault in raised.value.faults if fault.where.endswith(".destination")]
     assert set(faults) == {"mail is for alarms alone"}
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ('answer_channel = "whatsApp"\n', "must be another than the channel"),
+        ('channel = "Chat"\nanswer_channel = "Chat"\n', "must be another than the channel"),
+        ('objects_url = "https://objecten.example/api/v2"\n', "goes with an objects_secret"),
+        ('objects_secret = "env:OBJECTS_TOKEN"\n', "goes with an objects_secret"),
+        ('objects_secret = "tiger"\n', "name of a variable"),
+    ],
+)
+def test_settings_of_an_open_klant_that_contradict_one_another(own: str, words: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse(town(own).replace('kind = "cloudevents"', 'kind = "openklant"'), "p.toml")
+    [fault] = raised.value.faults
+    assert fault.where.startswith("destinations.0")
+    assert words in fault.what and "tiger" not in fault.what

@@ -1,0 +1,360 @@
+"""Work of employees on our tasks, in PostgreSQL: each finding together with its command for the
+router, in one transaction, so that it is found once."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from deliverer.destinations.openklant import found_commands
+from deliverer.destinations.openklant.found_commands import FoundCommand, build_command
+from deliverer.destinations.openklant.task_status import KnownTask
+from services.contract import AnyAction, Command, TransferConversation
+from services.postgres.database import Connection, Pool, retry_while_unavailable
+from services.postgres.outbox import Outbox
+
+MAX_TASKS = 20_000
+"""Open tasks of one round: 10 MB. Those polled longest ago come first."""
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """Contact of ours that employees answer, and the department that has its task."""
+
+    event: UUID
+    conversation: str
+    klantcontact: UUID
+    department: str | None
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    """Contact that an employee registered about a question."""
+
+    klantcontact: UUID
+    question: Question
+    author: str
+    text: str
+    """Text for the citizen; '' if it is not sent."""
+
+
+class DeskStore:
+    def __init__(self, pool: Pool, destination: str) -> None:
+        self._pool, self._destination = pool, destination
+
+    async def claim_round(self, every: float) -> datetime | None:
+        """Claim a round and return its start. One process has a round, once in `every` seconds;
+        nobody has one while an operator has paused the destination."""
+        started: datetime | None = await self._value(_CLAIM_ROUND, every)
+        return started
+
+    async def answers_since(self, channel: str) -> datetime:
+        """Return since when answers are sent that are registered with this channel: since it was
+        configured."""
+        since: datetime = await self._value(_ANSWERS_SINCE, channel)
+        return since
+
+    async def known_tasks(self, listed: Sequence[str], started: datetime) -> list[KnownTask]:
+        """Return our open tasks, and those of the listed ones that had ended before the round."""
+        ids = list(map(UUID, listed))
+        rows = await self._rows(_KNOWN_TASKS, started, ids)
+        return [KnownTask(**row) for row in rows]
+
+    async def mark_listed(self, started: datetime) -> None:
+        """Store that the whole list of open tasks was read, and those that it lacks were polled."""
+        await self._rows(_MARK_LISTED, started)
+
+    async def mark_polled(self, task: KnownTask) -> None:
+        await self._rows(_MARK_POLLED, task.event)
+
+    async def mark_refused(self, task: KnownTask) -> None:
+        """Move a refused task behind the others, without marking it as polled."""
+        await self._rows(_MARK_REFUSED, task.event)
+
+    async def learn_actors(self, task: KnownTask, actors: Sequence[str]) -> None:
+        await self._rows(_LEARN_ACTORS, task.event, list(map(UUID, actors)))
+
+    async def mark_moved(
+        self, task: KnownTask, actors: Sequence[str], command: FoundCommand | None
+    ) -> bool:
+        """Store the actors that employees gave a task, with the transfer if it means one. False if
+        we changed the task meanwhile."""
+        department, employee = task.department, task.employee
+        if command and isinstance(command.action, TransferConversation):
+            department, employee = command.action.to_department, command.action.employee
+        change = (list(map(UUID, actors)), department, employee, task.actors)
+        return await self._change(_MARK_MOVED, task, change, command)
+
+    async def mark_reopened(self, task: KnownTask, command: FoundCommand) -> bool:
+        """Store that an employee opened a task again. False if it is open already."""
+        return await self._change(_MARK_REOPENED, task, (), command)
+
+    async def mark_gone(self, task: KnownTask, command: FoundCommand) -> bool:
+        """Store that a task was deleted there: the next message begins a new contact."""
+        return await self._change(_MARK_HANDLED, task, (), command)
+
+    async def mark_done(self, task: KnownTask, id: UUID, outcome: str) -> bool:
+        """Mark a task as done by an employee, unless we ended it or are ending it. True if its
+        conversation has no open task left; its closing then waits for the answers on their way."""
+        closing = (id, task, outcome)
+        return await self._in_transaction(partial(self._mark_done, closing))
+
+    async def _mark_done(
+        self, closing: tuple[UUID, KnownTask, str], connection: Connection
+    ) -> bool:
+        id, task, outcome = closing
+        conversation = self._destination, task.conversation
+        # Of two concurrent transactions on one conversation, the second sees the first's work.
+        await connection.execute(_LOCK_CONVERSATION, *conversation)
+        if not await connection.fetchval(_MARK_HANDLED, self._destination, task.event):
+            return False
+        found = await connection.fetchrow(_LAST_TASK, *conversation)
+        if found is None:
+            return False
+        action = _encode(found_commands.closing(outcome, found["seen"]))
+        parameters = (id, *conversation, found["department"], "", action, found["waits_for"])
+        return bool(await connection.fetchval(_INSERT_COMMAND, *parameters))
+
+    async def find_question(self, klantcontact: str) -> Question | None:
+        """Return our contact with this id, or the one that a known registration is about."""
+        for row in await self._rows(_FIND_QUESTION, UUID(klantcontact)):
+            return Question(**row)
+        return None
+
+    async def known_registrations(self, ids: Sequence[str]) -> frozenset[str]:
+        """Return those of these contacts that were read before, or that are our own."""
+        rows = await self._rows(_KNOWN_CONTACTS, list(map(UUID, ids)))
+        return frozenset(str(row["klantcontact"]) for row in rows)
+
+    async def is_answered(self, task: KnownTask) -> bool:
+        """True if an answer about this question was sent, or is on its way."""
+        answered: bool = await self._value(_IS_ANSWERED, task.event)
+        return answered
+
+    async def pass_over(self, klantcontact: str) -> None:
+        """Store that a contact is about none of ours."""
+        await self._rows(_PASS_OVER, UUID(klantcontact))
+
+    async def add_registration(self, found: Registration, id: UUID) -> bool:
+        """Store a contact that an employee registered; one with a text becomes a message with this
+        id. False if it is known already."""
+        return await self._in_transaction(partial(self._add_registration, found, id))
+
+    async def _add_registration(
+        self, found: Registration, id: UUID, connection: Connection
+    ) -> bool:
+        question, message = found.question, id if found.text else None
+        ids = (self._destination, found.klantcontact, question.event, message)
+        if not await connection.fetchval(_ADD_REGISTRATION, *ids):
+            return False
+        if message:
+            parameters = (id, self._destination, question.conversation, question.department)
+            action = _encode(found_commands.answer(found.text))
+            await connection.fetchval(_INSERT_COMMAND, *parameters, found.author, action, None)
+        return True
+
+    async def unpolled_seconds(self) -> float:
+        """Return the seconds since the poll of the task that was polled longest ago; 0 if there is
+        none."""
+        seconds: float = await self._value(_UNPOLLED_SECONDS)
+        return seconds
+
+    async def _change(
+        self,
+        statement: str,
+        task: KnownTask,
+        change: tuple[object, ...],
+        command: FoundCommand | None,
+    ) -> bool:
+        """Change a task and store the command for it, or neither."""
+
+        async def store(connection: Connection) -> bool:
+            if not await connection.fetchval(statement, self._destination, task.event, *change):
+                return False
+            if command:
+                await connection.fetchval(_INSERT_COMMAND, *_row(command))
+            return True
+
+        return await self._in_transaction(store)
+
+    async def _in_transaction(self, work: Callable[[Connection], Awaitable[bool]]) -> bool:
+        """Run work in a transaction; wait for as long as the database is unavailable."""
+
+        async def run() -> bool:
+            async with self._pool.acquire() as connection, connection.transaction():
+                return await work(connection)
+
+        return await retry_while_unavailable(run, "desk")
+
+    async def _value(self, statement: str, *parameters: object) -> Any:
+        """Return the first value of a statement's first row."""
+        for row in await self._rows(statement, *parameters):
+            return row[0]
+        return None
+
+    async def _rows(self, statement: str, *parameters: object) -> list[Any]:
+        fetch = partial(self._pool.fetch, statement, self._destination, *parameters)
+        rows: list[Any] = await retry_while_unavailable(fetch, "desk")
+        return rows
+
+
+def command_outbox(pool: Pool) -> Outbox[Command]:
+    """Return the commands for the router, in order. Those published are deleted."""
+
+    async def fetch_unpublished(limit: int, suspended: Sequence[str]) -> list[Command]:
+        rows = await pool.fetch(_UNPUBLISHED, limit, suspended)
+        return [build_command(found_commands.read_command(dict(row))) for row in rows]
+
+    async def delete_published(commands: Sequence[Command]) -> None:
+        await pool.execute(_DELETE_PUBLISHED, [command.id for command in commands])
+
+    return Outbox("found commands", fetch_unpublished, delete_published)
+
+
+def _encode(action: AnyAction) -> str:
+    return msgspec.json.encode(action).decode()
+
+
+def _row(command: FoundCommand) -> tuple[Any, ...]:
+    return (
+        command.id,
+        command.destination,
+        command.conversation,
+        command.department,
+        command.employee,
+        _encode(command.action),
+        command.waits_for,
+    )
+
+
+_CLAIM_ROUND = """
+insert into deliverer.look as l (destination, next_at)
+select $1, now() + make_interval(secs => $2)
+where not exists (select from deliverer.pause where destination = $1)
+on conflict (destination) do update set next_at = excluded.next_at where l.next_at <= now()
+returning now()
+"""
+_ANSWERS_SINCE = """
+update deliverer.look set answer_channel = $2,
+    answers_since = case when answer_channel = $2 then coalesce(answers_since, now()) else now() end
+where destination = $1 returning answers_since
+"""
+# A task that is being ended, opened or created now is left for the next round.
+_KNOWN_TASKS = f"""
+select t.event, t.conversation, t.tenant, t.internetaak, t.department, t.employee, t.covers,
+    t.actors, t.actors_before, t.ended, (select k.klantcontact from deliverer.klantcontact k
+        where (k.destination, k.event) = (t.destination, t.contact)) as klantcontact
+from deliverer.internetaak t
+where destination = $1 and internetaak is not null and not reopening
+    and (not ended and not ending and looked_at < $2
+        or ended and ended_at < $2 and internetaak = any($3::uuid[]))
+order by asked_at limit {MAX_TASKS}
+"""
+_MARK_LISTED = "update deliverer.look set listed_at = $2 where destination = $1"
+_MARK_POLLED = """
+update deliverer.internetaak set looked_at = now(), asked_at = now(), refused = false
+where destination = $1 and event = $2
+"""
+_MARK_REFUSED = """
+update deliverer.internetaak set asked_at = now(), refused = true
+where destination = $1 and event = $2
+"""
+_LEARN_ACTORS = """
+update deliverer.internetaak set actors = $3
+where destination = $1 and event = $2 and actors is null
+"""
+_MARK_MOVED = """
+update deliverer.internetaak
+set actors = $3, actors_before = null, department = $4, employee = $5
+where destination = $1 and event = $2 and not ended and not ending
+    and actors is not distinct from $6
+returning true
+"""
+_MARK_REOPENED = """
+with contact as (
+    update deliverer.klantcontact set answered = false where destination = $1 and event = $2)
+update deliverer.internetaak
+set ended = false, ending = false, ended_at = null, handled_at = null, asked_at = now(),
+    looked_at = now()
+where destination = $1 and event = $2 and ended
+returning true
+"""
+_LOCK_CONVERSATION = """
+select event from deliverer.internetaak
+where destination = $1 and conversation = $2 and not ended
+order by event for update
+"""
+_MARK_HANDLED = """
+with contact as (
+    update deliverer.klantcontact set answered = true where destination = $1 and event = (
+        select contact from deliverer.internetaak where destination = $1 and event = $2))
+update deliverer.internetaak set ended = true, handled_at = now(), ended_at = now()
+where destination = $1 and event = $2 and not ended and not ending
+returning true
+"""
+# The department of the newest task, the last place in the conversation that any task covers, and
+# the last answer whose result is not known.
+_LAST_TASK = """
+select (array_agg(t.department order by t.covers desc))[1] as department, max(t.covers) as seen,
+    (select r.message from deliverer.registration r, deliverer.klantcontact k
+        where r.destination = $1 and k.destination = $1 and k.conversation = $2
+            and r.contact = k.event and r.message is not null and r.settled = ''
+        order by r.found_at desc, r.message desc limit 1) as waits_for
+from deliverer.internetaak t where t.destination = $1 and t.conversation = $2
+having bool_and(t.ended or t.ending)
+"""
+_INSERT_COMMAND = """
+insert into deliverer.found_command (id, destination, conversation, department, employee, action,
+    waits_for)
+values ($1, $2, $3, $4, $5, $6, $7)
+on conflict (id) do nothing
+returning true
+"""
+_FIND_QUESTION = """
+select k.event, k.conversation, k.klantcontact, (select t.department from deliverer.internetaak t
+        where t.destination = k.destination and t.contact = k.event
+        order by t.event desc limit 1) as department
+from deliverer.klantcontact k
+where k.destination = $1 and k.answers is null and k.event = coalesce(
+    (select event from deliverer.klantcontact
+        where destination = $1 and klantcontact = $2 and answers is null),
+    (select answers from deliverer.klantcontact
+        where destination = $1 and klantcontact = $2 and answers is not null),
+    (select contact from deliverer.registration where destination = $1 and klantcontact = $2))
+"""
+_KNOWN_CONTACTS = """
+select klantcontact from deliverer.registration where destination = $1
+    and klantcontact = any($2::uuid[])
+union all
+select klantcontact from deliverer.klantcontact where destination = $1
+    and klantcontact = any($2::uuid[])
+"""
+_IS_ANSWERED = """
+select exists (select from deliverer.registration where destination = $1 and contact = $2
+        and message is not null and settled <> 'failed')
+    or exists (select from deliverer.klantcontact where destination = $1 and answers = $2)
+"""
+_PASS_OVER = """
+insert into deliverer.registration (destination, klantcontact) values ($1, $2)
+on conflict do nothing
+"""
+_ADD_REGISTRATION = """
+insert into deliverer.registration (destination, klantcontact, contact, message)
+values ($1, $2, $3, $4)
+on conflict do nothing
+returning true
+"""
+_UNPOLLED_SECONDS = """
+select coalesce(extract(epoch from now() - min(case when t.refused then t.looked_at
+    else greatest(t.looked_at, l.listed_at) end)), 0)::float8
+from deliverer.internetaak t left join deliverer.look l using (destination)
+where t.destination = $1 and not ended and not ending and internetaak is not null
+"""
+_UNPUBLISHED = """
+select id, destination, conversation, department, employee, action, waits_for, found_at
+from deliverer.found_command
+where waits_for is null and split_part(conversation, '-', 1) <> all($2::text[])
+order by position limit $1
+"""
+_DELETE_PUBLISHED = "delete from deliverer.found_command where id = any($1::uuid[])"
