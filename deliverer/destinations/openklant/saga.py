@@ -68,6 +68,7 @@ class OpenKlantReceiver:
             event_types.REOPENED: (self._on_reopening,),
             event_types.STATUS_CHANGED: (
                 self._on_answer,
+                self._on_held_answer,
                 self._on_undelivered_answer,
                 self._on_settled_answer,
             ),
@@ -215,6 +216,20 @@ class OpenKlantReceiver:
             await self._tasks.end(context, self._closing_remark(context), outgoing.place)
             await self._store.mark_answered(question, outgoing.place)
             await self._store.set_linked(answer, addressed=True, linked=True)
+
+    async def _on_held_answer(self, context: DeliveryContext) -> None:
+        """Say on the task that an employee's answer waits until the citizen writes. If it was
+        registered here, its task is open until it is sent."""
+        remark = events.describe_wait(context.event)
+        answer = await self._employee_answer(context) if remark else None
+        if answer is None or context.delivery.message is None:
+            return
+        context, status = _at_place(context, answer.place), context.event.status
+        if question := await self._store.find_registered(context.delivery.message, status):
+            return await self._reopen(context, question, remark)
+        question = await self._question(context, answer)
+        if question and (task := await self._store.task_of(question)):
+            await self._tasks.remark(context, task, remark)
 
     async def _on_undelivered_answer(self, context: DeliveryContext) -> None:
         """Say on the task that an employee's answer failed, or that its result is unknown: the

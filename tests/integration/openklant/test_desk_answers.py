@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
+from router.conversation.reopen_request import ASKED
 from services.contract import CloseConversation, SendMessage
 from services.postgres.database import Pool
 from tests.support.openklant.desk import SANNE, Desk, found_after
@@ -126,6 +127,23 @@ async def test_an_answer_in_doubt_opens_its_task_and_closes_it_when_it_was_sent(
         SendMessage,
         CloseConversation,
     ]
+
+
+async def test_an_answer_that_waits_for_the_citizen_opens_its_task_and_closes_it_when_it_was_sent(
+    register: Register, asked: Scene, desk: Desk
+) -> None:
+    await desk.answer(WORDS, close=True)
+    [answer] = await found_after(register)
+    await register.add_answer(asked.talk.id, id=answer.id, place=2)
+    for _ in range(2):
+        await asked.status("accepted", id=answer.id, reason=ASKED)
+    [task] = (await register.contacts())[0]["taken"]
+    assert task["status"] == "te_verwerken"
+    waits = "Antwoord wacht tot de inwoner weer schrijft; Postkamer vraagt daar met een sjabloon om"
+    assert task["toelichting"].splitlines().count(waits) == 1
+    await asked.status("sent", id=answer.id)
+    _, closing = await found_after(register)
+    assert isinstance(closing.action, CloseConversation) and closing.action.outcome == "answered"
 
 
 async def test_an_answer_is_found_once_wherever_the_round_is_interrupted(
