@@ -218,18 +218,12 @@ class OpenKlantReceiver:
             await self._store.set_linked(answer, addressed=True, linked=True)
 
     async def _on_held_answer(self, context: DeliveryContext) -> None:
-        """Say on the task that an employee's answer waits until the citizen writes. If it was
-        registered here, its task is open until it is sent."""
-        remark = events.describe_wait(context.event)
-        answer = await self._employee_answer(context) if remark else None
-        if answer is None or context.delivery.message is None:
-            return
-        context, status = _at_place(context, answer.place), context.event.status
-        if question := await self._store.find_registered(context.delivery.message, status):
-            return await self._reopen(context, question, remark)
-        question = await self._question(context, answer)
-        if question and (task := await self._store.task_of(question)):
-            await self._tasks.remark(context, task, remark)
+        """Say on the task that an employee's answer waits until the citizen writes. A task that is
+        done stays so: its conversation closes once the answer was sent."""
+        if remark := events.describe_wait(context.event):
+            question, _ = await self._question_in_doubt(context)
+            if question and (task := await self._store.task_of(question)):
+                await self._tasks.note(context, task, remark)
 
     async def _on_undelivered_answer(self, context: DeliveryContext) -> None:
         """Say on the task that an employee's answer failed, or that its result is unknown: the
@@ -243,7 +237,7 @@ class OpenKlantReceiver:
             await self._reopen(_at_place(context, place), question, remark)
 
     async def _question_in_doubt(self, context: DeliveryContext) -> tuple[Contact | None, int]:
-        """Return the question of an answer that was not sent, and the answer's place. An answer
+        """Return the question of an answer that was not sent yet, and the answer's place. An answer
         that was registered here is known by its message."""
         message, status = context.delivery.message, context.event.status
         answer = await self._employee_answer(context)

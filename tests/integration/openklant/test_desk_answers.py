@@ -129,16 +129,15 @@ async def test_an_answer_in_doubt_opens_its_task_and_closes_it_when_it_was_sent(
     ]
 
 
-async def test_an_answer_that_waits_for_the_citizen_opens_its_task_and_closes_it_when_it_was_sent(
+async def test_the_task_of_an_answer_that_waits_for_the_citizen_says_so_and_closes_when_it_was_sent(
     register: Register, asked: Scene, desk: Desk
 ) -> None:
     await desk.answer(WORDS, close=True)
     [answer] = await found_after(register)
-    await register.add_answer(asked.talk.id, id=answer.id, place=2)
     for _ in range(2):
         await asked.status("accepted", id=answer.id, reason=ASKED)
     [task] = (await register.contacts())[0]["taken"]
-    assert task["status"] == "te_verwerken"
+    assert task["status"] == "verwerkt"
     waits = "Antwoord wacht tot de inwoner weer schrijft; Postkamer vraagt daar met een sjabloon om"
     assert task["toelichting"].splitlines().count(waits) == 1
     await asked.status("sent", id=answer.id)
