@@ -27,6 +27,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     conversation: str
     klantcontact: UUID
     department: str | None
+    seen: int
+    """Last place in the conversation that its task covers."""
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +64,7 @@ class DeskStore:
         return [KnownTask(**row) for row in rows]
 
     async def mark_listed(self, started: datetime) -> None:
-        """Store that the whole list of open tasks was read."""
+        """Store that the whole list of open tasks was read, and those that it lacks were polled."""
         await self._rows(_MARK_LISTED, started)
 
     async def mark_polled(self, task: KnownTask) -> None:
@@ -150,7 +152,7 @@ class DeskStore:
             return False
         if message:
             parameters = (id, self._destination, question.conversation, question.department)
-            action = _encode(found_commands.answer(found.text))
+            action = _encode(found_commands.answer(found.text, question.seen))
             await connection.fetchval(_INSERT_COMMAND, *parameters, found.author, action, None)
         return True
 
@@ -312,10 +314,8 @@ on conflict (id) do nothing
 returning true
 """
 _FIND_QUESTION = """
-select k.event, k.conversation, k.klantcontact, (select t.department from deliverer.internetaak t
-        where t.destination = k.destination and t.contact = k.event
-        order by t.event desc limit 1) as department
-from deliverer.klantcontact k
+select k.event, k.conversation, k.klantcontact, t.department, coalesce(t.covers, 0) as seen
+from deliverer.klantcontact k left join deliverer.internetaak t using (destination, event)
 where k.destination = $1 and k.answers is null and k.event = coalesce(
     (select event from deliverer.klantcontact
         where destination = $1 and klantcontact = $2 and answers is null),

@@ -12,7 +12,13 @@ from uuid import UUID
 
 import structlog
 
-from deliverer.destinations.openklant.client import CONTACTS, SUBJECTS, Json, OpenKlantClient
+from deliverer.destinations.openklant.client import (
+    CONTACTS,
+    ODD_SHAPES,
+    SUBJECTS,
+    Json,
+    OpenKlantClient,
+)
 from deliverer.destinations.openklant.desk_store import DeskStore, Question, Registration
 from deliverer.destinations.openklant.task_status import read_author
 from services import clock, metrics
@@ -56,7 +62,11 @@ class Registrations:
             if not (new and has_next):
                 break
         for contact in sorted(found, key=lambda one: str(one["plaatsgevondenOp"])):
-            await self._read(contact)
+            try:
+                await self._read(contact)
+            except ODD_SHAPES:  # the others are read all the same
+                ids = {"destination": self._id, "klantcontact": contact["uuid"]}
+                log.error("openklant.strange", count=1, **ids)
 
     async def read_chain(self, question: Question) -> bool:
         """Read all registrations about a question. True if one of them says that the citizen was

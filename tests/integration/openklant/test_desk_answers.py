@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from router.conversation.reopen_request import ASKED
+from services import metrics
 from services.contract import CloseConversation, SendMessage
 from services.postgres.database import Pool
 from tests.support.openklant.desk import SANNE, Desk, found_after
@@ -14,6 +15,12 @@ from tests.support.openklant.register import Register, Scene
 
 ID, SEND = "10000001-c1", "WhatsApp versturen"
 WORDS = "Wij legen hem morgen."
+
+
+def registrations(outcome: str) -> float:
+    labels = {"destination": "crm", "outcome": outcome}
+    name = "postkamer_openklant_registrations_total"
+    return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 @pytest.fixture
@@ -29,8 +36,10 @@ async def test_an_answer_is_sent_once_under_the_name_of_its_employee(
     register: Register, asked: Scene, desk: Desk
 ) -> None:
     await desk.answer(WORDS)
+    before = registrations("sent")
     for _ in range(2):
         [command] = await found_after(register)
+    assert registrations("sent") == before + 1
     action = command.action
     assert isinstance(action, SendMessage)
     assert (action.type, action.text) == ("text", WORDS)
@@ -46,10 +55,12 @@ async def test_an_answer_is_sent_once_under_the_name_of_its_employee(
 async def test_any_other_registration_is_never_sent(
     register: Register, asked: Scene, desk: Desk, channel: str, succeeded: bool
 ) -> None:
+    before = registrations("sent"), registrations("kept")
     await desk.answer(WORDS, channel, succeeded=succeeded)
     assert await found_after(register) == []
     await desk.close()
     [closing] = await found_after(register)
+    assert (registrations("sent"), registrations("kept")) == (before[0], before[1] + 1)
     assert isinstance(closing.action, CloseConversation)
 
 
