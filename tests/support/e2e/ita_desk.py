@@ -14,7 +14,7 @@ from tests.support.openklant.desk import SEND
 from tests.support.openklant.town import TOKEN, OpenKlant, closings
 from tests.support.pii_markers import Marks
 
-SECONDS = 25.0
+SECONDS = 40.0
 """Time in which an action in ITA takes effect: three rounds, and the calls of each."""
 STREETS, YOUTH = (
     Unit("afd", "openbare-ruimte", "Openbare ruimte"),
