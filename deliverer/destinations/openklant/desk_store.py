@@ -11,6 +11,7 @@ import msgspec
 
 from deliverer.destinations.openklant import found_commands
 from deliverer.destinations.openklant.found_commands import FoundCommand, build_command
+from deliverer.destinations.openklant.store import MARK_REMOVED
 from deliverer.destinations.openklant.task_status import KnownTask
 from services.contract import AnyAction, Command, TransferConversation
 from services.postgres.database import Connection, Pool, retry_while_unavailable
@@ -92,9 +93,9 @@ class DeskStore:
         """Store that an employee opened a task again. False if it is open already."""
         return await self._change(_MARK_REOPENED, task, (), command)
 
-    async def mark_gone(self, task: KnownTask, command: FoundCommand) -> bool:
-        """Store that a task was deleted there: the next message begins a new contact."""
-        return await self._change(_MARK_HANDLED, task, (), command)
+    async def mark_removed(self, task: KnownTask, id: UUID) -> None:
+        """Put on the record, once, that a task was deleted there."""
+        await self._rows(MARK_REMOVED, task.event, id, _encode(found_commands.removal()))
 
     async def mark_done(self, task: KnownTask, id: UUID, outcome: str) -> bool:
         """Mark a task as done by an employee, unless we ended it or are ending it. True if its
