@@ -18,7 +18,7 @@ UNKNOWN = Unit("afd", "griffie", "Griffie")
 """Department that Postkamer does not have."""
 
 
-async def test_an_answer_in_ita_reaches_the_phone_or_opens_its_task_again_with_the_reason(
+async def test_an_answer_in_ita_reaches_the_phone_or_its_task_says_why_not(
     desk: ItaDesk, clock: SimulatedClock
 ) -> None:
     phones = [desk.phone(number) for number in (phone(1), UNREACHABLE, SILENT)]
