@@ -117,6 +117,12 @@ class Tasks:
                 await context.calls.patch(TASKS, remote["uuid"], change)
             await self._store.extend_task(task, context.delivery.sequence)
 
+    async def note(self, context: DeliveryContext, task: Task, remark: str) -> None:
+        """Add a remark to a task, also to one that is done."""
+        remote = await _fetch_remote(context.calls, task)
+        if remote and (change := task_payloads.note_on_task(remote, remark)):
+            await context.calls.patch(TASKS, remote["uuid"], change)
+
     async def end(self, context: DeliveryContext, remark: str, before: int) -> None:
         """End the open tasks of the conversation that cover nothing after this place."""
         for task in await self._store.start_ending(context.delivery, before):

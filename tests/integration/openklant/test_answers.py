@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from router.conversation.reopen_request import ASKED
 from tests.contract.openklant.test_payloads import faults
 from tests.support.openklant.register import (
     SECOND_ANSWER,
@@ -70,6 +71,17 @@ async def test_a_failed_answer_reopens_the_question_it_answered_once(
     question, *_ = await register.contacts()
     remarks = question["taken"][0]["toelichting"]
     assert remarks.count("Antwoord niet verstuurd. 131026: onbereikbaar") == 1
+
+
+async def test_the_open_task_says_once_that_an_answer_given_elsewhere_waits_for_the_citizen(
+    register: Register, asked: Scene
+) -> None:
+    for _ in range(2):
+        await asked.status("accepted", reason=ASKED)
+    [question] = await register.contacts()
+    assert question["taken"][0]["toelichting"].count("Antwoord wacht tot de inwoner") == 1
+    await asked.status("sent")
+    assert await asked.tasks() == [["verwerkt"], []]
 
 
 async def test_the_open_task_says_once_that_the_answer_is_in_doubt_until_it_was_sent(

@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
+from router.conversation.reopen_request import ASKED
 from services import metrics
 from services.contract import CloseConversation, SendMessage
 from services.postgres.database import Pool
@@ -137,6 +138,22 @@ async def test_an_answer_in_doubt_opens_its_task_and_closes_it_when_it_was_sent(
         SendMessage,
         CloseConversation,
     ]
+
+
+async def test_the_task_of_an_answer_that_waits_for_the_citizen_says_so_and_closes_when_it_was_sent(
+    register: Register, asked: Scene, desk: Desk
+) -> None:
+    await desk.answer(WORDS, close=True)
+    [answer] = await found_after(register)
+    for _ in range(2):
+        await asked.status("accepted", id=answer.id, reason=ASKED)
+    [task] = (await register.contacts())[0]["taken"]
+    assert task["status"] == "verwerkt"
+    waits = "Antwoord wacht tot de inwoner weer schrijft; Postkamer vraagt daar met een sjabloon om"
+    assert task["toelichting"].splitlines().count(waits) == 1
+    await asked.status("sent", id=answer.id)
+    _, closing = await found_after(register)
+    assert isinstance(closing.action, CloseConversation) and closing.action.outcome == "answered"
 
 
 async def test_an_answer_is_found_once_wherever_the_round_is_interrupted(

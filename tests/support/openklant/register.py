@@ -325,7 +325,7 @@ class Conversation:
         id = UUID(int=self.sequence + 1)
         return self.event("message-received", after, data, message=id)
 
-    def transfer(self, to: str, after: float) -> Delivery:
+    def transfer(self, to: str, after: float, **more: Any) -> Delivery:
         data = {
             "department": to,
             "from": "afval",
@@ -334,15 +334,15 @@ class Conversation:
             "due": "2027-01-06",
             "windowUntil": NOON + timedelta(days=1),
         }
-        return self.event("conversation-transferred", after, data)
+        return self.event("conversation-transferred", after, data | more)
 
     def close(self, after: float) -> Delivery:
         data = {"department": "afval", "reason": "afgehandeld", "outcome": "handled"}
         return self.event("conversation-closed", after, data)
 
-    def reopen(self, after: float) -> Delivery:
+    def reopen(self, after: float, **more: Any) -> Delivery:
         data = {"department": "afval", "reason": "toch niet klaar"}
-        return self.event("conversation-reopened", after, data)
+        return self.event("conversation-reopened", after, data | more)
 
     def refusal(self, order: str, reason: str, id: UUID | None = None) -> Delivery:
         """Return the refusal of something that an employee did in Open Klant."""
@@ -365,14 +365,14 @@ class Scene:
     async def ask(self, text: str = FULL, after: float = 0.0, *, task: bool = True) -> None:
         await deliver(self.deliverer, self.talk.message(text, after, task=task))
 
-    async def transfer(self, to: str = "burgerzaken", after: float = 60) -> None:
-        await deliver(self.deliverer, self.talk.transfer(to, after))
+    async def transfer(self, to: str = "burgerzaken", after: float = 60, **more: Any) -> None:
+        await deliver(self.deliverer, self.talk.transfer(to, after, **more))
 
     async def close(self, after: float = 120) -> None:
         await deliver(self.deliverer, self.talk.close(after))
 
-    async def reopen(self, after: float = 180) -> None:
-        await deliver(self.deliverer, self.talk.reopen(after))
+    async def reopen(self, after: float = 180, **more: Any) -> None:
+        await deliver(self.deliverer, self.talk.reopen(after, **more))
 
     async def refusal(self, order: str, reason: str, id: UUID | None = None) -> None:
         await deliver(self.deliverer, self.talk.refusal(order, reason, id))
