@@ -75,6 +75,8 @@ kind = "openklant"
 url = "http://127.0.0.1:8090/openklant/klantinteracties/api/v1"
 secret = "env:OPENKLANT_TOKEN"
 answer_channel = "WhatsApp versturen"
+objects_url = "http://127.0.0.1:8090/objecten/api/v2"
+objects_secret = "env:OPENKLANT_TOKEN"
 look_seconds = 15"""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -28,9 +29,12 @@ class LogEntry(msgspec.Struct, frozen=True):
     """Line of the logbook, which ITA keeps in the Objecten API; Open Klant has nothing of it."""
 
     task: str
+    at: datetime
+    employee: Employee
     type: str
     note: str = ""
-    contact: str = ""
+    about: tuple[tuple[rules.Codes, str], ...] = ()
+    """Codes and id of the new actors, or of the contact."""
     shown: str = ""
     """Channel and text of the contact."""
 
@@ -88,7 +92,7 @@ class Ita:
         row = await self.api.get(f"internetaken/{task.uuid}")
         actors = [one for one in await self._actors(row) if one["soortActor"] != "medewerker"]
         await self._assign(task, [*actors, actor])
-        self._note(task, "toegewezen")
+        self._note(task, "toegewezen", about=((rules.ACTOR, actor["uuid"]),))
 
     async def forward(
         self, task: Task, unit: Unit, employee: str = "", name: str = "", note: str = ""
@@ -107,7 +111,8 @@ class Ita:
         if contact["nummer"]:
             subject = f"Contactverzoek Doorgestuurd - {contact['nummer']}"
             self.mails += [(address, subject) for address in addresses]
-        self._note(task, "doorsturen", note)
+        to = (rules.EMPLOYEE, employee), (rules.UNITS[unit.kind], unit.id)
+        self._note(task, "doorsturen", note, about=to if employee else to[1:])
 
     async def register(self, task: Task, form: Registration) -> str:
         """Register a contact with the citizen, and close the task if the form says so. Return the
@@ -120,8 +125,8 @@ class Ita:
                 await self.api.patch("internetaken", task.uuid, {"status": "verwerkt"})
         except ApiError as error:
             raise Refused(Refusal(409, f"UNEXPECTED_ERROR: {error}")) from error
-        shown = f"{form.channel}: {form.text}"
-        self.log.append(LogEntry(task.uuid, "klantcontact", form.note, answer, shown))
+        about, shown = ((rules.CONTACT, answer),), f"{form.channel}: {form.text}"
+        self._note(task, "klantcontact", form.note, about=about, shown=shown)
         if form.close:
             self._note(task, "verwerkt")
         return answer
@@ -195,11 +200,10 @@ class Ita:
         answer = {"uuid": (await self.api.post("klantcontacten", body))["uuid"]}
         link = {"actor": {"uuid": actor["uuid"]}, "klantcontact": answer}
         await self.api.post("actorklantcontacten", link)
-        codes = ("klantcontact", "openklant", "uuid")
         subject = {
             "klantcontact": answer,
             "wasKlantcontact": {"uuid": previous},
-            "onderwerpobjectidentificator": rules.identifier(codes, previous),
+            "onderwerpobjectidentificator": rules.identifier(rules.CONTACT, previous),
         }
         await self.api.post("onderwerpobjecten", subject)
         parties = question["_expand"]["hadBetrokkenen"]
@@ -221,8 +225,9 @@ class Ita:
                 waiting += [one["uuid"] for one in reversed(found)]
         return chain[-1]
 
-    def _note(self, task: Task, type: str, note: str = "") -> None:
-        self.log.append(LogEntry(task.uuid, type, note))
+    def _note(self, task: Task, type: str, note: str = "", **more: Any) -> None:
+        entry = LogEntry(task.uuid, clock.now(), self.employee, type, note, **more)
+        self.log.append(entry)
 
 
 def check(refusal: Refusal | None) -> None:

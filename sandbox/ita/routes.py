@@ -10,6 +10,7 @@ from aiohttp import web
 from sandbox.ita import rules
 from sandbox.ita.client import ApiError
 from sandbox.ita.desk import Ita, LogEntry
+from sandbox.ita.objects import Objects
 from sandbox.ita.rules import Employee, Refused, Registration, Task, Unit
 from sandbox.openklant.error_responses import BASE
 from sandbox.organisation import Department
@@ -48,7 +49,9 @@ class ItaRoutes:
         }
 
     def routes(self) -> list[web.RouteDef]:
+        objects = Objects(self._token, self._units.values(), self._log)
         return [
+            *objects.routes(),
             web.get("/ita/units", self._list_units),
             web.get("/ita/tasks", self._list_tasks),
             web.get("/ita/tasks/{number:[0-9]+}", self._show),

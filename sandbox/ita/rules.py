@@ -8,11 +8,13 @@ import msgspec
 
 Json = dict[str, Any]
 Codes = tuple[str, str, str]
-"""codeObjecttype, codeRegister and codeSoortObjectId of an actor."""
+"""codeObjecttype, codeRegister and codeSoortObjectId of an object."""
 
 LOGGED_IN: Codes = ("mdw", "msei", "email")
 BY_HAND: Codes = ("mdw", "handmatig", "email")
 EMPLOYEE: Codes = ("mdw", "obj", "idf")
+ACTOR: Codes = ("actor", "openklant", "uuid")
+CONTACT: Codes = ("klantcontact", "openklant", "uuid")
 UNITS: Mapping[str, Codes] = {"afd": ("afd", "obj", "idf"), "grp": ("grp", "obj", "idf")}
 UNIT_NAMES = {"afd": "Afdeling", "grp": "Groep"}
 CHANNELS = ("Telefoon", "E-mail", "WhatsApp", "WhatsApp versturen")

@@ -16,6 +16,7 @@ from deliverer.crm.destination_kind import (
 from deliverer.destinations.openklant.client import OpenKlantClient, Server
 from deliverer.destinations.openklant.desk_store import DeskStore
 from deliverer.destinations.openklant.events import PayloadOptions
+from deliverer.destinations.openklant.logbook import ObjectsApi
 from deliverer.destinations.openklant.poll_round import Desk
 from deliverer.destinations.openklant.saga import OpenKlantReceiver
 from deliverer.destinations.openklant.store import SagaStore
@@ -78,9 +79,12 @@ async def receiver(
             SagaStore(context.pool, id),
             partial(client, sender),
         )
-        desk = Desk(id, DeskStore(context.pool, id), context.departments, {})
-        paced = partial(client, PacedSender(sender, intervals.pause))
-        poller = TaskPoller(desk, destination.answer_channel, paced, intervals.every)
+        paced = PacedSender(sender, intervals.pause)
+        url, objects_token = destination.objects_url, credentials.objects_token
+        objects = ObjectsApi(paced, url, objects_token) if url else None
+        desk = Desk(id, DeskStore(context.pool, id), context.departments, {}, objects)
+        calls = partial(client, paced)
+        poller = TaskPoller(desk, destination.answer_channel, calls, intervals.every)
         async with background_task(poller.run()) as polling:
             yield saga, [polling]
 

@@ -45,13 +45,20 @@ def answer(text: str) -> SendMessage:
     return SendMessage(type="text", text=text, content=msgspec.json.encode(content))
 
 
-def transfer(department: str, employee: str, *, is_same: bool) -> TransferConversation:
-    reason = TAKEN if is_same and employee else FORWARDED
+def transfer(
+    department: str, employee: str, note: str = "", *, is_same: bool
+) -> TransferConversation:
+    """Return the transfer; `note` is the one of the employee who forwarded the task."""
+    reason = _explain(TAKEN if is_same and employee else FORWARDED, note)
     return TransferConversation(to_department=department, employee=employee, reason=reason)
 
 
-def reopening() -> ReopenConversation:
-    return ReopenConversation(reason=REOPENED)
+def reopening(note: str = "") -> ReopenConversation:
+    return ReopenConversation(reason=_explain(REOPENED, note))
+
+
+def _explain(reason: str, note: str) -> str:
+    return f"{reason}: {note}" if note else reason
 
 
 def removal() -> AddNote:

@@ -25,6 +25,13 @@ from deliverer.destinations.openklant.client import (
 )
 from deliverer.destinations.openklant.desk_store import DeskStore
 from deliverer.destinations.openklant.found_commands import FoundCommand
+from deliverer.destinations.openklant.logbook import (
+    ASSIGNMENTS,
+    REOPENINGS,
+    Logbook,
+    ObjectsApi,
+    actor_names,
+)
 from deliverer.destinations.openklant.registrations import AnswerChannel, Registrations
 from deliverer.destinations.openklant.task_payloads import TO_DO
 from deliverer.destinations.openklant.task_status import (
@@ -68,6 +75,8 @@ class Desk(NamedTuple):
     departments: Sequence[Department]
     actors: dict[str, Json]
     """Actors that were read before, by id."""
+    objects: ObjectsApi | None = None
+    """Objecten API with ITA's logbook; None if it may not be read."""
 
 
 class PollRound:
@@ -76,6 +85,7 @@ class PollRound:
     ) -> None:
         self._desk, self._store, self._calls, self._started = desk, desk.store, calls, started
         self._registrations = Registrations(desk.destination, desk.store, calls, channel)
+        self._logbook = Logbook(desk.destination, desk.objects)
         self._counts = Counter[TaskStatus]()
         self._passed = frozenset[str]()
         self._is_complete = False
@@ -137,9 +147,7 @@ class PollRound:
             case "moved":
                 return await self._move(task, found)
             case "reopened":
-                await self._store.mark_reopened(
-                    task, self._command(task, found_commands.reopening())
-                )
+                await self._reopen(task)
             case "done":
                 return await self._close(task, found)
         return status
@@ -154,12 +162,19 @@ class PollRound:
             status = "actor"
         elif (assignee.department.id, assignee.employee) != (task.department, task.employee):
             is_same = assignee.department.id == task.department
+            actors = actor_names(self._desk.actors[uuid] for uuid in found.actors)
+            entry = await self._logbook.find_entry(task.internetaak, ASSIGNMENTS, actors)
             action = found_commands.transfer(
-                assignee.department.id, assignee.employee, is_same=is_same
+                assignee.department.id, assignee.employee, entry.note, is_same=is_same
             )
-            command = self._command(task, action)
+            command = self._command(task, action, entry.author)
         await self._store.mark_moved(task, found.actors, command)
         return status
+
+    async def _reopen(self, task: KnownTask) -> None:
+        entry = await self._logbook.find_entry(task.internetaak, REOPENINGS)
+        action = found_commands.reopening(entry.note)
+        await self._store.mark_reopened(task, self._command(task, action, entry.author))
 
     async def _read_assignee(self, task: KnownTask, found: ListedTask) -> Assignee:
         known = self._desk.actors
@@ -227,12 +242,13 @@ class PollRound:
         await self._store.mark_polled(task)
         return status
 
-    def _command(self, task: KnownTask, action: AnyAction) -> FoundCommand:
+    def _command(self, task: KnownTask, action: AnyAction, employee: str = "") -> FoundCommand:
         return FoundCommand(
             id=clock.new_id(),
             destination=self._desk.destination,
             conversation=task.conversation,
             department=task.department,
+            employee=employee,
             action=action,
             found_at=self._started,
         )

@@ -10,6 +10,7 @@ from deploy.local.__main__ import ROOT, example, installation_secrets
 from deploy.local.errors import Refusal
 from deploy.local.servers import Servers
 from deploy.local.state import State
+from sandbox.ita import objects
 from sandbox.ita.rules import CHANNELS
 from sandbox.openklant.error_responses import BASE
 from sandbox.settings import SandboxSettings
@@ -117,6 +118,7 @@ def test_example_can_have_an_open_klant_as_its_crm(tmp_path: Path) -> None:
     [crm] = [each for each in config.destinations if isinstance(each, OpenKlantDestination)]
     assert crm.answer_channel in CHANNELS
     assert crm.url.endswith(BASE)
+    assert crm.objects_url.endswith(objects.BASE)
     assert given["OPENKLANT_TOKEN"] == SandboxSettings().openklant_token
     assert {department.destination for department in config.departments} == {crm.id}
 

@@ -37,8 +37,8 @@ class Desk:
         form = Registration(text=text, channel=channel, succeeded=succeeded, close=close)
         return await self.ita.register(await self.task(), form)
 
-    async def forward(self, id: str, employee: str = "") -> None:
-        await self.ita.forward(await self.task(), self.unit(id), employee)
+    async def forward(self, id: str, employee: str = "", note: str = "") -> None:
+        await self.ita.forward(await self.task(), self.unit(id), employee, note=note)
 
     def unit(self, id: str) -> Unit:
         return Unit("afd", f"{id}-{self.register.run}", NAMES.get(id, id))

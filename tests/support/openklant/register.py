@@ -21,6 +21,7 @@ from deliverer.destinations.openklant.client import OpenKlantClient, Server
 from deliverer.destinations.openklant.desk_store import DeskStore, command_outbox
 from deliverer.destinations.openklant.destination import ANSWER_BYTES
 from deliverer.destinations.openklant.events import PayloadOptions
+from deliverer.destinations.openklant.logbook import ObjectsApi
 from deliverer.destinations.openklant.poll_round import Desk
 from deliverer.destinations.openklant.saga import OpenKlantReceiver
 from deliverer.destinations.openklant.store import SagaStore
@@ -63,6 +64,7 @@ class Register:
         self.link, self.desk_store = Link(sender), DeskStore(pool, "crm")
         self.server = Server("crm")
         self.answer_channel = ""
+        self.objects: ObjectsApi | None = None
 
     @property
     def run(self) -> str:
@@ -99,7 +101,7 @@ class Register:
         """Run a round of the poller at once."""
         await self._pool.execute("update deliverer.look set next_at = now()")
         found = [self._department("almelo", id) for id in (*NAMES, ELSEWHERE)]
-        desk = Desk("crm", self.desk_store, [one for one in found if one], {})
+        desk = Desk("crm", self.desk_store, [one for one in found if one], {}, self.objects)
         new_client = lambda: self.client(link or self.link)  # noqa: E731
         return await TaskPoller(desk, self.answer_channel, new_client, 60).poll_once()
 
