@@ -19,8 +19,9 @@ from services import clock, metrics
 
 PAGE = "100"
 """Contacts of a page: Open Klant's own default, read in 0.1 s."""
-MAX_PAGES = 5
-"""Pages of one round: 500 answers, of which one a second is read. The rest comes in the next."""
+MAX_PAGES = 60
+"""Pages of one round, up to one without an answer that is new: 6,000 answers, more than a town hall
+gives in days. Those of later pages would not be found."""
 MAX_CHAIN = 20
 """Answers to one question. ITA refers each to the one before it."""
 
@@ -46,17 +47,22 @@ class Registrations:
         """Read the contacts with the answer channel that were not read before, the oldest first."""
         if not self._channel.name:
             return
-        found: list[Json] = []
+        found: list[tuple[str, str]] = []
         for page in range(1, MAX_PAGES + 1):
             filters = {"kanaal": self._channel.name, "pageSize": PAGE, "page": str(page)}
             contacts, has_next = await self._calls.list_page(CONTACTS, **filters)
-            known = await self._store.known_registrations([one["uuid"] for one in contacts])
-            new = [one for one in contacts if one["uuid"] not in known]
+            answers = [one for one in contacts if self._is_since_then(one)]
+            known = await self._store.known_registrations([one["uuid"] for one in answers])
+            new = [
+                (one["plaatsgevondenOp"], one["uuid"])
+                for one in answers
+                if one["uuid"] not in known
+            ]
             found += new
             if not (new and has_next):
                 break
-        for contact in sorted(found, key=lambda one: str(one["plaatsgevondenOp"])):
-            await self._read(contact)
+        for _, uuid in sorted(found):
+            await self._read(uuid)
 
     async def read_chain(self, question: Question) -> bool:
         """Read all registrations about a question. True if one of them says that the citizen was
@@ -75,9 +81,8 @@ class Registrations:
                 await self._add(contact, question)
         return is_reached
 
-    async def _read(self, contact: Json) -> None:
+    async def _read(self, uuid: str) -> None:
         """Read one contact with the answer channel: about which question of ours is it?"""
-        uuid = str(contact["uuid"])
         subjects, _ = await self._calls.list_page(SUBJECTS, klantcontact__uuid=uuid)
         previous = _previous(subjects)
         if previous is None:
@@ -121,9 +126,13 @@ class Registrations:
             and contact.get("kanaal") == self._channel.name
             and contact.get("indicatieContactGelukt") is True
             and bool(read_author(contact))
-            and datetime.fromisoformat(contact["plaatsgevondenOp"]) >= self._channel.since
+            and self._is_since_then(contact)
         )
         return str(contact.get("inhoud") or "").strip() if is_answer else ""
+
+    def _is_since_then(self, contact: Json) -> bool:
+        """True if the channel had its meaning when the contact was registered."""
+        return datetime.fromisoformat(contact["plaatsgevondenOp"]) >= self._channel.since
 
 
 def _referring(subjects: Iterable[Json], read: set[str]) -> list[str]:
