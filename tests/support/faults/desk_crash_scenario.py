@@ -60,6 +60,11 @@ where k.klantcontact = any($1::uuid[]) and not t.ended and not exists (
 """
 FOUND = "select coalesce(pg_sequence_last_value('deliverer.found_command_position_seq'), 0)"
 WAITING = "select count(*) from deliverer.found_command"
+# A closing waits for ever for an answer that is in doubt for ever.
+TO_PUBLISH = f"""
+{WAITING} f where not exists (
+    select from deliverer.ledger l where l.id = f.waits_for and l.state = 'unconfirmed')
+"""
 ROUND_IS_DUE = "update deliverer.look set next_at = now()"
 TAKEN = """
 select count(*) from deliverer.ledger
@@ -265,7 +270,7 @@ class AnswerDesk:
         for state in ("sent", "unconfirmed", "failed"):
             del going[state]
         going["to close"] = await self.backlog()
-        going["commands"] = await self.one(WAITING)
+        going["commands"] = await self.one(TO_PUBLISH)
         return {where: n for where, n in going.items() if n}
 
 
