@@ -21,10 +21,13 @@ from deploy.local.state import free_port
 from sandbox.openklant.error_responses import BASE
 from tests.e2e.openklant.test_round_trip import with_open_klant
 from tests.support.faults.desk_crash_scenario import (
+    CONTACT,
     EMPLOYEES,
     FOUND,
+    LIST,
     OURS,
     REACH_SECONDS,
+    REFERENCE,
     SCRIPTS,
     SEND,
     TOKEN,
@@ -89,9 +92,9 @@ async def desk(town: Installation, watch: Watch, road_port: int) -> AsyncIterato
         yield desk
 
 
-def requests(resource: str) -> Trace:
+def requests(each: str) -> Trace:
     async def count(desk: AnswerDesk) -> int:
-        return desk.requests[resource]
+        return desk.requests[each]
 
     return count
 
@@ -106,7 +109,7 @@ async def published(desk: AnswerDesk) -> int:
     return int(await desk.one(FOUND)) - int(await desk.one(WAITING))
 
 
-TRACES = (found, requests("kanaal"), published, requests("onderwerpobjecten"))
+TRACES = (found, requests(CONTACT), published, requests(REFERENCE), requests(LIST))
 """Counts that grow with each step of an answer on its way."""
 
 

@@ -28,6 +28,12 @@ UNIT, OURS, SEND, CALL = "Openbare ruimte", "WhatsApp", "WhatsApp versturen", "T
 """Department of all questions; channels of our contacts, of answers for the phone, and of calls."""
 EMPLOYEES = ("sanne@almelo.nl", "jouke@almelo.nl")
 REACH_SECONDS, SETTLE_SECONDS = 20.0, 120.0
+LIST, REFERENCE, CONTACT = REQUESTS = (
+    f"GET {BASE}/klantcontacten?kanaal=",
+    f"GET {BASE}/onderwerpobjecten",
+    f"GET {BASE}/klantcontacten/",
+)
+"""Begins of the requests on the way of an answer, in their order."""
 BACKLOG = 3
 """Registrations that may wait for the deliverer. It reads one in two seconds or more."""
 
@@ -111,7 +117,7 @@ class AnswerDesk:
         self.questions: list[Question] = []
         self.registered: list[Answer] = []
         self.requests: Counter[str] = Counter()
-        """Requests of the deliverer to Open Klant, by resource; those for answers as `kanaal`."""
+        """Requests of the deliverer to Open Klant on the way of an answer, by what they ask for."""
         self.hits: Counter[str] = Counter()
         self.kills = self.kills_on_the_way = 0
         self.is_closing_time = False
@@ -119,12 +125,11 @@ class AnswerDesk:
         """Time at which the living deliverer last asked for answers."""
 
     def _hear(self, data: bytes) -> None:
-        line = data.partition(b"\r\n")[0]
-        if b"klantcontacten?kanaal=" in line:
-            self.requests["kanaal"] += 1
+        line = data.partition(b"\r\n")[0].decode(errors="replace")
+        found = [each for each in REQUESTS if each in line]
+        self.requests.update(found)
+        if LIST in found:
             self._listed_at = asyncio.get_running_loop().time()
-        elif b"/onderwerpobjecten" in line:
-            self.requests["onderwerpobjecten"] += 1
 
     async def one(self, sql: str, *arguments: Any) -> Any:
         return await self.pool.fetchval(sql, *arguments)
