@@ -76,7 +76,9 @@ def _round(place: Place, conversations: int, results: Results) -> None:
         results.crm[kind].append(_measure_neighbour(place, waiting))
         after, idle_by_now = machine_ticks()
         share = (idle_by_now - idle) / (after - before)
-        results.meanwhile[kind].append(MachineLoad(place.register.pace().per_second, share))
+        pace = place.register.pace()
+        calls = pace.per_second if pace.answered > 1 else 0.0  # a poll alone makes no rate
+        results.meanwhile[kind].append(MachineLoad(calls, share))
 
 
 def _measure_drain(place: Place, conversations: int) -> Course:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 import msgspec
 
+from deliverer.destinations.openklant.payloads import MARK_CODES, identifier
 from sandbox.openklant.schema import TOGETHER
 from services.lifecycle import freeze_gc, run_event_loop
 from tests.support.openklant.api_client import ACTORS, ADDRESS, MESSAGE, TASK, Client, Json
@@ -47,9 +48,11 @@ class BareClient:
 
     async def together(self, n: int) -> None:
         """Send a message as a deliverer does for a new conversation."""
-        created = await self._client.post(TOGETHER, MESSAGE | {"klantcontact": _contact(n)})
+        body = MESSAGE | {"klantcontact": _contact(n), "onderwerpobject": _mark(n)}
+        created = await self._client.post(TOGETHER, body)
         contact, party = created["klantcontact"]["uuid"], created["betrokkene"]["uuid"]
-        await self._address(party)
+        for _ in range(2):  # a Dutch number is written in two ways
+            await self._address(party)
         link = {"actor": self._actor, "klantcontact": {"uuid": contact}}
         await self._client.post("actorklantcontacten", link)
         await self._task(n, contact)
@@ -70,6 +73,14 @@ class BareClient:
 def _contact(n: int) -> Json:
     contact: Json = MESSAGE["klantcontact"] | {"referentienummer": str(FIRST_NUMBER + n)}
     return contact
+
+
+def _mark(n: int) -> Json:
+    return {
+        "klantcontact": None,
+        "wasKlantcontact": None,
+        "onderwerpobjectidentificator": identifier(str(FIRST_NUMBER + n), MARK_CODES),
+    }
 
 
 async def main(url: str, seconds: float) -> None:

@@ -75,7 +75,9 @@ class Register:
         """Delete everything in the stand-in, in our tables about it, and in its figures."""
         self._ask("DELETE", "summary")
         self._ask("POST", "pace", {"factor": 1})
-        self._stage.database.execute("truncate deliverer.klantcontact, deliverer.internetaak")
+        tables = ("klantcontact", "internetaak", "registration", "found_command", "look")
+        names = ", ".join(f"deliverer.{name}" for name in tables)
+        self._stage.database.execute(f"truncate {names}")
 
     def pace(self) -> WorkerStatistics:
         """Return its figures since it was emptied."""
@@ -108,7 +110,8 @@ def url(port: int) -> str:
 def new_conversations(count: int) -> Iterator[Delivery]:
     """Yield the first message of a conversation each, from a citizen with a phone number.
 
-    Each asks for work: a contact with its party, an address, an actor and a task, in four calls.
+    Each asks for work: a contact with its party and our mark, two addresses, an actor and a task,
+    in five calls.
     """
     for n, event in enumerate(crm.make_events(count)):
         content = {
@@ -124,8 +127,9 @@ def new_conversations(count: int) -> Iterator[Delivery]:
 
 def describe_differences(held: dict[str, Any], messages: int) -> str:
     """Describe the objects that are missing or too many after so many messages; '' if none."""
-    expected = {name: messages for name in ("klantcontacten", "betrokkenen", "internetaken")}
-    expected |= {"digitaleadressen": messages, "actorklantcontacten": messages, "actoren": 2}
+    of_each = ("klantcontacten", "betrokkenen", "internetaken", "actorklantcontacten")
+    expected = dict.fromkeys((*of_each, "onderwerpobjecten"), messages)
+    expected |= {"digitaleadressen": 2 * messages, "actoren": 2}
     counts = held["counts"]
     wrong = [f"{counts[name]:,} {name}" for name in expected if counts[name] != expected[name]]
     conversations = {contact["metadata"]["gesprek"] for contact in held["contacts"].values()}

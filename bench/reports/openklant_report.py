@@ -18,8 +18,8 @@ OFF = 0.1
 """Target: maximum deviation of the stand-in from these."""
 OF_BARE = 0.8
 """Target: share of the bare client's best rate."""
-CALLS = 4
-"""Calls of a message."""
+CALLS = 5
+"""Calls of a message from a Dutch number."""
 KINDS = ("alone", "beside an Open Klant", "with 5 times as much waiting")
 PARTS: Mapping[str, Callable[[list[float]], float]] = {
     "least": min,
@@ -129,7 +129,7 @@ def _stand_in_table(bare: Sequence[Mapping[str, float]]) -> Iterator[str]:
         yield f"{kind:40}{real:14.1f}{spread((one[kind] for one in bare), '.1f'):>24}"
     for clients in BEST_OF:
         rates = spread((one[str(clients)] for one in bare), ".1f")
-        yield f"{f'four calls, as ours, {clients} at once':40}{'':14}{rates:>24}"
+        yield f"{f'five calls, as ours, {clients} at once':40}{'':14}{rates:>24}"
 
 
 def _deliverer_table(

@@ -25,12 +25,14 @@ alter table deliverer.internetaak
     add column reopening boolean not null default false, -- we set it back to te_verwerken
     add column ended_at timestamptz,    -- when it ended, here or there
     add column refused boolean not null default false; -- Open Klant does not show it
-update deliverer.internetaak t set event = contact
-where event <> contact
-    and event = (select max(event::text)::uuid from deliverer.internetaak n
-        where n.destination = t.destination and n.contact = t.contact)
-    and not exists (select from deliverer.internetaak o
-        where o.destination = t.destination and o.event = t.contact);
+create temporary table newest on commit drop as
+select destination, contact, max(event::text)::uuid as event
+from deliverer.internetaak group by destination, contact;
+update deliverer.internetaak t set event = gen_random_uuid() from newest n
+where (t.destination, t.contact) = (n.destination, n.contact) and t.event = t.contact
+    and t.event <> n.event;
+update deliverer.internetaak t set event = t.contact from newest n
+where (t.destination, t.event) = (n.destination, n.event) and t.event <> t.contact;
 update deliverer.internetaak set ended_at = coalesce(handled_at, now()) where ended;
 create index internetaak_there on deliverer.internetaak (destination, internetaak)
     where internetaak is not null;

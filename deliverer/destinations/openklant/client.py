@@ -36,6 +36,8 @@ UNEXPECTED_RESPONSE = Response(status=502, code="shape")
 """Our own answer when Open Klant's has another shape than its specification. The request may have
 been carried out."""
 STILL_IN_DOUBT = "an earlier attempt may still be carried out: Open Klant draws the number itself"
+ODD_SHAPES = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
+"""Errors of reading an answer that is not as its document says."""
 NOT_AS_DOCUMENTED = "Open Klant's answer is not as its document says"
 NOT_OPEN_KLANT = "something before Open Klant answered {}"
 

@@ -62,7 +62,7 @@ class DeskStore:
         return [KnownTask(**row) for row in rows]
 
     async def mark_listed(self, started: datetime) -> None:
-        """Store that the whole list of open tasks was read."""
+        """Store that the whole list of open tasks was read, and those that it lacks were polled."""
         await self._rows(_MARK_LISTED, started)
 
     async def mark_polled(self, task: KnownTask) -> None:

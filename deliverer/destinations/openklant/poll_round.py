@@ -18,6 +18,7 @@ from deliverer.destinations.openklant import found_commands
 from deliverer.destinations.openklant.client import (
     ACTORS,
     NOT_FOUND,
+    ODD_SHAPES,
     TASKS,
     Json,
     OpenKlantClient,
@@ -61,8 +62,6 @@ ROUND_SECONDS = 60.0
 """Longest time for single tasks; the remaining ones come first in the next round."""
 MAX_ACTORS = 1000
 """Actors whose codes are remembered: the departments and employees of a town hall."""
-ODD_SHAPES = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
-"""Errors of reading an answer that is not as its document says."""
 
 log = structlog.get_logger()
 
@@ -105,7 +104,10 @@ class PollRound:
                     if not self._is_complete:
                         await self._store.mark_polled(task)
             await self._registrations.read_new()
-            return await self._poll_missing(missing_tasks(tasks, listed))
+            answered = await self._poll_missing(missing_tasks(tasks, listed))
+            if answered and self._is_complete:
+                await self._store.mark_listed(self._started)
+            return answered
         except RequestRefused as refused:
             return self._on_refusal(refused)
         except ODD_SHAPES:
@@ -133,8 +135,6 @@ class PollRound:
             self._is_complete = not has_next
             if self._is_complete:
                 break
-        if self._is_complete:
-            await self._store.mark_listed(self._started)
         self._passed = find_passed(listed.items())
         return listed
 

@@ -6,13 +6,20 @@ complete yet.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 import structlog
 
-from deliverer.destinations.openklant.client import CONTACTS, SUBJECTS, Json, OpenKlantClient
+from deliverer.destinations.openklant.client import (
+    CONTACTS,
+    ODD_SHAPES,
+    SUBJECTS,
+    Json,
+    OpenKlantClient,
+)
 from deliverer.destinations.openklant.desk_store import DeskStore, Question, Registration
 from deliverer.destinations.openklant.task_status import read_author
 from services import clock, metrics
@@ -51,10 +58,10 @@ class Registrations:
         for page in range(1, MAX_PAGES + 1):
             filters = {"kanaal": self._channel.name, "pageSize": PAGE, "page": str(page)}
             contacts, has_next = await self._calls.list_page(CONTACTS, **filters)
-            answers = [one for one in contacts if self._is_since_then(one)]
+            answers = [one for one in contacts if not self._is_earlier(one)]
             known = await self._store.known_registrations([one["uuid"] for one in answers])
             new = [
-                (one["plaatsgevondenOp"], one["uuid"])
+                (str(one.get("plaatsgevondenOp")), str(one["uuid"]))
                 for one in answers
                 if one["uuid"] not in known
             ]
@@ -62,7 +69,11 @@ class Registrations:
             if not (new and has_next):
                 break
         for _, uuid in sorted(found):
-            await self._read(uuid)
+            try:
+                await self._read(uuid)
+            except ODD_SHAPES:  # the others are read all the same
+                ids = {"destination": self._id, "klantcontact": uuid}
+                log.error("openklant.strange", count=1, **ids)
 
     async def read_chain(self, question: Question) -> bool:
         """Read all registrations about a question. True if one of them says that the citizen was
@@ -126,13 +137,15 @@ class Registrations:
             and contact.get("kanaal") == self._channel.name
             and contact.get("indicatieContactGelukt") is True
             and bool(read_author(contact))
-            and self._is_since_then(contact)
+            and datetime.fromisoformat(contact["plaatsgevondenOp"]) >= self._channel.since
         )
         return str(contact.get("inhoud") or "").strip() if is_answer else ""
 
-    def _is_since_then(self, contact: Json) -> bool:
-        """True if the channel had its meaning when the contact was registered."""
-        return datetime.fromisoformat(contact["plaatsgevondenOp"]) >= self._channel.since
+    def _is_earlier(self, contact: Json) -> bool:
+        """True if a contact is from before the setting, so that it need not be read."""
+        with suppress(*ODD_SHAPES):
+            return datetime.fromisoformat(contact["plaatsgevondenOp"]) < self._channel.since
+        return False
 
 
 def _referring(subjects: Iterable[Json], read: set[str]) -> list[str]:

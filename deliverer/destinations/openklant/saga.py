@@ -16,6 +16,7 @@ from deliverer.crm.response_policy import Verdict
 from deliverer.destinations.openklant import events
 from deliverer.destinations.openklant.actors import Actors
 from deliverer.destinations.openklant.client import (
+    ODD_SHAPES,
     UNEXPECTED_RESPONSE,
     OpenKlantClient,
     RequestRefused,
@@ -90,13 +91,8 @@ class OpenKlantReceiver:
                 await step(context)
         except RequestRefused as refused:
             return msgspec.structs.replace(refused.answer, calls=context.calls.count)
-        except (
-            AttributeError,
-            LookupError,
-            TypeError,
-            ValueError,
-        ) as error:  # an answer of another shape
-            kind = type(error).__name__  # not its text, which quotes
+        except ODD_SHAPES as error:
+            kind = type(error).__name__  # its text quotes an answer of another shape
             log.error("openklant.strange", destination=self._id, record=delivery.id, reason=kind)
             return msgspec.structs.replace(UNEXPECTED_RESPONSE, calls=context.calls.count)
         return Response(status=DONE, calls=context.calls.count)
@@ -271,6 +267,10 @@ class OpenKlantReceiver:
             if question := await self._store.find_registered(message, "failed"):
                 remark = events.UNDELIVERED["failed"].format(event.reason)
                 await self._reopen(context, question, remark)
+        elif event.order == "reopen":
+            for task in await self._store.open_tasks(context.delivery.conversation):
+                remark = f"Het gesprek zelf blijft gesloten. {event.reason}"
+                await self._tasks.remark(context, task, remark)
         elif event.order == "transfer" and (department := self._own_department(context)):
             for task in await self._store.open_tasks(context.delivery.conversation):
                 remark = f"Niet doorgezet. {event.reason}"

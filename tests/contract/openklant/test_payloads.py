@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
-from deliverer.destinations.openklant import payloads
-from deliverer.destinations.openklant.events import parse_event
+from deliverer.destinations.openklant import contact_text, payloads, task_payloads
+from deliverer.destinations.openklant.events import PayloadOptions, parse_event
+from deliverer.destinations.openklant.idempotent_call import numbers
 from services.contract import Delivery
 from tests.contract.openklant.test_openapi import document
 from tests.support.example_count import example_count
@@ -20,17 +21,18 @@ from tests.support.integration.destination_harness import NOON
 from tests.support.openklant.api_client import FilledStore
 from tests.support.openklant.register import department
 
-OPTIONS = payloads.PayloadOptions(
+OPTIONS = PayloadOptions(
     "WhatsApp", "https://archief.example", "https://kcc.example/{conversation}"
 )
 IDENTITY = st.one_of(
     st.tuples(st.just("phone"), st.text(string.digits, max_size=16)),
     st.tuples(st.just("bsuid"), st.text(string.ascii_letters + ".", min_size=1, max_size=140)),
 )
+FILE = st.fixed_dictionaries({"link": st.just("/v1/media/1"), "filename": st.text(max_size=240)})
 EVENTS = st.fixed_dictionaries(
     {},
     optional={
-        "type": st.sampled_from(["text", "image", "audio", "unsupported", ""]),
+        "type": st.sampled_from(["text", "image", "location", "unsupported", ""]),
         "text": st.text(max_size=40) | st.text(min_size=900, max_size=4096),
         "from": st.builds(
             lambda all, name: {
@@ -41,6 +43,15 @@ EVENTS = st.fixed_dictionaries(
             st.text(max_size=250),
         ),
         "sentAt": st.just("2026-11-25T12:00:00Z"),
+        "media": st.lists(
+            st.fixed_dictionaries(
+                {"link": st.just("/v1/media/1"), "filename": st.text(max_size=240)}
+            ),
+            max_size=3,
+        ),
+        "place": st.fixed_dictionaries(
+            {"latitude": st.floats(-90, 90), "longitude": st.floats(-180, 180)}
+        ),
         "decision": st.builds(lambda reason: {"reason": reason}, st.text(max_size=1200)),
         "tags": st.lists(st.text(max_size=64), max_size=20),
         "priority": st.sampled_from(["low", "normal", "high", "urgent", "else"]),
@@ -49,7 +60,7 @@ EVENTS = st.fixed_dictionaries(
         "windowUntil": st.just("2026-11-26T12:00:00Z"),
     },
 )
-CONTACT, PARTY, ACTOR = (str(UUID(int=n)) for n in (1, 2, 3))
+CONTACT, PARTY, ACTOR, CASE = (str(UUID(int=n)) for n in (1, 2, 3, 4))
 
 
 def event(data: dict[str, Any], *, whole: bool = True) -> Delivery:
@@ -68,19 +79,20 @@ def event(data: dict[str, Any], *, whole: bool = True) -> Delivery:
     )
 
 
-def payloads_of(delivery: Delivery) -> dict[str, Any]:
-    """Return the body of the POST to each resource."""
+def payloads_of(delivery: Delivery) -> list[tuple[str, Any]]:
+    """Return the resource and the body of each POST."""
     what = parse_event(delivery)
-    known = payloads.ContactKey("4000000000", str(delivery.id))
-    made = {
-        "maak-klantcontact": payloads.contact_payload(delivery, what, known, OPTIONS),
-        "internetaken": payloads.task_payload(
-            delivery, what, ("4000000001", CONTACT, ACTOR), OPTIONS
-        ),
-        "actoren": payloads.POSTKAMER_ACTOR,
-    }
-    if address := payloads.address_payload(what, PARTY):
-        made["digitaleadressen"] = address
+    number = payloads.ContactNumber(delivery.id, numbers(4_000_000_000))
+    content = {"type": "text", "text": {"body": what.text}}
+    task = task_payloads.task_payload(delivery, what, CONTACT, ACTOR, OPTIONS)
+    made = [
+        ("maak-klantcontact", payloads.contact_payload(delivery, what, number, OPTIONS)),
+        ("maak-klantcontact", payloads.answer_payload(delivery, content, number, OPTIONS)),
+        ("internetaken", numbers(4_000_000_001) | task),
+        ("onderwerpobjecten", payloads.case_payload(CONTACT, CASE)),
+        ("actoren", payloads.POSTKAMER_ACTOR),
+    ]
+    made += [("digitaleadressen", each) for each in payloads.address_payloads(what, PARTY)]
     return msgspec.json.decode(msgspec.json.encode(made))  # type: ignore[no-any-return]
 
 
@@ -118,7 +130,7 @@ def faults(path: str, body: Any, method: str = "post") -> list[str]:
 @settings(max_examples=example_count(200), deadline=None)
 @given(data=EVENTS, whole=st.booleans())
 def test_any_payload_is_as_the_document_says(data: dict[str, Any], whole: bool) -> None:
-    for resource, body in payloads_of(event(data, whole=whole)).items():
+    for resource, body in payloads_of(event(data, whole=whole)):
         assert faults(f"/{resource}", body) == []
     ours = department("almelo", "afval")
     assert ours
@@ -130,7 +142,7 @@ def test_any_payload_is_as_the_document_says(data: dict[str, Any], whole: bool) 
 def test_any_payload_is_accepted(data: dict[str, Any], whole: bool) -> None:
     filled = FilledStore()
     ids = {CONTACT: filled.contact, PARTY: filled.party, ACTOR: filled.actor}
-    for resource, body in payloads_of(event(data, whole=whole)).items():
+    for resource, body in payloads_of(event(data, whole=whole)):
         text = msgspec.json.encode(body).decode()
         for ours, theirs in ids.items():
             text = text.replace(ours, theirs)
@@ -142,56 +154,15 @@ def test_any_payload_is_accepted(data: dict[str, Any], whole: bool) -> None:
 def test_a_contact_of_a_burst_stays_within_its_limit_and_refers_to_the_rest(
     texts: list[str],
 ) -> None:
-    remote: dict[str, Any] = {"inhoud": "Dag.", "metadata": {"gebeurtenis": "first"}}
-    for n, text in enumerate(texts):
-        delivery = msgspec.structs.replace(event({"text": text}), id=UUID(int=n))
-        change = payloads.extend_contact(delivery, parse_event(delivery), remote, OPTIONS)
-        assert change and len(change["inhoud"]) <= payloads.MAX_TEXT
-        remote |= change
-        assert payloads.extend_contact(delivery, parse_event(delivery), remote, OPTIONS) is None, (
-            "it is there already"
-        )
-    each = [
-        payloads.contact_text(event({"text": text}), parse_event(event({"text": text})), OPTIONS)
-        for text in texts
-    ]
-    all = "\n\n".join(["Dag.", *each])
-    assert remote["inhoud"] == all or (
-        payloads.TRUNCATED in remote["inhoud"] and len(all) > payloads.MAX_TEXT
+    whole, all = "Dag.", "Dag."
+    for text in texts:
+        delivery = event({"text": text})
+        addition = contact_text.describe_message(delivery, parse_event(delivery), OPTIONS)
+        url = contact_text.conversation_url(delivery, OPTIONS)
+        whole = contact_text.extend_text(whole, addition, url)
+        all = f"{all}\n\n{addition}".strip()
+        assert len(whole) <= contact_text.MAX_TEXT
+    assert whole == all or (
+        whole.endswith(f"{contact_text.TRUNCATED}https://kcc.example/10000001-c1]")
+        and len(all) > contact_text.MAX_TEXT
     )
-    assert remote["metadata"]["gebeurtenis"] == "first"
-
-
-@pytest.mark.parametrize(
-    ("kinds", "expected"),
-    [
-        (("bsuid", "phone"), ("+31612345678", "telefoonnummer")),
-        (("bsuid",), ("NL.123", "overig")),
-        ((), None),
-    ],
-)
-def test_an_address_is_a_phone_number_else_a_user_id_and_belongs_to_no_party(
-    kinds: tuple[str, ...], expected: tuple[str, str] | None
-) -> None:
-    values = {"bsuid": "NL.123", "phone": "31612345678"}
-    identities = [{"kind": kind, "value": values[kind]} for kind in kinds]
-    payload = payloads.address_payload(
-        parse_event(event({"from": {"identities": identities}})), PARTY
-    )
-    assert payload == (
-        expected
-        and {
-            "verstrektDoorBetrokkene": {"uuid": PARTY},
-            "verstrektDoorPartij": None,
-            "adres": expected[0],
-            "soortDigitaalAdres": expected[1],
-            "omschrijving": "WhatsApp",
-        }
-    )
-
-
-def test_a_confidential_contact_has_only_the_address_of_its_text() -> None:
-    contact = payloads_of(event({"department": "jeugd"}, whole=False))["maak-klantcontact"]
-    address = "https://archief.example/v1/messages/x"
-    assert contact["klantcontact"]["inhoud"] == f"De inhoud staat in het archief: {address}"
-    assert contact["klantcontact"]["vertrouwelijk"] is True

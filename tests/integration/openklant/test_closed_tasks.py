@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 
+from deliverer.destinations.openklant import poll_round
 from deliverer.transport.http_client import HttpClient
 from deliverer.transport.response import Body, Response
 from services.contract import AddNote
@@ -25,7 +26,9 @@ async def test_a_completed_task_closes_its_conversation_once(
     before = len(register.link.requests)
     assert await register.poll(), "only the list of open tasks is read"
     await scene.close()  # the closing comes back, and there is nothing to end
-    assert len(register.link.requests) == before + 1 and len(await register.closings()) == 1
+    requests = [path for _, path, _ in register.link.requests[before:]]
+    assert requests and all(path.startswith("/internetaken?status=") for path in requests)
+    assert len(await register.closings()) == 1
 
 
 async def test_tasks_that_we_end_are_never_taken_for_completed_by_an_employee(
@@ -74,8 +77,9 @@ async def test_a_closing_is_of_the_department_that_has_the_conversation(
     assert await register.closings() == [(ID, "burgerzaken", 2)]
 
 
+@pytest.mark.parametrize("pages", [poll_round.MAX_PAGES, 1], ids=["whole list", "part of it"])
 async def test_a_task_passed_on_in_open_klant_closes_when_the_other_task_is_completed(
-    register: Register, scene: Scene, pool: Pool
+    register: Register, scene: Scene, pool: Pool, monkeypatch: pytest.MonkeyPatch, pages: int
 ) -> None:
     """KISS passes a task on by another task for the same contact."""
     await scene.ask()
@@ -84,8 +88,11 @@ async def test_a_task_passed_on_in_open_klant_closes_when_the_other_task_is_comp
     task = {"gevraagdeHandeling": "bellen", "status": "te_verwerken", "toegewezenAanActoren": []}
     other = await register.create("internetaken", task | about)
     await register.complete_task(0, 0)
+    await Scene(register, "10000001-c2").ask()  # the newest task, alone on the first page
+    monkeypatch.setattr(poll_round, "PAGE", "1")
+    monkeypatch.setattr(poll_round, "MAX_PAGES", pages)
     assert await register.poll() and await register.poll()
-    assert await register.closings() == [] and await pool.fetchval(OPEN_TASKS) == 1
+    assert await register.closings() == [] and await pool.fetchval(OPEN_TASKS) == 2
     await register.change("internetaken", other["uuid"], {"status": "verwerkt"})
     assert await register.poll()
     assert await register.closings() == [(ID, "afval", 1)]

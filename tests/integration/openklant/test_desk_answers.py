@@ -5,8 +5,8 @@ import asyncio
 import msgspec
 import pytest
 
-from deliverer.destinations.openklant import registrations
-from services import clock
+from deliverer.destinations.openklant import registrations as bounds
+from services import clock, metrics
 from services.contract import CloseConversation, SendMessage
 from services.postgres.database import Pool
 from tests.support.observer import until
@@ -26,6 +26,12 @@ where wait_event_type = 'Lock' and query like '%insert into deliverer.found_comm
 """
 
 
+def registrations(outcome: str) -> float:
+    labels = {"destination": "crm", "outcome": outcome}
+    name = "postkamer_openklant_registrations_total"
+    return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
+
+
 @pytest.fixture
 async def asked(register: Register, scene: Scene) -> Scene:
     """A question in an Open Klant whose answers are sent."""
@@ -39,8 +45,10 @@ async def test_an_answer_is_sent_once_under_the_name_of_its_employee(
     register: Register, asked: Scene, desk: Desk
 ) -> None:
     await desk.answer(WORDS)
+    before = registrations("sent")
     for _ in range(2):
         [command] = await found_after(register)
+    assert registrations("sent") == before + 1
     action = command.action
     assert isinstance(action, SendMessage)
     assert (action.type, action.text) == ("text", WORDS)
@@ -56,10 +64,12 @@ async def test_an_answer_is_sent_once_under_the_name_of_its_employee(
 async def test_any_other_registration_is_never_sent(
     register: Register, asked: Scene, desk: Desk, channel: str, succeeded: bool
 ) -> None:
+    before = registrations("sent"), registrations("kept")
     await desk.answer(WORDS, channel, succeeded=succeeded)
     assert await found_after(register) == []
     await desk.close()
     [closing] = await found_after(register)
+    assert (registrations("sent"), registrations("kept")) == (before[0], before[1] + 1)
     assert isinstance(closing.action, CloseConversation)
 
 
@@ -238,7 +248,7 @@ async def test_a_closing_that_is_stored_while_its_answer_is_settled_is_not_left_
 async def test_answers_of_a_long_absence_are_all_found(
     register: Register, asked: Scene, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registrations, "PAGE", "1")
+    monkeypatch.setattr(bounds, "PAGE", "1")
     answers = [f"Antwoord {n}" for n in range(7)]
     for each in answers:
         await desk.answer(each)

@@ -1,21 +1,24 @@
 """Rounds of the poller of tasks: each task has its turn, whatever a process or Open Klant does."""
 
 import asyncio
+import itertools
 import re
 from collections.abc import Collection, Mapping
 from urllib.parse import parse_qsl, urlsplit
-from uuid import UUID
 
 import pytest
 
-from deliverer.destinations.openklant import closing_store as bounds
+from deliverer.destinations.openklant import poll_round
 from deliverer.transport.http_client import HttpClient
 from deliverer.transport.response import Body, Response
 from services import clock
 from services.postgres.database import Pool
 from tests.contract.openklant.test_openapi import document
+from tests.support.openklant.desk import SEND, Desk
 from tests.support.openklant.link import Link, OddSender, ProcessEnded
 from tests.support.openklant.register import OPEN_TASKS, Register, Scene, needs_stand_in
+
+UUID_AT_THE_END = r"/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
 async def add_tasks(register: Register, count: int, completed: Collection[int] = ()) -> list[str]:
@@ -28,6 +31,11 @@ async def add_tasks(register: Register, count: int, completed: Collection[int] =
     return [one["taken"][0]["uuid"] for one in await register.contacts()]
 
 
+def polled_alone(link: Link) -> list[str]:
+    """Return the addresses of the tasks that were asked for one by one."""
+    return [path for _, path, _ in link.requests if path.startswith("/internetaken/")]
+
+
 async def closed(register: Register) -> list[str]:
     return sorted(conversation for conversation, *_ in await register.closings())
 
@@ -37,9 +45,14 @@ async def test_an_interrupted_round_finds_the_same_later(
     register: Register, answered: bool
 ) -> None:
     await add_tasks(register, 2, completed=[0, 1])
-    for nth in (1, 2):  # the calls for the task itself, and for other tasks of its contact
-        with pytest.raises(ProcessEnded):
-            await register.poll(Link(register.sender, nth, answered=answered))
+    interrupted = 0
+    for nth in itertools.count(1):  # the list, and for each task itself and what is registered
+        try:
+            assert await register.poll(Link(register.sender, nth, answered=answered))
+            break
+        except ProcessEnded:
+            interrupted += 1
+    assert interrupted >= 4
     assert await register.poll()
     assert await closed(register) == ["10000001-c0", "10000001-c1"]
 
@@ -50,7 +63,7 @@ async def test_an_answer_of_another_shape_closes_nothing_and_does_not_end_the_ro
     await add_tasks(register, 2)
     odd = Link(OddSender())
     assert await register.poll(odd)
-    assert len(odd.requests) == 2
+    assert len(odd.requests) == 1 + 2
     assert await closed(register) == [] and await pool.fetchval(OPEN_TASKS) == 2
 
 
@@ -67,33 +80,61 @@ async def test_an_unavailable_open_klant_ends_the_round_and_no_task_is_left_out(
     assert await closed(register) == ["10000001-c0", "10000001-c1"]
 
 
+class Clock:
+    """An event loop's clock that is half a minute later at each look."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+
+    def get_running_loop(self) -> "Clock":
+        return self
+
+    def time(self) -> float:
+        self._seconds += poll_round.ROUND_SECONDS / 2
+        return self._seconds
+
+
 async def test_each_task_has_its_turn_in_rounds_that_are_full(
     register: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounds, "TASKS_PER_ROUND", 2)
-    await add_tasks(register, 5)
-    for _ in range(5):
+    monkeypatch.setattr(poll_round, "PAGE", "1")
+    monkeypatch.setattr(poll_round, "MAX_PAGES", 1)
+    monkeypatch.setattr(poll_round, "asyncio", Clock())
+    *_, listed = await add_tasks(register, 5)
+    for _ in range(4):
         assert await register.poll()
-    paths = [path for _, path, _ in register.link.requests]
-    assert len(paths) == 10 and paths[:5] == paths[5:] and len(set(paths)) == 5
+    paths = polled_alone(register.link)
+    assert len(paths) == 8 and paths[:4] == paths[4:] and len(set(paths)) == 4
+    assert not any(path.endswith(listed) for path in paths)
+
+
+@needs_stand_in  # a real one has tasks of others
+async def test_open_tasks_are_read_in_pages_and_none_of_them_alone(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poll_round, "PAGE", "2")
+    done, *_ = await add_tasks(register, 6, completed=[0])
+    assert await register.poll()
+    [*pages, single, _] = [path for _, path, _ in register.link.requests]
+    assert [dict(parse_qsl(urlsplit(path).query))["page"] for path in pages] == ["1", "2", "3"]
+    assert single.endswith(done) and await closed(register) == ["10000001-c0"]
 
 
 async def test_one_process_claims_a_round_and_none_while_the_destination_is_paused(
     register: Register, pool: Pool
 ) -> None:
-    await add_tasks(register, 1)
-    claim = lambda: register.closing_store.claim_due("crm", 60)  # noqa: E731
-    rounds = await asyncio.gather(*(claim() for _ in range(8)))
-    assert sorted(map(len, rounds)) == [0] * 7 + [1]
-    assert await claim() == []
+    store = register.desk_store
+    rounds = await asyncio.gather(*(store.claim_round(60) for _ in range(8)))
+    assert len(list(filter(None, rounds))) == 1
+    assert await store.claim_round(60) is None
     due = "update deliverer.look set next_at = now()"
     await pool.execute(due)
-    assert len(await claim()) == 1
+    assert await store.claim_round(60)
     await pool.execute(due)
     await pool.execute("insert into deliverer.pause (destination, reason) values ('crm', 'x')")
-    assert await claim() == []
+    assert await store.claim_round(60) is None
     await pool.execute("delete from deliverer.pause")
-    assert len(await claim()) == 1
+    assert await store.claim_round(60)
 
 
 async def test_the_last_two_tasks_found_done_at_once_close_their_conversation_once(
@@ -102,11 +143,15 @@ async def test_the_last_two_tasks_found_done_at_once_close_their_conversation_on
     for n in range(20):
         scene = Scene(register, f"10000001-c{n}")
         await scene.ask()
+        await register.complete_task(-1)
         await scene.ask("En nog iets", after=7200)
-    store = register.closing_store
-    tasks = await store.claim_due("crm", 60)
+        await register.complete_task(-1)
+    store = register.desk_store
+    started = await store.claim_round(60)
+    assert started
+    tasks = await store.known_tasks([], started)
     assert len(tasks) == 40
-    closings = await asyncio.gather(*(store.mark_done("crm", t, clock.new_id()) for t in tasks))
+    closings = await asyncio.gather(*(store.mark_done(t, clock.new_id(), "silent") for t in tasks))
     assert sum(closings) == 20
     assert len(set(await closed(register))) == 20
 
@@ -131,7 +176,7 @@ async def test_a_refused_task_delays_no_other_and_counts_as_not_polled(
     register: Register, pool: Pool, status: int, refused: int
 ) -> None:
     others = [n for n in range(5) if n != refused]
-    tasks = await add_tasks(register, 5, completed=others)
+    tasks = await add_tasks(register, 5, completed=range(5))
     link = Link(RefusingSender(register.sender, [tasks[refused]], status))
     assert await register.poll(link)
     assert await closed(register) == [f"10000001-c{n}" for n in others]
@@ -139,30 +184,74 @@ async def test_a_refused_task_delays_no_other_and_counts_as_not_polled(
     assert link.requests[-1][1].endswith(tasks[refused])
     await pool.execute("update deliverer.internetaak set looked_at = now() - interval '3 hours'")
     assert await register.poll(link)
-    assert await register.closing_store.unpolled_seconds("crm") > 3 * 3600 - 60
+    assert await register.desk_store.unpolled_seconds() > 3 * 3600 - 60
+    assert await register.poll()
+    assert len(await closed(register)) == 5 and await register.desk_store.unpolled_seconds() == 0
 
 
 async def test_three_refusals_at_the_start_end_the_round_and_the_others_come_first_then(
     register: Register,
 ) -> None:
-    tasks = await add_tasks(register, 5, completed=[3, 4])
+    tasks = await add_tasks(register, 5, completed=range(5))
     link = Link(RefusingSender(register.sender, tasks[:3], 500))
     assert not await register.poll(link)
-    assert len(link.requests) == 3 and await closed(register) == []
+    assert polled_alone(link) == [f"/internetaken/{task}" for task in tasks[:3]]
+    assert await closed(register) == []
     assert await register.poll(link)
     assert await closed(register) == ["10000001-c3", "10000001-c4"]
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 500])
+async def test_a_list_that_is_refused_leaves_its_tasks_to_be_polled_one_by_one(
+    register: Register, pool: Pool, status: int
+) -> None:
+    await add_tasks(register, 2, completed=[1])
+    link = Link(RefusingSender(register.sender, ["internetaken?status="], status))
+    assert await register.poll(link)
+    assert await closed(register) == ["10000001-c1"]
+    assert len(polled_alone(link)) == 2
+
+
+@pytest.mark.parametrize("status", [403, 500, 503])
+async def test_tasks_that_are_not_polled_because_answers_are_refused_count_as_not_polled(
+    register: Register, pool: Pool, status: int
+) -> None:
+    register.answer_channel = SEND
+    await add_tasks(register, 2, completed=[0, 1])
+    await pool.execute("update deliverer.internetaak set looked_at = now() - interval '3 hours'")
+    assert not await register.poll(Link(RefusingSender(register.sender, ["kanaal="], status)))
+    assert await closed(register) == []
+    assert await register.desk_store.unpolled_seconds() > 3 * 3600 - 60
+
+
 @pytest.mark.usefixtures("open_klant_openapi")
-async def test_every_request_of_a_round_is_as_the_document_says(register: Register) -> None:
+async def test_every_request_of_a_round_is_as_the_document_says(
+    register: Register, desk: Desk
+) -> None:
+    register.answer_channel = SEND
+    assert await register.poll()
     await add_tasks(register, 1, completed=[0])
-    assert await register.poll() and len(await closed(register)) == 1
-    (method, one, _), (other_method, all, _) = register.link.requests
-    assert method == other_method == "GET"
-    paths = document()["paths"]
-    assert "get" in paths["/internetaken/{uuid}"]
-    assert re.fullmatch(r"/internetaken/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", one)
-    known = {p["name"]: p["schema"] for p in paths["/internetaken"]["get"]["parameters"]}
-    query = dict(parse_qsl(urlsplit(all).query))
-    assert set(query) == {"klantcontact__uuid", "status", "pageSize"} <= set(known)
-    assert query["status"] in known["status"]["enum"] and UUID(query["klantcontact__uuid"])
+    await Scene(register, "10000001-c1").ask()
+    await desk.forward("burgerzaken")
+    await Scene(register, "10000001-c2").ask()
+    await desk.answer("Morgen.")
+    register.link.requests.clear()
+    assert await register.poll() and len(await register.commands()) == 3
+    paths, seen = document()["paths"], set[str]()
+    for method, path, body in register.link.requests:
+        assert (method, body) == ("GET", b"")
+        resource = re.sub(UUID_AT_THE_END, "/{uuid}", urlsplit(path).path)
+        known = {each["name"]: each["schema"] for each in paths[resource]["get"]["parameters"]}
+        query = dict(parse_qsl(urlsplit(path).query))
+        assert set(query) <= set(known)
+        assert query.get("status", "te_verwerken") == "te_verwerken"
+        seen.add(resource)
+    assert "te_verwerken" in str(paths["/internetaken"]["get"]["parameters"])
+    assert {resource.strip("/") for resource in seen} == {
+        "internetaken",
+        "internetaken/{uuid}",
+        "actoren/{uuid}",
+        "klantcontacten",
+        "klantcontacten/{uuid}",
+        "onderwerpobjecten",
+    }

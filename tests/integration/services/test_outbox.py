@@ -11,7 +11,6 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from deliverer.destinations.openklant.closing_store import ClosingStore
 from structlog.testing import capture_logs
 
 from archiver.media import store as media_store
@@ -19,6 +18,8 @@ from archiver.media.store import MediaStore
 from archiver.operator_actions import operation_outbox
 from deliverer.crm import replays
 from deliverer.crm.replays import Replays
+from deliverer.destinations.openklant import desk_store
+from deliverer.destinations.openklant.desk_store import command_outbox
 from deliverer.meta import send_outcomes
 from deliverer.meta.send_outcomes import enqueue_outcome, outcome_outbox, send_outcome
 from deploy.local.rabbitmq import Broker
@@ -71,11 +72,13 @@ CASES = {
         query=send_outcomes._UNPUBLISHED,
         index="outcome_waiting",
     ),
-    "closings": Case(
+    "found commands": Case(
         "deliverer",
-        lambda pool, _: ClosingStore(pool).outbox,
-        "insert into deliverer.closing (id, destination, conversation, department, seen, found_at)"
-        " values ($1, 'crm', $2 || '-x', 'afval', 1, $3)",
+        lambda pool, _: command_outbox(pool),
+        "insert into deliverer.found_command (id, destination, conversation, department, action,"
+        " found_at) values ($1, 'crm', $2 || '-x', 'afval', '{\"action\": \"reopen\"}', $3)",
+        query=desk_store._UNPUBLISHED,
+        index="found_command_position",
     ),
     "settlements": Case(
         "deliverer",

@@ -6,7 +6,7 @@ import aiohttp
 
 from sandbox.ita.desk import Ita
 from sandbox.ita.notifier import NotifierRun, run_notifier
-from sandbox.ita.rules import Employee, Registration, Task, Unit
+from sandbox.ita.rules import CHANNELS, Employee, Registration, Task, Unit
 from services.contract import AnyAction, Command
 from tests.support.integration.destination_harness import NOON
 from tests.support.openklant.register import NAMES, Register
@@ -23,8 +23,8 @@ class Desk:
         self, register: Register, http: aiohttp.ClientSession, email: str = SANNE, id: str = "afval"
     ) -> None:
         employee = Employee(email, email.partition("@")[0], (NAMES[id],), is_manager=True)
-        self.register = register
-        self.ita = Ita(http, register.api, register.token, employee)
+        self.register, self.channels = register, [*CHANNELS]
+        self.ita = Ita(http, register.api, register.token, employee, channels=self.channels)
 
     async def task(self, nth: int = -1) -> Task:
         """Open the task of the conversation's nth contact, by its number, as employees do."""

@@ -16,7 +16,7 @@ from services.contract import (
     SendMessage,
     TransferConversation,
 )
-from tests.support.openklant.desk import SEND, Desk
+from tests.support.openklant.desk import Desk
 from tests.support.openklant.link import Link, ProcessEnded
 from tests.support.openklant.register import REAL, Conversation, Register, deliver
 
@@ -35,9 +35,9 @@ class History:
         self.clock, self.answers = 0.0, list[UUID]()
         self.department, self.handled = "afval", set[UUID]()
         self._steps: tuple[Callable[[], Awaitable[None]], ...] = (
-            self.ask, self.ask, self.thank, self.transfer, self.answer, self.fail_answer, self.close,
-            self.reopen, self.forward, self.take, self.telephone, self.reply, self.finish,
-            self.open_again, self.remove, self.poll, self.poll, self.change_version,
+            self.ask, self.ask, self.thank, self.transfer, self.answer, self.fail_answer,
+            self.close, self.reopen, self.forward, self.take, self.telephone, self.reply,
+            self.finish, self.open_again, self.remove, self.poll, self.poll, self.change_version,
         )  # fmt: skip
 
     async def run(self, steps: int) -> None:
@@ -97,7 +97,7 @@ class History:
         await self._register("Telefoon")
 
     async def reply(self) -> None:
-        await self._register(SEND)
+        await self._register(self.register.answer_channel)
 
     async def _register(self, channel: str) -> None:
         form = Registration(text="Gebeld.", channel=channel, close=self.random.random() < 0.5)

@@ -63,7 +63,7 @@ class Register:
         self._runs = [secrets.token_hex(8)]
         self.link, self.desk_store = Link(sender), DeskStore(pool, "crm")
         self.server = Server("crm")
-        self.answer_channel = ""
+        self.channel, self.answer_channel = "WhatsApp", ""
         self.objects: ObjectsApi | None = None
 
     @property
@@ -77,6 +77,7 @@ class Register:
     def deliverer(self, link: Link | None = None, **settings: Any) -> OpenKlantReceiver:
         """Return the receiver of a process that starts now."""
         fixed = {"id": "crm", "kind": "openklant", "url": self.api, "secret": "env:TOKEN"}
+        fixed["channel"] = self.channel
         destination = OpenKlantDestination.model_validate(fixed | settings)
         options = PayloadOptions(
             destination.channel,
@@ -155,6 +156,15 @@ class Register:
         tables = ("klantcontact", "internetaak", "registration", "found_command", "look")
         await self._pool.execute(f"truncate {', '.join(f'deliverer.{name}' for name in tables)}")
         await self.control("DELETE", "summary")
+        if REAL:
+            await self.remove_answers()
+
+    async def remove_answers(self) -> None:
+        """Remove the answers of earlier runs from a real one: their messages have the same ids."""
+        for message in (ANSWER, SECOND_ANSWER):
+            mark = {"onderwerpobject__onderwerpobjectidentificatorObjectId": str(message)}
+            for contact in await self.list("klantcontacten", **mark):
+                await self.remove("klantcontacten", contact["uuid"])
 
     async def add_answer(
         self,
@@ -206,7 +216,8 @@ class Register:
         for party in parties:
             held = await self.list("digitaleadressen", verstrektDoorBetrokkene__uuid=party["uuid"])
             party["adressen"] = [
-                {"adres": one["adres"], "soort": one["soortDigitaalAdres"]} for one in held
+                {"adres": one["adres"], "soort": one["soortDigitaalAdres"]}
+                for one in held[::-1]  # oldest first
             ]
         tasks = await self.list("internetaken", klantcontact__uuid=uuid)
         for task in tasks:
@@ -249,6 +260,7 @@ async def run_register(pool: Pool) -> AsyncIterator[Register]:
         if REAL:  # it still has the numbers of earlier runs
             start = 5_000_000_000 + secrets.randbelow(3_000_000_000)
             await pool.execute(f"alter sequence deliverer.referentienummer restart with {start}")
+            await register.remove_answers()
         await register.client().learn_version()
         yield register
         if REAL:  # employees would see them among its departments

@@ -2,11 +2,12 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
+from deliverer.destinations.openklant.task_status import TaskStatus
 from deliverer.meta.graph_api import STOPPED, Failed, Sent
 from router.model.work import UNPROVEN
 from services.amqp import topology
@@ -31,6 +32,7 @@ UNCONFIRMED = 'postkamer_sends_unconfirmed{number="106540352242922"}'
 ENDS = 'postkamer_destination_certificate_not_after_seconds{destination="crm"}'
 PAUSED = 'postkamer_destination_paused{destination="crm"}'
 ASIDE = 'postkamer_destination_aside{destination="crm"}'
+ACTOR = 'postkamer_openklant_looks_total{destination="openklant",outcome="%s"}'
 UNSEEN = 'postkamer_openklant_unseen_seconds{destination="openklant"}'
 PARKED = 'postkamer_parked{queue="crm"}'
 SPENT = 'postkamer_budget_used_ratio{tenant="almelo"}'
@@ -117,6 +119,10 @@ CASES = [
     one("a message that failed alone once", ASIDE, "0 1 1 0 0 0x30"),
     one("tasks that are not polled", UNSEEN, "6900+60x30", "OpenKlantUnseen"),
     one("tasks that are polled", UNSEEN, "1500x30"),
+    one("a task for an unknown department", ACTOR % "actor", "_ _ 1 1 1", "OpenKlantActor"),
+    one("another task for one", ACTOR % "actor", "2x4 3 3 3", "OpenKlantActor"),
+    case("a task for one of two hours ago", {ACTOR % "actor": "1 2 2x180"}, 120),
+    one("tasks that are moved", ACTOR % "moved", "0+1x30"),
     one("a delivery that is parked", PARKED, "3 3 3 4x30", "Parked"),
     one("deliveries that were parked before", PARKED, "3x30"),
     one("an archive queue over a quarter", IN_QUEUE % "_bytes", f"{QUARTER + 1}x30",
@@ -191,6 +197,7 @@ def test_alarms_name_metrics_and_labels_that_exist() -> None:
     [
         ("PostkamerUnprovenItems", "reason", {UNPROVEN}),
         ("PostkamerNumberStopped", "outcome", {STOPPED}),
+        ("PostkamerOpenKlantActor", "outcome", {"actor"} & {*get_args(TaskStatus)}),
         ("PostkamerSendsFail", "outcome", {kind.__name__.lower() for kind in (Failed, Sent)}),
     ],
 )

@@ -1,4 +1,4 @@
-"""A closing for the router is published once the broker takes it, and applied once."""
+"""A command for the router is published once the broker takes it, and applied once."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,9 +6,8 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from deliverer.destinations.openklant.closing_store import ClosingStore
 
-from deliverer.destinations.openklant.task_status import PolledTask
+from deliverer.destinations.openklant.desk_store import DeskStore, command_outbox
 from deploy.local.rabbitmq import Broker
 from router.handlers.dispatch import crm_events
 from router.store.store import Store
@@ -30,7 +29,7 @@ from tests.support.router.batch_office import NUMBER, Office
 COUNT = 2
 """Partitions with a queue."""
 TASK = UUID(int=1)
-WAITING = "select count(*) from deliverer.closing"
+WAITING = "select count(*) from deliverer.found_command"
 
 
 @pytest.fixture
@@ -54,11 +53,13 @@ async def add_closing(own: Pool, conversation: str, department: str, seen: int) 
         " department, covers) values ('crm', $1, $2, $1, $1, $3, $4)",
         TASK, conversation, department, seen,
     )  # fmt: skip
-    closings = ClosingStore(own)
-    [task] = await closings.claim_due("crm", 60)
-    assert task == PolledTask(TASK, conversation, TASK, None)
-    assert await closings.mark_done("crm", task, clock.new_id())
-    assert not await closings.mark_done("crm", task, clock.new_id())
+    store = DeskStore(own, "crm")
+    started = await store.claim_round(60)
+    assert started
+    [task] = await store.known_tasks([], started)
+    assert (task.internetaak, task.conversation) == (TASK, conversation)
+    assert await store.mark_done(task, clock.new_id(), "handled")
+    assert not await store.mark_done(task, clock.new_id(), "handled")
 
 
 @asynccontextmanager
@@ -96,15 +97,16 @@ async def test_a_closing_published_twice_closes_once_with_its_reason_and_author(
 ) -> None:
     [(_, first, _)] = await office.takes(office.came(webhook(text("container", "wamid.1", 1))))
     await add_closing(own, first.conversation, first.department, first.sequence)
-    await pool.execute("create table before as select * from deliverer.closing")
-    closings = ClosingStore(own).outbox
+    await pool.execute("create table before as select * from deliverer.found_command")
     async with (
         partitions(broker) as to,
-        background_task(Relay(closings, to.publish_by_number).run()),
+        background_task(Relay(command_outbox(own), to.publish_by_number).run()),
     ):
         await until(lambda: pool.fetchval(WAITING), lambda n: n == 0, 10)
         # The table as a process leaves it that ended before it noted the broker's confirmation.
-        await pool.execute("insert into deliverer.closing select * from before")
+        await pool.execute(
+            "insert into deliverer.found_command overriding system value select * from before"
+        )
         await until(lambda: pool.fetchval(WAITING), lambda n: n == 0, 10)
     one, again = await read_commands(broker, 2)
     assert one == again
@@ -126,7 +128,7 @@ async def test_a_conversation_with_a_newer_message_stays_open(
     [(_, first, _)] = await office.takes(office.came(webhook(text("container", "wamid.1", 1))))
     await add_closing(own, first.conversation, first.department, first.sequence)
     await office.takes(office.came(webhook(text("En hij stinkt", "wamid.2", 1))))
-    [closing] = await ClosingStore(own).outbox.fetch_unpublished(LIMIT, [])
+    [closing] = await command_outbox(own).fetch_unpublished(LIMIT, [])
     [(_, decision, _)] = await office.takes(closing)
     assert (decision.kind, decision.reason.partition(":")[0]) == ("refused", "asked_meanwhile")
     assert await pool.fetchval("select count(*) from router.conversation where closed_at is null")

@@ -1,0 +1,45 @@
+"""Rows of an Open Klant before employees worked in ITA, after the migration."""
+
+from uuid import UUID
+
+from deliverer.destinations.openklant import found_commands
+from deliverer.destinations.openklant.desk_store import DeskStore, command_outbox
+from services.postgres.database import connection_pool
+from services.postgres.migrations import migrate
+from services.postgres.outbox import LIMIT
+from tests.integration.conftest import all_migrations
+
+CONTACT, DECIDED, THERE, CLOSING = (UUID(int=n) for n in (1, 2, 3, 4))
+CONVERSATION = "10000001-c1"
+
+
+async def test_open_tasks_and_closings_on_their_way_are_kept(empty: str) -> None:
+    wanted = all_migrations()
+    old = [m for m in wanted if (m.owner, m.number) != ("deliverer", 3)]
+    await migrate(empty, old)
+    async with connection_pool(empty, "test", 1) as pool:
+        await pool.execute(
+            "insert into deliverer.klantcontact (destination, event, conversation, klantcontact,"
+            " heard_at) values ('crm', $1, $2, $3, now())",
+            CONTACT, CONVERSATION, THERE,
+        )  # fmt: skip
+        for event, department, ended in ((CONTACT, "kcc", True), (DECIDED, "afval", False)):
+            await pool.execute(
+                "insert into deliverer.internetaak (destination, event, conversation, contact,"
+                " department, covers, internetaak, ended)"
+                " values ('crm', $1, $2, $3, $4, 5, $5, $6)",
+                event, CONVERSATION, CONTACT, department, THERE, ended,
+            )  # fmt: skip
+        await pool.execute(
+            "insert into deliverer.closing values ($1, 'crm', '10000001-c2', 'afval', 7)", CLOSING
+        )
+    assert await migrate(empty, wanted) == ["deliverer/0003_desk"]
+    async with connection_pool(f"{empty}?role=postkamer_deliverer", "test", 1) as pool:
+        store = DeskStore(pool, "crm")
+        started = await store.claim_round(60)
+        assert started
+        [task] = await store.known_tasks([], started)
+        assert (task.event, task.klantcontact, task.department) == (CONTACT, THERE, "afval")
+        [command] = await command_outbox(pool).fetch_unpublished(LIMIT, [])
+        assert (command.id, command.conversation) == (CLOSING, "10000001-c2")
+        assert command.action == found_commands.closing("handled", 7)
