@@ -33,7 +33,7 @@ LIST, REFERENCE, CONTACT = REQUESTS = (
     f"GET {BASE}/onderwerpobjecten",
     f"GET {BASE}/klantcontacten/",
 )
-"""Begins of the requests on the way of an answer, in their order."""
+"""First words of the requests on the way of an answer, in their order."""
 BACKLOG = 3
 """Registrations that may wait for the deliverer. It reads one in two seconds or more."""
 
@@ -109,7 +109,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AnswerDesk:
-    """`hits` counts where the deliverer's deaths met answers that were not on their phone yet."""
+    """ITA, its employees and the deliverer. `hits` counts where deaths met answers: `listed` in
+    Open Klant, stored with a command that was `found` and not yet known to be published, later
+    `published`, or in that state of the ledger."""
 
     def __init__(self, watch: Watch, pool: Any, road: Road) -> None:
         self.watch, self.town, self.pool = watch, watch.town, pool
