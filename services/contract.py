@@ -91,6 +91,9 @@ class SendMessage(Action, frozen=True, gc=False, kw_only=True, tag="message"):
     """For a business-initiated template: the purpose that the citizen consented to."""
     evidence: ConsentEvidence | None = None
     """Evidence of that consent, which a template may carry along."""
+    last_seen_sequence: int | None = None
+    """Last sequence number of the conversation that its author had seen in another system. The
+    message is not sent when another desk answered after that."""
 
 
 class TransferConversation(Action, frozen=True, gc=False, kw_only=True, tag="transfer"):

@@ -24,6 +24,7 @@ alter table deliverer.internetaak
     add column employee text not null default '', -- employee who took it there
     add column reopening boolean not null default false, -- we set it back to te_verwerken
     add column ended_at timestamptz,    -- when it ended, here or there
+    add column removed boolean not null default false, -- it was deleted there, which is on record
     add column refused boolean not null default false; -- Open Klant does not show it
 create temporary table newest on commit drop as
 select destination, contact, max(event::text)::uuid as event

@@ -31,6 +31,7 @@ OTHER_OPEN = Refusal("other_open", "met deze inwoner is al een ander gesprek ope
 TYPE_UNKNOWN = Refusal("type_unknown", "dit soort opdracht bestaat niet")
 FAULT = Refusal("fault", "Postkamer kon dit niet uitvoeren; de beheerder moet kijken waarom")
 ASKED = Refusal("asked_meanwhile", "de inwoner vroeg nog iets dat daar niet is gezien")
+ANSWERED = Refusal("answered_meanwhile", "een collega aan een ander bureau heeft al geantwoord")
 OUTCOME_NEEDED = Refusal("outcome_needed", "zeg wat er met dit officiële bericht is gedaan")
 SAME = Refusal("same", "dit is hetzelfde gesprek")
 HELD = Refusal("held", "een van beide gesprekken wordt vastgehouden; laat het eerst los")
@@ -140,6 +141,17 @@ def reopen_refusal(
         return NO_DEPARTMENT
     is_other_open = snapshot.open.get((conversation.number, conversation.person)) is not None
     return OTHER_OPEN if is_other_open else None
+
+
+def answered_refusal(
+    message: SendMessage, command: Command, conversation: Conversation
+) -> Refusal | None:
+    """Refuse a second answer: another desk answered since `last_seen_sequence`, the last message
+    that the sender saw in another system."""
+    last_seen, state = message.last_seen_sequence, conversation.state
+    if last_seen is None or state.answered_token == command.token:
+        return None
+    return ANSWERED if state.answered_sequence > last_seen else None
 
 
 def quoted_message_refusal(

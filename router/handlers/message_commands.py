@@ -140,6 +140,7 @@ def _permission(
     person_key = previous.tenant, previous.person
     return (
         refusals.quoted_message_refusal(message.reply_to_message, previous.id, snapshot)
+        or refusals.answered_refusal(message, pending.command, previous)
         or refusals.template_refusal(message, previous, snapshot, context)
         or consent.check_permission(unit, pending.command, message, person_key, snapshot, context)
     )
@@ -164,6 +165,8 @@ def _after_sending(
         return after
     return after.with_state(
         answered_at=pending.unit.at,
+        answered_sequence=after.sequence,
+        answered_token=pending.command.token,
         waiting_since=None,
         escalated=False,
         has_question=True,

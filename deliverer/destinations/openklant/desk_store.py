@@ -11,6 +11,7 @@ import msgspec
 
 from deliverer.destinations.openklant import found_commands
 from deliverer.destinations.openklant.found_commands import FoundCommand, build_command
+from deliverer.destinations.openklant.store import MARK_REMOVED
 from deliverer.destinations.openklant.task_status import KnownTask
 from services.contract import AnyAction, Command, TransferConversation
 from services.postgres.database import Connection, Pool, retry_while_unavailable
@@ -27,6 +28,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     conversation: str
     klantcontact: UUID
     department: str | None
+    seen: int
+    """Last place in the conversation that its task covers."""
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,9 +93,9 @@ class DeskStore:
         """Store that an employee opened a task again. False if it is open already."""
         return await self._change(_MARK_REOPENED, task, (), command)
 
-    async def mark_gone(self, task: KnownTask, command: FoundCommand) -> bool:
-        """Store that a task was deleted there: the next message begins a new contact."""
-        return await self._change(_MARK_HANDLED, task, (), command)
+    async def mark_removed(self, task: KnownTask, id: UUID) -> None:
+        """Put on the record, once, that a task was deleted there."""
+        await self._rows(MARK_REMOVED, task.event, id, _encode(found_commands.removal()))
 
     async def mark_done(self, task: KnownTask, id: UUID, outcome: str) -> bool:
         """Mark a task as done by an employee, unless we ended it or are ending it. True if its
@@ -150,7 +153,7 @@ class DeskStore:
             return False
         if message:
             parameters = (id, self._destination, question.conversation, question.department)
-            action = _encode(found_commands.answer(found.text))
+            action = _encode(found_commands.answer(found.text, question.seen))
             await connection.fetchval(_INSERT_COMMAND, *parameters, found.author, action, None)
         return True
 
@@ -312,10 +315,8 @@ on conflict (id) do nothing
 returning true
 """
 _FIND_QUESTION = """
-select k.event, k.conversation, k.klantcontact, (select t.department from deliverer.internetaak t
-        where t.destination = k.destination and t.contact = k.event
-        order by t.event desc limit 1) as department
-from deliverer.klantcontact k
+select k.event, k.conversation, k.klantcontact, t.department, coalesce(t.covers, 0) as seen
+from deliverer.klantcontact k left join deliverer.internetaak t using (destination, event)
 where k.destination = $1 and k.answers is null and k.event = coalesce(
     (select event from deliverer.klantcontact
         where destination = $1 and klantcontact = $2 and answers is null),

@@ -20,7 +20,7 @@ from deliverer.destinations.openklant.logbook import ObjectsApi
 from deliverer.destinations.openklant.poll_round import Desk
 from deliverer.destinations.openklant.saga import OpenKlantReceiver
 from deliverer.destinations.openklant.store import SagaStore
-from deliverer.destinations.openklant.task_poller import PacedSender, TaskPoller, poll_intervals
+from deliverer.destinations.openklant.task_poller import PacedSender, TaskPoller
 from deliverer.transport.connection_reuse import ConnectionReuse
 from deliverer.transport.http_client import http_client, system_tls_context
 from services.config.organisation import OpenKlantDestination
@@ -70,8 +70,7 @@ async def receiver(
         options = PayloadOptions(
             destination.channel, context.archiver, destination.link, destination.cases_url
         )
-        server, intervals = Server(id), poll_intervals(destination)
-        client = partial(OpenKlantClient, url=destination.url, token=token, server=server)
+        client = partial(OpenKlantClient, url=destination.url, token=token, server=Server(id))
         saga = OpenKlantReceiver(
             destination,
             options,
@@ -79,12 +78,12 @@ async def receiver(
             SagaStore(context.pool, id),
             partial(client, sender),
         )
-        paced = PacedSender(sender, intervals.pause)
+        paced = PacedSender(sender)
         url, objects_token = destination.objects_url, credentials.objects_token
         objects = ObjectsApi(paced, url, objects_token) if url else None
         desk = Desk(id, DeskStore(context.pool, id), context.departments, {}, objects)
-        calls = partial(client, paced)
-        poller = TaskPoller(desk, destination.answer_channel, calls, intervals.every)
+        calls, every = partial(client, paced), float(destination.look_seconds)
+        poller = TaskPoller(desk, destination.answer_channel, calls, every)
         async with background_task(poller.run()) as polling:
             yield saga, [polling]
 

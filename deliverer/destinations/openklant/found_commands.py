@@ -40,9 +40,11 @@ class FoundCommand(msgspec.Struct, frozen=True, kw_only=True):
     found_at: datetime
 
 
-def answer(text: str) -> SendMessage:
+def answer(text: str, seen: int) -> SendMessage:
+    """Return an answer of an employee who saw the conversation up to this place."""
     content = {"type": "text", "text": {"body": text}}
-    return SendMessage(type="text", text=text, content=msgspec.json.encode(content))
+    raw = msgspec.json.encode(content)
+    return SendMessage(type="text", text=text, content=raw, last_seen_sequence=seen)
 
 
 def transfer(

@@ -232,7 +232,7 @@ class PollRound:
         """Poll one task. RequestRefused if Open Klant does not show it."""
         remote = await self._calls.get(TASKS, str(task.internetaak))
         if remote is None:
-            await self._store.mark_gone(task, self._command(task, found_commands.removal()))
+            await self._store.mark_removed(task, clock.new_id())
             return "gone"
         found = _read_listed(remote)
         if found is None or found[0] != str(task.internetaak):

@@ -10,6 +10,8 @@ from uuid import UUID
 
 import msgspec
 
+from deliverer.destinations.openklant import found_commands
+from services import clock
 from services.contract import Delivery
 from services.postgres.database import Pool, retry_while_unavailable
 
@@ -232,6 +234,11 @@ class SagaStore:
         """Mark a task as ended; the citizen's next message begins another contact."""
         await self._rows(_MARK_ENDED, self._destination, task.event)
 
+    async def mark_removed(self, task: Task) -> None:
+        """Put on the record, once, that the task was deleted in Open Klant."""
+        action = msgspec.json.encode(found_commands.removal()).decode()
+        await self._rows(MARK_REMOVED, self._destination, task.event, clock.new_id(), action)
+
     async def _one(self, statement: str, *parameters: object) -> dict[str, Any]:
         [row] = await self._rows(statement, *parameters)
         return row
@@ -254,6 +261,19 @@ _CONTACT = """k.event, k.number, k.klantcontact, k.betrokkene, k.addressed, k.li
     coalesce(k.posted_at > now() - interval '60 s', false) as unsettled"""
 # True for a row that this statement inserted, false for one that it found.
 _FRESH = "(xmax = 0) as fresh"
+# The task was deleted there: a note for the record, once. The next message begins a new contact.
+MARK_REMOVED = """
+with removed as (
+    update deliverer.internetaak
+    set removed = true, ended = true, ended_at = coalesce(ended_at, now())
+    where destination = $1 and event = $2 and not removed
+    returning destination, conversation, department, contact),
+contact as (
+    update deliverer.klantcontact k set answered = true from removed r
+    where (k.destination, k.event) = (r.destination, r.contact))
+insert into deliverer.found_command (id, destination, conversation, department, action)
+select $3, destination, conversation, department, $4::jsonb from removed
+"""
 _SET_POSTING = """
 update deliverer.{} set posted_at = case when $3 then now() end
 where destination = $1 and event = $2
@@ -310,6 +330,7 @@ _RENUMBER_CONTACT = f"""
 with task as (
     update deliverer.internetaak
     set internetaak = null, actors = null, actors_before = null, ended = false, ending = false,
+        removed = false,
         number = nextval('deliverer.referentienummer')
     where destination = $1 and event = $2)
 update deliverer.klantcontact k

@@ -4,37 +4,21 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 
-import msgspec
-
 from deliverer.destinations.openklant.client import OpenKlantClient, Sender
 from deliverer.destinations.openklant.poll_round import Desk, PollRound
 from deliverer.destinations.openklant.registrations import AnswerChannel
 from deliverer.destinations.openklant.task_status import wait_before_round
 from deliverer.transport.response import Body, Response
 from services import metrics
-from services.config.organisation import OpenKlantDestination
 
 PAUSE_SECONDS = 1.0
 """Time between the starts of two requests. A page of 100 tasks takes an Open Klant 0.6 s."""
 
 
-class PollIntervals(msgspec.Struct, frozen=True):
-    """Seconds between two rounds, and between two requests."""
-
-    every: float
-    pause: float = PAUSE_SECONDS
-
-
-def poll_intervals(destination: OpenKlantDestination) -> PollIntervals:
-    """Return the intervals; the rate limit of deliveries holds for requests too. Pure."""
-    slowest = 1 / destination.per_second if destination.per_second else 0.0
-    return PollIntervals(float(destination.look_seconds), max(PAUSE_SECONDS, slowest))
-
-
 class PacedSender:
     """Sender that starts one request in `pause` seconds."""
 
-    def __init__(self, sender: Sender, pause: float) -> None:
+    def __init__(self, sender: Sender, pause: float = PAUSE_SECONDS) -> None:
         self._sender, self._pause, self._next = sender, pause, 0.0
 
     async def request(

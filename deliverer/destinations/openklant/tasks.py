@@ -62,7 +62,7 @@ class Tasks:
             return True
         if task.ended:
             return False
-        remote = await _fetch_remote(context.calls, task)
+        remote = await self._fetch_remote(context.calls, task)
         return remote["status"] == task_payloads.TO_DO if remote else task.internetaak is None
 
     async def cover(self, context: DeliveryContext, contact: Contact) -> bool:
@@ -80,7 +80,7 @@ class Tasks:
         A task that the department has already keeps its employee: it was forwarded there.
         """
         calls, store = context.calls, self._store
-        remote = await _fetch_remote(calls, task)
+        remote = await self._fetch_remote(calls, task)
         if remote is None or remote["status"] == task_payloads.DONE:
             return False
 
@@ -97,7 +97,7 @@ class Tasks:
     async def reopen(self, context: DeliveryContext, task: Task, remark: str) -> bool:
         """Open a task again with a remark; an open one only gets the remark. False if it was
         deleted."""
-        remote = await _fetch_remote(context.calls, task)
+        remote = await self._fetch_remote(context.calls, task)
         if remote is None:
             return False
         change = task_payloads.reopen_task(remote, remark) or {}
@@ -111,7 +111,7 @@ class Tasks:
 
     async def remark(self, context: DeliveryContext, task: Task, remark: str) -> None:
         """Add a remark to a task that is open."""
-        remote = await _fetch_remote(context.calls, task)
+        remote = await self._fetch_remote(context.calls, task)
         if remote and remote["status"] == task_payloads.TO_DO:
             if change := task_payloads.reopen_task(remote, remark):
                 await context.calls.patch(TASKS, remote["uuid"], change)
@@ -120,21 +120,25 @@ class Tasks:
     async def end(self, context: DeliveryContext, remark: str, before: int) -> None:
         """End the open tasks of the conversation that cover nothing after this place."""
         for task in await self._store.start_ending(context.delivery, before):
-            remote = await _fetch_remote(context.calls, task)
+            remote = await self._fetch_remote(context.calls, task)
             if remote and (change := task_payloads.close_task(remote, remark)):
                 await context.calls.patch(TASKS, remote["uuid"], change)
             await self._store.mark_ended(task)
 
+    async def _fetch_remote(self, calls: OpenKlantClient, task: Task) -> Json | None:
+        """Return the task in Open Klant; None if it was never created, or was deleted."""
+        if task.internetaak is None:
+            return (
+                await _find_task(calls, str(task.klantcontact), task) if task.klantcontact else None
+            )
+        remote = await calls.get(TASKS, str(task.internetaak))
+        if remote is None:
+            await self._store.mark_removed(task)
+        return remote
+
 
 def _actors_of(remote: Json) -> list[str]:
     return [actor["uuid"] for actor in remote["toegewezenAanActoren"]]
-
-
-async def _fetch_remote(calls: OpenKlantClient, task: Task) -> Json | None:
-    """Return the task in Open Klant; None if it was never created, or was deleted."""
-    if task.internetaak:
-        return await calls.get(TASKS, str(task.internetaak))
-    return await _find_task(calls, str(task.klantcontact), task) if task.klantcontact else None
 
 
 async def _find_task(calls: OpenKlantClient, klantcontact: str, _: Task) -> Json | None:

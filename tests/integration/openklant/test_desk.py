@@ -139,6 +139,8 @@ async def test_a_deleted_question_of_a_closed_conversation_stays_away(
     await register.remove("klantcontacten", question["uuid"])
     await scene.status("failed")
     assert [one["uuid"] for one in await register.contacts()] == [answer["uuid"]]
+    [note] = await register.commands()
+    assert isinstance(note.action, AddNote)
 
 
 async def test_a_conversation_opened_again_elsewhere_opens_its_task(

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from router.conversation.refusals import (
+    ANSWERED,
     CLOSED,
     FAULT,
     NO_CONVERSATION,
@@ -108,3 +109,23 @@ def test_command_that_fails_by_a_fault_is_an_event(monkeypatch: pytest.MonkeyPat
     assert (event.type, event.conversation, event.tenant) == (COMMAND_REFUSED, desk.id, "almelo")
     assert (data(event)["reason"], event.sequence) == (str(FAULT), 0)
     assert events(desk.orders("close")) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "token", "is_sent"),
+    [(0, "crm", False), (0, "openklant:buiten", True), (9, "crm", True)],
+)
+def test_second_answer_of_another_desk_is_refused_unless_it_saw_the_first(
+    seen: int, token: str, is_sent: bool
+) -> None:
+    desk = Desk()
+    desk.orders("text", text="Maandag.", token=token)
+    order = desk.order(
+        "text", text="Dinsdag.", last_seen_sequence=desk.now.sequence - 1 + seen, **TO
+    )
+    done = desk.router.takes(order)
+    [decision] = decisions(done)
+    assert (decision.kind == "accepted") is is_sent
+    if not is_sent:
+        [(_, event)] = addressed_events(done)
+        assert data(event)["reason"] == str(ANSWERED)

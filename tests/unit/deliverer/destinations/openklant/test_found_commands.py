@@ -50,7 +50,7 @@ def test_closing_command_names_author_department_and_last_seen_sequence() -> Non
 
 def test_answer_is_the_text_as_it_is_in_the_name_of_its_employee() -> None:
     text = "Morgen.\n\n*Let op*: 'gescheiden' \"afval\" 😀"
-    command = build_command(found(found_commands.answer(text), "sanne@almelo.nl"))
+    command = build_command(found(found_commands.answer(text, 7), "sanne@almelo.nl"))
     assert command.author == Author(kind="employee", id="sanne@almelo.nl")
     assert isinstance(command.action, SendMessage) and command.action.text == text
     content: dict[str, Any] = msgspec.json.decode(command.action.content)
@@ -77,7 +77,7 @@ def test_transfer_says_if_an_employee_took_the_task_or_forwarded_it(
 @pytest.mark.parametrize(
     "action",
     [
-        found_commands.answer("Ja."),
+        found_commands.answer("Ja.", 7),
         found_commands.transfer("burgerzaken", "sanne", is_same=False),
         ReopenConversation(reason="heropend in Open Klant"),
         AddNote(text=found_commands.REMOVED),

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliverer.destinations.openklant.payloads import department_actor, employee_actor, identifier
-from deliverer.destinations.openklant.task_poller import PollIntervals, poll_intervals
 from deliverer.destinations.openklant.task_status import (
     JITTER,
     LONGEST_WAIT,
@@ -26,7 +25,7 @@ from deliverer.destinations.openklant.task_status import (
     read_task,
     wait_before_round,
 )
-from services.config.organisation import Department, OpenKlantDestination
+from services.config.organisation import Department
 
 A, B, C = (UUID(int=n) for n in (11, 12, 13))
 """Actors."""
@@ -232,10 +231,3 @@ def test_poll_interval_grows_up_to_a_bound_when_open_klant_is_silent(
     seconds = wait_before_round(every, failures, chance)
     assert every <= seconds <= max(every, LONGEST_WAIT) * (1 + JITTER)
     assert wait_before_round(every, failures + 1, chance) >= seconds
-
-
-@pytest.mark.parametrize("per_second", [None, 1, 50])
-def test_task_poller_makes_a_request_a_second_at_most(per_second: int | None) -> None:
-    given = {"id": "ok", "kind": "openklant", "url": "https://ok.example/v1", "secret": "env:X"}
-    destination = OpenKlantDestination.model_validate(given | {"per_second": per_second})
-    assert poll_intervals(destination) == PollIntervals(60.0, 1.0)
