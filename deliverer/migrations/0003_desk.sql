@@ -22,6 +22,8 @@ alter table deliverer.internetaak
     add column actors uuid[],           -- actors there, sorted; null until they were read
     add column actors_before uuid[],    -- actors before our last change, which may not have arrived
     add column employee text not null default '', -- employee who took it there
+    add column stray boolean not null default false, -- its actors are no department of ours
+    add column reopened_at timestamptz, -- when it was last opened again, here or there
     add column reopening boolean not null default false, -- we set it back to te_verwerken
     add column ended_at timestamptz,    -- when it ended, here or there
     add column removed boolean not null default false, -- it was deleted there, which is on record
@@ -46,6 +48,8 @@ create table deliverer.registration (
     klantcontact uuid not null,         -- id in Open Klant
     contact uuid,                       -- event of our contact that it is about; null if of none
     message uuid,                       -- message that it became; null if it is not sent
+    reached boolean not null default false, -- it says that the citizen was reached
+    seen bigint not null default 0,     -- last place in the conversation that its task covered
     settled text not null default '',   -- sent, failed or unknown, once one of them is told
     found_at timestamptz not null default now(),
     primary key (destination, klantcontact)

@@ -280,7 +280,9 @@ class OpenKlantReceiver:
         """Open the task of a conversation again that was opened again elsewhere. If that was done
         here, the task was open before, and may be done again."""
         await self._store.close_contacts(context.delivery.conversation, False)
-        if self._is_from_here(context):
+        if self._is_from_here(context) or await self._store.open_tasks(
+            context.delivery.conversation
+        ):
             return
         contact = await self._newest_contact(context)
         await self._reopen(context, contact, f"Gesprek heropend. {context.event.reason}")

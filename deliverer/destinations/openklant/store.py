@@ -416,11 +416,13 @@ _START_REOPENING = """
 with contact as (
     update deliverer.klantcontact set answered = false where destination = $1 and event = $2)
 update deliverer.internetaak
-set ended = false, ending = false, ended_at = null, handled_at = null, reopening = true
+set ended = false, ending = false, ended_at = null, handled_at = null, reopening = true,
+    reopened_at = now()
 where destination = $1 and event = $2
 """
 _MARK_REOPENED = """
-update deliverer.internetaak set reopening = false where destination = $1 and event = $2
+update deliverer.internetaak set reopening = false, reopened_at = now()
+where destination = $1 and event = $2 and reopening
 """
 _START_ENDING = f"""
 update deliverer.internetaak t set ending = true
