@@ -119,7 +119,7 @@ class Tasks:
 
     async def note(self, context: DeliveryContext, task: Task, remark: str) -> None:
         """Add a remark to a task, also to one that is done."""
-        remote = await _fetch_remote(context.calls, task)
+        remote = await self._fetch_remote(context.calls, task)
         if remote and (change := task_payloads.note_on_task(remote, remark)):
             await context.calls.patch(TASKS, remote["uuid"], change)
 
