@@ -46,7 +46,7 @@ create table deliverer.registration (
     klantcontact uuid not null,         -- id in Open Klant
     contact uuid,                       -- event of our contact that it is about; null if of none
     message uuid,                       -- message that it became; null if it is not sent
-    settled text not null default '',   -- sent or failed, once that is known
+    settled text not null default '',   -- sent, failed or unknown, once one of them is told
     found_at timestamptz not null default now(),
     primary key (destination, klantcontact)
 );
@@ -64,10 +64,10 @@ create table deliverer.found_command (
     department text not null,
     employee text not null default '',  -- author; '' for Open Klant itself
     action jsonb not null,
-    waits_for uuid,                     -- message whose result decides; null to publish at once
+    waits_for uuid,                     -- message that must be sent first; null to publish at once
     found_at timestamptz not null default now()
 );
-create index found_command_position on deliverer.found_command (position) where waits_for is null;
+create index found_command_position on deliverer.found_command (position);
 create index found_command_waits on deliverer.found_command (waits_for)
     where waits_for is not null;
 insert into deliverer.found_command (id, destination, conversation, department, action, found_at)

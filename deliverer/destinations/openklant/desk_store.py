@@ -333,7 +333,7 @@ select klantcontact from deliverer.klantcontact where destination = $1
 """
 _IS_ANSWERED = """
 select exists (select from deliverer.registration where destination = $1 and contact = $2
-        and message is not null and settled <> 'failed')
+        and message is not null and settled in ('', 'sent'))
     or exists (select from deliverer.klantcontact where destination = $1 and answers = $2)
 """
 _PASS_OVER = """
@@ -352,10 +352,12 @@ select coalesce(extract(epoch from now() - min(case when t.refused then t.looked
 from deliverer.internetaak t left join deliverer.look l using (destination)
 where t.destination = $1 and not ended and not ending and internetaak is not null
 """
+# A closing may be stored just after its answer was settled, by a transaction that did not see it.
 _UNPUBLISHED = """
 select id, destination, conversation, department, employee, action, waits_for, found_at
 from deliverer.found_command
-where waits_for is null and split_part(conversation, '-', 1) <> all($2::text[])
+where split_part(conversation, '-', 1) <> all($2::text[]) and (waits_for is null or exists (
+    select from deliverer.registration where message = waits_for and settled = 'sent'))
 order by position limit $1
 """
 _DELETE_PUBLISHED = "delete from deliverer.found_command where id = any($1::uuid[])"

@@ -6,6 +6,7 @@ complete yet.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -25,8 +26,9 @@ from services import clock, metrics
 
 PAGE = "100"
 """Contacts of a page: Open Klant's own default, read in 0.1 s."""
-MAX_PAGES = 5
-"""Pages of one round: 500 answers, of which one a second is read. The rest comes in the next."""
+MAX_PAGES = 60
+"""Pages of one round, up to one without an answer that is new: 6,000 answers, more than a town hall
+gives in days. Those of later pages would not be found."""
 MAX_CHAIN = 20
 """Answers to one question. ITA refers each to the one before it."""
 
@@ -52,20 +54,25 @@ class Registrations:
         """Read the contacts with the answer channel that were not read before, the oldest first."""
         if not self._channel.name:
             return
-        found: list[Json] = []
+        found: list[tuple[str, str]] = []
         for page in range(1, MAX_PAGES + 1):
             filters = {"kanaal": self._channel.name, "pageSize": PAGE, "page": str(page)}
             contacts, has_next = await self._calls.list_page(CONTACTS, **filters)
-            known = await self._store.known_registrations([one["uuid"] for one in contacts])
-            new = [one for one in contacts if one["uuid"] not in known]
+            answers = [one for one in contacts if not self._is_earlier(one)]
+            known = await self._store.known_registrations([one["uuid"] for one in answers])
+            new = [
+                (str(one.get("plaatsgevondenOp")), str(one["uuid"]))
+                for one in answers
+                if one["uuid"] not in known
+            ]
             found += new
             if not (new and has_next):
                 break
-        for contact in sorted(found, key=lambda one: str(one["plaatsgevondenOp"])):
+        for _, uuid in sorted(found):
             try:
-                await self._read(contact)
+                await self._read(uuid)
             except ODD_SHAPES:  # the others are read all the same
-                ids = {"destination": self._id, "klantcontact": contact["uuid"]}
+                ids = {"destination": self._id, "klantcontact": uuid}
                 log.error("openklant.strange", count=1, **ids)
 
     async def read_chain(self, question: Question) -> bool:
@@ -85,9 +92,8 @@ class Registrations:
                 await self._add(contact, question)
         return is_reached
 
-    async def _read(self, contact: Json) -> None:
+    async def _read(self, uuid: str) -> None:
         """Read one contact with the answer channel: about which question of ours is it?"""
-        uuid = str(contact["uuid"])
         subjects, _ = await self._calls.list_page(SUBJECTS, klantcontact__uuid=uuid)
         previous = _previous(subjects)
         if previous is None:
@@ -134,6 +140,12 @@ class Registrations:
             and datetime.fromisoformat(contact["plaatsgevondenOp"]) >= self._channel.since
         )
         return str(contact.get("inhoud") or "").strip() if is_answer else ""
+
+    def _is_earlier(self, contact: Json) -> bool:
+        """True if a contact is from before the setting, so that it need not be read."""
+        with suppress(*ODD_SHAPES):
+            return datetime.fromisoformat(contact["plaatsgevondenOp"]) < self._channel.since
+        return False
 
 
 def _referring(subjects: Iterable[Json], read: set[str]) -> list[str]:

@@ -165,7 +165,8 @@ class SagaStore:
 
     async def find_registered(self, message: UUID, outcome: str) -> Contact | None:
         """Return the contact about which an employee registered this message in Open Klant, and
-        store its outcome: `sent` lets the closing that waits for it go, `failed` drops it."""
+        store its outcome: `sent` lets the closing that waits for it go, `failed` drops it. A
+        closing that is found after `unknown` does not wait: the question was open again."""
         for row in await self._rows(_SETTLE_REGISTRATION, self._destination, message, outcome):
             return Contact(**row)
         return None
@@ -348,11 +349,10 @@ order by heard_at desc, event desc limit 1
 _SETTLE_REGISTRATION = f"""
 with registration as (
     update deliverer.registration
-    set settled = case when $3 in ('sent', 'failed') then $3 else settled end
+    set settled = case when $3 in ('sent', 'failed') or $3 = 'unknown' and settled = '' then $3
+        else settled end
     where destination = $1 and message = $2
     returning contact),
-released as (
-    update deliverer.found_command set waits_for = null where waits_for = $2 and $3 = 'sent'),
 dropped as (
     delete from deliverer.found_command where waits_for = $2 and $3 = 'failed')
 select {_CONTACT} from deliverer.klantcontact k, registration r
