@@ -23,6 +23,7 @@ alter table deliverer.internetaak
     add column actors_before uuid[],    -- actors before our last change, which may not have arrived
     add column employee text not null default '', -- employee who took it there
     add column stray boolean not null default false, -- its actors are no department of ours
+    add column changing_at timestamptz, -- when we began to end it or to open it again
     add column reopened_at timestamptz, -- when it was last opened again, here or there
     add column reopening boolean not null default false, -- we set it back to te_verwerken
     add column ended_at timestamptz,    -- when it ended, here or there
@@ -84,7 +85,8 @@ alter table deliverer.look
     add column listed_at timestamptz,   -- start of the last round that read all open tasks
     -- Channel with which employees register answers, and since when: earlier ones are not sent.
     add column answer_channel text not null default '',
-    add column answers_since timestamptz;
+    add column answers_since timestamptz,
+    add column answers_read_at timestamptz;
 
 grant select, insert, update on deliverer.registration to postkamer_deliverer;
 grant select, insert, update, delete on deliverer.found_command to postkamer_deliverer;

@@ -32,14 +32,14 @@ class Actors:
     ) -> Json:
         """Call `act` with the id of the actor; once more if the known actor was deleted."""
         try:
-            return await act(await self._find_or_create(calls, actor))
+            return await act(await self.find_or_create(calls, actor))
         except RequestRefused as refused:
             if not any(refused.has("invalid", field) for field in ACTOR_FIELDS):
                 raise
         self._known.clear()
-        return await act(await self._find_or_create(calls, actor))
+        return await act(await self.find_or_create(calls, actor))
 
-    async def _find_or_create(self, calls: OpenKlantClient, actor: Json) -> str:
+    async def find_or_create(self, calls: OpenKlantClient, actor: Json) -> str:
         """Return the id of the actor with this identifier. RequestRefused if it can be neither
         found nor created."""
         filters = actor_filters(actor)

@@ -17,6 +17,9 @@ from services.contract import AnyAction, Command, TransferConversation
 from services.postgres.database import Connection, Pool, retry_while_unavailable
 from services.postgres.outbox import Outbox
 
+KEEP_SECONDS = 30.0
+"""Time for which a step keeps its round: two time-outs of a request. A process that ended in the
+middle of a round has a successor after that."""
 MAX_TASKS = 20_000
 """Open tasks of one round: 10 MB. Those polled longest ago come first."""
 
@@ -53,6 +56,14 @@ class DeskStore:
         nobody has one while an operator has paused the destination."""
         started: datetime | None = await self._value(_CLAIM_ROUND, every)
         return started
+
+    async def keep_round(self) -> None:
+        """Keep a round that takes long from being taken by another process."""
+        await self._rows(_KEEP_ROUND, KEEP_SECONDS)
+
+    async def finish_round(self, every: float) -> None:
+        """Let the next round begin in so many seconds."""
+        await self._rows(_FINISH_ROUND, every)
 
     async def answers_since(self, channel: str) -> datetime:
         """Return since when answers are sent that are registered with this channel: since it was
@@ -245,11 +256,23 @@ where not exists (select from deliverer.pause where destination = $1)
 on conflict (destination) do update set next_at = excluded.next_at where l.next_at <= now()
 returning now()
 """
+_KEEP_ROUND = """
+update deliverer.look set next_at = greatest(next_at, now() + make_interval(secs => $2))
+where destination = $1
+"""
+_FINISH_ROUND = """
+update deliverer.look set next_at = now() + make_interval(secs => $2) where destination = $1
+"""
+# A channel that was not read for a week begins anew: nobody expects such old answers to be sent.
 _ANSWERS_SINCE = """
-update deliverer.look set answer_channel = $2,
-    answers_since = case when answer_channel = $2 then coalesce(answers_since, now()) else now() end
+update deliverer.look set answer_channel = $2, answers_read_at = now(),
+    answers_since = case when answer_channel = $2 and answers_read_at > now() - interval '7 days'
+        then answers_since else now() end
 where destination = $1 returning answers_since
 """
+# Our own change of a task is on its way. One of an hour ago was given up: its delivery is parked.
+_IS_CHANGING = """((ending and not ended or reopening)
+    and coalesce(changing_at, now()) > now() - interval '1 hour')"""
 # A task that is being ended, opened or created now is left for the next round.
 _KNOWN_TASKS = f"""
 select t.event, t.conversation, t.tenant, t.internetaak, t.department, t.employee, t.covers,
@@ -257,8 +280,8 @@ select t.event, t.conversation, t.tenant, t.internetaak, t.department, t.employe
     (select k.klantcontact from deliverer.klantcontact k
         where (k.destination, k.event) = (t.destination, t.contact)) as klantcontact
 from deliverer.internetaak t
-where destination = $1 and internetaak is not null and not reopening
-    and (not ended and not ending and looked_at < $2
+where destination = $1 and internetaak is not null and not {_IS_CHANGING}
+    and (not ended and looked_at < $2
         or ended and ended_at < $2 and internetaak = any($3::uuid[]))
 order by asked_at limit {MAX_TASKS}
 """
@@ -275,10 +298,10 @@ _LEARN_ACTORS = """
 update deliverer.internetaak set actors = $3, actors_before = null
 where destination = $1 and event = $2 and (actors is null or actors = $3)
 """
-_MARK_MOVED = """
+_MARK_MOVED = f"""
 update deliverer.internetaak
 set actors = $3, actors_before = null, department = $4, employee = $5, stray = $7
-where destination = $1 and event = $2 and not ended and not ending
+where destination = $1 and event = $2 and not ended and not {_IS_CHANGING}
     and actors is not distinct from $6
 returning true
 """
@@ -296,10 +319,10 @@ select event from deliverer.internetaak
 where destination = $1 and conversation = $2 and not ended
 order by event for update
 """
-_MARK_HANDLED = """
+_MARK_HANDLED = f"""
 with handled as (
     update deliverer.internetaak set ended = true, handled_at = now(), ended_at = now()
-    where destination = $1 and event = $2 and not ended and not ending and not reopening
+    where destination = $1 and event = $2 and not ended and not {_IS_CHANGING}
         and (reopened_at is null or reopened_at < $3)
     returning contact),
 contact as (

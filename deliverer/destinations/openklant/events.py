@@ -14,6 +14,8 @@ UNDELIVERED = {
     "unknown": "Niet zeker of het antwoord is verstuurd: vraag het de inwoner. {}",
 }
 """Status after which a question is still open -> remark for the employee, with the reason."""
+ASKED_MEANWHILE = "asked_meanwhile"
+"""Start of the reason why a conversation was not closed: the citizen asked more, with a task."""
 HELD = "held: "
 """Start of the reason why an accepted answer waits until its citizen writes again."""
 

@@ -121,6 +121,7 @@ class PollRound:
         slip to an earlier page while we read, are missing; they are asked for one by one."""
         listed: dict[str, ListedTask] = {}
         for page in range(1, MAX_PAGES + 1):
+            await self._store.keep_round()
             filters = {"status": TO_DO, "pageSize": PAGE, "page": str(page)}
             try:
                 tasks, has_next = await self._calls.list_page(TASKS, **filters)
@@ -230,6 +231,7 @@ class PollRound:
             if loop.time() > end:
                 break
             polled["all"] += 1
+            await self._store.keep_round()
             try:
                 status = await self._poll_task(task)
             except RequestRefused as refused:
@@ -242,6 +244,7 @@ class PollRound:
                 self._log_refusal(refused, task)
             except ODD_SHAPES:
                 status = "strange"
+                await self._store.mark_refused(task)
             self._counts[status] += 1
         return True
 

@@ -81,6 +81,7 @@ class Registrations:
         for _, uuid in sorted(found):
             if loop.time() > end:
                 break
+            await self._store.keep_round()
             await self._try_read(uuid)
 
     async def read_chain(self, question: Question) -> None:

@@ -147,7 +147,8 @@ class OpenKlantReceiver:
             await self._move(context, task, department, remark)
             for task in await self._store.open_tasks(context.delivery.conversation)
         ]
-        if not any(moved):
+        # A task that was forwarded here may be done already.
+        if not any(moved) and not self._is_from_here(context):
             await self._assign(context)
 
     async def _move(
@@ -295,6 +296,9 @@ class OpenKlantReceiver:
             if question := await self._store.find_registered(message, "failed"):
                 remark = events.UNDELIVERED["failed"].format(event.reason)
                 await self._reopen(context, question, remark)
+        elif event.order == "close" and not event.reason.startswith(events.ASKED_MEANWHILE):
+            contact = await self._newest_contact(context)
+            await self._reopen(context, contact, f"Het gesprek is niet gesloten. {event.reason}")
         elif event.order == "reopen":
             for task in await self._store.open_tasks(context.delivery.conversation):
                 remark = f"Het gesprek zelf blijft gesloten. {event.reason}"

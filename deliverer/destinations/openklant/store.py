@@ -258,7 +258,7 @@ MAX_MESSAGES = 200
 """Messages of one contact. Its text has room for fewer."""
 _CONTACT = """k.event, k.number, k.klantcontact, k.betrokkene, k.addressed, k.linked, k.told,
     k.adding, k.adding_to, k.zaak, k.closed,
-    coalesce(k.posted_at > now() - interval '60 s', false) as unsettled"""
+    coalesce(k.posted_at > now() - interval '120 s', false) as unsettled"""
 # True for a row that this statement inserted, false for one that it found.
 _FRESH = "(xmax = 0) as fresh"
 # The task was deleted there: a note for the record, once. The next message begins a new contact.
@@ -374,7 +374,7 @@ where destination = $1 and event = $2 and not exists (
     where t.destination = $1 and t.event = $2 and not t.ended and t.covers > $3)
 """
 _TASK = """t.event, t.conversation, t.number, t.department, t.covers, t.internetaak, t.ended,
-    coalesce(t.posted_at > now() - interval '60 s', false) as unsettled,
+    coalesce(t.posted_at > now() - interval '120 s', false) as unsettled,
     (select k.klantcontact from deliverer.klantcontact k
         where (k.destination, k.event) = (t.destination, t.event)) as klantcontact"""
 _FIND_TASK = f"""
@@ -417,7 +417,7 @@ with contact as (
     update deliverer.klantcontact set answered = false where destination = $1 and event = $2)
 update deliverer.internetaak
 set ended = false, ending = false, ended_at = null, handled_at = null, reopening = true,
-    reopened_at = now()
+    changing_at = now(), reopened_at = now()
 where destination = $1 and event = $2
 """
 _MARK_REOPENED = """
@@ -425,7 +425,7 @@ update deliverer.internetaak set reopening = false, reopened_at = now()
 where destination = $1 and event = $2 and reopening
 """
 _START_ENDING = f"""
-update deliverer.internetaak t set ending = true
+update deliverer.internetaak t set ending = true, changing_at = now()
 where destination = $1 and conversation = $2 and not ended and covers <= $3
 returning {_TASK}
 """

@@ -53,7 +53,9 @@ class Tasks:
         find = partial(_find_task, calls, klantcontact)
         created_by = NumberedCalls(post, find, give_number, self._store.renumber_task)
         task, created = await create_numbered(task, created_by)
-        await self._store.set_assigned(task, created["uuid"], _actors_of(created))
+        # Not those that it has: an employee may have forwarded it while our answer was lost.
+        actor = await self._actors.find_or_create(calls, payloads.department_actor(department))
+        await self._store.set_assigned(task, created["uuid"], [actor])
 
     async def is_open(self, context: DeliveryContext, contact: Contact) -> bool:
         """True if the contact's task is open, or the contact has none yet."""

@@ -248,13 +248,13 @@ async def test_a_closing_that_is_stored_while_its_answer_is_settled_is_not_left_
 ) -> None:
     await desk.answer(WORDS)
     [answer] = await found_after(register)
-    [task] = await register.desk_store.known_tasks([], clock.now())
-    id = clock.new_id()
+    id, started = clock.new_id(), clock.now()
+    [task] = await register.desk_store.known_tasks([], started)
     async with pool.acquire() as other:
         holding = other.transaction()
         await holding.start()
         await other.execute(SAME_ID, id)  # the closing waits for this transaction
-        closing = asyncio.create_task(register.desk_store.mark_done(task, id, "answered"))
+        closing = asyncio.create_task(register.desk_store.mark_done(task, id, "answered", started))
         await until(lambda: pool.fetchval(BLOCKED), bool, 10)
         await asked.status("sent", id=answer.id)
         await holding.rollback()

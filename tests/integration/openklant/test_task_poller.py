@@ -151,7 +151,9 @@ async def test_the_last_two_tasks_found_done_at_once_close_their_conversation_on
     assert started
     tasks = await store.known_tasks([], started)
     assert len(tasks) == 40
-    closings = await asyncio.gather(*(store.mark_done(t, clock.new_id(), "silent") for t in tasks))
+    closings = await asyncio.gather(
+        *(store.mark_done(t, clock.new_id(), "silent", started) for t in tasks)
+    )
     assert sum(closings) == 20
     assert len(set(await closed(register))) == 20
 

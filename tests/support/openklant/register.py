@@ -121,7 +121,7 @@ class Register:
     async def settle_posts(self) -> None:
         """Let the minute pass in which a post without an answer may still be carried out."""
         for table in ("klantcontact", "internetaak"):
-            sql = f"update deliverer.{table} set posted_at = posted_at - interval '61 s'"
+            sql = f"update deliverer.{table} set posted_at = posted_at - interval '121 s'"
             await self._pool.execute(sql)
 
     async def complete_task(self, contact: int = 0, task: int = -1) -> None:
