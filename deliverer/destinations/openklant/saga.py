@@ -53,6 +53,7 @@ class OpenKlantReceiver:
         new_client: Callable[[], OpenKlantClient],
     ) -> None:
         self._id, self._department = destination.id, department
+        self._archiver = options.archiver
         self._burst = timedelta(minutes=destination.burst_minutes)
         self._store, self._new_client, actors = store, new_client, Actors()
         self._contacts, self._tasks = (
@@ -244,8 +245,14 @@ class OpenKlantReceiver:
             return
         question, place = await self._question_in_doubt(context)
         if question:
-            remark = remark.format(context.event.reason)
+            remark = remark.format(self._reason(context))
             await self._reopen(_at_place(context, place), question, remark)
+
+    def _reason(self, context: DeliveryContext) -> str:
+        """Return the reason of an event, or the address where it stands: the events of a
+        confidential department have none."""
+        path = context.delivery.dataref
+        return f"Waarom: {self._archiver}{path}" if path else context.event.reason
 
     async def _question_in_doubt(self, context: DeliveryContext) -> tuple[Contact | None, int]:
         """Return the question of an answer that was not sent yet, and the answer's place. An answer

@@ -351,8 +351,9 @@ class Conversation:
 
     def status(self, status: str, after: float, id: UUID = ANSWER, **more: Any) -> Delivery:
         """Return a status of an answer."""
+        dataref = more.pop("dataref", "")
         data = {"status": status, "department": "afval", "reason": "131026: onbereikbaar"} | more
-        return self.event("message-status-changed", after, data, message=id)
+        return self.event("message-status-changed", after, data, message=id, dataref=dataref)
 
 
 class Scene:
