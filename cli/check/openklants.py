@@ -19,7 +19,7 @@ from cli.check.servers import ServerCheck
 from cli.check.warnings import format_warning
 from deliverer.credentials import load_credentials
 from deliverer.crm.destination_kind import Credentials
-from deliverer.destinations.openklant.payloads import department_actor
+from deliverer.destinations.openklant import payloads
 from deliverer.transport.http_client import HttpClient, http_client, system_tls_context
 from deliverer.transport.response import Response
 from deliverer.transport.ssrf import Network
@@ -71,7 +71,12 @@ async def _ask(
         ask = partial(_get, client, actors_url, token)
         actors = await ask({"pageSize": "1"})
         is_usable = not describe_failure(OPEN_KLANT, actors)
-        asked = {m: actor_filters(each) for m, each in departments.items() if is_usable}
+        actors_of = {m: payloads.department_actor(each) for m, each in departments.items()}
+        asked: dict[int, Filters] = {
+            m: payloads.actor_filters(actor) | {"pageSize": "1"}
+            for m, actor in actors_of.items()
+            if is_usable
+        }
         own_actors = await _ask_each(ask, OPEN_KLANT, asked)
         objects_url = destination.objects_url.rstrip("/")
         ask = partial(_get, client, f"{objects_url}/objects", own.objects_token)
@@ -94,15 +99,6 @@ async def _ask_each(
 async def _get(client: HttpClient, url: str, token: str, filters: Filters) -> Response:
     headers = {"Authorization": f"Token {token}", "Accept": "application/json"} | COORDINATES
     return await client.request("GET", f"{url}?{urlencode(filters)}", b"", headers)
-
-
-def actor_filters(department: Department) -> Filters:
-    """Return the filters with which the deliverer looks for the actor of a department."""
-    actor = department_actor(department)
-    parts = actor["actoridentificator"].items()
-    filters = {f"actoridentificator{name[0].upper()}{name[1:]}": value for name, value in parts}
-    kind = {"soortActor": actor["soortActor"], "indicatieActief": "true"}
-    return filters | kind | {"pageSize": "1"}
 
 
 def unit_filters(department: Department) -> Filters:

@@ -22,8 +22,12 @@ alter table deliverer.internetaak
     add column actors uuid[],           -- actors there, sorted; null until they were read
     add column actors_before uuid[],    -- actors before our last change, which may not have arrived
     add column employee text not null default '', -- employee who took it there
+    add column stray boolean not null default false, -- its actors are no department of ours
+    add column changing_at timestamptz, -- when we began to end it or to open it again
+    add column reopened_at timestamptz, -- when it was last opened again, here or there
     add column reopening boolean not null default false, -- we set it back to te_verwerken
     add column ended_at timestamptz,    -- when it ended, here or there
+    add column removed boolean not null default false, -- it was deleted there, which is on record
     add column refused boolean not null default false; -- Open Klant does not show it
 create temporary table newest on commit drop as
 select destination, contact, max(event::text)::uuid as event
@@ -45,7 +49,9 @@ create table deliverer.registration (
     klantcontact uuid not null,         -- id in Open Klant
     contact uuid,                       -- event of our contact that it is about; null if of none
     message uuid,                       -- message that it became; null if it is not sent
-    settled text not null default '',   -- sent or failed, once that is known
+    reached boolean not null default false, -- it says that the citizen was reached
+    seen bigint not null default 0,     -- last place in the conversation that its task covered
+    settled text not null default '',   -- sent, failed or unknown, once one of them is told
     found_at timestamptz not null default now(),
     primary key (destination, klantcontact)
 );
@@ -63,10 +69,10 @@ create table deliverer.found_command (
     department text not null,
     employee text not null default '',  -- author; '' for Open Klant itself
     action jsonb not null,
-    waits_for uuid,                     -- message whose result decides; null to publish at once
+    waits_for uuid,                     -- message that must be sent first; null to publish at once
     found_at timestamptz not null default now()
 );
-create index found_command_position on deliverer.found_command (position) where waits_for is null;
+create index found_command_position on deliverer.found_command (position);
 create index found_command_waits on deliverer.found_command (waits_for)
     where waits_for is not null;
 insert into deliverer.found_command (id, destination, conversation, department, action, found_at)
@@ -79,7 +85,8 @@ alter table deliverer.look
     add column listed_at timestamptz,   -- start of the last round that read all open tasks
     -- Channel with which employees register answers, and since when: earlier ones are not sent.
     add column answer_channel text not null default '',
-    add column answers_since timestamptz;
+    add column answers_since timestamptz,
+    add column answers_read_at timestamptz;
 
 grant select, insert, update on deliverer.registration to postkamer_deliverer;
 grant select, insert, update, delete on deliverer.found_command to postkamer_deliverer;

@@ -32,6 +32,9 @@ TYPE_UNKNOWN = Refusal("type_unknown", "dit soort opdracht bestaat niet")
 FAULT = Refusal("fault", "Postkamer kon dit niet uitvoeren; de beheerder moet kijken waarom")
 ASKED = Refusal("asked_meanwhile", "de inwoner vroeg nog iets dat daar niet is gezien")
 ANSWERED = Refusal("answered_meanwhile", "een collega aan een ander bureau heeft al geantwoord")
+TOO_OFTEN = Refusal(
+    "too_often", "te vaak doorgestuurd zonder antwoord; het blijft bij de afdeling voor de rest"
+)
 OUTCOME_NEEDED = Refusal("outcome_needed", "zeg wat er met dit officiële bericht is gedaan")
 SAME = Refusal("same", "dit is hetzelfde gesprek")
 HELD = Refusal("held", "een van beide gesprekken wordt vastgehouden; laat het eerst los")

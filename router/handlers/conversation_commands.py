@@ -87,6 +87,8 @@ def _transfer(
         return refusal
     verdict = _transfer_verdict(pending, action, previous)
     is_same = verdict.department == previous.department
+    if is_same and action.to_department not in ("", previous.department):
+        return refusals.TOO_OFTEN  # it is with the fallback already
     # Naming an employee of another department must not get around the maximum of transfers.
     is_allowed = previous.state.moves < MOVES or action.to_department == previous.department
     employee = action.employee if is_allowed else ""

@@ -15,6 +15,7 @@ from services.calendar.opening_hours import AMSTERDAM
 from services.whatsapp.delivery_status import MAX_HOLD
 from tests.support.citizens import NUMBER
 from tests.support.e2e.crm_desk import AUTHOR, Desk
+from tests.support.e2e.phone import Phone
 from tests.support.installation import Installation
 from tests.support.observer import Watch, until
 from tests.support.simulated_clock import SimulatedClock, simulated
@@ -49,35 +50,6 @@ def town(tmp_path_factory: pytest.TempPathFactory, clock: SimulatedClock) -> Ite
         yield town
     finally:
         town.discard()
-
-
-class Phone:
-    """A citizen's, by the sandbox: Meta as it is, with its own idea of the 24 hours."""
-
-    def __init__(self, watch: Watch, session: aiohttp.ClientSession, number: str) -> None:
-        self.watch, self.session, self.number = watch, session, number
-
-    async def writes(self, words: str, **more: Any) -> None:
-        said = {"from": self.number, "number": NUMBER, "text": words} | more
-        url = f"{self.watch.town.sandbox}/phone/messages"
-        async with self.session.post(url, json=said) as answer:
-            assert answer.status == 200, await answer.text()
-
-    async def asks(self, words: str) -> dict[str, Any]:
-        """Write as the citizen, and return the message as the CRM gets it."""
-        await self.writes(words)
-        (event,) = await until(lambda: self.watch.events(words), bool, SECONDS)
-        return dict(event["event"]["data"])
-
-    async def got(self) -> list[str]:
-        """The words of texts and the names of templates, in the order in which Meta took them."""
-        url = f"{self.watch.town.sandbox}/phone/received?after=0"
-        async with self.session.get(url) as answer:
-            arrived = [each for each in await answer.json() if each["phone"] == self.number]
-        return [
-            each["content"]["name"] if each["type"] == "template" else each["content"]["body"]
-            for each in arrived
-        ]
 
 
 async def _answer(desk: Desk, conversation: str, words: str) -> str:

@@ -12,7 +12,7 @@ from deliverer.destinations.openklant.client import (
     OpenKlantClient,
     RequestRefused,
 )
-from deliverer.destinations.openklant.payloads import IDENTIFIER_FIELDS
+from deliverer.destinations.openklant.payloads import actor_filters
 
 MAX_KNOWN = 1000
 """Actors whose id is remembered: the departments and employees of a town hall."""
@@ -32,27 +32,22 @@ class Actors:
     ) -> Json:
         """Call `act` with the id of the actor; once more if the known actor was deleted."""
         try:
-            return await act(await self._find_or_create(calls, actor))
+            return await act(await self.find_or_create(calls, actor))
         except RequestRefused as refused:
             if not any(refused.has("invalid", field) for field in ACTOR_FIELDS):
                 raise
         self._known.clear()
-        return await act(await self._find_or_create(calls, actor))
+        return await act(await self.find_or_create(calls, actor))
 
-    async def _find_or_create(self, calls: OpenKlantClient, actor: Json) -> str:
+    async def find_or_create(self, calls: OpenKlantClient, actor: Json) -> str:
         """Return the id of the actor with this identifier. RequestRefused if it can be neither
         found nor created."""
-        identifier = actor["actoridentificator"]
-        key = " ".join(identifier[part] for part in IDENTIFIER_FIELDS)
+        filters = actor_filters(actor)
+        key = " ".join(filters.values())
         async with self._lock:
             if key not in self._known:
                 if len(self._known) >= MAX_KNOWN:
                     self._known.clear()
-                filters = {
-                    f"actoridentificator{part[0].upper()}{part[1:]}": identifier[part]
-                    for part in IDENTIFIER_FIELDS
-                }
-                filters |= {"soortActor": actor["soortActor"], "indicatieActief": "true"}
                 existing = await calls.find(ACTORS, **filters)
                 remote = existing or await calls.post(ACTORS, actor)
                 self._known[key] = str(remote["uuid"])

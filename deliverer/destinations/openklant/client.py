@@ -21,8 +21,6 @@ from deliverer.transport.response import Body, Response
 CREATE_CONTACT, CONTACTS, TASKS = "maak-klantcontact", "klantcontacten", "internetaken"
 PARTIES, ADDRESSES = "betrokkenen", "digitaleadressen"
 LINKS, SUBJECTS, ACTORS = "actorklantcontacten", "onderwerpobjecten", "actoren"
-NUMBERED = frozenset({CREATE_CONTACT, TASKS})
-"""Resources whose objects have a number."""
 Json = dict[str, Any]
 NOT_FOUND, BROKEN = 404, 500
 SAFE_WORD = re.compile(r"[A-Za-z0-9_.]{1,80}")
@@ -151,10 +149,7 @@ class OpenKlantClient:
             raise
 
     async def post(self, resource: str, body: Json) -> Json:
-        if resource not in NUMBERED or self.server.takes_numbers:
-            return await self._request("POST", resource, body)
-        async with self.server.numbering:
-            return await self._request("POST", resource, body)
+        return await self._request("POST", resource, body)
 
     async def patch(self, resource: str, uuid: str, body: Json) -> Json:
         return await self._request("PATCH", f"{resource}/{uuid}", body)

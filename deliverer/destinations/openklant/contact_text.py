@@ -3,6 +3,7 @@
 Neither shows a file, a place or another contact: all that a citizen sent stands in the text.
 """
 
+import re
 from typing import Any
 
 from deliverer.destinations.openklant.events import EventData, PayloadOptions
@@ -21,7 +22,9 @@ IN_ARCHIVE = "De inhoud staat in het archief: "
 FILE_LINE = "[bestand {}] {}"
 PLACE_LINE = "Plaats: {:.5f}, {:.5f}"
 """Latitude and longitude to a metre, as every map takes them."""
-TRUNCATED = "… [ingekort; het geheel: "
+TRUNCATED, MORE = "… [ingekort; het geheel: ", "… [ingekort; er kwam meer; het geheel: "
+FULL = re.compile(r"(.*)… \[ingekort; (?:er kwam meer; )?het geheel: \S+\]", re.DOTALL)
+"""A text that was cut: its first part, and the address of all of it."""
 
 
 def describe_message(delivery: Delivery, event: EventData, options: PayloadOptions) -> str:
@@ -46,10 +49,13 @@ def describe_message(delivery: Delivery, event: EventData, options: PayloadOptio
 
 
 def extend_text(previous: str, addition: str, url: str) -> str:
-    """Return the text of a contact with one more message. A full text says where the rest is."""
-    if TRUNCATED in previous:
-        return previous
-    return truncate(f"{previous}\n\n{addition}".strip(), url)
+    """Return the text of a contact with one more message. A full text says that more came, and
+    where all of it is."""
+    full = FULL.fullmatch(previous) if len(previous) == MAX_TEXT else None
+    if full is None:
+        return truncate(f"{previous}\n\n{addition}".strip(), url)
+    rest = f"{MORE}{url}]"
+    return full[1][: MAX_TEXT - len(rest)] + rest
 
 
 def conversation_url(delivery: Delivery, options: PayloadOptions) -> str:

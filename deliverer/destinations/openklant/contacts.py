@@ -81,9 +81,12 @@ class Contacts:
         addition = contact_text.describe_message(delivery, context.event, self._options)
         url = contact_text.conversation_url(delivery, self._options)
         whole = contact_text.extend_text(previous, addition, url)
-        if whole != previous:
+        change: Json = {"inhoud": whole} if whole != previous else {}
+        if not remote.get("nummer"):
+            change |= numbers(contact.number)
+        if change:
             await self._store.start_adding(contact, delivery.id, len(previous))
-            await context.calls.patch(CONTACTS, remote["uuid"], {"inhoud": whole})
+            await context.calls.patch(CONTACTS, remote["uuid"], change)
         return True
 
     async def link_case(self, context: DeliveryContext, contact: Contact) -> Contact:

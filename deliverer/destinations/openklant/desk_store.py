@@ -11,11 +11,15 @@ import msgspec
 
 from deliverer.destinations.openklant import found_commands
 from deliverer.destinations.openklant.found_commands import FoundCommand, build_command
-from deliverer.destinations.openklant.task_status import KnownTask
+from deliverer.destinations.openklant.store import MARK_REMOVED
+from deliverer.destinations.openklant.task_status import KnownTask, closing_outcome
 from services.contract import AnyAction, Command, TransferConversation
 from services.postgres.database import Connection, Pool, retry_while_unavailable
 from services.postgres.outbox import Outbox
 
+KEEP_SECONDS = 30.0
+"""Time for which a step keeps its round: two time-outs of a request. A process that ended in the
+middle of a round has a successor after that."""
 MAX_TASKS = 20_000
 """Open tasks of one round: 10 MB. Those polled longest ago come first."""
 
@@ -37,6 +41,8 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     klantcontact: UUID
     question: Question
     author: str
+    reached: bool
+    """True if it says that the citizen was reached."""
     text: str
     """Text for the citizen; '' if it is not sent."""
 
@@ -50,6 +56,14 @@ class DeskStore:
         nobody has one while an operator has paused the destination."""
         started: datetime | None = await self._value(_CLAIM_ROUND, every)
         return started
+
+    async def keep_round(self) -> None:
+        """Keep a round that takes long from being taken by another process."""
+        await self._rows(_KEEP_ROUND, KEEP_SECONDS)
+
+    async def finish_round(self, every: float) -> None:
+        """Let the next round begin in so many seconds."""
+        await self._rows(_FINISH_ROUND, every)
 
     async def answers_since(self, channel: str) -> datetime:
         """Return since when answers are sent that are registered with this channel: since it was
@@ -75,41 +89,44 @@ class DeskStore:
         await self._rows(_MARK_REFUSED, task.event)
 
     async def learn_actors(self, task: KnownTask, actors: Sequence[str]) -> None:
+        """Store the actors that a task has, when we did not know them or our change has arrived."""
         await self._rows(_LEARN_ACTORS, task.event, list(map(UUID, actors)))
 
     async def mark_moved(
-        self, task: KnownTask, actors: Sequence[str], command: FoundCommand | None
+        self, task: KnownTask, actors: Sequence[str], command: FoundCommand | None, *, stray: bool
     ) -> bool:
         """Store the actors that employees gave a task, with the transfer if it means one. False if
-        we changed the task meanwhile."""
+        we changed the task meanwhile. `stray`: they are no department of ours."""
         department, employee = task.department, task.employee
         if command and isinstance(command.action, TransferConversation):
             department, employee = command.action.to_department, command.action.employee
-        change = (list(map(UUID, actors)), department, employee, task.actors)
+        change = (list(map(UUID, actors)), department, employee, task.actors, stray)
         return await self._change(_MARK_MOVED, task, change, command)
 
     async def mark_reopened(self, task: KnownTask, command: FoundCommand) -> bool:
         """Store that an employee opened a task again. False if it is open already."""
         return await self._change(_MARK_REOPENED, task, (), command)
 
-    async def mark_gone(self, task: KnownTask, command: FoundCommand) -> bool:
-        """Store that a task was deleted there: the next message begins a new contact."""
-        return await self._change(_MARK_HANDLED, task, (), command)
+    async def mark_removed(self, task: KnownTask, id: UUID) -> None:
+        """Put on the record, once, that a task was deleted there."""
+        await self._rows(MARK_REMOVED, task.event, id, _encode(found_commands.removal()))
 
-    async def mark_done(self, task: KnownTask, id: UUID, outcome: str) -> bool:
+    async def mark_done(self, task: KnownTask, id: UUID, outcome: str, started: datetime) -> bool:
         """Mark a task as done by an employee, unless we ended it or are ending it. True if its
-        conversation has no open task left; its closing then waits for the answers on their way."""
-        closing = (id, task, outcome)
+        conversation has no open task left; its closing then waits for the answers on their way.
+
+        A task that was opened again since the round started is left for the next one."""
+        closing = (id, task, outcome, started)
         return await self._in_transaction(partial(self._mark_done, closing))
 
     async def _mark_done(
-        self, closing: tuple[UUID, KnownTask, str], connection: Connection
+        self, closing: tuple[UUID, KnownTask, str, datetime], connection: Connection
     ) -> bool:
-        id, task, outcome = closing
+        id, task, outcome, started = closing
         conversation = self._destination, task.conversation
         # Of two concurrent transactions on one conversation, the second sees the first's work.
         await connection.execute(_LOCK_CONVERSATION, *conversation)
-        if not await connection.fetchval(_MARK_HANDLED, self._destination, task.event):
+        if not await connection.fetchval(_MARK_HANDLED, self._destination, task.event, started):
             return False
         found = await connection.fetchrow(_LAST_TASK, *conversation)
         if found is None:
@@ -129,10 +146,12 @@ class DeskStore:
         rows = await self._rows(_KNOWN_CONTACTS, list(map(UUID, ids)))
         return frozenset(str(row["klantcontact"]) for row in rows)
 
-    async def is_answered(self, task: KnownTask) -> bool:
-        """True if an answer about this question was sent, or is on its way."""
-        answered: bool = await self._value(_IS_ANSWERED, task.event)
-        return answered
+    async def read_outcome(self, task: KnownTask) -> str:
+        """Return the truth about a task that is done, from what was registered about its last
+        question: since it was opened again, and about all that its task covers."""
+        for row in await self._rows(_READ_OUTCOME, task.event):
+            return closing_outcome(is_answered=row["answered"], is_reached=row["reached"])
+        return closing_outcome(is_answered=False, is_reached=False)
 
     async def pass_over(self, klantcontact: str) -> None:
         """Store that a contact is about none of ours."""
@@ -148,7 +167,7 @@ class DeskStore:
     ) -> bool:
         question, message = found.question, id if found.text else None
         ids = (self._destination, found.klantcontact, question.event, message)
-        if not await connection.fetchval(_ADD_REGISTRATION, *ids):
+        if not await connection.fetchval(_ADD_REGISTRATION, *ids, found.reached, question.seen):
             return False
         if message:
             parameters = (id, self._destination, question.conversation, question.department)
@@ -237,19 +256,32 @@ where not exists (select from deliverer.pause where destination = $1)
 on conflict (destination) do update set next_at = excluded.next_at where l.next_at <= now()
 returning now()
 """
+_KEEP_ROUND = """
+update deliverer.look set next_at = greatest(next_at, now() + make_interval(secs => $2))
+where destination = $1
+"""
+_FINISH_ROUND = """
+update deliverer.look set next_at = now() + make_interval(secs => $2) where destination = $1
+"""
+# A channel that was not read for a week begins anew: nobody expects such old answers to be sent.
 _ANSWERS_SINCE = """
-update deliverer.look set answer_channel = $2,
-    answers_since = case when answer_channel = $2 then coalesce(answers_since, now()) else now() end
+update deliverer.look set answer_channel = $2, answers_read_at = now(),
+    answers_since = case when answer_channel = $2 and answers_read_at > now() - interval '7 days'
+        then answers_since else now() end
 where destination = $1 returning answers_since
 """
+# Our own change of a task is on its way. One of an hour ago was given up: its delivery is parked.
+_IS_CHANGING = """((ending and not ended or reopening)
+    and coalesce(changing_at, now()) > now() - interval '1 hour')"""
 # A task that is being ended, opened or created now is left for the next round.
 _KNOWN_TASKS = f"""
 select t.event, t.conversation, t.tenant, t.internetaak, t.department, t.employee, t.covers,
-    t.actors, t.actors_before, t.ended, (select k.klantcontact from deliverer.klantcontact k
+    t.actors, t.actors_before, t.ended, t.stray,
+    (select k.klantcontact from deliverer.klantcontact k
         where (k.destination, k.event) = (t.destination, t.contact)) as klantcontact
 from deliverer.internetaak t
-where destination = $1 and internetaak is not null and not reopening
-    and (not ended and not ending and looked_at < $2
+where destination = $1 and internetaak is not null and not {_IS_CHANGING}
+    and (not ended and looked_at < $2
         or ended and ended_at < $2 and internetaak = any($3::uuid[]))
 order by asked_at limit {MAX_TASKS}
 """
@@ -263,13 +295,13 @@ update deliverer.internetaak set asked_at = now(), refused = true
 where destination = $1 and event = $2
 """
 _LEARN_ACTORS = """
-update deliverer.internetaak set actors = $3
-where destination = $1 and event = $2 and actors is null
+update deliverer.internetaak set actors = $3, actors_before = null
+where destination = $1 and event = $2 and (actors is null or actors = $3)
 """
-_MARK_MOVED = """
+_MARK_MOVED = f"""
 update deliverer.internetaak
-set actors = $3, actors_before = null, department = $4, employee = $5
-where destination = $1 and event = $2 and not ended and not ending
+set actors = $3, actors_before = null, department = $4, employee = $5, stray = $7
+where destination = $1 and event = $2 and not ended and not {_IS_CHANGING}
     and actors is not distinct from $6
 returning true
 """
@@ -278,7 +310,7 @@ with contact as (
     update deliverer.klantcontact set answered = false where destination = $1 and event = $2)
 update deliverer.internetaak
 set ended = false, ending = false, ended_at = null, handled_at = null, asked_at = now(),
-    looked_at = now()
+    looked_at = now(), reopened_at = now()
 where destination = $1 and event = $2 and ended
 returning true
 """
@@ -287,13 +319,16 @@ select event from deliverer.internetaak
 where destination = $1 and conversation = $2 and not ended
 order by event for update
 """
-_MARK_HANDLED = """
-with contact as (
-    update deliverer.klantcontact set answered = true where destination = $1 and event = (
-        select contact from deliverer.internetaak where destination = $1 and event = $2))
-update deliverer.internetaak set ended = true, handled_at = now(), ended_at = now()
-where destination = $1 and event = $2 and not ended and not ending
-returning true
+_MARK_HANDLED = f"""
+with handled as (
+    update deliverer.internetaak set ended = true, handled_at = now(), ended_at = now()
+    where destination = $1 and event = $2 and not ended and not {_IS_CHANGING}
+        and (reopened_at is null or reopened_at < $3)
+    returning contact),
+contact as (
+    update deliverer.klantcontact set answered = true
+    where destination = $1 and event in (select contact from handled))
+select true from handled
 """
 # The department of the newest task, the last place in the conversation that any task covers, and
 # the last answer whose result is not known.
@@ -330,18 +365,21 @@ union all
 select klantcontact from deliverer.klantcontact where destination = $1
     and klantcontact = any($2::uuid[])
 """
-_IS_ANSWERED = """
-select exists (select from deliverer.registration where destination = $1 and contact = $2
-        and message is not null and settled <> 'failed')
-    or exists (select from deliverer.klantcontact where destination = $1 and answers = $2)
+_READ_OUTCOME = """
+select coalesce(bool_or(r.message is not null and r.settled in ('', 'sent')), false) as answered,
+    coalesce(bool_or(r.reached), false) as reached
+from deliverer.internetaak t join deliverer.registration r
+    on r.destination = t.destination and r.contact = t.contact
+where t.destination = $1 and t.event = $2 and r.seen >= t.covers
+    and (t.reopened_at is null or r.found_at > t.reopened_at)
 """
 _PASS_OVER = """
 insert into deliverer.registration (destination, klantcontact) values ($1, $2)
 on conflict do nothing
 """
 _ADD_REGISTRATION = """
-insert into deliverer.registration (destination, klantcontact, contact, message)
-values ($1, $2, $3, $4)
+insert into deliverer.registration (destination, klantcontact, contact, message, reached, seen)
+values ($1, $2, $3, $4, $5, $6)
 on conflict do nothing
 returning true
 """
@@ -351,10 +389,12 @@ select coalesce(extract(epoch from now() - min(case when t.refused then t.looked
 from deliverer.internetaak t left join deliverer.look l using (destination)
 where t.destination = $1 and not ended and not ending and internetaak is not null
 """
+# A closing may be stored just after its answer was settled, by a transaction that did not see it.
 _UNPUBLISHED = """
 select id, destination, conversation, department, employee, action, waits_for, found_at
 from deliverer.found_command
-where waits_for is null and split_part(conversation, '-', 1) <> all($2::text[])
+where split_part(conversation, '-', 1) <> all($2::text[]) and (waits_for is null or exists (
+    select from deliverer.registration where message = waits_for and settled = 'sent'))
 order by position limit $1
 """
 _DELETE_PUBLISHED = "delete from deliverer.found_command where id = any($1::uuid[])"

@@ -14,6 +14,10 @@ UNDELIVERED = {
     "unknown": "Niet zeker of het antwoord is verstuurd: vraag het de inwoner. {}",
 }
 """Status after which a question is still open -> remark for the employee, with the reason."""
+ASKED_MEANWHILE = "asked_meanwhile"
+"""Start of the reason why a conversation was not closed: the citizen asked more, with a task."""
+HELD = "held: "
+"""Start of the reason why an accepted answer waits until its citizen writes again."""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -93,6 +97,12 @@ _decode = msgspec.json.Decoder(EventData).decode
 
 def parse_event(delivery: Delivery) -> EventData:
     return _decode(delivery.data)
+
+
+def describe_wait(event: EventData) -> str:
+    """Return the remark on an answer that waits for its citizen; '' for any other."""
+    is_held = event.status == "accepted" and event.reason.startswith(HELD)
+    return f"Antwoord {event.reason.removeprefix(HELD)}" if is_held else ""
 
 
 def written_at(delivery: Delivery, event: EventData) -> datetime:

@@ -22,6 +22,8 @@ FORWARDED = "doorgestuurd in Open Klant"
 TAKEN = "opgepakt in Open Klant"
 REOPENED = "heropend in Open Klant"
 REMOVED = "De taak van dit gesprek is in Open Klant verwijderd."
+SENDER = "openklant:{}"
+"""Token of the commands from a destination, by which their events say where they came from."""
 SYSTEM = Author(kind="system", id="openklant")
 
 
@@ -78,7 +80,7 @@ def build_command(found: FoundCommand) -> Command:
     return Command(
         id=found.id,
         received_at=found.found_at,
-        token=f"openklant:{found.destination}",
+        token=SENDER.format(found.destination),
         action=found.action,
         conversation=found.conversation,
         number=found.conversation.partition("-")[0],

@@ -87,13 +87,14 @@ async def post_numbered(
     await calls.learn_version()
     if calls.server.takes_numbers:
         return await post(numbers(row.number))
-    await store.set_posting(row, True)
-    try:
-        return await post({})
-    except RequestRefused as refused:
-        if refused.is_certain:
-            await store.set_posting(row, False)
-        raise
+    async with calls.server.numbering:
+        await store.set_posting(row, True)
+        try:
+            return await post({})
+        except RequestRefused as refused:
+            if refused.is_certain:
+                await store.set_posting(row, False)
+            raise
 
 
 def numbers(number: int) -> Json:

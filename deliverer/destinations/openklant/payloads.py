@@ -218,5 +218,12 @@ def department_actor(department: Department) -> Json:
     }
 
 
+def actor_filters(actor: Json) -> dict[str, str]:
+    """Return the filters by which an actor is found; the first that matches is taken."""
+    parts = actor["actoridentificator"].items()
+    filters = {f"actoridentificator{name[0].upper()}{name[1:]}": value for name, value in parts}
+    return filters | {"soortActor": actor["soortActor"], "indicatieActief": "true"}
+
+
 def _citizen(event: EventData) -> Citizen:
     return event.citizen if isinstance(event.citizen, Citizen) else Citizen()

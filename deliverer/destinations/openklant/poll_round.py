@@ -42,8 +42,8 @@ from deliverer.destinations.openklant.task_status import (
     ListedTask,
     TaskStatus,
     classify_task,
-    closing_outcome,
     find_passed,
+    has_arrived,
     is_moved,
     is_unavailable,
     missing_tasks,
@@ -100,7 +100,7 @@ class PollRound:
             tasks = await self._store.known_tasks(list(listed), self._started)
             for task in tasks:
                 if found := listed.get(str(task.internetaak)):
-                    self._counts[await self._apply(task, found)] += 1
+                    self._counts[await self._try_apply(task, found)] += 1
                     if not self._is_complete:
                         await self._store.mark_polled(task)
             await self._registrations.read_new()
@@ -121,6 +121,7 @@ class PollRound:
         slip to an earlier page while we read, are missing; they are asked for one by one."""
         listed: dict[str, ListedTask] = {}
         for page in range(1, MAX_PAGES + 1):
+            await self._store.keep_round()
             filters = {"status": TO_DO, "pageSize": PAGE, "page": str(page)}
             try:
                 tasks, has_next = await self._calls.list_page(TASKS, **filters)
@@ -138,11 +139,25 @@ class PollRound:
         self._passed = find_passed(listed.items())
         return listed
 
+    async def _try_apply(self, task: KnownTask, found: ListedTask) -> TaskStatus:
+        """Apply what became of one task. A refusal that concerns it alone stops no other."""
+        try:
+            return await self._apply(task, found)
+        except RequestRefused as refused:
+            if refused.answer.status in UNAVAILABLE_STATUSES:
+                raise
+            self._log_refusal(refused, task)
+            return "refused"
+        except ODD_SHAPES:
+            return "strange"
+
     async def _apply(self, task: KnownTask, found: ListedTask) -> TaskStatus:
         """Store what became of one task, with the command for the router."""
         status = classify_task(task, found)
         match status:
-            case "open" if task.actors is None:
+            case "open" if task.stray:
+                return await self._move(task, found)
+            case "open" if task.actors is None or (task.actors_before and has_arrived(task, found)):
                 await self._store.learn_actors(task, found.actors)
             case "moved":
                 return await self._move(task, found)
@@ -158,8 +173,10 @@ class PollRound:
         command: FoundCommand | None = None
         status: TaskStatus = "moved"
         if assignee.department is None:
-            log.error("openklant.actor", destination=self._desk.destination, record=str(task.event))
             status = "actor"
+            if task.stray and not is_moved(task, found):
+                return status  # told before
+            log.error("openklant.actor", destination=self._desk.destination, record=str(task.event))
         elif (assignee.department.id, assignee.employee) != (task.department, task.employee):
             is_same = assignee.department.id == task.department
             actors = actor_names(self._desk.actors[uuid] for uuid in found.actors)
@@ -168,7 +185,7 @@ class PollRound:
                 assignee.department.id, assignee.employee, entry.note, is_same=is_same
             )
             command = self._command(task, action, entry.author)
-        await self._store.mark_moved(task, found.actors, command)
+        await self._store.mark_moved(task, found.actors, command, stray=status == "actor")
         return status
 
     async def _reopen(self, task: KnownTask) -> None:
@@ -193,11 +210,10 @@ class PollRound:
             return "passed"
         if is_moved(task, found):
             await self._move(task, found)
-        question = await self._store.find_question(str(task.klantcontact))
-        is_registered = bool(question and await self._registrations.read_chain(question))
-        is_answered = await self._store.is_answered(task)
-        outcome = closing_outcome(is_answered=is_answered, is_registered=is_registered)
-        await self._store.mark_done(task, clock.new_id(), outcome)
+        if question := await self._store.find_question(str(task.klantcontact)):
+            await self._registrations.read_chain(question)
+        outcome = await self._store.read_outcome(task)
+        await self._store.mark_done(task, clock.new_id(), outcome, self._started)
         return "done"
 
     async def _is_passed(self, task: KnownTask) -> bool:
@@ -215,6 +231,7 @@ class PollRound:
             if loop.time() > end:
                 break
             polled["all"] += 1
+            await self._store.keep_round()
             try:
                 status = await self._poll_task(task)
             except RequestRefused as refused:
@@ -225,6 +242,9 @@ class PollRound:
                 if is_unavailable(answer, polled["refused"], polled["all"]):
                     return self._on_refusal(refused)
                 self._log_refusal(refused, task)
+            except ODD_SHAPES:
+                status = "strange"
+                await self._store.mark_refused(task)
             self._counts[status] += 1
         return True
 
@@ -232,7 +252,7 @@ class PollRound:
         """Poll one task. RequestRefused if Open Klant does not show it."""
         remote = await self._calls.get(TASKS, str(task.internetaak))
         if remote is None:
-            await self._store.mark_gone(task, self._command(task, found_commands.removal()))
+            await self._store.mark_removed(task, clock.new_id())
             return "gone"
         found = _read_listed(remote)
         if found is None or found[0] != str(task.internetaak):

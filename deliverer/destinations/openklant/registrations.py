@@ -5,8 +5,10 @@ question, or to the end of the chain of earlier answers. A contact without a ref
 complete yet.
 """
 
+import asyncio
 from collections.abc import Iterable
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -18,17 +20,24 @@ from deliverer.destinations.openklant.client import (
     SUBJECTS,
     Json,
     OpenKlantClient,
+    RequestRefused,
 )
 from deliverer.destinations.openklant.desk_store import DeskStore, Question, Registration
-from deliverer.destinations.openklant.task_status import read_author
+from deliverer.destinations.openklant.task_status import UNAVAILABLE_STATUSES, read_author
 from services import clock, metrics
 
 PAGE = "100"
 """Contacts of a page: Open Klant's own default, read in 0.1 s."""
-MAX_PAGES = 5
-"""Pages of one round: 500 answers, of which one a second is read. The rest comes in the next."""
-MAX_CHAIN = 20
-"""Answers to one question. ITA refers each to the one before it."""
+MAX_PAGES = 60
+"""Pages of one round, up to one without an answer that is new: 6,000 answers, more than a town hall
+gives in days. Those of later pages would not be found."""
+MAX_CHAIN = 200
+"""Registrations about one question. ITA refers each to the one before it."""
+READ_SECONDS = 60.0
+"""Longest time for the answers of one round, so that tasks that are done have their turn."""
+REFERENCE_TIME = timedelta(hours=1)
+"""Time in which ITA writes the reference of a contact: it takes seconds. Other programs may use the
+same channel, without any reference."""
 
 log = structlog.get_logger()
 
@@ -47,77 +56,100 @@ class Registrations:
         self, destination: str, store: DeskStore, calls: OpenKlantClient, channel: AnswerChannel
     ) -> None:
         self._id, self._store, self._calls, self._channel = destination, store, calls, channel
+        self._started = clock.now()
 
     async def read_new(self) -> None:
         """Read the contacts with the answer channel that were not read before, the oldest first."""
         if not self._channel.name:
             return
-        found: list[Json] = []
+        found: list[tuple[str, str]] = []
         for page in range(1, MAX_PAGES + 1):
             filters = {"kanaal": self._channel.name, "pageSize": PAGE, "page": str(page)}
             contacts, has_next = await self._calls.list_page(CONTACTS, **filters)
-            known = await self._store.known_registrations([one["uuid"] for one in contacts])
-            new = [one for one in contacts if one["uuid"] not in known]
+            answers = [one for one in contacts if not self._is_earlier(one)]
+            known = await self._store.known_registrations([one["uuid"] for one in answers])
+            new = [
+                (str(one.get("plaatsgevondenOp")), str(one["uuid"]))
+                for one in answers
+                if one["uuid"] not in known
+            ]
             found += new
             if not (new and has_next):
                 break
-        for contact in sorted(found, key=lambda one: str(one["plaatsgevondenOp"])):
-            try:
-                await self._read(contact)
-            except ODD_SHAPES:  # the others are read all the same
-                ids = {"destination": self._id, "klantcontact": contact["uuid"]}
-                log.error("openklant.strange", count=1, **ids)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + READ_SECONDS
+        for _, uuid in sorted(found):
+            if loop.time() > end:
+                break
+            await self._store.keep_round()
+            await self._try_read(uuid)
 
-    async def read_chain(self, question: Question) -> bool:
-        """Read all registrations about a question. True if one of them says that the citizen was
-        reached."""
-        to_read, is_reached, read = [str(question.klantcontact)], False, set[str]()
+    async def read_chain(self, question: Question) -> None:
+        """Read all registrations about a question that were not read before."""
+        to_read, read = [str(question.klantcontact)], set[str]()
         while to_read and len(read) < MAX_CHAIN:
             previous = to_read.pop()
             subjects, _ = await self._calls.list_page(SUBJECTS, wasKlantcontact__uuid=previous)
-            for uuid in _referring(subjects, read):
+            referring = _referring(subjects, read)
+            known = await self._store.known_registrations(referring)
+            for uuid in referring:
                 read.add(uuid)
                 to_read.append(uuid)
-                contact = await self._calls.get(CONTACTS, uuid)
-                if contact is None or not read_author(contact):
-                    continue
-                is_reached = is_reached or contact.get("indicatieContactGelukt") is True
-                await self._add(contact, question)
-        return is_reached
+                if uuid not in known and (contact := await self._calls.get(CONTACTS, uuid)):
+                    await self._add(contact, question)
 
-    async def _read(self, contact: Json) -> None:
+    async def _try_read(self, uuid: str) -> None:
+        """Read one contact. A refusal or an odd answer about it stops no other."""
+        ids = {"destination": self._id, "klantcontact": uuid}
+        try:
+            await self._read(uuid)
+        except RequestRefused as refused:
+            if refused.answer.status in UNAVAILABLE_STATUSES:
+                raise
+            log.error("openklant.refused", status=refused.answer.status, **ids)
+        except ODD_SHAPES:
+            log.error("openklant.strange", count=1, **ids)
+
+    async def _read(self, uuid: str) -> None:
         """Read one contact with the answer channel: about which question of ours is it?"""
-        uuid = str(contact["uuid"])
+        contact = await self._calls.get(CONTACTS, uuid)
+        if contact is None:
+            return await self._store.pass_over(uuid)
         subjects, _ = await self._calls.list_page(SUBJECTS, klantcontact__uuid=uuid)
         previous = _previous(subjects)
         if previous is None:
-            return  # ITA has not written the reference yet
+            # ITA has not written the reference yet, or never will.
+            if _written_at(contact) < self._started - REFERENCE_TIME:
+                await self._store.pass_over(uuid)
+            return
         question = await self._find_question(previous)
         if question is None:
             return await self._store.pass_over(uuid)
-        # Its actor was written before the reference, perhaps after the page was read.
-        whole = await self._calls.get(CONTACTS, uuid)
-        if whole is not None:
-            await self._add(whole, question)
+        if not read_author(contact):  # its actor was written before the reference: read it again
+            contact = await self._calls.get(CONTACTS, uuid) or contact
+        await self._add(contact, question)
 
     async def _find_question(self, klantcontact: str) -> Question | None:
         """Return the question at the begin of a chain; None if it is none of ours."""
         previous: str | None = klantcontact
         for _ in range(MAX_CHAIN):
             if previous is None:
-                break
+                return None
             if question := await self._store.find_question(previous):
                 return question
             subjects, _ = await self._calls.list_page(SUBJECTS, klantcontact__uuid=previous)
             previous = _previous(subjects)
+        log.error("openklant.chain", destination=self._id, klantcontact=klantcontact)
         return None
 
     async def _add(self, contact: Json, question: Question) -> None:
         text = self._text_for_citizen(contact) if question.department else ""
+        author = read_author(contact)
         registration = Registration(
             klantcontact=UUID(contact["uuid"]),
             question=question,
-            author=read_author(contact),
+            author=author,
+            reached=bool(author) and contact.get("indicatieContactGelukt") is True,
             text=text,
         )
         if await self._store.add_registration(registration, clock.new_id()):
@@ -131,9 +163,19 @@ class Registrations:
             and contact.get("kanaal") == self._channel.name
             and contact.get("indicatieContactGelukt") is True
             and bool(read_author(contact))
-            and datetime.fromisoformat(contact["plaatsgevondenOp"]) >= self._channel.since
+            and _written_at(contact) >= self._channel.since
         )
         return str(contact.get("inhoud") or "").strip() if is_answer else ""
+
+    def _is_earlier(self, contact: Json) -> bool:
+        """True if a contact is from before the setting, so that it need not be read."""
+        with suppress(*ODD_SHAPES):
+            return _written_at(contact) < self._channel.since
+        return False
+
+
+def _written_at(contact: Json) -> datetime:
+    return datetime.fromisoformat(contact["plaatsgevondenOp"])
 
 
 def _referring(subjects: Iterable[Json], read: set[str]) -> list[str]:

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from deliverer.crm.response_policy import Verdict
-from deliverer.destinations.openklant import events
+from deliverer.destinations.openklant import events, found_commands
 from deliverer.destinations.openklant.actors import Actors
 from deliverer.destinations.openklant.client import (
     ODD_SHAPES,
@@ -25,7 +25,7 @@ from deliverer.destinations.openklant.client import (
 from deliverer.destinations.openklant.contacts import Contacts
 from deliverer.destinations.openklant.events import PayloadOptions
 from deliverer.destinations.openklant.idempotent_call import DeliveryContext
-from deliverer.destinations.openklant.store import Contact, OutgoingRef, SagaStore
+from deliverer.destinations.openklant.store import Contact, OutgoingRef, SagaStore, Task
 from deliverer.destinations.openklant.tasks import Tasks
 from deliverer.transport.response import Response
 from services import event_types
@@ -53,6 +53,7 @@ class OpenKlantReceiver:
         new_client: Callable[[], OpenKlantClient],
     ) -> None:
         self._id, self._department = destination.id, department
+        self._archiver = options.archiver
         self._burst = timedelta(minutes=destination.burst_minutes)
         self._store, self._new_client, actors = store, new_client, Actors()
         self._contacts, self._tasks = (
@@ -69,6 +70,7 @@ class OpenKlantReceiver:
             event_types.REOPENED: (self._on_reopening,),
             event_types.STATUS_CHANGED: (
                 self._on_answer,
+                self._on_held_answer,
                 self._on_undelivered_answer,
                 self._on_settled_answer,
             ),
@@ -143,11 +145,26 @@ class OpenKlantReceiver:
             return await self._end_tasks(context)
         remark = f"Doorgezet naar {department.name}. {context.event.reason}"
         moved = [
-            await self._tasks.move(context, task, department, remark)
+            await self._move(context, task, department, remark)
             for task in await self._store.open_tasks(context.delivery.conversation)
         ]
-        if not any(moved):
+        # A task that was forwarded here may be done already.
+        if not any(moved) and not self._is_from_here(context):
             await self._assign(context)
+
+    async def _move(
+        self, context: DeliveryContext, task: Task, department: Department, remark: str
+    ) -> bool:
+        """Give a task to a department. One that was forwarded to it here is left alone: employees
+        may have done more with it since."""
+        if self._is_from_here(context) and task.department == department.id:
+            return await self._store.extend_task(task, context.delivery.sequence)
+        return await self._tasks.move(context, task, department, remark)
+
+    def _is_from_here(self, context: DeliveryContext) -> bool:
+        """True for news of what an employee did in this Open Klant."""
+        by = context.event.by or {}
+        return bool(by.get("token") == found_commands.SENDER.format(self._id))
 
     async def _on_case(self, context: DeliveryContext) -> None:
         for task in await self._store.open_tasks(context.delivery.conversation):
@@ -212,6 +229,14 @@ class OpenKlantReceiver:
             await self._store.mark_answered(question, outgoing.place)
             await self._store.set_linked(answer, addressed=True, linked=True)
 
+    async def _on_held_answer(self, context: DeliveryContext) -> None:
+        """Say on the task that an employee's answer waits until the citizen writes. A task that is
+        done stays so: its conversation closes once the answer was sent."""
+        if remark := events.describe_wait(context.event):
+            question, _ = await self._question_in_doubt(context)
+            if question and (task := await self._store.task_of(question)):
+                await self._tasks.note(context, task, remark)
+
     async def _on_undelivered_answer(self, context: DeliveryContext) -> None:
         """Say on the task that an employee's answer failed, or that its result is unknown: the
         question is still open, or again."""
@@ -220,11 +245,17 @@ class OpenKlantReceiver:
             return
         question, place = await self._question_in_doubt(context)
         if question:
-            remark = remark.format(context.event.reason)
+            remark = remark.format(self._reason(context))
             await self._reopen(_at_place(context, place), question, remark)
 
+    def _reason(self, context: DeliveryContext) -> str:
+        """Return the reason of an event, or the address where it stands: the events of a
+        confidential department have none."""
+        path = context.delivery.dataref
+        return f"Waarom: {self._archiver}{path}" if path else context.event.reason
+
     async def _question_in_doubt(self, context: DeliveryContext) -> tuple[Contact | None, int]:
-        """Return the question of an answer that was not sent, and the answer's place. An answer
+        """Return the question of an answer that was not sent yet, and the answer's place. An answer
         that was registered here is known by its message."""
         message, status = context.delivery.message, context.event.status
         answer = await self._employee_answer(context)
@@ -254,8 +285,13 @@ class OpenKlantReceiver:
                 await self._tasks.remark(_at_place(context, answer.place), task, remark)
 
     async def _on_reopening(self, context: DeliveryContext) -> None:
-        """Open the task of a conversation again that was opened again elsewhere."""
+        """Open the task of a conversation again that was opened again elsewhere. If that was done
+        here, the task was open before, and may be done again."""
         await self._store.close_contacts(context.delivery.conversation, False)
+        if self._is_from_here(context) or await self._store.open_tasks(
+            context.delivery.conversation
+        ):
+            return
         contact = await self._newest_contact(context)
         await self._reopen(context, contact, f"Gesprek heropend. {context.event.reason}")
 
@@ -267,6 +303,9 @@ class OpenKlantReceiver:
             if question := await self._store.find_registered(message, "failed"):
                 remark = events.UNDELIVERED["failed"].format(event.reason)
                 await self._reopen(context, question, remark)
+        elif event.order == "close" and not event.reason.startswith(events.ASKED_MEANWHILE):
+            contact = await self._newest_contact(context)
+            await self._reopen(context, contact, f"Het gesprek is niet gesloten. {event.reason}")
         elif event.order == "reopen":
             for task in await self._store.open_tasks(context.delivery.conversation):
                 remark = f"Het gesprek zelf blijft gesloten. {event.reason}"

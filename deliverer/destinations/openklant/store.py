@@ -10,6 +10,8 @@ from uuid import UUID
 
 import msgspec
 
+from deliverer.destinations.openklant import found_commands
+from services import clock
 from services.contract import Delivery
 from services.postgres.database import Pool, retry_while_unavailable
 
@@ -163,7 +165,8 @@ class SagaStore:
 
     async def find_registered(self, message: UUID, outcome: str) -> Contact | None:
         """Return the contact about which an employee registered this message in Open Klant, and
-        store its outcome: `sent` lets the closing that waits for it go, `failed` drops it."""
+        store its outcome: `sent` lets the closing that waits for it go, `failed` drops it. A
+        closing that is found after `unknown` does not wait: the question was open again."""
         for row in await self._rows(_SETTLE_REGISTRATION, self._destination, message, outcome):
             return Contact(**row)
         return None
@@ -231,6 +234,11 @@ class SagaStore:
         """Mark a task as ended; the citizen's next message begins another contact."""
         await self._rows(_MARK_ENDED, self._destination, task.event)
 
+    async def mark_removed(self, task: Task) -> None:
+        """Put on the record, once, that the task was deleted in Open Klant."""
+        action = msgspec.json.encode(found_commands.removal()).decode()
+        await self._rows(MARK_REMOVED, self._destination, task.event, clock.new_id(), action)
+
     async def _one(self, statement: str, *parameters: object) -> dict[str, Any]:
         [row] = await self._rows(statement, *parameters)
         return row
@@ -250,9 +258,22 @@ MAX_MESSAGES = 200
 """Messages of one contact. Its text has room for fewer."""
 _CONTACT = """k.event, k.number, k.klantcontact, k.betrokkene, k.addressed, k.linked, k.told,
     k.adding, k.adding_to, k.zaak, k.closed,
-    coalesce(k.posted_at > now() - interval '60 s', false) as unsettled"""
+    coalesce(k.posted_at > now() - interval '120 s', false) as unsettled"""
 # True for a row that this statement inserted, false for one that it found.
 _FRESH = "(xmax = 0) as fresh"
+# The task was deleted there: a note for the record, once. The next message begins a new contact.
+MARK_REMOVED = """
+with removed as (
+    update deliverer.internetaak
+    set removed = true, ended = true, ended_at = coalesce(ended_at, now())
+    where destination = $1 and event = $2 and not removed
+    returning destination, conversation, department, contact),
+contact as (
+    update deliverer.klantcontact k set answered = true from removed r
+    where (k.destination, k.event) = (r.destination, r.contact))
+insert into deliverer.found_command (id, destination, conversation, department, action)
+select $3, destination, conversation, department, $4::jsonb from removed
+"""
 _SET_POSTING = """
 update deliverer.{} set posted_at = case when $3 then now() end
 where destination = $1 and event = $2
@@ -309,6 +330,7 @@ _RENUMBER_CONTACT = f"""
 with task as (
     update deliverer.internetaak
     set internetaak = null, actors = null, actors_before = null, ended = false, ending = false,
+        removed = false,
         number = nextval('deliverer.referentienummer')
     where destination = $1 and event = $2)
 update deliverer.klantcontact k
@@ -327,11 +349,10 @@ order by heard_at desc, event desc limit 1
 _SETTLE_REGISTRATION = f"""
 with registration as (
     update deliverer.registration
-    set settled = case when $3 in ('sent', 'failed') then $3 else settled end
+    set settled = case when $3 in ('sent', 'failed') or $3 = 'unknown' and settled = '' then $3
+        else settled end
     where destination = $1 and message = $2
     returning contact),
-released as (
-    update deliverer.found_command set waits_for = null where waits_for = $2 and $3 = 'sent'),
 dropped as (
     delete from deliverer.found_command where waits_for = $2 and $3 = 'failed')
 select {_CONTACT} from deliverer.klantcontact k, registration r
@@ -353,7 +374,7 @@ where destination = $1 and event = $2 and not exists (
     where t.destination = $1 and t.event = $2 and not t.ended and t.covers > $3)
 """
 _TASK = """t.event, t.conversation, t.number, t.department, t.covers, t.internetaak, t.ended,
-    coalesce(t.posted_at > now() - interval '60 s', false) as unsettled,
+    coalesce(t.posted_at > now() - interval '120 s', false) as unsettled,
     (select k.klantcontact from deliverer.klantcontact k
         where (k.destination, k.event) = (t.destination, t.event)) as klantcontact"""
 _FIND_TASK = f"""
@@ -395,14 +416,16 @@ _START_REOPENING = """
 with contact as (
     update deliverer.klantcontact set answered = false where destination = $1 and event = $2)
 update deliverer.internetaak
-set ended = false, ending = false, ended_at = null, handled_at = null, reopening = true
+set ended = false, ending = false, ended_at = null, handled_at = null, reopening = true,
+    changing_at = now(), reopened_at = now()
 where destination = $1 and event = $2
 """
 _MARK_REOPENED = """
-update deliverer.internetaak set reopening = false where destination = $1 and event = $2
+update deliverer.internetaak set reopening = false, reopened_at = now()
+where destination = $1 and event = $2 and reopening
 """
 _START_ENDING = f"""
-update deliverer.internetaak t set ending = true
+update deliverer.internetaak t set ending = true, changing_at = now()
 where destination = $1 and conversation = $2 and not ended and covers <= $3
 returning {_TASK}
 """

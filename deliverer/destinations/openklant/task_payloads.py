@@ -51,11 +51,14 @@ def close_task(remote: Json, remark: str) -> Json | None:
 def reopen_task(remote: Json, remark: str) -> Json | None:
     """Return the change that opens a task again, or adds a remark to an open one; None if both are
     there already."""
-    remarks = add_lines(_remarks(remote), [remark])
     change: Json = {} if remote.get("status") == TO_DO else {"status": TO_DO}
-    if remarks != _remarks(remote):
-        change["toelichting"] = remarks
-    return change or None
+    return change | (note_on_task(remote, remark) or {}) or None
+
+
+def note_on_task(remote: Json, remark: str) -> Json | None:
+    """Return the change that adds a remark; None if it is there already."""
+    remarks = add_lines(_remarks(remote), [remark])
+    return {"toelichting": remarks} if remarks != _remarks(remote) else None
 
 
 def move_task(remote: Json, event: EventData, actor: str, remark: str) -> Json:

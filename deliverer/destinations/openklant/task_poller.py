@@ -49,8 +49,10 @@ class TaskPoller:
         """Run one round. False if Open Klant did not answer; tasks not polled keep their turn."""
         store, id, answered = self._desk.store, self._desk.destination, True
         if started := await store.claim_round(self._every):
-            channel = AnswerChannel(self._channel, await store.answers_since(self._channel))
+            since = await store.answers_since(self._channel) if self._channel else started
+            channel = AnswerChannel(self._channel, since)
             answered = await PollRound(self._desk, self._new_client(), started, channel).run()
+            await store.finish_round(self._every)
             outcome = "looked" if answered else "away"
             metrics.openklant_rounds.labels(destination=id, outcome=outcome).inc()
         seconds = await store.unpolled_seconds()

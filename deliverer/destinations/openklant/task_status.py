@@ -43,6 +43,8 @@ class KnownTask(msgspec.Struct, frozen=True, kw_only=True):
     actors_before: list[UUID] | None = None
     """Actors before our last change, which may not have arrived."""
     ended: bool = False
+    stray: bool = False
+    """True if its actors are no department of ours."""
 
 
 class ListedTask(NamedTuple):
@@ -84,6 +86,11 @@ def is_moved(task: KnownTask, listed: ListedTask) -> bool:
     """True if an employee gave the task to other actors."""
     known = [sorted(map(str, each)) for each in (task.actors, task.actors_before) if each]
     return task.actors is not None and list(listed.actors) not in known
+
+
+def has_arrived(task: KnownTask, listed: ListedTask) -> bool:
+    """True if a task has the actors that we gave it: those before mean an employee from here on."""
+    return list(listed.actors) == sorted(map(str, task.actors or []))
 
 
 def find_passed(tasks: Iterable[tuple[str, ListedTask]]) -> frozenset[str]:
@@ -132,12 +139,12 @@ def read_author(contact: Json) -> str:
     return ""
 
 
-def closing_outcome(*, is_answered: bool, is_registered: bool) -> str:
+def closing_outcome(*, is_answered: bool, is_reached: bool) -> str:
     """Return the truth about a task that an employee set to done: the citizen got an answer, it was
     dealt with otherwise, or nothing says how."""
     if is_answered:
         return "answered"
-    return "handled" if is_registered else "silent"
+    return "handled" if is_reached else "silent"
 
 
 def is_unavailable(status: int, refused: int, polled: int) -> bool:

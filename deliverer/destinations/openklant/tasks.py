@@ -53,7 +53,9 @@ class Tasks:
         find = partial(_find_task, calls, klantcontact)
         created_by = NumberedCalls(post, find, give_number, self._store.renumber_task)
         task, created = await create_numbered(task, created_by)
-        await self._store.set_assigned(task, created["uuid"], _actors_of(created))
+        # Not those that it has: an employee may have forwarded it while our answer was lost.
+        actor = await self._actors.find_or_create(calls, payloads.department_actor(department))
+        await self._store.set_assigned(task, created["uuid"], [actor])
 
     async def is_open(self, context: DeliveryContext, contact: Contact) -> bool:
         """True if the contact's task is open, or the contact has none yet."""
@@ -62,7 +64,7 @@ class Tasks:
             return True
         if task.ended:
             return False
-        remote = await _fetch_remote(context.calls, task)
+        remote = await self._fetch_remote(context.calls, task)
         return remote["status"] == task_payloads.TO_DO if remote else task.internetaak is None
 
     async def cover(self, context: DeliveryContext, contact: Contact) -> bool:
@@ -80,7 +82,7 @@ class Tasks:
         A task that the department has already keeps its employee: it was forwarded there.
         """
         calls, store = context.calls, self._store
-        remote = await _fetch_remote(calls, task)
+        remote = await self._fetch_remote(calls, task)
         if remote is None or remote["status"] == task_payloads.DONE:
             return False
 
@@ -97,7 +99,7 @@ class Tasks:
     async def reopen(self, context: DeliveryContext, task: Task, remark: str) -> bool:
         """Open a task again with a remark; an open one only gets the remark. False if it was
         deleted."""
-        remote = await _fetch_remote(context.calls, task)
+        remote = await self._fetch_remote(context.calls, task)
         if remote is None:
             return False
         change = task_payloads.reopen_task(remote, remark) or {}
@@ -111,30 +113,40 @@ class Tasks:
 
     async def remark(self, context: DeliveryContext, task: Task, remark: str) -> None:
         """Add a remark to a task that is open."""
-        remote = await _fetch_remote(context.calls, task)
+        remote = await self._fetch_remote(context.calls, task)
         if remote and remote["status"] == task_payloads.TO_DO:
             if change := task_payloads.reopen_task(remote, remark):
                 await context.calls.patch(TASKS, remote["uuid"], change)
             await self._store.extend_task(task, context.delivery.sequence)
 
+    async def note(self, context: DeliveryContext, task: Task, remark: str) -> None:
+        """Add a remark to a task, also to one that is done."""
+        remote = await self._fetch_remote(context.calls, task)
+        if remote and (change := task_payloads.note_on_task(remote, remark)):
+            await context.calls.patch(TASKS, remote["uuid"], change)
+
     async def end(self, context: DeliveryContext, remark: str, before: int) -> None:
         """End the open tasks of the conversation that cover nothing after this place."""
         for task in await self._store.start_ending(context.delivery, before):
-            remote = await _fetch_remote(context.calls, task)
+            remote = await self._fetch_remote(context.calls, task)
             if remote and (change := task_payloads.close_task(remote, remark)):
                 await context.calls.patch(TASKS, remote["uuid"], change)
             await self._store.mark_ended(task)
 
+    async def _fetch_remote(self, calls: OpenKlantClient, task: Task) -> Json | None:
+        """Return the task in Open Klant; None if it was never created, or was deleted."""
+        if task.internetaak is None:
+            return (
+                await _find_task(calls, str(task.klantcontact), task) if task.klantcontact else None
+            )
+        remote = await calls.get(TASKS, str(task.internetaak))
+        if remote is None:
+            await self._store.mark_removed(task)
+        return remote
+
 
 def _actors_of(remote: Json) -> list[str]:
     return [actor["uuid"] for actor in remote["toegewezenAanActoren"]]
-
-
-async def _fetch_remote(calls: OpenKlantClient, task: Task) -> Json | None:
-    """Return the task in Open Klant; None if it was never created, or was deleted."""
-    if task.internetaak:
-        return await calls.get(TASKS, str(task.internetaak))
-    return await _find_task(calls, str(task.klantcontact), task) if task.klantcontact else None
 
 
 async def _find_task(calls: OpenKlantClient, klantcontact: str, _: Task) -> Json | None:

@@ -8,28 +8,15 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sandbox.openklant.error_responses import BASE
-from sandbox.settings import SandboxSettings
-from tests.support.citizens import post, signature, text, webhook
 from tests.support.e2e.crm_desk import Desk
 from tests.support.installation import Installation
 from tests.support.observer import Watch, until
+from tests.support.openklant.town import TOKEN, OpenKlant, closings, with_open_klant
 
-TOKEN = SandboxSettings().openklant_token
 CITIZENS = range(20)
-LOOK_SECONDS = 5
 FACTOR = 2.0
 """Factor by which Open Klant is slower than a real one, so that a kill meets unfinished work."""
 FIRST, SECOND = ["Openbare ruimte"], ["Burgerzaken"]
-
-
-def with_open_klant(config: str) -> str:
-    """Replace the first destination by an Open Klant."""
-    at = config.index("[[destinations]]")
-    mine, rest = config[at:].split("\n\n", 1)
-    mine = mine.replace('"cloudevents"', '"openklant"').replace("/crm/events", BASE)
-    mine = mine.replace("CRM_SECRET", "OPENKLANT_TOKEN") + f"\nlook_seconds = {LOOK_SECONDS}"
-    return config[:at] + mine + "\n\n" + rest
 
 
 @pytest.fixture(scope="module")
@@ -41,39 +28,6 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         yield installation
     finally:
         installation.stop()
-
-
-class OpenKlant:
-    """The Open Klant of an installation, and the phones of its citizens."""
-
-    def __init__(self, town: Installation, session: aiohttp.ClientSession) -> None:
-        self.town, self._session = town, session
-
-    async def write(self, words: str, citizen: int, nth: int = 0) -> None:
-        body = webhook(text(words, f"wamid.ok.{citizen}.{nth}", citizen))
-        assert await post(self._session, self.town.gateway, body, signature(body)) == 200
-
-    async def contacts(self, words: str = "") -> list[dict[str, Any]]:
-        """Return the contacts with these words in their text."""
-        found = await self._ask("GET", "/openklant/summary")
-        return [one for one in found["contacts"].values() if words in one["inhoud"]]
-
-    async def contacts_with_task(self, words: str) -> list[dict[str, Any]]:
-        return [one for one in await self.contacts(words) if one["taken"]]
-
-    async def set_pace(self, factor: float) -> None:
-        await self._ask("POST", "/openklant/pace", {"factor": factor})
-
-    async def complete_task(self, contact: dict[str, Any]) -> None:
-        """Complete the task of a contact as an employee does."""
-        [task] = contact["taken"]
-        await self._ask("PATCH", f"{BASE}/internetaken/{task['uuid']}", {"status": "verwerkt"})
-
-    async def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        headers, url = {"Authorization": f"Token {TOKEN}"}, self.town.sandbox + path
-        async with self._session.request(method, url, json=body, headers=headers) as answer:
-            assert answer.status == 200
-            return await answer.json()
 
 
 @pytest.fixture
@@ -132,16 +86,6 @@ async def transfer_and_close(desk: Desk, openklant: OpenKlant, conversation: str
     code, answer = await desk.post(f"{path}/_close", {"reason": "klaar", "outcome": "handled"})
     assert code == 202, answer
     await until(state, lambda found: found == (uuid, SECOND, "verwerkt"), 20)
-
-
-async def closings(watch: Watch, conversation: str) -> list[str]:
-    """Return reason, outcome, token and author of each closing in the archive."""
-    sql = (
-        "select concat_ws('|', data->>'reason', data->>'outcome', data->'by'->>'token',"
-        " data->'by'->'author'->>'kind') from opened.record where kind = 'conversation'"
-        f" and conversation = '{conversation}' and data->>'event' = 'closed'"
-    )
-    return (await asyncio.to_thread(watch.town.database.execute, sql)).splitlines()
 
 
 async def test_a_task_completed_in_open_klant_closes_its_conversation_but_no_newer_question(

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from router.conversation.reopen_request import ASKED
 from tests.contract.openklant.test_payloads import faults
 from tests.support.openklant.register import (
     SECOND_ANSWER,
@@ -72,6 +73,17 @@ async def test_a_failed_answer_reopens_the_question_it_answered_once(
     assert remarks.count("Antwoord niet verstuurd. 131026: onbereikbaar") == 1
 
 
+async def test_the_open_task_says_once_that_an_answer_given_elsewhere_waits_for_the_citizen(
+    register: Register, asked: Scene
+) -> None:
+    for _ in range(2):
+        await asked.status("accepted", reason=ASKED)
+    [question] = await register.contacts()
+    assert question["taken"][0]["toelichting"].count("Antwoord wacht tot de inwoner") == 1
+    await asked.status("sent")
+    assert await asked.tasks() == [["verwerkt"], []]
+
+
 async def test_the_open_task_says_once_that_the_answer_is_in_doubt_until_it_was_sent(
     register: Register, asked: Scene
 ) -> None:
@@ -92,13 +104,16 @@ async def test_the_open_task_says_once_that_the_answer_is_in_doubt_until_it_was_
     assert await asked.tasks() == [["verwerkt"], []]
 
 
-async def test_doubt_of_a_confidential_department_is_said_once_without_a_reason(
+async def test_doubt_of_a_confidential_department_is_said_once_with_the_address_of_its_reason(
     register: Register, asked: Scene
 ) -> None:
     for _ in range(2):
-        await asked.status("unknown", reason="")
+        await asked.status("unknown", reason="", dataref="/v1/messages/x")
     [question] = await register.contacts()
-    assert question["taken"][0]["toelichting"].count("Niet zeker") == 1
+    [remark] = [
+        line for line in question["taken"][0]["toelichting"].splitlines() if "Niet zeker" in line
+    ]
+    assert remark.endswith("vraag het de inwoner. Waarom: http://archief.example/v1/messages/x")
 
 
 async def test_an_answer_in_doubt_after_the_task_was_done_opens_it_again(

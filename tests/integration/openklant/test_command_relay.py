@@ -58,8 +58,8 @@ async def add_closing(own: Pool, conversation: str, department: str, seen: int) 
     assert started
     [task] = await store.known_tasks([], started)
     assert (task.internetaak, task.conversation) == (TASK, conversation)
-    assert await store.mark_done(task, clock.new_id(), "handled")
-    assert not await store.mark_done(task, clock.new_id(), "handled")
+    assert await store.mark_done(task, clock.new_id(), "handled", started)
+    assert not await store.mark_done(task, clock.new_id(), "handled", started)
 
 
 @asynccontextmanager

@@ -13,6 +13,8 @@ from tests.support.openklant.desk import SANNE, Desk, actions_after, found_after
 from tests.support.openklant.register import Register, Scene
 
 ID = "10000001-c1"
+HERE = {"token": "openklant:crm"}
+"""Sender of what an employee did in this Open Klant."""
 
 
 async def test_forwarded_there_is_a_transfer_here_once(
@@ -113,6 +115,55 @@ async def test_opened_again_there_is_open_here_and_takes_the_next_message(
     ]
 
 
+async def test_done_again_there_is_not_undone_by_the_news_that_it_was_opened_there(
+    register: Register, scene: Scene, desk: Desk
+) -> None:
+    await scene.ask()
+    await desk.close()
+    await found_after(register)
+    await scene.close()
+    await desk.reopen()
+    await found_after(register)
+    await desk.close()
+    await scene.reopen(by=HERE)
+    assert await scene.tasks() == [["verwerkt"]]
+    *_, closing = await actions_after(register)
+    assert isinstance(closing, CloseConversation)
+
+
+async def test_forwarded_again_there_is_not_undone_by_the_news_of_the_first_time(
+    register: Register, scene: Scene, desk: Desk
+) -> None:
+    await scene.ask()
+    await found_after(register)
+    await desk.forward("burgerzaken")
+    await found_after(register)
+    await desk.forward("afval")
+    await scene.transfer("burgerzaken", by=HERE)
+    *_, transfer = await actions_after(register)
+    assert isinstance(transfer, TransferConversation) and transfer.to_department == "afval"
+    await scene.transfer("afval", by=HERE)
+    [contact] = await register.contacts()
+    assert [task["actoren"] for task in contact["taken"]] == [["Openbare Ruimte"]]
+
+
+async def test_forwarding_one_task_there_forwards_the_others_of_its_conversation(
+    register: Register, scene: Scene, desk: Desk
+) -> None:
+    await scene.ask()
+    await scene.accept_answer()
+    await scene.status("failed")
+    await scene.ask("En een rijbewijs?", after=7200)
+    await found_after(register)
+    await desk.forward("burgerzaken")
+    await found_after(register)
+    await scene.transfer("burgerzaken", by=HERE)
+    tasks = [task for each in await register.contacts() for task in each["taken"]]
+    assert {(*task["actoren"], task["status"]) for task in tasks} == {
+        ("Burgerzaken", "te_verwerken")
+    }
+
+
 async def test_a_deleted_contact_is_on_the_record_and_comes_back_with_the_next_message(
     register: Register, scene: Scene
 ) -> None:
@@ -139,6 +190,8 @@ async def test_a_deleted_question_of_a_closed_conversation_stays_away(
     await register.remove("klantcontacten", question["uuid"])
     await scene.status("failed")
     assert [one["uuid"] for one in await register.contacts()] == [answer["uuid"]]
+    [note] = await register.commands()
+    assert isinstance(note.action, AddNote)
 
 
 async def test_a_conversation_opened_again_elsewhere_opens_its_task(

@@ -5,15 +5,26 @@ import asyncio
 import msgspec
 import pytest
 
-from services import metrics
+from deliverer.destinations.openklant import registrations as bounds
+from router.conversation.reopen_request import ASKED
+from services import clock, metrics
 from services.contract import CloseConversation, SendMessage
 from services.postgres.database import Pool
+from tests.support.observer import until
 from tests.support.openklant.desk import SANNE, Desk, found_after
 from tests.support.openklant.link import Link, ProcessEnded
 from tests.support.openklant.register import Register, Scene
 
 ID, SEND = "10000001-c1", "WhatsApp versturen"
 WORDS = "Wij legen hem morgen."
+SAME_ID = """
+insert into deliverer.found_command (id, destination, conversation, department, action)
+values ($1, 'other', '', '', '{}')
+"""
+BLOCKED = """
+select count(*) from pg_stat_activity
+where wait_event_type = 'Lock' and query like '%insert into deliverer.found_command%'
+"""
 
 
 def registrations(outcome: str) -> float:
@@ -139,6 +150,22 @@ async def test_an_answer_in_doubt_opens_its_task_and_closes_it_when_it_was_sent(
     ]
 
 
+async def test_the_task_of_an_answer_that_waits_for_the_citizen_says_so_and_closes_when_it_was_sent(
+    register: Register, asked: Scene, desk: Desk
+) -> None:
+    await desk.answer(WORDS, close=True)
+    [answer] = await found_after(register)
+    for _ in range(2):
+        await asked.status("accepted", id=answer.id, reason=ASKED)
+    [task] = (await register.contacts())[0]["taken"]
+    assert task["status"] == "verwerkt"
+    waits = "Antwoord wacht tot de inwoner weer schrijft; Postkamer vraagt daar met een sjabloon om"
+    assert task["toelichting"].splitlines().count(waits) == 1
+    await asked.status("sent", id=answer.id)
+    _, closing = await found_after(register)
+    assert isinstance(closing.action, CloseConversation) and closing.action.outcome == "answered"
+
+
 async def test_an_answer_is_found_once_wherever_the_round_is_interrupted(
     register: Register, asked: Scene, desk: Desk, pool: Pool
 ) -> None:
@@ -202,3 +229,46 @@ async def test_answers_to_questions_of_others_are_passed_over(
     before = len(register.link.requests)
     assert await found_after(register) == []
     assert len(register.link.requests) == before + 2, "it is known: two lists are read"
+
+
+async def test_a_question_whose_answer_is_in_doubt_closes_once_an_employee_has_called(
+    register: Register, asked: Scene, desk: Desk
+) -> None:
+    await desk.answer(WORDS, close=True)
+    [answer] = await found_after(register)
+    await asked.status("unknown", id=answer.id)
+    assert await asked.tasks() == [["te_verwerken"]]
+    await desk.answer("Wij belden u.", "Telefoon", close=True)
+    _, closing = await found_after(register)
+    assert isinstance(closing.action, CloseConversation) and closing.action.outcome == "handled"
+
+
+async def test_a_closing_that_is_stored_while_its_answer_is_settled_is_not_left_waiting(
+    register: Register, asked: Scene, desk: Desk, pool: Pool
+) -> None:
+    await desk.answer(WORDS)
+    [answer] = await found_after(register)
+    id, started = clock.new_id(), clock.now()
+    [task] = await register.desk_store.known_tasks([], started)
+    async with pool.acquire() as other:
+        holding = other.transaction()
+        await holding.start()
+        await other.execute(SAME_ID, id)  # the closing waits for this transaction
+        closing = asyncio.create_task(register.desk_store.mark_done(task, id, "answered", started))
+        await until(lambda: pool.fetchval(BLOCKED), bool, 10)
+        await asked.status("sent", id=answer.id)
+        await holding.rollback()
+    assert await closing
+    assert [command.id for command in await register.commands()] == [answer.id, id]
+
+
+async def test_answers_of_a_long_absence_are_all_found(
+    register: Register, asked: Scene, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "PAGE", "1")
+    answers = [f"Antwoord {n}" for n in range(7)]
+    for each in answers:
+        await desk.answer(each)
+    for _ in range(2):
+        found = [command.action for command in await found_after(register)]
+    assert [each.text for each in found if isinstance(each, SendMessage)] == answers

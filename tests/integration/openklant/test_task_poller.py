@@ -9,6 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from deliverer.destinations.openklant import poll_round
+from deliverer.destinations.openklant.task_poller import PAUSE_SECONDS
+from deliverer.destinations.openklant.task_status import wait_before_round
 from deliverer.transport.http_client import HttpClient
 from deliverer.transport.response import Body, Response
 from services import clock
@@ -151,7 +153,9 @@ async def test_the_last_two_tasks_found_done_at_once_close_their_conversation_on
     assert started
     tasks = await store.known_tasks([], started)
     assert len(tasks) == 40
-    closings = await asyncio.gather(*(store.mark_done(t, clock.new_id(), "silent") for t in tasks))
+    closings = await asyncio.gather(
+        *(store.mark_done(t, clock.new_id(), "silent", started) for t in tasks)
+    )
     assert sum(closings) == 20
     assert len(set(await closed(register))) == 20
 
@@ -255,3 +259,24 @@ async def test_every_request_of_a_round_is_as_the_document_says(
         "klantcontacten/{uuid}",
         "onderwerpobjecten",
     }
+
+
+SECONDS_TO_FIND = 120
+"""Promise: a change is found within two minutes."""
+
+
+async def test_a_change_among_2000_open_tasks_is_found_in_time_at_a_request_a_second(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tenth of the tasks, on pages of a tenth: the requests are as many."""
+    tasks = await add_tasks(register, 200, completed=[0])
+    assert await register.poll()
+    register.link.requests.clear()
+    monkeypatch.setattr(poll_round, "PAGE", "10")
+    await register.change("internetaken", tasks[1], {"status": "verwerkt"})
+    assert await register.poll()
+    assert len(await closed(register)) == 2
+    longest_wait = wait_before_round(60.0, 0, 1.0)
+    round_seconds = len(register.link.requests) * PAUSE_SECONDS
+    # At worst a change comes just after its page was read.
+    assert round_seconds + longest_wait + round_seconds <= SECONDS_TO_FIND

@@ -3,7 +3,7 @@ an answer can be kept back.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 CHUNK = 64 * 1024
@@ -12,6 +12,8 @@ CHUNK = 64 * 1024
 class Road:
     def __init__(self, port: int) -> None:
         self._port = port
+        self.hear: Callable[[bytes], None] = lambda _: None
+        """Called with all that clients send, piece by piece."""
         self._near: set[asyncio.StreamWriter] = set()
         self._far: set[asyncio.StreamWriter] = set()
         self._cut = False
@@ -32,6 +34,8 @@ class Road:
             while (data := await reader.read(CHUNK)) and not self._cut:
                 if answers and self._words and self._words in data:
                     await self._lets.wait()
+                if not answers:
+                    self.hear(data)
                 writer.write(data)
                 await writer.drain()
         if not self._cut:
@@ -61,10 +65,10 @@ class Road:
 
 
 @asynccontextmanager
-async def road_to(port: int) -> AsyncIterator[tuple[Road, int]]:
-    """A road to this port of this machine, and the port where it begins."""
+async def road_to(port: int, begin: int = 0) -> AsyncIterator[tuple[Road, int]]:
+    """A road to this port of this machine, and the port where it begins; 0 for any."""
     road = Road(port)
-    server = await asyncio.start_server(road.travel, "127.0.0.1", 0)
+    server = await asyncio.start_server(road.travel, "127.0.0.1", begin)
     async with server:
         yield road, server.sockets[0].getsockname()[1]
         road.mend()

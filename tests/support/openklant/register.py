@@ -121,7 +121,7 @@ class Register:
     async def settle_posts(self) -> None:
         """Let the minute pass in which a post without an answer may still be carried out."""
         for table in ("klantcontact", "internetaak"):
-            sql = f"update deliverer.{table} set posted_at = posted_at - interval '61 s'"
+            sql = f"update deliverer.{table} set posted_at = posted_at - interval '121 s'"
             await self._pool.execute(sql)
 
     async def complete_task(self, contact: int = 0, task: int = -1) -> None:
@@ -325,7 +325,7 @@ class Conversation:
         id = UUID(int=self.sequence + 1)
         return self.event("message-received", after, data, message=id)
 
-    def transfer(self, to: str, after: float) -> Delivery:
+    def transfer(self, to: str, after: float, **more: Any) -> Delivery:
         data = {
             "department": to,
             "from": "afval",
@@ -334,15 +334,15 @@ class Conversation:
             "due": "2027-01-06",
             "windowUntil": NOON + timedelta(days=1),
         }
-        return self.event("conversation-transferred", after, data)
+        return self.event("conversation-transferred", after, data | more)
 
     def close(self, after: float) -> Delivery:
         data = {"department": "afval", "reason": "afgehandeld", "outcome": "handled"}
         return self.event("conversation-closed", after, data)
 
-    def reopen(self, after: float) -> Delivery:
+    def reopen(self, after: float, **more: Any) -> Delivery:
         data = {"department": "afval", "reason": "toch niet klaar"}
-        return self.event("conversation-reopened", after, data)
+        return self.event("conversation-reopened", after, data | more)
 
     def refusal(self, order: str, reason: str, id: UUID | None = None) -> Delivery:
         """Return the refusal of something that an employee did in Open Klant."""
@@ -351,8 +351,9 @@ class Conversation:
 
     def status(self, status: str, after: float, id: UUID = ANSWER, **more: Any) -> Delivery:
         """Return a status of an answer."""
+        dataref = more.pop("dataref", "")
         data = {"status": status, "department": "afval", "reason": "131026: onbereikbaar"} | more
-        return self.event("message-status-changed", after, data, message=id)
+        return self.event("message-status-changed", after, data, message=id, dataref=dataref)
 
 
 class Scene:
@@ -365,14 +366,14 @@ class Scene:
     async def ask(self, text: str = FULL, after: float = 0.0, *, task: bool = True) -> None:
         await deliver(self.deliverer, self.talk.message(text, after, task=task))
 
-    async def transfer(self, to: str = "burgerzaken", after: float = 60) -> None:
-        await deliver(self.deliverer, self.talk.transfer(to, after))
+    async def transfer(self, to: str = "burgerzaken", after: float = 60, **more: Any) -> None:
+        await deliver(self.deliverer, self.talk.transfer(to, after, **more))
 
     async def close(self, after: float = 120) -> None:
         await deliver(self.deliverer, self.talk.close(after))
 
-    async def reopen(self, after: float = 180) -> None:
-        await deliver(self.deliverer, self.talk.reopen(after))
+    async def reopen(self, after: float = 180, **more: Any) -> None:
+        await deliver(self.deliverer, self.talk.reopen(after, **more))
 
     async def refusal(self, order: str, reason: str, id: UUID | None = None) -> None:
         await deliver(self.deliverer, self.talk.refusal(order, reason, id))

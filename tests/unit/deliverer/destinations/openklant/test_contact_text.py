@@ -118,9 +118,14 @@ def test_text_is_whole_or_says_where_the_whole_is(previous: str, addition: str) 
         assert whole == given_text or whole.endswith(f"{TRUNCATED}{URL}]")
 
 
-def test_text_that_is_full_stays_as_it_is() -> None:
+def test_text_that_is_full_says_that_more_came_and_where_all_of_it_is() -> None:
     full = truncate("x" * 1001, URL)
-    assert extend_text(full, "Nog iets", "https://elsewhere.example") == full
+    more = extend_text(full, "Nog iets", "https://elsewhere.example")
+    assert more.endswith("x… [ingekort; er kwam meer; het geheel: https://elsewhere.example]")
+    assert len(more) == MAX_TEXT
+    assert extend_text(more, "En meer", "https://elsewhere.example") == more
+    typed = "… [ingekort; het geheel: nergens]"
+    assert extend_text(typed, "Nog iets", URL) == f"{typed}\n\nNog iets"
 
 
 @given(st.text(max_size=300), st.integers(1, 250))

@@ -201,7 +201,7 @@ def test_author_of_a_registration_is_its_employee(contact: dict[str, Any], autho
     ],
 )
 def test_closing_tells_the_truth(answered: bool, registered: bool, outcome: str) -> None:
-    assert closing_outcome(is_answered=answered, is_registered=registered) == outcome
+    assert closing_outcome(is_answered=answered, is_reached=registered) == outcome
 
 
 @pytest.mark.parametrize(
