@@ -175,7 +175,7 @@ class RefusingSender:
 
 
 @pytest.mark.parametrize("what", ["answer", "actor"])
-async def test_what_open_klant_refuses_to_show_stops_no_other(
+async def test_an_object_that_open_klant_refuses_to_show_stops_no_other(
     register: Register, scene: Scene, desk: Desk, what: str
 ) -> None:
     register.answer_channel = SEND
