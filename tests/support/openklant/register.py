@@ -325,7 +325,7 @@ class Conversation:
         id = UUID(int=self.sequence + 1)
         return self.event("message-received", after, data, message=id)
 
-    def transfer(self, to: str, after: float, **more: Any) -> Delivery:
+    def transfer(self, to: str, after: float, dataref: str = "", **more: Any) -> Delivery:
         data = {
             "department": to,
             "from": "afval",
@@ -334,7 +334,7 @@ class Conversation:
             "due": "2027-01-06",
             "windowUntil": NOON + timedelta(days=1),
         }
-        return self.event("conversation-transferred", after, data | more)
+        return self.event("conversation-transferred", after, data | more, dataref=dataref)
 
     def close(self, after: float) -> Delivery:
         data = {"department": "afval", "reason": "afgehandeld", "outcome": "handled"}

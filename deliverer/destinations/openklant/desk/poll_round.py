@@ -229,6 +229,7 @@ class PollRound:
         end, polled = loop.time() + ROUND_SECONDS, Counter[str]()
         for task in tasks:
             if loop.time() > end:
+                self._is_complete = False  # the others wait for the next round
                 break
             polled["all"] += 1
             await self._store.keep_round()
