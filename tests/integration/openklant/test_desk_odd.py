@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from deliverer.destinations.openklant import desk_store
+from deliverer.destinations.openklant.desk import desk_store
 from deliverer.transport.http_client import HttpClient
 from deliverer.transport.response import Body, Response
 from services.contract import CloseConversation, SendMessage, TransferConversation

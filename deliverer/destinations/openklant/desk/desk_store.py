@@ -10,9 +10,9 @@ from uuid import UUID
 import msgspec
 
 from deliverer.destinations.openklant import found_commands
+from deliverer.destinations.openklant.desk.task_status import KnownTask, closing_outcome
 from deliverer.destinations.openklant.found_commands import FoundCommand, build_command
 from deliverer.destinations.openklant.store import MARK_REMOVED
-from deliverer.destinations.openklant.task_status import KnownTask, closing_outcome
 from services.contract import AnyAction, Command, TransferConversation
 from services.postgres.database import Connection, Pool, retry_while_unavailable
 from services.postgres.outbox import Outbox
