@@ -15,7 +15,7 @@ from deliverer.crm.session import Session
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.destinations import DESTINATIONS
-from deliverer.destinations.openklant.desk_store import command_outbox
+from deliverer.destinations.openklant.desk.desk_store import command_outbox
 from deliverer.meta.accounts import Account, sending_accounts
 from deliverer.meta.held_messages import run_held_messages
 from deliverer.meta.ledger import Ledger

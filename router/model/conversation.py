@@ -19,11 +19,11 @@ class ConversationState(msgspec.Struct, frozen=True, gc=False, kw_only=True, omi
     has_question: bool = False
     """The citizen wrote more than a greeting. Until then the right department is unknown."""
     answered_at: datetime | None = None
+    """Time at which an employee last wrote."""
     answered_sequence: int = 0
     """Sequence number of the last answer by a person."""
     answered_token: str = ""
     """Token of the desk that gave it."""
-    """Time at which an employee last wrote."""
     waiting_since: datetime | None = None
     """Time of the first unanswered message of the citizen."""
     last_request_sequence: int = 0

@@ -22,7 +22,7 @@ CREATE_CONTACT, CONTACTS, TASKS = "maak-klantcontact", "klantcontacten", "intern
 PARTIES, ADDRESSES = "betrokkenen", "digitaleadressen"
 LINKS, SUBJECTS, ACTORS = "actorklantcontacten", "onderwerpobjecten", "actoren"
 Json = dict[str, Any]
-NOT_FOUND, BROKEN = 404, 500
+NOT_FOUND, CONFLICT, BROKEN = 404, 409, 500
 SAFE_WORD = re.compile(r"[A-Za-z0-9_.]{1,80}")
 """Field names and codes that we may repeat. Other texts in an error quote the request."""
 NUMBERS_EXHAUSTED = Response(status=409, code="numbers")
@@ -33,6 +33,7 @@ UNSETTLED = Response(status=503, code="unsettled")
 UNEXPECTED_RESPONSE = Response(status=502, code="shape")
 """Our own answer when Open Klant's has another shape than its specification. The request may have
 been carried out."""
+COUNTER_AT_ITS_END = "Open Klant 2.15 has no next number: another program used 9999999999"
 STILL_IN_DOUBT = "an earlier attempt may still be carried out: Open Klant draws the number itself"
 ODD_SHAPES = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
 """Errors of reading an answer that is not as its document says."""
@@ -77,6 +78,10 @@ class RequestRefused(Exception):
     def is_certain(self) -> bool:
         """True if Open Klant itself has answered, and not a proxy or nobody."""
         return bool(self.answer.api_version) and self.problem is not None
+
+    def has_code(self, code: str) -> bool:
+        """True if the error as a whole has this code."""
+        return self.problem is not None and self.problem.code == code
 
     def has(self, code: str, field: str = "") -> bool:
         faults = self.problem.invalid_params if self.problem else []
@@ -176,15 +181,21 @@ class OpenKlantClient:
 JSON = {"Content-Type": "application/json"}
 
 
+OWN_VERDICTS = {
+    NUMBERS_EXHAUSTED.code: Verdict("paused", NUMBERS_TAKEN, alarm=True),
+    UNSETTLED.code: Verdict("paused", STILL_IN_DOUBT, may_be_message=True),
+    UNEXPECTED_RESPONSE.code: Verdict("paused", NOT_AS_DOCUMENTED, alarm=True, may_be_message=True),
+}
+"""Code of an answer of our own -> its verdict."""
+
+
 def judge_answer(answer: Response) -> Verdict:
     """Judge an answer as of any destination, except a 400 that is not of Open Klant's API: it comes
     from a proxy, or from a server that does not know the host name. Pure."""
-    if answer.code == NUMBERS_EXHAUSTED.code:
-        return Verdict("paused", NUMBERS_TAKEN, alarm=True)
-    if answer.code == UNSETTLED.code:
-        return Verdict("paused", STILL_IN_DOUBT, may_be_message=True)
-    if answer.code == UNEXPECTED_RESPONSE.code:
-        return Verdict("paused", NOT_AS_DOCUMENTED, alarm=True, may_be_message=True)
+    if own := OWN_VERDICTS.get(answer.code):
+        return own
+    if answer.status == CONFLICT and RequestRefused(answer).has_code("conflict"):
+        return Verdict("paused", COUNTER_AT_ITS_END, alarm=True, may_be_message=True)
     if answer.status in PARKED_STATUSES and not answer.body.lstrip().startswith(b"{"):
         return Verdict(
             "paused", NOT_OPEN_KLANT.format(answer.status), alarm=True, may_be_message=True

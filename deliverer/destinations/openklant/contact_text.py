@@ -18,6 +18,7 @@ KIND_LABELS = {
     "sticker": "Sticker", "location": "Locatie", "contacts": "Contactgegevens",
     "reaction": "Reactie",
 }  # fmt: skip
+NEUTRAL_SUBJECT = "Bericht via WhatsApp"
 IN_ARCHIVE = "De inhoud staat in het archief: "
 FILE_LINE = "[bestand {}] {}"
 PLACE_LINE = "Plaats: {:.5f}, {:.5f}"

@@ -89,6 +89,13 @@ class Contacts:
             await context.calls.patch(CONTACTS, remote["uuid"], change)
         return True
 
+    async def seclude(self, context: DeliveryContext, contact: Contact) -> None:
+        """Leave nothing that lists and logs show: a confidential department has the contact now."""
+        remote = await context.calls.get(CONTACTS, str(contact.klantcontact))
+        if remote and not remote["vertrouwelijk"]:
+            change = {"onderwerp": contact_text.NEUTRAL_SUBJECT, "vertrouwelijk": True}
+            await context.calls.patch(CONTACTS, remote["uuid"], change)
+
     async def link_case(self, context: DeliveryContext, contact: Contact) -> Contact:
         """Refer to the zaak of the conversation. One that an employee linked instead stays."""
         case = payloads.case_id(context.event.zaak, self._options.cases_url)

@@ -14,13 +14,13 @@ from deliverer.crm.destination_kind import (
     resolve_key,
 )
 from deliverer.destinations.openklant.client import OpenKlantClient, Server
-from deliverer.destinations.openklant.desk_store import DeskStore
+from deliverer.destinations.openklant.desk.desk_store import DeskStore
+from deliverer.destinations.openklant.desk.logbook import ObjectsApi
+from deliverer.destinations.openklant.desk.poll_round import Desk
+from deliverer.destinations.openklant.desk.task_poller import PacedSender, TaskPoller
 from deliverer.destinations.openklant.events import PayloadOptions
-from deliverer.destinations.openklant.logbook import ObjectsApi
-from deliverer.destinations.openklant.poll_round import Desk
 from deliverer.destinations.openklant.saga import OpenKlantReceiver
 from deliverer.destinations.openklant.store import SagaStore
-from deliverer.destinations.openklant.task_poller import PacedSender, TaskPoller
 from deliverer.transport.connection_reuse import ConnectionReuse
 from deliverer.transport.http_client import http_client, system_tls_context
 from services.config.organisation import OpenKlantDestination

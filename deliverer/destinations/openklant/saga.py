@@ -148,6 +148,8 @@ class OpenKlantReceiver:
             await self._move(context, task, department, remark)
             for task in await self._store.open_tasks(context.delivery.conversation)
         ]
+        if context.delivery.dataref:
+            await self._seclude(context)
         # A task that was forwarded here may be done already.
         if not any(moved) and not self._is_from_here(context):
             await self._assign(context)
@@ -160,6 +162,12 @@ class OpenKlantReceiver:
         if self._is_from_here(context) and task.department == department.id:
             return await self._store.extend_task(task, context.delivery.sequence)
         return await self._tasks.move(context, task, department, remark)
+
+    async def _seclude(self, context: DeliveryContext) -> None:
+        """Make the open contacts of a conversation confidential."""
+        for task in await self._store.open_tasks(context.delivery.conversation):
+            if contact := await self._store.contact_of(task):
+                await self._contacts.seclude(context, contact)
 
     def _is_from_here(self, context: DeliveryContext) -> bool:
         """True for news of what an employee did in this Open Klant."""

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 
-from deliverer.destinations.openklant import poll_round
+from deliverer.destinations.openklant.desk import poll_round
 from deliverer.transport.http_client import HttpClient
 from deliverer.transport.response import Body, Response
 from services.contract import AddNote

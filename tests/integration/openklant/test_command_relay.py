@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from deliverer.destinations.openklant.desk_store import DeskStore, command_outbox
+from deliverer.destinations.openklant.desk.desk_store import DeskStore, command_outbox
 from deploy.local.rabbitmq import Broker
 from router.handlers.dispatch import crm_events
 from router.store.store import Store

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from deliverer.destinations.openklant import registrations as bounds
+from deliverer.destinations.openklant.desk import registrations as bounds
 from router.conversation.reopen_request import ASKED
 from services import clock, metrics
 from services.contract import CloseConversation, SendMessage

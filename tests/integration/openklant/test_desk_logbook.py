@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from deliverer.destinations.openklant.logbook import ObjectsApi
+from deliverer.destinations.openklant.desk.logbook import ObjectsApi
 from sandbox.ita.objects import BASE, Objects
 from services.contract import ReopenConversation, TransferConversation
 from services.http.application import api_app

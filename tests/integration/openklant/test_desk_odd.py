@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from deliverer.destinations.openklant import desk_store
+from deliverer.destinations.openklant.client import judge_answer
+from deliverer.destinations.openklant.desk import desk_store
 from deliverer.transport.http_client import HttpClient
 from deliverer.transport.response import Body, Response
 from services.contract import CloseConversation, SendMessage, TransferConversation
@@ -175,7 +176,7 @@ class RefusingSender:
 
 
 @pytest.mark.parametrize("what", ["answer", "actor"])
-async def test_what_open_klant_refuses_to_show_stops_no_other(
+async def test_an_object_that_open_klant_refuses_to_show_stops_no_other(
     register: Register, scene: Scene, desk: Desk, what: str
 ) -> None:
     register.answer_channel = SEND
@@ -281,3 +282,51 @@ async def test_a_message_after_a_long_one_leaves_a_trace(register: Register, sce
     assert contact["inhoud"].endswith(
         "… [ingekort; er kwam meer; het geheel: https://desk.example/10000001-c1]"
     )
+
+
+async def test_a_contact_that_goes_to_a_confidential_department_has_a_neutral_subject(
+    register: Register, scene: Scene
+) -> None:
+    await scene.ask("Ik heb schulden")
+    await scene.transfer(dataref="/v1/conversations/x")
+    [contact] = await register.contacts()
+    assert contact["onderwerp"] == "Bericht via WhatsApp"
+    [row] = await register.list("klantcontacten", nummer=contact["nummer"])
+    assert row["vertrouwelijk"] is True
+
+
+async def test_a_refused_answer_is_no_registration(
+    register: Register, scene: Scene, desk: Desk
+) -> None:
+    register.answer_channel = SEND
+    await scene.ask()
+    await found_after(register)
+    await desk.answer("Morgen.")
+    [answer] = await found_after(register)
+    await scene.refusal("text", "gestopt", answer.id)
+    await desk.close()
+    [closing] = closed(await actions_after(register))
+    assert closing.outcome == "silent"
+
+
+async def test_a_closing_covers_nothing_of_a_deleted_task(
+    register: Register, scene: Scene, desk: Desk
+) -> None:
+    await scene.ask()
+    await scene.accept_answer()
+    await desk.close()
+    await scene.ask("Tweede vraag", after=7200)
+    await desk.ita.reopen(await desk.task(0), "toch niet")
+    await found_after(register)
+    _, second = await register.contacts()
+    await register.remove("klantcontacten", second["uuid"])
+    await found_after(register)
+    await desk.close()
+    *_, closing = closed(await actions_after(register))
+    assert closing.last_seen_sequence == 1, "the second question is not answered"
+
+
+def test_a_counter_at_its_end_pauses_the_destination_and_parks_nobody() -> None:
+    body = b'{"code": "conflict", "status": 409}'
+    verdict = judge_answer(Response(status=409, body=body, api_version="0.6.0"))
+    assert (verdict.outcome, verdict.alarm) == ("paused", True)

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from deliverer.destinations.openklant import found_commands
-from deliverer.destinations.openklant.desk_store import DeskStore, command_outbox
+from deliverer.destinations.openklant.desk.desk_store import DeskStore, command_outbox
 from services.postgres.database import connection_pool
 from services.postgres.migrations import migrate
 from services.postgres.outbox import LIMIT

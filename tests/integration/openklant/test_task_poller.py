@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from deliverer.destinations.openklant import poll_round
-from deliverer.destinations.openklant.task_poller import PAUSE_SECONDS
-from deliverer.destinations.openklant.task_status import wait_before_round
+from deliverer.destinations.openklant.desk import poll_round
+from deliverer.destinations.openklant.desk.task_poller import PAUSE_SECONDS
+from deliverer.destinations.openklant.desk.task_status import wait_before_round
 from deliverer.transport.http_client import HttpClient
 from deliverer.transport.response import Body, Response
 from services import clock

@@ -18,8 +18,8 @@ from archiver.media.store import MediaStore
 from archiver.operator_actions import operation_outbox
 from deliverer.crm import replays
 from deliverer.crm.replays import Replays
-from deliverer.destinations.openklant import desk_store
-from deliverer.destinations.openklant.desk_store import command_outbox
+from deliverer.destinations.openklant.desk import desk_store
+from deliverer.destinations.openklant.desk.desk_store import command_outbox
 from deliverer.meta import send_outcomes
 from deliverer.meta.send_outcomes import enqueue_outcome, outcome_outbox, send_outcome
 from deploy.local.rabbitmq import Broker

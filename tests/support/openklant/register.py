@@ -18,14 +18,14 @@ import msgspec
 import pytest
 
 from deliverer.destinations.openklant.client import OpenKlantClient, Server
-from deliverer.destinations.openklant.desk_store import DeskStore, command_outbox
+from deliverer.destinations.openklant.desk.desk_store import DeskStore, command_outbox
+from deliverer.destinations.openklant.desk.logbook import ObjectsApi
+from deliverer.destinations.openklant.desk.poll_round import Desk
+from deliverer.destinations.openklant.desk.task_poller import TaskPoller
 from deliverer.destinations.openklant.destination import ANSWER_BYTES
 from deliverer.destinations.openklant.events import PayloadOptions
-from deliverer.destinations.openklant.logbook import ObjectsApi
-from deliverer.destinations.openklant.poll_round import Desk
 from deliverer.destinations.openklant.saga import OpenKlantReceiver
 from deliverer.destinations.openklant.store import SagaStore
-from deliverer.destinations.openklant.task_poller import TaskPoller
 from deliverer.transport.http_client import HttpClient, http_client
 from sandbox.openklant.error_responses import BASE
 from sandbox.service import run_sandbox
@@ -325,7 +325,7 @@ class Conversation:
         id = UUID(int=self.sequence + 1)
         return self.event("message-received", after, data, message=id)
 
-    def transfer(self, to: str, after: float, **more: Any) -> Delivery:
+    def transfer(self, to: str, after: float, dataref: str = "", **more: Any) -> Delivery:
         data = {
             "department": to,
             "from": "afval",
@@ -334,7 +334,7 @@ class Conversation:
             "due": "2027-01-06",
             "windowUntil": NOON + timedelta(days=1),
         }
-        return self.event("conversation-transferred", after, data | more)
+        return self.event("conversation-transferred", after, data | more, dataref=dataref)
 
     def close(self, after: float) -> Delivery:
         data = {"department": "afval", "reason": "afgehandeld", "outcome": "handled"}

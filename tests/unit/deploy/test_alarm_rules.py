@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from deliverer.destinations.openklant.task_status import TaskStatus
+from deliverer.destinations.openklant.desk.task_status import TaskStatus
 from deliverer.meta.graph_api import STOPPED, Failed, Sent
 from router.model.work import UNPROVEN
 from services.amqp import topology

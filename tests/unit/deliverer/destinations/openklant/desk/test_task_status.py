@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverer.destinations.openklant.payloads import department_actor, employee_actor, identifier
-from deliverer.destinations.openklant.task_status import (
+from deliverer.destinations.openklant.desk.task_status import (
     JITTER,
     LONGEST_WAIT,
     KnownTask,
@@ -25,6 +24,7 @@ from deliverer.destinations.openklant.task_status import (
     read_task,
     wait_before_round,
 )
+from deliverer.destinations.openklant.payloads import department_actor, employee_actor, identifier
 from services.config.organisation import Department
 
 A, B, C = (UUID(int=n) for n in (11, 12, 13))

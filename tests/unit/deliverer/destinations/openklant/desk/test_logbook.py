@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from deliverer.destinations.openklant.logbook import (
+from deliverer.destinations.openklant.desk.logbook import (
     ASSIGNMENTS,
     MAX_AUTHOR,
     MAX_NOTE,

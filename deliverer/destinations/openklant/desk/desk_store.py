@@ -10,9 +10,9 @@ from uuid import UUID
 import msgspec
 
 from deliverer.destinations.openklant import found_commands
+from deliverer.destinations.openklant.desk.task_status import KnownTask, closing_outcome
 from deliverer.destinations.openklant.found_commands import FoundCommand, build_command
 from deliverer.destinations.openklant.store import MARK_REMOVED
-from deliverer.destinations.openklant.task_status import KnownTask, closing_outcome
 from services.contract import AnyAction, Command, TransferConversation
 from services.postgres.database import Connection, Pool, retry_while_unavailable
 from services.postgres.outbox import Outbox
@@ -333,7 +333,8 @@ select true from handled
 # The department of the newest task, the last place in the conversation that any task covers, and
 # the last answer whose result is not known.
 _LAST_TASK = """
-select (array_agg(t.department order by t.covers desc))[1] as department, max(t.covers) as seen,
+select (array_agg(t.department order by t.covers desc))[1] as department,
+    coalesce(max(t.covers) filter (where not t.removed), 0) as seen,
     (select r.message from deliverer.registration r, deliverer.klantcontact k
         where r.destination = $1 and k.destination = $1 and k.conversation = $2
             and r.contact = k.event and r.message is not null and r.settled = ''
@@ -367,7 +368,7 @@ select klantcontact from deliverer.klantcontact where destination = $1
 """
 _READ_OUTCOME = """
 select coalesce(bool_or(r.message is not null and r.settled in ('', 'sent')), false) as answered,
-    coalesce(bool_or(r.reached), false) as reached
+    coalesce(bool_or(r.reached and r.message is null), false) as reached
 from deliverer.internetaak t join deliverer.registration r
     on r.destination = t.destination and r.contact = t.contact
 where t.destination = $1 and t.event = $2 and r.seen >= t.covers

@@ -24,18 +24,16 @@ from deliverer.destinations.openklant.client import (
     OpenKlantClient,
     RequestRefused,
 )
-from deliverer.destinations.openklant.desk_store import DeskStore
-from deliverer.destinations.openklant.found_commands import FoundCommand
-from deliverer.destinations.openklant.logbook import (
+from deliverer.destinations.openklant.desk.desk_store import DeskStore
+from deliverer.destinations.openklant.desk.logbook import (
     ASSIGNMENTS,
     REOPENINGS,
     Logbook,
     ObjectsApi,
     actor_names,
 )
-from deliverer.destinations.openklant.registrations import AnswerChannel, Registrations
-from deliverer.destinations.openklant.task_payloads import TO_DO
-from deliverer.destinations.openklant.task_status import (
+from deliverer.destinations.openklant.desk.registrations import AnswerChannel, Registrations
+from deliverer.destinations.openklant.desk.task_status import (
     UNAVAILABLE_STATUSES,
     Assignee,
     KnownTask,
@@ -50,6 +48,8 @@ from deliverer.destinations.openklant.task_status import (
     read_assignee,
     read_task,
 )
+from deliverer.destinations.openklant.found_commands import FoundCommand
+from deliverer.destinations.openklant.task_payloads import TO_DO
 from services import clock, metrics
 from services.config.organisation import Department
 from services.contract import AnyAction
@@ -229,6 +229,7 @@ class PollRound:
         end, polled = loop.time() + ROUND_SECONDS, Counter[str]()
         for task in tasks:
             if loop.time() > end:
+                self._is_complete = False  # the others wait for the next round
                 break
             polled["all"] += 1
             await self._store.keep_round()

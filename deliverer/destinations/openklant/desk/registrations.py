@@ -22,8 +22,8 @@ from deliverer.destinations.openklant.client import (
     OpenKlantClient,
     RequestRefused,
 )
-from deliverer.destinations.openklant.desk_store import DeskStore, Question, Registration
-from deliverer.destinations.openklant.task_status import UNAVAILABLE_STATUSES, read_author
+from deliverer.destinations.openklant.desk.desk_store import DeskStore, Question, Registration
+from deliverer.destinations.openklant.desk.task_status import UNAVAILABLE_STATUSES, read_author
 from services import clock, metrics
 
 PAGE = "100"

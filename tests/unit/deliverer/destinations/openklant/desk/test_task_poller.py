@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Mapping
 
-from deliverer.destinations.openklant.task_poller import PacedSender
+from deliverer.destinations.openklant.desk.task_poller import PacedSender
 from deliverer.transport.response import Body, Response
 
 PAUSE = 0.02

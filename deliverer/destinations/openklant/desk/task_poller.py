@@ -5,9 +5,9 @@ import random
 from collections.abc import Callable, Mapping
 
 from deliverer.destinations.openklant.client import OpenKlantClient, Sender
-from deliverer.destinations.openklant.poll_round import Desk, PollRound
-from deliverer.destinations.openklant.registrations import AnswerChannel
-from deliverer.destinations.openklant.task_status import wait_before_round
+from deliverer.destinations.openklant.desk.poll_round import Desk, PollRound
+from deliverer.destinations.openklant.desk.registrations import AnswerChannel
+from deliverer.destinations.openklant.desk.task_status import wait_before_round
 from deliverer.transport.response import Body, Response
 from services import metrics
 

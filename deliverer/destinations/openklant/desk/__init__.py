@@ -1,0 +1,1 @@
+"""Work of employees in ITA on our tasks: polled, and told to the router."""
