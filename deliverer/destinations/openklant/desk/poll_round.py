@@ -141,6 +141,8 @@ class PollRound:
 
     async def _try_apply(self, task: KnownTask, found: ListedTask) -> TaskStatus:
         """Apply what became of one task. A refusal that concerns it alone stops no other."""
+        if classify_task(task, found) != "open" or task.stray:
+            await self._store.keep_round()
         try:
             return await self._apply(task, found)
         except RequestRefused as refused:

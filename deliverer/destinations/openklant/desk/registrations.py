@@ -64,6 +64,7 @@ class Registrations:
             return
         found: list[tuple[str, str]] = []
         for page in range(1, MAX_PAGES + 1):
+            await self._store.keep_round()
             filters = {"kanaal": self._channel.name, "pageSize": PAGE, "page": str(page)}
             contacts, has_next = await self._calls.list_page(CONTACTS, **filters)
             answers = [one for one in contacts if not self._is_earlier(one)]
@@ -89,6 +90,7 @@ class Registrations:
         to_read, read = [str(question.klantcontact)], set[str]()
         while to_read and len(read) < MAX_CHAIN:
             previous = to_read.pop()
+            await self._store.keep_round()
             subjects, _ = await self._calls.list_page(SUBJECTS, wasKlantcontact__uuid=previous)
             referring = _referring(subjects, read)
             known = await self._store.known_registrations(referring)
