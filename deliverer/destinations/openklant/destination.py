@@ -1,5 +1,6 @@
 """Kind `openklant`: contacts and tasks over HTTP, and a poller of the tasks done there."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -81,7 +82,8 @@ async def receiver(
         paced = PacedSender(sender)
         url, objects_token = destination.objects_url, credentials.objects_token
         objects = ObjectsApi(paced, url, objects_token) if url else None
-        desk = Desk(id, DeskStore(context.pool, id), context.departments, {}, objects)
+        store = DeskStore(context.pool, id)
+        desk = Desk(id, store, context.departments, {}, Counter(), objects)
         calls, every = partial(client, paced), float(destination.look_seconds)
         poller = TaskPoller(desk, destination.answer_channel, calls, every)
         async with background_task(poller.run()) as polling:

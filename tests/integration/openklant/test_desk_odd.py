@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from deliverer.destinations.openklant.client import judge_answer
-from deliverer.destinations.openklant.desk import desk_store
+from deliverer.destinations.openklant.desk import desk_store, registrations
 from deliverer.transport.http_client import HttpClient
 from deliverer.transport.response import Body, Response
 from services.contract import CloseConversation, SendMessage, TransferConversation
@@ -330,3 +330,18 @@ def test_a_counter_at_its_end_pauses_the_destination_and_parks_nobody() -> None:
     body = b'{"code": "conflict", "status": 409}'
     verdict = judge_answer(Response(status=409, body=body, api_version="0.6.0"))
     assert (verdict.outcome, verdict.alarm) == ("paused", True)
+
+
+async def test_an_answer_comes_before_contacts_that_lack_a_reference(
+    register: Register, scene: Scene, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register.answer_channel = SEND
+    await scene.ask()
+    await found_after(register)
+    theirs = {"kanaal": SEND, "onderwerp": "x", "taal": "nld", "vertrouwelijk": False}
+    for _ in range(5):
+        await register.create("klantcontacten", theirs)
+    assert await found_after(register) == []
+    await desk.answer("Morgen.")
+    monkeypatch.setattr(registrations, "READ_SECONDS", 0.0)  # time for one contact
+    assert len(await found_after(register)) == 1

@@ -6,6 +6,7 @@ OPENKLANT_TOKEN.
 
 import os
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -62,7 +63,7 @@ class Register:
         self.token = os.environ.get("OPENKLANT_TOKEN") or SandboxSettings().openklant_token
         self._runs = [secrets.token_hex(8)]
         self.link, self.desk_store = Link(sender), DeskStore(pool, "crm")
-        self.server = Server("crm")
+        self.server, self.unreferenced = Server("crm"), Counter[str]()
         self.channel, self.answer_channel = "WhatsApp", ""
         self.objects: ObjectsApi | None = None
 
@@ -102,7 +103,8 @@ class Register:
         """Run a round of the poller at once."""
         await self._pool.execute("update deliverer.look set next_at = now()")
         found = [self._department("almelo", id) for id in (*NAMES, ELSEWHERE)]
-        desk = Desk("crm", self.desk_store, [one for one in found if one], {}, self.objects)
+        departments = [one for one in found if one]
+        desk = Desk("crm", self.desk_store, departments, {}, self.unreferenced, self.objects)
         new_client = lambda: self.client(link or self.link)  # noqa: E731
         return await TaskPoller(desk, self.answer_channel, new_client, 60).poll_once()
 

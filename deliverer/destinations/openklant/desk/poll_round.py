@@ -74,6 +74,8 @@ class Desk(NamedTuple):
     departments: Sequence[Department]
     actors: dict[str, Json]
     """Actors that were read before, by id."""
+    unreferenced: Counter[str]
+    """Registered contacts without a reference -> number of times that they were read."""
     objects: ObjectsApi | None = None
     """Objecten API with ITA's logbook; None if it may not be read."""
 
@@ -83,7 +85,9 @@ class PollRound:
         self, desk: Desk, calls: OpenKlantClient, started: datetime, channel: AnswerChannel
     ) -> None:
         self._desk, self._store, self._calls, self._started = desk, desk.store, calls, started
-        self._registrations = Registrations(desk.destination, desk.store, calls, channel)
+        self._registrations = Registrations(
+            desk.destination, desk.store, calls, channel, desk.unreferenced
+        )
         self._logbook = Logbook(desk.destination, desk.objects)
         self._counts = Counter[TaskStatus]()
         self._passed = frozenset[str]()

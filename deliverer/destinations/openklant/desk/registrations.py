@@ -6,6 +6,7 @@ complete yet.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -33,6 +34,8 @@ MAX_PAGES = 60
 gives in days. Those of later pages would not be found."""
 MAX_CHAIN = 200
 """Registrations about one question. ITA refers each to the one before it."""
+MAX_UNREFERENCED = 10_000
+"""Contacts without a reference that are remembered: 1 MB."""
 READ_SECONDS = 60.0
 """Longest time for the answers of one round, so that tasks that are done have their turn."""
 REFERENCE_TIME = timedelta(hours=1)
@@ -53,10 +56,19 @@ class Registrations:
     """Registrations of one destination, read with the calls of one round."""
 
     def __init__(
-        self, destination: str, store: DeskStore, calls: OpenKlantClient, channel: AnswerChannel
+        self,
+        destination: str,
+        store: DeskStore,
+        calls: OpenKlantClient,
+        channel: AnswerChannel,
+        unreferenced: Counter[str],
     ) -> None:
+        """`unreferenced` counts how often a contact was read without a reference, in all rounds."""
         self._id, self._store, self._calls, self._channel = destination, store, calls, channel
         self._started = clock.now()
+        self._unreferenced = unreferenced
+        if len(unreferenced) > MAX_UNREFERENCED:
+            unreferenced.clear()
 
     async def read_new(self) -> None:
         """Read the contacts with the answer channel that were not read before, the oldest first."""
@@ -79,11 +91,12 @@ class Registrations:
                 break
         loop = asyncio.get_running_loop()
         end = loop.time() + READ_SECONDS
-        for _, uuid in sorted(found):
+        # Those that were read before and had no reference come last.
+        for written_at, uuid in sorted(found, key=lambda one: (self._unreferenced[one[1]], *one)):
+            await self._store.keep_round()
+            await self._try_read(uuid, written_at)
             if loop.time() > end:
                 break
-            await self._store.keep_round()
-            await self._try_read(uuid)
 
     async def read_chain(self, question: Question) -> None:
         """Read all registrations about a question that were not read before."""
@@ -100,11 +113,11 @@ class Registrations:
                 if uuid not in known and (contact := await self._calls.get(CONTACTS, uuid)):
                     await self._add(contact, question)
 
-    async def _try_read(self, uuid: str) -> None:
+    async def _try_read(self, uuid: str, written_at: str) -> None:
         """Read one contact. A refusal or an odd answer about it stops no other."""
         ids = {"destination": self._id, "klantcontact": uuid}
         try:
-            await self._read(uuid)
+            await self._read(uuid, written_at)
         except RequestRefused as refused:
             if refused.answer.status in UNAVAILABLE_STATUSES:
                 raise
@@ -112,24 +125,22 @@ class Registrations:
         except ODD_SHAPES:
             log.error("openklant.strange", count=1, **ids)
 
-    async def _read(self, uuid: str) -> None:
+    async def _read(self, uuid: str, written_at: str) -> None:
         """Read one contact with the answer channel: about which question of ours is it?"""
-        contact = await self._calls.get(CONTACTS, uuid)
-        if contact is None:
-            return await self._store.pass_over(uuid)
         subjects, _ = await self._calls.list_page(SUBJECTS, klantcontact__uuid=uuid)
         previous = _previous(subjects)
         if previous is None:
             # ITA has not written the reference yet, or never will.
-            if _written_at(contact) < self._started - REFERENCE_TIME:
+            self._unreferenced[uuid] += 1
+            if datetime.fromisoformat(written_at) < self._started - REFERENCE_TIME:
                 await self._store.pass_over(uuid)
             return
         question = await self._find_question(previous)
         if question is None:
             return await self._store.pass_over(uuid)
-        if not read_author(contact):  # its actor was written before the reference: read it again
-            contact = await self._calls.get(CONTACTS, uuid) or contact
-        await self._add(contact, question)
+        # Its actor was written before the reference.
+        if contact := await self._calls.get(CONTACTS, uuid):
+            await self._add(contact, question)
 
     async def _find_question(self, klantcontact: str) -> Question | None:
         """Return the question at the begin of a chain; None if it is none of ours."""
