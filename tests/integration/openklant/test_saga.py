@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from services.contract import Delivery
-from tests.support.openklant.link import Link
+from tests.support.openklant.link import FailingSender, Link
 from tests.support.openklant.register import (
     FULL,
     REAL,
@@ -64,6 +64,25 @@ async def test_an_interrupted_saga_ends_with_one_of_each(
     for nth, request in enumerate(requests, start=1):
         await register.reset()
         await deliver_all(register, deliveries(), Link(register.sender, nth, answered=answered))
+        assert outline(await register.contacts()) == expected, request[:2]
+
+
+@pytest.mark.parametrize("carried_out", [False, True], ids=["not carried out", "carried out"])
+async def test_a_500_at_any_call_creates_no_duplicate(
+    register: Register, carried_out: bool
+) -> None:
+    await deliver_all(register, burst())
+    expected, requests = outline(await register.contacts()), register.link.requests
+    version = register.server.version
+    for nth, request in enumerate(requests, start=1):
+        await register.reset()
+        sender = FailingSender(register.sender, nth, carried_out=carried_out)
+        deliverer = register.deliverer(Link(sender))
+        for delivery in burst():
+            if (await deliverer.deliver(delivery)).status != 200:
+                register.server.version = version  # of the real one
+                await register.settle_posts()
+                await deliver(deliverer, delivery)
         assert outline(await register.contacts()) == expected, request[:2]
 
 
