@@ -98,7 +98,7 @@ class Post:
         ):
             settlements = Settlements(self._pool, Publisher(out, topology.ARCHIVE))
             tables = settlements, Replays(self._pool, clock.new_id()), SidelinedStore(self._pool)
-            receivers = ReceiverContext(self._pool, self.department, HERE, ARCHIVER)
+            receivers = ReceiverContext(self._pool, self.department, [], HERE, ARCHIVER)
             own = Credentials((b"key",), secret, certificates)
             async with attempt_recorder(Publisher(out, topology.ARCHIVE)) as attempts:
                 shared = SharedResources(link, *tables, receivers, attempts.record)
