@@ -314,7 +314,9 @@ class Conversation:
             **fields,
         )
 
-    def message(self, text: str = FULL, after: float = 0.0, *, task: bool = True) -> Delivery:
+    def message(
+        self, text: str = FULL, after: float = 0.0, *, task: bool = True, **more: Any
+    ) -> Delivery:
         at = NOON + timedelta(seconds=after)
         data = {
             "department": "afval",
@@ -327,7 +329,7 @@ class Conversation:
             "decision": {"rule": "afval", "reason": '"container" staat erin'},
         }
         id = UUID(int=self.sequence + 1)
-        return self.event("message-received", after, data, message=id)
+        return self.event("message-received", after, data | more, message=id)
 
     def transfer(self, to: str, after: float, dataref: str = "", **more: Any) -> Delivery:
         data = {
