@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from deliverer.crm import breaker, response_policy, scheduler
+from deliverer.crm import breaker, response_policy, scheduler, session
 from deliverer.crm.destination_kind import Credentials
 from deliverer.destinations.openklant import destination
 from deliverer.destinations.openklant.desk import task_status
@@ -28,13 +28,21 @@ from tests.support.faults.flaky_link import road_to
 from tests.support.integration.destination_harness import Post
 from tests.support.observer import until, until_true
 from tests.support.openklant.desk import SEND, Desk
-from tests.support.openklant.register import NAMES, Conversation, Register, Scene, needs_stand_in
+from tests.support.openklant.register import (
+    NAMES,
+    Conversation,
+    Json,
+    Register,
+    Scene,
+    needs_stand_in,
+)
 
 CONVERSATIONS = 40
 FAILURES = 25
 """Failed attempts at each kind of absence: more than there are batches in hand."""
 LONGEST_WAIT = 0.1
-"""Longest wait between two probes, between two rounds, and of a sidelined delivery, in seconds."""
+"""Longest wait, in seconds: between two probes, between two rounds, of a sidelined delivery, and
+between two polls of the table."""
 LOOK_SECONDS = 0.1
 FOUND = """
 select id, destination, conversation, department, employee, action, waits_for, found_at
@@ -57,6 +65,7 @@ def run(broker: Broker, pool: Pool, register: Register, monkeypatch: pytest.Monk
     for module in (breaker, scheduler):
         waits = (LONGEST_WAIT,) * len(breaker.SIDELINE_WAITS)
         monkeypatch.setattr(module, "SIDELINE_WAITS", waits)
+    monkeypatch.setattr(session, "POLL_SECONDS", LONGEST_WAIT)
     monkeypatch.setattr(destination, "PacedSender", partial(PacedSender, pause=0.0))
 
     @asynccontextmanager
@@ -121,52 +130,64 @@ def number_of(text: str) -> int:
     return int(text.split()[1])
 
 
-def is_transferred(n: int) -> bool:
-    return n % 2 == 0
+def department_of(n: int) -> str:
+    """Return the department of a conversation in the end: half of them are transferred."""
+    return ("burgerzaken", "afval")[n % 2]
 
 
 def history(n: int) -> list[Delivery]:
-    """Return two messages of a burst and one of later, and for every other conversation a transfer
-    between them."""
+    """Return two messages of a burst, a transfer if there is one, and a later message."""
     talk = Conversation(f"10000001-c{n}")
     first = [talk.message(f"Vraag {n}"), talk.message("Dorpsstraat 12", 60, task=False)]
-    moved = [talk.transfer("burgerzaken", 120)] if is_transferred(n) else []
+    moved = [] if department_of(n) == "afval" else [talk.transfer("burgerzaken", 120)]
     return [*first, *moved, talk.message("Hij is nog vol", 7200)]
 
 
-def in_turn(histories: list[list[Delivery]]) -> list[Delivery]:
-    """Return the deliveries in order of time: the first of each conversation, then the second."""
-    deliveries = [delivery for each in histories for delivery in each]
-    return sorted(deliveries, key=lambda delivery: delivery.sequence)
+def one_by_one(conversations: range) -> list[Delivery]:
+    """Return the deliveries of each conversation, then those of the next."""
+    return [delivery for n in conversations for delivery in history(n)]
+
+
+def in_turn(conversations: range) -> list[Delivery]:
+    """Return the first delivery of each conversation, then the second of each."""
+    return sorted(one_by_one(conversations), key=lambda delivery: delivery.sequence)
 
 
 async def test_all_deliveries_of_an_absence_of_open_klant_come_through_in_order_once(
-    register: Register, run: Run, broker: Broker, pool: Pool
+    register: Register, run: Run, broker: Broker, pool: Pool, desk: Desk
 ) -> None:
-    deliveries = in_turn([history(n) for n in range(CONVERSATIONS)])
-    half = len(deliveries) // 2
+    half = CONVERSATIONS // 2
+    earlier, later = one_by_one(range(half)), in_turn(range(half, CONVERSATIONS))
     post, port, api = Post(broker, pool), free_port(), urlsplit(register.api)
     assert api.port
-    await post.receives_each(*deliveries[:half])
+    await post.receives_each(*earlier)
     async with run(urlunsplit(api._replace(netloc=f"127.0.0.1:{port}")), LOOK_SECONDS):
         await until_more("deliveries", "paused", FAILURES)  # nothing listens there
-        await post.receives_each(*deliveries[half:])
+        await post.receives_each(*later)
         await register.set_mode("refuse")
         async with road_to(api.port, port):
             await until_more("deliveries", "paused", FAILURES)
             await until_more("openklant_rounds", "away", 1)
             assert set(await post.states()) == {"aside"} and await register.contacts() == []
             await register.set_mode("ok")
-            await until_settled(post, register, len(deliveries))
-            await until_more("openklant_rounds", "looked", 1)
-    contacts = sorted(await register.contacts(), key=lambda one: number_of(one["inhoud"]))
-    assert [one["inhoud"] for one in contacts] == [
-        f"Vraag {n}\n\nDorpsstraat 12\n\nHij is nog vol" for n in range(CONVERSATIONS)
-    ]
+            await until_settled(post, register, len(earlier + later))
+            contacts = await register.contacts()
+            check_contacts(contacts)
+            last = number_of(contacts[-1]["inhoud"])
+            await desk.close()
+            [[closing]] = (await until(lambda: found(pool), bool, 20)).values()
+    assert closing == f"{department_of(last)}: close silent"
+
+
+def check_contacts(contacts: list[Json]) -> None:
+    """Assert that each conversation has one contact with all its messages in order, and one task,
+    of its last department."""
+    texts = [f"Vraag {n}\n\nDorpsstraat 12\n\nHij is nog vol" for n in range(CONVERSATIONS)]
+    assert sorted(one["inhoud"] for one in contacts) == sorted(texts)
+    contacts = sorted(contacts, key=lambda one: number_of(one["inhoud"]))
     assert all(one["nummer"] for one in contacts)
     assert [[(task["status"], task["actoren"]) for task in one["taken"]] for one in contacts] == [
-        [("te_verwerken", [NAMES["burgerzaken" if is_transferred(n) else "afval"]])]
-        for n in range(CONVERSATIONS)
+        [("te_verwerken", [NAMES[department_of(n)]])] for n in range(CONVERSATIONS)
     ]
 
 
