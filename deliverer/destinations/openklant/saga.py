@@ -124,11 +124,13 @@ class OpenKlantReceiver:
         written_at = events.written_at(delivery, context.event)
         find = partial(self._store.find_or_create_contact, delivery, written_at, self._burst)
         contact = await find()
+        while contact.event != delivery.id and delivery.id not in contact.told:
+            if await self._continue(context, contact):
+                break
+            await self._store.finish_contact(contact)
+            contact = await find()  # another that goes on, or that of this message
         if delivery.id in contact.told:
             return contact
-        if contact.event != delivery.id and not await self._continue(context, contact):
-            await self._store.finish_contact(contact)
-            contact = await find()
         contact = await self._contacts.complete(context, contact)
         await self._store.add_event(contact, delivery.id, written_at)
         return contact

@@ -345,3 +345,18 @@ async def test_an_answer_comes_before_contacts_that_lack_a_reference(
     await desk.answer("Morgen.")
     monkeypatch.setattr(registrations, "READ_SECONDS", 0.0)  # time for one contact
     assert len(await found_after(register)) == 1
+
+
+async def test_a_message_after_the_newest_task_is_done_joins_an_older_one_that_is_open(
+    register: Register, scene: Scene, desk: Desk
+) -> None:
+    await scene.ask("Eerste")
+    await desk.close()
+    await found_after(register)
+    await scene.ask("Tweede", after=7200)
+    await desk.ita.reopen(await desk.task(0), "toch niet")
+    await found_after(register)
+    await desk.close()  # the second; no round has seen it yet
+    await scene.ask("Derde", after=9000)
+    first, second = await register.contacts()
+    assert (first["inhoud"], second["inhoud"]) == ("Eerste\n\nDerde", "Tweede")

@@ -265,6 +265,7 @@ SECONDS_TO_FIND = 120
 """Promise: a change is found within two minutes."""
 
 
+@needs_stand_in  # a real one has the tasks of other tests too
 async def test_a_change_among_2000_open_tasks_is_found_in_time_at_a_request_a_second(
     register: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:
