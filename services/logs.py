@@ -31,6 +31,8 @@ ALLOWED = frozenset(
         "record",
         "message",
         "conversation",
+        "internetaak",
+        "klantcontact",
         "count",
         "size",
         "seconds",

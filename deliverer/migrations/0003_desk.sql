@@ -82,6 +82,7 @@ from deliverer.closing order by found_at;
 drop table deliverer.closing;
 
 alter table deliverer.look
+    add column due_at timestamptz not null default now(), -- when the next round is due
     add column listed_at timestamptz,   -- start of the last round that read all open tasks
     -- Channel with which employees register answers, and since when: earlier ones are not sent.
     add column answer_channel text not null default '',

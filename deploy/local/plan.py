@@ -170,7 +170,7 @@ def settings_file(environment: Mapping[str, str]) -> str:
     ours = {
         name: value
         for name, value in sorted(environment.items())
-        if name.startswith("POSTKAMER_") or name == "CRM_SECRET"
+        if name.startswith("POSTKAMER_") or name in ("CRM_SECRET", "OPENKLANT_TOKEN")
     }
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in ours.items()]
     return "".join(["# Read it with: set -a; . .local/environment; set +a\n", *lines])

@@ -41,7 +41,7 @@ from tests.support.faults.message_evidence import rows
 from tests.support.installation import Installation
 from tests.support.observer import Watch, until
 
-KILLS = int(os.environ.get("POSTKAMER_TEST_DESK_KILLS", "6"))
+KILLS = int(os.environ.get("POSTKAMER_TEST_DESK_KILLS", "4"))
 """Kills of a real deliverer by SIGKILL: half of them at a random moment, half within a second after
 it was seen at work on an answer. Each takes four seconds."""
 WITH_ANSWERS = 1 + KILLS // 8

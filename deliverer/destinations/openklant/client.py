@@ -22,7 +22,7 @@ CREATE_CONTACT, CONTACTS, TASKS = "maak-klantcontact", "klantcontacten", "intern
 PARTIES, ADDRESSES = "betrokkenen", "digitaleadressen"
 LINKS, SUBJECTS, ACTORS = "actorklantcontacten", "onderwerpobjecten", "actoren"
 Json = dict[str, Any]
-NOT_FOUND, CONFLICT, BROKEN = 404, 409, 500
+BAD_REQUEST, NOT_FOUND, CONFLICT, BROKEN = 400, 404, 409, 500
 SAFE_WORD = re.compile(r"[A-Za-z0-9_.]{1,80}")
 """Field names and codes that we may repeat. Other texts in an error quote the request."""
 NUMBERS_EXHAUSTED = Response(status=409, code="numbers")
@@ -113,7 +113,7 @@ class Server:
         return takes_numbers(self.version)
 
     def note_version(self, header: str) -> None:
-        """Read the version of an answer. An answer without one is a proxy's and says nothing."""
+        """Read the version of an answer; '' says nothing."""
         version = parse_version(header)
         if version and version != self.version:
             self.version = version
@@ -166,7 +166,8 @@ class OpenKlantClient:
         if body is not None:
             content, headers = msgspec.json.encode(body), headers | JSON
         answer = await self._sender.request(method, f"{self._url}/{path}", content, headers)
-        self.server.note_version(answer.api_version)
+        if _shows_version(answer):
+            self.server.note_version(answer.api_version)
         if not 200 <= answer.status < 300:
             raise RequestRefused(answer)
         try:
@@ -204,6 +205,14 @@ def judge_answer(answer: Response) -> Verdict:
     if verdict.outcome == "parked" and (summary := RequestRefused(answer).fault_summary):
         return msgspec.structs.replace(verdict, reason=f"{verdict.reason} ({summary})")
     return verdict
+
+
+def _shows_version(answer: Response) -> bool:
+    """True if the version is surely Open Klant's: other Dutch APIs and their gateways have the same
+    header, and a gateway may refuse a request itself. A 400 counts, as it may be due to the
+    version."""
+    is_known = 200 <= answer.status < 300 or answer.status == BAD_REQUEST
+    return is_known and answer.body.lstrip().startswith(b"{")
 
 
 def _problem(answer: Response) -> Problem | None:

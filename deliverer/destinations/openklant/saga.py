@@ -78,6 +78,11 @@ class OpenKlantReceiver:
         }
         """Event type -> its steps. Events of other types are not delivered: employees do not need
         them."""
+        self._refusals: Mapping[str, Callable[[DeliveryContext, str], Awaitable[None]]] = {
+            "close": self._on_refused_closing,
+            "reopen": self._on_refused_reopening,
+            "transfer": self._on_refused_transfer,
+        }
 
     def judge(self, answer: Response) -> Verdict:
         return judge_answer(answer)
@@ -119,11 +124,13 @@ class OpenKlantReceiver:
         written_at = events.written_at(delivery, context.event)
         find = partial(self._store.find_or_create_contact, delivery, written_at, self._burst)
         contact = await find()
+        while contact.event != delivery.id and delivery.id not in contact.told:
+            if await self._continue(context, contact):
+                break
+            await self._store.finish_contact(contact)
+            contact = await find()  # another that goes on, or that of this message
         if delivery.id in contact.told:
             return contact
-        if contact.event != delivery.id and not await self._continue(context, contact):
-            await self._store.finish_contact(contact)
-            contact = await find()
         contact = await self._contacts.complete(context, contact)
         await self._store.add_event(contact, delivery.id, written_at)
         return contact
@@ -306,22 +313,32 @@ class OpenKlantReceiver:
     async def _on_refusal(self, context: DeliveryContext) -> None:
         """Say on the task why the router refused an action that an employee did here, and undo it:
         the answer was not sent, or the task stays with its department."""
-        event, message = context.event, context.delivery.message
-        if message:
+        _, _, words = context.event.reason.partition(": ")  # without the code, for programs
+        reason = words or context.event.reason
+        if message := context.delivery.message:
             if question := await self._store.find_registered(message, "failed"):
-                remark = events.UNDELIVERED["failed"].format(event.reason)
+                remark = events.UNDELIVERED["failed"].format(reason)
                 await self._reopen(context, question, remark)
-        elif event.order == "close" and not event.reason.startswith(events.ASKED_MEANWHILE):
+        elif handle := self._refusals.get(context.event.order):
+            await handle(context, reason)
+
+    async def _on_refused_closing(self, context: DeliveryContext, reason: str) -> None:
+        if not context.event.reason.startswith(events.ASKED_MEANWHILE):
             contact = await self._newest_contact(context)
-            await self._reopen(context, contact, f"Het gesprek is niet gesloten. {event.reason}")
-        elif event.order == "reopen":
-            for task in await self._store.open_tasks(context.delivery.conversation):
-                remark = f"Het gesprek zelf blijft gesloten. {event.reason}"
-                await self._tasks.remark(context, task, remark)
-        elif event.order == "transfer" and (department := self._own_department(context)):
-            for task in await self._store.open_tasks(context.delivery.conversation):
-                remark = f"Niet doorgezet. {event.reason}"
+            await self._reopen(context, contact, f"Het gesprek is niet gesloten. {reason}")
+
+    async def _on_refused_reopening(self, context: DeliveryContext, reason: str) -> None:
+        for task in await self._store.open_tasks(context.delivery.conversation):
+            remark = f"Het gesprek zelf blijft gesloten. {reason}"
+            await self._tasks.remark(context, task, remark)
+
+    async def _on_refused_transfer(self, context: DeliveryContext, reason: str) -> None:
+        department, remark = self._own_department(context), f"Niet doorgezet. {reason}"
+        for task in await self._store.open_tasks(context.delivery.conversation):
+            if department and task.department != department.id:
                 await self._tasks.move(context, task, department, remark)
+            else:  # an employee took it, or its department works elsewhere
+                await self._tasks.remark(context, task, remark)
 
     async def _employee_answer(self, context: DeliveryContext) -> OutgoingRef | None:
         message = context.delivery.message

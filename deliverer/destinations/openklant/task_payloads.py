@@ -20,6 +20,11 @@ PRIORITIES = {"low": "laag", "high": "hoog", "urgent": "spoed"}
 REQUESTED_ACTION = "Beantwoorden via WhatsApp"
 NO_PHONE = "Geen telefoonnummer bekend: antwoorden kan alleen via WhatsApp."
 TO_DO, DONE = "te_verwerken", "verwerkt"
+TERMS = (
+    "Wettelijke termijn: ", "Antwoorden via WhatsApp kan tot ", "Prioriteit: ", "Kenmerken: ",
+)  # fmt: skip
+"""Beginnings of the terms of the work: when it is due, until when a citizen can be answered, how
+urgent it is, and its labels."""
 LINE = 300
 """Longest reason or list of tags, in characters, so that the terms after it still fit."""
 
@@ -63,11 +68,31 @@ def note_on_task(remote: Json, remark: str) -> Json | None:
 
 def move_task(remote: Json, event: EventData, actor: str, remark: str) -> Json:
     """Return the change that gives a task to another department, with the terms of the work."""
-    lines = [remark, *_terms(event)]
+    remarks = add_lines(_remarks(remote), [remark])
     return {
         "toegewezenAanActoren": [{"uuid": actor}],
-        "toelichting": add_lines(_remarks(remote), lines),
+        "toelichting": _with_terms(remarks, event),
     }
+
+
+def renew_terms(remote: Json, event: EventData) -> Json | None:
+    """Return the change that gives an open task the terms of a later message; None without one."""
+    remarks = _with_terms(_remarks(remote), event)
+    if remote["status"] == DONE or remarks == _remarks(remote):
+        return None
+    return {"toelichting": remarks}
+
+
+def _with_terms(remarks: str, event: EventData) -> str:
+    """Return remarks with the terms of an event, each in the place of the one before."""
+    lines = remarks.splitlines()
+    for term in _terms(event):
+        kind = next(each for each in TERMS if term.startswith(each))
+        lines = [term if line.startswith(kind) else line for line in lines]
+        if term not in lines:
+            lines.append(term)
+    renewed = "\n".join(lines)
+    return renewed if len(renewed) <= MAX_TEXT else add_lines(remarks, _terms(event))
 
 
 def add_lines(previous: str, lines: Iterable[str]) -> str:
@@ -101,14 +126,15 @@ def _first_lines(delivery: Delivery, event: EventData, options: PayloadOptions) 
 
 def _terms(event: EventData) -> Iterator[str]:
     """Yield the terms of the work, which move with it."""
+    due, window, priority, tags = TERMS
     if event.due:
-        yield f"Wettelijke termijn: {event.due:%d-%m-%Y}"
+        yield f"{due}{event.due:%d-%m-%Y}"
     if event.window_until:
-        yield f"Antwoorden via WhatsApp kan tot {format_moment(event.window_until)}"
+        yield f"{window}{format_moment(event.window_until)}"
     if event.priority in PRIORITIES:
-        yield f"Prioriteit: {PRIORITIES[event.priority]}"
+        yield f"{priority}{PRIORITIES[event.priority]}"
     if event.tags:
-        yield f"Kenmerken: {shorten(', '.join(event.tags), LINE)}"
+        yield f"{tags}{shorten(', '.join(event.tags), LINE)}"
 
 
 def _lacks_phone(citizen: Citizen) -> bool:

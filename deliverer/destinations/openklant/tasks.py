@@ -68,11 +68,19 @@ class Tasks:
         return remote["status"] == task_payloads.TO_DO if remote else task.internetaak is None
 
     async def cover(self, context: DeliveryContext, contact: Contact) -> bool:
-        """Let the contact's task cover this event too. False if it is done: nobody would see it."""
-        if not await self.is_open(context, contact):
-            return False
+        """Let the contact's task cover this event too, with its terms. False if it is done: nobody
+        would see it."""
         task = await self._store.task_of(contact)
-        return task is None or await self._store.extend_task(task, context.delivery.sequence)
+        if task is None:
+            return True
+        remote = None if task.ended else await self._fetch_remote(context.calls, task)
+        if remote and (change := task_payloads.renew_terms(remote, context.event)):
+            remote = await context.calls.patch(TASKS, remote["uuid"], change)
+        if remote and remote["status"] == task_payloads.DONE:
+            return False
+        if remote is None and (task.ended or task.internetaak):
+            return False
+        return await self._store.extend_task(task, context.delivery.sequence)
 
     async def move(
         self, context: DeliveryContext, task: Task, department: Department, remark: str

@@ -7,7 +7,15 @@ from datetime import timedelta
 from deliverer.destinations.openklant.contact_text import IN_ARCHIVE
 from sandbox.ita.rules import Unit
 from tests.support.e2e.crm_desk import Desk, colleague
-from tests.support.e2e.ita_desk import ANSWERED, SECONDS, STREETS, YOUTH, ItaDesk, Question
+from tests.support.e2e.ita_desk import (
+    ANSWERED,
+    SECONDS,
+    SILENT_CLOSING,
+    STREETS,
+    YOUTH,
+    ItaDesk,
+    Question,
+)
 from tests.support.observer import until
 from tests.support.pii_markers import phone
 from tests.support.simulated_clock import SimulatedClock
@@ -53,7 +61,7 @@ async def reopen_and_close(desk: ItaDesk, asked: Question) -> None:
     await until(lambda: desk.watch.count(is_open), bool, SECONDS)
     task = await asked.task()
     await desk.ita.api.patch("internetaken", task["uuid"], {"status": "verwerkt"})
-    await asked.until_closed(ANSWERED, ANSWERED)
+    await asked.until_closed(ANSWERED, SILENT_CLOSING)
 
 
 async def wait_for_doubt(desk: ItaDesk, lost: Question, clock: SimulatedClock) -> None:

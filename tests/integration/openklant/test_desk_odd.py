@@ -258,7 +258,7 @@ async def test_a_refused_closing_opens_the_task_again_with_the_reason(
     [contact] = await register.contacts()
     [task] = contact["taken"]
     assert task["status"] == "te_verwerken"
-    assert "Het gesprek is niet gesloten. transferred" in task["toelichting"]
+    assert "Het gesprek is niet gesloten. dit gesprek is nu bij" in task["toelichting"]
 
 
 async def test_a_round_that_takes_long_is_taken_by_no_other_process(
@@ -271,7 +271,7 @@ async def test_a_round_that_takes_long_is_taken_by_no_other_process(
     await asyncio.sleep(0.02)  # the interval itself is over
     assert await store.claim_round(0.01) is None
     assert desk_store.KEEP_SECONDS >= 30
-    await store.finish_round(0)
+    await store.finish_round()
     assert await store.claim_round(60)
 
 
@@ -345,3 +345,18 @@ async def test_an_answer_comes_before_contacts_that_lack_a_reference(
     await desk.answer("Morgen.")
     monkeypatch.setattr(registrations, "READ_SECONDS", 0.0)  # time for one contact
     assert len(await found_after(register)) == 1
+
+
+async def test_a_message_after_the_newest_task_is_done_joins_an_older_one_that_is_open(
+    register: Register, scene: Scene, desk: Desk
+) -> None:
+    await scene.ask("Eerste")
+    await desk.close()
+    await found_after(register)
+    await scene.ask("Tweede", after=7200)
+    await desk.ita.reopen(await desk.task(0), "toch niet")
+    await found_after(register)
+    await desk.close()  # the second; no round has seen it yet
+    await scene.ask("Derde", after=9000)
+    first, second = await register.contacts()
+    assert (first["inhoud"], second["inhoud"]) == ("Eerste\n\nDerde", "Tweede")

@@ -3,11 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
 from services.contract import Delivery
-from tests.support.openklant.link import Link
+from tests.support.integration.destination_harness import NOON
+from tests.support.openklant.link import FailingSender, Link
 from tests.support.openklant.register import (
     FULL,
     REAL,
@@ -67,6 +69,25 @@ async def test_an_interrupted_saga_ends_with_one_of_each(
         assert outline(await register.contacts()) == expected, request[:2]
 
 
+@pytest.mark.parametrize("carried_out", [False, True], ids=["not carried out", "carried out"])
+async def test_a_500_at_any_call_creates_no_duplicate(
+    register: Register, carried_out: bool
+) -> None:
+    await deliver_all(register, burst())
+    expected, requests = outline(await register.contacts()), register.link.requests
+    version = register.server.version
+    for nth, request in enumerate(requests, start=1):
+        await register.reset()
+        sender = FailingSender(register.sender, nth, carried_out=carried_out)
+        deliverer = register.deliverer(Link(sender))
+        for delivery in burst():
+            if (await deliverer.deliver(delivery)).status != 200:
+                register.server.version = version  # of the real one
+                await register.settle_posts()
+                await deliver(deliverer, delivery)
+        assert outline(await register.contacts()) == expected, request[:2]
+
+
 @needs_stand_in
 @pytest.mark.parametrize("mode", ["lost", "half", "late", "reset", "error", "bad-gateway"])
 @pytest.mark.parametrize("step", STEPS)
@@ -121,3 +142,19 @@ async def test_work_after_a_completed_task_is_a_new_contact_and_never_a_second_t
     first, second = await register.contacts()
     assert first["inhoud"] == "Regel 0\n\nRegel 1\n\nRegel 2"
     assert second["inhoud"] == "Nog iets\n\nEen uur later", "its task is open"
+
+
+async def test_the_terms_of_a_later_message_reach_its_task(
+    register: Register, scene: Scene
+) -> None:
+    first, until = "Antwoorden via WhatsApp kan tot", NOON + timedelta(days=1)
+    await deliver(scene.deliverer, scene.talk.message(windowUntil=until))
+    later = {"due": "2027-01-06", "tags": ["officieel"], "windowUntil": until + timedelta(days=1)}
+    await deliver(scene.deliverer, scene.talk.message("Ik maak bezwaar", 7200, **later))
+    [contact] = await register.contacts()
+    [task] = contact["taken"]
+    remarks = task["toelichting"].splitlines()
+    assert [line for line in remarks if line.startswith(first)] == [
+        f"{first} vrijdag 27 november om 13.00 uur"
+    ]
+    assert {"Wettelijke termijn: 06-01-2027", "Kenmerken: officieel"} <= set(remarks)

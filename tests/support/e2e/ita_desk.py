@@ -21,6 +21,7 @@ STREETS, YOUTH = (
     Unit("afd", "jeugd", "Jeugdzorg"),
 )
 ANSWERED = "Afgehandeld in Open Klant|answered|openklant:crm|system"
+SILENT_CLOSING = "Afgehandeld in Open Klant|silent|openklant:crm|system"
 
 
 class ItaDesk:

@@ -2,7 +2,7 @@
 
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -23,7 +23,7 @@ from services import clock
 from services.amqp import topology
 from services.amqp.connection import broker_connection
 from services.amqp.publisher import Publisher
-from services.config.organisation import CloudEventsDestination, Department
+from services.config.organisation import AnyDestination, CloudEventsDestination, Department
 from services.contract import Delivery, DeliveryBatch
 from services.ids import uuid7
 from services.postgres.database import Pool
@@ -88,9 +88,23 @@ class Post:
     async def works(
         self, given: dict[str, Any], secret: str = "", certificates: Certificates | None = None
     ) -> AsyncIterator[None]:
+        """Run `crm` as a destination of CloudEvents."""
         destination = CloudEventsDestination.model_validate(
             {"id": "crm", "kind": "cloudevents"} | given
         )
+        own = Credentials((b"key",), secret, certificates)
+        async with self.runs(destination, own, self.department):
+            yield
+
+    @asynccontextmanager
+    async def runs(
+        self,
+        destination: AnyDestination,
+        own: Credentials,
+        find: Callable[[str, str], Department | None],
+        departments: Sequence[Department] = (),
+    ) -> AsyncIterator[None]:
+        """Run a destination of any kind; `find` returns a department by municipality and id."""
         url = self._broker.url_for("deliverer", PASSWORDS["deliverer"])
         async with (
             broker_connection(url, "test publishes") as out,
@@ -98,8 +112,7 @@ class Post:
         ):
             settlements = Settlements(self._pool, Publisher(out, topology.ARCHIVE))
             tables = settlements, Replays(self._pool, clock.new_id()), SidelinedStore(self._pool)
-            receivers = ReceiverContext(self._pool, self.department, HERE, ARCHIVER)
-            own = Credentials((b"key",), secret, certificates)
+            receivers = ReceiverContext(self._pool, find, departments, HERE, ARCHIVER)
             async with attempt_recorder(Publisher(out, topology.ARCHIVE)) as attempts:
                 shared = SharedResources(link, *tables, receivers, attempts.record)
                 async with run_destination(shared, destination, own):

@@ -25,11 +25,13 @@ class Desk:
         employee = Employee(email, email.partition("@")[0], (NAMES[id],), is_manager=True)
         self.register, self.channels = register, [*CHANNELS]
         self.ita = Ita(http, register.api, register.token, employee, channels=self.channels)
+        self.nth = -1
+        """Contact whose task the employee works on, of those with a task."""
 
-    async def task(self, nth: int = -1) -> Task:
-        """Open the task of the conversation's nth contact, by its number, as employees do."""
+    async def task(self, nth: int | None = None) -> Task:
+        """Open the task of a contact by its number, as employees do."""
         numbers = [one["nummer"] for one in await self.register.contacts() if one["taken"]]
-        return await self.ita.open_task(numbers[nth])
+        return await self.ita.open_task(numbers[self.nth if nth is None else nth])
 
     async def answer(
         self, text: str, channel: str = SEND, *, close: bool = False, succeeded: bool = True

@@ -143,9 +143,9 @@ class History:
                 pass
 
     async def change_version(self) -> None:
+        version = self.random.choice(VERSIONS)
         if not REAL:
-            body = {"version": self.random.choice(VERSIONS)}
-            await self.register.control("POST", "version", body)
+            await self.register.control("POST", "version", {"version": version})
 
     async def _at_desk(self, act: Callable[[Task], Awaitable[object]]) -> None:
         """Open a task by its number, as an employee does, and do something with it."""

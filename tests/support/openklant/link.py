@@ -36,6 +36,27 @@ class Link:
         return answer
 
 
+class FailingSender:
+    """A sender whose `nth` request is answered 500, carried out or not."""
+
+    def __init__(self, sender: Sender, nth: int, *, carried_out: bool) -> None:
+        self._sender, self._nth, self._carried_out = sender, nth, carried_out
+        self._count = 0
+
+    async def request(
+        self, method: str, url: str, body: Body, headers: Mapping[str, str]
+    ) -> Response:
+        self._count += 1
+        fails = self._count == self._nth
+        if fails and not self._carried_out:
+            return BROKEN
+        answer = await self._sender.request(method, url, body, headers)
+        return BROKEN if fails else answer
+
+
+BROKEN = Response(status=500, body=b'{"code": "error", "status": 500}', api_version="0.9.0")
+
+
 class OddSender:
     """A sender whose answers have another shape than Open Klant documents."""
 

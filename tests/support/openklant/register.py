@@ -89,12 +89,16 @@ class Register:
         return OpenKlantReceiver(
             destination,
             options,
-            self._department,
+            self.department,
             SagaStore(self._pool, "crm"),
             lambda: self.client(link or self.link),
         )
 
-    def _department(self, tenant: str, id: str) -> Department | None:
+    @property
+    def departments(self) -> list[Department]:
+        return [one for id in (*NAMES, ELSEWHERE) if (one := self.department("almelo", id))]
+
+    def department(self, tenant: str, id: str) -> Department | None:
         """Return a department with an actor of this run: a real one still has those of others."""
         found = department(tenant, id)
         return found and found.model_copy(update={"register_id": f"{id}-{self._runs[-1]}"})
@@ -102,9 +106,7 @@ class Register:
     async def poll(self, link: Link | None = None) -> bool:
         """Run a round of the poller at once."""
         await self._pool.execute("update deliverer.look set next_at = now()")
-        found = [self._department("almelo", id) for id in (*NAMES, ELSEWHERE)]
-        departments = [one for one in found if one]
-        desk = Desk("crm", self.desk_store, departments, {}, self.unreferenced, self.objects)
+        desk = Desk("crm", self.desk_store, self.departments, {}, self.unreferenced, self.objects)
         new_client = lambda: self.client(link or self.link)  # noqa: E731
         return await TaskPoller(desk, self.answer_channel, new_client, 60).poll_once()
 
@@ -312,7 +314,9 @@ class Conversation:
             **fields,
         )
 
-    def message(self, text: str = FULL, after: float = 0.0, *, task: bool = True) -> Delivery:
+    def message(
+        self, text: str = FULL, after: float = 0.0, *, task: bool = True, **more: Any
+    ) -> Delivery:
         at = NOON + timedelta(seconds=after)
         data = {
             "department": "afval",
@@ -325,7 +329,7 @@ class Conversation:
             "decision": {"rule": "afval", "reason": '"container" staat erin'},
         }
         id = UUID(int=self.sequence + 1)
-        return self.event("message-received", after, data, message=id)
+        return self.event("message-received", after, data | more, message=id)
 
     def transfer(self, to: str, after: float, dataref: str = "", **more: Any) -> Delivery:
         data = {

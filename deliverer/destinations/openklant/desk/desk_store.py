@@ -61,9 +61,9 @@ class DeskStore:
         """Keep a round that takes long from being taken by another process."""
         await self._rows(_KEEP_ROUND, KEEP_SECONDS)
 
-    async def finish_round(self, every: float) -> None:
-        """Let the next round begin in so many seconds."""
-        await self._rows(_FINISH_ROUND, every)
+    async def finish_round(self) -> None:
+        """Let the next round begin, here or in another process, when it is due."""
+        await self._rows(_FINISH_ROUND)
 
     async def answers_since(self, channel: str) -> datetime:
         """Return since when answers are sent that are registered with this channel: since it was
@@ -250,10 +250,11 @@ def _row(command: FoundCommand) -> tuple[Any, ...]:
 
 
 _CLAIM_ROUND = """
-insert into deliverer.look as l (destination, next_at)
-select $1, now() + make_interval(secs => $2)
+insert into deliverer.look as l (destination, next_at, due_at)
+select $1, now() + make_interval(secs => $2), now() + make_interval(secs => $2)
 where not exists (select from deliverer.pause where destination = $1)
-on conflict (destination) do update set next_at = excluded.next_at where l.next_at <= now()
+on conflict (destination) do update set next_at = excluded.next_at, due_at = excluded.due_at
+    where l.next_at <= now()
 returning now()
 """
 _KEEP_ROUND = """
@@ -261,7 +262,7 @@ update deliverer.look set next_at = greatest(next_at, now() + make_interval(secs
 where destination = $1
 """
 _FINISH_ROUND = """
-update deliverer.look set next_at = now() + make_interval(secs => $2) where destination = $1
+update deliverer.look set next_at = due_at where destination = $1
 """
 # A channel that was not read for a week begins anew: nobody expects such old answers to be sent.
 _ANSWERS_SINCE = """

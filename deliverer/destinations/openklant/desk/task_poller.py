@@ -40,10 +40,12 @@ class TaskPoller:
         self._new_client, self._every = new_client, every
 
     async def run(self) -> None:
-        failures = 0
+        failures, loop = 0, asyncio.get_running_loop()
         while True:
+            started = loop.time()
             failures = 0 if await self.poll_once() else failures + 1
-            await asyncio.sleep(wait_before_round(self._every, failures, random.random()))
+            wait = wait_before_round(self._every, failures, random.random())
+            await asyncio.sleep(wait - (loop.time() - started))
 
     async def poll_once(self) -> bool:
         """Run one round. False if Open Klant did not answer; tasks not polled keep their turn."""
@@ -52,7 +54,7 @@ class TaskPoller:
             since = await store.answers_since(self._channel) if self._channel else started
             channel = AnswerChannel(self._channel, since)
             answered = await PollRound(self._desk, self._new_client(), started, channel).run()
-            await store.finish_round(self._every)
+            await store.finish_round()
             outcome = "looked" if answered else "away"
             metrics.openklant_rounds.labels(destination=id, outcome=outcome).inc()
         seconds = await store.unpolled_seconds()

@@ -347,3 +347,22 @@ def test_record_of_a_refused_merge_names_the_other_conversation() -> None:
     hall.orders("merge", other=bert)
     [refused] = [data(each) for each in records_of(hall.done) if data(each).get("order") == "merge"]
     assert (refused["event"], refused["other"]) == ("refused", bert)
+
+
+def test_employees_who_take_over_within_a_department_are_never_sent_back() -> None:
+    hall = at_work(given=config(tenant={"wait_minutes": 0}))
+    for n in range(MOVES + 4):
+        hall.after(minutes=1)
+        moved = hall.orders("transfer", to_department="klantcontact", employee=f"m{n % 2}")
+        assert (moved.kind, moved.department) == ("accepted", "klantcontact")
+        assert moved.labels.assignee == f"m{n % 2}"
+    assert hall.orders("transfer", to_department="groen").department == "groen"
+
+
+def test_employee_takes_over_after_the_last_transfer_that_is_allowed() -> None:
+    hall = at_work(given=config(tenant={"wait_minutes": 0}))
+    for n in range(MOVES):
+        hall.after(minutes=1)
+        hall.orders("transfer", to_department=("burgerzaken", "groen")[n % 2])
+    taken = hall.orders("transfer", to_department="groen", employee="sanne")
+    assert (taken.department, taken.labels.assignee) == ("groen", "sanne")
