@@ -300,7 +300,7 @@ on conflict (destination, event) do update set event = excluded.event
 returning {_CONTACT}, {_FRESH}
 """
 _SET_CREATED = """
-update deliverer.klantcontact set klantcontact = $3, betrokkene = $4
+update deliverer.klantcontact set klantcontact = $3, betrokkene = $4, posted_at = null
 where destination = $1 and event = $2
 """
 _SET_LINKED = """
@@ -388,7 +388,7 @@ on conflict (destination, event) do update set event = excluded.event
 returning {_TASK}, {_FRESH}
 """
 _SET_ASSIGNED = """
-update deliverer.internetaak set internetaak = $3, actors = $4
+update deliverer.internetaak set internetaak = $3, actors = $4, posted_at = null
 where destination = $1 and event = $2
 """
 _RENUMBER_TASK = f"""

@@ -139,3 +139,19 @@ async def test_a_delivery_waits_for_a_database_that_ends_its_connection(
         await pool.execute("select pg_terminate_backend($1)", pid)
     await work
     assert await scene.tasks() == [["te_verwerken"]]
+
+
+@needs_stand_in
+async def test_a_contact_that_was_answered_is_not_in_doubt_when_it_is_created_again(
+    register: Register, scene: Scene
+) -> None:
+    """On 2.15 a post without an answer keeps a second one back for two minutes."""
+    await register.control("POST", "version", {"version": "2.15"})
+    await register.client().find("actoren")
+    message = scene.talk.message()
+    with pytest.raises(ProcessEnded):
+        await register.deliverer(Link(register.sender, 2)).deliver(message)
+    [contact] = await register.contacts()
+    await register.remove("klantcontacten", contact["uuid"])
+    await deliver(scene.deliverer, message)
+    assert len(await register.contacts()) == 1

@@ -307,13 +307,16 @@ where destination = $1 and event = $2 and not ended and not {_IS_CHANGING}
 returning true
 """
 _MARK_REOPENED = """
-with contact as (
-    update deliverer.klantcontact set answered = false where destination = $1 and event = $2)
-update deliverer.internetaak
-set ended = false, ending = false, ended_at = null, handled_at = null, asked_at = now(),
-    looked_at = now(), reopened_at = now()
-where destination = $1 and event = $2 and ended
-returning true
+with reopened as (
+    update deliverer.internetaak
+    set ended = false, ending = false, ended_at = null, handled_at = null, asked_at = now(),
+        looked_at = now(), reopened_at = now()
+    where destination = $1 and event = $2 and ended
+    returning contact),
+contact as (
+    update deliverer.klantcontact set answered = false
+    where destination = $1 and event in (select contact from reopened))
+select true from reopened
 """
 _LOCK_CONVERSATION = """
 select event from deliverer.internetaak
