@@ -276,7 +276,8 @@ class OpenKlantDestination(HttpDestination):
         if self.answer_channel.casefold() == self.channel.casefold():
             # Each contact that we write would be read as an answer to a citizen.
             raise PydanticCustomError(
-                "answer_channel", "The answer_channel must be another than the channel"
+                "answer_channel",
+                "answer_channel must differ from channel: each contact would be taken for an answer",
             )
         return self
 

@@ -116,8 +116,8 @@ def test_department_has_no_destination_that_is_for_alarms_only() -> None:
 @pytest.mark.parametrize(
     ("own", "words"),
     [
-        ('answer_channel = "whatsApp"\n', "must be another than the channel"),
-        ('channel = "Chat"\nanswer_channel = "Chat"\n', "must be another than the channel"),
+        ('answer_channel = "whatsApp"\n', "answer_channel must differ from channel"),
+        ('channel = "Chat"\nanswer_channel = "Chat"\n', "answer_channel must differ from channel"),
         ('objects_url = "https://objecten.example/api/v2"\n', "goes with an objects_secret"),
         ('objects_secret = "env:OBJECTS_TOKEN"\n', "goes with an objects_secret"),
         ('objects_secret = "tiger"\n', "name of a variable"),
