@@ -274,10 +274,9 @@ class OpenKlantDestination(HttpDestination):
     @model_validator(mode="after")
     def _check_answer_channel(self) -> Self:
         if self.answer_channel.casefold() == self.channel.casefold():
-            # Each contact that we write would be read as an answer to a citizen.
             raise PydanticCustomError(
                 "answer_channel",
-                "answer_channel must differ from channel: each contact would be taken for an answer",
+                "answer_channel must differ from channel, or each contact looks like an answer",
             )
         return self
 
