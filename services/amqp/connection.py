@@ -116,9 +116,10 @@ class BrokerConnection:
 
     async def _connect_until_lost(self, url: URL) -> None:
         properties: FieldTable = {"connection_name": self.name}
-        connection = await aio_pika.connect(
-            url, timeout=CONNECT_SECONDS, client_properties=properties
-        )
+        # aio-pika's own timeout uses `asyncio.wait_for`, which before Python 3.12 swallows a
+        # cancellation that comes while the connection opens: the process would never end.
+        async with asyncio.timeout(CONNECT_SECONDS):
+            connection = await aio_pika.connect(url, client_properties=properties)
         # `connection.closed()` reports only our own closing; a loss reaches the callbacks.
         self._lost.clear()
         connection.close_callbacks.add(lambda *_: self._lost.set())

@@ -100,7 +100,8 @@ async def check_orders(scene: Scene) -> None:
         assert event["sequence"] == transfer.sequence
     assert await scene.sent() == [scene.answer]
     kept = "select count(*) from opened.record where id in ('{}', '{}')"
-    assert await scene.watch.count(kept.format(transfer.record, answer.record)) == 2
+    both = kept.format(transfer.record, answer.record)
+    await until(lambda: scene.watch.count(both), lambda n: n == 2, SETTLE_SECONDS)
     orders = "select count(*) from opened.record where conversation = '{}' and data->>'order' <> ''"
     assert await scene.watch.count(orders.format(scene.conversations[MOVED])) == 1
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aio_pika
+import aiormq
 import pytest
 from aio_pika.exceptions import DeliveryError
 from structlog.testing import capture_logs
@@ -48,6 +49,34 @@ async def publisher(broker: Broker) -> AsyncIterator[Publisher]:
 async def router(broker: Broker) -> AsyncIterator[BrokerConnection]:
     async with connected(broker, "router") as link:
         yield link
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_connection_ends_when_it_is_cancelled_while_it_opens(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    """`turns` of the event loop pass between the broker's last answer and the cancellation."""
+    loop, connect = asyncio.get_running_loop(), aiormq.connect
+    cancelled = asyncio.Event()
+
+    def cancel_after(turns: int) -> None:
+        if turns:
+            loop.call_soon(cancel_after, turns - 1)
+        else:
+            running.cancel()
+            cancelled.set()
+
+    async def then_cancelled(*arguments: object, **options: object) -> object:
+        connection = await connect(*arguments, **options)
+        cancel_after(turns)
+        return connection
+
+    monkeypatch.setattr(aiormq, "connect", then_cancelled)
+    link = BrokerConnection(broker.url_for("gateway", PASSWORDS["gateway"]), "test")
+    running = asyncio.create_task(link.run())
+    await asyncio.wait_for(cancelled.wait(), 10)
+    done, _ = await asyncio.wait([running], timeout=5)
+    assert done
 
 
 async def is_published(publisher: Publisher) -> bool:
