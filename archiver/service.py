@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import NamedTuple
 
 from archiver import table_partitions
@@ -31,7 +32,7 @@ from archiver.subject_access.requests import request_metrics
 from services import clock
 from services.amqp import topology
 from services.amqp.connection import broker_connection
-from services.amqp.consumer import run_consumer
+from services.amqp.consumer import Consumer, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.api import docs_page
 from services.config.accounts import ProviderAccount
@@ -39,9 +40,12 @@ from services.config.model import Configuration
 from services.config.settings import ArchiverSettings, derive_key, key_bytes
 from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
+from services.files.volume import VolumeWatch
 from services.http.application import api_app, operations_app
 from services.http.server import serve
+from services.http.service_status import ServiceParts
 from services.http.token_store import environment_tokens, run_token_store
+from services.instance import instance_name
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
 from services.postgres.outbox import Relay
@@ -60,7 +64,7 @@ async def archiver(
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         url = settings.database_url.get_secret_value()
-        pool = await enter(connection_pool(url, "postkamer-archiver", POOL_SIZE))
+        pool = await enter(connection_pool(url, f"postkamer-archiver {instance_name()}", POOL_SIZE))
         connection = await enter(
             broker_connection(settings.amqp_url.get_secret_value(), "archiver consumes")
         )
@@ -74,7 +78,8 @@ async def archiver(
         intake = Intake(writer, Quarantine(pool, keys))
         consumer = await enter(run_consumer(connection, queue, PREFETCH, intake.work))
         token_store = await enter(run_token_store(pool, environment_tokens(settings, config)))
-        operations = operations_app(lambda: readiness_problems(pool, [consumer]))
+        parts = partial(_parts, consumer, intake, objects.volume)
+        operations = operations_app(partial(readiness_problems, pool, [consumer]), parts=parts)
         await enter(serve(operations, settings.bind, settings.archiver_ops_port))
         media_store = MediaStore(pool, keys)
         media_tasks = await enter(_media_tasks(settings, config, accounts, media_store, objects))
@@ -98,6 +103,11 @@ async def archiver(
         yield first_failure(*main_tasks, *maintenance_tasks, *media_tasks)
 
 
+def _parts(consumer: Consumer, intake: Intake, volume: VolumeWatch) -> ServiceParts:
+    lag = intake.lag.total_seconds()
+    return ServiceParts((consumer.status,), lag_seconds=lag, object_store=volume.space)
+
+
 class Archive(NamedTuple):
     """The record: its database, its keys and its writer."""
 
@@ -110,8 +120,8 @@ class Archive(NamedTuple):
 async def _maintenance_tasks(
     settings: ArchiverSettings, config: Configuration, archive: Archive, objects: ObjectStore
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Run the maintenance of the record: table partitions, operator actions, checkpoints, and the
-    count of open subject access requests."""
+    """Run the maintenance of the record: table partitions, operator actions, checkpoints, the
+    count of open subject access requests, and the free space of the object store."""
     pool, tenants = archive.pool, [tenant.id for tenant in config.tenants]
     signer = Signer(config.log, derive_key(settings.archive_key, checkpoint_signer.PURPOSE))
     works = [
@@ -119,6 +129,7 @@ async def _maintenance_tasks(
         record_operator_actions(pool, tenants, archive.writer.add),
         checkpoint_signer.sign_periodically(pool, signer, objects),
         request_metrics.count(pool, tenants),
+        objects.volume.run(),
     ]
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(background_task(work)) for work in works]

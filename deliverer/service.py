@@ -37,7 +37,7 @@ from services import clock, metrics
 from services.amqp import topology
 from services.amqp.batcher import BatchLimits, run_batcher
 from services.amqp.connection import BrokerConnection, broker_connection
-from services.amqp.consumer import Consumer, Work, run_consumer
+from services.amqp.consumer import Consumer, Inbox, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
 from services.config.model import Configuration
@@ -47,6 +47,8 @@ from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
 from services.http.application import operations_app
 from services.http.server import serve
+from services.http.service_status import ServiceParts
+from services.instance import instance_name
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
 from services.postgres.outbox import Relay
@@ -78,7 +80,8 @@ async def deliverer(
     url = settings.database_url.get_secret_value()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool = await enter(connection_pool(url, "postkamer-deliverer", POOL_SIZE))
+        name = f"postkamer-deliverer {instance_name()}"
+        pool = await enter(connection_pool(url, name, POOL_SIZE))
         outgoing = await enter(broker_connection(amqp, "deliverer publishes"))
         incoming = await enter(broker_connection(amqp, "deliverer consumes"))
         settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
@@ -87,7 +90,7 @@ async def deliverer(
         networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
         receivers = ReceiverContext(pool, config.department, config.departments, networks, archiver)
         shared = SharedResources(
-            incoming, settlements, replays, SidelinedStore(pool), receivers, attempts.record
+            incoming, settlements, replays, SidelinedStore(pool), receivers, attempts.record, {}
         )
         relays = [
             await enter(background_task(relay.run()))
@@ -102,13 +105,23 @@ async def deliverer(
         sends = await enter(_run_sending(pool, files, accounts, attempts.record))
         read_receipts = await enter(_run_read_receipts(pool, accounts))
         count = await enter(background_task(_count_parked(settlements, config.destinations)))
-        app = operations_app(
-            lambda: readiness_problems(pool, [consumer for consumer, _ in engines])
-        )
+        consumers = [consumer for consumer, _ in engines]
+        parts = partial(_parts, consumers, shared.sessions, tuple(accounts))
+        app = operations_app(partial(readiness_problems, pool, consumers), parts=parts)
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         deliveries = [task for consumer, tasks in engines for task in (consumer.task, *tasks)]
         links = outgoing.task, incoming.task, attempts.task
         yield first_failure(*links, count, *relays, *deliveries, *sends, *read_receipts)
+
+
+def _parts(
+    consumers: Sequence[Consumer], sessions: Mapping[str, Session], numbers: tuple[str, ...]
+) -> ServiceParts:
+    return ServiceParts(
+        consumers=tuple(consumer.status for consumer in consumers),
+        destinations=tuple(session.status() for session in sessions.values()),
+        numbers=numbers,
+    )
 
 
 class SharedResources(NamedTuple):
@@ -120,6 +133,8 @@ class SharedResources(NamedTuple):
     sidelined: SidelinedStore
     receivers: ReceiverContext
     record_attempt: RecordAttempt
+    sessions: dict[str, Session]
+    """The session of each destination, once it has one."""
 
 
 def _relays(
@@ -152,7 +167,12 @@ async def run_destination(
         engine = DeliveryAttempt(
             destination, receiver, shared.settlements, settle, shared.record_attempt
         )
-        work: Work = lambda inbox: Session(engine, shared.replays, shared.sidelined, inbox).run()  # noqa: E731
+
+        async def work(inbox: Inbox) -> None:
+            session = Session(engine, shared.replays, shared.sidelined, inbox)
+            shared.sessions[destination.id] = session
+            await session.run()
+
         consumer = await enter(run_consumer(shared.link, queue, BATCHES, work))
         yield consumer, [settle.task, *tasks, *watch]
 

@@ -1,8 +1,9 @@
 """The router as a process: connections, rules, a consumer for each partition, relay, budgets."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from router.active_rules import ActiveRules
 from router.budget_monitor import BudgetMonitor
@@ -13,7 +14,7 @@ from router.timer_relay import TimerRelay
 from services import clock
 from services.amqp import topology
 from services.amqp.connection import broker_connection
-from services.amqp.consumer import run_consumer
+from services.amqp.consumer import Consumer, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
 from services.config.loader import LoadedConfig
@@ -22,6 +23,8 @@ from services.config.reload import ActiveVersion
 from services.config.settings import RouterSettings, derive_key
 from services.http.application import operations_app
 from services.http.server import serve
+from services.http.service_status import PartitionStatus, ServiceParts
+from services.instance import instance_name
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import connection_pool
 from services.tasks import background_task
@@ -41,7 +44,7 @@ async def router(
     config = loaded.config
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool = await enter(connection_pool(url, "postkamer-router", POOL_SIZE))
+        pool = await enter(connection_pool(url, f"postkamer-router {instance_name()}", POOL_SIZE))
         outgoing = await enter(broker_connection(amqp, "router publishes"))
         incoming = await enter(broker_connection(amqp, "router consumes"))
         store = Store(pool)
@@ -51,16 +54,13 @@ async def router(
         version = ActiveVersion(loaded)
         rules_task = await enter(background_task(rules.run(settings.config, version)))
         destinations = Publisher(outgoing, topology.DESTINATIONS)
+        queues = _partitions(config)
+        partitions = [
+            Partition(n, rules.context, store, archive, destinations) for n in range(len(queues))
+        ]
         consumers = [
-            await enter(
-                run_consumer(
-                    incoming,
-                    queue,
-                    FRAMES,
-                    Partition(n, rules.context, store, archive, destinations).work,
-                )
-            )
-            for n, queue in enumerate(_partitions(config))
+            await enter(run_consumer(incoming, queue, FRAMES, partition.work))
+            for queue, partition in zip(queues, partitions, strict=True)
         ]
         # A connection of its own: trouble with the relay's publishes must not affect the others.
         relaying = await enter(broker_connection(amqp, "router tells"))
@@ -71,11 +71,19 @@ async def router(
         async def problems() -> list[str]:
             return rules.problems() + await readiness_problems(pool, consumers)
 
-        operations = operations_app(problems, lambda: version.status)
+        parts = partial(_parts, consumers, partitions)
+        operations = operations_app(problems, lambda: version.status, parts)
         await enter(serve(operations, settings.bind, settings.router_ops_port))
         consumer_tasks = [consumer.task for consumer in consumers]
         links = [link.task for link in (outgoing, incoming, relaying)]
         yield first_failure(*links, rules_task, relay_task, budget_task, *consumer_tasks)
+
+
+def _parts(consumers: Sequence[Consumer], partitions: Sequence[Partition]) -> ServiceParts:
+    return ServiceParts(
+        consumers=tuple(consumer.status for consumer in consumers),
+        partitions=tuple(PartitionStatus(each.number, each.epoch) for each in partitions),
+    )
 
 
 def _partitions(config: Configuration) -> list[topology.Queue]:

@@ -81,6 +81,8 @@ class Partition:
         destinations: Publisher,
     ) -> None:
         self.number = number
+        self.epoch: int | None = None
+        """Epoch of this process as the writer; None until the first message of a channel."""
         self._context, self._store = context, store
         self._archive, self._destinations = archive, destinations
         self._gaps = BatchGapDetector()
@@ -92,8 +94,11 @@ class Partition:
         active on the queue.
         """
         loop = asyncio.get_running_loop()
+        self.epoch = None
         messages = await inbox.take(FRAMES)
-        epoch = await retry_while_unavailable(lambda: self._store.take_epoch(self.number), "epoch")
+        self.epoch = epoch = await retry_while_unavailable(
+            lambda: self._store.take_epoch(self.number), "epoch"
+        )
         log.info("partition.held", partition=self.number, epoch=epoch)
         self._gaps = BatchGapDetector()  # batches that another router received are not missing
         while True:

@@ -19,6 +19,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from services import clock, metrics
 from services.amqp.connection import BROKER_ERRORS, FIRST_WAIT, LONGEST_WAIT, BrokerConnection
+from services.amqp.consumer_status import ConsumerStatus
 from services.amqp.incoming_message import IncomingMessage
 from services.amqp.topology import Queue
 from services.backoff import Backoff
@@ -133,6 +134,17 @@ class Consumer:
         self.task: asyncio.Task[None]
         self.confirmed_by_broker = False
         """True while the broker confirms that this consumer exists."""
+        self._consumers = 0
+        """Consumers of the queue, as the broker last counted them."""
+
+    @property
+    def status(self) -> ConsumerStatus:
+        is_confirmed, inbox = self.confirmed_by_broker, self._inbox
+        has_had = inbox is not None and inbox.last_delivery is not None
+        is_only = self._consumers == 1 or not self.queue.single_active_consumer
+        return ConsumerStatus(
+            self.queue.name, is_confirmed, is_confirmed and (has_had or is_only), self._consumers
+        )
 
     async def run(self) -> None:
         backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
@@ -172,6 +184,7 @@ class Consumer:
             queue = await channel.declare_queue(
                 self.queue.name, durable=True, arguments=self.queue.arguments
             )
+            self._consumers = (queue.declaration_result.consumer_count or 0) + 1
             await queue.consume(_receive(inbox))
             underlay = await channel.get_underlay_channel()
             underlay.on_consumer_cancel_callbacks.add(lambda *_: inbox.mark_lost())
@@ -210,6 +223,7 @@ class Consumer:
                 declared = await channel.declare_queue(queue.name, passive=True)
                 ready = declared.declaration_result.message_count or 0
                 consumers = declared.declaration_result.consumer_count or 0
+                self._consumers = consumers
                 metrics.consumers.labels(queue=queue.name).set(consumers)
                 if why := _suspicion(inbox, ready, consumers, clock.monotonic()):
                     log.error("consumer.doubted", queue=queue.name, reason=why, ready=ready)
