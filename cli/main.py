@@ -29,7 +29,7 @@ COMMANDS = {
     "rules": "cli.routing.rule_versions:group",
     "sandbox": "cli.services:sandbox",
     "sends": "cli.deliveries.sends:group",
-    "status": "cli.status:command",
+    "status": "cli.status.command:command",
     "token": "cli.tokens:group",
     "topology": "cli.topology:group",
 }

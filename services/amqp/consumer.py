@@ -19,8 +19,8 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from services import clock, metrics
 from services.amqp.connection import BROKER_ERRORS, FIRST_WAIT, LONGEST_WAIT, BrokerConnection
-from services.amqp.consumer_status import ConsumerStatus
 from services.amqp.incoming_message import IncomingMessage
+from services.amqp.queue_status import ConsumerStatus
 from services.amqp.topology import Queue
 from services.backoff import Backoff
 from services.tasks import background_task, cancel_and_wait

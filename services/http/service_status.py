@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from services.amqp.consumer_status import ConsumerStatus
+from services.amqp.queue_status import ConsumerStatus
 from services.config.rules_status import RefusedChange, RulesStatus
 from services.disk_space import DiskSpace
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import asyncpg
 import structlog
@@ -64,6 +64,37 @@ async def read_database_version(url: str) -> str:
         return str(await connection.fetchval("show server_version"))
     finally:
         await connection.close()
+
+
+class Query(NamedTuple):
+    """A statement with its parameters."""
+
+    sql: str
+    parameters: tuple[object, ...] = ()
+
+
+async def run_queries(
+    url: str, name: str, queries: Mapping[str, Query], seconds: float
+) -> AsyncGenerator[tuple[str, "list[dict[str, object]] | Exception"], None]:
+    """Connect once, and yield the rows of each query, or the error that it failed with.
+
+    DATABASE_ERRORS if the database cannot be reached. A statement has at most `seconds`; nothing is
+    written. The connection is dropped at the end, since saying goodbye to a hung server takes long.
+    """
+    limits = {"application_name": name, "default_transaction_read_only": "on"}
+    connection = await asyncpg.connect(
+        url, timeout=seconds, command_timeout=seconds, server_settings=limits | SESSION_SETTINGS
+    )
+    try:
+        for each, (sql, parameters) in queries.items():
+            try:
+                rows = [dict(row) for row in await connection.fetch(sql, *parameters)]
+            except asyncpg.PostgresError as error:
+                yield each, error
+            else:
+                yield each, rows
+    finally:
+        connection.terminate()
 
 
 def is_transient(error: BaseException) -> bool:

@@ -1,0 +1,215 @@
+"""Puts the answers of all sources together into a snapshot. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from cli.status.answers import Answers
+from cli.status.snapshot import (
+    Archive,
+    Destination,
+    Number,
+    OtherInstance,
+    Partition,
+    Queue,
+    Service,
+    Snapshot,
+    Volume,
+    Waiting,
+)
+from services.amqp import topology
+from services.http.service_status import DestinationStatus, ServiceParts
+
+NO_VOLUME = "not known: the archiver does not answer"
+BUCKET = "not known: a bucket, or not measured yet"
+DATABASE_ELSEWHERE = "not known: PostgreSQL does not tell; look on its machine"
+NO_METRICS = "not known: POSTKAMER_BROKER_METRICS_URL is missing"
+METRICS_SILENT = "not known: its metrics do not answer"
+
+
+def build_snapshot(answers: Answers, at: datetime) -> Snapshot:
+    """Return the installation as the answers tell it."""
+    services = tuple(_services(answers))
+    partitions = tuple(_partitions(answers))
+    destinations = tuple(_destinations(answers))
+    numbers = tuple(_numbers(answers, at))
+    return Snapshot(
+        at=at,
+        services=services,
+        others=tuple(_others(answers, services)),
+        partitions=partitions,
+        destinations=destinations,
+        numbers=numbers,
+        waiting=tuple(_waiting(answers, destinations)),
+        archive=_archive(answers),
+        disk=tuple(_disk(answers)),
+        faults=tuple(answers.faults),
+        not_asked=tuple(answers.not_asked),
+    )
+
+
+def _services(answers: Answers) -> Iterator[Service]:
+    for answer in answers.services:
+        name, address, status = answer.name, answer.address, answer.status
+        if status is None:
+            yield Service(name=name, address=address, reason=answer.fault)
+            continue
+        yield Service(
+            name=name,
+            address=address,
+            live=True,
+            ready=status.ready,
+            reason="; ".join(status.obstacles),
+            rules=status.rules,
+            version=status.version,
+            instance=status.instance,
+            started_at=status.started_at,
+        )
+
+
+def _others(answers: Answers, services: Sequence[Service]) -> Iterator[OtherInstance]:
+    known = {(service.name, service.instance) for service in services}
+    for row in answers.rows.get("sessions", []):
+        name = row["service"].removeprefix("postkamer-")
+        if (name, row["instance"]) not in known:
+            yield OtherInstance(name, row["instance"])
+
+
+def _parts(answers: Answers) -> Iterator[tuple[str, ServiceParts]]:
+    for answer in answers.services:
+        if answer.status:
+            yield f"{answer.name} {answer.status.instance}".rstrip(), answer.status.parts
+
+
+def _queue(answers: Answers, name: str) -> Queue:
+    length = answers.queues.get(name)
+    owners = [
+        owner
+        for owner, parts in _parts(answers)
+        for consumer in parts.consumers
+        if consumer.queue == name and consumer.active
+    ]
+    is_told = length is not None and not length.fault
+    return Queue(
+        ready=length.ready if length and is_told else None,
+        consumers=length.consumers if length and is_told else None,
+        owner=", ".join(owners),
+        fault=length.fault if length else "",
+    )
+
+
+def _partitions(answers: Answers) -> Iterator[Partition]:
+    epochs = {row["partition"]: row["epoch"] for row in answers.rows.get("leases", [])}
+    for number in range(answers.scope.partitions):
+        queue = _queue(answers, topology.partition_queue(number))
+        yield Partition(partition=number, queue=queue, epoch=epochs.get(number))
+
+
+def _destinations(answers: Answers) -> Iterator[Destination]:
+    tables = _by(answers, "destinations", "id")
+    pauses = _by(answers, "pauses", "destination")
+    waiting = _by(answers, "waiting_events", "destination")
+    states = {each.id: each for _, parts in _parts(answers) for each in parts.destinations}
+    for id in dict.fromkeys([*answers.scope.destinations, *states, *tables]):
+        row, pause, state = tables.get(id, {}), pauses.get(id), states.get(id)
+        queue = _queue(answers, topology.destination_queue(id))
+        yield Destination(
+            id=id,
+            queue=queue,
+            **_pause(pause, state),
+            window=state.window if state else None,
+            parked=row.get("parked"),
+            aside=row.get("aside"),
+            replaying=row.get("replaying"),
+            waiting=_count(answers, "waiting_events", "destination", id, "waiting"),
+            oldest_at=_earliest(row.get("oldest"), waiting.get(id, {}).get("since")),
+        )
+
+
+def _pause(pause: Mapping[str, Any] | None, state: DestinationStatus | None) -> dict[str, Any]:
+    if pause:
+        since, reason = pause["since"], pause["reason"]
+        return {"paused_by": "person", "paused_since": since, "reason": reason}
+    if state and state.paused_since:
+        since, reason = state.paused_since, state.reason
+        return {"paused_by": "failures", "paused_since": since, "reason": reason}
+    return {}
+
+
+def _numbers(answers: Answers, at: datetime) -> Iterator[Number]:
+    lines = _by(answers, "numbers", "id")
+    for id in answers.scope.numbers:
+        row = lines.get(id, {})
+        due_at = row.get("due_at")
+        yield Number(
+            id=id,
+            state=row.get("state", ""),
+            queued=row.get("queued"),
+            stopped=row.get("stopped", False),
+            held=_count(answers, "held", "number", id, "held"),
+            in_doubt=_count(answers, "in_doubt", "number", id, "in_doubt"),
+            due_since=due_at if due_at and due_at < at else None,
+        )
+
+
+def _waiting(answers: Answers, destinations: Sequence[Destination]) -> Iterator[Waiting]:
+    if "destinations" in answers.rows:
+        counts = [
+            (each.aside or 0) + (each.replaying or 0) + (each.waiting or 0) for each in destinations
+        ]
+        since = _earliest(*(each.oldest_at for each in destinations))
+        yield Waiting(kind="delivery", count=sum(counts), since=since)
+    if lines := answers.rows.get("numbers"):
+        since = _earliest(*(row["oldest"] for row in lines))
+        yield Waiting(kind="send", count=sum(row["queued"] for row in lines), since=since)
+    for kind, name in (("file", "files"), ("timer", "timers")):
+        for row in answers.rows.get(name, []):
+            yield Waiting(kind=kind, count=row["count"], since=row["since"])
+
+
+def _archive(answers: Answers) -> Archive:
+    lags = [parts.lag_seconds for _, parts in _parts(answers) if parts.lag_seconds is not None]
+    row = next(iter(answers.rows.get("archive", [])), {})
+    queue = _queue(answers, topology.ARCHIVE_QUEUE)
+    return Archive(queue=queue, lag_seconds=max(lags, default=None), **row)
+
+
+def _disk(answers: Answers) -> Iterator[Volume]:
+    yield _object_store(answers)
+    yield _database(answers)
+    if disk := answers.broker_disk:
+        yield Volume(name="broker", free=disk.free, limit=disk.limit)
+    else:
+        missing = not any("metrics" in fault for fault in answers.faults)
+        yield Volume(name="broker", note=NO_METRICS if missing else METRICS_SILENT)
+
+
+def _object_store(answers: Answers) -> Volume:
+    spaces = [parts.object_store for _, parts in _parts(answers)]
+    if space := next((space for space in spaces if space), None):
+        return Volume(name="files", free=space.free, total=space.total)
+    is_up = any(each.name == "archiver" and each.status for each in answers.services)
+    return Volume(name="files", note=BUCKET if is_up else NO_VOLUME)
+
+
+def _database(answers: Answers) -> Volume:
+    used = next((row["used"] for row in answers.rows.get("database", [])), None)
+    if disk := answers.database_disk:
+        return Volume(name="database", used=used, free=disk.free, total=disk.total)
+    return Volume(name="database", used=used, note=DATABASE_ELSEWHERE)
+
+
+def _count(answers: Answers, query: str, key: str, id: str, column: str) -> int | None:
+    """Return a count of a query that has rows for those with any; None if it was not answered."""
+    if query not in answers.rows:
+        return None
+    count: int = _by(answers, query, key).get(id, {}).get(column, 0)
+    return count
+
+
+def _by(answers: Answers, query: str, key: str) -> dict[str, dict[str, Any]]:
+    return {row[key]: row for row in answers.rows.get(query, [])}
+
+
+def _earliest(*times: datetime | None) -> datetime | None:
+    return min((time for time in times if time), default=None)

@@ -1,0 +1,59 @@
+"""Lengths of queues, asked of the broker by passive declarations.
+
+A passive declaration tells the messages that are ready and the consumers. It tells neither the
+messages in hand nor the bytes: the broker's metrics have those.
+"""
+
+import logging
+from collections.abc import Sequence
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq.exceptions import ChannelAccessRefused, ChannelNotFoundEntity
+
+from services.amqp.connection import BROKER_ERRORS
+from services.amqp.queue_status import QueueLength
+
+LIBRARY_LOGS = ("aiormq.connection", "aio_pika.robust_connection", "aiormq.channel")
+FAULTS = {
+    ChannelNotFoundEntity: "there is no such queue",
+    ChannelAccessRefused: "this user may not ask for it",
+}
+
+
+async def read_queue_lengths(urls: str, names: Sequence[str], seconds: float) -> list[QueueLength]:
+    """Return the length of each queue, from the first node that answers. BROKER_ERRORS or
+    TimeoutError if none does. `urls` has one AMQP URL per node, comma separated."""
+    for name in LIBRARY_LOGS:  # the library also logs each error that it raises
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    connection = await _connect(urls.split(","), seconds)
+    try:
+        return await _declare_all(connection, names)
+    finally:
+        await connection.close()
+
+
+async def _connect(urls: Sequence[str], seconds: float) -> AbstractConnection:
+    *others, last = urls
+    for url in others:
+        try:
+            return await aio_pika.connect(url.strip(), timeout=seconds / len(urls))
+        except (*BROKER_ERRORS, TimeoutError):
+            continue
+    return await aio_pika.connect(last.strip(), timeout=seconds)
+
+
+async def _declare_all(connection: AbstractConnection, names: Sequence[str]) -> list[QueueLength]:
+    lengths: list[QueueLength] = []
+    channel: AbstractChannel | None = None
+    for name in names:
+        channel = channel or await connection.channel(publisher_confirms=False)
+        try:
+            declared = (await channel.declare_queue(name, passive=True)).declaration_result
+        except tuple(FAULTS) as error:
+            lengths.append(QueueLength(name, fault=FAULTS[type(error)]))
+            channel = None  # the broker has closed it
+            continue
+        ready, consumers = declared.message_count or 0, declared.consumer_count or 0
+        lengths.append(QueueLength(name, ready, consumers))
+    return lengths
