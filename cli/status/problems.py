@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from cli.status.snapshot import Destination, Number, Problem, Queue, Snapshot
-from cli.status.words import format_bytes, format_count, format_span
+from cli.status.words import count_of, format_bytes, format_span
 
 SHORT_PAUSE = timedelta(minutes=1)
 """A destination that was restarted is probed again within half a minute."""
@@ -76,7 +76,7 @@ def _queue(about: str, queue: Queue) -> Iterator[Problem]:
         text = f"The broker does not tell about the queue of {about}: {queue.fault}."
         yield Problem(about, text, "postkamer topology declare")
     elif queue.consumers == 0:
-        waiting = f", and {format_count(queue.ready)} messages wait" if queue.ready else ""
+        waiting = f" ({count_of(queue.ready, 'message|messages')})" if queue.ready else ""
         yield Problem(about, f"No process reads the queue of {about}{waiting}.", LOG)
 
 
@@ -86,10 +86,11 @@ def _destinations(snapshot: Snapshot) -> Iterator[Problem]:
         yield from _queue(about, each.queue)
         yield from _pause(about, each, snapshot.at)
         if each.waiting:
-            text = f"{format_count(each.waiting)} events for {each.id} found no room in its queue."
+            events = count_of(each.waiting, "event|events")
+            text = f"{events} for {each.id} found no room in its queue."
             yield Problem(about, text, "postkamer destination list")
         if each.parked:
-            text = f"{format_count(each.parked)} deliveries to {each.id} are parked."
+            text = f"Parked for {each.id}: {count_of(each.parked, 'delivery|deliveries')}."
             yield Problem(about, text, f"postkamer parked list --destination {each.id}")
 
 
@@ -124,7 +125,8 @@ def _sending(about: str, number: Number, at: datetime) -> Iterator[Problem]:
         late = format_span(at - number.due_since)
         yield Problem(about, f"A message from {about} is late by {late}.", CHECK_LIVE)
     if number.in_doubt:
-        text = f"{format_count(number.in_doubt)} messages from {about} may or may not have gone."
+        messages = count_of(number.in_doubt, "message|messages")
+        text = f"{messages} from {about} may or may not have gone."
         yield Problem(about, text, f"postkamer sends list --number {number.id}")
 
 
@@ -148,7 +150,7 @@ def _archive(snapshot: Snapshot) -> Iterator[Problem]:
         text = f"New records are not signed: the last checkpoint is {format_span(age)} old."
         yield Problem("archive", text, "postkamer archive checkpoint")
     if archive.aside:
-        text = f"{format_count(archive.aside)} messages could not become a record."
+        text = f"{count_of(archive.aside, 'message|messages')} could not become a record."
         yield Problem("archive", text, "postkamer archive aside list")
 
 

@@ -25,7 +25,13 @@ def format_span(span: timedelta) -> str:
 def format_count(count: int | None) -> str:
     if count is None:
         return UNKNOWN
-    return f"over {CAP:,}" if count > CAP else f"{count:,}"
+    return f"{CAP:,}+" if count > CAP else f"{count:,}"
+
+
+def count_of(number: int, nouns: str) -> str:
+    """Return a count with its noun, given as `file|files`."""
+    one, several = nouns.split("|")
+    return f"{format_count(number)} {one if number == 1 else several}"
 
 
 def format_bytes(size: int) -> str:
