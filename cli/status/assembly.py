@@ -83,17 +83,22 @@ def _parts(answers: Answers) -> Iterator[tuple[str, ServiceParts]]:
 
 def _queue(answers: Answers, name: str) -> Queue:
     length = answers.queues.get(name)
-    owners = [
-        owner
-        for owner, parts in _parts(answers)
+    readers = {
+        process: consumer.active
+        for process, parts in _parts(answers)
         for consumer in parts.consumers
-        if consumer.queue == name and consumer.active
-    ]
+        if consumer.queue == name and consumer.confirmed
+    }
+    # Until a message comes, a process does not know if it is the one; a single one is.
+    owner = next((each for each, is_active in readers.items() if is_active), "")
+    if len(readers) == 1:
+        owner = next(iter(readers))
     is_told = length is not None and not length.fault
     return Queue(
         ready=length.ready if length and is_told else None,
         consumers=length.consumers if length and is_told else None,
-        owner=", ".join(owners),
+        owner=owner,
+        stand_by=tuple(each for each in readers if each != owner),
         fault=length.fault if length else "",
     )
 

@@ -76,7 +76,7 @@ def _queue(about: str, queue: Queue) -> Iterator[Problem]:
         text = f"The broker does not tell about the queue of {about}: {queue.fault}."
         yield Problem(about, text, "postkamer topology declare")
     elif queue.consumers == 0:
-        waiting = f" ({count_of(queue.ready, 'message|messages')})" if queue.ready else ""
+        waiting = f" ({queue.ready:,} wait)" if queue.ready else ""
         yield Problem(about, f"No process reads the queue of {about}{waiting}.", LOG)
 
 

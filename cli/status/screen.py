@@ -166,16 +166,15 @@ def _queue_word(queue: Queue) -> str:
 
 
 def _owner(queue: Queue) -> str:
-    if queue.owner or not queue.consumers:
-        return queue.owner or NOTHING
-    return f"{queue.consumers} read it, and had no message yet"
+    others = f" (+{len(queue.stand_by)})" if queue.owner and queue.stand_by else ""
+    return f"{queue.owner}{others}" or " or ".join(queue.stand_by) or NOTHING
 
 
 def _partitions(snapshot: Snapshot) -> Iterator[Row]:
     for each in snapshot.partitions:
         word, epoch = _queue_word(each.queue), _number(each.epoch)
         state = _state(snapshot, f"partition {each.partition}", is_known=word != "not known")
-        cells = (str(each.partition), word, _number(each.queue.ready), epoch, _owner(each.queue))
+        cells = (str(each.partition), word, _exact(each.queue.ready), epoch, _owner(each.queue))
         yield Row(state, cells)
 
 
@@ -183,10 +182,10 @@ def _destinations(snapshot: Snapshot) -> Iterator[Row]:
     for each in snapshot.destinations:
         word = _destination_word(each)
         state = _state(snapshot, f"destination {each.id}", is_known=word != "not known")
-        counts = (each.queue.ready, each.window, each.aside, each.waiting, each.parked)
+        ready, counts = each.queue.ready, (each.window, each.aside, each.waiting, each.parked)
         since = f"{format_span(snapshot.at - each.paused_since)}: " if each.paused_since else ""
         last = f"{since}{each.reason}" if since else _owner(each.queue)
-        yield Row(state, (each.id, word, *map(_number, counts), last))
+        yield Row(state, (each.id, word, _exact(ready), *map(_number, counts), last))
 
 
 def _destination_word(each: Destination) -> str:
@@ -226,7 +225,7 @@ def _waiting(snapshot: Snapshot) -> Iterator[Row]:
 def _archive(snapshot: Snapshot) -> Iterator[Row]:
     each, word = snapshot.archive, _queue_word(snapshot.archive.queue)
     lag, at = each.lag_seconds, each.checkpoint_at
-    counts = (_number(each.queue.ready), _exact(each.entries), _number(each.aside))
+    counts = (_exact(each.queue.ready), _exact(each.entries), _number(each.aside))
     behind = NOTHING if lag is None else format_span(timedelta(seconds=lag))
     signed = f"{format_span(snapshot.at - at)} ago" if at else NOTHING
     state = _state(snapshot, "archive", is_known=word != "not known")

@@ -41,7 +41,9 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Messages that wait for a consumer."""
     consumers: int | None = None
     owner: str = ""
-    """Process that gets the messages, such as `web1/2211`; '' if none says so."""
+    """Process that gets the messages, such as `router web1/2211`; '' if none says so."""
+    stand_by: tuple[str, ...] = ()
+    """Other processes that read it."""
     fault: str = ""
     """Why the broker does not tell; '' if it does."""
 

@@ -134,17 +134,14 @@ class Consumer:
         self.task: asyncio.Task[None]
         self.confirmed_by_broker = False
         """True while the broker confirms that this consumer exists."""
-        self._consumers = 0
-        """Consumers of the queue, as the broker last counted them."""
 
     @property
     def status(self) -> ConsumerStatus:
         is_confirmed, inbox = self.confirmed_by_broker, self._inbox
         has_had = inbox is not None and inbox.last_delivery is not None
-        is_only = self._consumers == 1 or not self.queue.single_active_consumer
-        return ConsumerStatus(
-            self.queue.name, is_confirmed, is_confirmed and (has_had or is_only), self._consumers
-        )
+        # With a single active consumer the broker counts that one alone, and tells it nothing.
+        is_active = has_had or not self.queue.single_active_consumer
+        return ConsumerStatus(self.queue.name, is_confirmed, is_confirmed and is_active)
 
     async def run(self) -> None:
         backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
@@ -184,7 +181,6 @@ class Consumer:
             queue = await channel.declare_queue(
                 self.queue.name, durable=True, arguments=self.queue.arguments
             )
-            self._consumers = (queue.declaration_result.consumer_count or 0) + 1
             await queue.consume(_receive(inbox))
             underlay = await channel.get_underlay_channel()
             underlay.on_consumer_cancel_callbacks.add(lambda *_: inbox.mark_lost())
@@ -223,7 +219,6 @@ class Consumer:
                 declared = await channel.declare_queue(queue.name, passive=True)
                 ready = declared.declaration_result.message_count or 0
                 consumers = declared.declaration_result.consumer_count or 0
-                self._consumers = consumers
                 metrics.consumers.labels(queue=queue.name).set(consumers)
                 if why := _suspicion(inbox, ready, consumers, clock.monotonic()):
                     log.error("consumer.doubted", queue=queue.name, reason=why, ready=ready)

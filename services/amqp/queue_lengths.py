@@ -9,16 +9,13 @@ from collections.abc import Sequence
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aiormq.exceptions import ChannelAccessRefused, ChannelNotFoundEntity
+from aio_pika.exceptions import ChannelNotFoundEntity
 
 from services.amqp.connection import BROKER_ERRORS
 from services.amqp.queue_status import QueueLength
 
 LIBRARY_LOGS = ("aiormq.connection", "aio_pika.robust_connection", "aiormq.channel")
-FAULTS = {
-    ChannelNotFoundEntity: "there is no such queue",
-    ChannelAccessRefused: "this user may not ask for it",
-}
+NO_QUEUE = "there is no such queue"
 
 
 async def read_queue_lengths(urls: str, names: Sequence[str], seconds: float) -> list[QueueLength]:
@@ -50,8 +47,8 @@ async def _declare_all(connection: AbstractConnection, names: Sequence[str]) -> 
         channel = channel or await connection.channel(publisher_confirms=False)
         try:
             declared = (await channel.declare_queue(name, passive=True)).declaration_result
-        except tuple(FAULTS) as error:
-            lengths.append(QueueLength(name, fault=FAULTS[type(error)]))
+        except ChannelNotFoundEntity:
+            lengths.append(QueueLength(name, fault=NO_QUEUE))
             channel = None  # the broker has closed it
             continue
         ready, consumers = declared.message_count or 0, declared.consumer_count or 0

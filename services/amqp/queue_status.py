@@ -10,9 +10,7 @@ class ConsumerStatus(msgspec.Struct, frozen=True):
     confirmed: bool
     """The broker confirms that the consumer exists."""
     active: bool
-    """It gets the messages. False: it stands by while another gets them, or got none so far."""
-    consumers: int
-    """Consumers of the queue that the broker knows."""
+    """It gets the messages. False: it stands by while another gets them, or none came so far."""
 
 
 class QueueLength(msgspec.Struct, frozen=True):
@@ -22,5 +20,6 @@ class QueueLength(msgspec.Struct, frozen=True):
     ready: int = 0
     """Messages that wait for a consumer, without those in hand."""
     consumers: int = 0
+    """Those that stand by are not counted."""
     fault: str = ""
     """Why the broker does not tell; '' if it does."""

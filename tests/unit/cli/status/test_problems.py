@@ -63,7 +63,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     ),
     (
         {"partitions": [Partition(partition=1, queue=Queue(ready=812, consumers=0))]},
-        "No process reads the queue of partition 1 (812 messages).",
+        "No process reads the queue of partition 1 (812 wait).",
         "read the log of that service, and start it again",
     ),
     (

@@ -70,7 +70,7 @@ def test_problems_come_first_with_their_commands() -> None:
         "    read the log of that service, and start it again",
     ]
     assert "  and 2 more: `postkamer status --json` has them all" in lines
-    crm = next(line for line in lines if line.startswith("! crm "))
+    crm = next(line for line in lines if line.startswith("! crm  "))
     assert crm.startswith("! crm          failing  20,411       1      0         0       0  2 h 5")
 
 
