@@ -20,11 +20,11 @@ from cli.status.snapshot import (
 from services.amqp import topology
 from services.http.service_status import DestinationStatus, ServiceParts
 
-NO_VOLUME = "not known: the archiver does not answer"
-BUCKET = "not known: a bucket, or not measured yet"
-DATABASE_ELSEWHERE = "not known: PostgreSQL does not tell; look on its machine"
-NO_METRICS = "not known: POSTKAMER_BROKER_METRICS_URL is missing"
-METRICS_SILENT = "not known: its metrics do not answer"
+NO_VOLUME = "the archiver does not answer"
+BUCKET = "a bucket, or not measured yet"
+DATABASE_ELSEWHERE = "PostgreSQL does not tell"
+NO_METRICS = "no POSTKAMER_BROKER_METRICS_URL"
+METRICS_SILENT = "its metrics do not answer"
 
 
 def build_snapshot(answers: Answers, at: datetime) -> Snapshot:

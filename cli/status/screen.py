@@ -162,7 +162,7 @@ def _queue_word(queue: Queue) -> str:
         return "no queue"
     if queue.consumers is None and not queue.owner:
         return "not known"
-    return "unread" if queue.consumers == 0 else "read"
+    return "no reader" if queue.consumers == 0 else "fine"
 
 
 def _owner(queue: Queue) -> str:
@@ -192,7 +192,7 @@ def _destination_word(each: Destination) -> str:
     if each.paused_by:
         return "paused" if each.paused_by == "person" else "failing"
     word = _queue_word(each.queue)
-    if word in ("no queue", "unread"):
+    if word in ("no queue", "no reader"):
         return word
     return "not known" if each.parked is None and each.window is None else "fine"
 
@@ -225,8 +225,10 @@ def _waiting(snapshot: Snapshot) -> Iterator[Row]:
 def _archive(snapshot: Snapshot) -> Iterator[Row]:
     each, word = snapshot.archive, _queue_word(snapshot.archive.queue)
     lag, at = each.lag_seconds, each.checkpoint_at
-    counts = (_exact(each.queue.ready), _exact(each.entries), _number(each.aside))
-    behind = NOTHING if lag is None else format_span(timedelta(seconds=lag))
+    ready = each.queue.ready
+    counts = (_exact(ready), _exact(each.entries), _number(each.aside))
+    # An old record may be written last, after a pause; without a queue nothing is behind.
+    behind = NOTHING if lag is None else format_span(timedelta(seconds=lag if ready else 0))
     signed = f"{format_span(snapshot.at - at)} ago" if at else NOTHING
     state = _state(snapshot, "archive", is_known=word != "not known")
     yield Row(state, ("archive", word, *counts, behind, signed))
@@ -239,6 +241,7 @@ def _exact(count: int | None) -> str:
 def _disk(snapshot: Snapshot) -> Iterator[Row]:
     for each in snapshot.disk:
         free, total, used = map(_size, (each.free, each.total, each.used))
+        free = "not known" if each.free is None else free
         note = f"takes nothing in below {_size(each.limit)}" if each.limit else each.note
         state = _state(snapshot, f"disk {each.name}", is_known=each.free is not None)
         yield Row(state, (each.name, free, total, used, note))

@@ -84,7 +84,7 @@ TOWN = Snapshot(
     ),
     disk=(
         Volume(name="files", free=77 * GIGABYTE, total=96 * GIGABYTE),
-        Volume(name="database", used=4 * GIGABYTE, note="not known"),
+        Volume(name="database", used=4 * GIGABYTE, note="PostgreSQL does not tell"),
         Volume(name="broker", free=30 * GIGABYTE, limit=2 * GIGABYTE),
     ),
 )
@@ -126,8 +126,8 @@ def unwell_town() -> Snapshot:
             number("106540352242923", in_doubt=2),
         ),
         disk=(
-            Volume(name="files", note="not known: the archiver does not answer"),
+            Volume(name="files", note="the archiver does not answer"),
             Volume(name="database", used=4 * GIGABYTE, free=3 * GIGABYTE, total=96 * GIGABYTE),
-            Volume(name="broker", note="not known: POSTKAMER_BROKER_METRICS_URL is missing"),
+            Volume(name="broker", note="no POSTKAMER_BROKER_METRICS_URL"),
         ),
     )

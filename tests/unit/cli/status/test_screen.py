@@ -1,13 +1,16 @@
 """The screen: its lines, its width and height, its signs and colours."""
 
 import re
+from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from cli.status.command import paint
 from cli.status.screen import fit_height, format_screen
-from cli.status.snapshot import Balance, OtherInstance
-from tests.support.cli.town_snapshot import ago, destination, town, unwell_town
+from cli.status.snapshot import Balance, Check, OtherInstance
+from tests.support.cli.town_snapshot import ago, destination, number, town, unwell_town
+from tests.support.installation import ROOT
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 SCREEN = """\
@@ -20,8 +23,8 @@ Postkamer  2026-12-01 09:30:00Z  all is well
   archiver   ready  0.1.0    3 d 2 h  -             web1/811
 
   PARTITION  STATE  QUEUE  EPOCH  OWNER
-  0          read       0      4  router web1/611
-  1          read       0      5  router web1/611
+  0          fine       0      4  router web1/611
+  1          fine       0      5  router web1/611
 
   DESTINATION  STATE  QUEUE  WINDOW  ASIDE  OVERFLOW  PARKED  OWNER
   crm          fine       0      16      0         0       0  deliverer web1/911
@@ -39,12 +42,12 @@ Postkamer  2026-12-01 09:30:00Z  all is well
   timer     none        0
 
   RECORD   STATE  QUEUE    ENTRIES  ASIDE  BEHIND  CHECKPOINT
-  archive  read       0  1,204,811      0     0 s  40 s ago
+  archive  fine       0  1,204,811      0     0 s  40 s ago
 
-  DISK      FREE      OF  OUR DATA
-  files     77 GB  96 GB         -
-? database  -          -    4.0 GB  not known
-  broker    30 GB      -         -  takes nothing in below 2.0 GB
+  DISK      FREE          OF  OUR DATA
+  files     77 GB      96 GB         -
+? database  not known      -    4.0 GB  PostgreSQL does not tell
+  broker    30 GB          -         -  takes nothing in below 2.0 GB
 """
 
 
@@ -125,3 +128,23 @@ def test_pause_of_a_moment_is_shown_and_no_problem() -> None:
     lines = format_screen(town(destinations=(short,)), 80)
     assert lines[0].endswith("all is well")
     assert "  crm          failing      0      16      0         0       0  4 s: 503" in lines
+
+
+def list_keys(value: object) -> Iterator[str]:
+    if isinstance(value, list):
+        for each in value:
+            yield from list_keys(each)
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            yield key
+            yield from list_keys(member)
+
+
+def test_page_names_every_key_of_the_json() -> None:
+    check, line = Check("token", "fine"), Balance(name="total", closes=True)
+    numbers = (number("1065", checks=(check,)),)
+    snapshot = msgspec.structs.replace(unwell_town(), numbers=numbers, balance=(line,))
+    snapshot = msgspec.structs.replace(snapshot, others=(OtherInstance("router", "web2/33"),))
+    page = (ROOT / "docs" / "operators" / "screen.md").read_text()
+    keys = set(list_keys(msgspec.json.decode(msgspec.json.encode(snapshot))))
+    assert {key for key in keys if f"`{key}`" not in page} == set()
