@@ -144,10 +144,9 @@ def _archive(snapshot: Snapshot) -> Iterator[Problem]:
     lag = timedelta(seconds=archive.lag_seconds or 0)
     if lag >= LATE_ARCHIVE and archive.queue.ready:
         yield Problem("archive", f"The archive is {format_span(lag)} behind.", CHECK_LIVE)
-    is_unsigned = (archive.entries or 0) > (archive.checkpoint_entries or 0)
-    age = snapshot.at - (archive.checkpoint_at or snapshot.at)
-    if is_unsigned and age >= LATE_CHECKPOINT:
-        text = f"New records are not signed: the last checkpoint is {format_span(age)} old."
+    unsigned = snapshot.at - (archive.unsigned_since or snapshot.at)
+    if unsigned >= LATE_CHECKPOINT:
+        text = f"The records of the last {format_span(unsigned)} are not signed."
         yield Problem("archive", text, "postkamer archive checkpoint")
     if archive.aside:
         text = f"{count_of(archive.aside, 'message|messages')} could not become a record."

@@ -72,7 +72,9 @@ select count(*) as count, min(due_at) as since from (select due_at from router.t
 """
 ARCHIVE = f"""
 select (select size from archiver.head) as entries, c.size as checkpoint_entries,
-    c.at as checkpoint_at, {_COUNT.format("archiver.quarantine")} as aside
+    c.at as checkpoint_at, {_COUNT.format("archiver.quarantine")} as aside,
+    (select written_at from archiver.entry where position >= coalesce(c.size, 0)
+        order by position limit 1) as unsigned_since
 from (select 1) one left join (select size, at from archiver.checkpoint
     order by size desc limit 1) c on true
 """

@@ -145,9 +145,11 @@ def _services(snapshot: Snapshot) -> Iterator[Row]:
         process = each.instance or each.address
         state = _state(snapshot, f"service {each.name} {each.address}")
         yield Row(state, (each.name, word, each.version or NOTHING, runs, rules, process))
+    silent = {each.name for each in snapshot.services if not each.live}
     for other in snapshot.others:
+        word = "silent" if other.name in silent else "not asked"
         rest = (NOTHING, NOTHING, NOTHING, other.instance)
-        yield Row("unknown", (other.name, "not asked", *rest))
+        yield Row("unknown", (other.name, word, *rest))
 
 
 def _state(snapshot: Snapshot, about: str, *, is_known: bool = True) -> State:
@@ -261,7 +263,16 @@ SECTIONS = (
     Section(("service", "state", "version", "runs", "rules", "instance"), _services),
     Section(("partition", "state", ">queue", ">epoch", "owner"), _partitions),
     Section(
-        ("destination", "state", ">queue", ">window", ">aside", ">overflow", ">parked", "owner"),
+        (
+            "destination",
+            "state",
+            ">queue",
+            ">window",
+            ">aside",
+            ">overflow",
+            ">parked",
+            "owner, or why",
+        ),
         _destinations,
     ),
     Section(("number", "state", ">queued", ">held", ">in doubt", "health"), _numbers),

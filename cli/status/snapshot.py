@@ -116,6 +116,8 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     entries: int | None = None
     checkpoint_at: datetime | None = None
     checkpoint_entries: int | None = None
+    unsigned_since: datetime | None = None
+    """Time of the oldest entry after the last checkpoint; None if there is none."""
     aside: int | None = None
     """Messages that could not become a record."""
 

@@ -145,8 +145,8 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         LIVE,
     ),
     (
-        {"archive": Archive(entries=9, checkpoint_entries=8, checkpoint_at=ago(minutes=10))},
-        "New records are not signed: the last checkpoint is 10 min old.",
+        {"archive": Archive(unsigned_since=ago(minutes=10))},
+        "The records of the last 10 min are not signed.",
         "postkamer archive checkpoint",
     ),
     (
@@ -195,7 +195,7 @@ def test_problem_is_one_sentence_with_the_command_to_run_next(
         {"numbers": [number("1065", checks=(Check("payment", "not_offered"),))]},
         {"partitions": [Partition(partition=0, queue=Queue())]},
         {"archive": Archive(lag_seconds=4_000, queue=Queue(ready=0, consumers=1))},
-        {"archive": Archive(entries=8, checkpoint_entries=8, checkpoint_at=ago(days=9))},
+        {"archive": Archive(checkpoint_at=ago(days=9), unsigned_since=ago(minutes=1))},
         {"waiting": [Waiting(kind="send", count=9, since=ago(days=2))]},
     ],
 )

@@ -26,7 +26,7 @@ Postkamer  2026-12-01 09:30:00Z  all is well
   0          fine       0      4  router web1/611
   1          fine       0      5  router web1/611
 
-  DESTINATION  STATE  QUEUE  WINDOW  ASIDE  OVERFLOW  PARKED  OWNER
+  DESTINATION  STATE  QUEUE  WINDOW  ASIDE  OVERFLOW  PARKED  OWNER, OR WHY
   crm          fine       0      16      0         0       0  deliverer web1/911
   ita          fine       0      16      0         0       0  deliverer web1/911
   piket        fine       0      16      0         0       0  deliverer web1/911
