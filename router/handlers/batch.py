@@ -59,6 +59,11 @@ class CommittedBatch(msgspec.Struct, frozen=True):
         return self.outputs.get(unit.key) or make_output(unit, decision)
 
 
+def make_outputs(decided: Iterable[DecidedUnit]) -> dict[bytes, Output]:
+    """Return the output of each decision by the key of its unit."""
+    return {unit.key: make_output(unit, decision) for unit, decision, _ in decided}
+
+
 def make_output(unit: WorkUnit, decision: Decision) -> Output:
     return Output([*crm_events(unit, decision)], [*records(unit, decision)])
 

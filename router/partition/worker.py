@@ -23,7 +23,7 @@ from router.handlers.batch import (
     ParsedEntry,
     archive_records,
     decide_batch,
-    make_output,
+    make_outputs,
     split_by_size,
 )
 from router.handlers.dispatch import quarantine_unit
@@ -186,8 +186,7 @@ class Partition:
 
         async def commit() -> None:
             if unit.key not in (await self._store.load([unit], current.routing)).decided:
-                outputs = {unit.key: make_output(unit, quarantined[1])}
-                await self._write([quarantined], outputs, current)
+                await self._write([quarantined], make_outputs([quarantined]), current)
 
         await retry_while_unavailable(commit, "item")
         return quarantined
@@ -222,7 +221,7 @@ class Partition:
         snapshot = await self._store.load(units, current.routing)
         batch = decide_batch(units, snapshot, current.routing)
         decision_metrics.log_failures(batch.faults)
-        outputs = {unit.key: make_output(unit, decision) for unit, decision, _ in batch.new}
+        outputs = make_outputs(batch.new)
         if batch.new:
             decision_metrics.count_unknown_vocabulary(
                 await self._write(batch.new, outputs, current)

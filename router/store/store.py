@@ -249,7 +249,8 @@ def _inbox_row(
     unit: WorkUnit, decision: Decision, changes: Changes, output: Output
 ) -> tuple[Any, ...]:
     """Return the row of a decision. PostgreSQL unnests an array of arrays to single elements, so
-    each list of ids is one text."""
+    each list of ids is one text. The number of an entry that belongs to no municipality may be
+    any text."""
     inbound = changes.inbound
     message, wamid = (inbound.message, inbound.wamid) if inbound else (None, "")
     return (
@@ -258,7 +259,7 @@ def _inbox_row(
         _encode(decision),
         message,
         wamid,
-        unit.number,
+        unit.number if decision.tenant and unit.number.isdigit() else "",
         unit.item is not None,
         isinstance(decision, Quarantined),
         decision.record,
