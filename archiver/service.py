@@ -10,6 +10,7 @@ from archiver import table_partitions
 from archiver.api.access_log import access_log
 from archiver.api.queries import RecordReader
 from archiver.api.routes import RecordRoutes
+from archiver.balance.monitor import keep_balance
 from archiver.encryption.key_store import KeyStore
 from archiver.index.processing_log import Activities
 from archiver.intake import PREFETCH, Intake
@@ -38,6 +39,7 @@ from services.api import docs_page
 from services.config.accounts import ProviderAccount
 from services.config.model import Configuration
 from services.config.settings import ArchiverSettings, derive_key, key_bytes
+from services.drained_queues import drained_queue_reports
 from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
 from services.files.volume import VolumeWatch
@@ -71,17 +73,17 @@ async def archiver(
         keys = KeyStore(pool, [key_bytes(key) for key in settings.archive_key])
         activities = Activities({t.id: t.processing_activity for t in config.tenants})
         writer, store = Writer(pool, keys, activities), RecordReader(pool, keys)
-        objects = ObjectStore(settings.object_store)
+        objects, media_store = ObjectStore(settings.object_store), MediaStore(pool, keys)
         maintenance_tasks = await enter(
             _maintenance_tasks(settings, config, Archive(pool, keys, writer), objects)
         )
         intake = Intake(writer, Quarantine(pool, keys))
         consumer = await enter(run_consumer(connection, queue, PREFETCH, intake.work))
+        report = await enter(drained_queue_reports(pool, [consumer]))
         token_store = await enter(run_token_store(pool, environment_tokens(settings, config)))
         parts = partial(_parts, consumer, intake, objects.volume)
-        operations = operations_app(partial(readiness_problems, pool, [consumer]), parts=parts)
-        await enter(serve(operations, settings.bind, settings.archiver_ops_port))
-        media_store = MediaStore(pool, keys)
+        app = operations_app(partial(readiness_problems, pool, [consumer]), parts=parts)
+        await enter(serve(app, settings.bind, settings.archiver_ops_port))
         media_tasks = await enter(_media_tasks(settings, config, accounts, media_store, objects))
         views = await enter(access_log(writer))
         record_routes = RecordRoutes(
@@ -97,10 +99,10 @@ async def archiver(
         )
         search_routes = SearchRoutes(Search(pool, keys, store), store, views, token_store)
         routes = [*record_routes.routes(), *search_routes.routes(), *media_routes.routes()]
-        api = api_app([*routes, *docs_page.routes(document)])
-        await enter(serve(api, settings.bind, settings.archiver_port))
-        main_tasks = (connection.task, token_store.task, views.task, consumer.task)
-        yield first_failure(*main_tasks, *maintenance_tasks, *media_tasks)
+        app = api_app([*routes, *docs_page.routes(document)])
+        await enter(serve(app, settings.bind, settings.archiver_port))
+        tasks = (connection.task, token_store.task, views.task, consumer.task, report)
+        yield first_failure(*tasks, *maintenance_tasks, *media_tasks)
 
 
 def _parts(consumer: Consumer, intake: Intake, volume: VolumeWatch) -> ServiceParts:
@@ -120,8 +122,8 @@ class Archive(NamedTuple):
 async def _maintenance_tasks(
     settings: ArchiverSettings, config: Configuration, archive: Archive, objects: ObjectStore
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Run the maintenance of the record: table partitions, operator actions, checkpoints, the
-    count of open subject access requests, and the free space of the object store."""
+    """Run the maintenance of the record: table partitions, operator actions, checkpoints, the count
+    of open subject access requests, the free space of the object store, and the balance."""
     pool, tenants = archive.pool, [tenant.id for tenant in config.tenants]
     signer = Signer(config.log, derive_key(settings.archive_key, checkpoint_signer.PURPOSE))
     works = [
@@ -130,6 +132,7 @@ async def _maintenance_tasks(
         checkpoint_signer.sign_periodically(pool, signer, objects),
         request_metrics.count(pool, tenants),
         objects.volume.run(),
+        keep_balance(pool),
     ]
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(background_task(work)) for work in works]
