@@ -1,12 +1,15 @@
 """Puts the answers of all sources together into a snapshot. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
+from archiver.balance.sheet import BATCH, EQUATIONS
 from cli.status.answers import Answers
 from cli.status.snapshot import (
     Archive,
+    Balance,
+    Check,
     Destination,
     Number,
     OtherInstance,
@@ -17,6 +20,7 @@ from cli.status.snapshot import (
     Volume,
     Waiting,
 )
+from cli.status.words import format_span
 from services.amqp import topology
 from services.http.service_status import DestinationStatus, ServiceParts
 
@@ -43,6 +47,7 @@ def build_snapshot(answers: Answers, at: datetime) -> Snapshot:
         waiting=tuple(_waiting(answers, destinations)),
         archive=_archive(answers),
         disk=tuple(_disk(answers)),
+        balance=tuple(_balance(answers)),
         faults=tuple(answers.faults),
         not_asked=tuple(answers.not_asked),
     )
@@ -154,7 +159,40 @@ def _numbers(answers: Answers, at: datetime) -> Iterator[Number]:
             held=_count(answers, "held", "number", id, "held"),
             in_doubt=_count(answers, "in_doubt", "number", id, "in_doubt"),
             due_since=due_at if due_at and due_at < at else None,
+            checks=tuple(_checks(answers, id, at)),
         )
+
+
+def _checks(answers: Answers, number: str, at: datetime) -> Iterator[Check]:
+    """Yield the checks of a number, of each query in CHECKS."""
+    for query, make_check in CHECKS.items():
+        for row in answers.rows.get(query, []):
+            if row["number"] == number:
+                yield make_check(row, at)
+
+
+def _silence(row: Mapping[str, Any], at: datetime) -> Check:
+    if since := row["silent_since"]:
+        usual = format_span(timedelta(seconds=row["usual_gap_seconds"] or 0))
+        return Check("silence", "wrong", f"for {format_span(at - since)}; usual is {usual}")
+    counts = row["counts_from"] is not None and row["counts_from"] <= at
+    return Check("silence", "fine" if counts else "unknown")
+
+
+CHECKS: dict[str, Callable[[Mapping[str, Any], datetime], Check]] = {
+    "silence": _silence,
+    "health": lambda row, _: Check(row["name"], row["state"], row["detail"]),
+}
+"""Query -> the check of a number that one of its rows is."""
+
+
+def _balance(answers: Answers) -> Iterator[Balance]:
+    missing = {row["equation"]: row["missing"] for row in answers.rows.get("missing", [])}
+    for row in answers.rows.get("balance", []):
+        since = row["round_at"] or row["begun_at"]
+        for name in ("receipt", *(each.name for each in EQUATIONS), BATCH):
+            count = missing.get(name, 0)
+            yield Balance(name=name, closes=not count, missing=count, drawn_up_at=since)
 
 
 def _waiting(answers: Answers, destinations: Sequence[Destination]) -> Iterator[Waiting]:

@@ -18,6 +18,18 @@ LATE_ARCHIVE = timedelta(minutes=5)
 LATE_CHECKPOINT = timedelta(minutes=10)
 """These, and those of files and time-outs, are the limits of the alarms in
 `deploy/prometheus/rules.yml`."""
+WHOLE = "total"
+"""Row of the balance as a whole."""
+NOUNS = {
+    "receipt": "receipt|receipts",
+    "item": "item|items",
+    "record": "record|records",
+    "delivery": "delivery|deliveries",
+    "send": "send|sends",
+    "batch": "batch|batches",
+}
+"""Equation of the balance -> one and several of its things."""
+LATE_BALANCE = timedelta(minutes=15)
 LEAST_FREE = 0.10
 """Share of a volume that must be free."""
 ROOM_OF_LIMITS = 2
@@ -29,6 +41,8 @@ WAITING = {
     "timer": (timedelta(minutes=5), "A time-out is late by {}.", "read the log of the router"),
 }
 """Kind of what waits -> how long it may, the sentence if it waits longer, and the command."""
+CHECK_COMMANDS = {"silence": "postkamer silence show"}
+"""Check of a number -> the command that shows more than `check --live` does."""
 UNWELL = {"warning": "needs attention", "wrong": "is wrong"}
 """State of a check of a number that is a problem -> the words for it."""
 
@@ -114,7 +128,8 @@ def _numbers(snapshot: Snapshot) -> Iterator[Problem]:
             if words := UNWELL.get(check.state):
                 detail = f": {check.detail}" if check.detail else ""
                 text = f"{check.name} of {about} {words}{detail}."
-                yield Problem(about, text[0].upper() + text[1:], CHECK_LIVE)
+                command = CHECK_COMMANDS.get(check.name, CHECK_LIVE)
+                yield Problem(about, text[0].upper() + text[1:], command)
 
 
 def _sending(about: str, number: Number, at: datetime) -> Iterator[Problem]:
@@ -166,8 +181,13 @@ def _disk(snapshot: Snapshot) -> Iterator[Problem]:
 def _balance(snapshot: Snapshot) -> Iterator[Problem]:
     for each in snapshot.balance:
         if not each.closes:
-            text = f"The balance of {each.name} does not close: {each.detail}."
+            text = f"{count_of(each.missing, NOUNS[each.name])} cannot be found."
             yield Problem(f"balance {each.name}", text, "postkamer balance")
+    drawn_up = [each.drawn_up_at for each in snapshot.balance if each.drawn_up_at]
+    age = snapshot.at - min(drawn_up, default=snapshot.at)
+    if age >= LATE_BALANCE:
+        text = f"The balance was drawn up {format_span(age)} ago, and not since."
+        yield Problem(f"balance {WHOLE}", text, "read the log of the archiver")
 
 
 PROBLEMS: tuple[Callable[[Snapshot], Iterator[Problem]], ...] = (

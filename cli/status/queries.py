@@ -6,6 +6,7 @@ database has only after its latest migration.
 
 from collections.abc import Mapping
 
+from archiver.balance.store import GAP_SECONDS
 from cli.status.answers import Scope
 from cli.status.snapshot import CAP
 from services.postgres.database import Query
@@ -82,11 +83,34 @@ DATABASE = """
 select pg_database_size(current_database()) as used, host(inet_server_addr()) as address,
     (select setting from pg_settings where name = 'data_directory') as folder
 """
-WAITING_EVENTS = f"""
-select destination, count(*) as waiting, min(at) as since from (
-    select destination, at from router.waiting limit {CAP + 1}) waiting group by destination
+WAITING_EVENTS = """
+select known.destination, sum(newest.n - oldest.n + 1)::bigint as waiting,
+    min(oldest.at) as since
+from generate_series(0, $1::int - 1) lines (number)
+cross join unnest($2::text[]) known (destination)
+cross join lateral (select n, at from router.waiting where partition = lines.number
+    and destination = known.destination order by n limit 1) oldest
+cross join lateral (select n from router.waiting where partition = lines.number
+    and destination = known.destination order by n desc limit 1) newest
+group by known.destination
 """
-OPTIONAL = {"waiting_events"}
+HEALTH = """
+select number, "check" as name, state, detail from deliverer.number_health
+order by number, "check"
+"""
+SILENCE = """
+select number, silent_since, counts_from, usual_gap_seconds from router.silence order by number
+"""
+MISSING = f"""
+select equation, count(*) as missing from (
+    (select equation from balance.open where part = 'missing' limit {CAP + 1})
+    union all
+    (select 'batch' from router.gap where accepted_at is null
+        and since < now() - make_interval(secs => $1) limit {CAP + 1})
+) missing group by equation
+"""
+BALANCE = "select begun_at, round_at from balance.progress"
+OPTIONAL = {"waiting_events", "health", "silence"}
 
 
 def list_queries(scope: Scope) -> Mapping[str, Query]:
@@ -95,10 +119,14 @@ def list_queries(scope: Scope) -> Mapping[str, Query]:
         "leases": Query(LEASES),
         "pauses": Query(PAUSES),
         "destinations": Query(DESTINATIONS, (list(scope.destinations),)),
-        "waiting_events": Query(WAITING_EVENTS),
+        "waiting_events": Query(WAITING_EVENTS, (scope.partitions, list(scope.destinations))),
         "numbers": Query(NUMBERS, (list(scope.numbers),)),
         "held": Query(HELD),
         "in_doubt": Query(IN_DOUBT),
+        "health": Query(HEALTH),
+        "silence": Query(SILENCE),
+        "balance": Query(BALANCE),
+        "missing": Query(MISSING, (GAP_SECONDS,)),
         "timers": Query(TIMERS),
         "files": Query(FILES),
         "archive": Query(ARCHIVE),

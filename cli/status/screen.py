@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from cli.status.problems import WHOLE
 from cli.status.snapshot import (
     Check,
     Destination,
@@ -254,9 +255,15 @@ def _size(size: int | None) -> str:
 
 
 def _balance(snapshot: Snapshot) -> Iterator[Row]:
-    for each in snapshot.balance:
-        word = "closes" if each.closes else "does not close"
-        yield Row(_state(snapshot, f"balance {each.name}"), (each.name, word, each.detail))
+    """Yield the equations that do not close; if all do, a row for the whole."""
+    broken = [each for each in snapshot.balance if not each.closes]
+    whole = [msgspec.structs.replace(each, name=WHOLE) for each in snapshot.balance[:1]]
+    for each in broken or whole:
+        at = each.drawn_up_at
+        age = f"{format_span(snapshot.at - at)} ago" if at else NOTHING
+        word = "closes" if each.closes else "open"
+        state = _state(snapshot, f"balance {each.name}")
+        yield Row(state, (each.name, word, _number(each.missing), age))
 
 
 SECTIONS = (
@@ -279,6 +286,6 @@ SECTIONS = (
     Section(("waiting", "oldest", ">count", ""), _waiting),
     Section(("record", "state", ">queue", ">entries", ">aside", ">behind", "checkpoint"), _archive),
     Section(("disk", "free", ">of", ">our data", ""), _disk),
-    Section(("balance", "state", ""), _balance),
+    Section(("balance", "state", ">missing", "drawn up"), _balance),
 )
 """Columns of each section and its rows; one without rows is left out."""

@@ -134,12 +134,15 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     """Why the free space is not known; '' if it is."""
 
 
-class Balance(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the balance that does not close, or that does."""
+class Balance(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One equation of the balance, for all numbers and destinations together."""
 
     name: str
     closes: bool
-    detail: str = ""
+    missing: int = 0
+    """Things that are nowhere where they have to be."""
+    drawn_up_at: datetime | None = None
+    """Time of the last round of the balance."""
 
 
 class Problem(msgspec.Struct, frozen=True):

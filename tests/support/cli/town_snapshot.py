@@ -8,6 +8,7 @@ import msgspec
 from cli.status.problems import list_problems
 from cli.status.snapshot import (
     Archive,
+    Balance,
     Destination,
     Number,
     Partition,
@@ -86,6 +87,10 @@ TOWN = Snapshot(
         Volume(name="files", free=77 * GIGABYTE, total=96 * GIGABYTE),
         Volume(name="database", used=4 * GIGABYTE, note="PostgreSQL does not tell"),
         Volume(name="broker", free=30 * GIGABYTE, limit=2 * GIGABYTE),
+    ),
+    balance=tuple(
+        Balance(name=name, closes=True, drawn_up_at=ago(seconds=12))
+        for name in ("receipt", "item", "record", "delivery", "send", "batch")
     ),
 )
 

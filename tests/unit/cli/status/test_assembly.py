@@ -8,7 +8,8 @@ import pytest
 from cli.status.answers import Answers, BrokerDisk, Scope, ServiceAnswer
 from cli.status.assembly import build_snapshot
 from cli.status.collect import parse_broker_disk, scope_of_services
-from cli.status.snapshot import OtherInstance, Queue
+from cli.status.problems import NOUNS
+from cli.status.snapshot import Check, OtherInstance, Queue
 from cli.status.words import format_bytes, format_count, format_span
 from services.amqp.queue_status import ConsumerStatus, QueueLength
 from services.disk_space import DiskSpace
@@ -156,3 +157,27 @@ def test_figures_fit_a_column() -> None:
     assert [format_count(n) for n in (None, 0, 10_000, 10_001)] == ["?", "0", "10,000", "10,000+"]
     sizes = [format_bytes(n) for n in (999, 1_500, 82_000_000_000, 4 * 10**12)]
     assert sizes == ["999 B", "1.5 kB", "82 GB", "4.0 TB"]
+
+
+def test_checks_of_a_number_are_the_rows_of_others() -> None:
+    silent = {"silent_since": ago(hours=3), "counts_from": ago(days=9), "usual_gap_seconds": 1200.0}
+    new = {"silent_since": None, "counts_from": None, "usual_gap_seconds": None}
+    token = {"number": "1065", "name": "token", "state": "warning", "detail": "it ends in 9 days"}
+    scope = Scope(numbers=["1065", "1066"])
+    answers = Answers(scope=scope, rows={"health": [token]})
+    answers.rows["silence"] = [silent | {"number": "1065"}, new | {"number": "1066"}]
+    first, second = build_snapshot(answers, AT).numbers
+    assert first.checks == (
+        Check("silence", "wrong", "for 3 h; usual is 20 min"),
+        Check("token", "warning", "it ends in 9 days"),
+    )
+    assert second.checks == (Check("silence", "unknown"),)
+
+
+def test_balance_has_all_equations_and_the_time_of_its_last_round() -> None:
+    answers = Answers(rows={"balance": [{"begun_at": ago(days=1), "round_at": ago(seconds=9)}]})
+    answers.rows["missing"] = [{"equation": "delivery", "missing": 2}]
+    balance = build_snapshot(answers, AT).balance
+    assert {each.name for each in balance} == set(NOUNS)
+    assert [each.name for each in balance if not each.closes] == ["delivery"]
+    assert {each.drawn_up_at for each in balance} == {ago(seconds=9)}

@@ -32,7 +32,7 @@ from tests.support.cli.town_snapshot import (
 REFUSED = RefusedChange("/etc/rules/afval.toml", 3, "rule afval: words: is missing")
 OLD, NEW = RulesStatus("a1"), RulesStatus("b2")
 LIVE = "postkamer check --live"
-COMING = {"balance"}
+COMING = {"silence"}
 """Commands that another part of the command line brings."""
 
 CASES: list[tuple[dict[str, Any], str, str]] = [
@@ -165,9 +165,19 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         "make room, or enlarge the volume",
     ),
     (
-        {"balance": [Balance(name="number 1065", closes=False, detail="3 messages too few")]},
-        "The balance of number 1065 does not close: 3 messages too few.",
+        {"balance": [Balance(name="delivery", closes=False, missing=3)]},
+        "3 deliveries cannot be found.",
         "postkamer balance",
+    ),
+    (
+        {"balance": [Balance(name="item", closes=True, drawn_up_at=ago(minutes=15))]},
+        "The balance was drawn up 15 min ago, and not since.",
+        "read the log of the archiver",
+    ),
+    (
+        {"numbers": [number("1065", checks=(Check("silence", "wrong", "for 3 h"),))]},
+        "Silence of number 1065 is wrong: for 3 h.",
+        "postkamer silence show",
     ),
     (
         {"faults": ["The broker does not answer (OSError)"]},

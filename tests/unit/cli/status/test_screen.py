@@ -48,6 +48,9 @@ Postkamer  2026-12-01 09:30:00Z  all is well
   files     77 GB      96 GB         -
 ? database  not known      -    4.0 GB  PostgreSQL does not tell
   broker    30 GB          -         -  takes nothing in below 2.0 GB
+
+  BALANCE  STATE   MISSING  DRAWN UP
+  total    closes        0  12 s ago
 """
 
 
@@ -108,10 +111,11 @@ def test_process_that_only_the_database_knows_is_shown() -> None:
     assert "? router     not asked  -        -        -             web2/33" in lines
 
 
-def test_balance_has_a_section_once_there_are_rows() -> None:
-    assert not any("BALANCE" in line for line in format_screen(town(), 80))
-    lines = format_screen(town(balance=(Balance(name="number 1065", closes=True),)), 80)
-    assert lines[-1] == "  number 1065  closes"
+def test_balance_shows_what_does_not_close() -> None:
+    closed, open = Balance(name="item", closes=True), Balance(name="send", closes=False, missing=2)
+    lines = format_screen(town(balance=(closed, open)), 80)
+    assert lines[-1] == "! send     open         2  -"
+    assert not any("BALANCE" in line for line in format_screen(town(balance=()), 80))
 
 
 def test_low_terminal_drops_blank_lines_first() -> None:
@@ -141,9 +145,9 @@ def list_keys(value: object) -> Iterator[str]:
 
 
 def test_page_names_every_key_of_the_json() -> None:
-    check, line = Check("token", "fine"), Balance(name="total", closes=True)
+    check = Check("token", "fine")
     numbers = (number("1065", checks=(check,)),)
-    snapshot = msgspec.structs.replace(unwell_town(), numbers=numbers, balance=(line,))
+    snapshot = msgspec.structs.replace(unwell_town(), numbers=numbers)
     snapshot = msgspec.structs.replace(snapshot, others=(OtherInstance("router", "web2/33"),))
     page = (ROOT / "docs" / "operators" / "screen.md").read_text()
     keys = set(list_keys(msgspec.json.decode(msgspec.json.encode(snapshot))))
