@@ -110,7 +110,7 @@ select equation, count(*) as missing from (
 ) missing group by equation
 """
 BALANCE = "select begun_at, round_at from balance.progress"
-OPTIONAL = {"waiting_events", "health", "silence"}
+OPTIONAL = {"health", "silence"}
 
 
 def list_queries(scope: Scope) -> Mapping[str, Query]:

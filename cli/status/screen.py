@@ -185,10 +185,10 @@ def _destinations(snapshot: Snapshot) -> Iterator[Row]:
     for each in snapshot.destinations:
         word = _destination_word(each)
         state = _state(snapshot, f"destination {each.id}", is_known=word != "not known")
-        ready, counts = each.queue.ready, (each.window, each.aside, each.waiting, each.parked)
+        exact, counts = (each.queue.ready, each.waiting), (each.window, each.aside, each.parked)
         since = f"{format_span(snapshot.at - each.paused_since)}: " if each.paused_since else ""
         last = f"{since}{each.reason}" if since else _owner(each.queue)
-        yield Row(state, (each.id, word, _exact(ready), *map(_number, counts), last))
+        yield Row(state, (each.id, word, *map(_exact, exact), *map(_number, counts), last))
 
 
 def _destination_word(each: Destination) -> str:
@@ -274,9 +274,9 @@ SECTIONS = (
             "destination",
             "state",
             ">queue",
+            ">overflow",
             ">window",
             ">aside",
-            ">overflow",
             ">parked",
             "owner, or why",
         ),

@@ -26,10 +26,10 @@ Postkamer  2026-12-01 09:30:00Z  all is well
   0          fine       0      4  router web1/611
   1          fine       0      5  router web1/611
 
-  DESTINATION  STATE  QUEUE  WINDOW  ASIDE  OVERFLOW  PARKED  OWNER, OR WHY
-  crm          fine       0      16      0         0       0  deliverer web1/911
-  ita          fine       0      16      0         0       0  deliverer web1/911
-  piket        fine       0      16      0         0       0  deliverer web1/911
+  DESTINATION  STATE  QUEUE  OVERFLOW  WINDOW  ASIDE  PARKED  OWNER, OR WHY
+  crm          fine       0         0      16      0       0  deliverer web1/911
+  ita          fine       0         0      16      0       0  deliverer web1/911
+  piket        fine       0         0      16      0       0  deliverer web1/911
 
   NUMBER           STATE  QUEUED  HELD  IN DOUBT  HEALTH
   106540352242922  open        0     0         0  -
@@ -77,7 +77,7 @@ def test_problems_come_first_with_their_commands() -> None:
     ]
     assert "  and 2 more: `postkamer status --json` has them all" in lines
     crm = next(line for line in lines if line.startswith("! crm  "))
-    assert crm.startswith("! crm          failing  20,411       1      0         0       0  2 h 5")
+    assert crm.startswith("! crm          failing  20,411         0       1      0       0  2 h 5")
 
 
 def test_row_with_a_problem_has_a_sign_and_a_word() -> None:
@@ -131,7 +131,7 @@ def test_pause_of_a_moment_is_shown_and_no_problem() -> None:
     short = destination("crm", paused_by="failures", paused_since=ago(seconds=4), reason="503")
     lines = format_screen(town(destinations=(short,)), 80)
     assert lines[0].endswith("all is well")
-    assert "  crm          failing      0      16      0         0       0  4 s: 503" in lines
+    assert "  crm          failing      0         0      16      0       0  4 s: 503" in lines
 
 
 def list_keys(value: object) -> Iterator[str]:
