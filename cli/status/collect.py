@@ -15,11 +15,11 @@ from cli.status.queries import OPTIONAL, list_queries
 from cli.status.service_answers import SECONDS, ask_services, read_page
 from services.amqp import topology
 from services.amqp.connection import BROKER_ERRORS
-from services.amqp.queue_lengths import read_queue_lengths
+from services.amqp.queue_lengths import asking_connection, read_queue_lengths
 from services.config.settings import StatusSettings
 from services.disk_space import DiskSpace
 from services.files.volume import read_disk_space
-from services.postgres.database import DATABASE_ERRORS, run_queries
+from services.postgres.database import DATABASE_ERRORS, reading_connection, run_queries
 
 METRICS_BYTES = 4 * 1024 * 1024
 DISK_FREE = "rabbitmq_disk_space_available_bytes"
@@ -29,14 +29,15 @@ UNDEFINED_TABLE = "42P01"
 
 
 async def collect_answers(options: StatusSettings) -> Answers:
-    """Ask all sources."""
+    """Ask all sources. Broker and database are connected to while the scope is being found."""
     answers = Answers()
     asked = asyncio.create_task(asyncio.to_thread(ask_services, options.ops_urls))
-    answers.scope = await _find_scope(options.config, asked, answers.faults)
-    answers.services, *_ = await asyncio.gather(
+    scope = asyncio.create_task(_find_scope(options.config, asked, answers.faults))
+    answers.services, answers.scope, *_ = await asyncio.gather(
         asked,
-        _ask_broker(options, answers),
-        _ask_database(options, answers),
+        scope,
+        _ask_broker(options, answers, scope),
+        _ask_database(options, answers, scope),
         _ask_metrics(options, answers),
     )
     return answers
@@ -50,7 +51,9 @@ async def _find_scope(
     done, _ = await asyncio.wait([asked], timeout=None if path is None else SOON_SECONDS)
     scope = scope_of_services(asked.result()) if done else Scope()
     is_whole = scope.partitions and scope.destinations
-    return scope if path is None or is_whole else _scope_of_configuration(path, faults)
+    if path is None or is_whole:
+        return scope
+    return await asyncio.to_thread(_scope_of_configuration, path, faults)
 
 
 def scope_of_services(answers: Sequence[ServiceAnswer]) -> Scope:
@@ -81,49 +84,47 @@ def _scope_of_configuration(path: Path, faults: list[str]) -> Scope:
     )
 
 
-async def _ask_broker(options: StatusSettings, answers: Answers) -> None:
+async def _ask_broker(
+    options: StatusSettings, answers: Answers, scope: "asyncio.Task[Scope]"
+) -> None:
     if options.amqp_url is None:
         answers.not_asked.append("The broker is not asked: POSTKAMER_AMQP_URL is missing")
         return
-    scope, urls = answers.scope, options.amqp_url.get_secret_value()
-    names = [each.name for each in topology.queues(scope.partitions, scope.destinations)]
     try:
-        async with asyncio.timeout(SECONDS):
-            lengths = await read_queue_lengths(urls, names, SECONDS)
+        async with asking_connection(options.amqp_url.get_secret_value(), SECONDS) as connection:
+            known = await scope
+            names = [each.name for each in topology.queues(known.partitions, known.destinations)]
+            async with asyncio.timeout(SECONDS):
+                lengths = await read_queue_lengths(connection, names)
     except (*BROKER_ERRORS, TimeoutError) as error:
         answers.faults.append(f"The broker does not answer ({type(error).__name__})")
         return
     answers.queues = {each.name: each for each in lengths}
 
 
-async def _ask_database(options: StatusSettings, answers: Answers) -> None:
+async def _ask_database(
+    options: StatusSettings, answers: Answers, scope: "asyncio.Task[Scope]"
+) -> None:
     if options.database_url is None:
         answers.not_asked.append("The database is not asked: POSTKAMER_DATABASE_URL is missing")
         return
-    url, queries = options.database_url.get_secret_value(), list_queries(answers.scope)
-    refused: list[str] = []
+    url, refused = options.database_url.get_secret_value(), list[str]()
     try:
-        async with (
-            asyncio.timeout(SECONDS),
-            aclosing(run_queries(url, "postkamer-status", queries, SECONDS)) as results,
-        ):
-            async for name, result in results:
-                if not isinstance(result, Exception):
-                    answers.rows[name] = result
-                elif name not in OPTIONAL or _sqlstate(result) != UNDEFINED_TABLE:
-                    refused.append(f"{name} ({type(result).__name__})")
+        async with reading_connection(url, "postkamer-status", SECONDS) as connection:
+            queries = list_queries(await scope)
+            async with asyncio.timeout(SECONDS), aclosing(run_queries(connection, queries)) as all:
+                async for name, result in all:
+                    if isinstance(result, list):
+                        answers.rows[name] = result
+                    elif name not in OPTIONAL or result.sqlstate != UNDEFINED_TABLE:
+                        refused.append(f"{name} ({type(result).__name__})")
     except DATABASE_ERRORS as error:
-        how_many = f"{len(answers.rows)} of {len(queries)} questions"
-        late = f"The database answered {how_many} within {SECONDS:.0f} s"
+        some = f"The database answered {len(answers.rows)} questions within {SECONDS:.0f} s"
         none = f"The database does not answer ({type(error).__name__})"
-        answers.faults.append(late if answers.rows else none)
+        answers.faults.append(f"{some}, not all" if answers.rows else none)
     if refused:
         answers.faults.append(f"The database refuses to tell: {', '.join(refused)}")
     answers.database_disk = await _read_database_disk(answers.rows.get("database", []))
-
-
-def _sqlstate(error: Exception) -> object:
-    return getattr(error, "sqlstate", None)
 
 
 async def _read_database_disk(rows: Rows) -> DiskSpace | None:

@@ -4,30 +4,34 @@ A passive declaration tells the messages that are ready and the consumers. It te
 messages in hand nor the bytes: the broker's metrics have those.
 """
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import ChannelNotFoundEntity
 
-from services.amqp.connection import BROKER_ERRORS
+from services.amqp.connection import BROKER_ERRORS, close
 from services.amqp.queue_status import QueueLength
 
 LIBRARY_LOGS = ("aiormq.connection", "aio_pika.robust_connection", "aiormq.channel")
 NO_QUEUE = "there is no such queue"
 
 
-async def read_queue_lengths(urls: str, names: Sequence[str], seconds: float) -> list[QueueLength]:
-    """Return the length of each queue, from the first node that answers. BROKER_ERRORS or
-    TimeoutError if none does. `urls` has one AMQP URL per node, comma separated."""
+@asynccontextmanager
+async def asking_connection(urls: str, seconds: float) -> AsyncIterator[AbstractConnection]:
+    """Connect to the first node that answers. BROKER_ERRORS or TimeoutError if none does. `urls`
+    has one AMQP URL per node, comma separated."""
     for name in LIBRARY_LOGS:  # the library also logs each error that it raises
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    connection = await _connect(urls.split(","), seconds)
+    async with asyncio.timeout(seconds):
+        connection = await _connect(urls.split(","), seconds)
     try:
-        return await _declare_all(connection, names)
+        yield connection
     finally:
-        await connection.close()
+        await close(connection)
 
 
 async def _connect(urls: Sequence[str], seconds: float) -> AbstractConnection:
@@ -40,7 +44,10 @@ async def _connect(urls: Sequence[str], seconds: float) -> AbstractConnection:
     return await aio_pika.connect(last.strip(), timeout=seconds)
 
 
-async def _declare_all(connection: AbstractConnection, names: Sequence[str]) -> list[QueueLength]:
+async def read_queue_lengths(
+    connection: AbstractConnection, names: Sequence[str]
+) -> list[QueueLength]:
+    """Return the length of each queue, in this order."""
     lengths: list[QueueLength] = []
     channel: AbstractChannel | None = None
     for name in names:

@@ -73,28 +73,36 @@ class Query(NamedTuple):
     parameters: tuple[object, ...] = ()
 
 
-async def run_queries(
-    url: str, name: str, queries: Mapping[str, Query], seconds: float
-) -> AsyncGenerator[tuple[str, "list[dict[str, object]] | Exception"], None]:
-    """Connect once, and yield the rows of each query, or the error that it failed with.
+@asynccontextmanager
+async def reading_connection(
+    url: str, name: str, seconds: float
+) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
+    """Connect once, to read: the connection and each statement have at most `seconds`.
 
-    DATABASE_ERRORS if the database cannot be reached. A statement has at most `seconds`; nothing is
-    written. The connection is dropped at the end, since saying goodbye to a hung server takes long.
+    The connection is dropped at the end, since saying goodbye to a hung server takes long.
     """
     limits = {"application_name": name, "default_transaction_read_only": "on"}
     connection = await asyncpg.connect(
         url, timeout=seconds, command_timeout=seconds, server_settings=limits | SESSION_SETTINGS
     )
     try:
-        for each, (sql, parameters) in queries.items():
-            try:
-                rows = [dict(row) for row in await connection.fetch(sql, *parameters)]
-            except asyncpg.PostgresError as error:
-                yield each, error
-            else:
-                yield each, rows
+        yield connection
     finally:
         connection.terminate()
+
+
+async def run_queries(
+    connection: "asyncpg.Connection[asyncpg.Record]", queries: Mapping[str, Query]
+) -> AsyncGenerator[tuple[str, "list[dict[str, object]] | asyncpg.PostgresError"], None]:
+    """Yield the rows of each query, or the error that the server answered. DATABASE_ERRORS if it
+    does not answer."""
+    for name, (sql, parameters) in queries.items():
+        try:
+            rows = [dict(row) for row in await connection.fetch(sql, *parameters)]
+        except asyncpg.PostgresError as error:
+            yield name, error
+        else:
+            yield name, rows
 
 
 def is_transient(error: BaseException) -> bool:

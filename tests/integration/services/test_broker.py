@@ -17,7 +17,7 @@ from services.amqp import topology
 from services.amqp.connection import BrokerConnection, broker_connection
 from services.amqp.consumer import Consumer, Inbox, run_consumer
 from services.amqp.publisher import Publisher, PublishUnconfirmed
-from services.amqp.queue_lengths import NO_QUEUE, read_queue_lengths
+from services.amqp.queue_lengths import NO_QUEUE, asking_connection, read_queue_lengths
 from services.amqp.queue_status import QueueLength
 from services.contract import ArchiveBatch, PartitionBatch, Record
 from services.tasks import background_task, cancel_and_wait
@@ -228,7 +228,9 @@ async def test_one_consumer_is_active_and_the_next_takes_over_its_messages(
             assert not second.numbers
             assert (first.status.active, stand_by.status.active) == (True, False)
             assert first.status.confirmed and stand_by.status.confirmed
-            assert await read_queue_lengths(broker.url, [KEY], 5) == [QueueLength(KEY, 0, 1)]
+            async with asking_connection(broker.url, 5) as connection:
+                lengths = await read_queue_lengths(connection, [KEY])
+            assert lengths == [QueueLength(KEY, 0, 1)]
             await cancel_and_wait(holding)
             await second.until_took(3)
     assert second.numbers == [0, 1, 2]
@@ -239,9 +241,9 @@ async def test_broker_tells_the_lengths_of_queues_and_why_not(
 ) -> None:
     await publisher.publish(KEY, batch(0), 5)
     asked = ["router.partition.77", KEY, topology.ARCHIVE_QUEUE]
-    absent, known, unread = await read_queue_lengths(
-        f"amqp://127.0.0.1:1/,{broker.url_for('router', PASSWORDS['router'])}", asked, 5
-    )
+    urls = f"amqp://127.0.0.1:1/,{broker.url_for('router', PASSWORDS['router'])}"
+    async with asking_connection(urls, 5) as connection:
+        absent, known, unread = await read_queue_lengths(connection, asked)
     assert (absent.name, absent.fault) == (asked[0], NO_QUEUE)
     assert known == QueueLength(KEY, ready=1)
     assert unread == QueueLength(topology.ARCHIVE_QUEUE)
