@@ -35,6 +35,7 @@ LEAST_FREE = 0.10
 ROOM_OF_LIMITS = 2
 """The broker takes nothing in below its limit, so twice as much must be free."""
 CHECK_LIVE = "postkamer check --live"
+DESTINATIONS = "postkamer destination list"
 LOG = "read the log of that service, and start it again"
 WAITING = {
     "file": (timedelta(days=1), "The oldest file has waited for {}.", "postkamer files list"),
@@ -100,9 +101,9 @@ def _destinations(snapshot: Snapshot) -> Iterator[Problem]:
         yield from _queue(about, each.queue)
         yield from _pause(about, each, snapshot.at)
         if each.waiting:
-            events = count_of(each.waiting, "event|events")
+            events = "1 event" if each.waiting == 1 else f"{each.waiting:,} events"
             text = f"{events} for {each.id} found no room in its queue."
-            yield Problem(about, text, "postkamer destination list")
+            yield Problem(about, text, DESTINATIONS)
         if each.parked:
             text = f"Parked for {each.id}: {count_of(each.parked, 'delivery|deliveries')}."
             yield Problem(about, text, f"postkamer parked list --destination {each.id}")
@@ -117,7 +118,7 @@ def _pause(about: str, destination: Destination, at: datetime) -> Iterator[Probl
         text = f"A person paused {id} {span} ago: {reason}."
         yield Problem(about, text, f"postkamer destination resume {id}")
     elif at - since >= SHORT_PAUSE:
-        yield Problem(about, f"{id} has failed for {span}: {reason}.", CHECK_LIVE)
+        yield Problem(about, f"{id} has failed for {span}: {reason}.", DESTINATIONS)
 
 
 def _numbers(snapshot: Snapshot) -> Iterator[Problem]:

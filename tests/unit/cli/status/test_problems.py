@@ -97,7 +97,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
             ]
         },
         "crm has failed for 1 min: the destination answered 503.",
-        LIVE,
+        "postkamer destination list",
     ),
     (
         {"destinations": [destination("crm", parked=10_001)]},
