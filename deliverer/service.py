@@ -48,7 +48,7 @@ from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
 from services.http.application import operations_app
 from services.http.server import serve
-from services.http.service_status import ServiceParts
+from services.http.service_status import DestinationStatus, ServiceParts
 from services.instance import instance_name
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
@@ -108,7 +108,7 @@ async def deliverer(
         sends = await enter(_run_sending(pool, files, accounts, attempts.record))
         read_receipts = await enter(_run_read_receipts(pool, accounts))
         count = await enter(background_task(_count_parked(settlements, config.destinations)))
-        parts = partial(_parts, consumers, shared.sessions, tuple(accounts))
+        parts = partial(_parts, config, consumers, shared.sessions)
         app = operations_app(partial(readiness_problems, pool, consumers), parts=parts)
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         deliveries = [task for consumer, tasks in engines for task in (consumer.task, *tasks)]
@@ -117,12 +117,15 @@ async def deliverer(
 
 
 def _parts(
-    consumers: Sequence[Consumer], sessions: Mapping[str, Session], numbers: tuple[str, ...]
+    config: Configuration, consumers: Sequence[Consumer], sessions: Mapping[str, Session]
 ) -> ServiceParts:
     return ServiceParts(
         consumers=tuple(consumer.status for consumer in consumers),
-        destinations=tuple(session.status() for session in sessions.values()),
-        numbers=numbers,
+        destinations=tuple(
+            sessions[each.id].status() if each.id in sessions else DestinationStatus(each.id)
+            for each in config.destinations
+        ),
+        numbers=tuple(number.id for number in config.numbers),
     )
 
 

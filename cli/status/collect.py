@@ -112,8 +112,9 @@ async def _ask_database(
     try:
         async with reading_connection(url, "postkamer-status", SECONDS) as connection:
             queries = list_queries(await scope)
-            async with asyncio.timeout(SECONDS), aclosing(run_queries(connection, queries)) as all:
-                async for name, result in all:
+            answered = aclosing(run_queries(connection, queries))
+            async with asyncio.timeout(SECONDS), answered as results:
+                async for name, result in results:
                     if isinstance(result, list):
                         answers.rows[name] = result
                     elif name not in OPTIONAL or result.sqlstate != UNDEFINED_TABLE:

@@ -74,7 +74,7 @@ def _services(snapshot: Snapshot) -> Iterator[Problem]:
 def _rules(snapshot: Snapshot) -> Iterator[Problem]:
     rules = [service.rules for service in snapshot.services if service.rules]
     for refused in dict.fromkeys(each.refused for each in rules if each.refused):
-        text = f"A change of the rules is not in force: {refused}."
+        text = f"A change of the rules is not in force: {refused}"
         yield Problem("rules", text, "postkamer check")
     if len({each.version for each in rules}) > 1:
         text = "Not all services go by the same version of the rules."

@@ -121,7 +121,7 @@ async def test_status_has_exit_code_1_and_the_reason_for_each_service(
             f"third is not live: {address}/elsewhere answers something else.",
             f"service third {address}/elsewhere",
         ),
-        (f"A change of the rules is not in force: {REFUSED}.", "rules"),
+        (f"A change of the rules is not in force: {REFUSED}", "rules"),
     ]
 
 

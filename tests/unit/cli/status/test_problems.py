@@ -53,7 +53,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     ),
     (
         {"services": [service(name, rules=RulesStatus("a1", REFUSED)) for name in ("a", "b")]},
-        f"A change of the rules is not in force: {REFUSED}.",
+        f"A change of the rules is not in force: {REFUSED}",
         "postkamer check",
     ),
     (
