@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -253,6 +253,10 @@ class DelivererSettings(Settings, NetworkSettings):
     """URL of clamd; '' scans no file."""
     archiver_url: Url = "http://127.0.0.1:8083"
     """Address of the archiver's API for CRMs, which ask there for content that events leave out."""
+    webhook_url: Url | Literal[""] = ""
+    """Public address of the gateway's webhook; '' takes the address that Meta names."""
+    meta_app_secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(_split)] = ()
+    """App secrets, with which the hourly checks also see the fields of the webhook."""
     deliverer_ops_port: Port = 9082
 
 

@@ -1,0 +1,79 @@
+"""Webhooks that Meta sends us: the app's subscription, its fields, and the address. Pure."""
+
+from deliverer.meta.health.finding import Finding, Shown, objects
+
+OBJECT = "whatsapp_business_account"
+FIELDS: dict[str, str] = {
+    "messages": "messages of citizens, and statuses of ours",
+    "account_alerts": "Meta's warnings about the account",
+    "account_review_update": "Meta's decision about the account",
+    "account_update": "a restriction, a violation or a ban",
+    "business_capability_update": "the limit on writing first",
+    "message_template_components_update": "a changed text of a template",
+    "message_template_quality_update": "the quality of a template",
+    "message_template_status_update": "a template that is approved, paused or disabled",
+    "phone_number_name_update": "the decision about the name that citizens see",
+    "phone_number_quality_update": "the quality of the number",
+    "security": "a changed PIN",
+    "template_category_update": "a template that becomes more expensive",
+    "user_preferences": "a citizen who wants no more messages",
+}
+"""Field of the webhook -> its use. The first is the service itself; the others raise alarms."""
+ESSENTIAL = "messages"
+
+NOBODY = (
+    "No app receives the webhooks of this WhatsApp Business Account: messages of citizens do not"
+    " arrive. Subscribe the app (POST /{WABA}/subscribed_apps)."
+)
+ANOTHER = (
+    "Another app receives the webhooks of this WhatsApp Business Account, and the app of our token"
+    " does not: messages of citizens do not arrive. Subscribe it (POST /{WABA}/subscribed_apps)."
+)
+SUBSCRIBED = "The app receives the webhooks of this WhatsApp Business Account."
+SOME_APP = "An app receives the webhooks; the token did not show if it is ours."
+NO_WABA = "The WhatsApp Business Account is not known: set waba of the number in postkamer.toml."
+NO_SECRET = (
+    "Meta shows the fields to the app itself only: give the deliverer the app secret"
+    " (POSTKAMER_META_APP_SECRETS) to have them checked."
+)
+WRONG_SECRETS = "None of the deliverer's app secrets is that of the app of our token."
+NO_APP = "The token did not show which app it belongs to: see the check of the token."
+NO_WEBHOOK = "The app has no active webhook for WhatsApp: messages of citizens do not arrive."
+NO_MESSAGES = "The app does not receive the field messages: messages of citizens do not arrive."
+MISSING = "The app does not receive: {}. Choose them in the app's webhook settings."
+ALL_FIELDS = "The app receives all {} fields that Postkamer uses."
+
+
+def judge_subscription(shown: Shown, app: str) -> Finding:
+    """Judge the apps that are subscribed to the account; `app` is ours, '' if it is not known."""
+    apps = [each.get("whatsapp_business_api_data") for each in objects(shown.get("data"))]
+    ids = {str(each.get("id", "")) for each in objects(apps)}
+    if not ids:
+        return Finding("wrong", NOBODY)
+    if not app:
+        return Finding("fine", SOME_APP)
+    return Finding("fine", SUBSCRIBED) if app in ids else Finding("wrong", ANOTHER)
+
+
+def judge_fields(shown: Shown) -> Finding:
+    """Judge the fields to which the app is subscribed."""
+    found = next((s for s in objects(shown.get("data")) if s.get("object") == OBJECT), {})
+    if not found or found.get("active") is False:
+        return Finding("wrong", NO_WEBHOOK)
+    names = {each.get("name") for each in objects(found.get("fields"))}
+    missing = [name for name in FIELDS if name not in names]
+    if ESSENTIAL in missing:
+        return Finding("wrong", NO_MESSAGES)
+    if missing:
+        return Finding("warning", MISSING.format(", ".join(missing)))
+    return Finding("fine", ALL_FIELDS.format(len(FIELDS)))
+
+
+def find_callback(shown: Shown) -> str:
+    """Return the address to which Meta sends the number's messages: that of the number, else that
+    of the account, else the app's; '' if Meta names none."""
+    addresses = shown.get("webhook_configuration")
+    if not isinstance(addresses, dict):
+        return ""
+    order = (addresses.get(name) for name in ("phone_number", OBJECT, "application"))
+    return next((each for each in order if isinstance(each, str) and each), "")

@@ -1,0 +1,16 @@
+"""Certificate that a server showed, or the failure to get one, as data. Pure."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+CertificateFailure = Literal[
+    "", "name", "refused", "timeout", "tls", "expired", "not_yet", "self_signed", "chain", "host"
+]
+
+
+class ShownCertificate(msgspec.Struct, frozen=True):
+    failure: CertificateFailure = ""
+    not_before: datetime | None = None
+    not_after: datetime | None = None
