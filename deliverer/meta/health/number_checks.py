@@ -58,9 +58,10 @@ async def _look_at_meta(account: Account, outside: Outside, now: datetime) -> Fi
     status, token = await asyncio.gather(
         _node(account, outside, "health_status"), _debug_token(account, outside)
     )
-    waba, app = account.waba or _shown_account(status), _shown_app(token)
+    app = _shown_app(token)
+    waba = account.waba or (find_account(status) if isinstance(status, dict) else "")
     subscription, fields, words, limit, certificate = await asyncio.gather(
-        _look_at_subscription(account, outside, waba, app or ""),
+        _look_at_subscription(account, outside, waba, app or "") if waba else _no_account(status),
         _look_at_fields(account, outside, app),
         _look_at_words(account, outside),
         _look_at_limit(account, outside),
@@ -70,17 +71,12 @@ async def _look_at_meta(account: Account, outside: Outside, now: datetime) -> Fi
         "subscription": subscription,
         "fields": fields,
         "version": judge_version(account.graph_url, now),
-        "token": judge_token(token, waba or "", now),
+        "token": judge_token(token, waba, now),
         **words,
         "limit": limit,
         "payment": judge_account(status) if isinstance(status, dict) else status,
         "certificate": certificate,
     }
-
-
-def _shown_account(status: Shown | Finding | None) -> str | None:
-    """Return the account that the status names, '' if it names none, None without an answer."""
-    return None if status is None else find_account(status) if isinstance(status, dict) else ""
 
 
 def _shown_app(token: Response) -> str | None:
@@ -89,12 +85,15 @@ def _shown_app(token: Response) -> str | None:
 
 
 async def _look_at_subscription(
-    account: Account, outside: Outside, waba: str | None, app: str
+    account: Account, outside: Outside, waba: str, app: str
 ) -> Finding | None:
-    if not waba:
-        return None if waba is None else Finding("unknown", webhook_fields.NO_WABA)
     answer = read_answer(await _get(account, outside, f"{waba}/subscribed_apps"))
     return judge_subscription(answer, app) if isinstance(answer, dict) else answer
+
+
+async def _no_account(status: Shown | Finding | None) -> Finding | None:
+    """Return the reason why the account is not known."""
+    return Finding("unknown", webhook_fields.NO_WABA) if isinstance(status, dict) else status
 
 
 async def _look_at_fields(account: Account, outside: Outside, app: str | None) -> Finding | None:
@@ -143,8 +142,9 @@ async def _look_at_door(url: str, outside: Outside, now: datetime) -> Finding:
     return judge_certificate(door.host, await outside.fetch_certificate(*door), now)
 
 
-async def _node(account: Account, outside: Outside, id: str, fields: str) -> Shown | Finding | None:
-    return read_answer(await _get(account, outside, id, {"fields": fields}))
+async def _node(account: Account, outside: Outside, fields: str) -> Shown | Finding | None:
+    """Ask for fields of the number."""
+    return read_answer(await _get(account, outside, account.meta_id, {"fields": fields}))
 
 
 async def _debug_token(account: Account, outside: Outside) -> Response:
