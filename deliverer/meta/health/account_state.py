@@ -47,10 +47,12 @@ def judge_account(shown: Shown) -> Finding:
     if not isinstance(status, dict):
         return Finding("unknown", NO_STATUS)
     hindrances = [h for each in objects(status.get("entities")) for h in _hindrances(each)]
-    if not hindrances and read_word(status, "can_send_message") == "BLOCKED":
+    overall = read_word(status, "can_send_message")
+    if not hindrances and overall == "BLOCKED":
         hindrances = [Hindrance(True, NO_CAUSE)]
     if not hindrances:
-        return Finding("fine", NOTHING)
+        is_meta = overall in ("AVAILABLE", "LIMITED")
+        return Finding("fine", NOTHING) if is_meta else Finding("unknown", NO_STATUS)
     blocking = [each.text for each in hindrances if each.blocks]
     texts = "; ".join((blocking or [each.text for each in hindrances])[:MAX_PARTS])
     if blocking:

@@ -2,13 +2,12 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
 from deliverer.meta.health.finding import CHECKS, NO_ANSWER, Check, State
 from deliverer.meta.health.number_checks import Findings
-from services.postgres.database import Connection, Pool
+from services.postgres.database import Pool
 
 
 class NumberHealth(msgspec.Struct, frozen=True):
@@ -23,9 +22,9 @@ class NumberHealth(msgspec.Struct, frozen=True):
     since: datetime
 
 
-async def read_health(database: Pool | Connection | Any) -> list[NumberHealth]:
+async def read_health(pool: Pool) -> list[NumberHealth]:
     """Return all rows, by number, and in the order of the checks."""
-    rows = [NumberHealth(**row) for row in await database.fetch(_READ) if row["check"] in CHECKS]
+    rows = [NumberHealth(**row) for row in await pool.fetch(_READ) if row["check"] in CHECKS]
     order = list(CHECKS)
     return sorted(rows, key=lambda row: (row.number, order.index(row.check)))
 

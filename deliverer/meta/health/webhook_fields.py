@@ -1,6 +1,6 @@
 """Webhooks that Meta sends us: the app's subscription, its fields, and the address. Pure."""
 
-from deliverer.meta.health.finding import Finding, Shown, objects
+from deliverer.meta.health.finding import NOT_META, Finding, Shown, objects
 
 OBJECT = "whatsapp_business_account"
 FIELDS: dict[str, str] = {
@@ -46,6 +46,8 @@ ALL_FIELDS = "The app receives all {} fields that Postkamer uses."
 
 def judge_subscription(shown: Shown, app: str) -> Finding:
     """Judge the apps that are subscribed to the account; `app` is ours, '' if it is not known."""
+    if not isinstance(shown.get("data"), list):
+        return Finding("unknown", NOT_META)
     apps = [each.get("whatsapp_business_api_data") for each in objects(shown.get("data"))]
     ids = {str(each.get("id", "")) for each in objects(apps)}
     if not ids:
@@ -57,6 +59,8 @@ def judge_subscription(shown: Shown, app: str) -> Finding:
 
 def judge_fields(shown: Shown) -> Finding:
     """Judge the fields to which the app is subscribed."""
+    if not isinstance(shown.get("data"), list):
+        return Finding("unknown", NOT_META)
     found = next((s for s in objects(shown.get("data")) if s.get("object") == OBJECT), {})
     if not found or found.get("active") is False:
         return Finding("wrong", NO_WEBHOOK)
