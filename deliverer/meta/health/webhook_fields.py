@@ -5,20 +5,17 @@ from deliverer.meta.health.finding import NOT_META, Finding, Shown, objects
 OBJECT = "whatsapp_business_account"
 FIELDS: dict[str, str] = {
     "messages": "messages of citizens, and statuses of ours",
-    "account_alerts": "Meta's warnings about the account",
-    "account_review_update": "Meta's decision about the account",
+    "message_template_status_update": "a template that may not be sent, or may be again",
+    "template_category_update": "a template that became marketing, for which an opt-out counts",
+    "user_preferences": "a citizen who turned marketing off",
     "account_update": "a restriction, a violation or a ban",
-    "business_capability_update": "the limit on writing first",
-    "message_template_components_update": "a changed text of a template",
-    "message_template_quality_update": "the quality of a template",
-    "message_template_status_update": "a template that is approved, paused or disabled",
+    "account_review_update": "Meta's decision about the account",
+    "account_alerts": "Meta's warnings about the account",
     "phone_number_name_update": "the decision about the name that citizens see",
-    "phone_number_quality_update": "the quality of the number",
-    "security": "a changed PIN",
-    "template_category_update": "a template that becomes more expensive",
-    "user_preferences": "a citizen who wants no more messages",
+    "security": "a PIN that was changed or requested",
 }
-"""Field of the webhook -> its use. The first is the service itself; the others raise alarms."""
+"""Field on which Postkamer acts -> its use; docs/operators/first-day.md lists the same. Without the
+first nothing works; without another an alarm is missing."""
 ESSENTIAL = "messages"
 
 NOBODY = (

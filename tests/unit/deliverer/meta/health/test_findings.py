@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from deliverer.meta.health.webhook_certificate import Door, judge_certificate, p
 from deliverer.meta.health.webhook_fields import find_callback, judge_fields, judge_subscription
 from deliverer.transport.response import Response
 from deliverer.transport.shown_certificate import CertificateFailure, ShownCertificate
+from services.whatsapp.account_events import NOTICES
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 ODD: list[Any] = [None, 5, "x", [], [5], {}, {"data": 5}, {"data": [5, {}]}, {"data": {}}]
@@ -138,8 +140,8 @@ def webhook(*names: str, **changed: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("shown", "state", "part"),
     [
-        (webhook(*webhook_fields.FIELDS, "flows"), "fine", "all 13 fields"),
-        (webhook(*list(webhook_fields.FIELDS)[:-1]), "warning", "user_preferences"),
+        (webhook(*webhook_fields.FIELDS, "flows"), "fine", "all 9 fields"),
+        (webhook(*list(webhook_fields.FIELDS)[:-1]), "warning", "security"),
         (webhook("security"), "wrong", "the field messages"),
         (webhook("messages", active=False), "wrong", "no active webhook"),
         ({"data": [{"object": "page"}]}, "wrong", "no active webhook"),
@@ -150,6 +152,12 @@ def test_fields_of_the_webhook_are_compared_with_those_that_we_need(
 ) -> None:
     finding = judge_fields(shown)
     assert (finding.state, part in finding.detail) == (state, True), finding
+
+
+def test_fields_that_we_need_are_those_that_the_operator_is_told_to_choose() -> None:
+    page = Path(__file__).parents[5] / "docs" / "operators" / "first-day.md"
+    assert all(f"`{name}`" in page.read_text() for name in webhook_fields.FIELDS)
+    assert webhook_fields.FIELDS.keys() - {"messages"} <= NOTICES.keys()
 
 
 @pytest.mark.parametrize(
