@@ -16,7 +16,7 @@ from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.destinations import DESTINATIONS
 from deliverer.destinations.openklant.desk.desk_store import command_outbox
-from deliverer.meta.accounts import Account, sending_accounts
+from deliverer.meta.accounts import Account
 from deliverer.meta.health import health_watch
 from deliverer.meta.health.health_store import HealthStore
 from deliverer.meta.health.health_watch import HealthWatch
@@ -62,15 +62,6 @@ POOL_SIZE = 16
 """Connections to PostgreSQL: one for each destination, the ledger and each relay; some spare."""
 SETTLE_LIMITS = BatchLimits(min_interval=0.020, flush_size=256)
 """Settlements are written every 20 ms. Only their batch message waits for it, no citizen does."""
-
-
-def load_accounts(
-    settings: DelivererSettings, config: Configuration, environ: Mapping[str, str]
-) -> dict[str, Account]:
-    """Return the account of each number. SettingsError lists every missing secret."""
-    token = settings.meta_access_token.get_secret_value()
-    app_secrets = [secret.get_secret_value() for secret in settings.meta_app_secrets]
-    return sending_accounts(config, settings.meta_graph_url, token, environ, app_secrets)
 
 
 @asynccontextmanager

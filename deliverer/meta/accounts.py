@@ -10,7 +10,7 @@ from services.config import accounts as provider_accounts
 from services.config.model import Configuration
 from services.config.numbers import LateAnswerTemplate, Number
 from services.config.providers import ProviderId, resource_url
-from services.config.settings import resolve_env
+from services.config.settings import GraphSettings, resolve_env
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +41,15 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """Time since the citizen last wrote within which a template to them is an answer."""
     quiet_hours: QuietHours | None = None
     """Hours in which no business-initiated message leaves."""
+
+
+def load_accounts(
+    settings: GraphSettings, config: Configuration, environ: Mapping[str, str]
+) -> dict[str, Account]:
+    """Return the account of each number. SettingsError lists every missing secret."""
+    token = settings.meta_access_token.get_secret_value()
+    app_secrets = [secret.get_secret_value() for secret in settings.meta_app_secrets]
+    return sending_accounts(config, settings.meta_graph_url, token, environ, app_secrets)
 
 
 def sending_accounts(

@@ -1,5 +1,6 @@
 """The hourly checks against the sandbox's Meta: all is well, and each thing that can go wrong."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,13 +8,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from cli.check.number_health import check_numbers, describe_findings
+from cli.check.servers import ServerCheck
 from deliverer.meta.accounts import Account
-from deliverer.meta.health.finding import CHECKS
+from deliverer.meta.health.finding import CHECKS, Finding
 from deliverer.meta.health.number_checks import Findings, Outside, look_at_number
 from deliverer.meta.health.webhook_fields import FIELDS
 from deliverer.transport.http_client import http_client
 from deliverer.transport.shown_certificate import ShownCertificate
 from services import clock
+from tests.support.deliverer.configuration import configuration
 from tests.support.sandbox_world import NUMBER, TOKEN, World
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -163,6 +167,25 @@ async def test_app_of_the_sandbox_receives_every_field_that_we_need(look: Look) 
         headers={"Authorization": "Bearer 634000000000002|sandbox-app-secret"},
     )  # fmt: skip
     assert FIELDS.keys() <= {each["name"] for each in body["data"][0]["fields"]}
+
+
+async def test_live_check_of_the_command_line_makes_the_same_checks(look: Look) -> None:
+    config = configuration(numbers=[{"id": NUMBER, "tenant": "almelo", "fallback": "balie"}])
+    env = {
+        "POSTKAMER_META_ACCESS_TOKEN": "sandbox-access-token",
+        "POSTKAMER_META_GRAPH_URL": f"{look.sandbox.url}/graph/v26.0",
+        "POSTKAMER_META_APP_SECRETS": "sandbox-app-secret",
+    }
+    await look.change(subscribed=False)
+    found = await asyncio.to_thread(check_numbers, config, env)
+    [fault], [warning] = found.faults, found.warnings
+    assert fault.startswith(f"number {NUMBER}: subscription: No app receives")
+    assert warning.startswith(f"number {NUMBER}: certificate: The address of the webhook has no")
+    for incomplete in ({}, {**env, "POSTKAMER_META_ACCESS_TOKEN": ""}):
+        assert check_numbers(config, incomplete) == ServerCheck()
+    fine = dict.fromkeys(CHECKS, Finding("fine", "x")) | {"token": Finding("not_offered", "x")}
+    assert describe_findings({NUMBER: fine}).checked == [f"number {NUMBER}"]
+    assert describe_findings({NUMBER: {"token": None}}).warnings
 
 
 async def test_state_that_meta_does_not_give_is_refused(look: Look) -> None:
