@@ -1,4 +1,4 @@
-"""Looks at each number every hour, and shows the findings as metrics.
+"""Looks at each number every hour, more often in trouble, and shows the findings as metrics.
 
 It runs beside sending and shares nothing with it but the pool: no failure here ends the deliverer.
 Every process shows the rows of all, so a number has one state whichever process looked.
@@ -20,6 +20,10 @@ from services import clock, metrics
 FIRST_SECONDS = 60.0
 """Time from the start to the first look: a process that is starting has better things to do."""
 LOOK_SECONDS = 3600.0
+AGAIN_SECONDS = 600.0
+"""Time to the next look where something is wrong, or brought no answer: so an alarm ends soon after
+it was mended. That is some 60 requests an hour; Meta allows 200 for an account, and 5,000 once it
+has a registered number."""
 JITTER = 0.1
 """Part of a time by which it may be longer, so that installations do not ask all at once."""
 CLAIM_SECONDS = 300.0
@@ -40,8 +44,10 @@ class HealthWatch:
         self, store: HealthStore, accounts: Mapping[str, Account], outside: Outside
     ) -> None:
         self._store, self._accounts, self._outside = store, accounts, outside
+        self._started = dict.fromkeys(accounts, clock.now())
 
     async def run(self) -> None:
+        show_health([], self._started)
         await self._guard(self._show)
         await asyncio.sleep(_with_jitter(FIRST_SECONDS))
         await self._guard(self._begin)
@@ -67,14 +73,21 @@ class HealthWatch:
             async with asyncio.timeout(LONGEST_LOOK):
                 findings = await look_at_number(account, self._outside, now)
             _log_changes(number, findings, await self._store.store(number, findings))
-            await self._store.finish(number, _with_jitter(LOOK_SECONDS))
+            await self._store.finish(number, _with_jitter(seconds_to_next(findings)))
 
     async def _show(self) -> None:
-        show_health(await self._store.read())
+        show_health(await self._store.read(), self._started)
 
 
-def show_health(rows: list[NumberHealth]) -> None:
-    """Set the metrics to these rows."""
+def seconds_to_next(findings: Findings) -> float:
+    """Return the time to the next look at a number."""
+    is_troubled = any(each is None or each.state == "wrong" for each in findings.values())
+    return AGAIN_SECONDS if is_troubled else LOOK_SECONDS
+
+
+def show_health(rows: list[NumberHealth], started: dict[str, datetime]) -> None:
+    """Set the metrics to these rows. A number without a row counts from the start, so that an alarm
+    sees if nothing looks at it."""
     gauges = (
         metrics.number_health,
         metrics.number_looked,
@@ -92,7 +105,7 @@ def show_health(rows: list[NumberHealth]) -> None:
         if row.until and (ends := ENDS.get(row.check)):
             ends.labels(row.number).set(row.until.timestamp())
         oldest[row.number] = min(oldest.get(row.number, row.looked_at), row.looked_at)
-    for number, looked_at in oldest.items():
+    for number, looked_at in (started | oldest).items():
         metrics.number_looked.labels(number).set(looked_at.timestamp())
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -12,7 +12,13 @@ from structlog.testing import capture_logs
 from deliverer.meta.accounts import Account
 from deliverer.meta.health.finding import CHECKS, Finding
 from deliverer.meta.health.health_store import HealthStore, NumberHealth, read_health
-from deliverer.meta.health.health_watch import HealthWatch, show_health
+from deliverer.meta.health.health_watch import (
+    AGAIN_SECONDS,
+    LOOK_SECONDS,
+    HealthWatch,
+    seconds_to_next,
+    show_health,
+)
 from deliverer.meta.health.number_checks import Outside
 from deliverer.transport.http_client import http_client
 from deliverer.transport.shown_certificate import ShownCertificate
@@ -21,6 +27,8 @@ from services.postgres.database import Pool, connection_pool
 from tests.support.sandbox_world import NUMBER, TOKEN, World, world
 
 OTHER = "206540352242923"
+EARLIER = datetime(2026, 11, 29, tzinfo=UTC)
+LOOKED = "postkamer_number_looked_timestamp_seconds"
 HEALTH = "postkamer_number_health"
 ENDS = "postkamer_number_token_expires_timestamp_seconds"
 
@@ -90,7 +98,7 @@ async def test_look_stores_and_shows_each_finding_and_logs_a_change_once(
         await store.begin(0)
         with capture_logs() as logs:
             await watch.look_at_due()
-        show_health(await store.read())
+        show_health(await store.read(), {NUMBER: EARLIER})
         return await rows(own), [(each["what"], each["status"]) for each in logs]
 
     await change(sandbox, "token", days=20)
@@ -111,7 +119,7 @@ async def test_look_stores_and_shows_each_finding_and_logs_a_change_once(
     assert (await look())[1] == []
     assert shown(HEALTH, check="payment", state="wrong") == 1
     assert shown(HEALTH, check="payment", state="fine") == 0
-    looked = shown("postkamer_number_looked_timestamp_seconds")
+    looked = shown(LOOKED)
     assert looked and looked >= after["payment"].looked_at.timestamp()
 
     await change(sandbox, "token")
@@ -132,8 +140,8 @@ async def test_look_without_an_answer_keeps_what_was_known_and_its_age(
     after = await rows(own)
     assert after["quality"] == before["quality"] and after["quality"].state == "wrong"
     assert after["version"].looked_at > before["version"].looked_at
-    show_health(await store.read())
-    looked = shown("postkamer_number_looked_timestamp_seconds")
+    show_health(await store.read(), {NUMBER: EARLIER})
+    looked = shown(LOOKED)
     assert looked == min(row.looked_at for row in after.values()).timestamp()
 
 
@@ -148,10 +156,22 @@ async def test_first_look_without_an_answer_is_unknown(
     assert "no answer" in found["token"].detail
 
 
+def test_number_without_a_row_counts_from_the_start() -> None:
+    show_health([], {NUMBER: EARLIER})
+    assert shown(LOOKED) == EARLIER.timestamp()
+
+
+def test_number_in_trouble_is_looked_at_again_sooner() -> None:
+    fine, wrong = Finding("fine", "x"), Finding("wrong", "x")
+    assert seconds_to_next({"token": fine, "limit": Finding("warning", "x")}) == LOOK_SECONDS
+    for troubled in (wrong, None):
+        assert seconds_to_next({"token": fine, "payment": troubled}) == AGAIN_SECONDS
+
+
 async def test_number_that_left_the_configuration_is_forgotten(own: Pool) -> None:
     both = HealthStore(own, [NUMBER, OTHER])
     for number in (NUMBER, OTHER):
-        await both.store(number, {"token": Finding("fine", "x", datetime.now().astimezone())})
+        await both.store(number, {"token": Finding("fine", "x", EARLIER)})
     await HealthStore(own, [OTHER]).begin(0)
     assert {row.number for row in await read_health(own)} == {OTHER}
 
