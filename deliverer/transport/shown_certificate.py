@@ -6,8 +6,10 @@ from typing import Literal
 import msgspec
 
 CertificateFailure = Literal[
-    "", "name", "refused", "timeout", "tls", "expired", "not_yet", "self_signed", "chain", "host"
-]
+    "", "name", "refused", "timeout", "alert",
+    "tls", "expired", "not_yet", "self_signed", "chain", "host",
+]  # fmt: skip
+"""`alert`: the server ended the handshake, mostly because it wants a certificate of the caller."""
 
 
 class ShownCertificate(msgspec.Struct, frozen=True):

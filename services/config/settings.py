@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -252,7 +252,7 @@ class GraphSettings(BaseModel):
 
     meta_access_token: SecretStr
     meta_graph_url: GraphUrl
-    webhook_url: Url | Literal[""] = ""
+    webhook_url: Url = ""
     """Public address of the gateway's webhook; '' takes the address that Meta names."""
     meta_app_secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(_split)] = ()
     """App secrets, with which the checks also see the fields of the webhook."""

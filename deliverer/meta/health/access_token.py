@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from deliverer.meta.graph_api import decode_object, error_code
-from deliverer.meta.health.finding import TOKEN_CODE, Finding, Shown, objects, read_answer
+from deliverer.meta.health.finding import TOKEN_CODE, Finding, Shown, list_objects, read_answer
 from deliverer.transport.response import Response
 
 SENDS, MANAGES = "whatsapp_business_messaging", "whatsapp_business_management"
@@ -17,7 +17,8 @@ SCOPES: dict[str, str] = {
 """Permission -> its use."""
 NOTICE = timedelta(days=30)
 """Time before the end in which a new token must be made."""
-EXPIRED_SUBCODE = 463
+EXPIRED_SUBCODE, UNAUTHORIZED = 463, 401
+"""Meta's subcode of an expired token, and the HTTP status of a BSP that refuses a key."""
 
 REVOKED = (
     "Meta does not accept the token (code 190): it was revoked, or is another app's. Make a new one"
@@ -31,6 +32,11 @@ FOR_EVER = "The token has no end."
 MAY_NOT_SEND = f"The token lacks {SENDS}: nothing can be sent."
 MAY_NOT_MANAGE = f"The token lacks {MANAGES}: Meta's notices and these checks do not work."
 NOT_THIS_ACCOUNT = "The token names other WhatsApp Business Accounts than that of this number."
+KEY_ACCEPTED = "The provider accepts the key; it does not tell until when."
+KEY_REFUSED = (
+    "The provider does not accept the key: make a new one and restart the deliverer and the"
+    " archiver."
+)
 NOT_META = "The answer about the token is not Meta's."
 LARGEST_TIME = 253_402_300_799
 """Last second of the year 9999, the last that a date can hold."""
@@ -47,6 +53,14 @@ def judge_token(answer: Response, waba: str, now: datetime) -> Finding | None:
         return shown
     token = shown.get("data")
     return _judge(token, waba, now) if isinstance(token, dict) else Finding("unknown", NOT_META)
+
+
+def judge_key(answer: Response) -> Finding | None:
+    """Judge the key of a BSP by the answer to any call: it tells nothing else about it."""
+    if answer.status == UNAUTHORIZED:
+        return Finding("wrong", KEY_REFUSED)
+    shown = read_answer(answer)
+    return Finding("fine", KEY_ACCEPTED) if isinstance(shown, dict) else shown
 
 
 def find_app(answer: Response) -> str:
@@ -82,7 +96,7 @@ def _scope_fault(token: Shown, waba: str) -> Finding | None:
 
 def _covers(token: Shown, waba: str) -> bool:
     """Return False if the permission to send names accounts, and not this one."""
-    for each in objects(token.get("granular_scopes")):
+    for each in list_objects(token.get("granular_scopes")):
         targets = each.get("target_ids")
         if each.get("scope") == SENDS and isinstance(targets, list) and targets:
             return waba in map(str, targets)

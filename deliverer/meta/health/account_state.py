@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from deliverer.meta.health.finding import Finding, Shown, objects, read_word
+from deliverer.meta.health.finding import Finding, Shown, list_objects, read_word
 
 PAYMENT = 141006
 CODES: dict[int, str] = {
@@ -46,7 +46,7 @@ def judge_account(shown: Shown) -> Finding:
     status = shown.get("health_status")
     if not isinstance(status, dict):
         return Finding("unknown", NO_STATUS)
-    hindrances = [h for each in objects(status.get("entities")) for h in _hindrances(each)]
+    hindrances = [h for each in list_objects(status.get("entities")) for h in _hindrances(each)]
     overall = read_word(status, "can_send_message")
     if not hindrances and overall == "BLOCKED":
         hindrances = [Hindrance(True, NO_CAUSE)]
@@ -63,7 +63,7 @@ def judge_account(shown: Shown) -> Finding:
 def find_account(shown: Shown) -> str:
     """Return the id of the WhatsApp Business Account that the status names; '' without one."""
     status = shown.get("health_status")
-    entities = objects(status.get("entities")) if isinstance(status, dict) else []
+    entities = list_objects(status.get("entities")) if isinstance(status, dict) else []
     ids = (str(each.get("id", "")) for each in entities if each.get("entity_type") == "WABA")
     return next((id for id in ids if id.isdecimal()), "")
 
@@ -74,7 +74,7 @@ def _hindrances(entity: Shown) -> Iterator[Hindrance]:
     if word not in ("LIMITED", "BLOCKED"):
         return
     part = ENTITIES.get(read_word(entity, "entity_type"), "another part")
-    codes = [e["error_code"] for e in objects(entity.get("errors")) if _is_code(e)]
+    codes = [e["error_code"] for e in list_objects(entity.get("errors")) if _is_code(e)]
     for code in (code for code in codes if code not in CALLING_CODES):
         cause = f"{CODES[code]} (code {code})" if code in CODES else f"code {code}"
         yield Hindrance(word == "BLOCKED" or code == PAYMENT, f"{part}: {cause}")

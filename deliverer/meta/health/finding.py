@@ -93,6 +93,6 @@ def read_word(shown: Shown, name: str) -> str:
     return word if isinstance(word, str) and WORD.fullmatch(word) else ""
 
 
-def objects(value: Any) -> list[Shown]:
+def list_objects(value: Any) -> list[Shown]:
     """Return the objects in a list of Meta's, however odd it is."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

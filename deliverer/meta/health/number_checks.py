@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from deliverer.meta.accounts import Account
 from deliverer.meta.health import number_state, webhook_fields
-from deliverer.meta.health.access_token import find_app, judge_token
+from deliverer.meta.health.access_token import find_app, judge_key, judge_token
 from deliverer.meta.health.account_state import find_account, judge_account
 from deliverer.meta.health.finding import CHECKS, NOT_OFFERED, Check, Finding, Shown, read_answer
 from deliverer.meta.health.graph_versions import find_version, judge_version
@@ -25,8 +25,8 @@ from services.config.providers import ProviderId
 MAX_SECRETS = 4
 """App secrets that are tried: two while one is being replaced, for one or two apps."""
 BSP_HEALTH: Mapping[ProviderId, str] = {"360dialog": "health_status"}
-"""BSP -> path of the call that passes on Meta's `health_status`; it is all that a BSP offers.
-Source: docs.360dialog.com, "Health Status"."""
+"""BSP -> path of the call that passes on Meta's `health_status`. It is all that a BSP offers, and its
+answer also shows if the key is accepted. Source: docs.360dialog.com, "Health Status"."""
 
 FetchCertificate = Callable[[str, int], Awaitable[ShownCertificate]]
 Findings = dict[Check, Finding | None]
@@ -47,8 +47,10 @@ async def look_at_number(account: Account, outside: Outside, now: datetime) -> F
         return await _look_at_meta(account, outside, now)
     findings: Findings = dict.fromkeys(CHECKS, Finding("not_offered", _not_offered(account)))
     if path := BSP_HEALTH.get(account.provider):
-        answer = read_answer(await _get(account, outside, path))
-        findings["payment"] = judge_account(answer) if isinstance(answer, dict) else answer
+        answer = await _get(account, outside, path)
+        shown = read_answer(answer)
+        findings["token"] = judge_key(answer)
+        findings["payment"] = judge_account(shown) if isinstance(shown, dict) else shown
     if outside.webhook_url:
         findings["certificate"] = await _look_at_door(outside.webhook_url, outside, now)
     return findings

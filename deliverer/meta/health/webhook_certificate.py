@@ -27,6 +27,7 @@ UNREACHABLE: dict[CertificateFailure, str] = {
     "name": "its name does not resolve",
     "refused": "no connection could be made",
     "timeout": "it did not answer in time",
+    "alert": "it ended the handshake, perhaps because it wants Meta's client certificate",
 }
 """Failures that may be ours alone: a door is not always reachable from inside."""
 

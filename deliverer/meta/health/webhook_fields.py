@@ -1,6 +1,6 @@
 """Webhooks that Meta sends us: the app's subscription, its fields, and the address. Pure."""
 
-from deliverer.meta.health.finding import NOT_META, Finding, Shown, objects
+from deliverer.meta.health.finding import NOT_META, Finding, Shown, list_objects
 
 OBJECT = "whatsapp_business_account"
 FIELDS: dict[str, str] = {
@@ -45,8 +45,8 @@ def judge_subscription(shown: Shown, app: str) -> Finding:
     """Judge the apps that are subscribed to the account; `app` is ours, '' if it is not known."""
     if not isinstance(shown.get("data"), list):
         return Finding("unknown", NOT_META)
-    apps = [each.get("whatsapp_business_api_data") for each in objects(shown.get("data"))]
-    ids = {str(each.get("id", "")) for each in objects(apps)}
+    apps = [each.get("whatsapp_business_api_data") for each in list_objects(shown.get("data"))]
+    ids = {str(each.get("id", "")) for each in list_objects(apps)}
     if not ids:
         return Finding("wrong", NOBODY)
     if not app:
@@ -58,10 +58,10 @@ def judge_fields(shown: Shown) -> Finding:
     """Judge the fields to which the app is subscribed."""
     if not isinstance(shown.get("data"), list):
         return Finding("unknown", NOT_META)
-    found = next((s for s in objects(shown.get("data")) if s.get("object") == OBJECT), {})
+    found = next((s for s in list_objects(shown.get("data")) if s.get("object") == OBJECT), {})
     if not found or found.get("active") is False:
         return Finding("wrong", NO_WEBHOOK)
-    names = {each.get("name") for each in objects(found.get("fields"))}
+    names = {each.get("name") for each in list_objects(found.get("fields"))}
     missing = [name for name in FIELDS if name not in names]
     if ESSENTIAL in missing:
         return Finding("wrong", NO_MESSAGES)

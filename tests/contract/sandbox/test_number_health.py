@@ -147,7 +147,7 @@ async def test_limit_is_asked_by_the_name_that_the_version_knows(look: Look, ver
     assert states["limit"] == "fine"
 
 
-async def test_bsp_offers_the_state_of_the_account_and_nothing_else(look: Look) -> None:
+async def test_bsp_offers_the_state_of_the_account_and_accepts_the_key(look: Look) -> None:
     move = {"provider": "360dialog", "key": "k"}
     await look.sandbox.ask("POST", f"/phone/numbers/{NUMBER}/_provider", json=move)
     bsp: dict[str, Any] = {
@@ -156,9 +156,12 @@ async def test_bsp_offers_the_state_of_the_account_and_nothing_else(look: Look) 
         "headers": {"D360-API-KEY": "k"},
     }
     rest = dict.fromkeys(CHECKS, "not_offered")
-    assert await look.states(**bsp) == rest | {"payment": "fine", "certificate": "fine"}
+    offered = dict.fromkeys(("payment", "token", "certificate"), "fine")
+    assert await look.states(**bsp) == rest | offered
     await look.change(errors=[141014])
     assert (await look.states(**bsp))["payment"] == "wrong"
+    other: dict[str, Any] = bsp | {"headers": {"D360-API-KEY": "another"}}
+    assert (await look.states(**other))["token"] == "wrong"
 
 
 async def test_app_of_the_sandbox_receives_every_field_that_we_need(look: Look) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -54,6 +54,28 @@ async def test_certificate_of_a_door_has_its_end_or_a_failure(
         assert (await fetch_certificate("127.0.0.1", port)).failure == "self_signed"
     async with door(authority, authority.issued("old", days=0)) as port:
         assert (await fetch_certificate("127.0.0.1", port, trusts)).failure == "expired"
+
+
+@pytest.mark.parametrize(
+    ("version", "failure"), [(ssl.TLSVersion.TLSv1_3, ""), (ssl.TLSVersion.TLSv1_2, "alert")]
+)
+async def test_door_that_wants_the_certificate_of_meta_is_not_wrong(
+    authority: Authority, version: ssl.TLSVersion, failure: str
+) -> None:
+    context = authority.shown_by(authority.issued("asks"), asks=True)
+    context.maximum_version = version
+
+    def refuse() -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):  # asyncio's server would end without the alert
+            context.wrap_socket(connection, server_side=True).close()
+
+    trusts = ssl.create_default_context(cafile=str(authority.certificate))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        refused = asyncio.create_task(asyncio.to_thread(refuse))
+        found = await fetch_certificate("127.0.0.1", listening.getsockname()[1], trusts)
+        await refused
+    assert found.failure == failure
 
 
 async def test_door_that_is_none_has_a_failure_within_its_bound(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deliverer.meta.health import number_state, webhook_fields
-from deliverer.meta.health.access_token import find_app, judge_token
+from deliverer.meta.health.access_token import find_app, judge_key, judge_token
 from deliverer.meta.health.account_state import find_account, judge_account
 from deliverer.meta.health.finding import CHECKS, STATES, Finding, read_answer
 from deliverer.meta.health.webhook_certificate import Door, judge_certificate, parse_door
@@ -108,6 +108,21 @@ def test_token_is_judged_by_its_end_and_its_permissions(
 def test_token_without_an_answer_is_not_judged() -> None:
     assert judge_token(Response(failure="timeout"), "102", NOW) is None
     assert judge_token(answer(500), "102", NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "state"),
+    [
+        (answer(200, {"health_status": {}}), "fine"),
+        (answer(401, {"meta": {"developerMessage": "Invalid api_key"}}), "wrong"),
+        (answer(403, {}), "unknown"),
+        (Response(failure="timeout"), None),
+        (answer(500, {}), None),
+    ],
+)
+def test_key_of_a_bsp_is_judged_by_its_being_let_in(given: Response, state: str | None) -> None:
+    finding = judge_key(given)
+    assert (finding and finding.state) == state
 
 
 def app(id: str) -> dict[str, Any]:
@@ -270,6 +285,7 @@ def shown_for(days: float, life: float = 90) -> ShownCertificate:
         (ShownCertificate("timeout"), "unknown", "in time"),
         (ShownCertificate("refused"), "unknown", "no connection"),
         (ShownCertificate("name"), "unknown", "does not resolve"),
+        (ShownCertificate("alert"), "unknown", "Meta's client certificate"),
     ],
 )
 def test_certificate_is_judged_by_its_end_and_its_failure(
