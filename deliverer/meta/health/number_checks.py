@@ -25,8 +25,8 @@ from services.config.providers import ProviderId
 MAX_SECRETS = 4
 """App secrets that are tried: two while one is being replaced, for one or two apps."""
 BSP_HEALTH: Mapping[ProviderId, str] = {"360dialog": "health_status"}
-"""BSP -> path of the call that passes on Meta's `health_status`. It is all that a BSP offers, and its
-answer also shows if the key is accepted. Source: docs.360dialog.com, "Health Status"."""
+"""BSP -> path of the call that passes on Meta's `health_status`. It is all that a BSP offers, and
+its answer also shows if the key is accepted. Source: docs.360dialog.com, "Health Status"."""
 
 FetchCertificate = Callable[[str, int], Awaitable[ShownCertificate]]
 Findings = dict[Check, Finding | None]
