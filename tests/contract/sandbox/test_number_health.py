@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.support.sandbox_world import NUMBER, TOKEN, World
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 SECRETS = ("an older one", "sandbox-app-secret")
 DOOR = "https://postkamer.almelo.example/webhooks/whatsapp"
+ENDLESS = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n{"
 FINE = dict.fromkeys(CHECKS, "fine")
 
 
@@ -126,6 +128,30 @@ async def test_look_without_answers_finds_nothing_about_meta(look: Look) -> None
     states = await look.states(graph_url="http://127.0.0.1:9/graph/v26.0")
     nothing = dict.fromkeys(CHECKS, "")
     assert states == nothing | {"version": "fine", "certificate": "fine"}
+
+
+@pytest.mark.parametrize(
+    ("head", "state"), [(b"", ""), (ENDLESS, "unknown")], ids=["silent", "endless"]
+)
+async def test_look_is_bounded_in_time_and_in_bytes(look: Look, head: bytes, state: str) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer), suppress(OSError):
+            writer.write(head)
+            while head:
+                writer.write(b" " * 65_536)
+                await writer.drain()
+            await reader.read()
+
+    async with (
+        http_client(4, 0.3, answer_bytes=64 * 1024) as client,
+        await asyncio.start_server(answer, "127.0.0.1", 0) as server,
+    ):
+        look.outside = look.outside._replace(client=client)
+        port = server.sockets[0].getsockname()[1]
+        async with asyncio.timeout(5):
+            states = await look.states(graph_url=f"http://127.0.0.1:{port}/graph/v26.0")
+    asked = dict.fromkeys(CHECKS, state)
+    assert states == asked | {"version": "fine", "certificate": "fine"}
 
 
 async def test_fields_are_unknown_without_the_secret_of_the_app(look: Look) -> None:
