@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 
 from cli.check.servers import ServerCheck
 from deliverer.meta.accounts import Account, load_accounts
-from deliverer.meta.health.finding import NO_ANSWER, Check, State
+from deliverer.meta.health.finding import NO_ANSWER, Check, Findings, State
 from deliverer.meta.health.health_watch import ANSWER_BYTES, CONNECTIONS, REQUEST_SECONDS
-from deliverer.meta.health.number_checks import Findings, Outside, look_at_number
+from deliverer.meta.health.number_checks import Outside, look_at_number
 from deliverer.transport.http_client import http_client
 from deliverer.transport.server_certificate import fetch_certificate
 from services import clock

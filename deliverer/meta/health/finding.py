@@ -62,7 +62,10 @@ class Finding(msgspec.Struct, frozen=True):
     """End of the token, the version or the certificate."""
 
 
+Findings = dict[Check, Finding | None]
+"""Findings about a number; None for a check that got no answer."""
 Shown = dict[str, Any]
+"""Object that Meta showed."""
 
 
 def read_answer(answer: Response) -> Shown | Finding | None:

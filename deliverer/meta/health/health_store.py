@@ -5,8 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from deliverer.meta.health.finding import CHECKS, NO_ANSWER, Check, State
-from deliverer.meta.health.number_checks import Findings
+from deliverer.meta.health.finding import CHECKS, NO_ANSWER, Check, Findings, State
 from services.postgres.database import Pool
 
 

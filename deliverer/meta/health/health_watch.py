@@ -12,9 +12,9 @@ from datetime import datetime
 import structlog
 
 from deliverer.meta.accounts import Account
-from deliverer.meta.health.finding import STATES, Check
+from deliverer.meta.health.finding import STATES, Check, Findings
 from deliverer.meta.health.health_store import HealthStore, NumberHealth
-from deliverer.meta.health.number_checks import Findings, Outside, look_at_number
+from deliverer.meta.health.number_checks import Outside, look_at_number
 from services import clock, metrics
 
 FIRST_SECONDS = 60.0

@@ -13,10 +13,20 @@ from deliverer.meta.accounts import Account
 from deliverer.meta.health import number_state, webhook_fields
 from deliverer.meta.health.access_token import find_app, judge_key, judge_token
 from deliverer.meta.health.account_state import find_account, judge_account
-from deliverer.meta.health.finding import CHECKS, NOT_OFFERED, Check, Finding, Shown, read_answer
+from deliverer.meta.health.finding import CHECKS, NOT_OFFERED, Finding, Findings, Shown, read_answer
 from deliverer.meta.health.graph_versions import find_version, judge_version
-from deliverer.meta.health.webhook_certificate import Door, judge_certificate, parse_door
-from deliverer.meta.health.webhook_fields import find_callback, judge_fields, judge_subscription
+from deliverer.meta.health.webhook_certificate import (
+    NO_ADDRESS,
+    Door,
+    judge_certificate,
+    parse_door,
+)
+from deliverer.meta.health.webhook_fields import (
+    find_callback,
+    is_elsewhere,
+    judge_fields,
+    judge_subscription,
+)
 from deliverer.transport.http_client import HttpClient
 from deliverer.transport.response import Response
 from deliverer.transport.shown_certificate import ShownCertificate
@@ -29,7 +39,6 @@ BSP_HEALTH: Mapping[ProviderId, str] = {"360dialog": "health_status"}
 its answer also shows if the key is accepted. Source: docs.360dialog.com, "Health Status"."""
 
 FetchCertificate = Callable[[str, int], Awaitable[ShownCertificate]]
-Findings = dict[Check, Finding | None]
 
 
 class Outside(NamedTuple):
@@ -57,9 +66,12 @@ async def look_at_number(account: Account, outside: Outside, now: datetime) -> F
 
 
 async def _look_at_meta(account: Account, outside: Outside, now: datetime) -> Findings:
-    status, token = await asyncio.gather(
-        _node(account, outside, "health_status"), _debug_token(account, outside)
+    status, webhook, token = await asyncio.gather(
+        _node(account, outside, "health_status"),
+        _node(account, outside, "webhook_configuration"),
+        _debug_token(account, outside),
     )
+    callback = find_callback(webhook) if isinstance(webhook, dict) else ""
     app = _shown_app(token)
     waba = account.waba or (find_account(status) if isinstance(status, dict) else "")
     subscription, fields, words, limit, certificate = await asyncio.gather(
@@ -67,8 +79,11 @@ async def _look_at_meta(account: Account, outside: Outside, now: datetime) -> Fi
         _look_at_fields(account, outside, app),
         _look_at_words(account, outside),
         _look_at_limit(account, outside),
-        _look_at_certificate(account, outside, now),
+        _look_at_door(outside.webhook_url or callback, outside, now),
     )
+    is_wrong = subscription is not None and subscription.state == "wrong"
+    if is_elsewhere(callback, outside.webhook_url) and not is_wrong:
+        subscription = Finding("wrong", webhook_fields.ELSEWHERE)
     return {
         "subscription": subscription,
         "fields": fields,
@@ -77,7 +92,7 @@ async def _look_at_meta(account: Account, outside: Outside, now: datetime) -> Fi
         **words,
         "limit": limit,
         "payment": judge_account(status) if isinstance(status, dict) else status,
-        "certificate": certificate,
+        "certificate": certificate if outside.webhook_url or callback else _unknown_door(webhook),
     }
 
 
@@ -128,13 +143,9 @@ async def _look_at_limit(account: Account, outside: Outside) -> Finding | None:
     return number_state.judge_limit(answer, field) if isinstance(answer, dict) else answer
 
 
-async def _look_at_certificate(account: Account, outside: Outside, now: datetime) -> Finding | None:
-    if outside.webhook_url:
-        return await _look_at_door(outside.webhook_url, outside, now)
-    answer = await _node(account, outside, "webhook_configuration")
-    if isinstance(answer, dict):
-        return await _look_at_door(find_callback(answer), outside, now)
-    return answer
+def _unknown_door(webhook: Shown | Finding | None) -> Finding | None:
+    """Return the reason why the address of the webhook is not known."""
+    return Finding("unknown", NO_ADDRESS) if isinstance(webhook, dict) else webhook
 
 
 async def _look_at_door(url: str, outside: Outside, now: datetime) -> Finding:

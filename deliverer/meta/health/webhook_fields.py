@@ -1,5 +1,7 @@
 """Webhooks that Meta sends us: the app's subscription, its fields, and the address. Pure."""
 
+from urllib.parse import urlsplit
+
 from deliverer.meta.health.finding import NOT_META, Finding, Shown, list_objects
 
 OBJECT = "whatsapp_business_account"
@@ -25,6 +27,10 @@ NOBODY = (
 ANOTHER = (
     "Another app receives the webhooks of this WhatsApp Business Account, and the app of our token"
     " does not: messages of citizens do not arrive. Subscribe it (POST /{WABA}/subscribed_apps)."
+)
+ELSEWHERE = (
+    "Meta sends this number's messages to another host than that of POSTKAMER_WEBHOOK_URL: mend the"
+    " callback address of the number, the account or the app."
 )
 SUBSCRIBED = "The app receives the webhooks of this WhatsApp Business Account."
 SOME_APP = "An app receives the webhooks; the token did not show if it is ours."
@@ -52,6 +58,15 @@ def judge_subscription(shown: Shown, app: str) -> Finding:
     if not app:
         return Finding("fine", SOME_APP)
     return Finding("fine", SUBSCRIBED) if app in ids else Finding("wrong", ANOTHER)
+
+
+def is_elsewhere(callback: str, webhook_url: str) -> bool:
+    """Return True if Meta names an address on another host than ours; the path does not count."""
+    try:
+        hosts = [urlsplit(url).hostname for url in (callback, webhook_url)]
+    except ValueError:
+        return False
+    return all(hosts) and hosts[0] != hosts[1]
 
 
 def judge_fields(shown: Shown) -> Finding:

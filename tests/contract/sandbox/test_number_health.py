@@ -12,8 +12,8 @@ import pytest
 from cli.check.number_health import check_numbers, describe_findings
 from cli.check.servers import ServerCheck
 from deliverer.meta.accounts import Account
-from deliverer.meta.health.finding import CHECKS, Finding
-from deliverer.meta.health.number_checks import Findings, Outside, look_at_number
+from deliverer.meta.health.finding import CHECKS, Finding, Findings
+from deliverer.meta.health.number_checks import Outside, look_at_number
 from deliverer.meta.health.webhook_fields import FIELDS
 from deliverer.transport.http_client import http_client
 from deliverer.transport.shown_certificate import ShownCertificate
@@ -23,7 +23,7 @@ from tests.support.sandbox_world import NUMBER, TOKEN, World
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 SECRETS = ("an older one", "sandbox-app-secret")
-DOOR = "https://postkamer.almelo.example/webhooks/whatsapp"
+DOOR = "https://127.0.0.1/webhooks/whatsapp"
 ENDLESS = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n{"
 FINE = dict.fromkeys(CHECKS, "fine")
 
@@ -68,7 +68,7 @@ async def look(sandbox: World) -> AsyncIterator[Look]:
 
 async def test_number_at_meta_is_fine_and_so_is_its_door(look: Look) -> None:
     assert await look.states() == FINE
-    assert look.doors == [("postkamer.almelo.example", 443)]
+    assert look.doors == [("127.0.0.1", 443)]
 
 
 @pytest.mark.parametrize(
@@ -165,6 +165,14 @@ async def test_door_is_the_address_that_meta_names_if_the_operator_gave_none(loo
     await look.change(callback="https://meta.example:8443/webhooks/whatsapp")
     assert (await look.states())["certificate"] == "fine"
     assert look.doors == [("meta.example", 8443)]
+
+
+async def test_messages_that_meta_sends_to_another_host_are_as_good_as_none(look: Look) -> None:
+    await look.change(callback="https://earlier-supplier.example/webhook")
+    assert await look.states() == FINE | {"subscription": "wrong"}
+    await look.change(callback="https://earlier-supplier.example/webhook", subscribed=False)
+    subscription = (await look.findings())["subscription"]
+    assert subscription and subscription.detail.startswith("No app receives")
 
 
 @pytest.mark.parametrize("version", ["v23.0", "v26.0"])

@@ -52,7 +52,7 @@ async def outside() -> AsyncIterator[Outside]:
         return ShownCertificate("timeout")
 
     async with http_client(4, 5.0, answer_bytes=64 * 1024) as client:
-        yield Outside(client, fetch, "https://almelo.example")
+        yield Outside(client, fetch, "https://127.0.0.1")
 
 
 def account(sandbox: World, **changed: Any) -> Account:

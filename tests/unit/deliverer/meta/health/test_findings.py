@@ -12,7 +12,12 @@ from deliverer.meta.health.access_token import find_app, judge_key, judge_token
 from deliverer.meta.health.account_state import find_account, judge_account
 from deliverer.meta.health.finding import CHECKS, STATES, Finding, read_answer
 from deliverer.meta.health.webhook_certificate import Door, judge_certificate, parse_door
-from deliverer.meta.health.webhook_fields import find_callback, judge_fields, judge_subscription
+from deliverer.meta.health.webhook_fields import (
+    find_callback,
+    is_elsewhere,
+    judge_fields,
+    judge_subscription,
+)
 from deliverer.transport.response import Response
 from deliverer.transport.shown_certificate import CertificateFailure, ShownCertificate
 from services.whatsapp.account_events import NOTICES
@@ -188,6 +193,23 @@ def test_fields_that_we_need_are_those_that_the_operator_is_told_to_choose() -> 
 )
 def test_callback_is_the_most_specific_address(addresses: Any, expected: str) -> None:
     assert find_callback({"webhook_configuration": addresses}) == expected
+
+
+@pytest.mark.parametrize(
+    ("callback", "ours", "expected"),
+    [
+        ("https://a.example/x", "https://A.example:443/webhooks/whatsapp", False),
+        ("https://b.example/x", "https://a.example/x", True),
+        ("https://b.example/x", "", False),
+        ("", "https://a.example/x", False),
+        ("https://[b/x", "https://a.example/x", False),
+        ("no address", "https://a.example/x", False),
+    ],
+)
+def test_callback_is_elsewhere_if_its_host_is_another(
+    callback: str, ours: str, expected: bool
+) -> None:
+    assert is_elsewhere(callback, ours) is expected
 
 
 def test_word_is_judged_by_its_table_and_repeated_only_if_it_is_a_word() -> None:
