@@ -11,10 +11,11 @@ create table deliverer.number_health (
     primary key (number, "check")
 );
 
--- Next look at a number; the first process to come takes it, and has it until then.
+-- Next look at a number; the first process to come claims it.
 create table deliverer.number_look (
     number text primary key,
-    next_at timestamptz not null
+    next_at timestamptz not null,
+    claimed_until timestamptz           -- until then no other process looks
 );
 
 grant select, insert, update, delete on deliverer.number_health, deliverer.number_look

@@ -32,11 +32,11 @@ class HealthStore:
     def __init__(self, pool: Pool, numbers: Collection[str]) -> None:
         self._pool, self._numbers = pool, sorted(numbers)
 
-    async def begin(self, seconds: float) -> None:
+    async def begin(self) -> None:
         """Forget numbers that are gone, and make all others due: what was wrong may be mended."""
         await self._pool.execute(_FORGET_HEALTH, self._numbers)
         await self._pool.execute(_FORGET_LOOKS, self._numbers)
-        await self._pool.execute(_HASTEN, seconds)
+        await self._pool.execute(_HASTEN)
 
     async def claim(self, seconds: float) -> str | None:
         """Claim a number that is due, for so long, or return None."""
@@ -69,20 +69,20 @@ select number, "check", state, detail, until, looked_at, since from deliverer.nu
 """
 _FORGET_HEALTH = "delete from deliverer.number_health where number <> all($1::text[])"
 _FORGET_LOOKS = "delete from deliverer.number_look where number <> all($1::text[])"
-_HASTEN = """
-update deliverer.number_look set next_at = least(next_at, now() + make_interval(secs => $1))
-"""
+_HASTEN = "update deliverer.number_look set next_at = least(next_at, now())"
 _CLAIM = """
-insert into deliverer.number_look as l (number, next_at)
-select number, now() + make_interval(secs => $2) from unnest($1::text[]) n (number)
-where not exists (
-    select from deliverer.number_look o where o.number = n.number and o.next_at > now())
+insert into deliverer.number_look as l (number, next_at, claimed_until)
+select number, now(), now() + make_interval(secs => $2) from unnest($1::text[]) n (number)
+where not exists (select from deliverer.number_look o where o.number = n.number
+    and greatest(o.next_at, o.claimed_until) > now())
 order by number limit 1
-on conflict (number) do update set next_at = excluded.next_at where l.next_at <= now()
+on conflict (number) do update set claimed_until = excluded.claimed_until
+    where greatest(l.next_at, l.claimed_until) <= now()
 returning number
 """
 _FINISH = """
-update deliverer.number_look set next_at = now() + make_interval(secs => $2) where number = $1
+update deliverer.number_look
+set next_at = now() + make_interval(secs => $2), claimed_until = null where number = $1
 """
 _STORE = """
 insert into deliverer.number_health as h

@@ -50,7 +50,7 @@ class HealthWatch:
         show_health([], self._started)
         await self._guard(self._show)
         await asyncio.sleep(_with_jitter(FIRST_SECONDS))
-        await self._guard(self._begin)
+        await self._guard(self._store.begin)
         while True:
             await self._guard(self.look_at_due)
             await self._guard(self._show)
@@ -62,9 +62,6 @@ class HealthWatch:
             await action()
         except Exception as error:
             log.error("health.failed", exc_info=error)
-
-    async def _begin(self) -> None:
-        await self._store.begin(0.0)
 
     async def look_at_due(self) -> None:
         """Look at each number that is due."""

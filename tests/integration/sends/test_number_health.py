@@ -82,10 +82,12 @@ async def test_number_is_looked_at_by_one_process_at_a_time(own: Pool) -> None:
     assert sorted(filter(None, claims)) == [NUMBER, OTHER]
     await first.finish(NUMBER, 3600)
     assert await second.claim(60) is None
-    await second.begin(0)
-    # A claim that lasts no longer is one of a process that died: another takes the number.
-    assert [await first.claim(0), await second.claim(60)] == [NUMBER, NUMBER]
-    assert await first.claim(60) == OTHER
+    # A process that starts makes all numbers due, and takes none from another.
+    await second.begin()
+    assert [await second.claim(60), await first.claim(60)] == [NUMBER, None]
+    # The claim of a process that died ends by time.
+    await own.execute("update deliverer.number_look set claimed_until = now()")
+    assert await first.claim(60) == NUMBER
 
 
 async def test_look_stores_and_shows_each_finding_and_logs_a_change_once(
@@ -95,7 +97,7 @@ async def test_look_stores_and_shows_each_finding_and_logs_a_change_once(
     watch = HealthWatch(store, {NUMBER: account(sandbox)}, outside)
 
     async def look() -> tuple[dict[str, NumberHealth], list[tuple[Any, Any]]]:
-        await store.begin(0)
+        await store.begin()
         with capture_logs() as logs:
             await watch.look_at_due()
         show_health(await store.read(), {NUMBER: EARLIER})
@@ -135,7 +137,7 @@ async def test_look_without_an_answer_keeps_what_was_known_and_its_age(
     await HealthWatch(store, {NUMBER: account(sandbox)}, outside).look_at_due()
     before = await rows(own)
     gone = msgspec.structs.replace(account(sandbox), graph_url="http://127.0.0.1:9/graph/v26.0")
-    await store.begin(0)
+    await store.begin()
     await HealthWatch(store, {NUMBER: gone}, outside).look_at_due()
     after = await rows(own)
     assert after["quality"] == before["quality"] and after["quality"].state == "wrong"
@@ -172,7 +174,7 @@ async def test_number_that_left_the_configuration_is_forgotten(own: Pool) -> Non
     both = HealthStore(own, [NUMBER, OTHER])
     for number in (NUMBER, OTHER):
         await both.store(number, {"token": Finding("fine", "x", EARLIER)})
-    await HealthStore(own, [OTHER]).begin(0)
+    await HealthStore(own, [OTHER]).begin()
     assert {row.number for row in await read_health(own)} == {OTHER}
 
 
