@@ -47,7 +47,7 @@ from services.http.application import api_app, operations_app
 from services.http.server import serve
 from services.http.service_status import ServiceParts
 from services.http.token_store import environment_tokens, run_token_store
-from services.instance import instance_name
+from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
 from services.postgres.outbox import Relay
@@ -66,7 +66,7 @@ async def archiver(
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         url = settings.database_url.get_secret_value()
-        pool = await enter(connection_pool(url, f"postkamer-archiver {instance_name()}", POOL_SIZE))
+        pool = await enter(connection_pool(url, session_name("archiver"), POOL_SIZE))
         connection = await enter(
             broker_connection(settings.amqp_url.get_secret_value(), "archiver consumes")
         )

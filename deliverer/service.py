@@ -54,7 +54,7 @@ from services.files.object_store import ObjectStore
 from services.http.application import operations_app
 from services.http.server import serve
 from services.http.service_status import DestinationStatus, ServiceParts
-from services.instance import instance_name
+from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
 from services.postgres.outbox import Relay
@@ -78,8 +78,7 @@ async def deliverer(
     url = settings.database_url.get_secret_value()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        name = f"postkamer-deliverer {instance_name()}"
-        pool = await enter(connection_pool(url, name, POOL_SIZE))
+        pool = await enter(connection_pool(url, session_name("deliverer"), POOL_SIZE))
         outgoing = await enter(broker_connection(amqp, "deliverer publishes"))
         incoming = await enter(broker_connection(amqp, "deliverer consumes"))
         settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))

@@ -24,7 +24,7 @@ from services.config.settings import RouterSettings, derive_key
 from services.http.application import operations_app
 from services.http.server import serve
 from services.http.service_status import PartitionStatus, ServiceParts
-from services.instance import instance_name
+from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import connection_pool
 from services.tasks import background_task
@@ -44,7 +44,7 @@ async def router(
     config = loaded.config
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool = await enter(connection_pool(url, f"postkamer-router {instance_name()}", POOL_SIZE))
+        pool = await enter(connection_pool(url, session_name("router"), POOL_SIZE))
         outgoing = await enter(broker_connection(amqp, "router publishes"))
         incoming = await enter(broker_connection(amqp, "router consumes"))
         store = Store(pool)

@@ -12,3 +12,8 @@ VERSION = version("postkamer")
 def instance_name() -> str:
     """Return the name of this process, such as `web1/2211`; others see it in the database too."""
     return f"{socket.gethostname().partition('.')[0][:LONGEST_HOST]}/{os.getpid()}"
+
+
+def session_name(service: str) -> str:
+    """Return the name by which PostgreSQL shows the sessions of this process."""
+    return f"postkamer-{service} {instance_name()}"

@@ -24,6 +24,8 @@ from cli.status.words import format_span
 from services.amqp import topology
 from services.http.service_status import DestinationStatus, ServiceParts
 
+LATE_LOOK = timedelta(hours=3)
+"""The limit of the alarm PostkamerNumberUnchecked: a look is due every hour."""
 NO_VOLUME = "the archiver does not answer"
 BUCKET = "a bucket, or not measured yet"
 DATABASE_ELSEWHERE = "PostgreSQL does not tell"
@@ -172,16 +174,24 @@ def _checks(answers: Answers, number: str, at: datetime) -> Iterator[Check]:
 
 
 def _silence(row: Mapping[str, Any], at: datetime) -> Check:
-    if since := row["silent_since"]:
-        usual = format_span(timedelta(seconds=row["usual_gap_seconds"] or 0))
-        return Check("silence", "wrong", f"for {format_span(at - since)}; usual is {usual}")
+    if row["silent_since"]:
+        silent, usual = row["silent_seconds"], row["usual_gap_seconds"] or 0
+        spans = [format_span(timedelta(seconds=seconds)) for seconds in (silent, usual)]
+        return Check("silence", "wrong", "{} in opening hours; usual is {}".format(*spans))
     counts = row["counts_from"] is not None and row["counts_from"] <= at
     return Check("silence", "fine" if counts else "unknown")
 
 
+def _health(row: Mapping[str, Any], at: datetime) -> Check:
+    if at - row["looked_at"] > LATE_LOOK:
+        span = format_span(at - row["looked_at"])
+        return Check(row["name"], "warning", f"no look brought an answer for {span}")
+    return Check(row["name"], row["state"], row["detail"].removesuffix("."))
+
+
 CHECKS: dict[str, Callable[[Mapping[str, Any], datetime], Check]] = {
     "silence": _silence,
-    "health": lambda row, _: Check(row["name"], row["state"], row["detail"]),
+    "health": _health,
 }
 """Query -> the check of a number that one of its rows is."""
 

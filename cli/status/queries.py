@@ -95,11 +95,12 @@ cross join lateral (select n from router.waiting where partition = lines.number
 group by known.destination
 """
 HEALTH = """
-select number, "check" as name, state, detail from deliverer.number_health
+select number, "check" as name, state, detail, looked_at from deliverer.number_health
 order by number, "check"
 """
 SILENCE = """
-select number, silent_since, counts_from, usual_gap_seconds from router.silence order by number
+select number, silent_since, silent_seconds, counts_from, usual_gap_seconds from router.silence
+order by number
 """
 MISSING = f"""
 select equation, count(*) as missing from (
@@ -110,7 +111,7 @@ select equation, count(*) as missing from (
 ) missing group by equation
 """
 BALANCE = "select begun_at, round_at from balance.progress"
-OPTIONAL = {"health", "silence"}
+OPTIONAL = {"silence"}
 
 
 def list_queries(scope: Scope) -> Mapping[str, Query]:

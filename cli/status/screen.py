@@ -213,9 +213,10 @@ def _numbers(snapshot: Snapshot) -> Iterator[Row]:
 
 
 def _health(checks: Sequence[Check]) -> str:
-    """Return the checks that are not fine; if all are, how many there were."""
+    """Return the checks that are not in order; if there are none, how many are known to be."""
     bad = [f"{each.name}: {each.state}" for each in checks if each.state in ("wrong", "warning")]
-    return ", ".join(bad) or (f"{len(checks)} checks are fine" if checks else NOTHING)
+    fine = sum(each.state == "fine" for each in checks)
+    return ", ".join(bad) or (f"{fine} of {len(checks)} checks fine" if checks else NOTHING)
 
 
 def _waiting(snapshot: Snapshot) -> Iterator[Row]:

@@ -160,16 +160,20 @@ def test_figures_fit_a_column() -> None:
 
 
 def test_checks_of_a_number_are_the_rows_of_others() -> None:
-    silent = {"silent_since": ago(hours=3), "counts_from": ago(days=9), "usual_gap_seconds": 1200.0}
-    new = {"silent_since": None, "counts_from": None, "usual_gap_seconds": None}
-    token = {"number": "1065", "name": "token", "state": "warning", "detail": "it ends in 9 days"}
+    silent = {"silent_since": ago(days=2), "silent_seconds": 10_800.0, "usual_gap_seconds": 1200.0}
+    silent["counts_from"] = ago(days=9)
+    new = {"silent_since": None, "counts_from": None}
+    look = {"number": "1065", "looked_at": ago(hours=1)}
+    token = look | {"name": "token", "state": "warning", "detail": "It ends in 9 days."}
+    limit = look | {"name": "limit", "state": "fine", "detail": "", "looked_at": ago(hours=4)}
     scope = Scope(numbers=["1065", "1066"])
-    answers = Answers(scope=scope, rows={"health": [token]})
+    answers = Answers(scope=scope, rows={"health": [token, limit]})
     answers.rows["silence"] = [silent | {"number": "1065"}, new | {"number": "1066"}]
     first, second = build_snapshot(answers, AT).numbers
     assert first.checks == (
-        Check("silence", "wrong", "for 3 h; usual is 20 min"),
-        Check("token", "warning", "it ends in 9 days"),
+        Check("silence", "wrong", "3 h in opening hours; usual is 20 min"),
+        Check("token", "warning", "It ends in 9 days"),
+        Check("limit", "warning", "no look brought an answer for 4 h"),
     )
     assert second.checks == (Check("silence", "unknown"),)
 

@@ -152,3 +152,12 @@ def test_page_names_every_key_of_the_json() -> None:
     page = (ROOT / "docs" / "operators" / "screen.md").read_text()
     keys = set(list_keys(msgspec.json.decode(msgspec.json.encode(snapshot))))
     assert {key for key in keys if f"`{key}`" not in page} == set()
+
+
+def test_health_of_a_number_names_the_checks_that_are_not_in_order() -> None:
+    fine, unknown = Check("token", "fine"), Check("fields", "unknown")
+    wrong = (Check("payment", "wrong"), Check("silence", "warning"))
+    numbers = (number("1065", checks=(fine, unknown)), number("1066", checks=(fine, *wrong)))
+    lines = format_screen(town(numbers=numbers), 80)
+    assert "  1065    open        0     0         0  1 of 2 checks fine" in lines
+    assert "! 1066    open        0     0         0  payment: wrong, silence: warning" in lines
