@@ -44,8 +44,8 @@ WAITING = {
 """Kind of what waits -> how long it may, the sentence if it waits longer, and the command."""
 CHECK_COMMANDS = {"silence": "postkamer silence show"}
 """Check of a number -> the command that shows more than `check --live` does."""
-UNWELL = {"warning": "needs attention", "wrong": "is wrong"}
-"""State of a check of a number that is a problem -> the words for it."""
+UNWELL = {"warning": "it needs attention", "wrong": "it is wrong"}
+"""State of a check of a number that is a problem -> the words for one without a sentence."""
 
 
 def list_problems(snapshot: Snapshot) -> tuple[Problem, ...]:
@@ -127,10 +127,8 @@ def _numbers(snapshot: Snapshot) -> Iterator[Problem]:
         yield from _sending(about, each, snapshot.at)
         for check in each.checks:
             if words := UNWELL.get(check.state):
-                detail = f": {check.detail}" if check.detail else ""
-                text = f"{check.name} of {about} {words}{detail}."
-                command = CHECK_COMMANDS.get(check.name, CHECK_LIVE)
-                yield Problem(about, text[0].upper() + text[1:], command)
+                text = f"Number {each.id}, {check.name}: {check.detail or words}."
+                yield Problem(about, text, CHECK_COMMANDS.get(check.name, CHECK_LIVE))
 
 
 def _sending(about: str, number: Number, at: datetime) -> Iterator[Problem]:

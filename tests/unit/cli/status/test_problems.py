@@ -126,7 +126,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     ),
     (
         {"numbers": [number("1065", checks=(Check("token", "warning", "it ends in 9 days"),))]},
-        "Token of number 1065 needs attention: it ends in 9 days.",
+        "Number 1065, token: it ends in 9 days.",
         LIVE,
     ),
     (
@@ -176,7 +176,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     ),
     (
         {"numbers": [number("1065", checks=(Check("silence", "wrong", "for 3 h"),))]},
-        "Silence of number 1065 is wrong: for 3 h.",
+        "Number 1065, silence: for 3 h.",
         "postkamer silence show",
     ),
     (
