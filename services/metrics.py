@@ -163,3 +163,8 @@ timeouts_late_seconds = _gauge(
 held_seconds = _gauge(
     "postkamer_held_seconds", "How long the oldest event waits of a conversation that is held"
 )
+certificate_refused = _gauge(
+    "postkamer_destination_certificate_refused",
+    "1 while the files of a destination's certificate hold none that can be used",
+    "destination",
+)

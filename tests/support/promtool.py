@@ -18,12 +18,14 @@ needs_promtool = pytest.mark.skipif(
 
 
 class AlarmCase(NamedTuple):
-    """Series with their values, one a minute; the alarms that have gone off at a minute."""
+    """Series with their values, one a minute; the alarms that have gone off at a minute, and the
+    minute at which none is left."""
 
     name: str
     series: dict[str, str]
     minute: int
     alarms: list[str]
+    silent: int | None = None
 
     def as_test(self) -> dict[str, Any]:
         # promtool prints the expression of a case that fails: hence the name in a comment.
@@ -34,11 +36,13 @@ class AlarmCase(NamedTuple):
             "promql_expr_test": [
                 {
                     "expr": expression,
-                    "eval_time": f"{self.minute}m",
+                    "eval_time": f"{minute}m",
                     "exp_samples": [
-                        {"labels": f'{{alertname="{alarm}"}}', "value": 1} for alarm in self.alarms
+                        {"labels": f'{{alertname="{alarm}"}}', "value": 1} for alarm in alarms
                     ],
                 }
+                for minute, alarms in ((self.minute, self.alarms), (self.silent, ()))
+                if minute is not None
             ],
         }
 
