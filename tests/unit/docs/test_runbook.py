@@ -80,6 +80,16 @@ def test_each_alarm_has_an_entry_and_each_entry_an_alarm() -> None:
     assert sorted(ENTRIES) == sorted(RULES)
 
 
+def test_documents_name_only_alarms_that_exist() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    named = {
+        (name, page.name)
+        for page in pages
+        for name in re.findall(r"\bPostkamer[A-Z]\w+", page.read_text())
+    }
+    assert [(name, page) for name, page in sorted(named) if name not in RULES] == []
+
+
 @pytest.mark.parametrize("alarm", RULES)
 def test_entry_has_all_parts_and_wakes_as_the_severity_says(alarm: str) -> None:
     entry = parts(ENTRIES[alarm])
