@@ -3,16 +3,11 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
 from router.model.work import UNPROVEN
-from tests.support.promtool import FOLDER, AlarmCase, needs_promtool, run_cases
+from tests.support.promtool import AlarmCase, load_rules, needs_promtool, run_cases
 
-ALARMS = [
-    rule["alert"]
-    for group in yaml.safe_load((FOLDER / "rules.yml").read_text())["groups"]
-    for rule in group["rules"]
-]
+ALARMS = [rule["alert"] for rule in load_rules()]
 DAY = 86400
 
 ONCE = "0x5 1x90"

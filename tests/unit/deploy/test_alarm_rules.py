@@ -11,22 +11,10 @@ from deliverer.destinations.openklant.desk.task_status import TaskStatus
 from deliverer.meta.graph_api import STOPPED, Failed, Sent
 from router.model.work import UNPROVEN
 from services.amqp import topology
-from services.metrics import REGISTRY
-from tests.support.promtool import FOLDER, AlarmCase, needs_promtool, run_cases
+from tests.support.promql import OF_THE_BROKER, expression_faults, known_metrics, names_in
+from tests.support.promtool import FOLDER, AlarmCase, load_rules, needs_promtool, run_cases
 
-RULES: list[dict[str, Any]] = [
-    rule
-    for group in yaml.safe_load((FOLDER / "rules.yml").read_text())["groups"]
-    for rule in group["rules"]
-]
-OF_A_QUEUE = (
-    "rabbitmq_queue_consumers", "rabbitmq_queue_messages", "rabbitmq_queue_messages_ready_bytes",
-)  # fmt: skip
-"""Metrics of each queue, from RabbitMQ's own plugin."""
-OF_THE_BROKER = ("rabbitmq_disk_space_available_bytes", "rabbitmq_disk_space_available_limit_bytes")
-"""Metrics of the node, from the same."""
-NAMES = r"\bup\b|(?:postkamer|rabbitmq)_\w+"
-"""Metrics in an expression."""
+RULES = load_rules()
 QUARTER = 5 * 10**9
 DAY = 86400
 
@@ -211,24 +199,13 @@ def rule(alarm: str) -> dict[str, Any]:
     return found
 
 
-def metrics() -> dict[str, set[str]]:
-    """Name -> labels of everything that the services count, and of what Prometheus adds."""
-    found = {"up": {"job", "service", "instance"}}
-    found |= {name: {"queue", "vhost"} for name in OF_A_QUEUE}
-    found |= {name: set() for name in OF_THE_BROKER}
-    for metric in REGISTRY._collector_to_names:
-        for name in REGISTRY._collector_to_names[metric]:
-            found[name] = {"service", *getattr(metric, "_labelnames", ())}
-    return found
-
-
 def test_alarms_name_metrics_and_labels_that_exist() -> None:
-    known = metrics()
+    known = known_metrics()
     for each in RULES:
-        names = re.findall(NAMES, each["expr"])
-        assert names and set(names) <= known.keys(), each["alert"]
+        assert expression_faults(each["expr"], known) == [], each["alert"]
+        names = names_in(each["expr"])
         used = re.findall(r"\$labels\.(\w+)", each["annotations"]["summary"])
-        assert set(used) <= set.union(*(known[name] for name in names)), each["alert"]
+        assert names and set(used) <= set.union(*(known[name] for name in names)), each["alert"]
         assert each["labels"]["severity"] in {"page", "ticket"}
 
 
@@ -265,7 +242,7 @@ def test_consumer_alarm_watches_every_queue() -> None:
 @pytest.mark.parametrize("alarm", [rule["alert"] for rule in RULES])
 def test_each_alarm_has_a_case_that_fires_and_one_that_stays_silent(alarm: str) -> None:
     """A case in which its metric has no series says nothing of an alarm."""
-    names = set(re.findall(NAMES, rule(alarm)["expr"]))
+    names = names_in(rule(alarm)["expr"])
     fires = [
         alarm in each.alarms
         for each in CASES

@@ -3,21 +3,16 @@
 import re
 import shlex
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
-import yaml
 
 from cli.main import main
+from tests.support.promtool import load_rules
 
 ROOT = Path(__file__).parents[3]
 RUNBOOK = "docs/runbook.md"
-RULES: dict[str, dict[str, Any]] = {
-    rule["alert"]: rule
-    for group in yaml.safe_load((ROOT / "deploy/prometheus/rules.yml").read_text())["groups"]
-    for rule in group["rules"]
-}
+RULES = {rule["alert"]: rule for rule in load_rules()}
 ENTRIES: dict[str, str] = dict(
     re.findall(
         r"^## (Postkamer\w+)\n(.*?)(?=^#|\Z)",
