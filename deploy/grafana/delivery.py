@@ -1,12 +1,11 @@
 """The dashboard of the operator: from the webhook to the departments and back, and the record."""
 
-from deploy.grafana.panels import Dashboard, Panel, Row, count, largest, quantile, rate
+from deploy.grafana.panels import Dashboard, Panel, Row, count, largest, quantile, recent
 from deploy.grafana.today import FIRING, TRIP
 
 WEBHOOKS, ANSWERS = "postkamer_webhook_requests_total", "postkamer_webhook_seconds"
 QUEUES = '{queue=~"router[.].+|deliverer[.].+|archiver[.].+"}'
 UNCONFIRMED = "postkamer_unconfirmed_publishes_total"
-REPEATS = "sum(rate(postkamer_duplicates_total[$__rate_interval]))"
 DELIVERIES, TOKENS = "postkamer_deliveries_total", "postkamer_destination_tokens_total"
 UNSEEN = largest("postkamer_openklant_unseen_seconds", "destination")
 NOT_AFTER = "min by (destination) (postkamer_destination_certificate_not_after_seconds)"
@@ -21,19 +20,19 @@ NOW = Row("Now", (
            "services that refused a change": "sum(postkamer_rules_refused)"}, 7),
 ))  # fmt: skip
 DOOR = Row("Door", (
-    Panel("Webhooks per second", "timeseries", {"{{status}}": rate(WEBHOOKS, "status")}, 8),
+    Panel("Webhooks in 5 minutes", "timeseries", {"{{status}}": recent(WEBHOOKS, "status")}, 8),
     Panel("Time to answer a webhook", "timeseries",
           {"p50": quantile(0.5, ANSWERS), "p99": quantile(0.99, ANSWERS)}, 8, "s"),
-    Panel("Calls of an API that were refused, per second", "timeseries",
-          {"{{status}}": rate("postkamer_api_refusals_total", "status")}, 8),
+    Panel("Calls of an API that were refused in 5 minutes", "timeseries",
+          {"{{status}}": recent("postkamer_api_refusals_total", "status")}, 8),
 ))  # fmt: skip
 BROKER = Row("Broker", (
     Panel("In each queue", "timeseries",
           {"{{queue}}": largest(f"rabbitmq_queue_messages{QUEUES}", "queue")}, 8),
     Panel("Consumers of each queue", "bargauge",
           {"{{queue}}": largest(f"rabbitmq_queue_consumers{QUEUES}", "queue")}, 8),
-    Panel("Publishes without a confirm, per second", "timeseries",
-          {"{{service}}: {{reason}}": rate(UNCONFIRMED, "service, reason")}, 8),
+    Panel("Publishes without a confirm in 5 minutes", "timeseries",
+          {"{{service}}: {{reason}}": recent(UNCONFIRMED, "service, reason")}, 8),
     Panel("Disk of the broker", "timeseries",
           {"free": "rabbitmq_disk_space_available_bytes",
            "limit": "rabbitmq_disk_space_available_limit_bytes"}, 8, "bytes"),
@@ -43,8 +42,9 @@ BROKER = Row("Broker", (
           {"{{partition}}": largest("postkamer_batches_missing", "partition")}, 8, red_from=1),
 ))  # fmt: skip
 DECISIONS = Row("Decisions", (
-    Panel("Messages per second", "timeseries",
-          {"{{type}}": rate("postkamer_messages_received_total", "type"), "repeated": REPEATS}, 8),
+    Panel("Messages in 5 minutes", "timeseries",
+          {"{{type}}": recent("postkamer_messages_received_total", "type"),
+           "repeated": recent("postkamer_duplicates_total")}, 8),
     Panel("Quarantined in this period", "bargauge",
           {"{{service}}: {{reason}}": count("postkamer_quarantined_total", "service, reason")}, 8,
           red_from=1),
@@ -52,8 +52,8 @@ DECISIONS = Row("Decisions", (
           {"late": "max(postkamer_timeouts_late_seconds)"}, 8, "s"),
 ))  # fmt: skip
 DESTINATIONS = Row("Destinations", (
-    Panel("Deliveries per second", "timeseries",
-          {"{{destination}} {{outcome}}": rate(DELIVERIES, "destination, outcome")}, 8),
+    Panel("Deliveries in 5 minutes", "timeseries",
+          {"{{destination}} {{outcome}}": recent(DELIVERIES, "destination, outcome")}, 8),
     Panel("From webhook to department", "timeseries",
           {"p50": quantile(0.5, TRIP), "p99": quantile(0.99, TRIP)}, 8, "s"),
     Panel("Paused, sidelined, parked", "bargauge",
@@ -62,21 +62,21 @@ DESTINATIONS = Row("Destinations", (
            "{{queue}} parked": largest("postkamer_parked", "queue")}, 8, red_from=1),
     Panel("Deliveries in flight, at most", "timeseries",
           {"{{destination}}": largest("postkamer_destination_window", "destination")}, 6),
-    Panel("Tokens asked for, per second", "timeseries",
-          {"{{destination}} {{outcome}}": rate(TOKENS, "destination, outcome")}, 6),
+    Panel("Tokens asked for in 5 minutes", "timeseries",
+          {"{{destination}} {{outcome}}": recent(TOKENS, "destination, outcome")}, 6),
     Panel("Certificates end in", "bargauge", {"{{destination}}": f"{NOT_AFTER} - time()"}, 6, "s"),
     Panel("Tasks in Open Klant not seen for", "timeseries", {"{{destination}}": UNSEEN}, 6, "s"),
 ))  # fmt: skip
 SENDS = Row("To citizens", (
-    Panel("Sends per second", "timeseries",
-          {"{{number}} {{outcome}}": rate("postkamer_sends_total", "number, outcome")}, 12),
+    Panel("Sends in 5 minutes", "timeseries",
+          {"{{number}} {{outcome}}": recent("postkamer_sends_total", "number, outcome")}, 12),
     Panel("Unconfirmed, and held until the citizen writes", "bargauge",
           {"{{number}} unconfirmed": largest("postkamer_sends_unconfirmed", "number"),
            "{{number}} held": largest("postkamer_answers_held", "number")}, 12),
 ))  # fmt: skip
 RECORD = Row("Record and files", (
-    Panel("Records per second", "timeseries",
-          {"{{kind}}": rate("postkamer_archive_records_total", "kind")}, 8),
+    Panel("Records in 5 minutes", "timeseries",
+          {"{{kind}}": recent("postkamer_archive_records_total", "kind")}, 8),
     Panel("Behind, and not signed for", "timeseries",
           {"behind": "max(postkamer_archive_lag_seconds)", "unsigned": f"time() - {CHECKPOINT}"},
           8, "s"),

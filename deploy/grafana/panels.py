@@ -12,6 +12,10 @@ SOURCE = {"type": "prometheus", "uid": "${source}"}
 """Data source that is chosen at the top of the page, so that any Prometheus will do."""
 
 
+SLICE = "5m"
+"""Period of each point of a time line: a small town has ten messages in a day."""
+
+
 class Panel(NamedTuple):
     """One panel. `queries`: legend -> PromQL; a legend may name labels as `{{label}}`."""
 
@@ -54,16 +58,16 @@ def count(metric: str, by: str = "", *, over: str = "$__range") -> str:
     return f"{total} (({metric} unless {metric} offset {over}) or increase({metric}[{over}]))"
 
 
+def recent(metric: str, by: str = "") -> str:
+    return count(metric, by, over=SLICE)
+
+
 def largest(metric: str, by: str) -> str:
     """Return the gauge for each label; of several processes the largest."""
     return f"max by ({by}) ({metric})"
 
 
-def rate(metric: str, by: str) -> str:
-    return f"sum by ({by}) (rate({metric}[$__rate_interval]))"
-
-
-def quantile(share: float, histogram: str, *, over: str = "$__rate_interval") -> str:
+def quantile(share: float, histogram: str, *, over: str = SLICE) -> str:
     return f"histogram_quantile({share}, sum by (le) (rate({histogram}_bucket[{over}])))"
 
 

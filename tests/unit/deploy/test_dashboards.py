@@ -14,8 +14,6 @@ from tests.support.promql import expression_faults, known_metrics, labels_in, sc
 from tests.support.promtool import needs_promtool
 
 QUERIES = [query for dashboard in DASHBOARDS.values() for query in dashboard.queries]
-VARIABLES = {"$__range": "11h", "$__rate_interval": "1m"}
-"""Variables that Grafana fills in."""
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
@@ -75,7 +73,7 @@ def test_metrics_page_is_read_with_its_labels() -> None:
 @pytest.mark.slow
 @needs_promtool
 def test_prometheus_can_parse_every_query(tmp_path: Path) -> None:
-    filled = [re.sub(r"\$__\w+", lambda name: VARIABLES[name[0]], query) for query in QUERIES]
+    filled = [query.replace("$__range", "11h") for query in QUERIES]  # as Grafana does
     rules = [{"record": f"query:{n}", "expr": query} for n, query in enumerate(filled)]
     path = tmp_path / "queries.yml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
