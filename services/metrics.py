@@ -168,3 +168,19 @@ certificate_refused = _gauge(
     "1 while the files of a destination's certificate hold none that can be used",
     "destination",
 )
+balance = _gauge(
+    "postkamer_balance",
+    "Items, records, deliveries and sends since the balance began, by where they are",
+    "equation",
+    "subject",
+    "part",
+)
+balance_missing = _gauge(
+    "postkamer_balance_missing", "Things that cannot be found where they have to be", "equation"
+)
+balance_differences = _gauge(
+    "postkamer_balance_differences", "Lines of the balance that do not add up"
+)
+balance_round = _gauge(
+    "postkamer_balance_round_timestamp_seconds", "When the last round of the balance ended"
+)
