@@ -38,8 +38,8 @@ BROKER = Row("Broker", (
            "limit": "rabbitmq_disk_space_available_limit_bytes"}, 8, "bytes"),
     Panel("Blocked by the broker", "bargauge",
           {"{{service}}": largest("postkamer_broker_blocked", "service")}, 8, red_from=1),
-    Panel("Batches missing", "bargauge",
-          {"{{partition}}": largest("postkamer_batches_missing", "partition")}, 8, red_from=1),
+    Panel("Missing on the balance", "bargauge",
+          {"{{equation}}": largest("postkamer_balance_missing", "equation")}, 8, red_from=1),
 ))  # fmt: skip
 DECISIONS = Row("Decisions", (
     Panel("Messages in 5 minutes", "timeseries",

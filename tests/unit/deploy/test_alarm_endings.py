@@ -64,6 +64,9 @@ ENDINGS = {
     "BudgetNearlySpent": ('postkamer_budget_used_ratio{tenant="almelo"}', "0.9x20 0x90"),
     "BudgetSpent": ('postkamer_budget_used_ratio{tenant="almelo"}', "1.1x20 0x90"),
     "BatchMissing": ('postkamer_batches_missing{partition="0"}', RAISED),
+    "BalanceMissing": ('postkamer_balance_missing{equation="send"}', RAISED),
+    "BalanceDiffers": ("postkamer_balance_differences", RAISED),
+    "BalanceStands": ("postkamer_balance_round_timestamp_seconds", "60x25 1560+60x90"),
     "NoConsumer": ('rabbitmq_queue_consumers{queue="router.partition.0"}', "1 0x20 1x90"),
     "PartitionWaits": ('rabbitmq_queue_messages{queue="router.partition.0"}', "3x30 0x90"),
     "BrokerBlocked": ('postkamer_broker_blocked{service="gateway",link="publishing"}', RAISED),
@@ -99,7 +102,7 @@ TOGETHER = {
     "FilesAreLost": ["FilesWait"],
 }
 """Alarms that go off with a milder one."""
-AT = {"ArchiveStands": 25, "PartitionWaits": 18, "PublishesUnconfirmed": 25}
+AT = {"ArchiveStands": 25, "PartitionWaits": 18, "BalanceStands": 24, "PublishesUnconfirmed": 25}
 """Minute at which an alarm has gone off, where that takes longer than 8 minutes."""
 SILENT_AT = {"FirstSighting": 70, "OpenKlantActor": 70, "SendsFail": 52}
 """Minute at which an alarm is silent again, where it looks back further than 20 minutes."""

@@ -42,6 +42,8 @@ QUARANTINED = 'postkamer_quarantined_total{service="router",reason="%s"}'
 SIGHTED = 'postkamer_first_sightings_total{kind="field"}'
 REFUSED, LATE = "postkamer_rules_refused", "postkamer_timeouts_late_seconds"
 HELD = "postkamer_held_seconds"
+GONE, DIFFERENCES = 'postkamer_balance_missing{equation="%s"}', "postkamer_balance_differences"
+DRAWN_UP = "postkamer_balance_round_timestamp_seconds"
 MISSING = 'postkamer_batches_missing{partition="0"}'
 CONSUMERS = 'rabbitmq_queue_consumers{queue="%s",vhost="postkamer"}'
 IN_PARTITION = 'rabbitmq_queue_messages{queue="router.partition.0",vhost="postkamer"}'
@@ -167,6 +169,13 @@ CASES = [
     one("a request with three weeks", REQUESTS % "soon", "0x30"),
     one("a request that is due", REQUESTS % "soon", "1x30", "RequestEnds"),
     one("a request that is overdue", REQUESTS % "overdue", "1x30", "RequestOverdue"),
+    one("a delivery that is nowhere", GONE % "delivery", "0 0 0 1x9", "BalanceMissing"),
+    one("a batch on the balance", GONE % "batch", "0 0 1x30"),
+    one("a balance that does not add up", DIFFERENCES, "0 1x30", "BalanceDiffers"),
+    one("a balance between two counts", DIFFERENCES, "0 1 1 0x30"),
+    case("a balance of an hour ago", {DRAWN_UP: "60x60"}, 30, "BalanceStands"),
+    case("a balance of half a minute ago", {DRAWN_UP: "0+60x60"}, 30),
+    case("an archiver that has just started", {DRAWN_UP: "0x60"}, 30),
     one("a batch that did not come", MISSING, "0 0 0 1x9", "BatchMissing"),
     one("batches that all came", MISSING, "0x30"),
     one("a partition without a router", CONSUMERS % "router.partition.1", "1 1 0x30", "NoConsumer"),
