@@ -26,7 +26,7 @@ DOOR = Row("Door", (
     Panel("Calls of an API that were refused in 5 minutes", "timeseries",
           {"{{status}}": recent("postkamer_api_refusals_total", "status")}, 8),
 ))  # fmt: skip
-BROKER = Row("Broker", (
+BROKER = Row("Broker and database", (
     Panel("In each queue", "timeseries",
           {"{{queue}}": largest(f"rabbitmq_queue_messages{QUEUES}", "queue")}, 8),
     Panel("Consumers of each queue", "bargauge",
@@ -38,6 +38,8 @@ BROKER = Row("Broker", (
            "limit": "rabbitmq_disk_space_available_limit_bytes"}, 8, "bytes"),
     Panel("Blocked by the broker", "bargauge",
           {"{{service}}": largest("postkamer_broker_blocked", "service")}, 8, red_from=1),
+    Panel("Waiting for the database", "bargauge",
+          {"{{service}}": largest("postkamer_database_waits", "service")}, 8, red_from=1),
     Panel("Missing on the balance", "bargauge",
           {"{{equation}}": largest("postkamer_balance_missing", "equation")}, 8, red_from=1),
 ))  # fmt: skip

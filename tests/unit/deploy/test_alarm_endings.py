@@ -25,6 +25,7 @@ ENDINGS = {
     "NothingSent": ('postkamer_sends_total{number="1",outcome="later"}', TICKS),
     "SendsFail": ('postkamer_sends_total{number="1",outcome="failed"}', "0+3x20 60x90"),
     "SendsUnconfirmed": ('postkamer_sends_unconfirmed{number="1"}', RAISED),
+    "DatabaseAway": ('postkamer_database_waits{service="router"}', RAISED),
     "ServiceDown": ('up{job="postkamer",service="router"}', "1 0x20 1x90"),
     "RulesRefused": ("postkamer_rules_refused", RAISED),
     "TimeoutsLate": ("postkamer_timeouts_late_seconds", "0 400+60x20 0x90"),

@@ -29,6 +29,7 @@ UNSEEN = 'postkamer_openklant_unseen_seconds{destination="openklant"}'
 PARKED = 'postkamer_parked{queue="crm"}'
 SPENT = 'postkamer_budget_used_ratio{tenant="almelo"}'
 REQUESTS = 'postkamer_requests{tenant="almelo",state="%s"}'
+WAITS_FOR_DATABASE = 'postkamer_database_waits{service="router"}'
 UP = 'up{job="postkamer",service="deliverer",instance="deliverer:9082"}'
 WAITS = 'postkamer_media_waiting_seconds{state="%s"}'
 ENDED = 'postkamer_media_total{outcome="%s"}'
@@ -94,6 +95,8 @@ CASES = [
     one("a message of unknown outcome", UNCONFIRMED, "0 0 0 0 1 1 1 1", "SendsUnconfirmed"),
     one("a first scrape with one", UNCONFIRMED, "_ _ _ 1 1 1 1", "SendsUnconfirmed"),
     one("a message that was confirmed late", UNCONFIRMED, "0 1 1 0 0 0x30"),
+    one("a database that is away", WAITS_FOR_DATABASE, "0 1x30", "DatabaseAway"),
+    one("a database that was started again", WAITS_FOR_DATABASE, "0 1 1 0x30"),
     one("a service that is gone", UP, "1 1 0x30", "ServiceDown"),
     one("a service that was started again", UP, "1 0 1x30"),
     one("rules that are refused", REFUSED, "0 0 0 0 1 1 1 1", "RulesRefused"),
