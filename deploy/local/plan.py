@@ -197,6 +197,7 @@ def addresses(environment: Mapping[str, str]) -> str:
     def at(port: Port, path: str = "/") -> str:
         return f"http://{host}:{environment[port.variable]}{path}"
 
+    alarms = "Prometheus", at(PROMETHEUS, "/alerts"), "Grafana: docs/operators/monitoring.md"
     rows = [
         ("Sandbox page", at(SANDBOX), "a citizen's phone, a CRM desk"),
         ("Webhooks", at(GATEWAY, "/webhooks/whatsapp"), "signed with the app secret"),
@@ -204,17 +205,7 @@ def addresses(environment: Mapping[str, str]) -> str:
         ("Archiver API", at(ARCHIVER, "/v1/conversations"), "GET /{id}/messages"),
         ("API pages", at(GATEWAY, "/v1/openapi.html"), at(ARCHIVER, "/v1/openapi.html")),
         *[(f"Metrics {s.name}", at(s.port, "/metrics"), "") for s in SERVICES if s.is_real],
-        *(
-            [
-                (
-                    "Prometheus",
-                    at(PROMETHEUS, "/alerts"),
-                    "alarms; Grafana: docs/operators/monitoring.md",
-                )
-            ]
-            if wants_prometheus(environment)
-            else []
-        ),
+        *([alarms] if wants_prometheus(environment) else []),
         ("API token", "POSTKAMER_API_TOKEN", "in .local/environment; Authorization: Bearer ..."),
         ("Command line", ".venv/bin/postkamer", "first: set -a; . .local/environment; set +a"),
         ("Logs", ".local/log/", "one file for each process"),

@@ -1,6 +1,7 @@
 """Prometheus beside the services of `make run`, with the shipped rules. Asked for by a variable,
 as it takes some 100 MB of memory. Nothing waits for it, and it ends with the rest."""
 
+import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,16 +31,13 @@ def running(
     folder.mkdir(mode=0o700, exist_ok=True)
     file = folder / "prometheus.yml"
     file.write_text(configuration((SHIPPED / file.name).read_text(), environment, broker_port))
-    host, port = (
-        plan.reachable(environment["POSTKAMER_BIND"]),
-        environment[plan.PROMETHEUS.variable],
-    )
+    host = plan.reachable(environment["POSTKAMER_BIND"])
     arguments = (
         program,
         f"--config.file={file}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--storage.tsdb.retention.time={KEEP}",
-        f"--web.listen-address={host}:{port}",
+        f"--web.listen-address={host}:{environment[plan.PROMETHEUS.variable]}",
     )
     process = Process(
         Program(
@@ -56,7 +54,7 @@ def running(
 def configuration(shipped: str, environment: Mapping[str, str], broker_port: int | None) -> str:
     """Return the shipped configuration with the addresses of this run, and only the services if
     the broker is another's. Pure."""
-    text = shipped.replace("[rules.yml]", f"[{SHIPPED / 'rules.yml'}]")
+    text = shipped.replace("[rules.yml]", json.dumps([str(SHIPPED / "rules.yml")]))
     for service in plan.SERVICES:
         if service.is_real:
             host, port = plan.address(service, environment)

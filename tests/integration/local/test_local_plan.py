@@ -33,7 +33,7 @@ def test_prometheus_scrapes_this_run_by_the_shipped_rules() -> None:
     targets = re.findall(r'targets: \["(.*?)"\]', text)
     ports = ("9080", "19081", "9082", "9083", "25692")
     assert sorted(targets) == sorted(f"127.0.0.1:{port}" for port in ports)
-    assert f"rule_files: [{prometheus.SHIPPED / 'rules.yml'}]" in text
+    assert f'rule_files: ["{prometheus.SHIPPED / "rules.yml"}"]' in text
     without = prometheus.configuration(shipped, given, None)
     assert "rabbitmq" not in without and "19081" in without
 
