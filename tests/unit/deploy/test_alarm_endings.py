@@ -17,6 +17,8 @@ TICKS = "0+1x20 20x90"
 RAISED = "0 1x20 0x90"
 """A gauge that is up for 20 minutes."""
 
+HEALTH = 'postkamer_number_health{number="1",check="%s",state="%s"}'
+
 ENDINGS = {
     "NoticeAlarm": ('postkamer_notice_alarms_total{field="security",event="PIN_CHANGED"}', ONCE),
     "UnprovenItems": (f'postkamer_quarantined_total{{reason="{UNPROVEN}"}}', ONCE),
@@ -78,6 +80,25 @@ ENDINGS = {
     "CertificateRefused": (
         'postkamer_destination_certificate_refused{destination="crm"}', RAISED
     ),
+    "NumberUnsubscribed": (HEALTH % ("subscription", "wrong"), RAISED),
+    "NumberFieldsMissing": (HEALTH % ("fields", "warning"), RAISED),
+    "NumberDisconnected": (HEALTH % ("connection", "wrong"), RAISED),
+    "NumberPayment": (HEALTH % ("payment", "wrong"), RAISED),
+    "NumberQuality": (HEALTH % ("quality", "warning"), RAISED),
+    "TokenEnds": (
+        'postkamer_number_token_expires_timestamp_seconds{number="1"}',
+        f"{20 * DAY}x20 {90 * DAY}x90",
+    ),
+    "TokenEnded": (HEALTH % ("token", "wrong"), RAISED),
+    "GraphVersionEnds": (
+        'postkamer_graph_version_ends_timestamp_seconds{number="1"}',
+        f"{60 * DAY}x20 {600 * DAY}x90",
+    ),
+    "WebhookCertificateEnds": (HEALTH % ("certificate", "warning"), RAISED),
+    "WebhookCertificateEndsSoon": (HEALTH % ("certificate", "wrong"), RAISED),
+    "NumberUnchecked": (
+        'postkamer_number_looked_timestamp_seconds{number="1"}', "0x199 12000+60x40"
+    ),
     "AttemptsUnrecorded": ("postkamer_attempts_unrecorded_total", ONCE),
 }  # fmt: skip
 """Alarm -> the one series that makes it go off and ends it."""
@@ -103,9 +124,15 @@ TOGETHER = {
     "FilesAreLost": ["FilesWait"],
 }
 """Alarms that go off with a milder one."""
-AT = {"ArchiveStands": 25, "PartitionWaits": 18, "BalanceStands": 24, "PublishesUnconfirmed": 25}
+AT = {
+    "ArchiveStands": 25,
+    "PartitionWaits": 18,
+    "BalanceStands": 24,
+    "NumberUnchecked": 195,
+    "PublishesUnconfirmed": 25,
+}
 """Minute at which an alarm has gone off, where that takes longer than 8 minutes."""
-SILENT_AT = {"FirstSighting": 70, "OpenKlantActor": 70, "SendsFail": 52}
+SILENT_AT = {"NumberUnchecked": 215, "FirstSighting": 70, "OpenKlantActor": 70, "SendsFail": 52}
 """Minute at which an alarm is silent again, where it looks back further than 20 minutes."""
 
 
