@@ -8,6 +8,8 @@ QUEUES = '{queue=~"router[.].+|deliverer[.].+|archiver[.].+"}'
 UNCONFIRMED = "postkamer_unconfirmed_publishes_total"
 DELIVERIES, TOKENS = "postkamer_deliveries_total", "postkamer_destination_tokens_total"
 UNSEEN = largest("postkamer_openklant_unseen_seconds", "destination")
+HEALTH = 'postkamer_number_health{state=~"warning|wrong"}'
+TROUBLE = f"{largest(HEALTH, 'number, check, state')} > 0"
 NOT_AFTER = "min by (destination) (postkamer_destination_certificate_not_after_seconds)"
 CHECKPOINT = "max(postkamer_archive_checkpoint_timestamp_seconds)"
 
@@ -71,10 +73,13 @@ DESTINATIONS = Row("Destinations", (
 ))  # fmt: skip
 SENDS = Row("To citizens", (
     Panel("Sends in 5 minutes", "timeseries",
-          {"{{number}} {{outcome}}": recent("postkamer_sends_total", "number, outcome")}, 12),
+          {"{{number}} {{outcome}}": recent("postkamer_sends_total", "number, outcome")}, 8),
     Panel("Unconfirmed, and held until the citizen writes", "bargauge",
           {"{{number}} unconfirmed": largest("postkamer_sends_unconfirmed", "number"),
-           "{{number}} held": largest("postkamer_answers_held", "number")}, 12),
+           "{{number}} held": largest("postkamer_answers_held", "number")}, 8),
+    Panel("Numbers that are not in order at Meta", "bargauge",
+          {"{{number}} {{check}} {{state}}": TROUBLE}, 8, red_from=1,
+          about="Hourly checks; `postkamer check --live` makes them now."),
 ))  # fmt: skip
 RECORD = Row("Record and files", (
     Panel("Records in 5 minutes", "timeseries",
