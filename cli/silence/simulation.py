@@ -94,10 +94,10 @@ class Town:
         if alarm_at is None:
             return None
         now = max(dead_at, alarm_at - HOUR)
-        state = NumberSilence(number="", heard_at=last, looked_at=now)
+        state = NumberSilence(number="", heard_at=last, counts_from=BEGIN, looked_at=now)
         while state.silent_since is None and now < alarm_at + HOUR:
             now += LOOK
-            state = look_at_number(state, self._messages[0], last, profile, False, now)
+            state = look_at_number(state, last, profile, False, now)
         gaps = [profile.gaps.at(start) for start, _ in self.open_time.pieces(last, now)]
         bound = max(LEAST_SECONDS, USUAL_GAPS * max(gap for gap in gaps if gap))
         seconds = (now - dead_at).total_seconds()

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 
 from router.silence.open_time import HOLIDAYS
-from services.calendar.opening_hours import instant
+from services.calendar.opening_hours import AMSTERDAM
 
 FIRST, LAST = date(2025, 12, 1), date(2026, 12, 31)
 """The simulated days: four weeks of history and the year 2026."""
@@ -29,11 +29,14 @@ SCHOOL_HOLIDAYS = (
     (date(2026, 10, 10), date(2026, 10, 18)),
     (date(2026, 12, 19), date(2027, 1, 3)),
 )
-"""Of the region Noord, to which Almelo belongs: first and last day."""
+"""First and last days in the region Noord, to which Almelo belongs."""
 HOLIDAY, AUGUST, PUBLIC_HOLIDAY = 0.75, 0.6, 0.3
-"""Share of what is written otherwise."""
+"""Shares of the messages of an ordinary day."""
 STORMS, STORM = 6, 5.0
 """Storm days in the year, and how much more is written on one."""
+SATURDAY = 5
+DEAD_WEEKEND = (-7, 56)
+"""Hours of a Saturday between which nothing comes: from Friday 17:00 to Monday 8:00."""
 CHANGE = 16.0
 """Shape of the gamma distribution by which days differ: a quarter more or less is usual."""
 ANOTHER, PAUSE = 0.4, timedelta(minutes=4)
@@ -44,26 +47,28 @@ def simulate_traffic(per_day: float, random: Random) -> list[datetime]:
     """Return when messages came, in order; `per_day` is the mean of an ordinary working day."""
     days = [FIRST + timedelta(days=n) for n in range((LAST - FIRST).days + 1)]
     storms = {random.choice(days) for _ in range(STORMS)}
-    dead = random.choice([day for day in days if day.weekday() == 5])
-    closed = instant(datetime(dead.year, dead.month, dead.day)) - timedelta(hours=7)
-    monday = closed + timedelta(hours=63)
+    dead = random.choice([day for day in days if day.weekday() == SATURDAY])
+    dead_from, dead_until = (_instant(dead, 0) + timedelta(hours=hours) for hours in DEAD_WEEKEND)
     messages: list[datetime] = []
     for day in days:
         contacts = per_day * (1 - ANOTHER) * _share(day) * (STORM if day in storms else 1.0)
         contacts *= random.gammavariate(CHANGE, 1 / CHANGE)
         for hour, weight in enumerate(DAY):
-            start = instant(datetime(day.year, day.month, day.day, hour))
-            messages += _hour(start, contacts * weight / sum(DAY), random)
-    return sorted(each for each in messages if not closed <= each < monday)
+            messages += _hour(_instant(day, hour), contacts * weight / sum(DAY), random)
+    return sorted(each for each in messages if not dead_from <= each < dead_until)
 
 
 def _share(day: date) -> float:
     season = AUGUST if day.month == 8 else 1.0
     if any(first <= day <= last for first, last in SCHOOL_HOLIDAYS):
         season = min(season, HOLIDAY)
-    if HOLIDAYS.is_open(datetime(day.year, day.month, day.day, 12, tzinfo=UTC)):
+    if HOLIDAYS.is_open(_instant(day, 12)):
         season *= PUBLIC_HOLIDAY
     return WEEKDAYS[day.weekday()] * season
+
+
+def _instant(day: date, hour: int) -> datetime:
+    return datetime(day.year, day.month, day.day, hour, tzinfo=AMSTERDAM).astimezone(UTC)
 
 
 def _hour(start: datetime, contacts: float, random: Random) -> Iterator[datetime]:

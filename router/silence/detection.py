@@ -1,11 +1,12 @@
-"""When a number has fallen silent: after five usual gaps and two hours of open time. Pure."""
+"""The alarm for a number that has fallen silent: after five usual gaps and two hours of open time.
+Pure."""
 
 from datetime import datetime, timedelta
 
 import msgspec
 
 from router.silence.open_time import OpenTime
-from router.silence.usual_gap import HISTORY, UsualGaps
+from router.silence.usual_gap import UsualGaps
 
 USUAL_GAPS = 5.0
 """Usual gaps in a row without a message that are an alarm."""
@@ -47,28 +48,29 @@ class NumberSilence(msgspec.Struct, frozen=True, kw_only=True):
 
 def look_at_number(
     before: NumberSilence,
-    first_at: datetime,
     heard_at: datetime,
     profile: Profile,
     is_closed: bool,
     now: datetime,
 ) -> NumberSilence:
-    """Return the state of a number now. An alarm lasts until the next message, so that there is
-    only one for a silence."""
+    """Return the state of a number now.
+
+    An alarm lasts until the next message, so that there is only one for a silence. For lack of
+    `counts_from` there is none.
+    """
     goes_on = not is_closed and before.silent_since is not None and before.heard_at == heard_at
     is_unattended = now - before.looked_at > UNATTENDED
     restarts = is_closed or (is_unattended and not goes_on)
     clock_from = now if restarts else before.clock_from
     since = max(heard_at, clock_from) if clock_from else heard_at
-    counts_from = before.counts_from or first_at + HISTORY
-    alarm_at = find_alarm_time(since, profile)
-    if alarm_at:
-        alarm_at = max(alarm_at, counts_from)
+    alarm_at = find_alarm_time(since, profile) if before.counts_from else None
+    if alarm_at and before.counts_from:
+        alarm_at = max(alarm_at, before.counts_from)
     is_silent = goes_on or (alarm_at is not None and alarm_at <= now)
     return NumberSilence(
         number=before.number,
         heard_at=heard_at,
-        counts_from=counts_from,
+        counts_from=before.counts_from,
         clock_from=clock_from,
         silent_since=since if is_silent else None,
         silent_seconds=profile.open_time.seconds(since, max(since, now)),

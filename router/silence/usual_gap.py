@@ -3,9 +3,10 @@
 Decision 0056 has the reasons and the figures.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import chain, pairwise
+from itertools import accumulate, chain, pairwise
 
 import msgspec
 
@@ -80,9 +81,6 @@ def _cell(at: datetime) -> Cell:
 
 
 def _weighted_quantile(samples: Sequence[Sample]) -> float:
-    left = SHARE * sum(weight for _, weight in samples)
-    for gap, weight in sorted(samples):
-        left -= weight
-        if left <= 0:
-            break
-    return gap
+    ordered = sorted(samples)
+    sums = list(accumulate(weight for _, weight in ordered))
+    return ordered[bisect_left(sums, SHARE * sums[-1])][0]

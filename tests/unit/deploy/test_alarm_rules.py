@@ -50,6 +50,7 @@ QUARANTINED = 'postkamer_quarantined_total{service="router",reason="%s"}'
 SIGHTED = 'postkamer_first_sightings_total{kind="field"}'
 REFUSED, LATE = "postkamer_rules_refused", "postkamer_timeouts_late_seconds"
 HELD = "postkamer_held_seconds"
+SILENT = 'postkamer_number_silent{number="106540352242922"}'
 RULES_OF = 'postkamer_rules_version{service="%s",version="%s"}'
 
 
@@ -164,6 +165,8 @@ CASES = [
     one("a request with three weeks", REQUESTS % "soon", "0x30"),
     one("a request that is due", REQUESTS % "soon", "1x30", "RequestEnds"),
     one("a request that is overdue", REQUESTS % "overdue", "1x30", "RequestOverdue"),
+    one("a number that falls silent", SILENT, "0 0 0 1x30", "NumberSilent"),
+    one("a number from which a message came", SILENT, "0 1x10 0x30"),
 ]  # fmt: skip
 
 
