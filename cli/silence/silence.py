@@ -50,9 +50,9 @@ def group() -> None:
 @click.option("--number", help="Its id.")
 @json_option
 def show_command(number: str | None, as_json: bool) -> None:
-    """Show how long each number has been silent, and when that is an alarm.
+    """Show how long each number has been silent.
 
-    POSTKAMER_DATABASE_URL is the database, as its owner. The exit code is 1 if a number is silent.
+    It also shows when that is an alarm, if no message comes. XX
     """
 
     async def work(pool: Pool) -> list[ListedNumber]:
