@@ -42,6 +42,7 @@ EXITS = {
     ),
     "silence": ("", "silence show", "silence simulate --per-day 0"),
     "status": ("", "", "status x"),
+    "balance": ("", "balance", "balance x"),
     "token": ("", "token list", "token add"),
     "topology": (
         "topology show --config good.toml",
