@@ -63,9 +63,9 @@ def look_at_number(
     restarts = is_closed or (is_unattended and not goes_on)
     clock_from = now if restarts else before.clock_from
     since = max(heard_at, clock_from) if clock_from else heard_at
-    alarm_at = find_alarm_time(since, profile) if before.counts_from else None
-    if alarm_at and before.counts_from:
-        alarm_at = max(alarm_at, before.counts_from)
+    alarm_at = find_alarm_time(since, profile)
+    if alarm_at and (before.counts_from is None or alarm_at < before.counts_from):
+        alarm_at = _first_opening(before.counts_from, profile.open_time)
     is_silent = goes_on or (alarm_at is not None and alarm_at <= now)
     return NumberSilence(
         number=before.number,
@@ -84,7 +84,7 @@ def find_alarm_time(since: datetime, profile: Profile) -> datetime | None:
     """Return when a silence that begins at `since` is an alarm; None if that is not within the open
     time of the profile.
 
-    Each hour counts by its own usual gap, so that a quiet night does not make a busy morning late.
+    Each hour counts by its own usual gap: neither a quiet night nor a busy morning decides alone.
     """
     gaps_passed = open_seconds = 0.0
     for start, end in profile.open_time.pieces_from(since):
@@ -98,3 +98,8 @@ def find_alarm_time(since: datetime, profile: Profile) -> datetime | None:
         gaps_passed += seconds / gap
         open_seconds += seconds
     return None
+
+
+def _first_opening(at: datetime | None, open_time: OpenTime) -> datetime | None:
+    """Return the first open moment from `at` on."""
+    return next((start for start, _ in open_time.pieces_from(at)), None) if at else None

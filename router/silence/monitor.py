@@ -45,13 +45,13 @@ class SilenceMonitor:
         async with self._pool.acquire() as connection, connection.transaction():
             if await connection.fetchval("select pg_try_advisory_xact_lock($1)", SILENCE_LOCK):
                 await self._look(connection, context, clock.now())
-            rows = await connection.fetch("select * from router.silence order by number")
+            rows = await connection.fetch(_SILENCES)
         set_metrics([NumberSilence(**row) for row in rows])
 
     async def _look(self, connection: Connection, context: RoutingContext, now: datetime) -> None:
         numbers = [number.id for number in context.config.numbers]
         stored = {row["number"]: NumberSilence(**row) for row in await connection.fetch(_SILENCES)}
-        notices = [NumberNotice(**row) for row in await connection.fetch(_STANDING)]
+        notices = [NumberNotice(**row) for row in await connection.fetch(_CLOSED)]
         closed = {each.number for each in notices if each.state_at(now) == "closed"}
         heard = {row["number"]: row["last_at"] for row in await connection.fetch(_LAST, numbers)}
         for number in context.config.numbers:
@@ -125,9 +125,16 @@ def set_metrics(numbers: Sequence[NumberSilence]) -> None:
             from_.set(each.counts_from.timestamp())
 
 
-_SILENCES = "select * from router.silence"
+_SILENCES = """
+select number, heard_at, counts_from, clock_from, silent_since, silent_seconds, usual_gap_seconds,
+    alarm_at, looked_at
+from router.silence
+"""
 
-_STANDING = "select * from router.standing where state = 'closed'"
+_CLOSED = """
+select number, state, state_text, state_until, notice, notice_id, notice_until
+from router.standing where state = 'closed'
+"""
 
 _LAST = """
 select number, last_at from unnest($1::text[]) number, lateral (

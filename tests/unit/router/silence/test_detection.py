@@ -80,6 +80,8 @@ def test_new_number_has_no_alarm_before_it_counts() -> None:
     new = look(state(counts_from=counts_from), MONDAY + 6 * HOUR)
     assert (new.silent_since, new.counts_from, new.alarm_at) == (None, counts_from, counts_from)
     assert look(new, counts_from).silent_since == MONDAY
+    night = look(state(counts_from=MONDAY + 12 * HOUR), MONDAY + 13 * HOUR)
+    assert (night.silent_since, night.alarm_at) == (None, MONDAY + 24 * HOUR)
     unheard = look(state(counts_from=None), MONDAY + 6 * HOUR)
     assert (unheard.silent_since, unheard.alarm_at) == (None, None)
 
