@@ -99,11 +99,11 @@ async def _with_first_message(connection: Connection, before: NumberSilence) -> 
 
 
 def log_change(before: NumberSilence, after: NumberSilence) -> None:
-    """Log the begin and the end of an alarm, once each."""
+    """Log the begin and the end of an alarm, once each, with the open time of the silence."""
     if after.silent_since and not before.silent_since:
-        log.warning("number.silent", number=after.number, since=after.silent_since.isoformat())
+        log.warning("number.silent", number=after.number, seconds=round(after.silent_seconds))
     if before.silent_since and not after.silent_since:
-        log.info("number.heard", number=after.number, since=before.silent_since.isoformat())
+        log.info("number.heard", number=after.number, seconds=round(before.silent_seconds))
 
 
 def set_metrics(numbers: Sequence[NumberSilence]) -> None:

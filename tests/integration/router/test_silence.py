@@ -127,6 +127,7 @@ async def test_number_that_falls_silent_is_one_alarm_until_a_message_comes(
     [number] = [each for each in json.loads(heard.stdout) if each["number"] == NUMBER]
     assert (heard.exit_code, number["silentSince"], number["usualGapSeconds"]) == (0, None, 1800)
     assert [each["event"] for each in logs] == ["number.silent", "number.heard"]
+    assert logs[0]["seconds"] == 2.5 * 3600 < logs[1]["seconds"]
     assert {gauge("silent", each) for each in NUMBERS if each != NUMBER} <= {0}
 
 
