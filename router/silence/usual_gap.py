@@ -16,8 +16,8 @@ from services.calendar.opening_hours import AMSTERDAM
 HISTORY = timedelta(weeks=4)
 SHARE = 0.7
 """Share of the open time that lies in gaps no longer than the usual one. With a half, a number with
-50 messages a day has a false alarm in one month of ten; with three quarters, a silence of a number
-with 10 a day is found half a day later."""
+50 messages a day has eight false alarms a year instead of one; with three quarters, a silence of a
+number with 10 a day is found three hours later."""
 NEIGHBOURS = 1
 """Hours before and after that count too: one hour of four weeks has only some gaps."""
 SAME_DAY = 3.0
