@@ -11,7 +11,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from cli.status.answers import Answers, BrokerDisk, Rows, Scope, ServiceAnswer
-from cli.status.queries import OPTIONAL, list_queries
+from cli.status.queries import list_queries
 from cli.status.service_answers import SECONDS, ask_services, read_page
 from services.amqp import topology
 from services.amqp.connection import BROKER_ERRORS
@@ -25,7 +25,6 @@ METRICS_BYTES = 4 * 1024 * 1024
 DISK_FREE = "rabbitmq_disk_space_available_bytes"
 DISK_LIMIT = "rabbitmq_disk_space_available_limit_bytes"
 SOON_SECONDS = 0.3
-UNDEFINED_TABLE = "42P01"
 
 
 async def collect_answers(options: StatusSettings) -> Answers:
@@ -117,7 +116,7 @@ async def _ask_database(
                 async for name, result in results:
                     if isinstance(result, list):
                         answers.rows[name] = result
-                    elif name not in OPTIONAL or result.sqlstate != UNDEFINED_TABLE:
+                    else:
                         refused.append(f"{name} ({type(result).__name__})")
     except DATABASE_ERRORS as error:
         some = f"The database answered {len(answers.rows)} questions within {SECONDS:.0f} s"

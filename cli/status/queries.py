@@ -1,7 +1,6 @@
 """Questions to the database, each answered from indexes however many rows there are.
 
-No table is counted whole: a count stops after CAP rows. `OPTIONAL` ones ask for tables that a
-database has only after its latest migration.
+No table is counted whole: a count stops after CAP rows.
 """
 
 from collections.abc import Mapping
@@ -111,7 +110,6 @@ select equation, count(*) as missing from (
 ) missing group by equation
 """
 BALANCE = "select begun_at, round_at from balance.progress"
-OPTIONAL = {"silence"}
 
 
 def list_queries(scope: Scope) -> Mapping[str, Query]:

@@ -26,6 +26,7 @@ ENDINGS = {
     "NumberStopped": ('postkamer_sends_total{number="1",outcome="stopped"}', ONCE),
     "NothingSent": ('postkamer_sends_total{number="1",outcome="later"}', TICKS),
     "SendsFail": ('postkamer_sends_total{number="1",outcome="failed"}', "0+3x20 60x90"),
+    "NumberSilent": ('postkamer_number_silent{number="1"}', RAISED),
     "SendsUnconfirmed": ('postkamer_sends_unconfirmed{number="1"}', RAISED),
     "DatabaseAway": ('postkamer_database_waits{service="router"}', RAISED),
     "ServiceDown": ('up{job="postkamer",service="router"}', "1 0x20 1x90"),

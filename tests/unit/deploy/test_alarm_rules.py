@@ -54,6 +54,7 @@ WEBHOOKS = 'postkamer_webhook_requests_total{service="gateway",status="%s"}'
 UNCONFIRMED_PUBLISHES = 'postkamer_unconfirmed_publishes_total{service="router",reason="full"}'
 UNUSABLE = 'postkamer_destination_certificate_refused{destination="crm"}'
 UNRECORDED = "postkamer_attempts_unrecorded_total"
+SILENT = 'postkamer_number_silent{number="106540352242922"}'
 RULES_OF = 'postkamer_rules_version{service="%s",version="%s"}'
 NUMBER = 'postkamer_number_health{number="106540352242922",check="%s",state="%s",instance="%s"}'
 TOKEN_ENDS = 'postkamer_number_token_expires_timestamp_seconds{number="106540352242922"}'
@@ -244,6 +245,8 @@ CASES = [
     case("a number of which one deliverer is late",
         {LOOKED % "a": "0x240", LOOKED % "b": "9000x240"}, 200),
     case("a number that is looked at again", {LOOKED % "a": "0x200 12000x40"}, 220),
+    one("a number that falls silent", SILENT, "0 0 0 1x30", "NumberSilent"),
+    one("a number from which a message came", SILENT, "0 1x10 0x30"),
 ]  # fmt: skip
 
 
