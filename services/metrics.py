@@ -163,3 +163,18 @@ timeouts_late_seconds = _gauge(
 held_seconds = _gauge(
     "postkamer_held_seconds", "How long the oldest event waits of a conversation that is held"
 )
+waiting = _gauge(
+    "postkamer_waiting",
+    "Events that a destination's queue did not take, as it is full or gone",
+    "destination",
+    "partition",
+)
+waiting_bytes = _gauge(
+    "postkamer_waiting_bytes", "Bytes of these events", "destination", "partition"
+)
+waiting_seconds = _gauge(
+    "postkamer_waiting_seconds",
+    "How long the oldest of these events waits",
+    "destination",
+    "partition",
+)

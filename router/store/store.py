@@ -14,8 +14,10 @@ from router.model.decision import Decision, Quarantined
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.ruleset.context import RulesetVersion
+from router.store.fencing import check_epoch
 from router.store.load import load_snapshot
 from router.store.save import columns, save_changes
+from router.store.waiting import WaitingTable
 from services.contract import Delivery, Receipt, Timeout
 from services.ids import created_at
 from services.postgres.database import Connection, Pool
@@ -40,13 +42,10 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode_delivery = msgspec.msgpack.Decoder(Delivery).decode
 
 
-class PartitionFenced(Exception):
-    """Another router has taken over the partition: nothing was written."""
-
-
 class Store:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self.waiting = WaitingTable(pool)
         self._seen: set[Sighting] = set()
 
     async def take_epoch(self, partition: int) -> int:
@@ -82,11 +81,7 @@ class Store:
         Raises PartitionFenced when this router has lost the partition.
         """
         async with self._pool.acquire() as connection, connection.transaction():
-            current = await connection.fetchval(
-                "select epoch from router.lease where partition = $1 for share", partition
-            )
-            if current != epoch:
-                raise PartitionFenced
+            await check_epoch(connection, partition, epoch)
             rows = [_inbox_row(*each) for each in decided]
             await connection.execute(INSERT_INBOX, *columns(rows, 5))
             await save_changes(connection, [changes for _, _, changes in decided])

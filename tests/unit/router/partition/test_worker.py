@@ -189,8 +189,20 @@ class Slowly:
 
 
 class Epochs:
+    """A store in which nothing waits."""
+
     async def take_epoch(self, partition: int) -> int:
         return 1
+
+    async def is_empty(self, partition: int) -> bool:
+        return True
+
+    async def destinations(self, partition: int) -> list[str]:
+        return []
+
+    @property
+    def waiting(self) -> "Epochs":
+        return self
 
 
 @pytest.mark.parametrize(
@@ -205,7 +217,7 @@ async def test_batches_taken_by_another_router_are_not_missing(
     async def current() -> RoutingContext:
         return ground()
 
-    work = Partition(77, current, store, nothing, nothing).work
+    work = Partition(77, current, store, nothing, nothing, nothing).work
     for numbers in holds:
         inbox: Any = Slowly(monkeypatch, *numbers)
         with pytest.raises(ChannelLost):

@@ -1,0 +1,138 @@
+"""The table of waiting events: a line for each partition and destination, in order.
+
+The place of a row and the bytes up to it are stored with it, so the first and the last row tell how
+much waits, and this costs the same however much that is.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from router.store.fencing import check_epoch
+from services.contract import Delivery
+from services.postgres.database import Connection, Pool
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Delivery).decode
+
+
+class LineState(msgspec.Struct, frozen=True):
+    """Events that wait for one destination, their bytes, and the time since which the first one
+    waits."""
+
+    events: int = 0
+    bytes: int = 0
+    since: datetime | None = None
+
+
+class LineHead(msgspec.Struct, frozen=True):
+    """The first events of a line, as many as one message holds, and the place of the last."""
+
+    events: list[Delivery]
+    last: int
+    state: LineState
+
+
+class WaitingTable:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def is_empty(self, partition: int) -> bool:
+        """Return whether nothing of a partition waits."""
+        query = "select not exists (select from router.waiting where partition = $1)"
+        return bool(await self._pool.fetchval(query, partition))
+
+    async def destinations(self, partition: int) -> list[str]:
+        """Return the destinations for which something of a partition waits."""
+        rows = await self._pool.fetch(SELECT_DESTINATIONS, partition)
+        return [row["destination"] for row in rows]
+
+    async def append(
+        self, partition: int, epoch: int, destination: str, events: Sequence[Delivery]
+    ) -> LineState:
+        """Put events at the end of a line, except those that are in it; return its state.
+
+        Raises PartitionFenced when this router has lost the partition.
+        """
+        ids, encoded = [event.id for event in events], [_encode(event) for event in events]
+        async with self._pool.acquire() as connection, connection.transaction():
+            await check_epoch(connection, partition, epoch)
+            await connection.execute(APPEND, partition, destination, ids, encoded)
+            return await _load_state(connection, partition, destination)
+
+    async def head(
+        self, partition: int, destination: str, max_events: int, max_bytes: int
+    ) -> LineHead:
+        """Return the first events of a line: those within both limits, but at least one."""
+        async with self._pool.acquire() as connection:
+            limits = max_events, max_bytes
+            rows = await connection.fetch(SELECT_HEAD, partition, destination, *limits)
+            state = await _load_state(connection, partition, destination)
+        last = rows[-1]["n"] if rows else 0
+        return LineHead([_decode(row["delivery"]) for row in rows], last, state)
+
+    async def remove(self, partition: int, destination: str, last: int) -> None:
+        """Remove the first events of a line, up to the place `last`."""
+        await self._pool.execute(REMOVE, partition, destination, last)
+
+
+async def _load_state(connection: Connection, partition: int, destination: str) -> LineState:
+    row = await connection.fetchrow(SELECT_STATE, partition, destination)
+    return LineState(**row) if row else LineState()
+
+
+# Steps over the rows of each destination, of which there may be millions.
+SELECT_DESTINATIONS = """
+with recursive line as (
+    select min(destination) as destination from router.waiting where partition = $1
+    union all
+    select (select min(w.destination) from router.waiting w
+        where w.partition = $1 and w.destination > line.destination)
+    from line where line.destination is not null
+)
+select destination from line where destination is not null
+"""
+
+APPEND = """
+insert into router.waiting (partition, destination, n, event, delivery, size, total)
+select $1, $2, coalesce(last.n, 0) + row_number() over line, event, delivery, size,
+    coalesce(last.total, 0) + sum(size) over line
+from (
+    select event, delivery, length(delivery) as size, position
+    from unnest($3::uuid[], $4::bytea[]) with ordinality as given (event, delivery, position)
+    where not exists (
+        select from router.waiting w where w.destination = $2 and w.event = given.event)
+) as new
+left join (
+    select n, total from router.waiting where partition = $1 and destination = $2
+    order by n desc limit 1
+) as last on true
+window line as (order by position)
+on conflict do nothing
+"""
+
+SELECT_HEAD = """
+with first as (
+    select n, total - size as before from router.waiting
+    where partition = $1 and destination = $2 order by n limit 1
+)
+select w.n, w.delivery from router.waiting w, first
+where w.partition = $1 and w.destination = $2 and w.n < first.n + $3
+    and (w.n = first.n or w.total <= first.before + $4)
+order by w.n
+"""
+
+SELECT_STATE = """
+select last.n - first.n + 1 as events, last.total - first.total + first.size as bytes,
+    first.at as since
+from (
+    select n, total, size, at from router.waiting where partition = $1 and destination = $2
+    order by n limit 1
+) as first, (
+    select n, total from router.waiting where partition = $1 and destination = $2
+    order by n desc limit 1
+) as last
+"""
+
+REMOVE = "delete from router.waiting where partition = $1 and destination = $2 and n <= $3"
