@@ -13,7 +13,7 @@ from router.rules.reasons import DUTCH, Reasons
 from services.calendar.opening_hours import Hours
 from services.config.model import Configuration
 from services.config.organisation import Department
-from services.contract import Entry, MediaOutcome, SendOutcome, Timeout
+from services.contract import Entry, MediaOutcome, Receipt, SendOutcome, Timeout
 from services.ids import uuid7
 from services.texts.catalogue import Texts
 from services.whatsapp.items import AnyItem
@@ -46,6 +46,13 @@ class WorkUnit(msgspec.Struct, frozen=True, gc=False):
         if isinstance(entry, SendOutcome | Timeout | MediaOutcome):
             return entry.at
         return entry.received_at
+
+    @property
+    def number(self) -> str:
+        """Our own id of the number that this concerns; '' for none."""
+        if isinstance(self.entry, Receipt):
+            return self.item.number if self.item else ""
+        return self.entry.number
 
     def id(self, purpose: str) -> UUID:
         """Return an id that is the same each time this unit is decided. It is unguessable because
