@@ -20,25 +20,26 @@ from services.postgres.database import Pool
 from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
 from tests.support.integration.destination_queue import (
+    ROOM,
     DestinationQueue,
     destination_queues,
     make_event,
-    small_queues,
 )
 from tests.support.integration.running_partition import Standing
 from tests.support.observer import until
+from tests.support.small_queues import small_queues
 
 SECONDS = 20.0
 
 
 @pytest.fixture(scope="module")
-def small(running: Broker) -> Iterator[Broker]:
-    with small_queues(running) as broker:
-        yield broker
+def small(running: Broker) -> Iterator[None]:
+    with small_queues(running, "destination", ROOM):
+        yield
 
 
 @pytest.fixture
-async def queues(small: Broker, broker: Broker) -> AsyncIterator[list[DestinationQueue]]:
+async def queues(small: None, broker: Broker) -> AsyncIterator[list[DestinationQueue]]:
     """The queue of a CRM, which is full, and one of another destination, which is open."""
     async with destination_queues(broker) as queues:
         yield queues

@@ -1,8 +1,7 @@
 """A destination's queue that a test fills, opens and reads, and events for it."""
 
-import json
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 import aio_pika
@@ -18,19 +17,6 @@ ROOM = 1000
 """Bytes that the queue takes: the broker refuses publishes once it holds more."""
 FILLING = b"x" * 2 * ROOM
 SECONDS = 20.0
-
-
-@contextmanager
-def small_queues(broker: Broker) -> Iterator[Broker]:
-    """Let destinations' queues hold no more than `ROOM`."""
-    policy = {"max-length-bytes": ROOM, "overflow": "reject-publish"}
-    where = ("-p", topology.VHOST, "--priority", "50", "--apply-to", "queues")
-    names = r"^deliverer\.destination\."
-    broker.control("set_policy", *where, "small-destination", names, json.dumps(policy))
-    try:
-        yield broker
-    finally:
-        broker.control("clear_policy", "-p", topology.VHOST, "small-destination")
 
 
 def make_event(sequence: int, conversation: str = "c") -> Delivery:
