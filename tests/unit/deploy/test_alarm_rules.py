@@ -10,6 +10,7 @@ import yaml
 from deliverer.destinations.openklant.desk.task_status import TaskStatus
 from deliverer.meta.graph_api import STOPPED, Failed, Sent
 from router.model.work import UNPROVEN
+from router.partition.waiting import WAITING_BYTES
 from services.amqp import topology
 from services.metrics import REGISTRY
 from tests.support.promtool import FOLDER, AlarmCase, needs_promtool, run_cases
@@ -50,6 +51,7 @@ QUARANTINED = 'postkamer_quarantined_total{service="router",reason="%s"}'
 SIGHTED = 'postkamer_first_sightings_total{kind="field"}'
 REFUSED, LATE = "postkamer_rules_refused", "postkamer_timeouts_late_seconds"
 HELD = "postkamer_held_seconds"
+WAITING = 'postkamer_waiting_%s{destination="crm",partition="%d"}'
 RULES_OF = 'postkamer_rules_version{service="%s",version="%s"}'
 
 
@@ -164,6 +166,13 @@ CASES = [
     one("a request with three weeks", REQUESTS % "soon", "0x30"),
     one("a request that is due", REQUESTS % "soon", "1x30", "RequestEnds"),
     one("a request that is overdue", REQUESTS % "overdue", "1x30", "RequestOverdue"),
+    one("a queue that is full", WAITING % ("seconds", 0), "360+60x30", "Waiting"),
+    one("a queue that was full for a moment", WAITING % ("seconds", 0), "0 60 120 0x30"),
+    one("a queue that takes everything again", WAITING % ("seconds", 0), "900x5 0x30"),
+    case("one queue of two partitions",
+         {WAITING % ("seconds", 0): "900x30", WAITING % ("seconds", 1): "900x30"}, 7, "Waiting"),
+    one("much that waits", WAITING % ("bytes", 1), f"{QUARTER + 1}x30", "WaitingNearlyFull"),
+    one("much that has gone out", WAITING % ("bytes", 1), f"{QUARTER + 1}x9 {QUARTER}x30"),
 ]  # fmt: skip
 
 
@@ -214,6 +223,11 @@ def test_archive_queue_alarm_goes_off_at_a_quarter_of_the_queue_limit() -> None:
     assert bounds == [str(queue.max_bytes // 4)] == [str(QUARTER)]
     for each in RULES:
         assert set(re.findall(r'queue="(.*?)"', each["expr"])) <= {topology.ARCHIVE_QUEUE}
+
+
+def test_waiting_alarm_goes_off_at_a_quarter_of_the_limit() -> None:
+    bounds = re.findall(r"\d{4,}", rule("PostkamerWaitingNearlyFull")["expr"])
+    assert bounds == [str(WAITING_BYTES // 4)]
 
 
 @pytest.mark.parametrize("alarm", [rule["alert"] for rule in RULES])
