@@ -102,9 +102,11 @@ class DestinationLines:
 
     async def find_waiting(self) -> None:
         """Find the lines that an earlier holder of the partition left; call this first."""
-        load = partial(self._table.destinations, self._partition)
-        for destination in await retry_while_unavailable(load, "waiting"):
-            self._begin(self._line(destination), BEHIND)
+        load = partial(self._table.lines, self._partition)
+        for destination, state in (await retry_while_unavailable(load, "waiting")).items():
+            line = self._line(destination)
+            self._show(line, state)
+            self._begin(line, BEHIND)
 
     async def drain(self) -> None:
         """Publish what waits, each destination apart, until cancelled."""
@@ -151,7 +153,7 @@ class DestinationLines:
             log.error("waiting.full", **self._names(line), size=line.state.bytes)
             await line.changed.wait_for(lambda: has_room(line.state, size, self._limit))
         append = partial(self._table.append, self._partition, self._epoch, line.destination, events)
-        self._show(line, await retry_while_unavailable(append, "waiting"))
+        self._show(line, line.state + await retry_while_unavailable(append, "waiting"))
 
     async def _drain_line(self, line: _Line) -> None:
         backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)

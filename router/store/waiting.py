@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from router.store.fencing import check_epoch
+from router.store.fencing import PartitionFenced
 from services.contract import Delivery
 from services.postgres.database import Connection, Pool
 
@@ -24,6 +24,12 @@ class LineState(msgspec.Struct, frozen=True):
     events: int = 0
     bytes: int = 0
     since: datetime | None = None
+
+    def __add__(self, added: "LineState") -> "LineState":
+        """Return the state with events at the end."""
+        return LineState(
+            self.events + added.events, self.bytes + added.bytes, self.since or added.since
+        )
 
 
 class LineHead(msgspec.Struct, frozen=True):
@@ -43,23 +49,24 @@ class WaitingTable:
         query = "select not exists (select from router.waiting where partition = $1)"
         return bool(await self._pool.fetchval(query, partition))
 
-    async def destinations(self, partition: int) -> list[str]:
-        """Return the destinations for which something of a partition waits."""
-        rows = await self._pool.fetch(SELECT_DESTINATIONS, partition)
-        return [row["destination"] for row in rows]
+    async def lines(self, partition: int) -> dict[str, LineState]:
+        """Return the destinations for which something of a partition waits, and how much."""
+        async with self._pool.acquire() as connection:
+            names = [r["destination"] for r in await connection.fetch(SELECT_LINES, partition)]
+            return {name: await _load_state(connection, partition, name) for name in names}
 
     async def append(
         self, partition: int, epoch: int, destination: str, events: Sequence[Delivery]
     ) -> LineState:
-        """Put events at the end of a line, except those that are in it; return its state.
+        """Put events at the end of a line, except those that are in it; return what was added.
 
         Raises PartitionFenced when this router has lost the partition.
         """
         ids, encoded = [event.id for event in events], [_encode(event) for event in events]
-        async with self._pool.acquire() as connection, connection.transaction():
-            await check_epoch(connection, partition, epoch)
-            await connection.execute(APPEND, partition, destination, ids, encoded)
-            return await _load_state(connection, partition, destination)
+        row = await self._pool.fetchrow(APPEND, partition, destination, ids, encoded, epoch)
+        if row is None:
+            raise PartitionFenced
+        return LineState(**row)
 
     async def head(
         self, partition: int, destination: str, max_events: int, max_bytes: int
@@ -83,7 +90,7 @@ async def _load_state(connection: Connection, partition: int, destination: str) 
 
 
 # Steps over the rows of each destination, of which there may be millions.
-SELECT_DESTINATIONS = """
+SELECT_LINES = """
 with recursive line as (
     select min(destination) as destination from router.waiting where partition = $1
     union all
@@ -94,22 +101,29 @@ with recursive line as (
 select destination from line where destination is not null
 """
 
+# One statement, as the partition waits for it at every batch while a queue is full. The lock on the
+# lease keeps the epoch from changing until the rows are written.
 APPEND = """
-insert into router.waiting (partition, destination, n, event, delivery, size, total)
-select $1, $2, coalesce(last.n, 0) + row_number() over line, event, delivery, size,
-    coalesce(last.total, 0) + sum(size) over line
-from (
+with lease as materialized (
+    select epoch from router.lease where partition = $1 and epoch = $5 for share
+), new as (
     select event, delivery, length(delivery) as size, position
-    from unnest($3::uuid[], $4::bytea[]) with ordinality as given (event, delivery, position)
+    from lease, unnest($3::uuid[], $4::bytea[]) with ordinality as given (event, delivery, position)
     where not exists (
         select from router.waiting w where w.destination = $2 and w.event = given.event)
-) as new
-left join (
+), last as (
     select n, total from router.waiting where partition = $1 and destination = $2
     order by n desc limit 1
-) as last on true
-window line as (order by position)
-on conflict do nothing
+), added as (
+    insert into router.waiting (partition, destination, n, event, delivery, size, total)
+    select $1, $2, coalesce(last.n, 0) + row_number() over line, event, delivery, size,
+        coalesce(last.total, 0) + sum(size) over line
+    from new left join last on true
+    window line as (order by position)
+    on conflict (destination, event) do nothing returning size, at
+)
+select count(size) as events, coalesce(sum(size), 0) as bytes, min(at) as since
+from lease left join added on true group by lease.epoch
 """
 
 SELECT_HEAD = """

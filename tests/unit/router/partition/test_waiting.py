@@ -22,6 +22,8 @@ FULL = PublishUnconfirmed("the queue is full", rejected=True)
 LOST = PublishUnconfirmed("the channel was lost", rejected=False)
 STOPPED = PublishUnconfirmed(BLOCKED, rejected=True)
 ROUNDS = 1000
+SIZE = 202
+"""Bytes of an event of these tests, as the lines count them."""
 
 
 def event(sequence: int) -> Delivery:
@@ -47,23 +49,24 @@ class Table:
 
     def _state(self, destination: str) -> LineState:
         count = len(self.rows.get(destination, {}))
-        return LineState(count, count * 202, at(0) if count else None)
+        return LineState(count, SIZE * count, at(0) if count else None)
 
     async def is_empty(self, partition: int) -> bool:
-        return not await self.destinations(partition)
+        return not await self.lines(partition)
 
-    async def destinations(self, partition: int) -> list[str]:
+    async def lines(self, partition: int) -> dict[str, LineState]:
         await asyncio.sleep(0.001)
-        return [name for name, rows in self.rows.items() if rows]
+        return {name: self._state(name) for name, rows in self.rows.items() if rows}
 
     async def append(
         self, partition: int, epoch: int, destination: str, events: list[Delivery]
     ) -> LineState:
         await asyncio.sleep(0.001)
         rows = self.rows.setdefault(destination, {})
-        rows |= {e.sequence: e for e in events if e.sequence not in rows}
+        new = {e.sequence: e for e in events if e.sequence not in rows}
+        rows |= new
         self.largest = max(self.largest, len(rows))
-        return self._state(destination)
+        return LineState(len(new), SIZE * len(new), at(0))
 
     async def head(self, partition: int, destination: str, *limits: int) -> LineHead:
         await asyncio.sleep(0.001)
@@ -143,7 +146,7 @@ async def test_event_waits_after_a_refusal_or_some_publishes_without_a_confirm(
 @on_virtual_clock
 async def test_line_at_its_limit_holds_the_router_until_it_drains() -> None:
     table, queue = Table(), Queue(*[FULL] * 30)
-    lines = lines_of(table, queue, limit=5 * 202)
+    lines = lines_of(table, queue, limit=5 * SIZE)
     async with background_task(lines.drain()):
         for n in range(1, 40):
             await lines.deliver("crm", [event(n)])

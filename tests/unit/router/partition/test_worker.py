@@ -17,6 +17,7 @@ from router.model.changes import OutgoingStatus
 from router.model.work import RoutingContext, WorkUnit
 from router.partition.batch_gaps import GAPS, SOURCES, BatchGapDetector, Gap, GapChanges
 from router.partition.worker import Partition
+from router.store.waiting import LineState
 from services import contract
 from services.amqp.consumer import ChannelLost
 from services.amqp.incoming_message import IncomingMessage
@@ -175,8 +176,8 @@ class NothingWaiting:
     async def is_empty(self, partition: int) -> bool:
         return True
 
-    async def destinations(self, partition: int) -> list[str]:
-        return []
+    async def lines(self, partition: int) -> dict[str, LineState]:
+        return {}
 
 
 class StoredGaps:
