@@ -92,9 +92,7 @@ async def _measure_round(stage: Stage, kind: str, first: int, messages: int) -> 
         process = Process(stage.router())
         process.start()
         try:
-            before = stage.cpu_seconds(process.pid)
-            rate = await _measure_rate(stage, process, messages)
-            after = stage.cpu_seconds(process.pid)
+            rate, cpu = await _measure_rate(stage, process, messages)
             await works.wait(messages // 2, process)
             works.seconds.clear()
             await _publish_evenly(stage, first + messages)
@@ -110,15 +108,7 @@ async def _measure_round(stage: Stage, kind: str, first: int, messages: int) -> 
             process.stop()
     _check(stage, kind, waited, works, dead)
     stage.purge(["crm", "dead"])
-    spent = sum(after.values()) - sum(before.values())
-    return FullSample(
-        rate=rate,
-        cpu=spent / messages * 1e6,
-        p50=took[49] * 1000,
-        p99=took[98] * 1000,
-        waited=waited,
-        drained=drained,
-    )
+    return FullSample(rate, cpu, took[49] * 1000, took[98] * 1000, waited, drained)
 
 
 async def _fill_partition(stage: Stage, wave: Wave) -> None:
@@ -129,10 +119,12 @@ async def _fill_partition(stage: Stage, wave: Wave) -> None:
         await stage.publish_receipts(receipt_batches(one, stage.config.partitions))
 
 
-async def _measure_rate(stage: Stage, process: Process, messages: int) -> float:
-    """Return messages/s, from the first that is handled until all are."""
+async def _measure_rate(stage: Stage, process: Process, messages: int) -> tuple[float, float]:
+    """Return messages/s, from the first that is handled until all are, and the microseconds of CPU
+    for each."""
     began = last = 0.0
     handled = at_start = 0
+    before: dict[str, float] = {}
     async with asyncio.timeout(STUCK_SECONDS):
         while handled < messages:
             process.must_run()
@@ -140,8 +132,10 @@ async def _measure_rate(stage: Stage, process: Process, messages: int) -> float:
             handled = handled_count(await asyncio.to_thread(read_metrics, stage.metrics))
             last = time.monotonic()
             if not began and handled:
-                began, at_start = last, handled
-    return (messages - at_start) / (last - began)
+                began, at_start, before = last, handled, stage.cpu_seconds(process.pid)
+    spent = sum(stage.cpu_seconds(process.pid).values()) - sum(before.values())
+    count = messages - at_start
+    return count / (last - began), spent / count * 1e6
 
 
 async def _publish_evenly(stage: Stage, first: int) -> None:

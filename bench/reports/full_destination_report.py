@@ -30,7 +30,10 @@ def table(samples: Mapping[str, Sequence[FullSample]], queue: int) -> Iterator[L
     """Yield a row for each kind, then the targets. `queue`: MB of the full queue."""
     yield ""
     yield f"Half of the messages are for a CRM whose queue is full, at {queue:,} MB"
-    yield f"{'':26}{'messages/s':>22}{'CPU us':>16}{'p50 ms':>20}{'p99 ms':>20}{'waited':>10}{'drained/s':>11}"
+    yield (
+        f"{'':26}{'messages/s':>22}{'CPU us':>16}{'p50 ms':>20}{'p99 ms':>20}"
+        f"{'waited':>10}{'drained/s':>11}"
+    )
     for kind, rounds in samples.items():
         waited = max(sample.waited for sample in rounds)
         drained = statistics.median(sample.drained for sample in rounds)

@@ -13,12 +13,14 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 
+import msgspec
 import structlog
 
-from router.handlers.batch import BYTES, ITEMS, split_by_size
-from router.store.waiting import LineHead, LineState, WaitingTable
+from router.handlers.batch import ITEMS, split_by_size
+from router.store.waiting import LineEnd, WaitingEvent, WaitingTable
 from services import clock, metrics
 from services.amqp import topology
 from services.amqp.connection import FIRST_WAIT, LONGEST_WAIT
@@ -51,6 +53,20 @@ GAUGES = (metrics.waiting, metrics.waiting_bytes, metrics.waiting_seconds)
 log = structlog.get_logger()
 
 
+class LineState(msgspec.Struct, frozen=True):
+    """Events that wait for one destination, their bytes, and since when the first one waits. An
+    event that was redelivered leaves a gap behind it, which counts until the gap is first."""
+
+    events: int = 0
+    bytes: int = 0
+    since: datetime | None = None
+
+
+def measure_line(first: WaitingEvent, end: LineEnd) -> LineState:
+    """Return the state of a line from its first event and its end."""
+    return LineState(end.n - first.n + 1, end.total - first.total + first.size, first.at)
+
+
 def has_room(state: LineState, size: int, limit: int) -> bool:
     """Return whether `size` more bytes fit in a line; an empty one takes anything."""
     return state.events == 0 or state.bytes + size <= limit
@@ -63,9 +79,11 @@ class _Line:
     change that under `changed`, so nothing overtakes the last event in line.
     """
 
-    def __init__(self, destination: str) -> None:
-        self.destination = destination
+    def __init__(self, destination: str, end: LineEnd) -> None:
+        self.destination, self.end = destination, end
         self.state, self.is_waiting = LineState(), False
+        self.removed = 0
+        """Place of the last event that was removed."""
         self.changed = asyncio.Condition()
 
 
@@ -103,9 +121,9 @@ class DestinationLines:
     async def find_waiting(self) -> None:
         """Find the lines that an earlier holder of the partition left; call this first."""
         load = partial(self._table.lines, self._partition)
-        for destination, state in (await retry_while_unavailable(load, "waiting")).items():
-            line = self._line(destination)
-            self._show(line, state)
+        for destination, end in (await retry_while_unavailable(load, "waiting")).items():
+            line = self._lines[destination] = _Line(destination, end)
+            await self._head(line, 1)
             self._begin(line, BEHIND)
 
     async def drain(self) -> None:
@@ -121,7 +139,7 @@ class DestinationLines:
 
     def _line(self, destination: str) -> _Line:
         if destination not in self._lines:
-            self._lines[destination] = _Line(destination)
+            self._lines[destination] = _Line(destination, LineEnd())
             self._show(self._lines[destination], LineState())
         return self._lines[destination]
 
@@ -152,29 +170,51 @@ class DestinationLines:
         if not has_room(line.state, size, self._limit):
             log.error("waiting.full", **self._names(line), size=line.state.bytes)
             await line.changed.wait_for(lambda: has_room(line.state, size, self._limit))
-        append = partial(self._table.append, self._partition, self._epoch, line.destination, events)
-        self._show(line, line.state + await retry_while_unavailable(append, "waiting"))
+        append = partial(
+            self._table.append, self._partition, self._epoch, line.destination, line.end, events
+        )
+        before, line.end = line.end, await retry_while_unavailable(append, "waiting")
+        added = line.state.events + len(events), line.state.bytes + line.end.total - before.total
+        self._show(line, LineState(*added, line.state.since or clock.now()))
 
     async def _drain_line(self, line: _Line) -> None:
-        backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
-        while (head := await self._head(line)).events:
-            if await self._publish(line, head.events, 1):
+        """Publish from the front until nothing waits. While the queue refuses, one event is tried:
+        it costs less than a full message, which would be refused as well."""
+        backoff, count = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random), ITEMS
+        while head := await self._head(line, count) or await self._end(line):
+            if await self._publish(line, [each.event for each in head], 1):
+                count = 1
                 await asyncio.sleep(backoff.next_delay())
             else:
-                remove = partial(self._table.remove, self._partition, line.destination, head.last)
+                last = head[-1].n
+                remove = partial(self._table.remove, self._partition, line.destination, last)
                 await retry_while_unavailable(remove, "waiting")
+                line.removed, count = last, ITEMS
                 backoff.reset()
         log.info("waiting.ended", **self._names(line))
 
-    async def _head(self, line: _Line) -> LineHead:
-        """Return the first events in line; without any, the line ends in the same moment."""
-        load = partial(self._table.head, self._partition, line.destination, ITEMS, BYTES)
+    async def _head(self, line: _Line, count: int) -> list[WaitingEvent]:
+        """Return the first events in line, as many as one message holds."""
+        load = partial(self._table.head, self._partition, line.destination, line.removed, count)
+        events = await retry_while_unavailable(load, "waiting")
+        if not events:
+            return []
         async with line.changed:
-            head = await retry_while_unavailable(load, "waiting")
-            line.is_waiting = bool(head.events)
-            self._show(line, head.state)
+            self._show(line, measure_line(events[0], line.end))
             line.changed.notify_all()
-        return head
+        return next(split_by_size(events, lambda each: each.size))
+
+    async def _end(self, line: _Line) -> list[WaitingEvent]:
+        """End a line in which nothing waits any more; return the first event if one came after
+        all."""
+        load = partial(self._table.head, self._partition, line.destination, line.removed, 1)
+        async with line.changed:
+            events = await retry_while_unavailable(load, "waiting")
+            if not events:
+                line.is_waiting = False
+                self._show(line, LineState())
+                line.changed.notify_all()
+        return events
 
     def _show(self, line: _Line, state: LineState) -> None:
         line.state = state

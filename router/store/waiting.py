@@ -1,43 +1,40 @@
 """The table of waiting events: a line for each partition and destination, in order.
 
-The place of a row and the bytes up to it are stored with it, so the first and the last row tell how
-much waits, and this costs the same however much that is.
+The holder of a partition alone appends, so it knows where each line ends. No statement reads more
+rows than it returns, however many wait: the conditions are on the primary key, and the first and
+the last row tell how much waits.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import accumulate
 
 import msgspec
 
 from router.store.fencing import PartitionFenced
 from services.contract import Delivery
-from services.postgres.database import Connection, Pool
+from services.postgres.database import Pool
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Delivery).decode
 
 
-class LineState(msgspec.Struct, frozen=True):
-    """Events that wait for one destination, their bytes, and the time since which the first one
-    waits."""
+class LineEnd(msgspec.Struct, frozen=True):
+    """Place of the last event in a line, and the bytes of all that ever were before it, with it.
+    Both grow as long as the line is not empty."""
 
-    events: int = 0
-    bytes: int = 0
-    since: datetime | None = None
-
-    def __add__(self, added: "LineState") -> "LineState":
-        """Return the state with events at the end."""
-        return LineState(
-            self.events + added.events, self.bytes + added.bytes, self.since or added.since
-        )
+    n: int = 0
+    total: int = 0
 
 
-class LineHead(msgspec.Struct, frozen=True):
-    """The first events of a line, as many as one message holds, and the place of the last."""
+class WaitingEvent(msgspec.Struct, frozen=True):
+    """One row: its event, its place, its bytes, those up to it, and when it was refused."""
 
-    events: list[Delivery]
-    last: int
-    state: LineState
+    event: Delivery
+    n: int
+    size: int
+    total: int
+    at: datetime
 
 
 class WaitingTable:
@@ -49,44 +46,45 @@ class WaitingTable:
         query = "select not exists (select from router.waiting where partition = $1)"
         return bool(await self._pool.fetchval(query, partition))
 
-    async def lines(self, partition: int) -> dict[str, LineState]:
-        """Return the destinations for which something of a partition waits, and how much."""
-        async with self._pool.acquire() as connection:
-            names = [r["destination"] for r in await connection.fetch(SELECT_LINES, partition)]
-            return {name: await _load_state(connection, partition, name) for name in names}
+    async def lines(self, partition: int) -> dict[str, LineEnd]:
+        """Return the destinations for which something of a partition waits, and each line's end."""
+        rows = await self._pool.fetch(SELECT_LINES, partition)
+        return {row["destination"]: LineEnd(row["n"], row["total"]) for row in rows}
 
     async def append(
-        self, partition: int, epoch: int, destination: str, events: Sequence[Delivery]
-    ) -> LineState:
-        """Put events at the end of a line, except those that are in it; return what was added.
+        self,
+        partition: int,
+        epoch: int,
+        destination: str,
+        end: LineEnd,
+        events: Sequence[Delivery],
+    ) -> LineEnd:
+        """Put events behind the end of a line, and return its new end. An event that is in the line
+        stays where it is.
 
         Raises PartitionFenced when this router has lost the partition.
         """
-        ids, encoded = [event.id for event in events], [_encode(event) for event in events]
-        row = await self._pool.fetchrow(APPEND, partition, destination, ids, encoded, epoch)
-        if row is None:
+        encoded = [_encode(event) for event in events]
+        totals = list(accumulate(map(len, encoded), initial=end.total))[1:]
+        places = list(range(end.n + 1, end.n + 1 + len(events)))
+        values = places, [event.id for event in events], encoded, totals
+        if not await self._pool.fetchval(APPEND, partition, epoch, destination, *values):
             raise PartitionFenced
-        return LineState(**row)
+        return LineEnd(places[-1], totals[-1])
 
     async def head(
-        self, partition: int, destination: str, max_events: int, max_bytes: int
-    ) -> LineHead:
-        """Return the first events of a line: those within both limits, but at least one."""
-        async with self._pool.acquire() as connection:
-            limits = max_events, max_bytes
-            rows = await connection.fetch(SELECT_HEAD, partition, destination, *limits)
-            state = await _load_state(connection, partition, destination)
-        last = rows[-1]["n"] if rows else 0
-        return LineHead([_decode(row["delivery"]) for row in rows], last, state)
+        self, partition: int, destination: str, after: int, count: int
+    ) -> list[WaitingEvent]:
+        """Return the first events behind the place `after`."""
+        rows = await self._pool.fetch(SELECT_HEAD, partition, destination, after, count)
+        return [
+            WaitingEvent(_decode(row["delivery"]), row["n"], row["size"], row["total"], row["at"])
+            for row in rows
+        ]
 
     async def remove(self, partition: int, destination: str, last: int) -> None:
         """Remove the first events of a line, up to the place `last`."""
         await self._pool.execute(REMOVE, partition, destination, last)
-
-
-async def _load_state(connection: Connection, partition: int, destination: str) -> LineState:
-    row = await connection.fetchrow(SELECT_STATE, partition, destination)
-    return LineState(**row) if row else LineState()
 
 
 # Steps over the rows of each destination, of which there may be millions.
@@ -98,55 +96,30 @@ with recursive line as (
         where w.partition = $1 and w.destination > line.destination)
     from line where line.destination is not null
 )
-select destination from line where destination is not null
+select destination, n, total from line, lateral (
+    select n, total from router.waiting w
+    where w.partition = $1 and w.destination = line.destination order by n desc limit 1
+) as last
 """
 
-# One statement, as the partition waits for it at every batch while a queue is full. The lock on the
-# lease keeps the epoch from changing until the rows are written.
+# The lock on the lease keeps the epoch from changing until the rows are written. A place that is
+# taken is an error: this router does not know the line's end any more.
 APPEND = """
 with lease as materialized (
-    select epoch from router.lease where partition = $1 and epoch = $5 for share
-), new as (
-    select event, delivery, length(delivery) as size, position
-    from lease, unnest($3::uuid[], $4::bytea[]) with ordinality as given (event, delivery, position)
-    where not exists (
-        select from router.waiting w where w.destination = $2 and w.event = given.event)
-), last as (
-    select n, total from router.waiting where partition = $1 and destination = $2
-    order by n desc limit 1
+    select epoch from router.lease where partition = $1 and epoch = $2 for share
 ), added as (
     insert into router.waiting (partition, destination, n, event, delivery, size, total)
-    select $1, $2, coalesce(last.n, 0) + row_number() over line, event, delivery, size,
-        coalesce(last.total, 0) + sum(size) over line
-    from new left join last on true
-    window line as (order by position)
-    on conflict (destination, event) do nothing returning size, at
+    select $1, $3, n, event, delivery, length(delivery), total
+    from lease, unnest($4::bigint[], $5::uuid[], $6::bytea[], $7::bigint[])
+        as new (n, event, delivery, total)
+    on conflict (destination, event) do nothing
 )
-select count(size) as events, coalesce(sum(size), 0) as bytes, min(at) as since
-from lease left join added on true group by lease.epoch
+select exists (select from lease)
 """
 
 SELECT_HEAD = """
-with first as (
-    select n, total - size as before from router.waiting
-    where partition = $1 and destination = $2 order by n limit 1
-)
-select w.n, w.delivery from router.waiting w, first
-where w.partition = $1 and w.destination = $2 and w.n < first.n + $3
-    and (w.n = first.n or w.total <= first.before + $4)
-order by w.n
-"""
-
-SELECT_STATE = """
-select last.n - first.n + 1 as events, last.total - first.total + first.size as bytes,
-    first.at as since
-from (
-    select n, total, size, at from router.waiting where partition = $1 and destination = $2
-    order by n limit 1
-) as first, (
-    select n, total from router.waiting where partition = $1 and destination = $2
-    order by n desc limit 1
-) as last
+select delivery, n, size, total, at from router.waiting
+where partition = $1 and destination = $2 and n > $3 order by n limit $4
 """
 
 REMOVE = "delete from router.waiting where partition = $1 and destination = $2 and n <= $3"

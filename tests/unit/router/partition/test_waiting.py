@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.partition.waiting import UNCONFIRMED_ATTEMPTS, DestinationLines, has_room, wake_holder
-from router.store.waiting import LineHead, LineState
+from router.partition.waiting import (
+    UNCONFIRMED_ATTEMPTS,
+    DestinationLines,
+    LineState,
+    has_room,
+    measure_line,
+    wake_holder,
+)
+from router.store.waiting import LineEnd, WaitingEvent
 from services import event_types
 from services.amqp.connection import BLOCKED
 from services.amqp.publisher import PublishUnconfirmed
@@ -44,40 +51,40 @@ class Table:
     """The rows of one partition. Statements take a moment, as the database's do."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, dict[int, Delivery]] = {}
+        self.rows: dict[str, list[WaitingEvent]] = {}
         self.largest = 0
-
-    def _state(self, destination: str) -> LineState:
-        count = len(self.rows.get(destination, {}))
-        return LineState(count, SIZE * count, at(0) if count else None)
 
     async def is_empty(self, partition: int) -> bool:
         return not await self.lines(partition)
 
-    async def lines(self, partition: int) -> dict[str, LineState]:
+    async def lines(self, partition: int) -> dict[str, LineEnd]:
         await asyncio.sleep(0.001)
-        return {name: self._state(name) for name, rows in self.rows.items() if rows}
+        return {
+            name: LineEnd(rows[-1].n, rows[-1].total) for name, rows in self.rows.items() if rows
+        }
 
     async def append(
-        self, partition: int, epoch: int, destination: str, events: list[Delivery]
-    ) -> LineState:
+        self, partition: int, epoch: int, destination: str, end: LineEnd, events: list[Delivery]
+    ) -> LineEnd:
         await asyncio.sleep(0.001)
-        rows = self.rows.setdefault(destination, {})
-        new = {e.sequence: e for e in events if e.sequence not in rows}
-        rows |= new
+        rows = self.rows.setdefault(destination, [])
+        assert not rows or end.n >= rows[-1].n, "its place is taken"
+        for each in events:
+            end = LineEnd(end.n + 1, end.total + SIZE)
+            if each.id not in {row.event.id for row in rows}:
+                rows.append(WaitingEvent(each, end.n, SIZE, end.total, at(0)))
         self.largest = max(self.largest, len(rows))
-        return LineState(len(new), SIZE * len(new), at(0))
+        return end
 
-    async def head(self, partition: int, destination: str, *limits: int) -> LineHead:
+    async def head(
+        self, partition: int, destination: str, after: int, count: int
+    ) -> list[WaitingEvent]:
         await asyncio.sleep(0.001)
-        events = list(self.rows.get(destination, {}).values())[: limits[0]]
-        last = events[-1].sequence if events else 0
-        return LineHead(events, last, self._state(destination))
+        return [row for row in self.rows.get(destination, []) if row.n > after][:count]
 
     async def remove(self, partition: int, destination: str, last: int) -> None:
         await asyncio.sleep(0.001)
-        rows = self.rows[destination]
-        self.rows[destination] = {n: e for n, e in rows.items() if n > last}
+        self.rows[destination] = [row for row in self.rows[destination] if row.n > last]
 
 
 class Queue:
@@ -121,6 +128,12 @@ def test_line_takes_anything_when_empty_and_no_more_than_its_limit(
     events: int, size: int, limit: int, fits: bool
 ) -> None:
     assert has_room(LineState(events, 3 * events), size, limit) is fits
+
+
+def test_line_is_measured_by_its_first_event_and_its_end() -> None:
+    first = WaitingEvent(event(1), n=7, size=10, total=110, at=at(3))
+    assert measure_line(first, LineEnd(7, 110)) == LineState(1, 10, at(3))
+    assert measure_line(first, LineEnd(9, 150)) == LineState(3, 50, at(3))
 
 
 @pytest.mark.parametrize(
@@ -172,7 +185,7 @@ async def test_holder_is_woken_only_while_something_waits() -> None:
     async with background_task(wake_holder(0, table, wakes)) as waking:
         await asyncio.sleep(timedelta(hours=1).total_seconds())
         assert wakes.sent == 0
-        table.rows["crm"] = {1: event(1)}
+        table.rows["crm"] = [WaitingEvent(event(1), 1, SIZE, SIZE, at(0))]
         await asyncio.sleep(timedelta(minutes=3).total_seconds())
         assert wakes.sent == 3
         assert not waking.done()

@@ -17,7 +17,7 @@ from router.model.changes import OutgoingStatus
 from router.model.work import RoutingContext, WorkUnit
 from router.partition.batch_gaps import GAPS, SOURCES, BatchGapDetector, Gap, GapChanges
 from router.partition.worker import Partition
-from router.store.waiting import LineState
+from router.store.waiting import LineEnd
 from services import contract
 from services.amqp.consumer import ChannelLost
 from services.amqp.incoming_message import IncomingMessage
@@ -176,7 +176,7 @@ class NothingWaiting:
     async def is_empty(self, partition: int) -> bool:
         return True
 
-    async def lines(self, partition: int) -> dict[str, LineState]:
+    async def lines(self, partition: int) -> dict[str, LineEnd]:
         return {}
 
 
