@@ -53,4 +53,5 @@ def table(samples: Mapping[str, Sequence[FullSample]], queue: int) -> Iterator[L
 
 def _median_ratio(samples: Mapping[str, Sequence[FullSample]], field: str) -> float:
     pairs = zip(samples[FULL], samples[ALONE], strict=True)
-    return statistics.median(getattr(one, field) / getattr(other, field) for one, other in pairs)
+    ratios: list[float] = [getattr(one, field) / getattr(other, field) for one, other in pairs]
+    return statistics.median(ratios)
