@@ -168,6 +168,20 @@ async def test_line_at_its_limit_holds_the_router_until_it_drains() -> None:
     assert queue.published == list(range(1, 40))
 
 
+@on_virtual_clock
+async def test_drain_that_breaks_ends_its_task_with_the_error() -> None:
+    class BrokenTable(Table):
+        async def head(self, *arguments: object) -> list[WaitingEvent]:
+            raise ValueError("a row that cannot be read")
+
+    lines = lines_of(BrokenTable(), Queue(FULL))
+    async with background_task(lines.drain()) as draining:
+        await lines.deliver("crm", [event(1)])
+        await asyncio.wait([draining], timeout=60)
+        assert draining.done()
+    assert isinstance(draining.exception(), ExceptionGroup)
+
+
 class Wakes:
     def __init__(self) -> None:
         self.sent = 0
