@@ -8,6 +8,7 @@ must be there, in order.
 
 import asyncio
 import itertools
+import os
 import statistics
 import time
 from pathlib import Path
@@ -52,8 +53,9 @@ secret = "env:CRM_SECRET"
 
 
 def measure(folder: Path, rounds: int, load: tuple[int, int], report: Report) -> None:
-    """Measure with this load: messages of a round at the highest rate, MB that fill the queue."""
-    messages, queue = load
+    """Measure with this load: messages of a round at the highest rate (a whole number for an even
+    number of citizens), and MB that fill the queue."""
+    messages, queue = load[0] // (2 * EACH) * 2 * EACH, load[1]
     logs.log_to_stdout("bench", "critical")  # a full queue is meant here
     samples: dict[str, list[FullSample]] = {ALONE: [], FULL: []}
     with (
@@ -89,6 +91,7 @@ async def _measure_round(stage: Stage, kind: str, first: int, messages: int) -> 
         await works.open()
         await (fill_queue(channel, "dead") if kind == FULL else dead.open())
         await _fill_partition(stage, Wave(first, messages // EACH))
+        await asyncio.to_thread(os.sync)  # so that writing what fills the queue is not measured
         process = Process(stage.router())
         process.start()
         try:
