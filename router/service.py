@@ -52,13 +52,14 @@ async def router(
         version = ActiveVersion(loaded)
         rules_task = await enter(background_task(rules.run(settings.config, version)))
         destinations = Publisher(outgoing, topology.DESTINATIONS)
+        partitions = PartitionPublisher(outgoing, clock.new_id(), config.partitions)
         consumers = [
             await enter(
                 run_consumer(
                     incoming,
                     queue,
                     FRAMES,
-                    Partition(n, rules.context, store, archive, destinations).work,
+                    Partition(n, rules.context, store, archive, destinations, partitions).work,
                 )
             )
             for n, queue in enumerate(_partitions(config))

@@ -15,9 +15,11 @@ from router.model.decision import Decision, Quarantined
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.ruleset.context import RulesetVersion
+from router.store.fencing import check_epoch
 from router.store.heard import save_heard
 from router.store.load import load_snapshot
 from router.store.save import columns, save_changes
+from router.store.waiting import WaitingTable
 from services.contract import Delivery, Receipt, Timeout
 from services.ids import created_at
 from services.postgres.database import Connection, Pool
@@ -47,10 +49,6 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode_delivery = msgspec.msgpack.Decoder(Delivery).decode
 
 
-class PartitionFenced(Exception):
-    """Another router has taken over the partition: nothing was written."""
-
-
 class Committed(NamedTuple):
     """A commit: its transaction, and the sightings that are new."""
 
@@ -61,6 +59,7 @@ class Committed(NamedTuple):
 class Store:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self.waiting = WaitingTable(pool)
         self._seen: set[Sighting] = set()
 
     async def take_epoch(self, partition: int) -> int:
@@ -100,9 +99,7 @@ class Store:
         Raises PartitionFenced when this router has lost the partition.
         """
         async with self._pool.acquire() as connection, connection.transaction():
-            lease = await connection.fetchrow(SELECT_LEASE, partition)
-            if lease is None or lease["epoch"] != epoch:
-                raise PartitionFenced
+            transaction = await check_epoch(connection, partition, epoch)
             rows = [_inbox_row(*each, outputs[each[0].key]) for each in decided]
             await connection.execute(INSERT_INBOX, partition, *columns(rows, 13))
             await save_changes(connection, [changes for _, _, changes in decided])
@@ -117,7 +114,7 @@ class Store:
             seen = {c.sighting: u.at for u, _, c in reversed(decided) if c.sighting}
             new = await self._write_sightings(connection, seen)
         self._seen = {*list(self._seen)[:SIGHTINGS], *seen} if seen else self._seen
-        return Committed(lease["transaction"], new)
+        return Committed(transaction, new)
 
     async def _write_sightings(
         self, connection: Connection, seen: dict[Sighting, datetime]
@@ -165,9 +162,7 @@ class Store:
         """
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute("set local synchronous_commit = off")
-            lease = await connection.fetchrow(SELECT_LEASE, partition)
-            if lease is None or lease["epoch"] != epoch:
-                raise PartitionFenced
+            await check_epoch(connection, partition, epoch)
             for statement, rows in (
                 (UPSERT_SOURCES, next.items()),
                 (INSERT_GAPS, opened),
@@ -288,11 +283,6 @@ on conflict (partition) do update set epoch = lease.epoch + 1 returning epoch
 END_BLOCKERS = """
 select pg_terminate_backend(pid) from pg_stat_activity
 where pid = any(pg_blocking_pids($1)) and usename = current_user
-"""
-
-SELECT_LEASE = """
-select epoch, pg_current_xact_id()::text::bigint as transaction
-from router.lease where partition = $1 for share
 """
 
 MARK_LEASE = """
