@@ -8,6 +8,7 @@ from router.active_rules import ActiveRules
 from router.budget_monitor import BudgetMonitor
 from router.handlers.units import keyed_hash
 from router.partition.worker import FRAMES, Partition
+from router.retry_relay import run_retries
 from router.store.store import Store
 from router.timer_relay import TimerRelay
 from services import clock
@@ -27,8 +28,8 @@ from services.postgres.database import connection_pool
 from services.tasks import background_task
 
 POOL_SIZE = 8
-"""Connections to PostgreSQL: one for each active partition, two for the relay, one for budgets now
-and then, and some room."""
+"""Connections to PostgreSQL: one for each active partition, two for the relay of timers, one each
+for retries and budgets now and then, and some room."""
 
 
 @asynccontextmanager
@@ -64,8 +65,10 @@ async def router(
         ]
         # A connection of its own: trouble with the relay's publishes must not affect the others.
         relaying = await enter(broker_connection(amqp, "router tells"))
-        relay = TimerRelay(store, PartitionPublisher(relaying, clock.new_id(), config.partitions))
-        relay_task = await enter(background_task(relay.run()))
+        partitions = PartitionPublisher(relaying, clock.new_id(), config.partitions)
+        relay_task = await enter(background_task(TimerRelay(store, partitions).run()))
+        retries = PartitionPublisher(relaying, clock.new_id(), config.partitions)
+        retry_task = await enter(background_task(run_retries(store, retries, rules.context)))
         budget_task = await enter(background_task(BudgetMonitor(pool, rules.context).run()))
 
         async def problems() -> list[str]:
@@ -75,7 +78,9 @@ async def router(
         await enter(serve(operations, settings.bind, settings.router_ops_port))
         consumer_tasks = [consumer.task for consumer in consumers]
         links = [link.task for link in (outgoing, incoming, relaying)]
-        yield first_failure(*links, rules_task, relay_task, budget_task, *consumer_tasks)
+        yield first_failure(
+            *links, rules_task, relay_task, retry_task, budget_task, *consumer_tasks
+        )
 
 
 def _partitions(config: Configuration) -> list[topology.Queue]:

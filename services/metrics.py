@@ -163,3 +163,4 @@ timeouts_late_seconds = _gauge(
 held_seconds = _gauge(
     "postkamer_held_seconds", "How long the oldest event waits of a conversation that is held"
 )
+quarantine = _gauge("postkamer_quarantine", "Quarantined units that wait for a person")

@@ -87,11 +87,14 @@ def _split_receipt(
         yield WorkUnit(context.hash("receipt", str(receipt.id)), receipt)
         return
     seen: set[bytes] = set()
-    for place, item in enumerate(items):
+    for index, item in enumerate(items):
         if receipt.keys and item.key not in receipt.keys:
             continue
         convert = _unverified_item if item.key in receipt.unproven else _verified_item
         key, converted, scope = convert(receipt, item, context)
+        place: int | None = index
+        if receipt.is_single_item:
+            key, place = context.hash("retry", str(receipt.id), key.hex()), None
         yield WorkUnit(key, receipt, converted, scope, place, is_repeat=key in seen)
         seen.add(key)
 

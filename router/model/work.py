@@ -13,7 +13,7 @@ from router.rules.reasons import DUTCH, Reasons
 from services.calendar.opening_hours import Hours
 from services.config.model import Configuration
 from services.config.organisation import Department
-from services.contract import Entry, MediaOutcome, SendOutcome, Timeout
+from services.contract import Entry, MediaOutcome, Receipt, SendOutcome, Timeout
 from services.ids import uuid7
 from services.texts.catalogue import Texts
 from services.whatsapp.items import AnyItem
@@ -35,7 +35,7 @@ class WorkUnit(msgspec.Struct, frozen=True, gc=False):
     scope: str = ""
     """Portfolio that the item came from: a BSUID is unique within one."""
     item_index: int | None = None
-    """Position of the item among all items of its body, from 0."""
+    """Position of the item among all items of its body, from 0; None for a retried item."""
     is_repeat: bool = False
     """The same item occurred earlier in this body."""
 
@@ -46,6 +46,17 @@ class WorkUnit(msgspec.Struct, frozen=True, gc=False):
         if isinstance(entry, SendOutcome | Timeout | MediaOutcome):
             return entry.at
         return entry.received_at
+
+    @property
+    def source(self) -> UUID:
+        """Id by which a redelivery is recognised: of a retry, that of the original receipt."""
+        entry = self.entry
+        return (isinstance(entry, Receipt) and entry.retry_of) or entry.id
+
+    @property
+    def receipt(self) -> UUID | None:
+        """Id of the receipt that brought the item."""
+        return self.source if isinstance(self.entry, Receipt) else None
 
     def id(self, purpose: str) -> UUID:
         """Return an id that is the same each time this unit is decided. It is unguessable because
