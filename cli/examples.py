@@ -21,6 +21,10 @@ EXAMPLES = {
     "parked show": f"parked show {MESSAGE}",
     "parked replay": "parked replay --destination crm --dry-run",
     "parked drop": "parked drop --destination crm --reason 'CRM is gone' --dry-run",
+    "quarantine list": "quarantine list --since 2026-11-28",
+    "quarantine show": f"quarantine show {MESSAGE} --content --reason 'fault 12'",
+    "quarantine again": "quarantine again --cause 'unknown field' --dry-run",
+    "quarantine drop": f"quarantine drop {MESSAGE} --reason 'answered by telephone'",
     "sends list": "sends list --number 106540352242922",
     "sends settle": f"sends settle {CONVERSATION} {MESSAGE} --saw not-sent"
     " --reason 'not in WhatsApp Manager' --by s.jansen",

@@ -24,6 +24,7 @@ COMMANDS = {
     "notice": "cli.contact_centre:notice",
     "number": "cli.contact_centre:number",
     "parked": "cli.deliveries.parked:group",
+    "quarantine": "cli.deliveries.quarantine:group",
     "route": "cli.main:route",
     "router": "cli.services:router",
     "rules": "cli.routing.rule_versions:group",
@@ -36,7 +37,7 @@ COMMANDS = {
 """Name of a command -> its module and attribute."""
 HEADINGS = {
     "Rules, numbers and costs": ("route", "check", "rules", "number", "notice", "care", "costs"),
-    "Deliveries and access": ("parked", "sends", "destination", "token"),
+    "Deliveries and access": ("parked", "quarantine", "sends", "destination", "token"),
     "The record and privacy": ("archive", "files"),
     "Installation": ("status", "migrate", "topology"),
     "Services": ("gateway", "router", "deliverer", "archiver", "sandbox"),

@@ -52,23 +52,18 @@ async def router(
         version = ActiveVersion(loaded)
         rules_task = await enter(background_task(rules.run(settings.config, version)))
         destinations = Publisher(outgoing, topology.DESTINATIONS)
-        consumers = [
-            await enter(
-                run_consumer(
-                    incoming,
-                    queue,
-                    FRAMES,
-                    Partition(n, rules.context, store, archive, destinations).work,
-                )
-            )
-            for n, queue in enumerate(_partitions(config))
-        ]
+        consumers = []
+        for n, queue in enumerate(_partitions(config)):
+            partition = Partition(n, rules.context, store, archive, destinations)
+            consumers.append(await enter(run_consumer(incoming, queue, FRAMES, partition.work)))
         # A connection of its own: trouble with the relay's publishes must not affect the others.
         relaying = await enter(broker_connection(amqp, "router tells"))
-        partitions = PartitionPublisher(relaying, clock.new_id(), config.partitions)
-        relay_task = await enter(background_task(TimerRelay(store, partitions).run()))
-        retries = PartitionPublisher(relaying, clock.new_id(), config.partitions)
-        retry_task = await enter(background_task(run_retries(store, retries, rules.context)))
+        # Each relay numbers its own batches.
+        timers, retries = (
+            PartitionPublisher(relaying, clock.new_id(), config.partitions) for _ in range(2)
+        )
+        relays = TimerRelay(store, timers).run(), run_retries(store, retries, rules.context)
+        relay_tasks = [await enter(background_task(relay)) for relay in relays]
         budget_task = await enter(background_task(BudgetMonitor(pool, rules.context).run()))
 
         async def problems() -> list[str]:
@@ -78,9 +73,7 @@ async def router(
         await enter(serve(operations, settings.bind, settings.router_ops_port))
         consumer_tasks = [consumer.task for consumer in consumers]
         links = [link.task for link in (outgoing, incoming, relaying)]
-        yield first_failure(
-            *links, rules_task, relay_task, retry_task, budget_task, *consumer_tasks
-        )
+        yield first_failure(*links, rules_task, *relay_tasks, budget_task, *consumer_tasks)
 
 
 def _partitions(config: Configuration) -> list[topology.Queue]:

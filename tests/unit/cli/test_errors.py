@@ -29,6 +29,7 @@ EXITS = {
     "notice": ("", "notice clear", "notice set x"),
     "number": ("", "number list", "number state x"),
     "parked": ("", "parked list", "parked drop --reason x"),
+    "quarantine": ("", "quarantine list", "quarantine again"),
     "route": (
         "route explain hallo --config good.toml",
         "route explain hallo --config wrong.toml",
@@ -133,6 +134,7 @@ def test_json_after_a_double_dash_is_a_word(file: Path) -> None:
         "archive processing",
         "parked list",
         "parked drop --reason x",
+        "quarantine list",
         "route replay",
     ],
 )
