@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -155,11 +156,11 @@ class Intake:
             await self._refuse(record, "the database refused this record")
 
     async def _refuse(self, record: Record, reason: str) -> None:
-        await self._put_aside(reason, _encode_record(record))
+        await self._put_aside(reason, _encode_record(record), record.id)
 
-    async def _put_aside(self, reason: str, body: bytes) -> None:
+    async def _put_aside(self, reason: str, body: bytes, record: UUID | None = None) -> None:
         metrics.quarantined.labels(reason=reason).inc()
-        await retry_while_unavailable(partial(self._quarantine.add, reason, body), "aside")
+        await retry_while_unavailable(partial(self._quarantine.add, reason, body, record), "aside")
 
 
 def _encode_record(record: Record) -> bytes:

@@ -20,14 +20,16 @@ class Quarantine:
     def __init__(self, pool: Pool, keys: KeyStore) -> None:
         self._pool, self._keys = pool, keys
 
-    async def add(self, reason: str, body: bytes) -> UUID:
-        """Add an entry and return its id. `reason` must not contain personal data. Content that is
-        already present is not added again: it is redelivered if the process ended before the
-        acknowledgement."""
+    async def add(self, reason: str, body: bytes, record: UUID | None = None) -> UUID:
+        """Add an entry and return its id; `record` is the id of the record that it is, if known.
+
+        `reason` must not contain personal data. Content that is already present is not added again:
+        it is redelivered if the process ended before the acknowledgement.
+        """
         keys, salt = await self._keys.ensure_conversation_keys([NOWHERE]), os.urandom(SALT_BYTES)
         sealed = seal(keys[NOWHERE], salt, body, PURPOSE)
         id = _entry_id(keys[NOWHERE], body)
-        await self._pool.execute(_INSERT, id, reason, salt, sealed)
+        await self._pool.execute(_INSERT, id, reason, salt, sealed, record)
         return id
 
 
@@ -86,6 +88,6 @@ _ONE = "select salt, sealed from archiver.quarantine where id = $1 for update"
 _DELETE = "delete from archiver.quarantine where id = $1"
 
 _INSERT = """
-insert into archiver.quarantine (id, reason, salt, sealed) values ($1, $2, $3, $4)
+insert into archiver.quarantine (id, reason, salt, sealed, record) values ($1, $2, $3, $4, $5)
 on conflict do nothing
 """

@@ -9,6 +9,7 @@ from archiver import table_partitions
 from archiver.api.access_log import access_log
 from archiver.api.queries import RecordReader
 from archiver.api.routes import RecordRoutes
+from archiver.balance.monitor import keep_balance
 from archiver.encryption.key_store import KeyStore
 from archiver.index.processing_log import Activities
 from archiver.intake import PREFETCH, Intake
@@ -37,6 +38,7 @@ from services.api import docs_page
 from services.config.accounts import ProviderAccount
 from services.config.model import Configuration
 from services.config.settings import ArchiverSettings, derive_key, key_bytes
+from services.drained_queues import drained_queue_reports
 from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
 from services.http.application import api_app, operations_app
@@ -73,6 +75,7 @@ async def archiver(
         )
         intake = Intake(writer, Quarantine(pool, keys))
         consumer = await enter(run_consumer(connection, queue, PREFETCH, intake.work))
+        report = await enter(drained_queue_reports(pool, [consumer]))
         token_store = await enter(run_token_store(pool, environment_tokens(settings, config)))
         operations = operations_app(lambda: readiness_problems(pool, [consumer]))
         await enter(serve(operations, settings.bind, settings.archiver_ops_port))
@@ -94,7 +97,7 @@ async def archiver(
         routes = [*record_routes.routes(), *search_routes.routes(), *media_routes.routes()]
         api = api_app([*routes, *docs_page.routes(document)])
         await enter(serve(api, settings.bind, settings.archiver_port))
-        main_tasks = (connection.task, token_store.task, views.task, consumer.task)
+        main_tasks = (connection.task, token_store.task, views.task, consumer.task, report)
         yield first_failure(*main_tasks, *maintenance_tasks, *media_tasks)
 
 
@@ -110,8 +113,8 @@ class Archive(NamedTuple):
 async def _maintenance_tasks(
     settings: ArchiverSettings, config: Configuration, archive: Archive, objects: ObjectStore
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Run the maintenance of the record: table partitions, operator actions, checkpoints, and the
-    count of open subject access requests."""
+    """Run the maintenance of the record: table partitions, operator actions, checkpoints, the count
+    of open subject access requests, and the balance."""
     pool, tenants = archive.pool, [tenant.id for tenant in config.tenants]
     signer = Signer(config.log, derive_key(settings.archive_key, checkpoint_signer.PURPOSE))
     works = [
@@ -119,6 +122,7 @@ async def _maintenance_tasks(
         record_operator_actions(pool, tenants, archive.writer.add),
         checkpoint_signer.sign_periodically(pool, signer, objects),
         request_metrics.count(pool, tenants),
+        keep_balance(pool),
     ]
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(background_task(work)) for work in works]

@@ -43,6 +43,7 @@ from services.amqp.publisher import Publisher
 from services.config.model import Configuration
 from services.config.organisation import Destination
 from services.config.settings import DelivererSettings
+from services.drained_queues import drained_queue_reports
 from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
 from services.http.application import operations_app
@@ -97,17 +98,17 @@ async def deliverer(
             await enter(run_destination(shared, destination, credentials[destination.id]))
             for destination in config.destinations
         ]
+        consumers = [consumer for consumer, _ in engines]
+        report = await enter(drained_queue_reports(pool, consumers))
         scanner = configured_scanner(settings.scanner_url, config, SCAN_SECONDS)
         files = MediaSource(ObjectStore(settings.object_store), scanner)
         sends = await enter(_run_sending(pool, files, accounts, attempts.record))
         read_receipts = await enter(_run_read_receipts(pool, accounts))
         count = await enter(background_task(_count_parked(settlements, config.destinations)))
-        app = operations_app(
-            lambda: readiness_problems(pool, [consumer for consumer, _ in engines])
-        )
+        app = operations_app(lambda: readiness_problems(pool, consumers))
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         deliveries = [task for consumer, tasks in engines for task in (consumer.task, *tasks)]
-        links = outgoing.task, incoming.task, attempts.task
+        links = outgoing.task, incoming.task, attempts.task, report
         yield first_failure(*links, count, *relays, *deliveries, *sends, *read_receipts)
 
 

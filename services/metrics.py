@@ -163,4 +163,20 @@ timeouts_late_seconds = _gauge(
 held_seconds = _gauge(
     "postkamer_held_seconds", "How long the oldest event waits of a conversation that is held"
 )
+balance = _gauge(
+    "postkamer_balance",
+    "Items, records, deliveries and sends since the balance began, by where they are",
+    "equation",
+    "subject",
+    "part",
+)
+balance_missing = _gauge(
+    "postkamer_balance_missing", "Things that cannot be found where they have to be", "equation"
+)
+balance_differences = _gauge(
+    "postkamer_balance_differences", "Lines of the balance that do not add up"
+)
+balance_round = _gauge(
+    "postkamer_balance_round_timestamp_seconds", "When the last round of the balance ended"
+)
 quarantine = _gauge("postkamer_quarantine", "Quarantined units that wait for a person")

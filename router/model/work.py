@@ -58,6 +58,13 @@ class WorkUnit(msgspec.Struct, frozen=True, gc=False):
         """Id of the receipt that brought the item."""
         return self.source if isinstance(self.entry, Receipt) else None
 
+    @property
+    def number(self) -> str:
+        """Our own id of the number that this concerns; '' for none."""
+        if isinstance(self.entry, Receipt):
+            return self.item.number if self.item else ""
+        return self.entry.number
+
     def id(self, purpose: str) -> UUID:
         """Return an id that is the same each time this unit is decided. It is unguessable because
         the key is."""

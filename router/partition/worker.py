@@ -19,20 +19,23 @@ import structlog
 from router.handlers.batch import (
     ITEMS,
     CommittedBatch,
+    Output,
     ParsedEntry,
     archive_records,
     decide_batch,
+    make_outputs,
     split_by_size,
 )
-from router.handlers.dispatch import crm_events, quarantine_unit
+from router.handlers.dispatch import quarantine_unit
 from router.handlers.units import opaque_unit, parse_items, split_entry
 from router.model.changes import DecidedUnit
 from router.model.work import RoutingContext, WorkUnit
 from router.output.crm_events import AddressedEvent
 from router.partition import decision_metrics
 from router.partition.batch_gaps import BatchGapDetector
-from router.store.store import Store
-from services import clock, contract, metrics
+from router.partition.published_mark import PublishedMark
+from router.store.store import Sighting, Store
+from services import contract, metrics
 from services.amqp import topology
 from services.amqp.consumer import Inbox
 from services.amqp.incoming_message import IncomingMessage
@@ -40,6 +43,7 @@ from services.amqp.publisher import Publisher, publish_until_confirmed
 from services.contract import ArchiveBatch, DeliveryBatch, Entry, PartitionBatch, Record
 from services.event_types import CARE_ALARM
 from services.postgres.database import retry_while_unavailable
+from services.tasks import background_task, first_or_watchdog
 
 FRAMES = 16
 """AMQP messages that are handled together. With the prefetch it bounds a partition's memory."""
@@ -84,6 +88,7 @@ class Partition:
         self._context, self._store = context, store
         self._archive, self._destinations = archive, destinations
         self._gaps = BatchGapDetector()
+        self._published = PublishedMark(store, number)
 
     async def work(self, inbox: Inbox) -> None:
         """Run until the channel is lost or given up.
@@ -95,14 +100,17 @@ class Partition:
         messages = await inbox.take(FRAMES)
         epoch = await retry_while_unavailable(lambda: self._store.take_epoch(self.number), "epoch")
         log.info("partition.held", partition=self.number, epoch=epoch)
-        self._gaps = BatchGapDetector()  # batches that another router received are not missing
-        while True:
-            started = loop.time()
-            current = BatchContext(await self._context(), epoch, inbox.lost.is_set)
-            await self._handle(messages, current)
-            await inbox.ack_all(messages)
-            await asyncio.sleep(max(0.0, started + PACE_SECONDS - loop.time()))
-            messages = await inbox.take(FRAMES)
+        load = partial(self._store.load_gaps, self.number)
+        self._gaps = BatchGapDetector(*await retry_while_unavailable(load, "gaps"))
+        async with background_task(self._published.run(epoch)) as marking:
+            while not marking.done():
+                started = loop.time()
+                current = BatchContext(await self._context(), epoch, inbox.lost.is_set)
+                await self._handle(messages, current)
+                await inbox.ack_all(messages)
+                await asyncio.sleep(max(0.0, started + PACE_SECONDS - loop.time()))
+                messages = await first_or_watchdog(inbox.take(FRAMES), marking)
+            marking.result()
 
     async def _handle(self, messages: Sequence[IncomingMessage], current: BatchContext) -> None:
         entries: list[Entry] = []
@@ -117,6 +125,9 @@ class Partition:
             else:
                 entries += batch
         await self._process(entries, current)
+        if changes := self._gaps.take_changes():
+            save = partial(self._store.save_gaps, self.number, current.epoch, *changes)
+            await retry_while_unavailable(save, "gaps")
 
     async def _read(self, message: IncomingMessage, current: BatchContext) -> list[Entry]:
         """Return the entries of a message; quarantine a message that cannot be read.
@@ -136,9 +147,7 @@ class Partition:
                 lambda: self._store.quarantine_message(id, reason, message.body), "aside"
             )
             return []
-        self._gaps.record(batch.source, batch.number, clock.now())
-        missing = self._gaps.lasting_gaps(clock.now())
-        metrics.batches_missing.labels(partition=self.number).set(missing)
+        self._gaps.record(batch.source, batch.number)
         return batch.entries
 
     async def _process_one_by_one(self, entries: Sequence[Entry], current: BatchContext) -> None:
@@ -160,6 +169,7 @@ class Partition:
             units = [unit for each in parsed for unit in split_entry(*each, current.routing)]
             committed = await self._commit(units, current)
             await self._publish(parsed, committed, current.is_lost)
+            self._published.advance()
             decision_metrics.count_decisions(committed.to_publish)
 
     async def _refuse(self, entry: Entry, current: BatchContext) -> None:
@@ -168,6 +178,7 @@ class Partition:
         reason = "it was in hand when the router crashed, twice"
         quarantined = await self._quarantine(unit, reason, current)
         await self._publish([(entry, None)], CommittedBatch([quarantined], []), current.is_lost)
+        self._published.advance()
         decision_metrics.count_decisions([quarantined])
 
     async def _quarantine(self, unit: WorkUnit, reason: str, current: BatchContext) -> DecidedUnit:
@@ -175,7 +186,7 @@ class Partition:
 
         async def commit() -> None:
             if unit.key not in (await self._store.load([unit], current.routing)).decided:
-                await self._store.commit(self.number, current.epoch, [quarantined])
+                await self._write([quarantined], make_outputs([quarantined]), current)
 
         await retry_while_unavailable(commit, "item")
         return quarantined
@@ -188,11 +199,12 @@ class Partition:
             if not _is_data_error(error):
                 raise
             log.warning("batch.refused", partition=self.number, count=len(units), exc_info=error)
-        together = CommittedBatch([], [])
+        together = CommittedBatch([], [], {})
         for unit in units:
             alone = await self._commit_alone(unit, current)
             together.to_publish.extend(alone.to_publish)
             together.duplicates.extend(alone.duplicates)
+            together.outputs.update(alone.outputs)
         return together
 
     async def _commit_alone(self, unit: WorkUnit, current: BatchContext) -> CommittedBatch:
@@ -209,13 +221,22 @@ class Partition:
         snapshot = await self._store.load(units, current.routing)
         batch = decide_batch(units, snapshot, current.routing)
         decision_metrics.log_failures(batch.faults)
+        outputs = make_outputs(batch.new)
         if batch.new:
             decision_metrics.count_unknown_vocabulary(
-                await self._store.commit(self.number, current.epoch, batch.new)
+                await self._write(batch.new, outputs, current)
             )
             decision_metrics.count_charges(batch.new, current.routing.config.rates)
         decision_metrics.count_duplicates(batch.repeats)
-        return CommittedBatch(batch.to_publish, batch.duplicates)
+        return CommittedBatch(batch.to_publish, batch.duplicates, outputs)
+
+    async def _write(
+        self, decided: Sequence[DecidedUnit], outputs: dict[bytes, Output], current: BatchContext
+    ) -> list[Sighting]:
+        """Commit decisions with the ids of their output."""
+        committed = await self._store.commit(self.number, current.epoch, decided, outputs)
+        self._published.begin(committed.transaction)
+        return committed.sightings
 
     async def _publish(
         self,
@@ -224,15 +245,18 @@ class Partition:
         is_lost: IsLost,
     ) -> None:
         """Publish records to the archive, then events to the destinations."""
-        records = archive_records(parsed, committed.to_publish, committed.duplicates)
+        outputs = [
+            committed.output_of(unit, decision) for unit, decision, _ in committed.to_publish
+        ]
+        records = archive_records(parsed, outputs, committed.duplicates)
         for chunk in split_by_size(records, _record_size):
             batch = ArchiveBatch(records=chunk)
             await publish_until_confirmed(
                 self._archive, topology.ARCHIVE_QUEUE, batch, may_stop=is_lost
             )
         ready: list[AddressedEvent] = []
-        for unit, decision, _ in committed.to_publish:
-            events = list(crm_events(unit, decision))
+        for (_, decision, _), output in zip(committed.to_publish, outputs, strict=True):
+            events = output.events
             if decision.held:
                 events = await self._withhold(events)
             if decision.releases:

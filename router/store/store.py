@@ -1,14 +1,15 @@
 """The router's tables: read what a batch needs; write what it decided in one transaction."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 
+from router.handlers.batch import Output
 from router.model.changes import Changes, DecidedUnit
 from router.model.decision import Decision, Quarantined
 from router.model.snapshot import Snapshot
@@ -38,6 +39,11 @@ session of a machine that is gone would keep its row until TCP gives up, some ho
 UNREADABLE = "it cannot be read, so it cannot be decided"
 """Reason why an AMQP message cannot go again."""
 
+SOURCE_DAYS = 8
+"""Retention of a source that publishes no more: longer than any batch waits in its partition."""
+
+BatchNumber = tuple[UUID, int]
+"""Source and number of a batch."""
 Sighting = tuple[str, str]
 """Kind and name of something of Meta's that we do not know."""
 _encode = msgspec.msgpack.Encoder().encode
@@ -47,6 +53,13 @@ _decode_delivery = msgspec.msgpack.Decoder(Delivery).decode
 
 class PartitionFenced(Exception):
     """Another router has taken over the partition: nothing was written."""
+
+
+class Committed(NamedTuple):
+    """A commit: its transaction, and the sightings that are new."""
+
+    transaction: int
+    sightings: list[Sighting]
 
 
 class Store:
@@ -80,20 +93,22 @@ class Store:
             return await load_snapshot(connection, units, context)
 
     async def commit(
-        self, partition: int, epoch: int, decided: Sequence[DecidedUnit]
-    ) -> list[Sighting]:
-        """Write everything or nothing, and return the sightings that are new.
+        self,
+        partition: int,
+        epoch: int,
+        decided: Sequence[DecidedUnit],
+        outputs: Mapping[bytes, Output],
+    ) -> Committed:
+        """Write everything or nothing. `outputs` has the output of each by the key of its unit.
 
         Raises PartitionFenced when this router has lost the partition.
         """
         async with self._pool.acquire() as connection, connection.transaction():
-            current = await connection.fetchval(
-                "select epoch from router.lease where partition = $1 for share", partition
-            )
-            if current != epoch:
+            lease = await connection.fetchrow(SELECT_LEASE, partition)
+            if lease is None or lease["epoch"] != epoch:
                 raise PartitionFenced
-            rows = [_inbox_row(*each) for each in decided]
-            await connection.execute(INSERT_INBOX, *columns(rows, 5))
+            rows = [_inbox_row(*each, outputs[each[0].key]) for each in decided]
+            await connection.execute(INSERT_INBOX, partition, *columns(rows, 13))
             await save_changes(connection, [changes for _, _, changes in decided])
             quarantined = [
                 (decision.record, unit.source, decision.reason, _raw(unit), *_retry(unit))
@@ -105,7 +120,7 @@ class Store:
             seen = {c.sighting: u.at for u, _, c in reversed(decided) if c.sighting}
             new = await self._write_sightings(connection, seen)
         self._seen = {*list(self._seen)[:SIGHTINGS], *seen} if seen else self._seen
-        return new
+        return Committed(lease["transaction"], new)
 
     async def _write_sightings(
         self, connection: Connection, seen: dict[Sighting, datetime]
@@ -120,6 +135,49 @@ class Store:
             return []
         new = await connection.fetch(INSERT_SIGHTINGS, *columns(rows, 3), SIGHTINGS)
         return [(row["kind"], row["name"]) for row in new]
+
+    async def mark_published(self, partition: int, epoch: int, transaction: int) -> None:
+        """Note that everything up to this transaction is published. Without effect once another
+        router has the partition."""
+        await self._pool.execute(MARK_LEASE, partition, epoch, transaction)
+
+    async def load_gaps(self, partition: int) -> tuple[list[BatchNumber], list[BatchNumber]]:
+        """Return the next batch number of each source, and the missing batches, as the last holder
+        of the partition left them."""
+        async with self._pool.acquire() as connection:
+            await connection.execute(DELETE_SOURCES, partition, SOURCE_DAYS)
+            sources = await connection.fetch(SELECT_SOURCES, partition)
+            gaps = await connection.fetch(SELECT_GAPS, partition)
+        return [(r["source"], r["next"]) for r in sources], [
+            (r["source"], r["number"]) for r in gaps
+        ]
+
+    async def save_gaps(
+        self,
+        partition: int,
+        epoch: int,
+        next: Mapping[UUID, int],
+        opened: Collection[BatchNumber],
+        closed: Collection[BatchNumber],
+    ) -> None:
+        """Store the next batch number of sources, and the batches that are missing and those that
+        came after all, before any is acknowledged.
+
+        The commit waits for no disk: the next commit of a decision takes it along. Raises
+        PartitionFenced when this router has lost the partition.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute("set local synchronous_commit = off")
+            lease = await connection.fetchrow(SELECT_LEASE, partition)
+            if lease is None or lease["epoch"] != epoch:
+                raise PartitionFenced
+            for statement, rows in (
+                (UPSERT_SOURCES, next.items()),
+                (INSERT_GAPS, opened),
+                (DELETE_GAPS, closed),
+            ):
+                if rows:
+                    await connection.execute(statement, partition, *columns(sorted(rows), 2))
 
     async def mark_suspect(self, key: bytes) -> int:
         """Record that an entry is being tried on its own; return how often it was before."""
@@ -206,10 +264,29 @@ class Store:
         await self._pool.execute(MARK_RETRIES_PUBLISHED, ids)
 
 
-def _inbox_row(unit: WorkUnit, decision: Decision, changes: Changes) -> tuple[Any, ...]:
+def _inbox_row(
+    unit: WorkUnit, decision: Decision, changes: Changes, output: Output
+) -> tuple[Any, ...]:
+    """Return the row of a decision. PostgreSQL unnests an array of arrays to single elements, so
+    each list of ids is one text. The number of an entry that belongs to no municipality may be
+    any text."""
     inbound = changes.inbound
     message, wamid = (inbound.message, inbound.wamid) if inbound else (None, "")
-    return unit.key, unit.source, _encode(decision), message, wamid
+    return (
+        unit.key,
+        unit.source,
+        _encode(decision),
+        message,
+        wamid,
+        unit.number if decision.tenant and unit.number.isdigit() else "",
+        unit.item_index is not None,
+        isinstance(decision, Quarantined),
+        decision.record,
+        " ".join(str(record.id) for record in output.records),
+        " ".join(str(event.id) for _, event in output.events),
+        " ".join(destination for destination, _ in output.events),
+        changes.send.id if changes.send else None,
+    )
 
 
 def _retry(unit: WorkUnit) -> tuple[bytes | None, str]:
@@ -236,9 +313,52 @@ select pg_terminate_backend(pid) from pg_stat_activity
 where pid = any(pg_blocking_pids($1)) and usename = current_user
 """
 
+SELECT_LEASE = """
+select epoch, pg_current_xact_id()::text::bigint as transaction
+from router.lease where partition = $1 for share
+"""
+
+MARK_LEASE = """
+update router.lease set published = $3, published_at = now()
+where partition = $1 and epoch = $2 and published < $3
+"""
+
 INSERT_INBOX = """
-insert into router.inbox (key, receipt, decision, message, wamid)
-select * from unnest($1::bytea[], $2::uuid[], $3::bytea[], $4::uuid[], $5::text[])
+insert into router.inbox (partition, key, receipt, decision, message, wamid, number, is_item,
+    is_quarantined, record, records, events, destinations, send)
+select $1::int, key, receipt, decision, message, wamid, number, is_item, is_quarantined, record,
+    string_to_array(records, ' ')::uuid[], string_to_array(events, ' ')::uuid[],
+    string_to_array(destinations, ' '), send
+from unnest($2::bytea[], $3::uuid[], $4::bytea[], $5::uuid[], $6::text[], $7::text[], $8::bool[],
+    $9::bool[], $10::uuid[], $11::text[], $12::text[], $13::text[], $14::uuid[])
+    as new (key, receipt, decision, message, wamid, number, is_item, is_quarantined, record,
+        records, events, destinations, send)
+"""
+
+DELETE_SOURCES = """
+delete from router.source where partition = $1 and seen_at < now() - make_interval(days => $2)
+"""
+
+SELECT_SOURCES = """
+select source, next from router.source where partition = $1 order by seen_at
+"""
+
+SELECT_GAPS = "select source, number from router.gap where partition = $1"
+
+UPSERT_SOURCES = """
+insert into router.source (partition, source, next)
+select $1::int, * from unnest($2::uuid[], $3::bigint[])
+on conflict (partition, source) do update set next = excluded.next, seen_at = now()
+"""
+
+INSERT_GAPS = """
+insert into router.gap (partition, source, number)
+select $1::int, * from unnest($2::uuid[], $3::bigint[]) on conflict do nothing
+"""
+
+DELETE_GAPS = """
+delete from router.gap g using unnest($2::uuid[], $3::bigint[]) c (source, number)
+where g.partition = $1 and (g.source, g.number) = (c.source, c.number)
 """
 
 INSERT_HELD = """

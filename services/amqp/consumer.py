@@ -49,6 +49,29 @@ def _count_within(waiting: Sequence[IncomingMessage], max_bytes: int | None) -> 
     return max(1, sum(size <= max_bytes for size in sizes))
 
 
+class DrainWatch:
+    """Finds out until when a queue was surely drained: every message that was in it by then is
+    acknowledged.
+
+    A check of the queue and a delivery come by different channels, so one may overtake the other.
+    So two checks in a row, with nothing ready, nothing in hand and no delivery between them, say so
+    of the first.
+    """
+
+    def __init__(self) -> None:
+        self.drained_at: float | None = None
+        """On the clock of `services.clock.monotonic`."""
+        self._idle_since: float | None = None
+        self._last_delivery: float | None = None
+
+    def check(self, at: float, *, idle: bool, last_delivery: float | None) -> None:
+        """Note a check that began at `at`."""
+        if idle and self._idle_since is not None and last_delivery == self._last_delivery:
+            self.drained_at = self._idle_since
+        self._idle_since = at if idle else None
+        self._last_delivery = last_delivery
+
+
 class Inbox:
     """Messages that one channel delivered and `take` has not returned yet; at most the prefetch."""
 
@@ -133,6 +156,7 @@ class Consumer:
         self.task: asyncio.Task[None]
         self.confirmed_by_broker = False
         """True while the broker confirms that this consumer exists."""
+        self.drain = DrainWatch()
 
     async def run(self) -> None:
         backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
@@ -207,10 +231,13 @@ class Consumer:
         async with connection.channel(publisher_confirms=False) as channel:
             while True:
                 await asyncio.sleep(CHECK_SECONDS)
+                began = clock.monotonic()
                 declared = await channel.declare_queue(queue.name, passive=True)
                 ready = declared.declaration_result.message_count or 0
                 consumers = declared.declaration_result.consumer_count or 0
                 metrics.consumers.labels(queue=queue.name).set(consumers)
+                idle = not ready and not inbox.unacked and not _stands_by(inbox, consumers)
+                self.drain.check(began, idle=idle, last_delivery=inbox.last_delivery)
                 if why := _suspicion(inbox, ready, consumers, clock.monotonic()):
                     log.error("consumer.doubted", queue=queue.name, reason=why, ready=ready)
                     self.confirmed_by_broker = False
@@ -221,12 +248,16 @@ def _suspicion(inbox: Inbox, ready: int, consumers: int, now: float) -> str:
     """Return why this consumer seems dead, or '' if it seems alive."""
     if consumers == 0:
         return "the broker knows no consumer of this queue"
-    # One that stands by beside another gets nothing, rightly, until the other is gone.
-    stands_by = inbox.last_delivery is None and consumers > 1
     idle = now - (inbox.last_delivery or inbox.opened) > IDLE_SECONDS
-    if ready and idle and not stands_by and not inbox.unacked:
+    if ready and idle and not _stands_by(inbox, consumers) and not inbox.unacked:
         return "messages wait and none comes"
     return ""
+
+
+def _stands_by(inbox: Inbox, consumers: int) -> bool:
+    """Return True if this may be a stand-by beside another consumer. It gets nothing, rightly,
+    until the other is gone."""
+    return inbox.last_delivery is None and consumers > 1
 
 
 def _receive(inbox: Inbox) -> Callable[[AbstractIncomingMessage], Coroutine[Any, Any, None]]:

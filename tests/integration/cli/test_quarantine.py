@@ -100,6 +100,9 @@ async def test_item_is_decided_again_once_after_its_cause_is_mended(
     [message] = [record for record in made if record.kind == "message"]
     assert (message.receipt, message.item_index) == (first.id, None)
     assert [r.id for r in archive.records if r.kind == "receipt"].count(first.id) == 1
+    counted = [r.id for r in archive.records if r.item_index is not None and r.kind != "segment"]
+    items = await pool.fetch("select record from router.inbox where is_item")
+    assert sorted(row["record"] for row in items) == sorted(counted), "the balance closes"
     rows = await pool.fetch("select what, data::text as data from access.operation order by id")
     assert [row["what"] for row in rows] == ["quarantine again", "quarantine again"]
     assert SECRET not in "".join(row["data"] for row in rows)

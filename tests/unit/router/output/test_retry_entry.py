@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from router.handlers import batch
-from router.handlers.batch import archive_records
+from router.handlers.batch import archive_records, make_outputs
 from router.handlers.units import opaque_unit, parse_units
 from router.model.changes import Timer
 from router.model.work import WorkUnit
@@ -77,7 +77,7 @@ def test_record_of_a_retried_item_names_the_original_receipt_and_no_place(
     before = records_of(router.takes(first))
     retry = retry_of(unit_of(router, first))
     decided = router.takes(retry)
-    made = archive_records([(retry, [])], decided, [])
+    made = archive_records([(retry, [])], make_outputs(decided).values(), [])
     assert {each.kind for each in made} == {"conversation", "message"}, "and no second receipt"
     [message] = [each for each in made if each.kind == "message"]
     assert (message.receipt, message.item_index, message.at) == (first.id, None, first.received_at)

@@ -1,0 +1,219 @@
+"""One round of the balance, in one transaction: take what is new, follow what is open.
+
+    router.inbox    -> begun   record, delivery, send: each id is open until its end is found
+    archiver.entry  -> received   items of webhooks in the record, and decisions that are unknown
+
+Its cost follows what is new and what is open, and not the size of the record. What cannot be found
+although its partition has published it, and although its queue was drained since, is missing.
+"""
+
+import msgspec
+
+from services.postgres.database import Connection, Pool
+
+LOCK = 0x62616C
+"""Advisory lock of this database (ASCII "bal"): one round at a time."""
+DECISIONS, ENTRIES, OPEN = 20_000, 20_000, 50_000
+"""Rows that one round takes at most of each: a second or two of work. A round that leaves some is
+followed by another at once."""
+CONSUMER_SECONDS = 90
+"""Silence after which a consumer has ended, and the broker has given its messages to another: its
+heartbeats end within 33 s."""
+RECEIPT_SECONDS = 3600
+"""Time in which the other partitions of a receipt decide on their items."""
+
+
+class RoundResult(msgspec.Struct, frozen=True):
+    begun: int
+    ended: int
+    missing: int
+    """Things that are missing since this round."""
+    is_full: bool
+    """True if more is waiting to be taken."""
+
+
+async def run_round(pool: Pool) -> RoundResult | None:
+    """Run one round; None while another process runs one."""
+    async with pool.acquire() as connection, connection.transaction():
+        if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", LOCK):
+            return None
+        # Each id is looked up in an index: a join by hash would read whole tables.
+        await connection.execute(
+            "set local enable_hashjoin = off; set local enable_mergejoin = off"
+        )
+        progress = await connection.fetchrow(_PROGRESS, DECISIONS, ENTRIES)
+        assert progress
+        decided = progress["from_xact"], progress["to_xact"]
+        recorded = progress["from_position"], progress["to_position"]
+        begun = await connection.fetchval(_BEGIN, *decided)
+        await connection.execute(_RECEIVE, *recorded, progress["begun_at"])
+        await connection.execute(_GAPS, *recorded)
+        ended, missing = await _follow(connection)
+        await connection.execute(_ADVANCE, decided[1], recorded[1])
+        return RoundResult(begun, ended, missing, bool(progress["is_full"]))
+
+
+async def _follow(connection: Connection) -> tuple[int, int]:
+    """Look where everything open is; return how many ended, and how many are missing since."""
+    followed = await connection.fetchrow(_FOLLOW, OPEN, CONSUMER_SECONDS, RECEIPT_SECONDS)
+    assert followed
+    return followed["ended"], followed["missing"]
+
+
+async def run_rounds(pool: Pool) -> list[RoundResult]:
+    """Run rounds until nothing new is left, at most some hundred."""
+    results: list[RoundResult] = []
+    for _ in range(100):
+        result = await run_round(pool)
+        results += [result] if result else []
+        if not result or not result.is_full:
+            break
+    return results
+
+
+# Rows of transactions before the oldest that still runs are all there to be seen.
+_PROGRESS = """
+with bound as (
+    select coalesce(decided, 0) as from_xact, recorded as from_position, begun_at,
+        pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon,
+        (select size from archiver.head) as size
+    from balance.progress
+), taken as (
+    select b.*, (
+        select xact + 1 from router.inbox where xact >= from_xact and xact < horizon
+        order by xact offset $1 limit 1) as full_to
+    from bound b
+)
+select from_xact, least(coalesce(full_to, horizon), horizon) as to_xact, from_position,
+    least(size, from_position + $2) as to_position, begun_at,
+    full_to is not null or size > from_position + $2 as is_full
+from taken
+"""
+
+_ADD = """
+insert into balance.total as t (equation, subject, part, count)
+select equation, subject, part, count from sums
+on conflict (equation, subject, part) do update set count = t.count + excluded.count
+"""
+
+_BEGIN = f"""
+with new as materialized (
+    select xact, partition, number, is_item, is_quarantined, records, events, destinations, send
+    from router.inbox where xact >= $1 and xact < $2
+), begun as (
+    insert into balance.open (equation, id, subject, partition, xact, part, looked_at)
+    select 'record', id, number, partition, xact, 'under way', '-infinity'
+    from new, unnest(records) id
+    union all
+    select 'delivery', event, destination, partition, xact, 'under way', '-infinity'
+    from new, unnest(events, destinations) e (event, destination)
+    union all
+    select 'send', send, number, partition, xact, 'under way', '-infinity'
+    from new where send is not null
+    on conflict do nothing returning equation, subject
+), sums as (
+    select equation, subject, 'begun' as part, count(*) as count from begun group by 1, 2
+    union all
+    select 'item', number, case when is_quarantined then 'quarantined' else 'decided' end, count(*)
+    from new where is_item group by 2, 3
+), added as ({_ADD})
+select count(*) from begun
+"""
+
+# An item in the record without its decision is missing in the router. One that came before the
+# balance began has no row to be found by.
+_RECEIVE = f"""
+with new as materialized (
+    select e.id, e.kind, i.number, split_part(e.conversation, '-', 1) as wrote_to,
+        i.record is not null or e.kind = 'segment' as is_known
+    from archiver.entry e left join router.inbox i on i.record = e.id
+    where e.position >= $1 and e.position < $2 and e.item is not null
+), unknown as (
+    insert into balance.open (equation, id, subject, part)
+    select 'item', id, wrote_to, 'missing' from new
+    where not is_known and id >= archiver.first_id($3)
+    on conflict do nothing
+), sums as (
+    select 'item' as equation, coalesce(number, wrote_to) as subject,
+        case when kind = 'segment' then 'repeated' else 'received' end as part, count(*) as count
+    from new where is_known group by 2, 3
+)
+{_ADD}
+"""
+
+# The items of a receipt are numbered from 0, over all its copies.
+_GAPS = """
+insert into balance.open (equation, id, subject, part)
+select 'receipt', receipt, '', 'under way' from archiver.entry
+where item is not null and receipt in (
+    select receipt from archiver.entry
+    where position >= $1 and position < $2 and item > 0)
+group by receipt having count(distinct item) <= max(item)
+on conflict do nothing
+"""
+
+_FOLLOW = f"""
+with drained as materialized (
+    select queue, min(coalesce(drained_at, '-infinity')) as at from balance.consumer
+    where seen_at > now() - make_interval(secs => $2) group by queue
+), look as materialized (
+    select equation, id, subject, partition, xact, published_at, part as was, began_at
+    from balance.open order by looked_at limit $1
+), found as materialized (
+    select l.*, case equation
+        when 'record' then coalesce(
+            (select 'recorded' from archiver.entry e where e.id = l.id),
+            (select 'aside' from archiver.quarantine q where q.record = l.id limit 1))
+        when 'delivery' then coalesce(
+            (select state from deliverer.delivery d
+             where d.destination = l.subject and d.event = l.id),
+            (select 'waiting' from router.waiting w
+             where w.destination = l.subject and w.event = l.id),
+            (select 'held' from router.held h where h.id = l.id and h.destination = l.subject))
+        when 'send' then (select state from deliverer.ledger g where g.id = l.id)
+        when 'item' then (select 'recorded' from router.inbox i where i.record = l.id limit 1)
+        when 'receipt' then (
+            select 'recorded' from archiver.entry e where e.receipt = l.id and e.item is not null
+            having count(distinct item) > max(item))
+        end as state
+    from look l
+), judged as materialized (
+    select f.equation, f.id, f.subject, f.was,
+        case
+            when state is not null then state
+            when equation in ('send', 'item') then 'missing'
+            when equation = 'receipt' and began_at < now() - make_interval(secs => $3)
+                then 'missing'
+            when f.published_at < d.at then 'missing'
+            else 'under way'
+        end as part,
+        -- Where it waits in a table it may yet be published.
+        case when state is null then coalesce(
+            f.published_at, case when p.published >= f.xact then now() end) end as published_at
+    from found f
+    left join router.lease p on p.partition = f.partition
+    left join drained d on d.queue = case f.equation
+        when 'record' then 'archiver.records' else 'deliverer.destination.' || f.subject end
+), ended as (
+    delete from balance.open o using judged j
+    where (o.equation, o.id, o.subject) = (j.equation, j.id, j.subject)
+        and j.part in ('recorded', 'settled', 'dropped', 'sent', 'failed')
+    returning j.equation, j.subject, j.part
+), moved as (
+    update balance.open o
+    set part = j.part, published_at = j.published_at, looked_at = now()
+    from judged j
+    where (o.equation, o.id, o.subject) = (j.equation, j.id, j.subject)
+        and j.part not in ('recorded', 'settled', 'dropped', 'sent', 'failed')
+    returning j.part = 'missing' and j.was <> 'missing' as is_new
+), sums as (
+    select equation, subject, part, count(*) as count from ended
+    where equation not in ('item', 'receipt') group by 1, 2, 3
+), added as ({_ADD})
+select (select count(*) from ended) as ended,
+    (select count(*) from moved where is_new) as missing
+"""
+
+_ADVANCE = """
+update balance.progress set decided = $1, recorded = $2, round_at = now()
+"""

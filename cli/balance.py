@@ -1,0 +1,109 @@
+"""`postkamer balance`: does everything that was decided have an end, or a place where it waits?"""
+
+from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
+
+import click
+
+from archiver.balance.round import run_rounds
+from archiver.balance.sheet import EQUATIONS, Line, Sheet
+from archiver.balance.store import accept_missing, load_sheet
+from cli.support.audit import Operation, parse_reason, run_audited
+from cli.support.database import with_database
+from cli.support.options import json_option, reason_option
+from cli.support.output import CommandRefused, count, format_table, print_result
+from services.postgres.database import Connection, Pool
+
+TITLES = {equation.name: equation for equation in EQUATIONS}
+NO_SUBJECT = "(none)"
+NOT_MISSING = "nothing is missing under this id: see postkamer balance show"
+
+
+@click.group("balance")
+def group() -> None:
+    """Whether everything that was decided has ended, or waits in a known place.
+
+    Needs POSTKAMER_DATABASE_URL, as its owner.
+    """
+
+
+@group.command("show")
+@json_option
+def show_command(as_json: bool) -> None:
+    """Show the balance by number and destination, and the ids of what is missing.
+
+    The archiver compares every half minute. This runs a comparison of its own first. The exit code
+    is 1 if anything is missing or does not add up.
+    """
+
+    async def work(pool: Pool) -> Sheet:
+        await run_rounds(pool)
+        return await load_sheet(pool)
+
+    sheet = with_database("balance", work)
+    print_result(sheet, format_sheet(sheet), as_json=as_json)
+    if not sheet.is_closed:
+        raise SystemExit(1)
+
+
+@group.command("accept")
+@click.argument("id")
+@reason_option
+@json_option
+def accept_command(id: str, reason: str, as_json: bool) -> None:
+    """Accept that ID is missing, so that it alarms no more.
+
+    ID is as `show` has it. It stays on the balance as accepted, and on the record with the reason.
+    """
+    reason = parse_reason(reason)
+
+    async def change(connection: Connection) -> tuple[list[str], Operation]:
+        equations = await accept_missing(connection, id)
+        if not equations:
+            raise CommandRefused(NOT_MISSING)
+        data = {"why": reason, "equations": equations}
+        return equations, Operation(what="balance accept", about=id, data=data)
+
+    equations = run_audited("balance", change)
+    print_result({"id": id, "equations": equations}, [f"{id}: accepted"], as_json=as_json)
+
+
+def format_sheet(sheet: Sheet) -> Iterator[str]:
+    """Yield a table for each equation, then what is missing."""
+    for name, lines in groupby(sheet.lines, attrgetter("equation")):
+        yield from format_table([*_rows(name, [*lines])], left=1)
+        yield ""
+    missing = sum(sheet.missing_counts.values())
+    for each in sheet.missing:
+        place = each.subject or NO_SUBJECT
+        yield f"missing  {each.equation}  {each.id}  {place}  since {each.since:%Y-%m-%d %H:%M:%S}Z"
+    if missing > len(sheet.missing):
+        yield f"and {missing - len(sheet.missing):,} more"
+    yield _verdict(sheet, missing)
+
+
+def _rows(name: str, lines: list[Line]) -> Iterator[list[str]]:
+    """Yield the rows of one equation, without the parts that are 0 everywhere, and their total."""
+    equation = TITLES[name]
+    parts = [part for part in equation.parts if any(line.parts[part] for line in lines)]
+    yield [f"{equation.title} by {equation.subject}", equation.whole, *parts]
+    for line in lines:
+        yield [
+            line.subject or NO_SUBJECT,
+            f"{line.whole:,}",
+            *(f"{line.parts[p]:,}" for p in parts),
+        ]
+    if len(lines) > 1:
+        whole = sum(line.whole for line in lines)
+        sums = (sum(line.parts[part] for line in lines) for part in parts)
+        yield ["in total", f"{whole:,}", *(f"{each:,}" for each in sums)]
+
+
+def _verdict(sheet: Sheet, missing: int) -> str:
+    since = f"since {sheet.begun_at:%Y-%m-%d %H:%M}Z"
+    if missing:
+        return f"{count(missing, 'thing is|things are')} missing {since}: see docs/runbook.md"
+    if not sheet.is_closed:
+        return "The sums do not add up: the tables of the balance were changed."
+    return f"The balance closes {since}."
