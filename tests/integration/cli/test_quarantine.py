@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import UUID
 
 from structlog.testing import capture_logs
 
@@ -17,6 +18,7 @@ from router.store.store import UNREADABLE, Store
 from services import clock, metrics
 from services.amqp.connection import broker_connection
 from services.amqp.partition_publisher import PartitionPublisher
+from services.contract import Record
 from services.postgres.database import Pool
 from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
@@ -95,17 +97,22 @@ async def test_item_is_decided_again_once_after_its_cause_is_mended(
         went = await quarantine.run("list", "--state", AGAIN)
     assert [unit["id"] for unit in went] == [id, again]
     assert {(unit["receipt"], unit["size"]) for unit in went} == {(str(first.id), 0)}
-    made = [record for record in archive.records if b"wamid.66" in record.raw]
-    assert sorted(r.kind for r in made) == ["message", "quarantine", "quarantine", "segment"]
-    [message] = [record for record in made if record.kind == "message"]
-    assert (message.receipt, message.item_index) == (first.id, None)
-    assert [r.id for r in archive.records if r.kind == "receipt"].count(first.id) == 1
-    counted = [r.id for r in archive.records if r.item_index is not None and r.kind != "segment"]
-    items = await pool.fetch("select record from router.inbox where is_item")
-    assert sorted(row["record"] for row in items) == sorted(counted), "the balance closes"
+    await check_record(pool, first.id, archive.records)
     rows = await pool.fetch("select what, data::text as data from access.operation order by id")
     assert [row["what"] for row in rows] == ["quarantine again", "quarantine again"]
     assert SECRET not in "".join(row["data"] for row in rows)
+
+
+async def check_record(pool: Pool, first: UUID, records: list[Record]) -> None:
+    """The item is a message once, and the balance of items closes."""
+    made = [record for record in records if b"wamid.66" in record.raw]
+    assert sorted(r.kind for r in made) == ["message", "quarantine", "quarantine", "segment"]
+    [message] = [record for record in made if record.kind == "message"]
+    assert (message.receipt, message.item_index) == (first, None)
+    assert [r.id for r in records if r.kind == "receipt"].count(first) == 1
+    counted = [r.id for r in records if r.item_index is not None and r.kind != "segment"]
+    items = await pool.fetch("select record from router.inbox where is_item")
+    assert sorted(row["record"] for row in items) == sorted(counted), "the balance closes"
 
 
 async def gauge() -> float:
