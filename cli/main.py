@@ -33,11 +33,12 @@ COMMANDS = {
     "status": "cli.status:command",
     "token": "cli.tokens:group",
     "topology": "cli.topology:group",
+    "trace": "cli.trace.command:command",
 }
 """Name of a command -> its module and attribute."""
 HEADINGS = {
     "Rules, numbers and costs": ("route", "check", "rules", "number", "notice", "care", "costs"),
-    "Deliveries and access": ("parked", "quarantine", "sends", "destination", "token"),
+    "Deliveries and access": ("trace", "parked", "quarantine", "sends", "destination", "token"),
     "The record and privacy": ("archive", "files"),
     "Installation": ("status", "migrate", "topology"),
     "Services": ("gateway", "router", "deliverer", "archiver", "sandbox"),

@@ -5,6 +5,7 @@ From here on a number has our own id. Meta's id occurs only in the bytes of an i
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from uuid import UUID
 
 import msgspec
 
@@ -94,9 +95,14 @@ def _split_receipt(
         key, converted, scope = convert(receipt, item, context)
         place: int | None = index
         if receipt.is_single_item:
-            key, place = context.hash("retry", str(receipt.id), key.hex()), None
+            key, place = retried_key(key, receipt.id, context.hash), None
         yield WorkUnit(key, receipt, converted, scope, place, is_repeat=key in seen)
         seen.add(key)
+
+
+def retried_key(key: bytes, retry: UUID, hash: Hash) -> bytes:
+    """Return the key under which a retry decides an item whose own key is taken."""
+    return hash("retry", str(retry), key.hex())
 
 
 def _verified_item(

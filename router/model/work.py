@@ -68,8 +68,12 @@ class WorkUnit(msgspec.Struct, frozen=True, gc=False):
     def id(self, purpose: str) -> UUID:
         """Return an id that is the same each time this unit is decided. It is unguessable because
         the key is."""
-        chance = blake2b(self.key + purpose.encode(), digest_size=16).digest()
-        return uuid7(self.at, chance)
+        return derive_id(self.key, self.at, purpose)
+
+
+def derive_id(key: bytes, at: datetime, purpose: str) -> UUID:
+    """Return the id that the unit with this key and time has for a purpose."""
+    return uuid7(at, blake2b(key + purpose.encode(), digest_size=16).digest())
 
 
 class RoutingContext(msgspec.Struct, frozen=True):

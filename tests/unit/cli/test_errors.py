@@ -43,6 +43,11 @@ EXITS = {
     ),
     "status": ("", "", "status x"),
     "token": ("", "token list", "token add"),
+    "trace": (
+        "",
+        "trace 019ac5d2-7f00-7000-8000-0000000000a1 --reason x",
+        "trace 019ac5d2-7f00-7000-8000-0000000000a1",
+    ),
     "topology": (
         "topology show --config good.toml",
         "topology show --config wrong.toml",

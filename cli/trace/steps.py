@@ -1,0 +1,224 @@
+"""From rows to the steps of a trace: what happened, and when. Pure.
+
+A step has names, numbers and codes, and no words of people: neither texts nor names, telephone
+numbers or ids of Meta's messages. Reasons are shown only where Postkamer wrote them itself.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+
+from cli.trace.evidence import Entry, Evidence, Row
+
+Detail = dict[str, str | int]
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened; `seconds` have passed since the step before."""
+
+    at: datetime
+    seconds: float = 0.0
+    step: str
+    detail: Detail = {}
+
+
+def make_steps(evidence: Evidence) -> list[Step]:
+    """Return all steps, the oldest first, each once."""
+    steps = [*_archived(evidence), *_stored(evidence)]
+    unique = list({(s.step, s.at, tuple(s.detail.items())): s for s in steps}.values())
+    # What happened at one moment stays in the order of the way through the mailroom.
+    ordered = sorted(unique, key=lambda step: step.at)
+    waits = [0.0, *((b.at - a.at).total_seconds() for a, b in pairwise(ordered))]
+    return [
+        msgspec.structs.replace(step, seconds=seconds)
+        for step, seconds in zip(ordered, waits, strict=True)
+    ]
+
+
+def _archived(evidence: Evidence) -> Iterator[Step]:
+    """Yield the steps that the archive knows of, and the decisions between them."""
+    decided = {row["record"]: row for row in evidence.decided}
+    for entry in evidence.entries:
+        row = decided.get(entry.id)
+        if entry.fields is None:
+            yield _step(entry.at, f"{entry.kind} (its contents were destroyed)")
+        elif entry.kind in ("message", "note"):
+            yield from _message_steps(entry, entry.fields, row)
+        elif read := READERS.get(entry.kind):
+            yield read(entry, entry.fields)
+        else:
+            yield _step(entry.at, entry.kind)
+
+
+def _message_steps(entry: Entry, fields: Mapping[str, Any], row: Row | None) -> Iterator[Step]:
+    """Yield receipt, decision and record of a message: of a citizen, a CRM or Postkamer itself."""
+    direction = fields.get("direction", "note")
+    received = _time(fields.get("receivedAt")) or entry.at
+    kind = {"type": fields.get("type", entry.kind)}
+    if fields.get("name"):  # of the catalogue of texts
+        yield _step(received, "answered automatically", kind | {"text": fields["name"]})
+    else:
+        origin = {name: fields.get(name) for name in ("door", "proof", "token")}
+        yield _step(received, f"received ({direction})", kind | origin)
+    decision = fields.get("decision") or {}
+    yield _step(
+        row["decided_at"] if row else entry.at,
+        "refused" if fields.get("status") == "failed" else "decided",
+        {
+            "department": entry.department,
+            "rule": decision.get("rule"),
+            "version": decision.get("version"),
+            "withheld": "yes" if fields.get("held") else "",
+        },
+    )
+    yield _step(entry.written_at, "in the record")
+
+
+def _status(entry: Entry, fields: Mapping[str, Any]) -> Step:
+    """Return a status of Meta's. Its own sentence may quote anything."""
+    at = _time(fields.get("at")) or entry.at
+    return _step(at, f"Meta: {fields['status']}", {"code": fields.get("code")})
+
+
+def _send(entry: Entry, fields: Mapping[str, Any]) -> Step:
+    state = fields["state"]
+    # The reason of a person who settled it is in their own words.
+    reason = "" if state == "settled" else fields.get("reason")
+    at = _time(fields.get("at")) or entry.at
+    return _step(at, SENDS.get(state, state), {"code": fields.get("code"), "reason": reason})
+
+
+def _attempt(entry: Entry, fields: Mapping[str, Any]) -> Step:
+    names = ("destination", "number", "attempt", "status", "code", "outcome", "reason", "whose")
+    return _step(entry.at, "attempt failed", {name: fields.get(name) for name in names})
+
+
+def _delivery(entry: Entry, fields: Mapping[str, Any]) -> Step:
+    return _delivery_step(entry.at, fields)
+
+
+def _delivery_step(at: datetime, fields: Mapping[str, Any]) -> Step:
+    names = ("destination", "status", "attempts", "reason", "event")
+    state = DELIVERIES.get(fields["state"], fields["state"])
+    return _step(at, state, {name: fields.get(name) for name in names})
+
+
+def _media(entry: Entry, fields: Mapping[str, Any]) -> Step:
+    return _step(entry.at, f"file {fields['state']}", {"reason": fields.get("reason")})
+
+
+def _conversation(entry: Entry, fields: Mapping[str, Any]) -> Step:
+    rule = (fields.get("decision") or {}).get("rule")
+    detail = {"department": entry.department, "from": fields.get("from"), "rule": rule}
+    return _step(entry.at, f"conversation {fields['event']}", detail)
+
+
+def _quarantine(entry: Entry, fields: Mapping[str, Any]) -> Step:
+    return _step(entry.at, "quarantined", {"reason": fields.get("reason")})
+
+
+def _receipt(entry: Entry, fields: Mapping[str, Any]) -> Step:
+    return _step(entry.at, "received (webhook)", {"door": fields["door"], "proof": fields["proof"]})
+
+
+def _segment(entry: Entry, fields: Mapping[str, Any]) -> Step:
+    return _step(entry.at, "came again, and was not decided again")
+
+
+Read = Callable[[Entry, Mapping[str, Any]], Step]
+READERS: dict[str, Read] = {
+    "status": _status,
+    "send": _send,
+    "attempt": _attempt,
+    "delivery": _delivery,
+    "media": _media,
+    "conversation": _conversation,
+    "quarantine": _quarantine,
+    "receipt": _receipt,
+    "segment": _segment,
+}
+"""Kind of an entry -> its step."""
+SENDS = {
+    "sent": "taken by Meta",
+    "failed": "not sent",
+    "unknown": "perhaps sent: Meta gave no answer",
+    "held": "on hold until the citizen writes",
+    "settled": "settled by a person",
+}
+DELIVERIES = {
+    "settled": "delivered",
+    "parked": "parked: the destination refused it",
+    "dropped": "given up by a person",
+    "aside": "sidelined: it fails while others pass",
+    "replay": "to be tried again",
+}
+
+
+def _stored(evidence: Evidence) -> Iterator[Step]:
+    """Yield the steps that only the tables of the services know of, because the archive is behind
+    or is not told."""
+    for row in evidence.commands:
+        yield _step(row["accepted_at"], "accepted by the gateway")
+    archived = {entry.id for entry in evidence.entries}
+    for row in evidence.decided:
+        if row["record"] not in archived:
+            step = "quarantined" if row["is_quarantined"] else "decided"
+            yield _step(row["decided_at"], step, {"partition": row["partition"]})
+    yield from _delivery_steps(evidence)
+    yield from _quarantine_steps(evidence)
+    yield from _register_steps(evidence)
+    for row in evidence.charges:
+        if row["delivered_at"]:
+            detail = {"category": row["category"], "billable": str(row["billable"]).lower()}
+            yield _step(row["delivered_at"], "charged by Meta", detail)
+
+
+def _delivery_steps(evidence: Evidence) -> Iterator[Step]:
+    known = {
+        (entry.fields["destination"], entry.fields["event"], entry.fields["state"])
+        for entry in evidence.entries
+        if entry.kind == "delivery" and entry.fields
+    }
+    for row in evidence.deliveries:
+        event = str(row["event"])
+        if (row["destination"], event, row["state"]) not in known:
+            yield _delivery_step(row["at"], {**row, "event": event})
+    for row in evidence.waiting:
+        detail = {"destination": row["destination"], "event": str(row["event"])}
+        yield _step(row["at"], "waits: the queue of the destination is full", detail)
+
+
+def _quarantine_steps(evidence: Evidence) -> Iterator[Step]:
+    for row in evidence.quarantined:
+        names = (
+            ("again_at", "to be decided again, by a person"),
+            ("published_at", "published again"),
+            ("dropped_at", "given up by a person"),
+        )
+        for name, step in names:
+            if row[name]:
+                yield _step(row[name], step)
+
+
+def _register_steps(evidence: Evidence) -> Iterator[Step]:
+    """Yield what is in Open Klant. It has the number by which employees know it."""
+    for row in evidence.contacts:
+        if row["klantcontact"] and row["posted_at"]:
+            detail = {"destination": row["destination"], "klantcontact": str(row["klantcontact"])}
+            yield _step(row["posted_at"], "contact in Open Klant", detail)
+        if row["ended_at"]:
+            detail = {"destination": row["destination"], "internetaak": str(row["internetaak"])}
+            yield _step(row["ended_at"], "task in Open Klant ended", detail)
+
+
+def _step(at: datetime, step: str, detail: Mapping[str, Any] | None = None) -> Step:
+    """Return a step without the details that are empty."""
+    shown = {name: value for name, value in (detail or {}).items() if value not in (None, "", 0)}
+    return Step(at=at, step=step, detail=shown)
+
+
+def _time(value: Any) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) and value else None
