@@ -11,31 +11,29 @@ from archiver.balance.sheet import EQUATIONS, Line, Sheet
 from archiver.balance.store import accept_missing, load_sheet
 from cli.support.audit import Operation, parse_reason, run_audited
 from cli.support.database import with_database
-from cli.support.options import json_option, reason_option
+from cli.support.options import json_option
 from cli.support.output import CommandRefused, count, format_table, print_result
 from services.postgres.database import Connection, Pool
 
 TITLES = {equation.name: equation for equation in EQUATIONS}
 NO_SUBJECT = "(none)"
-NOT_MISSING = "nothing is missing under this id: see postkamer balance show"
+NOT_MISSING = "nothing is missing under this id"
 
 
-@click.group("balance")
-def group() -> None:
-    """Whether everything that was decided has ended, or waits in a known place.
-
-    Needs POSTKAMER_DATABASE_URL, as its owner.
-    """
-
-
-@group.command("show")
+@click.command("balance")
+@click.option("--accept", metavar="ID", help="Take ID off the alarm: a person looked into it.")
+@click.option("--reason", help="The reason to accept; archived. Without personal data.")
 @json_option
-def show_command(as_json: bool) -> None:
-    """Show the balance by number and destination, and the ids of what is missing.
+def command(accept: str | None, reason: str | None, as_json: bool) -> None:
+    """Show whether all that was decided has an end or waits.
 
-    The archiver compares every half minute. This runs a comparison of its own first. The exit code
-    is 1 if anything is missing or does not add up.
+    By number and destination, with the ids of what is missing. The archiver compares every half
+    minute; this runs a comparison of its own first. What is accepted stays on the balance as such.
+    The exit code is 1 if anything is missing or does not add up. Needs POSTKAMER_DATABASE_URL, as
+    its owner.
     """
+    if accept:
+        _accept(accept, parse_reason(reason))
 
     async def work(pool: Pool) -> Sheet:
         await run_rounds(pool)
@@ -47,26 +45,15 @@ def show_command(as_json: bool) -> None:
         raise SystemExit(1)
 
 
-@group.command("accept")
-@click.argument("id")
-@reason_option
-@json_option
-def accept_command(id: str, reason: str, as_json: bool) -> None:
-    """Accept that ID is missing, so that it alarms no more.
-
-    ID is as `show` has it. It stays on the balance as accepted, and on the record with the reason.
-    """
-    reason = parse_reason(reason)
-
-    async def change(connection: Connection) -> tuple[list[str], Operation]:
+def _accept(id: str, reason: str) -> None:
+    async def change(connection: Connection) -> tuple[None, Operation]:
         equations = await accept_missing(connection, id)
         if not equations:
             raise CommandRefused(NOT_MISSING)
         data = {"why": reason, "equations": equations}
-        return equations, Operation(what="balance accept", about=id, data=data)
+        return None, Operation(what="balance accept", about=id, data=data)
 
-    equations = run_audited("balance", change)
-    print_result({"id": id, "equations": equations}, [f"{id}: accepted"], as_json=as_json)
+    run_audited("balance", change)
 
 
 def format_sheet(sheet: Sheet) -> Iterator[str]:

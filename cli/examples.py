@@ -65,6 +65,7 @@ EXAMPLES = {
     "files open": f"files open {MESSAGE} --out file.bin --by 'A. Arts'",
     "files release": f"files release {MESSAGE} --by 'A. Arts'",
     "status": "status",
+    "balance": "balance",
     "migrate": "migrate",
     "topology declare": "topology declare",
     "topology definitions": "topology definitions > definitions.json",

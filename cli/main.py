@@ -13,6 +13,7 @@ from cli.support.lazy_group import LazyGroup
 COMMANDS = {
     "archive": "cli.archive.group:group",
     "archiver": "cli.services:archiver",
+    "balance": "cli.balance:command",
     "care": "cli.contact_centre:care",
     "check": "cli.check.check:command",
     "costs": "cli.costs.costs:command",
@@ -40,7 +41,7 @@ HEADINGS = {
     "Rules, numbers and costs": ("route", "check", "rules", "number", "notice", "care", "costs"),
     "Deliveries and access": ("trace", "parked", "quarantine", "sends", "destination", "token"),
     "The record and privacy": ("archive", "files"),
-    "Installation": ("status", "migrate", "topology"),
+    "Installation": ("status", "balance", "migrate", "topology"),
     "Services": ("gateway", "router", "deliverer", "archiver", "sandbox"),
 }
 """Heading in the help -> its commands, the most wanted first."""

@@ -43,13 +43,13 @@ async def run_round(pool: Pool) -> RoundResult | None:
         )
         progress = await connection.fetchrow(_PROGRESS, DECISIONS, ENTRIES)
         assert progress
-        decided = progress["from_xact"], progress["to_xact"]
+        to_xact, begun_at = progress["to_xact"], progress["begun_at"]
         recorded = progress["from_position"], progress["to_position"]
-        begun = await connection.fetchval(_BEGIN, *decided)
-        await connection.execute(_RECEIVE, *recorded, progress["begun_at"])
-        await connection.execute(_GAPS, *recorded)
+        begun = await connection.fetchval(_BEGIN, progress["from_xact"], to_xact)
+        received = await connection.fetchval(_RECEIVE, *recorded, to_xact, begun_at)
+        await connection.execute(_GAPS, recorded[0], received)
         ended, missing = await _follow(connection)
-        await connection.execute(_ADVANCE, decided[1], recorded[1])
+        await connection.execute(_ADVANCE, to_xact, received)
         return RoundResult(begun, ended, missing, bool(progress["is_full"]))
 
 
@@ -102,14 +102,14 @@ with new as materialized (
     from router.inbox where xact >= $1 and xact < $2
 ), begun as (
     insert into balance.open (equation, id, subject, partition, xact, part, looked_at)
-    select 'record', id, number, partition, xact, 'under way', '-infinity'
-    from new, unnest(records) id
-    union all
-    select 'delivery', event, destination, partition, xact, 'under way', '-infinity'
-    from new, unnest(events, destinations) e (event, destination)
-    union all
-    select 'send', send, number, partition, xact, 'under way', '-infinity'
-    from new where send is not null
+    select equation, id, subject, partition, xact, 'under way', '-infinity' from (
+        select 'record' as equation, id, number as subject, partition, xact
+        from new, unnest(records) id
+        union all
+        select 'delivery', event, destination, partition, xact
+        from new, unnest(events, destinations) e (event, destination)
+        union all
+        select 'send', send, number, partition, xact from new where send is not null) each
     on conflict do nothing returning equation, subject
 ), sums as (
     select equation, subject, 'begun' as part, count(*) as count from begun group by 1, 2
@@ -121,24 +121,30 @@ select count(*) from begun
 """
 
 # An item in the record without its decision is missing in the router. One that came before the
-# balance began has no row to be found by.
+# balance began has no row to be found by. The entries end before the first whose decision is not
+# taken yet.
 _RECEIVE = f"""
-with new as materialized (
-    select e.id, e.kind, i.number, split_part(e.conversation, '-', 1) as wrote_to,
+with read as materialized (
+    select e.id, e.kind, e.position, i.xact, i.number,
+        split_part(e.conversation, '-', 1) as wrote_to,
         i.record is not null or e.kind = 'segment' as is_known
     from archiver.entry e left join router.inbox i on i.record = e.id
     where e.position >= $1 and e.position < $2 and e.item is not null
+), cut as materialized (
+    select coalesce(min(position), $2) as position from read where xact >= $3
+), new as materialized (
+    select read.* from read, cut where read.position < cut.position
 ), unknown as (
     insert into balance.open (equation, id, subject, part)
     select 'item', id, wrote_to, 'missing' from new
-    where not is_known and id >= archiver.first_id($3)
+    where not is_known and id >= archiver.first_id($4)
     on conflict do nothing
 ), sums as (
     select 'item' as equation, coalesce(number, wrote_to) as subject,
         case when kind = 'segment' then 'repeated' else 'received' end as part, count(*) as count
     from new where is_known group by 2, 3
-)
-{_ADD}
+), added as ({_ADD})
+select position from cut
 """
 
 # The items of a receipt are numbered from 0, over all its copies.

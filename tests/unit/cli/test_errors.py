@@ -42,6 +42,7 @@ EXITS = {
         "sends settle x 019ac5d2-7f00-7000-8000-0000000000a1 --saw sent --reason x --by x",
     ),
     "status": ("", "", "status x"),
+    "balance": ("", "balance", "balance x"),
     "token": ("", "token list", "token add"),
     "trace": (
         "",

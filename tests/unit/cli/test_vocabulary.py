@@ -37,6 +37,7 @@ OWN = {
     "check": {"--live"},
     "costs": {"--month", "--group-by", "--csv"},
     "files list": {"--state"},
+    "balance": {"--accept"},
     "parked drop": {"--status", "--unreadable"},
     "parked list": {"--status", "--unreadable"},
     "parked replay": {"--status", "--per-second", "--cancel"},

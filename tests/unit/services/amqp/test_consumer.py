@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.amqp.consumer import IDLE_SECONDS, Inbox, _suspicion
+from services.amqp.consumer import IDLE_SECONDS, DrainWatch, Inbox, _suspicion
 
 NOW = 1000.0
 LONG = IDLE_SECONDS + 1
@@ -35,3 +35,23 @@ def test_watchdog_doubts_a_consumer_that_is_absent_or_idle(
     inbox.unacked, inbox.opened = unacked, NOW - LONG
     inbox.last_delivery = None if quiet_seconds is None else NOW - quiet_seconds
     assert _suspicion(inbox, ready, consumers, NOW) == reason
+
+
+@pytest.mark.parametrize(
+    ("checks", "drained_at"),
+    [
+        ([(1, True, None)], None),  # a delivery may be on its way to us
+        ([(1, True, None), (2, True, None)], 1),
+        ([(1, True, None), (2, True, None), (3, True, None)], 2),
+        ([(1, True, 0.5), (2, True, 1.5)], None),  # one came between
+        ([(1, True, None), (2, False, None), (3, True, None)], None),
+        ([(1, True, None), (2, True, None), (3, False, None), (4, False, 3.5)], 1),
+    ],
+)
+def test_queue_was_drained_at_the_first_of_two_idle_checks(
+    checks: list[tuple[float, bool, float | None]], drained_at: float | None
+) -> None:
+    watch = DrainWatch()
+    for at, idle, last_delivery in checks:
+        watch.check(at, idle=idle, last_delivery=last_delivery)
+    assert watch.drained_at == drained_at
