@@ -26,8 +26,9 @@ from services.postgres.database import Pool
 
 LONGEST_ID = 500
 UNKNOWN = (
-    "nothing is known under this id. It may be of a message (also Meta's wamid), event, receipt,"
-    " command, record or conversation, of a klantcontact or internetaak in Open Klant, or of a zaak"
+    "nothing is known under this id: it is of no message (nor Meta's wamid of one), event, receipt,"
+    " command, record, conversation, klantcontact, internetaak or zaak. A webhook that no router"
+    " has decided waits in a queue, and cannot be found there: see `postkamer status`"
 )
 
 

@@ -54,7 +54,6 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     waiting: tuple[Row, ...] = ()
     sends: tuple[Row, ...] = ()
     files: tuple[Row, ...] = ()
-    charges: tuple[Row, ...] = ()
     quarantined: tuple[Row, ...] = ()
     contacts: tuple[Row, ...] = ()
     """Contacts in Open Klant, each with its task."""

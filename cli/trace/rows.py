@@ -22,13 +22,11 @@ async def load_evidence(connection: Connection, keys: KeyStore, subject: Subject
     """Load everything that is known about a subject."""
     decided = await _load_decided(connection, subject)
     entries = await _load_entries(connection, keys, subject, decided)
-    if subject.conversation or subject.receipt:
-        ids = [entry.id for entry in entries]
-        more = await fetch_rows(connection, _BY_RECORDS, ids, MAX_ENTRIES)
-        decided = list({row["key"]: row for row in [*decided, *more]}.values())
+    ids = [entry.id for entry in entries]
+    more = await fetch_rows(connection, _BY_RECORDS, ids, MAX_ENTRIES)
+    decided = list({row["key"]: row for row in [*decided, *more]}.values())
     messages = {*subject.messages, *(entry.message for entry in entries if entry.message)}
-    messages |= {row["message"] or row["send"] for row in decided} - {None}
-    messages |= {row["send"] for row in decided if row["send"]}
+    messages |= {row[name] for row in decided for name in ("message", "send") if row[name]}
     events = _events(subject, decided, entries)
     fetch = partial(fetch_rows, connection)
     return Evidence(
@@ -40,7 +38,6 @@ async def load_evidence(connection: Connection, keys: KeyStore, subject: Subject
         waiting=tuple(await fetch(_WAITING, *events)),
         sends=tuple(await fetch(_SENDS, list(messages))),
         files=tuple(await fetch(_FILES, list(messages))),
-        charges=tuple(await fetch(_CHARGES, list(messages))),
         quarantined=tuple(await fetch(_QUARANTINED, _quarantined(subject, decided))),
         contacts=tuple(await fetch(_CONTACTS, events[1])),
         paused={row["destination"]: row["since"] for row in await fetch(_PAUSED)},
@@ -157,9 +154,6 @@ from deliverer.ledger where id = any($1::uuid[])
 _FILES = """
 select id, state, attempts, due_at, reason, sent_at, ended_at from archiver.media
 where id = any($1::uuid[])
-"""
-_CHARGES = """
-select id, category, billable, delivered_at from router.charge where id = any($1::uuid[])
 """
 _QUARANTINED = """
 select id, at, reason, refusal, again_at, published_at, dropped_at from router.quarantine

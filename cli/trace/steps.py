@@ -29,40 +29,54 @@ def make_steps(evidence: Evidence) -> list[Step]:
     """Return all steps, the oldest first, each once."""
     steps = [*_archived(evidence), *_stored(evidence)]
     unique = list({(s.step, s.at, tuple(s.detail.items())): s for s in steps}.values())
-    # What happened at one moment stays in the order of the way through the mailroom.
-    ordered = sorted(unique, key=lambda step: step.at)
-    waits = [0.0, *((b.at - a.at).total_seconds() for a, b in pairwise(ordered))]
-    return [
-        msgspec.structs.replace(step, seconds=seconds)
-        for step, seconds in zip(ordered, waits, strict=True)
+    ordered = sorted(unique, key=lambda step: (step.at, not step.step.startswith(RECEIVED)))
+    return ordered[:1] + [
+        msgspec.structs.replace(step, seconds=(step.at - before.at).total_seconds())
+        for before, step in pairwise(ordered)
     ]
 
 
 def _archived(evidence: Evidence) -> Iterator[Step]:
     """Yield the steps that the archive knows of, and the decisions between them."""
     decided = {row["record"]: row for row in evidence.decided}
+    subjects = _event_subjects(evidence)
     for entry in evidence.entries:
-        row = decided.get(entry.id)
         if entry.fields is None:
             yield _step(entry.at, f"{entry.kind} (its contents were destroyed)")
         elif entry.kind in ("message", "note"):
-            yield from _message_steps(entry, entry.fields, row)
+            yield from _message_steps(entry, entry.fields, decided.get(entry.id))
+        elif entry.kind == "delivery":
+            yield _delivery_step(entry.at, entry.fields, subjects)
         elif read := READERS.get(entry.kind):
             yield read(entry, entry.fields)
         else:
             yield _step(entry.at, entry.kind)
 
 
+def _event_subjects(evidence: Evidence) -> dict[str, str]:
+    """Return what each event tells its destination, by the record of its decision."""
+    names = {"message": "direction", "status": "status", "send": "state", "media": "state"}
+    subjects = {}
+    for entry in evidence.entries:
+        word = (entry.fields or {}).get(names.get(entry.kind, "event"), "")
+        subjects[entry.id] = f"{entry.kind} {word}".strip()
+    return {
+        str(event): subjects.get(row["record"], "")
+        for row in evidence.decided
+        for event in row["events"]
+    }
+
+
 def _message_steps(entry: Entry, fields: Mapping[str, Any], row: Row | None) -> Iterator[Step]:
     """Yield receipt, decision and record of a message: of a citizen, a CRM or Postkamer itself."""
-    direction = fields.get("direction", "note")
     received = _time(fields.get("receivedAt")) or entry.at
     kind = {"type": fields.get("type", entry.kind)}
-    if fields.get("name"):  # of the catalogue of texts
+    if fields.get("name"):
         yield _step(received, "answered automatically", kind | {"text": fields["name"]})
     else:
         origin = {name: fields.get(name) for name in ("door", "proof", "token")}
-        yield _step(received, f"received ({direction})", kind | origin)
+        sender = SENDERS[fields.get("direction", "out")]
+        yield _step(received, f"{RECEIVED} {sender}", kind | origin)
     decision = fields.get("decision") or {}
     yield _step(
         row["decided_at"] if row else entry.at,
@@ -77,33 +91,38 @@ def _message_steps(entry: Entry, fields: Mapping[str, Any], row: Row | None) -> 
     yield _step(entry.written_at, "in the record")
 
 
+RECEIVED = "received from"
+SENDERS = {"in": "the citizen", "out": "a CRM", "echo": "the Business app"}
+"""Direction of a message -> its sender."""
+
+
 def _status(entry: Entry, fields: Mapping[str, Any]) -> Step:
-    """Return a status of Meta's. Its own sentence may quote anything."""
-    at = _time(fields.get("at")) or entry.at
-    return _step(at, f"Meta: {fields['status']}", {"code": fields.get("code")})
+    """Return a status of Meta's, with its price. Meta's sentence may quote anything."""
+    pricing = fields.get("pricing") or {}
+    detail = {"code": fields.get("code"), "category": pricing.get("category")}
+    if "billable" in pricing:
+        detail["billable"] = "yes" if pricing["billable"] else "no"
+    return _step(entry.at, f"Meta: {fields['status']}", detail)
 
 
 def _send(entry: Entry, fields: Mapping[str, Any]) -> Step:
-    state = fields["state"]
-    # The reason of a person who settled it is in their own words.
-    reason = "" if state == "settled" else fields.get("reason")
+    """Return an outcome. The reason of a person who settled it is in their own words."""
+    state, reason = fields["state"], "" if fields.get("by") else fields.get("reason")
     at = _time(fields.get("at")) or entry.at
     return _step(at, SENDS.get(state, state), {"code": fields.get("code"), "reason": reason})
 
 
 def _attempt(entry: Entry, fields: Mapping[str, Any]) -> Step:
-    names = ("destination", "number", "attempt", "status", "code", "outcome", "reason", "whose")
-    return _step(entry.at, "attempt failed", {name: fields.get(name) for name in names})
+    names = ("destination", "number", "attempt", "code", "outcome", "reason", "whose")
+    detail = {"http": fields.get("status")} | {name: fields.get(name) for name in names}
+    return _step(entry.at, "attempt failed", detail)
 
 
-def _delivery(entry: Entry, fields: Mapping[str, Any]) -> Step:
-    return _delivery_step(entry.at, fields)
-
-
-def _delivery_step(at: datetime, fields: Mapping[str, Any]) -> Step:
-    names = ("destination", "status", "attempts", "reason", "event")
-    state = DELIVERIES.get(fields["state"], fields["state"])
-    return _step(at, state, {name: fields.get(name) for name in names})
+def _delivery_step(at: datetime, fields: Mapping[str, Any], subjects: Mapping[str, str]) -> Step:
+    event, names = str(fields["event"]), ("destination", "attempts", "reason")
+    detail = {"about": subjects.get(event), "http": fields.get("status")}
+    detail |= {name: fields.get(name) for name in names} | {"event": event}
+    return _step(at, DELIVERIES.get(fields["state"], fields["state"]), detail)
 
 
 def _media(entry: Entry, fields: Mapping[str, Any]) -> Step:
@@ -121,7 +140,7 @@ def _quarantine(entry: Entry, fields: Mapping[str, Any]) -> Step:
 
 
 def _receipt(entry: Entry, fields: Mapping[str, Any]) -> Step:
-    return _step(entry.at, "received (webhook)", {"door": fields["door"], "proof": fields["proof"]})
+    return _step(entry.at, f"{RECEIVED} Meta", {"door": fields["door"], "proof": fields["proof"]})
 
 
 def _segment(entry: Entry, fields: Mapping[str, Any]) -> Step:
@@ -133,7 +152,6 @@ READERS: dict[str, Read] = {
     "status": _status,
     "send": _send,
     "attempt": _attempt,
-    "delivery": _delivery,
     "media": _media,
     "conversation": _conversation,
     "quarantine": _quarantine,
@@ -160,20 +178,20 @@ DELIVERIES = {
 def _stored(evidence: Evidence) -> Iterator[Step]:
     """Yield the steps that only the tables of the services know of, because the archive is behind
     or is not told."""
-    for row in evidence.commands:
-        yield _step(row["accepted_at"], "accepted by the gateway")
+    if not evidence.entries:
+        for row in evidence.commands:
+            yield _step(row["accepted_at"], f"{RECEIVED} a CRM")
     archived = {entry.id for entry in evidence.entries}
     for row in evidence.decided:
         if row["record"] not in archived:
             step = "quarantined" if row["is_quarantined"] else "decided"
             yield _step(row["decided_at"], step, {"partition": row["partition"]})
+    for row in evidence.sends:
+        if row["claimed_at"]:
+            yield _step(row["claimed_at"], "offered to Meta", {"attempt": row["attempt"]})
     yield from _delivery_steps(evidence)
     yield from _quarantine_steps(evidence)
     yield from _register_steps(evidence)
-    for row in evidence.charges:
-        if row["delivered_at"]:
-            detail = {"category": row["category"], "billable": str(row["billable"]).lower()}
-            yield _step(row["delivered_at"], "charged by Meta", detail)
 
 
 def _delivery_steps(evidence: Evidence) -> Iterator[Step]:
@@ -182,10 +200,10 @@ def _delivery_steps(evidence: Evidence) -> Iterator[Step]:
         for entry in evidence.entries
         if entry.kind == "delivery" and entry.fields
     }
+    subjects = _event_subjects(evidence)
     for row in evidence.deliveries:
-        event = str(row["event"])
-        if (row["destination"], event, row["state"]) not in known:
-            yield _delivery_step(row["at"], {**row, "event": event})
+        if (row["destination"], str(row["event"]), row["state"]) not in known:
+            yield _delivery_step(row["at"], row, subjects)
     for row in evidence.waiting:
         detail = {"destination": row["destination"], "event": str(row["event"])}
         yield _step(row["at"], "waits: the queue of the destination is full", detail)

@@ -1,6 +1,7 @@
 """The whole trip: a webhook to the CRM and the archive, an answer back to the phone."""
 
 import asyncio
+import json
 import re
 from collections import Counter
 from typing import Any
@@ -246,3 +247,54 @@ async def test_api_answers_in_seconds_while_the_database_hangs(watch: Watch) -> 
         await post_webhook(watch, text("ice", "wamid.ice", 9))
         assert loop.time() - started < 12
     assert (await desk.post("/v1/messages", to_citizen(9), "frozen-1"))[0] == 202
+
+
+async def traced(watch: Watch, id: str, *options: str) -> str:
+    line = ("trace", id, "--reason", "klacht 12", *options)
+    return await asyncio.to_thread(watch.town.says, *line)
+
+
+async def turns(watch: Watch, id: str) -> list[tuple[str, str]]:
+    """Whose turn it is, and why."""
+    trace = json.loads(await traced(watch, id, "--json"))
+    unknown = [{"who": "", "state": "unknown"}]
+    return [(turn["who"], turn["state"]) for turn in trace.get("now", unknown)]
+
+
+async def finished(watch: Watch, id: str) -> None:
+    await until(lambda: turns(watch, id), lambda now: now == [], 20)
+
+
+async def test_trace_follows_a_message_through_a_crash_of_each_service(watch: Watch) -> None:
+    town, words = watch.town, "spoorzoeken mijn container is vol"
+
+    async def crash(service: str) -> None:
+        await asyncio.to_thread(town.kill, service)
+
+    await crash("archiver")
+    asked = await wrote(watch, words, "wamid.trace1", 11)
+    unrecorded = [("archiver", "it is not in the record yet")]
+    await until(lambda: turns(watch, "wamid.trace1"), lambda now: now == unrecorded, 10)
+    town.restart("archiver")
+    await finished(watch, asked["messageId"])
+    await crash("deliverer")
+    await post_webhook(watch, text(words, "wamid.trace2", 11))
+    queued = [("deliverer", "it is in the queue of crm, behind earlier ones")]
+    await until(lambda: turns(watch, "wamid.trace2"), lambda now: now == queued, 10)
+    town.restart("deliverer")
+    await finished(watch, "wamid.trace2")
+    await crash("router")
+    _, answer = await Desk(watch).answer(asked["conversationId"])
+    undecided = [("router", "it is in the queue of its partition")]
+    await until(lambda: turns(watch, answer["id"]), lambda now: now == undecided, 10)
+    town.restart("router")
+    await until(lambda: Desk(watch).status(answer["id"]), lambda s: s["status"] == "delivered", 20)
+    await finished(watch, answer["id"])
+    shown = [await traced(watch, id) for id in ("wamid.trace1", answer["id"])]
+    print(*shown)
+    for line in ("received from the citizen", "decided", "in the record", "delivered"):
+        assert f"  {line}" in shown[0]
+    for line in ("received from a CRM", "offered to Meta", "taken by Meta", "Meta: delivered"):
+        assert f"  {line}" in shown[1]
+    for private in ("wamid", "spoorzoeken", "Goedemiddag", phone(11), "Sanne", "NL.citizen"):
+        assert private not in "".join(shown)
