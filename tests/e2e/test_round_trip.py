@@ -255,7 +255,7 @@ async def traced(watch: Watch, id: str, *options: str) -> str:
 
 
 async def turns(watch: Watch, id: str) -> list[tuple[str, str]]:
-    """Whose turn it is, and why."""
+    """Each part that is to act, and why."""
     trace = json.loads(await traced(watch, id, "--json"))
     unknown = [{"who": "", "state": "unknown"}]
     return [(turn["who"], turn["state"]) for turn in trace.get("now", unknown)]
