@@ -179,4 +179,4 @@ balance_differences = _gauge(
 balance_round = _gauge(
     "postkamer_balance_round_timestamp_seconds", "When the last round of the balance ended"
 )
-quarantine = _gauge("postkamer_quarantine", "Quarantined units that wait for a person")
+quarantine = _gauge("postkamer_quarantine", "Units or records in quarantine that wait for a person")

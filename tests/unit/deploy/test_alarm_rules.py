@@ -144,6 +144,7 @@ CASES = [
     one("a record that could not be opened once", SHUT, "2x30"),
     one("something the router could not decide", UNDECIDED, "0 1x9", "Quarantined"),
     one("a person had it decided again", UNDECIDED, "1x5 0x9"),
+    one("records wait aside", UNDECIDED.replace("router", "archiver"), "2x9", "Quarantined"),
     one("a record in quarantine", UNSEALED, "0 0 0 1x9", "ArchiveAside"),
     one("a batch that the router cannot read", QUARANTINED % "frame unreadable", "0 0 0 1x9"),
     one("an item signed for another number", QUARANTINED % UNPROVEN, "_ _ _ 1x9",
