@@ -68,7 +68,11 @@ def _format_units(units: Sequence[QuarantinedUnit]) -> Iterator[str]:
     for unit in units:
         yield f"{unit.id}  {unit.at:%Y-%m-%d %H:%M:%S}Z  {unit.reason}"
         if unit.settled_at:
-            verb = f"dropped: {unit.drop_reason}" if unit.state == DROPPED else "decided again"
+            verb = (
+                f"dropped: {unit.drop_reason}"
+                if unit.state == DROPPED
+                else "sent back to be decided"
+            )
             yield f"    {unit.settled_at:%Y-%m-%d %H:%M:%S}Z  {verb}"
         elif unit.refusal:
             yield f"    cannot be decided again: {unit.refusal}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,6 +24,9 @@ from services.postgres.database import Pool
 from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
 from tests.support.citizens import text, webhook
+from tests.support.cli.command_line import postkamer
+from tests.support.decrypted_record import KEY
+from tests.support.installation import EXAMPLE
 from tests.support.integration.archive_queue import hearing
 from tests.support.integration.crm_queue import crm_queue
 from tests.support.integration.parked_deliveries import commands, on
@@ -32,6 +36,7 @@ from tests.support.router.commands import build_command
 
 FAULT = "alter table router.identity add constraint refuse check (value <> 'NL.citizen66')"
 MENDED = "alter table router.identity drop constraint refuse"
+TWICE = ("quarantined", "to be decided again, by a person", "published again")
 SECRET = "mijn container is niet geleegd"
 
 
@@ -70,7 +75,7 @@ async def _retrying(broker: Broker, pool: Pool) -> AsyncIterator[None]:
 
 
 async def test_item_is_decided_again_once_after_its_cause_is_mended(
-    broker: Broker, pool: Pool, empty: str
+    broker: Broker, pool: Pool, empty: str, ground: RoutingContext
 ) -> None:
     quarantine = Quarantine(empty)
     await pool.execute(FAULT)
@@ -78,7 +83,7 @@ async def test_item_is_decided_again_once_after_its_cause_is_mended(
     repeat = receipt(webhook(text(SECRET, "wamid.66", 66)))
     with capture_logs():
         async with (
-            Standing(broker, pool) as standing,
+            Standing(broker, pool, ground) as standing,
             crm_queue(broker) as so_far,
             hearing(broker) as archive,
             _retrying(broker, pool),
@@ -95,12 +100,30 @@ async def test_item_is_decided_again_once_after_its_cause_is_mended(
             await until(so_far, lambda told: len(told) == 3, 15)
             await until(gauge, lambda value: value == 0, 10)
         went = await quarantine.run("list", "--state", AGAIN)
+        for traced in ("wamid.66", id):
+            steps = await trace(empty, traced)
+            assert Counter(steps) == {"decided": 1} | dict.fromkeys(TWICE, 2)
     assert [unit["id"] for unit in went] == [id, again]
     assert {(unit["receipt"], unit["size"]) for unit in went} == {(str(first.id), 0)}
     await check_record(pool, first.id, archive.records)
     rows = await pool.fetch("select what, data::text as data from access.operation order by id")
-    assert [row["what"] for row in rows] == ["quarantine again", "quarantine again"]
+    assert [row["what"] for row in rows] == [
+        "quarantine again",
+        "quarantine again",
+        "trace",
+        "trace",
+    ]
     assert SECRET not in "".join(row["data"] for row in rows)
+
+
+async def trace(url: str, id: str) -> list[str]:
+    """Steps of the item, as the tables of the router have them: no archiver runs."""
+    more = {"POSTKAMER_DATABASE_URL": url, "POSTKAMER_ARCHIVE_KEY": KEY}
+    env = more | {"POSTKAMER_CONFIG": str(EXAMPLE)}
+    line = ("trace", id, "--reason", "fault 12", "--json")
+    done = await asyncio.to_thread(postkamer, *line, env=env)
+    assert done.exit_code == 0, done.output
+    return [step["step"] for step in json.loads(done.stdout)["steps"]]
 
 
 async def check_record(pool: Pool, first: UUID, records: list[Record]) -> None:

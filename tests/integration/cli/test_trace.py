@@ -5,17 +5,13 @@ import json
 from typing import Any
 from uuid import UUID
 
-import pytest
 from click.testing import Result
-from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from cli.trace.command import UNKNOWN
 from deploy.local.rabbitmq import Broker
-from router.handlers.units import keyed_hash
 from router.model.work import RoutingContext
 from services import clock
-from services.config.settings import derive_key
 from services.postgres.database import Pool
 from tests.support.citizens import phone, text, webhook
 from tests.support.cli.command_line import postkamer
@@ -23,7 +19,7 @@ from tests.support.decrypted_record import KEY, writer_of
 from tests.support.installation import EXAMPLE
 from tests.support.integration.archive_queue import hearing
 from tests.support.integration.crm_queue import crm_queue
-from tests.support.integration.running_partition import CONFIG, GROUND, Standing, receipt
+from tests.support.integration.running_partition import Standing, receipt
 from tests.support.observer import until
 
 WAMID = "wamid.HBgLMzE2MTAwMDAwNDE"
@@ -66,12 +62,6 @@ class Traces:
         done = await self.run(str(id), "--json", stdin=stdin)
         assert done.exit_code == 0, (id, done.output)
         return json.loads(done.stdout)
-
-
-@pytest.fixture
-def ground() -> RoutingContext:
-    hash = keyed_hash(derive_key([SecretStr(KEY)], "router"))
-    return RoutingContext(CONFIG, GROUND.rules, hash)
 
 
 async def test_message_is_found_by_each_of_its_ids_and_each_look_is_on_record(
