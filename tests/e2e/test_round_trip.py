@@ -170,6 +170,28 @@ async def test_forged_and_large_bodies_are_refused_and_unreadable_ones_kept(watc
     assert all(after[name] - before[name] < 32 for name in before), (before, after)
     assert await watch.events("never") == []
     assert all(process.exit_code is None for process in town.services.values())
+    await retry_and_drop_quarantined(watch)
+
+
+async def retry_and_drop_quarantined(watch: Watch) -> None:
+    """What still cannot be decided is in quarantine again, and the balance still closes."""
+
+    async def run(*words: str) -> Any:
+        return json.loads(await asyncio.to_thread(watch.town.says, *words, "--json"))
+
+    elsewhere = webhook(text("elsewhere", "wamid.elsewhere", 5), number="999000111")
+    assert await post(watch.session, watch.town.gateway, elsewhere) == 200
+    first = await until(lambda: run("quarantine", "list"), lambda units: len(units) >= 6, 10)
+    assert await run("quarantine", "again", "--all") == {"count": len(first), "dryRun": False}
+    old = {unit["id"] for unit in first}
+    anew = lambda units: len(units) == len(old) and not old & {u["id"] for u in units}  # noqa: E731
+    again = await until(lambda: run("quarantine", "list"), anew, 15)
+    assert Counter(u["reason"] for u in again) == Counter(u["reason"] for u in first)
+    balance = lambda: asyncio.to_thread(watch.town.says, "balance")  # noqa: E731
+    await until(balance, lambda said: "The balance closes" in said, 20)
+    dropped = await run("quarantine", "drop", "--all", "--reason", "a test")
+    assert dropped["count"] == len(again)
+    await until(lambda: watch.metric("router", "postkamer_quarantine"), lambda n: n == 0, 10)
 
 
 async def test_malformed_item_leaves_its_siblings_in_the_body_unharmed(watch: Watch) -> None:
