@@ -39,32 +39,38 @@ def make_steps(evidence: Evidence) -> list[Step]:
 def _archived(evidence: Evidence) -> Iterator[Step]:
     """Yield the steps that the archive knows of, and the decisions between them."""
     decided = {row["record"]: row for row in evidence.decided}
-    subjects = _event_subjects(evidence)
+    events = _event_details(evidence)
     for entry in evidence.entries:
         if entry.fields is None:
             yield _step(entry.at, f"{entry.kind} (its contents were destroyed)")
         elif entry.kind in ("message", "note"):
             yield from _message_steps(entry, entry.fields, decided.get(entry.id))
         elif entry.kind == "delivery":
-            yield _delivery_step(entry.at, entry.fields, subjects)
+            yield _delivery_step(entry.at, entry.fields, events)
         elif read := READERS.get(entry.kind):
             yield read(entry, entry.fields)
         else:
             yield _step(entry.at, entry.kind)
 
 
-def _event_subjects(evidence: Evidence) -> dict[str, str]:
-    """Return what each event tells its destination, by the record of its decision."""
+def _event_details(evidence: Evidence) -> dict[str, Detail]:
+    """Return what each event tells its destination, by the record of its decision; and what became
+    of it in Open Klant, with the numbers that employees see."""
     names = {"message": "direction", "status": "status", "send": "state", "media": "state"}
     subjects = {}
     for entry in evidence.entries:
         word = (entry.fields or {}).get(names.get(entry.kind, "event"), "")
         subjects[entry.id] = f"{entry.kind} {word}".strip()
-    return {
-        str(event): subjects.get(row["record"], "")
+    details: dict[str, Detail] = {
+        str(event): {"about": subjects.get(row["record"], "")}
         for row in evidence.decided
         for event in row["events"]
     }
+    for row in evidence.contacts:
+        contact = {"klantcontact": row["klantcontact"] and row["number"]}
+        contact |= {"internetaak": row["internetaak"] and row["task_number"]}
+        details.setdefault(str(row["event"]), {}).update(contact)
+    return details
 
 
 def _message_steps(entry: Entry, fields: Mapping[str, Any], row: Row | None) -> Iterator[Step]:
@@ -118,10 +124,10 @@ def _attempt(entry: Entry, fields: Mapping[str, Any]) -> Step:
     return _step(entry.at, "attempt failed", detail)
 
 
-def _delivery_step(at: datetime, fields: Mapping[str, Any], subjects: Mapping[str, str]) -> Step:
+def _delivery_step(at: datetime, fields: Mapping[str, Any], events: Mapping[str, Detail]) -> Step:
     event, names = str(fields["event"]), ("destination", "attempts", "reason")
-    detail = {"about": subjects.get(event), "http": fields.get("status")}
-    detail |= {name: fields.get(name) for name in names} | {"event": event}
+    detail = {"http": fields.get("status")} | {name: fields.get(name) for name in names}
+    detail = events.get(event, {}) | detail | {"event": event}
     return _step(at, DELIVERIES.get(fields["state"], fields["state"]), detail)
 
 
@@ -200,10 +206,10 @@ def _delivery_steps(evidence: Evidence) -> Iterator[Step]:
         for entry in evidence.entries
         if entry.kind == "delivery" and entry.fields
     }
-    subjects = _event_subjects(evidence)
+    events = _event_details(evidence)
     for row in evidence.deliveries:
         if (row["destination"], str(row["event"]), row["state"]) not in known:
-            yield _delivery_step(row["at"], row, subjects)
+            yield _delivery_step(row["at"], row, events)
     for row in evidence.waiting:
         detail = {"destination": row["destination"], "event": str(row["event"])}
         yield _step(row["at"], "waits: the queue of the destination is full", detail)
@@ -222,13 +228,9 @@ def _quarantine_steps(evidence: Evidence) -> Iterator[Step]:
 
 
 def _register_steps(evidence: Evidence) -> Iterator[Step]:
-    """Yield what is in Open Klant. It has the number by which employees know it."""
     for row in evidence.contacts:
-        if row["klantcontact"] and row["posted_at"]:
-            detail = {"destination": row["destination"], "klantcontact": str(row["klantcontact"])}
-            yield _step(row["posted_at"], "contact in Open Klant", detail)
         if row["ended_at"]:
-            detail = {"destination": row["destination"], "internetaak": str(row["internetaak"])}
+            detail = {"destination": row["destination"], "internetaak": row["task_number"]}
             yield _step(row["ended_at"], "task in Open Klant ended", detail)
 
 
