@@ -147,9 +147,12 @@ select destination, event, at from router.waiting
 where (destination, event) in (select * from unnest($1::text[], $2::uuid[]))
 """
 _SENDS = """
-select id, number, state, attempt, due_at, claimed_at, held_at, created_at, code, stopped, purpose,
-    asks, media is not null as has_media
-from deliverer.ledger where id = any($1::uuid[])
+select id, state, attempt, due_at, claimed_at, code, reason, stopped,
+    media is not null as has_media,
+    exists (select from deliverer.ledger b
+        where (b.person, b.number) = (l.person, l.number) and b.position < l.position
+            and b.state in ('queued', 'sending', 'unknown')) as is_behind
+from deliverer.ledger l where id = any($1::uuid[])
 """
 _FILES = """
 select id, state, attempts, due_at, reason, sent_at, ended_at from archiver.media

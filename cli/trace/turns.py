@@ -45,10 +45,11 @@ DELIVERIES = {
 }  # fmt: skip
 """State of an event that was not delivered -> whose turn it is."""
 SENDS = {
-    "queued": _Case("deliverer", "it waits to be sent from {due}"),
-    "stopped": _Case("operator", "Meta lets the number send nothing (code {code})",
+    "queued": _Case("deliverer", "it waits to be sent, from {due}{why}"),
+    "stopped": _Case("operator", "Meta lets the number send nothing (code {code}){why}",
                      "postkamer check --live"),
-    "night": _Case("deliverer", "it waits for the morning: {due}"),
+    "behind": _Case("deliverer", "it waits behind an earlier message to the same citizen"),
+    "night": _Case("deliverer", "it waits for the morning, until {due}"),
     "file": _Case("deliverer", "it waits until its file is at Meta"),
     "sending": _Case("deliverer", "it is being sent since {since}"),
     "held": _Case("citizen", "more than 24 hours passed: it goes when the citizen writes again"),
@@ -57,6 +58,8 @@ SENDS = {
                          "postkamer sends list"),
 }  # fmt: skip
 """State of a message to a citizen that did not end -> whose turn it is."""
+NIGHT = "night_rest:"
+"""Beginning of the reason of a message that waits for the end of the quiet hours."""
 FILES = {
     "waiting": _Case("archiver", "its file is to be fetched, from {due}", "postkamer files list"),
     "fetched": _Case("archiver", "its file is to be scanned, from {due}", "postkamer files list"),
@@ -159,7 +162,8 @@ def _unsent(evidence: Evidence) -> Iterator[Turn]:
     for row in evidence.sends:
         if case := SENDS.get(_send_state(row)):
             words = {"due": _clock(row["due_at"]), "since": _clock(row["claimed_at"])}
-            yield _turn(case, words | {"code": str(row["code"])})
+            why = f": {row['reason']}" if row["reason"] else ""
+            yield _turn(case, words | {"code": str(row["code"]), "why": why})
 
 
 def _send_state(row: Row) -> str:
@@ -168,7 +172,9 @@ def _send_state(row: Row) -> str:
         return str(row["state"])
     if row["stopped"]:
         return "stopped"
-    return "night" if row["purpose"] or row["asks"] else "file" if row["has_media"] else "queued"
+    if row["reason"].startswith(NIGHT):
+        return "night"
+    return "behind" if row["is_behind"] else "file" if row["has_media"] else "queued"
 
 
 def _files(evidence: Evidence) -> Iterator[Turn]:

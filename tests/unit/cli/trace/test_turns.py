@@ -13,11 +13,13 @@ from cli.main import main
 from cli.trace import turns
 from cli.trace.evidence import Entry, Evidence, Row
 from cli.trace.turns import Turn, find_turns
+from deliverer.meta.quiet_hours import _wait_reason
 from tests.support.cli.command_tree import walk_commands
 from tests.support.installation import ROOT
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 RECORD, EVENT, MESSAGE = UUID(int=1), UUID(int=2), UUID(int=3)
+NIGHT_REST = _wait_reason(NOON)
 ENDED = {
     "deliverer.delivery": {"settled", "dropped"},
     "deliverer.ledger": {"sent", "failed"},
@@ -50,7 +52,7 @@ def delivery(state: str, **more: Any) -> Row:
 
 def send(state: str, **more: Any) -> Row:
     given: dict[str, Any] = {"id": MESSAGE, "due_at": NOON, "claimed_at": NOON, "code": 131042}
-    given |= {"stopped": False, "purpose": "", "asks": False, "has_media": False}
+    given |= {"stopped": False, "reason": "", "is_behind": False, "has_media": False}
     return given | {"state": state} | more
 
 
@@ -89,9 +91,23 @@ CASES: dict[str, tuple[Evidence, list[tuple[str, str]]]] = {
         [("operator", "send nothing (code 131042)")],
     ),
     "quiet hours": (
-        Evidence(sends=(send("queued", purpose="herinnering"),)),
-        [("deliverer", "waits for the morning: 2026-11-25 12:00:00Z")],
+        Evidence(sends=(send("queued", reason=NIGHT_REST),)),
+        [("deliverer", "waits for the morning, until 2026-11-25 12:00:00Z")],
     ),
+    "behind another": (
+        Evidence(sends=(send("queued", is_behind=True),)),
+        [("deliverer", "behind an earlier message to the same citizen")],
+    ),
+    "provider is slow": (
+        Evidence(sends=(send("queued", reason="Meta antwoordt niet"),)),
+        [("deliverer", "to be sent, from 2026-11-25 12:00:00Z: Meta antwoordt niet")],
+    ),
+    "file at Meta": (
+        Evidence(sends=(send("queued", has_media=True),)),
+        [("deliverer", "its file")],
+    ),
+    "outcome unknown": (Evidence(sends=(send("unknown"),)), [("Meta", "Meta gave no answer")]),
+    "unconfirmed": (Evidence(sends=(send("unconfirmed"),)), [("operator", "say what you saw")]),
     "window": (Evidence(sends=(send("held"),)), [("citizen", "when the citizen writes again")]),
     "in quarantine": (
         Evidence(quarantined=(aside(),)),
