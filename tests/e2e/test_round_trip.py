@@ -174,7 +174,7 @@ async def test_forged_and_large_bodies_are_refused_and_unreadable_ones_kept(watc
 
 
 async def retry_and_drop_quarantined(watch: Watch) -> None:
-    """What still cannot be decided is in quarantine again, and the balance still closes."""
+    """A unit that still cannot be decided is in quarantine again, and the balance closes."""
 
     async def run(*words: str) -> Any:
         return json.loads(await asyncio.to_thread(watch.town.says, *words, "--json"))
