@@ -28,10 +28,11 @@ log = structlog.get_logger()
 
 
 class Retry(msgspec.Struct, frozen=True):
-    """A row of the quarantine, and the entry that decides it again."""
+    """A row of the quarantine, and the entry that decides it again; None if this version cannot
+    read it."""
 
     id: UUID
-    entry: Entry
+    entry: Entry | None
 
 
 async def run_retries(
@@ -48,7 +49,7 @@ async def run_retries(
 
     async def publish(retries: Sequence[Retry]) -> list[Retry]:
         config = (await context()).config
-        return [each for each in retries if await _publish(each.entry, partitions, config)]
+        return [each for each in retries if await _publish(each, partitions, config)]
 
     async def mark(retries: Sequence[Retry]) -> None:
         await store.mark_retries_published([retry.id for retry in retries])
@@ -56,12 +57,15 @@ async def run_retries(
     await Relay(Outbox("retries", fetch, mark, lambda each: str(each.id)), publish).run()
 
 
-async def _publish(entry: Entry, partitions: PartitionPublisher, config: Configuration) -> bool:
-    for partition, part in split_by_partition(entry, partitions.count, config):
+async def _publish(retry: Retry, partitions: PartitionPublisher, config: Configuration) -> bool:
+    if retry.entry is None:
+        log.error("retry.unreadable", record=retry.id)
+        return False
+    for partition, part in split_by_partition(retry.entry, partitions.count, config):
         try:
             await partitions.publish(partition, [part], CONFIRM_SECONDS)
         except PublishUnconfirmed:
-            log.warning("retries.untold", partition=partition)
+            log.warning("retry.untold", partition=partition)
             return False
     return True
 

@@ -1,6 +1,7 @@
 """`postkamer trace`: where one message, event or command is, and the way that it went."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,14 +18,17 @@ from cli.support.options import config_option, json_option, reason_option
 from cli.support.output import CommandRefused, fail, print_note, print_result
 from cli.trace.evidence import Evidence, Subject
 from cli.trace.rows import MAX_ENTRIES, load_evidence
-from cli.trace.search import WAMID, find_subject
+from cli.trace.search import REGISTER_NUMBER, WAMID, find_subject
 from cli.trace.steps import Step, make_steps
 from cli.trace.turns import Turn, find_turns
 from router.handlers.units import keyed_hash
 from services.config import settings
+from services.ids import CONVERSATION, parse_uuid
 from services.postgres.database import Pool
 
 LONGEST_ID = 500
+PHONE = re.compile(r"\+[0-9]+|0[0-9]{9}|[0-9]{11,15}")
+"""Forms of a telephone number. It is refused before anything of it is archived."""
 UNKNOWN = (
     "nothing is known under this id: it is of no message (nor Meta's wamid of one), event, receipt,"
     " command, record, conversation, klantcontact, internetaak or zaak. A webhook that no router"
@@ -65,6 +69,8 @@ def command(id: str, path: Path | None, reason: str, as_json: bool) -> None:
     id = (sys.stdin.read(LONGEST_ID + 1) if id == "-" else id).strip()
     if not 0 < len(id) <= LONGEST_ID or not id.isprintable():
         fail("ID: expected one id", 2)
+    if PHONE.fullmatch(id):
+        fail("ID: a telephone number is no id; `postkamer archive subject` finds a person", 2)
     numbers = [number.id for number in load_config(path).numbers] if WAMID.fullmatch(id) else []
 
     async def work(pool: Pool, keys: KeyStore) -> Trace:
@@ -107,10 +113,12 @@ def make_trace(evidence: Evidence) -> Trace:
 
 
 def _about(id: str, trace: Trace) -> str:
-    """Return the subject of the audit entry: never a wamid, which holds a telephone number."""
-    if not WAMID.fullmatch(id):
-        return id
-    return str(trace.messages[0]) if trace.messages else "a wamid"
+    """Return the subject of the audit entry: never a wamid, which holds a telephone number, and no
+    words that are the id of nothing."""
+    if WAMID.fullmatch(id):
+        return str(trace.messages[0]) if trace.messages else "a wamid"
+    is_ours = parse_uuid(id) or CONVERSATION.fullmatch(id) or REGISTER_NUMBER.fullmatch(id)
+    return id if is_ours or trace.steps else "an unknown id"
 
 
 def format_trace(trace: Trace) -> Iterator[str]:

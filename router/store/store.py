@@ -254,10 +254,13 @@ class Store:
         count: int = await self._pool.fetchval(COUNT_QUARANTINED)
         return count
 
-    async def retries(self, limit: int, suspended: Sequence[str]) -> list[tuple[UUID, Entry]]:
-        """Return the quarantined entries that a person wants decided again, except `suspended`."""
+    async def retries(
+        self, limit: int, suspended: Sequence[str]
+    ) -> list[tuple[UUID, Entry | None]]:
+        """Return the quarantined entries that a person wants decided again, except `suspended`.
+        None stands for an entry that a newer version wrote, and this one cannot read."""
         rows = await self._pool.fetch(SELECT_RETRIES, limit, suspended)
-        return [(row["id"], _decode_entry(row["entry"])) for row in rows]
+        return [(row["id"], _read_entry(row["entry"])) for row in rows]
 
     async def mark_retries_published(self, ids: Sequence[UUID]) -> None:
         await self._pool.execute(MARK_RETRIES_PUBLISHED, ids)
@@ -286,6 +289,14 @@ def _inbox_row(
         " ".join(destination for destination, _ in output.events),
         changes.send.id if changes.send else None,
     )
+
+
+def _read_entry(body: bytes) -> Entry | None:
+    try:
+        entry: Entry = _decode_entry(body)
+    except msgspec.DecodeError:
+        return None
+    return entry
 
 
 def _quarantine_rows(decided: Sequence[DecidedUnit]) -> list[tuple[Any, ...]]:

@@ -36,6 +36,10 @@ from tests.support.router.commands import build_command
 
 FAULT = "alter table router.identity add constraint refuse check (value <> 'NL.citizen66')"
 MENDED = "alter table router.identity drop constraint refuse"
+NEWER = """
+insert into router.quarantine (id, reason, raw, entry, refusal, again_at)
+values ($1, 'of a newer version, which this one cannot read', 'x', '\\xc1', '', now())
+"""
 TWICE = ("quarantined", "to be decided again, by a person", "published again")
 SECRET = "mijn container is niet geleegd"
 
@@ -79,6 +83,8 @@ async def test_item_is_decided_again_once_after_its_cause_is_mended(
 ) -> None:
     quarantine = Quarantine(empty)
     await pool.execute(FAULT)
+    newer = clock.new_id()
+    await pool.execute(NEWER, newer)
     first = receipt(webhook(text("hallo", "wamid.65", 65), text(SECRET, "wamid.66", 66)))
     repeat = receipt(webhook(text(SECRET, "wamid.66", 66)))
     with capture_logs():
@@ -103,8 +109,8 @@ async def test_item_is_decided_again_once_after_its_cause_is_mended(
         for traced in ("wamid.66", id):
             steps = await trace(empty, traced)
             assert Counter(steps) == {"decided": 1} | dict.fromkeys(TWICE, 2)
-    assert [unit["id"] for unit in went] == [id, again]
-    assert {(unit["receipt"], unit["size"]) for unit in went} == {(str(first.id), 0)}
+    assert [unit["id"] for unit in went] == [str(newer), id, again]
+    assert {(unit["receipt"], unit["size"]) for unit in went[1:]} == {(str(first.id), 0)}
     await check_record(pool, first.id, archive.records)
     rows = await pool.fetch("select what, data::text as data from access.operation order by id")
     assert [row["what"] for row in rows] == [

@@ -115,6 +115,9 @@ async def test_unknown_id_is_refused_and_the_look_is_on_record(pool: Pool, empty
         assert (done.exit_code, done.stdout, done.stderr) == (1, "", f"{UNKNOWN}\n"), id
     rows = await pool.fetch("select about, data::text as data from access.operation")
     assert [json.loads(row["data"])["found"] for row in rows] == [False] * 5
-    assert rows[2]["about"] == "a wamid"
-    for misused in ("", "two\nlines"):
-        assert (await traces.run("-", stdin=misused)).exit_code == 2
+    assert [row["about"] for row in rows[2:]] == ["a wamid", "4000000199", "an unknown id"]
+    for misused in ("", "two\nlines", phone(41), f"+{phone(41)}", "0612345678"):
+        done = await traces.run("-", stdin=misused)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert misused == "" or misused not in done.stderr
+    assert await pool.fetchval("select count(*) from access.operation") == 5
