@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench import (
     archiver,
+    balance,
     deliverer,
     end_to_end,
     gateway,
@@ -40,6 +41,7 @@ PARTS: dict[str, tuple[str, Part]] = {
         lambda at, o, say: archiver.measure(at, o.rounds, o.messages, say),
     ),
     "record": ("A growing record", lambda at, o, say: record.measure(at, o.records, say)),
+    "balance": ("The balance", lambda at, o, say: balance.measure(at, o.records, say)),
     "neighbours": (
         "Beside failing destinations",
         lambda at, o, say: noisy_neighbour.measure(at, o.rounds, say),

@@ -74,8 +74,8 @@ def router() -> None:
 def deliverer() -> None:
     """Run the deliverer: sends events to CRMs and messages to Meta."""
     from deliverer.credentials import load_credentials
+    from deliverer.meta.accounts import load_accounts
     from deliverer.service import deliverer as service
-    from deliverer.service import load_accounts
     from services.files import clamd
 
     options = load_settings(settings.DelivererSettings)

@@ -16,7 +16,11 @@ from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.destinations import DESTINATIONS
 from deliverer.destinations.openklant.desk.desk_store import command_outbox
-from deliverer.meta.accounts import Account, sending_accounts
+from deliverer.meta.accounts import Account
+from deliverer.meta.health import health_watch
+from deliverer.meta.health.health_store import HealthStore
+from deliverer.meta.health.health_watch import HealthWatch
+from deliverer.meta.health.number_checks import Outside
 from deliverer.meta.held_messages import run_held_messages
 from deliverer.meta.ledger import Ledger
 from deliverer.meta.media_upload_store import MediaUploadStore
@@ -33,6 +37,7 @@ from deliverer.meta.send_loop import WINDOW, SendLoop
 from deliverer.meta.send_outcomes import outcome_outbox
 from deliverer.transport.connection_reuse import ConnectionReuse
 from deliverer.transport.http_client import http_client
+from deliverer.transport.server_certificate import fetch_certificate
 from services import clock, metrics
 from services.amqp import topology
 from services.amqp.batcher import BatchLimits, run_batcher
@@ -57,14 +62,6 @@ POOL_SIZE = 16
 """Connections to PostgreSQL: one for each destination, the ledger and each relay; some spare."""
 SETTLE_LIMITS = BatchLimits(min_interval=0.020, flush_size=256)
 """Settlements are written every 20 ms. Only their batch message waits for it, no citizen does."""
-
-
-def load_accounts(
-    settings: DelivererSettings, config: Configuration, environ: Mapping[str, str]
-) -> dict[str, Account]:
-    """Return the account of each number. SettingsError lists every missing secret."""
-    token = settings.meta_access_token.get_secret_value()
-    return sending_accounts(config, settings.meta_graph_url, token, environ)
 
 
 @asynccontextmanager
@@ -104,11 +101,12 @@ async def deliverer(
         files = MediaSource(ObjectStore(settings.object_store), scanner)
         sends = await enter(_run_sending(pool, files, accounts, attempts.record))
         read_receipts = await enter(_run_read_receipts(pool, accounts))
+        health = await enter(_run_health(pool, accounts, settings.webhook_url))
         count = await enter(background_task(_count_parked(settlements, config.destinations)))
         app = operations_app(lambda: readiness_problems(pool, consumers))
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         deliveries = [task for consumer, tasks in engines for task in (consumer.task, *tasks)]
-        links = outgoing.task, incoming.task, attempts.task, report
+        links = outgoing.task, incoming.task, attempts.task, report, health
         yield first_failure(*links, count, *relays, *deliveries, *sends, *read_receipts)
 
 
@@ -198,6 +196,22 @@ async def _run_read_receipts(
             background_task(sender.run()) as send,
         ):
             yield [sweep, send]
+
+
+@asynccontextmanager
+async def _run_health(
+    pool: Pool, accounts: Mapping[str, Account], webhook_url: str
+) -> AsyncIterator["asyncio.Task[None]"]:
+    """Run the task that looks at our numbers every hour, with connections of its own."""
+    async with http_client(
+        health_watch.CONNECTIONS,
+        health_watch.REQUEST_SECONDS,
+        answer_bytes=health_watch.ANSWER_BYTES,
+    ) as client:
+        outside = Outside(client, fetch_certificate, webhook_url)
+        watch = HealthWatch(HealthStore(pool, accounts), accounts, outside)
+        async with background_task(watch.run()) as task:
+            yield task
 
 
 COUNT_SECONDS = 30.0

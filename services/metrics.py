@@ -179,4 +179,31 @@ balance_differences = _gauge(
 balance_round = _gauge(
     "postkamer_balance_round_timestamp_seconds", "When the last round of the balance ended"
 )
+number_health = _gauge(
+    "postkamer_number_health",
+    "1 for the state of each check of a number at Meta or a BSP, 0 for the other states",
+    "number",
+    "check",
+    "state",
+)
+number_looked = _gauge(
+    "postkamer_number_looked_timestamp_seconds",
+    "Oldest of the last answers to the hourly checks of a number",
+    "number",
+)
+number_token_expires = _gauge(
+    "postkamer_number_token_expires_timestamp_seconds",
+    "End of the access token of a number; absent if it has none",
+    "number",
+)
+graph_version_ends = _gauge(
+    "postkamer_graph_version_ends_timestamp_seconds",
+    "End of the Graph version by which a number sends; absent until Meta publishes it",
+    "number",
+)
+webhook_certificate_not_after = _gauge(
+    "postkamer_webhook_certificate_not_after_timestamp_seconds",
+    "End of the certificate of the address to which a number's webhooks are sent",
+    "number",
+)
 quarantine = _gauge("postkamer_quarantine", "Units or records in quarantine that wait for a person")

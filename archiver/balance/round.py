@@ -9,7 +9,7 @@ although its partition has published it, and although its queue was drained sinc
 
 import msgspec
 
-from services.postgres.database import Connection, Pool
+from services.postgres.database import Pool
 
 LOCK = 0x62616C
 """Advisory lock of this database (ASCII "bal"): one round at a time."""
@@ -44,20 +44,14 @@ async def run_round(pool: Pool) -> RoundResult | None:
         progress = await connection.fetchrow(_PROGRESS, DECISIONS, ENTRIES)
         assert progress
         to_xact, begun_at = progress["to_xact"], progress["begun_at"]
-        recorded = progress["from_position"], progress["to_position"]
-        begun = await connection.fetchval(_BEGIN, progress["from_xact"], to_xact)
-        received = await connection.fetchval(_RECEIVE, *recorded, to_xact, begun_at)
-        await connection.execute(_GAPS, recorded[0], received)
-        ended, missing = await _follow(connection)
+        position, to_position = progress["from_position"], progress["to_position"]
+        received = await connection.fetchval(_RECEIVE, position, to_position, to_xact, begun_at)
+        await connection.execute(_GAPS, position, received)
+        bounds = OPEN, CONSUMER_SECONDS, RECEIPT_SECONDS
+        followed = await connection.fetchrow(_FOLLOW, *bounds, progress["from_xact"], to_xact)
+        assert followed
         await connection.execute(_ADVANCE, to_xact, received)
-        return RoundResult(begun, ended, missing, bool(progress["is_full"]))
-
-
-async def _follow(connection: Connection) -> tuple[int, int]:
-    """Look where everything open is; return how many ended, and how many are missing since."""
-    followed = await connection.fetchrow(_FOLLOW, OPEN, CONSUMER_SECONDS, RECEIPT_SECONDS)
-    assert followed
-    return followed["ended"], followed["missing"]
+        return RoundResult(**followed, is_full=progress["is_full"])
 
 
 async def run_rounds(pool: Pool) -> list[RoundResult]:
@@ -70,6 +64,14 @@ async def run_rounds(pool: Pool) -> list[RoundResult]:
             break
     return results
 
+
+# Each id is looked up in an index. The planner knows the tables of the balance as empty or full, as
+# they happen to be when they are analyzed, and would read whole tables.
+_BY_INDEX = """
+set local enable_hashjoin = off;
+set local enable_mergejoin = off;
+set local enable_seqscan = off
+"""
 
 # Rows of transactions before the oldest that still runs are all there to be seen.
 _PROGRESS = """
@@ -94,30 +96,6 @@ _ADD = """
 insert into balance.total as t (equation, subject, part, count)
 select equation, subject, part, count from sums
 on conflict (equation, subject, part) do update set count = t.count + excluded.count
-"""
-
-_BEGIN = f"""
-with new as materialized (
-    select xact, partition, number, is_item, is_quarantined, records, events, destinations, send
-    from router.inbox where xact >= $1 and xact < $2
-), begun as (
-    insert into balance.open (equation, id, subject, partition, xact, part, looked_at)
-    select equation, id, subject, partition, xact, 'under way', '-infinity' from (
-        select 'record' as equation, id, number as subject, partition, xact
-        from new, unnest(records) id
-        union all
-        select 'delivery', event, destination, partition, xact
-        from new, unnest(events, destinations) e (event, destination)
-        union all
-        select 'send', send, number, partition, xact from new where send is not null) each
-    on conflict do nothing returning equation, subject
-), sums as (
-    select equation, subject, 'begun' as part, count(*) as count from begun group by 1, 2
-    union all
-    select 'item', number, case when is_quarantined then 'quarantined' else 'decided' end, count(*)
-    from new where is_item group by 2, 3
-), added as ({_ADD})
-select count(*) from begun
 """
 
 # An item in the record without its decision is missing in the router. One that came before the
@@ -158,13 +136,30 @@ group by receipt having count(distinct item) <= max(item)
 on conflict do nothing
 """
 
+# The state of each id is looked up in the tables of its owner, and then judged. Most of what is new
+# has ended when it is first looked for: it never becomes a row.
 _FOLLOW = f"""
 with drained as materialized (
     select queue, min(coalesce(drained_at, '-infinity')) as at from balance.consumer
     where seen_at > now() - make_interval(secs => $2) group by queue
-), look as materialized (
-    select equation, id, subject, partition, xact, published_at, part as was, began_at
+), decided as materialized (
+    select xact, partition, number, is_item, is_quarantined, records, events, destinations, send
+    from router.inbox where xact >= $4 and xact < $5
+), begun as materialized (
+    select 'record' as equation, id, number as subject, partition, xact
+    from decided, unnest(records) id
+    union all
+    select 'delivery', event, destination, partition, xact
+    from decided, unnest(events, destinations) e (event, destination)
+    union all
+    select 'send', send, number, partition, xact from decided where send is not null
+), looked as materialized (
+    select equation, id, subject, partition, xact, part, published_at, began_at, false as is_new
     from balance.open order by looked_at limit $1
+), look as (
+    select * from looked
+    union all
+    select equation, id, subject, partition, xact, 'under way', null, now(), true from begun
 ), found as materialized (
     select l.*, case equation
         when 'record' then coalesce(
@@ -184,7 +179,7 @@ with drained as materialized (
         end as state
     from look l
 ), judged as materialized (
-    select f.equation, f.id, f.subject, f.was,
+    select f.equation, f.id, f.subject, f.partition, f.xact, f.is_new, f.part as was,
         case
             when state is not null then state
             when equation in ('send', 'item') then 'missing'
@@ -200,24 +195,32 @@ with drained as materialized (
     left join router.lease p on p.partition = f.partition
     left join drained d on d.queue = case f.equation
         when 'record' then 'archiver.records' else 'deliverer.destination.' || f.subject end
-), ended as (
-    delete from balance.open o using judged j
-    where (o.equation, o.id, o.subject) = (j.equation, j.id, j.subject)
-        and j.part in ('recorded', 'settled', 'dropped', 'sent', 'failed')
-    returning j.equation, j.subject, j.part
+), ended as materialized (
+    select * from judged where part in ('recorded', 'settled', 'dropped', 'sent', 'failed')
+), remaining as materialized (
+    select * from judged where part not in ('recorded', 'settled', 'dropped', 'sent', 'failed')
+), closed as (
+    delete from balance.open o using ended e
+    where not e.is_new and (o.equation, o.id, o.subject) = (e.equation, e.id, e.subject)
 ), moved as (
-    update balance.open o
-    set part = j.part, published_at = j.published_at, looked_at = now()
-    from judged j
-    where (o.equation, o.id, o.subject) = (j.equation, j.id, j.subject)
-        and j.part not in ('recorded', 'settled', 'dropped', 'sent', 'failed')
-    returning j.part = 'missing' and j.was <> 'missing' as is_new
+    update balance.open o set part = r.part, published_at = r.published_at, looked_at = now()
+    from remaining r
+    where not r.is_new and (o.equation, o.id, o.subject) = (r.equation, r.id, r.subject)
+), opened as (
+    insert into balance.open (equation, id, subject, partition, xact, part, published_at)
+    select equation, id, subject, partition, xact, part, published_at from remaining where is_new
+    on conflict do nothing
 ), sums as (
-    select equation, subject, part, count(*) as count from ended
+    select equation, subject, 'begun' as part, count(*) as count from begun group by 1, 2
+    union all
+    select 'item', number, case when is_quarantined then 'quarantined' else 'decided' end, count(*)
+    from decided where is_item group by 2, 3
+    union all
+    select equation, subject, part, count(*) from ended
     where equation not in ('item', 'receipt') group by 1, 2, 3
 ), added as ({_ADD})
-select (select count(*) from ended) as ended,
-    (select count(*) from moved where is_new) as missing
+select (select count(*) from begun) as begun, (select count(*) from ended) as ended,
+    (select count(*) from remaining where part = 'missing' and was <> 'missing') as missing
 """
 
 _ADVANCE = """

@@ -245,9 +245,20 @@ class NetworkSettings(BaseModel):
     private_networks: Networks = ()
 
 
-class DelivererSettings(Settings, NetworkSettings):
+class GraphSettings(BaseModel):
+    """Way to Meta's Graph API, and what the checks of numbers need besides."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
     meta_access_token: SecretStr
     meta_graph_url: GraphUrl
+    webhook_url: Url = ""
+    """Public address of the gateway's webhook; '' takes the address that Meta names."""
+    meta_app_secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(_split)] = ()
+    """App secrets, with which the checks also see the fields of the webhook."""
+
+
+class DelivererSettings(Settings, NetworkSettings, GraphSettings):
     object_store: ObjectStore
     scanner_url: ScannerUrl = ""
     """URL of clamd; '' scans no file."""

@@ -52,6 +52,10 @@ SIGHTED = 'postkamer_first_sightings_total{kind="field"}'
 REFUSED, LATE = "postkamer_rules_refused", "postkamer_timeouts_late_seconds"
 HELD = "postkamer_held_seconds"
 RULES_OF = 'postkamer_rules_version{service="%s",version="%s"}'
+NUMBER = 'postkamer_number_health{number="106540352242922",check="%s",state="%s",instance="%s"}'
+TOKEN_ENDS = 'postkamer_number_token_expires_timestamp_seconds{number="106540352242922"}'
+VERSION_ENDS = 'postkamer_graph_version_ends_timestamp_seconds{number="106540352242922"}'
+LOOKED = 'postkamer_number_looked_timestamp_seconds{number="106540352242922",instance="%s"}'
 
 
 def case(name: str, series: dict[str, str], minute: int, *alarms: str) -> AlarmCase:
@@ -66,6 +70,12 @@ def one(name: str, series: str, values: str, *alarms: str) -> AlarmCase:
 def sends(name: str, minute: int, *alarms: str, **outcomes: str) -> AlarmCase:
     """A case of the outcomes of one number."""
     return case(name, {SENDS % each: n for each, n in outcomes.items()}, minute, *alarms)
+
+
+def number(name: str, check: str, state: str, values: str, *alarms: str) -> AlarmCase:
+    """A case of one check, which two deliverers show."""
+    both = {NUMBER % (check, state, instance): values for instance in ("a", "b")}
+    return case(name, both, 7 if alarms else 20, *alarms)
 
 
 CASES = [
@@ -168,6 +178,37 @@ CASES = [
     one("a request with three weeks", REQUESTS % "soon", "0x30"),
     one("a request that is due", REQUESTS % "soon", "1x30", "RequestEnds"),
     one("a request that is overdue", REQUESTS % "overdue", "1x30", "RequestOverdue"),
+    number("a number without webhooks", "subscription", "wrong", "1x30", "NumberUnsubscribed"),
+    number("a number without messages", "fields", "wrong", "1x30", "NumberUnsubscribed"),
+    number("a number that was subscribed again", "subscription", "wrong", "1x9 0x30"),
+    number("a webhook without a field", "fields", "warning", "1x30", "NumberFieldsMissing"),
+    number("a webhook that got the field", "fields", "warning", "1x9 0x30"),
+    number("a webhook whose fields are not shown", "fields", "unknown", "1x30"),
+    number("a number that is banned", "connection", "wrong", "1x30", "NumberDisconnected"),
+    number("a number that came back", "connection", "wrong", "1x9 0x30"),
+    number("a number without payment", "payment", "wrong", "1x30", "NumberPayment"),
+    number("a number that was paid for", "payment", "wrong", "1x9 0x30"),
+    number("a business that is not verified", "payment", "warning", "1x30"),
+    number("a number that is reported", "quality", "warning", "1x30", "NumberQuality"),
+    number("a name that was declined", "name", "wrong", "1x30", "NumberQuality"),
+    number("a number that is well again", "quality", "wrong", "1x9 0x30"),
+    one("a token for a while", TOKEN_ENDS, f"{31 * DAY}x30"),
+    one("a token for three weeks", TOKEN_ENDS, f"{21 * DAY}x30", "TokenEnds"),
+    one("a token that has ended", TOKEN_ENDS, "60x30", "TokenEnded", "TokenEnds"),
+    one("a token that was replaced", TOKEN_ENDS, f"{DAY}x3 {60 * DAY}x30"),
+    number("a token that was revoked", "token", "wrong", "1x30", "TokenEnded"),
+    number("a token that is accepted again", "token", "wrong", "1x9 0x30"),
+    one("a version for half a year", VERSION_ENDS, f"{180 * DAY}x30"),
+    one("a version for two months", VERSION_ENDS, f"{60 * DAY}x30", "GraphVersionEnds"),
+    one("a version that was replaced", VERSION_ENDS, f"{60 * DAY}x3 {600 * DAY}x30"),
+    number("a door for two weeks", "certificate", "warning", "1x30", "WebhookCertificateEnds"),
+    number("a door that was renewed", "certificate", "warning", "1x9 0x30"),
+    number("a door that is refused", "certificate", "wrong", "1x30", "WebhookCertificateEndsSoon"),
+    number("a door that was mended", "certificate", "wrong", "1x9 0x30"),
+    case("a number that is not looked at", {LOOKED % "a": "0x240"}, 200, "NumberUnchecked"),
+    case("a number of which one deliverer is late",
+        {LOOKED % "a": "0x240", LOOKED % "b": "9000x240"}, 200),
+    case("a number that is looked at again", {LOOKED % "a": "0x200 12000x40"}, 220),
 ]  # fmt: skip
 
 
