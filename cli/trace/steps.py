@@ -92,9 +92,16 @@ def _message_steps(entry: Entry, fields: Mapping[str, Any], row: Row | None) -> 
             "rule": decision.get("rule"),
             "version": decision.get("version"),
             "withheld": "yes" if fields.get("held") else "",
+            "reason": _refusal(fields),
         },
     )
     yield _step(entry.written_at, "in the record")
+
+
+def _refusal(fields: Mapping[str, Any]) -> str:
+    """Return the sentence by which Postkamer refused a command, if it did."""
+    is_refused = fields.get("status") == "failed"
+    return str((fields.get("decision") or {}).get("reason", "")) if is_refused else ""
 
 
 RECEIVED = "received from"
@@ -136,8 +143,13 @@ def _media(entry: Entry, fields: Mapping[str, Any]) -> Step:
 
 
 def _conversation(entry: Entry, fields: Mapping[str, Any]) -> Step:
-    rule = (fields.get("decision") or {}).get("rule")
-    detail = {"department": entry.department, "from": fields.get("from"), "rule": rule}
+    """Return a change by a rule, a timer or a command. The reason of its author stays out."""
+    detail = {"department": entry.department, "from": fields.get("from")}
+    if "order" in fields:
+        token = (fields.get("by") or {}).get("token")
+        detail |= {"command": fields["order"], "token": token, "reason": _refusal(fields)}
+    else:
+        detail |= {"rule": (fields.get("decision") or {}).get("rule")}
     return _step(entry.at, f"conversation {fields['event']}", detail)
 
 

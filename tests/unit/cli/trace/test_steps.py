@@ -88,6 +88,22 @@ def test_steps_come_in_the_order_of_time_each_once_and_say_what_they_are_about()
     assert delivered.detail["http"] == 200
 
 
+def test_refused_command_says_why_in_the_words_of_postkamer() -> None:
+    by = {"token": "crm", "author": {"id": "m.devries"}}
+    refused = entry(
+        1, "conversation", event="refused", order="transfer", by=by, status="failed",
+        reason="mijn paspoort", decision={"rule": "", "reason": "too_often: te vaak doorgezet"},
+    )  # fmt: skip
+    [step] = make_steps(Evidence(entries=(refused,)))
+    assert step.step == "conversation refused"
+    assert step.detail == {
+        "department": "kcc",
+        "command": "transfer",
+        "token": "crm",
+        "reason": "too_often: te vaak doorgezet",
+    }
+
+
 def test_destroyed_contents_leave_the_steps() -> None:
     gone = msgspec.structs.replace(MESSAGE, fields=None)
     [step] = make_steps(Evidence(entries=(gone,)))
