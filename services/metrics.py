@@ -163,6 +163,14 @@ timeouts_late_seconds = _gauge(
 held_seconds = _gauge(
     "postkamer_held_seconds", "How long the oldest event waits of a conversation that is held"
 )
+database_waits = _gauge(
+    "postkamer_database_waits", "Pieces of work that are tried again until the database answers"
+)
+certificate_refused = _gauge(
+    "postkamer_destination_certificate_refused",
+    "1 while the files of a destination's certificate hold none that can be used",
+    "destination",
+)
 balance = _gauge(
     "postkamer_balance",
     "Items, records, deliveries and sends since the balance began, by where they are",
