@@ -55,6 +55,7 @@ ENDINGS = {
         'postkamer_openklant_looks_total{destination="ok",outcome="actor"}', ONCE
     ),
     "Parked": ('postkamer_parked{queue="crm"}', ONCE),
+    "Quarantined": ('postkamer_quarantine{service="router"}', RAISED),
     "FilesWait": ('postkamer_media_waiting_seconds{state="fetched"}', "86500+60x20 0x90"),
     "FilesAreLost": (
         'postkamer_media_waiting_seconds{state="waiting"}', f"{5 * DAY + 100}+60x20 0x90"
