@@ -25,6 +25,7 @@ COMMANDS = {
     "notice": "cli.contact_centre:notice",
     "number": "cli.contact_centre:number",
     "parked": "cli.deliveries.parked:group",
+    "quarantine": "cli.deliveries.quarantine:group",
     "route": "cli.main:route",
     "router": "cli.services:router",
     "rules": "cli.routing.rule_versions:group",
@@ -34,11 +35,12 @@ COMMANDS = {
     "status": "cli.status.command:command",
     "token": "cli.tokens:group",
     "topology": "cli.topology:group",
+    "trace": "cli.trace.command:command",
 }
 """Name of a command -> its module and attribute."""
 HEADINGS = {
     "Rules, numbers and costs": ("route", "check", "rules", "number", "notice", "care", "costs"),
-    "Deliveries and access": ("parked", "sends", "destination", "token"),
+    "Deliveries and access": ("trace", "parked", "quarantine", "sends", "destination", "token"),
     "The record and privacy": ("archive", "files"),
     "Installation": ("status", "balance", "silence", "migrate", "topology"),
     "Services": ("gateway", "router", "deliverer", "archiver", "sandbox"),

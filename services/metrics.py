@@ -230,3 +230,19 @@ number_silence_counts_from = _gauge(
     "From when a silence of the number can be an alarm: four weeks after its first message",
     "number",
 )
+waiting = _gauge(
+    "postkamer_waiting",
+    "Events that a destination's queue did not take, as it is full or gone",
+    "destination",
+    "partition",
+)
+waiting_bytes = _gauge(
+    "postkamer_waiting_bytes", "Bytes of these events", "destination", "partition"
+)
+waiting_seconds = _gauge(
+    "postkamer_waiting_seconds",
+    "How long the oldest of these events waits",
+    "destination",
+    "partition",
+)
+quarantine = _gauge("postkamer_quarantine", "Units or records in quarantine that wait for a person")
