@@ -205,6 +205,10 @@ def _balance(answers: Answers) -> Iterator[Balance]:
             yield Balance(name=name, closes=not count, missing=count, drawn_up_at=since)
 
 
+KINDS = {"file": "files", "timer": "timers", "quarantined": "quarantine"}
+"""Kind of what waits -> the query whose only row counts it."""
+
+
 def _waiting(answers: Answers, destinations: Sequence[Destination]) -> Iterator[Waiting]:
     if "destinations" in answers.rows:
         counts = [
@@ -215,7 +219,7 @@ def _waiting(answers: Answers, destinations: Sequence[Destination]) -> Iterator[
     if lines := answers.rows.get("numbers"):
         since = _earliest(*(row["oldest"] for row in lines))
         yield Waiting(kind="send", count=sum(row["queued"] for row in lines), since=since)
-    for kind, name in (("file", "files"), ("timer", "timers")):
+    for kind, name in KINDS.items():
         for row in answers.rows.get(name, []):
             yield Waiting(kind=kind, count=row["count"], since=row["since"])
 

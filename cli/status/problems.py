@@ -39,6 +39,11 @@ DESTINATIONS = "postkamer destination list"
 LOG = "read the log of that service, and start it again"
 WAITING = {
     "file": (timedelta(days=1), "The oldest file has waited for {}.", "postkamer files list"),
+    "quarantined": (
+        timedelta(),
+        "An item that could not be decided has waited for a person for {}.",
+        "postkamer quarantine list",
+    ),
     "timer": (timedelta(minutes=5), "A time-out is late by {}.", "read the log of the router"),
 }
 """Kind of what waits -> how long it may, the sentence if it waits longer, and the command."""

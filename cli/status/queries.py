@@ -70,6 +70,10 @@ TIMERS = f"""
 select count(*) as count, min(due_at) as since from (select due_at from router.timer
     where due_at < now() order by due_at limit {CAP + 1}) due
 """
+QUARANTINE = f"""
+select count(*) as count, min(at) as since from (select at from router.quarantine
+    where again_at is null and dropped_at is null order by at, id limit {CAP + 1}) waiting
+"""
 ARCHIVE = f"""
 select (select size from archiver.head) as entries, c.size as checkpoint_entries,
     c.at as checkpoint_at, {_COUNT.format("archiver.quarantine")} as aside,
@@ -128,6 +132,7 @@ def list_queries(scope: Scope) -> Mapping[str, Query]:
         "missing": Query(MISSING, (GAP_SECONDS,)),
         "timers": Query(TIMERS),
         "files": Query(FILES),
+        "quarantine": Query(QUARANTINE),
         "archive": Query(ARCHIVE),
         "sessions": Query(SESSIONS),
         "database": Query(DATABASE),

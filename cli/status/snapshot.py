@@ -103,7 +103,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """The oldest of one kind that waits."""
 
     kind: str
-    """`delivery`, `send`, `file` or `timer`."""
+    """`delivery`, `send`, `file`, `timer` or `quarantined`."""
     count: int | None = None
     since: datetime | None = None
     """None: nothing waits."""

@@ -74,6 +74,7 @@ TOWN = Snapshot(
         Waiting(kind="send", count=3, since=ago(seconds=2)),
         Waiting(kind="file", count=1, since=ago(seconds=9)),
         Waiting(kind="timer", count=0),
+        Waiting(kind="quarantined", count=0),
     ),
     archive=Archive(
         queue=read("archiver web1/811"),

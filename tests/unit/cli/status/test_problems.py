@@ -133,6 +133,11 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         "postkamer files list",
     ),
     (
+        {"waiting": [Waiting(kind="quarantined", count=1, since=ago(minutes=2))]},
+        "An item that could not be decided has waited for a person for 2 min.",
+        "postkamer quarantine list",
+    ),
+    (
         {"waiting": [Waiting(kind="timer", count=1, since=ago(minutes=5))]},
         "A time-out is late by 5 min.",
         "read the log of the router",

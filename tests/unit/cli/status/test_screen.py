@@ -35,11 +35,12 @@ Postkamer  2026-12-01 09:30:00Z  all is well
   106540352242922  open        0     0         0  -
   106540352242923  open        3     1         0  -
 
-  WAITING   OLDEST  COUNT
-  delivery  none        0
-  send      2 s         3
-  file      9 s         1
-  timer     none        0
+  WAITING      OLDEST  COUNT
+  delivery     none        0
+  send         2 s         3
+  file         9 s         1
+  timer        none        0
+  quarantined  none        0
 
   RECORD   STATE  QUEUE    ENTRIES  ASIDE  BEHIND  CHECKPOINT
   archive  fine       0  1,204,811      0     0 s  40 s ago
