@@ -214,3 +214,35 @@ webhook_certificate_not_after = _gauge(
     "End of the certificate of the address to which a number's webhooks are sent",
     "number",
 )
+number_silent = _gauge(
+    "postkamer_number_silent", "1 while a number is silent for longer than is usual", "number"
+)
+number_silent_seconds = _gauge(
+    "postkamer_number_silent_seconds", "Open time since a citizen wrote last", "number"
+)
+number_usual_gap_seconds = _gauge(
+    "postkamer_number_usual_gap_seconds",
+    "Usual gap between messages of citizens at this weekday and hour, in open time",
+    "number",
+)
+number_silence_counts_from = _gauge(
+    "postkamer_number_silence_counts_from_timestamp_seconds",
+    "From when a silence of the number can be an alarm: four weeks after its first message",
+    "number",
+)
+waiting = _gauge(
+    "postkamer_waiting",
+    "Events that a destination's queue did not take, as it is full or gone",
+    "destination",
+    "partition",
+)
+waiting_bytes = _gauge(
+    "postkamer_waiting_bytes", "Bytes of these events", "destination", "partition"
+)
+waiting_seconds = _gauge(
+    "postkamer_waiting_seconds",
+    "How long the oldest of these events waits",
+    "destination",
+    "partition",
+)
+quarantine = _gauge("postkamer_quarantine", "Units or records in quarantine that wait for a person")

@@ -10,6 +10,7 @@ import yaml
 from deliverer.destinations.openklant.desk.task_status import TaskStatus
 from deliverer.meta.graph_api import STOPPED, Failed, Sent
 from router.model.work import UNPROVEN
+from router.partition.waiting import WAITING_BYTES
 from services.amqp import topology
 from tests.support.promql import OF_THE_BROKER, expression_faults, known_metrics, names_in
 from tests.support.promtool import FOLDER, AlarmCase, load_rules, needs_promtool, run_cases
@@ -41,6 +42,7 @@ RECORDED = 'postkamer_archive_records_total{kind="message"}'
 SIGNED = "postkamer_archive_checkpoint_timestamp_seconds"
 LAG, SHUT = "postkamer_archive_lag_seconds", "postkamer_archive_shut_total"
 UNSEALED = 'postkamer_quarantined_total{service="archiver",reason="it cannot be sealed"}'
+UNDECIDED = 'postkamer_quarantine{service="router"}'
 QUARANTINED = 'postkamer_quarantined_total{service="router",reason="%s"}'
 SIGHTED = 'postkamer_first_sightings_total{kind="field"}'
 REFUSED, LATE = "postkamer_rules_refused", "postkamer_timeouts_late_seconds"
@@ -55,6 +57,8 @@ WEBHOOKS = 'postkamer_webhook_requests_total{service="gateway",status="%s"}'
 UNCONFIRMED_PUBLISHES = 'postkamer_unconfirmed_publishes_total{service="router",reason="full"}'
 UNUSABLE = 'postkamer_destination_certificate_refused{destination="crm"}'
 UNRECORDED = "postkamer_attempts_unrecorded_total"
+SILENT = 'postkamer_number_silent{number="106540352242922"}'
+WAITING = 'postkamer_waiting_%s{destination="crm",partition="%d"}'
 RULES_OF = 'postkamer_rules_version{service="%s",version="%s"}'
 NUMBER = 'postkamer_number_health{number="106540352242922",check="%s",state="%s",instance="%s"}'
 TOKEN_ENDS = 'postkamer_number_token_expires_timestamp_seconds{number="106540352242922"}'
@@ -165,6 +169,9 @@ CASES = [
     one("an archive that was late", LAG, "0 400 400 2x30"),
     one("a record that cannot be opened", SHUT, "0 0 0 1x9", "ArchiveShut"),
     one("a record that could not be opened once", SHUT, "2x30"),
+    one("something the router could not decide", UNDECIDED, "0 1x9", "Quarantined"),
+    one("a person had it decided again", UNDECIDED, "1x5 0x9"),
+    one("records wait aside", UNDECIDED.replace("router", "archiver"), "2x9", "Quarantined"),
     one("a record in quarantine", UNSEALED, "0 0 0 1x9", "ArchiveAside"),
     one("a batch that the router cannot read", QUARANTINED % "frame unreadable", "0 0 0 1x9"),
     one("an item signed for another number", QUARANTINED % UNPROVEN, "_ _ _ 1x9",
@@ -258,6 +265,15 @@ CASES = [
     case("a number of which one deliverer is late",
         {LOOKED % "a": "0x240", LOOKED % "b": "9000x240"}, 200),
     case("a number that is looked at again", {LOOKED % "a": "0x200 12000x40"}, 220),
+    one("a number that falls silent", SILENT, "0 0 0 1x30", "NumberSilent"),
+    one("a number from which a message came", SILENT, "0 1x10 0x30"),
+    one("a queue that is full", WAITING % ("seconds", 0), "360+60x30", "Waiting"),
+    one("a queue that was full for a moment", WAITING % ("seconds", 0), "0 60 120 0x30"),
+    one("a queue that takes everything again", WAITING % ("seconds", 0), "900x5 0x30"),
+    case("one queue of two partitions",
+         {WAITING % ("seconds", 0): "900x30", WAITING % ("seconds", 1): "900x30"}, 7, "Waiting"),
+    one("much that waits", WAITING % ("bytes", 1), f"{QUARTER + 1}x30", "WaitingNearlyFull"),
+    one("much that has gone out", WAITING % ("bytes", 1), f"{QUARTER + 1}x9 {QUARTER}x30"),
 ]  # fmt: skip
 
 
@@ -308,6 +324,11 @@ def test_consumer_alarm_watches_every_queue() -> None:
     [pattern] = re.findall(r'queue=~"(.*?)"', rule("PostkamerNoConsumer")["expr"])
     names = [queue.name for queue in topology.queues(12, ["crm", "open-klant"])]
     assert [name for name in names if not re.fullmatch(pattern, name)] == []
+
+
+def test_waiting_alarm_goes_off_at_a_quarter_of_the_limit() -> None:
+    bounds = re.findall(r"\d{4,}", rule("PostkamerWaitingNearlyFull")["expr"])
+    assert bounds == [str(WAITING_BYTES // 4)]
 
 
 @pytest.mark.parametrize("alarm", [rule["alert"] for rule in RULES])
