@@ -114,7 +114,7 @@ class Post:
             tables = settlements, Replays(self._pool, clock.new_id()), SidelinedStore(self._pool)
             receivers = ReceiverContext(self._pool, find, departments, HERE, ARCHIVER)
             async with attempt_recorder(Publisher(out, topology.ARCHIVE)) as attempts:
-                shared = SharedResources(link, *tables, receivers, attempts.record)
+                shared = SharedResources(link, *tables, receivers, attempts.record, {})
                 async with run_destination(shared, destination, own):
                     yield
 
