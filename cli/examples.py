@@ -61,6 +61,8 @@ EXAMPLES = {
     "files release": f"files release {MESSAGE} --by 'A. Arts'",
     "status": "status",
     "balance": "balance",
+    "silence show": "silence show",
+    "silence simulate": "silence simulate --per-day 10 --seed 7",
     "migrate": "migrate",
     "topology declare": "topology declare",
     "topology definitions": "topology definitions > definitions.json",

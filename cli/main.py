@@ -30,6 +30,7 @@ COMMANDS = {
     "rules": "cli.routing.rule_versions:group",
     "sandbox": "cli.services:sandbox",
     "sends": "cli.deliveries.sends:group",
+    "silence": "cli.silence.silence:group",
     "status": "cli.status:command",
     "token": "cli.tokens:group",
     "topology": "cli.topology:group",
@@ -39,7 +40,7 @@ HEADINGS = {
     "Rules, numbers and costs": ("route", "check", "rules", "number", "notice", "care", "costs"),
     "Deliveries and access": ("parked", "sends", "destination", "token"),
     "The record and privacy": ("archive", "files"),
-    "Installation": ("status", "balance", "migrate", "topology"),
+    "Installation": ("status", "balance", "silence", "migrate", "topology"),
     "Services": ("gateway", "router", "deliverer", "archiver", "sandbox"),
 }
 """Heading in the help -> its commands, the most wanted first."""

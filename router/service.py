@@ -1,4 +1,4 @@
-"""The router as a process: connections, rules, a consumer for each partition, relay, budgets."""
+"""The router as a process: connections, rules, a consumer for each partition, relay, monitors."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,6 +8,7 @@ from router.active_rules import ActiveRules
 from router.budget_monitor import BudgetMonitor
 from router.handlers.units import keyed_hash
 from router.partition.worker import FRAMES, Partition
+from router.silence.monitor import SilenceMonitor
 from router.store.store import Store
 from router.timer_relay import TimerRelay
 from services import clock
@@ -27,8 +28,8 @@ from services.postgres.database import connection_pool
 from services.tasks import background_task
 
 POOL_SIZE = 8
-"""Connections to PostgreSQL: one for each active partition, two for the relay, one for budgets now
-and then, and some room."""
+"""Connections to PostgreSQL: one for each active partition, two for the relay, one each for
+budgets and silence now and then, and some room."""
 
 
 @asynccontextmanager
@@ -67,7 +68,8 @@ async def router(
         relaying = await enter(broker_connection(amqp, "router tells"))
         relay = TimerRelay(store, PartitionPublisher(relaying, clock.new_id(), config.partitions))
         relay_task = await enter(background_task(relay.run()))
-        budget_task = await enter(background_task(BudgetMonitor(pool, rules.context).run()))
+        monitors = (BudgetMonitor(pool, rules.context), SilenceMonitor(pool, rules.context))
+        monitor_tasks = [await enter(background_task(monitor.run())) for monitor in monitors]
 
         async def problems() -> list[str]:
             return rules.problems() + await readiness_problems(pool, consumers)
@@ -76,7 +78,7 @@ async def router(
         await enter(serve(operations, settings.bind, settings.router_ops_port))
         consumer_tasks = [consumer.task for consumer in consumers]
         links = [link.task for link in (outgoing, incoming, relaying)]
-        yield first_failure(*links, rules_task, relay_task, budget_task, *consumer_tasks)
+        yield first_failure(*links, rules_task, relay_task, *monitor_tasks, *consumer_tasks)
 
 
 def _partitions(config: Configuration) -> list[topology.Queue]:

@@ -16,6 +16,7 @@ from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.ruleset.context import RulesetVersion
 from router.store.fencing import check_epoch
+from router.store.heard import save_heard
 from router.store.load import load_snapshot
 from router.store.save import columns, save_changes
 from router.store.waiting import WaitingTable
@@ -102,6 +103,7 @@ class Store:
             rows = [_inbox_row(*each, outputs[each[0].key]) for each in decided]
             await connection.execute(INSERT_INBOX, partition, *columns(rows, 13))
             await save_changes(connection, [changes for _, _, changes in decided])
+            await save_heard(connection, decided)
             quarantined = [
                 (decision.record, unit.entry.id, decision.reason, _raw(unit))
                 for unit, decision, _ in decided

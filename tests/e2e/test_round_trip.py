@@ -7,14 +7,19 @@ from typing import Any
 
 import msgspec
 
+from deploy.grafana.__main__ import DASHBOARDS
 from tests.support.citizens import NUMBER, phone, post, signature, text, webhook
 from tests.support.e2e.crm_desk import AUTHOR, Desk, wrote
 from tests.support.installation import NEIGHBOUR_NUMBER, frozen_database
 from tests.support.integration.raw_http import said
 from tests.support.observer import BEARER, Watch, until
+from tests.support.promql import expression_faults, known_metrics, names_in, scraped_metrics
+from tests.support.promtool import load_rules
 
 MIB = 1024 * 1024
 UNREADABLE = (b"rubbish", b"[]", b'{"entry":7}', b"\xff\x00", b"[" * 100_000)
+SHOWN = 20
+"""Metrics of dashboards and alarms that one message is enough to show."""
 BAD_MESSAGE = {"type": "text", "text": {"body": ""}, "conversationId": "x"}
 
 
@@ -232,6 +237,21 @@ async def test_logs_and_metrics_hold_no_personal_data(watch: Watch) -> None:
     assert "partition.held" in seen
     for private in ("3161000", "Sanne", "container is vol", "wamid.", "morgen langs", "citizen1"):
         assert private not in seen
+
+
+async def test_metrics_pages_show_what_dashboards_and_alarms_ask_for(watch: Watch) -> None:
+    await post_webhook(watch, text("counted", "wamid.counted", 9))
+    await until(lambda: watch.archived("counted"), bool, 30)
+    shown: dict[str, set[str]] = {}
+    for name in ("gateway", "router", "deliverer", "archiver"):
+        async with watch.session.get(f"{watch.town.operations(name)}/metrics") as answer:
+            for metric, labels in scraped_metrics(await answer.text()).items():
+                shown[metric] = shown.get(metric, set()) | labels
+    asked = [query for dashboard in DASHBOARDS.values() for query in dashboard.queries]
+    asked += [rule["expr"] for rule in load_rules()]
+    known = known_metrics()
+    assert [fault for query in asked for fault in expression_faults(query, known | shown)] == []
+    assert len(shown.keys() & set[str]().union(*map(names_in, asked))) > SHOWN
 
 
 async def test_api_answers_in_seconds_while_the_database_hangs(watch: Watch) -> None:

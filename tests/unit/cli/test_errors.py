@@ -40,6 +40,7 @@ EXITS = {
         "sends list",
         "sends settle x 019ac5d2-7f00-7000-8000-0000000000a1 --saw sent --reason x --by x",
     ),
+    "silence": ("", "silence show", "silence simulate --per-day 0"),
     "status": ("", "", "status x"),
     "balance": ("", "balance", "balance x"),
     "token": ("", "token list", "token add"),

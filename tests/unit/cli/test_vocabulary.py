@@ -45,6 +45,7 @@ OWN = {
     "route explain": {"--at"},
     "route replay": {"--before", "--examples"},
     "sends settle": {"--saw"},
+    "silence simulate": {"--per-day", "--seed"},
     "token add": {"--role", "--people", "--per-second", "--burst", "--note"},
 }  # fmt: skip
 """Options that one command has alone."""
