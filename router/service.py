@@ -53,10 +53,14 @@ async def router(
         rules_task = await enter(background_task(rules.run(settings.config, version)))
         destinations = Publisher(outgoing, topology.DESTINATIONS)
         partitions = PartitionPublisher(outgoing, clock.new_id(), config.partitions)
-        consumers = []
-        for n, queue in enumerate(_partitions(config)):
-            partition = Partition(n, rules.context, store, archive, destinations, partitions)
-            consumers.append(await enter(run_consumer(incoming, queue, FRAMES, partition.work)))
+        holders = [
+            Partition(n, rules.context, store, archive, destinations, partitions)
+            for n in range(config.partitions)
+        ]
+        consumers = [
+            await enter(run_consumer(incoming, queue, FRAMES, holder.work))
+            for queue, holder in zip(_partitions(config), holders, strict=True)
+        ]
         # A connection of its own: trouble with the relay's publishes must not affect the others.
         relaying = await enter(broker_connection(amqp, "router tells"))
         relay = TimerRelay(store, PartitionPublisher(relaying, clock.new_id(), config.partitions))
