@@ -245,3 +245,4 @@ waiting_seconds = _gauge(
     "destination",
     "partition",
 )
+quarantine = _gauge("postkamer_quarantine", "Units or records in quarantine that wait for a person")

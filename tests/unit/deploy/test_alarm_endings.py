@@ -26,6 +26,11 @@ ENDINGS = {
     "NumberStopped": ('postkamer_sends_total{number="1",outcome="stopped"}', ONCE),
     "NothingSent": ('postkamer_sends_total{number="1",outcome="later"}', TICKS),
     "SendsFail": ('postkamer_sends_total{number="1",outcome="failed"}', "0+3x20 60x90"),
+    "Waiting": ('postkamer_waiting_seconds{destination="crm",partition="0"}', "400+60x20 0x90"),
+    "WaitingNearlyFull": (
+        'postkamer_waiting_bytes{destination="crm",partition="0"}',
+        "6000000000x20 1000x90",
+    ),
     "NumberSilent": ('postkamer_number_silent{number="1"}', RAISED),
     "SendsUnconfirmed": ('postkamer_sends_unconfirmed{number="1"}', RAISED),
     "DatabaseAway": ('postkamer_database_waits{service="router"}', RAISED),
@@ -50,6 +55,7 @@ ENDINGS = {
         'postkamer_openklant_looks_total{destination="ok",outcome="actor"}', ONCE
     ),
     "Parked": ('postkamer_parked{queue="crm"}', ONCE),
+    "Quarantined": ('postkamer_quarantine{service="router"}', RAISED),
     "FilesWait": ('postkamer_media_waiting_seconds{state="fetched"}', "86500+60x20 0x90"),
     "FilesAreLost": (
         'postkamer_media_waiting_seconds{state="waiting"}', f"{5 * DAY + 100}+60x20 0x90"
@@ -67,12 +73,6 @@ ENDINGS = {
     "RequestOverdue": ('postkamer_requests{tenant="almelo",state="overdue"}', RAISED),
     "BudgetNearlySpent": ('postkamer_budget_used_ratio{tenant="almelo"}', "0.9x20 0x90"),
     "BudgetSpent": ('postkamer_budget_used_ratio{tenant="almelo"}', "1.1x20 0x90"),
-    "Waiting": (
-        'postkamer_waiting_seconds{destination="crm",partition="0"}', "0 360+60x20 0x90"
-    ),
-    "WaitingNearlyFull": (
-        'postkamer_waiting_bytes{destination="crm",partition="0"}', "6000000000x20 0x90"
-    ),
     "BatchMissing": ('postkamer_batches_missing{partition="0"}', RAISED),
     "BalanceMissing": ('postkamer_balance_missing{equation="send"}', RAISED),
     "BalanceDiffers": ("postkamer_balance_differences", RAISED),

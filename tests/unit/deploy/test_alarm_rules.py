@@ -40,6 +40,7 @@ RECORDED = 'postkamer_archive_records_total{kind="message"}'
 SIGNED = "postkamer_archive_checkpoint_timestamp_seconds"
 LAG, SHUT = "postkamer_archive_lag_seconds", "postkamer_archive_shut_total"
 UNSEALED = 'postkamer_quarantined_total{service="archiver",reason="it cannot be sealed"}'
+UNDECIDED = 'postkamer_quarantine{service="router"}'
 QUARANTINED = 'postkamer_quarantined_total{service="router",reason="%s"}'
 SIGHTED = 'postkamer_first_sightings_total{kind="field"}'
 REFUSED, LATE = "postkamer_rules_refused", "postkamer_timeouts_late_seconds"
@@ -162,6 +163,9 @@ CASES = [
     one("an archive that was late", LAG, "0 400 400 2x30"),
     one("a record that cannot be opened", SHUT, "0 0 0 1x9", "ArchiveShut"),
     one("a record that could not be opened once", SHUT, "2x30"),
+    one("something the router could not decide", UNDECIDED, "0 1x9", "Quarantined"),
+    one("a person had it decided again", UNDECIDED, "1x5 0x9"),
+    one("records wait aside", UNDECIDED.replace("router", "archiver"), "2x9", "Quarantined"),
     one("a record in quarantine", UNSEALED, "0 0 0 1x9", "ArchiveAside"),
     one("a batch that the router cannot read", QUARANTINED % "frame unreadable", "0 0 0 1x9"),
     one("an item signed for another number", QUARANTINED % UNPROVEN, "_ _ _ 1x9",
