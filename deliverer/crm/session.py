@@ -98,6 +98,10 @@ class Session:
             self._scheduler.stop()
             if self._tasks:
                 await asyncio.wait(self._tasks)
+            await self._store_condition()
+        except ChannelLost:
+            await self._store_condition()
+            raise
         finally:
             # The next consumer of the queue makes the deliveries that were in hand.
             self._scheduler.stop()

@@ -138,10 +138,11 @@ _TOLD = """
 select distinct on (state) state, since, at from deliverer.owner_notice
 where destination = $1 order by state, at desc
 """
+# A batch that cannot be read has no conversation, and is a fault of ours.
 _CLAIM_PARKED = """
 with claimed as (
     update deliverer.delivery set owner_told = true
-    where destination = $1 and state = 'parked' and not owner_told
+    where destination = $1 and state = 'parked' and not owner_told and conversation <> ''
     returning event, at, reason
 )
 select count(*) as parked, min(at) as since, (array_agg(event order by at))[1:$2] as events,
