@@ -14,7 +14,7 @@ SUBJECTS = {
     "works": "{destination} neemt weer berichten aan",
     "paused": "de aflevering aan {destination} is stilgezet",
     "resumed": "de aflevering aan {destination} gaat weer door",
-    "parked": "{destination} heeft een bericht geweigerd",
+    "parked": "{destination} heeft berichten geweigerd ({parked})",
     "certificate-ending": "het certificaat voor {destination} verloopt op {until_day}",
 }
 BODIES = {
@@ -24,7 +24,7 @@ De reden: {cause}.
 
 Postkamer bewaart de berichten op volgorde en blijft het proberen. Er gaat niets verloren.
 
-Kijk of uw systeem werkt en bereikbaar is.
+Kijk of uw systeem werkt en bereikbaar is. U hoort het als het weer werkt.
 """,
     "refusing": """\
 {destination} weigert alle berichten sinds {since}.
@@ -33,7 +33,7 @@ De reden: {cause}.
 Dit gaat niet vanzelf over. Postkamer bewaart de berichten op volgorde en blijft het proberen.
 Er gaat niets verloren.
 
-Kijk of het adres, het wachtwoord en het certificaat nog kloppen.
+Kijk of het adres, het wachtwoord en het certificaat nog kloppen. U hoort het als het weer werkt.
 """,
     "works": """\
 {destination} neemt weer berichten aan sinds {until}.
@@ -42,21 +42,22 @@ Het ging fout sinds {since}.
 De berichten die wachtten, komen nu op volgorde binnen. U hoeft niets te doen.
 """,
     "paused": """\
-Een beheerder van Postkamer heeft de aflevering aan {destination} stilgezet sinds {since}.
+Een beheerder heeft de aflevering aan {destination} stilgezet op {since}.
 De reden: {reason}
 
-Postkamer bewaart de berichten op volgorde, tot de beheerder de aflevering weer aanzet.
+Postkamer bewaart de berichten op volgorde. Er gaat niets verloren.
+U hoort het als de aflevering weer doorgaat.
 """,
     "resumed": """\
-Een beheerder van Postkamer heeft de aflevering aan {destination} weer aangezet.
+Een beheerder heeft de aflevering aan {destination} weer aangezet.
 Die stond stil sinds {since}.
 
 De berichten die wachtten, komen nu op volgorde binnen. U hoeft niets te doen.
 """,
     "parked": """\
-{destination} heeft berichten geweigerd. Aantal: {parked}. Het eerste was op {since}.
+{destination} heeft {parked} bericht(en) geweigerd. Het eerste was op {since}.
 
-Postkamer bewaart ze en levert ze niet vanzelf opnieuw af. Andere berichten gaan gewoon door.
+Postkamer bewaart ze, en levert ze niet vanzelf opnieuw af. Andere berichten gaan gewoon door.
 Herstel eerst de fout in uw systeem. Vraag daarna de beheerder om ze opnieuw af te leveren.
 
 Nummers van deze berichten ({shown} van {parked}):
@@ -65,8 +66,8 @@ Nummers van deze berichten ({shown} van {parked}):
     "certificate-ending": """\
 Het certificaat waarmee Postkamer zich meldt bij {destination} verloopt op {until}.
 
-Daarna kan Postkamer niets meer afleveren. Vraag een nieuw certificaat aan en geef het aan de
-beheerder van Postkamer.
+Daarna kan Postkamer niets meer afleveren. Vraag een nieuw certificaat aan.
+Geef het aan de beheerder van Postkamer.
 """,
 }
 OPERATOR = "\nVoor de beheerder van Postkamer: {command}\n"

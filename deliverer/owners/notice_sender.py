@@ -20,6 +20,7 @@ from deliverer.owners.notice_delivery import OpenNotice, next_attempt, notice_de
 from deliverer.owners.notice_store import NoticeStore
 from deliverer.transport.response import Response
 from services import clock, metrics
+from services.postgres.database import retry_while_unavailable
 from services.tasks import background_task
 
 POLL_SECONDS = 5.0
@@ -110,7 +111,7 @@ async def _repeat(work: Work) -> None:
     """Do this every few seconds; log a failure, whatever it is, and go on."""
     while True:
         try:
-            await work()
+            await retry_while_unavailable(work, "owner notices")
         except Exception as error:
             log.error("owner.failed", exc_info=error)
         await asyncio.sleep(POLL_SECONDS)
