@@ -47,7 +47,7 @@ from services import clock, metrics
 from services.amqp import topology
 from services.amqp.batcher import BatchLimits, run_batcher
 from services.amqp.connection import BrokerConnection, broker_connection
-from services.amqp.consumer import Consumer, Work, run_consumer
+from services.amqp.consumer import Consumer, Inbox, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
 from services.config.model import Configuration
@@ -58,6 +58,8 @@ from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
 from services.http.application import operations_app
 from services.http.server import serve
+from services.http.service_status import DestinationStatus, ServiceParts
+from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
 from services.postgres.outbox import Relay
@@ -81,7 +83,7 @@ async def deliverer(
     url = settings.database_url.get_secret_value()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool = await enter(connection_pool(url, "postkamer-deliverer", POOL_SIZE))
+        pool = await enter(connection_pool(url, session_name("deliverer"), POOL_SIZE))
         outgoing = await enter(broker_connection(amqp, "deliverer publishes"))
         incoming = await enter(broker_connection(amqp, "deliverer consumes"))
         settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
@@ -91,7 +93,7 @@ async def deliverer(
         )
         networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
         receivers = ReceiverContext(pool, config.department, config.departments, networks, archiver)
-        shared = SharedResources(incoming, settlements, tables, receivers, attempts.record)
+        shared = SharedResources(incoming, settlements, tables, receivers, attempts.record, {})
         relays = [
             await enter(background_task(relay.run()))
             for relay in _relays(pool, shared, outgoing, config.partitions)
@@ -105,12 +107,13 @@ async def deliverer(
         read_receipts = await enter(_run_read_receipts(pool, accounts))
         health = await enter(_run_health(pool, accounts, settings.webhook_url))
         count = await enter(background_task(_count_parked(settlements, config.destinations)))
-        app = operations_app(lambda: readiness_problems(pool, consumers))
+        app = operations_app(
+            partial(readiness_problems, pool, consumers),
+            parts=partial(_parts, config, consumers, shared.sessions),
+        )
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         notices = await enter(_owner_notices(pool, config, credentials, running).run())
-        deliveries = [
-            task for each in running.values() for task in (each.consumer.task, *each.tasks)
-        ]
+        deliveries = [task for each in running.values() for task in each.tasks]
         links = outgoing.task, incoming.task, attempts.task, report, health
         yield first_failure(*links, count, *relays, *deliveries, *notices, *sends, *read_receipts)
 
@@ -119,7 +122,20 @@ class RunningDestination(NamedTuple):
     consumer: Consumer
     receiver: Receiver
     tasks: list["asyncio.Task[None]"]
-    """Writer of settlements, watcher of the certificates, and tasks of its kind."""
+    """Consumer, writer of settlements, watcher of the certificates, and tasks of its kind."""
+
+
+def _parts(
+    config: Configuration, consumers: Sequence[Consumer], sessions: Mapping[str, Session]
+) -> ServiceParts:
+    return ServiceParts(
+        consumers=tuple(consumer.status for consumer in consumers),
+        destinations=tuple(
+            sessions[each.id].status() if each.id in sessions else DestinationStatus(each.id)
+            for each in config.destinations
+        ),
+        numbers=tuple(number.id for number in config.numbers),
+    )
 
 
 class SharedResources(NamedTuple):
@@ -130,6 +146,8 @@ class SharedResources(NamedTuple):
     tables: DeliveryTables
     receivers: ReceiverContext
     record_attempt: RecordAttempt
+    sessions: dict[str, Session]
+    """The session of each destination, once it has one."""
 
 
 def _relays(
@@ -186,9 +204,15 @@ async def run_destination(
         engine = DeliveryAttempt(
             destination, receiver, shared.settlements, settle, shared.record_attempt
         )
-        work: Work = lambda inbox: Session(engine, shared.tables, inbox).run()  # noqa: E731
+
+        async def work(inbox: Inbox) -> None:
+            session = Session(engine, shared.tables, inbox)
+            shared.sessions[destination.id] = session
+            await session.run()
+
         consumer = await enter(run_consumer(shared.link, queue, BATCHES, work))
-        yield RunningDestination(consumer, receiver, [settle.task, *tasks, *watch])
+        own = consumer.task, settle.task
+        yield RunningDestination(consumer, receiver, [*own, *tasks, *watch])
 
 
 def _owner_notices(

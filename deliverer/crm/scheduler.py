@@ -80,6 +80,13 @@ class Report(msgspec.Struct, frozen=True):
     fields: Mapping[str, object] = {}
 
 
+class Failure(msgspec.Struct, frozen=True):
+    """The destination fails since then, and for this reason at last."""
+
+    since: float
+    reason: str
+
+
 class PollSoon(msgspec.Struct, frozen=True):
     """Poll the tables before their time: a conversation may have more in them."""
 
@@ -109,6 +116,8 @@ class Scheduler:
         self._paused_by_operator: bool | None = None
         """None until it is known; nothing starts before."""
         self._stopped = False
+        self.failure: Failure | None = None
+        """The failure that pauses the destination; None while it works."""
         self._not_before = 0.0
         """End of the pause: nothing starts before."""
         self._probe_at: float | None = None
@@ -313,6 +322,7 @@ class Scheduler:
         """The destination failed once more."""
         probes, several = self._breaker.probes, len(self._failing) > 1
         wait = wait_before_probe(probes, answer.retry_after, chance, several=several)
+        self.failure = Failure(self.failure.since if self.failure else now, verdict.reason)
         self._breaker.on_failure()
         self._window.on_failure(now)
         self.condition = failing_condition(answer, verdict)
@@ -331,4 +341,5 @@ class Scheduler:
         if not self._breaker.probes:
             return []
         self._breaker.probes = 0
+        self.failure = None
         return [Report("info", "destination.resumed")]

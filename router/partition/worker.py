@@ -35,7 +35,7 @@ from router.partition import decision_metrics
 from router.partition.batch_gaps import BatchGapDetector
 from router.partition.published_mark import PublishedMark
 from router.partition.waiting import DestinationLines, wake_holder
-from router.store.store import Sighting, Store
+from router.store.store import BatchGaps, Sighting, Store
 from services import contract, metrics
 from services.amqp import topology
 from services.amqp.consumer import Inbox
@@ -91,9 +91,13 @@ class Partition:
         partitions: PartitionPublisher,
     ) -> None:
         self.number = number
+        self.epoch: int | None = None
+        """Epoch of this process as the writer; None until the first message of a channel."""
         self._context, self._store = context, store
         self._archive, self._destinations, self._partitions = archive, destinations, partitions
         self._gaps = BatchGapDetector()
+        self._unsaved: BatchGaps | None = None
+        """Changes of the gaps that the next commit takes along."""
         self._published = PublishedMark(store, number)
 
     async def work(self, inbox: Inbox) -> None:
@@ -102,13 +106,16 @@ class Partition:
         The epoch is taken at the first delivery: only then is it certain that no other router is
         active on the queue.
         """
+        self.epoch = None
         table = self._store.waiting
         async with background_task(wake_holder(self.number, table, self._partitions)) as waking:
             messages = await first_or_watchdog(inbox.take(FRAMES), waking)
         epoch = await retry_while_unavailable(lambda: self._store.take_epoch(self.number), "epoch")
+        self.epoch = epoch
         log.info("partition.held", partition=self.number, epoch=epoch)
         load = partial(self._store.load_gaps, self.number)
         self._gaps = BatchGapDetector(*await retry_while_unavailable(load, "gaps"))
+        self._unsaved = None
         lines = DestinationLines(self.number, epoch, table, self._destinations, inbox.lost.is_set)
         await lines.find_waiting()
         async with (
@@ -142,9 +149,11 @@ class Partition:
                 await self._process_one_by_one(batch, current)
             else:
                 entries += batch
+        changes = self._gaps.take_changes()
+        self._unsaved = BatchGaps(*changes) if changes else None
         await self._process(entries, current)
-        if changes := self._gaps.take_changes():
-            save = partial(self._store.save_gaps, self.number, current.epoch, *changes)
+        if self._unsaved:
+            save = partial(self._store.save_gaps, self.number, current.epoch, self._unsaved)
             await retry_while_unavailable(save, "gaps")
 
     async def _read(self, message: IncomingMessage, current: BatchContext) -> list[Entry]:
@@ -252,7 +261,10 @@ class Partition:
         self, decided: Sequence[DecidedUnit], outputs: dict[bytes, Output], current: BatchContext
     ) -> list[Sighting]:
         """Commit decisions with the ids of their output."""
-        committed = await self._store.commit(self.number, current.epoch, decided, outputs)
+        committed = await self._store.commit(
+            self.number, current.epoch, decided, outputs, self._unsaved
+        )
+        self._unsaved = None
         self._published.begin(committed.transaction)
         return committed.sightings
 

@@ -54,6 +54,15 @@ _decode_entry = msgspec.msgpack.Decoder(Entry).decode
 _decode_delivery = msgspec.msgpack.Decoder(Delivery).decode
 
 
+class BatchGaps(NamedTuple):
+    """Batches that came: the next number of their sources, the numbers that are missing now, and
+    those that came after all. It is stored before any of them is acknowledged."""
+
+    next: Mapping[UUID, int]
+    opened: Collection[BatchNumber]
+    closed: Collection[BatchNumber]
+
+
 class Committed(NamedTuple):
     """A commit: its transaction, and the sightings that are new."""
 
@@ -98,6 +107,7 @@ class Store:
         epoch: int,
         decided: Sequence[DecidedUnit],
         outputs: Mapping[bytes, Output],
+        gaps: BatchGaps | None = None,
     ) -> Committed:
         """Write everything or nothing. `outputs` has the output of each by the key of its unit.
 
@@ -113,6 +123,8 @@ class Store:
             await connection.execute(INSERT_INBOX, partition, *columns(rows, 13))
             await save_changes(connection, [changes for _, _, changes in decided])
             await save_heard(connection, decided)
+            if gaps:
+                await _write_gaps(connection, partition, gaps)
             if quarantined:
                 await connection.execute(INSERT_QUARANTINE, *columns(quarantined, 6))
             seen = {c.sighting: u.at for u, _, c in reversed(decided) if c.sighting}
@@ -150,16 +162,8 @@ class Store:
             (r["source"], r["number"]) for r in gaps
         ]
 
-    async def save_gaps(
-        self,
-        partition: int,
-        epoch: int,
-        next: Mapping[UUID, int],
-        opened: Collection[BatchNumber],
-        closed: Collection[BatchNumber],
-    ) -> None:
-        """Store the next batch number of sources, and the batches that are missing and those that
-        came after all, before any is acknowledged.
+    async def save_gaps(self, partition: int, epoch: int, gaps: BatchGaps) -> None:
+        """Store what batches came where nothing was decided.
 
         The commit waits for no disk: the next commit of a decision takes it along. Raises
         PartitionFenced when this router has lost the partition.
@@ -167,13 +171,7 @@ class Store:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute("set local synchronous_commit = off")
             await check_epoch(connection, partition, epoch)
-            for statement, rows in (
-                (UPSERT_SOURCES, next.items()),
-                (INSERT_GAPS, opened),
-                (DELETE_GAPS, closed),
-            ):
-                if rows:
-                    await connection.execute(statement, partition, *columns(sorted(rows), 2))
+            await _write_gaps(connection, partition, gaps)
 
     async def mark_suspect(self, key: bytes) -> int:
         """Record that an entry is being tried on its own; return how often it was before."""
@@ -261,6 +259,16 @@ class Store:
 
     async def mark_retries_published(self, ids: Sequence[UUID]) -> None:
         await self._pool.execute(MARK_RETRIES_PUBLISHED, ids)
+
+
+async def _write_gaps(connection: Connection, partition: int, gaps: BatchGaps) -> None:
+    for statement, rows in (
+        (UPSERT_SOURCES, gaps.next.items()),
+        (INSERT_GAPS, gaps.opened),
+        (DELETE_GAPS, gaps.closed),
+    ):
+        if rows:
+            await connection.execute(statement, partition, *columns(sorted(rows), 2))
 
 
 def _inbox_row(

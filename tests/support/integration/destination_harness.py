@@ -120,7 +120,7 @@ class Post:
             )
             receivers = ReceiverContext(self._pool, find, departments, HERE, ARCHIVER)
             async with attempt_recorder(Publisher(out, topology.ARCHIVE)) as attempts:
-                shared = SharedResources(link, settlements, tables, receivers, attempts.record)
+                shared = SharedResources(link, settlements, tables, receivers, attempts.record, {})
                 async with run_destination(shared, destination, own):
                     yield
 

@@ -200,8 +200,8 @@ class StoredGaps:
     async def load_gaps(self, partition: int) -> tuple[list[Gap], list[Gap]]:
         return list(self.next.items()), list(self.gaps)
 
-    async def save_gaps(self, partition: int, epoch: int, *changes: Any) -> None:
-        self.save(GapChanges(*changes))
+    async def save_gaps(self, partition: int, epoch: int, gaps: Any) -> None:
+        self.save(GapChanges(*gaps))
 
 
 class BatchesInbox:
