@@ -239,3 +239,24 @@ UNREACHED = "postkamer_owner_unreached_seconds"
 def metric(outcome: str) -> float:
     labels = {"destination": "crm", "outcome": outcome}
     return metrics.REGISTRY.get_sample_value("postkamer_owner_notices_total", labels) or 0.0
+
+
+async def test_notice_of_a_process_that_ended_goes_again_and_waits_for_a_paused_owner(
+    owners: Owners,
+) -> None:
+    store, now = NoticeStore(owners.own), clock.now()
+    for destination in ("crm", "bewaking"):
+        sql = "insert into deliverer.pause (destination, reason) values ($1, 'weg')"
+        await owners.pool.execute(sql, destination)
+    await owners.process().decide_all()
+    assert await store.claim("bewaking", clock.now()) is None, "its own destination is paused"
+    await owners.pool.execute("delete from deliverer.pause where destination = 'bewaking'")
+    claimed = await store.claim("bewaking", now + timedelta(seconds=5))
+    assert claimed and claimed.attempts == 1
+    assert await store.claim("bewaking", now + timedelta(seconds=124)) is None
+    again = await store.claim("bewaking", now + timedelta(seconds=126))
+    assert again and (again.id, again.data, again.attempts) == (claimed.id, claimed.data, 2)
+    await store.end(again.id, "sent", 204, "", now)
+    await store.forget(now + timedelta(days=91))
+    kept = await owners.pool.fetchval("select count(*) from deliverer.owner_notice")
+    assert kept == 1, "a notice that the archive does not have yet"
