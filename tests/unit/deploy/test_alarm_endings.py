@@ -31,6 +31,7 @@ ENDINGS = {
         'postkamer_waiting_bytes{destination="crm",partition="0"}',
         "6000000000x20 1000x90",
     ),
+    "OwnerUnreached": ('postkamer_owner_unreached_seconds{destination="crm"}', "950x20 0x90"),
     "NumberSilent": ('postkamer_number_silent{number="1"}', RAISED),
     "SendsUnconfirmed": ('postkamer_sends_unconfirmed{number="1"}', RAISED),
     "DatabaseAway": ('postkamer_database_waits{service="router"}', RAISED),

@@ -9,6 +9,7 @@ import yaml
 
 from deliverer.destinations.openklant.desk.task_status import TaskStatus
 from deliverer.meta.graph_api import STOPPED, Failed, Sent
+from deliverer.owners.notice_sender import OUTCOMES
 from router.model.work import UNPROVEN
 from router.partition.waiting import WAITING_BYTES
 from services.amqp import topology
@@ -34,6 +35,8 @@ SPENT = 'postkamer_budget_used_ratio{tenant="almelo"}'
 REQUESTS = 'postkamer_requests{tenant="almelo",state="%s"}'
 WAITS_FOR_DATABASE = 'postkamer_database_waits{service="router"}'
 UP = 'up{job="postkamer",service="%s",instance="%s:9082"}'
+UNREACHED = 'postkamer_owner_unreached_seconds{destination="crm"}'
+TOLD = 'postkamer_owner_notices_total{destination="crm",outcome="%s"}'
 WAITS = 'postkamer_media_waiting_seconds{state="%s"}'
 ENDED = 'postkamer_media_total{outcome="%s"}'
 DAMAGED = "postkamer_media_damaged_total"
@@ -272,6 +275,11 @@ CASES = [
     one("a queue that takes everything again", WAITING % ("seconds", 0), "900x5 0x30"),
     case("one queue of two partitions",
          {WAITING % ("seconds", 0): "900x30", WAITING % ("seconds", 1): "900x30"}, 7, "Waiting"),
+    one("an owner who does not hear", UNREACHED, "880+60x30", "OwnerUnreached"),
+    one("an owner who hears again", UNREACHED, "880+60x5 0x30"),
+    one("a notice that is given up", TOLD % "given_up", "0 1x30", "OwnerUnreached"),
+    case("a notice that was given up the day before", {TOLD % "given_up": "0 1x1600"}, 1500),
+    one("notices that are tried again", TOLD % "failed", "0+1x30"),
     one("much that waits", WAITING % ("bytes", 1), f"{QUARTER + 1}x30", "WaitingNearlyFull"),
     one("much that has gone out", WAITING % ("bytes", 1), f"{QUARTER + 1}x9 {QUARTER}x30"),
 ]  # fmt: skip
@@ -302,6 +310,7 @@ def test_at_most_six_alarms_wake_someone() -> None:
         ("PostkamerUnprovenItems", "reason", {UNPROVEN}),
         ("PostkamerNumberStopped", "outcome", {STOPPED}),
         ("PostkamerOpenKlantActor", "outcome", {"actor"} & {*get_args(TaskStatus)}),
+        ("PostkamerOwnerUnreached", "outcome", {"given_up"} & {*OUTCOMES}),
         ("PostkamerSendsFail", "outcome", {kind.__name__.lower() for kind in (Failed, Sent)}),
     ],
 )
