@@ -7,11 +7,11 @@ import click
 import msgspec
 
 from cli.silence.simulation import SimulatedYear, simulate_year
-from cli.status.words import TOO_FEW, UNHEARD
 from cli.support.configuration import require_known
 from cli.support.database import with_database
 from cli.support.options import json_option
 from cli.support.output import format_table, print_result
+from router.silence.detection import TOO_FEW, UNHEARD
 from services.calendar.opening_hours import AMSTERDAM, MONTH_NAMES, compile_hours, fault
 from services.postgres.database import Pool
 

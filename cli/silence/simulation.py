@@ -2,7 +2,6 @@
 is found. Pure."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
@@ -103,8 +102,8 @@ class Town:
         return months
 
     def find_silence(self, dead_at: datetime) -> Found | None:
-        """Look about the time of the alarm at a number that goes dead; None if none comes, as there are
-        too few messages to judge."""
+        """Look about the time of the alarm at a number that goes dead; None if none comes, for lack
+        of messages to judge by."""
         last = self._messages[bisect_left(self._messages, dead_at) - 1]
         profile = self._profile(last)
         alarm_at = find_alarm_time(last, profile)
@@ -121,8 +120,8 @@ class Town:
         return Found(dead_at, (now - dead_at) / HOUR, silent / 3600, missed)
 
     def _count_missed(self, last: datetime, now: datetime) -> float:
-        """Return how many conversations are expected in the open time of a silence, by the true rates
-        of the four weeks before."""
+        """Return how many conversations are expected in the open time of a silence, by the true
+        rates of the four weeks before."""
         missed = 0.0
         for start, end in self.open_time.pieces(last, now):
             local = start.astimezone(AMSTERDAM)

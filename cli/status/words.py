@@ -1,12 +1,10 @@
-"""Figures, spans, sizes and reasons in words that fit a column. Pure."""
+"""Figures, spans and sizes in words that fit a column. Pure."""
 
 from datetime import timedelta
 
 from cli.status.snapshot import CAP
 
 UNKNOWN = "?"
-UNHEARD, TOO_FEW = "no citizen has written yet", "too few messages to judge"
-"""Reasons why a number cannot be silent."""
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 """Seconds of a unit -> its word."""
 SIZES = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))

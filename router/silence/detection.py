@@ -12,6 +12,8 @@ USUAL_GAPS = 5.0
 """Usual gaps in a row without a message that are an alarm."""
 LEAST_SECONDS = 2 * 3600.0
 """Open time without a message before which there is no alarm."""
+UNHEARD, TOO_FEW = "no citizen has written yet", "too few messages to judge"
+"""Reasons why a number has no alarm: no message, and no usual gap."""
 UNATTENDED = timedelta(minutes=15)
 """Interval between two looks after which the open time in between does not count: no router ran, so
 messages may have waited elsewhere. What was counted before still counts: else a stop each night
@@ -35,8 +37,8 @@ class NumberSilence(msgspec.Struct, frozen=True, kw_only=True):
     counts_from: datetime | None = None
     """Time from which an alarm is possible: four weeks after the first message."""
     clock_from: datetime | None = None
-    """Time before which no silence counts: the number was closed, or no router ran, and the begin is
-    later by that time."""
+    """Time before which no silence counts: the number was closed, or no router ran. Then the begin
+    is later by the open time of that."""
     silent_since: datetime | None = None
     """Begin of a silence that is an alarm, until the next message."""
     silent_seconds: float = 0.0
