@@ -20,7 +20,8 @@ from cli.status.snapshot import (
     Volume,
     Waiting,
 )
-from cli.status.words import TOO_FEW, UNHEARD, format_span
+from cli.status.words import format_span
+from router.silence.detection import TOO_FEW, UNATTENDED, UNHEARD
 from services.amqp import topology
 from services.calendar.opening_hours import AMSTERDAM
 from services.http.service_status import DestinationStatus, ServiceParts
@@ -179,6 +180,8 @@ def _silence(row: Mapping[str, Any], at: datetime) -> Check:
         silent, usual = row["silent_seconds"], row["usual_gap_seconds"] or 0
         spans = [format_span(timedelta(seconds=seconds)) for seconds in (silent, usual)]
         return Check("silence", "wrong", "{} in opening hours; usual is {}".format(*spans))
+    if at - row["looked_at"] > UNATTENDED:
+        return Check("silence", "warning", f"no look for {format_span(at - row['looked_at'])}")
     if row["counts_from"] is None:
         return Check("silence", "unknown", UNHEARD)
     if row["usual_gap_seconds"] is None:
