@@ -70,12 +70,13 @@ class UsualGaps:
 
 def learn_usual_gaps(moments: Sequence[datetime], open_time: OpenTime) -> UsualGaps:
     """Return the usual gaps between the moments, which are in order; none if they are on too few
-    days."""
+    days. The longest gap does not count: it may have been an outage."""
     samples: dict[Cell, list[Sample]] = {}
     if len({at.astimezone(AMSTERDAM).date() for at in moments}) < LEAST_DAYS:
         return UsualGaps(samples)
-    for before, after in pairwise(moments):
-        gap = open_time.seconds(before, after)
+    gaps = [(open_time.seconds(*pair), *pair) for pair in pairwise(moments)]
+    gaps.remove(max(gaps))
+    for gap, before, after in gaps:
         for start, end in open_time.pieces(before, after):
             sample = gap, (end - start).total_seconds()
             samples.setdefault(_cell(start), []).append(sample)
