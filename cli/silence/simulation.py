@@ -58,13 +58,14 @@ class SimulatedYear(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """False alarms of each month, January first."""
     found: list[Found]
     unjudged: int
-    """Silences without an alarm, as the four weeks before have messages on too few days."""
+    """Silences after four weeks with messages on too few days, so that no alarm is due."""
 
     @property
     def is_on_target(self) -> bool:
         middle = median([each.missed for each in self.found] or [0.0])
         in_time = middle <= MIDDLE_BOUND and self.most_missed <= LONGEST_BOUND
-        return max(self.false_alarms) <= MOST_FALSE and in_time
+        all_found = len(self.found) + self.unjudged == DEATHS
+        return max(self.false_alarms) <= MOST_FALSE and in_time and all_found
 
     @property
     def most_missed(self) -> float:
@@ -101,10 +102,12 @@ class Town:
                     months[alarm_at.astimezone(AMSTERDAM).month - 1] += 1
         return months
 
+    def is_judged(self, dead_at: datetime) -> bool:
+        return self._profile(self._last(dead_at)).gaps.at(dead_at) is not None
+
     def find_silence(self, dead_at: datetime) -> Found | None:
-        """Look about the time of the alarm at a number that goes dead; None if none comes, for lack
-        of messages to judge by."""
-        last = self._messages[bisect_left(self._messages, dead_at) - 1]
+        """Look about the time of the alarm at a number that goes dead; None if none comes."""
+        last = self._last(dead_at)
         profile = self._profile(last)
         alarm_at = find_alarm_time(last, profile)
         if alarm_at is None:
@@ -118,6 +121,9 @@ class Town:
         is_least = silent <= LEAST_SECONDS + LOOK.total_seconds()
         missed = 0.0 if is_least else self._count_missed(last, now)
         return Found(dead_at, (now - dead_at) / HOUR, silent / 3600, missed)
+
+    def _last(self, before: datetime) -> datetime:
+        return self._messages[bisect_left(self._messages, before) - 1]
 
     def _count_missed(self, last: datetime, now: datetime) -> float:
         """Return how many conversations are expected in the open time of a silence, by the true
@@ -141,12 +147,13 @@ def simulate_year(per_day: float, seed: int, hours: Hours) -> SimulatedYear:
     random = Random(seed)
     town = Town(per_day, random, hours)
     deaths = [BEGIN + YEAR * (n + random.random()) / DEATHS for n in range(DEATHS)]
-    found = [found for dead_at in deaths if (found := town.find_silence(dead_at))]
+    judged = [dead_at for dead_at in deaths if town.is_judged(dead_at)]
+    found = [found for dead_at in judged if (found := town.find_silence(dead_at))]
     return SimulatedYear(
         per_day=per_day,
         seed=seed,
         messages=town.count_messages(),
         false_alarms=town.count_false_alarms(),
         found=found,
-        unjudged=DEATHS - len(found),
+        unjudged=DEATHS - len(judged),
     )

@@ -28,8 +28,17 @@ def test_year_has_at_most_one_false_alarm_a_month_and_each_silence_is_found(
     assert year.is_on_target
 
 
-def test_rule_that_learns_too_long_gaps_misses_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.silence.usual_gap.SHARE", 0.95)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("router.silence.usual_gap.SHARE", 0.95),
+        ("router.silence.detection.USUAL_GAPS", 1000),
+    ],
+)
+def test_rule_that_alarms_late_or_never_misses_the_target(
+    name: str, value: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(name, value)
     year = simulate_year(50, 21, compile_hours(HOURS, ()))
     assert (max(year.false_alarms), year.is_on_target) == (0, False)
 
