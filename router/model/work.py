@@ -48,6 +48,11 @@ class WorkUnit(msgspec.Struct, frozen=True, gc=False):
         return entry.received_at
 
     @property
+    def traceparent(self) -> str:
+        """Trace of the entry; '' for none. Timers and files belong to no trace."""
+        return "" if isinstance(self.entry, Timeout | MediaOutcome) else self.entry.traceparent
+
+    @property
     def number(self) -> str:
         """Our own id of the number that this concerns; '' for none."""
         if isinstance(self.entry, Receipt):
