@@ -96,7 +96,7 @@ def exporting(service: str, url: str, environ: Mapping[str, str]) -> Iterator[No
 
     SettingsError if they do and opentelemetry is not installed.
     """
-    global _tracer  # noqa: PLW0603 - like the log and the metrics, one for the process
+    global _tracer
     if not url and not any(environ.get(name) for name in ENDPOINTS):
         yield
         return
