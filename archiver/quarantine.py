@@ -1,6 +1,7 @@
 """Quarantine of what cannot become a record: kept in full and sealed, so that nothing that was
 acknowledged is lost."""
 
+import asyncio
 import os
 from datetime import datetime
 from hashlib import blake2b
@@ -10,10 +11,13 @@ import msgspec
 
 from archiver.encryption.key_store import NOWHERE, KeyStore
 from archiver.encryption.sealing import SALT_BYTES, CannotDecrypt, seal, unseal
+from services import metrics
 from services.contract import ArchiveBatch, Record
-from services.postgres.database import Connection, Pool
+from services.postgres.database import Connection, Pool, retry_while_unavailable
 
 PURPOSE = b"quarantine"
+COUNT_SECONDS = 15.0
+"""Pause between two counts: shorter than the interval of a scrape."""
 
 
 class Quarantine:
@@ -41,6 +45,14 @@ class QuarantinedEntry(msgspec.Struct, frozen=True, rename="camel"):
     reason: str
     size: int
     """Size of the sealed content in bytes."""
+
+
+async def count_entries(pool: Pool) -> None:
+    """Update the metric until cancelled."""
+    while True:
+        number = await retry_while_unavailable(lambda: pool.fetchval(_COUNT), "quarantine")
+        metrics.quarantine.set(number)
+        await asyncio.sleep(COUNT_SECONDS)
 
 
 async def list_entries(pool: Pool, limit: int) -> list[QuarantinedEntry]:
@@ -80,6 +92,7 @@ def _entry_id(key: bytes, body: bytes) -> UUID:
     return UUID(bytes=blake2b(body, key=key, digest_size=16, person=PURPOSE).digest())
 
 
+_COUNT = "select count(*) from archiver.quarantine"
 _LIST = """
 select id, at, reason, length(sealed) as size from archiver.quarantine
 order by at, id limit $1

@@ -25,7 +25,7 @@ from archiver.media.store import MediaStore
 from archiver.media.waiting_metrics import count_waiting
 from archiver.openapi import document
 from archiver.operator_actions import record_operator_actions
-from archiver.quarantine import Quarantine
+from archiver.quarantine import Quarantine, count_entries
 from archiver.search.routes import SearchRoutes
 from archiver.search.search import Search
 from archiver.subject_access.requests import request_metrics
@@ -113,8 +113,8 @@ class Archive(NamedTuple):
 async def _maintenance_tasks(
     settings: ArchiverSettings, config: Configuration, archive: Archive, objects: ObjectStore
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Run the maintenance of the record: table partitions, operator actions, checkpoints, the count
-    of open subject access requests, and the balance."""
+    """Run the maintenance of the record: table partitions, operator actions, checkpoints, the
+    counts of open subject access requests and of the quarantine, and the balance."""
     pool, tenants = archive.pool, [tenant.id for tenant in config.tenants]
     signer = Signer(config.log, derive_key(settings.archive_key, checkpoint_signer.PURPOSE))
     works = [
@@ -123,6 +123,7 @@ async def _maintenance_tasks(
         checkpoint_signer.sign_periodically(pool, signer, objects),
         request_metrics.count(pool, tenants),
         keep_balance(pool),
+        count_entries(pool),
     ]
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(background_task(work)) for work in works]

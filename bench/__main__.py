@@ -15,6 +15,7 @@ from bench import (
     balance,
     deliverer,
     end_to_end,
+    full_destination,
     gateway,
     noisy_neighbour,
     openklant,
@@ -45,6 +46,10 @@ PARTS: dict[str, tuple[str, Part]] = {
     "neighbours": (
         "Beside failing destinations",
         lambda at, o, say: noisy_neighbour.measure(at, o.rounds, say),
+    ),
+    "full": (
+        "Beside a destination whose queue is full",
+        lambda at, o, say: full_destination.measure(at, o.rounds, (o.messages, o.queue), say),
     ),
     "search": ("Searching the record", lambda at, o, say: search.measure(at, o.records, say)),
     "openklant": (
@@ -106,6 +111,12 @@ def _parse(arguments: Sequence[str]) -> Options:
         type=int,
         default=200_000,
         help="of the growing record, and to search in (200,000; millions take an hour)",
+    )
+    parser.add_argument(
+        "--queue",
+        type=int,
+        default=20,
+        help="MB that fill a destination's queue (20; really 1,000)",
     )
     return parser.parse_args(arguments)
 

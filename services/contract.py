@@ -43,6 +43,11 @@ class Receipt(
     unproven: list[str] = []
     """Keys whose number has other secrets than the one that signed this body; the items of these
     keys are quarantined and not trusted."""
+    retry_of: UUID | None = None
+    """Original receipt, if a person has it decided again after it was quarantined."""
+    is_single_item: bool = False
+    """For a retry: the body is an excerpt with one item, whose key was taken when it was
+    quarantined. Otherwise it is the whole body, which was quarantined unread."""
     traceparent: str = ""
     """Trace that this belongs to (W3C Trace Context); '' without tracing."""
 

@@ -163,6 +163,14 @@ timeouts_late_seconds = _gauge(
 held_seconds = _gauge(
     "postkamer_held_seconds", "How long the oldest event waits of a conversation that is held"
 )
+database_waits = _gauge(
+    "postkamer_database_waits", "Pieces of work that are tried again until the database answers"
+)
+certificate_refused = _gauge(
+    "postkamer_destination_certificate_refused",
+    "1 while the files of a destination's certificate hold none that can be used",
+    "destination",
+)
 balance = _gauge(
     "postkamer_balance",
     "Items, records, deliveries and sends since the balance began, by where they are",
@@ -206,3 +214,35 @@ webhook_certificate_not_after = _gauge(
     "End of the certificate of the address to which a number's webhooks are sent",
     "number",
 )
+number_silent = _gauge(
+    "postkamer_number_silent", "1 while a number is silent for longer than is usual", "number"
+)
+number_silent_seconds = _gauge(
+    "postkamer_number_silent_seconds", "Open time since a citizen wrote last", "number"
+)
+number_usual_gap_seconds = _gauge(
+    "postkamer_number_usual_gap_seconds",
+    "Usual gap between messages of citizens at this weekday and hour, in open time",
+    "number",
+)
+number_silence_counts_from = _gauge(
+    "postkamer_number_silence_counts_from_timestamp_seconds",
+    "From when a silence of the number can be an alarm: four weeks after its first message",
+    "number",
+)
+waiting = _gauge(
+    "postkamer_waiting",
+    "Events that a destination's queue did not take, as it is full or gone",
+    "destination",
+    "partition",
+)
+waiting_bytes = _gauge(
+    "postkamer_waiting_bytes", "Bytes of these events", "destination", "partition"
+)
+waiting_seconds = _gauge(
+    "postkamer_waiting_seconds",
+    "How long the oldest of these events waits",
+    "destination",
+    "partition",
+)
+quarantine = _gauge("postkamer_quarantine", "Units or records in quarantine that wait for a person")

@@ -192,8 +192,13 @@ class Certificates:
     async def reload_if_changed(self) -> None:
         """Load the files if they have changed and have no fault; else keep the loaded ones."""
         texts, _ = await asyncio.to_thread(_read_files, self._paths)
-        if (current := fingerprint(texts)) in (self._loaded.fingerprint, self._refused):
-            return
+        current = fingerprint(texts)
+        if current not in (self._loaded.fingerprint, self._refused):
+            await self._reload(current)
+        refused = metrics.certificate_refused.labels(destination=self._destination)
+        refused.set(current == self._refused)
+
+    async def _reload(self, current: bytes) -> None:
         try:
             self._loaded = await asyncio.to_thread(load, self._paths)
         except CertificateFilesError as error:

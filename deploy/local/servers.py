@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.errors import Refusal
-from deploy.local.plan import REAL
+from deploy.local.plan import REAL, wants_prometheus
 from deploy.local.postgresql import Database
 from deploy.local.process import Process
 from deploy.local.rabbitmq import Broker, Ports
@@ -39,7 +39,10 @@ class Servers:
             self.broker = Broker(
                 folder / "rabbitmq",
                 definitions(Path(settings["POSTKAMER_CONFIG"]), self._passwords("broker")),
-                ports=Ports(lambda name: self._state.port(f"rabbitmq {name}")),
+                ports=Ports(
+                    lambda name: self._state.port(f"rabbitmq {name}"),
+                    metrics=wants_prometheus(settings),
+                ),
                 report=report,
             )
         if not self._external.get(DATABASE):

@@ -81,7 +81,7 @@ def decide_batch(
     for unit in units:
         if existing := snapshot.decided.get(unit.key):
             entry, decision = existing
-            if unit.is_repeat or entry != unit.entry.id:
+            if unit.is_repeat or entry != unit.source:
                 batch.duplicates.append((unit, decision))
                 repeats += 1
             elif unit.key not in seen:
@@ -91,7 +91,7 @@ def decide_batch(
         else:
             decision, changes = _decide_safely(unit, snapshot, context, batch.faults)
             snapshot.apply(changes)
-            snapshot.decided[unit.key] = unit.entry.id, decision
+            snapshot.decided[unit.key] = unit.source, decision
             batch.new.append((unit, decision, changes))
             batch.to_publish.append((unit, decision, changes))
         seen.add(unit.key)
@@ -114,7 +114,11 @@ def archive_records(
     duplicates: Iterable[RepeatedUnit],
 ) -> list[Record]:
     """Return all records of a batch."""
-    batch = [receipt_record(e, parsed or ()) for e, parsed in entries if isinstance(e, Receipt)]
+    batch = [
+        receipt_record(entry, parsed or ())
+        for entry, parsed in entries
+        if isinstance(entry, Receipt) and not entry.retry_of
+    ]
     batch += [record for output in outputs for record in output.records]
     batch += [duplicate_segment(unit, decision) for unit, decision in duplicates if unit.item]
     return batch

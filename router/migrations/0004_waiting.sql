@@ -3,11 +3,11 @@
 create table router.waiting (
     partition int not null,
     destination text not null,
-    n bigint not null,                  -- place in this line, without gaps
+    n bigint not null,                  -- place in this line
     event uuid not null,
     delivery bytea not null,            -- MessagePack of contract.Delivery
     size int not null,                  -- bytes of the delivery
-    total bigint not null,              -- bytes of the line so far, with this delivery
+    total bigint not null,              -- bytes of the line up to and with this row
     at timestamptz not null default now(),
     primary key (partition, destination, n),
     unique (destination, event)

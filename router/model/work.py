@@ -35,7 +35,7 @@ class WorkUnit(msgspec.Struct, frozen=True, gc=False):
     scope: str = ""
     """Portfolio that the item came from: a BSUID is unique within one."""
     item_index: int | None = None
-    """Position of the item among all items of its body, from 0."""
+    """Position of the item among all items of its body, from 0; None for a retried item."""
     is_repeat: bool = False
     """The same item occurred earlier in this body."""
 
@@ -46,6 +46,17 @@ class WorkUnit(msgspec.Struct, frozen=True, gc=False):
         if isinstance(entry, SendOutcome | Timeout | MediaOutcome):
             return entry.at
         return entry.received_at
+
+    @property
+    def source(self) -> UUID:
+        """Id by which a redelivery is recognised: of a retry, that of the original receipt."""
+        entry = self.entry
+        return (isinstance(entry, Receipt) and entry.retry_of) or entry.id
+
+    @property
+    def receipt(self) -> UUID | None:
+        """Id of the receipt that brought the item."""
+        return self.source if isinstance(self.entry, Receipt) else None
 
     @property
     def traceparent(self) -> str:
@@ -62,8 +73,12 @@ class WorkUnit(msgspec.Struct, frozen=True, gc=False):
     def id(self, purpose: str) -> UUID:
         """Return an id that is the same each time this unit is decided. It is unguessable because
         the key is."""
-        chance = blake2b(self.key + purpose.encode(), digest_size=16).digest()
-        return uuid7(self.at, chance)
+        return derive_id(self.key, self.at, purpose)
+
+
+def derive_id(key: bytes, at: datetime, purpose: str) -> UUID:
+    """Return the id that the unit with this key and time has for a purpose."""
+    return uuid7(at, blake2b(key + purpose.encode(), digest_size=16).digest())
 
 
 class RoutingContext(msgspec.Struct, frozen=True):

@@ -14,10 +14,14 @@ from router.model.changes import Changes, DecidedUnit
 from router.model.decision import Decision, Quarantined
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
+from router.output.retry_entry import retry_entry
 from router.ruleset.context import RulesetVersion
+from router.store.fencing import check_epoch
+from router.store.heard import save_heard
 from router.store.load import load_snapshot
 from router.store.save import columns, save_changes
-from services.contract import Delivery, Receipt, Timeout
+from router.store.waiting import WaitingTable
+from services.contract import Delivery, Entry, Receipt, Timeout
 from services.ids import created_at
 from services.postgres.database import Connection, Pool
 
@@ -35,6 +39,9 @@ STANDSTILL_SECONDS = 3.0
 """Patience with a commit of the router that held the partition: a commit takes milliseconds. The
 session of a machine that is gone would keep its row until TCP gives up, some hours later."""
 
+UNREADABLE = "it cannot be read, so it cannot be decided"
+"""Reason why an AMQP message cannot go again."""
+
 SOURCE_DAYS = 8
 """Retention of a source that publishes no more: longer than any batch waits in its partition."""
 
@@ -43,11 +50,17 @@ BatchNumber = tuple[UUID, int]
 Sighting = tuple[str, str]
 """Kind and name of something of Meta's that we do not know."""
 _encode = msgspec.msgpack.Encoder().encode
+_decode_entry = msgspec.msgpack.Decoder(Entry).decode
 _decode_delivery = msgspec.msgpack.Decoder(Delivery).decode
 
 
-class PartitionFenced(Exception):
-    """Another router has taken over the partition: nothing was written."""
+class BatchGaps(NamedTuple):
+    """Batches that came: the next number of their sources, the numbers that are missing now, and
+    those that came after all. It is stored before any of them is acknowledged."""
+
+    next: Mapping[UUID, int]
+    opened: Collection[BatchNumber]
+    closed: Collection[BatchNumber]
 
 
 class Committed(NamedTuple):
@@ -60,6 +73,7 @@ class Committed(NamedTuple):
 class Store:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self.waiting = WaitingTable(pool)
         self._seen: set[Sighting] = set()
 
     async def take_epoch(self, partition: int) -> int:
@@ -93,29 +107,30 @@ class Store:
         epoch: int,
         decided: Sequence[DecidedUnit],
         outputs: Mapping[bytes, Output],
+        gaps: BatchGaps | None = None,
     ) -> Committed:
         """Write everything or nothing. `outputs` has the output of each by the key of its unit.
 
         Raises PartitionFenced when this router has lost the partition.
         """
+        quarantined: list[tuple[Any, ...]] = []
+        if any(isinstance(decision, Quarantined) for _, decision, _ in decided):
+            # In a thread: cutting many items out of a large body takes seconds.
+            quarantined = await asyncio.to_thread(_quarantine_rows, decided)
         async with self._pool.acquire() as connection, connection.transaction():
-            lease = await connection.fetchrow(SELECT_LEASE, partition)
-            if lease is None or lease["epoch"] != epoch:
-                raise PartitionFenced
+            transaction = await check_epoch(connection, partition, epoch)
             rows = [_inbox_row(*each, outputs[each[0].key]) for each in decided]
             await connection.execute(INSERT_INBOX, partition, *columns(rows, 13))
             await save_changes(connection, [changes for _, _, changes in decided])
-            quarantined = [
-                (decision.record, unit.entry.id, decision.reason, _raw(unit))
-                for unit, decision, _ in decided
-                if isinstance(decision, Quarantined)
-            ]
+            await save_heard(connection, decided)
+            if gaps:
+                await _write_gaps(connection, partition, gaps)
             if quarantined:
-                await connection.execute(INSERT_QUARANTINE, *columns(quarantined, 4))
+                await connection.execute(INSERT_QUARANTINE, *columns(quarantined, 6))
             seen = {c.sighting: u.at for u, _, c in reversed(decided) if c.sighting}
             new = await self._write_sightings(connection, seen)
         self._seen = {*list(self._seen)[:SIGHTINGS], *seen} if seen else self._seen
-        return Committed(lease["transaction"], new)
+        return Committed(transaction, new)
 
     async def _write_sightings(
         self, connection: Connection, seen: dict[Sighting, datetime]
@@ -147,32 +162,16 @@ class Store:
             (r["source"], r["number"]) for r in gaps
         ]
 
-    async def save_gaps(
-        self,
-        partition: int,
-        epoch: int,
-        next: Mapping[UUID, int],
-        opened: Collection[BatchNumber],
-        closed: Collection[BatchNumber],
-    ) -> None:
-        """Store the next batch number of sources, and the batches that are missing and those that
-        came after all, before any is acknowledged.
+    async def save_gaps(self, partition: int, epoch: int, gaps: BatchGaps) -> None:
+        """Store what batches came where nothing was decided.
 
         The commit waits for no disk: the next commit of a decision takes it along. Raises
         PartitionFenced when this router has lost the partition.
         """
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute("set local synchronous_commit = off")
-            lease = await connection.fetchrow(SELECT_LEASE, partition)
-            if lease is None or lease["epoch"] != epoch:
-                raise PartitionFenced
-            for statement, rows in (
-                (UPSERT_SOURCES, next.items()),
-                (INSERT_GAPS, opened),
-                (DELETE_GAPS, closed),
-            ):
-                if rows:
-                    await connection.execute(statement, partition, *columns(sorted(rows), 2))
+            await check_epoch(connection, partition, epoch)
+            await _write_gaps(connection, partition, gaps)
 
     async def mark_suspect(self, key: bytes) -> int:
         """Record that an entry is being tried on its own; return how often it was before."""
@@ -242,7 +241,34 @@ class Store:
 
     async def quarantine_message(self, id: UUID, reason: str, raw: bytes) -> None:
         """Store an AMQP message that cannot be read."""
-        await self._pool.execute(INSERT_QUARANTINE, [id], [None], [reason], [raw])
+        row = (id, None, reason, raw, None, UNREADABLE)
+        await self._pool.execute(INSERT_QUARANTINE, *columns([row], 6))
+
+    async def count_quarantined(self) -> int:
+        """Return the number of quarantined units that wait for a person."""
+        count: int = await self._pool.fetchval(COUNT_QUARANTINED)
+        return count
+
+    async def retries(
+        self, limit: int, suspended: Sequence[str]
+    ) -> list[tuple[UUID, Entry | None]]:
+        """Return the quarantined entries that a person wants decided again, except `suspended`.
+        None stands for an entry that a newer version wrote, and this one cannot read."""
+        rows = await self._pool.fetch(SELECT_RETRIES, limit, suspended)
+        return [(row["id"], _read_entry(row["entry"])) for row in rows]
+
+    async def mark_retries_published(self, ids: Sequence[UUID]) -> None:
+        await self._pool.execute(MARK_RETRIES_PUBLISHED, ids)
+
+
+async def _write_gaps(connection: Connection, partition: int, gaps: BatchGaps) -> None:
+    for statement, rows in (
+        (UPSERT_SOURCES, gaps.next.items()),
+        (INSERT_GAPS, gaps.opened),
+        (DELETE_GAPS, gaps.closed),
+    ):
+        if rows:
+            await connection.execute(statement, partition, *columns(sorted(rows), 2))
 
 
 def _inbox_row(
@@ -255,12 +281,12 @@ def _inbox_row(
     message, wamid = (inbound.message, inbound.wamid) if inbound else (None, "")
     return (
         unit.key,
-        unit.entry.id,
+        unit.source,
         _encode(decision),
         message,
         wamid,
         unit.number if decision.tenant and unit.number.isdigit() else "",
-        unit.item is not None,
+        unit.item_index is not None,
         isinstance(decision, Quarantined),
         decision.record,
         " ".join(str(record.id) for record in output.records),
@@ -268,6 +294,28 @@ def _inbox_row(
         " ".join(destination for destination, _ in output.events),
         changes.send.id if changes.send else None,
     )
+
+
+def _read_entry(body: bytes) -> Entry | None:
+    try:
+        entry: Entry = _decode_entry(body)
+    except msgspec.DecodeError:
+        return None
+    return entry
+
+
+def _quarantine_rows(decided: Sequence[DecidedUnit]) -> list[tuple[Any, ...]]:
+    return [
+        (decision.record, unit.source, decision.reason, _raw(unit), *_retry(unit))
+        for unit, decision, _ in decided
+        if isinstance(decision, Quarantined)
+    ]
+
+
+def _retry(unit: WorkUnit) -> tuple[bytes | None, str]:
+    """Return the entry that decides a quarantined unit again, or the reason why there is none."""
+    entry = retry_entry(unit)
+    return (None, entry) if isinstance(entry, str) else (_encode(entry), "")
 
 
 def _raw(unit: WorkUnit) -> bytes:
@@ -286,11 +334,6 @@ on conflict (partition) do update set epoch = lease.epoch + 1 returning epoch
 END_BLOCKERS = """
 select pg_terminate_backend(pid) from pg_stat_activity
 where pid = any(pg_blocking_pids($1)) and usename = current_user
-"""
-
-SELECT_LEASE = """
-select epoch, pg_current_xact_id()::text::bigint as transaction
-from router.lease where partition = $1 for share
 """
 
 MARK_LEASE = """
@@ -346,9 +389,24 @@ select destination, delivery from router.held where conversation = $1 order by n
 """
 
 INSERT_QUARANTINE = """
-insert into router.quarantine (id, receipt, reason, raw)
-select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[])
+insert into router.quarantine (id, receipt, reason, raw, entry, refusal)
+select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::bytea[], $6::text[])
 on conflict do nothing
+"""
+
+COUNT_QUARANTINED = """
+select count(*) from router.quarantine where again_at is null and dropped_at is null
+"""
+
+SELECT_RETRIES = """
+select id, entry from router.quarantine
+where again_at is not null and published_at is null and id <> all($2::text[]::uuid[])
+order by again_at, id limit $1
+"""
+
+MARK_RETRIES_PUBLISHED = """
+update router.quarantine set published_at = now(), raw = '', entry = null
+where id = any($1::uuid[])
 """
 
 SELECT_DUE = """

@@ -9,6 +9,7 @@ from typing import TypeAlias, TypeVar
 import asyncpg
 import structlog
 
+from services import metrics
 from services.backoff import Backoff
 from services.tasks import with_timeout
 
@@ -82,15 +83,25 @@ def is_transient(error: BaseException) -> bool:
 
 async def retry_while_unavailable(action: Callable[[], Awaitable[T]], what: str) -> T:
     """Run `action`, and repeat it while the database is unavailable; other errors are raised."""
+    try:
+        return await action()
+    except Exception as error:
+        _report_unavailable(error, what)
     backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
-    while True:
-        try:
-            return await action()
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            log.warning("database.away", what=what, exc_info=error)
-        await asyncio.sleep(backoff.next_delay())
+    with metrics.database_waits.track_inprogress():
+        while True:
+            await asyncio.sleep(backoff.next_delay())
+            try:
+                return await action()
+            except Exception as error:
+                _report_unavailable(error, what)
+
+
+def _report_unavailable(error: Exception, what: str) -> None:
+    """Log an error that may pass; raise any other."""
+    if not is_transient(error):
+        raise error
+    log.warning("database.away", what=what, exc_info=error)
 
 
 async def is_available(pool: Pool) -> bool:

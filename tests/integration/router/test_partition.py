@@ -12,7 +12,8 @@ from router.conversation.refusals import FAULT
 from router.handlers.batch import decide_batch, make_outputs
 from router.handlers.units import parse_units
 from router.partition.worker import STARTS
-from router.store.store import PartitionFenced, Store
+from router.store.fencing import PartitionFenced
+from router.store.store import Store
 from services import clock
 from services.amqp import topology
 from services.amqp.consumer import Inbox

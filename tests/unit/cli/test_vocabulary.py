@@ -42,9 +42,14 @@ OWN = {
     "parked list": {"--status", "--unreadable"},
     "parked replay": {"--status", "--per-second", "--cancel"},
     "parked show": {"--content"},
+    "quarantine again": {"--cause"},
+    "quarantine drop": {"--cause"},
+    "quarantine list": {"--cause", "--state"},
+    "quarantine show": {"--content"},
     "route explain": {"--at"},
     "route replay": {"--before", "--examples"},
     "sends settle": {"--saw"},
+    "silence simulate": {"--per-day", "--seed"},
     "token add": {"--role", "--people", "--per-second", "--burst", "--note"},
 }  # fmt: skip
 """Options that one command has alone."""

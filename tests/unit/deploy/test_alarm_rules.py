@@ -10,19 +10,12 @@ import yaml
 from deliverer.destinations.openklant.desk.task_status import TaskStatus
 from deliverer.meta.graph_api import STOPPED, Failed, Sent
 from router.model.work import UNPROVEN
+from router.partition.waiting import WAITING_BYTES
 from services.amqp import topology
-from services.metrics import REGISTRY
-from tests.support.promtool import FOLDER, AlarmCase, needs_promtool, run_cases
+from tests.support.promql import OF_THE_BROKER, expression_faults, known_metrics, names_in
+from tests.support.promtool import FOLDER, AlarmCase, load_rules, needs_promtool, run_cases
 
-RULES: list[dict[str, Any]] = [
-    rule
-    for group in yaml.safe_load((FOLDER / "rules.yml").read_text())["groups"]
-    for rule in group["rules"]
-]
-OF_THE_BROKER = ("rabbitmq_queue_messages_ready", "rabbitmq_queue_messages_ready_bytes")
-"""Metrics of each queue, from RabbitMQ's own plugin."""
-NAMES = r"\bup\b|(?:postkamer|rabbitmq)_\w+"
-"""Metrics in an expression."""
+RULES = load_rules()
 QUARTER = 5 * 10**9
 DAY = 86400
 
@@ -37,19 +30,34 @@ UNSEEN = 'postkamer_openklant_unseen_seconds{destination="openklant"}'
 PARKED = 'postkamer_parked{queue="crm"}'
 SPENT = 'postkamer_budget_used_ratio{tenant="almelo"}'
 REQUESTS = 'postkamer_requests{tenant="almelo",state="%s"}'
+WAITS_FOR_DATABASE = 'postkamer_database_waits{service="router"}'
 UP = 'up{job="postkamer",service="deliverer",instance="deliverer:9082"}'
 WAITS = 'postkamer_media_waiting_seconds{state="%s"}'
 ENDED = 'postkamer_media_total{outcome="%s"}'
 DAMAGED = "postkamer_media_damaged_total"
-IN_QUEUE = 'rabbitmq_queue_messages_ready%s{queue="archiver.records",vhost="postkamer"}'
+IN_QUEUE = 'rabbitmq_queue_messages%s{queue="archiver.records",vhost="postkamer"}'
 RECORDED = 'postkamer_archive_records_total{kind="message"}'
 SIGNED = "postkamer_archive_checkpoint_timestamp_seconds"
 LAG, SHUT = "postkamer_archive_lag_seconds", "postkamer_archive_shut_total"
 UNSEALED = 'postkamer_quarantined_total{service="archiver",reason="it cannot be sealed"}'
+UNDECIDED = 'postkamer_quarantine{service="router"}'
 QUARANTINED = 'postkamer_quarantined_total{service="router",reason="%s"}'
 SIGHTED = 'postkamer_first_sightings_total{kind="field"}'
 REFUSED, LATE = "postkamer_rules_refused", "postkamer_timeouts_late_seconds"
 HELD = "postkamer_held_seconds"
+GONE, DIFFERENCES = 'postkamer_balance_missing{equation="%s"}', "postkamer_balance_differences"
+DRAWN_UP = "postkamer_balance_round_timestamp_seconds"
+MISSING = 'postkamer_batches_missing{partition="0"}'
+CONSUMERS = 'rabbitmq_queue_consumers{queue="%s",vhost="postkamer"}'
+IN_PARTITION = 'rabbitmq_queue_messages{queue="router.partition.0",vhost="postkamer"}'
+BLOCKED = 'postkamer_broker_blocked{service="gateway",link="%s"}'
+FREE, LIMIT = OF_THE_BROKER
+WEBHOOKS = 'postkamer_webhook_requests_total{service="gateway",status="%s"}'
+UNCONFIRMED_PUBLISHES = 'postkamer_unconfirmed_publishes_total{service="router",reason="full"}'
+UNUSABLE = 'postkamer_destination_certificate_refused{destination="crm"}'
+UNRECORDED = "postkamer_attempts_unrecorded_total"
+SILENT = 'postkamer_number_silent{number="106540352242922"}'
+WAITING = 'postkamer_waiting_%s{destination="crm",partition="%d"}'
 RULES_OF = 'postkamer_rules_version{service="%s",version="%s"}'
 NUMBER = 'postkamer_number_health{number="106540352242922",check="%s",state="%s",instance="%s"}'
 TOKEN_ENDS = 'postkamer_number_token_expires_timestamp_seconds{number="106540352242922"}'
@@ -101,6 +109,8 @@ CASES = [
     one("a message of unknown outcome", UNCONFIRMED, "0 0 0 0 1 1 1 1", "SendsUnconfirmed"),
     one("a first scrape with one", UNCONFIRMED, "_ _ _ 1 1 1 1", "SendsUnconfirmed"),
     one("a message that was confirmed late", UNCONFIRMED, "0 1 1 0 0 0x30"),
+    one("a database that is away", WAITS_FOR_DATABASE, "0 1x30", "DatabaseAway"),
+    one("a database that was started again", WAITS_FOR_DATABASE, "0 1 1 0x30"),
     one("a service that is gone", UP, "1 1 0x30", "ServiceDown"),
     one("a service that was started again", UP, "1 0 1x30"),
     one("rules that are refused", REFUSED, "0 0 0 0 1 1 1 1", "RulesRefused"),
@@ -135,10 +145,12 @@ CASES = [
     one("tasks that are moved", ACTOR % "moved", "0+1x30"),
     one("a delivery that is parked", PARKED, "3 3 3 4x30", "Parked"),
     one("deliveries that were parked before", PARKED, "3x30"),
-    one("an archive queue over a quarter", IN_QUEUE % "_bytes", f"{QUARTER + 1}x30",
+    one("an archive queue over a quarter", IN_QUEUE % "_ready_bytes", f"{QUARTER + 1}x30",
         "ArchiveQueueGrows"),
-    one("an archive queue after a night", IN_QUEUE % "_bytes", f"{QUARTER - 1}x30"),
+    one("an archive queue after a night", IN_QUEUE % "_ready_bytes", f"{QUARTER - 1}x30"),
     case("an archive that writes nothing", {IN_QUEUE % "": "0+5x60", RECORDED: "700x60"},
+         30, "ArchiveStands"),
+    case("an archive that cannot write one record", {IN_QUEUE % "": "1x60", RECORDED: "700x60"},
          30, "ArchiveStands"),
     case("an archive that catches up", {IN_QUEUE % "": "0+5x60", RECORDED: "700+9x60"}, 30),
     case("an archive that is not signed", {SIGNED: "60x60", RECORDED: "700+9x60"},
@@ -151,6 +163,9 @@ CASES = [
     one("an archive that was late", LAG, "0 400 400 2x30"),
     one("a record that cannot be opened", SHUT, "0 0 0 1x9", "ArchiveShut"),
     one("a record that could not be opened once", SHUT, "2x30"),
+    one("something the router could not decide", UNDECIDED, "0 1x9", "Quarantined"),
+    one("a person had it decided again", UNDECIDED, "1x5 0x9"),
+    one("records wait aside", UNDECIDED.replace("router", "archiver"), "2x9", "Quarantined"),
     one("a record in quarantine", UNSEALED, "0 0 0 1x9", "ArchiveAside"),
     one("a batch that the router cannot read", QUARANTINED % "frame unreadable", "0 0 0 1x9"),
     one("an item signed for another number", QUARANTINED % UNPROVEN, "_ _ _ 1x9",
@@ -174,6 +189,37 @@ CASES = [
     one("a request with three weeks", REQUESTS % "soon", "0x30"),
     one("a request that is due", REQUESTS % "soon", "1x30", "RequestEnds"),
     one("a request that is overdue", REQUESTS % "overdue", "1x30", "RequestOverdue"),
+    one("a delivery that is nowhere", GONE % "delivery", "0 0 0 1x9", "BalanceMissing"),
+    one("a batch on the balance", GONE % "batch", "0 0 1x30"),
+    one("a balance that does not add up", DIFFERENCES, "0 1x30", "BalanceDiffers"),
+    one("a balance between two counts", DIFFERENCES, "0 1 1 0x30"),
+    case("a balance of an hour ago", {DRAWN_UP: "60x60"}, 30, "BalanceStands"),
+    case("a balance of half a minute ago", {DRAWN_UP: "0+60x60"}, 30),
+    case("an archiver that has just started", {DRAWN_UP: "0x60"}, 30),
+    one("a batch that did not come", MISSING, "0 0 0 1x9", "BatchMissing"),
+    one("batches that all came", MISSING, "0x30"),
+    one("a partition without a router", CONSUMERS % "router.partition.1", "1 1 0x30", "NoConsumer"),
+    one("a destination without a deliverer", CONSUMERS % "deliverer.destination.crm", "0x30",
+        "NoConsumer"),
+    one("an archive without an archiver", CONSUMERS % topology.ARCHIVE_QUEUE, "0x30", "NoConsumer"),
+    one("a partition with a router and a stand-by", CONSUMERS % "router.partition.1", "1 2 2 1x30"),
+    one("a queue of another program", CONSUMERS % "mail", "0x30"),
+    case("a partition that is not decided", {IN_PARTITION: "3x30"}, 17, "PartitionWaits"),
+    case("a partition that is decided", {IN_PARTITION: "3 0 2 0 0 5 0 1 0 0 2 2 0x30"}, 17),
+    one("a broker that takes nothing", BLOCKED % "publishing", "0 1x30", "BrokerBlocked"),
+    one("a broker that took nothing once", BLOCKED % "publishing", "0 1 0x30"),
+    case("a broker's disk", {FREE: "3999999999x30", LIMIT: "2000000000x30"}, 7, "BrokerDiskFills"),
+    case("a disk with room", {FREE: "4000000001x30", LIMIT: "2000000000x30"}, 20),
+    one("a door that is shut", WEBHOOKS % "503", "0+2x30", "DoorShut"),
+    one("a door that was shut for a minute", WEBHOOKS % "503", "0 9x30"),
+    one("a door that is open", WEBHOOKS % "200", "0+2x30"),
+    case("publishes that get no confirm", {UNCONFIRMED_PUBLISHES: "0+1x60"},
+         20, "PublishesUnconfirmed"),
+    case("publishes at a restart of the broker", {UNCONFIRMED_PUBLISHES: "0 30x60"}, 20),
+    one("a certificate that is gone", UNUSABLE, "0 1x30", "CertificateRefused"),
+    one("a certificate that was half written", UNUSABLE, "0 1 0x30"),
+    one("attempts that are not recorded", UNRECORDED, "0 0 5x30", "AttemptsUnrecorded"),
+    one("attempts that are recorded", UNRECORDED, "5x30"),
     number("a number without webhooks", "subscription", "wrong", "1x30", "NumberUnsubscribed"),
     number("a number without messages", "fields", "wrong", "1x30", "NumberUnsubscribed"),
     number("a number that was subscribed again", "subscription", "wrong", "1x9 0x30"),
@@ -205,6 +251,15 @@ CASES = [
     case("a number of which one deliverer is late",
         {LOOKED % "a": "0x240", LOOKED % "b": "9000x240"}, 200),
     case("a number that is looked at again", {LOOKED % "a": "0x200 12000x40"}, 220),
+    one("a number that falls silent", SILENT, "0 0 0 1x30", "NumberSilent"),
+    one("a number from which a message came", SILENT, "0 1x10 0x30"),
+    one("a queue that is full", WAITING % ("seconds", 0), "360+60x30", "Waiting"),
+    one("a queue that was full for a moment", WAITING % ("seconds", 0), "0 60 120 0x30"),
+    one("a queue that takes everything again", WAITING % ("seconds", 0), "900x5 0x30"),
+    case("one queue of two partitions",
+         {WAITING % ("seconds", 0): "900x30", WAITING % ("seconds", 1): "900x30"}, 7, "Waiting"),
+    one("much that waits", WAITING % ("bytes", 1), f"{QUARTER + 1}x30", "WaitingNearlyFull"),
+    one("much that has gone out", WAITING % ("bytes", 1), f"{QUARTER + 1}x9 {QUARTER}x30"),
 ]  # fmt: skip
 
 
@@ -213,23 +268,13 @@ def rule(alarm: str) -> dict[str, Any]:
     return found
 
 
-def metrics() -> dict[str, set[str]]:
-    """Name -> labels of everything that the services count, and of what Prometheus adds."""
-    found = {"up": {"job", "service", "instance"}}
-    found |= {name: {"queue", "vhost"} for name in OF_THE_BROKER}
-    for metric in REGISTRY._collector_to_names:
-        for name in REGISTRY._collector_to_names[metric]:
-            found[name] = set(getattr(metric, "_labelnames", ()))
-    return found
-
-
 def test_alarms_name_metrics_and_labels_that_exist() -> None:
-    known = metrics()
+    known = known_metrics()
     for each in RULES:
-        names = re.findall(NAMES, each["expr"])
-        assert names and set(names) <= known.keys(), each["alert"]
+        assert expression_faults(each["expr"], known) == [], each["alert"]
+        names = names_in(each["expr"])
         used = re.findall(r"\$labels\.(\w+)", each["annotations"]["summary"])
-        assert set(used) <= set.union(*(known[name] for name in names)), each["alert"]
+        assert names and set(used) <= set.union(*(known[name] for name in names)), each["alert"]
         assert each["labels"]["severity"] in {"page", "ticket"}
 
 
@@ -257,10 +302,21 @@ def test_archive_queue_alarm_goes_off_at_a_quarter_of_the_queue_limit() -> None:
         assert set(re.findall(r'queue="(.*?)"', each["expr"])) <= {topology.ARCHIVE_QUEUE}
 
 
+def test_consumer_alarm_watches_every_queue() -> None:
+    [pattern] = re.findall(r'queue=~"(.*?)"', rule("PostkamerNoConsumer")["expr"])
+    names = [queue.name for queue in topology.queues(12, ["crm", "open-klant"])]
+    assert [name for name in names if not re.fullmatch(pattern, name)] == []
+
+
+def test_waiting_alarm_goes_off_at_a_quarter_of_the_limit() -> None:
+    bounds = re.findall(r"\d{4,}", rule("PostkamerWaitingNearlyFull")["expr"])
+    assert bounds == [str(WAITING_BYTES // 4)]
+
+
 @pytest.mark.parametrize("alarm", [rule["alert"] for rule in RULES])
 def test_each_alarm_has_a_case_that_fires_and_one_that_stays_silent(alarm: str) -> None:
     """A case in which its metric has no series says nothing of an alarm."""
-    names = set(re.findall(NAMES, rule(alarm)["expr"]))
+    names = names_in(rule(alarm)["expr"])
     fires = [
         alarm in each.alarms
         for each in CASES

@@ -125,7 +125,7 @@ def test_image_is_built_on_a_pinned_python_with_the_version_of_the_project() -> 
 def test_only_the_gateway_is_published_beyond_this_machine() -> None:
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert ports.pop("gateway") == ["8080:8080"]
-    assert ports.keys() == {"sandbox", "prometheus"}
+    assert ports.keys() == {"sandbox", "prometheus", "grafana"}
     assert all(port.startswith("127.0.0.1:") for listed in ports.values() for port in listed)
 
 

@@ -17,6 +17,7 @@ from router.model.changes import OutgoingStatus
 from router.model.work import RoutingContext, WorkUnit
 from router.partition.batch_gaps import GAPS, SOURCES, BatchGapDetector, Gap, GapChanges
 from router.partition.worker import Partition
+from router.store.waiting import LineEnd
 from services import contract
 from services.amqp.consumer import ChannelLost
 from services.amqp.incoming_message import IncomingMessage
@@ -169,8 +170,20 @@ def test_batch_gap_detector_is_bounded() -> None:
     assert changes and not changes.opened
 
 
+class NothingWaiting:
+    """A table of waiting events that is empty."""
+
+    async def is_empty(self, partition: int) -> bool:
+        return True
+
+    async def lines(self, partition: int) -> dict[str, LineEnd]:
+        return {}
+
+
 class StoredGaps:
     """The rows of `router.source` and `router.gap`, of one partition."""
+
+    waiting = NothingWaiting()
 
     def __init__(self) -> None:
         self.next: dict[UUID, int] = {}
@@ -187,8 +200,8 @@ class StoredGaps:
     async def load_gaps(self, partition: int) -> tuple[list[Gap], list[Gap]]:
         return list(self.next.items()), list(self.gaps)
 
-    async def save_gaps(self, partition: int, epoch: int, *changes: Any) -> None:
-        self.save(GapChanges(*changes))
+    async def save_gaps(self, partition: int, epoch: int, gaps: Any) -> None:
+        self.save(GapChanges(*gaps))
 
 
 class BatchesInbox:
@@ -231,5 +244,5 @@ async def test_next_router_of_a_partition_knows_which_batches_came(
     for numbers in holds:
         inbox: Any = BatchesInbox(*numbers)
         with pytest.raises(ChannelLost):
-            await Partition(0, current, store, nothing, nothing).work(inbox)
+            await Partition(0, current, store, nothing, nothing, nothing).work(inbox)
     assert {number for _, number in stored.gaps} == missing
