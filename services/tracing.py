@@ -3,20 +3,23 @@
 A trace begins at the gateway. Its `traceparent` (W3C Trace Context) names the gateway's span, and
 travels with everything that follows from what came in: entries, events, records and the ledger.
 Each later step is a span under that one, so a step that is repeated after a crash adds a span and
-breaks nothing. Without a traceparent there is no span.
+breaks nothing. The gateway draws the sample, and the others follow: without a traceparent, or with
+one that is not sampled, there is no span.
 """
 
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from services import clock
 from services.config.settings import SettingsError
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.trace import Tracer
+    from opentelemetry.trace import Span as OpenSpan
+    from opentelemetry.trace import SpanContext, Tracer
 
 Step = Literal["receive", "decide", "record", "deliver", "send"]
 KINDS: dict[Step, str] = {
@@ -38,6 +41,8 @@ numbers. A phone number, a name, a text or a wamid has no key to travel under.""
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 """OpenTelemetry's own variables for the address of a collector."""
 MISSING = "POSTKAMER_TRACES_URL: needs the extra `tracing` (pip install 'postkamer[tracing]')"
+SAMPLED = frozenset("13579bdf")
+"""Last characters of a traceparent that is sampled."""
 FLUSH_SECONDS = 2.0
 """Longest wait for the collector at the end of a process. One that does not answer must not keep a
 service from ending."""
@@ -48,7 +53,7 @@ _tracer: "Tracer | None" = None
 class Span:
     """A step that goes on. Without tracing it has no traceparent, and does nothing."""
 
-    def __init__(self, span: Any = None) -> None:
+    def __init__(self, span: "OpenSpan | None" = None) -> None:
         self._span = span
         self.traceparent = _format_traceparent(span.get_span_context()) if span else ""
         """Name of this span for the steps that follow; '' without tracing."""
@@ -65,24 +70,25 @@ NO_SPAN = Span()
 
 def begin_trace(step: Step, caller: str = "") -> Span:
     """Begin the first step of a trace, or go on with the trace of a caller that we trust."""
-    return _start(step, caller) if _tracer else NO_SPAN
+    return Span(_start(step, _caller_context(caller))) if _tracer else NO_SPAN
 
 
 def begin(step: Step, traceparent: str) -> Span:
     """Begin a step of a trace that the gateway began."""
-    return _start(step, traceparent) if _tracer and traceparent else NO_SPAN
+    if not _tracer or not _is_sampled(traceparent):
+        return NO_SPAN
+    return Span(_start(step, _context(traceparent)))
 
 
 def record_step(
     step: Step, traceparent: str, seconds: float, *, failed: bool = False, **attributes: object
 ) -> None:
     """Record a step that ends now and took `seconds`."""
-    if not _tracer or not traceparent:
-        return
-    ended = _nanoseconds()
-    span = _start(step, traceparent, ended - round(seconds * 1e9))._span
-    _describe(span, failed, attributes)
-    span.end(ended)
+    if _tracer and _is_sampled(traceparent):
+        ended = _nanoseconds()
+        span = _start(step, _context(traceparent), ended - round(seconds * 1e9))
+        _describe(span, failed, attributes)
+        span.end(ended)
 
 
 def is_on() -> bool:
@@ -128,28 +134,56 @@ def _provider(service: str, url: str) -> "TracerProvider":
     return provider
 
 
-def _start(step: Step, traceparent: str, started: int | None = None) -> Span:
+def _start(step: Step, parent: "Context", started: int | None = None) -> "OpenSpan":
     from opentelemetry.trace import SpanKind
-    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     assert _tracer
-    parent = TraceContextTextMapPropagator().extract({"traceparent": traceparent})
     at = _nanoseconds() if started is None else started
-    return Span(_tracer.start_span(step, parent, SpanKind[KINDS[step]], start_time=at))
+    return _tracer.start_span(step, parent, SpanKind[KINDS[step]], start_time=at)
 
 
-def _describe(span: Any, failed: bool, attributes: Mapping[str, object]) -> None:
+def _caller_context(traceparent: str) -> "Context":
+    """Read a header from outside, which may be of a newer version; nonsense counts as none."""
+    from opentelemetry.context import Context
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    if not traceparent:
+        return Context()
+    return TraceContextTextMapPropagator().extract({"traceparent": traceparent}, Context())
+
+
+def _context(traceparent: str) -> "Context":
+    """Read a traceparent that the gateway wrote. Eight times as fast as reading a caller's."""
+    from opentelemetry import trace
+    from opentelemetry.context import Context
+
+    _, trace_id, span_id, flags = traceparent.split("-")
+    named = trace.SpanContext(
+        int(trace_id, 16), int(span_id, 16), True, trace.TraceFlags(int(flags, 16))
+    )
+    return trace.set_span_in_context(trace.NonRecordingSpan(named), Context())
+
+
+def _is_sampled(traceparent: str) -> bool:
+    """Return True if the last bit of the flags says so; False without a trace."""
+    return traceparent[-1:] in SAMPLED
+
+
+def _describe(span: "OpenSpan", failed: bool, attributes: Mapping[str, object]) -> None:
     if failed:
         from opentelemetry.trace import StatusCode
 
         span.set_status(StatusCode.ERROR)
-    for name, value in attributes.items():
-        if name in ALLOWED and value not in ("", None):
-            known = value if isinstance(value, int) else str(value)
-            span.set_attribute(f"postkamer.{name}", known)
+    span.set_attributes(
+        {
+            f"postkamer.{name}": value if isinstance(value, int) else str(value)
+            for name, value in attributes.items()
+            if name in ALLOWED and value not in ("", None)
+        }
+    )
 
 
-def _format_traceparent(context: Any) -> str:
+def _format_traceparent(context: "SpanContext") -> str:
     flags = int(context.trace_flags)
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{flags:02x}"
 
