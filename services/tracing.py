@@ -75,18 +75,17 @@ def begin_trace(step: Step, caller: str = "") -> Span:
 
 def begin(step: Step, traceparent: str) -> Span:
     """Begin a step of a trace that the gateway began."""
-    if not _tracer or not _is_sampled(traceparent):
-        return NO_SPAN
-    return Span(_start(step, _context(traceparent)))
+    parent = _parent(traceparent)
+    return Span(_start(step, parent)) if parent is not None else NO_SPAN
 
 
 def record_step(
     step: Step, traceparent: str, seconds: float, *, failed: bool = False, **attributes: object
 ) -> None:
     """Record a step that ends now and took `seconds`."""
-    if _tracer and _is_sampled(traceparent):
+    if (parent := _parent(traceparent)) is not None:
         ended = _nanoseconds()
-        span = _start(step, _context(traceparent), ended - round(seconds * 1e9))
+        span = _start(step, parent, ended - round(seconds * 1e9))
         _describe(span, failed, attributes)
         span.end(ended)
 
@@ -152,21 +151,24 @@ def _caller_context(traceparent: str) -> "Context":
     return TraceContextTextMapPropagator().extract({"traceparent": traceparent}, Context())
 
 
-def _context(traceparent: str) -> "Context":
-    """Read a traceparent that the gateway wrote. Eight times as fast as reading a caller's."""
+def _parent(traceparent: str) -> "Context | None":
+    """Read a traceparent that the gateway wrote; None without traces, for a trace that is not
+    sampled, and for one in a form that only a newer version knows."""
+    if not _tracer or traceparent[-1:] not in SAMPLED:
+        return None
     from opentelemetry import trace
     from opentelemetry.context import Context
 
-    _, trace_id, span_id, flags = traceparent.split("-")
-    named = trace.SpanContext(
-        int(trace_id, 16), int(span_id, 16), True, trace.TraceFlags(int(flags, 16))
-    )
+    try:
+        _, trace_id, span_id, flags = traceparent.split("-")
+        named = trace.SpanContext(
+            int(trace_id, 16), int(span_id, 16), True, trace.TraceFlags(int(flags, 16))
+        )
+    except ValueError:
+        return None
+    if not named.is_valid:
+        return None
     return trace.set_span_in_context(trace.NonRecordingSpan(named), Context())
-
-
-def _is_sampled(traceparent: str) -> bool:
-    """Return True if the last bit of the flags says so; False without a trace."""
-    return traceparent[-1:] in SAMPLED
 
 
 def _describe(span: "OpenSpan", failed: bool, attributes: Mapping[str, object]) -> None:

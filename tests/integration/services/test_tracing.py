@@ -78,11 +78,16 @@ def test_trace_of_a_caller_goes_on_and_a_wrong_one_does_not(collector: Collector
     assert len({other.trace for other in collector.spans}) == 1 + len(wrong)
 
 
-def test_step_without_a_trace_is_no_span(collector: Collector) -> None:
+UNKNOWN = ["1", CALLER + "-1", "x-x-x-1", "00-" + "f" * 33 + CALLER[35:], "00-0-0-01"]
+
+
+@pytest.mark.parametrize("traceparent", ["", CALLER[:-1] + "0", *UNKNOWN])
+def test_step_without_a_sampled_trace_is_no_span(collector: Collector, traceparent: str) -> None:
     with in_gateway(collector):
-        tracing.begin("deliver", "").end()
-        tracing.record_step("decide", "", 1)
-    assert collector.spans == []
+        span = tracing.begin("deliver", traceparent)
+        span.end()
+        tracing.record_step("decide", traceparent, 1)
+    assert (span.traceparent, collector.spans) == ("", [])
 
 
 def test_span_carries_no_attribute_that_is_not_allowed(collector: Collector) -> None:
