@@ -32,7 +32,7 @@ COMMANDS = {
     "sandbox": "cli.services:sandbox",
     "sends": "cli.deliveries.sends:group",
     "silence": "cli.silence.silence:group",
-    "status": "cli.status:command",
+    "status": "cli.status.command:command",
     "token": "cli.tokens:group",
     "topology": "cli.topology:group",
     "trace": "cli.trace.command:command",

@@ -42,7 +42,7 @@ from services import clock, metrics
 from services.amqp import topology
 from services.amqp.batcher import BatchLimits, run_batcher
 from services.amqp.connection import BrokerConnection, broker_connection
-from services.amqp.consumer import Consumer, Work, run_consumer
+from services.amqp.consumer import Consumer, Inbox, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
 from services.config.model import Configuration
@@ -53,6 +53,8 @@ from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
 from services.http.application import operations_app
 from services.http.server import serve
+from services.http.service_status import DestinationStatus, ServiceParts
+from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
 from services.postgres.outbox import Relay
@@ -76,7 +78,7 @@ async def deliverer(
     url = settings.database_url.get_secret_value()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool = await enter(connection_pool(url, "postkamer-deliverer", POOL_SIZE))
+        pool = await enter(connection_pool(url, session_name("deliverer"), POOL_SIZE))
         outgoing = await enter(broker_connection(amqp, "deliverer publishes"))
         incoming = await enter(broker_connection(amqp, "deliverer consumes"))
         settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
@@ -85,7 +87,7 @@ async def deliverer(
         networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
         receivers = ReceiverContext(pool, config.department, config.departments, networks, archiver)
         shared = SharedResources(
-            incoming, settlements, replays, SidelinedStore(pool), receivers, attempts.record
+            incoming, settlements, replays, SidelinedStore(pool), receivers, attempts.record, {}
         )
         relays = [
             await enter(background_task(relay.run()))
@@ -103,11 +105,25 @@ async def deliverer(
         read_receipts = await enter(_run_read_receipts(pool, accounts))
         health = await enter(_run_health(pool, accounts, settings.webhook_url))
         count = await enter(background_task(_count_parked(settlements, config.destinations)))
-        app = operations_app(lambda: readiness_problems(pool, consumers))
+        parts = partial(_parts, config, consumers, shared.sessions)
+        app = operations_app(partial(readiness_problems, pool, consumers), parts=parts)
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         deliveries = [task for consumer, tasks in engines for task in (consumer.task, *tasks)]
         links = outgoing.task, incoming.task, attempts.task, report, health
         yield first_failure(*links, count, *relays, *deliveries, *sends, *read_receipts)
+
+
+def _parts(
+    config: Configuration, consumers: Sequence[Consumer], sessions: Mapping[str, Session]
+) -> ServiceParts:
+    return ServiceParts(
+        consumers=tuple(consumer.status for consumer in consumers),
+        destinations=tuple(
+            sessions[each.id].status() if each.id in sessions else DestinationStatus(each.id)
+            for each in config.destinations
+        ),
+        numbers=tuple(number.id for number in config.numbers),
+    )
 
 
 class SharedResources(NamedTuple):
@@ -119,6 +135,8 @@ class SharedResources(NamedTuple):
     sidelined: SidelinedStore
     receivers: ReceiverContext
     record_attempt: RecordAttempt
+    sessions: dict[str, Session]
+    """The session of each destination, once it has one."""
 
 
 def _relays(
@@ -151,7 +169,12 @@ async def run_destination(
         engine = DeliveryAttempt(
             destination, receiver, shared.settlements, settle, shared.record_attempt
         )
-        work: Work = lambda inbox: Session(engine, shared.replays, shared.sidelined, inbox).run()  # noqa: E731
+
+        async def work(inbox: Inbox) -> None:
+            session = Session(engine, shared.replays, shared.sidelined, inbox)
+            shared.sessions[destination.id] = session
+            await session.run()
+
         consumer = await enter(run_consumer(shared.link, queue, BATCHES, work))
         yield consumer, [settle.task, *tasks, *watch]
 

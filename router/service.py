@@ -1,8 +1,9 @@
 """The router as a process: connections, rules, a consumer for each partition, relay, monitors."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from router.active_rules import ActiveRules
 from router.budget_monitor import BudgetMonitor
@@ -15,7 +16,7 @@ from router.timer_relay import TimerRelay
 from services import clock
 from services.amqp import topology
 from services.amqp.connection import broker_connection
-from services.amqp.consumer import run_consumer
+from services.amqp.consumer import Consumer, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
 from services.config.loader import LoadedConfig
@@ -24,6 +25,8 @@ from services.config.reload import ActiveVersion
 from services.config.settings import RouterSettings, derive_key
 from services.http.application import operations_app
 from services.http.server import serve
+from services.http.service_status import PartitionStatus, ServiceParts
+from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, connection_pool
 from services.tasks import background_task
@@ -43,7 +46,7 @@ async def router(
     config = loaded.config
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool = await enter(connection_pool(url, "postkamer-router", POOL_SIZE))
+        pool = await enter(connection_pool(url, session_name("router"), POOL_SIZE))
         outgoing = await enter(broker_connection(amqp, "router publishes"))
         incoming = await enter(broker_connection(amqp, "router consumes"))
         store = Store(pool)
@@ -53,17 +56,22 @@ async def router(
         version = ActiveVersion(loaded)
         rules_task = await enter(background_task(rules.run(settings.config, version)))
         destinations = Publisher(outgoing, topology.DESTINATIONS)
-        partitions = PartitionPublisher(outgoing, clock.new_id(), config.partitions)
-        consumers = []
-        for n, queue in enumerate(_partitions(config)):
-            partition = Partition(n, rules.context, store, archive, destinations, partitions)
-            consumers.append(await enter(run_consumer(incoming, queue, FRAMES, partition.work)))
+        batches = PartitionPublisher(outgoing, clock.new_id(), config.partitions)
+        partitions = [
+            Partition(n, rules.context, store, archive, destinations, batches)
+            for n in range(config.partitions)
+        ]
+        consumers = [
+            await enter(run_consumer(incoming, queue, FRAMES, partition.work))
+            for queue, partition in zip(_partitions(config), partitions, strict=True)
+        ]
         side_tasks = await enter(_side_tasks(amqp, config, pool, store, rules))
 
         async def problems() -> list[str]:
             return rules.problems() + await readiness_problems(pool, consumers)
 
-        operations = operations_app(problems, lambda: version.status)
+        parts = partial(_parts, consumers, partitions)
+        operations = operations_app(problems, lambda: version.status, parts)
         await enter(serve(operations, settings.bind, settings.router_ops_port))
         consumer_tasks = [consumer.task for consumer in consumers]
         links = outgoing.task, incoming.task
@@ -90,6 +98,13 @@ async def _side_tasks(
             SilenceMonitor(pool, rules.context).run(),
         )
         yield [link.task, *[await enter(background_task(work)) for work in works]]
+
+
+def _parts(consumers: Sequence[Consumer], partitions: Sequence[Partition]) -> ServiceParts:
+    return ServiceParts(
+        consumers=tuple(consumer.status for consumer in consumers),
+        partitions=tuple(PartitionStatus(each.number, each.epoch) for each in partitions),
+    )
 
 
 def _partitions(config: Configuration) -> list[topology.Queue]:

@@ -79,6 +79,13 @@ class Report(msgspec.Struct, frozen=True):
     fields: Mapping[str, object] = {}
 
 
+class Failure(msgspec.Struct, frozen=True):
+    """The destination fails since then, and for this reason at last."""
+
+    since: float
+    reason: str
+
+
 class PollSoon(msgspec.Struct, frozen=True):
     """Poll the tables before their time: a conversation may have more in them."""
 
@@ -106,6 +113,8 @@ class Scheduler:
         self._paused_by_operator: bool | None = None
         """None until it is known; nothing starts before."""
         self._stopped = False
+        self.failure: Failure | None = None
+        """The failure that pauses the destination; None while it works."""
         self._not_before = 0.0
         """End of the pause: nothing starts before."""
         self._probe_at: float | None = None
@@ -310,6 +319,7 @@ class Scheduler:
         """The destination failed once more."""
         probes, several = self._breaker.probes, len(self._failing) > 1
         wait = wait_before_probe(probes, answer.retry_after, chance, several=several)
+        self.failure = Failure(self.failure.since if self.failure else now, verdict.reason)
         self._breaker.on_failure()
         self._window.on_failure(now)
         self._not_before = self._probe_at = max(self._not_before, now + wait)
@@ -326,4 +336,5 @@ class Scheduler:
         if not self._breaker.probes:
             return []
         self._breaker.probes = 0
+        self.failure = None
         return [Report("info", "destination.resumed")]

@@ -7,6 +7,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -29,9 +30,10 @@ from deliverer.crm.scheduler import (
     StartDelivery,
 )
 from deliverer.crm.sidelined import SidelinedDelivery
-from services import metrics
+from services import clock, metrics
 from services.amqp.consumer import ChannelLost, ConsumerStopping, Inbox
 from services.amqp.incoming_message import IncomingMessage
+from services.http.service_status import DestinationStatus
 from services.postgres.database import retry_while_unavailable
 from services.tasks import background_task
 
@@ -71,6 +73,18 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._poll_soon = asyncio.Event()
+
+    def status(self) -> DestinationStatus:
+        """Return the state of the destination, as the operations port shows it."""
+        scheduler, failure = self._scheduler, self._scheduler.failure
+        ago = timedelta(seconds=self._loop.time() - failure.since) if failure else None
+        return DestinationStatus(
+            self._id,
+            scheduler.concurrency,
+            scheduler.sidelined_conversations,
+            clock.now() - ago if ago is not None else None,
+            failure.reason if failure else "",
+        )
 
     async def run(self) -> None:
         """Deliver until the channel is lost or the consumer stops."""

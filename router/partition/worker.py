@@ -91,6 +91,8 @@ class Partition:
         partitions: PartitionPublisher,
     ) -> None:
         self.number = number
+        self.epoch: int | None = None
+        """Epoch of this process as the writer; None until the first message of a channel."""
         self._context, self._store = context, store
         self._archive, self._destinations, self._partitions = archive, destinations, partitions
         self._gaps = BatchGapDetector()
@@ -104,10 +106,12 @@ class Partition:
         The epoch is taken at the first delivery: only then is it certain that no other router is
         active on the queue.
         """
+        self.epoch = None
         table = self._store.waiting
         async with background_task(wake_holder(self.number, table, self._partitions)) as waking:
             messages = await first_or_watchdog(inbox.take(FRAMES), waking)
         epoch = await retry_while_unavailable(lambda: self._store.take_epoch(self.number), "epoch")
+        self.epoch = epoch
         log.info("partition.held", partition=self.number, epoch=epoch)
         load = partial(self._store.load_gaps, self.number)
         self._gaps = BatchGapDetector(*await retry_while_unavailable(load, "gaps"))

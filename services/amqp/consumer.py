@@ -20,6 +20,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 from services import clock, metrics
 from services.amqp.connection import BROKER_ERRORS, FIRST_WAIT, LONGEST_WAIT, BrokerConnection
 from services.amqp.incoming_message import IncomingMessage
+from services.amqp.queue_status import ConsumerStatus
 from services.amqp.topology import Queue
 from services.backoff import Backoff
 from services.tasks import background_task, cancel_and_wait
@@ -157,6 +158,14 @@ class Consumer:
         self.confirmed_by_broker = False
         """True while the broker confirms that this consumer exists."""
         self.drain = DrainWatch()
+
+    @property
+    def status(self) -> ConsumerStatus:
+        is_confirmed, inbox = self.confirmed_by_broker, self._inbox
+        has_had = inbox is not None and inbox.last_delivery is not None
+        # With a single active consumer the broker counts that one alone, and tells it nothing.
+        is_active = has_had or not self.queue.single_active_consumer
+        return ConsumerStatus(self.queue.name, is_confirmed, is_confirmed and is_active)
 
     async def run(self) -> None:
         backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)

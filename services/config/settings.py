@@ -217,11 +217,16 @@ class ApiSettings(BaseModel):
 
 
 class StatusSettings(BaseModel):
-    """Addresses at which the services show their status."""
+    """Addresses of what `postkamer status` asks; only the services have one by default."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     ops_urls: OpsUrls = Field(default=OPS_URLS, validate_default=True)
+    config: Path | None = None
+    database_url: DatabaseUrl | None = None
+    amqp_url: AmqpUrls | None = None
+    broker_metrics_url: Url | None = None
+    """RabbitMQ's metrics, such as `http://rabbitmq:15692/metrics`."""
 
 
 class GatewaySettings(Settings, TokenSettings):

@@ -2,9 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import asyncpg
 import structlog
@@ -65,6 +65,45 @@ async def read_database_version(url: str) -> str:
         return str(await connection.fetchval("show server_version"))
     finally:
         await connection.close()
+
+
+class Query(NamedTuple):
+    """A statement with its parameters."""
+
+    sql: str
+    parameters: tuple[object, ...] = ()
+
+
+@asynccontextmanager
+async def reading_connection(
+    url: str, name: str, seconds: float
+) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
+    """Connect once, to read: the connection and each statement have at most `seconds`.
+
+    The connection is dropped at the end, since saying goodbye to a hung server takes long.
+    """
+    limits = {"application_name": name, "default_transaction_read_only": "on"}
+    connection = await asyncpg.connect(
+        url, timeout=seconds, command_timeout=seconds, server_settings=limits | SESSION_SETTINGS
+    )
+    try:
+        yield connection
+    finally:
+        connection.terminate()
+
+
+async def run_queries(
+    connection: "asyncpg.Connection[asyncpg.Record]", queries: Mapping[str, Query]
+) -> AsyncGenerator[tuple[str, "list[dict[str, object]] | asyncpg.PostgresError"], None]:
+    """Yield the rows of each query, or the error that the server answered. DATABASE_ERRORS if it
+    does not answer."""
+    for name, (sql, parameters) in queries.items():
+        try:
+            rows = [dict(row) for row in await connection.fetch(sql, *parameters)]
+        except asyncpg.PostgresError as error:
+            yield name, error
+        else:
+            yield name, rows
 
 
 def is_transient(error: BaseException) -> bool:

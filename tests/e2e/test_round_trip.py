@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from deploy.grafana.__main__ import DASHBOARDS
+from services.amqp import topology
 from tests.support.citizens import NUMBER, phone, post, signature, text, webhook
 from tests.support.e2e.crm_desk import AUTHOR, Desk, wrote
 from tests.support.installation import NEIGHBOUR_NUMBER, frozen_database
@@ -252,11 +253,31 @@ async def test_webhooks_are_taken_without_a_database_and_the_api_answers_503(wat
     await until(lambda: watch.events("nodb"), bool, 30)
 
 
+async def test_status_shows_who_does_what(watch: Watch) -> None:
+    town, broker = watch.town, {"POSTKAMER_AMQP_URL": watch.town.broker.url}
+    status = msgspec.json.decode(await asyncio.to_thread(town.says, "status", "--json", **broker))
+    assert [each["ready"] for each in status["services"]] == [True] * 4
+    assert status["others"] == [], "the database knows no others"
+    instances = {each["name"]: each["instance"] for each in status["services"]}
+    partition = status["partitions"][topology.partition_of(NUMBER, len(status["partitions"]))]
+    assert partition["queue"]["owner"] == f"router {instances['router']}"
+    assert partition["epoch"] >= 1
+    owners = {each["queue"]["owner"] for each in status["destinations"]}
+    assert owners == {f"deliverer {instances['deliverer']}"}
+    assert status["archive"]["queue"]["owner"] == f"archiver {instances['archiver']}"
+    assert status["archive"]["entries"] > 0
+    files = next(each for each in status["disk"] if each["name"] == "files")
+    assert 0 < files["free"] < files["total"]
+    assert status["faults"] == status["notAsked"] == []
+
+
 async def test_logs_and_metrics_hold_no_personal_data(watch: Watch) -> None:
     town, seen = watch.town, watch.town.logs()
     for name in ("gateway", "router", "deliverer", "archiver"):
-        async with watch.session.get(f"{town.operations(name)}/metrics") as answer:
-            seen += await answer.text()
+        for path in ("/metrics", "/health/status"):
+            async with watch.session.get(town.operations(name) + path) as answer:
+                seen += await answer.text()
+    seen += await asyncio.to_thread(town.says, "status")
     assert "partition.held" in seen
     for private in ("3161000", "Sanne", "container is vol", "wamid.", "morgen langs", "citizen1"):
         assert private not in seen

@@ -153,10 +153,11 @@ class Installation:
         self.broker.kill()
         self.database.kill()
 
-    def says(self, *arguments: str) -> str:
-        """Output of an operator's command, run as the owner of the database, also when it fails."""
+    def says(self, *arguments: str, **more: str) -> str:
+        """Output of an operator's command, run as the owner of the database, also when it fails.
+        `more` are settings."""
         owner = {"POSTKAMER_DATABASE_URL": self.database.url}
-        settings = self._settings("operator") | owner
+        settings = self._settings("operator") | owner | more
         done = CliRunner().invoke(main, arguments, env=settings)
         if done.exception and not isinstance(done.exception, SystemExit):
             raise done.exception

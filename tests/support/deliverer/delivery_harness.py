@@ -212,7 +212,8 @@ class Harness:
 
     def session(self) -> Session:
         tables: Any = self.tables
-        return Session(self._engine, tables, tables, self.inbox)
+        self.current = Session(self._engine, tables, tables, self.inbox)
+        return self.current
 
     async def run_until(self, holds: Callable[[], bool]) -> None:
         """Work until this holds; then stop in order."""

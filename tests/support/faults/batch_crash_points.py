@@ -19,7 +19,7 @@ DONE = "nothing"
 """Point of a decision that was wholly done when the router died."""
 CRM, OTHER_CRM = "crm", "crm-2"
 REACH_SECONDS = 15.0
-SESSIONS = "select count(*) from pg_stat_activity where application_name = 'postkamer-router'"
+SESSIONS = "select count(*) from pg_stat_activity where application_name like 'postkamer-router %'"
 
 Hold = Callable[[Watch, Witness], AbstractAsyncContextManager[None]]
 

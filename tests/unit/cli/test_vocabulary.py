@@ -50,6 +50,7 @@ OWN = {
     "route replay": {"--before", "--examples"},
     "sends settle": {"--saw"},
     "silence simulate": {"--per-day", "--seed"},
+    "status": {"--watch"},
     "token add": {"--role", "--people", "--per-second", "--burst", "--note"},
 }  # fmt: skip
 """Options that one command has alone."""

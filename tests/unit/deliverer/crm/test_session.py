@@ -9,7 +9,7 @@ import pytest
 from deliverer.crm.response_policy import FIRST_WAIT, LONGEST_WAIT
 from deliverer.crm.scheduler import PACE_SECONDS, StartDelivery
 from deliverer.transport.response import Response
-from services import contract, metrics
+from services import clock, contract, metrics
 from services.amqp.consumer import ChannelLost
 from services.contract import Delivery
 from tests.support.deliverer.delivery_harness import (
@@ -54,8 +54,13 @@ async def test_dead_destination_is_probed_ever_later_until_it_answers() -> None:
     task = asyncio.create_task(harness.deliver(*spread(range(24), "abcdefgh")))
     await asyncio.sleep(10)
     assert metric("destination_paused") == 1
+    status = harness.current.status()
+    assert (status.reason, status.window) == ("the destination answered 503", 1)
+    assert status.paused_since
+    assert 8 < (clock.now() - status.paused_since).total_seconds() < 10
     await task
     assert metric("destination_paused") == 0
+    assert harness.current.status().paused_since is None
     moments = [at for at, _ in harness.crm.asked]
     assert len(set(moments[:4])) == 1, "failures together count once"
     assert harness.crm.most == 4
