@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
 from deliverer.audit.recorder import RecordAttempt, attempt_recorder
-from deliverer.crm.attempt import DeliveryAttempt
+from deliverer.crm.attempt import DeliveryAttempt, Receiver
+from deliverer.crm.condition_store import ConditionStore
 from deliverer.crm.destination_kind import Credentials, ReceiverContext
 from deliverer.crm.replays import Replays
 from deliverer.crm.scheduler import BATCHES
-from deliverer.crm.session import Session
+from deliverer.crm.session import DeliveryTables, Session
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.destinations import DESTINATIONS
@@ -35,6 +37,9 @@ from deliverer.meta.read_receipt_store import ReadReceiptStore
 from deliverer.meta.read_receipts import ATTEMPT_SECONDS, MAX_IN_FLIGHT, ReadReceiptSender
 from deliverer.meta.send_loop import WINDOW, SendLoop
 from deliverer.meta.send_outcomes import outcome_outbox
+from deliverer.owners.notice_delivery import EndedNotice, notice_record
+from deliverer.owners.notice_sender import OwnedDestination, OwnerNotices
+from deliverer.owners.notice_store import NoticeStore
 from deliverer.transport.connection_reuse import ConnectionReuse
 from deliverer.transport.http_client import http_client
 from deliverer.transport.server_certificate import fetch_certificate
@@ -83,21 +88,18 @@ async def deliverer(
         incoming = await enter(broker_connection(amqp, "deliverer consumes"))
         settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
         attempts = await enter(attempt_recorder(Publisher(outgoing, topology.ARCHIVE)))
-        replays = Replays(pool, clock.new_id())
+        tables = DeliveryTables(
+            Replays(pool, clock.new_id()), SidelinedStore(pool), ConditionStore(pool)
+        )
         networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
         receivers = ReceiverContext(pool, config.department, config.departments, networks, archiver)
-        shared = SharedResources(
-            incoming, settlements, replays, SidelinedStore(pool), receivers, attempts.record, {}
-        )
+        shared = SharedResources(incoming, settlements, tables, receivers, attempts.record, {})
         relays = [
             await enter(background_task(relay.run()))
             for relay in _relays(pool, shared, outgoing, config.partitions)
         ]
-        engines = [
-            await enter(run_destination(shared, destination, credentials[destination.id]))
-            for destination in config.destinations
-        ]
-        consumers = [consumer for consumer, _ in engines]
+        running = await enter(_run_destinations(shared, config.destinations, credentials))
+        consumers = [each.consumer for each in running.values()]
         report = await enter(drained_queue_reports(pool, consumers))
         scanner = configured_scanner(settings.scanner_url, config, SCAN_SECONDS)
         files = MediaSource(ObjectStore(settings.object_store), scanner)
@@ -105,12 +107,22 @@ async def deliverer(
         read_receipts = await enter(_run_read_receipts(pool, accounts))
         health = await enter(_run_health(pool, accounts, settings.webhook_url))
         count = await enter(background_task(_count_parked(settlements, config.destinations)))
-        parts = partial(_parts, config, consumers, shared.sessions)
-        app = operations_app(partial(readiness_problems, pool, consumers), parts=parts)
+        app = operations_app(
+            partial(readiness_problems, pool, consumers),
+            parts=partial(_parts, config, consumers, shared.sessions),
+        )
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
-        deliveries = [task for consumer, tasks in engines for task in (consumer.task, *tasks)]
+        notices = await enter(_owner_notices(pool, config, credentials, running).run())
+        deliveries = [task for each in running.values() for task in each.tasks]
         links = outgoing.task, incoming.task, attempts.task, report, health
-        yield first_failure(*links, count, *relays, *deliveries, *sends, *read_receipts)
+        yield first_failure(*links, count, *relays, *deliveries, *notices, *sends, *read_receipts)
+
+
+class RunningDestination(NamedTuple):
+    consumer: Consumer
+    receiver: Receiver
+    tasks: list["asyncio.Task[None]"]
+    """Consumer, writer of settlements, watcher of the certificates, and tasks of its kind."""
 
 
 def _parts(
@@ -131,8 +143,7 @@ class SharedResources(NamedTuple):
 
     link: BrokerConnection
     settlements: Settlements
-    replays: Replays
-    sidelined: SidelinedStore
+    tables: DeliveryTables
     receivers: ReceiverContext
     record_attempt: RecordAttempt
     sessions: dict[str, Session]
@@ -142,22 +153,46 @@ class SharedResources(NamedTuple):
 def _relays(
     pool: Pool, shared: SharedResources, outgoing: BrokerConnection, count: int
 ) -> list[Relay[Any]]:
-    """Return the relays of outcomes, found commands and settlements. The first two have a publisher
-    each, since a source has one unconfirmed publish into a partition at a time."""
+    """Return the relays of outcomes, found commands, settlements and notices to owners. The first
+    two have a publisher each, since a source has one unconfirmed publish into a partition at a
+    time."""
     outcomes, found = (PartitionPublisher(outgoing, clock.new_id(), count) for _ in range(2))
     return [
         Relay(outcome_outbox(pool), outcomes.publish_by_number),
         Relay(command_outbox(pool), found.publish_by_number),
-        Relay(shared.replays.outbox, shared.settlements.publish),
+        Relay(shared.tables.replays.outbox, shared.settlements.publish),
+        Relay(NoticeStore(pool).outbox, partial(_publish_notices, shared.settlements)),
     ]
+
+
+@asynccontextmanager
+async def _run_destinations(
+    shared: SharedResources,
+    destinations: Sequence[Destination],
+    credentials: Mapping[str, Credentials],
+) -> AsyncIterator[dict[str, RunningDestination]]:
+    async with AsyncExitStack() as stack:
+        yield {
+            each.id: await stack.enter_async_context(
+                run_destination(shared, each, credentials[each.id])
+            )
+            for each in destinations
+        }
+
+
+async def _publish_notices(
+    settlements: Settlements, notices: list[EndedNotice]
+) -> list[EndedNotice]:
+    """Return the notices once the archive's queue has their records."""
+    await settlements.publish_records([notice_record(notice) for notice in notices])
+    return notices
 
 
 @asynccontextmanager
 async def run_destination(
     shared: SharedResources, destination: Destination, credentials: Credentials
-) -> AsyncIterator[tuple[Consumer, list["asyncio.Task[None]"]]]:
-    """Run one destination. Yield its consumer and its other tasks: the writer of settlements, the
-    watcher of its certificates, and the tasks of its kind."""
+) -> AsyncIterator[RunningDestination]:
+    """Run one destination."""
     queue = next(q for q in topology.queues(0, [destination.id]) if q.kind == "destination")
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -171,12 +206,39 @@ async def run_destination(
         )
 
         async def work(inbox: Inbox) -> None:
-            session = Session(engine, shared.replays, shared.sidelined, inbox)
+            session = Session(engine, shared.tables, inbox)
             shared.sessions[destination.id] = session
             await session.run()
 
         consumer = await enter(run_consumer(shared.link, queue, BATCHES, work))
-        yield consumer, [settle.task, *tasks, *watch]
+        own = consumer.task, settle.task
+        yield RunningDestination(consumer, receiver, [*own, *tasks, *watch])
+
+
+def _owner_notices(
+    pool: Pool,
+    config: Configuration,
+    credentials: Mapping[str, Credentials],
+    running: Mapping[str, RunningDestination],
+) -> OwnerNotices:
+    """Return what tells the owners of destinations."""
+    tenants = {each.destination: each.tenant for each in reversed(config.departments)}
+    owned = [
+        OwnedDestination(
+            each.id,
+            each.owners,
+            tenants.get(each.id, config.tenants[0].id),
+            partial(_certificate_end, credentials[each.id]),
+        )
+        for each in config.destinations
+        if each.owners
+    ]
+    receivers = {id: each.receiver for id, each in running.items()}
+    return OwnerNotices(NoticeStore(pool), owned, receivers)
+
+
+def _certificate_end(credentials: Credentials) -> datetime | None:
+    return credentials.certificates.not_after if credentials.certificates else None
 
 
 @asynccontextmanager

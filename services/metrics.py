@@ -214,6 +214,17 @@ webhook_certificate_not_after = _gauge(
     "End of the certificate of the address to which a number's webhooks are sent",
     "number",
 )
+owner_notices = _counter(
+    "postkamer_owner_notices_total",
+    "Attempts to tell who owns a destination about its state",
+    "destination",
+    "outcome",
+)
+owner_unreached = _gauge(
+    "postkamer_owner_unreached_seconds",
+    "How long the oldest notice waits that the owner of a destination did not get",
+    "destination",
+)
 number_silent = _gauge(
     "postkamer_number_silent", "1 while a number is silent for longer than is usual", "number"
 )

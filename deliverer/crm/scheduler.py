@@ -18,6 +18,7 @@ import msgspec
 
 from deliverer.crm.breaker import SIDELINE_WAITS, DestinationBreaker
 from deliverer.crm.concurrency_window import ConcurrencyWindow
+from deliverer.crm.condition import WORKING, Condition, failing_condition
 from deliverer.crm.lanes import Job, Lanes
 from deliverer.crm.response_policy import FIRST_RETRY_AFTER, Verdict, wait_before_probe
 from deliverer.crm.sidelined import Sidelined, SidelinedDelivery
@@ -102,6 +103,8 @@ class Scheduler:
             DestinationBreaker(),
             ConcurrencyWindow(window),
         )
+        self.condition: Condition | None = None
+        """Condition of the destination; None before its first answer."""
         self._pacer = Pacer(per_second) if per_second else None
         self._sidelined = Sidelined()
         self._in_flight = self._in_flight_from_table = self._batches = 0
@@ -322,6 +325,7 @@ class Scheduler:
         self.failure = Failure(self.failure.since if self.failure else now, verdict.reason)
         self._breaker.on_failure()
         self._window.on_failure(now)
+        self.condition = failing_condition(answer, verdict)
         self._not_before = self._probe_at = max(self._not_before, now + wait)
         level: Literal["error", "warning"] = "error" if verdict.alarm else "warning"
         fields = {"reason": verdict.reason, "attempt": probes}
@@ -329,6 +333,7 @@ class Scheduler:
 
     def _on_response(self, verdict: Verdict) -> list[Action]:
         """The destination answered; if it accepted the delivery, it works."""
+        self.condition = WORKING
         if verdict.outcome == "settled":
             self._breaker.on_success()
             self._failing.clear()

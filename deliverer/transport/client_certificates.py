@@ -182,6 +182,11 @@ class Certificates:
         """Return the context for new connections. Existing connections keep theirs."""
         return self._loaded.context
 
+    @property
+    def not_after(self) -> datetime | None:
+        """End of our client certificate; None if we show none."""
+        return self._loaded.not_after
+
     async def watch(self, seconds: float = POLL_SECONDS) -> None:
         """Report the expiry, and reload changed files for as long as this runs."""
         self.report_expiry()

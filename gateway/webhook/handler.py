@@ -84,6 +84,8 @@ class Webhook:
         self._config, self._owners = config, numbers_by_provider_id(config)
         self._budget = BodyBudget(BODIES_IN_FLIGHT_BYTES, RESERVED_BYTES)
         self._hashing = asyncio.Semaphore(HASHING_THREADS)
+        for status in (200, 503):  # shown at 0, or the first one is no increase to Prometheus
+            _request_counter(status)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes, the most used first: aiohttp tries them in this order."""

@@ -296,6 +296,9 @@ async def test_metrics_pages_show_what_dashboards_and_alarms_ask_for(watch: Watc
     known = known_metrics()
     assert [fault for query in asked for fault in expression_faults(query, known | shown)] == []
     assert len(shown.keys() & set[str]().union(*map(names_in, asked))) > SHOWN
+    async with watch.session.get(f"{watch.town.operations('gateway')}/metrics") as answer:
+        counted = await answer.text()
+    assert 'webhook_requests_total{status="503"}' in counted, "the first one must be an increase"
 
 
 async def test_api_answers_in_seconds_while_the_database_hangs(watch: Watch) -> None:

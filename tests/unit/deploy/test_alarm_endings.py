@@ -31,10 +31,12 @@ ENDINGS = {
         'postkamer_waiting_bytes{destination="crm",partition="0"}',
         "6000000000x20 1000x90",
     ),
+    "OwnerUnreached": ('postkamer_owner_unreached_seconds{destination="crm"}', "950x20 0x90"),
     "NumberSilent": ('postkamer_number_silent{number="1"}', RAISED),
     "SendsUnconfirmed": ('postkamer_sends_unconfirmed{number="1"}', RAISED),
     "DatabaseAway": ('postkamer_database_waits{service="router"}', RAISED),
     "ServiceDown": ('up{job="postkamer",service="router"}', "1 0x20 1x90"),
+    "InstanceDown": ('up{job="postkamer",service="archiver"}', "1 0x20 1x90"),
     "RulesRefused": ("postkamer_rules_refused", RAISED),
     "TimeoutsLate": ("postkamer_timeouts_late_seconds", "0 400+60x20 0x90"),
     "HeldLong": ("postkamer_held_seconds", "0 86500+60x20 0x90"),
@@ -58,7 +60,7 @@ ENDINGS = {
     "Quarantined": ('postkamer_quarantine{service="router"}', RAISED),
     "FilesWait": ('postkamer_media_waiting_seconds{state="fetched"}', "86500+60x20 0x90"),
     "FilesAreLost": (
-        'postkamer_media_waiting_seconds{state="waiting"}', f"{5 * DAY + 100}+60x20 0x90"
+        'postkamer_media_waiting_seconds{state="waiting"}', f"{2 * DAY + 100}+60x20 0x90"
     ),
     "FileQuarantined": ('postkamer_media_total{outcome="quarantined"}', ONCE),
     "FileDamaged": ("postkamer_media_damaged_total", ONCE),
@@ -73,7 +75,6 @@ ENDINGS = {
     "RequestOverdue": ('postkamer_requests{tenant="almelo",state="overdue"}', RAISED),
     "BudgetNearlySpent": ('postkamer_budget_used_ratio{tenant="almelo"}', "0.9x20 0x90"),
     "BudgetSpent": ('postkamer_budget_used_ratio{tenant="almelo"}', "1.1x20 0x90"),
-    "BatchMissing": ('postkamer_batches_missing{partition="0"}', RAISED),
     "BalanceMissing": ('postkamer_balance_missing{equation="send"}', RAISED),
     "BalanceDiffers": ("postkamer_balance_differences", RAISED),
     "BalanceStands": ("postkamer_balance_round_timestamp_seconds", "60x25 1560+60x90"),
@@ -132,6 +133,7 @@ TOGETHER = {
 }
 """Alarms that go off with a milder one."""
 AT = {
+    "DoorShut": 12,
     "ArchiveStands": 25,
     "PartitionWaits": 18,
     "BalanceStands": 24,

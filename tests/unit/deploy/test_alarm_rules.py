@@ -9,6 +9,7 @@ import yaml
 
 from deliverer.destinations.openklant.desk.task_status import TaskStatus
 from deliverer.meta.graph_api import STOPPED, Failed, Sent
+from deliverer.owners.notice_sender import OUTCOMES
 from router.model.work import UNPROVEN
 from router.partition.waiting import WAITING_BYTES
 from services.amqp import topology
@@ -17,6 +18,8 @@ from tests.support.promtool import FOLDER, AlarmCase, load_rules, needs_promtool
 
 RULES = load_rules()
 QUARTER = 5 * 10**9
+MAY_WAKE = 6
+"""More are no longer answered by night."""
 DAY = 86400
 
 NOTICES = 'postkamer_notice_alarms_total{field="security",event="PIN_CHANGED"}'
@@ -31,7 +34,9 @@ PARKED = 'postkamer_parked{queue="crm"}'
 SPENT = 'postkamer_budget_used_ratio{tenant="almelo"}'
 REQUESTS = 'postkamer_requests{tenant="almelo",state="%s"}'
 WAITS_FOR_DATABASE = 'postkamer_database_waits{service="router"}'
-UP = 'up{job="postkamer",service="deliverer",instance="deliverer:9082"}'
+UP = 'up{job="postkamer",service="%s",instance="%s:9082"}'
+UNREACHED = 'postkamer_owner_unreached_seconds{destination="crm"}'
+TOLD = 'postkamer_owner_notices_total{destination="crm",outcome="%s"}'
 WAITS = 'postkamer_media_waiting_seconds{state="%s"}'
 ENDED = 'postkamer_media_total{outcome="%s"}'
 DAMAGED = "postkamer_media_damaged_total"
@@ -47,7 +52,6 @@ REFUSED, LATE = "postkamer_rules_refused", "postkamer_timeouts_late_seconds"
 HELD = "postkamer_held_seconds"
 GONE, DIFFERENCES = 'postkamer_balance_missing{equation="%s"}', "postkamer_balance_differences"
 DRAWN_UP = "postkamer_balance_round_timestamp_seconds"
-MISSING = 'postkamer_batches_missing{partition="0"}'
 CONSUMERS = 'rabbitmq_queue_consumers{queue="%s",vhost="postkamer"}'
 IN_PARTITION = 'rabbitmq_queue_messages{queue="router.partition.0",vhost="postkamer"}'
 BLOCKED = 'postkamer_broker_blocked{service="gateway",link="%s"}'
@@ -111,8 +115,13 @@ CASES = [
     one("a message that was confirmed late", UNCONFIRMED, "0 1 1 0 0 0x30"),
     one("a database that is away", WAITS_FOR_DATABASE, "0 1x30", "DatabaseAway"),
     one("a database that was started again", WAITS_FOR_DATABASE, "0 1 1 0x30"),
-    one("a service that is gone", UP, "1 1 0x30", "ServiceDown"),
-    one("a service that was started again", UP, "1 0 1x30"),
+    case("a service that is gone", {UP % ("router", "a"): "1 1 0x30"}, 8, "ServiceDown"),
+    case("a machine that is started again", {UP % ("deliverer", "a"): "1 0x3 1x30"}, 4),
+    case("a router with a stand-by that is gone",
+         {UP % ("router", "a"): "1x30", UP % ("router", "b"): "1 0x30"}, 7, "InstanceDown"),
+    case("both routers", {UP % ("router", "a"): "1 0x30", UP % ("router", "b"): "1 0x30"},
+         7, "ServiceDown"),
+    case("an archiver that is gone", {UP % ("archiver", "a"): "1 0x30"}, 7, "InstanceDown"),
     one("rules that are refused", REFUSED, "0 0 0 0 1 1 1 1", "RulesRefused"),
     one("rules that are taken", REFUSED, "0 1 1 0 0 0x30"),
     case("services with rules of their own",
@@ -180,7 +189,7 @@ CASES = [
     one("a budget of another month", SPENT, "1.2x3 0 0x30"),
     one("a file that is not scanned", WAITS % "fetched", "86500+60x30", "FilesWait"),
     one("a file that waits for now", WAITS % "waiting", "3600+60x30"),
-    one("a file that will be gone", WAITS % "waiting", f"{5 * DAY + 60}+60x30",
+    one("a file that will be gone", WAITS % "waiting", f"{2 * DAY + 60}+60x30",
         "FilesAreLost", "FilesWait"),
     one("a file in quarantine", ENDED % "quarantined", "0 0 1x9", "FileQuarantined"),
     one("files as they should be", ENDED % "available", "0+5x30"),
@@ -190,14 +199,13 @@ CASES = [
     one("a request that is due", REQUESTS % "soon", "1x30", "RequestEnds"),
     one("a request that is overdue", REQUESTS % "overdue", "1x30", "RequestOverdue"),
     one("a delivery that is nowhere", GONE % "delivery", "0 0 0 1x9", "BalanceMissing"),
-    one("a batch on the balance", GONE % "batch", "0 0 1x30"),
+    one("a batch that did not come", GONE % "batch", "0 0 0 1x9", "BalanceMissing"),
+    one("a balance without a gap", GONE % "batch", "0x30"),
     one("a balance that does not add up", DIFFERENCES, "0 1x30", "BalanceDiffers"),
     one("a balance between two counts", DIFFERENCES, "0 1 1 0x30"),
     case("a balance of an hour ago", {DRAWN_UP: "60x60"}, 30, "BalanceStands"),
     case("a balance of half a minute ago", {DRAWN_UP: "0+60x60"}, 30),
     case("an archiver that has just started", {DRAWN_UP: "0x60"}, 30),
-    one("a batch that did not come", MISSING, "0 0 0 1x9", "BatchMissing"),
-    one("batches that all came", MISSING, "0x30"),
     one("a partition without a router", CONSUMERS % "router.partition.1", "1 1 0x30", "NoConsumer"),
     one("a destination without a deliverer", CONSUMERS % "deliverer.destination.crm", "0x30",
         "NoConsumer"),
@@ -210,8 +218,17 @@ CASES = [
     one("a broker that took nothing once", BLOCKED % "publishing", "0 1 0x30"),
     case("a broker's disk", {FREE: "3999999999x30", LIMIT: "2000000000x30"}, 7, "BrokerDiskFills"),
     case("a disk with room", {FREE: "4000000001x30", LIMIT: "2000000000x30"}, 20),
-    one("a door that is shut", WEBHOOKS % "503", "0+2x30", "DoorShut"),
-    one("a door that was shut for a minute", WEBHOOKS % "503", "0 9x30"),
+    case("a door that is shut", {WEBHOOKS % "503": "0+2x30", WEBHOOKS % "200": "0x30"},
+         12, "DoorShut"),
+    case("a door that is shut for one number",
+         {WEBHOOKS % "503": "0+2x30", WEBHOOKS % "200": "0+9x30"}, 12, "DoorShut"),
+    case("a door that is shut by night", {WEBHOOKS % "503": "0 1x8 2x12 3x30"}, 12, "DoorShut"),
+    case("a door at a restart of the broker",
+         {WEBHOOKS % "503": "0 5 9x30", WEBHOOKS % "200": "9x3 9+2x30"}, 6),
+    case("a door at the end of that restart",
+         {WEBHOOKS % "503": "0 5 9x30", WEBHOOKS % "200": "9x3 9+2x30"}, 12),
+    case("a webhook refused by night and then taken",
+         {WEBHOOKS % "503": "0 1x30", WEBHOOKS % "200": "5x5 6x30"}, 12),
     one("a door that is open", WEBHOOKS % "200", "0+2x30"),
     case("publishes that get no confirm", {UNCONFIRMED_PUBLISHES: "0+1x60"},
          20, "PublishesUnconfirmed"),
@@ -258,6 +275,11 @@ CASES = [
     one("a queue that takes everything again", WAITING % ("seconds", 0), "900x5 0x30"),
     case("one queue of two partitions",
          {WAITING % ("seconds", 0): "900x30", WAITING % ("seconds", 1): "900x30"}, 7, "Waiting"),
+    one("an owner who does not hear", UNREACHED, "880+60x30", "OwnerUnreached"),
+    one("an owner who hears again", UNREACHED, "880+60x5 0x30"),
+    one("a notice that is given up", TOLD % "given_up", "0 1x30", "OwnerUnreached"),
+    case("a notice that was given up the day before", {TOLD % "given_up": "0 1x1600"}, 1500),
+    one("notices that are tried again", TOLD % "failed", "0+1x30"),
     one("much that waits", WAITING % ("bytes", 1), f"{QUARTER + 1}x30", "WaitingNearlyFull"),
     one("much that has gone out", WAITING % ("bytes", 1), f"{QUARTER + 1}x9 {QUARTER}x30"),
 ]  # fmt: skip
@@ -275,7 +297,11 @@ def test_alarms_name_metrics_and_labels_that_exist() -> None:
         names = names_in(each["expr"])
         used = re.findall(r"\$labels\.(\w+)", each["annotations"]["summary"])
         assert names and set(used) <= set.union(*(known[name] for name in names)), each["alert"]
-        assert each["labels"]["severity"] in {"page", "ticket"}
+        assert each["labels"]["severity"] in {"wake", "page", "ticket"}
+
+
+def test_at_most_six_alarms_wake_someone() -> None:
+    assert 0 < sum(each["labels"]["severity"] == "wake" for each in RULES) <= MAY_WAKE
 
 
 @pytest.mark.parametrize(
@@ -284,6 +310,7 @@ def test_alarms_name_metrics_and_labels_that_exist() -> None:
         ("PostkamerUnprovenItems", "reason", {UNPROVEN}),
         ("PostkamerNumberStopped", "outcome", {STOPPED}),
         ("PostkamerOpenKlantActor", "outcome", {"actor"} & {*get_args(TaskStatus)}),
+        ("PostkamerOwnerUnreached", "outcome", {"given_up"} & {*OUTCOMES}),
         ("PostkamerSendsFail", "outcome", {kind.__name__.lower() for kind in (Failed, Sent)}),
     ],
 )

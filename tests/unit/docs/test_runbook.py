@@ -21,7 +21,7 @@ ENTRIES: dict[str, str] = dict(
     )
 )
 PARTS = ["Symptom", "For citizens", "First command", "Then", "Wakes"]
-WAKES = {"page": "yes", "ticket": "no"}
+WAKES = {"wake": "yes", "page": "no", "ticket": "no"}
 SERVICES = ("gateway", "router", "deliverer", "archiver")
 FROM_OUTSIDE = ("psql", "curl", "docker", "df", "rabbitmqctl")
 """Programs of the machine that an entry may begin with."""
@@ -91,6 +91,13 @@ def test_entry_has_all_parts_and_wakes_as_the_severity_says(alarm: str) -> None:
     assert list(entry) == PARTS and all(entry.values())
     assert entry["Wakes"] == WAKES[RULES[alarm]["labels"]["severity"]]
     assert RULES[alarm]["annotations"]["runbook_url"] == f"{RUNBOOK}#{alarm.lower()}"
+
+
+def test_page_begins_with_the_alarms_that_wake() -> None:
+    beginning = (ROOT / RUNBOOK).read_text().partition("## The first five minutes")[0]
+    rows = re.findall(r"^\| \[(\w+)\]\(#(\w+)\) \|", beginning, re.MULTILINE)
+    waking = [name for name, rule in RULES.items() if rule["labels"]["severity"] == "wake"]
+    assert sorted(rows) == sorted((name, name.lower()) for name in waking)
 
 
 @pytest.mark.parametrize("alarm", ENTRIES)
