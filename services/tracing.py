@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from services import clock
 from services.config.settings import SettingsError
+from services.instance import VERSION, instance_name
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -114,7 +115,7 @@ def exporting(service: str, url: str, environ: Mapping[str, str]) -> Iterator[No
         yield
     finally:
         _tracer = None
-        flush = threading.Thread(target=provider.shutdown, daemon=True)
+        flush = threading.Thread(target=provider.shutdown, name="flush-traces", daemon=True)
         flush.start()
         flush.join(FLUSH_SECONDS)
 
@@ -127,7 +128,13 @@ def _provider(service: str, url: str) -> "TracerProvider":
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    resource = Resource.create({"service.name": f"postkamer-{service}"})
+    resource = Resource.create(
+        {
+            "service.name": f"postkamer-{service}",
+            "service.version": VERSION,
+            "service.instance.id": instance_name(),
+        }
+    )
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=url or None)))
     return provider

@@ -16,6 +16,7 @@ ERROR = 2
 
 class SeenSpan(msgspec.Struct, frozen=True):
     service: str
+    instance: str
     name: str
     trace: str
     id: str
@@ -45,7 +46,7 @@ class Collector:
         for group in request.resource_spans:
             resource = _attributes(group.resource.attributes)
             for scope in group.scope_spans:
-                self.spans += [_seen(span, resource["service.name"]) for span in scope.spans]
+                self.spans += [_seen(span, resource) for span in scope.spans]
 
     def trace(self, id: str) -> list[SeenSpan]:
         """Spans of one trace, in the order in which they began."""
@@ -56,9 +57,10 @@ class Collector:
         return [span for span in self.spans if span.name == name]
 
 
-def _seen(span: Any, service: str) -> SeenSpan:
+def _seen(span: Any, resource: dict[str, Any]) -> SeenSpan:
     return SeenSpan(
-        service=service,
+        service=resource["service.name"],
+        instance=resource["service.instance.id"],
         name=span.name,
         trace=span.trace_id.hex(),
         id=span.span_id.hex(),
