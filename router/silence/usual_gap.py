@@ -17,7 +17,7 @@ HISTORY = timedelta(weeks=4)
 SHARE = 0.8
 """Share of the open time that lies in gaps no longer than the usual one. With seven tenths, a
 number with 50 messages a day has six false alarms in ten years, and in one year of fifty two in a
-month. With four fifths it has one in ten years; a silence is found a quarter later."""
+month. With four fifths it has one in seven years; a silence is found up to a quarter later."""
 LEAST_DAYS = 8
 """Days with a message in the four weeks below which there is no usual gap. The gaps in one or two
 conversations say nothing of the days in between: by them, a number with two conversations a month
