@@ -11,14 +11,15 @@ from cli.support.configuration import require_known
 from cli.support.database import with_database
 from cli.support.options import json_option
 from cli.support.output import format_table, print_result
-from services.calendar.opening_hours import AMSTERDAM, MONTH_NAMES, compile_hours
+from router.silence.detection import TOO_FEW, UNHEARD
+from services.calendar.opening_hours import AMSTERDAM, MONTH_NAMES, compile_hours, fault
 from services.postgres.database import Pool
 
 HOURS = "Mo-Fr 09:00-17:00; PH off"
-"""Opening hours of the simulated town."""
+"""Opening hours of the simulated town, unless others are given."""
 PER_DAY, SEEDS = (10.0, 20.0, 30.0, 50.0), (1, 2, 3)
-MOST_PER_DAY = 5_000
-"""A simulated year of so many messages takes a minute."""
+LEAST_PER_DAY, MOST_PER_DAY = 0.1, 5_000
+"""Two or three messages a month; and so many that a simulated year takes a minute."""
 
 
 class ListedNumber(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -76,11 +77,13 @@ def format_numbers(numbers: Sequence[ListedNumber]) -> Iterator[str]:
 
 def _state(number: ListedNumber) -> str:
     if number.counts_from is None or number.heard_at is None:
-        return "no citizen has written yet"
+        return UNHEARD
     if number.silent_since:
         open_time = _format_seconds(number.silent_seconds)
         return f"SILENT since {_format_time(number.silent_since)}: {open_time} of opening hours"
     heard = f"heard {_format_time(number.heard_at)}"
+    if number.usual_gap_seconds is None:
+        return f"{heard}, {TOO_FEW}"
     if number.looked_at < number.counts_from:
         return f"{heard}, counts from {_format_time(number.counts_from)}"
     return f"{heard}, alarm at {_format_time(number.alarm_at)}" if number.alarm_at else heard
@@ -101,32 +104,40 @@ def _format_seconds(seconds: float) -> str:
 
 @group.command("simulate")
 @click.option(
-    "--per-day", type=click.FloatRange(1, MOST_PER_DAY), multiple=True, default=PER_DAY,
+    "--per-day", type=click.FloatRange(LEAST_PER_DAY, MOST_PER_DAY), multiple=True, default=PER_DAY,
     help="Messages on an ordinary working day; may be repeated. Default: 10, 20, 30 and 50.",
 )  # fmt: skip
 @click.option(
     "--seed", type=int, multiple=True, default=SEEDS,
     help="Seed of the random numbers; may be repeated. Default: 1, 2 and 3.",
 )  # fmt: skip
+@click.option(
+    "--hours", default=HOURS, show_default=True,
+    help="Opening hours, written as in the configuration; '24/7' is always open.",
+)  # fmt: skip
 @json_option
-def simulate_command(per_day: Sequence[float], seed: Sequence[int], as_json: bool) -> None:
+def simulate_command(
+    per_day: Sequence[float], seed: Sequence[int], hours: str, as_json: bool
+) -> None:
     """Simulate a year of a town's messages under the rule of silence.
 
     It counts false alarms, and lets the number go dead at 24 moments. The exit code is 1 if a month
     has more than one false alarm, or if a silence is found too late.
     """
-    hours = compile_hours(HOURS, ())
-    years = [simulate_year(load, each, hours) for load in per_day for each in seed]
+    if sentence := fault(hours):
+        raise click.BadParameter(sentence, param_hint="--hours")
+    opened = compile_hours(hours, ())
+    years = [simulate_year(load, each, opened) for load in per_day for each in seed]
     print_result(years, format_years(years), as_json=as_json)
     if not all(year.is_on_target for year in years):
         raise SystemExit(1)
 
 
 def format_years(years: Sequence[SimulatedYear]) -> Iterator[str]:
-    """Yield a table of false alarms by month, and of the open hours after which a silence is
-    found."""
+    """Yield a table of false alarms by month, of the open hours after which a silence is found, and
+    of the conversations that the town misses in the longest."""
     months = [name[:3] for name in MONTH_NAMES[1:]]
-    heading = ["a day", "seed", *months, "found: median", "longest", ""]
+    heading = ["a day", "seed", *months, "found: median", "longest", "missed", "", ""]
     yield "False alarms in each month, and open hours until a real silence is found"
     yield from format_table([heading, *map(_row, years)], 0)
 
@@ -134,5 +145,7 @@ def format_years(years: Sequence[SimulatedYear]) -> Iterator[str]:
 def _row(year: SimulatedYear) -> list[str]:
     alarms = [str(count or "-") for count in year.false_alarms]
     hours = [f"{each:.1f} h" for each in (year.median_hours, year.longest_hours)]
+    missed = f"{year.most_missed:.0f}"
+    unjudged = f"{year.unjudged} not judged" if year.unjudged else ""
     verdict = "ok" if year.is_on_target else "MISSED"
-    return [f"{year.per_day:g}", str(year.seed), *alarms, *hours, verdict]
+    return [f"{year.per_day:g}", str(year.seed), *alarms, *hours, missed, unjudged, verdict]

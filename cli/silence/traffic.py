@@ -7,6 +7,7 @@ weekday, the season and the day.
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from random import Random
 
 from router.silence.open_time import HOLIDAYS
@@ -51,13 +52,19 @@ def simulate_traffic(per_day: float, random: Random) -> list[datetime]:
     dead_from, dead_until = (_instant(dead, 0) + timedelta(hours=hours) for hours in DEAD_WEEKEND)
     messages: list[datetime] = []
     for day in days:
-        contacts = per_day * (1 - ANOTHER) * _share(day) * (STORM if day in storms else 1.0)
-        contacts *= random.gammavariate(CHANGE, 1 / CHANGE)
-        for hour, weight in enumerate(DAY):
-            messages += _hour(_instant(day, hour), contacts * weight / sum(DAY), random)
+        change = random.gammavariate(CHANGE, 1 / CHANGE) * (STORM if day in storms else 1.0)
+        for hour in range(24):
+            begun = expected_conversations(per_day, day, hour) * change
+            messages += _hour(_instant(day, hour), begun, random)
     return sorted(each for each in messages if not dead_from <= each < dead_until)
 
 
+def expected_conversations(per_day: float, day: date, hour: int) -> float:
+    """Return how many citizens begin to write in an hour, in the mean of many such days."""
+    return per_day * (1 - ANOTHER) * _share(day) * DAY[hour] / sum(DAY)
+
+
+@cache
 def _share(day: date) -> float:
     season = AUGUST if day.month == 8 else 1.0
     if any(first <= day <= last for first, last in SCHOOL_HOLIDAYS):
@@ -71,13 +78,13 @@ def _instant(day: date, hour: int) -> datetime:
     return datetime(day.year, day.month, day.day, hour, tzinfo=AMSTERDAM).astimezone(UTC)
 
 
-def _hour(start: datetime, contacts: float, random: Random) -> Iterator[datetime]:
+def _hour(start: datetime, begun: float, random: Random) -> Iterator[datetime]:
     """Yield the messages of the citizens who begin to write in an hour: a Poisson process."""
-    passed = random.expovariate(contacts)
+    passed = random.expovariate(begun)
     while passed < 1.0:
         at = start + timedelta(hours=passed)
         yield at
         while random.random() < ANOTHER:
             at += random.expovariate(1.0) * PAUSE
             yield at
-        passed += random.expovariate(contacts)
+        passed += random.expovariate(begun)

@@ -21,7 +21,9 @@ from cli.status.snapshot import (
     Waiting,
 )
 from cli.status.words import format_span
+from router.silence.detection import TOO_FEW, UNATTENDED, UNHEARD
 from services.amqp import topology
+from services.calendar.opening_hours import AMSTERDAM
 from services.http.service_status import DestinationStatus, ServiceParts
 
 LATE_LOOK = timedelta(hours=3)
@@ -178,8 +180,16 @@ def _silence(row: Mapping[str, Any], at: datetime) -> Check:
         silent, usual = row["silent_seconds"], row["usual_gap_seconds"] or 0
         spans = [format_span(timedelta(seconds=seconds)) for seconds in (silent, usual)]
         return Check("silence", "wrong", "{} in opening hours; usual is {}".format(*spans))
-    counts = row["counts_from"] is not None and row["counts_from"] <= at
-    return Check("silence", "fine" if counts else "unknown")
+    if at - row["looked_at"] > UNATTENDED:
+        return Check("silence", "warning", f"no look for {format_span(at - row['looked_at'])}")
+    if row["counts_from"] is None:
+        return Check("silence", "unknown", UNHEARD)
+    if row["usual_gap_seconds"] is None:
+        return Check("silence", "unknown", TOO_FEW)
+    if row["counts_from"] > at:
+        day = row["counts_from"].astimezone(AMSTERDAM).date()
+        return Check("silence", "unknown", f"counts from {day}")
+    return Check("silence", "fine")
 
 
 def _health(row: Mapping[str, Any], at: datetime) -> Check:

@@ -102,7 +102,8 @@ select number, "check" as name, state, detail, looked_at from deliverer.number_h
 order by number, "check"
 """
 SILENCE = """
-select number, silent_since, silent_seconds, counts_from, usual_gap_seconds from router.silence
+select number, silent_since, silent_seconds, counts_from, usual_gap_seconds, looked_at
+from router.silence
 order by number
 """
 MISSING = f"""

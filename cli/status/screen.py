@@ -216,7 +216,17 @@ def _health(checks: Sequence[Check]) -> str:
     """Return the checks that are not in order; if there are none, how many are known to be."""
     bad = [f"{each.name}: {each.state}" for each in checks if each.state in ("wrong", "warning")]
     fine = sum(each.state == "fine" for each in checks)
-    return ", ".join(bad) or (f"{fine} of {len(checks)} checks fine" if checks else NOTHING)
+    return ", ".join(bad) or (_count_fine(fine, checks) if checks else NOTHING)
+
+
+def _count_fine(fine: int, checks: Sequence[Check]) -> str:
+    """Return how many checks are fine, and the reason why one cannot tell, if it has one."""
+    unknown = [f"{each.name}: {each.detail}" for each in checks if _has_reason(each)]
+    return "; ".join((f"{fine} of {len(checks)} checks fine", *unknown))
+
+
+def _has_reason(check: Check) -> bool:
+    return check.state == "unknown" and bool(check.detail)
 
 
 def _waiting(snapshot: Snapshot) -> Iterator[Row]:

@@ -12,9 +12,12 @@ USUAL_GAPS = 5.0
 """Usual gaps in a row without a message that are an alarm."""
 LEAST_SECONDS = 2 * 3600.0
 """Open time without a message before which there is no alarm."""
+UNHEARD, TOO_FEW = "no citizen has written yet", "too few messages to judge"
+"""Reasons why a number has no alarm: no message, and no usual gap."""
 UNATTENDED = timedelta(minutes=15)
-"""Interval between two looks after which the time in between does not count: no router ran, so
-messages may have waited elsewhere."""
+"""Interval between two looks after which the open time in between does not count: no router ran, so
+messages may have waited elsewhere. What was counted before still counts: else a stop each night
+would hide a dead number for ever."""
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -34,7 +37,8 @@ class NumberSilence(msgspec.Struct, frozen=True, kw_only=True):
     counts_from: datetime | None = None
     """Time from which an alarm is possible: four weeks after the first message."""
     clock_from: datetime | None = None
-    """Time before which no silence counts: the number was closed, or no router ran."""
+    """Time before which no silence counts: the number was closed, or no router ran. Then the begin
+    is later by the open time of that."""
     silent_since: datetime | None = None
     """Begin of a silence that is an alarm, until the next message."""
     silent_seconds: float = 0.0
@@ -59,10 +63,12 @@ def look_at_number(
     `counts_from` there is none.
     """
     goes_on = not is_closed and before.silent_since is not None and before.heard_at == heard_at
-    is_unattended = now - before.looked_at > UNATTENDED
-    restarts = is_closed or (is_unattended and not goes_on)
-    clock_from = now if restarts else before.clock_from
-    since = max(heard_at, clock_from) if clock_from else heard_at
+    since = max(heard_at, before.clock_from or heard_at)
+    if is_closed:
+        since = now
+    elif not goes_on and now - before.looked_at > UNATTENDED:
+        away = profile.open_time.seconds(max(before.looked_at, since), max(since, now))
+        since = profile.open_time.add(since, away)
     alarm_at = find_alarm_time(since, profile)
     if alarm_at and (before.counts_from is None or alarm_at < before.counts_from):
         alarm_at = _first_opening(before.counts_from, profile.open_time)
@@ -71,7 +77,7 @@ def look_at_number(
         number=before.number,
         heard_at=heard_at,
         counts_from=before.counts_from,
-        clock_from=clock_from,
+        clock_from=since if since > heard_at else None,
         silent_since=since if is_silent else None,
         silent_seconds=profile.open_time.seconds(since, max(since, now)),
         usual_gap_seconds=profile.gaps.at(now),

@@ -34,9 +34,13 @@ class SilenceMonitor:
         self._deleted_at: datetime | None = None
 
     async def run(self) -> None:
-        """Look for as long as the service runs."""
+        """Look for as long as the service runs. Log a failure, whatever it is, and go on: messages
+        must not wait because of it."""
         while True:
-            await retry_while_unavailable(self.refresh, "silence")
+            try:
+                await retry_while_unavailable(self.refresh, "silence")
+            except Exception as error:
+                log.error("silence.failed", exc_info=error)
             await asyncio.sleep(POLL_SECONDS)
 
     async def refresh(self) -> None:

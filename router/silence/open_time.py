@@ -28,6 +28,17 @@ class OpenTime:
         """Return the open seconds between two instants."""
         return self._until(end) - self._until(start)
 
+    def add(self, start: datetime, seconds: float) -> datetime:
+        """Return the moment at which `seconds` of open time have passed since `start`; `start` if
+        there are none to pass, and the last moment if there is not so much."""
+        for at, until in self.pieces_from(start) if seconds > 0 else ():
+            length = (until - at).total_seconds()
+            if length >= seconds:
+                return at + timedelta(seconds=seconds)
+            seconds -= length
+            start = until
+        return start
+
     def pieces(self, start: datetime, end: datetime) -> Iterator[Span]:
         """Yield the open spans between two instants, cut at each whole hour."""
         n = max(bisect_right(self._starts, start) - 1, 0)

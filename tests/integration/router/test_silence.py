@@ -144,6 +144,34 @@ async def test_routers_do_not_contradict_each_other(
     assert row and (row["looked_at"], gauge("silent")) == (MONDAY, 0)
 
 
+async def test_failure_of_a_look_is_logged_and_does_not_end_the_router(
+    own: Pool, pool: Pool, ground: RoutingContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.silence.monitor.POLL_SECONDS", 0)
+    await pool.execute("revoke insert on router.silence from postkamer_router")
+    looks, done = 0, asyncio.Event()
+
+    async def current() -> RoutingContext:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            await pool.execute("grant insert on router.silence to postkamer_router")
+        elif looks == 3:
+            done.set()
+        return ground
+
+    with capture_logs() as logs:
+        running = asyncio.create_task(SilenceMonitor(own, current).run())
+        waiting = asyncio.create_task(done.wait())
+        await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        assert not running.done()
+        running.cancel()
+        await asyncio.wait({running})
+    assert [each["event"] for each in logs] == ["silence.failed"]
+    numbers = await pool.fetch("select number from router.silence")
+    assert {row["number"] for row in numbers} == set(NUMBERS)
+
+
 async def test_old_history_and_numbers_that_are_gone_are_deleted(
     own: Pool, ground: RoutingContext, time: Clock
 ) -> None:

@@ -162,20 +162,32 @@ def test_figures_fit_a_column() -> None:
 def test_checks_of_a_number_are_the_rows_of_others() -> None:
     silent = {"silent_since": ago(days=2), "silent_seconds": 10_800.0, "usual_gap_seconds": 1200.0}
     silent["counts_from"] = ago(days=9)
-    new = {"silent_since": None, "counts_from": None}
+    new = {"silent_since": None, "counts_from": None, "usual_gap_seconds": None}
+    new["looked_at"] = ago(minutes=1)
+    rare = new | {"counts_from": ago(days=9)}
+    soon = new | {"counts_from": ago(days=-9), "usual_gap_seconds": 60.0}
+    known = soon | {"counts_from": ago(days=9)}
     look = {"number": "1065", "looked_at": ago(hours=1)}
     token = look | {"name": "token", "state": "warning", "detail": "It ends in 9 days."}
     limit = look | {"name": "limit", "state": "fine", "detail": "", "looked_at": ago(hours=4)}
-    scope = Scope(numbers=["1065", "1066"])
+    others = [new, rare, soon, known, known | {"looked_at": ago(hours=1)}]
+    scope = Scope(numbers=["1065", *map(str, range(len(others)))])
     answers = Answers(scope=scope, rows={"health": [token, limit]})
-    answers.rows["silence"] = [silent | {"number": "1065"}, new | {"number": "1066"}]
-    first, second = build_snapshot(answers, AT).numbers
+    answers.rows["silence"] = [row | {"number": str(n)} for n, row in enumerate(others)]
+    answers.rows["silence"].append(silent | {"number": "1065"})
+    first, *rest = build_snapshot(answers, AT).numbers
     assert first.checks == (
         Check("silence", "wrong", "3 h in opening hours; usual is 20 min"),
         Check("token", "warning", "It ends in 9 days"),
         Check("limit", "warning", "no look brought an answer for 4 h"),
     )
-    assert second.checks == (Check("silence", "unknown"),)
+    assert [check for each in rest for check in each.checks] == [
+        Check("silence", "unknown", "no citizen has written yet"),
+        Check("silence", "unknown", "too few messages to judge"),
+        Check("silence", "unknown", f"counts from {ago(days=-9).date()}"),
+        Check("silence", "fine"),
+        Check("silence", "warning", "no look for 1 h"),
+    ]
 
 
 def test_balance_has_all_equations_and_the_time_of_its_last_round() -> None:

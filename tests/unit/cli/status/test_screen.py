@@ -159,6 +159,10 @@ def test_health_of_a_number_names_the_checks_that_are_not_in_order() -> None:
     fine, unknown = Check("token", "fine"), Check("fields", "unknown")
     wrong = (Check("payment", "wrong"), Check("silence", "warning"))
     numbers = (number("1065", checks=(fine, unknown)), number("1066", checks=(fine, *wrong)))
-    lines = format_screen(town(numbers=numbers), 80)
+    rare = Check("silence", "unknown", "too few messages to judge")
+    numbers += (number("1067", checks=(fine, rare)),)
+    lines = format_screen(town(numbers=numbers), 100)
     assert "  1065    open        0     0         0  1 of 2 checks fine" in lines
     assert "! 1066    open        0     0         0  payment: wrong, silence: warning" in lines
+    text = "1 of 2 checks fine; silence: too few messages to judge"
+    assert f"  1067    open        0     0         0  {text}" in lines

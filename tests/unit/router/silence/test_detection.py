@@ -95,15 +95,43 @@ def test_closed_number_is_not_silent_and_starts_again_when_it_opens() -> None:
     assert look(closed, MONDAY + 27 * HOUR).silent_since == MONDAY + 6 * HOUR
 
 
-def test_time_in_which_no_router_ran_does_not_count() -> None:
+def test_open_time_in_which_no_router_ran_does_not_count_and_what_was_before_does() -> None:
     now = MONDAY + 6 * HOUR
-    away = state(looked_at=now - UNATTENDED - MINUTE)
-    assert look_at_number(away, MONDAY, profile(HOUR), False, now).silent_seconds == 0
+    away = look_at_number(state(looked_at=now - 4 * HOUR), MONDAY, profile(HOUR), False, now)
+    assert (away.silent_seconds, away.clock_from) == (2 * 3600, MONDAY + 4 * HOUR)
+    assert look(away, now + 2 * HOUR).silent_since is None
+    assert look(away, MONDAY + 25 * HOUR).silent_since == MONDAY + 4 * HOUR
     restarted = state(looked_at=now - UNATTENDED)
     assert look_at_number(restarted, MONDAY, profile(HOUR), False, now).silent_since == MONDAY
     silent = state(silent_since=MONDAY, looked_at=now - 2 * UNATTENDED)
     still = look_at_number(silent, MONDAY, profile(HOUR), False, now)
     assert (still.silent_since, still.silent_seconds) == (MONDAY, 6 * 3600)
+    heard = look_at_number(silent, now - HOUR / 2, profile(HOUR), False, now)
+    assert (heard.silent_seconds, heard.silent_since) == (0, None)
+
+
+def test_number_is_found_dead_although_the_routers_stop_each_night() -> None:
+    """Five usual gaps of three hours are two days, and each night has a stop of twenty minutes."""
+    rare, number, now = profile(3 * HOUR), state(), MONDAY
+    while number.silent_since is None and now < MONDAY + timedelta(days=5):
+        is_stop = now.hour == 2 and now.minute < 20
+        now += timedelta(minutes=5)
+        if not is_stop:
+            number = look_at_number(number, MONDAY, rare, False, now)
+    assert (number.silent_since, number.silent_seconds) == (MONDAY, 15 * 3600)
+
+
+def test_messages_on_few_days_make_no_alarm() -> None:
+    """Three messages while the number is set up, and two conversations in a month."""
+    open_time = find_open_time(compile_hours(OFFICE, ()), MONDAY - HISTORY, MONDAY + 3 * HISTORY)
+    for days in ([0], [-14, 0], [*range(-6, 1)]):
+        moments = [MONDAY + timedelta(days=day, minutes=n) for day in days for n in (0, 3, 9)]
+        few = Profile(open_time, learn_usual_gaps(moments, open_time))
+        assert find_alarm_time(moments[-1], few) is None
+        later = look_at_number(
+            state(looked_at=MONDAY + HISTORY), MONDAY, few, False, MONDAY + HISTORY
+        )
+        assert (later.silent_since, later.usual_gap_seconds) == (None, None)
 
 
 def test_morning_after_a_night_without_messages_is_no_alarm_where_it_is_always_open() -> None:

@@ -43,8 +43,9 @@ def test_bursts_and_a_storm_do_not_make_the_usual_gap_shorter(burst: list[dateti
     assert hours_at(learn_usual_gaps(burst, OPEN), START + 7 * DAY) >= 0.45
 
 
-def test_outage_of_three_days_does_not_make_the_usual_gap_longer() -> None:
-    heard = [at for at in HALF_HOURLY if not START + DAY < at < START + 4 * DAY]
+@pytest.mark.parametrize("days", [3, 10])
+def test_outage_does_not_make_the_usual_gap_longer(days: int) -> None:
+    heard = [at for at in HALF_HOURLY if not START + DAY < at < START + (1 + days) * DAY]
     assert hours_at(learn_usual_gaps(heard, OPEN), START) == 0.5
 
 
