@@ -30,6 +30,7 @@ from services.http.service_status import (
 )
 from services.instance import VERSION, instance_name
 from services.postgres.database import connection_pool
+from tests.integration.conftest import PASSWORDS
 from tests.support.cli.command_line import TOML, postkamer
 from tests.support.integration.parked_deliveries import filled
 
@@ -149,10 +150,11 @@ async def test_status_shows_what_broker_and_database_tell(
 ) -> None:
     await asyncio.to_thread(filled, fresh)
     await write_day(fresh)
+    amqp = broker.url_for("operator", PASSWORDS["operator"])
     async with connection_pool(fresh, "postkamer-router web9/77", 1) as pool:
         await pool.fetchval("select 1")
         status = await read_status(
-            f"router={address}", POSTKAMER_AMQP_URL=broker.url, POSTKAMER_DATABASE_URL=fresh
+            f"router={address}", POSTKAMER_AMQP_URL=amqp, POSTKAMER_DATABASE_URL=fresh
         )
     zero, one = status["partitions"]
     assert (zero["epoch"], zero["queue"]["owner"]) == (3, f"router {instance_name()}")
