@@ -11,10 +11,16 @@ from cli.status.snapshot import Destination, Number, Problem, Queue, Snapshot
 from cli.status.words import count_of, format_bytes, format_span
 
 SHORT_PAUSE = timedelta(minutes=1)
-"""A destination that was restarted is probed again within half a minute."""
+"""A destination that was restarted is probed again within half a minute, and a person who has just
+paused one knows it."""
 LATE_SEND = timedelta(minutes=15)
 """A message waits ten minutes for one to the same citizen of which Meta said nothing."""
 LATE_ARCHIVE = timedelta(minutes=5)
+LATE = {
+    True: "The archive is {} behind.",
+    False: "The newest record was {} old when it was written; how many wait is not known.",
+}
+"""If the length of its queue is known -> the sentence of a late archive."""
 LATE_CHECKPOINT = timedelta(minutes=10)
 """These, and those of files and time-outs, are the limits of the alarms in
 `deploy/prometheus/rules.yml`."""
@@ -116,13 +122,13 @@ def _destinations(snapshot: Snapshot) -> Iterator[Problem]:
 
 def _pause(about: str, destination: Destination, at: datetime) -> Iterator[Problem]:
     id, since, reason = destination.id, destination.paused_since, destination.reason
-    if since is None:
+    if since is None or at - since < SHORT_PAUSE:
         return
     span = format_span(at - since)
     if destination.paused_by == "person":
         text = f"A person paused {id} {span} ago: {reason}."
         yield Problem(about, text, f"postkamer destination resume {id}")
-    elif at - since >= SHORT_PAUSE:
+    else:
         yield Problem(about, f"{id} has failed for {span}: {reason}.", DESTINATIONS)
 
 
@@ -161,8 +167,10 @@ def _archive(snapshot: Snapshot) -> Iterator[Problem]:
     archive = snapshot.archive
     yield from _queue("archive", archive.queue)
     lag = timedelta(seconds=archive.lag_seconds or 0)
-    if lag >= LATE_ARCHIVE and archive.queue.ready:
-        yield Problem("archive", f"The archive is {format_span(lag)} behind.", CHECK_LIVE)
+    # An old record may be written last, after a pause; without a queue nothing is behind.
+    if lag >= LATE_ARCHIVE and archive.queue.ready != 0:
+        is_known = archive.queue.ready is not None
+        yield Problem("archive", LATE[is_known].format(format_span(lag)), CHECK_LIVE)
     unsigned = snapshot.at - (archive.unsigned_since or snapshot.at)
     if unsigned >= LATE_CHECKPOINT:
         text = f"The records of the last {format_span(unsigned)} are not signed."

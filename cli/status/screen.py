@@ -80,6 +80,9 @@ def cut(text: str, width: int) -> str:
 def _headline(snapshot: Snapshot, paint: Paint) -> str:
     count = len(snapshot.problems)
     at = f"{snapshot.at:%Y-%m-%d %H:%M:%S}Z"
+    if not count and snapshot.not_asked:
+        words = "nothing wrong seen, but not all was asked"
+        return f"{paint('Postkamer', 'title')}  {at}  {paint(words, 'unknown')}"
     if not count:
         return f"{paint('Postkamer', 'title')}  {at}  {paint('all is well', 'fine')}"
     words = "1 thing is wrong" if count == 1 else f"{count} things are wrong"
@@ -163,7 +166,7 @@ def _state(snapshot: Snapshot, about: str, *, is_known: bool = True) -> State:
 def _queue_word(queue: Queue) -> str:
     if queue.fault:
         return "no queue"
-    if queue.consumers is None and not queue.owner:
+    if queue.ready is None:
         return "not known"
     return "no reader" if queue.consumers == 0 else "fine"
 
@@ -195,9 +198,7 @@ def _destination_word(each: Destination) -> str:
     if each.paused_by:
         return "paused" if each.paused_by == "person" else "failing"
     word = _queue_word(each.queue)
-    if word in ("no queue", "no reader"):
-        return word
-    return "not known" if each.parked is None and each.window is None else "fine"
+    return "not known" if word == "fine" and each.parked is None else word
 
 
 def _number(count: int | None) -> str:
@@ -232,7 +233,8 @@ def _archive(snapshot: Snapshot) -> Iterator[Row]:
     ready = each.queue.ready
     counts = (_exact(ready), _exact(each.entries), _number(each.aside))
     # An old record may be written last, after a pause; without a queue nothing is behind.
-    behind = NOTHING if lag is None else format_span(timedelta(seconds=lag if ready else 0))
+    is_known = lag is not None and ready is not None
+    behind = format_span(timedelta(seconds=lag if lag and ready else 0)) if is_known else NOTHING
     signed = f"{format_span(snapshot.at - at)} ago" if at else NOTHING
     state = _state(snapshot, "archive", is_known=word != "not known")
     yield Row(state, ("archive", word, *counts, behind, signed))

@@ -148,6 +148,11 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         LIVE,
     ),
     (
+        {"archive": Archive(lag_seconds=301)},
+        "The newest record was 5 min old when it was written; how many wait is not known.",
+        LIVE,
+    ),
+    (
         {"archive": Archive(unsigned_since=ago(minutes=10))},
         "The records of the last 10 min are not signed.",
         "postkamer archive checkpoint",
@@ -203,6 +208,7 @@ def test_problem_is_one_sentence_with_the_command_to_run_next(
         {},
         {"not_asked": ["The broker is not asked: POSTKAMER_AMQP_URL is missing"]},
         {"destinations": [destination("crm", paused_by="failures", paused_since=ago(seconds=59))]},
+        {"destinations": [destination("crm", paused_by="person", paused_since=ago(seconds=59))]},
         {"destinations": [destination("crm", aside=3, replaying=9)]},
         {"numbers": [number("1065", state="closed", held=40, queued=9_000)]},
         {"numbers": [number("1065", checks=(Check("payment", "not_offered"),))]},

@@ -8,7 +8,14 @@ import pytest
 
 from cli.status.command import paint
 from cli.status.screen import fit_height, format_screen
-from cli.status.snapshot import Balance, Check, OtherInstance
+from cli.status.snapshot import (
+    Archive,
+    Balance,
+    Check,
+    OtherInstance,
+    Partition,
+    Queue,
+)
 from tests.support.cli.town_snapshot import ago, destination, number, town, unwell_town
 from tests.support.installation import ROOT
 
@@ -126,6 +133,24 @@ def test_low_terminal_drops_blank_lines_first() -> None:
     low = fit_height(lines, 20)
     assert len(low) == 20
     assert low[-1] == f"and {len(dense) - 19} more lines: the terminal is too low"
+
+
+def test_sources_that_were_not_asked_leave_nothing_fine() -> None:
+    unasked = Queue(owner="router web1/611")
+    lines = format_screen(
+        town(
+            not_asked=("The broker is not asked: POSTKAMER_AMQP_URL is missing",),
+            partitions=(Partition(partition=0, queue=unasked),),
+            destinations=(destination("crm", queue=unasked), destination("ita", parked=None)),
+            archive=Archive(queue=unasked, lag_seconds=0.1),
+        ),
+        80,
+    )
+    assert lines[0] == "Postkamer  2026-12-01 09:30:00Z  nothing wrong seen, but not all was asked"
+    states = {line[2:].split()[0]: line for line in lines if line.startswith("? ")}
+    for row in ("0", "crm", "ita", "archive"):
+        assert "not known" in states[row]
+    assert states["archive"].split()[-2:] == ["-", "-"]
 
 
 def test_pause_of_a_moment_is_shown_and_no_problem() -> None:
