@@ -29,6 +29,7 @@ COLOURS: dict[Style, str] = {
     "title": "\x1b[1m",
     "fine": "\x1b[32m",
     "wrong": "\x1b[1;31m",
+    "warning": "\x1b[33m",
     "unknown": "\x1b[33m",
     "dim": "\x1b[2m",
 }

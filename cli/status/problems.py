@@ -60,8 +60,9 @@ UNWELL = {"warning": "it needs attention", "wrong": "it is wrong"}
 
 
 def list_problems(snapshot: Snapshot) -> tuple[Problem, ...]:
-    """Return everything that is wrong; a refusal comes once."""
-    return tuple(problem for find in PROBLEMS for problem in find(snapshot))
+    """Return everything that a person should look at, what is wrong before the warnings."""
+    found = (problem for find in PROBLEMS for problem in find(snapshot))
+    return tuple(sorted(found, key=lambda problem: problem.level != "wrong"))
 
 
 def _sources(snapshot: Snapshot) -> Iterator[Problem]:
@@ -139,7 +140,8 @@ def _numbers(snapshot: Snapshot) -> Iterator[Problem]:
         for check in each.checks:
             if words := UNWELL.get(check.state):
                 text = f"Number {each.id}, {check.name}: {check.detail or words}."
-                yield Problem(about, text, CHECK_COMMANDS.get(check.name, CHECK_LIVE))
+                command = CHECK_COMMANDS.get(check.name, CHECK_LIVE)
+                yield Problem(about, text, command, check.state)
 
 
 def _sending(about: str, number: Number, at: datetime) -> Iterator[Problem]:

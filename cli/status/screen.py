@@ -1,6 +1,7 @@
 """The screen of `postkamer status`: a snapshot as lines of text. Pure.
 
-A section is a row in SECTIONS. A sign says what a colour says: `!` is wrong, `?` is not known.
+A section is a row in SECTIONS. A sign says what a colour says: `!` is wrong, `~` a warning, `?` not
+known.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from cli.status.snapshot import (
     Queue,
     Snapshot,
 )
-from cli.status.words import format_bytes, format_count, format_span
+from cli.status.words import count_of, format_bytes, format_count, format_span
 
 MOST_ROWS = 8
 """Rows of one section, and problems; the others are folded into one line."""
@@ -26,11 +27,12 @@ NARROWEST = 40
 GAP = "  "
 NOTHING = "-"
 
-State = Literal["fine", "wrong", "unknown"]
-Style = Literal["title", "sign", "fine", "wrong", "unknown", "dim"]
+State = Literal["fine", "wrong", "warning", "unknown"]
+Style = Literal["title", "sign", "fine", "wrong", "warning", "unknown", "dim"]
 Paint = Callable[[str, Style], str]
 """Returns the text with the colour of a style."""
-SIGNS: dict[State, str] = {"fine": " ", "wrong": "!", "unknown": "?"}
+SIGNS: dict[State, str] = {"wrong": "!", "warning": "~", "unknown": "?", "fine": " "}
+"""Signs, the worst first."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -78,15 +80,22 @@ def cut(text: str, width: int) -> str:
 
 
 def _headline(snapshot: Snapshot, paint: Paint) -> str:
-    count = len(snapshot.problems)
+    words, state = _verdict(snapshot)
     at = f"{snapshot.at:%Y-%m-%d %H:%M:%S}Z"
-    if not count and snapshot.not_asked:
-        words = "nothing wrong seen, but not all was asked"
-        return f"{paint('Postkamer', 'title')}  {at}  {paint(words, 'unknown')}"
-    if not count:
-        return f"{paint('Postkamer', 'title')}  {at}  {paint('all is well', 'fine')}"
-    words = "1 thing is wrong" if count == 1 else f"{count} things are wrong"
-    return f"{paint('Postkamer', 'title')}  {at}  {paint(words, 'wrong')}"
+    return f"{paint('Postkamer', 'title')}  {at}  {paint(words, state)}"
+
+
+def _verdict(snapshot: Snapshot) -> tuple[str, State]:
+    warnings = sum(problem.level == "warning" for problem in snapshot.problems)
+    if wrong := len(snapshot.problems) - warnings:
+        words = "1 thing is wrong" if wrong == 1 else f"{wrong} things are wrong"
+        more = f", {count_of(warnings, 'warning|warnings')}" if warnings else ""
+        return f"{words}{more}", "wrong"
+    if warnings:
+        return f"nothing is wrong, {count_of(warnings, 'warning|warnings')}", "warning"
+    if snapshot.not_asked:
+        return "nothing wrong seen, but not all was asked", "unknown"
+    return "all is well", "fine"
 
 
 def _problems(snapshot: Snapshot, width: int, paint: Paint) -> Iterator[str]:
@@ -95,7 +104,8 @@ def _problems(snapshot: Snapshot, width: int, paint: Paint) -> Iterator[str]:
         yield ""
     for problem in shown:
         first, *others = _wrap(problem.text, width - 2)
-        yield f"{paint('!', 'wrong')} {first}"
+        level: State = "warning" if problem.level == "warning" else "wrong"
+        yield f"{paint(SIGNS[level], level)} {first}"
         yield from (f"  {line}" for line in others)
         yield paint(cut(f"    {problem.next}", width), "title")
     if more := len(snapshot.problems) - len(shown):
@@ -115,7 +125,7 @@ def _wrap(text: str, width: int) -> list[str]:
 
 def _table(columns: Sequence[str], rows: Sequence[Row], width: int, paint: Paint) -> Iterator[str]:
     if len(rows) > MOST_ROWS:
-        rows = sorted(rows, key=lambda row: row.state == "fine")
+        rows = sorted(rows, key=lambda row: list(SIGNS).index(row.state))
     shown, folded = rows[:MOST_ROWS], rows[MOST_ROWS:]
     titles = tuple(column.removeprefix(">").upper() for column in columns)
     texts = [titles, *(row.cells for row in shown)]
@@ -129,9 +139,9 @@ def _table(columns: Sequence[str], rows: Sequence[Row], width: int, paint: Paint
         cells[1] = paint(cells[1], row.state)
         yield f"{paint(SIGNS[row.state], row.state)} {GAP.join(cells)}".rstrip()
     if folded:
-        wrong = sum(row.state != "fine" for row in folded)
-        fate = f"{wrong} of them not fine" if wrong else "all fine"
-        yield paint(f"  and {len(folded)} more: {fate}", "wrong" if wrong else "dim")
+        others = sum(row.state != "fine" for row in folded)
+        fate = f"{others} of them not fine" if others else "all fine"
+        yield paint(f"  and {len(folded)} more: {fate}", folded[0].state if others else "dim")
 
 
 def _pad(cells: Sequence[str], columns: Sequence[str], widths: Sequence[int]) -> list[str]:
@@ -157,9 +167,10 @@ def _services(snapshot: Snapshot) -> Iterator[Row]:
 
 
 def _state(snapshot: Snapshot, about: str, *, is_known: bool = True) -> State:
-    """Return the state of a row: wrong if a problem is about it."""
-    if any(problem.about == about for problem in snapshot.problems):
-        return "wrong"
+    """Return the state of a row: that of the worst problem about it."""
+    levels = {problem.level for problem in snapshot.problems if problem.about == about}
+    if levels:
+        return "warning" if levels == {"warning"} else "wrong"
     return "fine" if is_known else "unknown"
 
 
@@ -215,7 +226,12 @@ def _numbers(snapshot: Snapshot) -> Iterator[Row]:
 
 def _health(checks: Sequence[Check]) -> str:
     """Return the checks that are not in order; if there are none, how many are known to be."""
-    bad = [f"{each.name}: {each.state}" for each in checks if each.state in ("wrong", "warning")]
+    bad = [
+        f"{each.name}: {each.state}"
+        for state in ("wrong", "warning")
+        for each in checks
+        if each.state == state
+    ]
     fine = sum(each.state == "fine" for each in checks)
     return ", ".join(bad) or (f"{fine} of {len(checks)} checks fine" if checks else NOTHING)
 

@@ -151,6 +151,8 @@ class Problem(msgspec.Struct, frozen=True):
     text: str
     next: str
     """Command to run next, or the thing to do."""
+    level: str = "wrong"
+    """`wrong`, or `warning` for what is not wrong yet."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -187,3 +187,18 @@ def test_health_of_a_number_names_the_checks_that_are_not_in_order() -> None:
     lines = format_screen(town(numbers=numbers), 80)
     assert "  1065    open        0     0         0  1 of 2 checks fine" in lines
     assert "! 1066    open        0     0         0  payment: wrong, silence: warning" in lines
+
+
+def test_warnings_come_after_what_is_wrong_and_are_not_counted_as_such() -> None:
+    flagged, wrong = Check("connection", "warning", "It is FLAGGED"), Check("subscription", "wrong")
+    lines = format_screen(town(numbers=(number("1065", checks=(flagged, wrong)),)), 80)
+    assert lines[0].endswith("Z  1 thing is wrong, 1 warning")
+    assert [line[:21] for line in lines if line[2:].startswith("Number")] == [
+        "! Number 1065, subscr",
+        "~ Number 1065, connec",
+    ]
+    row = "! 1065    open        0     0         0  subscription: wrong, connection: warni…"
+    assert row in lines
+    lines = format_screen(town(numbers=(number("1065", checks=(flagged,)),)), 80)
+    assert lines[0].endswith("Z  nothing is wrong, 1 warning")
+    assert "~ 1065    open        0     0         0  connection: warning" in lines
