@@ -22,6 +22,10 @@ from cli.status.words import count_of, format_bytes, format_count, format_span
 MOST_ROWS = 8
 """Rows of one section, and problems; the others are folded into one line."""
 LONGEST_CELL = 24
+SHORTEST_NAME = 11
+"""Letters that the first column keeps where the last one, which has the reason, lacks room: as many
+as in its longest heading."""
+ROOM_OF_REASON = 16
 NARROWEST = 40
 """Columns of a terminal below which lines are cut by the terminal itself."""
 GAP = "  "
@@ -55,7 +59,7 @@ def no_paint(text: str, style: Style) -> str:
 def format_screen(snapshot: Snapshot, width: int, paint: Paint = no_paint) -> list[str]:
     """Return the lines of the screen, each at most `width` wide."""
     width = max(width, NARROWEST)
-    lines = [_headline(snapshot, paint), *_problems(snapshot, width, paint)]
+    lines = [_headline(snapshot, width, paint), *_problems(snapshot, width, paint)]
     for section in SECTIONS:
         if rows := list(section.rows(snapshot)):
             lines += ["", *_table(section.columns, rows, width, paint)]
@@ -79,10 +83,12 @@ def cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
-def _headline(snapshot: Snapshot, paint: Paint) -> str:
+def _headline(snapshot: Snapshot, width: int, paint: Paint) -> str:
     words, state = _verdict(snapshot)
-    at = f"{snapshot.at:%Y-%m-%d %H:%M:%S}Z"
-    return f"{paint('Postkamer', 'title')}  {at}  {paint(words, state)}"
+    start = f"Postkamer  {snapshot.at:%Y-%m-%d %H:%M:%S}Z  "
+    if len(start) + len(words) > width:
+        return paint(cut(words, width), state)
+    return f"{start.replace('Postkamer', paint('Postkamer', 'title'))}{paint(words, state)}"
 
 
 def _verdict(snapshot: Snapshot) -> tuple[str, State]:
@@ -109,7 +115,7 @@ def _problems(snapshot: Snapshot, width: int, paint: Paint) -> Iterator[str]:
         yield from (f"  {line}" for line in others)
         yield paint(cut(f"    {problem.next}", width), "title")
     if more := len(snapshot.problems) - len(shown):
-        yield f"  and {more} more: `postkamer status --json` has them all"
+        yield cut(f"  and {more} more: `postkamer status --json` has them all", width)
 
 
 def _wrap(text: str, width: int) -> list[str]:
@@ -129,10 +135,10 @@ def _table(columns: Sequence[str], rows: Sequence[Row], width: int, paint: Paint
     shown, folded = rows[:MOST_ROWS], rows[MOST_ROWS:]
     titles = tuple(column.removeprefix(">").upper() for column in columns)
     texts = [titles, *(row.cells for row in shown)]
-    widths = [
+    natural = [
         max(len(cut(each, LONGEST_CELL)) for each in column) for column in zip(*texts, strict=True)
     ]
-    widths[-1] = width - 2 - sum(widths[:-1]) - len(GAP) * (len(widths) - 1)
+    widths = _fit(natural, width - 2)
     yield paint(f"  {GAP.join(_pad(titles, columns, widths))}".rstrip(), "title")
     for row in shown:
         cells = _pad(row.cells, columns, widths)
@@ -144,10 +150,24 @@ def _table(columns: Sequence[str], rows: Sequence[Row], width: int, paint: Paint
         yield paint(f"  and {len(folded)} more: {fate}", folded[0].state if others else "dim")
 
 
+def _fit(natural: Sequence[int], room: int) -> list[int]:
+    """Return the widths of the columns. The last one gets the rest, and the first one gives it some
+    room. A figure is never cut: where that is not enough, the last columns are left out."""
+    *widths, last = natural
+    gaps = len(GAP) * len(widths)
+    lacking = sum(widths) + gaps + min(last, ROOM_OF_REASON) - room
+    widths[0] -= max(0, min(lacking, widths[0] - SHORTEST_NAME))
+    if (rest := room - sum(widths) - gaps) > 0:
+        return [*widths, rest]
+    while sum(widths) + len(GAP) * (len(widths) - 1) > room:
+        widths.pop()
+    return widths
+
+
 def _pad(cells: Sequence[str], columns: Sequence[str], widths: Sequence[int]) -> list[str]:
     return [
         cut(cell, width).rjust(width) if column.startswith(">") else cut(cell, width).ljust(width)
-        for cell, column, width in zip(cells, columns, widths, strict=True)
+        for cell, column, width in zip(cells, columns, widths, strict=False)
     ]
 
 

@@ -74,6 +74,26 @@ def test_screens_fit_their_width_and_forty_lines(width: int) -> None:
     assert len(format_screen(town(), width)) <= 40
 
 
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_long_names_and_figures_fit_and_no_figure_is_cut(width: int) -> None:
+    process = "deliverer host-name-of-a-pod-7f9c/12345"
+    queue = Queue(ready=1_234_567, consumers=1, owner=process, stand_by=("x",))
+    many = {"waiting": 1_234_567, "aside": 10_001, "parked": 10_001, "window": 128}
+    failing = {"paused_by": "failures", "paused_since": ago(hours=3), "reason": "HTTP status 503"}
+    snapshot = town(
+        destinations=(destination("zaaksysteem-burgerzaken", queue=queue, **many, **failing),),
+        partitions=(Partition(partition=11, queue=queue, epoch=123),),
+        archive=Archive(queue=queue, lag_seconds=99_999, entries=123_456_789, aside=10_001),
+    )
+    lines = format_screen(snapshot, width)
+    assert max(map(len, lines)) <= width
+    assert not any(re.search(r"[0-9]+,[0-9,]*…", line) for line in lines)
+    if width >= 80:
+        row = next(line for line in lines if line.startswith("! zaaksys") and "failing" in line)
+        assert "3 h: " in row and "1,234,567" in row
+    assert ANSI.sub("", "\n".join(format_screen(snapshot, width, paint))) == "\n".join(lines)
+
+
 def test_problems_come_first_with_their_commands() -> None:
     lines = format_screen(unwell_town(), 80)
     assert lines[0] == "Postkamer  2026-12-01 09:30:00Z  10 things are wrong"
