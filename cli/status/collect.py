@@ -118,20 +118,23 @@ async def _ask_database(
                         answers.rows[name] = result
                     else:
                         refused.append(f"{name} ({type(result).__name__})")
+            answers.database_disk = await _read_database_disk(answers.rows.get("database", []))
     except DATABASE_ERRORS as error:
         some = f"The database answered {len(answers.rows)} questions within {SECONDS:.0f} s"
         none = f"The database does not answer ({type(error).__name__})"
         answers.faults.append(f"{some}, not all" if answers.rows else none)
     if refused:
         answers.faults.append(f"The database refuses to tell: {', '.join(refused)}")
-    answers.database_disk = await _read_database_disk(answers.rows.get("database", []))
 
 
 async def _read_database_disk(rows: Rows) -> DiskSpace | None:
-    """Return the space of the database's volume, if it is on this machine and says where."""
+    """Return the space of the database's volume, if it is on this machine and says where. The
+    connection must be open: the server of `make run` knows its folder as an open file."""
     is_here = rows and rows[0]["address"] in (None, "127.0.0.1", "::1")
-    folder = rows[0]["folder"] if is_here else None
-    return await asyncio.to_thread(read_disk_space, Path(folder)) if folder else None
+    if not is_here or not rows[0]["folder"]:
+        return None
+    folder = rows[0]["folder"].replace("/proc/self/", f"/proc/{rows[0]['process']}/")
+    return await asyncio.to_thread(read_disk_space, Path(folder))
 
 
 async def _ask_metrics(options: StatusSettings, answers: Answers) -> None:

@@ -84,7 +84,8 @@ from (select 1) one left join (select size, at from archiver.checkpoint
 """
 DATABASE = """
 select pg_database_size(current_database()) as used, host(inet_server_addr()) as address,
-    (select setting from pg_settings where name = 'data_directory') as folder
+    (select setting from pg_settings where name = 'data_directory') as folder,
+    pg_backend_pid() as process
 """
 WAITING_EVENTS = """
 select known.destination, sum(newest.n - oldest.n + 1)::bigint as waiting,
