@@ -98,6 +98,14 @@ cross join lateral (select n from router.waiting where partition = lines.number
     and destination = known.destination order by n desc limit 1) newest
 group by known.destination
 """
+SAMPLE = 1000
+UNDELIVERED = f"""
+select destination, min(began_at) as since from (select subject as destination, began_at
+    from balance.open where equation = 'delivery' and part in ('under way', 'waiting')
+    order by id limit {SAMPLE}) undelivered group by destination
+"""
+"""Oldest delivery of each destination that the balance follows. Ids have no order, so of more than
+SAMPLE it is the oldest but for a thousandth of their span, at most seconds in hours."""
 HEALTH = """
 select number, "check" as name, state, detail, looked_at from deliverer.number_health
 order by number, "check"
@@ -124,6 +132,7 @@ def list_queries(scope: Scope) -> Mapping[str, Query]:
         "pauses": Query(PAUSES),
         "destinations": Query(DESTINATIONS, (list(scope.destinations),)),
         "waiting_events": Query(WAITING_EVENTS, (scope.partitions, list(scope.destinations))),
+        "undelivered": Query(UNDELIVERED),
         "numbers": Query(NUMBERS, (list(scope.numbers),)),
         "held": Query(HELD),
         "in_doubt": Query(IN_DOUBT),

@@ -258,9 +258,11 @@ def _health(checks: Sequence[Check]) -> str:
 
 def _waiting(snapshot: Snapshot) -> Iterator[Row]:
     for each in snapshot.waiting:
-        age = format_span(snapshot.at - each.since) if each.since else "none"
-        state = _state(snapshot, f"waiting {each.kind}")
-        yield Row(state, (each.kind, age, _number(each.count), ""))
+        age = format_span(snapshot.at - each.since) if each.since else NOTHING
+        age = "none" if each.count == 0 else age
+        state = _state(snapshot, f"waiting {each.kind}", is_known=each.count is not None)
+        note = f"for {each.destination}" if each.destination else ""
+        yield Row(state, (each.kind, age, _number(each.count), note))
 
 
 def _archive(snapshot: Snapshot) -> Iterator[Row]:

@@ -49,3 +49,16 @@ async def test_counts_stop_at_their_limit(pool: Pool) -> None:
     sql, parameters = list_queries(SCOPE)["destinations"]
     [crm, _] = await pool.fetch(sql, *parameters)
     assert crm["parked"] == CAP + 1
+
+
+async def test_oldest_undelivered_event_is_one_that_is_under_way(pool: Pool) -> None:
+    await pool.execute(
+        """insert into balance.open (equation, id, subject, part, began_at)
+        select equation, gen_random_uuid(), subject, part, now() - make_interval(hours => hours)
+        from (values ('delivery', 'crm', 'under way', 2), ('delivery', 'crm', 'waiting', 1),
+            ('delivery', 'crm', 'parked', 9), ('send', 'crm', 'under way', 9),
+            ('delivery', 'piket', 'under way', 3)) open (equation, subject, part, hours)"""
+    )
+    sql, parameters = list_queries(SCOPE)["undelivered"]
+    hours = f"select destination, (extract(epoch from now() - since) / 3600)::int from ({sql}) x"
+    assert dict(await pool.fetch(hours, *parameters)) == {"crm": 2, "piket": 3}

@@ -106,6 +106,7 @@ def test_problems_come_first_with_their_commands() -> None:
     assert "  and 2 more: `postkamer status --json` has them all" in lines
     crm = next(line for line in lines if line.startswith("! crm  "))
     assert crm.startswith("! crm          failing  20,411         0       1      0       0  2 h 5")
+    assert "  delivery     2 h 6 min  10,000+  for crm" in lines
 
 
 def test_row_with_a_problem_has_a_sign_and_a_word() -> None:
