@@ -7,10 +7,12 @@ import asyncio
 import re
 from collections.abc import Sequence
 from contextlib import aclosing
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 
 from cli.status.answers import Answers, BrokerDisk, Rows, Scope, ServiceAnswer
+from cli.status.daemon_thread import run_in_thread
 from cli.status.queries import list_queries
 from cli.status.service_answers import SECONDS, ask_services, read_page
 from services.amqp import topology
@@ -134,15 +136,18 @@ async def _read_database_disk(rows: Rows) -> DiskSpace | None:
     if not is_here or not rows[0]["folder"]:
         return None
     folder = rows[0]["folder"].replace("/proc/self/", f"/proc/{rows[0]['process']}/")
-    return await asyncio.to_thread(read_disk_space, Path(folder))
+    try:
+        return await run_in_thread(lambda: read_disk_space(Path(folder)), SECONDS)
+    except TimeoutError:  # a disk that hangs tells nothing
+        return None
 
 
 async def _ask_metrics(options: StatusSettings, answers: Answers) -> None:
     if options.broker_metrics_url is None:
         return
     try:
-        async with asyncio.timeout(SECONDS):
-            page = await asyncio.to_thread(read_page, options.broker_metrics_url, METRICS_BYTES)
+        read = partial(read_page, options.broker_metrics_url, METRICS_BYTES)
+        page = await run_in_thread(read, SECONDS)
     except (OSError, HTTPException, TimeoutError) as error:
         answers.faults.append(f"The broker's metrics do not answer ({type(error).__name__})")
         return

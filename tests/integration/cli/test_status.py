@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,42 @@ async def test_silent_broker_and_database_are_lines_and_the_rest_is_shown(
     ]
     assert status["services"][0]["ready"] and status["destinations"][0]["parked"] is None
     assert "hunter2" not in json.dumps(status)
+
+
+async def test_metrics_that_come_by_the_byte_are_given_up(address: str) -> None:
+    ended = asyncio.Event()
+
+    async def trickle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n")
+        while not ended.is_set():
+            writer.write(b"x")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), 0.2)
+        writer.close()
+
+    async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        began = time.monotonic()
+        metrics = f"http://127.0.0.1:{port}/metrics"
+        status = await read_status(f"router={address}", POSTKAMER_BROKER_METRICS_URL=metrics)
+        took = time.monotonic() - began
+        ended.set()
+    assert took < 5
+    [problem] = status["problems"]
+    assert problem["text"] == "The broker's metrics do not answer (TimeoutError)."
+
+
+async def test_locked_table_leaves_time_for_the_other_questions(address: str, fresh: str) -> None:
+    async with (
+        connection_pool(fresh, "test", 1) as pool,
+        pool.acquire() as connection,
+        connection.transaction(),
+    ):
+        await connection.execute("lock table deliverer.delivery in access exclusive mode")
+        status = await read_status(f"router={address}", POSTKAMER_DATABASE_URL=fresh)
+    [problem] = [each["text"] for each in status["problems"]]
+    assert problem == "The database refuses to tell: destinations (LockNotAvailableError)."
+    assert status["archive"]["entries"] == 0 and status["balance"]
 
 
 async def test_tables_of_an_older_database_are_named(address: str, empty: str) -> None:
