@@ -290,18 +290,45 @@ def test_watch_goes_on_without_a_terminal_until_ctrl_c() -> None:
     assert first < second
 
 
-@pytest.mark.parametrize("settings", [{}, {"NO_COLOR": "1"}])
-def test_watch_redraws_a_terminal_in_one_piece(settings: dict[str, str]) -> None:
+def read_rest(terminal: int) -> bytes:
+    """Read what the process wrote to the terminal before it ended."""
+    rest = b""
+    with suppress(OSError):  # EIO: the other end is closed
+        while more := os.read(terminal, 65536):
+            rest += more
+    return rest
+
+
+@pytest.mark.parametrize(
+    ("settings", "end"), [({}, signal.SIGINT), ({"NO_COLOR": "1"}, signal.SIGTERM)]
+)
+def test_watch_redraws_a_terminal_in_one_piece(
+    settings: dict[str, str], end: signal.Signals
+) -> None:
     ours, theirs = pty.openpty()
     process = watch(terminal=theirs, TERM="xterm", **settings)
     with process:
         seen = b""
         while seen.count(b"\x1b[J") < 2:
             seen += os.read(ours, 65536)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(end)
         assert process.wait(10) == 1
     os.close(theirs)
-    screen = seen.decode()
+    screen = (seen + read_rest(ours)).decode()
+    assert "\x1b[?25h\x1b[?1049l" in screen, "the first screen is back, with its cursor"
     assert screen.startswith("\x1b[?1049h\x1b[?25l\x1b[H")
     assert ("\x1b[1;31m" in screen) is not bool(settings)
     assert "! router is not live" in re.sub(r"\x1b\[[0-9;]*m", "", screen)
+
+
+def test_watch_appends_where_the_terminal_is_dumb() -> None:
+    ours, theirs = pty.openpty()
+    process = watch(terminal=theirs, TERM="dumb")
+    with process:
+        seen = b""
+        while b"SERVICE" not in seen:
+            seen += os.read(ours, 65536)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 1
+    os.close(theirs)
+    assert b"\x1b" not in seen + read_rest(ours)
