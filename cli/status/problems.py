@@ -113,12 +113,20 @@ def _destinations(snapshot: Snapshot) -> Iterator[Problem]:
         yield from _queue(about, each.queue)
         yield from _pause(about, each, snapshot.at)
         if each.waiting:
-            events = "1 event" if each.waiting == 1 else f"{each.waiting:,} events"
-            text = f"{events} for {each.id} found no room in its queue."
-            yield Problem(about, text, DESTINATIONS)
+            yield _overflow(about, each, each.waiting)
         if each.parked:
             text = f"Parked for {each.id}: {count_of(each.parked, 'delivery|deliveries')}."
             yield Problem(about, text, f"postkamer parked list --destination {each.id}")
+
+
+def _overflow(about: str, destination: Destination, waiting: int) -> Problem:
+    """Return why events wait outside a queue: one that is empty cannot be full."""
+    events = "1 event" if waiting == 1 else f"{waiting:,} events"
+    if destination.queue.ready == 0:
+        text = f"{events} for {destination.id} cannot enter its queue, which is empty."
+        return Problem(about, text, "postkamer topology declare")
+    text = f"{events} for {destination.id} found no room in its queue."
+    return Problem(about, text, DESTINATIONS)
 
 
 def _pause(about: str, destination: Destination, at: datetime) -> Iterator[Problem]:

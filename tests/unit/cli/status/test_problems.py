@@ -103,7 +103,12 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         "postkamer parked list --destination crm",
     ),
     (
-        {"destinations": [destination("crm", waiting=7)]},
+        {"destinations": [destination("crm", queue=Queue(ready=0, consumers=1), waiting=1)]},
+        "1 event for crm cannot enter its queue, which is empty.",
+        "postkamer topology declare",
+    ),
+    (
+        {"destinations": [destination("crm", queue=Queue(ready=9, consumers=1), waiting=7)]},
         "7 events for crm found no room in its queue.",
         "postkamer destination list",
     ),
