@@ -122,7 +122,7 @@ def _destinations(answers: Answers) -> Iterator[Destination]:
     pauses = _by(answers, "pauses", "destination")
     waiting = _by(answers, "waiting_events", "destination")
     undelivered = _by(answers, "undelivered", "destination")
-    states = {each.id: each for _, parts in _parts(answers) for each in parts.destinations}
+    states = _delivery_states(answers)
     for id in dict.fromkeys([*answers.scope.destinations, *states, *tables]):
         row, pause, state = tables.get(id, {}), pauses.get(id), states.get(id)
         queue = _queue(answers, topology.destination_queue(id))
@@ -142,6 +142,19 @@ def _destinations(answers: Answers) -> Iterator[Destination]:
                 undelivered.get(id, {}).get("since") if queue.ready else None,
             ),
         )
+
+
+def _delivery_states(answers: Answers) -> dict[str, DestinationStatus]:
+    """Return the state of each destination, as the process tells that delivers to it: a stand-by
+    knows of no failure. Where it is not known which one that is, a failure counts."""
+    ranked: dict[str, tuple[bool, bool, DestinationStatus]] = {}
+    for process, parts in _parts(answers):
+        for each in parts.destinations:
+            owner = _queue(answers, topology.destination_queue(each.id)).owner
+            rank = (process != owner, each.paused_since is None)
+            if each.id not in ranked or rank < ranked[each.id][:2]:
+                ranked[each.id] = (*rank, each)
+    return {id: state for id, (_, _, state) in ranked.items()}
 
 
 def _pause(pause: Mapping[str, Any] | None, state: DestinationStatus | None) -> dict[str, Any]:

@@ -64,6 +64,29 @@ def test_owner_of_a_partition_is_the_process_that_gets_its_messages(
     assert partition.queue == Queue(ready=3, consumers=len(active), owner=owner, stand_by=stand_by)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_destination_is_as_the_process_tells_that_delivers_to_it(
+    order: int, is_known: bool
+) -> None:
+    queue = "deliverer.destination.crm"
+    failing = DestinationStatus("crm", window=1, paused_since=ago(minutes=5), reason="503")
+    told = (("web1/3", failing, is_known), ("web2/7", DestinationStatus("crm", window=4), False))
+    answers = Answers(
+        services=[
+            answer(
+                "deliverer",
+                instance,
+                ServiceParts((ConsumerStatus(queue, True, active),), destinations=(state,)),
+            )
+            for instance, state, active in told[::order]
+        ],
+        scope=SCOPE,
+    )
+    [crm] = build_snapshot(answers, AT).destinations
+    assert (crm.paused_by, crm.reason, crm.window) == ("failures", "503", 1)
+
+
 def test_person_who_paused_a_destination_goes_before_its_failures() -> None:
     failing = deliverer(paused_since=ago(minutes=5), reason="503")
     answers = Answers(services=[failing], scope=SCOPE)
