@@ -65,14 +65,7 @@ def command(id: str, path: Path | None, reason: str, as_json: bool) -> None:
     Needs POSTKAMER_DATABASE_URL, as its owner, POSTKAMER_ARCHIVE_KEY, and for a wamid
     POSTKAMER_CONFIG.
     """
-    reason = parse_reason(reason)
-    if WAMID.fullmatch(id):
-        fail("ID: a wamid holds a telephone number: use `-`, and give it on standard input", 2)
-    id = (sys.stdin.read(LONGEST_ID + 1) if id == "-" else id).strip()
-    if not 0 < len(id) <= LONGEST_ID or not id.isprintable():
-        fail("ID: expected one id", 2)
-    if PHONE.fullmatch(id):
-        fail("ID: a telephone number is no id; `postkamer archive subject` finds a person", 2)
+    reason, id = parse_reason(reason), _read_id(id)
     numbers = [number.id for number in load_config(path).numbers] if WAMID.fullmatch(id) else []
 
     async def work(pool: Pool, keys: KeyStore) -> Trace:
@@ -98,6 +91,18 @@ def command(id: str, path: Path | None, reason: str, as_json: bool) -> None:
     if trace.cut:
         note = f"these are the first {MAX_ENTRIES} entries of the record; there are more"
         print_note(note, as_json=as_json)
+
+
+def _read_id(given: str) -> str:
+    """Return the id, from standard input for `-`; print a fault and exit."""
+    if WAMID.fullmatch(given):
+        fail("ID: a wamid holds a telephone number: use `-`, and give it on standard input", 2)
+    id = (sys.stdin.read(LONGEST_ID + 1) if given == "-" else given).strip()
+    if not 0 < len(id) <= LONGEST_ID or not id.isprintable():
+        fail("ID: expected one id", 2)
+    if PHONE.fullmatch(id):
+        fail("ID: a telephone number is no id; `postkamer archive subject` finds a person", 2)
+    return id
 
 
 def make_trace(evidence: Evidence) -> Trace:

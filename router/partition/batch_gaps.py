@@ -41,7 +41,7 @@ class BatchGapDetector:
         self._next = OrderedDict(next)
         self._gaps = set(gaps)
         self._first_source = min(map(created_at, self._next), default=None)
-        """When the oldest source began that the partition knew when it was taken."""
+        """Time at which the oldest source began of those known when the partition was taken."""
         self._changes = GapChanges({}, set(), set())
 
     def record(self, source: UUID, number: int, at: datetime) -> None:
