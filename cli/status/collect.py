@@ -5,11 +5,13 @@ A source that does not answer becomes a sentence, and the others are shown.
 
 import asyncio
 import re
+import socket
 from collections.abc import Sequence
 from contextlib import aclosing
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 from cli.status.answers import Answers, BrokerDisk, Rows, Scope, ServiceAnswer
 from cli.status.daemon_thread import run_in_thread
@@ -32,6 +34,7 @@ SOON_SECONDS = 0.3
 async def collect_answers(options: StatusSettings) -> Answers:
     """Ask all sources. Broker and database are connected to while the scope is being found."""
     answers = Answers()
+    asyncio.get_running_loop().getaddrinfo = _resolve  # type: ignore[method-assign]
     asked = asyncio.create_task(asyncio.to_thread(ask_services, options.ops_urls))
     scope = asyncio.create_task(_find_scope(options.config, asked, answers.faults))
     answers.services, answers.scope, *_ = await asyncio.gather(
@@ -42,6 +45,11 @@ async def collect_answers(options: StatusSettings) -> Answers:
         _ask_metrics(options, answers),
     )
     return answers
+
+
+async def _resolve(host: Any, port: Any, **options: int) -> Any:
+    """Look a name up in a thread that may be left behind: a resolver that is away takes long."""
+    return await run_in_thread(partial(socket.getaddrinfo, host, port, **options), SECONDS)
 
 
 async def _find_scope(

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -228,6 +229,32 @@ async def test_metrics_that_come_by_the_byte_are_given_up(address: str) -> None:
     assert took < 5
     [problem] = status["problems"]
     assert problem["text"] == "The broker's metrics do not answer (TimeoutError)."
+
+
+async def test_names_that_no_resolver_answers_are_given_up(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up, ended = socket.getaddrinfo, threading.Event()
+
+    def hang(host: Any, *arguments: Any, **options: Any) -> Any:
+        if host == "hung.example":
+            ended.wait(20)
+        return look_up(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    began = time.monotonic()
+    status = await read_status(
+        f"router={address}",
+        POSTKAMER_AMQP_URL="amqp://u:p@hung.example/",
+        POSTKAMER_DATABASE_URL="postgresql://u:p@hung.example/x",
+    )
+    took = time.monotonic() - began
+    ended.set()
+    assert took < 5 and status["services"][0]["ready"]
+    assert sorted(each["text"] for each in status["problems"]) == [
+        "The broker does not answer (TimeoutError).",
+        "The database does not answer (TimeoutError).",
+    ]
 
 
 async def test_locked_table_leaves_time_for_the_other_questions(address: str, fresh: str) -> None:
