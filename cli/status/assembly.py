@@ -123,7 +123,7 @@ def _destinations(answers: Answers) -> Iterator[Destination]:
     waiting = _by(answers, "waiting_events", "destination")
     undelivered = _by(answers, "undelivered", "destination")
     states = _delivery_states(answers)
-    for id in dict.fromkeys([*answers.scope.destinations, *states, *tables]):
+    for id in dict.fromkeys([*answers.scope.destinations, *states, *tables, *waiting]):
         row, pause, state = tables.get(id, {}), pauses.get(id), states.get(id)
         queue = _queue(answers, topology.destination_queue(id))
         yield Destination(
