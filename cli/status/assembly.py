@@ -123,8 +123,9 @@ def _destinations(answers: Answers) -> Iterator[Destination]:
     tables = _by(answers, "destinations", "id")
     pauses = _by(answers, "pauses", "destination")
     waiting = _by(answers, "waiting_events", "destination")
-    states = {each.id: each for _, parts in _parts(answers) for each in parts.destinations}
-    for id in dict.fromkeys([*answers.scope.destinations, *states, *tables]):
+    undelivered = _by(answers, "undelivered", "destination")
+    states = _delivery_states(answers)
+    for id in dict.fromkeys([*answers.scope.destinations, *states, *tables, *waiting]):
         row, pause, state = tables.get(id, {}), pauses.get(id), states.get(id)
         queue = _queue(answers, topology.destination_queue(id))
         yield Destination(
@@ -136,8 +137,26 @@ def _destinations(answers: Answers) -> Iterator[Destination]:
             aside=row.get("aside"),
             replaying=row.get("replaying"),
             waiting=_count(answers, "waiting_events", "destination", id, "waiting"),
-            oldest_at=_earliest(row.get("oldest"), waiting.get(id, {}).get("since")),
+            oldest_at=_earliest(
+                row.get("oldest"),
+                waiting.get(id, {}).get("since"),
+                # The balance looks again only now and then: of an empty queue it is out of date.
+                undelivered.get(id, {}).get("since") if queue.ready else None,
+            ),
         )
+
+
+def _delivery_states(answers: Answers) -> dict[str, DestinationStatus]:
+    """Return the state of each destination, as the process tells that delivers to it: a stand-by
+    knows of no failure. Where it is not known which one that is, a failure counts."""
+    ranked: dict[str, tuple[bool, bool, DestinationStatus]] = {}
+    for process, parts in _parts(answers):
+        for each in parts.destinations:
+            owner = _queue(answers, topology.destination_queue(each.id)).owner
+            rank = (process != owner, each.paused_since is None)
+            if each.id not in ranked or rank < ranked[each.id][:2]:
+                ranked[each.id] = (*rank, each)
+    return {id: state for id, (_, _, state) in ranked.items()}
 
 
 def _pause(pause: Mapping[str, Any] | None, state: DestinationStatus | None) -> dict[str, Any]:
@@ -221,17 +240,26 @@ KINDS = {"file": "files", "timer": "timers", "quarantined": "quarantine"}
 
 def _waiting(answers: Answers, destinations: Sequence[Destination]) -> Iterator[Waiting]:
     if "destinations" in answers.rows:
-        counts = [
-            (each.aside or 0) + (each.replaying or 0) + (each.waiting or 0) for each in destinations
-        ]
-        since = _earliest(*(each.oldest_at for each in destinations))
-        yield Waiting(kind="delivery", count=sum(counts), since=since)
+        yield _undelivered(destinations)
     if lines := answers.rows.get("numbers"):
         since = _earliest(*(row["oldest"] for row in lines))
         yield Waiting(kind="send", count=sum(row["queued"] for row in lines), since=since)
     for kind, name in KINDS.items():
         for row in answers.rows.get(name, []):
             yield Waiting(kind=kind, count=row["count"], since=row["since"])
+
+
+def _undelivered(destinations: Sequence[Destination]) -> Waiting:
+    """Return the oldest delivery; its count is not known if the length of a queue is not."""
+    tables = sum(
+        (each.aside or 0) + (each.replaying or 0) + (each.waiting or 0) for each in destinations
+    )
+    queues = [each.queue.ready for each in destinations if not each.queue.fault]
+    in_queues = sum(ready or 0 for ready in queues)
+    dated = [(each.oldest_at, each.id) for each in destinations if each.oldest_at]
+    since, id = min(dated, default=(None, ""))
+    count = None if None in queues else tables + in_queues
+    return Waiting(kind="delivery", count=count, since=since, destination=id)
 
 
 def _archive(answers: Answers) -> Archive:

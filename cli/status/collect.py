@@ -5,12 +5,16 @@ A source that does not answer becomes a sentence, and the others are shown.
 
 import asyncio
 import re
+import socket
 from collections.abc import Sequence
 from contextlib import aclosing
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 from cli.status.answers import Answers, BrokerDisk, Rows, Scope, ServiceAnswer
+from cli.status.daemon_thread import run_in_thread
 from cli.status.queries import list_queries
 from cli.status.service_answers import SECONDS, ask_services, read_page
 from services.amqp import topology
@@ -30,6 +34,7 @@ SOON_SECONDS = 0.3
 async def collect_answers(options: StatusSettings) -> Answers:
     """Ask all sources. Broker and database are connected to while the scope is being found."""
     answers = Answers()
+    asyncio.get_running_loop().getaddrinfo = _resolve  # type: ignore[method-assign]
     asked = asyncio.create_task(asyncio.to_thread(ask_services, options.ops_urls))
     scope = asyncio.create_task(_find_scope(options.config, asked, answers.faults))
     answers.services, answers.scope, *_ = await asyncio.gather(
@@ -40,6 +45,11 @@ async def collect_answers(options: StatusSettings) -> Answers:
         _ask_metrics(options, answers),
     )
     return answers
+
+
+async def _resolve(host: Any, port: Any, **options: int) -> Any:
+    """Look a name up in a thread that may be left behind: a resolver that is away takes long."""
+    return await run_in_thread(partial(socket.getaddrinfo, host, port, **options), SECONDS)
 
 
 async def _find_scope(
@@ -118,28 +128,34 @@ async def _ask_database(
                         answers.rows[name] = result
                     else:
                         refused.append(f"{name} ({type(result).__name__})")
+            answers.database_disk = await _read_database_disk(answers.rows.get("database", []))
     except DATABASE_ERRORS as error:
         some = f"The database answered {len(answers.rows)} questions within {SECONDS:.0f} s"
         none = f"The database does not answer ({type(error).__name__})"
         answers.faults.append(f"{some}, not all" if answers.rows else none)
     if refused:
         answers.faults.append(f"The database refuses to tell: {', '.join(refused)}")
-    answers.database_disk = await _read_database_disk(answers.rows.get("database", []))
 
 
 async def _read_database_disk(rows: Rows) -> DiskSpace | None:
-    """Return the space of the database's volume, if it is on this machine and says where."""
+    """Return the space of the database's volume, if it is on this machine and says where. The
+    connection must be open: the server of `make run` knows its folder as an open file."""
     is_here = rows and rows[0]["address"] in (None, "127.0.0.1", "::1")
-    folder = rows[0]["folder"] if is_here else None
-    return await asyncio.to_thread(read_disk_space, Path(folder)) if folder else None
+    if not is_here or not rows[0]["folder"]:
+        return None
+    folder = rows[0]["folder"].replace("/proc/self/", f"/proc/{rows[0]['process']}/")
+    try:
+        return await run_in_thread(lambda: read_disk_space(Path(folder)), SECONDS)
+    except TimeoutError:  # a disk that hangs tells nothing
+        return None
 
 
 async def _ask_metrics(options: StatusSettings, answers: Answers) -> None:
     if options.broker_metrics_url is None:
         return
     try:
-        async with asyncio.timeout(SECONDS):
-            page = await asyncio.to_thread(read_page, options.broker_metrics_url, METRICS_BYTES)
+        read = partial(read_page, options.broker_metrics_url, METRICS_BYTES)
+        page = await run_in_thread(read, SECONDS)
     except (OSError, HTTPException, TimeoutError) as error:
         answers.faults.append(f"The broker's metrics do not answer ({type(error).__name__})")
         return

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -29,6 +30,7 @@ COLOURS: dict[Style, str] = {
     "title": "\x1b[1m",
     "fine": "\x1b[32m",
     "wrong": "\x1b[1;31m",
+    "warning": "\x1b[33m",
     "unknown": "\x1b[33m",
     "dim": "\x1b[2m",
 }
@@ -69,8 +71,12 @@ def take_snapshot(options: StatusSettings) -> Snapshot:
 
 def may_colour() -> bool:
     """Return True on a terminal that shows colours, unless NO_COLOR is set."""
-    is_dumb = os.environ.get("TERM") == "dumb"
-    return sys.stdout.isatty() and not is_dumb and not os.environ.get("NO_COLOR")
+    return is_screen() and not os.environ.get("NO_COLOR")
+
+
+def is_screen() -> bool:
+    """Return True on a terminal that can do more than print lines."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def paint(text: str, style: Style) -> str:
@@ -99,10 +105,12 @@ def _show_once(options: StatusSettings, *, as_json: bool) -> Snapshot:
 
 def _watch(options: StatusSettings, *, as_json: bool) -> Snapshot:
     """Show the installation until Ctrl-C, and return its last snapshot."""
-    is_screen = sys.stdout.isatty() and not as_json
-    draw: Callable[[Snapshot], None] = _redraw if is_screen else _append(as_json)
+    redraws = is_screen() and not as_json
+    draw: Callable[[Snapshot], None] = _redraw if redraws else _append(as_json)
     snapshot = Snapshot(at=clock.now())
-    click.echo(OPEN_SCREEN if is_screen else "", nl=False, color=True)
+    if redraws:  # leaves the second screen too, as Ctrl-C does
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    click.echo(OPEN_SCREEN if redraws else "", nl=False, color=True)
     try:
         while True:
             began = time.monotonic()
@@ -112,8 +120,8 @@ def _watch(options: StatusSettings, *, as_json: bool) -> Snapshot:
     except KeyboardInterrupt:
         pass
     finally:
-        click.echo(CLOSE_SCREEN if is_screen else "", nl=False, color=True)
-    if is_screen:
+        click.echo(CLOSE_SCREEN if redraws else "", nl=False, color=True)
+    if redraws:
         _print(snapshot, as_json=False)
     return snapshot
 

@@ -11,10 +11,16 @@ from cli.status.snapshot import Destination, Number, Problem, Queue, Snapshot
 from cli.status.words import count_of, format_bytes, format_span
 
 SHORT_PAUSE = timedelta(minutes=1)
-"""A destination that was restarted is probed again within half a minute."""
+"""A destination that was restarted is probed again within half a minute, and a person who has just
+paused one knows it."""
 LATE_SEND = timedelta(minutes=15)
 """A message waits ten minutes for one to the same citizen of which Meta said nothing."""
 LATE_ARCHIVE = timedelta(minutes=5)
+LATE = {
+    True: "The archive is {} behind.",
+    False: "The newest record was {} old when it was written; how many wait is not known.",
+}
+"""If the length of its queue is known -> the sentence of a late archive."""
 LATE_CHECKPOINT = timedelta(minutes=10)
 """These, and those of files and time-outs, are the limits of the alarms in
 `deploy/prometheus/rules.yml`."""
@@ -55,8 +61,9 @@ UNWELL = {"warning": "it needs attention", "wrong": "it is wrong"}
 
 
 def list_problems(snapshot: Snapshot) -> tuple[Problem, ...]:
-    """Return everything that is wrong; a refusal comes once."""
-    return tuple(problem for find in PROBLEMS for problem in find(snapshot))
+    """Return everything that a person should look at, what is wrong before the warnings."""
+    found = (problem for find in PROBLEMS for problem in find(snapshot))
+    return tuple(sorted(found, key=lambda problem: problem.level != "wrong"))
 
 
 def _sources(snapshot: Snapshot) -> Iterator[Problem]:
@@ -107,23 +114,31 @@ def _destinations(snapshot: Snapshot) -> Iterator[Problem]:
         yield from _queue(about, each.queue)
         yield from _pause(about, each, snapshot.at)
         if each.waiting:
-            events = "1 event" if each.waiting == 1 else f"{each.waiting:,} events"
-            text = f"{events} for {each.id} found no room in its queue."
-            yield Problem(about, text, DESTINATIONS)
+            yield _overflow(about, each, each.waiting)
         if each.parked:
             text = f"Parked for {each.id}: {count_of(each.parked, 'delivery|deliveries')}."
             yield Problem(about, text, f"postkamer parked list --destination {each.id}")
 
 
+def _overflow(about: str, destination: Destination, waiting: int) -> Problem:
+    """Return why events wait outside a queue: one that is empty cannot be full."""
+    events = "1 event" if waiting == 1 else f"{waiting:,} events"
+    if destination.queue.ready == 0:
+        text = f"{events} for {destination.id} cannot enter its queue, which is empty."
+        return Problem(about, text, "postkamer topology declare")
+    text = f"{events} for {destination.id} found no room in its queue."
+    return Problem(about, text, DESTINATIONS)
+
+
 def _pause(about: str, destination: Destination, at: datetime) -> Iterator[Problem]:
     id, since, reason = destination.id, destination.paused_since, destination.reason
-    if since is None:
+    if since is None or at - since < SHORT_PAUSE:
         return
     span = format_span(at - since)
     if destination.paused_by == "person":
         text = f"A person paused {id} {span} ago: {reason}."
         yield Problem(about, text, f"postkamer destination resume {id}")
-    elif at - since >= SHORT_PAUSE:
+    else:
         yield Problem(about, f"{id} has failed for {span}: {reason}.", DESTINATIONS)
 
 
@@ -134,7 +149,8 @@ def _numbers(snapshot: Snapshot) -> Iterator[Problem]:
         for check in each.checks:
             if words := UNWELL.get(check.state):
                 text = f"Number {each.id}, {check.name}: {check.detail or words}."
-                yield Problem(about, text, CHECK_COMMANDS.get(check.name, CHECK_LIVE))
+                command = CHECK_COMMANDS.get(check.name, CHECK_LIVE)
+                yield Problem(about, text, command, check.state)
 
 
 def _sending(about: str, number: Number, at: datetime) -> Iterator[Problem]:
@@ -162,8 +178,10 @@ def _archive(snapshot: Snapshot) -> Iterator[Problem]:
     archive = snapshot.archive
     yield from _queue("archive", archive.queue)
     lag = timedelta(seconds=archive.lag_seconds or 0)
-    if lag >= LATE_ARCHIVE and archive.queue.ready:
-        yield Problem("archive", f"The archive is {format_span(lag)} behind.", CHECK_LIVE)
+    # An old record may be written last, after a pause; without a queue nothing is behind.
+    if lag >= LATE_ARCHIVE and archive.queue.ready != 0:
+        is_known = archive.queue.ready is not None
+        yield Problem("archive", LATE[is_known].format(format_span(lag)), CHECK_LIVE)
     unsigned = snapshot.at - (archive.unsigned_since or snapshot.at)
     if unsigned >= LATE_CHECKPOINT:
         text = f"The records of the last {format_span(unsigned)} are not signed."

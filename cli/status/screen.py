@@ -1,6 +1,7 @@
 """The screen of `postkamer status`: a snapshot as lines of text. Pure.
 
-A section is a row in SECTIONS. A sign says what a colour says: `!` is wrong, `?` is not known.
+A section is a row in SECTIONS. A sign says what a colour says: `!` is wrong, `~` a warning, `?` not
+known.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,21 +17,26 @@ from cli.status.snapshot import (
     Queue,
     Snapshot,
 )
-from cli.status.words import format_bytes, format_count, format_span
+from cli.status.words import count_of, format_bytes, format_count, format_span
 
 MOST_ROWS = 8
 """Rows of one section, and problems; the others are folded into one line."""
 LONGEST_CELL = 24
+SHORTEST_NAME = 11
+"""Letters that the first column keeps where the last one, which has the reason, lacks room: as many
+as in its longest heading."""
+ROOM_OF_REASON = 16
 NARROWEST = 40
 """Columns of a terminal below which lines are cut by the terminal itself."""
 GAP = "  "
 NOTHING = "-"
 
-State = Literal["fine", "wrong", "unknown"]
-Style = Literal["title", "sign", "fine", "wrong", "unknown", "dim"]
+State = Literal["fine", "wrong", "warning", "unknown"]
+Style = Literal["title", "sign", "fine", "wrong", "warning", "unknown", "dim"]
 Paint = Callable[[str, Style], str]
 """Returns the text with the colour of a style."""
-SIGNS: dict[State, str] = {"fine": " ", "wrong": "!", "unknown": "?"}
+SIGNS: dict[State, str] = {"wrong": "!", "warning": "~", "unknown": "?", "fine": " "}
+"""Signs, the worst first."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -53,7 +59,7 @@ def no_paint(text: str, style: Style) -> str:
 def format_screen(snapshot: Snapshot, width: int, paint: Paint = no_paint) -> list[str]:
     """Return the lines of the screen, each at most `width` wide."""
     width = max(width, NARROWEST)
-    lines = [_headline(snapshot, paint), *_problems(snapshot, width, paint)]
+    lines = [_headline(snapshot, width, paint), *_problems(snapshot, width, paint)]
     for section in SECTIONS:
         if rows := list(section.rows(snapshot)):
             lines += ["", *_table(section.columns, rows, width, paint)]
@@ -77,13 +83,25 @@ def cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
-def _headline(snapshot: Snapshot, paint: Paint) -> str:
-    count = len(snapshot.problems)
-    at = f"{snapshot.at:%Y-%m-%d %H:%M:%S}Z"
-    if not count:
-        return f"{paint('Postkamer', 'title')}  {at}  {paint('all is well', 'fine')}"
-    words = "1 thing is wrong" if count == 1 else f"{count} things are wrong"
-    return f"{paint('Postkamer', 'title')}  {at}  {paint(words, 'wrong')}"
+def _headline(snapshot: Snapshot, width: int, paint: Paint) -> str:
+    words, state = _verdict(snapshot)
+    start = f"Postkamer  {snapshot.at:%Y-%m-%d %H:%M:%S}Z  "
+    if len(start) + len(words) > width:
+        return paint(cut(words, width), state)
+    return f"{start.replace('Postkamer', paint('Postkamer', 'title'))}{paint(words, state)}"
+
+
+def _verdict(snapshot: Snapshot) -> tuple[str, State]:
+    warnings = sum(problem.level == "warning" for problem in snapshot.problems)
+    if wrong := len(snapshot.problems) - warnings:
+        words = "1 thing is wrong" if wrong == 1 else f"{wrong} things are wrong"
+        more = f", {count_of(warnings, 'warning|warnings')}" if warnings else ""
+        return f"{words}{more}", "wrong"
+    if warnings:
+        return f"nothing is wrong, {count_of(warnings, 'warning|warnings')}", "warning"
+    if snapshot.not_asked:
+        return "nothing wrong seen, but not all was asked", "unknown"
+    return "all is well", "fine"
 
 
 def _problems(snapshot: Snapshot, width: int, paint: Paint) -> Iterator[str]:
@@ -92,11 +110,12 @@ def _problems(snapshot: Snapshot, width: int, paint: Paint) -> Iterator[str]:
         yield ""
     for problem in shown:
         first, *others = _wrap(problem.text, width - 2)
-        yield f"{paint('!', 'wrong')} {first}"
+        level: State = "warning" if problem.level == "warning" else "wrong"
+        yield f"{paint(SIGNS[level], level)} {first}"
         yield from (f"  {line}" for line in others)
         yield paint(cut(f"    {problem.next}", width), "title")
     if more := len(snapshot.problems) - len(shown):
-        yield f"  and {more} more: `postkamer status --json` has them all"
+        yield cut(f"  and {more} more: `postkamer status --json` has them all", width)
 
 
 def _wrap(text: str, width: int) -> list[str]:
@@ -112,29 +131,43 @@ def _wrap(text: str, width: int) -> list[str]:
 
 def _table(columns: Sequence[str], rows: Sequence[Row], width: int, paint: Paint) -> Iterator[str]:
     if len(rows) > MOST_ROWS:
-        rows = sorted(rows, key=lambda row: row.state == "fine")
+        rows = sorted(rows, key=lambda row: list(SIGNS).index(row.state))
     shown, folded = rows[:MOST_ROWS], rows[MOST_ROWS:]
     titles = tuple(column.removeprefix(">").upper() for column in columns)
     texts = [titles, *(row.cells for row in shown)]
-    widths = [
+    natural = [
         max(len(cut(each, LONGEST_CELL)) for each in column) for column in zip(*texts, strict=True)
     ]
-    widths[-1] = width - 2 - sum(widths[:-1]) - len(GAP) * (len(widths) - 1)
+    widths = _fit(natural, width - 2)
     yield paint(f"  {GAP.join(_pad(titles, columns, widths))}".rstrip(), "title")
     for row in shown:
         cells = _pad(row.cells, columns, widths)
         cells[1] = paint(cells[1], row.state)
         yield f"{paint(SIGNS[row.state], row.state)} {GAP.join(cells)}".rstrip()
     if folded:
-        wrong = sum(row.state != "fine" for row in folded)
-        fate = f"{wrong} of them not fine" if wrong else "all fine"
-        yield paint(f"  and {len(folded)} more: {fate}", "wrong" if wrong else "dim")
+        others = sum(row.state != "fine" for row in folded)
+        fate = f"{others} of them not fine" if others else "all fine"
+        yield paint(f"  and {len(folded)} more: {fate}", folded[0].state if others else "dim")
+
+
+def _fit(natural: Sequence[int], room: int) -> list[int]:
+    """Return the widths of the columns. The last one gets the rest, and the first one gives it some
+    room. A figure is never cut: where that is not enough, the last columns are left out."""
+    *widths, last = natural
+    gaps = len(GAP) * len(widths)
+    lacking = sum(widths) + gaps + min(last, ROOM_OF_REASON) - room
+    widths[0] -= max(0, min(lacking, widths[0] - SHORTEST_NAME))
+    if (rest := room - sum(widths) - gaps) > 0:
+        return [*widths, rest]
+    while sum(widths) + len(GAP) * (len(widths) - 1) > room:
+        widths.pop()
+    return widths
 
 
 def _pad(cells: Sequence[str], columns: Sequence[str], widths: Sequence[int]) -> list[str]:
     return [
         cut(cell, width).rjust(width) if column.startswith(">") else cut(cell, width).ljust(width)
-        for cell, column, width in zip(cells, columns, widths, strict=True)
+        for cell, column, width in zip(cells, columns, widths, strict=False)
     ]
 
 
@@ -154,16 +187,17 @@ def _services(snapshot: Snapshot) -> Iterator[Row]:
 
 
 def _state(snapshot: Snapshot, about: str, *, is_known: bool = True) -> State:
-    """Return the state of a row: wrong if a problem is about it."""
-    if any(problem.about == about for problem in snapshot.problems):
-        return "wrong"
+    """Return the state of a row: that of the worst problem about it."""
+    levels = {problem.level for problem in snapshot.problems if problem.about == about}
+    if levels:
+        return "warning" if levels == {"warning"} else "wrong"
     return "fine" if is_known else "unknown"
 
 
 def _queue_word(queue: Queue) -> str:
     if queue.fault:
         return "no queue"
-    if queue.consumers is None and not queue.owner:
+    if queue.ready is None:
         return "not known"
     return "no reader" if queue.consumers == 0 else "fine"
 
@@ -195,9 +229,7 @@ def _destination_word(each: Destination) -> str:
     if each.paused_by:
         return "paused" if each.paused_by == "person" else "failing"
     word = _queue_word(each.queue)
-    if word in ("no queue", "no reader"):
-        return word
-    return "not known" if each.parked is None and each.window is None else "fine"
+    return "not known" if word == "fine" and each.parked is None else word
 
 
 def _number(count: int | None) -> str:
@@ -214,7 +246,12 @@ def _numbers(snapshot: Snapshot) -> Iterator[Row]:
 
 def _health(checks: Sequence[Check]) -> str:
     """Return the checks that are not in order; if there are none, how many are known to be."""
-    bad = [f"{each.name}: {each.state}" for each in checks if each.state in ("wrong", "warning")]
+    bad = [
+        f"{each.name}: {each.state}"
+        for state in ("wrong", "warning")
+        for each in checks
+        if each.state == state
+    ]
     fine = sum(each.state == "fine" for each in checks)
     return ", ".join(bad) or (_count_fine(fine, checks) if checks else NOTHING)
 
@@ -231,9 +268,11 @@ def _has_reason(check: Check) -> bool:
 
 def _waiting(snapshot: Snapshot) -> Iterator[Row]:
     for each in snapshot.waiting:
-        age = format_span(snapshot.at - each.since) if each.since else "none"
-        state = _state(snapshot, f"waiting {each.kind}")
-        yield Row(state, (each.kind, age, _number(each.count), ""))
+        age = format_span(snapshot.at - each.since) if each.since else NOTHING
+        age = "none" if each.count == 0 else age
+        state = _state(snapshot, f"waiting {each.kind}", is_known=each.count is not None)
+        note = f"for {each.destination}" if each.destination else ""
+        yield Row(state, (each.kind, age, _number(each.count), note))
 
 
 def _archive(snapshot: Snapshot) -> Iterator[Row]:
@@ -242,7 +281,8 @@ def _archive(snapshot: Snapshot) -> Iterator[Row]:
     ready = each.queue.ready
     counts = (_exact(ready), _exact(each.entries), _number(each.aside))
     # An old record may be written last, after a pause; without a queue nothing is behind.
-    behind = NOTHING if lag is None else format_span(timedelta(seconds=lag if ready else 0))
+    is_known = lag is not None and ready is not None
+    behind = format_span(timedelta(seconds=lag if lag and ready else 0)) if is_known else NOTHING
     signed = f"{format_span(snapshot.at - at)} ago" if at else NOTHING
     state = _state(snapshot, "archive", is_known=word != "not known")
     yield Row(state, ("archive", word, *counts, behind, signed))

@@ -70,7 +70,7 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     waiting: int | None = None
     """Events in the table of those for which its queue had no room; None if there is no table."""
     oldest_at: datetime | None = None
-    """Time of the oldest delivery that waits in a table."""
+    """Time of the oldest delivery that waits in its queue or in a table."""
 
 
 class Check(msgspec.Struct, frozen=True, rename="camel"):
@@ -106,7 +106,9 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """`delivery`, `send`, `file`, `timer` or `quarantined`."""
     count: int | None = None
     since: datetime | None = None
-    """None: nothing waits."""
+    """None: nothing waits, or it is not known since when."""
+    destination: str = ""
+    """Destination of the oldest delivery."""
 
 
 class Archive(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -151,6 +153,8 @@ class Problem(msgspec.Struct, frozen=True):
     text: str
     next: str
     """Command to run next, or the thing to do."""
+    level: str = "wrong"
+    """`wrong`, or `warning` for what is not wrong yet."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

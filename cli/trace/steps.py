@@ -224,7 +224,7 @@ def _delivery_steps(evidence: Evidence) -> Iterator[Step]:
             yield _delivery_step(row["at"], row, events)
     for row in evidence.waiting:
         detail = {"destination": row["destination"], "event": str(row["event"])}
-        yield _step(row["at"], "waits: the queue of the destination is full", detail)
+        yield _step(row["at"], "waits: the queue of the destination is full or gone", detail)
 
 
 def _quarantine_steps(evidence: Evidence) -> Iterator[Step]:

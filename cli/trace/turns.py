@@ -38,8 +38,8 @@ DELIVERIES = {
                    " {due}", "postkamer parked show {event}"),
     "held": _Case("operator", "the conversation is withheld until a person of the contact centre"
                   " releases it"),
-    "waiting": _Case("router", "the queue of {destination} is full: it follows when there is room",
-                     "postkamer destination list"),
+    "waiting": _Case("router", "the queue of {destination} is full or gone: it follows when it can",
+                     "postkamer status"),
     "unpublished": _Case("router", "it is decided, and not published to {destination} yet",
                          "postkamer status"),
 }  # fmt: skip

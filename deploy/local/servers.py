@@ -16,6 +16,7 @@ from services.config import loader, model
 from services.config.settings import read
 
 AMQP, DATABASE = "POSTKAMER_AMQP_URL", "POSTKAMER_DATABASE_URL"
+METRICS = "POSTKAMER_BROKER_METRICS_URL"
 
 
 class Servers:
@@ -90,6 +91,8 @@ class Servers:
         settings = {}
         if self.broker:
             settings[AMQP] = self.broker.url
+            if port := self.broker.ports.metrics:
+                settings[METRICS] = f"http://127.0.0.1:{port}/metrics"
         if self.database:
             settings[DATABASE] = self.database.url
         return settings

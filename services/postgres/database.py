@@ -78,11 +78,13 @@ class Query(NamedTuple):
 async def reading_connection(
     url: str, name: str, seconds: float
 ) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
-    """Connect once, to read: the connection and each statement have at most `seconds`.
+    """Connect once, to read: the connection and each statement have at most `seconds`, and a tenth
+    of them for a locked table, so that there is time for the questions after it.
 
     The connection is dropped at the end, since saying goodbye to a hung server takes long.
     """
     limits = {"application_name": name, "default_transaction_read_only": "on"}
+    limits["lock_timeout"] = f"{seconds * 100:.0f}"  # milliseconds
     connection = await asyncpg.connect(
         url, timeout=seconds, command_timeout=seconds, server_settings=limits | SESSION_SETTINGS
     )

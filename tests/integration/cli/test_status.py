@@ -10,8 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from services.http.service_status import (
 )
 from services.instance import VERSION, instance_name
 from services.postgres.database import connection_pool
+from tests.integration.conftest import PASSWORDS
 from tests.support.cli.command_line import TOML, postkamer
 from tests.support.integration.parked_deliveries import filled
 
@@ -89,11 +92,14 @@ async def read_status(urls: str, **settings: str) -> dict[str, Any]:
     return status
 
 
-async def test_status_without_broker_and_database_says_so_and_is_well(address: str) -> None:
+async def test_status_without_broker_and_database_says_so_and_sees_nothing_wrong(
+    address: str,
+) -> None:
     done = await run(f"router={address}/")
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
-    assert lines[0].endswith("all is well")
+    assert lines[0].endswith("nothing wrong seen, but not all was asked")
+    assert "? 0          not known      -" in done.stdout
     assert re.search(rf"router +ready +{VERSION} +0 s +a1 +{instance_name()}", done.stdout)
     assert lines[-2:] == [
         "? The broker is not asked: POSTKAMER_AMQP_URL is missing.",
@@ -149,10 +155,11 @@ async def test_status_shows_what_broker_and_database_tell(
 ) -> None:
     await asyncio.to_thread(filled, fresh)
     await write_day(fresh)
+    amqp = broker.url_for("operator", PASSWORDS["operator"])
     async with connection_pool(fresh, "postkamer-router web9/77", 1) as pool:
         await pool.fetchval("select 1")
         status = await read_status(
-            f"router={address}", POSTKAMER_AMQP_URL=broker.url, POSTKAMER_DATABASE_URL=fresh
+            f"router={address}", POSTKAMER_AMQP_URL=amqp, POSTKAMER_DATABASE_URL=fresh
         )
     zero, one = status["partitions"]
     assert (zero["epoch"], zero["queue"]["owner"]) == (3, f"router {instance_name()}")
@@ -166,7 +173,8 @@ async def test_status_shows_what_broker_and_database_tell(
     assert send["count"] == 2
     assert status["others"] == [{"name": "router", "instance": "web9/77"}]
     assert status["archive"]["entries"] == 0
-    assert next(each for each in status["disk"] if each["name"] == "database")["used"] > 0
+    database = next(each for each in status["disk"] if each["name"] == "database")
+    assert database["used"] > 0 and 0 < database["free"] <= database["total"]
     texts = {each["text"] for each in status["problems"]}
     assert "Parked for crm: 6 deliveries." in texts
     assert f"The provider of number {NUMBER} lets nothing go; its messages wait." in texts
@@ -198,6 +206,68 @@ async def test_silent_broker_and_database_are_lines_and_the_rest_is_shown(
     ]
     assert status["services"][0]["ready"] and status["destinations"][0]["parked"] is None
     assert "hunter2" not in json.dumps(status)
+
+
+async def test_metrics_that_come_by_the_byte_are_given_up(address: str) -> None:
+    ended = asyncio.Event()
+
+    async def trickle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n")
+        while not ended.is_set():
+            writer.write(b"x")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), 0.2)
+        writer.close()
+
+    async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        began = time.monotonic()
+        metrics = f"http://127.0.0.1:{port}/metrics"
+        status = await read_status(f"router={address}", POSTKAMER_BROKER_METRICS_URL=metrics)
+        took = time.monotonic() - began
+        ended.set()
+    assert took < 5
+    [problem] = status["problems"]
+    assert problem["text"] == "The broker's metrics do not answer (TimeoutError)."
+
+
+async def test_names_that_no_resolver_answers_are_given_up(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up, ended = socket.getaddrinfo, threading.Event()
+
+    def hang(host: Any, *arguments: Any, **options: Any) -> Any:
+        if host == "hung.example":
+            ended.wait(20)
+        return look_up(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    began = time.monotonic()
+    status = await read_status(
+        f"router={address}",
+        POSTKAMER_AMQP_URL="amqp://u:p@hung.example/",
+        POSTKAMER_DATABASE_URL="postgresql://u:p@hung.example/x",
+    )
+    took = time.monotonic() - began
+    ended.set()
+    assert took < 5 and status["services"][0]["ready"]
+    assert sorted(each["text"] for each in status["problems"]) == [
+        "The broker does not answer (TimeoutError).",
+        "The database does not answer (TimeoutError).",
+    ]
+
+
+async def test_locked_table_leaves_time_for_the_other_questions(address: str, fresh: str) -> None:
+    async with (
+        connection_pool(fresh, "test", 1) as pool,
+        pool.acquire() as connection,
+        connection.transaction(),
+    ):
+        await connection.execute("lock table deliverer.delivery in access exclusive mode")
+        status = await read_status(f"router={address}", POSTKAMER_DATABASE_URL=fresh)
+    [problem] = [each["text"] for each in status["problems"]]
+    assert problem == "The database refuses to tell: destinations (LockNotAvailableError)."
+    assert status["archive"]["entries"] == 0 and status["balance"]
 
 
 async def test_tables_of_an_older_database_are_named(address: str, empty: str) -> None:
@@ -247,18 +317,45 @@ def test_watch_goes_on_without_a_terminal_until_ctrl_c() -> None:
     assert first < second
 
 
-@pytest.mark.parametrize("settings", [{}, {"NO_COLOR": "1"}])
-def test_watch_redraws_a_terminal_in_one_piece(settings: dict[str, str]) -> None:
+def read_rest(terminal: int) -> bytes:
+    """Read what the process wrote to the terminal before it ended."""
+    rest = b""
+    with suppress(OSError):  # EIO: the other end is closed
+        while more := os.read(terminal, 65536):
+            rest += more
+    return rest
+
+
+@pytest.mark.parametrize(
+    ("settings", "end"), [({}, signal.SIGINT), ({"NO_COLOR": "1"}, signal.SIGTERM)]
+)
+def test_watch_redraws_a_terminal_in_one_piece(
+    settings: dict[str, str], end: signal.Signals
+) -> None:
     ours, theirs = pty.openpty()
     process = watch(terminal=theirs, TERM="xterm", **settings)
     with process:
         seen = b""
         while seen.count(b"\x1b[J") < 2:
             seen += os.read(ours, 65536)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(end)
         assert process.wait(10) == 1
     os.close(theirs)
-    screen = seen.decode()
+    screen = (seen + read_rest(ours)).decode()
+    assert "\x1b[?25h\x1b[?1049l" in screen, "the first screen is back, with its cursor"
     assert screen.startswith("\x1b[?1049h\x1b[?25l\x1b[H")
     assert ("\x1b[1;31m" in screen) is not bool(settings)
     assert "! router is not live" in re.sub(r"\x1b\[[0-9;]*m", "", screen)
+
+
+def test_watch_appends_where_the_terminal_is_dumb() -> None:
+    ours, theirs = pty.openpty()
+    process = watch(terminal=theirs, TERM="dumb")
+    with process:
+        seen = b""
+        while b"SERVICE" not in seen:
+            seen += os.read(ours, 65536)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 1
+    os.close(theirs)
+    assert b"\x1b" not in seen + read_rest(ours)

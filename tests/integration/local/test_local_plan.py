@@ -57,6 +57,19 @@ def test_prometheus_runs_and_takes_a_port_only_when_it_is_asked_for() -> None:
         plan.wants_prometheus({"POSTKAMER_PROMETHEUS": "ja"})
 
 
+@pytest.mark.parametrize("asked", ["yes", "no"])
+def test_commands_know_the_metrics_of_a_broker_that_has_them(tmp_path: Path, asked: str) -> None:
+    config = str(ROOT / "deploy" / "examples" / "voorbeeldstad" / "postkamer.toml")
+    elsewhere = {"POSTKAMER_CONFIG": config, "POSTKAMER_DATABASE_URL": "postgresql://elsewhere/x"}
+    given = environment(POSTKAMER_PROMETHEUS=asked, **elsewhere)
+    servers = Servers(tmp_path, State(tmp_path / "state.json"), given, print)
+    assert servers.broker
+    url = servers.settings().get("POSTKAMER_BROKER_METRICS_URL")
+    port = servers.broker.ports.metrics
+    assert url == (f"http://127.0.0.1:{port}/metrics" if port else None)
+    assert bool(port) is (asked == "yes")
+
+
 def test_sandbox_defaults_are_the_documented_ones() -> None:
     defaults = {
         "POSTKAMER_META_APP_SECRETS": "sandbox-app-secret",

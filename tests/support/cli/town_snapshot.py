@@ -131,6 +131,15 @@ def unwell_town() -> Snapshot:
             number("106540352242922", stopped=True, queued=40),
             number("106540352242923", in_doubt=2),
         ),
+        waiting=(
+            Waiting(
+                kind="delivery",
+                count=20_412,
+                since=ago(hours=2, minutes=6),
+                destination="crm",
+            ),
+            *TOWN.waiting[1:],
+        ),
         disk=(
             Volume(name="files", note="the archiver does not answer"),
             Volume(name="database", used=4 * GIGABYTE, free=3 * GIGABYTE, total=96 * GIGABYTE),

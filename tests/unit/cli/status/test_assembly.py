@@ -9,7 +9,7 @@ from cli.status.answers import Answers, BrokerDisk, Scope, ServiceAnswer
 from cli.status.assembly import build_snapshot
 from cli.status.collect import parse_broker_disk, scope_of_services
 from cli.status.problems import NOUNS
-from cli.status.snapshot import Check, OtherInstance, Queue
+from cli.status.snapshot import Check, OtherInstance, Queue, Waiting
 from cli.status.words import format_bytes, format_count, format_span
 from services.amqp.queue_status import ConsumerStatus, QueueLength
 from services.disk_space import DiskSpace
@@ -64,6 +64,29 @@ def test_owner_of_a_partition_is_the_process_that_gets_its_messages(
     assert partition.queue == Queue(ready=3, consumers=len(active), owner=owner, stand_by=stand_by)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_destination_is_as_the_process_tells_that_delivers_to_it(
+    order: int, is_known: bool
+) -> None:
+    queue = "deliverer.destination.crm"
+    failing = DestinationStatus("crm", window=1, paused_since=ago(minutes=5), reason="503")
+    told = (("web1/3", failing, is_known), ("web2/7", DestinationStatus("crm", window=4), False))
+    answers = Answers(
+        services=[
+            answer(
+                "deliverer",
+                instance,
+                ServiceParts((ConsumerStatus(queue, True, active),), destinations=(state,)),
+            )
+            for instance, state, active in told[::order]
+        ],
+        scope=SCOPE,
+    )
+    [crm] = build_snapshot(answers, AT).destinations
+    assert (crm.paused_by, crm.reason, crm.window) == ("failures", "503", 1)
+
+
 def test_person_who_paused_a_destination_goes_before_its_failures() -> None:
     failing = deliverer(paused_since=ago(minutes=5), reason="503")
     answers = Answers(services=[failing], scope=SCOPE)
@@ -82,6 +105,28 @@ def test_destination_with_parked_deliveries_is_shown_after_it_left_the_configura
     ]
     answers = Answers(scope=SCOPE, rows={"destinations": rows})
     assert [each.id for each in build_snapshot(answers, AT).destinations] == ["crm", "gone"]
+
+
+def test_oldest_delivery_may_wait_in_the_queue_of_its_destination() -> None:
+    row = {"parked": 0, "aside": 1, "replaying": 0, "oldest": ago(minutes=3)}
+    answers = Answers(scope=Scope(destinations=["crm", "ita"]))
+    answers.rows = {
+        "destinations": [row | {"id": "crm"}, row | {"id": "ita", "aside": 0, "oldest": None}],
+        "undelivered": [
+            {"destination": "crm", "since": ago(hours=2)},
+            {"destination": "ita", "since": ago(hours=9)},
+        ],
+    }
+    queues = {f"deliverer.destination.{id}": id for id in ("crm", "ita")}
+    lengths = {name: QueueLength(name, 43 if id == "crm" else 0) for name, id in queues.items()}
+    answers.queues = lengths
+    snapshot = build_snapshot(answers, AT)
+    assert [each.oldest_at for each in snapshot.destinations] == [ago(hours=2), None]
+    oldest = Waiting(kind="delivery", count=44, since=ago(hours=2), destination="crm")
+    assert snapshot.waiting == (oldest,)
+    answers.queues = {}
+    [waiting] = build_snapshot(answers, AT).waiting
+    assert (waiting.count, waiting.since) == (None, ago(minutes=3))
 
 
 def test_figures_of_silent_sources_are_not_known_and_no_zeros() -> None:

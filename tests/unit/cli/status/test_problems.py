@@ -103,7 +103,12 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         "postkamer parked list --destination crm",
     ),
     (
-        {"destinations": [destination("crm", waiting=7)]},
+        {"destinations": [destination("crm", queue=Queue(ready=0, consumers=1), waiting=1)]},
+        "1 event for crm cannot enter its queue, which is empty.",
+        "postkamer topology declare",
+    ),
+    (
+        {"destinations": [destination("crm", queue=Queue(ready=9, consumers=1), waiting=7)]},
         "7 events for crm found no room in its queue.",
         "postkamer destination list",
     ),
@@ -145,6 +150,11 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     (
         {"archive": Archive(queue=Queue(ready=3, consumers=1), lag_seconds=301)},
         "The archive is 5 min behind.",
+        LIVE,
+    ),
+    (
+        {"archive": Archive(lag_seconds=301)},
+        "The newest record was 5 min old when it was written; how many wait is not known.",
         LIVE,
     ),
     (
@@ -203,6 +213,7 @@ def test_problem_is_one_sentence_with_the_command_to_run_next(
         {},
         {"not_asked": ["The broker is not asked: POSTKAMER_AMQP_URL is missing"]},
         {"destinations": [destination("crm", paused_by="failures", paused_since=ago(seconds=59))]},
+        {"destinations": [destination("crm", paused_by="person", paused_since=ago(seconds=59))]},
         {"destinations": [destination("crm", aside=3, replaying=9)]},
         {"numbers": [number("1065", state="closed", held=40, queued=9_000)]},
         {"numbers": [number("1065", checks=(Check("payment", "not_offered"),))]},

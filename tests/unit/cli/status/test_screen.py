@@ -8,7 +8,14 @@ import pytest
 
 from cli.status.command import paint
 from cli.status.screen import fit_height, format_screen
-from cli.status.snapshot import Balance, Check, OtherInstance
+from cli.status.snapshot import (
+    Archive,
+    Balance,
+    Check,
+    OtherInstance,
+    Partition,
+    Queue,
+)
 from tests.support.cli.town_snapshot import ago, destination, number, town, unwell_town
 from tests.support.installation import ROOT
 
@@ -67,6 +74,26 @@ def test_screens_fit_their_width_and_forty_lines(width: int) -> None:
     assert len(format_screen(town(), width)) <= 40
 
 
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_long_names_and_figures_fit_and_no_figure_is_cut(width: int) -> None:
+    process = "deliverer host-name-of-a-pod-7f9c/12345"
+    queue = Queue(ready=1_234_567, consumers=1, owner=process, stand_by=("x",))
+    many = {"waiting": 1_234_567, "aside": 10_001, "parked": 10_001, "window": 128}
+    failing = {"paused_by": "failures", "paused_since": ago(hours=3), "reason": "HTTP status 503"}
+    snapshot = town(
+        destinations=(destination("zaaksysteem-burgerzaken", queue=queue, **many, **failing),),
+        partitions=(Partition(partition=11, queue=queue, epoch=123),),
+        archive=Archive(queue=queue, lag_seconds=99_999, entries=123_456_789, aside=10_001),
+    )
+    lines = format_screen(snapshot, width)
+    assert max(map(len, lines)) <= width
+    assert not any(re.search(r"[0-9]+,[0-9,]*…", line) for line in lines)
+    if width >= 80:
+        row = next(line for line in lines if line.startswith("! zaaksys") and "failing" in line)
+        assert "3 h: " in row and "1,234,567" in row
+    assert ANSI.sub("", "\n".join(format_screen(snapshot, width, paint))) == "\n".join(lines)
+
+
 def test_problems_come_first_with_their_commands() -> None:
     lines = format_screen(unwell_town(), 80)
     assert lines[0] == "Postkamer  2026-12-01 09:30:00Z  10 things are wrong"
@@ -79,6 +106,7 @@ def test_problems_come_first_with_their_commands() -> None:
     assert "  and 2 more: `postkamer status --json` has them all" in lines
     crm = next(line for line in lines if line.startswith("! crm  "))
     assert crm.startswith("! crm          failing  20,411         0       1      0       0  2 h 5")
+    assert "  delivery     2 h 6 min  10,000+  for crm" in lines
 
 
 def test_row_with_a_problem_has_a_sign_and_a_word() -> None:
@@ -128,6 +156,24 @@ def test_low_terminal_drops_blank_lines_first() -> None:
     assert low[-1] == f"and {len(dense) - 19} more lines: the terminal is too low"
 
 
+def test_sources_that_were_not_asked_leave_nothing_fine() -> None:
+    unasked = Queue(owner="router web1/611")
+    lines = format_screen(
+        town(
+            not_asked=("The broker is not asked: POSTKAMER_AMQP_URL is missing",),
+            partitions=(Partition(partition=0, queue=unasked),),
+            destinations=(destination("crm", queue=unasked), destination("ita", parked=None)),
+            archive=Archive(queue=unasked, lag_seconds=0.1),
+        ),
+        80,
+    )
+    assert lines[0] == "Postkamer  2026-12-01 09:30:00Z  nothing wrong seen, but not all was asked"
+    states = {line[2:].split()[0]: line for line in lines if line.startswith("? ")}
+    for row in ("0", "crm", "ita", "archive"):
+        assert "not known" in states[row]
+    assert states["archive"].split()[-2:] == ["-", "-"]
+
+
 def test_pause_of_a_moment_is_shown_and_no_problem() -> None:
     short = destination("crm", paused_by="failures", paused_since=ago(seconds=4), reason="503")
     lines = format_screen(town(destinations=(short,)), 80)
@@ -166,3 +212,18 @@ def test_health_of_a_number_names_the_checks_that_are_not_in_order() -> None:
     assert "! 1066    open        0     0         0  payment: wrong, silence: warning" in lines
     text = "1 of 2 checks fine; silence: too few messages to judge"
     assert f"  1067    open        0     0         0  {text}" in lines
+
+
+def test_warnings_come_after_what_is_wrong_and_are_not_counted_as_such() -> None:
+    flagged, wrong = Check("connection", "warning", "It is FLAGGED"), Check("subscription", "wrong")
+    lines = format_screen(town(numbers=(number("1065", checks=(flagged, wrong)),)), 80)
+    assert lines[0].endswith("Z  1 thing is wrong, 1 warning")
+    assert [line[:21] for line in lines if line[2:].startswith("Number")] == [
+        "! Number 1065, subscr",
+        "~ Number 1065, connec",
+    ]
+    row = "! 1065    open        0     0         0  subscription: wrong, connection: warni…"
+    assert row in lines
+    lines = format_screen(town(numbers=(number("1065", checks=(flagged,)),)), 80)
+    assert lines[0].endswith("Z  nothing is wrong, 1 warning")
+    assert "~ 1065    open        0     0         0  connection: warning" in lines

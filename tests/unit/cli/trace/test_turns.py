@@ -83,7 +83,7 @@ CASES: dict[str, tuple[Evidence, list[tuple[str, str]]]] = {
     ),
     "queue full": (
         Evidence(decided=(decided(),), waiting=({"event": EVENT, "destination": "crm"},)),
-        [("router", "the queue of crm is full")],
+        [("router", "the queue of crm is full or gone")],
     ),
     "parked": (Evidence(deliveries=(delivery("parked"),)), [("operator", "refused it (422)")]),
     "stopped number": (
