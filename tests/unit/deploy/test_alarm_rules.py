@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from deliverer.destinations.openklant.desk.task_status import TaskStatus
-from deliverer.meta.graph_api import STOPPED, Failed, Sent
+from deliverer.meta.graph_api import OUTCOMES as SEND_OUTCOMES
+from deliverer.meta.graph_api import STOPPED, Failed, RetryLater, Sent, Unknown
 from deliverer.owners.notice_sender import OUTCOMES
 from router.model.work import UNPROVEN
 from router.partition.waiting import WAITING_BYTES
@@ -311,7 +312,12 @@ def test_at_most_six_alarms_wake_someone() -> None:
         ("PostkamerNumberStopped", "outcome", {STOPPED}),
         ("PostkamerOpenKlantActor", "outcome", {"actor"} & {*get_args(TaskStatus)}),
         ("PostkamerOwnerUnreached", "outcome", {"given_up"} & {*OUTCOMES}),
-        ("PostkamerSendsFail", "outcome", {kind.__name__.lower() for kind in (Failed, Sent)}),
+        ("PostkamerSendsFail", "outcome", {SEND_OUTCOMES[kind] for kind in (Failed, Sent)}),
+        (
+            "PostkamerNothingSent",
+            "outcome",
+            {SEND_OUTCOMES[kind] for kind in (RetryLater, Unknown, Sent)},
+        ),
     ],
 )
 def test_alarm_selects_label_values_as_the_services_write_them(
