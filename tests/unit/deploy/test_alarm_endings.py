@@ -56,7 +56,7 @@ ENDINGS = {
     "OpenKlantActor": (
         'postkamer_openklant_looks_total{destination="ok",outcome="actor"}', ONCE
     ),
-    "Parked": ('postkamer_parked{queue="crm"}', ONCE),
+    "Parked": ('postkamer_parked{queue="crm"}', RAISED),
     "Quarantined": ('postkamer_quarantine{service="router"}', RAISED),
     "FilesWait": ('postkamer_media_waiting_seconds{state="fetched"}', "86500+60x20 0x90"),
     "FilesAreLost": (
@@ -70,7 +70,6 @@ ENDINGS = {
     "ArchiveStands": ('rabbitmq_queue_messages{queue="archiver.records"}', "7x30 0x90"),
     "ArchiveLate": ("postkamer_archive_lag_seconds", "400x20 2x90"),
     "ArchiveShut": ("postkamer_archive_shut_total", ONCE),
-    "ArchiveAside": ('postkamer_quarantined_total{service="archiver",reason="key"}', ONCE),
     "RequestEnds": ('postkamer_requests{tenant="almelo",state="soon"}', RAISED),
     "RequestOverdue": ('postkamer_requests{tenant="almelo",state="overdue"}', RAISED),
     "BudgetNearlySpent": ('postkamer_budget_used_ratio{tenant="almelo"}', "0.9x20 0x90"),
@@ -148,7 +147,7 @@ SILENT_AT = {"NumberUnchecked": 215, "FirstSighting": 70, "OpenKlantActor": 70, 
 def case(alarm: str, series: dict[str, str]) -> AlarmCase:
     minute = AT.get(alarm, 18 if alarm in {"NothingSent", "ArchiveUnsigned"} else 8)
     names = sorted(f"Postkamer{each}" for each in [alarm, *TOGETHER.get(alarm, [])])
-    return AlarmCase(alarm, series, minute, names, silent=SILENT_AT.get(alarm, 45))
+    return AlarmCase(alarm, series, minute, names, silent=(SILENT_AT.get(alarm, 45),))
 
 
 CASES = {
