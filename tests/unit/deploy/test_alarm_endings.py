@@ -92,6 +92,7 @@ ENDINGS = {
     "NumberDisconnected": (HEALTH % ("connection", "wrong"), RAISED),
     "NumberPayment": (HEALTH % ("payment", "wrong"), RAISED),
     "NumberQuality": (HEALTH % ("quality", "warning"), RAISED),
+    "NumberWarning": (HEALTH % ("connection", "warning"), RAISED),
     "TokenEnds": (
         'postkamer_number_token_expires_timestamp_seconds{number="1"}',
         f"{20 * DAY}x20 {90 * DAY}x90",
