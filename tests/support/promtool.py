@@ -13,6 +13,11 @@ import yaml
 from tests.support.promql import names_in
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "prometheus"
+SCRAPED = {'up{job="rabbitmq"}': "1x300"} | {
+    f'up{{job="postkamer",service="{service}",instance="{service}:9080"}}': "1x300"
+    for service in ("gateway", "router", "deliverer", "archiver")
+}
+"""Series of targets that answer, for cases that last."""
 needs_promtool = pytest.mark.skipif(
     not shutil.which("promtool") and not os.environ.get("CI"),
     reason="promtool comes with Prometheus",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from router.model.work import UNPROVEN
-from tests.support.promtool import AlarmCase, load_rules, needs_promtool, run_cases
+from tests.support.promtool import SCRAPED, AlarmCase, load_rules, needs_promtool, run_cases
 
 TARGET = 'job="postkamer",instance="a:9083"'
 # With service="archiver", a target that does not answer is no PostkamerServiceDown.
@@ -30,7 +30,7 @@ SINCE_RETURN = tuple(90 + minutes for minutes in (0, 3, 7, 16, 20, 61, 70))
 
 def case(name: str, values: str, up: str, fires: int | None, *silent: int) -> AlarmCase:
     """All counters at once: the minute at which all alarms are on, and those at which none is."""
-    series = {each % TARGET: values for each in EVENTS.values()} | {UP: up}
+    series = {each % TARGET: values for each in EVENTS.values()} | SCRAPED | {UP: up}
     alarms = sorted(f"Postkamer{each}" for each in EVENTS) if fires else []
     return AlarmCase(name, series, fires or silent[0], alarms, silent)
 

@@ -15,7 +15,7 @@ from router.model.work import UNPROVEN
 from router.partition.waiting import WAITING_BYTES
 from services.amqp import topology
 from tests.support.promql import OF_THE_BROKER, expression_faults, known_metrics, names_in
-from tests.support.promtool import FOLDER, AlarmCase, load_rules, needs_promtool, run_cases
+from tests.support.promtool import FOLDER, SCRAPED, AlarmCase, load_rules, needs_promtool, run_cases
 
 RULES = load_rules()
 QUARTER = 5 * 10**9
@@ -122,6 +122,11 @@ CASES = [
     case("both routers", {UP % ("router", "a"): "1 0x30", UP % ("router", "b"): "1 0x30"},
          7, "ServiceDown"),
     case("an archiver that is gone", {UP % ("archiver", "a"): "1 0x30"}, 7, "InstanceDown"),
+    case("a broker that is not scraped", SCRAPED | {'up{job="rabbitmq"}': "1 0x30"},
+         15, "NotScraped"),
+    case("a service that is no target", {up: n for up, n in SCRAPED.items() if "router" not in up},
+         15, "NotScraped"),
+    case("all targets answer", SCRAPED, 15),
     one("rules that are refused", REFUSED, "0 0 0 0 1 1 1 1", "RulesRefused"),
     one("rules that are taken", REFUSED, "0 1 1 0 0 0x30"),
     case("services with rules of their own",
@@ -169,8 +174,12 @@ CASES = [
     case("an archive with nothing new to sign", {SIGNED: "60x60", RECORDED: "700x60"}, 30),
     case("the first record after a night",
          {SIGNED: "60x30 1860+60x30", RECORDED: "7x29 8+9x30"}, 31),
-    one("an archive that is late", LAG, "310+60x30", "ArchiveLate"),
-    one("an archive that was late", LAG, "0 400 400 2x30"),
+    case("an archive that is late",
+         {LAG: "310+60x30", IN_QUEUE % "": "9x30", RECORDED: "700+9x30"}, 7, "ArchiveLate"),
+    case("an archive that was late",
+         {LAG: "0 400 400 2x30", IN_QUEUE % "": "9x30", RECORDED: "700+9x30"}, 20),
+    case("an old record, and no other since",
+         {LAG: "0 1263x30", IN_QUEUE % "": "0 1 0x30", RECORDED: "700 701x30"}, 20),
     one("a record that cannot be opened", SHUT, "0 0 0 1x9", "ArchiveShut"),
     one("a record that could not be opened once", SHUT, "2x30"),
     one("something the router could not decide", UNDECIDED, "0 1x9", "Quarantined"),
