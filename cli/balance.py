@@ -6,9 +6,9 @@ from operator import attrgetter
 
 import click
 
-from archiver.balance.round import run_rounds
+from archiver.balance.round import OtherCluster, run_rounds
 from archiver.balance.sheet import EQUATIONS, Line, Sheet
-from archiver.balance.store import accept_missing, load_sheet
+from archiver.balance.store import accept_missing, begin_anew, load_sheet
 from cli.support.audit import Operation, parse_reason, run_audited
 from cli.support.database import with_database
 from cli.support.options import json_option
@@ -18,13 +18,25 @@ from services.postgres.database import Connection, Pool
 TITLES = {equation.name: equation for equation in EQUATIONS}
 NO_SUBJECT = "(none)"
 NOT_MISSING = "nothing is missing under this id"
+RESTORED = (
+    "the database was restored from another cluster, so the balance stands still: "
+    "postkamer balance --begin --reason ..."
+)
 
 
 @click.command("balance")
-@click.option("--accept", metavar="ID", help="Take ID off the alarm: a person looked into it.")
-@click.option("--reason", help="The reason to accept; archived. Without personal data.")
+@click.option(
+    "--accept",
+    multiple=True,
+    metavar="ID",
+    help="Take ID off the alarm, because a person looked into it; `all`: everything missing now.",
+)
+@click.option(
+    "--begin", is_flag=True, help="Begin anew, after the database was restored elsewhere."
+)
+@click.option("--reason", help="The reason to accept or begin; archived. Without personal data.")
 @json_option
-def command(accept: str | None, reason: str | None, as_json: bool) -> None:
+def command(accept: tuple[str, ...], begin: bool, reason: str | None, as_json: bool) -> None:
     """Show whether all that was decided has an end or waits.
 
     By number and destination, with the ids of what is missing. The archiver compares every half
@@ -32,11 +44,14 @@ def command(accept: str | None, reason: str | None, as_json: bool) -> None:
     The exit code is 1 if anything is missing or does not add up. Needs POSTKAMER_DATABASE_URL, as
     its owner.
     """
-    if accept:
-        _accept(accept, parse_reason(reason))
+    if accept or begin:
+        _change(accept, begin, parse_reason(reason))
 
     async def work(pool: Pool) -> Sheet:
-        await run_rounds(pool)
+        try:
+            await run_rounds(pool)
+        except OtherCluster:
+            raise CommandRefused(RESTORED) from None
         return await load_sheet(pool)
 
     sheet = with_database("balance", work)
@@ -45,13 +60,16 @@ def command(accept: str | None, reason: str | None, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _accept(id: str, reason: str) -> None:
+def _change(accept: tuple[str, ...], begin: bool, reason: str) -> None:
     async def change(connection: Connection) -> tuple[None, Operation]:
-        equations = await accept_missing(connection, id)
-        if not equations:
+        if begin:
+            await begin_anew(connection)
+            return None, Operation(what="balance begin", data={"why": reason})
+        accepted = await accept_missing(connection, accept)
+        if not accepted:
             raise CommandRefused(NOT_MISSING)
-        data = {"why": reason, "equations": equations}
-        return None, Operation(what="balance accept", about=id, data=data)
+        data = {"why": reason, "ids": accept, "accepted": accepted}
+        return None, Operation(what="balance accept", data=data)
 
     run_audited("balance", change)
 

@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from archiver.balance.round import run_round
+from archiver.balance.round import OtherCluster, run_round
 from archiver.balance.sheet import Sheet
 from archiver.balance.store import count_gaps, load_sheet
 from services import metrics
@@ -19,7 +19,11 @@ log = structlog.get_logger()
 async def keep_balance(pool: Pool) -> None:
     """Run rounds until cancelled."""
     while True:
-        result = await retry_while_unavailable(lambda: run_round(pool), "balance")
+        try:
+            result = await retry_while_unavailable(lambda: run_round(pool), "balance")
+        except OtherCluster:
+            log.error("balance.restored", reason="see the restore in docs/operators/balance.md")
+            result = None
         if result and result.missing:
             log.error("balance.missing", count=result.missing)
         if result and result.is_full:

@@ -21,6 +21,15 @@ CONSUMER_SECONDS = 90
 heartbeats end within 33 s."""
 RECEIPT_SECONDS = 3600
 """Time in which the other partitions of a receipt decide on their items."""
+ITEM_SECONDS = 60
+"""Time after which an item in the record without its decision is missing: by then a later round
+knows if a router of an older version, which wrote no record's id, decided it."""
+BEHIND_SECONDS = 300
+"""Age of a decision that a round could not take yet, from which the balance is behind."""
+
+
+class OtherCluster(Exception):
+    """The database was restored into another cluster, whose transactions are numbered anew."""
 
 
 class RoundResult(msgspec.Struct, frozen=True):
@@ -37,21 +46,22 @@ async def run_round(pool: Pool) -> RoundResult | None:
     async with pool.acquire() as connection, connection.transaction():
         if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", LOCK):
             return None
-        # Each id is looked up in an index: a join by hash would read whole tables.
-        await connection.execute(
-            "set local enable_hashjoin = off; set local enable_mergejoin = off"
-        )
+        await connection.execute(_BY_INDEX)
         progress = await connection.fetchrow(_PROGRESS, DECISIONS, ENTRIES)
         assert progress
-        to_xact, begun_at = progress["to_xact"], progress["begun_at"]
+        if not progress["is_same_cluster"]:
+            raise OtherCluster
+        from_xact, to_xact = progress["from_xact"], progress["to_xact"]
         position, to_position = progress["from_position"], progress["to_position"]
+        begun_at = await connection.fetchval(_EXCUSE, from_xact, to_xact)
         received = await connection.fetchval(_RECEIVE, position, to_position, to_xact, begun_at)
         await connection.execute(_GAPS, position, received)
-        bounds = OPEN, CONSUMER_SECONDS, RECEIPT_SECONDS
-        followed = await connection.fetchrow(_FOLLOW, *bounds, progress["from_xact"], to_xact)
+        bounds = OPEN, CONSUMER_SECONDS, RECEIPT_SECONDS, ITEM_SECONDS
+        followed = await connection.fetchrow(_FOLLOW, *bounds, from_xact, to_xact, begun_at)
         assert followed
-        await connection.execute(_ADVANCE, to_xact, received)
-        return RoundResult(**followed, is_full=progress["is_full"])
+        await connection.execute(_ADVANCE, to_xact, received, BEHIND_SECONDS)
+        has_moved = to_xact > from_xact or received > position
+        return RoundResult(**followed, is_full=progress["is_full"] and has_moved)
 
 
 async def run_rounds(pool: Pool) -> list[RoundResult]:
@@ -76,7 +86,8 @@ set local enable_seqscan = off
 # Rows of transactions before the oldest that still runs are all there to be seen.
 _PROGRESS = """
 with bound as (
-    select coalesce(decided, 0) as from_xact, recorded as from_position, begun_at,
+    select coalesce(decided, 0) as from_xact, recorded as from_position,
+        cluster = (select system_identifier from pg_control_system()) as is_same_cluster,
         pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon,
         (select size from archiver.head) as size
     from balance.progress
@@ -87,7 +98,7 @@ with bound as (
     from bound b
 )
 select from_xact, least(coalesce(full_to, horizon), horizon) as to_xact, from_position,
-    least(size, from_position + $2) as to_position, begun_at,
+    least(size, from_position + $2) as to_position, is_same_cluster,
     full_to is not null or size > from_position + $2 as is_full
 from taken
 """
@@ -96,6 +107,14 @@ _ADD = """
 insert into balance.total as t (equation, subject, part, count)
 select equation, subject, part, count from sums
 on conflict (equation, subject, part) do update set count = t.count + excluded.count
+"""
+
+# A router of an older version writes no ids with its decisions. The balance begins after the last
+# of these: during an upgrade such a router runs on the new tables.
+_EXCUSE = """
+update balance.progress set begun_at = greatest(begun_at, (
+    select max(decided_at) from router.inbox where xact >= $1 and xact < $2 and record is null))
+returning begun_at + interval '1 second'
 """
 
 # An item in the record without its decision is missing in the router. One that came before the
@@ -114,7 +133,7 @@ with read as materialized (
     select read.* from read, cut where read.position < cut.position
 ), unknown as (
     insert into balance.open (equation, id, subject, part)
-    select 'item', id, wrote_to, 'missing' from new
+    select 'item', id, wrote_to, 'under way' from new
     where not is_known and id >= archiver.first_id($4)
     on conflict do nothing
 ), sums as (
@@ -144,7 +163,7 @@ with drained as materialized (
     where seen_at > now() - make_interval(secs => $2) group by queue
 ), decided as materialized (
     select xact, partition, number, is_item, is_quarantined, records, events, destinations, send
-    from router.inbox where xact >= $4 and xact < $5
+    from router.inbox where xact >= $5 and xact < $6
 ), begun as materialized (
     select 'record' as equation, id, number as subject, partition, xact
     from decided, unnest(records) id
@@ -182,7 +201,9 @@ with drained as materialized (
     select f.equation, f.id, f.subject, f.partition, f.xact, f.is_new, f.part as was,
         case
             when state is not null then state
-            when equation in ('send', 'item') then 'missing'
+            when equation = 'send' then 'missing'
+            when equation = 'item' and f.id < archiver.first_id($7) then 'recorded'
+            when equation = 'item' and began_at < now() - make_interval(secs => $4) then 'missing'
             when equation = 'receipt' and began_at < now() - make_interval(secs => $3)
                 then 'missing'
             when f.published_at < d.at then 'missing'
@@ -209,9 +230,11 @@ with drained as materialized (
 ), opened as (
     insert into balance.open (equation, id, subject, partition, xact, part, published_at)
     select equation, id, subject, partition, xact, part, published_at from remaining where is_new
-    on conflict do nothing
+    on conflict do nothing returning equation, subject
 ), sums as (
-    select equation, subject, 'begun' as part, count(*) as count from begun group by 1, 2
+    select equation, subject, 'begun' as part, count(*) as count from (
+        select equation, subject from ended where is_new union all select * from opened) began
+    group by 1, 2
     union all
     select 'item', number, case when is_quarantined then 'quarantined' else 'decided' end, count(*)
     from decided where is_item group by 2, 3
@@ -223,6 +246,10 @@ select (select count(*) from begun) as begun, (select count(*) from ended) as en
     (select count(*) from remaining where part = 'missing' and was <> 'missing') as missing
 """
 
+# A transaction that stays open holds everything later back: then the balance is behind, and says so
+# by the time of its last round.
 _ADVANCE = """
-update balance.progress set decided = $1, recorded = $2, round_at = now()
+update balance.progress set decided = $1, recorded = $2, round_at = case when (
+    select decided_at from router.inbox where xact >= $1 order by xact limit 1
+) < now() - make_interval(secs => $3) then round_at else now() end
 """

@@ -1,5 +1,6 @@
 """The sheet of the balance in PostgreSQL: read it, and accept what is missing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from archiver.balance.sheet import BATCH, EQUATIONS, Count, Missing, Sheet, build_lines
@@ -7,6 +8,8 @@ from services.postgres.database import Connection, Pool
 
 LISTED = 100
 """Missing things that a sheet lists: enough to see what they have in common."""
+ALL = "all"
+"""Word for everything that is missing, in place of ids."""
 GAP_SECONDS = 600
 """Time that a batch may be late: it is delivered again after its connection broke."""
 
@@ -39,11 +42,20 @@ async def count_gaps(pool: Pool) -> dict[int, int]:
     return {row["partition"]: row["count"] for row in rows}
 
 
-async def accept_missing(connection: Connection, id: str) -> list[str]:
-    """Take something missing off the sheet, because a person looked into it. Return the equations
-    that it was missing in. The role must be that of the tables' owner."""
-    rows = await connection.fetch(_ACCEPT, id)
-    return [row["equation"] for row in rows]
+async def accept_missing(connection: Connection, ids: Sequence[str]) -> int:
+    """Take these off the sheet, or with ALL everything that is missing now, because a person looked
+    into it. Return their number. The role must be that of the tables' owner."""
+    accepted: int = await connection.fetchval(_ACCEPT, ALL in ids, list(ids))
+    return accepted
+
+
+async def begin_anew(connection: Connection) -> None:
+    """Begin the balance here and now, after a restore into another cluster.
+
+    The role must be that of the tables' owner.
+    """
+    for statement in _BEGIN_ANEW:
+        await connection.execute(statement)
 
 
 MISSABLE = ("receipt", *(equation.name for equation in EQUATIONS), BATCH)
@@ -69,18 +81,32 @@ select partition, count(*) as count from router.gap
 where accepted_at is null and since < now() - make_interval(secs => $1) group by 1
 """
 
-_ACCEPT = f"""
+_ACCEPT = """
 with accepted as (
-    delete from balance.open where id::text = $1 and part = 'missing'
+    delete from balance.open where part = 'missing' and ($1 or id::text = any($2::text[]))
     returning equation, subject
 ), gap as (
     update router.gap set accepted_at = now()
-    where source || ':' || number = $1 and accepted_at is null returning partition
+    where accepted_at is null and ($1 or source || ':' || number = any($2::text[]))
+    returning partition
 ), summed as (
     insert into balance.total as t (equation, subject, part, count)
     select equation, subject, 'accepted', count(*) from accepted
     where equation <> 'receipt' group by 1, 2
     on conflict (equation, subject, part) do update set count = t.count + excluded.count
 )
-select equation from accepted union all select '{BATCH}' from gap
+select (select count(*) from accepted) + (select count(*) from gap)
 """
+
+# Decisions of the other cluster may have numbers that are yet to come here.
+_BEGIN_ANEW = (
+    "update router.inbox set xact = null where xact >= pg_current_xact_id()::text::bigint",
+    "update router.lease set published = 0",
+    "truncate balance.total, balance.open, balance.consumer",
+    """
+    update balance.progress set begun_at = now(), round_at = null,
+        decided = pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+        recorded = (select size from archiver.head),
+        cluster = (select system_identifier from pg_control_system())
+    """,
+)

@@ -9,9 +9,12 @@ create table balance.progress (
     decided bigint,                     -- transactions of the router before this one are taken
     recorded bigint not null,           -- entries of the record before this position are taken
     begun_at timestamptz not null default now(),
-    round_at timestamptz                -- end of the last round
+    round_at timestamptz,               -- end of the last round that was not behind
+    -- Transactions are numbered by the cluster: a dump that is restored elsewhere begins anew.
+    cluster bigint not null
 );
-insert into balance.progress (recorded) select size from archiver.head;
+insert into balance.progress (recorded, cluster)
+select size, system_identifier from archiver.head, pg_control_system();
 
 -- Sums of what has ended, and of what began.
 create table balance.total (

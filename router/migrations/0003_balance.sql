@@ -44,7 +44,7 @@ create table router.gap (
 
 grant select, insert, update, delete on router.source, router.gap to postkamer_router;
 grant usage on schema router to postkamer_archiver;
-grant select (xact, partition, number, is_item, is_quarantined, record, records, events,
+grant select (xact, decided_at, partition, number, is_item, is_quarantined, record, records, events,
     destinations, send) on router.inbox to postkamer_archiver;
 grant select on router.lease, router.gap to postkamer_archiver;
 grant select (id, destination) on router.held to postkamer_archiver;

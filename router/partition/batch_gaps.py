@@ -8,13 +8,19 @@ what a partition knows, so that its next holder goes on from there. A gap that l
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
+
+from services.ids import created_at
 
 SOURCES = 1000
 """Sources remembered: each start of a gateway or deliverer is a new one."""
 GAPS = 1000
 """Missing numbers noted at most: more would say nothing more."""
+
+NEW = timedelta(days=7)
+"""Age of a source up to which its row, if it had one, is still there (8 days)."""
 
 Gap = tuple[UUID, int]
 """Source and number of a batch that has not come."""
@@ -34,10 +40,12 @@ class BatchGapDetector:
         """`next` and `gaps` are as the last holder of the partition stored them."""
         self._next = OrderedDict(next)
         self._gaps = set(gaps)
+        self._first_source = min(map(created_at, self._next), default=None)
+        """When the oldest source began that the partition knew when it was taken."""
         self._changes = GapChanges({}, set(), set())
 
-    def record(self, source: UUID, number: int) -> None:
-        expected = self._next.get(source, number)
+    def record(self, source: UUID, number: int, at: datetime) -> None:
+        expected = self._next.get(source, 0 if self._is_new(source, at) else number)
         for n in range(max(expected, number - GAPS), number):
             self._open((source, n))
         self._close((source, number))
@@ -46,6 +54,13 @@ class BatchGapDetector:
         self._next.move_to_end(source)
         if len(self._next) > SOURCES:
             self._next.popitem(last=False)
+
+    def _is_new(self, source: UUID, at: datetime) -> bool:
+        """Return True if an unknown source surely began after the partition was first held: so its
+        first batch has the number 0. One that is older may have been forgotten."""
+        if self._first_source is None or len(self._next) >= SOURCES:
+            return False
+        return created_at(source) > max(self._first_source, at - NEW)
 
     def take_changes(self) -> GapChanges | None:
         """Return the changes since the last call, or None."""

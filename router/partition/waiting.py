@@ -139,7 +139,9 @@ class DestinationLines:
 
     def _line(self, destination: str) -> _Line:
         if destination not in self._lines:
-            self._lines[destination] = _Line(destination, LineEnd())
+            # Places of a new line are higher than those of any holder before: one of them that
+            # stood still may yet remove what it published.
+            self._lines[destination] = _Line(destination, LineEnd(n=self._epoch << 32))
             self._show(self._lines[destination], LineState())
         return self._lines[destination]
 

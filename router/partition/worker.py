@@ -36,7 +36,7 @@ from router.partition.batch_gaps import BatchGapDetector
 from router.partition.published_mark import PublishedMark
 from router.partition.waiting import DestinationLines, wake_holder
 from router.store.store import BatchGaps, Sighting, Store
-from services import contract, metrics
+from services import clock, contract, metrics
 from services.amqp import topology
 from services.amqp.consumer import Inbox
 from services.amqp.incoming_message import IncomingMessage
@@ -174,7 +174,7 @@ class Partition:
                 lambda: self._store.quarantine_message(id, reason, message.body), "aside"
             )
             return []
-        self._gaps.record(batch.source, batch.number)
+        self._gaps.record(batch.source, batch.number, clock.now())
         return batch.entries
 
     async def _process_one_by_one(self, entries: Sequence[Entry], current: BatchContext) -> None:

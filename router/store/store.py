@@ -45,6 +45,9 @@ UNREADABLE = "it cannot be read, so it cannot be decided"
 SOURCE_DAYS = 8
 """Retention of a source that publishes no more: longer than any batch waits in its partition."""
 
+ACCEPTED_DAYS = 30
+"""Retention of a missing batch that a person looked into."""
+
 BatchNumber = tuple[UUID, int]
 """Source and number of a batch."""
 Sighting = tuple[str, str]
@@ -156,6 +159,7 @@ class Store:
         of the partition left them."""
         async with self._pool.acquire() as connection:
             await connection.execute(DELETE_SOURCES, partition, SOURCE_DAYS)
+            await connection.execute(DELETE_ACCEPTED, partition, ACCEPTED_DAYS)
             sources = await connection.fetch(SELECT_SOURCES, partition)
             gaps = await connection.fetch(SELECT_GAPS, partition)
         return [(r["source"], r["next"]) for r in sources], [
@@ -289,11 +293,17 @@ def _inbox_row(
         unit.item_index is not None,
         isinstance(decision, Quarantined),
         decision.record,
-        " ".join(str(record.id) for record in output.records),
+        " ".join(map(str, _record_ids(unit, output))),
         " ".join(str(event.id) for _, event in output.events),
         " ".join(destination for destination, _ in output.events),
         changes.send.id if changes.send else None,
     )
+
+
+def _record_ids(unit: WorkUnit, output: Output) -> list[UUID]:
+    """Return the ids of the records of a decision, and of the body with its first item."""
+    ids = [record.id for record in output.records]
+    return [unit.receipt, *ids] if unit.receipt and not unit.item_index else ids
 
 
 def _read_entry(body: bytes) -> Entry | None:
@@ -361,7 +371,13 @@ SELECT_SOURCES = """
 select source, next from router.source where partition = $1 order by seen_at
 """
 
-SELECT_GAPS = "select source, number from router.gap where partition = $1"
+SELECT_GAPS = """
+select source, number from router.gap where partition = $1 and accepted_at is null
+"""
+
+DELETE_ACCEPTED = """
+delete from router.gap where partition = $1 and accepted_at < now() - make_interval(days => $2)
+"""
 
 UPSERT_SOURCES = """
 insert into router.source (partition, source, next)

@@ -175,6 +175,21 @@ async def test_next_holder_delivers_what_waits_before_anything_newer(
     assert await pool.fetchval("select count(*) from router.waiting where destination = 'crm'") == 0
 
 
+async def test_router_that_stood_still_removes_nothing_of_a_later_line(
+    holder: Holder, pool: Pool, queues: list[DestinationQueue]
+) -> None:
+    """It published its first events and stood still before it removed them."""
+    full, _ = queues
+    async with holder.lines() as old:
+        await old.deliver("crm", make_events(3))
+        last = await pool.fetchval("select max(n) from router.waiting")
+    await pool.execute("delete from router.waiting")  # its successor has removed them
+    async with holder.lines() as lines:
+        await lines.deliver("crm", make_events(3, first=3))
+        await holder.store.waiting.remove(0, "crm", last)
+        assert await count_waiting(pool) == 3
+
+
 async def test_line_at_its_limit_makes_the_router_wait_and_loses_nothing(
     holder: Holder, pool: Pool, queues: list[DestinationQueue]
 ) -> None:

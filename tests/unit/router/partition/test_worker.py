@@ -22,6 +22,7 @@ from services import contract
 from services.amqp.consumer import ChannelLost
 from services.amqp.incoming_message import IncomingMessage
 from services.contract import Entry, PartitionBatch
+from services.ids import uuid7
 from tests.support.router.commands import command
 from tests.support.router.decisions import decisions
 from tests.support.router.harness import Router, ground
@@ -148,7 +149,7 @@ def test_batch_number_that_is_skipped_is_missing_until_it_comes(
 ) -> None:
     gaps, stored = BatchGapDetector(), StoredGaps()
     for n, number in numbers:
-        gaps.record(source(n), number)
+        gaps.record(source(n), number, at(9))
         stored.save(gaps.take_changes())
     assert {number for _, number in stored.gaps} == missing
     assert gaps.take_changes() is None, "nothing is written without a change"
@@ -156,16 +157,16 @@ def test_batch_number_that_is_skipped_is_missing_until_it_comes(
 
 def test_batch_gap_detector_is_bounded() -> None:
     gaps, stored = BatchGapDetector(), StoredGaps()
-    gaps.record(source(0), 0)
+    gaps.record(source(0), 0, at(9))
     for n in range(1, 6):
-        gaps.record(source(0), n * (GAPS - 1))
-    gaps.record(source(0), 10**9)
+        gaps.record(source(0), n * (GAPS - 1), at(9))
+    gaps.record(source(0), 10**9, at(9))
     stored.save(gaps.take_changes())
     assert len(stored.gaps) == GAPS
     for n in range(1, SOURCES + 1):
-        gaps.record(source(n), 0)
+        gaps.record(source(n), 0, at(9))
     gaps.take_changes()
-    gaps.record(source(0), 10**9 + 7)  # forgotten: it begins anew
+    gaps.record(source(0), 10**9 + 7, at(9))  # forgotten: it begins anew
     changes = gaps.take_changes()
     assert changes and not changes.opened
 
@@ -178,6 +179,24 @@ class NothingWaiting:
 
     async def lines(self, partition: int) -> dict[str, LineEnd]:
         return {}
+
+
+@pytest.mark.parametrize(
+    ("known", "began", "missing"),
+    [
+        (0, 5, {0, 1}),  # it began after the partition was held, so its first two are lost
+        (5, 0, set()),  # it may be as old as the partition's rows go back
+        (None, 5, set()),  # the partition was never held
+    ],
+)
+def test_first_batches_of_a_new_source_are_missing_too(
+    known: int | None, began: int, missing: set[int]
+) -> None:
+    rows = [] if known is None else [(uuid7(at(known), b"x" * 10), 7)]
+    gaps = BatchGapDetector(rows)
+    gaps.record(uuid7(at(began), b"y" * 10), 2, at(9))
+    changes = gaps.take_changes()
+    assert changes and {number for _, number in changes.opened} == missing
 
 
 class StoredGaps:
