@@ -18,7 +18,7 @@ import structlog
 from archiver.log.append import Entry
 from archiver.log.writer import CannotSeal, SealedBeforeErasure, Writer
 from archiver.quarantine import Quarantine
-from services import clock, contract, metrics
+from services import clock, contract, metrics, tracing
 from services.amqp.consumer import ConsumerStopping, Inbox
 from services.amqp.incoming_message import IncomingMessage
 from services.contract import ArchiveBatch, Record
@@ -115,6 +115,7 @@ class Intake:
             batch = await ready.get()
             started = loop.time()
             await self._write_batch(batch)
+            _record_spans(batch.records, loop.time() - started)
             await inbox.ack_all(batch.messages)
             ready.task_done()
             await asyncio.sleep(max(0.0, started + MIN_INTERVAL_SECONDS - loop.time()))
@@ -168,6 +169,15 @@ class Intake:
     async def _put_aside(self, reason: str, body: bytes, record: UUID | None = None) -> None:
         metrics.quarantined.labels(reason=reason).inc()
         await retry_while_unavailable(partial(self._quarantine.add, reason, body, record), "aside")
+
+
+def _record_spans(records: Sequence[Record], seconds: float) -> None:
+    """Record the writing of a batch that took `seconds`, in the traces of its records."""
+    if tracing.is_on():
+        for record in records:
+            tracing.record_step(
+                "record", record.traceparent, seconds, record=record.id, message=record.message
+            )
 
 
 def _encode_record(record: Record) -> bytes:

@@ -12,7 +12,7 @@ from archiver.balance.store import accept_missing, begin_anew, load_sheet
 from cli.support.audit import Operation, parse_reason, run_audited
 from cli.support.database import with_database
 from cli.support.options import json_option
-from cli.support.output import CommandRefused, count, format_table, print_result
+from cli.support.output import CommandRefused, count, fail, format_table, print_result
 from services.postgres.database import Connection, Pool
 
 TITLES = {equation.name: equation for equation in EQUATIONS}
@@ -44,6 +44,8 @@ def command(accept: tuple[str, ...], begin: bool, reason: str | None, as_json: b
     The exit code is 1 if anything is missing or does not add up. Needs POSTKAMER_DATABASE_URL, as
     its owner.
     """
+    if bool(accept or begin) != (reason is not None):
+        fail("--reason belongs to --accept or --begin", 2)
     if accept or begin:
         _change(accept, begin, parse_reason(reason))
 
@@ -109,6 +111,7 @@ def _verdict(sheet: Sheet, missing: int) -> str:
     since = f"since {sheet.begun_at:%Y-%m-%d %H:%M}Z"
     if missing:
         return f"{count(missing, 'thing is|things are')} missing {since}: see docs/runbook.md"
-    if not sheet.is_closed:
-        return "The sums do not add up: the tables of the balance were changed."
+    if wrong := [line for line in sheet.lines if line.difference]:
+        names = ", ".join(f"{each.equation} of {each.subject or NO_SUBJECT}" for each in wrong)
+        return f"The sums do not add up: {names}. The tables of the balance were changed."
     return f"The balance closes {since}."

@@ -162,7 +162,8 @@ with drained as materialized (
     select queue, min(coalesce(drained_at, '-infinity')) as at from balance.consumer
     where seen_at > now() - make_interval(secs => $2) group by queue
 ), decided as materialized (
-    select xact, partition, number, is_item, is_quarantined, records, events, destinations, send
+    select xact, partition, number, is_item, is_quarantined, record, records, events, destinations,
+        send
     from router.inbox where xact >= $5 and xact < $6
 ), begun as materialized (
     select 'record' as equation, id, number as subject, partition, xact
@@ -172,6 +173,8 @@ with drained as materialized (
     from decided, unnest(events, destinations) e (event, destination)
     union all
     select 'send', send, number, partition, xact from decided where send is not null
+    union all
+    select 'quarantine', record, number, partition, xact from decided where is_quarantined
 ), looked as materialized (
     select equation, id, subject, partition, xact, part, published_at, began_at, false as is_new
     from balance.open order by looked_at limit $1
@@ -191,6 +194,10 @@ with drained as materialized (
              where w.destination = l.subject and w.event = l.id),
             (select 'held' from router.held h where h.id = l.id and h.destination = l.subject))
         when 'send' then (select state from deliverer.ledger g where g.id = l.id)
+        when 'quarantine' then (
+            select case when dropped_at is not null then 'dropped'
+                when again_at is not null then 'again' else 'waiting' end
+            from router.quarantine q where q.id = l.id)
         when 'item' then (select 'recorded' from router.inbox i where i.record = l.id limit 1)
         when 'receipt' then (
             select 'recorded' from archiver.entry e where e.receipt = l.id and e.item is not null
@@ -201,7 +208,7 @@ with drained as materialized (
     select f.equation, f.id, f.subject, f.partition, f.xact, f.is_new, f.part as was,
         case
             when state is not null then state
-            when equation = 'send' then 'missing'
+            when equation in ('send', 'quarantine') then 'missing'
             when equation = 'item' and f.id < archiver.first_id($7) then 'recorded'
             when equation = 'item' and began_at < now() - make_interval(secs => $4) then 'missing'
             when equation = 'receipt' and began_at < now() - make_interval(secs => $3)
@@ -217,9 +224,11 @@ with drained as materialized (
     left join drained d on d.queue = case f.equation
         when 'record' then 'archiver.records' else 'deliverer.destination.' || f.subject end
 ), ended as materialized (
-    select * from judged where part in ('recorded', 'settled', 'dropped', 'sent', 'failed')
+    select * from judged
+    where part in ('recorded', 'settled', 'dropped', 'again', 'sent', 'failed')
 ), remaining as materialized (
-    select * from judged where part not in ('recorded', 'settled', 'dropped', 'sent', 'failed')
+    select * from judged
+    where part not in ('recorded', 'settled', 'dropped', 'again', 'sent', 'failed')
 ), closed as (
     delete from balance.open o using ended e
     where not e.is_new and (o.equation, o.id, o.subject) = (e.equation, e.id, e.subject)

@@ -41,6 +41,9 @@ EQUATIONS = (
         "begun",
         ("settled", "parked", "dropped", "replay", "aside", "waiting", "held", UNDER_WAY, *LOST),
     ),
+    Equation(
+        "quarantine", "Quarantined", "number", "begun", ("waiting", "again", "dropped", *LOST)
+    ),
     Equation("send", "Sends", "number", "begun", ("sent", "failed", "unknown", "waiting", *LOST)),
 )
 
@@ -61,11 +64,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     whole: int
     parts: dict[str, int]
-
-    @property
-    def difference(self) -> int:
-        """Things that began and are in no part; 0 unless the balance itself was changed."""
-        return self.whole - sum(self.parts.values())
+    difference: int
+    """Things that began and are in no part; 0 unless the tables of the balance were changed."""
 
 
 class Missing(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,4 +117,7 @@ def _line(equation: Equation, subject: str, counts: dict[str, int]) -> Line:
         # Items are received in the record, which is behind the decisions.
         decided = parts["decided"] + parts["quarantined"]
         whole = max(whole, decided) + parts["repeated"] + parts[MISSING] + parts[ACCEPTED]
-    return Line(equation=equation.name, subject=subject, whole=whole, parts=parts)
+    difference = whole - sum(parts.values())
+    return Line(
+        equation=equation.name, subject=subject, whole=whole, parts=parts, difference=difference
+    )

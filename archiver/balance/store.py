@@ -45,7 +45,7 @@ async def count_gaps(pool: Pool) -> dict[int, int]:
 async def accept_missing(connection: Connection, ids: Sequence[str]) -> int:
     """Take these off the sheet, or with ALL everything that is missing now, because a person looked
     into it. Return their number. The role must be that of the tables' owner."""
-    accepted: int = await connection.fetchval(_ACCEPT, ALL in ids, list(ids))
+    accepted: int = await connection.fetchval(_ACCEPT, ALL in ids, [id.lower() for id in ids])
     return accepted
 
 

@@ -25,6 +25,7 @@ NOUNS = {
     "item": "item|items",
     "record": "record|records",
     "delivery": "delivery|deliveries",
+    "quarantine": "quarantined item|quarantined items",
     "send": "send|sends",
     "batch": "batch|batches",
 }

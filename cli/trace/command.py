@@ -56,9 +56,9 @@ def command(id: str, path: Path | None, reason: str, as_json: bool) -> None:
     """Show each step of ID, with its time, and whose turn it is now.
 
     ID is that of a message, an event, a receipt, a command, a record, a conversation, a
-    klantcontact or internetaak in Open Klant, or a zaak. It may be Meta's wamid too. A wamid holds
-    a telephone number: use `-`, and give it on standard input, so that it stays out of the shell's
-    history.
+    klantcontact or internetaak in Open Klant, or a zaak. With `-` it is read from standard input:
+    Meta's wamid is taken only there, because it holds a telephone number and an argument stays in
+    the shell's history.
 
     The steps have no contents. Each use is archived.
 
@@ -66,6 +66,8 @@ def command(id: str, path: Path | None, reason: str, as_json: bool) -> None:
     POSTKAMER_CONFIG.
     """
     reason = parse_reason(reason)
+    if WAMID.fullmatch(id):
+        fail("ID: a wamid holds a telephone number: use `-`, and give it on standard input", 2)
     id = (sys.stdin.read(LONGEST_ID + 1) if id == "-" else id).strip()
     if not 0 < len(id) <= LONGEST_ID or not id.isprintable():
         fail("ID: expected one id", 2)

@@ -15,3 +15,6 @@ create index quarantine_again on router.quarantine (again_at)
 
 -- The entry is on its way to be decided: its contents are not needed here any longer.
 grant update (raw, entry, published_at) on router.quarantine to postkamer_router;
+
+-- The balance follows what waits here until a person has decided.
+grant select (id, again_at, dropped_at) on router.quarantine to postkamer_archiver;

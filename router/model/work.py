@@ -13,13 +13,15 @@ from router.rules.reasons import DUTCH, Reasons
 from services.calendar.opening_hours import Hours
 from services.config.model import Configuration
 from services.config.organisation import Department
-from services.contract import Entry, MediaOutcome, Receipt, SendOutcome, Timeout
+from services.contract import Command, Entry, MediaOutcome, Receipt, SendOutcome, Timeout
 from services.ids import uuid7
 from services.texts.catalogue import Texts
 from services.whatsapp.items import AnyItem
 
 Hash = Callable[..., bytes]
 """Keyed hash of some strings: 16 bytes that reveal nothing without the key."""
+Traced = Receipt | Command | SendOutcome
+"""Entries that a trace may bring; a timer and the result of a file belong to none."""
 UNPROVEN = "the signature is of another number's secret"
 """Reason to quarantine an item whose verified origin does not cover its number."""
 
@@ -57,6 +59,11 @@ class WorkUnit(msgspec.Struct, frozen=True, gc=False):
     def receipt(self) -> UUID | None:
         """Id of the receipt that brought the item."""
         return self.source if isinstance(self.entry, Receipt) else None
+
+    @property
+    def traceparent(self) -> str:
+        """Trace of the entry; '' for none."""
+        return self.entry.traceparent if isinstance(self.entry, Traced) else ""
 
     @property
     def number(self) -> str:

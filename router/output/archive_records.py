@@ -128,6 +128,7 @@ def unit_record(unit: WorkUnit, decision: Decision, kind: str, data: Data) -> Re
         raw=item.raw if item else b"",
         item_index=unit.item_index if item else None,
         contact=item.contact if item else b"",
+        traceparent=unit.traceparent,
     )
 
 

@@ -31,7 +31,7 @@ from router.handlers.units import opaque_unit, parse_items, split_entry
 from router.model.changes import DecidedUnit
 from router.model.work import RoutingContext, WorkUnit
 from router.output.crm_events import AddressedEvent
-from router.partition import decision_metrics
+from router.partition import decision_metrics, decision_spans
 from router.partition.batch_gaps import BatchGapDetector
 from router.partition.published_mark import PublishedMark
 from router.partition.waiting import DestinationLines, wake_holder
@@ -192,12 +192,14 @@ class Partition:
     async def _process(self, entries: Sequence[Entry], current: BatchContext) -> None:
         """Decide, commit and publish these entries."""
         if entries:
+            started = clock.monotonic()
             parsed = [(entry, parse_items(entry)) for entry in entries]
             units = [unit for each in parsed for unit in split_entry(*each, current.routing)]
             committed = await self._commit(units, current)
             await self._publish(parsed, committed, current)
             self._published.advance()
             decision_metrics.count_decisions(committed.to_publish)
+            decision_spans.record_decisions(committed.to_publish, clock.monotonic() - started)
 
     async def _refuse(self, entry: Entry, current: BatchContext) -> None:
         """Quarantine an entry that was being processed at two crashes."""

@@ -194,6 +194,9 @@ class Settings(DatabaseSettings, BrokerSettings):
     config: Path
     bind: str = "127.0.0.1"
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    traces_url: Url = ""
+    """Address to which traces are sent in OTLP over HTTP; '' sends none, unless OpenTelemetry's own
+    variables name a collector."""
 
 
 class TokenSettings(BaseModel):

@@ -316,8 +316,10 @@ async def test_api_answers_in_seconds_while_the_database_hangs(watch: Watch) -> 
 
 
 async def traced(watch: Watch, id: str, *options: str) -> str:
-    line = ("trace", id, "--reason", "klacht 12", *options)
-    return await asyncio.to_thread(watch.town.says, *line)
+    """A wamid is given on standard input."""
+    given = "-" if id.startswith("wamid.") else id
+    line = ("trace", given, "--reason", "klacht 12", *options)
+    return await asyncio.to_thread(watch.town.says, *line, stdin=id)
 
 
 async def turns(watch: Watch, id: str) -> list[tuple[str, str]]:

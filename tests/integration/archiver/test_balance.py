@@ -251,3 +251,17 @@ async def test_all_that_is_missing_is_accepted_at_once(office: Office, empty: st
     assert await office.missing()
     accepted = await asyncio.to_thread(run, empty, "--accept", "all", "--reason", "oefening")
     assert "The balance closes" in accepted.stdout
+
+
+async def test_quarantined_item_is_followed_until_a_person_has_decided(
+    office: Office, pool: Pool
+) -> None:
+    await office.desk.office.takes(office.desk.office.came(b"no webhook"))
+    assert await office.parts("quarantine") == {"whole": 1, "waiting": 1}
+    id = await pool.fetchval("update router.quarantine set again_at = now() returning id")
+    assert await office.parts("quarantine") == {"whole": 1, "again": 1}
+    await office.desk.office.takes(office.desk.office.came(b"no webhook either"))
+    await office.round()
+    await pool.execute("delete from router.quarantine where id <> $1", id)
+    missing = await office.missing()
+    assert [equation for equation, _ in missing] == ["quarantine"]

@@ -55,6 +55,8 @@ class Traces:
         }
 
     async def run(self, id: str, *options: str, stdin: str = "") -> Result:
+        if id == WAMID:  # it is no argument: it would stay in the shell's history
+            id, stdin = "-", id
         line = ("trace", id, "--reason", REASON, *options)
         return await asyncio.to_thread(postkamer, *line, env=self._env, stdin=stdin)
 
@@ -116,6 +118,10 @@ async def test_unknown_id_is_refused_and_the_look_is_on_record(pool: Pool, empty
     rows = await pool.fetch("select about, data::text as data from access.operation")
     assert [json.loads(row["data"])["found"] for row in rows] == [False] * 5
     assert [row["about"] for row in rows[2:]] == ["a wamid", "4000000199", "an unknown id"]
+    done = await asyncio.to_thread(
+        postkamer, "trace", WAMID, "--reason", REASON, env=traces._env, stdin=""
+    )
+    assert done.exit_code == 2 and "standard input" in done.output and WAMID not in done.output
     for misused in ("", "two\nlines", phone(41), f"+{phone(41)}", "0612345678"):
         done = await traces.run("-", stdin=misused)
         assert (done.exit_code, done.stdout) == (2, "")

@@ -179,7 +179,6 @@ async def test_router_that_stood_still_removes_nothing_of_a_later_line(
     holder: Holder, pool: Pool, queues: list[DestinationQueue]
 ) -> None:
     """It published its first events and stood still before it removed them."""
-    full, _ = queues
     async with holder.lines() as old:
         await old.deliver("crm", make_events(3))
         last = await pool.fetchval("select max(n) from router.waiting")

@@ -37,7 +37,7 @@ OWN = {
     "check": {"--live"},
     "costs": {"--month", "--group-by", "--csv"},
     "files list": {"--state"},
-    "balance": {"--accept"},
+    "balance": {"--accept", "--begin"},
     "parked drop": {"--status", "--unreadable"},
     "parked list": {"--status", "--unreadable"},
     "parked replay": {"--status", "--per-second", "--cancel"},
