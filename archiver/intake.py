@@ -57,7 +57,7 @@ class Intake:
     def __init__(self, writer: Writer, quarantine: Quarantine) -> None:
         self._writer, self._quarantine = writer, quarantine
         self.lag = timedelta()
-        """Age of the newest record in the batch that was written last."""
+        """Age of the newest record that was new in the transaction that was written last."""
 
     async def work(self, inbox: Inbox) -> None:
         """Consume until the channel is lost or the consumer stops."""
@@ -125,36 +125,43 @@ class Intake:
         while start < len(batch.entries):
             end = start + (SHARED_TRANSACTION_RECORDS if self._writer.busy else TRANSACTION_RECORDS)
             try:
-                await self._write_transaction(batch.entries[start:end], batch.records)
+                self._count(await self._write_transaction(batch.entries[start:end], batch.records))
             except SealedBeforeErasure:  # records already written are left out
                 entries = await self._seal_records(batch.records)
                 batch, end = msgspec.structs.replace(batch, entries=entries), 0
             start = end
-        for kind, count in Counter(entry.columns.kind for entry in batch.entries).items():
+
+    def _count(self, new: Sequence[Entry]) -> None:
+        """Count what was written. A repeat is none: a router publishes some records again at its
+        start, and they would show an archive that is late."""
+        for kind, count in Counter(entry.columns.kind for entry in new).items():
             metrics.archive_records.labels(kind=kind).inc(count)
-        if batch.entries:
-            self.lag = clock.now() - max(entry.columns.at for entry in batch.entries)
+        if new:
+            self.lag = clock.now() - max(entry.columns.at for entry in new)
             metrics.archive_lag_seconds.set(self.lag.total_seconds())
 
-    async def _write_transaction(self, entries: Sequence[Entry], records: Sequence[Record]) -> None:
+    async def _write_transaction(
+        self, entries: Sequence[Entry], records: Sequence[Record]
+    ) -> list[Entry]:
+        """Return the entries that are new."""
         try:
-            await retry_while_unavailable(partial(self._writer.write, entries), "records")
+            return await retry_while_unavailable(partial(self._writer.write, entries), "records")
         except SealedBeforeErasure:
             raise
         except Exception as error:
             log.warning("records.refused", count=len(entries), exc_info=error)
-            for entry in entries:
-                await self._write_one(entry, records)
+            return [new for entry in entries for new in await self._write_one(entry, records)]
 
-    async def _write_one(self, entry: Entry, records: Sequence[Record]) -> None:
+    async def _write_one(self, entry: Entry, records: Sequence[Record]) -> list[Entry]:
         try:
-            await retry_while_unavailable(partial(self._writer.write, [entry]), "record")
+            return await retry_while_unavailable(partial(self._writer.write, [entry]), "record")
         except SealedBeforeErasure:
             raise
         except Exception as error:
             record = next(record for record in records if record.id == entry.columns.id)
             log.error("record.refused", record=record.id, kind=record.kind, exc_info=error)
             await self._refuse(record, "the database refused this record")
+            return []
 
     async def _refuse(self, record: Record, reason: str) -> None:
         await self._put_aside(reason, _encode_record(record), record.id)

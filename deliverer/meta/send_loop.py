@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from itertools import product
 from typing import Any
 
 import structlog
@@ -14,7 +15,9 @@ from deliverer.meta import closed_window
 from deliverer.meta.accounts import Account
 from deliverer.meta.attempt import send_attempt
 from deliverer.meta.graph_api import (
+    OUTCOMES,
     STOPPED,
+    UNNEEDED,
     Failed,
     RetryLater,
     Sent,
@@ -67,6 +70,8 @@ class SendLoop:
         self._breakers = {
             number: NumberBreaker(each.per_second) for number, each in accounts.items()
         }
+        for number, outcome in product(accounts, (*OUTCOMES.values(), STOPPED, UNNEEDED)):
+            metrics.sends.labels(number=number, outcome=outcome)  # from 0: the first one counts too
         self._begun: set[str] = set()
         """Attempts that began and whose result is not surely stored. Only these may have reached
         Meta."""
@@ -201,9 +206,9 @@ class SendLoop:
 def _outcome(verdict: Verdict) -> str:
     """Return the word for a verdict in metrics and traces."""
     if verdict == Failed(0, closed_window.NOT_NEEDED):
-        return "unneeded"  # nothing failed
+        return UNNEEDED  # nothing failed
     is_stopped = isinstance(verdict, RetryLater) and verdict.stop
-    return STOPPED if is_stopped else type(verdict).__name__.lower()
+    return STOPPED if is_stopped else OUTCOMES[type(verdict)]
 
 
 def _log_open(number: str, state: OpenState) -> None:

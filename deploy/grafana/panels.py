@@ -53,9 +53,12 @@ class Dashboard(NamedTuple):
 
 def count(metric: str, by: str = "", *, over: str = "$__range") -> str:
     """Return how often a counter counted in a period. A counter whose series began in it has not
-    increased for Prometheus: then its value counts."""
+    increased for Prometheus: then its value counts; not if the period began in a gap in scraping,
+    as the value is then of before."""
     total = f"sum by ({by})" if by else "sum"
-    return f"{total} (({metric} unless {metric} offset {over}) or increase({metric}[{over}]))"
+    gap = f"(last_over_time(up[1w] offset {over}) unless up offset {over} == 1)"
+    began = f"{metric} unless {metric} offset {over} unless on (job, instance) {gap}"
+    return f"{total} (({began}) or increase({metric}[{over}]))"
 
 
 def recent(metric: str, by: str = "") -> str:

@@ -13,6 +13,11 @@ import yaml
 from tests.support.promql import names_in
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "prometheus"
+SCRAPED = {'up{job="rabbitmq"}': "1x300"} | {
+    f'up{{job="postkamer",service="{service}",instance="{service}:9080"}}': "1x300"
+    for service in ("gateway", "router", "deliverer", "archiver")
+}
+"""Series of targets that answer, for cases that last."""
 needs_promtool = pytest.mark.skipif(
     not shutil.which("promtool") and not os.environ.get("CI"),
     reason="promtool comes with Prometheus",
@@ -27,13 +32,13 @@ def load_rules() -> list[dict[str, Any]]:
 
 class AlarmCase(NamedTuple):
     """Series with their values, one a minute; the alarms that have gone off at a minute, and the
-    minute at which none is left."""
+    minutes at which there is none."""
 
     name: str
     series: dict[str, str]
     minute: int
     alarms: list[str]
-    silent: int | None = None
+    silent: tuple[int, ...] = ()
 
     def as_test(self) -> dict[str, Any]:
         # promtool prints the expression of a case that fails: hence the name in a comment.
@@ -49,8 +54,10 @@ class AlarmCase(NamedTuple):
                         {"labels": f'{{alertname="{alarm}"}}', "value": 1} for alarm in alarms
                     ],
                 }
-                for minute, alarms in ((self.minute, self.alarms), (self.silent, ()))
-                if minute is not None
+                for minute, alarms in (
+                    (self.minute, self.alarms),
+                    *((silent, []) for silent in self.silent),
+                )
             ],
         }
 

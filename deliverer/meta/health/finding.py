@@ -11,7 +11,7 @@ from deliverer.transport.response import Response
 
 State = Literal["fine", "warning", "wrong", "unknown", "not_offered"]
 STATES: tuple[State, ...] = ("fine", "warning", "wrong", "unknown", "not_offered")
-"""`unknown` and `not_offered` raise no alarm: nothing is known to be wrong."""
+"""`not_offered` raises no alarm; `unknown` does for checks that Meta shows to any good token."""
 Check = Literal[
     "subscription", "fields", "version", "token", "quality",
     "name", "connection", "limit", "payment", "certificate",
