@@ -208,6 +208,7 @@ with drained as materialized (
     select f.equation, f.id, f.subject, f.partition, f.xact, f.is_new, f.part as was,
         case
             when state is not null then state
+            when f.part = 'missing' then 'missing'  -- until it is found, or accepted
             when equation in ('send', 'quarantine') then 'missing'
             when equation = 'item' and f.id < archiver.first_id($7) then 'recorded'
             when equation = 'item' and began_at < now() - make_interval(secs => $4) then 'missing'

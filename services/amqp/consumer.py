@@ -8,6 +8,7 @@ the next consumer at once.
 """
 
 import asyncio
+import math
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -52,25 +53,32 @@ def _count_within(waiting: Sequence[IncomingMessage], max_bytes: int | None) -> 
 
 class DrainWatch:
     """Finds out until when a queue was surely drained: every message that was in it by then is
-    acknowledged.
+    acknowledged, however many came since.
 
-    A check of the queue and a delivery come by different channels, so one may overtake the other.
-    So two checks in a row, with nothing ready, nothing in hand and no delivery between them, say so
-    of the first.
+    At a check nothing is ready in the queue, so all of it was delivered. A check and a delivery
+    come by different channels, and one may overtake the other: what came by the next check is
+    counted in. Once all of that is acknowledged, the queue was drained at the first check.
     """
 
     def __init__(self) -> None:
         self.drained_at: float | None = None
         """On the clock of `services.clock.monotonic`."""
-        self._idle_since: float | None = None
-        self._last_delivery: float | None = None
+        self._empty_at: float | None = None
+        self._last_tag: int | None = None
 
-    def check(self, at: float, *, idle: bool, last_delivery: float | None) -> None:
+    def check(self, at: float, inbox: "Inbox", *, is_empty: bool) -> None:
         """Note a check that began at `at`."""
-        if idle and self._idle_since is not None and last_delivery == self._last_delivery:
-            self.drained_at = self._idle_since
-        self._idle_since = at if idle else None
-        self._last_delivery = last_delivery
+        if self._empty_at is not None:
+            if self._last_tag is None:
+                self._last_tag = inbox.last_tag
+            if inbox.oldest_unacked > self._last_tag:
+                self.drained_at, self._empty_at = self._empty_at, None
+        if self._empty_at is None and is_empty:
+            self._empty_at, self._last_tag = at, None
+
+    def restart(self) -> None:
+        """Forget the checks of a channel that is lost: its tags mean nothing on the next one."""
+        self._empty_at = self._last_tag = None
 
 
 class Inbox:
@@ -82,9 +90,20 @@ class Inbox:
         self._changed = asyncio.Event()
         self.lost = asyncio.Event()
         self.stopping = False
-        self.unacked = 0
+        self.last_tag = 0
+        """Delivery tag of the last message that came."""
+        self._unacked: set[int] = set()
         self.opened = clock.monotonic()
         self.last_delivery: float | None = None
+
+    @property
+    def unacked(self) -> int:
+        return len(self._unacked)
+
+    @property
+    def oldest_unacked(self) -> float:
+        """Delivery tag of the oldest message that is not acknowledged; infinite without one."""
+        return min(self._unacked, default=math.inf)
 
     async def take(self, limit: int, max_bytes: int | None = None) -> list[IncomingMessage]:
         """Wait for messages and return at most `limit`, oldest first, of at most `max_bytes`.
@@ -104,13 +123,14 @@ class Inbox:
 
     async def ack_all(self, taken: Sequence[IncomingMessage]) -> None:
         """Acknowledge every message up to the last of `taken`; raises ChannelLost."""
-        await self._ack(taken[-1].delivery_tag, multiple=True)
-        self.unacked -= len(taken)
+        last = taken[-1].delivery_tag
+        await self._ack(last, multiple=True)
+        self._unacked = {tag for tag in self._unacked if tag > last}
 
     async def ack(self, incoming: IncomingMessage) -> None:
         """Acknowledge one message; raises ChannelLost."""
         await self._ack(incoming.delivery_tag, multiple=False)
-        self.unacked -= 1
+        self._unacked.discard(incoming.delivery_tag)
 
     async def _ack(self, tag: int, *, multiple: bool) -> None:
         try:
@@ -130,7 +150,8 @@ class Inbox:
                 delivery_count=count if isinstance(count, int) else 0,
             )
         )
-        self.unacked += 1
+        self.last_tag = message.delivery_tag or 0
+        self._unacked.add(self.last_tag)
         self.last_delivery = clock.monotonic()
         self._changed.set()
 
@@ -198,6 +219,7 @@ class Consumer:
         connection = await self._broker.connection()
         channel = await connection.channel(publisher_confirms=False)
         inbox = self._inbox = Inbox(channel)
+        self.drain.restart()
         inbox.stopping = self._stopping  # `stop` may have been called while we connected
         try:
             channel.close_callbacks.add(lambda *_: inbox.mark_lost())
@@ -245,8 +267,8 @@ class Consumer:
                 ready = declared.declaration_result.message_count or 0
                 consumers = declared.declaration_result.consumer_count or 0
                 metrics.consumers.labels(queue=queue.name).set(consumers)
-                idle = not ready and not inbox.unacked and not _stands_by(inbox, consumers)
-                self.drain.check(began, idle=idle, last_delivery=inbox.last_delivery)
+                stands_by = self.queue.single_active_consumer and _stands_by(inbox, consumers)
+                self.drain.check(began, inbox, is_empty=not ready and not stands_by)
                 if why := _suspicion(inbox, ready, consumers, clock.monotonic()):
                     log.error("consumer.doubted", queue=queue.name, reason=why, ready=ready)
                     self.confirmed_by_broker = False

@@ -49,7 +49,7 @@ OWN = {
     "route explain": {"--at"},
     "route replay": {"--before", "--examples"},
     "sends settle": {"--saw"},
-    "silence simulate": {"--per-day", "--seed"},
+    "silence simulate": {"--hours", "--per-day", "--seed"},
     "status": {"--watch"},
     "token add": {"--role", "--people", "--per-second", "--burst", "--note"},
 }  # fmt: skip

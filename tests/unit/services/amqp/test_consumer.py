@@ -32,7 +32,7 @@ def test_watchdog_doubts_a_consumer_that_is_absent_or_idle(
 ) -> None:
     channel: Any = None
     inbox = Inbox(channel)
-    inbox.unacked, inbox.opened = unacked, NOW - LONG
+    inbox._unacked, inbox.opened = set(range(unacked)), NOW - LONG
     inbox.last_delivery = None if quiet_seconds is None else NOW - quiet_seconds
     assert _suspicion(inbox, ready, consumers, NOW) == reason
 
@@ -40,18 +40,21 @@ def test_watchdog_doubts_a_consumer_that_is_absent_or_idle(
 @pytest.mark.parametrize(
     ("checks", "drained_at"),
     [
-        ([(1, True, None)], None),  # a delivery may be on its way to us
-        ([(1, True, None), (2, True, None)], 1),
-        ([(1, True, None), (2, True, None), (3, True, None)], 2),
-        ([(1, True, 0.5), (2, True, 1.5)], None),  # one came between
-        ([(1, True, None), (2, False, None), (3, True, None)], None),
-        ([(1, True, None), (2, True, None), (3, False, None), (4, False, 3.5)], 1),
+        ([(1, True, 0, set())], None),  # a delivery may be on its way to us
+        ([(1, True, 0, set()), (2, True, 0, set())], 1),
+        ([(1, True, 0, set()), (2, True, 3, {1, 2, 3})], None),  # these may be of before
+        ([(1, True, 0, set()), (2, True, 3, {2}), (3, False, 9, {5, 9})], 1),  # and later ones not
+        ([(1, True, 0, set()), (2, True, 3, {2}), (3, True, 9, {2, 9})], None),
+        ([(1, False, 0, set()), (2, False, 3, set())], None),
+        ([(n, True, 9 * n, {9 * n}) for n in range(1, 6)], 3),  # it is never idle
     ],
 )
-def test_queue_was_drained_at_the_first_of_two_idle_checks(
-    checks: list[tuple[float, bool, float | None]], drained_at: float | None
+def test_queue_was_drained_at_a_check_once_all_of_then_is_acknowledged(
+    checks: list[tuple[float, bool, int, set[int]]], drained_at: float | None
 ) -> None:
-    watch = DrainWatch()
-    for at, idle, last_delivery in checks:
-        watch.check(at, idle=idle, last_delivery=last_delivery)
+    channel: Any = None
+    watch, inbox = DrainWatch(), Inbox(channel)
+    for at, is_empty, last_tag, unacked in checks:
+        inbox.last_tag, inbox._unacked = last_tag, unacked
+        watch.check(at, inbox, is_empty=is_empty)
     assert watch.drained_at == drained_at
