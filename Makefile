@@ -25,7 +25,7 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start everything on this machine, with private servers; Ctrl-C stops it
-	@deploy/setup.sh servers runtime
+	@deploy/setup.sh servers runtime $(if $(filter yes,$(POSTKAMER_PROMETHEUS)),prometheus)
 	@exec setpriv --pdeathsig TERM $(PYTHON) -m deploy.local
 
 unit: ## run the quick unit and contract tests, without servers, in seconds

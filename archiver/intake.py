@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -17,7 +18,7 @@ import structlog
 from archiver.log.append import Entry
 from archiver.log.writer import CannotSeal, SealedBeforeErasure, Writer
 from archiver.quarantine import Quarantine
-from services import clock, contract, metrics
+from services import clock, contract, metrics, tracing
 from services.amqp.consumer import ConsumerStopping, Inbox
 from services.amqp.incoming_message import IncomingMessage
 from services.contract import ArchiveBatch, Record
@@ -56,7 +57,7 @@ class Intake:
     def __init__(self, writer: Writer, quarantine: Quarantine) -> None:
         self._writer, self._quarantine = writer, quarantine
         self.lag = timedelta()
-        """Age of the newest record in the batch that was written last."""
+        """Age of the newest record that was new in the transaction that was written last."""
 
     async def work(self, inbox: Inbox) -> None:
         """Consume until the channel is lost or the consumer stops."""
@@ -114,6 +115,7 @@ class Intake:
             batch = await ready.get()
             started = loop.time()
             await self._write_batch(batch)
+            _record_spans(batch.records, loop.time() - started)
             await inbox.ack_all(batch.messages)
             ready.task_done()
             await asyncio.sleep(max(0.0, started + MIN_INTERVAL_SECONDS - loop.time()))
@@ -123,43 +125,59 @@ class Intake:
         while start < len(batch.entries):
             end = start + (SHARED_TRANSACTION_RECORDS if self._writer.busy else TRANSACTION_RECORDS)
             try:
-                await self._write_transaction(batch.entries[start:end], batch.records)
+                self._count(await self._write_transaction(batch.entries[start:end], batch.records))
             except SealedBeforeErasure:  # records already written are left out
                 entries = await self._seal_records(batch.records)
                 batch, end = msgspec.structs.replace(batch, entries=entries), 0
             start = end
-        for kind, count in Counter(entry.columns.kind for entry in batch.entries).items():
+
+    def _count(self, new: Sequence[Entry]) -> None:
+        """Count what was written. A repeat is none: a router publishes some records again at its
+        start, and they would show an archive that is late."""
+        for kind, count in Counter(entry.columns.kind for entry in new).items():
             metrics.archive_records.labels(kind=kind).inc(count)
-        if batch.entries:
-            self.lag = clock.now() - max(entry.columns.at for entry in batch.entries)
+        if new:
+            self.lag = clock.now() - max(entry.columns.at for entry in new)
             metrics.archive_lag_seconds.set(self.lag.total_seconds())
 
-    async def _write_transaction(self, entries: Sequence[Entry], records: Sequence[Record]) -> None:
+    async def _write_transaction(
+        self, entries: Sequence[Entry], records: Sequence[Record]
+    ) -> list[Entry]:
+        """Return the entries that are new."""
         try:
-            await retry_while_unavailable(partial(self._writer.write, entries), "records")
+            return await retry_while_unavailable(partial(self._writer.write, entries), "records")
         except SealedBeforeErasure:
             raise
         except Exception as error:
             log.warning("records.refused", count=len(entries), exc_info=error)
-            for entry in entries:
-                await self._write_one(entry, records)
+            return [new for entry in entries for new in await self._write_one(entry, records)]
 
-    async def _write_one(self, entry: Entry, records: Sequence[Record]) -> None:
+    async def _write_one(self, entry: Entry, records: Sequence[Record]) -> list[Entry]:
         try:
-            await retry_while_unavailable(partial(self._writer.write, [entry]), "record")
+            return await retry_while_unavailable(partial(self._writer.write, [entry]), "record")
         except SealedBeforeErasure:
             raise
         except Exception as error:
             record = next(record for record in records if record.id == entry.columns.id)
             log.error("record.refused", record=record.id, kind=record.kind, exc_info=error)
             await self._refuse(record, "the database refused this record")
+            return []
 
     async def _refuse(self, record: Record, reason: str) -> None:
-        await self._put_aside(reason, _encode_record(record))
+        await self._put_aside(reason, _encode_record(record), record.id)
 
-    async def _put_aside(self, reason: str, body: bytes) -> None:
+    async def _put_aside(self, reason: str, body: bytes, record: UUID | None = None) -> None:
         metrics.quarantined.labels(reason=reason).inc()
-        await retry_while_unavailable(partial(self._quarantine.add, reason, body), "aside")
+        await retry_while_unavailable(partial(self._quarantine.add, reason, body, record), "aside")
+
+
+def _record_spans(records: Sequence[Record], seconds: float) -> None:
+    """Record the writing of a batch that took `seconds`, in the traces of its records."""
+    if tracing.is_on():
+        for record in records:
+            tracing.record_step(
+                "record", record.traceparent, seconds, record=record.id, message=record.message
+            )
 
 
 def _encode_record(record: Record) -> bytes:

@@ -1,6 +1,7 @@
 """Quarantine of what cannot become a record: kept in full and sealed, so that nothing that was
 acknowledged is lost."""
 
+import asyncio
 import os
 from datetime import datetime
 from hashlib import blake2b
@@ -10,24 +11,29 @@ import msgspec
 
 from archiver.encryption.key_store import NOWHERE, KeyStore
 from archiver.encryption.sealing import SALT_BYTES, CannotDecrypt, seal, unseal
+from services import metrics
 from services.contract import ArchiveBatch, Record
-from services.postgres.database import Connection, Pool
+from services.postgres.database import Connection, Pool, retry_while_unavailable
 
 PURPOSE = b"quarantine"
+COUNT_SECONDS = 15.0
+"""Pause between two counts: shorter than the interval of a scrape."""
 
 
 class Quarantine:
     def __init__(self, pool: Pool, keys: KeyStore) -> None:
         self._pool, self._keys = pool, keys
 
-    async def add(self, reason: str, body: bytes) -> UUID:
-        """Add an entry and return its id. `reason` must not contain personal data. Content that is
-        already present is not added again: it is redelivered if the process ended before the
-        acknowledgement."""
+    async def add(self, reason: str, body: bytes, record: UUID | None = None) -> UUID:
+        """Add an entry and return its id; `record` is the id of the record that it is, if known.
+
+        `reason` must not contain personal data. Content that is already present is not added again:
+        it is redelivered if the process ended before the acknowledgement.
+        """
         keys, salt = await self._keys.ensure_conversation_keys([NOWHERE]), os.urandom(SALT_BYTES)
         sealed = seal(keys[NOWHERE], salt, body, PURPOSE)
         id = _entry_id(keys[NOWHERE], body)
-        await self._pool.execute(_INSERT, id, reason, salt, sealed)
+        await self._pool.execute(_INSERT, id, reason, salt, sealed, record)
         return id
 
 
@@ -39,6 +45,14 @@ class QuarantinedEntry(msgspec.Struct, frozen=True, rename="camel"):
     reason: str
     size: int
     """Size of the sealed content in bytes."""
+
+
+async def count_entries(pool: Pool) -> None:
+    """Update the metric until cancelled."""
+    while True:
+        number = await retry_while_unavailable(lambda: pool.fetchval(_COUNT), "quarantine")
+        metrics.quarantine.set(number)
+        await asyncio.sleep(COUNT_SECONDS)
 
 
 async def list_entries(pool: Pool, limit: int) -> list[QuarantinedEntry]:
@@ -78,6 +92,7 @@ def _entry_id(key: bytes, body: bytes) -> UUID:
     return UUID(bytes=blake2b(body, key=key, digest_size=16, person=PURPOSE).digest())
 
 
+_COUNT = "select count(*) from archiver.quarantine"
 _LIST = """
 select id, at, reason, length(sealed) as size from archiver.quarantine
 order by at, id limit $1
@@ -86,6 +101,6 @@ _ONE = "select salt, sealed from archiver.quarantine where id = $1 for update"
 _DELETE = "delete from archiver.quarantine where id = $1"
 
 _INSERT = """
-insert into archiver.quarantine (id, reason, salt, sealed) values ($1, $2, $3, $4)
+insert into archiver.quarantine (id, reason, salt, sealed, record) values ($1, $2, $3, $4, $5)
 on conflict do nothing
 """

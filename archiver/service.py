@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import NamedTuple
 
 from archiver import table_partitions
 from archiver.api.access_log import access_log
 from archiver.api.queries import RecordReader
 from archiver.api.routes import RecordRoutes
+from archiver.balance.monitor import keep_balance
 from archiver.encryption.key_store import KeyStore
 from archiver.index.processing_log import Activities
 from archiver.intake import PREFETCH, Intake
@@ -24,24 +26,28 @@ from archiver.media.store import MediaStore
 from archiver.media.waiting_metrics import count_waiting
 from archiver.openapi import document
 from archiver.operator_actions import record_operator_actions
-from archiver.quarantine import Quarantine
+from archiver.quarantine import Quarantine, count_entries
 from archiver.search.routes import SearchRoutes
 from archiver.search.search import Search
 from archiver.subject_access.requests import request_metrics
 from services import clock
 from services.amqp import topology
 from services.amqp.connection import broker_connection
-from services.amqp.consumer import run_consumer
+from services.amqp.consumer import Consumer, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.api import docs_page
 from services.config.accounts import ProviderAccount
 from services.config.model import Configuration
 from services.config.settings import ArchiverSettings, derive_key, key_bytes
+from services.drained_queues import drained_queue_reports
 from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
+from services.files.volume import VolumeWatch
 from services.http.application import api_app, operations_app
 from services.http.server import serve
+from services.http.service_status import ServiceParts
 from services.http.token_store import environment_tokens, run_token_store
+from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
 from services.postgres.outbox import Relay
@@ -60,23 +66,24 @@ async def archiver(
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         url = settings.database_url.get_secret_value()
-        pool = await enter(connection_pool(url, "postkamer-archiver", POOL_SIZE))
+        pool = await enter(connection_pool(url, session_name("archiver"), POOL_SIZE))
         connection = await enter(
             broker_connection(settings.amqp_url.get_secret_value(), "archiver consumes")
         )
         keys = KeyStore(pool, [key_bytes(key) for key in settings.archive_key])
         activities = Activities({t.id: t.processing_activity for t in config.tenants})
         writer, store = Writer(pool, keys, activities), RecordReader(pool, keys)
-        objects = ObjectStore(settings.object_store)
+        objects, media_store = ObjectStore(settings.object_store), MediaStore(pool, keys)
         maintenance_tasks = await enter(
             _maintenance_tasks(settings, config, Archive(pool, keys, writer), objects)
         )
         intake = Intake(writer, Quarantine(pool, keys))
         consumer = await enter(run_consumer(connection, queue, PREFETCH, intake.work))
+        report = await enter(drained_queue_reports(pool, [consumer]))
         token_store = await enter(run_token_store(pool, environment_tokens(settings, config)))
-        operations = operations_app(lambda: readiness_problems(pool, [consumer]))
-        await enter(serve(operations, settings.bind, settings.archiver_ops_port))
-        media_store = MediaStore(pool, keys)
+        parts = partial(_parts, consumer, intake, objects.volume)
+        app = operations_app(partial(readiness_problems, pool, [consumer]), parts=parts)
+        await enter(serve(app, settings.bind, settings.archiver_ops_port))
         media_tasks = await enter(_media_tasks(settings, config, accounts, media_store, objects))
         views = await enter(access_log(writer))
         record_routes = RecordRoutes(
@@ -92,10 +99,15 @@ async def archiver(
         )
         search_routes = SearchRoutes(Search(pool, keys, store), store, views, token_store)
         routes = [*record_routes.routes(), *search_routes.routes(), *media_routes.routes()]
-        api = api_app([*routes, *docs_page.routes(document)])
-        await enter(serve(api, settings.bind, settings.archiver_port))
-        main_tasks = (connection.task, token_store.task, views.task, consumer.task)
-        yield first_failure(*main_tasks, *maintenance_tasks, *media_tasks)
+        app = api_app([*routes, *docs_page.routes(document)])
+        await enter(serve(app, settings.bind, settings.archiver_port))
+        tasks = (connection.task, token_store.task, views.task, consumer.task, report)
+        yield first_failure(*tasks, *maintenance_tasks, *media_tasks)
+
+
+def _parts(consumer: Consumer, intake: Intake, volume: VolumeWatch) -> ServiceParts:
+    lag = intake.lag.total_seconds()
+    return ServiceParts((consumer.status,), lag_seconds=lag, object_store=volume.space)
 
 
 class Archive(NamedTuple):
@@ -110,8 +122,9 @@ class Archive(NamedTuple):
 async def _maintenance_tasks(
     settings: ArchiverSettings, config: Configuration, archive: Archive, objects: ObjectStore
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Run the maintenance of the record: table partitions, operator actions, checkpoints, and the
-    count of open subject access requests."""
+    """Run the maintenance of the record: table partitions, operator actions, checkpoints, the
+    counts of open subject access requests and of the quarantine, the free space of the object
+    store, and the balance."""
     pool, tenants = archive.pool, [tenant.id for tenant in config.tenants]
     signer = Signer(config.log, derive_key(settings.archive_key, checkpoint_signer.PURPOSE))
     works = [
@@ -119,6 +132,9 @@ async def _maintenance_tasks(
         record_operator_actions(pool, tenants, archive.writer.add),
         checkpoint_signer.sign_periodically(pool, signer, objects),
         request_metrics.count(pool, tenants),
+        objects.volume.run(),
+        keep_balance(pool),
+        count_entries(pool),
     ]
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(background_task(work)) for work in works]

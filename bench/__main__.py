@@ -12,8 +12,10 @@ from pathlib import Path
 
 from bench import (
     archiver,
+    balance,
     deliverer,
     end_to_end,
+    full_destination,
     gateway,
     noisy_neighbour,
     openklant,
@@ -40,9 +42,14 @@ PARTS: dict[str, tuple[str, Part]] = {
         lambda at, o, say: archiver.measure(at, o.rounds, o.messages, say),
     ),
     "record": ("A growing record", lambda at, o, say: record.measure(at, o.records, say)),
+    "balance": ("The balance", lambda at, o, say: balance.measure(at, o.records, say)),
     "neighbours": (
         "Beside failing destinations",
         lambda at, o, say: noisy_neighbour.measure(at, o.rounds, say),
+    ),
+    "full": (
+        "Beside a destination whose queue is full",
+        lambda at, o, say: full_destination.measure(at, o.rounds, (o.messages, o.queue), say),
     ),
     "search": ("Searching the record", lambda at, o, say: search.measure(at, o.records, say)),
     "openklant": (
@@ -104,6 +111,12 @@ def _parse(arguments: Sequence[str]) -> Options:
         type=int,
         default=200_000,
         help="of the growing record, and to search in (200,000; millions take an hour)",
+    )
+    parser.add_argument(
+        "--queue",
+        type=int,
+        default=20,
+        help="MB that fill a destination's queue (20; really 1,000)",
     )
     return parser.parse_args(arguments)
 

@@ -107,7 +107,7 @@ async def _measure_router(stage: Stage, messages: int, process: Process) -> Rout
     """Measure from now until the process has handled so many messages."""
     before, began = stage.cpu_seconds(process.pid), time.monotonic()
     async with asyncio.timeout(STUCK_SECONDS):
-        while handled_count(await asyncio.to_thread(_metrics, stage.metrics)) < messages:
+        while handled_count(await asyncio.to_thread(read_metrics, stage.metrics)) < messages:
             process.must_run()
             await asyncio.sleep(max(POLL_SECONDS, (time.monotonic() - began) / POLLS))
     took, after = time.monotonic() - began, stage.cpu_seconds(process.pid)
@@ -115,7 +115,7 @@ async def _measure_router(stage: Stage, messages: int, process: Process) -> Rout
     return RouterSample(rate=messages / took, spent=spent, memory=peak_memory(process.pid))
 
 
-def _metrics(url: str) -> str:
+def read_metrics(url: str) -> str:
     """Read the metrics; '' while the process does not listen yet."""
     try:
         with urllib.request.urlopen(url, timeout=10) as answer:

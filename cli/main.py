@@ -13,6 +13,7 @@ from cli.support.lazy_group import LazyGroup
 COMMANDS = {
     "archive": "cli.archive.group:group",
     "archiver": "cli.services:archiver",
+    "balance": "cli.balance:command",
     "care": "cli.contact_centre:care",
     "check": "cli.check.check:command",
     "costs": "cli.costs.costs:command",
@@ -24,21 +25,24 @@ COMMANDS = {
     "notice": "cli.contact_centre:notice",
     "number": "cli.contact_centre:number",
     "parked": "cli.deliveries.parked:group",
+    "quarantine": "cli.deliveries.quarantine:group",
     "route": "cli.main:route",
     "router": "cli.services:router",
     "rules": "cli.routing.rule_versions:group",
     "sandbox": "cli.services:sandbox",
     "sends": "cli.deliveries.sends:group",
-    "status": "cli.status:command",
+    "silence": "cli.silence.silence:group",
+    "status": "cli.status.command:command",
     "token": "cli.tokens:group",
     "topology": "cli.topology:group",
+    "trace": "cli.trace.command:command",
 }
 """Name of a command -> its module and attribute."""
 HEADINGS = {
     "Rules, numbers and costs": ("route", "check", "rules", "number", "notice", "care", "costs"),
-    "Deliveries and access": ("parked", "sends", "destination", "token"),
+    "Deliveries and access": ("trace", "parked", "quarantine", "sends", "destination", "token"),
     "The record and privacy": ("archive", "files"),
-    "Installation": ("status", "migrate", "topology"),
+    "Installation": ("status", "balance", "silence", "migrate", "topology"),
     "Services": ("gateway", "router", "deliverer", "archiver", "sandbox"),
 }
 """Heading in the help -> its commands, the most wanted first."""

@@ -11,7 +11,7 @@ import click
 from cli.support.configuration import ROOT, load_valid_config
 from cli.support.options import json_option
 from cli.support.output import count, fail, print_result
-from services import lifecycle, logs
+from services import lifecycle, logs, tracing
 from services.config import settings
 from services.http.token_store import environment_tokens
 from services.postgres.database import DATABASE_ERRORS
@@ -37,9 +37,14 @@ def load_settings(kind: type[settings.AnySettings]) -> settings.AnySettings:
         return settings.load(kind, os.environ)
 
 
-def run(name: str, level: str, service: Callable[[], Service]) -> None:
+def run(name: str, options: settings.Settings, service: Callable[[], Service]) -> None:
     """Run a service until it stops, and exit with its exit code."""
-    logs.log_to_stdout(name, level)
+    logs.log_to_stdout(name, options.log_level)
+    with fail_on_wrong_settings(), tracing.exporting(name, options.traces_url, os.environ):
+        run_until_stopped(name, service)
+
+
+def run_until_stopped(name: str, service: Callable[[], Service]) -> None:
     try:
         sys.exit(lifecycle.run_event_loop(lifecycle.run(service)))
     except OSError as error:
@@ -57,7 +62,7 @@ def gateway() -> None:
     with fail_on_wrong_settings():
         environment_tokens(options, loaded.config)
         endpoints = load_endpoints(options, loaded.config, os.environ)
-    run("gateway", options.log_level, lambda: service(options, loaded, endpoints))
+    run("gateway", options, lambda: service(options, loaded, endpoints))
 
 
 @click.command()
@@ -67,15 +72,15 @@ def router() -> None:
 
     options = load_settings(settings.RouterSettings)
     loaded = load_valid_config(options.config)
-    run("router", options.log_level, lambda: service(options, loaded))
+    run("router", options, lambda: service(options, loaded))
 
 
 @click.command()
 def deliverer() -> None:
     """Run the deliverer: sends events to CRMs and messages to Meta."""
     from deliverer.credentials import load_credentials
+    from deliverer.meta.accounts import load_accounts
     from deliverer.service import deliverer as service
-    from deliverer.service import load_accounts
     from services.files import clamd
 
     options = load_settings(settings.DelivererSettings)
@@ -84,7 +89,7 @@ def deliverer() -> None:
         clamd.configured_scanner(options.scanner_url, config)
         secrets = load_credentials(config, options.config.parent, os.environ)
         numbers = load_accounts(options, config, os.environ)
-    run("deliverer", options.log_level, lambda: service(options, config, secrets, numbers))
+    run("deliverer", options, lambda: service(options, config, secrets, numbers))
 
 
 @click.command()
@@ -101,7 +106,7 @@ def archiver() -> None:
         environment_tokens(options, config)
         clamd.configured_scanner(options.scanner_url, config)
         numbers = provider_accounts(config.numbers, options.meta_graph_url, token, os.environ)
-    run("archiver", options.log_level, lambda: service(options, config, numbers))
+    run("archiver", options, lambda: service(options, config, numbers))
 
 
 @click.command()
@@ -114,7 +119,8 @@ def sandbox() -> None:
         options = load(os.environ)
     except ValueError as error:
         fail(str(error))
-    run("sandbox", "warning", lambda: service(options))
+    logs.log_to_stdout("sandbox", "warning")
+    run_until_stopped("sandbox", lambda: service(options))
 
 
 @click.command("migrate")

@@ -3,20 +3,26 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
 from deliverer.audit.recorder import RecordAttempt, attempt_recorder
-from deliverer.crm.attempt import DeliveryAttempt
+from deliverer.crm.attempt import DeliveryAttempt, Receiver
+from deliverer.crm.condition_store import ConditionStore
 from deliverer.crm.destination_kind import Credentials, ReceiverContext
 from deliverer.crm.replays import Replays
 from deliverer.crm.scheduler import BATCHES
-from deliverer.crm.session import Session
+from deliverer.crm.session import DeliveryTables, Session
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.destinations import DESTINATIONS
 from deliverer.destinations.openklant.desk.desk_store import command_outbox
-from deliverer.meta.accounts import Account, sending_accounts
+from deliverer.meta.accounts import Account
+from deliverer.meta.health import health_watch
+from deliverer.meta.health.health_store import HealthStore
+from deliverer.meta.health.health_watch import HealthWatch
+from deliverer.meta.health.number_checks import Outside
 from deliverer.meta.held_messages import run_held_messages
 from deliverer.meta.ledger import Ledger
 from deliverer.meta.media_upload_store import MediaUploadStore
@@ -31,22 +37,29 @@ from deliverer.meta.read_receipt_store import ReadReceiptStore
 from deliverer.meta.read_receipts import ATTEMPT_SECONDS, MAX_IN_FLIGHT, ReadReceiptSender
 from deliverer.meta.send_loop import WINDOW, SendLoop
 from deliverer.meta.send_outcomes import outcome_outbox
+from deliverer.owners.notice_delivery import EndedNotice, notice_record
+from deliverer.owners.notice_sender import OwnedDestination, OwnerNotices
+from deliverer.owners.notice_store import NoticeStore
 from deliverer.transport.connection_reuse import ConnectionReuse
 from deliverer.transport.http_client import http_client
+from deliverer.transport.server_certificate import fetch_certificate
 from services import clock, metrics
 from services.amqp import topology
 from services.amqp.batcher import BatchLimits, run_batcher
 from services.amqp.connection import BrokerConnection, broker_connection
-from services.amqp.consumer import Consumer, Work, run_consumer
+from services.amqp.consumer import Consumer, Inbox, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
 from services.config.model import Configuration
 from services.config.organisation import Destination
 from services.config.settings import DelivererSettings
+from services.drained_queues import drained_queue_reports
 from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
 from services.http.application import operations_app
 from services.http.server import serve
+from services.http.service_status import DestinationStatus, ServiceParts
+from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
 from services.postgres.outbox import Relay
@@ -56,14 +69,6 @@ POOL_SIZE = 16
 """Connections to PostgreSQL: one for each destination, the ledger and each relay; some spare."""
 SETTLE_LIMITS = BatchLimits(min_interval=0.020, flush_size=256)
 """Settlements are written every 20 ms. Only their batch message waits for it, no citizen does."""
-
-
-def load_accounts(
-    settings: DelivererSettings, config: Configuration, environ: Mapping[str, str]
-) -> dict[str, Account]:
-    """Return the account of each number. SettingsError lists every missing secret."""
-    token = settings.meta_access_token.get_secret_value()
-    return sending_accounts(config, settings.meta_graph_url, token, environ)
 
 
 @asynccontextmanager
@@ -78,37 +83,59 @@ async def deliverer(
     url = settings.database_url.get_secret_value()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool = await enter(connection_pool(url, "postkamer-deliverer", POOL_SIZE))
+        pool = await enter(connection_pool(url, session_name("deliverer"), POOL_SIZE))
         outgoing = await enter(broker_connection(amqp, "deliverer publishes"))
         incoming = await enter(broker_connection(amqp, "deliverer consumes"))
         settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
         attempts = await enter(attempt_recorder(Publisher(outgoing, topology.ARCHIVE)))
-        replays = Replays(pool, clock.new_id())
+        tables = DeliveryTables(
+            Replays(pool, clock.new_id()), SidelinedStore(pool), ConditionStore(pool)
+        )
         networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
         receivers = ReceiverContext(pool, config.department, config.departments, networks, archiver)
-        shared = SharedResources(
-            incoming, settlements, replays, SidelinedStore(pool), receivers, attempts.record
-        )
+        shared = SharedResources(incoming, settlements, tables, receivers, attempts.record, {})
         relays = [
             await enter(background_task(relay.run()))
             for relay in _relays(pool, shared, outgoing, config.partitions)
         ]
-        engines = [
-            await enter(run_destination(shared, destination, credentials[destination.id]))
-            for destination in config.destinations
-        ]
+        running = await enter(_run_destinations(shared, config.destinations, credentials))
+        consumers = [each.consumer for each in running.values()]
+        report = await enter(drained_queue_reports(pool, consumers))
         scanner = configured_scanner(settings.scanner_url, config, SCAN_SECONDS)
         files = MediaSource(ObjectStore(settings.object_store), scanner)
         sends = await enter(_run_sending(pool, files, accounts, attempts.record))
         read_receipts = await enter(_run_read_receipts(pool, accounts))
+        health = await enter(_run_health(pool, accounts, settings.webhook_url))
         count = await enter(background_task(_count_parked(settlements, config.destinations)))
         app = operations_app(
-            lambda: readiness_problems(pool, [consumer for consumer, _ in engines])
+            partial(readiness_problems, pool, consumers),
+            parts=partial(_parts, config, consumers, shared.sessions),
         )
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
-        deliveries = [task for consumer, tasks in engines for task in (consumer.task, *tasks)]
-        links = outgoing.task, incoming.task, attempts.task
-        yield first_failure(*links, count, *relays, *deliveries, *sends, *read_receipts)
+        notices = await enter(_owner_notices(pool, config, credentials, running).run())
+        deliveries = [task for each in running.values() for task in each.tasks]
+        links = outgoing.task, incoming.task, attempts.task, report, health
+        yield first_failure(*links, count, *relays, *deliveries, *notices, *sends, *read_receipts)
+
+
+class RunningDestination(NamedTuple):
+    consumer: Consumer
+    receiver: Receiver
+    tasks: list["asyncio.Task[None]"]
+    """Consumer, writer of settlements, watcher of the certificates, and tasks of its kind."""
+
+
+def _parts(
+    config: Configuration, consumers: Sequence[Consumer], sessions: Mapping[str, Session]
+) -> ServiceParts:
+    return ServiceParts(
+        consumers=tuple(consumer.status for consumer in consumers),
+        destinations=tuple(
+            sessions[each.id].status() if each.id in sessions else DestinationStatus(each.id)
+            for each in config.destinations
+        ),
+        numbers=tuple(number.id for number in config.numbers),
+    )
 
 
 class SharedResources(NamedTuple):
@@ -116,31 +143,56 @@ class SharedResources(NamedTuple):
 
     link: BrokerConnection
     settlements: Settlements
-    replays: Replays
-    sidelined: SidelinedStore
+    tables: DeliveryTables
     receivers: ReceiverContext
     record_attempt: RecordAttempt
+    sessions: dict[str, Session]
+    """The session of each destination, once it has one."""
 
 
 def _relays(
     pool: Pool, shared: SharedResources, outgoing: BrokerConnection, count: int
 ) -> list[Relay[Any]]:
-    """Return the relays of outcomes, found commands and settlements. The first two have a publisher
-    each, since a source has one unconfirmed publish into a partition at a time."""
+    """Return the relays of outcomes, found commands, settlements and notices to owners. The first
+    two have a publisher each, since a source has one unconfirmed publish into a partition at a
+    time."""
     outcomes, found = (PartitionPublisher(outgoing, clock.new_id(), count) for _ in range(2))
     return [
         Relay(outcome_outbox(pool), outcomes.publish_by_number),
         Relay(command_outbox(pool), found.publish_by_number),
-        Relay(shared.replays.outbox, shared.settlements.publish),
+        Relay(shared.tables.replays.outbox, shared.settlements.publish),
+        Relay(NoticeStore(pool).outbox, partial(_publish_notices, shared.settlements)),
     ]
+
+
+@asynccontextmanager
+async def _run_destinations(
+    shared: SharedResources,
+    destinations: Sequence[Destination],
+    credentials: Mapping[str, Credentials],
+) -> AsyncIterator[dict[str, RunningDestination]]:
+    async with AsyncExitStack() as stack:
+        yield {
+            each.id: await stack.enter_async_context(
+                run_destination(shared, each, credentials[each.id])
+            )
+            for each in destinations
+        }
+
+
+async def _publish_notices(
+    settlements: Settlements, notices: list[EndedNotice]
+) -> list[EndedNotice]:
+    """Return the notices once the archive's queue has their records."""
+    await settlements.publish_records([notice_record(notice) for notice in notices])
+    return notices
 
 
 @asynccontextmanager
 async def run_destination(
     shared: SharedResources, destination: Destination, credentials: Credentials
-) -> AsyncIterator[tuple[Consumer, list["asyncio.Task[None]"]]]:
-    """Run one destination. Yield its consumer and its other tasks: the writer of settlements, the
-    watcher of its certificates, and the tasks of its kind."""
+) -> AsyncIterator[RunningDestination]:
+    """Run one destination."""
     queue = next(q for q in topology.queues(0, [destination.id]) if q.kind == "destination")
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -152,9 +204,41 @@ async def run_destination(
         engine = DeliveryAttempt(
             destination, receiver, shared.settlements, settle, shared.record_attempt
         )
-        work: Work = lambda inbox: Session(engine, shared.replays, shared.sidelined, inbox).run()  # noqa: E731
+
+        async def work(inbox: Inbox) -> None:
+            session = Session(engine, shared.tables, inbox)
+            shared.sessions[destination.id] = session
+            await session.run()
+
         consumer = await enter(run_consumer(shared.link, queue, BATCHES, work))
-        yield consumer, [settle.task, *tasks, *watch]
+        own = consumer.task, settle.task
+        yield RunningDestination(consumer, receiver, [*own, *tasks, *watch])
+
+
+def _owner_notices(
+    pool: Pool,
+    config: Configuration,
+    credentials: Mapping[str, Credentials],
+    running: Mapping[str, RunningDestination],
+) -> OwnerNotices:
+    """Return what tells the owners of destinations."""
+    tenants = {each.destination: each.tenant for each in reversed(config.departments)}
+    owned = [
+        OwnedDestination(
+            each.id,
+            each.owners,
+            tenants.get(each.id, config.tenants[0].id),
+            partial(_certificate_end, credentials[each.id]),
+        )
+        for each in config.destinations
+        if each.owners
+    ]
+    receivers = {id: each.receiver for id, each in running.items()}
+    return OwnerNotices(NoticeStore(pool), owned, receivers)
+
+
+def _certificate_end(credentials: Credentials) -> datetime | None:
+    return credentials.certificates.not_after if credentials.certificates else None
 
 
 @asynccontextmanager
@@ -197,6 +281,22 @@ async def _run_read_receipts(
             background_task(sender.run()) as send,
         ):
             yield [sweep, send]
+
+
+@asynccontextmanager
+async def _run_health(
+    pool: Pool, accounts: Mapping[str, Account], webhook_url: str
+) -> AsyncIterator["asyncio.Task[None]"]:
+    """Run the task that looks at our numbers every hour, with connections of its own."""
+    async with http_client(
+        health_watch.CONNECTIONS,
+        health_watch.REQUEST_SECONDS,
+        answer_bytes=health_watch.ANSWER_BYTES,
+    ) as client:
+        outside = Outside(client, fetch_certificate, webhook_url)
+        watch = HealthWatch(HealthStore(pool, accounts), accounts, outside)
+        async with background_task(watch.run()) as task:
+            yield task
 
 
 COUNT_SECONDS = 30.0

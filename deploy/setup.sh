@@ -7,6 +7,7 @@
 #   paper     the Noto fonts for reports as PDF, emoji too, and poppler, which reads them in the tests
 #   clock     libfaketime, for the tests that move the clock
 #   alarms    promtool, for the tests of the alarm rules
+#   prometheus Prometheus, for POSTKAMER_PROMETHEUS=yes make run
 #   load      wrk, for the benchmarks
 #   spectral  Spectral and Node.js, for the check of the API documents: into .local/spectral
 #   generator OpenAPI Generator and its Java, for the test of the client that it makes: into .local/generator
@@ -168,8 +169,11 @@ let_services_start() {
 }
 
 stay_off_at_boot() { # only services that this set-up installed
-    [[ " ${missing[*]} " == *" rabbitmq-server "* ]] || return 0
     command -v systemctl >/dev/null || return 0
+    if [[ " ${missing[*]} " == *" prometheus "* ]]; then
+        as_root systemctl disable prometheus.service >>"$LOG" 2>&1 || true
+    fi
+    [[ " ${missing[*]} " == *" rabbitmq-server "* ]] || return 0
     as_root systemctl disable rabbitmq-server.service >>"$LOG" 2>&1 || true
     if ((had_epmd == 0)); then
         as_root systemctl disable epmd.service epmd.socket >>"$LOG" 2>&1 || true
@@ -273,6 +277,7 @@ for part in "$@"; do
         ;;
     clock) need libfaketime has_clock ;;
     alarms) need promtool command -v promtool ;;
+    prometheus) need prometheus command -v prometheus ;;
     load) need wrk command -v wrk ;;
     spectral)
         need nodejs command -v node
@@ -280,7 +285,7 @@ for part in "$@"; do
         ;;
     runtime) locks=(requirements.txt requirements-dev.txt) ;; # the second contains the first
     tools | generator) locks=(requirements-dev.txt) ;;
-    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, clock, alarms, load, spectral, generator, runtime, tools." ;;
+    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, clock, alarms, prometheus, load, spectral, generator, runtime, tools." ;;
     esac
 done
 

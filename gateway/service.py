@@ -24,6 +24,7 @@ from services.files.object_store import ObjectStore
 from services.http.application import Route, api_app, operations_app
 from services.http.server import POST_HANDLERS, PUBLIC_CONNECTIONS, serve
 from services.http.token_store import environment_tokens, run_token_store
+from services.instance import session_name
 from services.lifecycle import first_failure
 from services.postgres.database import Pool, connection_pool
 from services.tasks import background_task
@@ -49,7 +50,7 @@ async def gateway(
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         url = settings.database_url.get_secret_value()
-        pool = await enter(connection_pool(url, "postkamer-gateway", POOL_SIZE))
+        pool = await enter(connection_pool(url, session_name("gateway"), POOL_SIZE))
         link = await enter(broker_connection(settings.amqp_url.get_secret_value(), "gateway"))
         intake = await enter(
             run_intake(link, PartitionPublisher(link, clock.new_id(), config.partitions))

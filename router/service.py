@@ -1,19 +1,22 @@
-"""The router as a process: connections, rules, a consumer for each partition, relay, budgets."""
+"""The router as a process: connections, rules, a consumer for each partition, relay, monitors."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from router.active_rules import ActiveRules
 from router.budget_monitor import BudgetMonitor
 from router.handlers.units import keyed_hash
 from router.partition.worker import FRAMES, Partition
+from router.retry_relay import run_retries
+from router.silence.monitor import SilenceMonitor
 from router.store.store import Store
 from router.timer_relay import TimerRelay
 from services import clock
 from services.amqp import topology
 from services.amqp.connection import broker_connection
-from services.amqp.consumer import run_consumer
+from services.amqp.consumer import Consumer, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
 from services.config.loader import LoadedConfig
@@ -22,13 +25,15 @@ from services.config.reload import ActiveVersion
 from services.config.settings import RouterSettings, derive_key
 from services.http.application import operations_app
 from services.http.server import serve
+from services.http.service_status import PartitionStatus, ServiceParts
+from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
-from services.postgres.database import connection_pool
+from services.postgres.database import Pool, connection_pool
 from services.tasks import background_task
 
 POOL_SIZE = 8
-"""Connections to PostgreSQL: one for each active partition, two for the relay, one for budgets now
-and then, and some room."""
+"""Connections to PostgreSQL: one for each active partition, two for the relay of timers, one each
+for retries, budgets and silence now and then, and some room."""
 
 
 @asynccontextmanager
@@ -41,7 +46,7 @@ async def router(
     config = loaded.config
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool = await enter(connection_pool(url, "postkamer-router", POOL_SIZE))
+        pool = await enter(connection_pool(url, session_name("router"), POOL_SIZE))
         outgoing = await enter(broker_connection(amqp, "router publishes"))
         incoming = await enter(broker_connection(amqp, "router consumes"))
         store = Store(pool)
@@ -51,31 +56,55 @@ async def router(
         version = ActiveVersion(loaded)
         rules_task = await enter(background_task(rules.run(settings.config, version)))
         destinations = Publisher(outgoing, topology.DESTINATIONS)
-        consumers = [
-            await enter(
-                run_consumer(
-                    incoming,
-                    queue,
-                    FRAMES,
-                    Partition(n, rules.context, store, archive, destinations).work,
-                )
-            )
-            for n, queue in enumerate(_partitions(config))
+        batches = PartitionPublisher(outgoing, clock.new_id(), config.partitions)
+        partitions = [
+            Partition(n, rules.context, store, archive, destinations, batches)
+            for n in range(config.partitions)
         ]
-        # A connection of its own: trouble with the relay's publishes must not affect the others.
-        relaying = await enter(broker_connection(amqp, "router tells"))
-        relay = TimerRelay(store, PartitionPublisher(relaying, clock.new_id(), config.partitions))
-        relay_task = await enter(background_task(relay.run()))
-        budget_task = await enter(background_task(BudgetMonitor(pool, rules.context).run()))
+        consumers = [
+            await enter(run_consumer(incoming, queue, FRAMES, partition.work))
+            for queue, partition in zip(_partitions(config), partitions, strict=True)
+        ]
+        side_tasks = await enter(_side_tasks(amqp, config, pool, store, rules))
 
         async def problems() -> list[str]:
             return rules.problems() + await readiness_problems(pool, consumers)
 
-        operations = operations_app(problems, lambda: version.status)
+        parts = partial(_parts, consumers, partitions)
+        operations = operations_app(problems, lambda: version.status, parts)
         await enter(serve(operations, settings.bind, settings.router_ops_port))
         consumer_tasks = [consumer.task for consumer in consumers]
-        links = [link.task for link in (outgoing, incoming, relaying)]
-        yield first_failure(*links, rules_task, relay_task, budget_task, *consumer_tasks)
+        links = outgoing.task, incoming.task
+        yield first_failure(*links, rules_task, *side_tasks, *consumer_tasks)
+
+
+@asynccontextmanager
+async def _side_tasks(
+    amqp: str, config: Configuration, pool: Pool, store: Store, rules: ActiveRules
+) -> AsyncIterator[list["asyncio.Task[None]"]]:
+    """Run the relays and the monitors. The relays have a connection of their own: trouble with
+    their publishes must not affect the partitions."""
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        link = await enter(broker_connection(amqp, "router tells"))
+        # Each relay numbers its own batches.
+        timers, retries = (
+            PartitionPublisher(link, clock.new_id(), config.partitions) for _ in range(2)
+        )
+        works = (
+            TimerRelay(store, timers).run(),
+            run_retries(store, retries, rules.context),
+            BudgetMonitor(pool, rules.context).run(),
+            SilenceMonitor(pool, rules.context).run(),
+        )
+        yield [link.task, *[await enter(background_task(work)) for work in works]]
+
+
+def _parts(consumers: Sequence[Consumer], partitions: Sequence[Partition]) -> ServiceParts:
+    return ServiceParts(
+        consumers=tuple(consumer.status for consumer in consumers),
+        partitions=tuple(PartitionStatus(each.number, each.epoch) for each in partitions),
+    )
 
 
 def _partitions(config: Configuration) -> list[topology.Queue]:

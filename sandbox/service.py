@@ -20,9 +20,11 @@ from sandbox.ita.routes import ItaRoutes
 from sandbox.meta import webhook_sender
 from sandbox.meta.graph_api import GraphApi
 from sandbox.meta.handsets import Handsets
+from sandbox.meta.health_routes import HealthRoutes
 from sandbox.meta.media_routes import MediaRoutes
 from sandbox.meta.media_store import MediaStore
 from sandbox.meta.number_directory import NumberDirectory
+from sandbox.meta.number_health import HealthOfAll
 from sandbox.meta.number_move_routes import NumberMoveRoutes
 from sandbox.meta.webhook_sender import WebhookSender
 from sandbox.meta.world import World
@@ -109,6 +111,7 @@ def make_world(settings: SandboxSettings, town: Town, http: aiohttp.ClientSessio
         stream=EventStream(clock.new_id().hex[-12:]),
         handsets=Handsets(),
         media=MediaStore(chance),
+        health=HealthOfAll(),
         chance=chance,
     )
 
@@ -116,8 +119,10 @@ def make_world(settings: SandboxSettings, town: Town, http: aiohttp.ClientSessio
 def other_routes(world: World) -> list[web.RouteDef]:
     """Return the routes of the phones, the files at Meta, the page and the stream."""
     files = page_server.load_files()
+    media = MediaRoutes(world)
     return [
-        *MediaRoutes(world).routes(),
+        *HealthRoutes(world, media.describe).routes(),  # before the files, whose ids are any word
+        *media.routes(),
         *NumberMoveRoutes(world).routes(),
         *Phone(world, page_server.list_samples(files)).routes(),
         *page_server.routes(world.town, files),

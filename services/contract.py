@@ -43,6 +43,13 @@ class Receipt(
     unproven: list[str] = []
     """Keys whose number has other secrets than the one that signed this body; the items of these
     keys are quarantined and not trusted."""
+    retry_of: UUID | None = None
+    """Original receipt, if a person has it decided again after it was quarantined."""
+    is_single_item: bool = False
+    """For a retry: the body is an excerpt with one item, whose key was taken when it was
+    quarantined. Otherwise it is the whole body, which was quarantined unread."""
+    traceparent: str = ""
+    """Trace that this belongs to (W3C Trace Context); '' without tracing."""
 
 
 class Author(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -257,6 +264,8 @@ class Command(
     reply_to: str = ""
     """Destination that gets an event if the command is refused, because no caller asks for its
     status; '' for none."""
+    traceparent: str = ""
+    """Trace that this belongs to (W3C Trace Context); '' without tracing."""
 
     @property
     def type(self) -> str:
@@ -283,6 +292,8 @@ class SendOutcome(
     """Meta's `error.code`; 0 where there is none."""
     reason: str = ""
     """One sentence for the sender, without personal data."""
+    traceparent: str = ""
+    """Trace that this belongs to (W3C Trace Context); '' without tracing."""
 
 
 class Timeout(
@@ -360,6 +371,8 @@ class Delivery(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Message that the event is about."""
     dataref: str = ""
     """Path at the archiver of the full data, if `data` leaves something out."""
+    traceparent: str = ""
+    """Trace that this belongs to (W3C Trace Context); '' without tracing."""
 
 
 class DeliveryBatch(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -392,6 +405,8 @@ class Record(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename={"item_
     """Index of the item among the items of its receipt, from 0."""
     contact: bytes = b""
     """Original bytes of the entry of `contacts` that belongs to the item."""
+    traceparent: str = ""
+    """Trace that this belongs to (W3C Trace Context); '' without tracing."""
 
 
 class ArchiveBatch(msgspec.Struct, frozen=True, gc=False, kw_only=True):

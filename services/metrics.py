@@ -163,3 +163,97 @@ timeouts_late_seconds = _gauge(
 held_seconds = _gauge(
     "postkamer_held_seconds", "How long the oldest event waits of a conversation that is held"
 )
+database_waits = _gauge(
+    "postkamer_database_waits", "Pieces of work that are tried again until the database answers"
+)
+certificate_refused = _gauge(
+    "postkamer_destination_certificate_refused",
+    "1 while the files of a destination's certificate hold none that can be used",
+    "destination",
+)
+balance = _gauge(
+    "postkamer_balance",
+    "Items, records, deliveries and sends since the balance began, by where they are",
+    "equation",
+    "subject",
+    "part",
+)
+balance_missing = _gauge(
+    "postkamer_balance_missing", "Things that cannot be found where they have to be", "equation"
+)
+balance_differences = _gauge(
+    "postkamer_balance_differences", "Lines of the balance that do not add up"
+)
+balance_round = _gauge(
+    "postkamer_balance_round_timestamp_seconds", "When the last round of the balance ended"
+)
+number_health = _gauge(
+    "postkamer_number_health",
+    "1 for the state of each check of a number at Meta or a BSP, 0 for the other states",
+    "number",
+    "check",
+    "state",
+)
+number_looked = _gauge(
+    "postkamer_number_looked_timestamp_seconds",
+    "Oldest of the last answers to the hourly checks of a number",
+    "number",
+)
+number_token_expires = _gauge(
+    "postkamer_number_token_expires_timestamp_seconds",
+    "End of the access token of a number; absent if it has none",
+    "number",
+)
+graph_version_ends = _gauge(
+    "postkamer_graph_version_ends_timestamp_seconds",
+    "End of the Graph version by which a number sends; absent until Meta publishes it",
+    "number",
+)
+webhook_certificate_not_after = _gauge(
+    "postkamer_webhook_certificate_not_after_timestamp_seconds",
+    "End of the certificate of the address to which a number's webhooks are sent",
+    "number",
+)
+owner_notices = _counter(
+    "postkamer_owner_notices_total",
+    "Attempts to tell who owns a destination about its state",
+    "destination",
+    "outcome",
+)
+owner_unreached = _gauge(
+    "postkamer_owner_unreached_seconds",
+    "How long the oldest notice waits that the owner of a destination did not get",
+    "destination",
+)
+number_silent = _gauge(
+    "postkamer_number_silent", "1 while a number is silent for longer than is usual", "number"
+)
+number_silent_seconds = _gauge(
+    "postkamer_number_silent_seconds", "Open time since a citizen wrote last", "number"
+)
+number_usual_gap_seconds = _gauge(
+    "postkamer_number_usual_gap_seconds",
+    "Usual gap between messages of citizens at this weekday and hour, in open time",
+    "number",
+)
+number_silence_counts_from = _gauge(
+    "postkamer_number_silence_counts_from_timestamp_seconds",
+    "From when a silence of the number can be an alarm: four weeks after its first message",
+    "number",
+)
+waiting = _gauge(
+    "postkamer_waiting",
+    "Events that a destination's queue did not take, as it is full or gone",
+    "destination",
+    "partition",
+)
+waiting_bytes = _gauge(
+    "postkamer_waiting_bytes", "Bytes of these events", "destination", "partition"
+)
+waiting_seconds = _gauge(
+    "postkamer_waiting_seconds",
+    "How long the oldest of these events waits",
+    "destination",
+    "partition",
+)
+quarantine = _gauge("postkamer_quarantine", "Units or records in quarantine that wait for a person")

@@ -81,7 +81,7 @@ class Writer:
         """Write the records that are new and return their number. Raises CannotSeal."""
         while True:
             with suppress(SealedBeforeErasure):
-                return await self.write(await self.seal(records))
+                return len(await self.write(await self.seal(records)))
 
     async def seal(self, records: Sequence[Record]) -> list[Entry]:
         """Seal records, ready to be written. Raises CannotSeal."""
@@ -143,11 +143,11 @@ class Writer:
         subject = person_hash(hash_key, CONVERSATION, record.conversation)
         return build_action(record, fields, self._activities.of_tenant(record.tenant), subject)
 
-    async def write(self, entries: Sequence[Entry]) -> int:
-        """Write the entries that are new, all or none, and return their number. Raises
+    async def write(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Write the entries that are new, all or none, and return them. Raises
         SealedBeforeErasure."""
         if not entries:
-            return 0
+            return []
         self._writing += 1
         try:
             async with self._turn:
@@ -155,7 +155,7 @@ class Writer:
         finally:
             self._writing -= 1
 
-    async def _write(self, entries: Sequence[Entry]) -> int:
+    async def _write(self, entries: Sequence[Entry]) -> list[Entry]:
         """Insert all entries first, since nearly always all are new. The search for existing ids, a
         tenth of the cost of a batch, follows only after a conflict."""
         try:
@@ -165,7 +165,7 @@ class Writer:
                 raise
         return await self._insert(entries, has_known=True)
 
-    async def _insert(self, entries: Sequence[Entry], *, has_known: bool) -> int:
+    async def _insert(self, entries: Sequence[Entry], *, has_known: bool) -> list[Entry]:
         async with self._pool.acquire() as connection, connection.transaction():
             head = await connection.fetchrow(_HEAD)
             assert head is not None  # the table was created with this row
@@ -175,7 +175,7 @@ class Writer:
             new = list({e.columns.id: e for e in entries if e.columns.id not in existing}.values())
             if new:
                 await append_entries(connection, load_tree(head["size"], head["peaks"]), new)
-        return len(new)
+        return new
 
 
 class _SingleConnectionPool:

@@ -113,7 +113,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A conversation, its messages in order of arrival. `kept_until`: the day on which it may be
-    destroyed, if known."""
+    destroyed; None as long as no retention period can be set."""
 
     id: str
     opened_at: datetime

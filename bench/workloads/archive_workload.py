@@ -13,7 +13,7 @@ import msgspec
 
 from bench.workloads.receipts import Wave, receipts
 from deliverer.crm.settlements import make_settlement, settlement_record
-from router.handlers.batch import archive_records, decide_batch, split_by_size
+from router.handlers.batch import archive_records, decide_batch, make_outputs, split_by_size
 from router.handlers.dispatch import crm_events
 from router.handlers.units import parse_items, split_entry
 from router.model.changes import DecidedUnit
@@ -85,7 +85,9 @@ def _router_batches(
     units = [unit for entry, items in parsed for unit in split_entry(entry, items, context)]
     batch = decide_batch(units, snapshot, context)
     assert not batch.faults, batch.faults
-    yield from split_by_size(archive_records(parsed, batch.to_publish, batch.duplicates), _size)
+    yield from split_by_size(
+        archive_records(parsed, make_outputs(batch.to_publish).values(), batch.duplicates), _size
+    )
     yield from _deliverer_batches(batch.to_publish)
 
 

@@ -40,6 +40,12 @@ from services.postgres.database import Connection, Pool
 
 DECISIONS = ("granted", "partly", "refused")
 LONGEST_TEXT = 4_000
+NOT_CARRIED_OUT = {
+    "erasure": "nothing is erased yet: this version has no command for it, and the letter says so",
+    "restriction": "the messages can still be read: tell those who may not use them now",
+    "objection": "the messages can still be read: tell those who may not use them now",
+}
+"""Kind of request -> the part of a decision in the citizen's favour that people must see to."""
 Day = click.DateTime(["%Y-%m-%d"])
 T = TypeVar("T")
 
@@ -239,7 +245,10 @@ def decide_command(id: str, decision: str, code: str, text: str, by: str, as_jso
             raise CommandRefused(fault)
         return await store.decide(request, decision, code, name, text, clock.now())
 
-    _print(_change(id, "decide", decide, by=name), as_json=as_json)
+    decided = _change(id, "decide", decide, by=name)
+    _print(decided, as_json=as_json)
+    if decided.decision != "refused" and decided.kind in NOT_CARRIED_OUT and not as_json:
+        click.echo(NOT_CARRIED_OUT[decided.kind], err=True)
 
 
 def _change(

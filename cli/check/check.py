@@ -149,6 +149,17 @@ def _check_openklants(path: Path, environ: Mapping[str, str]) -> ServerCheck:
         return ServerCheck()
 
 
+def _check_numbers(path: Path, environ: Mapping[str, str]) -> ServerCheck:
+    """Check each number of a configuration without faults, at Meta or its BSP."""
+    # Imported late, as above.
+    from cli.check.number_health import check_numbers
+
+    try:
+        return check_numbers(loader.load(path, patterns=False).config, environ)
+    except ConfigError:  # its faults are reported already
+        return ServerCheck()
+
+
 def format_result(result: CheckResult, lang: str = "nl") -> Iterator[str]:
     words = WORDS[lang]
     yield from map(words["fault"].format, result.faults)
@@ -169,13 +180,18 @@ def command(path: Path | None, is_live: bool, lang: str, as_json: bool) -> None:
     Without --config, check the file that POSTKAMER_CONFIG names, and the secrets and addresses of
     the environment. With it, check that file and the files that it includes, and nothing else.
     With --live, connect to POSTKAMER_AMQP_URL, POSTKAMER_DATABASE_URL and each Open Klant, judge
-    their versions, and compare the departments with the Objecten API.
+    their versions, compare the departments with the Objecten API, and ask Meta for the state of
+    each number, its token, its webhook and its payment.
     """
     file = configured_path(path)
     with without_collection():
         result = check(file, os.environ, clock.now(), lang, settings_too=path is None)
     if is_live:
-        for servers in (check_servers(os.environ), _check_openklants(file, os.environ)):
+        for servers in (
+            check_servers(os.environ),
+            _check_openklants(file, os.environ),
+            _check_numbers(file, os.environ),
+        ):
             result.faults += [fault for fault in servers.faults if fault not in result.faults]
             result.warnings += servers.warnings
             result.checked += [WORDS[lang]["answers"].format(server) for server in servers.checked]

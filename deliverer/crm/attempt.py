@@ -7,6 +7,7 @@
 
 from typing import Protocol
 
+import msgspec
 import structlog
 
 from deliverer.audit.attempts import Attempt
@@ -21,7 +22,7 @@ from deliverer.crm.settlements import (
     park_settlement,
 )
 from deliverer.transport.response import Response
-from services import clock, contract, metrics
+from services import clock, contract, metrics, tracing
 from services.amqp.batcher import Batcher
 from services.amqp.incoming_message import IncomingMessage
 from services.config.organisation import Destination
@@ -57,10 +58,26 @@ class DeliveryAttempt:
         self._record_attempt = record_attempt
 
     async def attempt(self, job: Job) -> tuple[Response, Verdict]:
-        """Make one attempt, and judge its answer without knowledge of others."""
+        """Make one attempt, and judge its answer without knowledge of others. The receiver gets the
+        delivery with the trace of this attempt."""
         job.attempts += 1
-        answer = await self._receiver.deliver(job.delivery)
-        return answer, self._receiver.judge(answer)
+        delivery = job.delivery
+        span = tracing.begin("deliver", delivery.traceparent)
+        if delivery.traceparent != span.traceparent:
+            delivery = msgspec.structs.replace(delivery, traceparent=span.traceparent)
+        answer = await self._receiver.deliver(delivery)
+        verdict = self._receiver.judge(answer)
+        span.end(
+            failed=verdict.outcome != "settled",
+            event=delivery.id,
+            message=delivery.message,
+            department=delivery.department,
+            destination=self.destination.id,
+            attempt=job.earlier_attempts + job.attempts,
+            status=answer.status,
+            outcome=verdict.outcome,
+        )
+        return answer, verdict
 
     def record_failure(self, job: Job, answer: Response, verdict: Verdict) -> None:
         """Record a failed attempt. Returns at once: the retry does not wait for the archive."""

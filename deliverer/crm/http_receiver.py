@@ -39,6 +39,8 @@ class HttpReceiver:
     async def deliver(self, delivery: Delivery) -> Response:
         content = self._format.body(delivery, self._endpoint.archiver)
         headers = self._format.headers(delivery, content, self._endpoint.keys, clock.now())
+        if delivery.traceparent:
+            headers = {**headers, "traceparent": delivery.traceparent}
         return await self._poster.post(self._endpoint.url, content, headers)
 
     def judge(self, answer: Response) -> Verdict:

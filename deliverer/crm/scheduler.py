@@ -18,6 +18,7 @@ import msgspec
 
 from deliverer.crm.breaker import SIDELINE_WAITS, DestinationBreaker
 from deliverer.crm.concurrency_window import ConcurrencyWindow
+from deliverer.crm.condition import WORKING, Condition, failing_condition
 from deliverer.crm.lanes import Job, Lanes
 from deliverer.crm.response_policy import FIRST_RETRY_AFTER, Verdict, wait_before_probe
 from deliverer.crm.sidelined import Sidelined, SidelinedDelivery
@@ -79,6 +80,13 @@ class Report(msgspec.Struct, frozen=True):
     fields: Mapping[str, object] = {}
 
 
+class Failure(msgspec.Struct, frozen=True):
+    """The destination fails since then, and for this reason at last."""
+
+    since: float
+    reason: str
+
+
 class PollSoon(msgspec.Struct, frozen=True):
     """Poll the tables before their time: a conversation may have more in them."""
 
@@ -95,6 +103,8 @@ class Scheduler:
             DestinationBreaker(),
             ConcurrencyWindow(window),
         )
+        self.condition: Condition | None = None
+        """Condition of the destination; None before its first answer."""
         self._pacer = Pacer(per_second) if per_second else None
         self._sidelined = Sidelined()
         self._in_flight = self._in_flight_from_table = self._batches = 0
@@ -106,6 +116,8 @@ class Scheduler:
         self._paused_by_operator: bool | None = None
         """None until it is known; nothing starts before."""
         self._stopped = False
+        self.failure: Failure | None = None
+        """The failure that pauses the destination; None while it works."""
         self._not_before = 0.0
         """End of the pause: nothing starts before."""
         self._probe_at: float | None = None
@@ -310,8 +322,10 @@ class Scheduler:
         """The destination failed once more."""
         probes, several = self._breaker.probes, len(self._failing) > 1
         wait = wait_before_probe(probes, answer.retry_after, chance, several=several)
+        self.failure = Failure(self.failure.since if self.failure else now, verdict.reason)
         self._breaker.on_failure()
         self._window.on_failure(now)
+        self.condition = failing_condition(answer, verdict)
         self._not_before = self._probe_at = max(self._not_before, now + wait)
         level: Literal["error", "warning"] = "error" if verdict.alarm else "warning"
         fields = {"reason": verdict.reason, "attempt": probes}
@@ -319,6 +333,7 @@ class Scheduler:
 
     def _on_response(self, verdict: Verdict) -> list[Action]:
         """The destination answered; if it accepted the delivery, it works."""
+        self.condition = WORKING
         if verdict.outcome == "settled":
             self._breaker.on_success()
             self._failing.clear()
@@ -326,4 +341,5 @@ class Scheduler:
         if not self._breaker.probes:
             return []
         self._breaker.probes = 0
+        self.failure = None
         return [Report("info", "destination.resumed")]

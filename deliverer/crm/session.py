@@ -7,13 +7,15 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 import structlog
 
 from deliverer.crm.attempt import DeliveryAttempt
+from deliverer.crm.condition import Condition
 from deliverer.crm.lanes import Job
 from deliverer.crm.replays import Replays
 from deliverer.crm.scheduler import (
@@ -29,9 +31,10 @@ from deliverer.crm.scheduler import (
     StartDelivery,
 )
 from deliverer.crm.sidelined import SidelinedDelivery
-from services import metrics
+from services import clock, metrics
 from services.amqp.consumer import ChannelLost, ConsumerStopping, Inbox
 from services.amqp.incoming_message import IncomingMessage
+from services.http.service_status import DestinationStatus
 from services.postgres.database import retry_while_unavailable
 from services.tasks import background_task
 
@@ -42,7 +45,7 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
-class Table(Protocol):
+class SidelinedTable(Protocol):
     """`deliverer.crm.sidelined_store.SidelinedStore`."""
 
     async def conversations(self, destination: str) -> set[str]: ...
@@ -54,16 +57,24 @@ class Table(Protocol):
     ) -> list[SidelinedDelivery]: ...
 
 
+class Conditions(Protocol):
+    """`deliverer.crm.condition_store.ConditionStore`."""
+
+    async def store(self, destination: str, condition: Condition) -> None: ...
+
+
+class DeliveryTables(NamedTuple):
+    """Tables of the deliveries of all destinations."""
+
+    replays: Replays
+    sidelined: SidelinedTable
+    conditions: Conditions
+
+
 class Session:
-    def __init__(
-        self, engine: DeliveryAttempt, replays: Replays, sidelined: Table, inbox: Inbox
-    ) -> None:
-        self._engine, self._replays, self._sidelined, self._inbox = (
-            engine,
-            replays,
-            sidelined,
-            inbox,
-        )
+    def __init__(self, engine: DeliveryAttempt, tables: DeliveryTables, inbox: Inbox) -> None:
+        self._engine, self._inbox = engine, inbox
+        self._replays, self._sidelined, self._conditions = tables
         destination = engine.destination
         self._id = destination.id
         self._scheduler = Scheduler(destination.window, destination.per_second)
@@ -71,6 +82,19 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._poll_soon = asyncio.Event()
+        self._stored_condition: Condition | None = None
+
+    def status(self) -> DestinationStatus:
+        """Return the state of the destination, as the operations port shows it."""
+        scheduler, failure = self._scheduler, self._scheduler.failure
+        ago = timedelta(seconds=self._loop.time() - failure.since) if failure else None
+        return DestinationStatus(
+            self._id,
+            scheduler.concurrency,
+            scheduler.sidelined_conversations,
+            clock.now() - ago if ago is not None else None,
+            failure.reason if failure else "",
+        )
 
     async def run(self) -> None:
         """Deliver until the channel is lost or the consumer stops."""
@@ -88,6 +112,10 @@ class Session:
             self._scheduler.stop()
             if self._tasks:
                 await asyncio.wait(self._tasks)
+            await self._store_condition()
+        except ChannelLost:
+            await self._store_condition()
+            raise
         finally:
             # The next consumer of the queue makes the deliveries that were in hand.
             self._scheduler.stop()
@@ -106,7 +134,8 @@ class Session:
         await self._perform(self._scheduler.on_batch(incoming, jobs, sidelined))
 
     async def _poll(self) -> None:
-        """Poll the tables: the operator's pause, replays, sidelined deliveries."""
+        """Poll the tables: the operator's pause, replays, sidelined deliveries. Store the
+        condition of the destination, for its owner."""
         scheduler = self._scheduler
         while True:
             paused = await self._query(self._replays.is_paused_by_operator, "pause")
@@ -117,6 +146,7 @@ class Session:
             if not paused:
                 await self._scan()
             self._tick()
+            await self._store_condition()
             self._poll_soon.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
@@ -130,6 +160,12 @@ class Session:
         if conversations and limit > 0:
             due = partial(self._sidelined.due, conversations=conversations, limit=limit)
             self._scheduler.on_due(await self._query(due, "aside"))
+
+    async def _store_condition(self) -> None:
+        condition = self._scheduler.condition
+        if condition and condition != self._stored_condition:
+            await self._query(partial(self._conditions.store, condition=condition), "condition")
+            self._stored_condition = condition
 
     async def _query(self, query: Callable[[str], Awaitable[T]], what: str) -> T:
         return await retry_while_unavailable(partial(query, self._id), what)

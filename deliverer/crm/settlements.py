@@ -129,11 +129,15 @@ class Settlements:
 
     async def publish(self, settlements: Sequence[Settlement]) -> Sequence[Settlement]:
         """Return the settlements once the archive's queue has their records."""
-        batch = ArchiveBatch(records=[settlement_record(one) for one in settlements])
+        await self.publish_records([settlement_record(one) for one in settlements])
+        return settlements
+
+    async def publish_records(self, records: list[Record]) -> None:
+        """Return once the archive's queue has these records."""
+        batch = ArchiveBatch(records=records)
         await publish_until_confirmed(
             self._archive, topology.ARCHIVE_QUEUE, batch, may_stop=lambda: False
         )
-        return settlements
 
     async def count_parked(self, destination: str) -> int:
         count: Any = await self._pool.fetchval(
@@ -152,7 +156,8 @@ select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::int[], 
     $7::timestamptz[], $8::text[], $9::text[], $10::bytea[], $11::uuid[], $12::int[])
 on conflict (destination, event) do update set state = excluded.state,
     attempts = d.attempts + excluded.attempts, status = excluded.status, at = excluded.at,
-    reason = excluded.reason, body = excluded.body, told = false, due_at = null
+    reason = excluded.reason, body = excluded.body, told = false, due_at = null,
+    owner_told = false
 where d.state = 'aside' or d.replays = excluded.replays and (
     d.state = 'replay' or d.due_at is not null and (
         d.state = 'parked' or d.state = 'dropped' and excluded.state = 'settled'))

@@ -1,11 +1,14 @@
-"""Payload format of an alarm by mail: a call to look at a conversation, without its text. Pure."""
+"""Payload format of mails without content of messages: an alarm, which is a call to look at a
+conversation, and a notice to who owns a destination. Pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
+from deliverer.owners.notice_mail import notice_body, notice_subject
 from services.contract import Delivery
+from services.event_types import DESTINATION_STATE_CHANGED
 
 
 class _Data(msgspec.Struct, rename="camel"):
@@ -30,6 +33,8 @@ volgende gewaarschuwd.
 
 def body(delivery: Delivery, archiver: str) -> bytes:
     """Return the text of the mail, the same at each attempt."""
+    if delivery.type == DESTINATION_STATE_CHANGED:
+        return notice_body(delivery.data)
     data = _decode_data.decode(delivery.data)
     return TEXT.format(
         conversation=data.conversation_id,
@@ -43,9 +48,10 @@ def headers(
     delivery: Delivery, content: bytes, keys: Sequence[bytes], now: datetime
 ) -> Mapping[str, str]:
     """Return the headers. The message id is the event's, so that duplicates are recognised."""
-    return {
+    common = {"Message-ID": f"<{delivery.id}@postkamer>", "Auto-Submitted": "auto-generated"}
+    if delivery.type == DESTINATION_STATE_CHANGED:
+        return common | {"Subject": notice_subject(delivery.data)}
+    return common | {
         "Subject": "Dringend: er moet nu iemand naar een bericht kijken",
-        "Message-ID": f"<{delivery.id}@postkamer>",
         "X-Priority": "1",
-        "Auto-Submitted": "auto-generated",
     }

@@ -61,6 +61,8 @@ LONGEST_RETRY_AFTER = 3600.0
 """Longest `Retry-After` that we honour, in seconds: we try at least every hour."""
 STOPPED = "stopped"
 """Outcome label in the metrics for a stopped number; an alarm uses it."""
+UNNEEDED = "unneeded"
+"""Outcome label of a message that need not be sent any more."""
 STOPPED_WAIT = 60.0
 """Longest wait before a stopped number is tried again, in seconds. The first waits are shorter, as
 for any other."""
@@ -110,6 +112,14 @@ class Unknown(msgspec.Struct, frozen=True):
 
 
 Verdict = Sent | RetryLater | Failed | HoldForReply | Unknown
+OUTCOMES: dict[type[Verdict], str] = {
+    Sent: "sent",
+    RetryLater: "later",
+    Failed: "failed",
+    HoldForReply: "held",
+    Unknown: "unknown",
+}
+"""Verdict -> its outcome label in the metrics. Alarms and dashboards select by it."""
 
 
 def message_request(kind: str, address: str, content: dict[str, Any], opaque: str) -> bytes:

@@ -104,7 +104,7 @@ _STOPPED = f"""
 update deliverer.ledger set state = 'failed', reason = $2
 where id in (select l.id from deliverer.ledger l
     where l.state = 'held' and {_HAS_STOPPED} {_OLDEST})
-returning id, number, conversation, code, reason
+returning id, number, conversation, traceparent, code, reason
 """
 
 # The reopen requests since the citizen last wrote, as far as they still count for this answer. If
@@ -123,7 +123,7 @@ from (select l.id, asks.code, asks.reason from deliverer.ledger l
     where l.state = 'held' and l.held_at < now() - make_interval(secs => $2) and asks.failed
         and not {HAS_REPLIED.format("l")} {_OLDEST}) first
 where h.id = first.id
-returning h.id, h.number, h.conversation, h.code, h.reason, first.reason as asked
+returning h.id, h.number, h.conversation, h.traceparent, h.code, h.reason, first.reason as asked
 """
 
 _SET_REASON = "update deliverer.ledger set reason = $2 where id = $1"
@@ -133,7 +133,7 @@ update deliverer.ledger set state = 'failed', reason = $3
 where id in (select l.id from deliverer.ledger l
     where l.state = 'held' and l.held_at < now() - $2::interval
         and not {HAS_REPLIED.format("l")} {_OLDEST})
-returning id, number, conversation, code, reason
+returning id, number, conversation, traceparent, code, reason
 """
 
 # As if it had just been accepted: earlier attempts do not count.
@@ -159,7 +159,7 @@ from (select l.id, b.heard_at, b.wrote_at from deliverer.ledger l
             select w.person from deliverer.ledger w where w.state = 'held'))
     {_OLDEST}) first
 where n.id = first.id
-returning n.id, n.number, n.conversation, n.code, n.reason
+returning n.id, n.number, n.conversation, n.traceparent, n.code, n.reason
 """
 
 _COUNT = "select number, count(*) from deliverer.ledger where state = 'held' group by number"

@@ -48,6 +48,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     """True if such an answer is still on hold and the citizen has not written."""
     code: int = 0
     """Meta's code for the previous attempt."""
+    traceparent: str = ""
+    """Trace that the message belongs to; '' without tracing."""
 
     @property
     def opaque(self) -> str:

@@ -43,7 +43,7 @@ CONSENT = """select from router.consent c
 
 ENTRY = f"""
 l.id, l.number, l.conversation, l.address_kind, l.address, l.content, l.attempt, l.about, l.media,
-l.code, l.purpose, (l.purpose = '' or exists ({CONSENT})) as consented,
+l.code, l.purpose, l.traceparent, (l.purpose = '' or exists ({CONSENT})) as consented,
 extract(epoch from l.claimed_at - l.first_at)::float8 as tried,
 coalesce(nullif(l.about_wamid, ''), (select a.wamid from deliverer.ledger a
     where a.id = l.about and a.person = l.person and a.number = l.number), '') as about_wamid,
@@ -125,7 +125,8 @@ where media = $1 and number = $2 and state = 'queued'
 
 FAIL_WITHOUT_MEDIA = """
 update deliverer.ledger set state = 'failed', code = $3, reason = $4
-where media = $1 and number = $2 and state = 'queued' returning id, number, conversation
+where media = $1 and number = $2 and state = 'queued'
+returning id, number, conversation, traceparent
 """
 
 # The attempt is part of the key: a statement carried out late must not touch the next attempt.
@@ -184,7 +185,7 @@ where state = 'unconfirmed' and claimed_at > now() - make_interval(secs => $1) g
 MARK_UNCONFIRMED = """
 update deliverer.ledger set state = 'unconfirmed', reason = $2
 where state = 'unknown' and claimed_at < now() - make_interval(secs => $1)
-returning id, number, conversation
+returning id, number, conversation, traceparent
 """
 
 # The oldest of each number first, claimed for as long as an attempt takes. The typing indicator is

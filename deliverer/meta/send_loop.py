@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from itertools import product
 from typing import Any
 
 import structlog
@@ -14,9 +15,12 @@ from deliverer.meta import closed_window
 from deliverer.meta.accounts import Account
 from deliverer.meta.attempt import send_attempt
 from deliverer.meta.graph_api import (
+    OUTCOMES,
     STOPPED,
+    UNNEEDED,
     Failed,
     RetryLater,
+    Sent,
     Unknown,
     Verdict,
     fill_payload,
@@ -29,7 +33,7 @@ from deliverer.meta.number_breaker import NumberBreaker, OpenState
 from deliverer.meta.quiet_hours import business_initiated_refusal, quiet_hours_by_number
 from deliverer.transport.http_client import HttpClientProtocol
 from deliverer.transport.task_limiter import TaskLimiter
-from services import clock, metrics
+from services import clock, metrics, tracing
 from services.postgres.database import retry_while_unavailable
 from services.tasks import with_timeout
 
@@ -66,6 +70,8 @@ class SendLoop:
         self._breakers = {
             number: NumberBreaker(each.per_second) for number, each in accounts.items()
         }
+        for number, outcome in product(accounts, (*OUTCOMES.values(), STOPPED, UNNEEDED)):
+            metrics.sends.labels(number=number, outcome=outcome)  # from 0: the first one counts too
         self._begun: set[str] = set()
         """Attempts that began and whose result is not surely stored. Only these may have reached
         Meta."""
@@ -107,9 +113,21 @@ class SendLoop:
 
     async def _send_entry(self, entry: LedgerEntry) -> None:
         account, breaker = self._accounts.get(entry.number), self._breakers.get(entry.number)
+        started = clock.monotonic()
         try:
             verdict = await self._post(entry, account) if account else Failed(0, NUMBER_UNKNOWN)
-            self._count_verdict(entry, verdict)
+            outcome = _outcome(verdict)
+            metrics.sends.labels(number=entry.number, outcome=outcome).inc()
+            tracing.record_step(
+                "send",
+                entry.traceparent,
+                clock.monotonic() - started,
+                failed=not isinstance(verdict, Sent),
+                message=entry.id,
+                number=entry.number,
+                attempt=entry.attempt,
+                outcome=outcome,
+            )
             settle = partial(self._ledger.settle, entry, verdict, clock.now())
             await retry_while_unavailable(settle, "ledger")
             self._begun.discard(entry.opaque)
@@ -173,13 +191,6 @@ class SendLoop:
         explain = partial(self._ledger.explain, number, state.code, state.reason)
         await retry_while_unavailable(explain, "ledger")
 
-    def _count_verdict(self, entry: LedgerEntry, verdict: Verdict) -> None:
-        is_stopped = isinstance(verdict, RetryLater) and verdict.stop
-        outcome = STOPPED if is_stopped else type(verdict).__name__.lower()
-        if verdict == Failed(0, closed_window.NOT_NEEDED):
-            outcome = "unneeded"  # nothing failed
-        metrics.sends.labels(number=entry.number, outcome=outcome).inc()
-
     async def sweep(self) -> None:
         while True:
             count = await retry_while_unavailable(lambda: self._ledger.sweep(clock.now()), "sweep")
@@ -190,6 +201,14 @@ class SendLoop:
             for number, count in (dict.fromkeys(self._accounts, 0) | counts).items():
                 metrics.sends_unconfirmed.labels(number=number).set(count)
             await asyncio.sleep(SWEEP_SECONDS)
+
+
+def _outcome(verdict: Verdict) -> str:
+    """Return the word for a verdict in metrics and traces."""
+    if verdict == Failed(0, closed_window.NOT_NEEDED):
+        return UNNEEDED  # nothing failed
+    is_stopped = isinstance(verdict, RetryLater) and verdict.stop
+    return STOPPED if is_stopped else OUTCOMES[type(verdict)]
 
 
 def _log_open(number: str, state: OpenState) -> None:

@@ -19,7 +19,8 @@ _decode = msgspec.msgpack.Decoder(SendOutcome).decode
 def send_outcome(
     message: Mapping[str, Any], state: State, at: datetime, **details: Any
 ) -> SendOutcome:
-    """`message` holds its id, number and conversation; `details` are wamid, code and reason."""
+    """`message` holds its id, number, conversation and trace; `details` are wamid, code and
+    reason."""
     return SendOutcome(
         id=clock.new_id(),
         message=message["id"],
@@ -27,6 +28,7 @@ def send_outcome(
         conversation=message["conversation"],
         at=at,
         state=state,
+        traceparent=message["traceparent"],
         **details,
     )
 

@@ -182,6 +182,11 @@ class Certificates:
         """Return the context for new connections. Existing connections keep theirs."""
         return self._loaded.context
 
+    @property
+    def not_after(self) -> datetime | None:
+        """End of our client certificate; None if we show none."""
+        return self._loaded.not_after
+
     async def watch(self, seconds: float = POLL_SECONDS) -> None:
         """Report the expiry, and reload changed files for as long as this runs."""
         self.report_expiry()
@@ -192,8 +197,13 @@ class Certificates:
     async def reload_if_changed(self) -> None:
         """Load the files if they have changed and have no fault; else keep the loaded ones."""
         texts, _ = await asyncio.to_thread(_read_files, self._paths)
-        if (current := fingerprint(texts)) in (self._loaded.fingerprint, self._refused):
-            return
+        current = fingerprint(texts)
+        if current not in (self._loaded.fingerprint, self._refused):
+            await self._reload(current)
+        refused = metrics.certificate_refused.labels(destination=self._destination)
+        refused.set(current == self._refused)
+
+    async def _reload(self, current: bytes) -> None:
         try:
             self._loaded = await asyncio.to_thread(load, self._paths)
         except CertificateFilesError as error:

@@ -11,6 +11,8 @@ Body = bytes | AsyncIterator[bytes]
 Failure = Literal["", "refused", "name", "tls", "timeout", "reset", "too large", "inside"]
 """`inside`: the address is in a private network that is not allowed."""
 
+Responder = Literal["destination", "token endpoint"]
+
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 0
@@ -26,7 +28,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     """Header `API-version` of a Dutch government API; '' without one."""
     body: bytes = b""
     """First part of the body."""
-    responder: Literal["destination", "token endpoint"] = "destination"
+    responder: Responder = "destination"
     calls: int = 1
     """Number of requests that were needed."""
     code: str = ""

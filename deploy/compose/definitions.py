@@ -1,4 +1,4 @@
-"""Writes the broker's definitions, with a user for each service, before the broker starts.
+"""Writes the broker's definitions, with a user for each service and the operator, before it starts.
 
     python -m deploy.compose.definitions FILE
 
@@ -23,7 +23,7 @@ def variable(service: str) -> str:
 
 
 def passwords(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the password of each service. SettingsError lists every missing one."""
+    """Return the password of each user. SettingsError lists every missing one."""
     by_service: dict[str, str] = {}
     faults: list[str] = []
     for service in topology.PERMISSIONS:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from deploy.local import plan
+from deploy.local import plan, prometheus
 from deploy.local.errors import Refusal
 from deploy.local.servers import Servers
 from deploy.local.state import State, write_private
@@ -84,6 +84,9 @@ def start(
     for service in plan.SERVICES:
         supervisor.wait_ready(service, environment)
         supervisor.report(f"{service.name} is ready")
+    if plan.wants_prometheus(environment):
+        broker_port = servers.broker.ports.metrics if servers.broker else None
+        stack.enter_context(prometheus.running(folder / "prometheus", environment, broker_port))
     return environment
 
 

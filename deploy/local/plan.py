@@ -28,6 +28,8 @@ ARCHIVER = Port("POSTKAMER_ARCHIVER_PORT", 8083, "archiver API")
 ARCHIVER_OPS = Port("POSTKAMER_ARCHIVER_OPS_PORT", 9083, "archiver operations")
 SANDBOX = Port("POSTKAMER_SANDBOX_PORT", 8090, "sandbox")
 PORTS = (SANDBOX, GATEWAY, GATEWAY_OPS, ROUTER_OPS, DELIVERER_OPS, ARCHIVER, ARCHIVER_OPS)
+PROMETHEUS = Port("POSTKAMER_PROMETHEUS_PORT", 9090, "Prometheus")
+"""Only with POSTKAMER_PROMETHEUS=yes."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def environment(overrides: Mapping[str, str], *, root: Path, secrets: Secrets) -
     """Return the environment of all our processes. Variables in `overrides` win, and addresses
     follow from their ports.
     """
-    ports = {port.variable: str(port.default) for port in PORTS}
+    ports = {port.variable: str(port.default) for port in (*PORTS, PROMETHEUS)}
     chosen = FIXED | ports | dict(overrides)
     host = reachable(chosen["POSTKAMER_BIND"])
     operations = {
@@ -145,6 +147,18 @@ def variants(environment: Mapping[str, str]) -> frozenset[str]:
     return chosen
 
 
+def wants_prometheus(environment: Mapping[str, str]) -> bool:
+    """Return if POSTKAMER_PROMETHEUS asks for Prometheus beside the services."""
+    chosen = environment.get("POSTKAMER_PROMETHEUS", "")
+    if chosen not in ("", "no", "yes"):
+        raise Refusal(f"POSTKAMER_PROMETHEUS is yes or no, not {chosen!r}.")
+    return chosen == "yes"
+
+
+def used_ports(environment: Mapping[str, str]) -> tuple[Port, ...]:
+    return (*PORTS, PROMETHEUS) if wants_prometheus(environment) else PORTS
+
+
 def port_number(environment: Mapping[str, str], port: Port) -> int:
     text = environment[port.variable]
     if not text.isdecimal() or not 0 < int(text) <= HIGHEST_PORT:
@@ -183,6 +197,7 @@ def addresses(environment: Mapping[str, str]) -> str:
     def at(port: Port, path: str = "/") -> str:
         return f"http://{host}:{environment[port.variable]}{path}"
 
+    alarms = "Prometheus", at(PROMETHEUS, "/alerts"), "Grafana: docs/operators/monitoring.md"
     rows = [
         ("Sandbox page", at(SANDBOX), "a citizen's phone, a CRM desk"),
         ("Webhooks", at(GATEWAY, "/webhooks/whatsapp"), "signed with the app secret"),
@@ -190,6 +205,7 @@ def addresses(environment: Mapping[str, str]) -> str:
         ("Archiver API", at(ARCHIVER, "/v1/conversations"), "GET /{id}/messages"),
         ("API pages", at(GATEWAY, "/v1/openapi.html"), at(ARCHIVER, "/v1/openapi.html")),
         *[(f"Metrics {s.name}", at(s.port, "/metrics"), "") for s in SERVICES if s.is_real],
+        *([alarms] if wants_prometheus(environment) else []),
         ("API token", "POSTKAMER_API_TOKEN", "in .local/environment; Authorization: Bearer ..."),
         ("Command line", ".venv/bin/postkamer", "first: set -a; . .local/environment; set +a"),
         ("Logs", ".local/log/", "one file for each process"),

@@ -49,12 +49,15 @@ ERLANG = " ".join(
 
 
 class Ports:
-    """Ports of one broker, all on 127.0.0.1."""
+    """Ports of one broker, all on 127.0.0.1. `metrics`: also one for its metrics."""
 
-    def __init__(self, give: Callable[[str], int] = lambda _: free_port()) -> None:
+    def __init__(
+        self, give: Callable[[str], int] = lambda _: free_port(), *, metrics: bool = False
+    ) -> None:
         self.amqp = give("amqp")
         self.distribution = give("distribution")
         self.epmd = give("epmd")
+        self.metrics = give("metrics") if metrics else None
 
 
 class Broker:
@@ -203,9 +206,15 @@ class Broker:
             "listeners.tcp.1": f"127.0.0.1:{self.ports.amqp}",
             "load_definitions": str(folder / "definitions.json"),
         }
+        if self.ports.metrics:
+            settings |= {
+                "prometheus.tcp.ip": "127.0.0.1",
+                "prometheus.tcp.port": str(self.ports.metrics),
+            }
         lines = [f"{name} = {value}\n" for name, value in settings.items()]
         (folder / "rabbitmq.conf").write_text("".join(lines))
-        (folder / "enabled_plugins").write_text("[].\n")
+        plugins = "rabbitmq_prometheus" if self.ports.metrics else ""
+        (folder / "enabled_plugins").write_text(f"[{plugins}].\n")
 
     def _environment(self) -> dict[str, str]:
         folder = self.folder

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.errors import Refusal
-from deploy.local.plan import REAL
+from deploy.local.plan import REAL, wants_prometheus
 from deploy.local.postgresql import Database
 from deploy.local.process import Process
 from deploy.local.rabbitmq import Broker, Ports
@@ -16,6 +16,7 @@ from services.config import loader, model
 from services.config.settings import read
 
 AMQP, DATABASE = "POSTKAMER_AMQP_URL", "POSTKAMER_DATABASE_URL"
+METRICS = "POSTKAMER_BROKER_METRICS_URL"
 
 
 class Servers:
@@ -39,7 +40,10 @@ class Servers:
             self.broker = Broker(
                 folder / "rabbitmq",
                 definitions(Path(settings["POSTKAMER_CONFIG"]), self._passwords("broker")),
-                ports=Ports(lambda name: self._state.port(f"rabbitmq {name}")),
+                ports=Ports(
+                    lambda name: self._state.port(f"rabbitmq {name}"),
+                    metrics=wants_prometheus(settings),
+                ),
                 report=report,
             )
         if not self._external.get(DATABASE):
@@ -87,6 +91,8 @@ class Servers:
         settings = {}
         if self.broker:
             settings[AMQP] = self.broker.url
+            if port := self.broker.ports.metrics:
+                settings[METRICS] = f"http://127.0.0.1:{port}/metrics"
         if self.database:
             settings[DATABASE] = self.database.url
         return settings

@@ -93,7 +93,7 @@ def check_ports(environment: Mapping[str, str]) -> None:
     """Raise Refusal with every port that is not available, and the variable that changes it."""
     bind = environment["POSTKAMER_BIND"]
     faults, taken = [], set()
-    for port in plan.PORTS:
+    for port in plan.used_ports(environment):
         number = plan.port_number(environment, port)
         reason = "is given twice" if number in taken else obstacle(bind, number)
         taken.add(number)

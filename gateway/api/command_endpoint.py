@@ -9,12 +9,12 @@ import msgspec
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from gateway.api.command_store import AnsweredMeanwhile, CommandStore, NewCommand, StoredCommand
+from gateway.api.command_store import AnsweredMeanwhile, CommandStore, NewCommand
 from gateway.commands import builder, idempotency
 from gateway.commands.builder import CommandContext
 from gateway.intake import Intake, NotAccepted
 from gateway.requests import changes, messages
-from services import clock
+from services import clock, tracing
 from services.amqp import topology
 from services.api.json_body import FieldError, parse_body, parse_ignoring_faults
 from services.api.request_body import Refused, bad_request, read_json_body
@@ -36,6 +36,8 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     """Idempotency key; '' if the request has no valid one: then nothing is accepted."""
     body: bytes
+    traceparent: str = ""
+    """Trace of the caller, which goes on here: a token vouches for it."""
 
     @property
     def id(self) -> UUID:
@@ -121,28 +123,32 @@ class CommandEndpoint:
         self, command: CommandRequest, new: NewCommand, build: Callable[[CommandContext], Command]
     ) -> web.Response:
         """Store and publish a command; answer 202 once a quorum holds it."""
+        span = tracing.begin_trace("receive", command.traceparent)
         try:
             accepted = await self._store.accept(new)
         except AnsweredMeanwhile as error:
             return _answered_conflict(error, command.rights)
         if not hmac.compare_digest(accepted.fingerprint, command.fingerprint):
             return conflict("key_used", "this Idempotency-Key came with another request before")
-        if not accepted.confirmed and (refusal := await self._publish(command, accepted, build)):
-            return refusal
+        if not accepted.confirmed:
+            context = CommandContext(
+                rights=command.rights,
+                id=command.id,
+                at=accepted.accepted_at,
+                traceparent=span.traceparent,
+            )
+            refusal = await self._publish(build(context))
+            span.end(failed=refusal is not None, command=command.id)
+            if refusal:
+                return refusal
         location = {"Location": f"/v1/messages/{command.id}"}
         return json_response({"id": command.id, "status": "accepted"}, 202, location)
 
-    async def _publish(
-        self,
-        command: CommandRequest,
-        accepted: StoredCommand,
-        build: Callable[[CommandContext], Command],
-    ) -> web.Response | None:
+    async def _publish(self, command: Command) -> web.Response | None:
         """Publish a stored command with its first id and time; None once it is safe."""
-        built = build(CommandContext(rights=command.rights, id=command.id, at=accepted.accepted_at))
-        partition = topology.partition_of(built.number, self._config.partitions)
+        partition = topology.partition_of(command.number, self._config.partitions)
         try:
-            await self._intake.put([(partition, built)])
+            await self._intake.put([(partition, command)])
         except NotAccepted as error:
             return service_unavailable(str(error))
         await self._store.confirm(command.id, clock.now())
@@ -153,7 +159,10 @@ async def _read_command(request: web.Request, rights: Rights) -> CommandRequest:
     """Read a command from a request; Refused if its body cannot be read."""
     body = await read_json_body(request)
     key = idempotency.single_key(request.headers.getall(idempotency.HEADER, []))
-    return CommandRequest(rights=rights, path=request.path, key=key, body=body)
+    traceparent = request.headers.get("traceparent", "")
+    return CommandRequest(
+        rights=rights, path=request.path, key=key, body=body, traceparent=traceparent
+    )
 
 
 def validation_problem(faults: list[FieldError], *, key: str = "known") -> web.Response:

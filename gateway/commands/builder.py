@@ -42,11 +42,13 @@ hours; a forgotten notice must not be sent for a year."""
 
 
 class CommandContext(msgspec.Struct, frozen=True, kw_only=True):
-    """The token that gave a command, the command's id, and the time it was first accepted."""
+    """The token that gave a command, the command's id, the time it was first accepted, and its
+    trace."""
 
     rights: Rights
     id: UUID
     at: datetime
+    traceparent: str = ""
 
 
 def message_faults(
@@ -249,4 +251,5 @@ def _command(
         author=contract.Author(kind=author.kind, id=author.id) if author else None,
         tenant=context.rights.tenant,
         departments=sorted(context.rights.departments),
+        traceparent=context.traceparent,
     )

@@ -23,7 +23,7 @@ from gateway.webhook.signatures import (
     common_name,
     unverified_keys,
 )
-from services import clock, metrics
+from services import clock, metrics, tracing
 from services.config.model import Configuration
 from services.contract import Receipt
 from services.http.application import delay_rejection
@@ -84,6 +84,8 @@ class Webhook:
         self._config, self._owners = config, numbers_by_provider_id(config)
         self._budget = BodyBudget(BODIES_IN_FLIGHT_BYTES, RESERVED_BYTES)
         self._hashing = asyncio.Semaphore(HASHING_THREADS)
+        for status in (200, 503):  # shown at 0, or the first one is no increase to Prometheus
+            _request_counter(status)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes, the most used first: aiohttp tries them in this order."""
@@ -145,7 +147,7 @@ class Webhook:
         body = await _read_signed_body(request, take)
         if isinstance(body, web.Response):
             return _close_connection(body)
-        at = clock.now()
+        at, span = clock.now(), tracing.begin_trace("receive")
         work = endpoint.origins, signatures, body, at
         if len(body) * endpoint.origins.most_secrets < LARGE_BYTES:
             origin, keys = _verify_and_scan(*work)
@@ -153,34 +155,40 @@ class Webhook:
             origin, keys = await self._in_thread(_verify_and_scan, *work)
         if origin is None or not self._has_client_certificate(origin, request.headers):
             return _unauthorized()
+        receipt = Receipt(
+            id=clock.new_id(at),
+            received_at=at,
+            door=request.path,
+            proof=origin.name,
+            signature=origin.signature,
+            body=body,
+            traceparent=span.traceparent,
+        )
+        copies = self._copies(receipt, origin, keys)
         try:
-            await self._intake.put(self._receipts(request.path, origin, body, keys, at))
+            await self._intake.put(copies)
         except NotAccepted as error:
+            span.end(failed=True, receipt=receipt.id)
             return service_unavailable(str(error))
+        span.end(receipt=receipt.id, partitions=len(copies))
         return web.Response()
 
-    def _receipts(
-        self, path: str, origin: VerifiedOrigin, body: bytes, keys: list[str], at: datetime
+    def _copies(
+        self, receipt: Receipt, origin: VerifiedOrigin, keys: list[str]
     ) -> list[tuple[int, Receipt]]:
-        """Return (partition, receipt of the body) for each partition that has a key of the body."""
-        id = clock.new_id(at)
+        """Return (partition, copy of the receipt) for each partition that has a key of the body."""
         unverified = unverified_keys(keys, self._owners, origin)
         return [
             (
                 partition,
-                Receipt(
-                    id=id,
-                    received_at=at,
-                    door=path,
-                    proof=origin.name,
-                    signature=origin.signature,
-                    body=body,
+                msgspec.structs.replace(
+                    receipt,
                     keys=partition_keys,
                     unproven=[key for key in unverified if key in partition_keys],
                 ),
             )
             for partition, partition_keys in split_by_partition(
-                keys, self._config.number_id_for, self._config.partitions, id
+                keys, self._config.number_id_for, self._config.partitions, receipt.id
             )
         ]
 

@@ -41,6 +41,7 @@ def outgoing_changes(
         author_kind=AUTOMATED_AUTHOR.kind,
         author=AUTOMATED_AUTHOR.id,
         place=conversation.sequence,
+        traceparent=unit.traceparent,
     )
     return Changes(outgoing=outgoing, send=send)
 

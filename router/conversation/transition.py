@@ -29,7 +29,8 @@ def apply_message(message: MessageContext) -> Conversation:
     moved = previous.department != verdict.department
     after = msgspec.structs.replace(
         previous.moved_to(verdict, at),
-        last_inbound_at=at,
+        # An item that is decided again after its quarantine is older than what came meanwhile.
+        last_inbound_at=max(at, previous.last_inbound_at or at),
         said_at=max(written_at, previous.said_at or written_at),
         # A transfer is an event too, with the sequence number just before the message.
         sequence=previous.sequence + (2 if moved else 1),

@@ -6,12 +6,13 @@ from typing import TypeVar
 
 import msgspec
 
-from router.handlers.dispatch import decide, quarantine_unit, records
+from router.handlers.dispatch import crm_events, decide, quarantine_unit, records
 from router.model.changes import Changes, DecidedUnit, RepeatedUnit
 from router.model.decision import Decision
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.output.archive_records import duplicate_segment, receipt_record
+from router.output.crm_events import AddressedEvent
 from services.contract import Entry, Receipt, Record
 from services.whatsapp import items
 
@@ -38,11 +39,33 @@ class BatchResult(msgspec.Struct, frozen=True):
     """Errors in our code. Each sent one unit to quarantine."""
 
 
+class Output(msgspec.Struct, frozen=True):
+    """Everything that goes out because of one decision."""
+
+    events: list[AddressedEvent]
+    records: list[Record]
+
+
 class CommittedBatch(msgspec.Struct, frozen=True):
     """Decisions that are committed and not published yet, and duplicates."""
 
     to_publish: list[DecidedUnit]
     duplicates: list[RepeatedUnit]
+    outputs: dict[bytes, Output] = {}
+    """Output of decisions by the key of their unit, where it was made for the commit."""
+
+    def output_of(self, unit: WorkUnit, decision: Decision) -> Output:
+        """Return the output of a decision. One that was stored before gives the same again."""
+        return self.outputs.get(unit.key) or make_output(unit, decision)
+
+
+def make_outputs(decided: Iterable[DecidedUnit]) -> dict[bytes, Output]:
+    """Return the output of each decision by the key of its unit."""
+    return {unit.key: make_output(unit, decision) for unit, decision, _ in decided}
+
+
+def make_output(unit: WorkUnit, decision: Decision) -> Output:
+    return Output([*crm_events(unit, decision)], [*records(unit, decision)])
 
 
 def decide_batch(
@@ -58,7 +81,7 @@ def decide_batch(
     for unit in units:
         if existing := snapshot.decided.get(unit.key):
             entry, decision = existing
-            if unit.is_repeat or entry != unit.entry.id:
+            if unit.is_repeat or entry != unit.source:
                 batch.duplicates.append((unit, decision))
                 repeats += 1
             elif unit.key not in seen:
@@ -68,7 +91,7 @@ def decide_batch(
         else:
             decision, changes = _decide_safely(unit, snapshot, context, batch.faults)
             snapshot.apply(changes)
-            snapshot.decided[unit.key] = unit.entry.id, decision
+            snapshot.decided[unit.key] = unit.source, decision
             batch.new.append((unit, decision, changes))
             batch.to_publish.append((unit, decision, changes))
         seen.add(unit.key)
@@ -87,12 +110,16 @@ def _decide_safely(
 
 def archive_records(
     entries: Iterable[ParsedEntry],
-    decided: Iterable[DecidedUnit],
+    outputs: Iterable[Output],
     duplicates: Iterable[RepeatedUnit],
 ) -> list[Record]:
     """Return all records of a batch."""
-    batch = [receipt_record(e, parsed or ()) for e, parsed in entries if isinstance(e, Receipt)]
-    batch += [record for unit, decision, _ in decided for record in records(unit, decision)]
+    batch = [
+        receipt_record(entry, parsed or ())
+        for entry, parsed in entries
+        if isinstance(entry, Receipt) and not entry.retry_of
+    ]
+    batch += [record for output in outputs for record in output.records]
     batch += [duplicate_segment(unit, decision) for unit, decision in duplicates if unit.item]
     return batch
 

@@ -96,6 +96,7 @@ def _build_refusal(unit: WorkUnit, command: Command, refusal: RefusalEvent) -> A
         received_at=unit.at,
         data=msgspec.json.encode(data | ({"messageId": message} if message else {})),
         message=message,
+        traceparent=unit.traceparent,
     )
     return refusal.destination, event
 

@@ -200,6 +200,7 @@ def _ledger_insert(
         author_kind=author_kind(command),
         author=command.author.id if command.author else "",
         place=conversation.sequence,
+        traceparent=pending.unit.traceparent,
     )
 
 

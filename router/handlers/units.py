@@ -5,6 +5,7 @@ From here on a number has our own id. Meta's id occurs only in the bytes of an i
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from uuid import UUID
 
 import msgspec
 
@@ -87,13 +88,21 @@ def _split_receipt(
         yield WorkUnit(context.hash("receipt", str(receipt.id)), receipt)
         return
     seen: set[bytes] = set()
-    for place, item in enumerate(items):
+    for index, item in enumerate(items):
         if receipt.keys and item.key not in receipt.keys:
             continue
         convert = _unverified_item if item.key in receipt.unproven else _verified_item
         key, converted, scope = convert(receipt, item, context)
+        place: int | None = index
+        if receipt.is_single_item:
+            key, place = retried_key(key, receipt.id, context.hash), None
         yield WorkUnit(key, receipt, converted, scope, place, is_repeat=key in seen)
         seen.add(key)
+
+
+def retried_key(key: bytes, retry: UUID, hash: Hash) -> bytes:
+    """Return the key under which a retry decides an item whose own key is taken."""
+    return hash("retry", str(retry), key.hex())
 
 
 def _verified_item(

@@ -116,6 +116,8 @@ class LedgerInsert(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     day."""
     place: int
     """Sequence number in the conversation: the message answers nothing that arrived later."""
+    traceparent: str = ""
+    """Trace that the message belongs to; '' without tracing."""
 
 
 class InboundRef(msgspec.Struct, frozen=True, gc=False):

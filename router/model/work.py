@@ -13,13 +13,15 @@ from router.rules.reasons import DUTCH, Reasons
 from services.calendar.opening_hours import Hours
 from services.config.model import Configuration
 from services.config.organisation import Department
-from services.contract import Entry, MediaOutcome, SendOutcome, Timeout
+from services.contract import Command, Entry, MediaOutcome, Receipt, SendOutcome, Timeout
 from services.ids import uuid7
 from services.texts.catalogue import Texts
 from services.whatsapp.items import AnyItem
 
 Hash = Callable[..., bytes]
 """Keyed hash of some strings: 16 bytes that reveal nothing without the key."""
+Traced = Receipt | Command | SendOutcome
+"""Entries that a trace may bring; a timer and the result of a file belong to none."""
 UNPROVEN = "the signature is of another number's secret"
 """Reason to quarantine an item whose verified origin does not cover its number."""
 
@@ -35,7 +37,7 @@ class WorkUnit(msgspec.Struct, frozen=True, gc=False):
     scope: str = ""
     """Portfolio that the item came from: a BSUID is unique within one."""
     item_index: int | None = None
-    """Position of the item among all items of its body, from 0."""
+    """Position of the item among all items of its body, from 0; None for a retried item."""
     is_repeat: bool = False
     """The same item occurred earlier in this body."""
 
@@ -47,11 +49,38 @@ class WorkUnit(msgspec.Struct, frozen=True, gc=False):
             return entry.at
         return entry.received_at
 
+    @property
+    def source(self) -> UUID:
+        """Id by which a redelivery is recognised: of a retry, that of the original receipt."""
+        entry = self.entry
+        return (isinstance(entry, Receipt) and entry.retry_of) or entry.id
+
+    @property
+    def receipt(self) -> UUID | None:
+        """Id of the receipt that brought the item."""
+        return self.source if isinstance(self.entry, Receipt) else None
+
+    @property
+    def traceparent(self) -> str:
+        """Trace of the entry; '' for none."""
+        return self.entry.traceparent if isinstance(self.entry, Traced) else ""
+
+    @property
+    def number(self) -> str:
+        """Our own id of the number that this concerns; '' for none."""
+        if isinstance(self.entry, Receipt):
+            return self.item.number if self.item else ""
+        return self.entry.number
+
     def id(self, purpose: str) -> UUID:
         """Return an id that is the same each time this unit is decided. It is unguessable because
         the key is."""
-        chance = blake2b(self.key + purpose.encode(), digest_size=16).digest()
-        return uuid7(self.at, chance)
+        return derive_id(self.key, self.at, purpose)
+
+
+def derive_id(key: bytes, at: datetime, purpose: str) -> UUID:
+    """Return the id that the unit with this key and time has for a purpose."""
+    return uuid7(at, blake2b(key + purpose.encode(), digest_size=16).digest())
 
 
 class RoutingContext(msgspec.Struct, frozen=True):

@@ -48,14 +48,14 @@ def duplicate_segment(unit: WorkUnit, decision: Decision) -> Record:
     """
     assert isinstance(unit.entry, Receipt) and unit.item
     return Record(
-        id=unit.id(f"segment {unit.entry.id} {unit.item_index}"),
+        id=unit.id(f"segment {unit.source} {unit.item_index}"),
         kind="segment",
         at=unit.at,
         data=_json({"department": decision.department} | _origin(unit.entry)),
         tenant=decision.tenant,
         conversation=decision.conversation,
         message=decision.message,
-        receipt=unit.entry.id,
+        receipt=unit.receipt,
         sequence=decision.sequence,
         raw=unit.item.raw,
         item_index=unit.item_index,
@@ -105,7 +105,7 @@ def _change_record(unit: WorkUnit, decision: Decision, kind: str, id: UUID, data
         data=_json(data),
         tenant=decision.tenant,
         conversation=decision.conversation,
-        receipt=unit.entry.id if isinstance(unit.entry, Receipt) else None,
+        receipt=unit.receipt,
         # A change to the conversation comes just before the message that caused it.
         sequence=decision.sequence - (kind == "conversation"),
     )
@@ -123,11 +123,12 @@ def unit_record(unit: WorkUnit, decision: Decision, kind: str, data: Data) -> Re
         tenant=decision.tenant,
         conversation=decision.conversation,
         message=decision.message,
-        receipt=receipt.id if receipt else None,
+        receipt=unit.receipt,
         sequence=decision.sequence,
         raw=item.raw if item else b"",
         item_index=unit.item_index if item else None,
         contact=item.contact if item else b"",
+        traceparent=unit.traceparent,
     )
 
 

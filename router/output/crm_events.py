@@ -58,6 +58,7 @@ def build_delivery(unit: WorkUnit, decision: Decision, type: str, id: UUID, data
         received_at=unit.at,
         data=_json(data),
         message=decision.message,
+        traceparent=unit.traceparent,
     )
 
 

@@ -19,27 +19,33 @@ import structlog
 from router.handlers.batch import (
     ITEMS,
     CommittedBatch,
+    Output,
     ParsedEntry,
     archive_records,
     decide_batch,
+    make_outputs,
     split_by_size,
 )
-from router.handlers.dispatch import crm_events, quarantine_unit
+from router.handlers.dispatch import quarantine_unit
 from router.handlers.units import opaque_unit, parse_items, split_entry
 from router.model.changes import DecidedUnit
 from router.model.work import RoutingContext, WorkUnit
 from router.output.crm_events import AddressedEvent
-from router.partition import decision_metrics
+from router.partition import decision_metrics, decision_spans
 from router.partition.batch_gaps import BatchGapDetector
-from router.store.store import Store
+from router.partition.published_mark import PublishedMark
+from router.partition.waiting import DestinationLines, wake_holder
+from router.store.store import BatchGaps, Sighting, Store
 from services import clock, contract, metrics
 from services.amqp import topology
 from services.amqp.consumer import Inbox
 from services.amqp.incoming_message import IncomingMessage
+from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher, publish_until_confirmed
-from services.contract import ArchiveBatch, DeliveryBatch, Entry, PartitionBatch, Record
+from services.contract import ArchiveBatch, Entry, PartitionBatch, Record
 from services.event_types import CARE_ALARM
 from services.postgres.database import retry_while_unavailable
+from services.tasks import background_task, first_or_watchdog
 
 FRAMES = 16
 """AMQP messages that are handled together. With the prefetch it bounds a partition's memory."""
@@ -50,7 +56,7 @@ CAREFUL_FROM = 2
 STARTS = 2
 """Earlier attempts at one entry from which it is quarantined untried."""
 OVERHEAD = 200
-"""Bytes of a record or an event beside its contents."""
+"""Bytes of a record beside its contents."""
 
 IsLost = Callable[[], bool]
 """True when the channel is gone. The next holder then redoes what is not confirmed."""
@@ -65,8 +71,11 @@ class BatchContext:
     This is no Struct: its repr would put a municipality's configuration into tracebacks.
     """
 
-    def __init__(self, routing: RoutingContext, epoch: int, is_lost: IsLost) -> None:
+    def __init__(
+        self, routing: RoutingContext, epoch: int, is_lost: IsLost, lines: DestinationLines
+    ) -> None:
         self.routing, self.epoch, self.is_lost = routing, epoch, is_lost
+        self.lines = lines
 
 
 class Partition:
@@ -79,11 +88,17 @@ class Partition:
         store: Store,
         archive: Publisher,
         destinations: Publisher,
+        partitions: PartitionPublisher,
     ) -> None:
         self.number = number
+        self.epoch: int | None = None
+        """Epoch of this process as the writer; None until the first message of a channel."""
         self._context, self._store = context, store
-        self._archive, self._destinations = archive, destinations
+        self._archive, self._destinations, self._partitions = archive, destinations, partitions
         self._gaps = BatchGapDetector()
+        self._unsaved: BatchGaps | None = None
+        """Changes of the gaps that the next commit takes along."""
+        self._published = PublishedMark(store, number)
 
     async def work(self, inbox: Inbox) -> None:
         """Run until the channel is lost or given up.
@@ -91,14 +106,32 @@ class Partition:
         The epoch is taken at the first delivery: only then is it certain that no other router is
         active on the queue.
         """
-        loop = asyncio.get_running_loop()
-        messages = await inbox.take(FRAMES)
+        self.epoch = None
+        table = self._store.waiting
+        async with background_task(wake_holder(self.number, table, self._partitions)) as waking:
+            messages = await first_or_watchdog(inbox.take(FRAMES), waking)
         epoch = await retry_while_unavailable(lambda: self._store.take_epoch(self.number), "epoch")
+        self.epoch = epoch
         log.info("partition.held", partition=self.number, epoch=epoch)
-        self._gaps = BatchGapDetector()  # batches that another router received are not missing
+        load = partial(self._store.load_gaps, self.number)
+        self._gaps = BatchGapDetector(*await retry_while_unavailable(load, "gaps"))
+        self._unsaved = None
+        lines = DestinationLines(self.number, epoch, table, self._destinations, inbox.lost.is_set)
+        await lines.find_waiting()
+        async with (
+            background_task(self._published.run(epoch)) as marking,
+            background_task(lines.drain()) as draining,
+        ):
+            work = self._work(messages, inbox, epoch, lines)
+            await first_or_watchdog(first_or_watchdog(work, marking), draining)
+
+    async def _work(
+        self, messages: list[IncomingMessage], inbox: Inbox, epoch: int, lines: DestinationLines
+    ) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             started = loop.time()
-            current = BatchContext(await self._context(), epoch, inbox.lost.is_set)
+            current = BatchContext(await self._context(), epoch, inbox.lost.is_set, lines)
             await self._handle(messages, current)
             await inbox.ack_all(messages)
             await asyncio.sleep(max(0.0, started + PACE_SECONDS - loop.time()))
@@ -116,7 +149,12 @@ class Partition:
                 await self._process_one_by_one(batch, current)
             else:
                 entries += batch
+        changes = self._gaps.take_changes()
+        self._unsaved = BatchGaps(*changes) if changes else None
         await self._process(entries, current)
+        if self._unsaved:
+            save = partial(self._store.save_gaps, self.number, current.epoch, self._unsaved)
+            await retry_while_unavailable(save, "gaps")
 
     async def _read(self, message: IncomingMessage, current: BatchContext) -> list[Entry]:
         """Return the entries of a message; quarantine a message that cannot be read.
@@ -137,8 +175,6 @@ class Partition:
             )
             return []
         self._gaps.record(batch.source, batch.number, clock.now())
-        missing = self._gaps.lasting_gaps(clock.now())
-        metrics.batches_missing.labels(partition=self.number).set(missing)
         return batch.entries
 
     async def _process_one_by_one(self, entries: Sequence[Entry], current: BatchContext) -> None:
@@ -156,18 +192,22 @@ class Partition:
     async def _process(self, entries: Sequence[Entry], current: BatchContext) -> None:
         """Decide, commit and publish these entries."""
         if entries:
+            started = clock.monotonic()
             parsed = [(entry, parse_items(entry)) for entry in entries]
             units = [unit for each in parsed for unit in split_entry(*each, current.routing)]
             committed = await self._commit(units, current)
-            await self._publish(parsed, committed, current.is_lost)
+            await self._publish(parsed, committed, current)
+            self._published.advance()
             decision_metrics.count_decisions(committed.to_publish)
+            decision_spans.record_decisions(committed.to_publish, clock.monotonic() - started)
 
     async def _refuse(self, entry: Entry, current: BatchContext) -> None:
         """Quarantine an entry that was being processed at two crashes."""
         unit = opaque_unit(entry, current.routing)
         reason = "it was in hand when the router crashed, twice"
         quarantined = await self._quarantine(unit, reason, current)
-        await self._publish([(entry, None)], CommittedBatch([quarantined], []), current.is_lost)
+        await self._publish([(entry, None)], CommittedBatch([quarantined], []), current)
+        self._published.advance()
         decision_metrics.count_decisions([quarantined])
 
     async def _quarantine(self, unit: WorkUnit, reason: str, current: BatchContext) -> DecidedUnit:
@@ -175,7 +215,7 @@ class Partition:
 
         async def commit() -> None:
             if unit.key not in (await self._store.load([unit], current.routing)).decided:
-                await self._store.commit(self.number, current.epoch, [quarantined])
+                await self._write([quarantined], make_outputs([quarantined]), current)
 
         await retry_while_unavailable(commit, "item")
         return quarantined
@@ -188,11 +228,12 @@ class Partition:
             if not _is_data_error(error):
                 raise
             log.warning("batch.refused", partition=self.number, count=len(units), exc_info=error)
-        together = CommittedBatch([], [])
+        together = CommittedBatch([], [], {})
         for unit in units:
             alone = await self._commit_alone(unit, current)
             together.to_publish.extend(alone.to_publish)
             together.duplicates.extend(alone.duplicates)
+            together.outputs.update(alone.outputs)
         return together
 
     async def _commit_alone(self, unit: WorkUnit, current: BatchContext) -> CommittedBatch:
@@ -209,38 +250,53 @@ class Partition:
         snapshot = await self._store.load(units, current.routing)
         batch = decide_batch(units, snapshot, current.routing)
         decision_metrics.log_failures(batch.faults)
+        outputs = make_outputs(batch.new)
         if batch.new:
             decision_metrics.count_unknown_vocabulary(
-                await self._store.commit(self.number, current.epoch, batch.new)
+                await self._write(batch.new, outputs, current)
             )
             decision_metrics.count_charges(batch.new, current.routing.config.rates)
         decision_metrics.count_duplicates(batch.repeats)
-        return CommittedBatch(batch.to_publish, batch.duplicates)
+        return CommittedBatch(batch.to_publish, batch.duplicates, outputs)
+
+    async def _write(
+        self, decided: Sequence[DecidedUnit], outputs: dict[bytes, Output], current: BatchContext
+    ) -> list[Sighting]:
+        """Commit decisions with the ids of their output."""
+        committed = await self._store.commit(
+            self.number, current.epoch, decided, outputs, self._unsaved
+        )
+        self._unsaved = None
+        self._published.begin(committed.transaction)
+        return committed.sightings
 
     async def _publish(
         self,
         parsed: Sequence[ParsedEntry],
         committed: CommittedBatch,
-        is_lost: IsLost,
+        current: BatchContext,
     ) -> None:
         """Publish records to the archive, then events to the destinations."""
-        records = archive_records(parsed, committed.to_publish, committed.duplicates)
+        outputs = [
+            committed.output_of(unit, decision) for unit, decision, _ in committed.to_publish
+        ]
+        records = archive_records(parsed, outputs, committed.duplicates)
         for chunk in split_by_size(records, _record_size):
             batch = ArchiveBatch(records=chunk)
             await publish_until_confirmed(
-                self._archive, topology.ARCHIVE_QUEUE, batch, may_stop=is_lost
+                self._archive, topology.ARCHIVE_QUEUE, batch, may_stop=current.is_lost
             )
         ready: list[AddressedEvent] = []
-        for unit, decision, _ in committed.to_publish:
-            events = list(crm_events(unit, decision))
+        for (_, decision, _), output in zip(committed.to_publish, outputs, strict=True):
+            events = output.events
             if decision.held:
                 events = await self._withhold(events)
             if decision.releases:
-                await self._publish_events(ready, is_lost)
-                await self._release_withheld(decision.conversation, is_lost)
+                await _deliver(ready, current.lines)
+                await self._release_withheld(decision.conversation, current.lines)
                 ready = []
             ready += events
-        await self._publish_events(ready, is_lost)
+        await _deliver(ready, current.lines)
 
     async def _withhold(self, events: list[AddressedEvent]) -> list[AddressedEvent]:
         """Store the events of a withheld conversation, in order; return the alarms, which go out
@@ -250,7 +306,7 @@ class Partition:
             await retry_while_unavailable(partial(self._store.withhold_events, withheld), "held")
         return [each for each in events if each[1].type == CARE_ALARM]
 
-    async def _release_withheld(self, conversation: str, is_lost: IsLost) -> None:
+    async def _release_withheld(self, conversation: str, lines: DestinationLines) -> None:
         """Publish the withheld events of a conversation in order, `ITEMS` at a time.
 
         Events that are published and not yet deleted at a crash are published again, under the
@@ -258,29 +314,17 @@ class Partition:
         """
         load = partial(self._store.withheld_events, conversation, ITEMS)
         while events := await retry_while_unavailable(load, "held"):
-            await self._publish_events(events, is_lost)
+            await _deliver(events, lines)
             ids = [event.id for _, event in events]
             await retry_while_unavailable(partial(self._store.delete_withheld, ids), "held")
 
-    async def _publish_events(self, events: Sequence[AddressedEvent], is_lost: IsLost) -> None:
-        """Publish to each destination its events, in order."""
-        by_destination: dict[str, list[contract.Delivery]] = {}
-        for destination, event in events:
-            by_destination.setdefault(destination, []).append(event)
-        await asyncio.gather(
-            *(self._deliver(name, batch, is_lost) for name, batch in by_destination.items())
-        )
 
-    async def _deliver(
-        self, destination: str, events: list[contract.Delivery], is_lost: IsLost
-    ) -> None:
-        for chunk in split_by_size(events, lambda event: len(event.data) + OVERHEAD):
-            await publish_until_confirmed(
-                self._destinations,
-                topology.destination_queue(destination),
-                DeliveryBatch(destination=destination, deliveries=chunk),
-                may_stop=is_lost,
-            )
+async def _deliver(events: Sequence[AddressedEvent], lines: DestinationLines) -> None:
+    """Deliver to each destination its events, in order."""
+    by_destination: dict[str, list[contract.Delivery]] = {}
+    for destination, event in events:
+        by_destination.setdefault(destination, []).append(event)
+    await asyncio.gather(*(lines.deliver(*each) for each in by_destination.items()))
 
 
 def _record_size(record: Record) -> int:

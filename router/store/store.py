@@ -1,22 +1,27 @@
 """The router's tables: read what a batch needs; write what it decided in one transaction."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 
+from router.handlers.batch import Output
 from router.model.changes import Changes, DecidedUnit
 from router.model.decision import Decision, Quarantined
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
+from router.output.retry_entry import retry_entry
 from router.ruleset.context import RulesetVersion
+from router.store.fencing import check_epoch
+from router.store.heard import save_heard
 from router.store.load import load_snapshot
 from router.store.save import columns, save_changes
-from services.contract import Delivery, Receipt, Timeout
+from router.store.waiting import WaitingTable
+from services.contract import Delivery, Entry, Receipt, Timeout
 from services.ids import created_at
 from services.postgres.database import Connection, Pool
 
@@ -34,19 +39,44 @@ STANDSTILL_SECONDS = 3.0
 """Patience with a commit of the router that held the partition: a commit takes milliseconds. The
 session of a machine that is gone would keep its row until TCP gives up, some hours later."""
 
+UNREADABLE = "it cannot be read, so it cannot be decided"
+"""Reason why an AMQP message cannot go again."""
+
+SOURCE_DAYS = 8
+"""Retention of a source that publishes no more: longer than any batch waits in its partition."""
+
+ACCEPTED_DAYS = 30
+"""Retention of a missing batch that a person looked into."""
+
+BatchNumber = tuple[UUID, int]
+"""Source and number of a batch."""
 Sighting = tuple[str, str]
 """Kind and name of something of Meta's that we do not know."""
 _encode = msgspec.msgpack.Encoder().encode
+_decode_entry = msgspec.msgpack.Decoder(Entry).decode
 _decode_delivery = msgspec.msgpack.Decoder(Delivery).decode
 
 
-class PartitionFenced(Exception):
-    """Another router has taken over the partition: nothing was written."""
+class BatchGaps(NamedTuple):
+    """Batches that came: the next number of their sources, the numbers that are missing now, and
+    those that came after all. It is stored before any of them is acknowledged."""
+
+    next: Mapping[UUID, int]
+    opened: Collection[BatchNumber]
+    closed: Collection[BatchNumber]
+
+
+class Committed(NamedTuple):
+    """A commit: its transaction, and the sightings that are new."""
+
+    transaction: int
+    sightings: list[Sighting]
 
 
 class Store:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self.waiting = WaitingTable(pool)
         self._seen: set[Sighting] = set()
 
     async def take_epoch(self, partition: int) -> int:
@@ -75,32 +105,35 @@ class Store:
             return await load_snapshot(connection, units, context)
 
     async def commit(
-        self, partition: int, epoch: int, decided: Sequence[DecidedUnit]
-    ) -> list[Sighting]:
-        """Write everything or nothing, and return the sightings that are new.
+        self,
+        partition: int,
+        epoch: int,
+        decided: Sequence[DecidedUnit],
+        outputs: Mapping[bytes, Output],
+        gaps: BatchGaps | None = None,
+    ) -> Committed:
+        """Write everything or nothing. `outputs` has the output of each by the key of its unit.
 
         Raises PartitionFenced when this router has lost the partition.
         """
+        quarantined: list[tuple[Any, ...]] = []
+        if any(isinstance(decision, Quarantined) for _, decision, _ in decided):
+            # In a thread: cutting many items out of a large body takes seconds.
+            quarantined = await asyncio.to_thread(_quarantine_rows, decided)
         async with self._pool.acquire() as connection, connection.transaction():
-            current = await connection.fetchval(
-                "select epoch from router.lease where partition = $1 for share", partition
-            )
-            if current != epoch:
-                raise PartitionFenced
-            rows = [_inbox_row(*each) for each in decided]
-            await connection.execute(INSERT_INBOX, *columns(rows, 5))
+            transaction = await check_epoch(connection, partition, epoch)
+            rows = [_inbox_row(*each, outputs[each[0].key]) for each in decided]
+            await connection.execute(INSERT_INBOX, partition, *columns(rows, 13))
             await save_changes(connection, [changes for _, _, changes in decided])
-            quarantined = [
-                (decision.record, unit.entry.id, decision.reason, _raw(unit))
-                for unit, decision, _ in decided
-                if isinstance(decision, Quarantined)
-            ]
+            await save_heard(connection, decided)
+            if gaps:
+                await _write_gaps(connection, partition, gaps)
             if quarantined:
-                await connection.execute(INSERT_QUARANTINE, *columns(quarantined, 4))
+                await connection.execute(INSERT_QUARANTINE, *columns(quarantined, 6))
             seen = {c.sighting: u.at for u, _, c in reversed(decided) if c.sighting}
             new = await self._write_sightings(connection, seen)
         self._seen = {*list(self._seen)[:SIGHTINGS], *seen} if seen else self._seen
-        return new
+        return Committed(transaction, new)
 
     async def _write_sightings(
         self, connection: Connection, seen: dict[Sighting, datetime]
@@ -115,6 +148,34 @@ class Store:
             return []
         new = await connection.fetch(INSERT_SIGHTINGS, *columns(rows, 3), SIGHTINGS)
         return [(row["kind"], row["name"]) for row in new]
+
+    async def mark_published(self, partition: int, epoch: int, transaction: int) -> None:
+        """Note that everything up to this transaction is published. Without effect once another
+        router has the partition."""
+        await self._pool.execute(MARK_LEASE, partition, epoch, transaction)
+
+    async def load_gaps(self, partition: int) -> tuple[list[BatchNumber], list[BatchNumber]]:
+        """Return the next batch number of each source, and the missing batches, as the last holder
+        of the partition left them."""
+        async with self._pool.acquire() as connection:
+            await connection.execute(DELETE_SOURCES, partition, SOURCE_DAYS)
+            await connection.execute(DELETE_ACCEPTED, partition, ACCEPTED_DAYS)
+            sources = await connection.fetch(SELECT_SOURCES, partition)
+            gaps = await connection.fetch(SELECT_GAPS, partition)
+        return [(r["source"], r["next"]) for r in sources], [
+            (r["source"], r["number"]) for r in gaps
+        ]
+
+    async def save_gaps(self, partition: int, epoch: int, gaps: BatchGaps) -> None:
+        """Store what batches came where nothing was decided.
+
+        The commit waits for no disk: the next commit of a decision takes it along. Raises
+        PartitionFenced when this router has lost the partition.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute("set local synchronous_commit = off")
+            await check_epoch(connection, partition, epoch)
+            await _write_gaps(connection, partition, gaps)
 
     async def mark_suspect(self, key: bytes) -> int:
         """Record that an entry is being tried on its own; return how often it was before."""
@@ -184,13 +245,87 @@ class Store:
 
     async def quarantine_message(self, id: UUID, reason: str, raw: bytes) -> None:
         """Store an AMQP message that cannot be read."""
-        await self._pool.execute(INSERT_QUARANTINE, [id], [None], [reason], [raw])
+        row = (id, None, reason, raw, None, UNREADABLE)
+        await self._pool.execute(INSERT_QUARANTINE, *columns([row], 6))
+
+    async def count_quarantined(self) -> int:
+        """Return the number of quarantined units that wait for a person."""
+        count: int = await self._pool.fetchval(COUNT_QUARANTINED)
+        return count
+
+    async def retries(
+        self, limit: int, suspended: Sequence[str]
+    ) -> list[tuple[UUID, Entry | None]]:
+        """Return the quarantined entries that a person wants decided again, except `suspended`.
+        None stands for an entry that a newer version wrote, and this one cannot read."""
+        rows = await self._pool.fetch(SELECT_RETRIES, limit, suspended)
+        return [(row["id"], _read_entry(row["entry"])) for row in rows]
+
+    async def mark_retries_published(self, ids: Sequence[UUID]) -> None:
+        await self._pool.execute(MARK_RETRIES_PUBLISHED, ids)
 
 
-def _inbox_row(unit: WorkUnit, decision: Decision, changes: Changes) -> tuple[Any, ...]:
+async def _write_gaps(connection: Connection, partition: int, gaps: BatchGaps) -> None:
+    for statement, rows in (
+        (UPSERT_SOURCES, gaps.next.items()),
+        (INSERT_GAPS, gaps.opened),
+        (DELETE_GAPS, gaps.closed),
+    ):
+        if rows:
+            await connection.execute(statement, partition, *columns(sorted(rows), 2))
+
+
+def _inbox_row(
+    unit: WorkUnit, decision: Decision, changes: Changes, output: Output
+) -> tuple[Any, ...]:
+    """Return the row of a decision. PostgreSQL unnests an array of arrays to single elements, so
+    each list of ids is one text. The number of an entry that belongs to no municipality may be
+    any text."""
     inbound = changes.inbound
     message, wamid = (inbound.message, inbound.wamid) if inbound else (None, "")
-    return unit.key, unit.entry.id, _encode(decision), message, wamid
+    return (
+        unit.key,
+        unit.source,
+        _encode(decision),
+        message,
+        wamid,
+        unit.number if decision.tenant and unit.number.isdigit() else "",
+        unit.item_index is not None,
+        isinstance(decision, Quarantined),
+        decision.record,
+        " ".join(map(str, _record_ids(unit, output))),
+        " ".join(str(event.id) for _, event in output.events),
+        " ".join(destination for destination, _ in output.events),
+        changes.send.id if changes.send else None,
+    )
+
+
+def _record_ids(unit: WorkUnit, output: Output) -> list[UUID]:
+    """Return the ids of the records of a decision, and of the body with its first item."""
+    ids = [record.id for record in output.records]
+    return [unit.receipt, *ids] if unit.receipt and not unit.item_index else ids
+
+
+def _read_entry(body: bytes) -> Entry | None:
+    try:
+        entry: Entry = _decode_entry(body)
+    except msgspec.DecodeError:
+        return None
+    return entry
+
+
+def _quarantine_rows(decided: Sequence[DecidedUnit]) -> list[tuple[Any, ...]]:
+    return [
+        (decision.record, unit.source, decision.reason, _raw(unit), *_retry(unit))
+        for unit, decision, _ in decided
+        if isinstance(decision, Quarantined)
+    ]
+
+
+def _retry(unit: WorkUnit) -> tuple[bytes | None, str]:
+    """Return the entry that decides a quarantined unit again, or the reason why there is none."""
+    entry = retry_entry(unit)
+    return (None, entry) if isinstance(entry, str) else (_encode(entry), "")
 
 
 def _raw(unit: WorkUnit) -> bytes:
@@ -211,9 +346,53 @@ select pg_terminate_backend(pid) from pg_stat_activity
 where pid = any(pg_blocking_pids($1)) and usename = current_user
 """
 
+MARK_LEASE = """
+update router.lease set published = $3, published_at = now()
+where partition = $1 and epoch = $2 and published < $3
+"""
+
 INSERT_INBOX = """
-insert into router.inbox (key, receipt, decision, message, wamid)
-select * from unnest($1::bytea[], $2::uuid[], $3::bytea[], $4::uuid[], $5::text[])
+insert into router.inbox (partition, key, receipt, decision, message, wamid, number, is_item,
+    is_quarantined, record, records, events, destinations, send)
+select $1::int, key, receipt, decision, message, wamid, number, is_item, is_quarantined, record,
+    string_to_array(records, ' ')::uuid[], string_to_array(events, ' ')::uuid[],
+    string_to_array(destinations, ' '), send
+from unnest($2::bytea[], $3::uuid[], $4::bytea[], $5::uuid[], $6::text[], $7::text[], $8::bool[],
+    $9::bool[], $10::uuid[], $11::text[], $12::text[], $13::text[], $14::uuid[])
+    as new (key, receipt, decision, message, wamid, number, is_item, is_quarantined, record,
+        records, events, destinations, send)
+"""
+
+DELETE_SOURCES = """
+delete from router.source where partition = $1 and seen_at < now() - make_interval(days => $2)
+"""
+
+SELECT_SOURCES = """
+select source, next from router.source where partition = $1 order by seen_at
+"""
+
+SELECT_GAPS = """
+select source, number from router.gap where partition = $1 and accepted_at is null
+"""
+
+DELETE_ACCEPTED = """
+delete from router.gap where partition = $1 and accepted_at < now() - make_interval(days => $2)
+"""
+
+UPSERT_SOURCES = """
+insert into router.source (partition, source, next)
+select $1::int, * from unnest($2::uuid[], $3::bigint[])
+on conflict (partition, source) do update set next = excluded.next, seen_at = now()
+"""
+
+INSERT_GAPS = """
+insert into router.gap (partition, source, number)
+select $1::int, * from unnest($2::uuid[], $3::bigint[]) on conflict do nothing
+"""
+
+DELETE_GAPS = """
+delete from router.gap g using unnest($2::uuid[], $3::bigint[]) c (source, number)
+where g.partition = $1 and (g.source, g.number) = (c.source, c.number)
 """
 
 INSERT_HELD = """
@@ -226,9 +405,24 @@ select destination, delivery from router.held where conversation = $1 order by n
 """
 
 INSERT_QUARANTINE = """
-insert into router.quarantine (id, receipt, reason, raw)
-select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[])
+insert into router.quarantine (id, receipt, reason, raw, entry, refusal)
+select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::bytea[], $6::text[])
 on conflict do nothing
+"""
+
+COUNT_QUARANTINED = """
+select count(*) from router.quarantine where again_at is null and dropped_at is null
+"""
+
+SELECT_RETRIES = """
+select id, entry from router.quarantine
+where again_at is not null and published_at is null and id <> all($2::text[]::uuid[])
+order by again_at, id limit $1
+"""
+
+MARK_RETRIES_PUBLISHED = """
+update router.quarantine set published_at = now(), raw = '', entry = null
+where id = any($1::uuid[])
 """
 
 SELECT_DUE = """

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from services.event_types import DESTINATION_STATE_CHANGED
+
 SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 
@@ -37,7 +39,7 @@ Filled = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class _Data(msgspec.Struct, frozen=True):
-    conversationId: Filled
+    conversationId: str = ""
 
 
 class _Envelope(msgspec.Struct, frozen=True):
@@ -55,6 +57,8 @@ class _Envelope(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.sequence and not self.sequencetype:
             raise ValueError("sequencetype must be Integer")
+        if not self.data.conversationId and self.type != DESTINATION_STATE_CHANGED:
+            raise ValueError("conversationId is missing")
 
 
 _envelopes = msgspec.json.Decoder(_Envelope)

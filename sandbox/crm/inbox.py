@@ -7,8 +7,10 @@ import msgspec
 
 from sandbox.crm.event_validation import Event
 from sandbox.memory import Ring, remember
-from services.event_types import CARE_ALARM
+from services.event_types import CARE_ALARM, DESTINATION_STATE_CHANGED
 
+UNORDERED = (CARE_ALARM, DESTINATION_STATE_CHANGED)
+"""Types whose sequence is not that of their conversation."""
 EVENTS_KEPT = 20_000
 """Whole events, about 1 KiB each; the oldest are dropped first."""
 IDS_KEPT = 500_000
@@ -94,7 +96,7 @@ class Inbox:
         }
 
     def _check_order(self, event: Event) -> None:
-        if event.sequence < 0 or event.type == CARE_ALARM:
+        if event.sequence < 0 or event.type in UNORDERED:
             return
         last = self._sequences.get(event.conversation, -1)
         if event.sequence <= last:

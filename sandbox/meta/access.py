@@ -35,7 +35,8 @@ class ApiAccess:
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             token = request.headers.get("Authorization", "").encode()
-            if not hmac.compare_digest(token, expected):
+            is_ours = hmac.compare_digest(token, expected)
+            if not is_ours or self._world.health.token.revoked:
                 return self.refuse(Refusal(graph_errors.ERRORS[190]))
             id = request.match_info.get("number")
             number = self._world.numbers.find_at_meta(id) if id else None

@@ -26,6 +26,7 @@ ERRORS: dict[int, GraphError] = {
         GraphError(1, 500, "API Unknown", "Possibly a temporary fault; try again."),
         GraphError(2, 503, "API Service", "Temporarily unavailable or overloaded."),
         GraphError(4, 429, "API Too Many Calls", "The app reached its limit of calls."),
+        GraphError(15, 400, "Application token required", "Call it with an app access token."),
         GraphError(100, 400, "Invalid parameter", "A parameter is unknown or wrong."),
         GraphError(190, 401, "Access token has expired", "The access token is not valid."),
         GraphError(368, 403, "Temporarily blocked for policies violations", "Account restricted."),

@@ -31,13 +31,12 @@ class MediaRoutes:
         return [
             web.post(graph + "/{number}/media", meta(self._upload)),
             web.get(graph + "/download/{id}", meta(self._download)),
-            web.get(graph + "/{id}", meta(self._describe)),
             web.delete(graph + "/{id}", meta(self._remove)),
             web.post(d360 + "/media", bsp(self._upload)),
             web.get(d360 + DOWNLOAD, bsp(self._download)),
             # Path of a download address of which only the host was replaced.
             web.get(DOWNLOAD, bsp(self._download)),
-            web.get(d360 + "/{id}", bsp(self._describe)),
+            web.get(d360 + "/{id}", bsp(self.describe)),
             web.delete(d360 + "/{id}", bsp(self._remove)),
         ]
 
@@ -62,7 +61,7 @@ class MediaRoutes:
             return self._refuse(131053, fault)
         return json_response({"id": self._world.media.add(mime_type, content).id})
 
-    async def _describe(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+    async def describe(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         if not (medium := self._world.media.get(request.match_info["id"])):
             return self._missing()
         return json_response(medium.description(download_url(request, caller, medium)))

@@ -8,6 +8,7 @@ from sandbox.event_stream import EventStream
 from sandbox.meta.handsets import Handsets
 from sandbox.meta.media_store import MediaStore
 from sandbox.meta.number_directory import NumberDirectory
+from sandbox.meta.number_health import HealthOfAll
 from sandbox.meta.webhook_sender import WebhookSender
 from sandbox.organisation import Town
 from sandbox.settings import SandboxSettings
@@ -21,4 +22,5 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     stream: EventStream
     handsets: Handsets
     media: MediaStore
+    health: HealthOfAll
     chance: Random

@@ -8,6 +8,7 @@ the next consumer at once.
 """
 
 import asyncio
+import math
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -20,6 +21,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 from services import clock, metrics
 from services.amqp.connection import BROKER_ERRORS, FIRST_WAIT, LONGEST_WAIT, BrokerConnection
 from services.amqp.incoming_message import IncomingMessage
+from services.amqp.queue_status import ConsumerStatus
 from services.amqp.topology import Queue
 from services.backoff import Backoff
 from services.tasks import background_task, cancel_and_wait
@@ -49,6 +51,36 @@ def _count_within(waiting: Sequence[IncomingMessage], max_bytes: int | None) -> 
     return max(1, sum(size <= max_bytes for size in sizes))
 
 
+class DrainWatch:
+    """Finds out until when a queue was surely drained: every message that was in it by then is
+    acknowledged, however many came since.
+
+    At a check nothing is ready in the queue, so all of it was delivered. A check and a delivery
+    come by different channels, and one may overtake the other: what came by the next check is
+    counted in. Once all of that is acknowledged, the queue was drained at the first check.
+    """
+
+    def __init__(self) -> None:
+        self.drained_at: float | None = None
+        """On the clock of `services.clock.monotonic`."""
+        self._empty_at: float | None = None
+        self._last_tag: int | None = None
+
+    def check(self, at: float, inbox: "Inbox", *, is_empty: bool) -> None:
+        """Note a check that began at `at`."""
+        if self._empty_at is not None:
+            if self._last_tag is None:
+                self._last_tag = inbox.last_tag
+            if inbox.oldest_unacked > self._last_tag:
+                self.drained_at, self._empty_at = self._empty_at, None
+        if self._empty_at is None and is_empty:
+            self._empty_at, self._last_tag = at, None
+
+    def restart(self) -> None:
+        """Forget the checks of a channel that is lost: its tags mean nothing on the next one."""
+        self._empty_at = self._last_tag = None
+
+
 class Inbox:
     """Messages that one channel delivered and `take` has not returned yet; at most the prefetch."""
 
@@ -58,9 +90,20 @@ class Inbox:
         self._changed = asyncio.Event()
         self.lost = asyncio.Event()
         self.stopping = False
-        self.unacked = 0
+        self.last_tag = 0
+        """Delivery tag of the last message that came."""
+        self._unacked: set[int] = set()
         self.opened = clock.monotonic()
         self.last_delivery: float | None = None
+
+    @property
+    def unacked(self) -> int:
+        return len(self._unacked)
+
+    @property
+    def oldest_unacked(self) -> float:
+        """Delivery tag of the oldest message that is not acknowledged; infinite without one."""
+        return min(self._unacked, default=math.inf)
 
     async def take(self, limit: int, max_bytes: int | None = None) -> list[IncomingMessage]:
         """Wait for messages and return at most `limit`, oldest first, of at most `max_bytes`.
@@ -80,13 +123,14 @@ class Inbox:
 
     async def ack_all(self, taken: Sequence[IncomingMessage]) -> None:
         """Acknowledge every message up to the last of `taken`; raises ChannelLost."""
-        await self._ack(taken[-1].delivery_tag, multiple=True)
-        self.unacked -= len(taken)
+        last = taken[-1].delivery_tag
+        await self._ack(last, multiple=True)
+        self._unacked = {tag for tag in self._unacked if tag > last}
 
     async def ack(self, incoming: IncomingMessage) -> None:
         """Acknowledge one message; raises ChannelLost."""
         await self._ack(incoming.delivery_tag, multiple=False)
-        self.unacked -= 1
+        self._unacked.discard(incoming.delivery_tag)
 
     async def _ack(self, tag: int, *, multiple: bool) -> None:
         try:
@@ -106,7 +150,8 @@ class Inbox:
                 delivery_count=count if isinstance(count, int) else 0,
             )
         )
-        self.unacked += 1
+        self.last_tag = message.delivery_tag or 0
+        self._unacked.add(self.last_tag)
         self.last_delivery = clock.monotonic()
         self._changed.set()
 
@@ -133,6 +178,15 @@ class Consumer:
         self.task: asyncio.Task[None]
         self.confirmed_by_broker = False
         """True while the broker confirms that this consumer exists."""
+        self.drain = DrainWatch()
+
+    @property
+    def status(self) -> ConsumerStatus:
+        is_confirmed, inbox = self.confirmed_by_broker, self._inbox
+        has_had = inbox is not None and inbox.last_delivery is not None
+        # With a single active consumer the broker counts that one alone, and tells it nothing.
+        is_active = has_had or not self.queue.single_active_consumer
+        return ConsumerStatus(self.queue.name, is_confirmed, is_confirmed and is_active)
 
     async def run(self) -> None:
         backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
@@ -165,6 +219,7 @@ class Consumer:
         connection = await self._broker.connection()
         channel = await connection.channel(publisher_confirms=False)
         inbox = self._inbox = Inbox(channel)
+        self.drain.restart()
         inbox.stopping = self._stopping  # `stop` may have been called while we connected
         try:
             channel.close_callbacks.add(lambda *_: inbox.mark_lost())
@@ -207,10 +262,13 @@ class Consumer:
         async with connection.channel(publisher_confirms=False) as channel:
             while True:
                 await asyncio.sleep(CHECK_SECONDS)
+                began = clock.monotonic()
                 declared = await channel.declare_queue(queue.name, passive=True)
                 ready = declared.declaration_result.message_count or 0
                 consumers = declared.declaration_result.consumer_count or 0
                 metrics.consumers.labels(queue=queue.name).set(consumers)
+                stands_by = self.queue.single_active_consumer and _stands_by(inbox, consumers)
+                self.drain.check(began, inbox, is_empty=not ready and not stands_by)
                 if why := _suspicion(inbox, ready, consumers, clock.monotonic()):
                     log.error("consumer.doubted", queue=queue.name, reason=why, ready=ready)
                     self.confirmed_by_broker = False
@@ -221,12 +279,16 @@ def _suspicion(inbox: Inbox, ready: int, consumers: int, now: float) -> str:
     """Return why this consumer seems dead, or '' if it seems alive."""
     if consumers == 0:
         return "the broker knows no consumer of this queue"
-    # One that stands by beside another gets nothing, rightly, until the other is gone.
-    stands_by = inbox.last_delivery is None and consumers > 1
     idle = now - (inbox.last_delivery or inbox.opened) > IDLE_SECONDS
-    if ready and idle and not stands_by and not inbox.unacked:
+    if ready and idle and not _stands_by(inbox, consumers) and not inbox.unacked:
         return "messages wait and none comes"
     return ""
+
+
+def _stands_by(inbox: Inbox, consumers: int) -> bool:
+    """Return True if this may be a stand-by beside another consumer. It gets nothing, rightly,
+    until the other is gone."""
+    return inbox.last_delivery is None and consumers > 1
 
 
 def _receive(inbox: Inbox) -> Callable[[AbstractIncomingMessage], Coroutine[Any, Any, None]]:

@@ -147,14 +147,22 @@ def _blocked_error(*, rejected: bool) -> PublishUnconfirmed:
 
 
 async def publish_until_confirmed(
-    publisher: Publisher, key: str, batch: contract.Batch, *, may_stop: Callable[[], bool]
+    publisher: Publisher,
+    key: str,
+    batch: contract.Batch,
+    *,
+    may_stop: Callable[[], bool],
+    attempts: int | None = None,
 ) -> None:
     """Publish repeatedly, with the same ids, until the broker confirms.
 
-    This is for output that must be safe before its input is acknowledged. It gives up only when
-    `may_stop` returns True, and then raises the last PublishUnconfirmed.
+    This is for output that must be safe before its input is acknowledged. It gives up when
+    `may_stop` returns True, and then raises the last PublishUnconfirmed. With `attempts` it also
+    gives up at a rejection, and after so many publishes without a confirm; a broker that is blocked
+    is waited for all the same.
     """
     backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
+    unconfirmed = 0
     while True:
         try:
             return await publisher.publish(key, batch, UNATTENDED_SECONDS)
@@ -165,6 +173,9 @@ async def publish_until_confirmed(
                 await publisher.wait_until_unblocked(LONGEST_WAIT)
                 backoff.reset()
             else:
+                unconfirmed += 1
+                if attempts and (error.rejected or unconfirmed >= attempts):
+                    raise
                 log.warning("publish.unconfirmed", queue=key, reason=error.reason)
         await asyncio.sleep(backoff.next_delay())
 

@@ -6,7 +6,7 @@ The check covers every readable part of the files, so that it reports all faults
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from services.config.organisation import ALARM_KINDS
+from services.config.organisation import ALARM_KINDS, OWNER_KINDS
 from services.toml.errors import Location
 from services.toml.suggestions import did_you_mean
 
@@ -71,6 +71,7 @@ def cross_reference_errors(
         yield from _menu_faults(table, rows)
     yield from _deputy_faults(rows)
     yield from _list_faults(tables, rows)
+    yield from _owner_faults(tables.get("destinations"), rows["destinations"])
     yield from _option_faults(tables.get("menus"), rows)
     yield from _menu_cycles(tables.get("menus"))
     yield from _repeated_rates(tables.get("rates"))
@@ -220,6 +221,7 @@ LISTED = (
     ("care", ("groups",), "groups", "group"),
     ("rules", ("numbers",), "numbers", "number"),
     ("tenants", ("care", "destinations"), "destinations", "destination"),
+    ("destinations", ("owners",), "destinations", "destination"),
 )
 """Table, path of a list of ids in its entries, table that must have these ids, noun for one."""
 
@@ -233,6 +235,21 @@ def _list_faults(
             for id in _at(entry, path):
                 if isinstance(id, str) and _none_has(rows[target], id=id.strip()):
                     yield (table, n, *path), _missing(noun, id, rows[target])
+
+
+def _owner_faults(destinations: Any, rows: list[Row]) -> Iterator[tuple[Location, str]]:
+    """Find owners that no notice can be sent to: the destination itself, which could not say that
+    it fails, and kinds that take none."""
+    kinds = {row["id"]: row["kind"] for row in rows}
+    for n, entry in enumerate(destinations if isinstance(destinations, list) else []):
+        for owner in _at(entry, ("owners",)):
+            id = owner.strip() if isinstance(owner, str) else None
+            kind = kinds.get(id)
+            if id and id == _text(entry, "id"):
+                yield ("destinations", n, "owners"), f"{id!r} cannot be its own owner"
+            elif kind and kind not in OWNER_KINDS:
+                what = f"{id!r} is of kind {kind}, which takes no notices for owners"
+                yield ("destinations", n, "owners"), what
 
 
 def _at(entry: Any, path: Location) -> list[Any]:

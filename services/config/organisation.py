@@ -1,5 +1,6 @@
 """The configuration of a municipality, its departments and its destinations."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
@@ -185,6 +186,8 @@ class Destination(ConfigModel):
 
     alarms_only: ClassVar[bool] = False
     """True if people receive alarms there, and no department its events."""
+    takes_notices: ClassVar[bool] = True
+    """True if it may be the owner of another destination."""
 
     id: Id
     kind: str
@@ -197,6 +200,8 @@ class Destination(ConfigModel):
     confidential: bool = False
     """True if events say only that something happened; the destination asks the archive for the
     content."""
+    owners: tuple[str, ...] = Field(default=(), max_length=5)
+    """Ids of the destinations that hear when this one fails, refuses or is paused."""
 
 
 class HttpDestination(Destination):
@@ -249,6 +254,8 @@ class CloudEventsDestination(HttpDestination):
 
 class OpenKlantDestination(HttpDestination):
     """An Open Klant. `secret` is its token."""
+
+    takes_notices: ClassVar[bool] = False
 
     kind: Literal["openklant"]
     channel: str = Field(default="WhatsApp", min_length=1, max_length=50)
@@ -304,14 +311,15 @@ AnyDestination = Annotated[
 ]
 
 
-def alarm_kinds(destinations: Any) -> frozenset[str]:
-    """Return the kinds that receive alarms only, of a union of destinations."""
+def kinds_where(destinations: Any, holds: Callable[[type[Destination]], bool]) -> frozenset[str]:
+    """Return the kinds of a union of destinations for whose class this holds."""
     union, _ = get_args(destinations)
     kinds = [(each.model_fields["kind"].annotation, each) for each in get_args(union)]
-    return frozenset(get_args(kind)[0] for kind, each in kinds if each.alarms_only)
+    return frozenset(get_args(kind)[0] for kind, each in kinds if holds(each))
 
 
-ALARM_KINDS = alarm_kinds(AnyDestination)
+ALARM_KINDS = kinds_where(AnyDestination, lambda kind: kind.alarms_only)
+OWNER_KINDS = kinds_where(AnyDestination, lambda kind: kind.takes_notices)
 
 
 class TaggedContacts(ConfigModel):

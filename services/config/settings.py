@@ -194,6 +194,9 @@ class Settings(DatabaseSettings, BrokerSettings):
     config: Path
     bind: str = "127.0.0.1"
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    traces_url: Url = ""
+    """Address to which traces are sent in OTLP over HTTP; '' sends none, unless OpenTelemetry's own
+    variables name a collector."""
 
 
 class TokenSettings(BaseModel):
@@ -214,11 +217,16 @@ class ApiSettings(BaseModel):
 
 
 class StatusSettings(BaseModel):
-    """Addresses at which the services show their status."""
+    """Addresses of what `postkamer status` asks; only the services have one by default."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     ops_urls: OpsUrls = Field(default=OPS_URLS, validate_default=True)
+    config: Path | None = None
+    database_url: DatabaseUrl | None = None
+    amqp_url: AmqpUrls | None = None
+    broker_metrics_url: Url | None = None
+    """RabbitMQ's metrics, such as `http://rabbitmq:15692/metrics`."""
 
 
 class GatewaySettings(Settings, TokenSettings):
@@ -245,9 +253,20 @@ class NetworkSettings(BaseModel):
     private_networks: Networks = ()
 
 
-class DelivererSettings(Settings, NetworkSettings):
+class GraphSettings(BaseModel):
+    """Way to Meta's Graph API, and what the checks of numbers need besides."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
     meta_access_token: SecretStr
     meta_graph_url: GraphUrl
+    webhook_url: Url = ""
+    """Public address of the gateway's webhook; '' takes the address that Meta names."""
+    meta_app_secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(_split)] = ()
+    """App secrets, with which the checks also see the fields of the webhook."""
+
+
+class DelivererSettings(Settings, NetworkSettings, GraphSettings):
     object_store: ObjectStore
     scanner_url: ScannerUrl = ""
     """URL of clamd; '' scans no file."""

@@ -20,6 +20,8 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, S3Store
 
+from services.files.volume import VolumeWatch
+
 PIECE_BYTES = 5 * 1024 * 1024
 """Size of one write: the smallest part of a multipart upload that S3 accepts."""
 PIECES_AT_ONCE = 2
@@ -79,6 +81,7 @@ class ObjectStore:
     def __init__(self, url: str) -> None:
         self._folder = Path(unquote(urlsplit(url).path)) if url.startswith("file:") else None
         self._store = _open_folder(self._folder) if self._folder else _open_bucket(url)
+        self.volume = VolumeWatch(self._folder)
 
     async def put(self, key: str, pieces: AsyncIterator[bytes]) -> None:
         """Store an object, whole or not at all. Raises StoreUnavailable, and what `pieces`

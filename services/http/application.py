@@ -5,25 +5,31 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 from aiohttp import web
 from multidict import CIMultiDict
 from prometheus_client import generate_latest
 
+from services import clock
 from services.config.rules_status import RulesStatus
 from services.http.problems import HEADERS, json_response, problem_response
-from services.http.service_status import STATUS_PATH, ServiceStatus
+from services.http.service_status import STATUS_PATH, ServiceParts, ServiceStatus
+from services.instance import VERSION, instance_name
 from services.metrics import REGISTRY
+from services.tasks import with_timeout
 
 EXTRA_HEADERS = web.RequestKey("extra_headers", dict[str, str])
 """Extra headers for the answer to a request, whichever handler makes it."""
 
 Route = web.RouteDef
-Ready = Callable[[], Awaitable[list[str]]]
+Ready = Callable[[], Coroutine[Any, Any, list[str]]]
 """Returns the obstacles to being ready, a sentence for each; empty if the service is ready."""
 RulesInForce = Callable[[], RulesStatus]
-
+STATUS_SECONDS = 0.7
+"""Time limit of the readiness check in a status: the one who asks for it waits a second."""
+LATE = f"the database does not answer within {STATUS_SECONDS} s"
 
 REJECTION_DELAY_SECONDS = 1.0
 """Mean delay of a refusal. Senders that retry without a pause would otherwise keep the process so
@@ -44,9 +50,21 @@ async def delay_rejection(
     return answer
 
 
-def operations_app(ready: Ready, rules: RulesInForce | None = None) -> web.Application:
+async def _find_obstacles(ready: Ready) -> tuple[str, ...]:
+    try:
+        return tuple(await with_timeout(STATUS_SECONDS, ready()))
+    except TimeoutError:
+        return (LATE,)
+
+
+def operations_app(
+    ready: Ready,
+    rules: RulesInForce | None = None,
+    parts: Callable[[], ServiceParts] = ServiceParts,
+) -> web.Application:
     """Return the application of the operations port: /health/live, /health/ready, /health/status,
     /metrics. `rules` is given by a service that goes by rules."""
+    started_at = clock.now()
 
     async def live(_: web.Request) -> web.Response:
         return web.Response(text="live\n")
@@ -57,8 +75,10 @@ def operations_app(ready: Ready, rules: RulesInForce | None = None) -> web.Appli
         return web.Response(text="ready\n")
 
     async def status(_: web.Request) -> web.Response:
-        obstacles = tuple(await ready())
-        return json_response(ServiceStatus(not obstacles, obstacles, rules() if rules else None))
+        obstacles = await _find_obstacles(ready)
+        in_force = rules() if rules else None
+        process = (VERSION, instance_name(), started_at, parts())
+        return json_response(ServiceStatus(not obstacles, obstacles, in_force, *process))
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(

@@ -2,13 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import asyncpg
 import structlog
 
+from services import metrics
 from services.backoff import Backoff
 from services.tasks import with_timeout
 
@@ -66,6 +67,47 @@ async def read_database_version(url: str) -> str:
         await connection.close()
 
 
+class Query(NamedTuple):
+    """A statement with its parameters."""
+
+    sql: str
+    parameters: tuple[object, ...] = ()
+
+
+@asynccontextmanager
+async def reading_connection(
+    url: str, name: str, seconds: float
+) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
+    """Connect once, to read: the connection and each statement have at most `seconds`, and a tenth
+    of them for a locked table, so that there is time for the questions after it.
+
+    The connection is dropped at the end, since saying goodbye to a hung server takes long.
+    """
+    limits = {"application_name": name, "default_transaction_read_only": "on"}
+    limits["lock_timeout"] = f"{seconds * 100:.0f}"  # milliseconds
+    connection = await asyncpg.connect(
+        url, timeout=seconds, command_timeout=seconds, server_settings=limits | SESSION_SETTINGS
+    )
+    try:
+        yield connection
+    finally:
+        connection.terminate()
+
+
+async def run_queries(
+    connection: "asyncpg.Connection[asyncpg.Record]", queries: Mapping[str, Query]
+) -> AsyncGenerator[tuple[str, "list[dict[str, object]] | asyncpg.PostgresError"], None]:
+    """Yield the rows of each query, or the error that the server answered. DATABASE_ERRORS if it
+    does not answer."""
+    for name, (sql, parameters) in queries.items():
+        try:
+            rows = [dict(row) for row in await connection.fetch(sql, *parameters)]
+        except asyncpg.PostgresError as error:
+            yield name, error
+        else:
+            yield name, rows
+
+
 def is_transient(error: BaseException) -> bool:
     """Return True if the same statement may succeed later: the server caused the error, not the
     data.
@@ -82,15 +124,25 @@ def is_transient(error: BaseException) -> bool:
 
 async def retry_while_unavailable(action: Callable[[], Awaitable[T]], what: str) -> T:
     """Run `action`, and repeat it while the database is unavailable; other errors are raised."""
+    try:
+        return await action()
+    except Exception as error:
+        _report_unavailable(error, what)
     backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
-    while True:
-        try:
-            return await action()
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            log.warning("database.away", what=what, exc_info=error)
-        await asyncio.sleep(backoff.next_delay())
+    with metrics.database_waits.track_inprogress():
+        while True:
+            await asyncio.sleep(backoff.next_delay())
+            try:
+                return await action()
+            except Exception as error:
+                _report_unavailable(error, what)
+
+
+def _report_unavailable(error: Exception, what: str) -> None:
+    """Log an error that may pass; raise any other."""
+    if not is_transient(error):
+        raise error
+    log.warning("database.away", what=what, exc_info=error)
 
 
 async def is_available(pool: Pool) -> bool:

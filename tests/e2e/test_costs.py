@@ -64,3 +64,4 @@ async def test_costs_of_the_month_have_the_messages_of_a_desk(
     async with session.get(f"{town.operations('router')}/metrics") as answer:
         metrics = await answer.text()
     assert 'postkamer_messages_charged_total{category="utility"} 1.0' in metrics
+    assert f'postkamer_number_silent{{number="{NUMBER}"}} 0.0' in metrics

@@ -1,20 +1,27 @@
 """The whole trip: a webhook to the CRM and the archive, an answer back to the phone."""
 
 import asyncio
+import json
 import re
 from collections import Counter
 from typing import Any
 
 import msgspec
 
+from deploy.grafana.__main__ import DASHBOARDS
+from services.amqp import topology
 from tests.support.citizens import NUMBER, phone, post, signature, text, webhook
 from tests.support.e2e.crm_desk import AUTHOR, Desk, wrote
 from tests.support.installation import NEIGHBOUR_NUMBER, frozen_database
 from tests.support.integration.raw_http import said
 from tests.support.observer import BEARER, Watch, until
+from tests.support.promql import expression_faults, known_metrics, names_in, scraped_metrics
+from tests.support.promtool import load_rules
 
 MIB = 1024 * 1024
 UNREADABLE = (b"rubbish", b"[]", b'{"entry":7}', b"\xff\x00", b"[" * 100_000)
+SHOWN = 20
+"""Metrics of dashboards and alarms that one message is enough to show."""
 BAD_MESSAGE = {"type": "text", "text": {"body": ""}, "conversationId": "x"}
 
 
@@ -169,6 +176,28 @@ async def test_forged_and_large_bodies_are_refused_and_unreadable_ones_kept(watc
     assert all(after[name] - before[name] < 32 for name in before), (before, after)
     assert await watch.events("never") == []
     assert all(process.exit_code is None for process in town.services.values())
+    await retry_and_drop_quarantined(watch)
+
+
+async def retry_and_drop_quarantined(watch: Watch) -> None:
+    """A unit that still cannot be decided is in quarantine again, and the balance closes."""
+
+    async def run(*words: str) -> Any:
+        return json.loads(await asyncio.to_thread(watch.town.says, *words, "--json"))
+
+    elsewhere = webhook(text("elsewhere", "wamid.elsewhere", 5), number="999000111")
+    assert await post(watch.session, watch.town.gateway, elsewhere) == 200
+    first = await until(lambda: run("quarantine", "list"), lambda units: len(units) >= 6, 10)
+    assert await run("quarantine", "again", "--all") == {"count": len(first), "dryRun": False}
+    old = {unit["id"] for unit in first}
+    anew = lambda units: len(units) == len(old) and not old & {u["id"] for u in units}  # noqa: E731
+    again = await until(lambda: run("quarantine", "list"), anew, 15)
+    assert Counter(u["reason"] for u in again) == Counter(u["reason"] for u in first)
+    balance = lambda: asyncio.to_thread(watch.town.says, "balance")  # noqa: E731
+    await until(balance, lambda said: "The balance closes" in said, 20)
+    dropped = await run("quarantine", "drop", "--all", "--reason", "a test")
+    assert dropped["count"] == len(again)
+    await until(lambda: watch.metric("router", "postkamer_quarantine"), lambda n: n == 0, 10)
 
 
 async def test_malformed_item_leaves_its_siblings_in_the_body_unharmed(watch: Watch) -> None:
@@ -224,14 +253,52 @@ async def test_webhooks_are_taken_without_a_database_and_the_api_answers_503(wat
     await until(lambda: watch.events("nodb"), bool, 30)
 
 
+async def test_status_shows_who_does_what(watch: Watch) -> None:
+    town, broker = watch.town, {"POSTKAMER_AMQP_URL": watch.town.broker.url}
+    status = msgspec.json.decode(await asyncio.to_thread(town.says, "status", "--json", **broker))
+    assert [each["ready"] for each in status["services"]] == [True] * 4
+    assert status["others"] == [], "the database knows no others"
+    instances = {each["name"]: each["instance"] for each in status["services"]}
+    partition = status["partitions"][topology.partition_of(NUMBER, len(status["partitions"]))]
+    assert partition["queue"]["owner"] == f"router {instances['router']}"
+    assert partition["epoch"] >= 1
+    owners = {each["queue"]["owner"] for each in status["destinations"]}
+    assert owners == {f"deliverer {instances['deliverer']}"}
+    assert status["archive"]["queue"]["owner"] == f"archiver {instances['archiver']}"
+    assert status["archive"]["entries"] > 0
+    files = next(each for each in status["disk"] if each["name"] == "files")
+    assert 0 < files["free"] < files["total"]
+    assert status["faults"] == status["notAsked"] == []
+
+
 async def test_logs_and_metrics_hold_no_personal_data(watch: Watch) -> None:
     town, seen = watch.town, watch.town.logs()
     for name in ("gateway", "router", "deliverer", "archiver"):
-        async with watch.session.get(f"{town.operations(name)}/metrics") as answer:
-            seen += await answer.text()
+        for path in ("/metrics", "/health/status"):
+            async with watch.session.get(town.operations(name) + path) as answer:
+                seen += await answer.text()
+    seen += await asyncio.to_thread(town.says, "status")
     assert "partition.held" in seen
     for private in ("3161000", "Sanne", "container is vol", "wamid.", "morgen langs", "citizen1"):
         assert private not in seen
+
+
+async def test_metrics_pages_show_what_dashboards_and_alarms_ask_for(watch: Watch) -> None:
+    await post_webhook(watch, text("counted", "wamid.counted", 9))
+    await until(lambda: watch.archived("counted"), bool, 30)
+    shown: dict[str, set[str]] = {}
+    for name in ("gateway", "router", "deliverer", "archiver"):
+        async with watch.session.get(f"{watch.town.operations(name)}/metrics") as answer:
+            for metric, labels in scraped_metrics(await answer.text()).items():
+                shown[metric] = shown.get(metric, set()) | labels
+    asked = [query for dashboard in DASHBOARDS.values() for query in dashboard.queries]
+    asked += [rule["expr"] for rule in load_rules()]
+    known = known_metrics()
+    assert [fault for query in asked for fault in expression_faults(query, known | shown)] == []
+    assert len(shown.keys() & set[str]().union(*map(names_in, asked))) > SHOWN
+    async with watch.session.get(f"{watch.town.operations('gateway')}/metrics") as answer:
+        counted = await answer.text()
+    assert 'webhook_requests_total{status="503"}' in counted, "the first one must be an increase"
 
 
 async def test_api_answers_in_seconds_while_the_database_hangs(watch: Watch) -> None:
@@ -246,3 +313,56 @@ async def test_api_answers_in_seconds_while_the_database_hangs(watch: Watch) -> 
         await post_webhook(watch, text("ice", "wamid.ice", 9))
         assert loop.time() - started < 12
     assert (await desk.post("/v1/messages", to_citizen(9), "frozen-1"))[0] == 202
+
+
+async def traced(watch: Watch, id: str, *options: str) -> str:
+    """A wamid is given on standard input."""
+    given = "-" if id.startswith("wamid.") else id
+    line = ("trace", given, "--reason", "klacht 12", *options)
+    return await asyncio.to_thread(watch.town.says, *line, stdin=id)
+
+
+async def turns(watch: Watch, id: str) -> list[tuple[str, str]]:
+    """Each part that is to act, and why."""
+    trace = json.loads(await traced(watch, id, "--json"))
+    unknown = [{"who": "", "state": "unknown"}]
+    return [(turn["who"], turn["state"]) for turn in trace.get("now", unknown)]
+
+
+async def finished(watch: Watch, id: str) -> None:
+    await until(lambda: turns(watch, id), lambda now: now == [], 20)
+
+
+async def test_trace_follows_a_message_through_a_crash_of_each_service(watch: Watch) -> None:
+    town, words = watch.town, "spoorzoeken mijn container is vol"
+
+    async def crash(service: str) -> None:
+        await asyncio.to_thread(town.kill, service)
+
+    await crash("archiver")
+    asked = await wrote(watch, words, "wamid.trace1", 11)
+    unrecorded = [("archiver", "it is not in the record yet")]
+    await until(lambda: turns(watch, "wamid.trace1"), lambda now: now == unrecorded, 10)
+    town.restart("archiver")
+    await finished(watch, asked["messageId"])
+    await crash("deliverer")
+    await post_webhook(watch, text(words, "wamid.trace2", 11))
+    queued = [("deliverer", "it is in the queue of crm, behind earlier ones")]
+    await until(lambda: turns(watch, "wamid.trace2"), lambda now: now == queued, 10)
+    town.restart("deliverer")
+    await finished(watch, "wamid.trace2")
+    await crash("router")
+    _, answer = await Desk(watch).answer(asked["conversationId"])
+    undecided = [("router", "it is in the queue of its partition")]
+    await until(lambda: turns(watch, answer["id"]), lambda now: now == undecided, 10)
+    town.restart("router")
+    await until(lambda: Desk(watch).status(answer["id"]), lambda s: s["status"] == "delivered", 20)
+    await finished(watch, answer["id"])
+    shown = [await traced(watch, id) for id in ("wamid.trace1", answer["id"])]
+    print(*shown)
+    for line in ("received from the citizen", "decided", "in the record", "delivered"):
+        assert f"  {line}" in shown[0]
+    for line in ("received from a CRM", "offered to Meta", "taken by Meta", "Meta: delivered"):
+        assert f"  {line}" in shown[1]
+    for private in ("wamid", "spoorzoeken", "Goedemiddag", phone(11), "Sanne", "NL.citizen"):
+        assert private not in "".join(shown)

@@ -1,4 +1,5 @@
-"""Each time-out of a conversation comes once, also when a service was away at its time."""
+"""Each time-out of a conversation comes once, also when a service was away at its time; and a
+message is one trace, also when the router was away."""
 
 import asyncio
 import itertools
@@ -9,9 +10,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.support.citizens import NUMBER, post, text, webhook
+from tests.support.citizens import NUMBER, phone, post, signature, text, webhook
+from tests.support.e2e.crm_desk import Desk
 from tests.support.installation import NEIGHBOUR, Installation, frozen_database
-from tests.support.observer import Watch, until
+from tests.support.observer import BEARER, Watch, until
+from tests.support.trace_collector import Collector, SeenSpan, collecting
 
 TOML = f"""
 [[tenants]]
@@ -45,8 +48,15 @@ DUE = f"{WAITING} and due_at <= now()"
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def collector() -> Iterator[Collector]:
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Installation]:
     town = Installation(tmp_path_factory.mktemp("town"))
+    town.more = {"POSTKAMER_TRACES_URL": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
     town.config.write_text(TOML.replace("SANDBOX", town.sandbox))
     try:
         town.start()
@@ -141,3 +151,71 @@ async def test_a_database_that_stands_still_holds_time_outs_up_and_loses_none(
     for conversation in conversations:
         await until(lambda: decision_events(watch, conversation), bool, SECONDS)  # noqa: B023
     await until(lambda: watch.count(WAITING), lambda n: n == 0, SECONDS)
+
+
+QUESTION, REPLY = "Wanneer komt de container", "Dat weet ik niet"
+WAMID = "wamid.traced"
+CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+CITIZEN = 199_999
+
+
+async def test_message_and_its_answer_are_a_trace_each_across_a_killed_router(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession, collector: Collector
+) -> None:
+    body = webhook(text(QUESTION, WAMID, CITIZEN))
+    headers = {"X-Hub-Signature-256": signature(body), "traceparent": CALLER}
+    async with no_router(town):
+        url = f"{town.gateway}/webhooks/whatsapp"
+        async with session.post(url, data=body, headers=headers) as answer:
+            assert answer.status == 200
+    [event] = await until(lambda: watch.events(QUESTION), bool, SECONDS)
+    data = event["event"]["data"]
+    asked = await traced(collector, data["messageId"], 4)
+    assert [span.name for span in asked[:2]] == ["receive", "decide"]
+    assert sorted(span.name for span in asked[2:]) == ["deliver", "record"]
+    assert asked[0].trace not in CALLER, "the endpoint of a webhook is open to everyone"
+    assert_spans_are_under_the_first(asked)
+
+    desk = Desk(watch, BEARER | {"traceparent": CALLER})
+    _, accepted = await desk.answer(data["conversationId"], text={"body": REPLY})
+    await until(lambda: desk.status(accepted["id"]), lambda s: s["status"] == "delivered", SECONDS)
+    answered = await traced(collector, accepted["id"], 6)
+    assert [span.name for span in answered[:2]] == ["receive", "decide"]
+    assert (answered[0].trace, answered[0].parent) == (CALLER[3:35], CALLER[36:52])
+    assert sorted(span.name for span in answered[2:]) == ["decide", "record", "record", "send"]
+    [send] = [span for span in answered if span.name == "send"]
+    assert send.attributes["postkamer.outcome"] == "sent"
+    decided = [s.attributes["postkamer.entry"] for s in answered if s.name == "decide"]
+    assert decided == ["command", "send-outcome"]
+    assert_spans_are_under_the_first(answered)
+    sent = b"".join(collector.bodies)
+    for private in (phone(CITIZEN), "Sanne", "NL.citizen", QUESTION, REPLY, "wamid"):
+        assert private.encode() not in sent
+
+
+async def traced(collector: Collector, message: str, count: int) -> list[SeenSpan]:
+    """The trace in which a message was decided, once it has so many spans."""
+
+    async def look() -> list[SeenSpan]:
+        decided = [
+            span
+            for span in collector.named("decide")
+            if span.attributes.get("postkamer.message") == message
+        ]
+        return collector.trace(decided[0].trace) if decided else []
+
+    return await until(look, lambda spans: len(spans) >= count, SECONDS)
+
+
+def assert_spans_are_under_the_first(spans: list[SeenSpan]) -> None:
+    services = {
+        "receive": "gateway",
+        "decide": "router",
+        "record": "archiver",
+        "deliver": "deliverer",
+        "send": "deliverer",
+    }
+    for span in spans:
+        assert span.service == f"postkamer-{services[span.name]}"
+        assert not span.failed and span.started <= span.ended
+    assert {span.parent for span in spans[1:]} == {spans[0].id}

@@ -3,28 +3,24 @@ told what is not on its way into the record, and in the end the door says so.
 """
 
 import asyncio
-import json
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import aiohttp
 
-from services.amqp import topology
 from services.amqp.connection import broker_connection
 from tests.faults.test_alarm import Citizens
 from tests.support.citizens import write
 from tests.support.faults.archiver_pair import waiting
 from tests.support.installation import Installation
 from tests.support.observer import Watch, until
+from tests.support.small_queues import small_queues
 
 CITIZENS, EACH = 30, 8
 SETTLE_SECONDS = 60.0
 SMALL = {"archive": 150_000, "partition": 60_000}
 """Bytes: some hundred messages each."""
 FULL = "the queue is full"
-NAMES = {"archive": r"^archiver\.records$", "partition": r"^router\.partition\."}
 
 
 async def test_messages_reach_the_crm_while_the_archiver_stands_still(
@@ -56,7 +52,10 @@ async def test_full_archive_queue_stops_the_events_and_closes_the_gateway(
     town: Installation, watch: Watch, session: aiohttp.ClientSession
 ) -> None:
     await asyncio.to_thread(town.kill, "archiver")
-    with limited(town, "archive"), limited(town, "partition"):
+    with (
+        small_queues(town.broker, "archive", SMALL["archive"]),
+        small_queues(town.broker, "partition", SMALL["partition"]),
+    ):
         citizens = Citizens(session, town, "full")
         await until(lambda: refused(citizens), bool, SETTLE_SECONDS)
         assert await watch.metric(
@@ -109,15 +108,3 @@ def by_citizen(said: list[str]) -> list[list[int]]:
         citizen, _, n = one.rpartition(" ")
         found[citizen].append(int(n))
     return list(found.values())
-
-
-@contextmanager
-def limited(town: Installation, kind: str) -> Iterator[None]:
-    """Queues of a kind hold as little as here."""
-    policy = {"max-length-bytes": SMALL[kind], "overflow": "reject-publish"}
-    where = ("-p", topology.VHOST, "--priority", "50", "--apply-to", "queues")
-    town.broker.control("set_policy", *where, f"small-{kind}", NAMES[kind], json.dumps(policy))
-    try:
-        yield
-    finally:
-        town.broker.control("clear_policy", "-p", topology.VHOST, f"small-{kind}")

@@ -54,7 +54,10 @@ ENDLESS = 10**9
 RECORDS = 3
 """Fewest records of each message."""
 
-pytestmark = pytest.mark.timeout(180 + 3 * KILLS + MESSAGES // 50)
+pytestmark = [
+    pytest.mark.timeout(180 + 3 * KILLS + MESSAGES // 50),
+    pytest.mark.foreign_records,
+]
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from tests.support.faults.partition_holders import (
 )
 from tests.support.installation import Installation, installed
 from tests.support.observer import Watch, until
+from tests.support.small_queues import small_queues
 
 pytestmark = pytest.mark.alone
 
@@ -33,6 +34,10 @@ MESSAGES = int(os.environ.get("POSTKAMER_TEST_ROUTER_MESSAGES", "10000"))
 KILLING_SECONDS = 12.0
 """Shortest time for all messages: twice a router is killed, noticed and started again."""
 ROLLING_EACH, ROLLING_SECONDS = 20, 10.0
+FULL, FULL_BYTES = (60, 20, 6.0), 50_000
+"""Citizens, messages of each and seconds that they take, while a destination's queue is full; the
+queue's limit: some 50 messages."""
+WAITING = "select count(*) from router.waiting"
 PAUSE_SECONDS = 5.0
 """Longest pause of all conversations of a number while its partition changes hands: a second or
 less on an idle machine."""
@@ -123,6 +128,30 @@ async def test_routers_killed_in_turn_lose_double_and_reorder_nothing(
     await check(found, witness, crowd)
     check_turns(town)
     print(f"\nof {crowd.total} messages {witness.repeats()} records and events were said again")
+
+
+async def test_routers_killed_while_a_destination_is_full_lose_double_and_reorder_nothing(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession, witness: Witness
+) -> None:
+    run = "full"
+    arrivals, crowd = await arriving(watch, run), Crowd(session, town, run)
+    await asyncio.to_thread(town.kill, "deliverer")
+    with small_queues(town.broker, "destination", FULL_BYTES):
+        crowd.write(*FULL)
+        for part, (victim, successor) in enumerate([(FIRST, SECOND), (SECOND, FIRST)], 1):
+            await crowd.reach(crowd.total * part // 4)
+            await held_by(town, victim)
+            assert await watch.count(WAITING)
+            await asyncio.to_thread(town.kill, victim)
+            await held_by(town, successor)
+            await asyncio.to_thread(town.restart, victim)
+            await asyncio.to_thread(town.wait_until_ready, victim)
+        await asyncio.to_thread(town.restart, "deliverer")
+        await crowd.task
+        found = await seen(watch, arrivals, run, crowd.total, DRAIN_SECONDS)
+        await until(lambda: watch.count(WAITING), lambda n: n == 0, DRAIN_SECONDS)
+    await check(found, witness, crowd)
+    check_turns(town)
 
 
 async def test_rolling_restart_repeats_nothing_and_refuses_nobody(

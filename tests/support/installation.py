@@ -153,11 +153,12 @@ class Installation:
         self.broker.kill()
         self.database.kill()
 
-    def says(self, *arguments: str) -> str:
-        """Output of an operator's command, run as the owner of the database, also when it fails."""
+    def says(self, *arguments: str, stdin: str = "", **more: str) -> str:
+        """Output of an operator's command, run as the owner of the database, also when it fails.
+        `more` are settings."""
         owner = {"POSTKAMER_DATABASE_URL": self.database.url}
-        settings = self._settings("operator") | owner
-        done = CliRunner().invoke(main, arguments, env=settings)
+        settings = self._settings("operator") | owner | more
+        done = CliRunner().invoke(main, arguments, input=stdin, env=settings)
         if done.exception and not isinstance(done.exception, SystemExit):
             raise done.exception
         return done.output

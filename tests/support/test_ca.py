@@ -19,8 +19,8 @@ class Authority:
     def __init__(self, folder: Path, name: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._name = folder, name
-        self.certificate, self._key = folder / f"{name}.pem", folder / f"{name}.key"
-        self._new(self._key, self.certificate, "-x509", "-days", "30", f"/CN={name}")
+        self.certificate, self.key = folder / f"{name}.pem", folder / f"{name}.key"
+        self._new(self.key, self.certificate, "-x509", "-days", "30", f"/CN={name}")
 
     def issued(self, name: str, days: int = 10) -> Issued:
         """A certificate for this machine, to show to others or to be shown by it."""
@@ -28,7 +28,7 @@ class Authority:
         asked, names = self._folder / f"{name}.csr", self._folder / "names"
         self._new(made.key, asked, f"/CN={name}")
         names.write_text(NAMES)
-        by = ("-CA", self.certificate, "-CAkey", self._key, "-extfile", names, "-days", days)
+        by = ("-CA", self.certificate, "-CAkey", self.key, "-extfile", names, "-days", days)
         openssl("x509", "-req", "-in", asked, "-out", made.certificate, *by)
         return made
 

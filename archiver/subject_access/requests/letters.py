@@ -23,7 +23,7 @@ REQUESTS: dict[Kind, str] = {
 GRANTED: dict[Kind, str] = {
     "access": "U krijgt de gegevens bij deze brief.",
     "rectification": "Wij schrijven de verbetering bij het bericht. Het oude bericht blijft staan.",
-    "erasure": "Wij wissen uw gegevens.",
+    "erasure": "Wij moeten uw gegevens wissen. Dat is nog niet gebeurd.",
     "restriction": "Wij gebruiken uw gegevens voorlopig niet.",
     "objection": "Wij stoppen met het gebruik van uw gegevens.",
 }

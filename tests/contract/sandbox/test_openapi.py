@@ -12,8 +12,10 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from sandbox.meta import graph_api, graph_errors, send_validation, webhook_payloads
+from deliverer.meta.health.number_state import CONNECTION, LIMIT, NAME, QUALITY
+from sandbox.meta import graph_api, graph_errors, number_health, send_validation, webhook_payloads
 from sandbox.meta.media_store import MediaStore
+from sandbox.meta.number_health import NumberHealth
 from sandbox.meta.send_validation import Send
 from sandbox.meta.webhook_payloads import Citizen, Sent
 from sandbox.organisation import Number
@@ -199,6 +201,29 @@ def test_the_description_of_media_is_as_meta_describes() -> None:
     described = document()["paths"]["/{Version}/{Media-ID}"]["get"]["responses"]["200"]["content"]
     assert faults_against(described["application/json"]["schema"], answer) == []
     assert answer.keys() == described["application/json"]["schema"]["properties"].keys()
+
+
+def test_state_of_a_number_is_as_meta_describes() -> None:
+    health = NumberHealth(limit="TIER_1K")  # TIER_2K is newer than the document
+    node = number_health.describe_fields(NUMBER, health, "v23.0")
+    for name in ("PhoneNumberInfo", "WhatsAppBusinessAccountPhoneNumber"):
+        described = schema(name)["properties"].keys() - {"status"}  # words of the OpenAPI's own
+        shown = {field: value for field, value in node.items() if field in described}
+        assert len(shown) >= 5
+        optional = schema(name) | {"required": []}
+        assert faults_against(optional, shown) == []
+    apps = number_health.describe_apps(health)
+    assert faults_against(schema("SubscribedAppsResponse"), apps) == []
+    assert [faults_against(schema("SubscribedApp_1"), app) for app in apps["data"]] == [[]]
+    assert number_health.describe_apps(NumberHealth(subscribed=False)) == {"data": []}
+
+
+def test_tiers_and_words_that_the_deliverer_knows_are_those_of_meta() -> None:
+    number = schema("WhatsAppBusinessAccountPhoneNumber")["properties"]
+    assert {*number["messaging_limit_tier"]["enum"]} <= LIMIT.keys()
+    assert {*schema("PhoneNumberInfo")["properties"]["quality_rating"]["enum"]} <= QUALITY.keys()
+    assert {*schema("PhoneNumberInfo")["properties"]["name_status"]["enum"]} <= NAME.keys()
+    assert {*schema("WhatsAppPhoneNumberStatus")["enum"]} <= CONNECTION.keys()
 
 
 MESSAGES: list[Json] = [

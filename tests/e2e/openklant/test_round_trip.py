@@ -58,7 +58,19 @@ async def test_each_citizen_has_one_contact_and_one_task_although_the_deliverer_
         [task] = one["taken"]
         assert (task["actoren"], task["status"]) == (FIRST, "te_verwerken")
     await openklant.set_pace(0)
+    await check_trace(openklant.town, contacts[0])
     await transfer_and_close(Desk(watch), openklant, contacts[0]["metadata"]["gesprek"])
+
+
+async def check_trace(town: Installation, contact: dict[str, Any]) -> None:
+    """The way of the message is found by the ids that employees see."""
+    [task] = contact["taken"]
+    for id in (contact["uuid"], contact["nummer"], task["uuid"], task["nummer"]):
+        shown = await asyncio.to_thread(town.says, "trace", id, "--reason", "vraag van ITA")
+        numbers = f"klantcontact={contact['nummer']}  internetaak={task['nummer']}"
+        assert f"  delivered  about=message in  {numbers}  " in shown
+        assert "  received from the citizen  " in shown
+        assert contact["metadata"]["gesprek"] in shown
 
 
 async def transfer_and_close(desk: Desk, openklant: OpenKlant, conversation: str) -> None:

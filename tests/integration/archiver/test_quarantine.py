@@ -10,7 +10,7 @@ import pytest
 
 from archiver.intake import Batch, Intake
 from archiver.quarantine import Quarantine
-from services import contract
+from services import contract, metrics
 from services.contract import ArchiveBatch, Record
 from services.postgres.database import Pool
 from tests.support.archiver.commands import OPERATOR, Archive
@@ -38,9 +38,19 @@ async def ids(pool: Pool) -> list[UUID]:
     return [await quarantine.add("it cannot be sealed", body) for body in bodies]
 
 
-async def _take_in(pool: Pool, records: list[Record]) -> None:
+async def _take_in(pool: Pool, records: list[Record]) -> Intake:
     intake = Intake(await writer_of(pool), Quarantine(pool, await keys_of(pool)))
     await intake._write_batch(Batch([], records, await intake._seal_records(records)))
+    return intake
+
+
+def written_count() -> float:
+    return sum(
+        sample.value
+        for metric in metrics.archive_records.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    )
 
 
 async def test_record_with_an_impossible_time_is_quarantined_alone(pool: Pool) -> None:
@@ -48,6 +58,16 @@ async def test_record_with_an_impossible_time_is_quarantined_alone(pool: Pool) -
     await _take_in(pool, [msgspec.structs.replace(entry(2), at=never), GOOD])
     assert await pool.fetchval(QUARANTINED) == 1
     assert await pool.fetchval("select id from archiver.entry") == GOOD.id
+
+
+async def test_repeat_does_not_count_and_makes_no_archive_late(pool: Pool) -> None:
+    before = written_count()
+    assert (await _take_in(pool, [GOOD])).lag
+    assert written_count() == before + 1
+    assert not (await _take_in(pool, [GOOD])).lag
+    assert written_count() == before + 1
+    await _take_in(pool, [GOOD, *OTHERS])
+    assert written_count() == before + 3
 
 
 async def test_foreign_hash_in_the_place_of_a_later_node_stops_no_record(log: Log) -> None:

@@ -134,8 +134,9 @@ async def test_refusal_needs_a_ground_of_the_list(
 async def test_decided_request_is_neither_decided_nor_extended_again(
     pool: Pool, requests: Requests, town_archive: Archive
 ) -> None:
-    id = await requests.open("access")
-    await requests.decide(id, "granted")
+    id = await requests.open("erasure")
+    granted = await town_archive("request", "decide", id, "--decision", "granted", *BY)
+    assert granted.stderr.startswith("nothing is erased yet")
     for again in (
         ("decide", id, "--decision", "granted"),
         ("extend", id, "--until", in_months(2), "--ground", "ingewikkeld"),

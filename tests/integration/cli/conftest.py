@@ -3,9 +3,15 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from router.handlers.units import keyed_hash
+from router.model.work import RoutingContext
+from services.config.settings import derive_key
+from tests.support.decrypted_record import KEY
 from tests.support.integration.parked_deliveries import Command, commands, filled
 from tests.support.integration.rule_versions import Town
+from tests.support.integration.running_partition import CONFIG, GROUND
 
 
 @pytest.fixture
@@ -17,6 +23,13 @@ def table(fresh: str) -> str:
 @pytest.fixture
 def command(table: str) -> Command:
     return commands(table)
+
+
+@pytest.fixture
+def ground() -> RoutingContext:
+    """The router's, with the key by which commands find its decisions."""
+    hash = keyed_hash(derive_key([SecretStr(KEY)], "router"))
+    return RoutingContext(CONFIG, GROUND.rules, hash)
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from tests.support.installation import EXAMPLE
 LISTS = {
     "token list": "there is no token",
     "parked list": "no delivery is parked, sidelined or waiting for a replay",
+    "quarantine list": "nothing in quarantine waits for a person",
+    "quarantine list --state dropped": "there is none",
     "sends list": "no message is in doubt",
     "files list": "no file needs attention",
     "files list --state lost": "no file is in the state lost",

@@ -1,11 +1,13 @@
 """The tables of the local run: settings, addresses, order."""
 
+import re
+import subprocess
 from dataclasses import astuple
 from pathlib import Path
 
 import pytest
 
-from deploy.local import plan
+from deploy.local import plan, prometheus
 from deploy.local.__main__ import ROOT, example, installation_secrets
 from deploy.local.errors import Refusal
 from deploy.local.servers import Servers
@@ -16,11 +18,56 @@ from sandbox.openklant.error_responses import BASE
 from sandbox.settings import SandboxSettings
 from services.config import loader
 from services.config.organisation import OpenKlantDestination
+from tests.support.promtool import needs_promtool
 
 
 def environment(**given: str) -> dict[str, str]:
     secrets = plan.Secrets("a2V5", "c2VjcmV0", given.get("POSTKAMER_API_TOKENS", "sandbox:drawn"))
     return plan.environment(given, root=Path("/clone"), secrets=secrets)
+
+
+def test_prometheus_scrapes_this_run_by_the_shipped_rules() -> None:
+    given = environment(POSTKAMER_ROUTER_OPS_PORT="19081")
+    shipped = (prometheus.SHIPPED / "prometheus.yml").read_text()
+    text = prometheus.configuration(shipped, given, 25692)
+    targets = re.findall(r'targets: \["(.*?)"\]', text)
+    ports = ("9080", "19081", "9082", "9083", "25692")
+    assert sorted(targets) == sorted(f"127.0.0.1:{port}" for port in ports)
+    assert f'rule_files: ["{prometheus.SHIPPED / "rules.yml"}"]' in text
+    without = prometheus.configuration(shipped, given, None)
+    assert "rabbitmq" not in without and "19081" in without
+
+
+@pytest.mark.slow
+@needs_promtool
+@pytest.mark.parametrize("broker_port", [25692, None])
+def test_prometheus_takes_the_configuration(tmp_path: Path, broker_port: int | None) -> None:
+    shipped = (prometheus.SHIPPED / "prometheus.yml").read_text()
+    file = tmp_path / "prometheus.yml"
+    file.write_text(prometheus.configuration(shipped, environment(), broker_port))
+    subprocess.run(["promtool", "check", "config", str(file)], check=True, timeout=60)
+
+
+def test_prometheus_runs_and_takes_a_port_only_when_it_is_asked_for() -> None:
+    asked, unasked = environment(POSTKAMER_PROMETHEUS="yes"), environment()
+    assert plan.PROMETHEUS in plan.used_ports(asked)
+    assert plan.PROMETHEUS not in plan.used_ports(unasked)
+    assert "/alerts" in plan.addresses(asked) and "/alerts" not in plan.addresses(unasked)
+    with pytest.raises(Refusal, match="is yes or no, not 'ja'"):
+        plan.wants_prometheus({"POSTKAMER_PROMETHEUS": "ja"})
+
+
+@pytest.mark.parametrize("asked", ["yes", "no"])
+def test_commands_know_the_metrics_of_a_broker_that_has_them(tmp_path: Path, asked: str) -> None:
+    config = str(ROOT / "deploy" / "examples" / "voorbeeldstad" / "postkamer.toml")
+    elsewhere = {"POSTKAMER_CONFIG": config, "POSTKAMER_DATABASE_URL": "postgresql://elsewhere/x"}
+    given = environment(POSTKAMER_PROMETHEUS=asked, **elsewhere)
+    servers = Servers(tmp_path, State(tmp_path / "state.json"), given, print)
+    assert servers.broker
+    url = servers.settings().get("POSTKAMER_BROKER_METRICS_URL")
+    port = servers.broker.ports.metrics
+    assert url == (f"http://127.0.0.1:{port}/metrics" if port else None)
+    assert bool(port) is (asked == "yes")
 
 
 def test_sandbox_defaults_are_the_documented_ones() -> None:

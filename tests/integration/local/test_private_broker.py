@@ -1,5 +1,7 @@
 """The private RabbitMQ: definitions, restarts, crashes, and nothing left behind."""
 
+import asyncio
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,13 +13,18 @@ from deploy.local.process_tree import alive
 from deploy.local.rabbitmq import Broker, Ports
 from services.amqp import topology
 from tests.support.local.process_ends import processes
+from tests.support.observer import until
+from tests.support.promql import OF_A_QUEUE, OF_THE_BROKER, scraped_metrics
 
+SECONDS = 20
+"""RabbitMQ counts a queue every five seconds."""
 DEFINITIONS = topology.definitions(topology.queues(1, ["crm"]), {"gateway": "secret"})
 
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with Broker(tmp_path_factory.mktemp("a broker"), DEFINITIONS) as broker:
+    folder = tmp_path_factory.mktemp("a broker")
+    with Broker(folder, DEFINITIONS, ports=Ports(metrics=True)) as broker:
         yield broker
 
 
@@ -52,6 +59,19 @@ async def test_confirmed_message_survives_a_crash_of_the_broker(broker: Broker) 
         channel = await connection.channel()
         got = await channel.basic_get(topology.ARCHIVE_QUEUE)
         assert got.body == b"kept"
+
+
+async def test_broker_shows_the_metrics_that_alarms_and_dashboards_ask_for(broker: Broker) -> None:
+    def shown() -> dict[str, set[str]]:
+        address = f"http://127.0.0.1:{broker.ports.metrics}/metrics/per-object"
+        with urllib.request.urlopen(address, timeout=SECONDS) as answer:
+            return scraped_metrics(answer.read().decode())
+
+    asked = {*OF_A_QUEUE, *OF_THE_BROKER}
+    found = await until(
+        lambda: asyncio.to_thread(shown), lambda page: asked <= page.keys(), SECONDS
+    )
+    assert all({"queue", "vhost"} <= found[name] for name in OF_A_QUEUE)
 
 
 def test_stopped_broker_leaves_no_process_not_even_a_port_mapper(broker: Broker) -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from deploy.local.rabbitmq import Broker
 from router.conversation.refusals import FAULT
-from router.handlers.batch import decide_batch
+from router.handlers.batch import decide_batch, make_outputs
 from router.handlers.units import parse_units
 from router.partition.worker import STARTS
-from router.store.store import PartitionFenced, Store
+from router.store.fencing import PartitionFenced
+from router.store.store import Store
 from services import clock
 from services.amqp import topology
 from services.amqp.consumer import Inbox
@@ -64,7 +65,7 @@ async def test_a_router_that_lost_its_partition_writes_nothing(pool: Pool) -> No
     fresh = decide_batch(todo, known, GROUND).new
     await new.take_epoch(0)
     with pytest.raises(PartitionFenced):
-        await old.commit(0, mine, fresh)
+        await old.commit(0, mine, fresh, make_outputs(fresh))
     for table in ("inbox", "conversation", "identity"):
         assert await pool.fetchval(f"select count(*) from router.{table}") == 0
 
@@ -74,7 +75,7 @@ async def test_committed_decision_is_known_again_and_not_made_twice(pool: Pool) 
     epoch = await store.take_epoch(0)
     todo = list(parse_units(receipt(webhook(text("afval", "wamid.once", 1))), GROUND))
     first = decide_batch(todo, await store.load(todo, GROUND), GROUND)
-    await store.commit(0, epoch, first.new)
+    await store.commit(0, epoch, first.new, make_outputs(first.new))
     again = decide_batch(todo, await store.load(todo, GROUND), GROUND)
     assert again.new == []
     assert [d for _, d, _ in again.to_publish] == [d for _, d, _ in first.to_publish]
@@ -161,7 +162,8 @@ async def test_an_order_that_was_decided_before_the_crashes_stays_as_it_was_deci
     store = Store(pool)
     epoch = await store.take_epoch(0)
     todo = list(parse_units(order, GROUND))
-    await store.commit(0, epoch, decide_batch(todo, await store.load(todo, GROUND), GROUND).new)
+    new = decide_batch(todo, await store.load(todo, GROUND), GROUND).new
+    await store.commit(0, epoch, new, make_outputs(new))
     async with Standing(broker, pool) as standing:
         for _ in range(STARTS):
             await store.mark_suspect(GROUND.hash("suspect", "0", str(order.id)))

@@ -3,8 +3,6 @@
 On a real broker and database, with more events than are let go at once.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,19 +12,14 @@ from deploy.local.rabbitmq import Broker
 from router.handlers.batch import ITEMS
 from router.handlers.units import keyed_hash
 from router.model.work import RoutingContext
-from router.partition.worker import FRAMES
 from router.rules.engine import compile_rule_tables
 from router.store.store import Store
-from services import clock, contract
-from services.amqp import topology
-from services.amqp.connection import broker_connection
-from services.amqp.consumer import Inbox, run_consumer
+from services import clock
 from services.config import loader
-from services.contract import Delivery, DeliveryBatch
 from services.postgres.database import Pool
-from tests.integration.conftest import PASSWORDS
 from tests.support.citizens import NUMBER, text, webhook
 from tests.support.installation import EXAMPLE
+from tests.support.integration.crm_queue import crm_queue
 from tests.support.integration.running_partition import Standing, receipt
 from tests.support.observer import until
 from tests.support.router.commands import build_command
@@ -51,38 +44,11 @@ def ground(tmp_path: Path) -> RoutingContext:
     return RoutingContext(config, compile_rule_tables(config), keyed_hash(b"k" * 32))
 
 
-@asynccontextmanager
-async def _crm(broker: Broker) -> AsyncIterator[Callable[[], Awaitable[list[Delivery]]]]:
-    """Events that the CRM's deliverer has been told so far."""
-    told: list[Delivery] = []
-
-    async def so_far() -> list[Delivery]:
-        return told
-
-    async def work(inbox: Inbox) -> None:
-        while True:
-            frames = await inbox.take(FRAMES)
-            for frame in frames:
-                batch = contract.decode(frame.type, frame.body)
-                assert isinstance(batch, DeliveryBatch)
-                told.extend(batch.deliveries)
-            await inbox.ack_all(frames)
-
-    url = broker.url_for("deliverer", PASSWORDS["deliverer"])
-    name = topology.destination_queue("crm")
-    queue = next(q for q in topology.queues(2, ["crm"]) if q.name == name)
-    async with (
-        broker_connection(url, "test deliverer") as link,
-        run_consumer(link, queue, FRAMES, work),
-    ):
-        yield so_far
-
-
 async def test_held_events_are_told_once_and_in_order_when_they_are_released(
     broker: Broker, pool: Pool, ground: RoutingContext
 ) -> None:
     texts = [text("vasthouden a.u.b.", f"wamid.h{n}", 1, FIRST + n) for n in range(TEXTS)]
-    async with Standing(broker, pool, ground) as standing, _crm(broker) as so_far:
+    async with Standing(broker, pool, ground) as standing, crm_queue(broker) as so_far:
         await standing.put(receipt(webhook(*texts)), receipt(webhook(text("dag", "wamid.o", 2))))
         told = await until(so_far, bool, 15)  # the other citizen's, who wrote last
         held = await pool.fetchval("select min(conversation) from router.held")

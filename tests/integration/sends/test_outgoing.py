@@ -26,9 +26,9 @@ IMAGE = {"type": "image", "image": {"caption": "Zo."}}
 TOO_FAST = "130429: Meta neemt dit bericht nu niet aan; Postkamer probeert het opnieuw"
 
 
-def stop_count() -> float:
-    """Attempts that stopped the number, as an alarm sees them."""
-    labels = {"number": NUMBER, "outcome": STOPPED}
+def outcome_count(outcome: str) -> float:
+    """Attempts with this outcome, as an alarm sees them."""
+    labels = {"number": NUMBER, "outcome": outcome}
     return metrics.REGISTRY.get_sample_value("postkamer_sends_total", labels) or 0
 
 
@@ -233,7 +233,7 @@ async def test_refused_key_costs_no_message_and_a_start_with_another_sends_all(
 ) -> None:
     office.provider.key = "new"
     why = "http_401: de weg naar Meta is dicht; de beheerder moet iets doen"
-    before = stop_count()
+    before = outcome_count(STOPPED)
     ids = [await office.queue(TEXT), await office.queue_image()]
     with capture_logs() as lines:
         async with office.working():
@@ -241,7 +241,7 @@ async def test_refused_key_costs_no_message_and_a_start_with_another_sends_all(
                 await office.until_reason(id, why)
     alarms = {line["event"]: line["reason"] for line in lines if line["log_level"] == "error"}
     assert alarms == {"number.stopped": why, "upload.put_off": why}
-    assert stop_count() >= before + 2
+    assert outcome_count(STOPPED) >= before + 2
     assert [(await office.line(id))["state"] for id in ids] == ["queued", "queued"]
     for table in ("ledger", "upload"):
         put_off = f"update deliverer.{table} set due_at = now() + interval '1 hour' where stopped"
@@ -256,9 +256,10 @@ async def test_only_attempts_that_meta_puts_off_are_recorded(
     office: Office,
 ) -> None:
     office.provider.message_answers = [(400, {"error": {"code": 130429}})] * 2
-    id = await office.queue(TEXT)
+    id, before = await office.queue(TEXT), outcome_count("later")
     async with office.working():
         await until_state(office, id, "sent")
+    assert outcome_count("later") == before + 2
     said = {"number": NUMBER, "status": 400, "code": 130429}
     said |= {"outcome": "later", "reason": TOO_FAST, "whose": "provider"}
     assert [attempt.data for attempt in office.attempts] == [said | {"attempt": n} for n in (1, 2)]

@@ -17,6 +17,8 @@ from services.amqp import topology
 from services.amqp.connection import BrokerConnection, broker_connection
 from services.amqp.consumer import Consumer, Inbox, run_consumer
 from services.amqp.publisher import Publisher, PublishUnconfirmed
+from services.amqp.queue_lengths import NO_QUEUE, asking_connection, read_queue_lengths
+from services.amqp.queue_status import QueueLength
 from services.contract import ArchiveBatch, PartitionBatch, Record
 from services.tasks import background_task, cancel_and_wait
 from tests.integration.conftest import PASSWORDS
@@ -218,14 +220,33 @@ async def test_one_consumer_is_active_and_the_next_takes_over_its_messages(
         first = Consumer(link, QUEUE, 16, hold)
         holding = asyncio.create_task(first.run())
         await until_true(lambda: first.confirmed_by_broker)
-        async with run_consumer(router, QUEUE, 16, second.work):
+        async with run_consumer(router, QUEUE, 16, second.work) as stand_by:
+            await until_true(lambda: stand_by.confirmed_by_broker)
             for n in range(3):
                 await publisher.publish(KEY, batch(n), 5)
             await asyncio.wait_for(first_got.wait(), 10)
             assert not second.numbers
+            assert (first.status.active, stand_by.status.active) == (True, False)
+            assert first.status.confirmed and stand_by.status.confirmed
+            async with asking_connection(broker.url, 5) as connection:
+                lengths = await read_queue_lengths(connection, [KEY])
+            assert lengths == [QueueLength(KEY, 0, 1)]
             await cancel_and_wait(holding)
             await second.until_took(3)
     assert second.numbers == [0, 1, 2]
+
+
+async def test_broker_tells_the_lengths_of_queues_and_why_not(
+    broker: Broker, publisher: Publisher
+) -> None:
+    await publisher.publish(KEY, batch(0), 5)
+    asked = ["router.partition.77", KEY, topology.ARCHIVE_QUEUE]
+    urls = f"amqp://127.0.0.1:1/,{broker.url_for('router', PASSWORDS['router'])}"
+    async with asking_connection(urls, 5) as connection:
+        absent, known, unread = await read_queue_lengths(connection, asked)
+    assert (absent.name, absent.fault) == (asked[0], NO_QUEUE)
+    assert known == QueueLength(KEY, ready=1)
+    assert unread == QueueLength(topology.ARCHIVE_QUEUE)
 
 
 def queue(name: str, exchange: str, kind: str) -> topology.Queue:

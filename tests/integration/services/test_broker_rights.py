@@ -19,6 +19,7 @@ CRM = topology.destination_queue("crm")
         ("archiver", topology.ARCHIVE, topology.ARCHIVE_QUEUE),
         ("archiver", topology.DESTINATIONS, CRM),
         ("deliverer", topology.DESTINATIONS, CRM),
+        ("operator", topology.DESTINATIONS, CRM),
     ],
 )
 async def test_service_cannot_publish_beyond_its_rights(

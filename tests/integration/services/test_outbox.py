@@ -118,8 +118,8 @@ CASES = {
 
 
 def outcome(number: str = FIRST) -> SendOutcome:
-    message = {"id": clock.new_id(), "number": number, "conversation": f"{number}-x"}
-    return send_outcome(message, "sent", NOON)
+    place = {"number": number, "conversation": f"{number}-x", "traceparent": ""}
+    return send_outcome({"id": clock.new_id()} | place, "sent", NOON)
 
 
 async def insert_row(pool: Pool, case: Case, number: str, n: int) -> UUID:

@@ -63,5 +63,6 @@ SETTINGS = {
 }
 
 
-def postkamer(*arguments: object, env: Mapping[str, str] | None = None) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments], env=env)
+def postkamer(*arguments: object, env: Mapping[str, str] | None = None, stdin: str = "") -> Result:
+    words = [str(argument) for argument in arguments]
+    return CliRunner().invoke(main, words, env=env, input=stdin)

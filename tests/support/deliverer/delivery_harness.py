@@ -13,11 +13,12 @@ import msgspec
 from deliverer.audit.attempts import Attempt
 from deliverer.audit.recorder import RecordAttempt
 from deliverer.crm.attempt import DeliveryAttempt
+from deliverer.crm.condition import Condition
 from deliverer.crm.http_receiver import DestinationEndpoint, HttpReceiver
 from deliverer.crm.lanes import Job
 from deliverer.crm.replays import ReplayJob, ReplayScan
 from deliverer.crm.scheduler import BATCHES
-from deliverer.crm.session import Session
+from deliverer.crm.session import DeliveryTables, Session
 from deliverer.crm.settlements import Settlement
 from deliverer.crm.sidelined import PER_CONVERSATION, SidelinedDelivery
 from deliverer.destinations import cloudevents
@@ -117,6 +118,8 @@ class Tables:
         self.aside: dict[UUID, tuple[float, int, Job]] = {}
         """Delivery -> when it is due, its place, and itself."""
         self.is_paused = False
+        self.conditions: list[Condition] = []
+        """Conditions of the destination that were stored, for its owner."""
 
     async def put(self, settled: Settlement, size: int) -> None:
         await asyncio.sleep(0.02)
@@ -124,6 +127,9 @@ class Tables:
         if row := self.aside.pop(settled.event, None):
             attempts = settled.attempts + row[2].attempts
             self.settled[-1] = msgspec.structs.replace(settled, attempts=attempts)
+
+    async def store(self, destination: str, condition: Condition) -> None:
+        self.conditions.append(condition)
 
     async def is_paused_by_operator(self, destination: str) -> bool:
         return self.is_paused
@@ -212,7 +218,8 @@ class Harness:
 
     def session(self) -> Session:
         tables: Any = self.tables
-        return Session(self._engine, tables, tables, self.inbox)
+        self.current = Session(self._engine, DeliveryTables(tables, tables, tables), self.inbox)
+        return self.current
 
     async def run_until(self, holds: Callable[[], bool]) -> None:
         """Work until this holds; then stop in order."""

@@ -9,7 +9,7 @@ import msgspec
 
 from deliverer.crm.settlements import Settlement
 from deliverer.crm.settlements import settlement_record as settled
-from router.handlers.batch import archive_records
+from router.handlers.batch import archive_records, make_outputs
 from router.handlers.units import parse_items
 from router.model.changes import Changes, DecidedUnit
 from router.model.decision import Decision, Labels, MessageDecision, StatusDecision
@@ -41,7 +41,7 @@ def envelopes(count: int, run: str) -> Iterator[list[Record]]:
         if answered := [n for n in numbers if n % STATUSES == 0]:
             entries.append(_opened(_statuses(answered, run)))
             said += _decided(entries[-1], answered)
-        yield archive_records(entries, said, ())
+        yield archive_records(entries, make_outputs(said).values(), ())
         yield [settled(_settlement(decision)) for _, decision, _ in said if decision.event]
 
 

@@ -30,7 +30,7 @@ AHEAD = 20 * PREFETCH
 envelopes have up to 18."""
 FIRST, SECOND = "archiver", "archiver-2"
 WAITING = """
-select count(*) from pg_stat_activity where application_name = 'postkamer-archiver'
+select count(*) from pg_stat_activity where application_name like 'postkamer-archiver %'
     and wait_event_type = 'Lock' and query like $1
 """
 

@@ -19,7 +19,7 @@ DONE = "nothing"
 """Point of a decision that was wholly done when the router died."""
 CRM, OTHER_CRM = "crm", "crm-2"
 REACH_SECONDS = 15.0
-SESSIONS = "select count(*) from pg_stat_activity where application_name = 'postkamer-router'"
+SESSIONS = "select count(*) from pg_stat_activity where application_name like 'postkamer-router %'"
 
 Hold = Callable[[Watch, Witness], AbstractAsyncContextManager[None]]
 
@@ -37,26 +37,29 @@ async def gone(watch: Watch) -> None:
 
 
 @asynccontextmanager
-async def locked(watch: Watch, mode: str) -> AsyncIterator[None]:
+async def locked(watch: Watch, mode: str, table: str = "router.inbox") -> AsyncIterator[None]:
     """Nobody gets at what was decided: not to write it, or not even to read it."""
     connection = await asyncpg.connect(watch.town.database.url)
     try:
-        await connection.execute(f"begin; lock table router.inbox in {mode} mode")
+        await connection.execute(f"begin; lock table {table} in {mode} mode")
         yield
     finally:
         await connection.close()
 
 
-def _unreachable(*names: str) -> Hold:
-    return lambda _, witness: witness.unreachable(*names)
+@asynccontextmanager
+async def _untold(watch: Watch, witness: Witness, *destinations: str) -> AsyncIterator[None]:
+    """These CRMs can be told nothing, and no event for them can wait either."""
+    names = map(topology.destination_queue, destinations)
+    async with witness.unreachable(*names), locked(watch, "exclusive", "router.waiting"):
+        yield
 
 
-_CRM, _OTHER = (topology.destination_queue(name) for name in (CRM, OTHER_CRM))
 HOLDS: dict[str, Hold] = {
     COMMIT: lambda watch, _: locked(watch, "exclusive"),
-    RECORD: _unreachable(topology.ARCHIVE_QUEUE),
-    EVENT: _unreachable(_CRM, _OTHER),
-    ACKNOWLEDGEMENT: _unreachable(_OTHER),
+    RECORD: lambda _, witness: witness.unreachable(topology.ARCHIVE_QUEUE),
+    EVENT: lambda watch, witness: _untold(watch, witness, CRM, OTHER_CRM),
+    ACKNOWLEDGEMENT: lambda watch, witness: _untold(watch, witness, OTHER_CRM),
 }
 """Holds that keep a router from the next step of a batch. It acknowledges when both CRMs were told:
 here one of them is, and the other is not."""

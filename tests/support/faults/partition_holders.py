@@ -34,7 +34,7 @@ begin
     insert into watched.step (process, number) values (current_setting('test.process'), new.number);
     return null;
 end $$;
-create trigger took after insert or update on router.lease
+create trigger took after insert or update of epoch on router.lease
     for each row execute function watched.took();
 create trigger wrote after insert or update on router.conversation
     for each row execute function watched.wrote();

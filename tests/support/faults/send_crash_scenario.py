@@ -19,7 +19,7 @@ from tests.support.faults.message_evidence import Arrivals, arriving, decided
 from tests.support.faults.phones import LATE, SOON, Phones
 from tests.support.observer import BEARER, Watch, until
 
-SESSIONS = "pg_stat_activity where application_name = 'postkamer-deliverer'"
+SESSIONS = "pg_stat_activity where application_name like 'postkamer-deliverer %'"
 IN_FLIGHT = "('queued', 'sending', 'unknown')"
 OVERTAKEN = f"""
 select count(*) from deliverer.ledger b join deliverer.ledger a using (person, number)

@@ -12,8 +12,10 @@ import msgspec
 from aiohttp import web
 
 from deliverer.audit.recorder import attempt_recorder
+from deliverer.crm.condition_store import ConditionStore
 from deliverer.crm.destination_kind import Credentials, ReceiverContext
 from deliverer.crm.replays import Replays
+from deliverer.crm.session import DeliveryTables
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.service import SharedResources, run_destination
@@ -111,10 +113,14 @@ class Post:
             broker_connection(url, "test consumes") as link,
         ):
             settlements = Settlements(self._pool, Publisher(out, topology.ARCHIVE))
-            tables = settlements, Replays(self._pool, clock.new_id()), SidelinedStore(self._pool)
+            tables = DeliveryTables(
+                Replays(self._pool, clock.new_id()),
+                SidelinedStore(self._pool),
+                ConditionStore(self._pool),
+            )
             receivers = ReceiverContext(self._pool, find, departments, HERE, ARCHIVER)
             async with attempt_recorder(Publisher(out, topology.ARCHIVE)) as attempts:
-                shared = SharedResources(link, *tables, receivers, attempts.record)
+                shared = SharedResources(link, settlements, tables, receivers, attempts.record, {})
                 async with run_destination(shared, destination, own):
                     yield
 

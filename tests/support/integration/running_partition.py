@@ -12,6 +12,7 @@ from services import clock
 from services.amqp import topology
 from services.amqp.connection import broker_connection
 from services.amqp.consumer import run_consumer
+from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
 from services.config import loader
 from services.contract import Entry, PartitionBatch, Receipt
@@ -56,6 +57,7 @@ class Standing:
             Store(self._pool),
             Publisher(link, topology.ARCHIVE),
             Publisher(link, topology.DESTINATIONS),
+            PartitionPublisher(link, clock.new_id(), 2),
         )
         await enter(run_consumer(link, QUEUE, FRAMES, self.partition.work))
         return self

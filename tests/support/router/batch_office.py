@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from router.handlers.batch import decide_batch
+from router.handlers.batch import decide_batch, make_outputs
 from router.handlers.units import keyed_hash, parse_units
 from router.model.changes import Changes
 from router.model.work import RoutingContext, WorkUnit
@@ -44,7 +44,8 @@ class Office:
         todo = [unit for entry in entries for unit in parse_units(entry, self.ground)]
         batch = decide_batch(todo, await self.store.load(todo, self.ground), self.ground)
         assert batch.faults == []
-        self.sighted += await self.store.commit(0, self.epoch, batch.new)
+        outputs = make_outputs(batch.new)
+        self.sighted += (await self.store.commit(0, self.epoch, batch.new, outputs)).sightings
         return [(unit, DecisionView(made), changes) for unit, made, changes in batch.to_publish]
 
     def order(self, type: str = "text", **more: Any) -> Command:

@@ -122,7 +122,7 @@ class Router:
         assert self.faulty or not batch.faults, batch.faults
         self.again = batch.duplicates
         for unit, decision, changes in batch.new:
-            self.inbox[unit.key] = unit.entry.id, decision
+            self.inbox[unit.key] = unit.source, decision
             self._keep(changes)
         return batch.to_publish
 

@@ -29,6 +29,7 @@ EXITS = {
     "notice": ("", "notice clear", "notice set x"),
     "number": ("", "number list", "number state x"),
     "parked": ("", "parked list", "parked drop --reason x"),
+    "quarantine": ("", "quarantine list", "quarantine again"),
     "route": (
         "route explain hallo --config good.toml",
         "route explain hallo --config wrong.toml",
@@ -40,8 +41,15 @@ EXITS = {
         "sends list",
         "sends settle x 019ac5d2-7f00-7000-8000-0000000000a1 --saw sent --reason x --by x",
     ),
+    "silence": ("", "silence show", "silence simulate --per-day 0"),
     "status": ("", "", "status x"),
+    "balance": ("", "balance", "balance x"),
     "token": ("", "token list", "token add"),
+    "trace": (
+        "",
+        "trace 019ac5d2-7f00-7000-8000-0000000000a1 --reason x",
+        "trace 019ac5d2-7f00-7000-8000-0000000000a1",
+    ),
     "topology": (
         "topology show --config good.toml",
         "topology show --config wrong.toml",
@@ -133,6 +141,7 @@ def test_json_after_a_double_dash_is_a_word(file: Path) -> None:
         "archive processing",
         "parked list",
         "parked drop --reason x",
+        "quarantine list",
         "route replay",
     ],
 )

@@ -17,12 +17,15 @@ from sandbox import settings as sandbox
 from services.amqp import topology
 from services.config import loader
 from services.config.settings import (
+    ApiSettings,
     ArchiverSettings,
+    ArchiveSettings,
     DelivererSettings,
     GatewaySettings,
     RouterSettings,
     Settings,
     SettingsError,
+    StatusSettings,
     load,
 )
 
@@ -87,6 +90,34 @@ def test_sandbox_gets_the_settings_that_it_needs_and_no_others() -> None:
     assert "POSTKAMER_DATABASE_URL" not in given
 
 
+def test_operator_gets_the_settings_of_every_command_and_exists_only_while_one_runs() -> None:
+    given = environment("operator")
+    for kind in (StatusSettings, ArchiveSettings, ApiSettings, *KINDS.values()):
+        load(kind, given)
+    missing = [
+        name for name in StatusSettings.model_fields if f"POSTKAMER_{name.upper()}" not in given
+    ]
+    assert missing == []
+    asked = {url for _, url in load(StatusSettings, given).ops_urls}
+    assert asked == {
+        f"http://{name}:{kind.model_fields[f'{name}_ops_port'].default}"
+        for name, kind in KINDS.items()
+    }
+    amqp = GIVEN.sub(r"<\1>", SERVICES["operator"]["environment"]["POSTKAMER_AMQP_URL"])
+    assert amqp == f"amqp://operator:<OPERATOR_BROKER_PASSWORD>@rabbitmq/{topology.VHOST}"
+    assert topology.PERMISSIONS["operator"] == ("^$", "^$", "^$")
+    container = SERVICES["operator"]
+    assert (container["profiles"], container["restart"]) == (["operator"], "no")
+    assert not container.keys() & {"ports", "depends_on"}
+
+
+def test_runbook_and_page_name_the_container_of_the_commands() -> None:
+    for page in ("runbook.md", "operators/containers.md"):
+        text = (ROOT / "docs" / page).read_text()
+        assert "deploy/compose.yaml run --rm operator" in text
+        assert "exec sandbox postkamer" not in text
+
+
 @pytest.mark.parametrize("service", KINDS)
 def test_service_has_its_own_broker_user_and_database_role(service: str) -> None:
     given = SERVICES[service]["environment"]
@@ -125,7 +156,7 @@ def test_image_is_built_on_a_pinned_python_with_the_version_of_the_project() -> 
 def test_only_the_gateway_is_published_beyond_this_machine() -> None:
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert ports.pop("gateway") == ["8080:8080"]
-    assert ports.keys() == {"sandbox", "prometheus"}
+    assert ports.keys() == {"sandbox", "prometheus", "grafana"}
     assert all(port.startswith("127.0.0.1:") for listed in ports.values() for port in listed)
 
 
@@ -207,15 +238,15 @@ def test_broker_definitions_hold_every_user_with_its_password(tmp_path: Path) ->
     given = environment("definitions") | {"POSTKAMER_CONFIG": str(inside(tmp_path))}
     written = json.loads(definitions.document(given))
     table = topology.queues(TOWN.partitions, [d.id for d in TOWN.destinations])
-    passwords = {service: f"{service}_broker_password" for service in KINDS}
+    passwords = {name: f"{name}_broker_password" for name in (*KINDS, "operator")}
     assert written == topology.definitions(table, passwords)
-    assert {user["name"] for user in written["users"]} == KINDS.keys()
+    assert {user["name"] for user in written["users"]} == passwords.keys()
 
 
 def test_broker_definitions_name_every_missing_password() -> None:
     with pytest.raises(SettingsError) as raised:
         definitions.passwords({"GATEWAY_BROKER_PASSWORD": "x"})
-    missing = ("ARCHIVER", "DELIVERER", "ROUTER")
+    missing = ("ARCHIVER", "DELIVERER", "OPERATOR", "ROUTER")
     assert raised.value.faults == [f"{name}_BROKER_PASSWORD: is missing" for name in missing]
 
 

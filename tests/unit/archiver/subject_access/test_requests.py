@@ -137,5 +137,12 @@ def test_letter_has_the_text_of_the_decision_and_no_empty_list_of_copies() -> No
     assert COPIES not in letter(decided, (), "", "Gemeente Almelo", TODAY)
 
 
+@pytest.mark.parametrize("decision", ["granted", "partly"])
+def test_letter_does_not_say_that_data_are_erased_which_are_not(decision: str) -> None:
+    asked = msgspec.structs.replace(ASKED, kind="erasure")
+    text = letter(_decided(asked, decision), (), "", "Gemeente Almelo", TODAY)
+    assert "Dat is nog niet gebeurd." in text and "Wij wissen" not in text
+
+
 def test_every_open_state_is_counted() -> None:
     assert {*STATES, "decided"} == set(get_args(deadlines.State))

@@ -6,10 +6,11 @@ from itertools import pairwise
 import msgspec
 import pytest
 
+from deliverer.crm.condition import WORKING
 from deliverer.crm.response_policy import FIRST_WAIT, LONGEST_WAIT
 from deliverer.crm.scheduler import PACE_SECONDS, StartDelivery
 from deliverer.transport.response import Response
-from services import contract, metrics
+from services import clock, contract, metrics
 from services.amqp.consumer import ChannelLost
 from services.contract import Delivery
 from tests.support.deliverer.delivery_harness import (
@@ -54,8 +55,13 @@ async def test_dead_destination_is_probed_ever_later_until_it_answers() -> None:
     task = asyncio.create_task(harness.deliver(*spread(range(24), "abcdefgh")))
     await asyncio.sleep(10)
     assert metric("destination_paused") == 1
+    status = harness.current.status()
+    assert (status.reason, status.window) == ("the destination answered 503", 1)
+    assert status.paused_since
+    assert 8 < (clock.now() - status.paused_since).total_seconds() < 10
     await task
     assert metric("destination_paused") == 0
+    assert harness.current.status().paused_since is None
     moments = [at for at, _ in harness.crm.asked]
     assert len(set(moments[:4])) == 1, "failures together count once"
     assert harness.crm.most == 4
@@ -181,3 +187,22 @@ async def test_destination_with_a_rate_limit_is_kept_to_it_by_one_timer() -> Non
     seconds = harness.crm.asked[-1][0] - began
     assert 9 <= seconds <= 11
     assert ticks < 2 * (seconds / PACE_SECONDS + len(harness.crm.asked))
+
+
+async def test_condition_of_the_destination_is_stored_when_it_changes() -> None:
+    harness = Harness(Crm(fail_for(60, Response(status=401)), seconds=0.1))
+    await harness.deliver(*spread(range(6), "abc"))
+    fails, works = harness.tables.conditions
+    assert (fails.refuses, fails.status, works) == (True, 401, WORKING)
+    harness.open_channel()
+    harness.receive(of(7, "a"), of(8, "b"))
+    await harness.run_for(9)
+    assert harness.tables.conditions[2:] == [WORKING], "an earlier process may have failed"
+
+
+async def test_condition_of_a_destination_that_stays_away_is_stored_once() -> None:
+    harness = Harness(Crm(fail_for(10_000, AWAY)))
+    harness.receive(of(1, "a"), of(2, "b"))
+    await harness.run_for(600)
+    [condition] = harness.tables.conditions
+    assert not condition.works and not condition.refuses and condition.status == 503

@@ -205,6 +205,11 @@ def measured_not_after() -> float | None:
     return metrics.REGISTRY.get_sample_value(name, {"destination": "renewed"})
 
 
+def is_refused() -> float | None:
+    name = "postkamer_destination_certificate_refused"
+    return metrics.REGISTRY.get_sample_value(name, {"destination": "renewed"})
+
+
 def test_renewed_certificate_is_used_only_once_its_files_are_complete(
     authority: Authority, tmp_path: Path
 ) -> None:
@@ -228,10 +233,15 @@ def test_renewed_certificate_is_used_only_once_its_files_are_complete(
         assert not reload()
         write(second.certificate, first.key)
         assert not reload() and not reload()
-        assert measured_not_after() == until
+        assert (measured_not_after(), is_refused()) == (until, 1)
+        write(first.certificate, first.key)
+        assert not reload() and is_refused() == 0, "the files are again those that are used"
+        files[KEY].unlink()
+        assert not reload() and is_refused() == 1, "a key that is gone is seen before a restart"
         write(second.certificate, second.key)
-        assert reload()
+        assert reload() and is_refused() == 0
     assert until and measured_not_after() == pytest.approx(until + 85 * DAY.total_seconds(), abs=60)
     events = [entry["event"] for entry in logs]
-    assert events == ["certificate.ends", "certificate.refused", "certificate.taken"]
+    refused = ["certificate.refused"] * 2
+    assert events == ["certificate.ends", *refused, "certificate.taken"]
     assert logs[1]["reason"].endswith("holds the key of another certificate")

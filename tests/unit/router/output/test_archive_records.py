@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.handlers.batch import archive_records
+from router.handlers.batch import archive_records, make_output, make_outputs
 from router.handlers.dispatch import quarantine_unit
 from router.handlers.units import opaque_unit, parse_items
 from services.contract import Receipt, Record
@@ -38,7 +38,11 @@ def messages_of(number: str, **words: str) -> dict[str, Any]:
 def archive_of(router: Router, *entries: Receipt) -> list[Record]:
     """Records that one batch leaves in the archive."""
     said = router.takes(*entries)
-    return archive_records([(entry, parse_items(entry)) for entry in entries], said, router.again)
+    return archive_records(
+        [(entry, parse_items(entry)) for entry in entries],
+        make_outputs(said).values(),
+        router.again,
+    )
 
 
 class Holes(msgspec.Struct):
@@ -151,7 +155,7 @@ def test_opaque_receipt_is_quarantined_whole_with_the_reason() -> None:
     router, came = Router(), receipt(THREE, name="poison", keys=[BORNE])
     unit = opaque_unit(came, router.ground)
     decision, changes = quarantine_unit(unit, "it crashed", router.ground)
-    envelope, aside = archive_records([(came, None)], [(unit, decision, changes)], [])
+    envelope, aside = archive_records([(came, None)], [make_output(unit, decision)], [])
     assert envelope.raw == aside.raw == came.body
     assert (aside.kind, aside.item_index, aside.receipt) == ("quarantine", None, came.id)
     assert records_of([(unit, decision, changes)]) == [aside]

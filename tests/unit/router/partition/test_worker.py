@@ -1,7 +1,6 @@
 """Work of a partition as far as it needs no broker and no database."""
 
 import asyncio
-from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -16,19 +15,20 @@ from router.handlers.batch import BYTES, ITEMS, split_by_size
 from router.handlers.units import keyed_hash, parse_units
 from router.model.changes import OutgoingStatus
 from router.model.work import RoutingContext, WorkUnit
-from router.partition.batch_gaps import GAPS, PATIENCE, SOURCES, BatchGapDetector
+from router.partition.batch_gaps import GAPS, SOURCES, BatchGapDetector, Gap, GapChanges
 from router.partition.worker import Partition
-from services import clock, contract, metrics
+from router.store.waiting import LineEnd
+from services import contract
 from services.amqp.consumer import ChannelLost
 from services.amqp.incoming_message import IncomingMessage
 from services.contract import Entry, PartitionBatch
+from services.ids import uuid7
 from tests.support.router.commands import command
 from tests.support.router.decisions import decisions
 from tests.support.router.harness import Router, ground
 from tests.support.router.names import NUMBER, OTHER_NUMBER, at, id_of
 from tests.support.router.webhooks import body, change, inbound, outcome, receipt, text
 
-LATE = PATIENCE + timedelta(seconds=1)
 SIZES = st.integers(0, BYTES * 2)
 
 
@@ -138,49 +138,102 @@ def source(n: int) -> UUID:
 @pytest.mark.parametrize(
     ("numbers", "missing"),
     [
-        ([(1, n) for n in (7, 8, 10, 11)], 1),
-        ([(1, n) for n in (7, 8, 10, 11, 9)], 0),  # it came later
-        ([(1, n) for n in (5, 5, 3, 6, 5, 7)], 0),  # seen again, or before the first
-        ([(source, n * source) for n in (0, 1, 2) for source in (1, 2)], 2),  # counted apart
+        ([(1, n) for n in (7, 8, 10, 11)], {9}),
+        ([(1, n) for n in (7, 8, 10, 11, 9)], set()),  # it came later
+        ([(1, n) for n in (5, 5, 3, 6, 5, 7)], set()),  # seen again, or before the first
+        ([(source, n * source) for n in (0, 1, 2) for source in (1, 2)], {1, 3}),  # counted apart
     ],
 )
-def test_batch_number_that_is_skipped_is_missing_after_a_while(
-    numbers: list[tuple[int, int]], missing: int
+def test_batch_number_that_is_skipped_is_missing_until_it_comes(
+    numbers: list[tuple[int, int]], missing: set[int]
 ) -> None:
-    gaps = BatchGapDetector()
+    gaps, stored = BatchGapDetector(), StoredGaps()
     for n, number in numbers:
-        gaps.record(source(n), number, at(0))
-    assert gaps.lasting_gaps(at(0) + PATIENCE) == 0
-    assert gaps.lasting_gaps(at(0) + LATE) == missing
+        gaps.record(source(n), number, at(9))
+        stored.save(gaps.take_changes())
+    assert {number for _, number in stored.gaps} == missing
+    assert gaps.take_changes() is None, "nothing is written without a change"
 
 
 def test_batch_gap_detector_is_bounded() -> None:
-    gaps = BatchGapDetector()
-    gaps.record(source(0), 0, at(0))
+    gaps, stored = BatchGapDetector(), StoredGaps()
+    gaps.record(source(0), 0, at(9))
     for n in range(1, 6):
-        gaps.record(source(0), n * (GAPS - 1), at(n))
-    assert gaps.lasting_gaps(at(9) + LATE) == GAPS
-    gaps.record(source(0), 10**9, at(8))
-    assert gaps.lasting_gaps(at(9) + LATE) == GAPS
+        gaps.record(source(0), n * (GAPS - 1), at(9))
+    gaps.record(source(0), 10**9, at(9))
+    stored.save(gaps.take_changes())
+    assert len(stored.gaps) == GAPS
     for n in range(1, SOURCES + 1):
         gaps.record(source(n), 0, at(9))
-    assert gaps.lasting_gaps(at(9) + LATE) == 0, "the oldest source is forgotten with its gaps"
+    gaps.take_changes()
+    gaps.record(source(0), 10**9 + 7, at(9))  # forgotten: it begins anew
+    changes = gaps.take_changes()
+    assert changes and not changes.opened
 
 
-class Slowly:
-    """An inbox that gives these batches one by one, 10 minutes apart, and then is lost."""
+class NothingWaiting:
+    """A table of waiting events that is empty."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *numbers: int) -> None:
+    async def is_empty(self, partition: int) -> bool:
+        return True
+
+    async def lines(self, partition: int) -> dict[str, LineEnd]:
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("known", "began", "missing"),
+    [
+        (0, 5, {0, 1}),  # it began after the partition was held, so its first two are lost
+        (5, 0, set()),  # it may be as old as the partition's rows go back
+        (None, 5, set()),  # the partition was never held
+    ],
+)
+def test_first_batches_of_a_new_source_are_missing_too(
+    known: int | None, began: int, missing: set[int]
+) -> None:
+    rows = [] if known is None else [(uuid7(at(known), b"x" * 10), 7)]
+    gaps = BatchGapDetector(rows)
+    gaps.record(uuid7(at(began), b"y" * 10), 2, at(9))
+    changes = gaps.take_changes()
+    assert changes and {number for _, number in changes.opened} == missing
+
+
+class StoredGaps:
+    """The rows of `router.source` and `router.gap`, of one partition."""
+
+    waiting = NothingWaiting()
+
+    def __init__(self) -> None:
+        self.next: dict[UUID, int] = {}
+        self.gaps: set[Gap] = set()
+
+    def save(self, changes: GapChanges | None) -> None:
+        if changes:
+            self.next |= changes.next
+            self.gaps = (self.gaps | changes.opened) - changes.closed
+
+    async def take_epoch(self, partition: int) -> int:
+        return 1
+
+    async def load_gaps(self, partition: int) -> tuple[list[Gap], list[Gap]]:
+        return list(self.next.items()), list(self.gaps)
+
+    async def save_gaps(self, partition: int, epoch: int, gaps: Any) -> None:
+        self.save(GapChanges(*gaps))
+
+
+class BatchesInbox:
+    """An inbox that gives the batches of these numbers one by one, and then is lost."""
+
+    def __init__(self, *numbers: int) -> None:
         self.lost = asyncio.Event()
         self._numbers = iter(numbers)
-        self._time = at(0)
-        monkeypatch.setattr(clock, "now", lambda: self._time)
 
     async def take(self, limit: int) -> list[IncomingMessage]:
         number = next(self._numbers, None)
         if number is None:
             raise ChannelLost
-        self._time += LATE
         body = contract.encode(PartitionBatch(source=source(1), number=number, entries=[]))
         name = contract.PARTITION_BATCH
         return [IncomingMessage(type=name, body=body, delivery_tag=1, delivery_count=0)]
@@ -188,27 +241,27 @@ class Slowly:
     async def ack_all(self, taken: list[IncomingMessage]) -> None: ...
 
 
-class Epochs:
-    async def take_epoch(self, partition: int) -> int:
-        return 1
-
-
 @pytest.mark.parametrize(
-    ("holds", "missing"), [([[0, 1], [50, 51]], 0), ([[0, 1], [50, 52, 53]], 1), ([[0, 3, 4]], 2)]
+    ("holds", "missing"),
+    [
+        ([[0, 1], [2, 3]], set()),
+        ([[0, 1], [3, 4]], {2}),  # it went missing as the partition changed hands
+        ([[0, 1], [3], [2]], set()),
+        ([[0, 3, 4]], {1, 2}),
+    ],
 )
-async def test_batches_taken_by_another_router_are_not_missing(
-    monkeypatch: pytest.MonkeyPatch, holds: list[list[int]], missing: int
+async def test_next_router_of_a_partition_knows_which_batches_came(
+    holds: list[list[int]], missing: set[int]
 ) -> None:
     nothing: Any = None
-    store: Any = Epochs()
+    stored = StoredGaps()
+    store: Any = stored
 
     async def current() -> RoutingContext:
         return ground()
 
-    work = Partition(77, current, store, nothing, nothing).work
     for numbers in holds:
-        inbox: Any = Slowly(monkeypatch, *numbers)
+        inbox: Any = BatchesInbox(*numbers)
         with pytest.raises(ChannelLost):
-            await work(inbox)
-    metric = "postkamer_batches_missing"
-    assert metrics.REGISTRY.get_sample_value(metric, {"partition": "77"}) == missing
+            await Partition(0, current, store, nothing, nothing, nothing).work(inbox)
+    assert {number for _, number in stored.gaps} == missing

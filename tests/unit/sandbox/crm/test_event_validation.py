@@ -6,6 +6,7 @@ import pytest
 
 from sandbox.crm import event_validation
 from sandbox.crm.event_validation import Event
+from services.event_types import DESTINATION_STATE_CHANGED
 
 SECRET = b"secret"
 EVENT: dict[str, Any] = {
@@ -60,6 +61,12 @@ def test_an_event_is_read_with_its_sequence_and_conversation() -> None:
     assert event_validation.read_event(raw) == Event("e1", EVENT["type"], 17, "c1", raw)
     raw = json.dumps({k: v for k, v in EVENT.items() if "sequence" not in k}).encode()
     assert event_validation.read_event(raw) == Event("e1", EVENT["type"], -1, "c1", raw)
+
+
+def test_an_event_about_a_destination_has_no_conversation() -> None:
+    changed = {"type": DESTINATION_STATE_CHANGED, "data": {"destination": "crm"}}
+    found = event_validation.read_event(json.dumps(EVENT | changed).encode())
+    assert isinstance(found, Event) and found.conversation == ""
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import pytest
 from sandbox.crm import inbox
 from sandbox.crm.event_validation import Event
 from sandbox.crm.inbox import Inbox
-from services.event_types import CARE_ALARM
+from services.event_types import CARE_ALARM, DESTINATION_STATE_CHANGED
 
 
 def add(box: Inbox, *events: tuple[str, int, str]) -> list[bool]:
@@ -34,10 +34,11 @@ def test_disorder_is_counted_for_first_arrivals_within_a_conversation() -> None:
     assert box.summary()["orderViolations"] == 0
 
 
-def test_a_care_alarm_has_no_order_with_other_events() -> None:
+@pytest.mark.parametrize("type", [CARE_ALARM, DESTINATION_STATE_CHANGED])
+def test_an_alarm_and_a_notice_have_no_order_with_other_events(type: str) -> None:
     box = Inbox()
     add(box, ("a", 3, "c"))
-    box.add(Event("b", CARE_ALARM, 1, "c", b"{}"))
+    box.add(Event("b", type, 1, "c", b"{}"))
     add(box, ("c", 4, "c"))
     assert box.summary()["orderViolations"] == 0
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.amqp.consumer import IDLE_SECONDS, Inbox, _suspicion
+from services.amqp.consumer import IDLE_SECONDS, DrainWatch, Inbox, _suspicion
 
 NOW = 1000.0
 LONG = IDLE_SECONDS + 1
@@ -32,6 +32,29 @@ def test_watchdog_doubts_a_consumer_that_is_absent_or_idle(
 ) -> None:
     channel: Any = None
     inbox = Inbox(channel)
-    inbox.unacked, inbox.opened = unacked, NOW - LONG
+    inbox._unacked, inbox.opened = set(range(unacked)), NOW - LONG
     inbox.last_delivery = None if quiet_seconds is None else NOW - quiet_seconds
     assert _suspicion(inbox, ready, consumers, NOW) == reason
+
+
+@pytest.mark.parametrize(
+    ("checks", "drained_at"),
+    [
+        ([(1, True, 0, set())], None),  # a delivery may be on its way to us
+        ([(1, True, 0, set()), (2, True, 0, set())], 1),
+        ([(1, True, 0, set()), (2, True, 3, {1, 2, 3})], None),  # these may be of before
+        ([(1, True, 0, set()), (2, True, 3, {2}), (3, False, 9, {5, 9})], 1),  # and later ones not
+        ([(1, True, 0, set()), (2, True, 3, {2}), (3, True, 9, {2, 9})], None),
+        ([(1, False, 0, set()), (2, False, 3, set())], None),
+        ([(n, True, 9 * n, {9 * n}) for n in range(1, 6)], 3),  # it is never idle
+    ],
+)
+def test_queue_was_drained_at_a_check_once_all_of_then_is_acknowledged(
+    checks: list[tuple[float, bool, int, set[int]]], drained_at: float | None
+) -> None:
+    channel: Any = None
+    watch, inbox = DrainWatch(), Inbox(channel)
+    for at, is_empty, last_tag, unacked in checks:
+        inbox.last_tag, inbox._unacked = last_tag, unacked
+        watch.check(at, inbox, is_empty=is_empty)
+    assert watch.drained_at == drained_at

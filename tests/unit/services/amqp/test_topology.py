@@ -28,12 +28,14 @@ PUBLISHES = {
     "router": {"partitions", "destinations", "archive"},
     "deliverer": {"partitions", "archive"},
     "archiver": {"partitions"},
+    "operator": set[str](),
 }
 CONSUMES = {
     "gateway": set[str](),
     "router": {partition_queue(n) for n in range(3)},
     "deliverer": {destination_queue("crm"), destination_queue("open-klant")},
     "archiver": {"archiver.records"},
+    "operator": set[str](),
 }
 EVERYTHING = {*NAMES, *topology.EXCHANGES, "amq.default", "", "router.partition", "other"}
 

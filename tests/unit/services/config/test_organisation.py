@@ -11,7 +11,7 @@ from services.config.organisation import (
     CloudEventsDestination,
     Destination,
     MailDestination,
-    alarm_kinds,
+    kinds_where,
 )
 from tests.support.cli.command_line import TOML
 
@@ -100,7 +100,8 @@ class Pager(Destination):
 
 def test_class_of_a_destination_says_that_it_is_for_alarms_only() -> None:
     kinds = CloudEventsDestination | MailDestination | Pager
-    assert alarm_kinds(Annotated[kinds, Field(discriminator="kind")]) == {"mail", "pager"}
+    union = Annotated[kinds, Field(discriminator="kind")]
+    assert kinds_where(union, lambda kind: kind.alarms_only) == {"mail", "pager"}
     assert {"mail"} == ALARM_KINDS
 
 
@@ -111,6 +112,27 @@ def test_department_has_no_destination_that_is_for_alarms_only() -> None:
         parse(toml, "p.toml")
     faults = [fault.what for fault in raised.value.faults if fault.where.endswith(".destination")]
     assert set(faults) == {"mail is for alarms alone"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "owner", "fault"),
+    [
+        ("cloudevents", "beheer", ""),
+        ("cloudevents", "crm", "'crm' cannot be its own owner"),
+        ("cloudevents", "beheerr", "there is no destination 'beheerr'"),
+        ("openklant", "beheer", "'beheer' is of kind openklant, which takes no notices for owners"),
+    ],
+)
+def test_owner_is_another_destination_that_takes_notices(kind: str, owner: str, fault: str) -> None:
+    beheer = f'\n[[destinations]]\nid = "beheer"\nkind = "{kind}"\nurl = "https://beheer.example"\n'
+    toml = town(f'owners = ["{owner}"]\n') + beheer
+    if not fault:
+        assert parse(toml, "p.toml").destinations[0].owners == ("beheer",)
+        return
+    with pytest.raises(ConfigError) as raised:
+        parse(toml, "p.toml")
+    [found] = raised.value.faults
+    assert found.what.startswith(fault) and found.where.startswith("destinations.0.owners")
 
 
 @pytest.mark.parametrize(

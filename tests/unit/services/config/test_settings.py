@@ -93,6 +93,7 @@ WRONG: list[tuple[list[type[Settings]], str, str, list[str]]] = [
      ["hunter2", "crm:", ":hunter2", " ,", "crm:hunter2,hunter3"]),
     ([RouterSettings], "ARCHIVE_KEY", "",
      ["hunter2", "hünter2", base64.b64encode(b"hunter2").decode(), KEY + KEY]),
+    ([DelivererSettings], "WEBHOOK_URL", "", ["hunter2", "https://u:hunter2@door", "ftp://hunter2"]),
     ([DelivererSettings], "META_GRAPH_URL", "", ["hunter2", "https://hunter2 x"]),
     (KINDS, "AMQP_URL", AMQP, [
         "hunter2",
@@ -147,6 +148,7 @@ def test_wrong_setting_is_named_and_never_quoted(
         ("OBJECT_STORE", "file:///srv/met%20spatie"),
         ("OBJECT_STORE", "s3://bucket"),
         ("OBJECT_STORE", "s3://b.u-c/a/b"),
+        ("WEBHOOK_URL", "https://postkamer.almelo.example:8443/webhooks/whatsapp"),
         ("SCANNER_URL", "tcp://clamd:3310"),
         ("SCANNER_URL", "unix:///run/clamav/clamd.sock"),
         ("AMQP_URL", "amqps://u:p@mq1:5671/postkamer, amqps://u:p@[::1]/postkamer,"),

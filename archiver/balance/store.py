@@ -1,0 +1,112 @@
+"""The sheet of the balance in PostgreSQL: read it, and accept what is missing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from archiver.balance.sheet import BATCH, EQUATIONS, Count, Missing, Sheet, build_lines
+from services.postgres.database import Connection, Pool
+
+LISTED = 100
+"""Missing things that a sheet lists: enough to see what they have in common."""
+ALL = "all"
+"""Word for everything that is missing, in place of ids."""
+GAP_SECONDS = 600
+"""Time that a batch may be late: it is delivered again after its connection broke."""
+
+
+async def load_sheet(pool: Pool, listed: int = LISTED) -> Sheet:
+    """Load the sheet as the last round left it."""
+    async with (
+        pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        progress = await connection.fetchrow("select begun_at, round_at from balance.progress")
+        ended = await connection.fetch("select equation, subject, part, count from balance.total")
+        open = await connection.fetch(_OPEN)
+        missing = await connection.fetch(_MISSING, GAP_SECONDS, listed)
+        counts = await connection.fetch(_COUNTS, GAP_SECONDS)
+    assert progress
+    return Sheet(
+        begun_at=progress["begun_at"],
+        round_at=progress["round_at"],
+        lines=[*build_lines((Count(*row) for row in ended), (Count(*row) for row in open))],
+        missing=[Missing(**row) for row in missing],
+        missing_counts=dict.fromkeys(MISSABLE, 0)
+        | {row["equation"]: row["count"] for row in counts},
+    )
+
+
+async def count_gaps(pool: Pool) -> dict[int, int]:
+    """Return the number of batches that are missing for longer than GAP_SECONDS, by partition."""
+    rows: list[Any] = await pool.fetch(_GAPS, GAP_SECONDS)
+    return {row["partition"]: row["count"] for row in rows}
+
+
+async def accept_missing(connection: Connection, ids: Sequence[str]) -> int:
+    """Take these off the sheet, or with ALL everything that is missing now, because a person looked
+    into it. Return their number. The role must be that of the tables' owner."""
+    accepted: int = await connection.fetchval(_ACCEPT, ALL in ids, [id.lower() for id in ids])
+    return accepted
+
+
+async def begin_anew(connection: Connection) -> None:
+    """Begin the balance here and now, after a restore into another cluster.
+
+    The role must be that of the tables' owner.
+    """
+    for statement in _BEGIN_ANEW:
+        await connection.execute(statement)
+
+
+MISSABLE = ("receipt", *(equation.name for equation in EQUATIONS), BATCH)
+
+_OPEN = """
+select equation, subject, part, count(*) as count from balance.open
+where equation <> 'receipt' group by 1, 2, 3
+"""
+
+_LOST = f"""
+select equation, id::text as id, subject, began_at as since from balance.open
+where part = 'missing'
+union all
+select '{BATCH}', source || ':' || number, partition::text, since from router.gap
+where accepted_at is null and since < now() - make_interval(secs => $1)
+"""
+
+_MISSING = f"{_LOST} order by since, id limit $2"
+_COUNTS = f"select equation, count(*) as count from ({_LOST}) lost group by 1"
+
+_GAPS = """
+select partition, count(*) as count from router.gap
+where accepted_at is null and since < now() - make_interval(secs => $1) group by 1
+"""
+
+_ACCEPT = """
+with accepted as (
+    delete from balance.open where part = 'missing' and ($1 or id::text = any($2::text[]))
+    returning equation, subject
+), gap as (
+    update router.gap set accepted_at = now()
+    where accepted_at is null and ($1 or source || ':' || number = any($2::text[]))
+    returning partition
+), summed as (
+    insert into balance.total as t (equation, subject, part, count)
+    select equation, subject, 'accepted', count(*) from accepted
+    where equation <> 'receipt' group by 1, 2
+    on conflict (equation, subject, part) do update set count = t.count + excluded.count
+)
+select (select count(*) from accepted) + (select count(*) from gap)
+"""
+
+# Decisions of the other cluster may have numbers that are yet to come here.
+_BEGIN_ANEW = (
+    "update router.inbox set xact = null where xact >= pg_current_xact_id()::text::bigint",
+    "update router.lease set published = 0",
+    "truncate balance.total, balance.open, balance.consumer",
+    """
+    update balance.progress set begun_at = now(), round_at = null,
+        decided = pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+        recorded = (select size from archiver.head),
+        cluster = (select system_identifier from pg_control_system())
+    """,
+)

@@ -1,0 +1,117 @@
+"""`postkamer balance`: does everything that was decided have an end, or a place where it waits?"""
+
+from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
+
+import click
+
+from archiver.balance.round import OtherCluster, run_rounds
+from archiver.balance.sheet import EQUATIONS, Line, Sheet
+from archiver.balance.store import accept_missing, begin_anew, load_sheet
+from cli.support.audit import Operation, parse_reason, run_audited
+from cli.support.database import with_database
+from cli.support.options import json_option
+from cli.support.output import CommandRefused, count, fail, format_table, print_result
+from services.postgres.database import Connection, Pool
+
+TITLES = {equation.name: equation for equation in EQUATIONS}
+NO_SUBJECT = "(none)"
+NOT_MISSING = "nothing is missing under this id"
+RESTORED = (
+    "the database was restored from another cluster, so the balance stands still: "
+    "postkamer balance --begin --reason ..."
+)
+
+
+@click.command("balance")
+@click.option(
+    "--accept",
+    multiple=True,
+    metavar="ID",
+    help="Take ID off the alarm, because a person looked into it; `all`: everything missing now.",
+)
+@click.option(
+    "--begin", is_flag=True, help="Begin anew, after the database was restored elsewhere."
+)
+@click.option("--reason", help="The reason to accept or begin; archived. Without personal data.")
+@json_option
+def command(accept: tuple[str, ...], begin: bool, reason: str | None, as_json: bool) -> None:
+    """Show whether all that was decided has an end or waits.
+
+    By number and destination, with the ids of what is missing. The archiver compares every half
+    minute; this runs a comparison of its own first. What is accepted stays on the balance as such.
+    The exit code is 1 if anything is missing or does not add up. Needs POSTKAMER_DATABASE_URL, as
+    its owner.
+    """
+    if bool(accept or begin) != (reason is not None):
+        fail("--reason belongs to --accept or --begin", 2)
+    if accept or begin:
+        _change(accept, begin, parse_reason(reason))
+
+    async def work(pool: Pool) -> Sheet:
+        try:
+            await run_rounds(pool)
+        except OtherCluster:
+            raise CommandRefused(RESTORED) from None
+        return await load_sheet(pool)
+
+    sheet = with_database("balance", work)
+    print_result(sheet, format_sheet(sheet), as_json=as_json)
+    if not sheet.is_closed:
+        raise SystemExit(1)
+
+
+def _change(accept: tuple[str, ...], begin: bool, reason: str) -> None:
+    async def change(connection: Connection) -> tuple[None, Operation]:
+        if begin:
+            await begin_anew(connection)
+            return None, Operation(what="balance begin", data={"why": reason})
+        accepted = await accept_missing(connection, accept)
+        if not accepted:
+            raise CommandRefused(NOT_MISSING)
+        data = {"why": reason, "ids": accept, "accepted": accepted}
+        return None, Operation(what="balance accept", data=data)
+
+    run_audited("balance", change)
+
+
+def format_sheet(sheet: Sheet) -> Iterator[str]:
+    """Yield a table for each equation, then what is missing."""
+    for name, lines in groupby(sheet.lines, attrgetter("equation")):
+        yield from format_table([*_rows(name, [*lines])], left=1)
+        yield ""
+    missing = sum(sheet.missing_counts.values())
+    for each in sheet.missing:
+        place = each.subject or NO_SUBJECT
+        yield f"missing  {each.equation}  {each.id}  {place}  since {each.since:%Y-%m-%d %H:%M:%S}Z"
+    if missing > len(sheet.missing):
+        yield f"and {missing - len(sheet.missing):,} more"
+    yield _verdict(sheet, missing)
+
+
+def _rows(name: str, lines: list[Line]) -> Iterator[list[str]]:
+    """Yield the rows of one equation, without the parts that are 0 everywhere, and their total."""
+    equation = TITLES[name]
+    parts = [part for part in equation.parts if any(line.parts[part] for line in lines)]
+    yield [f"{equation.title} by {equation.subject}", equation.whole, *parts]
+    for line in lines:
+        yield [
+            line.subject or NO_SUBJECT,
+            f"{line.whole:,}",
+            *(f"{line.parts[p]:,}" for p in parts),
+        ]
+    if len(lines) > 1:
+        whole = sum(line.whole for line in lines)
+        sums = (sum(line.parts[part] for line in lines) for part in parts)
+        yield ["in total", f"{whole:,}", *(f"{each:,}" for each in sums)]
+
+
+def _verdict(sheet: Sheet, missing: int) -> str:
+    since = f"since {sheet.begun_at:%Y-%m-%d %H:%M}Z"
+    if missing:
+        return f"{count(missing, 'thing is|things are')} missing {since}: see docs/runbook.md"
+    if wrong := [line for line in sheet.lines if line.difference]:
+        names = ", ".join(f"{each.equation} of {each.subject or NO_SUBJECT}" for each in wrong)
+        return f"The sums do not add up: {names}. The tables of the balance were changed."
+    return f"The balance closes {since}."

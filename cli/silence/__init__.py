@@ -1,0 +1,1 @@
+"""`postkamer silence`: numbers that have fallen silent, and the simulation of the rule."""

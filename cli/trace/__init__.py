@@ -1,0 +1,1 @@
+"""`postkamer trace`: the way of one message, event or command through the mailroom."""

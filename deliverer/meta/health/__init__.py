@@ -1,0 +1,1 @@
+"""Health of our numbers at Meta or a BSP, looked at every hour."""

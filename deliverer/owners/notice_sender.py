@@ -1,0 +1,117 @@
+"""Tells owners: decides every few seconds what is new, and sends what is due.
+
+It runs beside the deliveries and shares nothing with them but the pool and the receivers: no
+failure here ends the deliverer. Every process decides and sends; the store gives each notice to
+one.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+
+import structlog
+
+from deliverer.crm.attempt import Receiver
+from deliverer.crm.response_policy import Verdict
+from deliverer.owners.notice_delivery import OpenNotice, next_attempt, notice_delivery
+from deliverer.owners.notice_store import NoticeStore
+from deliverer.transport.response import Response
+from services import clock, metrics
+from services.postgres.database import retry_while_unavailable
+from services.tasks import background_task
+
+POLL_SECONDS = 5.0
+Work = Callable[[], Awaitable[None]]
+OUTCOMES = ("sent", "failed", "given_up")
+
+log = structlog.get_logger()
+
+
+class OwnedDestination(NamedTuple):
+    id: str
+    owners: Sequence[str]
+    """Destinations that get the notices."""
+    tenant: str
+    """Municipality in the source of the events."""
+    certificate_ends: Callable[[], datetime | None]
+    """Returns the end of our client certificate; None without one."""
+
+
+class OwnerNotices:
+    def __init__(
+        self,
+        store: NoticeStore,
+        destinations: Sequence[OwnedDestination],
+        receivers: Mapping[str, Receiver],
+    ) -> None:
+        self._store, self._destinations, self._receivers = store, destinations, receivers
+        self._owners = sorted({owner for each in destinations for owner in each.owners})
+        self._tenants = {each.id: each.tenant for each in destinations}
+        for each in destinations:
+            for outcome in OUTCOMES:
+                metrics.owner_notices.labels(each.id, outcome)
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[list["asyncio.Task[None]"]]:
+        """Run a task that decides, and one for each owner: a mail server that does not answer
+        delays no other owner. None run if no
+        destination has an owner."""
+        works: list[Work] = [partial(self.send_open, owner) for owner in self._owners]
+        if works:
+            works.append(self.decide_all)
+        async with AsyncExitStack() as stack:
+            enter = stack.enter_async_context
+            yield [await enter(background_task(_repeat(work))) for work in works]
+
+    async def decide_all(self) -> None:
+        """Write what is new of each destination, and show how long owners were not reached."""
+        for each in self._destinations:
+            now = clock.now()
+            ends = each.certificate_ends()
+            for notice in await self._store.decide(each.id, each.owners, ends, now):
+                log.info("owner.notice", destination=each.id, what=notice.state)
+        await self._store.forget(clock.now())
+        oldest, now = await self._store.oldest_open(self._owners), clock.now()
+        for each in self._destinations:
+            seconds = (now - oldest.get(each.id, now)).total_seconds()
+            metrics.owner_unreached.labels(each.id).set(seconds)
+
+    async def send_open(self, owner: str) -> None:
+        """Send the notices for one owner that are due."""
+        while notice := await self._store.claim(owner, clock.now()):
+            receiver = self._receivers[owner]
+            event = notice_delivery(notice, self._tenants.get(notice.destination, ""))
+            answer = await receiver.deliver(event)
+            await self._store_result(owner, notice, answer, receiver.judge(answer))
+
+    async def _store_result(
+        self, owner: str, notice: OpenNotice, answer: Response, verdict: Verdict
+    ) -> None:
+        now = clock.now()
+        due_at = next_attempt(notice, now)
+        if verdict.outcome == "settled":
+            outcome = "sent"
+            await self._store.end(notice.id, outcome, answer.status, "", now)
+        elif due_at is None:
+            outcome = "given_up"
+            await self._store.end(notice.id, outcome, answer.status, verdict.reason, now)
+        else:
+            outcome = "failed"
+            await self._store.put_off(notice.id, answer.status, verdict.reason, due_at)
+        metrics.owner_notices.labels(notice.destination, outcome).inc()
+        if outcome != "sent":
+            log.warning("owner.unreached", destination=notice.destination, where=owner,
+                        what=outcome, status=answer.status, reason=verdict.reason)  # fmt: skip
+
+
+async def _repeat(work: Work) -> None:
+    """Do this every few seconds; log a failure, whatever it is, and go on."""
+    while True:
+        try:
+            await retry_while_unavailable(work, "owner notices")
+        except Exception as error:
+            log.error("owner.failed", exc_info=error)
+        await asyncio.sleep(POLL_SECONDS)

@@ -1,0 +1,1 @@
+"""Dashboards for Grafana, from tables: `today` for the manager, `delivery` for the operator."""

@@ -1,0 +1,269 @@
+"""The balance on real tables: decisions are followed to their end, and what is gone is named."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from archiver.balance.round import OtherCluster, RoundResult, run_round
+from archiver.balance.sheet import Sheet
+from archiver.balance.store import count_gaps, load_sheet
+from cli.main import main
+from services import clock
+from services.postgres.database import Pool, connection_pool
+from tests.support.archiver.commands import OPERATOR
+from tests.support.archiver.desk import ANNA, BERT, Desk
+from tests.support.router.batch_office import NUMBER
+
+SETTLE = """
+insert into deliverer.delivery (destination, event, conversation, state, attempts, status, at,
+    tenant)
+select unnest(destinations), unnest(events), 'x', $1, 1, 200, now(), 'almelo' from router.inbox
+on conflict (destination, event) do update set state = excluded.state
+"""
+PUBLISH = "update router.lease set published = (select max(xact) from router.inbox)"
+AGE = "update balance.open set began_at = began_at - interval '2 hours'"
+DRAIN = """
+insert into balance.consumer (queue, instance, drained_at)
+select queue, '00000000-0000-7000-8000-000000000001', now() from (
+    select 'deliverer.destination.' || unnest(destinations) as queue from router.inbox
+    union select 'archiver.records') q
+on conflict (queue, instance) do update set drained_at = excluded.drained_at
+"""
+
+
+class Office:
+    """A desk at which citizens write, and the balance of it."""
+
+    def __init__(self, desk: Desk, pool: Pool, archiver: Pool) -> None:
+        """`archiver` has the rights of that service, and no others."""
+        self.desk, self.pool, self.archiver = desk, pool, archiver
+
+    async def round(self) -> RoundResult:
+        result = await run_round(self.archiver)
+        assert result
+        return result
+
+    async def sheet(self) -> Sheet:
+        await self.round()
+        assert await count_gaps(self.archiver) in ({}, {1: 1})
+        return await load_sheet(self.archiver)
+
+    async def parts(self, equation: str) -> dict[str, int]:
+        """Parts of one equation that are not 0, over all subjects, with the whole."""
+        counts: dict[str, int] = {}
+        for line in (await self.sheet()).lines:
+            if line.equation == equation:
+                assert line.difference == 0
+                for part, count in ({"whole": line.whole} | line.parts).items():
+                    counts[part] = counts.get(part, 0) + count
+        return {part: count for part, count in counts.items() if count}
+
+    async def is_drained(self) -> None:
+        """Everything is published, and every queue was drained since."""
+        await self.pool.execute(PUBLISH)
+        await self.round()
+        await self.pool.execute(DRAIN)
+
+    async def missing(self) -> list[tuple[str, str]]:
+        return [(each.equation, each.id) for each in (await self.sheet()).missing]
+
+
+@pytest.fixture
+async def office(desk: Desk, pool: Pool, empty: str) -> AsyncIterator[Office]:
+    await desk.heard((ANNA, "er ligt afval"), (BERT, "mijn paspoort is verlopen"))
+    async with connection_pool(f"{empty}?role=postkamer_archiver", "test", 2) as archiver:
+        yield Office(desk, pool, archiver)
+
+
+async def test_everything_decided_is_followed_until_its_end(office: Office) -> None:
+    assert await office.parts("item") == {"whole": 2, "decided": 2}
+    record = await office.parts("record")
+    assert record == {"whole": record["whole"], "recorded": record["whole"]}
+    begun = (await office.parts("delivery"))["whole"]
+    assert await office.parts("delivery") == {"whole": begun, "under way": begun}
+    for state, part in (("aside", "aside"), ("parked", "parked"), ("settled", "settled")):
+        await office.pool.execute(SETTLE, state)
+        assert await office.parts("delivery") == {"whole": begun, part: begun}
+    assert await office.pool.fetchval("select count(*) from balance.open") == 0
+    assert (await office.sheet()).is_closed
+
+
+async def test_repeat_of_meta_counts_as_repeated(office: Office) -> None:
+    conversation = await office.pool.fetchval("select min(id) from router.conversation")
+    came = {"receipt": clock.new_id(), "item_index": 0}
+    await office.desk.add("segment", conversation, {}, **came)
+    assert await office.parts("item") == {"whole": 3, "decided": 2, "repeated": 1}
+
+
+async def test_delivery_is_missing_only_after_its_queue_was_drained(office: Office) -> None:
+    assert await office.missing() == []
+    await office.pool.execute(DRAIN)  # drained, but the router has not published it yet
+    assert await office.missing() == []
+    await office.is_drained()
+    begun = (await office.parts("delivery"))["whole"]
+    missing = await office.missing()
+    assert len(missing) == begun and {equation for equation, _ in missing} == {"delivery"}
+    await office.pool.execute("update balance.consumer set drained_at = null")  # a restart
+    assert len(await office.missing()) == begun
+    await office.pool.execute(SETTLE, "settled")  # it turns up
+    assert await office.missing() == []
+
+
+async def test_record_that_was_deleted_by_hand_is_named(office: Office) -> None:
+    [record] = await office.pool.fetch("select record from router.inbox limit 1")
+    await office.pool.execute("delete from archiver.entry where id = $1", record["record"])
+    await office.is_drained()
+    assert ("record", str(record["record"])) in await office.missing()
+
+
+async def test_decision_that_was_deleted_by_hand_is_named(office: Office) -> None:
+    [gone] = await office.pool.fetch(
+        "delete from router.inbox where key = (select key from router.inbox limit 1)"
+        " returning record"
+    )
+    assert await office.missing() == []  # a router of an older version may have decided it
+    await office.pool.execute(AGE)
+    assert await office.missing() == [("item", str(gone["record"]))]
+    assert (await office.sheet()).missing_counts["item"] == 1
+
+
+async def test_send_without_its_line_in_the_ledger_is_named(office: Office) -> None:
+    conversation = await office.pool.fetchval("select min(id) from router.conversation")
+    command = office.desk.office.order(conversation=conversation)
+    await office.desk.takes(command)
+    assert await office.parts("send") == {"whole": 1, "waiting": 1}
+    await office.pool.execute("delete from deliverer.ledger where id = $1", command.id)
+    assert await office.missing() == [("send", str(command.id))]
+
+
+async def test_item_that_no_copy_of_its_body_brought_is_named(office: Office, pool: Pool) -> None:
+    receipt = await pool.fetchval("delete from archiver.entry where item = 0 returning receipt")
+    await pool.execute("update balance.progress set begun_at = now() + interval '1 hour'")
+    await office.round()
+    await pool.execute(AGE)
+    assert ("receipt", str(receipt)) in await office.missing()
+
+
+async def test_missing_batch_is_named_after_ten_minutes(office: Office, pool: Pool) -> None:
+    source = UUID(int=7)
+    await pool.execute(
+        "insert into router.gap (partition, source, number) values (1, $1, 5)", source
+    )
+    assert await office.missing() == []
+    await pool.execute("update router.gap set since = now() - interval '11 minutes'")
+    assert await office.missing() == [("batch", f"{source}:5")]
+
+
+async def test_round_does_not_look_at_rows_of_a_running_transaction(
+    office: Office, pool: Pool
+) -> None:
+    before = await office.parts("item")
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("create temporary table busy () on commit drop")
+        await office.desk.heard((ANNA, "en nog iets"))
+        assert await office.parts("item") == before
+    after = await office.parts("item")
+    assert after["whole"] == before["whole"] + 1
+
+
+def run(url: str, *arguments: str, code: int = 0) -> Any:
+    env = {"POSTKAMER_DATABASE_URL": url, "POSTKAMER_OPERATOR": OPERATOR}
+    result = CliRunner().invoke(main, ["balance", *arguments], env=env)
+    assert result.exit_code == code, result.output
+    return result
+
+
+async def test_command_names_what_is_missing_until_it_is_accepted(
+    office: Office, pool: Pool, empty: str
+) -> None:
+    conversation = await pool.fetchval("select min(id) from router.conversation")
+    command = office.desk.office.order(conversation=conversation)
+    await office.desk.takes(command)
+    await pool.execute("delete from deliverer.ledger where id = $1", command.id)
+    shown = await asyncio.to_thread(run, empty, code=1)
+    assert f"missing  send  {command.id}  {NUMBER}" in shown.stdout
+    sheet = msgspec.json.decode((await asyncio.to_thread(run, empty, "--json", code=1)).stdout)
+    assert sheet["missing_counts"]["send"] == 1
+    accepted = await asyncio.to_thread(
+        run, empty, "--accept", str(command.id), "--reason", "test van 29 november"
+    )
+    assert "The balance closes" in accepted.stdout and "accepted" in accepted.stdout
+    again = await asyncio.to_thread(
+        run, empty, "--accept", str(command.id), "--reason", "x", code=1
+    )
+    assert "nothing is missing under this id" in again.stderr
+    assert await pool.fetchval("select what from access.operation") == "balance accept"
+
+
+async def test_decisions_of_an_older_router_are_not_compared(office: Office, pool: Pool) -> None:
+    await pool.execute(
+        "update router.inbox set record = null, is_item = false, records = '{}', events = '{}',"
+        " destinations = '{}', send = null"
+    )
+    await office.round()
+    await pool.execute(AGE)
+    assert await office.missing() == [] and (await office.sheet()).lines == []
+    await office.desk.heard((ANNA, "na de upgrade"))
+    assert (await office.sheet()).is_closed
+
+
+async def test_body_of_a_webhook_is_followed_into_the_record(office: Office, pool: Pool) -> None:
+    receipt = await pool.fetchval("delete from archiver.entry where kind = 'receipt' returning id")
+    await office.is_drained()
+    assert ("record", str(receipt)) in await office.missing()
+
+
+async def test_open_transaction_makes_the_balance_late_and_no_busier(
+    office: Office, pool: Pool
+) -> None:
+    assert (await office.sheet()).round_at
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("create temporary table busy () on commit drop")
+        await office.desk.heard((ANNA, "en nog iets"))
+        assert not (await office.round()).is_full
+        before = (await office.sheet()).round_at
+        await pool.execute("update router.inbox set decided_at = decided_at - interval '1 hour'")
+        assert (await office.sheet()).round_at == before
+    assert (await office.sheet()).round_at != before
+
+
+async def test_restore_into_another_cluster_stops_the_balance_until_it_begins_anew(
+    office: Office, pool: Pool, empty: str
+) -> None:
+    await office.sheet()
+    await pool.execute("update balance.progress set cluster = cluster + 1")
+    await pool.execute("update router.inbox set xact = xact + 5000000")
+    await pool.execute("update router.lease set published = 5000000")
+    with pytest.raises(OtherCluster):
+        await office.round()
+    assert "--begin" in (await asyncio.to_thread(run, empty, code=1)).stderr
+    begun = await asyncio.to_thread(run, empty, "--begin", "--reason", "teruggezet")
+    assert "The balance closes" in begun.stdout
+    assert await pool.fetchval("select count(*) from router.inbox where xact is not null") == 0
+    assert await pool.fetchval("select max(published) from router.lease") == 0
+
+
+async def test_all_that_is_missing_is_accepted_at_once(office: Office, empty: str) -> None:
+    await office.is_drained()
+    assert await office.missing()
+    accepted = await asyncio.to_thread(run, empty, "--accept", "all", "--reason", "oefening")
+    assert "The balance closes" in accepted.stdout
+
+
+async def test_quarantined_item_is_followed_until_a_person_has_decided(
+    office: Office, pool: Pool
+) -> None:
+    await office.desk.office.takes(office.desk.office.came(b"no webhook"))
+    assert await office.parts("quarantine") == {"whole": 1, "waiting": 1}
+    id = await pool.fetchval("update router.quarantine set again_at = now() returning id")
+    assert await office.parts("quarantine") == {"whole": 1, "again": 1}
+    await office.desk.office.takes(office.desk.office.came(b"no webhook either"))
+    await office.round()
+    await pool.execute("delete from router.quarantine where id <> $1", id)
+    missing = await office.missing()
+    assert [equation for equation, _ in missing] == ["quarantine"]
