@@ -20,6 +20,7 @@ from deliverer.destinations.openklant.events import UNDELIVERED
 from deploy.local.state import free_port
 from sandbox.openklant.error_responses import BASE
 from tests.e2e.openklant.test_round_trip import with_open_klant
+from tests.support.faults.closing_balance import balance_closes
 from tests.support.faults.desk_crash_scenario import (
     CONTACT,
     EMPLOYEES,
@@ -90,6 +91,13 @@ async def desk(town: Installation, watch: Watch, road_port: int) -> AsyncIterato
     sandbox = town.ports["POSTKAMER_SANDBOX_PORT"]
     async with road_to(sandbox, road_port) as (road, _), answer_desk(watch, road) as desk:
         yield desk
+
+
+@pytest.fixture(autouse=True)
+async def balance(desk: AnswerDesk, town: Installation) -> AsyncIterator[None]:
+    """The balance closes while the deliverer still has its way to Open Klant."""
+    yield
+    await balance_closes(town)
 
 
 def requests(each: str) -> Trace:

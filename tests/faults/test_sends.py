@@ -15,6 +15,7 @@ import asyncpg
 import pytest
 
 from tests.support.citizens import post
+from tests.support.faults.closing_balance import balance_closes
 from tests.support.faults.event_recorder import listening
 from tests.support.faults.flaky_link import road_to
 from tests.support.faults.phones import LOST, Phones, ringing, takes
@@ -62,6 +63,13 @@ async def letters(
         yield letters
         await letters.ends()
         await letters.database.close()
+
+
+@pytest.fixture(autouse=True)
+async def balance(letters: Letters, town: Installation) -> AsyncIterator[None]:
+    """The balance closes while the deliverer still has its way to the database."""
+    yield
+    await balance_closes(town)
 
 
 async def test_deliverer_killed_at_any_step_of_a_send_sends_once_or_reports_it(

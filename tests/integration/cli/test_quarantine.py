@@ -126,8 +126,9 @@ async def trace(url: str, id: str) -> list[str]:
     """Steps of the item, as the tables of the router have them: no archiver runs."""
     more = {"POSTKAMER_DATABASE_URL": url, "POSTKAMER_ARCHIVE_KEY": KEY}
     env = more | {"POSTKAMER_CONFIG": str(EXAMPLE)}
-    line = ("trace", id, "--reason", "fault 12", "--json")
-    done = await asyncio.to_thread(postkamer, *line, env=env)
+    given = "-" if id.startswith("wamid.") else id
+    line = ("trace", given, "--reason", "fault 12", "--json")
+    done = await asyncio.to_thread(postkamer, *line, env=env, stdin=id)
     assert done.exit_code == 0, done.output
     return [step["step"] for step in json.loads(done.stdout)["steps"]]
 
