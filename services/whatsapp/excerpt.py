@@ -14,6 +14,8 @@ from services.whatsapp.parser import parse
 MAX_BODY = 256 * 1024
 """Largest body to cut, in bytes. If each of 900 items is cut out of one, it takes three seconds;
 only history is larger, and no department waits for that."""
+ODD = msgspec.MsgspecError, ValueError, RecursionError
+"""Errors of a body that can be read and not cut: half a character, odd bytes, depth."""
 _LIST = ord("[")
 
 
@@ -21,8 +23,11 @@ def cut_excerpt(body: bytes, item: AnyItem) -> bytes | None:
     """Return the body with this item alone; None if it cannot be cut out with certainty."""
     if len(body) > MAX_BODY or item.raw not in body:
         return None
-    excerpt = _keep(body, [raw for raw in (item.raw, item.contact) if raw])
-    found = parse(excerpt)
+    try:
+        excerpt = _keep(body, [raw for raw in (item.raw, item.contact) if raw])
+        found = parse(excerpt)
+    except ODD:  # the parser reads more than msgspec does
+        return None
     return excerpt if found and all(each.raw == item.raw for each in found) else None
 
 

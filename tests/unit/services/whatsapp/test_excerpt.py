@@ -47,3 +47,14 @@ def test_item_that_cannot_be_cut_out_with_certainty_has_no_excerpt() -> None:
     assert cut_excerpt(broken, parse(broken)[0]) is None
     large = body(change("10000001", messages=[one], more=["x" * MAX_BODY]))
     assert cut_excerpt(large, item) is None
+
+
+@pytest.mark.parametrize("odd", [rb"\ud800", b"\xff", b"\xed\xa0\x80", rb"\u0000"])
+@pytest.mark.parametrize("place", [b"odd0", b"odd1", b"WABA", b"messaging_product"])
+def test_odd_bytes_anywhere_make_no_fault(odd: bytes, place: bytes) -> None:
+    """The router quarantines such items by the hundred; one that cannot be cut out stays there."""
+    messages = [text(f"wamid.{n}", f"odd{n}", phone=f"3161111111{n}") for n in range(2)]
+    whole = body(change("10000001", messages=messages)).replace(place, place + odd)
+    for item in parse(whole):
+        excerpt = cut_excerpt(whole, item)
+        assert excerpt is None or [each.raw for each in parse(excerpt)] == [item.raw]
