@@ -12,8 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -294,8 +294,16 @@ async def test_without_the_services_the_configuration_says_what_to_ask_about(
     }
 
 
-def watch(*arguments: str, terminal: int | None = None, **settings: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+@contextmanager
+def watch(
+    *arguments: str, terminal: int | None = None, **settings: str
+) -> Iterator["subprocess.Popen[str]"]:
+    """Run `status --watch`; it is ended with the context at the latest.
+
+    A job that a shell runs in the background ignores Ctrl-C, and so would its children.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
         [sys.executable, "-m", "cli.main", "status", "--watch", *arguments],
         stdin=terminal,
         stdout=terminal if terminal is not None else subprocess.PIPE,
@@ -303,12 +311,17 @@ def watch(*arguments: str, terminal: int | None = None, **settings: str) -> "sub
         env=os.environ | {"POSTKAMER_OPS_URLS": "router=http://127.0.0.1:1"} | settings,
         text=True,
     )
+    signal.signal(signal.SIGINT, before)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_watch_goes_on_without_a_terminal_until_ctrl_c() -> None:
-    process = watch("--json")
-    assert process.stdout
-    with process:
+    with watch("--json") as process:
+        assert process.stdout
         shown = [json.loads(process.stdout.readline()) for _ in range(2)]
         process.send_signal(signal.SIGINT)
         assert process.stdout.read() == ""
@@ -333,8 +346,7 @@ def test_watch_redraws_a_terminal_in_one_piece(
     settings: dict[str, str], end: signal.Signals
 ) -> None:
     ours, theirs = pty.openpty()
-    process = watch(terminal=theirs, TERM="xterm", **settings)
-    with process:
+    with watch(terminal=theirs, TERM="xterm", **settings) as process:
         seen = b""
         while seen.count(b"\x1b[J") < 2:
             seen += os.read(ours, 65536)
@@ -350,8 +362,7 @@ def test_watch_redraws_a_terminal_in_one_piece(
 
 def test_watch_appends_where_the_terminal_is_dumb() -> None:
     ours, theirs = pty.openpty()
-    process = watch(terminal=theirs, TERM="dumb")
-    with process:
+    with watch(terminal=theirs, TERM="dumb") as process:
         seen = b""
         while b"SERVICE" not in seen:
             seen += os.read(ours, 65536)
