@@ -6,8 +6,6 @@ record and its delivery, all settled. A round follows a number of new ones.
 
 import asyncio
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,8 +14,7 @@ from pathlib import Path
 from archiver.balance.round import run_round
 from archiver.balance.store import load_sheet
 from bench.reports.results import Line, Report, at_most
-from bench.servers import EXAMPLE, ROOT, process_environment
-from deploy.local.postgresql import Database
+from bench.servers import migrated_database
 from services import clock
 from services.postgres.database import Pool, connection_pool
 
@@ -36,11 +33,7 @@ TIMES = 1.2
 
 def measure(folder: Path, records: int, report: Report) -> None:
     """Measure and print."""
-    folder.mkdir(parents=True)
-    with Database(folder / "postgresql") as database:
-        settings = process_environment(folder, EXAMPLE, "", database.url)
-        migrate = [sys.executable, "-m", "cli.main", "migrate"]
-        subprocess.run(migrate, env=settings, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+    with migrated_database(folder) as (database, _):
         for line in asyncio.run(_compare(database.url, records)):
             report(line)
 

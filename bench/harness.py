@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from aio_pika.abc import AbstractChannel
 
-from bench.servers import ROOT, process_environment
+from bench.servers import ROOT, migrate, process_environment
 from bench.usage import cpu_seconds
 from deploy.local.plan import REAL, ROUTER_OPS
 from deploy.local.postgresql import Database
@@ -190,8 +189,7 @@ def start_stage(folder: Path, change: Callable[[str], str] = lambda text: text) 
     database = Database(folder / "postgresql", durable=False)
     with broker, database:
         stage = Stage(folder, broker, database, passwords)
-        migrate = [sys.executable, "-m", "cli.main", "migrate"]
-        subprocess.run(migrate, env=stage.settings, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+        migrate(stage.settings)
         for name in ("router", "deliverer", "archiver"):
             database.execute(f"alter role postkamer_{name} login password '{passwords[name]}'")
         yield stage

@@ -30,7 +30,7 @@ from bench.reports.log_report import (
 )
 from bench.reports.results import Report
 from bench.rules import EXAMPLES
-from bench.servers import EXAMPLE, KEY, ROOT, process_environment
+from bench.servers import EXAMPLE, KEY, ROOT, migrated_database
 from bench.usage import cpu_seconds
 from bench.workloads import tampering
 from bench.workloads.archive_workload import RECORDS_PER_CITIZEN, record_batches, split_waves
@@ -59,11 +59,7 @@ SIGNER = Signer("bench.example/log", bytes(range(32)))
 
 def measure(folder: Path, records: int, report: Report) -> None:
     """Measure and print."""
-    folder.mkdir(parents=True)
-    with Database(folder / "postgresql") as database:
-        settings = process_environment(folder, EXAMPLE, "", database.url)
-        migrate = [sys.executable, "-m", "cli.main", "migrate"]
-        subprocess.run(migrate, env=settings, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+    with migrated_database(folder) as (database, settings):
         batches, size, proofs = asyncio.run(_write_record(folder, database, records))
         for line in table(batches, size):
             report(line)

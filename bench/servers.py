@@ -48,6 +48,22 @@ class Servers:
 
 
 @contextmanager
+def migrated_database(folder: Path) -> Iterator[tuple[Database, dict[str, str]]]:
+    """Run a database with its shipped settings and all tables; yields it with the environment."""
+    folder.mkdir(parents=True)
+    with Database(folder / "postgresql") as database:
+        settings = process_environment(folder, EXAMPLE, "", database.url)
+        migrate(settings)
+        yield database, settings
+
+
+def migrate(settings: Mapping[str, str]) -> None:
+    """Make all tables."""
+    line = [sys.executable, "-m", "cli.main", "migrate"]
+    subprocess.run(line, env=settings, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+
+
+@contextmanager
 def run_servers(folder: Path) -> Iterator[Servers]:
     """Run all servers until the context is left."""
     config = loader.load(EXAMPLE).config

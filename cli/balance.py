@@ -46,8 +46,12 @@ def command(accept: tuple[str, ...], begin: bool, reason: str | None, as_json: b
     """
     if bool(accept or begin) != (reason is not None):
         fail("--reason belongs to --accept or --begin", 2)
-    if accept or begin:
-        _change(accept, begin, parse_reason(reason))
+    if accept and begin:
+        fail("--accept and --begin do not go together", 2)
+    if accept:
+        _accept(accept, parse_reason(reason))
+    if begin:
+        _begin(parse_reason(reason))
 
     async def work(pool: Pool) -> Sheet:
         try:
@@ -62,18 +66,23 @@ def command(accept: tuple[str, ...], begin: bool, reason: str | None, as_json: b
         raise SystemExit(1)
 
 
-def _change(accept: tuple[str, ...], begin: bool, reason: str) -> None:
-    async def change(connection: Connection) -> tuple[None, Operation]:
-        if begin:
-            await begin_anew(connection)
-            return None, Operation(what="balance begin", data={"why": reason})
-        accepted = await accept_missing(connection, accept)
+def _accept(ids: tuple[str, ...], reason: str) -> None:
+    async def accept(connection: Connection) -> tuple[None, Operation]:
+        accepted = await accept_missing(connection, ids)
         if not accepted:
             raise CommandRefused(NOT_MISSING)
-        data = {"why": reason, "ids": accept, "accepted": accepted}
+        data = {"why": reason, "ids": ids, "accepted": accepted}
         return None, Operation(what="balance accept", data=data)
 
-    run_audited("balance", change)
+    run_audited("balance", accept)
+
+
+def _begin(reason: str) -> None:
+    async def begin(connection: Connection) -> tuple[None, Operation]:
+        await begin_anew(connection)
+        return None, Operation(what="balance begin", data={"why": reason})
+
+    run_audited("balance", begin)
 
 
 def format_sheet(sheet: Sheet) -> Iterator[str]:

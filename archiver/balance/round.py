@@ -16,6 +16,8 @@ LOCK = 0x62616C
 DECISIONS, ENTRIES, OPEN = 20_000, 20_000, 50_000
 """Rows that one round takes at most of each: a second or two of work. A round that leaves some is
 followed by another at once."""
+ROUNDS = 100
+"""Rounds of one command at most: two million decisions, some three minutes."""
 CONSUMER_SECONDS = 90
 """Silence after which a consumer has ended, and the broker has given its messages to another: its
 heartbeats end within 33 s."""
@@ -55,7 +57,7 @@ async def run_round(pool: Pool) -> RoundResult | None:
         position, to_position = progress["from_position"], progress["to_position"]
         begun_at = await connection.fetchval(_EXCUSE, from_xact, to_xact)
         received = await connection.fetchval(_RECEIVE, position, to_position, to_xact, begun_at)
-        await connection.execute(_GAPS, position, received)
+        await connection.execute(_INCOMPLETE, position, received)
         bounds = OPEN, CONSUMER_SECONDS, RECEIPT_SECONDS, ITEM_SECONDS
         followed = await connection.fetchrow(_FOLLOW, *bounds, from_xact, to_xact, begun_at)
         assert followed
@@ -64,15 +66,12 @@ async def run_round(pool: Pool) -> RoundResult | None:
         return RoundResult(**followed, is_full=progress["is_full"] and has_moved)
 
 
-async def run_rounds(pool: Pool) -> list[RoundResult]:
-    """Run rounds until nothing new is left, at most some hundred."""
-    results: list[RoundResult] = []
-    for _ in range(100):
+async def run_rounds(pool: Pool) -> None:
+    """Run rounds until nothing new is left, at most ROUNDS."""
+    for _ in range(ROUNDS):
         result = await run_round(pool)
-        results += [result] if result else []
         if not result or not result.is_full:
             break
-    return results
 
 
 # Each id is looked up in an index. The planner knows the tables of the balance as empty or full, as
@@ -145,7 +144,7 @@ select position from cut
 """
 
 # The items of a receipt are numbered from 0, over all its copies.
-_GAPS = """
+_INCOMPLETE = """
 insert into balance.open (equation, id, subject, part)
 select 'receipt', receipt, '', 'under way' from archiver.entry
 where item is not null and receipt in (

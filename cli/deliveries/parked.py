@@ -21,7 +21,7 @@ from cli.support.options import (
     reason_option,
     require_period,
 )
-from cli.support.output import count, fail, print_list, print_result
+from cli.support.output import count, fail, print_changed, print_list, print_result
 from services.postgres.database import Connection, Pool
 
 PER_SECOND, MAX_PER_SECOND = 20, 200
@@ -203,9 +203,7 @@ def _change(
     number = run_audited("parked", change)
     if not number:
         require_known(destination=criteria.destination, tenant=criteria.tenant)
-    verb = "would be" if dry_run else "is" if number == 1 else "are"
-    line = f"{count(number, 'delivery|deliveries')} {verb} {result}"
-    print_result({"count": number, "dryRun": dry_run}, [line], as_json=as_json)
+    print_changed(number, "delivery|deliveries", result, dry_run=dry_run, as_json=as_json)
 
 
 def _require_criteria(criteria: ParkedFilter, everything: bool) -> ParkedFilter:

@@ -19,7 +19,7 @@ from cli.deliveries.quarantine_store import (
 from cli.support.audit import Operation, parse_reason, record_access, run_audited
 from cli.support.database import with_database
 from cli.support.options import Time, combine_options, json_option, reason_option, require_period
-from cli.support.output import count, fail, print_list, print_note, print_result
+from cli.support.output import fail, print_changed, print_list, print_note, print_result
 from services.postgres.database import Connection, Pool
 
 _filtered = combine_options(
@@ -140,7 +140,7 @@ def again_command(as_json: bool, everything: bool, dry_run: bool, **fields: Any)
         return (number, left), operation if number and not dry_run else None
 
     number, left = run_audited("quarantine", change)
-    _print_count(number, "decided again", dry_run=dry_run, as_json=as_json)
+    print_changed(number, "item|items", "decided again", dry_run=dry_run, as_json=as_json)
     if left:
         print_note(f"{left:,} cannot be decided again: `list` says why", as_json=as_json)
 
@@ -171,13 +171,7 @@ def drop_command(
         return number, Operation(what="quarantine drop", data=data) if number else None
 
     number = run_audited("quarantine", change)
-    _print_count(number, "given up", dry_run=dry_run, as_json=as_json)
-
-
-def _print_count(number: int, result: str, *, dry_run: bool, as_json: bool) -> None:
-    verb = "would be" if dry_run else "is" if number == 1 else "are"
-    line = f"{count(number, 'item|items')} {verb} {result}"
-    print_result({"count": number, "dryRun": dry_run}, [line], as_json=as_json)
+    print_changed(number, "item|items", "given up", dry_run=dry_run, as_json=as_json)
 
 
 def _require_criteria(criteria: QuarantineFilter, everything: bool) -> QuarantineFilter:

@@ -64,6 +64,13 @@ def print_note(note: str, *, as_json: bool) -> None:
         click.echo(note, err=True)
 
 
+def print_changed(number: int, nouns: str, result: str, *, dry_run: bool, as_json: bool) -> None:
+    """Print how many were changed, or would be; `nouns` as in `count`."""
+    verb = "would be" if dry_run else "is" if number == 1 else "are"
+    line = f"{count(number, nouns)} {verb} {result}"
+    print_result({"count": number, "dryRun": dry_run}, [line], as_json=as_json)
+
+
 def count(number: int, nouns: str, separator: str = ",") -> str:
     """Return a number with its noun, given as `file|files`."""
     one, several = nouns.split("|")

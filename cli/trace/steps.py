@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from cli.trace.evidence import Entry, Evidence, Row
+from services.whatsapp.delivery_status import STATUS_RANK
 
 Detail = dict[str, str | int]
 
@@ -50,7 +51,7 @@ def _archived(evidence: Evidence) -> Iterator[Step]:
         elif read := READERS.get(entry.kind):
             yield read(entry, entry.fields)
         else:
-            yield _step(entry.at, entry.kind)
+            yield _step(entry.at, OTHERS.get(entry.kind, entry.kind))
 
 
 def _event_details(evidence: Evidence) -> dict[str, Detail]:
@@ -110,12 +111,14 @@ SENDERS = {"in": "the citizen", "out": "a CRM", "echo": "the Business app"}
 
 
 def _status(entry: Entry, fields: Mapping[str, Any]) -> Step:
-    """Return a status of Meta's, with its price. Meta's sentence may quote anything."""
+    """Return a status of Meta's, with its price. Meta's sentence may quote anything, and so may a
+    word that is none of its statuses."""
     pricing = fields.get("pricing") or {}
     detail = {"code": fields.get("code"), "category": pricing.get("category")}
     if "billable" in pricing:
         detail["billable"] = "yes" if pricing["billable"] else "no"
-    return _step(entry.at, f"Meta: {fields['status']}", detail)
+    word = fields["status"]
+    return _step(entry.at, f"Meta: {word if word in STATUS_RANK else 'another status'}", detail)
 
 
 def _send(entry: Entry, fields: Mapping[str, Any]) -> Step:
@@ -177,6 +180,14 @@ READERS: dict[str, Read] = {
     "segment": _segment,
 }
 """Kind of an entry -> its step."""
+OTHERS = {
+    "view": "looked at in the record",
+    "identity": "identity of the citizen changed",
+    "annotation": "record corrected",
+    "request": "request about personal data",
+    "consent": "consent given or ended",
+}
+"""Kind of an entry of which nothing more is shown -> its step."""
 SENDS = {
     "sent": "taken by Meta",
     "failed": "not sent",

@@ -57,8 +57,7 @@ class OwnerNotices:
     @asynccontextmanager
     async def run(self) -> AsyncIterator[list["asyncio.Task[None]"]]:
         """Run a task that decides, and one for each owner: a mail server that does not answer
-        delays no other owner. None run if no
-        destination has an owner."""
+        delays no other owner. Without an owner nothing runs."""
         works: list[Work] = [partial(self.send_open, owner) for owner in self._owners]
         if works:
             works.append(self.decide_all)

@@ -68,11 +68,11 @@ class NoticeStore:
     async def end(
         self, id: UUID, outcome: str, status: int, reason: str, ended_at: datetime
     ) -> None:
-        """A notice was sent, or is given up."""
+        """Note that a notice was sent, or is given up."""
         await self._pool.execute(_END, id, outcome, status, reason, ended_at)
 
     async def put_off(self, id: UUID, status: int, reason: str, due_at: datetime) -> None:
-        """A notice could not be sent; it is tried again."""
+        """Note that a notice could not be sent, and when it is tried again."""
         await self._pool.execute(_PUT_OFF, id, status, reason, due_at)
 
     async def oldest_open(self, owners: Sequence[str]) -> dict[str, datetime]:

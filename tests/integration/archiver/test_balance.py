@@ -248,6 +248,13 @@ async def test_restore_into_another_cluster_stops_the_balance_until_it_begins_an
     assert await pool.fetchval("select max(published) from router.lease") == 0
 
 
+@pytest.mark.parametrize(
+    "options", [("--reason", "x"), ("--accept", "x"), ("--accept", "x", "--begin", "--reason", "x")]
+)
+def test_command_is_misused(options: tuple[str, ...], empty: str) -> None:
+    run(empty, *options, code=2)
+
+
 async def test_all_that_is_missing_is_accepted_at_once(office: Office, empty: str) -> None:
     await office.is_drained()
     assert await office.missing()

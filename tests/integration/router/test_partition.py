@@ -1,6 +1,7 @@
 """A partition at work on the real broker and database: fencing, poison, and being careful."""
 
 import asyncio
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -79,6 +80,39 @@ async def test_committed_decision_is_known_again_and_not_made_twice(pool: Pool) 
     again = decide_batch(todo, await store.load(todo, GROUND), GROUND)
     assert again.new == []
     assert [d for _, d, _ in again.to_publish] == [d for _, d, _ in first.to_publish]
+
+
+class _Gate:
+    """The way to the archive, shut until a test opens it."""
+
+    def __init__(self, publisher: Any) -> None:
+        self._publisher = publisher
+        self.open, self.reached = asyncio.Event(), asyncio.Event()
+
+    async def publish(self, *arguments: Any) -> None:
+        self.reached.set()
+        await self.open.wait()
+        await self._publisher.publish(*arguments)
+
+
+async def test_partition_marks_as_published_what_is_published_and_no_more(
+    broker: Broker, pool: Pool
+) -> None:
+    """By this mark the balance knows when something has to be somewhere."""
+    newest = "select max(xact) from router.inbox"
+    marked = partial(pool.fetchval, "select published from router.lease where partition = 0")
+    async with Standing(broker, pool) as standing:
+        await standing.put(receipt(webhook(text("een", "wamid.mark1", 1))))
+        first = await until(lambda: pool.fetchval(newest), bool, 15)
+        assert await until(marked, bool, 15) == first
+        gate: Any = _Gate(standing.partition._archive)
+        standing.partition._archive = gate
+        await standing.put(receipt(webhook(text("twee", "wamid.mark2", 2))))
+        await asyncio.wait_for(gate.reached.wait(), 15)
+        second = await pool.fetchval(newest)
+        assert second > first == standing.partition._published.transaction
+        gate.open.set()
+        await until(marked, lambda xact: xact == second, 15)
 
 
 class _Redelivered(Inbox):

@@ -44,6 +44,7 @@ ALL = Evidence(
               reason="to 31611111111", pricing={"category": "service", "billable": False}),
         entry(73, "send", state="settled", reason="gezien bij Sanne", code=0, at=None,
               by={"author": {"id": "m.devries"}}),
+        entry(78, "status", status="GEHEIM mijn paspoort", code=0),
         entry(74, "note", text="mijn paspoort", author={"id": "m.devries"}),
         entry(75, "identity", changes=[{"kind": "bsuid", "value": "NL.anna"}]),
         entry(76, "media", state="available", reason="", mimeType="image/jpeg"),
