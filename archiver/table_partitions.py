@@ -18,11 +18,11 @@ log = structlog.get_logger()
 
 
 async def create_partitions(pool: Pool, today: date) -> None:
-    for table in TABLES:
-        sql = "select archiver.make_months_of($1, $2, $3)"
-        await pool.execute(sql, table, today.replace(day=1), MONTHS_AHEAD)
-    sql = "select archiver.make_processing_months($1, $2)"
-    await pool.execute(sql, today.replace(day=1), MONTHS_AHEAD)
+    """Create the missing months, each in its own transaction: making one locks the whole table."""
+    for month in (months_before(today, -ahead) for ahead in range(MONTHS_AHEAD)):
+        for table in TABLES:
+            await pool.execute("select archiver.make_months_of($1, $2, 1)", table, month)
+        await pool.execute("select archiver.make_processing_months($1, 1)", month)
 
 
 async def drop_expired(pool: Pool, today: date, retained_months: int) -> None:
@@ -35,7 +35,8 @@ async def drop_expired(pool: Pool, today: date, retained_months: int) -> None:
 
 
 def months_before(today: date, count: int) -> date:
-    """Return the first day of the month that was `count` months ago. Pure."""
+    """Return the first day of the month that was `count` months ago, or will be if it is negative.
+    Pure."""
     year, month = divmod(today.year * 12 + today.month - 1 - count, 12)
     return date(year, month + 1, 1)
 

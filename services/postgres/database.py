@@ -94,18 +94,31 @@ async def reading_connection(
         connection.terminate()
 
 
+LOCKED_ATTEMPTS = 4
+"""Attempts at the question of a locked table. Most locks last for milliseconds, such as those of a
+partition that is made; with a tenth of the time for each, half of the time is left."""
+
+
 async def run_queries(
     connection: "asyncpg.Connection[asyncpg.Record]", queries: Mapping[str, Query]
 ) -> AsyncGenerator[tuple[str, "list[dict[str, object]] | asyncpg.PostgresError"], None]:
-    """Yield the rows of each query, or the error that the server answered. DATABASE_ERRORS if it
-    does not answer."""
-    for name, (sql, parameters) in queries.items():
-        try:
-            rows = [dict(row) for row in await connection.fetch(sql, *parameters)]
-        except asyncpg.PostgresError as error:
-            yield name, error
-        else:
-            yield name, rows
+    """Yield the rows of each query, or the error that the server answered. The queries of locked
+    tables are asked again after the others. DATABASE_ERRORS if the server does not answer."""
+    asked, locked = dict(queries), dict[str, asyncpg.PostgresError]()
+    for _ in range(LOCKED_ATTEMPTS):
+        locked.clear()
+        for name, (sql, parameters) in asked.items():
+            try:
+                rows = [dict(row) for row in await connection.fetch(sql, *parameters)]
+            except asyncpg.LockNotAvailableError as error:
+                locked[name] = error
+            except asyncpg.PostgresError as error:
+                yield name, error
+            else:
+                yield name, rows
+        asked = {name: asked[name] for name in locked}
+    for item in locked.items():
+        yield item
 
 
 def is_transient(error: BaseException) -> bool:

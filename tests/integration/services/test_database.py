@@ -10,7 +10,13 @@ from msgspec.structs import replace
 from archiver import table_partitions
 from services import clock
 from services.contract import Record
-from services.postgres.database import Pool, is_transient
+from services.postgres.database import (
+    Pool,
+    Query,
+    is_transient,
+    reading_connection,
+    run_queries,
+)
 from services.postgres.migrations import Migration, MigrationError, migrate
 from tests.integration.conftest import all_migrations
 from tests.support.decrypted_record import writer_of
@@ -152,6 +158,41 @@ async def test_month_gets_no_partition_while_a_record_of_it_is_written(pool: Poo
     assert made is None
     assert await pool.fetchval("select count(*) from archiver.entry_elsewhere") == 1
     assert await pool.fetchval("select to_regclass($1)", f"archiver.entry_{far.year}_02")
+
+
+async def test_months_are_made_one_by_one_because_making_one_locks_the_record(pool: Pool) -> None:
+    far = date(clock.now().year + 8, 1, 1)
+    waits = "select count(*) from pg_locks where not granted"
+    async with pool.acquire() as other, other.transaction():
+        await other.execute(f"create table archiver.entry_{far.year}_02 ()")
+        making = asyncio.create_task(table_partitions.create_partitions(pool, far))
+        await until(lambda: pool.fetchval(waits), bool, 10)
+        made = await pool.fetchval("select to_regclass($1)", f"archiver.entry_{far.year}_01")
+        await other.execute(f"drop table archiver.entry_{far.year}_02")
+    await making
+    assert made, "the first month is there while the second waits"
+
+
+async def test_question_of_a_locked_table_is_asked_again_after_the_others(
+    empty: str, pool: Pool
+) -> None:
+    queries = {
+        "locked": Query("select count(*) from archiver.head"),
+        "wrong": Query("select * from archiver.no_such_table"),
+        "other": Query("select 1 as one"),
+    }
+    answers = {}
+    async with reading_connection(empty, "test", 5) as connection, pool.acquire() as holder:
+        held = holder.transaction()
+        await held.start()
+        await holder.execute("lock table archiver.head in access exclusive mode")
+        async for name, answer in run_queries(connection, queries):
+            answers[name] = answer
+            if name == "other":
+                await held.rollback()
+    assert [*answers] == ["wrong", "other", "locked"]
+    assert answers["locked"] == [{"count": 1}] and answers["other"] == [{"one": 1}]
+    assert isinstance(answers["wrong"], asyncpg.UndefinedTableError)
 
 
 async def test_record_that_the_database_refuses_is_no_transient_error(pool: Pool) -> None:
