@@ -75,11 +75,13 @@ async def run_rounds(pool: Pool) -> None:
 
 
 # Each id is looked up in an index. The planner knows the tables of the balance as empty or full, as
-# they happen to be when they are analyzed, and would read whole tables.
+# they happen to be when they are analyzed, and would read whole tables. Each round is planned anew:
+# a plan from when a month was empty reads all of that month, until it is analyzed.
 _BY_INDEX = """
 set local enable_hashjoin = off;
 set local enable_mergejoin = off;
-set local enable_seqscan = off
+set local enable_seqscan = off;
+set local plan_cache_mode = force_custom_plan
 """
 
 # Rows of transactions before the oldest that still runs are all there to be seen.
