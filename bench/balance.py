@@ -1,7 +1,7 @@
 """The balance beside a growing record: the cost of one round.
 
 The rows are made in SQL, as the router, the archiver and the deliverer leave them: a decision, its
-record and its delivery, all settled. A round follows a number of new ones.
+record and its delivery, all settled. A round follows a number of new ones, and looks again at as many old ones.
 """
 
 import asyncio
@@ -22,8 +22,9 @@ FACTOR = 5
 """Times the record that the first rounds have."""
 NEW, ROUNDS = 2_000, 15
 """Decisions that one round follows, and rounds of which the median counts."""
-CHUNK = 20_000
-"""Rows of one statement that makes the record, as large as a round takes."""
+STATEMENTS = 10
+"""Transactions of NEW decisions before each round that follows the growing record: as many as a
+round takes."""
 MONTHS = 13
 DAYS = 360
 """Days that the larger record spans."""
@@ -46,8 +47,9 @@ async def _compare(url: str, records: int) -> list[Line]:
         made, medians = 0, list[float]()
         for size in (records, FACTOR * records):
             while made < size:
-                await _decide(pool, made, CHUNK, records)
-                made += CHUNK
+                for _ in range(STATEMENTS):
+                    await _decide(pool, made, NEW, records)
+                    made += NEW
                 await run_round(pool)
             await pool.execute("vacuum analyze")
             took = []

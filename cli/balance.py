@@ -9,6 +9,7 @@ import click
 from archiver.balance.round import OtherCluster, run_rounds
 from archiver.balance.sheet import EQUATIONS, Line, Sheet
 from archiver.balance.store import accept_missing, begin_anew, load_sheet
+from cli.support.archive_access import Progress
 from cli.support.audit import Operation, parse_reason, run_audited
 from cli.support.database import with_database
 from cli.support.options import json_option
@@ -40,7 +41,8 @@ def command(accept: tuple[str, ...], begin: bool, reason: str | None, as_json: b
     """Show whether all that was decided has an end or waits.
 
     By number and destination, with the ids of what is missing. The archiver compares every half
-    minute; this runs a comparison of its own first. What is accepted stays on the balance as such.
+    minute; this runs a comparison of its own first, and looks again at what has ended before: a row
+    that was deleted since is gone. What is accepted stays on the balance as such.
     The exit code is 1 if anything is missing or does not add up. Needs POSTKAMER_DATABASE_URL, as
     its owner.
     """
@@ -55,7 +57,7 @@ def command(accept: tuple[str, ...], begin: bool, reason: str | None, as_json: b
 
     async def work(pool: Pool) -> Sheet:
         try:
-            await run_rounds(pool)
+            await run_rounds(pool, Progress("entries"))
         except OtherCluster:
             raise CommandRefused(RESTORED) from None
         return await load_sheet(pool)
@@ -93,7 +95,8 @@ def format_sheet(sheet: Sheet) -> Iterator[str]:
     missing = sum(sheet.missing_counts.values())
     for each in sheet.missing:
         place = each.subject or NO_SUBJECT
-        yield f"missing  {each.equation}  {each.id}  {place}  since {each.since:%Y-%m-%d %H:%M:%S}Z"
+        state = "gone   " if each.is_gone else "missing"
+        yield f"{state}  {each.equation}  {each.id}  {place}  since {each.since:%Y-%m-%d %H:%M:%S}Z"
     if missing > len(sheet.missing):
         yield f"and {missing - len(sheet.missing):,} more"
     yield _verdict(sheet, missing)
@@ -123,4 +126,5 @@ def _verdict(sheet: Sheet, missing: int) -> str:
     if wrong := [line for line in sheet.lines if line.difference]:
         names = ", ".join(f"{each.equation} of {each.subject or NO_SUBJECT}" for each in wrong)
         return f"The sums do not add up: {names}. The tables of the balance were changed."
-    return f"The balance closes {since}."
+    past = f", and what had ended by {sheet.past_at:%H:%M:%S}Z is still there" * bool(sheet.past_at)
+    return f"The balance closes {since}{past}."

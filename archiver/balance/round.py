@@ -7,8 +7,13 @@ Its cost follows what is new and what is open, and not the size of the record. W
 although its partition has published it, and although its queue was drained since, is missing.
 """
 
+import asyncio
+from collections.abc import Callable
+
 import msgspec
 
+from archiver.balance.decisions import ISSUED, STATE
+from archiver.balance.second_look import Look, begin_pass, look_again
 from services.postgres.database import Pool
 
 LOCK = 0x62616C
@@ -16,6 +21,9 @@ LOCK = 0x62616C
 DECISIONS, ENTRIES, OPEN = 20_000, 20_000, 50_000
 """Rows that one round takes at most of each: a second or two of work. A round that leaves some is
 followed by another at once."""
+PAST, PAST_AT_ONCE = 2_000, 20_000
+"""Decisions and entries of the past that a round looks at again: of the archiver and of a command.
+A round in half a minute sees five million a day, and a second look costs less than a first."""
 ROUNDS = 100
 """Rounds of one command at most: two million decisions, some three minutes."""
 CONSUMER_SECONDS = 90
@@ -23,6 +31,8 @@ CONSUMER_SECONDS = 90
 heartbeats end within 33 s."""
 RECEIPT_SECONDS = 3600
 """Time in which the other partitions of a receipt decide on their items."""
+LOCKED_SECONDS = 0.1
+"""Pause before the next attempt while another process runs a round, which takes less mostly."""
 ITEM_SECONDS = 60
 """Time after which an item in the record without its decision is missing: by then a later round
 knows if a router of an older version, which wrote no record's id, decided it."""
@@ -41,10 +51,11 @@ class RoundResult(msgspec.Struct, frozen=True):
     """Things that are missing since this round."""
     is_full: bool
     """True if more is waiting to be taken."""
+    look: Look
 
 
-async def run_round(pool: Pool) -> RoundResult | None:
-    """Run one round; None while another process runs one."""
+async def run_round(pool: Pool, past: int = PAST) -> RoundResult | None:
+    """Run one round, which looks again at `past` decisions. None while another process runs one."""
     async with pool.acquire() as connection, connection.transaction():
         if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", LOCK):
             return None
@@ -62,15 +73,31 @@ async def run_round(pool: Pool) -> RoundResult | None:
         followed = await connection.fetchrow(_FOLLOW, *bounds, from_xact, to_xact, begun_at)
         assert followed
         await connection.execute(_ADVANCE, to_xact, received, BEHIND_SECONDS)
+        look = await look_again(connection, past, begun_at)
         has_moved = to_xact > from_xact or received > position
-        return RoundResult(**followed, is_full=progress["is_full"] and has_moved)
+        return RoundResult(
+            begun=followed["begun"],
+            ended=followed["ended"],
+            missing=followed["missing"] + look.gone,
+            is_full=progress["is_full"] and has_moved,
+            look=look,
+        )
 
 
-async def run_rounds(pool: Pool) -> None:
-    """Run rounds until nothing new is left, at most ROUNDS."""
+async def run_rounds(pool: Pool, progress: Callable[[int, int], None] | None = None) -> None:
+    """Run rounds until nothing new is left and all of the past was looked at, at most ROUNDS. Call
+    `progress` with the entries looked at and their number."""
+    await begin_pass(pool)
+    is_past_seen = False
     for _ in range(ROUNDS):
-        result = await run_round(pool)
-        if not result or not result.is_full:
+        result = await run_round(pool, PAST_AT_ONCE)
+        if not result:  # another process runs one
+            await asyncio.sleep(LOCKED_SECONDS)
+            continue
+        if progress and not is_past_seen:
+            progress(result.look.position, result.look.end_position)
+        is_past_seen |= result.look.has_ended
+        if is_past_seen and not result.is_full:
             break
 
 
@@ -167,47 +194,23 @@ with drained as materialized (
         send
     from router.inbox where xact >= $5 and xact < $6
 ), begun as materialized (
-    select 'record' as equation, id, number as subject, partition, xact
-    from decided, unnest(records) id
-    union all
-    select 'delivery', event, destination, partition, xact
-    from decided, unnest(events, destinations) e (event, destination)
-    union all
-    select 'send', send, number, partition, xact from decided where send is not null
-    union all
-    select 'quarantine', record, number, partition, xact from decided where is_quarantined
+    {ISSUED}
 ), looked as materialized (
-    select equation, id, subject, partition, xact, part, published_at, began_at, false as is_new
+    select equation, id, subject, partition, xact, part, published_at, began_at, is_gone,
+        false as is_new
     from balance.open order by looked_at limit $1
 ), look as (
     select * from looked
     union all
-    select equation, id, subject, partition, xact, 'under way', null, now(), true from begun
+    select equation, id, subject, partition, xact, 'under way', null, now(), false, true
+    from begun
 ), found as materialized (
-    select l.*, case equation
-        when 'record' then coalesce(
-            (select 'recorded' from archiver.entry e where e.id = l.id),
-            (select 'aside' from archiver.quarantine q where q.record = l.id limit 1))
-        when 'delivery' then coalesce(
-            (select state from deliverer.delivery d
-             where d.destination = l.subject and d.event = l.id),
-            (select 'waiting' from router.waiting w
-             where w.destination = l.subject and w.event = l.id),
-            (select 'held' from router.held h where h.id = l.id and h.destination = l.subject))
-        when 'send' then (select state from deliverer.ledger g where g.id = l.id)
-        when 'quarantine' then (
-            select case when dropped_at is not null then 'dropped'
-                when again_at is not null then 'again' else 'waiting' end
-            from router.quarantine q where q.id = l.id)
-        when 'item' then (select 'recorded' from router.inbox i where i.record = l.id limit 1)
-        when 'receipt' then (
-            select 'recorded' from archiver.entry e where e.receipt = l.id and e.item is not null
-            having count(distinct item) > max(item))
-        end as state
+    select l.*, {STATE} as state
     from look l
 ), judged as materialized (
-    select f.equation, f.id, f.subject, f.partition, f.xact, f.is_new, f.part as was,
+    select f.equation, f.id, f.subject, f.partition, f.xact, f.is_new, f.is_gone, f.part as was,
         case
+            when is_gone and state is not null then 'recorded'  -- it is back
             when state is not null then state
             when f.part = 'missing' then 'missing'  -- until it is found, or accepted
             when equation in ('send', 'quarantine') then 'missing'
@@ -251,7 +254,7 @@ with drained as materialized (
     from decided where is_item group by 2, 3
     union all
     select equation, subject, part, count(*) from ended
-    where equation not in ('item', 'receipt') group by 1, 2, 3
+    where equation not in ('item', 'receipt') and not is_gone group by 1, 2, 3
 ), added as ({_ADD})
 select (select count(*) from begun) as begun, (select count(*) from ended) as ended,
     (select count(*) from remaining where part = 'missing' and was <> 'missing') as missing

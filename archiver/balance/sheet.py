@@ -77,6 +77,8 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     """Number, destination or partition."""
     since: datetime
+    is_gone: bool = False
+    """True if it had ended, and its row was deleted since."""
 
 
 class Sheet(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +86,8 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     """Time from which decisions are counted."""
     round_at: datetime | None
     """Time of the last round; None before the first."""
+    past_at: datetime | None = None
+    """Time of which all that ended before was looked at again; None before the first pass."""
     lines: list[Line]
     missing: list[Missing]
     """The longest missing, at most LISTED."""

@@ -20,7 +20,7 @@ async def load_sheet(pool: Pool, listed: int = LISTED) -> Sheet:
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        progress = await connection.fetchrow("select begun_at, round_at from balance.progress")
+        progress = await connection.fetchrow(_PROGRESS)
         ended = await connection.fetch("select equation, subject, part, count from balance.total")
         open = await connection.fetch(_OPEN)
         missing = await connection.fetch(_MISSING, GAP_SECONDS, listed)
@@ -29,6 +29,7 @@ async def load_sheet(pool: Pool, listed: int = LISTED) -> Sheet:
     return Sheet(
         begun_at=progress["begun_at"],
         round_at=progress["round_at"],
+        past_at=progress["past_at"],
         lines=[*build_lines((Count(*row) for row in ended), (Count(*row) for row in open))],
         missing=[Missing(**row) for row in missing],
         missing_counts=dict.fromkeys(MISSABLE, 0)
@@ -60,16 +61,20 @@ async def begin_anew(connection: Connection) -> None:
 
 MISSABLE = ("receipt", *(equation.name for equation in EQUATIONS), BATCH)
 
+_PROGRESS = """
+select begun_at, round_at, whole_at as past_at from balance.progress, balance.past
+"""
+
 _OPEN = """
 select equation, subject, part, count(*) as count from balance.open
-where equation <> 'receipt' group by 1, 2, 3
+where equation <> 'receipt' and not is_gone group by 1, 2, 3
 """
 
 _LOST = f"""
-select equation, id::text as id, subject, began_at as since from balance.open
+select equation, id::text as id, subject, began_at as since, is_gone from balance.open
 where part = 'missing'
 union all
-select '{BATCH}', source || ':' || number, partition::text, since from router.gap
+select '{BATCH}', source || ':' || number, partition::text, since, false from router.gap
 where accepted_at is null and since < now() - make_interval(secs => $1)
 """
 
@@ -84,7 +89,10 @@ where accepted_at is null and since < now() - make_interval(secs => $1) group by
 _ACCEPT = """
 with accepted as (
     delete from balance.open where part = 'missing' and ($1 or id::text = any($2::text[]))
-    returning equation, subject
+    returning equation, id, subject, is_gone
+), remembered as (
+    insert into balance.accepted (equation, id, subject) select equation, id, subject from accepted
+    on conflict do nothing
 ), gap as (
     update router.gap set accepted_at = now()
     where accepted_at is null and ($1 or source || ':' || number = any($2::text[]))
@@ -92,7 +100,7 @@ with accepted as (
 ), summed as (
     insert into balance.total as t (equation, subject, part, count)
     select equation, subject, 'accepted', count(*) from accepted
-    where equation <> 'receipt' group by 1, 2
+    where equation <> 'receipt' and not is_gone group by 1, 2
     on conflict (equation, subject, part) do update set count = t.count + excluded.count
 )
 select (select count(*) from accepted) + (select count(*) from gap)
@@ -102,11 +110,16 @@ select (select count(*) from accepted) + (select count(*) from gap)
 _BEGIN_ANEW = (
     "update router.inbox set xact = null where xact >= pg_current_xact_id()::text::bigint",
     "update router.lease set published = 0",
-    "truncate balance.total, balance.open, balance.consumer",
+    "truncate balance.total, balance.open, balance.consumer, balance.accepted",
     """
     update balance.progress set begun_at = now(), round_at = null,
         decided = pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
         recorded = (select size from archiver.head),
         cluster = (select system_identifier from pg_control_system())
+    """,
+    """
+    update balance.past set first_xact = decided, first_position = recorded, xact = decided,
+        position = recorded, end_xact = decided, end_position = recorded, began_at = now(),
+        whole_at = null from balance.progress
     """,
 )

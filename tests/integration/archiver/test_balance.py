@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from archiver.balance.round import OtherCluster, RoundResult, run_round
+from archiver.balance.second_look import begin_pass
 from archiver.balance.sheet import Sheet
 from archiver.balance.store import count_gaps, load_sheet
 from cli.main import main
@@ -130,6 +131,78 @@ async def test_decision_that_was_deleted_by_hand_is_named(office: Office) -> Non
     await office.pool.execute(AGE)
     assert await office.missing() == [("item", str(gone["record"]))]
     assert (await office.sheet()).missing_counts["item"] == 1
+
+
+RECORDED = "select e.id from archiver.entry e join router.inbox i on i.record = e.id limit 1"
+ENDED = {
+    "record": ("archiver.entry", "id", RECORDED),
+    "delivery": ("deliverer.delivery", "event", "select events[1] from router.inbox limit 1"),
+    "send": ("deliverer.ledger", "id", "select id from deliverer.ledger limit 1"),
+    "quarantine": ("router.quarantine", "id", "select id from router.quarantine limit 1"),
+    "item": ("router.inbox", "record", RECORDED),
+}
+"""Equation -> the table of its rows, the column of their id, and a query of one id."""
+
+
+@pytest.mark.parametrize("equation", ENDED)
+async def test_row_that_is_deleted_after_its_end_is_named_until_it_is_back(
+    office: Office, empty: str, equation: str
+) -> None:
+    pool, (table, column, query) = office.pool, ENDED[equation]
+    await office.desk.office.takes(office.desk.office.came(b"no webhook"))
+    conversation = await pool.fetchval("select min(id) from router.conversation")
+    await office.desk.takes(office.desk.office.order(conversation=conversation))
+    await pool.execute(SETTLE, "settled")
+    await pool.execute("update deliverer.ledger set state = 'sent'")
+    await pool.execute("update router.quarantine set again_at = now()")
+    before = await office.sheet()
+    assert before.is_closed
+
+    id = await pool.fetchval(query)
+    await pool.execute(f"create table kept as table {table} with no data")
+    await pool.execute(
+        f"with gone as (delete from {table} where {column} = $1 returning *)"
+        " insert into kept select * from gone",
+        id,
+    )
+    shown = (await asyncio.to_thread(run, empty, code=1)).stdout
+    assert f"gone     {equation}  {id}" in shown and "1 thing is missing" in shown
+    assert (await office.sheet()).lines == before.lines, "the sums have it as ended"
+    await pool.execute(f"insert into {table} overriding system value select * from kept")
+    assert "is still there" in (await asyncio.to_thread(run, empty)).stdout
+    assert (await office.sheet()).lines == before.lines
+
+
+async def test_accepted_loss_is_not_named_again(office: Office, empty: str) -> None:
+    await office.pool.execute(SETTLE, "settled")
+    assert (await office.sheet()).is_closed
+    await office.pool.execute("delete from deliverer.delivery")
+    await office.is_drained()
+    begun = (await office.parts("delivery"))["whole"]
+    accept = "--accept", "all", "--reason", "oefening"
+    assert f"{begun} things are missing" in (await asyncio.to_thread(run, empty, code=1)).stdout
+    for command in (accept, ()):
+        assert "is still there" in (await asyncio.to_thread(run, empty, *command)).stdout
+    assert await office.parts("delivery") == {"whole": begun, "settled": begun}
+
+
+async def test_second_look_goes_through_the_past_in_bounded_steps(office: Office) -> None:
+    for _ in range(3):
+        await office.desk.heard((ANNA, "nog een"), (BERT, "en nog een"))
+    await office.pool.execute(SETTLE, "settled")
+    assert (await office.sheet()).is_closed
+    await begin_pass(office.archiver)
+    await office.pool.execute("delete from deliverer.delivery")
+    named = []
+    for _ in range(30):
+        result = await run_round(office.archiver, past=1)
+        assert result
+        named.append(result.missing)
+        if result.look.has_ended:
+            break
+    assert result.look.has_ended and len(named) >= 8
+    total = await office.pool.fetchval("select sum(cardinality(events)) from router.inbox")
+    assert sum(named) == total and max(named) < total / 2
 
 
 async def test_send_without_its_line_in_the_ledger_is_named(office: Office) -> None:

@@ -1,0 +1,31 @@
+-- The second look of the balance: what has ended must still be there. Each round looks again at some
+-- of the past, pass after pass, so a row that is deleted by hand is named however old it is.
+
+create table balance.past (
+    only_one boolean primary key default true check (only_one),
+    -- Where each pass begins: later than 0 only after a restore into another cluster.
+    first_xact bigint not null default 0,
+    first_position bigint not null default 0,
+    -- What this pass has looked at, and where it ends.
+    xact bigint not null default 0,         -- decisions of transactions before this one
+    position bigint not null default 0,     -- entries of the record before this position
+    end_xact bigint not null default 0,
+    end_position bigint not null default 0,
+    began_at timestamptz not null default now(),
+    whole_at timestamptz                    -- the last pass that reached its end had begun then
+);
+insert into balance.past default values;
+
+-- True for what had ended before it was missing: the sums have it as ended.
+alter table balance.open add column is_gone boolean not null default false;
+
+-- What a person looked into and accepted as lost: no later look names it again.
+create table balance.accepted (
+    equation text not null,
+    id uuid not null,
+    subject text not null,
+    at timestamptz not null default now(),
+    primary key (equation, id, subject)
+);
+
+grant select, insert, update, delete on balance.past, balance.accepted to postkamer_archiver;
