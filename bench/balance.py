@@ -1,7 +1,8 @@
 """The balance beside a growing record: the cost of one round.
 
 The rows are made in SQL, as the router, the archiver and the deliverer leave them: a decision, its
-record and its delivery, all settled. A round follows a number of new ones, and looks again at as many old ones.
+record and its delivery, all settled. A round follows a number of new ones, and looks again at as
+many old ones.
 """
 
 import asyncio
