@@ -355,7 +355,11 @@ async def test_trace_follows_a_message_through_a_crash_of_each_service(watch: Wa
     _, answer = await Desk(watch).answer(asked["conversationId"])
     undecided = [("router", "it is in the queue of its partition")]
     await until(lambda: turns(watch, answer["id"]), lambda now: now == undecided, 10)
+    await crash("gateway")
+    assert await turns(watch, answer["id"]) == undecided
+    town.restart("gateway")
     town.restart("router")
+    await asyncio.to_thread(town.wait_until_ready, "gateway")
     await until(lambda: Desk(watch).status(answer["id"]), lambda s: s["status"] == "delivered", 20)
     await finished(watch, answer["id"])
     shown = [await traced(watch, id) for id in ("wamid.trace1", answer["id"])]
