@@ -131,6 +131,11 @@ class SendLoop:
             settle = partial(self._ledger.settle, entry, verdict, clock.now())
             await retry_while_unavailable(settle, "ledger")
             self._begun.discard(entry.opaque)
+            if isinstance(verdict, Failed) and outcome != UNNEEDED:
+                # Without the reason: Meta's words may quote what was sent.
+                log.warning(
+                    "send.refused", number=entry.number, code=verdict.code, message=entry.id
+                )
         finally:
             if breaker:
                 breaker.on_end(entry.opaque)

@@ -335,10 +335,7 @@ async def finished(watch: Watch, id: str) -> None:
 
 async def test_trace_follows_a_message_through_a_crash_of_each_service(watch: Watch) -> None:
     town, words = watch.town, "spoorzoeken mijn container is vol"
-
-    async def crash(service: str) -> None:
-        await asyncio.to_thread(town.kill, service)
-
+    crash = partial(asyncio.to_thread, town.kill)
     await crash("archiver")
     asked = await wrote(watch, words, "wamid.trace1", 11)
     unrecorded = [("archiver", "it is not in the record yet")]

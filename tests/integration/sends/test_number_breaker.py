@@ -119,6 +119,19 @@ async def test_number_that_meta_stops_or_slows_is_tried_by_few_and_logged_once(
     assert [e["event"] for e in lines if e["event"].startswith("number.")] == [event]
 
 
+async def test_message_that_meta_refuses_is_in_the_log_by_its_id_and_code(office: Office) -> None:
+    meta = Meta(**{NUMBER: error(131026)})
+    await backlog(office, 3)
+    with capture_logs() as lines:
+        async with working(office, meta):
+            await until_all_ended(office)
+    ids = await office.pool.fetch("select id from deliverer.ledger where state = 'failed'")
+    refused = [each for each in lines if each["event"] == "send.refused"]
+    assert {each["message"] for each in refused} == {row["id"] for row in ids}
+    assert {(each["number"], each["code"]) for each in refused} == {(NUMBER, 131026)}
+    assert len(refused) == 3
+
+
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A held number is tried each second, instead of after 4 s, 16, 64 and so on."""
