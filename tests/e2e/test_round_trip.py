@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import msgspec
