@@ -98,6 +98,15 @@ def test_event_is_stored_as_it_came_and_settled(receiver: Program) -> None:
     assert stored(receiver, given) == [cloudevents.body(given, "")]
 
 
+def test_header_may_be_written_in_capitals(receiver: Program) -> None:
+    given = event(1)
+    content = cloudevents.body(given, "")
+    headers = cloudevents.headers(given, content, [cloudevents.key_of(FIRST)], clock.now())
+    named = {name.title(): value for name, value in headers.items()}
+    assert outcome(receiver.post(content, named)) == "settled"
+    assert receiver.line() == f"new 1 {given.id}"
+
+
 @pytest.mark.parametrize(
     ("secrets", "ago"),
     [

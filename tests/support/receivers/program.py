@@ -42,7 +42,7 @@ COMMANDS: dict[str, Callable[[Path], Command]] = {
     "dotnet": dotnet_command,
     "java": java_command,
 }
-"""How each example is built in a folder and started."""
+"""Builds an example in a folder, and returns the command that starts it."""
 PROGRAMS: dict[str, list[str]] = {
     "python": [],
     "dotnet": ["dotnet"],

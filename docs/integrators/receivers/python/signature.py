@@ -3,6 +3,7 @@
 import base64
 import hmac
 from collections.abc import Iterable, Mapping
+from email.message import Message
 
 TOLERANCE = 300  # seconds by which the clock of Postkamer may differ
 
@@ -18,7 +19,9 @@ def key_of(secret: str) -> bytes:
     return key
 
 
-def is_valid(headers: Mapping[str, str], body: bytes, keys: Iterable[bytes], now: float) -> bool:
+def is_valid(
+    headers: Mapping[str, str] | Message, body: bytes, keys: Iterable[bytes], now: float
+) -> bool:
     """True when one signature fits one key, and the time of signing is near."""
     id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     given = headers.get("webhook-signature", "").encode().split(b" ")
