@@ -96,3 +96,16 @@ def test_example_gives_the_answers_of_the_page(language: str) -> None:
 def test_page_shows_where_each_file_is(language: str) -> None:
     page = (DOCS / "receivers.md").read_text()
     assert [name for name in EXAMPLES[language] if f"(receivers/{name})" not in page] == []
+
+
+def test_page_leads_the_example_town_to_where_a_receiver_listens() -> None:
+    page = (DOCS / "receivers.md").read_text()
+    changed = re.search(r"sed -i 's\|(.*?)\|(.*?)\|' my-town/(\S+)", page)
+    assert changed
+    before, after, file = changed.groups()
+    town = DOCS.parents[1] / "deploy" / "examples" / "voorbeeldstad" / file
+    assert f'url = "{before}"' in town.read_text()
+    properties = DOCS / "receivers/java/src/main/resources/application.properties"
+    for text in (source("python"), source("dotnet"), properties.read_text()):
+        port = re.search(r"\bPORT\W+(\d+)", text)
+        assert port and after == f"http://127.0.0.1:{port[1]}/events"
