@@ -95,7 +95,7 @@ def main(folder: Path) -> None:
     try:
         made = make_release(git("rev-parse", "HEAD"), folder)
     except NotAsLockedError as error:
-        sys.exit(f"{error}. Run make setup, and try again.")
+        sys.exit(f"{error}. Run make setup, or commit the lock that is installed.")
     if git("status", "--porcelain", "--untracked-files=no"):
         print("There are changes that are not committed; they are not in these files.")
     for path in made:
