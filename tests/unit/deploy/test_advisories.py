@@ -3,8 +3,12 @@
 import json
 import socket
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -132,6 +136,45 @@ def test_copy_is_used_without_a_network_and_nothing_fails_without_a_copy(tmp_pat
     source, judgement = audit(closed, 20, tmp_path / "copy.json", ACCEPTED, TODAY)
     assert source.startswith("the copy with advisories until 2026-10-02")
     assert judgement.faults == [f"{first.name} {first.version}: CVE-1, GHSA-1"]
+
+
+@contextmanager
+def database(status: int, vulnerable: str) -> Iterator[str]:
+    """A stand-in for OSV, which knows one package as vulnerable."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            names = [each["package"]["name"] for each in body["queries"]]
+            known = [{"id": "GHSA-1", "modified": "2026-10-02T10:00:00Z"}]
+            results = [{"vulns": known} if name == vulnerable else {} for name in names]
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps({"results": results}).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v1/querybatch"
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.slow
+def test_answer_of_osv_comes_before_the_copy(tmp_path: Path) -> None:
+    [first, *_] = locked_packages()
+    with database(200, first.name) as address:
+        source, judgement = audit(address, 20, tmp_path / "copy.json", ACCEPTED, TODAY)
+    assert source == "OSV, asked on 2026-11-29"
+    assert judgement.faults == [f"{first.name} {first.version}: GHSA-1"]
+    with (
+        database(503, first.name) as address,
+        pytest.raises(UnreachableError, match="HTTP 503"),
+    ):
+        ask_osv([first], address, 20)
 
 
 def test_database_that_does_not_answer_is_waited_for_no_longer_than_the_bound() -> None:
