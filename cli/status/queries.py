@@ -114,7 +114,7 @@ select destination, min(began_at) as since from (select subject as destination, 
 """Oldest delivery of each destination that the balance follows. Ids have no order, so of more than
 SAMPLE it is one of the oldest: seconds off in hours where most of them wait, more where few do."""
 HEALTH = """
-select number, "check" as name, state, detail, looked_at from deliverer.number_health
+select number, "check" as name, state, detail, until, looked_at from deliverer.number_health
 order by number, "check"
 """
 SILENCE = """
@@ -126,8 +126,8 @@ MISSING = f"""
 select equation, count(*) as missing from (
     (select equation from balance.open where part = 'missing' limit {CAP + 1})
     union all
-    (select 'batch' from router.gap where accepted_at is null
-        and since < now() - make_interval(secs => $1) limit {CAP + 1})
+    (select 'batch' from balance.lost_batch
+        where since < now() - make_interval(secs => $1) limit {CAP + 1})
     union all
     (select 'entry' from balance.lost_entry where accepted_at is null limit {CAP + 1})
 ) missing group by equation
