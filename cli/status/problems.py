@@ -54,7 +54,7 @@ WAITING = {
     "timer": (timedelta(minutes=5), "A time-out is late by {}.", "read the log of the router"),
 }
 """Kind of what waits -> how long it may, the sentence if it waits longer, and the command."""
-CHECK_COMMANDS = {"silence": "postkamer silence show"}
+CHECK_COMMANDS = {"silence": "postkamer silence show", "trial": "postkamer guests list"}
 """Check of a number -> the command that shows more than `check --live` does."""
 UNWELL = {"warning": "it needs attention", "wrong": "it is wrong"}
 """State of a check of a number that is a problem -> the words for one without a sentence."""
