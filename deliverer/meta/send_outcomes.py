@@ -13,7 +13,7 @@ from services.postgres.outbox import Outbox
 
 State = Literal["sent", "failed", "unknown", "held"]
 TEST_STATUSES: tuple[tuple[ReportedStatus, float], ...] = (
-    ("sent", 0.5), ("delivered", 1.5), ("read", 4.0)
+    ("sent", 0.5), ("delivered", 1.0), ("read", 2.0)
 )  # fmt: skip
 """Statuses of a message of a test token, and the seconds after which each comes: about as Meta's
 come to a telephone that is on and looked at."""

@@ -158,6 +158,18 @@ def test_number_is_late_only_after_its_time() -> None:
         assert snapshot.waiting[0].since == ago(hours=9)
 
 
+def test_number_on_trial_needs_attention_until_it_is_live() -> None:
+    answers = Answers(scope=SCOPE, rows={"trials": [{"number": "1065", "guests": 1}]})
+    snapshot = build_snapshot(answers, AT)
+    detail = "it sends only to its guest list (1 guest)"
+    assert snapshot.numbers[0].checks == (Check("trial", "warning", detail),)
+    problem = next(each for each in snapshot.problems if each.about == "number 1065")
+    assert (problem.text, problem.next) == (
+        f"Number 1065, trial: {detail}.",
+        "postkamer guests list",
+    )
+
+
 def test_disk_is_told_by_the_archiver_and_the_metrics_of_the_broker() -> None:
     parts = ServiceParts(object_store=DiskSpace(7, 96))
     answers = Answers(services=[answer("archiver", "web1/8", parts)])
