@@ -89,34 +89,32 @@ def account_of(*, trial: bool, asks: bool) -> Any:
     return msgspec.structs.replace(ACCOUNT, trial=trial, asks_to_reopen=asks)
 
 
-@pytest.mark.parametrize("kind", ["phone", "bsuid"])
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("type", get_args(MessageType))
-async def test_message_of_any_kind_and_origin_to_a_stranger_fails_before_meta(
-    type: str, path: str, kind: str
-) -> None:
-    fields = PATHS[path] | {"content": {"type": type, type: {}}, "address_kind": kind}
-    for account in (account_of(trial=True, asks=False), account_of(trial=True, asks=True)):
-        met = await attempt(account, **fields)
+async def test_message_of_any_kind_and_origin_to_a_stranger_fails_before_meta(path: str) -> None:
+    accounts = account_of(trial=True, asks=False), account_of(trial=True, asks=True)
+    for type, kind in product(get_args(MessageType), ("phone", "bsuid")):
+        fields = PATHS[path] | {"content": {"type": type, type: {}}, "address_kind": kind}
+        for account in accounts:
+            met = await attempt(account, **fields)
+            assert (met.posted, met.verdicts) == ([], [REFUSED])
+        met = await attempt(ACCOUNT, **fields, trial="trial")
         assert (met.posted, met.verdicts) == ([], [REFUSED])
-    met = await attempt(ACCOUNT, **fields, trial="trial")
-    assert (met.posted, met.verdicts) == ([], [REFUSED])
 
 
-@pytest.mark.parametrize("path", PATHS.keys() - {"a late answer"})
-@pytest.mark.parametrize("type", get_args(MessageType))
-async def test_guest_gets_the_same(type: str, path: str) -> None:
-    fields = PATHS[path] | {"content": {"type": type, type: {}}}
-    met = await attempt(TRIAL, **fields, trial="trial", is_guest=True)
-    assert len(met.posted) == 1
+@pytest.mark.parametrize("path", [each for each in PATHS if each != "a late answer"])
+async def test_guest_gets_the_same(path: str) -> None:
+    for type in get_args(MessageType):
+        fields = PATHS[path] | {"content": {"type": type, type: {}}}
+        met = await attempt(TRIAL, **fields, trial="trial", is_guest=True)
+        assert len(met.posted) == 1
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("type", get_args(MessageType))
-async def test_message_of_a_test_token_never_reaches_meta(type: str, path: str) -> None:
-    fields = PATHS[path] | {"content": {"type": type, type: {}}, "is_test": True}
-    for account, is_guest in product((ACCOUNT, TRIAL, account_of(trial=False, asks=True)), (0, 1)):
-        met = await attempt(account, **fields, is_guest=bool(is_guest))
+async def test_message_of_a_test_token_never_reaches_meta(path: str) -> None:
+    accounts = ACCOUNT, TRIAL, account_of(trial=False, asks=True)
+    for type, account in product(get_args(MessageType), accounts):
+        fields = PATHS[path] | {"content": {"type": type, type: {}}, "is_test": True}
+        met = await attempt(account, **fields, is_guest=True)
         assert met.posted == []
         [verdict] = met.verdicts
         is_late = path == "a late answer" and type != "template"
