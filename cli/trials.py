@@ -24,6 +24,7 @@ from cli.support.person_options import BSUID, NO_BSUID, NO_PERSON, parse_phones,
 from services import clock
 from services.config.numbers import Number
 from services.postgres.database import Connection, Pool
+from services.trial import is_on_trial
 from services.whatsapp.identities import address
 
 SHOWN_DIGITS = 2
@@ -42,13 +43,18 @@ class Guest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 async def go_live(connection: Connection, number: Number, reason: str) -> tuple[int, Operation]:
     """End the trial of a number and delete its guests; return how many there were."""
-    state = await connection.fetchrow(_STATE, number.id)
-    if state["live_at"] if state else not number.trial:
-        raise CommandRefused(f"number {number.id} is not on trial")
+    await _require_trial(connection, number)
     await connection.execute(_GO_LIVE, number.id)
     guests = int(await connection.fetchval(_EMPTY, number.id))
     data = {"reason": reason, "guests": guests}
     return guests, Operation(what="number live", about=number.id, tenant=number.tenant, data=data)
+
+
+async def _require_trial(connection: Connection, number: Number) -> None:
+    """Refuse what belongs to a trial for a number that is not on trial."""
+    state = await connection.fetchval(_STATE, number.id)
+    if not is_on_trial(state or "", is_configured=number.trial):
+        raise CommandRefused(f"number {number.id} is not on trial")
 
 
 async def go_on_trial(
@@ -65,7 +71,9 @@ async def go_on_trial(
 async def add_guests(
     connection: Connection, number: Number, addresses: Sequence[str], reason: str
 ) -> tuple[list[UUID], Operation | None]:
-    """Add addresses to the guest list of a number; return the ids of those that are new."""
+    """Add addresses to the guest list of a number on trial; return the ids of those that are new.
+    Without a trial nothing needs their addresses."""
+    await _require_trial(connection, number)
     names = [address(each) for each in addresses]
     rows = [(clock.new_id(), number.id, name.kind, name.value) for name in dict.fromkeys(names)]
     added = [id for row in rows if (id := await connection.fetchval(_ADD, *row))]
@@ -90,7 +98,10 @@ def _guest_change(
     return Operation(what=what, about=number, tenant=tenant, data=data) if guests else None
 
 
-_STATE = "select live_at from deliverer.trial where number = $1 for update"
+_STATE = """
+select case when live_at is null then 'trial' else 'live' end from deliverer.trial
+where number = $1 for update
+"""
 _GO_LIVE = """
 insert into deliverer.trial (number, live_at) values ($1, now())
 on conflict (number) do update set live_at = now()

@@ -50,7 +50,9 @@ def test_guests_are_listed_without_their_addresses_and_leave_at_going_live(
     assert json.loads(live.stdout) == {"id": NUMBER, "trial": False, "guests": 1}
     assert json.loads(run("guests", "list", "--json").stdout) == []
     again = run("number", "live", NUMBER, *WHY, *BY)
-    assert (again.exit_code, again.stderr) == (1, f"number {NUMBER} is not on trial\n")
+    late = run("guests", "add", "--number", NUMBER, *WHY, "--phone", "+31612345678")
+    for refused in (again, late):
+        assert (refused.exit_code, refused.stderr) == (1, f"number {NUMBER} is not on trial\n")
     reason = {"reason": WHY[1]}
     assert operations(fresh) == [
         ("number trial", NUMBER, "almelo", "S. Jansen", reason),
