@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from archiver.balance.store import MISSABLE
+from archiver.balance.sheet import MISSABLE
 from cli.status.answers import Answers
 from cli.status.snapshot import (
     Archive,
