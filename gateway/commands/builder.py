@@ -252,4 +252,5 @@ def _command(
         tenant=context.rights.tenant,
         departments=sorted(context.rights.departments),
         traceparent=context.traceparent,
+        test=context.rights.test,
     )

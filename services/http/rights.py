@@ -25,6 +25,8 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
     departments: frozenset[str] = frozenset()
     people: bool = False
     """True if people send with this token, so that a message must name its author."""
+    test: bool = False
+    """True if nothing that is sent with this token reaches Meta."""
     per_second: int = REQUESTS_PER_SECOND
     burst: int = BURST
 

@@ -36,6 +36,9 @@ back, and starts again."""
 ENVIRONMENT_ROLES: frozenset[Role] = frozenset(("send", "read", "kcc", "care"))
 """Roles of a token from the environment: all that a CRM or a terminal needs at first. A token in
 the table can have fewer."""
+REAL_ROLES: frozenset[Role] = frozenset(("kcc",))
+"""Roles that a test token cannot have: a notice of a number is sent to every citizen."""
+API_TOKENS, TEST_TOKENS = "POSTKAMER_API_TOKENS", "POSTKAMER_TEST_TOKENS"
 
 log = structlog.get_logger()
 
@@ -58,23 +61,30 @@ def digest(token: str) -> bytes:
 
 
 def environment_tokens(settings: TokenSettings, config: Configuration) -> list[TokenHash]:
-    """Return the tokens of POSTKAMER_API_TOKENS, each named `name` or `name@municipality`.
+    """Return the tokens of POSTKAMER_API_TOKENS and POSTKAMER_TEST_TOKENS, each named `name` or
+    `name@municipality`.
 
     Raises SettingsError for a token without exactly one municipality, and for a name in two.
     """
     tenants = [tenant.id for tenant in config.tenants]
     keys: list[TokenHash] = []
     faults: list[str] = []
-    for label, token in settings.api_tokens:
+    given = [(*each, False) for each in settings.api_tokens]
+    given += [(*each, True) for each in settings.test_tokens]
+    for label, token, is_test in given:
         name, at, tenant = label.partition("@")
         tenant = tenant if at or len(tenants) > 1 else tenants[0]
-        is_ambiguous = any(k.rights.name == name and k.rights.tenant != tenant for k in keys)
+        namesakes = [key.rights for key in keys if key.rights.name == name]
+        is_ambiguous = any(each.tenant != tenant for each in namesakes)
+        if is_test and any(not each.test for each in namesakes):
+            faults.append(f"{TEST_TOKENS}: {name} is no test token in {API_TOKENS}")
         if fault := _fault(name, tenant, tenants, is_ambiguous=is_ambiguous):
-            faults.append(fault)
-        rights = Rights(name=name, tenant=tenant, roles=ENVIRONMENT_ROLES)
+            faults.append(f"{TEST_TOKENS if is_test else API_TOKENS}: {fault}")
+        roles = ENVIRONMENT_ROLES - REAL_ROLES if is_test else ENVIRONMENT_ROLES
+        rights = Rights(name=name, tenant=tenant, roles=roles, test=is_test)
         keys.append(TokenHash(digest(token.get_secret_value()), rights))
     if faults:
-        raise SettingsError([f"POSTKAMER_API_TOKENS: {fault}" for fault in faults])
+        raise SettingsError(faults)
     return keys
 
 
@@ -175,6 +185,7 @@ def _key(row: Mapping[str, Any]) -> TokenHash:
         roles=roles,
         departments=frozenset(row["departments"]),
         people=row["people"],
+        test=row["test"],
         per_second=row["per_second"],
         burst=row["burst"],
     )
@@ -192,7 +203,7 @@ async def run_token_store(
 
 
 _TOKENS = """
-select name, hash, tenant, roles, departments, people, per_second, burst, expires_at
+select name, hash, tenant, roles, departments, people, test, per_second, burst, expires_at
 from access.token where revoked_at is null and (expires_at is null or expires_at > now())
 order by created_at, name limit $1
 """

@@ -54,6 +54,7 @@ def test_token_is_on_record_with_its_rights_and_without_itself(table: str) -> No
         assert run(table, "token", "revoke", "desk").exit_code == 0
         assert run(table, *TOKEN).exit_code == 1
     rights = {"roles": ["send"], "departments": ["burgerzaken"], "people": False, "perSecond": 50}
+    rights["test"] = False
     rights |= {"burst": 100, "expiresAt": "2099-01-01T00:00:00Z"}
     assert operations(table) == [
         ("token add", "desk", "almelo", rights),

@@ -51,7 +51,7 @@ OWN = {
     "sends settle": {"--saw"},
     "silence simulate": {"--hours", "--per-day", "--seed"},
     "status": {"--watch"},
-    "token add": {"--role", "--people", "--per-second", "--burst", "--note"},
+    "token add": {"--role", "--people", "--test", "--per-second", "--burst", "--note"},
 }  # fmt: skip
 """Options that one command has alone."""
 SERVICES = set(HEADINGS["Services"])

@@ -52,6 +52,18 @@ def test_environment_token_names_its_municipality_when_there_are_two() -> None:
     assert names == [("crm", "almelo"), ("zaak", "hengelo")]
 
 
+def test_test_token_of_the_environment_has_no_role_that_reaches_every_citizen() -> None:
+    given = {"POSTKAMER_API_TOKENS": "crm:a", "POSTKAMER_TEST_TOKENS": "trial:b"}
+    real, test = environment_tokens(load(TokenSettings, given), towns("almelo"))
+    assert (real.rights.test, test.rights.test) == (False, True)
+    assert test.rights.roles == real.rights.roles - {"kcc"}
+    given["POSTKAMER_TEST_TOKENS"] = "crm:hunter2"
+    with pytest.raises(SettingsError) as raised:
+        environment_tokens(load(TokenSettings, given), towns("almelo"))
+    fault = "POSTKAMER_TEST_TOKENS: crm is no test token in POSTKAMER_API_TOKENS"
+    assert raised.value.faults == [fault]
+
+
 @pytest.mark.parametrize(
     ("tokens", "fault"),
     [
@@ -70,7 +82,13 @@ def test_environment_token_without_one_municipality_is_a_hidden_fault(
     assert raised.value.faults == [f"POSTKAMER_API_TOKENS: {fault}"]
 
 
-DEFAULTS = {"tenant": "almelo", "roles": ["read"], "departments": [], "people": False}
+DEFAULTS = {
+    "tenant": "almelo",
+    "roles": ["read"],
+    "departments": [],
+    "people": False,
+    "test": False,
+}
 DEFAULTS |= {"per_second": 1, "burst": 1, "expires_at": None}
 
 
