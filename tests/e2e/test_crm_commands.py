@@ -253,9 +253,13 @@ async def test_test_token_gets_every_status_and_the_phone_nothing(watch: Watch) 
     status, accepted = await desk.answer(asked["conversationId"], text={"body": words}, type="text")
     assert status == 202
     await until(lambda: desk.status(accepted["id"]), lambda s: s["status"] == "read", 10)
-    changed = [item["event"] for item in await watch.received() if item["type"] == STATUS_CHANGED]
-    ours = [event["data"] for event in changed if event["data"]["messageId"] == accepted["id"]]
-    assert [data["status"] for data in ours] == ["sent", "delivered", "read"]
+
+    async def told() -> list[str]:
+        came = [each["event"] for each in await watch.received() if each["type"] == STATUS_CHANGED]
+        events = [event["data"] for event in came]
+        return [each["status"] for each in events if each["messageId"] == accepted["id"]]
+
+    await until(told, lambda statuses: statuses == ["sent", "delivered", "read"], 10)
     async with watch.session.get(f"{watch.town.sandbox}/phone/received") as answer:
         assert words not in str(await answer.json())
 

@@ -131,7 +131,8 @@ PARTS = [
 @pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_reading_a_text_takes_time_in_proportion_to_its_length(part: str) -> None:
-    """Sixteen times the text: 256 times the work if it were quadratic."""
+    """Sixteen times the text: 256 times the work if it were quadratic. The least of three counts on
+    both sides, since what else runs here slows a measurement and never speeds it up."""
 
     def cost(times: int) -> float:
         text, start = part * times, time.process_time()
@@ -140,4 +141,4 @@ def test_reading_a_text_takes_time_in_proportion_to_its_length(part: str) -> Non
 
     cost(100)
     once = min(cost(1_000) for _ in range(3))
-    assert cost(16_000) < 64 * max(once, 0.0005)
+    assert any(cost(16_000) < 64 * max(once, 0.0005) for _ in range(3))
