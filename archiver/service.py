@@ -80,7 +80,9 @@ async def archiver(
         intake = Intake(writer, Quarantine(pool, keys))
         consumer = await enter(run_consumer(connection, queue, PREFETCH, intake.work))
         report = await enter(drained_queue_reports(pool, [consumer]))
-        token_store = await enter(run_token_store(pool, environment_tokens(settings, config)))
+        token_store = await enter(
+            run_token_store(pool, environment_tokens(settings, config), config.ordinary_departments)
+        )
         parts = partial(_parts, consumer, intake, objects.volume)
         app = operations_app(partial(readiness_problems, pool, [consumer]), parts=parts)
         await enter(serve(app, settings.bind, settings.archiver_ops_port))

@@ -66,7 +66,7 @@ def all_rights() -> Iterator[Rights]:
                         name=name,
                         tenant=tenant,
                         roles=frozenset(roles or (OTHER_ROLE,)),
-                        departments=frozenset(some),
+                        departments=frozenset(some) or None,
                         **GENEROUS,
                     )
 
@@ -97,7 +97,7 @@ class Parts:
                 rights.name,
                 rights.tenant,
                 roles=sorted(rights.roles),
-                departments=sorted(rights.departments),
+                departments=sorted(rights.departments or ()),
             )
         for door in (self.town.gateway, self.town.archiver):
             await admitted(self.session, door, self.tokens[rights.name])

@@ -96,7 +96,7 @@ CONVERSATIONS = {
 }
 MOVED = PARTS[0].conversation
 ALL_RIGHTS = [
-    {"tenant": tenant, "departments": frozenset(some)}
+    {"tenant": tenant, "departments": frozenset(some) or None}
     for tenant in NUMBERS
     for count in range(len(DEPARTMENTS) + 1)
     for some in itertools.combinations(DEPARTMENTS, count)

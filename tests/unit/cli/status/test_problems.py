@@ -35,6 +35,11 @@ LIVE = "postkamer check --live"
 
 CASES: list[tuple[dict[str, Any], str, str]] = [
     (
+        {"unlimited_tokens": ("crm", "desk")},
+        "These tokens name no department and read all, confidential ones too: crm, desk.",
+        "postkamer token narrow crm --all-departments",
+    ),
+    (
         {"services": [Service(name="router", address="http://x", reason="no answer")]},
         "router is not live: no answer.",
         "read the log of that service, and start it again",
