@@ -27,7 +27,8 @@ from tests.support.tokens import GENEROUS, admitted, bearer, made
 SECONDS = 20.0
 """Most seconds for an event that should come within one or two."""
 NUMBERS = {"almelo": NUMBER, "hengelo": NEIGHBOUR_NUMBER}
-WORDS = {"openbare-ruimte": "container", "burgerzaken": "paspoort", "balie": "hallo"}
+WORDS = {"openbare-ruimte": "container", "burgerzaken": "paspoort", "belastingen": "woz"}
+WORDS |= {"balie": "hallo"}
 """Word of a citizen that brings a message to each department."""
 DEPARTMENTS = {
     "almelo": ("openbare-ruimte", "burgerzaken", "belastingen"),
