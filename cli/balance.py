@@ -1,14 +1,16 @@
 """`postkamer balance`: does everything that was decided have an end, or a place where it waits?"""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter
 
 import click
 
-from archiver.balance.round import OtherCluster, run_rounds
+from archiver.balance.round import Damaged, OtherCluster, run_rounds
 from archiver.balance.sheet import EQUATIONS, Line, Sheet
 from archiver.balance.store import accept_missing, begin_anew, load_sheet
+from archiver.balance.turn import Busy
 from cli.support.archive_access import Progress
 from cli.support.audit import Operation, parse_reason, run_audited
 from cli.support.database import with_database
@@ -23,6 +25,12 @@ RESTORED = (
     "the database was restored from another cluster, so the balance stands still: "
     "postkamer balance --begin --reason ..."
 )
+
+DAMAGED = (
+    "the row of balance.progress was deleted: it is not known what was compared: "
+    "postkamer balance --begin --reason ..."
+)
+BUSY = "others draw up the balance all the time: try again in a minute"
 
 
 @click.command("balance")
@@ -56,10 +64,8 @@ def command(accept: tuple[str, ...], begin: bool, reason: str | None, as_json: b
         _begin(parse_reason(reason))
 
     async def work(pool: Pool) -> Sheet:
-        try:
+        with _in_words():
             await run_rounds(pool, Progress("entries"))
-        except OtherCluster:
-            raise CommandRefused(RESTORED) from None
         return await load_sheet(pool)
 
     sheet = with_database("balance", work)
@@ -68,9 +74,23 @@ def command(accept: tuple[str, ...], begin: bool, reason: str | None, as_json: b
         raise SystemExit(1)
 
 
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Say why the balance cannot be drawn up or changed."""
+    try:
+        yield
+    except OtherCluster:
+        raise CommandRefused(RESTORED) from None
+    except Damaged:
+        raise CommandRefused(DAMAGED) from None
+    except Busy:
+        raise CommandRefused(BUSY) from None
+
+
 def _accept(ids: tuple[str, ...], reason: str) -> None:
     async def accept(connection: Connection) -> tuple[None, Operation]:
-        accepted = await accept_missing(connection, ids)
+        with _in_words():
+            accepted = await accept_missing(connection, ids)
         if not accepted:
             raise CommandRefused(NOT_MISSING)
         data = {"why": reason, "ids": ids, "accepted": accepted}
@@ -81,7 +101,8 @@ def _accept(ids: tuple[str, ...], reason: str) -> None:
 
 def _begin(reason: str) -> None:
     async def begin(connection: Connection) -> tuple[None, Operation]:
-        await begin_anew(connection)
+        with _in_words():
+            await begin_anew(connection)
         return None, Operation(what="balance begin", data={"why": reason})
 
     run_audited("balance", begin)

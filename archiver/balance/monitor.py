@@ -17,24 +17,34 @@ log = structlog.get_logger()
 
 
 async def keep_balance(pool: Pool) -> None:
-    """Run rounds until cancelled."""
+    """Run rounds until cancelled. No failure here ends the archiver: an alarm sees that the balance
+    stands."""
     while True:
         try:
-            result = await retry_while_unavailable(lambda: run_round(pool), "balance")
+            is_full = await _draw_up(pool)
         except OtherCluster:
             log.error("balance.restored", reason="see the restore in docs/operators/balance.md")
-            result = None
-        if result and result.missing:
-            log.error("balance.missing", count=result.missing)
-        if result and result.is_full:
-            continue
-        sheet = await retry_while_unavailable(lambda: load_sheet(pool, listed=0), "balance")
-        show_sheet(sheet)
-        gaps = await retry_while_unavailable(lambda: count_gaps(pool), "balance")
-        metrics.batches_missing.clear()
-        for partition, count in gaps.items():
-            metrics.batches_missing.labels(partition=partition).set(count)
-        await asyncio.sleep(ROUND_SECONDS)
+            is_full = False
+        except Exception as error:
+            log.error("balance.failed", exc_info=error)
+            is_full = False
+        if not is_full:
+            await asyncio.sleep(ROUND_SECONDS)
+
+
+async def _draw_up(pool: Pool) -> bool:
+    """Run a round and set the metrics. Return True if more is waiting to be taken."""
+    result = await retry_while_unavailable(lambda: run_round(pool), "balance")
+    if result and result.missing:
+        log.error("balance.missing", count=result.missing)
+    if result and result.is_full:
+        return True
+    show_sheet(await retry_while_unavailable(lambda: load_sheet(pool, listed=0), "balance"))
+    gaps = await retry_while_unavailable(lambda: count_gaps(pool), "balance")
+    metrics.batches_missing.clear()
+    for partition, count in gaps.items():
+        metrics.batches_missing.labels(partition=partition).set(count)
+    return False
 
 
 def show_sheet(sheet: Sheet) -> None:

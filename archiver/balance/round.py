@@ -7,17 +7,15 @@ Its cost follows what is new and what is open, and not the size of the record. W
 although its partition has published it, and although its queue was drained since, is missing.
 """
 
-import asyncio
-from collections.abc import Callable
+from datetime import datetime
 
 import msgspec
 
 from archiver.balance.decisions import ISSUED, STATE
-from archiver.balance.second_look import Look, begin_pass, look_again
-from services.postgres.database import Pool
+from archiver.balance.second_look import BY_INDEX, Progress, continue_pass, make_pass
+from archiver.balance.turn import take_turn, try_turn
+from services.postgres.database import Connection, Pool
 
-LOCK = 0x62616C
-"""Advisory lock of this database (ASCII "bal"): one round at a time."""
 DECISIONS, ENTRIES, OPEN = 20_000, 20_000, 50_000
 """Rows that one round takes at most of each: a second or two of work. A round that leaves some is
 followed by another at once."""
@@ -25,14 +23,12 @@ PAST, PAST_AT_ONCE = 2_000, 20_000
 """Decisions and entries of the past that a round looks at again: of the archiver and of a command.
 A round in half a minute sees five million a day, and a second look costs less than a first."""
 ROUNDS = 100
-"""Rounds of one command at most: two million decisions, some three minutes."""
+"""Rounds of one command at most: two million new decisions, some three minutes."""
 CONSUMER_SECONDS = 90
 """Silence after which a consumer has ended, and the broker has given its messages to another: its
 heartbeats end within 33 s."""
 RECEIPT_SECONDS = 3600
 """Time in which the other partitions of a receipt decide on their items."""
-LOCKED_SECONDS = 0.1
-"""Pause before the next attempt while another process runs a round, which takes less mostly."""
 ITEM_SECONDS = 60
 """Time after which an item in the record without its decision is missing: by then a later round
 knows if a router of an older version, which wrote no record's id, decided it."""
@@ -44,6 +40,10 @@ class OtherCluster(Exception):
     """The database was restored into another cluster, whose transactions are numbered anew."""
 
 
+class Damaged(Exception):
+    """The row that says how far the balance has come is gone."""
+
+
 class RoundResult(msgspec.Struct, frozen=True):
     begun: int
     ended: int
@@ -51,65 +51,50 @@ class RoundResult(msgspec.Struct, frozen=True):
     """Things that are missing since this round."""
     is_full: bool
     """True if more is waiting to be taken."""
-    look: Look
 
 
 async def run_round(pool: Pool, past: int = PAST) -> RoundResult | None:
-    """Run one round, which looks again at `past` decisions. None while another process runs one."""
+    """Run one round, and look again at `past` decisions. None while another process runs one."""
     async with pool.acquire() as connection, connection.transaction():
-        if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", LOCK):
+        if not await try_turn(connection):
             return None
-        await connection.execute(_BY_INDEX)
-        progress = await connection.fetchrow(_PROGRESS, DECISIONS, ENTRIES)
-        assert progress
-        if not progress["is_same_cluster"]:
-            raise OtherCluster
-        from_xact, to_xact = progress["from_xact"], progress["to_xact"]
-        position, to_position = progress["from_position"], progress["to_position"]
-        begun_at = await connection.fetchval(_EXCUSE, from_xact, to_xact)
-        received = await connection.fetchval(_RECEIVE, position, to_position, to_xact, begun_at)
-        await connection.execute(_INCOMPLETE, position, received)
-        bounds = OPEN, CONSUMER_SECONDS, RECEIPT_SECONDS, ITEM_SECONDS
-        followed = await connection.fetchrow(_FOLLOW, *bounds, from_xact, to_xact, begun_at)
-        assert followed
-        await connection.execute(_ADVANCE, to_xact, received, BEHIND_SECONDS)
-        look = await look_again(connection, past, begun_at)
-        has_moved = to_xact > from_xact or received > position
-        return RoundResult(
-            begun=followed["begun"],
-            ended=followed["ended"],
-            missing=followed["missing"] + look.gone,
-            is_full=progress["is_full"] and has_moved,
-            look=look,
-        )
+        result, begun_at = await _follow(connection)
+        gone = await continue_pass(connection, past, begun_at)
+        return msgspec.structs.replace(result, missing=result.missing + gone)
 
 
-async def run_rounds(pool: Pool, progress: Callable[[int, int], None] | None = None) -> None:
-    """Run rounds until nothing new is left and all of the past was looked at, at most ROUNDS. Call
-    `progress` with the entries looked at and their number."""
-    await begin_pass(pool)
-    is_past_seen = False
+async def run_rounds(pool: Pool, progress: Progress | None = None) -> None:
+    """Run rounds until nothing new is left, at most ROUNDS; then look at all of the past. Busy if
+    others have the turn."""
     for _ in range(ROUNDS):
-        result = await run_round(pool, PAST_AT_ONCE)
-        if not result:  # another process runs one
-            await asyncio.sleep(LOCKED_SECONDS)
-            continue
-        if progress and not is_past_seen:
-            progress(result.look.position, result.look.end_position)
-        is_past_seen |= result.look.has_ended
-        if is_past_seen and not result.is_full:
+        async with pool.acquire() as connection, connection.transaction():
+            await take_turn(connection)
+            result, _ = await _follow(connection)
+        if not result.is_full:
             break
+    await make_pass(pool, PAST_AT_ONCE, progress)
 
 
-# Each id is looked up in an index. The planner knows the tables of the balance as empty or full, as
-# they happen to be when they are analyzed, and would read whole tables. Each round is planned anew:
-# a plan from when a month was empty reads all of that month, until it is analyzed.
-_BY_INDEX = """
-set local enable_hashjoin = off;
-set local enable_mergejoin = off;
-set local enable_seqscan = off;
-set local plan_cache_mode = force_custom_plan
-"""
+async def _follow(connection: Connection) -> tuple[RoundResult, datetime]:
+    """Take what is new and follow what is open. Return also the time when the balance began."""
+    await connection.execute(BY_INDEX)
+    progress = await connection.fetchrow(_PROGRESS, DECISIONS, ENTRIES)
+    if progress is None:
+        raise Damaged
+    if not progress["is_same_cluster"]:
+        raise OtherCluster
+    from_xact, to_xact = progress["from_xact"], progress["to_xact"]
+    position, to_position = progress["from_position"], progress["to_position"]
+    begun_at = await connection.fetchval(_EXCUSE, from_xact, to_xact)
+    received = await connection.fetchval(_RECEIVE, position, to_position, to_xact, begun_at)
+    await connection.execute(_INCOMPLETE, position, received)
+    bounds = OPEN, CONSUMER_SECONDS, RECEIPT_SECONDS, ITEM_SECONDS
+    followed = await connection.fetchrow(_FOLLOW, *bounds, from_xact, to_xact, begun_at)
+    assert followed
+    await connection.execute(_ADVANCE, to_xact, received, BEHIND_SECONDS)
+    has_moved = to_xact > from_xact or received > position
+    return RoundResult(**followed, is_full=progress["is_full"] and has_moved), begun_at
+
 
 # Rows of transactions before the oldest that still runs are all there to be seen.
 _PROGRESS = """

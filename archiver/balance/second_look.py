@@ -1,64 +1,108 @@
 """The second look: what has ended must still be there.
 
-A pass looks at every decision and every item of the record once, in their order, some in each
-round; then the next pass begins. What is there no more is missing, and marked as gone: the sums
-have it as ended. A pass ends where the past ended as it began, so a busy router does not prolong
-it.
+A pass looks at every decision and every entry of the record once, in their order; then the next
+pass begins. What is there no more is missing, and marked as gone: the sums have it as ended. A pass
+ends where the past ended as it began, so a busy router does not prolong it.
+
+The archiver continues its pass in each round. A command makes a pass of its own beside it.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
 from archiver.balance.decisions import ISSUED, STATE
+from archiver.balance.turn import take_turn
 from services.postgres.database import Connection, Pool
 
-
-async def begin_pass(pool: Pool) -> None:
-    """Begin a pass here and now: after it, what it does not name was there at this time."""
-    await pool.execute(_BEGIN)
+Progress = Callable[[int, int], None]
+"""Takes the entries that were looked at, and their number."""
 
 
-class Look(NamedTuple):
-    """Some of the past that was looked at again."""
+class Place(NamedTuple):
+    """Place of a pass, and its end: transactions of decisions and positions in the record."""
 
-    gone: int
+    xact: int
     position: int
-    """Entries of the record that the pass has looked at."""
+    end_xact: int
     end_position: int
-    has_ended: bool
-    """True if it was the last of its pass."""
+    began_at: datetime
+
+    @property
+    def is_end(self) -> bool:
+        return self.xact >= self.end_xact and self.position >= self.end_position
 
 
-async def look_again(connection: Connection, count: int, begun_at: datetime) -> Look:
-    """Look at the next `count` decisions and items of the pass. Items from before `begun_at` have
-    no decision to be found by."""
-    bounds = await connection.fetchrow(_BOUNDS, count)
-    assert bounds
-    to_xact, to_position = bounds["to_xact"], bounds["to_position"]
-    gone = await connection.fetchval(_DECISIONS, bounds["xact"], to_xact)
-    gone += await connection.fetchval(_ITEMS, bounds["position"], to_position, begun_at)
-    has_ended = to_xact >= bounds["end_xact"] and to_position >= bounds["end_position"]
-    if has_ended:
-        await connection.execute(_END)
-        await connection.execute(_BEGIN)
-    else:
-        await connection.execute(_MOVE, to_xact, to_position)
-    return Look(gone, to_position, bounds["end_position"], has_ended)
+async def continue_pass(connection: Connection, count: int, begun_at: datetime) -> int:
+    """Look at the next `count` decisions and entries of the archiver's pass. Return how many are
+    gone. Items from before `begun_at` have no decision to be found by."""
+    place = await _load_place(connection, _STORED)
+    place, gone = await _look_again(connection, place, count, begun_at)
+    if place.is_end:
+        await connection.execute(_END, place.began_at)
+        place = await _load_place(connection, _BEGINNING)
+    await connection.execute(_STORE, *place)
+    return gone
 
 
-_BEGIN = """
-update balance.past set xact = first_xact, position = first_position, began_at = now(),
-    end_xact = coalesce(decided, 0), end_position = recorded from balance.progress
+async def make_pass(pool: Pool, count: int, progress: Progress | None = None) -> None:
+    """Look at all of the past, `count` decisions and entries at a time."""
+    place = None
+    while place is None or not place.is_end:
+        async with pool.acquire() as connection, connection.transaction():
+            await take_turn(connection)
+            await connection.execute(BY_INDEX)
+            place = place or await _load_place(connection, _BEGINNING)
+            begun_at = await connection.fetchval(_BEGUN)
+            place, _ = await _look_again(connection, place, count, begun_at)
+            if place.is_end:
+                await connection.execute(_END, place.began_at)
+        if progress:
+            progress(place.position, place.end_position)
+
+
+async def _load_place(connection: Connection, query: str) -> Place:
+    # The row may have been deleted by hand, like any other.
+    await connection.execute("insert into balance.past default values on conflict do nothing")
+    row = await connection.fetchrow(query)
+    assert row
+    return Place(*row)
+
+
+async def _look_again(
+    connection: Connection, place: Place, count: int, begun_at: datetime
+) -> tuple[Place, int]:
+    to_xact = await connection.fetchval(_TO_XACT, place.xact, place.end_xact, count)
+    to_position = min(place.end_position, place.position + count)
+    gone = await connection.fetchval(_DECISIONS, place.xact, to_xact)
+    gone += await connection.fetchval(_ITEMS, place.position, to_position, begun_at)
+    gone += await connection.fetchval(_ENTRIES, place.position, to_position)
+    return place._replace(xact=to_xact, position=to_position), gone
+
+
+# Each id is looked up in an index. The planner knows the tables of the balance as empty or full, as
+# they happen to be when they are analyzed, and would read whole tables. Each round is planned anew:
+# a plan from when a month was empty reads all of that month, until it is analyzed.
+BY_INDEX = """
+set local enable_hashjoin = off;
+set local enable_mergejoin = off;
+set local enable_seqscan = off;
+set local plan_cache_mode = force_custom_plan
 """
-_END = "update balance.past set whole_at = began_at"
-_MOVE = "update balance.past set xact = $1, position = $2"
 
-_BOUNDS = """
-select xact, position, end_xact, end_position, coalesce((
-        select i.xact + 1 from router.inbox i where i.xact >= p.xact and i.xact < p.end_xact
-        order by i.xact offset $1 - 1 limit 1), p.end_xact) as to_xact,
-    least(end_position, position + $1) as to_position
-from balance.past p
+_BEGUN = "select begun_at + interval '1 second' from balance.progress"
+_STORED = "select xact, position, end_xact, end_position, began_at from balance.past"
+_BEGINNING = """
+select first_xact, first_position, coalesce(decided, 0), recorded, now()
+from balance.past, balance.progress
+"""
+_STORE = """
+update balance.past set xact = $1, position = $2, end_xact = $3, end_position = $4, began_at = $5
+"""
+_END = "update balance.past set whole_at = greatest(whole_at, $1)"
+_TO_XACT = """
+select coalesce((select xact + 1 from router.inbox where xact >= $1 and xact < $2
+    order by xact offset $3 - 1 limit 1), $2)
 """
 
 # What is open is followed by the round, and is not looked at twice.
@@ -98,4 +142,20 @@ with items as materialized (
         and not ({_IS_KNOWN})
 ), named as ({_NAME})
 select count(*) from named
+"""
+
+# The positions of the record are dense, so an entry that is gone leaves a hole, also one that no
+# decision names.
+_ENTRIES = """
+with there as materialized (
+    select position from archiver.entry where position >= $1 and position < $2
+), back as (
+    delete from balance.lost_entry where position >= $1 and position < $2
+        and position in (select position from there)
+), lost as (
+    insert into balance.lost_entry (position)
+    select generate_series($1::bigint, $2::bigint - 1) except select position from there
+    on conflict do nothing returning 1
+)
+select count(*) from lost
 """

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import msgspec
 
 MISSING, ACCEPTED, UNDER_WAY = "missing", "accepted", "under way"
-BATCH = "batch"
-"""Equation of the batches that a source published and that did not come."""
+ENTRY, BATCH = "entry", "batch"
+"""Equations without sums: the entries of the record that are gone, by their position; the batches
+that a source published and that did not come."""
 SEND_PARTS = {
     UNDER_WAY: "waiting",
     "queued": "waiting",
@@ -73,7 +74,8 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
 
     equation: str
     id: str
-    """Id of the record, event, message or receipt; of a batch: its source and number."""
+    """Id of the record, event, message or receipt; of a batch: its source and number; of an entry:
+    its position."""
     subject: str
     """Number, destination or partition."""
     since: datetime

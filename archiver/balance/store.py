@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from archiver.balance.sheet import BATCH, EQUATIONS, Count, Missing, Sheet, build_lines
+from archiver.balance.sheet import BATCH, ENTRY, EQUATIONS, Count, Missing, Sheet, build_lines
+from archiver.balance.turn import take_turn
 from services.postgres.database import Connection, Pool
 
 LISTED = 100
@@ -45,7 +46,9 @@ async def count_gaps(pool: Pool) -> dict[int, int]:
 
 async def accept_missing(connection: Connection, ids: Sequence[str]) -> int:
     """Take these off the sheet, or with ALL everything that is missing now, because a person looked
-    into it. Return their number. The role must be that of the tables' owner."""
+    into it. Return their number. The role must be that of the tables' owner. Busy if others have
+    the turn."""
+    await take_turn(connection)
     accepted: int = await connection.fetchval(_ACCEPT, ALL in ids, [id.lower() for id in ids])
     return accepted
 
@@ -53,13 +56,14 @@ async def accept_missing(connection: Connection, ids: Sequence[str]) -> int:
 async def begin_anew(connection: Connection) -> None:
     """Begin the balance here and now, after a restore into another cluster.
 
-    The role must be that of the tables' owner.
+    The role must be that of the tables' owner. Busy if others have the turn.
     """
+    await take_turn(connection)
     for statement in _BEGIN_ANEW:
         await connection.execute(statement)
 
 
-MISSABLE = ("receipt", *(equation.name for equation in EQUATIONS), BATCH)
+MISSABLE = ("receipt", *(equation.name for equation in EQUATIONS), ENTRY, BATCH)
 
 _PROGRESS = """
 select begun_at, round_at, whole_at as past_at from balance.progress, balance.past
@@ -76,6 +80,8 @@ where part = 'missing'
 union all
 select '{BATCH}', source || ':' || number, partition::text, since, false from router.gap
 where accepted_at is null and since < now() - make_interval(secs => $1)
+union all
+select '{ENTRY}', position::text, '', since, true from balance.lost_entry where accepted_at is null
 """
 
 _MISSING = f"{_LOST} order by since, id limit $2"
@@ -97,20 +103,27 @@ with accepted as (
     update router.gap set accepted_at = now()
     where accepted_at is null and ($1 or source || ':' || number = any($2::text[]))
     returning partition
+), entry as (
+    update balance.lost_entry set accepted_at = now()
+    where accepted_at is null and ($1 or position::text = any($2::text[])) returning position
 ), summed as (
     insert into balance.total as t (equation, subject, part, count)
     select equation, subject, 'accepted', count(*) from accepted
     where equation <> 'receipt' and not is_gone group by 1, 2
     on conflict (equation, subject, part) do update set count = t.count + excluded.count
 )
-select (select count(*) from accepted) + (select count(*) from gap)
+select (select count(*) from accepted) + (select count(*) from gap) + (select count(*) from entry)
 """
 
 # Decisions of the other cluster may have numbers that are yet to come here.
 _BEGIN_ANEW = (
     "update router.inbox set xact = null where xact >= pg_current_xact_id()::text::bigint",
     "update router.lease set published = 0",
-    "truncate balance.total, balance.open, balance.consumer, balance.accepted",
+    "truncate balance.total, balance.open, balance.consumer, balance.accepted, balance.lost_entry",
+    """
+    insert into balance.progress (recorded, cluster) values (0, 0) on conflict do nothing
+    """,
+    "insert into balance.past default values on conflict do nothing",
     """
     update balance.progress set begun_at = now(), round_at = null,
         decided = pg_snapshot_xmin(pg_current_snapshot())::text::bigint,

@@ -28,4 +28,12 @@ create table balance.accepted (
     primary key (equation, id, subject)
 );
 
-grant select, insert, update, delete on balance.past, balance.accepted to postkamer_archiver;
+-- Positions of the record at which there is no entry any more.
+create table balance.lost_entry (
+    position bigint primary key,
+    since timestamptz not null default now(),
+    accepted_at timestamptz             -- a person looked into it: it alarms no more
+);
+
+grant select, insert, update, delete on balance.past, balance.accepted, balance.lost_entry
+    to postkamer_archiver;

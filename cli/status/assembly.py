@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from archiver.balance.sheet import BATCH, EQUATIONS
+from archiver.balance.store import MISSABLE
 from cli.status.answers import Answers
 from cli.status.snapshot import (
     Archive,
@@ -230,7 +230,7 @@ def _balance(answers: Answers) -> Iterator[Balance]:
     missing = {row["equation"]: row["missing"] for row in answers.rows.get("missing", [])}
     for row in answers.rows.get("balance", []):
         since = row["round_at"] or row["begun_at"]
-        for name in ("receipt", *(each.name for each in EQUATIONS), BATCH):
+        for name in MISSABLE:
             count = missing.get(name, 0)
             yield Balance(name=name, closes=not count, missing=count, drawn_up_at=since)
 

@@ -34,6 +34,7 @@ NOUNS = {
     "delivery": "delivery|deliveries",
     "quarantine": "quarantined item|quarantined items",
     "send": "send|sends",
+    "entry": "entry of the record|entries of the record",
     "batch": "batch|batches",
 }
 """Equation of the balance -> one and several of its things."""

@@ -129,6 +129,8 @@ select equation, count(*) as missing from (
     union all
     (select 'batch' from router.gap where accepted_at is null
         and since < now() - make_interval(secs => $1) limit {CAP + 1})
+    union all
+    (select 'entry' from balance.lost_entry where accepted_at is null limit {CAP + 1})
 ) missing group by equation
 """
 BALANCE = "select begun_at, round_at from balance.progress"

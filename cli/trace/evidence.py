@@ -57,6 +57,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: tuple[Row, ...] = ()
     contacts: tuple[Row, ...] = ()
     """Contacts in Open Klant, each with its task."""
+    missing: tuple[Row, ...] = ()
+    """Rows of the balance for what cannot be found."""
     paused: Mapping[str, datetime] = {}
     """Destination that a person paused -> since when."""
     is_cut: bool = False

@@ -29,6 +29,8 @@ async def load_evidence(connection: Connection, keys: KeyStore, subject: Subject
     messages |= {row[name] for row in decided for name in ("message", "send") if row[name]}
     events = _events(subject, decided, entries)
     fetch = partial(fetch_rows, connection)
+    begun = {id for row in decided for id in (row["record"], *row["records"], *row["events"])}
+    begun |= {*subject.records, *messages, *events[1], *ids, *_quarantined(subject, decided)}
     return Evidence(
         entries=tuple(entries[:MAX_ENTRIES]),
         decided=tuple(decided),
@@ -40,6 +42,7 @@ async def load_evidence(connection: Connection, keys: KeyStore, subject: Subject
         files=tuple(await fetch(_FILES, list(messages))),
         quarantined=tuple(await fetch(_QUARANTINED, _quarantined(subject, decided))),
         contacts=tuple(await fetch(_CONTACTS, events[1])),
+        missing=tuple(await fetch(_MISSING, [id for id in begun if id])),
         paused={row["destination"]: row["since"] for row in await fetch(_PAUSED)},
         is_cut=len(entries) > MAX_ENTRIES,
     )
@@ -170,3 +173,7 @@ from deliverer.klantcontact k left join deliverer.internetaak t
 where k.event = any($1::uuid[])
 """
 _PAUSED = "select destination, since from deliverer.pause"
+_MISSING = """
+select equation, id, subject, began_at as since, is_gone from balance.open
+where part = 'missing' and id = any($1::uuid[])
+"""

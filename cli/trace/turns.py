@@ -58,6 +58,15 @@ SENDS = {
                          "postkamer sends list"),
 }  # fmt: skip
 """State of a message to a citizen that did not end -> whose turn it is."""
+MISSING = {
+    "item": "the decision on it",
+    "record": "its record",
+    "delivery": "its delivery to {destination}",
+    "send": "the message to the citizen",
+    "quarantine": "its row in quarantine",
+    "receipt": "an item of its webhook",
+}
+"""Equation of the balance -> the thing of it that is missing."""
 NIGHT = "night_rest:"
 """Beginning of the reason of a message that waits for the end of the quiet hours."""
 FILES = {
@@ -72,6 +81,7 @@ FILES = {
 def find_turns(evidence: Evidence) -> list[Turn]:
     """Return what is not finished, each once. Empty: there is nothing left to do."""
     turns = [
+        *_missing(evidence),
         *_undecided(evidence),
         *_unrecorded(evidence),
         *_undelivered(evidence),
@@ -79,6 +89,23 @@ def find_turns(evidence: Evidence) -> list[Turn]:
         *_files(evidence),
     ]
     return list(dict.fromkeys(turns))
+
+
+def _missing(evidence: Evidence) -> Iterator[Turn]:
+    for row in evidence.missing:
+        thing = MISSING[row["equation"]].format(destination=row["subject"])
+        verb = "was deleted since" if row["is_gone"] else "cannot be found"
+        state = f"{thing} {verb}: the balance misses it since {_clock(row['since'])}"
+        yield Turn(who="operator", state=state, command="postkamer balance")
+    known = {row["id"] for row in evidence.sends} | _missing_ids(evidence, "send")
+    for row in evidence.decided:
+        if row["send"] and row["send"] not in known:
+            state = "the message was accepted, and is not among those to send"
+            yield Turn(who="operator", state=state, command="postkamer balance")
+
+
+def _missing_ids(evidence: Evidence, equation: str) -> set[object]:
+    return {row["id"] for row in evidence.missing if row["equation"] == equation}
 
 
 def _undecided(evidence: Evidence) -> Iterator[Turn]:
@@ -105,7 +132,7 @@ def _undecided(evidence: Evidence) -> Iterator[Turn]:
 
 
 def _unrecorded(evidence: Evidence) -> Iterator[Turn]:
-    archived = {entry.id for entry in evidence.entries}
+    archived = {entry.id for entry in evidence.entries} | _missing_ids(evidence, "record")
     for row in evidence.decided:
         if row["record"] and row["record"] in row["records"] and row["record"] not in archived:
             who = "archiver" if row["is_published"] else "router"
@@ -119,6 +146,7 @@ def _unrecorded(evidence: Evidence) -> Iterator[Turn]:
 
 def _undelivered(evidence: Evidence) -> Iterator[Turn]:
     stored = {(row["destination"], row["event"]) for row in evidence.deliveries}
+    stored |= {(row["subject"], row["id"]) for row in evidence.missing}
     for row in evidence.decided:
         for destination, event in zip(row["destinations"], row["events"], strict=True):
             if (destination, event) not in stored:

@@ -8,16 +8,23 @@ from uuid import UUID
 import msgspec
 import pytest
 from click.testing import CliRunner
+from structlog.testing import capture_logs
 
+from archiver.balance import turn
+from archiver.balance.monitor import keep_balance
 from archiver.balance.round import OtherCluster, RoundResult, run_round
-from archiver.balance.second_look import begin_pass
 from archiver.balance.sheet import Sheet
 from archiver.balance.store import count_gaps, load_sheet
+from archiver.balance.turn import try_turn
 from cli.main import main
 from services import clock
 from services.postgres.database import Pool, connection_pool
 from tests.support.archiver.commands import OPERATOR
 from tests.support.archiver.desk import ANNA, BERT, Desk
+from tests.support.cli.command_line import postkamer
+from tests.support.decrypted_record import KEY
+from tests.support.installation import EXAMPLE
+from tests.support.observer import until
 from tests.support.router.batch_office import NUMBER
 
 SETTLE = """
@@ -133,6 +140,16 @@ async def test_decision_that_was_deleted_by_hand_is_named(office: Office) -> Non
     assert (await office.sheet()).missing_counts["item"] == 1
 
 
+def traced(url: str) -> dict[str, str]:
+    """Settings of `trace`."""
+    return {
+        "POSTKAMER_DATABASE_URL": url,
+        "POSTKAMER_ARCHIVE_KEY": KEY,
+        "POSTKAMER_CONFIG": str(EXAMPLE),
+        "POSTKAMER_OPERATOR": OPERATOR,
+    }
+
+
 RECORDED = "select e.id from archiver.entry e join router.inbox i on i.record = e.id limit 1"
 ENDED = {
     "record": ("archiver.entry", "id", RECORDED),
@@ -166,8 +183,11 @@ async def test_row_that_is_deleted_after_its_end_is_named_until_it_is_back(
         id,
     )
     shown = (await asyncio.to_thread(run, empty, code=1)).stdout
-    assert f"gone     {equation}  {id}" in shown and "1 thing is missing" in shown
+    assert f"gone     {equation}  {id}" in shown
+    assert ("2 things are" if equation == "record" else "1 thing is") + " missing" in shown
     assert (await office.sheet()).lines == before.lines, "the sums have it as ended"
+    told = await asyncio.to_thread(postkamer, "trace", str(id), "--reason", "x", env=traced(empty))
+    assert "the balance misses it since" in told.output and "Now: done" not in told.output
     await pool.execute(f"insert into {table} overriding system value select * from kept")
     assert "is still there" in (await asyncio.to_thread(run, empty)).stdout
     assert (await office.sheet()).lines == before.lines
@@ -186,23 +206,91 @@ async def test_accepted_loss_is_not_named_again(office: Office, empty: str) -> N
     assert await office.parts("delivery") == {"whole": begun, "settled": begun}
 
 
-async def test_second_look_goes_through_the_past_in_bounded_steps(office: Office) -> None:
+async def test_entry_that_no_decision_names_leaves_a_hole_in_the_record(
+    office: Office, empty: str
+) -> None:
+    conversation = await office.pool.fetchval("select min(id) from router.conversation")
+    await office.desk.add("note", conversation, {"text": "gebeld"})
+    await office.pool.execute(SETTLE, "settled")
+    assert (await office.sheet()).is_closed
+    await office.pool.execute("create table kept as table archiver.entry with no data")
+    position = await office.pool.fetchval(
+        "with gone as (delete from archiver.entry where kind = 'note' returning *),"
+        " kept as (insert into kept select * from gone) select position from gone"
+    )
+    assert f"gone     entry  {position}  " in (await asyncio.to_thread(run, empty, code=1)).stdout
+    assert (await office.sheet()).missing_counts["entry"] == 1
+    await office.pool.execute("insert into archiver.entry select * from kept")
+    assert "is still there" in (await asyncio.to_thread(run, empty)).stdout
+    await office.pool.execute("delete from archiver.entry where kind = 'note'")
+    await asyncio.to_thread(run, empty, code=1)
+    accept = "--accept", str(position), "--reason", "oefening"
+    assert "is still there" in (await asyncio.to_thread(run, empty, *accept)).stdout
+
+
+async def steps_of_pass(office: Office) -> list[int]:
+    """Steps to the end of the archiver's pass, a decision or entry at a time: the number of things
+    that are gone, in each."""
+    gone: list[int] = []
+    while not gone or await office.pool.fetchval("select position from balance.past"):
+        result = await run_round(office.archiver, past=1)
+        assert result and len(gone) < 60
+        gone.append(result.missing)
+    return gone
+
+
+async def test_archiver_goes_through_the_past_in_bounded_steps(office: Office, empty: str) -> None:
     for _ in range(3):
         await office.desk.heard((ANNA, "nog een"), (BERT, "en nog een"))
     await office.pool.execute(SETTLE, "settled")
     assert (await office.sheet()).is_closed
-    await begin_pass(office.archiver)
+    await steps_of_pass(office)  # the pass of before ends
     await office.pool.execute("delete from deliverer.delivery")
-    named = []
-    for _ in range(30):
-        result = await run_round(office.archiver, past=1)
-        assert result
-        named.append(result.missing)
-        if result.look.has_ended:
-            break
-    assert result.look.has_ended and len(named) >= 8
+    step = await run_round(office.archiver, past=1)
     total = await office.pool.fetchval("select sum(cardinality(events)) from router.inbox")
-    assert sum(named) == total and max(named) < total / 2
+    assert step and 0 < step.missing < total / 2, "the pass of the archiver has begun"
+    shown = (await asyncio.to_thread(run, empty, code=1)).stdout
+    assert f"{total} things are missing" in shown, "the command makes a pass of its own beside it"
+    entries = await office.pool.fetchval("select size from archiver.head")
+    gone = await steps_of_pass(office)
+    assert len(gone) == entries - 1 and not any(gone), "and that of the archiver goes on"
+
+
+async def test_command_waits_for_its_turn_and_says_so_if_none_comes(
+    office: Office, empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await office.is_drained()
+    assert await office.missing()
+    accept = "--accept", "all", "--reason", "oefening"
+    async with office.pool.acquire() as connection, connection.transaction():
+        assert await try_turn(connection)
+        assert await run_round(office.archiver) is None
+        waiting = asyncio.create_task(asyncio.to_thread(run, empty, *accept))
+        waits = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+        await until(lambda: office.pool.fetchval(waits), bool, 10)
+    assert "The balance closes" in (await waiting).stdout
+    monkeypatch.setattr(turn, "TURN_SECONDS", 1)
+    async with office.pool.acquire() as connection, connection.transaction():
+        assert await try_turn(connection)
+        for arguments in ((), accept, ("--begin", "--reason", "oefening")):
+            refused = await asyncio.to_thread(run, empty, *arguments, code=1)
+            assert "others draw up the balance all the time" in refused.stderr
+
+
+async def test_rows_of_the_balance_itself_that_are_deleted_end_no_archiver(
+    office: Office, empty: str
+) -> None:
+    await office.pool.execute("delete from balance.past")
+    assert (await office.sheet()).is_closed
+    await office.pool.execute("delete from balance.progress")
+    with capture_logs() as lines:
+        keeping = asyncio.create_task(keep_balance(office.archiver))
+        await until(lambda: asyncio.sleep(0, lines), bool, 10)
+        assert not keeping.done() and lines[0]["event"] == "balance.failed"
+        keeping.cancel()
+    assert "--begin" in (await asyncio.to_thread(run, empty, code=1)).stderr
+    begun = await asyncio.to_thread(run, empty, "--begin", "--reason", "rij gewist")
+    assert "The balance closes" in begun.stdout
 
 
 async def test_send_without_its_line_in_the_ledger_is_named(office: Office) -> None:

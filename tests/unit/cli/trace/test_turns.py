@@ -9,6 +9,8 @@ from uuid import UUID
 import click
 import pytest
 
+from archiver.balance.sheet import BATCH, ENTRY
+from archiver.balance.store import MISSABLE
 from cli.main import main
 from cli.trace import turns
 from cli.trace.evidence import Entry, Evidence, Row
@@ -61,6 +63,11 @@ def aside(**more: Any) -> Row:
     return given | {"again_at": None, "published_at": None, "dropped_at": None} | more
 
 
+def missing(equation: str, id: UUID, is_gone: bool = False) -> Row:
+    place = {"equation": equation, "id": id, "subject": "crm", "since": NOON}
+    return place | {"is_gone": is_gone}
+
+
 FAILED = entry("attempt", event=str(EVENT), outcome="paused", status=503, reason="503")
 CASES: dict[str, tuple[Evidence, list[tuple[str, str]]]] = {
     "delivered": (Evidence(decided=(decided(),), deliveries=(delivery("settled"),)), []),
@@ -106,6 +113,34 @@ CASES: dict[str, tuple[Evidence, list[tuple[str, str]]]] = {
         Evidence(sends=(send("queued", has_media=True),)),
         [("deliverer", "its file")],
     ),
+    "missing delivery": (
+        Evidence(decided=(decided(),), missing=(missing("delivery", EVENT),)),
+        [
+            (
+                "operator",
+                "its delivery to crm cannot be found: the balance misses it since 2026-11-2",
+            )
+        ],
+    ),
+    "deleted record": (
+        Evidence(
+            decided=(decided(events=[], destinations=[]),),
+            missing=(missing("record", RECORD, is_gone=True),),
+        ),
+        [("operator", "its record was deleted since")],
+    ),
+    "deleted send": (
+        Evidence(
+            decided=(decided(events=[], destinations=[], send=MESSAGE),),
+            entries=(entry(),),
+            missing=(missing("send", MESSAGE, is_gone=True),),
+        ),
+        [("operator", "the message to the citizen was deleted since")],
+    ),
+    "send without a line": (
+        Evidence(decided=(decided(events=[], destinations=[], send=MESSAGE),), entries=(entry(),)),
+        [("operator", "not among those to send")],
+    ),
     "outcome unknown": (Evidence(sends=(send("unknown"),)), [("Meta", "Meta gave no answer")]),
     "unconfirmed": (Evidence(sends=(send("unconfirmed"),)), [("operator", "say what you saw")]),
     "window": (Evidence(sends=(send("held"),)), [("citizen", "when the citizen writes again")]),
@@ -144,6 +179,10 @@ def test_each_state_is_somebodys_turn(name: str) -> None:
 def test_decision_without_a_record_is_the_archivers_turn() -> None:
     settled = {"decided": (decided(),), "deliveries": (delivery("settled"),)}
     assert [turn.who for turn in find_turns(Evidence(**settled))] == ["archiver"]  # type: ignore[arg-type]
+
+
+def test_everything_that_the_balance_can_miss_has_words() -> None:
+    assert {*turns.MISSING, ENTRY, BATCH} == {*MISSABLE}, "an entry and a batch have no id to trace"
 
 
 def test_command_that_was_not_decided_is_the_routers_turn_or_the_gateways() -> None:
