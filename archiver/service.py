@@ -80,9 +80,7 @@ async def archiver(
         intake = Intake(writer, Quarantine(pool, keys))
         consumer = await enter(run_consumer(connection, queue, PREFETCH, intake.work))
         report = await enter(drained_queue_reports(pool, [consumer]))
-        token_store = await enter(
-            run_token_store(pool, environment_tokens(settings, config), config.ordinary_departments)
-        )
+        ring = await enter(run_token_store(pool, environment_tokens(settings, config), config))
         parts = partial(_parts, consumer, intake, objects.volume)
         app = operations_app(partial(readiness_problems, pool, [consumer]), parts=parts)
         await enter(serve(app, settings.bind, settings.archiver_ops_port))
@@ -91,19 +89,19 @@ async def archiver(
         record_routes = RecordRoutes(
             store,
             views,
-            token_store,
+            ring,
             lambda: intake.lag,
             lambda tenant, department: config.confidential(tenant, [department]),
         )
         is_production = config.environment == "production"
         media_routes = MediaRoutes(
-            store, media_store, objects, views, token_store, scanned_only=is_production
+            store, media_store, objects, views, ring, scanned_only=is_production
         )
-        search_routes = SearchRoutes(Search(pool, keys, store), store, views, token_store)
+        search_routes = SearchRoutes(Search(pool, keys, store), store, views, ring)
         routes = [*record_routes.routes(), *search_routes.routes(), *media_routes.routes()]
         app = api_app([*routes, *docs_page.routes(document)])
         await enter(serve(app, settings.bind, settings.archiver_port))
-        tasks = (connection.task, token_store.task, views.task, consumer.task, report)
+        tasks = (connection.task, ring.task, views.task, consumer.task, report)
         yield first_failure(*tasks, *maintenance_tasks, *media_tasks)
 
 

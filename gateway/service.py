@@ -82,9 +82,8 @@ async def _api(
     uploads = UploadStore(pool)
     config = version.loaded.config
     media = MediaRoutes(uploads, ObjectStore(settings.object_store))
-    environment = environment_tokens(settings, config)
     async with (
-        run_token_store(pool, environment, config.ordinary_departments) as ring,
+        run_token_store(pool, environment_tokens(settings, config), config) as ring,
         background_task(media.sweep()) as sweep,
     ):
         api = MessageRoutes(intake, CommandStore(pool), uploads, config, ring)

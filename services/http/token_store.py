@@ -7,7 +7,7 @@ read. While the table cannot be read, all of its tokens are refused after TRUST_
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, cast
@@ -99,18 +99,16 @@ def _faults(label: Label, config: Configuration, *, is_ambiguous: bool) -> Itera
 
 
 class TokenStore:
-    """Known tokens. `ordinary` returns the departments of a municipality that are not
-    confidential."""
-
     task: "asyncio.Task[Any]"
 
     def __init__(
         self,
         pool: Pool,
         environment: Iterable[TokenHash],
-        ordinary: Callable[[str], frozenset[str]] = lambda tenant: frozenset(),
+        config: Configuration | None = None,
     ) -> None:
-        self._pool, self._ordinary = pool, ordinary
+        """Without a configuration, a token for all departments has those that it names."""
+        self._pool, self._config = pool, config
         self._environment = {key.hash: key for key in environment}
         self._table: Mapping[bytes, TokenHash] = {}
         self._read_at: float | None = None
@@ -118,7 +116,7 @@ class TokenStore:
 
     def reload(self, config: Configuration) -> None:
         """Use the departments of this configuration from the next request on."""
-        self._ordinary = config.ordinary_departments
+        self._config = config
 
     def find(self, token: str, now: datetime) -> Rights | None:
         """Return the rights of `token`; None if it is unknown, revoked or expired.
@@ -136,7 +134,8 @@ class TokenStore:
             return None
         if key.expires_at is not None and now >= key.expires_at:
             return None
-        return rights_of(key.grant, self._ordinary(key.grant.tenant))
+        tenant, config = key.grant.tenant, self._config
+        return rights_of(key.grant, config.ordinary_departments(tenant) if config else frozenset())
 
     def _is_fresh(self) -> bool:
         now = asyncio.get_running_loop().time()
@@ -214,10 +213,10 @@ def _key(row: Mapping[str, Any]) -> TokenHash:
 async def run_token_store(
     pool: Pool,
     environment: Iterable[TokenHash],
-    ordinary: Callable[[str], frozenset[str]] = lambda tenant: frozenset(),
+    config: Configuration | None = None,
 ) -> AsyncIterator[TokenStore]:
     """Run a token store that refreshes in the background; the owner watches its `task`."""
-    store = TokenStore(pool, environment, ordinary)
+    store = TokenStore(pool, environment, config)
     async with background_task(store.refresh_forever()) as store.task:
         yield store
 

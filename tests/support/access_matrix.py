@@ -1,4 +1,4 @@
-"""Who may do what: each operation of both APIs against each kind of token. Pure.
+"""The matrix of access: each operation of both APIs against each kind of token. Pure.
 
 An operation without an entry fails a test, so whoever describes one decides here who may call it.
 """
@@ -22,7 +22,7 @@ NONE: frozenset[Subject] = frozenset()
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """What an operation answers a token that may, and one that may not know of its subject."""
+    """Answers of an operation to a token that may, and to one that may not know of its subject."""
 
     roles: tuple[Role, ...]
     scope: Scope

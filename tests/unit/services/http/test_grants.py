@@ -13,7 +13,7 @@ REACHES = st.builds(
     all_departments=st.booleans(),
     confidential=st.booleans(),
 ).filter(lambda reach: reach.all_departments or not reach.confidential)
-"""As the table allows."""
+"""Reaches that the table can hold."""
 
 
 @given(REACHES)
