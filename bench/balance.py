@@ -82,26 +82,33 @@ async def _decide(pool: Pool, first: int, count: int, records: int) -> None:
     await pool.execute("update archiver.head set size = $1", first + count)
 
 
-# Ids have the time of their receipt, as they have in life: UUIDv7.
+# Ids have the time of their receipt, as they have in life: UUIDv7. A body has two items.
 _IDS = """
 with made as (
-    select n, lpad(to_hex((extract(epoch from $3::timestamptz + n * $4::interval) * 1000)::bigint),
-        12, '0') as time, lpad(to_hex(n), 19, '0') as rest
+    select n, n - n % 2 as first
     from generate_series($1::bigint, $1::bigint + $2::bigint - 1) n
+), timed as (
+    select n, first, lpad(to_hex(
+        (extract(epoch from $3::timestamptz + first * $4::interval) * 1000)::bigint), 12, '0')
+        as time
+    from made
 ), ids as (
-    select n, (time || '7' || rest)::uuid as record, (time || '8' || rest)::uuid as event from made
+    select n, (time || '7' || lpad(to_hex(n), 19, '0'))::uuid as record,
+        (time || '8' || lpad(to_hex(n), 19, '0'))::uuid as event,
+        (time || '9' || lpad(to_hex(first), 19, '0'))::uuid as receipt
+    from timed
 )
 """
 _INBOX = f"""{_IDS}
 insert into router.inbox (key, receipt, decision, partition, number, is_item, record, records,
     events, destinations)
-select decode(md5('key' || n), 'hex'), record, convert_to(repeat('x', 300), 'UTF8'), 0,
+select decode(md5('key' || n), 'hex'), receipt, convert_to(repeat('x', 300), 'UTF8'), 0,
     '106540352242922', true, record, array[record], array[event], array['crm'] from ids
 """
 _ENTRIES = f"""{_IDS}
 insert into archiver.entry (id, position, kind, at, tenant, conversation, department, receipt, item,
     sequence, sealed, leaf)
-select record, n, 'message', now(), 'almelo', '106540352242922-a', 'kcc', event, 0, 1,
+select record, n, 'message', now(), 'almelo', '106540352242922-a', 'kcc', receipt, n % 2, 1,
     convert_to(repeat('x', 300), 'UTF8'), convert_to(repeat('x', 32), 'UTF8') from ids
 """
 _DELIVERIES = f"""{_IDS}

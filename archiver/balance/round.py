@@ -12,7 +12,13 @@ from datetime import datetime
 import msgspec
 
 from archiver.balance.decisions import ISSUED, STATE
-from archiver.balance.second_look import BY_INDEX, Progress, continue_pass, make_pass
+from archiver.balance.second_look import (
+    BY_INDEX,
+    Progress,
+    continue_pass,
+    fetch_by_position,
+    make_pass,
+)
 from archiver.balance.turn import take_turn, try_turn
 from services.postgres.database import Connection, Pool
 
@@ -86,8 +92,10 @@ async def _follow(connection: Connection) -> tuple[RoundResult, datetime]:
     from_xact, to_xact = progress["from_xact"], progress["to_xact"]
     position, to_position = progress["from_position"], progress["to_position"]
     begun_at = await connection.fetchval(_EXCUSE, from_xact, to_xact)
-    received = await connection.fetchval(_RECEIVE, position, to_position, to_xact, begun_at)
-    await connection.execute(_INCOMPLETE, position, received)
+    received = await fetch_by_position(
+        connection, _RECEIVE, position, to_position, to_xact, begun_at
+    )
+    await fetch_by_position(connection, _INCOMPLETE, position, received)
     bounds = OPEN, CONSUMER_SECONDS, RECEIPT_SECONDS, ITEM_SECONDS
     followed = await connection.fetchrow(_FOLLOW, *bounds, from_xact, to_xact, begun_at)
     assert followed
@@ -157,14 +165,26 @@ with read as materialized (
 select position from cut
 """
 
-# The items of a receipt are numbered from 0, over all its copies.
+# The items of a receipt are numbered from 0, over all its copies. The ids of their entries have the
+# time of the receipt; the other months are searched only if some lack.
 _INCOMPLETE = """
+with came as materialized (
+    select distinct receipt, to_timestamp(
+        ('x' || left(replace(receipt::text, '-', ''), 12))::bit(48)::bigint / 1000.0) as at
+    from archiver.entry where position >= $1 and position < $2 and item > 0
+), near as materialized (
+    select receipt, (
+        select count(distinct item) > max(item) from archiver.entry e
+        where e.receipt = c.receipt and e.item is not null
+            and e.id >= archiver.first_id(c.at - interval '1 hour')
+            and e.id < archiver.first_id(c.at + interval '1 hour')) as is_whole
+    from came c
+)
 insert into balance.open (equation, id, subject, part)
-select 'receipt', receipt, '', 'under way' from archiver.entry
-where item is not null and receipt in (
-    select receipt from archiver.entry
-    where position >= $1 and position < $2 and item > 0)
-group by receipt having count(distinct item) <= max(item)
+select 'receipt', receipt, '', 'under way' from near n
+where is_whole is distinct from true and (
+    select count(distinct item) <= max(item) from archiver.entry e
+    where e.receipt = n.receipt and e.item is not null)
 on conflict do nothing
 """
 

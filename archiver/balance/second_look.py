@@ -9,7 +9,7 @@ The archiver continues its pass in each round. A command makes a pass of its own
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from archiver.balance.decisions import ISSUED, STATE
 from archiver.balance.turn import take_turn
@@ -75,20 +75,29 @@ async def _look_again(
     to_xact = await connection.fetchval(_TO_XACT, place.xact, place.end_xact, count)
     to_position = min(place.end_position, place.position + count)
     gone = await connection.fetchval(_DECISIONS, place.xact, to_xact)
-    gone += await connection.fetchval(_ITEMS, place.position, to_position, begun_at)
-    gone += await connection.fetchval(_ENTRIES, place.position, to_position)
+    positions = place.position, to_position
+    gone += await fetch_by_position(connection, _ENTRIES, *positions, begun_at)
     return place._replace(xact=to_xact, position=to_position), gone
 
 
 # Each id is looked up in an index. The planner knows the tables of the balance as empty or full, as
-# they happen to be when they are analyzed, and would read whole tables. Each round is planned anew:
-# a plan from when a month was empty reads all of that month, until it is analyzed.
+# they happen to be when they are analyzed, and would read whole tables.
 BY_INDEX = """
 set local enable_hashjoin = off;
 set local enable_mergejoin = off;
-set local enable_seqscan = off;
-set local plan_cache_mode = force_custom_plan
+set local enable_seqscan = off
 """
+
+
+async def fetch_by_position(connection: Connection, query: str, *arguments: object) -> Any:
+    """Return the value of a query of a range of positions, planned anew each time: a plan from when
+    a month was empty reads all of that month, until it is analyzed. Other queries keep their plan,
+    since planning takes longer with each month of the record."""
+    await connection.execute("set local plan_cache_mode = force_custom_plan")
+    value = await connection.fetchval(query, *arguments)
+    await connection.execute("set local plan_cache_mode = auto")
+    return value
+
 
 _BEGUN = "select begun_at + interval '1 second' from balance.progress"
 _STORED = "select xact, position, end_xact, end_position, began_at from balance.past"
@@ -130,26 +139,21 @@ with decided as materialized (
 select count(*) from named
 """
 
-_ITEMS = f"""
-with items as materialized (
-    select 'item' as equation, id, split_part(conversation, '-', 1) as subject,
-        null::int as partition, null::bigint as xact
-    from archiver.entry
-    where position >= $1 and position < $2 and item is not null and kind <> 'segment'
-        and id >= archiver.first_id($3)
+# The positions of the record are dense, so an entry that is gone leaves a hole, also one that no
+# decision names.
+_ENTRIES = f"""
+with there as materialized (
+    select id, position, split_part(conversation, '-', 1) as wrote_to,
+        item is not null and kind <> 'segment' and id >= archiver.first_id($3) as is_item
+    from archiver.entry where position >= $1 and position < $2
+), items as materialized (
+    select 'item' as equation, id, wrote_to as subject, null::int as partition,
+        null::bigint as xact
+    from there where is_item
 ), gone as (
     select * from items l where not exists (select from router.inbox i where i.record = l.id)
         and not ({_IS_KNOWN})
-), named as ({_NAME})
-select count(*) from named
-"""
-
-# The positions of the record are dense, so an entry that is gone leaves a hole, also one that no
-# decision names.
-_ENTRIES = """
-with there as materialized (
-    select position from archiver.entry where position >= $1 and position < $2
-), back as (
+), named as ({_NAME}), back as (
     delete from balance.lost_entry where position >= $1 and position < $2
         and position in (select position from there)
 ), lost as (
@@ -157,5 +161,5 @@ with there as materialized (
     select generate_series($1::bigint, $2::bigint - 1) except select position from there
     on conflict do nothing returning 1
 )
-select count(*) from lost
+select (select count(*) from named) + (select count(*) from lost)
 """

@@ -93,12 +93,14 @@ def _parts(answers: Answers) -> Iterator[tuple[str, ServiceParts]]:
 
 def _queue(answers: Answers, name: str) -> Queue:
     length = answers.queues.get(name)
-    readers = {
-        process: consumer.active
+    consumers = [
+        (process, consumer)
         for process, parts in _parts(answers)
         for consumer in parts.consumers
-        if consumer.queue == name and consumer.confirmed
-    }
+        if consumer.queue == name
+    ]
+    readers = {process: each.active for process, each in consumers if each.confirmed}
+    ages = [each.in_hand_seconds for _, each in consumers if each.in_hand_seconds is not None]
     # Until a message comes, a process does not know if it is the one; a single one is.
     owner = next((each for each, is_active in readers.items() if is_active), "")
     if len(readers) == 1:
@@ -106,6 +108,8 @@ def _queue(answers: Answers, name: str) -> Queue:
     is_told = length is not None and not length.fault
     return Queue(
         ready=length.ready if length and is_told else None,
+        in_hand=sum(each.in_hand for _, each in consumers),
+        in_hand_seconds=max(ages, default=None),
         consumers=length.consumers if length and is_told else None,
         owner=owner,
         stand_by=tuple(each for each in readers if each != owner),

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from cli.status.snapshot import Destination, Number, Problem, Queue, Snapshot
 from cli.status.words import count_of, format_bytes, format_span
 from cli.support.unlimited_tokens import narrowing_command
+from deliverer.meta.health.finding import MUST_BE_SHOWN
 
 SHORT_PAUSE = timedelta(minutes=1)
 """A destination that was restarted is probed again within half a minute, and a person who has just
@@ -58,6 +59,8 @@ WAITING = {
 """Kind of what waits -> how long it may, the sentence if it waits longer, and the command."""
 CHECK_COMMANDS = {"silence": "postkamer silence show"}
 """Check of a number -> the command that shows more than `check --live` does."""
+LONG_IN_HAND = 30
+"""Seconds that a router or an archiver may take for a batch: ten times what the slowest takes."""
 UNWELL = {"warning": "it needs attention", "wrong": "it is wrong"}
 """State of a check of a number that is a problem -> the words for one without a sentence."""
 
@@ -98,7 +101,19 @@ def _rules(snapshot: Snapshot) -> Iterator[Problem]:
 
 def _partitions(snapshot: Snapshot) -> Iterator[Problem]:
     for each in snapshot.partitions:
-        yield from _queue(f"partition {each.partition}", each.queue)
+        about, queue = f"partition {each.partition}", each.queue
+        yield from _queue(about, queue)
+        yield from _in_hand(about, queue)
+
+
+def _in_hand(about: str, queue: Queue) -> Iterator[Problem]:
+    """Yield a process that works on messages for long. A deliverer may: its destination waits."""
+    seconds = queue.in_hand_seconds or 0
+    if seconds >= LONG_IN_HAND:
+        messages = count_of(queue.in_hand, "message|messages")
+        span = format_span(timedelta(seconds=seconds))
+        text = f"{queue.owner or 'A process'} has had {messages} of {about} for {span}."
+        yield Problem(about, text, CHECK_LIVE)
 
 
 def _queue(about: str, queue: Queue) -> Iterator[Problem]:
@@ -149,6 +164,9 @@ def _numbers(snapshot: Snapshot) -> Iterator[Problem]:
         about = f"number {each.id}"
         yield from _sending(about, each, snapshot.at)
         for check in each.checks:
+            if check.state == "unknown" and check.name in MUST_BE_SHOWN:
+                text = f"Number {each.id}, {check.name} is not known: {check.detail}."
+                yield Problem(about, text, CHECK_LIVE, "warning")
             if words := UNWELL.get(check.state):
                 text = f"Number {each.id}, {check.name}: {check.detail or words}."
                 command = CHECK_COMMANDS.get(check.name, CHECK_LIVE)
@@ -179,6 +197,7 @@ def _waiting(snapshot: Snapshot) -> Iterator[Problem]:
 def _archive(snapshot: Snapshot) -> Iterator[Problem]:
     archive = snapshot.archive
     yield from _queue("archive", archive.queue)
+    yield from _in_hand("archive", archive.queue)
     lag = timedelta(seconds=archive.lag_seconds or 0)
     # An old record may be written last, after a pause; without a queue nothing is behind.
     if lag >= LATE_ARCHIVE and archive.queue.ready != 0:

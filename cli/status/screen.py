@@ -211,7 +211,7 @@ def _partitions(snapshot: Snapshot) -> Iterator[Row]:
     for each in snapshot.partitions:
         word, epoch = _queue_word(each.queue), _number(each.epoch)
         state = _state(snapshot, f"partition {each.partition}", is_known=word != "not known")
-        cells = (str(each.partition), word, _exact(each.queue.ready), epoch, _owner(each.queue))
+        cells = (str(each.partition), word, _in_queue(each.queue), epoch, _owner(each.queue))
         yield Row(state, cells)
 
 
@@ -286,6 +286,11 @@ def _archive(snapshot: Snapshot) -> Iterator[Row]:
     signed = f"{format_span(snapshot.at - at)} ago" if at else NOTHING
     state = _state(snapshot, "archive", is_known=word != "not known")
     yield Row(state, ("archive", word, *counts, behind, signed))
+
+
+def _in_queue(queue: Queue) -> str:
+    """Return how many wait or are in hand: both are in the queue until they are finished."""
+    return NOTHING if queue.ready is None else f"{queue.ready + queue.in_hand:,}"
 
 
 def _exact(count: int | None) -> str:

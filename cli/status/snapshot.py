@@ -39,6 +39,10 @@ class OtherInstance(msgspec.Struct, frozen=True):
 class Queue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     ready: int | None = None
     """Messages that wait for a consumer."""
+    in_hand: int = 0
+    """Messages that processes got and have not finished."""
+    in_hand_seconds: float | None = None
+    """Time for which the oldest of them is in hand; None without one."""
     consumers: int | None = None
     owner: str = ""
     """Process that gets the messages, such as `router web1/2211`; '' if none says so."""

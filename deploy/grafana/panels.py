@@ -52,12 +52,18 @@ class Dashboard(NamedTuple):
 
 
 def count(metric: str, by: str = "", *, over: str = "$__range") -> str:
-    """Return how often a counter counted in a period. A counter whose series began in it has not
-    increased for Prometheus: then its value counts; not if the period began in a gap in scraping,
-    as the value is then of before."""
+    """Return how often a counter counted in a period, over restarts.
+
+    A counter whose series began in it has not increased to its first value for Prometheus: then the
+    least that it showed counts too. That is its first value, or less if several were counted at
+    once and it began anew later. Not if the period began in a gap in scraping: the value is then of
+    before.
+    """
     total = f"sum by ({by})" if by else "sum"
     gap = f"(last_over_time(up[1w] offset {over}) unless up offset {over} == 1)"
-    began = f"{metric} unless {metric} offset {over} unless on (job, instance) {gap}"
+    first = f"min_over_time({metric}[{over}])"
+    whole = f"((increase({metric}[{over}]) + {first}) or {first})"
+    began = f"{whole} unless {metric} offset {over} unless on (job, instance) {gap}"
     return f"{total} (({began}) or increase({metric}[{over}]))"
 
 

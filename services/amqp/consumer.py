@@ -92,7 +92,8 @@ class Inbox:
         self.stopping = False
         self.last_tag = 0
         """Delivery tag of the last message that came."""
-        self._unacked: set[int] = set()
+        self._unacked: dict[int, float] = {}
+        """Delivery tag of each message that is not acknowledged, oldest first -> when it came."""
         self.opened = clock.monotonic()
         self.last_delivery: float | None = None
 
@@ -103,7 +104,13 @@ class Inbox:
     @property
     def oldest_unacked(self) -> float:
         """Delivery tag of the oldest message that is not acknowledged; infinite without one."""
-        return min(self._unacked, default=math.inf)
+        return next(iter(self._unacked), math.inf)
+
+    @property
+    def seconds_in_hand(self) -> float | None:
+        """Seconds for which the oldest message is not acknowledged; None without one."""
+        oldest = next(iter(self._unacked.values()), None)
+        return None if oldest is None else clock.monotonic() - oldest
 
     async def take(self, limit: int, max_bytes: int | None = None) -> list[IncomingMessage]:
         """Wait for messages and return at most `limit`, oldest first, of at most `max_bytes`.
@@ -125,12 +132,12 @@ class Inbox:
         """Acknowledge every message up to the last of `taken`; raises ChannelLost."""
         last = taken[-1].delivery_tag
         await self._ack(last, multiple=True)
-        self._unacked = {tag for tag in self._unacked if tag > last}
+        self._unacked = {tag: came for tag, came in self._unacked.items() if tag > last}
 
     async def ack(self, incoming: IncomingMessage) -> None:
         """Acknowledge one message; raises ChannelLost."""
         await self._ack(incoming.delivery_tag, multiple=False)
-        self._unacked.discard(incoming.delivery_tag)
+        self._unacked.pop(incoming.delivery_tag, None)
 
     async def _ack(self, tag: int, *, multiple: bool) -> None:
         try:
@@ -151,8 +158,7 @@ class Inbox:
             )
         )
         self.last_tag = message.delivery_tag or 0
-        self._unacked.add(self.last_tag)
-        self.last_delivery = clock.monotonic()
+        self.last_delivery = self._unacked[self.last_tag] = clock.monotonic()
         self._changed.set()
 
     def mark_lost(self) -> None:
@@ -186,7 +192,13 @@ class Consumer:
         has_had = inbox is not None and inbox.last_delivery is not None
         # With a single active consumer the broker counts that one alone, and tells it nothing.
         is_active = has_had or not self.queue.single_active_consumer
-        return ConsumerStatus(self.queue.name, is_confirmed, is_confirmed and is_active)
+        return ConsumerStatus(
+            self.queue.name,
+            is_confirmed,
+            is_confirmed and is_active,
+            inbox.unacked if inbox else 0,
+            inbox.seconds_in_hand if inbox else None,
+        )
 
     async def run(self) -> None:
         backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)

@@ -11,6 +11,10 @@ class ConsumerStatus(msgspec.Struct, frozen=True):
     """The broker confirms that the consumer exists."""
     active: bool
     """It gets the messages. False: it stands by while another gets them, or none came so far."""
+    in_hand: int = 0
+    """Messages that it got and has not finished."""
+    in_hand_seconds: float | None = None
+    """Time for which it has had the oldest of them; None without one."""
 
 
 class QueueLength(msgspec.Struct, frozen=True):

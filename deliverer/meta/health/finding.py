@@ -11,7 +11,7 @@ from deliverer.transport.response import Response
 
 State = Literal["fine", "warning", "wrong", "unknown", "not_offered"]
 STATES: tuple[State, ...] = ("fine", "warning", "wrong", "unknown", "not_offered")
-"""`not_offered` raises no alarm; `unknown` does for checks that Meta shows to any good token."""
+"""`not_offered` raises no alarm; `unknown` does for MUST_BE_SHOWN."""
 Check = Literal[
     "subscription", "fields", "version", "token", "quality",
     "name", "connection", "limit", "payment", "certificate",
@@ -29,6 +29,8 @@ CHECKS: dict[Check, str] = {
     "certificate": "the certificate of the address to which webhooks are sent",
 }
 """Check -> its subject, for operators."""
+MUST_BE_SHOWN: tuple[Check, ...] = ("subscription", "token", "connection", "payment")
+"""Checks that Meta shows to any good token."""
 
 NO_ANSWER = "There was no answer; nothing is known yet."
 NOT_META = "The answer is not Meta's: look at the address, or at a proxy before it."

@@ -10,6 +10,7 @@ import yaml
 from deliverer.destinations.openklant.desk.task_status import TaskStatus
 from deliverer.meta.graph_api import OUTCOMES as SEND_OUTCOMES
 from deliverer.meta.graph_api import STOPPED, Failed, RetryLater, Sent, Unknown
+from deliverer.meta.health.finding import MUST_BE_SHOWN
 from deliverer.owners.notice_sender import OUTCOMES
 from router.model.work import UNPROVEN
 from router.partition.waiting import WAITING_BYTES
@@ -393,3 +394,8 @@ def test_prometheus_loads_the_rules() -> None:
 @needs_promtool
 def test_alarms_go_off_in_exactly_these_cases(tmp_path: Path) -> None:
     run_cases(CASES, tmp_path)
+
+
+def test_checks_that_alarm_while_unknown_are_those_of_the_screen() -> None:
+    [rule] = [rule for rule in load_rules() if rule["alert"] == "PostkamerNumberUnchecked"]
+    assert f'check=~"{"|".join(MUST_BE_SHOWN)}"' in rule["expr"]

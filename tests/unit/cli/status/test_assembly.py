@@ -64,6 +64,15 @@ def test_owner_of_a_partition_is_the_process_that_gets_its_messages(
     assert partition.queue == Queue(ready=3, consumers=len(active), owner=owner, stand_by=stand_by)
 
 
+def test_messages_in_hand_are_those_of_all_processes_and_as_old_as_the_oldest() -> None:
+    consumers = [ConsumerStatus(QUEUE, True, True, 8, 61.5), ConsumerStatus(QUEUE, True, False)]
+    services = [
+        answer("router", f"web1/{n}", ServiceParts((each,))) for n, each in enumerate(consumers)
+    ]
+    [partition] = build_snapshot(Answers(services=services, scope=SCOPE), AT).partitions
+    assert (partition.queue.in_hand, partition.queue.in_hand_seconds) == (8, 61.5)
+
+
 @pytest.mark.parametrize("order", [1, -1])
 @pytest.mark.parametrize("is_known", [True, False])
 def test_destination_is_as_the_process_tells_that_delivers_to_it(

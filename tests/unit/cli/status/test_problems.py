@@ -33,6 +33,8 @@ REFUSED = RefusedChange("/etc/rules/afval.toml", 3, "rule afval: words: is missi
 OLD, NEW = RulesStatus("a1"), RulesStatus("b2")
 LIVE = "postkamer check --live"
 
+IN_HAND = Queue(ready=0, consumers=1, owner="router web1/2", in_hand=8, in_hand_seconds=61.5)
+
 CASES: list[tuple[dict[str, Any], str, str]] = [
     (
         {"unlimited_tokens": ("crm", "desk")},
@@ -68,6 +70,21 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         {"partitions": [Partition(partition=1, queue=Queue(ready=812, consumers=0))]},
         "No process reads the queue of partition 1 (812 wait).",
         "read the log of that service, and start it again",
+    ),
+    (
+        {"partitions": [Partition(partition=0, queue=IN_HAND)]},
+        "router web1/2 has had 8 messages of partition 0 for 1 min.",
+        LIVE,
+    ),
+    (
+        {"archive": Archive(queue=Queue(ready=0, consumers=1, in_hand=1, in_hand_seconds=40))},
+        "A process has had 1 message of archive for 40 s.",
+        LIVE,
+    ),
+    (
+        {"numbers": [number("1065", checks=(Check("payment", "unknown", "Meta shows none"),))]},
+        "Number 1065, payment is not known: Meta shows none.",
+        LIVE,
     ),
     (
         {"partitions": [Partition(partition=0, queue=Queue(fault="there is no such queue"))]},
@@ -222,7 +239,10 @@ def test_problem_is_one_sentence_with_the_command_to_run_next(
         {"destinations": [destination("crm", aside=3, replaying=9)]},
         {"numbers": [number("1065", state="closed", held=40, queued=9_000)]},
         {"numbers": [number("1065", checks=(Check("payment", "not_offered"),))]},
+        {"numbers": [number("1065", checks=(Check("fields", "unknown", "no app secret"),))]},
         {"partitions": [Partition(partition=0, queue=Queue())]},
+        {"partitions": [Partition(partition=0, queue=Queue(in_hand=9_000, in_hand_seconds=5))]},
+        {"destinations": [destination("crm", queue=Queue(in_hand=16, in_hand_seconds=900))]},
         {"archive": Archive(lag_seconds=4_000, queue=Queue(ready=0, consumers=1))},
         {"archive": Archive(checkpoint_at=ago(days=9), unsigned_since=ago(minutes=1))},
         {"waiting": [Waiting(kind="send", count=9, since=ago(days=2))]},

@@ -32,7 +32,7 @@ def test_watchdog_doubts_a_consumer_that_is_absent_or_idle(
 ) -> None:
     channel: Any = None
     inbox = Inbox(channel)
-    inbox._unacked, inbox.opened = set(range(unacked)), NOW - LONG
+    inbox._unacked, inbox.opened = dict.fromkeys(range(unacked), NOW), NOW - LONG
     inbox.last_delivery = None if quiet_seconds is None else NOW - quiet_seconds
     assert _suspicion(inbox, ready, consumers, NOW) == reason
 
@@ -55,6 +55,6 @@ def test_queue_was_drained_at_a_check_once_all_of_then_is_acknowledged(
     channel: Any = None
     watch, inbox = DrainWatch(), Inbox(channel)
     for at, is_empty, last_tag, unacked in checks:
-        inbox.last_tag, inbox._unacked = last_tag, unacked
+        inbox.last_tag, inbox._unacked = last_tag, dict.fromkeys(sorted(unacked), at)
         watch.check(at, inbox, is_empty=is_empty)
     assert watch.drained_at == drained_at
