@@ -118,6 +118,10 @@ class TokenStore:
         """Use the departments of this configuration from the next request on."""
         self._config = config
 
+    def is_confidential(self, tenant: str, department: str) -> bool:
+        """Return True if the configuration calls this department confidential now."""
+        return self._config is not None and self._config.confidential(tenant, [department])
+
     def find(self, token: str, now: datetime) -> Rights | None:
         """Return the rights of `token`; None if it is unknown, revoked or expired.
 
