@@ -19,10 +19,10 @@ LONG_RUNS = POSTKAMER_TEST_OVERLOAD_SECONDS=60 POSTKAMER_TEST_SEND_KILLS=300 \
 	POSTKAMER_TEST_DESK_KILLS=300 FUZZ_INPUTS=100000
 
 .DEFAULT_GOAL := help
-.PHONY: help run unit test thorough check bench faults openklant fuzz setup format lint types imports unused clean
+.PHONY: help run unit test thorough check bench faults openklant fuzz sbom advisories setup format lint types imports unused clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start everything on this machine, with private servers; Ctrl-C stops it
 	@deploy/setup.sh servers runtime $(if $(filter yes,$(POSTKAMER_PROMETHEUS)),prometheus)
@@ -43,7 +43,7 @@ thorough: ## run all tests at full length, with new examples and long fault runs
 	@$(BESIDE) --hypothesis-profile=thorough --ignore=tests/faults --ignore=tests/fuzz $(ARGS)
 	@$(LONG_RUNS) $(PYTEST) --hypothesis-profile=thorough --timeout=7200 tests/faults tests/fuzz $(ARGS)
 
-check: ## format, lint, types, import rules, dead dependencies, rules of the house, API documents
+check: ## format, lint, types, import rules, dead dependencies, rules of the house, known vulnerabilities, API documents
 	@deploy/setup.sh tools spectral
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
@@ -51,6 +51,7 @@ check: ## format, lint, types, import rules, dead dependencies, rules of the hou
 	.venv/bin/lint-imports importlinter.toml
 	.venv/bin/deptry .
 	$(PYTHON) -m deploy.house_rules
+	@$(PYTHON) -m deploy.supply_chain.audit
 	@$(PYTHON) -m deploy.api_documents .local/api
 	$(SPECTRAL) lint --fail-severity warn --fail-on-unmatched-globs --ruleset deploy/api_design_rules.yaml \
 	    .local/api/gateway.json .local/api/archiver.json
@@ -71,6 +72,14 @@ openklant: ## hand over to a real Open Klant (OPENKLANT_URL=https://.../klantint
 fuzz: ## send 100,000 odd webhooks and API calls to a real installation (FUZZ_INPUTS=n for others)
 	@deploy/setup.sh servers tools
 	@FUZZ_INPUTS=$${FUZZ_INPUTS:-100000} $(PYTEST) -s tests/fuzz $(ARGS)
+
+sbom: ## make the wheel of the last commit, its bill of materials and its provenance: .local/release
+	@deploy/setup.sh tools
+	@$(PYTHON) -m deploy.supply_chain.release .local/release
+
+advisories: ## copy the known vulnerabilities of our packages, for machines without a network (FROM=all.zip)
+	@deploy/setup.sh tools
+	@$(PYTHON) -m deploy.supply_chain.advisory_copy "$(FROM)"
 
 setup: ## install what the above need, without running anything
 	@deploy/setup.sh servers scanner browser paper clock alarms generator tools spectral

@@ -1,11 +1,15 @@
 """`postkamer balance`: does everything that was decided have an end, or a place where it waits?"""
 
+import asyncio
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter
+from typing import NamedTuple
 
 import click
+import msgspec
 
 from archiver.balance.round import Damaged, OtherCluster, run_rounds
 from archiver.balance.sheet import EQUATIONS, Line, Sheet
@@ -16,6 +20,10 @@ from cli.support.audit import Operation, parse_reason, run_audited
 from cli.support.database import with_database
 from cli.support.options import json_option
 from cli.support.output import CommandRefused, count, fail, format_table, print_result
+from services.amqp import topology
+from services.amqp.connection import BROKER_ERRORS
+from services.amqp.queue_lengths import asking_connection, read_queue_lengths
+from services.config import settings
 from services.postgres.database import Connection, Pool
 
 TITLES = {equation.name: equation for equation in EQUATIONS}
@@ -31,6 +39,16 @@ DAMAGED = (
     "postkamer balance --begin --reason ..."
 )
 BUSY = "others draw up the balance all the time: try again in a minute"
+
+BROKER_SECONDS = 3.0
+"""Longest wait for the broker: the balance is worth showing without it."""
+
+
+class Undecided(NamedTuple):
+    """Messages that wait in the queues of the partitions; None if it is not known."""
+
+    messages: int | None
+    text: str
 
 
 @click.command("balance")
@@ -52,7 +70,7 @@ def command(accept: tuple[str, ...], begin: bool, reason: str | None, as_json: b
     minute; this runs a comparison of its own first, and looks again at what has ended before: a row
     that was deleted since is gone. What is accepted stays on the balance as such.
     The exit code is 1 if anything is missing or does not add up. Needs POSTKAMER_DATABASE_URL, as
-    its owner.
+    its owner, and POSTKAMER_AMQP_URL for what waits to be decided.
     """
     if bool(accept or begin) != (reason is not None):
         fail("--reason belongs to --accept or --begin", 2)
@@ -63,15 +81,33 @@ def command(accept: tuple[str, ...], begin: bool, reason: str | None, as_json: b
     if begin:
         _begin(parse_reason(reason))
 
-    async def work(pool: Pool) -> Sheet:
+    async def work(pool: Pool) -> tuple[Sheet, Undecided]:
         with _in_words():
             await run_rounds(pool, Progress("entries"))
-        return await load_sheet(pool)
+        return await load_sheet(pool), await _count_undecided(pool)
 
-    sheet = with_database("balance", work)
-    print_result(sheet, format_sheet(sheet), as_json=as_json)
+    sheet, undecided = with_database("balance", work)
+    data = msgspec.to_builtins(sheet) | {"undecided": undecided.messages}
+    print_result(data, (undecided.text, "", *format_sheet(sheet)), as_json=as_json)
     if not sheet.is_closed:
         raise SystemExit(1)
+
+
+async def _count_undecided(pool: Pool) -> Undecided:
+    """Ask the broker how much waits to be decided: it has no rows yet."""
+    url = settings.load(settings.BalanceSettings, os.environ).amqp_url
+    if url is None:
+        return Undecided(None, "Not yet decided: not known, as POSTKAMER_AMQP_URL is missing.")
+    rows = await pool.fetch("select partition from router.lease order by partition")
+    names = [topology.partition_queue(row["partition"]) for row in rows]
+    try:
+        async with asking_connection(url.get_secret_value(), BROKER_SECONDS) as connection:
+            async with asyncio.timeout(BROKER_SECONDS):
+                lengths = await read_queue_lengths(connection, names)
+    except (*BROKER_ERRORS, TimeoutError):
+        return Undecided(None, "Not yet decided: not known, as the broker does not answer.")
+    waiting = sum(each.ready for each in lengths)
+    return Undecided(waiting, f"Not yet decided: {count(waiting, 'message waits|messages wait')}.")
 
 
 @contextmanager

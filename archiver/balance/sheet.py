@@ -49,6 +49,9 @@ EQUATIONS = (
 )
 
 
+MISSABLE = ("receipt", *(equation.name for equation in EQUATIONS), ENTRY, BATCH)
+
+
 class Count(msgspec.Struct, frozen=True):
     """Count of one part: of what ended, or of what is open."""
 

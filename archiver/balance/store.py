@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from archiver.balance.sheet import BATCH, ENTRY, EQUATIONS, Count, Missing, Sheet, build_lines
+from archiver.balance.sheet import BATCH, ENTRY, MISSABLE, Count, Missing, Sheet, build_lines
 from archiver.balance.turn import take_turn
 from services.postgres.database import Connection, Pool
 
@@ -62,8 +62,6 @@ async def begin_anew(connection: Connection) -> None:
     for statement in _BEGIN_ANEW:
         await connection.execute(statement)
 
-
-MISSABLE = ("receipt", *(equation.name for equation in EQUATIONS), ENTRY, BATCH)
 
 _PROGRESS = """
 select begun_at, round_at, whole_at as past_at from balance.progress, balance.past

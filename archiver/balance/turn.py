@@ -1,8 +1,6 @@
 """One at a time: rounds, looks into the past, and what a person changes take turns."""
 
-import asyncpg
-
-from services.postgres.database import Connection
+from services.postgres.database import LOCKED, Connection
 
 LOCK = 0x62616C
 """Advisory lock of this database (ASCII "bal"), held until the end of the transaction."""
@@ -25,5 +23,5 @@ async def take_turn(connection: Connection) -> None:
     await connection.execute(f"set local lock_timeout = '{TURN_SECONDS}s'")
     try:
         await connection.execute("select pg_advisory_xact_lock($1)", LOCK)
-    except asyncpg.LockNotAvailableError:
+    except LOCKED:
         raise Busy from None

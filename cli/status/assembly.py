@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from archiver.balance.store import MISSABLE
+from archiver.balance.sheet import MISSABLE
 from cli.status.answers import Answers
 from cli.status.snapshot import (
     Archive,
@@ -220,7 +220,7 @@ def _health(row: Mapping[str, Any], at: datetime) -> Check:
     if at - row["looked_at"] > LATE_LOOK:
         span = format_span(at - row["looked_at"])
         return Check(row["name"], "warning", f"no look brought an answer for {span}")
-    return Check(row["name"], row["state"], row["detail"].removesuffix("."))
+    return Check(row["name"], row["state"], row["detail"].removesuffix("."), row["until"])
 
 
 CHECKS: dict[str, Callable[[Mapping[str, Any], datetime], Check]] = {

@@ -115,7 +115,7 @@ select destination, min(began_at) as since from (select subject as destination, 
 """Oldest delivery of each destination that the balance follows. Ids have no order, so of more than
 SAMPLE it is one of the oldest: seconds off in hours where most of them wait, more where few do."""
 HEALTH = """
-select number, "check" as name, state, detail, looked_at from deliverer.number_health
+select number, "check" as name, state, detail, until, looked_at from deliverer.number_health
 order by number, "check"
 """
 SILENCE = """

@@ -257,9 +257,12 @@ def _health(checks: Sequence[Check]) -> str:
 
 
 def _count_fine(fine: int, checks: Sequence[Check]) -> str:
-    """Return how many checks are fine, and the reason why one cannot tell, if it has one."""
+    """Return how many checks are fine, the first end of a token, a version or a certificate, and
+    the reason why a check cannot tell, if it has one."""
+    ends = sorted((each.until, each.name) for each in checks if each.until)
+    first = [f"{name} until {until:%Y-%m-%d}" for until, name in ends[:1]]
     unknown = [f"{each.name}: {each.detail}" for each in checks if _has_reason(each)]
-    return "; ".join((f"{fine} of {len(checks)} checks fine", *unknown))
+    return "; ".join((f"{fine} of {len(checks)} checks fine", *first, *unknown))
 
 
 def _has_reason(check: Check) -> bool:

@@ -84,6 +84,8 @@ class Check(msgspec.Struct, frozen=True, rename="camel"):
     state: str
     """`fine`, `warning`, `wrong`, `unknown` or `not_offered`."""
     detail: str = ""
+    until: datetime | None = None
+    """End of what it looked at, such as a token, if it has one."""
 
 
 class Number(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

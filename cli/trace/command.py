@@ -18,7 +18,7 @@ from cli.support.options import config_option, json_option, reason_option
 from cli.support.output import CommandRefused, fail, print_note, print_result
 from cli.trace.evidence import Evidence, Subject
 from cli.trace.rows import MAX_ENTRIES, load_evidence
-from cli.trace.search import REGISTER_NUMBER, WAMID, find_subject
+from cli.trace.search import WAMID, find_subject
 from cli.trace.steps import Step, make_steps
 from cli.trace.turns import Turn, find_turns
 from router.handlers.units import keyed_hash
@@ -121,10 +121,10 @@ def make_trace(evidence: Evidence) -> Trace:
 
 def _about(id: str, trace: Trace) -> str:
     """Return the subject of the audit entry: never a wamid, which holds a telephone number, and no
-    words that are the id of nothing."""
+    words or digits that are the id of nothing, for they may be a person's."""
     if WAMID.fullmatch(id):
         return str(trace.messages[0]) if trace.messages else "a wamid"
-    is_ours = parse_uuid(id) or CONVERSATION.fullmatch(id) or REGISTER_NUMBER.fullmatch(id)
+    is_ours = parse_uuid(id) or CONVERSATION.fullmatch(id)
     return id if is_ours or trace.steps else "an unknown id"
 
 

@@ -240,6 +240,7 @@ _BY_NUMBER = _CONTACTS.format(registration="false", contact="k.number = $1", tas
 # The zaak as the CRM wrote it: a number, a UUID, or an address that ends in one.
 _BY_CASE = """
 select id from router.conversation
-where zaak = $1 or right(zaak, length($1) + 1) = '/' || $1
+where zaak <> '' and regexp_replace(zaak, '^.*/', '') = regexp_replace($1, '^.*/', '')
+    and (zaak = $1 or right(zaak, length($1) + 1) = '/' || $1)
 order by opened_at desc limit 1
 """

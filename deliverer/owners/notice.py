@@ -3,7 +3,7 @@
 state              told                                              once for each
 failing            after FAILING_AFTER                               failure
 refusing           after REFUSING_AFTER: one message alone is not    failure
-works              after WORKS_AFTER, if the failure was told        failure
+works              after WORKS_AFTER, if a failure was told since    failure
 paused, resumed    at once                                           pause
 parked             the first at once, then once in an hour           refused message
 certificate        30 and 7 days before its end                      certificate
@@ -119,9 +119,9 @@ def _failure_notices(state: DestinationState, now: datetime) -> Iterator[Notice]
         return
     begun = {each for each in ("failing", "refusing") if _is_told(told, each, failure.since)}
     if failure.ended_at:
-        is_over = now - failure.ended_at >= WORKS_AFTER
-        if begun and is_over and not _is_told(told, "works", failure.since):
-            yield _failure_notice(state.destination, "works", failure)
+        if (since := _since_told(told)) and now - failure.ended_at >= WORKS_AFTER:
+            over = msgspec.structs.replace(failure, since=since)
+            yield _failure_notice(state.destination, "works", over)
         return
     kind: State = "refusing" if failure.refuses else "failing"
     wait = REFUSING_AFTER if failure.refuses else FAILING_AFTER
@@ -130,6 +130,15 @@ def _failure_notices(state: DestinationState, now: datetime) -> Iterator[Notice]
     recent = (told[each] for each in {kind, "refusing"} if each in told)
     if all(now - each.at >= AGAIN_AFTER for each in recent):
         yield _failure_notice(state.destination, kind, failure)
+
+
+def _since_told(told: ToldStates) -> datetime | None:
+    """Return the start of the failure that was told last; None if it was told since that the
+    destination works. It may have failed again meanwhile, too shortly to be told."""
+    failures = [told[each] for each in ("failing", "refusing") if each in told]
+    last = max(failures, key=lambda each: each.at, default=None)
+    is_over = last is None or ("works" in told and told["works"].at >= last.at)
+    return None if last is None or is_over else last.since
 
 
 def _failure_notice(destination: str, kind: State, failure: DestinationFailure) -> Notice:

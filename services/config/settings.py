@@ -174,6 +174,12 @@ class DatabaseSettings(BaseModel):
     database_url: DatabaseUrl
 
 
+class BalanceSettings(DatabaseSettings):
+    """Addresses of what `postkamer balance` asks."""
+
+    amqp_url: AmqpUrls | None = None
+
+
 class ArchiveSettings(DatabaseSettings):
     """Keys that decrypt the archive."""
 

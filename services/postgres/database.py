@@ -29,6 +29,8 @@ Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 T = TypeVar("T")
 DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 """Errors that asyncpg raises for a statement or for the connection."""
+LOCKED = asyncpg.LockNotAvailableError
+"""Error of a statement that waited for a lock longer than its session allows."""
 
 log = structlog.get_logger()
 
@@ -110,7 +112,7 @@ async def run_queries(
         for name, (sql, parameters) in asked.items():
             try:
                 rows = [dict(row) for row in await connection.fetch(sql, *parameters)]
-            except asyncpg.LockNotAvailableError as error:
+            except LOCKED as error:
                 locked[name] = error
             except asyncpg.PostgresError as error:
                 yield name, error

@@ -368,3 +368,19 @@ async def test_trace_follows_a_message_through_a_crash_of_each_service(watch: Wa
         assert f"  {line}" in shown[1]
     for private in ("wamid", "spoorzoeken", "Goedemiddag", phone(11), "Sanne", "NL.citizen"):
         assert private not in "".join(shown)
+
+
+async def test_balance_tells_how_much_waits_to_be_decided(watch: Watch) -> None:
+    town = watch.town
+
+    async def undecided() -> int:
+        amqp = {"POSTKAMER_AMQP_URL": town.broker.url}
+        return int(
+            json.loads(await asyncio.to_thread(town.says, "balance", "--json", **amqp))["undecided"]
+        )
+
+    await asyncio.to_thread(town.kill, "router")
+    await post_webhook(watch, text("wie leest dit", "wamid.undecided", 12))
+    await until(undecided, lambda count: count == 1, 10)
+    town.restart("router")
+    await until(undecided, lambda count: count == 0, 20)

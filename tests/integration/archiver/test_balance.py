@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from structlog.testing import capture_logs
 
-from archiver.balance import turn
+from archiver.balance import round, turn
 from archiver.balance.monitor import keep_balance
 from archiver.balance.round import OtherCluster, RoundResult, run_round
 from archiver.balance.sheet import Sheet
@@ -172,6 +172,8 @@ async def test_row_that_is_deleted_after_its_end_is_named_until_it_is_back(
     await pool.execute(SETTLE, "settled")
     await pool.execute("update deliverer.ledger set state = 'sent'")
     await pool.execute("update router.quarantine set again_at = now()")
+    came = {"receipt": clock.new_id(), "item_index": 0}
+    await office.desk.add("segment", conversation, {}, **came)  # a repeat has no decision
     before = await office.sheet()
     assert before.is_closed
 
@@ -239,7 +241,10 @@ async def steps_of_pass(office: Office) -> list[int]:
     return gone
 
 
-async def test_archiver_goes_through_the_past_in_bounded_steps(office: Office, empty: str) -> None:
+async def test_archiver_goes_through_the_past_in_bounded_steps(
+    office: Office, empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(round, "PAST_AT_ONCE", 1)
     for _ in range(3):
         await office.desk.heard((ANNA, "nog een"), (BERT, "en nog een"))
     await office.pool.execute(SETTLE, "settled")
@@ -252,8 +257,18 @@ async def test_archiver_goes_through_the_past_in_bounded_steps(office: Office, e
     shown = (await asyncio.to_thread(run, empty, code=1)).stdout
     assert f"{total} things are missing" in shown, "the command makes a pass of its own beside it"
     entries = await office.pool.fetchval("select size from archiver.head")
+    began = await office.pool.fetchval("select began_at from balance.past")
     gone = await steps_of_pass(office)
     assert len(gone) == entries - 1 and not any(gone), "and that of the archiver goes on"
+    assert await office.pool.fetchval("select whole_at from balance.past") >= began
+    await office.pool.execute("delete from archiver.entry where item is null")
+    before = await office.pool.fetchval("select now()")
+    lacking = entries - await office.pool.fetchval("select count(*) from archiver.entry")
+    assert lacking > 3
+    await steps_of_pass(office)
+    whole = await office.pool.fetchval("select whole_at from balance.past")
+    assert whole < before, "the pass had begun before they were deleted"
+    assert (await office.sheet()).missing_counts["entry"] == lacking
 
 
 async def test_command_waits_for_its_turn_and_says_so_if_none_comes(
@@ -407,6 +422,8 @@ async def test_restore_into_another_cluster_stops_the_balance_until_it_begins_an
     assert "The balance closes" in begun.stdout
     assert await pool.fetchval("select count(*) from router.inbox where xact is not null") == 0
     assert await pool.fetchval("select max(published) from router.lease") == 0
+    await pool.execute("delete from archiver.entry where kind = 'message'")
+    assert "is still there" in (await asyncio.to_thread(run, empty)).stdout, "it was before"
 
 
 @pytest.mark.parametrize(

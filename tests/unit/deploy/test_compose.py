@@ -129,6 +129,10 @@ def test_service_has_its_own_broker_user_and_database_role(service: str) -> None
     assert database == f"postgresql://{role}@postgres/postkamer"
 
 
+DIGEST = "(@sha256:[0-9a-f]{64})?"
+"""`deploy/compose/digests.sh` adds it to a tag."""
+
+
 @pytest.mark.parametrize("service", [*KINDS, "sandbox"])
 def test_service_can_be_reached_from_outside_its_container(service: str) -> None:
     assert SERVICES[service]["environment"]["POSTKAMER_BIND"] == "0.0.0.0"
@@ -141,12 +145,13 @@ def test_container_is_hardened_and_its_image_pinned(service: str) -> None:
     assert container["cap_drop"] == ["ALL"]
     assert container["security_opt"] == ["no-new-privileges:true"]
     assert not container.keys() & {"privileged", "cap_add"}
-    assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+(\.\d+)?", container["image"])
+    assert re.fullmatch(rf"[a-z/]+:v?\d+\.\d+(\.\d+)?{DIGEST}", container["image"])
 
 
 def test_image_is_built_on_a_pinned_python_with_the_version_of_the_project() -> None:
     bases = re.findall(r"^ARG PYTHON=(.*)", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
-    assert [bool(re.fullmatch(r"python:\d+\.\d+\.\d+-slim-\w+", base)) for base in bases] == [True]
+    pinned = re.compile(rf"python:\d+\.\d+\.\d+-slim-\w+{DIGEST}")
+    assert [bool(pinned.fullmatch(base)) for base in bases] == [True]
     project = re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert project
     ours = {s["image"] for s in SERVICES.values() if "build" in s}

@@ -1,9 +1,14 @@
 """deploy/Dockerfile copies all that the commands need, and builds from pinned packages."""
 
 import fnmatch
+import os
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
@@ -72,3 +77,29 @@ def test_image_runs_as_an_unprivileged_user() -> None:
     last = DOCKERFILE.rpartition("\nFROM ")[2]
     assert re.search(r"^USER 10001:10001$", last, re.MULTILINE)
     assert 'ENTRYPOINT ["postkamer"]' in last
+
+
+def test_times_in_the_image_come_from_the_commit() -> None:
+    stages = DOCKERFILE.split("\nFROM ")[1:]
+    assert [stage.split("\n")[1] for stage in stages] == ["ARG SOURCE_DATE_EPOCH"] * 2
+
+
+@pytest.mark.slow
+def test_base_images_get_their_digests(tmp_path: Path) -> None:
+    deploy = tmp_path / "deploy"
+    (deploy / "compose").mkdir(parents=True)
+    for name in ("Dockerfile", "compose.yaml", "compose/digests.sh"):
+        shutil.copy(ROOT / "deploy" / name, deploy / name)
+    docker = tmp_path / "docker"
+    docker.write_text(f"#!/bin/sh\n[ $# = 6 ] && echo sha256:{'a' * 64}\n")
+    docker.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    for _ in range(2):  # the second time replaces the digests
+        command = ["sh", str(deploy / "compose" / "digests.sh")]
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+    digest = "@sha256:" + "a" * 64
+    text = (deploy / "Dockerfile").read_text() + (deploy / "compose.yaml").read_text()
+    images = re.findall(r"^(?:ARG PYTHON=| *image: )(\S+)$", text, re.MULTILINE)
+    assert len(images) == 7
+    for image in images:
+        assert image.count(digest) == (not image.startswith("postkamer:")), image

@@ -221,7 +221,7 @@ def test_checks_of_a_number_are_the_rows_of_others() -> None:
     rare = new | {"counts_from": ago(days=9)}
     soon = new | {"counts_from": ago(days=-9), "usual_gap_seconds": 60.0}
     known = soon | {"counts_from": ago(days=9)}
-    look = {"number": "1065", "looked_at": ago(hours=1)}
+    look = {"number": "1065", "looked_at": ago(hours=1), "until": None}
     token = look | {"name": "token", "state": "warning", "detail": "It ends in 9 days."}
     limit = look | {"name": "limit", "state": "fine", "detail": "", "looked_at": ago(hours=4)}
     others = [new, rare, soon, known, known | {"looked_at": ago(hours=1)}]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -16,7 +17,7 @@ from cli.status.snapshot import (
     Partition,
     Queue,
 )
-from tests.support.cli.town_snapshot import ago, destination, number, town, unwell_town
+from tests.support.cli.town_snapshot import AT, ago, destination, number, town, unwell_town
 from tests.support.installation import ROOT
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -207,7 +208,11 @@ def test_health_of_a_number_names_the_checks_that_are_not_in_order() -> None:
     numbers = (number("1065", checks=(fine, unknown)), number("1066", checks=(fine, *wrong)))
     rare = Check("silence", "unknown", "too few messages to judge")
     numbers += (number("1067", checks=(fine, rare)),)
+    ends = [Check(name, "fine", "", AT + timedelta(days=n)) for n, name in ((9, "a"), (3, "token"))]
+    numbers += (number("1068", checks=tuple(ends)),)
     lines = format_screen(town(numbers=numbers), 100)
+    first = f"token until {AT + timedelta(days=3):%Y-%m-%d}"
+    assert f"  1068    open        0     0         0  2 of 2 checks fine; {first}" in lines
     assert "  1065    open        0     0         0  1 of 2 checks fine" in lines
     assert "! 1066    open        0     0         0  payment: wrong, silence: warning" in lines
     text = "1 of 2 checks fine; silence: too few messages to judge"

@@ -9,8 +9,7 @@ from uuid import UUID
 import click
 import pytest
 
-from archiver.balance.sheet import BATCH, ENTRY
-from archiver.balance.store import MISSABLE
+from archiver.balance.sheet import BATCH, ENTRY, MISSABLE
 from cli.main import main
 from cli.trace import turns
 from cli.trace.evidence import Entry, Evidence, Row

@@ -66,7 +66,8 @@ def states(state: DestinationState, now: datetime) -> list[str]:
         (fails(ended_at=after(minutes=9)), {"failing": NOON}, after(minutes=11), ["works"]),
         (fails(ended_at=after(minutes=9)), {"refusing": NOON}, after(minutes=11), ["works"]),
         (fails(ended_at=after(minutes=9)), {"failing": NOON, "works": NOON}, after(hours=1), []),
-        (fails(ended_at=after(minutes=9)), {"failing": EARLIER}, after(hours=1), []),
+        # Also if it worked meanwhile, too shortly to be told, and another one ended.
+        (fails(ended_at=after(minutes=9)), {"failing": EARLIER}, after(hours=1), ["works"]),
         # Another failure than the one that was told.
         (FAILS, {"failing": EARLIER, "works": EARLIER}, after(minutes=5), ["failing"]),
         (REFUSES, {"refusing": EARLIER, "works": EARLIER}, after(minutes=1), ["refusing"]),
@@ -96,6 +97,13 @@ def test_destination_that_fails_and_works_in_turn_is_told_of_once_an_hour(
     state = QUIET._replace(failure=failure, told=recent)
     assert states(state, now) == expected
     assert states(state, now + timedelta(seconds=1)) != []
+
+
+def test_end_is_that_of_the_failure_that_was_told() -> None:
+    told = {"failing": Told(EARLIER, EARLIER), "works": Told(EARLIER, EARLIER - AGAIN_AFTER)}
+    state = QUIET._replace(failure=fails(ended_at=after(minutes=2)), told=told)
+    [notice] = due_notices(state, after(minutes=4))
+    assert (notice.state, notice.since, notice.until) == ("works", EARLIER, after(minutes=2))
 
 
 def test_failure_that_goes_on_after_a_moment_has_no_end_to_tell() -> None:

@@ -1,0 +1,1 @@
+"""Supply chain: locked packages, their bill of materials, provenance, known vulnerabilities."""

@@ -1,0 +1,1 @@
+"""Receivers of the documentation: signatures to check, and their programs at work."""
