@@ -24,6 +24,7 @@ from cli.support.gateway_client import Gateway, GatewayRefused
 from cli.support.language import lang_option
 from cli.support.options import Time, combine_options, json_option, renamed_option
 from cli.support.output import print_result
+from cli.trials import live_command, trial_command
 from services.calendar.opening_hours import AMSTERDAM
 from services.ids import CONVERSATION
 
@@ -163,10 +164,14 @@ def notice_clear(**options: Any) -> None:
 
 @click.group("number")
 def number() -> None:
-    """Your numbers: their state and their notice.
+    """Your numbers: their state, their notice and their trial.
 
-    Needs POSTKAMER_API_TOKEN, with the role kcc.
+    `list` and `state` need POSTKAMER_API_TOKEN, with the role kcc.
     """
+
+
+number.add_command(live_command)
+number.add_command(trial_command)
 
 
 @number.command("list")

@@ -1,6 +1,7 @@
 """An example of each command, for its help; a test parses them all."""
 
 CONVERSATION = "106540352242922-a3n7cqk2w5o4xjtz6bdl3fyvue"
+NUMBER = "106540352242922"
 MESSAGE = "019ac5d2-7f00-7000-8000-0000000000a1"
 
 EXAMPLES = {
@@ -13,6 +14,11 @@ EXAMPLES = {
     "rules rollback": "rules rollback 3f9c2a7b10de --dry-run",
     "number list": "number list",
     "number state": "number state closed --text 'Wij zijn verhuisd.' --by s.jansen",
+    "number trial": f"number trial {NUMBER} --reason 'first week' --by s.jansen",
+    "number live": f"number live {NUMBER} --reason 'board decided 12 March' --by s.jansen",
+    "guests add": f"guests add --number {NUMBER} --phone-file - --reason 'tests in week 10'",
+    "guests list": f"guests list --number {NUMBER}",
+    "guests remove": f"guests remove {MESSAGE} --reason 'has left the project'",
     "notice set": "notice set 'Het is druk.' --until 2026-12-01T17:00 --by s.jansen",
     "notice clear": "notice clear --by s.jansen",
     "care confirm": f"care confirm {CONVERSATION} --by s.jansen",

@@ -21,6 +21,7 @@ COMMANDS = {
     "destination": "cli.deliveries.destination:group",
     "files": "cli.archive.files:group",
     "gateway": "cli.services:gateway",
+    "guests": "cli.trials:group",
     "migrate": "cli.services:migrate_command",
     "notice": "cli.contact_centre:notice",
     "number": "cli.contact_centre:number",
@@ -39,7 +40,9 @@ COMMANDS = {
 }
 """Name of a command -> its module and attribute."""
 HEADINGS = {
-    "Rules, numbers and costs": ("route", "check", "rules", "number", "notice", "care", "costs"),
+    "Rules, numbers and costs": (
+        *("route", "check", "rules", "number", "guests", "notice", "care", "costs"),
+    ),
     "Deliveries and access": ("trace", "parked", "quarantine", "sends", "destination", "token"),
     "The record and privacy": ("archive", "files"),
     "Installation": ("status", "balance", "silence", "migrate", "topology"),

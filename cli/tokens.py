@@ -22,7 +22,7 @@ from services.config import settings
 from services.config.model import Configuration
 from services.http.grants import Reach, is_wider, parse_label
 from services.http.rights import BURST, REQUESTS_PER_SECOND, ROLES, Role
-from services.http.token_store import MAX_TOKENS, digest
+from services.http.token_store import MAX_TOKENS, REAL_ROLES, digest
 from services.postgres.database import Connection, Pool
 
 PREFIX = "pk_"
@@ -46,6 +46,7 @@ class TokenRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     all_departments: bool = False
     confidential: bool = False
     people: bool = False
+    test: bool = False
     per_second: int = REQUESTS_PER_SECOND
     burst: int = BURST
     expires_at: datetime | None = None
@@ -62,6 +63,7 @@ class TokenSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     all_departments: bool
     confidential: bool
     people: bool
+    test: bool
     per_second: int
     burst: int
     created_at: datetime
@@ -91,12 +93,14 @@ def request_faults(
         faults.append(f"{request.name!r} is no name: small letters, digits and hyphens, at most 63")
     if request.name in reserved:
         faults.append(
-            f"{request.name} is a name in POSTKAMER_API_TOKENS: this token would not work"
+            f"{request.name} is a token's name in the environment: this token would not work"
         )
     if request.tenant not in (tenants := [t.id for t in config.tenants]):
         faults.append(f"--tenant: there is no {request.tenant!r}; there is {', '.join(tenants)}")
         return faults
     faults += reach_faults(reach_of(request), request.tenant, config)
+    if request.test and (real := sorted(REAL_ROLES & {*request.roles})):
+        faults.append(f"--test: no role {', '.join(real)}: what it does is for every citizen")
     if request.expires_at and request.expires_at <= now:
         faults.append("--until: that is not in the future")
     return faults
@@ -119,14 +123,15 @@ def reach_faults(reach: Reach, tenant: str, config: Configuration) -> list[str]:
 
 
 def environment_names(environ: Mapping[str, str]) -> frozenset[str]:
-    """Return the names in POSTKAMER_API_TOKENS, which take precedence over the table.
+    """Return the names of tokens in the environment, which take precedence over the table.
 
-    None if the setting is missing or wrong: a service reports that when it starts.
+    None if a setting is missing or wrong: a service reports that when it starts.
     """
     try:
-        tokens = settings.load(settings.TokenSettings, environ).api_tokens
+        given = settings.load(settings.TokenSettings, environ)
     except settings.SettingsError:
         return frozenset()
+    tokens = (*given.api_tokens, *given.test_tokens)
     return frozenset(parse_label(label).name for label, _ in tokens)
 
 
@@ -214,14 +219,14 @@ where revoked_at is null and (expires_at is null or expires_at > now())
 
 _ADD = """
 insert into access.token (hash, name, tenant, roles, departments, all_departments, confidential,
-    people, per_second, burst, expires_at, note)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    people, test, per_second, burst, expires_at, note)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 on conflict (name) do nothing returning name
 """
 
 _LIST = """
-select name, tenant, roles, departments, all_departments, confidential, people, per_second, burst,
-    created_at, expires_at, revoked_at, note
+select name, tenant, roles, departments, all_departments, confidential, people, test, per_second,
+    burst, created_at, expires_at, revoked_at, note
 from access.token order by tenant, name
 """
 
@@ -267,6 +272,7 @@ def group() -> None:
 @renamed_option(
     "--until", "expires_at", former="--expires", type=Time(), help="Left out: it does not expire."
 )
+@click.option("--test", is_flag=True, help="For tests: nothing that it sends reaches Meta.")
 @click.option("--per-second", default=REQUESTS_PER_SECOND, type=click.IntRange(1, MOST_PER_SECOND))
 @click.option("--burst", default=BURST, type=click.IntRange(1, LARGEST_BURST))
 @click.option("--note", default="", help="A note for readers of the list.")
@@ -308,6 +314,7 @@ def _line(token: TokenSummary) -> str:
         describe_reach(reach_of(token)),
         f"{token.per_second}/s, {token.burst} at once",
         "people" if token.people else "",
+        "for tests" if token.test else "",
         f"until {token.expires_at:%Y-%m-%d %H:%M}Z" if token.expires_at else "",
         f"revoked {token.revoked_at:%Y-%m-%d %H:%M}Z" if token.revoked_at else "",
         token.note,

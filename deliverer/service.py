@@ -37,6 +37,7 @@ from deliverer.meta.read_receipt_store import ReadReceiptStore
 from deliverer.meta.read_receipts import ATTEMPT_SECONDS, MAX_IN_FLIGHT, ReadReceiptSender
 from deliverer.meta.send_loop import WINDOW, SendLoop
 from deliverer.meta.send_outcomes import outcome_outbox
+from deliverer.meta.trial_store import record_trials
 from deliverer.owners.notice_delivery import EndedNotice, notice_record
 from deliverer.owners.notice_sender import OwnedDestination, OwnerNotices
 from deliverer.owners.notice_store import NoticeStore
@@ -248,8 +249,9 @@ async def _run_sending(
     accounts: Mapping[str, Account],
     record_attempt: RecordAttempt,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Run the tasks that send to Meta: sweep, media uploader, held messages, and the send loop,
-    which stops first."""
+    """Record the trials, then run the tasks that send to Meta: sweep, media uploader, held
+    messages, and the send loop, which stops first."""
+    await retry_while_unavailable(partial(record_trials, pool, accounts.values()), "trials")
     names = {number: account.name for number, account in accounts.items()}
     process = clock.new_id()
     ledger, uploads = Ledger(pool, process, names), MediaUploadStore(pool, process, names)

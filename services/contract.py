@@ -266,6 +266,8 @@ class Command(
     status; '' for none."""
     traceparent: str = ""
     """Trace that this belongs to (W3C Trace Context); '' without tracing."""
+    test: bool = False
+    """True if its token is for tests: nothing of it reaches Meta."""
 
     @property
     def type(self) -> str:
@@ -273,6 +275,9 @@ class Command(
         if isinstance(self.action, SendMessage):
             return self.action.type
         return str(self.action.__struct_config__.tag)
+
+
+ReportedStatus = Literal["", "sent", "delivered", "read"]
 
 
 class SendOutcome(
@@ -294,6 +299,8 @@ class SendOutcome(
     """One sentence for the sender, without personal data."""
     traceparent: str = ""
     """Trace that this belongs to (W3C Trace Context); '' without tracing."""
+    reported: ReportedStatus = ""
+    """Status in place of Meta's, for a message of a test token, which Meta does not know."""
 
 
 class Timeout(

@@ -12,6 +12,7 @@ import msgspec
 from cli.check.certificates import check_certificates
 from cli.check.coverage import WORDS, describe_coverage
 from cli.check.servers import ServerCheck, check_servers
+from cli.check.trials import check_trials
 from cli.check.warnings import find_warnings, format_warning
 from cli.support.configuration import configured_path, without_collection
 from cli.support.language import lang_option
@@ -194,6 +195,7 @@ def command(path: Path | None, is_live: bool, lang: str, as_json: bool) -> None:
             check_servers(os.environ),
             _check_openklants(file, os.environ),
             _check_numbers(file, os.environ),
+            check_trials(os.environ),
         ):
             result.faults += [fault for fault in servers.faults if fault not in result.faults]
             result.warnings += servers.warnings

@@ -27,6 +27,10 @@ MOVED = (
     "number {}: it moved; without a portfolio for each of its registrations nobody can tell a"
     " citizen's new BSUID from a telephone number handed out again"
 )
+ON_TRIAL = (
+    "number {0}: begins on trial and sends only to its guest list, until"
+    " `postkamer number live {0}`"
+)
 UNNAMED = (
     "tenant {}: {} name no portfolio while others do, so nobody can tell whether a citizen's BSUID"
     " of the one holds at the other"
@@ -114,6 +118,12 @@ def _moved_numbers(config: Configuration) -> Iterator[Fault]:
     for n, number in enumerate(config.numbers):
         if number.previous and not all(r.portfolio for r in number.registrations):
             yield ("numbers", n), MOVED.format(number.id)
+
+
+def _trials(config: Configuration) -> Iterator[Fault]:
+    for n, number in enumerate(config.numbers):
+        if number.trial:
+            yield ("numbers", n, "trial"), ON_TRIAL.format(number.id)
 
 
 def _budgets(config: Configuration, now: datetime) -> Iterator[Fault]:
@@ -216,6 +226,7 @@ CHECKS: tuple[Callable[[Configuration], Iterator[Fault]], ...] = (
     _care,
     _confidential,
     _moved_numbers,
+    _trials,
     _categories,
     _unnamed_portfolios,
     _unencrypted,

@@ -20,7 +20,7 @@ from cli.status.snapshot import (
     Volume,
     Waiting,
 )
-from cli.status.words import format_span
+from cli.status.words import count_of, format_span
 from router.silence.detection import TOO_FEW, UNATTENDED, UNHEARD
 from services.amqp import topology
 from services.calendar.opening_hours import AMSTERDAM
@@ -223,9 +223,15 @@ def _health(row: Mapping[str, Any], at: datetime) -> Check:
     return Check(row["name"], row["state"], row["detail"].removesuffix("."), row["until"])
 
 
+def _trial(row: Mapping[str, Any], at: datetime) -> Check:
+    guests = count_of(row["guests"], "guest|guests")
+    return Check("trial", "warning", f"it sends only to its guest list ({guests})")
+
+
 CHECKS: dict[str, Callable[[Mapping[str, Any], datetime], Check]] = {
     "silence": _silence,
     "health": _health,
+    "trials": _trial,
 }
 """Query -> the check of a number that one of its rows is."""
 

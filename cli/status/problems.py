@@ -57,7 +57,7 @@ WAITING = {
     "timer": (timedelta(minutes=5), "A time-out is late by {}.", "read the log of the router"),
 }
 """Kind of what waits -> how long it may, the sentence if it waits longer, and the command."""
-CHECK_COMMANDS = {"silence": "postkamer silence show"}
+CHECK_COMMANDS = {"silence": "postkamer silence show", "trial": "postkamer guests list"}
 """Check of a number -> the command that shows more than `check --live` does."""
 LONG_IN_HAND = 30
 """Seconds that a router or an archiver may take for a batch: ten times what the slowest takes."""

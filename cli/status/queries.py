@@ -118,6 +118,10 @@ HEALTH = """
 select number, "check" as name, state, detail, until, looked_at from deliverer.number_health
 order by number, "check"
 """
+TRIALS = f"""
+select t.number, {_COUNT.format("deliverer.guest g where g.number = t.number")} as guests
+from deliverer.trial t where t.live_at is null order by t.number
+"""
 SILENCE = """
 select number, silent_since, silent_seconds, counts_from, usual_gap_seconds, looked_at
 from router.silence
@@ -143,6 +147,7 @@ def list_queries(scope: Scope) -> Mapping[str, Query]:
         "pauses": Query(PAUSES),
         "health": Query(HEALTH),
         "silence": Query(SILENCE),
+        "trials": Query(TRIALS),
         "balance": Query(BALANCE),
         "missing": Query(MISSING, (GAP_SECONDS,)),
         "destinations": Query(DESTINATIONS, (list(scope.destinations),)),

@@ -20,8 +20,8 @@ def narrowing_command(name: str) -> str:
 
 
 def narrowing_change(label: str) -> str:
-    """Return the change that narrows a token in POSTKAMER_API_TOKENS."""
-    return f"write {label}/*:... in POSTKAMER_API_TOKENS, or {label}/DEPARTMENT+DEPARTMENT:..."
+    """Return the change that narrows a token in the environment."""
+    return f"write {label}/*:... instead of {label}:..., or {label}/DEPARTMENT+DEPARTMENT:..."
 
 
 def stored_warnings(names: Iterable[str]) -> list[str]:
@@ -30,17 +30,18 @@ def stored_warnings(names: Iterable[str]) -> list[str]:
 
 
 def unlimited_labels(environ: Mapping[str, str]) -> list[str]:
-    """Return the labels of such tokens in POSTKAMER_API_TOKENS; none if it is missing or wrong,
+    """Return the labels of such tokens in the environment; none if a setting is missing or wrong,
     which a service reports when it starts."""
     try:
-        tokens = settings.load(settings.TokenSettings, environ).api_tokens
+        given = settings.load(settings.TokenSettings, environ)
     except settings.SettingsError:
         return []
+    tokens = (*given.api_tokens, *given.test_tokens)
     return sorted({label for label, _ in tokens if parse_label(label).reach.is_unlimited})
 
 
 def label_warnings(environ: Mapping[str, str]) -> list[str]:
-    """Return a warning for each such token in POSTKAMER_API_TOKENS."""
+    """Return a warning for each such token in the environment."""
     return [
         f"token {label}: {READS_ALL}; {narrowing_change(label)}"
         for label in unlimited_labels(environ)

@@ -152,6 +152,7 @@ where (destination, event) in (select * from unnest($1::text[], $2::uuid[]))
 _SENDS = """
 select id, state, attempt, due_at, claimed_at, code, reason, stopped,
     media is not null as has_media,
+    test or reason like 'not_on_guest_list%' as is_kept_from_meta,
     exists (select from deliverer.ledger b
         where (b.person, b.number) = (l.person, l.number) and b.position < l.position
             and b.state in ('queued', 'sending', 'unknown')) as is_behind

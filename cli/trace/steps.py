@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from cli.trace.evidence import Entry, Evidence, Row
+from deliverer.meta.guest_list import TEST_WAMID
 from services.whatsapp.delivery_status import STATUS_RANK
 
 Detail = dict[str, str | int]
@@ -125,7 +126,11 @@ def _send(entry: Entry, fields: Mapping[str, Any]) -> Step:
     """Return an outcome. The reason of a person who settled it is in their own words."""
     state, reason = fields["state"], "" if fields.get("by") else fields.get("reason")
     at = _time(fields.get("at")) or entry.at
-    return _step(at, SENDS.get(state, state), {"code": fields.get("code"), "reason": reason})
+    if status := fields.get("reported"):
+        return _step(at, f"test token: {status}")
+    is_test = fields.get("wamid", "").startswith(TEST_WAMID)
+    step = "test token: not sent" if is_test else SENDS.get(state, state)
+    return _step(at, step, {"code": fields.get("code"), "reason": reason})
 
 
 def _attempt(entry: Entry, fields: Mapping[str, Any]) -> Step:
@@ -217,7 +222,8 @@ def _stored(evidence: Evidence) -> Iterator[Step]:
             yield _step(row["decided_at"], step, {"partition": row["partition"]})
     for row in evidence.sends:
         if row["claimed_at"]:
-            yield _step(row["claimed_at"], "offered to Meta", {"attempt": row["attempt"]})
+            step = "kept from Meta" if row["is_kept_from_meta"] else "offered to Meta"
+            yield _step(row["claimed_at"], step, {"attempt": row["attempt"]})
     yield from _delivery_steps(evidence)
     yield from _quarantine_steps(evidence)
     yield from _register_steps(evidence)

@@ -39,6 +39,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """True if a late answer is held, and its citizen asked to write."""
     recent_contact: timedelta = timedelta()
     """Time since the citizen last wrote within which a template to them is an answer."""
+    trial: bool = False
+    """True if the configuration puts it on trial. The record goes before it: `services.trial`."""
     quiet_hours: QuietHours | None = None
     """Hours in which no business-initiated message leaves."""
 
@@ -107,6 +109,7 @@ def _account(
         waba=number.waba,
         per_second=number.per_second,
         late_template=number.late_template,
+        trial=number.trial,
         asks_to_reopen=number.ask_template is not None,
     )
     if tenant := config.tenant(number.tenant):

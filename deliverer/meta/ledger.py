@@ -9,7 +9,7 @@ import msgspec
 from deliverer.meta import ledger_sql, shared_pacing
 from deliverer.meta.graph_api import Failed, HoldForReply, RetryLater, Sent, Unknown, Verdict
 from deliverer.meta.ledger_entry import LedgerEntry
-from deliverer.meta.send_outcomes import enqueue_outcome, send_outcome
+from deliverer.meta.send_outcomes import enqueue_outcome, enqueue_test_statuses, send_outcome
 from services.contract import SendOutcome
 from services.postgres.database import Connection, Pool
 
@@ -103,6 +103,9 @@ class Ledger:
                 case _:
                     if outcome := await _apply_verdict(connection, entry, verdict, at):
                         await enqueue_outcome(connection, outcome)
+                        if entry.is_test and outcome.state == "sent":
+                            message = msgspec.structs.asdict(entry)
+                            await enqueue_test_statuses(connection, message, at)
 
     async def explain(self, number: str, code: int, reason: str) -> None:
         """Store on messages that wait for a stopped number why they wait."""

@@ -6,6 +6,8 @@ from uuid import UUID
 
 import msgspec
 
+from services.trial import TrialState
+
 
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Row of the ledger, and the facts about its citizen at the time of the claim."""
@@ -48,6 +50,12 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     """True if such an answer is still on hold and the citizen has not written."""
     code: int = 0
     """Meta's code for the previous attempt."""
+    trial: TrialState = ""
+    """Trial of its number, on record."""
+    is_guest: bool = False
+    """True if its address is on the guest list of that trial."""
+    is_test: bool = False
+    """True if a test token sent it: it never reaches Meta."""
     traceparent: str = ""
     """Trace that the message belongs to; '' without tracing."""
 

@@ -35,6 +35,19 @@ UPLOADED_FILE = """select {0} from deliverer.upload u
         where u.media = {1}.media and u.account = $2::jsonb ->> {1}.number
             and u.provider_id <> '' and u.due_at > now()"""
 
+ON_TRIAL = """exists (select from deliverer.trial t
+        where t.number = {0}.number and t.live_at is null)"""
+
+# True if the address is on the guest list, or is another current name of a person who is.
+IS_GUEST = """(exists (select from deliverer.guest g
+        where (g.number, g.kind, g.value) = ({0}.number, {0}.address_kind, {0}.address))
+    or exists (select from deliverer.guest_person g where g.person = {0}.person
+        and (g.number, g.kind, g.value) = ({0}.number, {0}.address_kind, {0}.address)))"""
+
+# Messages that will not reach Meta, so that their file must not either. The gate decides in
+# `deliverer.meta.guest_list`; this only keeps files back.
+KEPT_FROM_META = f"""({{0}}.test or ({ON_TRIAL} and not {IS_GUEST}))"""
+
 # True if consent still holds. Another partition may have recorded a consent after its withdrawal.
 CONSENT = """select from router.consent c
     where c.person = l.person and c.purpose = l.purpose and c.ended_at is null
@@ -50,7 +63,11 @@ coalesce(nullif(l.about_wamid, ''), (select a.wamid from deliverer.ledger a
 coalesce(({UPLOADED_FILE.format("u.provider_id", "l")}), '') as media_id,
 coalesce((select m.filename from gateway.media m where m.id = l.media), '') as media_name,
 (l.author_kind, l.author) = ('{AUTOMATED_AUTHOR.kind}', '{AUTOMATED_AUTHOR.id}') as automatic,
-l.asks as is_reopen_request, (l.asks and exists (select from deliverer.ledger h
+l.asks as is_reopen_request, l.test as is_test,
+coalesce((select case when t.live_at is null then 'trial' else 'live' end
+    from deliverer.trial t where t.number = l.number), '') as trial,
+case when {ON_TRIAL.format("l")} then {IS_GUEST.format("l")} else false end as is_guest,
+(l.asks and exists (select from deliverer.ledger h
     where h.person = l.person and h.number = l.number and h.state = 'held'
         and not {HAS_REPLIED.format("h")})) as still_needed,
 (select max(c.said_at) from router.conversation c
@@ -66,7 +83,7 @@ PAIR_MESSAGES, PAIR_SECONDS = 45, 270
 
 READY = f"""q.state = 'queued' and q.due_at <= now() and not exists ({QUEUED_BEFORE})
         and not ({HELD_BEFORE})
-        and (q.media is null or not $2::jsonb ? q.number
+        and (q.media is null or not $2::jsonb ? q.number or {KEPT_FROM_META.format("q")}
             or exists ({UPLOADED_FILE.format("", "q")}))
         and (select count(*) from deliverer.ledger p
             where p.person = q.person and p.number = q.number
@@ -207,7 +224,11 @@ returning m.number, m.person, m.id, m.wamid, m.attempt,
                 and l.state in ('queued', 'sending', 'unknown'))
         and not exists (select from deliverer.ledger l
             where l.person = m.person and l.number = m.number and l.claimed_at >= m.created_at)
-        as typing
+        as typing,
+    coalesce((select case when t.live_at is null then 'trial' else 'live' end
+        from deliverer.trial t where t.number = m.number), '') as trial,
+    exists (select from deliverer.guest_person g
+        where g.person = m.person and g.number = m.number) as is_guest
 """
 
 RESCHEDULE_READ_RECEIPT = """

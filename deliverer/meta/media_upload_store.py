@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from deliverer.meta.ledger_sql import QUEUED_BEFORE
+from deliverer.meta.ledger_sql import KEPT_FROM_META, QUEUED_BEFORE
 from services.postgres.database import Pool
 from services.postgres.lease import LEASE_SECONDS
 
@@ -92,7 +92,7 @@ select media, account, 1, now() + make_interval(secs => $3), $4, now() from (
     select q.media, $1::jsonb ->> q.number as account from deliverer.ledger q
     where q.state = 'queued' and q.media is not null and q.due_at <= now()
         and $1::jsonb ? q.number
-        and not exists ({QUEUED_BEFORE})
+        and not exists ({QUEUED_BEFORE}) and not {KEPT_FROM_META.format("q")}
         and not exists (
             select from deliverer.upload w
             where w.media = q.media and w.account = $1::jsonb ->> q.number and w.due_at > now())

@@ -7,6 +7,7 @@ import msgspec
 
 from deliverer.meta import ledger_sql
 from services.postgres.database import Pool
+from services.trial import TrialState
 
 LEASE_SECONDS = 45
 """Lease on a claimed receipt: longer than an attempt (5 s) and writing its result (30 s)."""
@@ -25,6 +26,10 @@ class ReadReceipt(msgspec.Struct, frozen=True, kw_only=True):
     wamid: str
     attempt: int
     typing: bool
+    trial: TrialState = ""
+    """Trial of its number, on record."""
+    is_guest: bool = False
+    """True if its citizen is a guest of that trial."""
 
 
 class ReadReceiptStore:

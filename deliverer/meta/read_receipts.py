@@ -7,9 +7,10 @@ killed is simply sent again.
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
+from deliverer.meta import guest_list
 from deliverer.meta.accounts import Account
 from deliverer.meta.graph_api import Failed, RetryLater, judge_read_receipt, read_receipt_request
 from deliverer.meta.read_receipt_store import ReadReceipt, ReadReceiptStore
@@ -68,6 +69,9 @@ class ReadReceiptSender:
     async def _send(self, receipt: ReadReceipt) -> None:
         try:
             account = self._accounts[receipt.number]
+            if _is_uninvited(receipt, account):
+                forget = partial(self._store.delete, receipt)
+                return await self._finish(receipt, guest_list.UNINVITED, forget)
             headers = {**account.headers, "Content-Type": "application/json"}
             body = read_receipt_request(receipt.wamid, typing=receipt.typing)
             answer = await self._poster.post(account.messages_url, body, headers)
@@ -86,8 +90,13 @@ class ReadReceiptSender:
                     outcome, after = "later", partial(self._store.reschedule, receipt, seconds)
             case Failed():
                 outcome = "refused"
+        await self._finish(receipt, outcome, after)
+
+    async def _finish(
+        self, receipt: ReadReceipt, outcome: str, store: Callable[[], Awaitable[None]]
+    ) -> None:
         metrics.marks.labels(number=receipt.number, outcome=outcome).inc()
-        await retry_while_unavailable(after, "mark")
+        await retry_while_unavailable(store, "mark")
 
     async def sweep(self) -> None:
         """Delete expired receipts, also of numbers that are no longer configured."""
@@ -95,3 +104,11 @@ class ReadReceiptSender:
             for number in await retry_while_unavailable(self._store.delete_overdue, "marks"):
                 metrics.marks.labels(number=number, outcome="dropped").inc()
             await asyncio.sleep(SWEEP_SECONDS)
+
+
+def _is_uninvited(receipt: ReadReceipt, account: Account) -> bool:
+    """Return True if the number is on trial and the citizen is not on its guest list."""
+    way = guest_list.choose_way(
+        is_configured=account.trial, state=receipt.trial, is_guest=receipt.is_guest
+    )
+    return way == "refuse"

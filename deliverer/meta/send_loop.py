@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from itertools import product
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import structlog
 
 from deliverer.audit.recorder import RecordAttempt
-from deliverer.meta import closed_window
+from deliverer.meta import closed_window, guest_list
 from deliverer.meta.accounts import Account
 from deliverer.meta.attempt import send_attempt
 from deliverer.meta.graph_api import (
@@ -49,6 +50,9 @@ TOO_FAST = 130429
 NUMBER_UNKNOWN = "number_unknown: dit nummer staat niet meer in de configuratie"
 MESSAGE_UNKNOWN = "message_unknown: het bericht waar dit op slaat, is niet verstuurd"
 
+QUIET_OUTCOMES = (UNNEEDED, guest_list.UNINVITED, guest_list.TEST)
+"""Outcome labels of messages that Meta neither took nor refused."""
+
 Interpret = Callable[[Verdict], Verdict]
 
 log = structlog.get_logger()
@@ -70,7 +74,7 @@ class SendLoop:
         self._breakers = {
             number: NumberBreaker(each.per_second) for number, each in accounts.items()
         }
-        for number, outcome in product(accounts, (*OUTCOMES.values(), STOPPED, UNNEEDED)):
+        for number, outcome in product(accounts, (*OUTCOMES.values(), *QUIET_OUTCOMES, STOPPED)):
             metrics.sends.labels(number=number, outcome=outcome)  # from 0: the first one counts too
         self._begun: set[str] = set()
         """Attempts that began and whose result is not surely stored. Only these may have reached
@@ -116,7 +120,7 @@ class SendLoop:
         started = clock.monotonic()
         try:
             verdict = await self._post(entry, account) if account else Failed(0, NUMBER_UNKNOWN)
-            outcome = _outcome(verdict)
+            outcome = _outcome(verdict, entry)
             metrics.sends.labels(number=entry.number, outcome=outcome).inc()
             tracing.record_step(
                 "send",
@@ -131,7 +135,7 @@ class SendLoop:
             settle = partial(self._ledger.settle, entry, verdict, clock.now())
             await retry_while_unavailable(settle, "ledger")
             self._begun.discard(entry.opaque)
-            if isinstance(verdict, Failed) and outcome != UNNEEDED:
+            if isinstance(verdict, Failed) and outcome not in QUIET_OUTCOMES:
                 # Without the reason: Meta's words may quote what was sent.
                 log.warning(
                     "send.refused", number=entry.number, code=verdict.code, message=entry.id
@@ -158,14 +162,18 @@ class SendLoop:
             retry = partial(closed_window.retry_in_template, entry=entry, account=account, now=now)
             return await self._send(entry, account, content, retry)
         if (template := closed_window.late_template(entry, account, now)) is None:
-            hold = closed_window.hold_for_reply(entry, account, now)
-            return hold or Failed(0, closed_window.WINDOW_CLOSED)
+            return _settle_late(entry, account, now)
         return await self._send(entry, account, template, closed_window.mark_sent_in_template)
 
     async def _send(
         self, entry: LedgerEntry, account: Account, content: dict[str, Any], interpret: Interpret
     ) -> Verdict:
-        """Make the attempt; judge its answer for the number, then for this message."""
+        """Make the attempt; judge its answer for the number, then for this message.
+
+        No message reaches Meta except through here, past the guest list.
+        """
+        if settled := guest_list.settle_before_meta(entry, is_configured=account.trial):
+            return interpret(settled)
         body = message_request(entry.address_kind, entry.address, content, entry.opaque)
         headers = {**account.headers, "Content-Type": "application/json"}
         now = asyncio.get_running_loop().time()
@@ -208,8 +216,22 @@ class SendLoop:
             await asyncio.sleep(SWEEP_SECONDS)
 
 
-def _outcome(verdict: Verdict) -> str:
+def _settle_late(entry: LedgerEntry, account: Account, now: datetime) -> Verdict:
+    """Return the result of a late answer that fits no template. One that would not reach Meta is
+    not put on hold either, because that asks the citizen to write."""
+    settled = guest_list.settle_before_meta(entry, is_configured=account.trial)
+    if settled == guest_list.REFUSED:
+        return guest_list.REFUSED
+    hold = None if settled else closed_window.hold_for_reply(entry, account, now)
+    return hold or Failed(0, closed_window.WINDOW_CLOSED)
+
+
+def _outcome(verdict: Verdict, entry: LedgerEntry) -> str:
     """Return the word for a verdict in metrics and traces."""
+    if entry.is_test:
+        return guest_list.TEST
+    if verdict == guest_list.REFUSED:
+        return guest_list.UNINVITED
     if verdict == Failed(0, closed_window.NOT_NEEDED):
         return UNNEEDED  # nothing failed
     is_stopped = isinstance(verdict, RetryLater) and verdict.stop

@@ -1,17 +1,22 @@
 """Outbox of outcomes for the router: a row is written in the transaction that stores the result."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
 
 from services import clock
-from services.contract import SendOutcome
+from services.contract import ReportedStatus, SendOutcome
 from services.postgres.database import Connection, Pool
 from services.postgres.outbox import Outbox
 
 State = Literal["sent", "failed", "unknown", "held"]
+TEST_STATUSES: tuple[tuple[ReportedStatus, float], ...] = (
+    ("sent", 0.5), ("delivered", 1.0), ("read", 2.0)
+)  # fmt: skip
+"""Statuses of a message of a test token, and the seconds after which each comes: about as Meta's
+come to a telephone that is on and looked at."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(SendOutcome).decode
 
@@ -33,13 +38,22 @@ def send_outcome(
     )
 
 
-async def enqueue_outcome(connection: Connection, outcome: SendOutcome) -> None:
-    await connection.execute(
-        "insert into deliverer.outcome (id, number, body) values ($1, $2, $3)",
-        outcome.id,
-        outcome.number,
-        _encode(outcome),
-    )
+async def enqueue_outcome(
+    connection: Connection, outcome: SendOutcome, seconds: float = 0.0
+) -> None:
+    """Enqueue an outcome; it is published after so many seconds."""
+    row = outcome.id, outcome.number, _encode(outcome), seconds
+    await connection.execute(_ENQUEUE, *row)
+
+
+async def enqueue_test_statuses(
+    connection: Connection, message: Mapping[str, Any], at: datetime
+) -> None:
+    """Enqueue the statuses that Meta would send about a message of a test token."""
+    for status, seconds in TEST_STATUSES:
+        later = at + timedelta(seconds=seconds)
+        outcome = send_outcome(message, "sent", later, reported=status)
+        await enqueue_outcome(connection, outcome, seconds)
 
 
 def outcome_outbox(pool: Pool) -> Outbox[SendOutcome]:
@@ -53,8 +67,13 @@ def outcome_outbox(pool: Pool) -> Outbox[SendOutcome]:
     return Outbox("relay", fetch, mark, poll_seconds=0.2)
 
 
+_ENQUEUE = """
+insert into deliverer.outcome (id, number, body, due_at)
+values ($1, $2, $3, now() + make_interval(secs => $4))
+"""
 _UNPUBLISHED = """
 select body from deliverer.outcome where published_at is null and number <> all($2::text[])
+    and due_at <= now()
 order by position limit $1
 """
 _MARK_PUBLISHED = "update deliverer.outcome set published_at = now() where id = any($1::uuid[])"

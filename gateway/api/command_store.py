@@ -16,6 +16,8 @@ from gateway.commands.authorization import ConversationView
 from services.http.rights import Rights
 from services.postgres.database import ANSWER_SECONDS, Connection, Pool
 from services.tasks import with_timeout
+from services.trial import TrialState
+from services.whatsapp.identities import address
 
 UNCONFIRMED_LIFETIME = timedelta(seconds=15)
 """Time for which an answer without a confirm still counts. Its sender has had a 503 long before,
@@ -47,6 +49,13 @@ class StoredCommand(msgspec.Struct, frozen=True):
     fingerprint: bytes
     accepted_at: datetime
     confirmed: bool
+
+
+class TrialView(msgspec.Struct, frozen=True, kw_only=True):
+    """The trial of a number on record, and if one addressee is on its guest list."""
+
+    state: TrialState
+    is_guest: bool
 
 
 class NumberNotice(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +97,14 @@ class CommandStore:
         return (
             ConversationView(**{**row, "departments": tuple(row["departments"])}) if row else None
         )
+
+    async def find_trial(self, number: str, addressee: str) -> TrialView:
+        """Return the trial of a number for an addressee: an address, or a conversation's id."""
+        to = address(addressee)
+        query = self._pool.fetchrow(_TRIAL, number, to.kind, to.value, addressee)
+        row = await with_timeout(ANSWER_SECONDS, query)
+        assert row is not None  # a select without a table
+        return TrialView(**row)
 
     async def accept(self, new: NewCommand) -> StoredCommand:
         """Store a command unless it was stored before, and return the stored one.
@@ -216,6 +233,17 @@ where c.id <> $2 and case
     when o.status = 'failed' then exists (select from deliverer.ledger l where l.id = c.id)
     else o.status <> 'done' end
 order by c.position desc limit 1
+"""
+
+# The guests are looked at only while the number is on trial.
+_TRIAL = """
+select coalesce(t.state, '') as state, coalesce(t.state = 'trial' and (
+    exists (select from deliverer.guest where (number, kind, value) = ($1, $2, $3))
+    or exists (select from deliverer.guest_conversation where conversation = $4)), false)
+        as is_guest
+from (select 1) one left join (select
+    case when live_at is null then 'trial' else 'live' end as state
+    from deliverer.trial where number = $1) t on true
 """
 
 _NOTICES = f"""

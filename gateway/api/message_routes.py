@@ -36,6 +36,7 @@ from services.http.problems import json_response, problem_response
 from services.http.rights import Rights
 from services.http.token_store import TokenStore
 from services.ids import CONVERSATION, parse_uuid
+from services.trial import NOT_ON_GUEST_LIST, is_on_trial
 
 
 class MessageRoutes:
@@ -112,7 +113,25 @@ class MessageRoutes:
             access = access_to(conversation, rights, body.department or "")
         if access == "unknown":
             faults.append(FieldError("/conversationId", "is no conversation of ours"))
-        return _refusal(faults, [access])
+        return _refusal(faults, [access]) or await self._trial_refusal(body, conversation, rights)
+
+    async def _trial_refusal(
+        self, body: messages.Message, conversation: ConversationView | None, rights: Rights
+    ) -> web.Response | None:
+        """Return the refusal of a message to someone who is no guest of a number on trial. With a
+        test token nothing leaves, so there is nothing to refuse."""
+        number = conversation.number if conversation else body.number or ""
+        if rights.test:
+            return None
+        addressee = conversation.id if conversation else body.to or ""
+        trial = await self._store.find_trial(number, addressee)
+        configured = self._config.number(number)
+        is_configured = configured is not None and configured.trial
+        if trial.is_guest or not is_on_trial(trial.state, is_configured=is_configured):
+            return None
+        detail = "this number is on trial, and sends only to its guest list"
+        code = NOT_ON_GUEST_LIST.code
+        return problem_response(422, "Unprocessable Content", detail, code=code)
 
     def _change_handler(
         self, kind: TypeAdapter[Any]

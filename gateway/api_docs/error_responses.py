@@ -40,6 +40,11 @@ ANSWERED = ProblemExample(
     "`answered_meanwhile`: there is an answer that the sender has not seen.",
     {"code": "answered_meanwhile", "last": examples.MESSAGE},
 )
+NOT_ON_GUEST_LIST = ProblemExample(
+    "this number is on trial, and sends only to its guest list",
+    "`not_on_guest_list`: the number is on trial, and the addressee is not on its guest list.",
+    {"code": "not_on_guest_list"},
+)
 NO_MESSAGE = ProblemExample(
     "there is no such message", "There is no such message, or another token sent it."
 )

@@ -14,6 +14,7 @@ from gateway.api_docs.error_responses import (
     NO_CONVERSATION,
     NO_MESSAGE,
     NO_NUMBER,
+    NOT_ON_GUEST_LIST,
     TRANSFERRED,
     UNFIT_TEXT,
 )
@@ -52,12 +53,15 @@ SEND = Operation(
     " consent: name the `purpose` of a recorded consent, or send the `consent` itself. Without"
     " consent the message ends at `failed`, with a reason that begins with `consent_missing`. Such"
     " a template is sent by day: at night it waits for the morning."
+    "\n\nA number on trial sends only to its guest list; a message to anyone else is refused with"
+    " 422. With a test token nothing is sent: the statuses `sent`, `delivered` and `read` come all"
+    " the same."
     "\n\nAn accepted message is not sent yet: read its status at `Location`, or wait for an event.",
     roles=["send"],
     parameters=[KEY],
     content=Content(model=messages.MESSAGE, name="Message", examples=examples.MESSAGES),
     answers=_accepted("The message is safe and will be sent."),
-    refusals=BODY_REFUSALS | {409: [ANSWERED, TRANSFERRED, KEY_USED]},
+    refusals=BODY_REFUSALS | {409: [ANSWERED, TRANSFERRED, KEY_USED], 422: [NOT_ON_GUEST_LIST]},
 )
 READ = Operation(
     method="get",

@@ -252,6 +252,7 @@ def _command(
         tenant=context.rights.tenant,
         departments=_sent_departments(context.rights),
         traceparent=context.traceparent,
+        test=context.rights.test,
     )
 
 

@@ -27,7 +27,7 @@ from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.output.archive_records import KindAndData
 from router.output.crm_events import AddressedEvent
-from services.contract import Action, Command, Delivery, SendMessage, UnknownAction
+from services.contract import Action, Command, Delivery, SendMessage, SettleSend, UnknownAction
 from services.event_types import COMMAND_REFUSED
 from services.ids import CONVERSATION
 from services.whatsapp.identities import address
@@ -60,7 +60,16 @@ def decide_command(
     if number is None:
         return refuse(unit, command, refusals.NO_NUMBER, context)
     pending = PendingCommand(unit, command, number, snapshot, context)
-    return COMMANDS[type(command.action)].decide(pending, command.action)
+    if command.test and isinstance(command.action, SettleSend):
+        return pending.refuse(refusals.TEST_TOKEN)
+    decision, changes = COMMANDS[type(command.action)].decide(pending, command.action)
+    return decision, _keep_from_meta(changes) if command.test else changes
+
+
+def _keep_from_meta(changes: Changes) -> Changes:
+    """Return the changes by a command of a test token, of which nothing reaches Meta."""
+    send = msgspec.structs.replace(changes.send, test=True) if changes.send else None
+    return msgspec.structs.replace(changes, send=send, read_receipt=None)
 
 
 def events(unit: WorkUnit, command: Command, decision: Decision) -> Iterator[AddressedEvent]:

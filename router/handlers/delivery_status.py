@@ -48,6 +48,8 @@ def decide_send_outcome(
     if previous is None:
         return _unmatched(unit, outcome.number, context), Changes()
     after = previous
+    if outcome.reported:
+        return _apply_report(unit, outcome, previous, snapshot, context)
     if outcome.state == "sent":
         # Meta has accepted the message. A status of Meta's will say that it was sent.
         after = _with_wamid(previous, outcome.wamid, context)
@@ -64,6 +66,22 @@ def decide_send_outcome(
             reason=outcome.reason,
             code=outcome.code,
             changed_at=outcome.at,
+        )
+    return _decision(unit, previous, after, snapshot, context)
+
+
+def _apply_report(
+    unit: WorkUnit,
+    outcome: SendOutcome,
+    previous: OutgoingStatus,
+    snapshot: Snapshot,
+    context: RoutingContext,
+) -> tuple[Decision, Changes]:
+    """Apply a status that stands in for Meta's. Nothing was charged for it."""
+    after = previous
+    if _is_forward(previous.status, outcome.reported):
+        after = msgspec.structs.replace(
+            previous, status=outcome.reported, reason="", code=0, changed_at=outcome.at
         )
     return _decision(unit, previous, after, snapshot, context)
 
@@ -319,7 +337,8 @@ def status_record(unit: WorkUnit, status: items.Status, decision: Decision) -> K
 
 
 def outcome_record(unit: WorkUnit, outcome: SendOutcome, decision: Decision) -> KindAndData:
-    return "send", {
+    report = {"reported": outcome.reported} if outcome.reported else {}
+    return "send", report | {
         "state": outcome.state,
         "wamid": outcome.wamid,
         "code": outcome.code,

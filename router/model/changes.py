@@ -118,6 +118,8 @@ class LedgerInsert(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Sequence number in the conversation: the message answers nothing that arrived later."""
     traceparent: str = ""
     """Trace that the message belongs to; '' without tracing."""
+    test: bool = False
+    """True if a test token sent it: it never reaches Meta."""
 
 
 class InboundRef(msgspec.Struct, frozen=True, gc=False):

@@ -48,7 +48,7 @@ async def save_changes(connection: Connection, changes: Sequence[Changes]) -> No
 async def _save_sends(connection: Connection, changes: Sequence[Changes]) -> None:
     """Accept messages for Meta, and settle or repeat sends with an unknown result."""
     if sends := [msgspec.structs.astuple(c.send) for c in changes if c.send]:
-        await connection.execute(INSERT_SEND, *columns(sends, 17))
+        await connection.execute(INSERT_SEND, *columns(sends, 18))
     if settled := [c.settled_send for c in changes if c.settled_send]:
         await connection.execute(SETTLE_SEND, *columns(settled, 2))
     if repeated := [c.repeated_send for c in changes if c.repeated_send]:
@@ -210,17 +210,17 @@ on conflict (id) do update set category = excluded.category, type = excluded.typ
 INSERT_SEND = """
 insert into deliverer.ledger (id, number, conversation, person, address_kind, address, content,
     created_at, due_at, about, about_wamid, media, purpose, author_kind, author, asks,
-    place, traceparent)
+    place, traceparent, test)
 select id, number, conversation, person, address_kind, address,
     convert_from(content, 'UTF8')::jsonb, created_at, created_at, about,
     coalesce(nullif(about_wamid, ''), (select wamid from deliverer.ledger q where q.id = new.about),
         ''),
-    media, purpose, author_kind, author, asks, place, traceparent
+    media, purpose, author_kind, author, asks, place, traceparent, test
 from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[],
     $7::bytea[], $8::timestamptz[], $9::uuid[], $10::text[], $11::uuid[], $12::text[],
-    $13::text[], $14::text[], $15::boolean[], $16::bigint[], $17::text[])
+    $13::text[], $14::text[], $15::boolean[], $16::bigint[], $17::text[], $18::boolean[])
     as new (id, number, conversation, person, address_kind, address, content, created_at, about,
-        about_wamid, media, purpose, author_kind, author, asks, place, traceparent)
+        about_wamid, media, purpose, author_kind, author, asks, place, traceparent, test)
 on conflict (id) do nothing
 """
 

@@ -78,6 +78,9 @@ class Number(Registration):
     """Template for answers that do not fit `late_template`: they are put on hold, and this asks the
     citizen to write."""
     read_marks: ReadMarks = "never"
+    trial: bool = False
+    """True if it begins on trial: it takes messages from everyone and sends only to its guest
+    list, until `postkamer number live`."""
     previous: tuple[Previous, ...] = Field(default=(), max_length=20)
 
     @model_validator(mode="after")

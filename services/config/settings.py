@@ -150,6 +150,7 @@ Tokens = Annotated[
 ]
 """Pairs of a name (`name@municipality` if there are several) and a token. A name has two tokens
 while its token is being replaced."""
+TestTokens = Annotated[tuple[tuple[str, SecretStr], ...], BeforeValidator(_parse_tokens)]
 Keys = Annotated[
     tuple[Annotated[SecretStr, AfterValidator(_check_key)], ...],
     BeforeValidator(_split),
@@ -211,6 +212,8 @@ class TokenSettings(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     api_tokens: Tokens
+    test_tokens: TestTokens = ()
+    """Tokens with which nothing reaches Meta."""
 
 
 class ApiSettings(BaseModel):

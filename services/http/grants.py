@@ -37,6 +37,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     roles: frozenset[Role]
     reach: Reach
     people: bool = False
+    test: bool = False
     per_second: int = REQUESTS_PER_SECOND
     burst: int = BURST
 
@@ -59,6 +60,7 @@ def rights_of(grant: Grant, ordinary: Set[str]) -> Rights:
         roles=grant.roles,
         departments=reached_departments(grant.reach, ordinary),
         people=grant.people,
+        test=grant.test,
         per_second=grant.per_second,
         burst=grant.burst,
     )

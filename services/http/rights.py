@@ -26,6 +26,8 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
     """Departments that it may act for; None for all of the municipality, confidential ones too."""
     people: bool = False
     """True if people send with this token, so that a message must name its author."""
+    test: bool = False
+    """True if nothing that is sent with this token reaches Meta."""
     per_second: int = REQUESTS_PER_SECOND
     burst: int = BURST
 

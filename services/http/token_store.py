@@ -37,6 +37,9 @@ back, and starts again."""
 ENVIRONMENT_ROLES: frozenset[Role] = frozenset(("send", "read", "kcc", "care"))
 """Roles of a token from the environment: all that a CRM or a terminal needs at first. A token in
 the table can have fewer."""
+REAL_ROLES: frozenset[Role] = frozenset(("kcc",))
+"""Roles that a test token cannot have: a notice of a number is sent to every citizen."""
+API_TOKENS, TEST_TOKENS = "POSTKAMER_API_TOKENS", "POSTKAMER_TEST_TOKENS"
 
 log = structlog.get_logger()
 
@@ -59,7 +62,8 @@ def digest(token: str) -> bytes:
 
 
 def environment_tokens(settings: TokenSettings, config: Configuration) -> list[TokenHash]:
-    """Return the tokens of POSTKAMER_API_TOKENS. Each label is as `parse_label` reads it.
+    """Return the tokens of POSTKAMER_API_TOKENS and POSTKAMER_TEST_TOKENS. Each label is as
+    `parse_label` reads it.
 
     Raises SettingsError for a token without exactly one municipality, for a name in two, and for
     departments that do not exist.
@@ -67,19 +71,29 @@ def environment_tokens(settings: TokenSettings, config: Configuration) -> list[T
     tenants = [tenant.id for tenant in config.tenants]
     keys: list[TokenHash] = []
     faults: list[str] = []
-    for text, token in settings.api_tokens:
+    given = [(*each, False) for each in settings.api_tokens]
+    given += [(*each, True) for each in settings.test_tokens]
+    for text, token, is_test in given:
         label = parse_label(text)
         if not label.tenant and "@" not in text and len(tenants) == 1:
             label = msgspec.structs.replace(label, tenant=tenants[0])
-        others = {k.grant.tenant for k in keys if k.grant.name == label.name} - {label.tenant}
-        faults += _faults(label, config, is_ambiguous=bool(others))
-        grant = Grant(
-            name=label.name, tenant=label.tenant, roles=ENVIRONMENT_ROLES, reach=label.reach
-        )
-        keys.append(TokenHash(digest(token.get_secret_value()), grant))
+        namesakes = [key.grant for key in keys if key.grant.name == label.name]
+        if is_test and any(not each.test for each in namesakes):
+            faults.append(f"{TEST_TOKENS}: {label.name} is no test token in {API_TOKENS}")
+        is_ambiguous = any(each.tenant != label.tenant for each in namesakes)
+        setting = TEST_TOKENS if is_test else API_TOKENS
+        faults += [
+            f"{setting}: {each}" for each in _faults(label, config, is_ambiguous=is_ambiguous)
+        ]
+        keys.append(TokenHash(digest(token.get_secret_value()), _grant(label, is_test=is_test)))
     if faults:
-        raise SettingsError([f"POSTKAMER_API_TOKENS: {fault}" for fault in faults])
+        raise SettingsError(faults)
     return keys
+
+
+def _grant(label: Label, *, is_test: bool) -> Grant:
+    roles = ENVIRONMENT_ROLES - REAL_ROLES if is_test else ENVIRONMENT_ROLES
+    return Grant(name=label.name, tenant=label.tenant, roles=roles, reach=label.reach, test=is_test)
 
 
 def _faults(label: Label, config: Configuration, *, is_ambiguous: bool) -> Iterator[str]:
@@ -207,6 +221,7 @@ def _key(row: Mapping[str, Any]) -> TokenHash:
         roles=roles,
         reach=reach,
         people=row["people"],
+        test=row["test"],
         per_second=row["per_second"],
         burst=row["burst"],
     )
@@ -226,8 +241,8 @@ async def run_token_store(
 
 
 _TOKENS = """
-select name, hash, tenant, roles, departments, all_departments, confidential, people, per_second,
-    burst, expires_at
+select name, hash, tenant, roles, departments, all_departments, confidential, people, test,
+    per_second, burst, expires_at
 from access.token where revoked_at is null and (expires_at is null or expires_at > now())
 order by created_at, name limit $1
 """

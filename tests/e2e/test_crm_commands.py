@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from cli.main import main
 from gateway.api_docs import examples
+from services.event_types import STATUS_CHANGED
 from tests.support.citizens import TOKEN, post, text, webhook
 from tests.support.e2e.crm_desk import AUTHOR, Desk, colleague, wrote
 from tests.support.e2e.generated_client import generated_client
@@ -243,6 +244,20 @@ async def test_a_machine_s_answer_says_that_it_is_one(watch: Watch) -> None:
             return str(await answer.json())
 
     await until(received, lambda page: repr(said)[1:-1] in page, 10)
+
+
+async def test_test_token_gets_every_status_and_the_phone_nothing(watch: Watch) -> None:
+    desk = await colleague(watch, "t-test", test=True)
+    asked = await wrote(watch, "only a test", "wamid.test", 139)
+    words = "dit komt nooit aan"
+    status, accepted = await desk.answer(asked["conversationId"], text={"body": words}, type="text")
+    assert status == 202
+    await until(lambda: desk.status(accepted["id"]), lambda s: s["status"] == "read", 10)
+    changed = [item["event"] for item in await watch.received() if item["type"] == STATUS_CHANGED]
+    ours = [event["data"] for event in changed if event["data"]["messageId"] == accepted["id"]]
+    assert [data["status"] for data in ours] == ["sent", "delivered", "read"]
+    async with watch.session.get(f"{watch.town.sandbox}/phone/received") as answer:
+        assert words not in str(await answer.json())
 
 
 def example_for(name: str, asked: dict[str, Any], upload: UUID) -> dict[str, Any]:

@@ -7,6 +7,9 @@ from cli.check.server_versions import describe_broker_fault
 from deploy.local.rabbitmq import Broker
 from tests.support.cli.command_line import postkamer
 from tests.support.installation import EXAMPLE
+from tests.support.integration.parked_deliveries import on
+
+TRIAL = "number 106540352242922: is on trial; it sends only to its guest list (0 on it)"
 
 
 def check(broker: str, database: str) -> dict[str, Any]:
@@ -20,8 +23,11 @@ def check(broker: str, database: str) -> dict[str, Any]:
 
 
 def test_live_check_says_the_versions_of_broker_and_database(broker: Broker, fresh: str) -> None:
+    trial = "insert into deliverer.trial (number) values ('106540352242922')"
+    on(fresh, lambda pool: pool.execute(trial))
     result = check(broker.url, fresh)
     assert result["faults"] == []
+    assert TRIAL in result["warnings"]
     [rabbitmq, postgresql] = result["checked"][-2:]
     version = rabbitmq.removeprefix("checked: RabbitMQ ").removesuffix(" answers")
     assert postgresql.startswith("checked: PostgreSQL ")

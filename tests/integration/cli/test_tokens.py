@@ -37,6 +37,7 @@ def test_token_is_shown_once_and_its_hash_never(run: Command) -> None:
         "allDepartments": False,
         "confidential": False,
         "people": True,
+        "test": False,
         "perSecond": 5,
         "burst": 7,
         "expiresAt": "2098-12-31T23:00:00Z",

@@ -25,6 +25,7 @@ EXITS = {
     "costs": ("", "costs", "costs --month x"),
     "destination": ("", "destination list --config good.toml", "destination list"),
     "files": ("", "files list", "files list --state x"),
+    "guests": ("", "guests list", "guests add"),
     "migrate": ("", "migrate", "migrate x"),
     "notice": ("", "notice clear", "notice set x"),
     "number": ("", "number list", "number state x"),

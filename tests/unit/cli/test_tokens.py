@@ -67,7 +67,7 @@ def test_names_of_tokens_in_the_environment(tokens: str | None, names: set[str])
 
 def test_name_of_a_token_in_the_environment_is_refused() -> None:
     done = token(*ADD, POSTKAMER_API_TOKENS="desk@almelo:secret")
-    fault = "desk is a name in POSTKAMER_API_TOKENS: this token would not work\n"
+    fault = "desk is a token's name in the environment: this token would not work\n"
     assert (done.exit_code, done.stdout, done.stderr) == (2, "", fault)
 
 

@@ -52,7 +52,7 @@ OWN = {
     "silence simulate": {"--hours", "--per-day", "--seed"},
     "status": {"--watch"},
     "token add": {
-        *("--role", "--people", "--per-second", "--burst", "--note"),
+        *("--role", "--people", "--test", "--per-second", "--burst", "--note"),
         *("--all-departments", "--confidential"),
     },
     "token narrow": {"--all-departments", "--confidential"},

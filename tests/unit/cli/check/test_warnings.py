@@ -193,6 +193,13 @@ def test_two_departments_of_one_open_klant_have_their_own_register_id(
     assert warnings(tmp_path, TOML + added) == []  # a CRM knows the municipality too
 
 
+def test_number_that_begins_on_trial_is_named_with_the_command_that_ends_it(tmp_path: Path) -> None:
+    assert warnings(tmp_path, TOML.replace("fallback", "trial = true\nfallback", 1)) == [
+        "number 10000001: begins on trial and sends only to its guest list, until"
+        " `postkamer number live 10000001`"
+    ]
+
+
 def test_moved_number_needs_a_portfolio_for_each_registration(tmp_path: Path) -> None:
     before = '{phone_number_id = "555555", until = 2026-01-01T00:00:00Z}'
     assert warnings(tmp_path, TOML.replace("fallback", f"previous = [{before}]\nfallback", 1)) == [

@@ -8,7 +8,7 @@ import pytest
 from cli.status.answers import Answers, BrokerDisk, Scope, ServiceAnswer
 from cli.status.assembly import build_snapshot
 from cli.status.collect import parse_broker_disk, scope_of_services
-from cli.status.problems import NOUNS
+from cli.status.problems import NOUNS, list_problems
 from cli.status.snapshot import Check, OtherInstance, Queue, Waiting
 from cli.status.words import format_bytes, format_count, format_span
 from services.amqp.queue_status import ConsumerStatus, QueueLength
@@ -165,6 +165,18 @@ def test_number_is_late_only_after_its_time() -> None:
         snapshot = build_snapshot(answers, AT)
         assert snapshot.numbers[0].due_since == late
         assert snapshot.waiting[0].since == ago(hours=9)
+
+
+def test_number_on_trial_needs_attention_until_it_is_live() -> None:
+    answers = Answers(scope=SCOPE, rows={"trials": [{"number": "1065", "guests": 1}]})
+    snapshot = build_snapshot(answers, AT)
+    detail = "it sends only to its guest list (1 guest)"
+    assert snapshot.numbers[0].checks == (Check("trial", "warning", detail),)
+    problem = next(p for p in list_problems(snapshot) if p.about == "number 1065")
+    assert (problem.text, problem.next) == (
+        f"Number 1065, trial: {detail}.",
+        "postkamer guests list",
+    )
 
 
 def test_disk_is_told_by_the_archiver_and_the_metrics_of_the_broker() -> None:

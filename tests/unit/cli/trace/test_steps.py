@@ -105,6 +105,15 @@ def test_refused_command_says_why_in_the_words_of_postkamer() -> None:
     }
 
 
+def test_message_that_never_was_at_meta_is_not_shown_as_taken_there() -> None:
+    sent = entry(1, "send", state="sent", wamid="wamid.test.1", code=0, reason="")
+    read = entry(2, "send", state="sent", wamid="", reported="read", code=0, reason="")
+    claim = {"id": UUID(int=1), "claimed_at": NOON, "attempt": 1, "is_kept_from_meta": True}
+    steps = make_steps(Evidence(entries=(sent, read), sends=(claim,)))
+    words = ["kept from Meta", "test token: not sent", "test token: read"]
+    assert [step.step for step in steps] == words
+
+
 def test_destroyed_contents_leave_the_steps() -> None:
     gone = msgspec.structs.replace(MESSAGE, fields=None)
     [step] = make_steps(Evidence(entries=(gone,)))

@@ -54,6 +54,7 @@ def delivery(state: str, **more: Any) -> Row:
 def send(state: str, **more: Any) -> Row:
     given: dict[str, Any] = {"id": MESSAGE, "due_at": NOON, "claimed_at": NOON, "code": 131042}
     given |= {"stopped": False, "reason": "", "is_behind": False, "has_media": False}
+    given["is_kept_from_meta"] = False
     return given | {"state": state} | more
 
 

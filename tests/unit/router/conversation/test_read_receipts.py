@@ -64,6 +64,13 @@ def test_number_says_when_read_receipts_go_out(read_marks: str, read: int, answe
     assert [(mark.wamid, mark.typing) for mark in marks] == [("wamid.1", False)] * answered
 
 
+def test_test_token_shows_no_citizen_that_a_message_was_read() -> None:
+    hall = at_work(read_marks="answered")
+    for type in ("read", "text"):
+        assert hall.orders(type, test=True).kind == "accepted"
+    assert read_receipts(hall) == []
+
+
 @pytest.mark.parametrize(
     ("type", "author"),
     [

@@ -302,3 +302,13 @@ def test_refused_command_is_archived_for_the_department_that_gave_it(
     refused = (decision.kind, decision.department, decision.conversation)
     assert refused == ("refused", department, "")
     assert changes.outgoing and changes.outgoing.department == department
+
+
+@pytest.mark.parametrize("is_test", [False, True])
+def test_message_of_a_test_token_is_marked_in_the_ledger_and_on_the_record(is_test: bool) -> None:
+    router, conversation = with_conversation()
+    done = router.takes(command("a", conversation=conversation, test=is_test))
+    send = router.changes[-1].send
+    assert send is not None and send.test is is_test
+    [record] = records_of(done)
+    assert data(record).get("test", False) is is_test

@@ -284,3 +284,17 @@ def test_early_status_with_an_unknown_word_is_not_stored() -> None:
     router, _ = router_with_message()
     router.takes(reports("sighed"))
     assert router.early == {}
+
+
+def test_statuses_of_a_test_token_are_told_as_those_of_meta_and_never_go_backwards() -> None:
+    router, message = router_with_message()
+    router.takes(outcome(message, "sent", wamid="wamid.test.a"))
+    told = []
+    for second, word in enumerate(["sent", "delivered", "read", "delivered"], 1):
+        done = router.takes(outcome(message, "sent", second=second, reported=word))
+        told += [data(event)["status"] for event in events(done)]
+        [record] = records_of(done)
+        assert record.kind == "send" and data(record)["reported"] == word
+    assert told == ["sent", "delivered", "read"]
+    assert router.outgoing[message].status == "read"
+    assert not router.changes[-1].charge

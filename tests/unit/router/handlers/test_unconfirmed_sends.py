@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from router.conversation.refusals import NO_MESSAGE, NOT_IN_DOUBT, TRANSFERRED
+from router.conversation.refusals import NO_MESSAGE, NOT_IN_DOUBT, TEST_TOKEN, TRANSFERRED
 from router.handlers.unconfirmed_sends import SENT_AGAIN, WENT
 from router.model.changes import DecidedUnit
 from services.event_types import STATUS_CHANGED
@@ -119,3 +119,10 @@ def test_said_again_is_decided_once() -> None:
     first = desk.router.takes(order)
     again = desk.router.takes(order)
     assert [d.record for d in decisions(again)] == [d.record for d in decisions(first)]
+
+
+def test_test_token_has_no_message_sent_again() -> None:
+    desk, message = desk_in_doubt()
+    [refused] = decisions(settles(desk, message, sent=False, test=True))
+    assert refused.reason == str(TEST_TOKEN)
+    assert desk.router.changes[-1].repeated_send is None

@@ -71,6 +71,18 @@ def test_environment_token_names_its_departments() -> None:
     assert [k.grant.name for k in keys if k.grant.reach.is_unlimited] == ["a"]
 
 
+def test_test_token_of_the_environment_has_no_role_that_reaches_every_citizen() -> None:
+    given = {"POSTKAMER_API_TOKENS": "crm:a", "POSTKAMER_TEST_TOKENS": "trial:b"}
+    real, test = environment_tokens(load(TokenSettings, given), towns("almelo"))
+    assert (real.grant.test, test.grant.test) == (False, True)
+    assert test.grant.roles == real.grant.roles - {"kcc"}
+    given["POSTKAMER_TEST_TOKENS"] = "crm:hunter2"
+    with pytest.raises(SettingsError) as raised:
+        environment_tokens(load(TokenSettings, given), towns("almelo"))
+    fault = "POSTKAMER_TEST_TOKENS: crm is no test token in POSTKAMER_API_TOKENS"
+    assert raised.value.faults == [fault]
+
+
 @pytest.mark.parametrize(
     ("tokens", "fault"),
     [
@@ -92,7 +104,7 @@ def test_environment_token_without_one_municipality_is_a_hidden_fault(
 
 
 DEFAULTS = {"tenant": "almelo", "roles": ["read"], "departments": [], "people": False}
-DEFAULTS |= {"all_departments": True, "confidential": True}
+DEFAULTS |= {"all_departments": True, "confidential": True, "test": False}
 DEFAULTS |= {"per_second": 1, "burst": 1, "expires_at": None}
 
 

@@ -1,0 +1,195 @@
+"""A number on trial, from a real ledger to a provider that must see its guests and nobody else."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from deliverer.meta.graph_api import Sent
+from deliverer.meta.guest_list import REFUSED, TEST_WAMID
+from deliverer.meta.ledger import Ledger
+from deliverer.meta.read_receipt_store import ReadReceiptStore
+from deliverer.meta.read_receipts import ReadReceiptSender
+from deliverer.meta.send_outcomes import TEST_STATUSES, outcome_outbox
+from deliverer.meta.trial_store import record_trials
+from deliverer.transport.http_client import http_client
+from router.store.save import UPSERT_MARK
+from services import clock
+from services.config.numbers import LateAnswerTemplate
+from services.contract import SendOutcome
+from services.postgres.database import connection_pool
+from services.tasks import background_task
+from tests.support.integration.message_provider import NUMBER, TEXT, Office
+from tests.support.observer import until
+
+GUEST, GUEST_BSUID = "31600000001", "NL.guest"
+STRANGER, STRANGER_BSUID = "31699999999", "NL.stranger"
+TEMPLATE = {"type": "template", "template": {"name": "klaar", "language": {"code": "nl"}}}
+CONTENTS: list[dict[str, Any]] = [
+    TEXT,
+    TEMPLATE,
+    {"type": "interactive", "interactive": {"type": "button"}},
+    {"type": "location", "location": {}},
+    {"type": "reaction", "reaction": {"message_id": "wamid.c", "emoji": "x"}},
+]
+
+
+class Person:
+    """Someone with a telephone number and a BSUID, to both of whom lines are written."""
+
+    def __init__(self, office: Office, phone: str, bsuid: str) -> None:
+        self.office, self.phone, self.bsuid, self.id = office, phone, bsuid, clock.new_id()
+        self.lines: list[UUID] = []
+
+    async def is_known(self, *more: str) -> None:
+        names = [("phone", self.phone, ""), *(("bsuid", b, "p") for b in (self.bsuid, *more))]
+        for kind, value, scope in names:
+            row = "almelo", kind, value.encode(), value, self.id, scope
+            await self.office.pool.execute(_KNOWN, *row)
+
+    async def gets(self, content: dict[str, Any], kind: str = "phone", **more: Any) -> None:
+        is_test = more.pop("test", False)
+        id = await self.office.queue(content, self.id, **more)
+        address = self.phone if kind == "phone" else self.bsuid
+        await self.office.pool.execute(_ADDRESS, id, kind, address, is_test)
+        self.lines.append(id)
+
+    async def gets_everything(self, **more: Any) -> None:
+        """A line of every kind and origin: also a file, a late answer and a read receipt."""
+        for content in CONTENTS:
+            for kind in ("phone", "bsuid"):
+                await self.gets(content, kind, **more)
+        media = await self.office.uploaded(self.phone.encode())
+        await self.gets({"type": "image", "image": {}}, media=media, **more)
+        await self.gets_mark()
+
+    async def gets_mark(self) -> None:
+        at = clock.now()
+        mark = NUMBER, self.id, clock.new_id(), f"wamid.{self.phone}", at, True, at
+        await self.office.pool.execute(UPSERT_MARK, *([value] for value in mark))
+
+
+@asynccontextmanager
+async def deliverer_of(office: Office, url: str, account: Any) -> AsyncIterator[None]:
+    """Everything that sends, with the rights of the deliverer and no more."""
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        own = await enter(connection_pool(f"{url}?role=postkamer_deliverer", "test", 8))
+        await record_trials(own, [account])
+        poster = await enter(http_client(8, 5.0))
+        receipts = ReadReceiptSender(ReadReceiptStore(own), poster, {NUMBER: account})
+        await enter(background_task(receipts.run()))
+        await enter(Office(own, office.store, office.provider, account).working())
+        yield
+
+
+async def outcomes(office: Office, message: UUID) -> list[SendOutcome]:
+    rows = await office.pool.fetch("select body from deliverer.outcome order by due_at, position")
+    found = [msgspec.msgpack.decode(row["body"], type=SendOutcome) for row in rows]
+    return [each for each in found if each.message == message]
+
+
+def people_reached(office: Office) -> set[str]:
+    """Addresses that the provider saw, in messages, files and read receipts."""
+    messages = {each.get("to") or each["recipient"] for each in office.provider.messages}
+    files = {content.decode() for _, content in office.provider.files}
+    return messages | files | {each["message_id"] for each in office.provider.marks}
+
+
+async def test_trial_reaches_its_guests_and_nobody_else(office: Office, empty: str) -> None:
+    guest, stranger = Person(office, GUEST, GUEST_BSUID), Person(office, STRANGER, STRANGER_BSUID)
+    tester = Person(office, "31688888888", "NL.tester")
+    await office.pool.execute(_GUEST, clock.new_id(), NUMBER, GUEST)
+    for person in (guest, stranger, tester):
+        await person.is_known()
+        await person.gets_everything(test=person is tester)
+    await office.wrote(1, guest.id)
+    await office.wrote(30, stranger.id)
+    account = msgspec.structs.replace(
+        office.account, trial=True, late_template=LateAnswerTemplate(name="antwoord")
+    )
+    async with deliverer_of(office, empty, account):
+        for person, state in ((guest, "sent"), (stranger, "failed"), (tester, "sent")):
+            for id in person.lines:
+                await office.until(id, state)
+        await until(lambda: office.pool.fetchval("select count(*) from deliverer.mark"), _none, 10)
+
+    reached = {f"+{GUEST}", GUEST_BSUID, GUEST, f"wamid.{GUEST}"}
+    assert people_reached(office) == reached
+    assert len(office.provider.messages) == len(guest.lines)
+    for id in stranger.lines:
+        line, [told] = await office.line(id), await outcomes(office, id)
+        assert line["reason"] == told.reason == REFUSED.reason
+        assert (told.state, told.code) == ("failed", 0)
+    for id in tester.lines:
+        told, *statuses = await outcomes(office, id)
+        assert told.state == "sent" and told.wamid == f"{TEST_WAMID}{id}.1"
+        assert [each.reported for each in statuses] == [status for status, _ in TEST_STATUSES]
+
+
+async def test_person_whom_an_employee_merged_is_no_guest(office: Office, empty: str) -> None:
+    """One of the two names may be a stranger's."""
+    guest = Person(office, GUEST, GUEST_BSUID)
+    await office.pool.execute(_GUEST, clock.new_id(), NUMBER, GUEST)
+    await guest.is_known(STRANGER_BSUID)
+    for content, kind in ((TEMPLATE, "bsuid"), (TEXT, "phone")):
+        await guest.gets(content, kind)
+    await guest.gets_mark()
+    account = msgspec.structs.replace(office.account, trial=True)
+    async with deliverer_of(office, empty, account):
+        line = await office.until(guest.lines[0], "failed")
+        await office.until(guest.lines[1], "sent")
+        await until(lambda: office.pool.fetchval("select count(*) from deliverer.mark"), _none, 10)
+    assert line["reason"] == REFUSED.reason
+    assert people_reached(office) == {f"+{GUEST}"}
+
+
+async def test_only_the_record_ends_a_trial_and_no_line_that_is_deleted_from_a_file(
+    office: Office, empty: str
+) -> None:
+    person = Person(office, STRANGER, STRANGER_BSUID)
+    configured = msgspec.structs.replace(office.account, trial=True)
+    for account in (configured, office.account):
+        await person.gets(TEXT)
+        async with deliverer_of(office, empty, account):
+            await office.until(person.lines[-1], "failed")
+    assert office.provider.messages == []
+    await office.pool.execute("update deliverer.trial set live_at = now()")
+    await person.gets(TEXT)
+    async with deliverer_of(office, empty, configured):
+        await office.until(person.lines[-1], "sent")
+
+
+async def test_statuses_of_a_test_are_published_when_they_are_due(office: Office) -> None:
+    tester = Person(office, "31688888888", "NL.tester")
+    await tester.gets(TEXT, test=True)
+    ledger, outbox = Ledger(office.pool, clock.new_id(), {}), outcome_outbox(office.pool)
+    [entry] = await ledger.claim(1, ())
+    await ledger.settle(entry, Sent("wamid.test.a"), clock.now())
+    due = await office.pool.fetch(_DUE)
+    assert [round(row["seconds"], 3) for row in due] == [0, *(later for _, later in TEST_STATUSES)]
+    await office.pool.execute("update deliverer.outcome set due_at = due_at - interval '1 hour'")
+    published = await outbox.fetch_unpublished(9, [])
+    assert [each.reported for each in published] == ["", "sent", "delivered", "read"]
+    await office.pool.execute("update deliverer.outcome set due_at = now() + interval '1 hour'")
+    assert await outbox.fetch_unpublished(9, []) == []
+
+
+def _none(count: int) -> bool:
+    return count == 0
+
+
+_KNOWN = """
+insert into router.identity (tenant, kind, hash, value, person, valid_from, scope)
+values ($1, $2, $3, $4, $5, now(), $6)
+"""
+_ADDRESS = """
+update deliverer.ledger set address_kind = $2, address = $3, test = $4 where id = $1
+"""
+_DUE = """
+select extract(epoch from due_at - min(due_at) over ())::float8 as seconds
+from deliverer.outcome order by due_at
+"""
+_GUEST = "insert into deliverer.guest (id, number, kind, value) values ($1, $2, 'phone', $3)"
