@@ -53,6 +53,7 @@ from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
 from services.postgres.outbox import Relay
+from services.published_batches import published_batch_reports
 from services.tasks import background_task
 
 POOL_SIZE = 16
@@ -176,12 +177,13 @@ async def _media_tasks(
         )
         publisher = PartitionPublisher(connection, clock.new_id(), config.partitions)
         source = await enter(media_client(objects, fetcher.AT_ONCE))
+        report = await enter(published_batch_reports(media_store.pool, [publisher]))
         media_fetcher = Fetcher(media_store, source, objects, accounts)
         relay = Relay(media_store.outbox, publisher.publish_by_number)
         works = [relay.run(), count_waiting(media_store)]
         works += [media_fetcher.run() for _ in range(fetcher.AT_ONCE)]
         works += [scanner.run() for _ in range(scan_worker.AT_ONCE)]
-        yield [connection.task, *[await enter(background_task(work)) for work in works]]
+        yield [connection.task, report, *[await enter(background_task(work)) for work in works]]
 
 
 async def _prepare_and_maintain(archive: Archive, retained_months: int) -> None:

@@ -64,6 +64,7 @@ from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
 from services.postgres.outbox import Relay
+from services.published_batches import published_batch_reports
 from services.tasks import background_task
 
 POOL_SIZE = 16
@@ -95,10 +96,7 @@ async def deliverer(
         networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
         receivers = ReceiverContext(pool, config.department, config.departments, networks, archiver)
         shared = SharedResources(incoming, settlements, tables, receivers, attempts.record, {})
-        relays = [
-            await enter(background_task(relay.run()))
-            for relay in _relays(pool, shared, outgoing, config.partitions)
-        ]
+        relays = await enter(_run_relays(pool, shared, outgoing, config.partitions))
         running = await enter(_run_destinations(shared, config.destinations, credentials))
         consumers = [each.consumer for each in running.values()]
         report = await enter(drained_queue_reports(pool, consumers))
@@ -151,19 +149,23 @@ class SharedResources(NamedTuple):
     """The session of each destination, once it has one."""
 
 
-def _relays(
+@asynccontextmanager
+async def _run_relays(
     pool: Pool, shared: SharedResources, outgoing: BrokerConnection, count: int
-) -> list[Relay[Any]]:
-    """Return the relays of outcomes, found commands, settlements and notices to owners. The first
-    two have a publisher each, since a source has one unconfirmed publish into a partition at a
-    time."""
+) -> AsyncIterator[list["asyncio.Task[None]"]]:
+    """Run the relays of outcomes, found commands, settlements and notices to owners. The first two
+    have a publisher each, since a source has one unconfirmed publish into a partition at a time."""
     outcomes, found = (PartitionPublisher(outgoing, clock.new_id(), count) for _ in range(2))
-    return [
+    relays: list[Relay[Any]] = [
         Relay(outcome_outbox(pool), outcomes.publish_by_number),
         Relay(command_outbox(pool), found.publish_by_number),
         Relay(shared.tables.replays.outbox, shared.settlements.publish),
         Relay(NoticeStore(pool).outbox, partial(_publish_notices, shared.settlements)),
     ]
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        report = await enter(published_batch_reports(pool, [outcomes, found]))
+        yield [report, *[await enter(background_task(relay.run())) for relay in relays]]
 
 
 @asynccontextmanager

@@ -27,6 +27,7 @@ from services.http.token_store import environment_tokens, run_token_store
 from services.instance import session_name
 from services.lifecycle import first_failure
 from services.postgres.database import Pool, connection_pool
+from services.published_batches import published_batch_reports
 from services.tasks import background_task
 
 POOL_SIZE = 8
@@ -52,9 +53,9 @@ async def gateway(
         url = settings.database_url.get_secret_value()
         pool = await enter(connection_pool(url, session_name("gateway"), POOL_SIZE))
         link = await enter(broker_connection(settings.amqp_url.get_secret_value(), "gateway"))
-        intake = await enter(
-            run_intake(link, PartitionPublisher(link, clock.new_id(), config.partitions))
-        )
+        publisher = PartitionPublisher(link, clock.new_id(), config.partitions)
+        report = await enter(published_batch_reports(pool, [publisher]))
+        intake = await enter(run_intake(link, publisher))
         client = ClientCertificate(settings.meta_client_name_header, settings.meta_client_name)
         webhook = Webhook(intake, endpoints, config, client)
         version = ActiveVersion(loaded)
@@ -71,7 +72,7 @@ async def gateway(
         # mistake fails there.
         address = settings.bind, settings.gateway_port
         await enter(serve(app, *address, connections=PUBLIC_CONNECTIONS, shared=True))
-        yield first_failure(link.task, *tasks, *intake.tasks)
+        yield first_failure(link.task, report, *tasks, *intake.tasks)
 
 
 @asynccontextmanager

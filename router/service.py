@@ -23,12 +23,14 @@ from services.config.loader import LoadedConfig
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion
 from services.config.settings import RouterSettings, derive_key
+from services.drained_queues import drained_queue_reports
 from services.http.application import operations_app
 from services.http.server import serve
 from services.http.service_status import PartitionStatus, ServiceParts
 from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, connection_pool
+from services.published_batches import published_batch_reports
 from services.tasks import background_task
 
 POOL_SIZE = 8
@@ -65,6 +67,8 @@ async def router(
             await enter(run_consumer(incoming, queue, FRAMES, partition.work))
             for queue, partition in zip(_partitions(config), partitions, strict=True)
         ]
+        drained = await enter(drained_queue_reports(pool, consumers))
+        published = await enter(published_batch_reports(pool, [batches]))
         side_tasks = await enter(_side_tasks(amqp, config, pool, store, rules))
 
         async def problems() -> list[str]:
@@ -74,7 +78,7 @@ async def router(
         operations = operations_app(problems, lambda: version.status, parts)
         await enter(serve(operations, settings.bind, settings.router_ops_port))
         consumer_tasks = [consumer.task for consumer in consumers]
-        links = outgoing.task, incoming.task
+        links = outgoing.task, incoming.task, drained, published
         yield first_failure(*links, rules_task, *side_tasks, *consumer_tasks)
 
 
@@ -91,13 +95,14 @@ async def _side_tasks(
         timers, retries = (
             PartitionPublisher(link, clock.new_id(), config.partitions) for _ in range(2)
         )
+        report = await enter(published_batch_reports(pool, [timers, retries]))
         works = (
             TimerRelay(store, timers).run(),
             run_retries(store, retries, rules.context),
             BudgetMonitor(pool, rules.context).run(),
             SilenceMonitor(pool, rules.context).run(),
         )
-        yield [link.task, *[await enter(background_task(work)) for work in works]]
+        yield [link.task, report, *[await enter(background_task(work)) for work in works]]
 
 
 def _parts(consumers: Sequence[Consumer], partitions: Sequence[Partition]) -> ServiceParts:

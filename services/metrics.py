@@ -241,6 +241,14 @@ number_silence_counts_from = _gauge(
     "From when a silence of the number can be an alarm: four weeks after its first message",
     "number",
 )
+silence_looked = _gauge(
+    "postkamer_silence_looked_timestamp_seconds",
+    "When a router last looked at the silence of the numbers; its own start, until it knows",
+)
+webhooks_unproven = _counter(
+    "postkamer_webhooks_unproven_total",
+    "Webhooks answered 401 although they were signed: another secret, path or client certificate",
+)
 waiting = _gauge(
     "postkamer_waiting",
     "Events that a destination's queue did not take, as it is full or gone",

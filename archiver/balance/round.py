@@ -12,6 +12,7 @@ from datetime import datetime
 import msgspec
 
 from archiver.balance.decisions import ISSUED, STATE
+from archiver.balance.lost_batches import find_lost_batches
 from archiver.balance.second_look import (
     BY_INDEX,
     Progress,
@@ -100,6 +101,7 @@ async def _follow(connection: Connection) -> tuple[RoundResult, datetime]:
     followed = await connection.fetchrow(_FOLLOW, *bounds, from_xact, to_xact, begun_at)
     assert followed
     await connection.execute(_ADVANCE, to_xact, received, BEHIND_SECONDS)
+    await find_lost_batches(connection, CONSUMER_SECONDS)
     has_moved = to_xact > from_xact or received > position
     return RoundResult(**followed, is_full=progress["is_full"] and has_moved), begun_at
 

@@ -76,8 +76,8 @@ _LOST = f"""
 select equation, id::text as id, subject, began_at as since, is_gone from balance.open
 where part = 'missing'
 union all
-select '{BATCH}', source || ':' || number, partition::text, since, false from router.gap
-where accepted_at is null and since < now() - make_interval(secs => $1)
+select '{BATCH}', source || ':' || number, partition::text, since, false from balance.lost_batch
+where since < now() - make_interval(secs => $1)
 union all
 select '{ENTRY}', position::text, '', since, true from balance.lost_entry where accepted_at is null
 """
@@ -86,8 +86,8 @@ _MISSING = f"{_LOST} order by since, id limit $2"
 _COUNTS = f"select equation, count(*) as count from ({_LOST}) lost group by 1"
 
 _GAPS = """
-select partition, count(*) as count from router.gap
-where accepted_at is null and since < now() - make_interval(secs => $1) group by 1
+select partition, count(*) as count from balance.lost_batch
+where since < now() - make_interval(secs => $1) group by 1
 """
 
 _ACCEPT = """
@@ -101,6 +101,15 @@ with accepted as (
     update router.gap set accepted_at = now()
     where accepted_at is null and ($1 or source || ':' || number = any($2::text[]))
     returning partition
+), batches as (
+    -- Those of a source that ended are a range, and accepted as one.
+    select source, partition, next - lost_from as count from balance.published p
+    where lost_at is not null and ($1 or exists (
+        select from generate_series(p.lost_from, p.next - 1) n
+        where p.source || ':' || n = any($2::text[])))
+), range as (
+    delete from balance.published p using batches b
+    where (p.source, p.partition) = (b.source, b.partition)
 ), entry as (
     update balance.lost_entry set accepted_at = now()
     where accepted_at is null and ($1 or position::text = any($2::text[])) returning position
@@ -111,6 +120,7 @@ with accepted as (
     on conflict (equation, subject, part) do update set count = t.count + excluded.count
 )
 select (select count(*) from accepted) + (select count(*) from gap) + (select count(*) from entry)
+    + (select coalesce(sum(count), 0)::bigint from batches)
 """
 
 # Decisions of the other cluster may have numbers that are yet to come here.
@@ -118,6 +128,7 @@ _BEGIN_ANEW = (
     "update router.inbox set xact = null where xact >= pg_current_xact_id()::text::bigint",
     "update router.lease set published = 0",
     "truncate balance.total, balance.open, balance.consumer, balance.accepted, balance.lost_entry",
+    "truncate balance.published",
     """
     insert into balance.progress (recorded, cluster) values (0, 0) on conflict do nothing
     """,

@@ -73,12 +73,12 @@ class WaitingCount(msgspec.Struct, frozen=True):
 
 class MediaStore:
     def __init__(self, pool: Pool, keys: KeyStore) -> None:
-        self._pool, self._keys = pool, keys
+        self.pool, self._keys = pool, keys
 
     async def claim_to_fetch(self, now: datetime, object: UUID, full: Sequence[str]) -> File | None:
         """Claim the file that waits longest, except of numbers in `full`. It is fetched under the
         name `object`, which `start_fetch` stores."""
-        row = await self._pool.fetchrow(_TO_FETCH, now, LEASE_SECONDS, full)
+        row = await self.pool.fetchrow(_TO_FETCH, now, LEASE_SECONDS, full)
         if row is None:
             return None
         salt = os.urandom(SALT_BYTES)  # new for each attempt: one key never seals two contents
@@ -88,44 +88,44 @@ class MediaStore:
     async def start_fetch(self, file: File) -> bool:
         """Store the attempt's object name and salt; False if another process has claimed the file
         meanwhile."""
-        return bool(await self._pool.fetchval(_START_FETCH, *_claim_key(file), file.salt))
+        return bool(await self.pool.fetchval(_START_FETCH, *_claim_key(file), file.salt))
 
     async def set_object(self, file: File, ciphertext_sha256: str) -> bool:
         """Store the final object name of a complete file; False if another process has claimed it
         meanwhile."""
-        return bool(await self._pool.fetchval(_SET_OBJECT, *_claim_key(file), ciphertext_sha256))
+        return bool(await self.pool.fetchval(_SET_OBJECT, *_claim_key(file), ciphertext_sha256))
 
     async def claim_to_scan(self, now: datetime, *, include_unscanned: bool) -> File | None:
         """Claim the fetched file that waits longest. If there is none and `include_unscanned` is
         set, claim one that became available without a scan."""
-        row = await self._pool.fetchrow(_TO_SCAN, now, LEASE_SECONDS)
+        row = await self.pool.fetchrow(_TO_SCAN, now, LEASE_SECONDS)
         if row is None and include_unscanned:
-            row = await self._pool.fetchrow(_TO_SCAN_LATER, now, LEASE_SECONDS)
+            row = await self.pool.fetchrow(_TO_SCAN_LATER, now, LEASE_SECONDS)
         return File(**await self._decrypt_fields(row)) if row else None
 
     async def is_current(self, file: File) -> bool:
         """Return True if the row names this attempt's object as the fetched file."""
-        return bool(await self._pool.fetchval(_IS_CURRENT, file.id, file.object))
+        return bool(await self.pool.fetchval(_IS_CURRENT, file.id, file.object))
 
     async def renew(self, file: File) -> None:
         await self.set_due(file, clock.now() + timedelta(seconds=LEASE_SECONDS))
 
     async def set_due(self, file: File, due_at: datetime, reason: str | None = None) -> None:
         """Renew or release the lease; with a reason, reschedule the file."""
-        await self._pool.execute(_SET_DUE, *_claim_key(file), due_at, reason)
+        await self.pool.execute(_SET_DUE, *_claim_key(file), due_at, reason)
 
     async def record_fetch(self, file: File, fetched: FetchedFile, now: datetime) -> None:
         """Store the result of a fetch; the scan is due at once."""
         key = file.stream_key
         sealed_digest = row_encryption.seal_digest(key, fetched.sha256) if key else None
         fields = (fetched.mime_type, fetched.size, sealed_digest, fetched.agrees)
-        await self._pool.execute(_RECORD_FETCH, *_claim_key(file), *fields, now)
+        await self.pool.execute(_RECORD_FETCH, *_claim_key(file), *fields, now)
 
     async def finish(self, file: File, result: MediaResult, now: datetime) -> bool:
         """Store the final result, to be published to the partition, also after a belated scan.
         False if another process has claimed the file meanwhile."""
         fields = (result.state, result.reason, result.scanned)
-        return bool(await self._pool.fetchval(_FINISH, *_claim_key(file), *fields, now))
+        return bool(await self.pool.fetchval(_FINISH, *_claim_key(file), *fields, now))
 
     @property
     def outbox(self) -> Outbox[MediaOutcome]:
@@ -133,7 +133,7 @@ class MediaStore:
         return Outbox("media", self._fetch_unpublished, self._mark_published, poll_seconds=0.5)
 
     async def _fetch_unpublished(self, limit: int, suspended: Sequence[str]) -> list[MediaOutcome]:
-        rows = await self._pool.fetch(_UNPUBLISHED, limit, suspended)
+        rows = await self.pool.fetch(_UNPUBLISHED, limit, suspended)
         places = {row_encryption.key_place(row) for row in rows}
         keys = await self._keys.existing_conversation_keys(places) if rows else {}
         return [_build_outcome(row, keys.get(row_encryption.key_place(row))) for row in rows]
@@ -141,13 +141,13 @@ class MediaStore:
     async def _mark_published(self, outcomes: Sequence[MediaOutcome]) -> None:
         """Mark these as published, unless a file has another result since."""
         ends = [outcome.at for outcome in outcomes]
-        await self._pool.execute(_MARK_PUBLISHED, [each.message for each in outcomes], ends)
+        await self.pool.execute(_MARK_PUBLISHED, [each.message for each in outcomes], ends)
 
     async def count_waiting(self) -> list[WaitingCount]:
-        return [WaitingCount(**row) for row in await self._pool.fetch(_WAITING)]
+        return [WaitingCount(**row) for row in await self.pool.fetch(_WAITING)]
 
     async def find(self, id: UUID) -> StoredFile | None:
-        row = await with_timeout(ANSWER_SECONDS, self._pool.fetchrow(_FIND, id))
+        row = await with_timeout(ANSWER_SECONDS, self.pool.fetchrow(_FIND, id))
         return StoredFile(**await self._decrypt_fields(row)) if row else None
 
     async def _decrypt_fields(self, row: Row) -> dict[str, Any]:

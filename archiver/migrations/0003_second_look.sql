@@ -35,5 +35,30 @@ create table balance.lost_entry (
     accepted_at timestamptz             -- a person looked into it: it alarms no more
 );
 
+-- How many batches each source has published to each partition, as it tells.
+create table balance.published (
+    source uuid not null,               -- one start of a process, as in router.source
+    partition int not null,
+    next bigint not null,
+    at timestamptz not null default now(),  -- when it told of the last of them
+    lost_from bigint,                   -- first one that did not come, although the queue was drained
+    lost_at timestamptz,
+    primary key (source, partition)
+);
+
+-- Every batch that is known to be lost.
+create view balance.lost_batch as
+select partition, source, number, since from router.gap where accepted_at is null
+union all
+select p.partition, p.source, n, p.lost_at
+from balance.published p cross join lateral generate_series(p.lost_from, p.next - 1) n
+where p.lost_at is not null;
+
+grant usage on schema balance to postkamer_gateway, postkamer_router;
+grant select, insert, update on balance.published
+    to postkamer_gateway, postkamer_router, postkamer_deliverer;
+grant select, insert, update, delete on balance.published to postkamer_archiver;
+grant select on balance.lost_batch, router.source to postkamer_archiver;
+grant select, insert, update, delete on balance.consumer to postkamer_router;
 grant select, insert, update, delete on balance.past, balance.accepted, balance.lost_entry
     to postkamer_archiver;

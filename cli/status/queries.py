@@ -131,8 +131,8 @@ MISSING = f"""
 select equation, count(*) as missing from (
     (select equation from balance.open where part = 'missing' limit {CAP + 1})
     union all
-    (select 'batch' from router.gap where accepted_at is null
-        and since < now() - make_interval(secs => $1) limit {CAP + 1})
+    (select 'batch' from balance.lost_batch
+        where since < now() - make_interval(secs => $1) limit {CAP + 1})
     union all
     (select 'entry' from balance.lost_entry where accepted_at is null limit {CAP + 1})
 ) missing group by equation

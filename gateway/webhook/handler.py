@@ -141,9 +141,11 @@ class Webhook:
     async def _process(
         self, request: web.Request, endpoint: WebhookEndpoint | None, take: Callable[[int], None]
     ) -> web.Response:
-        signatures = endpoint.origins.find_signatures(request.headers) if endpoint else []
+        shown_to = endpoint or self._endpoints[SHARED_ENDPOINT]
+        signatures = shown_to.origins.find_signatures(request.headers)
         if endpoint is None or not signatures:
-            return _close_connection(_unauthorized())  # an unsigned body is not read
+            metrics.webhooks_unproven.inc(bool(signatures))
+            return _close_connection(_unauthorized())  # such a body is not read
         body = await _read_signed_body(request, take)
         if isinstance(body, web.Response):
             return _close_connection(body)
@@ -154,6 +156,7 @@ class Webhook:
         else:
             origin, keys = await self._in_thread(_verify_and_scan, *work)
         if origin is None or not self._has_client_certificate(origin, request.headers):
+            metrics.webhooks_unproven.inc()
             return _unauthorized()
         receipt = Receipt(
             id=clock.new_id(at),

@@ -35,7 +35,8 @@ class SilenceMonitor:
 
     async def run(self) -> None:
         """Look for as long as the service runs. Log a failure, whatever it is, and go on: messages
-        must not wait because of it."""
+        must not wait because of it. A router that never can look counts from here."""
+        metrics.silence_looked.set(clock.now().timestamp())
         while True:
             try:
                 await retry_while_unavailable(self.refresh, "silence")
@@ -45,12 +46,15 @@ class SilenceMonitor:
 
     async def refresh(self) -> None:
         """Look at each number unless another router does; set the metrics from the rows."""
-        context = await self._current()
+        context, now, looked = await self._current(), clock.now(), False
         async with self._pool.acquire() as connection, connection.transaction():
             if await connection.fetchval("select pg_try_advisory_xact_lock($1)", SILENCE_LOCK):
-                await self._look(connection, context, clock.now())
+                await self._look(connection, context, now)
+                looked = True
             rows = await connection.fetch(_SILENCES)
-        set_metrics([NumberSilence(**row) for row in rows])
+        numbers = [NumberSilence(**row) for row in rows]
+        set_metrics(numbers)
+        set_last_look(numbers, now if looked else None)
 
     async def _look(self, connection: Connection, context: RoutingContext, now: datetime) -> None:
         numbers = [number.id for number in context.config.numbers]
@@ -127,6 +131,13 @@ def set_metrics(numbers: Sequence[NumberSilence]) -> None:
         if each.counts_from:
             from_ = metrics.number_silence_counts_from.labels(each.number)
             from_.set(each.counts_from.timestamp())
+
+
+def set_last_look(numbers: Sequence[NumberSilence], now: datetime | None) -> None:
+    """Set when these numbers were last looked at: `now`, or as another router wrote it down."""
+    times = [now] if now else [each.looked_at for each in numbers]
+    if times:
+        metrics.silence_looked.set(max(times).timestamp())
 
 
 _SILENCES = """

@@ -56,9 +56,9 @@ class HealthRoutes:
         """Show the webhook to the app itself: its id and secret are the token. The fields of all
         numbers are those of the one whose fields were changed."""
         given = request.headers.get("Authorization", "").encode()
-        own = f"Bearer {number_health.APP}|{self._world.settings.app_secret}".encode()
-        if not hmac.compare_digest(given, own):
-            return self._refuse(15, "")
+        app = f"Bearer {number_health.APP}|".encode()
+        if not hmac.compare_digest(given, app + self._world.settings.app_secret.encode()):
+            return self._refuse(190 if given.startswith(app) else 15, "")
         numbers = [self._world.health.of(number) for number in self._world.numbers.all()]
         fewest = min(numbers, key=lambda each: len(each.fields))
         return json_response(

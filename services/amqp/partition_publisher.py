@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -22,8 +22,13 @@ class PartitionPublisher:
     def __init__(self, broker: BrokerConnection, source: UUID, count: int) -> None:
         self.count = count
         self._publisher = Publisher(broker, topology.PARTITIONS)
-        self._source = source
+        self.source = source
         self._numbers: Counter[int] = Counter()
+
+    @property
+    def counts(self) -> Mapping[int, int]:
+        """Partition -> number of batches that it has, each with a confirm."""
+        return self._numbers
 
     async def publish(self, partition: int, entries: list[Entry], seconds: float) -> None:
         """Return once a quorum holds `entries`; raises PublishUnconfirmed otherwise.
@@ -31,9 +36,7 @@ class PartitionPublisher:
         A number is reused until its batch is confirmed, so only a confirmed batch can leave a gap.
         """
         metrics.publish_batch_size.observe(len(entries))
-        batch = PartitionBatch(
-            source=self._source, number=self._numbers[partition], entries=entries
-        )
+        batch = PartitionBatch(source=self.source, number=self._numbers[partition], entries=entries)
         await self._publisher.publish(topology.partition_queue(partition), batch, seconds)
         self._numbers[partition] += 1
 

@@ -84,6 +84,11 @@ def read_answer(answer: Response) -> Shown | Finding | None:
     return Finding("unknown", _refusal(code))
 
 
+def is_token_refused(answer: Response) -> bool:
+    """Return True if Meta says that the token, or the app secret in its place, is not valid."""
+    return error_code(decode_object(answer.body)) == TOKEN_CODE
+
+
 def _refusal(code: int) -> str:
     if code == TOKEN_CODE:
         return TOKEN_REFUSED

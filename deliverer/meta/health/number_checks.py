@@ -13,7 +13,15 @@ from deliverer.meta.accounts import Account
 from deliverer.meta.health import number_state, webhook_fields
 from deliverer.meta.health.access_token import find_app, judge_key, judge_token
 from deliverer.meta.health.account_state import find_account, judge_account
-from deliverer.meta.health.finding import CHECKS, NOT_OFFERED, Finding, Findings, Shown, read_answer
+from deliverer.meta.health.finding import (
+    CHECKS,
+    NOT_OFFERED,
+    Finding,
+    Findings,
+    Shown,
+    is_token_refused,
+    read_answer,
+)
 from deliverer.meta.health.graph_versions import find_version, judge_version
 from deliverer.meta.health.webhook_certificate import (
     NO_ADDRESS,
@@ -24,6 +32,7 @@ from deliverer.meta.health.webhook_certificate import (
 from deliverer.meta.health.webhook_fields import (
     find_callback,
     is_elsewhere,
+    is_only_app,
     judge_fields,
     judge_subscription,
 )
@@ -74,13 +83,14 @@ async def _look_at_meta(account: Account, outside: Outside, now: datetime) -> Fi
     callback = find_callback(webhook) if isinstance(webhook, dict) else ""
     app = _shown_app(token)
     waba = account.waba or (find_account(status) if isinstance(status, dict) else "")
-    subscription, fields, words, limit, certificate = await asyncio.gather(
-        _look_at_subscription(account, outside, waba, app or "") if waba else _no_account(status),
+    subscribed, fields, words, limit, certificate = await asyncio.gather(
+        _subscribed_apps(account, outside, waba) if waba else _no_account(status),
         _look_at_fields(account, outside, app),
         _look_at_words(account, outside),
         _look_at_limit(account, outside),
         _look_at_door(outside.webhook_url or callback, outside, now),
     )
+    subscription, fields = _judge_apps(subscribed, fields, app or "")
     is_wrong = subscription is not None and subscription.state == "wrong"
     if is_elsewhere(callback, outside.webhook_url) and not is_wrong:
         subscription = Finding("wrong", webhook_fields.ELSEWHERE)
@@ -101,11 +111,20 @@ def _shown_app(token: Response) -> str | None:
     return None if read_answer(token) is None else find_app(token)
 
 
-async def _look_at_subscription(
-    account: Account, outside: Outside, waba: str, app: str
-) -> Finding | None:
-    answer = read_answer(await _get(account, outside, f"{waba}/subscribed_apps"))
-    return judge_subscription(answer, app) if isinstance(answer, dict) else answer
+async def _subscribed_apps(account: Account, outside: Outside, waba: str) -> Shown | Finding | None:
+    return read_answer(await _get(account, outside, f"{waba}/subscribed_apps"))
+
+
+def _judge_apps(
+    subscribed: Shown | Finding | None, fields: Finding | None, app: str
+) -> tuple[Finding | None, Finding | None]:
+    """Return the findings of subscription and fields. Secrets that are not our app's are wrong only
+    if no other app receives the webhooks: they may be those of the other one."""
+    if not isinstance(subscribed, dict):
+        return subscribed, fields
+    if fields == webhook_fields.REFUSED and is_only_app(subscribed, app):
+        fields = Finding("wrong", webhook_fields.SECRET_CHANGED)
+    return judge_subscription(subscribed, app), fields
 
 
 async def _no_account(status: Shown | Finding | None) -> Finding | None:
@@ -119,14 +138,20 @@ async def _look_at_fields(account: Account, outside: Outside, app: str | None) -
         return Finding("unknown", webhook_fields.NO_SECRET)
     if not app:
         return None if app is None else Finding("unknown", webhook_fields.NO_APP)
+    other: Finding | None = None
     for secret in account.app_secrets[:MAX_SECRETS]:
         headers = {"Authorization": f"Bearer {app}|{secret}"}
-        answer = read_answer(await _get(account, outside, f"{app}/subscriptions", headers=headers))
-        if answer is None:
+        answer = await _get(account, outside, f"{app}/subscriptions", headers=headers)
+        shown = read_answer(answer)
+        if shown is None:
             return None
-        if isinstance(answer, dict):
-            return judge_fields(answer)
-    return Finding("unknown", webhook_fields.WRONG_SECRETS)
+        if isinstance(shown, dict):
+            return judge_fields(shown)
+        if not is_token_refused(answer):
+            other = shown
+    if other is None and len(account.app_secrets) > MAX_SECRETS:
+        other = Finding("unknown", webhook_fields.UNTRIED)
+    return other or webhook_fields.REFUSED
 
 
 async def _look_at_words(account: Account, outside: Outside) -> Findings:

@@ -40,6 +40,14 @@ NO_SECRET = (
     " (POSTKAMER_META_APP_SECRETS) to have them checked."
 )
 WRONG_SECRETS = "None of the deliverer's app secrets is that of the app of our token."
+REFUSED = Finding("unknown", WRONG_SECRETS)
+"""Finding where Meta refuses each secret. With two apps they may be those of the other."""
+SECRET_CHANGED = (
+    "Meta accepts none of the app secrets, and no other app receives the webhooks: messages of"
+    " citizens are answered 401. Put the secret that Meta shows (the app, Settings, Basic) into"
+    " POSTKAMER_META_APP_SECRETS, and restart the gateway and the deliverer."
+)
+UNTRIED = "None of the first app secrets is that of the app of our token; others were not tried."
 NO_APP = "The token did not show which app it belongs to: see the check of the token."
 NO_WEBHOOK = "The app has no active webhook for WhatsApp: messages of citizens do not arrive."
 NO_MESSAGES = "The app does not receive the field messages: messages of citizens do not arrive."
@@ -51,13 +59,22 @@ def judge_subscription(shown: Shown, app: str) -> Finding:
     """Judge the apps that are subscribed to the account; `app` is ours, '' if it is not known."""
     if not isinstance(shown.get("data"), list):
         return Finding("unknown", NOT_META)
-    apps = [each.get("whatsapp_business_api_data") for each in list_objects(shown.get("data"))]
-    ids = {str(each.get("id", "")) for each in list_objects(apps)}
+    ids = _subscribed_ids(shown)
     if not ids:
         return Finding("wrong", NOBODY)
     if not app:
         return Finding("fine", SOME_APP)
     return Finding("fine", SUBSCRIBED) if app in ids else Finding("wrong", ANOTHER)
+
+
+def is_only_app(shown: Shown, app: str) -> bool:
+    """Return True if this app, and no other, is subscribed to the account."""
+    return bool(app) and _subscribed_ids(shown) == {app}
+
+
+def _subscribed_ids(shown: Shown) -> set[str]:
+    apps = [each.get("whatsapp_business_api_data") for each in list_objects(shown.get("data"))]
+    return {str(each.get("id", "")) for each in list_objects(apps)}
 
 
 def is_elsewhere(callback: str, webhook_url: str) -> bool:

@@ -155,8 +155,17 @@ async def test_look_is_bounded_in_time_and_in_bytes(look: Look, head: bytes, sta
 
 
 async def test_fields_are_unknown_without_the_secret_of_the_app(look: Look) -> None:
-    for secrets in ((), ("another",)):
+    for secrets in ((), ("one", "of", "more", "than", "four")):
         assert await look.states(app_secrets=secrets) == FINE | {"fields": "unknown"}
+
+
+async def test_secret_that_was_changed_at_meta_is_wrong_if_no_other_app_gets_the_messages(
+    look: Look,
+) -> None:
+    assert await look.states(app_secrets=("old", "older")) == FINE | {"fields": "wrong"}
+    await look.change(subscribed=False)
+    states = await look.states(app_secrets=("old",))
+    assert states == FINE | {"subscription": "wrong", "fields": "unknown"}
 
 
 async def test_door_is_the_address_that_meta_names_if_the_operator_gave_none(look: Look) -> None:

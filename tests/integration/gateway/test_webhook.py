@@ -61,10 +61,10 @@ async def door(
 async def test_meta_is_believed_only_with_its_certificate(
     shown: bytes, status: int, ahead: bool
 ) -> None:
-    kept = Taken()
+    kept, before = Taken(), unproven_count()
     async with door(kept, ahead, ClientCertificate("X-CN")) as port:
         (answer,) = await said(port, POST + shown + SIGNED + WHOLE)
-    assert answer[0] == status
+    assert (answer[0], unproven_count() - before) == (status, status == 401)
     assert len(kept.entries) == (1 if status == 200 else 0)
 
 
@@ -111,6 +111,31 @@ def request_count(status: int) -> float:
         )
         or 0.0
     )
+
+
+def unproven_count() -> float:
+    return metrics.REGISTRY.get_sample_value("postkamer_webhooks_unproven_total") or 0.0
+
+
+@pytest.mark.parametrize(
+    ("path", "signature", "counted"),
+    [
+        (b"", b"", 0),
+        (b"", b"X-Hub-Signature-256: x\r\n", 0),
+        (b"", b"X-Hub-Signature-256: sha256=" + b"0" * 64 + b"\r\n", 1),
+        (b"/nowhere", b"", 0),
+        (b"/nowhere", SIGNED, 1),
+    ],
+)
+async def test_only_a_signed_webhook_counts_as_unproven(
+    path: bytes, signature: bytes, counted: int
+) -> None:
+    """Meta signs all it sends: whoever looks for doors on the internet does not."""
+    before = unproven_count()
+    async with door(Taken(), False) as port:
+        head = POST.replace(b" HTTP", path + b" HTTP", 1)
+        (answer,) = await said(port, head + signature + WHOLE)
+    assert (answer[0], unproven_count() - before) == (401, counted)
 
 
 @both_ways

@@ -72,6 +72,13 @@ def gauge(name: str, number: str = NUMBER) -> float | None:
     return metrics.REGISTRY.get_sample_value(f"postkamer_number_{name}", {"number": number})
 
 
+def looked_at() -> datetime:
+    """Time of the last look, as each router shows it."""
+    seconds = metrics.REGISTRY.get_sample_value("postkamer_silence_looked_timestamp_seconds")
+    assert seconds
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 def show(database: str, *options: str) -> Result:
     return postkamer("silence", "show", *options, env={"POSTKAMER_DATABASE_URL": database})
 
@@ -142,18 +149,25 @@ async def test_routers_do_not_contradict_each_other(
         await monitor(own, ground).refresh()
     row = await own.fetchrow(SILENCE, NUMBER)
     assert row and (row["looked_at"], gauge("silent")) == (MONDAY, 0)
+    assert looked_at() == MONDAY
 
 
 async def test_failure_of_a_look_is_logged_and_does_not_end_the_router(
-    own: Pool, pool: Pool, ground: RoutingContext, monkeypatch: pytest.MonkeyPatch
+    own: Pool,
+    pool: Pool,
+    ground: RoutingContext,
+    time: Clock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("router.silence.monitor.POLL_SECONDS", 0)
     await pool.execute("revoke insert on router.silence from postkamer_router")
-    looks, done = 0, asyncio.Event()
+    looks, ages, done = 0, list[timedelta](), asyncio.Event()
 
     async def current() -> RoutingContext:
         nonlocal looks
         looks += 1
+        time.now += HOUR
+        ages.append(time.now - looked_at())
         if looks == 2:
             await pool.execute("grant insert on router.silence to postkamer_router")
         elif looks == 3:
@@ -168,6 +182,7 @@ async def test_failure_of_a_look_is_logged_and_does_not_end_the_router(
         running.cancel()
         await asyncio.wait({running})
     assert [each["event"] for each in logs] == ["silence.failed"]
+    assert ages == [HOUR, 2 * HOUR, HOUR], "a look that fails leaves the age of the last one"
     numbers = await pool.fetch("select number from router.silence")
     assert {row["number"] for row in numbers} == set(NUMBERS)
 

@@ -35,6 +35,9 @@ ENDINGS = {
     ),
     "OwnerUnreached": ('postkamer_owner_unreached_seconds{destination="crm"}', "950x20 0x90"),
     "NumberSilent": ('postkamer_number_silent{number="1"}', RAISED),
+    "SilenceUnwatched": (
+        "postkamer_silence_looked_timestamp_seconds", "60x25 1560+60x90"
+    ),
     "SendsUnconfirmed": ('postkamer_sends_unconfirmed{number="1"}', RAISED),
     "DatabaseAway": ('postkamer_database_waits{service="router"}', RAISED),
     "RulesRefused": ("postkamer_rules_refused", RAISED),
@@ -80,6 +83,7 @@ ENDINGS = {
     "PartitionWaits": ('rabbitmq_queue_messages{queue="router.partition.0"}', "3x30 0x90"),
     "BrokerBlocked": ('postkamer_broker_blocked{service="gateway",link="publishing"}', RAISED),
     "DoorShut": ('postkamer_webhook_requests_total{status="503"}', TICKS),
+    "WebhooksRefused": ("postkamer_webhooks_unproven_total", TICKS),
     "PublishesUnconfirmed": (
         'postkamer_unconfirmed_publishes_total{service="router",reason="full"}', "0+1x30 30x90"
     ),
@@ -145,11 +149,18 @@ AT = {
     "ArchiveStands": 25,
     "PartitionWaits": 18,
     "BalanceStands": 24,
+    "SilenceUnwatched": 24,
     "NumberUnchecked": 195,
     "PublishesUnconfirmed": 25,
 }
 """Minute at which an alarm has gone off, where that takes longer than 8 minutes."""
-SILENT_AT = {"NumberUnchecked": 215, "FirstSighting": 70, "OpenKlantActor": 70, "SendsFail": 52}
+SILENT_AT = {
+    "WebhooksRefused": 60,
+    "NumberUnchecked": 215,
+    "FirstSighting": 70,
+    "OpenKlantActor": 70,
+    "SendsFail": 52,
+}
 """Minute at which an alarm is silent again, where it looks back further than 20 minutes."""
 
 

@@ -58,10 +58,12 @@ IN_PARTITION = 'rabbitmq_queue_messages{queue="router.partition.0",vhost="postka
 BLOCKED = 'postkamer_broker_blocked{service="gateway",link="%s"}'
 FREE, LIMIT = OF_THE_BROKER
 WEBHOOKS = 'postkamer_webhook_requests_total{service="gateway",status="%s"}'
+UNPROVEN_WEBHOOKS = 'postkamer_webhooks_unproven_total{service="gateway"}'
 UNCONFIRMED_PUBLISHES = 'postkamer_unconfirmed_publishes_total{service="router",reason="full"}'
 UNUSABLE = 'postkamer_destination_certificate_refused{destination="crm"}'
 UNRECORDED = "postkamer_attempts_unrecorded_total"
 SILENT = 'postkamer_number_silent{number="106540352242922"}'
+SILENCE_LOOKED = 'postkamer_silence_looked_timestamp_seconds{instance="%s"}'
 WAITING = 'postkamer_waiting_%s{destination="crm",partition="%d"}'
 RULES_OF = 'postkamer_rules_version{service="%s",version="%s"}'
 NUMBER = 'postkamer_number_health{number="106540352242922",check="%s",state="%s",instance="%s"}'
@@ -239,6 +241,14 @@ CASES = [
          {WEBHOOKS % "503": "0 5 9x30", WEBHOOKS % "200": "9x3 9+2x30"}, 12),
     case("a webhook refused by night and then taken",
          {WEBHOOKS % "503": "0 1x30", WEBHOOKS % "200": "5x5 6x30"}, 12),
+    case("an app secret that was changed at Meta", {UNPROVEN_WEBHOOKS: "0 1 2 2 3x60",
+         WEBHOOKS % "200": "9x60"}, 12, "WebhooksRefused"),
+    case("an app secret changed by night, after half an hour", {UNPROVEN_WEBHOOKS: "0 2x60"}, 40),
+    case("one signed webhook of a stranger", {UNPROVEN_WEBHOOKS: "0 1x60"}, 12),
+    case("a stranger's webhooks while messages come",
+         {UNPROVEN_WEBHOOKS: "0+3x60", WEBHOOKS % "200": "0 0 1x60"}, 20),
+    case("a scanner by night", {WEBHOOKS % "401": "0+5x90", UNPROVEN_WEBHOOKS: "0x90",
+         WEBHOOKS % "200": "7x90"}, 80),
     one("a door that is open", WEBHOOKS % "200", "0+2x30"),
     case("publishes that get no confirm", {UNCONFIRMED_PUBLISHES: "0+1x60"},
          20, "PublishesUnconfirmed"),
@@ -297,6 +307,11 @@ CASES = [
     case("a number that is looked at again", {LOOKED % "a": "0x200 12000x40"}, 220),
     one("a number that falls silent", SILENT, "0 0 0 1x30", "NumberSilent"),
     one("a number from which a message came", SILENT, "0 1x10 0x30"),
+    case("a silence that no router looks at", {SILENCE_LOOKED % "a": "60x60"}, 30,
+         "SilenceUnwatched"),
+    case("a silence that one of two routers looks at",
+         {SILENCE_LOOKED % "a": "60x60", SILENCE_LOOKED % "b": "0+60x60"}, 30),
+    case("services that never look at a silence", {SILENCE_LOOKED % "c": "0x60"}, 30),
     one("a queue that is full", WAITING % ("seconds", 0), "360+60x30", "Waiting"),
     one("a queue that was full for a moment", WAITING % ("seconds", 0), "0 60 120 0x30"),
     one("a queue that takes everything again", WAITING % ("seconds", 0), "900x5 0x30"),

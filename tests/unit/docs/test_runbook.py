@@ -1,7 +1,9 @@
-"""The runbook has an entry for each alarm, and names what exists: commands, options, log events."""
+"""The runbook has an entry for each alarm. It and the alarms name what exists: commands, options,
+log events, tables."""
 
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 import click
@@ -27,6 +29,10 @@ FROM_OUTSIDE = ("psql", "curl", "docker", "df", "rabbitmqctl")
 """Programs of the machine that an entry may begin with."""
 LOG_WORDS = 3
 """Words of `log SERVICE EVENT`."""
+DOTTED = r"[a-z_]+\.[a-z_]+"
+"""A log event or a table: no number, address or path looks like this, and few names of files."""
+FILES = {"postkamer.toml", "metastatus.com"}
+TABLE_WORDS = r"\b(?:from|join|into|update)\s+([\w.]+)"
 
 
 def parts(entry: str) -> dict[str, str]:
@@ -62,9 +68,43 @@ def log_fault(words: list[str]) -> str:
     """The reason why such a line is in no log of that service; '' if it can be."""
     if len(words) != LOG_WORDS or words[1] not in SERVICES:
         return f"{' '.join(words)}: expected log SERVICE EVENT"
-    folders = (ROOT / words[1], ROOT / "services")
-    sources = (path.read_text() for folder in folders for path in folder.rglob("*.py"))
-    return "" if any(f'"{words[2]}"' in source for source in sources) else f"no event {words[2]}"
+    known = names_in_source(words[1]) | names_in_source("services")
+    return "" if words[2] in known else f"no event {words[2]}"
+
+
+@cache
+def names_in_source(folder: str) -> set[str]:
+    """Everything in quotes that looks like a log event, in the code of a service."""
+    sources = (path.read_text() for path in (ROOT / folder).rglob("*.py"))
+    return {name for source in sources for name in re.findall(f'"({DOTTED})"', source)}
+
+
+@cache
+def tables() -> set[str]:
+    """All tables that a migration makes."""
+    made = (path.read_text() for path in ROOT.glob("*/migrations/*.sql"))
+    return {name for sql in made for name in re.findall(rf"^create table ({DOTTED})", sql, re.M)}
+
+
+def unknown_names(names: list[str]) -> list[str]:
+    """The names that are neither a log event nor a table."""
+    events = set[str]().union(*map(names_in_source, (*SERVICES, "services")))
+    return [name for name in names if name not in events | tables() | FILES]
+
+
+def page_faults(text: str) -> list[str]:
+    """Names in code font that are no event or table, and those that `psql` asks and none makes."""
+    spans = re.findall(r"`([^`\n]+(?:\n[^`\n]+)?)`", text)
+    names = [span for span in spans if re.fullmatch(DOTTED, span)]
+    asked = [re.findall(TABLE_WORDS, span) for span in spans if span.startswith("psql")]
+    return unknown_names(names) + [name for each in asked for name in each if name not in tables()]
+
+
+def sentence_faults(text: str) -> list[str]:
+    """Commands, events and tables that do not exist, in a sentence of an alarm: it has no fonts."""
+    named = re.findall(r"\bpostkamer((?: (?:--)?[a-z][\w-]*)+)", text)
+    faults = [fault for words in named if (fault := command_fault(["postkamer", *words.split()]))]
+    return faults + unknown_names(re.findall(rf"(?<![\w./$-]){DOTTED}(?![\w/-]|\.\w)", text))
 
 
 def fault_of(words: list[str]) -> str:
@@ -106,6 +146,49 @@ def test_entry_names_commands_options_and_log_events_that_exist(alarm: str) -> N
     assert re.fullmatch(r"`[^`]+`", first), "one command, in code font"
     assert first.strip("`").split()[0] in {"postkamer", "log", *FROM_OUTSIDE}
     assert [fault for words in commands(ENTRIES[alarm]) if (fault := fault_of(words))] == []
+
+
+def test_page_names_log_events_and_tables_that_exist() -> None:
+    assert page_faults((ROOT / RUNBOOK).read_text()) == []
+
+
+@pytest.mark.parametrize("alarm", RULES)
+def test_alarm_names_commands_log_events_and_tables_that_exist(alarm: str) -> None:
+    notes = RULES[alarm]["annotations"]
+    assert sentence_faults(f"{notes['summary']}. {notes['description']}") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '`psql "$POSTKAMER_DATABASE_URL" -c "select count(*) from router.heldd group by 1"`',
+        '`psql -c "select 1 from router.held join heard"`',
+        "Look into `router.heldd`.",
+        "its log has `waiting.begon`",
+        "or `health.filed`, if",
+    ],
+)
+def test_page_with_a_name_that_does_not_exist_is_refused(text: str) -> None:
+    assert page_faults(text) and not page_faults(
+        text.replace("heldd", "held")
+        .replace("join heard", "")
+        .replace("begon", "began")
+        .replace("filed", "failed")
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("A batch is lost. postkamer balanse names its id.", "postkamer balance names its id."),
+        ("postkamer check --alive says which.", "postkamer check --live says which."),
+        ("The log has waiting.begon with the reason.", "The log has waiting.began with the reason"),
+        ("postkamer parked, or", "postkamer parked list, or"),
+        ("the rows of router.heldd.", "the rows of router.held, in postkamer.toml"),
+    ],
+)
+def test_alarm_with_a_name_that_does_not_exist_is_refused(text: str, right: str) -> None:
+    assert (len(sentence_faults(text)), sentence_faults(right)) == (1, [])
 
 
 @pytest.mark.parametrize(

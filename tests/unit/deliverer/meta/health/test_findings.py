@@ -15,6 +15,7 @@ from deliverer.meta.health.webhook_certificate import Door, judge_certificate, p
 from deliverer.meta.health.webhook_fields import (
     find_callback,
     is_elsewhere,
+    is_only_app,
     judge_fields,
     judge_subscription,
 )
@@ -172,6 +173,18 @@ def test_fields_of_the_webhook_are_compared_with_those_that_we_need(
 ) -> None:
     finding = judge_fields(shown)
     assert (finding.state, part in finding.detail) == (state, True), finding
+
+
+@pytest.mark.parametrize(
+    ("ids", "app", "expected"),
+    [(["634"], "634", True), (["634", "7"], "634", False), (["7"], "634", False),
+     ([], "634", False), ([""], "", False)],
+)  # fmt: skip
+def test_app_is_the_only_one_if_no_other_is_subscribed(
+    ids: list[str], app: str, expected: bool
+) -> None:
+    shown = {"data": [{"whatsapp_business_api_data": {"id": each}} for each in ids]}
+    assert is_only_app(shown, app) is expected
 
 
 def test_fields_that_we_need_are_those_that_the_operator_is_told_to_choose() -> None:
