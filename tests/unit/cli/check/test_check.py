@@ -282,5 +282,5 @@ def test_token_of_the_environment_without_departments_is_a_warning(file: Path) -
     [warning] = [each for each in json.loads(done.stdout)["warnings"] if "token " in each]
     assert warning == (
         "token crm@almelo: it names no department, so it reads all of them, confidential ones too;"
-        " write crm@almelo/*:... in POSTKAMER_API_TOKENS, or crm@almelo/DEPARTMENT+DEPARTMENT:..."
+        " write crm@almelo/*:... instead of crm@almelo:..., or crm@almelo/DEPARTMENT+DEPARTMENT:..."
     )
