@@ -37,7 +37,9 @@ from services.amqp.consumer import Consumer, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.api import docs_page
 from services.config.accounts import ProviderAccount
+from services.config.loader import LoadedConfig, load
 from services.config.model import Configuration
+from services.config.reload import ActiveVersion, watch_config
 from services.config.settings import ArchiverSettings, derive_key, key_bytes
 from services.drained_queues import drained_queue_reports
 from services.files.clamd import configured_scanner
@@ -46,7 +48,7 @@ from services.files.volume import VolumeWatch
 from services.http.application import api_app, operations_app
 from services.http.server import serve
 from services.http.service_status import ServiceParts
-from services.http.token_store import environment_tokens, run_token_store
+from services.http.token_store import TokenStore, environment_tokens, run_token_store
 from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
@@ -60,9 +62,10 @@ POOL_SIZE = 16
 
 @asynccontextmanager
 async def archiver(
-    settings: ArchiverSettings, config: Configuration, accounts: Mapping[str, ProviderAccount]
+    settings: ArchiverSettings, loaded: LoadedConfig, accounts: Mapping[str, ProviderAccount]
 ) -> AsyncIterator["asyncio.Future[object]"]:
     """Run the archiver until the context is left. The future ends only when a part fails."""
+    config, version = loaded.config, ActiveVersion(loaded)
     queue = next(q for q in topology.queues(config.partitions, ()) if q.kind == "archive")
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -81,29 +84,43 @@ async def archiver(
         intake = Intake(writer, Quarantine(pool, keys))
         consumer = await enter(run_consumer(connection, queue, PREFETCH, intake.work))
         report = await enter(drained_queue_reports(pool, [consumer]))
-        token_store = await enter(run_token_store(pool, environment_tokens(settings, config)))
+        ring, watch = await enter(run_tokens(settings, version, pool))
         parts = partial(_parts, consumer, intake, objects.volume)
         app = operations_app(partial(readiness_problems, pool, [consumer]), parts=parts)
         await enter(serve(app, settings.bind, settings.archiver_ops_port))
         media_tasks = await enter(_media_tasks(settings, config, accounts, media_store, objects))
         views = await enter(access_log(writer))
-        record_routes = RecordRoutes(
-            store,
-            views,
-            token_store,
-            lambda: intake.lag,
-            lambda tenant, department: config.confidential(tenant, [department]),
-        )
         is_production = config.environment == "production"
         media_routes = MediaRoutes(
-            store, media_store, objects, views, token_store, scanned_only=is_production
+            store, media_store, objects, views, ring, scanned_only=is_production
         )
-        search_routes = SearchRoutes(Search(pool, keys, store), store, views, token_store)
-        routes = [*record_routes.routes(), *search_routes.routes(), *media_routes.routes()]
-        app = api_app([*routes, *docs_page.routes(document)])
-        await enter(serve(app, settings.bind, settings.archiver_port))
-        tasks = (connection.task, token_store.task, views.task, consumer.task, report)
+        search_routes = SearchRoutes(Search(pool, keys, store), store, views, ring)
+        record_routes = RecordRoutes(store, views, ring, lambda: intake.lag)
+        routes = [
+            *record_routes.routes(),
+            *search_routes.routes(),
+            *media_routes.routes(),
+            *docs_page.routes(document),
+        ]
+        await enter(serve(api_app(routes), settings.bind, settings.archiver_port))
+        tasks = (connection.task, ring.task, watch, views.task, consumer.task, report)
         yield first_failure(*tasks, *maintenance_tasks, *media_tasks)
+
+
+@asynccontextmanager
+async def run_tokens(
+    settings: ArchiverSettings, version: ActiveVersion, pool: Pool
+) -> AsyncIterator[tuple[TokenStore, "asyncio.Task[None]"]]:
+    """Run the tokens, and the task by which they follow what the configuration calls
+    confidential. Nothing else here follows it."""
+    config = version.loaded.config
+    async with run_token_store(pool, environment_tokens(settings, config), config) as ring:
+
+        async def apply(new: LoadedConfig) -> None:
+            ring.reload(new.config)
+
+        async with background_task(watch_config(settings.config, version, load, apply)) as watch:
+            yield ring, watch
 
 
 def _parts(consumer: Consumer, intake: Intake, volume: VolumeWatch) -> ServiceParts:

@@ -78,7 +78,7 @@ class Stage:
         settings = {
             "POSTKAMER_DATABASE_URL": self.database.url_for("postkamer_archiver", password),
             "POSTKAMER_AMQP_URL": self.broker.url_for("archiver", password),
-            "POSTKAMER_API_TOKENS": f"sandbox@{self.config.tenants[0].id}:{token()}",
+            "POSTKAMER_API_TOKENS": f"sandbox@{self.config.tenants[0].id}/**:{token()}",
         }
         return self._program("archiver", ("cli.main", "archiver"), settings)
 

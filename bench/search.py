@@ -47,7 +47,7 @@ ROUNDS = 20
 MOST_MS = 200.0
 """Target of each kind except exact counts."""
 EXACTLY = "frequent word, counted exactly"
-RIGHTS = Rights(name="bench", tenant=TENANT, roles=frozenset(["read"]))
+RIGHTS = Rights(name="bench", tenant=TENANT, roles=frozenset(["read"]), departments=None)
 Json = dict[str, Any]
 
 

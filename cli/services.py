@@ -100,13 +100,13 @@ def archiver() -> None:
     from services.files import clamd
 
     options = load_settings(settings.ArchiverSettings)
-    config = load_valid_config(options.config).config
-    token = options.meta_access_token.get_secret_value()
+    loaded = load_valid_config(options.config)
+    config, token = loaded.config, options.meta_access_token.get_secret_value()
     with fail_on_wrong_settings():
         environment_tokens(options, config)
         clamd.configured_scanner(options.scanner_url, config)
         numbers = provider_accounts(config.numbers, options.meta_graph_url, token, os.environ)
-    run("archiver", options, lambda: service(options, config, numbers))
+    run("archiver", options, lambda: service(options, loaded, numbers))
 
 
 @click.command()

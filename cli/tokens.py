@@ -4,7 +4,7 @@ import base64
 import os
 import re
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,10 +16,11 @@ from cli.support.audit import Operation, run_audited
 from cli.support.configuration import load_config
 from cli.support.database import with_database
 from cli.support.options import Time, config_option, json_option, renamed_option
-from cli.support.output import CommandRefused, fail, print_result
+from cli.support.output import CommandMisused, CommandRefused, fail, print_result
 from services import clock
 from services.config import settings
 from services.config.model import Configuration
+from services.http.grants import Reach, is_wider, parse_label
 from services.http.rights import BURST, REQUESTS_PER_SECOND, ROLES, Role
 from services.http.token_store import MAX_TOKENS, REAL_ROLES, digest
 from services.postgres.database import Connection, Pool
@@ -31,6 +32,7 @@ RANDOM_BYTES = 32
 MOST_PER_SECOND, LARGEST_BURST = 1000, 10_000
 """More than a gateway answers; the table has the same limits."""
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+CONFIDENTIAL_ALONE = "--confidential: goes with --all-departments; name each with --department"
 T = TypeVar("T")
 
 
@@ -41,6 +43,8 @@ class TokenRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     tenant: str
     roles: Sequence[Role]
     departments: Sequence[str] = ()
+    all_departments: bool = False
+    confidential: bool = False
     people: bool = False
     test: bool = False
     per_second: int = REQUESTS_PER_SECOND
@@ -56,6 +60,8 @@ class TokenSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     tenant: str
     roles: list[str]
     departments: list[str]
+    all_departments: bool
+    confidential: bool
     people: bool
     test: bool
     per_second: int
@@ -64,6 +70,15 @@ class TokenSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     expires_at: datetime | None
     revoked_at: datetime | None
     note: str
+
+
+def reach_of(fields: TokenRequest | TokenSummary) -> Reach:
+    """Return the departments of a token."""
+    return Reach(
+        departments=frozenset(fields.departments),
+        all_departments=fields.all_departments,
+        confidential=fields.confidential,
+    )
 
 
 def request_faults(
@@ -83,16 +98,27 @@ def request_faults(
     if request.tenant not in (tenants := [t.id for t in config.tenants]):
         faults.append(f"--tenant: there is no {request.tenant!r}; there is {', '.join(tenants)}")
         return faults
-    departments = [d.id for d in config.departments if d.tenant == request.tenant]
-    faults += [
-        f"--department: {request.tenant} has no {each!r}; it has {', '.join(departments)}"
-        for each in request.departments
-        if each not in departments
-    ]
+    faults += reach_faults(reach_of(request), request.tenant, config)
     if request.test and (real := sorted(REAL_ROLES & {*request.roles})):
         faults.append(f"--test: no role {', '.join(real)}: what it does is for every citizen")
     if request.expires_at and request.expires_at <= now:
         faults.append("--until: that is not in the future")
+    return faults
+
+
+def reach_faults(reach: Reach, tenant: str, config: Configuration) -> list[str]:
+    """Return the faults of the departments that a token shall have. Pure."""
+    departments = [d.id for d in config.departments if d.tenant == tenant]
+    listed = ", ".join(departments)
+    faults = [
+        f"--department: {tenant} has no {each!r}; it has {listed}"
+        for each in sorted(reach.departments)
+        if each not in departments
+    ]
+    if reach.is_unlimited:
+        faults.append(f"--department or --all-departments: one is needed; {tenant} has {listed}")
+    if reach.confidential and not reach.all_departments:
+        faults.append(CONFIDENTIAL_ALONE)
     return faults
 
 
@@ -106,7 +132,7 @@ def environment_names(environ: Mapping[str, str]) -> frozenset[str]:
     except settings.SettingsError:
         return frozenset()
     tokens = (*given.api_tokens, *given.test_tokens)
-    return frozenset(name.partition("@")[0] for name, _ in tokens)
+    return frozenset(parse_label(label).name for label, _ in tokens)
 
 
 def make_token(random: bytes) -> str:
@@ -143,6 +169,35 @@ async def revoke_token(connection: Connection, name: str) -> tuple[datetime, Ope
     return at, Operation(what="token revoke", tenant=row["tenant"], about=name)
 
 
+async def narrow_token(
+    connection: Connection, name: str, reach: Reach, config: Configuration
+) -> Operation | None:
+    """Give a token fewer departments; None if it had exactly these."""
+    row = await connection.fetchrow(_OF_NAME, name)
+    if row is None:
+        raise CommandRefused(f"there is no token {name!r}")
+    if row["revoked_at"]:
+        raise CommandRefused(f"{name} is revoked")
+    tenant, given = row["tenant"], msgspec.convert(dict(row), Reach, strict=False)
+    if faults := reach_faults(reach, tenant, config):
+        raise CommandMisused("\n".join(faults))
+    if is_wider(reach, given, config.ordinary_departments(tenant)):
+        raise CommandRefused(f"{name} has not all of that: make a new token for more")
+    if reach == given:
+        return None
+    data = {"before": _reach_data(given), "after": _reach_data(reach)}
+    await connection.execute(_NARROW, name, *data["after"].values())
+    return Operation(what="token narrow", tenant=tenant, about=name, data=data)
+
+
+def _reach_data(reach: Reach) -> dict[str, Any]:
+    return {
+        "departments": sorted(reach.departments),
+        "allDepartments": reach.all_departments,
+        "confidential": reach.confidential,
+    }
+
+
 def addition(request: TokenRequest) -> Operation:
     """Return the audit entry of a new token: its rights, and when it expires."""
     data = msgspec.to_builtins(_sort_lists(request))
@@ -163,19 +218,41 @@ where revoked_at is null and (expires_at is null or expires_at > now())
 """
 
 _ADD = """
-insert into access.token (hash, name, tenant, roles, departments, people, test, per_second, burst,
-    expires_at, note)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (name) do nothing returning name
+insert into access.token (hash, name, tenant, roles, departments, all_departments, confidential,
+    people, test, per_second, burst, expires_at, note)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+on conflict (name) do nothing returning name
 """
 
 _LIST = """
-select name, tenant, roles, departments, people, test, per_second, burst, created_at, expires_at,
-    revoked_at, note
+select name, tenant, roles, departments, all_departments, confidential, people, test, per_second,
+    burst, created_at, expires_at, revoked_at, note
 from access.token order by tenant, name
 """
 
-_OF_NAME = "select tenant, revoked_at from access.token where name = $1 for update"
+_OF_NAME = """
+select tenant, revoked_at, departments, all_departments as "allDepartments", confidential
+from access.token where name = $1 for update
+"""
+_NARROW = """
+update access.token set departments = $2, all_departments = $3, confidential = $4 where name = $1
+"""
 _REVOKE = "update access.token set revoked_at = now() where name = $1 returning revoked_at"
+
+
+def with_reach(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say for which departments a token is."""
+    for option in (
+        click.option(
+            "--confidential", is_flag=True, help="With --all-departments: confidential ones too."
+        ),
+        click.option(
+            "--all-departments", is_flag=True, help="All but confidential ones, future ones too."
+        ),
+        click.option("--department", "departments", multiple=True, help="Its id; may be repeated."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group("token")
@@ -190,7 +267,7 @@ def group() -> None:
 @click.argument("name")
 @click.option("--tenant", required=True, help="The municipality that it is for.")
 @click.option("--role", "roles", multiple=True, required=True, type=click.Choice(ROLES))
-@click.option("--department", "departments", multiple=True, help="Left out: all departments.")
+@with_reach
 @click.option("--people", is_flag=True, help="People use it, so a message must name its author.")
 @renamed_option(
     "--until", "expires_at", former="--expires", type=Time(), help="Left out: it does not expire."
@@ -223,10 +300,18 @@ def list_command(as_json: bool) -> None:
     print_result(tokens, map(_line, tokens), as_json=as_json, empty="there is no token")
 
 
+def describe_reach(reach: Reach) -> str:
+    """Return the departments of a token in words. Pure."""
+    if reach.is_unlimited:
+        return "all departments and the confidential ones, because it names none"
+    every = "all departments" + (" and the confidential ones" if reach.confidential else "")
+    return ", ".join(([every] if reach.all_departments else []) + sorted(reach.departments))
+
+
 def _line(token: TokenSummary) -> str:
     parts = [
         ", ".join(token.roles),
-        ", ".join(token.departments) or "all departments",
+        describe_reach(reach_of(token)),
         f"{token.per_second}/s, {token.burst} at once",
         "people" if token.people else "",
         "for tests" if token.test else "",
@@ -235,6 +320,43 @@ def _line(token: TokenSummary) -> str:
         token.note,
     ]
     return f"{token.name} of {token.tenant}: {'; '.join(filter(None, parts))}"
+
+
+@group.command("narrow")
+@click.argument("name")
+@with_reach
+@config_option
+@json_option
+def narrow_command(
+    name: str,
+    departments: Sequence[str],
+    path: Path | None,
+    *,
+    all_departments: bool,
+    confidential: bool,
+    as_json: bool,
+) -> None:
+    """Let the token NAME reach these departments only, within seconds.
+
+    It keeps its roles, and can never get more than it had.
+    """
+    reach = Reach(
+        departments=frozenset(departments),
+        all_departments=all_departments,
+        confidential=confidential,
+    )
+    if reach.is_unlimited:
+        fail("--department or --all-departments: one is needed", 2)
+    if confidential and not all_departments:
+        fail(CONFIDENTIAL_ALONE, 2)
+    config = load_config(path)
+
+    async def work(connection: Connection) -> tuple[None, Operation | None]:
+        return None, await narrow_token(connection, name, reach, config)
+
+    run_audited("token", work)
+    result = {"name": name} | _reach_data(reach)
+    print_result(result, [f"{name} reaches {describe_reach(reach)}"], as_json=as_json)
 
 
 @group.command("revoke")

@@ -84,13 +84,14 @@ async def _api(
     config = version.loaded.config
     media = MediaRoutes(uploads, ObjectStore(settings.object_store))
     async with (
-        run_token_store(pool, environment_tokens(settings, config)) as ring,
+        run_token_store(pool, environment_tokens(settings, config), config) as ring,
         background_task(media.sweep()) as sweep,
     ):
         api = MessageRoutes(intake, CommandStore(pool), uploads, config, ring)
 
         async def apply(new: LoadedConfig) -> None:
             api.reload(new.config)
+            ring.reload(new.config)
 
         async with background_task(watch_config(settings.config, version, load, apply)) as watch:
             yield [*api.routes(), *media.routes(ring)], [ring.task, sweep, watch]

@@ -53,7 +53,8 @@ class RecordReader:
 
 def _scope(rights: Rights) -> tuple[str, list[str] | None]:
     """Return the municipality and the departments; None for all departments."""
-    return rights.tenant, sorted(rights.departments) or None
+    departments = rights.departments
+    return rights.tenant, None if departments is None else sorted(departments)
 
 
 _SHOWN = "e.tenant = $2 and ($3::text[] is null or e.department = any($3))"

@@ -46,8 +46,7 @@ DIGITS = re.compile(r"[0-9]{1,19}")
 
 
 class RecordRoutes:
-    """Routes of conversations and messages. `lag` returns the age of the records being written;
-    `confidential` tells if a department of a municipality is confidential."""
+    """Routes of conversations and messages. `lag` returns the age of the records being written."""
 
     def __init__(
         self,
@@ -55,11 +54,9 @@ class RecordRoutes:
         views: AccessLog,
         keyring: TokenStore,
         lag: Callable[[], timedelta],
-        confidential: Callable[[str, str], bool] = lambda tenant, department: False,
     ) -> None:
         self._store, self._views = store, views
         self._keyring, self._lag = keyring, lag
-        self._confidential = confidential
 
     def routes(self) -> list[web.RouteDef]:
         table = {
@@ -88,7 +85,9 @@ class RecordRoutes:
         def may_know(former: str) -> bool:
             """Return whether the department that received a conversation may know the one that had
             it, as the event of a transfer does."""
-            return rights.handles(former) or not self._confidential(rights.tenant, former)
+            return rights.handles(former) or not self._keyring.is_confidential(
+                rights.tenant, former
+            )
 
         return json_response(presenter.conversation_json(id, rows, notes, may_know))
 

@@ -97,12 +97,14 @@ def _conditions(
         f"s.position < {arguments(scope.as_of)}",
     ]
     lists = (
-        ("department", sorted(rights.departments)),
         ("department", request.departments),
         ("type", request.types),
         ("direction", [request.direction] if request.direction else ()),
     )
-    if rights.departments or request.departments:
+    if rights.departments is not None:
+        # Also of no department, which finds nothing.
+        conditions.append(f"s.department = any({arguments(sorted(rights.departments))})")
+    if rights.departments is not None or request.departments:
         conditions.append(_department_condition(request, rights, scope.key, arguments))
     conditions += [
         f"s.{column} = any({arguments(list(values))})" for column, values in lists if values
@@ -143,7 +145,7 @@ def _department_condition(
 ) -> str:
     """Repeat the condition on departments as tokens, which the index contains."""
     departments = [
-        each for each in request.departments or rights.departments if rights.handles(each)
+        each for each in request.departments or rights.departments or () if rights.handles(each)
     ]
     tokens = [department_token(key, each) for each in sorted(departments)]
     return f"s.words && {arguments(tokens)}::bigint[]"

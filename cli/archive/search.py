@@ -26,7 +26,7 @@ from cli.support.output import CommandRefused, fail, format_table, print_result
 from cli.support.person_options import parse_phones, phone_file
 from services.api.json_body import parse_body
 from services.calendar.opening_hours import AMSTERDAM
-from services.http.rights import Rights
+from services.http.rights import Rights, Role
 from services.postgres.database import Connection
 
 TEXT_CHARACTERS = 60
@@ -119,7 +119,8 @@ class AuditedSearch(msgspec.Struct, frozen=True):
         """Return the result and the audit entry."""
         try:
             tenant = await require_tenant(connection, self.tenant)
-            rights = Rights(name="cli", tenant=tenant, roles=frozenset(["read"]))
+            roles: frozenset[Role] = frozenset(["read"])
+            rights = Rights(name="cli", tenant=tenant, roles=roles, departments=None)
             key = await keys.hash_key(tenant)
             hits = await SearchTransaction(connection, key, BOUNDS).find_hits(self.request, rights)
         except CursorFromOtherSearch as error:

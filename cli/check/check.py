@@ -18,6 +18,7 @@ from cli.support.configuration import configured_path, without_collection
 from cli.support.language import lang_option
 from cli.support.options import config_option, json_option
 from cli.support.output import count, print_result
+from cli.support.unlimited_tokens import label_warnings
 from deliverer.meta.accounts import sending_accounts
 from gateway.webhook.endpoints import build_endpoints
 from router.ruleset import validation
@@ -71,6 +72,7 @@ def check(
         result.faults += faults
         result.warnings += warnings
         result.faults += sorted(_setting_faults(environ))
+        result.warnings += label_warnings(environ)
     if loaded and not result.faults:
         result.checked += describe_coverage(path, loaded, environ, lang, settings_too=settings_too)
     return result
@@ -181,8 +183,9 @@ def command(path: Path | None, is_live: bool, lang: str, as_json: bool) -> None:
     Without --config, check the file that POSTKAMER_CONFIG names, and the secrets and addresses of
     the environment. With it, check that file and the files that it includes, and nothing else.
     With --live, connect to POSTKAMER_AMQP_URL, POSTKAMER_DATABASE_URL and each Open Klant, judge
-    their versions, compare the departments with the Objecten API, and ask Meta for the state of
-    each number, its token, its webhook and its payment.
+    their versions, name the tokens that reach more than was chosen, compare the departments with
+    the Objecten API, and ask Meta for the state of each number, its token, its webhook and its
+    payment.
     """
     file = configured_path(path)
     with without_collection():

@@ -6,10 +6,19 @@ from collections.abc import Mapping
 import msgspec
 
 from cli.check.server_versions import describe_broker_fault, describe_database_fault
+from cli.support.unlimited_tokens import UNLIMITED, stored_warnings
 from services.amqp.broker_version import read_broker_version
 from services.amqp.connection import BROKER_ERRORS
 from services.config import settings
-from services.postgres.database import DATABASE_ERRORS, read_database_version
+from services.postgres.database import (
+    DATABASE_ERRORS,
+    Query,
+    read_database_version,
+    reading_connection,
+    run_queries,
+)
+
+TOKEN_SECONDS = 5.0
 
 
 class ServerCheck(msgspec.Struct):
@@ -49,6 +58,7 @@ async def _check_database(environ: Mapping[str, str], result: ServerCheck) -> No
     try:
         url = settings.load(settings.DatabaseSettings, environ).database_url.get_secret_value()
         version = await read_database_version(url)
+        names = await _read_unlimited_tokens(url)
     except settings.SettingsError as error:
         result.faults += error.faults
         return
@@ -59,3 +69,12 @@ async def _check_database(environ: Mapping[str, str], result: ServerCheck) -> No
     result.checked.append(f"PostgreSQL {version}")
     if fault := describe_database_fault(version):
         result.faults.append(fault)
+    result.warnings += stored_warnings(names)
+
+
+async def _read_unlimited_tokens(url: str) -> list[str]:
+    """Return the names of tokens without departments; none before the database is migrated."""
+    async with reading_connection(url, "postkamer-check", TOKEN_SECONDS) as connection:
+        async for _, rows in run_queries(connection, {"tokens": Query(UNLIMITED)}):
+            return [str(row["name"]) for row in rows] if isinstance(rows, list) else []
+    return []

@@ -52,6 +52,7 @@ def build_snapshot(answers: Answers, at: datetime) -> Snapshot:
         archive=_archive(answers),
         disk=tuple(_disk(answers)),
         balance=tuple(_balance(answers)),
+        unlimited_tokens=tuple(row["name"] for row in answers.rows.get("unlimited_tokens", [])),
         faults=tuple(answers.faults),
         not_asked=tuple(answers.not_asked),
     )

@@ -13,11 +13,12 @@ import msgspec
 
 from cli.status.assembly import build_snapshot
 from cli.status.collect import collect_answers
-from cli.status.problems import list_problems
+from cli.status.problems import list_problems, unlimited_problem
 from cli.status.screen import Style, fit_height, format_screen, no_paint
 from cli.status.snapshot import Problem, Snapshot
 from cli.support.options import json_option
 from cli.support.output import CommandMisused, fail
+from cli.support.unlimited_tokens import narrowing_change, unlimited_labels
 from services import clock
 from services.config import settings
 from services.config.settings import StatusSettings
@@ -66,6 +67,8 @@ def take_snapshot(options: StatusSettings) -> Snapshot:
     problems = list_problems(snapshot)
     if "POSTKAMER_OPS_URLS" not in os.environ and not any(s.live for s in snapshot.services):
         problems += (Problem("services", "None of the services answers.", BESIDE_RUN),)
+    if labels := unlimited_labels(os.environ):
+        problems += (unlimited_problem(labels, narrowing_change(labels[0])),)
     return msgspec.structs.replace(snapshot, problems=problems)
 
 

@@ -4,11 +4,12 @@ A problem is what a person should look at. A short pause, an answer that waits f
 number that the contact centre closed are none.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from cli.status.snapshot import Destination, Number, Problem, Queue, Snapshot
 from cli.status.words import count_of, format_bytes, format_span
+from cli.support.unlimited_tokens import narrowing_command
 from deliverer.meta.health.finding import MUST_BE_SHOWN
 
 SHORT_PAUSE = timedelta(minutes=1)
@@ -233,6 +234,18 @@ def _balance(snapshot: Snapshot) -> Iterator[Problem]:
         yield Problem(f"balance {WHOLE}", text, "read the log of the archiver")
 
 
+def _tokens(snapshot: Snapshot) -> Iterator[Problem]:
+    if names := snapshot.unlimited_tokens:
+        yield unlimited_problem(names, narrowing_command(names[0]))
+
+
+def unlimited_problem(names: Sequence[str], command: str) -> Problem:
+    """Return the warning about tokens that name no department."""
+    listed = ", ".join(names)
+    text = f"These tokens name no department and read all, confidential ones too: {listed}."
+    return Problem("tokens", text, command, "warning")
+
+
 PROBLEMS: tuple[Callable[[Snapshot], Iterator[Problem]], ...] = (
     _sources,
     _services,
@@ -244,5 +257,6 @@ PROBLEMS: tuple[Callable[[Snapshot], Iterator[Problem]], ...] = (
     _disk,
     _balance,
     _rules,
+    _tokens,
 )
 """In the order of the screen; what stops most comes first."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from archiver.balance.store import GAP_SECONDS
 from cli.status.answers import Scope
 from cli.status.snapshot import CAP
+from cli.support.unlimited_tokens import UNLIMITED
 from services.postgres.database import Query
 
 _COUNT = f"(select count(*) from (select from {{}} limit {CAP + 1}) counted)"
@@ -158,6 +159,7 @@ def list_queries(scope: Scope) -> Mapping[str, Query]:
         "timers": Query(TIMERS),
         "files": Query(FILES),
         "quarantine": Query(QUARANTINE),
+        "unlimited_tokens": Query(UNLIMITED),
         "archive": Query(ARCHIVE),
         "sessions": Query(SESSIONS),
         "database": Query(DATABASE),

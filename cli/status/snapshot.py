@@ -174,6 +174,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     archive: Archive = Archive()
     disk: tuple[Volume, ...] = ()
     balance: tuple[Balance, ...] = ()
+    unlimited_tokens: tuple[str, ...] = ()
+    """Names of tokens that name no department, and so read all, confidential ones too."""
     faults: tuple[str, ...] = ()
     """Sources that did not answer, a sentence for each."""
     not_asked: tuple[str, ...] = ()

@@ -150,7 +150,7 @@ def _department_faults(
         number
         and department is None
         and not rights.handles(number.fallback)
-        and len(rights.departments) > 1
+        and len(rights.departments or ()) > 1
     ):
         yield FieldError("/department", "must be given: this token has more than one")
 
@@ -250,7 +250,14 @@ def _command(
         action=action,
         author=contract.Author(kind=author.kind, id=author.id) if author else None,
         tenant=context.rights.tenant,
-        departments=sorted(context.rights.departments),
+        departments=_sent_departments(context.rights),
         traceparent=context.traceparent,
         test=context.rights.test,
     )
+
+
+def _sent_departments(rights: Rights) -> list[str]:
+    """Return the departments of a token as the router reads them: an empty list means all."""
+    if rights.departments is None:
+        return []
+    return sorted(rights.departments) or [""]  # no department has this name

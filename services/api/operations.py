@@ -130,7 +130,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
 BEARER = {
     "type": "http",
     "scheme": "bearer",
-    "description": "A token of one municipality, with roles and perhaps departments. The operator"
+    "description": "A token of one municipality, with roles and departments. The operator"
     " gives it out with `postkamer token add`.",
 }
 HEADERS: dict[str, Json] = {

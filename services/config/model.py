@@ -121,6 +121,19 @@ class Configuration(ConfigModel):
     def destination(self, destination: str) -> AnyDestination | None:
         return self._destinations.get(destination)
 
+    @cached_property
+    def _ordinary_departments(self) -> dict[str, frozenset[str]]:
+        return {
+            tenant.id: frozenset(
+                d.id for d in self.departments if d.tenant == tenant.id and not d.confidential
+            )
+            for tenant in self.tenants
+        }
+
+    def ordinary_departments(self, tenant: str) -> frozenset[str]:
+        """Return the departments of a municipality that are not confidential."""
+        return self._ordinary_departments.get(tenant, frozenset())
+
     def confidential(self, tenant: str, departments: Iterable[str]) -> bool:
         """Return True if one of these departments is confidential."""
         known = (self.department(tenant, department) for department in departments)

@@ -17,12 +17,13 @@ REQUESTS_PER_SECOND, BURST = 50, 100
 
 
 class Rights(msgspec.Struct, frozen=True, kw_only=True):
-    """Rights of one token. Empty `departments` means all departments of the municipality."""
+    """Rights of one token; `services.http.grants` makes them of what was given to it."""
 
     name: str
     tenant: str
     roles: frozenset[Role]
-    departments: frozenset[str] = frozenset()
+    departments: frozenset[str] | None = frozenset()
+    """Departments that it may act for; None for all of the municipality, confidential ones too."""
     people: bool = False
     """True if people send with this token, so that a message must name its author."""
     test: bool = False
@@ -36,4 +37,4 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
 
     def handles(self, department: str) -> bool:
         """Return True if the token may act for this department."""
-        return not self.departments or department in self.departments
+        return self.departments is None or department in self.departments

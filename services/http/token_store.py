@@ -7,7 +7,7 @@ read. While the table cannot be read, all of its tokens are refused after TRUST_
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, cast
@@ -17,6 +17,7 @@ import structlog
 
 from services.config.model import Configuration
 from services.config.settings import SettingsError, TokenSettings
+from services.http.grants import Grant, Label, Reach, parse_label, rights_of
 from services.http.rate_limit import SECOND, RateLimitState, limit
 from services.http.rights import ROLES, Rights, Role
 from services.postgres.database import ANSWER_SECONDS, Pool
@@ -48,10 +49,10 @@ class TokensUnavailable(Exception):
 
 
 class TokenHash(msgspec.Struct, frozen=True):
-    """The hash of a token, with its rights."""
+    """The hash of a token, with what was given to it."""
 
     hash: bytes
-    rights: Rights
+    grant: Grant
     expires_at: datetime | None = None
 
 
@@ -61,52 +62,79 @@ def digest(token: str) -> bytes:
 
 
 def environment_tokens(settings: TokenSettings, config: Configuration) -> list[TokenHash]:
-    """Return the tokens of POSTKAMER_API_TOKENS and POSTKAMER_TEST_TOKENS, each named `name` or
-    `name@municipality`.
+    """Return the tokens of POSTKAMER_API_TOKENS and POSTKAMER_TEST_TOKENS. Each label is as
+    `parse_label` reads it.
 
-    Raises SettingsError for a token without exactly one municipality, and for a name in two.
+    Raises SettingsError for a token without exactly one municipality, for a name in two, and for
+    departments that do not exist.
     """
     tenants = [tenant.id for tenant in config.tenants]
     keys: list[TokenHash] = []
     faults: list[str] = []
     given = [(*each, False) for each in settings.api_tokens]
     given += [(*each, True) for each in settings.test_tokens]
-    for label, token, is_test in given:
-        name, at, tenant = label.partition("@")
-        tenant = tenant if at or len(tenants) > 1 else tenants[0]
-        namesakes = [key.rights for key in keys if key.rights.name == name]
-        is_ambiguous = any(each.tenant != tenant for each in namesakes)
+    for text, token, is_test in given:
+        label = parse_label(text)
+        if not label.tenant and "@" not in text and len(tenants) == 1:
+            label = msgspec.structs.replace(label, tenant=tenants[0])
+        namesakes = [key.grant for key in keys if key.grant.name == label.name]
         if is_test and any(not each.test for each in namesakes):
-            faults.append(f"{TEST_TOKENS}: {name} is no test token in {API_TOKENS}")
-        if fault := _fault(name, tenant, tenants, is_ambiguous=is_ambiguous):
-            faults.append(f"{TEST_TOKENS if is_test else API_TOKENS}: {fault}")
-        roles = ENVIRONMENT_ROLES - REAL_ROLES if is_test else ENVIRONMENT_ROLES
-        rights = Rights(name=name, tenant=tenant, roles=roles, test=is_test)
-        keys.append(TokenHash(digest(token.get_secret_value()), rights))
+            faults.append(f"{TEST_TOKENS}: {label.name} is no test token in {API_TOKENS}")
+        is_ambiguous = any(each.tenant != label.tenant for each in namesakes)
+        setting = TEST_TOKENS if is_test else API_TOKENS
+        faults += [
+            f"{setting}: {each}" for each in _faults(label, config, is_ambiguous=is_ambiguous)
+        ]
+        keys.append(TokenHash(digest(token.get_secret_value()), _grant(label, is_test=is_test)))
     if faults:
         raise SettingsError(faults)
     return keys
 
 
-def _fault(name: str, tenant: str, tenants: Sequence[str], *, is_ambiguous: bool) -> str:
+def _grant(label: Label, *, is_test: bool) -> Grant:
+    roles = ENVIRONMENT_ROLES - REAL_ROLES if is_test else ENVIRONMENT_ROLES
+    return Grant(name=label.name, tenant=label.tenant, roles=roles, reach=label.reach, test=is_test)
+
+
+def _faults(label: Label, config: Configuration, *, is_ambiguous: bool) -> Iterator[str]:
+    name, tenant = label.name, label.tenant
     if not name:
-        return "a token has no name"
-    if not tenant:
-        return f"{name} needs its municipality, as in {name}@{tenants[0]}:token"
-    if tenant not in tenants:
-        return f"{name}: there is no municipality {tenant!r}"
-    return f"{name} stands for two municipalities" if is_ambiguous else ""
+        yield "a token has no name"
+    elif not tenant:
+        yield f"{name} needs its municipality, as in {name}@{config.tenants[0].id}:token"
+    elif config.tenant(tenant) is None:
+        yield f"{name}: there is no municipality {tenant!r}"
+    else:
+        if is_ambiguous:
+            yield f"{name} stands for two municipalities"
+        for department in sorted(label.reach.departments):
+            if config.department(tenant, department) is None:
+                yield f"{name}: {tenant} has no department {department!r}"
 
 
 class TokenStore:
     task: "asyncio.Task[Any]"
 
-    def __init__(self, pool: Pool, environment: Iterable[TokenHash]) -> None:
-        self._pool = pool
+    def __init__(
+        self,
+        pool: Pool,
+        environment: Iterable[TokenHash],
+        config: Configuration | None = None,
+    ) -> None:
+        """Without a configuration, a token for all departments has those that it names."""
+        self._pool, self._config = pool, config
         self._environment = {key.hash: key for key in environment}
         self._table: Mapping[bytes, TokenHash] = {}
         self._read_at: float | None = None
         self._refused_until: dict[str, float] = {}
+
+    def reload(self, config: Configuration) -> None:
+        """Use the departments of this configuration from the next request on."""
+        self._config = config
+
+    def is_confidential(self, tenant: str, department: str) -> bool:
+        """Return True if the configuration calls this department confidential now."""
+        return self._config is not None and self._config.confidential(tenant, [department])
 
     def find(self, token: str, now: datetime) -> Rights | None:
         """Return the rights of `token`; None if it is unknown, revoked or expired.
@@ -122,7 +150,10 @@ class TokenStore:
             key = self._table.get(hash)
         if key is None or not hmac.compare_digest(key.hash, hash):
             return None
-        return key.rights if key.expires_at is None or now < key.expires_at else None
+        if key.expires_at is not None and now >= key.expires_at:
+            return None
+        tenant, config = key.grant.tenant, self._config
+        return rights_of(key.grant, config.ordinary_departments(tenant) if config else frozenset())
 
     def _is_fresh(self) -> bool:
         now = asyncio.get_running_loop().time()
@@ -134,7 +165,7 @@ class TokenStore:
         rows = await with_timeout(ANSWER_SECONDS, self._pool.fetch(_TOKENS, MAX_TOKENS + 1))
         if len(rows) > MAX_TOKENS:
             log.error("tokens.too_many", count=MAX_TOKENS, reason="the newest are refused")
-        names = {key.rights.name for key in self._environment.values()}
+        names = {key.grant.name for key in self._environment.values()}
         keys = [_key(dict(row)) for row in rows[:MAX_TOKENS] if row["name"] not in names]
         if len(keys) < min(len(rows), MAX_TOKENS):
             log.error("tokens.taken", reason="a name of the environment stands in the table too")
@@ -179,31 +210,39 @@ class TokenStore:
 def _key(row: Mapping[str, Any]) -> TokenHash:
     """Make a token of a row. A role that only a newer version knows gives no rights here."""
     roles = cast(frozenset[Role], frozenset(row["roles"]) & frozenset(ROLES))
-    rights = Rights(
+    reach = Reach(
+        departments=frozenset(row["departments"]),
+        all_departments=row["all_departments"],
+        confidential=row["confidential"],
+    )
+    grant = Grant(
         name=row["name"],
         tenant=row["tenant"],
         roles=roles,
-        departments=frozenset(row["departments"]),
+        reach=reach,
         people=row["people"],
         test=row["test"],
         per_second=row["per_second"],
         burst=row["burst"],
     )
-    return TokenHash(row["hash"], rights, row["expires_at"])
+    return TokenHash(row["hash"], grant, row["expires_at"])
 
 
 @asynccontextmanager
 async def run_token_store(
-    pool: Pool, environment: Iterable[TokenHash]
+    pool: Pool,
+    environment: Iterable[TokenHash],
+    config: Configuration | None = None,
 ) -> AsyncIterator[TokenStore]:
     """Run a token store that refreshes in the background; the owner watches its `task`."""
-    store = TokenStore(pool, environment)
+    store = TokenStore(pool, environment, config)
     async with background_task(store.refresh_forever()) as store.task:
         yield store
 
 
 _TOKENS = """
-select name, hash, tenant, roles, departments, people, test, per_second, burst, expires_at
+select name, hash, tenant, roles, departments, all_departments, confidential, people, test,
+    per_second, burst, expires_at
 from access.token where revoked_at is null and (expires_at is null or expires_at > now())
 order by created_at, name limit $1
 """

@@ -46,7 +46,7 @@ name = "Balie"
 destination = "crm"
 """
 """A second municipality, whose number is in the other partition than the example's."""
-TOKENS = "sandbox@almelo:sandbox-api-token,neighbour@hengelo:neighbour-api-token"
+TOKENS = "sandbox@almelo/**:sandbox-api-token,neighbour@hengelo/**:neighbour-api-token"
 READY_SECONDS = 60.0
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import aiohttp
 
 from cli.tokens import TokenRequest, add_token
+from services.http.grants import Grant, Reach, rights_of
 from services.http.rights import Rights
 from services.http.token_store import TokenHash, digest
 from services.postgres.database import connection_pool
@@ -15,8 +16,11 @@ GENEROUS = {"per_second": 1000, "burst": 10_000}
 
 
 async def made(url: str, name: str, tenant: str, **wanted: Any) -> str:
-    """A token in the database of which `url` is the owner's; roles send and read by default."""
-    wanted = {"roles": ("send", "read")} | GENEROUS | wanted
+    """A token in the database of which `url` is the owner's; by default with the roles send and
+    read, for all departments."""
+    every = not wanted.get("departments")
+    given = {"roles": ("send", "read"), "all_departments": every, "confidential": every}
+    wanted = given | GENEROUS | wanted
     async with connection_pool(url, "test-tokens", 1) as pool:
         return await add_token(pool, TokenRequest(name=name, tenant=tenant, **wanted))
 
@@ -35,7 +39,15 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def key(token: str, **rights: Any) -> TokenHash:
-    """A token as an environment gives it to a keyring, without any table."""
-    given = {"name": "crm", "tenant": "almelo", "roles": frozenset(("send", "read"))} | rights
-    return TokenHash(digest(token), Rights(**given))
+def key(token: str, departments: frozenset[str] | None = None, **given: Any) -> TokenHash:
+    """A token as an environment gives it to a keyring, without any table; for all departments by
+    default."""
+    given = {"name": "crm", "tenant": "almelo", "roles": frozenset(("send", "read"))} | given
+    every = departments is None
+    reach = Reach(departments=departments or frozenset(), all_departments=every, confidential=every)
+    return TokenHash(digest(token), Grant(reach=reach, **given))
+
+
+def rights(**given: Any) -> Rights:
+    """The rights of such a token."""
+    return rights_of(key("t", **given).grant, frozenset())

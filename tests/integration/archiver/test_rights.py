@@ -20,6 +20,7 @@ from services.postgres.database import Pool
 from tests.support.archiver.api import ArchiveApi, archive_api
 from tests.support.archiver.records import id_of, message, note, record
 from tests.support.decrypted_record import writer_of
+from tests.support.integration.statements import statements_of
 
 NOW = clock.now()
 NUMBERS = {"almelo": "106540352242922", "hengelo": "206540352242923", "borne": "1"}
@@ -96,7 +97,7 @@ CONVERSATIONS = {
 }
 MOVED = PARTS[0].conversation
 ALL_RIGHTS = [
-    {"tenant": tenant, "departments": frozenset(some)}
+    {"tenant": tenant, "departments": frozenset(some) or None}
     for tenant in NUMBERS
     for count in range(len(DEPARTMENTS) + 1)
     for some in itertools.combinations(DEPARTMENTS, count)
@@ -169,6 +170,26 @@ async def test_token_reads_everything_of_its_departments_and_nothing_else(pool: 
                 department = part.department if part.is_for(rights) else None
                 for id in part.messages:
                     await _check_message(api, id, department)
+
+
+async def test_hidden_part_costs_what_an_absent_one_costs(pool: Pool) -> None:
+    [jeugd] = CONVERSATIONS[id_of("stayed", NUMBERS["almelo"])]
+    message = jeugd.messages[0]
+    absent = id_of("nothing"), uuid7(created_at(message), bytes(10))
+    costs = []
+    async with (
+        archive_api(pool, departments=frozenset(["afval"])) as api,
+        statements_of(pool) as statements,
+    ):
+        hidden = jeugd.conversation, message
+        for conversation, id in (hidden, hidden, absent):  # the first round asks for types too
+            statements.clear()
+            for path in (f"conversations/{conversation}", f"messages/{id}"):
+                assert (await api.get(path))[0] in (404, 503)
+            assert (await api.get(f"conversations/{conversation}/messages"))[0] == 404
+            assert (await api.search(conversation=conversation))["total"] == 0
+            costs.append([*statements])
+    assert costs[1] == costs[2] and any("archiver.entry" in each for each in costs[1])
 
 
 async def test_conversation_shows_its_newest_notes_oldest_first(pool: Pool) -> None:

@@ -33,7 +33,7 @@ RECORDS = [
 """Each conversation is of both municipalities and all departments, so that only rights tell them
 apart."""
 ALL_RIGHTS = [
-    Rights(name="t", tenant=tenant, roles=frozenset(["read"]), departments=frozenset(some))
+    Rights(name="t", tenant=tenant, roles=frozenset(["read"]), departments=frozenset(some) or None)
     for tenant in (*TENANTS, "borne")
     for count in range(len(DEPARTMENTS) + 1)
     for some in itertools.combinations(DEPARTMENTS, count)

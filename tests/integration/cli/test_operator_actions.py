@@ -30,7 +30,10 @@ from tests.support.observer import until
 SECONDS = 20.0
 KNOWN = ("almelo",)
 """Municipalities in the configuration of the archiver."""
-TOKEN = ("token", "add", "desk", "--tenant", "almelo", "--role", ROLES[0])
+TOKEN = (
+    *("token", "add", "desk", "--tenant", "almelo", "--role", ROLES[0]),
+    *("--department", "burgerzaken"),
+)
 
 
 def run(url: str, *arguments: str, by: str = "sanne") -> Result:
@@ -49,13 +52,18 @@ def operations(url: str) -> list[tuple[str, str, str, dict[str, Any]]]:
 
 
 def test_token_is_on_record_with_its_rights_and_without_itself(table: str) -> None:
-    made = run(table, *TOKEN, "--department", "burgerzaken", "--until", "2099-01-01T00:00:00Z")
+    made = run(table, *TOKEN, "--until", "2099-01-01T00:00:00Z")
     for _ in range(2):  # the second time nothing changes
         assert run(table, "token", "revoke", "desk").exit_code == 0
         assert run(table, *TOKEN).exit_code == 1
     rights = {"roles": ["send"], "departments": ["burgerzaken"], "people": False, "perSecond": 50}
-    rights["test"] = False
-    rights |= {"burst": 100, "expiresAt": "2099-01-01T00:00:00Z"}
+    rights |= {
+        "allDepartments": False,
+        "confidential": False,
+        "test": False,
+        "burst": 100,
+        "expiresAt": "2099-01-01T00:00:00Z",
+    }
     assert operations(table) == [
         ("token add", "desk", "almelo", rights),
         ("token revoke", "desk", "almelo", {}),

@@ -1,12 +1,18 @@
 """`postkamer token` on a real PostgreSQL."""
 
 import json
+import shlex
 
 import pytest
 
-from tests.support.integration.parked_deliveries import Command, commands
+from cli.support.unlimited_tokens import READS_ALL, narrowing_command
+from tests.support.installation import EXAMPLE
+from tests.support.integration.parked_deliveries import Command, commands, on
 
-ADD = ("token", "add", "desk", "--tenant", "almelo", "--role", "send", "--role", "read")
+ADD = (
+    *("token", "add", "desk", "--tenant", "almelo", "--role", "send", "--role", "read"),
+    *("--department", "burgerzaken"),
+)
 
 
 @pytest.fixture
@@ -15,7 +21,7 @@ def run(fresh: str) -> Command:
 
 
 def test_token_is_shown_once_and_its_hash_never(run: Command) -> None:
-    more = ("--department", "burgerzaken", "--people", "--until", "2099-01-01T00:00:00+01:00")
+    more = ("--people", "--until", "2099-01-01T00:00:00+01:00")
     done = run(*ADD, *more, "--per-second", "5", "--burst", "7", "--json")
     assert done.exit_code == 0, done.output
     token = json.loads(done.stdout)["token"]
@@ -28,6 +34,8 @@ def test_token_is_shown_once_and_its_hash_never(run: Command) -> None:
         "tenant": "almelo",
         "roles": ["read", "send"],
         "departments": ["burgerzaken"],
+        "allDepartments": False,
+        "confidential": False,
         "people": True,
         "test": False,
         "perSecond": 5,
@@ -57,3 +65,42 @@ def test_second_revocation_shows_the_time_of_the_first(run: Command) -> None:
     assert "revoked" in run("token", "list").stdout
     unknown = run("token", "revoke", "nobody")
     assert (unknown.exit_code, unknown.stderr) == (1, "there is no token 'nobody'\n")
+
+
+OLD_KIND = """
+insert into access.token (name, hash, tenant, roles, departments, people, per_second, burst)
+values ('old', sha256('old'), 'almelo', '{read}', '{}', false, 1, 1)
+"""
+
+
+def test_token_without_departments_is_named_until_it_is_narrowed(run: Command, fresh: str) -> None:
+    on(fresh, lambda pool: pool.execute(OLD_KIND))
+    assert "the confidential ones, because it names none" in run("token", "list").stdout
+    check = ("check", "--live", "--config", str(EXAMPLE), "--lang", "en")
+    warning = f"token old: {READS_ALL}; {narrowing_command('old')}"
+    assert warning in run(*check).stdout
+    [problem] = [
+        each
+        for each in json.loads(run("status", "--json").stdout)["problems"]
+        if each["about"] == "tokens"
+    ]
+    assert problem["text"].endswith(": old.") and problem["level"] == "warning"
+    narrow = shlex.split(problem["next"])[1:]
+    assert run(*narrow).stdout == "old reaches all departments\n"
+    assert run(*narrow).exit_code == 0
+    assert "token old" not in run(*check).stdout
+    assert '"about":"tokens"' not in run("status", "--json").stdout
+    on_record = on(fresh, lambda pool: pool.fetch("select what, about from access.operation"))
+    assert [tuple(row) for row in on_record] == [("token narrow", "old")]
+
+
+def test_token_is_never_widened(run: Command) -> None:
+    assert run(*ADD).exit_code == 0
+    for wider in (("--all-departments",), ("--department", "belastingen")):
+        refused = run("token", "narrow", "desk", *wider)
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert refused.stderr == "desk has not all of that: make a new token for more\n"
+    assert run("token", "narrow", "nobody", "--all-departments").exit_code == 1
+    assert run("token", "narrow", "desk", "--department", "x").exit_code == 2
+    assert run("token", "revoke", "desk").exit_code == 0
+    assert run("token", "narrow", "desk", "--department", "burgerzaken").exit_code == 1

@@ -23,6 +23,7 @@ from services.http.token_store import REFRESH_SECONDS, TokenStore, run_token_sto
 from services.postgres.database import Pool, connection_pool
 from tests.support.observer import until
 from tests.support.tokens import bearer, key
+from tests.support.tokens import rights as rights_given
 
 SEVERAL = 40
 """Requests at once: more than the pools have connections."""
@@ -140,7 +141,7 @@ async def test_retry_after_of_a_refusal_is_long_enough(pool: Pool) -> None:
 
 
 async def test_database_counts_as_the_arithmetic_does(pool: Pool) -> None:
-    rights = key("t", burst=5, per_second=100).rights
+    rights = rights_given(burst=5, per_second=100)
     arrival = 0
     for _ in range(30):
         state = await TokenStore(pool, ()).consume_rate(rights)
@@ -154,7 +155,7 @@ async def test_database_counts_as_the_arithmetic_does(pool: Pool) -> None:
 
 
 async def test_clock_set_back_does_not_shut_a_token_out(pool: Pool) -> None:
-    rights = key("t", burst=1, per_second=1).rights
+    rights = rights_given(burst=1, per_second=1)
     await TokenStore(pool, ()).consume_rate(rights)
     assert not (await TokenStore(pool, ()).consume_rate(rights)).granted
     await pool.execute("update access.budget set arrival = arrival + 3600000000")
@@ -162,7 +163,7 @@ async def test_clock_set_back_does_not_shut_a_token_out(pool: Pool) -> None:
 
 
 async def test_requests_after_a_refusal_cost_the_database_nothing(pool: Pool) -> None:
-    store, rights = TokenStore(pool, ()), key("t", burst=1, per_second=1).rights
+    store, rights = TokenStore(pool, ()), rights_given(burst=1, per_second=1)
     await store.consume_rate(rights)
     await store.consume_rate(rights)
     before = await pool.fetchval("select asked from access.budget")
@@ -173,7 +174,7 @@ async def test_requests_after_a_refusal_cost_the_database_nothing(pool: Pool) ->
 
 
 async def test_counting_requests_writes_no_logged_row(pool: Pool) -> None:
-    store, rights = TokenStore(pool, ()), key("t").rights
+    store, rights = TokenStore(pool, ()), rights_given()
     await store.consume_rate(rights)
     before = await pool.fetchval("select pg_current_wal_insert_lsn()")
     for _ in range(20):
@@ -214,4 +215,4 @@ async def test_gateway_and_archiver_read_tokens_and_write_budgets_and_no_more(
         if forbidden is FORBIDDEN:
             store = TokenStore(pool, ())
             await store.refresh()
-            assert (await store.consume_rate(key("t", name=role).rights)).granted
+            assert (await store.consume_rate(rights_given(name=role))).granted

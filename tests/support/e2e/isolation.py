@@ -7,10 +7,13 @@ import msgspec
 
 from services import clock
 from services.http.rights import Rights
+from tests.support.access_matrix import Subject
 from tests.support.access_town import NUMBERS, Part, Parts, ids_in
 from tests.support.api_operations import Operation
 from tests.support.installation import Installation
 
+NO_NUMBER = "306540352242924"
+"""Number that is none of ours."""
 PDF = b"%PDF-1.7\n%%EOF\n"
 NOWHERE = Part(
     tenant="almelo",
@@ -30,7 +33,7 @@ def url_of(operation: Operation, part: Part, town: Installation) -> str:
         "conversations": part.conversation,
         "messages": part.messages[-1],
         "media": part.messages[-1],
-        "numbers": NUMBERS[part.tenant],
+        "numbers": NUMBERS.get(part.tenant, NO_NUMBER),
     }
     for n, step in enumerate(steps):
         if step.startswith("{"):
@@ -44,7 +47,7 @@ def filled(example: Any, part: Part, upload: str, key: str = "") -> Any:
         "conversationId": part.conversation,
         "messageId": part.messages[-1],
         "replyTo": part.messages[-1],
-        "number": NUMBERS[part.tenant],
+        "number": NUMBERS.get(part.tenant, NO_NUMBER),
         "to": part.to,
         "from": part.department,
         "with": NOWHERE.conversation,
@@ -65,6 +68,10 @@ class World(msgspec.Struct, frozen=True):
     parts: list[Part]
     upload: str
     """Upload by the token that may do all in almelo."""
+    subjects: dict[Subject, Part]
+    """Conversations for the access matrix, which nothing else touches."""
+    kinds: dict[str, str]
+    """Tokens of the access matrix."""
 
     def parts_of(self, part: Part) -> list[Part]:
         """All of its conversation, in their order."""

@@ -63,7 +63,7 @@ def rights(*departments: str, people: bool = False) -> Rights:
         name="crm",
         tenant="almelo",
         roles=frozenset(["send"]),
-        departments=frozenset(departments),
+        departments=frozenset(departments) or None,
         people=people,
     )
 

@@ -78,7 +78,7 @@ async def desk_of(
     everything."""
     taken = intake or Taken()
     rights: dict[str, Any] = {
-        "departments": frozenset(departments),
+        "departments": frozenset(departments) or None,
         "roles": frozenset(COMMAND_ROLES),
     }
     rights |= GENEROUS | given

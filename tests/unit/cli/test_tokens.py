@@ -18,7 +18,7 @@ from tests.support.installation import EXAMPLE
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
 TOWN = loader.load(EXAMPLE).config
 GOOD = TokenRequest(name="desk", tenant="almelo", roles=["read"], departments=["burgerzaken"])
-ADD = ("add", "desk", "--tenant", "almelo", "--role", "read")
+ADD = ("add", "desk", "--tenant", "almelo", "--role", "read", "--department", "burgerzaken")
 
 
 def token(*arguments: str, path: Path | None = EXAMPLE, **env: str) -> Result:
@@ -30,7 +30,11 @@ def token(*arguments: str, path: Path | None = EXAMPLE, **env: str) -> Result:
     ("change", "fault"),
     [
         ({}, None),
-        ({"departments": (), "expires_at": NOW + timedelta(1)}, None),
+        ({"expires_at": NOW + timedelta(1)}, None),
+        ({"departments": (), "all_departments": True}, None),
+        ({"all_departments": True, "confidential": True}, None),
+        ({"departments": ()}, "--department or --all-departments: one is needed; almelo has "),
+        ({"confidential": True}, "--confidential: goes with --all-departments"),
         ({"name": "Desk"}, "'Desk' is no name"),
         ({"name": ""}, "'' is no name"),
         ({"name": "a" * 64}, f"'{'a' * 64}' is no name"),
@@ -48,7 +52,13 @@ def test_fault_of_a_request_says_what_is_possible(change: dict[str, Any], fault:
 
 @pytest.mark.parametrize(
     ("tokens", "names"),
-    [(None, set()), ("", set()), ("desk", set()), ("desk:a,kcc@almelo:b", {"desk", "kcc"})],
+    [
+        (None, set()),
+        ("", set()),
+        ("desk", set()),
+        ("desk:a,kcc@almelo:b", {"desk", "kcc"}),
+        ("desk/*:a,kcc@almelo/balie+jeugd:b", {"desk", "kcc"}),
+    ],
 )
 def test_names_of_tokens_in_the_environment(tokens: str | None, names: set[str]) -> None:
     environ = {} if tokens is None else {"POSTKAMER_API_TOKENS": tokens}
@@ -70,6 +80,10 @@ def test_faults_of_a_request_are_reported_at_once() -> None:
     "arguments",
     [
         ("add", "desk", "--tenant", "almelo"),
+        ("add", "desk", "--tenant", "almelo", "--role", "read"),
+        (*ADD, "--confidential"),
+        ("narrow", "desk"),
+        ("narrow", "desk", "--department", "burgerzaken", "--confidential"),
         ("add", "desk", "--role", "read"),
         ("add", "desk", "--tenant", "almelo", "--role", "mayor"),
         (*ADD, "--until", "tomorrow"),

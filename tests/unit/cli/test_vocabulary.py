@@ -51,7 +51,11 @@ OWN = {
     "sends settle": {"--saw"},
     "silence simulate": {"--hours", "--per-day", "--seed"},
     "status": {"--watch"},
-    "token add": {"--role", "--people", "--test", "--per-second", "--burst", "--note"},
+    "token add": {
+        *("--role", "--people", "--test", "--per-second", "--burst", "--note"),
+        *("--all-departments", "--confidential"),
+    },
+    "token narrow": {"--all-departments", "--confidential"},
 }  # fmt: skip
 """Options that one command has alone."""
 SERVICES = set(HEADINGS["Services"])

@@ -16,7 +16,7 @@ from services.http.rights import Rights
 from services.ids import created_at, min_id_at, uuid7
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
-RIGHTS = Rights(name="t", tenant="almelo", roles=frozenset(["read"]))
+RIGHTS = Rights(name="t", tenant="almelo", roles=frozenset(["read"]), departments=None)
 OLDEST = min_id_at(NOW - timedelta(days=500))
 
 

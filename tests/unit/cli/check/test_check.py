@@ -274,3 +274,13 @@ def test_certificate_that_ends_soon_is_a_warning(file: Path, days: int, words: s
     warning = f"{file}:35: destination crm: its client certificate {words} {end:%Y-%m-%d}"
     assert (result.faults, result.warnings) == ([], [warning] if words else [])
     assert own.key.read_text() not in str(result)
+
+
+def test_token_of_the_environment_without_departments_is_a_warning(file: Path) -> None:
+    env = install(file) | {"POSTKAMER_API_TOKENS": "crm@almelo:d,desk@almelo/*:e"}
+    done = postkamer("check", "--json", env=env)
+    [warning] = [each for each in json.loads(done.stdout)["warnings"] if "token " in each]
+    assert warning == (
+        "token crm@almelo: it names no department, so it reads all of them, confidential ones too;"
+        " write crm@almelo/*:... instead of crm@almelo:..., or crm@almelo/DEPARTMENT+DEPARTMENT:..."
+    )

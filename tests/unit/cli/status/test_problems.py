@@ -37,6 +37,11 @@ IN_HAND = Queue(ready=0, consumers=1, owner="router web1/2", in_hand=8, in_hand_
 
 CASES: list[tuple[dict[str, Any], str, str]] = [
     (
+        {"unlimited_tokens": ("crm", "desk")},
+        "These tokens name no department and read all, confidential ones too: crm, desk.",
+        "postkamer token narrow crm --all-departments",
+    ),
+    (
         {"services": [Service(name="router", address="http://x", reason="no answer")]},
         "router is not live: no answer.",
         "read the log of that service, and start it again",

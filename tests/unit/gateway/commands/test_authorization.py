@@ -9,9 +9,8 @@ HELD = ConversationView("c", "almelo", "10001", "burgerzaken", ("klantcontact", 
 
 
 def rights(*departments: str, tenant: str = "almelo") -> Rights:
-    return Rights(
-        name="crm", tenant=tenant, roles=frozenset(["send"]), departments=frozenset(departments)
-    )
+    reached = frozenset(departments) or None
+    return Rights(name="crm", tenant=tenant, roles=frozenset(["send"]), departments=reached)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.config.model import Configuration
-from services.config.organisation import Tenant
+from services.config.organisation import Department, Tenant
 from services.config.settings import SettingsError, TokenSettings, load
+from services.http.grants import reached_departments
 from services.http.token_store import (
     MAX_TOKENS,
     TRUST_SECONDS,
@@ -31,8 +32,17 @@ def environment(tokens: str) -> TokenSettings:
     return load(TokenSettings, {"POSTKAMER_API_TOKENS": tokens})
 
 
+ORDINARY = frozenset(["burgerzaken", "belastingen"])
+
+
 def towns(*names: str) -> Configuration:
-    return Configuration.model_construct(tenants=tuple(Tenant(id=n, name=n) for n in names))
+    departments = tuple(
+        Department.model_construct(tenant=town, id=id, confidential=id == "zorg")
+        for town in names
+        for id in (*sorted(ORDINARY), "zorg")
+    )
+    tenants = tuple(Tenant(id=n, name=n) for n in names)
+    return Configuration.model_construct(tenants=tenants, departments=departments)
 
 
 TWO = towns("almelo", "hengelo")
@@ -41,22 +51,31 @@ TWO = towns("almelo", "hengelo")
 def test_environment_token_belongs_to_the_only_municipality() -> None:
     first, second = environment_tokens(environment("crm:a,crm:b"), towns("almelo"))
     assert {first.hash, second.hash} == {digest("a"), digest("b")}
-    assert (first.rights.name, first.rights.tenant) == ("crm", "almelo")
-    assert first.rights.roles == {"send", "read", "kcc", "care"}
-    assert first.rights.departments == frozenset()
+    assert (first.grant.name, first.grant.tenant) == ("crm", "almelo")
+    assert first.grant.roles == {"send", "read", "kcc", "care"}
+    assert first.grant.reach.is_unlimited
 
 
 def test_environment_token_names_its_municipality_when_there_are_two() -> None:
     given = environment("crm@almelo:a,zaak@hengelo:b")
-    names = [(k.rights.name, k.rights.tenant) for k in environment_tokens(given, TWO)]
+    names = [(k.grant.name, k.grant.tenant) for k in environment_tokens(given, TWO)]
     assert names == [("crm", "almelo"), ("zaak", "hengelo")]
+
+
+def test_environment_token_names_its_departments() -> None:
+    labels = "a:1,b/burgerzaken:2,c/*:3,d@almelo/*+zorg:4,e/**:5"
+    keys = environment_tokens(environment(labels), towns("almelo"))
+    reached = {k.grant.name: reached_departments(k.grant.reach, ORDINARY) for k in keys}
+    named = frozenset(["burgerzaken"])
+    assert reached == {"a": None, "b": named, "c": ORDINARY, "d": ORDINARY | {"zorg"}, "e": None}
+    assert [k.grant.name for k in keys if k.grant.reach.is_unlimited] == ["a"]
 
 
 def test_test_token_of_the_environment_has_no_role_that_reaches_every_citizen() -> None:
     given = {"POSTKAMER_API_TOKENS": "crm:a", "POSTKAMER_TEST_TOKENS": "trial:b"}
     real, test = environment_tokens(load(TokenSettings, given), towns("almelo"))
-    assert (real.rights.test, test.rights.test) == (False, True)
-    assert test.rights.roles == real.rights.roles - {"kcc"}
+    assert (real.grant.test, test.grant.test) == (False, True)
+    assert test.grant.roles == real.grant.roles - {"kcc"}
     given["POSTKAMER_TEST_TOKENS"] = "crm:hunter2"
     with pytest.raises(SettingsError) as raised:
         environment_tokens(load(TokenSettings, given), towns("almelo"))
@@ -72,6 +91,8 @@ def test_test_token_of_the_environment_has_no_role_that_reaches_every_citizen() 
         ("crm@borne:hunter2", "crm: there is no municipality 'borne'"),
         ("@almelo:hunter2", "a token has no name"),
         ("crm@almelo:hunter2,crm@hengelo:hunter3", "crm stands for two municipalities"),
+        ("crm@almelo/afval+*:hunter2", "crm: almelo has no department 'afval'"),
+        ("crm@almelo/:hunter2", "crm: almelo has no department ''"),
     ],
 )
 def test_environment_token_without_one_municipality_is_a_hidden_fault(
@@ -82,13 +103,8 @@ def test_environment_token_without_one_municipality_is_a_hidden_fault(
     assert raised.value.faults == [f"POSTKAMER_API_TOKENS: {fault}"]
 
 
-DEFAULTS = {
-    "tenant": "almelo",
-    "roles": ["read"],
-    "departments": [],
-    "people": False,
-    "test": False,
-}
+DEFAULTS = {"tenant": "almelo", "roles": ["read"], "departments": [], "people": False}
+DEFAULTS |= {"all_departments": True, "confidential": True, "test": False}
 DEFAULTS |= {"per_second": 1, "burst": 1, "expires_at": None}
 
 
@@ -173,6 +189,16 @@ async def test_token_store_is_bounded() -> None:
     tokens = await refreshed(*(row(f"n{n}", f"t{n}") for n in range(MAX_TOKENS + 1)))
     assert tokens.find(f"t{MAX_TOKENS - 1}", NOW)
     assert tokens.find(f"t{MAX_TOKENS}", NOW) is None
+
+
+@on_virtual_clock
+async def test_token_for_all_departments_follows_what_is_confidential_now() -> None:
+    tokens = await refreshed(row("desk", "t", confidential=False, departments=["zorg"]))
+    found = tokens.find("t", NOW)
+    assert found and found.departments == {"zorg"}  # no configuration names any other
+    tokens.reload(towns("almelo"))
+    found = tokens.find("t", NOW)
+    assert found and found.departments == {"zorg", *ORDINARY}
 
 
 @on_virtual_clock

@@ -1,0 +1,44 @@
+"""The archiver's tokens follow what the configuration calls confidential, without a restart."""
+
+from datetime import datetime
+from pathlib import Path
+
+from archiver.service import run_tokens
+from cli.tokens import TokenRequest, add_token
+from services import clock
+from services.config import loader
+from services.config.reload import ActiveVersion
+from services.config.settings import ArchiverSettings, load
+from services.http.rights import Rights
+from services.postgres.database import Pool
+from tests.support.cli.command_line import SETTINGS
+from tests.support.installation import EXAMPLE
+from tests.support.observer import until
+
+DEPARTMENT = 'id = "belastingen"\n'
+
+
+async def test_department_that_becomes_confidential_leaves_a_token_for_all(
+    pool: Pool, tmp_path: Path
+) -> None:
+    file, text = tmp_path / "postkamer.toml", EXAMPLE.read_text()
+    file.write_text(text)
+    version = ActiveVersion(loader.load(file))
+    request = TokenRequest(name="desk", tenant="almelo", roles=["read"], all_departments=True)
+    token = await add_token(pool, request)
+    settings = load(ArchiverSettings, SETTINGS | {"POSTKAMER_CONFIG": str(file)})
+    async with run_tokens(settings, version, pool) as (ring, _):
+        await ring.refresh()
+        now: datetime = clock.now()
+
+        async def rights() -> Rights | None:
+            return ring.find(token, now)
+
+        def reaches(found: Rights | None) -> bool:
+            return found is not None and found.handles("belastingen")
+
+        assert reaches(await rights())
+        file.write_text(text.replace(DEPARTMENT, f"{DEPARTMENT}confidential = true\n"))
+        found = await until(rights, lambda found: not reaches(found), 20)
+        assert found and found.handles("burgerzaken")
+        assert version.loaded.config.confidential("almelo", ["belastingen"])

@@ -1,0 +1,136 @@
+"""The matrix of access: each operation of both APIs against each kind of token. Pure.
+
+An operation without an entry fails a test, so whoever describes one decides here who may call it.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from services.http.rights import Role
+from tests.support.api_operations import Operation
+
+Scope = Literal["department", "municipality", "sender", "own", "open"]
+"""Extent of an operation. department: conversations of the token's departments. municipality: all
+of it. sender: what this token sent. own: it names nothing of others. open: it needs no token."""
+Subject = Literal["ordinary", "confidential"]
+"""Conversation of a department, and of a confidential one. A third one does not exist."""
+BOTH: frozenset[Subject] = frozenset(("ordinary", "confidential"))
+ORDINARY: frozenset[Subject] = frozenset(("ordinary",))
+CONFIDENTIAL: frozenset[Subject] = frozenset(("confidential",))
+NONE: frozenset[Subject] = frozenset()
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """Answers of an operation to a token that may, and to one that may not know of its subject."""
+
+    roles: tuple[Role, ...]
+    scope: Scope
+    admitted: int
+    hidden: int = 404
+    confidential: int = 0
+    """Answer to a token that may, where the department is confidential; 0 if it is the same."""
+
+
+MATRIX = {
+    "gateway POST /v1/messages": Entry(("send",), "department", 202, 400),
+    "gateway GET /v1/messages/{id}": Entry(("send", "care", "kcc"), "sender", 200),
+    "gateway POST /v1/consents": Entry(("send",), "municipality", 202, 400),
+    "gateway POST /v1/consents/_end": Entry(("send",), "municipality", 202, 400),
+    "gateway POST /v1/conversations/{id}/_transfer": Entry(("send",), "department", 202),
+    "gateway POST /v1/conversations/{id}/_note": Entry(("send",), "department", 202),
+    "gateway POST /v1/conversations/{id}/_link": Entry(("send",), "department", 202),
+    "gateway POST /v1/conversations/{id}/_read": Entry(
+        ("send",), "department", 202, confidential=409
+    ),
+    "gateway POST /v1/conversations/{id}/_confirm": Entry(("care", "send"), "municipality", 202),
+    "gateway POST /v1/conversations/{id}/_release": Entry(("kcc",), "department", 202),
+    # The conversation that it names as the other one does not exist.
+    "gateway POST /v1/conversations/{id}/_merge": Entry(("kcc",), "department", 400),
+    "gateway POST /v1/conversations/{id}/_settle": Entry(("send", "kcc"), "department", 202),
+    "gateway POST /v1/conversations/{id}/_close": Entry(("send",), "department", 202),
+    "gateway POST /v1/conversations/{id}/_reopen": Entry(("send",), "department", 202),
+    "gateway GET /v1/numbers": Entry(("kcc",), "own", 200),
+    "gateway PUT /v1/numbers/{id}/notice": Entry(("kcc",), "municipality", 202),
+    "gateway DELETE /v1/numbers/{id}/notice": Entry(("kcc",), "municipality", 202),
+    "gateway PUT /v1/numbers/{id}/state": Entry(("kcc",), "municipality", 202),
+    "gateway POST /v1/media": Entry(("send",), "own", 201),
+    "gateway GET /webhooks/whatsapp": Entry((), "open", 403),
+    "gateway POST /webhooks/whatsapp": Entry((), "open", 401),
+    "gateway GET /v1/openapi.json": Entry((), "open", 200),
+    "archiver GET /v1/conversations/{id}": Entry(("read",), "department", 200),
+    "archiver GET /v1/conversations/{id}/messages": Entry(("read",), "department", 200),
+    # It finds nothing, as in a conversation that does not exist.
+    "archiver POST /v1/messages/_search": Entry(("read",), "department", 200, 200),
+    "archiver GET /v1/messages/{id}": Entry(("read",), "department", 200),
+    "archiver GET /v1/media/{id}": Entry(("read",), "department", 200),
+    "archiver GET /v1/openapi.json": Entry((), "open", 200),
+}
+"""In this order they leave a conversation open for those that need it open."""
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """Kind of token, by its departments; `sees` are the subjects of these departments."""
+
+    sees: frozenset[Subject]
+    departments: tuple[str, ...] = ()
+    every: bool = False
+    confidential: bool = False
+    tenant: str = "almelo"
+    is_old: bool = False
+    """True for a token without departments, from the time in which that meant all of them."""
+
+
+KINDS = {
+    "named": Kind(ORDINARY, ("burgerzaken",)),
+    "confidential": Kind(CONFIDENTIAL, ("belastingen",)),
+    "every": Kind(ORDINARY, every=True),
+    "every-and-named": Kind(BOTH, ("belastingen",), every=True),
+    "every-and-confidential": Kind(BOTH, every=True, confidential=True),
+    "old": Kind(BOTH, is_old=True),
+    "other-department": Kind(NONE, ("openbare-ruimte",)),
+    "neighbour": Kind(NONE, every=True, confidential=True, tenant="hengelo"),
+}
+"""Name -> a token with every role."""
+SENDER = "named"
+"""Kind of the token that sent the message whose status is asked for."""
+
+
+def name_of(operation: Operation) -> str:
+    return f"{operation.door} {operation.method} {operation.path}"
+
+
+def admitted_subjects(entry: Entry, name: str) -> frozenset[Subject]:
+    """The subjects of which a token of this kind gets an answer."""
+    kind = KINDS[name]
+    match entry.scope:
+        case "department":
+            return kind.sees
+        case "municipality":
+            return BOTH if kind.tenant == "almelo" else NONE
+        case "sender":
+            return ORDINARY if name == SENDER else NONE
+    return BOTH
+
+
+def expected_status(entry: Entry, name: str, subject: Subject) -> int:
+    if subject not in admitted_subjects(entry, name):
+        return entry.hidden
+    return (subject == "confidential" and entry.confidential) or entry.admitted
+
+
+def expected_role_status(entry: Entry, role: Role) -> int:
+    """The answer to a token with this role alone, for all departments."""
+    if role not in entry.roles:
+        return 403
+    return entry.hidden if entry.scope == "sender" else entry.admitted
+
+
+def sent_body(operation: Operation, subject: Any) -> Any:
+    """The body of a request that changes as little as it can; None for the document's example."""
+    author = {"kind": "employee", "id": "s.jansen"}
+    if operation.path.endswith("_transfer"):  # to where it is
+        return {"department": subject.department, "reason": "Blijft hier.", "author": author}
+    if operation.path.endswith("_search"):
+        return {"conversation": subject.conversation}
+    return None

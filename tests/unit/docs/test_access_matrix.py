@@ -1,0 +1,31 @@
+"""Each operation of both APIs and each command has its entry in the matrix of who may do what."""
+
+from cli.main import main
+from tests.support.access_matrix import KINDS, MATRIX, name_of
+from tests.support.api_operations import operations
+from tests.support.cli.command_matrix import COMMANDS
+from tests.support.cli.command_tree import walk_commands
+
+
+def test_each_operation_has_its_roles_and_its_entry_in_the_matrix() -> None:
+    described = {name_of(each): tuple(each.roles) for each in operations()}
+    decided = {name: entry.roles for name, entry in MATRIX.items()}
+    assert {name: set(roles) for name, roles in decided.items()} == {
+        name: set(roles) for name, roles in described.items()
+    }
+
+
+def test_only_an_operation_without_roles_is_open() -> None:
+    assert all((entry.scope == "open") == (not entry.roles) for entry in MATRIX.values())
+
+
+def test_no_kind_of_token_sees_a_confidential_department_unless_that_was_said() -> None:
+    for kind in KINDS.values():
+        named = "belastingen" in kind.departments
+        assert ("confidential" in kind.sees) <= (named or kind.confidential or kind.is_old)
+
+
+def test_each_command_has_its_need_and_its_operation_a_role() -> None:
+    assert COMMANDS.keys() == dict(walk_commands(main)).keys()
+    called = {need.operation for need in COMMANDS.values() if need.kind == "token"}
+    assert all(MATRIX[operation].roles for operation in called)
