@@ -131,6 +131,8 @@ async def test_router_killed_during_a_rule_change_starts_with_the_new_rules(
         await asyncio.to_thread(town.restart, "router")
         await asyncio.to_thread(town.wait_until_ready, "router")
         assert await in_force(watch) == rules.version(name)
+        decided = "postkamer_messages_received_total"
+        await until(lambda: watch.metric("router", decided), bool, SECONDS)  # noqa: B023
     await writing.more()
     assert (await check(town, rules, writing)).keys() == rules.versions.keys()
     assert await watch.count("select count(*) from router.version") == len(VERSIONS)
