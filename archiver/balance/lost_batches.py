@@ -7,12 +7,12 @@ router knows of fewer. The router itself finds those before a batch that came (`
 from services.postgres.database import Connection
 
 
-async def find_lost_batches(connection: Connection, consumer_seconds: float) -> int:
-    """Mark the sources of which batches are lost, and clear those of which all came. Return how
-    many are new. A consumer that is silent for `consumer_seconds` has ended."""
+async def find_lost_batches(connection: Connection, consumer_seconds: float) -> None:
+    """Mark the sources of which batches are lost, and clear those of which all came. A consumer
+    that is silent for `consumer_seconds` has ended."""
     await connection.execute(_CLEAR)
     await connection.execute(_FORGET, KEEP_DAYS)
-    return int(await connection.fetchval(_MARK, consumer_seconds))
+    await connection.execute(_MARK, consumer_seconds)
 
 
 KEEP_DAYS = 7
@@ -30,13 +30,9 @@ _FORGET = """
 delete from balance.published where lost_at is null and at < now() - make_interval(days => $1)
 """
 _MARK = f"""
-with lost as (
-    update balance.published p set lost_at = now(), lost_from = {_NEXT}
-    where lost_at is null and next > {_NEXT} and at < (
-        select min(coalesce(c.drained_at, '-infinity')) from balance.consumer c
-        where c.queue = 'router.partition.' || p.partition
-            and c.seen_at > now() - make_interval(secs => $1))
-    returning next - lost_from as count
-)
-select coalesce(sum(count), 0) from lost
+update balance.published p set lost_at = now(), lost_from = {_NEXT}
+where lost_at is null and next > {_NEXT} and at < (
+    select min(coalesce(c.drained_at, '-infinity')) from balance.consumer c
+    where c.queue = 'router.partition.' || p.partition
+        and c.seen_at > now() - make_interval(secs => $1))
 """

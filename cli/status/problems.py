@@ -60,7 +60,8 @@ WAITING = {
 CHECK_COMMANDS = {"silence": "postkamer silence show", "trial": "postkamer guests list"}
 """Check of a number -> the command that shows more than `check --live` does."""
 LONG_IN_HAND = 30
-"""Seconds that a router or an archiver may take for a batch: ten times what the slowest takes."""
+"""Seconds from which a router or an archiver has a message in hand for too long: all that it may
+have at once takes it a few."""
 UNWELL = {"warning": "it needs attention", "wrong": "it is wrong"}
 """State of a check of a number that is a problem -> the words for one without a sentence."""
 

@@ -48,9 +48,7 @@ def decide_send_outcome(
     if previous is None:
         return _unmatched(unit, outcome.number, context), Changes()
     after = previous
-    if outcome.reported:
-        return _apply_report(unit, outcome, previous, snapshot, context)
-    if outcome.state == "sent":
+    if outcome.state == "sent" and not outcome.reported:
         # Meta has accepted the message. A status of Meta's will say that it was sent.
         after = _with_wamid(previous, outcome.wamid, context)
         if previous.status == "accepted":  # it is no longer on hold, unless at Meta
@@ -59,29 +57,15 @@ def decide_send_outcome(
         return _apply_early_statuses(unit, previous, after, snapshot, context)
     if outcome.state == "held":
         return _put_on_hold(unit, outcome, previous, snapshot, context)
-    if _is_forward(previous.status, outcome.state):
+    # A status that stands in for Meta's has no reason and no price.
+    status = outcome.reported or outcome.state
+    if _is_forward(previous.status, status):
         after = msgspec.structs.replace(
             previous,
-            status=outcome.state,
+            status=status,
             reason=outcome.reason,
             code=outcome.code,
             changed_at=outcome.at,
-        )
-    return _decision(unit, previous, after, snapshot, context)
-
-
-def _apply_report(
-    unit: WorkUnit,
-    outcome: SendOutcome,
-    previous: OutgoingStatus,
-    snapshot: Snapshot,
-    context: RoutingContext,
-) -> tuple[Decision, Changes]:
-    """Apply a status that stands in for Meta's. Nothing was charged for it."""
-    after = previous
-    if _is_forward(previous.status, outcome.reported):
-        after = msgspec.structs.replace(
-            previous, status=outcome.reported, reason="", code=0, changed_at=outcome.at
         )
     return _decision(unit, previous, after, snapshot, context)
 
