@@ -47,7 +47,7 @@ class Run:
     def __init__(self, town: Installation, accounts: Accounts) -> None:
         self.town, self.accounts = town, accounts
         address = urlsplit(town.gateway)
-        self._wires = Wires(str(address.hostname), int(address.port or 0), VOLLEY)
+        self.wires = Wires(str(address.hostname), int(address.port or 0), VOLLEY)
         self._large = asyncio.Semaphore(LARGE)
         self.processes = Processes(town)
 
@@ -56,7 +56,7 @@ class Run:
 
     async def _ask(self, request: Request) -> Answer:
         async with self._large if request.is_large else nullcontext():
-            return await self._wires.ask(request.raw, alone=request.alone)
+            return await self.wires.ask(request.raw, alone=request.alone)
 
     def fire(self, volley: list[Request]) -> None:
         """Send these at once, and check each answer."""
@@ -76,7 +76,7 @@ class Run:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.runner.run(self._wires.close())
+        self.runner.run(self.wires.close())
         self.runner.close()
 
 
@@ -103,6 +103,13 @@ def large_ones() -> st.SearchStrategy[list[Request]]:
     one = large().filter(lambda body: len(body) <= MOST_BYTES)
     asked = one.map(lambda body: Request(posted(body, signed(body)), frozenset([200, 503]), body))
     return st.lists(asked, min_size=2, max_size=2)
+
+
+def _settle(run: Run) -> None:
+    """Wait with no connection open: the door closes one that is idle for a minute, and a request
+    that is sent on it meanwhile has no answer."""
+    run.runner.run(run.wires.close())
+    asyncio.run(_wait_until_settled(run))
 
 
 async def _wait_until_settled(run: Run) -> None:
@@ -142,10 +149,10 @@ def test_every_webhook_is_answered_and_every_accepted_one_is_kept(
     with Run(town, Accounts(tmp_path)) as run:
         run.fire([_large(n) for n in range(WARM)])
         fuzz(run.fire, large_ones(), examples=40)
-        asyncio.run(_wait_until_settled(run))  # in the archiver too, or its height is none yet
+        _settle(run)  # in the archiver too, or its height is none yet
         while (left := INPUTS - run.accounts.inputs) > 0:
             fuzz(run.fire, volleys(VOLLEY), examples=-(-left // VOLLEY))
-        asyncio.run(_wait_until_settled(run))
+        _settle(run)
         for line in _summary(run):
             print(f"  {line}")
     assert run.accounts.taken.total() > TAKEN_SHARE * INPUTS
