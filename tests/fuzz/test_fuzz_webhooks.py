@@ -148,7 +148,7 @@ def test_every_webhook_is_answered_and_every_accepted_one_is_kept(
 ) -> None:
     with Run(town, Accounts(tmp_path)) as run:
         run.fire([_large(n) for n in range(WARM)])
-        fuzz(run.fire, large_ones(), examples=40)
+        fuzz(run.fire, large_ones(), examples=20)
         _settle(run)  # in the archiver too, or its height is none yet
         while (left := INPUTS - run.accounts.inputs) > 0:
             fuzz(run.fire, volleys(VOLLEY), examples=-(-left // VOLLEY))
