@@ -12,7 +12,9 @@ from deliverer.crm.attempt import DeliveryAttempt, Receiver
 from deliverer.crm.condition_store import ConditionStore
 from deliverer.crm.destination_kind import Credentials, ReceiverContext
 from deliverer.crm.replays import Replays
+from deliverer.crm.resends import run_resends
 from deliverer.crm.scheduler import BATCHES
+from deliverer.crm.sent_events import clear_forever, sent_box
 from deliverer.crm.session import DeliveryTables, Session
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
@@ -38,6 +40,7 @@ from deliverer.meta.read_receipts import ATTEMPT_SECONDS, MAX_IN_FLIGHT, ReadRec
 from deliverer.meta.send_loop import WINDOW, SendLoop
 from deliverer.meta.send_outcomes import outcome_outbox
 from deliverer.meta.trial_store import record_trials
+from deliverer.owners.actions import owner_action_outbox
 from deliverer.owners.notice_delivery import EndedNotice, notice_record
 from deliverer.owners.notice_sender import OwnedDestination, OwnerNotices
 from deliverer.owners.notice_store import NoticeStore
@@ -54,6 +57,8 @@ from services.amqp.publisher import Publisher
 from services.config.model import Configuration
 from services.config.organisation import Destination
 from services.config.settings import DelivererSettings
+from services.contract import Record
+from services.destination_secrets import secret_box
 from services.drained_queues import drained_queue_reports
 from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
@@ -88,14 +93,10 @@ async def deliverer(
         pool = await enter(connection_pool(url, session_name("deliverer"), POOL_SIZE))
         outgoing = await enter(broker_connection(amqp, "deliverer publishes"))
         incoming = await enter(broker_connection(amqp, "deliverer consumes"))
-        settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
+        archive = Publisher(outgoing, topology.ARCHIVE)
         attempts = await enter(attempt_recorder(Publisher(outgoing, topology.ARCHIVE)))
-        tables = DeliveryTables(
-            Replays(pool, clock.new_id()), SidelinedStore(pool), ConditionStore(pool)
-        )
-        networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
-        receivers = ReceiverContext(pool, config.department, config.departments, networks, archiver)
-        shared = SharedResources(incoming, settlements, tables, receivers, attempts.record, {})
+        delivery = _delivery_resources(settings, config, pool, archive)
+        shared = SharedResources(incoming, *delivery, attempts.record, {})
         relays = await enter(_run_relays(pool, shared, outgoing, config.partitions))
         running = await enter(_run_destinations(shared, config.destinations, credentials))
         consumers = [each.consumer for each in running.values()]
@@ -105,7 +106,7 @@ async def deliverer(
         sends = await enter(_run_sending(pool, files, accounts, attempts.record))
         read_receipts = await enter(_run_read_receipts(pool, accounts))
         health = await enter(_run_health(pool, accounts, settings.webhook_url))
-        count = await enter(background_task(_count_parked(settlements, config.destinations)))
+        table_work = await enter(_run_table_work(pool, shared.settlements, config.destinations))
         app = operations_app(
             partial(readiness_problems, pool, consumers),
             parts=partial(_parts, config, consumers, shared.sessions),
@@ -114,7 +115,22 @@ async def deliverer(
         notices = await enter(_owner_notices(pool, config, credentials, running).run())
         deliveries = [task for each in running.values() for task in each.tasks]
         links = outgoing.task, incoming.task, attempts.task, report, health
-        yield first_failure(*links, count, *relays, *deliveries, *notices, *sends, *read_receipts)
+        own = *relays, *deliveries, *notices, *sends, *read_receipts, *table_work
+        yield first_failure(*links, *own)
+
+
+def _delivery_resources(
+    settings: DelivererSettings, config: Configuration, pool: Pool, archive: Publisher
+) -> tuple[Settlements, DeliveryTables, ReceiverContext]:
+    """Return what the deliveries to all destinations share."""
+    sent, secrets = sent_box(settings.archive_key), secret_box(settings.archive_key)
+    replays = Replays(pool, clock.new_id(), sent)
+    networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
+    return (
+        Settlements(pool, archive, sent),
+        DeliveryTables(replays, SidelinedStore(pool), ConditionStore(pool)),
+        ReceiverContext(pool, config.department, config.departments, networks, archiver, secrets),
+    )
 
 
 class RunningDestination(NamedTuple):
@@ -161,6 +177,7 @@ async def _run_relays(
         Relay(command_outbox(pool), found.publish_by_number),
         Relay(shared.tables.replays.outbox, shared.settlements.publish),
         Relay(NoticeStore(pool).outbox, partial(_publish_notices, shared.settlements)),
+        Relay(owner_action_outbox(pool), partial(_publish_records, shared.settlements)),
     ]
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -189,6 +206,25 @@ async def _publish_notices(
     """Return the notices once the archive's queue has their records."""
     await settlements.publish_records([notice_record(notice) for notice in notices])
     return notices
+
+
+@asynccontextmanager
+async def _run_table_work(
+    pool: Pool, settlements: Settlements, destinations: Sequence[Destination]
+) -> AsyncIterator[list["asyncio.Task[None]"]]:
+    """Run the tasks that follow the table of deliveries: count, clear, send again."""
+    async with (
+        background_task(_count_parked(settlements, destinations)) as count,
+        background_task(clear_forever(pool, destinations)) as clear,
+        background_task(run_resends(pool, destinations)) as resend,
+    ):
+        yield [count, clear, resend]
+
+
+async def _publish_records(settlements: Settlements, records: list[Record]) -> list[Record]:
+    """Return the records once the archive's queue has them."""
+    await settlements.publish_records(records)
+    return records
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from gateway.api.command_store import CommandStore
 from gateway.api.message_routes import MessageRoutes
 from gateway.api_docs.document import document
+from gateway.destinations.routes import DestinationRoutes
 from gateway.intake import Intake, run_intake
 from gateway.media.routes import MediaRoutes
 from gateway.media.upload_store import UploadStore
@@ -20,6 +21,7 @@ from services.config.loader import LoadedConfig, load
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion, watch_config
 from services.config.settings import GatewaySettings
+from services.destination_secrets import secret_box
 from services.files.object_store import ObjectStore
 from services.http.application import Route, api_app, operations_app
 from services.http.server import POST_HANDLERS, PUBLIC_CONNECTIONS, serve
@@ -88,10 +90,13 @@ async def _api(
         background_task(media.sweep()) as sweep,
     ):
         api = MessageRoutes(intake, CommandStore(pool), uploads, config, ring)
+        owners = DestinationRoutes(pool, secret_box(settings.archive_key), config, ring)
 
         async def apply(new: LoadedConfig) -> None:
             api.reload(new.config)
+            owners.reload(new.config)
             ring.reload(new.config)
 
         async with background_task(watch_config(settings.config, version, load, apply)) as watch:
-            yield [*api.routes(), *media.routes(ring)], [ring.task, sweep, watch]
+            routes = [*api.routes(), *media.routes(ring), *owners.routes()]
+            yield routes, [ring.task, sweep, watch]

@@ -1,18 +1,21 @@
-"""Actions of operators on deliveries, in PostgreSQL: replays, dropped deliveries, paused
+"""Actions of operators and owners on deliveries, in PostgreSQL: replays, dropped deliveries, paused
 destinations."""
 
 from collections.abc import Collection, Sequence
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from deliverer.crm.lanes import Job
+from deliverer.crm.sent_events import unseal_event
 from deliverer.crm.settlements import Settlement
 from services.contract import Delivery
 from services.postgres.database import Pool
 from services.postgres.outbox import Outbox
+from services.sealed_box import CannotUnseal, SealedBox
 
 IN_HAND = 400
 """Replays of one destination in hand; they go between new deliveries. Twice the number that falls
@@ -22,6 +25,9 @@ CLAIM_SECONDS = 60.0
 """Lease of one process on its replays, renewed at half time."""
 
 
+log = structlog.get_logger()
+
+
 class _ParkedBody(msgspec.Struct):
     """Part of the body of a parked row that a replay needs."""
 
@@ -29,7 +35,7 @@ class _ParkedBody(msgspec.Struct):
 
 
 class ReplayJob(msgspec.Struct, frozen=True):
-    """Parked delivery that an operator had retried for the `replays`th time."""
+    """Delivery that an operator or its owner had repeated for the `replays`th time."""
 
     delivery: Delivery
     replays: int
@@ -61,10 +67,10 @@ class ReplayScan(NamedTuple):
 
 
 class Replays:
-    """`process` is the id under which replays are claimed."""
+    """`process` is the id under which replays are claimed; `box` opens accepted events."""
 
-    def __init__(self, pool: Pool, process: UUID) -> None:
-        self._pool, self._process = pool, process
+    def __init__(self, pool: Pool, process: UUID, box: SealedBox | None = None) -> None:
+        self._pool, self._process, self._box = pool, process, box
 
     async def claim_due(
         self, destination: str, in_hand: Collection[UUID], *, is_paused: bool
@@ -76,12 +82,28 @@ class Replays:
         rows = await self._pool.fetch(
             _CLAIM, self._process, destination, CLAIM_SECONDS, limit, in_hand_before
         )
-        due = [
-            ReplayJob(_decode(row["body"]).delivery, row["replays"], row["failed"], row["attempts"])
-            for row in rows
-            if row["body"]
-        ]
+        due: list[ReplayJob] = []
+        held = set(in_hand_before)
+        for row in rows:
+            if row["event"] in held:
+                continue
+            if delivery := self._delivery_of(destination, row):
+                due.append(ReplayJob(delivery, row["replays"], row["failed"], row["attempts"]))
+            else:
+                await self._pool.execute(_END, destination, row["event"])
         return ReplayScan(due, frozenset(in_hand_before).difference(row["event"] for row in rows))
+
+    def _delivery_of(self, destination: str, row: Any) -> Delivery | None:
+        """Return the delivery of a parked or an accepted event; None if it is kept no more."""
+        if row["body"]:
+            return _decode(row["body"]).delivery
+        if not row["sealed"] or not self._box:
+            return None
+        try:
+            return unseal_event(self._box, destination, row["event"], row["sealed"])
+        except CannotUnseal as error:
+            log.error("sent.unreadable", record=row["event"], exc_info=error)
+            return None
 
     async def is_paused_by_operator(self, destination: str) -> bool:
         """True if an operator has paused the destination."""
@@ -127,10 +149,23 @@ with due as (
         and (q.claimed_by is distinct from $1
             or q.claimed_until < now() + make_interval(secs => $3 / 2))
 )
-select event, case when event = any($5) then null else body end as body, replays, failed,
-    attempts
+select event, case when event = any($5) then null else body end as body, case
+        when body is null and event <> all($5) then (select s.sealed from deliverer.sent s
+            where s.destination = $2 and s.event = due.event) end as sealed,
+    replays, failed, attempts
 from due
 order by due_at, event
+"""
+
+# An accepted event that was to be sent again, and whose term ended meanwhile.
+_END = """
+with ended as (
+    update deliverer.delivery set state = 'settled', due_at = null, claimed_by = null,
+        claimed_until = null
+    where destination = $1 and event = $2 and state = 'replay' and body is null
+    returning resend
+)
+update deliverer.resend r set ended = r.ended + 1 from ended e where r.id = e.resend
 """
 
 _UNPUBLISHED = """

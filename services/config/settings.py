@@ -239,6 +239,8 @@ class StatusSettings(BaseModel):
 
 
 class GatewaySettings(Settings, TokenSettings):
+    archive_key: Keys
+    """Seals the secrets of destinations that are set by the API."""
     meta_app_secrets: Secrets
     meta_verify_token: SecretStr
     meta_client_name_header: str = Field(default="", pattern="^[A-Za-z0-9-]{0,64}$")
@@ -276,6 +278,8 @@ class GraphSettings(BaseModel):
 
 
 class DelivererSettings(Settings, NetworkSettings, GraphSettings):
+    archive_key: Keys
+    """Seals delivered events, and opens the secrets of destinations that are set by the API."""
     object_store: ObjectStore
     scanner_url: ScannerUrl = ""
     """URL of clamd; '' scans no file."""

@@ -36,6 +36,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     roles: frozenset[Role]
     reach: Reach
+    destinations: frozenset[str] = frozenset()
     people: bool = False
     test: bool = False
     per_second: int = REQUESTS_PER_SECOND
@@ -59,6 +60,7 @@ def rights_of(grant: Grant, ordinary: Set[str]) -> Rights:
         tenant=grant.tenant,
         roles=grant.roles,
         departments=reached_departments(grant.reach, ordinary),
+        destinations=grant.destinations,
         people=grant.people,
         test=grant.test,
         per_second=grant.per_second,

@@ -8,9 +8,10 @@ Role = Literal[
     "send", "care", "kcc", "read", "rules", "records", "archivist", "privacy", "operator"
 ]
 ROLES: tuple[Role, ...] = get_args(Role)
-"""send: send messages to citizens, and handle conversations for a department. care: confirm alarms
-and nothing else. kcc: set notices on numbers, release withheld events and merge conversations, for
-the contact centre. read: call the archiver's API. The other roles have no use yet."""
+"""send: send messages to citizens, handle conversations for a department, and recover deliveries of
+its own destination. care: confirm alarms and nothing else. kcc: set notices on numbers, release
+withheld events and merge conversations, for the contact centre. read: call the archiver's API. The
+other roles have no use yet."""
 
 REQUESTS_PER_SECOND, BURST = 50, 100
 """Default limits of one token: a desk of a hundred people makes some ten requests a second."""
@@ -24,6 +25,8 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
     roles: frozenset[Role]
     departments: frozenset[str] | None = frozenset()
     """Departments that it may act for; None for all of the municipality, confidential ones too."""
+    destinations: frozenset[str] = frozenset()
+    """Destinations of which it is the owner."""
     people: bool = False
     """True if people send with this token, so that a message must name its author."""
     test: bool = False

@@ -1,5 +1,6 @@
 """A destination at work on a real broker and database, and the CRM that it delivers to."""
 
+import base64
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -10,11 +11,13 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from pydantic import SecretStr
 
 from deliverer.audit.recorder import attempt_recorder
 from deliverer.crm.condition_store import ConditionStore
 from deliverer.crm.destination_kind import Credentials, ReceiverContext
 from deliverer.crm.replays import Replays
+from deliverer.crm.sent_events import sent_box
 from deliverer.crm.session import DeliveryTables
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
@@ -27,6 +30,7 @@ from services.amqp.connection import broker_connection
 from services.amqp.publisher import Publisher
 from services.config.organisation import AnyDestination, CloudEventsDestination, Department
 from services.contract import Delivery, DeliveryBatch
+from services.destination_secrets import secret_box
 from services.ids import uuid7
 from services.postgres.database import Pool
 from tests.integration.conftest import PASSWORDS
@@ -36,6 +40,8 @@ NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HERE = [ip_network("127.0.0.0/8")]
 CONVERSATIONS = 100
 ARCHIVER = "http://archief.example"
+MASTERS = (SecretStr(base64.b64encode(bytes(32)).decode()),)
+SENT = sent_box(MASTERS)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -112,13 +118,14 @@ class Post:
             broker_connection(url, "test publishes") as out,
             broker_connection(url, "test consumes") as link,
         ):
-            settlements = Settlements(self._pool, Publisher(out, topology.ARCHIVE))
+            settlements = Settlements(self._pool, Publisher(out, topology.ARCHIVE), SENT)
             tables = DeliveryTables(
-                Replays(self._pool, clock.new_id()),
+                Replays(self._pool, clock.new_id(), SENT),
                 SidelinedStore(self._pool),
                 ConditionStore(self._pool),
             )
-            receivers = ReceiverContext(self._pool, find, departments, HERE, ARCHIVER)
+            secrets = secret_box(MASTERS)
+            receivers = ReceiverContext(self._pool, find, departments, HERE, ARCHIVER, secrets)
             async with attempt_recorder(Publisher(out, topology.ARCHIVE)) as attempts:
                 shared = SharedResources(link, settlements, tables, receivers, attempts.record, {})
                 async with run_destination(shared, destination, own):

@@ -1,0 +1,80 @@
+"""Accepted events, sealed, for as long as their destination may have them sent again."""
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from services.config.organisation import Destination
+from services.config.settings import Keys, derive_key
+from services.contract import Delivery
+from services.postgres.database import Pool, retry_while_unavailable
+from services.sealed_box import SealedBox
+
+CLEAR_SECONDS = 60.0
+"""Interval between clearings."""
+CLEARED_AT_ONCE = 5_000
+"""Rows of one statement: a fraction of a second, so that no settlement waits for it."""
+
+log = structlog.get_logger()
+_decode = msgspec.msgpack.Decoder(Delivery).decode
+
+
+def sent_box(masters: Keys) -> SealedBox:
+    """Return the box for accepted events."""
+    return SealedBox(derive_key(masters, "sent events"))
+
+
+def seal_event(box: SealedBox, destination: str, delivery: Delivery) -> bytes:
+    return box.seal(msgspec.msgpack.encode(delivery), _place(destination, delivery.id))
+
+
+def unseal_event(box: SealedBox, destination: str, event: UUID, sealed: bytes) -> Delivery:
+    """Raises CannotUnseal."""
+    return _decode(box.unseal(sealed, _place(destination, event)))
+
+
+def _place(destination: str, event: UUID) -> str:
+    return f"{destination} {event}"
+
+
+async def clear_forever(pool: Pool, destinations: Sequence[Destination]) -> None:
+    """Delete what is kept for longer than its destination may ask for it, and what is kept for a
+    destination that is no longer there."""
+    terms = [each.id for each in destinations], [each.kept_days for each in destinations]
+
+    async def clear() -> str:
+        return await pool.execute(_CLEAR, *terms, CLEARED_AT_ONCE)
+
+    while True:
+        done = await retry_while_unavailable(clear, "sent events")
+        count = int(done.removeprefix("DELETE "))
+        if count:
+            log.info("sent.cleared", count=count)
+        if count < CLEARED_AT_ONCE:
+            await asyncio.sleep(CLEAR_SECONDS)
+
+
+# The destinations are found one by one, each by the index.
+_CLEAR = """
+with recursive present as (
+    select min(destination) as destination from deliverer.sent
+    union all
+    select (select min(destination) from deliverer.sent where destination > p.destination)
+    from present p where p.destination is not null
+), term as (
+    select p.destination, coalesce(k.days, 0) as days
+    from present p left join unnest($1::text[], $2::int[]) k (destination, days) using (destination)
+    where p.destination is not null
+), ended as (
+    select s.destination, s.event from term t cross join lateral (
+        select destination, event from deliverer.sent
+        where destination = t.destination and at < now() - make_interval(days => t.days)
+        order by at limit $3) s
+    limit $3
+)
+delete from deliverer.sent s using ended e
+where (s.destination, s.event) = (e.destination, e.event)
+"""

@@ -1,0 +1,264 @@
+"""The owner of a destination recovers by the API: what was sent, once more, and its secrets."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from aiohttp import web
+
+from deliverer.crm.resends import run_resends
+from deliverer.crm.sent_events import clear_forever
+from deliverer.destinations import signing_secrets
+from deliverer.owners.actions import owner_action_outbox
+from deploy.local.rabbitmq import Broker
+from services import clock
+from services.config.organisation import CloudEventsDestination
+from services.contract import Delivery
+from services.postgres.database import Pool, connection_pool
+from services.tasks import background_task
+from tests.support.integration.destination_harness import Post, delivery, serving
+from tests.support.integration.owner_desk import OWNER, OwnerDesk, owner_desk
+from tests.support.observer import until
+
+COUNT = 40
+PLACE = {"id": "crm", "kind": "cloudevents", "url": "http://127.0.0.1:9/"}
+DESTINATION = CloudEventsDestination.model_validate(PLACE)
+
+
+class LosingCrm:
+    """Takes every event but those whose sequence is in `refused`, and notes what signed it."""
+
+    def __init__(self, *refused: int) -> None:
+        self.refused = set(refused)
+        self.taken: list[tuple[str, int]] = []
+        self.bodies: dict[str, set[bytes]] = {}
+        self.signers: Counter[int] = Counter()
+        self.keys: list[bytes] = [b"key"]
+
+    async def handle(self, request: web.Request) -> web.Response:
+        content = await request.read()
+        event = msgspec.json.decode(content)
+        signed = f"{event['id']}.{request.headers['webhook-timestamp']}.".encode() + content
+        given = request.headers["webhook-signature"].split(" ")
+        for n, key in enumerate(self.keys):
+            mine = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+            self.signers[n] += f"v1,{mine}" in given
+        if int(event["sequence"]) in self.refused:
+            return web.Response(status=422)
+        self.taken.append((event["id"], int(event["sequence"])))
+        self.bodies.setdefault(event["id"], set()).add(content)
+        return web.Response(status=204)
+
+
+def events(count: int) -> list[Delivery]:
+    """Events of three conversations, each in the order of its sequence."""
+    return [
+        msgspec.structs.replace(delivery(n), conversation=f"10000001-{n % 3}") for n in range(count)
+    ]
+
+
+@pytest.fixture
+async def gateway(pool: Pool, empty: str) -> AsyncIterator[Pool]:
+    """The gateway's own login, as in a town."""
+    async with connection_pool(f"{empty}?role=postkamer_gateway", "test", 4) as own:
+        yield own
+
+
+async def done(desk: OwnerDesk, id: str) -> Any:
+    return await until(
+        lambda: desk.get(f"resends/{id}"), lambda order: order["status"] == "done", 30
+    )
+
+
+async def test_owner_sees_what_was_sent_and_has_it_sent_again_in_order_under_the_same_ids(
+    broker: Broker, pool: Pool, gateway: Pool
+) -> None:
+    crm, post, given = LosingCrm(4), Post(broker, pool), events(COUNT)
+    async with (
+        serving(crm.handle) as url,
+        post.works({"url": url, "secret": "x"}),
+        owner_desk(gateway) as desk,
+        background_task(run_resends(pool, [DESTINATION])),
+    ):
+        await post.receives_each(*given)
+        await post.until_states(settled=COUNT - 1, parked=1)
+        [parked] = (await desk.get("deliveries?state=parked"))["deliveries"]
+        assert (parked["id"], parked["sequence"], parked["status"]) == (str(given[4].id), 4, 422)
+        assert parked["type"] == given[4].type and parked["conversationId"] == "10000001-1"
+        seen = await pages(desk, "deliveries?state=delivered&limit=25")
+        assert {one["id"] for one in seen} == {str(each.id) for each in given} - {parked["id"]}
+        assert "data" not in str(seen)
+        # The CRM lost all of it, and is mended.
+        crm.taken, crm.refused = [], set()
+        since = (clock.now() - timedelta(hours=1)).isoformat()
+        started = asyncio.get_running_loop().time()
+        status, order = await desk.post("_resend", {"since": since})
+        assert (status, order["status"], order["waiting"]) == (202, "running", COUNT)
+        again = await desk.post("_resend", {"since": since})
+        assert again[0] == 202 and again[1]["id"] == order["id"], "the same key, the same order"
+        status, refused = await desk.post("_resend", {"since": since}, key="other")
+        assert (status, refused["code"]) == (409, "resend_running")
+        status, refused = await desk.post("_resend", {"since": since, "state": "parked"})
+        assert (status, refused["code"]) == (409, "key_used")
+        order = await done(desk, order["id"])
+        seconds = asyncio.get_running_loop().time() - started
+        assert seconds > (COUNT - 1) / DESTINATION.resend_per_second, "not faster than its rate"
+        assert (order["delivered"], order["waiting"], order["parked"]) == (COUNT, 0, 0)
+        assert Counter(id for id, _ in crm.taken) == Counter(str(each.id) for each in given)
+        assert {len(bodies) for bodies in crm.bodies.values()} == {1}, "the same bytes"
+        for n in range(3):
+            order_of_conversation = [place for _, place in crm.taken if place % 3 == n]
+            assert order_of_conversation == sorted(order_of_conversation)
+        [record] = await owner_action_outbox(pool).fetch_unpublished(10, [])
+    said = msgspec.json.decode(record.data)
+    assert (record.kind, record.tenant, said["what"]) == ("operation", "almelo", "resend")
+    assert (said["by"], said["about"], said["resend"]) == ("owner", "crm", order["id"])
+
+
+async def pages(desk: OwnerDesk, path: str) -> list[Any]:
+    """Everything on the pages of a list."""
+    found: list[Any] = []
+    after = ""
+    while True:
+        page = await desk.get(path + after)
+        found += page["deliveries"]
+        if page["next"] is None:
+            return found
+        after = f"&after={page['next']}"
+
+
+async def test_event_that_ended_at_its_term_is_not_sent_again_and_says_so(
+    broker: Broker, pool: Pool, gateway: Pool
+) -> None:
+    crm, post, given = LosingCrm(), Post(broker, pool), events(4)
+    async with (
+        serving(crm.handle) as url,
+        post.works({"url": url, "secret": "x"}),
+        owner_desk(gateway) as desk,
+    ):
+        await post.receives_each(*given)
+        await post.until_states(settled=4)
+        sealed = await pool.fetch("select sealed from deliverer.sent")
+        assert not any(given[0].conversation.encode() in row["sealed"] for row in sealed)
+        old = [given[0].id, given[1].id]
+        await pool.execute(
+            "update deliverer.sent set at = at - interval '8 days' where event = any($1)", old
+        )
+        async with background_task(clear_forever(pool, [DESTINATION])):
+            await until(lambda: pool.fetchval(KEPT), lambda n: n == 2, 10)
+        ids = [str(id) for id in old]
+        status, said = await desk.post("_resend", {"events": ids})
+        assert (status, said["code"]) == (410, "ended")
+        since = (clock.now() - timedelta(days=8)).isoformat()
+        assert (await desk.post("_resend", {"since": since}))[0] == 410
+        status, order = await desk.post("_resend", {"events": [*ids, str(given[2].id)]})
+        assert (status, order["ended"]) == (202, 2)
+        # The last one ends between the order and its turn.
+        async with background_task(run_resends(pool, [DESTINATION])):
+            await pool.execute("delete from deliverer.sent where event = $1", given[2].id)
+            order = await done(desk, order["id"])
+        assert (order["delivered"], order["ended"]) == (0, 2)
+    assert len(crm.taken) == 4
+
+
+KEPT = "select count(*) from deliverer.sent"
+
+
+async def test_token_that_is_not_the_owner_gets_the_answer_of_what_does_not_exist(
+    gateway: Pool, pool: Pool
+) -> None:
+    narrow = OWNER | {"departments": frozenset(("burgerzaken",)), "name": "narrow"}
+    other = {"name": "other"}
+    id = clock.new_id()
+    body = {"events": [str(id)]}
+    asked = [
+        ("GET", "deliveries", None),
+        ("POST", "_resend", body),
+        ("GET", f"resends/{id}", None),
+        ("GET", "secrets", None),
+        ("POST", "secrets", {}),
+        ("POST", f"secrets/{id}/_end", {}),
+    ]
+    async with owner_desk(gateway, narrow=narrow, other=other) as desk:
+        for method, path, sent in asked:
+            absent = await desk.ask(method, f"absent/{path}", sent)
+            assert absent[0] == 404
+            for token in ("narrow", "other"):
+                assert await desk.ask(method, f"crm/{path}", sent, token=token) == absent
+        assert (await desk.ask("GET", "crm/deliveries?state=all&limit=0"))[1]["errors"] == [
+            {"pointer": "", "detail": "must be parked or delivered", "parameter": "state"},
+            {
+                "pointer": "",
+                "detail": "must be a whole number from 1 to 1000",
+                "parameter": "limit",
+            },
+        ]
+        for wrong in ({}, body | {"since": "2026-11-01T00:00:00Z"}, {"since": "yesterday"}):
+            assert (await desk.post("_resend", wrong))[0] == 400
+
+
+async def test_secret_is_replaced_by_the_api_while_events_are_signed_with_both(
+    broker: Broker, pool: Pool, gateway: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signing_secrets, "REFRESH_SECONDS", 0.05)
+    crm, post = LosingCrm(), Post(broker, pool)
+    given = iter(events(100))
+
+    async def signers(count: int) -> set[int]:
+        """Send one event at a time until it is signed with so many keys; which ones."""
+
+        async def send() -> set[int]:
+            crm.signers.clear()
+            before = len(crm.taken)
+            await post.receives_each(next(given))
+            await until(lambda: asyncio.sleep(0, len(crm.taken)), lambda n: n > before, 10)
+            return {n for n, signed in crm.signers.items() if signed}
+
+        return await until(send, lambda found: len(found) == count, 10)
+
+    async with (
+        serving(crm.handle) as url,
+        post.works({"url": url, "secret": "x"}),
+        owner_desk(gateway) as desk,
+    ):
+        assert await signers(1) == {0}
+        [configured] = (await desk.get("secrets"))["secrets"]
+        assert (configured["source"], configured["endsAt"]) == ("configuration", None)
+        status, refused = await desk.post(f"secrets/{configured['id']}/_end", {})
+        assert (status, refused["code"]) == (409, "last_secret")
+        status, added = await desk.post("secrets", {})
+        assert status == 201
+        crm.keys.append(base64.b64decode(added["secret"].removeprefix("whsec_")))
+        assert len(crm.keys[1]) == 32
+        assert await signers(2) == {0, 1}
+        listed = (await desk.get("secrets"))["secrets"]
+        assert [one["id"] for one in listed] == [configured["id"], added["id"]]
+        assert added["secret"] not in str(listed)
+        stored = await pool.fetchval("select sealed from deliverer.secret where sealed is not null")
+        assert crm.keys[1] not in stored and added["secret"].encode() not in stored
+        status, said = await desk.post(f"secrets/{configured['id']}/_end", {})
+        assert (status, said["id"]) == (200, configured["id"])
+        assert await signers(1) == {1}
+        own = "whsec_" + base64.b64encode(bytes(range(24))).decode()
+        crm.keys.append(bytes(range(24)))
+        status, second = await desk.post("secrets", {"secret": own, "othersEndAt": AT_ONCE})
+        assert status == 201 and "secret" not in second
+        assert await signers(1) == {2}
+        await until(lambda: pool.fetchval(SEALED), lambda n: n == 1, 10)
+        assert (await desk.post("secrets", {"secret": "whsec_AAAA"}))[0] == 400
+    done = [row["what"] for row in await pool.fetch("select what from deliverer.owner_action")]
+    assert sorted(done) == ["secret add", "secret add", "secret end"]
+    assert UUID(second["id"])
+
+
+AT_ONCE = "2026-01-01T00:00:00Z"
+SEALED = "select count(*) from deliverer.secret where sealed is not null"
+"""An ended secret is erased."""
