@@ -16,7 +16,8 @@ PAGE, LARGEST_PAGE = 200, 1000
 STATES = ("parked", "delivered")
 START, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 CURSOR = re.compile(r"([0-9]{1,17})-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
-"""Microseconds since 1970 and the id of the last delivery of a page."""
+"""Microseconds since 1970, in the years that a date can have, and the id of the last delivery of a
+page."""
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -53,10 +54,7 @@ def _parse_moment(text: str) -> datetime | None:
 
 def _parse_place(text: str) -> Place | None:
     parts = CURSOR.fullmatch(text)
-    try:
-        return Place(START + int(parts[1]) * MICROSECOND, UUID(parts[2])) if parts else None
-    except OverflowError:
-        return None
+    return Place(START + int(parts[1]) * MICROSECOND, UUID(parts[2])) if parts else None
 
 
 def _parse_limit(text: str) -> int | None:

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import pytest
@@ -90,37 +89,48 @@ async def test_owner_sees_what_was_sent_and_has_it_sent_again_in_order_under_the
     ):
         await post.receives_each(*given)
         await post.until_states(settled=COUNT - 1, parked=1)
-        [parked] = (await desk.get("deliveries?state=parked"))["deliveries"]
-        assert (parked["id"], parked["sequence"], parked["status"]) == (str(given[4].id), 4, 422)
-        assert parked["type"] == given[4].type and parked["conversationId"] == "10000001-1"
-        seen = await pages(desk, "deliveries?state=delivered&limit=25")
-        assert {one["id"] for one in seen} == {str(each.id) for each in given} - {parked["id"]}
-        assert "data" not in str(seen)
+        await assert_listed(desk, given, parked=4)
         # The CRM lost all of it, and is mended.
         crm.taken, crm.refused = [], set()
         since = (clock.now() - timedelta(hours=1)).isoformat()
         started = asyncio.get_running_loop().time()
         status, order = await desk.post("_resend", {"since": since})
         assert (status, order["status"], order["waiting"]) == (202, "running", COUNT)
-        again = await desk.post("_resend", {"since": since})
-        assert again[0] == 202 and again[1]["id"] == order["id"], "the same key, the same order"
-        status, refused = await desk.post("_resend", {"since": since}, key="other")
-        assert (status, refused["code"]) == (409, "resend_running")
-        status, refused = await desk.post("_resend", {"since": since, "state": "parked"})
-        assert (status, refused["code"]) == (409, "key_used")
+        await assert_one_at_a_time(desk, order["id"], since)
         order = await done(desk, order["id"])
         seconds = asyncio.get_running_loop().time() - started
         assert seconds > (COUNT - 1) / DESTINATION.resend_per_second, "not faster than its rate"
         assert (order["delivered"], order["waiting"], order["parked"]) == (COUNT, 0, 0)
-        assert Counter(id for id, _ in crm.taken) == Counter(str(each.id) for each in given)
-        assert {len(bodies) for bodies in crm.bodies.values()} == {1}, "the same bytes"
-        for n in range(3):
-            order_of_conversation = [place for _, place in crm.taken if place % 3 == n]
-            assert order_of_conversation == sorted(order_of_conversation)
-        [record] = await owner_action_outbox(pool).fetch_unpublished(10, [])
+    assert Counter(id for id, _ in crm.taken) == Counter(str(each.id) for each in given)
+    assert {len(bodies) for bodies in crm.bodies.values()} == {1}, "the same bytes"
+    for n in range(3):
+        sequences = [sequence for _, sequence in crm.taken if sequence % 3 == n]
+        assert sequences == sorted(sequences)
+    [record] = await owner_action_outbox(pool).fetch_unpublished(10, [])
     said = msgspec.json.decode(record.data)
     assert (record.kind, record.tenant, said["what"]) == ("operation", "almelo", "resend")
     assert (said["by"], said["about"], said["resend"]) == ("owner", "crm", order["id"])
+
+
+async def assert_listed(desk: OwnerDesk, given: list[Delivery], parked: int) -> None:
+    """All of these are in the lists, this one as parked, and none with its content."""
+    [one] = (await desk.get("deliveries?state=parked"))["deliveries"]
+    assert (one["id"], one["sequence"], one["status"]) == (str(given[parked].id), parked, 422)
+    assert (one["type"], one["conversationId"]) == (given[parked].type, given[parked].conversation)
+    seen = await pages(desk, "deliveries?state=delivered&limit=25")
+    assert {each["id"] for each in seen} == {str(each.id) for each in given} - {one["id"]}
+    assert [each["at"] for each in seen] == sorted(each["at"] for each in seen)
+    assert "data" not in str(seen)
+
+
+async def assert_one_at_a_time(desk: OwnerDesk, order: str, since: str) -> None:
+    """While an order runs, the same key gets it again, and no other one is accepted."""
+    status, again = await desk.post("_resend", {"since": since})
+    assert (status, again["id"]) == (202, order)
+    status, refused = await desk.post("_resend", {"since": since}, key="other")
+    assert (status, refused["code"]) == (409, "resend_running")
+    status, refused = await desk.post("_resend", {"since": since, "state": "parked"})
+    assert (status, refused["code"]) == (409, "key_used")
 
 
 async def pages(desk: OwnerDesk, path: str) -> list[Any]:
@@ -205,58 +215,66 @@ async def test_token_that_is_not_the_owner_gets_the_answer_of_what_does_not_exis
             assert (await desk.post("_resend", wrong))[0] == 400
 
 
+class SignedTown:
+    """Sends events until they are signed as expected."""
+
+    def __init__(self, crm: LosingCrm, post: Post) -> None:
+        self._crm, self._post, self._given = crm, post, iter(events(200))
+
+    async def signers(self, *expected: int) -> None:
+        """Return when an event is signed with exactly these of the CRM's keys."""
+        await until(self._send, lambda found: found == {*expected}, 10)
+
+    async def _send(self) -> set[int]:
+        self._crm.signers.clear()
+        before = len(self._crm.taken)
+        await self._post.receives_each(next(self._given))
+        await until(self._count, lambda count: count > before, 10)
+        return {n for n, signed in self._crm.signers.items() if signed}
+
+    async def _count(self) -> int:
+        return len(self._crm.taken)
+
+
 async def test_secret_is_replaced_by_the_api_while_events_are_signed_with_both(
     broker: Broker, pool: Pool, gateway: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(signing_secrets, "REFRESH_SECONDS", 0.05)
     crm, post = LosingCrm(), Post(broker, pool)
-    given = iter(events(100))
-
-    async def signers(count: int) -> set[int]:
-        """Send one event at a time until it is signed with so many keys; which ones."""
-
-        async def send() -> set[int]:
-            crm.signers.clear()
-            before = len(crm.taken)
-            await post.receives_each(next(given))
-            await until(lambda: asyncio.sleep(0, len(crm.taken)), lambda n: n > before, 10)
-            return {n for n, signed in crm.signers.items() if signed}
-
-        return await until(send, lambda found: len(found) == count, 10)
-
+    town = SignedTown(crm, post)
     async with (
         serving(crm.handle) as url,
         post.works({"url": url, "secret": "x"}),
         owner_desk(gateway) as desk,
     ):
-        assert await signers(1) == {0}
+        await town.signers(0)
         [configured] = (await desk.get("secrets"))["secrets"]
         assert (configured["source"], configured["endsAt"]) == ("configuration", None)
         status, refused = await desk.post(f"secrets/{configured['id']}/_end", {})
         assert (status, refused["code"]) == (409, "last_secret")
         status, added = await desk.post("secrets", {})
-        assert status == 201
         crm.keys.append(base64.b64decode(added["secret"].removeprefix("whsec_")))
-        assert len(crm.keys[1]) == 32
-        assert await signers(2) == {0, 1}
-        listed = (await desk.get("secrets"))["secrets"]
-        assert [one["id"] for one in listed] == [configured["id"], added["id"]]
-        assert added["secret"] not in str(listed)
-        stored = await pool.fetchval("select sealed from deliverer.secret where sealed is not null")
-        assert crm.keys[1] not in stored and added["secret"].encode() not in stored
-        status, said = await desk.post(f"secrets/{configured['id']}/_end", {})
-        assert (status, said["id"]) == (200, configured["id"])
-        assert await signers(1) == {1}
-        own = "whsec_" + base64.b64encode(bytes(range(24))).decode()
+        assert (status, len(crm.keys[1])) == (201, 32)
+        await town.signers(0, 1)
+        await assert_hidden(desk, pool, added["secret"])
+        assert (await desk.post(f"secrets/{configured['id']}/_end", {}))[0] == 200
+        await town.signers(1)
         crm.keys.append(bytes(range(24)))
+        own = "whsec_" + base64.b64encode(crm.keys[2]).decode()
         status, second = await desk.post("secrets", {"secret": own, "othersEndAt": AT_ONCE})
         assert status == 201 and "secret" not in second
-        assert await signers(1) == {2}
+        await town.signers(2)
         await until(lambda: pool.fetchval(SEALED), lambda n: n == 1, 10)
-        assert (await desk.post("secrets", {"secret": "whsec_AAAA"}))[0] == 400
     done = [row["what"] for row in await pool.fetch("select what from deliverer.owner_action")]
     assert sorted(done) == ["secret add", "secret add", "secret end"]
-    assert UUID(second["id"])
+
+
+async def assert_hidden(desk: OwnerDesk, pool: Pool, secret: str) -> None:
+    """Neither the list nor the table has this secret."""
+    assert secret not in str(await desk.get("secrets"))
+    stored = await pool.fetchval("select sealed from deliverer.secret where sealed is not null")
+    assert secret.encode() not in stored
+    assert base64.b64decode(secret.removeprefix("whsec_")) not in stored
 
 
 AT_ONCE = "2026-01-01T00:00:00Z"
