@@ -46,10 +46,12 @@ def _parse_state(text: str) -> str | None:
 
 
 def _parse_moment(text: str) -> datetime | None:
+    """Return the time, within what a database can hold."""
     try:
-        return datetime.fromisoformat(text.upper()) if MOMENT.fullmatch(text) else None
+        at = datetime.fromisoformat(text.upper()) if MOMENT.fullmatch(text) else None
     except ValueError:
         return None
+    return at and min(max(at, START), END)
 
 
 def _parse_place(text: str) -> Place | None:

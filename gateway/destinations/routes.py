@@ -18,7 +18,7 @@ from gateway.commands import idempotency
 from gateway.commands.builder import author_faults
 from gateway.destinations import answers
 from gateway.destinations.action import Action
-from gateway.destinations.delivery_query import Place, parse_query
+from gateway.destinations.delivery_query import START, Place, parse_query
 from gateway.destinations.delivery_store import DeliveryStore, NewResend
 from gateway.destinations.ownership import find_owned
 from gateway.destinations.secret_store import NewSecretRow, SecretStore
@@ -28,11 +28,12 @@ from gateway.requests.destinations import (
     RESEND,
     EndSecret,
     NewSecret,
+    OwnerBody,
     Resend,
-    resend_faults,
+    time_faults,
 )
 from services import clock
-from services.api.json_body import FieldError, parse_body
+from services.api.json_body import parse_body
 from services.api.request_body import Refused, read_json_body
 from services.config.model import Configuration
 from services.config.organisation import Destination
@@ -47,7 +48,6 @@ from services.refusal import Refusal
 from services.sealed_box import SealedBox
 
 DESTINATION = "/v1/destinations/{destination}"
-OwnerBody = Resend | NewSecret | EndSecret
 
 
 class OwnerRequest(msgspec.Struct, frozen=True):
@@ -185,7 +185,7 @@ class DestinationRoutes:
             token=asked.rights.name,
             fingerprint=fingerprint,
             state=body.state,
-            since=body.since or asked.at - timedelta(days=3660),
+            since=max(body.since or START, START),
             until=min(body.until or asked.at, asked.at),
             events=events,
             per_second=destination.resend_per_second,
@@ -246,9 +246,7 @@ def _parse(content: bytes, kind: Any, rights: Rights, key: str = "none") -> Any:
     body = parse_body(content, kind)
     if isinstance(body, list):
         raise Refused(answers.invalid_body(body, key))
-    faults = [*author_faults(body.author, rights)]
-    if isinstance(body, Resend):
-        faults += [FieldError(*fault) for fault in resend_faults(body, clock.now())]
+    faults = [*author_faults(body.author, rights), *time_faults(body, clock.now())]
     if faults or not key:
         raise Refused(answers.invalid_body(sorted(faults), key))
     return body

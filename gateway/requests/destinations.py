@@ -2,7 +2,8 @@
 
 import base64
 import re
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -18,9 +19,12 @@ from services.api.field_types import (
     optional_not_null,
     validation_error,
 )
+from services.api.json_body import FieldError
 
 EVENTS = 1000
 """Most events of one order by their ids; an id is 36 characters, so 39 KB."""
+LATEST_END = timedelta(days=366)
+"""Latest end of a secret: a plan for a year ahead."""
 SECRET_BYTES = range(24, 65)
 """Sizes that Standard Webhooks allows."""
 SECRET = re.compile(r"whsec_([A-Za-z0-9+/]+={0,2})")
@@ -84,6 +88,7 @@ class EndSecret(Body):
     author: Annotated[Author | None, SPARED] = optional_not_null()
 
 
+OwnerBody = Resend | NewSecret | EndSecret
 RESEND = TypeAdapter(Resend)
 NEW_SECRET = TypeAdapter(NewSecret)
 END_SECRET = TypeAdapter(EndSecret)
@@ -99,11 +104,15 @@ def is_secret(secret: str) -> bool:
     return len(key) in SECRET_BYTES
 
 
-def resend_faults(body: Resend, now: datetime) -> list[tuple[str, str]]:
-    """Return pointer and sentence of each fault of the times of an order."""
-    faults = []
-    if body.since and body.since >= now:
-        faults.append(("/since", "must lie in the past"))
-    if body.since and body.until and body.until <= body.since:
-        faults.append(("/until", "must lie after since"))
-    return faults
+def time_faults(body: OwnerBody, now: datetime) -> Iterator[FieldError]:
+    """Yield the faults of the times of a request."""
+    match body:
+        case Resend(since=since, until=until):
+            if since and since >= now:
+                yield FieldError("/since", "must lie in the past")
+            if since and until and until <= since:
+                yield FieldError("/until", "must lie after since")
+        case NewSecret(others_end_at=end) if end and end > now + LATEST_END:
+            yield FieldError("/othersEndAt", f"must lie within {LATEST_END.days} days")
+        case EndSecret(at=end) if end and end > now + LATEST_END:
+            yield FieldError("/at", f"must lie within {LATEST_END.days} days")

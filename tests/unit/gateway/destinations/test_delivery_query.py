@@ -47,6 +47,13 @@ def test_query_names_each_parameter_that_is_wrong(name: str, texts: list[str]) -
     assert [(fault.pointer, fault.parameter) for fault in faults] == [("", name)]
 
 
+def test_query_keeps_times_within_those_that_a_database_can_hold() -> None:
+    ends = {"since": ["0001-01-01T00:00:00+14:00"], "until": ["9999-12-31T23:59:59-14:00"]}
+    query = parse_query(ends)
+    assert not isinstance(query, list)
+    assert (query.since, query.until) == (START, END)
+
+
 @pytest.mark.parametrize(
     ("others", "stays"), [([], False), ([AT], False), ([None], True), ([AT, None], True)]
 )

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from gateway.api_docs import destination_examples as examples
 from gateway.requests import destinations
-from gateway.requests.destinations import END_SECRET, NEW_SECRET, RESEND, Resend, resend_faults
+from gateway.requests.destinations import END_SECRET, NEW_SECRET, RESEND, time_faults
 from services.api.json_body import parse_body
 
 NOW = datetime(2026, 11, 29, 8, tzinfo=UTC)
@@ -20,9 +20,8 @@ EVENT = examples.EVENT
 def pointers(body: Any, kind: TypeAdapter[Any] = RESEND) -> list[str]:
     """Pointers of the faults of a body."""
     parsed = parse_body(msgspec.json.encode(body), kind)
-    if isinstance(parsed, Resend):
-        return [pointer for pointer, _ in resend_faults(parsed, NOW)]
-    return [fault.pointer for fault in parsed] if isinstance(parsed, list) else []
+    faults = parsed if isinstance(parsed, list) else time_faults(parsed, NOW)
+    return [fault.pointer for fault in faults]
 
 
 @pytest.mark.parametrize("kind", ["RESENDS", "NEW_SECRETS", "END_SECRETS"])
@@ -62,4 +61,10 @@ def test_secret_of_another_form_is_refused_without_a_word_of_it(secret: str | No
     faults = parse_body(msgspec.json.encode({"secret": secret}), NEW_SECRET)
     assert isinstance(faults, list) and [fault.pointer for fault in faults] == ["/secret"]
     assert not secret or secret not in faults[0].detail.replace("whsec_ and", "")
-    assert pointers({"at": "tomorrow"}, END_SECRET) == ["/at"]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("othersEndAt", NEW_SECRET), ("at", END_SECRET)])
+def test_secret_has_its_end_within_a_year(name: str, kind: TypeAdapter[Any]) -> None:
+    assert pointers({name: "2027-11-30T08:00:00Z"}, kind) == []
+    for late in ("2027-11-30T08:00:01Z", "9999-12-31T23:59:59-14:00", "tomorrow"):
+        assert pointers({name: late}, kind) == [f"/{name}"]
