@@ -61,7 +61,7 @@ create table deliverer.owner_action (
 );
 
 grant select, insert, update, delete on deliverer.sent to postkamer_deliverer;
-grant select, update on deliverer.resend to postkamer_deliverer;
+grant select, update, delete on deliverer.resend to postkamer_deliverer;
 grant select, insert, update, delete on deliverer.secret to postkamer_deliverer;
 grant select, delete on deliverer.owner_action to postkamer_deliverer;
 

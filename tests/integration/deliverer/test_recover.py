@@ -146,7 +146,7 @@ async def pages(desk: OwnerDesk, path: str) -> list[Any]:
 
 
 async def test_event_that_ended_at_its_term_is_not_sent_again_and_says_so(
-    broker: Broker, pool: Pool, gateway: Pool
+    broker: Broker, pool: Pool, gateway: Pool, empty: str
 ) -> None:
     crm, post, given = LosingCrm(), Post(broker, pool), events(4)
     async with (
@@ -162,7 +162,10 @@ async def test_event_that_ended_at_its_term_is_not_sent_again_and_says_so(
         await pool.execute(
             "update deliverer.sent set at = at - interval '8 days' where event = any($1)", old
         )
-        async with background_task(clear_forever(pool, [DESTINATION])):
+        async with (
+            connection_pool(f"{empty}?role=postkamer_deliverer", "test", 2) as own,
+            background_task(clear_forever(own, [DESTINATION])),
+        ):
             await until(lambda: pool.fetchval(KEPT), lambda n: n == 2, 10)
         ids = [str(id) for id in old]
         status, said = await desk.post("_resend", {"events": ids})
