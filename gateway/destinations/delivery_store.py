@@ -53,9 +53,9 @@ class DeliveryStore:
         rows = await self._fetch(_AVAILABLE, destination, tenant, list(events), state)
         return [row["event"] for row in rows]
 
-    async def find_resend(self, destination: str, tenant: str, id: UUID) -> dict[str, Any] | None:
-        """Return an order with its progress."""
-        rows = await self._fetch(_RESEND, id, destination, tenant, COUNTED)
+    async def find_resend(self, tenant: str, id: UUID) -> dict[str, Any] | None:
+        """Return an order, of whatever destination, with its progress."""
+        rows = await self._fetch(_RESEND, id, tenant, COUNTED)
         return dict(rows[0]) if rows else None
 
     async def order_resend(self, new: NewResend, action: Action) -> None:
@@ -90,7 +90,7 @@ _AVAILABLE = """
 select d.event from deliverer.delivery d
 left join deliverer.sent s on s.destination = d.destination and s.event = d.event
 where d.destination = $1 and d.tenant = $2 and d.event = any($3::uuid[]) and (
-    d.state = 'parked' and $4::text is distinct from 'delivered'
+    d.state = 'parked' and $4::text is distinct from 'delivered' or d.state = 'replay'
     or d.state = 'settled' and s.event is not null and $4 is distinct from 'parked')
 """
 _ORDER = """
@@ -100,8 +100,8 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $7)
 on conflict do nothing returning id
 """
 _RESEND = """
-select r.id, r.fingerprint, r.state, r.since, r.until, r.events is not null as by_ids,
-    r.per_second, r.ended, r.ordered_at, r.finished_at, done.*, case
+select r.id, r.destination, r.fingerprint, r.state, r.since, r.until,
+    r.events is not null as by_ids, r.per_second, r.ended, r.ordered_at, r.finished_at, done.*, case
         when r.finished_at is not null then 0 else to_come.parked + to_come.delivered end as to_come
 from deliverer.resend r cross join lateral (
     select count(*) filter (where d.state = 'replay') as waiting,
@@ -114,13 +114,13 @@ from deliverer.resend r cross join lateral (
             and d.state = 'parked' and d.tenant = r.tenant and d.conversation <> ''
             and (d.at, d.event) > (r.taken_at, r.taken_event) and d.at < r.until
             and r.state is distinct from 'delivered'
-            and (r.events is null or d.event = any(r.events)) limit $4) p) as parked,
+            and (r.events is null or d.event = any(r.events)) limit $3) p) as parked,
     (select count(*) from (
         select from deliverer.sent s join deliverer.delivery d using (destination, event)
         where s.destination = r.destination and d.state = 'settled' and d.tenant = r.tenant
             and (s.at, s.event) > (r.taken_at, r.taken_event) and s.at < r.until
             and r.state is distinct from 'parked'
-            and (r.events is null or s.event = any(r.events)) limit $4) s) as delivered
+            and (r.events is null or s.event = any(r.events)) limit $3) s) as delivered
 ) to_come
-where r.id = $1 and r.destination = $2 and r.tenant = $3
+where r.id = $1 and r.tenant = $2
 """

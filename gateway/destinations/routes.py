@@ -148,12 +148,12 @@ class DestinationRoutes:
         fingerprint = idempotency.fingerprint(asked.http.path, content)
         rights = asked.rights
         id = idempotency.derive_id(idempotency.RESENDS, rights.tenant, rights.name, key)
-        stored = await self._deliveries.find_resend(asked.destination.id, rights.tenant, id)
+        stored = await self._deliveries.find_resend(rights.tenant, id)
         if stored is None:
             new = await self._new_resend(asked, body, id, fingerprint)
             action = asked.action("resend", body, **_resend_data(new))
             await self._deliveries.order_resend(new, action)
-            stored = await self._deliveries.find_resend(asked.destination.id, rights.tenant, id)
+            stored = await self._deliveries.find_resend(rights.tenant, id)
         if stored is None:
             return answers.conflict(answers.RUNNING)
         if not hmac.compare_digest(stored["fingerprint"], fingerprint):
@@ -196,10 +196,10 @@ class DestinationRoutes:
     async def read_resend(self, asked: OwnerRequest) -> web.Response:
         """GET .../resends/{id}: an order and its progress."""
         id = parse_uuid(asked.http.match_info["id"])
-        found = id and await self._deliveries.find_resend(
-            asked.destination.id, asked.rights.tenant, id
-        )
-        return json_response(answers.resend_json(found)) if found else answers.no_resend()
+        found = id and await self._deliveries.find_resend(asked.rights.tenant, id)
+        if not found or found["destination"] != asked.destination.id:
+            return answers.no_resend()
+        return json_response(answers.resend_json(found))
 
     async def list_secrets(self, asked: OwnerRequest) -> web.Response:
         """GET .../secrets: the secrets in force, without their values."""

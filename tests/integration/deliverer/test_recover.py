@@ -19,10 +19,12 @@ from deliverer.destinations import signing_secrets
 from deliverer.owners.actions import owner_action_outbox
 from deploy.local.rabbitmq import Broker
 from services import clock
+from services.config.model import Configuration
 from services.config.organisation import CloudEventsDestination
 from services.contract import Delivery
 from services.postgres.database import Pool, connection_pool
 from services.tasks import background_task
+from tests.support.integration.crm_desk import TOWN
 from tests.support.integration.destination_harness import Post, delivery, serving
 from tests.support.integration.owner_desk import OWNER, OwnerDesk, owner_desk
 from tests.support.observer import until
@@ -30,6 +32,12 @@ from tests.support.observer import until
 COUNT = 40
 PLACE = {"id": "crm", "kind": "cloudevents", "url": "http://127.0.0.1:9/"}
 DESTINATION = CloudEventsDestination.model_validate(PLACE)
+
+
+def with_second_destination() -> Configuration:
+    given = TOWN.model_dump(mode="json", by_alias=True)
+    given["destinations"].append(PLACE | {"id": "crm-2"})
+    return Configuration.model_validate_json(msgspec.json.encode(given))
 
 
 class LosingCrm:
@@ -84,7 +92,7 @@ async def test_owner_sees_what_was_sent_and_has_it_sent_again_in_order_under_the
     async with (
         serving(crm.handle) as url,
         post.works({"url": url, "secret": "x"}),
-        owner_desk(gateway) as desk,
+        owner_desk(gateway, with_second_destination()) as desk,
         background_task(run_resends(pool, [DESTINATION])),
     ):
         await post.receives_each(*given)
@@ -129,8 +137,13 @@ async def assert_one_at_a_time(desk: OwnerDesk, order: str, since: str) -> None:
     assert (status, again["id"]) == (202, order)
     status, refused = await desk.post("_resend", {"since": since}, key="other")
     assert (status, refused["code"]) == (409, "resend_running")
-    status, refused = await desk.post("_resend", {"since": since, "state": "parked"})
-    assert (status, refused["code"]) == (409, "key_used")
+    for path, body in (
+        ("crm/_resend", {"since": since, "state": "parked"}),
+        ("crm-2/_resend", {"since": since}),
+    ):
+        status, refused = await desk.ask("POST", path, body)
+        assert (status, refused["code"]) == (409, "key_used")
+    assert (await desk.ask("GET", f"crm-2/resends/{order}"))[0] == 404
 
 
 async def pages(desk: OwnerDesk, path: str) -> list[Any]:

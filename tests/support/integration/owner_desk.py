@@ -18,7 +18,7 @@ from tests.support.integration.crm_desk import TOWN
 from tests.support.integration.destination_harness import MASTERS
 from tests.support.tokens import GENEROUS, bearer, key
 
-OWNER = {"destinations": frozenset(("crm",)), "name": "owner"}
+OWNER = {"destinations": frozenset(("crm", "crm-2")), "name": "owner"}
 
 
 class OwnerDesk:
