@@ -4,7 +4,6 @@ those that its owner set by the API."""
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from hashlib import blake2b
 from typing import NamedTuple
 from uuid import UUID
 
@@ -36,7 +35,9 @@ class SigningSecrets:
 
     def __init__(self, pool: Pool, box: SealedBox, destination: str, configured: Keys) -> None:
         self._pool, self._box, self._destination = pool, box, destination
-        self._configured = {configured_id(destination, key): key for key in configured}
+        self._configured = {
+            UUID(bytes=box.fingerprint(key, destination)): key for key in configured
+        }
         self._stored: Sequence[StoredSecret] = ()
 
     def keys(self) -> Keys:
@@ -72,12 +73,6 @@ class SigningSecrets:
             log.error("secret.unreadable", destination=self._destination, exc_info=error)
             return None
         return StoredSecret(id, key_of(secret), ends_at)
-
-
-def configured_id(destination: str, key: bytes) -> UUID:
-    """Return the id of a secret of the configuration, which says nothing of it. Pure."""
-    digest = blake2b(destination.encode(), key=blake2b(key).digest(), digest_size=16)
-    return UUID(bytes=digest.digest())
 
 
 def keys_in_force(

@@ -36,3 +36,11 @@ def test_value_opens_neither_at_another_place_nor_under_another_key() -> None:
     for box, place in ((BOX, "crm 2"), (SealedBox(bytes([1] * 32)), "crm 1")):
         with pytest.raises(CannotUnseal):
             box.unseal(sealed, place)
+
+
+def test_fingerprint_recognises_a_value_at_its_place_and_under_its_key_only() -> None:
+    first = BOX.fingerprint(b"geheim", "crm")
+    assert len(first) == 16 and first == BOX.fingerprint(b"geheim", "crm")
+    others = [(BOX, b"geheim", "other"), (BOX, b"geheim2", "crm")]
+    others.append((SealedBox(bytes([1] * 32)), b"geheim", "crm"))
+    assert first not in {box.fingerprint(*given) for box, *given in others}
