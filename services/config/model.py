@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from services.calendar.opening_hours import Closing
 from services.config.cross_references import OPTIONAL, cross_reference_errors, repeated_ids
+from services.config.identity import IdentityGrant, IdentityProvider
 from services.config.numbers import Number
 from services.config.organisation import (
     AnyDestination,
@@ -73,6 +74,8 @@ class Configuration(ConfigModel):
     contacts: tuple[TaggedContacts, ...] = Field(default=(), max_length=1000)
     rates: tuple[Rate, ...] = Field(default=(), max_length=200)
     """Prices of messages, each from a month on."""
+    identity_providers: tuple[IdentityProvider, ...] = Field(default=(), max_length=100)
+    identity_grants: tuple[IdentityGrant, ...] = Field(default=(), max_length=2000)
     closings: tuple[Closing, ...] = Field(default=(), max_length=1000)
     groups: tuple[Group, ...] = Field(default=(), max_length=RULES)
     care: tuple[Annotated[SafetyRule, DepthLimited], ...] = Field(default=(), max_length=RULES)
@@ -371,6 +374,7 @@ NOUNS = {
     "care": "care rule",
     "groups": "group",
     "menus": "menu",
+    "identity_providers": "identity provider",
 }
 """Table -> noun for one entry."""
 PLAIN_ID = re.compile(r"[\w-]{1,63}")

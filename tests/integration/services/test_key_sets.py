@@ -1,0 +1,99 @@
+"""Key sets of an identity provider, over HTTP: rotated keys, and a provider that is away."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from services.http.key_sets import RETRY_SECONDS, TRUST_SECONDS, KeySet, KeysUnavailable, fetch_url
+from services.http.person_tokens import PersonTokens
+from tests.support.identity_provider import Provider, key_for, running_provider, town
+
+NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
+GRANTS = ({"value": "kcc", "roles": ("kcc",)},)
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    with running_provider() as provider:
+        yield provider
+
+
+class Hand:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+def keys_of(provider: Provider, hand: Hand) -> KeySet:
+    return KeySet("idp", lambda: fetch_url(provider.keys_url), hand)
+
+
+async def test_new_key_is_found_and_an_invented_one_asks_once_in_a_while(
+    provider: Provider,
+) -> None:
+    keys = keys_of(provider, hand := Hand())
+    assert await keys.find("first") and provider.asked == 1
+    provider.keys.append(key_for("RS256", "second"))
+    hand.at = RETRY_SECONDS
+    assert await keys.find("second") and provider.asked == 2
+    for n in range(50):
+        assert await keys.find(f"invented-{n}") is None
+    assert provider.asked == 2
+    hand.at = 2 * RETRY_SECONDS
+    assert await keys.find("invented") is None and provider.asked == 3
+
+
+async def test_key_that_was_taken_back_is_unknown_after_the_next_look(provider: Provider) -> None:
+    keys = keys_of(provider, hand := Hand())
+    assert await keys.find("first")
+    provider.keys = [key_for("RS256", "second")]
+    await keys.refresh_if_old()
+    assert await keys.find("first") and provider.asked == 1
+    hand.at = 600.0
+    await keys.refresh_if_old()
+    assert await keys.find("first") is None and await keys.find("second")
+
+
+@pytest.mark.parametrize("answer", [None, b"", b"[]", b'{"keys": []}', b"x" * 300_000])
+async def test_keys_stay_in_use_while_the_provider_gives_none_for_a_day(
+    provider: Provider, answer: bytes | None
+) -> None:
+    keys = keys_of(provider, hand := Hand())
+    assert await keys.find("first")
+    provider.is_away, provider.published = answer is None, answer
+    hand.at = TRUST_SECONDS - 1
+    await keys.refresh_if_old()
+    assert await keys.find("first") and provider.asked == 2
+    hand.at = TRUST_SECONDS + RETRY_SECONDS
+    with pytest.raises(KeysUnavailable):
+        await keys.find("first")
+    provider.is_away, provider.published = False, None
+    hand.at += RETRY_SECONDS
+    assert await keys.find("first")
+
+
+async def test_validity_is_unknown_until_a_provider_has_given_keys(provider: Provider) -> None:
+    provider.is_away = True
+    tokens = PersonTokens(town(provider.settings(), GRANTS))
+    for _ in range(2):
+        with pytest.raises(KeysUnavailable):
+            await tokens.find(provider.token(at=NOW), NOW)
+    assert provider.asked == 1
+
+
+async def test_provider_keeps_its_keys_when_the_configuration_is_read_again(
+    provider: Provider,
+) -> None:
+    tokens = PersonTokens(town(provider.settings(), GRANTS))
+    assert await tokens.find(provider.token(at=NOW, roles=["kcc"]), NOW)
+    fewer = town(provider.settings(), GRANTS).model_copy(update={"identity_grants": ()})
+    tokens.reload(fewer)
+    rights = await tokens.find(provider.token(at=NOW, roles=["kcc"]), NOW)
+    assert rights and not rights.roles and provider.asked == 1
+    tokens.reload(town(provider.settings(audience="another"), GRANTS))
+    assert await tokens.find(provider.token(at=NOW), NOW) is None
