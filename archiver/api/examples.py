@@ -35,7 +35,7 @@ MESSAGE: Json = {
     "provisional": False,
     "held": False,
     "marks": ['"bezwaar" staat erin (regel bezwaar)'],
-    "author": {"kind": "citizen", "id": ""},
+    "author": {"kind": "citizen", "id": "", "identified": None},
     "status": "received",
     "statuses": [],
     "media": [
@@ -92,7 +92,7 @@ CONVERSATION: Json = {
             "at": "2026-11-20T08:14:03Z",
             "from": "klantcontact",
             "reason": "Gaat over een container",
-            "author": {"kind": "employee", "id": "m.devries"},
+            "author": {"kind": "employee", "id": "m.devries", "identified": "stated"},
             "zaak": None,
             "care": None,
             "asked": None,
@@ -103,7 +103,7 @@ CONVERSATION: Json = {
             "at": "2026-11-20T08:21:40Z",
             "from": None,
             "reason": None,
-            "author": {"kind": "employee", "id": "m.devries"},
+            "author": {"kind": "employee", "id": "m.devries", "identified": "stated"},
             "zaak": "ZAAK-2026-0012345",
             "care": None,
             "asked": None,
@@ -113,7 +113,7 @@ CONVERSATION: Json = {
         {
             "id": "018fe5a4-9d31-7c02-8b6a-51c3b8a0e7d4",
             "at": "2026-11-20T08:20:11Z",
-            "author": {"kind": "employee", "id": "m.devries"},
+            "author": {"kind": "employee", "id": "m.devries", "identified": "stated"},
             "text": "Staat bij de school, niet bij het huis",
         }
     ],
@@ -147,7 +147,7 @@ PAGE: Json = {
         {
             "id": "018fe5a4-9d31-7c02-8b6a-51c3b8a0e7d4",
             "at": "2026-11-20T08:20:11Z",
-            "author": {"kind": "employee", "id": "m.devries"},
+            "author": {"kind": "employee", "id": "m.devries", "identified": "stated"},
             "text": "Container is vol, ophalen voor vrijdag",
             "conversationId": CONVERSATION_ID,
             "department": "openbare-ruimte",

@@ -328,15 +328,12 @@ def _repeated_rates(rates: Any) -> Iterator[tuple[Location, str]]:
 
 def _provider_faults(providers: list[Row]) -> Iterator[tuple[Location, str]]:
     """Find two providers with the same tokens: the municipality of a person would be ambiguous."""
-    seen: set[tuple[str, str]] = set()
+    owners: dict[tuple[str | None, ...], str | None] = {}
     for n, row in enumerate(providers):
-        issuer, audience = row["issuer"], row["audience"]
-        if issuer is None or audience is None:
-            continue
-        if (issuer, audience) in seen:
-            what = f"{issuer} with this audience stands here for the second time"
-            yield ("identity_providers", n, "issuer"), what
-        seen.add((issuer, audience))
+        tokens = row["issuer"], row["audience"]
+        owner = owners.setdefault(tokens, row["id"])
+        if None not in tokens and owner != row["id"]:  # else reported as a repeat
+            yield ("identity_providers", n, "issuer"), f"{owner!r} has this issuer and audience too"
 
 
 def _identity_grant_faults(

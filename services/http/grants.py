@@ -21,14 +21,14 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """True for every department that is not confidential, future ones too."""
     confidential: bool = False
     """True for the confidential departments too."""
-    is_stated: bool = False
+    is_exact: bool = False
     """True if no department means none."""
 
     @property
     def is_unlimited(self) -> bool:
         """True for a token from the time in which no department meant all of them, confidential
         ones too. It keeps working, and no new one is made."""
-        return not (self.is_stated or self.departments or self.all_departments)
+        return not (self.is_exact or self.departments or self.all_departments)
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):

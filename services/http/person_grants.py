@@ -34,7 +34,7 @@ def grant_of(
             departments=frozenset(id for each in entries for id in each.departments),
             all_departments=any(each.all_departments for each in entries),
             confidential=any(each.confidential for each in entries),
-            is_stated=True,
+            is_exact=True,
         ),
         people=True,
         person=person,

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from services.contract import Identified
 from services.roles import ROLES as ROLES
 from services.roles import Role as Role
 
@@ -25,6 +26,11 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
     """True if nothing that is sent with this token reaches Meta."""
     per_second: int = REQUESTS_PER_SECOND
     burst: int = BURST
+
+    @property
+    def identified(self) -> Identified:
+        """Source of an employee's name in a request with this token."""
+        return "proven" if self.person else "stated"
 
     def may(self, *roles: Role) -> bool:
         """Return True if the token has one of these roles."""
