@@ -45,7 +45,11 @@ def test_claim_is_given_by_its_name_or_by_the_names_on_its_way() -> None:
         (PROVIDER + DEPARTMENTS.replace("burgerzaken", "zorg"), "departments", "no department"),
         (PROVIDER + GRANT + "all_departments = true\n", "", "added up apart"),
         (PROVIDER + GRANT.replace('roles = ["send"]', ""), "", "added up apart"),
-        (PROVIDER + DEPARTMENTS.replace("burgerzaken", "kcc") + "confidential = true\n", "", "goes with all_departments"),
+        (
+            PROVIDER + DEPARTMENTS.replace("burgerzaken", "kcc") + "confidential = true\n",
+            "",
+            "goes with all_departments",
+        ),
         (PROVIDER + GRANT.replace("send", "boss"), "roles.0", "'send'"),
     ],
 )
