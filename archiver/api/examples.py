@@ -55,6 +55,7 @@ MESSAGE: Json = {
         {
             "at": "2026-11-23T06:40:00Z",
             "by": "P. Bakker",
+            "identified": "stated",
             "text": "De container stond aan de overkant",
         }
     ],

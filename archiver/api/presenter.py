@@ -154,7 +154,12 @@ def _media_json(
 
 def _annotation_json(row: Row, annotation: dict[str, Any]) -> dict[str, Any]:
     """Return a rectification; the message itself stays as it was."""
-    return {"at": row["at"], "by": annotation["by"], "text": annotation["text"]}
+    return {
+        "at": row["at"],
+        "by": annotation["by"],
+        "identified": annotation.get("identified"),
+        "text": annotation["text"],
+    }
 
 
 def _delivery_json(row: Row, delivery: dict[str, Any]) -> dict[str, Any]:

@@ -81,6 +81,8 @@ class Annotation(Shown):
 
     at: datetime.datetime
     by: str
+    identified: Identified | None
+    """Source of the name in `by`, as of an author's id."""
     text: str
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from cli.support.gateway_client import Gateway, GatewayRefused
 from cli.support.output import fail
+from cli.support.person import token_for_gateway
 from services import clock
 from services.config import settings
 
@@ -48,7 +49,8 @@ def load_gateway(environ: Mapping[str, str]) -> Gateway:
         is_missing = any(fault.endswith(": is missing") for fault in error.faults)
         hint = [SETTINGS_OF_RUN] if is_missing else []
         raise settings.SettingsError([*error.faults, *hint]) from None
-    return Gateway(options.gateway_url.rstrip("/"), options.api_token.get_secret_value())
+    token = token_for_gateway(environ) or options.api_token.get_secret_value()
+    return Gateway(options.gateway_url.rstrip("/"), token)
 
 
 def build_body(by: str | None, **members: Any) -> dict[str, Any]:

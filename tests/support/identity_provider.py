@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
@@ -17,6 +18,7 @@ from services import clock
 from services.config.identity import IdentityGrant, IdentityProvider
 from services.config.model import Configuration
 from services.config.organisation import Department, Tenant
+from services.roles import ROLES
 
 AUDIENCE, ID = "postkamer", "matrix-idp"
 PERSON = "s.jansen"
@@ -104,6 +106,33 @@ def town(provider: IdentityProvider, grants: Iterable[dict[str, Any]]) -> Config
         identity_providers=(provider,),
         identity_grants=tuple(IdentityGrant(provider=ID, **each) for each in grants),
     )
+
+
+def identity_tables(provider: Provider) -> str:
+    """Tables of a configuration with this provider, and a grant for each kind of person."""
+    roles = msgspec.json.encode(ROLES).decode()
+    settings = provider.settings()
+    return f"""
+[[identity_providers]]
+id = "{settings.id}"
+tenant = "almelo"
+issuer = "{settings.issuer}"
+audience = "{settings.audience}"
+keys_url = "{settings.keys_url}"
+[[identity_grants]]
+provider = "{settings.id}"
+value = "every-role"
+roles = {roles}
+[[identity_grants]]
+provider = "{settings.id}"
+value = "person"
+departments = ["burgerzaken"]
+[[identity_grants]]
+provider = "{settings.id}"
+value = "person-for-all"
+all_departments = true
+confidential = true
+"""
 
 
 @contextmanager

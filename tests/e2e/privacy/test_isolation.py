@@ -30,9 +30,9 @@ from tests.support.e2e.isolation import (
     uploaded,
     url_of,
 )
-from tests.support.e2e.matrix_town import MatrixTown, identity_tables, make_matrix_tokens
+from tests.support.e2e.matrix_town import MatrixTown, make_matrix_tokens
 from tests.support.example_count import example_count
-from tests.support.identity_provider import ID, PERSON, Provider, running_provider
+from tests.support.identity_provider import ID, PERSON, Provider, identity_tables, running_provider
 from tests.support.installation import Installation, installed
 
 DRAWN = settings(

@@ -144,33 +144,6 @@ def without_ids(said: bytes, subject: Part) -> bytes:
     return before + name + after.partition(b'"')[2] if name else said
 
 
-def identity_tables(provider: Provider) -> str:
-    """Tables of a configuration with this provider, and a grant for each kind of person."""
-    roles = msgspec.json.encode(ROLES).decode()
-    settings = provider.settings()
-    return f"""
-[[identity_providers]]
-id = "{settings.id}"
-tenant = "almelo"
-issuer = "{settings.issuer}"
-audience = "{settings.audience}"
-keys_url = "{settings.keys_url}"
-[[identity_grants]]
-provider = "{settings.id}"
-value = "every-role"
-roles = {roles}
-[[identity_grants]]
-provider = "{settings.id}"
-value = "person"
-departments = ["burgerzaken"]
-[[identity_grants]]
-provider = "{settings.id}"
-value = "person-for-all"
-all_departments = true
-confidential = true
-"""
-
-
 def person_tokens(provider: Provider) -> dict[str, str]:
     """A token for each kind of person, and some that are wrong."""
     another = key_for("RS256", provider.keys[0].kid)

@@ -1,6 +1,7 @@
 """Each operation of both APIs and each command has its entry in the matrix of who may do what."""
 
 from cli.main import main
+from cli.support.person import PERSONAL
 from tests.support.access_matrix import KINDS, MATRIX, name_of
 from tests.support.api_operations import operations
 from tests.support.cli.command_matrix import COMMANDS
@@ -27,5 +28,10 @@ def test_no_kind_of_token_sees_a_confidential_department_unless_that_was_said() 
 
 def test_each_command_has_its_need_and_its_operation_a_role() -> None:
     assert COMMANDS.keys() == dict(walk_commands(main)).keys()
+    personal = {name for name, need in COMMANDS.items() if need.is_personal}
+    assert personal == PERSONAL.keys()
     called = {need.operation for need in COMMANDS.values() if need.kind == "token"}
     assert all(MATRIX[operation].roles for operation in called)
+    for name, role in PERSONAL.items():
+        need = COMMANDS[name]
+        assert need.kind == "database" or role in MATRIX[need.operation].roles
