@@ -15,7 +15,7 @@ from services import clock
 from services.postgres.database import Pool
 from tests.support.cli.command_line import SETTINGS, postkamer
 from tests.support.cli.command_matrix import COMMANDS
-from tests.support.identity_provider import PERSON, Provider, identity_tables, running_provider
+from tests.support.identity_provider import ID, PERSON, Provider, identity_tables, running_provider
 from tests.support.installation import EXAMPLE
 from tests.support.integration.parked_deliveries import on
 
@@ -129,6 +129,21 @@ def test_token_of_one_municipality_is_refused_for_another(
     done = postkamer(*new, env=env | with_token(provider))
     assert done.stderr.strip() == f"{person.TOKEN}: it is of almelo, not of hengelo"
     assert recorded(fresh) == []
+
+
+def test_check_says_if_names_may_be_stated_and_if_a_provider_gives_keys(
+    env: dict[str, str], provider: Provider
+) -> None:
+    env = env | {"POSTKAMER_LANG": "en", "CRM_SECRET": "e"}
+    said = postkamer("check", "--live", env=env).output.splitlines()
+    assert "commands: also of persons who state a name, and are recorded so" in said
+    assert f"checked: identity provider {ID} answers" in said
+    provider.is_away = True
+    said = postkamer("check", "--live", env=env | REQUIRED).output.splitlines()
+    assert "commands: only of persons who are proven" in said
+    assert [line for line in said if f"identity provider {ID}: it gives no keys" in line]
+    wrong = postkamer("check", env=env | {"POSTKAMER_REQUIRE_PROVEN": "perhaps"})
+    assert wrong.exit_code == 1 and "fault: POSTKAMER_REQUIRE_PROVEN: " in wrong.output
 
 
 def test_each_command_of_the_matrix_that_needs_a_person_says_nothing_without_a_proof(
