@@ -11,7 +11,7 @@ import msgspec
 
 from cli.support.database import with_database
 from cli.support.output import fail
-from cli.support.person import LONGEST_NAME, NAME, find_person, is_line
+from cli.support.person import LONGEST_NAME, NAME, identify_person, is_line
 from services import clock
 from services.postgres.database import Connection, Pool
 
@@ -59,7 +59,7 @@ async def write_operation(connection: Connection, operation: Operation, by: str 
 
     `by` names a person who is not proven.
     """
-    person = await find_person(connection, by, operation.tenant)
+    person = await identify_person(connection, by, operation.tenant)
     data = msgspec.json.encode(operation.data).decode()
     fields = operation.what, operation.about, data, person.identified
     await connection.execute(_WRITE, clock.new_id(), operation.tenant, person.name, *fields)

@@ -114,7 +114,7 @@ async def require_person(pool: Pool) -> None:
         is_proof_required(os.environ) or person_token(os.environ)
     ):
         async with pool.acquire() as connection:
-            await find_person(connection)
+            await identify_person(connection)
 
 
 def token_for_gateway(environ: Mapping[str, str]) -> str | None:
@@ -126,7 +126,7 @@ def token_for_gateway(environ: Mapping[str, str]) -> str | None:
     return token
 
 
-async def find_person(connection: Connection, by: str = "", tenant: str = "") -> Person:
+async def identify_person(connection: Connection, by: str = "", tenant: str = "") -> Person:
     """Return the person who runs the command. `by` is the name in an option, which a proven person
     may repeat. CommandRefused for another one, without a required proof, or for another
     municipality than that of the person's token."""
@@ -192,7 +192,8 @@ def operator(environ: Mapping[str, str]) -> str:
 def stated_operator() -> str | None:
     """Return POSTKAMER_OPERATOR as the default of --by; None beside a token, which names the
     person."""
-    return None if person_token(os.environ) else os.environ.get(OPERATOR)
+    has_token = any(os.environ.get(name) for name in (TOKEN, f"{TOKEN}_FILE"))
+    return None if has_token else os.environ.get(OPERATOR)
 
 
 def is_line(text: str, longest: int) -> bool:

@@ -1,7 +1,6 @@
 """Access tokens of identity providers: JSON Web Tokens (RFC 9068), verified by joserfc. Pure."""
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -29,8 +28,6 @@ MALFORMED = (ValueError, TypeError, KeyError, RecursionError)
 """Errors that text of strangers causes while it is read."""
 
 VerifyingKey = RSAKey | ECKey | OKPKey
-Keys = Mapping[str, VerifyingKey]
-"""Keys by their id."""
 
 
 class InvalidToken(Exception):
@@ -50,7 +47,8 @@ class UnverifiedToken(msgspec.Struct, frozen=True):
 
 
 def is_access_token(token: str) -> bool:
-    """Return True if a token has the form of a JSON Web Token; no API token of ours has."""
+    """Return True if a token has the form of a JSON Web Token, as no API token of
+    `postkamer token add` has."""
     return token.startswith(PREFIX) and token.count(".") == 2
 
 

@@ -70,7 +70,7 @@ class KeySet:
             try:
                 self._keys = parse_key_set(await with_timeout(FETCH_SECONDS, self._fetch()))
                 self._read_at = self._tried_at
-            except (InvalidKeySet, aiohttp.ClientError, OSError, ValueError) as error:
+            except Exception as error:  # no answer of a provider may end the service
                 kind = type(error).__name__
                 log.warning("identity.keys_unread", reason=f"{self._provider}: {kind}")
 

@@ -29,6 +29,10 @@ class PersonTokens:
             each: self._keys.get(each) or key_set_of(each) for each in config.identity_providers
         }
 
+    @property
+    def has_providers(self) -> bool:
+        return bool(self._keys)
+
     async def find(self, token: str, now: datetime) -> Rights | None:
         """Return the rights of a person's token; None if it is not valid.
 

@@ -249,3 +249,10 @@ def test_token_may_be_in_a_file(gateway: StandIn, tmp_path: Path) -> None:
 def test_number_is_one_segment_of_the_path(gateway: StandIn) -> None:
     gateway.run("notice", "clear", "--number", "../messages?x#y")
     assert [each[1] for each in gateway.requests] == ["/v1/numbers/..%2Fmessages%3Fx%23y/notice"]
+
+
+def test_token_of_a_person_that_cannot_be_read_is_a_fault_in_words(gateway: StandIn) -> None:
+    done = gateway.run("notice", "clear", POSTKAMER_PERSON_TOKEN_FILE="/nowhere/token")
+    fault = "POSTKAMER_PERSON_TOKEN_FILE: cannot be read (No such file or directory)\n"
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "", fault)
+    assert gateway.requests == []

@@ -2,12 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 
+from services.http.bearer_auth import require_token
 from services.http.key_sets import RETRY_SECONDS, TRUST_SECONDS, KeySet, KeysUnavailable, fetch_url
 from services.http.person_tokens import PersonTokens
-from tests.support.identity_provider import Provider, key_for, running_provider, town
+from services.http.rights import Rights
+from services.http.token_store import TokenStore
+from services.postgres.database import Pool
+from tests.support.identity_provider import PERSON, Provider, key_for, running_provider, town
+from tests.support.tokens import bearer, key
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
 GRANTS = ({"value": "kcc", "roles": ("kcc",)},)
@@ -97,3 +105,34 @@ async def test_provider_keeps_its_keys_when_the_configuration_is_read_again(
     assert rights and not rights.roles and provider.asked == 1
     tokens.reload(town(provider.settings(audience="another"), GRANTS))
     assert await tokens.find(provider.token(at=NOW), NOW) is None
+
+
+async def shown(_: web.Request, rights: Rights) -> web.Response:
+    return web.Response(text=rights.person)
+
+
+async def test_api_answers_503_while_it_has_no_keys_and_401_to_what_is_wrong(
+    provider: Provider,
+) -> None:
+    store = TokenStore(cast(Pool, None), (), town(provider.settings(), GRANTS))
+    handler = require_token(shown, store, "read")
+    provider.is_away = True
+    right, expired = provider.token(), provider.token(at=NOW)
+    statuses = [
+        (await handler(make_mocked_request("GET", "/", headers=bearer(token)))).status
+        for token in (right, expired, "eyJ.eyJ.x")
+    ]
+    assert statuses == [503, 503, 401]
+    provider.is_away = False
+    store.reload(town(provider.settings(leeway_seconds=0), GRANTS))
+    assert (await handler(make_mocked_request("GET", "/", headers=bearer(expired)))).status == 401
+
+
+async def test_token_of_the_environment_may_look_like_one_of_a_provider(provider: Provider) -> None:
+    looks_alike = provider.token(at=NOW)
+    config = town(provider.settings(), GRANTS)
+    store = TokenStore(cast(Pool, None), [key(looks_alike)], config)
+    rights = await store.authenticate(looks_alike, NOW)
+    assert rights and (rights.name, rights.person) == ("crm", "")
+    own = await store.authenticate(provider.token(at=NOW, jti="another"), NOW)
+    assert own and own.person == PERSON

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from services.http.access_tokens import MAX_CHARACTERS, MAX_LIFETIME_SECONDS
+from services.http.key_sets import KeySet, KeysUnavailable
 from services.http.person_tokens import PersonTokens
 from services.http.rights import Rights
 from services.roles import Role
@@ -190,6 +191,14 @@ def with_secret(token: str, secret: bytes) -> str:
 def with_body(token: str, claims: dict[str, Any]) -> str:
     header, _, signature = token.split(".")
     return f"{header}.{part(claims)}.{signature}"
+
+
+async def test_any_error_of_a_provider_means_that_validity_is_unknown() -> None:
+    async def fetch() -> bytes:
+        raise RuntimeError
+
+    with pytest.raises(KeysUnavailable):
+        await KeySet("idp", fetch).find("first")
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
