@@ -119,6 +119,14 @@ def test_wrong_token_is_refused_and_never_taken_for_a_stated_name(
     assert recorded(fresh) == []
 
 
+def test_option_that_is_recorded_needs_a_proof_where_its_command_alone_does_not(
+    env: dict[str, str], fresh: str
+) -> None:
+    begun = postkamer("balance", "--begin", "--reason", "hersteld", env=env | REQUIRED)
+    assert (begun.exit_code, begun.stdout, begun.stderr.strip()) == (1, "", person.NO_PERSON)
+    assert recorded(fresh) == []
+
+
 def test_token_of_one_municipality_is_refused_for_another(
     env: dict[str, str], fresh: str, provider: Provider
 ) -> None:
