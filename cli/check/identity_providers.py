@@ -24,5 +24,5 @@ async def _check(config: Configuration) -> ServerCheck:
         except KeysUnavailable:
             result.warnings.append(NO_KEYS.format(provider.id))
         else:
-            result.checked.append(f"identity provider {provider.id}")
+            result.checked.append(f"OpenID Connect {provider.id}")
     return result

@@ -145,7 +145,7 @@ def test_check_says_if_names_may_be_stated_and_if_a_provider_gives_keys(
     env = env | {"POSTKAMER_LANG": "en", "CRM_SECRET": "e"}
     said = postkamer("check", "--live", env=env).output.splitlines()
     assert "commands: also of persons who state a name, and are recorded so" in said
-    assert f"checked: identity provider {ID} answers" in said
+    assert f"checked: OpenID Connect {ID} answers" in said
     provider.is_away = True
     said = postkamer("check", "--live", env=env | REQUIRED).output.splitlines()
     assert "commands: only of persons who are proven" in said
