@@ -46,6 +46,7 @@ class KeySet:
         self._keys: dict[str, VerifyingKey] = {}
         self._read_at: float | None = None
         self._tried_at: float | None = None
+        self._asked_since: float | None = None
         self._turn = asyncio.Lock()
 
     async def find(self, key_id: str) -> VerifyingKey | None:
@@ -55,6 +56,11 @@ class KeySet:
         if not self._is_usable():
             raise KeysUnavailable
         return self._keys.get(key_id)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the provider gave its keys, or since it was first asked."""
+        return self._age(self._asked_since if self._read_at is None else self._read_at)
 
     async def refresh_if_old(self) -> None:
         """Fetch the set again if it is old."""
@@ -67,6 +73,8 @@ class KeySet:
             if self._age(self._tried_at) < RETRY_SECONDS:
                 return
             self._tried_at = self._time()
+            if self._asked_since is None:
+                self._asked_since = self._tried_at
             try:
                 self._keys = parse_key_set(await with_timeout(FETCH_SECONDS, self._fetch()))
                 self._read_at = self._tried_at

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import datetime
 
+from services import metrics
 from services.config.identity import IdentityProvider
 from services.config.model import Configuration
 from services.http.access_tokens import InvalidToken, VerifyingKey, parse_token, verify_token
@@ -25,6 +26,9 @@ class PersonTokens:
         """Use these providers and grants from the next request on. A provider that did not change
         keeps its keys."""
         self._config = config
+        gone = {each.id for each in self._keys} - {each.id for each in config.identity_providers}
+        for id in gone:
+            metrics.identity_keys_age.remove(id)
         self._keys = {
             each: self._keys.get(each) or key_set_of(each) for each in config.identity_providers
         }
@@ -60,6 +64,8 @@ class PersonTokens:
     async def refresh_forever(self) -> None:
         """Fetch key sets before they are needed, until cancelled."""
         while True:
-            for keys in list(self._keys.values()):
+            for provider, keys in list(self._keys.items()):
                 await keys.refresh_if_old()
+                if provider in self._keys:  # it may have left the configuration meanwhile
+                    metrics.identity_keys_age.labels(provider=provider.id).set(keys.age)
             await asyncio.sleep(LOOK_SECONDS)

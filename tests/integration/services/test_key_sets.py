@@ -13,8 +13,11 @@ from services.http.key_sets import RETRY_SECONDS, TRUST_SECONDS, KeySet, KeysUna
 from services.http.person_tokens import PersonTokens
 from services.http.rights import Rights
 from services.http.token_store import TokenStore
+from services.metrics import REGISTRY
 from services.postgres.database import Pool
-from tests.support.identity_provider import PERSON, Provider, key_for, running_provider, town
+from services.tasks import background_task
+from tests.support.identity_provider import ID, PERSON, Provider, key_for, running_provider, town
+from tests.support.observer import until_true
 from tests.support.tokens import bearer, key
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
@@ -136,3 +139,18 @@ async def test_token_of_the_environment_may_look_like_one_of_a_provider(provider
     assert rights and (rights.name, rights.person) == ("crm", "")
     own = await store.authenticate(provider.token(at=NOW, jti="another"), NOW)
     assert own and own.person == PERSON
+
+
+async def test_age_of_the_keys_is_shown_while_the_provider_is_configured(
+    provider: Provider,
+) -> None:
+    tokens = PersonTokens(town(provider.settings(), GRANTS))
+
+    def age() -> float | None:
+        return REGISTRY.get_sample_value("postkamer_identity_keys_age_seconds", {"provider": ID})
+
+    async with background_task(tokens.refresh_forever()):
+        await until_true(lambda: age() is not None)
+        assert 0 <= (age() or 0.0) < 60
+        tokens.reload(town(provider.settings(), ()).model_copy(update={"identity_providers": ()}))
+        assert age() is None
