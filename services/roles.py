@@ -8,4 +8,5 @@ Role = Literal[
 ROLES: tuple[Role, ...] = get_args(Role)
 """send: send messages to citizens, and handle conversations for a department. care: confirm alarms
 and nothing else. kcc: set notices on numbers, release withheld events and merge conversations, for
-the contact centre. read: call the archiver's API. The other roles have no use yet."""
+the contact centre. read: call the archiver's API. With the others a person's token runs commands
+(`cli.support.person.PERSONAL`)."""

@@ -52,3 +52,12 @@ def test_each_command_that_is_recorded_needs_a_person() -> None:
     recorded = {name.partition(" --")[0] for name in found} - SOMETIMES
     assert len(recorded) > 20
     assert recorded - PERSONAL.keys() == set()
+
+
+def test_page_about_identity_has_each_command_of_a_person_with_its_role() -> None:
+    page = (ROOT / "docs" / "operators" / "identity.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", page, re.MULTILINE))
+    assert rows.keys() == {*PERSONAL.values()}
+    for name, role in PERSONAL.items():
+        words = re.sub("^archive |(?<=request) .*", "", name).split()
+        assert all(re.search(rf"\b{word}\b", rows[role]) for word in words), name
