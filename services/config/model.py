@@ -225,11 +225,18 @@ def merge_files(
     return config
 
 
+FIRST_FILE_ALONE = ("identity_providers", "identity_grants")
+"""Tables that no included file may have: others may write those."""
+
+
 def _append_tables(sources: Sequence[ConfigFile]) -> tuple[dict[str, Any], list[ConfigFault]]:
     tables, faults = dict(sources[0].tables), list[ConfigFault]()
     for source in sources[1:]:
         for key, value in source.tables.items():
-            if not isinstance(value, list) or key == "include":
+            if key in FIRST_FILE_ALONE:
+                what = f"[[{key}]] belongs in postkamer.toml: who changes rules gives no rights"
+                faults.append(fault(source.path, source.text, (key,), what))
+            elif not isinstance(value, list) or key == "include":
                 what = "only [[tables]] may stand in a file that is included"
                 what += f": write [[{key}]]" if key in ENTRIES and isinstance(value, dict) else ""
                 faults.append(fault(source.path, source.text, (key,), what))

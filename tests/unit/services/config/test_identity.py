@@ -1,7 +1,10 @@
 """Identity providers and grants: every fault with its line."""
 
+from pathlib import Path
+
 import pytest
 
+from services.config import loader
 from services.config.model import ConfigError, parse
 from tests.support.cli.command_line import TOML
 
@@ -59,3 +62,15 @@ def test_fault_of_a_provider_or_grant_is_found(tables: str, where: str, words: s
     [fault] = raised.value.faults
     assert fault.where.partition(".")[2].partition(".")[2] == where, fault
     assert words in fault.what
+
+
+@pytest.mark.parametrize("table", [PROVIDER, GRANT])
+def test_file_of_rules_cannot_give_rights(tmp_path: Path, table: str) -> None:
+    first, rules = tmp_path / "postkamer.toml", tmp_path / "rules.toml"
+    first.write_text(f'include = ["rules.toml"]\n{TOML}{PROVIDER if table == GRANT else ""}')
+    rules.write_text(table)
+    with pytest.raises(ConfigError) as raised:
+        loader.load(first)
+    [fault] = raised.value.faults
+    assert (Path(fault.path).name, fault.line) == ("rules.toml", 2)
+    assert "belongs in postkamer.toml" in fault.what
