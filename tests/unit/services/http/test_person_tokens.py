@@ -217,9 +217,8 @@ async def test_token_is_verified_by_each_algorithm_that_was_pinned(
 
 
 async def test_key_for_another_algorithm_or_use_verifies_nothing(provider: Provider) -> None:
-    signing = provider.keys[0]
+    signing, other = provider.keys[0], key_for("RS256", "other").as_dict(private=False)
     for changes in ({"alg": "RS512"}, {"use": "enc"}, {"key_ops": ["encrypt"]}, {"kid": 1}):
         shown = signing.as_dict(private=False) | changes
-        other = key_for("RS256", "other").as_dict(private=False)
         provider.published = json.dumps({"keys": [shown, other, "odd", {}]}).encode()
         assert await found(provider, provider.token(at=NOW)) is None, changes
