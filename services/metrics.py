@@ -225,6 +225,11 @@ owner_unreached = _gauge(
     "How long the oldest notice waits that the owner of a destination did not get",
     "destination",
 )
+identity_keys_age = _gauge(
+    "postkamer_identity_keys_age_seconds",
+    "Time since an identity provider gave its keys",
+    "provider",
+)
 number_silent = _gauge(
     "postkamer_number_silent", "1 while a number is silent for longer than is usual", "number"
 )

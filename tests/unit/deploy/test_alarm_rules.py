@@ -37,6 +37,7 @@ SPENT = 'postkamer_budget_used_ratio{tenant="almelo"}'
 REQUESTS = 'postkamer_requests{tenant="almelo",state="%s"}'
 WAITS_FOR_DATABASE = 'postkamer_database_waits{service="router"}'
 UP = 'up{job="postkamer",service="%s",instance="%s:9082"}'
+KEYS = 'postkamer_identity_keys_age_seconds{provider="entra"}'
 UNREACHED = 'postkamer_owner_unreached_seconds{destination="crm"}'
 TOLD = 'postkamer_owner_notices_total{destination="crm",outcome="%s"}'
 WAITS = 'postkamer_media_waiting_seconds{state="%s"}'
@@ -317,6 +318,8 @@ CASES = [
     one("a queue that takes everything again", WAITING % ("seconds", 0), "900x5 0x30"),
     case("one queue of two partitions",
          {WAITING % ("seconds", 0): "900x30", WAITING % ("seconds", 1): "900x30"}, 7, "Waiting"),
+    one("a provider that gives no keys", KEYS, "3500+60x30", "IdentityKeysOld"),
+    one("a provider that gave keys again", KEYS, "3500+60x3 0x30"),
     one("an owner who does not hear", UNREACHED, "880+60x30", "OwnerUnreached"),
     one("an owner who hears again", UNREACHED, "880+60x5 0x30"),
     one("a notice that is given up", TOLD % "given_up", "0 1x30", "OwnerUnreached"),

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from cli.support.configuration import EXAMPLE
 from services.calendar.opening_hours import Closing
 from services.config import loader
+from services.config.identity import IdentityGrant, IdentityProvider
 from services.config.organisation import (
     CloudEventsDestination,
     Department,
@@ -46,6 +47,8 @@ TABLES: dict[str, type[BaseModel] | tuple[type[BaseModel], ...]] = {
     "`[[menus.options]]`": Option,
     "`[[closings]]`": Closing,
     "`[[rates]]`": Rate,
+    "`[[identity_providers]]`": IdentityProvider,
+    "`[[identity_grants]]`": IdentityGrant,
 }
 UNITS = ("seconds", "minutes", "days")
 OFF = re.compile(r'^# {1,3}(?=\[\[\w+\]\]|\[\w+\.\w+\]|\w+ = |    "|\]$)', re.MULTILINE)
