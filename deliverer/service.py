@@ -18,6 +18,7 @@ from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.destinations import DESTINATIONS
 from deliverer.destinations.openklant.desk.desk_store import command_outbox
+from deliverer.ended_rows import CLEARINGS
 from deliverer.meta.accounts import Account
 from deliverer.meta.health import health_watch
 from deliverer.meta.health.health_store import HealthStore
@@ -62,6 +63,7 @@ from services.http.server import serve
 from services.http.service_status import DestinationStatus, ServiceParts
 from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
+from services.postgres.clearing import clear_periodically
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
 from services.postgres.outbox import Relay
 from services.published_batches import published_batch_reports
@@ -105,7 +107,7 @@ async def deliverer(
         sends = await enter(_run_sending(pool, files, accounts, attempts.record))
         read_receipts = await enter(_run_read_receipts(pool, accounts))
         health = await enter(_run_health(pool, accounts, settings.webhook_url))
-        count = await enter(background_task(_count_parked(settlements, config.destinations)))
+        upkeep = await enter(_run_upkeep(pool, settlements, config))
         app = operations_app(
             partial(readiness_problems, pool, consumers),
             parts=partial(_parts, config, consumers, shared.sessions),
@@ -113,8 +115,8 @@ async def deliverer(
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         notices = await enter(_owner_notices(pool, config, credentials, running).run())
         deliveries = [task for each in running.values() for task in each.tasks]
-        links = outgoing.task, incoming.task, attempts.task, report, health
-        yield first_failure(*links, count, *relays, *deliveries, *notices, *sends, *read_receipts)
+        links = outgoing.task, incoming.task, attempts.task, report, health, *upkeep
+        yield first_failure(*links, *relays, *deliveries, *notices, *sends, *read_receipts)
 
 
 class RunningDestination(NamedTuple):
@@ -301,6 +303,19 @@ async def _run_health(
         watch = HealthWatch(HealthStore(pool, accounts), accounts, outside)
         async with background_task(watch.run()) as task:
             yield task
+
+
+@asynccontextmanager
+async def _run_upkeep(
+    pool: Pool, settlements: Settlements, config: Configuration
+) -> AsyncIterator[list["asyncio.Task[None]"]]:
+    """Count parked deliveries, and clear rows at their term."""
+    works = (
+        _count_parked(settlements, config.destinations),
+        clear_periodically(pool, CLEARINGS, config.terms.model_dump()),
+    )
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(background_task(work)) for work in works]
 
 
 COUNT_SECONDS = 30.0

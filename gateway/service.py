@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from gateway.api.command_store import CommandStore
 from gateway.api.message_routes import MessageRoutes
 from gateway.api_docs.document import document
+from gateway.ended_rows import CLEARINGS
 from gateway.intake import Intake, run_intake
 from gateway.media.routes import MediaRoutes
 from gateway.media.upload_store import UploadStore
@@ -26,6 +27,7 @@ from services.http.server import POST_HANDLERS, PUBLIC_CONNECTIONS, serve
 from services.http.token_store import environment_tokens, run_token_store
 from services.instance import session_name
 from services.lifecycle import first_failure
+from services.postgres.clearing import clear_periodically
 from services.postgres.database import Pool, connection_pool
 from services.published_batches import published_batch_reports
 from services.tasks import background_task
@@ -86,6 +88,7 @@ async def _api(
     async with (
         run_token_store(pool, environment_tokens(settings, config), config) as ring,
         background_task(media.sweep()) as sweep,
+        background_task(clear_periodically(pool, CLEARINGS, config.terms.model_dump())) as clear,
     ):
         api = MessageRoutes(intake, CommandStore(pool), uploads, config, ring)
 
@@ -94,4 +97,4 @@ async def _api(
             ring.reload(new.config)
 
         async with background_task(watch_config(settings.config, version, load, apply)) as watch:
-            yield [*api.routes(), *media.routes(ring)], [ring.task, sweep, watch]
+            yield [*api.routes(), *media.routes(ring)], [ring.task, sweep, clear, watch]

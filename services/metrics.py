@@ -265,3 +265,9 @@ waiting_seconds = _gauge(
     "partition",
 )
 quarantine = _gauge("postkamer_quarantine", "Units or records in quarantine that wait for a person")
+rows_cleared = _counter("postkamer_rows_cleared_total", "Rows that ended at their term", "rows")
+rows_over_term = _gauge(
+    "postkamer_rows_over_term_seconds",
+    "How long the oldest row is over its term that nothing needs any more",
+    "rows",
+)

@@ -26,7 +26,6 @@ from services import clock
 from services.postgres.database import Connection, Pool
 from services.postgres.outbox import Outbox
 
-KEEP_DAYS = 90
 CLAIM_SECONDS = 120.0
 """Time for which an attempt has its notice: twice the longest mail."""
 
@@ -79,10 +78,6 @@ class NoticeStore:
         """Return the time of the oldest notice that is not sent, by destination."""
         rows = await self._pool.fetch(_OLDEST, list(owners))
         return {row["destination"]: row["at"] for row in rows}
-
-    async def forget(self, now: datetime) -> None:
-        """Delete what ended long ago, and what no owner is left to hear."""
-        await self._pool.execute(_FORGET, now - timedelta(days=KEEP_DAYS))
 
     @property
     def outbox(self) -> Outbox[EndedNotice]:
@@ -179,7 +174,6 @@ _OLDEST = """
 select destination, min(at) as at from deliverer.owner_notice
 where owner = any($1::text[]) and outcome = '' group by destination
 """
-_FORGET = "delete from deliverer.owner_notice where at < $1 and (told or outcome = '')"
 _UNRECORDED = """
 select id, destination, owner, state, since, outcome, attempts, status, reason, ended_at
 from deliverer.owner_notice where outcome <> '' and not told and id <> all($2::uuid[])
