@@ -1,6 +1,6 @@
 """Rows of the deliverer that end at their term (docs/operators/terms.md)."""
 
-from services.postgres.clearing import Clearing
+from services.clearing import Clearing
 
 # The balance looks for what a decision sent out until the decision itself is over its term. An hour
 # is for clocks that differ.

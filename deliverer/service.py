@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -52,6 +52,7 @@ from services.amqp.connection import BrokerConnection, broker_connection
 from services.amqp.consumer import Consumer, Inbox, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
+from services.clearing import clear_periodically
 from services.config.model import Configuration
 from services.config.organisation import Destination
 from services.config.settings import DelivererSettings
@@ -63,7 +64,6 @@ from services.http.server import serve
 from services.http.service_status import DestinationStatus, ServiceParts
 from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
-from services.postgres.clearing import clear_periodically
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
 from services.postgres.outbox import Relay
 from services.published_batches import published_batch_reports
@@ -239,7 +239,7 @@ def _owner_notices(
         if each.owners
     ]
     receivers = {id: each.receiver for id, each in running.items()}
-    return OwnerNotices(NoticeStore(pool), owned, receivers)
+    return OwnerNotices(NoticeStore(pool, config.terms), owned, receivers)
 
 
 def _certificate_end(credentials: Credentials) -> datetime | None:
@@ -311,7 +311,7 @@ async def _run_upkeep(
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Count parked deliveries, and clear rows at their term."""
     works = (
-        _count_parked(settlements, config.destinations),
+        _measure_parked(settlements, config),
         clear_periodically(pool, CLEARINGS, config.terms.model_dump()),
     )
     async with AsyncExitStack() as stack:
@@ -322,11 +322,14 @@ COUNT_SECONDS = 30.0
 """Interval between counts of parked deliveries."""
 
 
-async def _count_parked(settlements: Settlements, destinations: Sequence[Destination]) -> None:
+async def _measure_parked(settlements: Settlements, config: Configuration) -> None:
+    kept = timedelta(days=config.terms.parked_days)
     while True:
-        for destination in destinations:
-            count = await retry_while_unavailable(
+        for destination in config.destinations:
+            count, age = await retry_while_unavailable(
                 partial(settlements.count_parked, destination.id), "parked"
             )
             metrics.parked.labels(queue=destination.id).set(count)
+            left = (kept - age).total_seconds()
+            metrics.parked_ends.labels(queue=destination.id).set(left)
         await asyncio.sleep(COUNT_SECONDS)

@@ -1,6 +1,6 @@
 """Rows of the gateway that end at their term (docs/operators/terms.md)."""
 
-from services.postgres.clearing import Clearing
+from services.clearing import Clearing
 
 # A CRM asks for the fate of a message, and says which answer it saw last, for as long as the
 # conversation is open, or may open again.

@@ -17,6 +17,7 @@ from services import clock
 from services.amqp.connection import broker_connection
 from services.amqp.partition_publisher import PartitionPublisher
 from services.api import docs_page
+from services.clearing import clear_periodically
 from services.config.loader import LoadedConfig, load
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion, watch_config
@@ -27,7 +28,6 @@ from services.http.server import POST_HANDLERS, PUBLIC_CONNECTIONS, serve
 from services.http.token_store import environment_tokens, run_token_store
 from services.instance import session_name
 from services.lifecycle import first_failure
-from services.postgres.clearing import clear_periodically
 from services.postgres.database import Pool, connection_pool
 from services.published_batches import published_batch_reports
 from services.tasks import background_task

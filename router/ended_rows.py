@@ -4,7 +4,7 @@ The balance looks again at decisions of the past. `router.cleared` tells it whic
 because their term is over, and it tells here how far it has come.
 """
 
-from services.postgres.clearing import Clearing
+from services.clearing import Clearing
 
 _INBOX = Clearing(
     "router.inbox",

@@ -20,6 +20,7 @@ from services.amqp.connection import broker_connection
 from services.amqp.consumer import Consumer, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
+from services.clearing import clear_periodically
 from services.config.loader import LoadedConfig
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion
@@ -30,7 +31,6 @@ from services.http.server import serve
 from services.http.service_status import PartitionStatus, ServiceParts
 from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
-from services.postgres.clearing import clear_periodically
 from services.postgres.database import Pool, connection_pool
 from services.published_batches import published_batch_reports
 from services.tasks import background_task

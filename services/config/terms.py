@@ -1,6 +1,9 @@
 """Terms after which working data ends: `[terms]` in `postkamer.toml`, in days."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from services.toml.model import ConfigModel
 
@@ -26,7 +29,8 @@ class Terms(ConfigModel):
     quarantine_days: int = Field(default=30, ge=8, le=YEAR)
     """Quarantined units after a person decided on them."""
     outbox_days: int = Field(default=8, ge=1, le=30)
-    """What was published or never found its message: a week for looking into a fault."""
+    """Rows that were published, and statuses that never found their message: a week to look into a
+    fault."""
     notice_days: int = Field(default=90, ge=30, le=YEAR)
     """Notices to owners of destinations, so that each state is told once."""
     conversation_days: int = Field(default=YEAR, ge=YEAR, le=3660)
@@ -35,4 +39,13 @@ class Terms(ConfigModel):
     consent_days: int = Field(default=1827, ge=YEAR, le=3660)
     """Ended consents and withdrawals. Claims end after five years (article 3:310 BW)."""
     charge_days: int = Field(default=2557, ge=2557, le=3660)
-    """What messages cost. The tax law asks seven years (article 52 AWR)."""
+    """Costs of messages. The tax law asks seven years (article 52 AWR)."""
+
+    @model_validator(mode="after")
+    def _check_that_decisions_go_first(self) -> Self:
+        """The balance looks for what a decision sent out until the decision is gone."""
+        if self.inbox_days > min(self.delivery_days, self.send_days, self.quarantine_days):
+            raise PydanticCustomError(
+                "terms", "delivery_days, send_days and quarantine_days are at least inbox_days"
+            )
+        return self

@@ -13,10 +13,9 @@ import gateway.ended_rows
 import router.ended_rows
 from archiver.balance.round import run_rounds
 from archiver.balance.store import load_sheet
-from services import clock, metrics
+from services import clearing, clock, metrics
+from services.clearing import Clearing, clear_ended_rows
 from services.config.terms import Terms
-from services.postgres import clearing
-from services.postgres.clearing import Clearing, clear_ended_rows
 from services.postgres.database import Pool, connection_pool
 from tests.support.archiver.desk import ANNA, BERT, CORA, Desk
 from tests.support.router.batch_office import consent
@@ -160,7 +159,7 @@ async def test_each_table_is_empty_once_its_terms_are_over(
     assert await town.missing() == [], "what ended at its term is not lost"
 
 
-async def test_what_is_still_needed_stays(town: Town) -> None:
+async def test_row_that_is_still_needed_stays(town: Town) -> None:
     desk, pool = town.desk, town.pool
     [open] = await desk.heard((ANNA, "er ligt afval"))
     media = await pool.fetchval(ENDED[1] + " returning id")

@@ -22,9 +22,9 @@ from deliverer.owners.notice_sender import OwnedDestination, OwnerNotices
 from deliverer.owners.notice_store import NoticeStore
 from deploy.local.rabbitmq import Broker
 from services import clock, metrics
+from services.clearing import clear_ended_rows
 from services.config.organisation import AnyDestination
 from services.config.terms import Terms
-from services.postgres.clearing import clear_ended_rows
 from services.postgres.database import Pool, connection_pool
 from tests.support.integration.destination_harness import HERE, Crm, Post, delivery, serving
 from tests.support.integration.mail_server import Server, server

@@ -37,7 +37,7 @@ class Clearing(NamedTuple):
     safe: str = "true"
     """Condition for which an ended row may still have to wait: another service must be so far."""
     action: str = "delete from"
-    """What is done with a row: the words before the table, and `setting` after it."""
+    """Words before the table; those after it are `setting`."""
     setting: str = ""
     also: str = ""
     """Further parts of the statement, which find the ended rows in `gone`."""
