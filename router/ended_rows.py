@@ -24,12 +24,15 @@ _QUARANTINE = Clearing(
 )
 _EARLY_STATUSES = Clearing("router.early_status", "outbox_days", since="received_at")
 
-# Charges that cost something stay; a message that was not charged needs none.
+# A citizen may read a message after months. Charges that cost something stay; a message that was not
+# charged needs none.
 _CONVERSATIONS = Clearing(
     "router.conversation",
     "conversation_days",
     since="closed_at",
-    ended="not exists (select from router.held h where h.conversation = conversation.id)",
+    ended="""not exists (select from router.held h where h.conversation = conversation.id)
+        and not exists (select from router.outgoing o
+            where o.conversation = conversation.id and o.changed_at >= $1)""",
     also=""", messages as (
     delete from router.outgoing o using gone g where o.conversation = g.id returning o.id
 ), uncharged as (

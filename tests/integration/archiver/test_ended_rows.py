@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
@@ -27,7 +28,14 @@ CLEARINGS: dict[str, tuple[Clearing, ...]] = {
 }
 TABLES = sorted({rows.table for service in CLEARINGS.values() for rows in service})
 DAYS = Terms().model_dump()
+YEARS_AHEAD = "&session_replication_role=replica"
+"""Setting without which the tables keep young rows: their clock is that of the server."""
 TEN_YEARS = timedelta(days=3660)
+
+DELETED_BEFORE = {
+    "router.suspect", "router.early_status", "deliverer.upload", "deliverer.owner_notice",
+}  # fmt: skip
+"""Tables in which a service also deletes what it has just done with."""
 
 SETTLE = """
 insert into deliverer.delivery (destination, event, conversation, state, attempts, status, at,
@@ -107,7 +115,7 @@ async def town(desk: Desk, pool: Pool, empty: str) -> AsyncIterator[Town]:
             pool,
             {
                 name: await stack.enter_async_context(
-                    connection_pool(f"{empty}?role=postkamer_{name}", "test", 2)
+                    connection_pool(f"{empty}?role=postkamer_{name}{YEARS_AHEAD}", "test", 2)
                 )
                 for name in (*CLEARINGS, "archiver")
             },
@@ -210,3 +218,12 @@ async def test_nothing_ends_that_the_balance_has_not_taken(town: Town) -> None:
         assert left[table], table
     assert over_term("router.inbox") > 86_400  # type: ignore[operator]
     assert await town.missing() == []
+
+
+async def test_service_deletes_no_row_before_its_lowest_term(town: Town, empty: str) -> None:
+    await fill(town)
+    for service, table in CLEARINGS.items():
+        async with connection_pool(f"{empty}?role=postkamer_{service}", "test", 1) as pool:
+            for name in sorted({rows.table for rows in table} - DELETED_BEFORE):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError, match="before its term"):
+                    await pool.execute(f"delete from {name}")
