@@ -24,8 +24,8 @@ _QUARANTINE = Clearing(
 )
 _EARLY_STATUSES = Clearing("router.early_status", "outbox_days", since="received_at")
 
-# A citizen may read a message after months. Charges that cost something stay; a message that was not
-# charged needs none.
+# A citizen may read a message after months. Charges that cost something stay; a message that was
+# not charged needs none.
 _CONVERSATIONS = Clearing(
     "router.conversation",
     "conversation_days",

@@ -16,6 +16,7 @@ create index inbox_decided on router.inbox (decided_at);
 -- The deliverer asks if the decision of a message is still here.
 create index inbox_send on router.inbox (send) where send is not null;
 create index conversation_closed on router.conversation (closed_at) where closed_at is not null;
+create index identity_since on router.identity ((coalesce(valid_to, valid_from)));
 create index outgoing_refused on router.outgoing (changed_at) where conversation = '';
 
 grant select, update on router.cleared to postkamer_router;
