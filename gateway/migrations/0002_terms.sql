@@ -15,7 +15,7 @@ create function gateway.keep_row() returns trigger
         raise insufficient_privilege using message = 'this row may not be deleted before its term';
     end $$;
 create trigger keep before delete on gateway.command for each row
-    when (old.accepted_at > now() - interval '8 days')
+    when (old.accepted_at > now() - interval '14 days')
     execute function gateway.keep_row();
 create trigger keep before delete on gateway.media for each row
     when (old.created_at > now() - interval '8 days')

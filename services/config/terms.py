@@ -16,8 +16,9 @@ class Terms(ConfigModel):
     inbox_days: int = Field(default=30, ge=8, le=YEAR)
     """Decisions, with the wamid of a citizen's message. Meta repeats a webhook for 7 days, and
     WhatsApp shows a quoted message for some 30."""
-    command_days: int = Field(default=30, ge=8, le=YEAR)
-    """Commands of CRMs, by which a repeat gets the same answer."""
+    command_days: int = Field(default=30, ge=14, le=YEAR)
+    """Commands of CRMs, by which a repeat gets the same answer. A conversation that was closed may
+    open again for 14 days."""
     upload_days: int = Field(default=30, ge=8, le=YEAR)
     """Files that CRMs uploaded: a message with one may wait for 7 days."""
     send_days: int = Field(default=30, ge=8, le=YEAR)
