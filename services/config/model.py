@@ -30,6 +30,7 @@ from services.config.routing_rules import (
     Rule,
     SafetyRule,
 )
+from services.config.terms import Terms
 from services.toml.errors import (
     ConfigFault,
     Location,
@@ -67,6 +68,8 @@ class Configuration(ConfigModel):
     processing_months: int = Field(default=24, ge=13, le=240)
     """Retention of the processing log, in months. Two years cover the time in which citizens ask
     and complain. The access log stays as long as the records that were shown."""
+    terms: Terms = Terms()
+    """Terms after which working data ends."""
     tenants: tuple[Tenant, ...] = Field(min_length=1)
     numbers: tuple[Number, ...] = Field(min_length=1)
     departments: tuple[Department, ...] = Field(min_length=1)

@@ -33,6 +33,8 @@ ASIDE = 'postkamer_destination_aside{destination="crm"}'
 ACTOR = 'postkamer_openklant_looks_total{destination="openklant",outcome="%s"}'
 UNSEEN = 'postkamer_openklant_unseen_seconds{destination="openklant"}'
 PARKED = 'postkamer_parked{queue="crm"}'
+PARKED_ENDS = 'postkamer_parked_ends_seconds{queue="crm"}'
+OVER_TERM = 'postkamer_rows_over_term_seconds{rows="router.inbox"}'
 SPENT = 'postkamer_budget_used_ratio{tenant="almelo"}'
 REQUESTS = 'postkamer_requests{tenant="almelo",state="%s"}'
 WAITS_FOR_DATABASE = 'postkamer_database_waits{service="router"}'
@@ -164,6 +166,10 @@ CASES = [
     one("a delivery that is parked", PARKED, "0 0 0 1x30", "Parked"),
     one("deliveries that were parked before Prometheus ran", PARKED, "3x30", "Parked"),
     one("deliveries that were replayed", PARKED, "3x5 0x30"),
+    one("a parked delivery of almost its term", PARKED_ENDS, f"{7 * DAY}-60x30", "ParkedEnds"),
+    one("a parked delivery with a week left", PARKED_ENDS, f"{7 * DAY}x30"),
+    one("rows that are over their term", OVER_TERM, f"{DAY}+60x30", "DataOutlivesItsTerm"),
+    one("rows that the next round clears", OVER_TERM, f"{DAY}x30"),
     one("an archive queue over a quarter", IN_QUEUE % "_ready_bytes", f"{QUARTER + 1}x30",
         "ArchiveQueueGrows"),
     one("an archive queue after a night", IN_QUEUE % "_ready_bytes", f"{QUARTER - 1}x30"),

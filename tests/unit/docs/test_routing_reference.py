@@ -27,11 +27,13 @@ from services.config.organisation import (
 )
 from services.config.pricing import Rate
 from services.config.routing_rules import Condition, Group, Menu, Option, Rule, SafetyRule
+from services.config.terms import Terms
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "municipality" / "settings.md").read_text()
 DESTINATIONS = (CloudEventsDestination, OpenKlantDestination, MailDestination)
 TABLES: dict[str, type[BaseModel] | tuple[type[BaseModel], ...]] = {
+    "`[terms]`": Terms,
     "`[[tenants]]`": Tenant,
     "`[tenants.care]`": SafetyAlert,
     "`[tenants.privacy]`": Privacy,
@@ -51,7 +53,7 @@ TABLES: dict[str, type[BaseModel] | tuple[type[BaseModel], ...]] = {
     "`[[identity_grants]]`": IdentityGrant,
 }
 UNITS = ("seconds", "minutes", "days")
-OFF = re.compile(r'^# {1,3}(?=\[\[\w+\]\]|\[\w+\.\w+\]|\w+ = |    "|\]$)', re.MULTILINE)
+OFF = re.compile(r'^# {1,3}(?=\[\[\w+\]\]|\[\w+(?:\.\w+)?\]|\w+ = |    "|\]$)', re.MULTILINE)
 """Comment marks before settings of the example that are not used."""
 
 
