@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,12 +14,13 @@ from deliverer.crm.destination_kind import Credentials, ReceiverContext
 from deliverer.crm.replays import Replays
 from deliverer.crm.resends import run_resends
 from deliverer.crm.scheduler import BATCHES
-from deliverer.crm.sent_events import clear_forever, sent_box
+from deliverer.crm.sent_events import clear_sent_events, sent_box
 from deliverer.crm.session import DeliveryTables, Session
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.destinations import DESTINATIONS
 from deliverer.destinations.openklant.desk.desk_store import command_outbox
+from deliverer.ended_rows import CLEARINGS
 from deliverer.meta.accounts import Account
 from deliverer.meta.health import health_watch
 from deliverer.meta.health.health_store import HealthStore
@@ -54,11 +55,11 @@ from services.amqp.connection import BrokerConnection, broker_connection
 from services.amqp.consumer import Consumer, Inbox, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
+from services.clearing import clear_periodically
 from services.config.model import Configuration
 from services.config.organisation import Destination
 from services.config.settings import DelivererSettings
 from services.contract import Record
-from services.destination_secrets import secret_box
 from services.drained_queues import drained_queue_reports
 from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
@@ -70,6 +71,7 @@ from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
 from services.postgres.outbox import Relay
 from services.published_batches import published_batch_reports
+from services.sealing.destination_secrets import secret_box
 from services.tasks import background_task
 
 POOL_SIZE = 16
@@ -106,7 +108,7 @@ async def deliverer(
         sends = await enter(_run_sending(pool, files, accounts, attempts.record))
         read_receipts = await enter(_run_read_receipts(pool, accounts))
         health = await enter(_run_health(pool, accounts, settings.webhook_url))
-        table_work = await enter(_run_table_work(pool, shared.settlements, config.destinations))
+        upkeep = await enter(_run_upkeep(pool, shared.settlements, config))
         app = operations_app(
             partial(readiness_problems, pool, consumers),
             parts=partial(_parts, config, consumers, shared.sessions),
@@ -114,9 +116,8 @@ async def deliverer(
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         notices = await enter(_owner_notices(pool, config, credentials, running).run())
         deliveries = [task for each in running.values() for task in each.tasks]
-        links = outgoing.task, incoming.task, attempts.task, report, health
-        own = *relays, *deliveries, *notices, *sends, *read_receipts, *table_work
-        yield first_failure(*links, *own)
+        links = outgoing.task, incoming.task, attempts.task, report, health, *upkeep
+        yield first_failure(*links, *relays, *deliveries, *notices, *sends, *read_receipts)
 
 
 def _delivery_resources(
@@ -208,19 +209,6 @@ async def _publish_notices(
     return notices
 
 
-@asynccontextmanager
-async def _run_table_work(
-    pool: Pool, settlements: Settlements, destinations: Sequence[Destination]
-) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Run the tasks that follow the table of deliveries: count, clear, send again."""
-    async with (
-        background_task(_count_parked(settlements, destinations)) as count,
-        background_task(clear_forever(pool, destinations)) as clear,
-        background_task(run_resends(pool, destinations)) as resend,
-    ):
-        yield [count, clear, resend]
-
-
 async def _publish_records(settlements: Settlements, records: list[Record]) -> list[Record]:
     """Return the records once the archive's queue has them."""
     await settlements.publish_records(records)
@@ -273,7 +261,7 @@ def _owner_notices(
         if each.owners
     ]
     receivers = {id: each.receiver for id, each in running.items()}
-    return OwnerNotices(NoticeStore(pool), owned, receivers)
+    return OwnerNotices(NoticeStore(pool, config.terms), owned, receivers)
 
 
 def _certificate_end(credentials: Credentials) -> datetime | None:
@@ -339,15 +327,33 @@ async def _run_health(
             yield task
 
 
+@asynccontextmanager
+async def _run_upkeep(
+    pool: Pool, settlements: Settlements, config: Configuration
+) -> AsyncIterator[list["asyncio.Task[None]"]]:
+    """Count parked deliveries, send again what owners ordered, and clear rows at their term."""
+    works = (
+        _measure_parked(settlements, config),
+        run_resends(pool, config.destinations),
+        clear_sent_events(pool, config.destinations),
+        clear_periodically(pool, CLEARINGS, config.terms.model_dump()),
+    )
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(background_task(work)) for work in works]
+
+
 COUNT_SECONDS = 30.0
 """Interval between counts of parked deliveries."""
 
 
-async def _count_parked(settlements: Settlements, destinations: Sequence[Destination]) -> None:
+async def _measure_parked(settlements: Settlements, config: Configuration) -> None:
+    kept = timedelta(days=config.terms.parked_days)
     while True:
-        for destination in destinations:
-            count = await retry_while_unavailable(
+        for destination in config.destinations:
+            count, age = await retry_while_unavailable(
                 partial(settlements.count_parked, destination.id), "parked"
             )
             metrics.parked.labels(queue=destination.id).set(count)
+            left = (kept - age).total_seconds()
+            metrics.parked_ends.labels(queue=destination.id).set(left)
         await asyncio.sleep(COUNT_SECONDS)

@@ -8,6 +8,7 @@ from gateway.api.command_store import CommandStore
 from gateway.api.message_routes import MessageRoutes
 from gateway.api_docs.document import document
 from gateway.destinations.routes import DestinationRoutes
+from gateway.ended_rows import CLEARINGS
 from gateway.intake import Intake, run_intake
 from gateway.media.routes import MediaRoutes
 from gateway.media.upload_store import UploadStore
@@ -17,11 +18,11 @@ from services import clock
 from services.amqp.connection import broker_connection
 from services.amqp.partition_publisher import PartitionPublisher
 from services.api import docs_page
+from services.clearing import clear_periodically
 from services.config.loader import LoadedConfig, load
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion, watch_config
 from services.config.settings import GatewaySettings
-from services.destination_secrets import secret_box
 from services.files.object_store import ObjectStore
 from services.http.application import Route, api_app, operations_app
 from services.http.server import POST_HANDLERS, PUBLIC_CONNECTIONS, serve
@@ -30,6 +31,7 @@ from services.instance import session_name
 from services.lifecycle import first_failure
 from services.postgres.database import Pool, connection_pool
 from services.published_batches import published_batch_reports
+from services.sealing.destination_secrets import secret_box
 from services.tasks import background_task
 
 POOL_SIZE = 8
@@ -88,6 +90,7 @@ async def _api(
     async with (
         run_token_store(pool, environment_tokens(settings, config), config) as ring,
         background_task(media.sweep()) as sweep,
+        background_task(clear_periodically(pool, CLEARINGS, config.terms.model_dump())) as clear,
     ):
         api = MessageRoutes(intake, CommandStore(pool), uploads, config, ring)
         owners = DestinationRoutes(pool, secret_box(settings.archive_key), config, ring)
@@ -99,4 +102,4 @@ async def _api(
 
         async with background_task(watch_config(settings.config, version, load, apply)) as watch:
             routes = [*api.routes(), *media.routes(ring), *owners.routes()]
-            yield routes, [ring.task, sweep, watch]
+            yield routes, [ring.task, sweep, clear, watch]

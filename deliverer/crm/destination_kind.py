@@ -14,7 +14,7 @@ from deliverer.transport.ssrf import Network
 from services.config.organisation import Department, Destination
 from services.config.settings import read
 from services.postgres.database import Pool
-from services.sealed_box import SealedBox
+from services.sealing.sealed_box import SealedBox
 
 Keys = tuple[bytes, ...]
 """Keys that sign an event; two while one replaces the other. A kind that signs nothing has one

@@ -15,7 +15,7 @@ from deliverer.crm.settlements import Settlement
 from services.contract import Delivery
 from services.postgres.database import Pool
 from services.postgres.outbox import Outbox
-from services.sealed_box import CannotUnseal, SealedBox
+from services.sealing.sealed_box import CannotUnseal, SealedBox
 
 IN_HAND = 400
 """Replays of one destination in hand; they go between new deliveries. Twice the number that falls

@@ -5,23 +5,18 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
-import structlog
 
+from services import metrics
 from services.config.organisation import Destination
 from services.config.settings import Keys, derive_key
 from services.contract import Delivery
 from services.postgres.database import Pool, retry_while_unavailable
-from services.sealed_box import SealedBox
+from services.sealing.sealed_box import SealedBox
 
 CLEAR_SECONDS = 60.0
 """Interval between clearings."""
 CLEARED_AT_ONCE = 5_000
 """Rows of one statement: a fraction of a second, so that no settlement waits for it."""
-HISTORY_DAYS = 90
-"""Retention of orders and of secrets without their values, as of notices to owners: a repeat of a
-request comes within days, and the record has them for good."""
-
-log = structlog.get_logger()
 _decode = msgspec.msgpack.Decoder(Delivery).decode
 
 
@@ -43,33 +38,21 @@ def _place(destination: str, event: UUID) -> str:
     return f"{destination} {event}"
 
 
-async def clear_forever(pool: Pool, destinations: Sequence[Destination]) -> None:
+async def clear_sent_events(pool: Pool, destinations: Sequence[Destination]) -> None:
     """Delete what is kept for longer than its destination may ask for it, and what is kept for a
-    destination that is no longer there; orders that are done, and secrets that ended, after
-    HISTORY_DAYS."""
+    destination that is no longer there."""
     terms = [each.id for each in destinations], [each.kept_days for each in destinations]
 
     async def clear() -> str:
-        await pool.execute(_CLEAR_ORDERS, HISTORY_DAYS)
-        await pool.execute(_CLEAR_SECRETS, HISTORY_DAYS)
         return await pool.execute(_CLEAR, *terms, CLEARED_AT_ONCE)
 
     while True:
         done = await retry_while_unavailable(clear, "sent events")
         count = int(done.removeprefix("DELETE "))
-        if count:
-            log.info("sent.cleared", count=count)
+        metrics.rows_cleared.labels("deliverer.sent").inc(count)
         if count < CLEARED_AT_ONCE:
             await asyncio.sleep(CLEAR_SECONDS)
 
-
-_CLEAR_ORDERS = """
-delete from deliverer.resend where finished_at < now() - make_interval(days => $1)
-"""
-_CLEAR_SECRETS = """
-delete from deliverer.secret
-where source = 'api' and ends_at < now() - make_interval(days => $1)
-"""
 
 # The destinations are found one by one, each by the index.
 _CLEAR = """

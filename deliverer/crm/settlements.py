@@ -2,8 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -14,7 +13,7 @@ from services.amqp.publisher import Publisher, publish_until_confirmed
 from services.contract import ArchiveBatch, Delivery, Record
 from services.ids import created_at, uuid7
 from services.postgres.database import Pool, retry_while_unavailable
-from services.sealed_box import SealedBox
+from services.sealing.sealed_box import SealedBox
 
 FINAL_STATES = ("settled", "parked")
 """Final states of a delivery without an operator's action."""
@@ -156,12 +155,11 @@ class Settlements:
             self._archive, topology.ARCHIVE_QUEUE, batch, may_stop=lambda: False
         )
 
-    async def count_parked(self, destination: str) -> int:
-        count: Any = await self._pool.fetchval(
-            "select count(*) from deliverer.delivery where destination = $1 and state = 'parked'",
-            destination,
-        )
-        return int(count)
+    async def count_parked(self, destination: str) -> tuple[int, timedelta]:
+        """Return the number of parked deliveries, and the age of the oldest; 0 without one."""
+        row = await self._pool.fetchrow(_COUNT_PARKED, destination)
+        assert row
+        return row["count"], row["age"]
 
 
 # An event is kept as of its first delivery, so that its term cannot be prolonged.
@@ -190,6 +188,11 @@ on conflict (destination, event) do update set state = excluded.state,
 where d.state = 'aside' or d.replays = excluded.replays and (
     d.state = 'replay' or d.due_at is not null and (
         d.state = 'parked' or d.state = 'dropped' and excluded.state = 'settled'))
+"""
+
+_COUNT_PARKED = """
+select count(*) as count, coalesce(now() - min(at), interval '0') as age
+from deliverer.delivery where destination = $1 and state = 'parked'
 """
 
 _SELECT = """

@@ -12,9 +12,9 @@ import structlog
 from deliverer.crm.destination_kind import Keys
 from deliverer.destinations.cloudevents import key_of
 from services import clock
-from services.destination_secrets import unseal_secret
 from services.postgres.database import Pool, retry_while_unavailable
-from services.sealed_box import CannotUnseal, SealedBox
+from services.sealing.destination_secrets import unseal_secret
+from services.sealing.sealed_box import CannotUnseal, SealedBox
 
 REFRESH_SECONDS = 2.0
 

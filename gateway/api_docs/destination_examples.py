@@ -3,6 +3,7 @@
 from typing import Any
 
 from gateway.api_docs.examples import CONVERSATION, EMPLOYEE
+from services import event_types
 
 Json = dict[str, Any]
 
@@ -28,7 +29,7 @@ DELIVERIES: Json = {
     "deliveries": [
         {
             "id": EVENT,
-            "type": "nl.postkamer.message-received.v1",
+            "type": event_types.RECEIVED,
             "state": "parked",
             "conversationId": CONVERSATION,
             "sequence": 12,

@@ -37,7 +37,6 @@ from services.api.json_body import parse_body
 from services.api.request_body import Refused, read_json_body
 from services.config.model import Configuration
 from services.config.organisation import Destination
-from services.destination_secrets import RANDOM_BYTES, secret_of
 from services.http.bearer_auth import require_token
 from services.http.problems import json_response
 from services.http.rights import Rights
@@ -45,7 +44,8 @@ from services.http.token_store import TokenStore
 from services.ids import parse_uuid
 from services.postgres.database import Pool
 from services.refusal import Refusal
-from services.sealed_box import SealedBox
+from services.sealing.destination_secrets import RANDOM_BYTES, secret_of
+from services.sealing.sealed_box import SealedBox
 
 DESTINATION = "/v1/destinations/{destination}"
 
@@ -60,18 +60,16 @@ class OwnerRequest(msgspec.Struct, frozen=True):
 
     def action(self, what: str, body: OwnerBody, **data: Any) -> Action:
         """Return the action for the record."""
-        author = body.author
+        author, rights = body.author, self.rights
+        person = rights.person or (author.id if author else "")
         return Action(
             id=clock.new_id(self.at),
             at=self.at,
             tenant=self.rights.tenant,
             destination=self.destination.id,
             what=what,
-            data={
-                "by": (author and author.id) or self.rights.name,
-                "token": self.rights.name,
-                "author": author.model_dump(mode="json") if author else None,
-            }
+            data={"by": person or rights.name, "token": rights.name}
+            | ({"identified": rights.identified} if person else {})
             | data,
         )
 

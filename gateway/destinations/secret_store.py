@@ -8,10 +8,10 @@ from uuid import UUID
 import msgspec
 
 from gateway.destinations.action import Action, insert_action
-from services.destination_secrets import seal_secret
 from services.postgres.database import ANSWER_SECONDS, Connection, Pool
 from services.refusal import Refusal
-from services.sealed_box import SealedBox
+from services.sealing.destination_secrets import seal_secret
+from services.sealing.sealed_box import SealedBox
 from services.tasks import with_timeout
 
 IN_FORCE = 4

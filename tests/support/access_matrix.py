@@ -88,6 +88,8 @@ class Kind(msgspec.Struct, frozen=True):
     is_old: bool = False
     """True for a token without departments, from the time in which that meant all of them."""
     destinations: tuple[str, ...] = ()
+    is_person: bool = False
+    """True for the token of a person, issued by the municipality's identity provider."""
 
 
 KINDS = {
@@ -101,9 +103,12 @@ KINDS = {
     "owner": Kind(BOTH, every=True, confidential=True, destinations=("crm",)),
     # The events of other departments go to it too.
     "owner-of-a-part": Kind(ORDINARY, ("burgerzaken",), destinations=("crm",)),
+    "person": Kind(ORDINARY, ("burgerzaken",), is_person=True),
+    "person-for-all": Kind(BOTH, every=True, confidential=True, is_person=True),
+    "person-for-none": Kind(NONE, is_person=True),
     "neighbour": Kind(NONE, every=True, confidential=True, tenant="hengelo"),
 }
-"""Name -> a token with every role."""
+"""Name -> a token with every role. The last one is made last."""
 OWNER = "owner"
 SENDER = "named"
 """Kind of the token that sent the message whose status is asked for."""

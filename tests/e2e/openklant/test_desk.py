@@ -42,7 +42,7 @@ async def test_an_answer_in_ita_reaches_the_phone_or_its_task_says_why_not(
         lambda: desk.watch.messages(asked.conversation), lambda m: len(m) == 2, SECONDS
     )
     assert (question["direction"], sent["direction"], sent["text"]) == ("in", "out", answer)
-    assert sent["author"] == {"kind": "employee", "id": desk.employee}
+    assert sent["author"] == {"kind": "employee", "id": desk.employee, "identified": "stated"}
     await refused.until_task_has("te_verwerken", "Antwoord niet verstuurd. 131026: ")
     await asyncio.gather(reopen_and_close(desk, asked), wait_for_doubt(desk, lost, clock))
     assert [await each.closings() for each in (refused, lost)] == [[], []]

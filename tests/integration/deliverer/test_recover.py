@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from deliverer.crm.resends import run_resends
-from deliverer.crm.sent_events import clear_forever
+from deliverer.crm.sent_events import clear_sent_events
 from deliverer.destinations import signing_secrets
 from deliverer.owners.actions import owner_action_outbox
 from deploy.local.rabbitmq import Broker
@@ -177,7 +177,7 @@ async def test_event_that_ended_at_its_term_is_not_sent_again_and_says_so(
         )
         async with (
             connection_pool(f"{empty}?role=postkamer_deliverer", "test", 2) as own,
-            background_task(clear_forever(own, [DESTINATION])),
+            background_task(clear_sent_events(own, [DESTINATION])),
         ):
             await until(lambda: pool.fetchval(KEPT), lambda n: n == 2, 10)
         ids = [str(id) for id in old]

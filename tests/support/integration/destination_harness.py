@@ -30,9 +30,9 @@ from services.amqp.connection import broker_connection
 from services.amqp.publisher import Publisher
 from services.config.organisation import AnyDestination, CloudEventsDestination, Department
 from services.contract import Delivery, DeliveryBatch
-from services.destination_secrets import secret_box
 from services.ids import uuid7
 from services.postgres.database import Pool
+from services.sealing.destination_secrets import secret_box
 from tests.integration.conftest import PASSWORDS
 from tests.support.observer import until
 

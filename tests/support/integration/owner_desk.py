@@ -9,11 +9,11 @@ import msgspec
 
 from gateway.destinations.routes import DestinationRoutes
 from services.config.model import Configuration
-from services.destination_secrets import secret_box
 from services.http.application import api_app
 from services.http.server import serve
 from services.http.token_store import TokenStore
 from services.postgres.database import Pool
+from services.sealing.destination_secrets import secret_box
 from tests.support.integration.crm_desk import TOWN
 from tests.support.integration.destination_harness import MASTERS
 from tests.support.tokens import GENEROUS, bearer, key

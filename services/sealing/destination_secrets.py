@@ -4,7 +4,7 @@ import base64
 from uuid import UUID
 
 from services.config.settings import Keys, derive_key
-from services.sealed_box import SealedBox
+from services.sealing.sealed_box import SealedBox
 
 PREFIX = "whsec_"
 """Prefix of Standard Webhooks; base64 follows."""

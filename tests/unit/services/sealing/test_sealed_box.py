@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.sealed_box import SALT_BYTES, CannotUnseal, SealedBox
+from services.sealing.sealed_box import SALT_BYTES, CannotUnseal, SealedBox
 
 BOX = SealedBox(bytes(32))
 PLAIN = b"Mijn paspoort is kwijt"
