@@ -60,6 +60,10 @@ create table deliverer.owner_action (
     data jsonb not null
 );
 
+create trigger keep before delete on deliverer.resend for each row
+    when (coalesce(old.finished_at, now()) > now() - interval '30 days')
+    execute function deliverer.keep_row();
+
 grant select, insert, update, delete on deliverer.sent to postkamer_deliverer;
 grant select, update, delete on deliverer.resend to postkamer_deliverer;
 grant select, insert, update, delete on deliverer.secret to postkamer_deliverer;
