@@ -11,6 +11,7 @@ import structlog
 
 from services import metrics
 from services.backoff import Backoff
+from services.sealing.key_ring import NoWorkingKey
 from services.tasks import with_timeout
 
 CONNECT_SECONDS, COMMAND_SECONDS = 5.0, 30.0
@@ -134,6 +135,7 @@ def is_transient(error: BaseException) -> bool:
         return (error.sqlstate or "")[:2] in {"08", "40", "53", "55", "57", "58"}
     # InternalClientError: raised by asyncpg if a connection breaks in the middle of a rollback.
     lost = OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError
+    lost |= NoWorkingKey  # the keys are in the database
     return isinstance(error, lost)
 
 
