@@ -29,6 +29,8 @@ from services.amqp.sealed_batch import open_batch
 from services.config.organisation import Destination
 from services.contract import Delivery, DeliveryBatch
 from services.event_types import RECEIVED
+from services.sealing.columns import DELIVERY
+from services.sealing.key_ring import RING
 
 log = structlog.get_logger()
 
@@ -131,7 +133,7 @@ class DeliveryAttempt:
             status=0,
             at=now,
             reason="an envelope that cannot be read",
-            body=incoming.body,
+            body=RING.seal(incoming.body, DELIVERY),
         )
         await self._batcher.put(settlement, len(incoming.body))
 

@@ -31,10 +31,11 @@ from tests.support.integration.archive_queue import hearing
 from tests.support.integration.crm_queue import crm_queue
 from tests.support.integration.parked_deliveries import commands, on
 from tests.support.integration.running_partition import CONFIG, GROUND, Standing, receipt
+from tests.support.integration.sealed_rows import refusing
 from tests.support.observer import until
 from tests.support.router.commands import build_command
 
-FAULT = "alter table router.identity add constraint refuse check (value <> 'NL.citizen66')"
+FAULT = refusing("NL.citizen66")
 MENDED = "alter table router.identity drop constraint refuse"
 NEWER = """
 insert into router.quarantine (id, reason, raw, entry, refusal, again_at)

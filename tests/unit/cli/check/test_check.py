@@ -120,7 +120,7 @@ def test_faults_of_file_secrets_and_settings_are_reported_at_once(file: Path) ->
     env = {"POSTKAMER_CONFIG": str(file), "POSTKAMER_ARCHIVE_KEY": "hunter2"}
     done = postkamer("check", "--json", env=env)
     missing = ("AMQP_URL", "API_TOKENS", "DATABASE_URL", "META_ACCESS_TOKEN", "META_APP_SECRETS")
-    missing += ("META_GRAPH_URL", "META_VERIFY_TOKEN", "OBJECT_STORE")
+    missing += ("META_GRAPH_URL", "META_VERIFY_TOKEN", "OBJECT_STORE", "WORKING_KEY")
     key = "POSTKAMER_ARCHIVE_KEY: expected 32 bytes in base64"
     of_settings = sorted([*(f"POSTKAMER_{name}: is missing" for name in missing), key])
     faults = ["CRM_SECRET (destination crm): is missing", *of_settings]
