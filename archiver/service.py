@@ -29,6 +29,7 @@ from archiver.operator_actions import record_operator_actions
 from archiver.quarantine import Quarantine, count_entries
 from archiver.search.routes import SearchRoutes
 from archiver.search.search import Search
+from archiver.spent_keys import destroy_periodically
 from archiver.subject_access.requests import request_metrics
 from services import clock
 from services.amqp import topology
@@ -122,6 +123,11 @@ async def run_tokens(
             yield ring, watch
 
 
+def _queues(config: Configuration) -> list[str]:
+    table = topology.queues(config.partitions, [each.id for each in config.destinations])
+    return [queue.name for queue in table]
+
+
 def _parts(consumer: Consumer, intake: Intake, volume: VolumeWatch) -> ServiceParts:
     lag = intake.lag.total_seconds()
     return ServiceParts((consumer.status,), lag_seconds=lag, object_store=volume.space)
@@ -151,6 +157,7 @@ async def _maintenance_tasks(
         request_metrics.count(pool, tenants),
         objects.volume.run(),
         keep_balance(pool),
+        destroy_periodically(pool, _queues(config)),
         count_entries(pool),
     ]
     async with AsyncExitStack() as stack:

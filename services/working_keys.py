@@ -65,10 +65,17 @@ async def working_keys(
     """Keep the keys of this process current while the context is open; the task ends only with
     WrongWorkingKey."""
 
-    async def run() -> None:
+    async def advance() -> None:
         while True:
-            await retry_while_unavailable(partial(refresh, pool, masters, ring), "working keys")
             await asyncio.sleep(REFRESH_SECONDS)
+            ring.advance(clock.now().date())  # the key of tomorrow was read today
+
+    async def run() -> None:
+        async with background_task(advance()):
+            while True:
+                read = partial(refresh, pool, masters, clock.now().date(), ring)
+                await retry_while_unavailable(read, "working keys")
+                await asyncio.sleep(REFRESH_SECONDS)
 
     async with background_task(run()) as task:
         await _wait_until_ready(ring, task)
@@ -83,10 +90,9 @@ async def _wait_until_ready(ring: KeyRing, task: "asyncio.Task[None]") -> None:
         log.warning("keys.waiting")
 
 
-async def refresh(pool: Pool, masters: Sequence[bytes], ring: KeyRing = RING) -> None:
+async def refresh(pool: Pool, masters: Sequence[bytes], today: date, ring: KeyRing = RING) -> None:
     """Make the keys of today and tomorrow unless they exist, and read those that this process
     does not have. Raises WrongWorkingKey."""
-    today = clock.now().date()
     keys = {fingerprint(master): master for master in masters}
     rows = await pool.fetch(_ROWS)
     if missing := _missing({(row["kind"], row["day"]) for row in rows}, today):

@@ -4,7 +4,7 @@ import os
 from typing import cast
 
 from cli.support.output import CommandRefused
-from services import working_keys
+from services import clock, working_keys
 from services.config import settings
 from services.postgres.database import Connection, Pool
 
@@ -17,6 +17,6 @@ async def load_working_keys(connection: "Connection | Pool") -> None:
     options = settings.load(settings.WorkingKeySettings, os.environ)
     masters = [settings.key_bytes(key) for key in options.working_key]
     try:
-        await working_keys.refresh(cast(Pool, connection), masters)
+        await working_keys.refresh(cast(Pool, connection), masters, clock.now().date())
     except working_keys.WrongWorkingKey as error:
         raise CommandRefused(str(error)) from None

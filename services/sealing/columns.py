@@ -1,22 +1,4 @@
-"""Sealed columns of the working tables: which use seals each. Pure but for its random nonces.
-
-| column | use |
-|---|---|
-| router.inbox.decision | DECISION |
-| router.inbox.wamid, deliverer.ledger.wamid and about_wamid, deliverer.mark.wamid | WAMID |
-| router.quarantine.raw, entry | QUARANTINE |
-| router.held.delivery, router.waiting.delivery, deliverer.delivery.body | DELIVERY |
-| router.identity.value, deliverer.ledger.address, deliverer.guest.value | ADDRESS, as names |
-| router.conversation.reason, state | CONVERSATION |
-| router.consent.source | CONSENT |
-| deliverer.ledger.content | CONTENT |
-| deliverer.ledger.author, deliverer.internetaak and found_command.employee | EMPLOYEE |
-| deliverer.found_command.action | ACTION |
-| deliverer.outcome.body | OUTCOME |
-| gateway.media.filename, sha256 | UPLOAD |
-
-Hashes of what is only compared (`gateway.command.fingerprint`) are keyed by FINGERPRINT.
-"""
+"""Sealed columns of the working tables, and the use that seals each."""
 
 from typing import Any
 
@@ -27,7 +9,40 @@ from services.sealing.key_ring import RING
 DECISION, QUARANTINE, DELIVERY, OUTCOME = "decision", "quarantine", "delivery", "outcome"
 WAMID, ADDRESS, EMPLOYEE = "wamid", "address", "employee"
 CONVERSATION, CONSENT, CONTENT, ACTION = "conversation", "consent", "content", "action"
-UPLOAD, FINGERPRINT = "upload", "fingerprint"
+UPLOAD = "upload"
+FINGERPRINT = "fingerprint"
+"""Use of the keyed hash of what is only compared: gateway.command.fingerprint."""
+
+SEALED_COLUMNS = {
+    "gateway.media.filename": UPLOAD,
+    "gateway.media.sha256": UPLOAD,
+    "router.inbox.decision": DECISION,
+    "router.inbox.wamid": WAMID,
+    "router.quarantine.raw": QUARANTINE,
+    "router.quarantine.entry": QUARANTINE,
+    "router.held.delivery": DELIVERY,
+    "router.waiting.delivery": DELIVERY,
+    "router.conversation.reason": CONVERSATION,
+    "router.conversation.state": CONVERSATION,
+    "router.consent.source": CONSENT,
+    "deliverer.delivery.body": DELIVERY,
+    "deliverer.ledger.content": CONTENT,
+    "deliverer.ledger.wamid": WAMID,
+    "deliverer.ledger.about_wamid": WAMID,
+    "deliverer.ledger.author": EMPLOYEE,
+    "deliverer.mark.wamid": WAMID,
+    "deliverer.outcome.body": OUTCOME,
+    "deliverer.found_command.action": ACTION,
+    "deliverer.found_command.employee": EMPLOYEE,
+    "deliverer.internetaak.employee": EMPLOYEE,
+}
+"""Column -> use, under the key of a day. The function sealing.keys_in_use() reads each of them."""
+NAME_COLUMNS = {
+    "router.identity.value": ADDRESS,
+    "deliverer.ledger.address": ADDRESS,
+    "deliverer.guest.value": ADDRESS,
+}
+"""Column -> use, under the standing key: equal names have equal values, so that they are found."""
 
 
 class _MessageContent(msgspec.Struct):

@@ -14,7 +14,7 @@ import asyncio
 import base64
 import os
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from hashlib import blake2b
 from typing import Literal
 
@@ -27,6 +27,9 @@ from services.sealing.wrapping import NONCE_BYTES
 
 Kind = Literal["queue", "table", "standing"]
 DAILY: tuple[Kind, ...] = ("queue", "table")
+SEALS_DAYS = 2
+"""Days after its own on which a key may still seal, in a process that cannot read newer ones. After
+that nothing new lies under it, so that it can be destroyed."""
 ID_BYTES = 8
 MARK = b"\xc1PK1"
 """Start of sealed bytes. MessagePack never uses the byte C1, and no JSON begins with it."""
@@ -63,6 +66,7 @@ class KeyRing:
 
     def __init__(self) -> None:
         self._ciphers: dict[bytes, AESGCM] = {}
+        self._days: dict[bytes, tuple[Kind, date]] = {}
         self._current: dict[str, tuple[bytes, AESGCM]] = {}
         self._standing: dict[bytes, AESSIV] = {}
         self._names: tuple[bytes, AESSIV] | None = None
@@ -71,14 +75,23 @@ class KeyRing:
         """Set once there is a key of each kind."""
 
     def install(self, keys: Iterable[WorkingKey], today: date) -> None:
-        """Add these keys. The newest that has begun seals from now on."""
-        for each in sorted(keys, key=lambda key: key.day):
+        """Add these keys, and seal with those of today."""
+        for each in keys:
             if each.kind == "standing":
                 self._install_standing(each)
-                continue
-            cipher = self._ciphers.setdefault(each.id, AESGCM(each.key))
-            if each.day <= today or each.kind not in self._current:
-                self._current[each.kind] = each.id, cipher
+            elif each.id not in self._ciphers:
+                self._ciphers[each.id] = AESGCM(each.key)
+                self._days[each.id] = each.kind, each.day
+        self.advance(today)
+
+    def advance(self, today: date) -> None:
+        """Seal with the newest keys that have begun, unless they are older than SEALS_DAYS."""
+        begun = [
+            (day, id, kind)
+            for id, (kind, day) in self._days.items()
+            if timedelta(0) <= today - day <= timedelta(SEALS_DAYS)
+        ]
+        self._current = {kind: (id, self._ciphers[id]) for _, id, kind in sorted(begun)}
         if self._names and len(self._current) == len(DAILY):
             self.ready.set()
 
@@ -92,9 +105,7 @@ class KeyRing:
         """Drop destroyed keys, which open nothing from now on."""
         for id in ids:
             self._ciphers.pop(id, None)
-
-    def key_ids(self) -> frozenset[bytes]:
-        return frozenset(self._ciphers)
+            self._days.pop(id, None)
 
     def seal(self, plain: bytes, use: str, kind: Kind = "table") -> bytes:
         """Seal bytes for one use, such as `ledger.content`; they open for no other.

@@ -139,7 +139,7 @@ def test_faults_of_file_secrets_and_settings_are_reported_at_once(file: Path) ->
         *faults,
     ):
         assert f"fault: {fault}" in done.stdout
-    assert done.stdout.endswith("14 faults, 0 warnings\n")
+    assert done.stdout.endswith("15 faults, 0 warnings\n")
 
 
 def test_check_of_a_named_file_looks_for_no_secret_and_no_certificate(file: Path) -> None:

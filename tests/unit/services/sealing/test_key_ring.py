@@ -12,6 +12,7 @@ from services.sealing import columns
 from services.sealing.key_ring import (
     DAILY,
     MARK,
+    SEALS_DAYS,
     KeyRing,
     KeyUnknown,
     Kind,
@@ -90,6 +91,17 @@ def test_key_of_tomorrow_opens_today_and_seals_tomorrow() -> None:
     sealed = tomorrow.seal(b"hallo", "a")
     assert sealed[len(MARK) :].startswith(bytes([9]) * 8)
     assert both.unseal(sealed, "a") == b"hallo"
+
+
+def test_process_that_reads_no_newer_keys_stops_sealing_and_still_opens() -> None:
+    own = ring()
+    sealed = own.seal(b"hallo", "a")
+    own.advance(TODAY + timedelta(SEALS_DAYS))
+    assert own.seal(b"", "a")
+    own.advance(TODAY + timedelta(SEALS_DAYS + 1))
+    with pytest.raises(NoWorkingKey):
+        own.seal(b"", "a")
+    assert own.unseal(sealed, "a") == b"hallo"
 
 
 def test_destroyed_key_opens_nothing() -> None:
