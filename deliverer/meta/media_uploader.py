@@ -35,6 +35,7 @@ from services.postgres.database import retry_while_unavailable
 from services.postgres.lease import release_leases, renewed_lease
 from services.sealing.key_ring import RING
 from services.sealing.stream_sealing import open_stream
+from services.sealing.wrapping import CannotDecrypt
 
 FILES_AT_ONCE = 9
 """Uploads in flight; each takes a quarter of a MiB."""
@@ -113,7 +114,7 @@ class MediaUploader:
             if refusal := await self._scan(file):
                 return Failed(0, refusal)
             pieces = await self._read(file)
-        except ObjectNotFound:
+        except (ObjectNotFound, CannotDecrypt):
             return Failed(0, GONE)
         except (object_store.StoreUnavailable, clamd.ScannerUnavailable) as error:
             log.error("upload.not_read", what=type(error).__module__, reason=str(error))

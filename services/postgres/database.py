@@ -28,8 +28,15 @@ ANSWER_SECONDS = 3.0
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 T = TypeVar("T")
-DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
-"""Errors that asyncpg raises for a statement or for the connection."""
+DATABASE_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+    NoWorkingKey,
+)
+"""Errors that asyncpg raises for a statement or for the connection; and the want of the working
+keys, which are in the database."""
 LOCKED = asyncpg.LockNotAvailableError
 """Error of a statement that waited for a lock longer than its session allows."""
 
