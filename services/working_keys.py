@@ -32,6 +32,8 @@ from services.tasks import background_task, first_or_watchdog
 REFRESH_SECONDS = 60.0
 """Pause between looks. Keys are made a day ahead, so that a process knows a key long before
 another process seals with it."""
+LOOK_SECONDS = 1.0
+"""Pause between looks at the clock: it jumps when a machine wakes up, and then keys are missing."""
 FIRST_READ_SECONDS = 5.0
 """Wait of a starting service for its keys, after which it starts without: as long as a connection
 to the database may take."""
@@ -67,7 +69,7 @@ async def working_keys(
 
     async def advance() -> None:
         while True:
-            await asyncio.sleep(REFRESH_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
             ring.advance(clock.now().date())  # the key of tomorrow was read today
 
     async def run() -> None:
@@ -75,11 +77,24 @@ async def working_keys(
             while True:
                 read = partial(refresh, pool, masters, clock.now().date(), ring)
                 await retry_while_unavailable(read, "working keys")
-                await asyncio.sleep(REFRESH_SECONDS)
+                read_at = clock.monotonic()
+                while (
+                    ring.covers(clock.now().date())
+                    and clock.monotonic() < read_at + REFRESH_SECONDS
+                ):
+                    await asyncio.sleep(LOOK_SECONDS)
 
     async with background_task(run()) as task:
         await _wait_until_ready(ring, task)
         yield task
+
+
+async def _wait_for_next_read(ring: KeyRing) -> None:
+    """Return after REFRESH_SECONDS, or as soon as keys of today or tomorrow are missing."""
+    for _ in range(round(REFRESH_SECONDS / LOOK_SECONDS)):
+        await asyncio.sleep(LOOK_SECONDS)
+        if not ring.covers(clock.now().date()):
+            return
 
 
 async def _wait_until_ready(ring: KeyRing, task: "asyncio.Task[None]") -> None:

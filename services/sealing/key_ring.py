@@ -101,6 +101,11 @@ class KeyRing:
         self._names = standing.id, names
         self._hashing = blake2b(b"hashes", key=standing.key, digest_size=32).digest()
 
+    def covers(self, today: date) -> bool:
+        """Return True if there are keys of today and of tomorrow."""
+        wanted = {(kind, today + timedelta(n)) for kind in DAILY for n in (0, 1)}
+        return wanted <= set(self._days.values())
+
     def forget(self, ids: Iterable[bytes]) -> None:
         """Drop destroyed keys, which open nothing from now on."""
         for id in ids:
